@@ -1,0 +1,212 @@
+"""What the rules speak of: a patient's journey, its queue entries and appointments, actions and what becomes of them.
+
+All values are frozen; times are UTC milliseconds since 1970 (`*_ms`); ids are strings of their own types.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+PatientId = NewType("PatientId", str)
+VisitId = NewType("VisitId", str)
+QueueId = NewType("QueueId", str)
+ExamId = NewType("ExamId", str)
+AppointmentId = NewType("AppointmentId", str)
+ActionId = NewType("ActionId", str)
+KioskId = NewType("KioskId", str)
+BindingId = NewType("BindingId", str)
+
+
+class Role(StrEnum):
+    """Who asks for an action."""
+
+    PATIENT = "patient"
+    KIOSK = "kiosk"
+    STAFF = "staff"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: a role and, for a kiosk, the actions that its configuration grants."""
+
+    role: Role
+    grants: frozenset[str] = frozenset()
+
+
+PATIENT = Asker(Role.PATIENT)
+STAFF = Asker(Role.STAFF)
+SYSTEM = Asker(Role.SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """An exam, or the walk-in desk. `public_label` is what a screen may show; the title may tell a diagnosis."""
+
+    exam_id: ExamId
+    title: str
+    public_label: str
+    room: str
+    minutes: int = 10
+    overnight: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A booking of today. `exam_name` is the exam's public label."""
+
+    appointment_id: AppointmentId
+    exam_id: ExamId
+    exam_name: str
+    room: str
+    scheduled_ms: int
+    status: str
+    minutes: int = 10
+    overnight: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """A place in the line of one exam. `queue_number` is the printed label; it never changes."""
+
+    queue_id: QueueId
+    exam_id: ExamId
+    exam_name: str
+    room: str
+    state: str
+    queue_number: str
+    leg: int
+    opened_ms: int
+    priority: int = 0
+    minutes: int = 10
+    overnight: bool = False
+    label_aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """Where one patient stands today: journey state, visit, and the day's entries and appointments.
+
+    `leg` counts the exams of the visit; `journey_version` rises by one with each accepted change; `site_day` is the
+    day of the site (ISO date) that this journey belongs to.
+    """
+
+    patient_id: PatientId
+    state: str
+    site_day: str
+    visit_id: VisitId | None = None
+    leg: int = 0
+    journey_version: int = 0
+    current_queue_id: QueueId | None = None
+    entries: tuple[QueueEntry, ...] = ()
+    appointments: tuple[Appointment, ...] = ()
+
+    def entry(self, queue_id: QueueId | None) -> QueueEntry | None:
+        """The entry of that id, or None."""
+        return next((entry for entry in self.entries if entry.queue_id == queue_id), None)
+
+    @property
+    def current(self) -> QueueEntry | None:
+        """The entry that the journey follows, or None."""
+        return self.entry(self.current_queue_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Opens:
+    """What the action would open, if it opens anything: ids and label made by whoever applies it first."""
+
+    visit_id: VisitId
+    queue_id: QueueId
+    queue_number: str
+    walk_in: Exam
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One intent. `queue_id` or `exam_id` name the entry it means; unnamed, it means the current one."""
+
+    action_id: ActionId
+    action_type: str
+    asker: Asker
+    at_ms: int
+    opens: Opens
+    queue_id: QueueId | None = None
+    exam_id: ExamId | None = None
+    room: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of the journey's history."""
+
+    from_state: str
+    action: str
+    to_state: str
+    trigger_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryChange:
+    """One row of the queue's history; `previous` is None where the entry was opened."""
+
+    queue_id: QueueId
+    previous: str | None
+    new: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentChange:
+    """A change of one appointment's status."""
+
+    appointment_id: AppointmentId
+    previous: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An accepted action: the journey after it, and the history rows that it leaves."""
+
+    journey: Journey
+    transitions: tuple[Transition, ...]
+    entry_changes: tuple[EntryChange, ...] = ()
+    appointment_changes: tuple[AppointmentChange, ...] = ()
+
+    @property
+    def opened(self) -> QueueEntry | None:
+        """The entry that this decision opened, or None."""
+        return next((self.journey.entry(c.queue_id) for c in self.entry_changes if c.previous is None), None)
+
+
+class RefusalCode(StrEnum):
+    """Why an action is refused; the spelling is the `code` of the public interface."""
+
+    UNKNOWN_ACTION = "unknown_action"
+    FORBIDDEN = "forbidden"
+    NOT_ALLOWED = "not_allowed"
+    NO_SUCH_ENTRY = "no_such_entry"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An action that the rules do not accept. Nothing changes."""
+
+    code: RefusalCode
+    action_type: str
+    journey_state: str
+    available_actions: tuple[str, ...] = field(default=())
+
+    @property
+    def message(self) -> str:
+        """One English sentence for logs and interfaces; screens have their own words."""
+        return _MESSAGES[self.code].format(action=self.action_type[:64], state=self.journey_state)
+
+
+_MESSAGES: Mapping[RefusalCode, str] = {
+    RefusalCode.UNKNOWN_ACTION: "{action!r} is not an action.",
+    RefusalCode.FORBIDDEN: "{action} may not be sent by this sender.",
+    RefusalCode.NOT_ALLOWED: "{action} is not allowed in state {state}.",
+    RefusalCode.NO_SUCH_ENTRY: "{action} names no queue entry or appointment of this patient today.",
+}

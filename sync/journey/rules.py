@@ -1,0 +1,392 @@
+"""The one pure function that decides what becomes of an action, and its kin for the queue and for the day's end.
+
+`decide(definitions, journey, action)` runs at the kiosk (at once), at the centre (for good) and again when a kiosk
+replays what is pending on a newer base. It interprets `definitions.toml`; it names no state and no action itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sync.journey.definitions import ActionRule, Definitions
+from sync.journey.model import (
+    Action,
+    Appointment,
+    AppointmentChange,
+    Asker,
+    Decision,
+    EntryChange,
+    Journey,
+    QueueEntry,
+    QueueId,
+    Refusal,
+    RefusalCode,
+    Role,
+    Transition,
+)
+
+
+def decide(definitions: Definitions, journey: Journey, action: Action) -> Decision | Refusal:
+    """What the rules make of an action on this journey: the journey after it and its history rows, or a refusal."""
+    rule = definitions.actions.get(action.action_type)
+    if rule is None:
+        return _refuse(definitions, journey, action, RefusalCode.UNKNOWN_ACTION)
+    if not may_send(rule, action.asker):
+        return _refuse(definitions, journey, action, RefusalCode.FORBIDDEN)
+    if rule.opens_entry:
+        return _open(definitions, journey, action, rule)
+    if rule.entry:
+        return _change(definitions, journey, action, rule)
+    return _move(definitions, journey, action, rule)
+
+
+def may_send(rule: ActionRule, asker: Asker) -> bool:
+    """Whether this asker may ever send this action: patients theirs, kiosks what they are granted, staff all."""
+    if asker.role is Role.KIOSK:
+        return "patient" in rule.by and rule.name in asker.grants
+    if asker.role is Role.PATIENT:
+        return "patient" in rule.by
+    return asker.role is Role.STAFF
+
+
+def available_actions(definitions: Definitions, journey: Journey, asker: Asker) -> tuple[str, ...]:
+    """The actions that this asker may do now on the journey's current entry, in the definitions' order."""
+    return tuple(
+        name
+        for name, rule in definitions.actions.items()
+        if may_send(rule, asker) and _target(definitions, journey, rule, journey.current) is not None
+    )
+
+
+def change_entry(
+    definitions: Definitions, journey: Journey, queue_id: QueueId, new_state: str
+) -> Decision | Refusal:
+    """A direct change of an entry by staff. The journey follows its current entry through the mapping (trigger
+    `queue_sync`); a change to another entry never moves it. An entry that has ended stays as it is."""
+    entry = journey.entry(queue_id)
+    if entry is None:
+        return Refusal(RefusalCode.NO_SUCH_ENTRY, "change_entry", journey.state)
+    if new_state not in definitions.queue_states or entry.state not in definitions.live:
+        return Refusal(RefusalCode.NOT_ALLOWED, "change_entry", journey.state)
+    changed, change, appointments = _with_entry(definitions, journey, entry, new_state, "change_entry")
+    after, transitions = _follow(definitions, changed, entry)
+    return Decision(_next(after), transitions, (change,), appointments)
+
+
+def close_day(definitions: Definitions, journey: Journey, site_day: str) -> Decision:
+    """The end of the site's day: the journey starts afresh on `site_day`, live entries end, bookings lapse.
+
+    A patient who is being seen, or whose exam is marked overnight, stays where they are; their entry goes along.
+    """
+    staying = tuple(entry for entry in journey.entries if _stays(definitions, entry))
+    closed, changes, lapsed = _close_entries(definitions, journey)
+    if journey.current in staying:
+        kept = replace(journey, site_day=site_day, entries=staying, appointments=())
+        return Decision(_next(kept), (), changes, lapsed)
+    after = Journey(
+        journey.patient_id,
+        definitions.initial,
+        site_day,
+        journey_version=journey.journey_version,
+        entries=staying,
+    )
+    moved = journey.state != definitions.initial
+    row = Transition(journey.state, "close_day", definitions.initial, "system_auto")
+    return Decision(_next(after) if moved or closed else after, (row,) if moved else (), changes, lapsed)
+
+
+def people_ahead(definitions: Definitions, line: tuple[QueueEntry, ...], entry: QueueEntry) -> int:
+    """How many entries of the same exam's line come before this one: by priority, then by time of arrival."""
+    place = _place(entry)
+    return sum(
+        1
+        for other in line
+        if other.exam_id == entry.exam_id and other.state in definitions.in_line and _place(other) < place
+    )
+
+
+def is_legal(definitions: Definitions, row: Transition) -> bool:
+    """Whether a history row is one that the rules can leave: of the table, of the queue mapping, or of a day's end."""
+    if row.trigger_type == "system_auto":
+        return row.to_state == definitions.initial
+    mapped = set(definitions.queue_to_journey.values())
+    if row.trigger_type == "queue_sync":
+        return row.from_state in mapped and row.to_state in mapped
+    rule = definitions.actions.get(row.action)
+    if rule is None or row.from_state in rule.never_in:
+        return False
+    # A change to an entry that is not the current one leaves the journey where it is.
+    stays = (
+        rule.entry is not None
+        and row.from_state == row.to_state
+        and row.from_state in definitions.journey_states
+    )
+    follows = rule.follows_queue and row.from_state in mapped and row.to_state in mapped
+    return rule.moves.get(row.from_state) == row.to_state or stays or follows
+
+
+def _place(entry: QueueEntry) -> tuple[int, int, str]:
+    return (-entry.priority, entry.opened_ms, entry.queue_id)
+
+
+def _refuse(definitions: Definitions, journey: Journey, action: Action, code: RefusalCode) -> Refusal:
+    return Refusal(
+        code, action.action_type, journey.state, available_actions(definitions, journey, action.asker)
+    )
+
+
+def _target(
+    definitions: Definitions, journey: Journey, rule: ActionRule, entry: QueueEntry | None
+) -> str | None:
+    """The journey state that the action leads to if it means `entry`; None where it is not allowed.
+
+    A change to an entry that is not the current one never moves the journey.
+    """
+    if journey.state in rule.never_in:
+        return None
+    if rule.entry is None:
+        return rule.moves.get(journey.state)
+    if entry is None or entry.state not in rule.entry.sources:
+        return None
+    if entry.queue_id != journey.current_queue_id:
+        return journey.state
+    if rule.follows_queue:
+        return definitions.queue_to_journey[rule.entry.target]
+    return rule.moves.get(journey.state)
+
+
+def _move(definitions: Definitions, journey: Journey, action: Action, rule: ActionRule) -> Decision | Refusal:
+    """An action on the journey alone: it may open or close the visit and change the day's appointments."""
+    target = _target(definitions, journey, rule, None)
+    if target is None:
+        return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
+    moved = replace(journey, state=target)
+    if rule.visit == "open":
+        moved = replace(moved, visit_id=action.opens.visit_id, leg=0, current_queue_id=None)
+    if rule.visit == "close":
+        moved = replace(moved, visit_id=None, leg=0, current_queue_id=None)
+    changes: tuple[AppointmentChange, ...] = ()
+    if rule.appointments:
+        sources, status = rule.appointments.sources, rule.appointments.target
+        moved, changes = _set_appointments(moved, lambda a: a.status in sources, status)
+    return Decision(_next(moved), (_row(journey, action, rule, target),), (), changes)
+
+
+def _open(definitions: Definitions, journey: Journey, action: Action, rule: ActionRule) -> Decision | Refusal:
+    """Joins the live entry of the patient's next exam where there is one, else opens it; it becomes the current one."""
+    target = rule.moves.get(journey.state)
+    if target is None:
+        return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
+    moved = replace(journey, state=target, leg=journey.leg + 1)
+    joined = _joinable(definitions, journey)
+    if joined is None:
+        entry = _new_entry(definitions, moved, action)
+        moved = replace(moved, entries=(*moved.entries, entry))
+        change = EntryChange(entry.queue_id, None, entry.state, action.action_type)
+    else:
+        entry = replace(joined, state=rule.rejoin.get(joined.state, joined.state))
+        moved = _replace_entry(moved, entry)
+        change = EntryChange(entry.queue_id, joined.state, entry.state, action.action_type)
+    moved, appointments = _set_entry_appointment(definitions, moved, entry)
+    moved = replace(moved, current_queue_id=entry.queue_id)
+    # Staff may have called the joined entry before the patient confirmed: the journey goes where the entry is.
+    followed, sync_rows = _follow(definitions, moved, entry)
+    rows = (_row(journey, action, rule, target), *sync_rows)
+    return Decision(_next(followed), rows, (change,), appointments)
+
+
+def _change(
+    definitions: Definitions, journey: Journey, action: Action, rule: ActionRule
+) -> Decision | Refusal:
+    """An action on one entry, named or current; the journey moves with its current entry only."""
+    assert rule.entry is not None
+    entry = _meant(definitions, journey, action)
+    if entry is None:
+        if rule.no_entry is not None:
+            return _change_appointment_alone(definitions, journey, action, rule, rule.no_entry)
+        named = action.queue_id is not None or action.exam_id is not None
+        return _refuse(
+            definitions, journey, action, RefusalCode.NO_SUCH_ENTRY if named else RefusalCode.NOT_ALLOWED
+        )
+    target = _target(definitions, journey, rule, entry)
+    if target is None:
+        return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
+    moved, change, appointments = _with_entry(
+        definitions, journey, entry, rule.entry.target, action.action_type, action.room
+    )
+    moved = replace(moved, state=target)
+    row = _row(journey, action, rule, target)
+    moved, sync_rows = _take_next(definitions, moved, entry)
+    return Decision(_next(moved), (row, *sync_rows), (change,), appointments)
+
+
+def _change_appointment_alone(
+    definitions: Definitions, journey: Journey, action: Action, rule: ActionRule, status: str
+) -> Decision | Refusal:
+    if journey.state in rule.never_in:
+        return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
+    named = action.exam_id
+    moved, changes = _set_appointments(
+        journey, lambda a: a.exam_id == named and a.status in definitions.open_appointments, status
+    )
+    if not changes:
+        return _refuse(definitions, journey, action, RefusalCode.NO_SUCH_ENTRY)
+    return Decision(_next(moved), (_row(journey, action, rule, journey.state),), (), changes)
+
+
+def _meant(definitions: Definitions, journey: Journey, action: Action) -> QueueEntry | None:
+    """The entry an action means: the one it names by `queue_id` or, among live ones, `exam_id`; else the current."""
+    if action.queue_id is not None:
+        return journey.entry(action.queue_id)
+    if action.exam_id is not None:
+        live = [e for e in journey.entries if e.exam_id == action.exam_id and e.state in definitions.live]
+        return live[-1] if live else None
+    return journey.current
+
+
+def _joinable(definitions: Definitions, journey: Journey) -> QueueEntry | None:
+    """The live entry that a confirmed arrival joins: that of the next booking, or the oldest where none is booked."""
+    live = sorted((e for e in journey.entries if e.state in definitions.live), key=_place)
+    booked = _next_booking(definitions, journey)
+    if booked is None:
+        return live[0] if live else None
+    return next((entry for entry in live if entry.exam_id == booked.exam_id), None)
+
+
+def _next_booking(definitions: Definitions, journey: Journey) -> Appointment | None:
+    open_ones = [a for a in journey.appointments if a.status in definitions.open_appointments]
+    return min(open_ones, key=lambda a: (a.scheduled_ms, a.appointment_id), default=None)
+
+
+def _new_entry(definitions: Definitions, journey: Journey, action: Action) -> QueueEntry:
+    booked, opens = _next_booking(definitions, journey), action.opens
+    state = definitions.journey_to_queue[journey.state]
+    place = (opens.queue_number, journey.leg, action.at_ms)
+    if booked is None:
+        desk = opens.walk_in
+        return QueueEntry(
+            opens.queue_id,
+            desk.exam_id,
+            desk.public_label,
+            desk.room,
+            state,
+            *place,
+            0,
+            desk.minutes,
+            desk.overnight,
+        )
+    exam = (booked.exam_id, booked.exam_name, booked.room)
+    return QueueEntry(opens.queue_id, *exam, state, *place, 0, booked.minutes, booked.overnight)
+
+
+def _with_entry(
+    definitions: Definitions,
+    journey: Journey,
+    entry: QueueEntry,
+    state: str,
+    reason: str,
+    room: str | None = None,
+) -> tuple[Journey, EntryChange, tuple[AppointmentChange, ...]]:
+    changed = replace(entry, state=state, room=room or entry.room)
+    after, appointments = _set_entry_appointment(definitions, _replace_entry(journey, changed), changed)
+    return after, EntryChange(entry.queue_id, entry.state, state, reason), appointments
+
+
+def _replace_entry(journey: Journey, changed: QueueEntry) -> Journey:
+    return replace(
+        journey, entries=tuple(changed if e.queue_id == changed.queue_id else e for e in journey.entries)
+    )
+
+
+def _set_entry_appointment(
+    definitions: Definitions, journey: Journey, entry: QueueEntry
+) -> tuple[Journey, tuple[AppointmentChange, ...]]:
+    """The booking that an entry serves moves with it: of the exam's bookings, the earliest that has not ended."""
+    status = definitions.queue_to_appointment[entry.state]
+    ended = {
+        definitions.queue_to_appointment[s] for s in definitions.queue_states if s not in definitions.live
+    }
+    mine = [a for a in journey.appointments if a.exam_id == entry.exam_id and a.status not in ended]
+    first = min(mine, key=lambda a: (a.scheduled_ms, a.appointment_id), default=None)
+    return _set_appointments(journey, lambda a: a is first, status)
+
+
+def _set_appointments(
+    journey: Journey, chosen: Callable[[Appointment], bool], status: str
+) -> tuple[Journey, tuple[AppointmentChange, ...]]:
+    changes = tuple(
+        AppointmentChange(a.appointment_id, a.status, status)
+        for a in journey.appointments
+        if chosen(a) and a.status != status
+    )
+    after = tuple(replace(a, status=status) if chosen(a) else a for a in journey.appointments)
+    return replace(journey, appointments=after), changes
+
+
+def _follow(
+    definitions: Definitions, journey: Journey, entry: QueueEntry
+) -> tuple[Journey, tuple[Transition, ...]]:
+    """The journey goes where its current entry's state says, if `entry` is the current one."""
+    if entry.queue_id != journey.current_queue_id:
+        return journey, ()
+    now = journey.entry(entry.queue_id)
+    assert now is not None
+    target = definitions.queue_to_journey[now.state]
+    followed, rows = _sync(journey, target)
+    taken, more = _take_next(definitions, followed, entry)
+    return taken, (*rows, *more)
+
+
+def _take_next(
+    definitions: Definitions, journey: Journey, ended: QueueEntry
+) -> tuple[Journey, tuple[Transition, ...]]:
+    """When the current entry was cancelled and others live, the oldest becomes current and the journey follows it."""
+    now = journey.entry(ended.queue_id)
+    live = sorted(
+        (e for e in journey.entries if e.state in definitions.live), key=lambda e: (e.opened_ms, e.queue_id)
+    )
+    over = (
+        now is not None and now.state in definitions.hands_over and ended.queue_id == journey.current_queue_id
+    )
+    if not over or not live:
+        return journey, ()
+    taken = replace(journey, current_queue_id=live[0].queue_id)
+    return _sync(taken, definitions.queue_to_journey[live[0].state])
+
+
+def _sync(journey: Journey, target: str) -> tuple[Journey, tuple[Transition, ...]]:
+    if target == journey.state:
+        return journey, ()
+    return replace(journey, state=target), (Transition(journey.state, "queue_sync", target, "queue_sync"),)
+
+
+def _stays(definitions: Definitions, entry: QueueEntry) -> bool:
+    return entry.state in definitions.live and (
+        entry.state in definitions.day_end.entries_stay or entry.overnight
+    )
+
+
+def _close_entries(
+    definitions: Definitions, journey: Journey
+) -> tuple[bool, tuple[EntryChange, ...], tuple[AppointmentChange, ...]]:
+    end = definitions.day_end
+    changes = tuple(
+        EntryChange(e.queue_id, e.state, end.entries_to, "close_day")
+        for e in journey.entries
+        if e.state in definitions.live and not _stays(definitions, e) and e.state != end.entries_to
+    )
+    staying = {e.exam_id for e in journey.entries if _stays(definitions, e)}
+    lapsed = tuple(
+        AppointmentChange(a.appointment_id, a.status, end.appointments_to)
+        for a in journey.appointments
+        if a.status in end.appointments_from and a.exam_id not in staying
+    )
+    return bool(changes or lapsed), changes, lapsed
+
+
+def _row(journey: Journey, action: Action, rule: ActionRule, target: str) -> Transition:
+    by_sender = "staff_action" if action.asker.role is Role.STAFF else "patient_action"
+    return Transition(journey.state, action.action_type, target, rule.trigger or by_sender)
+
+
+def _next(journey: Journey) -> Journey:
+    return replace(journey, journey_version=journey.journey_version + 1)
