@@ -10,7 +10,19 @@ from types import MappingProxyType
 from typing import Any
 
 SUPPORTED_KEYS = frozenset(
-    ["by", "moves", "trigger", "visit", "entry", "rejoin", "appointments", "follows_queue", "never_in", "no_entry", "money"]
+    [
+        "by",
+        "moves",
+        "trigger",
+        "visit",
+        "entry",
+        "rejoin",
+        "appointments",
+        "follows_queue",
+        "never_in",
+        "no_entry",
+        "money",
+    ]
 )
 
 
@@ -189,20 +201,12 @@ def _mapping(row: Mapping[str, Any]) -> Mapping[str, str]:
 
 def _faults(d: Definitions) -> Iterator[str]:
     journey, queue, appointment = set(d.journey_states), set(d.queue_states), set(d.appointment_states)
-    yield from _unknown(
-        "journey state", [d.initial, *d.queue_to_journey.values(), *d.journey_to_queue], journey
-    )
+    yield from _unknown("journey state", [d.initial, *d.queue_to_journey.values(), *d.journey_to_queue], journey)
     yield from _unknown("queue state", [*d.queue_to_journey, *d.journey_to_queue.values()], queue)
-    yield from _unknown(
-        "queue state", [*d.live, *d.listed, *d.in_line, *d.hands_over, *d.queue_to_appointment], queue
-    )
+    yield from _unknown("queue state", [*d.live, *d.listed, *d.in_line, *d.hands_over, *d.queue_to_appointment], queue)
     yield from _unknown("queue state", [d.day_end.entries_to, *d.day_end.entries_stay], queue)
-    yield from _unknown(
-        "appointment status", [*d.open_appointments, *d.queue_to_appointment.values()], appointment
-    )
-    yield from _unknown(
-        "appointment status", [d.day_end.appointments_to, *d.day_end.appointments_from], appointment
-    )
+    yield from _unknown("appointment status", [*d.open_appointments, *d.queue_to_appointment.values()], appointment)
+    yield from _unknown("appointment status", [d.day_end.appointments_to, *d.day_end.appointments_from], appointment)
     for rule in d.actions.values():
         yield from _action_faults(rule, journey, queue, appointment)
     for name, mapping in (
@@ -215,9 +219,7 @@ def _faults(d: Definitions) -> Iterator[str]:
     yield from _unreachable(d)
 
 
-def _action_faults(
-    rule: ActionRule, journey: set[str], queue: set[str], appointment: set[str]
-) -> Iterator[str]:
+def _action_faults(rule: ActionRule, journey: set[str], queue: set[str], appointment: set[str]) -> Iterator[str]:
     yield from _unknown(f"sender in {rule.name}", rule.by, {"patient", "staff"})
     yield from _unknown("journey state", [*rule.moves, *rule.moves.values(), *rule.never_in], journey)
     yield from _unknown("queue state", [*rule.rejoin, *rule.rejoin.values()], queue)
@@ -225,9 +227,7 @@ def _action_faults(
     if rule.entry:
         yield from _unknown("queue state", [*rule.entry.sources, rule.entry.target], queue)
     if rule.appointments:
-        yield from _unknown(
-            "appointment status", [*rule.appointments.sources, rule.appointments.target], appointment
-        )
+        yield from _unknown("appointment status", [*rule.appointments.sources, rule.appointments.target], appointment)
     if rule.no_entry:
         yield from _unknown("appointment status", [rule.no_entry], appointment)
     if rule.follows_queue and not rule.entry:

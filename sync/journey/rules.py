@@ -57,9 +57,7 @@ def available_actions(definitions: Definitions, journey: Journey, asker: Asker) 
     )
 
 
-def change_entry(
-    definitions: Definitions, journey: Journey, queue_id: QueueId, new_state: str
-) -> Decision | Refusal:
+def change_entry(definitions: Definitions, journey: Journey, queue_id: QueueId, new_state: str) -> Decision | Refusal:
     """A direct change of an entry by staff. The journey follows its current entry through the mapping (trigger
     `queue_sync`); a change to another entry never moves it. An entry that has ended stays as it is."""
     entry = journey.entry(queue_id)
@@ -115,11 +113,7 @@ def is_legal(definitions: Definitions, row: Transition) -> bool:
     if rule is None or row.from_state in rule.never_in:
         return False
     # A change to an entry that is not the current one leaves the journey where it is.
-    stays = (
-        rule.entry is not None
-        and row.from_state == row.to_state
-        and row.from_state in definitions.journey_states
-    )
+    stays = rule.entry is not None and row.from_state == row.to_state and row.from_state in definitions.journey_states
     follows = rule.follows_queue and row.from_state in mapped and row.to_state in mapped
     return rule.moves.get(row.from_state) == row.to_state or stays or follows
 
@@ -129,14 +123,10 @@ def _place(entry: QueueEntry) -> tuple[int, int, str]:
 
 
 def _refuse(definitions: Definitions, journey: Journey, action: Action, code: RefusalCode) -> Refusal:
-    return Refusal(
-        code, action.action_type, journey.state, available_actions(definitions, journey, action.asker)
-    )
+    return Refusal(code, action.action_type, journey.state, available_actions(definitions, journey, action.asker))
 
 
-def _target(
-    definitions: Definitions, journey: Journey, rule: ActionRule, entry: QueueEntry | None
-) -> str | None:
+def _target(definitions: Definitions, journey: Journey, rule: ActionRule, entry: QueueEntry | None) -> str | None:
     """The journey state that the action leads to if it means `entry`; None where it is not allowed.
 
     A change to an entry that is not the current one never moves the journey.
@@ -194,9 +184,7 @@ def _open(definitions: Definitions, journey: Journey, action: Action, rule: Acti
     return Decision(_next(followed), rows, (change,), appointments)
 
 
-def _change(
-    definitions: Definitions, journey: Journey, action: Action, rule: ActionRule
-) -> Decision | Refusal:
+def _change(definitions: Definitions, journey: Journey, action: Action, rule: ActionRule) -> Decision | Refusal:
     """An action on one entry, named or current; the journey moves with its current entry only."""
     assert rule.entry is not None
     entry = _meant(definitions, journey, action)
@@ -204,9 +192,7 @@ def _change(
         if rule.no_entry is not None:
             return _change_appointment_alone(definitions, journey, action, rule, rule.no_entry)
         named = action.queue_id is not None or action.exam_id is not None
-        return _refuse(
-            definitions, journey, action, RefusalCode.NO_SUCH_ENTRY if named else RefusalCode.NOT_ALLOWED
-        )
+        return _refuse(definitions, journey, action, RefusalCode.NO_SUCH_ENTRY if named else RefusalCode.NOT_ALLOWED)
     target = _target(definitions, journey, rule, entry)
     if target is None:
         return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
@@ -292,9 +278,7 @@ def _with_entry(
 
 
 def _replace_entry(journey: Journey, changed: QueueEntry) -> Journey:
-    return replace(
-        journey, entries=tuple(changed if e.queue_id == changed.queue_id else e for e in journey.entries)
-    )
+    return replace(journey, entries=tuple(changed if e.queue_id == changed.queue_id else e for e in journey.entries))
 
 
 def _set_entry_appointment(
@@ -302,9 +286,7 @@ def _set_entry_appointment(
 ) -> tuple[Journey, tuple[AppointmentChange, ...]]:
     """The booking that an entry serves moves with it: of the exam's bookings, the earliest that has not ended."""
     status = definitions.queue_to_appointment[entry.state]
-    ended = {
-        definitions.queue_to_appointment[s] for s in definitions.queue_states if s not in definitions.live
-    }
+    ended = {definitions.queue_to_appointment[s] for s in definitions.queue_states if s not in definitions.live}
     mine = [a for a in journey.appointments if a.exam_id == entry.exam_id and a.status not in ended]
     first = min(mine, key=lambda a: (a.scheduled_ms, a.appointment_id), default=None)
     return _set_appointments(journey, lambda a: a is first, status)
@@ -322,9 +304,7 @@ def _set_appointments(
     return replace(journey, appointments=after), changes
 
 
-def _follow(
-    definitions: Definitions, journey: Journey, entry: QueueEntry
-) -> tuple[Journey, tuple[Transition, ...]]:
+def _follow(definitions: Definitions, journey: Journey, entry: QueueEntry) -> tuple[Journey, tuple[Transition, ...]]:
     """The journey goes where its current entry's state says, if `entry` is the current one."""
     if entry.queue_id != journey.current_queue_id:
         return journey, ()
@@ -336,17 +316,11 @@ def _follow(
     return taken, (*rows, *more)
 
 
-def _take_next(
-    definitions: Definitions, journey: Journey, ended: QueueEntry
-) -> tuple[Journey, tuple[Transition, ...]]:
+def _take_next(definitions: Definitions, journey: Journey, ended: QueueEntry) -> tuple[Journey, tuple[Transition, ...]]:
     """When the current entry was cancelled and others live, the oldest becomes current and the journey follows it."""
     now = journey.entry(ended.queue_id)
-    live = sorted(
-        (e for e in journey.entries if e.state in definitions.live), key=lambda e: (e.opened_ms, e.queue_id)
-    )
-    over = (
-        now is not None and now.state in definitions.hands_over and ended.queue_id == journey.current_queue_id
-    )
+    live = sorted((e for e in journey.entries if e.state in definitions.live), key=lambda e: (e.opened_ms, e.queue_id))
+    over = now is not None and now.state in definitions.hands_over and ended.queue_id == journey.current_queue_id
     if not over or not live:
         return journey, ()
     taken = replace(journey, current_queue_id=live[0].queue_id)
@@ -360,9 +334,7 @@ def _sync(journey: Journey, target: str) -> tuple[Journey, tuple[Transition, ...
 
 
 def _stays(definitions: Definitions, entry: QueueEntry) -> bool:
-    return entry.state in definitions.live and (
-        entry.state in definitions.day_end.entries_stay or entry.overnight
-    )
+    return entry.state in definitions.live and (entry.state in definitions.day_end.entries_stay or entry.overnight)
 
 
 def _close_entries(
