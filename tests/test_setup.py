@@ -1,0 +1,85 @@
+"""The set-up says what is missing before it does anything, and answers nonsense in words."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parent.parent
+# What the script itself runs on; a machine has more, and the point is what happens when it has not.
+GROUND = ("bash", "dirname", "sort", "cat", "id", "uname", "sha256sum", "cut", "sed", "grep", "flock")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout that was never set up."""
+    shutil.copytree(HOUSE / ".ci", tmp_path / "checkout" / ".ci")
+    shutil.copy(HOUSE / "pyproject.toml", tmp_path / "checkout")
+    return tmp_path / "checkout"
+
+
+@pytest.fixture
+def bare_path(tmp_path: Path) -> Path:
+    """A PATH on which there is a Python and little else."""
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    for name in GROUND:
+        (bare / name).symlink_to(shutil.which(name) or f"/bin/{name}")
+    (bare / "python3").write_text(f'#!/bin/bash\nexec "{sys.executable}" "$@"\n', "utf-8")
+    (bare / "python3").chmod(0o755)
+    return bare
+
+
+def set_up(checkout: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "ARGS"}}
+    return subprocess.run(
+        ["/bin/bash", str(checkout / ".ci/setup"), *words],
+        env=kept | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_what_is_missing_is_named_before_anything_is_done(checkout: Path, bare_path: Path):
+    asked = set_up(checkout, "run", "--plan", PATH=str(bare_path))
+    named = asked.stdout.strip().removeprefix("these system packages are missing: ").split()
+    assert {"gcc", "swig"} <= set(named)
+    assert asked.returncode == 3
+    assert not (checkout / ".venv").exists()
+
+
+def test_trying_the_kiosk_never_asks_for_a_browser_or_the_virtual_card(checkout: Path, bare_path: Path):
+    for_run = set_up(checkout, "run", "--plan", PATH=str(bare_path)).stdout
+    for_test = set_up(checkout, "test", "--plan", PATH=str(bare_path)).stdout
+    assert "chromium" in for_test
+    for package in ("chromium", "fonts-noto-cjk", "pcscd", "vsmartcard-vpcd"):
+        assert package not in for_run.split()
+
+
+def test_without_apt_the_packages_and_the_command_for_them_are_named(checkout: Path, bare_path: Path):
+    tried = set_up(checkout, "run", PATH=str(bare_path))
+    assert tried.returncode == 1
+    assert "apt-get install --no-install-recommends" in tried.stderr
+    assert "swig" in tried.stderr
+    assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("everything",), ("run", "--now"), ("run", "--plan", "test")])
+def test_a_word_it_does_not_know_is_answered_with_the_usage(checkout: Path, words: tuple[str, ...]):
+    asked = set_up(checkout, *words)
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert asked.stderr.startswith("usage: .ci/setup")
+
+
+def test_a_python_it_cannot_use_is_named(checkout: Path):
+    asked = set_up(checkout, "run", PYTHON="/bin/true/python3.9")
+    assert asked.returncode == 1
+    assert "/bin/true/python3.9" in asked.stderr
+    assert "3.11" in asked.stderr
