@@ -15,9 +15,7 @@ UNITS = sorted((HOUSE / "systemd").glob("*.service"))
 
 
 def unit(name: str) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(
-        strict=False, interpolation=None, delimiters=("=",), comment_prefixes=("#",)
-    )
+    parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",), comment_prefixes=("#",))
     parser.optionxform = str
     parser.read(HOUSE / "systemd" / name, "utf-8")
     return parser
@@ -29,8 +27,7 @@ def unit(name: str) -> configparser.ConfigParser:
         ("nfc-kiosk.service", "kiosk run --config /etc/nfc-kiosk/config.toml"),
         (
             "nfc-kiosk-central.service",
-            "kiosk-central run --database sqlite:////var/lib/nfc-kiosk-central/central.db"
-            " --listen 127.0.0.1:8000",
+            "kiosk-central run --database sqlite:////var/lib/nfc-kiosk-central/central.db --listen 127.0.0.1:8000",
         ),
     ],
 )
@@ -72,9 +69,7 @@ def test_systemd_understands_every_line_of_a_unit(path: Path, tool: str, tmp_pat
     copy = tmp_path / path.name
     text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", path.read_text("utf-8"), flags=re.MULTILINE)
     copy.write_text(text, "utf-8")
-    verified = subprocess.run(
-        [tool, "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=60
-    )
+    verified = subprocess.run([tool, "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=60)
     mine = [line for line in verified.stderr.splitlines() if path.name in line]
     assert (verified.returncode, mine) == (0, [])
 

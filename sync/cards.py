@@ -1,0 +1,94 @@
+"""Card ids as keyed hashes: the only form in which a card is stored, sent between the two ends or logged.
+
+A four-byte UID is found from a bare hash in seconds, so the hash is HMAC-SHA-256 under a key of the site. Keys live in
+a file of their own (0600), never in a database; each has an id, so that they can be rotated.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+_SEPARATORS = re.compile(r"[\s:.\-_]")
+_HEX = re.compile(r"(?:[0-9a-f]{2}){4,16}")
+MAX_TAG_ID = 256
+
+
+@dataclass(frozen=True, slots=True)
+class CardHash:
+    """A card, as far as anybody is told: the id of the key and the hash under it (64 hex digits)."""
+
+    key_id: str
+    uid_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardKey:
+    """One secret of the site (32 bytes) with its id."""
+
+    key_id: str
+    secret: bytes = field(repr=False)
+
+    def hash(self, canonical: str) -> CardHash:
+        """The hash of a card's canonical id."""
+        return CardHash(self.key_id, hmac.new(self.secret, canonical.encode(), hashlib.sha256).hexdigest())
+
+
+class CardKeys(msgspec.Struct, frozen=True):
+    """The site's keys, newest first; during a rotation there are two. The JSON of the key file and of enrolment."""
+
+    keys: dict[str, str]
+
+    def hashes(self, canonical: str) -> tuple[CardHash, ...]:
+        """The card's hash under every key, newest key first."""
+        return tuple(CardKey(key_id, bytes.fromhex(secret)).hash(canonical) for key_id, secret in self.keys.items())
+
+
+def canonical_uid(uid: bytes) -> str:
+    """The canonical id of a card whose UID was read as bytes."""
+    return f"uid:{uid.hex()}"
+
+
+def canonical_tag(tag_id: str) -> str:
+    """The canonical id of a `tag_id` as clients send it: hex in any case, with any separators, else an opaque string.
+
+    Raises ValueError where it is empty or longer than 256 characters.
+    """
+    if not tag_id.strip() or len(tag_id) > MAX_TAG_ID:
+        raise ValueError("tag_id must hold 1 to 256 characters")
+    bare = _SEPARATORS.sub("", tag_id).lower()
+    return f"uid:{bare}" if _HEX.fullmatch(bare) else f"tag:{tag_id.strip()}"
+
+
+def read_keys(path: Path) -> CardKeys:
+    """The keys of a key file. Raises OSError, or ValueError where it is no key file."""
+    keys = msgspec.json.decode(path.read_bytes(), type=CardKeys)
+    if not keys.keys or any(len(bytes.fromhex(secret)) < 16 for secret in keys.keys.values()):
+        raise ValueError(f"{path} holds no usable key")
+    return keys
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Writes a file that only its owner may read, whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    fresh.replace(path)
+
+
+def load_or_make_keys(path: Path) -> CardKeys:
+    """The keys of the file; where there is no file, a first key is made and written."""
+    if path.exists():
+        return read_keys(path)
+    keys = CardKeys({f"k{secrets.token_hex(3)}": secrets.token_hex(32)})
+    write_secret(path, msgspec.json.encode(keys))
+    return keys

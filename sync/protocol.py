@@ -1,0 +1,243 @@
+"""The messages between kiosk and centre, version 1. JSON over HTTP; times are UTC milliseconds (`*_ms`).
+
+A kiosk pushes *intents*: what a person asked for, with every identity that the centre needs to judge it. They form a
+hash chain per epoch, so that a gap, an edit or a clone shows. The centre answers each with a verdict, and only that
+verdict retires it. A pull brings whole rows as of their change number. Unknown fields are ignored, so that a newer end
+may say more; `docs/protocol.md` says what each field means.
+"""
+
+import hashlib
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from sync.cards import CardHash, CardKeys
+from sync.clock import ClockReading
+from sync.journey.model import Appointment, Exam, Journey
+
+PROTOCOL_VERSION = 1
+SUPPORTED_VERSIONS = frozenset({1})
+MAX_BATCH = 100
+MAX_BATCH_BYTES = 256 * 1024
+NO_HASH = ""  # the chain's previous hash where nothing came before
+
+
+class Verdict(StrEnum):
+    """What became of an action, for good (a restore of the centre may give it a new revision)."""
+
+    APPLIED = "applied"
+    MERGED = "merged"  # it was already so
+    SUPERSEDED = "superseded"  # things had moved on
+    NEEDS_STAFF = "needs_staff"  # waits in the exception inbox, with a reason
+
+
+class Code(StrEnum):
+    """The reason beside a verdict."""
+
+    OK = "ok"
+    ALREADY_SO = "already_so"
+    VISIT_ALIAS = "visit_alias"  # opened elsewhere first; this visit is an alias of that one
+    MOVED_ON = "moved_on"
+    EARLIER_LEG = "earlier_leg"
+    LATE = "late"  # of a day closed meanwhile: attendance kept in that visit's history
+    CANCELLED = "cancelled"
+    UNKNOWN_CARD = "unknown_card"
+    UNKNOWN_PATIENT = "unknown_patient"
+    REBOUND = "rebound"  # the card belongs to another patient by now
+    DEPENDS = "depends"  # an earlier action of the visit waits for staff
+    MONEY = "money"
+    NOT_ALLOWED = "not_allowed"
+    FORBIDDEN = "forbidden"  # the kiosk is not granted this action
+    QUARANTINED = "quarantined"  # same id with other content, or a body that cannot be digested
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """One action as the kiosk applied it: the body that the hash covers.
+
+    `visit_id` is the visit it belongs to or would open, `leg` the exam of the visit it was made in, `queue_id` and
+    `queue_number` the entry it would open, `base_version` the last journey_version pulled for this patient,
+    `appointment_ids` the open bookings that the person was shown, `cards` the card's hashes (one per key),
+    `provisional` that the kiosk knows no patient for the card and `patient_id` is a name of its own making.
+    """
+
+    kiosk_id: str
+    epoch: int
+    seq: int
+    action_id: str
+    action_type: str
+    patient_id: str
+    visit_id: str
+    leg: int
+    queue_id: str
+    queue_number: str
+    base_version: int
+    definitions_version: int
+    site_day: str
+    clock: ClockReading
+    binding_id: str | None = None
+    cards: tuple[CardHash, ...] = ()
+    appointment_ids: tuple[str, ...] = ()
+    provisional: bool = False
+    payload: dict[str, Any] = {}
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """An intent on the wire: its body, and its hash in the chain."""
+
+    hash: str
+    body: msgspec.Raw
+
+
+class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to 100 actions or 256 KiB, in the order of their seq. `now` is the kiosk's clocks at sending."""
+
+    protocol_version: int
+    kiosk_id: str
+    epoch: int
+    now: ClockReading
+    server_incarnation: str | None = None
+    actions: list[Pushed]
+
+
+class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict for one action. `journey` is the patient's journey after it (None where the patient is unknown)."""
+
+    action_id: str
+    seq: int
+    verdict: Verdict
+    code: Code
+    revision: int = 0
+    patient_id: str | None = None
+    visit_id: str | None = None
+    journey: Journey | None = None
+
+
+class PushAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict per action. `last_seq`: the last the centre has; `backed_up_seq`: the last that its backups cover."""
+
+    server_incarnation: str
+    last_seq: int
+    backed_up_seq: int
+    verdicts: list[VerdictRow]
+
+
+class EndCode(StrEnum):
+    """Why a whole call was refused. Nothing of it was kept, and nothing of it is retired by that."""
+
+    GAP = "gap"  # send again from `expected_seq`
+    FORK = "fork"  # the chain does not fit what the centre has: renumber under `epoch`
+    FENCED = "fenced"  # this epoch or token is over: enrol again
+    UNSUPPORTED_VERSION = "unsupported_version"
+    TRY_LATER = "try_later"  # busy; `retry_after_s`
+    MALFORMED = "malformed"
+
+
+class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of every refused sync call (HTTP 4xx or 503)."""
+
+    code: EndCode
+    error: str
+    expected_seq: int | None = None
+    epoch: int | None = None
+    retry_after_s: float | None = None
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """What a kiosk must know of its site: name, IANA time zone, start of the day, the walk-in desk, languages."""
+
+    name: str
+    timezone: str
+    day_starts_at: str
+    walk_in: Exam
+    languages: tuple[str, ...] = ("ko", "en")
+
+
+class BindingRow(msgspec.Struct, frozen=True):
+    """A card that is bound to the patient now."""
+
+    binding_id: str
+    key_id: str
+    uid_hash: str
+
+
+class PatientRow(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a kiosk holds of a patient. `tomorrow` are the next site day's bookings; `change` its change number."""
+
+    patient_id: str
+    masked_name: str
+    language: str
+    change: int
+    bindings: tuple[BindingRow, ...]
+    journey: Journey
+    tomorrow: tuple[Appointment, ...] = ()
+
+
+class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for what changed after `cursor` (0: everything). Waits up to `wait_s` seconds where there is nothing new."""
+
+    protocol_version: int
+    kiosk_id: str
+    epoch: int
+    cursor: int
+    server_incarnation: str | None = None
+    definitions_version: int = 0
+    wait_s: float = 0.0
+
+
+class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of rows from `from_cursor` to `cursor`. With `reset`, what the kiosk held before is to be forgotten first.
+
+    `gone` are patients that have left the roster. `definitions` comes where the kiosk's version differs.
+    `retry_after_s` is set where the centre could not let the call wait.
+    """
+
+    server_incarnation: str
+    from_cursor: int
+    cursor: int
+    reset: bool
+    more: bool
+    patients: tuple[PatientRow, ...]
+    gone: tuple[str, ...]
+    actions: tuple[str, ...]
+    site: Site
+    now_ms: int
+    definitions: dict[str, Any] | None = None
+    retry_after_s: float | None = None
+
+
+class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A one-use code, and what the configuration suggests; the centre decides."""
+
+    code: str
+    name: str = ""
+    ticket_prefix: str = ""
+    actions: tuple[str, ...] = ()
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the kiosk is from now on: identity, token, card keys, site and definitions."""
+
+    kiosk_id: str
+    epoch: int
+    name: str
+    ticket_prefix: str
+    actions: tuple[str, ...]
+    token: str
+    card_keys: CardKeys
+    server_incarnation: str
+    site: Site
+    definitions: dict[str, Any]
+
+
+def canonical(value: object) -> bytes:
+    """Canonical JSON: keys sorted, no white space, UTF-8. Bodies hold no floating-point numbers."""
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def chain_hash(previous_hash: str, body: bytes) -> str:
+    """SHA-256 (hex) over the previous hash and the canonical body. `body` is JSON in any spelling.
+
+    Raises msgspec.DecodeError where it is no JSON.
+    """
+    return hashlib.sha256(previous_hash.encode() + canonical(msgspec.json.decode(body))).hexdigest()
