@@ -1,0 +1,194 @@
+"""The rows of the kiosk's store that say who this kiosk is and which patients it knows, as typed objects.
+
+Every function takes the connection of a transaction that is under way (`Store.write()`), or one that reads.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from sync.cards import CardHash
+from sync.journey import definitions as journey_definitions
+from sync.journey.definitions import Definitions
+from sync.journey.model import Appointment, Journey, PatientId, QueueEntry
+from sync.protocol import Enrolment, PatientRow, Site
+
+Connection = sqlite3.Connection
+_appointments = msgspec.json.Decoder(tuple[Appointment, ...])
+_journey = msgspec.json.Decoder(Journey)
+_entry = msgspec.json.Decoder(QueueEntry)
+_site = msgspec.json.Decoder(Site)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this kiosk is, by the centre's word, and how far it has come."""
+
+    kiosk_id: str
+    name: str
+    ticket_prefix: str
+    actions: frozenset[str]
+    epoch: int
+    next_seq: int
+    last_hash: str
+    server_incarnation: str
+    cursor: int
+    as_of_ms: int | None
+    site: Site
+    definitions_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """All that the kiosk holds of a patient. `base` is the centre's word, `view` has what is pending on top."""
+
+    patient_id: PatientId
+    masked_name: str
+    language: str
+    provisional: bool
+    base: Journey
+    view: Journey
+    tomorrow: tuple[Appointment, ...]
+
+
+def identity(connection: Connection) -> Identity | None:
+    """Who this kiosk is; None before its enrolment."""
+    row = connection.execute("select * from identity").fetchone()
+    if row is None:
+        return None
+    return Identity(
+        row["kiosk_id"],
+        row["name"],
+        row["ticket_prefix"],
+        frozenset(msgspec.json.decode(row["actions"], type=list[str])),
+        row["epoch"],
+        row["next_seq"],
+        row["last_hash"],
+        row["server_incarnation"],
+        row["cursor"],
+        row["as_of_ms"],
+        _site.decode(row["site"]),
+        row["definitions_version"],
+    )
+
+
+def definitions(connection: Connection) -> Definitions | None:
+    """The definitions that the centre sent; None before enrolment."""
+    row = connection.execute("select definitions from identity").fetchone()
+    return journey_definitions.read(msgspec.json.decode(row[0])) if row else None
+
+
+def enrol(connection: Connection, enrolment: Enrolment) -> None:
+    """Becomes the kiosk that the centre made of this box. What is pending stays; the roster starts afresh."""
+    connection.execute("delete from identity")
+    connection.execute("delete from patients where provisional = 0")
+    connection.execute(
+        "insert into identity values (1, ?, ?, ?, ?, ?, 1, '', ?, 0, null, ?, ?, ?)",
+        (
+            enrolment.kiosk_id,
+            enrolment.name,
+            enrolment.ticket_prefix,
+            _text(list(enrolment.actions)),
+            enrolment.epoch,
+            enrolment.server_incarnation,
+            _text(enrolment.site),
+            enrolment.definitions["version"],
+            _text(enrolment.definitions),
+        ),
+    )
+
+
+def patient(connection: Connection, patient_id: str) -> Patient | None:
+    """One patient, or None."""
+    row = connection.execute("select * from patients where patient_id = ?", (patient_id,)).fetchone()
+    return _patient(row) if row else None
+
+
+def patient_of_card(connection: Connection, cards: Iterable[CardHash]) -> tuple[Patient, str | None] | None:
+    """The patient that one of a card's hashes is bound to, with the binding's id."""
+    for card in cards:
+        row = connection.execute(
+            "select p.*, b.binding_id from bindings b join patients p using (patient_id)"
+            " where b.key_id = ? and b.uid_hash = ?",
+            (card.key_id, card.uid_hash),
+        ).fetchone()
+        if row:
+            return _patient(row), row["binding_id"]
+    return None
+
+
+def pulled(row: PatientRow) -> Patient:
+    """A patient as a pull brought them, with nothing pending on top yet."""
+    return Patient(
+        PatientId(row.patient_id), row.masked_name, row.language, False, row.journey, row.journey, row.tomorrow
+    )
+
+
+def save(connection: Connection, kept: Patient, change: int | None = None) -> None:
+    """Writes a patient with the entries of their view. Without `change` the change number stays."""
+    connection.execute(
+        "insert into patients values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " on conflict (patient_id) do update set masked_name = excluded.masked_name, language = excluded.language,"
+        " change = max(change, excluded.change), provisional = excluded.provisional,"
+        " journey_version = excluded.journey_version, journey_state = excluded.journey_state,"
+        " base = excluded.base, view = excluded.view, tomorrow = excluded.tomorrow",
+        (
+            kept.patient_id,
+            kept.masked_name,
+            kept.language,
+            change or 0,
+            int(kept.provisional),
+            kept.base.journey_version,
+            kept.view.state,
+            _text(kept.base),
+            _text(kept.view),
+            _text(kept.tomorrow),
+        ),
+    )
+    connection.execute("delete from entries where patient_id = ?", (kept.patient_id,))
+    connection.executemany(
+        "insert into entries values (?, ?, ?, ?) on conflict (queue_id) do update set entry = excluded.entry",
+        [(e.queue_id, kept.patient_id, e.exam_id, _text(e)) for e in kept.view.entries],
+    )
+
+
+def bind(connection: Connection, patient_id: str, cards: Iterable[tuple[CardHash, str | None]]) -> None:
+    """Ties cards to a patient; whoever held one of them before no longer does."""
+    connection.executemany(
+        "insert or replace into bindings values (?, ?, ?, ?)",
+        [(card.key_id, card.uid_hash, patient_id, binding_id) for card, binding_id in cards],
+    )
+
+
+def unbind(connection: Connection, patient_id: str) -> None:
+    """Forgets every card of a patient."""
+    connection.execute("delete from bindings where patient_id = ?", (patient_id,))
+
+
+def forget(connection: Connection, patient_id: str) -> None:
+    """Removes a patient with cards and entries; outbox rows stay."""
+    connection.execute("delete from patients where patient_id = ?", (patient_id,))
+
+
+def line_of(connection: Connection, exam_id: str) -> tuple[QueueEntry, ...]:
+    """Every entry of an exam's line that this kiosk knows."""
+    rows = connection.execute("select entry from entries where exam_id = ?", (exam_id,))
+    return tuple(_entry.decode(row["entry"]) for row in rows)
+
+
+def _patient(row: sqlite3.Row) -> Patient:
+    return Patient(
+        PatientId(row["patient_id"]),
+        row["masked_name"],
+        row["language"],
+        bool(row["provisional"]),
+        _journey.decode(row["base"]),
+        _journey.decode(row["view"]),
+        _appointments.decode(row["tomorrow"]),
+    )
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()

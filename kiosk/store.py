@@ -1,0 +1,123 @@
+"""The kiosk's SQLite file: one connection, one writer at a time, every commit on disk before anyone hears of it.
+
+sqlite-utils makes the schema; the path of a tap is plain SQL. WAL with `synchronous=FULL` survives a power cut.
+"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from kiosk.schema import MIGRATIONS
+
+
+class StoreError(Exception):
+    """The file cannot be used as the kiosk's store; the message says why, for the person at the command line."""
+
+
+class Store:
+    """One open database. Everything goes through `write()` or `read()`, from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens or makes the file, brings its schema up to date and checks it. Raises StoreError."""
+        self.path = path
+        self._lock = threading.RLock()
+        self._held = _hold(path)
+        try:
+            self._connection = _open(path)
+        except (sqlite3.Error, OSError) as error:
+            os.close(self._held)
+            raise StoreError(f"{path}: {error}") from error
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction. It is durable when the context ends; an exception inside undoes all of it."""
+        with self._lock:
+            self._connection.execute("begin immediate")
+            try:
+                yield self._connection
+                self._connection.execute("commit")
+            except BaseException:
+                # A commit that failed for want of space may have rolled back by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+                raise
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A look that no writer changes meanwhile."""
+        with self._lock:
+            yield self._connection
+
+    def close(self) -> None:
+        """Writes the log back into the file and closes it."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            self._connection.execute("pragma wal_checkpoint(truncate)")
+        self._connection.close()
+        os.close(self._held)
+
+
+@contextlib.contextmanager
+def peek(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads, for commands while no daemon runs. Raises StoreError."""
+    if not path.exists():
+        raise StoreError(f"{path}: no such database; has the kiosk run yet?")
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    try:
+        connection.execute("select 1 from identity limit 0")
+        yield connection
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}") from error
+    finally:
+        connection.close()
+
+
+def _hold(path: Path) -> int:
+    """Two daemons on one store would be two writers and two speakers of one epoch: the second is refused."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreError(f"{path}: another kiosk daemon is using it") from error
+    return descriptor
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    fresh = not path.exists()
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    try:
+        if fresh:
+            path.chmod(0o600)
+        connection.row_factory = sqlite3.Row
+        for pragma in (
+            "journal_mode=wal",
+            "synchronous=full",
+            "foreign_keys=on",
+            "busy_timeout=5000",
+            "secure_delete=on",
+            "temp_store=memory",
+        ):
+            connection.execute(f"pragma {pragma}")
+        _check(connection)
+        MIGRATIONS.apply(Database(connection))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    fault = connection.execute("pragma quick_check(1)").fetchone()[0]
+    if fault != "ok":
+        raise sqlite3.DatabaseError(f"the database is damaged: {fault}")
