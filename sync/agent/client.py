@@ -1,0 +1,97 @@
+"""HTTP to the centre as typed outcomes: an answer, a typed refusal, or no use. Nothing else ever comes out of here."""
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+import requests
+
+from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullAnswer, PullRequest, PushAnswer, PushRequest
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CONNECT_S = 3.05
+READ_S = 10.0
+MAX_ANSWER = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[T]):
+    """The centre answered, and the answer is of the form that the protocol names."""
+
+    answer: T
+
+
+@dataclass(frozen=True, slots=True)
+class NoUse:
+    """No answer that can be used: no connection, time ran out, a broken server, garbage. Nothing may be concluded
+    from it, least of all that the centre did not commit."""
+
+    reason: str
+    retry_after_s: float | None = None
+
+
+class CentralClient:
+    """Calls the centre. One per thread: the connection underneath is kept open and is not shared."""
+
+    def __init__(self, url: str, token: str = "", deadline_s: float = READ_S) -> None:
+        self._url = url.rstrip("/")
+        self._deadline_s = deadline_s
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy variable of the environment is no place for a patient's data
+        self._session.headers["Content-Type"] = "application/json"
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def push(self, request: PushRequest) -> Answered[PushAnswer] | CallRefused | NoUse:
+        """Sends a batch of actions."""
+        return self._call("/api/v1/sync/push", request, PushAnswer)
+
+    def pull(self, request: PullRequest) -> Answered[PullAnswer] | CallRefused | NoUse:
+        """Asks for news; the centre may hold the call for `wait_s`."""
+        return self._call("/api/v1/sync/pull", request, PullAnswer, request.wait_s)
+
+    def enrol(self, request: EnrolRequest) -> Answered[Enrolment] | CallRefused | NoUse:
+        """Turns a one-use code into an identity."""
+        return self._call("/api/v1/kiosks/enroll", request, Enrolment)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._session.close()
+
+    def _call(
+        self, path: str, message: object, answer_type: type[T], wait_s: float = 0.0
+    ) -> Answered[T] | CallRefused | NoUse:
+        try:
+            status, body, retry_after_s = self._post(path, msgspec.json.encode(message), self._deadline_s + wait_s)
+        except (requests.RequestException, OSError) as error:
+            # urllib3's messages hold addresses and object reprs; the kind of the error says enough.
+            return NoUse(type(error).__name__)
+        try:
+            if status == 200:
+                return Answered(msgspec.json.decode(body, type=answer_type))
+            return msgspec.json.decode(body, type=CallRefused)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return NoUse(f"HTTP {status} with a body that is not of the protocol", retry_after_s)
+
+    def _post(self, path: str, body: bytes, deadline_s: float) -> tuple[int, bytes, float | None]:
+        """Status, body and Retry-After. The deadline is for the whole answer: one that trickles in is cut off."""
+        end = time.monotonic() + deadline_s
+        with self._session.post(
+            self._url + path, data=body, timeout=(CONNECT_S, deadline_s), stream=True, allow_redirects=False
+        ) as response:
+            received = bytearray()
+            for chunk in response.iter_content(64 * 1024):
+                received += chunk
+                if time.monotonic() > end:
+                    raise requests.Timeout
+                if len(received) > MAX_ANSWER:
+                    raise requests.exceptions.ContentDecodingError
+            return response.status_code, bytes(received), _seconds(response.headers.get("Retry-After"))
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header and header.isascii() and header.isdigit() and len(header) < 6 else None

@@ -1,0 +1,56 @@
+"""What the agent needs of the kiosk's store: the one door between the wire and the database."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sync.clock import ClockReading
+from sync.journey.model import PatientId
+from sync.protocol import PullAnswer, Pushed, VerdictRow
+
+
+class Standpoint(Protocol):
+    """Who the kiosk is and how far it has come."""
+
+    @property
+    def kiosk_id(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def cursor(self) -> int: ...
+    @property
+    def server_incarnation(self) -> str: ...
+    @property
+    def definitions_version(self) -> int: ...
+
+
+class Ledger(Protocol):
+    """The kiosk's side of the books. Each method that writes is one transaction."""
+
+    @property
+    def identity(self) -> Standpoint | None:
+        """None before enrolment."""
+        ...
+
+    def clock(self) -> ClockReading:
+        """This box's clocks, now."""
+        ...
+
+    def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
+        """The next actions to push, from the first pending one or from `expected_seq`."""
+        ...
+
+    def pending(self) -> int:
+        """How many actions wait for their verdict."""
+        ...
+
+    def settle(self, verdicts: Sequence[VerdictRow]) -> frozenset[PatientId]:
+        """Retires the rows of these verdicts. Returns whom it touched."""
+        ...
+
+    def adopt(self, page: PullAnswer) -> frozenset[PatientId] | None:
+        """Takes over a page; None where it does not start at the cursor."""
+        ...
+
+    def start_epoch(self, epoch: int) -> None:
+        """Renumbers what is pending under a new epoch."""
+        ...

@@ -1,0 +1,37 @@
+"""The real components that some tests drive. On a laptop a missing one is a skip that names it; in CI, a failure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+def demand(there: bool, component: str) -> None:
+    """Skips the test where a component is missing, or fails it where CI promises that nothing is."""
+    if there:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"{component} is missing, and CI is set")
+    pytest.skip(f"{component} is missing")
+
+
+def chromium() -> str:
+    """The path of a real Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    demand(found is not None, "Chromium")
+    return str(found)
+
+
+def demand_pcscd() -> None:
+    """A real pcscd with the virtual card driver, and root to start it."""
+    demand(os.geteuid() == 0, "root, to start a pcscd,")
+    demand(Path("/usr/sbin/pcscd").exists(), "pcscd")
+    demand(Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so").exists(), "the virtual card driver vsmartcard-vpcd")
+
+
+def demand_root_for_devices() -> None:
+    """Root, to link a pseudo-terminal into /dev."""
+    demand(os.geteuid() == 0, "root, to link a pseudo-terminal into /dev,")
