@@ -210,6 +210,7 @@ class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A one-use code, and what the configuration suggests; the centre decides."""
 
     code: str
+    kiosk_id: str = ""
     name: str = ""
     ticket_prefix: str = ""
     actions: tuple[str, ...] = ()
