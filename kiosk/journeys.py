@@ -47,6 +47,7 @@ class Standing:
     available: tuple[str, ...]
     pending: int
     needs_staff: bool
+    reversed: bool  # something accepted here today was decided otherwise at the centre
     people_ahead: dict[str, int]
     wait_minutes: dict[str, int]
 
@@ -142,14 +143,15 @@ class Journeys:
                 return Acted(patient.patient_id, refusal=outcome)
             return Acted(patient.patient_id, (ActionId(ask.action_id),))
 
-    def check_in_unknown(self, cards: Sequence[CardHash], action_type: str, action_id: str | None) -> Acted:
-        """The holder of an unknown card pressed "check in": a provisional patient on the card's hash, whom the centre
-        or the desk ties to a real one."""
+    def check_in_unknown(
+        self, patient_id: PatientId, cards: Sequence[CardHash], action_type: str, action_id: str | None
+    ) -> Acted:
+        """The holder of an unknown card pressed "check in": a provisional patient of that id on the card's hash, whom
+        the centre or the desk ties to a real one."""
         with self._store.write() as db:
             found = roster.patient_of_card(db, cards)
             if found is None:
                 identity, today = self._who(), self.today()
-                patient_id = PatientId(f"card-{self._ids()}")
                 fresh = Journey(patient_id, self._definitions.initial, today)
                 patient = Patient(patient_id, "", identity.site.languages[0], True, fresh, fresh, ())
                 roster.save(db, patient)
@@ -176,7 +178,8 @@ class Journeys:
             journey = as_of(self._definitions, patient.view, today, patient.tomorrow)
             counts = db.execute(
                 "select count(*) filter (where status = 'pending') as pending,"
-                " count(*) filter (where status = 'needs_staff') as needs_staff"
+                " count(*) filter (where status = 'needs_staff') as needs_staff,"
+                " count(*) filter (where status = 'superseded') as superseded"
                 " from outbox where patient_id = ? and site_day = ?",
                 (patient_id, today),
             ).fetchone()
@@ -188,6 +191,7 @@ class Journeys:
             available_actions(self._definitions, journey, self._asker()),
             counts["pending"],
             bool(counts["needs_staff"]),
+            bool(counts["superseded"]),
             {str(queue_id): count for queue_id, count in ahead.items()},
             {str(e.queue_id): ahead[e.queue_id] * e.minutes for e, _ in lines},
         )
@@ -202,6 +206,10 @@ class Journeys:
     def clock(self) -> ClockReading:
         """This box's clocks, now."""
         return self._clock()
+
+    def probe(self) -> None:
+        """Finds out whether the store takes writes. Raises sqlite3.Error where it does not."""
+        self._store.probe()
 
     # What the sync agent asks for (`sync.agent.ledger.Ledger`).
 

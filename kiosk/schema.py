@@ -88,5 +88,7 @@ _FIRST_TABLES = (
         to_state text,
         detail text not null
     ) strict""",
+    # Written to find out whether the disk takes writes again, and to tell a watchdog that it still does.
+    "create table probe (id integer primary key check (id = 1), tries integer not null) strict",
     "create table labels (site_day text primary key, used integer not null) strict, without rowid",
 )

@@ -54,6 +54,11 @@ class Store:
         with self._lock:
             yield self._connection
 
+    def probe(self) -> None:
+        """Finds out whether a commit reaches the disk. Raises sqlite3.Error where it does not."""
+        with self.write() as db:
+            db.execute("insert into probe values (1, 1) on conflict (id) do update set tries = tries + 1")
+
     def close(self) -> None:
         """Writes the log back into the file and closes it."""
         with self._lock, contextlib.suppress(sqlite3.Error):
