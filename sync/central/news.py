@@ -1,6 +1,6 @@
 """Who hears of a change: told after its commit, never before, and never so that the teller waits.
 
-In one process this is a condition and a list; on PostgreSQL a listening thread hands the same `Change`s to `announce`.
+In one process this is a condition and a list; on PostgreSQL a listening thread hands the same notes to `announce`.
 """
 
 import threading
@@ -18,12 +18,31 @@ class Change:
     action: str | None = None
     action_id: str | None = None
 
+    @property
+    def topic(self) -> str:
+        """What one listens to, to hear of this."""
+        return self.patient_id
 
-Listener = Callable[[Change], None]
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """A token is worth nothing any more."""
+
+    token_hash: str
+    number: int = 0
+
+    @property
+    def topic(self) -> str:
+        """What one listens to, to hear of this."""
+        return self.token_hash
+
+
+Note = Change | Revoked
+Listener = Callable[[Note], None]
 
 
 class News:
-    """Hands changes on to those who listen to a patient, and wakes those who wait for any change."""
+    """Hands changes on to those who listen to them, and wakes those who wait for any change."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,30 +51,28 @@ class News:
         self._closed = False
         self._listeners: dict[str, list[Listener]] = {}
 
-    def announce(self, changes: Sequence[Change]) -> None:
-        """Tells everybody. Listeners are called in this thread, so they must only leave a note."""
+    def announce(self, notes: Sequence[Note]) -> None:
+        """Tells everybody whom it concerns. Listeners are called in this thread, so they must only leave a note."""
         with self._lock:
-            calls = [
-                (listener, change) for change in changes for listener in self._listeners.get(change.patient_id, ())
-            ]
-            self._latest = max([self._latest, *(change.number for change in changes)])
+            calls = [(listener, note) for note in notes for listener in self._listeners.get(note.topic, ())]
+            self._latest = max([self._latest, *(note.number for note in notes)])
             self._heard.notify_all()
-        for listener, change in calls:
-            listener(change)
+        for listener, note in calls:
+            listener(note)
 
     @contextmanager
-    def listen(self, patient_id: str, listener: Listener) -> Iterator[None]:
-        """Calls `listener` with each change of the patient while the context is open."""
+    def listen(self, topic: str, listener: Listener) -> Iterator[None]:
+        """Calls `listener` with each note on the topic (a patient's id, a token's hash) while the context is open."""
         with self._lock:
-            self._listeners.setdefault(patient_id, []).append(listener)
+            self._listeners.setdefault(topic, []).append(listener)
         try:
             yield
         finally:
             with self._lock:
-                remaining = self._listeners[patient_id]
+                remaining = self._listeners[topic]
                 remaining.remove(listener)
                 if not remaining:
-                    del self._listeners[patient_id]
+                    del self._listeners[topic]
 
     def wait(self, after: int, timeout_s: float) -> bool:
         """Waits until a change above `after` was announced; False when the time is up or the service stops.

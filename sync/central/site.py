@@ -48,11 +48,10 @@ def here(db: Reading) -> Here:
 
 def next_label(db: Writing, prefix: str, day: str) -> str:
     """The next queue number under a prefix on a day of the site, like "C-001"."""
-    row = db.row(
+    used = db.value(
         "insert into labels values (:day, :prefix, 1)"
         " on conflict (site_day, prefix) do update set used = labels.used + 1 returning used",
         day=day,
         prefix=prefix,
     )
-    assert row is not None
-    return f"{prefix}-{row['used']:03d}"
+    return f"{prefix}-{used:03d}"

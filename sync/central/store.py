@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from sync.central.news import Change, News
+from sync.central.news import Change, News, Note
 from sync.central.schema import MIGRATIONS, SCHEMA_VERSION
 
 Parameters = Mapping[str, Any]
@@ -38,9 +38,17 @@ class Reading:
         found: sqlite3.Row | None = self.execute(sql, parameters).fetchone()
         return found
 
+    def value(self, sql: str, **parameters: object) -> Any:
+        """The first column of the only row, of a query that always has one."""
+        return self.execute(sql, parameters).fetchone()[0]
+
     def rows(self, sql: str, **parameters: object) -> list[sqlite3.Row]:
         """Every row."""
         return self.execute(sql, parameters).fetchall()
+
+    def latest_change(self) -> int:
+        """The last change number that was taken."""
+        return int(self.value("select value from counters where name = 'change'"))
 
 
 class Writing(Reading):
@@ -48,16 +56,14 @@ class Writing(Reading):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self.news: list[Change] = []
+        self.news: list[Note] = []
 
     def next_change(self) -> int:
         """A change number. Its row stays locked until the commit, so no higher number is visible before a lower one."""
-        taken = self.row("update counters set value = value + 1 where name = 'change' returning value")
-        assert taken is not None
-        return int(taken["value"])
+        return int(self.value("update counters set value = value + 1 where name = 'change' returning value"))
 
     def announce(self, number: int, patient_id: str, action: str | None = None, action_id: str | None = None) -> None:
-        """Adds to the news."""
+        """Adds a change of a patient's state to the news."""
         self.news.append(Change(number, patient_id, action, action_id))
 
     @contextlib.contextmanager
