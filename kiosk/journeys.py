@@ -234,14 +234,8 @@ class Journeys:
 
     def settle(self, verdicts: Sequence[VerdictRow]) -> frozenset[PatientId]:
         """Retires the rows of these verdicts and brings their patients up to date. Returns whom it touched."""
-        touched: set[PatientId] = set()
         with self._store.write() as db:
-            for verdict in verdicts:
-                row = outbox.retire(db, verdict, self._clock().wall_ms)
-                if row is None:
-                    continue
-                patient_id = self._settle_one(db, row, verdict)
-                touched |= {PatientId(row["patient_id"]), patient_id}
+            touched = self._retire(db, verdicts)
             for patient_id in touched:
                 self._replay(db, patient_id, self._definitions)
         return frozenset(touched)
@@ -271,10 +265,12 @@ class Journeys:
                     msgspec.json.encode(dict(definitions.document)).decode(),
                 ),
             )
-            touched = self._adopt_rows(db, page, definitions)
+            touched = self._retire(db, page.verdicts) | self._adopt_rows(db, page)
+            for patient_id in touched:
+                self._replay(db, patient_id, definitions)
             self._purge(db)
         self._identity, self._definitions = self._read_self()
-        return touched
+        return frozenset(touched)
 
     def start_epoch(self, epoch: int) -> None:
         """The centre says that this kiosk's chain forked (a restored or cloned disk): what is pending goes on under a
@@ -309,11 +305,12 @@ class Journeys:
             visit_id=outcome.journey.visit_id or journey.visit_id or opens.visit_id,
             leg=journey.leg,
             queue_id=opens.queue_id,
-            queue_number=opens.queue_number,
+            queue_number=opens.queue_number if outcome.opened else "",
             base_version=patient.base.journey_version,
             definitions_version=self._definitions.version,
             site_day=today,
             clock=clock,
+            journey_state=journey.state,
             binding_id=ask.binding_id,
             cards=ask.cards,
             appointment_ids=tuple(
@@ -352,7 +349,15 @@ class Journeys:
             roster.unbind(db, row["patient_id"])
         return patient_id
 
-    def _adopt_rows(self, db: sqlite3.Connection, page: PullAnswer, definitions: Definitions) -> frozenset[PatientId]:
+    def _retire(self, db: sqlite3.Connection, verdicts: Sequence[VerdictRow]) -> set[PatientId]:
+        touched: set[PatientId] = set()
+        for verdict in verdicts:
+            row = outbox.retire(db, verdict, self._clock().wall_ms)
+            if row is not None:
+                touched |= {PatientId(row["patient_id"]), self._settle_one(db, row, verdict)}
+        return touched
+
+    def _adopt_rows(self, db: sqlite3.Connection, page: PullAnswer) -> set[PatientId]:
         touched: set[PatientId] = set()
         for row in page.patients:
             fresh = roster.pulled(row)
@@ -366,9 +371,7 @@ class Journeys:
         for gone in page.gone:
             roster.forget(db, gone)
             touched.add(PatientId(gone))
-        for patient_id in touched:
-            self._replay(db, patient_id, definitions)
-        return frozenset(touched)
+        return touched
 
     def _replay(self, db: sqlite3.Connection, patient_id: PatientId, definitions: Definitions) -> None:
         """View = base with the patient's pending actions on top."""

@@ -49,15 +49,17 @@ class Code(StrEnum):
     MONEY = "money"
     NOT_ALLOWED = "not_allowed"
     FORBIDDEN = "forbidden"  # the kiosk is not granted this action
+    OLD_RULES = "old_rules"  # made under a version of the definitions that the centre no longer judges by
     QUARANTINED = "quarantined"  # same id with other content, or a body that cannot be digested
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One action as the kiosk applied it: the body that the hash covers.
 
-    `visit_id` is the visit it belongs to or would open, `leg` the exam of the visit it was made in, `queue_id` and
-    `queue_number` the entry it would open, `base_version` the last journey_version pulled for this patient,
-    `appointment_ids` the open bookings that the person was shown, `cards` the card's hashes (one per key),
+    `visit_id` is the visit it belongs to or would open, `leg` the exam of the visit it was made in, `journey_state`
+    the state it was made in, `queue_id` the entry it would open, `queue_number` the label given to that entry (empty
+    where none was opened: that number is the next person's), `base_version` the last journey_version pulled for this
+    patient, `appointment_ids` the open bookings that the person was shown, `cards` the card's hashes (one per key),
     `provisional` that the kiosk knows no patient for the card and `patient_id` is a name of its own making.
     """
 
@@ -75,6 +77,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     definitions_version: int
     site_day: str
     clock: ClockReading
+    journey_state: str = ""
     binding_id: str | None = None
     cards: tuple[CardHash, ...] = ()
     appointment_ids: tuple[str, ...] = ()
@@ -188,7 +191,8 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
 class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A page of rows from `from_cursor` to `cursor`. With `reset`, what the kiosk held before is to be forgotten first.
 
-    `gone` are patients that have left the roster. `definitions` comes where the kiosk's version differs.
+    `gone` are patients that have left the roster, `verdicts` those for actions of this kiosk that were given anew
+    (a higher revision). `definitions` comes where the kiosk's version differs.
     `retry_after_s` is set where the centre could not let the call wait.
     """
 
@@ -202,6 +206,7 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[str, ...]
     site: Site
     now_ms: int
+    verdicts: tuple[VerdictRow, ...] = ()
     definitions: dict[str, Any] | None = None
     retry_after_s: float | None = None
 

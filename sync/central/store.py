@@ -1,0 +1,223 @@
+"""The centre's database: one writer, readers that only read, every commit on disk before anyone hears of it.
+
+SQL is written once, for SQLite and PostgreSQL: `:name` parameters, rows read by column name, `on conflict … do update`,
+`returning`, and nothing that only one of the two knows. SQLite runs in WAL with `synchronous=FULL`.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from sync.central.news import Change, News, Note
+from sync.central.schema import MIGRATIONS, SCHEMA_VERSION
+
+Parameters = Mapping[str, Any]
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why, for the person at the command line."""
+
+
+class Reading:
+    """A consistent look at the database."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        # The hot path: one attribute look-up and no wrapper around the driver.
+        self.execute = connection.execute
+        self.executemany = connection.executemany
+
+    def row(self, sql: str, **parameters: object) -> sqlite3.Row | None:
+        """The first row, or None."""
+        found: sqlite3.Row | None = self.execute(sql, parameters).fetchone()
+        return found
+
+    def value(self, sql: str, **parameters: object) -> Any:
+        """The first column of the only row, of a query that always has one."""
+        return self.execute(sql, parameters).fetchone()[0]
+
+    def rows(self, sql: str, **parameters: object) -> list[sqlite3.Row]:
+        """Every row."""
+        return self.execute(sql, parameters).fetchall()
+
+    def latest_change(self) -> int:
+        """The last change number that was taken."""
+        return int(self.value("select value from counters where name = 'change'"))
+
+
+class Writing(Reading):
+    """One transaction. What it adds to `news` is announced once it is committed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.news: list[Note] = []
+
+    def next_change(self) -> int:
+        """A change number. Its row stays locked until the commit, so no higher number is visible before a lower one."""
+        return int(self.value("update counters set value = value + 1 where name = 'change' returning value"))
+
+    def announce(self, number: int, patient_id: str, action: str | None = None, action_id: str | None = None) -> None:
+        """Adds a change of a patient's state to the news."""
+        self.news.append(Change(number, patient_id, action, action_id))
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the transaction that is undone alone where it raises; what it added to the news goes too."""
+        kept = len(self.news)
+        self.execute("savepoint part")
+        try:
+            yield
+        except BaseException:
+            self.execute("rollback to savepoint part")
+            self.execute("release savepoint part")
+            del self.news[kept:]
+            raise
+        self.execute("release savepoint part")
+
+
+class Store:
+    """One open database. Everything goes through `write()` or `read()`, from any thread."""
+
+    def __init__(self, url: str, news: News | None = None) -> None:
+        """Opens or makes the database, holds it against others, and brings its schema up to date. Raises StoreError."""
+        self.path = database_path(url)
+        self.news = news or News()
+        self._lock = threading.RLock()
+        self._readers: list[sqlite3.Connection] = []
+        self._held = _hold(self.path)
+        try:
+            self._writer = _open(self.path)
+        except (sqlite3.Error, OSError) as error:
+            os.close(self._held)
+            raise StoreError(f"{self.path}: {error}") from error
+        except StoreError:
+            os.close(self._held)
+            raise
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Writing]:
+        """One transaction. It is durable when the context ends; an exception inside undoes all of it."""
+        with self._lock:
+            self._writer.execute("begin immediate")
+            try:
+                transaction = Writing(self._writer)
+                yield transaction
+                self._writer.execute("commit")
+            except BaseException:
+                # A commit that failed for want of space may have rolled back by itself.
+                if self._writer.in_transaction:
+                    self._writer.execute("rollback")
+                raise
+        if transaction.news:
+            self.news.announce(transaction.news)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Reading]:
+        """A look at one moment's state, which waits for no writer and makes none wait."""
+        connection = self._take_reader()
+        connection.execute("begin")
+        try:
+            yield Reading(connection)
+        finally:
+            connection.execute("rollback")
+            self._readers.append(connection)
+
+    def close(self) -> None:
+        """Writes the log back into the file and closes it."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            while self._readers:
+                self._readers.pop().close()
+            self._writer.execute("pragma wal_checkpoint(truncate)")
+        self._writer.close()
+        os.close(self._held)
+
+    def _take_reader(self) -> sqlite3.Connection:
+        # list.pop is atomic, so there is no lock on the way of a reader.
+        with contextlib.suppress(IndexError):
+            return self._readers.pop()
+        connection = _connect(self.path)
+        connection.execute("pragma query_only=on")
+        return connection
+
+
+def database_path(url: str) -> Path:
+    """The file of a `sqlite:///relative` or `sqlite:////absolute` URL. Raises StoreError for any other."""
+    match = re.fullmatch(r"sqlite:///([^?#]+)", url)
+    if match is None:
+        raise StoreError(f"{url[:200]}: not a database URL this version knows; give sqlite:///path/to/file.db")
+    return Path(unquote(match[1]))
+
+
+def _hold(path: Path) -> int:
+    """A second process on one file would be a second writer: it is refused."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: {error}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreError(f"{path}: another process is using it") from error
+    return descriptor
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=512)
+    connection.row_factory = sqlite3.Row
+    for pragma in ("synchronous=full", "foreign_keys=on", "busy_timeout=5000", "temp_store=memory"):
+        connection.execute(f"pragma {pragma}")
+    return connection
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    fresh = not path.exists()
+    connection = _connect(path)
+    try:
+        if fresh:
+            path.chmod(0o600)
+        connection.execute("pragma journal_mode=wal")
+        _check(connection, path)
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    fault = connection.execute("pragma quick_check(1)").fetchone()[0]
+    if fault != "ok":
+        raise StoreError(f"{path}: the database is damaged: {fault}")
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Brings the schema up to date, each version in a transaction of its own."""
+    connection.execute("create table if not exists schema_version (version bigint primary key)")
+    version = connection.execute("select coalesce(max(version), 0) as version from schema_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise StoreError(f"{path}: made by a newer version (schema {version}, this one knows {SCHEMA_VERSION})")
+    for migration in MIGRATIONS[version:]:
+        connection.execute("begin immediate")
+        try:
+            for statement in migration.statements:
+                connection.execute(_for_sqlite(statement))
+            connection.execute("insert into schema_version values (?)", (migration.version,))
+            connection.execute("commit")
+        except BaseException:
+            connection.execute("rollback")
+            raise
+
+
+def _for_sqlite(statement: str) -> str:
+    """SQLite checks types only in strict tables, which spell their numbers `integer`."""
+    if not statement.startswith("create table"):
+        return statement
+    return re.sub(r"\bbigint\b", "integer", statement) + " strict, without rowid"
