@@ -5,7 +5,9 @@ for them again after a restore. Every function takes the connection of a transac
 """
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -142,6 +144,12 @@ def pending_count(connection: Connection) -> int:
     return count
 
 
+def named_exam(payload: Mapping[str, Any]) -> ExamId | None:
+    """The exam that a request's payload names, or None."""
+    exam_id = payload.get("exam_id")
+    return ExamId(exam_id) if isinstance(exam_id, str) else None
+
+
 def rows(connection: Connection) -> list[OutboxRow]:
     """Every row, oldest first."""
     return [
@@ -155,13 +163,12 @@ def rows(connection: Connection) -> list[OutboxRow]:
 
 def _pending(intent: Intent, visit_id: str, grants: frozenset[str], site: Site) -> Pending:
     opens = Opens(VisitId(visit_id), QueueId(intent.queue_id), intent.queue_number, site.walk_in)
-    exam = intent.payload.get("exam_id")
     action = Action(
         ActionId(intent.action_id),
         intent.action_type,
         Asker(Role.KIOSK, grants),
         intent.clock.wall_ms,
         opens,
-        exam_id=ExamId(exam) if isinstance(exam, str) else None,
+        exam_id=named_exam(intent.payload),
     )
-    return Pending(action, VisitId(visit_id), intent.leg)
+    return Pending(action, VisitId(visit_id), intent.leg, intent.journey_state, intent.site_day)
