@@ -133,7 +133,7 @@ class Reception:
             except sqlite3.Error as error:
                 return Acted(self._store_failed(error), error="It could not be saved.", code="store")
             refusal = done.refusal
-            screen = self._show(replace(stages.journey(done.patient_id), refused=refusal is not None))
+            screen = self._show(replace(stages.journey(done.patient_id, now.cards), refused=refusal is not None))
         if refusal:
             return Acted(screen, error=refusal.message, code=refusal.code)
         self._nudge()
@@ -215,7 +215,7 @@ class Reception:
         assert now.patient_id is not None
         if now.kind is ScreenKind.UNKNOWN_CARD:
             return self._journeys.check_in_unknown(now.patient_id, now.cards, action_type, action_id)
-        return self._journeys.act(now.patient_id, action_type, action_id, {})
+        return self._journeys.act(now.patient_id, action_type, action_id, {}, now.cards)
 
     def _store_failed(self, error: sqlite3.Error) -> Screen:
         # The message of an SQLite error names tables at most, never what stands in them.
@@ -276,4 +276,4 @@ _FAULTS = {
 def _stage_of(done: Done | None, cards: tuple[CardHash, ...]) -> Stage:
     if done is None:
         return stages.unknown_card(PatientId(f"card-{new_id()}"), cards)
-    return stages.journey(done.patient_id, tapped_again=not done.action_ids)
+    return stages.journey(done.patient_id, cards, tapped_again=not done.action_ids)

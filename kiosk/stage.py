@@ -17,8 +17,9 @@ KEEPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the screen is about. `cards` are an unknown card's hashes, `reason` is a refused card's; `told` is what the
-    last action came to, for the notice on top; `stay_s` is how long it stays untouched, until `ends_s`."""
+    """What the screen is about. `cards` are the hashes of the card that was held, `reason` is a refused card's;
+    `tapped_again`: a tap that changed nothing; `refused`: a press that the rules did not take; `stay_s` is how long it
+    stays untouched, until `ends_s`."""
 
     kind: ScreenKind = ScreenKind.ATTRACT
     patient_id: PatientId | None = None
@@ -52,9 +53,9 @@ class Stage:
 ATTRACT = Stage()
 
 
-def journey(patient_id: PatientId, tapped_again: bool = False) -> Stage:
-    """A known patient is here."""
-    return Stage(ScreenKind.JOURNEY, patient_id, tapped_again=tapped_again, keeps_left=KEEPS)
+def journey(patient_id: PatientId, cards: tuple[CardHash, ...], tapped_again: bool = False) -> Stage:
+    """A known patient is here, with this card."""
+    return Stage(ScreenKind.JOURNEY, patient_id, cards, tapped_again=tapped_again, keeps_left=KEEPS)
 
 
 def unknown_card(patient_id: PatientId, cards: tuple[CardHash, ...]) -> Stage:
