@@ -37,11 +37,12 @@ def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool
         "room": entry.room,
         "priority": entry.priority,
         "label_aliases": msgspec.json.encode(entry.label_aliases).decode(),
+        "opened_ms": entry.opened_ms,
     }
     if not fresh:
         db.execute(
             "update entries set site_day = :site_day, state = :state, room = :room, priority = :priority,"
-            " label_aliases = :label_aliases where queue_id = :queue_id",
+            " label_aliases = :label_aliases, opened_ms = :opened_ms where queue_id = :queue_id",
             changing,
         )
         return
@@ -58,7 +59,6 @@ def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool
             "leg": entry.leg,
             "minutes": entry.minutes,
             "overnight": int(entry.overnight),
-            "opened_ms": entry.opened_ms,
         },
     )
 

@@ -133,7 +133,8 @@ _JOURNEYS = (
         patient_id text not null references patients (patient_id),
         site_day text not null,
         ordinal bigint not null,           -- the patient's first, second … visit of the day
-        opened_ms bigint not null,
+        opened_ms bigint not null,         -- the earliest trusted arrival
+        opened_version bigint not null,    -- journey_version that its opening led to
         closed_ms bigint,
         unique (patient_id, site_day, ordinal)
     )""",
