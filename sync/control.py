@@ -16,7 +16,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-MAX_LINE = 64 * 1024
+MAX_LINE = 32 * 1024 * 1024  # a whole hospital document
 Operation = Callable[[Mapping[str, Any]], object]
 
 
