@@ -127,7 +127,7 @@ _JOURNEYS = (
         opened_ms bigint not null
     )""",
     "create index entries_of_patient on entries (patient_id, site_day)",
-    "create index entries_of_line on entries (site_day, exam_id)",
+    "create index entries_of_line on entries (site_day, exam_id, state)",
     """create table visits (
         visit_id text primary key,
         patient_id text not null references patients (patient_id),
