@@ -6,13 +6,14 @@ Exit codes: 0 done; 1 the check found something; 2 it could not be done, and one
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import click
 import msgspec
 
 from sync.central.opening import open_service
-from sync.central.options import Database, on_database
+from sync.central.options import ask, on_database
 from sync.central.running import Running
 from sync.central.server import MAX_SOCKETS, ListenError, listen, serve
 from sync.central.store import StoreError
@@ -44,23 +45,23 @@ def cli() -> None:
 @cli.command()
 @on_database
 @click.option("--listen", "address", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
-def run(database: Database, address: str) -> None:
+def run(url: str, keys: Path | None, address: str) -> None:
     """Serve until told to stop (SIGTERM or Ctrl-C)."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # Opened and closed once before the fork: what is wrong with it is said here, in one line.
-    open_service(database.url, database.keys).store.close()
+    open_service(url, keys).store.close()
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
-    serve(listener, lambda: Running(database.url, database.keys, MAX_SOCKETS))
+    serve(listener, lambda: Running(url, keys, MAX_SOCKETS))
 
 
 @cli.command("demo-data")
 @on_database
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def demo_data(database: Database, as_json: bool) -> None:
+def demo_data(url: str, keys: Path | None, as_json: bool) -> None:
     """Make the demo hospital, or complete it for today, and list its patients with their cards."""
-    patients = database.do("demo-data")
+    patients = ask(url, keys, "demo-data")
     if as_json:
         click.echo(_json(patients))
         return
@@ -71,13 +72,13 @@ def demo_data(database: Database, as_json: bool) -> None:
 @cli.command("import")
 @on_database
 @click.argument("file", type=click.File("rb"))
-def import_(database: Database, file: BinaryIO) -> None:
+def import_(url: str, keys: Path | None, file: BinaryIO) -> None:
     """Take a hospital document in JSON: site, exams, patients, cards, appointments."""
     try:
         document = msgspec.json.decode(file.read())
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise click.ClickException(f"{file.name} is not JSON that can be read: {error}") from error
-    counts = database.do("import", document=document)
+    counts = ask(url, keys, "import", document=document)
     click.echo("new or changed: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
 
 
@@ -85,17 +86,17 @@ def import_(database: Database, file: BinaryIO) -> None:
 @on_database
 @click.option("--role", type=click.Choice(["patient", "staff"]), required=True)
 @click.option("--patient", "patient_id", metavar="ID", help="Whose token it is, for the role patient.")
-def token(database: Database, role: str, patient_id: str | None) -> None:
+def token(url: str, keys: Path | None, role: str, patient_id: str | None) -> None:
     """Make a bearer token and print it; it is not shown again."""
-    click.echo(database.do("token", role=role, patient_id=patient_id))
+    click.echo(ask(url, keys, "token", role=role, patient_id=patient_id))
 
 
 @cli.command("token-revoke")
 @on_database
 @click.argument("text", metavar="[TOKEN]", default="-")
-def token_revoke(database: Database, text: str) -> None:
+def token_revoke(url: str, keys: Path | None, text: str) -> None:
     """End a token and close its sockets. Without an argument it is read from standard input."""
-    database.do("token-revoke", token=sys.stdin.readline().strip() if text == "-" else text)
+    ask(url, keys, "token-revoke", token=sys.stdin.readline().strip() if text == "-" else text)
 
 
 @cli.command()
@@ -107,9 +108,9 @@ def token_revoke(database: Database, text: str) -> None:
 @click.option("--ticket-prefix", metavar="LETTERS", help="Of the queue numbers that the centre itself gives.")
 @click.option("--language", "languages", multiple=True, metavar="LANG", help="In order of preference; repeatable.")
 @click.option("--json", "as_json", is_flag=True)
-def site(database: Database, as_json: bool, languages: tuple[str, ...], **wanted: str | None) -> None:
+def site(url: str, keys: Path | None, as_json: bool, languages: tuple[str, ...], **wanted: str | None) -> None:
     """Show the site, or set what is given of it."""
-    shown = database.do("site", languages=list(languages) or None, **wanted)
+    shown = ask(url, keys, "site", languages=list(languages) or None, **wanted)
     if as_json:
         click.echo(_json(shown))
         return
@@ -121,9 +122,9 @@ def site(database: Database, as_json: bool, languages: tuple[str, ...], **wanted
 @on_database
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
-def check(context: click.Context, database: Database, as_json: bool) -> None:
+def check(context: click.Context, url: str, keys: Path | None, as_json: bool) -> None:
     """Check that journeys and queue say the same. Exits with 1 where they do not."""
-    health = database.do("check")
+    health = ask(url, keys, "check")
     click.echo(_json(health) if as_json else _in_words(health))
     if not health["ok"]:
         context.exit(_UNWELL)
