@@ -1,10 +1,11 @@
 """Queue entries as rows, and the lines that they form."""
 
 import sqlite3
+from collections.abc import Collection
 
 import msgspec
 
-from sync.central.store import Reading, Writing
+from sync.central.store import Reading, Writing, any_of
 from sync.journey.model import ExamId, Journey, QueueEntry, QueueId
 
 _labels = msgspec.json.Decoder(tuple[str, ...])
@@ -19,11 +20,12 @@ def entries_of(db: Reading, patient_id: str, site_day: str) -> tuple[QueueEntry,
     return tuple(entry_of_row(row) for row in rows)
 
 
-def line_of(db: Reading, exam_id: str, site_day: str) -> tuple[QueueEntry, ...]:
-    """Every entry of an exam on a day of the site, whatever its state."""
+def line_of(db: Reading, exam_id: str, site_day: str, states: Collection[str]) -> tuple[QueueEntry, ...]:
+    """The entries of an exam on a day of the site that are in one of these states."""
+    names, values = any_of("state", states)
     rows = db.execute(
-        "select * from entries where site_day = :site_day and exam_id = :exam_id",
-        {"site_day": site_day, "exam_id": exam_id},
+        f"select * from entries where site_day = :site_day and exam_id = :exam_id and state in {names}",  # noqa: S608
+        {"site_day": site_day, "exam_id": exam_id, **values},
     )
     return tuple(entry_of_row(row) for row in rows)
 
@@ -37,11 +39,12 @@ def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool
         "room": entry.room,
         "priority": entry.priority,
         "label_aliases": msgspec.json.encode(entry.label_aliases).decode(),
+        "opened_ms": entry.opened_ms,
     }
     if not fresh:
         db.execute(
             "update entries set site_day = :site_day, state = :state, room = :room, priority = :priority,"
-            " label_aliases = :label_aliases where queue_id = :queue_id",
+            " label_aliases = :label_aliases, opened_ms = :opened_ms where queue_id = :queue_id",
             changing,
         )
         return
@@ -58,7 +61,6 @@ def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool
             "leg": entry.leg,
             "minutes": entry.minutes,
             "overnight": int(entry.overnight),
-            "opened_ms": entry.opened_ms,
         },
     )
 

@@ -10,7 +10,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +23,10 @@ Parameters = Mapping[str, Any]
 
 class StoreError(Exception):
     """The database cannot be used; the message says why, for the person at the command line."""
+
+
+class InUse(StoreError):
+    """Another process has the database open."""
 
 
 class Reading:
@@ -146,6 +150,12 @@ class Store:
         return connection
 
 
+def any_of(name: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
+    """For `… in {names}`: the placeholders in brackets, and their parameters. The SQL holds no value itself."""
+    parameters = {f"{name}{number}": value for number, value in enumerate(sorted(values))}
+    return f"({', '.join(f':{each}' for each in parameters)})", parameters
+
+
 def database_path(url: str) -> Path:
     """The file of a `sqlite:///relative` or `sqlite:////absolute` URL. Raises StoreError for any other."""
     match = re.fullmatch(r"sqlite:///([^?#]+)", url)
@@ -165,7 +175,7 @@ def _hold(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise StoreError(f"{path}: another process is using it") from error
+        raise InUse(f"{path}: another process is using it") from error
     return descriptor
 
 
