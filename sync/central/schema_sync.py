@@ -32,8 +32,7 @@ _ACTIONS = (
         epoch bigint not null,
         last_seq bigint not null,
         last_hash text not null,           -- head of the hash chain
-        gap_seq bigint,                    -- the seq that was asked for when a gap was found, until it comes
-        begun_ms bigint not null,
+        told bigint not null,              -- how often in a row the kiosk was asked for what is missing
         primary key (kiosk_id, epoch)
     )""",
     """create table receipts (
@@ -86,6 +85,17 @@ _ACTIONS = (
         primary key (key_id, uid_hash, verdict_id)
     )""",
     "create index waiting_cards_of_action on waiting_cards (verdict_id)",
+    # What could not be digested, as it came, for a person to look at.
+    """create table quarantine (
+        verdict_id text primary key,
+        exception_id text not null references exceptions (exception_id),
+        kiosk_id text not null,
+        epoch bigint not null,
+        seq bigint not null,
+        reason text not null,
+        body text not null,
+        received_ms bigint not null
+    )""",
     "create index transitions_of_visit on transitions (visit_id, change)",
     "create index entries_by_number on entries (site_day, queue_number)",
     """create table roster_day (
