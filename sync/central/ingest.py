@@ -186,7 +186,7 @@ class Ingest:
         """The chain goes on under a new epoch, and staff are told. An epoch that was given and not used yet, because
         the answer was lost, is given again."""
         given = chain.epoch
-        if not chain.unused or epoch > chain.epoch:
+        if why == GAP or not chain.unused or epoch > chain.epoch:
             given = max(chain.epoch, min(epoch, _MAX_EPOCH)) + 1
             set_epoch(db, sender.kiosk_id, given)
             detail = {"epoch": epoch, "new_epoch": given, "last_seq": chain.last_seq}

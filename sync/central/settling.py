@@ -17,13 +17,16 @@ def settle_card(db: Writing, bench: Bench, cards: Sequence[CardHash], who: str) 
     To be called in the transaction that bound it. The actions of the same visits that waited for those go along. What
     needs staff for another reason now is a new case.
     """
-    return [_judge_again(db, bench, waiting, who) for waiting in waiting_for_card(db, cards)]
+    found = waiting_for_card(db, cards)
+    # All of them first: none may wait for one that is about to be judged itself.
+    for waiting in found:
+        take_waiting(db, waiting.verdict_id)
+    return [_judge_again(db, bench, waiting, who) for waiting in found]
 
 
 def _judge_again(db: Writing, bench: Bench, waiting: Waiting, who: str) -> Judged:
     before = verdict_of(db, waiting.verdict_id)
     assert before is not None
-    take_waiting(db, waiting.verdict_id)
     sender = kiosk(db, before.kiosk_id)
     heard = Heard(
         waiting.intent,

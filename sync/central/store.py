@@ -60,6 +60,7 @@ class Writing(Reading):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
+        self._connection = connection
         self.news: list[Note] = []
 
     def next_change(self) -> int:
@@ -78,8 +79,10 @@ class Writing(Reading):
         try:
             yield
         except BaseException:
-            self.execute("rollback to savepoint part")
-            self.execute("release savepoint part")
+            # A disk that is full undoes the whole transaction by itself; its error is the one to be heard.
+            if self._connection.in_transaction:
+                self.execute("rollback to savepoint part")
+                self.execute("release savepoint part")
             del self.news[kept:]
             raise
         self.execute("release savepoint part")
