@@ -12,10 +12,11 @@ from typing import Any, BinaryIO, NoReturn
 import click
 import msgspec
 
+from sync.central.kiosk_commands import COMMANDS
 from sync.central.opening import open_service
 from sync.central.options import ask, on_database
 from sync.central.running import Running
-from sync.central.server import MAX_SOCKETS, ListenError, listen, serve
+from sync.central.server import ListenError, listen, serve
 from sync.central.store import StoreError
 from sync.control import ControlError
 
@@ -53,7 +54,7 @@ def run(url: str, keys: Path | None, address: str) -> None:
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
-    serve(listener, lambda: Running(url, keys, MAX_SOCKETS))
+    serve(listener, lambda: Running(url, keys))
 
 
 @cli.command("demo-data")
@@ -128,6 +129,10 @@ def check(context: click.Context, url: str, keys: Path | None, as_json: bool) ->
     click.echo(_json(health) if as_json else _in_words(health))
     if not health["ok"]:
         context.exit(_UNWELL)
+
+
+for _command in COMMANDS:
+    cli.add_command(_command)
 
 
 def _json(value: object) -> str:

@@ -1,12 +1,13 @@
 """Queue entries as rows, and the lines that they form."""
 
 import sqlite3
-from collections.abc import Collection
+from functools import lru_cache
 
 import msgspec
 
 from sync.central.store import Reading, Writing, any_of
-from sync.journey.model import ExamId, Journey, QueueEntry, QueueId
+from sync.journey.definitions import Definitions
+from sync.journey.model import Journey, QueueEntry
 
 _labels = msgspec.json.Decoder(tuple[str, ...])
 
@@ -20,14 +21,25 @@ def entries_of(db: Reading, patient_id: str, site_day: str) -> tuple[QueueEntry,
     return tuple(entry_of_row(row) for row in rows)
 
 
-def line_of(db: Reading, exam_id: str, site_day: str, states: Collection[str]) -> tuple[QueueEntry, ...]:
-    """The entries of an exam on a day of the site that are in one of these states."""
-    names, values = any_of("state", states)
-    rows = db.execute(
-        f"select * from entries where site_day = :site_day and exam_id = :exam_id and state in {names}",  # noqa: S608
-        {"site_day": site_day, "exam_id": exam_id, **values},
+def count_ahead(db: Reading, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
+    """How many stand before an entry in its exam's line: `people_ahead()` of the rules, counted where the rows are.
+
+    A line is long in the morning, and this is part of every answer, so the rows do not travel.
+    """
+    states, parameters = _in_line(definitions.in_line)
+    return int(
+        db.value(
+            "select count(*) from entries where site_day = :site_day and exam_id = :exam_id"  # noqa: S608
+            f" and state in {states} and (priority > :priority or priority = :priority and (opened_ms < :opened_ms"
+            " or opened_ms = :opened_ms and queue_id < :queue_id))",
+            **parameters,
+            site_day=site_day,
+            exam_id=entry.exam_id,
+            priority=entry.priority,
+            opened_ms=entry.opened_ms,
+            queue_id=entry.queue_id,
+        )
     )
-    return tuple(entry_of_row(row) for row in rows)
 
 
 def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool) -> None:
@@ -66,18 +78,38 @@ def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool
 
 
 def entry_of_row(row: sqlite3.Row) -> QueueEntry:
-    """An entry from its row."""
+    """An entry from a row that begins with the columns of the table, in their order."""
+    (
+        queue_id,
+        _,
+        _,
+        _,
+        exam_id,
+        exam_name,
+        room,
+        state,
+        queue_number,
+        label_aliases,
+        leg,
+        priority,
+        minutes,
+        overnight,
+        opened_ms,
+    ) = row[:15]
     return QueueEntry(
-        queue_id=QueueId(row["queue_id"]),
-        exam_id=ExamId(row["exam_id"]),
-        exam_name=row["exam_name"],
-        room=row["room"],
-        state=row["state"],
-        queue_number=row["queue_number"],
-        leg=row["leg"],
-        opened_ms=row["opened_ms"],
-        priority=row["priority"],
-        minutes=row["minutes"],
-        overnight=bool(row["overnight"]),
-        label_aliases=_labels.decode(row["label_aliases"]),
+        queue_id,
+        exam_id,
+        exam_name,
+        room,
+        state,
+        queue_number,
+        leg,
+        opened_ms,
+        priority,
+        minutes,
+        bool(overnight),
+        _labels.decode(label_aliases),
     )
+
+
+_in_line = lru_cache(maxsize=8)(lambda states: any_of("state", states))

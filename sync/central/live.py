@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import msgspec
-from flask import Flask, request
+from flask import Blueprint, Flask, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed
 
@@ -45,9 +45,10 @@ class UpdatedState(CurrentState, frozen=True):
 
 def add_live(app: Flask, service: JourneyService, sockets: Sockets) -> None:
     """Adds the socket to an app."""
-    guard_sockets(app, sockets, PATH)
+    blueprint = Blueprint("live", __name__)
+    guard_sockets(app, blueprint, sockets)
 
-    @Sock(app).route(PATH)  # type: ignore[untyped-decorator]
+    @Sock().route(PATH, bp=blueprint)  # type: ignore[untyped-decorator]
     def patient_journey(ws: Any) -> None:
         with sockets.place(ws.event), suppress(ConnectionClosed, OSError):
             try:
@@ -57,6 +58,8 @@ def add_live(app: Flask, service: JourneyService, sockets: Sockets) -> None:
             except Exception:
                 log.exception("a socket failed")
                 ws.close(INTERNAL_ERROR, "it failed inside")
+
+    app.register_blueprint(blueprint)
 
 
 def _serve(service: JourneyService, sockets: Sockets, ws: Any) -> None:

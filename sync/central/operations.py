@@ -14,6 +14,7 @@ from sync.central.demo import demo_cards, demo_hospital
 from sync.central.health import check
 from sync.central.hospital import DocumentError, SitePart, check_site, read_hospital
 from sync.central.importing import put_site, take_hospital
+from sync.central.kiosk_operations import kiosk_operations
 from sync.central.patients import patient_named
 from sync.central.service import JourneyService
 from sync.central.site import NoSite, here
@@ -27,8 +28,9 @@ WHO = "command line"
 
 
 def operations(service: JourneyService) -> dict[str, Operation]:
-    """The operations on patients and site, by name."""
+    """The operations by name, those on kiosks among them."""
     return {
+        **kiosk_operations(service),
         "token": lambda given: _token(service, given),
         "token-revoke": lambda given: _token_revoke(service, given),
         "import": lambda given: _import(service, given.get("document")),

@@ -11,17 +11,20 @@ from sync.central.operations import operations
 from sync.central.sockets import Sockets
 from sync.control import ControlServer, socket_path
 
+MAX_SOCKETS = 64
+MAX_POLLS = 32
+
 
 class Running:
     """The service over its database, with background work, control socket and web application."""
 
-    def __init__(self, url: str, keys: Path | None, max_sockets: int) -> None:
+    def __init__(self, url: str, keys: Path | None = None) -> None:
         """Starts all of it. Raises StoreError, or OSError where the control socket cannot be made."""
         self.service = open_service(url, keys)
-        self._sockets = Sockets(max_sockets)
+        self._sockets = Sockets(MAX_SOCKETS)
         self._background = Background(self.service)
         self._control = ControlServer(socket_path(self.service.store.path), operations(self.service))
-        self.app: Flask = create_app(self.service, self._sockets)
+        self.app: Flask = create_app(self.service, self._sockets, MAX_POLLS)
         try:
             self._control.start()
         except BaseException:

@@ -16,10 +16,8 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
-from sync.central.running import Running
+from sync.central.running import MAX_POLLS, MAX_SOCKETS, Running
 
-MAX_SOCKETS = 64
-MAX_POLLS = 32
 _REQUEST_THREADS = 16
 _GRACE_S = 4
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h

@@ -149,7 +149,8 @@ class JourneyService:
     def _decide(
         self, db: Writing, site: Here, journey: Journey, asker: Asker, ask: Ask, now: int
     ) -> Decision | Refusal:
-        opens = Opens(VisitId(self.ids()), QueueId(self.ids()), "", site.site.walk_in)
+        rule = self.definitions.actions.get(ask.action_type)
+        opens = self._opens(site) if rule and (rule.visit or rule.opens_entry) else _opens_nothing(site)
         queue_id, exam_id = ask.named("queue_id"), ask.named("exam_id")
         action = Action(
             ActionId(ask.action_id),
@@ -167,6 +168,9 @@ class JourneyService:
         # A number is taken only where one is given, so the day's numbers have no gaps.
         label = next_label(db, site.ticket_prefix, journey.site_day)
         return decide(self.definitions, journey, replace(action, opens=replace(opens, queue_number=label)))
+
+    def _opens(self, site: Here) -> Opens:
+        return Opens(VisitId(self.ids()), QueueId(self.ids()), "", site.site.walk_in)
 
     def _settle(
         self,
@@ -226,6 +230,10 @@ def refused(fault: Fault | Refusal, state: str | None = None, actions: tuple[str
 def closing(now: int) -> Stamp:
     """What the rows of a day's end say of where they came from."""
     return Stamp(CENTRE, Role.SYSTEM, now, now)
+
+
+def _opens_nothing(site: Here) -> Opens:
+    return Opens(VisitId(""), QueueId(""), "", site.site.walk_in)
 
 
 _NEVER = frozenset({RefusalCode.UNKNOWN_ACTION, RefusalCode.FORBIDDEN})

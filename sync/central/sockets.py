@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 from wsproto.utilities import RemoteProtocolError
 
 from sync.central.faults import Fault
@@ -57,8 +57,8 @@ class Sockets:
                 wake.nudge()
 
 
-def guard_sockets(app: Flask, sockets: Sockets, path: str) -> None:
-    """Lets only those open a socket at `path` who may, and prepares their connections."""
+def guard_sockets(app: Flask, blueprint: Blueprint, sockets: Sockets) -> None:
+    """Lets only those open a blueprint's sockets who may, and prepares their connections."""
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": PING_INTERVAL_S,
         "max_message_size": MAX_MESSAGE,
@@ -68,12 +68,10 @@ def guard_sockets(app: Flask, sockets: Sockets, path: str) -> None:
     }
 
     def before_handshake() -> Response | None:
-        if request.path != path:
-            return None
         _prepare(request.environ)
         return _refuse(sockets)
 
-    app.before_request(before_handshake)
+    blueprint.before_request(before_handshake)
     no_handshake = Fault("malformed", "This is no WebSocket handshake.")
     app.register_error_handler(RemoteProtocolError, lambda _: fault(no_handshake))
 

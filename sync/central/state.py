@@ -2,13 +2,13 @@
 
 import msgspec
 
-from sync.central.lines import line_of
+from sync.central.lines import count_ahead
 from sync.central.site import Here
 from sync.central.store import Reading
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 from sync.journey.model import Appointment, Asker, Journey, QueueEntry
-from sync.journey.rules import available_actions, people_ahead
+from sync.journey.rules import available_actions
 
 
 class QueueDetail(msgspec.Struct, frozen=True):
@@ -60,8 +60,7 @@ def estimated_wait(db: Reading, definitions: Definitions, site_day: str, entry: 
     """Minutes until this entry's turn: each of the people ahead takes as long as the exam is planned for."""
     if definitions.queue_to_journey[entry.state] not in _waiting_states(definitions):
         return 0
-    line = line_of(db, entry.exam_id, site_day, definitions.in_line)
-    return people_ahead(definitions, line, entry) * entry.minutes
+    return count_ahead(db, definitions, site_day, entry) * entry.minutes
 
 
 def _waiting_states(definitions: Definitions) -> set[str]:

@@ -45,8 +45,10 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 }
 
 
-def sync_api(service: JourneyService, ingest: Ingest, roster: Roster) -> Blueprint:
-    """The three routes of the wire. A kiosk's token reaches these alone."""
+def sync_api(service: JourneyService, most_waiting: int = 32) -> Blueprint:
+    """The three routes of the wire. A kiosk's token reaches these alone. At most so many pulls wait at a time."""
+    ingest = Ingest(service.store, service.definitions, service.clock, service.ids)
+    roster = Roster(service.store, service.definitions, service.clock, most_waiting)
     api = Blueprint("sync", __name__, url_prefix="/api/v1")
 
     @api.post("/sync/push")

@@ -5,7 +5,8 @@ Errors are values until here; what was not foreseen is logged and answered with 
 
 import logging
 import sqlite3
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from flask import Flask, Response, request
@@ -18,15 +19,20 @@ from sync.central.site import NoSite
 from sync.central.tokens import Bearer, bearer
 from sync.journey.model import Role
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 log = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+_NO_STORE = ("Cache-Control", "no-store")
+_JSON = "application/json"
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 _UNAUTHORIZED = Fault("unauthorized", "A valid bearer token is needed.")
 _FORBIDDEN = Fault("forbidden", "This token may not do that.")
@@ -34,7 +40,7 @@ _FORBIDDEN = Fault("forbidden", "This token may not do that.")
 
 def authenticate(service: JourneyService) -> Bearer | Fault:
     """Who sends this request, by `Authorization: Bearer` (RFC 6750, 2.1)."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return _UNAUTHORIZED
     with service.store.read() as db:
@@ -51,7 +57,7 @@ def admit(service: JourneyService, *roles: Role) -> Bearer | Fault:
 
 def read_json() -> Any | Fault:
     """The request's body as plain values. A body that is too large is refused by Flask itself, with 413."""
-    if request.mimetype != "application/json":
+    if request.content_type != _JSON and request.mimetype != _JSON:
         return Fault("unsupported_media_type", "The body must be application/json.")
     return decode(request.get_data(cache=False))
 
@@ -66,7 +72,7 @@ def decode(text: bytes | str) -> Any | Fault:
 
 def answer(given: Answer) -> Response:
     """An answer of the service as a response."""
-    response = Response(given.body, given.status, mimetype="application/json")
+    response = Response(given.body, given.status, content_type=_JSON)
     if given.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
@@ -79,13 +85,13 @@ def fault(found: Fault) -> Response:
 
 def reply(value: object, status: int = 200) -> Response:
     """Any value as a response in JSON."""
-    return Response(msgspec.json.encode(value), status, mimetype="application/json")
+    return Response(msgspec.json.encode(value), status, content_type=_JSON)
 
 
 def harden(app: Flask) -> None:
     """Gives an app its limits, its headers, and an answer for everything that goes wrong."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    app.after_request(_with_headers)
+    app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RecursionError, lambda _: fault(Fault("malformed", "The body is nested too deep.")))
     for breakage in (sqlite3.OperationalError, StaleJourney):
@@ -94,16 +100,23 @@ def harden(app: Flask) -> None:
     app.register_error_handler(Exception, _broken)
 
 
-def _with_headers(response: Response) -> Response:
-    response.headers.update(_HEADERS)
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
+def _with_headers(application: "WSGIApplication") -> "WSGIApplication":
+    """The same application with the security headers on every response. Cheaper here than through Flask."""
+
+    def with_headers(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
+            cached = any(name == _NO_STORE[0] for name, _ in headers)
+            return start_response(status, [*headers, *_HEADERS] if cached else [*headers, *_HEADERS, _NO_STORE], *error)
+
+        return application(environ, start)
+
+    return with_headers
 
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     found = Fault(_CODES.get(status, "malformed" if status < 500 else "internal"), error.name + ".")
-    response = Response(msgspec.json.encode(body_of(found)), status, mimetype="application/json")
+    response = Response(msgspec.json.encode(body_of(found)), status, content_type=_JSON)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
