@@ -18,7 +18,7 @@ from hardware.reader import ReaderState
 from hardware.wire import Report
 
 # Under pcsc-lite 2.3 a reader that comes between two calls is noticed only by listing again, so not too long.
-WAIT_MS = 5_000
+WAIT_MS = 2_000
 _PLUGGING = "\\\\?PnP?\\Notification"
 _COUNTER = 0xFFFF0000
 _GONE = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
@@ -56,14 +56,14 @@ class PcscReader:
         self._plugging = scard.SCARD_STATE_UNAWARE
 
     def step(self) -> None:
-        """Waits up to five seconds for a card or a plug, and reports it."""
+        """Waits up to two seconds for a card or a plug, and reports it."""
         try:
             context = self._established()
             self._list(context)
             events = self._wait(context)
         except PcscError as error:
             self._release()
-            self._report.state(ReaderState.FAULTY, _in_words(error))
+            self._report.state(ReaderState.FAULTY, in_words(error))
             self._sleep(self._backoff.next_s())
             return
         self._backoff.reset()
@@ -107,7 +107,7 @@ class PcscReader:
             self._report.state(ReaderState.READY, ", ".join(self._slots))
 
     def _wait(self, context: int) -> list[tuple[str, int, list[int]]]:
-        """What changed, as name, event state and ATR, after five seconds at most.
+        """What changed, as name, event state and ATR, after two seconds at most.
 
         A reader that is asked about for the first time answers at once.
         """
@@ -129,13 +129,13 @@ class PcscReader:
         before, slot.state = slot.state, state & ~scard.SCARD_STATE_CHANGED
         if not state & scard.SCARD_STATE_PRESENT:
             slot.debounce.emptied(now_ns)
-        elif _is_tap(before, state):
+        elif is_tap(before, state):
             found = read_card(context, name, atr, self._report.busy)
             if slot.debounce.arrived(found, now_ns):
                 self._report.found(name, found, now_ns)
 
 
-def _is_tap(before: int, state: int) -> bool:
+def is_tap(before: int, state: int) -> bool:
     """Whether a card came: from empty, or so quickly after another that only the counter of events tells.
 
     What lies on a reader that is looked at for the first time is no tap: nobody is there to see the screen, and a card
@@ -144,6 +144,13 @@ def _is_tap(before: int, state: int) -> bool:
     if before == scard.SCARD_STATE_UNAWARE:
         return False
     return bool(before & scard.SCARD_STATE_EMPTY) or (before & _COUNTER) != (state & _COUNTER)
+
+
+def in_words(error: PcscError) -> str:
+    """What is wrong with pcscd, for operators."""
+    if error.code in _REFUSALS:
+        return "pcscd refuses this user; on newer systems polkit has to allow it"
+    return "the smart card service pcscd does not answer"
 
 
 def _check(result: int) -> None:
@@ -155,9 +162,3 @@ def _nothing_attached(name: str | None, others: list[str]) -> str:
     if name is None:
         return "no reader is attached"
     return f"no reader named {name} is attached" + (f"; there is {', '.join(others)}" if others else "")
-
-
-def _in_words(error: PcscError) -> str:
-    if error.code in _REFUSALS:
-        return "pcscd refuses this user; on newer systems polkit has to allow it"
-    return "the smart card service pcscd does not answer"

@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from hardware.reader import ReaderSpec
 from hardware.wire import MAX_LINE, Command, Message, decode
@@ -19,15 +20,20 @@ class ProcessEnded(Exception):
         self.why = why
 
 
+def command_for(spec: ReaderSpec) -> list[str]:
+    """The command that drives this reader."""
+    return [sys.executable, "-P", "-m", "hardware.child", spec.kind, spec.name or "", spec.path or ""]
+
+
 class ReaderProcess:
-    """Starts with its making. Raises OSError where the machine has no room for another process.
+    """Starts with its making. Raises OSError or ValueError where the command cannot be started.
 
     The kernel ends it with the thread that made it.
     """
 
-    def __init__(self, spec: ReaderSpec) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603 nothing of this comes from outside
-            [sys.executable, "-P", "-m", "hardware.child", spec.kind, spec.name or "", spec.path or ""],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -9,7 +9,7 @@ from hardware.debounce import Debounce
 from hardware.reader import ReaderState, RefusedReason
 from hardware.wire import Command, Gesture, Noticed, Report
 
-WAIT_S = 5.0
+WAIT_S = 2.0
 
 
 class SimulatedReader:
@@ -30,7 +30,7 @@ class SimulatedReader:
         self._plugged = True
 
     def step(self) -> None:
-        """Waits up to five seconds for a gesture, and carries it out."""
+        """Waits up to two seconds for a gesture, and carries it out."""
         if self._plugged:
             self._report.state(ReaderState.READY)
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hardware.backoff import Backoff
 from hardware.errors import log_without_values, place_of
-from hardware.process import ProcessEnded, ReaderProcess
+from hardware.process import ProcessEnded, ReaderProcess, command_for
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedReason, RefusedTap, Tap
 from hardware.wire import Answer, Beat, Busy, Command, Ended, Gesture, Message, Noticed, State
 
@@ -93,8 +93,9 @@ class Watch:
                 self._process.ask_to_end()
 
     def join(self, timeout_s: float) -> bool:
-        """Waits for the thread to end; True when it has."""
-        self._thread.join(timeout_s)
+        """Waits for the thread to end; True when it has, or never started."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def kill(self) -> None:
@@ -153,8 +154,8 @@ class Watch:
                 self._stopping.wait(backoff.next_s())
 
     def _attend(self) -> None:
-        """Runs one process until it ends, and raises ProcessEnded then, or OSError where it does not even start."""
-        process = ReaderProcess(self.spec)
+        """Runs one process until it ends, and raises ProcessEnded then, or what kept it from starting."""
+        process = ReaderProcess(command_for(self.spec))
         try:
             with self._changed:
                 self._process = process

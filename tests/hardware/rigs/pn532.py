@@ -138,7 +138,7 @@ class EmulatedPn532:
 
     def power_cycle(self) -> None:
         """Off and on, on the same line."""
-        self._speed = self._next_speed = _FIRST_SPEED
+        self.speed = self._next_speed = _FIRST_SPEED
         self.locked_up = self.powered_down = False
 
     def close(self) -> None:
@@ -166,10 +166,21 @@ class EmulatedPn532:
                     chunk = os.read(line, 4096)
                 except OSError:  # nobody has the line open
                     continue
-                if termios.tcgetattr(line)[4] != self._speed or self.locked_up or self.powered_down:
+                if self.locked_up or self.powered_down or not self._understands(line):
                     heard = b""
                     continue
             heard = self._hear(line, heard + chunk)
+
+    def _understands(self, line: int) -> bool:
+        """Whether what came was sent at the chip's speed, as far as the line's speed now tells.
+
+        The driver reopens the line right after the acknowledgement that changes the speed, and a pseudo-terminal
+        forgets what was not read by then. So the first thing said at the new speed counts as that acknowledgement.
+        """
+        sent_at = termios.tcgetattr(line)[4]
+        if sent_at == self._next_speed:
+            self._acknowledged()
+        return sent_at == self.speed
 
     def _hear(self, line: int, heard: bytes) -> bytes:
         """Carries out all whole frames, and returns the rest."""
@@ -189,7 +200,7 @@ class EmulatedPn532:
         return heard[-2:]
 
     def _acknowledged(self) -> None:
-        self._speed = self._next_speed
+        self.speed = self._next_speed
 
     def _obey(self, line: int, data: bytes) -> None:
         code, arguments = data[1], data[2:]

@@ -17,6 +17,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,12 +38,20 @@ TYPE_B = bytes.fromhex("3B8880010000000033818100") + b"\x3a"
 GET_UID = bytes.fromhex("FFCA000000")
 NOT_FOUND = b"\x6a\x82"
 
-Answers = Callable[[bytes], bytes]
+# A listening socket is handed to pcscd in systemd's way: as file 3, to the process of this id.
+_HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LD_PRELOAD=os.environ.pop("QUICK_POLL"))
+os.execv(sys.argv[2], [sys.argv[2], "--foreground", "--config", sys.argv[3]])
+"""
+
+Answers = Callable[[bytes], "bytes | None"]
 
 
 @dataclass(frozen=True)
 class CardFace:
-    """A card before it is inserted: its ATR, and its answer to each command."""
+    """A card before it is inserted: its ATR, and its answer to each command. None: it hangs, and so does the reader."""
 
     atr: bytes
     answers: Answers
@@ -56,6 +65,11 @@ def card_with(atr: bytes, answers: Mapping[bytes, bytes]) -> CardFace:
 def storage_card(uid: bytes, atr: bytes = NTAG) -> CardFace:
     """A card that has nothing but its id."""
     return card_with(atr, {GET_UID: uid + b"\x90\x00"})
+
+
+def hanging_card(atr: bytes = NTAG) -> CardFace:
+    """A card that never answers a command: whoever sent it waits for ever."""
+    return CardFace(atr, lambda _: None)
 
 
 class VirtualCard:
@@ -86,8 +100,8 @@ class VirtualCard:
                 command = self._read(int.from_bytes(self._read(2), "big"))
                 if command == b"\x04":
                     self._write(self._face.atr)
-                elif len(command) > 1:  # one byte switches the card off, on, or resets it
-                    self._write(self._face.answers(command))
+                elif len(command) > 1 and (answer := self._face.answers(command)) is not None:
+                    self._write(answer)  # a command of one byte switches the card off or on, or resets it
 
     def _read(self, size: int) -> bytes:
         data = b""
@@ -119,6 +133,10 @@ class Pcscd:
         return self.directory / "pcscd.comm"
 
     @property
+    def _conf(self) -> Path:
+        return self.directory / "reader.conf"
+
+    @property
     def environment(self) -> dict[str, str]:
         """What the environment of a PC/SC client must hold to find this pcscd and no other."""
         return {"PCSCLITE_CSOCK_NAME": str(self.socket_path)}
@@ -136,27 +154,15 @@ class Pcscd:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.socket_path))
             listener.listen(16)
-            # The way systemd hands a socket over. It is closed here, so that it dies with pcscd.
             self._process = subprocess.Popen(
-                [
-                    "/bin/sh",
-                    "-c",
-                    f'LISTEN_PID=$$ LISTEN_FDS=1 exec {PCSCD} --foreground --config "$1" 3<&{listener.fileno()}',
-                    "sh",
-                    str(self.directory / "reader.conf"),
-                ],
+                [sys.executable, "-I", "-S", "-c", _HAND_OVER, str(listener.fileno()), PCSCD, str(self._conf)],
                 pass_fds=[listener.fileno()],
-                env=os.environ | {"LD_PRELOAD": str(self._quick_poll())},
+                env=os.environ | {"QUICK_POLL": str(self._quick_poll())},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-
-    def plug(self) -> None:
-        """Attaches the readers to a pcscd that was started without."""
-        assert self._process
-        self._configure(self.names)
-        self._process.send_signal(10)  # SIGUSR1: read the configuration again
+            # The socket is closed here, so that it dies with pcscd.
 
     def stop(self) -> None:
         """Ends it, and waits until it is gone. One that a card holds fast is killed."""
@@ -170,10 +176,10 @@ class Pcscd:
             self._process.wait()
         self._process = None
 
-    def restart(self) -> None:
-        """What an upgrade, or an administrator, does."""
+    def restart(self, plugged: bool = True) -> None:
+        """What an upgrade, or an administrator, does. The virtual driver cannot be unplugged in any other way."""
         self.stop()
-        self.start()
+        self.start(plugged)
 
     def insert(self, face: CardFace, slot: int = 0) -> VirtualCard:
         """Puts a card into a slot, counted over all devices."""
@@ -198,7 +204,7 @@ class Pcscd:
             f"CHANNELID 0x{self._ports[name]:04X}\n"
             for name in names
         ]
-        (self.directory / "reader.conf").write_text("\n".join(entries) or "# no reader\n", "utf-8")
+        self._conf.write_text("\n".join(entries) or "# no reader\n", "utf-8")
 
     def _quick_poll(self) -> Path:
         library = self.directory / "quick_poll.so"
