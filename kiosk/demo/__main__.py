@@ -14,6 +14,7 @@ import requests
 
 from kiosk.demo import hospital, story
 from kiosk.demo.hospital import DemoError, Places
+from sync.control import ControlError, NotRunning
 
 
 @click.group()
@@ -50,7 +51,7 @@ def tell(keep: bool) -> None:
     directory = Path(tempfile.mkdtemp(prefix="nfc-kiosk-story-"))
     try:
         came_true = story.play(directory)
-    except (DemoError, requests.RequestException, OSError) as error:
+    except (DemoError, ControlError, NotRunning, requests.RequestException, OSError) as error:
         click.echo(f"kept for a look: {directory}", err=True)
         raise click.ClickException(str(error)) from error
     if keep or not came_true:

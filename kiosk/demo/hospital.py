@@ -17,6 +17,8 @@ from typing import Any
 
 import requests
 
+from sync.control import ControlError, ask, socket_path
+
 START_S = 60.0
 STOP_S = 8.0
 _PR_SET_PDEATHSIG = 1
@@ -167,6 +169,20 @@ def central_command(places: Places, name: str, *words: str) -> str:
 def kiosk_command(places: Places, name: str, *words: str, may_fail: bool = False) -> str:
     """What `kiosk NAME` prints. Raises DemoError where it fails, unless it may (then: "")."""
     return _run([*command_of("kiosk"), name, "--config", str(places.config), *words], may_fail)
+
+
+def hold_card(places: Places, uid: str) -> None:
+    """Holds a card to the kiosk's simulated reader; returns after the commit. A card that was hardly gone is no new tap
+    yet, so it is held again."""
+
+    def taken() -> bool:
+        try:
+            ask(socket_path(places.directory / "kiosk.db"), "tap", uid=uid)
+        except ControlError:
+            return False
+        return True
+
+    wait_for(taken, "the simulated reader does not take the card", STOP_S)
 
 
 def command_of(name: str) -> list[str]:

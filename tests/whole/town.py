@@ -67,8 +67,8 @@ class Town:
     def ask(self, op: str, **arguments: object) -> Any:
         return ask(socket_path(self.places.directory / "kiosk.db"), op, **arguments)
 
-    def tap(self, person: Person) -> Any:
-        return self.ask("tap", uid=person.uid)
+    def tap(self, person: Person) -> None:
+        hospital.hold_card(self.places, person.uid)
 
     def screen(self) -> Any:
         return requests.get(f"{self.places.kiosk_url}/api/v1/state", timeout=10).json()
