@@ -31,11 +31,12 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An invented patient, with the card they hold."""
+    """An invented patient, with the card they hold and how many exams they are booked for today."""
 
     patient_id: str
     uid: str
     masked_name: str
+    booked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def write_config(places: Places, central_url: str, readers: list[str]) -> None:
 def fill(places: Places) -> list[Person]:
     """Fills the centre with the demo hospital of today, and writes its cards where the kiosk's page finds them."""
     rows = json.loads(central_command(places, "demo-data", "--json"))
-    people = [Person(row["patient_id"], row["uid"], row.get("masked_name", row["patient_id"])) for row in rows]
+    people = [Person(row["patient_id"], row["uid"], row["masked_name"], row["booked"]) for row in rows]
     cards = [{"uid": person.uid, "label": person.masked_name} for person in people]
     # The page also needs the cards that go wrong: one that nobody knows, and a telephone.
     cards += [{"uid": "04d0c0ffee5e80", "label": "?"}, {"uid": "08c0ffee", "label": "☎"}]
