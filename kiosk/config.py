@@ -80,6 +80,7 @@ class DisplaySection(_Section, frozen=True, kw_only=True):
 
     diagonal_in: float = 21.5
     resolution: tuple[int, int] = (1080, 1920)
+    bottom_mm: float = 900.0
 
 
 class Config(_Section, frozen=True, kw_only=True):
