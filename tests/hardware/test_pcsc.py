@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import threading
 import time
@@ -11,10 +13,12 @@ from pathlib import Path
 import pytest
 from smartcard import scard
 
-from hardware.pcsc import PcscError, in_words, is_tap
+from hardware.pcsc import PcscError, PcscReader, in_words, is_tap
+from hardware.pcsc_card import read_card
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, Tap
 from hardware.watch import Patience
-from tests.hardware.conftest import Log, StartReaders, wait_for_state
+from hardware.wire import Report, State, decode
+from tests.hardware.conftest import SHORT_OF_PATIENCE, Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs import vpcd
 from tests.hardware.rigs.processes import is_running, processes_of
 from tests.hardware.rigs.until import until
@@ -101,6 +105,32 @@ def test_a_name_that_fits_no_reader_is_absent_and_says_what_is_there(pcscd: Pcsc
     assert readers.status()[0].detail == f"no reader named ACR1252 is attached; there is {', '.join(pcscd.readers)}"
 
 
+def test_no_reader_at_all_is_a_state_like_others(pcscd: Pcscd, start: StartReaders):
+    pcscd.restart(plugged=False)
+    readers = start(ALL, ready=False)
+    wait_for_state(readers, ReaderState.ABSENT)
+    assert readers.status()[0].detail == "no reader is attached"
+    pcscd.restart()
+    wait_for_state(readers, ReaderState.READY)
+
+
+def test_a_step_in_which_nothing_happens_says_nothing(pcscd: Pcscd):
+    said, says = os.pipe()
+    reader = PcscReader(None, Report(says), wait_ms=20)
+    for _ in range(3):
+        reader.step()
+    reader.close()
+    os.close(says)
+    with open(said, "rb") as lines:
+        assert [decode(line) for line in lines] == [State(ReaderState.READY, ", ".join(pcscd.readers))]
+
+
+def test_a_card_that_is_gone_before_it_is_read_is_unreadable(pcscd: Pcscd):
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    assert read_card(context, pcscd.readers[0], vpcd.NTAG, contextlib.nullcontext) is RefusedReason.UNREADABLE
+    scard.SCardReleaseContext(context)
+
+
 def test_a_card_that_lay_there_before_anybody_looked_is_no_tap(pcscd: Pcscd, start: StartReaders, log: Log):
     start(ALL)  # shows when pcscd itself has noticed the card
     with pcscd.insert(storage_card(ANNA)):
@@ -129,7 +159,7 @@ def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(
     pcscd: Pcscd, start: StartReaders, log: Log
 ):
     hanging, other = (ReaderSpec("pcsc", name=name) for name in pcscd.readers)
-    readers = start(hanging, other)
+    readers = start(hanging, other, patience=SHORT_OF_PATIENCE)
     (victim,), (bystander,) = processes_of(hanging), processes_of(other)
     with pcscd.insert(hanging_card(), slot=0):
         with pcscd.insert(storage_card(ANNA), slot=1):
@@ -137,6 +167,7 @@ def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(
         until(lambda: not is_running(victim), "the hanging process is killed")
         with pcscd.insert(storage_card(BORA), slot=1):
             log.wait_for(2)
+    wait_for_another(hanging, victim)
     wait_for_state(readers, ReaderState.READY, ReaderState.READY)
     # pcscd itself is held by the card until it is gone, so it may take a moment to see the next one.
     with pcscd.insert(storage_card(ANNA), slot=0):
@@ -146,12 +177,12 @@ def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(
 
 
 def test_a_reader_whose_cards_keep_hanging_is_faulty_until_one_is_read(pcscd: Pcscd, start: StartReaders, log: Log):
-    readers = start(ALL)
+    readers = start(ALL, patience=SHORT_OF_PATIENCE)
     for count in range(1, 4):
         (victim,) = processes_of(ALL)
         with pcscd.insert(hanging_card()):
             until(lambda victim=victim: not is_running(victim), f"killed {count} times")
-        until(lambda: processes_of(ALL), "a new process")
+        wait_for_another(ALL, victim)
         if count < 3:
             wait_for_state(readers, ReaderState.READY)
     wait_for_state(readers, ReaderState.FAULTY)
