@@ -51,6 +51,7 @@ class PcscReader:
         self._report = report
         self._wait_ms = wait_ms
         self._backoff = Backoff(0.05, 1.0)
+        self._refused = 0
         self._context: int | None = None
         self._slots: dict[str, _Slot] = {}
         self._others: list[str] = []
@@ -64,10 +65,12 @@ class PcscReader:
             events = self._wait(context)
         except PcscError as error:
             self._release()
-            self._report.state(ReaderState.FAULTY, in_words(error))
+            self._refused = self._refused + 1 if error.code in _REFUSALS else 0
+            self._report.state(ReaderState.FAULTY, in_words(self._refused))
             time.sleep(self._backoff.next_s())
             return
         self._backoff.reset()
+        self._refused = 0
         for name, state, atr in events:
             self._look(context, name, state, bytes(atr))
         self._announce()
@@ -144,9 +147,12 @@ def is_tap(before: int, state: int) -> bool:
     return bool(before & scard.SCARD_STATE_EMPTY) or (before & _COUNTER) != (state & _COUNTER)
 
 
-def in_words(error: PcscError) -> str:
-    """What is wrong with pcscd, for operators."""
-    if error.code in _REFUSALS:
+def in_words(refused: int) -> str:
+    """What is wrong with pcscd, for operators, after it refused this process so many times in a row.
+
+    Once or twice may be a pcscd that is just ending: the library cannot tell its closed connection from a refusal.
+    """
+    if refused > 2:
         return "pcscd refuses this user; on newer systems polkit has to allow it"
     return "the smart card service pcscd does not answer"
 

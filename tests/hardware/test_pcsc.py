@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from smartcard import scard
 
-from hardware.pcsc import PcscError, PcscReader, in_words, is_tap
+from hardware.pcsc import PcscReader, is_tap
 from hardware.pcsc_card import read_card
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, Tap
 from hardware.watch import Patience
 from hardware.wire import Report, State, decode
+from tests.components import demand_pcscd
 from tests.hardware.conftest import SHORT_OF_PATIENCE, Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs import vpcd
 from tests.hardware.rigs.processes import is_running, processes_of
@@ -214,6 +215,7 @@ def test_a_hanging_card_does_not_keep_the_process_when_it_is_to_end(pcscd: Pcscd
 def test_stopping_does_not_wait_for_a_pcscd_that_takes_calls_and_never_answers(
     start: StartReaders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    demand_pcscd()
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(tmp_path / "silent"))
         silent.listen()
@@ -248,14 +250,23 @@ def test_only_a_card_that_came_is_a_tap(before: int, state: int, tap: bool):
     assert is_tap(before, state) is tap
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (scard.SCARD_W_SECURITY_VIOLATION, "pcscd refuses this user"),
-        (scard.SCARD_E_NO_ACCESS, "pcscd refuses this user"),
-        (scard.SCARD_E_NO_SERVICE, "pcscd does not answer"),
-        (scard.SCARD_F_COMM_ERROR, "pcscd does not answer"),
-    ],
-)
-def test_trouble_with_pcscd_is_told_in_words(code: int, words: str):
-    assert words in in_words(PcscError(code))
+def test_a_pcscd_that_hangs_up_on_this_user_each_time_is_told_in_words(
+    start: StartReaders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    demand_pcscd()
+    with socket.socket(socket.AF_UNIX) as refusing:
+        refusing.bind(str(tmp_path / "refusing"))
+        refusing.listen()
+        monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(tmp_path / "refusing"))
+        threading.Thread(target=hang_up_on_everybody, args=(refusing,), daemon=True).start()
+        readers = start(ALL, ready=False)
+        wait_for_state(readers, ReaderState.FAULTY)
+        until(lambda: readers.status()[0].detail.startswith("pcscd refuses this user"), "the refusal")
+
+
+def hang_up_on_everybody(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            connection.recv(1, socket.MSG_PEEK)  # what is left unread makes it a reset, as pcscd's refusal is
+            connection.close()

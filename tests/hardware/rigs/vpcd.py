@@ -146,6 +146,11 @@ class Pcscd:
         """The PC/SC names of its slots."""
         return [f"{name} {index:02d} {slot:02d}" for index, name in enumerate(self.names) for slot in (0, 1)]
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, plugged: bool = True) -> None:
         """Starts it, and returns when clients can connect. With `plugged` false it has no reader yet."""
         self.directory.mkdir(parents=True, exist_ok=True)
