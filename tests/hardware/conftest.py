@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from hardware.health import Patience
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedReason, RefusedTap, Tap
 from hardware.supervisor import Readers
-from hardware.watch import Patience
 from tests.components import demand_pcscd, demand_root_for_devices
 from tests.hardware.rigs.pn532 import EmulatedPn532
 from tests.hardware.rigs.processes import processes_of

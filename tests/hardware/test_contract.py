@@ -16,9 +16,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from hardware.health import Patience
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, RefusedTap, Tap
 from hardware.supervisor import Readers
-from hardware.watch import Patience
 from tests.components import demand_root_for_devices
 from tests.hardware.conftest import Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs.processes import is_running, processes_of

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from smartcard import scard
 
+from hardware.health import Patience
 from hardware.pcsc import PcscReader, is_tap
 from hardware.pcsc_card import read_card
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, Tap
-from hardware.watch import Patience
 from hardware.wire import Report, State, decode
 from tests.components import demand_pcscd
 from tests.hardware.conftest import SHORT_OF_PATIENCE, Log, StartReaders, wait_for_another, wait_for_state

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardware.card import Technology, judge
+from hardware.health import Patience
 from hardware.process import ProcessEnded, ReaderProcess
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, RefusedTap, Tap
 from hardware.supervisor import Presented, PresentedAs, Readers
-from hardware.watch import Patience
 from hardware.wire import Beat, Gesture
 from tests.hardware.conftest import QUICK, Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs.processes import processes_of
