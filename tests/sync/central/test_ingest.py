@@ -402,6 +402,22 @@ def test_case_8_a_kiosk_that_has_been_revoked_is_granted_nothing_later(centre: C
     assert centre.open_cases() == ["forbidden"]
 
 
+def test_case_8_one_that_cannot_be_settled_keeps_its_case_and_does_not_hinder_staff(centre: Centre, kiosk: Kiosk):
+    """Its visit bears the id of another patient's: the card is bound all the same."""
+    kiosk.tap("P1")
+    kiosk.sync()
+    kiosk.journeys.check_in_unknown(cards_of("new"), "scan_nfc", None)
+    with kiosk.store.write() as db:
+        rewrite_last(db, visit_id=str(centre.journey("P1").visit_id))
+    kiosk.sync()
+    bind_card(centre, "new", "P3")
+    kiosk.pull()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.UNKNOWN_CARD)
+    assert centre.open_cases() == ["unknown_card"]
+    assert centre.rows("select count(*) as n from waiting") == [{"n": 1}]
+    assert centre.journey("P3").state == "UNREGISTERED"
+
+
 def test_case_9_a_repeat_under_a_new_epoch_is_the_same_action(centre: Centre, kiosk: Kiosk):
     kiosk.check_in("P1")
     kiosk.wire.lose_replies = 1
