@@ -11,9 +11,11 @@ import msgspec
 
 from sync.cards import CardKeys, canonical_tag
 from sync.central.bindings import bind, bindings_of, bound, held_before
+from sync.central.gathering import bench_of
 from sync.central.hospital import AppointmentPart, DocumentError, ExamPart, Hospital, PatientPart, SitePart
 from sync.central.journeys import touch
 from sync.central.patients import put_patient
+from sync.central.settling import settle_card
 from sync.central.site import Here, NoSite, here
 from sync.central.store import Writing
 from sync.ids import new_id
@@ -123,6 +125,7 @@ class _Take:
         if bindings_of(self.db, patient_id) == before:
             return False
         touch(self.db, patient_id)
+        settle_card(self.db, bench_of(self.db, self.definitions, new_id, self.now_ms), hashes, "import")
         return True
 
     def appointment(self, part: AppointmentPart) -> bool:

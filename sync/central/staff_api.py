@@ -14,9 +14,11 @@ from sync.central.ask import is_name, read_ask
 from sync.central.audit import note
 from sync.central.bindings import bind, bound
 from sync.central.faults import Fault
+from sync.central.gathering import bench_of
 from sync.central.journeys import touch
 from sync.central.patients import patient_named
 from sync.central.service import JourneyService
+from sync.central.settling import settle_card
 from sync.central.site import here
 from sync.central.tokens import Bearer
 from sync.central.web import admit, answer, fault, read_json, reply
@@ -125,6 +127,7 @@ def _bind(service: JourneyService, sender: Bearer) -> Response:
         binding_id = bind(db, patient_id, cards, service.ids(), now)
         for concerned in {patient_id, before.patient_id if before else patient_id}:
             touch(db, concerned)
+        settle_card(db, bench_of(db, service.definitions, service.ids, now), cards, sender.who)
         note(db, sender.who, "bind", now, patient_id=patient_id, detail={"binding_id": binding_id})
     return reply({"binding_id": binding_id, "patient_id": patient_id}, 201)
 
