@@ -5,17 +5,30 @@ for them again after a restore. Every function takes the connection of a transac
 """
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from sync.journey.model import Action, ActionId, Asker, ExamId, Opens, QueueId, Role, VisitId
+from sync.journey.model import Action, ActionId, Asker, ExamId, Opens, PatientId, QueueId, Role, VisitId
 from sync.protocol import MAX_BATCH, MAX_BATCH_BYTES, NO_HASH, Intent, Pushed, Site, VerdictRow, canonical, chain_hash
 from sync.rebase import Pending
 
 Connection = sqlite3.Connection
-PENDING = "pending"
+PENDING = "pending"  # spelt out in the statements, since SQLite takes an index "where status = 'pending'" only then
+_ENVELOPE, _AROUND_BODY = 1024, 100  # bytes of a push beside the bodies
+_RENUMBERED_AT_ONCE = 500
 _intent = msgspec.json.Decoder(Intent)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the chain goes on: the next seq of the epoch, and the hash that it builds on."""
+
+    epoch: int
+    next_seq: int
+    last_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,11 @@ class OutboxRow:
     code: str | None
     applied_ms: int
     judged_ms: int | None
+
+
+def head(connection: Connection) -> Head:
+    """The head of the chain. Raises TypeError before enrolment: there is no chain."""
+    return Head(*connection.execute("select epoch, next_seq, last_hash from identity").fetchone())
 
 
 def append(connection: Connection, intent: Intent, last_hash: str) -> None:
@@ -59,21 +77,21 @@ def append(connection: Connection, intent: Intent, last_hash: str) -> None:
 
 def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[Pushed]:
     """The next actions to push, in order, within the protocol's limits: from the first pending one, or from where the
-    centre expects them."""
-    first = expected_seq
-    if first is None:
-        first = connection.execute("select min(seq) from outbox where status = ?", (PENDING,)).fetchone()[0]
-    if first is None:
-        return []
+    centre expects them. Empty where nothing is pending, or where what it expects is not here."""
+    epoch = head(connection).epoch
+    first = connection.execute(
+        "select min(seq) from outbox where status = 'pending' and epoch = ?", (epoch,)
+    ).fetchone()[0]
+    first = first if expected_seq is None else expected_seq
     rows = connection.execute(
-        "select body, hash from outbox where epoch = (select epoch from identity) and seq >= ? order by seq limit ?",
-        (first, min(limit, MAX_BATCH)),
+        "select seq, body, hash from outbox where epoch = ? and seq >= ? order by seq limit ?",
+        (epoch, first, min(limit, MAX_BATCH)),
     )
     pushed: list[Pushed] = []
-    size = 0
+    size = _ENVELOPE
     for row in rows:
-        size += len(row["body"]) + 100
-        if pushed and size > MAX_BATCH_BYTES:
+        size += len(row["body"]) + _AROUND_BODY
+        if row["seq"] != first + len(pushed) or (pushed and size > MAX_BATCH_BYTES):
             break
         pushed.append(Pushed(row["hash"], msgspec.Raw(row["body"])))
     return pushed
@@ -82,8 +100,8 @@ def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[
 def retire(connection: Connection, verdict: VerdictRow, judged_ms: int) -> sqlite3.Row | None:
     """Writes a verdict into its row. Returns the row as it was, or None where it is unknown or no older revision."""
     row: sqlite3.Row | None = connection.execute(
-        "select * from outbox where action_id = ? and (status = ? or revision < ?)",
-        (verdict.action_id, PENDING, verdict.revision),
+        "select * from outbox where action_id = ? and (status = 'pending' or revision < ?)",
+        (verdict.action_id, verdict.revision),
     ).fetchone()
     if row is not None:
         connection.execute(
@@ -93,9 +111,23 @@ def retire(connection: Connection, verdict: VerdictRow, judged_ms: int) -> sqlit
     return row
 
 
-def follow_visit_alias(connection: Connection, alias: str, visit_id: str) -> None:
+def intent_of(row: sqlite3.Row) -> Intent:
+    """What a row's body says: as it was sent, whatever the row has followed since."""
+    return _intent.decode(row["body"])
+
+
+def find(connection: Connection, action_id: str) -> sqlite3.Row | None:
+    """The row of that action; None where it was not done here."""
+    row: sqlite3.Row | None = connection.execute("select * from outbox where action_id = ?", (action_id,)).fetchone()
+    return row
+
+
+def follow_visit_alias(connection: Connection, patient_id: str, alias: str, visit_id: str) -> None:
     """What is pending in a visit that the centre knows by another id belongs to that one from now on."""
-    connection.execute("update outbox set visit_id = ? where visit_id = ? and status = ?", (visit_id, alias, PENDING))
+    connection.execute(
+        "update outbox set visit_id = ? where visit_id = ? and patient_id = ? and status = 'pending'",
+        (visit_id, alias, patient_id),
+    )
 
 
 def follow_patient(connection: Connection, provisional: str, patient_id: str) -> None:
@@ -105,41 +137,96 @@ def follow_patient(connection: Connection, provisional: str, patient_id: str) ->
 
 def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
     """Renumbers what is pending under a new epoch, ids kept, and returns how many rows that were."""
-    rows = connection.execute("select body from outbox where status = ? order by epoch, seq", (PENDING,)).fetchall()
-    connection.execute("update identity set epoch = ?, next_seq = 1, last_hash = ?", (epoch, NO_HASH))
+    connection.execute(
+        "update identity set epoch = ?, next_seq = 1, last_hash = ?, backed_up_seq = 0", (epoch, NO_HASH)
+    )
     # Out of the way first: the new numbers may be those of rows that are still to be renumbered.
-    connection.execute("update outbox set epoch = -1 - epoch where status = ?", (PENDING,))
-    last_hash = NO_HASH
-    for seq, row in enumerate(rows, 1):
-        intent = msgspec.structs.replace(_intent.decode(row["body"]), kiosk_id=kiosk_id, epoch=epoch, seq=seq)
-        body = canonical(intent)
-        last_hash = chain_hash(last_hash, body)
-        connection.execute(
-            "update outbox set epoch = ?, seq = ?, body = ?, hash = ? where action_id = ?",
-            (epoch, seq, body, last_hash, intent.action_id),
-        )
-    connection.execute("update identity set next_seq = ?, last_hash = ?", (len(rows) + 1, last_hash))
-    return len(rows)
+    connection.execute("update outbox set epoch = -1 - epoch where status = 'pending'")
+    while True:
+        # A portion at a time, since after weeks without the centre there may be very many.
+        rows = connection.execute(
+            "select body from outbox where status = 'pending' and epoch < 0 order by epoch desc, seq limit ?",
+            (_RENUMBERED_AT_ONCE,),
+        ).fetchall()
+        if not rows:
+            return head(connection).next_seq - 1
+        for row in rows:
+            _renumber(connection, intent_of(row), kiosk_id)
+
+
+def _renumber(connection: Connection, pending: Intent, kiosk_id: str) -> None:
+    now = head(connection)
+    renumbered = msgspec.structs.replace(pending, kiosk_id=kiosk_id, epoch=now.epoch, seq=now.next_seq)
+    body = canonical(renumbered)
+    digest = chain_hash(now.last_hash, body)
+    connection.execute(
+        "update outbox set epoch = ?, seq = ?, body = ?, hash = ? where action_id = ?",
+        (now.epoch, now.next_seq, body, digest, pending.action_id),
+    )
+    connection.execute("update identity set next_seq = ?, last_hash = ?", (now.next_seq + 1, digest))
+
+
+def reopen(connection: Connection) -> None:
+    """The centre was restored from a backup: whatever that may miss waits for its verdict again. The centre knows the
+    rest by its ids."""
+    connection.execute(
+        "update outbox set status = 'pending' where status <> 'pending'"
+        " and epoch = (select epoch from identity) and seq > (select backed_up_seq from identity)"
+    )
+
+
+def covered(connection: Connection, backed_up_seq: int) -> None:
+    """The centre's backups hold this epoch's actions up to that one: nobody will ask for them again."""
+    connection.execute("update identity set backed_up_seq = max(backed_up_seq, ?)", (backed_up_seq,))
 
 
 def forget_judged(connection: Connection) -> None:
     """Drops every row that has its verdict: the kiosk has become another one, which nobody will ask for them."""
-    connection.execute("delete from outbox where status <> ?", (PENDING,))
+    connection.execute("delete from outbox where status <> 'pending'")
+
+
+def forget_covered(connection: Connection, backed_up_seq: int, before_day: str, judged_before_ms: int) -> None:
+    """Drops judged rows of earlier days that the centre's backups hold, and any that were judged long ago."""
+    connection.execute(
+        "delete from outbox where status <> 'pending' and (judged_ms < ?"
+        " or (site_day < ? and epoch = (select epoch from identity) and seq <= ?))",
+        (judged_before_ms, before_day, backed_up_seq),
+    )
 
 
 def pending_of(connection: Connection, patient_id: str, grants: frozenset[str], site: Site) -> list[Pending]:
     """A patient's pending actions in order, ready to be replayed."""
     rows = connection.execute(
-        "select body, visit_id from outbox where patient_id = ? and status = ? order by epoch, seq",
-        (patient_id, PENDING),
+        "select body, visit_id from outbox where patient_id = ? and status = 'pending' order by epoch, seq",
+        (patient_id,),
     )
-    return [_pending(_intent.decode(row["body"]), row["visit_id"], grants, site) for row in rows]
+    return [_pending(intent_of(row), row["visit_id"], grants, site) for row in rows]
+
+
+def pending_patients(connection: Connection) -> set[PatientId]:
+    """Everybody with something pending."""
+    return {row[0] for row in connection.execute("select distinct patient_id from outbox where status = 'pending'")}
 
 
 def pending_count(connection: Connection) -> int:
     """How many actions wait for their verdict."""
-    count: int = connection.execute("select count(*) from outbox where status = ?", (PENDING,)).fetchone()[0]
+    count: int = connection.execute("select count(*) from outbox where status = 'pending'").fetchone()[0]
     return count
+
+
+def named_exam(payload: Mapping[str, Any]) -> ExamId | None:
+    """The exam that a request's payload names, or None."""
+    exam_id = payload.get("exam_id")
+    return ExamId(exam_id) if isinstance(exam_id, str) else None
+
+
+def counts(connection: Connection, patient_id: str, site_day: str) -> dict[str, int]:
+    """How many of a patient's actions of a day are pending, and how many have which verdict."""
+    found = connection.execute(
+        "select status, count(*) from outbox where patient_id = ? and site_day = ? group by status",
+        (patient_id, site_day),
+    )
+    return dict(tuple(row) for row in found)
 
 
 def rows(connection: Connection) -> list[OutboxRow]:
@@ -155,13 +242,12 @@ def rows(connection: Connection) -> list[OutboxRow]:
 
 def _pending(intent: Intent, visit_id: str, grants: frozenset[str], site: Site) -> Pending:
     opens = Opens(VisitId(visit_id), QueueId(intent.queue_id), intent.queue_number, site.walk_in)
-    exam = intent.payload.get("exam_id")
     action = Action(
         ActionId(intent.action_id),
         intent.action_type,
         Asker(Role.KIOSK, grants),
         intent.clock.wall_ms,
         opens,
-        exam_id=ExamId(exam) if isinstance(exam, str) else None,
+        exam_id=named_exam(intent.payload),
     )
-    return Pending(action, VisitId(visit_id), intent.leg)
+    return Pending(action, VisitId(visit_id), intent.leg, intent.journey_state, intent.site_day)

@@ -13,7 +13,7 @@ from sync.cards import CardHash
 from sync.journey import definitions as journey_definitions
 from sync.journey.definitions import Definitions
 from sync.journey.model import Appointment, Journey, PatientId, QueueEntry
-from sync.protocol import Enrolment, PatientRow, Site
+from sync.protocol import Enrolment, PatientRow, PullAnswer, Site
 
 Connection = sqlite3.Connection
 _appointments = msgspec.json.Decoder(tuple[Appointment, ...])
@@ -31,8 +31,7 @@ class Identity:
     ticket_prefix: str
     actions: frozenset[str]
     epoch: int
-    next_seq: int
-    last_hash: str
+    backed_up_seq: int
     server_incarnation: str
     cursor: int
     as_of_ms: int | None
@@ -64,8 +63,7 @@ def identity(connection: Connection) -> Identity | None:
         row["ticket_prefix"],
         frozenset(msgspec.json.decode(row["actions"], type=list[str])),
         row["epoch"],
-        row["next_seq"],
-        row["last_hash"],
+        row["backed_up_seq"],
         row["server_incarnation"],
         row["cursor"],
         row["as_of_ms"],
@@ -85,7 +83,7 @@ def enrol(connection: Connection, enrolment: Enrolment) -> None:
     connection.execute("delete from identity")
     connection.execute("delete from patients where provisional = 0")
     connection.execute(
-        "insert into identity values (1, ?, ?, ?, ?, ?, 1, '', ?, 0, null, ?, ?, ?)",
+        "insert into identity values (1, ?, ?, ?, ?, ?, 1, '', 0, ?, 0, null, ?, ?, ?)",
         (
             enrolment.kiosk_id,
             enrolment.name,
@@ -98,6 +96,33 @@ def enrol(connection: Connection, enrolment: Enrolment) -> None:
             _text(enrolment.definitions),
         ),
     )
+
+
+def follow(connection: Connection, page: PullAnswer) -> None:
+    """Notes what a page says of the kiosk itself and how far it leads. The roster is whole only with the last page."""
+    connection.execute(
+        "update identity set cursor = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?, actions = ?, site = ?",
+        (page.cursor, page.more, page.now_ms, page.server_incarnation, _text(page.actions), _text(page.site)),
+    )
+    if page.definitions:
+        connection.execute(
+            "update identity set definitions_version = ?, definitions = ?",
+            (page.definitions["version"], _text(page.definitions)),
+        )
+
+
+def start_afresh(connection: Connection) -> set[PatientId]:
+    """Forgets everybody but those with something pending, whose base gives way to whatever comes next. Returns whom it
+    concerns."""
+    everybody = {PatientId(row[0]) for row in connection.execute("select patient_id from patients")}
+    connection.execute(
+        "delete from patients where provisional = 0"
+        " and patient_id not in (select patient_id from outbox where status = 'pending')"
+    )
+    connection.execute(
+        "update patients set journey_version = 0, base = json_set(base, '$.journey_version', 0) where provisional = 0"
+    )
+    return everybody
 
 
 def patient(connection: Connection, patient_id: str) -> Patient | None:
@@ -129,10 +154,11 @@ def pulled(row: PatientRow) -> Patient:
 def save(connection: Connection, kept: Patient, change: int | None = None) -> None:
     """Writes a patient with the entries of their view. Without `change` the change number stays."""
     connection.execute(
-        "insert into patients values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "insert into patients values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " on conflict (patient_id) do update set masked_name = excluded.masked_name, language = excluded.language,"
         " change = max(change, excluded.change), provisional = excluded.provisional,"
         " journey_version = excluded.journey_version, journey_state = excluded.journey_state,"
+        " site_day = excluded.site_day,"
         " base = excluded.base, view = excluded.view, tomorrow = excluded.tomorrow",
         (
             kept.patient_id,
@@ -142,6 +168,7 @@ def save(connection: Connection, kept: Patient, change: int | None = None) -> No
             int(kept.provisional),
             kept.base.journey_version,
             kept.view.state,
+            kept.view.site_day,
             _text(kept.base),
             _text(kept.view),
             _text(kept.tomorrow),
@@ -149,7 +176,7 @@ def save(connection: Connection, kept: Patient, change: int | None = None) -> No
     )
     connection.execute("delete from entries where patient_id = ?", (kept.patient_id,))
     connection.executemany(
-        "insert into entries values (?, ?, ?, ?) on conflict (queue_id) do update set entry = excluded.entry",
+        "insert or replace into entries values (?, ?, ?, ?)",
         [(e.queue_id, kept.patient_id, e.exam_id, _text(e)) for e in kept.view.entries],
     )
 
@@ -162,9 +189,13 @@ def bind(connection: Connection, patient_id: str, cards: Iterable[tuple[CardHash
     )
 
 
-def unbind(connection: Connection, patient_id: str) -> None:
-    """Forgets every card of a patient."""
-    connection.execute("delete from bindings where patient_id = ?", (patient_id,))
+def unbind(connection: Connection, patient_id: str, cards: Iterable[CardHash] = ()) -> None:
+    """Forgets these cards of a patient; where none are named, every one."""
+    named = [(patient_id, card.key_id, card.uid_hash) for card in cards]
+    if named:
+        connection.executemany("delete from bindings where patient_id = ? and key_id = ? and uid_hash = ?", named)
+    else:
+        connection.execute("delete from bindings where patient_id = ?", (patient_id,))
 
 
 def forget(connection: Connection, patient_id: str) -> None:
@@ -172,10 +203,41 @@ def forget(connection: Connection, patient_id: str) -> None:
     connection.execute("delete from patients where patient_id = ?", (patient_id,))
 
 
-def line_of(connection: Connection, exam_id: str) -> tuple[QueueEntry, ...]:
-    """Every entry of an exam's line that this kiosk knows."""
-    rows = connection.execute("select entry from entries where exam_id = ?", (exam_id,))
+def of_earlier_days(connection: Connection, day: str) -> list[Patient]:
+    """Patients whose view is of a day before that one, and who have nothing pending."""
+    rows = connection.execute(
+        "select * from patients where site_day < ?"
+        " and patient_id not in (select patient_id from outbox where status = 'pending')",
+        (day,),
+    )
+    return [_patient(row) for row in rows]
+
+
+def line_of(connection: Connection, exam_id: str, day: str) -> tuple[QueueEntry, ...]:
+    """Every entry of an exam's line of a site day that this kiosk knows."""
+    rows = connection.execute(
+        "select entry from entries join patients using (patient_id) where exam_id = ? and site_day = ?", (exam_id, day)
+    )
     return tuple(_entry.decode(row["entry"]) for row in rows)
+
+
+def next_label(connection: Connection, prefix: str, day: str) -> str:
+    """The label that the next queue entry of a site day gets: prefix and a count of the day."""
+    row = connection.execute("select used from labels where site_day = ?", (day,)).fetchone()
+    return f"{prefix}-{(row['used'] if row else 0) + 1:03d}"
+
+
+def use_label(connection: Connection, day: str) -> None:
+    """That label has been given: it is never given again."""
+    connection.execute("insert into labels values (?, 1) on conflict (site_day) do update set used = used + 1", (day,))
+
+
+def forget_labels(connection: Connection, days: int) -> None:
+    """Drops the counts of all but so many days. The newest stay whatever the clock says, or a number came twice."""
+    connection.execute(
+        "delete from labels where site_day not in (select site_day from labels order by site_day desc limit ?)",
+        (days,),
+    )
 
 
 def _patient(row: sqlite3.Row) -> Patient:

@@ -23,6 +23,7 @@ _FIRST_TABLES = (
         epoch integer not null,
         next_seq integer not null,         -- gap-free per epoch
         last_hash text not null,           -- head of the hash chain of this epoch
+        backed_up_seq integer not null,    -- the last seq of this epoch that the centre's backups hold
         server_incarnation text not null,
         cursor integer not null,           -- the last change number pulled
         as_of_ms integer,                  -- when the roster was last whole
@@ -38,10 +39,12 @@ _FIRST_TABLES = (
         provisional integer not null,      -- a card that the kiosk knows no patient for
         journey_version integer not null,  -- of the base
         journey_state text not null,       -- of the view
+        site_day text not null,            -- of the view
         base text not null,                -- JSON Journey, as pulled or as the last verdict told
         view text not null,                -- JSON Journey, base with pending actions on top
         tomorrow text not null             -- JSON list of the next day's bookings
     ) strict""",
+    "create index patients_of_day on patients (site_day)",
     """create table bindings (
         key_id text not null,
         uid_hash text not null,
@@ -88,5 +91,7 @@ _FIRST_TABLES = (
         to_state text,
         detail text not null
     ) strict""",
+    # Written to find out whether the disk takes writes again, and to tell a watchdog that it still does.
+    "create table probe (id integer primary key check (id = 1), tries integer not null) strict",
     "create table labels (site_day text primary key, used integer not null) strict, without rowid",
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from kiosk.schema import MIGRATIONS
+from kiosk.schema import MIGRATIONS, SCHEMA_VERSION
 
 
 class StoreError(Exception):
@@ -27,10 +27,11 @@ class Store:
         """Opens or makes the file, brings its schema up to date and checks it. Raises StoreError."""
         self.path = path
         self._lock = threading.RLock()
+        self._closed = False
         self._held = _hold(path)
         try:
             self._connection = _open(path)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             os.close(self._held)
             raise StoreError(f"{path}: {error}") from error
 
@@ -54,12 +55,21 @@ class Store:
         with self._lock:
             yield self._connection
 
+    def probe(self) -> None:
+        """Finds out whether a commit reaches the disk. Raises sqlite3.Error where it does not."""
+        with self.write() as db:
+            db.execute("insert into probe values (1, 1) on conflict (id) do update set tries = tries + 1")
+
     def close(self) -> None:
-        """Writes the log back into the file and closes it."""
-        with self._lock, contextlib.suppress(sqlite3.Error):
-            self._connection.execute("pragma wal_checkpoint(truncate)")
-        self._connection.close()
-        os.close(self._held)
+        """Writes the log back into the file and closes it. May be called twice."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("pragma wal_checkpoint(truncate)")
+            self._connection.close()
+            os.close(self._held)
 
 
 @contextlib.contextmanager
@@ -67,7 +77,10 @@ def peek(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that only reads, for commands while no daemon runs. Raises StoreError."""
     if not path.exists():
         raise StoreError(f"{path}: no such database; has the kiosk run yet?")
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}") from error
     connection.row_factory = sqlite3.Row
     try:
         connection.execute("select 1 from identity limit 0")
@@ -110,7 +123,7 @@ def _open(path: Path) -> sqlite3.Connection:
         ):
             connection.execute(f"pragma {pragma}")
         _check(connection)
-        MIGRATIONS.apply(Database(connection))
+        _migrate(connection)
     except BaseException:
         connection.close()
         raise
@@ -121,3 +134,12 @@ def _check(connection: sqlite3.Connection) -> None:
     fault = connection.execute("pragma quick_check(1)").fetchone()[0]
     if fault != "ok":
         raise sqlite3.DatabaseError(f"the database is damaged: {fault}")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = connection.execute("pragma user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"written by a newer version of this program (schema {version})")
+    MIGRATIONS.apply(Database(connection))
+    if version < SCHEMA_VERSION:
+        connection.execute(f"pragma user_version = {SCHEMA_VERSION}")

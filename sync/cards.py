@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-_SEPARATORS = re.compile(r"[\s:.\-_]")
+_SEPARATORS = re.compile(r"[\W_]")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){4,16}")
 MAX_TAG_ID = 256
 
@@ -57,12 +57,14 @@ def canonical_uid(uid: bytes) -> str:
 def canonical_tag(tag_id: str) -> str:
     """The canonical id of a `tag_id` as clients send it: hex in any case, with any separators, else an opaque string.
 
-    Raises ValueError where it is empty or longer than 256 characters.
+    Raises ValueError where it is empty, longer than 256 characters or no text that can be written.
     """
-    if not tag_id.strip() or len(tag_id) > MAX_TAG_ID:
-        raise ValueError("tag_id must hold 1 to 256 characters")
-    bare = _SEPARATORS.sub("", tag_id).lower()
-    return f"uid:{bare}" if _HEX.fullmatch(bare) else f"tag:{tag_id.strip()}"
+    bare, opaque = _SEPARATORS.sub("", tag_id).lower(), tag_id.strip()
+    if len(tag_id) <= MAX_TAG_ID and _HEX.fullmatch(bare):
+        return f"uid:{bare}"
+    if not opaque or len(tag_id) > MAX_TAG_ID or not opaque.isprintable():
+        raise ValueError("tag_id must hold 1 to 256 printable characters")
+    return f"tag:{opaque}"
 
 
 def read_keys(path: Path) -> CardKeys:
@@ -74,15 +76,20 @@ def read_keys(path: Path) -> CardKeys:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner may read, whole or not at all."""
+    """Writes a file that only its owner may read, whole or not at all, and durable. Raises OSError."""
     fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o600)
         file.write(content)
         file.flush()
         os.fsync(descriptor)
     fresh.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def load_or_make_keys(path: Path) -> CardKeys:

@@ -4,10 +4,12 @@ A kiosk's wall clock may be wrong (no battery, no network at boot), so it orders
 the monotonic clock of one boot. The event time is rebuilt from it at the centre.
 """
 
+import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -42,26 +44,35 @@ class EventTime:
 def event_time(event: ClockReading, sent: ClockReading, received_ms: int) -> EventTime:
     """When an action happened, from its own reading, the one at sending and the receipt; never after the receipt."""
     elapsed = sent.mono_ms - event.mono_ms
-    if event.boot_id == sent.boot_id and elapsed >= 0:
+    if event.boot_id and event.boot_id == sent.boot_id and 0 <= elapsed <= received_ms:
         return EventTime(received_ms - elapsed, TimeQuality.MEASURED)
-    if event.wall_ms > received_ms:
+    if not 0 <= event.wall_ms <= received_ms:
         return EventTime(received_ms, TimeQuality.RECEIVED)
     quality = TimeQuality.SYNCHRONISED if event.synchronised else TimeQuality.CLAIMED
     return EventTime(event.wall_ms, quality)
 
 
 def read_clock() -> ClockReading:
-    """This machine's clocks, now. Synchronised is what systemd-timesyncd or chrony left on disk."""
+    """This machine's clocks, now. Synchronised is what systemd-timesyncd says; of other daemons nothing is known."""
     return ClockReading(
         wall_ms=now_ms(),
         mono_ms=time.monotonic_ns() // 1_000_000,
-        boot_id=_BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "",
-        synchronised=_SYNCHRONISED.exists(),
+        boot_id=_boot_id(),
+        synchronised=os.path.exists(_SYNCHRONISED),
     )
 
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
+_SYNCHRONISED = "/run/systemd/timesync/synchronized"
+# 1970 to 9999, short of its last days: whatever a clock says, a time zone or a day's start does not lead out of what
+# a datetime can hold.
+_FIRST_MS = 0
+_LAST_MS = 253_402_041_600_000
+
+
+@cache
+def _boot_id() -> str:
+    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
 
 
 def now_ms() -> int:
@@ -70,14 +81,17 @@ def now_ms() -> int:
 
 
 def iso(at_ms: int, timezone: str) -> str:
-    """ISO 8601 with the offset of a time zone (IANA name), to the second."""
-    return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone)).isoformat(timespec="seconds")
+    """ISO 8601 with the offset of a time zone (IANA name), to the second. An absurd time is told as 1970 or 9999."""
+    return _local(at_ms, timezone).isoformat(timespec="seconds")
 
 
 def site_day(at_ms: int, timezone: str, day_starts_at: str) -> str:
-    """The day of the site (ISO date) that a moment belongs to; days begin at `day_starts_at` ("04:00"), local time."""
+    """The day of the site (ISO date) that a moment belongs to; days begin at `day_starts_at` ("04:00"), local time.
+
+    Raises ValueError or KeyError (zoneinfo.ZoneInfoNotFoundError) where day's start or time zone are none.
+    """
     hours, minutes = day_starts_at.split(":")
-    local = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(timezone)).replace(tzinfo=None)
+    local = _local(at_ms, timezone).replace(tzinfo=None)
     return (local - timedelta(hours=int(hours), minutes=int(minutes))).date().isoformat()
 
 
@@ -87,5 +101,9 @@ def day_after(day: str) -> str:
 
 
 def local_ms(day: str, time_of_day: str, timezone: str) -> int:
-    """UTC ms of a local time ("09:30") on an ISO date."""
+    """UTC ms of a local time ("09:30") on an ISO date. Raises ValueError, or KeyError for an unknown time zone."""
     return int(datetime.fromisoformat(f"{day}T{time_of_day}").replace(tzinfo=ZoneInfo(timezone)).timestamp() * 1000)
+
+
+def _local(at_ms: int, timezone: str) -> datetime:
+    return datetime.fromtimestamp(min(max(at_ms, _FIRST_MS), _LAST_MS) / 1000, ZoneInfo(timezone))

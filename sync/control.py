@@ -17,6 +17,8 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 MAX_LINE = 32 * 1024 * 1024  # a whole hospital document
+REQUEST_S = 10.0  # a client that says nothing for so long is let go
+RETRY_S = 0.2  # until a process that has run out of file descriptors tries to accept again
 Operation = Callable[[Mapping[str, Any]], object]
 
 
@@ -35,21 +37,37 @@ def socket_path(database: Path) -> Path:
 
 def ask(path: Path, op: str, timeout_s: float = 30.0, **arguments: object) -> Any:
     """Sends one request and returns its result. Raises NotRunning, ControlError, or TimeoutError."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout_s)
-        try:
+    request = json.dumps({"op": op, **arguments}).encode() + b"\n"
+    if len(request) > MAX_LINE:
+        raise ControlError("the request is too long")
+    try:
+        answer = json.loads(_exchange(path, request, timeout_s))
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ControlError("the daemon gave no answer that can be read")
+    if "error" in answer:
+        raise ControlError(str(answer["error"]))
+    return answer.get("result")
+
+
+def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout_s)
             with _reachable(path) as short:
                 connection.connect(short)
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
-            raise NotRunning(str(path)) from error
-        connection.sendall(json.dumps({"op": op, **arguments}).encode() + b"\n")
-        line = connection.makefile("rb").readline()
-    if not line:
-        raise ControlError("the daemon closed the connection without an answer")
-    answer = json.loads(line)
-    if "error" in answer:
-        raise ControlError(answer["error"])
-    return answer.get("result")
+            connection.sendall(request)
+            with connection.makefile("rb") as stream:
+                return stream.readline()
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
+        raise NotRunning(str(path)) from error
+    except TimeoutError:
+        raise
+    except PermissionError as error:
+        raise ControlError(f"{path}: only the daemon's own user and root may ask it") from error
+    except OSError as error:
+        raise ControlError(f"{path}: {error.strerror or error}") from error
 
 
 class ControlServer:
@@ -59,23 +77,23 @@ class ControlServer:
         self._path = path
         self._operations = operations
         self._listener: socket.socket | None = None
+        self._stopped = threading.Event()
 
     def start(self) -> None:
         """Binds the socket (0600; a left-over one is replaced) and serves. Raises OSError where it cannot."""
         self._path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o177)
         try:
-            with _reachable(self._path) as short:
-                listener.bind(short)
-        finally:
-            os.umask(before)
-        listener.listen(16)
+            _bind(listener, self._path)
+        except OSError:
+            listener.close()
+            raise
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), name="control", daemon=True).start()
 
     def stop(self) -> None:
         """Closes the socket and removes its file; answers under way are let go."""
+        self._stopped.set()
         if self._listener:
             self._path.unlink(missing_ok=True)
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -83,34 +101,51 @@ class ControlServer:
             self._listener = None
 
     def _accept(self, listener: socket.socket) -> None:
-        while True:
+        while not self._stopped.is_set():
             try:
                 connection, _ = listener.accept()
             except OSError:
-                return
+                # Stopped, or for now there is no file descriptor left.
+                self._stopped.wait(RETRY_S)
+                continue
+            connection.settimeout(REQUEST_S)
             threading.Thread(target=self._serve, args=(connection,), name="control request", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rwb") as stream:
-            try:
-                stream.write(json.dumps(self._answer(stream.readline(MAX_LINE))).encode() + b"\n")
-                stream.flush()
-            except OSError:
-                log.debug("a control client left before its answer")
+        # Closing the stream may fail once more where writing failed, so it is inside as well.
+        try:
+            with connection, connection.makefile("rwb") as stream:
+                stream.write(self._answer(stream.readline(MAX_LINE)) + b"\n")
+        except OSError:
+            log.debug("a control client left before its answer")
 
-    def _answer(self, line: bytes) -> dict[str, object]:
+    def _answer(self, line: bytes) -> bytes:
         try:
             request = json.loads(line)
             operation = self._operations[request.pop("op")]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return {"error": "not a request this daemon knows"}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return _error("not a request this daemon knows")
         try:
-            return {"result": operation(request)}
+            return json.dumps({"result": operation(request)}).encode()
         except ControlError as error:
-            return {"error": str(error)}
+            return _error(str(error))
         except Exception:
             log.exception("a control request failed")
-            return {"error": "it failed inside; the daemon's log says why"}
+            return _error("it failed inside; the daemon's log says why")
+
+
+def _error(message: str) -> bytes:
+    return json.dumps({"error": message}).encode()
+
+
+def _bind(listener: socket.socket, path: Path) -> None:
+    before = os.umask(0o177)
+    try:
+        with _reachable(path) as short:
+            listener.bind(short)
+    finally:
+        os.umask(before)
+    listener.listen(16)
 
 
 @contextmanager

@@ -238,12 +238,16 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
 
 def canonical(value: object) -> bytes:
     """Canonical JSON: keys sorted, no white space, UTF-8. Bodies hold no floating-point numbers."""
-    return msgspec.json.encode(value, order="deterministic")
+    return msgspec.json.encode(value, order="sorted")
 
 
 def chain_hash(previous_hash: str, body: bytes) -> str:
     """SHA-256 (hex) over the previous hash and the canonical body. `body` is JSON in any spelling.
 
-    Raises msgspec.DecodeError where it is no JSON.
+    Raises msgspec.DecodeError (a ValueError) where it is no JSON, or nested beyond all measure.
     """
-    return hashlib.sha256(previous_hash.encode() + canonical(msgspec.json.decode(body))).hexdigest()
+    try:
+        canonical_body = canonical(msgspec.json.decode(body))
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deep") from error
+    return hashlib.sha256(previous_hash.encode() + canonical_body).hexdigest()

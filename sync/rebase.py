@@ -1,7 +1,8 @@
 """Replays what is pending on a newer base: pure, with the same `decide()` as everywhere."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from sync.journey.definitions import Definitions
 from sync.journey.model import Action, ActionId, Appointment, Journey, Refusal, VisitId
@@ -10,11 +11,13 @@ from sync.journey.rules import close_day, decide
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A pending action with the visit and leg it was made in."""
+    """A pending action with the visit, the leg, the journey state and the site day it was made in."""
 
     action: Action
     visit_id: VisitId
     leg: int
+    journey_state: str
+    site_day: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,27 @@ class Rebased:
 
     journey: Journey
     unfit: tuple[ActionId, ...]
+
+
+def view(
+    definitions: Definitions,
+    base: Journey,
+    pending: Iterable[Pending],
+    site_day: str,
+    bookings: Callable[[str], tuple[Appointment, ...]],
+) -> Rebased:
+    """What is shown on a site day: each day's pending actions on the base as it stands that day, and then day's end.
+
+    What was done yesterday moves yesterday's journey, and never today's. `bookings` are those known of a day.
+    """
+    # A day that has not come is a clock that was ahead: the person stood here all the same.
+    ordered = [replace(each, site_day=min(each.site_day, site_day)) for each in pending]
+    journey: Journey = base
+    unfit: tuple[ActionId, ...] = ()
+    for day, of_day in groupby(ordered, key=lambda each: each.site_day):
+        rebased = rebase(definitions, as_of(definitions, journey, day, bookings(day)), of_day)
+        journey, unfit = rebased.journey, unfit + rebased.unfit
+    return Rebased(as_of(definitions, journey, site_day, bookings(site_day)), unfit)
 
 
 def rebase(definitions: Definitions, base: Journey, pending: Iterable[Pending]) -> Rebased:
@@ -38,10 +62,14 @@ def rebase(definitions: Definitions, base: Journey, pending: Iterable[Pending]) 
 
 
 def fits(journey: Journey, pending: Pending) -> bool:
-    """Whether the action was made in the visit and leg that the journey is in: a late confirm of the first exam must
-    never queue the second."""
-    same_visit = journey.visit_id is None or journey.visit_id == pending.visit_id
-    return same_visit and journey.leg == pending.leg
+    """Whether the journey stands where the action was made: on that day, in that visit, leg and state.
+
+    A late confirm of the first exam must never queue the second, and a payment that the base has in it already must
+    not be taken for the next one.
+    """
+    visit_id = pending.visit_id if journey.visit_id is not None else None
+    here = (journey.site_day, journey.visit_id, journey.leg, journey.state)
+    return here == (pending.site_day, visit_id, pending.leg, pending.journey_state)
 
 
 def as_of(definitions: Definitions, journey: Journey, site_day: str, bookings: tuple[Appointment, ...]) -> Journey:

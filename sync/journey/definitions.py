@@ -3,7 +3,7 @@ the centre sent, into `Definitions`, or raises `DefinitionsError` with every fau
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from importlib import resources
 from types import MappingProxyType
@@ -24,6 +24,10 @@ SUPPORTED_KEYS = frozenset(
         "money",
     ]
 )
+SENDERS = frozenset({"patient", "staff"})
+VISIT_CHANGES = frozenset({"open", "close"})
+# The other two are the rules' own: a row that says so was never sent by anybody.
+SENT_TRIGGERS = frozenset({"nfc_tag", "patient_action", "staff_action"})
 
 
 class DefinitionsError(ValueError):
@@ -152,21 +156,21 @@ def _action(name: str, row: Mapping[str, Any]) -> ActionRule:
     unknown = set(row) - SUPPORTED_KEYS
     if unknown:
         raise ValueError(f"action {name} has unknown keys: {', '.join(sorted(unknown))}")
-    entry = row.get("entry")
+    opens_entry = row.get("entry") == "open"
     return ActionRule(
         name=_text(name),
         by=frozenset(_texts(row["by"])),
         moves=_mapping(row.get("moves", {})),
-        trigger=row.get("trigger"),
-        visit=row.get("visit"),
-        opens_entry=entry == "open",
-        entry=_change(entry) if isinstance(entry, Mapping) else None,
+        trigger=_optional(row, "trigger"),
+        visit=_optional(row, "visit"),
+        opens_entry=opens_entry,
+        entry=_change(row["entry"]) if "entry" in row and not opens_entry else None,
         rejoin=_mapping(row.get("rejoin", {})),
         appointments=_change(row["appointments"]) if "appointments" in row else None,
-        follows_queue=bool(row.get("follows_queue", False)),
+        follows_queue=_flag(row, "follows_queue"),
         never_in=frozenset(_texts(row.get("never_in", []))),
-        no_entry=row.get("no_entry"),
-        money=bool(row.get("money", False)),
+        no_entry=_optional(row, "no_entry"),
+        money=_flag(row, "money"),
     )
 
 
@@ -180,9 +184,20 @@ def _text(value: object) -> str:
     return value
 
 
+def _optional(row: Mapping[str, Any], key: str) -> str | None:
+    return _text(row[key]) if key in row else None
+
+
+def _flag(row: Mapping[str, Any], key: str) -> bool:
+    value = row.get(key, False)
+    if not isinstance(value, bool):
+        raise TypeError(f"{key} is true or false, not {value!r}")
+    return value
+
+
 def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"expected a whole number, got {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise TypeError(f"expected a whole number from 1, got {value!r}")
     return value
 
 
@@ -215,25 +230,41 @@ def _faults(d: Definitions) -> Iterator[str]:
     ):
         for state in sorted(queue - set(mapping)):
             yield f"{name} leaves out {state}"
+    for state in sorted(d.hands_over & d.live):
+        yield f"{state} hands over to the next entry, but is live itself"
     yield from _entry_mapping_faults(d)
     yield from _unreachable(d)
 
 
 def _action_faults(rule: ActionRule, journey: set[str], queue: set[str], appointment: set[str]) -> Iterator[str]:
-    yield from _unknown(f"sender in {rule.name}", rule.by, {"patient", "staff"})
+    yield from _unknown(f"sender in {rule.name}", rule.by, SENDERS)
     yield from _unknown("journey state", [*rule.moves, *rule.moves.values(), *rule.never_in], journey)
     yield from _unknown("queue state", [*rule.rejoin, *rule.rejoin.values()], queue)
-    yield from _unknown(f"visit change in {rule.name}", [rule.visit] if rule.visit else [], {"open", "close"})
+    yield from _unknown(f"visit change in {rule.name}", [rule.visit] if rule.visit else [], VISIT_CHANGES)
+    yield from _unknown(f"trigger in {rule.name}", [rule.trigger] if rule.trigger else [], SENT_TRIGGERS)
     if rule.entry:
         yield from _unknown("queue state", [*rule.entry.sources, rule.entry.target], queue)
     if rule.appointments:
         yield from _unknown("appointment status", [*rule.appointments.sources, rule.appointments.target], appointment)
     if rule.no_entry:
         yield from _unknown("appointment status", [rule.no_entry], appointment)
-    if rule.follows_queue and not rule.entry:
-        yield f"{rule.name} follows the queue but changes no entry"
-    if not rule.moves and not rule.follows_queue:
-        yield f"{rule.name} moves nothing"
+    yield from _misfits(rule)
+
+
+def _misfits(rule: ActionRule) -> Iterator[str]:
+    """Keys that would have no effect beside each other: whoever wrote them meant something else."""
+    touches_entry = rule.opens_entry or rule.entry is not None
+    faults = (
+        (not rule.by, "has no sender"),
+        (rule.follows_queue and rule.entry is None, "follows the queue but changes no entry"),
+        (rule.follows_queue and bool(rule.moves), "has moves but follows the queue"),
+        (not rule.moves and not rule.follows_queue, "moves nothing"),
+        (rule.visit is not None and touches_entry, "changes the visit and an entry, but may do one of them"),
+        (rule.appointments is not None and touches_entry, "changes all appointments and an entry, but may do one"),
+        (bool(rule.rejoin) and not rule.opens_entry, "has rejoin but opens no entry"),
+        (rule.no_entry is not None and rule.entry is None, "has no_entry but changes no entry"),
+    )
+    yield from (f"{rule.name} {fault}" for true, fault in faults if true)
 
 
 def _entry_mapping_faults(d: Definitions) -> Iterator[str]:
@@ -264,6 +295,6 @@ def _unreachable(d: Definitions) -> Iterator[str]:
             yield f"nothing reaches {state}"
 
 
-def _unknown(what: str, names: Iterable[str], known: set[str]) -> Iterator[str]:
+def _unknown(what: str, names: Iterable[str], known: Set[str]) -> Iterator[str]:
     for name in sorted(set(names) - known):
         yield f"unknown {what}: {name}"

@@ -15,6 +15,7 @@ from sync.journey.model import (
     Asker,
     Decision,
     EntryChange,
+    ExamId,
     Journey,
     QueueEntry,
     QueueId,
@@ -106,7 +107,7 @@ def people_ahead(definitions: Definitions, line: tuple[QueueEntry, ...], entry: 
 def is_legal(definitions: Definitions, row: Transition) -> bool:
     """Whether a history row is one that the rules can leave: of the table, of the queue mapping, or of a day's end."""
     if row.trigger_type == "system_auto":
-        return row.to_state == definitions.initial
+        return row.to_state == definitions.initial and row.from_state in definitions.journey_states
     mapped = set(definitions.queue_to_journey.values())
     if row.trigger_type == "queue_sync":
         return row.from_state in mapped and row.to_state in mapped
@@ -164,25 +165,24 @@ def _move(definitions: Definitions, journey: Journey, action: Action, rule: Acti
 
 def _open(definitions: Definitions, journey: Journey, action: Action, rule: ActionRule) -> Decision | Refusal:
     """Joins the live entry of the patient's next exam where there is one, else opens it; it becomes the current one."""
-    target = rule.moves.get(journey.state)
+    target = _target(definitions, journey, rule, None)
     if target is None:
         return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
     moved = replace(journey, state=target, leg=journey.leg + 1)
     joined = _joinable(definitions, journey)
     if joined is None:
-        entry = _new_entry(definitions, moved, action)
+        entry, previous = _new_entry(definitions, moved, action), None
         moved = replace(moved, entries=(*moved.entries, entry))
-        change = EntryChange(entry.queue_id, None, entry.state, action.action_type)
     else:
-        entry = replace(joined, state=rule.rejoin.get(joined.state, joined.state))
+        entry, previous = replace(joined, state=rule.rejoin.get(joined.state, joined.state)), joined.state
         moved = _replace_entry(moved, entry)
-        change = EntryChange(entry.queue_id, joined.state, entry.state, action.action_type)
+    changes = (EntryChange(entry.queue_id, previous, entry.state, action.action_type),)
     moved, appointments = _set_entry_appointment(definitions, moved, entry)
     moved = replace(moved, current_queue_id=entry.queue_id)
     # Staff may have called the joined entry before the patient confirmed: the journey goes where the entry is.
     followed, sync_rows = _follow(definitions, moved, entry)
     rows = (_row(journey, action, rule, target), *sync_rows)
-    return Decision(_next(followed), rows, (change,), appointments)
+    return Decision(_next(followed), rows, changes if previous != entry.state else (), appointments)
 
 
 def _change(definitions: Definitions, journey: Journey, action: Action, rule: ActionRule) -> Decision | Refusal:
@@ -190,16 +190,16 @@ def _change(definitions: Definitions, journey: Journey, action: Action, rule: Ac
     assert rule.entry is not None
     entry = _meant(definitions, journey, action)
     if entry is None:
-        if rule.no_entry is not None:
+        if rule.no_entry is not None and action.queue_id is None:
             return _change_appointment_alone(definitions, journey, action, rule, rule.no_entry)
         named = action.queue_id is not None or action.exam_id is not None
         return _refuse(definitions, journey, action, RefusalCode.NO_SUCH_ENTRY if named else RefusalCode.NOT_ALLOWED)
     target = _target(definitions, journey, rule, entry)
     if target is None:
         return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
-    moved, change, appointments = _with_entry(
-        definitions, journey, entry, rule.entry.target, action.action_type, action.room
-    )
+    # Which room it is, only those who work there can say.
+    room = action.room if action.asker.role is Role.STAFF else None
+    moved, change, appointments = _with_entry(definitions, journey, entry, rule.entry.target, action.action_type, room)
     moved = replace(moved, state=target, journey_version=journey.journey_version + 1)
     row = _row(journey, action, rule, target)
     moved, sync_rows = _take_next(definitions, moved, entry)
@@ -232,11 +232,14 @@ def _meant(definitions: Definitions, journey: Journey, action: Action) -> QueueE
 
 def _joinable(definitions: Definitions, journey: Journey) -> QueueEntry | None:
     """The live entry that a confirmed arrival joins: that of the next booking, or the oldest where none is booked."""
-    live = sorted((e for e in journey.entries if e.state in definitions.live), key=_place)
     booked = _next_booking(definitions, journey)
-    if booked is None:
-        return live[0] if live else None
-    return next((entry for entry in live if entry.exam_id == booked.exam_id), None)
+    return _oldest_live(definitions, journey, booked.exam_id if booked else None)
+
+
+def _oldest_live(definitions: Definitions, journey: Journey, exam_id: ExamId | None = None) -> QueueEntry | None:
+    """Of the live entries (of one exam, where it is named) the one opened first."""
+    live = (e for e in journey.entries if e.state in definitions.live and exam_id in (None, e.exam_id))
+    return min(live, key=lambda e: (e.opened_ms, e.queue_id), default=None)
 
 
 def _next_booking(definitions: Definitions, journey: Journey) -> Appointment | None:
@@ -321,13 +324,12 @@ def _follow(definitions: Definitions, journey: Journey, entry: QueueEntry) -> tu
 
 def _take_next(definitions: Definitions, journey: Journey, ended: QueueEntry) -> tuple[Journey, tuple[Transition, ...]]:
     """When the current entry was cancelled and others live, the oldest becomes current and the journey follows it."""
-    now = journey.entry(ended.queue_id)
-    live = sorted((e for e in journey.entries if e.state in definitions.live), key=lambda e: (e.opened_ms, e.queue_id))
-    over = now is not None and now.state in definitions.hands_over and ended.queue_id == journey.current_queue_id
-    if not over or not live:
+    current, oldest = journey.current, _oldest_live(definitions, journey)
+    over = current is not None and current.queue_id == ended.queue_id and current.state in definitions.hands_over
+    if not over or oldest is None:
         return journey, ()
-    taken = replace(journey, current_queue_id=live[0].queue_id)
-    return _sync(taken, definitions.queue_to_journey[live[0].state])
+    taken = replace(journey, current_queue_id=oldest.queue_id)
+    return _sync(taken, definitions.queue_to_journey[oldest.state])
 
 
 def _sync(journey: Journey, target: str) -> tuple[Journey, tuple[Transition, ...]]:

@@ -1,0 +1,101 @@
+"""What the centre says, brought into the kiosk's store: verdicts, whole rows, and pending actions replayed on top.
+
+Every function takes the connection of a transaction that is under way, and the moment that it goes by.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
+
+from kiosk import audit, outbox, roster
+from kiosk.moment import Moment
+from kiosk.roster import Patient
+from sync.cards import CardHash
+from sync.journey.model import PatientId
+from sync.protocol import Code, PullAnswer, Verdict, VerdictRow
+from sync.rebase import view
+
+KEPT_MS = 90 * 24 * 3600 * 1000  # audit, and judged actions that no backup of the centre has covered
+KEPT_LABEL_DAYS = 400
+
+
+def retire(db: sqlite3.Connection, moment: Moment, verdicts: Iterable[VerdictRow]) -> set[PatientId]:
+    """Writes verdicts into their outbox rows and what they tell into the bases. Returns whose views are to follow."""
+    touched: set[PatientId] = set()
+    for verdict in verdicts:
+        row = outbox.retire(db, verdict, moment.at_ms)
+        if row is not None:
+            touched |= {PatientId(row["patient_id"]), _follow(db, moment, row, verdict)}
+    return touched
+
+
+def take_over(db: sqlite3.Connection, moment: Moment, page: PullAnswer) -> set[PatientId]:
+    """Writes a page's rows, each with its view, and forgets who is gone. Returns whom it touched."""
+    for row in page.patients:
+        fresh = roster.pulled(row)
+        known = roster.patient(db, row.patient_id)
+        # A verdict may have told a newer journey than a page that was on its way meanwhile.
+        if known and known.base.journey_version > fresh.base.journey_version:
+            fresh = replace(fresh, base=known.base)
+        roster.save(db, _with_view(db, moment, fresh), row.change)
+        roster.unbind(db, row.patient_id)
+        roster.bind(db, row.patient_id, [(CardHash(b.key_id, b.uid_hash), b.binding_id) for b in row.bindings])
+    for gone in page.gone:
+        roster.forget(db, gone)
+    return {PatientId(patient_id) for patient_id in (*(row.patient_id for row in page.patients), *page.gone)}
+
+
+def replay(db: sqlite3.Connection, moment: Moment, patient_ids: Iterable[PatientId]) -> None:
+    """View = base with the patient's pending actions on top."""
+    for patient_id in patient_ids:
+        patient = roster.patient(db, patient_id)
+        if patient is not None:
+            roster.save(db, _with_view(db, moment, patient))
+
+
+def purge(db: sqlite3.Connection, moment: Moment, now_ms: int) -> None:
+    """Least data at the edge: who has nothing here today or later, and nothing pending, is forgotten. `now_ms` is the
+    centre's clock: ours, far ahead, would forget everybody."""
+    today = moment.day_of(now_ms)
+    for patient in roster.of_earlier_days(db, today):
+        journey = moment.journey(patient, today)
+        booked = journey.appointments or any(moment.day_of(b.scheduled_ms) > today for b in patient.tomorrow)
+        if journey.state == moment.definitions.initial and not journey.entries and not booked:
+            roster.forget(db, patient.patient_id)
+    outbox.forget_covered(db, moment.identity.backed_up_seq, today, now_ms - KEPT_MS)
+    audit.forget_before(db, now_ms - KEPT_MS)
+    roster.forget_labels(db, KEPT_LABEL_DAYS)
+
+
+def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: VerdictRow) -> PatientId:
+    patient_id = PatientId(verdict.patient_id or row["patient_id"])
+    if patient_id != row["patient_id"]:
+        outbox.follow_patient(db, row["patient_id"], patient_id)
+        roster.forget(db, row["patient_id"])
+    if verdict.code is Code.VISIT_ALIAS and verdict.visit_id:
+        outbox.follow_visit_alias(db, patient_id, row["visit_id"], verdict.visit_id)
+    known, told = roster.patient(db, patient_id), verdict.journey
+    # At the same version the page is the better one: it also brings bookings that moved without the journey.
+    if known and told and told.patient_id == patient_id and told.journey_version > known.base.journey_version:
+        roster.save(db, replace(known, base=told))
+    if verdict.verdict is Verdict.NEEDS_STAFF and verdict.code is Code.REBOUND:
+        roster.unbind(db, row["patient_id"], outbox.intent_of(row).cards)
+    audit.note(
+        db,
+        moment.at_ms,
+        "verdict",
+        f"{verdict.verdict} {verdict.code}",
+        patient_id=patient_id,
+        action_id=verdict.action_id,
+        to_state=told.state if told else None,
+    )
+    return patient_id
+
+
+def _with_view(db: sqlite3.Connection, moment: Moment, patient: Patient) -> Patient:
+    identity = moment.identity
+    pending = outbox.pending_of(db, patient.patient_id, identity.actions, identity.site)
+    seen = view(
+        moment.definitions, patient.base, pending, moment.today, lambda day: moment.bookings(patient, day)
+    ).journey
+    return replace(patient, view=seen)

@@ -1,0 +1,279 @@
+"""The reception: what the touch screen asks for, answered by the journey service, one person at a time.
+
+A tap comes in by `card()` or `refused()`, a press by `act()`; each returns after its commit and after the new screen
+went out. The person on the screen leaves by a press, by the next tap, or when their time is up.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from kiosk import stage as stages
+from kiosk.faces import Surroundings, face
+from kiosk.journeys import Acted as Done
+from kiosk.journeys import Journeys, NotEnrolled, Standing
+from kiosk.live import Live, Slot
+from kiosk.screen import Screen, ScreenKind
+from kiosk.stage import ATTRACT, Stage
+from kiosk.ui.counter import Acted, DemoCard
+from sync.cards import CardHash
+from sync.ids import new_id
+from sync.journey.model import PatientId
+
+log = logging.getLogger(__name__)
+
+PROBE_S = 2.0  # how often a store that refused is asked again
+STORE_FAULT = "store"
+NO_READER = "reader"
+
+
+class Reception:
+    """The one `kiosk.ui.counter.Counter` of the daemon. Every method may be called from any thread."""
+
+    def __init__(
+        self,
+        journeys: Journeys,
+        hashes: Callable[[bytes], tuple[CardHash, ...]],
+        automatic: Callable[[], Sequence[str]],
+        nudge: Callable[[], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`hashes` turns a UID into keyed hashes, `automatic` names the actions that a tap does by itself, `nudge`
+        hears that there is something to push."""
+        self._journeys = journeys
+        self._hashes = hashes
+        self._automatic = automatic
+        self._nudge = nudge
+        self._monotonic = monotonic
+        self._live: Live[Screen] = Live()
+        self._changed = threading.Condition(threading.RLock())
+        self._stage = ATTRACT
+        self._frame = 0
+        self._online = False
+        self._readers_ready = True
+        self._store_fault = False
+        self._stopping = False
+        self._demo: tuple[DemoCard, ...] = ()
+        self._present: Callable[[str], str | None] | None = None
+        self._clockwork: threading.Thread | None = None
+
+    # The reader's side.
+
+    def card(self, uid: bytes) -> Screen:
+        """A usable card was held to a reader."""
+        with self._changed:
+            try:
+                cards = self._hashes(uid)
+                done = self._journeys.tap(cards, self._automatic())
+            except NotEnrolled:
+                return self._show(ATTRACT)
+            except sqlite3.Error as error:
+                return self._store_failed(error)
+            self._store_fault = False
+            screen = self._show(_stage_of(done, cards))
+        if done and done.action_ids:
+            self._nudge()
+        return screen
+
+    def refused(self, reason: str) -> Screen:
+        """A card was held to a reader that cannot be used; nothing of it is kept but the reason."""
+        with self._changed:
+            try:
+                self._journeys.note_refused_tap(reason)
+            except sqlite3.Error as error:
+                return self._store_failed(error)
+            return self._show(stages.refused_card(reason))
+
+    def readers_ready(self, ready: bool) -> None:
+        """Whether any reader can take a tap."""
+        with self._changed:
+            if ready != self._readers_ready:
+                self._readers_ready = ready
+                self._show(self._stage)
+
+    def attach_simulated(self, cards: tuple[DemoCard, ...], present: Callable[[str], str | None]) -> None:
+        """There is a simulated reader: its cards for the page, and how to hold one to it."""
+        self._demo, self._present = cards, present
+
+    # The centre's side.
+
+    def heard(self, touched: frozenset[PatientId], online: bool) -> None:
+        """The sync agent brought news of these patients, or of the centre itself."""
+        with self._changed:
+            if online != self._online or self._stage.patient_id in touched:
+                self._online = online
+                self._show(self._stage)
+
+    def enrolled(self) -> None:
+        """This box has become a kiosk, or another one: whoever is here starts afresh."""
+        with self._changed:
+            self._show(ATTRACT)
+
+    # The screen's side: kiosk.ui.counter.Counter.
+
+    def screen(self) -> Screen:
+        """What is shown now."""
+        with self._changed:
+            return self._face(self._stage)
+
+    def act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
+        """Does an action for the patient on the screen and returns after its commit."""
+        with self._changed:
+            now = self._stage
+            if now.patient_id != patient_id or self._fault():
+                return Acted(
+                    self._face(self._stage), error="That person is not on the screen.", code="conflict", conflict=True
+                )
+            try:
+                done = self._do(now, action_type, action_id)
+            except sqlite3.Error as error:
+                return Acted(self._store_failed(error), error="It could not be saved.", code="store")
+            refusal = done.refusal
+            screen = self._show(replace(stages.journey(done.patient_id, now.cards), refused=refusal is not None))
+        if refusal:
+            return Acted(screen, error=refusal.message, code=refusal.code)
+        self._nudge()
+        return Acted(screen, action_id=done.action_ids[0])
+
+    def keep(self) -> Screen:
+        """The person wants to keep using the screen."""
+        with self._changed:
+            self._stage = self._stage.kept(self._monotonic())
+            return self._show(self._stage)
+
+    def leave(self) -> Screen:
+        """The person is done."""
+        with self._changed:
+            return self._show(ATTRACT)
+
+    def subscribe(self) -> AbstractContextManager[Slot[Screen]]:
+        """Screens as they change."""
+        return self._live.subscribe()
+
+    def demo_cards(self) -> tuple[DemoCard, ...]:
+        """The cards of the simulated reader."""
+        return self._demo
+
+    def present(self, uid: str) -> str | None:
+        """Holds a card to the simulated reader; an error message, or None."""
+        return self._present(uid) if self._present else "This kiosk has no simulated reader."
+
+    def faults(self) -> tuple[str, ...]:
+        """What keeps the kiosk from taking taps."""
+        with self._changed:
+            fault = self._fault()
+        return (_FAULTS[fault],) if fault else ()
+
+    # Time.
+
+    def start(self) -> None:
+        """Starts the thread that sends people home when their time is up, and asks a failed store again."""
+        self._clockwork = threading.Thread(target=self._run, name="reception", daemon=True)
+        self._clockwork.start()
+
+    def stop(self) -> None:
+        """Ends the thread and every subscription."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._clockwork:
+            self._clockwork.join(1.0)
+        self._live.close()
+
+    def tick(self) -> float | None:
+        """Does what is due; returns the seconds until something will be, or None."""
+        with self._changed:
+            if self._store_fault:
+                return self._ask_store_again()
+            now_s = self._monotonic()
+            if self._stage.is_over(now_s):
+                self._show(ATTRACT)
+            return self._stage.remaining_s(now_s)
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._stopping:
+                self._changed.wait(self.tick())
+
+    def _ask_store_again(self) -> float | None:
+        try:
+            self._journeys.probe()
+        except sqlite3.Error:
+            return PROBE_S
+        log.info("the store takes writes again")
+        self._store_fault = False
+        self._show(ATTRACT)
+        return None
+
+    # Below here the lock is held.
+
+    def _do(self, now: Stage, action_type: str, action_id: str | None) -> Done:
+        assert now.patient_id is not None
+        if now.kind is ScreenKind.UNKNOWN_CARD:
+            return self._journeys.check_in_unknown(now.patient_id, now.cards, action_type, action_id)
+        return self._journeys.act(now.patient_id, action_type, action_id, {}, now.cards)
+
+    def _store_failed(self, error: sqlite3.Error) -> Screen:
+        # The message of an SQLite error names tables at most, never what stands in them.
+        log.error("the store refuses: %s", error)
+        self._store_fault = True
+        return self._show(ATTRACT)
+
+    def _show(self, stage: Stage) -> Screen:
+        """Puts a stage on the screen; its time starts now, unless it is the one that was there."""
+        self._frame += 1
+        screen = self._face(stage)
+        if stage is not self._stage and stage.kind is not ScreenKind.ATTRACT:
+            stage = stage.until(self._monotonic(), stages.DECIDE_S if screen.next_action else stages.TELL_S)
+            screen = replace(screen, remaining_s=stage.stay_s)
+        self._stage = stage
+        self._live.publish(screen)
+        self._changed.notify_all()
+        return screen
+
+    def _face(self, stage: Stage) -> Screen:
+        standing = self._standing(stage)
+        around = Surroundings(
+            self._frame,
+            self._journeys.identity,
+            self._journeys.definitions,
+            self._online,
+            self._fault(),
+            self._monotonic(),
+            self._journeys.clock().wall_ms,
+        )
+        return face(around, stage, standing)
+
+    def _standing(self, stage: Stage) -> Standing | None:
+        if stage.kind is not ScreenKind.JOURNEY or stage.patient_id is None or self._fault():
+            return None
+        try:
+            return self._journeys.standing(stage.patient_id)
+        except sqlite3.Error:
+            log.exception("the store cannot be read")
+            self._store_fault = True
+            return None
+
+    def _fault(self) -> str | None:
+        if self._store_fault:
+            return STORE_FAULT
+        if self._journeys.identity is None:
+            return "not_enrolled"
+        return None if self._readers_ready else NO_READER
+
+
+_FAULTS = {
+    STORE_FAULT: "the database refuses to write",
+    "not_enrolled": "this kiosk is not enrolled yet: kiosk enroll",
+    NO_READER: "no card reader is ready",
+}
+
+
+def _stage_of(done: Done | None, cards: tuple[CardHash, ...]) -> Stage:
+    if done is None:
+        return stages.unknown_card(PatientId(f"card-{new_id()}"), cards)
+    return stages.journey(done.patient_id, cards, tapped_again=not done.action_ids)

@@ -1,0 +1,118 @@
+"""Invented values for tests of the kiosk: an enrolment, patients as a pull brings them, clocks that stand still."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kiosk.journeys import Journeys
+from kiosk.store import Store
+from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.clock import ClockReading, local_ms
+from sync.journey.definitions import shipped
+from sync.journey.model import Appointment, AppointmentId, Exam, ExamId, Journey, PatientId, QueueEntry, QueueId
+from sync.protocol import BindingRow, Enrolment, PatientRow, PullAnswer, Site
+
+TODAY = "2026-03-02"
+TIMEZONE = "Asia/Seoul"
+KEYS = CardKeys({"k1": "11" * 32})
+DESK = Exam(ExamId("DESK"), "Reception", "접수 창구", "1층 안내")
+SITE = Site(name="푸른 병원", timezone=TIMEZONE, day_starts_at="04:00", walk_in=DESK)
+GRANTS = ("scan_nfc", "register", "confirm_arrival")
+
+
+def at(time_of_day: str, day: str = TODAY) -> int:
+    """UTC ms of a local time at the site."""
+    return local_ms(day, time_of_day, TIMEZONE)
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, wall_ms: int = at("09:00")) -> None:
+        self.reading = ClockReading(wall_ms, 1_000_000, "boot-1", synchronised=True)
+
+    def __call__(self) -> ClockReading:
+        return self.reading
+
+    def forward(self, ms: int) -> None:
+        self.reading = replace(self.reading, wall_ms=self.reading.wall_ms + ms, mono_ms=self.reading.mono_ms + ms)
+
+
+def enrolment(**changes: Any) -> Enrolment:
+    values: dict[str, Any] = {
+        "kiosk_id": "kiosk-1",
+        "epoch": 1,
+        "name": "본관 입구",
+        "ticket_prefix": "B",
+        "actions": GRANTS,
+        "token": "a-token",
+        "card_keys": KEYS,
+        "server_incarnation": "one",
+        "site": SITE,
+        "definitions": dict(shipped().document),
+    }
+    return Enrolment(**values | changes)
+
+
+def uid(number: int) -> bytes:
+    """The UID of the n-th invented card."""
+    return bytes.fromhex(f"04{number:012x}")
+
+
+def cards(number: int) -> tuple[CardHash, ...]:
+    """Its hashes."""
+    return KEYS.hashes(canonical_uid(uid(number)))
+
+
+def booking(patient: int, exam: str = "XRAY", time_of_day: str = "10:00", status: str = "booked") -> Appointment:
+    name, room = {"XRAY": ("영상 촬영", "3"), "BLOOD": ("채혈", "5")}[exam]
+    return Appointment(
+        AppointmentId(f"A{patient}-{exam}"), ExamId(exam), name, room, at(time_of_day), status, minutes=10
+    )
+
+
+def entry(number: str, exam: str = "XRAY", state: str = "waiting", opened: str = "08:50") -> QueueEntry:
+    name, room = {"XRAY": ("영상 촬영", "3"), "BLOOD": ("채혈", "5")}[exam]
+    return QueueEntry(QueueId(f"q-{number}"), ExamId(exam), name, room, state, number, 1, at(opened))
+
+
+def row(patient: int, change: int = 1, **changes: Any) -> PatientRow:
+    """A patient with a card and, unless told otherwise, one booking today."""
+    patient_id = PatientId(f"P{patient}")
+    journey = Journey(patient_id, "UNREGISTERED", TODAY, appointments=(booking(patient),))
+    values: dict[str, Any] = {
+        "patient_id": patient_id,
+        "masked_name": "홍*동",
+        "language": "ko",
+        "change": change,
+        "bindings": tuple(BindingRow(f"b-{patient}", c.key_id, c.uid_hash) for c in cards(patient)),
+        "journey": journey,
+    }
+    return PatientRow(**values | changes)
+
+
+def page(*rows: PatientRow, from_cursor: int = 0, cursor: int = 1, **changes: Any) -> PullAnswer:
+    values: dict[str, Any] = {
+        "server_incarnation": "one",
+        "from_cursor": from_cursor,
+        "cursor": cursor,
+        "reset": from_cursor == 0,
+        "more": False,
+        "patients": rows,
+        "gone": (),
+        "actions": GRANTS,
+        "site": SITE,
+        "now_ms": at("09:00"),
+    }
+    return PullAnswer(**values | changes)
+
+
+def enrolled(directory: Path, clock: Clock, *rows: PatientRow) -> tuple[Store, Journeys]:
+    """A kiosk's real store on disk, enrolled, with these patients."""
+    store = Store(directory / "kiosk.db")
+    journeys = Journeys(store, clock)
+    journeys.enrol(enrolment())
+    journeys.adopt(page(*(rows or (row(1), row(2), row(3)))))
+    return store, journeys
