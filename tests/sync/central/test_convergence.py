@@ -70,7 +70,7 @@ class World:
     def tap(self, index: int, card: str) -> None:
         kiosk = self.kiosks[index]
         if kiosk.tap(card) is None:
-            kiosk.journeys.check_in_unknown(cards_of(card), "scan_nfc", None)
+            kiosk.check_in_unknown(card)
 
     def go_on(self, index: int, card: str, times: int) -> None:
         """The holder of the card does what the kiosk offers, so often."""

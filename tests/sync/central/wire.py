@@ -26,7 +26,7 @@ from sync.central.store import Store
 from sync.clock import ClockReading, local_ms
 from sync.ids import new_id
 from sync.journey.definitions import Definitions, shipped
-from sync.journey.model import STAFF, Journey
+from sync.journey.model import STAFF, Journey, PatientId
 from sync.protocol import (
     CallRefused,
     Code,
@@ -225,6 +225,10 @@ class Kiosk:
 
     def tap(self, patient_id: str, *automatic: str) -> Acted | None:
         return self.journeys.tap(cards_of(patient_id), automatic or ("scan_nfc",))
+
+    def check_in_unknown(self, card: str) -> Acted:
+        """The holder of an unknown card presses "check in"."""
+        return self.journeys.check_in_unknown(PatientId(f"card-{new_id()}"), cards_of(card), "scan_nfc", None)
 
     def act(self, patient_id: str, action_type: str, **payload: object) -> Acted:
         return self.journeys.act(patient_id, action_type, None, payload)
