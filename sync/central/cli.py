@@ -77,7 +77,7 @@ def import_(url: str, keys: Path | None, file: BinaryIO) -> None:
     """Take a hospital document in JSON: site, exams, patients, cards, appointments."""
     try:
         document = msgspec.json.decode(file.read())
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise click.ClickException(f"{file.name} is not JSON that can be read: {error}") from error
     counts = ask(url, keys, "import", document=document)
     click.echo("new or changed: " + ", ".join(f"{count} {what}" for what, count in counts.items()))

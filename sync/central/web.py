@@ -66,7 +66,7 @@ def decode(text: bytes | str) -> Any | Fault:
     """JSON as plain values, or what is wrong with it."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: no UTF-8, or a number of 4300 digits
         return Fault("malformed", "The body is not JSON that can be read.")
 
 
