@@ -171,15 +171,16 @@ class _Take:
     def _moment(self, part: AppointmentPart) -> int:
         try:
             moment = datetime.fromisoformat(part.scheduled_at)
-            local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.site.site.timezone))
-            scheduled_ms = int(local.timestamp() * 1000)
-            self.site.day(scheduled_ms)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is no ISO 8601 time") from error
-        return scheduled_ms
+        if moment.year not in _YEARS:
+            raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is not of this age")
+        local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.site.site.timezone))
+        return int(local.timestamp() * 1000)
 
 
 _EXISTS = {
     "patient": "select 1 from patients where patient_id = :value",
     "exam": "select 1 from exams where exam_id = :value",
 }
+_YEARS = range(2000, 3000)
