@@ -141,6 +141,7 @@ class World:
 
 @settings(
     max_examples=1500 if LONG else 25,
+    derandomize=not LONG,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
