@@ -82,7 +82,7 @@ class Online:
         if token is not None and not browser:
             headers["Authorization"] = f"Bearer {token}"
         protocols = ["bearer", token] if browser else None
-        client = _Client(f"ws://{self.host}/ws/patient-journey/{query}", subprotocols=protocols, headers=headers)
+        client = WholeClient(f"ws://{self.host}/ws/patient-journey/{query}", subprotocols=protocols, headers=headers)
         try:
             yield Socket(client)
         finally:
@@ -91,7 +91,7 @@ class Online:
             client.thread.join(PATIENCE_S)
 
 
-class _Client(Client):
+class WholeClient(Client):
     """simple-websocket's own client loses sight of a message that arrives together with the handshake's answer."""
 
     def handshake(self) -> None:

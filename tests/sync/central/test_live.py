@@ -273,6 +273,16 @@ def test_a_peer_that_is_gone_frees_its_place(online: Online, mine):
     assert wait_until(lambda: online.sockets.open_count == 0)
 
 
+def test_a_peer_that_never_closes_its_side_is_cut_off(online: Online, mine):
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        client = socket.client
+        client.ws.receive_data = lambda _: None  # it reads, and takes notice of nothing
+        online.centre.do("token-revoke", token=mine[1])
+        client.thread.join(PATIENCE_S)
+        assert not client.thread.is_alive()
+
+
 def wait_until(condition) -> bool:
     """Whether a condition comes true in good time."""
     done = threading.Event()
