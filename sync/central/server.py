@@ -4,7 +4,6 @@ The worker dies with its parent, and is started anew where it dies by itself. A 
 first, so that it takes seconds even with all of them open.
 """
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -16,14 +15,15 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
-from sync.central.running import MAX_POLLS, MAX_SOCKETS, Running
+from sync.central.app import MAX_POLLS
+from sync.central.running import MAX_SOCKETS, Running
 
 _REQUEST_THREADS = 16
 _GRACE_S = 4
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class ListenError(Exception):
+class ListenError(OSError):
     """Nobody can listen there; the message says why, for the person at the command line."""
 
 
@@ -52,6 +52,8 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != self.ppid:
             os._exit(0)
+        # Half of what the parent waits: it kills a worker that is not gone by then.
+        self.cfg.set("graceful_timeout", _GRACE_S // 2)
         super().init_process()
 
     def init_signals(self) -> None:
@@ -63,7 +65,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
     def handle_exit(self, sig: int, frame: Any) -> None:
         if self.alive:
             # Not in the signal handler itself: it interrupts whatever holds a lock.
-            threading.Thread(target=self.app.running.end_waiting, name="stop").start()
+            threading.Thread(target=self.app.end_waiting, name="stop").start()
         super().handle_exit(sig, frame)
 
 
@@ -71,7 +73,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def __init__(self, listener: socket.socket, start: Callable[[], Running]) -> None:
         self._listener = listener
         self._start = start
-        self.running: Running
+        self.running: Running | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -94,6 +96,14 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         self.running = self._start()
         return self.running.app
 
+    def end_waiting(self) -> None:
+        """Ends open sockets and waiting calls."""
+        if self.running is not None:
+            self.running.end_waiting()
+
     def _end(self) -> None:
-        with contextlib.suppress(AttributeError):  # it ended before it had begun
-            self.running.close()
+        """Closes everything, and leaves without waiting for threads: some wait for peers that say nothing."""
+        if self.running is None:  # it ended before it had begun
+            return
+        self.running.close()
+        os._exit(0)
