@@ -100,7 +100,10 @@ def _hold(path: Path) -> int:
 
 def _open(path: Path) -> sqlite3.Connection:
     fresh = not path.exists()
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    # psow=0: a card may ruin the whole sector that it is writing when the power goes, so each commit fills its last one
+    # up, and the next begins in another. Only a URI can say so.
+    uri = f"{path.absolute().as_uri()}?psow=0"
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
     try:
         if fresh:
             path.chmod(0o600)

@@ -52,7 +52,7 @@ def test_a_journal_that_ends_within_a_record_or_begins_too_late_is_none(watched_
 
 
 @pytest.mark.timeout(1800 if LONG else 60)
-@pytest.mark.parametrize("careless", [False], ids=["small tears"])
+@pytest.mark.parametrize("careless", [False, True], ids=["small tears", "whole sectors ruined"])
 def test_nothing_acknowledged_is_lost_and_nothing_is_there_by_half(watched_disk: Path, in_memory: Path, careless: bool):
     if LONG:
         found = cut_everywhere(in_memory, Asked(careless=careless))
