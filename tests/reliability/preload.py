@@ -24,6 +24,7 @@ class Call(IntFlag):
     TRUNCATE = 4
     UNLINK = 8
     OPEN = 16
+    READ = 32
 
 
 def build(directory: Path) -> Path:

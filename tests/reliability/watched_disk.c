@@ -32,7 +32,7 @@ struct record {
     uint64_t payload;
 };
 
-enum { ON_WRITE = 1, ON_SYNC = 2, ON_TRUNCATE = 4, ON_UNLINK = 8, ON_OPEN = 16 };
+enum { ON_WRITE = 1, ON_SYNC = 2, ON_TRUNCATE = 4, ON_UNLINK = 8, ON_OPEN = 16, ON_READ = 32 };
 
 struct faults {
     uint32_t armed;
@@ -62,6 +62,8 @@ REAL(openat);
 REAL(close);
 REAL(write);
 REAL(pwrite);
+REAL(read);
+REAL(pread);
 REAL(ftruncate);
 REAL(fsync);
 REAL(fdatasync);
@@ -76,6 +78,8 @@ __attribute__((constructor)) static void start(void)
     FIND(close);
     FIND(write);
     FIND(pwrite);
+    FIND(read);
+    FIND(pread);
     FIND(ftruncate);
     FIND(fsync);
     FIND(fdatasync);
@@ -256,6 +260,34 @@ ssize_t write(int descriptor, const void *data, size_t length)
     if (!inode_behind(descriptor))
         return real_write(descriptor, data, length);
     return written(descriptor, data, length, lseek(descriptor, 0, SEEK_CUR), 1);
+}
+
+/* Whether a read is to fail, with errno set. */
+static int unread(int descriptor)
+{
+    if (!faults || !inode_behind(descriptor))
+        return 0;
+    pthread_mutex_lock(&lock);
+    int error = strikes(ON_READ);
+    pthread_mutex_unlock(&lock);
+    if (error)
+        errno = error;
+    return error;
+}
+
+ssize_t read(int descriptor, void *data, size_t length)
+{
+    return unread(descriptor) ? -1 : real_read(descriptor, data, length);
+}
+
+ssize_t pread(int descriptor, void *data, size_t length, off_t offset)
+{
+    return unread(descriptor) ? -1 : real_pread(descriptor, data, length, offset);
+}
+
+ssize_t pread64(int descriptor, void *data, size_t length, off64_t offset)
+{
+    return pread(descriptor, data, length, offset);
 }
 
 int ftruncate(int descriptor, off_t length)

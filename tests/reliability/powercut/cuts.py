@@ -1,6 +1,6 @@
 """Records a run of the kiosk, cuts its power at many moments, and examines what is found after each.
 
-    python -m tests.reliability.powercut.cuts 10000 [--seed N] [--synchronous full|normal|off] [--careless]
+    python -m tests.reliability.powercut.cuts 10000 [--seed N] [--synchronous full|normal|off] [--careless] [--faulty]
 
 cuts that often, on all cores, and prints what came of it; exit 1 where something was lost or wrong.
 """
@@ -28,6 +28,7 @@ from tests.reliability.powercut import journal
 from tests.reliability.powercut.examine import Finding, History, examine, history
 from tests.reliability.powercut.journal import Event, Kind
 from tests.reliability.powercut.medium import Disk, Medium
+from tests.reliability.preload import Faults
 
 HOUSE = Path(__file__).resolve().parents[3]
 STEPS = 800  # of one recording
@@ -54,16 +55,23 @@ class Asked:
     seed: int = 1
     synchronous: str = "full"
     careless: bool = False
+    faulty: bool = False
     evidence: Path | None = None
 
 
-def record(library: Path, directory: Path, steps: int, seed: int, synchronous: str = "full") -> Path:
+def record(
+    library: Path, directory: Path, steps: int, seed: int, synchronous: str = "full", faulty: bool = False
+) -> Path:
     """Runs the kiosk's store as a process on a watched disk, `directory / "watched"`; returns its journal."""
     watched, kept = directory / "watched", directory / "journal"
     watched.mkdir(parents=True)
     command = [sys.executable, "-m", "tests.reliability.powercut.walk", str(watched), "--steps", str(steps)]
     command += ["--seed", str(seed), "--synchronous", synchronous]
-    environment = preload.environment(library, watched, kept)
+    faults = directory / "faults" if faulty else None
+    if faults:
+        Faults(faults).close()
+        command += ["--faults", str(faults)]
+    environment = preload.environment(library, watched, kept, faults)
     subprocess.run(command, env=environment, cwd=HOUSE, check=True)
     return kept
 
@@ -93,7 +101,7 @@ def cut_everywhere(place: Path, asked: Asked) -> list[Finding]:
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         tasks = []
         for number, first in enumerate(range(0, asked.count, CUTS)):
-            kept = record(library, place / f"run-{number}", STEPS, asked.seed + number, asked.synchronous)
+            kept = record(library, place / f"run-{number}", STEPS, asked.seed + number, asked.synchronous, asked.faulty)
             plan = Plan(kept, asked.seed + number, asked.careless, asked.evidence)
             cuts = choose(journal.read(kept), min(CUTS, asked.count - first), plan.seed)
             tasks += [pool.submit(findings, plan, cuts[n : n + AT_ONCE], place) for n in range(0, len(cuts), AT_ONCE)]
@@ -119,6 +127,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--synchronous", choices=("full", "normal", "off"))
     parser.add_argument("--careless", action="store_true", help="a torn sector is garbage altogether")
+    parser.add_argument("--faulty", action="store_true", help="the disk fails now and then while it is recorded")
     parser.add_argument("--evidence", type=Path, help="where to leave what is found, where anything is lost or wrong")
     parser.set_defaults(**asdict(Asked()))
     with tempfile.TemporaryDirectory(dir=preload.in_memory()) as made:

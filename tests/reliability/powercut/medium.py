@@ -2,8 +2,8 @@
 
 Sure is what a sync that succeeded has covered: of a file, its bytes and its size; of the directory, its entries. Of
 everything since, each sector is kept, lost or torn by itself, in any order, and so is each entry of the directory.
-A sync that failed makes nothing sure, and the next one does not make up for it: the kernel counts those pages as
-clean, so only what is written again is synced again.
+A sync that failed makes nothing sure, and the next one does not make up for it: Linux (ext4, XFS) counts those pages
+as clean from then on. Programs still read them as written, but a page goes to the medium only once it is written again.
 """
 
 from __future__ import annotations
@@ -47,23 +47,40 @@ class Medium:
     careless: bool = False
 
 
+PAGE = 4096
+
+
 @dataclass(slots=True)
 class Body:
-    """A file: what is sure of it, and the writes (offset, bytes) and truncations (size, None) since."""
+    """A file: what is sure of it, and the writes (offset, bytes) and truncations (size, None) since. `cached` is what
+    the running system reads, `forgotten` the pages of it that no sync will bring to the medium."""
 
     sure: bytearray = field(default_factory=bytearray)
     pending: list[tuple[int, bytes | None]] = field(default_factory=list)
+    cached: bytearray = field(default_factory=bytearray)
+    forgotten: set[int] = field(default_factory=set)
 
-    def now(self) -> bytearray:
-        """What the running system reads."""
-        content = bytearray(self.sure)
+    def put(self, offset: int, data: bytes | None) -> None:
+        """A write or a truncation. It brings back the pages that it touches."""
+        put(self.cached, offset, data)
+        if self.forgotten and data is not None:
+            for page in self.forgotten & set(range(offset // PAGE, (offset + len(data) - 1) // PAGE + 1)):
+                self.forgotten.discard(page)
+                self.pending.append((page * PAGE, bytes(self.cached[page * PAGE : (page + 1) * PAGE])))
+        self.pending.append((offset, data))
+
+    def sync(self) -> None:
+        """All that is pending is on the medium."""
         for offset, data in self.pending:
-            _put(content, offset, data)
-        return content
+            put(self.sure, offset, data)
+        self.pending = []
 
-    def settle(self, content: bytearray) -> None:
-        """That is what is on the medium from now on."""
-        self.sure, self.pending = content, []
+    def fail_to_sync(self, found: bytearray) -> None:
+        """That is on the medium, whatever was pending, and nobody will try again."""
+        for offset, data in self.pending:
+            if data is not None:
+                self.forgotten |= set(range(offset // PAGE, (offset + len(data) - 1) // PAGE + 1))
+        self.sure, self.pending = found, []
 
 
 class Disk:
@@ -84,12 +101,14 @@ class Disk:
                 self._bodies[event.file] = Body()
                 self._rename({event.payload.decode(): event.file})
             case Kind.WRITTEN:
-                self._bodies[event.file].pending.append((event.offset, event.payload))
+                self._bodies[event.file].put(event.offset, event.payload)
             case Kind.TRUNCATED:
-                self._bodies[event.file].pending.append((event.offset, None))
-            case Kind.SYNCED:
+                self._bodies[event.file].put(event.offset, None)
+            case Kind.SYNCED if event.error:
                 body = self._bodies[event.file]
-                body.settle(self._found(body, self._chance) if event.error else body.now())
+                body.fail_to_sync(self._found(body, self._chance))
+            case Kind.SYNCED:
+                self._bodies[event.file].sync()
             case Kind.UNLINKED:
                 self._rename({event.payload.decode(): None})
             case Kind.RENAMED:
@@ -100,7 +119,7 @@ class Disk:
 
     def now(self) -> dict[str, bytes]:
         """Every file as the running system reads it."""
-        return {name: bytes(self._bodies[file].now()) for name, file in self._names.items()}
+        return {name: bytes(self._bodies[file].cached) for name, file in self._names.items()}
 
     def found(self, chance: random.Random) -> dict[str, bytes]:
         """Every file as it could be found if the power went now."""
@@ -164,7 +183,7 @@ class Disk:
         versions: dict[int, list[Version]] = defaultdict(list)
         order = 0
         for offset, data in body.pending:
-            _put(content, offset, data)
+            put(content, offset, data)
             sizes.append(len(content))
             if data is None:
                 continue
@@ -187,7 +206,8 @@ class Version:
     order: int
 
 
-def _put(content: bytearray, offset: int, data: bytes | None) -> None:
+def put(content: bytearray, offset: int, data: bytes | None) -> None:
+    """A write into a file's bytes, or a truncation of them (`data` None)."""
     if data is None:
         if offset < len(content):
             del content[offset:]

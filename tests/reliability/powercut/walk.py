@@ -1,9 +1,10 @@
 """The process that is recorded: the kiosk's real store and journey service, and people who come to it.
 
-    python -m tests.reliability.powercut.walk DIRECTORY --steps N --seed S --synchronous full|normal|off
+    python -m tests.reliability.powercut.walk DIRECTORY --steps N --seed S --synchronous full|normal|off [--faults FILE]
 
 One step is one transaction, or one thing done to the store (a checkpoint, a restart). After each, the process marks its
-own journal: first that the step has returned, which is when a screen would say "done"; then what the store holds.
+own journal: first that the step has returned, which is when a screen would say "done"; then what the store holds. With
+`--faults` the disk fails now and then, and a step may be refused.
 """
 
 from __future__ import annotations
@@ -11,20 +12,22 @@ from __future__ import annotations
 import argparse
 import hashlib
 import random
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from errno import EIO, ENOSPC
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from kiosk.journeys import Journeys
-from kiosk.store import Store
+from kiosk.store import Store, StoreError
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict, VerdictRow
 from tests.kiosk import samples
-from tests.reliability.preload import mark
+from tests.reliability.preload import Call, Faults, mark
 
 PEOPLE = 60
 ALL_STEPS = ("scan_nfc", "register", "confirm_arrival")
@@ -33,11 +36,12 @@ CHECKPOINTED_AFTER = 120  # pages; SQLite's own 1000 are too many for a short wa
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A mark: step `number` has returned, and these actions were acknowledged by it."""
+    """A mark: step `number` has returned, and these actions were acknowledged by it; or the store refused it."""
 
     number: int
     kind: str
-    actions: tuple[str, ...]
+    actions: tuple[str, ...] = ()
+    refused: bool = False
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -186,20 +190,56 @@ def digest(store: Store) -> str:
     return whole.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How the disk fails now and then: about every fifth step, in any way, for that step or a few."""
+
+    faults: Faults
+    chance: random.Random
+
+    def turn(self) -> None:
+        """The next step is coming."""
+        if self.chance.random() < 0.4:
+            self.faults.clear()
+        if self.chance.random() < 0.2:
+            calls = self.chance.choice((Call.WRITE, Call.SYNC, Call.SYNC, Call.TRUNCATE, Call.OPEN, Call.UNLINK))
+            error, lasting = self.chance.choice((EIO, ENOSPC)), self.chance.random() < 0.5
+            half = self.chance.random() < 0.5
+            self.faults.arm(calls, self.chance.randint(1, 12), error, lasting=lasting, halfway=half)
+
+
+def attempt(walk: Walk, number: int, step: Callable[[], tuple[str, ...]], weather: Weather | None) -> Step:
+    """Does a step, and says what came of it."""
+    if weather:
+        weather.turn()
+    try:
+        return Step(number, step.__name__, step())
+    except (sqlite3.Error, StoreError):
+        if weather is None:
+            raise
+        if step == walk.restart:
+            weather.faults.clear()
+            walk.open()
+        return Step(number, step.__name__, refused=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("directory", type=Path)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--synchronous", choices=("full", "normal", "off"), default="full")
+    parser.add_argument("--faults", type=Path)
     asked = parser.parse_args()
     walk = Walk(asked.directory / "kiosk.db", random.Random(asked.seed), asked.synchronous)
+    weather = Weather(Faults(asked.faults), random.Random(asked.seed)) if asked.faults else None
     steps = [walk.enrol, walk.roster]
     for number in range(1, asked.steps + 1):
-        step = steps.pop(0) if steps else walk.next()
-        actions = step()
-        mark(msgspec.json.encode(Step(number, step.__name__, actions)).decode())
+        done = attempt(walk, number, steps.pop(0), None) if steps else attempt(walk, number, walk.next(), weather)
+        mark(msgspec.json.encode(done).decode())
         mark(msgspec.json.encode(Held(number, digest(walk.store))).decode())
+    if weather:
+        weather.faults.clear()
     walk.store.close()
 
 
