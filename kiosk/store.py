@@ -27,6 +27,7 @@ class Store:
         """Opens or makes the file, brings its schema up to date and checks it. Raises StoreError."""
         self.path = path
         self._lock = threading.RLock()
+        self._sync_failed = False
         self._held = _hold(path)
         try:
             self._connection = _open(path)
@@ -38,15 +39,25 @@ class Store:
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction. It is durable when the context ends; an exception inside undoes all of it."""
         with self._lock:
+            if self._sync_failed:
+                self._begin_log_anew()
             self._connection.execute("begin immediate")
             try:
                 yield self._connection
                 self._connection.execute("commit")
-            except BaseException:
+            except BaseException as error:
+                self._sync_failed |= getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_FSYNC
                 # A commit that failed for want of space may have rolled back by itself.
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
                 raise
+
+    def _begin_log_anew(self) -> None:
+        """After a sync that failed Linux counts pages of the log as written that never were, and no later sync makes up
+        for it. One of them may hold the end of what the last good commit was filled up with, which the next would build
+        on. Copied into the database, what the log holds is written again."""
+        busy = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        self._sync_failed = bool(busy)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

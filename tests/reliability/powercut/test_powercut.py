@@ -99,6 +99,19 @@ def test_what_a_failing_disk_refuses_changes_nothing(recordings: Recordings):
     assert [told.held[n] for n in refused] == [told.held[n - 1] for n in refused]
 
 
+def test_after_a_sync_that_failed_nothing_is_added_to_that_log(recordings: Recordings):
+    events = journal.read(recordings.run(faulty=True) / "journal")
+    logs = {event.file for event in events if event.kind is Kind.CREATED and event.payload == b"kiosk.db-wal"}
+    failed, begun_anew = False, 0
+    for event in (event for event in events if event.file in logs):
+        if event.kind is Kind.SYNCED and event.error:
+            failed = True
+        elif event.kind is Kind.WRITTEN and failed:
+            assert event.offset == 0
+            failed, begun_anew = False, begun_anew + 1
+    assert begun_anew >= 3
+
+
 def test_without_a_sync_at_each_commit_the_same_cuts_lose_what_was_acknowledged(recordings: Recordings):
     found = recordings.cut(60, "normal")
     assert sum(finding.lost for finding in found) > 60
