@@ -1,7 +1,9 @@
 """`config.toml`, read once into frozen objects. An unknown key or a wrong value is an error that names it."""
 
 import ipaddress
+import re
 import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -9,6 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 DEFAULT_STORE = "/var/lib/nfc-kiosk/kiosk.db"
+ONLY_OPEN = ("scan_nfc",)  # what a tap does by itself unless told otherwise: it opens the visit
+MAX_FILE = 1024 * 1024
 
 
 class ConfigError(ValueError):
@@ -59,9 +63,16 @@ class ReaderSection(_Section, frozen=True, kw_only=True):
 
 
 class FlowSection(_Section, frozen=True, kw_only=True):
-    """The actions that a tap does by itself, as far as the rules allow them."""
+    """What a tap does by itself, as far as the rules allow it: true every action that this kiosk is granted, false only
+    the first (scan_nfc), or the actions named."""
 
-    auto: tuple[str, ...] = ("scan_nfc",)
+    auto: bool | tuple[str, ...] = False
+
+    def automatic(self, grants: Iterable[str]) -> tuple[str, ...]:
+        """The actions that a tap does by itself at a kiosk with these grants."""
+        if isinstance(self.auto, bool):
+            return tuple(grants) if self.auto else ONLY_OPEN
+        return self.auto
 
 
 class DisplaySection(_Section, frozen=True, kw_only=True):
@@ -109,11 +120,18 @@ class Config(_Section, frozen=True, kw_only=True):
 def read_config(path: Path) -> Config:
     """The configuration in a file. Raises ConfigError, whose message names the file and what is wrong in it."""
     try:
-        document = tomllib.loads(path.read_bytes().decode())
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
+    if len(content) > MAX_FILE:
+        raise ConfigError(f"{path}: larger than {MAX_FILE} bytes")
+    try:
+        document = tomllib.loads(content.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not TOML: nested too deep") from error
     return check_config(document, str(path))
 
 
@@ -131,9 +149,10 @@ def check_config(document: object, origin: str) -> Config:
 def parse_listen(text: str) -> tuple[str, int]:
     """Host and port of "127.0.0.1:8080" or "[::1]:8080". Raises ConfigError."""
     host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not bare or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         raise ConfigError(f"expected HOST:PORT, got {text[:80]!r}")
-    return host.strip("[]"), int(port)
+    return bare, int(port)
 
 
 def is_loopback(host: str | None) -> bool:
@@ -153,39 +172,79 @@ def check_central_url(url: str, plain_http: bool) -> str:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise ConfigError(f"not a URL: {url[:200]!r}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ConfigError(f"not a URL of the form https://host[:port]: {url[:200]!r}")
+        raise ConfigError(_NO_URL) from error
+    # Neither a password nor a query, which would end up in logs, nor white space, which urlsplit lets through.
+    odd = not url.isprintable() or any(character in url for character in " @?#\\")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or odd:
+        raise ConfigError(_NO_URL)
     if parts.scheme == "http" and not is_loopback(parts.hostname) and not plain_http:
         raise ConfigError("plain http would send the token in clear: use https, or set [central] plain_http = true")
     return url.rstrip("/")
 
 
-def _faults(config: Config) -> list[str]:
-    faults = []
+# Without the text itself: it may hold a password.
+_NO_URL = "expected a URL of the form https://host[:port], without user, query or white space"
+
+
+def _faults(config: Config) -> Iterator[str]:
+    path = config.store.path
+    if not path or "\0" in path or path.endswith("/"):
+        yield f"[store] path: not the path of a file: {path[:80]!r}"
     try:
-        host, _ = config.listen
-        if not is_loopback(host):
-            faults.append(f"[web] listen: the touch screen is served on loopback only, not on {host}")
+        if not is_loopback(config.listen[0]):
+            yield f"[web] listen: the touch screen is served on loopback only, not on {config.listen[0][:80]}"
+    except ConfigError as error:
+        yield f"[web] listen: {error}"
+    try:
         if config.central.url:
             check_central_url(config.central.url, config.central.plain_http)
     except ConfigError as error:
-        faults.append(str(error))
+        yield f"[central] url: {error}"
+    if "\0" in config.central.token_file:
+        yield "[central] token_file: not the path of a file"
     for number, reader in enumerate(config.reader, 1):
-        if reader.kind == "nfcpy" and not reader.path:
-            faults.append(f'[[reader]] number {number}: kind = "nfcpy" needs a path, such as "tty:S0:pn532"')
-        if reader.cards and reader.kind != "simulated":
-            faults.append(f"[[reader]] number {number}: cards is for simulated readers only")
-    if not 3 <= config.display.diagonal_in <= 120 or min(config.display.resolution) < 200:
-        faults.append("[display]: diagonal_in is in inches (3 to 120), resolution in pixels (from 200)")
-    return faults
+        yield from (f"[[reader]] number {number}: {fault}" for fault in _reader_faults(reader))
+    if not 3 <= config.display.diagonal_in <= 120:
+        yield "[display] diagonal_in: expected inches, 3 to 120"
+    if not all(200 <= pixels <= 20_000 for pixels in config.display.resolution):
+        yield "[display] resolution: expected pixels, 200 to 20000 each way"
+
+
+def _reader_faults(reader: ReaderSection) -> Iterator[str]:
+    if reader.kind == "nfcpy" and not reader.path:
+        yield 'kind = "nfcpy" needs a path, such as "tty:S0:pn532"'
+    if reader.path and reader.kind != "nfcpy":
+        yield "path is for nfcpy readers only"
+    if reader.name and reader.kind == "nfcpy":
+        yield "name is for PC/SC and simulated readers only"
+    if reader.cards and reader.kind != "simulated":
+        yield "cards is for simulated readers only"
 
 
 def _in_toml(message: str) -> str:
-    """msgspec speaks of objects and `$.web`; people who write TOML know keys and sections."""
-    return (
-        message.replace("Object contains unknown field", "unknown key")
-        .replace("Object missing required field", "missing key")
-        .replace(" - at `$.", " in `")
-        .replace(" - at `$`", "")
-    )
+    """msgspec speaks of objects and `$.web`; people who write TOML know tables, keys and sections."""
+    what, _, where = message.partition(" - at `$")
+    for ours, theirs in _WORDS:
+        what = what.replace(ours, theirs)
+    section, _, key = where.rstrip("`").lstrip(".").partition(".")
+    if not section:
+        return what
+    numbered = re.fullmatch(r"(\w+)\[(\d+)\]", section)
+    place = f"[[{numbered[1]}]] number {int(numbered[2]) + 1}" if numbered else f"[{section}]"
+    return f"{place}{' ' + key if key else ''}: {what}"
+
+
+_WORDS = (
+    ("Object contains unknown field", "unknown key"),
+    ("Object missing required field", "missing key"),
+    ("Invalid enum value", "unknown value"),
+    ("Expected", "expected"),
+    ("`object`", "a table"),
+    ("`array`", "an array"),
+    ("`bool | array`", "true, false or an array"),
+    ("`str`", "a string"),
+    ("`str | null`", "a string"),
+    ("`int`", "an integer"),
+    ("`float`", "a number"),
+    ("`bool`", "true or false"),
+)

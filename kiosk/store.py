@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from kiosk.schema import MIGRATIONS
+from kiosk.schema import MIGRATIONS, SCHEMA_VERSION
 
 
 class StoreError(Exception):
@@ -27,11 +27,12 @@ class Store:
         """Opens or makes the file, brings its schema up to date and checks it. Raises StoreError."""
         self.path = path
         self._lock = threading.RLock()
+        self._closed = False
         self._sync_failed = False
         self._held = _hold(path)
         try:
             self._connection = _open(path)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             os.close(self._held)
             raise StoreError(f"{path}: {error}") from error
 
@@ -52,13 +53,6 @@ class Store:
                     self._connection.execute("rollback")
                 raise
 
-    def _begin_log_anew(self) -> None:
-        """After a sync that failed Linux counts pages of the log as written that never were, and no later sync makes up
-        for it. One of them may hold the end of what the last good commit was filled up with, which the next would build
-        on. Copied into the database, what the log holds is written again."""
-        busy = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
-        self._sync_failed = bool(busy)
-
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A look that no writer changes meanwhile."""
@@ -71,11 +65,22 @@ class Store:
             db.execute("insert into probe values (1, 1) on conflict (id) do update set tries = tries + 1")
 
     def close(self) -> None:
-        """Writes the log back into the file and closes it."""
-        with self._lock, contextlib.suppress(sqlite3.Error):
-            self._connection.execute("pragma wal_checkpoint(truncate)")
-        self._connection.close()
-        os.close(self._held)
+        """Writes the log back into the file and closes it. May be called twice."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("pragma wal_checkpoint(truncate)")
+            self._connection.close()
+            os.close(self._held)
+
+    def _begin_log_anew(self) -> None:
+        """After a sync that failed Linux counts pages of the log as written that never were, and no later sync makes up
+        for it. One of them may hold the end of what the last good commit was filled up with, which the next would build
+        on. Copied into the database, what the log holds is written again."""
+        busy = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        self._sync_failed = bool(busy)
 
 
 @contextlib.contextmanager
@@ -83,7 +88,10 @@ def peek(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that only reads, for commands while no daemon runs. Raises StoreError."""
     if not path.exists():
         raise StoreError(f"{path}: no such database; has the kiosk run yet?")
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}") from error
     connection.row_factory = sqlite3.Row
     try:
         connection.execute("select 1 from identity limit 0")
@@ -129,7 +137,7 @@ def _open(path: Path) -> sqlite3.Connection:
         ):
             connection.execute(f"pragma {pragma}")
         _check(connection)
-        MIGRATIONS.apply(Database(connection))
+        _migrate(connection)
     except BaseException:
         connection.close()
         raise
@@ -140,3 +148,12 @@ def _check(connection: sqlite3.Connection) -> None:
     fault = connection.execute("pragma quick_check(1)").fetchone()[0]
     if fault != "ok":
         raise sqlite3.DatabaseError(f"the database is damaged: {fault}")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = connection.execute("pragma user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"written by a newer version of this program (schema {version})")
+    MIGRATIONS.apply(Database(connection))
+    if version < SCHEMA_VERSION:
+        connection.execute(f"pragma user_version = {SCHEMA_VERSION}")

@@ -16,7 +16,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-MAX_LINE = 64 * 1024
+MAX_LINE = 32 * 1024 * 1024  # a whole hospital document
 REQUEST_S = 10.0  # a client that says nothing for so long is let go
 RETRY_S = 0.2  # until a process that has run out of file descriptors tries to accept again
 Operation = Callable[[Mapping[str, Any]], object]

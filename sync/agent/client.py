@@ -1,13 +1,17 @@
 """HTTP to the centre as typed outcomes: an answer, a typed refusal, or no use. Nothing else ever comes out of here."""
 
 import logging
-import time
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
 import requests
+import urllib3
 
+from sync.agent.cutting import CuttableAdapter
 from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullAnswer, PullRequest, PushAnswer, PushRequest
 
 log = logging.getLogger(__name__)
@@ -38,11 +42,17 @@ class CentralClient:
     """Calls the centre. One per thread: the connection underneath is kept open and is not shared."""
 
     def __init__(self, url: str, token: str = "", deadline_s: float = READ_S) -> None:
+        """`deadline_s` is for a whole answer, from the call to its last byte."""
         self._url = url.rstrip("/")
         self._deadline_s = deadline_s
+        self._adapter = CuttableAdapter()
         self._session = requests.Session()
+        self._session.mount("http://", self._adapter)
+        self._session.mount("https://", self._adapter)
         self._session.trust_env = False  # a proxy variable of the environment is no place for a patient's data
         self._session.headers["Content-Type"] = "application/json"
+        # A compressed answer could be small on the wire and endless in memory.
+        self._session.headers["Accept-Encoding"] = "identity"
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
@@ -62,36 +72,56 @@ class CentralClient:
         """Closes the connection."""
         self._session.close()
 
+    def abort(self) -> None:
+        """Cuts a call that is under way, and every later one. The only method that any thread may call."""
+        self._adapter.cut_for_good()
+
     def _call(
         self, path: str, message: object, answer_type: type[T], wait_s: float = 0.0
     ) -> Answered[T] | CallRefused | NoUse:
         try:
             status, body, retry_after_s = self._post(path, msgspec.json.encode(message), self._deadline_s + wait_s)
-        except (requests.RequestException, OSError) as error:
-            # urllib3's messages hold addresses and object reprs; the kind of the error says enough.
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            # Their messages hold addresses and object reprs; the kind of the error says enough.
             return NoUse(type(error).__name__)
         try:
             if status == 200:
                 return Answered(msgspec.json.decode(body, type=answer_type))
-            return msgspec.json.decode(body, type=CallRefused)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            refused = msgspec.json.decode(body, type=CallRefused)
+        except (ValueError, RecursionError):
             return NoUse(f"HTTP {status} with a body that is not of the protocol", retry_after_s)
+        if refused.retry_after_s is None:
+            return msgspec.structs.replace(refused, retry_after_s=retry_after_s)
+        return refused
 
     def _post(self, path: str, body: bytes, deadline_s: float) -> tuple[int, bytes, float | None]:
-        """Status, body and Retry-After. The deadline is for the whole answer: one that trickles in is cut off."""
-        end = time.monotonic() + deadline_s
-        with self._session.post(
-            self._url + path, data=body, timeout=(CONNECT_S, deadline_s), stream=True, allow_redirects=False
-        ) as response:
+        """Status, body and Retry-After."""
+        with (
+            self._cut_after(deadline_s),
+            self._session.post(
+                self._url + path, data=body, timeout=(CONNECT_S, deadline_s), stream=True, allow_redirects=False
+            ) as response,
+        ):
             received = bytearray()
-            for chunk in response.iter_content(64 * 1024):
+            for chunk in response.raw.stream(64 * 1024, decode_content=False):
                 received += chunk
-                if time.monotonic() > end:
-                    raise requests.Timeout
                 if len(received) > MAX_ANSWER:
                     raise requests.exceptions.ContentDecodingError
             return response.status_code, bytes(received), _seconds(response.headers.get("Retry-After"))
 
+    @contextmanager
+    def _cut_after(self, deadline_s: float) -> Iterator[None]:
+        """A time limit of the socket is one for each read: an answer that trickles in would never meet it."""
+        call = self._adapter.begin()
+        watch = threading.Timer(deadline_s, self._adapter.cut, (call,))
+        watch.name, watch.daemon = "sync deadline", True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
+
 
 def _seconds(header: str | None) -> float | None:
+    """Retry-After in seconds (RFC 9110, 10.2.3); a date is left alone, since the clock here may be wrong."""
     return float(header) if header and header.isascii() and header.isdigit() and len(header) < 6 else None

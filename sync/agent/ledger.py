@@ -43,8 +43,9 @@ class Ledger(Protocol):
         """How many actions wait for their verdict."""
         ...
 
-    def settle(self, verdicts: Sequence[VerdictRow]) -> frozenset[PatientId]:
-        """Retires the rows of these verdicts. Returns whom it touched."""
+    def settle(self, verdicts: Sequence[VerdictRow], backed_up_seq: int = 0) -> frozenset[PatientId]:
+        """Retires the rows of these verdicts. Returns whom it touched. `backed_up_seq` is the last of this epoch's
+        actions that the centre's backups hold."""
         ...
 
     def adopt(self, page: PullAnswer) -> frozenset[PatientId] | None:

@@ -30,6 +30,20 @@ def bound(db: Reading, cards: Sequence[CardHash]) -> Bound | None:
     return None
 
 
+def held_before(db: Reading, patient_id: str, cards: Sequence[CardHash]) -> bool:
+    """Whether the card was ever bound to this patient, be the binding over or not."""
+    return any(
+        db.row(
+            "select 1 from binding_hashes h join bindings b on b.binding_id = h.binding_id"
+            " where h.key_id = :key_id and h.uid_hash = :uid_hash and b.patient_id = :patient_id",
+            key_id=card.key_id,
+            uid_hash=card.uid_hash,
+            patient_id=patient_id,
+        )
+        for card in cards
+    )
+
+
 def bind(db: Writing, patient_id: str, cards: Sequence[CardHash], binding_id: str, now_ms: int) -> BindingId:
     """Binds a card to a patient and ends the binding it had before; returns the binding in force.
 

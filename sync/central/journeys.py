@@ -99,7 +99,7 @@ def save(db: Writing, before: Journey, decision: Decision, stamp: Stamp, action:
     visit_id = after.visit_id or before.visit_id
     leg = after.leg if after.visit_id else before.leg
     add_transitions(db, change, before.patient_id, visit_id, leg, decision.transitions, stamp)
-    _add_entry_history(db, change, before.patient_id, decision.entry_changes, stamp)
+    add_entry_history(db, change, before.patient_id, decision.entry_changes, stamp)
     db.announce(change, before.patient_id, action, stamp.action_id)
     return change
 
@@ -163,6 +163,30 @@ def add_transitions(
         )
 
 
+def add_entry_history(
+    db: Writing, number: int, patient_id: str, changes: tuple[EntryChange, ...], stamp: Stamp
+) -> None:
+    """Adds rows to the history of a patient's entries, under the change number of this transaction."""
+    for position, change in enumerate(changes):
+        db.execute(
+            "insert into entry_history values (:change, :position, :queue_id, :patient_id, :action_id, :previous, :new,"
+            " :reason, :who, :happened_ms, :recorded_ms)",
+            {
+                "change": number,
+                "position": position,
+                "queue_id": change.queue_id,
+                "patient_id": patient_id,
+                "action_id": stamp.action_id,
+                "previous": change.previous,
+                "new": change.new,
+                "reason": change.reason,
+                "who": stamp.who,
+                "happened_ms": stamp.happened_ms,
+                "recorded_ms": stamp.recorded_ms,
+            },
+        )
+
+
 def _stored(db: Reading, patient_id: str, today: str) -> Journey | None:
     """The journey as it was last written. Of a day that has ended it holds every booking since, so that all lapse."""
     row = db.execute(
@@ -199,26 +223,3 @@ def _write_entries(db: Writing, before: Journey, after: Journey, changes: tuple[
                 "update entries set state = :state where queue_id = :queue_id",
                 {"state": change.new, "queue_id": change.queue_id},
             )
-
-
-def _add_entry_history(
-    db: Writing, number: int, patient_id: str, changes: tuple[EntryChange, ...], stamp: Stamp
-) -> None:
-    for position, change in enumerate(changes):
-        db.execute(
-            "insert into entry_history values (:change, :position, :queue_id, :patient_id, :action_id, :previous, :new,"
-            " :reason, :who, :happened_ms, :recorded_ms)",
-            {
-                "change": number,
-                "position": position,
-                "queue_id": change.queue_id,
-                "patient_id": patient_id,
-                "action_id": stamp.action_id,
-                "previous": change.previous,
-                "new": change.new,
-                "reason": change.reason,
-                "who": stamp.who,
-                "happened_ms": stamp.happened_ms,
-                "recorded_ms": stamp.recorded_ms,
-            },
-        )

@@ -1,11 +1,13 @@
 """Queue entries as rows, and the lines that they form."""
 
 import sqlite3
+from functools import lru_cache
 
 import msgspec
 
-from sync.central.store import Reading, Writing
-from sync.journey.model import ExamId, Journey, QueueEntry, QueueId
+from sync.central.store import Reading, Writing, any_of
+from sync.journey.definitions import Definitions
+from sync.journey.model import Journey, QueueEntry
 
 _labels = msgspec.json.Decoder(tuple[str, ...])
 
@@ -19,13 +21,25 @@ def entries_of(db: Reading, patient_id: str, site_day: str) -> tuple[QueueEntry,
     return tuple(entry_of_row(row) for row in rows)
 
 
-def line_of(db: Reading, exam_id: str, site_day: str) -> tuple[QueueEntry, ...]:
-    """Every entry of an exam on a day of the site, whatever its state."""
-    rows = db.execute(
-        "select * from entries where site_day = :site_day and exam_id = :exam_id",
-        {"site_day": site_day, "exam_id": exam_id},
+def count_ahead(db: Reading, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
+    """How many stand before an entry in its exam's line: `people_ahead()` of the rules, counted where the rows are.
+
+    A line is long in the morning, and this is part of every answer, so the rows do not travel.
+    """
+    states, parameters = _in_line(definitions.in_line)
+    return int(
+        db.value(
+            "select count(*) from entries where site_day = :site_day and exam_id = :exam_id"  # noqa: S608
+            f" and state in {states} and (priority > :priority or priority = :priority and (opened_ms < :opened_ms"
+            " or opened_ms = :opened_ms and queue_id < :queue_id))",
+            **parameters,
+            site_day=site_day,
+            exam_id=entry.exam_id,
+            priority=entry.priority,
+            opened_ms=entry.opened_ms,
+            queue_id=entry.queue_id,
+        )
     )
-    return tuple(entry_of_row(row) for row in rows)
 
 
 def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool) -> None:
@@ -37,11 +51,12 @@ def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool
         "room": entry.room,
         "priority": entry.priority,
         "label_aliases": msgspec.json.encode(entry.label_aliases).decode(),
+        "opened_ms": entry.opened_ms,
     }
     if not fresh:
         db.execute(
             "update entries set site_day = :site_day, state = :state, room = :room, priority = :priority,"
-            " label_aliases = :label_aliases where queue_id = :queue_id",
+            " label_aliases = :label_aliases, opened_ms = :opened_ms where queue_id = :queue_id",
             changing,
         )
         return
@@ -58,24 +73,43 @@ def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool
             "leg": entry.leg,
             "minutes": entry.minutes,
             "overnight": int(entry.overnight),
-            "opened_ms": entry.opened_ms,
         },
     )
 
 
 def entry_of_row(row: sqlite3.Row) -> QueueEntry:
-    """An entry from its row."""
+    """An entry from a row that begins with the columns of the table, in their order."""
+    (
+        queue_id,
+        _,
+        _,
+        _,
+        exam_id,
+        exam_name,
+        room,
+        state,
+        queue_number,
+        label_aliases,
+        leg,
+        priority,
+        minutes,
+        overnight,
+        opened_ms,
+    ) = row[:15]
     return QueueEntry(
-        queue_id=QueueId(row["queue_id"]),
-        exam_id=ExamId(row["exam_id"]),
-        exam_name=row["exam_name"],
-        room=row["room"],
-        state=row["state"],
-        queue_number=row["queue_number"],
-        leg=row["leg"],
-        opened_ms=row["opened_ms"],
-        priority=row["priority"],
-        minutes=row["minutes"],
-        overnight=bool(row["overnight"]),
-        label_aliases=_labels.decode(row["label_aliases"]),
+        queue_id,
+        exam_id,
+        exam_name,
+        room,
+        state,
+        queue_number,
+        leg,
+        opened_ms,
+        priority,
+        minutes,
+        bool(overnight),
+        _labels.decode(label_aliases),
     )
+
+
+_in_line = lru_cache(maxsize=8)(lambda states: any_of("state", states))

@@ -55,7 +55,7 @@ class News:
         """Tells everybody whom it concerns. Listeners are called in this thread, so they must only leave a note."""
         with self._lock:
             calls = [(listener, note) for note in notes for listener in self._listeners.get(note.topic, ())]
-            self._latest = max([self._latest, *(note.number for note in notes)])
+            self._latest = max(self._latest, *(note.number for note in notes))
             self._heard.notify_all()
         for listener, note in calls:
             listener(note)

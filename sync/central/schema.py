@@ -127,13 +127,14 @@ _JOURNEYS = (
         opened_ms bigint not null
     )""",
     "create index entries_of_patient on entries (patient_id, site_day)",
-    "create index entries_of_line on entries (site_day, exam_id)",
+    "create index entries_of_line on entries (site_day, exam_id, state)",
     """create table visits (
         visit_id text primary key,
         patient_id text not null references patients (patient_id),
         site_day text not null,
         ordinal bigint not null,           -- the patient's first, second … visit of the day
-        opened_ms bigint not null,
+        opened_ms bigint not null,         -- the earliest trusted arrival
+        opened_version bigint not null,    -- journey_version that its opening led to
         closed_ms bigint,
         unique (patient_id, site_day, ordinal)
     )""",

@@ -1,13 +1,18 @@
 """What the centre's database says of its own site: name, days, walk-in desk, numbers."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 
-from sync.central.exams import exam_of_row
 from sync.central.store import Reading, Writing
 from sync.clock import site_day
+from sync.journey.model import Exam, ExamId
 from sync.protocol import Site
+
+_MINUTE_MS = 60_000
+_languages = msgspec.json.Decoder(tuple[str, ...])
 
 
 class NoSite(Exception):
@@ -24,7 +29,13 @@ class Here:
 
     def day(self, at_ms: int) -> str:
         """The day of the site that a moment belongs to."""
-        return site_day(at_ms, self.site.timezone, self.site.day_starts_at)
+        return _day(at_ms // _MINUTE_MS, self.site.timezone, self.site.day_starts_at)
+
+
+@lru_cache(maxsize=256)
+def _day(minute: int, timezone: str, day_starts_at: str) -> str:
+    # Days begin on a whole minute, and it is asked for with every request.
+    return site_day(minute * _MINUTE_MS, timezone, day_starts_at)
 
 
 def here(db: Reading) -> Here:
@@ -35,15 +46,25 @@ def here(db: Reading) -> Here:
     )
     if row is None:
         raise NoSite("the database holds no hospital yet: import one, or make the demo one")
-    languages = msgspec.json.decode(row["languages"], type=tuple[str, ...])
+    return _here(tuple(row))
+
+
+@lru_cache(maxsize=16)
+def _here(row: tuple[Any, ...]) -> Here:
+    """Made once for each state of the site, since every request needs it."""
+    name, timezone, day_starts_at, languages, ticket_prefix, server_incarnation, *desk = row
     site = Site(
-        name=row["name"],
-        timezone=row["timezone"],
-        day_starts_at=row["day_starts_at"],
-        walk_in=exam_of_row(row),
-        languages=languages,
+        name=name,
+        timezone=timezone,
+        day_starts_at=day_starts_at,
+        walk_in=_exam(*desk),
+        languages=_languages.decode(languages),
     )
-    return Here(site, row["ticket_prefix"], row["server_incarnation"])
+    return Here(site, ticket_prefix, server_incarnation)
+
+
+def _exam(exam_id: str, title: str, public_label: str, room: str, minutes: int, overnight: int) -> Exam:
+    return Exam(ExamId(exam_id), title, public_label, room, minutes, bool(overnight))
 
 
 def next_label(db: Writing, prefix: str, day: str) -> str:

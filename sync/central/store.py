@@ -10,7 +10,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +23,10 @@ Parameters = Mapping[str, Any]
 
 class StoreError(Exception):
     """The database cannot be used; the message says why, for the person at the command line."""
+
+
+class InUse(StoreError):
+    """Another process has the database open."""
 
 
 class Reading:
@@ -56,6 +60,7 @@ class Writing(Reading):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
+        self._connection = connection
         self.news: list[Note] = []
 
     def next_change(self) -> int:
@@ -74,8 +79,10 @@ class Writing(Reading):
         try:
             yield
         except BaseException:
-            self.execute("rollback to savepoint part")
-            self.execute("release savepoint part")
+            # A disk that is full undoes the whole transaction by itself; its error is the one to be heard.
+            if self._connection.in_transaction:
+                self.execute("rollback to savepoint part")
+                self.execute("release savepoint part")
             del self.news[kept:]
             raise
         self.execute("release savepoint part")
@@ -146,6 +153,12 @@ class Store:
         return connection
 
 
+def any_of(name: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
+    """For `… in {names}`: the placeholders in brackets, and their parameters. The SQL holds no value itself."""
+    parameters = {f"{name}{number}": value for number, value in enumerate(sorted(values))}
+    return f"({', '.join(f':{each}' for each in parameters)})", parameters
+
+
 def database_path(url: str) -> Path:
     """The file of a `sqlite:///relative` or `sqlite:////absolute` URL. Raises StoreError for any other."""
     match = re.fullmatch(r"sqlite:///([^?#]+)", url)
@@ -165,7 +178,7 @@ def _hold(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise StoreError(f"{path}: another process is using it") from error
+        raise InUse(f"{path}: another process is using it") from error
     return descriptor
 
 

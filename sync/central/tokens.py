@@ -20,6 +20,11 @@ class Bearer:
     patient_id: PatientId | None = None
     kiosk_id: KioskId | None = None
 
+    @property
+    def who(self) -> str:
+        """The bearer as history and audit name them: enough to tell two of one role apart, and no secret."""
+        return f"{self.role}:{self.kiosk_id or self.token_hash[:12]}"
+
 
 def issue(
     db: Writing,

@@ -29,13 +29,14 @@ def follow_visit(db: Writing, before: Journey, after: Journey, at_ms: int) -> No
         )
     if after.visit_id is not None:
         db.execute(
-            "insert into visits (visit_id, patient_id, site_day, ordinal, opened_ms)"
-            " select :visit_id, :patient_id, :site_day, count(*) + 1, :at_ms from visits"
+            "insert into visits (visit_id, patient_id, site_day, ordinal, opened_ms, opened_version)"
+            " select :visit_id, :patient_id, :site_day, count(*) + 1, :at_ms, :version from visits"
             " where patient_id = :patient_id and site_day = :site_day",
             {
                 "visit_id": after.visit_id,
                 "patient_id": after.patient_id,
                 "site_day": after.site_day,
                 "at_ms": at_ms,
+                "version": after.journey_version,
             },
         )

@@ -51,10 +51,11 @@ def may_send(rule: ActionRule, asker: Asker) -> bool:
 
 def available_actions(definitions: Definitions, journey: Journey, asker: Asker) -> tuple[str, ...]:
     """The actions that this asker may do now on the journey's current entry, in the definitions' order."""
+    current = journey.current
     return tuple(
         name
         for name, rule in definitions.actions.items()
-        if may_send(rule, asker) and _target(definitions, journey, rule, journey.current) is not None
+        if may_send(rule, asker) and _target(definitions, journey, rule, current) is not None
     )
 
 
@@ -199,10 +200,10 @@ def _change(definitions: Definitions, journey: Journey, action: Action, rule: Ac
     # Which room it is, only those who work there can say.
     room = action.room if action.asker.role is Role.STAFF else None
     moved, change, appointments = _with_entry(definitions, journey, entry, rule.entry.target, action.action_type, room)
-    moved = replace(moved, state=target)
+    moved = replace(moved, state=target, journey_version=journey.journey_version + 1)
     row = _row(journey, action, rule, target)
     moved, sync_rows = _take_next(definitions, moved, entry)
-    return Decision(_next(moved), (row, *sync_rows), (change,), appointments)
+    return Decision(moved, (row, *sync_rows), (change,), appointments)
 
 
 def _change_appointment_alone(
@@ -303,6 +304,8 @@ def _set_appointments(
         for a in journey.appointments
         if chosen(a) and a.status != status
     )
+    if not changes:
+        return journey, ()
     after = tuple(replace(a, status=status) if chosen(a) else a for a in journey.appointments)
     return replace(journey, appointments=after), changes
 

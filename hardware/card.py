@@ -1,0 +1,76 @@
+"""Which ids tell one card from all others, and which do not.
+
+An id says who holds the card only when the card gives the same one each time. None of these ids proves anything: most
+can be copied.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hardware.reader import RefusedReason
+
+Transmit = Callable[[bytes], bytes | None]
+"""Sends a command to the card. The whole answer with its status bytes; None when the card gave none."""
+
+
+class Technology(StrEnum):
+    """Where an id comes from. Two cards with equal bytes of different technologies are different cards."""
+
+    ISO14443A = "iso14443a"  # MIFARE, NTAG, DESFire: 4, 7 or 10 bytes
+    ISO14443B = "iso14443b"
+    FELICA = "felica"  # IDm, 8 bytes
+    ISO15693 = "iso15693"  # 8 bytes
+    T_MONEY = "t-money"  # card serial number, 8 bytes
+    CASHBEE = "cashbee"  # the same
+    UNKNOWN = "unknown"  # the reader does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A usable card."""
+
+    technology: Technology
+    uid: bytes = field(repr=False)
+
+
+_LENGTHS = {
+    Technology.ISO14443A: {4, 7, 10},
+    Technology.FELICA: {8},
+    Technology.ISO15693: {8},
+    Technology.T_MONEY: {8},
+    Technology.CASHBEE: {8},
+    Technology.UNKNOWN: {4, 7, 8, 10},
+}
+# ISO 14443-3, 6.5.4: a single-size id that starts with 08 is made anew each time; 88 announces that more bytes follow,
+# so an id that starts with it was cut short.
+_RANDOM, _CASCADE = 0x08, 0x88
+# JIS X 6319-4 and NFC Forum: 01FE is NFC-DEP and 02FE a phone that plays a card; both are made anew each time.
+_FELICA_PHONES = (b"\x01\xfe", b"\x02\xfe")
+
+
+def judge(technology: Technology, uid: bytes, *, desfire: bool = False) -> Card | RefusedReason:
+    """The card with this id, or why it cannot be used. `desfire`: it answered as MIFARE DESFire does."""
+    if technology is Technology.ISO14443B:
+        # The PUPI may be new each time, and passports and resident cards are no hospital cards.
+        return RefusedReason.NO_STABLE_ID
+    if len(uid) not in _LENGTHS[technology] or (uid.count(uid[0]) == len(uid) and uid[0] in {0x00, 0xFF}):
+        return RefusedReason.UNREADABLE
+    if technology is Technology.FELICA and uid.startswith(_FELICA_PHONES):
+        return RefusedReason.PHONE
+    if technology in {Technology.ISO14443A, Technology.UNKNOWN}:
+        if uid[0] == _CASCADE:
+            return RefusedReason.NO_STABLE_ID
+        if len(uid) == 4 and uid[0] == _RANDOM:
+            return RefusedReason.RANDOM_ID if desfire else RefusedReason.PHONE
+    return Card(technology, uid)
+
+
+def body(answer: bytes | None) -> bytes | None:
+    """What an answer carries before its status bytes 9000.
+
+    None for any other status, and for an answer without status: after a stall a driver reports success with no data.
+    """
+    if answer is None or len(answer) < 2 or answer[-2:] != b"\x90\x00":
+        return None
+    return answer[:-2]

@@ -1,0 +1,77 @@
+"""One reader in a process of its own: `python -m hardware.child KIND NAME PATH`, an empty argument where there is none.
+
+Lines go out on standard output and come in on standard input (see hardware/wire.py). The process ends when its input
+does, and dies with its parent. It imports what its own kind of reader needs and nothing else, so that it starts fast.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from queue import SimpleQueue
+
+from hardware.errors import place_of
+from hardware.reader import Reader
+from hardware.wire import Command, Report, decode_command
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(kind: str, name: str, path: str) -> None:
+    """Drives the reader until the process is ended."""
+    die_with_parent()
+    # Ctrl-C goes to all processes of a terminal; the supervisor ends its readers in its own order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    report = Report(take_output())
+    commands: SimpleQueue[Command] = SimpleQueue()
+    try:
+        reader = make_reader(kind, name, path, commands, report)
+        threading.Thread(target=obey, args=(reader, commands), name="commands", daemon=True).start()
+        while True:
+            reader.step()
+            report.beat()
+    except Exception as error:  # noqa: BLE001 the edge of the process: its supervisor starts another
+        report.ended(place_of(error))
+        os._exit(1)
+
+
+def make_reader(kind: str, name: str, path: str, commands: SimpleQueue[Command], report: Report) -> Reader:
+    """The reader of this kind. Raises ImportError where its driver is not installed."""
+    if kind == "simulated":
+        from hardware.simulated import SimulatedReader
+
+        return SimulatedReader(name or kind, commands, report)
+    if kind == "nfcpy":
+        from hardware.nfcpy_reader import NfcpyReader
+
+        return NfcpyReader(path, name or path, report)
+    from hardware.pcsc import PcscReader
+
+    return PcscReader(name or None, report)
+
+
+def obey(reader: Reader, commands: SimpleQueue[Command]) -> None:
+    """Takes commands from standard input, and ends the process with it, whatever the reader is busy with."""
+    try:
+        for line in sys.stdin.buffer:
+            commands.put(decode_command(line))
+        reader.close()
+    finally:
+        os._exit(0)
+
+
+def die_with_parent() -> None:
+    """Has the kernel kill this process when the thread that started it ends, however it ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def take_output() -> int:
+    """Keeps standard output for the lines: whatever else writes there goes to standard error."""
+    lines = os.dup(1)
+    os.dup2(2, 1)
+    return lines
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

@@ -1,0 +1,164 @@
+"""Readers behind pcscd: every PC/SC reader, or those whose name holds a text.
+
+One blocking SCardGetStatusChange on all of them and on the pseudo reader that stands for plugging, its answer fed back
+into the next call. pyscard's CardMonitor is no choice: it dies for good when pcscd restarts, and it compares cards by
+ATR alone, so that the second of two equal cards is never seen.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from smartcard import scard
+
+from hardware.backoff import Backoff
+from hardware.debounce import Debounce
+from hardware.pcsc_card import read_card
+from hardware.reader import ReaderState
+from hardware.wire import Report
+
+# Under pcsc-lite 2.3 a reader that comes between two calls is noticed only by listing again, so not too long.
+WAIT_MS = 2_000
+_PLUGGING = "\\\\?PnP?\\Notification"
+_COUNTER = 0xFFFF0000
+_GONE = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
+_NOTHING_NEW = {scard.SCARD_E_TIMEOUT, scard.SCARD_E_UNKNOWN_READER, scard.SCARD_E_READER_UNAVAILABLE}
+_REFUSALS = {scard.SCARD_W_SECURITY_VIOLATION, scard.SCARD_E_NO_ACCESS}
+
+
+class PcscError(Exception):
+    """A call to pcscd failed; the context is of no use any more."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"PC/SC error {code:#010x}")
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Slot:
+    """What is known of one reader: its last event state, and the cards lately seen."""
+
+    state: int = scard.SCARD_STATE_UNAWARE
+    debounce: Debounce[object] = field(default_factory=Debounce)
+
+
+class PcscReader:
+    """All PC/SC readers whose name holds `name`; all there are when it is None."""
+
+    def __init__(self, name: str | None, report: Report, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._name = name
+        self._report = report
+        self._sleep = sleep
+        self._backoff = Backoff(0.05, 1.0)
+        self._context: int | None = None
+        self._slots: dict[str, _Slot] = {}
+        self._others: list[str] = []
+        self._plugging = scard.SCARD_STATE_UNAWARE
+
+    def step(self) -> None:
+        """Waits up to two seconds for a card or a plug, and reports it."""
+        try:
+            context = self._established()
+            self._list(context)
+            events = self._wait(context)
+        except PcscError as error:
+            self._release()
+            self._report.state(ReaderState.FAULTY, in_words(error))
+            self._sleep(self._backoff.next_s())
+            return
+        self._backoff.reset()
+        for name, state, atr in events:
+            self._look(context, name, state, bytes(atr))
+        self._announce()
+
+    def close(self) -> None:
+        """Nothing to do: pcscd lets go of what a process held when it ends."""
+
+    def _established(self) -> int:
+        if self._context is None:
+            result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+            _check(result)
+            self._context = context
+        return self._context
+
+    def _release(self) -> None:
+        if self._context is not None:
+            scard.SCardReleaseContext(self._context)
+        self._context = None
+        self._slots = {}
+        self._plugging = scard.SCARD_STATE_UNAWARE
+
+    def _list(self, context: int) -> None:
+        """Brings the slots in line with the readers that are there."""
+        result, names = scard.SCardListReaders(context, [])
+        if result == scard.SCARD_E_NO_READERS_AVAILABLE:
+            names = []
+        else:
+            _check(result)
+        wanted = [name for name in names if self._name is None or self._name in name]
+        self._others = [name for name in names if name not in wanted]
+        self._slots = {name: self._slots.get(name) or _Slot() for name in wanted}
+        self._announce()
+
+    def _announce(self) -> None:
+        if not self._slots:
+            self._report.state(ReaderState.ABSENT, _nothing_attached(self._name, self._others))
+        elif all(slot.state != scard.SCARD_STATE_UNAWARE for slot in self._slots.values()):
+            self._report.state(ReaderState.READY, ", ".join(self._slots))
+
+    def _wait(self, context: int) -> list[tuple[str, int, list[int]]]:
+        """What changed, as name, event state and ATR, after two seconds at most.
+
+        A reader that is asked about for the first time answers at once.
+        """
+        asked = [(name, slot.state) for name, slot in self._slots.items()]
+        result, states = scard.SCardGetStatusChange(context, WAIT_MS, [*asked, (_PLUGGING, self._plugging)])
+        if result in _NOTHING_NEW:
+            return []
+        _check(result)
+        # From pcsc-lite 2.3 on, the pseudo reader counts its events too, and answers at once to an old count.
+        self._plugging = states.pop()[1] & ~scard.SCARD_STATE_CHANGED
+        return [told for told in states if told[1] & scard.SCARD_STATE_CHANGED]
+
+    def _look(self, context: int, name: str, state: int, atr: bytes) -> None:
+        now_ns = time.monotonic_ns()
+        if state & _GONE:
+            del self._slots[name]
+            return
+        slot = self._slots[name]
+        before, slot.state = slot.state, state & ~scard.SCARD_STATE_CHANGED
+        if not state & scard.SCARD_STATE_PRESENT:
+            slot.debounce.emptied(now_ns)
+        elif is_tap(before, state):
+            found = read_card(context, name, atr, self._report.busy)
+            if slot.debounce.arrived(found, now_ns):
+                self._report.found(name, found, now_ns)
+
+
+def is_tap(before: int, state: int) -> bool:
+    """Whether a card came: from empty, or so quickly after another that only the counter of events tells.
+
+    What lies on a reader that is looked at for the first time is no tap: nobody is there to see the screen, and a card
+    that made the process hang would do so again. INUSE and MUTE come and go while a card lies still.
+    """
+    if before == scard.SCARD_STATE_UNAWARE:
+        return False
+    return bool(before & scard.SCARD_STATE_EMPTY) or (before & _COUNTER) != (state & _COUNTER)
+
+
+def in_words(error: PcscError) -> str:
+    """What is wrong with pcscd, for operators."""
+    if error.code in _REFUSALS:
+        return "pcscd refuses this user; on newer systems polkit has to allow it"
+    return "the smart card service pcscd does not answer"
+
+
+def _check(result: int) -> None:
+    if result != scard.SCARD_S_SUCCESS:
+        raise PcscError(result)
+
+
+def _nothing_attached(name: str | None, others: list[str]) -> str:
+    if name is None:
+        return "no reader is attached"
+    return f"no reader named {name} is attached" + (f"; there is {', '.join(others)}" if others else "")

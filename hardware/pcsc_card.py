@@ -1,0 +1,53 @@
+"""Reads one card on a PC/SC reader. Every call here can hang for ever, so each is announced."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from smartcard import scard
+
+from hardware.atr import AtrFacts, read_atr
+from hardware.card import Card, Transmit, body, judge
+from hardware.reader import RefusedReason
+from hardware.transit import read_transit_card
+
+# PC/SC part 3, 3.2.2.1.3: GET DATA, the reader answers with the UID, PUPI or IDm.
+_GET_UID = bytes.fromhex("FFCA000000")
+_PROTOCOLS = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+
+Announced = Callable[[], AbstractContextManager[None]]
+
+
+def read_card(context: int, reader: str, atr: bytes, busy: Announced) -> Card | RefusedReason:
+    """Which card lies on the reader. `busy` is entered around each call that may never return."""
+    found = _read_once(context, reader, atr, busy)
+    if found is RefusedReason.UNREADABLE:
+        # Another program may have reset the card in between.
+        found = _read_once(context, reader, atr, busy)
+    return found
+
+
+def identify(facts: AtrFacts, transmit: Transmit) -> Card | RefusedReason:
+    """The card that answers: by its serial number if it is a transit card, else by its UID."""
+    if facts.processor and not facts.desfire and (transit := read_transit_card(transmit)):
+        return transit
+    uid = body(transmit(_GET_UID))
+    return RefusedReason.UNREADABLE if uid is None else judge(facts.technology, uid, desfire=facts.desfire)
+
+
+def _read_once(context: int, reader: str, atr: bytes, busy: Announced) -> Card | RefusedReason:
+    with busy():
+        result, card, protocol = scard.SCardConnect(context, reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS)
+    if result != scard.SCARD_S_SUCCESS:
+        return RefusedReason.UNREADABLE
+
+    def transmit(command: bytes) -> bytes | None:
+        with busy():
+            sent, answer = scard.SCardTransmit(card, protocol, list(command))
+        return bytes(answer) if sent == scard.SCARD_S_SUCCESS else None
+
+    try:
+        return identify(read_atr(atr), transmit)
+    finally:
+        # Anything but LEAVE_CARD cuts the power of a phone.
+        with busy():
+            scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)

@@ -1,0 +1,89 @@
+"""A reader's process as its supervisor sees it: messages out, commands in, and an end that always comes."""
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from hardware.reader import ReaderSpec
+from hardware.wire import MAX_LINE, Command, Message, decode
+
+
+class ProcessEnded(Exception):
+    """The process is gone, or says what nobody understands. `why` is for operators."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def command_for(spec: ReaderSpec) -> list[str]:
+    """The command that drives this reader."""
+    return [sys.executable, "-P", "-m", "hardware.child", spec.kind, spec.name or "", spec.path or ""]
+
+
+class ReaderProcess:
+    """Starts with its making. Raises OSError or ValueError where the command cannot be started.
+
+    The kernel ends it with the thread that made it.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 nothing of this comes from outside
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            process_group=0,
+        )
+        assert self._process.stdin
+        assert self._process.stdout
+        self._input = self._process.stdin
+        self._output = self._process.stdout
+        self._poll = select.poll()
+        self._poll.register(self._output, select.POLLIN)
+        self._buffer = b""
+
+    def receive(self, timeout_s: float) -> Message | None:
+        """The next message; None when there is none in time. Raises ProcessEnded."""
+        until = time.monotonic() + timeout_s
+        while b"\n" not in self._buffer:
+            if len(self._buffer) > MAX_LINE:
+                raise ProcessEnded("its process talks nonsense")
+            if not self._poll.poll(max(0.0, until - time.monotonic()) * 1000):
+                return None
+            if not (chunk := os.read(self._output.fileno(), MAX_LINE)):
+                raise ProcessEnded(f"its process ended ({_in_words(self._process.wait())})")
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        if (message := decode(line)) is None:
+            raise ProcessEnded("its process talks nonsense")
+        return message
+
+    def send(self, command: Command) -> None:
+        """Hands a command over. Raises OSError where the process is gone."""
+        os.write(self._input.fileno(), command.encode())
+
+    def ask_to_end(self) -> None:
+        """Ends its input, which an able process takes as the order to end."""
+        self._input.close()
+
+    def kill(self) -> None:
+        """Ends it whatever it does. May be called from any thread, and more than once."""
+        self._process.kill()
+
+    def clear_away(self) -> None:
+        """Ends it and frees what it held. One that hangs inside the kernel is left behind after a second."""
+        self.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        self._output.close()
+        self._input.close()
+
+
+def _in_words(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit {code}"

@@ -1,0 +1,85 @@
+"""What the rest of the kiosk knows of readers: taps, refusals, states, and the shape that every reader has."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, Protocol
+
+
+class RefusedReason(StrEnum):
+    """Why a card cannot be used, as far as the person holding it should be told."""
+
+    PHONE = "phone"  # a phone or watch shows another id each time
+    RANDOM_ID = "random_id"  # a card that was set to do the same
+    NO_STABLE_ID = "no_stable_id"  # a kind of card whose id names nobody for long (type B, passports)
+    UNREADABLE = "unreadable"  # taken away too early, damaged, or two cards at once
+
+
+class ReaderState(StrEnum):
+    """Whether a reader would notice a card now."""
+
+    STARTING = "starting"
+    READY = "ready"
+    ABSENT = "absent"  # not plugged in
+    FAULTY = "faulty"  # there, or should be, and does not work
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A usable card came to a reader. `at_mono_ns` is CLOCK_MONOTONIC, the same for all processes of this boot."""
+
+    reader: str
+    uid: bytes = field(repr=False)
+    technology: str
+    at_mono_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedTap:
+    """A card came to a reader that cannot be used. Nothing of the card is kept."""
+
+    reader: str
+    reason: RefusedReason
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStatus:
+    """One configured reader as operators see it. `detail` says in words which devices it is, or what is wrong."""
+
+    name: str
+    kind: str
+    state: ReaderState
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderSpec:
+    """One reader as configured.
+
+    `name` for "pcsc": any part of the PC/SC reader's name, all readers when None. `path` for "nfcpy": its device path,
+    such as "tty:S0:pn532", "usb:054c:06c1" or "udp".
+    """
+
+    kind: Literal["pcsc", "nfcpy", "simulated"]
+    name: str | None = None
+    path: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call this reader."""
+        return self.name or self.path or {"pcsc": "PC/SC", "nfcpy": "nfcpy", "simulated": "simulated"}[self.kind]
+
+
+class Reader(Protocol):
+    """A reader as its own process drives it. What it finds goes to the `Report` it was made with."""
+
+    def step(self) -> None:
+        """Waits a few seconds at most for something to happen, and reports it.
+
+        Trouble with the device is reported as a state and tried again in the next step. It never returns when a driver
+        call hangs: only the end of the process helps then.
+        """
+        ...
+
+    def close(self) -> None:
+        """Leaves the device so that the next process can open it. Called from another thread than `step`."""
+        ...

@@ -1,0 +1,71 @@
+"""A reader without a device, for demonstrations, training and tests: gestures come as commands."""
+
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from hardware.card import Card, Technology, judge
+from hardware.debounce import Debounce
+from hardware.reader import ReaderState, RefusedReason
+from hardware.wire import Command, Gesture, Noticed, Report
+
+WAIT_S = 2.0
+
+
+class SimulatedReader:
+    """Judges and debounces like the others."""
+
+    def __init__(
+        self,
+        name: str,
+        commands: SimpleQueue[Command],
+        report: Report,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._name = name
+        self._commands = commands
+        self._report = report
+        self._clock_ns = clock_ns
+        self._debounce: Debounce[object] = Debounce()
+        self._plugged = True
+
+    def step(self) -> None:
+        """Waits up to two seconds for a gesture, and carries it out."""
+        if self._plugged:
+            self._report.state(ReaderState.READY)
+        else:
+            self._report.state(ReaderState.ABSENT, "the simulated reader is unplugged")
+        try:
+            command = self._commands.get(timeout=WAIT_S)
+        except Empty:
+            return
+        noticed, reason = self._carry_out(command)
+        self._report.answer(command.number, noticed, reason)
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def _carry_out(self, command: Command) -> tuple[Noticed, RefusedReason | None]:
+        match command.gesture:
+            case Gesture.UNPLUG | Gesture.PLUG:
+                self._plugged = command.gesture is Gesture.PLUG
+                self._debounce = Debounce()
+                return Noticed.DONE, None
+            case _ if not self._plugged:
+                return Noticed.NOT_READY, None
+            case Gesture.LIFT:
+                self._debounce.emptied(self._clock_ns())
+                return Noticed.DONE, None
+        now_ns = self._clock_ns()
+        found = judge(_technology(command.uid), command.uid)
+        is_new = self._debounce.arrived(found, now_ns)
+        if command.gesture is Gesture.PRESENT:
+            self._debounce.emptied(now_ns)
+        if not is_new:
+            return Noticed.DEBOUNCED, None
+        self._report.found(self._name, found, now_ns)
+        return (Noticed.TAPPED, None) if isinstance(found, Card) else (Noticed.REFUSED, found)
+
+
+def _technology(uid: bytes) -> Technology:
+    return Technology.FELICA if len(uid) == 8 else Technology.ISO14443A

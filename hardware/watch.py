@@ -1,0 +1,229 @@
+"""Keeps one reader's process running: starts it, listens to it, and kills and replaces it when it falls silent."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hardware.backoff import Backoff
+from hardware.errors import log_without_values, place_of
+from hardware.process import ProcessEnded, ReaderProcess, command_for
+from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedReason, RefusedTap, Tap
+from hardware.wire import Answer, Beat, Busy, Command, Ended, Gesture, Message, Noticed, State
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a reader may be silent, and how it is judged afterwards. Seconds, but for the count."""
+
+    idle_s: float = 15.0
+    busy_s: float = 3.0
+    failures_to_faulty: int = 3
+    forgiven_after_s: float = 60.0
+    first_wait_s: float = 0.1
+    most_wait_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a gesture: what the reader noticed, and what `on_tap` returned or how it failed."""
+
+    noticed: Noticed
+    reason: RefusedReason | None = None
+    outcome: object = None
+    failed: bool = False
+
+
+_LOST = Reply(Noticed.NOT_READY)
+
+
+class NotReady(Exception):
+    """The reader cannot take a gesture now; the message says why."""
+
+
+class Watch:
+    """One reader. `on_tap` is called on this reader's own thread, `on_change` whenever its status is another."""
+
+    def __init__(
+        self,
+        spec: ReaderSpec,
+        on_tap: Callable[[Tap | RefusedTap], object],
+        on_change: Callable[[], None],
+        patience: Patience,
+    ) -> None:
+        self.spec = spec
+        self._on_tap = on_tap
+        self._on_change = on_change
+        self._patience = patience
+        self._thread = threading.Thread(target=self._run, name=f"reader {spec.label}", daemon=True)
+        self._stopping = threading.Event()
+        self._changed = threading.Condition()
+        # Guarded by _changed: these are read by other threads.
+        self._status = ReaderStatus(spec.label, spec.kind, ReaderState.STARTING)
+        self._process: ReaderProcess | None = None
+        self._replies: dict[int, Reply | None] = {}
+        self._number = 0
+        # Of the reader's own thread.
+        self._told = State(ReaderState.STARTING, "")
+        self._failures = 0
+        self._failed_at_s = 0.0
+        self._why = ""
+        self._busy = False
+        self._outcome: object = None
+        self._outcome_failed = False
+
+    @property
+    def status(self) -> ReaderStatus:
+        """How the reader is now."""
+        return self._status
+
+    def start(self) -> None:
+        """Starts the thread, which starts the process."""
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Orders the process to end and not to be replaced."""
+        with self._changed:
+            self._stopping.set()
+            self._changed.notify_all()
+            if self._process:
+                self._process.ask_to_end()
+
+    def join(self, timeout_s: float) -> bool:
+        """Waits for the thread to end; True when it has, or never started."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def kill(self) -> None:
+        """Ends the process whatever it does."""
+        with self._changed:
+            if self._process:
+                self._process.kill()
+
+    def gesture(self, gesture: Gesture, uid: bytes, timeout_s: float) -> Reply:
+        """Has a simulated reader carry out a gesture, and waits until `on_tap` has returned for it.
+
+        Raises NotReady; TimeoutError where that takes longer.
+        """
+        until_s = time.monotonic() + timeout_s
+        with self._changed:
+            if not self._changed.wait_for(self._settled, timeout_s):
+                raise NotReady("the reader is not running yet")
+            if self._stopping.is_set() or self._process is None:
+                raise NotReady("the reader is stopped")
+            self._number += 1
+            number, self._replies[self._number] = self._number, None
+            try:
+                self._process.send(Command(number, gesture, uid))
+                if not self._changed.wait_for(lambda: self._answered(number), until_s - time.monotonic()):
+                    raise TimeoutError
+                reply = self._replies.get(number)
+            except BrokenPipeError:
+                reply = None
+            finally:
+                self._replies.pop(number, None)
+        if reply is None:
+            raise NotReady("the reader stopped in between")
+        return reply
+
+    def _settled(self) -> bool:
+        running = self._process is not None and self._status.state is not ReaderState.STARTING
+        return running or self._stopping.is_set()
+
+    def _answered(self, number: int) -> bool:
+        return self._stopping.is_set() or self._replies.get(number, _LOST) is not None
+
+    # ---- the reader's own thread ------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        backoff = Backoff(self._patience.first_wait_s, self._patience.most_wait_s)
+        while not self._stopping.is_set():
+            try:
+                self._attend()
+            except Exception as error:  # noqa: BLE001 the edge of this thread: a reader is never given up
+                if self._stopping.is_set():
+                    return
+                self._note_failure(error.why if isinstance(error, ProcessEnded) else f"it failed: {place_of(error)}")
+            if self._failures <= 1:
+                backoff.reset()
+            else:
+                self._stopping.wait(backoff.next_s())
+
+    def _attend(self) -> None:
+        """Runs one process until it ends, and raises ProcessEnded then, or what kept it from starting."""
+        process = ReaderProcess(command_for(self.spec))
+        try:
+            with self._changed:
+                self._process = process
+                if self._stopping.is_set():
+                    process.ask_to_end()
+            self._busy = False
+            while True:
+                limit_s = self._patience.busy_s if self._busy else self._patience.idle_s
+                message = process.receive(limit_s)
+                if message is None:
+                    raise ProcessEnded("it stopped answering" + (" while it read a card" if self._busy else ""))
+                self._handle(message)
+        finally:
+            with self._changed:
+                self._process = None
+                process.clear_away()
+                self._replies.clear()
+                self._changed.notify_all()
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Tap() | RefusedTap():
+                self._failures = 0
+                self._outcome, self._outcome_failed = None, False
+                try:
+                    self._outcome = self._on_tap(message)
+                except Exception as error:  # noqa: BLE001 the edge of this thread: the next card must be read
+                    self._outcome_failed = True
+                    log_without_values("what a tap leads to", error)
+            case Answer():
+                reply = Reply(message.noticed, message.reason, self._outcome, self._outcome_failed)
+                self._outcome, self._outcome_failed = None, False
+                with self._changed:
+                    if message.number in self._replies:
+                        self._replies[message.number] = reply
+                    self._changed.notify_all()
+            case Busy():
+                self._busy = message.begun
+            case State():
+                self._told = message
+            case Ended():
+                raise ProcessEnded(f"its process ended ({message.why})")
+            case Beat():
+                pass
+        self._show()
+
+    def _note_failure(self, why: str) -> None:
+        now_s = time.monotonic()
+        self._failures = self._failures + 1 if now_s - self._failed_at_s < self._patience.forgiven_after_s else 1
+        self._failed_at_s = now_s
+        self._why = why
+        self._told = State(ReaderState.STARTING, "")
+        log.warning("reader %s: %s; starting it again", self.spec.label, why)
+        self._show()
+
+    def _show(self) -> None:
+        """Brings the status up to date, and says so when it changed."""
+        if self._failures and time.monotonic() - self._failed_at_s >= self._patience.forgiven_after_s:
+            self._failures = 0
+        state, detail = self._told.state, self._told.detail
+        if self._failures >= self._patience.failures_to_faulty:
+            state, detail = ReaderState.FAULTY, f"{self._why}, {self._failures} times in a row"
+        status = ReaderStatus(self.spec.label, self.spec.kind, state, detail)
+        if status != self._status:
+            with self._changed:
+                self._status = status
+                self._changed.notify_all()
+            try:
+                self._on_change()
+            except Exception as error:  # noqa: BLE001 the edge of this thread
+                log_without_values("what a reader's new status leads to", error)

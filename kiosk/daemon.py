@@ -1,0 +1,201 @@
+"""The daemon, and the only wiring: readers → reception → store → agent, and the page in front of it.
+
+`start()` brings the parts up in order, `stop()` takes them down in reverse. A thread that ends by an exception ends the
+daemon, visibly; systemd starts it again, and nothing that was acknowledged is in memory alone.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
+from hardware.supervisor import Readers
+from kiosk.config import Config, ReaderSection
+from kiosk.enrolment import SiteCards, read_token, settle_in
+from kiosk.journeys import Journeys
+from kiosk.reception import Reception
+from kiosk.screen import Screen
+from kiosk.status import outbox_rows, status
+from kiosk.store import Store
+from kiosk.ui.app import create_app
+from kiosk.ui.counter import DemoCard
+from kiosk.ui.server import PageServer
+from sync.agent.client import CentralClient
+from sync.agent.cycle import Agent
+from sync.control import ControlError, ControlServer, Operation, socket_path
+from sync.journey.model import PatientId
+from sync.protocol import Enrolment
+
+log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """One kiosk, from its configuration to its parts."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._parts = ExitStack()
+        self._agent: Agent | None = None
+        self._agent_lock = threading.Lock()
+
+    def start(self) -> None:
+        """Starts everything. Raises StoreError, OSError (a port that is taken), with what was started stopped again."""
+        with ExitStack() as parts:
+            self._store = Store(self._config.store_path)
+            parts.callback(self._store.close)
+            self._journeys = Journeys(self._store)
+            self._cards = SiteCards(self._config)
+            self._reception = Reception(self._journeys, self._cards.hashes, self._automatic, self._nudge)
+            self._reception.start()
+            parts.callback(self._reception.stop)
+            self._start_readers(parts)
+            self._start_agent()
+            parts.callback(self._stop_agent)
+            self._page = PageServer(create_app(self._reception, self._config.display), *self._config.listen)
+            self._page.start()
+            parts.callback(self._page.stop)
+            control = ControlServer(socket_path(self._config.store_path), self._operations())
+            control.start()
+            parts.callback(control.stop)
+            self._parts = parts.pop_all()
+        log.info("ready: the page is on http://%s:%s", *self._config.listen)
+
+    def stop(self) -> None:
+        """Stops everything, in reverse. May be called twice."""
+        self._parts.close()
+
+    # Readers.
+
+    def _start_readers(self, parts: ExitStack) -> None:
+        specs = [ReaderSpec(section.kind, section.name, section.path) for section in self._config.reader]
+        self._readers = Readers(specs, self._tapped, self._readers_changed)
+        for section in self._config.reader:
+            if section.kind == "simulated":
+                self._reception.attach_simulated(_demo_cards(section), self._present_from_page)
+        parts.callback(self._readers.stop)
+        self._readers.start()
+
+    def _tapped(self, tap: Tap | RefusedTap) -> Screen:
+        return self._reception.card(tap.uid) if isinstance(tap, Tap) else self._reception.refused(tap.reason)
+
+    def _readers_changed(self, readers: tuple[ReaderStatus, ...]) -> None:
+        broken = {ReaderState.ABSENT, ReaderState.FAULTY}
+        self._reception.readers_ready(any(reader.state not in broken for reader in readers))
+
+    def _present_from_page(self, uid: str) -> str | None:
+        try:
+            self._present({"uid": uid})
+        except ControlError as error:
+            return str(error)
+        return None
+
+    # The centre.
+
+    def _start_agent(self) -> None:
+        identity = self._journeys.identity
+        if identity is None or not self._config.central.url:
+            return
+        with self._agent_lock:
+            self._agent = Agent(self._journeys, self._connect, self._heard)
+            self._agent.start()
+
+    def _stop_agent(self) -> None:
+        with self._agent_lock:
+            agent, self._agent = self._agent, None
+        if agent:
+            agent.stop()
+
+    def _connect(self) -> CentralClient:
+        return CentralClient(self._config.central.url, read_token(self._config))
+
+    def _heard(self, touched: frozenset[PatientId]) -> None:
+        agent = self._agent
+        self._reception.heard(touched, agent.online if agent else False)
+
+    def _nudge(self) -> None:
+        if agent := self._agent:
+            agent.nudge()
+
+    def _automatic(self) -> tuple[str, ...]:
+        identity = self._journeys.identity
+        return self._config.flow.automatic(identity.actions if identity else frozenset())
+
+    # The control socket.
+
+    def _operations(self) -> dict[str, Operation]:
+        return {
+            "tap": self._present,
+            "status": lambda _: self._status(),
+            "outbox": lambda _: self._outbox(),
+            "enrol": self._enrol,
+        }
+
+    def _present(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        uid = parse_uid(request.get("uid"))
+        presented = self._readers.present(uid)
+        screen = presented.outcome
+        if not isinstance(screen, Screen):
+            raise ControlError(presented.detail or _NOT_TAKEN)
+        return {
+            "screen": screen.screen,
+            "reason": screen.reason,
+            "journey_state": screen.journey.journey_state if screen.journey else None,
+        }
+
+    def _status(self) -> dict[str, Any]:
+        agent = self._agent
+        # Asked before the store is held: the reception holds its own lock while it waits for the store.
+        faults, readers = self._reception.faults(), self._readers.status()
+        with self._store.read() as db:
+            return status(
+                db,
+                running=True,
+                online=agent.online if agent else False,
+                reason=agent.reason if agent else "",
+                readers=readers,
+                faults=faults,
+            )
+
+    def _outbox(self) -> list[dict[str, Any]]:
+        with self._store.read() as db:
+            return outbox_rows(db)
+
+    def _enrol(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            enrolment = msgspec.convert(request.get("enrolment"), Enrolment)
+        except msgspec.ValidationError as error:
+            raise ControlError(f"no enrolment: {error}") from error
+        self._stop_agent()
+        settle_in(self._config, self._journeys, enrolment)
+        self._cards.refresh()
+        self._reception.enrolled()
+        self._start_agent()
+        return {"kiosk_id": enrolment.kiosk_id}
+
+
+_NOT_TAKEN = "no new tap: the same card was hardly gone"
+
+
+def parse_uid(text: object) -> bytes:
+    """A UID as a person types it: hex in any case, with or without separators. Raises ControlError."""
+    try:
+        uid = bytes.fromhex(str(text).replace(":", "").replace("-", "")) if isinstance(text, str) else b""
+    except ValueError:
+        uid = b""
+    if not 4 <= len(uid) <= 16:
+        raise ControlError("a UID is 4 to 16 bytes in hex, such as 04a1b2c3d4e5f6")
+    return uid
+
+
+def _demo_cards(section: ReaderSection) -> tuple[DemoCard, ...]:
+    """The demo hospital's cards for the page. Raises OSError or ValueError where the file is none."""
+    if section.cards is None:
+        return ()
+    rows = json.loads(Path(section.cards).read_text("utf-8"))
+    return tuple(DemoCard(uid=str(row["uid"]), label=str(row["label"])) for row in rows)

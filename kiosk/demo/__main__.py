@@ -1,0 +1,114 @@
+"""`python -m kiosk.demo run` is `make run`, `python -m kiosk.demo story` is `make demo`."""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+import requests
+
+from kiosk.demo import hospital, story
+from kiosk.demo.hospital import DemoError, Places
+from sync.control import ControlError, NotRunning
+
+
+@click.group()
+def main() -> None:
+    """A small invented hospital on this machine."""
+
+
+@main.command()
+@click.option("--central-port", type=click.IntRange(1, 65535), default=8000, show_default=True, envvar="CENTRAL_PORT")
+@click.option("--kiosk-port", type=click.IntRange(1, 65535), default=8080, show_default=True, envvar="KIOSK_PORT")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where the databases are kept.")
+@click.option("--fresh", is_flag=True, help="Forget what earlier runs left there.")
+def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> None:
+    """Run centre and kiosk until Ctrl-C. Every PC/SC reader is attached, and a simulated one."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    places = Places(data or _data_home() / "nfc-kiosk-demo", central_port, kiosk_port)
+    with ExitStack() as running:
+        try:
+            _prepare(places, fresh)
+            people = _start(places, running)
+        except (DemoError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(_what_to_try(places, people))
+        stop.wait()
+        click.echo("\nstopping")
+
+
+@main.command("story")
+@click.option("--keep", is_flag=True, help="Keep the directory with databases and logs.")
+def tell(keep: bool) -> None:
+    """Play a story: taps, a cut network, the return. Exit code 0 only if both ends agree in the end."""
+    directory = Path(tempfile.mkdtemp(prefix="nfc-kiosk-story-"))
+    try:
+        came_true = story.play(directory)
+    except (DemoError, ControlError, NotRunning, requests.RequestException, OSError) as error:
+        click.echo(f"kept for a look: {directory}", err=True)
+        raise click.ClickException(str(error)) from error
+    if keep or not came_true:
+        click.echo(f"kept for a look: {directory}")
+    else:
+        hospital.remove(directory)
+    raise SystemExit(not came_true)
+
+
+def _prepare(places: Places, fresh: bool) -> None:
+    if fresh and places.directory.exists():
+        hospital.remove(places.directory)
+    places.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for port in (places.central_port, places.kiosk_port):
+        hospital.demand_free(port)
+
+
+def _start(places: Places, running: ExitStack) -> list[hospital.Person]:
+    hospital.write_config(places, places.central_url, ["simulated", "pcsc"])
+    central = hospital.start_central(places)
+    running.callback(central.stop)
+    central.await_health()
+    people = hospital.fill(places)
+    hospital.enrol(places, places.central_url)
+    kiosk = hospital.start_kiosk(places)
+    running.callback(kiosk.stop)
+    kiosk.await_health()
+    return people
+
+
+def _what_to_try(places: Places, people: list[hospital.Person]) -> str:
+    programs = Path(sys.executable).parent
+    programs = programs.relative_to(Path.cwd()) if programs.is_relative_to(Path.cwd()) else programs
+    first = people[0]
+    call = json.dumps({"action_type": "call_patient", "payload": {"patient_id": first.patient_id, "room": "3"}})
+    return f"""
+  the kiosk's touch screen   {places.kiosk_url}/
+  the centre's API           {places.central_url}/api/v1/
+  databases and logs         {places.directory}
+
+Try it:
+  - Open the touch screen in a browser and hold a card to the simulated reader: the drawer at its foot.
+    A real PC/SC reader is attached as soon as pcscd sees it.
+  - Or from a second terminal:
+      {programs}/kiosk tap --config {places.config} {first.uid}
+      {programs}/kiosk status --config {places.config}
+  - Once that patient has confirmed, call them as the staff do, and tap the card again:
+      curl -sS {places.central_url}/api/v1/patient-journey/perform-action/ -H "Content-Type: application/json" \\
+        -H "Authorization: Bearer $({programs}/kiosk-central token --database {places.database} --role staff)" \\
+        -d '{call}'
+
+Ctrl-C stops both."""
+
+
+def _data_home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m kiosk.demo")

@@ -1,0 +1,237 @@
+"""Starts and stops the two programs of a demo hospital, and speaks to them as their users do: commands and HTTP."""
+
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from sync.control import ControlError, ask, socket_path
+
+START_S = 60.0
+STOP_S = 8.0
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why, for the person at the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An invented patient, with the card they hold."""
+
+    patient_id: str
+    uid: str
+    masked_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where everything is: the directory with both databases, and the two ports."""
+
+    directory: Path
+    central_port: int
+    kiosk_port: int
+
+    @property
+    def database(self) -> str:
+        """The centre's database URL."""
+        return f"sqlite:///{self.directory / 'central.db'}"
+
+    @property
+    def config(self) -> Path:
+        """The kiosk's configuration."""
+        return self.directory / "config.toml"
+
+    @property
+    def central_url(self) -> str:
+        """The centre's address."""
+        return f"http://127.0.0.1:{self.central_port}"
+
+    @property
+    def kiosk_url(self) -> str:
+        """The kiosk's page."""
+        return f"http://127.0.0.1:{self.kiosk_port}"
+
+
+class Program:
+    """One of the two, as a process whose output goes to a log file. It never outlives this process."""
+
+    def __init__(self, name: str, command: list[str], log: Path, healthz: str) -> None:
+        self._name = name
+        self._log = log
+        self._healthz = healthz
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - our own programs
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent
+            )
+
+    def await_health(self) -> None:
+        """Returns once it serves. Raises DemoError where it ends before, or takes too long."""
+        wait_for(self._serves, f"the {self._name} does not serve; its log is {self._log}")
+
+    def stop(self) -> None:
+        """Ends it, kindly first."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def _serves(self) -> bool:
+        if self.process.poll() is not None:
+            tail = self._log.read_text("utf-8", "replace").splitlines()[-8:]
+            raise DemoError("\n".join([f"the {self._name} ended at once:", *tail]))
+        try:
+            return requests.get(self._healthz, timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+def start_central(places: Places) -> Program:
+    """Starts the centre."""
+    command = [*command_of("kiosk-central"), "run", "--database", places.database]
+    command += ["--listen", f"127.0.0.1:{places.central_port}"]
+    return Program("centre", command, places.directory / "central.log", f"{places.central_url}/healthz")
+
+
+def start_kiosk(places: Places) -> Program:
+    """Starts the kiosk."""
+    command = [*command_of("kiosk"), "run", "--config", str(places.config)]
+    return Program("kiosk", command, places.directory / "kiosk.log", f"{places.kiosk_url}/healthz")
+
+
+def write_config(places: Places, central_url: str, readers: list[str]) -> None:
+    """Writes the kiosk's configuration; `readers` are the kinds to attach."""
+    lines = [
+        "# Written by the demo at each start.",
+        "[kiosk]",
+        'name = "본관 입구"',
+        'ticket_prefix = "B"',
+        "[store]",
+        f"path = {json.dumps(str(places.directory / 'kiosk.db'))}",
+        "[web]",
+        f'listen = "127.0.0.1:{places.kiosk_port}"',
+        "[central]",
+        f'url = "{central_url}"',
+    ]
+    for kind in readers:
+        lines += ["[[reader]]", f'kind = "{kind}"']
+        if kind == "simulated":
+            lines.append(f"cards = {json.dumps(str(places.directory / 'cards.json'))}")
+    places.config.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def fill(places: Places) -> list[Person]:
+    """Fills the centre with the demo hospital of today, and writes its cards where the kiosk's page finds them."""
+    rows = json.loads(central_command(places, "demo-data", "--json"))
+    people = [Person(row["patient_id"], row["uid"], row.get("masked_name", row["patient_id"])) for row in rows]
+    cards = [{"uid": person.uid, "label": person.masked_name} for person in people]
+    # The page also needs the cards that go wrong: one that nobody knows, and a telephone.
+    cards += [{"uid": "04d0c0ffee5e80", "label": "?"}, {"uid": "08c0ffee", "label": "☎"}]
+    (places.directory / "cards.json").write_text(json.dumps(cards, ensure_ascii=False), "utf-8")
+    return people
+
+
+def enrol(places: Places, central_url: str) -> None:
+    """Enrols the kiosk, unless it is."""
+    if json.loads(kiosk_command(places, "status", "--json", may_fail=True) or "{}").get("enrolled"):
+        return
+    code = central_command(places, "enroll-code").strip()
+    kiosk_command(places, "enroll", "--central", central_url, "--code", code)
+
+
+def central_command(places: Places, name: str, *words: str) -> str:
+    """What `kiosk-central NAME` prints. Raises DemoError where it fails."""
+    return _run([*command_of("kiosk-central"), name, "--database", places.database, *words])
+
+
+def kiosk_command(places: Places, name: str, *words: str, may_fail: bool = False) -> str:
+    """What `kiosk NAME` prints. Raises DemoError where it fails, unless it may (then: "")."""
+    return _run([*command_of("kiosk"), name, "--config", str(places.config), *words], may_fail)
+
+
+def hold_card(places: Places, uid: str) -> None:
+    """Holds a card to the kiosk's simulated reader; returns after the commit. A card that was hardly gone is no new tap
+    yet, so it is held again."""
+
+    def taken() -> bool:
+        try:
+            ask(socket_path(places.directory / "kiosk.db"), "tap", uid=uid)
+        except ControlError:
+            return False
+        return True
+
+    wait_for(taken, "the simulated reader does not take the card", STOP_S)
+
+
+def command_of(name: str) -> list[str]:
+    """How to start a program of this installation, whatever PATH says."""
+    return [str(Path(sys.executable).with_name(name))]
+
+
+def demand_free(port: int) -> None:
+    """Raises DemoError where somebody listens on a port of loopback already."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise DemoError(
+            f"port {port} is taken by another program: KIOSK_PORT= and CENTRAL_PORT= choose others"
+        ) from error
+
+
+def remove(directory: Path) -> None:
+    """Deletes what the demo made, and only a directory that the demo made."""
+    if directory.exists() and any(directory.iterdir()) and not (directory / "config.toml").exists():
+        raise DemoError(f"{directory} is not a demo's directory")
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+def wait_for(true: Callable[[], Any], otherwise: str, seconds: float = START_S) -> None:
+    """Returns once `true()` is; raises DemoError with the words of `otherwise` after so many seconds."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise DemoError(otherwise)
+        time.sleep(0.02)
+
+
+def _run(command: list[str], may_fail: bool = False) -> str:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode and not may_fail:
+        raise DemoError(f"{' '.join(command[:2])} failed: {done.stderr.strip()}")
+    return "" if done.returncode else done.stdout
+
+
+def _die_with_parent() -> None:
+    with contextlib.suppress(OSError):
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() == 1:
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,145 @@
+"""Push and pull, each as one step: what is asked of the centre, and what its outcome means. No thread, no waiting."""
+
+from dataclasses import dataclass, field
+
+from sync.agent.client import CentralClient, NoUse
+from sync.agent.ledger import Ledger, Standpoint
+from sync.journey.model import PatientId
+from sync.protocol import (
+    MAX_BATCH,
+    PROTOCOL_VERSION,
+    CallRefused,
+    EndCode,
+    PullRequest,
+    PushAnswer,
+    Pushed,
+    PushRequest,
+)
+
+LONG_POLL_S = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """One step's outcome. `again`: there is more to do at once. `failed`: wait by the backoff before the next.
+    `reached`: whether the centre answered; None where it was not asked."""
+
+    touched: frozenset[PatientId] = frozenset()
+    again: bool = False
+    failed: bool = False
+    reached: bool | None = None
+    retry_after_s: float | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Pusher:
+    """Pushes the outbox, a batch a step. After failures the batch is halved, down to one action, so that one that the
+    centre chokes on does not hold back the others for long; bodies travel unread, so a centre can take any."""
+
+    ledger: Ledger
+    client: CentralClient
+    limit: int = MAX_BATCH
+    _expected_seq: int | None = field(default=None, init=False)
+    _forked: bool = field(default=False, init=False)
+
+    def run_once(self) -> Stepped:
+        """Pushes the next batch, if there is one, and settles its verdicts."""
+        identity = self.ledger.identity
+        if identity is None:
+            return Stepped()
+        actions = self.ledger.batch(self.limit, self._expected_seq)
+        if not actions:
+            return self._nothing_to_send()
+        outcome = self.client.push(self._request(identity, actions))
+        if isinstance(outcome, NoUse):
+            self.limit = max(1, self.limit // 2)
+            return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
+        if isinstance(outcome, CallRefused):
+            return self._refused(identity, outcome)
+        return self._answered(outcome.answer)
+
+    def _request(self, identity: Standpoint, actions: list[Pushed]) -> PushRequest:
+        return PushRequest(
+            protocol_version=PROTOCOL_VERSION,
+            kiosk_id=identity.kiosk_id,
+            epoch=identity.epoch,
+            now=self.ledger.clock(),
+            server_incarnation=identity.server_incarnation,
+            actions=actions,
+        )
+
+    def _nothing_to_send(self) -> Stepped:
+        wanted, self._expected_seq = self._expected_seq, None
+        if wanted is None or not self.ledger.pending():
+            return Stepped()
+        # Its answer to the next batch is the same gap: it is for the centre to give this chain up, by a new epoch.
+        return Stepped(failed=True, reason=f"the centre expects action {wanted}, which is not here")
+
+    def _answered(self, answer: PushAnswer) -> Stepped:
+        touched = self.ledger.settle(answer.verdicts, answer.backed_up_seq)
+        wanted = self._expected_seq
+        went_on = bool(touched) or (wanted is not None and answer.last_seq >= wanted)
+        # What the centre asked to have again is sent to its end; what is pending comes after it in any case.
+        self._expected_seq = answer.last_seq + 1 if went_on and wanted is not None else None
+        self._forked = False
+        self.limit = min(MAX_BATCH, self.limit * 2)
+        if not went_on:
+            return Stepped(failed=True, reached=True, reason="an answer without a verdict for what was sent")
+        return Stepped(touched, again=self.ledger.pending() > 0, reached=True)
+
+    def _refused(self, identity: Standpoint, refused: CallRefused) -> Stepped:
+        if refused.code is EndCode.GAP and refused.expected_seq is not None:
+            repeated = self._expected_seq == refused.expected_seq
+            self._expected_seq = refused.expected_seq
+            return Stepped(again=not repeated, failed=repeated, reached=True, reason="gap")
+        if refused.code is EndCode.FORK and refused.epoch is not None and refused.epoch > identity.epoch:
+            repeated, self._forked, self._expected_seq = self._forked, True, None
+            self.ledger.start_epoch(refused.epoch)
+            return Stepped(again=not repeated, failed=repeated, reached=True, reason="fork")
+        if refused.code is EndCode.MALFORMED:
+            self.limit = max(1, self.limit // 2)
+        return _end(refused)
+
+
+@dataclass(slots=True)
+class Puller:
+    """Pulls pages until there is nothing new, then lets the centre hold the call."""
+
+    ledger: Ledger
+    client: CentralClient
+    wait_s: float = LONG_POLL_S
+
+    def run_once(self) -> Stepped:
+        """Pulls one page and adopts it."""
+        identity = self.ledger.identity
+        if identity is None:
+            return Stepped(failed=True, reason="not enrolled")
+        before = identity.cursor
+        outcome = self.client.pull(_pull_request(identity, self.wait_s))
+        if isinstance(outcome, NoUse):
+            return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
+        if isinstance(outcome, CallRefused):
+            return _end(outcome)
+        page = outcome.answer
+        touched = self.ledger.adopt(page)
+        if touched is None:
+            return Stepped(failed=True, reached=True, reason="a page that does not start at the cursor")
+        news = bool(touched) or page.more or page.cursor != before
+        return Stepped(touched, again=news, reached=True, retry_after_s=page.retry_after_s)
+
+
+def _pull_request(identity: Standpoint, wait_s: float) -> PullRequest:
+    return PullRequest(
+        protocol_version=PROTOCOL_VERSION,
+        kiosk_id=identity.kiosk_id,
+        epoch=identity.epoch,
+        cursor=identity.cursor,
+        server_incarnation=identity.server_incarnation or None,
+        definitions_version=identity.definitions_version,
+        wait_s=wait_s,
+    )
+
+
+def _end(refused: CallRefused) -> Stepped:
+    return Stepped(failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=refused.code)

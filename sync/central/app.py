@@ -1,0 +1,29 @@
+"""The centre as a web application: every endpoint over one journey service."""
+
+from flask import Flask, Response
+
+from sync.central.api import journey_api
+from sync.central.live import add_live
+from sync.central.service import JourneyService
+from sync.central.sockets import Sockets
+from sync.central.staff_api import staff_api
+from sync.central.sync_api import sync_api
+from sync.central.web import harden, reply
+
+
+def create_app(service: JourneyService, sockets: Sockets, most_waiting: int) -> Flask:
+    """The application. `most_waiting` of the kiosks' pulls may wait for news at a time."""
+    app = Flask(__name__, static_folder=None)
+    harden(app)
+    app.register_blueprint(journey_api(service))
+    app.register_blueprint(staff_api(service))
+    app.register_blueprint(sync_api(service, most_waiting))
+    add_live(app, service, sockets)
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        with service.store.read() as db:
+            db.latest_change()
+        return reply({"status": "ok"})
+
+    return app

@@ -1,0 +1,160 @@
+"""The hash chain of a kiosk's actions, one an epoch: whether a batch continues it, repeats it, or does not fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from sync.central.store import Reading, Writing
+from sync.protocol import NO_HASH, Pushed, chain_hash
+
+TOLD_BEFORE_LOST = 3  # so often a kiosk is asked for what is missing before it counts as lost
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """How far the centre has come with one epoch of a kiosk. `told` counts how often the next seq was asked for."""
+
+    kiosk_id: str
+    epoch: int
+    last_seq: int = 0
+    last_hash: str = NO_HASH
+    told: int = 0
+
+    @property
+    def unused(self) -> bool:
+        """Whether nothing has come in this epoch yet."""
+        return self.last_seq == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One action of a batch: its seq, its hash, and its body as JSON values (None where it is no object)."""
+
+    seq: int
+    hash: str
+    body: bytes
+    document: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Continues:
+    """The batch fits: these links were judged before, with the id of their verdict, and these are new."""
+
+    known: tuple[tuple[Link, str], ...]
+    fresh: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The batch begins after what the centre expects."""
+
+    expected_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """The batch does not continue the chain that the centre has: an edit, a clone, a disk that was set back."""
+
+
+def links_of(chain: Chain, actions: Sequence[Pushed]) -> tuple[Link, ...]:
+    """The links of a batch. A body that bears no seq of its own stands where it stands in the batch."""
+    links: list[Link] = []
+    for pushed in actions:
+        decoded = msgspec.json.decode(pushed.body)
+        document = decoded if isinstance(decoded, dict) else None
+        named = document.get("seq") if document else None
+        following = links[-1].seq + 1 if links else chain.last_seq + 1
+        seq = named if isinstance(named, int) and not isinstance(named, bool) else following
+        links.append(Link(seq, pushed.hash, bytes(pushed.body), document))
+    return tuple(links)
+
+
+def fit(db: Reading, chain: Chain, links: Sequence[Link]) -> Continues | Gap | Fork:
+    """How a batch fits to the chain. Nothing is written."""
+    expected = chain.last_seq + 1
+    if not links:
+        return Continues((), ())
+    if any(link.seq != links[0].seq + place for place, link in enumerate(links)):
+        return Gap(expected)
+    if links[0].seq > expected:
+        return Gap(expected)
+    if links[0].seq < 1:
+        return Fork()
+    known: list[tuple[Link, str]] = []
+    fresh: list[Link] = []
+    head = _hash_at(db, chain, links[0].seq - 1)
+    for link in links:
+        if chain_hash(head, link.body) != link.hash:
+            return Fork()
+        head = link.hash
+        if link.seq >= expected:
+            fresh.append(link)
+            continue
+        receipt = _receipt(db, chain, link.seq)
+        if receipt is None or receipt[0] != link.hash:
+            return Fork()
+        known.append((link, receipt[1]))
+    return Continues(tuple(known), tuple(fresh))
+
+
+def read_chain(db: Reading, kiosk_id: str, epoch: int) -> Chain:
+    """The chain of an epoch of a kiosk; a new one where nothing of it has come."""
+    row = db.row(
+        "select last_seq, last_hash, told from chains where kiosk_id = :kiosk_id and epoch = :epoch",
+        kiosk_id=kiosk_id,
+        epoch=epoch,
+    )
+    return Chain(kiosk_id, epoch, row["last_seq"], row["last_hash"], row["told"]) if row else Chain(kiosk_id, epoch)
+
+
+def ask_again(db: Writing, chain: Chain) -> None:
+    """Notes that the kiosk was asked for the next seq."""
+    write_chain(db, replace(chain, told=chain.told + 1))
+
+
+def write_chain(db: Writing, chain: Chain) -> None:
+    """Writes how far the centre has come."""
+    db.execute(
+        "insert into chains values (:kiosk_id, :epoch, :last_seq, :last_hash, :told) on conflict (kiosk_id, epoch)"
+        " do update set last_seq = excluded.last_seq, last_hash = excluded.last_hash, told = excluded.told",
+        {
+            "kiosk_id": chain.kiosk_id,
+            "epoch": chain.epoch,
+            "last_seq": chain.last_seq,
+            "last_hash": chain.last_hash,
+            "told": chain.told,
+        },
+    )
+
+
+def keep_receipt(db: Writing, chain: Chain, link: Link, verdict_id: str) -> None:
+    """Notes that a link was judged, and which verdict it got."""
+    db.execute(
+        "insert into receipts values (:kiosk_id, :epoch, :seq, :hash, :verdict_id)",
+        {
+            "kiosk_id": chain.kiosk_id,
+            "epoch": chain.epoch,
+            "seq": link.seq,
+            "hash": link.hash,
+            "verdict_id": verdict_id,
+        },
+    )
+
+
+def _hash_at(db: Reading, chain: Chain, seq: int) -> str:
+    if seq == chain.last_seq:
+        return chain.last_hash
+    receipt = _receipt(db, chain, seq)
+    return receipt[0] if receipt else NO_HASH
+
+
+def _receipt(db: Reading, chain: Chain, seq: int) -> tuple[str, str] | None:
+    row = db.row(
+        "select hash, verdict_id from receipts where kiosk_id = :kiosk_id and epoch = :epoch and seq = :seq",
+        kiosk_id=chain.kiosk_id,
+        epoch=chain.epoch,
+        seq=seq,
+    )
+    return (row["hash"], row["verdict_id"]) if row else None

@@ -1,0 +1,157 @@
+"""The command `kiosk-central`.
+
+Exit codes: 0 done; 1 the check found something; 2 it could not be done, and one line on standard error says why.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+import click
+import msgspec
+
+from sync.central.kiosk_commands import COMMANDS
+from sync.central.opening import open_service
+from sync.central.options import ask, on_database
+from sync.central.running import Running
+from sync.central.server import ListenError, listen, serve
+from sync.central.store import StoreError
+from sync.control import ControlError
+
+_UNWELL, _FAILED = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs a command and ends the process with its exit code."""
+    try:
+        code = cli.main(args=arguments, prog_name="kiosk-central", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = _FAILED
+    except click.Abort:
+        code = _FAILED
+    except (StoreError, ListenError, ControlError, OSError) as error:
+        click.echo(f"kiosk-central: {error}", err=True)
+        code = _FAILED
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """The central service of the NFC check-in kiosks."""
+
+
+@cli.command()
+@on_database
+@click.option("--listen", "address", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
+def run(url: str, keys: Path | None, address: str) -> None:
+    """Serve until told to stop (SIGTERM or Ctrl-C)."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # Opened and closed once before the fork: what is wrong with it is said here, in one line.
+    open_service(url, keys).store.close()
+    listener = listen(address)
+    host, port = listener.getsockname()[:2]
+    click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
+    serve(listener, lambda: Running(url, keys))
+
+
+@cli.command("demo-data")
+@on_database
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def demo_data(url: str, keys: Path | None, as_json: bool) -> None:
+    """Make the demo hospital, or complete it for today, and list its patients with their cards."""
+    patients = ask(url, keys, "demo-data")
+    if as_json:
+        click.echo(_json(patients))
+        return
+    for patient in patients:
+        click.echo(f"{patient['patient_id']}  {patient['uid']}  {patient['masked_name']}  booked: {patient['booked']}")
+
+
+@cli.command("import")
+@on_database
+@click.argument("file", type=click.File("rb"))
+def import_(url: str, keys: Path | None, file: BinaryIO) -> None:
+    """Take a hospital document in JSON: site, exams, patients, cards, appointments."""
+    try:
+        document = msgspec.json.decode(file.read())
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise click.ClickException(f"{file.name} is not JSON that can be read: {error}") from error
+    counts = ask(url, keys, "import", document=document)
+    click.echo("new or changed: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+@cli.command()
+@on_database
+@click.option("--role", type=click.Choice(["patient", "staff"]), required=True)
+@click.option("--patient", "patient_id", metavar="ID", help="Whose token it is, for the role patient.")
+def token(url: str, keys: Path | None, role: str, patient_id: str | None) -> None:
+    """Make a bearer token and print it; it is not shown again."""
+    click.echo(ask(url, keys, "token", role=role, patient_id=patient_id))
+
+
+@cli.command("token-revoke")
+@on_database
+@click.argument("text", metavar="[TOKEN]", default="-")
+def token_revoke(url: str, keys: Path | None, text: str) -> None:
+    """End a token and close its sockets. Without an argument it is read from standard input."""
+    ask(url, keys, "token-revoke", token=sys.stdin.readline().strip() if text == "-" else text)
+
+
+@cli.command()
+@on_database
+@click.option("--name", help="What the hospital is called.")
+@click.option("--timezone", metavar="ZONE", help="IANA time zone, like Asia/Seoul.")
+@click.option("--day-starts-at", metavar="HH:MM", help="When a day of the site begins, local time.")
+@click.option("--desk", metavar="EXAM", help="The exam id of the desk for patients without a booking.")
+@click.option("--ticket-prefix", metavar="LETTERS", help="Of the queue numbers that the centre itself gives.")
+@click.option("--language", "languages", multiple=True, metavar="LANG", help="In order of preference; repeatable.")
+@click.option("--json", "as_json", is_flag=True)
+def site(url: str, keys: Path | None, as_json: bool, languages: tuple[str, ...], **wanted: str | None) -> None:
+    """Show the site, or set what is given of it."""
+    shown = ask(url, keys, "site", languages=list(languages) or None, **wanted)
+    if as_json:
+        click.echo(_json(shown))
+        return
+    for field, value in shown.items():
+        click.echo(f"{field}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+@cli.command()
+@on_database
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def check(context: click.Context, url: str, keys: Path | None, as_json: bool) -> None:
+    """Check that journeys and queue say the same. Exits with 1 where they do not."""
+    health = ask(url, keys, "check")
+    click.echo(_json(health) if as_json else _in_words(health))
+    if not health["ok"]:
+        context.exit(_UNWELL)
+
+
+for _command in COMMANDS:
+    cli.add_command(_command)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def _in_words(health: dict[str, Any]) -> str:
+    lines = ["all is well" if health["ok"] else "NOT WELL"]
+    for what in ("inconsistent", "orphans"):
+        lines += [
+            f"{what}: patient {found['patient_id']} is {found['journey_state']}, the entry is {found['entry_state']}"
+            for found in health[what]
+        ]
+    for found in health["illegal_transitions"]:
+        lines.append("illegal: {from_state} -{action}-> {to_state} ({trigger_type}), {rows} rows".format(**found))
+    lines.append(
+        f"{health['patients']} patients, {health['live_entries']} live entries,"
+        f" {health['waiting_for_staff']} cases waiting for staff"
+    )
+    for what in ("journey_states", "queue_states"):
+        lines += [f"  {state}: {count}" for state, count in health[what].items() if count]
+    return "\n".join(lines)

@@ -1,0 +1,47 @@
+"""What the centre knows that bears on one action of a kiosk, as plain values: what a verdict is founded on."""
+
+from dataclasses import dataclass
+
+from sync.journey.definitions import Definitions
+from sync.journey.model import Exam, Journey, PatientId, VisitId
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The visit that an action names, aliases followed: the journey as its own history left it, and what was done.
+
+    `done` holds the actions of its history, each with the leg that it is of.
+    """
+
+    visit_id: VisitId
+    history: Journey
+    done: frozenset[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the centre knows that bears on one action.
+
+    `rules` are those that the kiosk judged by (None: no longer supported). `subject` is whom the action is for, aliases
+    followed and an unknown card looked up (None: nobody that the centre knows), `journey` theirs as of `today`.
+    `card_of` and `binding_of` tell whose the card is now and whose it was when it was bound. `day` is the site day that
+    the action belongs to by the best time there is; `arrived_ms` is that time where it can be trusted. `unseen` is the
+    first visit of that day that the kiosk cannot have known of; `waits`: an earlier action of the visit is with staff;
+    `moved`: somebody else changed the journey since the kiosk last heard of it.
+    """
+
+    rules: Definitions | None
+    grants: frozenset[str]
+    walk_in: Exam
+    today: str
+    day: str
+    received_ms: int
+    arrived_ms: int | None
+    subject: PatientId | None
+    journey: Journey
+    card_of: PatientId | None = None
+    binding_of: PatientId | None = None
+    visit: Visit | None = None
+    unseen: VisitId | None = None
+    waits: bool = False
+    moved: bool = False

@@ -1,0 +1,51 @@
+"""Why a request is not granted, as a value, and the HTTP status and JSON that say so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
+
+from sync.journey.model import Refusal, RefusalCode
+
+STATUS: Mapping[str, HTTPStatus] = {
+    "unauthorized": HTTPStatus.UNAUTHORIZED,
+    RefusalCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    "card_of_another": HTTPStatus.FORBIDDEN,
+    "foreign_origin": HTTPStatus.FORBIDDEN,
+    "unknown_patient": HTTPStatus.NOT_FOUND,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "action_id_reused": HTTPStatus.CONFLICT,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "busy": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A request that is not granted: a code for programs, an English sentence for logs and developers."""
+
+    code: str
+    message: str
+
+    @property
+    def status(self) -> HTTPStatus:
+        """The HTTP status; whatever has none of its own is a bad request."""
+        return STATUS.get(self.code, HTTPStatus.BAD_REQUEST)
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """The body of every refused request. Where no patient is concerned, the state is null and no action available."""
+
+    error: str
+    code: str
+    journey_state: str | None = None
+    available_actions: tuple[str, ...] = ()
+
+
+def body_of(fault: Fault | Refusal, state: str | None = None, actions: tuple[str, ...] = ()) -> ErrorBody:
+    """The body for a fault, with the patient's state where it is known, or for a refusal by the rules."""
+    if isinstance(fault, Refusal):
+        return ErrorBody(fault.message, fault.code.value, fault.journey_state, fault.available_actions)
+    return ErrorBody(fault.message, fault.code, state, actions)

@@ -1,0 +1,182 @@
+"""Takes a hospital document into the database, whole or not at all. Taken twice, it changes nothing twice.
+
+What the document leaves out stays as it is; nothing is removed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from sync.cards import CardKeys, canonical_tag
+from sync.central.bindings import bind, bindings_of, bound, held_before
+from sync.central.hospital import AppointmentPart, DocumentError, ExamPart, Hospital, PatientPart, SitePart
+from sync.central.journeys import touch
+from sync.central.patients import put_patient
+from sync.central.site import Here, NoSite, here
+from sync.central.store import Writing
+from sync.ids import new_id
+from sync.journey.definitions import Definitions
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """How many of each were new or changed."""
+
+    exams: int
+    patients: int
+    cards: int
+    appointments: int
+
+
+def take_hospital(db: Writing, definitions: Definitions, keys: CardKeys, hospital: Hospital, now_ms: int) -> Imported:
+    """Takes a document, as part of the caller's transaction. Raises DocumentError where it names what there is not."""
+    changed_exams = [exam.exam_id for exam in hospital.exams if _put_exam(db, exam)]
+    if hospital.site:
+        put_site(db, hospital.site)
+    try:
+        site = here(db)
+    except NoSite as error:
+        raise DocumentError("site is missing, and the database holds none yet") from error
+    take = _Take(db, definitions, keys, site, site.day(now_ms), now_ms)
+    result = Imported(
+        len(changed_exams),
+        sum(take.patient(patient) for patient in hospital.patients),
+        sum(take.card(patient.patient_id, card) for patient in hospital.patients for card in patient.cards),
+        sum(take.appointment(appointment) for appointment in hospital.appointments),
+    )
+    take.tell_of_exams(changed_exams)
+    return result
+
+
+def put_site(db: Writing, site: SitePart) -> None:
+    """Writes the site's own row. Raises DocumentError where its desk is no exam."""
+    if db.row("select 1 from exams where exam_id = :desk", desk=site.desk) is None:
+        raise DocumentError(f"the desk {site.desk!r} is not among the exams")
+    db.execute(
+        "insert into site values (1, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix)"
+        " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone,"
+        " day_starts_at = excluded.day_starts_at, languages = excluded.languages,"
+        " desk_exam_id = excluded.desk_exam_id, ticket_prefix = excluded.ticket_prefix",
+        {
+            "name": site.name,
+            "timezone": site.timezone,
+            "day_starts_at": site.day_starts_at,
+            "languages": msgspec.json.encode(site.languages).decode(),
+            "desk": site.desk,
+            "ticket_prefix": site.ticket_prefix,
+        },
+    )
+
+
+def _put_exam(db: Writing, exam: ExamPart) -> bool:
+    values = {**msgspec.structs.asdict(exam), "overnight": int(exam.overnight)}
+    known = db.row("select * from exams where exam_id = :exam_id", exam_id=exam.exam_id)
+    if known is not None and all(known[column] == value for column, value in values.items()):
+        return False
+    db.execute(
+        "insert into exams values (:exam_id, :title, :public_label, :room, :minutes, :overnight)"
+        " on conflict (exam_id) do update set title = excluded.title, public_label = excluded.public_label,"
+        " room = excluded.room, minutes = excluded.minutes, overnight = excluded.overnight",
+        values,
+    )
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Take:
+    """One document being taken: each method takes one part, and says whether that changed anything."""
+
+    db: Writing
+    definitions: Definitions
+    keys: CardKeys
+    site: Here
+    today: str
+    now_ms: int
+
+    def patient(self, part: PatientPart) -> bool:
+        return put_patient(
+            self.db,
+            self.definitions,
+            part.patient_id,
+            part.name,
+            today=self.today,
+            now_ms=self.now_ms,
+            masked_name=part.masked_name,
+            language=part.language,
+            birth_date=part.birth_date,
+        )
+
+    def card(self, patient_id: str, card: str) -> bool:
+        try:
+            hashes = self.keys.hashes(canonical_tag(card))
+        except ValueError as error:
+            raise DocumentError(f"a card of patient {patient_id}: {error}") from error
+        holder = bound(self.db, hashes)
+        theirs = holder is not None and holder.patient_id == patient_id
+        if not theirs and held_before(self.db, patient_id, hashes):
+            return False  # it was taken from them since, and an older document does not undo that
+        if holder is not None and not theirs:
+            raise DocumentError(f"a card of patient {patient_id} belongs to patient {holder.patient_id}")
+        before = bindings_of(self.db, patient_id)
+        bind(self.db, patient_id, hashes, new_id(), self.now_ms)
+        if bindings_of(self.db, patient_id) == before:
+            return False
+        touch(self.db, patient_id)
+        return True
+
+    def appointment(self, part: AppointmentPart) -> bool:
+        scheduled_ms = self._moment(part)
+        known = self.db.row(
+            "select patient_id, exam_id, scheduled_ms from appointments where appointment_id = :appointment_id",
+            appointment_id=part.appointment_id,
+        )
+        if known is not None and tuple(known) == (part.patient_id, part.exam_id, scheduled_ms):
+            return False
+        if known is not None and known["patient_id"] != part.patient_id:
+            raise DocumentError(f"appointment {part.appointment_id} is another patient's")
+        for table, value in (("patient", part.patient_id), ("exam", part.exam_id)):
+            if self.db.row(_EXISTS[table], value=value) is None:
+                raise DocumentError(f"appointment {part.appointment_id} names no {table} that is known: {value}")
+        self.db.execute(
+            "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_ms, :site_day,"
+            " :status, null) on conflict (appointment_id) do update set exam_id = excluded.exam_id,"
+            " scheduled_ms = excluded.scheduled_ms, site_day = excluded.site_day",
+            {
+                "appointment_id": part.appointment_id,
+                "patient_id": part.patient_id,
+                "exam_id": part.exam_id,
+                "scheduled_ms": scheduled_ms,
+                "site_day": self.site.day(scheduled_ms),
+                # The statuses stand in the order in which a booking goes through them.
+                "status": self.definitions.appointment_states[0],
+            },
+        )
+        touch(self.db, part.patient_id)
+        return True
+
+    def tell_of_exams(self, exam_ids: list[str]) -> None:
+        """An exam's label and room are shown with its bookings, so whoever is booked there has changed too."""
+        for exam_id in exam_ids:
+            for row in self.db.rows(
+                "select distinct patient_id from appointments where exam_id = :exam_id and site_day >= :today",
+                exam_id=exam_id,
+                today=self.today,
+            ):
+                touch(self.db, row["patient_id"])
+
+    def _moment(self, part: AppointmentPart) -> int:
+        try:
+            moment = datetime.fromisoformat(part.scheduled_at)
+            local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.site.site.timezone))
+            scheduled_ms = int(local.timestamp() * 1000)
+            self.site.day(scheduled_ms)
+        except (ValueError, OverflowError) as error:
+            raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is no ISO 8601 time") from error
+        return scheduled_ms
+
+
+_EXISTS = {
+    "patient": "select 1 from patients where patient_id = :value",
+    "exam": "select 1 from exams where exam_id = :value",
+}

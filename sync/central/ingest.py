@@ -1,0 +1,212 @@
+"""A batch of a kiosk's actions: fitted to its chain, judged one by one, committed whole.
+
+One transaction a batch, a savepoint an action; effects, verdicts, receipts and watermark commit together. What cannot
+be digested is quarantined and the watermark advances; a database that is busy or full raises, and nothing advances.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+
+from sync.central.actions import Answered, answered, keep_answer
+from sync.central.chains import (
+    TOLD_BEFORE_LOST,
+    Chain,
+    Continues,
+    Gap,
+    Link,
+    ask_again,
+    fit,
+    keep_receipt,
+    links_of,
+    read_chain,
+    write_chain,
+)
+from sync.central.gathering import Bench, Heard, bench_of
+from sync.central.inbox import FORK, GAP, Concern, open_case
+from sync.central.intents import Undigested, action_id_of, content_hash, read_intent
+from sync.central.journeys import StaleJourney
+from sync.central.judging import judge
+from sync.central.kiosks import Kiosk, kiosk, saw, set_epoch
+from sync.central.quarantine import quarantine
+from sync.central.store import Store, Writing
+from sync.central.verdicts import told, told_again, verdict_of
+from sync.clock import ClockReading
+from sync.journey.definitions import Definitions
+from sync.protocol import (
+    MAX_BATCH,
+    SUPPORTED_VERSIONS,
+    CallRefused,
+    EndCode,
+    Intent,
+    PushAnswer,
+    PushRequest,
+    VerdictRow,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Ingest:
+    """Takes what kiosks push. May be called from any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        definitions: Definitions,
+        clock: Callable[[], int],
+        ids: Callable[[], str],
+        older: Mapping[int, Definitions] | None = None,
+    ) -> None:
+        """`older` are definitions of earlier versions that kiosks may still judge by."""
+        self._store = store
+        self._definitions = definitions
+        self._older = older
+        self._clock = clock
+        self._ids = ids
+
+    def push(self, kiosk_id: str, request: PushRequest) -> PushAnswer | CallRefused:
+        """Judges a batch from the kiosk that the token stands for. Raises sqlite3.OperationalError where the database
+        is busy or full; nothing was kept then."""
+        if request.protocol_version not in SUPPORTED_VERSIONS:
+            return unsupported()
+        if len(request.actions) > MAX_BATCH:
+            return CallRefused(code=EndCode.MALFORMED, error=f"a batch holds at most {MAX_BATCH} actions")
+        now_ms = self._clock()
+        with self._store.write() as db:
+            sender = kiosk(db, kiosk_id)
+            if sender is None or sender.revoked_ms is not None or request.kiosk_id != kiosk_id:
+                return fenced()
+            saw(db, kiosk_id, now_ms)
+            bench = bench_of(db, self._definitions, self._ids, now_ms, self._older)
+            return self._take(db, bench, sender, request)
+
+    def _take(self, db: Writing, bench: Bench, sender: Kiosk, request: PushRequest) -> PushAnswer | CallRefused:
+        chain = read_chain(db, sender.kiosk_id, sender.epoch)
+        if request.epoch != sender.epoch:
+            return self._new_epoch(db, bench, sender, chain, request.epoch)
+        links = links_of(chain, request.actions)
+        fitted = fit(db, chain, links)
+        if isinstance(fitted, Gap):
+            return self._gap(db, bench, sender, chain, fitted)
+        if not isinstance(fitted, Continues):
+            return self._new_epoch(db, bench, sender, chain, request.epoch)
+        verdicts = [self._again(db, bench, link, verdict_id) for link, verdict_id in fitted.known]
+        verdicts += [self._judge(db, bench, sender, chain, link, request.now) for link in fitted.fresh]
+        if fitted.fresh:
+            last = fitted.fresh[-1]
+            chain = Chain(sender.kiosk_id, sender.epoch, last.seq, last.hash)
+            write_chain(db, chain)
+        return PushAnswer(
+            server_incarnation=bench.here.server_incarnation,
+            last_seq=chain.last_seq,
+            backed_up_seq=0,
+            verdicts=verdicts,
+        )
+
+    def _judge(
+        self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
+    ) -> VerdictRow:
+        """The verdict for one new link, which leaves its receipt whatever becomes of it."""
+        try:
+            with db.savepoint():
+                return self._digest(db, bench, sender, chain, link, sent)
+        except StaleJourney:
+            raise
+        except Exception as error:
+            # One action that the code or the tables cannot take must not hold back the others; but where the database
+            # itself fails, nothing may be decided.
+            if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_THE_DATA):
+                raise
+            # The message may quote the action; its kind does not.
+            log.error("action %s of %s failed: %s", link.seq, sender.kiosk_id, type(error).__name__)  # noqa: TRY400
+            with db.savepoint():
+                return self._quarantine(db, bench, chain, link, "it failed inside")
+
+    def _digest(
+        self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
+    ) -> VerdictRow:
+        intent = read_intent(link.document)
+        if isinstance(intent, Undigested):
+            return self._quarantine(db, bench, chain, link, intent.reason)
+        assert link.document is not None
+        content = content_hash(link.document)
+        before = answered(db, intent.action_id)
+        if before is not None:
+            given = verdict_of(db, intent.action_id)
+            if before.content_hash != content or given is None:
+                return self._quarantine(db, bench, chain, link, "its id was used for another action")
+            keep_receipt(db, chain, link, given.verdict_id)
+            return self._again(db, bench, link, given.verdict_id)
+        if (intent.kiosk_id, intent.epoch, intent.seq) != (sender.kiosk_id, chain.epoch, link.seq):
+            return self._quarantine(db, bench, chain, link, "it belongs to another chain")
+        return self._settle(db, bench, sender, chain, link, intent, content, sent)
+
+    def _settle(
+        self,
+        db: Writing,
+        bench: Bench,
+        sender: Kiosk,
+        chain: Chain,
+        link: Link,
+        intent: Intent,
+        content: str,
+        sent: ClockReading,
+    ) -> VerdictRow:
+        heard = Heard(intent, sender.kiosk_id, frozenset(sender.actions), sent, bench.now_ms)
+        judged = judge(db, bench, heard)
+        given = judged.given
+        kept = Answered(content, given.verdict.value, None)
+        keep_answer(db, intent.action_id, given.patient_id, intent.action_type, sender.kiosk_id, kept, bench.now_ms)
+        keep_receipt(db, chain, link, given.verdict_id)
+        return told(given, intent.action_id, link.seq, judged.journey)
+
+    def _quarantine(self, db: Writing, bench: Bench, chain: Chain, link: Link, reason: str) -> VerdictRow:
+        given = quarantine(db, bench, chain, link, reason)
+        keep_receipt(db, chain, link, given.verdict_id)
+        return told(given, action_id_of(link.document), link.seq, None)
+
+    def _again(self, db: Writing, bench: Bench, link: Link, verdict_id: str) -> VerdictRow:
+        given = verdict_of(db, verdict_id)
+        assert given is not None
+        return told_again(db, self._definitions, bench.today, given, action_id_of(link.document), link.seq)
+
+    def _gap(self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, gap: Gap) -> CallRefused:
+        """What is missing is asked for; what does not come when asked for is lost, and the kiosk goes on without."""
+        if chain.told >= TOLD_BEFORE_LOST:
+            return self._new_epoch(db, bench, sender, chain, chain.epoch, GAP)
+        ask_again(db, chain)
+        return CallRefused(
+            code=EndCode.GAP, error="actions are missing in between", expected_seq=gap.expected_seq, epoch=chain.epoch
+        )
+
+    def _new_epoch(
+        self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, epoch: int, why: str = FORK
+    ) -> CallRefused:
+        """The chain goes on under a new epoch, and staff are told. An epoch that was given and not used yet, because
+        the answer was lost, is given again."""
+        given = chain.epoch
+        if why == GAP or not chain.unused or epoch > chain.epoch:
+            given = max(chain.epoch, min(epoch, _MAX_EPOCH)) + 1
+            set_epoch(db, sender.kiosk_id, given)
+            detail = {"epoch": epoch, "new_epoch": given, "last_seq": chain.last_seq}
+            open_case(db, bench.ids(), Concern(why, sender.kiosk_id, detail), bench.now_ms)
+            log.warning("kiosk %s: %s in epoch %s; it goes on in epoch %s", sender.kiosk_id, why, epoch, given)
+        return CallRefused(
+            code=EndCode.FORK, error="this chain does not continue the one that is known here", epoch=given
+        )
+
+
+_OF_THE_DATA = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+_MAX_EPOCH = 2**40
+
+
+def fenced() -> CallRefused:
+    """The answer to a kiosk that is none of this site's, or no longer one."""
+    return CallRefused(code=EndCode.FENCED, error="this kiosk is not enrolled here, or no longer: enrol it again")
+
+
+def unsupported() -> CallRefused:
+    """The answer to a version of the protocol that is not spoken here."""
+    spoken = ", ".join(str(version) for version in sorted(SUPPORTED_VERSIONS))
+    return CallRefused(code=EndCode.UNSUPPORTED_VERSION, error=f"versions of the protocol spoken here: {spoken}")

@@ -1,0 +1,87 @@
+"""Reads the body of a pushed action: an intent that can be judged, or why it cannot be digested."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from sync.ids import is_uuid
+from sync.protocol import Intent, canonical
+
+MAX_TEXT = 128  # of an id, a label, a state
+MAX_CARDS = 8
+_PLACE = frozenset({"kiosk_id", "epoch", "seq"})  # where an action stands in a chain; it may move, and stays what it is
+_CARD_AS_READ = "tag_id"
+_MOMENTS = range(-(2**53), 2**53)  # what a clock may say, in milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Undigested:
+    """Why a body is no action that can be judged. The reason quotes nothing of it."""
+
+    reason: str
+
+
+def read_intent(document: dict[str, Any] | None) -> Intent | Undigested:
+    """The intent in a body. A card as read has no business in it and is dropped."""
+    if document is None:
+        return Undigested("not an object")
+    try:
+        intent = msgspec.convert(document, Intent)
+    except (msgspec.ValidationError, RecursionError):
+        return Undigested("not an intent")
+    for reason, sound in _checks(intent):
+        if not sound:
+            return Undigested(reason)
+    if _CARD_AS_READ in intent.payload:
+        payload = {key: value for key, value in intent.payload.items() if key != _CARD_AS_READ}
+        return msgspec.structs.replace(intent, payload=payload)
+    return intent
+
+
+def action_id_of(document: dict[str, Any] | None) -> str:
+    """The action id that a body bears, in whatever form; empty where it bears none."""
+    found = document.get("action_id") if document else None
+    return found if isinstance(found, str) else ""
+
+
+def content_hash(document: dict[str, Any]) -> str:
+    """SHA-256 over what an action says, without its place in a chain.
+
+    Members that are empty count as absent, so that an action re-encoded by a newer kiosk, which has more fields, stays
+    the same action.
+    """
+    content = {key: value for key, value in document.items() if key not in _PLACE and value not in _EMPTY}
+    return hashlib.sha256(canonical(content)).hexdigest()
+
+
+_EMPTY: tuple[object, ...] = (None, "", 0, [], {})
+
+
+def _checks(intent: Intent) -> list[tuple[str, bool]]:
+    ids = (intent.action_id, intent.visit_id, intent.queue_id)
+    texts = (intent.action_type, intent.patient_id, intent.queue_number, intent.journey_state, intent.binding_id or "")
+    cards = [text for card in intent.cards for text in (card.key_id, card.uid_hash)]
+    return [
+        ("an id is no UUID", all(is_uuid(value) for value in ids)),
+        ("a text is too long", all(len(text) <= MAX_TEXT for text in (*texts, *cards, *intent.appointment_ids))),
+        ("no patient is named", bool(intent.patient_id)),
+        ("too many cards", len(intent.cards) <= MAX_CARDS),
+        ("a number is out of range", _in_range(intent)),
+        ("site_day is no date", _is_date(intent.site_day)),
+    ]
+
+
+def _in_range(intent: Intent) -> bool:
+    clock = intent.clock
+    counts = (intent.leg, intent.base_version, intent.definitions_version)
+    return all(0 <= count < 2**53 for count in counts) and clock.wall_ms in _MOMENTS and clock.mono_ms in _MOMENTS
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -1,0 +1,90 @@
+"""Opens the centre's database, or finds the service that has it open."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sync.cards import CardKeys, load_or_make_keys
+from sync.central.incarnation import open_incarnation
+from sync.central.service import JourneyService
+from sync.central.store import InUse, Store, StoreError, database_path
+from sync.control import NotRunning, Operation, ask, socket_path
+
+PATIENCE_S = 5.0
+_ANSWER_WITHIN_S = 600.0
+T = TypeVar("T")
+
+
+def open_service(url: str, keys: Path | None = None) -> JourneyService:
+    """The journey service over a database and its key file (beside it, if not told otherwise). Raises StoreError.
+
+    A process that is just closing the database is waited for, five seconds at most.
+    """
+    return _patiently(lambda: _open(url, keys))
+
+
+def call(
+    url: str,
+    keys: Path | None,
+    operations: Callable[[JourneyService], Mapping[str, Operation]],
+    op: str,
+    **arguments: object,
+) -> Any:
+    """Has an operation done wherever the database is open now, else opens it. Raises ControlError or StoreError."""
+
+    def attempt() -> Any:
+        try:
+            return ask(socket_path(database_path(url)), op, _ANSWER_WITHIN_S, **arguments)
+        except NotRunning:
+            service = _open(url, keys)
+        try:
+            return operations(service)[op](arguments)
+        finally:
+            service.store.close()
+
+    return _patiently(attempt)
+
+
+def keys_path(database: Path) -> Path:
+    """Where the card keys lie, if not told otherwise: never in the database itself."""
+    return database.with_name(database.name + ".keys")
+
+
+def _patiently(attempt: Callable[[], T]) -> T:
+    """Tries again while another process holds the database: a command, or a service that starts or stops."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return attempt()
+        except InUse:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+def _open(url: str, keys: Path | None) -> JourneyService:
+    store = Store(url)
+    try:
+        open_incarnation(store)
+        service = JourneyService(store, _card_keys(keys or keys_path(store.path)))
+        _refuse_other_keys(service)
+    except BaseException:
+        store.close()
+        raise
+    return service
+
+
+def _card_keys(path: Path) -> CardKeys:
+    try:
+        return load_or_make_keys(path)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path}: no usable key file: {error}") from error
+
+
+def _refuse_other_keys(service: JourneyService) -> None:
+    """With a key file that is not this database's, every card would be a stranger's."""
+    with service.store.read() as db:
+        known = {row["key_id"] for row in db.rows("select distinct key_id from binding_hashes")}
+    if known and not known & service.keys.keys.keys():
+        raise StoreError(f"{service.store.path}: its cards were bound under other keys than those of the key file")

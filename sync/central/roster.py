@@ -1,0 +1,223 @@
+"""What kiosks pull: the patients who have something here today or tomorrow, as whole rows in the order of their change.
+
+Change numbers are taken in the transaction that writes, so their order is commit order: whoever has seen a number has
+seen all before it. A cursor from before the last day's end, or from another life of the database, gets a snapshot.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from sync.central.bindings import bindings_of
+from sync.central.exams import bookings
+from sync.central.ingest import fenced, unsupported
+from sync.central.journeys import read_journey
+from sync.central.kiosks import Kiosk, kiosk, saw
+from sync.central.site import Here, here
+from sync.central.store import Reading, Store, Writing
+from sync.central.verdicts import revised_for, told_again
+from sync.clock import day_after
+from sync.journey.definitions import Definitions
+from sync.protocol import (
+    SUPPORTED_VERSIONS,
+    CallRefused,
+    PatientRow,
+    PullAnswer,
+    PullRequest,
+    VerdictRow,
+)
+
+PAGE = 200  # rows that a page goes through
+LONGEST_WAIT_S = 30.0
+RETRY_AFTER_S = 5.0  # for a call that may not wait
+SEEN_EVERY_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The part of the roster between two cursors."""
+
+    from_cursor: int
+    cursor: int
+    reset: bool
+    more: bool
+    patients: tuple[PatientRow, ...]
+    gone: tuple[str, ...]
+    verdicts: tuple[VerdictRow, ...]
+
+
+class Roster:
+    """Answers pulls. May be called from any thread; at most `most_waiting` calls are held at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        definitions: Definitions,
+        clock: Callable[[], int],
+        most_waiting: int = 64,
+        page: int = PAGE,
+    ) -> None:
+        self._store = store
+        self._definitions = definitions
+        self._clock = clock
+        self._places = threading.Semaphore(most_waiting)
+        self._page = page
+
+    def pull(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
+        """The next page for the kiosk that the token stands for. Waits for news up to `wait_s` where there is none,
+        unless too many calls wait already: then it answers at once and says when to come again."""
+        if request.protocol_version not in SUPPORTED_VERSIONS:
+            return unsupported()
+        self._look(kiosk_id)
+        found = self._answer(kiosk_id, request)
+        wait_s = min(request.wait_s, LONGEST_WAIT_S)
+        if isinstance(found, CallRefused) or wait_s <= 0 or not self._has_time(request, found):
+            return found
+        if not self._places.acquire(blocking=False):
+            return _without_wait(found)
+        try:
+            self._store.news.wait(found.cursor, wait_s)
+        finally:
+            self._places.release()
+        return self._answer(kiosk_id, request)
+
+    def _has_time(self, request: PullRequest, found: PullAnswer) -> bool:
+        """Whether there is nothing yet that the kiosk should hear at once."""
+        quiet = not (found.reset or found.patients or found.gone or found.verdicts or found.definitions)
+        return quiet and found.cursor == request.cursor
+
+    def _look(self, kiosk_id: str) -> None:
+        """Begins a new day of the roster, and notes that the kiosk was heard of; mostly there is nothing to write."""
+        now_ms = self._clock()
+        with self._store.read() as db:
+            today = here(db).day(now_ms)
+            known = kiosk(db, kiosk_id)
+            unseen = known is not None and (known.seen_ms or 0) < now_ms - SEEN_EVERY_MS
+            fresh = _first_change(db, today) is not None
+        if fresh and not unseen:
+            return
+        with self._store.write() as db:
+            if _first_change(db, today) is None:
+                _begin_day(db, today)
+            saw(db, kiosk_id, now_ms)
+
+    def _answer(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
+        now_ms = self._clock()
+        with self._store.read() as db:
+            sender = kiosk(db, kiosk_id)
+            if sender is None or sender.revoked_ms is not None or request.kiosk_id != kiosk_id:
+                return fenced()
+            site = here(db)
+            page = self._read_page(db, site, sender, request, site.day(now_ms))
+            stale = request.definitions_version != self._definitions.version
+            return PullAnswer(
+                server_incarnation=site.server_incarnation,
+                from_cursor=page.from_cursor,
+                cursor=page.cursor,
+                reset=page.reset,
+                more=page.more,
+                patients=page.patients,
+                gone=page.gone,
+                actions=sender.actions,
+                site=site.site,
+                now_ms=now_ms,
+                verdicts=page.verdicts,
+                definitions=dict(self._definitions.document) if stale else None,
+            )
+
+    def _read_page(self, db: Reading, site: Here, sender: Kiosk, request: PullRequest, today: str) -> _Page:
+        """The rows after the cursor; from the beginning where the cursor is none of this database and day."""
+        latest = db.latest_change()
+        known = request.server_incarnation in (None, site.server_incarnation)
+        first = _first_change(db, today) or 0
+        reset = not known or request.cursor <= 0 or request.cursor > latest or request.cursor < first
+        after = 0 if reset else request.cursor
+        rows = self._members(db, after, today) if reset else self._changed(db, after)
+        more = len(rows) == self._page
+        cursor = rows[-1]["change"] if more else latest
+        patients, gone = [], []
+        for row in rows:
+            patient = _patient_row(db, self._definitions, row["patient_id"], row["change"], today)
+            if patient is not None:
+                patients.append(patient)
+            elif not reset:
+                gone.append(row["patient_id"])
+        verdicts = [
+            told_again(db, self._definitions, today, given, given.verdict_id, given.seq)
+            for given in revised_for(db, sender.kiosk_id, after, cursor)
+        ]
+        return _Page(after, cursor, reset, more, tuple(patients), tuple(gone), tuple(verdicts))
+
+    def _changed(self, db: Reading, after: int) -> list[sqlite3.Row]:
+        """Whoever changed, on the roster or not: who has left it is to be forgotten."""
+        return db.rows(
+            "select patient_id, change from journeys where change > :after order by change limit :page",
+            after=after,
+            page=self._page,
+        )
+
+    def _members(self, db: Reading, after: int, today: str) -> list[sqlite3.Row]:
+        return db.rows(
+            f"{_MEMBERS} order by j.change limit :page",
+            after=after,
+            today=today,
+            tomorrow=day_after(today),
+            page=self._page,
+        )
+
+
+_MEMBERS = (
+    "select j.patient_id, j.change from journeys j where j.change > :after and (j.visit_id is not null"
+    " or exists (select 1 from appointments a where a.patient_id = j.patient_id"
+    " and a.site_day in (:today, :tomorrow)))"
+)
+
+
+def _patient_row(db: Reading, definitions: Definitions, patient_id: str, change: int, today: str) -> PatientRow | None:
+    """A patient as kiosks hold them; None for one who has nothing here today or tomorrow and is on no visit."""
+    journey = read_journey(db, definitions, patient_id, today)
+    known = db.row("select masked_name, language from patients where patient_id = :id", id=patient_id)
+    assert journey is not None
+    assert known is not None
+    tomorrow = bookings(db, patient_id, day_after(today), day_after(day_after(today)))
+    if journey.visit_id is None and not journey.appointments and not tomorrow:
+        return None
+    return PatientRow(
+        patient_id=patient_id,
+        masked_name=known["masked_name"],
+        language=known["language"],
+        change=change,
+        bindings=bindings_of(db, patient_id),
+        journey=journey,
+        tomorrow=tomorrow,
+    )
+
+
+def _first_change(db: Reading, today: str) -> int | None:
+    """The change number at which today's roster began; None where no pull has come since the day's end."""
+    row = db.row("select first_change from roster_day where site_day >= :today", today=today)
+    return int(row["first_change"]) if row else None
+
+
+def _begin_day(db: Writing, today: str) -> None:
+    """Who is on the roster depends on the day, so a new one begins with a snapshot for everybody.
+
+    Its members get change numbers of the new day, so that no page of the snapshot ends at a cursor of an earlier one.
+    """
+    db.execute(
+        "insert into roster_day values (1, :today, :change) on conflict (id) do update"
+        " set site_day = excluded.site_day, first_change = excluded.first_change",
+        {"today": today, "change": db.next_change()},
+    )
+    members = db.rows(f"{_MEMBERS} order by j.change", after=0, today=today, tomorrow=day_after(today))
+    db.executemany(
+        "update journeys set change = :change where patient_id = :patient_id",
+        [{"change": db.next_change(), "patient_id": row["patient_id"]} for row in members],
+    )
+
+
+def _without_wait(found: PullAnswer) -> PullAnswer:
+    return msgspec.structs.replace(found, retry_after_s=RETRY_AFTER_S)

@@ -1,0 +1,45 @@
+"""Everything that runs in the centre's one worker process, started in order and stopped in reverse."""
+
+from pathlib import Path
+
+from flask import Flask
+
+from sync.central.app import create_app
+from sync.central.background import Background
+from sync.central.opening import open_service
+from sync.central.operations import operations
+from sync.central.sockets import Sockets
+from sync.control import ControlServer, socket_path
+
+MAX_SOCKETS = 64
+MAX_POLLS = 32
+
+
+class Running:
+    """The service over its database, with background work, control socket and web application."""
+
+    def __init__(self, url: str, keys: Path | None = None) -> None:
+        """Starts all of it. Raises StoreError, or OSError where the control socket cannot be made."""
+        self.service = open_service(url, keys)
+        self._sockets = Sockets(MAX_SOCKETS)
+        self._background = Background(self.service)
+        self._control = ControlServer(socket_path(self.service.store.path), operations(self.service))
+        self.app: Flask = create_app(self.service, self._sockets, MAX_POLLS)
+        try:
+            self._control.start()
+        except BaseException:
+            self.service.store.close()
+            raise
+        self._background.start()
+
+    def end_waiting(self) -> None:
+        """Ends open sockets and waiting calls, so that nothing holds up a stop."""
+        self._sockets.stop()
+        self.service.store.news.close()
+
+    def close(self) -> None:
+        """Ends the rest, the database last."""
+        self.end_waiting()
+        self._control.stop()
+        self._background.stop()
+        self.service.store.close()

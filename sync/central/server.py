@@ -1,0 +1,99 @@
+"""Serves the centre with gunicorn: one worker process of many threads, which alone has the database open.
+
+The worker dies with its parent, and is started anew where it dies by itself. A stop ends sockets and waiting calls
+first, so that it takes seconds even with all of them open.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
+
+from sync.central.running import MAX_POLLS, MAX_SOCKETS, Running
+
+_REQUEST_THREADS = 16
+_GRACE_S = 4
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class ListenError(Exception):
+    """Nobody can listen there; the message says why, for the person at the command line."""
+
+
+def listen(address: str) -> socket.socket:
+    """A listening socket for HOST:PORT ([HOST]:PORT for IPv6). Raises ListenError."""
+    host, separator, port = address.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not separator or not bare or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ListenError(f"{address[:200]!r} is not HOST:PORT")
+    family = socket.AF_INET6 if ":" in bare else socket.AF_INET
+    try:
+        return socket.create_server((bare, int(port)), family=family, backlog=512)
+    except (OSError, UnicodeError) as error:
+        raise ListenError(f"{address}: {error}") from error
+
+
+def serve(listener: socket.socket, start: Callable[[], Running]) -> None:
+    """Serves until SIGTERM or SIGINT; ends the process. `start` runs in the worker, after the fork."""
+    _Gunicorn(listener, start).run()
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]
+    """A threaded worker that ends with its parent, and ends what waits when it is told to stop."""
+
+    def init_process(self) -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != self.ppid:
+            os._exit(0)
+        super().init_process()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        # Ctrl-C reaches the worker too, and the parent passes it on as SIGQUIT: all of them mean an orderly stop.
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, self.handle_exit)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        if self.alive:
+            # Not in the signal handler itself: it interrupts whatever holds a lock.
+            threading.Thread(target=self.app.running.end_waiting, name="stop").start()
+        super().handle_exit(sig, frame)
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]
+    def __init__(self, listener: socket.socket, start: Callable[[], Running]) -> None:
+        self._listener = listener
+        self._start = start
+        self.running: Running
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = {
+            "bind": [f"fd://{self._listener.fileno()}"],
+            "worker_class": _Worker,
+            "workers": 1,
+            "threads": MAX_SOCKETS + MAX_POLLS + _REQUEST_THREADS,
+            "keepalive": 75,
+            "graceful_timeout": _GRACE_S,
+            "control_socket_disable": True,  # it would lie in the home directory
+            "loglevel": "error",
+            "umask": 0o077,
+            "worker_exit": lambda _, __: self._end(),
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        self.running = self._start()
+        return self.running.app
+
+    def _end(self) -> None:
+        with contextlib.suppress(AttributeError):  # it ended before it had begun
+            self.running.close()

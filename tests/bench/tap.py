@@ -1,0 +1,135 @@
+"""From the moment a UID is known to a committed tap on a connected screen's socket, against the bare path.
+
+The bare path is what nobody can leave out: the hand-over from one thread to another, one durable transaction on the
+same kind of store, and a write to a socket. Both are measured in the same run, in turn, on the same disk.
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import simple_websocket
+from kiosk.ui.app import create_app
+from kiosk.ui.server import PageServer
+
+from kiosk.config import DisplaySection
+from kiosk.reception import Reception
+from sync.cards import canonical_uid
+from tests.bench.figures import Figure, ms, percentile
+from tests.kiosk import samples
+
+TAPS = 1000
+WARM_UP = 50
+
+
+def measure(directory: Path) -> list[Figure]:
+    """p50 and p99 of both, and their ratio."""
+    kiosk, bare = _Kiosk(directory / "kiosk"), _Bare(directory / "bare")
+    taps, bares = [], []
+    for number in range(TAPS + WARM_UP):
+        bares.append(bare.once())
+        taps.append(kiosk.once(number))
+    kiosk.close()
+    bare.close()
+    taps, bares = taps[WARM_UP:], bares[WARM_UP:]
+    p99, bare_p99 = percentile(taps, 0.99), percentile(bares, 0.99)
+    return [
+        Figure("tap → screen, p50", ms(percentile(taps, 0.5))),
+        Figure("tap → screen, p99", ms(p99)),
+        Figure("bare path, p50", ms(percentile(bares, 0.5))),
+        Figure("bare path, p99", ms(bare_p99)),
+        Figure("tap / bare, p99", f"{p99 / bare_p99:.2f}", "≤ 2"),
+        Figure("tap / bare, p50", f"{percentile(taps, 0.5) / percentile(bares, 0.5):.2f}"),
+    ]
+
+
+class _Kiosk:
+    """The real reception, store, page server and socket; the reader's thread is this one's."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True)
+        rows = [samples.row(number) for number in range(TAPS + WARM_UP)]
+        self._store, journeys = samples.enrolled(directory, samples.Clock(), *rows)
+        self._reception = Reception(
+            journeys, lambda uid: samples.KEYS.hashes(canonical_uid(uid)), lambda: ("scan_nfc",), lambda: None
+        )
+        self._page = PageServer(create_app(self._reception, DisplaySection()), "127.0.0.1", 0)
+        self._page.start()
+        self._screen = simple_websocket.Client(f"ws://127.0.0.1:{self._page.port}/ws")
+        self._screen.receive(timeout=5)
+        self._reader = _Thread(self._reception.card)
+
+    def once(self, number: int) -> float:
+        begin = time.perf_counter()
+        self._reader.hand(samples.uid(number))
+        assert self._screen.receive(timeout=5)
+        return time.perf_counter() - begin
+
+    def close(self) -> None:
+        self._reader.close()
+        self._screen.close()
+        self._page.stop()
+        self._reception.stop()
+        self._store.close()
+
+
+class _Bare:
+    """A thread that commits three rows of the size of a tap's, and writes two kilobytes to a socket."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True)
+        self._db = sqlite3.connect(directory / "bare.db", check_same_thread=False, isolation_level=None)
+        for pragma in ("journal_mode=wal", "synchronous=full"):
+            self._db.execute(f"pragma {pragma}")
+        for table in ("patients", "outbox", "audit"):
+            self._db.execute(f"create table {table} (id integer primary key, body text)")
+        self._near, self._far = socket.socketpair()
+        self._writer = _Thread(self._commit)
+
+    def once(self) -> float:
+        begin = time.perf_counter()
+        self._writer.hand(b"")
+        left = 2048
+        while left:
+            left -= len(self._near.recv(left))
+        return time.perf_counter() - begin
+
+    def close(self) -> None:
+        self._writer.close()
+        self._db.close()
+        self._near.close()
+        self._far.close()
+
+    def _commit(self, _: bytes) -> None:
+        self._db.execute("begin immediate")
+        for table, size in (("patients", 900), ("outbox", 700), ("audit", 100)):
+            self._db.execute(f"insert into {table} (body) values (?)", ("x" * size,))
+        self._db.execute("commit")
+        self._far.sendall(b"x" * 2048)
+
+
+class _Thread:
+    """A thread that does what is handed to it, one at a time."""
+
+    def __init__(self, work: Callable[[bytes], object]) -> None:
+        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._work = work
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def hand(self, value: bytes) -> None:
+        self._queue.put(value)
+
+    def close(self) -> None:
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (value := self._queue.get()) is not None:
+            self._work(value)

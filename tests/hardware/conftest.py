@@ -1,0 +1,90 @@
+"""The rigs as fixtures, and readers whose taps and states are written down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedReason, RefusedTap, Tap
+from hardware.supervisor import Readers
+from hardware.watch import Patience
+from tests.components import demand_pcscd, demand_root_for_devices
+from tests.hardware.rigs.pn532 import EmulatedPn532
+from tests.hardware.rigs.until import until
+from tests.hardware.rigs.vpcd import Pcscd
+
+QUICK = Patience(idle_s=10.0, busy_s=0.5, first_wait_s=0.01, most_wait_s=0.1)
+
+
+@dataclass
+class Log:
+    """What the readers said: each tap as its id or the reason of its refusal, in their order."""
+
+    taps: list[Tap | RefusedTap] = field(default_factory=list)
+    statuses: list[tuple[ReaderStatus, ...]] = field(default_factory=list)
+
+    def cards(self, reader: str | None = None) -> list[bytes | RefusedReason]:
+        """The taps of one reader, or of all."""
+        taps = [tap for tap in self.taps if reader in {None, tap.reader}]
+        return [tap.uid if isinstance(tap, Tap) else tap.reason for tap in taps]
+
+    def wait_for(self, count: int, what: str = "a tap") -> None:
+        """Waits until there are so many taps."""
+        until(lambda: len(self.taps) >= count, what)
+
+
+def wait_for_state(readers: Readers, *wanted: ReaderState) -> None:
+    """Waits until the readers are in these states."""
+    until(lambda: tuple(status.state for status in readers.status()) == wanted, f"{wanted}")
+
+
+StartReaders = Callable[..., Readers]
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+@pytest.fixture
+def start(log: Log) -> Iterator[StartReaders]:
+    """Starts readers that are ready when it returns, and stops them at the end."""
+    started = []
+
+    def start_readers(*specs: ReaderSpec, patience: Patience = QUICK, ready: bool = True) -> Readers:
+        readers = Readers(specs, log.taps.append, log.statuses.append, patience)
+        started.append(readers)
+        readers.start()
+        if ready:
+            wait_for_state(readers, *[ReaderState.READY] * len(specs))
+        return readers
+
+    yield start_readers
+    for readers in started:
+        readers.stop(5.0)
+
+
+@pytest.fixture(scope="session")
+def running_pcscd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pcscd]:
+    demand_pcscd()
+    with Pcscd(tmp_path_factory.mktemp("pcscd")) as pcscd:
+        yield pcscd
+
+
+@pytest.fixture
+def pcscd(running_pcscd: Pcscd, monkeypatch: pytest.MonkeyPatch) -> Pcscd:
+    """A real pcscd with two virtual slots, which the processes that this test starts will find."""
+    assert os.environ.get("PCSCLITE_CSOCK_NAME") is None
+    for name, value in running_pcscd.environment.items():
+        monkeypatch.setenv(name, value)
+    return running_pcscd
+
+
+@pytest.fixture
+def chip() -> Iterator[EmulatedPn532]:
+    demand_root_for_devices()
+    with EmulatedPn532() as emulated:
+        yield emulated

@@ -1,0 +1,243 @@
+"""A PN532 on a pseudo-terminal: enough of the chip for nfcpy's real driver, and faults on command.
+
+It is linked into /dev, since nfcpy looks there for serial lines; that takes root. Like the real chip it hears only
+what is sent at the speed it has, and keeps a raised speed until it is told otherwise or loses power.
+
+    with EmulatedPn532() as chip:
+        reader = ReaderSpec("nfcpy", path=chip.path)
+        chip.put(type_a(bytes.fromhex("04AABBCCDDEEFF")))
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import select
+import termios
+import threading
+import time
+import tty
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+_ACK = bytes.fromhex("0000FF00FF00")
+_SPEEDS = [
+    termios.B9600,
+    termios.B19200,
+    termios.B38400,
+    termios.B57600,
+    termios.B115200,
+    termios.B230400,
+    termios.B460800,
+    termios.B921600,
+]
+_FIRST_SPEED = termios.B115200
+_NO_ANSWER = b"\x01"  # error code of the chip: the card has not answered in time
+
+Exchange = Callable[[bytes], "bytes | None"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A card in the field: what it answers when it is looked for, as the chip passes it on, and to each block."""
+
+    modulation: int
+    found: bytes
+    blocks: Exchange = field(default=lambda _: None)
+
+
+def type_a(uid: bytes, sak: int = 0x00, atqa: bytes = b"\x00\x44", blocks: Exchange = lambda _: None) -> Target:
+    """A type A card; `sak` 0x20 makes it one for ISO 14443-4, which then needs `blocks`."""
+    return Target(0, atqa + bytes([sak, len(uid)]) + uid, blocks)
+
+
+def type_b(pupi: bytes, protocol: bytes = bytes.fromhex("338181"), blocks: Exchange = lambda _: None) -> Target:
+    """A type B card."""
+    atqb = b"\x50" + pupi + bytes(4) + protocol
+
+    def answer(block: bytes) -> bytes | None:
+        if block[:1] == b"\x05":  # WUPB
+            return atqb
+        return block[:1] if block[:1] == b"\xca" else blocks(block)  # DESELECT is echoed
+
+    return Target(3, atqb + b"\x01\x00", answer)
+
+
+def felica(idm: bytes) -> Target:
+    """A FeliCa card."""
+    return Target(1, b"\x12\x01" + idm + bytes(8))
+
+
+def iso_dep(commands: Callable[[bytes], bytes | None], ats: bytes = bytes.fromhex("0578807002")) -> Exchange:
+    """The blocks of ISO 14443-4 for a card that answers these commands; None is silence."""
+
+    def answer(block: bytes) -> bytes | None:
+        if block[0] == 0xE0:  # RATS
+            return ats
+        if block[0] == 0x1D:  # ATTRIB
+            return b"\x00"
+        if block[0] & 0xE2 != 0x02:  # no I-block
+            return None
+        said = commands(block[1:])
+        return None if said is None else block[:1] + said
+
+    return answer
+
+
+class EmulatedPn532:
+    """The chip, from its making until `close`. Its faults are attributes: set them at any time."""
+
+    def __init__(self) -> None:
+        self.name = f"kiosktest{secrets.token_hex(4)}"
+        self.locked_up = False  # takes everything, answers nothing
+        self.delay_s = 0.0  # before each answer
+        self.cut_to: int | None = None  # sends only so much of each answer
+        self.powered_down = False
+        self._target: Target | None = None
+        self._guard = threading.Lock()
+        self._plugged_in = False
+        self.plug()
+
+    @property
+    def path(self) -> str:
+        """nfcpy's path to it."""
+        return f"tty:{self.name}:pn532"
+
+    def put(self, target: Target) -> None:
+        """Holds a card to it; the one before is gone."""
+        self._target = target
+
+    def lift(self) -> None:
+        """Takes the card away."""
+        self._target = None
+
+    def plug(self) -> None:
+        """Gives it power and a line; it starts anew."""
+        self.power_cycle()
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        os.chmod(os.ttyname(self._slave), 0o600)
+        Path(f"/dev/{self.name}").symlink_to(os.ttyname(self._slave))
+        self._plugged_in = True
+        self._thread = threading.Thread(target=self._serve, args=(self._master,), name="PN532", daemon=True)
+        self._thread.start()
+
+    def unplug(self) -> None:
+        """Takes it from its line, as pulling the cable of a USB adapter does."""
+        if not self._plugged_in:
+            return
+        Path(f"/dev/{self.name}").unlink()
+        with self._guard:
+            self._plugged_in = False
+            os.close(self._master)
+            os.close(self._slave)
+        self._thread.join()
+
+    def power_cycle(self) -> None:
+        """Off and on, on the same line."""
+        self.speed = self._next_speed = _FIRST_SPEED
+        self.locked_up = self.powered_down = False
+
+    def close(self) -> None:
+        """Unplugs it for good."""
+        self.unplug()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- the line ---------------------------------------------------------------------------------------------------
+
+    def _serve(self, line: int) -> None:
+        heard = b""
+        while True:
+            ready = select.select([line], [], [], 0.05)[0] if self._plugged_in else []
+            with self._guard:
+                if not self._plugged_in:
+                    return
+                if not ready:
+                    continue
+                try:
+                    chunk = os.read(line, 4096)
+                except OSError:  # nobody has the line open
+                    continue
+                if self.locked_up or self.powered_down or not self._understands(line):
+                    heard = b""
+                    continue
+            heard = self._hear(line, heard + chunk)
+
+    def _understands(self, line: int) -> bool:
+        """Whether what came was sent at the chip's speed, as far as the line's speed now tells.
+
+        The driver reopens the line right after the acknowledgement that changes the speed, and a pseudo-terminal
+        forgets what was not read by then. So the first thing said at the new speed counts as that acknowledgement.
+        """
+        sent_at = termios.tcgetattr(line)[4]
+        if sent_at == self._next_speed:
+            self._acknowledged()
+        return sent_at == self.speed
+
+    def _hear(self, line: int, heard: bytes) -> bytes:
+        """Carries out all whole frames, and returns the rest."""
+        while (start := heard.find(b"\x00\x00\xff")) >= 0:
+            frame = heard[start:]
+            if frame.startswith(_ACK):
+                self._acknowledged()
+                heard = frame[len(_ACK) :]
+                continue
+            extended = frame[3:5] == b"\xff\xff"
+            head = 8 if extended else 5
+            size = int.from_bytes(frame[5:7], "big") if extended else int.from_bytes(frame[3:4], "big")
+            if len(frame) < head + size + 2:
+                return frame
+            self._obey(line, frame[head : head + size])
+            heard = frame[head + size + 2 :]
+        return heard[-2:]
+
+    def _acknowledged(self) -> None:
+        self.speed = self._next_speed
+
+    def _obey(self, line: int, data: bytes) -> None:
+        code, arguments = data[1], data[2:]
+        answer = bytes([0xD5, code + 1]) + self._carry_out(code, arguments)
+        if self.delay_s:
+            time.sleep(self.delay_s)
+        if len(answer) < 256:
+            head = b"\x00\x00\xff" + bytes([len(answer), -len(answer) & 0xFF])
+        else:
+            size = len(answer).to_bytes(2, "big")
+            head = b"\x00\x00\xff\xff\xff" + size + bytes([-sum(size) & 0xFF])
+        frame = head + answer + bytes([-sum(answer) & 0xFF, 0])
+        with self._guard, contextlib.suppress(OSError):
+            if self._plugged_in:
+                os.write(line, _ACK + frame[: self.cut_to])
+
+    # ---- the chip ---------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, code: int, arguments: bytes) -> bytes:
+        match code:
+            case 0x00:  # Diagnose: the line test gives back what it got
+                return arguments
+            case 0x02:  # GetFirmwareVersion
+                return bytes.fromhex("32010607")
+            case 0x06:  # ReadRegister: one byte for each address
+                return bytes([0x26] * (len(arguments) // 2))
+            case 0x10:  # SetSerialBaudRate, once the answer is acknowledged
+                self._next_speed = _SPEEDS[arguments[0]]
+                return b""
+            case 0x16:  # PowerDown
+                self.powered_down = True
+                return b"\x00"
+            case 0x4A:  # InListPassiveTarget
+                target = self._target
+                there = target is not None and target.modulation == arguments[1]
+                return b"\x01\x01" + target.found if target and there else b"\x00"
+            case 0x42:  # InCommunicateThru
+                said = self._target.blocks(arguments) if self._target else None
+                return _NO_ANSWER if said is None else b"\x00" + said
+        return b""

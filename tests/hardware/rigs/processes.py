@@ -1,0 +1,28 @@
+"""The processes of the readers, as the kernel lists them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hardware.process import command_for
+from hardware.reader import ReaderSpec
+
+
+def processes_of(spec: ReaderSpec, parent: int | None = None) -> list[int]:
+    """The processes that drive this reader and were started by `parent`, which is this process by default."""
+    wanted = "\0".join(command_for(spec)).encode() + b"\0"
+    found = []
+    for thread in Path(f"/proc/{parent or os.getpid()}/task").iterdir():
+        for pid in (thread / "children").read_text("ascii").split():
+            if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted:
+                found.append(int(pid))
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and not just waiting to be reaped."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return False

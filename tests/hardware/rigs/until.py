@@ -1,0 +1,15 @@
+"""Waiting for something to become true."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def until(true: Callable[[], object], what: str, timeout_s: float = 10.0) -> None:
+    """Waits until something is true. Raises TimeoutError, naming it."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout_s:g} s in vain: {what}")
+        time.sleep(0.002)

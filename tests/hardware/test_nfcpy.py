@@ -1,0 +1,205 @@
+"""Readers that nfcpy drives: its real PN532 driver on an emulated chip, and its driver over UDP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+
+from hardware.reader import ReaderSpec, ReaderState, RefusedReason, Tap
+from tests.hardware.conftest import Log, StartReaders, wait_for_state
+from tests.hardware.rigs.pn532 import EmulatedPn532, Target, felica, iso_dep, type_a, type_b
+from tests.hardware.rigs.processes import processes_of
+from tests.hardware.rigs.until import until
+
+ANNA = bytes.fromhex("04A1B2C3D4E5F6")
+BORA = bytes.fromhex("04112233445566")
+IDM = bytes.fromhex("0101010601B00ADE")
+CSN = bytes.fromhex("1010012345678901")
+PURSE = b"\x6f\x31\xb0\x2f" + bytes(4) + CSN + bytes(0x2F - 12) + b"\x90\x00"
+PHONE_ATQA, DESFIRE_ATQA = b"\x00\x04", b"\x03\x44"
+PROCESSOR = 0x20
+
+PLAY_A_TAG = """
+import sys
+import nfc.clf
+frontend = nfc.clf.ContactlessFrontend(sys.argv[1])
+answer = bytearray(b"\\x01" + bytes.fromhex(sys.argv[2]) + bytes(8) + b"\\x12\\xfc")
+frontend.listen(nfc.clf.LocalTarget("212F", sensf_res=answer), timeout=60.0)
+"""
+
+purse = iso_dep(lambda _: PURSE)
+no_purse = iso_dep(lambda _: b"\x6a\x82")
+silent = iso_dep(lambda _: None)
+
+
+def spec_of(chip: EmulatedPn532) -> ReaderSpec:
+    return ReaderSpec("nfcpy", path=chip.path)
+
+
+@pytest.mark.pty
+@pytest.mark.parametrize(
+    ("target", "card"),
+    [
+        (type_a(ANNA), (ANNA, "iso14443a")),
+        (type_a(ANNA[:4]), (ANNA[:4], "iso14443a")),
+        (type_a(ANNA, PROCESSOR, DESFIRE_ATQA), (ANNA, "iso14443a")),
+        (type_a(ANNA, PROCESSOR, b"\x00\x44", no_purse), (ANNA, "iso14443a")),
+        (felica(IDM), (IDM, "felica")),
+        (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, purse), (CSN, "t-money")),
+        (type_b(b"abcd", blocks=purse), (CSN, "t-money")),
+        (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, no_purse), RefusedReason.PHONE),
+        (type_a(b"\x08abc", PROCESSOR, DESFIRE_ATQA), RefusedReason.RANDOM_ID),
+        (felica(b"\x02\xfe" + IDM[2:]), RefusedReason.PHONE),
+        (type_b(b"abcd", blocks=no_purse), RefusedReason.NO_STABLE_ID),
+        (type_a(ANNA[:4], PROCESSOR, PHONE_ATQA, silent), RefusedReason.UNREADABLE),
+        (type_a(ANNA[:4], PROCESSOR, PHONE_ATQA), RefusedReason.UNREADABLE),
+        (type_a(ANNA[:4], PROCESSOR, PHONE_ATQA, iso_dep(lambda _: PURSE, ats=b"\x01")), RefusedReason.UNREADABLE),
+        (type_a(bytes(4)), RefusedReason.UNREADABLE),
+    ],
+    ids=[
+        "NTAG",
+        "four bytes",
+        "DESFire",
+        "another processor card",
+        "FeliCa",
+        "T-money in a phone",
+        "T-money as type B",
+        "phone",
+        "DESFire with random ids",
+        "FeliCa in a phone",
+        "type B",
+        "silent after it was chosen",
+        "gone before it was chosen",
+        "an answer to select that nfcpy cannot read",
+        "only zeros",
+    ],
+)
+def test_a_card_is_told_or_refused_for_what_it_is(
+    chip: EmulatedPn532, start: StartReaders, log: Log, target: Target, card: tuple[bytes, str] | RefusedReason
+):
+    start(spec_of(chip))
+    chip.put(target)
+    log.wait_for(1)
+    (tap,) = log.taps
+    assert ((tap.uid, tap.technology) if isinstance(tap, Tap) else tap.reason) == card
+
+
+@pytest.mark.pty
+def test_a_phone_that_shows_another_id_at_each_look_is_refused_once(chip: EmulatedPn532, start: StartReaders, log: Log):
+    start(spec_of(chip))
+    for last in range(8):
+        chip.put(type_a(b"\x08ab" + bytes([last]), PROCESSOR, PHONE_ATQA, no_purse))
+        if last == 0:
+            log.wait_for(1)
+        time.sleep(0.05)
+    chip.put(type_a(ANNA))
+    log.wait_for(2)
+    assert log.cards() == [RefusedReason.PHONE, ANNA]
+
+
+@pytest.mark.pty
+def test_a_felica_card_that_lies_still_is_one_tap(chip: EmulatedPn532, start: StartReaders, log: Log):
+    start(spec_of(chip))
+    chip.put(felica(IDM))
+    log.wait_for(1)
+    time.sleep(0.8)
+    chip.put(type_a(ANNA))
+    log.wait_for(2)
+    assert log.cards() == [IDM, ANNA]
+
+
+@pytest.mark.pty
+def test_a_chip_that_locks_up_is_faulty_and_works_after_its_power_was_cut(
+    chip: EmulatedPn532, start: StartReaders, log: Log
+):
+    readers = start(spec_of(chip))
+    chip.locked_up = True
+    wait_for_state(readers, ReaderState.FAULTY)
+    assert readers.status()[0].detail == f"the reader at {chip.path} does not answer"
+    chip.power_cycle()
+    wait_for_state(readers, ReaderState.READY)
+    chip.put(type_a(ANNA))
+    log.wait_for(1)
+    assert log.cards() == [ANNA]
+
+
+@pytest.mark.pty
+@pytest.mark.parametrize("cut_to", [2, 5, 8], ids=["in the preamble", "in the length", "in the data"])
+def test_answers_that_are_cut_short_are_trouble_that_passes(
+    chip: EmulatedPn532, start: StartReaders, log: Log, cut_to: int
+):
+    readers = start(spec_of(chip))
+    chip.cut_to = cut_to
+    wait_for_state(readers, ReaderState.FAULTY)
+    chip.cut_to = None
+    wait_for_state(readers, ReaderState.READY)
+    chip.put(type_a(ANNA))
+    log.wait_for(1)
+    assert log.cards() == [ANNA]
+
+
+@pytest.mark.pty
+def test_answers_that_come_too_late_are_trouble_that_passes(chip: EmulatedPn532, start: StartReaders, log: Log):
+    readers = start(spec_of(chip))
+    chip.delay_s = 1.2
+    wait_for_state(readers, ReaderState.FAULTY)
+    chip.delay_s = 0.0
+    wait_for_state(readers, ReaderState.READY)
+    chip.put(type_a(ANNA))
+    log.wait_for(1)
+    assert log.cards() == [ANNA]
+
+
+@pytest.mark.pty
+def test_a_chip_that_a_killed_process_left_at_a_raised_speed_is_opened_again(
+    chip: EmulatedPn532, start: StartReaders, log: Log
+):
+    readers = start(spec_of(chip))
+    assert chip.speed == termios.B921600
+    (victim,) = processes_of(spec_of(chip))
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: processes_of(spec_of(chip)) not in ([], [victim]), "a new process")
+    wait_for_state(readers, ReaderState.READY)
+    chip.put(type_a(ANNA))
+    log.wait_for(1)
+    assert log.cards() == [ANNA]
+
+
+@pytest.mark.pty
+def test_stopping_leaves_the_chip_awake_and_at_the_speed_it_is_opened_with(chip: EmulatedPn532, start: StartReaders):
+    readers = start(spec_of(chip))
+    readers.stop()
+    assert (chip.speed, chip.powered_down) == (termios.B115200, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("tty:NoSuchLine:pn532", "no reader answers at tty:NoSuchLine:pn532"),
+        ("tty:null:pn532", "no reader answers at tty:null:pn532"),
+        ("nonsense", "no reader answers at nonsense"),
+    ],
+)
+def test_a_path_without_a_reader_is_absent(start: StartReaders, path: str, words: str):
+    readers = start(ReaderSpec("nfcpy", path=path), ready=False)
+    wait_for_state(readers, ReaderState.ABSENT)
+    assert readers.status()[0].detail == words
+
+
+def test_a_tag_that_another_nfcpy_plays_over_udp_is_read(start: StartReaders, log: Log):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        path = f"udp:localhost:{probe.getsockname()[1]}"
+    player = subprocess.Popen([sys.executable, "-c", PLAY_A_TAG, path, IDM.hex()])
+    start(ReaderSpec("nfcpy", name="by air", path=path))
+    log.wait_for(1)
+    player.kill()
+    player.wait()
+    assert log.cards("by air") == [IDM]

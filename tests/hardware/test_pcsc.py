@@ -1,0 +1,230 @@
+"""Readers behind a real pcscd: its cards, its restarts, and a card that hangs."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from smartcard import scard
+
+from hardware.pcsc import PcscError, in_words, is_tap
+from hardware.reader import ReaderSpec, ReaderState, RefusedReason, Tap
+from hardware.watch import Patience
+from tests.hardware.conftest import Log, StartReaders, wait_for_state
+from tests.hardware.rigs import vpcd
+from tests.hardware.rigs.processes import is_running, processes_of
+from tests.hardware.rigs.until import until
+from tests.hardware.rigs.vpcd import CardFace, Pcscd, card_with, hanging_card, storage_card
+
+pytestmark = [pytest.mark.pcscd, pytest.mark.xdist_group("pcscd")]
+
+ALL = ReaderSpec("pcsc")
+ANNA = bytes.fromhex("04A1B2C3D4E5F6")
+BORA = bytes.fromhex("04112233445566")
+CSN = bytes.fromhex("1010012345678901")
+OK = b"\x90\x00"
+
+SELECT_T_MONEY = bytes.fromhex("00A4040007D410000003000100")
+PURSE = b"\x6f\x31\xb0\x2f" + bytes(4) + CSN + bytes(0x2F - 12)
+
+
+def transit_card(answers: Mapping[bytes, bytes]) -> CardFace:
+    return card_with(vpcd.PHONE, answers)
+
+
+@pytest.mark.parametrize(
+    ("face", "card"),
+    [
+        (storage_card(ANNA, vpcd.MIFARE_CLASSIC_1K), (ANNA, "iso14443a")),
+        (storage_card(ANNA, vpcd.DESFIRE), (ANNA, "iso14443a")),
+        (storage_card(CSN, vpcd.FELICA), (CSN, "felica")),
+        (transit_card({SELECT_T_MONEY: PURSE + OK, vpcd.GET_UID: b"\x08abc" + OK}), (CSN, "t-money")),
+        (storage_card(b"\x08abc", vpcd.PHONE), RefusedReason.PHONE),
+        (storage_card(b"\x08abc", vpcd.DESFIRE), RefusedReason.RANDOM_ID),
+        (storage_card(b"abcd", vpcd.TYPE_B), RefusedReason.NO_STABLE_ID),
+        (storage_card(ANNA + OK), RefusedReason.UNREADABLE),
+        (card_with(vpcd.NTAG, {vpcd.GET_UID: ANNA + b"\x63\x00"}), RefusedReason.UNREADABLE),
+        (card_with(vpcd.NTAG, {vpcd.GET_UID: OK}), RefusedReason.UNREADABLE),
+        (card_with(vpcd.NTAG, {vpcd.GET_UID: b"\x90"}), RefusedReason.UNREADABLE),
+        (card_with(vpcd.NTAG, {}), RefusedReason.UNREADABLE),
+    ],
+    ids=[
+        "MIFARE Classic",
+        "DESFire",
+        "FeliCa",
+        "T-money in a phone",
+        "phone",
+        "DESFire with random ids",
+        "type B",
+        "status bytes twice",
+        "warning",
+        "no id",
+        "half a status",
+        "no such command",
+    ],
+)
+def test_a_card_is_told_or_refused_for_what_it_is(
+    pcscd: Pcscd, start: StartReaders, log: Log, face: CardFace, card: tuple[bytes, str] | RefusedReason
+):
+    start(ALL)
+    with pcscd.insert(face):
+        log.wait_for(1)
+    (tap,) = log.taps
+    assert ((tap.uid, tap.technology) if isinstance(tap, Tap) else tap.reason) == card
+    assert tap.reader == pcscd.readers[0]
+
+
+def test_every_reader_is_watched_when_none_is_named(pcscd: Pcscd, start: StartReaders, log: Log):
+    readers = start(ALL)
+    assert readers.status()[0].detail == ", ".join(pcscd.readers)
+    with pcscd.insert(storage_card(ANNA), slot=0):
+        log.wait_for(1)
+        with pcscd.insert(storage_card(BORA), slot=1):
+            log.wait_for(2)
+    assert [log.cards(name) for name in pcscd.readers] == [[ANNA], [BORA]]
+
+
+def test_a_named_reader_is_the_only_one_watched(pcscd: Pcscd, start: StartReaders, log: Log):
+    start(ReaderSpec("pcsc", name=pcscd.readers[1]))
+    with pcscd.insert(storage_card(ANNA), slot=0), pcscd.insert(storage_card(BORA), slot=1):
+        log.wait_for(1)
+    assert log.cards() == [BORA]
+
+
+def test_a_name_that_fits_no_reader_is_absent_and_says_what_is_there(pcscd: Pcscd, start: StartReaders):
+    readers = start(ReaderSpec("pcsc", name="ACR1252"), ready=False)
+    wait_for_state(readers, ReaderState.ABSENT)
+    assert readers.status()[0].detail == f"no reader named ACR1252 is attached; there is {', '.join(pcscd.readers)}"
+
+
+def test_a_card_that_lay_there_before_anybody_looked_is_no_tap(pcscd: Pcscd, start: StartReaders, log: Log):
+    start(ALL)  # shows when pcscd itself has noticed the card
+    with pcscd.insert(storage_card(ANNA)):
+        log.wait_for(1)
+        log.taps.clear()
+        start(ALL)
+    with pcscd.insert(storage_card(BORA)):
+        log.wait_for(2)
+    assert log.cards() == [BORA, BORA]
+
+
+def test_pcscd_restarts_and_the_next_card_is_read(pcscd: Pcscd, start: StartReaders, log: Log):
+    readers = start(ALL)
+    for count, uid in enumerate([ANNA, BORA], 1):
+        pcscd.stop()
+        wait_for_state(readers, ReaderState.FAULTY)
+        assert readers.status()[0].detail == "the smart card service pcscd does not answer"
+        pcscd.start()
+        wait_for_state(readers, ReaderState.READY)
+        with pcscd.insert(storage_card(uid)):
+            log.wait_for(count)
+    assert log.cards() == [ANNA, BORA]
+
+
+def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(
+    pcscd: Pcscd, start: StartReaders, log: Log
+):
+    hanging, other = (ReaderSpec("pcsc", name=name) for name in pcscd.readers)
+    readers = start(hanging, other)
+    (victim,), (bystander,) = processes_of(hanging), processes_of(other)
+    with pcscd.insert(hanging_card(), slot=0):
+        with pcscd.insert(storage_card(ANNA), slot=1):
+            log.wait_for(1)
+        until(lambda: not is_running(victim), "the hanging process is killed")
+        with pcscd.insert(storage_card(BORA), slot=1):
+            log.wait_for(2)
+    wait_for_state(readers, ReaderState.READY, ReaderState.READY)
+    # pcscd itself is held by the card until it is gone, so it may take a moment to see the next one.
+    with pcscd.insert(storage_card(ANNA), slot=0):
+        log.wait_for(3)
+    assert [log.cards(name) for name in pcscd.readers] == [[ANNA], [ANNA, BORA]]
+    assert processes_of(other) == [bystander]
+
+
+def test_a_reader_whose_cards_keep_hanging_is_faulty_until_one_is_read(pcscd: Pcscd, start: StartReaders, log: Log):
+    readers = start(ALL)
+    for count in range(1, 4):
+        (victim,) = processes_of(ALL)
+        with pcscd.insert(hanging_card()):
+            until(lambda victim=victim: not is_running(victim), f"killed {count} times")
+        until(lambda: processes_of(ALL), "a new process")
+        if count < 3:
+            wait_for_state(readers, ReaderState.READY)
+    wait_for_state(readers, ReaderState.FAULTY)
+    assert readers.status()[0].detail == "it stopped answering while it read a card, 3 times in a row"
+    until(lambda: log.taps or hold_a_card(pcscd), "a card is read")
+    wait_for_state(readers, ReaderState.READY)
+
+
+def hold_a_card(pcscd: Pcscd) -> None:
+    """Too early, while the process is starting, it is not noticed."""
+    with pcscd.insert(storage_card(ANNA)):
+        time.sleep(0.1)
+    time.sleep(0.05)
+
+
+def test_a_hanging_card_does_not_keep_the_process_when_it_is_to_end(pcscd: Pcscd, start: StartReaders):
+    asked = threading.Event()
+
+    def hang(_: bytes) -> None:
+        asked.set()
+
+    readers = start(ALL, patience=Patience())
+    with pcscd.insert(CardFace(vpcd.NTAG, hang)):
+        assert asked.wait(10.0)
+        readers.stop()
+        assert processes_of(ALL) == []
+
+
+def test_stopping_does_not_wait_for_a_pcscd_that_takes_calls_and_never_answers(
+    start: StartReaders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "silent"))
+        silent.listen()
+        monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(tmp_path / "silent"))
+        readers = start(ALL, ready=False)
+        silent.accept()  # the call has come
+        readers.stop()
+        assert processes_of(ALL) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "state", "tap"),
+    [
+        (scard.SCARD_STATE_UNAWARE, scard.SCARD_STATE_PRESENT, False),
+        (scard.SCARD_STATE_EMPTY, scard.SCARD_STATE_PRESENT | 0x10000, True),
+        (scard.SCARD_STATE_EMPTY, scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_MUTE | 0x10000, True),
+        (scard.SCARD_STATE_PRESENT | 0x10000, scard.SCARD_STATE_PRESENT | 0x30000, True),
+        (
+            scard.SCARD_STATE_PRESENT | 0x10000,
+            scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_INUSE | 0x10000,
+            False,
+        ),
+        (
+            scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_MUTE | 0x10000,
+            scard.SCARD_STATE_PRESENT | 0x10000,
+            False,
+        ),
+    ],
+    ids=["first look", "from empty", "mute from empty", "changed too fast", "in use", "no longer mute"],
+)
+def test_only_a_card_that_came_is_a_tap(before: int, state: int, tap: bool):
+    assert is_tap(before, state) is tap
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (scard.SCARD_W_SECURITY_VIOLATION, "pcscd refuses this user"),
+        (scard.SCARD_E_NO_ACCESS, "pcscd refuses this user"),
+        (scard.SCARD_E_NO_SERVICE, "pcscd does not answer"),
+        (scard.SCARD_F_COMM_ERROR, "pcscd does not answer"),
+    ],
+)
+def test_trouble_with_pcscd_is_told_in_words(code: int, words: str):
+    assert words in in_words(PcscError(code))

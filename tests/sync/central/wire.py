@@ -1,0 +1,273 @@
+"""A small hospital with its kiosks: the real stores and services of both ends, under a clock that the test moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from kiosk import outbox, roster
+from kiosk.journeys import Acted, Journeys
+from kiosk.store import Store as KioskStore
+from sync.agent.client import Answered, NoUse
+from sync.agent.cycle import Puller, Pusher
+from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.central.ask import Ask
+from sync.central.enrolment import enrol, new_code
+from sync.central.hospital import read_hospital
+from sync.central.importing import take_hospital
+from sync.central.ingest import Ingest
+from sync.central.journeys import read_journey
+from sync.central.roster import Roster
+from sync.central.service import Answer, JourneyService
+from sync.central.site import here
+from sync.central.store import Store
+from sync.clock import ClockReading, local_ms
+from sync.ids import new_id
+from sync.journey.definitions import Definitions, shipped
+from sync.journey.model import STAFF, Journey
+from sync.protocol import (
+    CallRefused,
+    Code,
+    Enrolment,
+    EnrolRequest,
+    PullAnswer,
+    PullRequest,
+    PushAnswer,
+    PushRequest,
+    Verdict,
+)
+
+ZONE = "Asia/Seoul"
+DAY = "2026-03-02"
+KEYS = CardKeys({"k1": "11" * 32})
+PATIENTS = ("P1", "P2", "P3")
+MINUTE = 60_000
+EVERYTHING = tuple(shipped().actions_by("patient"))
+
+
+@dataclass
+class Time:
+    """The one true time of a test (UTC ms)."""
+
+    now_ms: int = local_ms(DAY, "09:00", ZONE)
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    def pass_minutes(self, minutes: float) -> None:
+        self.now_ms += int(minutes * MINUTE)
+
+
+def uid(patient_id: str) -> bytes:
+    """The card that the demo patient holds."""
+    return patient_id.encode().rjust(4, b"\0")
+
+
+def cards_of(patient_id: str, keys: CardKeys = KEYS) -> tuple[CardHash, ...]:
+    """The same card as its keyed hashes."""
+    return keys.hashes(canonical_uid(uid(patient_id)))
+
+
+def hospital(day: str = DAY) -> dict[str, object]:
+    """Three patients: two bookings, one booking, none; a desk and two exams."""
+    return {
+        "site": {"name": "Test", "desk": "DESK", "ticket_prefix": "C"},
+        "exams": [
+            {"exam_id": "DESK", "title": "Desk", "public_label": "Desk", "room": "0"},
+            {"exam_id": "X", "title": "X-ray of the chest", "public_label": "Radiology", "room": "1"},
+            {"exam_id": "E", "title": "Echocardiogram", "public_label": "Cardiology", "room": "2"},
+        ],
+        "patients": [
+            {"patient_id": patient_id, "name": f"Person {patient_id}", "cards": [uid(patient_id).hex()]}
+            for patient_id in PATIENTS
+        ],
+        "appointments": [
+            {"appointment_id": "A1", "patient_id": "P1", "exam_id": "X", "scheduled_at": f"{day}T10:00"},
+            {"appointment_id": "A2", "patient_id": "P1", "exam_id": "E", "scheduled_at": f"{day}T15:00"},
+            {"appointment_id": "A3", "patient_id": "P2", "exam_id": "X", "scheduled_at": f"{day}T11:00"},
+        ],
+    }
+
+
+@dataclass
+class Centre:
+    """The far end, over a real SQLite file."""
+
+    path: Path
+    time: Time
+    definitions: Definitions = field(default_factory=shipped)
+    page: int = 200
+
+    def __post_init__(self) -> None:
+        self.open()
+        with self.store.write() as db:
+            db.execute("insert into incarnation values (1, 'first', 'x')")
+            take_hospital(db, self.definitions, KEYS, read_hospital(hospital()), self.time())
+
+    def open(self) -> None:
+        """Opens the database, as a start of the service does."""
+        self.store = Store(f"sqlite:///{self.path}")
+        self.service = JourneyService(self.store, KEYS, self.definitions, self.time)
+        self.ingest = Ingest(self.store, self.definitions, self.time, new_id)
+        self.roster = Roster(self.store, self.definitions, self.time, page=self.page)
+
+    def enrol(self, prefix: str = "", actions: tuple[str, ...] = (), kiosk_id: str = "") -> Enrolment:
+        """A new kiosk of the site."""
+        with self.store.write() as db:
+            request = EnrolRequest(
+                code=new_code(db, self.time()), kiosk_id=kiosk_id, ticket_prefix=prefix, actions=actions
+            )
+            made = enrol(db, here(db), self.definitions, KEYS, request, "127.0.0.1", self.time())
+        assert isinstance(made, Enrolment)
+        return made
+
+    def journey(self, patient_id: str) -> Journey:
+        """The centre's word on a patient."""
+        with self.store.read() as db:
+            journey = read_journey(db, self.definitions, patient_id, here(db).day(self.time()))
+        assert journey is not None
+        return journey
+
+    def staff(self, action_type: str, patient_id: str, **payload: object) -> Answer:
+        """An action at the desk."""
+        return self.service.perform(STAFF, patient_id, Ask(action_type, new_id(), payload), "rest", "desk")
+
+    def rows(self, sql: str, **parameters: object) -> list[dict[str, object]]:
+        """Any look at the database."""
+        with self.store.read() as db:
+            return [dict(row) for row in db.rows(sql, **parameters)]
+
+    def open_cases(self) -> list[str]:
+        """The codes of the cases that staff have before them."""
+        rows = self.rows("select code from exceptions where settled_ms is null order by opened_ms, exception_id")
+        return [str(row["code"]) for row in rows]
+
+
+class Wire:
+    """What a kiosk's agent talks to: the centre, called directly but through real JSON; it can lose either way."""
+
+    def __init__(self, centre: Centre, kiosk_id: str) -> None:
+        self.centre = centre
+        self.kiosk_id = kiosk_id
+        self.lose_requests = 0
+        self.lose_replies = 0
+        self.heard: list[CallRefused] = []
+
+    def push(self, request: PushRequest) -> Answered[PushAnswer] | CallRefused | NoUse:
+        if self.lose_requests:
+            self.lose_requests -= 1
+            return NoUse("lost")
+        arrived = msgspec.json.decode(msgspec.json.encode(request), type=PushRequest)
+        return self._back(self.centre.ingest.push(self.kiosk_id, arrived), PushAnswer)
+
+    def pull(self, request: PullRequest) -> Answered[PullAnswer] | CallRefused | NoUse:
+        arrived = msgspec.json.decode(msgspec.json.encode(request), type=PullRequest)
+        return self._back(self.centre.roster.pull(self.kiosk_id, arrived), PullAnswer)
+
+    def _back(self, answer: object, answer_type: type) -> Answered | CallRefused | NoUse:
+        if self.lose_replies:
+            self.lose_replies -= 1
+            return NoUse("lost")
+        if isinstance(answer, CallRefused):
+            self.heard.append(answer)
+            return answer
+        return Answered(msgspec.json.decode(msgspec.json.encode(answer), type=answer_type))
+
+
+class Kiosk:
+    """A kiosk's store and journey service, with the real push and pull steps."""
+
+    def __init__(
+        self,
+        path: Path,
+        centre: Centre,
+        prefix: str,
+        actions: tuple[str, ...] = (),
+        *,
+        wall_offset_ms: int = 0,
+        synchronised: bool = True,
+    ) -> None:
+        self.path = path
+        self.centre = centre
+        self.time = centre.time
+        self.wall_offset_ms = wall_offset_ms
+        self.synchronised = synchronised
+        self.boot = new_id()
+        self.store = KioskStore(path)
+        self.journeys = Journeys(self.store, self.clock)
+        if self.journeys.identity is None:
+            self.journeys.enrol(centre.enrol(prefix, actions))
+        self.connect()
+
+    def connect(self) -> None:
+        """A fresh client for the identity that the kiosk has."""
+        assert self.journeys.identity is not None
+        self.wire = Wire(self.centre, self.journeys.identity.kiosk_id)
+        self.pusher = Pusher(self.journeys, self.wire)  # type: ignore[arg-type]
+        self.puller = Puller(self.journeys, self.wire, wait_s=0)  # type: ignore[arg-type]
+
+    def clock(self) -> ClockReading:
+        now = self.time()
+        return ClockReading(now + self.wall_offset_ms, now - 1_000_000, self.boot, self.synchronised)
+
+    def reboot(self) -> None:
+        """Another boot: the monotonic clock of the last one says nothing any more."""
+        self.boot = new_id()
+
+    def tap(self, patient_id: str, *automatic: str) -> Acted | None:
+        return self.journeys.tap(cards_of(patient_id), automatic or ("scan_nfc",))
+
+    def act(self, patient_id: str, action_type: str, **payload: object) -> Acted:
+        return self.journeys.act(patient_id, action_type, None, payload)
+
+    def check_in(self, patient_id: str) -> None:
+        """A whole check-in: card, registration, arrival."""
+        self.tap(patient_id)
+        self.act(patient_id, "register")
+        self.act(patient_id, "confirm_arrival")
+
+    def push(self) -> None:
+        """Pushes until nothing is pending."""
+        for _ in range(50):
+            stepped = self.pusher.run_once()
+            if not stepped.again and not stepped.failed:
+                return
+        raise AssertionError("the outbox does not drain")
+
+    def pull(self) -> None:
+        """Pulls until there is nothing new."""
+        for _ in range(200):
+            before = self.journeys.identity
+            self.puller.run_once()
+            after = self.journeys.identity
+            assert before is not None
+            assert after is not None
+            if before.cursor == after.cursor and before.server_incarnation == after.server_incarnation:
+                return
+        raise AssertionError("the roster does not end")
+
+    def sync(self) -> None:
+        self.push()
+        self.pull()
+
+    def base(self, patient_id: str) -> Journey | None:
+        with self.store.read() as db:
+            known = roster.patient(db, patient_id)
+        return known.base if known else None
+
+    def view(self, patient_id: str) -> Journey:
+        standing = self.journeys.standing(patient_id)
+        assert standing is not None
+        return standing.journey
+
+    def statuses(self) -> list[tuple[str, str, str | None]]:
+        """Action, status and code of every outbox row, oldest first."""
+        with self.store.read() as db:
+            return [(row.action_type, row.status, row.code) for row in outbox.rows(db)]
+
+    def last(self) -> tuple[Verdict, Code]:
+        """The last row's verdict."""
+        _, status, code = self.statuses()[-1]
+        return Verdict(status), Code(code or "")

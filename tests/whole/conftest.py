@@ -1,0 +1,21 @@
+"""Hospitals of real processes for the tests that go from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.whole.town import Town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    """Centre and kiosk, enrolled, online, with the demo hospital's patients."""
+    made = Town(tmp_path)
+    try:
+        made.open()
+        yield made
+    finally:
+        made.close()

@@ -1,0 +1,209 @@
+"""The command `kiosk`, as operators and their scripts use it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kiosk.demo import hospital
+from kiosk.demo.hospital import command_of
+from tests.whole.town import Town
+
+pytestmark = pytest.mark.processes
+
+PHONE = "08c0ffee"
+STRANGER = "04d0c0ffee5e80"
+
+
+def kiosk(*words: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*command_of("kiosk"), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
+    )
+
+
+def config(directory: Path, text: str = "") -> str:
+    path = directory / "config.toml"
+    path.write_text(f'[store]\npath = "{directory}/kiosk.db"\n{text}', "utf-8")
+    return str(path)
+
+
+def test_what_operators_scripts_rely_on(town: Town):
+    file = str(town.places.config)
+    tapped = kiosk("tap", "--config", file, town.people[0].uid)
+    assert (tapped.returncode, tapped.stdout) == (0, "accepted: ARRIVED\n")
+    town.await_settled()
+    told = json.loads(kiosk("status", "--config", file, "--json").stdout)
+    assert told["roster"]["patients"] >= 5
+    assert (told["outbox"]["pending"], told["online"], told["running"]) == (0, True, True)
+    assert [(r["kind"], r["state"]) for r in told["readers"]] == [("simulated", "ready")]
+    rows = json.loads(kiosk("outbox", "--config", file, "--json").stdout)
+    assert [(row["seq"], row["action_type"], row["status"]) for row in rows] == [(1, "scan_nfc", "applied")]
+    assert rows[0]["action_id"]
+    assert "1 waiting" not in kiosk("status", "--config", file).stdout
+    assert "scan_nfc" in kiosk("outbox", "--config", file).stdout
+
+
+def test_the_same_answers_come_from_the_file_when_no_daemon_runs(town: Town):
+    town.check_in(town.people[0])
+    town.await_settled()
+    assert town.kiosk is not None
+    town.kiosk.stop()
+    file = str(town.places.config)
+    told = json.loads(kiosk("status", "--config", file, "--json").stdout)
+    assert (told["running"], told["online"], told["outbox"]["total"]) == (False, False, 3)
+    assert len(json.loads(kiosk("outbox", "--config", file, "--json").stdout)) == 3
+    assert "not running" in kiosk("status", "--config", file).stdout
+
+
+def test_cards_that_cannot_be_used_are_answered_in_words(town: Town):
+    file = str(town.places.config)
+    phone = kiosk("tap", "--config", file, PHONE)
+    assert (phone.returncode, phone.stdout) == (1, "refused: phone\n")
+    stranger = kiosk("tap", "--config", file, STRANGER)
+    assert (stranger.returncode, stranger.stdout.split(":")[0]) == (0, "read, and bound to nobody here")
+    for nonsense in ("", "xyz", "04", "04" * 40, "-1", "홍길동", "0x04a1b2c3"):
+        refused = kiosk("tap", "--config", file, "--", nonsense)
+        assert refused.returncode == 2, nonsense
+        assert "Traceback" not in refused.stderr
+    assert town.outbox() == []
+
+
+def test_one_code_enrols_one_kiosk_beside_the_running_daemon(town: Town, tmp_path: Path):
+    place = tmp_path / "second"
+    place.mkdir()
+    port = hospital.free_port()
+    file = config(
+        place,
+        f'[web]\nlisten = "127.0.0.1:{port}"\n[central]\nurl = "{town.places.central_url}"\n'
+        '[[reader]]\nkind = "simulated"\n',
+    )
+    running = hospital.Program(
+        "kiosk",
+        [*command_of("kiosk"), "run", "--config", file],
+        place / "kiosk.log",
+        f"http://127.0.0.1:{port}/healthz",
+    )
+    try:
+        hospital.wait_for(lambda: kiosk("status", "--config", file).returncode == 0, "it never answered")
+        early = kiosk("tap", "--config", file, town.people[0].uid)
+        assert (early.returncode, "not_enrolled" in early.stdout) == (1, True)
+        code = hospital.central_command(town.places, "enroll-code").strip()
+        words = ("enroll", "--config", file, "--central", town.places.central_url, "--code", code)
+        enrolled = kiosk(*words)
+        assert enrolled.returncode == 0, enrolled.stderr
+        hospital.wait_for(
+            lambda: json.loads(kiosk("status", "--config", file, "--json").stdout)["online"], "never online"
+        )
+        assert kiosk("tap", "--config", file, town.people[0].uid).stdout == "accepted: ARRIVED\n"
+        again = kiosk(*words)
+        assert again.returncode == 2
+        told = json.loads(kiosk("status", "--config", file, "--json").stdout)["kiosk"]
+        other = town.status()["kiosk"]
+        assert told["id"] != other["id"]
+        assert told["ticket_prefix"] != other["ticket_prefix"]
+    finally:
+        running.stop()
+    assert (place / "kiosk.db.token").stat().st_mode & 0o777 == 0o600
+    assert (place / "kiosk.db.keys").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_box_is_enrolled_before_its_daemon_ever_ran(town: Town, tmp_path: Path):
+    place = tmp_path / "third"
+    place.mkdir()
+    file = config(place, f'[central]\nurl = "{town.places.central_url}"\n')
+    code = hospital.central_command(town.places, "enroll-code").strip()
+    assert kiosk("enroll", "--config", file, "--central", town.places.central_url, "--code", code).returncode == 0
+    told = json.loads(kiosk("status", "--config", file, "--json").stdout)
+    assert (told["enrolled"], told["running"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("not a url", "not a URL"),
+        ("ftp://centre.example", "not a URL"),
+        ("http://centre.example", "plain http"),
+        ("http://user:secret@127.0.0.1", "not a URL"),
+    ],
+)
+def test_an_address_that_is_none_ends_with_exit_code_2(tmp_path: Path, url: str, words: str):
+    refused = kiosk("enroll", "--config", config(tmp_path), "--central", url, "--code", "x")
+    assert refused.returncode == 2
+    assert words in refused.stderr
+    assert not (tmp_path / "kiosk.db").exists()
+
+
+def test_a_centre_that_does_not_answer_is_said_so(tmp_path: Path):
+    url = f"http://127.0.0.1:{hospital.free_port()}"
+    failed = kiosk("enroll", "--config", config(tmp_path), "--central", url, "--code", "x")
+    assert failed.returncode == 1
+    assert "did not answer" in failed.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "status", "outbox", "tap", "enroll"])
+def test_a_configuration_that_cannot_be_used_ends_with_exit_code_2_and_names_the_fault(tmp_path: Path, command: str):
+    more = {"tap": ["04a1b2c3d4e5f6"], "enroll": ["--central", "https://a.example", "--code", "x"]}.get(command, [])
+    faults = [
+        ("[store]\npaht = 1\n", "paht"),
+        ("[web]\nlisten = 8080\n", "web.listen"),
+        ("not toml", "not TOML"),
+        ('[web]\nlisten = "0.0.0.0:8080"\n', "loopback"),
+    ]
+    for text, named in faults:
+        file = tmp_path / "config.toml"
+        file.write_text(text, "utf-8")
+        refused = kiosk(command, "--config", str(file), *more)
+        assert refused.returncode == 2, refused.stderr
+        assert named in refused.stderr
+        assert "Traceback" not in refused.stderr
+    assert kiosk(command, "--config", str(tmp_path / "absent.toml"), *more).returncode == 2
+    assert kiosk(command).returncode == 2
+
+
+def test_without_a_daemon_a_tap_says_so(tmp_path: Path):
+    assert kiosk("tap", "--config", config(tmp_path), "04a1b2c3d4e5f6").returncode == 3
+
+
+def test_without_a_database_there_is_nothing_to_tell(tmp_path: Path):
+    for command in ("status", "outbox"):
+        told = kiosk(command, "--config", config(tmp_path))
+        assert (told.returncode, "has the kiosk run yet" in told.stderr) == (1, True)
+
+
+def test_a_second_daemon_on_the_same_store_and_one_on_a_taken_port_are_refused(town: Town, tmp_path: Path):
+    second = kiosk("run", "--config", str(town.places.config))
+    assert (second.returncode, "another kiosk daemon" in second.stderr) == (1, True)
+    place = tmp_path / "other"
+    place.mkdir()
+    file = config(place, f'[web]\nlisten = "127.0.0.1:{town.places.kiosk_port}"\n[[reader]]\nkind = "simulated"\n')
+    taken = kiosk("run", "--config", file)
+    assert taken.returncode == 1
+    assert str(town.places.kiosk_port) in taken.stderr
+    assert "Traceback" not in taken.stderr
+
+
+def test_a_damaged_database_is_refused_in_words(tmp_path: Path):
+    (tmp_path / "kiosk.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 8192)
+    refused = kiosk("run", "--config", config(tmp_path, '[[reader]]\nkind = "simulated"\n'))
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+
+
+def test_nothing_of_a_person_or_a_card_is_in_the_logs(town: Town):
+    for person in town.people[:2]:
+        town.check_in(person)
+    kiosk("tap", "--config", str(town.places.config), PHONE)
+    town.await_settled()
+    assert town.kiosk is not None
+    town.kiosk.process.send_signal(signal.SIGTERM)
+    assert town.kiosk.process.wait(5) == 0
+    for log in town.places.directory.glob("*.log"):
+        text = log.read_text("utf-8").lower()
+        for person in town.people:
+            assert person.uid.lower() not in text
+            assert person.masked_name not in text
+        assert PHONE not in text

@@ -1,0 +1,83 @@
+"""The two commands of the README's first lines that are not tests: `make run` and `make demo`, as processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from kiosk.demo import hospital
+
+pytestmark = pytest.mark.processes
+
+
+def demo(*words: str) -> list[str]:
+    return [sys.executable, "-m", "kiosk.demo", *words]
+
+
+def test_the_story_comes_true_and_leaves_nothing_behind(tmp_path: Path):
+    told = subprocess.run(
+        demo("story"), env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=110
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "it came true" in told.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_serves_until_it_is_interrupted_and_takes_everything_with_it(tmp_path: Path):
+    ports = [hospital.free_port(), hospital.free_port()]
+    running = subprocess.Popen(
+        demo("run", "--data", str(tmp_path / "data")),
+        env={**os.environ, "CENTRAL_PORT": str(ports[0]), "KIOSK_PORT": str(ports[1])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert running.stdout is not None
+        lines = []
+        for line in running.stdout:
+            lines.append(line)
+            if "Ctrl-C stops both" in line:
+                break
+        assert running.poll() is None, "".join(lines)
+        assert requests.get(f"http://127.0.0.1:{ports[1]}/healthz", timeout=5).ok
+        cards = requests.get(f"http://127.0.0.1:{ports[1]}/api/v1/demo/cards", timeout=5)
+        assert cards.ok
+        os.killpg(running.pid, signal.SIGINT)
+        running.communicate(timeout=10)
+        assert running.returncode == 0
+        with pytest.raises(ProcessLookupError):
+            os.killpg(running.pid, 0)
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+
+
+def test_a_port_that_is_taken_is_said_so_at_once(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = subprocess.run(
+            demo("run", "--data", str(tmp_path / "data"), "--kiosk-port", port),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert refused.returncode == 1
+    assert f"port {port} is taken" in refused.stderr
+
+
+def test_a_directory_that_the_demo_did_not_make_is_never_deleted(tmp_path: Path):
+    (tmp_path / "letter.txt").write_text("dear", "utf-8")
+    refused = subprocess.run(
+        demo("run", "--fresh", "--data", str(tmp_path)), capture_output=True, text=True, timeout=60
+    )
+    assert refused.returncode == 1
+    assert (tmp_path / "letter.txt").exists()

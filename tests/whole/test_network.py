@@ -1,0 +1,134 @@
+"""Kiosk and centre as real processes, over a wire that is cut, and with a centre that goes away."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+
+import pytest
+
+from kiosk.demo.hospital import wait_for
+from tests.whole.town import WAIT_S, Town
+
+pytestmark = pytest.mark.processes
+
+
+def test_taps_go_on_while_the_centre_is_away_and_are_all_there_once_after(town: Town):
+    first, *rest = town.people[:4]
+    assert town.check_in(first)["journey"]["journey_state"] == "WAITING"
+    town.await_settled()
+    town.central.kill()
+    wait_for(lambda: not town.status()["online"], "the kiosk never noticed", WAIT_S)
+    for person in rest:
+        screen = town.check_in(person)
+        assert (screen["confirmed"], screen["central"]["online"]) == (False, False)
+    assert town.status()["outbox"]["pending"] == 9
+    town.start_central()
+    town.await_settled()
+    for person in town.people[:4]:
+        assert town.state(person)["journey_state"] == "WAITING"
+        assert [row["action"] for row in town.history(person)] == ["scan_nfc", "register", "confirm_arrival"]
+    assert {row["status"] for row in town.outbox()} == {"applied"}
+    assert town.check()["ok"]
+
+
+def test_a_reply_that_is_lost_does_not_check_in_twice(town: Town):
+    """The centre commits, and the kiosk never hears of it: it sends the same action again."""
+    person = town.people[0]
+    town.wire.cut()
+    town.check_in(person)
+    lossy = LosesReplies(town.places.central_port)
+    actions = town.outbox()
+    # The kiosk's own batch, sent by its own agent, through a wire that loses the first answers to a push.
+    town.wire.retarget("127.0.0.1", lossy.port)
+    town.wire.mend()
+    wait_for(lambda: lossy.lost >= 2, "no push came", WAIT_S)
+    town.await_settled()
+    assert [row["action_id"] for row in town.history(person)] == [row["action_id"] for row in actions]
+    lossy.close()
+
+
+def test_a_call_by_staff_reaches_the_screen_of_the_patient_who_stands_there(town: Town):
+    person = town.people[0]
+    town.check_in(person)
+    town.await_settled()
+    assert town.perform(person, "call_patient", room="7").ok
+    wait_for(lambda: town.screen()["notice"] == "called", "the screen never said so", WAIT_S)
+    assert town.screen()["ticket"]["room"] == "7"
+
+
+def test_a_person_checked_in_at_the_kiosk_while_staff_cancelled_is_sent_to_the_desk(town: Town):
+    person = town.people[0]
+    town.wire.cut()
+    wait_for(lambda: not town.status()["online"], "the kiosk never noticed", WAIT_S)
+    town.check_in(person)
+    booked = town.state(person)["appointments"]
+    for appointment in booked:
+        assert town.perform(person, "cancel_appointment", exam_id=appointment["exam_id"]).ok
+    town.wire.mend()
+    town.await_settled()
+    statuses = {row["action_type"]: row["status"] for row in town.outbox()}
+    assert statuses["confirm_arrival"] == "needs_staff"
+    town.tap(person)
+    assert town.screen()["notice"] == "see_desk"
+    assert town.check()["ok"]
+
+
+def test_the_kiosk_stops_within_five_seconds_with_sockets_open(town: Town):
+    host, port = "127.0.0.1", town.places.kiosk_port
+    sockets = [socket.create_connection((host, port)) for _ in range(3)]
+    for each in sockets:
+        each.sendall(
+            f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        assert b"101" in each.recv(4096)
+    assert town.kiosk is not None
+    town.kiosk.process.send_signal(signal.SIGTERM)
+    assert town.kiosk.process.wait(5) == 0
+    for each in sockets:
+        each.close()
+
+
+class LosesReplies:
+    """Passes requests to the centre, and hangs up before the answer to the first two pushes."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.lost = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        lose = threading.Event()
+        with near, socket.create_connection(("127.0.0.1", self._target)) as far, contextlib.suppress(OSError):
+            threading.Thread(target=self._answers, args=(far, near, lose), daemon=True).start()
+            while data := near.recv(65536):
+                if b"/sync/push" in data and self.lost < 2:
+                    lose.set()
+                far.sendall(data)
+
+    def _answers(self, far: socket.socket, near: socket.socket, lose: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := far.recv(65536):
+                if lose.is_set():
+                    # The centre has answered, so it has committed; the kiosk hears nothing.
+                    self.lost += 1
+                    near.shutdown(socket.SHUT_RDWR)
+                    far.shutdown(socket.SHUT_RDWR)
+                    return
+                near.sendall(data)

@@ -1,0 +1,146 @@
+"""A hospital of real processes for a test: centre, kiosk, and a wire between them that can be cut."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from kiosk.demo import hospital
+from kiosk.demo.hospital import Person, Places, Program, wait_for
+from kiosk.demo.wire import Wire
+from sync.control import ask, socket_path
+from sync.ids import new_id
+
+WAIT_S = 30.0
+
+
+class Town:
+    """Places, programs and people. Everything is stopped by `close()`."""
+
+    def __init__(self, directory: Path, readers: list[str] | None = None) -> None:
+        self.places = Places(directory, hospital.free_port(), hospital.free_port())
+        self._running = ExitStack()
+        self.central = hospital.start_central(self.places)
+        self.central.await_health()
+        self.wire = Wire("127.0.0.1", self.places.central_port)
+        hospital.write_config(self.places, self.through, readers or ["simulated"])
+        self.people: list[Person] = hospital.fill(self.places)
+        hospital.enrol(self.places, self.through)
+        self.kiosk: Program | None = None
+        self.staff = requests.Session()
+        self.staff.headers["Authorization"] = f"Bearer {self.token('staff')}"
+
+    @property
+    def through(self) -> str:
+        """The centre's address through the wire."""
+        return f"http://127.0.0.1:{self.wire.port}"
+
+    def open(self) -> None:
+        """Starts the kiosk, and returns once it has its roster."""
+        self.start_kiosk()
+        self.await_online()
+
+    def start_kiosk(self) -> None:
+        self.kiosk = hospital.start_kiosk(self.places)
+        self.kiosk.await_health()
+
+    def start_central(self) -> None:
+        self.central = hospital.start_central(self.places)
+        self.central.await_health()
+
+    def close(self) -> None:
+        if self.kiosk:
+            self.kiosk.stop()
+        self.wire.close()
+        self.central.stop()
+        self.staff.close()
+
+    def token(self, role: str, *words: str) -> str:
+        return hospital.central_command(self.places, "token", "--role", role, *words).strip()
+
+    # The kiosk's side.
+
+    def ask(self, op: str, **arguments: object) -> Any:
+        return ask(socket_path(self.places.directory / "kiosk.db"), op, **arguments)
+
+    def tap(self, person: Person) -> None:
+        hospital.hold_card(self.places, person.uid)
+
+    def screen(self) -> Any:
+        return requests.get(f"{self.places.kiosk_url}/api/v1/state", timeout=10).json()
+
+    def press(self, person: Person, action: str, action_id: str | None = None) -> requests.Response:
+        return requests.post(
+            f"{self.places.kiosk_url}/api/v1/actions",
+            json={
+                "action_type": action,
+                "action_id": action_id or new_id(),
+                "payload": {"patient_id": person.patient_id},
+            },
+            headers={"X-Kiosk": "1"},
+            timeout=10,
+        )
+
+    def check_in(self, person: Person) -> Any:
+        """A tap and every touch that the screen offers. Returns the last screen."""
+        self.tap(person)
+        screen = self.screen()
+        while screen["next_action"]:
+            pressed = self.press(person, screen["next_action"])
+            assert pressed.ok, pressed.text
+            screen = self.screen()
+        return screen
+
+    def status(self) -> Any:
+        return self.ask("status")
+
+    def outbox(self) -> Any:
+        return self.ask("outbox")
+
+    def await_online(self) -> None:
+        wanted = len(self.people)
+
+        def there() -> bool:
+            told = self.status()
+            return bool(told["online"] and told["roster"]["patients"] >= wanted - 2)
+
+        wait_for(there, "the kiosk never came online with its roster", WAIT_S)
+
+    def await_settled(self) -> None:
+        wait_for(lambda: not self.status()["outbox"]["pending"], "the outbox never emptied", 2 * WAIT_S)
+
+    # The centre's side.
+
+    def state(self, person: Person) -> Any:
+        answer = self.staff.get(
+            f"{self.places.central_url}/api/v1/patient-journey/current-state/",
+            params={"patient_id": person.patient_id},
+            timeout=10,
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def history(self, person: Person) -> list[Any]:
+        url = f"{self.places.central_url}/api/v1/patients/{person.patient_id}/history/"
+        answer = self.staff.get(url, timeout=10)
+        assert answer.ok, answer.text
+        rows: list[Any] = answer.json()["transitions"]
+        return rows
+
+    def perform(self, person: Person, action: str, **payload: object) -> requests.Response:
+        return self.staff.post(
+            f"{self.places.central_url}/api/v1/patient-journey/perform-action/",
+            json={
+                "action_type": action,
+                "action_id": new_id(),
+                "payload": {"patient_id": person.patient_id, **payload},
+            },
+            timeout=10,
+        )
+
+    def check(self) -> Any:
+        return json.loads(hospital.central_command(self.places, "check", "--json"))
