@@ -65,10 +65,12 @@ class FlowSection(_Section, frozen=True, kw_only=True):
 
 
 class DisplaySection(_Section, frozen=True, kw_only=True):
-    """The screen's real size, so that a millimetre on it is one: diagonal in inches, resolution in pixels."""
+    """The screen's real size, so that a millimetre on it is one: diagonal in inches, resolution in pixels; and how
+    high above the floor its lower edge is, in millimetres, so that the low layout is within reach."""
 
     diagonal_in: float = 21.5
     resolution: tuple[int, int] = (1080, 1920)
+    bottom_mm: float = 900.0
 
 
 class Config(_Section, frozen=True, kw_only=True):
@@ -178,6 +180,8 @@ def _faults(config: Config) -> list[str]:
             faults.append(f"[[reader]] number {number}: cards is for simulated readers only")
     if not 3 <= config.display.diagonal_in <= 120 or min(config.display.resolution) < 200:
         faults.append("[display]: diagonal_in is in inches (3 to 120), resolution in pixels (from 200)")
+    if not 0 <= config.display.bottom_mm <= 1200:
+        faults.append("[display] bottom_mm: the lower edge is 0 to 1200 mm above the floor")
     return faults
 
 
