@@ -76,7 +76,8 @@ class FlowSection(_Section, frozen=True, kw_only=True):
 
 
 class DisplaySection(_Section, frozen=True, kw_only=True):
-    """The screen's real size, so that a millimetre on it is one: diagonal in inches, resolution in pixels."""
+    """The screen's real size, so that a millimetre on it is one: diagonal in inches, resolution in pixels; and how
+    high above the floor its lower edge is, in millimetres, so that the low layout is within reach."""
 
     diagonal_in: float = 21.5
     resolution: tuple[int, int] = (1080, 1920)
@@ -209,6 +210,8 @@ def _faults(config: Config) -> Iterator[str]:
         yield "[display] diagonal_in: expected inches, 3 to 120"
     if not all(200 <= pixels <= 20_000 for pixels in config.display.resolution):
         yield "[display] resolution: expected pixels, 200 to 20000 each way"
+    if not 0 <= config.display.bottom_mm <= 1200:
+        yield "[display] bottom_mm: expected millimetres above the floor, 0 to 1200"
 
 
 def _reader_faults(reader: ReaderSection) -> Iterator[str]:
