@@ -174,16 +174,17 @@ def kiosk_command(places: Places, name: str, *words: str, may_fail: bool = False
 
 def hold_card(places: Places, uid: str) -> None:
     """Holds a card to the kiosk's simulated reader; returns after the commit. A card that was hardly gone is no new tap
-    yet, so it is held again."""
-
-    def taken() -> bool:
+    yet, so it is held again. Raises ControlError where it is not taken within a few seconds."""
+    end = time.monotonic() + STOP_S
+    while True:
         try:
             ask(socket_path(places.directory / "kiosk.db"), "tap", uid=uid)
         except ControlError:
-            return False
-        return True
-
-    wait_for(taken, "the simulated reader does not take the card", STOP_S)
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def command_of(name: str) -> list[str]:
