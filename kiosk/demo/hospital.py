@@ -21,6 +21,7 @@ from sync.control import ControlError, ask, socket_path
 
 START_S = 60.0
 STOP_S = 8.0
+HARDLY_GONE_S = 0.35
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -182,7 +183,7 @@ def hold_card(places: Places, uid: str) -> None:
         except ControlError:
             if time.monotonic() > end:
                 raise
-            time.sleep(0.02)
+            time.sleep(HARDLY_GONE_S)  # each try is seen by the reader, and starts its own waiting afresh
         else:
             return
 
