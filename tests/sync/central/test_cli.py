@@ -126,6 +126,17 @@ def test_the_site_is_shown_and_set(shell: Shell):
     assert shell("site") == set_
 
 
+def test_the_centre_gives_no_numbers_under_a_kiosks_prefix(shell: Shell):
+    shell("demo-data")
+    store = Store(shell.url)
+    with store.write() as db:
+        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null)")
+    store.close()
+    shell("site", "--ticket-prefix", "B", code=2)
+    assert "is a kiosk's" in shell.error
+    shell("site", "--ticket-prefix", "D")
+
+
 def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
     shell("demo-data")
     assert shell("check").startswith("all is well\n")
