@@ -2,7 +2,6 @@
 
 import json
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import msgspec
 
 from kiosk.config import Config, ConfigError, check_central_url, read_config
 from kiosk.daemon import Daemon, parse_uid
+from kiosk.ending import Ending
 from kiosk.enrolment import settle_in
 from kiosk.journeys import Journeys
 from kiosk.status import outbox_rows, status
@@ -63,16 +63,14 @@ def run(config: Config) -> None:
     """Run the kiosk until SIGTERM or Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote URLs; the agent says what matters
-    stop, failed = threading.Event(), threading.Event()
-    _end_with_a_dead_thread(stop, failed)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    ending, failed = Ending(), threading.Event()
+    _end_with_a_dead_thread(ending, failed)
     daemon = Daemon(config)
     try:
         daemon.start()
     except (StoreError, OSError, ValueError) as error:
         raise Failure(str(error)) from error
-    stop.wait()
+    ending.wait()
     daemon.stop()
     if failed.is_set():
         raise Failure("a part of the kiosk died; the log says which")
@@ -190,7 +188,7 @@ def _of_daemon_or_file(config: Config, op: str, of_file: Callable[[Any], Any]) -
         raise Failure(str(error)) from error
 
 
-def _end_with_a_dead_thread(stop: threading.Event, failed: threading.Event) -> None:
+def _end_with_a_dead_thread(ending: Ending, failed: threading.Event) -> None:
     """A thread that dies must not leave half a kiosk standing: the daemon ends with it and is started again."""
     log = logging.getLogger(__name__)
 
@@ -198,7 +196,7 @@ def _end_with_a_dead_thread(stop: threading.Event, failed: threading.Event) -> N
         name = args.thread.name if args.thread else "a thread"
         log.critical("%s died", name, exc_info=(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback))
         failed.set()
-        stop.set()
+        ending.come()
 
     threading.excepthook = end
 

@@ -141,7 +141,7 @@ class Daemon:
         presented = self._readers.present(uid)
         screen = presented.outcome
         if not isinstance(screen, Screen):
-            raise ControlError(presented.detail or f"the reader did not take it: {presented.result}")
+            raise ControlError(presented.detail or _NOT_TAKEN)
         return {
             "screen": screen.screen,
             "reason": screen.reason,
@@ -150,14 +150,16 @@ class Daemon:
 
     def _status(self) -> dict[str, Any]:
         agent = self._agent
+        # Asked before the store is held: the reception holds its own lock while it waits for the store.
+        faults, readers = self._reception.faults(), self._readers.status()
         with self._store.read() as db:
             return status(
                 db,
                 running=True,
                 online=agent.online if agent else False,
                 reason=agent.reason if agent else "",
-                readers=self._readers.status(),
-                faults=self._reception.faults(),
+                readers=readers,
+                faults=faults,
             )
 
     def _outbox(self) -> list[dict[str, Any]]:
@@ -175,6 +177,9 @@ class Daemon:
         self._reception.enrolled()
         self._start_agent()
         return {"kiosk_id": enrolment.kiosk_id}
+
+
+_NOT_TAKEN = "no new tap: the same card was hardly gone"
 
 
 def parse_uid(text: object) -> bytes:

@@ -28,6 +28,7 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._closed = False
+        self._sync_failed = False
         self._held = _hold(path)
         try:
             self._connection = _open(path)
@@ -39,11 +40,14 @@ class Store:
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction. It is durable when the context ends; an exception inside undoes all of it."""
         with self._lock:
+            if self._sync_failed:
+                self._begin_log_anew()
             self._connection.execute("begin immediate")
             try:
                 yield self._connection
                 self._connection.execute("commit")
-            except BaseException:
+            except BaseException as error:
+                self._sync_failed |= getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_FSYNC
                 # A commit that failed for want of space may have rolled back by itself.
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
@@ -70,6 +74,13 @@ class Store:
                 self._connection.execute("pragma wal_checkpoint(truncate)")
             self._connection.close()
             os.close(self._held)
+
+    def _begin_log_anew(self) -> None:
+        """After a sync that failed Linux counts pages of the log as written that never were, and no later sync makes up
+        for it. One of them may hold the end of what the last good commit was filled up with, which the next would build
+        on. Copied into the database, what the log holds is written again."""
+        busy = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        self._sync_failed = bool(busy)
 
 
 @contextlib.contextmanager
@@ -108,7 +119,10 @@ def _hold(path: Path) -> int:
 
 def _open(path: Path) -> sqlite3.Connection:
     fresh = not path.exists()
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    # psow=0: a card may ruin the whole sector that it is writing when the power goes, so each commit fills its last one
+    # up, and the next begins in another. Only a URI can say so.
+    uri = f"{path.absolute().as_uri()}?psow=0"
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
     try:
         if fresh:
             path.chmod(0o600)

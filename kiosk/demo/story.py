@@ -74,7 +74,7 @@ def _set(directory: Path, running: ExitStack) -> Stage:
     staff = requests.Session()
     running.callback(staff.close)
     staff.headers["Authorization"] = f"Bearer {hospital.central_command(places, 'token', '--role', 'staff').strip()}"
-    return Stage(places, wire, staff, [Visit(person) for person in people[:PEOPLE]])
+    return Stage(places, wire, staff, [Visit(person) for person in people if person.booked][:PEOPLE])
 
 
 def _steps(visits: list[Visit]) -> Iterator[tuple[str, Any, list[Visit]]]:
@@ -103,7 +103,7 @@ def _await_roster(stage: Stage, _: list[Visit]) -> None:
 
 def _check_in(stage: Stage, visits: list[Visit]) -> None:
     for visit in visits:
-        ask(socket_path(stage.places.directory / "kiosk.db"), "tap", uid=visit.person.uid)
+        hospital.hold_card(stage.places, visit.person.uid)
         screen = _screen(stage)
         while action := screen["next_action"]:
             screen = _press(stage, visit, action)
@@ -147,13 +147,12 @@ def _call(stage: Stage, visits: list[Visit]) -> None:
 
 def _see_call(stage: Stage, visits: list[Visit]) -> None:
     for visit in visits:
+        hospital.hold_card(stage.places, visit.person.uid)
+        hospital.wait_for(lambda: _called(_screen(stage)), "the kiosk never told the patient of the call", SETTLE_S)
 
-        def told(visit: Visit = visit) -> bool:
-            ask(socket_path(stage.places.directory / "kiosk.db"), "tap", uid=visit.person.uid)
-            screen = _screen(stage)
-            return bool(screen["notice"] == "called" and screen["ticket"]["room"] == "3")
 
-        hospital.wait_for(told, "the kiosk never told the patient of the call", SETTLE_S)
+def _called(screen: Any) -> bool:
+    return bool(screen["notice"] == "called" and screen["ticket"]["room"] == "3")
 
 
 def _cut(stage: Stage, _: list[Visit]) -> None:

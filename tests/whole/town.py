@@ -28,7 +28,9 @@ class Town:
         self.central.await_health()
         self.wire = Wire("127.0.0.1", self.places.central_port)
         hospital.write_config(self.places, self.through, readers or ["simulated"])
-        self.people: list[Person] = hospital.fill(self.places)
+        everybody = hospital.fill(self.places)
+        self.people: list[Person] = [person for person in everybody if person.booked]
+        self.unbooked: list[Person] = [person for person in everybody if not person.booked]
         hospital.enrol(self.places, self.through)
         self.kiosk: Program | None = None
         self.staff = requests.Session()
@@ -67,8 +69,8 @@ class Town:
     def ask(self, op: str, **arguments: object) -> Any:
         return ask(socket_path(self.places.directory / "kiosk.db"), op, **arguments)
 
-    def tap(self, person: Person) -> Any:
-        return self.ask("tap", uid=person.uid)
+    def tap(self, person: Person) -> None:
+        hospital.hold_card(self.places, person.uid)
 
     def screen(self) -> Any:
         return requests.get(f"{self.places.kiosk_url}/api/v1/state", timeout=10).json()
@@ -106,7 +108,7 @@ class Town:
 
         def there() -> bool:
             told = self.status()
-            return bool(told["online"] and told["roster"]["patients"] >= wanted - 2)
+            return bool(told["online"] and told["roster"]["patients"] >= wanted)
 
         wait_for(there, "the kiosk never came online with its roster", WAIT_S)
 

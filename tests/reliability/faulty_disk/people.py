@@ -1,0 +1,132 @@
+"""People at a kiosk whose disk may fail, and what each of them was told: the real reception on the real store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kiosk.journeys import Journeys
+from kiosk.reception import STORE_FAULT, Reception
+from kiosk.screen import Screen, ScreenKind
+from kiosk.store import Store, StoreError
+from sync.cards import canonical_uid
+from sync.ids import new_id
+from tests.kiosk import samples
+from tests.reliability.powercut.examine import unsound
+
+PEOPLE = 6
+CHECKPOINTED_AFTER = 25  # pages, so that a few people cause several
+
+
+@dataclass
+class Kiosk:
+    """A kiosk in one directory, and what was acknowledged there: (patient, action).
+
+    `doubtful` was refused, and nothing has been saved since. If it starts again just then, the last of these may be
+    there after all, whole: its commit had been written, and all that failed was to make it safe. Every database leaves
+    that open, as does a power cut in the middle of a commit; the next commit overwrites it.
+    """
+
+    path: Path
+    acknowledged: set[tuple[str, str]] = field(default_factory=set)
+    doubtful: set[tuple[str, str]] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
+    refused: int = 0
+
+    def make(self, people: int = PEOPLE) -> None:
+        """Its store, enrolled, with these patients, on a disk that is well."""
+        store, _ = samples.enrolled(self.path.parent, samples.Clock(), *(samples.row(n) for n in range(people)))
+        store.close()
+
+    def open(self) -> bool:
+        """Starts. False where it says that it cannot."""
+        try:
+            self.store = Store(self.path)
+        except StoreError as error:
+            self.refused += 1
+            if str(self.path) not in str(error):
+                self.wrong.append(f"it does not open, and does not say what: {error}")
+            return False
+        try:
+            with self.store.read() as db:
+                db.execute(f"pragma wal_autocheckpoint={CHECKPOINTED_AFTER}")
+            self._settle_doubt(self.kept())
+            self.journeys = Journeys(self.store, samples.Clock())
+        except sqlite3.Error:  # the daemon's start fails, and systemd tries again
+            self.refused += 1
+            self.store.close()
+            return False
+        self.reception = Reception(
+            self.journeys, lambda uid: samples.KEYS.hashes(canonical_uid(uid)), lambda: ("scan_nfc",), lambda: None
+        )
+        return True
+
+    def serve(self, person: int) -> None:
+        """Somebody holds up a card and touches what the screen offers, until it offers nothing more."""
+        patient = f"P{person}"
+        screen = self._told(self.reception.card(samples.uid(person)), patient, "scan_nfc")
+        while screen.next_action:
+            action = screen.next_action
+            acted = self.reception.act(action, patient, new_id())
+            if acted.error is None:
+                self._acknowledge(patient, action)
+            else:
+                self._refuse(patient, action)
+                if acted.code not in {"store", "conflict"}:
+                    self.wrong.append(f"{action} is refused with {acted.code}")
+                return
+            screen = acted.screen
+
+    def recovers(self) -> None:
+        """The disk is well again: it finds that out by itself, and everybody who comes back is served."""
+        self.reception.tick()
+        if self.reception.faults():
+            self.wrong.append(f"it does not come back: {self.reception.faults()}")
+        for person in range(PEOPLE):
+            self.serve(person)
+        whole = {(f"P{n}", action) for n in range(PEOPLE) for action in ("scan_nfc", "register", "confirm_arrival")}
+        if missing := whole - self.acknowledged:
+            self.wrong.append(f"after it came back it refused {len(missing)}")
+
+    def look(self) -> None:
+        """Holds the store against what was acknowledged."""
+        with self.store.read() as db:
+            if fault := unsound(db):
+                self.wrong.append(fault)
+        kept = self.kept()
+        if kept.keys() != self.acknowledged or set(kept.values()) - {1}:
+            lost, extra = self.acknowledged - kept.keys(), kept.keys() - self.acknowledged
+            self.wrong.append(f"{len(lost)} lost, {len(extra)} kept though refused, {kept.total() - len(kept)} doubled")
+
+    def kept(self) -> Counter[tuple[str, str]]:
+        """What the outbox holds, and how often."""
+        with self.store.read() as db:
+            return Counter(tuple(row) for row in db.execute("select patient_id, action_type from outbox"))
+
+    def _told(self, screen: Screen, patient: str, action: str) -> Screen:
+        """What a card came to: the person's journey, or words."""
+        if screen.screen is ScreenKind.JOURNEY and screen.journey and screen.journey.journey_state != "UNREGISTERED":
+            self._acknowledge(patient, action)
+        elif screen.screen is ScreenKind.OUT_OF_ORDER and screen.reason == STORE_FAULT:
+            self._refuse(patient, action)
+        else:
+            self.wrong.append(f"a card brought {screen.screen} {screen.reason}")
+        return screen
+
+    def _acknowledge(self, patient: str, action: str) -> None:
+        self.acknowledged.add((patient, action))
+        self.doubtful.clear()
+
+    def _refuse(self, patient: str, action: str) -> None:
+        self.refused += 1
+        if (patient, action) not in self.acknowledged:
+            self.doubtful.add((patient, action))
+
+    def _settle_doubt(self, kept: Counter[tuple[str, str]]) -> None:
+        there = self.doubtful & kept.keys()
+        if len(there) > 1:
+            self.wrong.append(f"{len(there)} that were refused are there")
+        self.acknowledged |= there
+        self.doubtful.clear()

@@ -1,0 +1,91 @@
+"""A small real disk that fills up again and again under a kiosk: people are served or told so, and it comes back."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.components import demand
+from tests.reliability.faulty_disk.people import PEOPLE, Kiosk
+
+ROUNDS = 150 if os.environ.get("LONG") else 12
+SEED = 20260302
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of six megabytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    demand(bool(mounted and mounted.returncode == 0), "root, to mount a small disk,")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(disk: Path, spare: int) -> Path:
+    """A file that leaves so many pages free."""
+    ballast = disk / "ballast"
+    free = os.statvfs(disk)
+    ballast.write_bytes(bytes(max(0, free.f_bavail - spare) * free.f_bsize))
+    return ballast
+
+
+def test_a_disk_that_fills_up_at_any_moment_costs_nothing_that_was_acknowledged(small_disk: Path):
+    chance = random.Random(SEED)
+    refused = starts_refused = 0
+    for number in range(ROUNDS):
+        place = small_disk / str(number)
+        place.mkdir()
+        kiosk = Kiosk(place / "kiosk.db")
+        kiosk.make()
+        assert kiosk.open()
+        for person in range(chance.randrange(PEOPLE)):
+            kiosk.serve(person)
+        if restarts := chance.random() < 0.4:
+            kiosk.store.close()
+        ballast = fill(small_disk, chance.choice((0, 1, 3, 8, 20, 60)))
+        if restarts and not kiosk.open():
+            starts_refused += 1
+            ballast.unlink()
+            assert kiosk.open()
+        for person in range(PEOPLE):
+            kiosk.serve(person)
+        if chance.random() < 0.3:
+            kiosk.store.close()
+            ballast.unlink(missing_ok=True)
+            assert kiosk.open()
+        ballast.unlink(missing_ok=True)
+        kiosk.recovers()
+        kiosk.look()
+        kiosk.store.close()
+        assert kiosk.open()
+        kiosk.look()
+        kiosk.store.close()
+        assert kiosk.wrong == []
+        refused += kiosk.refused
+        shutil.rmtree(place)
+    assert refused > ROUNDS
+    assert starts_refused
+
+
+def test_a_kiosk_that_starts_on_a_full_disk_says_so(small_disk: Path):
+    kiosk = Kiosk(small_disk / "kiosk.db")
+    kiosk.make()
+    ballast = fill(small_disk, 0)
+    assert not kiosk.open()
+    assert kiosk.wrong == []
+    ballast.unlink()
+    assert kiosk.open()
+    kiosk.recovers()
+    kiosk.look()
+    kiosk.store.close()
+    assert kiosk.wrong == []

@@ -1,0 +1,167 @@
+"""Records a run of the kiosk, cuts its power at many moments, and examines what is found after each.
+
+    python -m tests.reliability.powercut.cuts 10000 [--seed N] [--synchronous full|normal|off] [--careless] [--faulty]
+
+cuts that often, on all cores, and prints what came of it; exit 1 where something was lost or wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+
+from tests.reliability import preload
+from tests.reliability.powercut import journal
+from tests.reliability.powercut.examine import Finding, History, examine, history
+from tests.reliability.powercut.journal import Event, Kind
+from tests.reliability.powercut.medium import Disk, Medium
+from tests.reliability.preload import Faults
+
+HOUSE = Path(__file__).resolve().parents[3]
+STEPS = 800  # of one recording
+CUTS = 2500  # of one recording
+AT_ONCE = 100
+SECTORS = (512, 4096)  # taken in turn
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recording, and how the medium beneath it behaves."""
+
+    journal: Path
+    seed: int
+    careless: bool = False
+    evidence: Path | None = None  # where to leave what was found, where anything is lost or wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How many cuts, of what."""
+
+    count: int = 10_000
+    seed: int = 1
+    synchronous: str = "full"
+    careless: bool = False
+    faulty: bool = False
+    evidence: Path | None = None
+
+
+def record(
+    library: Path, directory: Path, steps: int, seed: int, synchronous: str = "full", faulty: bool = False
+) -> Path:
+    """Runs the kiosk's store as a process on a watched disk, `directory / "watched"`; returns its journal."""
+    watched, kept = directory / "watched", directory / "journal"
+    watched.mkdir(parents=True)
+    command = [sys.executable, "-m", "tests.reliability.powercut.walk", str(watched), "--steps", str(steps)]
+    command += ["--seed", str(seed), "--synchronous", synchronous]
+    faults = directory / "faults" if faulty else None
+    if faults:
+        Faults(faults).close()
+        command += ["--faults", str(faults)]
+    environment = preload.environment(library, watched, kept, faults)
+    subprocess.run(command, env=environment, cwd=HOUSE, check=True)
+    return kept
+
+
+def choose(events: Sequence[Event], count: int, seed: int) -> list[int]:
+    """Moments to cut at, in order: a third anywhere, a third about the acknowledgements, a third within checkpoints."""
+    chance = random.Random(seed)
+    marked = [n for n, event in enumerate(events) if event.kind is Kind.MARKED]
+    main = next(event.file for event in events if event.kind is Kind.CREATED and event.payload == b"kiosk.db")
+    checkpointed = [n for n, event in enumerate(events) if event.file == main]
+    near = [chance.choice(marked) + chance.randint(-3, 1) for _ in range(count // 3)]
+    within = [chance.choice(checkpointed) + chance.randint(-2, 2) for _ in range(count // 3)]
+    anywhere = [chance.randrange(len(events) + 1) for _ in range(count - len(near) - len(within))]
+    return sorted(min(max(cut, 0), len(events)) for cut in near + within + anywhere)
+
+
+def findings(plan: Plan, cuts: Sequence[int], place: Path) -> list[Finding]:
+    """Examines each of these moments, which are in order, in a directory of its own beneath `place`."""
+    events = journal.read(plan.journal)
+    return list(_findings(plan, events, history(events), cuts, place))
+
+
+def cut_everywhere(place: Path, asked: Asked) -> list[Finding]:
+    """Cuts over as many recordings as they take, on all cores, with a progress bar."""
+    found: list[Finding] = []
+    library = preload.build(place)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        tasks = []
+        for number, first in enumerate(range(0, asked.count, CUTS)):
+            kept = record(library, place / f"run-{number}", STEPS, asked.seed + number, asked.synchronous, asked.faulty)
+            plan = Plan(kept, asked.seed + number, asked.careless, asked.evidence)
+            cuts = choose(journal.read(kept), min(CUTS, asked.count - first), plan.seed)
+            tasks += [pool.submit(findings, plan, cuts[n : n + AT_ONCE], place) for n in range(0, len(cuts), AT_ONCE)]
+        with click.progressbar(as_completed(tasks), length=len(tasks), label="cutting") as bar:
+            for task in bar:
+                found += task.result()
+    return found
+
+
+def tell(found: Sequence[Finding]) -> int:
+    """Prints the sum; 1 where anything was lost or wrong."""
+    faults = Counter(finding.fault for finding in found if finding.fault)
+    lossy = [finding.lost for finding in found if finding.lost]
+    print(f"{len(found)} cuts: {sum(lossy)} acknowledged steps lost, in {len(lossy)} of them; {faults.total()} faults")
+    for fault, times in faults.most_common(8):
+        print(f"  {times} × {fault}")
+    return 1 if faults or lossy else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", type=int, nargs="?")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--synchronous", choices=("full", "normal", "off"))
+    parser.add_argument("--careless", action="store_true", help="a torn sector is garbage altogether")
+    parser.add_argument("--faulty", action="store_true", help="the disk fails now and then while it is recorded")
+    parser.add_argument("--evidence", type=Path, help="where to leave what is found, where anything is lost or wrong")
+    parser.set_defaults(**asdict(Asked()))
+    with tempfile.TemporaryDirectory(dir=preload.in_memory()) as made:
+        return tell(cut_everywhere(Path(made), Asked(**vars(parser.parse_args()))))
+
+
+def _findings(plan: Plan, events: list[Event], told: History, cuts: Sequence[int], place: Path) -> Iterator[Finding]:
+    disks = {sector: Disk(Medium(sector, plan.careless), f"{plan.seed}") for sector in SECTORS}
+    done = 0
+    for number, cut in enumerate(cuts):
+        for event in events[done:cut]:
+            for disk in disks.values():
+                disk.apply(event)
+        done = cut
+        name, disk = f"{plan.seed}-{cut}-{number}", disks[SECTORS[number % len(SECTORS)]]
+        _lay_out(place / name, disk, random.Random(name))
+        finding = examine(place / name, told, cut)
+        if plan.evidence and (finding.lost or finding.fault):
+            _lay_out(plan.evidence / name, disk, random.Random(name))
+        yield finding
+        shutil.rmtree(place / name)
+
+
+def _lay_out(directory: Path, disk: Disk, chance: random.Random) -> None:
+    """Writes the files as they are found. What lies in "-shm" after a crash is anything."""
+    directory.mkdir(parents=True)
+    for name, content in disk.found(chance).items():
+        (directory / name).write_bytes(content)
+    if chance.random() < 0.3:
+        (directory / "kiosk.db-shm").write_bytes(chance.randbytes(chance.choice((1, 136, 32768))))
+
+
+if __name__ == "__main__":
+    began = time.monotonic()
+    status = main()
+    print(f"{time.monotonic() - began:.0f} s")
+    raise SystemExit(status)

@@ -1,0 +1,227 @@
+"""What is surely on the medium and what is only on its way there; and how it could be found after the power came back.
+
+Sure is what a sync that succeeded has covered: of a file, its bytes and its size; of the directory, its entries. Of
+everything since, each sector is kept, lost or torn by itself, in any order, and so is each entry of the directory.
+A sync that failed makes nothing sure, and the next one does not make up for it: Linux (ext4, XFS) counts those pages
+as clean from then on. Programs still read them as written, but a page goes to the medium only once it is written again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from tests.reliability.powercut.journal import Event, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """How a power cut treats what was under way: the share of sectors that are kept, and of those how many are torn.
+    `in_order`: the device had written the first so many, and none after."""
+
+    kept: float
+    torn: float = 0.0
+    in_order: bool = False
+
+
+MOODS = (
+    Mood(0.0),
+    Mood(1.0),
+    Mood(0.5),
+    Mood(0.5, 0.3),
+    Mood(0.9, 0.05),
+    Mood(0.1, 0.05),
+    Mood(0.5, 0.0, in_order=True),
+    Mood(0.8, 0.02, in_order=True),
+    Mood(1.0, 0.5),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """`sector`: the bytes that are written as one. `careless`: a torn sector is garbage altogether, bytes that had been
+    safe for long included; else (the "powersafe overwrite" that SQLite counts on) only what was being written is."""
+
+    sector: int = 512
+    careless: bool = False
+
+
+PAGE = 4096
+
+
+@dataclass(slots=True)
+class Body:
+    """A file: what is sure of it, and the writes (offset, bytes) and truncations (size, None) since. `cached` is what
+    the running system reads, `forgotten` the pages of it that no sync will bring to the medium."""
+
+    sure: bytearray = field(default_factory=bytearray)
+    pending: list[tuple[int, bytes | None]] = field(default_factory=list)
+    cached: bytearray = field(default_factory=bytearray)
+    forgotten: set[int] = field(default_factory=set)
+
+    def put(self, offset: int, data: bytes | None) -> None:
+        """A write or a truncation. It brings back the pages that it touches."""
+        put(self.cached, offset, data)
+        if self.forgotten and data is not None:
+            for page in self.forgotten & set(range(offset // PAGE, (offset + len(data) - 1) // PAGE + 1)):
+                self.forgotten.discard(page)
+                self.pending.append((page * PAGE, bytes(self.cached[page * PAGE : (page + 1) * PAGE])))
+        self.pending.append((offset, data))
+
+    def sync(self) -> None:
+        """All that is pending is on the medium."""
+        for offset, data in self.pending:
+            put(self.sure, offset, data)
+        self.pending = []
+
+    def fail_to_sync(self, found: bytearray) -> None:
+        """That is on the medium, whatever was pending, and nobody will try again."""
+        for offset, data in self.pending:
+            if data is not None:
+                self.forgotten |= set(range(offset // PAGE, (offset + len(data) - 1) // PAGE + 1))
+        self.sure, self.pending = found, []
+
+
+class Disk:
+    """One directory on a medium. Events are applied in order; `found()` may be asked at any moment."""
+
+    def __init__(self, medium: Medium, seed: str) -> None:
+        self._medium = medium
+        self._chance = random.Random(seed)
+        self._bodies: dict[int, Body] = {}
+        self._names: dict[str, int] = {}  # as the running system sees them
+        self._sure_names: dict[str, int] = {}
+        self._pending_names: list[dict[str, int | None]] = []
+
+    def apply(self, event: Event) -> None:
+        """The next thing that happened."""
+        match event.kind:
+            case Kind.CREATED:
+                self._bodies[event.file] = Body()
+                self._rename({event.payload.decode(): event.file})
+            case Kind.WRITTEN:
+                self._bodies[event.file].put(event.offset, event.payload)
+            case Kind.TRUNCATED:
+                self._bodies[event.file].put(event.offset, None)
+            case Kind.SYNCED if event.error:
+                body = self._bodies[event.file]
+                body.fail_to_sync(self._found(body, self._chance))
+            case Kind.SYNCED:
+                self._bodies[event.file].sync()
+            case Kind.UNLINKED:
+                self._rename({event.payload.decode(): None})
+            case Kind.RENAMED:
+                source, target = event.payload.decode().split("\0")
+                self._rename({source: None, target: self._names[source]})
+            case Kind.DIRECTORY_SYNCED if not event.error:
+                self._sure_names, self._pending_names = dict(self._names), []
+
+    def now(self) -> dict[str, bytes]:
+        """Every file as the running system reads it."""
+        return {name: bytes(self._bodies[file].cached) for name, file in self._names.items()}
+
+    def found(self, chance: random.Random) -> dict[str, bytes]:
+        """Every file as it could be found if the power went now."""
+        return {name: bytes(self._found(self._bodies[file], chance)) for name, file in self._entries(chance).items()}
+
+    def _rename(self, change: dict[str, int | None]) -> None:
+        self._pending_names.append(change)
+        _name(self._names, change)
+
+    def _entries(self, chance: random.Random) -> dict[str, int]:
+        """The sure entries and any of the later changes; but of one name's changes none without those before it."""
+        entries, lost = dict(self._sure_names), set[str]()
+        for change in self._pending_names:
+            if lost & change.keys() or chance.random() < 0.5:
+                lost |= change.keys()
+            else:
+                _name(entries, change)
+        return entries
+
+    def _found(self, body: Body, chance: random.Random) -> bytearray:
+        content = bytearray(body.sure)
+        if not body.pending:
+            return content
+        sizes, versions = self._versions(body)
+        size, mood = chance.choice(sizes), chance.choice(MOODS)
+        stale = chance.random() < 0.25  # a file that grew may show what its new blocks held before
+        content += chance.randbytes(max(sizes) - len(content)) if stale else bytes(max(sizes) - len(content))
+        order = sum(len(each) for each in versions.values())
+        reached = int(order * chance.random())
+        for sector, writes in versions.items():
+            kept = [w for w in writes if (w.order < reached if mood.in_order else chance.random() < mood.kept)]
+            if kept:
+                write = kept[-1] if mood.in_order else chance.choice(kept)
+                self._lay(content, sector, self._torn(write, content, sector, chance, mood))
+        del content[size:]
+        return content
+
+    def _lay(self, content: bytearray, sector: int, data: bytes) -> None:
+        begin = sector * self._medium.sector
+        content[begin : begin + len(data)] = data
+
+    def _torn(self, write: Version, content: bytearray, sector: int, chance: random.Random, mood: Mood) -> bytes:
+        """The sector's bytes as written, or, where it is torn, in part."""
+        if chance.random() >= mood.torn:
+            return write.data
+        if self._medium.careless:
+            return chance.randbytes(len(write.data))
+        split = chance.randrange(write.begin, write.end)
+        torn = bytearray(write.data)
+        if chance.random() < 0.5:
+            begin = sector * self._medium.sector
+            torn[split : write.end] = content[begin + split : begin + write.end]
+        else:
+            torn[split : write.end] = chance.randbytes(write.end - split)
+        return bytes(torn)
+
+    def _versions(self, body: Body) -> tuple[list[int], dict[int, list[Version]]]:
+        """Every size the file had since it was last sure, and of each touched sector every content."""
+        size = self._medium.sector
+        content, sizes = bytearray(body.sure), [len(body.sure)]
+        versions: dict[int, list[Version]] = defaultdict(list)
+        order = 0
+        for offset, data in body.pending:
+            put(content, offset, data)
+            sizes.append(len(content))
+            if data is None:
+                continue
+            end = offset + len(data)
+            for sector in range(offset // size, (end - 1) // size + 1):
+                begin = sector * size
+                whole = bytes(content[begin : begin + size])
+                versions[sector].append(Version(whole, max(offset - begin, 0), min(end - begin, len(whole)), order))
+                order += 1
+        return sizes, versions
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a write made of a sector; `begin` to `end` is what it wrote, `order` its place among all."""
+
+    data: bytes
+    begin: int
+    end: int
+    order: int
+
+
+def put(content: bytearray, offset: int, data: bytes | None) -> None:
+    """A write into a file's bytes, or a truncation of them (`data` None)."""
+    if data is None:
+        if offset < len(content):
+            del content[offset:]
+        else:
+            content += bytes(offset - len(content))
+        return
+    if offset > len(content):
+        content += bytes(offset - len(content))
+    content[offset : offset + len(data)] = data
+
+
+def _name(entries: dict[str, int], change: dict[str, int | None]) -> None:
+    for name, file in change.items():
+        if file is None:
+            entries.pop(name, None)
+        else:
+            entries[name] = file
