@@ -120,9 +120,11 @@ class InStep(RuleBasedStateMachine):
         assert len(set(given)) == len(given)
 
 
+LONG = bool(os.environ.get("LONG"))
 TestInStep = InStep.TestCase
 TestInStep.settings = settings(
-    max_examples=200 if os.environ.get("LONG") else 30,
+    max_examples=200 if LONG else 30,
+    derandomize=not LONG,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
