@@ -1,4 +1,7 @@
-"""The command `kiosk`. Exit codes: 0 done, 1 it could not be done, 2 bad input, 3 no daemon is running."""
+"""The command `kiosk`. Exit codes: 0 done, 1 it could not be done, 2 bad input, 3 no daemon is running.
+
+What only one command needs is imported there: scripts ask `status` and `tap` often, and the daemon's parts take long.
+"""
 
 import json
 import logging
@@ -12,13 +15,10 @@ import click
 import msgspec
 
 from kiosk.config import Config, ConfigError, check_central_url, read_config
-from kiosk.daemon import Daemon, parse_uid
 from kiosk.ending import Ending
-from kiosk.enrolment import settle_in
-from kiosk.journeys import Journeys
 from kiosk.status import outbox_rows, status
 from kiosk.store import Store, StoreError, peek
-from sync.agent.client import Answered, CentralClient, NoUse
+from kiosk.uid import NoUid, parse_uid
 from sync.control import ControlError, NotRunning, ask, socket_path
 from sync.protocol import CallRefused, Enrolment, EnrolRequest
 
@@ -61,6 +61,8 @@ def main() -> None:
 @with_config
 def run(config: Config) -> None:
     """Run the kiosk until SIGTERM or Ctrl-C."""
+    from kiosk.daemon import Daemon
+
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote URLs; the agent says what matters
     ending, failed = Ending(), threading.Event()
@@ -86,9 +88,9 @@ def tap(config: Config, uid: str) -> None:
         answer = ask(socket_path(config.store_path), "tap", uid=uid)
     except NotRunning as error:
         raise NoDaemon("no kiosk is running with this configuration") from error
-    except ControlError as error:
+    except NoUid as error:
         raise BadInput(str(error)) from error
-    except OSError as error:
+    except (ControlError, OSError) as error:
         raise Failure(str(error)) from error
     click.echo(_tap_in_words(answer))
     if answer["screen"] in {"refused_card", "out_of_order"}:
@@ -130,6 +132,8 @@ def outbox(config: Config, as_json: bool) -> None:
 @click.option("--code", required=True, help="What `kiosk-central enroll-code` printed; good once, for ten minutes.")
 def enroll(config: Config, central: str, code: str) -> None:
     """Make this box a kiosk of a centre. Works beside the running kiosk too."""
+    from sync.agent.client import Answered, CentralClient, NoUse
+
     try:
         url = check_central_url(central, config.central.plain_http)
     except ConfigError as error:
@@ -157,6 +161,9 @@ def _become(config: Config, enrolment: Enrolment) -> None:
     try:
         ask(socket_path(config.store_path), "enrol", enrolment=msgspec.to_builtins(enrolment))
     except NotRunning:
+        from kiosk.enrolment import settle_in
+        from kiosk.journeys import Journeys
+
         store = _open_store(config)
         try:
             settle_in(config, Journeys(store), enrolment)
