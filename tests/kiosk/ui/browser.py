@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,21 @@ def running(executable: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a person with a ruler and a colour meter finds on the screen.
+
+    `texts`: all that can be seen, with the height of Hangul in its font (`hangul`), its size, its contrast, its place;
+    `targets`: every button, with its words and its place; `spilled`: what does not fit where it stands; `scrolls`:
+    whether there is more than fits. Lengths are CSS pixels.
+    """
+
+    texts: list[dict[str, Any]]
+    targets: list[dict[str, Any]]
+    spilled: list[str]
+    scrolls: bool
 
 
 class Kiosk:
@@ -106,17 +122,9 @@ class Kiosk:
             self.page.evaluate("parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--mm'))")
         )
 
-    def texts(self) -> list[dict[str, Any]]:
-        """Every text on the page that can be seen: words, height of Hangul in its font, contrast, place."""
-        return list(self.page.evaluate("window.measure.texts()"))
-
-    def targets(self) -> list[dict[str, Any]]:
-        """Every button that can be seen: name and place."""
-        return list(self.page.evaluate("window.measure.targets()"))
-
-    def spilled(self) -> list[str]:
-        """What does not fit where it stands."""
-        return list(self.page.evaluate("window.measure.spilled()"))
+    def look(self) -> Look:
+        """What is on the screen now, and how large and clear it is."""
+        return Look(**self.page.evaluate("window.measure.look()"))
 
     def _complain(self, message: Any) -> None:
         if message.type in {"error", "warning"}:

@@ -112,5 +112,12 @@ window.measure = (() => {
     return Object.keys(held).filter((name) => held[name]);
   };
 
-  return { texts, targets, spilled, stored };
+  const look = () => ({
+    texts: texts(),
+    targets: targets(),
+    spilled: spilled(),
+    scrolls: document.querySelector("[data-name=more]") !== null,
+  });
+
+  return { look, stored };
 })();

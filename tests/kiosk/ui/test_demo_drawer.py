@@ -31,7 +31,7 @@ def test_a_demo_card_is_held_by_pressing_it(demo: Kiosk, counter: StagedCounter)
     demo.press("demo")
     cards = demo.page.locator("#cards[open]")
     cards.get_by_text(HONG.label).wait_for()
-    assert demo.spilled() == []
+    assert demo.look().spilled == []
     demo.press(f"card-{HONG.uid}")
     demo.await_text("홍*동 님, 안녕하세요")
     assert not cards.is_visible()

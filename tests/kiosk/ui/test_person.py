@@ -147,7 +147,7 @@ def test_a_window_that_is_not_the_screen_shows_it_scaled_to_its_area(browser, se
     real = Kiosk(browser, server.url, (1080, 1920)).open()
     ratio = window.pixels_per_mm() / real.pixels_per_mm()
     assert ratio == pytest.approx((1280 * 720 / (1080 * 1920)) ** 0.5)
-    assert window.spilled() == []
+    assert window.look().spilled == []
     window.close()
     real.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from kiosk.config import DisplaySection
 from kiosk.ui.app import create_app
 from kiosk.ui.display import measure
 from kiosk.ui.server import PageServer
-from tests.kiosk.ui.browser import Kiosk
+from tests.kiosk.ui.browser import Kiosk, Look
 from tests.kiosk.ui.scenes import ALL, MAIN, Scene
 from tests.kiosk.ui.staged import DESK, StagedCounter
 
@@ -32,16 +31,6 @@ DISPLAYS = [
 NARROW = DISPLAYS[:2]  # where words wrap
 
 HANGUL = re.compile("[가-힣]")
-
-
-@dataclass(frozen=True)
-class Look:
-    """What was found on one scene."""
-
-    texts: list[dict[str, Any]]
-    targets: list[dict[str, Any]]
-    spilled: list[str]
-    scrolls: bool
 
 
 class Stage:
@@ -70,13 +59,8 @@ class Stage:
     def looks(self, language: str) -> dict[str, Look]:
         """The main scenes in a language, each looked at once."""
         if language not in self._looks:
-            self._looks[language] = {name: self.look() for name in self.show(MAIN, language)}
+            self._looks[language] = {name: self.screen.look() for name in self.show(MAIN, language)}
         return self._looks[language]
-
-    def look(self) -> Look:
-        """What is on the screen now."""
-        screen = self.screen
-        return Look(screen.texts(), screen.targets(), screen.spilled(), screen.button("more").is_visible())
 
     def too_small(self, text: dict[str, Any], times: float = 1) -> bool:
         """Whether the Hangul of a text is smaller than it may be, by more than half a pixel."""
@@ -137,7 +121,7 @@ def test_the_main_screens_fit_without_scrolling(stage: Stage, language: str):
 def test_everything_else_that_can_be_said_is_large_and_clear_and_fits_its_width(stage: Stage, language: str):
     others = {name: scene for name, scene in ALL.items() if name not in MAIN}
     for scene in stage.show(others, language):
-        look = stage.look()
+        look = stage.screen.look()
         assert look.spilled == [], scene
         assert [text for text in look.texts if stage.too_small(text)] == [], scene
         assert [text for text in look.texts if text["contrast"] < 4.5 and not text["disabled"]] == [], scene
@@ -146,7 +130,7 @@ def test_everything_else_that_can_be_said_is_large_and_clear_and_fits_its_width(
 @pytest.mark.parametrize("stage", NARROW, indirect=True)
 def test_high_contrast_is_seven_to_one(stage: Stage):
     for scene in stage.show(MAIN, "ko", "contrast"):
-        for text in stage.screen.texts():
+        for text in stage.screen.look().texts:
             assert text["contrast"] >= 7 or text["disabled"], (scene, text)
 
 
@@ -179,10 +163,11 @@ def test_enlarging_doubles_all_that_is_seen(stage: Stage, language: str):
     for scene in stage.show({"number": MAIN["number"], "offline": MAIN["offline"]}, language):
         while stage.screen.page.evaluate("document.documentElement.style.getPropertyValue('--zoom')") != "2":
             stage.screen.press("zoom")
-        assert stage.screen.spilled() == [], scene
+        look = stage.screen.look()
+        assert look.spilled == [], scene
         assert stage.screen.button("home").is_visible()
         assert stage.screen.button("staff").is_visible()
-        assert [text for text in stage.screen.texts() if stage.too_small(text, times=2)] == [], scene
+        assert [text for text in look.texts if stage.too_small(text, times=2)] == [], scene
 
 
 @pytest.mark.parametrize("stage", DISPLAYS[::2], indirect=True)
@@ -191,12 +176,14 @@ def test_the_low_layout_keeps_everything_within_reach(stage: Stage, language: st
     height = stage.measures.height
     ceiling = height - stage.measures.low_mm * stage.measures.pixels_per_mm
     for scene in stage.show(MAIN, language, "low"):
-        assert stage.screen.spilled() == [], scene
-        for thing in stage.screen.texts() + stage.screen.targets():
+        look = stage.screen.look()
+        assert look.spilled == [], scene
+        for thing in look.texts + look.targets:
             assert thing["top"] >= ceiling - 1, (scene, thing)
             assert thing["bottom"] <= height + 1, (scene, thing)
     stage.screen.press("staff")
-    for thing in stage.screen.texts() + stage.screen.targets():
+    look = stage.screen.look()
+    for thing in look.texts + look.targets:
         assert thing["top"] >= ceiling - 1, thing
     stage.screen.press("close")
 
@@ -204,7 +191,7 @@ def test_the_low_layout_keeps_everything_within_reach(stage: Stage, language: st
 def test_the_dialog_that_says_where_staff_are_is_large_and_clear(stage: Stage):
     for _ in stage.show({"attract": MAIN["attract"]}, "ko"):
         stage.screen.press("staff")
-        look = stage.look()
+        look = stage.screen.look()
         assert any(DESK in text["words"] for text in look.texts)
         assert [text for text in look.texts if text["contrast"] < 4.5 or stage.too_small(text)] == []
         assert look.spilled == []
