@@ -116,8 +116,14 @@ def test_the_main_screens_fit_without_scrolling(stage: Stage, language: str):
         assert not look.scrolls or scene == "called"
 
 
-@pytest.mark.parametrize("stage", NARROW, indirect=True)
-@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize(
+    ("stage", "language"),
+    [
+        pytest.param(display.values[0], language, id=f"{display.id}-{language}", marks=display.marks)
+        for display, language in ((DISPLAYS[0], "ko"), (DISPLAYS[0], "en"), (DISPLAYS[1], "en"))
+    ],
+    indirect=["stage"],
+)
 def test_everything_else_that_can_be_said_is_large_and_clear_and_fits_its_width(stage: Stage, language: str):
     others = {name: scene for name, scene in ALL.items() if name not in MAIN}
     for scene in stage.show(others, language):
