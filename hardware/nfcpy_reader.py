@@ -9,11 +9,10 @@ import errno
 import logging
 import termios
 import time
-from collections.abc import Callable
 from typing import Any
 
 import nfc.clf
-from nfc.clf import pn53x
+from nfc.clf import pn53x, transport
 
 from hardware.backoff import Backoff
 from hardware.card import Card
@@ -30,7 +29,7 @@ _WIDE_EVERY = 4
 _WIDE_AFTER_ONE = 8
 _REST_S = 0.04
 # After an unplug pyserial raises termios.error, which is no OSError; a frame that was cut short, IndexError.
-_TROUBLE = (OSError, termios.error, IndexError, pn53x.Chipset.Error)
+_TROUBLE = (OSError, termios.error, IndexError, pn53x.Chipset.Error, transport.libusb.USBError)
 _SILENT = (ReaderState.FAULTY, "the reader at {path} does not answer")
 _IN_WORDS = {
     errno.ENODEV: (ReaderState.ABSENT, "no reader answers at {path}"),
@@ -43,11 +42,10 @@ _IN_WORDS = {
 class NfcpyReader:
     """The reader at an nfcpy device path, such as "tty:S0:pn532", "usb:054c:06c1" or "udp"."""
 
-    def __init__(self, path: str, name: str, report: Report, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, path: str, name: str, report: Report) -> None:
         self._path = path
         self._name = name
         self._report = report
-        self._sleep = sleep
         self._backoff = Backoff(0.1, 2.0)
         self._frontend: Any = None
         self._closed = False
@@ -60,7 +58,7 @@ class NfcpyReader:
     def step(self) -> None:
         """Looks once for a card, and reports it."""
         if self._closed:
-            self._sleep(_REST_S)
+            time.sleep(_REST_S)
             return
         try:
             found = self._sense(self._opened())
@@ -68,7 +66,7 @@ class NfcpyReader:
             self._let_go()
             state, words = _IN_WORDS.get(_number(error), _SILENT)
             self._report.state(state, words.format(path=self._path))
-            self._sleep(self._backoff.next_s())
+            time.sleep(self._backoff.next_s())
             return
         self._report.state(ReaderState.READY, self._path)
         self._backoff.reset()
@@ -77,7 +75,7 @@ class NfcpyReader:
             self._debounce.emptied(now_ns)
         elif self._debounce.arrived(found, now_ns):
             self._report.found(self._name, found, now_ns)
-        self._sleep(_REST_S)
+        time.sleep(_REST_S)
 
     def close(self) -> None:
         """Puts a serial PN532 back to the speed it is opened with, and leaves the device for good."""

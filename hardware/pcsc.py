@@ -6,7 +6,6 @@ ATR alone, so that the second of two equal cards is never seen.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from smartcard import scard
@@ -21,7 +20,9 @@ from hardware.wire import Report
 WAIT_MS = 2_000
 _PLUGGING = "\\\\?PnP?\\Notification"
 _COUNTER = 0xFFFF0000
-_GONE = scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE
+# What is fed back into the next call: the card and the counter, and not that the reader was away.
+_KEPT = _COUNTER | scard.SCARD_STATE_EMPTY | scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_INUSE
+_KEPT |= scard.SCARD_STATE_MUTE | scard.SCARD_STATE_EXCLUSIVE | scard.SCARD_STATE_UNPOWERED
 _NOTHING_NEW = {scard.SCARD_E_TIMEOUT, scard.SCARD_E_UNKNOWN_READER, scard.SCARD_E_READER_UNAVAILABLE}
 _REFUSALS = {scard.SCARD_W_SECURITY_VIOLATION, scard.SCARD_E_NO_ACCESS}
 
@@ -45,11 +46,12 @@ class _Slot:
 class PcscReader:
     """All PC/SC readers whose name holds `name`; all there are when it is None."""
 
-    def __init__(self, name: str | None, report: Report, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, name: str | None, report: Report, wait_ms: int = WAIT_MS) -> None:
         self._name = name
         self._report = report
-        self._sleep = sleep
+        self._wait_ms = wait_ms
         self._backoff = Backoff(0.05, 1.0)
+        self._refused = 0
         self._context: int | None = None
         self._slots: dict[str, _Slot] = {}
         self._others: list[str] = []
@@ -63,10 +65,12 @@ class PcscReader:
             events = self._wait(context)
         except PcscError as error:
             self._release()
-            self._report.state(ReaderState.FAULTY, in_words(error))
-            self._sleep(self._backoff.next_s())
+            self._refused = self._refused + 1 if error.code in _REFUSALS else 0
+            self._report.state(ReaderState.FAULTY, in_words(self._refused))
+            time.sleep(self._backoff.next_s())
             return
         self._backoff.reset()
+        self._refused = 0
         for name, state, atr in events:
             self._look(context, name, state, bytes(atr))
         self._announce()
@@ -112,7 +116,7 @@ class PcscReader:
         A reader that is asked about for the first time answers at once.
         """
         asked = [(name, slot.state) for name, slot in self._slots.items()]
-        result, states = scard.SCardGetStatusChange(context, WAIT_MS, [*asked, (_PLUGGING, self._plugging)])
+        result, states = scard.SCardGetStatusChange(context, self._wait_ms, [*asked, (_PLUGGING, self._plugging)])
         if result in _NOTHING_NEW:
             return []
         _check(result)
@@ -122,11 +126,8 @@ class PcscReader:
 
     def _look(self, context: int, name: str, state: int, atr: bytes) -> None:
         now_ns = time.monotonic_ns()
-        if state & _GONE:
-            del self._slots[name]
-            return
         slot = self._slots[name]
-        before, slot.state = slot.state, state & ~scard.SCARD_STATE_CHANGED
+        before, slot.state = slot.state, state & _KEPT
         if not state & scard.SCARD_STATE_PRESENT:
             slot.debounce.emptied(now_ns)
         elif is_tap(before, state):
@@ -146,9 +147,12 @@ def is_tap(before: int, state: int) -> bool:
     return bool(before & scard.SCARD_STATE_EMPTY) or (before & _COUNTER) != (state & _COUNTER)
 
 
-def in_words(error: PcscError) -> str:
-    """What is wrong with pcscd, for operators."""
-    if error.code in _REFUSALS:
+def in_words(refused: int) -> str:
+    """What is wrong with pcscd, for operators, after it refused this process so many times in a row.
+
+    Once or twice may be a pcscd that is just ending: the library cannot tell its closed connection from a refusal.
+    """
+    if refused > 2:
         return "pcscd refuses this user; on newer systems polkit has to allow it"
     return "the smart card service pcscd does not answer"
 

@@ -1,6 +1,5 @@
 """A reader's process as its supervisor sees it: messages out, commands in, and an end that always comes."""
 
-import contextlib
 import os
 import select
 import subprocess
@@ -18,6 +17,9 @@ class ProcessEnded(Exception):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
+
+
+_GRACE_S = 0.2
 
 
 def command_for(spec: ReaderSpec) -> list[str]:
@@ -77,12 +79,19 @@ class ReaderProcess:
         self._process.kill()
 
     def clear_away(self) -> None:
-        """Ends it and frees what it held. One that hangs inside the kernel is left behind after a second."""
-        self.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
-        self._output.close()
+        """Ends it, gently if it lets itself, and frees what it held. What hangs inside the kernel is left behind."""
         self._input.close()
+        if not self._has_ended():
+            self.kill()
+            self._has_ended()
+        self._output.close()
+
+    def _has_ended(self) -> bool:
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
 
 def _in_words(code: int) -> str:

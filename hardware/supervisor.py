@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hardware.errors import log_without_values
+from hardware.health import Patience
 from hardware.reader import ReaderSpec, ReaderStatus, RefusedReason, RefusedTap, Tap
-from hardware.watch import NotReady, Patience, Reply, Watch
+from hardware.watch import NotReady, Reply, Watch
 from hardware.wire import Gesture, Noticed
 
 # An able process ends within a few milliseconds; the others are killed.
@@ -96,7 +98,10 @@ class Readers:
 
     def _announce(self) -> None:
         with self._announcing:
-            self._on_status(self.status())
+            try:
+                self._on_status(self.status())
+            except Exception as error:  # noqa: BLE001 called at the edge of a reader's thread, which must live on
+                log_without_values("what a reader's new status leads to", error)
 
 
 def _presented(reply: Reply) -> Presented:

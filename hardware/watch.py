@@ -8,23 +8,12 @@ from dataclasses import dataclass
 
 from hardware.backoff import Backoff
 from hardware.errors import log_without_values, place_of
+from hardware.health import Health, Patience
 from hardware.process import ProcessEnded, ReaderProcess, command_for
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedReason, RefusedTap, Tap
 from hardware.wire import Answer, Beat, Busy, Command, Ended, Gesture, Message, Noticed, State
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a reader may be silent, and how it is judged afterwards. Seconds, but for the count."""
-
-    idle_s: float = 15.0
-    busy_s: float = 3.0
-    failures_to_faulty: int = 3
-    forgiven_after_s: float = 60.0
-    first_wait_s: float = 0.1
-    most_wait_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +56,7 @@ class Watch:
         self._replies: dict[int, Reply | None] = {}
         self._number = 0
         # Of the reader's own thread.
-        self._told = State(ReaderState.STARTING, "")
-        self._failures = 0
-        self._failed_at_s = 0.0
-        self._why = ""
+        self._health = Health(patience)
         self._busy = False
         self._outcome: object = None
         self._outcome_failed = False
@@ -148,10 +134,10 @@ class Watch:
                 if self._stopping.is_set():
                     return
                 self._note_failure(error.why if isinstance(error, ProcessEnded) else f"it failed: {place_of(error)}")
-            if self._failures <= 1:
-                backoff.reset()
-            else:
+            if self._health.keeps_failing:
                 self._stopping.wait(backoff.next_s())
+            else:
+                backoff.reset()
 
     def _attend(self) -> None:
         """Runs one process until it ends, and raises ProcessEnded then, or what kept it from starting."""
@@ -178,13 +164,8 @@ class Watch:
     def _handle(self, message: Message) -> None:
         match message:
             case Tap() | RefusedTap():
-                self._failures = 0
-                self._outcome, self._outcome_failed = None, False
-                try:
-                    self._outcome = self._on_tap(message)
-                except Exception as error:  # noqa: BLE001 the edge of this thread: the next card must be read
-                    self._outcome_failed = True
-                    log_without_values("what a tap leads to", error)
+                self._health.read_a_card()
+                self._hand_over(message)
             case Answer():
                 reply = Reply(message.noticed, message.reason, self._outcome, self._outcome_failed)
                 self._outcome, self._outcome_failed = None, False
@@ -195,35 +176,32 @@ class Watch:
             case Busy():
                 self._busy = message.begun
             case State():
-                self._told = message
+                self._health.told(message)
             case Ended():
                 raise ProcessEnded(f"its process ended ({message.why})")
             case Beat():
                 pass
         self._show()
 
+    def _hand_over(self, tap: Tap | RefusedTap) -> None:
+        self._outcome, self._outcome_failed = None, False
+        try:
+            self._outcome = self._on_tap(tap)
+        except Exception as error:  # noqa: BLE001 the edge of this thread: the next card must be read
+            self._outcome_failed = True
+            log_without_values("what a tap leads to", error)
+
     def _note_failure(self, why: str) -> None:
-        now_s = time.monotonic()
-        self._failures = self._failures + 1 if now_s - self._failed_at_s < self._patience.forgiven_after_s else 1
-        self._failed_at_s = now_s
-        self._why = why
-        self._told = State(ReaderState.STARTING, "")
         log.warning("reader %s: %s; starting it again", self.spec.label, why)
+        self._health.failed(why, time.monotonic())
         self._show()
 
     def _show(self) -> None:
         """Brings the status up to date, and says so when it changed."""
-        if self._failures and time.monotonic() - self._failed_at_s >= self._patience.forgiven_after_s:
-            self._failures = 0
-        state, detail = self._told.state, self._told.detail
-        if self._failures >= self._patience.failures_to_faulty:
-            state, detail = ReaderState.FAULTY, f"{self._why}, {self._failures} times in a row"
-        status = ReaderStatus(self.spec.label, self.spec.kind, state, detail)
+        judged = self._health.judged(time.monotonic())
+        status = ReaderStatus(self.spec.label, self.spec.kind, judged.state, judged.detail)
         if status != self._status:
             with self._changed:
                 self._status = status
                 self._changed.notify_all()
-            try:
-                self._on_change()
-            except Exception as error:  # noqa: BLE001 the edge of this thread
-                log_without_values("what a reader's new status leads to", error)
+            self._on_change()

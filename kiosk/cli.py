@@ -1,8 +1,10 @@
-"""The command `kiosk`. Exit codes: 0 done, 1 it could not be done, 2 bad input, 3 no daemon is running."""
+"""The command `kiosk`. Exit codes: 0 done, 1 it could not be done, 2 bad input, 3 no daemon is running.
+
+What only one command needs is imported there: scripts ask `status` and `tap` often, and the daemon's parts take long.
+"""
 
 import json
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -13,12 +15,10 @@ import click
 import msgspec
 
 from kiosk.config import Config, ConfigError, check_central_url, read_config
-from kiosk.daemon import Daemon, parse_uid
-from kiosk.enrolment import settle_in
-from kiosk.journeys import Journeys
+from kiosk.ending import Ending
 from kiosk.status import outbox_rows, status
 from kiosk.store import Store, StoreError, peek
-from sync.agent.client import Answered, CentralClient, NoUse
+from kiosk.uid import NoUid, parse_uid
 from sync.control import ControlError, NotRunning, ask, socket_path
 from sync.protocol import CallRefused, Enrolment, EnrolRequest
 
@@ -61,18 +61,18 @@ def main() -> None:
 @with_config
 def run(config: Config) -> None:
     """Run the kiosk until SIGTERM or Ctrl-C."""
+    from kiosk.daemon import Daemon
+
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote URLs; the agent says what matters
-    stop, failed = threading.Event(), threading.Event()
-    _end_with_a_dead_thread(stop, failed)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    ending, failed = Ending(), threading.Event()
+    _end_with_a_dead_thread(ending, failed)
     daemon = Daemon(config)
     try:
         daemon.start()
     except (StoreError, OSError, ValueError) as error:
         raise Failure(str(error)) from error
-    stop.wait()
+    ending.wait()
     daemon.stop()
     if failed.is_set():
         raise Failure("a part of the kiosk died; the log says which")
@@ -88,9 +88,9 @@ def tap(config: Config, uid: str) -> None:
         answer = ask(socket_path(config.store_path), "tap", uid=uid)
     except NotRunning as error:
         raise NoDaemon("no kiosk is running with this configuration") from error
-    except ControlError as error:
+    except NoUid as error:
         raise BadInput(str(error)) from error
-    except OSError as error:
+    except (ControlError, OSError) as error:
         raise Failure(str(error)) from error
     click.echo(_tap_in_words(answer))
     if answer["screen"] in {"refused_card", "out_of_order"}:
@@ -132,6 +132,8 @@ def outbox(config: Config, as_json: bool) -> None:
 @click.option("--code", required=True, help="What `kiosk-central enroll-code` printed; good once, for ten minutes.")
 def enroll(config: Config, central: str, code: str) -> None:
     """Make this box a kiosk of a centre. Works beside the running kiosk too."""
+    from sync.agent.client import Answered, CentralClient, NoUse
+
     try:
         url = check_central_url(central, config.central.plain_http)
     except ConfigError as error:
@@ -159,6 +161,9 @@ def _become(config: Config, enrolment: Enrolment) -> None:
     try:
         ask(socket_path(config.store_path), "enrol", enrolment=msgspec.to_builtins(enrolment))
     except NotRunning:
+        from kiosk.enrolment import settle_in
+        from kiosk.journeys import Journeys
+
         store = _open_store(config)
         try:
             settle_in(config, Journeys(store), enrolment)
@@ -190,7 +195,7 @@ def _of_daemon_or_file(config: Config, op: str, of_file: Callable[[Any], Any]) -
         raise Failure(str(error)) from error
 
 
-def _end_with_a_dead_thread(stop: threading.Event, failed: threading.Event) -> None:
+def _end_with_a_dead_thread(ending: Ending, failed: threading.Event) -> None:
     """A thread that dies must not leave half a kiosk standing: the daemon ends with it and is started again."""
     log = logging.getLogger(__name__)
 
@@ -198,7 +203,7 @@ def _end_with_a_dead_thread(stop: threading.Event, failed: threading.Event) -> N
         name = args.thread.name if args.thread else "a thread"
         log.critical("%s died", name, exc_info=(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback))
         failed.set()
-        stop.set()
+        ending.come()
 
     threading.excepthook = end
 

@@ -76,10 +76,12 @@ class FlowSection(_Section, frozen=True, kw_only=True):
 
 
 class DisplaySection(_Section, frozen=True, kw_only=True):
-    """The screen's real size, so that a millimetre on it is one: diagonal in inches, resolution in pixels."""
+    """The screen's real size, so that a millimetre on it is one: diagonal in inches, resolution in pixels; and how
+    high above the floor its lower edge is, in millimetres, so that the low layout is within reach."""
 
     diagonal_in: float = 21.5
     resolution: tuple[int, int] = (1080, 1920)
+    bottom_mm: float = 900.0
 
 
 class Config(_Section, frozen=True, kw_only=True):
@@ -204,10 +206,16 @@ def _faults(config: Config) -> Iterator[str]:
         yield "[central] token_file: not the path of a file"
     for number, reader in enumerate(config.reader, 1):
         yield from (f"[[reader]] number {number}: {fault}" for fault in _reader_faults(reader))
-    if not 3 <= config.display.diagonal_in <= 120:
+    yield from _display_faults(config.display)
+
+
+def _display_faults(display: DisplaySection) -> Iterator[str]:
+    if not 3 <= display.diagonal_in <= 120:
         yield "[display] diagonal_in: expected inches, 3 to 120"
-    if not all(200 <= pixels <= 20_000 for pixels in config.display.resolution):
+    if not all(200 <= pixels <= 20_000 for pixels in display.resolution):
         yield "[display] resolution: expected pixels, 200 to 20000 each way"
+    if not 0 <= display.bottom_mm <= 1200:
+        yield "[display] bottom_mm: expected millimetres above the floor, 0 to 1200"
 
 
 def _reader_faults(reader: ReaderSection) -> Iterator[str]:

@@ -26,6 +26,7 @@ from kiosk.store import Store
 from kiosk.ui.app import create_app
 from kiosk.ui.counter import DemoCard
 from kiosk.ui.server import PageServer
+from kiosk.uid import NoUid, parse_uid
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent
 from sync.control import ControlError, ControlServer, Operation, socket_path
@@ -137,7 +138,10 @@ class Daemon:
         }
 
     def _present(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        uid = parse_uid(request.get("uid"))
+        try:
+            uid = parse_uid(request.get("uid"))
+        except NoUid as error:
+            raise ControlError(str(error)) from error
         presented = self._readers.present(uid)
         screen = presented.outcome
         if not isinstance(screen, Screen):
@@ -180,17 +184,6 @@ class Daemon:
 
 
 _NOT_TAKEN = "no new tap: the same card was hardly gone"
-
-
-def parse_uid(text: object) -> bytes:
-    """A UID as a person types it: hex in any case, with or without separators. Raises ControlError."""
-    try:
-        uid = bytes.fromhex(str(text).replace(":", "").replace("-", "")) if isinstance(text, str) else b""
-    except ValueError:
-        uid = b""
-    if not 4 <= len(uid) <= 16:
-        raise ControlError("a UID is 4 to 16 bytes in hex, such as 04a1b2c3d4e5f6")
-    return uid
 
 
 def _demo_cards(section: ReaderSection) -> tuple[DemoCard, ...]:

@@ -42,7 +42,7 @@ def face(around: Surroundings, stage: Stage, standing: Standing | None) -> Scree
     blank = Screen(
         frame=around.frame,
         screen=ScreenKind.ATTRACT,
-        kiosk=KioskFace(who.kiosk_id if who else "", who.name if who else ""),
+        kiosk=KioskFace(who.kiosk_id, who.name, _desk(who)) if who else KioskFace("", ""),
         central=CentralFace(around.online, _as_of(who)),
         languages=who.site.languages if who else LANGUAGES,
     )
@@ -154,6 +154,11 @@ def _booking(appointment: Appointment, timezone: str) -> Booking:
         iso(appointment.scheduled_ms, timezone),
         appointment.status,
     )
+
+
+def _desk(who: Identity) -> str:
+    desk = who.site.walk_in
+    return " · ".join(part for part in (desk.public_label, desk.room) if part)
 
 
 def _as_of(who: Identity | None) -> str | None:

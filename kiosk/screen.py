@@ -31,10 +31,11 @@ class Notice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KioskFace:
-    """This kiosk, as people know it."""
+    """This kiosk, as people know it. `desk` is where staff are found, in the hospital's own words ("": unknown)."""
 
     kiosk_id: str
     name: str
+    desk: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,8 @@ class Store:
         with self._lock:
             if self._sync_failed:
                 self._begin_log_anew()
-            self._connection.execute("begin immediate")
             try:
+                self._connection.execute("begin immediate")
                 yield self._connection
                 self._connection.execute("commit")
             except BaseException as error:

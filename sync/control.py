@@ -104,8 +104,10 @@ class ControlServer:
         while not self._stopped.is_set():
             try:
                 connection, _ = listener.accept()
-            except OSError:
+            except OSError as error:
                 # Stopped, or for now there is no file descriptor left.
+                if not self._stopped.is_set():
+                    log.warning("the control socket takes no request: %s", error.strerror)
                 self._stopped.wait(RETRY_S)
                 continue
             connection.settimeout(REQUEST_S)

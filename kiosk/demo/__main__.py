@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import sys
 import tempfile
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import requests
 
 from kiosk.demo import hospital, story
 from kiosk.demo.hospital import DemoError, Places
+from kiosk.ending import Ending
 from sync.control import ControlError, NotRunning
 
 
@@ -29,9 +28,7 @@ def main() -> None:
 @click.option("--fresh", is_flag=True, help="Forget what earlier runs left there.")
 def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> None:
     """Run centre and kiosk until Ctrl-C. Every PC/SC reader is attached, and a simulated one."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    ending = Ending()
     places = Places(data or _data_home() / "nfc-kiosk-demo", central_port, kiosk_port)
     with ExitStack() as running:
         try:
@@ -40,7 +37,7 @@ def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> N
         except (DemoError, OSError) as error:
             raise click.ClickException(str(error)) from error
         click.echo(_what_to_try(places, people))
-        stop.wait()
+        ending.wait()
         click.echo("\nstopping")
 
 

@@ -74,7 +74,7 @@ def _set(directory: Path, running: ExitStack) -> Stage:
     staff = requests.Session()
     running.callback(staff.close)
     staff.headers["Authorization"] = f"Bearer {hospital.central_command(places, 'token', '--role', 'staff').strip()}"
-    return Stage(places, wire, staff, [Visit(person) for person in people[:PEOPLE]])
+    return Stage(places, wire, staff, [Visit(person) for person in people if person.booked][:PEOPLE])
 
 
 def _steps(visits: list[Visit]) -> Iterator[tuple[str, Any, list[Visit]]]:

@@ -1,6 +1,5 @@
 """HTTP to the centre as typed outcomes: an answer, a typed refusal, or no use. Nothing else ever comes out of here."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ import urllib3
 from sync.agent.cutting import CuttableAdapter
 from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullAnswer, PullRequest, PushAnswer, PushRequest
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CONNECT_S = 3.05

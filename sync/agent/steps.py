@@ -104,11 +104,13 @@ class Pusher:
 
 @dataclass(slots=True)
 class Puller:
-    """Pulls pages until there is nothing new, then lets the centre hold the call."""
+    """Pulls pages until there is nothing new, then lets the centre hold the call. Until the centre has answered, and
+    after it failed to, a call asks for no wait: people are to hear at once that it is there."""
 
     ledger: Ledger
     client: CentralClient
     wait_s: float = LONG_POLL_S
+    _heard: bool = field(default=False, init=False)
 
     def run_once(self) -> Stepped:
         """Pulls one page and adopts it."""
@@ -116,7 +118,8 @@ class Puller:
         if identity is None:
             return Stepped(failed=True, reason="not enrolled")
         before = identity.cursor
-        outcome = self.client.pull(_pull_request(identity, self.wait_s))
+        outcome = self.client.pull(_pull_request(identity, self.wait_s if self._heard else 0.0))
+        self._heard = not isinstance(outcome, NoUse)
         if isinstance(outcome, NoUse):
             return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
         if isinstance(outcome, CallRefused):

@@ -10,8 +10,10 @@ from sync.central.staff_api import staff_api
 from sync.central.sync_api import sync_api
 from sync.central.web import harden, reply
 
+MAX_POLLS = 32
 
-def create_app(service: JourneyService, sockets: Sockets, most_waiting: int) -> Flask:
+
+def create_app(service: JourneyService, sockets: Sockets, most_waiting: int = MAX_POLLS) -> Flask:
     """The application. `most_waiting` of the kiosks' pulls may wait for news at a time."""
     app = Flask(__name__, static_folder=None)
     harden(app)

@@ -22,8 +22,9 @@ _AT_ONCE = 100
 class Background:
     """The thread that ticks, from `start()` to `stop()`."""
 
-    def __init__(self, service: JourneyService) -> None:
+    def __init__(self, service: JourneyService, tick_s: float = TICK_S) -> None:
         self._service = service
+        self._tick_s = tick_s
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="background", daemon=True)
         self._closed_until = ""
@@ -43,7 +44,7 @@ class Background:
                 self._tick()
             except Exception:
                 log.exception("a background step failed; it is tried again")
-            self._stopped.wait(TICK_S)
+            self._stopped.wait(self._tick_s)
 
     def _tick(self) -> None:
         keep_marker(self._service.store)

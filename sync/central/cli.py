@@ -15,8 +15,6 @@ import msgspec
 from sync.central.kiosk_commands import COMMANDS
 from sync.central.opening import open_service
 from sync.central.options import ask, on_database
-from sync.central.running import Running
-from sync.central.server import ListenError, listen, serve
 from sync.central.store import StoreError
 from sync.control import ControlError
 
@@ -32,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = _FAILED
     except click.Abort:
         code = _FAILED
-    except (StoreError, ListenError, ControlError, OSError) as error:
+    except (StoreError, ControlError, OSError) as error:
         click.echo(f"kiosk-central: {error}", err=True)
         code = _FAILED
     sys.exit(code)
@@ -48,6 +46,10 @@ def cli() -> None:
 @click.option("--listen", "address", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
 def run(url: str, keys: Path | None, address: str) -> None:
     """Serve until told to stop (SIGTERM or Ctrl-C)."""
+    # Here and not above: the other commands are many and short, and need no web server.
+    from sync.central.running import Running
+    from sync.central.server import listen, serve
+
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # Opened and closed once before the fork: what is wrong with it is said here, in one line.
     open_service(url, keys).store.close()
@@ -77,7 +79,7 @@ def import_(url: str, keys: Path | None, file: BinaryIO) -> None:
     """Take a hospital document in JSON: site, exams, patients, cards, appointments."""
     try:
         document = msgspec.json.decode(file.read())
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise click.ClickException(f"{file.name} is not JSON that can be read: {error}") from error
     counts = ask(url, keys, "import", document=document)
     click.echo("new or changed: " + ", ".join(f"{count} {what}" for what, count in counts.items()))

@@ -4,12 +4,15 @@ simple-websocket sends pings from the thread that reads, and everything else fro
 with plain `send`, a frame may be cut in two by another. Its `event_class` is how a reader can be woken for other news.
 """
 
+import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from typing import Any
 
 SEND_TIMEOUT_S = 10
+PARTING_S = 1.0
 
 
 class WholeFrames:
@@ -54,8 +57,28 @@ class Wakeable(threading.Event):
         return self.is_set()
 
 
-class DaemonThread(threading.Thread):
-    """A thread that no exit of the process waits for: it may be listening to a peer that is long gone."""
+def part(ws: Any) -> None:
+    """Ends a socket's connection for good: the peer has a second to close its side, then it is cut off.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs, daemon=True)
+    Without that the server itself would wait for a silent peer, in the one thread that accepts connections.
+    """
+    ws.thread.join(PARTING_S)
+    if ws.thread.is_alive():
+        with contextlib.suppress(OSError):
+            ws.sock.shutdown(socket.SHUT_RDWR)
+
+
+class ReadingThread(threading.Thread):
+    """The thread that reads from a socket's peer. No exit of the process waits for it, and its end wakes the socket's
+    own thread: simple-websocket forgets that where a message was too big."""
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        super().__init__(target=target, daemon=True)
+        self._ended: Callable[[], None] = target.__self__.event.set  # type: ignore[attr-defined]
+
+    def run(self) -> None:
+        """Reads until the connection ends."""
+        try:
+            super().run()
+        finally:
+            self._ended()

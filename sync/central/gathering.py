@@ -23,7 +23,8 @@ TRUSTED = frozenset({TimeQuality.MEASURED, TimeQuality.SYNCHRONISED})
 class Bench:
     """What every judgement needs besides the action: the rules by version, the site, and where ids come from.
 
-    `definitions` are the rules of the centre itself; `supported` are all that a kiosk may have judged by.
+    `definitions` are the rules of the centre itself; `supported` are all that a kiosk may have judged by; `settling`
+    are the actions that wait for staff no longer, since they are being judged again.
     """
 
     definitions: Definitions
@@ -31,6 +32,7 @@ class Bench:
     here: Here
     ids: Callable[[], str]
     now_ms: int
+    settling: frozenset[str] = frozenset()
 
     @property
     def today(self) -> str:
@@ -86,7 +88,7 @@ def gather(db: Writing, bench: Bench, heard: Heard) -> Known:
         journey=journey or Journey(PatientId(intent.patient_id), bench.definitions.initial, bench.today),
         card_of=owner.patient_id if owner else None,
         binding_of=_binding_of(db, intent.binding_id),
-        waits=_waits(db, intent),
+        waits=_waits(db, bench, intent),
     )
     return _with_visits(db, bench, heard, known) if journey else replace(known, subject=None)
 
@@ -116,14 +118,13 @@ def _binding_of(db: Reading, binding_id: str | None) -> PatientId | None:
     return patient_named(db, row["patient_id"]) if row else None
 
 
-def _waits(db: Reading, intent: Intent) -> bool:
-    row = db.row(
-        "select 1 from waiting where visit_id in (:sent, :meant) and verdict_id <> :action_id",
+def _waits(db: Reading, bench: Bench, intent: Intent) -> bool:
+    rows = db.rows(
+        "select verdict_id from waiting where visit_id in (:sent, :meant)",
         sent=intent.visit_id,
         meant=visit_of(db, intent.visit_id),
-        action_id=intent.action_id,
     )
-    return row is not None
+    return any(row["verdict_id"] not in bench.settling for row in rows)
 
 
 def _unseen(db: Reading, heard: Heard, known: Known) -> VisitId | None:

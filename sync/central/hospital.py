@@ -90,5 +90,5 @@ def check_site(site: SitePart) -> None:
     """Raises DocumentError for what the types cannot say of a site."""
     try:
         ZoneInfo(site.timezone)
-    except (ValueError, OSError) as error:
+    except (ValueError, KeyError, OSError) as error:  # unknown, or not even the name of a file
         raise DocumentError(f"{site.timezone!r} is no IANA time zone") from error

@@ -11,9 +11,11 @@ import msgspec
 
 from sync.cards import CardKeys, canonical_tag
 from sync.central.bindings import bind, bindings_of, bound, held_before
+from sync.central.gathering import bench_of
 from sync.central.hospital import AppointmentPart, DocumentError, ExamPart, Hospital, PatientPart, SitePart
 from sync.central.journeys import touch
 from sync.central.patients import put_patient
+from sync.central.settling import settle_card
 from sync.central.site import Here, NoSite, here
 from sync.central.store import Writing
 from sync.ids import new_id
@@ -50,9 +52,11 @@ def take_hospital(db: Writing, definitions: Definitions, keys: CardKeys, hospita
 
 
 def put_site(db: Writing, site: SitePart) -> None:
-    """Writes the site's own row. Raises DocumentError where its desk is no exam."""
+    """Writes the site's own row. Raises DocumentError where its desk is no exam, or its prefix a kiosk's."""
     if db.row("select 1 from exams where exam_id = :desk", desk=site.desk) is None:
         raise DocumentError(f"the desk {site.desk!r} is not among the exams")
+    if db.row("select 1 from kiosks where ticket_prefix = :prefix", prefix=site.ticket_prefix) is not None:
+        raise DocumentError(f"the ticket_prefix {site.ticket_prefix} is a kiosk's")
     db.execute(
         "insert into site values (1, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix)"
         " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone,"
@@ -123,6 +127,7 @@ class _Take:
         if bindings_of(self.db, patient_id) == before:
             return False
         touch(self.db, patient_id)
+        settle_card(self.db, bench_of(self.db, self.definitions, new_id, self.now_ms), hashes, "import")
         return True
 
     def appointment(self, part: AppointmentPart) -> bool:
@@ -168,15 +173,16 @@ class _Take:
     def _moment(self, part: AppointmentPart) -> int:
         try:
             moment = datetime.fromisoformat(part.scheduled_at)
-            local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.site.site.timezone))
-            scheduled_ms = int(local.timestamp() * 1000)
-            self.site.day(scheduled_ms)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is no ISO 8601 time") from error
-        return scheduled_ms
+        if moment.year not in _YEARS:
+            raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is not of this age")
+        local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.site.site.timezone))
+        return int(local.timestamp() * 1000)
 
 
 _EXISTS = {
     "patient": "select 1 from patients where patient_id = :value",
     "exam": "select 1 from exams where exam_id = :value",
 }
+_YEARS = range(2000, 3000)

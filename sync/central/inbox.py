@@ -66,6 +66,16 @@ def open_case(db: Writing, exception_id: str, concern: Concern, now_ms: int) -> 
     )
 
 
+def is_open(db: Reading, code: str, kiosk_id: str) -> bool:
+    """Whether staff have such a case of this kiosk before them already."""
+    row = db.row(
+        "select 1 from exceptions where code = :code and kiosk_id = :kiosk_id and settled_ms is null",
+        code=code,
+        kiosk_id=kiosk_id,
+    )
+    return row is not None
+
+
 def settle_case(db: Writing, exception_id: str, who: str, settlement: Mapping[str, Any], now_ms: int) -> None:
     """Closes a case: by whom, and how."""
     db.execute(

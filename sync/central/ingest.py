@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from sync.central.actions import Answered, answered, keep_answer
+from sync.central.audit import note
 from sync.central.chains import (
     TOLD_BEFORE_LOST,
     Chain,
@@ -23,7 +24,7 @@ from sync.central.chains import (
     write_chain,
 )
 from sync.central.gathering import Bench, Heard, bench_of
-from sync.central.inbox import FORK, GAP, Concern, open_case
+from sync.central.inbox import FORK, GAP, Concern, is_open, open_case
 from sync.central.intents import Undigested, action_id_of, content_hash, read_intent
 from sync.central.journeys import StaleJourney
 from sync.central.judging import judge
@@ -186,11 +187,13 @@ class Ingest:
         """The chain goes on under a new epoch, and staff are told. An epoch that was given and not used yet, because
         the answer was lost, is given again."""
         given = chain.epoch
-        if why == GAP or not chain.unused or epoch > chain.epoch:
+        if epoch >= chain.epoch or not chain.unused:
             given = max(chain.epoch, min(epoch, _MAX_EPOCH)) + 1
             set_epoch(db, sender.kiosk_id, given)
             detail = {"epoch": epoch, "new_epoch": given, "last_seq": chain.last_seq}
-            open_case(db, bench.ids(), Concern(why, sender.kiosk_id, detail), bench.now_ms)
+            note(db, sender.kiosk_id, why, bench.now_ms, detail=detail)
+            if not is_open(db, why, sender.kiosk_id):
+                open_case(db, bench.ids(), Concern(why, sender.kiosk_id, detail), bench.now_ms)
             log.warning("kiosk %s: %s in epoch %s; it goes on in epoch %s", sender.kiosk_id, why, epoch, given)
         return CallRefused(
             code=EndCode.FORK, error="this chain does not continue the one that is known here", epoch=given

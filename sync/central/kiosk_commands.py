@@ -46,6 +46,6 @@ COMMANDS: tuple[click.Command, ...] = (enroll_code, list_kiosks, revoke_one)
 
 def _line(row: Mapping[str, Any]) -> str:
     known = msgspec.convert(row, Kiosk)
-    seen = f"last heard of {iso(known.seen_ms, 'UTC')}" if known.seen_ms else "never heard of"
+    seen = f"last heard of {iso(known.seen_ms, 'UTC')}" if known.seen_ms is not None else "never heard of"
     state = "revoked" if known.revoked_ms else seen
     return f"{known.kiosk_id}  {known.ticket_prefix}  {known.name}  {' '.join(known.actions)}  {state}"

@@ -19,7 +19,7 @@ from simple_websocket import ConnectionClosed
 from sync.central.api import UNKNOWN_PATIENT, asker_of, note_look, subject_of
 from sync.central.ask import Ask, read_ask
 from sync.central.faults import Fault, body_of
-from sync.central.frames import Wakeable
+from sync.central.frames import Wakeable, part
 from sync.central.news import Change, Note
 from sync.central.service import Answer, JourneyService, refused
 from sync.central.sockets import Sockets, guard_sockets
@@ -50,14 +50,16 @@ def add_live(app: Flask, service: JourneyService, sockets: Sockets) -> None:
 
     @Sock().route(PATH, bp=blueprint)  # type: ignore[untyped-decorator]
     def patient_journey(ws: Any) -> None:
-        with sockets.place(ws.event), suppress(ConnectionClosed, OSError):
+        with sockets.place(ws.event):
             try:
                 _serve(service, sockets, ws)
             except (ConnectionClosed, OSError):
-                raise
+                log.debug("a socket's peer left")
             except Exception:
                 log.exception("a socket failed")
-                ws.close(INTERNAL_ERROR, "it failed inside")
+                with suppress(ConnectionClosed, OSError):
+                    ws.close(INTERNAL_ERROR, "it failed inside")
+            part(ws)
 
     app.register_blueprint(blueprint)
 

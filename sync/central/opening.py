@@ -16,12 +16,12 @@ _ANSWER_WITHIN_S = 600.0
 T = TypeVar("T")
 
 
-def open_service(url: str, keys: Path | None = None) -> JourneyService:
+def open_service(url: str, keys: Path | None = None, patience_s: float = PATIENCE_S) -> JourneyService:
     """The journey service over a database and its key file (beside it, if not told otherwise). Raises StoreError.
 
-    A process that is just closing the database is waited for, five seconds at most.
+    A process that is just closing the database is waited for, `patience_s` seconds at most.
     """
-    return _patiently(lambda: _open(url, keys))
+    return _patiently(lambda: _open(url, keys), patience_s)
 
 
 def call(
@@ -43,7 +43,7 @@ def call(
         finally:
             service.store.close()
 
-    return _patiently(attempt)
+    return _patiently(attempt, PATIENCE_S)
 
 
 def keys_path(database: Path) -> Path:
@@ -51,9 +51,9 @@ def keys_path(database: Path) -> Path:
     return database.with_name(database.name + ".keys")
 
 
-def _patiently(attempt: Callable[[], T]) -> T:
+def _patiently(attempt: Callable[[], T], patience_s: float) -> T:
     """Tries again while another process holds the database: a command, or a service that starts or stops."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + patience_s
     while True:
         try:
             return attempt()

@@ -12,7 +12,6 @@ from sync.central.sockets import Sockets
 from sync.control import ControlServer, socket_path
 
 MAX_SOCKETS = 64
-MAX_POLLS = 32
 
 
 class Running:
@@ -24,7 +23,7 @@ class Running:
         self._sockets = Sockets(MAX_SOCKETS)
         self._background = Background(self.service)
         self._control = ControlServer(socket_path(self.service.store.path), operations(self.service))
-        self.app: Flask = create_app(self.service, self._sockets, MAX_POLLS)
+        self.app: Flask = create_app(self.service, self._sockets)
         try:
             self._control.start()
         except BaseException:

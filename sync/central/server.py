@@ -4,11 +4,13 @@ The worker dies with its parent, and is started anew where it dies by itself. A 
 first, so that it takes seconds even with all of them open.
 """
 
-import contextlib
 import ctypes
+import gc
+import logging
 import os
 import signal
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,28 +18,36 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
-from sync.central.running import MAX_POLLS, MAX_SOCKETS, Running
+from sync.central.app import MAX_POLLS
+from sync.central.running import MAX_SOCKETS, Running
 
 _REQUEST_THREADS = 16
 _GRACE_S = 4
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class ListenError(Exception):
+class ListenError(OSError):
     """Nobody can listen there; the message says why, for the person at the command line."""
 
 
-def listen(address: str) -> socket.socket:
-    """A listening socket for HOST:PORT ([HOST]:PORT for IPv6). Raises ListenError."""
+def listen(address: str, patience_ms: int = 10_000) -> socket.socket:
+    """A listening socket for HOST:PORT ([HOST]:PORT for IPv6). Raises ListenError.
+
+    A peer that stops in the middle of a request for longer than `patience_ms` is given up.
+    """
     host, separator, port = address.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     if not separator or not bare or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ListenError(f"{address[:200]!r} is not HOST:PORT")
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
     try:
-        return socket.create_server((bare, int(port)), family=family, backlog=512)
+        listener = socket.create_server((bare, int(port)), family=family, backlog=512)
     except (OSError, UnicodeError) as error:
         raise ListenError(f"{address}: {error}") from error
+    # Its connections inherit it.
+    patience = struct.pack("ll", patience_ms // 1000, patience_ms % 1000 * 1000)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+    return listener
 
 
 def serve(listener: socket.socket, start: Callable[[], Running]) -> None:
@@ -52,6 +62,9 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != self.ppid:
             os._exit(0)
+        # Half of what the parent waits: it kills a worker that is not gone by then.
+        self.cfg.set("graceful_timeout", _GRACE_S // 2)
+        self.log.error_log.addFilter(_worth_a_line)
         super().init_process()
 
     def init_signals(self) -> None:
@@ -63,15 +76,20 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
     def handle_exit(self, sig: int, frame: Any) -> None:
         if self.alive:
             # Not in the signal handler itself: it interrupts whatever holds a lock.
-            threading.Thread(target=self.app.running.end_waiting, name="stop").start()
+            threading.Thread(target=self.app.end_waiting, name="stop").start()
         super().handle_exit(sig, frame)
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """A peer that gave up, or was given up, is no error of ours."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def __init__(self, listener: socket.socket, start: Callable[[], Running]) -> None:
         self._listener = listener
         self._start = start
-        self.running: Running
+        self.running: Running | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -92,8 +110,19 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         self.running = self._start()
+        # What was made until here lives as long as the process, so no collection need look at it again.
+        gc.collect()
+        gc.freeze()
         return self.running.app
 
+    def end_waiting(self) -> None:
+        """Ends open sockets and waiting calls."""
+        if self.running is not None:
+            self.running.end_waiting()
+
     def _end(self) -> None:
-        with contextlib.suppress(AttributeError):  # it ended before it had begun
-            self.running.close()
+        """Closes everything, and leaves without waiting for threads: some wait for peers that say nothing."""
+        if self.running is None:  # it ended before it had begun
+            return
+        self.running.close()
+        os._exit(0)

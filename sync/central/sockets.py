@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, request
 from wsproto.utilities import RemoteProtocolError
 
 from sync.central.faults import Fault
-from sync.central.frames import DaemonThread, Wakeable, WholeFrames
+from sync.central.frames import ReadingThread, Wakeable, WholeFrames
 from sync.central.web import fault
 
 PING_INTERVAL_S = 25
@@ -32,9 +32,14 @@ class Sockets:
         return self._stopping
 
     @property
+    def open_count(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    @property
     def full(self) -> bool:
         """Whether another socket would be one too many."""
-        return len(self._open) >= self._limit
+        return self.open_count >= self._limit
 
     @contextmanager
     def place(self, wake: Wakeable) -> Iterator[None]:
@@ -64,7 +69,7 @@ def guard_sockets(app: Flask, blueprint: Blueprint, sockets: Sockets) -> None:
         "max_message_size": MAX_MESSAGE,
         "subprotocols": ["bearer"],
         "event_class": Wakeable,
-        "thread_class": DaemonThread,
+        "thread_class": ReadingThread,
     }
 
     def before_handshake() -> Response | None:
@@ -79,11 +84,17 @@ def guard_sockets(app: Flask, blueprint: Blueprint, sockets: Sockets) -> None:
 def _refuse(sockets: Sockets) -> Response | None:
     """A page of another site is refused before the handshake (RFC 6455, 10.2), and so is a socket too many."""
     origin = request.headers.get("Origin")
-    if origin is not None and origin.partition("://")[2] != request.host:
+    if origin is not None and origin.partition("://")[2] not in _own_names():
         return fault(Fault("foreign_origin", "A page of another site may not open this socket."))
     if sockets.full:
         return fault(Fault("busy", "Too many sockets are open; use plain requests meanwhile."))
     return None
+
+
+def _own_names() -> tuple[str, str]:
+    """This site as an origin names it: as the client does, or with the port that clients may leave out of `Host`."""
+    name = request.host.rpartition(":")[0] or request.host
+    return request.host, f"{name}:{request.environ['SERVER_PORT']}"
 
 
 def _prepare(environ: dict[str, Any]) -> None:

@@ -7,16 +7,18 @@ from typing import Any, Concatenate, ParamSpec
 import msgspec
 from flask import Blueprint, Response, request
 
-from sync.cards import canonical_tag
+from sync.cards import CardHash, canonical_tag
 from sync.central import staff
 from sync.central.api import UNKNOWN_PATIENT, note_look
 from sync.central.ask import is_name, read_ask
 from sync.central.audit import note
 from sync.central.bindings import bind, bound
 from sync.central.faults import Fault
+from sync.central.gathering import bench_of
 from sync.central.journeys import touch
 from sync.central.patients import patient_named
 from sync.central.service import JourneyService
+from sync.central.settling import settle_card
 from sync.central.site import here
 from sync.central.tokens import Bearer
 from sync.central.web import admit, answer, fault, read_json, reply
@@ -112,10 +114,9 @@ def _bind(service: JourneyService, sender: Bearer) -> Response:
         return fault(document)
     if not isinstance(document, dict) or not is_name(document.get("patient_id")):
         return fault(Fault("malformed", "The body must hold patient_id and tag_id."))
-    try:
-        cards = service.keys.hashes(canonical_tag(document.get("tag_id")))  # type: ignore[arg-type]
-    except (ValueError, AttributeError):
-        return fault(Fault("malformed", "tag_id must be a text of 1 to 256 characters."))
+    cards = _cards(service, document.get("tag_id"))
+    if isinstance(cards, Fault):
+        return fault(cards)
     now = service.clock()
     with service.store.write() as db:
         patient_id = patient_named(db, document["patient_id"])
@@ -125,8 +126,18 @@ def _bind(service: JourneyService, sender: Bearer) -> Response:
         binding_id = bind(db, patient_id, cards, service.ids(), now)
         for concerned in {patient_id, before.patient_id if before else patient_id}:
             touch(db, concerned)
+        settle_card(db, bench_of(db, service.definitions, service.ids, now), cards, sender.who)
         note(db, sender.who, "bind", now, patient_id=patient_id, detail={"binding_id": binding_id})
     return reply({"binding_id": binding_id, "patient_id": patient_id}, 201)
+
+
+def _cards(service: JourneyService, tag_id: object) -> tuple[CardHash, ...] | Fault:
+    if not isinstance(tag_id, str):
+        return Fault("malformed", "tag_id must be a text.")
+    try:
+        return service.keys.hashes(canonical_tag(tag_id))
+    except ValueError as error:
+        return Fault("malformed", f"{error}.")
 
 
 def _history(service: JourneyService, sender: Bearer, named: str) -> Response:

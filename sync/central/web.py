@@ -6,7 +6,8 @@ Errors are values until here; what was not foreseen is logged and answered with 
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import msgspec
 from flask import Flask, Response, request
@@ -18,9 +19,6 @@ from sync.central.service import Answer, JourneyService, refused
 from sync.central.site import NoSite
 from sync.central.tokens import Bearer, bearer
 from sync.journey.model import Role
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +64,7 @@ def decode(text: bytes | str) -> Any | Fault:
     """JSON as plain values, or what is wrong with it."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: no UTF-8, or a number of 4300 digits
         return Fault("malformed", "The body is not JSON that can be read.")
 
 
@@ -100,10 +98,10 @@ def harden(app: Flask) -> None:
     app.register_error_handler(Exception, _broken)
 
 
-def _with_headers(application: "WSGIApplication") -> "WSGIApplication":
+def _with_headers(application: WSGIApplication) -> WSGIApplication:
     """The same application with the security headers on every response. Cheaper here than through Flask."""
 
-    def with_headers(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def with_headers(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
             cached = any(name == _NO_STORE[0] for name, _ in headers)
             return start_response(status, [*headers, *_HEADERS] if cached else [*headers, *_HEADERS, _NO_STORE], *error)

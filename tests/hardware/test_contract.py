@@ -16,11 +16,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from hardware.health import Patience
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, RefusedTap, Tap
 from hardware.supervisor import Readers
-from hardware.watch import Patience
 from tests.components import demand_root_for_devices
-from tests.hardware.conftest import Log, StartReaders, wait_for_state
+from tests.hardware.conftest import Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs.processes import is_running, processes_of
 from tests.hardware.rigs.stands import NfcpyStand, PcscStand, SimulatedStand, Stand
 from tests.hardware.rigs.until import until
@@ -183,7 +183,7 @@ def test_a_killed_process_is_replaced_and_the_other_reader_never_notices(stand: 
     readers = at(stand, start(stand.spec, OTHER))
     victim, other = process_of(stand.spec), process_of(OTHER)
     os.kill(victim, signal.SIGKILL)
-    until(lambda: process_of(stand.spec) != victim, "a new process")
+    wait_for_another(stand.spec, victim)
     wait_for_state(readers, ReaderState.READY, ReaderState.READY)
     stand.put(ANNA)
     log.wait_for(1)
@@ -193,11 +193,10 @@ def test_a_killed_process_is_replaced_and_the_other_reader_never_notices(stand: 
 
 
 def test_a_process_that_falls_silent_is_killed_and_replaced(stand: Stand, start: StartReaders, log: Log):
-    readers = at(stand, start(stand.spec, patience=Patience(idle_s=4.0)))
+    readers = at(stand, start(stand.spec, patience=Patience(idle_s=3.0)))
     silent = process_of(stand.spec)
     os.kill(silent, signal.SIGSTOP)
-    until(lambda: not is_running(silent), "the silent process is killed", timeout_s=15.0)
-    until(lambda: processes_of(stand.spec), "a new process")
+    wait_for_another(stand.spec, silent)
     wait_for_state(readers, ReaderState.READY)
     stand.put(ANNA)
     log.wait_for(1)
@@ -257,8 +256,9 @@ def test_no_id_of_a_card_is_said_anywhere_but_in_the_tap(
     readers = at(stand, start(stand.spec))
     stand.put(ANNA)
     log.wait_for(1)
-    os.kill(process_of(stand.spec), signal.SIGKILL)
-    until(lambda: readers.status()[0].state is ReaderState.STARTING, "noticed")
+    victim = process_of(stand.spec)
+    os.kill(victim, signal.SIGKILL)
+    wait_for_another(stand.spec, victim)
     said = f"{log.taps} {log.statuses} {readers.status()} {caplog.text}".lower()
     assert ANNA.hex() not in said
     assert repr(ANNA).lower() not in said

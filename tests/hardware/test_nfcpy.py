@@ -12,11 +12,12 @@ import time
 
 import pytest
 
+from hardware.nfcpy_reader import NfcpyReader
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, Tap
-from tests.hardware.conftest import Log, StartReaders, wait_for_state
-from tests.hardware.rigs.pn532 import EmulatedPn532, Target, felica, iso_dep, type_a, type_b
+from hardware.wire import Report
+from tests.hardware.conftest import Log, StartReaders, wait_for_another, wait_for_state
+from tests.hardware.rigs.pn532 import EmulatedPn532, Target, felica, iso_dep, type_1, type_a, type_b
 from tests.hardware.rigs.processes import processes_of
-from tests.hardware.rigs.until import until
 
 ANNA = bytes.fromhex("04A1B2C3D4E5F6")
 BORA = bytes.fromhex("04112233445566")
@@ -51,6 +52,7 @@ def spec_of(chip: EmulatedPn532) -> ReaderSpec:
         (type_a(ANNA[:4]), (ANNA[:4], "iso14443a")),
         (type_a(ANNA, PROCESSOR, DESFIRE_ATQA), (ANNA, "iso14443a")),
         (type_a(ANNA, PROCESSOR, b"\x00\x44", no_purse), (ANNA, "iso14443a")),
+        (type_1(ANNA[:4]), (ANNA[:4], "iso14443a")),
         (felica(IDM), (IDM, "felica")),
         (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, purse), (CSN, "t-money")),
         (type_b(b"abcd", blocks=purse), (CSN, "t-money")),
@@ -68,6 +70,7 @@ def spec_of(chip: EmulatedPn532) -> ReaderSpec:
         "four bytes",
         "DESFire",
         "another processor card",
+        "type 1",
         "FeliCa",
         "T-money in a phone",
         "T-money as type B",
@@ -165,7 +168,7 @@ def test_a_chip_that_a_killed_process_left_at_a_raised_speed_is_opened_again(
     assert chip.speed == termios.B921600
     (victim,) = processes_of(spec_of(chip))
     os.kill(victim, signal.SIGKILL)
-    until(lambda: processes_of(spec_of(chip)) not in ([], [victim]), "a new process")
+    wait_for_another(spec_of(chip), victim)
     wait_for_state(readers, ReaderState.READY)
     chip.put(type_a(ANNA))
     log.wait_for(1)
@@ -177,6 +180,17 @@ def test_stopping_leaves_the_chip_awake_and_at_the_speed_it_is_opened_with(chip:
     readers = start(spec_of(chip))
     readers.stop()
     assert (chip.speed, chip.powered_down) == (termios.B115200, False)
+
+
+@pytest.mark.pty
+def test_a_reader_that_was_closed_leaves_its_device_alone(chip: EmulatedPn532):
+    reader = NfcpyReader(chip.path, "by hand", Report(os.open(os.devnull, os.O_WRONLY)))
+    reader.step()
+    assert chip.speed == termios.B921600
+    reader.close()
+    reader.step()
+    reader.close()
+    assert chip.speed == termios.B115200
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import threading
 import time
@@ -11,10 +13,13 @@ from pathlib import Path
 import pytest
 from smartcard import scard
 
-from hardware.pcsc import PcscError, in_words, is_tap
+from hardware.health import Patience
+from hardware.pcsc import PcscReader, is_tap
+from hardware.pcsc_card import read_card
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, Tap
-from hardware.watch import Patience
-from tests.hardware.conftest import Log, StartReaders, wait_for_state
+from hardware.wire import Report, State, decode
+from tests.components import demand_pcscd
+from tests.hardware.conftest import SHORT_OF_PATIENCE, Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs import vpcd
 from tests.hardware.rigs.processes import is_running, processes_of
 from tests.hardware.rigs.until import until
@@ -101,6 +106,32 @@ def test_a_name_that_fits_no_reader_is_absent_and_says_what_is_there(pcscd: Pcsc
     assert readers.status()[0].detail == f"no reader named ACR1252 is attached; there is {', '.join(pcscd.readers)}"
 
 
+def test_no_reader_at_all_is_a_state_like_others(pcscd: Pcscd, start: StartReaders):
+    pcscd.restart(plugged=False)
+    readers = start(ALL, ready=False)
+    wait_for_state(readers, ReaderState.ABSENT)
+    assert readers.status()[0].detail == "no reader is attached"
+    pcscd.restart()
+    wait_for_state(readers, ReaderState.READY)
+
+
+def test_a_step_in_which_nothing_happens_says_nothing(pcscd: Pcscd):
+    said, says = os.pipe()
+    reader = PcscReader(None, Report(says), wait_ms=20)
+    for _ in range(3):
+        reader.step()
+    reader.close()
+    os.close(says)
+    with open(said, "rb") as lines:
+        assert [decode(line) for line in lines] == [State(ReaderState.READY, ", ".join(pcscd.readers))]
+
+
+def test_a_card_that_is_gone_before_it_is_read_is_unreadable(pcscd: Pcscd):
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    assert read_card(context, pcscd.readers[0], vpcd.NTAG, contextlib.nullcontext) is RefusedReason.UNREADABLE
+    scard.SCardReleaseContext(context)
+
+
 def test_a_card_that_lay_there_before_anybody_looked_is_no_tap(pcscd: Pcscd, start: StartReaders, log: Log):
     start(ALL)  # shows when pcscd itself has noticed the card
     with pcscd.insert(storage_card(ANNA)):
@@ -129,7 +160,7 @@ def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(
     pcscd: Pcscd, start: StartReaders, log: Log
 ):
     hanging, other = (ReaderSpec("pcsc", name=name) for name in pcscd.readers)
-    readers = start(hanging, other)
+    readers = start(hanging, other, patience=SHORT_OF_PATIENCE)
     (victim,), (bystander,) = processes_of(hanging), processes_of(other)
     with pcscd.insert(hanging_card(), slot=0):
         with pcscd.insert(storage_card(ANNA), slot=1):
@@ -137,6 +168,7 @@ def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(
         until(lambda: not is_running(victim), "the hanging process is killed")
         with pcscd.insert(storage_card(BORA), slot=1):
             log.wait_for(2)
+    wait_for_another(hanging, victim)
     wait_for_state(readers, ReaderState.READY, ReaderState.READY)
     # pcscd itself is held by the card until it is gone, so it may take a moment to see the next one.
     with pcscd.insert(storage_card(ANNA), slot=0):
@@ -146,12 +178,12 @@ def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(
 
 
 def test_a_reader_whose_cards_keep_hanging_is_faulty_until_one_is_read(pcscd: Pcscd, start: StartReaders, log: Log):
-    readers = start(ALL)
+    readers = start(ALL, patience=SHORT_OF_PATIENCE)
     for count in range(1, 4):
         (victim,) = processes_of(ALL)
         with pcscd.insert(hanging_card()):
             until(lambda victim=victim: not is_running(victim), f"killed {count} times")
-        until(lambda: processes_of(ALL), "a new process")
+        wait_for_another(ALL, victim)
         if count < 3:
             wait_for_state(readers, ReaderState.READY)
     wait_for_state(readers, ReaderState.FAULTY)
@@ -183,6 +215,7 @@ def test_a_hanging_card_does_not_keep_the_process_when_it_is_to_end(pcscd: Pcscd
 def test_stopping_does_not_wait_for_a_pcscd_that_takes_calls_and_never_answers(
     start: StartReaders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    demand_pcscd()
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(tmp_path / "silent"))
         silent.listen()
@@ -217,14 +250,23 @@ def test_only_a_card_that_came_is_a_tap(before: int, state: int, tap: bool):
     assert is_tap(before, state) is tap
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (scard.SCARD_W_SECURITY_VIOLATION, "pcscd refuses this user"),
-        (scard.SCARD_E_NO_ACCESS, "pcscd refuses this user"),
-        (scard.SCARD_E_NO_SERVICE, "pcscd does not answer"),
-        (scard.SCARD_F_COMM_ERROR, "pcscd does not answer"),
-    ],
-)
-def test_trouble_with_pcscd_is_told_in_words(code: int, words: str):
-    assert words in in_words(PcscError(code))
+def test_a_pcscd_that_hangs_up_on_this_user_each_time_is_told_in_words(
+    start: StartReaders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    demand_pcscd()
+    with socket.socket(socket.AF_UNIX) as refusing:
+        refusing.bind(str(tmp_path / "refusing"))
+        refusing.listen()
+        monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(tmp_path / "refusing"))
+        threading.Thread(target=hang_up_on_everybody, args=(refusing,), daemon=True).start()
+        readers = start(ALL, ready=False)
+        wait_for_state(readers, ReaderState.FAULTY)
+        until(lambda: readers.status()[0].detail.startswith("pcscd refuses this user"), "the refusal")
+
+
+def hang_up_on_everybody(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            connection.recv(1, socket.MSG_PEEK)  # what is left unread makes it a reset, as pcscd's refusal is
+            connection.close()

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardware.card import Technology, judge
+from hardware.health import Patience
 from hardware.process import ProcessEnded, ReaderProcess
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, RefusedTap, Tap
 from hardware.supervisor import Presented, PresentedAs, Readers
-from hardware.watch import Patience
 from hardware.wire import Beat, Gesture
-from tests.hardware.conftest import QUICK, Log, StartReaders, wait_for_state
+from tests.hardware.conftest import QUICK, Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs.processes import processes_of
 from tests.hardware.rigs.until import until
 
@@ -120,6 +120,7 @@ def test_who_presents_a_card_does_not_wait_for_ever():
     go_on = threading.Event()
     readers = Readers([DESK], lambda _: go_on.wait(10.0), lambda _: None)
     readers.start()
+    wait_for_state(readers, ReaderState.READY)
     presented = readers.present(ANNA, timeout_s=0.2)
     assert (presented.result, presented.detail) == (PresentedAs.TIMED_OUT, "there was no answer within 0.2 s")
     go_on.set()
@@ -219,10 +220,10 @@ def test_a_faulty_reader_that_has_behaved_for_a_while_is_forgiven(start: StartRe
     patience = Patience(first_wait_s=0.01, most_wait_s=0.02, failures_to_faulty=2, forgiven_after_s=1.0)
     readers = start(DESK, patience=patience)
     for _ in range(2):
-        until(lambda: processes_of(DESK), "its process")
         wait_for_state(readers, ReaderState.READY)
-        os.kill(processes_of(DESK)[0], signal.SIGKILL)
-        until(lambda: readers.status()[0].state is not ReaderState.READY, "noticed")
+        (victim,) = processes_of(DESK)
+        os.kill(victim, signal.SIGKILL)
+        wait_for_another(DESK, victim)
     wait_for_state(readers, ReaderState.FAULTY)
     assert readers.status()[0].detail == "its process ended (signal 9), 2 times in a row"
     wait_for_state(readers, ReaderState.READY)

@@ -22,13 +22,16 @@ class Town:
     """Places, programs and people. Everything is stopped by `close()`."""
 
     def __init__(self, directory: Path, readers: list[str] | None = None) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
         self.places = Places(directory, hospital.free_port(), hospital.free_port())
         self._running = ExitStack()
         self.central = hospital.start_central(self.places)
         self.central.await_health()
         self.wire = Wire("127.0.0.1", self.places.central_port)
         hospital.write_config(self.places, self.through, readers or ["simulated"])
-        self.people: list[Person] = hospital.fill(self.places)
+        everybody = hospital.fill(self.places)
+        self.people: list[Person] = [person for person in everybody if person.booked]
+        self.unbooked: list[Person] = [person for person in everybody if not person.booked]
         hospital.enrol(self.places, self.through)
         self.kiosk: Program | None = None
         self.staff = requests.Session()
@@ -106,7 +109,7 @@ class Town:
 
         def there() -> bool:
             told = self.status()
-            return bool(told["online"] and told["roster"]["patients"] >= wanted - 2)
+            return bool(told["online"] and told["roster"]["patients"] >= wanted)
 
         wait_for(there, "the kiosk never came online with its roster", WAIT_S)
 

@@ -66,6 +66,11 @@ def type_b(pupi: bytes, protocol: bytes = bytes.fromhex("338181"), blocks: Excha
     return Target(3, atqb + b"\x01\x00", answer)
 
 
+def type_1(uid: bytes) -> Target:
+    """A type 1 tag (Topaz): it has no anticollision, and tells four bytes of its id when asked (RID)."""
+    return Target(4, b"\x0c\x00" + uid[:4], lambda block: b"\x11\x48" + uid[:4] if block[:1] == b"\x78" else None)
+
+
 def felica(idm: bytes) -> Target:
     """A FeliCa card."""
     return Target(1, b"\x12\x01" + idm + bytes(8))
@@ -119,6 +124,7 @@ class EmulatedPn532:
         self.power_cycle()
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
         os.chmod(os.ttyname(self._slave), 0o600)
         Path(f"/dev/{self.name}").symlink_to(os.ttyname(self._slave))
         self._plugged_in = True
@@ -156,15 +162,14 @@ class EmulatedPn532:
     def _serve(self, line: int) -> None:
         heard = b""
         while True:
-            ready = select.select([line], [], [], 0.05)[0] if self._plugged_in else []
+            with contextlib.suppress(OSError, ValueError):  # it may be unplugged at any moment
+                select.select([line], [], [], 0.05)
             with self._guard:
                 if not self._plugged_in:
                     return
-                if not ready:
-                    continue
                 try:
                     chunk = os.read(line, 4096)
-                except OSError:  # nobody has the line open
+                except OSError:  # nothing there after all, or nobody has the line open
                     continue
                 if self.locked_up or self.powered_down or not self._understands(line):
                     heard = b""
@@ -225,8 +230,9 @@ class EmulatedPn532:
                 return arguments
             case 0x02:  # GetFirmwareVersion
                 return bytes.fromhex("32010607")
-            case 0x06:  # ReadRegister: one byte for each address
-                return bytes([0x26] * (len(arguments) // 2))
+            case 0x06:  # ReadRegister: one byte for each address; 26 is an unanswered look for type A
+                type_1_answered = self._target is not None and self._target.modulation == 4
+                return bytes([0x00 if type_1_answered else 0x26]) * (len(arguments) // 2)
             case 0x10:  # SetSerialBaudRate, once the answer is acknowledged
                 self._next_speed = _SPEEDS[arguments[0]]
                 return b""
@@ -237,7 +243,7 @@ class EmulatedPn532:
                 target = self._target
                 there = target is not None and target.modulation == arguments[1]
                 return b"\x01\x01" + target.found if target and there else b"\x00"
-            case 0x42:  # InCommunicateThru
-                said = self._target.blocks(arguments) if self._target else None
+            case 0x40 | 0x42:  # InDataExchange, whose first byte is the target's number, and InCommunicateThru
+                said = self._target.blocks(arguments[code == 0x40 :]) if self._target else None
                 return _NO_ANSWER if said is None else b"\x00" + said
         return b""

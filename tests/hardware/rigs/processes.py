@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -14,9 +15,11 @@ def processes_of(spec: ReaderSpec, parent: int | None = None) -> list[int]:
     wanted = "\0".join(command_for(spec)).encode() + b"\0"
     found = []
     for thread in Path(f"/proc/{parent or os.getpid()}/task").iterdir():
-        for pid in (thread / "children").read_text("ascii").split():
-            if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted:
-                found.append(int(pid))
+        # A thread or a process that ends while it is looked at is no longer there.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for pid in (thread / "children").read_text("ascii").split():
+                if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted:
+                    found.append(int(pid))
     return found
 
 

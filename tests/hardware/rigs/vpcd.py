@@ -27,6 +27,7 @@ from typing import Self
 
 DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 PCSCD = "/usr/sbin/pcscd"
+SEEN_S = 2.0  # pcscd looks every 10 ms; one that is gone looks no more
 
 MIFARE_CLASSIC_1K = bytes.fromhex("3B8F8001804F0CA000000306030001000000006A")
 NTAG = bytes.fromhex("3B8F8001804F0CA0000003060300030000000068")
@@ -38,9 +39,11 @@ TYPE_B = bytes.fromhex("3B8880010000000033818100") + b"\x3a"
 GET_UID = bytes.fromhex("FFCA000000")
 NOT_FOUND = b"\x6a\x82"
 
-# A listening socket is handed to pcscd in systemd's way: as file 3, to the process of this id.
+# A listening socket is handed to pcscd in systemd's way: as file 3, to the process of this id. And pcscd ends (SIGTERM)
+# with the thread that started it, so that a test run that was killed leaves none behind.
 _HAND_OVER = """
-import os, sys
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15)
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LD_PRELOAD=os.environ.pop("QUICK_POLL"))
 os.execv(sys.argv[2], [sys.argv[2], "--foreground", "--config", sys.argv[3]])
@@ -83,9 +86,14 @@ class VirtualCard:
         self._thread.start()
 
     def remove(self) -> None:
-        """Takes the card out of the reader. A card that hangs is let go by that."""
+        """Takes the card out of the reader, and returns when pcscd has seen that it is gone: a card inserted before
+        would be no new one. A card that hangs is let go by that."""
         with contextlib.suppress(OSError):
-            self._stream.shutdown(socket.SHUT_RDWR)
+            self._stream.shutdown(socket.SHUT_WR)
+            self._thread.join(SEEN_S)
+            self._stream.settimeout(SEEN_S)
+            while self._stream.recv(4096):
+                pass
         self._stream.close()
 
     def __enter__(self) -> Self:
@@ -145,6 +153,11 @@ class Pcscd:
     def readers(self) -> list[str]:
         """The PC/SC names of its slots."""
         return [f"{name} {index:02d} {slot:02d}" for index, name in enumerate(self.names) for slot in (0, 1)]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def start(self, plugged: bool = True) -> None:
         """Starts it, and returns when clients can connect. With `plugged` false it has no reader yet."""

@@ -12,7 +12,7 @@ import pytest
 from sync.central.bindings import bind
 from sync.central.gathering import bench_of
 from sync.central.ingest import Ingest
-from sync.central.journeys import touch
+from sync.central.journeys import StaleJourney, touch
 from sync.central.settling import settle_card
 from sync.ids import new_id
 from sync.journey.definitions import read
@@ -337,7 +337,7 @@ def test_case_7_a_card_re_issued_meanwhile_touches_neither_patient(centre: Centr
 
 def test_case_8_a_card_that_only_the_centre_knows_finds_its_patient(centre: Centre, kiosk: Kiosk):
     assert kiosk.tap("P3") is None
-    done = kiosk.journeys.check_in_unknown(cards_of("P3"), "scan_nfc", None)
+    done = kiosk.check_in_unknown("P3")
     kiosk.act(done.patient_id, "register")
     kiosk.act(done.patient_id, "confirm_arrival")
     kiosk.sync()
@@ -348,7 +348,7 @@ def test_case_8_a_card_that_only_the_centre_knows_finds_its_patient(centre: Cent
 
 
 def test_case_8_a_card_that_nobody_knows_is_settled_once_staff_have_bound_it(centre: Centre, kiosk: Kiosk):
-    done = kiosk.journeys.check_in_unknown(cards_of("new"), "scan_nfc", None)
+    done = kiosk.check_in_unknown("new")
     kiosk.act(done.patient_id, "register")
     kiosk.act(done.patient_id, "confirm_arrival")
     kiosk.sync()
@@ -368,7 +368,7 @@ def test_case_8_a_card_that_nobody_knows_is_settled_once_staff_have_bound_it(cen
 
 
 def test_case_8_a_verdict_given_anew_survives_a_lost_answer_to_the_first(centre: Centre, kiosk: Kiosk):
-    kiosk.journeys.check_in_unknown(cards_of("new"), "scan_nfc", None)
+    kiosk.check_in_unknown("new")
     kiosk.wire.lose_replies = 1
     assert kiosk.pusher.run_once().failed
     bind_card(centre, "new", "P3")
@@ -378,7 +378,7 @@ def test_case_8_a_verdict_given_anew_survives_a_lost_answer_to_the_first(centre:
 
 
 def test_case_8_what_another_reason_holds_back_is_a_new_case(centre: Centre, kiosk: Kiosk):
-    done = kiosk.journeys.check_in_unknown(cards_of("new"), "scan_nfc", None)
+    done = kiosk.check_in_unknown("new")
     kiosk.act(done.patient_id, "register")
     kiosk.sync()
     centre.staff("scan_nfc", "P3")
@@ -392,7 +392,7 @@ def test_case_8_what_another_reason_holds_back_is_a_new_case(centre: Centre, kio
 
 
 def test_case_8_a_kiosk_that_has_been_revoked_is_granted_nothing_later(centre: Centre, kiosk: Kiosk):
-    kiosk.journeys.check_in_unknown(cards_of("new"), "scan_nfc", None)
+    kiosk.check_in_unknown("new")
     kiosk.sync()
     with centre.store.write() as db:
         db.execute("pragma defer_foreign_keys = on")
@@ -400,6 +400,22 @@ def test_case_8_a_kiosk_that_has_been_revoked_is_granted_nothing_later(centre: C
         db.execute("update verdicts set kiosk_id = 'gone'")
     bind_card(centre, "new", "P3")
     assert centre.open_cases() == ["forbidden"]
+
+
+def test_case_8_one_that_cannot_be_settled_keeps_its_case_and_does_not_hinder_staff(centre: Centre, kiosk: Kiosk):
+    """Its visit bears the id of another patient's: the card is bound all the same."""
+    kiosk.tap("P1")
+    kiosk.sync()
+    kiosk.check_in_unknown("new")
+    with kiosk.store.write() as db:
+        rewrite_last(db, visit_id=str(centre.journey("P1").visit_id))
+    kiosk.sync()
+    bind_card(centre, "new", "P3")
+    kiosk.pull()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.UNKNOWN_CARD)
+    assert centre.open_cases() == ["unknown_card"]
+    assert centre.rows("select count(*) as n from waiting") == [{"n": 1}]
+    assert centre.journey("P3").state == "UNREGISTERED"
 
 
 def test_case_9_a_repeat_under_a_new_epoch_is_the_same_action(centre: Centre, kiosk: Kiosk):
@@ -458,7 +474,7 @@ def test_case_12_older_rules_that_it_still_knows_judge_their_own(centre: Centre,
 
 
 def test_case_15_another_visit_does_not_wait(centre: Centre, kiosk: Kiosk):
-    done = kiosk.journeys.check_in_unknown(cards_of("new"), "scan_nfc", None)
+    done = kiosk.check_in_unknown("new")
     kiosk.check_in("P1")
     kiosk.act(done.patient_id, "register")
     kiosk.sync()
@@ -581,8 +597,7 @@ def test_what_is_missing_for_good_is_a_new_epoch_and_an_alarm(centre: Centre, ki
     kiosk.check_in("P1")
     with kiosk.store.write() as db:
         db.execute("delete from outbox where seq = 1")
-    for _ in range(5):
-        kiosk.pusher.run_once()
+    kiosk.push()
     assert sorted(centre.open_cases()) == ["depends", "gap", "not_allowed"]
     assert kiosk.journeys.identity is not None
     assert kiosk.journeys.identity.epoch == 2
@@ -636,7 +651,7 @@ def test_two_clones_of_one_kiosk_both_go_on_and_staff_are_told(centre: Centre, k
     kiosk.sync()
     clone.sync()
     assert centre.journey("P1").state == centre.journey("P2").state == "WAITING"
-    assert sorted(centre.open_cases()) == ["duplicate_number", "fork", "fork"]
+    assert sorted(centre.open_cases()) == ["duplicate_number", "fork"]
     kiosk.pull()
     for each in (kiosk, clone):
         assert each.base("P1") == centre.journey("P1")
@@ -662,8 +677,21 @@ def test_a_chain_that_never_fits_makes_no_epoch_after_epoch(centre: Centre, kios
     for _ in range(3):
         answer = push(centre, kiosk, [Pushed("0" * 64, msgspec.Raw(body))])
         assert isinstance(answer, CallRefused)
-        assert (answer.code, answer.epoch) == (EndCode.FORK, 1)
-    assert centre.open_cases() == []
+        assert (answer.code, answer.epoch) == (EndCode.FORK, 2)
+    assert centre.open_cases() == ["fork"]
+
+
+def test_a_kiosk_that_forks_again_and_again_is_one_case(centre: Centre, kiosk: Kiosk):
+    for epoch, patient_id in ((2, "P1"), (3, "P2")):
+        with kiosk.store.write() as db:
+            db.execute("update identity set last_hash = 'other'")
+        kiosk.tap(patient_id)
+        kiosk.push()
+        assert kiosk.journeys.identity is not None
+        assert kiosk.journeys.identity.epoch == epoch
+        assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    assert centre.open_cases() == ["fork"]
+    assert len(centre.rows("select * from audit where kind = 'fork'")) == 2
 
 
 def test_an_edited_action_does_not_pass_for_the_one_that_was_judged(centre: Centre, kiosk: Kiosk):
@@ -840,6 +868,15 @@ def test_a_newer_kiosk_that_says_more_says_the_same_action(centre: Centre, kiosk
     assert isinstance(answer, PushAnswer)
     assert answer.verdicts[0].verdict is Verdict.APPLIED
     assert len(transitions(centre, "P1")) == 1
+
+
+def test_a_journey_that_changed_underneath_decides_nothing(centre: Centre, kiosk: Kiosk):
+    """What several processes on one database may meet: the batch is refused whole, to be sent again."""
+    with centre.store.write() as db:
+        db.execute("create trigger t before update on journeys begin select raise(ignore); end")
+    with pytest.raises(StaleJourney):
+        push(centre, kiosk, chained([intent_of(kiosk)]))
+    assert centre.rows("select * from receipts") == []
 
 
 def test_a_database_that_fails_decides_nothing(centre: Centre, kiosk: Kiosk):

@@ -26,7 +26,7 @@ from sync.central.store import Store
 from sync.clock import ClockReading, local_ms
 from sync.ids import new_id
 from sync.journey.definitions import Definitions, shipped
-from sync.journey.model import STAFF, Journey
+from sync.journey.model import STAFF, Journey, PatientId
 from sync.protocol import (
     CallRefused,
     Code,
@@ -101,7 +101,10 @@ class Centre:
     page: int = 200
 
     def __post_init__(self) -> None:
+        fresh = not self.path.exists()
         self.open()
+        if not fresh:
+            return
         with self.store.write() as db:
             db.execute("insert into incarnation values (1, 'first', 'x')")
             take_hospital(db, self.definitions, KEYS, read_hospital(hospital()), self.time())
@@ -133,6 +136,10 @@ class Centre:
     def staff(self, action_type: str, patient_id: str, **payload: object) -> Answer:
         """An action at the desk."""
         return self.service.perform(STAFF, patient_id, Ask(action_type, new_id(), payload), "rest", "desk")
+
+    def change_entry(self, queue_id: str, state: str) -> Answer:
+        """A change of an entry at the desk."""
+        return self.service.change_entry(queue_id, state, "", Ask("change_entry", new_id(), {}), "desk")
 
     def rows(self, sql: str, **parameters: object) -> list[dict[str, object]]:
         """Any look at the database."""
@@ -218,6 +225,10 @@ class Kiosk:
 
     def tap(self, patient_id: str, *automatic: str) -> Acted | None:
         return self.journeys.tap(cards_of(patient_id), automatic or ("scan_nfc",))
+
+    def check_in_unknown(self, card: str) -> Acted:
+        """The holder of an unknown card presses "check in"."""
+        return self.journeys.check_in_unknown(PatientId(f"card-{new_id()}"), cards_of(card), "scan_nfc", None)
 
     def act(self, patient_id: str, action_type: str, **payload: object) -> Acted:
         return self.journeys.act(patient_id, action_type, None, payload)

@@ -112,6 +112,7 @@ class PatientsDays(RuleBasedStateMachine):
         if isinstance(outcome, Decision):
             assert outcome.journey.leg == before.leg
             assert {row.trigger_type for row in outcome.transitions} <= {"queue_sync"}
+            self.check_other_entry(before, outcome.journey, queue_id)
 
     @precondition(lambda self: len(self.journey.entries) < 6)
     @rule(exam=st.sampled_from(EXAMS), state=st.sampled_from(sorted(RULES.live)), overnight=st.booleans())
@@ -176,6 +177,13 @@ class PatientsDays(RuleBasedStateMachine):
             assert after.leg == 0
             assert asked.action_type in ("scan_nfc", "leave_hospital")
         assert (outcome.opened is not None) <= confirmed
+        if RULES.actions[asked.action_type].entry and asked.queue_id:
+            self.check_other_entry(before, after, asked.queue_id)
+
+    def check_other_entry(self, before: Journey, after: Journey, queue_id: QueueId) -> None:
+        """A change to an entry that is not the current one never moves the journey."""
+        if queue_id != before.current_queue_id:
+            assert (after.state, after.current_queue_id) == (before.state, before.current_queue_id)
 
     @invariant()
     def journey_and_current_entry_are_in_step(self) -> None:

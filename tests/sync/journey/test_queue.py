@@ -281,6 +281,14 @@ def test_a_direct_cancellation_hands_over_as_well():
     assert [row.to_state for row in done.transitions] == ["COMPLETED", "CALLED"]
 
 
+def test_after_a_cancellation_an_entry_opened_later_takes_over_by_nothing_but_a_confirmed_arrival():
+    before = patient("COMPLETED", entries=[entry(1, "X", "cancelled"), entry(2, "Y")], current=1)
+    for done in (changed(before, "q2", "delayed"), decided(before, action("call_patient", entry=2))):
+        assert (done.journey.state, done.journey.current_queue_id) == ("COMPLETED", "q1")
+    confirmed = decided(before, action("confirm_arrival")).journey
+    assert (confirmed.state, confirmed.current_queue_id) == ("WAITING", "q2")
+
+
 def test_a_direct_change_of_what_is_not_there_has_ended_or_is_no_state_is_refused():
     cases = [(two(), "q9", "called"), (two("completed"), "q1", "waiting"), (two(), "q1", "asleep")]
     codes = []

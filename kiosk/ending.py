@@ -1,0 +1,28 @@
+"""Waits for the end: SIGTERM, Ctrl-C, or a part that says so.
+
+A lock or an event is no place to wait for a signal: the kernel may hand it to any thread, and then the main thread,
+which alone runs Python's handlers, sleeps on. The byte that the interpreter writes to a socket wakes it whoever was
+interrupted.
+"""
+
+import signal
+import socket
+
+
+class Ending:
+    """One end of one process. To be made in its main thread."""
+
+    def __init__(self) -> None:
+        self._near, self._far = socket.socketpair()
+        self._far.setblocking(False)
+        signal.set_wakeup_fd(self._far.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+
+    def wait(self) -> None:
+        """Returns when it has come."""
+        self._near.recv(1)
+
+    def come(self) -> None:
+        """It has come. May be called from any thread."""
+        self._far.send(b"\0")

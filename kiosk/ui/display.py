@@ -1,0 +1,54 @@
+"""The screen's real size, so that a millimetre on the page is a millimetre on the glass."""
+
+from dataclasses import dataclass
+from math import hypot
+from typing import Protocol
+
+MM_PER_INCH = 25.4
+SMALL_SCREEN_MM = 280.0
+REACH_MM = 1220.0  # above the floor: what a person in a wheelchair reaches and sees
+LEAST_LOW_SHARE = 0.6  # a screen that hangs too high for that keeps a usable lower part
+
+
+class Display(Protocol):
+    """The part of the configuration that says how big the screen is: `[display]`."""
+
+    @property
+    def diagonal_in(self) -> float: ...
+
+    @property
+    def resolution(self) -> tuple[int, int]: ...
+
+    @property
+    def bottom_mm(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What the page is told of the screen. Lengths in millimetres on the glass, resolution in device pixels.
+
+    `hangul_mm` is the least height of Hangul and `low_mm` the height of the layout for a low posture, both from the
+    Korean barrier-free kiosk criteria.
+    """
+
+    width: int
+    height: int
+    pixels_per_mm: float
+    hangul_mm: float
+    low_mm: float
+
+
+def measure(display: Display) -> Measures:
+    """The measures of a screen."""
+    width, height = display.resolution
+    diagonal_mm = display.diagonal_in * MM_PER_INCH
+    pixels_per_mm = hypot(width, height) / diagonal_mm
+    tall_mm = height / pixels_per_mm
+    reach_mm = max(REACH_MM - display.bottom_mm, tall_mm * LEAST_LOW_SHARE)
+    return Measures(
+        width,
+        height,
+        pixels_per_mm,
+        hangul_mm=7.25 if diagonal_mm <= SMALL_SCREEN_MM else 12.0,
+        low_mm=min(tall_mm, reach_mm),
+    )

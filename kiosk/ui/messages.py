@@ -1,0 +1,147 @@
+"""What the page says to the daemon and hears from it: the message types of the centre's own WebSocket, and the same
+actions and errors over HTTP."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from kiosk.screen import Screen
+from kiosk.ui.counter import Acted
+from sync.ids import is_uuid
+
+MAX_BYTES = 16 * 1024  # of a request's body, and of a WebSocket message
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Malformed(msgspec.Struct, frozen=True):
+    """What came is no message; `error` says why, in English."""
+
+    error: str
+    code: str = "malformed"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Whom an action is for."""
+
+    patient_id: Id
+
+
+class ActionRequest(msgspec.Struct, frozen=True, tag_field="command", tag="perform_action"):
+    """An action for the person on the screen. `action_id` is a UUID made at the press; a repeat has the same."""
+
+    action_type: Word
+    payload: Target
+    action_id: str | None = None
+
+
+class CardRequest(msgspec.Struct, frozen=True):
+    """A demo card to hold to the simulated reader: its UID in hex."""
+
+    uid: Word
+
+
+class FetchInitialState(msgspec.Struct, frozen=True, tag_field="command", tag="fetch_initial_state"):
+    """The page wants the whole state afresh."""
+
+
+class Keep(msgspec.Struct, frozen=True, tag_field="command", tag="keep"):
+    """The person keeps using the screen."""
+
+
+class Leave(msgspec.Struct, frozen=True, tag_field="command", tag="leave"):
+    """The person is done."""
+
+
+class Ping(msgspec.Struct, frozen=True, tag_field="command", tag="ping"):
+    """Is anybody there?"""
+
+
+Command = ActionRequest | FetchInitialState | Keep | Leave | Ping
+
+
+class State(msgspec.Struct, frozen=True):
+    """The whole screen: when a socket opens or asks, and at every change."""
+
+    type: Literal["initial_state", "state_update"]
+    payload: Screen
+
+
+class ActionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a pressed button; `payload` is what is shown now, in either case."""
+
+    type: Literal["action_result"]
+    success: bool
+    payload: Screen | None = None
+    action_id: str | None = None
+    error: str | None = None
+    code: str | None = None
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error: over the WebSocket with its `type`, as the body of an HTTP answer without."""
+
+    error: str
+    code: str
+    type: Literal["error"] | None = None
+    state: Screen | None = None
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The answer of `GET /healthz`."""
+
+    status: Literal["ok", "fault"]
+    faults: tuple[str, ...]
+
+
+class Pong(msgspec.Struct, frozen=True):
+    """Somebody is."""
+
+    type: Literal["pong"] = "pong"
+
+
+def read_action(body: bytes) -> ActionRequest | Malformed:
+    """The body of `POST /api/v1/actions`."""
+    return _with_checked_id(_decode(body, ActionRequest))
+
+
+def read_card(body: bytes) -> CardRequest | Malformed:
+    """The body of `POST /api/v1/demo/cards`."""
+    request: CardRequest | Malformed = _decode(body, CardRequest)
+    return request
+
+
+def read_command(message: str | bytes) -> Command | Malformed:
+    """A message of the page's socket."""
+    command: Command | Malformed = _decode(message, Command)
+    return _with_checked_id(command) if isinstance(command, ActionRequest) else command
+
+
+def result_of(acted: Acted, action_id: str | None) -> ActionResult:
+    """The socket's answer to a pressed button."""
+    return ActionResult(
+        type="action_result",
+        success=acted.error is None,
+        payload=acted.screen,
+        action_id=acted.action_id or action_id,
+        error=acted.error,
+        code=acted.code,
+    )
+
+
+def _with_checked_id(request: ActionRequest | Malformed) -> ActionRequest | Malformed:
+    if isinstance(request, Malformed) or request.action_id is None or is_uuid(request.action_id):
+        return request
+    return Malformed("action_id is not a UUID", "malformed_action_id")
+
+
+def _decode(data: str | bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        return Malformed(str(error))
+    except (msgspec.DecodeError, UnicodeError):
+        return Malformed("not JSON", "not_json")
+    except RecursionError:
+        return Malformed("nested too deeply")

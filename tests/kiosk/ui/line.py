@@ -1,0 +1,43 @@
+"""A client's end of the page's WebSocket."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from simple_websocket import Client
+
+from kiosk.ui.server import PageServer
+
+
+class Line(Client):
+    """simple-websocket's client, without its habit of sitting on frames that came in one piece with the handshake's
+    answer until something else comes."""
+
+    def handshake(self) -> None:
+        super().handshake()
+        self._handle_events()
+
+
+class Page:
+    """What a page says and hears."""
+
+    def __init__(self, server: PageServer, headers: dict[str, str] | None = None) -> None:
+        self.line = Line.connect(f"ws://127.0.0.1:{server.port}/ws", headers=headers)
+
+    def hear(self) -> dict[str, Any]:
+        message = self.line.receive(10)
+        assert message is not None, "nothing came"
+        return json.loads(message)
+
+    def hear_until(self, kind: str) -> dict[str, Any]:
+        while (message := self.hear())["type"] != kind:
+            pass
+        return message
+
+    def say(self, command: str, **fields: object) -> None:
+        self.line.send(json.dumps({"command": command, **fields}))
+
+    def close(self) -> None:
+        if self.line.connected:
+            self.line.close()

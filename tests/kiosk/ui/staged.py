@@ -1,0 +1,313 @@
+"""A counter whose people, cards and faults a test puts on the stage. It is a whole `kiosk.ui.counter.Counter`: the real
+rules decide what a press does, repeats are told apart by their action id, and screens go out to every subscriber."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from kiosk.live import Live, Slot
+from kiosk.screen import (
+    Booking,
+    CentralFace,
+    JourneyView,
+    KioskFace,
+    Notice,
+    PatientFace,
+    QueueLine,
+    Screen,
+    ScreenKind,
+)
+from kiosk.ui.counter import Acted, DemoCard
+from sync.clock import iso
+from sync.ids import new_id
+from sync.journey.definitions import shipped
+from sync.journey.model import (
+    Action,
+    ActionId,
+    Appointment,
+    AppointmentId,
+    Asker,
+    Decision,
+    Exam,
+    ExamId,
+    Journey,
+    Opens,
+    PatientId,
+    QueueEntry,
+    QueueId,
+    Refusal,
+    Role,
+    VisitId,
+)
+from sync.journey.rules import available_actions, decide
+
+DAY = "2026-03-02"
+MORNING_MS = 1_772_411_400_000  # 2026-03-02T09:30 in Seoul
+SEOUL = "Asia/Seoul"
+DESK = "1층 로비 접수 창구"
+GRANTS = frozenset({"scan_nfc", "register", "confirm_arrival", "enter_exam_room", "make_payment", "leave_hospital"})
+
+
+@dataclass(frozen=True)
+class Card:
+    """One card of the staged hospital: whose it is, and what they are booked for."""
+
+    uid: str
+    label: str
+    patient_id: str
+    masked_name: str
+    language: str = "ko"
+    booked: tuple[tuple[str, str, int], ...] = (("흉부 영상 검사", "2층 영상의학과 205호", 60),)
+
+
+HONG = Card(
+    "04a1b2c3d4e5f6",
+    "홍길동 (예약 2건)",
+    "P-1001",
+    "홍*동",
+    booked=(("흉부 영상 검사", "2층 영상의학과 205호", 60), ("혈액 검사", "1층 채혈실", 120)),
+)
+NAMGUNG = Card("04a1b2c3d4e5f7", "남궁민수", "P-1002", "남궁**")
+SMITH = Card("04a1b2c3d4e5f8", "Jane Smith", "P-1003", "J*** S****", "en", (("Chest imaging", "2F Radiology 205", 60),))
+NOBODY = "04ffffffffffff"
+
+
+class StagedCounter:
+    """The kiosk as its screen sees it, with a test behind it. Safe from any thread."""
+
+    def __init__(self, demo: bool = False) -> None:
+        self._demo = tuple(DemoCard(card.uid, card.label) for card in (HONG, NAMGUNG, SMITH)) if demo else ()
+        self._lock = threading.RLock()
+        self._live: Live[Screen] = Live()
+        self._cards = {card.uid: card for card in (HONG, NAMGUNG, SMITH)}
+        self._frame = 0
+        self.begin()
+
+    # What a test does.
+
+    def begin(self) -> Screen:
+        """All as in the morning: nobody has come, nothing is broken. Somebody leaves just now, settings and all."""
+        self.kiosk = KioskFace("K-1", "본관 1층 입구", DESK)
+        self.languages: tuple[str, ...] = ("ko", "en")
+        self.stay_s: float | None = 60.0
+        self.people_ahead: int | None = 3
+        self.confirmed = True
+        self.acts: list[tuple[str, str, str | None]] = []
+        self.keeps = 0
+        self.breakage: Exception | None = None
+        self.gate = threading.Event()  # a press waits for it, so that a test can look at the screen meanwhile
+        self.gate.set()
+        self.fault: str | None = None
+        self._answers: dict[str, Acted] = {}
+        self._journeys: dict[str, Journey] = {}
+        self._central = CentralFace(True, iso(MORNING_MS, SEOUL))
+        self.refuse_card("phone")
+        return self.attract()
+
+    def show(self, screen: Screen) -> Screen:
+        """Puts this on the screen, under the next frame number."""
+        with self._lock:
+            self._frame += 1
+            self._screen = replace(screen, frame=self._frame)
+            self._live.publish(self._screen)
+            return self._screen
+
+    def attract(self) -> Screen:
+        """Everybody is gone."""
+        return self.show(self._blank(ScreenKind.ATTRACT))
+
+    def tap(self, card: Card, *actions: str) -> Screen:
+        """A card is held to the reader, and these actions are done for its patient."""
+        with self._lock:
+            journey = self._journeys.get(card.patient_id) or fresh_journey(card)
+            for action_type in ("scan_nfc", *actions):
+                outcome = self._decide(journey, action_type)
+                journey = outcome.journey if isinstance(outcome, Decision) else journey
+            self._journeys[card.patient_id] = journey
+            return self.show(self._of_patient(card, journey))
+
+    def call(self, card: Card, room: str) -> Screen:
+        """Staff call the patient into a room."""
+        with self._lock:
+            journey = self._journeys[card.patient_id]
+            staff = Action(ActionId(new_id()), "call_patient", Asker(Role.STAFF), MORNING_MS, _opens(1), room=room)
+            outcome = decide(shipped(), journey, staff)
+            assert isinstance(outcome, Decision)
+            self._journeys[card.patient_id] = outcome.journey
+            return self.show(replace(self._of_patient(card, outcome.journey), notice=Notice.CALLED))
+
+    def unknown_card(self) -> Screen:
+        """A card that nobody is known for."""
+        stranger = PatientFace("card-1", "", "ko")
+        return self.show(replace(self._blank(ScreenKind.UNKNOWN_CARD), patient=stranger, next_action="scan_nfc"))
+
+    def refuse_card(self, reason: str) -> Screen:
+        """A card that cannot be used."""
+        return self.show(replace(self._blank(ScreenKind.REFUSED_CARD), reason=reason))
+
+    def break_down(self, reason: str) -> Screen:
+        """Something is out of order."""
+        self.fault = reason
+        return self.show(replace(self._blank(ScreenKind.OUT_OF_ORDER), reason=reason, remaining_s=None))
+
+    def cut_off(self, online: bool = False) -> None:
+        """The centre is out of reach, and what is done now is not confirmed by it; or it is back."""
+        self._central = CentralFace(online, iso(MORNING_MS - 25 * 60_000, SEOUL))
+        self.confirmed = online
+        self.people_ahead = 3 if online else None
+
+    def new_day(self) -> None:
+        """Nobody has come yet."""
+        with self._lock:
+            self._journeys.clear()
+
+    def hang_up(self) -> None:
+        """Ends every subscription, as a stopping daemon does."""
+        self._live.close()
+        self._live = Live()
+
+    # kiosk.ui.counter.Counter.
+
+    def screen(self) -> Screen:
+        self._break()
+        with self._lock:
+            return self._screen
+
+    def act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
+        self._break()
+        assert self.gate.wait(30)
+        with self._lock:
+            self.acts.append((action_type, patient_id, action_id))
+            if action_id in self._answers:
+                return self._answers[action_id]
+            answer = self._act(action_type, patient_id, action_id)
+            if action_id:
+                self._answers[action_id] = answer
+            return answer
+
+    def keep(self) -> Screen:
+        with self._lock:
+            self.keeps += 1
+            left = max(0, self._screen.keeps_left - 1)
+            return self.show(replace(self._screen, remaining_s=self.stay_s, keeps_left=left))
+
+    def leave(self) -> Screen:
+        return self.attract()
+
+    def subscribe(self) -> AbstractContextManager[Slot[Screen]]:
+        return self._live.subscribe()
+
+    def demo_cards(self) -> tuple[DemoCard, ...]:
+        return self._demo
+
+    def present(self, uid: str) -> str | None:
+        if uid == NOBODY:
+            self.unknown_card()
+            return None
+        if uid not in self._cards:
+            return "no such card"
+        self.tap(self._cards[uid])
+        return None
+
+    def faults(self) -> tuple[str, ...]:
+        return (self.fault,) if self.fault else ()
+
+    # The rest.
+
+    def _break(self) -> None:
+        if self.breakage:
+            raise self.breakage
+
+    def _act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
+        here = self._screen.patient
+        if here is None or here.patient_id != patient_id:
+            return Acted(self._screen, error="That person is not on the screen.", code="conflict", conflict=True)
+        card = next((c for c in self._cards.values() if c.patient_id == patient_id), None)
+        card = card or Card("", "", patient_id, "", booked=())
+        journey = self._journeys.get(patient_id) or fresh_journey(card)
+        outcome = self._decide(journey, action_type)
+        if isinstance(outcome, Refusal):
+            screen = self.show(replace(self._of_patient(card, journey), notice=Notice.NOT_ALLOWED))
+            return Acted(screen, error=outcome.message, code=outcome.code)
+        self._journeys[patient_id] = outcome.journey
+        return Acted(self.show(self._of_patient(card, outcome.journey)), action_id=action_id or new_id())
+
+    def _decide(self, journey: Journey, action_type: str) -> Decision | Refusal:
+        asker = Asker(Role.KIOSK, GRANTS)
+        return decide(shipped(), journey, Action(ActionId(new_id()), action_type, asker, MORNING_MS, _opens(17)))
+
+    def _blank(self, kind: ScreenKind) -> Screen:
+        stays = kind is ScreenKind.ATTRACT
+        return Screen(
+            0,
+            kind,
+            self.kiosk,
+            self._central,
+            self.languages,
+            remaining_s=None if stays else self.stay_s,
+            keeps_left=0 if stays else 10,
+        )
+
+    def _of_patient(self, card: Card, journey: Journey) -> Screen:
+        available = available_actions(shipped(), journey, Asker(Role.KIOSK, GRANTS))
+        listed = [entry for entry in journey.entries if entry.state in shipped().listed]
+        lines = tuple(self._line(entry) for entry in listed)
+        view = JourneyView(
+            journey.state, lines, tuple(map(_booking, journey.appointments)), available, iso(MORNING_MS, SEOUL)
+        )
+        return replace(
+            self._blank(ScreenKind.JOURNEY),
+            patient=PatientFace(card.patient_id, card.masked_name, card.language),
+            journey=view,
+            next_action=available[0] if available else None,
+            ticket=next((line for line in lines if line.queue_id == journey.current_queue_id), None),
+            confirmed=self.confirmed,
+        )
+
+    def _line(self, entry: QueueEntry) -> QueueLine:
+        ahead = self.people_ahead
+        minutes = None if ahead is None else ahead * entry.minutes
+        return QueueLine(
+            entry.queue_id,
+            entry.exam_id,
+            entry.exam_name,
+            entry.state,
+            entry.queue_number,
+            entry.room,
+            ahead,
+            minutes,
+        )
+
+
+def fresh_journey(card: Card) -> Journey:
+    """The day of a patient who has not come yet."""
+    booked = tuple(
+        Appointment(
+            AppointmentId(f"A-{card.patient_id}-{number}"),
+            ExamId(f"E-{number}"),
+            name,
+            room,
+            MORNING_MS + minutes * 60_000,
+            "booked",
+        )
+        for number, (name, room, minutes) in enumerate(card.booked, 1)
+    )
+    return Journey(PatientId(card.patient_id), shipped().initial, DAY, appointments=booked)
+
+
+def _booking(appointment: Appointment) -> Booking:
+    return Booking(
+        appointment.appointment_id,
+        appointment.exam_id,
+        appointment.exam_name,
+        appointment.room,
+        iso(appointment.scheduled_ms, SEOUL),
+        appointment.status,
+    )
+
+
+def _opens(number: int) -> Opens:
+    desk = Exam(ExamId("desk"), "접수", "접수 창구", "1층 로비", 5)
+    return Opens(VisitId(new_id()), QueueId(new_id()), f"B-{number:03d}", desk)

@@ -1,0 +1,131 @@
+"""The centre as its tests use it: a hospital with many patients, and a clock that the test moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sync.central import tokens
+from sync.central.ask import Ask
+from sync.central.opening import open_service
+from sync.central.operations import operations
+from sync.central.service import Answer, JourneyService
+from sync.clock import local_ms
+from sync.ids import new_id
+from sync.journey.model import PATIENT, STAFF, Asker, Role
+
+ZONE = "Asia/Seoul"
+DAY = "2026-03-02"
+
+
+@dataclass
+class Clock:
+    """The one true time of a test (UTC ms)."""
+
+    now_ms: int = local_ms(DAY, "09:00", ZONE)
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    def set(self, day: str, time_of_day: str) -> None:
+        self.now_ms = local_ms(day, time_of_day, ZONE)
+
+
+def card(number: int) -> str:
+    """The UID of a patient's card."""
+    return f"04c0ffee00{number:04x}"
+
+
+def hospital(day: str, patients: int) -> dict[str, Any]:
+    """A hospital document: every patient but those of a number that five divides is booked for two exams."""
+    numbers = range(1, patients + 1)
+    return {
+        "site": {"name": "Test hospital", "desk": "desk", "timezone": ZONE},
+        "exams": [
+            {"exam_id": "desk", "title": "Desk", "public_label": "Reception", "room": "0", "minutes": 3},
+            {"exam_id": "blood", "title": "HIV test", "public_label": "Blood test", "room": "1", "minutes": 5},
+            {"exam_id": "xray", "title": "Chest X-ray", "public_label": "Imaging", "room": "2", "minutes": 8},
+            {"exam_id": "sleep", "title": "Sleep study", "public_label": "Ward", "room": "9", "overnight": True},
+        ],
+        "patients": [
+            {"patient_id": patient(n), "name": f"환자{n:02d}", "cards": [card(n)], "birth_date": "1970-01-01"}
+            for n in numbers
+        ],
+        "appointments": [
+            {
+                "appointment_id": f"{day}-{patient(n)}-{exam}",
+                "patient_id": patient(n),
+                "exam_id": exam,
+                "scheduled_at": f"{day}T{at}",
+            }
+            for n in numbers
+            if n % 5
+            for exam, at in (("blood", "09:30"), ("xray", "10:30"))
+        ],
+    }
+
+
+def patient(number: int) -> str:
+    return f"P{number:02d}"
+
+
+@dataclass
+class Centre:
+    """The journey service over a real file."""
+
+    directory: Path
+    clock: Clock = field(default_factory=Clock)
+    patients: int = 20
+
+    def __post_init__(self) -> None:
+        self.url = f"sqlite:///{self.directory}/centre.db"
+        self.open()
+        self.do("import", document=hospital(DAY, self.patients))
+
+    def open(self) -> None:
+        """Opens the database, as a start of the service does."""
+        opened = open_service(self.url)
+        self.service = JourneyService(opened.store, opened.keys, opened.definitions, self.clock)
+        self.store = self.service.store
+
+    def do(self, op: str, **arguments: object) -> Any:
+        """An operation of the command line."""
+        return operations(self.service)[op](arguments)
+
+    def act(
+        self,
+        patient_id: str,
+        action_type: str,
+        asker: Asker = PATIENT,
+        action_id: str | None = None,
+        **payload: object,
+    ) -> Answer:
+        """An action over REST, without the REST."""
+        ask = Ask(action_type, action_id or new_id(), payload)
+        return self.service.perform(asker, patient_id, ask, "rest", asker.role)
+
+    def walk(self, patient_id: str, *actions: str) -> dict[str, Any]:
+        """Several actions one after the other, each by whoever may do it; the state after them."""
+        for action_type in actions:
+            by_patient = action_type in self.service.definitions.actions_by("patient")
+            answer = self.act(patient_id, action_type, PATIENT if by_patient else STAFF)
+            assert answer.done, (action_type, answer.body)
+        return self.state(patient_id)
+
+    def state(self, patient_id: str, asker: Asker = PATIENT) -> dict[str, Any]:
+        """The current state as JSON says it."""
+        current = self.service.current(asker, patient_id)
+        assert current is not None
+        return dict(msgspec.to_builtins(current))
+
+    def rows(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
+        """Any look at the database."""
+        with self.store.read() as db:
+            return [dict(row) for row in db.rows(sql, **parameters)]
+
+    def token(self, role: Role, patient_id: str | None = None, **more: Any) -> str:
+        with self.store.write() as db:
+            return tokens.issue(db, role, self.clock(), patient_id=patient_id, **more)

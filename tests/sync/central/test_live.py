@@ -1,0 +1,355 @@
+"""The patient's WebSocket, with a real client on a real server."""
+
+import threading
+from socket import SHUT_RDWR
+
+import pytest
+from simple_websocket import ConnectionError as NoHandshake
+
+from sync.ids import new_id
+from sync.journey.model import Role
+from tests.sync.central.online import PATIENCE_S, Online
+
+POLICY_VIOLATION, GOING_AWAY, TOO_BIG = 1008, 1001, 1009
+
+
+@pytest.fixture
+def mine(online: Online) -> tuple[str, str]:
+    """A patient and a token of theirs."""
+    patient_id = online.newcomer()
+    return patient_id, online.own_token(patient_id)
+
+
+@pytest.mark.parametrize("browser", [False, True])
+def test_the_whole_state_comes_first(online: Online, mine, browser):
+    with online.socket(mine[1], browser=browser) as socket:
+        message = socket.next()
+        assert message["type"] == "initial_state"
+        assert message["payload"] == online.state(mine[1]).json()
+        assert socket.client.subprotocol == ("bearer" if browser else None)
+
+
+def test_it_answers_a_ping_and_sends_the_state_again_when_asked(online: Online, mine):
+    with online.socket(mine[1]) as socket:
+        first = socket.next()
+        socket.ask("ping")
+        assert socket.next() == {"type": "pong"}
+        socket.ask("fetch_initial_state")
+        assert socket.next() == first
+
+
+def test_an_action_over_the_socket_is_answered_with_its_id_and_announced(online: Online, mine):
+    action_id = new_id()
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        socket.ask("perform_action", action_type="scan_nfc", payload={}, action_id=action_id)
+        result, update = socket.next(), socket.next()
+    assert (result["type"], result["success"], result["action_id"]) == ("action_result", True, action_id)
+    assert (update["type"], update["action_id"]) == ("state_update", action_id)
+    assert update["payload"] == {**result["payload"], "action": "scan_nfc"}
+    assert result["payload"]["journey_state"] == "ARRIVED"
+
+
+def test_a_repeat_over_the_other_channel_gets_the_same_answer(online: Online, mine):
+    action_id = new_id()
+    over_http = online.act(mine[1], "scan_nfc", action_id).json()
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        socket.ask("perform_action", action_type="scan_nfc", payload={}, action_id=action_id)
+        assert socket.next()["payload"] == over_http
+        socket.ask("ping")
+        assert socket.next() == {"type": "pong"}, "a repeat is no change"
+
+
+def test_a_change_from_any_channel_reaches_every_socket_of_the_patient(online: Online, mine):
+    other = online.newcomer()
+    with online.socket(mine[1]) as one, online.socket(mine[1]) as two, online.socket(online.own_token(other)) as far:
+        for socket in (one, two, far):
+            socket.next()
+        online.act(online.staff, "scan_nfc", patient_id=mine[0])
+        for socket in (one, two):
+            message = socket.next()
+            assert (message["type"], message["payload"]["action"]) == ("state_update", "scan_nfc")
+            assert message["payload"]["journey_state"] == "ARRIVED"
+        far.ask("ping")
+        assert far.next() == {"type": "pong"}
+
+
+def test_a_refused_action_says_why_and_what_is_allowed(online: Online, mine):
+    action_id = new_id()
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        socket.ask("perform_action", action_type="make_payment", payload={}, action_id=action_id)
+        message = socket.next()
+        assert message.pop("error")
+        assert message == {
+            "type": "action_result",
+            "success": False,
+            "code": "not_allowed",
+            "journey_state": "UNREGISTERED",
+            "available_actions": ["scan_nfc"],
+            "action_id": action_id,
+        }
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("{", "malformed"),
+        ("", "malformed"),
+        ("[" * 15_000, "malformed"),
+        (b"\xff\x00", "malformed"),
+        ("[]", "unknown_command"),
+        ("null", "unknown_command"),
+        ("{}", "unknown_command"),
+        ({"command": "fly"}, "unknown_command"),
+        ({"command": ["ping"]}, "unknown_command"),
+    ],
+)
+def test_a_message_that_makes_no_sense_gets_an_error_and_the_socket_stays(online: Online, mine, message, code):
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        socket.send(message)
+        answer = socket.next()
+        assert (answer["type"], answer["code"]) == ("error", code)
+        socket.ask("ping")
+        assert socket.next() == {"type": "pong"}
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({}, "missing_action_type"),
+        ({"action_type": "scan_nfc", "payload": 3}, "invalid_payload"),
+        ({"action_type": "scan_nfc", "action_id": 3}, "invalid_action_id"),
+        ({"action_type": "call_patient"}, "forbidden"),
+        ({"action_type": "scan_nfc", "payload": {"patient_id": "P80"}}, "forbidden"),
+    ],
+)
+def test_an_action_that_makes_no_sense_is_answered_as_one(online: Online, mine, said, code):
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        socket.ask("perform_action", **said)
+        answer = socket.next()
+        assert (answer["type"], answer["success"], answer["code"]) == ("action_result", False, code)
+        assert (answer["journey_state"], answer["action_id"]) == (
+            "UNREGISTERED",
+            said.get("action_id", answer["action_id"]),
+        )
+
+
+def test_a_payload_nested_too_deep_is_refused_and_the_socket_stays(online: Online, mine):
+    deep = '{"a":' * 900 + "1" + "}" * 900
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        socket.send(f'{{"command":"perform_action","action_type":"scan_nfc","payload":{deep}}}')
+        assert socket.next()["code"] == "malformed"
+        socket.ask("ping")
+        assert socket.next() == {"type": "pong"}
+
+
+@pytest.mark.parametrize(("token", "browser"), [(None, False), ("nk_nonsense", False), ("nk_nonsense", True)])
+def test_without_a_valid_token_it_is_closed_at_once(online: Online, token, browser):
+    with online.socket(token, browser=browser) as socket:
+        assert socket.closed() == POLICY_VIOLATION
+
+
+def test_a_kiosks_token_opens_no_socket_and_a_patients_none_of_another(online: Online, mine):
+    with online.socket(online.centre.token(Role.KIOSK, kiosk_id="K1")) as socket:
+        assert socket.closed() == POLICY_VIOLATION
+    with online.socket(mine[1], query="?patient_id=P80") as socket:
+        assert socket.closed() == POLICY_VIOLATION
+
+
+def test_a_token_in_the_query_string_is_no_token(online: Online, mine):
+    with online.socket(None, query=f"?token={mine[1]}") as socket:
+        assert socket.closed() == POLICY_VIOLATION
+
+
+def test_revoking_a_token_closes_its_sockets_and_no_other(online: Online, mine):
+    other = online.own_token(mine[0])
+    with online.socket(mine[1]) as ended, online.socket(other) as kept:
+        ended.next(), kept.next()
+        online.centre.do("token-revoke", token=mine[1])
+        assert ended.closed() == POLICY_VIOLATION
+        kept.ask("ping")
+        assert kept.next() == {"type": "pong"}
+
+
+def test_a_page_of_another_site_is_refused_before_the_handshake(online: Online, mine):
+    for origin in ("https://evil.example", "null", f"http://{online.host}.evil.example"):
+        with pytest.raises(NoHandshake) as refused, online.socket(mine[1], headers={"Origin": origin}):
+            pass
+        assert refused.value.status_code == 403
+    for origin in (f"http://{online.host}", f"https://{online.host.partition(':')[0]}"):
+        with online.socket(mine[1], headers={"Origin": origin}) as socket:
+            assert socket.next()["type"] == "initial_state"
+
+
+def test_a_request_that_is_no_handshake_is_a_bad_request(online: Online):
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    answer = online.call("GET", "/ws/patient-journey/", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
+def test_a_message_beyond_the_limit_closes_the_socket_and_nothing_else(online: Online, mine):
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        socket.send({"command": "ping", "fill": "x" * 17_000})
+        assert socket.closed() == TOO_BIG
+    assert online.state(mine[1]).status_code == 200
+
+
+def test_answers_to_many_actions_all_come_while_states_may_be_joined(online: Online, mine):
+    ids = [new_id() for _ in range(20)]
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        for action_id in ids:
+            socket.ask("perform_action", action_type="scan_nfc", payload={}, action_id=action_id)
+        results = [socket.until("action_result") for _ in ids]
+    assert [result["action_id"] for result in results] == ids
+    assert [result["success"] for result in results] == [True] + [False] * 19
+
+
+def test_a_burst_of_changes_ends_with_the_newest_state(online: Online, mine):
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        online.centre.walk(mine[0], "scan_nfc", "register", "confirm_arrival", "call_patient")
+        while (message := socket.until("state_update"))["payload"]["action"] != "call_patient":
+            pass
+        assert message["payload"]["journey_state"] == "CALLED"
+
+
+def test_many_threads_of_many_channels_leave_whole_messages(online: Online, mine):
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        calls = [
+            threading.Thread(target=online.centre.act, args=(mine[0], action))
+            for action in ("scan_nfc", "register", "confirm_arrival") * 5
+        ]
+        for call in calls:
+            call.start()
+            socket.ask("ping")
+        for call in calls:
+            call.join()
+        pongs = 0
+        while pongs < len(calls):
+            pongs += socket.next()["type"] == "pong"
+
+
+def test_staff_follow_a_patient_and_act_for_others(online: Online, mine):
+    other = online.newcomer()
+    with online.socket(online.staff, query=f"?patient_id={mine[0]}") as socket:
+        assert socket.next()["payload"]["available_actions"] == ["scan_nfc"]
+        socket.ask("perform_action", action_type="scan_nfc", payload={})
+        assert socket.until("state_update")["payload"]["journey_state"] == "ARRIVED"
+        socket.ask("perform_action", action_type="scan_nfc", payload={"patient_id": other})
+        assert socket.next()["success"]
+        socket.ask("fetch_initial_state", patient_id=other)
+        assert socket.next()["payload"]["journey_state"] == "ARRIVED"
+
+
+def test_staff_who_name_nobody_get_no_state_until_they_do(online: Online, mine):
+    with online.socket(online.staff) as socket:
+        socket.ask("fetch_initial_state")
+        assert socket.next()["code"] == "missing_patient_id"
+        socket.ask("fetch_initial_state", patient_id="nobody")
+        assert socket.next()["code"] == "unknown_patient"
+        socket.ask("fetch_initial_state", patient_id=mine[0])
+        assert socket.next()["type"] == "initial_state"
+
+
+def test_a_patient_cannot_fetch_another(online: Online, mine):
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        socket.ask("fetch_initial_state", patient_id="P80")
+        assert (socket.next()["code"]) == "forbidden"
+
+
+def test_a_peer_that_is_gone_frees_its_place(online: Online, mine):
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        socket.client.sock.shutdown(SHUT_RDWR)
+    assert wait_until(lambda: online.sockets.open_count == 0)
+
+
+def test_a_peer_that_never_closes_its_side_is_cut_off(online: Online, mine):
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        client = socket.client
+        client.ws.receive_data = lambda _: None  # it reads, and takes notice of nothing
+        online.centre.do("token-revoke", token=mine[1])
+        client.thread.join(PATIENCE_S)
+        assert not client.thread.is_alive()
+
+
+def wait_until(condition) -> bool:
+    """Whether a condition comes true in good time."""
+    done = threading.Event()
+    for _ in range(PATIENCE_S * 100):
+        if condition():
+            return True
+        done.wait(0.01)
+    return False
+
+
+def test_one_socket_too_many_is_told_to_use_plain_requests(tmp_path):
+    small = Online(tmp_path, max_sockets=1)
+    try:
+        token = small.own_token(small.newcomer())
+        with small.socket(token) as first:
+            first.next()
+            with pytest.raises(NoHandshake) as refused, small.socket(token):
+                pass
+            assert refused.value.status_code == 503
+            assert small.state(token).status_code == 200
+        assert wait_until(lambda: small.sockets.open_count == 0)
+        with small.socket(token) as again:
+            assert again.next()["type"] == "initial_state"
+            small.sockets.stop()
+            assert again.closed() == GOING_AWAY
+        assert wait_until(lambda: small.sockets.open_count == 0)
+        with small.socket(token) as late:
+            assert late.closed() == GOING_AWAY
+    finally:
+        small.close()
+
+
+def test_a_database_that_fails_is_answered_and_the_socket_stays(tmp_path):
+    broken = Online(tmp_path)
+    try:
+        token = broken.own_token(broken.newcomer())
+        with broken.socket(token) as socket:
+            socket.next()
+            with broken.centre.store.write() as db:
+                db.execute("alter table actions rename to hidden")
+            action_id = new_id()
+            socket.ask("perform_action", action_type="scan_nfc", payload={}, action_id=action_id)
+            answer = socket.next()
+            assert (answer["code"], answer["action_id"], answer["success"]) == ("busy", action_id, False)
+            assert broken.act(token, "scan_nfc").status_code == 503
+            with broken.centre.store.write() as db:
+                db.execute("alter table hidden rename to actions")
+            socket.ask("perform_action", action_type="scan_nfc", payload={}, action_id=action_id)
+            assert socket.next()["success"]
+    finally:
+        broken.close()
+
+
+def test_a_failure_inside_closes_the_socket_and_tells_nothing(tmp_path):
+    broken = Online(tmp_path)
+    try:
+        patient_id = broken.newcomer()
+        token = broken.own_token(patient_id)
+        with broken.socket(token) as socket:
+            socket.next()
+            with broken.centre.store.write() as db:
+                db.execute("update entries set label_aliases = 'x'")
+                db.execute("update site set languages = '{'")
+            socket.ask("fetch_initial_state")
+            assert socket.closed() == 1011
+        answer = broken.state(token)
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+        assert "Traceback" not in answer.text
+    finally:
+        broken.close()

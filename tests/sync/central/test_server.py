@@ -1,0 +1,254 @@
+"""The real `kiosk-central run`: it serves, is reached by commands, stops in time, and survives being killed."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from sync.central.running import Running
+from sync.central.store import Store
+from sync.control import ask, socket_path
+from sync.ids import new_id
+from sync.journey.model import Role
+from tests.sync.central.centre import Centre
+from tests.sync.central.online import PATIENCE_S, Socket, WholeClient
+
+pytestmark = pytest.mark.processes
+COMMAND = [sys.executable, "-m", "sync.central"]
+STOP_WITHIN_S = 5
+PERFORM = "/api/v1/patient-journey/perform-action/"
+
+
+class Process:
+    """A running centre, and commands that reach it."""
+
+    def __init__(self, directory: Path, port: int = 0) -> None:
+        self.path = directory / "centre.db"
+        self.url = f"sqlite:///{self.path}"
+        self.environment = {**os.environ, "HOME": str(directory)}
+        self.process = subprocess.Popen(
+            [*COMMAND, "run", "--database", self.url, "--listen", f"127.0.0.1:{port}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        )
+        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
+        self.said = self.process.stdout.readline() if ready else ""
+        assert "listens on http://" in self.said, self.process.communicate()
+        self.address = self.said.strip().rpartition("//")[2]
+        self.port = int(self.address.rpartition(":")[2])
+        # The port is open before the worker is there to answer on it.
+        assert requests.get(f"http://{self.address}/healthz", timeout=PATIENCE_S).ok
+
+    def command(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [*COMMAND, *arguments[:1], "--database", self.url, *arguments[1:]],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout.strip()
+
+    def demo_token(self) -> str:
+        """Makes the demo hospital; a token of its first patient."""
+        demo = ask(socket_path(self.path), "demo-data")
+        return str(ask(socket_path(self.path), "token", role="patient", patient_id=demo[0]["patient_id"]))
+
+    def act(self, token: str, action_type: str, action_id: str = "") -> requests.Response:
+        return requests.post(
+            f"http://{self.address}/api/v1/patient-journey/perform-action/",
+            headers={"Authorization": f"Bearer {token}"},
+            json={"action_type": action_type, "action_id": action_id or new_id()},
+            timeout=PATIENCE_S,
+        )
+
+    def state(self, token: str) -> str:
+        return requests.get(
+            f"http://{self.address}/api/v1/patient-journey/current-state/",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=PATIENCE_S,
+        ).json()["journey_state"]
+
+    def open_socket(self, token: str) -> Socket:
+        return Socket(
+            WholeClient(f"ws://{self.address}/ws/patient-journey/", headers={"Authorization": f"Bearer {token}"})
+        )
+
+    def stop(self, how: int = signal.SIGTERM) -> tuple[int, str]:
+        """Tells it to stop; its exit code and what it said on standard error."""
+        self.process.send_signal(how)
+        try:
+            _, error = self.process.communicate(timeout=STOP_WITHIN_S)
+        finally:
+            self.process.kill()
+        return self.process.returncode, error
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def begin(port: int = 0) -> Process:
+        started.append(Process(tmp_path, port))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.process.kill()
+        each.process.communicate()
+
+
+def test_it_serves_and_commands_reach_it_while_it_runs(start):
+    centre = start()
+    assert requests.get(f"http://{centre.address}/healthz", timeout=PATIENCE_S).json() == {"status": "ok"}
+    empty = requests.get(
+        f"http://{centre.address}/api/v1/patient-journey/current-state/",
+        headers={"Authorization": f"Bearer {centre.command('token', '--role', 'staff')}"},
+        params={"patient_id": "x"},
+        timeout=PATIENCE_S,
+    )
+    assert (empty.status_code, empty.headers["Retry-After"]) == (503, "1")
+    patients = json.loads(centre.command("demo-data", "--json"))
+    token = centre.command("token", "--role", "patient", "--patient", patients[0]["patient_id"])
+    assert centre.act(token, "scan_nfc").json()["journey_state"] == "ARRIVED"
+    assert "-" in centre.command("enroll-code")
+    assert json.loads(centre.command("kiosks", "--json")) == []
+    assert json.loads(centre.command("check", "--json"))["journey_states"]["ARRIVED"] == 1
+    watching = centre.open_socket(token)
+    assert watching.next()["type"] == "initial_state"
+    centre.command("token-revoke", token)
+    assert watching.closed() == 1008
+    assert socket_path(centre.path).stat().st_mode & 0o077 == 0
+    assert centre.stop() == (0, "")
+    assert not socket_path(centre.path).exists()
+    assert json.loads(centre.command("check", "--json"))["ok"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_in_time_with_sockets_open_and_connections_kept(start, how):
+    centre = start()
+    token = centre.demo_token()
+    sockets = [centre.open_socket(token) for _ in range(5)]
+    for each in sockets:
+        each.next()
+    kept = requests.Session()
+    kept.get(f"http://{centre.address}/healthz", timeout=PATIENCE_S)
+    silent = [socket.create_connection(("127.0.0.1", centre.port)) for _ in range(3)]
+    code, error = centre.stop(how)
+    assert (code, error) == (0, "")
+    assert {each.closed() for each in sockets} == {1001}
+    for each in silent:
+        each.close()
+    kept.close()
+
+
+def test_a_kill_loses_nothing_that_was_answered_and_a_new_start_goes_on(start):
+    centre = start()
+    token = centre.demo_token()
+    action_id = new_id()
+    answer = centre.act(token, "scan_nfc", action_id)
+    for state, action in (("REGISTERED", "register"), ("WAITING", "confirm_arrival")):
+        centre.process.kill()
+        centre.process.communicate()
+        centre = start(centre.port)
+        assert centre.act(token, "scan_nfc", action_id).content == answer.content
+        assert centre.act(token, action).json()["journey_state"] == state
+    assert centre.state(token) == "WAITING"
+    assert ask(socket_path(centre.path), "check")["ok"]
+
+
+def test_a_worker_that_dies_is_started_anew(start):
+    centre = start()
+    token = centre.demo_token()
+    centre.act(token, "scan_nfc")
+    children = Path(f"/proc/{centre.process.pid}/task/{centre.process.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            assert centre.act(token, "register").json()["journey_state"] == "REGISTERED"
+            break
+        except requests.ConnectionError:
+            assert time.monotonic() < until
+    code, _ = centre.stop()
+    assert code == 0
+
+
+def test_a_second_one_on_its_port_is_refused_in_one_line(start):
+    centre = start()
+    second = subprocess.run(
+        [*COMMAND, "run", "--database", f"{centre.url}.other", "--listen", centre.address],
+        capture_output=True,
+        text=True,
+        env=centre.environment,
+        check=False,
+    )
+    assert (second.returncode, len(second.stderr.strip().splitlines())) == (2, 1)
+    assert "in use" in second.stderr
+    assert centre.stop() == (0, "")
+
+
+def test_garbage_on_the_port_is_survived_and_says_nothing_of_itself(start):
+    centre = start()
+    for garbage in (b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 70_000, b""):
+        with socket.create_connection(("127.0.0.1", centre.port)) as connection:
+            connection.sendall(garbage)
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(PATIENCE_S)
+            try:
+                while connection.recv(4096):
+                    pass
+            except ConnectionResetError:
+                pass
+    assert requests.get(f"http://{centre.address}/healthz", timeout=PATIENCE_S).status_code == 200
+    assert not list(Path(centre.environment["HOME"]).glob(".gunicorn*"))
+    assert centre.stop()[0] == 0
+
+
+IMPATIENT = """
+import sys
+from sync.central.running import Running
+from sync.central.server import listen, serve
+listener = listen("127.0.0.1:0", patience_ms=200)
+print(listener.getsockname()[1], flush=True)
+serve(listener, lambda: Running(sys.argv[1]))
+"""
+
+
+def test_a_peer_that_stops_in_the_middle_of_a_request_is_given_up(tmp_path):
+    centre = Centre(tmp_path)
+    token = centre.token(Role.STAFF)
+    centre.store.close()
+    command = [sys.executable, "-c", IMPATIENT, centre.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        port = int(process.stdout.readline())
+        head = (
+            f"POST {PERFORM} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\n"
+        )
+        answers = []
+        for part in ("GET /healthz HTTP/1.1\r\nHost:", f"{head}Content-Length: 99\r\n\r\n{{"):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.settimeout(PATIENCE_S)
+                connection.sendall(part.encode())
+                answers.append(connection.recv(12))
+        process.terminate()
+        assert (answers, process.communicate()[1]) == ([b"", b"HTTP/1.1 400"], "")
+
+
+def test_a_database_is_let_go_where_the_control_socket_cannot_be_made(tmp_path):
+    url = f"sqlite:///{tmp_path}/centre.db"
+    socket_path(tmp_path / "centre.db").mkdir()
+    with pytest.raises(OSError, match=r"centre\.db\.sock"):
+        Running(url)
+    Store(url).close()

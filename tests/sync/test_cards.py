@@ -1,0 +1,186 @@
+"""Card ids as keyed hashes: one canonical id however a card is spelt, keys in files that only their owner reads."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import stat
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.cards import (
+    CardKey,
+    CardKeys,
+    canonical_tag,
+    canonical_uid,
+    load_or_make_keys,
+    read_keys,
+    write_secret,
+)
+
+OLD, NEW = "11" * 32, "22" * 32
+
+
+def test_a_hash_is_hmac_sha256_under_the_key_and_says_which_key():
+    hashed = CardKey("k1", bytes.fromhex(OLD)).hash("uid:04a1b2c3")
+    assert hashed.key_id == "k1"
+    assert hashed.uid_hash == hmac.new(bytes.fromhex(OLD), b"uid:04a1b2c3", hashlib.sha256).hexdigest()
+
+
+def test_during_a_rotation_a_card_has_a_hash_under_each_key_newest_first():
+    keys = CardKeys({"k2": NEW, "k1": OLD})
+    hashes = keys.hashes("uid:04a1b2c3")
+    assert [h.key_id for h in hashes] == ["k2", "k1"]
+    assert len({h.uid_hash for h in hashes}) == 2
+    assert hashes[1] == CardKeys({"k1": OLD}).hashes("uid:04a1b2c3")[0]
+
+
+def test_without_keys_a_card_has_no_hash():
+    assert CardKeys({}).hashes("uid:04a1b2c3") == ()
+
+
+def test_a_secret_is_not_in_the_repr_of_its_key():
+    assert OLD not in repr(CardKey("k1", bytes.fromhex(OLD)))
+    assert "\\x11" not in repr(CardKey("k1", bytes.fromhex(OLD)))
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "04a1b2c3d4e5f6",
+        "04A1B2C3D4E5F6",
+        "04:a1:b2:c3:d4:e5:f6",
+        "04 A1 B2 C3 D4 E5 F6",
+        "04-a1-b2-c3-d4-e5-f6",
+        "04.a1.b2.c3.d4.e5.f6",
+        "04_a1_b2_c3_d4_e5_f6",
+        "  04a1b2c3d4e5f6\n",
+        "04,a1,b2,c3,d4,e5,f6",
+        "04/a1/b2/c3/d4/e5/f6",
+    ],
+)
+def test_hex_in_any_case_and_with_any_separators_is_the_card_that_was_read_as_bytes(spelling: str):
+    assert canonical_tag(spelling) == canonical_uid(bytes.fromhex("04a1b2c3d4e5f6")) == "uid:04a1b2c3d4e5f6"
+
+
+@pytest.mark.parametrize("tag", ["ticket 17", "환자-17", "04a1b2", "04a1b2c", "zz:zz:zz:zz", "a" * 34 + "z", "é" * 5])
+def test_anything_else_is_an_opaque_string(tag: str):
+    assert canonical_tag(tag) == f"tag:{tag}"
+
+
+def test_white_space_around_an_opaque_string_does_not_count():
+    assert canonical_tag("  ticket 17 ") == "tag:ticket 17"
+
+
+@pytest.mark.parametrize(
+    "tag", ["", " ", "\n\t", "x" * 257, "04" * 200, "a\x00b", "\ud800", "line\nbreak", "\u202ereversed"]
+)
+def test_what_is_empty_too_long_or_cannot_be_printed_is_refused(tag: str):
+    with pytest.raises(ValueError, match="1 to 256 printable characters"):
+        canonical_tag(tag)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_refused_or_has_a_canonical_id_that_is_its_own_canonical_form(text: str):
+    try:
+        canonical = canonical_tag(text)
+    except ValueError:
+        return
+    kind, _, rest = canonical.partition(":")
+    assert kind in ("uid", "tag")
+    assert canonical_tag(rest) == canonical
+    CardKeys({"k1": OLD}).hashes(canonical)
+
+
+@given(st.binary(min_size=4, max_size=16))
+def test_a_uid_of_a_usable_length_is_the_same_card_read_or_typed(uid: bytes):
+    assert canonical_tag(uid.hex("-").upper()) == canonical_uid(uid)
+
+
+# Files.
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_keys_are_made_once_and_read_after_that(tmp_path: Path):
+    path = tmp_path / "site.keys"
+    made = load_or_make_keys(path)
+    assert mode(path) == 0o600
+    assert load_or_make_keys(path) == made == read_keys(path)
+    (secret,) = made.keys.values()
+    assert len(bytes.fromhex(secret)) == 32
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"x",
+        b"[]",
+        b"{}",
+        b'{"keys": {}}',
+        b'{"keys": {"k1": "zz"}}',
+        b'{"keys": {"k1": "11"}}',
+        b'{"keys": {"k1": 3}}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_file_that_holds_no_usable_key_is_told_and_left_alone(tmp_path: Path, content: bytes):
+    path = tmp_path / "site.keys"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r".+"):
+        load_or_make_keys(path)
+    assert path.read_bytes() == content
+
+
+def test_a_missing_key_file_is_an_os_error(tmp_path: Path):
+    with pytest.raises(FileNotFoundError):
+        read_keys(tmp_path / "none")
+
+
+def test_a_secret_is_only_its_owners_whatever_the_umask_and_whatever_lay_there(tmp_path: Path):
+    path = tmp_path / "token"
+    before = os.umask(0)
+    try:
+        path.write_text("older")
+        (tmp_path / "token.new").write_text("left over by a crash")
+        write_secret(path, b"newer")
+    finally:
+        os.umask(before)
+    assert (path.read_bytes(), mode(path)) == (b"newer", 0o600)
+    assert [p.name for p in tmp_path.iterdir()] == ["token"]
+
+
+def test_a_link_in_the_way_is_not_followed(tmp_path: Path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    (tmp_path / "token.new").symlink_to(elsewhere)
+    with pytest.raises(OSError, match=r".+"):
+        write_secret(tmp_path / "token", b"secret")
+    assert elsewhere.read_text() == "mine"
+
+
+def test_whoever_reads_meanwhile_finds_the_old_secret_or_the_new_one_never_half_of_one(tmp_path: Path):
+    path = tmp_path / "site.keys"
+    contents = [msgspec.json.encode(CardKeys({"k1": secret})) for secret in (OLD, NEW)]
+    write_secret(path, contents[0])
+    done = threading.Event()
+
+    def write() -> None:
+        for turn in range(60):
+            write_secret(path, contents[turn % 2])
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        assert read_keys(path).keys["k1"] in (OLD, NEW)
+    writer.join()

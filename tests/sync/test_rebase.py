@@ -1,0 +1,199 @@
+"""Base ⊕ pending: what still fits is replayed, what no longer does is left out, and days are kept apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.journey.model import ActionId, Appointment, Asker, Decision, Journey, Opens, QueueId, Role, VisitId
+from sync.journey.rules import decide
+from sync.rebase import Pending, as_of, fits, rebase, view
+from tests.sync.journey.samples import DAY, DESK, NEXT_DAY, RULES, action, booking, decided, entry, patient
+
+EVERYTHING = Asker(Role.KIOSK, frozenset(RULES.actions))
+NO_BOOKINGS: tuple[Appointment, ...] = ()
+
+
+def nothing(_: str) -> tuple[Appointment, ...]:
+    return NO_BOOKINGS
+
+
+class Kiosk:
+    """Acts on a journey as a kiosk does, and keeps what it did."""
+
+    def __init__(self, journey: Journey, day: str = DAY) -> None:
+        self.journey = journey
+        self.day = day
+        self.pending: list[Pending] = []
+
+    def act(self, name: str) -> None:
+        before, number = self.journey, len(self.pending) + 1
+        opens = Opens(VisitId("mine"), QueueId(f"k{number}"), f"K-{number:03d}", DESK)
+        asked = replace(action(name, EVERYTHING), action_id=ActionId(f"k{number}"), opens=opens)
+        after = decided(before, asked).journey
+        visit_id = after.visit_id or before.visit_id
+        assert visit_id is not None
+        self.pending.append(Pending(asked, visit_id, before.leg, before.state, self.day))
+        self.journey = after
+
+
+def kiosk(*names: str, start: Journey | None = None) -> Kiosk:
+    made = Kiosk(start or patient("UNREGISTERED", [booking("X"), booking("Y", 2000)]))
+    for name in names:
+        made.act(name)
+    return made
+
+
+def test_on_the_base_that_it_was_made_on_everything_fits():
+    base = patient("UNREGISTERED", [booking("X")])
+    did = kiosk("scan_nfc", "register", "confirm_arrival", start=base)
+    shown = rebase(RULES, base, did.pending)
+    assert (shown.journey, shown.unfit) == (did.journey, ())
+
+
+def test_nothing_pending_shows_the_base():
+    base = patient("CALLED", entries=[entry(1, state="called")], current=1)
+    assert view(RULES, base, [], DAY, nothing).journey == base
+
+
+def test_what_the_base_has_in_it_already_is_not_done_twice():
+    did = kiosk("scan_nfc", "register", "confirm_arrival")
+    for done in range(1, 4):
+        start = patient("UNREGISTERED", [booking("X"), booking("Y", 2000)])
+        base = rebase(RULES, start, did.pending[:done]).journey
+        shown = rebase(RULES, base, did.pending)
+        assert shown.journey == did.journey
+        assert shown.unfit == tuple(p.action.action_id for p in did.pending[:done])
+
+
+def test_a_late_confirmation_of_the_first_exam_never_queues_the_second():
+    at_first = kiosk("scan_nfc", "register")
+    pending = kiosk("confirm_arrival", start=at_first.journey).pending
+    seen = at_first.journey
+    for name in ("confirm_arrival", "call_patient", "start_exam", "complete_exam"):
+        seen = decided(seen, action(name)).journey
+    shown = rebase(RULES, seen, pending)
+    assert (shown.journey.state, shown.journey.leg) == ("COMPLETED", 1)
+    assert shown.unfit == ("k1",)
+
+
+def test_a_payment_that_the_base_has_in_it_is_not_taken_for_the_second_step():
+    paying = kiosk("make_payment", start=patient("COMPLETED"))
+    base = paying.journey
+    assert rebase(RULES, base, paying.pending).journey.state == "PAYMENT"
+    both = kiosk("make_payment", "make_payment", start=patient("COMPLETED"))
+    assert rebase(RULES, base, both.pending).journey.state == "FINISHED"
+    assert rebase(RULES, base, both.pending).unfit == ("k1",)
+
+
+def test_what_was_done_in_another_visit_is_left_out_until_its_alias_is_known():
+    did = kiosk("scan_nfc", "register")
+    elsewhere = replace(patient("ARRIVED", [booking("X")]), visit_id=VisitId("theirs"))
+    assert rebase(RULES, elsewhere, did.pending).journey.state == "ARRIVED"
+    followed = [replace(p, visit_id=VisitId("theirs")) for p in did.pending]
+    shown = rebase(RULES, elsewhere, followed)
+    assert (shown.journey.state, shown.journey.visit_id) == ("REGISTERED", "theirs")
+    assert shown.unfit == ("k1",)
+
+
+def test_an_action_that_the_rules_refuse_by_now_is_unfit():
+    pending = kiosk("scan_nfc").pending
+    nobody = replace(pending[0], action=replace(pending[0].action, asker=Asker(Role.KIOSK)))
+    assert rebase(RULES, patient(), [nobody]).unfit == ("k1",)
+
+
+def test_day_visit_leg_and_state_must_all_fit():
+    here = patient("COMPLETED", entries=[entry(1, state="completed")], current=1)
+    pending = kiosk("make_payment", start=here).pending[0]
+    assert fits(here, pending)
+    for other in (
+        replace(pending, visit_id=VisitId("other")),
+        replace(pending, leg=2),
+        replace(pending, journey_state="PAYMENT"),
+        replace(pending, site_day=NEXT_DAY),
+    ):
+        assert not fits(here, other)
+
+
+# Days.
+
+
+def test_a_journey_of_an_earlier_day_is_closed_and_gets_the_new_bookings():
+    base = patient("WAITING", [booking("X", status="waiting")], [entry(1)], 1)
+    today = as_of(RULES, base, NEXT_DAY, (booking("Y"),))
+    assert (today.state, today.site_day, today.entries) == ("UNREGISTERED", NEXT_DAY, ())
+    assert [a.exam_id for a in today.appointments] == ["Y"]
+
+
+def test_a_journey_of_today_or_later_is_left_alone():
+    base = patient("WAITING", entries=[entry(1)], current=1)
+    assert as_of(RULES, base, DAY, (booking("Y"),)) is base
+    assert as_of(RULES, base, "2026-03-01", (booking("Y"),)) is base
+
+
+def test_what_was_done_yesterday_moves_yesterdays_journey_and_never_todays():
+    base = patient("UNREGISTERED", [booking("X")])
+    did = kiosk("scan_nfc", "register", start=base)
+    shown = view(RULES, base, did.pending, NEXT_DAY, lambda day: (booking("Z"),) if day == NEXT_DAY else ())
+    assert (shown.journey.state, shown.journey.site_day, shown.unfit) == ("UNREGISTERED", NEXT_DAY, ())
+    assert [a.exam_id for a in shown.journey.appointments] == ["Z"]
+
+
+def test_what_was_done_yesterday_is_late_on_a_base_of_today():
+    did = kiosk("scan_nfc", "register")
+    base = replace(patient(), site_day=NEXT_DAY)
+    shown = view(RULES, base, did.pending, NEXT_DAY, nothing)
+    assert (shown.journey, shown.unfit) == (base, ("k1", "k2"))
+
+
+def test_both_days_of_a_kiosk_that_was_cut_off_are_replayed_in_order():
+    base = patient("UNREGISTERED", [booking("X")])
+    yesterday = kiosk("scan_nfc", "register", start=base)
+    today = Kiosk(as_of(RULES, yesterday.journey, NEXT_DAY, ()), NEXT_DAY)
+    today.act("scan_nfc")
+    shown = view(RULES, base, yesterday.pending + today.pending, NEXT_DAY, nothing)
+    assert (shown.journey.state, shown.journey.visit_id, shown.unfit) == ("ARRIVED", "mine", ())
+
+
+def test_a_day_that_has_not_come_is_a_clock_that_was_ahead_and_counts_as_today():
+    base = patient("UNREGISTERED", [booking("X")])
+    did = kiosk("scan_nfc", start=base)
+    ahead = [replace(p, site_day="2099-01-01") for p in did.pending]
+    shown = view(RULES, base, ahead, DAY, nothing)
+    assert (shown.journey.state, shown.journey.site_day) == ("ARRIVED", DAY)
+
+
+def test_who_is_in_the_exam_room_over_night_is_still_there_and_can_go_on():
+    base = patient("CALLED", entries=[entry(1, state="called")], current=1)
+    did = kiosk("enter_exam_room", start=base)
+    over_night = Kiosk(as_of(RULES, did.journey, NEXT_DAY, ()), NEXT_DAY)
+    over_night.act("complete_exam")
+    shown = view(RULES, base, did.pending + over_night.pending, NEXT_DAY, nothing)
+    assert (shown.journey.state, shown.unfit) == ("COMPLETED", ())
+
+
+NAMES = st.lists(st.sampled_from(sorted(RULES.actions)), max_size=12)
+
+
+@given(NAMES, NAMES, st.data())
+def test_replaying_is_the_same_whatever_part_the_base_has_taken_in_so_far(mine, theirs, data) -> None:
+    """The centre applies a prefix of what is pending, in between others act; nothing fitting is lost or done twice."""
+    start = patient("UNREGISTERED", [booking("X"), booking("Y", 2000)])
+    did = Kiosk(start)
+    for name in mine:
+        asked = replace(action(name, EVERYTHING), action_id=ActionId("try"))
+        if isinstance(decide(RULES, did.journey, asked), Decision):
+            did.act(name)
+    taken = data.draw(st.integers(0, len(did.pending)))
+    base = rebase(RULES, start, did.pending[:taken]).journey
+    shown = rebase(RULES, base, did.pending)
+    if "leave_hospital" not in [p.action.action_type for p in did.pending[:taken]]:
+        assert shown.journey == did.journey
+    for name in theirs:
+        outcome = decide(RULES, base, action(name))
+        base = outcome.journey if isinstance(outcome, Decision) else base
+    moved = rebase(RULES, base, did.pending)
+    assert moved.journey.journey_version == base.journey_version + len(did.pending) - len(moved.unfit)
+    assert rebase(RULES, base, did.pending) == moved
