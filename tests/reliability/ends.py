@@ -6,6 +6,7 @@ import json
 import random
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sync.agent.client import Answered, CentralClient
 from sync.agent.cycle import Agent
 from sync.cards import CardHash, canonical_uid
 from sync.ids import new_id
+from sync.journey.model import PatientId
 from sync.protocol import EnrolRequest
 
 STEPS = ("scan_nfc", "register", "confirm_arrival")
@@ -87,28 +89,37 @@ class Kiosk:
         assert isinstance(answer, Answered), answer
         enrolment = answer.answer
         self.journeys.enrol(enrolment)
-        self._keys = enrolment.card_keys
-        self.acknowledged: list[str] = []
-        self.connect = lambda: CentralClient(url, enrolment.token, deadline_s)
-        self.agent = Agent(self.journeys, self.connect, lambda touched: None, Impatient())
+        self.keys = enrolment.card_keys
+        self._url, self._token, self._deadline_s = url, enrolment.token, deadline_s
+        self.agent = self.new_agent()
+
+    def connect(self, url: str = "") -> CentralClient:
+        """A client of the centre, by another way if one is named."""
+        return CentralClient(url or self._url, self._token, self._deadline_s)
+
+    def new_agent(self, announce: Callable[[frozenset[PatientId]], object] = lambda touched: None) -> Agent:
+        """An agent that is not started yet; each can be started once."""
+        return Agent(self.journeys, self.connect, announce, Impatient())
 
     def cards(self, number: int) -> tuple[CardHash, ...]:
-        return self._keys.hashes(canonical_uid(bytes.fromhex(uid(number))))
+        return self.keys.hashes(canonical_uid(bytes.fromhex(uid(number))))
 
     def knows(self, number: int) -> bool:
         """Whether that patient is in its roster."""
         return self.journeys.patient_of_card(self.cards(number)) is not None
 
-    def check_in(self, number: int) -> None:
-        """Somebody comes, taps, and touches everything that is offered. Raises where anything is not saved."""
+    def check_in(self, number: int) -> tuple[str, ...]:
+        """Somebody comes, taps, and touches everything that is offered; returns the ids of what was acknowledged."""
         acted = self.journeys.tap(self.cards(number), STEPS[:1])
         assert acted is not None
-        assert acted.action_ids
-        self._saved(*acted.action_ids)
+        done = acted.action_ids
         for step in STEPS[1:]:
             acted = self.journeys.act(acted.patient_id, step, new_id(), {}, self.cards(number))
             assert acted.refusal is None
-            self._saved(*acted.action_ids)
+            done += acted.action_ids
+        assert len(done) == len(STEPS)
+        self.agent.nudge()
+        return done
 
     def statuses(self) -> Counter[str]:
         """How many rows of the outbox have which verdict."""
@@ -119,9 +130,8 @@ class Kiosk:
         self.agent.stop()
         self.store.close()
 
-    def _saved(self, *action_ids: str) -> None:
-        self.acknowledged += action_ids
-        self.agent.nudge()
+
+PATIENTS_OF_AN_EXAM = 40
 
 
 def _hospital(patients: int) -> dict[str, Any]:
@@ -130,11 +140,19 @@ def _hospital(patients: int) -> dict[str, Any]:
         "site": {"name": "푸른 병원", "desk": "DESK"},
         "exams": [
             {"exam_id": "DESK", "title": "Reception", "public_label": "접수", "room": "1"},
-            {"exam_id": "XRAY", "title": "X-ray", "public_label": "영상 촬영", "room": "3"},
+            *(
+                {"exam_id": f"E{n}", "title": f"Exam {n}", "public_label": f"검사 {n}", "room": f"{n}"}
+                for n in range(patients // PATIENTS_OF_AN_EXAM + 1)
+            ),
         ],
         "patients": [{"patient_id": f"P{n}", "name": f"가나다{n}", "cards": [uid(n)]} for n in range(patients)],
         "appointments": [
-            {"appointment_id": f"A{n}", "patient_id": f"P{n}", "exam_id": "XRAY", "scheduled_at": f"{today}T23:00"}
+            {
+                "appointment_id": f"A{n}",
+                "patient_id": f"P{n}",
+                "exam_id": f"E{n // PATIENTS_OF_AN_EXAM}",
+                "scheduled_at": f"{today}T23:00",
+            }
             for n in range(patients)
         ],
     }
