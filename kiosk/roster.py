@@ -6,6 +6,7 @@ Every function takes the connection of a transaction that is under way (`Store.w
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -75,7 +76,7 @@ def identity(connection: Connection) -> Identity | None:
 def definitions(connection: Connection) -> Definitions | None:
     """The definitions that the centre sent; None before enrolment."""
     row = connection.execute("select definitions from identity").fetchone()
-    return journey_definitions.read(msgspec.json.decode(row[0])) if row else None
+    return _read_definitions(row[0]) if row else None
 
 
 def enrol(connection: Connection, enrolment: Enrolment) -> None:
@@ -250,6 +251,12 @@ def _patient(row: sqlite3.Row) -> Patient:
         _journey.decode(row["view"]),
         _appointments.decode(row["tomorrow"]),
     )
+
+
+@lru_cache(maxsize=2)
+def _read_definitions(text: str) -> Definitions:
+    # Built and checked once for each version: every page that is adopted ends in a look at what the kiosk is now.
+    return journey_definitions.read(msgspec.json.decode(text))
 
 
 def _text(value: object) -> str:
