@@ -73,6 +73,7 @@ class Journeys:
         self._clock = clock
         self._ids = ids
         self._purged = ""
+        self._afresh = True  # a roster is being started afresh, or may have been when the last process ended
         self._identity, self._definitions = self._read_self()
 
     @property
@@ -165,6 +166,7 @@ class Journeys:
             if patient is None:
                 return None
             now = self._now()
+            patient = adoption.shown(db, now, patient)
             journey = now.journey(patient)
             counts = outbox.counts(db, patient_id, now.today)
             listed = [entry for entry in journey.entries if entry.state in now.definitions.listed]
@@ -247,11 +249,15 @@ class Journeys:
             if page.definitions or page.server_incarnation != before.server_incarnation:
                 told |= outbox.pending_patients(db)
             taken = adoption.take_over(db, now, page)
+            afresh = page.reset or self._afresh
+            if not page.more:
+                told |= adoption.complete(db, now, page.now_ms, afresh=afresh)
             adoption.replay(db, now, told - taken)
             due = not page.more and self._purged != now.today
             if due:
                 adoption.purge(db, now, page.now_ms)
         self._purged = now.today if due else self._purged
+        self._afresh = afresh and page.more
         return frozenset(forgotten | told | taken)
 
     def start_epoch(self, epoch: int) -> None:
