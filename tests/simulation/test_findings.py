@@ -111,7 +111,7 @@ def test_what_was_judged_in_an_earlier_epoch_is_sent_again_after_a_restore(centr
 def test_who_is_not_in_a_fresh_roster_has_nothing_here(centre: Centre, kiosk: Kiosk):
     backup = back_up(centre)
     give(centre, "N", "P3")
-    kiosk.check_in_unknown("N")  # of a patient who has no booking
+    centre.staff("scan_nfc", "P3")  # who has no booking
     kiosk.sync()
     kiosk.journeys.act("P3", "register", None, {}, cards_of("N"))
     kiosk.sync()
