@@ -86,10 +86,13 @@ def purge(db: sqlite3.Connection, moment: Moment, now_ms: int) -> None:
 
 
 def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: VerdictRow) -> PatientId:
-    patient_id = PatientId(verdict.patient_id or row["patient_id"])
-    if patient_id != row["patient_id"]:
-        outbox.follow_patient(db, row["patient_id"], patient_id)
-        roster.forget(db, row["patient_id"])
+    patient_id, was = PatientId(verdict.patient_id or row["patient_id"]), row["patient_id"]
+    if patient_id != was:
+        sent = outbox.intent_of(row).patient_id
+        outbox.follow_patient(db, was, sent, patient_id)
+        # A restored centre may say another patient than it did before, and then nothing is wrong with that one.
+        if sent == was:
+            roster.forget(db, was)
     if verdict.code is Code.VISIT_ALIAS and verdict.visit_id:
         outbox.follow_visit_alias(db, patient_id, row["visit_id"], verdict.visit_id)
     known, told = roster.patient(db, patient_id), verdict.journey

@@ -130,9 +130,12 @@ def follow_visit_alias(connection: Connection, patient_id: str, alias: str, visi
     )
 
 
-def follow_patient(connection: Connection, provisional: str, patient_id: str) -> None:
-    """A provisional patient turned out to be this one."""
-    connection.execute("update outbox set patient_id = ? where patient_id = ?", (patient_id, provisional))
+def follow_patient(connection: Connection, was: str, sent: str, patient_id: str) -> None:
+    """Whom the actions named when they were sent turned out to be this patient, and no longer the one of so far."""
+    connection.execute(
+        "update outbox set patient_id = ? where patient_id = ? and json_extract(cast(body as text), '$.patient_id') = ?",
+        (patient_id, was, sent),
+    )
 
 
 def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
