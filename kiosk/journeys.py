@@ -5,7 +5,7 @@ Whoever calls announces it afterwards. Nothing here waits for the network.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -218,16 +218,29 @@ class Journeys:
         with self._store.read() as db:
             return outbox.pending_count(db)
 
-    def settle(self, verdicts: Sequence[VerdictRow], backed_up_seq: int = 0) -> frozenset[PatientId]:
+    def settle(
+        self,
+        verdicts: Sequence[VerdictRow],
+        backed_up_seq: int = 0,
+        *,
+        epoch: int | None = None,
+        incarnations: Collection[str] = (),
+    ) -> frozenset[PatientId]:
         """Retires the rows of these verdicts and brings their patients up to date. Returns whom it touched.
 
-        `backed_up_seq` is the last of this epoch's actions that the centre's backups hold.
+        `backed_up_seq` is the last of that epoch's actions that the centre's backups hold. `incarnations` are the one
+        that the kiosk knew when it asked and the one that answered: where it has heard of yet another since, the centre
+        was restored meanwhile, and its verdicts from before are worth nothing.
         """
         with self._store.write() as db:
             now = self._now()
+            here = now.identity
+            if incarnations and here.server_incarnation not in incarnations:
+                return frozenset()
             touched = adoption.retire(db, now, verdicts)
             adoption.replay(db, now, touched)
-            outbox.covered(db, backed_up_seq)
+            if epoch in (None, here.epoch):
+                outbox.covered(db, backed_up_seq)
         return frozenset(touched)
 
     def adopt(self, page: PullAnswer) -> frozenset[PatientId] | None:

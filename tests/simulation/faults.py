@@ -57,31 +57,32 @@ def _reach(world: World, kiosk: SimulatedKiosk) -> None:
         world.pull(kiosk)
 
 
-def _late_reply(world: World) -> None:
-    """A page or an answer comes late, as the answer to a call that was made after newer ones."""
+def _late_page(world: World) -> None:
+    """A page comes late, as the answer to a call that was made after newer ones."""
     kiosk = world.pick_kiosk()
-    path = world.push if kiosk.journeys.pending() and world.chance.random() < 0.3 else world.pull
     kiosk.link.trouble = Trouble.HELD
-    path(kiosk)
+    world.pull(kiosk)
     for _ in range(world.chance.randrange(1, 4)):
         _something_small(world)
     world.sync(kiosk)
     if not kiosk.link.held:
         return
     kiosk.link.late = True
-    path(kiosk)
+    world.pull(kiosk)
     if kiosk.link.late:
         kiosk.link.late = False
         return
-    world.happened("late reply")
+    world.happened("late page")
 
 
 def _overtaken(world: World) -> None:
     """While a reply travels, other things happen, at the same kiosk too."""
     kiosk = world.pick_kiosk()
-    times = world.chance.randrange(1, 4)
+    times, restored = world.chance.randrange(1, 4), world.chance.random() < 0.05
 
     def meanwhile() -> None:
+        if restored:
+            _centre_restored(world)
         for _ in range(times):
             _something_small(world, kiosk)
         world.happened("reply overtaken")
@@ -283,7 +284,7 @@ def _day_ends(world: World) -> None:
 
 FAULTS: tuple[Fault, ...] = (
     *(Fault(each, _trouble(each), 4) for each in Trouble if each is not Trouble.HELD),
-    Fault("late reply", _late_reply, 6),
+    Fault("late page", _late_page, 6),
     Fault("reply overtaken", _overtaken, 6),
     Fault("partition", _partition, 3, 3),
     Fault("half-open", _half_open, 3, 3),

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from sync.agent.client import Answered, NoUse
+from sync.agent.steps import Pusher
 from sync.central.bindings import bind
 from sync.central.hospital import read_hospital
 from sync.central.importing import take_hospital
 from sync.central.incarnation import open_incarnation
 from sync.central.journeys import touch
 from sync.ids import new_id
-from tests.sync.central.wire import EVERYTHING, KEYS, MINUTE, PATIENTS, Centre, Kiosk, Time, cards_of
+from sync.protocol import CallRefused, PushAnswer, PushRequest
+from tests.sync.central.wire import EVERYTHING, KEYS, MINUTE, PATIENTS, Centre, Kiosk, Time, Wire, cards_of
 
 YEARS_MS = 5 * 365 * 24 * 60 * MINUTE
 
@@ -161,3 +164,44 @@ def test_a_new_day_begins_its_numbers_anew(kiosk: Kiosk):
     kiosk.sync()
     kiosk.check_in("P3")
     assert kiosk.view("P3").entries[0].queue_number == "A-001"
+
+
+def test_a_verdict_from_before_a_restore_does_not_retire_what_the_restored_centre_has_to_judge(
+    centre: Centre, kiosk: Kiosk
+):
+    backup = back_up(centre)
+    kiosk.tap("P1")
+    asked = kiosk.journeys.identity
+    answered: list[PushAnswer] = []
+
+    class Slow(Wire):
+        """An answer that is still under way when the centre has been restored and the kiosk has heard of it."""
+
+        def push(self, request: PushRequest) -> Answered[PushAnswer] | CallRefused | NoUse:
+            outcome = super().push(request)
+            assert isinstance(outcome, Answered)
+            answered.append(outcome.answer)
+            set_back(centre, backup)
+            kiosk.pull()
+            return outcome
+
+    assert asked is not None
+    Pusher(kiosk.journeys, Slow(centre, asked.kiosk_id)).run_once()  # type: ignore[arg-type]
+    assert [row.verdict for row in answered[0].verdicts] == ["applied"]
+    assert kiosk.journeys.pending() == 1  # seed 1104
+    kiosk.sync()
+    assert kiosk.view("P1") == centre.journey("P1")
+
+
+def test_a_card_that_a_restored_centre_ties_to_another_leaves_the_one_of_before(centre: Centre, kiosk: Kiosk):
+    backup = back_up(centre)
+    give(centre, "N", "P2")
+    kiosk.check_in_unknown("N")
+    kiosk.sync()
+    set_back(centre, backup)
+    give(centre, "N", "P1")
+    for _ in range(3):  # seed 1029
+        kiosk.pull()
+        kiosk.push()
+    assert kiosk.view("P1") == centre.journey("P1")
+    assert kiosk.view("P2") == centre.journey("P2")
