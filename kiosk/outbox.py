@@ -130,9 +130,13 @@ def follow_visit_alias(connection: Connection, patient_id: str, alias: str, visi
     )
 
 
-def follow_patient(connection: Connection, provisional: str, patient_id: str) -> None:
-    """A provisional patient turned out to be this one."""
-    connection.execute("update outbox set patient_id = ? where patient_id = ?", (patient_id, provisional))
+def follow_patient(connection: Connection, was: str, sent: str, patient_id: str) -> None:
+    """Whom the actions named when they were sent turned out to be this patient, and no longer the one of so far."""
+    connection.execute(
+        "update outbox set patient_id = ?"
+        " where patient_id = ? and json_extract(cast(body as text), '$.patient_id') = ?",
+        (patient_id, was, sent),
+    )
 
 
 def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
@@ -168,11 +172,21 @@ def _renumber(connection: Connection, pending: Intent, kiosk_id: str) -> None:
 
 def reopen(connection: Connection) -> None:
     """The centre was restored from a backup: whatever that may miss waits for its verdict again. The centre knows the
-    rest by its ids."""
+    rest by its ids.
+
+    What was judged in an earlier epoch is in no chain that could be sent as it stands, and came before all that is:
+    everything goes on, in its order, under the next epoch, in whose place the centre gives one that it knows.
+    """
+    identity = connection.execute("select kiosk_id, epoch, backed_up_seq from identity").fetchone()
     connection.execute(
-        "update outbox set status = 'pending' where status <> 'pending'"
-        " and epoch = (select epoch from identity) and seq > (select backed_up_seq from identity)"
+        "update outbox set status = 'pending' where status <> 'pending' and (epoch < ? or seq > ?)",
+        (identity["epoch"], identity["backed_up_seq"]),
     )
+    of_before = connection.execute(
+        "select 1 from outbox where status = 'pending' and epoch < ?", (identity["epoch"],)
+    ).fetchone()
+    if of_before:
+        start_epoch(connection, identity["kiosk_id"], identity["epoch"] + 1)
 
 
 def covered(connection: Connection, backed_up_seq: int) -> None:

@@ -57,7 +57,7 @@ class Pusher:
             return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
         if isinstance(outcome, CallRefused):
             return self._refused(identity, outcome)
-        return self._answered(outcome.answer)
+        return self._answered(identity, outcome.answer)
 
     def _request(self, identity: Standpoint, actions: list[Pushed]) -> PushRequest:
         return PushRequest(
@@ -76,8 +76,13 @@ class Pusher:
         # Its answer to the next batch is the same gap: it is for the centre to give this chain up, by a new epoch.
         return Stepped(failed=True, reason=f"the centre expects action {wanted}, which is not here")
 
-    def _answered(self, answer: PushAnswer) -> Stepped:
-        touched = self.ledger.settle(answer.verdicts, answer.backed_up_seq)
+    def _answered(self, identity: Standpoint, answer: PushAnswer) -> Stepped:
+        touched = self.ledger.settle(
+            answer.verdicts,
+            answer.backed_up_seq,
+            epoch=identity.epoch,
+            incarnations=(identity.server_incarnation, answer.server_incarnation),
+        )
         wanted = self._expected_seq
         went_on = bool(touched) or (wanted is not None and answer.last_seq >= wanted)
         # What the centre asked to have again is sent to its end; what is pending comes after it in any case.

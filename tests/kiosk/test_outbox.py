@@ -241,7 +241,7 @@ def test_a_provisional_patients_actions_follow_to_the_real_one(store: Store):
     with store.write() as db:
         fill(db, 2, patient="card-1")
         outbox.retire(db, verdict(1), 0)
-        outbox.follow_patient(db, "card-1", "P1")
+        outbox.follow_patient(db, "card-1", "card-1", "P1")
         assert {row.patient_id for row in outbox.rows(db)} == {"P1"}
         assert [p.action.action_id for p in outbox.pending_of(db, "P1", GRANTS, SITE)] == ["a-1-2"]
 
@@ -331,14 +331,15 @@ def test_after_a_restore_of_the_centre_what_its_backups_may_miss_is_pending_agai
         assert outbox.retire(db, verdict(3, word=Verdict.SUPERSEDED), 9) is not None
 
 
-def test_rows_of_an_epoch_that_is_over_are_not_sent_again(store: Store):
+def test_after_a_restore_what_was_judged_in_an_earlier_epoch_goes_again_under_the_next(store: Store):
     with store.write() as db:
         fill(db, 2)
         for seq in (1, 2):
             outbox.retire(db, verdict(seq), 0)
         outbox.start_epoch(db, "kiosk-1", 2)
-        outbox.reopen(db)
         assert outbox.pending_count(db) == 0
+        outbox.reopen(db)
+        assert [(row.epoch, row.seq, row.status) for row in outbox.rows(db)] == [(3, 1, "pending"), (3, 2, "pending")]
 
 
 def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over_or_after_a_long_time(store: Store):

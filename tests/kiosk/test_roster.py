@@ -165,27 +165,6 @@ def test_an_entry_that_moves_to_another_patient_is_theirs_alone(store: Store):
         assert [e.queue_number for e in roster.line_of(db, "XRAY", TODAY)] == ["B-007"]
 
 
-def test_numbers_of_a_day_rise_by_one_and_each_day_has_its_own(store: Store):
-    with store.write() as db:
-        given = []
-        for day in (TODAY, TODAY, "2026-03-03", TODAY):
-            given.append(roster.next_label(db, "B", day))
-            assert roster.next_label(db, "B", day) == given[-1]
-            roster.use_label(db, day)
-        assert given == ["B-001", "B-002", "B-001", "B-003"]
-        db.execute("update labels set used = 12345 where site_day = ?", (TODAY,))
-        assert roster.next_label(db, "B", TODAY) == "B-12346"
-
-
-def test_counts_of_old_days_go_and_the_newest_stay_whatever_the_clock_says(store: Store):
-    with store.write() as db:
-        for day in ("1970-01-01", "2026-03-01", TODAY, "2099-12-31"):
-            roster.use_label(db, day)
-        roster.forget_labels(db, 3)
-        assert roster.next_label(db, "B", TODAY) == "B-002"
-        assert roster.next_label(db, "B", "1970-01-01") == "B-001"
-
-
 def test_a_page_moves_cursor_and_grants_and_the_roster_is_as_of_its_last_page(store: Store):
     with store.write() as db:
         later = samples.at("10:00")

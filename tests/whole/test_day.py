@@ -10,7 +10,7 @@ import pytest
 from kiosk.demo.hospital import Person, wait_for
 from tests.components import chromium, demand_pcscd
 from tests.hardware.rigs.vpcd import Pcscd, storage_card
-from tests.whole.browser import touch_screen
+from tests.kiosk.ui.browser import Kiosk, running
 from tests.whole.town import WAIT_S, Town
 
 pytestmark = [pytest.mark.pcscd, pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("pcscd")]
@@ -41,14 +41,17 @@ def town(tmp_path: Path, pcscd: Pcscd) -> Iterator[Town]:
 
 def test_a_card_on_a_real_reader_stack_becomes_a_checked_in_patient_at_the_centre(town: Town, pcscd: Pcscd):
     first, *rest = town.people[:4]
-    with touch_screen(f"{town.places.kiosk_url}/") as page:
+    with running(chromium()) as browser:
+        screen = Kiosk(browser, f"{town.places.kiosk_url}/").open()
+        screen.await_screen("attract")
         with pcscd.insert(storage_card(bytes.fromhex(first.uid))):
-            page.get_by_text(first.masked_name).first.wait_for()
-        for action in ("register", "confirm_arrival"):
-            page.locator(f"button[data-action='{action}']").tap()
-        number = page.locator("[data-queue-number]").first
-        number.wait_for()
-        assert number.inner_text().strip() == "B-001"
+            screen.await_text(first.masked_name)
+        screen.press("next")
+        screen.await_text("접수되었습니다")
+        screen.press("next")
+        screen.await_text("B-001")
+        assert screen.complaints == []
+        assert screen.stored == []
     town.await_settled()
     state = town.state(first)
     assert state["journey_state"] == "WAITING"
@@ -56,8 +59,8 @@ def test_a_card_on_a_real_reader_stack_becomes_a_checked_in_patient_at_the_centr
 
     town.central.kill()
     wait_for(lambda: not town.status()["online"], "the kiosk never noticed", WAIT_S)
-    for number_offline, person in enumerate(rest, 2):
-        _tap(pcscd, town, person, number_offline + 2)
+    for taken, person in enumerate(rest, 4):
+        _tap(pcscd, town, person, taken)
     assert town.status()["outbox"]["pending"] == 3
     town.start_central()
     town.await_settled()

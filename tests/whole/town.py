@@ -22,6 +22,7 @@ class Town:
     """Places, programs and people. Everything is stopped by `close()`."""
 
     def __init__(self, directory: Path, readers: list[str] | None = None) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
         self.places = Places(directory, hospital.free_port(), hospital.free_port())
         self._running = ExitStack()
         self.central = hospital.start_central(self.places)
