@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from kiosk.adoption import KEPT_MS
-from kiosk.journeys import Journeys, Standing
+from kiosk.journeys import Journeys, NotEnrolled, Standing
 from kiosk.store import Store
 from sync.cards import CardHash
 from sync.clock import ClockReading
@@ -183,6 +183,20 @@ def test_a_visit_that_was_opened_elsewhere_first_is_followed_by_all_that_is_pend
     assert (confirm.visit_id, confirm.leg, confirm.base_version) == ("theirs", 0, 5)
 
 
+def test_verdicts_of_a_centre_that_was_restored_since_are_worth_nothing(kiosk: Kiosk):
+    (scan,) = kiosk.tap(1)
+    verdict = kiosk.judge(scan, journey(1, "ARRIVED", 4))
+    assert kiosk.journeys.settle([verdict], 1, incarnations=("older", "old")) == frozenset()
+    assert (kiosk.journeys.pending(), kiosk.one("select backed_up_seq from identity")) == (1, 0)
+    assert kiosk.journeys.settle([verdict], 1, incarnations=("one", "two")) == {"P1"}
+    assert kiosk.one("select backed_up_seq from identity") == 1
+
+
+def test_how_far_backups_reach_in_another_epoch_says_nothing_of_this_one(kiosk: Kiosk):
+    kiosk.journeys.settle([], 5, epoch=9)
+    assert kiosk.one("select backed_up_seq from identity") == 0
+
+
 # Cards.
 
 
@@ -207,6 +221,16 @@ def test_a_real_patient_whom_the_kiosk_does_not_know_yet_comes_with_the_next_pag
     assert kiosk.journeys.standing("P7") is None
     kiosk.pull(row(7, journey=replace(row(7).journey, state="ARRIVED", journey_version=2)))
     assert kiosk.state("P7") == "ARRIVED"
+
+
+def test_whom_a_restored_centre_names_instead_gets_the_action_and_the_first_is_not_forgotten(kiosk: Kiosk):
+    kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
+    kiosk.pull(row(7))
+    scan = kiosk.intent(kiosk.one("select action_id from outbox"))
+    kiosk.journeys.settle([kiosk.judge(scan, patient_id="P7")])
+    assert kiosk.journeys.settle([kiosk.judge(scan, patient_id="P1", revision=1)]) == {"P7", "P1"}
+    assert kiosk.one("select patient_id from outbox") == "P1"
+    assert {"P1", "P7"} <= kiosk.knows()
 
 
 def test_a_stranger_whom_the_centre_does_not_know_either_is_sent_to_the_desk(kiosk: Kiosk):
@@ -443,6 +467,13 @@ def test_a_box_becomes_a_kiosk(tmp_path: Path):
     assert (journeys.identity.kiosk_id, journeys.identity.epoch, journeys.identity.cursor) == ("kiosk-1", 1, 0)
     assert journeys.today() == TODAY
     assert journeys.batch(10, None) == []
+    store.close()
+
+
+def test_a_page_before_the_enrolment_is_refused(tmp_path: Path):
+    store = Store(tmp_path / "kiosk.db")
+    with pytest.raises(NotEnrolled):
+        Journeys(store, Clock()).adopt(page(row(1)))
     store.close()
 
 

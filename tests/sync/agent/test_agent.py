@@ -407,6 +407,19 @@ def test_after_a_stop_nothing_more_is_announced_and_errors_are_not_news(house: H
     assert caplog.records == []
 
 
+def test_a_client_that_is_made_while_the_agent_stops_is_cut_like_the_others(house: House, centre: Centre):
+    make, made = house.connect, []
+
+    def connect() -> CentralClient:
+        house.agent.stop()
+        made.append(make())
+        return made[0]
+
+    house.connect = connect
+    assert house.agent.step(cycle.PULL).reason == "Cut"
+    assert centre.pulls == []
+
+
 def test_an_agent_that_was_never_started_stops_and_stops_again(house: House):
     house.agent.stop()
     house.agent.stop()
