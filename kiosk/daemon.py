@@ -58,12 +58,13 @@ class Daemon:
             self._start_readers(parts)
             self._start_agent()
             parts.callback(self._stop_agent)
-            self._page = PageServer(create_app(self._reception, self._config.display), *self._config.listen)
-            self._page.start()
-            parts.callback(self._page.stop)
             control = ControlServer(socket_path(self._config.store_path), self._operations())
             control.start()
             parts.callback(control.stop)
+            # Last, so that whoever sees /healthz answer finds everything else there.
+            page = PageServer(create_app(self._reception, self._config.display), *self._config.listen)
+            page.start()
+            parts.callback(page.stop)
             self._parts = parts.pop_all()
         log.info("ready: the page is on http://%s:%s", *self._config.listen)
 

@@ -59,8 +59,8 @@ class Town:
         if self.kiosk:
             self.kiosk.stop()
         self.wire.close()
+        self.staff.close()  # a kept connection is waited for
         self.central.stop()
-        self.staff.close()
 
     def token(self, role: str, *words: str) -> str:
         return hospital.central_command(self.places, "token", "--role", role, *words).strip()
