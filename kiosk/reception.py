@@ -109,8 +109,10 @@ class Reception:
                 self._show(self._stage)
 
     def enrolled(self) -> None:
-        """This box has become a kiosk, or another one: whoever is here starts afresh."""
+        """This box has become a kiosk, or another one: whoever is here starts afresh, and the centre has not been heard
+        of yet."""
         with self._changed:
+            self._online = False
             self._show(ATTRACT)
 
     # The screen's side: kiosk.ui.counter.Counter.

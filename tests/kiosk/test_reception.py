@@ -338,6 +338,14 @@ def test_a_box_that_no_centre_knows_is_out_of_order_and_says_so(tmp_path: Path):
     store.close()
 
 
+def test_after_another_enrolment_the_centre_has_to_be_heard_again_before_it_counts_as_online(house: House):
+    house.reception.heard(frozenset(), online=True)
+    house.reception.card(uid(1))
+    house.reception.enrolled()
+    screen = house.reception.screen()
+    assert (screen.screen, screen.central.online) == (ScreenKind.ATTRACT, False)
+
+
 def test_the_demo_cards_are_those_of_the_simulated_reader(house: House):
     assert (house.reception.demo_cards(), house.reception.present("04")) == (
         (),
