@@ -24,6 +24,7 @@ _UNWELL, _FAILED = 1, 2
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs a command and ends the process with its exit code."""
     try:
+        _demand_text(sys.argv[1:] if arguments is None else arguments)
         code = cli.main(args=arguments, prog_name="kiosk-central", standalone_mode=False)
     except click.ClickException as error:
         error.show()
@@ -34,6 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo(f"kiosk-central: {error}", err=True)
         code = _FAILED
     sys.exit(code)
+
+
+def _demand_text(arguments: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 come as half characters, which neither a database nor the wire can hold."""
+    try:
+        "".join(arguments).encode()
+    except UnicodeEncodeError as error:
+        raise click.UsageError("an argument is not UTF-8") from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -82,6 +82,7 @@ def test_a_token_is_printed_alone_and_can_be_revoked(shell: Shell, monkeypatch):
         (("--role", "staff", "--patient", "D-1001"), "no other takes it"),
         (("--role", "patient", "--patient", "nobody"), "there is no patient nobody"),
         (("--role", "doctor"), "is not one of"),
+        (("--role", "patient", "--patient", "\udcff"), "not UTF-8"),
         ((), "Missing option"),
     ],
 )
