@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 the check found something; 2 it could not be done, and one
 """
 
 import logging
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         error.show()
         code = _FAILED
     except click.Abort:
+        code = _FAILED
+    except sqlite3.Error as error:
+        click.echo(f"kiosk-central: the database: {error}", err=True)
         code = _FAILED
     except (StoreError, ControlError, OSError) as error:
         click.echo(f"kiosk-central: {error}", err=True)
