@@ -73,9 +73,11 @@ class Reception:
                 return self._show(ATTRACT)
             except sqlite3.Error as error:
                 return self._store_failed(error)
-            self._store_fault = False
+            written = done is not None and bool(done.action_ids)
+            # A tap that wrote nothing has not found out whether there is room again.
+            self._store_fault = self._store_fault and not written
             screen = self._show(_stage_of(done, cards))
-        if done and done.action_ids:
+        if written:
             self._nudge()
         return screen
 

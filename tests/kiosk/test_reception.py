@@ -385,6 +385,8 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
     screens = [house.reception.card(uid(number)).screen for number in (2, 3, 2, 3)]
     assert screens[-1] is ScreenKind.OUT_OF_ORDER
     assert house.reception.faults() == ("the database refuses to write",)
+    for nothing_to_write in (uid(1), uid(99)):
+        assert house.reception.card(nothing_to_write).screen is ScreenKind.OUT_OF_ORDER
     assert house.reception.tick() == PROBE_S
     assert house.reception.refused("phone").screen is ScreenKind.OUT_OF_ORDER
     ballast.unlink()
