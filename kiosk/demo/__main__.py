@@ -62,6 +62,8 @@ def _prepare(places: Places, fresh: bool) -> None:
     if fresh and places.directory.exists():
         hospital.remove(places.directory)
     places.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if places.central_port == places.kiosk_port:
+        raise DemoError("centre and kiosk need a port each: KIOSK_PORT= and CENTRAL_PORT= choose them")
     for port in (places.central_port, places.kiosk_port):
         hospital.demand_free(port)
 

@@ -74,6 +74,18 @@ def test_a_port_that_is_taken_is_said_so_at_once(tmp_path: Path):
     assert f"port {port} is taken" in refused.stderr
 
 
+def test_one_port_for_both_programs_is_refused(tmp_path: Path):
+    port = str(hospital.free_port())
+    refused = subprocess.run(
+        demo("run", "--data", str(tmp_path / "data")),
+        env={**os.environ, "CENTRAL_PORT": port, "KIOSK_PORT": port},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (refused.returncode, "need a port each" in refused.stderr) == (1, True)
+
+
 def test_a_directory_that_the_demo_did_not_make_is_never_deleted(tmp_path: Path):
     (tmp_path / "letter.txt").write_text("dear", "utf-8")
     refused = subprocess.run(
