@@ -5,6 +5,7 @@ What only one command needs is imported there: scripts ask `status` and `tap` of
 
 import json
 import logging
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
@@ -48,6 +49,13 @@ def _config(path: str) -> Config:
         raise BadInput(str(error)) from error
 
 
+def _code(text: str) -> str:
+    # A byte that is no UTF-8 comes as half a character, which cannot be sent.
+    if not text.isprintable():
+        raise BadInput("the code has characters that no code has")
+    return text
+
+
 with_config = click.option("--config", type=_config, required=True, metavar="FILE", help="The kiosk's config.toml.")
 
 
@@ -70,6 +78,8 @@ def run(config: Config) -> None:
     daemon = Daemon(config)
     try:
         daemon.start()
+    except ConfigError as error:
+        raise BadInput(str(error)) from error
     except (StoreError, OSError, ValueError) as error:
         raise Failure(str(error)) from error
     ending.wait()
@@ -129,7 +139,7 @@ def outbox(config: Config, as_json: bool) -> None:
 @main.command()
 @with_config
 @click.option("--central", required=True, metavar="URL", help="The centre, such as https://checkin.hospital.example.")
-@click.option("--code", required=True, help="What `kiosk-central enroll-code` printed; good once, for ten minutes.")
+@click.option("--code", type=_code, required=True, help="What `kiosk-central enroll-code` printed: good once.")
 def enroll(config: Config, central: str, code: str) -> None:
     """Make this box a kiosk of a centre. Works beside the running kiosk too."""
     from sync.agent.client import Answered, CentralClient, NoUse
@@ -161,23 +171,25 @@ def _become(config: Config, enrolment: Enrolment) -> None:
     try:
         ask(socket_path(config.store_path), "enrol", enrolment=msgspec.to_builtins(enrolment))
     except NotRunning:
-        from kiosk.enrolment import settle_in
-        from kiosk.journeys import Journeys
-
-        store = _open_store(config)
-        try:
-            settle_in(config, Journeys(store), enrolment)
-        finally:
-            store.close()
+        _settle_in(config, enrolment)
     except (ControlError, OSError) as error:
         raise Failure(str(error)) from error
 
 
-def _open_store(config: Config) -> Store:
+def _settle_in(config: Config, enrolment: Enrolment) -> None:
+    from kiosk.enrolment import settle_in, why_not_settled
+    from kiosk.journeys import Journeys
+
     try:
-        return Store(config.store_path)
+        store = Store(config.store_path)
     except StoreError as error:
         raise Failure(str(error)) from error
+    try:
+        settle_in(config, Journeys(store), enrolment)
+    except (OSError, sqlite3.Error, ValueError, KeyError) as error:
+        raise Failure(why_not_settled(error)) from error
+    finally:
+        store.close()
 
 
 def _of_daemon_or_file(config: Config, op: str, of_file: Callable[[Any], Any]) -> Any:

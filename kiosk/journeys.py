@@ -106,6 +106,9 @@ class Journeys:
                 return None
             patient, binding_id = found
             now, done = self._now(), []
+            # Known by the card alone and waiting for the desk: to ask it once more each time helps nobody.
+            if patient.provisional and "needs_staff" in outbox.counts(db, patient.patient_id, now.today):
+                return Acted(patient.patient_id)
             for action_type in now.definitions.actions:
                 if action_type not in automatic:
                     continue

@@ -18,7 +18,7 @@ from sync.cards import CardHash
 from sync.clock import ClockReading
 from sync.ids import is_uuid, new_id
 from sync.journey.model import ExamId, Journey, PatientId, RefusalCode
-from sync.protocol import Intent, chain_hash
+from sync.protocol import Code, Intent, Verdict, VerdictRow, chain_hash
 from tests.kiosk import samples
 from tests.kiosk.samples import GRANTS, TODAY, Clock, at, booking, cards, enrolment, entry, page, row
 
@@ -315,6 +315,17 @@ def test_only_when_the_holder_of_an_unknown_card_checks_in_is_the_card_kept_as_i
     assert standing.journey.state == "ARRIVED"
     assert kiosk.journeys.patient_of_card(cards(9)) == "card-9"
     assert kiosk.tap(9) == ()
+
+
+def test_a_card_that_waits_for_the_desk_sends_nothing_more_there_however_often_it_is_held(kiosk: Kiosk):
+    acted = kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
+    (action_id,) = acted.action_ids
+    kiosk.journeys.settle([VerdictRow(action_id=action_id, seq=1, verdict=Verdict.NEEDS_STAFF, code=Code.UNKNOWN_CARD)])
+    for _ in range(3):
+        assert kiosk.tap(9) == ()
+    assert len(kiosk.intents()) == 1
+    kiosk.clock.forward(24 * HOUR)
+    assert len(kiosk.tap(9)) == 1
 
 
 def test_a_repeated_check_in_does_nothing_again(kiosk: Kiosk):

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import requests
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import command_of
@@ -128,6 +129,54 @@ def test_a_box_is_enrolled_before_its_daemon_ever_ran(standing_town: Town, tmp_p
     assert (told["enrolled"], told["running"]) == (True, False)
 
 
+@pytest.mark.parametrize("running", [False, True])
+def test_an_enrolment_that_cannot_be_kept_is_said_so_and_leaves_the_box_as_it_was(
+    standing_town: Town, tmp_path: Path, running: bool
+):
+    town = standing_town
+    (tmp_path / "a file").touch()
+    file = config(
+        tmp_path,
+        f'[web]\nlisten = "127.0.0.1:0"\n[central]\nurl = "{town.places.central_url}"\n'
+        f'token_file = "{tmp_path}/a file/token"\n[[reader]]\nkind = "simulated"\n',
+    )
+    daemon = subprocess.Popen([*command_of("kiosk"), "run", "--config", file]) if running else None
+    try:
+        if running:
+            hospital.wait_for(lambda: kiosk("status", "--config", file).returncode == 0, "it never answered")
+        code = hospital.central_command(town.places, "enroll-code").strip()
+        failed = kiosk("enroll", "--config", file, "--central", town.places.central_url, "--code", code)
+        assert (failed.returncode, "could not be kept" in failed.stderr) == (1, True)
+        assert "Traceback" not in failed.stderr
+        told = json.loads(kiosk("status", "--config", file, "--json").stdout)
+        assert (told["enrolled"], told["running"]) == (False, running)
+    finally:
+        if daemon:
+            daemon.terminate()
+            assert daemon.wait(30) == 0
+
+
+def test_after_an_enrolment_that_could_not_be_kept_the_kiosk_goes_on_as_what_it_was(town: Town):
+    token = town.places.directory / "kiosk.db.token"
+    secret = token.read_text("utf-8")
+    token.unlink()
+    token.mkdir()
+    code = hospital.central_command(town.places, "enroll-code").strip()
+    words = ("enroll", "--config", str(town.places.config), "--central", town.through, "--code", code)
+    assert kiosk(*words).returncode == 1
+    token.rmdir()
+    token.write_text(secret, "utf-8")
+    town.tap(town.people[0])
+    town.await_settled()
+    assert town.state(town.people[0])["journey_state"] == "ARRIVED"
+
+
+def test_a_code_with_half_a_character_in_it_ends_with_exit_code_2(tmp_path: Path):
+    words = ("enroll", "--config", config(tmp_path), "--central", "https://a.example", "--code", "\udcff")
+    refused = kiosk(*words)
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [
@@ -169,6 +218,29 @@ def test_a_configuration_that_cannot_be_used_ends_with_exit_code_2_and_names_the
         assert "Traceback" not in refused.stderr
     assert kiosk(command, "--config", str(tmp_path / "absent.toml"), *more).returncode == 2
     assert kiosk(command).returncode == 2
+
+
+@pytest.mark.parametrize("cards", [None, "{", "[1]", '[{"uid": "04"}]', "[" * 50_000, '[{"uid": 4, "label": ""}]'])
+def test_demo_cards_that_are_none_end_the_start_with_exit_code_2_and_name_the_file(tmp_path: Path, cards: str | None):
+    if cards is not None:
+        (tmp_path / "cards.json").write_text(cards, "utf-8")
+    text = f'[web]\nlisten = "127.0.0.1:0"\n[[reader]]\nkind = "simulated"\ncards = "{tmp_path}/cards.json"\n'
+    refused = kiosk("run", "--config", config(tmp_path, text))
+    assert refused.returncode == 2
+    assert "cards.json" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_on_any_free_port_the_log_says_which_it_is(tmp_path: Path):
+    text = '[web]\nlisten = "127.0.0.1:0"\n[[reader]]\nkind = "simulated"\n'
+    command = [*command_of("kiosk"), "run", "--config", config(tmp_path, text)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stderr is not None
+        ready = next(line for line in daemon.stderr if "ready" in line)
+        address = ready.split()[-1]
+        assert requests.get(f"{address}api/v1/state", timeout=10).json()["screen"] == "out_of_order"
+        daemon.terminate()
+        assert daemon.wait(30) == 0
 
 
 def test_without_a_daemon_a_tap_says_so(tmp_path: Path):
