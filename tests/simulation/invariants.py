@@ -14,10 +14,12 @@ from tests.simulation.hospital import ZONE
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.world import World
 
+KINDS = ("lost", "doubled", "diverged", "stuck", "unwell", "broken")
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong: its kind (lost, doubled, diverged, stuck, unwell, broken), and the details."""
+    """What went wrong: its kind (one of KINDS), and the details."""
 
     kind: str
     text: str

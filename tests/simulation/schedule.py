@@ -65,14 +65,14 @@ def _faults(chance: Random) -> list[Fault]:
     return found
 
 
-def play(seed: int, template: Path, events: list[Event] | None = None) -> Played:
+def play(seed: int, template: str | Path, events: list[Event] | None = None) -> Played:
     """Plays a schedule (by default the whole of the seed's) in files of its own, and looks at what it came to."""
     logging.disable(logging.CRITICAL)
     home = Path(tempfile.mkdtemp(prefix="simulation-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))
     played = Played(seed)
     world = None
     try:
-        world = World(home, template, seed)
+        world = World(home, Path(template), seed)
         _play(world, seed, events_of(seed) if events is None else events, whole=events is None)
         played.problems = heal(world) or look(world)
     except (Exception, Crash):  # noqa: BLE001 - whatever it is, it is what the schedule came to
