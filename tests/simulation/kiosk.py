@@ -40,6 +40,7 @@ class SimulatedKiosk:
         self.name, self.path, self.link = name, path, link
         self._now, self._ids = clock, ids
         self.fuse = Fuse()
+        self.clock_was_wrong = False
         self.running = False  # something of it is on the stack
         self.clocks = Clocks(ids(), clock())
         self.open()
@@ -62,6 +63,7 @@ class SimulatedKiosk:
         now = self._now()
         offset = self.clocks.offset_ms if keeps_time else NO_CLOCK_MS - now
         self.clocks = Clocks(self._ids(), now, offset, synchronised=keeps_time and self.clocks.synchronised)
+        self.clock_was_wrong |= not keeps_time
         self.reopen()
 
     def survives(self, doing: Callable[[], object]) -> bool:
@@ -114,13 +116,17 @@ class SimulatedKiosk:
         with self.store.read() as db:
             return outbox.rows(db)
 
+    def versions(self) -> dict[str, int]:
+        """The journey_version of every base."""
+        with self.store.read() as db:
+            return dict(tuple(row) for row in db.execute("select patient_id, journey_version from patients"))
+
+    def incarnation(self) -> str:
+        """The life of the centre that it knows."""
+        assert self.journeys.identity is not None
+        return self.journeys.identity.server_incarnation
+
     def patient(self, patient_id: str) -> Patient | None:
         """A patient, as the kiosk holds them."""
         with self.store.read() as db:
             return roster.patient(db, patient_id)
-
-    def standing_still(self) -> tuple[object, ...]:
-        """What does not change any more once everything is in step."""
-        identity = self.journeys.identity
-        assert identity is not None
-        return identity.epoch, identity.cursor, identity.server_incarnation, identity.definitions_version
