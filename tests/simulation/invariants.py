@@ -143,17 +143,21 @@ def _bases(world: World) -> Found:
 
 def _aliases(world: World) -> Found:
     """What was done in a visit that has another name at the centre belongs to that one."""
-    aliases = {row[0] for row in world.centre.rows("select alias_id from visit_aliases")}
-    unknown = {
-        row[0]
-        for row in world.centre.rows("select verdict_id from verdicts where visit_id is null and code = 'not_allowed'")
-    }
+    rows = world.centre.rows(
+        "select a.alias_id, v.patient_id, a.since_ms from visit_aliases a join visits v on v.visit_id = a.visit_id"
+    )
+    aliases = {(alias_id, patient_id): since_ms for alias_id, patient_id, since_ms in rows}
+    rows = world.centre.rows(
+        "select verdict_id, patient_id, recorded_ms from verdicts where visit_id is null and code = 'not_allowed'"
+    )
+    unknown = {action_id: (patient_id, judged_ms) for action_id, patient_id, judged_ms in rows}
     for kiosk in world.kiosks:
         with kiosk.store.read() as db:
-            rows = db.execute("select action_id, body from outbox").fetchall()
-        for row in rows:
-            if row["action_id"] in unknown and outbox.intent_of(row).visit_id in aliases:
-                yield "lost", f"{kiosk.name}: {row['action_id']} is of a visit by another name, and was not known there"
+            sent = {row["action_id"]: outbox.intent_of(row).visit_id for row in db.execute("select * from outbox")}
+        for action_id in sorted(unknown.keys() & sent.keys()):
+            patient_id, judged_ms = unknown[action_id]
+            if judged_ms > aliases.get((sent[action_id], patient_id), judged_ms):
+                yield "lost", f"{kiosk.name}: {action_id} is of a visit by another name, and was not known there"
 
 
 def _cards(world: World) -> Found:

@@ -41,6 +41,7 @@ class SimulatedKiosk:
         self._now, self._ids = clock, ids
         self.fuse = Fuse()
         self.clock_was_wrong = False
+        self._under_way: set[str] = set()
         self.running = False  # something of it is on the stack
         self.clocks = Clocks(ids(), clock())
         self.open()
@@ -83,12 +84,21 @@ class SimulatedKiosk:
         return True
 
     def push(self) -> Stepped:
-        """One step of the push."""
-        return self.pusher.run_once()
+        """One step of the push; nothing while one is under way, since one thread does them."""
+        return self._alone("push", self.pusher.run_once)
 
     def pull(self) -> Stepped:
-        """One step of the pull."""
-        return self.puller.run_once()
+        """One step of the pull; nothing while one is under way."""
+        return self._alone("pull", self.puller.run_once)
+
+    def _alone(self, name: str, step: Callable[[], Stepped]) -> Stepped:
+        if name in self._under_way:
+            return Stepped()
+        self._under_way.add(name)
+        try:
+            return step()
+        finally:
+            self._under_way.remove(name)
 
     def snapshot(self, into: Path) -> None:
         """A copy of the disk."""

@@ -223,3 +223,16 @@ def test_a_restore_that_loses_verdicts_alone_is_noticed(centre: Centre, kiosk: K
     kiosk.sync()
     kiosk.push()
     assert centre.open_cases() == ["unknown_card"]
+
+
+def test_an_epoch_that_is_no_news_changes_nothing(kiosk: Kiosk):
+    kiosk.tap("P1")
+    kiosk.journeys.start_epoch(3)
+    kiosk.sync()
+    kiosk.act("P1", "register")
+    kiosk.journeys.start_epoch(3)  # an answer that was under way while the pull brought word of a restored centre
+    kiosk.journeys.start_epoch(2)
+    kiosk.act("P1", "confirm_arrival")  # seed 258
+    kiosk.sync()
+    assert kiosk.journeys.identity is not None
+    assert kiosk.centre.journey("P1").state == "WAITING"
