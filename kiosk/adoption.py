@@ -54,6 +54,7 @@ def complete(db: sqlite3.Connection, moment: Moment, now_ms: int, *, afresh: boo
     for patient in left:
         nothing = Journey(patient.patient_id, moment.definitions.initial, moment.today)
         roster.save(db, replace(patient, base=nothing, tomorrow=()))
+        roster.unbind(db, patient.patient_id)
     return {patient.patient_id for patient in left} | roster.ahead_of(db, moment.today)
 
 

@@ -284,9 +284,12 @@ class Journeys:
 
     def start_epoch(self, epoch: int) -> None:
         """The centre says that this kiosk's chain forked (a restored or cloned disk): what is pending goes on under a
-        new epoch, every action id as it was."""
+        new epoch, every action id as it was. One that is not after its own is no news: a restored centre was heard of
+        meanwhile."""
         with self._become() as db:
             now = self._now()
+            if epoch <= now.identity.epoch:
+                return
             kept = outbox.start_epoch(db, now.identity.kiosk_id, epoch)
             audit.note(db, now.at_ms, "epoch", f"epoch {epoch}, {kept} pending")
 

@@ -131,7 +131,7 @@ def follow_visit_alias(connection: Connection, patient_id: str, alias: str, visi
 
 
 def follow_patient(connection: Connection, was: str, sent: str, patient_id: str) -> None:
-    """Whom the actions named when they were sent turned out to be this patient, and no longer the one of so far."""
+    """Whom the actions named when they were sent turned out to be this patient, not the one that it was so far."""
     connection.execute(
         "update outbox set patient_id = ?"
         " where patient_id = ? and json_extract(cast(body as text), '$.patient_id') = ?",

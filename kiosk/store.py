@@ -154,6 +154,6 @@ def _migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("pragma user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise sqlite3.DatabaseError(f"written by a newer version of this program (schema {version})")
-    MIGRATIONS.apply(Database(connection))
     if version < SCHEMA_VERSION:
+        MIGRATIONS.apply(Database(connection))
         connection.execute(f"pragma user_version = {SCHEMA_VERSION}")

@@ -183,7 +183,7 @@ def _clock_jumps(world: World) -> None:
     years = world.chance.choice((-20, -3, -1, 1, 2, 7))
     hours = world.chance.choice((0, 0, 0, -30, -3, 2, 25))
     kiosk.clocks.offset_ms += years * YEAR_MS if not hours else hours * 60 * MINUTE
-    kiosk.clocks.synchronised = False
+    kiosk.clocks.synchronised, kiosk.clock_was_wrong = False, True
     world.note(f"{kiosk.name}: clock is {kiosk.clocks.offset_ms // 1000} s off")
     kiosk.survives(lambda: world.act(kiosk))
     world.happened("clock jump")

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+from kiosk import outbox, roster
+from kiosk.moment import moment
 from kiosk.outbox import OutboxRow
+from sync.central.bindings import bound
 from sync.central.health import check
 from sync.central.inbox import DUPLICATE_NUMBER, FORK
 from sync.clock import site_day
-from tests.simulation.hospital import ZONE
+from sync.rebase import view
+from tests.simulation.hospital import CARDS, ZONE, cards_of
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.world import World
+
+KINDS = ("lost", "doubled", "diverged", "stuck", "unwell", "broken")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong: its kind (lost, doubled, diverged, stuck, unwell, broken), and the details."""
+    """What went wrong: its kind (one of KINDS), and the details."""
 
     kind: str
     text: str
@@ -25,11 +32,37 @@ class Problem:
 
 def look(world: World) -> list[Problem]:
     """Everything that is wrong with a world at rest."""
-    look_at = (_verdicts, _effects, _bases, _health, _tickets, _waiting)
+    look_at = (_verdicts, _effects, _aliases, _bases, _cards, _health, _tickets, _waiting)
     return [Problem(kind, text) for each in look_at for kind, text in each(world)]
 
 
+def look_at_views(world: World) -> list[Problem]:
+    """At any time: what a kiosk shows is what the centre last said, with everything on top that waits for a verdict.
+    (Of one whose clock was wrong it depends on the moment of the last look.)"""
+    found = (_views(kiosk) for kiosk in world.kiosks if not kiosk.clock_was_wrong)
+    return [Problem(kind, text) for each in found for kind, text in each]
+
+
 Found = Iterator[tuple[str, str]]
+
+
+def _views(kiosk: SimulatedKiosk) -> Found:
+    identity = kiosk.journeys.identity
+    assert identity is not None
+    with kiosk.store.read() as db:
+        waiting = sorted(outbox.pending_patients(db))
+        known = {patient_id: roster.patient(db, patient_id) for patient_id in waiting}
+        pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
+    now = moment(identity, kiosk.journeys.definitions, kiosk.journeys.clock())
+    for patient_id, patient in known.items():
+        standing = kiosk.journeys.standing(patient_id)
+        if patient is None or standing is None:
+            continue
+        bookings = partial(now.bookings, patient)
+        seen = view(now.definitions, patient.base, pending[patient_id], now.today, bookings).journey
+        # The version of what is shown only counts, and is never sent.
+        if replace(standing.journey, journey_version=seen.journey_version) != seen:
+            yield "diverged", f"{kiosk.name} shows {patient_id} as\n {standing.journey}\nand should as\n {seen}"
 
 
 def _verdicts(world: World) -> Found:
@@ -106,6 +139,37 @@ def _bases(world: World) -> Found:
                 yield "diverged", f"{kiosk.name} shows {patient_id} as\n {standing.journey}\nthe centre has\n {journey}"
             elif standing.journey.state != journey.state:
                 yield "diverged", f"{kiosk.name} shows {patient_id} as {standing.journey.state}, not {journey.state}"
+
+
+def _aliases(world: World) -> Found:
+    """What was done in a visit that has another name at the centre belongs to that one."""
+    rows = world.centre.rows(
+        "select a.alias_id, v.patient_id, a.since_ms from visit_aliases a join visits v on v.visit_id = a.visit_id"
+    )
+    aliases = {(alias_id, patient_id): since_ms for alias_id, patient_id, since_ms in rows}
+    rows = world.centre.rows(
+        "select verdict_id, patient_id, recorded_ms from verdicts where visit_id is null and code = 'not_allowed'"
+    )
+    unknown = {action_id: (patient_id, judged_ms) for action_id, patient_id, judged_ms in rows}
+    for kiosk in world.kiosks:
+        with kiosk.store.read() as db:
+            sent = {row["action_id"]: outbox.intent_of(row).visit_id for row in db.execute("select * from outbox")}
+        for action_id in sorted(unknown.keys() & sent.keys()):
+            patient_id, judged_ms = unknown[action_id]
+            if judged_ms > aliases.get((sent[action_id], patient_id), judged_ms):
+                yield "lost", f"{kiosk.name}: {action_id} is of a visit by another name, and was not known there"
+
+
+def _cards(world: World) -> Found:
+    """A card means at a kiosk whom it means at the centre."""
+    for card in CARDS:
+        with world.centre.store.read() as db:
+            holder = bound(db, cards_of(card))
+        for kiosk in world.kiosks:
+            patient_id = kiosk.journeys.patient_of_card(cards_of(card))
+            patient = kiosk.patient(patient_id) if patient_id else None
+            if patient and not patient.provisional and (holder is None or holder.patient_id != patient_id):
+                yield "diverged", f"{kiosk.name} takes card {card} for {patient_id}, the centre for {holder}"
 
 
 def _health(world: World) -> Found:

@@ -40,6 +40,8 @@ class SimulatedKiosk:
         self.name, self.path, self.link = name, path, link
         self._now, self._ids = clock, ids
         self.fuse = Fuse()
+        self.clock_was_wrong = False
+        self._under_way: set[str] = set()
         self.running = False  # something of it is on the stack
         self.clocks = Clocks(ids(), clock())
         self.open()
@@ -62,6 +64,7 @@ class SimulatedKiosk:
         now = self._now()
         offset = self.clocks.offset_ms if keeps_time else NO_CLOCK_MS - now
         self.clocks = Clocks(self._ids(), now, offset, synchronised=keeps_time and self.clocks.synchronised)
+        self.clock_was_wrong |= not keeps_time
         self.reopen()
 
     def survives(self, doing: Callable[[], object]) -> bool:
@@ -81,12 +84,21 @@ class SimulatedKiosk:
         return True
 
     def push(self) -> Stepped:
-        """One step of the push."""
-        return self.pusher.run_once()
+        """One step of the push; nothing while one is under way, since one thread does them."""
+        return self._alone("push", self.pusher.run_once)
 
     def pull(self) -> Stepped:
-        """One step of the pull."""
-        return self.puller.run_once()
+        """One step of the pull; nothing while one is under way."""
+        return self._alone("pull", self.puller.run_once)
+
+    def _alone(self, name: str, step: Callable[[], Stepped]) -> Stepped:
+        if name in self._under_way:
+            return Stepped()
+        self._under_way.add(name)
+        try:
+            return step()
+        finally:
+            self._under_way.remove(name)
 
     def snapshot(self, into: Path) -> None:
         """A copy of the disk."""
@@ -114,13 +126,17 @@ class SimulatedKiosk:
         with self.store.read() as db:
             return outbox.rows(db)
 
+    def versions(self) -> dict[str, int]:
+        """The journey_version of every base."""
+        with self.store.read() as db:
+            return dict(tuple(row) for row in db.execute("select patient_id, journey_version from patients"))
+
+    def incarnation(self) -> str:
+        """The life of the centre that it knows."""
+        assert self.journeys.identity is not None
+        return self.journeys.identity.server_incarnation
+
     def patient(self, patient_id: str) -> Patient | None:
         """A patient, as the kiosk holds them."""
         with self.store.read() as db:
             return roster.patient(db, patient_id)
-
-    def standing_still(self) -> tuple[object, ...]:
-        """What does not change any more once everything is in step."""
-        identity = self.journeys.identity
-        assert identity is not None
-        return identity.epoch, identity.cursor, identity.server_incarnation, identity.definitions_version

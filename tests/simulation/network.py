@@ -38,6 +38,7 @@ class Link:
     held: list[tuple[str, int, bytes]] = field(default_factory=list)
     late: bool = False  # the next call gets a reply that was held
     meanwhile: Callable[[], None] | None = None  # while the next reply travels, this happens
+    afresh: bool = False  # a page came that starts the roster afresh
 
     def call(self, path: str, body: bytes) -> tuple[int, bytes]:
         """One call. Raises requests.ConnectionError or requests.Timeout where no answer comes back."""
@@ -95,9 +96,14 @@ class Link:
             raise requests.ReadTimeout
         if trouble is Trouble.GARBLED:
             return status, answer[: len(answer) // 2]
+        of_old = self._held_before(path) or (status, answer)
+        self.afresh |= b'"reset":true' in of_old[1]
+        return of_old
+
+    def _held_before(self, path: str) -> tuple[int, bytes] | None:
         of_old = next((each for each in self.held if each[0] == path), None) if self.late else None
         if of_old is None:
-            return status, answer
+            return None
         self.held.remove(of_old)
         self.late = False
         return of_old[1:]

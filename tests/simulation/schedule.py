@@ -14,10 +14,10 @@ from random import Random
 from tests.simulation.crashes import Crash
 from tests.simulation.faults import FAULTS, Fault
 from tests.simulation.healing import heal
-from tests.simulation.invariants import Problem, look
+from tests.simulation.invariants import Problem, look, look_at_views
 from tests.simulation.world import World
 
-ACTIONS, STRIKES, STEPS = 40, 30, 30  # of people, of faults, of sync; at least so many of the first two take effect
+ACTIONS, STRIKES, STEPS = 40, 30, 20  # of people, of faults, of sync; at least so many of the first two take effect
 STAFF_SHARE = 0.3
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -65,16 +65,16 @@ def _faults(chance: Random) -> list[Fault]:
     return found
 
 
-def play(seed: int, template: Path, events: list[Event] | None = None) -> Played:
+def play(seed: int, template: str | Path, events: list[Event] | None = None) -> Played:
     """Plays a schedule (by default the whole of the seed's) in files of its own, and looks at what it came to."""
     logging.disable(logging.CRITICAL)
     home = Path(tempfile.mkdtemp(prefix="simulation-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))
     played = Played(seed)
     world = None
     try:
-        world = World(home, template, seed)
+        world = World(home, Path(template), seed)
         _play(world, seed, events_of(seed) if events is None else events, whole=events is None)
-        played.problems = heal(world) or look(world)
+        played.problems = look_at_views(world) or heal(world) or look(world)
     except (Exception, Crash):  # noqa: BLE001 - whatever it is, it is what the schedule came to
         played.problems = [Problem("broken", traceback.format_exc(limit=-12))]
     finally:
@@ -109,6 +109,7 @@ def _one(world: World, event: Event) -> None:
             world.sync(kiosk)
         case "backup":
             world.back_up()
+            assert not (wrong := look_at_views(world)), wrong
         case "snapshot":
             world.snapshot(kiosk)
         case _:

@@ -13,7 +13,7 @@ from sync.agent.steps import Pusher
 from sync.central.bindings import bind
 from sync.central.hospital import read_hospital
 from sync.central.importing import take_hospital
-from sync.central.incarnation import open_incarnation
+from sync.central.incarnation import keep_marker, open_incarnation
 from sync.central.journeys import touch
 from sync.ids import new_id
 from sync.protocol import CallRefused, PushAnswer, PushRequest
@@ -63,9 +63,11 @@ def set_back(centre: Centre, backup: Path) -> None:
     open_incarnation(centre.store)
 
 
+def incarnation_of(centre: Centre) -> object:
+    return centre.rows("select server_incarnation from incarnation")[0]["server_incarnation"]
+
+
 def back_up(centre: Centre) -> Path:
-    with centre.store.write() as db:
-        db.execute("update counters set value = value + 1")
     centre.store.close()
     backup = centre.path.with_name("backup.db")
     shutil.copyfile(centre.path, backup)
@@ -205,3 +207,32 @@ def test_a_card_that_a_restored_centre_ties_to_another_leaves_the_one_of_before(
         kiosk.push()
     assert kiosk.view("P1") == centre.journey("P1")
     assert kiosk.view("P2") == centre.journey("P2")
+
+
+def test_a_restore_that_loses_verdicts_alone_is_noticed(centre: Centre, kiosk: Kiosk):
+    open_incarnation(centre.store)
+    kiosk.check_in_unknown("N")  # a card that the centre does not know either: this moves no journey
+    kiosk.pull()
+    keep_marker(centre.store)
+    backup = back_up(centre)
+    before = incarnation_of(centre)
+    kiosk.push()
+    keep_marker(centre.store)
+    set_back(centre, backup)
+    assert incarnation_of(centre) != before  # seed 2675
+    kiosk.sync()
+    kiosk.push()
+    assert centre.open_cases() == ["unknown_card"]
+
+
+def test_an_epoch_that_is_no_news_changes_nothing(kiosk: Kiosk):
+    kiosk.tap("P1")
+    kiosk.journeys.start_epoch(3)
+    kiosk.sync()
+    kiosk.act("P1", "register")
+    kiosk.journeys.start_epoch(3)  # an answer that was under way while the pull brought word of a restored centre
+    kiosk.journeys.start_epoch(2)
+    kiosk.act("P1", "confirm_arrival")  # seed 258
+    kiosk.sync()
+    assert kiosk.journeys.identity is not None
+    assert kiosk.centre.journey("P1").state == "WAITING"

@@ -63,7 +63,7 @@ class World:
         for kiosk in self.kiosks:
             kiosk.link.event = event
             self.faults["request delayed"] += kiosk.link.deliver_delayed()
-        if event % 8 == 0:
+        if event % 12 == 0:
             self.centre.tick()
 
     def close(self) -> None:
@@ -177,8 +177,13 @@ class World:
         self.step(kiosk, "push", kiosk.push)
 
     def pull(self, kiosk: SimulatedKiosk) -> None:
-        """One step of the pull."""
-        self.step(kiosk, "pull", kiosk.pull)
+        """One step of the pull, which never takes a kiosk back behind what it knew."""
+        kiosk.link.afresh, before, life = False, kiosk.versions(), kiosk.incarnation()
+        survived = self.step(kiosk, "pull", kiosk.pull)
+        if survived and not kiosk.link.afresh and life == kiosk.incarnation():
+            after = kiosk.versions()
+            older = [each for each, version in before.items() if after.get(each, version) < version]
+            assert not older, f"{kiosk.name}: a page took {older} back"
 
     def step(self, kiosk: SimulatedKiosk, name: str, step: Callable[[], object]) -> bool:
         """A step that the kiosk may die over; False where it did."""

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from kiosk.demo.hospital import Person, wait_for
-from tests.components import chromium, demand_pcscd
+from tests.components import demand_pcscd
 from tests.hardware.rigs.vpcd import Pcscd, storage_card
-from tests.kiosk.ui.browser import Kiosk, running
+from tests.kiosk.ui.browser import Kiosk
 from tests.whole.town import WAIT_S, Town
 
 pytestmark = [pytest.mark.pcscd, pytest.mark.browser, pytest.mark.processes, pytest.mark.xdist_group("pcscd")]
@@ -20,7 +21,6 @@ pytestmark = [pytest.mark.pcscd, pytest.mark.browser, pytest.mark.processes, pyt
 def pcscd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pcscd]:
     """A real pcscd with a virtual reader, found by the kiosk that is started after it."""
     demand_pcscd()
-    chromium()
     with Pcscd(tmp_path / "pcscd") as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
@@ -39,19 +39,21 @@ def town(tmp_path: Path, pcscd: Pcscd) -> Iterator[Town]:
         made.close()
 
 
-def test_a_card_on_a_real_reader_stack_becomes_a_checked_in_patient_at_the_centre(town: Town, pcscd: Pcscd):
+def test_a_card_on_a_real_reader_stack_becomes_a_checked_in_patient_at_the_centre(
+    town: Town, pcscd: Pcscd, browser: Browser
+):
     first, *rest = town.people[:4]
-    with running(chromium()) as browser:
-        screen = Kiosk(browser, f"{town.places.kiosk_url}/").open()
-        screen.await_screen("attract")
-        with pcscd.insert(storage_card(bytes.fromhex(first.uid))):
-            screen.await_text(first.masked_name)
-        screen.press("next")
-        screen.await_text("접수되었습니다")
-        screen.press("next")
-        screen.await_text("B-001")
-        assert screen.complaints == []
-        assert screen.stored == []
+    screen = Kiosk(browser, f"{town.places.kiosk_url}/").open()
+    screen.await_screen("attract")
+    with pcscd.insert(storage_card(bytes.fromhex(first.uid))):
+        screen.await_text(first.masked_name)
+    screen.press("next")
+    screen.await_text("접수되었습니다")
+    screen.press("next")
+    screen.await_text("B-001")
+    assert screen.complaints == []
+    assert screen.stored == []
+    screen.close()
     town.await_settled()
     state = town.state(first)
     assert state["journey_state"] == "WAITING"

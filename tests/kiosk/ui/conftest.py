@@ -13,8 +13,7 @@ from playwright.sync_api import Browser
 from kiosk.config import DisplaySection
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
-from tests.components import chromium
-from tests.kiosk.ui.browser import Kiosk, running
+from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.staged import StagedCounter
 
 
@@ -84,9 +83,3 @@ def staged(open_screen: Staged) -> Iterator[Staged]:
     yield open_screen
     assert open_screen.screen.stored == []
     assert open_screen.screen.complaints == []
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with running(chromium()) as browser:
-        yield browser
