@@ -68,6 +68,7 @@ class Daemon:
             page.start()
             parts.callback(page.stop)
             self._parts = parts.pop_all()
+        self._name_unknown_actions()
         log.info("ready: the page is on %s", page.url)
 
     def stop(self) -> None:
@@ -129,6 +130,12 @@ class Daemon:
     def _automatic(self) -> tuple[str, ...]:
         identity = self._journeys.identity
         return self._config.flow.automatic(identity.actions if identity else frozenset())
+
+    def _name_unknown_actions(self) -> None:
+        """The centre may define actions of its own, so only a look at its definitions tells a mistyped one."""
+        named = {*self._config.kiosk.actions, *self._automatic()}
+        for name in sorted(named - self._journeys.definitions.actions.keys()):
+            log.warning("the configuration names an action that nobody has defined: %s", name)
 
     # The control socket.
 

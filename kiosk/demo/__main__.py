@@ -15,6 +15,8 @@ from kiosk.demo.hospital import DemoError, Places
 from kiosk.ending import Ending
 from sync.control import ControlError, NotRunning
 
+LOOK_S = 1.0  # how often it is looked whether both programs still run
+
 
 @click.group()
 def main() -> None:
@@ -33,11 +35,13 @@ def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> N
     with ExitStack() as running:
         try:
             _prepare(places, fresh)
-            people = _start(places, running)
+            programs, people = _start(places, running)
         except (DemoError, OSError) as error:
             raise click.ClickException(str(error)) from error
         click.echo(_what_to_try(places, people))
-        ending.wait()
+        while not ending.wait(LOOK_S):
+            if dead := [program.name for program in programs if program.process.poll() is not None]:
+                raise click.ClickException(f"the {dead[0]} ended by itself; the logs in {places.directory} say why")
         click.echo("\nstopping")
 
 
@@ -68,7 +72,7 @@ def _prepare(places: Places, fresh: bool) -> None:
         hospital.demand_free(port)
 
 
-def _start(places: Places, running: ExitStack) -> list[hospital.Person]:
+def _start(places: Places, running: ExitStack) -> tuple[list[hospital.Program], list[hospital.Person]]:
     hospital.write_config(places, places.central_url, ["simulated", "pcsc"])
     central = hospital.start_central(places)
     running.callback(central.stop)
@@ -78,7 +82,7 @@ def _start(places: Places, running: ExitStack) -> list[hospital.Person]:
     kiosk = hospital.start_kiosk(places)
     running.callback(kiosk.stop)
     kiosk.await_health()
-    return people
+    return [central, kiosk], people
 
 
 def _what_to_try(places: Places, people: list[hospital.Person]) -> str:

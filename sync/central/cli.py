@@ -16,7 +16,7 @@ import msgspec
 from sync.central.kiosk_commands import COMMANDS
 from sync.central.opening import open_service
 from sync.central.options import ask, on_database
-from sync.central.store import StoreError
+from sync.central.store import StoreError, database_path
 from sync.control import ControlError
 
 _UNWELL, _FAILED = 1, 2
@@ -140,6 +140,9 @@ def site(url: str, keys: Path | None, as_json: bool, languages: tuple[str, ...],
 @click.pass_context
 def check(context: click.Context, url: str, keys: Path | None, as_json: bool) -> None:
     """Check that journeys and queue say the same. Exits with 1 where they do not."""
+    if not database_path(url).exists():
+        # Made here, it would be empty and well: a path mistyped in a timer would never alarm anybody.
+        raise StoreError(f"{database_path(url)}: there is no such database")
     health = ask(url, keys, "check")
     click.echo(_json(health) if as_json else _in_words(health))
     if not health["ok"]:

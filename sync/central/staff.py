@@ -36,12 +36,13 @@ class QueueRow(msgspec.Struct, frozen=True):
 class Search(msgspec.Struct, frozen=True):
     """What to look for in the queue; what is not given does not narrow it.
 
-    `q` is a queue number, a patient id or, from its beginning, a part of a name.
+    `q` is a queue number or a patient id; with `by_name` also the beginning of a name, which belongs into no URL.
     """
 
     exam_id: str | None = None
     state: str | None = None
     q: str | None = None
+    by_name: bool = False
 
 
 def queue(db: Reading, definitions: Definitions, here: Here, today: str, search: Search) -> list[QueueRow]:
@@ -54,13 +55,14 @@ def queue(db: Reading, definitions: Definitions, here: Here, today: str, search:
         " and (cast(:exam_id as text) is null or e.exam_id = :exam_id)"
         " and (cast(:q as text) is null or e.patient_id = :q or lower(e.queue_number) = lower(:q)"
         " or lower(e.label_aliases) like '%\"' || lower(:q_like) || '\"%' escape '\\'"
-        " or lower(p.name) like lower(:q_like) || '%' escape '\\')"
+        " or (:by_name = 1 and lower(p.name) like lower(:q_like) || '%' escape '\\'))"
         " order by e.exam_id, e.priority desc, e.opened_ms, e.queue_id limit :limit",
         {
             "today": today,
             "exam_id": search.exam_id,
             "q": search.q,
             "q_like": _literal(search.q or ""),
+            "by_name": int(search.by_name),
             "limit": MAX_ROWS,
             **states,
         },

@@ -44,14 +44,15 @@ def staff_api(service: JourneyService) -> Blueprint:
     @api.get("/queue/")
     @for_staff
     def list_queue(sender: Bearer) -> Response:
-        return _queue(service, sender, {name: value for name, value in request.args.items() if value})
+        asked = {name: value for name, value in request.args.items() if value}
+        return _queue(service, sender, asked, by_name=False)
 
     @api.post("/queue/search/")
     @for_staff
     def search_queue(sender: Bearer) -> Response:
         # A name to look for belongs into a body: URLs end up in logs.
         document = read_json()
-        return fault(document) if isinstance(document, Fault) else _queue(service, sender, document)
+        return fault(document) if isinstance(document, Fault) else _queue(service, sender, document, by_name=True)
 
     @api.patch("/queue/<queue_id>/")
     @for_staff
@@ -77,9 +78,9 @@ def staff_api(service: JourneyService) -> Blueprint:
     return api
 
 
-def _queue(service: JourneyService, sender: Bearer, asked: Any) -> Response:
+def _queue(service: JourneyService, sender: Bearer, asked: Any, *, by_name: bool) -> Response:
     try:
-        search = msgspec.convert(asked, staff.Search)
+        search = msgspec.structs.replace(msgspec.convert(asked, staff.Search), by_name=by_name)
     except msgspec.ValidationError as error:
         return fault(Fault("malformed", f"{error}."))
     if search.state is not None and search.state not in service.definitions.queue_states:

@@ -93,3 +93,23 @@ def test_a_directory_that_the_demo_did_not_make_is_never_deleted(tmp_path: Path)
     )
     assert refused.returncode == 1
     assert (tmp_path / "letter.txt").exists()
+
+
+def test_a_program_that_ends_by_itself_is_said_so_and_the_other_is_stopped(tmp_path: Path):
+    running = subprocess.Popen(
+        demo("run", "--data", str(tmp_path / "data")),
+        env={**os.environ, "CENTRAL_PORT": str(hospital.free_port()), "KIOSK_PORT": str(hospital.free_port())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    for line in running.stdout:
+        if "Ctrl-C stops both" in line:
+            break
+    found = subprocess.run(["pgrep", "-g", str(running.pid), "-f", "bin/kiosk run"], capture_output=True, text=True)
+    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+    rest, _ = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "the kiosk ended by itself" in rest

@@ -158,6 +158,12 @@ def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
     assert not json.loads(shell("check", "--json", code=1))["ok"]
 
 
+def test_the_check_makes_no_database_to_find_it_well(shell: Shell):
+    shell("check", code=2)
+    assert "no such database" in shell.error
+    assert not shell.path.exists()
+
+
 @pytest.mark.parametrize("command", ["check", "demo-data", "token", "enroll-code", "kiosks", "site", "run"])
 @pytest.mark.parametrize(
     "url", ["postgresql://host/db", "centre.db", "sqlite:////proc/none/centre.db", "sqlite:////dev/null"]
