@@ -37,6 +37,7 @@ class Identity:
     as_of_ms: int | None
     site: Site
     definitions_version: int
+    fenced_ms: int | None = None  # when the centre ended this kiosk
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ def identity(connection: Connection) -> Identity | None:
         row["as_of_ms"],
         _site.decode(row["site"]),
         row["definitions_version"],
+        row["fenced_ms"],
     )
 
 
@@ -83,7 +85,7 @@ def enrol(connection: Connection, enrolment: Enrolment) -> None:
     connection.execute("delete from identity")
     connection.execute("delete from patients where provisional = 0")
     connection.execute(
-        "insert into identity values (1, ?, ?, ?, ?, ?, 1, '', 0, ?, 0, null, ?, ?, ?)",
+        "insert into identity values (1, ?, ?, ?, ?, ?, 1, '', 0, ?, 0, null, ?, ?, ?, null)",
         (
             enrolment.kiosk_id,
             enrolment.name,
@@ -101,7 +103,8 @@ def enrol(connection: Connection, enrolment: Enrolment) -> None:
 def follow(connection: Connection, page: PullAnswer) -> None:
     """Notes what a page says of the kiosk itself and how far it leads. The roster is whole only with the last page."""
     connection.execute(
-        "update identity set cursor = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?, actions = ?, site = ?",
+        "update identity set cursor = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?, actions = ?, site = ?,"
+        " fenced_ms = null",
         (page.cursor, page.more, page.now_ms, page.server_incarnation, _text(page.actions), _text(page.site)),
     )
     if page.definitions:
@@ -120,8 +123,18 @@ def start_afresh(connection: Connection) -> set[PatientId]:
         " and patient_id not in (select patient_id from outbox where status = 'pending')"
     )
     connection.execute(
-        "update patients set journey_version = 0, base = json_set(base, '$.journey_version', 0) where provisional = 0"
+        "update patients set journey_version = 0, base = json_set(base, '$.journey_version', 0), gone = 1"
+        " where provisional = 0"
     )
+    return everybody
+
+
+def fence(connection: Connection, at_ms: int) -> set[PatientId]:
+    """The centre has ended this kiosk: it forgets everybody. Returns whom."""
+    everybody = {PatientId(row[0]) for row in connection.execute("select patient_id from patients")}
+    connection.execute("delete from patients")
+    connection.execute("delete from patient_aliases")
+    connection.execute("update identity set cursor = 0, as_of_ms = null, fenced_ms = ?", (at_ms,))
     return everybody
 
 
@@ -154,12 +167,13 @@ def pulled(row: PatientRow) -> Patient:
 def save(connection: Connection, kept: Patient, change: int | None = None) -> None:
     """Writes a patient with the entries of their view. Without `change` the change number stays."""
     connection.execute(
-        "insert into patients values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "insert into patients values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
         " on conflict (patient_id) do update set masked_name = excluded.masked_name, language = excluded.language,"
         " change = max(change, excluded.change), provisional = excluded.provisional,"
         " journey_version = excluded.journey_version, journey_state = excluded.journey_state,"
         " site_day = excluded.site_day,"
-        " base = excluded.base, view = excluded.view, tomorrow = excluded.tomorrow",
+        " base = excluded.base, view = excluded.view, tomorrow = excluded.tomorrow,"
+        " gone = iif(excluded.change > 0, 0, gone)",
         (
             kept.patient_id,
             kept.masked_name,
@@ -201,6 +215,37 @@ def unbind(connection: Connection, patient_id: str, cards: Iterable[CardHash] = 
 def forget(connection: Connection, patient_id: str) -> None:
     """Removes a patient with cards and entries; outbox rows stay."""
     connection.execute("delete from patients where patient_id = ?", (patient_id,))
+
+
+def leave(connection: Connection, patient_id: str) -> None:
+    """A patient has left the roster, and is forgotten once nothing of theirs is pending."""
+    connection.execute("update patients set gone = 1 where patient_id = ?", (patient_id,))
+
+
+def forget_those_gone(connection: Connection) -> None:
+    """Removes whoever has left the roster and has nothing pending any more."""
+    connection.execute(
+        "delete from patients where gone = 1"
+        " and patient_id not in (select patient_id from outbox where status = 'pending')"
+    )
+
+
+def rename(connection: Connection, old: str, patient_id: str, site_day: str) -> None:
+    """Who was `old` is that patient from now on."""
+    forget(connection, old)
+    connection.execute("update patient_aliases set patient_id = ? where patient_id = ?", (patient_id, old))
+    connection.execute("insert or replace into patient_aliases values (?, ?, ?)", (old, patient_id, site_day))
+
+
+def named(connection: Connection, patient_id: str) -> PatientId:
+    """Whom an id means now: the patient that it was found to be, else itself."""
+    row = connection.execute("select patient_id from patient_aliases where alias_id = ?", (patient_id,)).fetchone()
+    return PatientId(row[0] if row else patient_id)
+
+
+def forget_aliases(connection: Connection, before_day: str) -> None:
+    """Drops the names of earlier days that nothing pending bears."""
+    connection.execute("delete from patient_aliases where site_day < ?", (before_day,))
 
 
 def of_earlier_days(connection: Connection, day: str) -> list[Patient]:

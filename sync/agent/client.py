@@ -36,6 +36,7 @@ class NoUse:
 
     reason: str
     retry_after_s: float | None = None
+    status: int | None = None  # of HTTP, where an answer came
 
 
 class CentralClient:
@@ -89,7 +90,7 @@ class CentralClient:
                 return Answered(msgspec.json.decode(body, type=answer_type))
             refused = msgspec.json.decode(body, type=CallRefused)
         except (ValueError, RecursionError):
-            return NoUse(f"HTTP {status} with a body that is not of the protocol", retry_after_s)
+            return NoUse(f"HTTP {status} with a body that is not of the protocol", retry_after_s, status)
         if refused.retry_after_s is None:
             return msgspec.structs.replace(refused, retry_after_s=retry_after_s)
         return refused
