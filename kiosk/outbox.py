@@ -130,7 +130,7 @@ def first_opaque(connection: Connection, expected_seq: int | None) -> Pushed | N
     if row is None:
         return None
     body = base64.b64encode(row["body"]).decode()
-    return Pushed(row["hash"], opaque=Opaque(row["seq"], row["action_id"], body))
+    return Pushed(row["hash"], msgspec.Raw(b"null"), opaque=Opaque(row["seq"], row["action_id"], body))
 
 
 def _held(row: sqlite3.Row) -> Held | None:

@@ -116,15 +116,12 @@ class Opaque(msgspec.Struct, frozen=True):
     body: str
 
 
-_ABSENT = msgspec.Raw(b"")
-
-
 class Pushed(msgspec.Struct, frozen=True, omit_defaults=True):
     """An intent on the wire: its body, and its hash in the chain. `held` where it was judged before, and the centre has
-    been restored since; `opaque` instead of a body that goes into quarantine unread."""
+    been restored since; `opaque` beside a body of null, to go into quarantine unread."""
 
     hash: str
-    body: msgspec.Raw = _ABSENT
+    body: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     held: Held | None = None
     opaque: Opaque | None = None
 

@@ -260,3 +260,17 @@ def test_cases_without_patient_or_action_can_be_shown_too(
         assert code == 0
         assert said in text
     assert command(online, capsys, "exceptions", "settle", fork, "--discard", "--reason", "known")[0] == 0
+
+
+def test_a_backup_is_made_at_the_command_line_while_the_service_runs(
+    online: Online, control: object, capsys: pytest.CaptureFixture[str]
+):
+    file = online.centre.store.path.with_name("copy.db")
+    with pytest.raises(SystemExit) as ended:
+        main(["backup", "--database", online.centre.url, str(file)])
+    assert not ended.value.code
+    assert f"{file}: {file.stat().st_size} bytes" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["backup", "--database", online.centre.url, str(online.centre.store.path)])
+    assert ended.value.code == 2
+    assert "no place for a backup" in capsys.readouterr().err
