@@ -254,7 +254,7 @@ class Journeys:
             restored = page.server_incarnation != before.server_incarnation
             older = restored and outbox.reopen(db, _last_seq(page))
             forgotten = roster.start_afresh(db) if page.reset else set()
-            roster.follow(db, page)
+            roster.follow(db, page, self._clock())
             now = self._now(db, definitions)
             told = adoption.retire(db, now, page.verdicts)
             if page.definitions or restored:

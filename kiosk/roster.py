@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from sync.cards import CardHash
+from sync.clock import ClockReading
 from sync.journey import definitions as journey_definitions
 from sync.journey.definitions import Definitions
 from sync.journey.model import Appointment, Journey, PatientId, QueueEntry
@@ -20,6 +21,7 @@ _appointments = msgspec.json.Decoder(tuple[Appointment, ...])
 _journey = msgspec.json.Decoder(Journey)
 _entry = msgspec.json.Decoder(QueueEntry)
 _site = msgspec.json.Decoder(Site)
+_clock = msgspec.json.Decoder(ClockReading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Identity:
     site: Site
     definitions_version: int
     fenced_ms: int | None = None  # when the centre ended this kiosk
+    as_of_clock: ClockReading | None = None  # this box's clocks at `as_of_ms`, which is by the centre's
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ def identity(connection: Connection) -> Identity | None:
         _site.decode(row["site"]),
         row["definitions_version"],
         row["fenced_ms"],
+        _clock.decode(row["as_of_clock"]) if row["as_of_clock"] else None,
     )
 
 
@@ -85,7 +89,7 @@ def enrol(connection: Connection, enrolment: Enrolment) -> None:
     connection.execute("delete from identity")
     connection.execute("delete from patients where provisional = 0")
     connection.execute(
-        "insert into identity values (1, ?, ?, ?, ?, ?, 1, '', 0, ?, 0, null, ?, ?, ?, null)",
+        "insert into identity values (1, ?, ?, ?, ?, ?, 1, '', 0, ?, 0, null, ?, ?, ?, null, null)",
         (
             enrolment.kiosk_id,
             enrolment.name,
@@ -100,12 +104,22 @@ def enrol(connection: Connection, enrolment: Enrolment) -> None:
     )
 
 
-def follow(connection: Connection, page: PullAnswer) -> None:
-    """Notes what a page says of the kiosk itself and how far it leads. The roster is whole only with the last page."""
+def follow(connection: Connection, page: PullAnswer, clock: ClockReading) -> None:
+    """Notes what a page says of the kiosk itself and how far it leads. The roster is whole only with the last page,
+    which also tells the time of the centre by this box's clocks."""
     connection.execute(
         "update identity set cursor = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?, actions = ?, site = ?,"
-        " fenced_ms = null",
-        (page.cursor, page.more, page.now_ms, page.server_incarnation, _text(page.actions), _text(page.site)),
+        " fenced_ms = null, as_of_clock = iif(?, as_of_clock, ?)",
+        (
+            page.cursor,
+            page.more,
+            page.now_ms,
+            page.server_incarnation,
+            _text(page.actions),
+            _text(page.site),
+            page.more,
+            _text(clock),
+        ),
     )
     if page.definitions:
         connection.execute(
@@ -134,7 +148,7 @@ def fence(connection: Connection, at_ms: int) -> set[PatientId]:
     everybody = {PatientId(row[0]) for row in connection.execute("select patient_id from patients")}
     connection.execute("delete from patients")
     connection.execute("delete from patient_aliases")
-    connection.execute("update identity set cursor = 0, as_of_ms = null, fenced_ms = ?", (at_ms,))
+    connection.execute("update identity set cursor = 0, as_of_ms = null, as_of_clock = null, fenced_ms = ?", (at_ms,))
     return everybody
 
 
