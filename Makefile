@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-long check bench lock clean
+.PHONY: help install run demo test test-long simulate check bench lock clean
 
 # An activated environment of another project must not lend its packages to this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
@@ -32,6 +32,10 @@ test: ## run the tests on real parts (Chromium, pcscd) and hold the coverage
 test-long: ## the same with the slow cases: many more examples and rounds
 	@.ci/setup test
 	@LONG=1 .ci/test $(ARGS)
+
+simulate: ## hospitals in trouble from seeds: N=50000 schedules over all cores, or SEED=123 again with its log
+	@.ci/setup check
+	@PYTHONHASHSEED=0 exec .venv/bin/python -m tests.simulation $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: ## format, lint, types, and which room imports which
 	@.ci/setup check

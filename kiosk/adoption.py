@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
-from kiosk import audit, outbox, roster
+from kiosk import audit, labels, outbox, roster
 from kiosk.moment import Moment
 from kiosk.roster import Patient
 from sync.cards import CardHash
-from sync.journey.model import PatientId
+from sync.journey.model import Journey, PatientId
 from sync.protocol import Code, PullAnswer, Verdict, VerdictRow
 from sync.rebase import view
 
@@ -35,7 +35,7 @@ def take_over(db: sqlite3.Connection, moment: Moment, page: PullAnswer) -> set[P
     """Writes a page's rows, each with its view, and forgets who is gone: those with something pending once that has
     its verdict. Returns whom it touched."""
     for each in page.renamed:
-        outbox.follow_patient(db, each.old, PatientId(each.patient_id))
+        outbox.rename_patient(db, each.old, each.patient_id)
         roster.rename(db, each.old, each.patient_id, moment.today)
     for row in page.patients:
         fresh = roster.pulled(row)
@@ -44,6 +44,7 @@ def take_over(db: sqlite3.Connection, moment: Moment, page: PullAnswer) -> set[P
         if known and known.base.journey_version > fresh.base.journey_version:
             fresh = replace(fresh, base=known.base)
         roster.save(db, _with_view(db, moment, fresh), row.change)
+        roster.forget_alias(db, row.patient_id)
         roster.unbind(db, row.patient_id)
         roster.bind(db, row.patient_id, [(CardHash(b.key_id, b.uid_hash), b.binding_id) for b in row.bindings])
     for gone in page.gone:
@@ -55,12 +56,31 @@ def take_over(db: sqlite3.Connection, moment: Moment, page: PullAnswer) -> set[P
     return {PatientId(patient_id) for patient_id in (*here, *page.gone, *renamed)}
 
 
+def complete(db: sqlite3.Connection, moment: Moment, now_ms: int, *, afresh: bool) -> set[PatientId]:
+    """The roster is whole again. Returns whose views are to follow: whoever was seen under a clock that was ahead and,
+    where it was started afresh, whoever it did not name, since they have nothing here. `now_ms` is the centre's
+    clock."""
+    labels.settle(db, moment.day_of(now_ms))
+    left = roster.of_before(db) if afresh else []
+    for patient in left:
+        nothing = Journey(patient.patient_id, moment.definitions.initial, moment.today)
+        roster.save(db, replace(patient, base=nothing, tomorrow=()))
+        roster.unbind(db, patient.patient_id)
+    return {patient.patient_id for patient in left} | roster.ahead_of(db, moment.today)
+
+
 def replay(db: sqlite3.Connection, moment: Moment, patient_ids: Iterable[PatientId]) -> None:
     """View = base with the patient's pending actions on top."""
     for patient_id in patient_ids:
         patient = roster.patient(db, patient_id)
         if patient is not None:
             roster.save(db, _with_view(db, moment, patient))
+
+
+def shown(db: sqlite3.Connection, moment: Moment, patient: Patient) -> Patient:
+    """The patient with a view that holds today. One of a day that has not come was made while the clock was ahead, and
+    its visit was closed in it: it is made anew."""
+    return _with_view(db, moment, patient) if patient.view.site_day > moment.today else patient
 
 
 def purge(db: sqlite3.Connection, moment: Moment, now_ms: int) -> None:
@@ -74,15 +94,18 @@ def purge(db: sqlite3.Connection, moment: Moment, now_ms: int) -> None:
             roster.forget(db, patient.patient_id)
     outbox.forget_covered(db, today, now_ms - KEPT_MS)
     audit.forget_before(db, now_ms - KEPT_MS)
-    roster.forget_labels(db, KEPT_LABEL_DAYS)
+    labels.forget(db, KEPT_LABEL_DAYS)
     roster.forget_aliases(db, today)
 
 
 def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: VerdictRow) -> PatientId:
-    patient_id = PatientId(verdict.patient_id or row["patient_id"])
-    if patient_id != row["patient_id"]:
-        outbox.follow_patient(db, row["patient_id"], patient_id)
-        roster.rename(db, row["patient_id"], patient_id, moment.today)
+    patient_id, was = PatientId(verdict.patient_id or row["patient_id"]), row["patient_id"]
+    if patient_id != was:
+        sent = outbox.intent_of(row).patient_id
+        outbox.follow_patient(db, was, sent, patient_id)
+        # A restored centre may say another patient than it did before, and then nothing is wrong with that one.
+        if sent == was:
+            roster.rename(db, was, patient_id, moment.today)
     if verdict.code is Code.VISIT_ALIAS and verdict.visit_id:
         outbox.follow_visit_alias(db, patient_id, row["visit_id"], verdict.visit_id)
     known, told = roster.patient(db, patient_id), verdict.journey

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kiosk import audit, outbox, roster
+from kiosk import adoption, audit, labels, outbox, roster
 from kiosk.moment import Moment
 from kiosk.roster import Patient
 from sync.cards import CardHash
@@ -30,6 +30,7 @@ def apply(
 ) -> tuple[Patient, Decision | Refusal]:
     """decide(), and everything that an accepted action writes: the patient's view, the outbox row, the label that was
     given, the audit row. Returns the patient after it. `ids` makes the ids of what the action opens."""
+    patient = adoption.shown(db, now, patient)
     journey = now.journey(patient)
     opens = _opens(db, now, ids, ask.action_type)
     action = Action(
@@ -48,7 +49,7 @@ def apply(
     after = replace(patient, view=outcome.journey)
     roster.save(db, after)
     if outcome.opened:
-        roster.use_label(db, now.today)
+        labels.use(db, now.today, now.numbers_since, sure=now.clock.synchronised)
     audit.note(
         db,
         now.at_ms,
@@ -65,7 +66,7 @@ def apply(
 def _opens(db: sqlite3.Connection, now: Moment, ids: Callable[[], str], action_type: str) -> Opens:
     rule = now.definitions.actions.get(action_type)
     numbered = rule is not None and rule.opens_entry
-    label = roster.next_label(db, now.identity.ticket_prefix, now.today) if numbered else ""
+    label = labels.upcoming(db, now.identity.ticket_prefix, now.numbers_since) if numbered else ""
     return Opens(VisitId(ids()), QueueId(ids()), label, now.identity.site.walk_in)
 
 
@@ -90,7 +91,7 @@ def _intent(
         leg=journey.leg,
         queue_id=opens.queue_id,
         queue_number=opens.queue_number if outcome.opened else "",
-        base_version=patient.base.journey_version,
+        base_version=max(patient.base.journey_version, 0),
         definitions_version=now.definitions.version,
         site_day=now.today,
         clock=now.clock,

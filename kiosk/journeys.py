@@ -5,7 +5,7 @@ Whoever calls announces it afterwards. Nothing here waits for the network.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +30,8 @@ from sync.journey.model import (
 )
 from sync.journey.rules import available_actions, people_ahead
 from sync.protocol import Enrolment, PullAnswer, Pushed, VerdictRow
+
+SETTLED_AT_ONCE = 10  # verdicts: about as long as a tap takes by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Journeys:
         self._clock = clock
         self._ids = ids
         self._purged = ""
+        self._afresh = True  # a roster is being started afresh, or may have been when the last process ended
         self._identity, self._definitions = self._read_self()
 
     @property
@@ -103,6 +106,9 @@ class Journeys:
                 return None
             patient, binding_id = found
             now, done = self._now(), []
+            # Known by the card alone and waiting for the desk: to ask it once more each time helps nobody.
+            if patient.provisional and "needs_staff" in outbox.counts(db, patient.patient_id, now.today):
+                return Acted(patient.patient_id)
             for action_type in now.definitions.actions:
                 if action_type not in automatic:
                     continue
@@ -165,6 +171,7 @@ class Journeys:
             if patient is None:
                 return None
             now = self._now()
+            patient = adoption.shown(db, now, patient)
             journey = now.journey(patient)
             counts = outbox.counts(db, patient_id, now.today)
             listed = [entry for entry in journey.entries if entry.state in now.definitions.listed]
@@ -229,22 +236,40 @@ class Journeys:
         with self._store.read() as db:
             return outbox.pending_count(db)
 
-    def settle(self, verdicts: Sequence[VerdictRow], backed_up_seq: int = 0) -> frozenset[PatientId]:
+    def settle(
+        self,
+        verdicts: Sequence[VerdictRow],
+        backed_up_seq: int = 0,
+        *,
+        epoch: int | None = None,
+        incarnations: Collection[str] = (),
+    ) -> frozenset[PatientId]:
         """Retires the rows of these verdicts and brings their patients up to date. Returns whom it touched.
 
-        `backed_up_seq` is the last of this epoch's actions that the centre's backups hold.
+        In several transactions, so that a tap waits for one of them at most; each verdict stands by itself.
+        `backed_up_seq` is the last of that epoch's actions that the centre's backups hold. `incarnations` are the one
+        that the kiosk knew when it asked and the one that answered: where it has heard of yet another since, the centre
+        was restored meanwhile, and its verdicts from before are worth nothing.
         """
-        with self._store.write() as db:
-            now = self._now()
-            touched = adoption.retire(db, now, verdicts)
-            adoption.replay(db, now, touched)
-            outbox.covered(db, backed_up_seq)
+        touched: set[PatientId] = set()
+        for first in range(0, max(len(verdicts), 1), SETTLED_AT_ONCE):
+            with self._store.write() as db:
+                now = self._now()
+                here = now.identity
+                if incarnations and here.server_incarnation not in incarnations:
+                    break
+                told = adoption.retire(db, now, verdicts[first : first + SETTLED_AT_ONCE])
+                adoption.replay(db, now, told)
+                if epoch in (None, here.epoch):
+                    outbox.covered(db, backed_up_seq)
+            touched |= told
         return frozenset(touched)
 
-    def adopt(self, page: PullAnswer) -> frozenset[PatientId] | None:
+    def adopt(self, page: PullAnswer, *, epoch: int | None = None) -> frozenset[PatientId] | None:
         """Takes over a page of the centre's rows. None, and nothing changes, where it does not start at our cursor.
 
-        Raises ValueError or KeyError where the page's definitions or site cannot be used; nothing changes then.
+        `epoch` is the one that it was asked for in: what it says of the chain is of that. Raises ValueError or KeyError
+        where the page's definitions or site cannot be used; nothing changes then.
         """
         definitions = read_definitions(page.definitions) if page.definitions else self._definitions
         with self._become() as db:
@@ -252,7 +277,8 @@ class Journeys:
             if not page.reset and page.from_cursor != before.cursor:
                 return None
             restored = page.server_incarnation != before.server_incarnation
-            older = restored and outbox.reopen(db, _last_seq(page))
+            if restored:
+                outbox.reopen(db, _last_seq(page) if epoch in (None, before.epoch) else 0)
             forgotten = roster.start_afresh(db) if page.reset else set()
             roster.follow(db, page, self._clock())
             now = self._now(db, definitions)
@@ -260,15 +286,18 @@ class Journeys:
             if page.definitions or restored:
                 told |= outbox.pending_patients(db)
             taken = adoption.take_over(db, now, page)
-            outbox.covered(db, page.backed_up_seq)
-            if older:
-                outbox.start_epoch(db, now.identity.kiosk_id, now.identity.epoch + 1)
+            if not restored and epoch in (None, before.epoch):
+                outbox.covered(db, page.backed_up_seq)
+            afresh = page.reset or self._afresh
+            if not page.more:
+                told |= adoption.complete(db, now, page.now_ms, afresh=afresh)
             renamed = {PatientId(each.patient_id) for each in page.renamed}
             adoption.replay(db, now, (told - taken) | renamed)
             due = not page.more and self._purged != now.today
             if due:
                 adoption.purge(db, now, page.now_ms)
         self._purged = now.today if due else self._purged
+        self._afresh = afresh and page.more
         return frozenset(forgotten | told | taken)
 
     def fenced(self) -> frozenset[PatientId]:
@@ -284,9 +313,12 @@ class Journeys:
 
     def start_epoch(self, epoch: int) -> None:
         """The centre says that this kiosk's chain forked (a restored or cloned disk): what is pending goes on under a
-        new epoch, every action id as it was."""
+        new epoch, every action id as it was. One that is not after its own is no news: a restored centre was heard of
+        meanwhile."""
         with self._become() as db:
             now = self._now()
+            if epoch <= now.identity.epoch:
+                return
             kept = outbox.start_epoch(db, now.identity.kiosk_id, epoch)
             audit.note(db, now.at_ms, "epoch", f"epoch {epoch}, {kept} pending")
 

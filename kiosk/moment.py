@@ -26,6 +26,14 @@ class Moment:
         """This kiosk, with what the centre grants it."""
         return Asker(Role.KIOSK, self.identity.actions)
 
+    @property
+    def numbers_since(self) -> str:
+        """The first site day whose queue numbers may not be given again now: where the clock is not to be trusted, that
+        of the last roster."""
+        if self.clock.synchronised:
+            return self.today
+        return self.day_of(self.identity.as_of_ms) if self.identity.as_of_ms is not None else ""
+
     def day_of(self, at_ms: int) -> str:
         """The site day of a time."""
         return site_day(at_ms, self.identity.site.timezone, self.identity.site.day_starts_at)

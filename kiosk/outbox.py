@@ -173,9 +173,18 @@ def follow_visit_alias(connection: Connection, patient_id: str, alias: str, visi
     )
 
 
-def follow_patient(connection: Connection, provisional: str, patient_id: str) -> None:
-    """A provisional patient turned out to be this one."""
-    connection.execute("update outbox set patient_id = ? where patient_id = ?", (patient_id, provisional))
+def follow_patient(connection: Connection, was: str, sent: str, patient_id: str) -> None:
+    """Whom the actions named when they were sent turned out to be this patient, not the one that it was so far."""
+    connection.execute(
+        "update outbox set patient_id = ?"
+        " where patient_id = ? and json_extract(cast(body as text), '$.patient_id') = ?",
+        (patient_id, was, sent),
+    )
+
+
+def rename_patient(connection: Connection, old: str, patient_id: str) -> None:
+    """The record that these actions were of was merged into this patient's."""
+    connection.execute("update outbox set patient_id = ? where patient_id = ?", (patient_id, old))
 
 
 def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
@@ -210,11 +219,12 @@ def _renumber(connection: Connection, pending: Intent, kiosk_id: str) -> None:
     connection.execute("update identity set next_seq = ?, last_hash = ?", (now.next_seq + 1, digest))
 
 
-def reopen(connection: Connection, last_seq: int | None = None) -> bool:
+def reopen(connection: Connection, last_seq: int | None = None) -> None:
     """The centre was restored from a backup: whatever that may miss waits for its verdict again. The centre knows the
     rest by its ids. `last_seq` is the last of this epoch that it has now, where it said so.
 
-    Returns whether actions of an earlier epoch are among them, which can only be sent under a new one.
+    What was judged in an earlier epoch is in no chain that could be sent as it stands, and came before all that is:
+    everything goes on, in its order, under the next epoch, in whose place the centre gives one that it knows.
     """
     if last_seq is not None:
         connection.execute("update identity set backed_up_seq = min(backed_up_seq, ?)", (last_seq,))
@@ -222,10 +232,12 @@ def reopen(connection: Connection, last_seq: int | None = None) -> bool:
         "update outbox set held = json_object('verdict', status, 'code', code, 'revision', revision),"  # noqa: S608
         f" status = 'pending' where status <> 'pending' and not {_COVERED}"
     )
-    older = connection.execute(
-        "select 1 from outbox where status = 'pending' and epoch < (select epoch from identity) limit 1"
-    )
-    return older.fetchone() is not None
+    identity = connection.execute("select kiosk_id, epoch from identity").fetchone()
+    of_before = connection.execute(
+        "select 1 from outbox where status = 'pending' and epoch < ?", (identity["epoch"],)
+    ).fetchone()
+    if of_before:
+        start_epoch(connection, identity["kiosk_id"], identity["epoch"] + 1)
 
 
 def covered(connection: Connection, backed_up_seq: int) -> None:

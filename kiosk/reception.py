@@ -75,9 +75,11 @@ class Reception:
                 return self._show(ATTRACT)
             except sqlite3.Error as error:
                 return self._store_failed(error)
-            self._store_fault = False
+            written = done is not None and bool(done.action_ids)
+            # A tap that wrote nothing has not found out whether there is room again.
+            self._store_fault = self._store_fault and not written
             screen = self._show(_stage_of(done, cards))
-        if done and done.action_ids:
+        if written:
             self._nudge()
         return screen
 
@@ -111,8 +113,10 @@ class Reception:
                 self._show(self._followed(self._stage))
 
     def enrolled(self) -> None:
-        """This box has become a kiosk, or another one: whoever is here starts afresh."""
+        """This box has become a kiosk, or another one: whoever is here starts afresh, and the centre has not been heard
+        of yet."""
         with self._changed:
+            self._online = False
             self._show(ATTRACT)
 
     # The screen's side: kiosk.ui.counter.Counter.

@@ -6,6 +6,7 @@ Every function takes the connection of a transaction that is under way (`Store.w
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -81,7 +82,7 @@ def identity(connection: Connection) -> Identity | None:
 def definitions(connection: Connection) -> Definitions | None:
     """The definitions that the centre sent; None before enrolment."""
     row = connection.execute("select definitions from identity").fetchone()
-    return journey_definitions.read(msgspec.json.decode(row[0])) if row else None
+    return _read_definitions(row[0]) if row else None
 
 
 def enrol(connection: Connection, enrolment: Enrolment) -> None:
@@ -137,8 +138,9 @@ def start_afresh(connection: Connection) -> set[PatientId]:
         " and patient_id not in (select patient_id from outbox where status = 'pending')"
     )
     connection.execute(
-        "update patients set journey_version = 0, base = json_set(base, '$.journey_version', 0), gone = 1"
-        " where provisional = 0"
+        "update patients set journey_version = ?, base = json_set(base, '$.journey_version', ?), gone = 1"
+        " where provisional = 0",
+        (_OF_BEFORE, _OF_BEFORE),
     )
     return everybody
 
@@ -150,6 +152,12 @@ def fence(connection: Connection, at_ms: int) -> set[PatientId]:
     connection.execute("delete from patient_aliases")
     connection.execute("update identity set cursor = 0, as_of_ms = null, as_of_clock = null, fenced_ms = ?", (at_ms,))
     return everybody
+
+
+def of_before(connection: Connection) -> list[Patient]:
+    """Patients whom nothing has named since the roster was started afresh."""
+    rows = connection.execute("select * from patients where journey_version = ?", (_OF_BEFORE,))
+    return [_patient(row) for row in rows]
 
 
 def patient(connection: Connection, patient_id: str) -> Patient | None:
@@ -257,6 +265,11 @@ def named(connection: Connection, patient_id: str) -> PatientId:
     return PatientId(row[0] if row else patient_id)
 
 
+def forget_alias(connection: Connection, patient_id: str) -> None:
+    """This id is a patient's own: a restored centre may name one whose record had been merged."""
+    connection.execute("delete from patient_aliases where alias_id = ?", (patient_id,))
+
+
 def forget_aliases(connection: Connection, before_day: str) -> None:
     """Drops the names of earlier days that nothing pending bears."""
     connection.execute("delete from patient_aliases where site_day < ?", (before_day,))
@@ -272,31 +285,18 @@ def of_earlier_days(connection: Connection, day: str) -> list[Patient]:
     return [_patient(row) for row in rows]
 
 
+def ahead_of(connection: Connection, day: str) -> set[PatientId]:
+    """Patients whose view is of a day after that one: the clock was ahead when it was made."""
+    rows = connection.execute("select patient_id from patients where site_day > ?", (day,))
+    return {PatientId(row[0]) for row in rows}
+
+
 def line_of(connection: Connection, exam_id: str, day: str) -> tuple[QueueEntry, ...]:
     """Every entry of an exam's line of a site day that this kiosk knows."""
     rows = connection.execute(
         "select entry from entries join patients using (patient_id) where exam_id = ? and site_day = ?", (exam_id, day)
     )
     return tuple(_entry.decode(row["entry"]) for row in rows)
-
-
-def next_label(connection: Connection, prefix: str, day: str) -> str:
-    """The label that the next queue entry of a site day gets: prefix and a count of the day."""
-    row = connection.execute("select used from labels where site_day = ?", (day,)).fetchone()
-    return f"{prefix}-{(row['used'] if row else 0) + 1:03d}"
-
-
-def use_label(connection: Connection, day: str) -> None:
-    """That label has been given: it is never given again."""
-    connection.execute("insert into labels values (?, 1) on conflict (site_day) do update set used = used + 1", (day,))
-
-
-def forget_labels(connection: Connection, days: int) -> None:
-    """Drops the counts of all but so many days. The newest stay whatever the clock says, or a number came twice."""
-    connection.execute(
-        "delete from labels where site_day not in (select site_day from labels order by site_day desc limit ?)",
-        (days,),
-    )
 
 
 def _patient(row: sqlite3.Row) -> Patient:
@@ -309,6 +309,15 @@ def _patient(row: sqlite3.Row) -> Patient:
         _journey.decode(row["view"]),
         _appointments.decode(row["tomorrow"]),
     )
+
+
+_OF_BEFORE = -1  # the version of a base from before the roster was started afresh: any other is newer
+
+
+@lru_cache(maxsize=2)
+def _read_definitions(text: str) -> Definitions:
+    # Built and checked once for each version: every page that is adopted ends in a look at what the kiosk is now.
+    return journey_definitions.read(msgspec.json.decode(text))
 
 
 def _text(value: object) -> str:

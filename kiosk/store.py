@@ -7,13 +7,13 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from kiosk.schema import MIGRATIONS, SCHEMA_VERSION
+from kiosk.turns import Turns
 
 
 class StoreError(Exception):
@@ -26,7 +26,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Opens or makes the file, brings its schema up to date and checks it. Raises StoreError."""
         self.path = path
-        self._lock = threading.RLock()
+        self._lock = Turns()
         self._closed = False
         self._sync_failed = False
         self._held = _hold(path)
@@ -42,8 +42,8 @@ class Store:
         with self._lock:
             if self._sync_failed:
                 self._begin_log_anew()
-            self._connection.execute("begin immediate")
             try:
+                self._connection.execute("begin immediate")
                 yield self._connection
                 self._connection.execute("commit")
             except BaseException as error:
@@ -154,6 +154,6 @@ def _migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("pragma user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise sqlite3.DatabaseError(f"written by a newer version of this program (schema {version})")
-    MIGRATIONS.apply(Database(connection))
     if version < SCHEMA_VERSION:
+        MIGRATIONS.apply(Database(connection))
         connection.execute(f"pragma user_version = {SCHEMA_VERSION}")

@@ -90,7 +90,7 @@ def _what_to_try(places: Places, people: list[hospital.Person]) -> str:
   databases and logs         {places.directory}
 
 Try it:
-  - Open the touch screen in a browser and hold a card to the simulated reader: the drawer at its foot.
+  - Open the touch screen in a browser and hold a card to the simulated reader: the strip at its top.
     A real PC/SC reader is attached as soon as pcscd sees it.
   - Or from a second terminal:
       {programs}/kiosk tap --config {places.config} {first.uid}

@@ -1,6 +1,6 @@
 """What the agent needs of the kiosk's store: the one door between the wire and the database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from sync.clock import ClockReading
@@ -47,13 +47,24 @@ class Ledger(Protocol):
         """How many actions wait for their verdict."""
         ...
 
-    def settle(self, verdicts: Sequence[VerdictRow], backed_up_seq: int = 0) -> frozenset[PatientId]:
-        """Retires the rows of these verdicts. Returns whom it touched. `backed_up_seq` is the last of this epoch's
-        actions that the centre's backups hold."""
+    def settle(
+        self,
+        verdicts: Sequence[VerdictRow],
+        backed_up_seq: int = 0,
+        *,
+        epoch: int | None = None,
+        incarnations: Collection[str] = (),
+    ) -> frozenset[PatientId]:
+        """Retires the rows of these verdicts, which were given for that epoch. Returns whom it touched.
+
+        `backed_up_seq` is the last of that epoch's actions that the centre's backups hold. `incarnations` are the one
+        that the kiosk knew when it asked and the one that answered: where it has heard of yet another since, the centre
+        was restored meanwhile, and its verdicts from before are worth nothing.
+        """
         ...
 
-    def adopt(self, page: PullAnswer) -> frozenset[PatientId] | None:
-        """Takes over a page; None where it does not start at the cursor."""
+    def adopt(self, page: PullAnswer, *, epoch: int | None = None) -> frozenset[PatientId] | None:
+        """Takes over a page, asked for in that epoch; None where it does not start at the cursor."""
         ...
 
     def fenced(self) -> frozenset[PatientId]:

@@ -63,7 +63,7 @@ class Pusher:
             return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
         if isinstance(outcome, CallRefused):
             return self._refused(identity, outcome)
-        return self._answered(outcome.answer)
+        return self._answered(identity, outcome.answer)
 
     def _next(self) -> list[Pushed]:
         """The next batch, with its first action unread where the centre choked on that alone too often."""
@@ -101,9 +101,14 @@ class Pusher:
         # Its answer to the next batch is the same gap: it is for the centre to give this chain up, by a new epoch.
         return Stepped(failed=True, reason=f"the centre expects action {wanted}, which is not here")
 
-    def _answered(self, answer: PushAnswer) -> Stepped:
+    def _answered(self, identity: Standpoint, answer: PushAnswer) -> Stepped:
         self.dialect.heard(answer.newest_version)
-        touched = self.ledger.settle(answer.verdicts, answer.backed_up_seq)
+        touched = self.ledger.settle(
+            answer.verdicts,
+            answer.backed_up_seq,
+            epoch=identity.epoch,
+            incarnations=(identity.server_incarnation, answer.server_incarnation),
+        )
         wanted = self._expected_seq
         went_on = bool(touched) or (wanted is not None and answer.last_seq >= wanted)
         # What the centre asked to have again is sent to its end; what is pending comes after it in any case.
@@ -153,7 +158,7 @@ class Puller:
             return _end(self.ledger, self.dialect, outcome)
         page = outcome.answer
         self.dialect.heard(page.newest_version)
-        touched = self.ledger.adopt(page)
+        touched = self.ledger.adopt(page, epoch=identity.epoch)
         if touched is None:
             return Stepped(failed=True, reached=True, reason="a page that does not start at the cursor")
         news = bool(touched) or page.more or page.cursor != before

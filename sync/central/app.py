@@ -17,6 +17,10 @@ MAX_POLLS = 32
 def create_app(service: JourneyService, sockets: Sockets, most_waiting: int = MAX_POLLS) -> Flask:
     """The application. `most_waiting` of the kiosks' pulls may wait for news at a time."""
     app = Flask(__name__, static_folder=None)
+    # A path without its last slash is served as it is: a redirect would name http:// behind a proxy that ends TLS, and
+    # many clients, WebSocket ones among them, follow none.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     harden(app)
     app.register_blueprint(journey_api(service))
     app.register_blueprint(staff_api(service))

@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 the check found something; 2 it could not be done, and one
 """
 
 import logging
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,16 +26,28 @@ _UNWELL, _FAILED = 1, 2
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs a command and ends the process with its exit code."""
     try:
+        _demand_text(sys.argv[1:] if arguments is None else arguments)
         code = cli.main(args=arguments, prog_name="kiosk-central", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = _FAILED
     except click.Abort:
         code = _FAILED
+    except sqlite3.Error as error:
+        click.echo(f"kiosk-central: the database: {error}", err=True)
+        code = _FAILED
     except (StoreError, ControlError, OSError) as error:
         click.echo(f"kiosk-central: {error}", err=True)
         code = _FAILED
     sys.exit(code)
+
+
+def _demand_text(arguments: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 come as half characters, which neither a database nor the wire can hold."""
+    try:
+        "".join(arguments).encode()
+    except UnicodeEncodeError as error:
+        raise click.UsageError("an argument is not UTF-8") from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

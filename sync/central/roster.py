@@ -35,7 +35,7 @@ from sync.protocol import (
     spoken,
 )
 
-PAGE = 200  # rows that a page goes through
+PAGE = 25  # rows that a page goes through; a kiosk adopts it in one transaction, and a tap waits for that
 LONGEST_WAIT_S = 30.0
 RETRY_AFTER_S = 5.0  # for a call that may not wait
 SEEN_EVERY_MS = 60_000

@@ -5,6 +5,7 @@ first, so that it takes seconds even with all of them open.
 """
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -109,6 +110,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         self.running = self._start()
+        # What was made until here lives as long as the process, so no collection need look at it again.
+        gc.collect()
+        gc.freeze()
         return self.running.app
 
     def end_waiting(self) -> None:

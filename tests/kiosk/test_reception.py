@@ -339,6 +339,14 @@ def test_a_box_that_no_centre_knows_is_out_of_order_and_says_so(tmp_path: Path):
     store.close()
 
 
+def test_after_another_enrolment_the_centre_has_to_be_heard_again_before_it_counts_as_online(house: House):
+    house.reception.heard(frozenset(), online=True)
+    house.reception.card(uid(1))
+    house.reception.enrolled()
+    screen = house.reception.screen()
+    assert (screen.screen, screen.central.online) == (ScreenKind.ATTRACT, False)
+
+
 def test_the_demo_cards_are_those_of_the_simulated_reader(house: House):
     assert (house.reception.demo_cards(), house.reception.present("04")) == (
         (),
@@ -378,6 +386,8 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
     screens = [house.reception.card(uid(number)).screen for number in (2, 3, 2, 3)]
     assert screens[-1] is ScreenKind.OUT_OF_ORDER
     assert house.reception.faults() == ("the database refuses to write",)
+    for nothing_to_write in (uid(1), uid(99)):
+        assert house.reception.card(nothing_to_write).screen is ScreenKind.OUT_OF_ORDER
     assert house.reception.tick() == PROBE_S
     assert house.reception.refused("phone").screen is ScreenKind.OUT_OF_ORDER
     ballast.unlink()

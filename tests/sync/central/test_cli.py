@@ -2,7 +2,9 @@
 
 import json
 import os
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,7 @@ def test_a_token_is_printed_alone_and_can_be_revoked(shell: Shell, monkeypatch):
         (("--role", "staff", "--patient", "D-1001"), "no other takes it"),
         (("--role", "patient", "--patient", "nobody"), "there is no patient nobody"),
         (("--role", "doctor"), "is not one of"),
+        (("--role", "patient", "--patient", "\udcff"), "not UTF-8"),
         ((), "Missing option"),
     ],
 )
@@ -180,6 +183,14 @@ def test_the_keys_may_lie_elsewhere(shell: Shell, tmp_path):
     shell("demo-data", "--keys", str(elsewhere))
     assert elsewhere.stat().st_mode & 0o077 == 0
     assert not keys_path(shell.path).exists()
+
+
+def test_a_database_that_fails_in_the_middle_is_told_in_one_line(shell: Shell):
+    shell("demo-data")
+    with closing(sqlite3.connect(shell.path)) as db:
+        db.execute("create trigger no_room before insert on tokens begin select raise(abort, 'no room'); end")
+    shell("token", "--role", "staff", code=2)
+    assert shell.lines_of_error() == ["kiosk-central: the database: no room"]
 
 
 def test_a_database_that_another_process_holds_for_a_moment_is_waited_for(shell: Shell):

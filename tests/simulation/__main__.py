@@ -1,0 +1,136 @@
+"""`make simulate`: plays many schedules over all cores with a progress bar, or one seed with its log.
+
+`make simulate N=50000` plays that many from seed 0 on (`SEED=` begins elsewhere); `make simulate SEED=123` plays that
+one again, event by event. Fails where anything was lost, doubled, diverged or stuck.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.simulation import hospital
+from tests.simulation.faults import FAULTS
+from tests.simulation.invariants import KINDS
+from tests.simulation.schedule import SHARED_MEMORY, Played, play
+from tests.simulation.shrinking import shrunk
+
+LAST_EVENTS = 40
+BAR = 30
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns the exit status: 1 where a schedule failed."""
+    parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
+    parser.add_argument("-n", type=int, default=0, help="so many schedules (1000)")
+    parser.add_argument("--seed", type=int, help="the first seed; without -n this one alone, with its log")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one a core)")
+    given = parser.parse_args(arguments)
+    # Sets are gone through in the order of their hashes: the same one in every process, or nothing replays exactly.
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *(arguments or sys.argv[1:])])
+    if given.seed is not None and not given.n:
+        return _one(given.seed)
+    return _many(given.seed or 0, given.n or 1000, given.jobs)
+
+
+def _one(seed: int) -> int:
+    with template() as made:
+        played = play(seed, made)
+        print("\n".join(played.log))
+        _print_problems(played)
+        if played.problems:
+            kept = shrunk(played, made)
+            print(f"\nThe same comes of {len(kept.log)} of its {len(played.log)} lines:\n" + "\n".join(kept.log))
+            _print_problems(kept)
+    return bool(played.problems)
+
+
+def _many(first: int, number: int, jobs: int) -> int:
+    totals, faults, failed = Counter[str](), Counter[str](), list[Played]()
+    started = time.monotonic()
+    with template() as made:
+        for done, played in enumerate(_played(made, range(first, first + number), jobs), 1):
+            totals += Counter(schedules=1, actions=played.actions, gone_with_a_disk=played.gone_with_a_disk)
+            totals += Counter({problem.kind for problem in played.problems})
+            faults += played.faults
+            failed += [played] if played.problems else []
+            if played.problems and len(failed) <= 5:
+                _print_failed(played)
+            _draw(done, number, len(failed), time.monotonic() - started)
+    _print_totals(totals, faults, time.monotonic() - started, jobs)
+    if failed:
+        print("failed seeds:", *sorted(each.seed for each in failed)[:50])
+    return bool(failed)
+
+
+def template() -> tempfile.TemporaryDirectory[str]:
+    """A directory with the files that every schedule begins with, kept as long as the context."""
+    made = tempfile.TemporaryDirectory(prefix="simulation-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None)
+    hospital.make(Path(made.name))
+    return made
+
+
+def _played(made: str, seeds: range, jobs: int) -> Iterator[Played]:
+    with multiprocessing.get_context("spawn").Pool(jobs, _prepare, (made,)) as pool:
+        yield from pool.imap_unordered(_play, seeds, chunksize=8)
+
+
+def _prepare(made: str) -> None:
+    global _template
+    _template = Path(made)
+    gc.freeze()
+
+
+_template = Path()
+
+
+def _play(seed: int) -> Played:
+    played = play(seed, _template)
+    return played if played.problems else Played(seed, played.actions, played.faults, played.gone_with_a_disk)
+
+
+def _draw(done: int, number: int, failed: int, took_s: float) -> None:
+    full = done * BAR // number
+    rate = done / took_s if took_s else 0.0
+    left_s = (number - done) / rate if rate else 0.0
+    if sys.stderr.isatty():
+        bar = "█" * full + "·" * (BAR - full)
+        text = f"\r{bar} {done}/{number}  {rate:.1f} schedules/s  {failed} failed  {left_s / 60:.0f} min left "
+        print(text, end="\n" if done == number else "", file=sys.stderr, flush=True)
+    elif done == number or done % max(1, number // 20) == 0:
+        print(f"{done}/{number}, {rate:.1f} schedules/s, {failed} failed", file=sys.stderr, flush=True)
+
+
+def _print_failed(played: Played) -> None:
+    print(f"\nseed {played.seed} failed; its last events:")
+    print("\n".join(played.log[-LAST_EVENTS:]))
+    _print_problems(played)
+    print(f"play it again: make simulate SEED={played.seed}\n", flush=True)
+
+
+def _print_problems(played: Played) -> None:
+    print("\n".join(f"{problem.kind.upper()}: {problem.text}" for problem in played.problems) or "all is well")
+
+
+def _print_totals(totals: Counter[str], faults: Counter[str], took_s: float, jobs: int) -> None:
+    schedules = totals["schedules"]
+    print(f"{schedules} schedules, {totals['actions']} actions, {faults.total()} faults in {took_s:.0f} s ", end="")
+    print(f"on {jobs} cores ({schedules / took_s / jobs:.1f} schedules/s a core)")
+    for fault in FAULTS:
+        print(f"  {faults[fault.name]:9} {fault.name}")
+    print(f"{totals['gone_with_a_disk']} actions were on one disk only, and went with it when that was set back")
+    print(", ".join(f"{totals[kind]} {kind}" for kind in KINDS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""The books on what people were promised: which taps were acknowledged, and which of them must still be known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Books:
+    """`owed` are the acknowledged actions that some disk still holds. One that a kiosk's disk lost when it was set back
+    is owed as long as the centre has it (`only_at_centre`); a restore of the centre can then lose the last copy, which
+    no protocol can prevent. `suspects` are kiosks whose disk was copied or set back: they may give a number twice."""
+
+    owed: set[str] = field(default_factory=set)
+    only_at_centre: set[str] = field(default_factory=set)
+    gone_with_a_disk: int = 0
+    suspects: set[str] = field(default_factory=set)
+
+    def acknowledge(self, action_ids: Iterable[str]) -> None:
+        """A person was told that this was done."""
+        self.owed |= set(action_ids)
+
+    def disk_set_back(self, before: Set[str], after: Set[str], elsewhere: Set[str], at_centre: Set[str]) -> None:
+        """A kiosk's disk was set back: these are the actions on it before and after, on other boxes' disks, and at the
+        centre."""
+        lost = (before - after - elsewhere) & self.owed
+        self.only_at_centre |= lost & at_centre
+        self._write_off(lost - at_centre)
+
+    def centre_set_back(self, at_centre: Set[str], on_disks: Set[str]) -> None:
+        """The centre was restored, and knows these actions now."""
+        self._write_off(self.only_at_centre - at_centre - on_disks)
+
+    def suspect(self, kiosk_id: str) -> None:
+        """This kiosk's disk was copied or set back."""
+        self.suspects.add(kiosk_id)
+
+    def _write_off(self, lost: Set[str]) -> None:
+        self.owed -= lost
+        self.only_at_centre -= lost
+        self.gone_with_a_disk += len(lost)

@@ -1,0 +1,140 @@
+"""The centre of a schedule: the real services over a real file, which can die, be restored and get new rules."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import msgspec
+
+from sync.central.ask import Ask
+from sync.central.background import close_days
+from sync.central.incarnation import keep_marker, open_incarnation
+from sync.central.ingest import Ingest
+from sync.central.journeys import StaleJourney, read_journey
+from sync.central.roster import Roster
+from sync.central.service import Answer, JourneyService
+from sync.central.sync_api import STATUS
+from sync.journey.definitions import Definitions, read, shipped
+from sync.journey.model import STAFF, Journey
+from sync.protocol import CallRefused, EndCode, PullRequest, PushRequest
+from tests.simulation.crashes import FragileCentreStore, Fuse
+from tests.simulation.hospital import CENTRE_FILE, KEYS
+
+FILES = (CENTRE_FILE, f"{CENTRE_FILE}-wal")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The definitions that the centre runs by, and the older ones that it still judges by."""
+
+    now: Definitions
+    older: dict[int, Definitions]
+
+
+class Centre:
+    """One centre in a directory."""
+
+    def __init__(self, home: Path, clock: Callable[[], int], ids: Callable[[], str], page: int) -> None:
+        self.home = home
+        self.clock, self.ids, self.page = clock, ids, page
+        self.fuse = Fuse()
+        self.rules = Rules(shipped(), {})
+        self.open()
+
+    @property
+    def definitions(self) -> Definitions:
+        """The rules in force."""
+        return self.rules.now
+
+    def open(self) -> None:
+        """A start of the service."""
+        self.store = FragileCentreStore(self.home / CENTRE_FILE, self.fuse)
+        open_incarnation(self.store)
+        self.service = JourneyService(self.store, KEYS, self.definitions, self.clock, self.ids)
+        self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids, self.rules.older)
+        self.roster = Roster(self.store, self.definitions, self.clock, page=self.page)
+
+    def reopen(self) -> None:
+        """The process is gone, and another one starts on its file."""
+        self.fuse.put_out()
+        self.store.close()
+        self.open()
+
+    def handle(self, kiosk_id: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """A call as it comes in over the wire, and the answer as it leaves: HTTP status and body."""
+        try:
+            outcome = self._outcome(kiosk_id, path, body)
+        except (sqlite3.OperationalError, StaleJourney):
+            outcome = CallRefused(code=EndCode.TRY_LATER, error="the centre is busy; try later", retry_after_s=1.0)
+        status = STATUS[outcome.code] if isinstance(outcome, CallRefused) else HTTPStatus.OK
+        return status, msgspec.json.encode(outcome)
+
+    def _outcome(self, kiosk_id: str, path: str, body: bytes) -> object:
+        if path.endswith("/push"):
+            return self.ingest.push(kiosk_id, msgspec.json.decode(body, type=PushRequest))
+        return self.roster.pull(kiosk_id, msgspec.json.decode(body, type=PullRequest))
+
+    def tick(self) -> None:
+        """What the centre does by itself every few seconds."""
+        keep_marker(self.store)
+        close_days(self.service, self.today())
+
+    def today(self) -> str:
+        """The day of the site."""
+        with self.store.read() as db:
+            return self.service.today(db)
+
+    def journey(self, patient_id: str) -> Journey | None:
+        """A patient's journey, as of today."""
+        with self.store.read() as db:
+            return read_journey(db, self.definitions, patient_id, self.service.today(db))
+
+    def rows(self, sql: str, **parameters: object) -> list[sqlite3.Row]:
+        """Any look at the database."""
+        with self.store.read() as db:
+            return db.rows(sql, **parameters)
+
+    def staff(self, action_id: str, action_type: str, patient_id: str, payload: dict[str, object]) -> Answer:
+        """An action at the desk."""
+        return self.service.perform(STAFF, patient_id, Ask(action_type, action_id, payload), "rest", "desk")
+
+    def change_entry(self, action_id: str, queue_id: str, state: str) -> Answer:
+        """A direct change of an entry at the desk."""
+        return self.service.change_entry(queue_id, state, "", Ask("change_entry", action_id, {}), "desk")
+
+    def back_up(self, into: Path) -> None:
+        """A copy of the database as it stands."""
+        into.mkdir()
+        for name in FILES:
+            if (self.home / name).exists():
+                shutil.copyfile(self.home / name, into / name)
+
+    def restore(self, backup: Path) -> None:
+        """The database of a backup is put in place, and the service starts on it.
+
+        The service had been up for a tick since its last commit: what it did within the ten seconds before its end may
+        be missed by the detection of a restore, and is by this simulation not asked for.
+        """
+        keep_marker(self.store)
+        self.store.close()
+        for name in FILES:
+            (self.home / name).unlink(missing_ok=True)
+            if (backup / name).exists():
+                shutil.copyfile(backup / name, self.home / name)
+        self.open()
+
+    def change_rules(self, *, still_judges_by_old: bool) -> None:
+        """An upgrade: whoever has begun to pay may leave. The kiosks hear of it with their next pull."""
+        before = self.definitions
+        actions = {**before.document["actions"]}
+        leave = actions["leave_hospital"]
+        actions["leave_hospital"] = {**leave, "moves": {**leave["moves"], "PAYMENT": "UNREGISTERED"}}
+        document = {**before.document, "version": before.version + 1, "actions": actions}
+        older = {**self.rules.older, before.version: before} if still_judges_by_old else {}
+        self.rules = Rules(read(document), older)
+        self.reopen()

@@ -1,0 +1,105 @@
+"""Breakage at a chosen moment of a transaction, at either end: the process dies there, or the disk fails there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from kiosk.store import Store as KioskStore
+from sync.central.store import Store as CentreStore
+from sync.central.store import Writing
+
+
+class Crash(BaseException):
+    """The process ends here. Nothing of the product catches it, as nothing catches a lost power supply."""
+
+
+class Moment(Enum):
+    """Where a fuse may burn down."""
+
+    STATEMENT = "inside a transaction"
+    COMMITTED = "after a commit"
+
+
+@dataclass(slots=True)
+class Fuse:
+    """Burns down after so many moments of its kind, and raises what it was lit with."""
+
+    _left: int = 0
+    _moment: Moment = Moment.STATEMENT
+    _error: Callable[[], BaseException] = field(default=Crash)
+
+    def light(self, moment: Moment, after: int, error: Callable[[], BaseException] = Crash) -> None:
+        """Lights it."""
+        self._moment, self._left, self._error = moment, after, error
+
+    @property
+    def lit(self) -> bool:
+        """Whether it still burns."""
+        return self._left > 0
+
+    def put_out(self) -> bool:
+        """Ends it; True where it had not burnt down."""
+        was, self._left = self.lit, 0
+        return was
+
+    def at(self, moment: Moment) -> None:
+        """Such a moment has come."""
+        if self._left and moment is self._moment:
+            self._left -= 1
+            if not self._left:
+                raise self._error()
+
+    def counted(self, statement: Callable[..., Any]) -> Callable[..., Any]:
+        """The same way to execute a statement, each of them a moment."""
+
+        def execute(*arguments: object) -> Any:
+            self.at(Moment.STATEMENT)
+            return statement(*arguments)
+
+        return execute
+
+
+class Tripwire:
+    """A connection on which every statement is a moment of the fuse."""
+
+    def __init__(self, connection: Any, fuse: Fuse) -> None:
+        self.execute = fuse.counted(connection.execute)
+        self.executemany = fuse.counted(connection.executemany)
+
+
+class FragileKioskStore(KioskStore):
+    """The kiosk's store, which breaks where its fuse says so."""
+
+    def __init__(self, path: Path, fuse: Fuse) -> None:
+        self._fuse = fuse
+        super().__init__(path)
+
+    @contextmanager
+    def write(self) -> Iterator[Any]:
+        with super().write() as connection:
+            yield Tripwire(connection, self._fuse) if self._fuse.lit else connection
+            self._fuse.at(Moment.STATEMENT)
+        self._fuse.at(Moment.COMMITTED)
+
+
+class FragileCentreStore(CentreStore):
+    """The centre's store, which breaks where its fuse says so."""
+
+    def __init__(self, path: Path, fuse: Fuse) -> None:
+        self._fuse = fuse
+        super().__init__(f"sqlite:///{path}")
+
+    @contextmanager
+    def write(self) -> Iterator[Writing]:
+        with super().write() as transaction:
+            if self._fuse.lit:
+                transaction.execute = self._fuse.counted(transaction.execute)
+                transaction.executemany = self._fuse.counted(transaction.executemany)
+            yield transaction
+            self._fuse.at(Moment.STATEMENT)
+        self._fuse.at(Moment.COMMITTED)

@@ -1,0 +1,312 @@
+"""The faults, by name: each does what it says to the world, then and there, so that it has had its effect."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sync.central.bindings import bind, bound
+from sync.central.gathering import bench_of
+from sync.central.journeys import touch
+from sync.central.settling import settle_card
+from sync.clock import local_ms
+from tests.simulation.crashes import Crash, Fuse, Moment
+from tests.simulation.hospital import CARDS, PATIENTS, ZONE, cards_of
+from tests.simulation.kiosk import SimulatedKiosk
+from tests.simulation.network import Trouble
+from tests.simulation.world import MINUTE, World
+
+YEAR_MS = 365 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A kind of fault: how often it is chosen beside the others, and how often at most in one schedule."""
+
+    name: str
+    strike: Callable[[World], None]
+    weight: int
+    most: int = 99
+
+
+def _trouble(trouble: Trouble) -> Callable[[World], None]:
+    def strike(world: World) -> None:
+        kiosk = world.pick_kiosk()
+        _with_something_to_push(world, kiosk)
+        kiosk.link.trouble = trouble
+        world.note(f"{kiosk.name}: {trouble}")
+        _reach(world, kiosk)
+        if trouble is not Trouble.DELAYED and kiosk.link.trouble is None:
+            world.happened(trouble)  # a delayed one counts when it comes in
+        kiosk.link.trouble = None
+
+    return strike
+
+
+def _with_something_to_push(world: World, kiosk: SimulatedKiosk) -> None:
+    if not kiosk.journeys.pending():
+        kiosk.survives(lambda: world.act(kiosk))
+
+
+def _reach(world: World, kiosk: SimulatedKiosk) -> None:
+    """A call that is sure to be made."""
+    if kiosk.journeys.pending() and world.chance.random() < 0.6:
+        world.push(kiosk)
+    if kiosk.link.trouble is not None:
+        world.pull(kiosk)
+
+
+def _late_page(world: World) -> None:
+    """A page comes late, as the answer to a call that was made after newer ones."""
+    kiosk = world.pick_kiosk()
+    kiosk.link.trouble = Trouble.HELD
+    world.pull(kiosk)
+    for _ in range(world.chance.randrange(1, 4)):
+        _something_small(world)
+    world.sync(kiosk)
+    if not kiosk.link.held:
+        return
+    kiosk.link.late = True
+    world.pull(kiosk)
+    if kiosk.link.late:
+        kiosk.link.late = False
+        return
+    world.happened("late page")
+
+
+def _overtaken(world: World) -> None:
+    """While a reply travels, other things happen, at the same kiosk too."""
+    kiosk = world.pick_kiosk()
+    times, restored = world.chance.randrange(1, 4), world.chance.random() < 0.05
+
+    def meanwhile() -> None:
+        if restored:
+            _centre_restored(world)
+        for _ in range(times):
+            _something_small(world, kiosk)
+        world.happened("reply overtaken")
+
+    kiosk.link.meanwhile = meanwhile
+    world.sync(kiosk)
+    if kiosk.link.meanwhile is not None:
+        world.pull(kiosk)
+    kiosk.link.meanwhile = None
+
+
+def _something_small(world: World, favoured: SimulatedKiosk | None = None) -> None:
+    kiosk = favoured if favoured and world.chance.random() < 0.6 else world.pick_kiosk()
+    choice = world.chance.randrange(4)
+    if choice == 0:
+        kiosk.survives(lambda: world.act(kiosk))
+    elif choice == 1:
+        world.staff()
+    elif choice == 2:
+        world.push(kiosk)
+    else:
+        world.pull(kiosk)
+
+
+def _partition(world: World) -> None:
+    kiosk = world.pick_kiosk()
+    kiosk.link.cut_until = world.event + world.chance.randrange(5, 30)
+    world.note(f"{kiosk.name}: cut off until event {kiosk.link.cut_until}")
+    world.pull(kiosk)
+    world.happened("partition")
+
+
+def _half_open(world: World) -> None:
+    kiosk = world.pick_kiosk()
+    kiosk.link.half_open_until = world.event + world.chance.randrange(3, 20)
+    world.note(f"{kiosk.name}: hears nothing until event {kiosk.link.half_open_until}")
+    world.sync(kiosk)
+    world.happened("half-open")
+
+
+def _kiosk_breaks(name: str, moment: Moment, most: int, error: Callable[[], BaseException]) -> Callable[[World], None]:
+    def strike(world: World) -> None:
+        kiosk = world.pick_kiosk()
+        kiosk.fuse.light(moment, world.chance.randrange(1, most), error)
+        world.note(f"{kiosk.name}: {name} is near")
+        for _ in range(3):
+            if not kiosk.fuse.lit:
+                break
+            choice = world.chance.randrange(3)
+            doing = (lambda: world.act(kiosk), lambda: world.push(kiosk), lambda: world.pull(kiosk))[choice]
+            kiosk.survives(doing)
+        _end_fuse(kiosk.fuse, error, kiosk.reopen)
+        world.happened(name)
+
+    return strike
+
+
+def _centre_breaks(name: str, moment: Moment, most: int, error: Callable[[], BaseException]) -> Callable[[World], None]:
+    def strike(world: World) -> None:
+        kiosk = world.pick_kiosk()
+        _with_something_to_push(world, kiosk)
+        world.centre.fuse.light(moment, world.chance.randrange(1, most), error)
+        world.note(f"centre: {name} is near")
+        for _ in range(3):
+            if world.centre.fuse.lit:
+                _at_the_centre(world, kiosk)
+        _end_fuse(world.centre.fuse, error, world.centre.reopen)
+        world.happened(name)
+
+    return strike
+
+
+def _at_the_centre(world: World, kiosk: SimulatedKiosk) -> None:
+    """Something that the centre may break over; a kiosk only sees a call that failed."""
+    if world.chance.random() < 0.7:
+        world.push(kiosk)
+        return
+    try:
+        world.staff()
+    except Crash:
+        world.centre.reopen()
+    except sqlite3.OperationalError:
+        return
+
+
+def _end_fuse(fuse: Fuse, error: Callable[[], BaseException], reopen: Callable[[], None]) -> None:
+    """A process that nothing has broken so far ends between two transactions."""
+    if fuse.put_out() and error is Crash:
+        reopen()
+
+
+def _disk_fails() -> sqlite3.OperationalError:
+    return sqlite3.OperationalError("database or disk is full")
+
+
+def _clock_jumps(world: World) -> None:
+    kiosk = world.pick_kiosk()
+    years = world.chance.choice((-20, -3, -1, 1, 2, 7))
+    hours = world.chance.choice((0, 0, 0, -30, -3, 2, 25))
+    kiosk.clocks.offset_ms += years * YEAR_MS if not hours else hours * 60 * MINUTE
+    kiosk.clocks.synchronised, kiosk.clock_was_wrong = False, True
+    world.note(f"{kiosk.name}: clock is {kiosk.clocks.offset_ms // 1000} s off")
+    kiosk.survives(lambda: world.act(kiosk))
+    world.happened("clock jump")
+
+
+def _boots_without_clock(world: World) -> None:
+    kiosk = world.pick_kiosk()
+    kiosk.reboot(keeps_time=False)
+    world.note(f"{kiosk.name}: boots without a clock")
+    kiosk.survives(lambda: world.act(kiosk))
+    world.happened("boot without clock")
+
+
+def _reboots(world: World) -> None:
+    kiosk = world.pick_kiosk()
+    kiosk.reboot(keeps_time=True)
+    world.note(f"{kiosk.name}: reboots")
+    world.happened("reboot")
+
+
+def _clock_set_right(world: World) -> None:
+    wrong = [kiosk for kiosk in world.kiosks if kiosk.clocks.offset_ms or not kiosk.clocks.synchronised]
+    kiosk = world.chance.choice(wrong) if wrong else world.pick_kiosk()
+    kiosk.clocks.offset_ms, kiosk.clocks.synchronised = 0, True
+    world.note(f"{kiosk.name}: clock set right")
+    world.happened("clock set right")
+
+
+def _centre_restored(world: World) -> None:
+    backup = world.chance.choice(world.backups)
+    world.centre.restore(backup)
+    at_centre = {row[0] for row in world.centre.rows("select verdict_id from verdicts")}
+    on_disks = {row.action_id for kiosk in world.kiosks for row in kiosk.rows()}
+    world.books.centre_set_back(at_centre, on_disks)
+    world.note(f"centre: restored from {backup.name}")
+    world.happened("centre restored")
+
+
+def _kiosk_rolled_back(world: World) -> None:
+    with_copies = [kiosk for kiosk in world.kiosks if world.snapshots[kiosk.name]]
+    if not with_copies:
+        world.snapshot(world.pick_kiosk())
+        _something_small(world)
+        _something_small(world)
+        with_copies = [kiosk for kiosk in world.kiosks if world.snapshots[kiosk.name]]
+    kiosk = world.chance.choice(with_copies)
+    before = {row.action_id for row in kiosk.rows()}
+    kiosk.put_back(world.chance.choice(world.snapshots[kiosk.name]))
+    after = {row.action_id for row in kiosk.rows()}
+    elsewhere = {row.action_id for each in world.kiosks if each is not kiosk for row in each.rows()}
+    at_centre = {row[0] for row in world.centre.rows("select verdict_id from verdicts")}
+    world.books.disk_set_back(before, after, elsewhere, at_centre)
+    world.books.suspect(kiosk.link.kiosk_id)
+    world.note(f"{kiosk.name}: disk set back, {len(before - after)} actions fewer")
+    world.happened("kiosk rolled back")
+
+
+def _kiosk_cloned(world: World) -> None:
+    original = world.pick_kiosk()
+    clone = world.add_clone(original)
+    world.books.suspect(original.link.kiosk_id)
+    world.note(f"{original.name}: cloned as {clone.name}")
+    clone.survives(lambda: world.act(clone))
+    world.happened("kiosk cloned")
+
+
+def _tag_bound_anew(world: World) -> None:
+    """The desk gives a card to a patient, whoever held it before: what the staff's call for it does."""
+    card, patient_id = world.chance.choice(CARDS), world.chance.choice(PATIENTS)
+    cards, service = cards_of(card), world.centre.service
+    with world.centre.store.write() as db:
+        before = bound(db, cards)
+        bind(db, patient_id, cards, world.new_id(), world.now_ms)
+        for concerned in dict.fromkeys((patient_id, before.patient_id if before else patient_id)):
+            touch(db, concerned)
+        settle_card(db, bench_of(db, service.definitions, service.ids, world.now_ms), cards, "desk")
+    world.note(f"desk: card {card} is {patient_id}'s")
+    world.happened("tag re-bound")
+
+
+def _rules_changed(world: World) -> None:
+    supported = world.chance.random() < 0.5
+    world.centre.change_rules(still_judges_by_old=supported)
+    version = world.centre.definitions.version
+    world.note(f"centre: rules version {version}, {'old ones judged too' if supported else 'alone'}")
+    world.happened("rules changed")
+
+
+def _day_ends(world: World) -> None:
+    """The night passes; the centre may close the day at once, or when it comes to it."""
+    day = world.centre.today()
+    world.now_ms = local_ms(day, "04:00", ZONE) + 24 * 60 * MINUTE + world.chance.randrange(0, 8 * 60) * MINUTE
+    if world.chance.random() < 0.5:
+        world.centre.tick()
+    world.note("the day ends")
+    world.happened("day's end")
+
+
+FAULTS: tuple[Fault, ...] = (
+    *(Fault(each, _trouble(each), 4) for each in Trouble if each is not Trouble.HELD),
+    Fault("late page", _late_page, 6),
+    Fault("reply overtaken", _overtaken, 6),
+    Fault("partition", _partition, 3, 3),
+    Fault("half-open", _half_open, 3, 3),
+    *(
+        Fault(name, breaks(name, moment, most, error), 3)
+        for name, breaks, moment, most, error in (
+            ("kiosk dies inside a transaction", _kiosk_breaks, Moment.STATEMENT, 30, Crash),
+            ("kiosk dies after a commit", _kiosk_breaks, Moment.COMMITTED, 3, Crash),
+            ("kiosk's disk fails", _kiosk_breaks, Moment.STATEMENT, 30, _disk_fails),
+            ("centre dies inside a transaction", _centre_breaks, Moment.STATEMENT, 60, Crash),
+            ("centre dies after a commit", _centre_breaks, Moment.COMMITTED, 3, Crash),
+            ("centre's disk fails", _centre_breaks, Moment.STATEMENT, 60, _disk_fails),
+        )
+    ),
+    Fault("clock jump", _clock_jumps, 3),
+    Fault("boot without clock", _boots_without_clock, 2),
+    Fault("reboot", _reboots, 2),
+    Fault("clock set right", _clock_set_right, 3),
+    Fault("centre restored", _centre_restored, 2, 2),
+    Fault("kiosk rolled back", _kiosk_rolled_back, 2, 2),
+    Fault("kiosk cloned", _kiosk_cloned, 1, 1),
+    Fault("tag re-bound", _tag_bound_anew, 3),
+    Fault("rules changed", _rules_changed, 1, 1),
+    Fault("day's end", _day_ends, 1, 2),
+)

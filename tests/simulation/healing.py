@@ -1,0 +1,55 @@
+"""The end of all trouble: what is under way arrives, clocks are right, and everybody syncs until all is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from sync.agent.steps import Stepped
+from tests.simulation.invariants import Problem
+from tests.simulation.kiosk import SimulatedKiosk
+from tests.simulation.world import World
+
+ROUNDS = 40
+STEPS_A_ROUND = 12  # of the push and of the pull, each
+
+
+def heal(world: World) -> list[Problem]:
+    """Heals the world. A problem where it does not come to rest."""
+    world.begin(world.event + 1, Random(world.event))
+    for kiosk in world.kiosks:
+        kiosk.fuse.put_out()
+        kiosk.link.heal()
+        world.faults["request delayed"] += kiosk.link.deliver_delayed(everything=True)
+        kiosk.clocks.offset_ms, kiosk.clocks.synchronised = 0, True
+    world.centre.fuse.put_out()
+    for _ in range(ROUNDS):
+        world.begin(world.event + 1, Random(world.event))
+        world.centre.tick()
+        for kiosk in world.kiosks:
+            _repeat(world, kiosk, "push", kiosk.push)
+        for kiosk in world.kiosks:
+            _repeat(world, kiosk, "pull", kiosk.pull)
+        if all(_at_rest(world, kiosk) for kiosk in world.kiosks):
+            world.note("everything is at rest")
+            return []
+    stuck = [f"{kiosk.name}: {kiosk.journeys.pending()} pending" for kiosk in world.kiosks]
+    return [Problem("stuck", f"no rest after {ROUNDS} rounds: {', '.join(stuck)}")]
+
+
+def _repeat(world: World, kiosk: SimulatedKiosk, name: str, step: Callable[[], Stepped]) -> None:
+    for _ in range(STEPS_A_ROUND):
+        stepped = step()
+        world.note(f"{kiosk.name}: {name} {stepped.reason or 'ok'}")
+        if stepped.failed or not stepped.again or _at_rest(world, kiosk):
+            return
+
+
+def _at_rest(world: World, kiosk: SimulatedKiosk) -> bool:
+    """Whether there is nothing left that this kiosk could push or pull."""
+    identity = kiosk.journeys.identity
+    assert identity is not None
+    with world.centre.store.read() as db:
+        latest, (incarnation,) = db.latest_change(), db.row("select server_incarnation from incarnation") or ("",)
+    here = (identity.cursor, identity.server_incarnation, identity.definitions_version)
+    return here == (latest, incarnation, world.centre.definitions.version) and not kiosk.journeys.pending()

@@ -1,0 +1,100 @@
+"""The hospital that every schedule begins with: patients, cards, exams, bookings of two days, enrolled kiosks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kiosk.journeys import Journeys
+from kiosk.store import Store as KioskStore
+from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.central.enrolment import NotEnrolled, enrol, new_code
+from sync.central.hospital import read_hospital
+from sync.central.importing import take_hospital
+from sync.central.incarnation import open_incarnation
+from sync.central.roster import Roster
+from sync.central.site import here
+from sync.central.store import Store
+from sync.clock import ClockReading, local_ms
+from sync.journey.definitions import shipped
+from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullRequest
+
+ZONE = "Asia/Seoul"
+DAY, TOMORROW = "2026-03-02", "2026-03-03"
+OPENS_MS = local_ms(DAY, "09:00", ZONE)
+KEYS = CardKeys({"k1": "11" * 32})
+PATIENTS = ("P1", "P2", "P3", "P4", "P5", "P6")
+STRANGERS = ("N1", "N2")  # cards that nobody has been given yet
+CARDS = (*PATIENTS, *STRANGERS)
+EVERYTHING = tuple(shipped().actions_by("patient"))
+ENTRANCE = ("scan_nfc", "register", "confirm_arrival")
+KIOSKS = {"A": EVERYTHING, "B": EVERYTHING, "D": ENTRANCE}
+CENTRE_FILE = "centre.db"
+
+# patient, exam, day, time of day
+_BOOKED = (
+    ("P1", "X", DAY, "10:00"),
+    ("P1", "E", DAY, "15:00"),
+    ("P2", "X", DAY, "11:00"),
+    ("P3", "E", DAY, "09:30"),
+    ("P3", "S", DAY, "16:00"),
+    ("P4", "X", TOMORROW, "09:00"),
+    ("P5", "S", DAY, "14:00"),
+    ("P1", "X", TOMORROW, "10:00"),
+)
+
+
+def cards_of(card: str) -> tuple[CardHash, ...]:
+    """A card by the name of who was given it first, as its keyed hashes."""
+    return KEYS.hashes(canonical_uid(_uid(card)))
+
+
+def make(path: Path) -> None:
+    """Writes the files of the centre and of the kiosks, all of them enrolled and up to date, into a directory."""
+    definitions = shipped()
+    store = Store(f"sqlite:///{path / CENTRE_FILE}")
+    open_incarnation(store)
+    with store.write() as db:
+        take_hospital(db, definitions, KEYS, read_hospital(_document()), OPENS_MS)
+    roster = Roster(store, definitions, lambda: OPENS_MS)
+    for name, actions in KIOSKS.items():
+        with store.write() as db:
+            request = EnrolRequest(
+                code=new_code(db, OPENS_MS), kiosk_id=f"kiosk-{name}", ticket_prefix=name, actions=actions
+            )
+            made = enrol(db, here(db), definitions, KEYS, request, "127.0.0.1", OPENS_MS)
+        assert not isinstance(made, NotEnrolled)
+        _make_kiosk(path / f"{name}.db", made, roster)
+    store.close()
+
+
+def _make_kiosk(path: Path, enrolment: Enrolment, roster: Roster) -> None:
+    store = KioskStore(path)
+    journeys = Journeys(store, lambda: ClockReading(OPENS_MS, 0, "first", True))
+    journeys.enrol(enrolment)
+    page = roster.pull(
+        enrolment.kiosk_id,
+        PullRequest(protocol_version=1, kiosk_id=enrolment.kiosk_id, epoch=1, cursor=0, definitions_version=1),
+    )
+    assert not isinstance(page, CallRefused)
+    journeys.adopt(page)
+    store.close()
+
+
+def _uid(card: str) -> bytes:
+    return card.encode().rjust(4, b"\0")
+
+
+def _document() -> dict[str, object]:
+    exams = (("DESK", 5, False), ("X", 10, False), ("E", 20, False), ("S", 30, True))
+    return {
+        "site": {"name": "Simulated", "desk": "DESK", "ticket_prefix": "C"},
+        "exams": [
+            {"exam_id": e, "title": e, "public_label": e, "room": e, "minutes": minutes, "overnight": overnight}
+            for e, minutes, overnight in exams
+        ],
+        "patients": [{"patient_id": p, "name": f"Person {p}", "cards": [_uid(p).hex()]} for p in PATIENTS],
+        "appointments": [
+            {"appointment_id": f"A{number}", "patient_id": patient, "exam_id": exam, "scheduled_at": f"{day}T{at}"}
+            for number, (patient, exam, day, at) in enumerate(_BOOKED)
+        ],
+    }

@@ -1,0 +1,219 @@
+"""What must be true once everything is at rest: nothing lost, doubled, diverged or stuck."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from kiosk import outbox, roster
+from kiosk.moment import moment
+from kiosk.outbox import OutboxRow
+from sync.central.bindings import bound
+from sync.central.health import check
+from sync.central.inbox import DUPLICATE_NUMBER, FORK
+from sync.clock import site_day
+from sync.rebase import view
+from tests.simulation.hospital import CARDS, ZONE, cards_of
+from tests.simulation.kiosk import SimulatedKiosk
+from tests.simulation.world import World
+
+KINDS = ("lost", "doubled", "diverged", "stuck", "unwell", "broken")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong: its kind (one of KINDS), and the details."""
+
+    kind: str
+    text: str
+
+
+def look(world: World) -> list[Problem]:
+    """Everything that is wrong with a world at rest."""
+    look_at = (_verdicts, _effects, _aliases, _bases, _cards, _health, _tickets, _waiting)
+    return [Problem(kind, text) for each in look_at for kind, text in each(world)]
+
+
+def look_at_views(world: World) -> list[Problem]:
+    """At any time: what a kiosk shows is what the centre last said, with everything on top that waits for a verdict.
+    (Of one whose clock was wrong it depends on the moment of the last look.)"""
+    found = (_views(kiosk) for kiosk in world.kiosks if not kiosk.clock_was_wrong)
+    return [Problem(kind, text) for each in found for kind, text in each]
+
+
+Found = Iterator[tuple[str, str]]
+
+
+def _views(kiosk: SimulatedKiosk) -> Found:
+    identity = kiosk.journeys.identity
+    assert identity is not None
+    with kiosk.store.read() as db:
+        waiting = sorted(outbox.pending_patients(db))
+        known = {patient_id: roster.patient(db, patient_id) for patient_id in waiting}
+        pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
+    now = moment(identity, kiosk.journeys.definitions, kiosk.journeys.clock())
+    for patient_id, patient in known.items():
+        standing = kiosk.journeys.standing(patient_id)
+        if patient is None or standing is None:
+            continue
+        bookings = partial(now.bookings, patient)
+        seen = view(now.definitions, patient.base, pending[patient_id], now.today, bookings).journey
+        # The version of what is shown only counts, and is never sent.
+        if replace(standing.journey, journey_version=seen.journey_version) != seen:
+            yield "diverged", f"{kiosk.name} shows {patient_id} as\n {standing.journey}\nand should as\n {seen}"
+
+
+def _verdicts(world: World) -> Found:
+    """Every acknowledged tap has one verdict, the same at both ends, and a receipt; every outbox is empty."""
+    given = _given(world)
+    receipts = {row[0] for row in world.centre.rows("select verdict_id from receipts")}
+    firsts = Counter(row[0] for row in world.centre.rows("select verdict_id from verdicts where revision = 0"))
+    for kiosk in world.kiosks:
+        yield from (_row(kiosk, row, given) for row in kiosk.rows() if _differs(row, given))
+    for action_id in sorted(world.books.owed):
+        if action_id not in given:
+            yield "lost", f"action {action_id} was acknowledged, and the centre does not know it"
+        elif action_id not in receipts:
+            yield "lost", f"action {action_id} has a verdict and no receipt"
+        elif firsts[action_id] > 1:
+            yield "doubled", f"action {action_id} was judged {firsts[action_id]} times"
+
+
+def _given(world: World) -> dict[str, tuple[str, str]]:
+    """The verdict in force of every action."""
+    rows = world.centre.rows("select verdict_id, verdict, code from verdicts order by revision")
+    return {row["verdict_id"]: (row["verdict"], row["code"]) for row in rows}
+
+
+def _differs(row: OutboxRow, given: dict[str, tuple[str, str]]) -> bool:
+    return (row.status, row.code) != given.get(row.action_id)
+
+
+def _row(kiosk: SimulatedKiosk, row: OutboxRow, given: dict[str, tuple[str, str]]) -> tuple[str, str]:
+    at_centre = given.get(row.action_id)
+    kind = "stuck" if row.status == "pending" else "lost" if at_centre is None else "diverged"
+    return (
+        kind,
+        f"{kiosk.name}: {row.action_type} {row.action_id} is {row.status} {row.code}, at the centre {at_centre}",
+    )
+
+
+def _effects(world: World) -> Found:
+    """Each effect once: what was applied moved one journey once, and nothing else did."""
+    rows = world.centre.rows("select action_id from transitions where trigger_type <> 'queue_sync'")
+    done = Counter(row[0] for row in rows if row[0])
+    yield from (("doubled", f"action {each} moved {times} times") for each, times in done.items() if times > 1)
+    applied = {each for each, (verdict, _) in _given(world).items() if verdict == "applied"}
+    direct = {
+        row[0]
+        for row in world.centre.rows(
+            "select action_id from actions where outcome = 'applied' and source = 'rest' and action_type <> :entry",
+            entry="change_entry",
+        )
+    }
+    for action_id in sorted(applied - done.keys()):
+        yield "lost", f"action {action_id} counts as applied, and left no trace"
+    for action_id in sorted(done.keys() - applied - direct):
+        yield "doubled", f"action {action_id} moved a journey, and does not count as applied"
+
+
+def _bases(world: World) -> Found:
+    """Whoever is on the roster is held, and shown, as the centre has them; who has left it may linger as not here."""
+    patients = [row[0] for row in world.centre.rows("select patient_id from patients order by patient_id")]
+    for patient_id in patients:
+        journey = world.centre.journey(patient_id)
+        assert journey is not None
+        on_roster = journey.visit_id is not None or bool(journey.appointments)
+        for kiosk in world.kiosks:
+            known = kiosk.patient(patient_id)
+            standing = kiosk.journeys.standing(patient_id)
+            if known is None or standing is None:
+                if on_roster:
+                    yield "diverged", f"{kiosk.name} does not know {patient_id}"
+                continue
+            if on_roster and known.base != journey:
+                yield "diverged", f"{kiosk.name} holds {patient_id} as\n {known.base}\nthe centre as\n {journey}"
+            elif on_roster and standing.journey != journey:
+                yield "diverged", f"{kiosk.name} shows {patient_id} as\n {standing.journey}\nthe centre has\n {journey}"
+            elif standing.journey.state != journey.state:
+                yield "diverged", f"{kiosk.name} shows {patient_id} as {standing.journey.state}, not {journey.state}"
+
+
+def _aliases(world: World) -> Found:
+    """What was done in a visit that has another name at the centre belongs to that one."""
+    rows = world.centre.rows(
+        "select a.alias_id, v.patient_id, a.since_ms from visit_aliases a join visits v on v.visit_id = a.visit_id"
+    )
+    aliases = {(alias_id, patient_id): since_ms for alias_id, patient_id, since_ms in rows}
+    rows = world.centre.rows(
+        "select verdict_id, patient_id, recorded_ms from verdicts where visit_id is null and code = 'not_allowed'"
+    )
+    unknown = {action_id: (patient_id, judged_ms) for action_id, patient_id, judged_ms in rows}
+    for kiosk in world.kiosks:
+        with kiosk.store.read() as db:
+            sent = {row["action_id"]: outbox.intent_of(row).visit_id for row in db.execute("select * from outbox")}
+        for action_id in sorted(unknown.keys() & sent.keys()):
+            patient_id, judged_ms = unknown[action_id]
+            if judged_ms > aliases.get((sent[action_id], patient_id), judged_ms):
+                yield "lost", f"{kiosk.name}: {action_id} is of a visit by another name, and was not known there"
+
+
+def _cards(world: World) -> Found:
+    """A card means at a kiosk whom it means at the centre."""
+    for card in CARDS:
+        with world.centre.store.read() as db:
+            holder = bound(db, cards_of(card))
+        for kiosk in world.kiosks:
+            patient_id = kiosk.journeys.patient_of_card(cards_of(card))
+            patient = kiosk.patient(patient_id) if patient_id else None
+            if patient and not patient.provisional and (holder is None or holder.patient_id != patient_id):
+                yield "diverged", f"{kiosk.name} takes card {card} for {patient_id}, the centre for {holder}"
+
+
+def _health(world: World) -> Found:
+    """What `kiosk-central check` says; and nothing that a kiosk sent was indigestible."""
+    with world.centre.store.read() as db:
+        health = check(db, world.centre.definitions)
+    if not health.ok:
+        yield "unwell", f"{health.inconsistent} {health.orphans} {health.illegal_transitions}"
+    for row in world.centre.rows("select kiosk_id, seq, reason from quarantine"):
+        yield "unwell", f"action {row['seq']} of {row['kiosk_id']} was quarantined: {row['reason']}"
+
+
+def _tickets(world: World) -> Found:
+    """No two tickets of a day alike, but where a clone or a disk that was set back was found out."""
+    rows = world.centre.rows(
+        "select e.queue_id, e.queue_number, e.opened_ms, v.site_day as visit_day, e.site_day from entries e"
+        " join visits v on v.visit_id = e.visit_id order by e.queue_id"
+    )
+    held: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for row in rows:
+        # An entry that outlasts the night keeps its number into a day on which it may be given again.
+        opened = site_day(row["opened_ms"], ZONE, "04:00")
+        held[opened, row["visit_day"], row["site_day"], row["queue_number"]].append(row["queue_id"])
+    prefixes = dict(world.centre.rows("select ticket_prefix, kiosk_id from kiosks"))
+    for (*_, number), queue_ids in held.items():
+        if len(queue_ids) > 1 and prefixes.get(number.split("-")[0]) not in world.books.suspects:
+            yield "doubled", f"ticket {number} was given to {queue_ids}"
+        elif len(queue_ids) > 1 and not _found_out(world, number, prefixes):
+            yield "doubled", f"ticket {number} was given to {queue_ids}, and nobody was told"
+
+
+def _found_out(world: World, number: str, prefixes: dict[str, str]) -> bool:
+    cases = world.centre.rows(
+        "select detail from exceptions where code = :duplicate or (code = :fork and kiosk_id = :kiosk_id)",
+        duplicate=DUPLICATE_NUMBER,
+        fork=FORK,
+        kiosk_id=prefixes.get(number.split("-")[0]),
+    )
+    return bool(cases)
+
+
+def _waiting(world: World) -> Found:
+    """What needs staff waits for them, and nothing else does."""
+    waiting = {row[0] for row in world.centre.rows("select verdict_id from waiting")}
+    needing = {each for each, (verdict, _) in _given(world).items() if verdict == "needs_staff"}
+    for action_id in sorted(waiting ^ needing):
+        yield "stuck", f"action {action_id} {'waits without need' if action_id in waiting else 'is not in the inbox'}"

@@ -1,0 +1,142 @@
+"""A kiosk of a schedule: the real store, journey service and sync steps, with clocks, a disk and a life of its own."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk import outbox, roster
+from kiosk.journeys import Journeys
+from kiosk.roster import Patient
+from sync.agent.steps import Puller, Pusher, Stepped
+from sync.clock import ClockReading
+from tests.simulation.crashes import Crash, FragileKioskStore, Fuse
+from tests.simulation.network import Link, SimulatedClient
+
+NO_CLOCK_MS = 946_684_800_000  # 2000: what a box without a battery begins with
+
+
+@dataclass(slots=True)
+class Clocks:
+    """The clocks of one box, apart from the true time (UTC ms)."""
+
+    boot_id: str
+    booted_ms: int
+    offset_ms: int = 0
+    synchronised: bool = True
+
+    def read(self, now_ms: int) -> ClockReading:
+        """What they say at a moment."""
+        return ClockReading(now_ms + self.offset_ms, now_ms - self.booted_ms, self.boot_id, self.synchronised)
+
+
+class SimulatedKiosk:
+    """One box. `files()` are all that it has when it is switched on."""
+
+    def __init__(self, name: str, path: Path, link: Link, clock: Callable[[], int], ids: Callable[[], str]) -> None:
+        self.name, self.path, self.link = name, path, link
+        self._now, self._ids = clock, ids
+        self.fuse = Fuse()
+        self.clock_was_wrong = False
+        self._under_way: set[str] = set()
+        self.running = False  # something of it is on the stack
+        self.clocks = Clocks(ids(), clock())
+        self.open()
+
+    def open(self) -> None:
+        """A start of the daemon."""
+        self.store = FragileKioskStore(self.path, self.fuse)
+        self.journeys = Journeys(self.store, lambda: self.clocks.read(self._now()), self._ids)
+        self.pusher = Pusher(self.journeys, SimulatedClient(self.link))
+        self.puller = Puller(self.journeys, SimulatedClient(self.link), wait_s=0)
+
+    def reopen(self) -> None:
+        """The process is gone, and another one starts on its file."""
+        self.fuse.put_out()
+        self.store.close()
+        self.open()
+
+    def reboot(self, *, keeps_time: bool) -> None:
+        """The power is off and on again; without a battery the wall clock starts in the past."""
+        now = self._now()
+        offset = self.clocks.offset_ms if keeps_time else NO_CLOCK_MS - now
+        self.clocks = Clocks(self._ids(), now, offset, synchronised=keeps_time and self.clocks.synchronised)
+        self.clock_was_wrong |= not keeps_time
+        self.reopen()
+
+    def survives(self, doing: Callable[[], object]) -> bool:
+        """Does something; False where the process died or the disk failed over it, after which it runs again."""
+        outermost, self.running = not self.running, True
+        try:
+            doing()
+        except Crash:
+            if not outermost:
+                raise  # the step around it ends as well
+            self.reopen()
+            return False
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            self.running = not outermost
+        return True
+
+    def push(self) -> Stepped:
+        """One step of the push; nothing while one is under way, since one thread does them."""
+        return self._alone("push", self.pusher.run_once)
+
+    def pull(self) -> Stepped:
+        """One step of the pull; nothing while one is under way."""
+        return self._alone("pull", self.puller.run_once)
+
+    def _alone(self, name: str, step: Callable[[], Stepped]) -> Stepped:
+        if name in self._under_way:
+            return Stepped()
+        self._under_way.add(name)
+        try:
+            return step()
+        finally:
+            self._under_way.remove(name)
+
+    def snapshot(self, into: Path) -> None:
+        """A copy of the disk."""
+        into.mkdir()
+        for file in self.files():
+            if file.exists():
+                shutil.copyfile(file, into / file.name.replace(self.path.name, "disk.db"))
+
+    def put_back(self, snapshot: Path) -> None:
+        """The disk is what it was when the copy was taken."""
+        self.store.close()
+        for file in self.files():
+            file.unlink(missing_ok=True)
+            kept = snapshot / file.name.replace(self.path.name, "disk.db")
+            if kept.exists():
+                shutil.copyfile(kept, file)
+        self.open()
+
+    def files(self) -> tuple[Path, Path]:
+        """The database and its log."""
+        return self.path, self.path.with_name(f"{self.path.name}-wal")
+
+    def rows(self) -> list[outbox.OutboxRow]:
+        """The outbox."""
+        with self.store.read() as db:
+            return outbox.rows(db)
+
+    def versions(self) -> dict[str, int]:
+        """The journey_version of every base."""
+        with self.store.read() as db:
+            return dict(tuple(row) for row in db.execute("select patient_id, journey_version from patients"))
+
+    def incarnation(self) -> str:
+        """The life of the centre that it knows."""
+        assert self.journeys.identity is not None
+        return self.journeys.identity.server_incarnation
+
+    def patient(self, patient_id: str) -> Patient | None:
+        """A patient, as the kiosk holds them."""
+        with self.store.read() as db:
+            return roster.patient(db, patient_id)

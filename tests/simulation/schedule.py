@@ -1,0 +1,117 @@
+"""A schedule: its events from a seed, played one by one, healed, and looked at."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.simulation.crashes import Crash
+from tests.simulation.faults import FAULTS, Fault
+from tests.simulation.healing import heal
+from tests.simulation.invariants import Problem, look, look_at_views
+from tests.simulation.world import World
+
+ACTIONS, STRIKES, STEPS = 40, 30, 20  # of people, of faults, of sync; at least so many of the first two take effect
+STAFF_SHARE = 0.3
+SHARED_MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event. Its number seeds its chance, so that it stays what it is when others are left out."""
+
+    number: int
+    kind: str
+    fault: Fault | None = None
+
+
+@dataclass(slots=True)
+class Played:
+    """What came of a schedule."""
+
+    seed: int
+    actions: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    gone_with_a_disk: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+
+def events_of(seed: int) -> list[Event]:
+    """The events of a seed."""
+    chance = Random(seed)
+    staffed = round(ACTIONS * STAFF_SHARE)
+    kinds = ["staff"] * staffed + ["act"] * (ACTIONS - staffed) + ["sync"] * STEPS + ["backup"] * 2 + ["snapshot"] * 3
+    chosen: list[tuple[str, Fault | None]] = [(kind, None) for kind in kinds]
+    chosen += [("fault", fault) for fault in _faults(chance)]
+    chance.shuffle(chosen)
+    return [Event(number, kind, fault) for number, (kind, fault) in enumerate(chosen, 1)]
+
+
+def _faults(chance: Random) -> list[Fault]:
+    chosen: Counter[str] = Counter()
+    found: list[Fault] = []
+    while len(found) < STRIKES:
+        fault = chance.choices(FAULTS, [each.weight for each in FAULTS])[0]
+        if chosen[fault.name] < fault.most:
+            chosen[fault.name] += 1
+            found.append(fault)
+    return found
+
+
+def play(seed: int, template: str | Path, events: list[Event] | None = None) -> Played:
+    """Plays a schedule (by default the whole of the seed's) in files of its own, and looks at what it came to."""
+    logging.disable(logging.CRITICAL)
+    home = Path(tempfile.mkdtemp(prefix="simulation-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))
+    played = Played(seed)
+    world = None
+    try:
+        world = World(home, Path(template), seed)
+        _play(world, seed, events_of(seed) if events is None else events, whole=events is None)
+        played.problems = look_at_views(world) or heal(world) or look(world)
+    except (Exception, Crash):  # noqa: BLE001 - whatever it is, it is what the schedule came to
+        played.problems = [Problem("broken", traceback.format_exc(limit=-12))]
+    finally:
+        logging.disable(logging.NOTSET)
+        if world is not None:
+            world.close()
+            played.actions, played.faults, played.log = world.actions, world.faults, world.log
+            played.gone_with_a_disk = world.books.gone_with_a_disk
+        shutil.rmtree(home)
+    return played
+
+
+def _play(world: World, seed: int, events: list[Event], *, whole: bool) -> None:
+    for event in events:
+        world.begin(event.number, Random(f"{seed}/{event.number}"))
+        _one(world, event)
+    number = len(events)
+    while whole and (world.actions < ACTIONS or world.faults.total() < STRIKES):
+        number += 1
+        world.begin(number, Random(f"{seed}/{number}"))
+        _one(world, Event(number, "fault", FAULTS[number % 8]) if world.actions >= ACTIONS else Event(number, "act"))
+
+
+def _one(world: World, event: Event) -> None:
+    kiosk = world.pick_kiosk()
+    match event.kind:
+        case "act":
+            kiosk.survives(lambda: world.act(kiosk))
+        case "staff":
+            world.staff()
+        case "sync":
+            world.sync(kiosk)
+        case "backup":
+            world.back_up()
+            assert not (wrong := look_at_views(world)), wrong
+        case "snapshot":
+            world.snapshot(kiosk)
+        case _:
+            assert event.fault is not None
+            event.fault.strike(world)

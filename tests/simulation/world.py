@@ -1,0 +1,235 @@
+"""What a schedule moves: the centre, the kiosks, the true time, and the books on what people were promised."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from sync.ids import uuid7
+from sync.journey.model import STAFF, PatientId
+from sync.journey.rules import available_actions
+from tests.simulation.books import Books
+from tests.simulation.centre import Centre
+from tests.simulation.hospital import CARDS, KIOSKS, OPENS_MS, PATIENTS, cards_of
+from tests.simulation.kiosk import SimulatedKiosk
+from tests.simulation.network import Link
+
+MINUTE = 60_000
+PAGES = (2, 3, 7, 200)  # rows a page of the roster goes through
+
+
+class World:
+    """One schedule's world, in a directory of its own, made from the template of `hospital.make`."""
+
+    def __init__(self, home: Path, template: Path, seed: int) -> None:
+        self.home, self.template = home, template
+        self.now_ms = OPENS_MS
+        self.chance = Random(f"{seed}")
+        self.event = 0
+        self.log: list[str] = []
+        self.actions = 0
+        self.faults: Counter[str] = Counter()
+        self.books = Books()
+        shutil.copytree(template, home, dirs_exist_ok=True)
+        page = self.chance.choice(PAGES)
+        self.centre = Centre(home, self.clock, self.new_id, page)
+        self.backups = [self._copy_of_template("backup-0")]
+        self.kiosks = [self._kiosk(name, f"kiosk-{name}") for name in KIOSKS]
+        self.snapshots: dict[str, list[Path]] = {kiosk.name: [] for kiosk in self.kiosks}
+
+    def clock(self) -> int:
+        """The true time (UTC ms)."""
+        return self.now_ms
+
+    def new_id(self) -> str:
+        """An id of the schedule's own chance."""
+        return uuid7(self.now_ms, self.chance.randbytes(10))
+
+    def note(self, text: str) -> None:
+        """A line of the log: what a person reads who looks for the fault."""
+        self.log.append(f"{self.event:3} {(self.now_ms - OPENS_MS) // 1000:6}s {text}")
+
+    def happened(self, fault: str) -> None:
+        """A fault has had its effect."""
+        self.faults[fault] += 1
+
+    def begin(self, event: int, chance: Random) -> None:
+        """The next event, with the chance that is its own: a moment passes, and what was under way comes in."""
+        self.event, self.chance = event, chance
+        self.now_ms += chance.randrange(1_000, 90_000)
+        for kiosk in self.kiosks:
+            kiosk.link.event = event
+            self.faults["request delayed"] += kiosk.link.deliver_delayed()
+        if event % 12 == 0:
+            self.centre.tick()
+
+    def close(self) -> None:
+        """Closes every file."""
+        for kiosk in self.kiosks:
+            kiosk.store.close()
+        self.centre.store.close()
+
+    def pick_kiosk(self) -> SimulatedKiosk:
+        """Any kiosk."""
+        return self.chance.choice(self.kiosks)
+
+    # What people do.
+
+    def act(self, kiosk: SimulatedKiosk) -> None:
+        """Somebody holds a card to the kiosk and does what it offers; the next person where it offers nothing."""
+        first = self.chance.randrange(len(CARDS))
+        for place in range(len(CARDS)):
+            card = CARDS[(first + place) % len(CARDS)]
+            if self._act(kiosk, card):
+                return
+
+    def _act(self, kiosk: SimulatedKiosk, card: str) -> bool:
+        cards, journeys = cards_of(card), kiosk.journeys
+        patient_id = journeys.patient_of_card(cards)
+        if patient_id is None:
+            unknown = PatientId(f"card-{self.new_id()}")
+            acted = journeys.check_in_unknown(unknown, cards, "scan_nfc", self.new_id())
+            self._acknowledge(kiosk, acted.action_ids, f"{card} checks in unknown")
+            return True
+        standing = journeys.standing(patient_id)
+        assert standing is not None
+        if not standing.available:
+            return False
+        action_type = self.chance.choice(standing.available)
+        if action_type == "scan_nfc":
+            found = journeys.tap(cards, ("scan_nfc",))
+            assert found is not None
+            self._acknowledge(kiosk, found.action_ids, f"{card} taps as {patient_id}")
+            return True
+        action_id = self.new_id()
+        acted = journeys.act(patient_id, action_type, action_id, {}, cards)
+        self._acknowledge(kiosk, acted.action_ids, f"{card} does {action_type} as {patient_id}")
+        if self.chance.random() < 0.1:
+            again = journeys.act(patient_id, action_type, action_id, {}, cards)
+            assert again.repeated, "a repeat was done again"
+        return True
+
+    def _acknowledge(self, kiosk: SimulatedKiosk, action_ids: tuple[str, ...], what: str) -> None:
+        self.actions += len(action_ids)
+        self.books.acknowledge(action_ids)
+        self.note(f"{kiosk.name}: {what} {' '.join(each[-4:] for each in action_ids)}")
+
+    def staff(self) -> None:
+        """Staff do something that the rules allow, for the first patient for whom they allow anything."""
+        first = self.chance.randrange(len(PATIENTS))
+        entry = self.chance.random() < 0.2
+        for place in range(len(PATIENTS)):
+            patient_id = PATIENTS[(first + place) % len(PATIENTS)]
+            if self._change_entry(patient_id) if entry else self._staff_act(patient_id):
+                return
+
+    def _staff_act(self, patient_id: str) -> bool:
+        journey = self.centre.journey(patient_id)
+        assert journey is not None
+        offered = [each for each in available_actions(self.centre.definitions, journey, STAFF) if each in _DESK]
+        if len(offered) > 1 and self.chance.random() < 0.8:
+            offered = [each for each in offered if each != "cancel_appointment"]
+        if not offered:
+            return False
+        action_type, action_id = self.chance.choice(offered), self.new_id()
+        payload: dict[str, object] = {}
+        if action_type == "cancel_appointment" and journey.current is None:
+            payload = {"exam_id": journey.appointments[0].exam_id} if journey.appointments else {}
+        answer = self.centre.staff(action_id, action_type, patient_id, payload)
+        self._staffed(action_id, f"desk: {action_type} for {patient_id} {answer.status}", answer.done)
+        if self.chance.random() < 0.2:
+            again = self.centre.staff(action_id, action_type, patient_id, payload)
+            assert (again.status, again.body) == (answer.status, answer.body), "a repeat got another answer"
+        return answer.done
+
+    def _change_entry(self, patient_id: str) -> bool:
+        journey = self.centre.journey(patient_id)
+        assert journey is not None
+        live = [each for each in journey.entries if each.state in self.centre.definitions.live]
+        if not live:
+            return False
+        entry, state = self.chance.choice(live), self.chance.choice(_ENTRY_STATES)
+        action_id = self.new_id()
+        answer = self.centre.change_entry(action_id, entry.queue_id, state)
+        self._staffed(action_id, f"desk: entry of {patient_id} to {state} {answer.status}", answer.done)
+        return answer.done
+
+    def _staffed(self, action_id: str, what: str, done: bool) -> None:
+        self.actions += int(done)
+        self.note(f"{what} {action_id[-4:]}")
+
+    # What the machines do.
+
+    def sync(self, kiosk: SimulatedKiosk) -> None:
+        """One step of the push or of the pull, of some size."""
+        if self.chance.random() < 0.5:
+            self.push(kiosk)
+        else:
+            self.pull(kiosk)
+
+    def push(self, kiosk: SimulatedKiosk) -> None:
+        """One step of the push."""
+        if self.chance.random() < 0.3:
+            kiosk.pusher.limit = self.chance.randrange(1, 4)
+        self.step(kiosk, "push", kiosk.push)
+
+    def pull(self, kiosk: SimulatedKiosk) -> None:
+        """One step of the pull, which never takes a kiosk back behind what it knew."""
+        kiosk.link.afresh, before, life = False, kiosk.versions(), kiosk.incarnation()
+        survived = self.step(kiosk, "pull", kiosk.pull)
+        if survived and not kiosk.link.afresh and life == kiosk.incarnation():
+            after = kiosk.versions()
+            older = [each for each, version in before.items() if after.get(each, version) < version]
+            assert not older, f"{kiosk.name}: a page took {older} back"
+
+    def step(self, kiosk: SimulatedKiosk, name: str, step: Callable[[], object]) -> bool:
+        """A step that the kiosk may die over; False where it did."""
+        survived = kiosk.survives(step)
+        self.note(f"{kiosk.name}: {name}{'' if survived else ' broke'}")
+        return survived
+
+    def back_up(self) -> None:
+        """A backup of the centre, for a later restore."""
+        into = self.home / f"backup-{len(self.backups)}"
+        self.centre.back_up(into)
+        self.backups.append(into)
+        self.note("centre: backup")
+
+    def snapshot(self, kiosk: SimulatedKiosk) -> None:
+        """A copy of a kiosk's disk, for a later rollback or clone."""
+        kept = self.snapshots[kiosk.name]
+        into = self.home / f"{kiosk.name}-disk-{len(kept)}"
+        kiosk.snapshot(into)
+        kept.append(into)
+        self.note(f"{kiosk.name}: copy of the disk")
+
+    def add_clone(self, original: SimulatedKiosk) -> SimulatedKiosk:
+        """A second box that starts on a copy of a kiosk's disk."""
+        disk = self.home / f"{original.name}-clone"
+        original.snapshot(disk)
+        name = f"{original.name}2"
+        for file in disk.iterdir():
+            file.rename(self.home / file.name.replace("disk.db", f"{name}.db"))
+        clone = self._kiosk(name, original.link.kiosk_id)
+        clone.link.event = self.event
+        self.kiosks.append(clone)
+        self.snapshots[name] = []
+        return clone
+
+    def _kiosk(self, name: str, kiosk_id: str) -> SimulatedKiosk:
+        link = Link(self.centre, kiosk_id)
+        return SimulatedKiosk(name, self.home / f"{name}.db", link, self.clock, self.new_id)
+
+    def _copy_of_template(self, name: str) -> Path:
+        into = self.home / name
+        into.mkdir()
+        for file in self.template.glob("centre.db*"):
+            shutil.copyfile(file, into / file.name)
+        return into
+
+
+_DESK = frozenset({"call_patient", "start_exam", "complete_exam", "mark_no_show", "cancel_appointment", "make_payment"})
+_ENTRY_STATES = ("delayed", "called", "waiting", "no_show", "in_progress", "completed", "cancelled")
