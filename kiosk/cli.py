@@ -241,6 +241,7 @@ def _status_in_words(told: dict[str, Any]) -> str:
             f"kiosk    {name}",
             f"daemon   {'running' if told['running'] else 'not running'}",
             f"centre   {centre}",
+            *(["enrol    the centre has ended this kiosk: kiosk enroll"] if told["fenced"] else []),
             f"roster   {told['roster']['patients']} patients, as of {told['roster']['as_of'] or 'never'}",
             f"outbox   {told['outbox']['pending']} waiting of {told['outbox']['total']}",
             *readers,

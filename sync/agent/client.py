@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import msgspec
@@ -34,6 +34,7 @@ class NoUse:
 
     reason: str
     retry_after_s: float | None = None
+    status: int | None = field(default=None, compare=False)  # of HTTP, where an answer came
 
 
 class CentralClient:
@@ -87,7 +88,7 @@ class CentralClient:
                 return Answered(msgspec.json.decode(body, type=answer_type))
             refused = msgspec.json.decode(body, type=CallRefused)
         except (ValueError, RecursionError):
-            return NoUse(f"HTTP {status} with a body that is not of the protocol", retry_after_s)
+            return NoUse(f"HTTP {status} with a body that is not of the protocol", retry_after_s, status)
         if refused.retry_after_s is None:
             return msgspec.structs.replace(refused, retry_after_s=retry_after_s)
         return refused

@@ -3,6 +3,7 @@
 from flask import Flask, Response
 
 from sync.central.api import journey_api
+from sync.central.desk_api import desk_api
 from sync.central.live import add_live
 from sync.central.service import JourneyService
 from sync.central.sockets import Sockets
@@ -23,6 +24,7 @@ def create_app(service: JourneyService, sockets: Sockets, most_waiting: int = MA
     harden(app)
     app.register_blueprint(journey_api(service))
     app.register_blueprint(staff_api(service))
+    app.register_blueprint(desk_api(service))
     app.register_blueprint(sync_api(service, most_waiting))
     add_live(app, service, sockets)
 

@@ -1,4 +1,4 @@
-"""What staff see: the queue as a list to search, what waits for a decision of theirs, a patient's history."""
+"""What staff see: the queue as a list to search, a patient's history."""
 
 import sqlite3
 from typing import Any
@@ -68,16 +68,6 @@ def queue(db: Reading, definitions: Definitions, here: Here, today: str, search:
         },
     ).fetchall()
     return [_queue_row(db, definitions, here, row) for row in rows]
-
-
-def exceptions(db: Reading, here: Here) -> list[dict[str, Any]]:
-    """What waits for staff, oldest first. At most 500."""
-    rows = db.rows(
-        "select exception_id, code, patient_id, action_id, visit_id, kiosk_id, detail, opened_ms from exceptions"
-        " where settled_ms is null order by opened_ms, exception_id limit :limit",
-        limit=MAX_ROWS,
-    )
-    return [_with_times(row, here, "opened_ms", json="detail") for row in rows]
 
 
 def history(db: Reading, here: Here, patient_id: str) -> list[dict[str, Any]]:

@@ -347,20 +347,44 @@ def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over_or_after_a_
         fill(db, 4)
         for seq in (1, 2, 3):
             outbox.retire(db, verdict(seq), 100)
-        outbox.forget_covered(db, 2, "2026-03-02", 50)
+        outbox.covered(db, 2)
+        outbox.forget_covered(db, "2026-03-02", 50)
         assert len(outbox.rows(db)) == 4
-        outbox.forget_covered(db, 2, "2026-03-03", 50)
+        outbox.forget_covered(db, "2026-03-03", 50)
         assert [row.seq for row in outbox.rows(db)] == [3, 4]
-        outbox.forget_covered(db, 0, "2026-03-03", 101)
+        outbox.forget_covered(db, "2026-03-03", 101)
         assert [row.seq for row in outbox.rows(db)] == [4]
 
 
-def test_another_kiosk_forgets_what_was_judged_and_keeps_what_is_pending(store: Store):
+def test_another_kiosk_keeps_what_was_judged_in_front_of_its_epochs_until_a_backup_has_it(store: Store):
     with store.write() as db:
         fill(db, 3)
-        outbox.retire(db, verdict(2), 0)
-        outbox.forget_judged(db)
-        assert [row.seq for row in outbox.rows(db)] == [1, 3]
+        outbox.retire(db, verdict(2), 100)
+        outbox.become_another(db)
+        outbox.start_epoch(db, "kiosk-2", 1)
+        assert [(row.epoch, row.seq, row.status) for row in outbox.rows(db)] == [
+            (0, 2, "applied"),
+            (1, 1, "pending"),
+            (1, 2, "pending"),
+        ]
+        outbox.forget_covered(db, "2026-03-03", 50)
+        assert len(outbox.rows(db)) == 3
+        outbox.covered(db, 1)
+        outbox.forget_covered(db, "2026-03-03", 50)
+        assert [row.epoch for row in outbox.rows(db)] == [1, 1]
+
+
+def test_there_is_no_unread_record_where_nothing_waits(store: Store):
+    with store.write() as db:
+        fill(db, 1)
+        unread = outbox.first_opaque(db, None)
+        assert unread is not None
+        assert unread.opaque is not None
+        assert (unread.opaque.seq, unread.opaque.action_id) == (1, "a-1-1")
+        outbox.retire(db, verdict(1), 0)
+        assert outbox.first_opaque(db, None) is None
+        assert outbox.first_opaque(db, 1) is not None, "what the centre asks for again may be judged"
+        assert outbox.first_opaque(db, 9) is None
 
 
 # Weeks without the centre.

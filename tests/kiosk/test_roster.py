@@ -13,9 +13,12 @@ from kiosk import roster
 from kiosk.roster import Patient
 from kiosk.store import Store
 from sync.cards import CardHash
+from sync.clock import ClockReading
 from sync.journey.model import Journey, PatientId
 from tests.kiosk import samples
 from tests.kiosk.samples import GRANTS, SITE, TODAY, booking, cards, enrolment, entry, page, row
+
+CLOCK = ClockReading(0, 0, "boot-1", synchronised=True)
 
 
 @pytest.fixture
@@ -65,7 +68,8 @@ def test_there_is_one_identity_at_most(store: Store):
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
         db.execute(
             "insert into identity select 2, kiosk_id, name, ticket_prefix, actions, epoch, next_seq, last_hash,"
-            " backed_up_seq, server_incarnation, cursor, as_of_ms, site, definitions_version, definitions from identity"
+            " backed_up_seq, server_incarnation, cursor, as_of_ms, site, definitions_version, definitions, fenced_ms,"
+            " as_of_clock from identity"
         )
 
 
@@ -168,12 +172,14 @@ def test_an_entry_that_moves_to_another_patient_is_theirs_alone(store: Store):
 def test_a_page_moves_cursor_and_grants_and_the_roster_is_as_of_its_last_page(store: Store):
     with store.write() as db:
         later = samples.at("10:00")
-        roster.follow(db, page(cursor=7, more=True, now_ms=later, actions=("scan_nfc",), server_incarnation="two"))
+        roster.follow(
+            db, page(cursor=7, more=True, now_ms=later, actions=("scan_nfc",), server_incarnation="two"), CLOCK
+        )
         identity = roster.identity(db)
         assert identity is not None
         assert (identity.cursor, identity.as_of_ms) == (7, samples.at("09:00"))
         assert (identity.actions, identity.server_incarnation) == (frozenset({"scan_nfc"}), "two")
-        roster.follow(db, page(cursor=8, now_ms=later))
+        roster.follow(db, page(cursor=8, now_ms=later), CLOCK)
         identity = roster.identity(db)
         assert identity is not None
         assert (identity.cursor, identity.as_of_ms) == (8, later)

@@ -295,7 +295,6 @@ def test_a_step_that_asked_nobody_says_nothing_of_the_centre(tmp_path: Path):
 
 
 def test_push_failing_never_stops_pull_and_its_reason_is_told(house: House, centre: Centre):
-    centre.on_push = lambda _: refusal(EndCode.FENCED, 401)
     pages = [page(row(7), from_cursor=1, cursor=2)]
     hold = centre.on_pull
     pushed = threading.Event()
@@ -306,14 +305,14 @@ def test_push_failing_never_stops_pull_and_its_reason_is_told(house: House, cent
 
     def refuse(_: object) -> object:
         pushed.set()
-        return refusal(EndCode.FENCED, 401)
+        return refusal(EndCode.MALFORMED, 400)
 
     centre.on_pull, centre.on_push = after_the_push, refuse
     house.agent.start()
     house.tap(1)
     house.wait_until(lambda: house.journeys.patient_of_card(cards(7)) == "P7")
     assert house.journeys.pending() == 1
-    assert house.agent.reason in ("fenced", "")
+    assert house.agent.reason in ("malformed", "")
 
 
 def test_pull_failing_never_stops_push(house: House, centre: Centre):

@@ -114,7 +114,7 @@ def test_a_push_says_who_where_and_when_and_its_verdicts_retire_the_rows(wire: W
     assert stepped == Stepped(frozenset({"P1", "P2"}), reached=True)
     assert wire.journeys.pending() == 0
     (push,) = wire.centre.pushes
-    assert (push.protocol_version, push.kiosk_id, push.epoch, push.server_incarnation) == (1, "kiosk-1", 1, "one")
+    assert (push.protocol_version, push.kiosk_id, push.epoch, push.server_incarnation) == (2, "kiosk-1", 1, "one")
     assert push.now == wire.journeys.clock()
     previous = ""
     for pushed in push.actions:
@@ -331,13 +331,34 @@ def test_a_fork_that_leads_nowhere_changes_nothing(wire: Wire, epoch: int | None
     assert wire.journeys.identity.epoch == 1
 
 
-@pytest.mark.parametrize("code", [EndCode.FENCED, EndCode.UNSUPPORTED_VERSION, EndCode.TRY_LATER])
-def test_a_call_that_the_centre_refused_keeps_everything_and_honours_when_to_come_again(wire: Wire, code: EndCode):
+def test_a_call_that_the_centre_refused_keeps_everything_and_honours_when_to_come_again(wire: Wire):
     wire.tap(1)
-    wire.centre.on_push = wire.centre.on_pull = lambda _: refusal(code, 503, retry_after_s=12.0)
-    expected = Stepped(failed=True, reached=True, retry_after_s=12.0, reason=code)
+    wire.centre.on_push = wire.centre.on_pull = lambda _: refusal(EndCode.TRY_LATER, 503, retry_after_s=12.0)
+    expected = Stepped(failed=True, reached=True, retry_after_s=12.0, reason=EndCode.TRY_LATER)
     assert wire.pusher.run_once() == expected
     assert wire.puller.run_once() == expected
+    assert wire.journeys.pending() == 1
+
+
+def test_a_centre_that_speaks_none_of_our_versions_is_asked_in_each_and_then_waited_for(wire: Wire):
+    wire.tap(1)
+    wire.centre.on_push = lambda _: refusal(EndCode.UNSUPPORTED_VERSION, 400, retry_after_s=12.0)
+    assert wire.pusher.run_once() == Stepped(again=True, reached=True)
+    assert wire.pusher.run_once() == Stepped(
+        failed=True, reached=True, retry_after_s=12.0, reason=EndCode.UNSUPPORTED_VERSION
+    )
+    assert [push.protocol_version for push in wire.centre.pushes] == [2, 1]
+    assert wire.journeys.pending() == 1
+
+
+def test_a_centre_that_has_ended_this_kiosk_makes_it_forget_everybody_and_keep_what_is_pending(wire: Wire):
+    wire.tap(1)
+    wire.centre.on_push = wire.centre.on_pull = lambda _: refusal(EndCode.FENCED, 401)
+    stepped = wire.pusher.run_once()
+    assert (stepped.failed, stepped.reason) == (True, EndCode.FENCED)
+    assert "P1" in stepped.touched
+    assert wire.puller.run_once() == Stepped(failed=True, reached=True, reason=EndCode.FENCED)
+    assert wire.journeys.patient_of_card(cards(1)) is None
     assert wire.journeys.pending() == 1
 
 
@@ -349,7 +370,7 @@ def test_a_pull_says_where_the_kiosk_stands_and_adopts_what_is_new(wire: Wire):
     assert wire.puller.run_once() == Stepped(frozenset({"P7"}), again=True, reached=True)
     assert wire.journeys.patient_of_card(cards(7)) == "P7"
     (pull,) = wire.centre.pulls
-    assert (pull.protocol_version, pull.kiosk_id, pull.epoch, pull.cursor) == (1, "kiosk-1", 1, 1)
+    assert (pull.protocol_version, pull.kiosk_id, pull.epoch, pull.cursor) == (2, "kiosk-1", 1, 1)
     assert (pull.server_incarnation, pull.definitions_version) == ("one", 1)
     wire.centre.page = empty_page
     wire.puller.run_once()
