@@ -64,7 +64,10 @@ def _late_page(world: World) -> None:
     world.pull(kiosk)
     for _ in range(world.chance.randrange(1, 4)):
         _something_small(world)
-    world.sync(kiosk)
+    if world.snapshots[kiosk.name] and world.chance.random() < 0.2:
+        _set_back(world, kiosk)
+    else:
+        world.sync(kiosk)
     if not kiosk.link.held:
         return
     kiosk.link.late = True
@@ -229,7 +232,10 @@ def _kiosk_rolled_back(world: World) -> None:
         _something_small(world)
         _something_small(world)
         with_copies = [kiosk for kiosk in world.kiosks if world.snapshots[kiosk.name]]
-    kiosk = world.chance.choice(with_copies)
+    _set_back(world, world.chance.choice(with_copies))
+
+
+def _set_back(world: World, kiosk: SimulatedKiosk) -> None:
     before = {row.action_id for row in kiosk.rows()}
     kiosk.put_back(world.chance.choice(world.snapshots[kiosk.name]))
     after = {row.action_id for row in kiosk.rows()}

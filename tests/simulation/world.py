@@ -215,6 +215,7 @@ class World:
             file.rename(self.home / file.name.replace("disk.db", f"{name}.db"))
         clone = self._kiosk(name, original.link.kiosk_id)
         clone.link.event = self.event
+        clone.clock_was_wrong = original.clock_was_wrong
         self.kiosks.append(clone)
         self.snapshots[name] = []
         return clone

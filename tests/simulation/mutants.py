@@ -1,0 +1,229 @@
+"""Breaks the protocol on purpose, one way at a time, in a copy of the tree: the simulation must catch each breakage.
+
+A simulation that finds nothing proves nothing until it is known what it would have found. Each mutant is the exact text
+of one place and what stands there instead; a text that is not there exactly once is an error, so that no mutant goes
+quietly out of date. `python -m tests.simulation.mutants [NAME…]` hunts them and prints a table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+HOUSE = Path(__file__).resolve().parents[2]
+COPIED = ("kiosk", "sync", "hardware", "tests")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One breakage: where, what stands there, what is put there, and the number of schedules within which it is to be
+    caught."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+    within: int
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """Which schedule caught a mutant, and as what."""
+
+    schedules: int
+    kinds: tuple[str, ...]
+
+
+_RETIRE_ALL = """self.ledger.settle([__import__("sync.protocol").protocol.VerdictRow(action_id=__import__("json").loads(
+                bytes(each.body))["action_id"], seq=0, verdict="{verdict}", code="ok") for each in actions])
+"""
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "no dedupe by id",
+        "sync/central/ingest.py",
+        "before = answered(db, intent.action_id)",
+        "before = None",
+        100,
+    ),
+    Mutant(
+        "discard on reject",
+        "sync/agent/steps.py",
+        "            return self._refused(identity, outcome)\n",
+        f"            {_RETIRE_ALL.format(verdict='superseded')}            return self._refused(identity, outcome)\n",
+        20,
+    ),
+    Mutant(
+        "acknowledged by the HTTP status",
+        "sync/agent/steps.py",
+        "        return self._answered(identity, outcome.answer)\n",
+        f"        {_RETIRE_ALL.format(verdict='applied')}        return self._answered(identity, outcome.answer)\n",
+        20,
+    ),
+    Mutant(
+        "no fork check",
+        "sync/central/chains.py",
+        "if receipt is None or receipt[0] != link.hash:",
+        "if receipt is None:",
+        300,
+    ),
+    Mutant(
+        "no gap check",
+        "sync/central/chains.py",
+        "if links[0].seq > expected:",
+        "if False:",
+        300,
+    ),
+    Mutant(
+        "no new incarnation after a restore",
+        "sync/central/incarnation.py",
+        "if known is not None and lived_on else new_id()",
+        "if known is not None else new_id()",
+        100,
+    ),
+    Mutant(
+        "no `from` check on pages",
+        "kiosk/journeys.py",
+        "if not page.reset and page.from_cursor != before.cursor:",
+        "if False:",
+        300,
+    ),
+    Mutant(
+        "watermark and verdict without the effect",
+        "sync/central/judging.py",
+        "journey = _apply(db, bench, heard, known, resolution)",
+        "journey = known.journey",
+        20,
+    ),
+    Mutant(
+        "rebase drops what is pending",
+        "kiosk/adoption.py",
+        "pending = outbox.pending_of(db, patient.patient_id, identity.actions, identity.site)",
+        "pending = []",
+        20,
+    ),
+    Mutant(
+        "a verdict retires other rows",
+        "kiosk/outbox.py",
+        '"update outbox set status = ?, code = ?, revision = ?, judged_ms = ? where action_id = ?"',
+        '"update outbox set status = ?, code = ?, revision = ?, judged_ms = ?"'
+        ' " where patient_id = (select patient_id from outbox where action_id = ?)"',
+        20,
+    ),
+    Mutant(
+        "visit alias not followed",
+        "sync/central/gathering.py",
+        "visit = _visit(db, bench.definitions, known.journey, visit_of(db, heard.intent.visit_id))",
+        "visit = _visit(db, bench.definitions, known.journey, heard.intent.visit_id)",
+        100,
+    ),
+    Mutant(
+        "base overwritten by an older page",
+        "kiosk/adoption.py",
+        "if known and known.base.journey_version > fresh.base.journey_version:",
+        "if False:",
+        300,
+    ),
+    Mutant(
+        "receipts not kept",
+        "sync/central/ingest.py",
+        "        keep_receipt(db, chain, link, given.verdict_id)\n"
+        "        return told(given, intent.action_id, link.seq, judged.journey)",
+        "        return told(given, intent.action_id, link.seq, judged.journey)",
+        20,
+    ),
+    Mutant(
+        "chain not renumbered after a fork",
+        "kiosk/outbox.py",
+        "renumbered = msgspec.structs.replace(pending, kiosk_id=kiosk_id, epoch=now.epoch, seq=now.next_seq)",
+        "renumbered = pending",
+        100,
+    ),
+    Mutant(
+        "nothing sent again after a restore",
+        "kiosk/journeys.py",
+        "                outbox.reopen(db)\n",
+        "                pass\n",
+        100,
+    ),
+    Mutant(
+        "only this epoch sent again after a restore",
+        "kiosk/outbox.py",
+        "and (epoch < ? or seq > ?)",
+        "and epoch = (select epoch from identity) and (epoch < ? or seq > ?)",
+        300,
+    ),
+    Mutant(
+        "cards of before stay",
+        "kiosk/adoption.py",
+        "        roster.unbind(db, row.patient_id)\n        roster.bind(",
+        "        roster.bind(",
+        100,
+    ),
+    Mutant(
+        "a roster started afresh keeps whom it does not name",
+        "kiosk/adoption.py",
+        "left = roster.of_before(db) if afresh else []",
+        "left = []",
+        300,
+    ),
+    Mutant(
+        "the answer of a past centre retires",
+        "kiosk/journeys.py",
+        "if incarnations and here.server_incarnation not in incarnations:",
+        "if False:",
+        2000,
+    ),
+)
+
+
+def hunt(mutant: Mutant, first: int = 0) -> Caught | None:
+    """Plays schedules on a copy of the tree that is broken in this way, until one fails. None where none did."""
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name)
+        for part in COPIED:
+            shutil.copytree(HOUSE / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+        _break(copy / mutant.file, mutant)
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.simulation.hunting", str(first), str(mutant.within)],
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": str(copy), "PYTHONHASHSEED": "0"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ended.returncode:
+            raise RuntimeError(f"{mutant.name}: {ended.stderr[-2000:]}")
+        answer = json.loads(ended.stdout)
+        return Caught(answer["schedules"], tuple(answer["kinds"])) if answer["kinds"] else None
+
+
+def _break(file: Path, mutant: Mutant) -> None:
+    before = file.read_text()
+    if before.count(mutant.text) != 1:
+        raise ValueError(f"{mutant.name}: {mutant.file} holds its text {before.count(mutant.text)} times, not once")
+    file.write_text(before.replace(mutant.text, mutant.instead))
+
+
+def main(names: list[str]) -> int:
+    """Hunts the mutants of these names, or all, and prints the table. 1 where one got away."""
+    away = 0
+    print("| mutant | caught by schedule | as | stated |\n|---|---|---|---|")
+    for mutant in MUTANTS:
+        if names and mutant.name not in names:
+            continue
+        caught = hunt(mutant)
+        away += caught is None
+        found = f"{caught.schedules} | {', '.join(caught.kinds)}" if caught else "**not caught** |"
+        print(f"| {mutant.name} | {found} | {mutant.within} |", flush=True)
+    return bool(away)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
