@@ -92,6 +92,9 @@ class Agent:
         turned = self._note(name, stepped)
         if turned or stepped.touched:
             self._announce(stepped.touched)
+        if name == PULL and stepped.touched and self._ledger.pending():
+            # A restored centre was heard of, it may be: what it misses is to be sent at once, not by the safety timer.
+            self.nudge()
         return stepped
 
     def _stepper(self, name: str) -> Pusher | Puller:

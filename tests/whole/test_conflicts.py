@@ -115,7 +115,7 @@ def test_what_a_backup_misses_is_sent_again_after_a_restore(town: Town):
     subprocess.run(line, check=True, capture_output=True)
     town.check_in(after)
     town.await_settled()
-    town.central.stop()
+    town.central.kill()
     database = town.places.directory / "central.db"
     for ending in ("-wal", "-shm"):
         database.with_name(database.name + ending).unlink(missing_ok=True)
