@@ -43,8 +43,12 @@ class Centre:
         self.start()
 
     def start(self) -> None:
-        self.program = hospital.start_central(self.places)
+        self.launch()
         self.program.await_health()
+
+    def launch(self) -> None:
+        """Starts it, without waiting until it serves. It ends with the thread that starts it: use the main one."""
+        self.program = hospital.start_central(self.places)
 
     def enrol_code(self) -> str:
         return hospital.central_command(self.places, "enroll-code").strip()

@@ -74,13 +74,6 @@ MUTANTS: tuple[Mutant, ...] = (
         300,
     ),
     Mutant(
-        "no gap check",
-        "sync/central/chains.py",
-        "if links[0].seq > expected:",
-        "if False:",
-        300,
-    ),
-    Mutant(
         "no new incarnation after a restore",
         "sync/central/incarnation.py",
         "if known is not None and lived_on else new_id()",
