@@ -48,21 +48,29 @@ def case_of(town: Town, person: Person) -> Any:
     return found
 
 
-def test_case_2_registered_at_two_kiosks_with_other_answers_goes_on_and_staff_have_both(town: Town):
+def test_cases_1_and_2_checked_in_at_three_kiosks_is_one_visit_and_other_answers_go_to_staff(town: Town):
     person = town.people[2]
     first, second = Mouth(town), Mouth(town)
-    first.check_in(person, {"fasting": "yes"})
-    second.check_in(person, {"fasting": "no"})
+    town.go_offline()
+    printed = town.check_in(person)["ticket"]["queue_number"]
+    said = first.check_in(person, {"fasting": "yes"}), second.check_in(person, {"fasting": "no"})
     first.push()
     second.push()
+    town.wire.mend()
+    town.await_settled()
     assert first.told() == [("applied", "ok")] * 3
     assert second.told() == [("merged", "visit_alias"), ("merged", "answers_differ"), ("merged", "already_so")]
+    assert codes(town, person) == [("merged", "visit_alias"), ("merged", "already_so"), ("merged", "already_so")]
     case = case_of(town, person)
     assert (case["code"], case["detail"]["conflict"]) == ("answers_differ", 2)
     assert case["detail"]["said_before"] == {"answers": {"fasting": "yes"}}
     assert case["detail"]["said"] == {"answers": {"fasting": "no"}}
     second.pull()
-    assert second.patients[person.patient_id]["journey"]["state"] == "WAITING" == town.state(person)["journey_state"]
+    journey = second.patients[person.patient_id]["journey"]
+    assert journey["state"] == "WAITING" == shown(town, person)["journey"]["journey_state"]
+    numbers = [body["queue_number"] for _, _, body in said]
+    (entry,) = journey["entries"]
+    assert [entry["queue_number"], *entry["label_aliases"]] == [*numbers, printed]
     assert town.check()["ok"]
 
 
