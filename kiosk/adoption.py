@@ -26,11 +26,17 @@ def retire(db: sqlite3.Connection, moment: Moment, verdicts: Iterable[VerdictRow
         row = outbox.retire(db, verdict, moment.at_ms)
         if row is not None:
             touched |= {PatientId(row["patient_id"]), _follow(db, moment, row, verdict)}
+    if touched:
+        roster.forget_those_gone(db)
     return touched
 
 
 def take_over(db: sqlite3.Connection, moment: Moment, page: PullAnswer) -> set[PatientId]:
-    """Writes a page's rows, each with its view, and forgets who is gone. Returns whom it touched."""
+    """Writes a page's rows, each with its view, and forgets who is gone: those with something pending once that has
+    its verdict. Returns whom it touched."""
+    for each in page.renamed:
+        outbox.rename_patient(db, each.old, each.patient_id)
+        roster.rename(db, each.old, each.patient_id, moment.today)
     for row in page.patients:
         fresh = roster.pulled(row)
         known = roster.patient(db, row.patient_id)
@@ -38,11 +44,16 @@ def take_over(db: sqlite3.Connection, moment: Moment, page: PullAnswer) -> set[P
         if known and known.base.journey_version > fresh.base.journey_version:
             fresh = replace(fresh, base=known.base)
         roster.save(db, _with_view(db, moment, fresh), row.change)
+        roster.forget_alias(db, row.patient_id)
         roster.unbind(db, row.patient_id)
         roster.bind(db, row.patient_id, [(CardHash(b.key_id, b.uid_hash), b.binding_id) for b in row.bindings])
     for gone in page.gone:
-        roster.forget(db, gone)
-    return {PatientId(patient_id) for patient_id in (*(row.patient_id for row in page.patients), *page.gone)}
+        roster.leave(db, gone)
+    if not page.more:
+        roster.forget_those_gone(db)
+    renamed = [each.patient_id for each in page.renamed]
+    here = [row.patient_id for row in page.patients]
+    return {PatientId(patient_id) for patient_id in (*here, *page.gone, *renamed)}
 
 
 def complete(db: sqlite3.Connection, moment: Moment, now_ms: int, *, afresh: bool) -> set[PatientId]:
@@ -81,9 +92,10 @@ def purge(db: sqlite3.Connection, moment: Moment, now_ms: int) -> None:
         booked = journey.appointments or any(moment.day_of(b.scheduled_ms) > today for b in patient.tomorrow)
         if journey.state == moment.definitions.initial and not journey.entries and not booked:
             roster.forget(db, patient.patient_id)
-    outbox.forget_covered(db, moment.identity.backed_up_seq, today, now_ms - KEPT_MS)
+    outbox.forget_covered(db, today, now_ms - KEPT_MS)
     audit.forget_before(db, now_ms - KEPT_MS)
     labels.forget(db, KEPT_LABEL_DAYS)
+    roster.forget_aliases(db, today)
 
 
 def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: VerdictRow) -> PatientId:
@@ -93,7 +105,7 @@ def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: V
         outbox.follow_patient(db, was, sent, patient_id)
         # A restored centre may say another patient than it did before, and then nothing is wrong with that one.
         if sent == was:
-            roster.forget(db, was)
+            roster.rename(db, was, patient_id, moment.today)
     if verdict.code is Code.VISIT_ALIAS and verdict.visit_id:
         outbox.follow_visit_alias(db, patient_id, row["visit_id"], verdict.visit_id)
     known, told = roster.patient(db, patient_id), verdict.journey

@@ -1,7 +1,11 @@
-"""The command `kiosk`. Exit codes: 0 done, 1 it could not be done, 2 bad input, 3 no daemon is running."""
+"""The command `kiosk`. Exit codes: 0 done, 1 it could not be done, 2 bad input, 3 no daemon is running.
+
+What only one command needs is imported there: scripts ask `status` and `tap` often, and the daemon's parts take long.
+"""
 
 import json
 import logging
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
@@ -12,13 +16,10 @@ import click
 import msgspec
 
 from kiosk.config import Config, ConfigError, check_central_url, read_config
-from kiosk.daemon import Daemon, parse_uid
 from kiosk.ending import Ending
-from kiosk.enrolment import settle_in
-from kiosk.journeys import Journeys
 from kiosk.status import outbox_rows, status
 from kiosk.store import Store, StoreError, peek
-from sync.agent.client import Answered, CentralClient, NoUse
+from kiosk.uid import NoUid, parse_uid
 from sync.control import ControlError, NotRunning, ask, socket_path
 from sync.protocol import CallRefused, Enrolment, EnrolRequest
 
@@ -48,6 +49,13 @@ def _config(path: str) -> Config:
         raise BadInput(str(error)) from error
 
 
+def _code(text: str) -> str:
+    # A byte that is no UTF-8 comes as half a character, which cannot be sent.
+    if not text.isprintable():
+        raise BadInput("the code has characters that no code has")
+    return text
+
+
 with_config = click.option("--config", type=_config, required=True, metavar="FILE", help="The kiosk's config.toml.")
 
 
@@ -61,6 +69,8 @@ def main() -> None:
 @with_config
 def run(config: Config) -> None:
     """Run the kiosk until SIGTERM or Ctrl-C."""
+    from kiosk.daemon import Daemon
+
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote URLs; the agent says what matters
     ending, failed = Ending(), threading.Event()
@@ -68,6 +78,8 @@ def run(config: Config) -> None:
     daemon = Daemon(config)
     try:
         daemon.start()
+    except ConfigError as error:
+        raise BadInput(str(error)) from error
     except (StoreError, OSError, ValueError) as error:
         raise Failure(str(error)) from error
     ending.wait()
@@ -86,9 +98,9 @@ def tap(config: Config, uid: str) -> None:
         answer = ask(socket_path(config.store_path), "tap", uid=uid)
     except NotRunning as error:
         raise NoDaemon("no kiosk is running with this configuration") from error
-    except ControlError as error:
+    except NoUid as error:
         raise BadInput(str(error)) from error
-    except OSError as error:
+    except (ControlError, OSError) as error:
         raise Failure(str(error)) from error
     click.echo(_tap_in_words(answer))
     if answer["screen"] in {"refused_card", "out_of_order"}:
@@ -127,9 +139,11 @@ def outbox(config: Config, as_json: bool) -> None:
 @main.command()
 @with_config
 @click.option("--central", required=True, metavar="URL", help="The centre, such as https://checkin.hospital.example.")
-@click.option("--code", required=True, help="What `kiosk-central enroll-code` printed; good once, for ten minutes.")
+@click.option("--code", type=_code, required=True, help="What `kiosk-central enroll-code` printed: good once.")
 def enroll(config: Config, central: str, code: str) -> None:
     """Make this box a kiosk of a centre. Works beside the running kiosk too."""
+    from sync.agent.client import Answered, CentralClient, NoUse
+
     try:
         url = check_central_url(central, config.central.plain_http)
     except ConfigError as error:
@@ -157,20 +171,25 @@ def _become(config: Config, enrolment: Enrolment) -> None:
     try:
         ask(socket_path(config.store_path), "enrol", enrolment=msgspec.to_builtins(enrolment))
     except NotRunning:
-        store = _open_store(config)
-        try:
-            settle_in(config, Journeys(store), enrolment)
-        finally:
-            store.close()
+        _settle_in(config, enrolment)
     except (ControlError, OSError) as error:
         raise Failure(str(error)) from error
 
 
-def _open_store(config: Config) -> Store:
+def _settle_in(config: Config, enrolment: Enrolment) -> None:
+    from kiosk.enrolment import settle_in, why_not_settled
+    from kiosk.journeys import Journeys
+
     try:
-        return Store(config.store_path)
+        store = Store(config.store_path)
     except StoreError as error:
         raise Failure(str(error)) from error
+    try:
+        settle_in(config, Journeys(store), enrolment)
+    except (OSError, sqlite3.Error, ValueError, KeyError) as error:
+        raise Failure(why_not_settled(error)) from error
+    finally:
+        store.close()
 
 
 def _of_daemon_or_file(config: Config, op: str, of_file: Callable[[Any], Any]) -> Any:
@@ -222,6 +241,7 @@ def _status_in_words(told: dict[str, Any]) -> str:
             f"kiosk    {name}",
             f"daemon   {'running' if told['running'] else 'not running'}",
             f"centre   {centre}",
+            *(["enrol    the centre has ended this kiosk: kiosk enroll"] if told["fenced"] else []),
             f"roster   {told['roster']['patients']} patients, as of {told['roster']['as_of'] or 'never'}",
             f"outbox   {told['outbox']['pending']} waiting of {told['outbox']['total']}",
             *readers,

@@ -4,8 +4,8 @@
 daemon, visibly; systemd starts it again, and nothing that was acknowledged is in memory alone.
 """
 
-import json
 import logging
+import sqlite3
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -16,8 +16,8 @@ import msgspec
 
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
-from kiosk.config import Config, ReaderSection
-from kiosk.enrolment import SiteCards, read_token, settle_in
+from kiosk.config import Config, ConfigError, ReaderSection
+from kiosk.enrolment import SiteCards, read_token, settle_in, why_not_settled
 from kiosk.journeys import Journeys
 from kiosk.reception import Reception
 from kiosk.screen import Screen
@@ -26,6 +26,7 @@ from kiosk.store import Store
 from kiosk.ui.app import create_app
 from kiosk.ui.counter import DemoCard
 from kiosk.ui.server import PageServer
+from kiosk.uid import NoUid, parse_uid
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent
 from sync.control import ControlError, ControlServer, Operation, socket_path
@@ -43,9 +44,11 @@ class Daemon:
         self._parts = ExitStack()
         self._agent: Agent | None = None
         self._agent_lock = threading.Lock()
+        self._enrolling = threading.Lock()
 
     def start(self) -> None:
-        """Starts everything. Raises StoreError, OSError (a port that is taken), with what was started stopped again."""
+        """Starts everything. Raises StoreError, ConfigError (the cards of a simulated reader), OSError (a port that is
+        taken), with what was started stopped again."""
         with ExitStack() as parts:
             self._store = Store(self._config.store_path)
             parts.callback(self._store.close)
@@ -57,14 +60,16 @@ class Daemon:
             self._start_readers(parts)
             self._start_agent()
             parts.callback(self._stop_agent)
-            self._page = PageServer(create_app(self._reception, self._config.display), *self._config.listen)
-            self._page.start()
-            parts.callback(self._page.stop)
             control = ControlServer(socket_path(self._config.store_path), self._operations())
             control.start()
             parts.callback(control.stop)
+            # Last, so that whoever sees /healthz answer finds everything else there.
+            page = PageServer(create_app(self._reception, self._config.display), *self._config.listen)
+            page.start()
+            parts.callback(page.stop)
             self._parts = parts.pop_all()
-        log.info("ready: the page is on http://%s:%s", *self._config.listen)
+        self._name_unknown_actions()
+        log.info("ready: the page is on %s", page.url)
 
     def stop(self) -> None:
         """Stops everything, in reverse. May be called twice."""
@@ -126,6 +131,12 @@ class Daemon:
         identity = self._journeys.identity
         return self._config.flow.automatic(identity.actions if identity else frozenset())
 
+    def _name_unknown_actions(self) -> None:
+        """The centre may define actions of its own, so only a look at its definitions tells a mistyped one."""
+        named = {*self._config.kiosk.actions, *self._automatic()}
+        for name in sorted(named - self._journeys.definitions.actions.keys()):
+            log.warning("the configuration names an action that nobody has defined: %s", name)
+
     # The control socket.
 
     def _operations(self) -> dict[str, Operation]:
@@ -137,7 +148,10 @@ class Daemon:
         }
 
     def _present(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        uid = parse_uid(request.get("uid"))
+        try:
+            uid = parse_uid(request.get("uid"))
+        except NoUid as error:
+            raise ControlError(str(error)) from error
         presented = self._readers.present(uid)
         screen = presented.outcome
         if not isinstance(screen, Screen):
@@ -171,31 +185,30 @@ class Daemon:
             enrolment = msgspec.convert(request.get("enrolment"), Enrolment)
         except msgspec.ValidationError as error:
             raise ControlError(f"no enrolment: {error}") from error
-        self._stop_agent()
-        settle_in(self._config, self._journeys, enrolment)
-        self._cards.refresh()
-        self._reception.enrolled()
-        self._start_agent()
+        with self._enrolling:
+            self._stop_agent()
+            try:
+                settle_in(self._config, self._journeys, enrolment)
+            except (OSError, sqlite3.Error, ValueError, KeyError) as error:
+                raise ControlError(why_not_settled(error)) from error
+            finally:
+                # Where it failed this is still the kiosk that it was, with an outbox to push.
+                self._cards.refresh()
+                self._reception.enrolled()
+                self._start_agent()
         return {"kiosk_id": enrolment.kiosk_id}
 
 
 _NOT_TAKEN = "no new tap: the same card was hardly gone"
 
 
-def parse_uid(text: object) -> bytes:
-    """A UID as a person types it: hex in any case, with or without separators. Raises ControlError."""
-    try:
-        uid = bytes.fromhex(str(text).replace(":", "").replace("-", "")) if isinstance(text, str) else b""
-    except ValueError:
-        uid = b""
-    if not 4 <= len(uid) <= 16:
-        raise ControlError("a UID is 4 to 16 bytes in hex, such as 04a1b2c3d4e5f6")
-    return uid
-
-
 def _demo_cards(section: ReaderSection) -> tuple[DemoCard, ...]:
-    """The demo hospital's cards for the page. Raises OSError or ValueError where the file is none."""
+    """The demo hospital's cards for the page. Raises ConfigError where the file is none."""
     if section.cards is None:
         return ()
-    rows = json.loads(Path(section.cards).read_text("utf-8"))
-    return tuple(DemoCard(uid=str(row["uid"]), label=str(row["label"])) for row in rows)
+    try:
+        return msgspec.json.decode(Path(section.cards).read_bytes(), type=tuple[DemoCard, ...])
+    except OSError as error:
+        raise ConfigError(f"[[reader]] cards: {section.cards}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f'[[reader]] cards: {section.cards} is no list of {{"uid", "label"}}: {error}') from error

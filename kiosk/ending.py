@@ -5,6 +5,7 @@ which alone runs Python's handlers, sleeps on. The byte that the interpreter wri
 interrupted.
 """
 
+import select
 import signal
 import socket
 
@@ -19,9 +20,9 @@ class Ending:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
 
-    def wait(self) -> None:
-        """Returns when it has come."""
-        self._near.recv(1)
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether it has come; returns when it has, or after `timeout_s` seconds."""
+        return bool(select.select([self._near], [], [], timeout_s)[0])
 
     def come(self) -> None:
         """It has come. May be called from any thread."""

@@ -13,12 +13,19 @@ log = logging.getLogger(__name__)
 
 
 def settle_in(config: Config, journeys: Journeys, enrolment: Enrolment) -> None:
-    """Writes token and keys, then the identity. Interrupted in between, the box is what it was before, or enrolled
-    anew by a second code. Raises OSError or sqlite3.Error."""
+    """Writes token and keys, then the identity. Interrupted in between, the box can tap but not sync, and is enrolled
+    by a second code. Raises OSError, sqlite3.Error, or ValueError or KeyError where the enrolment is of no use."""
     config.token_path.parent.mkdir(parents=True, exist_ok=True)
     write_secret(config.token_path, enrolment.token.encode())
     write_secret(config.keys_path, msgspec.json.encode(enrolment.card_keys))
     journeys.enrol(enrolment)
+
+
+def why_not_settled(error: Exception) -> str:
+    """What `settle_in` raised, in a line for the person at the command line, who needs another code."""
+    # The message of an OSError names a file, the other messages could quote what the centre sent.
+    why = str(error) if isinstance(error, OSError) else type(error).__name__
+    return f"the enrolment could not be kept ({why}); set that right and take a new code"
 
 
 def read_token(config: Config) -> str:

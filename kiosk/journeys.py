@@ -31,6 +31,8 @@ from sync.journey.model import (
 from sync.journey.rules import available_actions, people_ahead
 from sync.protocol import Enrolment, PullAnswer, Pushed, VerdictRow
 
+SETTLED_AT_ONCE = 10  # verdicts: about as long as a tap takes by itself
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -104,6 +106,9 @@ class Journeys:
                 return None
             patient, binding_id = found
             now, done = self._now(), []
+            # Known by the card alone and waiting for the desk: to ask it once more each time helps nobody.
+            if patient.provisional and "needs_staff" in outbox.counts(db, patient.patient_id, now.today):
+                return Acted(patient.patient_id)
             for action_type in now.definitions.actions:
                 if action_type not in automatic:
                     continue
@@ -183,6 +188,11 @@ class Journeys:
             {str(e.queue_id): ahead[e.queue_id] * e.minutes for e in listed},
         )
 
+    def named(self, patient_id: PatientId) -> PatientId:
+        """Whom an id means now: a provisional patient may have become a real one, or a record have been merged."""
+        with self._store.read() as db:
+            return roster.named(db, patient_id)
+
     def today(self) -> str:
         """The site day. Raises NotEnrolled."""
         return self._now().today
@@ -202,7 +212,10 @@ class Journeys:
         where the definitions, the time zone or the day's start that it brings are none; nothing changes then."""
         definitions = read_definitions(enrolment.definitions)
         with self._become() as db:
-            outbox.forget_judged(db)
+            before = roster.identity(db)
+            if before and _restored(before, enrolment):
+                outbox.reopen(db)
+            outbox.become_another(db)
             roster.enrol(db, enrolment)
             outbox.start_epoch(db, enrolment.kiosk_id, enrolment.epoch)
             now = self._now(db, definitions)
@@ -212,6 +225,11 @@ class Journeys:
         """The next actions to push."""
         with self._store.read() as db:
             return outbox.batch(db, limit, expected_seq)
+
+    def opaque(self, expected_seq: int | None) -> Pushed | None:
+        """The first of them, unread."""
+        with self._store.read() as db:
+            return outbox.first_opaque(db, expected_seq)
 
     def pending(self) -> int:
         """How many actions wait for their verdict."""
@@ -228,50 +246,70 @@ class Journeys:
     ) -> frozenset[PatientId]:
         """Retires the rows of these verdicts and brings their patients up to date. Returns whom it touched.
 
+        In several transactions, so that a tap waits for one of them at most; each verdict stands by itself.
         `backed_up_seq` is the last of that epoch's actions that the centre's backups hold. `incarnations` are the one
         that the kiosk knew when it asked and the one that answered: where it has heard of yet another since, the centre
         was restored meanwhile, and its verdicts from before are worth nothing.
         """
-        with self._store.write() as db:
-            now = self._now()
-            here = now.identity
-            if incarnations and here.server_incarnation not in incarnations:
-                return frozenset()
-            touched = adoption.retire(db, now, verdicts)
-            adoption.replay(db, now, touched)
-            if epoch in (None, here.epoch):
-                outbox.covered(db, backed_up_seq)
+        touched: set[PatientId] = set()
+        for first in range(0, max(len(verdicts), 1), SETTLED_AT_ONCE):
+            with self._store.write() as db:
+                now = self._now()
+                here = now.identity
+                if incarnations and here.server_incarnation not in incarnations:
+                    break
+                told = adoption.retire(db, now, verdicts[first : first + SETTLED_AT_ONCE])
+                adoption.replay(db, now, told)
+                if epoch in (None, here.epoch):
+                    outbox.covered(db, backed_up_seq)
+            touched |= told
         return frozenset(touched)
 
-    def adopt(self, page: PullAnswer) -> frozenset[PatientId] | None:
+    def adopt(self, page: PullAnswer, *, epoch: int | None = None) -> frozenset[PatientId] | None:
         """Takes over a page of the centre's rows. None, and nothing changes, where it does not start at our cursor.
 
-        Raises ValueError or KeyError where the page's definitions or site cannot be used; nothing changes then.
+        `epoch` is the one that it was asked for in: what it says of the chain is of that. Raises ValueError or KeyError
+        where the page's definitions or site cannot be used; nothing changes then.
         """
         definitions = read_definitions(page.definitions) if page.definitions else self._definitions
         with self._become() as db:
             before = self._who()
             if not page.reset and page.from_cursor != before.cursor:
                 return None
-            if page.server_incarnation != before.server_incarnation:
-                outbox.reopen(db)
+            restored = page.server_incarnation != before.server_incarnation
+            if restored:
+                outbox.reopen(db, _last_seq(page) if epoch in (None, before.epoch) else 0)
             forgotten = roster.start_afresh(db) if page.reset else set()
-            roster.follow(db, page)
+            roster.follow(db, page, self._clock())
             now = self._now(db, definitions)
             told = adoption.retire(db, now, page.verdicts)
-            if page.definitions or page.server_incarnation != before.server_incarnation:
+            if page.definitions or restored:
                 told |= outbox.pending_patients(db)
             taken = adoption.take_over(db, now, page)
+            if not restored and epoch in (None, before.epoch):
+                outbox.covered(db, page.backed_up_seq)
             afresh = page.reset or self._afresh
             if not page.more:
                 told |= adoption.complete(db, now, page.now_ms, afresh=afresh)
-            adoption.replay(db, now, told - taken)
+            renamed = {PatientId(each.patient_id) for each in page.renamed}
+            adoption.replay(db, now, (told - taken) | renamed)
             due = not page.more and self._purged != now.today
             if due:
                 adoption.purge(db, now, page.now_ms)
         self._purged = now.today if due else self._purged
         self._afresh = afresh and page.more
         return frozenset(forgotten | told | taken)
+
+    def fenced(self) -> frozenset[PatientId]:
+        """The centre has ended this kiosk, or does not know it: the roster is wiped, what is pending is kept for the
+        next enrolment. Returns whom it has forgotten."""
+        if self._who().fenced_ms is not None:
+            return frozenset()
+        with self._become() as db:
+            now = self._now()
+            forgotten = roster.fence(db, now.at_ms)
+            audit.note(db, now.at_ms, "fenced", f"{len(forgotten)} patients forgotten")
+        return frozenset(forgotten)
 
     def start_epoch(self, epoch: int) -> None:
         """The centre says that this kiosk's chain forked (a restored or cloned disk): what is pending goes on under a
@@ -324,6 +362,17 @@ class Journeys:
     def _read_self(self) -> tuple[Identity | None, Definitions]:
         with self._store.read() as db:
             return roster.identity(db), roster.definitions(db) or shipped()
+
+
+def _restored(before: Identity, enrolment: Enrolment) -> bool:
+    """Whether the centre that enrols this kiosk is the one that it had, put back to an earlier time."""
+    same_site = before.site.name == enrolment.site.name
+    return same_site and before.server_incarnation != enrolment.server_incarnation
+
+
+def _last_seq(page: PullAnswer) -> int | None:
+    """How far a restored centre has come with this epoch; not at all where it does not know the epoch."""
+    return page.last_seq if page.newest_version < 2 else page.last_seq or 0
 
 
 def _repeated(db: sqlite3.Connection, patient_id: str, action_type: str, action_id: str | None) -> Acted | None:

@@ -11,8 +11,9 @@ from sync.rebase import as_of
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`at_ms` is the later of the wall clock and the last roster, since a clock without a battery starts in the past;
-    `today` is the site day that it belongs to."""
+    """`at_ms` is the centre's time by this box's monotonic clock where that was told in this boot, whatever the wall
+    clock was set to since; else the later of the wall clock and the last roster, since a clock without a battery
+    starts in the past. `today` is the site day that it belongs to."""
 
     identity: Identity
     definitions: Definitions
@@ -49,7 +50,14 @@ class Moment:
 
 def moment(identity: Identity, definitions: Definitions, clock: ClockReading) -> Moment:
     """The moment of a clock reading. Raises ValueError or KeyError where the site's day or time zone are none."""
-    at_ms = max(clock.wall_ms, identity.as_of_ms or 0)
+    at_ms = _at_ms(identity, clock)
     return Moment(
         identity, definitions, clock, at_ms, site_day(at_ms, identity.site.timezone, identity.site.day_starts_at)
     )
+
+
+def _at_ms(identity: Identity, clock: ClockReading) -> int:
+    told_ms, told = identity.as_of_ms or 0, identity.as_of_clock
+    if told is None or not told.boot_id or told.boot_id != clock.boot_id or clock.mono_ms < told.mono_ms:
+        return max(clock.wall_ms, told_ms)
+    return told_ms + clock.mono_ms - told.mono_ms

@@ -4,6 +4,7 @@ A row is retired by a verdict for that very row and by nothing else; retired row
 for them again after a restore. Every function takes the connection of a transaction that is under way.
 """
 
+import base64
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +13,35 @@ from typing import Any
 import msgspec
 
 from sync.journey.model import Action, ActionId, Asker, ExamId, Opens, PatientId, QueueId, Role, VisitId
-from sync.protocol import MAX_BATCH, MAX_BATCH_BYTES, NO_HASH, Intent, Pushed, Site, VerdictRow, canonical, chain_hash
+from sync.protocol import (
+    MAX_BATCH,
+    MAX_BATCH_BYTES,
+    NO_HASH,
+    Code,
+    Held,
+    Intent,
+    Opaque,
+    Pushed,
+    Site,
+    Verdict,
+    VerdictRow,
+    canonical,
+    chain_hash,
+)
 from sync.rebase import Pending
 
 Connection = sqlite3.Connection
 PENDING = "pending"  # spelt out in the statements, since SQLite takes an index "where status = 'pending'" only then
 _ENVELOPE, _AROUND_BODY = 1024, 100  # bytes of a push beside the bodies
 _RENUMBERED_AT_ONCE = 500
+_ASIDE = -(2**40)  # no epoch: where rows wait that are being renumbered
+# A backup that holds an action of this epoch was made after all of the earlier ones had come.
+_COVERED = (
+    "exists (select 1 from identity i where (outbox.epoch = i.epoch and outbox.seq <= i.backed_up_seq)"
+    " or (outbox.epoch < i.epoch and i.backed_up_seq > 0))"
+)
 _intent = msgspec.json.Decoder(Intent)
+_told = msgspec.json.Decoder(Held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +106,8 @@ def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[
     ).fetchone()[0]
     first = first if expected_seq is None else expected_seq
     rows = connection.execute(
-        "select seq, body, hash from outbox where epoch = ? and seq >= ? order by seq limit ?",
+        "select seq, body, hash, status, code, revision, held from outbox where epoch = ? and seq >= ?"
+        " order by seq limit ?",
         (epoch, first, min(limit, MAX_BATCH)),
     )
     pushed: list[Pushed] = []
@@ -93,8 +116,28 @@ def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[
         size += len(row["body"]) + _AROUND_BODY
         if row["seq"] != first + len(pushed) or (pushed and size > MAX_BATCH_BYTES):
             break
-        pushed.append(Pushed(row["hash"], msgspec.Raw(row["body"])))
+        pushed.append(Pushed(row["hash"], msgspec.Raw(row["body"]), _held(row)))
     return pushed
+
+
+def first_opaque(connection: Connection, expected_seq: int | None) -> Pushed | None:
+    """The first of the next actions to push as it lies on the disk, for a centre that cannot take it in as it is."""
+    row = connection.execute(
+        "select epoch, seq, action_id, body, hash from outbox where epoch = (select epoch from identity)"
+        " and (seq = ? or (? is null and status = 'pending')) order by seq limit 1",
+        (expected_seq, expected_seq),
+    ).fetchone()
+    if row is None:
+        return None
+    body = base64.b64encode(row["body"]).decode()
+    return Pushed(row["hash"], msgspec.Raw(b"null"), opaque=Opaque(row["seq"], row["action_id"], body))
+
+
+def _held(row: sqlite3.Row) -> Held | None:
+    """The verdict that the centre has told of a row which it is sent again."""
+    if row["status"] != PENDING:
+        return Held(Verdict(row["status"]), Code(row["code"]), row["revision"])
+    return _told.decode(row["held"]) if row["held"] is not None else None
 
 
 def retire(connection: Connection, verdict: VerdictRow, judged_ms: int) -> sqlite3.Row | None:
@@ -105,7 +148,7 @@ def retire(connection: Connection, verdict: VerdictRow, judged_ms: int) -> sqlit
     ).fetchone()
     if row is not None:
         connection.execute(
-            "update outbox set status = ?, code = ?, revision = ?, judged_ms = ? where action_id = ?",
+            "update outbox set status = ?, code = ?, revision = ?, judged_ms = ?, held = null where action_id = ?",
             (verdict.verdict, verdict.code, verdict.revision, judged_ms, verdict.action_id),
         )
     return row
@@ -139,18 +182,24 @@ def follow_patient(connection: Connection, was: str, sent: str, patient_id: str)
     )
 
 
+def rename_patient(connection: Connection, old: str, patient_id: str) -> None:
+    """The record that these actions were of was merged into this patient's."""
+    connection.execute("update outbox set patient_id = ? where patient_id = ?", (patient_id, old))
+
+
 def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
     """Renumbers what is pending under a new epoch, ids kept, and returns how many rows that were."""
     connection.execute(
         "update identity set epoch = ?, next_seq = 1, last_hash = ?, backed_up_seq = 0", (epoch, NO_HASH)
     )
-    # Out of the way first: the new numbers may be those of rows that are still to be renumbered.
-    connection.execute("update outbox set epoch = -1 - epoch where status = 'pending'")
+    # Out of the way first, since the new numbers may be those of rows that are still to be renumbered. Rows lie in the
+    # order in which they were written, whatever numbers they have had since.
+    connection.execute("update outbox set epoch = ?, seq = rowid where status = 'pending'", (_ASIDE,))
     while True:
         # A portion at a time, since after weeks without the centre there may be very many.
         rows = connection.execute(
-            "select body from outbox where status = 'pending' and epoch < 0 order by epoch desc, seq limit ?",
-            (_RENUMBERED_AT_ONCE,),
+            "select body from outbox where status = 'pending' and epoch = ? order by seq limit ?",
+            (_ASIDE, _RENUMBERED_AT_ONCE),
         ).fetchall()
         if not rows:
             return head(connection).next_seq - 1
@@ -170,18 +219,20 @@ def _renumber(connection: Connection, pending: Intent, kiosk_id: str) -> None:
     connection.execute("update identity set next_seq = ?, last_hash = ?", (now.next_seq + 1, digest))
 
 
-def reopen(connection: Connection) -> None:
+def reopen(connection: Connection, last_seq: int | None = None) -> None:
     """The centre was restored from a backup: whatever that may miss waits for its verdict again. The centre knows the
-    rest by its ids.
+    rest by its ids. `last_seq` is the last of this epoch that it has now, where it said so.
 
     What was judged in an earlier epoch is in no chain that could be sent as it stands, and came before all that is:
     everything goes on, in its order, under the next epoch, in whose place the centre gives one that it knows.
     """
-    identity = connection.execute("select kiosk_id, epoch, backed_up_seq from identity").fetchone()
+    if last_seq is not None:
+        connection.execute("update identity set backed_up_seq = min(backed_up_seq, ?)", (last_seq,))
     connection.execute(
-        "update outbox set status = 'pending' where status <> 'pending' and (epoch < ? or seq > ?)",
-        (identity["epoch"], identity["backed_up_seq"]),
+        "update outbox set held = json_object('verdict', status, 'code', code, 'revision', revision),"  # noqa: S608
+        f" status = 'pending' where status <> 'pending' and not {_COVERED}"
     )
+    identity = connection.execute("select kiosk_id, epoch from identity").fetchone()
     of_before = connection.execute(
         "select 1 from outbox where status = 'pending' and epoch < ?", (identity["epoch"],)
     ).fetchone()
@@ -194,17 +245,17 @@ def covered(connection: Connection, backed_up_seq: int) -> None:
     connection.execute("update identity set backed_up_seq = max(backed_up_seq, ?)", (backed_up_seq,))
 
 
-def forget_judged(connection: Connection) -> None:
-    """Drops every row that has its verdict: the kiosk has become another one, which nobody will ask for them."""
-    connection.execute("delete from outbox where status <> 'pending'")
+def become_another(connection: Connection) -> None:
+    """The kiosk is enrolled anew, and its epochs begin again: what was judged before lies in front of them."""
+    connection.execute("update outbox set epoch = epoch - (select max(epoch) from outbox) where status <> 'pending'")
 
 
-def forget_covered(connection: Connection, backed_up_seq: int, before_day: str, judged_before_ms: int) -> None:
+def forget_covered(connection: Connection, before_day: str, judged_before_ms: int) -> None:
     """Drops judged rows of earlier days that the centre's backups hold, and any that were judged long ago."""
     connection.execute(
-        "delete from outbox where status <> 'pending' and (judged_ms < ?"
-        " or (site_day < ? and epoch = (select epoch from identity) and seq <= ?))",
-        (judged_before_ms, before_day, backed_up_seq),
+        "delete from outbox where status <> 'pending' and (judged_ms < ?"  # noqa: S608
+        f" or (site_day < ? and {_COVERED}))",
+        (judged_before_ms, before_day),
     )
 
 

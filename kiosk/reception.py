@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 PROBE_S = 2.0  # how often a store that refused is asked again
 STORE_FAULT = "store"
+NOT_ENROLLED = "not_enrolled"
+FENCED = "the centre has ended this kiosk or does not know it; what it has not sent is kept: enrol it again"
 NO_READER = "reader"
 
 
@@ -73,9 +75,11 @@ class Reception:
                 return self._show(ATTRACT)
             except sqlite3.Error as error:
                 return self._store_failed(error)
-            self._store_fault = False
+            written = done is not None and bool(done.action_ids)
+            # A tap that wrote nothing has not found out whether there is room again.
+            self._store_fault = self._store_fault and not written
             screen = self._show(_stage_of(done, cards))
-        if done and done.action_ids:
+        if written:
             self._nudge()
         return screen
 
@@ -106,11 +110,13 @@ class Reception:
         with self._changed:
             if online != self._online or self._stage.patient_id in touched:
                 self._online = online
-                self._show(self._stage)
+                self._show(self._followed(self._stage))
 
     def enrolled(self) -> None:
-        """This box has become a kiosk, or another one: whoever is here starts afresh."""
+        """This box has become a kiosk, or another one: whoever is here starts afresh, and the centre has not been heard
+        of yet."""
         with self._changed:
+            self._online = False
             self._show(ATTRACT)
 
     # The screen's side: kiosk.ui.counter.Counter.
@@ -165,7 +171,9 @@ class Reception:
     def faults(self) -> tuple[str, ...]:
         """What keeps the kiosk from taking taps."""
         with self._changed:
-            fault = self._fault()
+            fault, identity = self._fault(), self._journeys.identity
+        if fault == NOT_ENROLLED and identity is not None:
+            return (FENCED,)
         return (_FAULTS[fault],) if fault else ()
 
     # Time.
@@ -210,6 +218,18 @@ class Reception:
         return None
 
     # Below here the lock is held.
+
+    def _followed(self, stage: Stage) -> Stage:
+        """The same person under the name that the centre has for them by now. Their time goes on."""
+        if stage.kind is not ScreenKind.JOURNEY or stage.patient_id is None:
+            return stage
+        try:
+            named = self._journeys.named(stage.patient_id)
+        except sqlite3.Error:
+            return stage
+        if named != stage.patient_id:
+            self._stage = replace(stage, patient_id=named)
+        return self._stage
 
     def _do(self, now: Stage, action_type: str, action_id: str | None) -> Done:
         assert now.patient_id is not None
@@ -261,14 +281,15 @@ class Reception:
     def _fault(self) -> str | None:
         if self._store_fault:
             return STORE_FAULT
-        if self._journeys.identity is None:
-            return "not_enrolled"
+        identity = self._journeys.identity
+        if identity is None or identity.fenced_ms is not None:
+            return NOT_ENROLLED
         return None if self._readers_ready else NO_READER
 
 
 _FAULTS = {
     STORE_FAULT: "the database refuses to write",
-    "not_enrolled": "this kiosk is not enrolled yet: kiosk enroll",
+    NOT_ENROLLED: "this kiosk is not enrolled yet: kiosk enroll",
     NO_READER: "no card reader is ready",
 }
 

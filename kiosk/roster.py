@@ -11,6 +11,7 @@ from functools import lru_cache
 import msgspec
 
 from sync.cards import CardHash
+from sync.clock import ClockReading
 from sync.journey import definitions as journey_definitions
 from sync.journey.definitions import Definitions
 from sync.journey.model import Appointment, Journey, PatientId, QueueEntry
@@ -21,6 +22,7 @@ _appointments = msgspec.json.Decoder(tuple[Appointment, ...])
 _journey = msgspec.json.Decoder(Journey)
 _entry = msgspec.json.Decoder(QueueEntry)
 _site = msgspec.json.Decoder(Site)
+_clock = msgspec.json.Decoder(ClockReading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Identity:
     as_of_ms: int | None
     site: Site
     definitions_version: int
+    fenced_ms: int | None = None  # when the centre ended this kiosk
+    as_of_clock: ClockReading | None = None  # this box's clocks at `as_of_ms`, which is by the centre's
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ def identity(connection: Connection) -> Identity | None:
         row["as_of_ms"],
         _site.decode(row["site"]),
         row["definitions_version"],
+        row["fenced_ms"],
+        _clock.decode(row["as_of_clock"]) if row["as_of_clock"] else None,
     )
 
 
@@ -84,7 +90,7 @@ def enrol(connection: Connection, enrolment: Enrolment) -> None:
     connection.execute("delete from identity")
     connection.execute("delete from patients where provisional = 0")
     connection.execute(
-        "insert into identity values (1, ?, ?, ?, ?, ?, 1, '', 0, ?, 0, null, ?, ?, ?)",
+        "insert into identity values (1, ?, ?, ?, ?, ?, 1, '', 0, ?, 0, null, ?, ?, ?, null, null)",
         (
             enrolment.kiosk_id,
             enrolment.name,
@@ -99,11 +105,22 @@ def enrol(connection: Connection, enrolment: Enrolment) -> None:
     )
 
 
-def follow(connection: Connection, page: PullAnswer) -> None:
-    """Notes what a page says of the kiosk itself and how far it leads. The roster is whole only with the last page."""
+def follow(connection: Connection, page: PullAnswer, clock: ClockReading) -> None:
+    """Notes what a page says of the kiosk itself and how far it leads. The roster is whole only with the last page,
+    which also tells the time of the centre by this box's clocks."""
     connection.execute(
-        "update identity set cursor = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?, actions = ?, site = ?",
-        (page.cursor, page.more, page.now_ms, page.server_incarnation, _text(page.actions), _text(page.site)),
+        "update identity set cursor = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?, actions = ?, site = ?,"
+        " fenced_ms = null, as_of_clock = iif(?, as_of_clock, ?)",
+        (
+            page.cursor,
+            page.more,
+            page.now_ms,
+            page.server_incarnation,
+            _text(page.actions),
+            _text(page.site),
+            page.more,
+            _text(clock),
+        ),
     )
     if page.definitions:
         connection.execute(
@@ -121,9 +138,19 @@ def start_afresh(connection: Connection) -> set[PatientId]:
         " and patient_id not in (select patient_id from outbox where status = 'pending')"
     )
     connection.execute(
-        "update patients set journey_version = ?, base = json_set(base, '$.journey_version', ?) where provisional = 0",
+        "update patients set journey_version = ?, base = json_set(base, '$.journey_version', ?), gone = 1"
+        " where provisional = 0",
         (_OF_BEFORE, _OF_BEFORE),
     )
+    return everybody
+
+
+def fence(connection: Connection, at_ms: int) -> set[PatientId]:
+    """The centre has ended this kiosk: it forgets everybody. Returns whom."""
+    everybody = {PatientId(row[0]) for row in connection.execute("select patient_id from patients")}
+    connection.execute("delete from patients")
+    connection.execute("delete from patient_aliases")
+    connection.execute("update identity set cursor = 0, as_of_ms = null, as_of_clock = null, fenced_ms = ?", (at_ms,))
     return everybody
 
 
@@ -162,12 +189,13 @@ def pulled(row: PatientRow) -> Patient:
 def save(connection: Connection, kept: Patient, change: int | None = None) -> None:
     """Writes a patient with the entries of their view. Without `change` the change number stays."""
     connection.execute(
-        "insert into patients values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "insert into patients values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
         " on conflict (patient_id) do update set masked_name = excluded.masked_name, language = excluded.language,"
         " change = max(change, excluded.change), provisional = excluded.provisional,"
         " journey_version = excluded.journey_version, journey_state = excluded.journey_state,"
         " site_day = excluded.site_day,"
-        " base = excluded.base, view = excluded.view, tomorrow = excluded.tomorrow",
+        " base = excluded.base, view = excluded.view, tomorrow = excluded.tomorrow,"
+        " gone = iif(excluded.change > 0, 0, gone)",
         (
             kept.patient_id,
             kept.masked_name,
@@ -209,6 +237,42 @@ def unbind(connection: Connection, patient_id: str, cards: Iterable[CardHash] = 
 def forget(connection: Connection, patient_id: str) -> None:
     """Removes a patient with cards and entries; outbox rows stay."""
     connection.execute("delete from patients where patient_id = ?", (patient_id,))
+
+
+def leave(connection: Connection, patient_id: str) -> None:
+    """A patient has left the roster, and is forgotten once nothing of theirs is pending."""
+    connection.execute("update patients set gone = 1 where patient_id = ?", (patient_id,))
+
+
+def forget_those_gone(connection: Connection) -> None:
+    """Removes whoever has left the roster and has nothing pending any more."""
+    connection.execute(
+        "delete from patients where gone = 1"
+        " and patient_id not in (select patient_id from outbox where status = 'pending')"
+    )
+
+
+def rename(connection: Connection, old: str, patient_id: str, site_day: str) -> None:
+    """Who was `old` is that patient from now on."""
+    forget(connection, old)
+    connection.execute("update patient_aliases set patient_id = ? where patient_id = ?", (patient_id, old))
+    connection.execute("insert or replace into patient_aliases values (?, ?, ?)", (old, patient_id, site_day))
+
+
+def named(connection: Connection, patient_id: str) -> PatientId:
+    """Whom an id means now: the patient that it was found to be, else itself."""
+    row = connection.execute("select patient_id from patient_aliases where alias_id = ?", (patient_id,)).fetchone()
+    return PatientId(row[0] if row else patient_id)
+
+
+def forget_alias(connection: Connection, patient_id: str) -> None:
+    """This id is a patient's own: a restored centre may name one whose record had been merged."""
+    connection.execute("delete from patient_aliases where alias_id = ?", (patient_id,))
+
+
+def forget_aliases(connection: Connection, before_day: str) -> None:
+    """Drops the names of earlier days that nothing pending bears."""
+    connection.execute("delete from patient_aliases where site_day < ?", (before_day,))
 
 
 def of_earlier_days(connection: Connection, day: str) -> list[Patient]:

@@ -3,13 +3,32 @@
 from sqlite_utils import Database, Migrations
 
 MIGRATIONS = Migrations("nfc-kiosk")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @MIGRATIONS()
 def m001_first_tables(db: Database) -> None:
     """One row says who this kiosk is; patients hold base (as pulled) and view (base with pending on top) as JSON."""
     for statement in _FIRST_TABLES:
+        db.execute(statement)
+
+
+@MIGRATIONS()
+def m002_verdicts_told_before(db: Database) -> None:
+    """What version 2 of the protocol needs: verdicts told before a restore, merged records, patients who have left the
+    roster with something pending, that the centre has ended this kiosk, and when it last told the time."""
+    for statement in (
+        "alter table outbox add column held text",  # JSON Held; null but where the centre was restored since
+        "alter table patients add column gone integer not null default 0",
+        "create index patients_gone on patients (patient_id) where gone = 1",
+        "alter table identity add column fenced_ms integer",
+        "alter table identity add column as_of_clock text",  # JSON ClockReading: this box's clocks at as_of_ms
+        """create table patient_aliases (
+            alias_id text primary key,     -- a name that the kiosk made for a card, or a record merged into another
+            patient_id text not null,
+            site_day text not null
+        ) strict, without rowid""",
+    ):
         db.execute(statement)
 
 

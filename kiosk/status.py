@@ -27,6 +27,7 @@ def status(
         "version": version("nfc-kiosk"),
         "running": running,
         "enrolled": identity is not None,
+        "fenced": identity is not None and identity.fenced_ms is not None,
         "kiosk": {
             "id": identity.kiosk_id,
             "name": identity.name,

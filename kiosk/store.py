@@ -7,13 +7,13 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from kiosk.schema import MIGRATIONS, SCHEMA_VERSION
+from kiosk.turns import Turns
 
 
 class StoreError(Exception):
@@ -26,7 +26,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Opens or makes the file, brings its schema up to date and checks it. Raises StoreError."""
         self.path = path
-        self._lock = threading.RLock()
+        self._lock = Turns()
         self._closed = False
         self._sync_failed = False
         self._held = _hold(path)
@@ -42,8 +42,8 @@ class Store:
         with self._lock:
             if self._sync_failed:
                 self._begin_log_anew()
-            self._connection.execute("begin immediate")
             try:
+                self._connection.execute("begin immediate")
                 yield self._connection
                 self._connection.execute("commit")
             except BaseException as error:

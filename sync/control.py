@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -131,6 +132,10 @@ class ControlServer:
             return json.dumps({"result": operation(request)}).encode()
         except ControlError as error:
             return _error(str(error))
+        except sqlite3.Error as error:
+            # Such as a full disk. Its message names tables at most.
+            log.error("a control request met a failing database: %s", error)  # noqa: TRY400
+            return _error(f"the database: {error}")
         except Exception:
             log.exception("a control request failed")
             return _error("it failed inside; the daemon's log says why")

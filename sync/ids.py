@@ -1,5 +1,6 @@
 """Ids of ours: UUIDs of version 7 (RFC 9562, 5.7), so that rows sort by the time of their making."""
 
+import re
 import secrets
 import time
 import uuid
@@ -20,9 +21,7 @@ def new_id() -> str:
 
 def is_uuid(text: object) -> bool:
     """Whether a value is a UUID in its usual spelling; what else comes as an id is refused at the edge."""
-    if not isinstance(text, str) or len(text) != 36:
-        return False
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False
+    return isinstance(text, str) and _UUID.fullmatch(text) is not None
+
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

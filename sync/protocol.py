@@ -1,12 +1,14 @@
-"""The messages between kiosk and centre, version 1. JSON over HTTP; times are UTC milliseconds (`*_ms`).
+"""The messages between kiosk and centre, version 2. JSON over HTTP; times are UTC milliseconds (`*_ms`).
 
 A kiosk pushes *intents*: what a person asked for, with every identity that the centre needs to judge it. They form a
 hash chain per epoch, so that a gap, an edit or a clone shows. The centre answers each with a verdict, and only that
 verdict retires it. A pull brings whole rows as of their change number. Unknown fields are ignored, so that a newer end
-may say more; `docs/protocol.md` says what each field means.
+may say more, and what version 2 added has a default: each message of version 1 is one of version 2. Only codes are
+closed words, so an end that speaks version 1 is told those that it knows. `docs/protocol.md` says what each means.
 """
 
 import hashlib
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -16,8 +18,8 @@ from sync.cards import CardHash, CardKeys
 from sync.clock import ClockReading
 from sync.journey.model import Appointment, Exam, Journey
 
-PROTOCOL_VERSION = 1
-SUPPORTED_VERSIONS = frozenset({1})
+PROTOCOL_VERSION = 2
+SUPPORTED_VERSIONS = frozenset({1, 2})
 MAX_BATCH = 100
 MAX_BATCH_BYTES = 256 * 1024
 NO_HASH = ""  # the chain's previous hash where nothing came before
@@ -51,6 +53,19 @@ class Code(StrEnum):
     FORBIDDEN = "forbidden"  # the kiosk is not granted this action
     OLD_RULES = "old_rules"  # made under a version of the definitions that the centre no longer judges by
     QUARANTINED = "quarantined"  # same id with other content, or a body that cannot be digested
+    # Since version 2.
+    ANSWERS_DIFFER = "answers_differ"  # it was already so, but the person said something else; staff have both
+    TWO_VISITS = "two_visits"  # two records of one person were merged, each of them on a visit
+    CORRECTED = "corrected"  # staff have said since where the patient stands
+    DISCARDED = "discarded"  # staff settled its case: it does not count
+
+
+_OF_VERSION_1: Mapping[Code, Code] = {
+    Code.ANSWERS_DIFFER: Code.ALREADY_SO,
+    Code.TWO_VISITS: Code.NOT_ALLOWED,
+    Code.CORRECTED: Code.MOVED_ON,
+    Code.DISCARDED: Code.MOVED_ON,
+}
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,11 +100,35 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     payload: dict[str, Any] = {}
 
 
-class Pushed(msgspec.Struct, frozen=True):
-    """An intent on the wire: its body, and its hash in the chain."""
+class Held(msgspec.Struct, frozen=True):
+    """The verdict that a kiosk had been told of an action which it sends again."""
+
+    verdict: Verdict
+    code: Code
+    revision: int = 0
+
+
+class Opaque(msgspec.Struct, frozen=True):
+    """A record that no centre could take in, as it lies on the kiosk's disk: `body` is Base64 (RFC 4648, 4)."""
+
+    seq: int
+    action_id: str
+    body: str
+
+
+class Pushed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An intent on the wire: its body, and its hash in the chain. `held` where it was judged before, and the centre has
+    been restored since; `opaque` beside a body of null, to go into quarantine unread."""
 
     hash: str
-    body: msgspec.Raw
+    body: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    held: Held | None = None
+    opaque: Opaque | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where there is neither a body nor an opaque one."""
+        if not self.body and self.opaque is None:
+            raise ValueError("a pushed action has a body")
 
 
 class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,12 +156,14 @@ class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PushAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict per action. `last_seq`: the last the centre has; `backed_up_seq`: the last that its backups cover."""
+    """A verdict per action. `last_seq`: the last the centre has; `backed_up_seq`: the last that its backups cover;
+    `newest_version`: of this protocol, as the centre speaks it."""
 
     server_incarnation: str
     last_seq: int
     backed_up_seq: int
     verdicts: list[VerdictRow]
+    newest_version: int = 1
 
 
 class EndCode(StrEnum):
@@ -137,13 +178,15 @@ class EndCode(StrEnum):
 
 
 class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of every refused sync call (HTTP 4xx or 503)."""
+    """The body of every refused sync call (HTTP 4xx or 503). `versions` are those of this protocol that the centre
+    speaks, where it is the version that it refuses."""
 
     code: EndCode
     error: str
     expected_seq: int | None = None
     epoch: int | None = None
     retry_after_s: float | None = None
+    versions: tuple[int, ...] = ()
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,6 +219,13 @@ class PatientRow(msgspec.Struct, frozen=True, kw_only=True):
     tomorrow: tuple[Appointment, ...] = ()
 
 
+class Renamed(msgspec.Struct, frozen=True):
+    """Two records of one person were merged: who was `old` is `patient_id` from now on."""
+
+    old: str
+    patient_id: str
+
+
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for what changed after `cursor` (0: everything). Waits up to `wait_s` seconds where there is nothing new."""
 
@@ -192,8 +242,9 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A page of rows from `from_cursor` to `cursor`. With `reset`, what the kiosk held before is to be forgotten first.
 
     `gone` are patients that have left the roster, `verdicts` those for actions of this kiosk that were given anew
-    (a higher revision). `definitions` comes where the kiosk's version differs.
-    `retry_after_s` is set where the centre could not let the call wait.
+    (a higher revision), `renamed` records that were merged into others. `definitions` comes where the kiosk's version
+    differs. `retry_after_s` is set where the centre could not let the call wait. `last_seq` and `backed_up_seq` are
+    those of a push's answer, `last_seq` null where the kiosk's epoch is not the one that the centre knows.
     """
 
     server_incarnation: str
@@ -209,6 +260,10 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[VerdictRow, ...] = ()
     definitions: dict[str, Any] | None = None
     retry_after_s: float | None = None
+    renamed: tuple[Renamed, ...] = ()
+    last_seq: int | None = None
+    backed_up_seq: int = 0
+    newest_version: int = 1
 
 
 class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,6 +289,12 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     server_incarnation: str
     site: Site
     definitions: dict[str, Any]
+
+
+def spoken(row: VerdictRow, version: int) -> VerdictRow:
+    """A verdict as an end of that version knows its words."""
+    code = _OF_VERSION_1.get(row.code, row.code) if version < 2 else row.code
+    return row if code is row.code else msgspec.structs.replace(row, code=code)
 
 
 def canonical(value: object) -> bytes:

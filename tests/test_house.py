@@ -324,6 +324,16 @@ def test_every_file_lies_where_the_plan_has_a_place_for_it():
     assert {name.split("/")[0] for name in tracked_files()} <= TOP_LEVEL
 
 
+def test_every_link_of_the_documents_leads_somewhere():
+    dead = []
+    for name in tracked_files():
+        if name.endswith(".md"):
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (HOUSE / name).read_text("utf-8")):
+                if not ((HOUSE / name).parent / target).exists():
+                    dead.append(f"{name}: {target}")
+    assert not dead, "\n".join(dead)
+
+
 def test_nothing_is_left_half_done():
     marks = "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"])
     left = re.compile(rf"\b({marks})\b|^(<{{7}}|>{{7}}) |\bbreakpoint\(\)|\bset_trace\(\)", re.MULTILINE)

@@ -15,6 +15,8 @@ from kiosk.demo.hospital import DemoError, Places
 from kiosk.ending import Ending
 from sync.control import ControlError, NotRunning
 
+LOOK_S = 1.0  # how often it is looked whether both programs still run
+
 
 @click.group()
 def main() -> None:
@@ -33,11 +35,13 @@ def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> N
     with ExitStack() as running:
         try:
             _prepare(places, fresh)
-            people = _start(places, running)
+            programs, people = _start(places, running)
         except (DemoError, OSError) as error:
             raise click.ClickException(str(error)) from error
         click.echo(_what_to_try(places, people))
-        ending.wait()
+        while not ending.wait(LOOK_S):
+            if dead := [program.name for program in programs if program.process.poll() is not None]:
+                raise click.ClickException(f"the {dead[0]} ended by itself; the logs in {places.directory} say why")
         click.echo("\nstopping")
 
 
@@ -62,11 +66,13 @@ def _prepare(places: Places, fresh: bool) -> None:
     if fresh and places.directory.exists():
         hospital.remove(places.directory)
     places.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if places.central_port == places.kiosk_port:
+        raise DemoError("centre and kiosk need a port each: KIOSK_PORT= and CENTRAL_PORT= choose them")
     for port in (places.central_port, places.kiosk_port):
         hospital.demand_free(port)
 
 
-def _start(places: Places, running: ExitStack) -> list[hospital.Person]:
+def _start(places: Places, running: ExitStack) -> tuple[list[hospital.Program], list[hospital.Person]]:
     hospital.write_config(places, places.central_url, ["simulated", "pcsc"])
     central = hospital.start_central(places)
     running.callback(central.stop)
@@ -76,7 +82,7 @@ def _start(places: Places, running: ExitStack) -> list[hospital.Person]:
     kiosk = hospital.start_kiosk(places)
     running.callback(kiosk.stop)
     kiosk.await_health()
-    return people
+    return [central, kiosk], people
 
 
 def _what_to_try(places: Places, people: list[hospital.Person]) -> str:
@@ -90,7 +96,7 @@ def _what_to_try(places: Places, people: list[hospital.Person]) -> str:
   databases and logs         {places.directory}
 
 Try it:
-  - Open the touch screen in a browser and hold a card to the simulated reader: the drawer at its foot.
+  - Open the touch screen in a browser and hold a card to the simulated reader: the strip at its top.
     A real PC/SC reader is attached as soon as pcscd sees it.
   - Or from a second terminal:
       {programs}/kiosk tap --config {places.config} {first.uid}

@@ -73,7 +73,7 @@ class Program:
     """One of the two, as a process whose output goes to a log file. It never outlives this process."""
 
     def __init__(self, name: str, command: list[str], log: Path, healthz: str) -> None:
-        self._name = name
+        self.name = name
         self._log = log
         self._healthz = healthz
         with log.open("ab") as output:
@@ -83,7 +83,7 @@ class Program:
 
     def await_health(self) -> None:
         """Returns once it serves. Raises DemoError where it ends before, or takes too long."""
-        wait_for(self._serves, f"the {self._name} does not serve; its log is {self._log}")
+        wait_for(self._serves, f"the {self.name} does not serve; its log is {self._log}")
 
     def stop(self) -> None:
         """Ends it, kindly first."""
@@ -103,7 +103,7 @@ class Program:
     def _serves(self) -> bool:
         if self.process.poll() is not None:
             tail = self._log.read_text("utf-8", "replace").splitlines()[-8:]
-            raise DemoError("\n".join([f"the {self._name} ended at once:", *tail]))
+            raise DemoError("\n".join([f"the {self.name} ended at once:", *tail]))
         try:
             return requests.get(self._healthz, timeout=2).ok
         except requests.RequestException:

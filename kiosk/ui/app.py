@@ -23,6 +23,8 @@ from kiosk.ui.display import Display, measure
 from kiosk.ui.messages import MAX_BYTES, Fault, Health, Malformed, read_action, read_card
 from kiosk.ui.sockets import Sockets
 
+STATIC = Path(__file__).with_name("static")
+
 log = logging.getLogger(__name__)
 
 
@@ -56,6 +58,7 @@ class _Page:
         self._counter = counter
         self._measures = asdict(measure(display))
         self._catalogs = read_catalogs(translations)
+        self._modules = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
 
     def show(self) -> str:
         words = self._site_language()
@@ -65,7 +68,11 @@ class _Page:
             "demo": bool(self._counter.demo_cards()),
         }
         return render_template(
-            "page.html", start=start, language=words.tag, _=lambda text: words.messages.get(text, text)
+            "page.html",
+            start=start,
+            modules=self._modules,
+            language=words.tag,
+            _=lambda text: words.messages.get(text, text),
         )
 
     def _site_language(self) -> Catalog:

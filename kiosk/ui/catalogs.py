@@ -30,11 +30,14 @@ def read_catalogs(folder: Path = TRANSLATIONS) -> tuple[Catalog, ...]:
 
 def _read(path: Path) -> Catalog:
     # Babel costs the daemon a megabyte, and only here.
-    from babel.messages.pofile import read_po
+    from babel.messages.pofile import PoFileError, read_po
 
     tag = path.parent.parent.name.replace("_", "-")
-    with path.open("rb") as file:
-        parsed = read_po(file, abort_invalid=True)
+    try:
+        with path.open("rb") as file:
+            parsed = read_po(file, abort_invalid=True)
+    except PoFileError as error:
+        raise ValueError(f"{path}: {error}") from error
     messages: dict[str, str | list[str]] = {}
     for message in parsed:
         forms = message.string if isinstance(message.string, tuple) else (message.string,)

@@ -15,7 +15,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 log = logging.getLogger(__name__)
 
 SILENCE_S = 15.0  # how long a connection may leave the server waiting for a byte, to come or to go
-POLL_S = 0.1  # how soon the listening thread notices that it should stop
+POLL_S = 0.05  # how soon the listening thread notices that it should stop
 
 
 class CannotListen(OSError):

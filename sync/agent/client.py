@@ -1,10 +1,9 @@
 """HTTP to the centre as typed outcomes: an answer, a typed refusal, or no use. Nothing else ever comes out of here."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import msgspec
@@ -14,7 +13,6 @@ import urllib3
 from sync.agent.cutting import CuttableAdapter
 from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullAnswer, PullRequest, PushAnswer, PushRequest
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CONNECT_S = 3.05
@@ -36,6 +34,7 @@ class NoUse:
 
     reason: str
     retry_after_s: float | None = None
+    status: int | None = field(default=None, compare=False)  # of HTTP, where an answer came
 
 
 class CentralClient:
@@ -89,7 +88,7 @@ class CentralClient:
                 return Answered(msgspec.json.decode(body, type=answer_type))
             refused = msgspec.json.decode(body, type=CallRefused)
         except (ValueError, RecursionError):
-            return NoUse(f"HTTP {status} with a body that is not of the protocol", retry_after_s)
+            return NoUse(f"HTTP {status} with a body that is not of the protocol", retry_after_s, status)
         if refused.retry_after_s is None:
             return msgspec.structs.replace(refused, retry_after_s=retry_after_s)
         return refused

@@ -41,8 +41,8 @@ class Agent:
         self._clients: list[CentralClient] = []
         self._steps: dict[str, Pusher | Puller] = {}
         self._drivers = {
-            PUSH: Driver("sync push", lambda: self._step(PUSH), SAFETY_TIMER_S, chance),
-            PULL: Driver("sync pull", lambda: self._step(PULL), PAUSE_S, chance),
+            PUSH: Driver("sync push", lambda: self.step(PUSH), SAFETY_TIMER_S, chance),
+            PULL: Driver("sync pull", lambda: self.step(PULL), PAUSE_S, chance),
         }
 
     @property
@@ -74,9 +74,12 @@ class Agent:
             client.abort()
         for driver in self._drivers.values():
             driver.join(timeout_s)
+        for client in clients:
+            client.close()
 
-    def _step(self, name: str) -> Stepped:
-        """One step. An exception (a full disk, say) is a failed step, never the end of the thread."""
+    def step(self, name: str) -> Stepped:
+        """One step of PUSH or PULL, in this thread. An exception (a full disk, say) is a failed step, never the end of
+        a driver."""
         try:
             stepped = self._stepper(name).run_once()
         except Exception as error:
@@ -89,6 +92,9 @@ class Agent:
         turned = self._note(name, stepped)
         if turned or stepped.touched:
             self._announce(stepped.touched)
+        if name == PULL and stepped.touched and self._ledger.pending():
+            # A restored centre was heard of, it may be: what it misses is to be sent at once, not by the safety timer.
+            self.nudge()
         return stepped
 
     def _stepper(self, name: str) -> Pusher | Puller:
@@ -97,6 +103,8 @@ class Agent:
             client = self._connect()
             with self._lock:
                 self._clients.append(client)
+            if self._drivers[name].stopping:
+                client.abort()  # made after stop() has cut the others
             self._steps[name] = Pusher(self._ledger, client) if name == PUSH else Puller(self._ledger, client)
         return self._steps[name]
 

@@ -39,6 +39,10 @@ class Ledger(Protocol):
         """The next actions to push, from the first pending one or from `expected_seq`."""
         ...
 
+    def opaque(self, expected_seq: int | None) -> Pushed | None:
+        """The first of them as it lies on the disk, unread; None where there is none."""
+        ...
+
     def pending(self) -> int:
         """How many actions wait for their verdict."""
         ...
@@ -59,8 +63,12 @@ class Ledger(Protocol):
         """
         ...
 
-    def adopt(self, page: PullAnswer) -> frozenset[PatientId] | None:
-        """Takes over a page; None where it does not start at the cursor."""
+    def adopt(self, page: PullAnswer, *, epoch: int | None = None) -> frozenset[PatientId] | None:
+        """Takes over a page, asked for in that epoch; None where it does not start at the cursor."""
+        ...
+
+    def fenced(self) -> frozenset[PatientId]:
+        """The centre has ended this kiosk: forgets everybody, keeps what is pending. Returns whom it has forgotten."""
         ...
 
     def start_epoch(self, epoch: int) -> None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 
 from sync.agent.client import CentralClient, NoUse
+from sync.agent.dialect import Dialect
 from sync.agent.ledger import Ledger, Standpoint
 from sync.journey.model import PatientId
 from sync.protocol import (
     MAX_BATCH,
-    PROTOCOL_VERSION,
     CallRefused,
     EndCode,
     PullRequest,
@@ -17,6 +17,9 @@ from sync.protocol import (
 )
 
 LONG_POLL_S = 25.0
+CHOKED_BEFORE_OPAQUE = 5
+# Answers by which a server says that it failed over this very request; a proxy's 502 to 504 tell of no server at all.
+_CHOKING = frozenset({400, 413, 422, 500})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +37,27 @@ class Stepped:
 
 @dataclass(slots=True)
 class Pusher:
-    """Pushes the outbox, a batch a step. After failures the batch is halved, down to one action, so that one that the
-    centre chokes on does not hold back the others for long; bodies travel unread, so a centre can take any."""
+    """Pushes the outbox, a batch a step. After failures the batch is halved, down to one action. One that the centre
+    chokes on again and again is sent unread then, to be set aside there, and the others go on."""
 
     ledger: Ledger
     client: CentralClient
     limit: int = MAX_BATCH
+    dialect: Dialect = field(default_factory=Dialect)
     _expected_seq: int | None = field(default=None, init=False)
     _forked: bool = field(default=False, init=False)
+    _choked: tuple[str, int] = field(default=("", 0), init=False)  # on which action alone, and how often in a row
 
     def run_once(self) -> Stepped:
         """Pushes the next batch, if there is one, and settles its verdicts."""
         identity = self.ledger.identity
         if identity is None:
             return Stepped()
-        actions = self.ledger.batch(self.limit, self._expected_seq)
+        actions = self._next()
         if not actions:
             return self._nothing_to_send()
         outcome = self.client.push(self._request(identity, actions))
+        self._count(actions, outcome)
         if isinstance(outcome, NoUse):
             self.limit = max(1, self.limit // 2)
             return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
@@ -59,9 +65,28 @@ class Pusher:
             return self._refused(identity, outcome)
         return self._answered(identity, outcome.answer)
 
+    def _next(self) -> list[Pushed]:
+        """The next batch, with its first action unread where the centre choked on that alone too often."""
+        actions = self.ledger.batch(self.limit, self._expected_seq)
+        choked, times = self._choked
+        if times < CHOKED_BEFORE_OPAQUE or self.dialect.version < 2 or not actions or actions[0].hash != choked:
+            return actions
+        unread = self.ledger.opaque(self._expected_seq)
+        return [unread] if unread else actions
+
+    def _count(self, actions: list[Pushed], outcome: object) -> None:
+        """Counts answers to an action alone that say that the centre could not take it in. No answer says nothing."""
+        alone, choked = actions[0].hash if len(actions) == 1 else "", self._choked[0]
+        status = outcome.status if isinstance(outcome, NoUse) else None
+        malformed = isinstance(outcome, CallRefused) and outcome.code is EndCode.MALFORMED
+        if alone and (malformed or status in _CHOKING):
+            self._choked = (alone, self._choked[1] + 1 if alone == choked else 1)
+        elif not isinstance(outcome, NoUse):
+            self._choked = ("", 0)
+
     def _request(self, identity: Standpoint, actions: list[Pushed]) -> PushRequest:
         return PushRequest(
-            protocol_version=PROTOCOL_VERSION,
+            protocol_version=self.dialect.version,
             kiosk_id=identity.kiosk_id,
             epoch=identity.epoch,
             now=self.ledger.clock(),
@@ -77,6 +102,7 @@ class Pusher:
         return Stepped(failed=True, reason=f"the centre expects action {wanted}, which is not here")
 
     def _answered(self, identity: Standpoint, answer: PushAnswer) -> Stepped:
+        self.dialect.heard(answer.newest_version)
         touched = self.ledger.settle(
             answer.verdicts,
             answer.backed_up_seq,
@@ -104,7 +130,7 @@ class Pusher:
             return Stepped(again=not repeated, failed=repeated, reached=True, reason="fork")
         if refused.code is EndCode.MALFORMED:
             self.limit = max(1, self.limit // 2)
-        return _end(refused)
+        return _end(self.ledger, self.dialect, refused)
 
 
 @dataclass(slots=True)
@@ -115,6 +141,7 @@ class Puller:
     ledger: Ledger
     client: CentralClient
     wait_s: float = LONG_POLL_S
+    dialect: Dialect = field(default_factory=Dialect)
     _heard: bool = field(default=False, init=False)
 
     def run_once(self) -> Stepped:
@@ -123,31 +150,35 @@ class Puller:
         if identity is None:
             return Stepped(failed=True, reason="not enrolled")
         before = identity.cursor
-        outcome = self.client.pull(_pull_request(identity, self.wait_s if self._heard else 0.0))
+        outcome = self.client.pull(self._request(identity, self.wait_s if self._heard else 0.0))
         self._heard = not isinstance(outcome, NoUse)
         if isinstance(outcome, NoUse):
             return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
         if isinstance(outcome, CallRefused):
-            return _end(outcome)
+            return _end(self.ledger, self.dialect, outcome)
         page = outcome.answer
-        touched = self.ledger.adopt(page)
+        self.dialect.heard(page.newest_version)
+        touched = self.ledger.adopt(page, epoch=identity.epoch)
         if touched is None:
             return Stepped(failed=True, reached=True, reason="a page that does not start at the cursor")
         news = bool(touched) or page.more or page.cursor != before
         return Stepped(touched, again=news, reached=True, retry_after_s=page.retry_after_s)
 
+    def _request(self, identity: Standpoint, wait_s: float) -> PullRequest:
+        return PullRequest(
+            protocol_version=self.dialect.version,
+            kiosk_id=identity.kiosk_id,
+            epoch=identity.epoch,
+            cursor=identity.cursor,
+            server_incarnation=identity.server_incarnation or None,
+            definitions_version=identity.definitions_version,
+            wait_s=wait_s,
+        )
 
-def _pull_request(identity: Standpoint, wait_s: float) -> PullRequest:
-    return PullRequest(
-        protocol_version=PROTOCOL_VERSION,
-        kiosk_id=identity.kiosk_id,
-        epoch=identity.epoch,
-        cursor=identity.cursor,
-        server_incarnation=identity.server_incarnation or None,
-        definitions_version=identity.definitions_version,
-        wait_s=wait_s,
-    )
 
-
-def _end(refused: CallRefused) -> Stepped:
-    return Stepped(failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=refused.code)
+def _end(ledger: Ledger, dialect: Dialect, refused: CallRefused) -> Stepped:
+    """What a refusal of the whole call comes to, whichever call it was."""
+    if refused.code is EndCode.UNSUPPORTED_VERSION and dialect.refused(refused):
+        return Stepped(again=True, reached=True)
+    touched = ledger.fenced() if refused.code is EndCode.FENCED else frozenset()
+    return Stepped(touched, failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=refused.code)

@@ -3,6 +3,7 @@
 from flask import Flask, Response
 
 from sync.central.api import journey_api
+from sync.central.desk_api import desk_api
 from sync.central.live import add_live
 from sync.central.service import JourneyService
 from sync.central.sockets import Sockets
@@ -16,9 +17,14 @@ MAX_POLLS = 32
 def create_app(service: JourneyService, sockets: Sockets, most_waiting: int = MAX_POLLS) -> Flask:
     """The application. `most_waiting` of the kiosks' pulls may wait for news at a time."""
     app = Flask(__name__, static_folder=None)
+    # A path without its last slash is served as it is: a redirect would name http:// behind a proxy that ends TLS, and
+    # many clients, WebSocket ones among them, follow none.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     harden(app)
     app.register_blueprint(journey_api(service))
     app.register_blueprint(staff_api(service))
+    app.register_blueprint(desk_api(service))
     app.register_blueprint(sync_api(service, most_waiting))
     add_live(app, service, sockets)
 

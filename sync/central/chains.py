@@ -1,26 +1,30 @@
 """The hash chain of a kiosk's actions, one an epoch: whether a batch continues it, repeats it, or does not fit."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from sync.central.intents import action_id_of
 from sync.central.store import Reading, Writing
-from sync.protocol import NO_HASH, Pushed, chain_hash
+from sync.protocol import NO_HASH, Held, Opaque, Pushed, chain_hash
 
 TOLD_BEFORE_LOST = 3  # so often a kiosk is asked for what is missing before it counts as lost
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """How far the centre has come with one epoch of a kiosk. `told` counts how often the next seq was asked for."""
+    """How far the centre has come with one epoch of a kiosk. `told` counts how often the next seq was asked for;
+    `backed_up_seq` is the last that a backup holds."""
 
     kiosk_id: str
     epoch: int
     last_seq: int = 0
     last_hash: str = NO_HASH
     told: int = 0
+    backed_up_seq: int = 0
 
     @property
     def unused(self) -> bool:
@@ -30,12 +34,19 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One action of a batch: its seq, its hash, and its body as JSON values (None where it is no object)."""
+    """One action of a batch: its seq, its hash, and its body as JSON values (None where it is no object).
+
+    `action_id` is the one that it bears, in whatever form; `held` the verdict that the kiosk had been told; an `opaque`
+    one is not read, and its hash is taken as it comes.
+    """
 
     seq: int
     hash: str
     body: bytes
     document: dict[str, Any] | None
+    action_id: str = ""
+    held: Held | None = None
+    opaque: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +73,15 @@ def links_of(chain: Chain, actions: Sequence[Pushed]) -> tuple[Link, ...]:
     """The links of a batch. A body that bears no seq of its own stands where it stands in the batch."""
     links: list[Link] = []
     for pushed in actions:
+        if pushed.opaque is not None:
+            links.append(_opaque(pushed.hash, pushed.opaque))
+            continue
         decoded = msgspec.json.decode(pushed.body)
         document = decoded if isinstance(decoded, dict) else None
         named = document.get("seq") if document else None
         following = links[-1].seq + 1 if links else chain.last_seq + 1
         seq = named if isinstance(named, int) and not isinstance(named, bool) else following
-        links.append(Link(seq, pushed.hash, bytes(pushed.body), document))
+        links.append(Link(seq, pushed.hash, bytes(pushed.body), document, action_id_of(document), pushed.held))
     return tuple(links)
 
 
@@ -86,7 +100,7 @@ def fit(db: Reading, chain: Chain, links: Sequence[Link]) -> Continues | Gap | F
     fresh: list[Link] = []
     head = _hash_at(db, chain, links[0].seq - 1)
     for link in links:
-        if chain_hash(head, link.body) != link.hash:
+        if not link.opaque and chain_hash(head, link.body) != link.hash:
             return Fork()
         head = link.hash
         if link.seq >= expected:
@@ -102,11 +116,11 @@ def fit(db: Reading, chain: Chain, links: Sequence[Link]) -> Continues | Gap | F
 def read_chain(db: Reading, kiosk_id: str, epoch: int) -> Chain:
     """The chain of an epoch of a kiosk; a new one where nothing of it has come."""
     row = db.row(
-        "select last_seq, last_hash, told from chains where kiosk_id = :kiosk_id and epoch = :epoch",
+        "select last_seq, last_hash, told, backed_up_seq from chains where kiosk_id = :kiosk_id and epoch = :epoch",
         kiosk_id=kiosk_id,
         epoch=epoch,
     )
-    return Chain(kiosk_id, epoch, row["last_seq"], row["last_hash"], row["told"]) if row else Chain(kiosk_id, epoch)
+    return Chain(kiosk_id, epoch, *row) if row else Chain(kiosk_id, epoch)
 
 
 def ask_again(db: Writing, chain: Chain) -> None:
@@ -117,7 +131,8 @@ def ask_again(db: Writing, chain: Chain) -> None:
 def write_chain(db: Writing, chain: Chain) -> None:
     """Writes how far the centre has come."""
     db.execute(
-        "insert into chains values (:kiosk_id, :epoch, :last_seq, :last_hash, :told) on conflict (kiosk_id, epoch)"
+        "insert into chains (kiosk_id, epoch, last_seq, last_hash, told)"
+        " values (:kiosk_id, :epoch, :last_seq, :last_hash, :told) on conflict (kiosk_id, epoch)"
         " do update set last_seq = excluded.last_seq, last_hash = excluded.last_hash, told = excluded.told",
         {
             "kiosk_id": chain.kiosk_id,
@@ -141,6 +156,14 @@ def keep_receipt(db: Writing, chain: Chain, link: Link, verdict_id: str) -> None
             "verdict_id": verdict_id,
         },
     )
+
+
+def _opaque(digest: str, sent: Opaque) -> Link:
+    try:
+        body = base64.b64decode(sent.body, validate=True)
+    except ValueError:
+        body = sent.body.encode()
+    return Link(sent.seq, digest, body, None, sent.action_id, opaque=True)
 
 
 def _hash_at(db: Reading, chain: Chain, seq: int) -> str:

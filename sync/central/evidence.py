@@ -1,9 +1,12 @@
 """What the centre knows that bears on one action of a kiosk, as plain values: what a verdict is founded on."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from sync.journey.definitions import Definitions
 from sync.journey.model import Exam, Journey, PatientId, VisitId
+from sync.protocol import Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,10 @@ class Known:
     `card_of` and `binding_of` tell whose the card is now and whose it was when it was bound. `day` is the site day that
     the action belongs to by the best time there is; `arrived_ms` is that time where it can be trusted. `unseen` is the
     first visit of that day that the kiosk cannot have known of; `waits`: an earlier action of the visit is with staff;
-    `moved`: somebody else changed the journey since the kiosk last heard of it.
+    `moved`: somebody else changed the journey since the kiosk last heard of it; `corrected`: staff have said since
+    where the patient stands in this visit. `said` is the payload that the visit's history has of the same action for
+    the same leg; `split`: the visit is one of two that were under way when two records were merged; `held` is the
+    verdict that the kiosk had been told before the centre was restored.
     """
 
     rules: Definitions | None
@@ -45,3 +51,7 @@ class Known:
     unseen: VisitId | None = None
     waits: bool = False
     moved: bool = False
+    corrected: bool = False
+    split: bool = False
+    said: Mapping[str, Any] = field(default_factory=dict)
+    held: Held | None = None

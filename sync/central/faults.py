@@ -15,6 +15,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "foreign_origin": HTTPStatus.FORBIDDEN,
     "unknown_patient": HTTPStatus.NOT_FOUND,
     "not_found": HTTPStatus.NOT_FOUND,
+    "not_applicable": HTTPStatus.CONFLICT,
     "action_id_reused": HTTPStatus.CONFLICT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
 
 from sync.central.bindings import bound
 from sync.central.evidence import Known, Visit
@@ -14,7 +17,9 @@ from sync.central.visits import visit_of
 from sync.clock import ClockReading, EventTime, TimeQuality, event_time
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId, QueueEntry, QueueId, VisitId
-from sync.protocol import Intent
+from sync.protocol import Held, Intent
+
+_metadata = msgspec.json.Decoder(dict[str, Any])
 
 TRUSTED = frozenset({TimeQuality.MEASURED, TimeQuality.SYNCHRONISED})
 
@@ -53,13 +58,15 @@ def bench_of(
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An action as it came in: from whom, what that kiosk may do, its clocks at sending, and the receipt."""
+    """An action as it came in: from whom, what that kiosk may do, its clocks at sending, and the receipt; `held` is the
+    verdict that it had been told of it."""
 
     intent: Intent
     kiosk_id: str
     grants: frozenset[str]
     sent: ClockReading
     received_ms: int
+    held: Held | None = None
 
     @property
     def happened(self) -> EventTime:
@@ -89,6 +96,7 @@ def gather(db: Writing, bench: Bench, heard: Heard) -> Known:
         card_of=owner.patient_id if owner else None,
         binding_of=_binding_of(db, intent.binding_id),
         waits=_waits(db, bench, intent),
+        held=heard.held,
     )
     return _with_visits(db, bench, heard, known) if journey else replace(known, subject=None)
 
@@ -102,11 +110,16 @@ def _journey(db: Writing, bench: Bench, subject: PatientId | None) -> Journey | 
 
 def _with_visits(db: Writing, bench: Bench, heard: Heard, known: Known) -> Known:
     visit = _visit(db, bench.definitions, known.journey, visit_of(db, heard.intent.visit_id))
+    # The versions of a record that was merged into this one, or of a card's holder, are not of this journey.
+    base_version = heard.intent.base_version if heard.intent.patient_id == known.subject else 0
     return replace(
         known,
         visit=visit,
-        unseen=_unseen(db, heard, known) if visit is None else None,
-        moved=_moved(db, heard, known.journey),
+        unseen=_unseen(db, heard, known, base_version) if visit is None else None,
+        moved=_moved(db, heard, known.journey, base_version),
+        corrected=visit is not None and _corrected(db, visit.visit_id, base_version),
+        split=visit is not None and _split(db, visit.visit_id),
+        said=_said(db, heard.intent, visit.visit_id) if visit is not None and heard.intent.payload else {},
     )
 
 
@@ -127,7 +140,7 @@ def _waits(db: Reading, bench: Bench, intent: Intent) -> bool:
     return any(row["verdict_id"] not in bench.settling for row in rows)
 
 
-def _unseen(db: Reading, heard: Heard, known: Known) -> VisitId | None:
+def _unseen(db: Reading, heard: Heard, known: Known, base_version: int) -> VisitId | None:
     """The first visit of that day that was opened after what the kiosk had pulled, by somebody else, and that was not
     over when the person stood at the kiosk."""
     row = db.row(
@@ -137,24 +150,52 @@ def _unseen(db: Reading, heard: Heard, known: Known) -> VisitId | None:
         " and kiosk_id = :kiosk_id and visit_id is not null) order by ordinal limit 1",
         patient_id=known.subject,
         day=known.day,
-        base_version=heard.intent.base_version,
+        base_version=base_version,
         arrived_ms=known.arrived_ms or 0,
         kiosk_id=heard.kiosk_id,
     )
     return VisitId(row["visit_id"]) if row else None
 
 
-def _moved(db: Reading, heard: Heard, journey: Journey) -> bool:
+def _moved(db: Reading, heard: Heard, journey: Journey, base_version: int) -> bool:
     """Whether more has changed since the kiosk's last pull than this kiosk's own earlier actions did."""
     row = db.row(
         "select count(distinct changed_version) as own from verdicts where patient_id = :patient_id"
         " and kiosk_id = :kiosk_id and changed_version > :base_version",
         patient_id=journey.patient_id,
         kiosk_id=heard.kiosk_id,
-        base_version=heard.intent.base_version,
+        base_version=base_version,
     )
     assert row is not None
-    return journey.journey_version - heard.intent.base_version > int(row["own"])
+    return journey.journey_version - base_version > int(row["own"])
+
+
+def _corrected(db: Reading, visit_id: VisitId, base_version: int) -> bool:
+    row = db.row(
+        "select 1 from corrections where visit_id = :visit_id and journey_version > :base_version",
+        visit_id=visit_id,
+        base_version=base_version,
+    )
+    return row is not None
+
+
+def _split(db: Reading, visit_id: VisitId) -> bool:
+    return db.row("select 1 from merged_visits where visit_id = :visit_id", visit_id=visit_id) is not None
+
+
+def _said(db: Reading, intent: Intent, visit_id: VisitId) -> Mapping[str, Any]:
+    """The payload that the visit's history has of this action for this leg, whoever sent it."""
+    row = db.row(
+        "select metadata from transitions where visit_id = :visit_id and action = :action and leg = :leg"
+        " order by change limit 1",
+        visit_id=visit_id,
+        action=intent.action_type,
+        leg=intent.leg,
+    )
+    metadata = _metadata.decode(row["metadata"]) if row else {}
+    # A kiosk's row says where in its chain the action stood; what the person said is a part of that.
+    said = metadata.get("payload", {}) if "seq" in metadata else metadata
+    return said if isinstance(said, dict) else {}
 
 
 def _visit(db: Reading, definitions: Definitions, journey: Journey, visit_id: str) -> Visit | None:

@@ -52,9 +52,11 @@ def take_hospital(db: Writing, definitions: Definitions, keys: CardKeys, hospita
 
 
 def put_site(db: Writing, site: SitePart) -> None:
-    """Writes the site's own row. Raises DocumentError where its desk is no exam."""
+    """Writes the site's own row. Raises DocumentError where its desk is no exam, or its prefix a kiosk's."""
     if db.row("select 1 from exams where exam_id = :desk", desk=site.desk) is None:
         raise DocumentError(f"the desk {site.desk!r} is not among the exams")
+    if db.row("select 1 from kiosks where ticket_prefix = :prefix", prefix=site.ticket_prefix) is not None:
+        raise DocumentError(f"the ticket_prefix {site.ticket_prefix} is a kiosk's")
     db.execute(
         "insert into site values (1, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix)"
         " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone,"

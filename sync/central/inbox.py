@@ -2,8 +2,8 @@
 themselves, kept whole until their case is settled."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from sync.cards import CardHash
 from sync.central.evidence import Known
 from sync.central.gathering import Heard
-from sync.central.store import Reading, Writing
+from sync.central.store import Reading, Writing, any_of
 from sync.clock import ClockReading
 from sync.protocol import Code, Intent, canonical
 
@@ -20,15 +20,17 @@ _clock = msgspec.json.Decoder(ClockReading)
 
 FORK = "fork"  # a kiosk's disk was restored or cloned
 GAP = "gap"  # actions of a kiosk are missing for good
+TWO_VISITS = "two_visits"  # records of one person were merged, each of them on a visit
+REVERSED = "reversed"  # the centre was restored, and what a kiosk had been told was done is not any more
 DUPLICATE_NUMBER = "duplicate_number"  # one number was printed twice: by a clone, or by a kiosk that was set back
 
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """What a case is about: ids, and a few details that hold ids and states only."""
+    """What a case is about: ids, and details that hold ids and states (and answers, where those are the matter)."""
 
     code: str
-    kiosk_id: str
+    kiosk_id: str | None
     detail: Mapping[str, Any]
     patient_id: str | None = None
     action_id: str | None = None
@@ -41,6 +43,7 @@ class Waiting:
 
     verdict_id: str
     exception_id: str
+    kiosk_id: str
     seq: int
     visit_id: str
     intent: Intent
@@ -91,18 +94,14 @@ def settle_case(db: Writing, exception_id: str, who: str, settlement: Mapping[st
 
 
 def put_waiting(db: Writing, heard: Heard, known: Known, code: Code, conflict: int, exception_id: str) -> None:
-    """Opens the case of an action that waits for staff, and keeps the action so that it can be judged again."""
+    """Puts an action into the inbox, whole, so that it can be judged again: as a case of its own or, where it was made
+    on top of another that waits, in the case of that one."""
     intent = heard.intent
     visit_id = known.visit.visit_id if known.visit else intent.visit_id
-    concern = Concern(
-        code=code,
-        kiosk_id=heard.kiosk_id,
-        detail=_detail(heard, known, conflict),
-        patient_id=known.subject or intent.patient_id,
-        action_id=intent.action_id,
-        visit_id=visit_id,
-    )
-    open_case(db, exception_id, concern, heard.received_ms)
+    joined = _case_of_visit(db, intent.visit_id, visit_id) if code is Code.DEPENDS else None
+    if joined is None:
+        open_case(db, exception_id, _concern(heard, known, code, conflict), heard.received_ms)
+    exception_id = joined or exception_id
     db.execute(
         "insert into waiting values (:verdict_id, :exception_id, :kiosk_id, :seq, :visit_id, :code, :body, :sent,"
         " :received_ms)",
@@ -127,6 +126,15 @@ def put_waiting(db: Writing, heard: Heard, known: Known, code: Code, conflict: i
     )
 
 
+def tell_staff(db: Writing, heard: Heard, known: Known, code: str, conflict: int, exception_id: str) -> None:
+    """Opens a case about an action that does not wait: its verdict stands, and staff are to know of it."""
+    concern = _concern(heard, known, code, conflict)
+    if code == Code.ANSWERS_DIFFER:
+        both = {"said": heard.intent.payload, "said_before": dict(known.said)}
+        concern = replace(concern, detail={**concern.detail, **both})
+    open_case(db, exception_id, concern, heard.received_ms)
+
+
 def waiting_for_card(db: Reading, cards: Sequence[CardHash]) -> list[Waiting]:
     """The actions of every visit that waits because this card was unknown, in the order in which they came."""
     visits: dict[str, None] = {}
@@ -139,14 +147,29 @@ def waiting_for_card(db: Reading, cards: Sequence[CardHash]) -> list[Waiting]:
             code=Code.UNKNOWN_CARD.value,
         )
         visits.update(dict.fromkeys(row["visit_id"] for row in rows))
-    found = [each for visit_id in visits for each in _waiting_of_visit(db, visit_id)]
-    return sorted(found, key=lambda each: (each.received_ms, each.intent.epoch, each.seq))
+    return _in_order(each for visit_id in visits for each in _waiting_of_visit(db, visit_id))
+
+
+def waiting_in(db: Reading, exception_id: str) -> list[Waiting]:
+    """The actions of a case, in the order in which they came."""
+    rows = db.rows("select * from waiting where exception_id = :exception_id", exception_id=exception_id)
+    return _in_order(_waiting(row) for row in rows)
+
+
+def is_empty(db: Reading, exception_id: str) -> bool:
+    """Whether nothing waits in a case any more."""
+    row = db.row("select 1 from waiting where exception_id = :exception_id", exception_id=exception_id)
+    return row is None
 
 
 def take_waiting(db: Writing, verdict_id: str) -> None:
     """Takes an action out of the inbox; its case stays as it is."""
     db.execute("delete from waiting_cards where verdict_id = :verdict_id", {"verdict_id": verdict_id})
     db.execute("delete from waiting where verdict_id = :verdict_id", {"verdict_id": verdict_id})
+
+
+def _in_order(found: Iterable[Waiting]) -> list[Waiting]:
+    return sorted(found, key=lambda each: (each.received_ms, each.intent.epoch, each.seq))
 
 
 def _waiting_of_visit(db: Reading, visit_id: str) -> list[Waiting]:
@@ -158,11 +181,34 @@ def _waiting(row: sqlite3.Row) -> Waiting:
     return Waiting(
         row["verdict_id"],
         row["exception_id"],
+        row["kiosk_id"],
         row["seq"],
         row["visit_id"],
         _intent.decode(row["body"]),
         _clock.decode(row["sent"]),
         row["received_ms"],
+    )
+
+
+def _case_of_visit(db: Reading, *visit_ids: str) -> str | None:
+    """The case that the first waiting action of a visit is in."""
+    names, values = any_of("visit", visit_ids)
+    row = db.execute(
+        f"select exception_id from waiting where visit_id in {names} order by received_ms, seq limit 1",  # noqa: S608
+        values,
+    ).fetchone()
+    return str(row["exception_id"]) if row else None
+
+
+def _concern(heard: Heard, known: Known, code: str, conflict: int) -> Concern:
+    intent = heard.intent
+    return Concern(
+        code=code,
+        kiosk_id=heard.kiosk_id,
+        detail=_detail(heard, known, conflict),
+        patient_id=known.subject or intent.patient_id,
+        action_id=intent.action_id,
+        visit_id=known.visit.visit_id if known.visit else intent.visit_id,
     )
 
 

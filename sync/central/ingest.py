@@ -7,6 +7,7 @@ be digested is quarantined and the watermark advances; a database that is busy o
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sync.central.actions import Answered, answered, keep_answer
 from sync.central.audit import note
@@ -25,7 +26,7 @@ from sync.central.chains import (
 )
 from sync.central.gathering import Bench, Heard, bench_of
 from sync.central.inbox import FORK, GAP, Concern, is_open, open_case
-from sync.central.intents import Undigested, action_id_of, content_hash, read_intent
+from sync.central.intents import Undigested, content_hash, read_intent
 from sync.central.journeys import StaleJourney
 from sync.central.judging import judge
 from sync.central.kiosks import Kiosk, kiosk, saw, set_epoch
@@ -36,6 +37,7 @@ from sync.clock import ClockReading
 from sync.journey.definitions import Definitions
 from sync.protocol import (
     MAX_BATCH,
+    PROTOCOL_VERSION,
     SUPPORTED_VERSIONS,
     CallRefused,
     EndCode,
@@ -43,6 +45,7 @@ from sync.protocol import (
     PushAnswer,
     PushRequest,
     VerdictRow,
+    spoken,
 )
 
 log = logging.getLogger(__name__)
@@ -96,7 +99,7 @@ class Ingest:
         verdicts += [self._judge(db, bench, sender, chain, link, request.now) for link in fitted.fresh]
         if fitted.fresh:
             last = fitted.fresh[-1]
-            chain = Chain(sender.kiosk_id, sender.epoch, last.seq, last.hash)
+            chain = replace(chain, last_seq=last.seq, last_hash=last.hash, told=0)
             write_chain(db, chain)
             # Verdicts that move no journey take no number of their own; without one, a backup from before them would
             # look as new as the database, and the kiosk would not be asked for them after a restore.
@@ -104,8 +107,9 @@ class Ingest:
         return PushAnswer(
             server_incarnation=bench.here.server_incarnation,
             last_seq=chain.last_seq,
-            backed_up_seq=0,
-            verdicts=verdicts,
+            backed_up_seq=chain.backed_up_seq,
+            verdicts=[spoken(row, request.protocol_version) for row in verdicts],
+            newest_version=PROTOCOL_VERSION,
         )
 
     def _judge(
@@ -130,6 +134,8 @@ class Ingest:
     def _digest(
         self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
     ) -> VerdictRow:
+        if link.opaque:
+            return self._set_aside(db, bench, chain, link)
         intent = read_intent(link.document)
         if isinstance(intent, Undigested):
             return self._quarantine(db, bench, chain, link, intent.reason)
@@ -157,7 +163,8 @@ class Ingest:
         content: str,
         sent: ClockReading,
     ) -> VerdictRow:
-        heard = Heard(intent, sender.kiosk_id, frozenset(sender.actions), sent, bench.now_ms)
+        held = link.held if link.held and link.held.revision in _REVISIONS else None
+        heard = Heard(intent, sender.kiosk_id, frozenset(sender.actions), sent, bench.now_ms, held)
         judged = judge(db, bench, heard)
         given = judged.given
         kept = Answered(content, given.verdict.value, None)
@@ -165,15 +172,23 @@ class Ingest:
         keep_receipt(db, chain, link, given.verdict_id)
         return told(given, intent.action_id, link.seq, judged.journey)
 
+    def _set_aside(self, db: Writing, bench: Bench, chain: Chain, link: Link) -> VerdictRow:
+        """A record that comes unread. If it was judged before it failed, that stands."""
+        given = verdict_of(db, link.action_id)
+        if given is None:
+            return self._quarantine(db, bench, chain, link, "no centre could take it in")
+        keep_receipt(db, chain, link, given.verdict_id)
+        return self._again(db, bench, link, given.verdict_id)
+
     def _quarantine(self, db: Writing, bench: Bench, chain: Chain, link: Link, reason: str) -> VerdictRow:
         given = quarantine(db, bench, chain, link, reason)
         keep_receipt(db, chain, link, given.verdict_id)
-        return told(given, action_id_of(link.document), link.seq, None)
+        return told(given, link.action_id, link.seq, None)
 
     def _again(self, db: Writing, bench: Bench, link: Link, verdict_id: str) -> VerdictRow:
         given = verdict_of(db, verdict_id)
         assert given is not None
-        return told_again(db, self._definitions, bench.today, given, action_id_of(link.document), link.seq)
+        return told_again(db, self._definitions, bench.today, given, link.action_id, link.seq)
 
     def _gap(self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, gap: Gap) -> CallRefused:
         """What is missing is asked for; what does not come when asked for is lost, and the kiosk goes on without."""
@@ -205,6 +220,7 @@ class Ingest:
 
 _OF_THE_DATA = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 _MAX_EPOCH = 2**40
+_REVISIONS = range(2**31)  # that a kiosk may say it was told
 
 
 def fenced() -> CallRefused:
@@ -214,5 +230,8 @@ def fenced() -> CallRefused:
 
 def unsupported() -> CallRefused:
     """The answer to a version of the protocol that is not spoken here."""
-    spoken = ", ".join(str(version) for version in sorted(SUPPORTED_VERSIONS))
-    return CallRefused(code=EndCode.UNSUPPORTED_VERSION, error=f"versions of the protocol spoken here: {spoken}")
+    versions = tuple(sorted(SUPPORTED_VERSIONS))
+    named = ", ".join(str(version) for version in versions)
+    return CallRefused(
+        code=EndCode.UNSUPPORTED_VERSION, error=f"versions of the protocol spoken here: {named}", versions=versions
+    )

@@ -104,6 +104,19 @@ def save(db: Writing, before: Journey, decision: Decision, stamp: Stamp, action:
     return change
 
 
+def note_correction(db: Writing, after: Journey) -> None:
+    """Notes that staff have said where a patient stands, in the transaction that wrote it."""
+    db.execute(
+        "insert into corrections values (:change, :patient_id, :visit_id, :version)",
+        {
+            "change": db.next_change(),
+            "patient_id": after.patient_id,
+            "visit_id": after.visit_id,
+            "version": after.journey_version,
+        },
+    )
+
+
 def touch(db: Writing, patient_id: str) -> int:
     """Gives a patient a new change number and announces it, where a card, name or booking changed."""
     change = db.next_change()

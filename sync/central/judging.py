@@ -6,7 +6,7 @@ from typing import Any
 from sync.central.bindings import bound, learn
 from sync.central.evidence import Known
 from sync.central.gathering import Bench, Heard, gather
-from sync.central.inbox import DUPLICATE_NUMBER, Concern, open_case, put_waiting
+from sync.central.inbox import DUPLICATE_NUMBER, REVERSED, Concern, open_case, put_waiting, tell_staff
 from sync.central.journeys import Stamp, save
 from sync.central.late import write_late
 from sync.central.resolution import Place, Resolution, resolve
@@ -34,12 +34,22 @@ def judge(db: Writing, bench: Bench, heard: Heard, *, revision: int = 0) -> Judg
     A revision above 0 is a verdict given anew: it takes a change number, under which its kiosk pulls it.
     """
     known = gather(db, bench, heard)
-    resolution = resolve(known, heard.intent)
+    return enact(db, bench, heard, known, resolve(known, heard.intent), revision=revision)
+
+
+def enact(
+    db: Writing, bench: Bench, heard: Heard, known: Known, resolution: Resolution, *, revision: int = 0
+) -> Judged:
+    """Writes a resolution. `revision` as above; at 0 it is that of the resolution."""
     journey = _apply(db, bench, heard, known, resolution)
     given = _given(db, heard, known, resolution, journey, revision)
     keep_verdict(db, given, bench.now_ms)
     if resolution.verdict is Verdict.NEEDS_STAFF:
         put_waiting(db, heard, known, resolution.code, resolution.conflict, bench.ids())
+    elif resolution.reversed:
+        tell_staff(db, heard, known, REVERSED, resolution.conflict, bench.ids())
+    elif resolution.code is Code.ANSWERS_DIFFER:
+        tell_staff(db, heard, known, resolution.code, resolution.conflict, bench.ids())
     if given.change and given.patient_id is not None:
         db.announce(given.change, given.patient_id)
     return Judged(given, journey if given.patient_id is not None else None)
@@ -108,7 +118,8 @@ def _follow_card(db: Writing, known: Known, intent: Intent, now_ms: int) -> None
     read under more than one key is known under all of them."""
     if intent.provisional and known.subject is not None and known.subject != intent.patient_id:
         db.execute(
-            "insert into patient_aliases values (:alias_id, :patient_id, :now_ms) on conflict (alias_id) do nothing",
+            "insert into patient_aliases (alias_id, patient_id, since_ms) values (:alias_id, :patient_id, :now_ms)"
+            " on conflict (alias_id) do nothing",
             {"alias_id": intent.patient_id, "patient_id": known.subject, "now_ms": now_ms},
         )
     owner = bound(db, intent.cards) if len(intent.cards) > 1 else None
@@ -157,7 +168,7 @@ def _given(db: Writing, heard: Heard, known: Known, resolution: Resolution, afte
         seq=intent.seq,
         verdict=resolution.verdict,
         code=resolution.code,
-        revision=revision,
+        revision=revision or resolution.revision,
         patient_id=None if resolution.code in _OF_NOBODY else known.subject,
         visit_id=visit_id,
         conflict=resolution.conflict,

@@ -4,13 +4,17 @@ Each operation takes the request's arguments and returns plain values. It raises
 command line got wrong.
 """
 
+import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from sync.central.audit import note
+from sync.central.backup import back_up
 from sync.central.demo import demo_cards, demo_hospital
+from sync.central.desk_operations import desk_operations
 from sync.central.health import check
 from sync.central.hospital import DocumentError, SitePart, check_site, read_hospital
 from sync.central.importing import put_site, take_hospital
@@ -18,7 +22,7 @@ from sync.central.kiosk_operations import kiosk_operations
 from sync.central.patients import patient_named
 from sync.central.service import JourneyService
 from sync.central.site import NoSite, here
-from sync.central.store import Reading
+from sync.central.store import Reading, StoreError
 from sync.central.tokens import hash_of, issue, revoke
 from sync.clock import site_day
 from sync.control import ControlError, Operation
@@ -28,16 +32,28 @@ WHO = "command line"
 
 
 def operations(service: JourneyService) -> dict[str, Operation]:
-    """The operations by name, those on kiosks among them."""
+    """The operations by name, those on kiosks and on cases among them."""
     return {
         **kiosk_operations(service),
+        **desk_operations(service),
         "token": lambda given: _token(service, given),
         "token-revoke": lambda given: _token_revoke(service, given),
         "import": lambda given: _import(service, given.get("document")),
         "demo-data": lambda _: _demo_data(service),
         "site": lambda given: _site(service, given),
         "check": lambda _: _check(service),
+        "backup": lambda given: _backup(service, str(given["file"])),
     }
+
+
+def _backup(service: JourneyService, file: str) -> dict[str, int]:
+    try:
+        made = back_up(service.store, Path(file))
+    except StoreError as error:
+        raise ControlError(str(error)) from error
+    with service.store.write() as db:
+        note(db, WHO, "backup", service.clock(), detail={"change": made.change})
+    return dataclasses.asdict(made)
 
 
 def _token(service: JourneyService, given: Mapping[str, Any]) -> str:

@@ -1,12 +1,15 @@
 """Quarantine: an action that cannot be digested is kept as it came, and staff are told; its row is settled by that."""
 
 import logging
+from typing import Any
+
+import msgspec
 
 from sync.central.actions import Answered, answered, keep_answer
 from sync.central.chains import Chain, Link
 from sync.central.gathering import Bench
 from sync.central.inbox import Concern, open_case
-from sync.central.intents import action_id_of, content_hash
+from sync.central.intents import content_hash
 from sync.central.store import Writing
 from sync.central.verdicts import Given, keep_verdict, verdict_of
 from sync.ids import is_uuid
@@ -17,7 +20,7 @@ log = logging.getLogger(__name__)
 
 def quarantine(db: Writing, bench: Bench, chain: Chain, link: Link, reason: str) -> Given:
     """Sets an action aside. Where its id is none, or another action's, the verdict goes under an id of ours."""
-    named = action_id_of(link.document)
+    named = link.action_id
     own = is_uuid(named) and answered(db, named) is None and verdict_of(db, named) is None
     given = Given(
         verdict_id=named if own else bench.ids(),
@@ -27,8 +30,10 @@ def quarantine(db: Writing, bench: Bench, chain: Chain, link: Link, reason: str)
         code=Code.QUARANTINED,
     )
     keep_verdict(db, given, bench.now_ms)
-    if own and link.document is not None:
-        kept = Answered(content_hash(link.document), given.verdict.value, None)
+    document = link.document if link.document is not None else _readable(link.body)
+    if own and document is not None:
+        # One that came unread may come again as it should have: it is the same action then.
+        kept = Answered(content_hash(document), given.verdict.value, None)
         keep_answer(db, named, None, "", chain.kiosk_id, kept, bench.now_ms)
     exception_id = bench.ids()
     detail = {"epoch": chain.epoch, "seq": link.seq, "hash": link.hash, "reason": reason}
@@ -49,3 +54,11 @@ def quarantine(db: Writing, bench: Bench, chain: Chain, link: Link, reason: str)
     )
     log.warning("action %s of %s was quarantined: %s", link.seq, chain.kiosk_id, reason)
     return given
+
+
+def _readable(body: bytes) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

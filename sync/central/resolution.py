@@ -12,6 +12,7 @@ from enum import StrEnum
 from sync.central.evidence import Known
 from sync.journey.definitions import ActionRule, Definitions
 from sync.journey.model import (
+    STAFF,
     Action,
     ActionId,
     Asker,
@@ -26,7 +27,7 @@ from sync.journey.model import (
     VisitId,
 )
 from sync.journey.rules import decide, may_send
-from sync.protocol import Code, Intent, Verdict
+from sync.protocol import Code, Held, Intent, Verdict
 
 
 class Place(StrEnum):
@@ -40,7 +41,10 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The verdict, the row of the table behind it (0: no conflict), and what is to be written where."""
+    """The verdict, the row of the table behind it (0: no conflict), and what is to be written where.
+
+    `revision` is that of the verdict; `reversed`: what the kiosk had been told was done is not, and staff must know.
+    """
 
     verdict: Verdict
     code: Code
@@ -48,6 +52,8 @@ class Resolution:
     place: Place = Place.NOWHERE
     visit_id: VisitId | None = None
     decision: Decision | None = None
+    revision: int = 0
+    reversed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,21 @@ class Row:
 
 def resolve(known: Known, intent: Intent) -> Resolution:
     """The verdict for an action, and the effect that it is to have. The first row of the table that fits settles it."""
+    return _beside_what_was_told(known.held, _resolved(known, intent))
+
+
+def insist(known: Known, intent: Intent) -> Resolution | None:
+    """The same where staff have said that the action counts, for this patient, as if they had done it: no conflict
+    stands against it but what the rules refuse themselves. None where they do."""
+    rule = known.rules.actions.get(intent.action_type) if known.rules else None
+    if known.rules is None or rule is None or known.subject is None:
+        return None
+    case = Case(known, intent, known.rules, rule, replace(action_of(known, intent), asker=STAFF))
+    found = _late(case) or _opened_elsewhere(case) or _decided(case)
+    return found if found.verdict in _DONE else None
+
+
+def _resolved(known: Known, intent: Intent) -> Resolution:
     if known.rules is None:
         return Resolution(Verdict.NEEDS_STAFF, Code.OLD_RULES, 12)
     rule = known.rules.actions.get(intent.action_type)
@@ -125,6 +146,19 @@ def action_of(known: Known, intent: Intent) -> Action:
 
 
 _MERGED = Resolution(Verdict.MERGED, Code.ALREADY_SO)
+_DONE = frozenset({Verdict.APPLIED, Verdict.MERGED})
+
+
+def _beside_what_was_told(held: Held | None, found: Resolution) -> Resolution:
+    """A restored centre judges anew what it has forgotten. Where it comes to something else than the kiosk had been
+    told, that is a verdict given anew; and what is no longer done is for staff to know."""
+    if held is None:
+        return found
+    if (held.verdict, held.code) == (found.verdict, found.code):
+        return replace(found, revision=held.revision)
+    undone = held.verdict is Verdict.APPLIED and found.verdict not in _DONE
+    conflict = 16 if undone else found.conflict
+    return replace(found, revision=held.revision + 1, reversed=undone, conflict=conflict)
 
 
 def _forbidden(case: Case) -> Resolution | None:
@@ -149,9 +183,33 @@ def _rebound(case: Case) -> Resolution | None:
     return _to_staff(Code.REBOUND) if owners else None
 
 
+def _two_visits(case: Case) -> Resolution | None:
+    """Two records of one person were merged while each was on a visit: which of them counts, only people can say."""
+    return _to_staff(Code.TWO_VISITS) if case.known.split else None
+
+
 def _money(case: Case) -> Resolution | None:
     """Money has moved: what does not fit exactly is for people to sort out, never dropped and never guessed at."""
     return _to_staff(Code.MONEY) if case.rule.money and not case.fits else None
+
+
+def _corrected(case: Case) -> Resolution | None:
+    """Staff have said since where the patient stands. A number that was printed stays an alias all the same."""
+    if not case.known.corrected:
+        return None
+    found = Resolution(Verdict.SUPERSEDED, Code.CORRECTED)
+    entry = _of_leg(case.known.journey, case.leg) if case.live and case.rule.opens_entry else None
+    labelled = _second_label(case, entry, moves_up=False) if entry else None
+    return replace(found, place=Place.TODAY, decision=labelled) if labelled else found
+
+
+def _answers_differ(case: Case) -> Resolution | None:
+    """It was done elsewhere already, and the person said something else there: the journey goes on, staff get both."""
+    if case.fits or not case.done_before or case.rule.opens_entry or case.opens_visit:
+        return None
+    payload, said = case.intent.payload, case.known.said
+    differs = any(said.get(name) != value for name, value in payload.items())
+    return replace(_MERGED, code=Code.ANSWERS_DIFFER) if differs else None
 
 
 def _late(case: Case) -> Resolution | None:
@@ -252,7 +310,10 @@ TABLE: tuple[Row, ...] = (
     Row(15, _depends),
     Row(8, _unknown),
     Row(7, _rebound),
+    Row(13, _two_visits),
     Row(17, _money),
+    Row(14, _corrected),
+    Row(2, _answers_differ),
     Row(6, _late),
     Row(1, _opened_elsewhere),
     Row(0, _other_visit),

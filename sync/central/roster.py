@@ -12,25 +12,30 @@ from dataclasses import dataclass
 import msgspec
 
 from sync.central.bindings import bindings_of
+from sync.central.chains import read_chain
 from sync.central.exams import bookings
 from sync.central.ingest import fenced, unsupported
 from sync.central.journeys import read_journey
 from sync.central.kiosks import Kiosk, kiosk, saw
+from sync.central.merging import merged_between
 from sync.central.site import Here, here
 from sync.central.store import Reading, Store, Writing
 from sync.central.verdicts import revised_for, told_again
 from sync.clock import day_after
 from sync.journey.definitions import Definitions
 from sync.protocol import (
+    PROTOCOL_VERSION,
     SUPPORTED_VERSIONS,
     CallRefused,
     PatientRow,
     PullAnswer,
     PullRequest,
+    Renamed,
     VerdictRow,
+    spoken,
 )
 
-PAGE = 200  # rows that a page goes through
+PAGE = 25  # rows that a page goes through; a kiosk adopts it in one transaction, and a tap waits for that
 LONGEST_WAIT_S = 30.0
 RETRY_AFTER_S = 5.0  # for a call that may not wait
 SEEN_EVERY_MS = 60_000
@@ -38,7 +43,7 @@ SEEN_EVERY_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The part of the roster between two cursors."""
+    """The part of the roster between two cursors, and what there is to tell of its kiosk's own actions and names."""
 
     from_cursor: int
     cursor: int
@@ -47,6 +52,7 @@ class _Page:
     patients: tuple[PatientRow, ...]
     gone: tuple[str, ...]
     verdicts: tuple[VerdictRow, ...]
+    renamed: tuple[Renamed, ...]
 
 
 class Roster:
@@ -86,7 +92,8 @@ class Roster:
 
     def _has_time(self, request: PullRequest, found: PullAnswer) -> bool:
         """Whether there is nothing yet that the kiosk should hear at once."""
-        quiet = not (found.reset or found.patients or found.gone or found.verdicts or found.definitions)
+        told = (found.reset, found.patients, found.gone, found.verdicts, found.renamed, found.definitions)
+        quiet = not any(told)
         return quiet and found.cursor == request.cursor
 
     def _look(self, kiosk_id: str) -> None:
@@ -113,6 +120,7 @@ class Roster:
             site = here(db)
             page = self._read_page(db, site, sender, request, site.day(now_ms))
             stale = request.definitions_version != self._definitions.version
+            chain = read_chain(db, kiosk_id, sender.epoch)
             return PullAnswer(
                 server_incarnation=site.server_incarnation,
                 from_cursor=page.from_cursor,
@@ -124,8 +132,12 @@ class Roster:
                 actions=sender.actions,
                 site=site.site,
                 now_ms=now_ms,
-                verdicts=page.verdicts,
+                verdicts=tuple(spoken(row, request.protocol_version) for row in page.verdicts),
                 definitions=dict(self._definitions.document) if stale else None,
+                renamed=page.renamed,
+                last_seq=chain.last_seq if request.epoch == sender.epoch else None,
+                backed_up_seq=chain.backed_up_seq if request.epoch == sender.epoch else 0,
+                newest_version=PROTOCOL_VERSION,
             )
 
     def _read_page(self, db: Reading, site: Here, sender: Kiosk, request: PullRequest, today: str) -> _Page:
@@ -138,7 +150,8 @@ class Roster:
         rows = self._members(db, after, today) if reset else self._changed(db, after)
         more = len(rows) == self._page
         cursor = rows[-1]["change"] if more else latest
-        patients, gone = [], []
+        renamed = merged_between(db, after, cursor)
+        patients, gone = [], [each.old for each in renamed]
         for row in rows:
             patient = _patient_row(db, self._definitions, row["patient_id"], row["change"], today)
             if patient is not None:
@@ -149,7 +162,7 @@ class Roster:
             told_again(db, self._definitions, today, given, given.verdict_id, given.seq)
             for given in revised_for(db, sender.kiosk_id, after, cursor)
         ]
-        return _Page(after, cursor, reset, more, tuple(patients), tuple(gone), tuple(verdicts))
+        return _Page(after, cursor, reset, more, tuple(patients), tuple(gone), tuple(verdicts), renamed)
 
     def _changed(self, db: Reading, after: int) -> list[sqlite3.Row]:
         """Whoever changed, on the roster or not: who has left it is to be forgotten."""

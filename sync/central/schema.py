@@ -7,7 +7,7 @@ them knows. Times are UTC milliseconds (`*_ms`), days ISO dates of the site (`*_
 
 from dataclasses import dataclass
 
-from sync.central.schema_sync import FIRST_SYNC_TABLES
+from sync.central.schema_sync import FIRST_SYNC_TABLES, MERGES_CORRECTIONS_BACKUPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,5 +229,8 @@ _ACCESS = (
     "create index audit_of_patient on audit (patient_id)",
 )
 
-MIGRATIONS = (Migration(1, (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *FIRST_SYNC_TABLES)),)
+MIGRATIONS = (
+    Migration(1, (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *FIRST_SYNC_TABLES)),
+    Migration(2, MERGES_CORRECTIONS_BACKUPS),
+)
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -106,3 +106,26 @@ _ACTIONS = (
 )
 
 FIRST_SYNC_TABLES: tuple[str, ...] = (*_KIOSKS, *_ACTIONS)
+
+MERGES_CORRECTIONS_BACKUPS: tuple[str, ...] = (
+    # Number under which kiosks pull that one record was merged into another; 0: a name that a kiosk made for a card.
+    "alter table patient_aliases add column change bigint not null default 0",
+    "create index aliases_by_change on patient_aliases (change)",
+    "create index aliases_of_patient on patient_aliases (patient_id)",
+    # The last seq that a backup of this database, verified by opening it, holds.
+    "alter table chains add column backed_up_seq bigint not null default 0",
+    # Visits that were under way when their patient's record was merged into one that was on a visit of its own.
+    """create table merged_visits (
+        visit_id text primary key references visits (visit_id),
+        merged_ms bigint not null
+    )""",
+    # Where staff have said that a patient stands, against what the actions had led to.
+    """create table corrections (
+        change bigint primary key,
+        patient_id text not null references patients (patient_id),
+        visit_id text not null,
+        journey_version bigint not null    -- that the correction led to
+    )""",
+    "create index corrections_of_visit on corrections (visit_id, journey_version)",
+    "create index waiting_of_case on waiting (exception_id)",
+)

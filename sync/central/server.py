@@ -5,9 +5,12 @@ first, so that it takes seconds even with all of them open.
 """
 
 import ctypes
+import gc
+import logging
 import os
 import signal
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -27,17 +30,24 @@ class ListenError(OSError):
     """Nobody can listen there; the message says why, for the person at the command line."""
 
 
-def listen(address: str) -> socket.socket:
-    """A listening socket for HOST:PORT ([HOST]:PORT for IPv6). Raises ListenError."""
+def listen(address: str, patience_ms: int = 10_000) -> socket.socket:
+    """A listening socket for HOST:PORT ([HOST]:PORT for IPv6). Raises ListenError.
+
+    A peer that stops in the middle of a request for longer than `patience_ms` is given up.
+    """
     host, separator, port = address.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     if not separator or not bare or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ListenError(f"{address[:200]!r} is not HOST:PORT")
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
     try:
-        return socket.create_server((bare, int(port)), family=family, backlog=512)
+        listener = socket.create_server((bare, int(port)), family=family, backlog=512)
     except (OSError, UnicodeError) as error:
         raise ListenError(f"{address}: {error}") from error
+    # Its connections inherit it.
+    patience = struct.pack("ll", patience_ms // 1000, patience_ms % 1000 * 1000)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+    return listener
 
 
 def serve(listener: socket.socket, start: Callable[[], Running]) -> None:
@@ -54,6 +64,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
             os._exit(0)
         # Half of what the parent waits: it kills a worker that is not gone by then.
         self.cfg.set("graceful_timeout", _GRACE_S // 2)
+        self.log.error_log.addFilter(_worth_a_line)
         super().init_process()
 
     def init_signals(self) -> None:
@@ -67,6 +78,11 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
             # Not in the signal handler itself: it interrupts whatever holds a lock.
             threading.Thread(target=self.app.end_waiting, name="stop").start()
         super().handle_exit(sig, frame)
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """A peer that gave up, or was given up, is no error of ours."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
@@ -94,6 +110,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         self.running = self._start()
+        # What was made until here lives as long as the process, so no collection need look at it again.
+        gc.collect()
+        gc.freeze()
         return self.running.app
 
     def end_waiting(self) -> None:

@@ -14,13 +14,14 @@ from sync.central.actions import Answered, answered, keep_answer
 from sync.central.ask import Ask
 from sync.central.bindings import bound
 from sync.central.faults import ErrorBody, Fault, body_of
-from sync.central.journeys import Stamp, open_journey, read_journey, save
+from sync.central.journeys import Stamp, note_correction, open_journey, read_journey, save
 from sync.central.patients import patient_named
 from sync.central.site import Here, here, next_label
 from sync.central.state import CurrentState, current_state
 from sync.central.store import Reading, Store, Writing
 from sync.clock import now_ms
 from sync.ids import new_id
+from sync.journey.correction import correct
 from sync.journey.definitions import Definitions, shipped
 from sync.journey.model import (
     STAFF,
@@ -121,9 +122,32 @@ class JourneyService:
             assert journey is not None
             outcome = change_entry(self.definitions, journey, QueueId(queue_id), state)
             if isinstance(outcome, Decision) and reason:
-                changes = tuple(replace(change, reason=reason) for change in outcome.entry_changes)
-                outcome = replace(outcome, entry_changes=changes)
+                outcome = _because(outcome, reason)
             return self._settle(db, site, STAFF, journey, outcome, ask, content, stamp)
+
+    def correct(self, patient_id: str, ask: Ask, who: str) -> Answer:
+        """Staff say where a patient really stands (`state` and `reason` of the payload). What kiosks did before they
+        heard of it is superseded by it."""
+        now = self.clock()
+        with self.store.write() as db:
+            site = here(db)
+            named = patient_named(db, patient_id)
+            if named is None:
+                return refused(Fault("unknown_patient", "There is no such patient."))
+            content = ask.content_hash(STAFF.role, named)
+            before = answered(db, ask.action_id)
+            if before is not None:
+                return self._repeat(db, site, STAFF, named, before, content, now)
+            stamp = Stamp("rest", who, now, now, action_id=ask.action_id, metadata=ask.payload)
+            journey = open_journey(db, self.definitions, named, site.day(now), closing(now))
+            assert journey is not None
+            outcome = correct(self.definitions, journey, str(ask.payload["state"]))
+            if isinstance(outcome, Decision):
+                outcome = _because(outcome, str(ask.payload["reason"]))
+            answer = self._settle(db, site, STAFF, journey, outcome, ask, content, stamp)
+            if isinstance(outcome, Decision):
+                note_correction(db, outcome.journey)
+            return answer
 
     def refusal(self, asker: Asker, patient_id: str | None, fault: Fault) -> Answer:
         """The answer to a request that went wrong before it was an action, with the patient's state where known."""
@@ -225,6 +249,11 @@ def refused(fault: Fault | Refusal, state: str | None = None, actions: tuple[str
     known = Fault(fault.code.value, "") if isinstance(fault, Refusal) else fault
     body: ErrorBody = body_of(fault, state, actions)
     return Answer(known.status, msgspec.json.encode(body))
+
+
+def _because(outcome: Decision, reason: str) -> Decision:
+    """The same with the reason that staff gave in the queue's history."""
+    return replace(outcome, entry_changes=tuple(replace(change, reason=reason) for change in outcome.entry_changes))
 
 
 def closing(now: int) -> Stamp:

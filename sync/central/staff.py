@@ -1,4 +1,4 @@
-"""What staff see: the queue as a list to search, what waits for a decision of theirs, a patient's history."""
+"""What staff see: the queue as a list to search, a patient's history."""
 
 import sqlite3
 from typing import Any
@@ -36,12 +36,13 @@ class QueueRow(msgspec.Struct, frozen=True):
 class Search(msgspec.Struct, frozen=True):
     """What to look for in the queue; what is not given does not narrow it.
 
-    `q` is a queue number, a patient id or, from its beginning, a part of a name.
+    `q` is a queue number or a patient id; with `by_name` also the beginning of a name, which belongs into no URL.
     """
 
     exam_id: str | None = None
     state: str | None = None
     q: str | None = None
+    by_name: bool = False
 
 
 def queue(db: Reading, definitions: Definitions, here: Here, today: str, search: Search) -> list[QueueRow]:
@@ -54,28 +55,19 @@ def queue(db: Reading, definitions: Definitions, here: Here, today: str, search:
         " and (cast(:exam_id as text) is null or e.exam_id = :exam_id)"
         " and (cast(:q as text) is null or e.patient_id = :q or lower(e.queue_number) = lower(:q)"
         " or lower(e.label_aliases) like '%\"' || lower(:q_like) || '\"%' escape '\\'"
-        " or lower(p.name) like lower(:q_like) || '%' escape '\\')"
+        " or (:by_name = 1 and lower(p.name) like lower(:q_like) || '%' escape '\\'))"
         " order by e.exam_id, e.priority desc, e.opened_ms, e.queue_id limit :limit",
         {
             "today": today,
             "exam_id": search.exam_id,
             "q": search.q,
             "q_like": _literal(search.q or ""),
+            "by_name": int(search.by_name),
             "limit": MAX_ROWS,
             **states,
         },
     ).fetchall()
     return [_queue_row(db, definitions, here, row) for row in rows]
-
-
-def exceptions(db: Reading, here: Here) -> list[dict[str, Any]]:
-    """What waits for staff, oldest first. At most 500."""
-    rows = db.rows(
-        "select exception_id, code, patient_id, action_id, visit_id, kiosk_id, detail, opened_ms from exceptions"
-        " where settled_ms is null order by opened_ms, exception_id limit :limit",
-        limit=MAX_ROWS,
-    )
-    return [_with_times(row, here, "opened_ms", json="detail") for row in rows]
 
 
 def history(db: Reading, here: Here, patient_id: str) -> list[dict[str, Any]]:

@@ -1,8 +1,6 @@
-"""The staff's part of the REST interface: the queue, cards, what waits for staff, a patient's history."""
+"""The staff's part of the REST interface: the queue, cards, a patient's history."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -21,48 +19,35 @@ from sync.central.service import JourneyService
 from sync.central.settling import settle_card
 from sync.central.site import here
 from sync.central.tokens import Bearer
-from sync.central.web import admit, answer, fault, read_json, reply
+from sync.central.web import admitting, answer, fault, read_json, reply
 from sync.clock import iso
 from sync.journey.model import Role
 
-P = ParamSpec("P")
 MAX_REASON = 500
 
 
 def staff_api(service: JourneyService) -> Blueprint:
     """The routes under /api/v1/ that a staff token opens."""
     api = Blueprint("staff", __name__, url_prefix="/api/v1")
-
-    def for_staff(view: Callable[Concatenate[Bearer, P], Response]) -> Callable[P, Response]:
-        @wraps(view)
-        def admitted(*args: P.args, **kwargs: P.kwargs) -> Response:
-            sender = admit(service, Role.STAFF)
-            return fault(sender) if isinstance(sender, Fault) else view(sender, *args, **kwargs)
-
-        return admitted
+    for_staff = admitting(service, Role.STAFF)
 
     @api.get("/queue/")
     @for_staff
     def list_queue(sender: Bearer) -> Response:
-        return _queue(service, sender, {name: value for name, value in request.args.items() if value})
+        asked = {name: value for name, value in request.args.items() if value}
+        return _queue(service, sender, asked, by_name=False)
 
     @api.post("/queue/search/")
     @for_staff
     def search_queue(sender: Bearer) -> Response:
         # A name to look for belongs into a body: URLs end up in logs.
         document = read_json()
-        return fault(document) if isinstance(document, Fault) else _queue(service, sender, document)
+        return fault(document) if isinstance(document, Fault) else _queue(service, sender, document, by_name=True)
 
     @api.patch("/queue/<queue_id>/")
     @for_staff
     def change_entry(sender: Bearer, queue_id: str) -> Response:
         return _change_entry(service, sender, queue_id)
-
-    @api.get("/exceptions/")
-    @for_staff
-    def exceptions(_: Bearer) -> Response:
-        with service.store.read() as db:
-            return reply({"exceptions": staff.exceptions(db, here(db))})
 
     @api.post("/bindings/")
     @for_staff
@@ -77,9 +62,9 @@ def staff_api(service: JourneyService) -> Blueprint:
     return api
 
 
-def _queue(service: JourneyService, sender: Bearer, asked: Any) -> Response:
+def _queue(service: JourneyService, sender: Bearer, asked: Any, *, by_name: bool) -> Response:
     try:
-        search = msgspec.convert(asked, staff.Search)
+        search = msgspec.structs.replace(msgspec.convert(asked, staff.Search), by_name=by_name)
     except msgspec.ValidationError as error:
         return fault(Fault("malformed", f"{error}."))
     if search.state is not None and search.state not in service.definitions.queue_states:

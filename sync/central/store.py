@@ -135,6 +135,16 @@ class Store:
             connection.execute("rollback")
             self._readers.append(connection)
 
+    def copy_to(self, file: Path) -> None:
+        """Writes one moment's state into another file, whole, while others read and write. Raises sqlite3.Error."""
+        source, target = _connect(self.path), sqlite3.connect(file)
+        try:
+            source.backup(target)
+            target.execute("pragma journal_mode=delete")  # one file, that a copy or a cable can carry
+        finally:
+            target.close()
+            source.close()
+
     def close(self) -> None:
         """Writes the log back into the file and closes it."""
         with self._lock, contextlib.suppress(sqlite3.Error):
@@ -231,6 +241,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 def _for_sqlite(statement: str) -> str:
     """SQLite checks types only in strict tables, which spell their numbers `integer`."""
-    if not statement.startswith("create table"):
+    if not statement.startswith(("create table", "alter table")):
         return statement
-    return re.sub(r"\bbigint\b", "integer", statement) + " strict, without rowid"
+    spelt = re.sub(r"\bbigint\b", "integer", statement)
+    return spelt + " strict, without rowid" if spelt.startswith("create") else spelt

@@ -6,7 +6,8 @@ Errors are values until here; what was not foreseen is logged and answered with 
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import msgspec
@@ -21,6 +22,7 @@ from sync.central.tokens import Bearer, bearer
 from sync.journey.model import Role
 
 log = logging.getLogger(__name__)
+P = ParamSpec("P")
 
 MAX_BODY = 64 * 1024
 _HEADERS = [
@@ -51,6 +53,22 @@ def admit(service: JourneyService, *roles: Role) -> Bearer | Fault:
     if isinstance(sender, Bearer) and sender.role not in roles:
         return _FORBIDDEN
     return sender
+
+
+def admitting(
+    service: JourneyService, *roles: Role
+) -> Callable[[Callable[Concatenate[Bearer, P], Response]], Callable[P, Response]]:
+    """A decorator for views that only senders with such a token reach; the view gets the sender first."""
+
+    def admitted_only(view: Callable[Concatenate[Bearer, P], Response]) -> Callable[P, Response]:
+        @wraps(view)
+        def admitted(*args: P.args, **kwargs: P.kwargs) -> Response:
+            sender = admit(service, *roles)
+            return fault(sender) if isinstance(sender, Fault) else view(sender, *args, **kwargs)
+
+        return admitted
+
+    return admitted_only
 
 
 def read_json() -> Any | Fault:

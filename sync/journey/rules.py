@@ -7,6 +7,7 @@ replays what is pending on a newer base. It interprets `definitions.toml`; it na
 from collections.abc import Callable
 from dataclasses import replace
 
+from sync.journey.correction import is_correction
 from sync.journey.definitions import ActionRule, Definitions
 from sync.journey.model import (
     Action,
@@ -105,14 +106,17 @@ def people_ahead(definitions: Definitions, line: tuple[QueueEntry, ...], entry: 
 
 
 def is_legal(definitions: Definitions, row: Transition) -> bool:
-    """Whether a history row is one that the rules can leave: of the table, of the queue mapping, or of a day's end."""
+    """Whether a history row is one that the rules can leave: of the table, of the queue mapping, of a day's end, or of
+    a correction."""
     if row.trigger_type == "system_auto":
         return row.to_state == definitions.initial and row.from_state in definitions.journey_states
     mapped = set(definitions.queue_to_journey.values())
     if row.trigger_type == "queue_sync":
         return row.from_state in mapped and row.to_state in mapped
     rule = definitions.actions.get(row.action)
-    if rule is None or row.from_state in rule.never_in:
+    if rule is None:
+        return is_correction(definitions, row)
+    if row.from_state in rule.never_in:
         return False
     # A change to an entry that is not the current one leaves the journey where it is.
     stays = rule.entry is not None and row.from_state == row.to_state and row.from_state in definitions.journey_states

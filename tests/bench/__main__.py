@@ -1,4 +1,4 @@
-"""`make bench`: every figure, measured now and printed. ARGS names some of: tap, daemon, central."""
+"""`make bench`: every figure, measured now and printed. ARGS names some of: tap, daemon, central, backlog."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import central, daemon, tap
+from tests.bench import backlog, central, daemon, tap
 from tests.bench.figures import table
 
-PARTS = {"tap": tap.measure, "daemon": daemon.measure, "central": central.measure}
+PARTS = {"tap": tap.measure, "daemon": daemon.measure, "central": central.measure, "backlog": backlog.measure}
 
 
 def main(names: list[str]) -> int:

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import simple_websocket
-from kiosk.ui.app import create_app
-from kiosk.ui.server import PageServer
 
 from kiosk.config import DisplaySection
 from kiosk.reception import Reception
+from kiosk.ui.app import create_app
+from kiosk.ui.server import PageServer
 from sync.cards import canonical_uid
 from tests.bench.figures import Figure, ms, percentile
 from tests.kiosk import samples

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.journeys import Journeys
-from kiosk.reception import PROBE_S, Reception
+from kiosk.reception import FENCED, PROBE_S, Reception
 from kiosk.screen import Notice, Screen, ScreenKind
 from kiosk.stage import DECIDE_S, KEEPS, TELL_S
+from kiosk.status import status
 from kiosk.store import Store
 from kiosk.ui.counter import DemoCard
 from sync.cards import canonical_uid
@@ -338,6 +339,14 @@ def test_a_box_that_no_centre_knows_is_out_of_order_and_says_so(tmp_path: Path):
     store.close()
 
 
+def test_after_another_enrolment_the_centre_has_to_be_heard_again_before_it_counts_as_online(house: House):
+    house.reception.heard(frozenset(), online=True)
+    house.reception.card(uid(1))
+    house.reception.enrolled()
+    screen = house.reception.screen()
+    assert (screen.screen, screen.central.online) == (ScreenKind.ATTRACT, False)
+
+
 def test_the_demo_cards_are_those_of_the_simulated_reader(house: House):
     assert (house.reception.demo_cards(), house.reception.present("04")) == (
         (),
@@ -377,6 +386,8 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
     screens = [house.reception.card(uid(number)).screen for number in (2, 3, 2, 3)]
     assert screens[-1] is ScreenKind.OUT_OF_ORDER
     assert house.reception.faults() == ("the database refuses to write",)
+    for nothing_to_write in (uid(1), uid(99)):
+        assert house.reception.card(nothing_to_write).screen is ScreenKind.OUT_OF_ORDER
     assert house.reception.tick() == PROBE_S
     assert house.reception.refused("phone").screen is ScreenKind.OUT_OF_ORDER
     ballast.unlink()
@@ -418,3 +429,44 @@ def test_many_threads_may_use_it_at_once(house: House):
         thread.join()
     assert len(set(frames)) == 15
     assert house.journeys.pending() == 3
+
+
+def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(house: House):
+    """The holder of an unknown card has checked in; the centre knows the card, and the person still stands here."""
+    unknown = house.reception.card(uid(9))
+    pressed = house.press(unknown)
+    assert pressed.patient is not None
+    with house.store.read() as db:
+        row = db.execute("select action_id, seq from outbox").fetchone()
+    judged = VerdictRow(
+        action_id=row["action_id"], seq=row["seq"], verdict=Verdict.APPLIED, code=Code.OK, patient_id="P2"
+    )
+    house.reception.heard(house.journeys.settle([judged]), online=True)
+    shown = house.reception.screen()
+    assert shown.patient is not None
+    assert (shown.screen, shown.patient.patient_id, shown.patient.masked_name) == (ScreenKind.JOURNEY, "P2", "홍*동")
+    late = house.reception.act("register", pressed.patient.patient_id, new_id())
+    assert late.conflict, "a press that still names who they were gets the new screen"
+    assert late.screen.patient == shown.patient
+
+
+def test_a_kiosk_that_was_ended_serves_nobody_and_says_so(house: House):
+    house.press(house.reception.card(uid(1)))
+    house.reception.heard(house.journeys.fenced(), online=True)
+    screen = house.reception.screen()
+    assert (screen.screen, screen.reason, screen.patient) == (ScreenKind.OUT_OF_ORDER, "not_enrolled", None)
+    assert house.reception.faults() == (FENCED,)
+    assert house.reception.card(uid(2)).screen is ScreenKind.OUT_OF_ORDER
+    assert house.journeys.pending() == 2
+    with house.store.read() as db:
+        told = status(db, running=True, online=True, reason="fenced", readers=(), faults=house.reception.faults())
+    assert (told["fenced"], told["roster"]["patients"], told["outbox"]["pending"]) == (True, 0, 2)
+
+
+def test_who_was_ended_is_whole_again_after_an_enrolment(house: House):
+    house.journeys.fenced()
+    house.journeys.enrol(samples.enrolment(epoch=1, kiosk_id="kiosk-2"))
+    house.journeys.adopt(samples.page(samples.row(1)))
+    house.reception.enrolled()
+    assert house.reception.card(uid(1)).screen is ScreenKind.JOURNEY
+    assert house.reception.faults() == ()

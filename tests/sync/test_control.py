@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import resource
 import socket
+import sqlite3
 import stat
 import struct
 import tempfile
@@ -35,6 +37,12 @@ def break_down(_: Mapping[str, Any]) -> object:
     raise RuntimeError("a secret of the inside")
 
 
+def fill_up(_: Mapping[str, Any]) -> object:
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.execute("pragma max_page_count = 1")
+        return db.execute("create table too_much (a)")
+
+
 def unanswerable(_: Mapping[str, Any]) -> object:
     return object()
 
@@ -46,7 +54,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(path: Path) -> Iterator[ControlServer]:
-    operations = {"echo": echo, "refuse": refuse, "break": break_down, "object": unanswerable}
+    operations = {"echo": echo, "refuse": refuse, "break": break_down, "fill": fill_up, "object": unanswerable}
     running = ControlServer(path, operations)
     running.start()
     yield running
@@ -89,6 +97,11 @@ def test_only_its_owner_may_use_the_socket_whatever_the_umask(path: Path):
 def test_the_daemons_refusal_comes_out_as_its_sentence(server: ControlServer, path: Path):
     with pytest.raises(ControlError, match=r"^no such card$"):
         ask(path, "refuse")
+
+
+def test_a_disk_that_is_full_is_named(server: ControlServer, path: Path):
+    with pytest.raises(ControlError, match=r"^the database: database or disk is full$"):
+        ask(path, "fill")
 
 
 @pytest.mark.parametrize("op", ["break", "object"])

@@ -19,3 +19,14 @@ def town(tmp_path: Path) -> Iterator[Town]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def standing_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """One for all tests of a module that leave it standing; each takes a person of its own."""
+    made = Town(tmp_path_factory.mktemp("town"))
+    try:
+        made.open()
+        yield made
+    finally:
+        made.close()

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import requests
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import command_of
@@ -31,7 +32,8 @@ def config(directory: Path, text: str = "") -> str:
     return str(path)
 
 
-def test_what_operators_scripts_rely_on(town: Town):
+def test_what_operators_scripts_rely_on(standing_town: Town):
+    town = standing_town
     file = str(town.places.config)
     tapped = kiosk("tap", "--config", file, town.people[0].uid)
     assert (tapped.returncode, tapped.stdout) == (0, "accepted: ARRIVED\n")
@@ -41,8 +43,9 @@ def test_what_operators_scripts_rely_on(town: Town):
     assert (told["outbox"]["pending"], told["online"], told["running"]) == (0, True, True)
     assert [(r["kind"], r["state"]) for r in told["readers"]] == [("simulated", "ready")]
     rows = json.loads(kiosk("outbox", "--config", file, "--json").stdout)
-    assert [(row["seq"], row["action_type"], row["status"]) for row in rows] == [(1, "scan_nfc", "applied")]
-    assert rows[0]["action_id"]
+    mine = [row for row in rows if row["patient_id"] == town.people[0].patient_id]
+    assert [(row["action_type"], row["status"]) for row in mine] == [("scan_nfc", "applied")]
+    assert mine[0].keys() >= {"action_id", "seq"}
     assert "1 waiting" not in kiosk("status", "--config", file).stdout
     assert "scan_nfc" in kiosk("outbox", "--config", file).stdout
 
@@ -59,8 +62,10 @@ def test_the_same_answers_come_from_the_file_when_no_daemon_runs(town: Town):
     assert "not running" in kiosk("status", "--config", file).stdout
 
 
-def test_cards_that_cannot_be_used_are_answered_in_words(town: Town):
+def test_cards_that_cannot_be_used_are_answered_in_words(standing_town: Town):
+    town = standing_town
     file = str(town.places.config)
+    before = town.status()["outbox"]["total"]
     phone = kiosk("tap", "--config", file, PHONE)
     assert (phone.returncode, phone.stdout) == (1, "refused: phone\n")
     stranger = kiosk("tap", "--config", file, STRANGER)
@@ -69,10 +74,11 @@ def test_cards_that_cannot_be_used_are_answered_in_words(town: Town):
         refused = kiosk("tap", "--config", file, "--", nonsense)
         assert refused.returncode == 2, nonsense
         assert "Traceback" not in refused.stderr
-    assert town.outbox() == []
+    assert town.status()["outbox"]["total"] == before
 
 
-def test_one_code_enrols_one_kiosk_beside_the_running_daemon(town: Town, tmp_path: Path):
+def test_one_code_enrols_one_kiosk_beside_the_running_daemon(standing_town: Town, tmp_path: Path):
+    town = standing_town
     place = tmp_path / "second"
     place.mkdir()
     port = hospital.free_port()
@@ -89,7 +95,8 @@ def test_one_code_enrols_one_kiosk_beside_the_running_daemon(town: Town, tmp_pat
     )
     try:
         hospital.wait_for(lambda: kiosk("status", "--config", file).returncode == 0, "it never answered")
-        early = kiosk("tap", "--config", file, town.people[0].uid)
+        person = town.people[1]
+        early = kiosk("tap", "--config", file, person.uid)
         assert (early.returncode, "not_enrolled" in early.stdout) == (1, True)
         code = hospital.central_command(town.places, "enroll-code").strip()
         words = ("enroll", "--config", file, "--central", town.places.central_url, "--code", code)
@@ -98,7 +105,7 @@ def test_one_code_enrols_one_kiosk_beside_the_running_daemon(town: Town, tmp_pat
         hospital.wait_for(
             lambda: json.loads(kiosk("status", "--config", file, "--json").stdout)["online"], "never online"
         )
-        assert kiosk("tap", "--config", file, town.people[0].uid).stdout == "accepted: ARRIVED\n"
+        assert kiosk("tap", "--config", file, person.uid).stdout == "accepted: ARRIVED\n"
         again = kiosk(*words)
         assert again.returncode == 2
         told = json.loads(kiosk("status", "--config", file, "--json").stdout)["kiosk"]
@@ -111,7 +118,8 @@ def test_one_code_enrols_one_kiosk_beside_the_running_daemon(town: Town, tmp_pat
     assert (place / "kiosk.db.keys").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_box_is_enrolled_before_its_daemon_ever_ran(town: Town, tmp_path: Path):
+def test_a_box_is_enrolled_before_its_daemon_ever_ran(standing_town: Town, tmp_path: Path):
+    town = standing_town
     place = tmp_path / "third"
     place.mkdir()
     file = config(place, f'[central]\nurl = "{town.places.central_url}"\n')
@@ -119,6 +127,54 @@ def test_a_box_is_enrolled_before_its_daemon_ever_ran(town: Town, tmp_path: Path
     assert kiosk("enroll", "--config", file, "--central", town.places.central_url, "--code", code).returncode == 0
     told = json.loads(kiosk("status", "--config", file, "--json").stdout)
     assert (told["enrolled"], told["running"]) == (True, False)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_an_enrolment_that_cannot_be_kept_is_said_so_and_leaves_the_box_as_it_was(
+    standing_town: Town, tmp_path: Path, running: bool
+):
+    town = standing_town
+    (tmp_path / "a file").touch()
+    file = config(
+        tmp_path,
+        f'[web]\nlisten = "127.0.0.1:0"\n[central]\nurl = "{town.places.central_url}"\n'
+        f'token_file = "{tmp_path}/a file/token"\n[[reader]]\nkind = "simulated"\n',
+    )
+    daemon = subprocess.Popen([*command_of("kiosk"), "run", "--config", file]) if running else None
+    try:
+        if running:
+            hospital.wait_for(lambda: kiosk("status", "--config", file).returncode == 0, "it never answered")
+        code = hospital.central_command(town.places, "enroll-code").strip()
+        failed = kiosk("enroll", "--config", file, "--central", town.places.central_url, "--code", code)
+        assert (failed.returncode, "could not be kept" in failed.stderr) == (1, True)
+        assert "Traceback" not in failed.stderr
+        told = json.loads(kiosk("status", "--config", file, "--json").stdout)
+        assert (told["enrolled"], told["running"]) == (False, running)
+    finally:
+        if daemon:
+            daemon.terminate()
+            assert daemon.wait(30) == 0
+
+
+def test_after_an_enrolment_that_could_not_be_kept_the_kiosk_goes_on_as_what_it_was(town: Town):
+    token = town.places.directory / "kiosk.db.token"
+    secret = token.read_text("utf-8")
+    token.unlink()
+    token.mkdir()
+    code = hospital.central_command(town.places, "enroll-code").strip()
+    words = ("enroll", "--config", str(town.places.config), "--central", town.through, "--code", code)
+    assert kiosk(*words).returncode == 1
+    token.rmdir()
+    token.write_text(secret, "utf-8")
+    town.tap(town.people[0])
+    town.await_settled()
+    assert town.state(town.people[0])["journey_state"] == "ARRIVED"
+
+
+def test_a_code_with_half_a_character_in_it_ends_with_exit_code_2(tmp_path: Path):
+    words = ("enroll", "--config", config(tmp_path), "--central", "https://a.example", "--code", "\udcff")
+    refused = kiosk(*words)
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +220,29 @@ def test_a_configuration_that_cannot_be_used_ends_with_exit_code_2_and_names_the
     assert kiosk(command).returncode == 2
 
 
+@pytest.mark.parametrize("cards", [None, "{", "[1]", '[{"uid": "04"}]', "[" * 50_000, '[{"uid": 4, "label": ""}]'])
+def test_demo_cards_that_are_none_end_the_start_with_exit_code_2_and_name_the_file(tmp_path: Path, cards: str | None):
+    if cards is not None:
+        (tmp_path / "cards.json").write_text(cards, "utf-8")
+    text = f'[web]\nlisten = "127.0.0.1:0"\n[[reader]]\nkind = "simulated"\ncards = "{tmp_path}/cards.json"\n'
+    refused = kiosk("run", "--config", config(tmp_path, text))
+    assert refused.returncode == 2
+    assert "cards.json" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_on_any_free_port_the_log_says_which_it_is(tmp_path: Path):
+    text = '[web]\nlisten = "127.0.0.1:0"\n[[reader]]\nkind = "simulated"\n'
+    command = [*command_of("kiosk"), "run", "--config", config(tmp_path, text)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stderr is not None
+        ready = next(line for line in daemon.stderr if "ready" in line)
+        address = ready.split()[-1]
+        assert requests.get(f"{address}api/v1/state", timeout=10).json()["screen"] == "out_of_order"
+        daemon.terminate()
+        assert daemon.wait(30) == 0
+
+
 def test_without_a_daemon_a_tap_says_so(tmp_path: Path):
     assert kiosk("tap", "--config", config(tmp_path), "04a1b2c3d4e5f6").returncode == 3
 
@@ -174,7 +253,8 @@ def test_without_a_database_there_is_nothing_to_tell(tmp_path: Path):
         assert (told.returncode, "has the kiosk run yet" in told.stderr) == (1, True)
 
 
-def test_a_second_daemon_on_the_same_store_and_one_on_a_taken_port_are_refused(town: Town, tmp_path: Path):
+def test_a_second_daemon_on_the_same_store_and_one_on_a_taken_port_are_refused(standing_town: Town, tmp_path: Path):
+    town = standing_town
     second = kiosk("run", "--config", str(town.places.config))
     assert (second.returncode, "another kiosk daemon" in second.stderr) == (1, True)
     place = tmp_path / "other"

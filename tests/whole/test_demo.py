@@ -74,6 +74,18 @@ def test_a_port_that_is_taken_is_said_so_at_once(tmp_path: Path):
     assert f"port {port} is taken" in refused.stderr
 
 
+def test_one_port_for_both_programs_is_refused(tmp_path: Path):
+    port = str(hospital.free_port())
+    refused = subprocess.run(
+        demo("run", "--data", str(tmp_path / "data")),
+        env={**os.environ, "CENTRAL_PORT": port, "KIOSK_PORT": port},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (refused.returncode, "need a port each" in refused.stderr) == (1, True)
+
+
 def test_a_directory_that_the_demo_did_not_make_is_never_deleted(tmp_path: Path):
     (tmp_path / "letter.txt").write_text("dear", "utf-8")
     refused = subprocess.run(
@@ -81,3 +93,23 @@ def test_a_directory_that_the_demo_did_not_make_is_never_deleted(tmp_path: Path)
     )
     assert refused.returncode == 1
     assert (tmp_path / "letter.txt").exists()
+
+
+def test_a_program_that_ends_by_itself_is_said_so_and_the_other_is_stopped(tmp_path: Path):
+    running = subprocess.Popen(
+        demo("run", "--data", str(tmp_path / "data")),
+        env={**os.environ, "CENTRAL_PORT": str(hospital.free_port()), "KIOSK_PORT": str(hospital.free_port())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    for line in running.stdout:
+        if "Ctrl-C stops both" in line:
+            break
+    found = subprocess.run(["pgrep", "-g", str(running.pid), "-f", "bin/kiosk run"], capture_output=True, text=True)
+    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+    rest, _ = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "the kiosk ended by itself" in rest

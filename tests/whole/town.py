@@ -22,6 +22,7 @@ class Town:
     """Places, programs and people. Everything is stopped by `close()`."""
 
     def __init__(self, directory: Path, readers: list[str] | None = None) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
         self.places = Places(directory, hospital.free_port(), hospital.free_port())
         self._running = ExitStack()
         self.central = hospital.start_central(self.places)
@@ -58,8 +59,8 @@ class Town:
         if self.kiosk:
             self.kiosk.stop()
         self.wire.close()
+        self.staff.close()  # a kept connection is waited for
         self.central.stop()
-        self.staff.close()
 
     def token(self, role: str, *words: str) -> str:
         return hospital.central_command(self.places, "token", "--role", role, *words).strip()

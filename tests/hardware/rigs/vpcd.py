@@ -27,6 +27,7 @@ from typing import Self
 
 DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 PCSCD = "/usr/sbin/pcscd"
+SEEN_S = 2.0  # pcscd looks every 10 ms; one that is gone looks no more
 
 MIFARE_CLASSIC_1K = bytes.fromhex("3B8F8001804F0CA000000306030001000000006A")
 NTAG = bytes.fromhex("3B8F8001804F0CA0000003060300030000000068")
@@ -85,9 +86,14 @@ class VirtualCard:
         self._thread.start()
 
     def remove(self) -> None:
-        """Takes the card out of the reader. A card that hangs is let go by that."""
+        """Takes the card out of the reader, and returns when pcscd has seen that it is gone: a card inserted before
+        would be no new one. A card that hangs is let go by that."""
         with contextlib.suppress(OSError):
-            self._stream.shutdown(socket.SHUT_RDWR)
+            self._stream.shutdown(socket.SHUT_WR)
+            self._thread.join(SEEN_S)
+            self._stream.settimeout(SEEN_S)
+            while self._stream.recv(4096):
+                pass
         self._stream.close()
 
     def __enter__(self) -> Self:

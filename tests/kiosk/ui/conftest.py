@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import pytest
 import requests
+from playwright.sync_api import Browser
 
 from kiosk.config import DisplaySection
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
+from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.staged import StagedCounter
 
 
@@ -54,3 +57,29 @@ class Client(requests.Session):
     def request(self, method, url, *args, **kwargs):
         kwargs.setdefault("timeout", 10)
         return super().request(method, self.url + url.lstrip("/"), *args, **kwargs)
+
+
+class Staged(NamedTuple):
+    """A counter, and an open screen in front of it."""
+
+    counter: StagedCounter
+    screen: Kiosk
+
+
+@pytest.fixture(scope="module")
+def open_screen(browser: Browser) -> Iterator[Staged]:
+    """One screen for a file of tests, since opening it takes longer than most of them."""
+    counter = StagedCounter()
+    with serving(counter) as server:
+        screen = Kiosk(browser, server.url).open()
+        yield Staged(counter, screen)
+        screen.close()
+
+
+@pytest.fixture
+def staged(open_screen: Staged) -> Iterator[Staged]:
+    """That screen as nobody has used it. The browser had nothing to complain of at the end, and keeps nothing."""
+    open_screen.screen.await_frame(open_screen.counter.begin().frame)
+    yield open_screen
+    assert open_screen.screen.stored == []
+    assert open_screen.screen.complaints == []

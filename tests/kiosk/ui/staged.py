@@ -78,6 +78,17 @@ class StagedCounter:
     """The kiosk as its screen sees it, with a test behind it. Safe from any thread."""
 
     def __init__(self, demo: bool = False) -> None:
+        self._demo = tuple(DemoCard(card.uid, card.label) for card in (HONG, NAMGUNG, SMITH)) if demo else ()
+        self._lock = threading.RLock()
+        self._live: Live[Screen] = Live()
+        self._cards = {card.uid: card for card in (HONG, NAMGUNG, SMITH)}
+        self._frame = 0
+        self.begin()
+
+    # What a test does.
+
+    def begin(self) -> Screen:
+        """All as in the morning: nobody has come, nothing is broken. Somebody leaves just now, settings and all."""
         self.kiosk = KioskFace("K-1", "본관 1층 입구", DESK)
         self.languages: tuple[str, ...] = ("ko", "en")
         self.stay_s: float | None = 60.0
@@ -89,21 +100,17 @@ class StagedCounter:
         self.gate = threading.Event()  # a press waits for it, so that a test can look at the screen meanwhile
         self.gate.set()
         self.fault: str | None = None
-        self._demo = tuple(DemoCard(card.uid, card.label) for card in (HONG, NAMGUNG, SMITH)) if demo else ()
-        self._lock = threading.RLock()
-        self._live: Live[Screen] = Live()
         self._answers: dict[str, Acted] = {}
         self._journeys: dict[str, Journey] = {}
-        self._cards = {card.uid: card for card in (HONG, NAMGUNG, SMITH)}
         self._central = CentralFace(True, iso(MORNING_MS, SEOUL))
-        self._screen = Screen(1, ScreenKind.ATTRACT, self.kiosk, self._central, self.languages)
-
-    # What a test does.
+        self.refuse_card("phone")
+        return self.attract()
 
     def show(self, screen: Screen) -> Screen:
         """Puts this on the screen, under the next frame number."""
         with self._lock:
-            self._screen = replace(screen, frame=self._screen.frame + 1)
+            self._frame += 1
+            self._screen = replace(screen, frame=self._frame)
             self._live.publish(self._screen)
             return self._screen
 
@@ -150,6 +157,11 @@ class StagedCounter:
         self._central = CentralFace(online, iso(MORNING_MS - 25 * 60_000, SEOUL))
         self.confirmed = online
         self.people_ahead = 3 if online else None
+
+    def new_day(self) -> None:
+        """Nobody has come yet."""
+        with self._lock:
+            self._journeys.clear()
 
     def hang_up(self) -> None:
         """Ends every subscription, as a stopping daemon does."""
@@ -224,8 +236,7 @@ class StagedCounter:
 
     def _decide(self, journey: Journey, action_type: str) -> Decision | Refusal:
         asker = Asker(Role.KIOSK, GRANTS)
-        number = 16 + len(self._journeys)
-        return decide(shipped(), journey, Action(ActionId(new_id()), action_type, asker, MORNING_MS, _opens(number)))
+        return decide(shipped(), journey, Action(ActionId(new_id()), action_type, asker, MORNING_MS, _opens(17)))
 
     def _blank(self, kind: ScreenKind) -> Screen:
         stays = kind is ScreenKind.ATTRACT

@@ -76,13 +76,21 @@ class Online:
         return self.call("POST", f"{API}/patient-journey/perform-action/", token, json=body)
 
     @contextmanager
-    def socket(self, token: str | None, *, browser: bool = False, query: str = "", **more: Any) -> Iterator[Socket]:
+    def socket(
+        self,
+        token: str | None,
+        *,
+        browser: bool = False,
+        path: str = "/ws/patient-journey/",
+        query: str = "",
+        **more: Any,
+    ) -> Iterator[Socket]:
         """An open patient socket, as an app (a header) or a browser (subprotocols) opens it."""
         headers = more.pop("headers", {})
         if token is not None and not browser:
             headers["Authorization"] = f"Bearer {token}"
         protocols = ["bearer", token] if browser else None
-        client = WholeClient(f"ws://{self.host}/ws/patient-journey/{query}", subprotocols=protocols, headers=headers)
+        client = WholeClient(f"ws://{self.host}{path}{query}", subprotocols=protocols, headers=headers)
         try:
             yield Socket(client)
         finally:

@@ -55,6 +55,23 @@ def test_an_action_answers_with_the_state_after_it(online: Online, spelling):
     assert answer.json() == online.state(token).json() | {"timestamp": answer.json()["timestamp"]}
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "state-definitions"),
+        ("GET", "patient-journey/current-state"),
+        ("GET", "patient-journey/current_state"),
+        ("POST", "patient-journey/perform-action"),
+        ("POST", "patient-journey/perform_action"),
+    ],
+)
+def test_a_path_without_its_last_slash_is_served_and_not_redirected(online: Online, method, path):
+    token = online.own_token(online.newcomer())
+    body = {"action_type": "scan_nfc"} if method == "POST" else None
+    answer = online.call(method, f"{API}/{path}", token, json=body, allow_redirects=False)
+    assert answer.status_code == 200
+
+
 def test_a_repeat_over_http_gets_the_same_bytes(online: Online):
     token, action_id = online.own_token(online.newcomer()), new_id()
     first = online.act(token, "scan_nfc", action_id)

@@ -2,7 +2,9 @@
 
 import json
 import os
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,7 @@ def test_a_token_is_printed_alone_and_can_be_revoked(shell: Shell, monkeypatch):
         (("--role", "staff", "--patient", "D-1001"), "no other takes it"),
         (("--role", "patient", "--patient", "nobody"), "there is no patient nobody"),
         (("--role", "doctor"), "is not one of"),
+        (("--role", "patient", "--patient", "\udcff"), "not UTF-8"),
         ((), "Missing option"),
     ],
 )
@@ -126,6 +129,17 @@ def test_the_site_is_shown_and_set(shell: Shell):
     assert shell("site") == set_
 
 
+def test_the_centre_gives_no_numbers_under_a_kiosks_prefix(shell: Shell):
+    shell("demo-data")
+    store = Store(shell.url)
+    with store.write() as db:
+        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null)")
+    store.close()
+    shell("site", "--ticket-prefix", "B", code=2)
+    assert "is a kiosk's" in shell.error
+    shell("site", "--ticket-prefix", "D")
+
+
 def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
     shell("demo-data")
     assert shell("check").startswith("all is well\n")
@@ -142,6 +156,12 @@ def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
     assert "orphans: patient D-1001 is CALLED, the entry is None" in said
     assert "illegal: PAYMENT -fly-> CALLED (nfc_tag), 1 rows" in said
     assert not json.loads(shell("check", "--json", code=1))["ok"]
+
+
+def test_the_check_makes_no_database_to_find_it_well(shell: Shell):
+    shell("check", code=2)
+    assert "no such database" in shell.error
+    assert not shell.path.exists()
 
 
 @pytest.mark.parametrize("command", ["check", "demo-data", "token", "enroll-code", "kiosks", "site", "run"])
@@ -169,6 +189,14 @@ def test_the_keys_may_lie_elsewhere(shell: Shell, tmp_path):
     shell("demo-data", "--keys", str(elsewhere))
     assert elsewhere.stat().st_mode & 0o077 == 0
     assert not keys_path(shell.path).exists()
+
+
+def test_a_database_that_fails_in_the_middle_is_told_in_one_line(shell: Shell):
+    shell("demo-data")
+    with closing(sqlite3.connect(shell.path)) as db:
+        db.execute("create trigger no_room before insert on tokens begin select raise(abort, 'no room'); end")
+    shell("token", "--role", "staff", code=2)
+    assert shell.lines_of_error() == ["kiosk-central: the database: no room"]
 
 
 def test_a_database_that_another_process_holds_for_a_moment_is_waited_for(shell: Shell):

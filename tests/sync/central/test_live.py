@@ -29,6 +29,11 @@ def test_the_whole_state_comes_first(online: Online, mine, browser):
         assert socket.client.subprotocol == ("bearer" if browser else None)
 
 
+def test_it_is_there_without_its_last_slash_too(online: Online, mine):
+    with online.socket(mine[1], path="/ws/patient-journey") as socket:
+        assert socket.next()["type"] == "initial_state"
+
+
 def test_it_answers_a_ping_and_sends_the_state_again_when_asked(online: Online, mine):
     with online.socket(mine[1]) as socket:
         first = socket.next()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sync.central.evidence import Known, Visit
-from sync.central.resolution import Resolution, resolve
+from sync.central.resolution import Resolution, insist, resolve
 from sync.clock import ClockReading
 from sync.journey.definitions import shipped
 from sync.journey.model import (
@@ -27,7 +27,7 @@ from sync.journey.model import (
     VisitId,
 )
 from sync.journey.rules import change_entry, decide
-from sync.protocol import Intent
+from sync.protocol import Code, Held, Intent, Verdict
 
 RULES = shipped()
 DAY, DAY_BEFORE = "2026-03-02", "2026-03-01"
@@ -494,3 +494,125 @@ def test_a_correction_by_staff_is_not_undone_by_an_older_action():
     known = replace(known, journey=corrected.journey, visit=visit_of(corrected.journey))
     found = resolve(known, intent("complete_exam", 1, "IN_PROGRESS"))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
+
+
+# Case 2: the same registration, other answers.
+
+
+def registered_elsewhere(**said: object) -> Known:
+    return known_after("scan_nfc", "register", said=said)
+
+
+def test_case_2_other_answers_go_to_staff_and_the_journey_goes_on():
+    found = resolve(registered_elsewhere(fasting="yes"), intent("register", 0, "ARRIVED", payload={"fasting": "no"}))
+    assert told(found) == ("merged", "answers_differ", 2, "nowhere")
+    assert found.decision is None
+
+
+@pytest.mark.parametrize("payload", [{}, {"fasting": "yes"}])
+def test_case_2_the_same_answers_or_none_are_nothing_to_see(payload: dict[str, object]):
+    found = resolve(registered_elsewhere(fasting="yes", more=1), intent("register", 0, "ARRIVED", payload=payload))
+    assert told(found) == ("merged", "already_so", 0, "nowhere")
+
+
+def test_case_2_who_really_stands_there_registers_anew():
+    known = replace(known_after("scan_nfc"), said={"fasting": "yes"})
+    known = replace(known, visit=visit_of(known.journey, "scan_nfc", "register"))
+    found = resolve(known, intent("register", 0, "ARRIVED", payload={"fasting": "no"}))
+    assert told(found) == ("applied", "ok", 0, "today")
+
+
+# Case 13: records that were merged.
+
+
+def test_case_13_what_was_done_in_the_other_of_two_live_visits_is_for_staff():
+    known = known_after("scan_nfc", split=True)
+    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "two_visits", 13, "nowhere")
+
+
+# Case 14: staff have corrected the journey.
+
+
+def test_case_14_a_correction_supersedes_what_was_done_before_it_was_heard_of():
+    known = known_after("scan_nfc", "register", corrected=True)
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED", queue_number=""))
+    assert told(found) == ("superseded", "corrected", 14, "nowhere")
+
+
+def test_case_14_the_number_that_was_printed_stays_an_alias():
+    known = known_after("scan_nfc", "register", "confirm_arrival", corrected=True)
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("superseded", "corrected", 14, "today")
+    assert found.decision is not None
+    assert found.decision.journey.current is not None
+    assert found.decision.journey.current.label_aliases == ("B-001",)
+
+
+def test_case_14_money_is_never_superseded():
+    known = known_after(*ALL[:7], corrected=True)
+    assert told(resolve(known, intent("make_payment", 1, "IN_PROGRESS")))[:3] == ("needs_staff", "money", 17)
+
+
+# Case 16: the centre was restored, and judges anew what it has forgotten.
+
+
+def held(verdict: Verdict, code: Code, revision: int = 0) -> Held:
+    return Held(verdict, code, revision)
+
+
+def test_case_16_the_same_verdict_again_keeps_its_revision():
+    known = known_after(held=held(Verdict.APPLIED, Code.OK, 2))
+    found = resolve(known, intent("scan_nfc", state="UNREGISTERED"))
+    assert (told(found)[:2], found.revision, found.reversed) == (("applied", "ok"), 2, False)
+
+
+def test_case_16_what_is_not_done_any_more_is_a_verdict_given_anew_and_a_task():
+    known = known_after("scan_nfc", corrected=True, held=held(Verdict.APPLIED, Code.OK, 1))
+    found = resolve(known, intent("register", 0, "ARRIVED"))
+    assert told(found)[:3] == ("superseded", "corrected", 16)
+    assert (found.revision, found.reversed) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [(Verdict.MERGED, Code.ALREADY_SO), (Verdict.NEEDS_STAFF, Code.CANCELLED), (Verdict.SUPERSEDED, Code.LATE)],
+)
+def test_case_16_a_verdict_that_becomes_a_better_one_is_no_task(before: tuple[Verdict, Code]):
+    found = resolve(known_after(held=held(*before)), intent("scan_nfc", state="UNREGISTERED"))
+    assert (told(found)[:2], found.revision, found.reversed) == (("applied", "ok"), 1, False)
+
+
+# What staff insist on.
+
+
+def test_staff_may_insist_on_what_a_conflict_stands_against():
+    known = known_after("scan_nfc", waits=True, card_of=PatientId("Q"), grants=frozenset())
+    asked = intent("register", 0, "UNREGISTERED")
+    assert told(resolve(known, asked))[0] == "needs_staff"
+    insisted = insist(known, asked)
+    assert insisted is not None
+    assert told(insisted) == ("applied", "ok", 0, "today")
+    assert insisted.decision is not None
+    assert insisted.decision.transitions[0].trigger_type == "staff_action"
+
+
+def test_staff_cannot_insist_on_what_the_rules_refuse_or_for_nobody():
+    known = known_after("scan_nfc")
+    assert insist(known, intent("leave_hospital", 0, "ARRIVED")) is None
+    assert insist(known, intent("no_such_action")) is None
+    assert insist(replace(known, rules=None), intent("register")) is None
+    assert insist(replace(known, subject=None), intent("register")) is None
+
+
+def test_what_staff_insist_on_of_a_day_that_has_ended_goes_into_its_history():
+    journey = journey_after("scan_nfc", day=DAY_BEFORE)
+    known = known_after(visit=Visit(OTHER, replace(journey, visit_id=OTHER), frozenset()), day=DAY_BEFORE)
+    found = insist(known, intent("register", 0, "ARRIVED", visit_id=OTHER))
+    assert found is not None
+    assert told(found) == ("applied", "late", 0, "history")
+
+
+def test_what_staff_insist_on_where_a_visit_is_under_way_is_that_visit():
+    found = insist(known_after("scan_nfc", visit=None), intent("scan_nfc", visit_id=OTHER))
+    assert found is not None
+    assert told(found) == ("merged", "visit_alias", 1, "alias")

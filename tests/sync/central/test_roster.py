@@ -295,7 +295,7 @@ def test_a_kiosk_that_is_none_or_no_longer_one_is_fenced(centre: Centre):
 
 def test_a_version_that_is_not_spoken_here_is_refused(centre: Centre):
     centre.enrol()
-    answer = refused_or_not(centre, protocol_version=2)
+    answer = refused_or_not(centre, protocol_version=99)
     assert isinstance(answer, CallRefused)
     assert answer.code is EndCode.UNSUPPORTED_VERSION
 

@@ -17,11 +17,14 @@ from sync.central.running import Running
 from sync.central.store import Store
 from sync.control import ask, socket_path
 from sync.ids import new_id
+from sync.journey.model import Role
+from tests.sync.central.centre import Centre
 from tests.sync.central.online import PATIENCE_S, Socket, WholeClient
 
 pytestmark = pytest.mark.processes
 COMMAND = [sys.executable, "-m", "sync.central"]
 STOP_WITHIN_S = 5
+PERFORM = "/api/v1/patient-journey/perform-action/"
 
 
 class Process:
@@ -211,6 +214,36 @@ def test_garbage_on_the_port_is_survived_and_says_nothing_of_itself(start):
     assert requests.get(f"http://{centre.address}/healthz", timeout=PATIENCE_S).status_code == 200
     assert not list(Path(centre.environment["HOME"]).glob(".gunicorn*"))
     assert centre.stop()[0] == 0
+
+
+IMPATIENT = """
+import sys
+from sync.central.running import Running
+from sync.central.server import listen, serve
+listener = listen("127.0.0.1:0", patience_ms=200)
+print(listener.getsockname()[1], flush=True)
+serve(listener, lambda: Running(sys.argv[1]))
+"""
+
+
+def test_a_peer_that_stops_in_the_middle_of_a_request_is_given_up(tmp_path):
+    centre = Centre(tmp_path)
+    token = centre.token(Role.STAFF)
+    centre.store.close()
+    command = [sys.executable, "-c", IMPATIENT, centre.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        port = int(process.stdout.readline())
+        head = (
+            f"POST {PERFORM} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\n"
+        )
+        answers = []
+        for part in ("GET /healthz HTTP/1.1\r\nHost:", f"{head}Content-Length: 99\r\n\r\n{{"):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.settimeout(PATIENCE_S)
+                connection.sendall(part.encode())
+                answers.append(connection.recv(12))
+        process.terminate()
+        assert (answers, process.communicate()[1]) == ([b"", b"HTTP/1.1 400"], "")
 
 
 def test_a_database_is_let_go_where_the_control_socket_cannot_be_made(tmp_path):

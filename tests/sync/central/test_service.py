@@ -166,7 +166,7 @@ def test_an_unknown_patient_is_said_to_be_unknown(centre: Centre):
 
 def test_an_older_id_of_a_patient_means_the_patient(centre: Centre):
     with centre.store.write() as db:
-        db.execute("insert into patient_aliases values ('old', :anna, 0)", {"anna": ANNA})
+        db.execute("insert into patient_aliases values ('old', :anna, 0, 0)", {"anna": ANNA})
     assert centre.act("old", "scan_nfc").done
     assert centre.state("old")["journey_state"] == centre.state(ANNA)["journey_state"] == "ARRIVED"
 

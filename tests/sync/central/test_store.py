@@ -106,7 +106,7 @@ def test_a_commit_survives_a_power_cut_and_keys_are_checked(store: Store):
         assert db.value("pragma synchronous") == 2
         assert db.value("pragma foreign_keys") == 1
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
-        db.execute("insert into patient_aliases values ('a', 'nobody', 0)")
+        db.execute("insert into patient_aliases values ('a', 'nobody', 0, 0)")
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
         db.execute("insert into labels values ('2026-03-02', 'A', 'many')")
 

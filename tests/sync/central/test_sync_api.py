@@ -216,7 +216,7 @@ def test_each_refusal_has_its_status(online: Online):
         (online.push_body([pushed(online, 7, fresh.kiosk_id)], kiosk_id=fresh.kiosk_id), 409, EndCode.GAP),
         (online.push_body([], kiosk_id=fresh.kiosk_id, epoch=9), 409, EndCode.FORK),
         (online.push_body([], kiosk_id=online.enrolment.kiosk_id), 401, EndCode.FENCED),
-        (online.push_body([], kiosk_id=fresh.kiosk_id, protocol_version=2), 400, EndCode.UNSUPPORTED_VERSION),
+        (online.push_body([], kiosk_id=fresh.kiosk_id, protocol_version=99), 400, EndCode.UNSUPPORTED_VERSION),
     ]
     for body, status, ends in asked:
         response = online.post(PATHS[0], msgspec.json.encode(body), fresh.token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from sync.agent.client import Answered, NoUse
 from sync.agent.cycle import Puller, Pusher
 from sync.cards import CardHash, CardKeys, canonical_uid
 from sync.central.ask import Ask
+from sync.central.desk import Desk
 from sync.central.enrolment import enrol, new_code
 from sync.central.hospital import read_hospital
 from sync.central.importing import take_hospital
+from sync.central.incarnation import open_incarnation
 from sync.central.ingest import Ingest
 from sync.central.journeys import read_journey
 from sync.central.roster import Roster
@@ -140,6 +143,30 @@ class Centre:
     def change_entry(self, queue_id: str, state: str) -> Answer:
         """A change of an entry at the desk."""
         return self.service.change_entry(queue_id, state, "", Ask("change_entry", new_id(), {}), "desk")
+
+    def merge(self, kept: str, gone: str) -> Answer:
+        """Staff say that two records are one person's."""
+        return Desk(self.service).merge(kept, Ask("merge", new_id(), {"patient_id": gone}), "desk")
+
+    def correct(self, patient_id: str, state: str, reason: str = "a mistake") -> Answer:
+        """Staff say where a patient really stands."""
+        ask = Ask("correct_journey", new_id(), {"state": state, "reason": reason})
+        return self.service.correct(patient_id, ask, "desk")
+
+    def settle(self, how: str, code: str | None = None, **more: str) -> Answer:
+        """Staff settle the oldest open case, or the oldest with that code."""
+        found = [each for each in Desk(self.service).cases() if code in (None, each["code"])]
+        ask = Ask("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
+        return Desk(self.service).settle(found[0]["exception_id"], ask, "desk")
+
+    def restore(self, backup: Path) -> None:
+        """The service stops, its database gives way to that file, and it starts again."""
+        self.store.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        shutil.copy(backup, self.path)
+        self.open()
+        open_incarnation(self.store)
 
     def rows(self, sql: str, **parameters: object) -> list[dict[str, object]]:
         """Any look at the database."""

@@ -1,0 +1,115 @@
+// What is always there: languages, steps, home, back, staff, contrast, size, posture, and the time that is left.
+
+import { button, fill, h, icon } from "./dom.js";
+import { STEPS, WAYS } from "./screens/states.js";
+import { _, language, nameOf, ngettext, offered } from "./words.js";
+
+const at = (id) => document.getElementById(id);
+
+/** The kiosk's name, and the languages to choose from. */
+export function showHead(screen, person) {
+  fill(at("name"), icon("hospital"), h("span", {}, screen?.kiosk.name || _("Check-in")));
+  at("languages").setAttribute("aria-label", _("Language"));
+  const choices = offered(screen?.languages ?? []).map((tag) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "language",
+        lang: tag,
+        "data-name": `language-${tag}`,
+        "aria-pressed": String(tag === language()),
+        onclick: () => person.choose(tag),
+      },
+      tag === language() && icon("check"),
+      h("span", {}, nameOf(tag)),
+    ),
+  );
+  fill(at("languages"), choices);
+}
+
+/** Which step of the way this is. */
+export function showSteps(screen) {
+  const [way, now] = STEPS[screen?.journey?.journey_state] ?? ["in", 0];
+  const steps = WAYS[way];
+  at("steps").setAttribute("aria-label", _("Steps"));
+  const row = steps.map(({ text, icon: picture }, index) =>
+    h(
+      "li",
+      { class: index < now ? "done" : index === now ? "now" : "", "aria-current": index === now ? "step" : false },
+      h("span", { class: "dot" }, icon(index < now ? "check" : picture)),
+      h("span", { class: "text" }, _(text)),
+    ),
+  );
+  const short = _("Step {now}/{all}: {text}", { now: now + 1, all: steps.length, text: _(steps[now].text) });
+  fill(at("steps"), h("ol", {}, row), h("p", { class: "short" }, short));
+}
+
+/** Home, back and staff. */
+export function showWays({ home, back, help, nothingToLeave }) {
+  at("ways").setAttribute("aria-label", _("Navigation"));
+  fill(
+    at("ways"),
+    button("home", "way", "home", _("Home"), home),
+    button("back", "way", "back", _("Back"), back, { disabled: nothingToLeave }),
+    button("staff", "way", "staff", _("Staff"), help),
+  );
+}
+
+/** Contrast, size and posture. */
+export function showTools(person) {
+  const pressed = (on) => ({ "aria-pressed": String(on) });
+  const percent = person.zoom.toLocaleString(language(), { style: "percent" });
+  const size = person.zoom > 1 ? percent : _("Zoom");
+  // Enlarged, they would leave little room for anything else, so they follow the content instead of standing below it.
+  const home = at(person.zoom > 1 ? "sheet" : "rail");
+  if (at("tools").parentElement !== home) home.append(at("tools"));
+  at("tools").setAttribute("aria-label", _("View"));
+  fill(
+    at("tools"),
+    button("contrast", "tool", "contrast", _("Contrast"), () => person.toggleContrast(), pressed(person.contrast)),
+    button("zoom", "tool", "zoom", size, () => person.magnify(), pressed(person.zoom > 1)),
+    button("low", "tool", "low", _("Low"), () => person.toggleLow(), pressed(person.low)),
+  );
+}
+
+/** The time that is left, and the way to get more; gone where there is no limit. */
+export function showTime(left, { keep, canKeep, forSettings }) {
+  const box = at("time");
+  if (left === null) {
+    fill(box);
+    return;
+  }
+  const more = h("button", { type: "button", class: "keep", "data-name": "keep", onclick: keep }, _("Keep using"));
+  fill(
+    box,
+    h("div", { class: "bar" }, h("div", { class: "passed" })),
+    h("p", { class: "left" }, icon("clock"), seconds(forSettings)),
+    canKeep && more,
+  );
+}
+
+/** A place where the seconds that are left are written. */
+export function seconds(forSettings) {
+  return h("span", { class: "seconds", "data-settings": forSettings });
+}
+
+/** The passing of that time; the row itself stays as it is. */
+export function showPassing(left, share, soon) {
+  if (left === null) return;
+  const brief = document.documentElement.classList.contains("zoomed");
+  const n = Math.ceil(left);
+  for (const text of document.querySelectorAll(".seconds")) {
+    const words = brief ? ngettext("{n} s", "{n} s", n) : secondsLeft(n, "settings" in text.dataset);
+    if (text.textContent !== words) text.textContent = words;
+  }
+  at("time").style.setProperty("--share", share);
+  at("time").classList.toggle("soon", soon);
+}
+
+/** What is said of the seconds that are left. */
+export function secondsLeft(n, forSettings) {
+  return forSettings
+    ? ngettext("Reset in {n} second", "Reset in {n} seconds", n)
+    : ngettext("{n} second left", "{n} seconds left", n);
+}

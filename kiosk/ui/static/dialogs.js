@@ -1,0 +1,75 @@
+// What opens on top: where staff are, and the demo's cards.
+
+import { seconds } from "./controls.js";
+import { button, fill, h, icon } from "./dom.js";
+import { _ } from "./words.js";
+
+const at = (id) => document.getElementById(id);
+
+/** Whether one is open. */
+export function dialogOpen() {
+  return Boolean(document.querySelector("dialog[open]"));
+}
+
+/** Closes whichever is open; true where one was. */
+export function closeDialogs() {
+  const open = [...document.querySelectorAll("dialog[open]")];
+  for (const dialog of open) dialog.close();
+  return open.length > 0;
+}
+
+/** Opens the one that says where staff are. */
+export function openHelp() {
+  if (!at("help").open) at("help").showModal();
+}
+
+/** Where staff are. This kiosk has no bell, so it promises none. The time goes on, so it is seen here, too. */
+export function showHelp(screen, timed, forSettings) {
+  const desk = screen?.kiosk.desk;
+  fill(
+    at("help"),
+    h("div", { class: "sign" }, icon("staff")),
+    h("h1", { id: "help-title", tabindex: -1 }, _("The staff will help you")),
+    h("p", { class: "goto" }, icon("place"), h("span", {}, desk || _("At the check-in desk"))),
+    timed && h("p", { class: "note mild" }, icon("clock"), seconds(forSettings)),
+    h("p", { class: "lead" }, _("You may leave this screen as it is: it clears itself.")),
+    button("close", "next", "back", _("Back to the screen"), () => at("help").close()),
+  );
+}
+
+/** The way to the demo's cards: a strip on top of a kiosk that has a simulated reader. */
+export function showDemoStrip(demo) {
+  const open = () => !at("cards").open && at("cards").showModal();
+  fill(at("demo"), demo && button("demo", "demo", "card", _("Demo: hold a card to the reader"), open));
+}
+
+/** The demo's cards. `present` holds one to the simulated reader. */
+export function showCards(cards, present) {
+  const dialog = at("cards");
+  fill(
+    dialog,
+    h("h1", { id: "cards-title", tabindex: -1 }, _("Demo cards")),
+    h("p", { class: "lead" }, _("Press one to hold it to the simulated reader.")),
+    h(
+      "div",
+      { class: "deck" },
+      cards.map(({ uid, label }) => demoCard(uid, label, present)),
+    ),
+    button("close-cards", "keep", "close", _("Close"), () => dialog.close()),
+  );
+}
+
+function demoCard(uid, label, present) {
+  const press = async (event) => {
+    const pressed = event.currentTarget;
+    pressed.disabled = true;
+    await present(uid);
+    pressed.disabled = false;
+  };
+  return h(
+    "button",
+    { type: "button", class: "demo-card", "data-name": `card-${uid}`, onclick: press },
+    icon("hospital"),
+    h("span", {}, label),
+  );
+}

@@ -1,0 +1,73 @@
+// Draws the page from what is so: the same always looks the same, and nothing is remembered here but where one was.
+
+import { showHead, showSteps, showTime, showTools, showWays } from "./controls.js";
+import { dialogOpen, openHelp, showCards, showDemoStrip, showHelp } from "./dialogs.js";
+import { button, fill, h, icon } from "./dom.js";
+import { attract } from "./screens/attract.js";
+import { refusedCard, unknownCard } from "./screens/cards.js";
+import { apart, journey } from "./screens/journey.js";
+import { outage, starting } from "./screens/outage.js";
+import { _, language } from "./words.js";
+
+const SLACK_PX = 6; // shadows and borders, nothing to scroll for
+
+const SCREENS = { attract, journey, unknown_card: unknownCard, refused_card: refusedCard, starting };
+
+const at = (id) => document.getElementById(id);
+
+/** Draws everything. */
+export function draw(model) {
+  const { screen, person } = model;
+  document.title = _("Check-in kiosk");
+  showHead(screen, person);
+  showSteps(screen);
+  showTools(person);
+  showWays({ home: model.leave, back: model.leave, help: openHelp, nothingToLeave: model.nobody });
+  showDemoStrip(model.demo);
+  showHelp(screen, model.left !== null, model.forSettings);
+  if (model.cards) showCards(model.cards, model.present);
+  drawBanner(model);
+  drawContent(model);
+  const canKeep = model.forSettings || (screen?.keeps_left ?? 0) > 0;
+  showTime(model.left, { keep: model.keep, canKeep, forSettings: model.forSettings });
+  drawMore();
+}
+
+/** A way down that needs no dragging, where there is more than fits. */
+export function drawMore() {
+  const box = getComputedStyle(at("sheet")).overflowY === "auto" ? at("sheet") : at("content");
+  const hidden = box.scrollHeight - box.clientHeight;
+  const atEnd = box.scrollTop >= hidden - SLACK_PX;
+  const way = hidden <= SLACK_PX ? "" : atEnd ? "up" : "down";
+  const shown = `${way} ${language()}`;
+  if (at("more").dataset.shown === shown) return;
+  at("more").dataset.shown = shown;
+  const move = () => box.scrollTo({ top: atEnd ? 0 : box.scrollTop + box.clientHeight * 0.8 });
+  fill(at("more"), way && button("more", "more", way, atEnd ? _("Back to the top") : _("See more"), move));
+}
+
+function drawContent(model) {
+  const content = at("content");
+  const { kind, screen } = model;
+  const trouble = model.trouble && _(model.trouble);
+  const view = kind in SCREENS ? SCREENS[kind]({ ...model, trouble }) : outage(screen, kind === "away" ? kind : screen.reason);
+  // The same screen keeps its place and its focus; another begins at its top, where a reader of screens starts.
+  const key = [kind, screen?.patient?.patient_id, screen?.journey?.journey_state, screen?.notice].join();
+  const fresh = content.dataset.key !== key;
+  content.dataset.key = key;
+  content.dataset.screen = kind;
+  content.classList.toggle("fresh", fresh);
+  fill(content, view);
+  if (!fresh) return;
+  content.scrollTop = at("sheet").scrollTop = 0;
+  delete content.dataset.lost;
+  if (!dialogOpen()) content.querySelector("h1").focus({ preventScroll: true });
+}
+
+function drawBanner({ screen, nobody, away }) {
+  const lines = away && !nobody ? [_("The kiosk does not answer. Please wait a moment.")] : [];
+  const offline = screen && !nobody ? apart(screen) : null;
+  if (offline) lines.push(offline.words, offline.asOf);
+  const said = lines.filter(Boolean).map((line) => h("p", {}, line));
+  fill(at("banner"), said.length > 0 && [icon("apart"), h("div", {}, said)]);
+}

@@ -1,0 +1,27 @@
+// Nobody is here: what this is for, and where to hold the card.
+
+import { h, icon } from "../dom.js";
+import { _ } from "../words.js";
+
+/** The screen that waits. */
+export function attract({ screen }) {
+  return h(
+    "section",
+    { class: "screen attract" },
+    h("h1", { tabindex: -1, "data-name": "headline" }, _("Check in\nfor your visit here")),
+    h(
+      "div",
+      { class: "hero" },
+      icon("hold", "art"),
+      h("p", { class: "hold" }, _("Hold your patient card\nto the reader")),
+      h("p", { class: "where" }, icon("down"), h("span", {}, _("It is below this screen"))),
+    ),
+    withoutCard(screen.kiosk.desk),
+  );
+}
+
+/** Where to go with no card that can be used. */
+export function withoutCard(desk) {
+  const words = desk ? _("No card? {desk}", { desk }) : _("No card? The staff at the desk will help you.");
+  return h("p", { class: "aside" }, icon("staff"), h("span", {}, words));
+}

@@ -1,0 +1,34 @@
+// Today's appointments: when, what, where.
+
+import { h, icon } from "../dom.js";
+import { _, clock } from "../words.js";
+import { BOOKINGS } from "./states.js";
+
+/** The list of a day's appointments; nothing where there are none. */
+export function bookings(appointments) {
+  if (!appointments.length) return null;
+  const inOrder = [...appointments].sort((one, other) => one.scheduled_at.localeCompare(other.scheduled_at));
+  return h(
+    "section",
+    { class: "bookings", "aria-labelledby": "bookings-title" },
+    h("h2", { id: "bookings-title" }, icon("calendar"), h("span", {}, _("Today's appointments"))),
+    h("ul", {}, inOrder.map(booking)),
+  );
+}
+
+function booking({ scheduled_at, exam_name, room, status }) {
+  const word = BOOKINGS[status];
+  const over = ["completed", "no_show", "cancelled"].includes(status);
+  return h(
+    "li",
+    { class: over ? "over" : "" },
+    h("time", { datetime: scheduled_at }, clock(scheduled_at)),
+    h(
+      "div",
+      { class: "what" },
+      h("span", { class: "exam" }, exam_name),
+      room && h("span", { class: "room" }, icon("place"), h("span", {}, room)),
+      word && h("span", { class: "status" }, _(word)),
+    ),
+  );
+}

@@ -1,0 +1,34 @@
+// A card that nobody is known for, and one that cannot be used: what it is, and what to do instead.
+
+import { h, icon } from "../dom.js";
+import { _ } from "../words.js";
+import { withoutCard } from "./attract.js";
+import { alarm, next } from "./journey.js";
+import { ANY_REFUSAL, REFUSALS } from "./states.js";
+
+/** A good card that is bound to nobody here: its holder may check in all the same, and the desk will ask who they are. */
+export function unknownCard({ screen, busy, trouble, press }) {
+  return h(
+    "section",
+    { class: "screen telling" },
+    h("div", { class: "sign" }, icon("card")),
+    h("h1", { tabindex: -1, "data-name": "headline" }, _("This card is new here")),
+    h("p", { class: "lead" }, _("You can check in with it. The staff at the desk will then ask who you are.")),
+    trouble && alarm(trouble),
+    screen.next_action && next({ screen, busy, press }),
+    h("p", { class: "aside" }, icon("card"), h("span", {}, _("Have you another card? Hold it to the reader."))),
+  );
+}
+
+/** A card that cannot be used. */
+export function refusedCard({ screen }) {
+  const { title, lead, icon: picture } = REFUSALS[screen.reason] ?? ANY_REFUSAL;
+  return h(
+    "section",
+    { class: "screen telling" },
+    h("div", { class: "sign refused" }, icon(picture)),
+    h("h1", { tabindex: -1, "data-name": "headline" }, _(title)),
+    h("p", { class: "lead" }, _(lead)),
+    withoutCard(screen.kiosk.desk),
+  );
+}

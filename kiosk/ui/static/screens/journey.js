@@ -1,0 +1,77 @@
+// A known patient: where they stand, the one next step, the number.
+
+import { button, h, icon } from "../dom.js";
+import { _, clock } from "../words.js";
+import { bookings } from "./bookings.js";
+import { ACTIONS, ANY_ACTION, ANY_STATE, NOTICES, STATES } from "./states.js";
+import { otherLines, ticket } from "./ticket.js";
+
+/** The screen of a patient. `press` does the next action, `busy` says that it is being done. */
+export function journey({ screen, busy, trouble, press }) {
+  const { journey: view, patient, notice } = screen;
+  const told = NOTICES[notice];
+  const said = STATES[view.journey_state] ?? ANY_STATE;
+  const values = { name: patient.masked_name };
+  const { title, anonymous } = told?.title ? told : said;
+  return h(
+    "section",
+    { class: `screen journey ${screen.ticket ? "numbered" : "greeting"}` },
+    h(
+      "div",
+      { class: "heading" },
+      patient.masked_name && !anonymous && h("p", { class: "whose" }, _("For {name}", values)),
+      h("h1", { tabindex: -1, "data-name": "headline" }, patient.masked_name || !anonymous ? withName(title, patient.masked_name) : _(anonymous)),
+      // A note says more than the usual sentence, and there is room for one of them.
+      told && !told.title ? note(told) : h("p", { class: "lead" }, lead(screen, told, said)),
+    ),
+    notice === "see_desk" && !screen.ticket && where(screen.kiosk.desk),
+    trouble && alarm(trouble),
+    screen.ticket ? ticket(screen) : bookings(view.appointments),
+    screen.ticket && otherLines(screen),
+    screen.next_action && next({ screen, busy, press }),
+  );
+}
+
+/** The one big button; dead while its action is being done, so that no second press can do it again. */
+export function next({ screen, busy, press }) {
+  const action = ACTIONS[screen.next_action] ?? ANY_ACTION;
+  return button("next", "next", busy ? "clock" : action.icon, busy ? _("One moment, please") : _(action.label), press, {
+    disabled: busy,
+    "aria-busy": busy ? "true" : false,
+  });
+}
+
+/** What went wrong with a press, and what to do about it. */
+export function alarm(text) {
+  return h("p", { class: "note bad", role: "alert" }, icon("warn"), h("span", {}, text));
+}
+
+// A masked name is one word, stars and all.
+function withName(title, name) {
+  const [before, after] = _(title, { name: "\n" }).split("\n");
+  return after === undefined ? before : [before, h("span", { class: "named" }, name), after];
+}
+
+function where(desk) {
+  return h("p", { class: "goto" }, icon("place"), h("span", {}, desk || _("At the check-in desk")));
+}
+
+function note(told) {
+  return h("p", { class: `note ${told.tone}` }, icon(told.icon), h("span", {}, _(told.text)));
+}
+
+function lead(screen, told, said) {
+  const room = screen.ticket?.state === "called" && screen.ticket.room;
+  if (room) return _("Please go to {room}", { room });
+  return _(told?.title ? told.text : said.lead);
+}
+
+/** What holds while the centre is out of reach; null where all is well. */
+export function apart(screen) {
+  if (screen.central.online || screen.screen !== "journey") return null;
+  const words = screen.ticket
+    ? _("Saved here, your number is valid. No need to tap again.")
+    : _("Saved here, and sent on later. No need to tap again.");
+  const asOf = screen.central.as_of && clock(screen.central.as_of);
+  return { words, asOf: asOf ? _("As of {time}", { time: asOf }) : null };
+}

@@ -1,0 +1,28 @@
+// Out of order: what, and where to go instead.
+
+import { h, icon } from "../dom.js";
+import { _ } from "../words.js";
+import { ANY_OUTAGE, OUTAGES } from "./states.js";
+
+/** The screen of a kiosk that cannot check anybody in; `reason` says why. */
+export function outage(screen, reason) {
+  const desk = screen?.kiosk.desk;
+  return h(
+    "section",
+    { class: "screen telling" },
+    h("div", { class: "sign broken" }, icon("warn")),
+    h("h1", { tabindex: -1, "data-name": "headline" }, _("This kiosk is out of order")),
+    h("p", { class: "lead" }, _(OUTAGES[reason] ?? ANY_OUTAGE)),
+    h(
+      "p",
+      { class: "goto" },
+      icon("place"),
+      h("span", {}, desk ? _("Please check in at the desk: {desk}", { desk }) : _("Please check in at the desk.")),
+    ),
+  );
+}
+
+/** Nothing is known yet: the page has just opened. */
+export function starting() {
+  return h("section", { class: "screen telling" }, h("h1", { tabindex: -1, "data-name": "headline" }, _("One moment, please")));
+}

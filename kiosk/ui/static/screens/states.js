@@ -1,0 +1,144 @@
+// What is said in each state of a journey, and on each notice: tables, so that a new state is a new row. States, actions
+// and notices that have no row yet are met with words that are never wrong.
+
+import { N_ } from "../words.js";
+
+/** Per journey state: the headline, and what to do now. One with a `{name}` has another for whom no name is known. */
+export const STATES = {
+  UNREGISTERED: { title: N_("Hello, {name}"), anonymous: N_("Hello"), lead: N_("Shall we check you in for today?") },
+  ARRIVED: { title: N_("Hello, {name}"), anonymous: N_("Hello"), lead: N_("Are these right? Then please register.") },
+  REGISTERED: { title: N_("You are registered"), lead: N_("Say that you are here to get your number.") },
+  WAITING: {
+    title: N_("Your number, {name}"),
+    anonymous: N_("Your number"),
+    lead: N_("Please wait until it is called."),
+  },
+  CALLED: { title: N_("Please go in now"), lead: N_("It is your turn.") },
+  IN_PROGRESS: { title: N_("You are being seen now"), lead: N_("Please follow what the staff tell you.") },
+  COMPLETED: { title: N_("Your exam is done"), lead: N_("Please see what comes next for you.") },
+  PAYMENT: { title: N_("Payment is under way"), lead: N_("Please finish your payment.") },
+  FINISHED: { title: N_("All is done for today"), lead: N_("Get well soon.") },
+};
+
+/** For a state that has no row. */
+export const ANY_STATE = { title: N_("Hello, {name}"), anonymous: N_("Hello"), lead: N_("This is where you stand now.") };
+
+/** Per patient action: the big button. */
+export const ACTIONS = {
+  scan_nfc: { label: N_("Check in"), icon: "card" },
+  register: { label: N_("Register now"), icon: "form" },
+  confirm_arrival: { label: N_("Confirm arrival"), icon: "arrive" },
+  enter_exam_room: { label: N_("I am going in"), icon: "exam" },
+  complete_exam: { label: N_("My exam is done"), icon: "check" },
+  make_payment: { label: N_("Pay now"), icon: "pay" },
+  leave_hospital: { label: N_("Leave the hospital"), icon: "leave" },
+};
+
+/** For an action that has no row. */
+export const ANY_ACTION = { label: N_("Go on"), icon: "next" };
+
+/** Per notice: its words, its drawing and its tone; `title` where it is the headline, since it comes before all else. */
+export const NOTICES = {
+  already_checked_in: { text: N_("You are checked in already."), icon: "check", tone: "good" },
+  called: { title: N_("Please go in now"), text: N_("It is your turn."), icon: "call", tone: "good" },
+  not_allowed: { text: N_("That step is not possible now."), icon: "note", tone: "mild" },
+  see_desk: {
+    title: N_("Please see the staff at the desk"),
+    text: N_("They need to check something with you."),
+    icon: "staff",
+    tone: "mild",
+  },
+  reversed: { text: N_("The hospital decided otherwise."), icon: "warn", tone: "mild" },
+  no_booking: {
+    title: N_("No appointment today"),
+    text: N_("You may go on without one, or ask the staff at the desk."),
+    icon: "calendar",
+    tone: "mild",
+  },
+};
+
+/** Per state of a place in a line: a word where it is not simply waiting. */
+export const LINES = {
+  delayed: N_("A little late"),
+  called: N_("Called"),
+  in_progress: N_("In progress"),
+};
+
+/** Per status of a booking: a word where it is not simply booked. */
+export const BOOKINGS = {
+  waiting: N_("Waiting"),
+  in_progress: N_("In progress"),
+  completed: N_("Done"),
+  no_show: N_("Missed"),
+  cancelled: N_("Cancelled"),
+};
+
+/** The two ways through the hospital, as steps; and at which step of which way a state is. */
+export const WAYS = {
+  in: [
+    { text: N_("Card"), icon: "card" },
+    { text: N_("Register"), icon: "form" },
+    { text: N_("Arrive"), icon: "arrive" },
+    { text: N_("Wait"), icon: "ticket" },
+  ],
+  out: [
+    { text: N_("Wait"), icon: "ticket" },
+    { text: N_("Exam"), icon: "exam" },
+    { text: N_("Pay"), icon: "pay" },
+    { text: N_("Leave"), icon: "leave" },
+  ],
+};
+
+export const STEPS = {
+  UNREGISTERED: ["in", 0],
+  ARRIVED: ["in", 1],
+  REGISTERED: ["in", 2],
+  WAITING: ["in", 3],
+  CALLED: ["in", 3],
+  IN_PROGRESS: ["out", 1],
+  COMPLETED: ["out", 2],
+  PAYMENT: ["out", 2],
+  FINISHED: ["out", 3],
+};
+
+/** Per reason why a card is refused: what it is, and what to do instead. */
+export const REFUSALS = {
+  phone: {
+    title: N_("A phone cannot be used here"),
+    lead: N_("Please hold your patient card itself to the reader, without a phone or a wallet."),
+    icon: "phone",
+  },
+  random_id: {
+    title: N_("This card cannot be recognised"),
+    lead: N_("It shows a new number each time. Please use your patient card."),
+    icon: "card",
+  },
+  no_stable_id: {
+    title: N_("This card cannot be recognised"),
+    lead: N_("Cards of this kind carry no number that lasts. Please use your patient card."),
+    icon: "card",
+  },
+  unreadable: {
+    title: N_("The card could not be read"),
+    lead: N_("Take it away, then hold it still on the reader for two seconds."),
+    icon: "card",
+  },
+};
+
+/** For a reason that has no row. */
+export const ANY_REFUSAL = {
+  title: N_("This card cannot be used here"),
+  lead: N_("Please use your patient card."),
+  icon: "card",
+};
+
+/** Per thing that is out of order: what it is. */
+export const OUTAGES = {
+  reader: N_("The card reader does not work."),
+  store: N_("Check-ins cannot be saved."),
+  not_enrolled: N_("This kiosk is not set up yet."),
+  away: N_("The screen has lost its connection."),
+};
+
+/** For what has no row. */
+export const ANY_OUTAGE = N_("Something is out of order.");

@@ -1,0 +1,39 @@
+"""A correction: staff say where a patient really stands, whatever the actions had led to. Pure, as the rules are."""
+
+from dataclasses import replace
+
+from sync.journey.definitions import Definitions
+from sync.journey.model import Decision, EntryChange, Journey, Refusal, RefusalCode, Transition
+
+CORRECTION = "correct_journey"
+
+
+def correct(definitions: Definitions, journey: Journey, state: str) -> Decision | Refusal:
+    """The journey in that state, with its current entry in step, or a refusal.
+
+    It stays in its visit and leg: a correction neither opens nor closes a visit. A state that stands for a place in the
+    line takes the current entry along, also one that had ended; for any other, the current entry must have ended.
+    """
+    known = state in definitions.journey_states and state not in (definitions.initial, journey.state)
+    if not known or journey.visit_id is None:
+        return Refusal(RefusalCode.NOT_ALLOWED, CORRECTION, journey.state)
+    entry, target = journey.current, definitions.journey_to_queue.get(state)
+    if target is None and entry is not None and entry.state in definitions.live:
+        return Refusal(RefusalCode.NOT_ALLOWED, CORRECTION, journey.state)
+    if target is not None and entry is None:
+        return Refusal(RefusalCode.NO_SUCH_ENTRY, CORRECTION, journey.state)
+    moved = replace(journey, state=state, journey_version=journey.journey_version + 1)
+    row = Transition(journey.state, CORRECTION, state, "staff_action")
+    if target is None or entry is None or entry.state == target:
+        return Decision(moved, (row,))
+    changed = replace(entry, state=target)
+    entries = tuple(changed if e.queue_id == entry.queue_id else e for e in journey.entries)
+    change = EntryChange(entry.queue_id, entry.state, target, CORRECTION)
+    return Decision(replace(moved, entries=entries), (row,), (change,))
+
+
+def is_correction(definitions: Definitions, row: Transition) -> bool:
+    """Whether a history row is one that a correction can leave."""
+    states = set(definitions.journey_states) - {definitions.initial}
+    named = (row.action, row.trigger_type) == (CORRECTION, "staff_action")
+    return named and row.to_state in states and row.from_state in states and row.from_state != row.to_state

@@ -1,0 +1,150 @@
+"""The kiosk of the backlog's bench, as a process: enrols, fills its outbox, drains it, and prints what it measured.
+
+python -m tests.bench.backlog_kiosk DIRECTORY URL URL_OVER_A_SLOW_WIRE CODE
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+from kiosk.reception import Reception
+from kiosk.screen import ScreenKind
+from sync.agent.steps import Puller, Pusher
+from sync.cards import canonical_uid
+from sync.protocol import MAX_BATCH
+from tests.bench.backlog import ACTIONS, FEW, SINGLE, STEPS, TAPS_AT_REST
+from tests.reliability.ends import Kiosk, uid
+
+PACE_S = 0.01  # between taps; far more than people do
+
+
+class Drain:
+    """A kiosk, the people who come to it, and what is measured meanwhile."""
+
+    def __init__(self, directory: Path, url: str, code: str) -> None:
+        self.kiosk = Kiosk(directory, url, code, deadline_s=10.0)
+        self.people: Iterator[int] = count()
+        keys = self.kiosk.keys
+        self.reception = Reception(
+            self.kiosk.journeys,
+            lambda read: keys.hashes(canonical_uid(read)),
+            lambda: ("scan_nfc",),
+            lambda: self.kiosk.agent.nudge(),
+        )
+        self.actions = 0
+
+    def renew_agent(self) -> None:
+        """An agent that tells the reception, as the daemon's does."""
+        agent = self.kiosk.agent = self.kiosk.new_agent(lambda touched: self.reception.heard(touched, agent.online))
+
+    def pull(self) -> None:
+        """The whole roster."""
+        client = self.kiosk.connect()
+        puller = Puller(self.kiosk.journeys, client, wait_s=0.0)
+        while puller.run_once().again:
+            pass
+        client.close()
+
+    def fill(self, actions: int) -> None:
+        """So many actions, by people who do every step at once."""
+        for _ in range(actions // STEPS):
+            self.kiosk.check_in(next(self.people))
+        self.actions += actions // STEPS * STEPS
+
+    def taps(self, more: Callable[[], bool]) -> list[float]:
+        """People tap, one after the other, for as long as there is `more`; what each tap took, in seconds."""
+        took = []
+        while more():
+            card = bytes.fromhex(uid(next(self.people)))
+            begin = time.perf_counter()
+            screen = self.reception.card(card)
+            took.append(time.perf_counter() - begin)
+            assert screen.screen is ScreenKind.JOURNEY
+            self.actions += 1
+            time.sleep(PACE_S)
+        return took
+
+    def rate(self, actions: int, url: str, limit: int) -> float:
+        """Fills in so many actions, and pushes them in batches of `limit` by that way; actions a second."""
+        self.fill(actions)
+        client = self.kiosk.connect(url)
+        pusher = Pusher(self.kiosk.journeys, client)
+        before = self.kiosk.journeys.pending()
+        begin = time.perf_counter()
+        while self.pending():
+            pusher.limit = limit
+            assert not pusher.run_once().failed
+        took = time.perf_counter() - begin
+        client.close()
+        return before / took
+
+    def pending(self) -> bool:
+        """Whether anything is; to count it all before every tap would itself take its time."""
+        with self.kiosk.store.read() as db:
+            return db.execute("select 1 from outbox where status = 'pending' limit 1").fetchone() is not None
+
+
+def peak_mb(during: Callable[[], object]) -> float:
+    """The most memory (RSS) that this process held while that ran."""
+    over, most = threading.Event(), 0.0
+
+    def watch() -> None:
+        nonlocal most
+        while not over.wait(0.05):
+            most = max(most, _rss_mb())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    during()
+    over.set()
+    thread.join()
+    return max(most, _rss_mb())
+
+
+def main() -> None:
+    directory, here, there, code = sys.argv[1:]
+    drain = Drain(Path(directory), here, code)
+    drain.pull()
+    taken = count()
+    rest = drain.taps(lambda: next(taken) < TAPS_AT_REST)
+    ways = {"here": here, "there": there}
+    rates: dict[str, object] = {f"single_{name}": drain.rate(SINGLE, url, 1) for name, url in ways.items()}
+    rates |= {f"batches_{name}": drain.rate(FEW, url, MAX_BATCH) for name, url in ways.items()}
+    drain.fill(FEW)
+    drain.renew_agent()
+    drain.kiosk.agent.start()
+    few_mb = peak_mb(lambda: drain.taps(drain.pending))
+    drain.kiosk.agent.stop()
+    drain.fill(ACTIONS)
+    drain.renew_agent()
+    meanwhile: list[float] = []
+    begin = time.perf_counter()
+    drain.kiosk.agent.start()
+    many_mb = peak_mb(lambda: meanwhile.extend(drain.taps(drain.pending)))
+    drained_s = time.perf_counter() - begin
+    told = rates | {
+        "taps_at_rest": rest,
+        "taps_meanwhile": meanwhile,
+        "drained_s": drained_s,
+        "few_mb": few_mb,
+        "many_mb": many_mb,
+        "actions": drain.actions,
+        "statuses": drain.kiosk.statuses(),
+    }
+    drain.kiosk.close()
+    print(json.dumps(told))
+
+
+def _rss_mb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""config.toml: the example shows every key with its default, and whatever is wrong is named, key and all."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.config import (
+    Config,
+    ConfigError,
+    FlowSection,
+    ReaderSection,
+    check_central_url,
+    check_config,
+    is_loopback,
+    parse_listen,
+    read_config,
+)
+
+EXAMPLE = Path(__file__).parent.parent.parent / "config.example.toml"
+
+
+def write(directory: Path, text: str) -> Path:
+    path = directory / "config.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def fault(document: object) -> str:
+    """What is said of a document; fails where nothing is wrong with it."""
+    with pytest.raises(ConfigError) as found:
+        check_config(document, "config.toml")
+    message = str(found.value)
+    assert message.startswith("config.toml: ")
+    return message.removeprefix("config.toml: ")
+
+
+# The example.
+
+
+def test_the_example_loads_and_is_what_an_empty_file_says():
+    assert read_config(EXAMPLE) == Config() == check_config({}, "empty")
+
+
+def test_the_example_shows_every_key_of_every_section_and_says_what_it_is_for():
+    text = EXAMPLE.read_text("utf-8")
+    for section in msgspec.structs.fields(Config):
+        header = "[[reader]]" if section.name == "reader" else f"[{section.name}]"
+        block = text.split(f"\n{header}\n")[1].split("\n[")[0]
+        kind = ReaderSection if section.name == "reader" else type(section.default)
+        for key in msgspec.structs.fields(kind):
+            line = re.search(rf"^(# )?{key.name} = .*$", block, re.MULTILINE)
+            assert line, f"{header} {key.name}"
+            above = block[: line.start()].rstrip().rsplit("\n", 1)[-1]
+            assert "#" in line.group().split("=", 1)[1] or above.startswith("#"), f"{header} {key.name} says nothing"
+
+
+def test_the_lines_of_the_example_that_are_commented_out_are_good_ones():
+    text = EXAMPLE.read_text("utf-8")
+    uncommented = re.sub(r"^# (url|name) = ", r"\1 = ", text, flags=re.MULTILINE)
+    assert uncommented != text
+    config = check_config(tomllib.loads(uncommented), "example")
+    assert config.central.url.startswith("https://")
+    assert config.reader[0].name
+
+
+# Files.
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[kiosk", "not TOML"),
+        (b"\xff\xfe", "not TOML"),
+        (b"a = " + b"[" * 10_000, "not TOML"),
+        (b"[kiosk]\n[kiosk]\n", "not TOML"),
+        (b"# " + b"x" * (1024 * 1024), "larger than"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, message: str):
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as found:
+        read_config(path)
+    assert str(path) in str(found.value)
+
+
+@pytest.mark.parametrize("name", ["none.toml", ".", "file/config.toml"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=re.escape(str(tmp_path))):
+        read_config(tmp_path / name)
+
+
+def test_a_file_without_end_is_cut_off():
+    with pytest.raises(ConfigError, match="larger than"):
+        read_config(Path("/dev/zero"))
+
+
+# Unknown keys and wrong values, each with its name.
+
+SECTIONS = ["kiosk", "store", "web", "central", "flow", "display"]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_an_unknown_key_is_named_with_its_section(section: str):
+    assert fault({section: {"colour": 1}}) == f"[{section}]: unknown key `colour`"
+
+
+def test_an_unknown_section_and_an_unknown_key_of_a_reader_are_named():
+    assert fault({"colour": 1}) == "unknown key `colour`"
+    readers = [{"kind": "pcsc"}, {"kind": "simulated", "colour": 1}]
+    assert fault({"reader": readers}) == "[[reader]] number 2: unknown key `colour`"
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ([], "expected a table, got an array"),
+        ({"kiosk": []}, "[kiosk]: expected a table, got an array"),
+        ({"kiosk": {"id": 3}}, "[kiosk] id: expected a string, got an integer"),
+        ({"kiosk": {"name": True}}, "[kiosk] name: expected a string, got true or false"),
+        ({"kiosk": {"ticket_prefix": 1.5}}, "[kiosk] ticket_prefix: expected a string, got a number"),
+        ({"kiosk": {"actions": "scan_nfc"}}, "[kiosk] actions: expected an array, got a string"),
+        ({"kiosk": {"actions": [1]}}, "[kiosk] actions[0]: expected a string, got an integer"),
+        ({"store": {"path": ""}}, "[store] path: not the path of a file: ''"),
+        ({"store": {"path": "a\0b"}}, "[store] path: not the path of a file"),
+        ({"store": {"path": "/var/lib/"}}, "[store] path: not the path of a file: '/var/lib/'"),
+        ({"web": {"listen": 8080}}, "[web] listen: expected a string, got an integer"),
+        ({"web": {"listen": "8080"}}, "[web] listen: expected HOST:PORT, got '8080'"),
+        ({"web": {"listen": "0.0.0.0:8080"}}, "[web] listen: the touch screen is served on loopback only"),
+        ({"web": {"listen": "example.org:80"}}, "[web] listen: the touch screen is served on loopback only"),
+        ({"central": {"url": "ftp://x"}}, "[central] url: expected a URL"),
+        ({"central": {"url": "http://hospital.example"}}, "[central] url: plain http would send the token in clear"),
+        ({"central": {"token_file": "a\0b"}}, "[central] token_file: not the path of a file"),
+        ({"central": {"plain_http": 1}}, "[central] plain_http: expected true or false, got an integer"),
+        ({"reader": {"kind": "pcsc"}}, "[reader]: expected an array, got a table"),
+        ({"reader": [{}]}, "[[reader]] number 1: missing key `kind`"),
+        ({"reader": [{"kind": "rfid"}]}, "[[reader]] number 1 kind: unknown value 'rfid'"),
+        ({"reader": [{"kind": "pcsc", "name": 1}]}, "[[reader]] number 1 name: expected a string, got an integer"),
+        ({"reader": [{"kind": "nfcpy"}]}, '[[reader]] number 1: kind = "nfcpy" needs a path'),
+        ({"reader": [{"kind": "nfcpy", "path": "x", "name": "y"}]}, "[[reader]] number 1: name is for PC/SC"),
+        ({"reader": [{"kind": "pcsc", "path": "x"}]}, "[[reader]] number 1: path is for nfcpy readers only"),
+        ({"reader": [{"kind": "pcsc", "cards": "x"}]}, "[[reader]] number 1: cards is for simulated readers only"),
+        ({"flow": {"auto": "scan_nfc"}}, "[flow] auto: expected true, false or an array, got a string"),
+        ({"flow": {"auto": [True]}}, "[flow] auto[0]: expected a string, got true or false"),
+        ({"display": {"diagonal_in": "21"}}, "[display] diagonal_in: expected a number, got a string"),
+        ({"display": {"diagonal_in": 0}}, "[display] diagonal_in: expected inches"),
+        ({"display": {"diagonal_in": float("nan")}}, "[display] diagonal_in: expected inches"),
+        ({"display": {"diagonal_in": float("inf")}}, "[display] diagonal_in: expected inches"),
+        ({"display": {"resolution": [1080]}}, "[display] resolution: expected an array of length 2, got 1"),
+        ({"display": {"resolution": [1080.5, 1920]}}, "[display] resolution[0]: expected an integer, got a number"),
+        ({"display": {"resolution": [0, 1920]}}, "[display] resolution: expected pixels"),
+        ({"display": {"resolution": [1080, 10**30]}}, "[display] resolution: expected pixels"),
+        ({"display": {"bottom_mm": -1}}, "[display] bottom_mm: expected millimetres"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_key(document: object, message: str):
+    assert fault(document).startswith(message)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(msgspec.structs.fields(Config)), st.data())
+def test_any_value_of_any_key_is_taken_or_refused_in_one_line(section: Any, data: st.DataObject):
+    kind = ReaderSection if section.name == "reader" else type(section.default)
+    key = data.draw(st.sampled_from([f.name for f in msgspec.structs.fields(kind)]))
+    row = {key: data.draw(ANYTHING)}
+    document = {section.name: [{"kind": "pcsc", **row}] if section.name == "reader" else row}
+    try:
+        message = f"{section.name} is fine: {check_config(document, 'config.toml').listen}"
+    except ConfigError as error:
+        message = str(error)
+    assert section.name in message
+    assert len(message) < 500
+
+
+# What comes of it.
+
+
+def test_keys_and_token_lie_beside_the_database_unless_told_otherwise():
+    beside = check_config({"store": {"path": "/srv/k.db"}}, "x")
+    assert (beside.store_path, beside.keys_path, beside.token_path) == (
+        Path("/srv/k.db"),
+        Path("/srv/k.db.keys"),
+        Path("/srv/k.db.token"),
+    )
+    assert check_config({"central": {"token_file": "/run/token"}}, "x").token_path == Path("/run/token")
+
+
+def test_without_readers_named_every_pcsc_reader_is_taken_and_an_empty_list_is_none():
+    assert Config().reader == (ReaderSection(kind="pcsc"),)
+    assert check_config({"reader": []}, "x").reader == ()
+
+
+GRANTS = ("scan_nfc", "register", "confirm_arrival")
+
+
+@pytest.mark.parametrize(
+    ("auto", "actions"),
+    [
+        (False, ("scan_nfc",)),
+        (True, GRANTS),
+        (["register"], ("register",)),
+        (["scan_nfc", "make_payment"], ("scan_nfc", "make_payment")),
+        ([], ()),
+    ],
+)
+def test_what_a_tap_does_by_itself_is_nothing_but_the_visit_everything_granted_or_a_list(auto: object, actions: object):
+    assert check_config({"flow": {"auto": auto}}, "x").flow.automatic(GRANTS) == actions
+
+
+def test_unless_told_otherwise_a_tap_only_opens_the_visit():
+    assert FlowSection().automatic(frozenset(GRANTS)) == ("scan_nfc",)
+    assert set(FlowSection(auto=True).automatic(frozenset(GRANTS))) == set(GRANTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:65535", ("::1", 65535)),
+        ("::1:80", ("::1", 80)),
+    ],
+)
+def test_host_and_port_are_told_apart(text: str, parsed: tuple[str, int]):
+    assert parse_listen(text) == parsed
+    assert is_loopback(parsed[0])
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":80", "[]:80", "host", "host:", "host:-1", "host:65536", "host:" + "9" * 5000, "host:٨٠", "host:0x50"]
+)
+def test_what_is_no_host_and_port_is_refused(text: str):
+    with pytest.raises(ConfigError, match="expected HOST:PORT"):
+        parse_listen(text)
+
+
+@pytest.mark.parametrize(
+    "host", [None, "", "example.org", "0.0.0.0", "::", "10.0.0.1", "localhost.example.org", "127.0.0.1.example.org"]
+)
+def test_what_is_not_this_machine_is_no_loopback(host: str | None):
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("url", "plain_http", "base"),
+    [
+        ("https://checkin.hospital.example", False, "https://checkin.hospital.example"),
+        ("https://checkin.hospital.example:8443/", False, "https://checkin.hospital.example:8443"),
+        ("https://hospital.example/checkin/", False, "https://hospital.example/checkin"),
+        ("http://127.0.0.1:8000", False, "http://127.0.0.1:8000"),
+        ("http://[::1]:8000/", False, "http://[::1]:8000"),
+        ("http://localhost:8000", False, "http://localhost:8000"),
+        ("http://10.0.0.5:8000", True, "http://10.0.0.5:8000"),
+    ],
+)
+def test_the_centre_is_reached_by_https_or_on_this_machine_or_in_so_many_words(url: str, plain_http: bool, base: str):
+    assert check_central_url(url, plain_http) == base
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "hospital.example",
+        "//hospital.example",
+        "ws://hospital.example",
+        "https://",
+        "https://:443",
+        "https://user@hospital.example",
+        "https://user:secret@hospital.example",
+        "https://:secret@hospital.example",
+        "https://hospital.example?token=secret",
+        "https://hospital.example#top",
+        "https://hospital.example:port",
+        "https://hospital.example:99999",
+        "https://[::1",
+        "https://hos pital.example",
+        "https://hospital.example\n",
+        "https://hospital.example\\@evil.example",
+        "https://" + "x" * 100_000 + ":x",
+    ],
+)
+def test_what_is_no_usable_url_is_refused_without_being_quoted_since_it_may_hold_a_password(url: str):
+    with pytest.raises(ConfigError, match="expected a URL") as found:
+        check_central_url(url, plain_http=True)
+    assert "secret" not in str(found.value)

@@ -1,0 +1,195 @@
+"""Everything that the screen can say, each as one scene that a test puts on the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kiosk.screen import Notice, PatientFace, Screen
+from tests.kiosk.ui.staged import HONG, NAMGUNG, SMITH, StagedCounter
+
+Scene = Callable[[StagedCounter], Screen]
+
+
+def attract(counter: StagedCounter) -> Screen:
+    return counter.attract()
+
+
+def attract_without_a_desk(counter: StagedCounter) -> Screen:
+    return counter.show(replace(counter.attract(), kiosk=replace(counter.kiosk, desk="", name="")))
+
+
+def greeting(counter: StagedCounter) -> Screen:
+    return counter.tap(HONG)
+
+
+def registered(counter: StagedCounter) -> Screen:
+    return counter.tap(HONG, "register")
+
+
+def number(counter: StagedCounter) -> Screen:
+    return counter.tap(HONG, "register", "confirm_arrival")
+
+
+def number_of_a_foreigner(counter: StagedCounter) -> Screen:
+    return counter.tap(SMITH, "register", "confirm_arrival")
+
+
+def next_in_line(counter: StagedCounter) -> Screen:
+    counter.people_ahead = 0
+    shown = number(counter)
+    counter.people_ahead = 3
+    return shown
+
+
+def two_numbers(counter: StagedCounter) -> Screen:
+    shown = number(counter)
+    assert shown.journey
+    assert shown.ticket
+    other = replace(
+        shown.ticket, queue_id="other", queue_number="B-044", exam_name="혈액 검사", state="delayed", room="1층 채혈실"
+    )
+    lines = (*shown.journey.queue_details, other)
+    return counter.show(replace(shown, journey=replace(shown.journey, queue_details=lines)))
+
+
+def delayed(counter: StagedCounter) -> Screen:
+    shown = number(counter)
+    assert shown.ticket
+    return counter.show(replace(shown, ticket=replace(shown.ticket, state="delayed")))
+
+
+def saved(counter: StagedCounter) -> Screen:
+    counter.confirmed = False
+    shown = number(counter)
+    counter.confirmed = True
+    return shown
+
+
+def offline(counter: StagedCounter) -> Screen:
+    counter.cut_off()
+    shown = counter.tap(NAMGUNG, "register", "confirm_arrival")
+    counter.cut_off(online=True)
+    return shown
+
+
+def offline_greeting(counter: StagedCounter) -> Screen:
+    counter.cut_off()
+    shown = counter.tap(HONG)
+    counter.cut_off(online=True)
+    return shown
+
+
+def called(counter: StagedCounter) -> Screen:
+    number(counter)
+    return counter.call(HONG, "3번 검사실")
+
+
+def noticed(notice: Notice) -> Scene:
+    def scene(counter: StagedCounter) -> Screen:
+        shown = greeting(counter) if notice in (Notice.NOT_ALLOWED, Notice.NO_BOOKING) else number(counter)
+        return counter.show(replace(shown, notice=notice))
+
+    return scene
+
+
+def in_state(state: str) -> Scene:
+    def scene(counter: StagedCounter) -> Screen:
+        shown = greeting(counter)
+        assert shown.journey
+        journey = replace(shown.journey, journey_state=state)
+        return counter.show(replace(shown, journey=journey, next_action=None))
+
+    return scene
+
+
+def offering(action_type: str) -> Scene:
+    def scene(counter: StagedCounter) -> Screen:
+        return counter.show(replace(greeting(counter), next_action=action_type))
+
+    return scene
+
+
+def day_gone_by(counter: StagedCounter) -> Screen:
+    shown = greeting(counter)
+    assert shown.journey
+    statuses = ("completed", "cancelled", "no_show", "waiting", "in_progress", "arrived", "sterilised")
+    booking = shown.journey.appointments[0]
+    booked = tuple(replace(booking, appointment_id=status, status=status, room="") for status in statuses)
+    return counter.show(replace(shown, journey=replace(shown.journey, appointments=booked)))
+
+
+def provisional(counter: StagedCounter) -> Screen:
+    shown = counter.tap(HONG)
+    assert shown.journey
+    journey = replace(shown.journey, appointments=(), available_actions=())
+    return counter.show(
+        replace(
+            shown,
+            patient=PatientFace("card-1", "", "ko"),
+            journey=journey,
+            next_action=None,
+            confirmed=False,
+            notice=Notice.SEE_DESK,
+        )
+    )
+
+
+def nameless(counter: StagedCounter) -> Screen:
+    return counter.show(replace(greeting(counter), patient=PatientFace("card-2", "", "ko")))
+
+
+def unknown_card(counter: StagedCounter) -> Screen:
+    return counter.unknown_card()
+
+
+def refused(reason: str) -> Scene:
+    return lambda counter: counter.refuse_card(reason)
+
+
+def broken(reason: str) -> Scene:
+    def scene(counter: StagedCounter) -> Screen:
+        shown = counter.break_down(reason)
+        counter.fault = None
+        return shown
+
+    return scene
+
+
+# The screens of the README and of the measurements; each of the rest differs from one of them in words alone.
+MAIN: dict[str, Scene] = {
+    "attract": attract,
+    "greeting": greeting,
+    "registered": registered,
+    "number": number,
+    "offline": offline,
+    "called": called,
+    "unknown card": unknown_card,
+    "refused card": refused("phone"),
+    "out of order": broken("reader"),
+}
+
+ALL: dict[str, Scene] = {
+    **MAIN,
+    "attract without a desk": attract_without_a_desk,
+    "number of a foreigner": number_of_a_foreigner,
+    "next in line": next_in_line,
+    "two numbers": two_numbers,
+    "delayed": delayed,
+    "saved": saved,
+    "offline greeting": offline_greeting,
+    "day gone by": day_gone_by,
+    "provisional": provisional,
+    "nameless": nameless,
+    **{f"notice {notice}": noticed(notice) for notice in Notice},
+    **{
+        f"state {state}": in_state(state)
+        for state in ("UNREGISTERED", "CALLED", "IN_PROGRESS", "COMPLETED", "PAYMENT", "FINISHED", "STERILISED")
+    },
+    **{
+        f"offers {action}": offering(action)
+        for action in ("scan_nfc", "complete_exam", "make_payment", "leave_hospital", "sterilise")
+    },
+    **{f"refused {reason}": refused(reason) for reason in ("random_id", "no_stable_id", "unreadable", "magnetic")},
+    **{f"broken {reason}": broken(reason) for reason in ("store", "not_enrolled", "fuse")},
+}

@@ -1,0 +1,284 @@
+"""What the conformance suite is run on: a centre on a real port, and each client of the protocol behind one face."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from kiosk import outbox, roster
+from kiosk.journeys import Journeys
+from kiosk.store import Store as KioskStore
+from sync.agent.client import Answered, CentralClient
+from sync.agent.steps import Puller, Pusher
+from sync.cards import canonical_uid
+from sync.central.app import create_app
+from sync.central.enrolment import new_code
+from sync.central.incarnation import open_incarnation
+from sync.central.sockets import Sockets
+from sync.clock import ClockReading
+from sync.ids import new_id
+from sync.journey.model import PatientId
+from sync.protocol import EnrolRequest
+from tests.protocol.second_client import Refused, SecondClient, uuid7
+from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Time
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        """Nothing: what goes wrong shows in the test."""
+
+
+class Site:
+    """The centre over a real file, on a port that stays the same through a restore."""
+
+    def __init__(self, path: Path) -> None:
+        self.centre = Centre(path, Time())
+        open_incarnation(self.centre.store)
+        self._port = 0
+        self._start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def code(self) -> str:
+        with self.centre.store.write() as db:
+            return new_code(db, self.centre.time())
+
+    def restore(self, backup: Path) -> None:
+        self._stop()
+        self.centre.restore(backup)
+        self._start()
+
+    def close(self) -> None:
+        self._stop()
+        self.centre.store.close()
+
+    def _start(self) -> None:
+        app = create_app(self.centre.service, Sockets(2), 2)
+        self._server = make_server("127.0.0.1", self._port, app, threaded=True, request_handler=_Quiet)
+        self._port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def _stop(self) -> None:
+        self.centre.store.news.close()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class Subject(Protocol):
+    """A client of the protocol, as the suite drives it."""
+
+    def enrol(self, site: Site) -> None: ...
+    def holder(self, uid: bytes) -> str | None:
+        """Whose card it is, by what was pulled."""
+
+    def check_in(self, uid: bytes) -> list[str]:
+        """A card, a registration, a confirmed arrival, offline; the ids of the three actions."""
+
+    def scan(self, uid: bytes) -> str:
+        """A card alone; one that is not known is checked in provisionally. The action's id."""
+
+    def push(self) -> None: ...
+    def pull(self) -> None: ...
+    def pull_is_refused(self) -> str:
+        """Pulls once, which the centre refuses; the code."""
+
+    def forget_answers(self) -> None:
+        """As if no answer to a push had ever come."""
+
+    def break_chain(self) -> None:
+        """As if the disk had been set back."""
+
+    def verdict(self, action_id: str) -> tuple[str, str] | None: ...
+    def state(self, patient_id: str) -> str | None:
+        """The journey's state as the client holds it from the centre."""
+
+    def pending(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class RealAgent:
+    """Our own kiosk: store, journey service, push and pull steps, HTTP client."""
+
+    def __init__(self, directory: Path) -> None:
+        self._store = KioskStore(directory / f"{new_id()}.db")
+        self._client: CentralClient | None = None
+
+    def enrol(self, site: Site) -> None:
+        self.journeys = Journeys(self._store, site_clock(site))
+        first = CentralClient(site.url)
+        made = first.enrol(EnrolRequest(code=site.code(), actions=EVERYTHING))
+        first.close()
+        assert isinstance(made, Answered), made
+        self.journeys.enrol(made.answer)
+        self.close_client()
+        self._client = CentralClient(site.url, made.answer.token)
+        self._pusher, self._puller = Pusher(self.journeys, self._client), Puller(self.journeys, self._client, wait_s=0)
+
+    def holder(self, uid: bytes) -> str | None:
+        return self.journeys.patient_of_card(_cards(uid))
+
+    def check_in(self, uid: bytes) -> list[str]:
+        done = self.journeys.tap(_cards(uid), ("scan_nfc",))
+        assert done is not None
+        ids = [*done.action_ids]
+        for action_type in ("register", "confirm_arrival"):
+            ids += self.journeys.act(done.patient_id, action_type, None, {}, _cards(uid)).action_ids
+        return [str(each) for each in ids]
+
+    def scan(self, uid: bytes) -> str:
+        done = self.journeys.tap(_cards(uid), ("scan_nfc",))
+        if done is None:
+            name = PatientId(f"card-{new_id()}")
+            done = self.journeys.check_in_unknown(name, _cards(uid), "scan_nfc", None)
+        return str(done.action_ids[0])
+
+    def push(self) -> None:
+        for _ in range(20):
+            if not self._pusher.run_once().again and not self.journeys.pending():
+                return
+        raise AssertionError("the outbox does not drain")
+
+    def pull(self) -> None:
+        for _ in range(20):
+            if not self._puller.run_once().again:
+                return
+        raise AssertionError("the roster does not end")
+
+    def pull_is_refused(self) -> str:
+        stepped = self._puller.run_once()
+        assert stepped.failed
+        return str(stepped.reason)
+
+    def forget_answers(self) -> None:
+        with self._store.write() as db:
+            db.execute("update outbox set status = 'pending', code = null")
+
+    def break_chain(self) -> None:
+        with self._store.write() as db:
+            db.execute("update identity set last_hash = 'lost'")
+
+    def verdict(self, action_id: str) -> tuple[str, str] | None:
+        with self._store.read() as db:
+            row = next(row for row in outbox.rows(db) if row.action_id == action_id)
+        return (row.status, row.code) if row.code else None
+
+    def state(self, patient_id: str) -> str | None:
+        with self._store.read() as db:
+            known = roster.patient(db, patient_id)
+        return known.base.state if known else None
+
+    def pending(self) -> int:
+        return self.journeys.pending()
+
+    def close_client(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def close(self) -> None:
+        self.close_client()
+        self._store.close()
+
+
+class Second:
+    """The client that was written from the document."""
+
+    def __init__(self, _: Path) -> None:
+        self._known: SecondClient | None = None
+
+    @property
+    def _client(self) -> SecondClient:
+        assert self._known is not None
+        return self._known
+
+    def enrol(self, site: Site) -> None:
+        if self._known is None:
+            self._known = SecondClient(site.url)
+            self._known.clock = site_clock_as_json(site)  # type: ignore[method-assign]
+        self._known.token = ""
+        self._known.enrol(site.code(), actions=list(EVERYTHING))
+
+    def holder(self, uid: bytes) -> str | None:
+        found = self._client.holder(uid.hex())
+        return found[0] if found else None
+
+    def check_in(self, uid: bytes) -> list[str]:
+        client = self._client
+        scanned = self._scan(uid)
+        beside = {name: scanned[name] for name in ("visit_id", "cards", "binding_id", "appointment_ids", "site_day")}
+        who = scanned["patient_id"]
+        registered = client.act("register", who, journey_state="ARRIVED", **beside)
+        number = client.number(DAY)
+        confirmed = client.act("confirm_arrival", who, journey_state="REGISTERED", queue_number=number, **beside)
+        return [body["action_id"] for body in (scanned, registered, confirmed)]
+
+    def scan(self, uid: bytes) -> str:
+        return str(self._scan(uid)["action_id"])
+
+    def push(self) -> None:
+        self._client.push()
+
+    def pull(self) -> None:
+        self._client.pull()
+
+    def pull_is_refused(self) -> str:
+        try:
+            self._client.page()
+        except Refused as refused:
+            return refused.code
+        raise AssertionError("it was answered")
+
+    def forget_answers(self) -> None:
+        for row in self._client.outbox:
+            row["verdict"] = None
+
+    def break_chain(self) -> None:
+        self._client.head = "lost"
+
+    def verdict(self, action_id: str) -> tuple[str, str] | None:
+        row = next(each for each in self._client.outbox if each["body"]["action_id"] == action_id)
+        return (row["verdict"]["verdict"], row["verdict"]["code"]) if row["verdict"] else None
+
+    def state(self, patient_id: str) -> str | None:
+        row = self._client.patients.get(patient_id)
+        return row["journey"]["state"] if row else None
+
+    def pending(self) -> int:
+        return len(self._client.pending())
+
+    def close(self) -> None:
+        """It holds no connection."""
+
+    def _scan(self, uid: bytes) -> dict[str, Any]:
+        client, cards = self._client, self._client.card(uid.hex())
+        found = client.holder(uid.hex())
+        if found is None:
+            return client.act("scan_nfc", f"card-{uuid7()}", cards=cards, provisional=True, site_day=DAY)
+        row = client.patients[found[0]]
+        booked = [a["appointment_id"] for a in row["journey"]["appointments"] if a["status"] == "booked"]
+        return client.act(
+            "scan_nfc", found[0], cards=cards, binding_id=found[1], appointment_ids=booked, visit_id=uuid7()
+        )
+
+
+def site_clock(site: Site) -> Any:
+    """A kiosk's clocks by the one true time of the test."""
+    return lambda: ClockReading(site.centre.time(), site.centre.time() - 1_000_000, "boot", synchronised=True)
+
+
+def site_clock_as_json(site: Site) -> Any:
+    def clock() -> dict[str, Any]:
+        now = site.centre.time()
+        return {"wall_ms": now, "mono_ms": now - 1_000_000, "boot_id": "boot", "synchronised": True}
+
+    return clock
+
+
+def _cards(uid: bytes) -> Any:
+    return KEYS.hashes(canonical_uid(uid))

@@ -1,0 +1,166 @@
+"""The conformance suite: what any client of the protocol must do against the real centre, on a real port.
+
+Our own agent passes it, and so does a second client that was written from docs/protocol.md alone.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sync.central.backup import back_up
+from sync.central.bindings import bind
+from sync.central.gathering import bench_of
+from sync.central.journeys import touch
+from sync.central.kiosks import revoke_kiosk
+from sync.central.settling import settle_card
+from sync.ids import new_id
+from tests.protocol import second_client
+from tests.protocol.subjects import RealAgent, Second, Site, Subject
+from tests.sync.central.wire import cards_of, uid
+
+Make = Callable[[], Subject]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path / "centre.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=[RealAgent, Second], ids=["our agent", "second client"])
+def make(request: pytest.FixtureRequest, tmp_path: Path, site: Site) -> Iterator[Make]:
+    """Makes clients of one kind, enrolled and with their roster."""
+    made: list[Subject] = []
+
+    def one() -> Subject:
+        subject: Subject = request.param(tmp_path)
+        subject.enrol(site)
+        subject.pull()
+        made.append(subject)
+        return subject
+
+    yield one
+    for subject in made:
+        subject.close()
+
+
+def told(subject: Subject, ids: list[str]) -> list[tuple[str, str] | None]:
+    return [subject.verdict(each) for each in ids]
+
+
+def test_it_enrols_and_knows_whose_card_it_is(make: Make):
+    subject = make()
+    assert (subject.holder(uid("P1")), subject.holder(b"none")) == ("P1", None)
+    assert subject.state("P1") == "UNREGISTERED"
+
+
+def test_a_check_in_is_judged_and_held_as_the_centre_has_it(make: Make, site: Site):
+    subject = make()
+    ids = subject.check_in(uid("P1"))
+    subject.push()
+    assert told(subject, ids) == [("applied", "ok")] * 3
+    assert subject.state("P1") == "WAITING" == site.centre.journey("P1").state
+    assert site.centre.journey("P1").entries[0].queue_number.endswith("-001")
+
+
+def test_an_answer_that_was_lost_does_not_check_in_twice(make: Make, site: Site):
+    subject = make()
+    ids = subject.check_in(uid("P1"))
+    subject.push()
+    once = site.centre.journey("P1")
+    subject.forget_answers()
+    subject.push()
+    assert told(subject, ids) == [("applied", "ok")] * 3
+    assert site.centre.journey("P1") == once
+
+
+def test_a_visit_opened_elsewhere_is_one_visit(make: Make, site: Site):
+    first, second = make(), make()
+    ids = [first.check_in(uid("P1")), second.check_in(uid("P1"))]
+    first.push()
+    second.push()
+    assert told(second, ids[1]) == [("merged", "visit_alias"), ("merged", "already_so"), ("merged", "already_so")]
+    assert len(site.centre.journey("P1").entries[0].label_aliases) == 1
+    second.pull()
+    assert second.state("P1") == "WAITING"
+
+
+def test_an_unknown_card_waits_for_staff_and_its_verdict_is_given_anew(make: Make, site: Site):
+    subject = make()
+    action_id = subject.scan(uid("new"))
+    subject.push()
+    assert subject.verdict(action_id) == ("needs_staff", "unknown_card")
+    with site.centre.store.write() as db:
+        bind(db, "P3", cards_of("new"), new_id(), site.centre.time())
+        touch(db, "P3")
+        settle_card(db, bench_of(db, site.centre.definitions, new_id, site.centre.time()), cards_of("new"), "desk")
+    subject.pull()
+    assert subject.verdict(action_id) == ("applied", "ok")
+    assert (subject.holder(uid("new")), subject.state("P3")) == ("P3", "ARRIVED")
+
+
+def test_a_chain_that_does_not_fit_goes_on_under_a_new_epoch(make: Make, site: Site):
+    subject = make()
+    first = subject.scan(uid("P1"))
+    subject.push()
+    subject.break_chain()
+    second = subject.scan(uid("P2"))
+    subject.push()
+    assert told(subject, [first, second]) == [("applied", "ok")] * 2
+    assert site.centre.open_cases() == ["fork"]
+
+
+def test_a_restored_centre_is_sent_what_it_misses(make: Make, site: Site, tmp_path: Path):
+    subject = make()
+    ids = [subject.scan(uid("P1"))]
+    subject.push()
+    back_up(site.centre.store, tmp_path / "backup.db")
+    ids.append(subject.scan(uid("P2")))
+    subject.push()
+    site.restore(tmp_path / "backup.db")
+    subject.pull()
+    assert subject.pending() == 1
+    subject.push()
+    assert told(subject, ids) == [("applied", "ok")] * 2
+    assert [site.centre.journey(each).state for each in ("P1", "P2")] == ["ARRIVED", "ARRIVED"]
+    assert site.centre.open_cases() == []
+
+
+def test_a_kiosk_that_was_ended_keeps_its_actions_for_the_next_enrolment(make: Make, site: Site):
+    subject = make()
+    ids = subject.check_in(uid("P1"))
+    with site.centre.store.write() as db:
+        assert revoke_kiosk(db, "kiosk-1", site.centre.time())
+    assert subject.pull_is_refused() == "fenced"
+    assert (subject.holder(uid("P1")), subject.pending()) == (None, 3)
+    subject.enrol(site)
+    subject.pull()
+    subject.push()
+    assert told(subject, ids) == [("applied", "ok")] * 3
+
+
+def test_a_record_that_was_merged_is_followed(make: Make, site: Site):
+    subject = make()
+    ids = subject.check_in(uid("P2"))
+    assert site.centre.merge("P1", "P2").done
+    subject.push()
+    subject.pull()
+    assert told(subject, ids) == [("applied", "ok")] * 3
+    assert (subject.holder(uid("P2")), subject.state("P1"), subject.state("P2")) == ("P1", "WAITING", None)
+
+
+def test_the_second_client_is_small_and_knows_nothing_of_ours():
+    text = Path(second_client.__file__).read_text("utf-8")
+    assert len(text.splitlines()) < 300
+    imported = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+    assert not [name for name in imported if name.split(".")[0] in {"sync", "kiosk", "hardware", "tests", "msgspec"}]

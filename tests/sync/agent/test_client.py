@@ -1,0 +1,422 @@
+"""The client of the centre against servers that behave badly: an answer, a typed refusal or no use; nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+import requests
+
+from sync.agent.client import MAX_ANSWER, Answered, CentralClient, NoUse
+from sync.agent.cutting import CuttableAdapter
+from sync.clock import ClockReading
+from sync.protocol import (
+    CallRefused,
+    EndCode,
+    Enrolment,
+    EnrolRequest,
+    PullAnswer,
+    PullRequest,
+    PushAnswer,
+    PushRequest,
+)
+
+from .peers import WAIT_S, RawPeer, Request, http, nobody, refusal, sending
+
+V1 = Path(__file__).parent.parent.parent / "fixtures/protocol-v1"
+PUSH = PushRequest(protocol_version=1, kiosk_id="k", epoch=1, now=ClockReading(1, 2, "b", True), actions=[])
+PULL = PullRequest(protocol_version=1, kiosk_id="k", epoch=1, cursor=0, wait_s=0.0)
+GOOD = (V1 / "push-answer.json").read_bytes()
+NOT_OF_THE_PROTOCOL = "a body that is not of the protocol"
+
+
+def pushed(url: str, deadline_s: float = WAIT_S) -> Answered[PushAnswer] | CallRefused | NoUse:
+    client = CentralClient(url, "token-1", deadline_s)
+    try:
+        return client.push(PUSH)
+    finally:
+        client.close()
+
+
+def test_a_push_a_pull_and_an_enrolment_are_posted_as_json_with_the_token():
+    answers = {
+        "/api/v1/sync/push": "push-answer",
+        "/api/v1/sync/pull": "pull-answer",
+        "/api/v1/kiosks/enroll": "enrolment",
+    }
+
+    def script(connection: socket.socket, request: Request) -> object:
+        connection.sendall(http("200 OK", (V1 / f"{answers[request.path]}.json").read_bytes()))
+        return True
+
+    with RawPeer(script) as peer:
+        client = CentralClient(peer.url + "/", "token-1")
+        outcomes = [client.push(PUSH), client.pull(PULL), client.enrol(EnrolRequest(code="X"))]
+        client.close()
+    assert [type(o.answer) for o in outcomes if isinstance(o, Answered)] == [PushAnswer, PullAnswer, Enrolment]
+    assert [request.path for request in peer.requests] == list(answers)
+    assert msgspec.json.decode(peer.requests[0].body, type=PushRequest) == PUSH
+    for request in peer.requests:
+        assert request.headers["authorization"] == "Bearer token-1"
+        assert request.headers["content-type"] == "application/json"
+    assert peer.connections == 1
+
+
+def test_without_a_token_none_is_sent():
+    with RawPeer(sending(http("200 OK", GOOD))) as peer:
+        client = CentralClient(peer.url)
+        assert isinstance(client.push(PUSH), Answered)
+        client.close()
+    assert "authorization" not in peer.requests[0].headers
+
+
+@pytest.mark.parametrize("code", list(EndCode))
+@pytest.mark.parametrize("status", ["400 Bad Request", "409 Conflict", "503 Service Unavailable"])
+def test_a_typed_refusal_comes_out_as_one_whatever_its_status(code: EndCode, status: str):
+    body = msgspec.json.encode(refusal(code, expected_seq=3, retry_after_s=1.5)[1])
+    with RawPeer(sending(http(status, body))) as peer:
+        outcome = pushed(peer.url)
+    assert outcome == CallRefused(code=code, error="no", expected_seq=3, retry_after_s=1.5)
+
+
+HTML = b"<html><body><h1>It works!</h1></body></html>"
+USELESS: list[tuple[str, bytes]] = [
+    ("nothing at all", b""),
+    ("no HTTP", b"SSH-2.0-OpenSSH_9.6\r\n"),
+    ("binary garbage", bytes(range(256)) * 20),
+    ("a status that is none", b"HTTP/1.1 abc OK\r\n\r\n"),
+    ("half a status line", b"HTTP/1.1 20"),
+    ("a header that never ends", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000),
+    ("a thousand headers", b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(1000)) + b"\r\n"),
+    ("less than it promised", http("200 OK", GOOD, Content_Length="999999")),
+    ("two lengths", http("200 OK", GOOD, content_length="3")),
+    ("chunks that are none", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n"),
+    ("a chunk cut short", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n{"),
+    ("an empty body", http("200 OK")),
+    ("HTML", http("200 OK", HTML, Content_Type="text/html")),
+    ("half a JSON", http("200 OK", GOOD[:100])),
+    ("JSON of another kind", http("200 OK", b'{"hello": "world"}')),
+    ("a JSON list", http("200 OK", b"[]")),
+    ("no text", http("200 OK", b"\xff\xfe\xfd")),
+    ("JSON without end", http("200 OK", b'{"server_incarnation": "x", "more": ' + b"[" * 100_000)),
+    ("a verdict of another world", http("200 OK", GOOD.replace(b'"applied"', b'"maybe"'))),
+    ("a refusal with success", http("200 OK", msgspec.json.encode(refusal(EndCode.GAP)[1]))),
+    ("an answer with failure", http("500 Internal Server Error", GOOD)),
+    ("a refusal of another world", http("400 Bad Request", b'{"code": "because", "error": "no"}')),
+    ("an error page", http("502 Bad Gateway", HTML, Content_Type="text/html")),
+    ("not found", http("404 Not Found", b"{}")),
+    ("accepted, but not yet", http("202 Accepted", GOOD)),
+    ("no content", b"HTTP/1.1 204 No Content\r\n\r\n"),
+    ("compressed, though not asked for", http("200 OK", gzip.compress(GOOD), Content_Encoding="gzip")),
+    ("a compression that nobody knows", http("200 OK", GOOD[:-5], Content_Encoding="zip,zip")),
+]
+
+
+@pytest.mark.parametrize("answer", [answer for _, answer in USELESS], ids=[name for name, _ in USELESS])
+def test_an_answer_that_cannot_be_used_is_no_use_and_says_why_in_a_word(answer: bytes):
+    with RawPeer(sending(answer)) as peer:
+        outcome = pushed(peer.url)
+    assert isinstance(outcome, NoUse)
+    assert outcome.reason
+    assert len(outcome.reason) < 100
+    assert "127.0.0.1" not in outcome.reason
+
+
+def test_after_an_answer_of_no_use_the_same_client_goes_on():
+    answers = [http("200 OK", GOOD[:50], Content_Length="9999"), b"garbage\r\n\r\n", http("200 OK", GOOD)]
+
+    def script(connection: socket.socket, _: Request) -> object:
+        connection.sendall(answers.pop(0))
+        return False
+
+    with RawPeer(script) as peer:
+        client = CentralClient(peer.url)
+        kinds = [type(client.push(PUSH)) for _ in range(3)]
+        client.close()
+    assert kinds == [NoUse, NoUse, Answered]
+
+
+def test_a_connection_that_the_centre_closed_meanwhile_is_opened_again():
+    with RawPeer(sending(http("200 OK", GOOD))) as peer:
+        client = CentralClient(peer.url)
+        assert [type(client.push(PUSH)) for _ in range(3)] == [Answered] * 3
+        client.close()
+    assert peer.connections == 3
+
+
+def reset(connection: socket.socket, _: Request) -> object:
+    connection.sendall(http("200 OK", GOOD)[:90])
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return False
+
+
+def hang_up(_: socket.socket, __: Request) -> object:
+    return False
+
+
+@pytest.mark.parametrize("script", [reset, hang_up])
+def test_a_connection_lost_after_the_centre_has_read_is_no_use_and_nothing_is_sent_twice(
+    script: Callable[[socket.socket, Request], object],
+):
+    with RawPeer(script) as peer:
+        assert isinstance(pushed(peer.url), NoUse)
+    assert len(peer.requests) == 1
+
+
+def test_nobody_there_is_no_use():
+    with nobody() as url:
+        assert pushed(url) == NoUse("ConnectionError")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://256.1.1.1:80", "http://127.0.0.1:1/\n", "http://" + "x" * 300, "nonsense", "http://"]
+)
+def test_an_address_that_is_none_is_no_use(url: str):
+    assert isinstance(pushed(url), NoUse)
+
+
+def test_a_token_that_cannot_be_sent_is_no_use():
+    with RawPeer(sending(http("200 OK", GOOD))) as peer:
+        assert isinstance(CentralClient(peer.url, "two\nlines").push(PUSH), NoUse)
+    assert peer.requests == []
+
+
+def tls_url(listener: socket.socket) -> str:
+    return f"https://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_plain_http_where_tls_is_expected_is_no_use():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def speak_plainly() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(http("400 Bad Request"))
+                connection.recv(65_536)
+
+        plain = threading.Thread(target=speak_plainly)
+        plain.start()
+        assert pushed(tls_url(listener)) == NoUse("SSLError")
+        plain.join(WAIT_S)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_no_use_and_the_token_is_not_sent():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(__file__).parent / "self-signed.pem")
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+                heard.append(secure.recv(65_536))
+
+        server = threading.Thread(target=serve)
+        server.start()
+        assert pushed(tls_url(listener)) == NoUse("SSLError")
+        server.join(WAIT_S)
+    assert b"".join(heard) == b""
+
+
+def test_a_proxy_of_the_environment_never_sees_a_call(monkeypatch: pytest.MonkeyPatch):
+    with RawPeer(sending(http("200 OK", GOOD))) as proxy, nobody() as url:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        assert isinstance(pushed(url), NoUse)
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize(
+    "status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
+)
+def test_a_redirection_is_not_followed_so_the_token_goes_nowhere_else(status: str):
+    with (
+        RawPeer(sending(http("200 OK", GOOD))) as elsewhere,
+        RawPeer(sending(http(status, Location=elsewhere.url + "/api/v1/sync/push"))) as peer,
+    ):
+        assert isinstance(pushed(peer.url), NoUse)
+    assert elsewhere.requests == []
+
+
+# When to come again.
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        ("7", 7.0),
+        ("99999", 99999.0),
+        ("100000", None),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("٣", None),
+    ],
+)
+def test_retry_after_is_read_in_seconds(header: str, seconds: float | None):
+    answer = http("503 Service Unavailable", HTML, Retry_After="@").replace(b"@", header.encode())
+    with RawPeer(sending(answer)) as peer:
+        outcome = pushed(peer.url)
+    assert outcome == NoUse(f"HTTP 503 with {NOT_OF_THE_PROTOCOL}", seconds)
+
+
+def test_retry_after_beside_a_typed_refusal_counts_where_the_refusal_says_nothing():
+    silent = msgspec.json.encode(refusal(EndCode.TRY_LATER)[1])
+    outspoken = msgspec.json.encode(refusal(EndCode.TRY_LATER, retry_after_s=2.0)[1])
+    seconds = []
+    for body in (silent, outspoken):
+        with RawPeer(sending(http("503 Service Unavailable", body, Retry_After="9"))) as peer:
+            outcome = pushed(peer.url)
+        assert isinstance(outcome, CallRefused)
+        seconds.append(outcome.retry_after_s)
+    assert seconds == [9.0, 2.0]
+
+
+# Size and time.
+
+
+def endless(head: bytes, part: bytes) -> Callable[[socket.socket, Request], object]:
+    """A script that sends a beginning and then the same part for ever, as fast as it is taken."""
+
+    def script(connection: socket.socket, _: Request) -> object:
+        connection.sendall(head)
+        while True:
+            connection.sendall(part)
+
+    return script
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (http("200 OK", b"", Content_Length=str(10**12)), b" " * 65_536),
+        (CHUNKED, b"10000\r\n" + b" " * 65_536 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65_536),
+    ],
+    ids=["announced", "in chunks", "until it closes"],
+)
+def test_an_answer_of_any_size_is_cut_off(head: bytes, part: bytes):
+    with RawPeer(endless(head, part)) as peer:
+        assert pushed(peer.url) == NoUse("ContentDecodingError")
+
+
+def test_an_answer_just_within_the_limit_is_read():
+    padded = json.dumps({**json.loads(GOOD), "padding": "x" * (MAX_ANSWER - 4096)}).encode()
+    with RawPeer(sending(http("200 OK", padded))) as peer:
+        assert isinstance(pushed(peer.url), Answered)
+
+
+def trickle(beginning: bytes, drop: bytes) -> Callable[[socket.socket, Request], object]:
+    """A script that sends a beginning and then a drop now and then, until the other end has had enough."""
+
+    def script(connection: socket.socket, _: Request) -> object:
+        connection.sendall(beginning)
+        connection.settimeout(0.01)
+        while True:
+            try:
+                if not connection.recv(1):
+                    return False
+            except TimeoutError:
+                connection.sendall(drop)
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("beginning", "drop"),
+    [
+        (b"", b""),
+        (b"HTTP/1.1 200 OK\r\n", b"X: 1\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+        (http("200 OK", b"", Content_Length="100000"), b" "),
+        (CHUNKED, b"1\r\n \r\n"),
+    ],
+    ids=["silence", "headers", "one header", "a body", "chunks"],
+)
+def test_an_answer_that_trickles_in_is_cut_off_at_the_deadline(beginning: bytes, drop: bytes):
+    with RawPeer(trickle(beginning, drop)) as peer:
+        assert isinstance(pushed(peer.url, deadline_s=0.15), NoUse)
+
+
+def test_a_pull_may_take_the_time_that_it_asked_for_on_top():
+    def script(connection: socket.socket, request: Request) -> object:
+        peer.over.wait(0.3)
+        connection.sendall(http("200 OK", (V1 / "pull-answer.json").read_bytes()))
+        return False
+
+    with RawPeer(script) as peer:
+        client = CentralClient(peer.url, deadline_s=0.1)
+        assert isinstance(client.pull(msgspec.structs.replace(PULL, wait_s=WAIT_S)), Answered)
+        client.close()
+
+
+# Cut from outside.
+
+
+def hold(peer_over: list[threading.Event]) -> Callable[[socket.socket, Request], object]:
+    def script(_: socket.socket, __: Request) -> object:
+        peer_over[0].wait(WAIT_S)
+        return False
+
+    return script
+
+
+def test_a_call_under_way_is_cut_from_another_thread_and_no_later_one_goes_out():
+    over: list[threading.Event] = []
+    with RawPeer(hold(over)) as peer:
+        over.append(peer.over)
+        client = CentralClient(peer.url)
+        outcomes: list[object] = []
+        calling = threading.Thread(target=lambda: outcomes.append(client.pull(PULL)))
+        calling.start()
+        peer.wait_for_request()
+        client.abort()
+        calling.join(WAIT_S)
+        assert not calling.is_alive()
+        assert isinstance(outcomes[0], NoUse)
+        assert client.push(PUSH) == NoUse("Cut")
+        assert len(peer.requests) == 1
+
+
+def test_a_client_that_never_called_can_be_cut_too():
+    client = CentralClient("http://127.0.0.1:1")
+    client.abort()
+    client.abort()
+    assert client.push(PUSH) == NoUse("Cut")
+
+
+def test_what_is_cut_while_it_connects_does_not_go_out():
+    adapter = CuttableAdapter()
+    with RawPeer(sending(http("200 OK", GOOD))) as peer, requests.Session() as session:
+        session.mount("http://", adapter)
+        adapter.cut(adapter.begin())
+        with pytest.raises(requests.ConnectionError):
+            session.post(peer.url, data=b"x")
+        assert peer.requests == []
+
+
+def test_the_deadline_of_an_earlier_call_does_not_cut_a_later_one():
+    adapter = CuttableAdapter()
+    with RawPeer(sending(http("200 OK", GOOD), keep=True)) as peer, requests.Session() as session:
+        session.mount("http://", adapter)
+        first = adapter.begin()
+        assert session.post(peer.url).status_code == 200
+        adapter.begin()
+        adapter.cut(first)
+        assert session.post(peer.url).status_code == 200
+    assert peer.connections == 1

@@ -1,0 +1,427 @@
+"""Push and pull, a step at a time, between a kiosk's real store and a small real centre."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kiosk.journeys import Journeys
+from kiosk.store import Store
+from sync.agent.client import CentralClient
+from sync.agent.steps import Puller, Pusher, Stepped
+from sync.protocol import (
+    MAX_BATCH,
+    Code,
+    EndCode,
+    Intent,
+    PullRequest,
+    PushAnswer,
+    PushRequest,
+    Verdict,
+    VerdictRow,
+    chain_hash,
+)
+from tests.kiosk import samples
+from tests.kiosk.samples import Clock, cards, page, row
+
+from .peers import Centre, http, refusal
+
+
+@dataclass
+class Wire:
+    """A kiosk with three patients, a centre, and both steps."""
+
+    store: Store
+    journeys: Journeys
+    centre: Centre
+    pusher: Pusher
+    puller: Puller
+
+    def tap(self, *numbers: int) -> None:
+        """The n-th patients tap their cards, which opens a visit for each."""
+        for number in numbers:
+            tapped = self.journeys.tap(cards(number), ("scan_nfc",))
+            assert tapped is not None
+            assert tapped.action_ids
+
+    def fill(self, count: int) -> None:
+        """So many more patients, and a tap of each."""
+        rows = [row(number) for number in range(10, 10 + count)]
+        self.journeys.adopt(page(*rows, from_cursor=1, cursor=2))
+        self.tap(*range(10, 10 + count))
+
+    def run_dry(self) -> list[Stepped]:
+        """Push steps until there is nothing more to do at once."""
+        steps = [self.pusher.run_once()]
+        while steps[-1].again:
+            assert len(steps) < 50
+            steps.append(self.pusher.run_once())
+        return steps
+
+    def pushed(self) -> list[list[int]]:
+        """The seqs of every push that came, push by push."""
+        return [[seq_of(body.body) for body in push.actions] for push in self.centre.pushes]
+
+
+def seq_of(body: msgspec.Raw) -> int:
+    return msgspec.json.decode(body, type=Intent).seq
+
+
+def empty_page(request: PullRequest) -> object:
+    return page(from_cursor=request.cursor, cursor=request.cursor)
+
+
+@pytest.fixture
+def wire(tmp_path: Path) -> Iterator[Wire]:
+    store, journeys = samples.enrolled(tmp_path, Clock())
+    with Centre() as centre:
+        centre.page = empty_page
+        client = CentralClient(centre.url, "token")
+        yield Wire(store, journeys, centre, Pusher(journeys, client), Puller(journeys, client, wait_s=0.0))
+        client.close()
+    store.close()
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> Iterator[Journeys]:
+    store = Store(tmp_path / "kiosk.db")
+    yield Journeys(store, Clock())
+    store.close()
+
+
+# Push.
+
+
+def test_nothing_to_push_asks_nobody_and_says_nothing_of_the_centre(wire: Wire):
+    assert wire.pusher.run_once() == Stepped()
+    assert wire.centre.pushes == []
+
+
+def test_before_enrolment_neither_step_asks_anybody(blank: Journeys):
+    client = CentralClient("http://127.0.0.1:1")
+    assert Pusher(blank, client).run_once() == Stepped()
+    assert Puller(blank, client).run_once() == Stepped(failed=True, reason="not enrolled")
+
+
+def test_a_push_says_who_where_and_when_and_its_verdicts_retire_the_rows(wire: Wire):
+    wire.tap(1, 2)
+    stepped = wire.pusher.run_once()
+    assert stepped == Stepped(frozenset({"P1", "P2"}), reached=True)
+    assert wire.journeys.pending() == 0
+    (push,) = wire.centre.pushes
+    assert (push.protocol_version, push.kiosk_id, push.epoch, push.server_incarnation) == (2, "kiosk-1", 1, "one")
+    assert push.now == wire.journeys.clock()
+    previous = ""
+    for pushed in push.actions:
+        previous = chain_hash(previous, bytes(pushed.body))
+        assert pushed.hash == previous
+
+
+def test_many_actions_go_in_batches_one_after_the_other(wire: Wire):
+    wire.fill(2 * MAX_BATCH + 5)
+    steps = wire.run_dry()
+    assert [step.again for step in steps] == [True, True, False]
+    assert [len(seqs) for seqs in wire.pushed()] == [MAX_BATCH, MAX_BATCH, 5]
+    assert [seq for seqs in wire.pushed() for seq in seqs] == list(range(1, 2 * MAX_BATCH + 6))
+    assert wire.journeys.pending() == 0
+
+
+def test_without_an_answer_that_can_be_used_the_batch_is_halved_down_to_one_and_grows_again(wire: Wire):
+    wire.fill(MAX_BATCH)
+    wire.centre.on_push = lambda _: http("500 Oops", b"<html>")
+    for _ in range(9):
+        stepped = wire.pusher.run_once()
+        assert (stepped.failed, stepped.reached, stepped.again) == (True, False, False)
+    assert [len(seqs) for seqs in wire.pushed()] == [100, 50, 25, 12, 6, 3, 1, 1, 1]
+    assert wire.journeys.pending() == MAX_BATCH
+    wire.centre.on_push = lambda _: None
+    wire.centre.pushes.clear()
+    wire.run_dry()
+    assert [len(seqs) for seqs in wire.pushed()] == [1, 2, 4, 8, 16, 32, 37]
+    assert wire.journeys.pending() == 0
+
+
+def test_a_batch_that_the_centre_cannot_read_is_halved_too(wire: Wire):
+    wire.fill(4)
+    wire.pusher.limit = 4
+    wire.centre.on_push = lambda _: refusal(EndCode.MALFORMED, 400)
+    steps = [wire.pusher.run_once() for _ in range(3)]
+    assert [(s.failed, s.reached, s.reason) for s in steps] == [(True, True, "malformed")] * 3
+    assert [len(seqs) for seqs in wire.pushed()] == [4, 2, 1]
+
+
+def test_a_reply_lost_after_the_centre_committed_does_not_check_in_twice(wire: Wire):
+    wire.tap(1)
+
+    def commit_and_hang_up(push: PushRequest) -> bytes:
+        wire.centre.accept(push)
+        return b""
+
+    wire.centre.on_push = commit_and_hang_up
+    assert wire.pusher.run_once().failed
+    assert wire.journeys.pending() == 1
+    wire.centre.on_push = lambda _: None
+    wire.run_dry()
+    assert wire.journeys.pending() == 0
+    assert len(wire.centre.kept) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 400, 404, 409, 410, 500, 503])
+def test_no_status_retires_anything_only_a_verdict_for_that_very_row(wire: Wire, status: int):
+    wire.tap(1)
+    wire.centre.on_push = lambda _: (status, {"ok": True})
+    assert wire.pusher.run_once().failed
+    assert wire.journeys.pending() == 1
+
+
+def answer(*verdicts: VerdictRow, last_seq: int = 0) -> PushAnswer:
+    return PushAnswer(server_incarnation="one", last_seq=last_seq, backed_up_seq=0, verdicts=list(verdicts))
+
+
+def test_an_answer_without_a_verdict_for_what_was_sent_is_a_failure_not_a_reason_to_ask_at_once(wire: Wire):
+    wire.tap(1)
+    other = VerdictRow(action_id="somebody-elses", seq=1, verdict=Verdict.APPLIED, code=Code.OK)
+    for nothing in (answer(), answer(other, last_seq=1)):
+        wire.centre.on_push = lambda _, nothing=nothing: nothing
+        stepped = wire.pusher.run_once()
+        assert (stepped.failed, stepped.again, stepped.reached) == (True, False, True)
+        assert wire.journeys.pending() == 1
+
+
+def test_verdicts_for_a_part_retire_that_part_and_the_rest_is_sent_again(wire: Wire):
+    wire.tap(1, 2, 3)
+
+    def first_only(push: PushRequest) -> PushAnswer:
+        told = wire.centre.accept(push)
+        return answer(*told.verdicts[:1], last_seq=1)
+
+    wire.centre.on_push = first_only
+    assert [step.again for step in wire.run_dry()] == [True, True, False]
+    assert wire.pushed() == [[1, 2, 3], [2, 3], [3]]
+    assert wire.journeys.pending() == 0
+
+
+def test_how_far_the_centres_backups_reach_is_noted(wire: Wire):
+    wire.tap(1, 2)
+    wire.centre.backed_up_seq = 1
+    wire.run_dry()
+    with wire.store.read() as db:
+        assert db.execute("select backed_up_seq from identity").fetchone()[0] == 1
+
+
+# Gaps.
+
+
+def gap_until(wire: Wire, expected: int) -> None:
+    """The centre has lost what it had from `expected` on, and asks for it."""
+
+    def judge(push: PushRequest) -> object:
+        nonlocal expected
+        first = seq_of(push.actions[0].body)
+        if first > expected:
+            return refusal(EndCode.GAP, expected_seq=expected)
+        told = wire.centre.accept(push)
+        expected = told.last_seq + 1
+        return told
+
+    wire.centre.on_push = judge
+
+
+def test_what_the_centre_misses_is_sent_again_from_there_though_it_was_retired_before(wire: Wire):
+    wire.tap(1, 2)
+    wire.run_dry()
+    wire.tap(3)
+    wire.centre.pushes.clear()
+    gap_until(wire, 1)
+    steps = wire.run_dry()
+    assert not any(step.failed for step in steps)
+    assert wire.pushed() == [[3], [1, 2, 3]]
+    assert wire.journeys.pending() == 0
+
+
+def test_a_long_gap_is_filled_batch_by_batch_without_asking_each_time_where(wire: Wire):
+    wire.fill(250)
+    wire.run_dry()
+    wire.tap(1)
+    wire.centre.pushes.clear()
+    gap_until(wire, 1)
+    assert not any(step.failed for step in wire.run_dry())
+    assert [(seqs[0], len(seqs)) for seqs in wire.pushed()] == [(251, 1), (1, 100), (101, 100), (201, 51)]
+
+
+def test_a_gap_that_the_kiosk_cannot_fill_waits_by_the_backoff(wire: Wire):
+    wire.tap(1)
+    wire.centre.on_push = lambda _: refusal(EndCode.GAP, expected_seq=40)
+    steps = wire.run_dry()
+    assert [step.again for step in steps] == [True, False]
+    assert steps[-1].failed
+    assert "40" in steps[-1].reason
+    assert wire.journeys.pending() == 1
+    # The next round begins with what is pending, and the centre may have come to another view.
+    wire.centre.on_push = lambda _: None
+    wire.run_dry()
+    assert wire.journeys.pending() == 0
+
+
+def test_the_same_gap_again_after_filling_it_waits_by_the_backoff(wire: Wire):
+    wire.tap(1, 2)
+    wire.centre.on_push = lambda _: refusal(EndCode.GAP, expected_seq=1)
+    steps = wire.run_dry()
+    assert [(step.again, step.failed) for step in steps] == [(True, False), (False, True)]
+    assert wire.pushed() == [[1, 2], [1, 2]]
+
+
+def test_a_centre_that_does_not_go_on_while_a_gap_is_filled_is_a_failure(wire: Wire):
+    wire.tap(1, 2)
+    wire.run_dry()
+    wire.tap(3)
+    calls = iter([refusal(EndCode.GAP, expected_seq=1), answer(last_seq=0)])
+    wire.centre.on_push = lambda _: next(calls)
+    assert [(s.again, s.failed) for s in wire.run_dry()] == [(True, False), (False, True)]
+
+
+def test_a_gap_without_a_number_is_a_plain_failure(wire: Wire):
+    wire.tap(1)
+    wire.centre.on_push = lambda _: refusal(EndCode.GAP)
+    assert wire.pusher.run_once() == Stepped(failed=True, reached=True, reason="gap")
+
+
+# Forks, and the other ends of a call.
+
+
+def test_after_a_fork_what_is_pending_goes_on_under_the_new_epoch_with_its_ids(wire: Wire):
+    wire.tap(1)
+    wire.run_dry()
+    wire.tap(2, 3)
+    before = [a.body for a in wire.journeys.batch(10, None)]
+    wire.centre.on_push = lambda push: refusal(EndCode.FORK, epoch=2) if push.epoch == 1 else None
+    steps = wire.run_dry()
+    assert [(s.again, s.failed) for s in steps] == [(True, False), (False, False)]
+    assert wire.journeys.pending() == 0
+    last = wire.centre.pushes[-1]
+    assert last.epoch == 2
+    old = [msgspec.json.decode(b, type=Intent) for b in before]
+    new = [msgspec.json.decode(a.body, type=Intent) for a in last.actions]
+    assert [i.action_id for i in new] == [i.action_id for i in old]
+    assert [(i.epoch, i.seq) for i in new] == [(2, 1), (2, 2)]
+    assert last.actions[0].hash == chain_hash("", bytes(last.actions[0].body))
+
+
+def test_a_fork_after_a_fork_waits_by_the_backoff(wire: Wire):
+    wire.tap(1)
+    wire.centre.on_push = lambda push: refusal(EndCode.FORK, epoch=push.epoch + 1)
+    assert [(s.again, s.failed) for s in wire.run_dry()] == [(True, False), (False, True)]
+    assert wire.journeys.pending() == 1
+    wire.centre.on_push = lambda _: None
+    wire.run_dry()
+    assert wire.journeys.pending() == 0
+
+
+@pytest.mark.parametrize("epoch", [None, 0, 1])
+def test_a_fork_that_leads_nowhere_changes_nothing(wire: Wire, epoch: int | None):
+    wire.tap(1)
+    wire.centre.on_push = lambda _: refusal(EndCode.FORK, epoch=epoch)
+    assert wire.pusher.run_once() == Stepped(failed=True, reached=True, reason="fork")
+    assert wire.journeys.identity is not None
+    assert wire.journeys.identity.epoch == 1
+
+
+def test_a_call_that_the_centre_refused_keeps_everything_and_honours_when_to_come_again(wire: Wire):
+    wire.tap(1)
+    wire.centre.on_push = wire.centre.on_pull = lambda _: refusal(EndCode.TRY_LATER, 503, retry_after_s=12.0)
+    expected = Stepped(failed=True, reached=True, retry_after_s=12.0, reason=EndCode.TRY_LATER)
+    assert wire.pusher.run_once() == expected
+    assert wire.puller.run_once() == expected
+    assert wire.journeys.pending() == 1
+
+
+def test_a_centre_that_speaks_none_of_our_versions_is_asked_in_each_and_then_waited_for(wire: Wire):
+    wire.tap(1)
+    wire.centre.on_push = lambda _: refusal(EndCode.UNSUPPORTED_VERSION, 400, retry_after_s=12.0)
+    assert wire.pusher.run_once() == Stepped(again=True, reached=True)
+    assert wire.pusher.run_once() == Stepped(
+        failed=True, reached=True, retry_after_s=12.0, reason=EndCode.UNSUPPORTED_VERSION
+    )
+    assert [push.protocol_version for push in wire.centre.pushes] == [2, 1]
+    assert wire.journeys.pending() == 1
+
+
+def test_a_centre_that_has_ended_this_kiosk_makes_it_forget_everybody_and_keep_what_is_pending(wire: Wire):
+    wire.tap(1)
+    wire.centre.on_push = wire.centre.on_pull = lambda _: refusal(EndCode.FENCED, 401)
+    stepped = wire.pusher.run_once()
+    assert (stepped.failed, stepped.reason) == (True, EndCode.FENCED)
+    assert "P1" in stepped.touched
+    assert wire.puller.run_once() == Stepped(failed=True, reached=True, reason=EndCode.FENCED)
+    assert wire.journeys.patient_of_card(cards(1)) is None
+    assert wire.journeys.pending() == 1
+
+
+# Pull.
+
+
+def test_a_pull_says_where_the_kiosk_stands_and_adopts_what_is_new(wire: Wire):
+    wire.centre.page = lambda request: page(row(7), from_cursor=request.cursor, cursor=5)
+    assert wire.puller.run_once() == Stepped(frozenset({"P7"}), again=True, reached=True)
+    assert wire.journeys.patient_of_card(cards(7)) == "P7"
+    (pull,) = wire.centre.pulls
+    assert (pull.protocol_version, pull.kiosk_id, pull.epoch, pull.cursor) == (2, "kiosk-1", 1, 1)
+    assert (pull.server_incarnation, pull.definitions_version) == ("one", 1)
+    wire.centre.page = empty_page
+    wire.puller.run_once()
+    assert wire.centre.pulls[-1].cursor == 5
+
+
+def test_an_empty_page_is_no_reason_to_ask_again_at_once(wire: Wire):
+    assert wire.puller.run_once() == Stepped(reached=True)
+
+
+@pytest.mark.parametrize("changes", [{"more": True}, {"cursor": 9}])
+def test_a_page_without_patients_that_leads_on_is_followed(wire: Wire, changes: dict[str, object]):
+    wire.centre.page = lambda request: page(from_cursor=request.cursor, **{"cursor": request.cursor, **changes})
+    assert wire.puller.run_once() == Stepped(again=True, reached=True)
+
+
+def test_a_page_that_does_not_start_at_the_cursor_is_thrown_away_and_not_asked_for_at_once(wire: Wire):
+    wire.centre.page = lambda _: page(row(7), from_cursor=3, cursor=5)
+    stepped = wire.puller.run_once()
+    assert (stepped.failed, stepped.again, stepped.reached) == (True, False, True)
+    assert wire.journeys.patient_of_card(cards(7)) is None
+    assert wire.journeys.identity is not None
+    assert wire.journeys.identity.cursor == 1
+
+
+def test_a_centre_that_could_not_let_the_call_wait_says_when_to_come_again(wire: Wire):
+    wire.centre.page = lambda request: page(from_cursor=request.cursor, cursor=request.cursor, retry_after_s=4.0)
+    assert wire.puller.run_once().retry_after_s == 4.0
+
+
+def test_no_answer_to_a_pull_is_a_failure_that_honours_when_to_come_again(wire: Wire):
+    wire.centre.on_pull = lambda _: http("503 Busy", b"<html>", Retry_After="3")
+    stepped = wire.puller.run_once()
+    assert (stepped.failed, stepped.reached, stepped.retry_after_s) == (True, False, 3.0)
+
+
+def test_push_and_pull_at_the_same_time_lose_nothing(wire: Wire):
+    wire.fill(60)
+    numbers = iter(range(1000, 2000))
+
+    def news(request: PullRequest) -> object:
+        return page(row(next(numbers)), from_cursor=request.cursor, cursor=request.cursor + 1)
+
+    wire.centre.page = news
+    wire.pusher.limit = 1
+    other = Puller(wire.journeys, CentralClient(wire.centre.url), wait_s=0.0)
+    pulling = threading.Thread(target=lambda: [other.run_once() for _ in range(20)])
+    pulling.start()
+    wire.run_dry()
+    pulling.join()
+    other.client.close()
+    assert wire.journeys.pending() == 0
+    assert len(wire.centre.kept) == 60
+    assert wire.journeys.patient_of_card(cards(1019)) == "P1019"

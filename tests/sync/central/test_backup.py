@@ -1,0 +1,293 @@
+"""Backups, restores, and records that no centre takes in, between the real stores of both ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kiosk import outbox
+from sync.agent.client import Answered, NoUse
+from sync.agent.steps import CHOKED_BEFORE_OPAQUE
+from sync.central.backup import back_up
+from sync.central.incarnation import keep_marker, open_incarnation
+from sync.central.store import Store, StoreError
+from sync.protocol import CallRefused, Code, EndCode, PushAnswer, PushRequest, Verdict
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time, Wire
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Iterator[Centre]:
+    made = Centre(tmp_path / "centre.db", Time())
+    open_incarnation(made.store)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def kiosk(tmp_path: Path, centre: Centre) -> Kiosk:
+    made = Kiosk(tmp_path / "a.db", centre, "A", EVERYTHING)
+    made.pull()
+    return made
+
+
+def backed_up(centre: Centre, tmp_path: Path, name: str = "backup.db") -> Path:
+    back_up(centre.store, tmp_path / name)
+    return tmp_path / name
+
+
+def covered(kiosk: Kiosk) -> int:
+    assert kiosk.journeys.identity is not None
+    return kiosk.journeys.identity.backed_up_seq
+
+
+def verdicts(kiosk: Kiosk) -> list[tuple[str | None, ...]]:
+    return [row[1:] for row in kiosk.statuses()]
+
+
+def test_a_backup_is_one_file_of_its_owner_that_opens_as_a_database(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+    kiosk.tap("P1")
+    kiosk.sync()
+    made = back_up(centre.store, tmp_path / "backup.db")
+    assert made.chains == 1
+    assert made.size == (tmp_path / "backup.db").stat().st_size
+    assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.glob("backup*")) == ["backup.db"]
+    copy = Store(f"sqlite:///{tmp_path}/backup.db")
+    with copy.read() as db:
+        assert db.value("select count(*) from transitions") == 1
+        assert made.change == db.latest_change()
+    copy.close()
+
+
+def test_a_kiosk_hears_how_far_backups_reach_with_its_next_pull(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+    kiosk.check_in("P1")
+    kiosk.sync()
+    assert covered(kiosk) == 0
+    backed_up(centre, tmp_path)
+    kiosk.tap("P2")
+    kiosk.pull()
+    assert covered(kiosk) == 3
+    kiosk.push()
+    assert covered(kiosk) == 3, "the fourth came after the backup"
+
+
+def test_after_a_restore_only_what_the_backup_misses_is_sent_again(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+    kiosk.check_in("P1")
+    kiosk.sync()
+    backup = backed_up(centre, tmp_path)
+    kiosk.tap("P2")
+    kiosk.sync()
+    centre.restore(backup)
+    kiosk.puller.run_once()
+    assert kiosk.journeys.pending() == 1
+    kiosk.sync()
+    assert verdicts(kiosk) == [("applied", "ok")] * 4
+    assert centre.journey("P2").state == "ARRIVED"
+
+
+def test_an_older_backup_than_the_last_is_heard_of_too(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+    """The kiosk was told that four are covered, and the file that was put back holds one."""
+    kiosk.tap("P1")
+    kiosk.sync()
+    older = backed_up(centre, tmp_path, "older.db")
+    kiosk.act("P1", "register")
+    kiosk.act("P1", "confirm_arrival")
+    kiosk.tap("P2")
+    kiosk.sync()
+    backed_up(centre, tmp_path, "newer.db")
+    kiosk.pull()
+    assert covered(kiosk) == 4
+    centre.restore(older)
+    kiosk.puller.run_once()
+    assert (kiosk.journeys.pending(), covered(kiosk)) == (3, 1)
+    kiosk.sync()
+    assert centre.journey("P1").state == "WAITING"
+    assert centre.journey("P2").state == "ARRIVED"
+
+
+def test_what_was_sent_in_an_earlier_epoch_is_sent_again_in_its_order(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+    backup = backed_up(centre, tmp_path)
+    kiosk.tap("P1")
+    kiosk.act("P1", "register")
+    kiosk.sync()
+    with kiosk.store.write() as db:
+        db.execute("update identity set last_hash = 'lost'")
+    kiosk.act("P1", "confirm_arrival")
+    kiosk.sync()
+    assert kiosk.journeys.identity is not None
+    assert kiosk.journeys.identity.epoch == 2
+    centre.restore(backup)
+    kiosk.pull()
+    kiosk.sync()
+    assert sorted(verdicts(kiosk)) == [("applied", "ok")] * 3
+    assert centre.journey("P1").state == "WAITING"
+    rows = centre.rows("select action from transitions where patient_id = 'P1' order by change")
+    assert [row["action"] for row in rows] == ["scan_nfc", "register", "confirm_arrival"]
+
+
+def test_a_kiosk_that_the_backup_does_not_know_is_enrolled_anew_and_sends_everything(tmp_path: Path, centre: Centre):
+    backup = backed_up(centre, tmp_path)
+    kiosk = Kiosk(tmp_path / "late.db", centre, "L", EVERYTHING)
+    kiosk.pull()
+    kiosk.check_in("P1")
+    kiosk.sync()
+    centre.restore(backup)
+    assert kiosk.puller.run_once().reason == EndCode.FENCED
+    kiosk.journeys.enrol(centre.enrol("L", EVERYTHING))
+    kiosk.connect()
+    kiosk.pull()
+    kiosk.sync()
+    assert centre.journey("P1").state == "WAITING"
+    assert verdicts(kiosk) == [("applied", "ok")] * 3
+
+
+def test_what_is_covered_is_forgotten_on_a_later_day_and_what_is_not_is_kept(
+    centre: Centre, kiosk: Kiosk, tmp_path: Path
+):
+    kiosk.tap("P1")
+    kiosk.sync()
+    backed_up(centre, tmp_path)
+    kiosk.tap("P2")
+    kiosk.sync()
+    centre.time.pass_minutes(24 * 60)
+    kiosk.pull()
+    kiosk.tap("P1")
+    kiosk.sync()
+    with kiosk.store.read() as db:
+        assert [row.seq for row in outbox.rows(db)] == [2]
+
+
+@pytest.mark.parametrize("name", ["centre.db", "centre.db-wal", "centre.db.keys", "centre.db.opened", ""])
+def test_a_backup_over_the_centres_own_files_is_refused(centre: Centre, tmp_path: Path, name: str):
+    with pytest.raises(StoreError, match="no place for a backup"):
+        back_up(centre.store, tmp_path / name if name else tmp_path)
+
+
+def test_a_backup_that_cannot_be_written_leaves_the_last_one_alone(centre: Centre, tmp_path: Path):
+    with pytest.raises(StoreError, match="no backup was made"):
+        back_up(centre.store, tmp_path / "nowhere" / "backup.db")
+    before = backed_up(centre, tmp_path).read_bytes()
+    centre.store.copy_to = lambda file: file.write_bytes(b"not a database" * 100)  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match="no backup was made"):
+        back_up(centre.store, tmp_path / "backup.db")
+    assert (tmp_path / "backup.db").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.glob("backup*")) == ["backup.db"]
+
+
+def test_a_backup_is_told_as_one_even_if_nothing_was_marked_since(centre: Centre, tmp_path: Path):
+    keep_marker(centre.store)
+    backup = backed_up(centre, tmp_path)
+    before = centre.rows("select server_incarnation from incarnation")
+    centre.restore(backup)
+    assert centre.rows("select server_incarnation from incarnation") != before
+
+
+# A record that no centre takes in.
+
+
+class Choking(Wire):
+    """A way to a centre that chokes on one action, whatever it comes with."""
+
+    on = ""
+    answer: CallRefused | NoUse = CallRefused(code=EndCode.MALFORMED, error="no")
+
+    def push(self, request: PushRequest) -> Answered[PushAnswer] | CallRefused | NoUse:
+        if any(self.on.encode() in bytes(pushed.body) for pushed in request.actions):
+            return self.answer
+        return super().push(request)
+
+
+def choking(kiosk: Kiosk, seq: int) -> Choking:
+    with kiosk.store.read() as db:
+        action_id = next(row.action_id for row in outbox.rows(db) if row.seq == seq)
+    wire = Choking(kiosk.centre, kiosk.wire.kiosk_id)
+    wire.on = action_id
+    kiosk.wire = kiosk.pusher.client = wire  # type: ignore[assignment]
+    return wire
+
+
+@pytest.mark.parametrize(
+    "answer", [CallRefused(code=EndCode.MALFORMED, error="no"), NoUse("HTTP 500", status=500)], ids=["malformed", "500"]
+)
+def test_one_bad_record_is_set_aside_unread_and_holds_back_nobody(
+    centre: Centre, kiosk: Kiosk, answer: CallRefused | NoUse
+):
+    kiosk.tap("P1")
+    kiosk.tap("P2")
+    kiosk.act("P2", "register")
+    choking(kiosk, 2).answer = answer
+    steps = 0
+    while kiosk.journeys.pending():
+        kiosk.pusher.run_once()
+        steps += 1
+        assert steps < 40
+    assert verdicts(kiosk) == [("applied", "ok"), ("needs_staff", "quarantined"), ("needs_staff", "not_allowed")]
+    quarantined = centre.rows("select reason, body from quarantine")[0]
+    assert quarantined["reason"] == "no centre could take it in"
+    assert "scan_nfc" in str(quarantined["body"])
+    assert sorted(centre.open_cases()) == ["not_allowed", "quarantined"]
+
+
+@pytest.mark.parametrize("answer", [NoUse("ConnectionError"), NoUse("HTTP 502", status=502)], ids=["none", "proxy"])
+def test_an_answer_of_nobody_or_of_a_proxy_sets_nothing_aside(centre: Centre, kiosk: Kiosk, answer: NoUse):
+    kiosk.tap("P1")
+    choking(kiosk, 1).answer = answer
+    for _ in range(3 * CHOKED_BEFORE_OPAQUE):
+        assert kiosk.pusher.run_once().failed
+    assert kiosk.journeys.pending() == 1
+    assert centre.rows("select * from receipts") == []
+
+
+def test_a_record_that_the_centre_had_judged_after_all_keeps_its_verdict(centre: Centre, kiosk: Kiosk):
+    """It commits, and fails over its answer each time."""
+    kiosk.tap("P1")
+    kiosk.wire.lose_replies = 1
+    kiosk.pusher.run_once()
+    choking(kiosk, 1)
+    while kiosk.journeys.pending():
+        kiosk.pusher.run_once()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    assert centre.open_cases() == []
+
+
+def test_an_unread_record_whose_receipt_was_lost_with_its_epoch_keeps_its_verdict(centre: Centre, kiosk: Kiosk):
+    kiosk.tap("P1")
+    kiosk.wire.lose_replies = 1
+    kiosk.pusher.run_once()
+    with centre.store.write() as db:
+        db.execute("update kiosks set epoch = 2")
+    kiosk.journeys.start_epoch(2)
+    choking(kiosk, 1)
+    while kiosk.journeys.pending():
+        kiosk.pusher.run_once()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+
+
+def test_a_record_that_is_no_json_any_more_is_set_aside_and_its_chain_goes_on(centre: Centre, kiosk: Kiosk):
+    kiosk.tap("P1")
+    kiosk.tap("P2")
+    with kiosk.store.write() as db:
+        db.execute("update outbox set body = ? where seq = 1", (b'{"torn": ',))
+    choking(kiosk, 1).on = "torn"
+    while kiosk.journeys.pending():
+        kiosk.pusher.run_once()
+    assert [status for status, _ in verdicts(kiosk)] == ["needs_staff", "applied"]
+    assert centre.rows("select body from quarantine") == [{"body": '{"torn": '}]
+
+
+def test_what_came_unread_is_the_same_action_when_it_comes_as_it_should_have(centre: Centre, kiosk: Kiosk):
+    kiosk.tap("P1")
+    choking(kiosk, 1)
+    while kiosk.journeys.pending():
+        kiosk.pusher.run_once()
+    kiosk.connect()
+    with kiosk.store.write() as db:
+        db.execute("update outbox set status = 'pending'")
+    with centre.store.write() as db:
+        db.execute("update kiosks set epoch = 2")
+    kiosk.journeys.start_epoch(2)
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.QUARANTINED)
+    assert len(centre.rows("select * from quarantine")) == 1

@@ -1,0 +1,351 @@
+"""Conflicts that staff make or settle, between the real stores of both ends: records merged, journeys corrected, other
+answers, a restored centre, and cases settled one way or another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sync.central.backup import back_up
+from sync.central.health import check
+from sync.central.incarnation import open_incarnation
+from sync.central.journeys import touch
+from sync.protocol import Code, Verdict
+from tests.sync.central.test_ingest import rewrite_last
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time, cards_of
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Iterator[Centre]:
+    made = Centre(tmp_path / "centre.db", Time())
+    open_incarnation(made.store)
+    yield made
+    assert_well(made)
+    made.store.close()
+
+
+@pytest.fixture
+def kiosk(tmp_path: Path, centre: Centre) -> Kiosk:
+    return fresh(tmp_path, centre, "A")
+
+
+@pytest.fixture
+def other(tmp_path: Path, centre: Centre) -> Kiosk:
+    return fresh(tmp_path, centre, "B")
+
+
+def fresh(tmp_path: Path, centre: Centre, prefix: str) -> Kiosk:
+    made = Kiosk(tmp_path / f"{prefix}.db", centre, prefix, EVERYTHING)
+    made.pull()
+    return made
+
+
+def verdicts(kiosk: Kiosk) -> list[tuple[str | None, ...]]:
+    return [row[1:] for row in kiosk.statuses()]
+
+
+def assert_well(centre: Centre) -> None:
+    with centre.store.read() as db:
+        health = check(db, centre.definitions)
+    assert not health.inconsistent
+    assert not health.orphans
+    assert not health.illegal_transitions
+
+
+def assert_in_step(centre: Centre, *kiosks: Kiosk) -> None:
+    for kiosk in kiosks:
+        kiosk.pull()
+        assert kiosk.base("P1") == centre.journey("P1") == kiosk.view("P1")
+
+
+# Case 2.
+
+
+def test_case_2_registered_twice_with_other_answers_goes_on_and_staff_have_both(
+    centre: Centre, kiosk: Kiosk, other: Kiosk
+):
+    for each, answers in ((kiosk, {"fasting": "yes"}), (other, {"fasting": "no"})):
+        each.tap("P1")
+        each.act("P1", "register", answers=answers)
+        each.act("P1", "confirm_arrival")
+    kiosk.sync()
+    other.sync()
+    assert verdicts(other) == [("merged", "visit_alias"), ("merged", "answers_differ"), ("merged", "already_so")]
+    assert centre.open_cases() == ["answers_differ"]
+    detail = msgspec.json.decode(str(centre.rows("select detail from exceptions")[0]["detail"]))
+    assert detail["said_before"] == {"answers": {"fasting": "yes"}}
+    assert detail["said"] == {"answers": {"fasting": "no"}}
+    assert centre.rows("select verdict_id from waiting") == [], "nothing waits for it"
+    assert_in_step(centre, kiosk, other)
+    assert centre.settle("discard", reason="asked them").done
+    assert centre.open_cases() == []
+
+
+# Case 13.
+
+
+def test_case_13_a_record_that_was_merged_is_followed_by_what_was_pending(centre: Centre, kiosk: Kiosk, other: Kiosk):
+    kiosk.check_in("P2")
+    assert centre.merge("P1", "P2").done
+    kiosk.sync()
+    assert verdicts(kiosk) == [("applied", "ok")] * 3
+    assert centre.journey("P1").state == "WAITING"
+    assert kiosk.base("P2") is None
+    assert kiosk.journeys.named("P2") == "P1"  # type: ignore[arg-type]
+    assert kiosk.journeys.patient_of_card(cards_of("P2")) == "P1"
+    assert_in_step(centre, kiosk, other)
+    assert other.base("P2") is None
+
+
+def test_case_13_the_kiosk_rewrites_what_it_shows_before_it_has_sent_anything(centre: Centre, kiosk: Kiosk):
+    kiosk.tap("P2")
+    kiosk.sync()
+    kiosk.act("P2", "register")
+    centre.merge("P1", "P2")
+    kiosk.pull()
+    assert kiosk.base("P2") is None
+    assert kiosk.view("P1").state == "REGISTERED", "base of the merged record, with what is pending on top"
+    assert centre.journey("P1").state == "ARRIVED"
+    kiosk.act("P1", "confirm_arrival")
+    kiosk.push()
+    assert verdicts(kiosk) == [("applied", "ok")] * 3
+    assert_in_step(centre, kiosk)
+
+
+def test_case_13_two_live_visits_are_for_staff(centre: Centre, kiosk: Kiosk, other: Kiosk):
+    kiosk.check_in("P1")
+    kiosk.sync()
+    other.check_in("P2")
+    other.sync()
+    assert centre.merge("P1", "P2").done
+    assert centre.open_cases() == ["two_visits"]
+    journey = centre.journey("P1")
+    assert sorted(entry.queue_number for entry in journey.entries) == ["A-001", "B-001"]
+    assert journey.current is not None
+    assert journey.current.queue_number == "A-001"
+    assert_in_step(centre, kiosk, other)
+
+
+def test_case_13_what_comes_late_of_the_visit_that_ended_by_the_merge_waits_for_staff(
+    centre: Centre, kiosk: Kiosk, other: Kiosk
+):
+    kiosk.check_in("P1")
+    kiosk.sync()
+    other.tap("P2")
+    other.sync()
+    other.act("P2", "register")
+    centre.merge("P1", "P2")
+    other.sync()
+    assert other.last() == (Verdict.NEEDS_STAFF, Code.TWO_VISITS)
+    assert sorted(centre.open_cases()) == ["two_visits", "two_visits"]
+    assert centre.settle("apply", "two_visits").status == 400, "nothing waits in the case of the merge itself"
+    assert centre.settle("discard", "two_visits", reason="seen to").done
+    assert centre.settle("apply", "two_visits").status == 409, "the rules refuse it where the patient stands"
+    assert centre.settle("discard", "two_visits", reason="registered already").done
+    other.pull()
+    assert other.last() == (Verdict.SUPERSEDED, Code.DISCARDED)
+    assert_in_step(centre, kiosk, other)
+
+
+def test_case_13_opened_for_both_records_at_two_kiosks_is_one_visit(centre: Centre, kiosk: Kiosk, other: Kiosk):
+    kiosk.check_in("P1")
+    other.check_in("P2")
+    centre.merge("P1", "P2")
+    kiosk.sync()
+    other.sync()
+    assert verdicts(other) == [("merged", "visit_alias"), ("merged", "already_so"), ("merged", "already_so")]
+    assert centre.journey("P1").entries[0].label_aliases == ("B-001",)
+    assert centre.open_cases() == []
+    assert_in_step(centre, kiosk, other)
+
+
+def test_a_record_is_merged_once_and_never_with_itself(centre: Centre):
+    assert centre.merge("P1", "P9").status == 404
+    assert centre.merge("P1", "P1").status == 400
+    assert centre.merge("P1", "P2").done
+    assert centre.merge("P1", "P2").status == 400
+    assert centre.merge("P3", "P2").done, "an alias means the patient that it is one of"
+    assert [a.appointment_id for a in centre.journey("P3").appointments] == ["A1", "A3", "A2"]
+
+
+# Case 14.
+
+
+def test_case_14_a_correction_by_staff_stands_against_what_a_kiosk_did_before_it_heard(
+    centre: Centre, kiosk: Kiosk, other: Kiosk
+):
+    kiosk.check_in("P1")
+    kiosk.sync()
+    other.pull()
+    for action in ("call_patient", "start_exam"):
+        assert centre.staff(action, "P1").done
+    other.pull()
+    other.act("P1", "complete_exam")
+    assert centre.correct("P1", "CALLED", "wrong patient in the room").done
+    other.sync()
+    assert other.last() == (Verdict.SUPERSEDED, Code.CORRECTED)
+    assert centre.journey("P1").state == "CALLED" == other.view("P1").state
+    assert other.journeys.standing("P1").reversed  # type: ignore[union-attr]
+    other.act("P1", "enter_exam_room")
+    other.sync()
+    assert other.last() == (Verdict.APPLIED, Code.OK), "what was done after it was heard of counts"
+    assert_in_step(centre, kiosk, other)
+
+
+def test_a_correction_leaves_a_row_with_its_reason_and_is_made_once(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in("P1")
+    kiosk.sync()
+    centre.staff("call_patient", "P1")
+    assert centre.correct("P1", "WAITING", "called the wrong one").done
+    history = centre.rows("select reason, who from entry_history order by change desc limit 1")
+    assert history == [{"reason": "called the wrong one", "who": "desk"}]
+    assert centre.correct("P1", "WAITING").status == 400
+    assert centre.correct("P9", "WAITING").status == 404
+
+
+# Case 15.
+
+
+def test_case_15_what_depends_waits_in_the_same_case_and_is_settled_with_it(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in("P2")
+    centre.staff("cancel_appointment", "P2", exam_id="X")
+    kiosk.sync()
+    assert verdicts(kiosk) == [("applied", "ok"), ("needs_staff", "cancelled"), ("needs_staff", "depends")]
+    assert centre.open_cases() == ["cancelled"]
+    assert centre.settle("apply").done
+    kiosk.pull()
+    assert verdicts(kiosk) == [("applied", "ok")] * 3
+    assert centre.open_cases() == []
+    assert centre.journey("P2").state == "WAITING" == kiosk.view("P2").state
+
+
+# Case 16.
+
+
+def backed_up(centre: Centre, tmp_path: Path) -> Path:
+    """A backup of now."""
+    path = tmp_path / "backup.db"
+    back_up(centre.store, path)
+    return path
+
+
+def test_case_16_a_restored_centre_hears_everything_again_and_nothing_counts_twice(
+    centre: Centre, kiosk: Kiosk, tmp_path: Path
+):
+    backup = backed_up(centre, tmp_path)
+    kiosk.check_in("P1")
+    kiosk.sync()
+    before = centre.journey("P1")
+    centre.restore(backup)
+    assert centre.journey("P1").state == "UNREGISTERED"
+    kiosk.pull()
+    kiosk.sync()
+    assert verdicts(kiosk) == [("applied", "ok")] * 3
+    assert centre.journey("P1").state == before.state == "WAITING"
+    assert centre.rows("select max(revision) as r from verdicts") == [{"r": 0}]
+    assert centre.open_cases() == []
+
+
+def test_case_16_what_is_not_done_any_more_is_told_to_kiosk_and_staff(
+    centre: Centre, kiosk: Kiosk, other: Kiosk, tmp_path: Path
+):
+    """After the restore another kiosk comes first, and staff correct what it led to."""
+    backup = backed_up(centre, tmp_path)
+    kiosk.tap("P1")
+    kiosk.act("P1", "register")
+    kiosk.sync()
+    assert verdicts(kiosk) == [("applied", "ok")] * 2
+    centre.restore(backup)
+    other.pull()
+    other.tap("P1")
+    other.sync()
+    centre.correct("P1", "REGISTERED", "registered by hand")
+    kiosk.pull()
+    kiosk.sync()
+    assert verdicts(kiosk) == [("merged", "visit_alias"), ("superseded", "corrected")]
+    rows = centre.rows("select verdict, revision, conflict from verdicts where code = 'corrected'")
+    assert rows == [{"verdict": "superseded", "revision": 1, "conflict": 16}]
+    assert centre.open_cases() == ["reversed"]
+    assert_in_step(centre, kiosk, other)
+
+
+# Cases settled.
+
+
+def test_a_case_is_reassigned_to_whose_it_was(centre: Centre, kiosk: Kiosk):
+    done = kiosk.check_in_unknown("new")
+    kiosk.act(done.patient_id, "register")
+    kiosk.act(done.patient_id, "confirm_arrival")
+    kiosk.sync()
+    assert centre.open_cases() == ["unknown_card"]
+    assert centre.settle("reassign", patient_id="P9").status == 404
+    assert centre.settle("reassign", patient_id="P1").done
+    kiosk.pull()
+    assert verdicts(kiosk) == [("applied", "ok")] * 3
+    assert centre.journey("P1").state == "WAITING"
+    assert kiosk.journeys.named(done.patient_id) == "P1"
+    assert kiosk.base(done.patient_id) is None
+    assert_in_step(centre, kiosk)
+
+
+def test_a_discarded_case_touches_nobody_and_the_kiosk_hears_of_it(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in_unknown("new")
+    kiosk.sync()
+    assert centre.settle("discard", reason="a child played with it").done
+    kiosk.pull()
+    assert kiosk.last() == (Verdict.SUPERSEDED, Code.DISCARDED)
+    assert centre.open_cases() == []
+    settled = centre.rows("select settled_by, settlement from exceptions")[0]
+    assert settled["settled_by"] == "desk"
+    assert msgspec.json.decode(str(settled["settlement"]))["reason"] == "a child played with it"
+
+
+def test_an_action_of_rules_that_are_gone_can_be_applied_by_those_of_today(centre: Centre, kiosk: Kiosk):
+    kiosk.tap("P1")
+    with kiosk.store.write() as db:
+        rewrite_last(db, definitions_version=99)
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.OLD_RULES)
+    assert centre.settle("apply").done
+    kiosk.pull()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    assert_in_step(centre, kiosk)
+
+
+# Who leaves the roster, and a kiosk that was ended.
+
+
+def test_who_has_left_the_roster_is_kept_until_what_they_did_has_its_verdict(centre: Centre, kiosk: Kiosk):
+    kiosk.tap("P1")
+    with centre.store.write() as db:
+        db.execute("delete from appointments where patient_id = 'P1'")
+        touch(db, "P1")
+    kiosk.pull()
+    assert kiosk.view("P1").state == "ARRIVED", "what they did is still shown"
+    with centre.store.write() as db:
+        db.execute("update kiosks set actions = '[]'")
+    kiosk.push()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.FORBIDDEN)
+    assert kiosk.base("P1") is None
+
+
+def test_a_kiosk_that_was_ended_forgets_everybody_and_keeps_what_it_has_not_sent(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in("P1")
+    with centre.store.write() as db:
+        db.execute("update kiosks set revoked_ms = 1")
+    assert kiosk.puller.run_once().failed
+    assert kiosk.journeys.identity is not None
+    assert kiosk.journeys.identity.fenced_ms is not None
+    assert kiosk.base("P1") is None
+    assert kiosk.journeys.patient_of_card(cards_of("P1")) is None
+    assert kiosk.journeys.pending() == 3
+    assert kiosk.pusher.run_once().touched == frozenset(), "once is enough"
+    kiosk.journeys.enrol(centre.enrol("D", EVERYTHING))
+    kiosk.connect()
+    assert kiosk.journeys.identity.fenced_ms is None
+    kiosk.sync()
+    assert verdicts(kiosk) == [("applied", "ok")] * 3
+    assert_in_step(centre, kiosk)
