@@ -7,14 +7,11 @@ one again, event by event. Fails where anything was lost, doubled, diverged or s
 from __future__ import annotations
 
 import argparse
-import gc
-import multiprocessing
 import os
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.simulation import hospital
@@ -22,6 +19,7 @@ from tests.simulation.faults import FAULTS
 from tests.simulation.invariants import KINDS
 from tests.simulation.schedule import SHARED_MEMORY, Played, play
 from tests.simulation.shrinking import shrunk
+from tests.simulation.workers import play_all
 
 LAST_EVENTS = 40
 BAR = 30
@@ -59,7 +57,7 @@ def _many(first: int, number: int, jobs: int) -> int:
     totals, faults, failed = Counter[str](), Counter[str](), list[Played]()
     started = time.monotonic()
     with template() as made:
-        for done, played in enumerate(_played(made, range(first, first + number), jobs), 1):
+        for done, played in enumerate(play_all(made, range(first, first + number), jobs), 1):
             totals += Counter(schedules=1, actions=played.actions, gone_with_a_disk=played.gone_with_a_disk)
             totals += Counter({problem.kind for problem in played.problems})
             faults += played.faults
@@ -78,25 +76,6 @@ def template() -> tempfile.TemporaryDirectory[str]:
     made = tempfile.TemporaryDirectory(prefix="simulation-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None)
     hospital.make(Path(made.name))
     return made
-
-
-def _played(made: str, seeds: range, jobs: int) -> Iterator[Played]:
-    with multiprocessing.get_context("spawn").Pool(jobs, _prepare, (made,)) as pool:
-        yield from pool.imap_unordered(_play, seeds, chunksize=8)
-
-
-def _prepare(made: str) -> None:
-    global _template
-    _template = Path(made)
-    gc.freeze()
-
-
-_template = Path()
-
-
-def _play(seed: int) -> Played:
-    played = play(seed, _template)
-    return played if played.problems else Played(seed, played.actions, played.faults, played.gone_with_a_disk)
 
 
 def _draw(done: int, number: int, failed: int, took_s: float) -> None:

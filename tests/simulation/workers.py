@@ -1,0 +1,24 @@
+"""Many schedules over many processes, each with the one template."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.simulation.schedule import Played, play
+
+
+def play_all(template: str, seeds: range, jobs: int) -> Iterator[Played]:
+    """Plays the schedules of these seeds, and yields what came of them in their order; a log only of those that
+    failed."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, gc.freeze) as pool:
+        yield from pool.map(_play, [(template, seed) for seed in seeds], chunksize=8)
+
+
+def _play(given: tuple[str, int]) -> Played:
+    template, seed = given
+    played = play(seed, template)
+    return played if played.problems else Played(seed, played.actions, played.faults, played.gone_with_a_disk)
