@@ -245,6 +245,7 @@ def test_an_action_that_staff_give_to_another_leaves_whom_it_named(centre: Centr
     give(centre, "P1", "P3")  # so that the tap waits for staff
     kiosk.push()
     assert kiosk.last() == ("needs_staff", "rebound")
+    kiosk.pull()
     case = Desk(centre.service).cases()[0]["exception_id"]
     payload = {"how": "reassign", "reason": "", "patient_id": "P2"}
     assert Desk(centre.service).settle(case, Ask("settle", new_id(), payload), "desk").done
