@@ -101,11 +101,7 @@ def purge(db: sqlite3.Connection, moment: Moment, now_ms: int) -> None:
 def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: VerdictRow) -> PatientId:
     patient_id, was = PatientId(verdict.patient_id or row["patient_id"]), row["patient_id"]
     if patient_id != was:
-        sent = outbox.intent_of(row).patient_id
-        outbox.follow_patient(db, was, sent, patient_id)
-        # A restored centre may say another patient than it did before, and then nothing is wrong with that one.
-        if sent == was:
-            roster.rename(db, was, patient_id, moment.today)
+        _change_patient(db, moment, row, patient_id)
     if verdict.code is Code.VISIT_ALIAS and verdict.visit_id:
         outbox.follow_visit_alias(db, patient_id, row["visit_id"], verdict.visit_id)
     known, told = roster.patient(db, patient_id), verdict.journey
@@ -124,6 +120,17 @@ def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: V
         to_state=told.state if told else None,
     )
     return patient_id
+
+
+def _change_patient(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, patient_id: PatientId) -> None:
+    sent = outbox.intent_of(row)
+    if sent.provisional:
+        # A restored centre may say another patient than it did before, and then nothing is wrong with that one.
+        outbox.follow_patient(db, row["patient_id"], sent.patient_id, patient_id)
+        roster.rename(db, sent.patient_id, patient_id, moment.today)
+    else:
+        # Staff said whose it really was; whom it named is still who they are. (Word of merged records comes by a page.)
+        outbox.reassign(db, sent.action_id, patient_id)
 
 
 def _with_view(db: sqlite3.Connection, moment: Moment, patient: Patient) -> Patient:

@@ -278,7 +278,7 @@ class Journeys:
                 return None
             restored = page.server_incarnation != before.server_incarnation
             if restored:
-                outbox.reopen(db, _last_seq(page) if epoch in (None, before.epoch) else 0)
+                outbox.reopen(db)
             forgotten = roster.start_afresh(db) if page.reset else set()
             roster.follow(db, page, self._clock())
             now = self._now(db, definitions)
@@ -368,11 +368,6 @@ def _restored(before: Identity, enrolment: Enrolment) -> bool:
     """Whether the centre that enrols this kiosk is the one that it had, put back to an earlier time."""
     same_site = before.site.name == enrolment.site.name
     return same_site and before.server_incarnation != enrolment.server_incarnation
-
-
-def _last_seq(page: PullAnswer) -> int | None:
-    """How far a restored centre has come with this epoch; not at all where it does not know the epoch."""
-    return page.last_seq if page.newest_version < 2 else page.last_seq or 0
 
 
 def _repeated(db: sqlite3.Connection, patient_id: str, action_type: str, action_id: str | None) -> Acted | None:

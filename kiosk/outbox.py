@@ -182,6 +182,11 @@ def follow_patient(connection: Connection, was: str, sent: str, patient_id: str)
     )
 
 
+def reassign(connection: Connection, action_id: str, patient_id: str) -> None:
+    """This action was another patient's."""
+    connection.execute("update outbox set patient_id = ? where action_id = ?", (patient_id, action_id))
+
+
 def rename_patient(connection: Connection, old: str, patient_id: str) -> None:
     """The record that these actions were of was merged into this patient's."""
     connection.execute("update outbox set patient_id = ? where patient_id = ?", (patient_id, old))
@@ -219,18 +224,18 @@ def _renumber(connection: Connection, pending: Intent, kiosk_id: str) -> None:
     connection.execute("update identity set next_seq = ?, last_hash = ?", (now.next_seq + 1, digest))
 
 
-def reopen(connection: Connection, last_seq: int | None = None) -> None:
-    """The centre was restored from a backup: whatever that may miss waits for its verdict again. The centre knows the
-    rest by its ids. `last_seq` is the last of this epoch that it has now, where it said so.
+def reopen(connection: Connection) -> None:
+    """The centre was restored from a backup: everything that is still here waits for its verdict again. The centre
+    knows by its ids what it has. What backups were said to cover does not count: it may have been another one than the
+    newest, and staff may have decided since what it holds undecided.
 
     What was judged in an earlier epoch is in no chain that could be sent as it stands, and came before all that is:
     everything goes on, in its order, under the next epoch, in whose place the centre gives one that it knows.
     """
-    if last_seq is not None:
-        connection.execute("update identity set backed_up_seq = min(backed_up_seq, ?)", (last_seq,))
+    connection.execute("update identity set backed_up_seq = 0")
     connection.execute(
-        "update outbox set held = json_object('verdict', status, 'code', code, 'revision', revision),"  # noqa: S608
-        f" status = 'pending' where status <> 'pending' and not {_COVERED}"
+        "update outbox set held = json_object('verdict', status, 'code', code, 'revision', revision),"
+        " status = 'pending' where status <> 'pending'"
     )
     identity = connection.execute("select kiosk_id, epoch from identity").fetchone()
     of_before = connection.execute(

@@ -58,7 +58,7 @@ def _many(first: int, number: int, jobs: int) -> int:
     started = time.monotonic()
     with template() as made:
         for done, played in enumerate(play_all(made, range(first, first + number), jobs), 1):
-            totals += Counter(schedules=1, actions=played.actions, gone_with_a_disk=played.gone_with_a_disk)
+            totals += Counter(schedules=1, actions=played.actions, gone=played.gone)
             totals += Counter({problem.kind for problem in played.problems})
             faults += played.faults
             failed += [played] if played.problems else []
@@ -107,7 +107,7 @@ def _print_totals(totals: Counter[str], faults: Counter[str], took_s: float, job
     print(f"on {jobs} cores ({schedules / took_s / jobs:.1f} schedules/s a core)")
     for fault in FAULTS:
         print(f"  {faults[fault.name]:9} {fault.name}")
-    print(f"{totals['gone_with_a_disk']} actions were on one disk only, and went with it when that was set back")
+    print(f"{totals['gone']} actions went with the only disk that had them when that was set back")
     print(", ".join(f"{totals[kind]} {kind}" for kind in KINDS))
 
 

@@ -14,7 +14,8 @@ class Books:
 
     owed: set[str] = field(default_factory=set)
     only_at_centre: set[str] = field(default_factory=set)
-    gone_with_a_disk: int = 0
+    gone: int = 0
+    covered: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     suspects: set[str] = field(default_factory=set)
 
     def acknowledge(self, action_ids: Iterable[str]) -> None:
@@ -28,9 +29,12 @@ class Books:
         self.only_at_centre |= lost & at_centre
         self._write_off(lost - at_centre)
 
-    def centre_set_back(self, at_centre: Set[str], on_disks: Set[str]) -> None:
-        """The centre was restored, and knows these actions now."""
-        self._write_off(self.only_at_centre - at_centre - on_disks)
+    def centre_set_back(self, backup: str, at_centre: Set[str], on_disks: Set[str]) -> None:
+        """The centre was restored from a backup, and knows these actions now. What other backups hold was on no kiosk's
+        disk any more where those had been told so: an older backup than the newest may lack it for good."""
+        missing = self.owed - at_centre - on_disks
+        elsewhere = frozenset[str]().union(*(actions for name, actions in self.covered if name != backup))
+        self._write_off(missing & (elsewhere | self.only_at_centre))
 
     def suspect(self, kiosk_id: str) -> None:
         """This kiosk's disk was copied or set back."""
@@ -39,4 +43,4 @@ class Books:
     def _write_off(self, lost: Set[str]) -> None:
         self.owed -= lost
         self.only_at_centre -= lost
-        self.gone_with_a_disk += len(lost)
+        self.gone += len(lost)

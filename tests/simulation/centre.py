@@ -13,6 +13,8 @@ import msgspec
 
 from sync.central.ask import Ask
 from sync.central.background import close_days
+from sync.central.backup import back_up
+from sync.central.desk import Desk
 from sync.central.incarnation import keep_marker, open_incarnation
 from sync.central.ingest import Ingest
 from sync.central.journeys import StaleJourney, read_journey
@@ -56,6 +58,7 @@ class Centre:
         self.store = FragileCentreStore(self.home / CENTRE_FILE, self.fuse)
         open_incarnation(self.store)
         self.service = JourneyService(self.store, KEYS, self.definitions, self.clock, self.ids)
+        self.desk = Desk(self.service)
         self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids, self.rules.older)
         self.roster = Roster(self.store, self.definitions, self.clock, page=self.page)
 
@@ -107,8 +110,26 @@ class Centre:
         """A direct change of an entry at the desk."""
         return self.service.change_entry(queue_id, state, "", Ask("change_entry", action_id, {}), "desk")
 
+    def correct(self, action_id: str, patient_id: str, state: str) -> Answer:
+        """Staff say where a patient stands."""
+        return self.service.correct(patient_id, Ask("correct", action_id, {"state": state, "reason": "seen"}), "desk")
+
+    def settle(self, action_id: str, exception_id: str, how: str, patient_id: str) -> Answer:
+        """Staff settle a case of the exception inbox."""
+        payload = {"how": how, "reason": "looked at", "patient_id": patient_id}
+        return self.desk.settle(exception_id, Ask("settle", action_id, payload), "desk")
+
+    def merge(self, action_id: str, kept: str, gone: str) -> Answer:
+        """Two records are one person's."""
+        return self.desk.merge(kept, Ask("merge", action_id, {"patient_id": gone}), "desk")
+
     def back_up(self, into: Path) -> None:
-        """A copy of the database as it stands."""
+        """A backup by the service itself, of which the kiosks are told that it covers what it holds."""
+        into.mkdir()
+        back_up(self.store, into / CENTRE_FILE)
+
+    def copy(self, into: Path) -> None:
+        """A copy of the files by somebody else's means, of which nobody is told."""
         into.mkdir()
         for name in FILES:
             if (self.home / name).exists():

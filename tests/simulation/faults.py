@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sync.central.bindings import bind, bound
 from sync.central.gathering import bench_of
 from sync.central.journeys import touch
+from sync.central.patients import patient_named
 from sync.central.settling import settle_card
 from sync.clock import local_ms
 from tests.simulation.crashes import Crash, Fuse, Moment
@@ -218,9 +219,8 @@ def _clock_set_right(world: World) -> None:
 def _centre_restored(world: World) -> None:
     backup = world.chance.choice(world.backups)
     world.centre.restore(backup)
-    at_centre = {row[0] for row in world.centre.rows("select verdict_id from verdicts")}
     on_disks = {row.action_id for kiosk in world.kiosks for row in kiosk.rows()}
-    world.books.centre_set_back(at_centre, on_disks)
+    world.books.centre_set_back(backup.name, world.at_centre(), on_disks)
     world.note(f"centre: restored from {backup.name}")
     world.happened("centre restored")
 
@@ -240,8 +240,7 @@ def _set_back(world: World, kiosk: SimulatedKiosk) -> None:
     kiosk.put_back(world.chance.choice(world.snapshots[kiosk.name]))
     after = {row.action_id for row in kiosk.rows()}
     elsewhere = {row.action_id for each in world.kiosks if each is not kiosk for row in each.rows()}
-    at_centre = {row[0] for row in world.centre.rows("select verdict_id from verdicts")}
-    world.books.disk_set_back(before, after, elsewhere, at_centre)
+    world.books.disk_set_back(before, after, elsewhere, world.at_centre())
     world.books.suspect(kiosk.link.kiosk_id)
     world.note(f"{kiosk.name}: disk set back, {len(before - after)} actions fewer")
     world.happened("kiosk rolled back")
@@ -261,13 +260,20 @@ def _tag_bound_anew(world: World) -> None:
     card, patient_id = world.chance.choice(CARDS), world.chance.choice(PATIENTS)
     cards, service = cards_of(card), world.centre.service
     with world.centre.store.write() as db:
-        before = bound(db, cards)
+        before, patient_id = bound(db, cards), patient_named(db, patient_id) or patient_id
         bind(db, patient_id, cards, world.new_id(), world.now_ms)
         for concerned in dict.fromkeys((patient_id, before.patient_id if before else patient_id)):
             touch(db, concerned)
         settle_card(db, bench_of(db, service.definitions, service.ids, world.now_ms), cards, "desk")
     world.note(f"desk: card {card} is {patient_id}'s")
     world.happened("tag re-bound")
+
+
+def _patients_merged(world: World) -> None:
+    kept, gone = world.chance.sample(PATIENTS, 2)
+    answer = world.centre.merge(world.new_id(), kept, gone)
+    world.note(f"desk: {gone} is {kept}: {answer.status}")
+    world.happened("patients merged")
 
 
 def _rules_changed(world: World) -> None:
@@ -313,6 +319,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("kiosk rolled back", _kiosk_rolled_back, 2, 2),
     Fault("kiosk cloned", _kiosk_cloned, 1, 1),
     Fault("tag re-bound", _tag_bound_anew, 3),
+    Fault("patients merged", _patients_merged, 1, 1),
     Fault("rules changed", _rules_changed, 1, 1),
     Fault("day's end", _day_ends, 1, 2),
 )

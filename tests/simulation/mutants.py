@@ -104,8 +104,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a verdict retires other rows",
         "kiosk/outbox.py",
-        '"update outbox set status = ?, code = ?, revision = ?, judged_ms = ? where action_id = ?"',
-        '"update outbox set status = ?, code = ?, revision = ?, judged_ms = ?"'
+        '"update outbox set status = ?, code = ?, revision = ?, judged_ms = ?, held = null where action_id = ?"',
+        '"update outbox set status = ?, code = ?, revision = ?, judged_ms = ?, held = null"'
         ' " where patient_id = (select patient_id from outbox where action_id = ?)"',
         20,
     ),

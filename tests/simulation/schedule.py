@@ -38,7 +38,7 @@ class Played:
     seed: int
     actions: int = 0
     faults: Counter[str] = field(default_factory=Counter)
-    gone_with_a_disk: int = 0
+    gone: int = 0  # actions that no disk had any more after one was set back
     problems: list[Problem] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
@@ -82,7 +82,7 @@ def play(seed: int, template: str | Path, events: list[Event] | None = None) -> 
         if world is not None:
             world.close()
             played.actions, played.faults, played.log = world.actions, world.faults, world.log
-            played.gone_with_a_disk = world.books.gone_with_a_disk
+            played.gone = world.books.gone
         shutil.rmtree(home)
     return played
 

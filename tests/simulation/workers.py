@@ -21,4 +21,4 @@ def play_all(template: str, seeds: range, jobs: int) -> Iterator[Played]:
 def _play(given: tuple[str, int]) -> Played:
     template, seed = given
     played = play(seed, template)
-    return played if played.problems else Played(seed, played.actions, played.faults, played.gone_with_a_disk)
+    return played if played.problems else Played(seed, played.actions, played.faults, played.gone)

@@ -120,15 +120,31 @@ class World:
     def staff(self) -> None:
         """Staff do something that the rules allow, for the first patient for whom they allow anything."""
         first = self.chance.randrange(len(PATIENTS))
-        entry = self.chance.random() < 0.2
+        do = self.chance.choices((self._staff_act, self._change_entry, self._settle, self._correct), (14, 3, 2, 1))[0]
         for place in range(len(PATIENTS)):
-            patient_id = PATIENTS[(first + place) % len(PATIENTS)]
-            if self._change_entry(patient_id) if entry else self._staff_act(patient_id):
+            if do(PATIENTS[(first + place) % len(PATIENTS)]):
                 return
+
+    def _settle(self, patient_id: str) -> bool:
+        cases = self.centre.desk.cases()
+        if not cases:
+            return False
+        exception_id, how = self.chance.choice(cases)["exception_id"], self.chance.choice(_HOW)
+        action_id = self.new_id()
+        answer = self.centre.settle(action_id, exception_id, how, patient_id)
+        self._staffed(action_id, f"desk: case {exception_id[-4:]}: {how} ({patient_id}) {answer.status}", answer.done)
+        return answer.done
+
+    def _correct(self, patient_id: str) -> bool:
+        action_id, state = self.new_id(), self.chance.choice(self.centre.definitions.journey_states)
+        answer = self.centre.correct(action_id, patient_id, state)
+        self._staffed(action_id, f"desk: {patient_id} stands at {state} {answer.status}", answer.done)
+        return answer.done
 
     def _staff_act(self, patient_id: str) -> bool:
         journey = self.centre.journey(patient_id)
-        assert journey is not None
+        if journey is None:
+            return False  # the record was merged into another
         offered = [each for each in available_actions(self.centre.definitions, journey, STAFF) if each in _DESK]
         if len(offered) > 1 and self.chance.random() < 0.8:
             offered = [each for each in offered if each != "cancel_appointment"]
@@ -147,7 +163,8 @@ class World:
 
     def _change_entry(self, patient_id: str) -> bool:
         journey = self.centre.journey(patient_id)
-        assert journey is not None
+        if journey is None:
+            return False
         live = [each for each in journey.entries if each.state in self.centre.definitions.live]
         if not live:
             return False
@@ -194,9 +211,16 @@ class World:
     def back_up(self) -> None:
         """A backup of the centre, for a later restore."""
         into = self.home / f"backup-{len(self.backups)}"
-        self.centre.back_up(into)
+        own = self.chance.random() < 0.7
+        (self.centre.back_up if own else self.centre.copy)(into)
         self.backups.append(into)
-        self.note("centre: backup")
+        if own:
+            self.books.covered.append((into.name, self.at_centre()))
+        self.note(f"centre: {into.name}{'' if own else ', a copy'}")
+
+    def at_centre(self) -> frozenset[str]:
+        """Every action that the centre has judged."""
+        return frozenset(row[0] for row in self.centre.rows("select verdict_id from verdicts"))
 
     def snapshot(self, kiosk: SimulatedKiosk) -> None:
         """A copy of a kiosk's disk, for a later rollback or clone."""
@@ -233,4 +257,5 @@ class World:
 
 
 _DESK = frozenset({"call_patient", "start_exam", "complete_exam", "mark_no_show", "cancel_appointment", "make_payment"})
+_HOW = ("apply", "discard", "reassign")
 _ENTRY_STATES = ("delayed", "called", "waiting", "no_show", "in_progress", "completed", "cancelled")
