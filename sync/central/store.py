@@ -100,7 +100,7 @@ class Store:
         self._held = _hold(self.path)
         try:
             self._writer = _open(self.path)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:  # what SQLite says of garbage may be no UTF-8
             os.close(self._held)
             raise StoreError(f"{self.path}: {error}") from error
         except StoreError:
