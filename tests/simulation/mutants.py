@@ -141,15 +141,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "nothing sent again after a restore",
         "kiosk/journeys.py",
-        "                outbox.reopen(db)\n",
-        "                pass\n",
+        "            if restored:\n                outbox.reopen(db)\n",
+        "",
         100,
     ),
     Mutant(
         "only this epoch sent again after a restore",
         "kiosk/outbox.py",
-        "and (epoch < ? or seq > ?)",
-        "and epoch = (select epoch from identity) and (epoch < ? or seq > ?)",
+        "\" status = 'pending' where status <> 'pending'\"",
+        "\" status = 'pending' where status <> 'pending' and epoch = (select epoch from identity)\"",
         300,
     ),
     Mutant(
