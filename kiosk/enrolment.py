@@ -6,7 +6,8 @@ import msgspec
 
 from kiosk.config import Config
 from kiosk.journeys import Journeys
-from sync.cards import CardHash, CardKeys, canonical_uid, read_keys, write_secret
+from sync.cards import CardHash, CardKeys, canonical_uid, read_keys
+from sync.durable import write_secret
 from sync.protocol import Enrolment
 
 log = logging.getLogger(__name__)

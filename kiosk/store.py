@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from kiosk.schema import MIGRATIONS, SCHEMA_VERSION
 from kiosk.turns import Turns
+from sync.durable import begin_log_anew, connect, is_failed_sync, renew_log
 
 
 class StoreError(Exception):
@@ -41,13 +42,13 @@ class Store:
         """One transaction. It is durable when the context ends; an exception inside undoes all of it."""
         with self._lock:
             if self._sync_failed:
-                self._begin_log_anew()
+                self._sync_failed = not begin_log_anew(self._connection)
             try:
                 self._connection.execute("begin immediate")
                 yield self._connection
                 self._connection.execute("commit")
             except BaseException as error:
-                self._sync_failed |= getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_FSYNC
+                self._sync_failed |= is_failed_sync(error)
                 # A commit that failed for want of space may have rolled back by itself.
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
@@ -74,13 +75,6 @@ class Store:
                 self._connection.execute("pragma wal_checkpoint(truncate)")
             self._connection.close()
             os.close(self._held)
-
-    def _begin_log_anew(self) -> None:
-        """After a sync that failed Linux counts pages of the log as written that never were, and no later sync makes up
-        for it. One of them may hold the end of what the last good commit was filled up with, which the next would build
-        on. Copied into the database, what the log holds is written again."""
-        busy = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
-        self._sync_failed = bool(busy)
 
 
 @contextlib.contextmanager
@@ -119,10 +113,8 @@ def _hold(path: Path) -> int:
 
 def _open(path: Path) -> sqlite3.Connection:
     fresh = not path.exists()
-    # psow=0: a card may ruin the whole sector that it is writing when the power goes, so each commit fills its last one
-    # up, and the next begins in another. Only a URI can say so.
-    uri = f"{path.absolute().as_uri()}?psow=0"
-    connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+    renew_log(path)
+    connection = connect(path)
     try:
         if fresh:
             path.chmod(0o600)

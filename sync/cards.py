@@ -6,13 +6,14 @@ a file of their own (0600), never in a database; each has an id, so that they ca
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+
+from sync.durable import write_secret
 
 _SEPARATORS = re.compile(r"[\W_]")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){4,16}")
@@ -73,23 +74,6 @@ def read_keys(path: Path) -> CardKeys:
     if not keys.keys or any(len(bytes.fromhex(secret)) < 16 for secret in keys.keys.values()):
         raise ValueError(f"{path} holds no usable key")
     return keys
-
-
-def write_secret(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner may read, whole or not at all, and durable. Raises OSError."""
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    fresh.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def load_or_make_keys(path: Path) -> CardKeys:

@@ -18,13 +18,14 @@ PACKAGES = ("kiosk", "sync", "hardware")
 
 # Each room, and the rooms it may import besides itself. The longest name that fits a module is its room, so
 # "kiosk.daemon" has more rights than the rest of "kiosk". A module of sync/ without a row has no place yet.
-# What both ends use and what knows nothing of either: ids, clocks, card hashes, the control socket.
-TOOLS = ("sync.ids", "sync.clock", "sync.cards", "sync.control")
+# What both ends use and what knows nothing of either: ids, clocks, durable files, card hashes, the control socket.
+TOOLS = ("sync.ids", "sync.clock", "sync.durable", "sync.cards", "sync.control")
 ROOMS: dict[str, frozenset[str]] = {
     "hardware": frozenset(),
     "sync": frozenset(),
     "sync.journey": frozenset(),
     **dict.fromkeys(TOOLS, frozenset()),
+    "sync.cards": frozenset({"sync.durable"}),
     "sync.protocol": frozenset({"sync.journey", *TOOLS}),
     "sync.rebase": frozenset({"sync.journey", "sync.protocol"}),
     "sync.agent": frozenset({"sync", "sync.journey", "sync.protocol", "sync.rebase", *TOOLS}),

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,13 +123,15 @@ def start_kiosk(places: Places) -> Program:
     return Program("kiosk", command, places.directory / "kiosk.log", f"{places.kiosk_url}/healthz")
 
 
-def write_config(places: Places, central_url: str, readers: list[str]) -> None:
-    """Writes the kiosk's configuration; `readers` are the kinds to attach."""
+def write_config(places: Places, central_url: str, readers: list[str], actions: Sequence[str] = ()) -> None:
+    """Writes the kiosk's configuration; `readers` are the kinds to attach, `actions` what people may do there (none:
+    what an entrance needs)."""
     lines = [
         "# Written by the demo at each start.",
         "[kiosk]",
         'name = "본관 입구"',
         'ticket_prefix = "B"',
+        f"actions = {json.dumps([*actions])}",
         "[store]",
         f"path = {json.dumps(str(places.directory / 'kiosk.db'))}",
         "[web]",
@@ -155,11 +157,12 @@ def fill(places: Places) -> list[Person]:
     return people
 
 
-def enrol(places: Places, central_url: str) -> None:
-    """Enrols the kiosk, unless it is."""
+def enrol(places: Places, central_url: str, actions: Sequence[str] = ()) -> None:
+    """Enrols the kiosk, unless it is, by a code that grants no more than these actions (none: what it asks for)."""
     if json.loads(kiosk_command(places, "status", "--json", may_fail=True) or "{}").get("enrolled"):
         return
-    code = central_command(places, "enroll-code").strip()
+    grants = [word for action in actions for word in ("--action", action)]
+    code = central_command(places, "enroll-code", *grants).strip()
     kiosk_command(places, "enroll", "--central", central_url, "--code", code)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from sync.cards import write_secret
 from sync.central.store import Store
+from sync.durable import write_secret
 from sync.ids import new_id
 
 

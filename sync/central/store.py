@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from sync.central.news import Change, News, Note
 from sync.central.schema import MIGRATIONS, SCHEMA_VERSION
+from sync.durable import begin_log_anew, connect, is_failed_sync, renew_log
 
 Parameters = Mapping[str, Any]
 
@@ -97,10 +98,11 @@ class Store:
         self.news = news or News()
         self._lock = threading.RLock()
         self._readers: list[sqlite3.Connection] = []
+        self._sync_failed = False
         self._held = _hold(self.path)
         try:
             self._writer = _open(self.path)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:  # what SQLite says of garbage may be no UTF-8
             os.close(self._held)
             raise StoreError(f"{self.path}: {error}") from error
         except StoreError:
@@ -111,12 +113,15 @@ class Store:
     def write(self) -> Iterator[Writing]:
         """One transaction. It is durable when the context ends; an exception inside undoes all of it."""
         with self._lock:
+            if self._sync_failed:
+                self._sync_failed = not begin_log_anew(self._writer)
             self._writer.execute("begin immediate")
             try:
                 transaction = Writing(self._writer)
                 yield transaction
                 self._writer.execute("commit")
-            except BaseException:
+            except BaseException as error:
+                self._sync_failed |= is_failed_sync(error)
                 # A commit that failed for want of space may have rolled back by itself.
                 if self._writer.in_transaction:
                     self._writer.execute("rollback")
@@ -193,7 +198,7 @@ def _hold(path: Path) -> int:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=512)
+    connection = connect(path, cached_statements=512)
     connection.row_factory = sqlite3.Row
     for pragma in ("synchronous=full", "foreign_keys=on", "busy_timeout=5000", "temp_store=memory"):
         connection.execute(f"pragma {pragma}")
@@ -202,6 +207,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _open(path: Path) -> sqlite3.Connection:
     fresh = not path.exists()
+    renew_log(path)
     connection = _connect(path)
     try:
         if fresh:

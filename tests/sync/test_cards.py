@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import stat
-import threading
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +18,6 @@ from sync.cards import (
     canonical_uid,
     load_or_make_keys,
     read_keys,
-    write_secret,
 )
 
 OLD, NEW = "11" * 32, "22" * 32
@@ -144,43 +140,3 @@ def test_a_file_that_holds_no_usable_key_is_told_and_left_alone(tmp_path: Path, 
 def test_a_missing_key_file_is_an_os_error(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         read_keys(tmp_path / "none")
-
-
-def test_a_secret_is_only_its_owners_whatever_the_umask_and_whatever_lay_there(tmp_path: Path):
-    path = tmp_path / "token"
-    before = os.umask(0)
-    try:
-        path.write_text("older")
-        (tmp_path / "token.new").write_text("left over by a crash")
-        write_secret(path, b"newer")
-    finally:
-        os.umask(before)
-    assert (path.read_bytes(), mode(path)) == (b"newer", 0o600)
-    assert [p.name for p in tmp_path.iterdir()] == ["token"]
-
-
-def test_a_link_in_the_way_is_not_followed(tmp_path: Path):
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.write_text("mine")
-    (tmp_path / "token.new").symlink_to(elsewhere)
-    with pytest.raises(OSError, match=r".+"):
-        write_secret(tmp_path / "token", b"secret")
-    assert elsewhere.read_text() == "mine"
-
-
-def test_whoever_reads_meanwhile_finds_the_old_secret_or_the_new_one_never_half_of_one(tmp_path: Path):
-    path = tmp_path / "site.keys"
-    contents = [msgspec.json.encode(CardKeys({"k1": secret})) for secret in (OLD, NEW)]
-    write_secret(path, contents[0])
-    done = threading.Event()
-
-    def write() -> None:
-        for turn in range(60):
-            write_secret(path, contents[turn % 2])
-        done.set()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    while not done.is_set():
-        assert read_keys(path).keys["k1"] in (OLD, NEW)
-    writer.join()

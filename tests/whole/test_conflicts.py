@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from typing import Any
 
 import pytest
 import requests
 
-from kiosk.demo.hospital import Person, command_of, hold_card, wait_for
+from kiosk.demo.hospital import command_of, hold_card, wait_for
 from sync.ids import new_id
 from tests.whole.town import WAIT_S, Town
 
@@ -38,12 +37,6 @@ def verdicts(town: Town) -> dict[str, list[str]]:
     return found
 
 
-def by_hand(town: Town, person: Person, *actions: str) -> None:
-    for action in actions:
-        answer = town.perform(person, action)
-        assert answer.ok, answer.text
-
-
 def check_in_unknown(town: Town, uid: str) -> None:
     hold_card(town.places, uid)
     screen = town.screen()
@@ -66,18 +59,17 @@ def test_every_conflict_of_an_outage_ends_as_the_table_says(town: Town):
     town.tap(corrected)
     assert town.press(corrected, "register").ok
     town.await_settled()
-    town.wire.cut()
-    wait_for(lambda: not town.status()["online"], "the kiosk never noticed", WAIT_S)
+    town.go_offline()
 
     assert town.press(corrected, "confirm_arrival").ok
     for person in (elsewhere, called, rebound, merged):
         town.check_in(person)
     check_in_unknown(town, "04deadbeef0099")
     entrance = ("scan_nfc", "register", "confirm_arrival")
-    by_hand(town, elsewhere, *entrance)
-    by_hand(town, called, *entrance, "call_patient")
+    town.by_hand(elsewhere, *entrance)
+    town.by_hand(called, *entrance, "call_patient")
     post(town, "bindings/", patient_id=holder.patient_id, tag_id=rebound.uid)
-    post(town, f"patients/{corrected.patient_id}/correct/", state="ARRIVED", reason="the wrong person")
+    town.correct(corrected, "ARRIVED", "the wrong person")
     post(town, f"patients/{holder.patient_id}/merge/", patient_id=merged.patient_id)
 
     town.wire.mend()
@@ -116,10 +108,7 @@ def test_what_a_backup_misses_is_sent_again_after_a_restore(town: Town):
     town.check_in(after)
     town.await_settled()
     town.central.kill()
-    database = town.places.directory / "central.db"
-    for ending in ("-wal", "-shm"):
-        database.with_name(database.name + ending).unlink(missing_ok=True)
-    shutil.copy(backup, database)
+    town.put_back(backup)
     town.start_central()
     wait_for(lambda: town.state(after)["journey_state"] == "WAITING", "the centre never heard of it again", 2 * WAIT_S)
     town.await_settled()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,20 +21,20 @@ WAIT_S = 30.0
 
 
 class Town:
-    """Places, programs and people. Everything is stopped by `close()`."""
+    """Places, programs and people; `actions` are what the kiosk is granted. Everything is stopped by `close()`."""
 
-    def __init__(self, directory: Path, readers: list[str] | None = None) -> None:
+    def __init__(self, directory: Path, readers: list[str] | None = None, actions: Sequence[str] = ()) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.places = Places(directory, hospital.free_port(), hospital.free_port())
         self._running = ExitStack()
         self.central = hospital.start_central(self.places)
         self.central.await_health()
         self.wire = Wire("127.0.0.1", self.places.central_port)
-        hospital.write_config(self.places, self.through, readers or ["simulated"])
+        hospital.write_config(self.places, self.through, readers or ["simulated"], actions)
         everybody = hospital.fill(self.places)
         self.people: list[Person] = [person for person in everybody if person.booked]
         self.unbooked: list[Person] = [person for person in everybody if not person.booked]
-        hospital.enrol(self.places, self.through)
+        hospital.enrol(self.places, self.through, actions)
         self.kiosk: Program | None = None
         self.staff = requests.Session()
         self.staff.headers["Authorization"] = f"Bearer {self.token('staff')}"
@@ -55,12 +57,27 @@ class Town:
         self.central = hospital.start_central(self.places)
         self.central.await_health()
 
+    def stop_central(self) -> None:
+        self.staff.close()  # a kept connection is waited for
+        self.central.stop()
+
+    def put_back(self, backup: Path) -> None:
+        """The database of the centre, which is down, is that of the backup again."""
+        database = self.places.directory / "central.db"
+        for ending in ("-wal", "-shm"):
+            database.with_name(database.name + ending).unlink(missing_ok=True)
+        shutil.copy(backup, database)
+
+    def go_offline(self) -> None:
+        """Cuts the wire, and returns once the kiosk has noticed."""
+        self.wire.cut()
+        wait_for(lambda: not self.status()["online"], "the kiosk never noticed", WAIT_S)
+
     def close(self) -> None:
         if self.kiosk:
             self.kiosk.stop()
         self.wire.close()
-        self.staff.close()  # a kept connection is waited for
-        self.central.stop()
+        self.stop_central()
 
     def token(self, role: str, *words: str) -> str:
         return hospital.central_command(self.places, "token", "--role", role, *words).strip()
@@ -144,6 +161,35 @@ class Town:
             },
             timeout=10,
         )
+
+    def by_hand(self, person: Person, *actions: str) -> None:
+        """Staff do all of these."""
+        for action in actions:
+            answer = self.perform(person, action)
+            assert answer.ok, answer.text
+
+    def correct(self, person: Person, state: str, reason: str) -> None:
+        answer = self.staff.post(
+            f"{self.places.central_url}/api/v1/patients/{person.patient_id}/correct/",
+            json={"state": state, "reason": reason},
+            timeout=10,
+        )
+        assert answer.ok, answer.text
+
+    def cases(self) -> list[Any]:
+        """The exception inbox, oldest first."""
+        answer = self.staff.get(f"{self.places.central_url}/api/v1/exceptions/", timeout=10)
+        assert answer.ok, answer.text
+        found: list[Any] = answer.json()["exceptions"]
+        return found
+
+    def settle(self, case: Any, how: str, reason: str = "") -> None:
+        answer = self.staff.post(
+            f"{self.places.central_url}/api/v1/exceptions/{case['exception_id']}/settle/",
+            json={"how": how, "reason": reason},
+            timeout=10,
+        )
+        assert answer.ok, answer.text
 
     def check(self) -> Any:
         return json.loads(hospital.central_command(self.places, "check", "--json"))

@@ -14,7 +14,7 @@ from kiosk.store import Store, StoreError
 from sync.cards import canonical_uid
 from sync.ids import new_id
 from tests.kiosk import samples
-from tests.reliability.powercut.examine import unsound
+from tests.reliability.powercut.kiosk_found import unsound
 
 PEOPLE = 6
 CHECKPOINTED_AFTER = 25  # pages, so that a few people cause several

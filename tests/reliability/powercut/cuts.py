@@ -1,6 +1,7 @@
-"""Records a run of the kiosk, cuts its power at many moments, and examines what is found after each.
+"""Records a run of the kiosk's store or the centre's, cuts the power at many moments, and examines what is found then.
 
-    python -m tests.reliability.powercut.cuts 10000 [--seed N] [--synchronous full|normal|off] [--careless] [--faulty]
+    python -m tests.reliability.powercut.cuts 10000 [--of kiosk|centre] [--seed N] [--synchronous full|normal|off]
+        [--careless] [--faulty] [--evidence DIRECTORY]
 
 cuts that often, on all cores, and prints what came of it; exit 1 where something was lost or wrong.
 """
@@ -25,9 +26,11 @@ import click
 
 from tests.reliability import preload
 from tests.reliability.powercut import journal
-from tests.reliability.powercut.examine import Finding, History, examine, history
+from tests.reliability.powercut.examine import Finding, examine
 from tests.reliability.powercut.journal import Event, Kind
+from tests.reliability.powercut.marks import History, history
 from tests.reliability.powercut.medium import Disk, Medium
+from tests.reliability.powercut.subjects import SUBJECTS
 from tests.reliability.preload import Faults
 
 HOUSE = Path(__file__).resolve().parents[3]
@@ -38,11 +41,22 @@ SECTORS = (512, 4096)  # taken in turn
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """What is recorded: whose store (a name of SUBJECTS), how long, and on what disk."""
+
+    of: str
+    seed: int
+    steps: int = STEPS
+    synchronous: str = "full"
+    faulty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A recording, and how the medium beneath it behaves."""
 
+    run: Run
     journal: Path
-    seed: int
     careless: bool = False
     evidence: Path | None = None  # where to leave what was found, where anything is lost or wrong
 
@@ -52,6 +66,7 @@ class Asked:
     """How many cuts, of what."""
 
     count: int = 10_000
+    of: str = "kiosk"
     seed: int = 1
     synchronous: str = "full"
     careless: bool = False
@@ -59,15 +74,13 @@ class Asked:
     evidence: Path | None = None
 
 
-def record(
-    library: Path, directory: Path, steps: int, seed: int, synchronous: str = "full", faulty: bool = False
-) -> Path:
-    """Runs the kiosk's store as a process on a watched disk, `directory / "watched"`; returns its journal."""
+def record(library: Path, directory: Path, run: Run) -> Path:
+    """Lives a store's life as a process on a watched disk, `directory / "watched"`; returns its journal."""
     watched, kept = directory / "watched", directory / "journal"
     watched.mkdir(parents=True)
-    command = [sys.executable, "-m", "tests.reliability.powercut.walk", str(watched), "--steps", str(steps)]
-    command += ["--seed", str(seed), "--synchronous", synchronous]
-    faults = directory / "faults" if faulty else None
+    command = [sys.executable, "-m", SUBJECTS[run.of].walk, str(watched), "--steps", str(run.steps)]
+    command += ["--seed", str(run.seed), "--synchronous", run.synchronous]
+    faults = directory / "faults" if run.faulty else None
     if faults:
         Faults(faults).close()
         command += ["--faults", str(faults)]
@@ -76,11 +89,12 @@ def record(
     return kept
 
 
-def choose(events: Sequence[Event], count: int, seed: int) -> list[int]:
+def choose(plan: Plan, count: int) -> list[int]:
     """Moments to cut at, in order: a third anywhere, a third about the acknowledgements, a third within checkpoints."""
-    chance = random.Random(seed)
+    events, chance = journal.read(plan.journal), random.Random(plan.run.seed)
     marked = [n for n, event in enumerate(events) if event.kind is Kind.MARKED]
-    main = next(event.file for event in events if event.kind is Kind.CREATED and event.payload == b"kiosk.db")
+    database = SUBJECTS[plan.run.of].database.encode()
+    main = next(event.file for event in events if event.kind is Kind.CREATED and event.payload == database)
     checkpointed = [n for n, event in enumerate(events) if event.file == main]
     near = [chance.choice(marked) + chance.randint(-3, 1) for _ in range(count // 3)]
     within = [chance.choice(checkpointed) + chance.randint(-2, 2) for _ in range(count // 3)]
@@ -101,9 +115,9 @@ def cut_everywhere(place: Path, asked: Asked) -> list[Finding]:
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         tasks = []
         for number, first in enumerate(range(0, asked.count, CUTS)):
-            kept = record(library, place / f"run-{number}", STEPS, asked.seed + number, asked.synchronous, asked.faulty)
-            plan = Plan(kept, asked.seed + number, asked.careless, asked.evidence)
-            cuts = choose(journal.read(kept), min(CUTS, asked.count - first), plan.seed)
+            run = Run(asked.of, asked.seed + number, STEPS, asked.synchronous, asked.faulty)
+            plan = Plan(run, record(library, place / f"run-{number}", run), asked.careless, asked.evidence)
+            cuts = choose(plan, min(CUTS, asked.count - first))
             tasks += [pool.submit(findings, plan, cuts[n : n + AT_ONCE], place) for n in range(0, len(cuts), AT_ONCE)]
         with click.progressbar(as_completed(tasks), length=len(tasks), label="cutting") as bar:
             for task in bar:
@@ -124,6 +138,7 @@ def tell(found: Sequence[Finding]) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("count", type=int, nargs="?")
+    parser.add_argument("--of", choices=SUBJECTS)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--synchronous", choices=("full", "normal", "off"))
     parser.add_argument("--careless", action="store_true", help="a torn sector is garbage altogether")
@@ -135,29 +150,30 @@ def main() -> int:
 
 
 def _findings(plan: Plan, events: list[Event], told: History, cuts: Sequence[int], place: Path) -> Iterator[Finding]:
-    disks = {sector: Disk(Medium(sector, plan.careless), f"{plan.seed}") for sector in SECTORS}
+    subject, seed = SUBJECTS[plan.run.of], plan.run.seed
+    disks = {sector: Disk(Medium(sector, plan.careless), f"{seed}") for sector in SECTORS}
     done = 0
     for number, cut in enumerate(cuts):
         for event in events[done:cut]:
             for disk in disks.values():
                 disk.apply(event)
         done = cut
-        name, disk = f"{plan.seed}-{cut}-{number}", disks[SECTORS[number % len(SECTORS)]]
-        _lay_out(place / name, disk, random.Random(name))
-        finding = examine(place / name, told, cut)
+        name, disk = f"{plan.run.of}-{seed}-{cut}-{number}", disks[SECTORS[number % len(SECTORS)]]
+        _lay_out(place / name, subject.database, disk, random.Random(name))
+        finding = examine(place / name, told, cut, subject.opened, subject.refusal)
         if plan.evidence and (finding.lost or finding.fault):
-            _lay_out(plan.evidence / name, disk, random.Random(name))
+            _lay_out(plan.evidence / name, subject.database, disk, random.Random(name))
         yield finding
         shutil.rmtree(place / name)
 
 
-def _lay_out(directory: Path, disk: Disk, chance: random.Random) -> None:
+def _lay_out(directory: Path, database: str, disk: Disk, chance: random.Random) -> None:
     """Writes the files as they are found. What lies in "-shm" after a crash is anything."""
     directory.mkdir(parents=True)
     for name, content in disk.found(chance).items():
         (directory / name).write_bytes(content)
     if chance.random() < 0.3:
-        (directory / "kiosk.db-shm").write_bytes(chance.randbytes(chance.choice((1, 136, 32768))))
+        (directory / f"{database}-shm").write_bytes(chance.randbytes(chance.choice((1, 136, 32768))))
 
 
 if __name__ == "__main__":

@@ -62,12 +62,21 @@ class Body:
 
     def put(self, offset: int, data: bytes | None) -> None:
         """A write or a truncation. It brings back the pages that it touches."""
-        put(self.cached, offset, data)
         if self.forgotten and data is not None:
-            for page in self.forgotten & set(range(offset // PAGE, (offset + len(data) - 1) // PAGE + 1)):
+            for page in self.forgotten & pages(offset, data):
                 self.forgotten.discard(page)
-                self.pending.append((page * PAGE, bytes(self.cached[page * PAGE : (page + 1) * PAGE])))
+                self._bring_back(page)
+        put(self.cached, offset, data)
         self.pending.append((offset, data))
+
+    def _bring_back(self, page: int) -> None:
+        """What differs from the medium is on its way there again; the rest of the page stays as it is."""
+        begin = page * PAGE
+        wanted = self.cached[begin : begin + PAGE]
+        there = self.sure[begin : begin + PAGE].ljust(len(wanted), b"\0")
+        changed = [n for n, (one, other) in enumerate(zip(wanted, there, strict=False)) if one != other]
+        if changed:
+            self.pending.append((begin + changed[0], bytes(wanted[changed[0] : changed[-1] + 1])))
 
     def sync(self) -> None:
         """All that is pending is on the medium."""
@@ -79,7 +88,7 @@ class Body:
         """That is on the medium, whatever was pending, and nobody will try again."""
         for offset, data in self.pending:
             if data is not None:
-                self.forgotten |= set(range(offset // PAGE, (offset + len(data) - 1) // PAGE + 1))
+                self.forgotten |= pages(offset, data)
         self.sure, self.pending = found, []
 
 
@@ -204,6 +213,11 @@ class Version:
     begin: int
     end: int
     order: int
+
+
+def pages(offset: int, data: bytes) -> set[int]:
+    """The pages that a write touches."""
+    return set(range(offset // PAGE, (offset + len(data) - 1) // PAGE + 1))
 
 
 def put(content: bytearray, offset: int, data: bytes | None) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sync.cards import write_secret
 from sync.central.cli import main
 from sync.central.opening import keys_path, open_service
 from sync.central.store import InUse, Store
+from sync.durable import write_secret
 from tests.sync.central.centre import DAY, hospital
 
 UID = "04a1b2c3d4e501"

@@ -191,6 +191,19 @@ def test_a_damaged_database_is_refused(tmp_path):
         Store(f"sqlite:///{path}")
 
 
+def test_damage_that_cannot_even_be_told_in_utf8_is_refused_and_let_go(tmp_path):
+    file = tmp_path / "centre.db"
+    Store(f"sqlite:///{file}").close()
+    content = file.read_bytes()
+    for sound, damaged in ((b"kioskskiosks", b"k\x99oskskiosks"), (b"CREATE TABLE kiosks", b"CREATE TABLE ( osks")):
+        assert sound in content
+        content = content.replace(sound, damaged)
+    file.write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="decode"):
+            Store(f"sqlite:///{file}")
+
+
 def test_a_database_of_a_newer_version_is_refused_untouched(tmp_path):
     url = f"sqlite:///{tmp_path}/centre.db"
     store = Store(url)

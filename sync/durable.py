@@ -1,0 +1,83 @@
+"""Files that survive a power cut and a disk that fails: written whole, and what SQLite leaves to whoever opens it.
+
+WAL with `synchronous=FULL` is durable on a medium that keeps its promises. An SD card may ruin the whole sector that it
+was writing when the power went; and where a sync fails, Linux (ext4, XFS) counts the pages as written from then on, so
+that the next sync succeeds without having written them, while every program still reads them as if they were there.
+"""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Writes a file that only its owner may read, whole or not at all, and durable. Raises OSError."""
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+        _write(descriptor, content)
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)  # half of it would only keep a full disk full
+        raise
+    finally:
+        os.close(descriptor)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def connect(path: Path, cached_statements: int = 128) -> sqlite3.Connection:
+    """A connection that any thread may use, and that leaves transactions to its user. Each commit fills up its last
+    sector ("powersafe overwrite" off), so that the next one, torn, cannot take it along. Raises sqlite3.Error."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?psow=0",
+        uri=True,
+        check_same_thread=False,
+        isolation_level=None,
+        cached_statements=cached_statements,
+    )
+
+
+def renew_log(database: Path) -> None:
+    """Writes the log that a crash has left beside a database once more, before anything builds on it: the last run's
+    sync of it may have failed. To be called before the database is opened, by the one process that may. Raises OSError.
+    """
+    log = database.with_name(f"{database.name}-wal")
+    try:
+        content = log.read_bytes()
+    except FileNotFoundError:
+        return
+    try:
+        write_secret(log, content)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # No room for a second one. In its place, a power cut could ruin a sector that was sound.
+        descriptor = os.open(log, os.O_WRONLY)
+        try:
+            _write(descriptor, content)
+        finally:
+            os.close(descriptor)
+
+
+def is_failed_sync(error: BaseException) -> bool:
+    """Whether a commit failed because it could not be made durable."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_FSYNC
+
+
+def begin_log_anew(connection: sqlite3.Connection) -> bool:
+    """To be called before the next commit after a failed sync: copies what the log holds into the database, where it is
+    written and synced again. False where a reader stood in the way. Raises sqlite3.Error."""
+    return not connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)

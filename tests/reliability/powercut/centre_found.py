@@ -1,0 +1,72 @@
+"""The centre's store as it is found after a power cut: whether it is sound, what it holds, and whether it goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sync.central.ask import Ask
+from sync.central.health import check
+from sync.central.incarnation import open_incarnation
+from sync.central.service import JourneyService
+from sync.central.store import Store
+from sync.ids import new_id
+from sync.journey.definitions import shipped
+from sync.journey.model import STAFF
+from tests.reliability.powercut.centre_walk import DATABASE, digest_of
+from tests.sync.central.wire import KEYS, Time
+
+
+class FoundCentre:
+    """Opened by the real code. Raises sync.central.store.StoreError where that refuses."""
+
+    def __init__(self, directory: Path) -> None:
+        self._store = Store(f"sqlite:///{directory / DATABASE}")
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is from before its first opening was noted."""
+        with self._store.read() as db:
+            return db.row("select 1 from incarnation") is None
+
+    def begin(self) -> None:
+        """Its first opening."""
+        open_incarnation(self._store)
+
+    def unsound(self) -> str:
+        with self._store.read() as db:
+            damage = db.value("pragma integrity_check(1)")
+            if damage != "ok":
+                return f"damaged: {damage}"
+            if db.row("pragma foreign_key_check"):
+                return "a row refers to nothing"
+            if not check(db, shipped()).ok:
+                return "journeys and queue do not say the same"
+            if db.row("select 1 from transitions where action_id is not null group by action_id having count(*) > 1"):
+                return "an action has its effect twice"
+            if db.row(
+                "select 1 from chains c where last_seq <> (select count(*) from receipts r"
+                " where r.kiosk_id = c.kiosk_id and r.epoch = c.epoch)"
+            ):
+                return "a chain and its receipts do not reach equally far"
+            orphan = db.row("select 1 from receipts where verdict_id not in (select verdict_id from verdicts)")
+            return "a receipt has no verdict" if orphan else ""
+
+    def digest(self) -> str:
+        return digest_of(self._store)
+
+    def actions(self) -> set[str]:
+        with self._store.read() as db:
+            rows = db.rows("select action_id from actions union select verdict_id from verdicts")
+            return {row[0] for row in rows}
+
+    def goes_on(self) -> str:
+        """It is opened for service, and somebody comes."""
+        open_incarnation(self._store)
+        action_id = new_id()
+        JourneyService(self._store, KEYS, shipped(), Time()).perform(
+            STAFF, "P1", Ask("scan_nfc", action_id, {}), "rest", "desk"
+        )
+        return self.unsound() or ("" if action_id in self.actions() else "the next action left no trace")
+
+    def close(self) -> None:
+        self._store.close()
