@@ -286,7 +286,9 @@ class Journeys:
             if page.definitions or restored:
                 told |= outbox.pending_patients(db)
             taken = adoption.take_over(db, now, page)
-            if not restored and epoch in (None, before.epoch):
+            # Said of an earlier epoch, the numbers are those of other actions, which no backup need hold.
+            said_of = epoch if page.epoch is None else page.epoch
+            if not restored and said_of in (None, before.epoch):
                 outbox.covered(db, page.backed_up_seq)
             afresh = page.reset or self._afresh
             if not page.more:

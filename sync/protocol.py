@@ -244,7 +244,8 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     `gone` are patients that have left the roster, `verdicts` those for actions of this kiosk that were given anew
     (a higher revision), `renamed` records that were merged into others. `definitions` comes where the kiosk's version
     differs. `retry_after_s` is set where the centre could not let the call wait. `last_seq` and `backed_up_seq` are
-    those of a push's answer, `last_seq` null where the kiosk's epoch is not the one that the centre knows.
+    those of a push's answer, `last_seq` null where the kiosk's epoch is not the one that the centre knows; `epoch` is
+    the one that they are of (None from a centre that does not say it: the one that was asked in).
     """
 
     server_incarnation: str
@@ -263,6 +264,7 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     renamed: tuple[Renamed, ...] = ()
     last_seq: int | None = None
     backed_up_seq: int = 0
+    epoch: int | None = None
     newest_version: int = 1
 
 

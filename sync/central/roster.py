@@ -137,6 +137,7 @@ class Roster:
                 renamed=page.renamed,
                 last_seq=chain.last_seq if request.epoch == sender.epoch else None,
                 backed_up_seq=chain.backed_up_seq if request.epoch == sender.epoch else 0,
+                epoch=request.epoch,
                 newest_version=PROTOCOL_VERSION,
             )
 

@@ -148,8 +148,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "only this epoch sent again after a restore",
         "kiosk/outbox.py",
-        " status = 'pending' where status <> 'pending'\"\n    )\n    identity",
-        " status = 'pending' where status <> 'pending' and epoch = (select epoch from identity)\"\n    )\n    identity",
+        "\" status = 'pending' where status <> 'pending'\"",
+        "\" status = 'pending' where status <> 'pending' and epoch = (select epoch from identity)\"",
         300,
     ),
     Mutant(
