@@ -52,7 +52,12 @@ def test_the_same_card_at_once_is_debounced_and_nobody_is_told(start: StartReade
     assert log.cards() == [ANNA]
 
 
-@pytest.mark.parametrize("uid", [b"", b"\x04", bytes(7), bytes(range(4, 9)), b"\x04" * 1_000_000])
+# Named, since the name of a test is in the environment of every process that it starts.
+@pytest.mark.parametrize(
+    "uid",
+    [b"", b"\x04", bytes(7), bytes(range(4, 9)), b"\x04" * 1_000_000],
+    ids=["none", "one byte", "nought", "five bytes", "a million"],
+)
 def test_an_id_of_any_size_and_shape_is_refused_in_good_order(start: StartReaders, log: Log, uid: bytes):
     readers = start(DESK)
     assert readers.present(uid) == Presented(PresentedAs.REFUSED, RefusedReason.UNREADABLE)
