@@ -83,3 +83,31 @@ def test_a_python_it_cannot_use_is_named(checkout: Path):
     assert asked.returncode == 1
     assert "/bin/true/python3.9" in asked.stderr
     assert "3.11" in asked.stderr
+
+
+def test_tests_that_share_something_exclusive_run_in_one_process_one_after_the_other(tmp_path: Path):
+    """pytest and pytest-xdist as they are locked: a version of one can end the grouping of the other, unheard."""
+    (tmp_path / "test_group.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.xdist_group('shared')\n"
+        "@pytest.mark.parametrize('n', range(6))\n"
+        "def test_one(n, worker_id, tmp_path_factory):\n"
+        "    place = tmp_path_factory.getbasetemp().parent\n"
+        "    (place / f'ran-{worker_id}-{n}').touch()\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+        "--basetemp",
+        str(tmp_path / "t"),
+    ]
+    subprocess.run([*command, str(tmp_path / "test_group.py")], cwd=tmp_path, check=True, capture_output=True)
+    ran = [path.name.split("-")[1] for path in (tmp_path / "t").glob("ran-*")]
+    assert len(ran) == 6
+    assert len(set(ran)) == 1

