@@ -16,6 +16,7 @@ class Books:
     only_at_centre: set[str] = field(default_factory=set)
     gone: int = 0
     covered: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    forgettable: set[str] = field(default_factory=set)
     suspects: set[str] = field(default_factory=set)
 
     def acknowledge(self, action_ids: Iterable[str]) -> None:
@@ -30,11 +31,16 @@ class Books:
         self._write_off(lost - at_centre)
 
     def centre_set_back(self, backup: str, at_centre: Set[str], on_disks: Set[str]) -> None:
-        """The centre was restored from a backup, and knows these actions now. What other backups hold was on no kiosk's
-        disk any more where those had been told so: an older backup than the newest may lack it for good."""
-        missing = self.owed - at_centre - on_disks
+        """The centre was restored from a backup, and knows these actions now. What another backup holds may be on no
+        kiosk's disk any more, or may go from there with a page that is under way: of that, an older backup than the
+        newest is the end."""
         elsewhere = frozenset[str]().union(*(actions for name, actions in self.covered if name != backup))
-        self._write_off(missing & (elsewhere | self.only_at_centre))
+        self.forgettable |= elsewhere - at_centre
+        self._write_off(self.only_at_centre - at_centre - on_disks)
+
+    def close(self, at_centre: Set[str], on_disks: Set[str]) -> None:
+        """Everything is at rest: what was not to be kept, and was not, is owed no more."""
+        self._write_off((self.owed & self.forgettable) - at_centre - on_disks)
 
     def suspect(self, kiosk_id: str) -> None:
         """This kiosk's disk was copied or set back."""

@@ -72,6 +72,7 @@ def _verdicts(world: World) -> Found:
     firsts = Counter(row[0] for row in world.centre.rows("select verdict_id from verdicts where revision = 0"))
     for kiosk in world.kiosks:
         yield from (_row(kiosk, row, given) for row in kiosk.rows() if _differs(row, given))
+    world.books.close(world.at_centre(), {row.action_id for kiosk in world.kiosks for row in kiosk.rows()})
     for action_id in sorted(world.books.owed):
         if action_id not in given:
             yield "lost", f"action {action_id} was acknowledged, and the centre does not know it"
