@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import simple_websocket
-
 from kiosk.config import DisplaySection
 from kiosk.reception import Reception
 from kiosk.ui.app import create_app
@@ -61,14 +59,14 @@ class _Kiosk:
         )
         self._page = PageServer(create_app(self._reception, DisplaySection()), "127.0.0.1", 0)
         self._page.start()
-        self._screen = simple_websocket.Client(f"ws://127.0.0.1:{self._page.port}/ws")
-        self._screen.receive(timeout=5)
+        self._screen = _Screen(self._page.port)
+        self._screen.receive()
         self._reader = _Thread(self._reception.card)
 
     def once(self, number: int) -> float:
         begin = time.perf_counter()
         self._reader.hand(samples.uid(number))
-        assert self._screen.receive(timeout=5)
+        self._screen.receive()
         return time.perf_counter() - begin
 
     def close(self) -> None:
@@ -77,6 +75,31 @@ class _Kiosk:
         self._page.stop()
         self._reception.stop()
         self._store.close()
+
+
+class _Screen:
+    """A connected screen's socket, read as the bare path's is: bytes, without a client's own work on them."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self._socket.sendall(
+            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        self._stream = self._socket.makefile("rb")
+        while self._stream.readline().strip():
+            pass
+
+    def receive(self) -> bytes:
+        """The next frame's payload (RFC 6455, 5.2; the server's are not masked)."""
+        length = self._stream.read(2)[1]
+        if length > 125:
+            length = int.from_bytes(self._stream.read(2 if length == 126 else 8), "big")
+        return self._stream.read(length)
+
+    def close(self) -> None:
+        self._stream.close()
+        self._socket.close()
 
 
 class _Bare:
