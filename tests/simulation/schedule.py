@@ -17,7 +17,7 @@ from tests.simulation.healing import heal
 from tests.simulation.invariants import Problem, look, look_at_views
 from tests.simulation.world import World
 
-ACTIONS, STRIKES, STEPS = 40, 30, 20  # of people, of faults, of sync; at least so many of the first two take effect
+ACTIONS, STRIKES, STEPS = 40, 30, 8  # of people, of faults, of sync; at least so many of the first two take effect
 STAFF_SHARE = 0.3
 SHARED_MEMORY = Path("/dev/shm")
 
