@@ -15,7 +15,7 @@ from sync.central.chains import Chain, Continues, Fork, Gap, Link, fit, links_of
 from sync.central.intents import content_hash
 from sync.central.store import Reading
 from sync.protocol import NO_HASH, PushAnswer, Pushed, chain_hash
-from tests.sync.central.test_ingest import chained, intent_of, push
+from tests.sync.central.two_stores.acts import chained, intent_of, push
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time
 
 FRESH = Chain("kiosk-1", 1)

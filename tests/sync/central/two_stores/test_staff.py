@@ -11,40 +11,16 @@ import pytest
 
 from sync.central.backup import back_up
 from sync.central.health import check
-from sync.central.incarnation import open_incarnation
 from sync.central.journeys import touch
 from sync.protocol import Code, Verdict
-from tests.sync.central.test_ingest import rewrite_last
-from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time, cards_of
+from tests.sync.central.two_stores.acts import rewrite_last, verdicts
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, cards_of
 
 
-@pytest.fixture
-def centre(tmp_path: Path) -> Iterator[Centre]:
-    made = Centre(tmp_path / "centre.db", Time())
-    open_incarnation(made.store)
-    yield made
-    assert_well(made)
-    made.store.close()
-
-
-@pytest.fixture
-def kiosk(tmp_path: Path, centre: Centre) -> Kiosk:
-    return fresh(tmp_path, centre, "A")
-
-
-@pytest.fixture
-def other(tmp_path: Path, centre: Centre) -> Kiosk:
-    return fresh(tmp_path, centre, "B")
-
-
-def fresh(tmp_path: Path, centre: Centre, prefix: str) -> Kiosk:
-    made = Kiosk(tmp_path / f"{prefix}.db", centre, prefix, EVERYTHING)
-    made.pull()
-    return made
-
-
-def verdicts(kiosk: Kiosk) -> list[tuple[str | None, ...]]:
-    return [row[1:] for row in kiosk.statuses()]
+@pytest.fixture(autouse=True)
+def well(centre: Centre) -> Iterator[None]:
+    yield
+    assert_well(centre)
 
 
 def assert_well(centre: Centre) -> None:

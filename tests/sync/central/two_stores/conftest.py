@@ -1,0 +1,33 @@
+"""A centre, and two kiosks that may do everything, enrolled there and up to date."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sync.central.incarnation import open_incarnation
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Iterator[Centre]:
+    made = Centre(tmp_path / "centre.db", Time())
+    open_incarnation(made.store)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def kiosk(tmp_path: Path, centre: Centre) -> Kiosk:
+    return _enrolled(tmp_path, centre, "A")
+
+
+@pytest.fixture
+def other(tmp_path: Path, centre: Centre) -> Kiosk:
+    return _enrolled(tmp_path, centre, "B")
+
+
+def _enrolled(tmp_path: Path, centre: Centre, prefix: str) -> Kiosk:
+    made = Kiosk(tmp_path / f"{prefix}.db", centre, prefix, EVERYTHING)
+    made.pull()
+    return made
