@@ -28,9 +28,10 @@ def follow_visit(db: Writing, before: Journey, after: Journey, at_ms: int) -> No
             {"at_ms": at_ms, "visit_id": before.visit_id},
         )
     if after.visit_id is not None:
+        # Above the highest, not upon the count: a merge of records leaves holes.
         db.execute(
             "insert into visits (visit_id, patient_id, site_day, ordinal, opened_ms, opened_version)"
-            " select :visit_id, :patient_id, :site_day, count(*) + 1, :at_ms, :version from visits"
+            " select :visit_id, :patient_id, :site_day, coalesce(max(ordinal), 0) + 1, :at_ms, :version from visits"
             " where patient_id = :patient_id and site_day = :site_day",
             {
                 "visit_id": after.visit_id,

@@ -18,7 +18,8 @@ from sync.central.importing import take_hospital
 from sync.central.incarnation import keep_marker, open_incarnation
 from sync.central.journeys import touch
 from sync.ids import new_id
-from sync.protocol import CallRefused, PushAnswer, PushRequest
+from sync.protocol import CallRefused, Code, PushAnswer, PushRequest, Verdict
+from tests.sync.central.two_stores.acts import finish
 from tests.sync.central.wire import EVERYTHING, KEYS, MINUTE, PATIENTS, Centre, Kiosk, Time, Wire, cards_of
 
 YEARS_MS = 5 * 365 * 24 * 60 * MINUTE
@@ -252,3 +253,18 @@ def test_an_action_that_staff_give_to_another_leaves_whom_it_named(centre: Centr
     kiosk.pull()
     assert kiosk.view("P2").state == "ARRIVED"
     assert kiosk.view("P1") == centre.journey("P1")  # seed 10
+
+
+def test_who_was_two_records_with_visits_of_one_day_may_come_again(centre: Centre, kiosk: Kiosk):
+    """Seed 6130: the visits of the record that was merged left a hole in the count of the day's visits, and the next
+    one was counted upon one that was there."""
+    for _ in range(2):
+        kiosk.check_in("P2")
+        kiosk.sync()
+        finish(centre, kiosk, "P2")
+    assert centre.merge("P1", "P2").done
+    kiosk.sync()
+    kiosk.check_in("P1")
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    assert centre.rows("select count(*) as visits from visits where patient_id = 'P1'") == [{"visits": 3}]
