@@ -4,7 +4,6 @@ sqlite-utils makes the schema; the path of a tap is plain SQL. WAL with `synchro
 """
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from sqlite_utils import Database
 
 from kiosk.schema import MIGRATIONS, SCHEMA_VERSION
 from kiosk.turns import Turns
-from sync.durable import begin_log_anew, connect, is_failed_sync, renew_log
+from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log
 
 
 class StoreError(Exception):
@@ -99,16 +98,12 @@ def peek(path: Path) -> Iterator[sqlite3.Connection]:
 def _hold(path: Path) -> int:
     """Two daemons on one store would be two writers and two speakers of one epoch: the second is refused."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        held = hold(path)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise StoreError(f"{path}: another kiosk daemon is using it") from error
-    return descriptor
+    if held is None:
+        raise StoreError(f"{path}: another kiosk daemon is using it")
+    return held
 
 
 def _open(path: Path) -> sqlite3.Connection:

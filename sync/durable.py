@@ -1,4 +1,5 @@
-"""Files that survive a power cut and a disk that fails: written whole, and what SQLite leaves to whoever opens it.
+"""Files that survive a power cut and a disk that fails: written whole, held against a second process, and what SQLite
+leaves to whoever opens it.
 
 WAL with `synchronous=FULL` is durable on a medium that keeps its promises. An SD card may ruin the whole sector that it
 was writing when the power went; and where a sync fails, Linux (ext4, XFS) counts the pages as written from then on, so
@@ -6,6 +7,7 @@ that the next sync succeeds without having written them, while every program sti
 """
 
 import errno
+import fcntl
 import os
 import sqlite3
 from pathlib import Path
@@ -29,6 +31,23 @@ def write_secret(path: Path, content: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def hold(database: Path) -> int | None:
+    """Holds a database, which need not be there yet, against a second process: by a lock on a file beside it, which
+    the end of the process ends, however it comes about. The descriptor, to be closed at the end; None where another
+    process holds it. Raises OSError, or ValueError for what can be no name of a file."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    name = database.with_name(f"{database.name}.lock")
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    return descriptor
 
 
 def connect(path: Path, cached_statements: int = 128) -> sqlite3.Connection:

@@ -35,8 +35,8 @@ def write_late(db: Writing, bench: Bench, known: Known, decision: Decision, stam
 def _add_visit(db: Writing, known: Known, visit_id: str, stamp: Stamp) -> None:
     db.execute(
         "insert into visits (visit_id, patient_id, site_day, ordinal, opened_ms, opened_version, closed_ms)"
-        " select :visit_id, :patient_id, :day, coalesce(max(ordinal), 0) + 1, :opened_ms, :version, :closed_ms from visits"
-        " where patient_id = :patient_id and site_day = :day",
+        " select :visit_id, :patient_id, :day, coalesce(max(ordinal), 0) + 1, :opened_ms, :version, :closed_ms"
+        " from visits where patient_id = :patient_id and site_day = :day",
         {
             "visit_id": visit_id,
             "patient_id": known.journey.patient_id,

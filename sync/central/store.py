@@ -5,7 +5,6 @@ SQL is written once, for SQLite and PostgreSQL: `:name` parameters, rows read by
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import sqlite3
@@ -17,7 +16,7 @@ from urllib.parse import unquote
 
 from sync.central.news import Change, News, Note
 from sync.central.schema import MIGRATIONS, SCHEMA_VERSION
-from sync.durable import begin_log_anew, connect, is_failed_sync, renew_log
+from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log
 
 Parameters = Mapping[str, Any]
 
@@ -185,16 +184,12 @@ def database_path(url: str) -> Path:
 def _hold(path: Path) -> int:
     """A second process on one file would be a second writer: it is refused."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        held = hold(path)
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: {error}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise InUse(f"{path}: another process is using it") from error
-    return descriptor
+    if held is None:
+        raise InUse(f"{path}: another process is using it")
+    return held
 
 
 def _connect(path: Path) -> sqlite3.Connection:
