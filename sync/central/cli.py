@@ -16,7 +16,8 @@ import msgspec
 from sync.central.desk_commands import exceptions
 from sync.central.kiosk_commands import COMMANDS
 from sync.central.opening import open_service
-from sync.central.options import ask, on_database
+from sync.central.options import ask, naming_database, on_database
+from sync.central.restore import restore
 from sync.central.store import StoreError, database_path
 from sync.control import ControlError
 
@@ -157,6 +158,19 @@ def backup(url: str, keys: Path | None, file: Path) -> None:
     """Write the database into FILE while the service runs, and verify it. The key file is to be kept elsewhere."""
     made = ask(url, keys, "backup", file=str(file.absolute()))
     click.echo(f"{file}: {made['size']} bytes, up to change {made['change']}, {made['chains']} chains of kiosks")
+
+
+@cli.command("restore")
+@naming_database
+@click.argument("file", type=click.Path(path_type=Path))
+def restore_(url: str, file: Path) -> None:
+    """Put FILE, a backup, in the database's place while the service is stopped. What was there is kept beside it."""
+    database = database_path(url)
+    done = restore(database, file)
+    click.echo(f"{database} is now {file}, up to change {done.change}")
+    if done.kept:
+        click.echo(f"what was there is kept as {done.kept}")
+    click.echo("start the service: it will see that it was restored, and kiosks send again what the copy does not hold")
 
 
 for _command in (*COMMANDS, exceptions):
