@@ -1,4 +1,5 @@
-"""What the centre does by itself: ends the site's day, and keeps the marker of a restored database up to date.
+"""What the centre does by itself: ends the site's day, sets right what a wrong clock did, and keeps the marker of a
+restored database up to date.
 
 One step and a driver. A step that fails is logged and tried again at the next tick.
 """
@@ -7,7 +8,8 @@ import logging
 import threading
 
 from sync.central.incarnation import keep_marker
-from sync.central.journeys import open_journey
+from sync.central.journeys import open_journey, touch
+from sync.central.misdated import misdated, set_right
 from sync.central.service import JourneyService, closing
 from sync.central.site import NoSite, here
 from sync.central.store import Reading, any_of
@@ -54,6 +56,7 @@ class Background:
             except NoSite:
                 return
         if today != self._closed_until:
+            set_days_right(self._service, today)
             close_days(self._service, today)
             self._closed_until = today
 
@@ -69,6 +72,23 @@ def close_days(service: JourneyService, today: str) -> int:
                 open_journey(db, service.definitions, patient_id, today, stamp)
         done += len(overdue)
         if not overdue:
+            return done
+
+
+def set_days_right(service: JourneyService, today: str) -> int:
+    """Takes what was written under days to come, by a clock that was ahead, as of today, a hundred patients a
+    transaction. Returns how many patients it concerned."""
+    done = 0
+    while True:
+        with service.store.write() as db:
+            found = misdated(db, service.definitions, today, _AT_ONCE)
+            for patient_id in found:
+                set_right(db, service.definitions, patient_id, today, service.ids(), service.clock())
+                touch(db, patient_id)
+        done += len(found)
+        if not found:
+            if done:
+                log.warning("the clock had been ahead: what it did to %s patients was set right", done)
             return done
 
 

@@ -19,6 +19,7 @@ from sync.central.opening import open_service
 from sync.central.options import ask, naming_database, on_database
 from sync.central.restore import restore
 from sync.central.store import StoreError, database_path
+from sync.clock import iso
 from sync.control import ControlError
 
 _UNWELL, _FAILED = 1, 2
@@ -153,6 +154,16 @@ def check(context: click.Context, url: str, keys: Path | None, as_json: bool) ->
 
 @cli.command()
 @on_database
+@click.option("--believe", is_flag=True, help="The machine's clock is right: go by it, however it has jumped.")
+@click.option("--json", "as_json", is_flag=True)
+def clock(url: str, keys: Path | None, believe: bool, as_json: bool) -> None:
+    """Show what the running service takes for the time, and whether it doubts the machine's clock."""
+    found = ask(url, keys, "clock", believe=believe)
+    click.echo(_json(found) if as_json else _clock_in_words(found["machine_ms"], found["taken_ms"]))
+
+
+@cli.command()
+@on_database
 @click.argument("file", type=click.Path(path_type=Path))
 def backup(url: str, keys: Path | None, file: Path) -> None:
     """Write the database into FILE while the service runs, and verify it. The key file is to be kept elsewhere."""
@@ -181,8 +192,16 @@ def _json(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
+def _clock_in_words(machine_ms: int, taken_ms: int) -> str:
+    if machine_ms == taken_ms:
+        return f"it is {iso(taken_ms, 'UTC')}"
+    return f"the clock is in doubt: it says {iso(machine_ms, 'UTC')}, and {iso(taken_ms, 'UTC')} is taken for the time"
+
+
 def _in_words(health: dict[str, Any]) -> str:
     lines = ["all is well" if health["ok"] else "NOT WELL"]
+    if health["clock"]:
+        lines.append(_clock_in_words(**health["clock"]))
     for what in ("inconsistent", "orphans"):
         lines += [
             f"{what}: patient {found['patient_id']} is {found['journey_state']}, the entry is {found['entry_state']}"

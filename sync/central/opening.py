@@ -9,6 +9,7 @@ from sync.cards import CardKeys, load_or_make_keys
 from sync.central.incarnation import open_incarnation
 from sync.central.service import JourneyService
 from sync.central.store import InUse, Store, StoreError, database_path
+from sync.central.timekeeper import Timekeeper, last_known_ms
 from sync.control import NotRunning, Operation, ask, socket_path
 
 PATIENCE_S = 5.0
@@ -67,7 +68,9 @@ def _open(url: str, keys: Path | None) -> JourneyService:
     store = Store(url)
     try:
         open_incarnation(store)
-        service = JourneyService(store, _card_keys(keys or keys_path(store.path)))
+        with store.read() as db:
+            clock = Timekeeper(last_known_ms=last_known_ms(db))
+        service = JourneyService(store, _card_keys(keys or keys_path(store.path)), clock=clock)
         _refuse_other_keys(service)
     except BaseException:
         store.close()

@@ -211,8 +211,9 @@ def _patient_row(db: Reading, definitions: Definitions, patient_id: str, change:
 
 
 def _first_change(db: Reading, today: str) -> int | None:
-    """The change number at which today's roster began; None where no pull has come since the day's end."""
-    row = db.row("select first_change from roster_day where site_day >= :today", today=today)
+    """The change number at which today's roster began; None where no pull has come since the day's end, or where the
+    clock was ahead at the last one."""
+    row = db.row("select first_change from roster_day where site_day = :today", today=today)
     return int(row["first_change"]) if row else None
 
 
