@@ -7,7 +7,6 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from sync.central.ask import read_ask
-from sync.central.audit import note
 from sync.central.faults import Fault
 from sync.central.service import JourneyService
 from sync.central.tokens import Bearer
@@ -115,13 +114,4 @@ def _perform_action(service: JourneyService) -> Response:
 
 def note_look(service: JourneyService, sender: Bearer, kind: str, *patient_ids: str) -> None:
     """Records that staff looked at patients, and from where."""
-    with service.store.write() as db:
-        for patient_id in patient_ids:
-            note(
-                db,
-                sender.who,
-                f"look:{kind}",
-                service.clock(),
-                patient_id=patient_id,
-                detail={"from": request.remote_addr},
-            )
+    service.looks.note(sender.who, kind, request.remote_addr, patient_ids, service.clock())

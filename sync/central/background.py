@@ -1,5 +1,5 @@
-"""What the centre does by itself: ends the site's day, sets right what a wrong clock did, and keeps the marker of a
-restored database up to date.
+"""What the centre does by itself: ends the site's day, sets right what a wrong clock did, forgets what the audit
+need not keep any longer, and keeps the marker of a restored database up to date.
 
 One step and a driver. A step that fails is logged and tried again at the next tick.
 """
@@ -7,6 +7,7 @@ One step and a driver. A step that fails is logged and tried again at the next t
 import logging
 import threading
 
+from sync.central.audit import KEPT_DAYS, forget_old
 from sync.central.incarnation import keep_marker
 from sync.central.journeys import open_journey, touch
 from sync.central.misdated import misdated, set_right
@@ -24,8 +25,10 @@ _AT_ONCE = 100
 class Background:
     """The thread that ticks, from `start()` to `stop()`."""
 
-    def __init__(self, service: JourneyService, tick_s: float = TICK_S) -> None:
+    def __init__(self, service: JourneyService, tick_s: float = TICK_S, audit_days: int = KEPT_DAYS) -> None:
+        """The audit is kept for `audit_days`."""
         self._service = service
+        self._audit_days = audit_days
         self._tick_s = tick_s
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="background", daemon=True)
@@ -58,6 +61,7 @@ class Background:
         if today != self._closed_until:
             set_days_right(self._service, today)
             close_days(self._service, today)
+            forget_old(self._service.store, self._service.clock(), self._audit_days)
             self._closed_until = today
 
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NoReturn
 import click
 import msgspec
 
+from sync.central.audit import KEPT_DAYS
 from sync.central.desk_commands import exceptions
 from sync.central.kiosk_commands import COMMANDS
 from sync.central.opening import open_service
@@ -60,7 +61,15 @@ def cli() -> None:
 @cli.command()
 @on_database
 @click.option("--listen", "address", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
-def run(url: str, keys: Path | None, address: str) -> None:
+@click.option(
+    "--audit-days",
+    metavar="DAYS",
+    type=click.IntRange(min=1),
+    default=KEPT_DAYS,
+    show_default=True,
+    help="How long it is kept who looked at whom.",
+)
+def run(url: str, keys: Path | None, address: str, audit_days: int) -> None:
     """Serve until told to stop (SIGTERM or Ctrl-C)."""
     # Here and not above: the other commands are many and short, and need no web server.
     from sync.central.running import Running
@@ -72,7 +81,7 @@ def run(url: str, keys: Path | None, address: str) -> None:
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
-    serve(listener, lambda: Running(url, keys))
+    serve(listener, lambda: Running(url, keys, audit_days))
 
 
 @cli.command("demo-data")
