@@ -67,9 +67,9 @@ def _patiently(attempt: Callable[[], T], patience_s: float) -> T:
 def _open(url: str, keys: Path | None) -> JourneyService:
     store = Store(url)
     try:
-        open_incarnation(store)
         with store.read() as db:
             clock = Timekeeper(last_known_ms=last_known_ms(db))
+        open_incarnation(store, clock)
         service = JourneyService(store, _card_keys(keys or keys_path(store.path)), clock=clock)
         _refuse_other_keys(service)
     except BaseException:

@@ -56,7 +56,7 @@ class Centre:
     def open(self) -> None:
         """A start of the service."""
         self.store = FragileCentreStore(self.home / CENTRE_FILE, self.fuse)
-        open_incarnation(self.store)
+        open_incarnation(self.store, self.clock)
         self.service = JourneyService(self.store, KEYS, self.definitions, self.clock, self.ids)
         self.desk = Desk(self.service)
         self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids, self.rules.older)
