@@ -47,7 +47,7 @@ class Stamp:
 def read_journey(db: Reading, definitions: Definitions, patient_id: str, today: str) -> Journey | None:
     """A patient's journey as of today, with the day's end applied (in this view alone); None for an unknown patient."""
     stored = _stored(db, patient_id, today)
-    if stored is None or stored.site_day == today:
+    if stored is None or _is_of(stored, today):
         return stored
     if stored.site_day > today:  # the clock was ahead
         return replace(stored, site_day=today, appointments=bookings(db, patient_id, today, day_after(today)))
@@ -61,7 +61,7 @@ def open_journey(db: Writing, definitions: Definitions, patient_id: str, today: 
     `stamp` is that of the closure; its `action_id` is not used.
     """
     stored = _stored(db, patient_id, today)
-    if stored is None or stored.site_day == today:
+    if stored is None or _is_of(stored, today):
         return stored
     if stored.site_day > today:
         set_right(db, definitions, patient_id, today, new_id(), stamp.recorded_ms)
@@ -230,6 +230,11 @@ def _stored(db: Reading, patient_id: str, today: str) -> Journey | None:
         entries_of(db, patient_id, day),
         bookings(db, patient_id, day, max(today, day_after(day))),
     )
+
+
+def _is_of(stored: Journey, today: str) -> bool:
+    """Whether a journey stands in today; or in the day after, which may have begun while the caller waited to write."""
+    return today <= stored.site_day <= day_after(today)
 
 
 def _write_entries(db: Writing, before: Journey, after: Journey, changes: tuple[EntryChange, ...]) -> None:

@@ -107,17 +107,20 @@ class Roster:
         if fresh and not unseen:
             return
         with self._store.write() as db:
+            # Looked at again: while this waited to write, another may have begun the next day.
+            now_ms = self._clock()
+            today = here(db).day(now_ms)
             if _first_change(db, today) is None:
                 _begin_day(db, today)
             saw(db, kiosk_id, now_ms)
 
     def _answer(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
-        now_ms = self._clock()
         with self._store.read() as db:
             sender = kiosk(db, kiosk_id)
             if sender is None or sender.revoked_ms is not None or request.kiosk_id != kiosk_id:
                 return fenced()
-            site = here(db)
+            # After the first look, which fixes what is seen: so it is never a day that ended before.
+            now_ms, site = self._clock(), here(db)
             page = self._read_page(db, site, sender, request, site.day(now_ms))
             stale = request.definitions_version != self._definitions.version
             chain = read_chain(db, kiosk_id, sender.epoch)

@@ -6,8 +6,9 @@ what the time must be; at the start, the last moment that the database knows of 
 
 import logging
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sync.central.store import Reading
 from sync.clock import ClockReading, iso, read_clock
@@ -36,10 +37,15 @@ class _Jump:
     since_mono_ms: int
 
 
+def clocks() -> ClockReading:
+    """This machine's clocks; the one that counts goes on while the machine sleeps."""
+    return replace(read_clock(), mono_ms=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+
+
 class Timekeeper:
     """Called, it says the time (UTC ms), which never goes back but with a jump that is believed. For any thread."""
 
-    def __init__(self, read: Callable[[], ClockReading] = read_clock, last_known_ms: int | None = None) -> None:
+    def __init__(self, read: Callable[[], ClockReading] = clocks, last_known_ms: int | None = None) -> None:
         """`last_known_ms`: the last moment that the database knows of; None where it knows none."""
         self._read = read
         self._lock = threading.Lock()

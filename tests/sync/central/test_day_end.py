@@ -114,15 +114,25 @@ def test_a_patient_in_an_overnight_exam_is_not_swept_again_and_again(centre: Cen
     assert close_days(centre.service, NEXT_DAY) == 0
 
 
+def test_a_request_from_before_the_days_end_that_waited_for_it_reopens_nothing(centre: Centre):
+    waits_overnight(centre)
+    centre.walk(ANNA, "scan_nfc")
+    centre.clock.set(NEXT_DAY, "03:59")
+    assert centre.walk(ANNA, "register")["journey_state"] == "REGISTERED"
+    assert centre.rows("select site_day from journeys where patient_id = :id", id=ANNA) == [{"site_day": NEXT_DAY}]
+    assert centre.rows("select code from exceptions") == []
+    assert appointment_states(centre, ANNA) == {"no_show"}
+
+
 # A clock that was ahead: what it did goes back with it.
 
 AHEAD = "2027-03-05"
 
 
-def clock_is_ahead_for_a_moment(centre: Centre, *acts: str) -> None:
+def clock_is_ahead_for_a_moment(centre: Centre, *acts: str, day: str = AHEAD) -> None:
     before = centre.clock.now_ms
-    centre.clock.set(AHEAD, "12:00")
-    close_days(centre.service, AHEAD)
+    centre.clock.set(day, "12:00")
+    close_days(centre.service, day)
     if acts:
         centre.walk(ANNA, *acts)
     centre.clock.now_ms = before
@@ -160,10 +170,11 @@ def test_bookings_that_lapsed_before_their_day_are_open_again_for_who_acts_and_f
     assert centre.rows("select appointment_id, status from appointments order by appointment_id") == before
 
 
-def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staff(centre: Centre):
+@pytest.mark.parametrize("day", [NEXT_DAY, AHEAD])
+def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staff(centre: Centre, day: str):
     centre.walk(ANNA, *TO_WAITING, "mark_no_show")
     centre.walk(BEN, *TO_WAITING)
-    clock_is_ahead_for_a_moment(centre)
+    clock_is_ahead_for_a_moment(centre, day=day)
     set_days_right(centre.service, DAY)
     assert appointment_states(centre, ANNA) == {"no_show", "booked"}
     rows = centre.rows("select code, patient_id, kiosk_id, detail from exceptions order by patient_id")
@@ -172,6 +183,10 @@ def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staf
         {"code": "day_ended", "patient_id": patient_id, "kiosk_id": None, "detail": detail}
         for patient_id in (ANNA, BEN)
     ]
+    assert {(case["code"], case["patient_id"]) for case in centre.do("exceptions")} == {
+        ("day_ended", ANNA),
+        ("day_ended", BEN),
+    }
     assert centre.do("check")["ok"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sync.central.app import create_app
 from sync.central.sockets import Sockets
-from sync.central.timekeeper import DAY_MS, MINUTE_MS, Doubt, Timekeeper, doubt_of, last_known_ms
+from sync.central.timekeeper import DAY_MS, MINUTE_MS, Doubt, Timekeeper, clocks, doubt_of, last_known_ms
 from sync.clock import ClockReading
 from tests.sync.central.centre import Centre, patient
 
@@ -148,6 +148,12 @@ def test_a_start_a_little_before_what_the_database_knows_waits_for_the_clock(mac
     assert (keeper(), keeper.doubt) == (START, None)
     machine.passes(2 * MINUTE_MS)
     assert keeper() == START + MINUTE_MS
+
+
+def test_the_machines_own_clocks_agree_with_each_other():
+    first, second = clocks(), clocks()
+    assert second.mono_ms >= first.mono_ms > 0
+    assert Timekeeper().doubt is None
 
 
 def test_a_database_that_knows_nothing_yet_believes_any_clock(machine: Machine):
