@@ -75,7 +75,6 @@ class Journeys:
         self._clock = clock
         self._ids = ids
         self._purged = ""
-        self._afresh = True  # a roster is being started afresh, or may have been when the last process ended
         self._identity, self._definitions = self._read_self()
 
     @property
@@ -265,42 +264,48 @@ class Journeys:
             touched |= told
         return frozenset(touched)
 
-    def adopt(self, page: PullAnswer, *, epoch: int | None = None) -> frozenset[PatientId] | None:
-        """Takes over a page of the centre's rows. None, and nothing changes, where it does not start at our cursor.
+    def judged_seq(self) -> int:
+        """The last seq of the present epoch that has its verdict; 0 where none has."""
+        with self._store.read() as db:
+            return outbox.judged_seq(db)
 
-        `epoch` is the one that it was asked for in: what it says of the chain is of that. Raises ValueError or KeyError
-        where the page's definitions or site cannot be used; nothing changes then.
+    def adopt(self, page: PullAnswer, *, epoch: int | None = None, judged_seq: int = 0) -> frozenset[PatientId] | None:
+        """Takes over a page of the centre's rows. None, and nothing changes, where it is not for a kiosk that stands
+        where this one does: it was overtaken.
+
+        It was asked for in that epoch, of which the actions up to `judged_seq` had their verdicts. Raises ValueError or
+        KeyError where the page's definitions or site cannot be used; nothing changes then.
         """
         definitions = read_definitions(page.definitions) if page.definitions else self._definitions
         with self._become() as db:
-            before = self._who()
-            if not page.reset and page.from_cursor != before.cursor:
-                return None
+            before, day = self._who(), self._now().today
             restored = page.server_incarnation != before.server_incarnation
+            if adoption.overtaken(page, before):
+                return None
+            if not restored and epoch == before.epoch and adoption.has_lost(page, epoch, judged_seq):
+                return self._begin_again(db)
             if restored:
                 outbox.reopen(db)
-            forgotten = roster.start_afresh(db) if page.reset else set()
+            concerned = roster.start_afresh(db) if page.reset else set()
             roster.follow(db, page, self._clock())
             now = self._now(db, definitions)
             told = adoption.retire(db, now, page.verdicts)
-            if page.definitions or restored:
+            if page.definitions or restored or now.today != day:
                 told |= outbox.pending_patients(db)
             taken = adoption.take_over(db, now, page)
             # Said of an earlier epoch, the numbers are those of other actions, which no backup need hold.
             said_of = epoch if page.epoch is None else page.epoch
             if not restored and said_of in (None, before.epoch):
                 outbox.covered(db, page.backed_up_seq)
-            afresh = page.reset or self._afresh
             if not page.more:
-                told |= adoption.complete(db, now, page.now_ms, afresh=afresh)
+                told |= adoption.complete(db, now, page.now_ms)
             renamed = {PatientId(each.patient_id) for each in page.renamed}
             adoption.replay(db, now, (told - taken) | renamed)
             due = not page.more and self._purged != now.today
             if due:
                 adoption.purge(db, now, page.now_ms)
         self._purged = now.today if due else self._purged
-        self._afresh = afresh and page.more
-        return frozenset(forgotten | told | taken)
+        return frozenset(concerned | told | taken)
 
     def fenced(self) -> frozenset[PatientId]:
         """The centre has ended this kiosk, or does not know it: the roster is wiped, what is pending is kept for the
@@ -323,6 +328,17 @@ class Journeys:
                 return
             kept = outbox.start_epoch(db, now.identity.kiosk_id, epoch)
             audit.note(db, now.at_ms, "epoch", f"epoch {epoch}, {kept} pending")
+
+    def _begin_again(self, db: sqlite3.Connection) -> frozenset[PatientId]:
+        """The centre has lost what it had judged, and does not know it: whatever is still here is sent again, and the
+        roster pulled from the beginning."""
+        outbox.reopen(db)
+        roster.begin_again(db)
+        now = self._now(db)
+        audit.note(db, now.at_ms, "lost", "the centre lost what it had judged; everything is sent again")
+        concerned = outbox.pending_patients(db)
+        adoption.replay(db, now, concerned)
+        return frozenset(concerned)
 
     def _one(self, db: sqlite3.Connection, patient: Patient, ask: Ask) -> Acted:
         now = self._now()

@@ -255,12 +255,25 @@ def become_another(connection: Connection) -> None:
     connection.execute("update outbox set epoch = epoch - (select max(epoch) from outbox) where status <> 'pending'")
 
 
-def forget_covered(connection: Connection, before_day: str, judged_before_ms: int) -> None:
-    """Drops judged rows of earlier days that the centre's backups hold, and any that were judged long ago."""
+def judged_seq(connection: Connection) -> int:
+    """The last seq of the present epoch that has its verdict; 0 where none has."""
+    last: int = connection.execute(
+        "select coalesce(max(seq), 0) from outbox where epoch = (select epoch from identity) and status <> 'pending'"
+    ).fetchone()[0]
+    return last
+
+
+def forget_covered(connection: Connection, before_day: str, most: int) -> None:
+    """Drops judged rows of earlier days that the centre's backups hold. Where nobody backs the centre up, the newest
+    rows stay, so many at most: no clock may decide what could be needed."""
     connection.execute(
-        "delete from outbox where status <> 'pending' and (judged_ms < ?"  # noqa: S608
-        f" or (site_day < ? and {_COVERED}))",
-        (judged_before_ms, before_day),
+        f"delete from outbox where status <> 'pending' and site_day < ? and {_COVERED}",  # noqa: S608
+        (before_day,),
+    )
+    connection.execute(
+        "delete from outbox where status <> 'pending' and rowid <="
+        " (select rowid from outbox order by rowid desc limit 1 offset ?)",
+        (most,),
     )
 
 

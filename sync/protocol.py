@@ -245,7 +245,8 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     (a higher revision), `renamed` records that were merged into others. `definitions` comes where the kiosk's version
     differs. `retry_after_s` is set where the centre could not let the call wait. `last_seq` and `backed_up_seq` are
     those of a push's answer, `last_seq` null where the kiosk's epoch is not the one that the centre knows; `epoch` is
-    the one that they are of (None from a centre that does not say it: the one that was asked in).
+    the one that they are of (None from a centre that does not say it: the one that was asked in). `asked_cursor` is
+    the cursor of the request that this answers (None from a centre that does not say it).
     """
 
     server_incarnation: str
@@ -265,6 +266,7 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int | None = None
     backed_up_seq: int = 0
     epoch: int | None = None
+    asked_cursor: int | None = None
     newest_version: int = 1
 
 

@@ -63,8 +63,13 @@ class Ledger(Protocol):
         """
         ...
 
-    def adopt(self, page: PullAnswer, *, epoch: int | None = None) -> frozenset[PatientId] | None:
-        """Takes over a page, asked for in that epoch; None where it does not start at the cursor."""
+    def judged_seq(self) -> int:
+        """The last seq of the present epoch that has its verdict; 0 where none has."""
+        ...
+
+    def adopt(self, page: PullAnswer, *, epoch: int | None = None, judged_seq: int = 0) -> frozenset[PatientId] | None:
+        """Takes over a page; None where it is not for a kiosk that stands where this one does. It was asked for in that
+        epoch, of which the actions up to that one had their verdicts."""
         ...
 
     def fenced(self) -> frozenset[PatientId]:

@@ -138,6 +138,7 @@ class Roster:
                 last_seq=chain.last_seq if request.epoch == sender.epoch else None,
                 backed_up_seq=chain.backed_up_seq if request.epoch == sender.epoch else 0,
                 epoch=request.epoch,
+                asked_cursor=request.cursor,
                 newest_version=PROTOCOL_VERSION,
             )
 

@@ -342,7 +342,7 @@ def test_after_a_restore_what_was_judged_in_an_earlier_epoch_goes_again_under_th
         assert [(row.epoch, row.seq, row.status) for row in outbox.rows(db)] == [(3, 1, "pending"), (3, 2, "pending")]
 
 
-def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over_or_after_a_long_time(store: Store):
+def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over(store: Store):
     with store.write() as db:
         fill(db, 4)
         for seq in (1, 2, 3):
@@ -352,8 +352,17 @@ def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over_or_after_a_
         assert len(outbox.rows(db)) == 4
         outbox.forget_covered(db, "2026-03-03", 50)
         assert [row.seq for row in outbox.rows(db)] == [3, 4]
-        outbox.forget_covered(db, "2026-03-03", 101)
-        assert [row.seq for row in outbox.rows(db)] == [4]
+
+
+def test_of_what_no_backup_holds_the_newest_rows_stay_and_all_that_waits(store: Store):
+    with store.write() as db:
+        fill(db, 5)
+        for seq in (2, 3, 4):
+            outbox.retire(db, verdict(seq), 100)
+        outbox.forget_covered(db, "2027-03-02", 3)
+        assert [row.seq for row in outbox.rows(db)] == [1, 3, 4, 5]
+        outbox.forget_covered(db, "2027-03-02", 2)
+        assert [row.seq for row in outbox.rows(db)] == [1, 4, 5]
 
 
 def test_another_kiosk_keeps_what_was_judged_in_front_of_its_epochs_until_a_backup_has_it(store: Store):

@@ -162,7 +162,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a roster started afresh keeps whom it does not name",
         "kiosk/adoption.py",
-        "left = roster.of_before(db) if afresh else []",
+        "left = roster.left_behind(db)",
         "left = []",
         300,
     ),
