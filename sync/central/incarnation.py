@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from sync.central.store import Store
+from sync.central.store import Store, Writing
 from sync.durable import write_secret
 from sync.ids import new_id
 
@@ -37,6 +37,11 @@ def open_incarnation(store: Store) -> str:
         )
     _write(store.path, Marker(opened_id, change))
     return incarnation
+
+
+def begin_another(db: Writing) -> None:
+    """It has turned out that the database was set back together with its marker: another incarnation begins."""
+    db.execute("update incarnation set server_incarnation = :incarnation", {"incarnation": new_id()})
 
 
 def keep_marker(store: Store) -> None:
