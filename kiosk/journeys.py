@@ -90,7 +90,7 @@ class Journeys:
 
     @property
     def definitions(self) -> Definitions:
-        """The rules in force here: the centre's last word; the shipped ones before that, and where it cannot be read."""
+        """The rules in force here: the centre's last word. Before it, and where it cannot be read, the shipped ones."""
         return self._definitions
 
     def patient_of_card(self, cards: Sequence[CardHash]) -> PatientId | None:
