@@ -116,7 +116,7 @@ class Site:
         self.between.centre = create_app(self.centre.service, Sockets(2), 2)
         self._server = make_server("127.0.0.1", self._port, self.between, threaded=True, request_handler=_Quiet)
         self._port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
     def _stop(self) -> None:

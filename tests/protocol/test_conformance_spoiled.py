@@ -271,6 +271,26 @@ def test_a_restore_to_before_an_earlier_epoch_brings_back_that_ones_actions_too(
     assert [site.centre.journey(each).state for each in ("P1", "P2")] == ["ARRIVED", "ARRIVED"]
 
 
+def test_a_restore_to_within_a_later_epoch_has_those_of_the_earlier_one_judged_again(
+    make: Make, site: Site, tmp_path: Path
+):
+    subject = make()
+    ids = [subject.scan(uid("P1"))]
+    subject.push()
+    subject.break_chain()
+    ids.append(subject.scan(uid("P2")))
+    subject.push()
+    back_up(site.centre.store, tmp_path / "backup.db")
+    ids.append(subject.scan(uid("new")))
+    subject.push()
+    site.restore(tmp_path / "backup.db")
+    subject.pull()
+    assert subject.pending() == 3
+    subject.push()
+    assert told(subject, ids) == [OK, OK, ("needs_staff", "unknown_card")]
+    assert site.between.pushed("epoch")[-2:] == [3, 4], "under its own epoch + 1, and then under the one after"
+
+
 def revoke(site: Site, kiosk_id: str) -> None:
     with site.centre.store.write() as db:
         assert revoke_kiosk(db, kiosk_id, site.centre.time())
