@@ -4,9 +4,10 @@ The way of an action: card or press → patient → `decide()` → one transacti
 Whoever calls announces it afterwards. Nothing here waits for the network.
 """
 
+import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +32,9 @@ from sync.journey.model import (
 from sync.journey.rules import available_actions, people_ahead
 from sync.protocol import Enrolment, PullAnswer, Pushed, VerdictRow
 
+log = logging.getLogger(__name__)
+
+NO_DEFINITIONS = 0  # what a kiosk says that has none: the centre sends them
 SETTLED_AT_ONCE = 10  # verdicts: about as long as a tap takes by itself
 
 
@@ -76,6 +80,7 @@ class Journeys:
         self._ids = ids
         self._purged = ""
         self._identity, self._definitions = self._read_self()
+        self._note_unreadable()
 
     @property
     def identity(self) -> Identity | None:
@@ -84,7 +89,7 @@ class Journeys:
 
     @property
     def definitions(self) -> Definitions:
-        """The rules in force here: the centre's last word, before that the shipped ones."""
+        """The rules in force here: the centre's last word. Before it, and where it cannot be read, the shipped ones."""
         return self._definitions
 
     def patient_of_card(self, cards: Sequence[CardHash]) -> PatientId | None:
@@ -379,7 +384,23 @@ class Journeys:
 
     def _read_self(self) -> tuple[Identity | None, Definitions]:
         with self._store.read() as db:
-            return roster.identity(db), roster.definitions(db) or shipped()
+            identity = roster.identity(db)
+            try:
+                return identity, roster.definitions(db) or shipped()
+            except (ValueError, RecursionError):
+                # Written by another version of this program, or damaged: asked for anew, as by a kiosk that has none.
+                assert identity is not None
+                return replace(identity, definitions_version=NO_DEFINITIONS), shipped()
+
+    def _note_unreadable(self) -> None:
+        """Says once for each start that the rules in force are not those that the centre sent."""
+        identity = self._identity
+        if identity is None or identity.definitions_version != NO_DEFINITIONS:
+            return
+        log.error("the stored definitions cannot be read: the shipped ones hold until the centre sends them again")
+        # On a full disk the log alone has to do: people can be served all the same once there is room.
+        with suppress(sqlite3.Error), self._store.write() as db:
+            audit.note(db, self._now().at_ms, "definitions", "unreadable: the shipped ones are in force")
 
 
 def _restored(before: Identity, enrolment: Enrolment) -> bool:

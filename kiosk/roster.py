@@ -80,7 +80,8 @@ def identity(connection: Connection) -> Identity | None:
 
 
 def definitions(connection: Connection) -> Definitions | None:
-    """The definitions that the centre sent; None before enrolment."""
+    """The definitions that the centre sent; None before enrolment. Raises ValueError or RecursionError where they
+    cannot be read."""
     row = connection.execute("select definitions from identity").fetchone()
     return _read_definitions(row[0]) if row else None
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from sync.agent.client import CentralClient, NoUse
 from sync.agent.dialect import Dialect
 from sync.agent.ledger import Ledger, Standpoint
@@ -91,7 +93,7 @@ class Pusher:
             epoch=identity.epoch,
             now=self.ledger.clock(),
             server_incarnation=identity.server_incarnation,
-            actions=actions,
+            actions=actions if self.dialect.version >= 2 else [replace(each, held=None) for each in actions],
         )
 
     def _nothing_to_send(self) -> Stepped:
