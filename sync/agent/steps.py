@@ -67,11 +67,11 @@ class Pusher:
 
     def _next(self) -> list[Pushed]:
         """The next batch, with its first action unread where the centre choked on that alone too often."""
-        actions = self.ledger.batch(self.limit, self._expected_seq)
+        actions = self.ledger.batch(self.limit, self._expected_seq, self.dialect.version)
         choked, times = self._choked
         if times < CHOKED_BEFORE_OPAQUE or self.dialect.version < 2 or not actions or actions[0].hash != choked:
             return actions
-        unread = self.ledger.opaque(self._expected_seq)
+        unread = self.ledger.unread(self._expected_seq)
         return [unread] if unread else actions
 
     def _count(self, actions: list[Pushed], outcome: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kiosk import outbox, roster
+from kiosk import outbox, records, roster
 from kiosk.moment import moment
 from kiosk.outbox import OutboxRow
 from sync.central.bindings import bound
@@ -154,7 +154,8 @@ def _aliases(world: World) -> Found:
     unknown = {action_id: (patient_id, judged_ms) for action_id, patient_id, judged_ms in rows}
     for kiosk in world.kiosks:
         with kiosk.store.read() as db:
-            sent = {row["action_id"]: outbox.intent_of(row).visit_id for row in db.execute("select * from outbox")}
+            read = [records.read(row) for row in db.execute("select * from outbox")]
+        sent = {intent.action_id: intent.visit_id for intent in read if intent is not None}
         for action_id in sorted(unknown.keys() & sent.keys()):
             patient_id, judged_ms = unknown[action_id]
             if judged_ms > aliases.get((sent[action_id], patient_id), judged_ms):

@@ -134,7 +134,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "chain not renumbered after a fork",
         "kiosk/outbox.py",
-        "renumbered = msgspec.structs.replace(pending, kiosk_id=kiosk_id, epoch=now.epoch, seq=now.next_seq)",
+        "renumbered = msgspec.structs.replace(pending, kiosk_id=kiosk_id, epoch=epoch, seq=seq)",
         "renumbered = pending",
         100,
     ),
