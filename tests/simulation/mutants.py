@@ -167,6 +167,13 @@ MUTANTS: tuple[Mutant, ...] = (
         300,
     ),
     Mutant(
+        "what lies on the disk is taken for what was written",
+        "kiosk/records.py",
+        'if digest(row["body"]) != row["digest"]:',
+        "if False:",
+        300,
+    ),
+    Mutant(
         "the answer of a past centre retires",
         "kiosk/journeys.py",
         "if incarnations and here.server_incarnation not in incarnations:",
