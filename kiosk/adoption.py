@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
-from kiosk import audit, labels, outbox, roster
+from kiosk import audit, labels, outbox, records, roster
 from kiosk.moment import Moment
 from kiosk.roster import Identity, Patient
 from sync.cards import CardHash
@@ -125,8 +125,9 @@ def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: V
     # At the same version the page is the better one: it also brings bookings that moved without the journey.
     if known and told and told.patient_id == patient_id and told.journey_version > known.base.journey_version:
         roster.save(db, replace(known, base=told))
-    if verdict.verdict is Verdict.NEEDS_STAFF and verdict.code is Code.REBOUND:
-        roster.unbind(db, row["patient_id"], outbox.intent_of(row).cards)
+    sent = records.read(row) if verdict.verdict is Verdict.NEEDS_STAFF and verdict.code is Code.REBOUND else None
+    if sent is not None:  # of what cannot be read any more, a page brings whose card it is
+        roster.unbind(db, row["patient_id"], sent.cards)
     audit.note(
         db,
         moment.at_ms,
@@ -140,14 +141,15 @@ def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: V
 
 
 def _change_patient(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, patient_id: PatientId) -> None:
-    sent = outbox.intent_of(row)
-    if sent.provisional:
+    sent = records.read(row)
+    if sent is not None and sent.provisional:
         # A restored centre may say another patient than it did before, and then nothing is wrong with that one.
         outbox.follow_patient(db, row["patient_id"], sent.patient_id, patient_id)
         roster.rename(db, sent.patient_id, patient_id, moment.today)
     else:
         # Staff said whose it really was; whom it named is still who they are. (Word of merged records comes by a page.)
-        outbox.reassign(db, sent.action_id, patient_id)
+        # Of one that cannot be read nobody knows whom it named.
+        outbox.reassign(db, row["action_id"], patient_id)
 
 
 def _with_view(db: sqlite3.Connection, moment: Moment, patient: Patient) -> Patient:

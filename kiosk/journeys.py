@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kiosk import adoption, audit, outbox, roster
+from kiosk import adoption, audit, outbox, records, roster
 from kiosk.applying import Ask, apply
 from kiosk.moment import Moment, moment
 from kiosk.roster import Identity, Patient
@@ -30,7 +30,7 @@ from sync.journey.model import (
     RefusalCode,
 )
 from sync.journey.rules import available_actions, people_ahead
-from sync.protocol import Enrolment, PullAnswer, Pushed, VerdictRow
+from sync.protocol import PROTOCOL_VERSION, Enrolment, PullAnswer, Pushed, VerdictRow
 
 log = logging.getLogger(__name__)
 
@@ -225,15 +225,15 @@ class Journeys:
             now = self._now(db, definitions)
             audit.note(db, now.at_ms, "enrolled", enrolment.kiosk_id)
 
-    def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
-        """The next actions to push."""
+    def batch(self, limit: int, expected_seq: int | None, version: int = PROTOCOL_VERSION) -> list[Pushed]:
+        """The next actions to push, as that version of the protocol has them."""
         with self._store.read() as db:
-            return outbox.batch(db, limit, expected_seq)
+            return outbox.batch(db, limit, expected_seq, version)
 
-    def opaque(self, expected_seq: int | None) -> Pushed | None:
+    def unread(self, expected_seq: int | None) -> Pushed | None:
         """The first of them, unread."""
         with self._store.read() as db:
-            return outbox.first_opaque(db, expected_seq)
+            return outbox.first_unread(db, expected_seq)
 
     def pending(self) -> int:
         """How many actions wait for their verdict."""
@@ -414,10 +414,12 @@ def _repeated(db: sqlite3.Connection, patient_id: str, action_type: str, action_
     row = outbox.find(db, action_id) if action_id else None
     if row is None:
         return None
-    before = outbox.intent_of(row)
-    if (before.patient_id, before.action_type) == (patient_id, action_type):
-        return Acted(PatientId(row["patient_id"]), (ActionId(before.action_id),), repeated=True)
-    return Acted(PatientId(patient_id), refusal=Refusal(RefusalCode.NOT_ALLOWED, action_type, before.journey_state))
+    before = records.read(row)
+    asked_for = before.patient_id if before else row["patient_id"]
+    if (asked_for, row["action_type"]) == (patient_id, action_type):
+        return Acted(PatientId(row["patient_id"]), (ActionId(row["action_id"]),), repeated=True)
+    state = before.journey_state if before else ""
+    return Acted(PatientId(patient_id), refusal=Refusal(RefusalCode.NOT_ALLOWED, action_type, state))
 
 
 def _unknown(patient_id: str, action_type: str, definitions: Definitions) -> Acted:

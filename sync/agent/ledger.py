@@ -35,11 +35,12 @@ class Ledger(Protocol):
         """This box's clocks, now."""
         ...
 
-    def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
-        """The next actions to push, from the first pending one or from `expected_seq`."""
+    def batch(self, limit: int, expected_seq: int | None, version: int) -> list[Pushed]:
+        """The next actions to push, from the first pending one or from `expected_seq`, as that version of the protocol
+        has them; unread what cannot be read any more."""
         ...
 
-    def opaque(self, expected_seq: int | None) -> Pushed | None:
+    def unread(self, expected_seq: int | None) -> Pushed | None:
         """The first of them as it lies on the disk, unread; None where there is none."""
         ...
 

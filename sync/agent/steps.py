@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from msgspec.structs import replace
-
+from sync.agent.choking import Choking
 from sync.agent.client import CentralClient, NoUse
 from sync.agent.dialect import Dialect
 from sync.agent.ledger import Ledger, Standpoint
@@ -19,9 +18,6 @@ from sync.protocol import (
 )
 
 LONG_POLL_S = 25.0
-CHOKED_BEFORE_OPAQUE = 5
-# Answers by which a server says that it failed over this very request; a proxy's 502 to 504 tell of no server at all.
-_CHOKING = frozenset({400, 413, 422, 500})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class Stepped:
 @dataclass(slots=True)
 class Pusher:
     """Pushes the outbox, a batch a step. After failures the batch is halved, down to one action. One that the centre
-    chokes on again and again is sent unread then, to be set aside there, and the others go on."""
+    chokes on for good is sent unread then, to be set aside there, and the others go on."""
 
     ledger: Ledger
     client: CentralClient
@@ -48,7 +44,7 @@ class Pusher:
     dialect: Dialect = field(default_factory=Dialect)
     _expected_seq: int | None = field(default=None, init=False)
     _forked: bool = field(default=False, init=False)
-    _choked: tuple[str, int] = field(default=("", 0), init=False)  # on which action alone, and how often in a row
+    _choking: Choking = field(default=Choking(), init=False)
 
     def run_once(self) -> Stepped:
         """Pushes the next batch, if there is one, and settles its verdicts."""
@@ -59,7 +55,8 @@ class Pusher:
         if not actions:
             return self._nothing_to_send()
         outcome = self.client.push(self._request(identity, actions))
-        self._count(actions, outcome)
+        alone = actions[0].hash if len(actions) == 1 else ""
+        self._choking = self._choking.after(alone, outcome, self.ledger.clock().mono_ms)
         if isinstance(outcome, NoUse):
             self.limit = max(1, self.limit // 2)
             return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
@@ -68,23 +65,13 @@ class Pusher:
         return self._answered(identity, outcome.answer)
 
     def _next(self) -> list[Pushed]:
-        """The next batch, with its first action unread where the centre choked on that alone too often."""
-        actions = self.ledger.batch(self.limit, self._expected_seq)
-        choked, times = self._choked
-        if times < CHOKED_BEFORE_OPAQUE or self.dialect.version < 2 or not actions or actions[0].hash != choked:
+        """The next batch, with its first action unread where the centre chokes on that alone for good. (A centre of
+        version 1 knows no unread record; what it chokes on is sent again until it is updated.)"""
+        actions = self.ledger.batch(self.limit, self._expected_seq, self.dialect.version)
+        if self.dialect.version < 2 or not actions or not self._choking.for_good(actions[0].hash):
             return actions
-        unread = self.ledger.opaque(self._expected_seq)
+        unread = self.ledger.unread(self._expected_seq)
         return [unread] if unread else actions
-
-    def _count(self, actions: list[Pushed], outcome: object) -> None:
-        """Counts answers to an action alone that say that the centre could not take it in. No answer says nothing."""
-        alone, choked = actions[0].hash if len(actions) == 1 else "", self._choked[0]
-        status = outcome.status if isinstance(outcome, NoUse) else None
-        malformed = isinstance(outcome, CallRefused) and outcome.code is EndCode.MALFORMED
-        if alone and (malformed or status in _CHOKING):
-            self._choked = (alone, self._choked[1] + 1 if alone == choked else 1)
-        elif not isinstance(outcome, NoUse):
-            self._choked = ("", 0)
 
     def _request(self, identity: Standpoint, actions: list[Pushed]) -> PushRequest:
         return PushRequest(
@@ -93,7 +80,7 @@ class Pusher:
             epoch=identity.epoch,
             now=self.ledger.clock(),
             server_incarnation=identity.server_incarnation,
-            actions=actions if self.dialect.version >= 2 else [replace(each, held=None) for each in actions],
+            actions=actions,
         )
 
     def _nothing_to_send(self) -> Stepped:

@@ -225,7 +225,7 @@ class SecondClient:
             return 0
         if refused.code in ("", "malformed"):
             self.expected, self.most = asked, max(1, self.most // 2)
-            if len(sent) == 1 and refused.status in (400, 413, 422, 500):
+            if len(sent) == 1 and refused.code == "malformed":
                 times = self.choked[1] if self.choked[0] == sent[0]["hash"] else 0
                 self.choked = (sent[0]["hash"], min(5, times + 1))
         return max(random.uniform(0, min(60, 0.5 * 2**self.failures)), refused.retry_after_s)
