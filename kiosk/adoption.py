@@ -7,16 +7,33 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
-from kiosk import audit, labels, outbox, roster
+from kiosk import audit, labels, outbox, records, roster
 from kiosk.moment import Moment
-from kiosk.roster import Patient
+from kiosk.roster import Identity, Patient
 from sync.cards import CardHash
 from sync.journey.model import Journey, PatientId
 from sync.protocol import Code, PullAnswer, Verdict, VerdictRow
 from sync.rebase import view
 
-KEPT_MS = 90 * 24 * 3600 * 1000  # audit, and judged actions that no backup of the centre has covered
+KEPT_MS = 90 * 24 * 3600 * 1000  # of the audit
+KEPT_ROWS = 100_000  # judged actions that no backup of the centre has covered: years of a kiosk, and 150 MB of its disk
 KEPT_LABEL_DAYS = 400
+
+
+def overtaken(page: PullAnswer, identity: Identity) -> bool:
+    """Whether a page is not for a kiosk that stands here: it was asked for from elsewhere, or goes on with the roster
+    of another life of the centre."""
+    if page.asked_cursor not in (None, identity.cursor):
+        return True
+    goes_on = page.from_cursor == identity.cursor and page.server_incarnation == identity.server_incarnation
+    return not (page.reset or goes_on)
+
+
+def has_lost(page: PullAnswer, epoch: int, judged_seq: int) -> bool:
+    """Whether the centre no longer has what it had judged of that epoch by the time that it was asked: it was set back
+    together with all by which it could have noticed. A
+    chain of another epoch says nothing: a clone may have forked it."""
+    return page.epoch == epoch and page.last_seq is not None and page.last_seq < judged_seq
 
 
 def retire(db: sqlite3.Connection, moment: Moment, verdicts: Iterable[VerdictRow]) -> set[PatientId]:
@@ -56,12 +73,12 @@ def take_over(db: sqlite3.Connection, moment: Moment, page: PullAnswer) -> set[P
     return {PatientId(patient_id) for patient_id in (*here, *page.gone, *renamed)}
 
 
-def complete(db: sqlite3.Connection, moment: Moment, now_ms: int, *, afresh: bool) -> set[PatientId]:
-    """The roster is whole again. Returns whose views are to follow: whoever was seen under a clock that was ahead and,
-    where it was started afresh, whoever it did not name, since they have nothing here. `now_ms` is the centre's
-    clock."""
+def complete(db: sqlite3.Connection, moment: Moment, now_ms: int) -> set[PatientId]:
+    """The roster is whole again. Whoever it has not named since it was started afresh has nothing here, and is
+    forgotten once nothing of theirs is pending. Returns whose views are to follow: they, and whoever was seen under a
+    clock that was ahead. `now_ms` is the centre's clock."""
     labels.settle(db, moment.day_of(now_ms))
-    left = roster.of_before(db) if afresh else []
+    left = roster.left_behind(db)
     for patient in left:
         nothing = Journey(patient.patient_id, moment.definitions.initial, moment.today)
         roster.save(db, replace(patient, base=nothing, tomorrow=()))
@@ -92,7 +109,7 @@ def purge(db: sqlite3.Connection, moment: Moment, now_ms: int) -> None:
         booked = journey.appointments or any(moment.day_of(b.scheduled_ms) > today for b in patient.tomorrow)
         if journey.state == moment.definitions.initial and not journey.entries and not booked:
             roster.forget(db, patient.patient_id)
-    outbox.forget_covered(db, today, now_ms - KEPT_MS)
+    outbox.forget_covered(db, today, KEPT_ROWS)
     audit.forget_before(db, now_ms - KEPT_MS)
     labels.forget(db, KEPT_LABEL_DAYS)
     roster.forget_aliases(db, today)
@@ -108,8 +125,9 @@ def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: V
     # At the same version the page is the better one: it also brings bookings that moved without the journey.
     if known and told and told.patient_id == patient_id and told.journey_version > known.base.journey_version:
         roster.save(db, replace(known, base=told))
-    if verdict.verdict is Verdict.NEEDS_STAFF and verdict.code is Code.REBOUND:
-        roster.unbind(db, row["patient_id"], outbox.intent_of(row).cards)
+    sent = records.read(row) if verdict.verdict is Verdict.NEEDS_STAFF and verdict.code is Code.REBOUND else None
+    if sent is not None:  # of what cannot be read any more, a page brings whose card it is
+        roster.unbind(db, row["patient_id"], sent.cards)
     audit.note(
         db,
         moment.at_ms,
@@ -123,20 +141,23 @@ def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: V
 
 
 def _change_patient(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, patient_id: PatientId) -> None:
-    sent = outbox.intent_of(row)
-    if sent.provisional:
+    sent = records.read(row)
+    if sent is not None and sent.provisional:
         # A restored centre may say another patient than it did before, and then nothing is wrong with that one.
         outbox.follow_patient(db, row["patient_id"], sent.patient_id, patient_id)
         roster.rename(db, sent.patient_id, patient_id, moment.today)
     else:
         # Staff said whose it really was; whom it named is still who they are. (Word of merged records comes by a page.)
-        outbox.reassign(db, sent.action_id, patient_id)
+        # Of one that cannot be read nobody knows whom it named.
+        outbox.reassign(db, row["action_id"], patient_id)
 
 
 def _with_view(db: sqlite3.Connection, moment: Moment, patient: Patient) -> Patient:
     identity = moment.identity
     pending = outbox.pending_of(db, patient.patient_id, identity.actions, identity.site)
-    seen = view(
-        moment.definitions, patient.base, pending, moment.today, lambda day: moment.bookings(patient, day)
-    ).journey
+    base = patient.base
+    if patient.provisional:
+        # Nobody but this kiosk has told it, and the clock may have been ahead.
+        base = replace(base, site_day=min(base.site_day, moment.today))
+    seen = view(moment.definitions, base, pending, moment.today, lambda day: moment.bookings(patient, day)).journey
     return replace(patient, view=seen)

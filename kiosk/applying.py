@@ -9,7 +9,7 @@ from kiosk import adoption, audit, labels, outbox, roster
 from kiosk.moment import Moment
 from kiosk.roster import Patient
 from sync.cards import CardHash
-from sync.journey.model import Action, ActionId, Decision, Journey, Opens, QueueId, Refusal, VisitId
+from sync.journey.model import Action, ActionId, Decision, Journey, Opens, QueueId, Refusal, RefusalCode, VisitId
 from sync.journey.rules import decide
 from sync.protocol import Intent
 
@@ -45,7 +45,8 @@ def apply(
     if isinstance(outcome, Refusal):
         return patient, outcome
     head = outbox.head(db)
-    outbox.append(db, _intent(now, head, patient, journey, ask, opens, outcome), head.last_hash)
+    if not outbox.append(db, _intent(now, head, patient, journey, ask, opens, outcome), head.last_hash):
+        return patient, Refusal(RefusalCode.TOO_LARGE, ask.action_type, journey.state)
     after = replace(patient, view=outcome.journey)
     roster.save(db, after)
     if outcome.opened:

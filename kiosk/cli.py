@@ -5,7 +5,6 @@ What only one command needs is imported there: scripts ask `status` and `tap` of
 
 import json
 import logging
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable
@@ -177,7 +176,7 @@ def _become(config: Config, enrolment: Enrolment) -> None:
 
 
 def _settle_in(config: Config, enrolment: Enrolment) -> None:
-    from kiosk.enrolment import settle_in, why_not_settled
+    from kiosk.enrolment import FAILURES, Settlement, why_not_settled
     from kiosk.journeys import Journeys
 
     try:
@@ -185,9 +184,11 @@ def _settle_in(config: Config, enrolment: Enrolment) -> None:
     except StoreError as error:
         raise Failure(str(error)) from error
     try:
-        settle_in(config, Journeys(store), enrolment)
-    except (OSError, sqlite3.Error, ValueError, KeyError) as error:
-        raise Failure(why_not_settled(error)) from error
+        settlement = Settlement(config, Journeys(store))
+        try:
+            settlement.take(enrolment)
+        except FAILURES as error:
+            raise Failure(why_not_settled(error, kept=settlement.keeps(enrolment))) from error
     finally:
         store.close()
 

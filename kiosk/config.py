@@ -111,6 +111,11 @@ class Config(_Section, frozen=True, kw_only=True):
         return self._beside(".keys")
 
     @property
+    def enrolment_path(self) -> Path:
+        """The file (0600) that holds the centre's answer to an enrolment until the kiosk lives by it."""
+        return self._beside(".enrolment")
+
+    @property
     def listen(self) -> tuple[str, int]:
         """Host and port of the page."""
         return parse_listen(self.web.listen)

@@ -5,7 +5,6 @@ daemon, visibly; systemd starts it again, and nothing that was acknowledged is i
 """
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ import msgspec
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
 from kiosk.config import Config, ConfigError, ReaderSection
-from kiosk.enrolment import SiteCards, read_token, settle_in, why_not_settled
+from kiosk.enrolment import FAILURES, Settlement, SiteCards, why_not_settled
 from kiosk.journeys import Journeys
 from kiosk.reception import Reception
 from kiosk.screen import Screen
@@ -53,6 +52,8 @@ class Daemon:
             self._store = Store(self._config.store_path)
             parts.callback(self._store.close)
             self._journeys = Journeys(self._store)
+            self._settlement = Settlement(self._config, self._journeys)
+            self._go_on_enrolling()
             self._cards = SiteCards(self._config)
             self._reception = Reception(self._journeys, self._cards.hashes, self._automatic, self._nudge)
             self._reception.start()
@@ -117,7 +118,9 @@ class Daemon:
             agent.stop()
 
     def _connect(self) -> CentralClient:
-        return CentralClient(self._config.central.url, read_token(self._config))
+        token = self._settlement.token()
+        self._cards.refresh()  # the keys came with the token, it may be
+        return CentralClient(self._config.central.url, token)
 
     def _heard(self, touched: frozenset[PatientId]) -> None:
         agent = self._agent
@@ -136,6 +139,13 @@ class Daemon:
         named = {*self._config.kiosk.actions, *self._automatic()}
         for name in sorted(named - self._journeys.definitions.actions.keys()):
             log.warning("the configuration names an action that nobody has defined: %s", name)
+
+    def _go_on_enrolling(self) -> None:
+        """An enrolment that a crash or a full disk has interrupted goes on."""
+        try:
+            self._settlement.go_on()
+        except FAILURES as error:
+            log.error("%s", why_not_settled(error, kept=True))  # noqa: TRY400 - messages could quote what was sent
 
     # The control socket.
 
@@ -188,9 +198,9 @@ class Daemon:
         with self._enrolling:
             self._stop_agent()
             try:
-                settle_in(self._config, self._journeys, enrolment)
-            except (OSError, sqlite3.Error, ValueError, KeyError) as error:
-                raise ControlError(why_not_settled(error)) from error
+                self._settlement.take(enrolment)
+            except FAILURES as error:
+                raise ControlError(why_not_settled(error, kept=self._settlement.keeps(enrolment))) from error
             finally:
                 # Where it failed this is still the kiosk that it was, with an outbox to push.
                 self._cards.refresh()

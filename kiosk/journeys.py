@@ -4,13 +4,14 @@ The way of an action: card or press → patient → `decide()` → one transacti
 Whoever calls announces it afterwards. Nothing here waits for the network.
 """
 
+import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kiosk import adoption, audit, outbox, roster
+from kiosk import adoption, audit, outbox, records, roster
 from kiosk.applying import Ask, apply
 from kiosk.moment import Moment, moment
 from kiosk.roster import Identity, Patient
@@ -29,8 +30,11 @@ from sync.journey.model import (
     RefusalCode,
 )
 from sync.journey.rules import available_actions, people_ahead
-from sync.protocol import Enrolment, PullAnswer, Pushed, VerdictRow
+from sync.protocol import PROTOCOL_VERSION, Enrolment, PullAnswer, Pushed, VerdictRow
 
+log = logging.getLogger(__name__)
+
+NO_DEFINITIONS = 0  # what a kiosk says that has none: the centre sends them
 SETTLED_AT_ONCE = 10  # verdicts: about as long as a tap takes by itself
 
 
@@ -75,8 +79,8 @@ class Journeys:
         self._clock = clock
         self._ids = ids
         self._purged = ""
-        self._afresh = True  # a roster is being started afresh, or may have been when the last process ended
         self._identity, self._definitions = self._read_self()
+        self._note_unreadable()
 
     @property
     def identity(self) -> Identity | None:
@@ -85,7 +89,7 @@ class Journeys:
 
     @property
     def definitions(self) -> Definitions:
-        """The rules in force here: the centre's last word, before that the shipped ones."""
+        """The rules in force here: the centre's last word. Before it, and where it cannot be read, the shipped ones."""
         return self._definitions
 
     def patient_of_card(self, cards: Sequence[CardHash]) -> PatientId | None:
@@ -221,15 +225,15 @@ class Journeys:
             now = self._now(db, definitions)
             audit.note(db, now.at_ms, "enrolled", enrolment.kiosk_id)
 
-    def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
-        """The next actions to push."""
+    def batch(self, limit: int, expected_seq: int | None, version: int = PROTOCOL_VERSION) -> list[Pushed]:
+        """The next actions to push, as that version of the protocol has them."""
         with self._store.read() as db:
-            return outbox.batch(db, limit, expected_seq)
+            return outbox.batch(db, limit, expected_seq, version)
 
-    def opaque(self, expected_seq: int | None) -> Pushed | None:
+    def unread(self, expected_seq: int | None) -> Pushed | None:
         """The first of them, unread."""
         with self._store.read() as db:
-            return outbox.first_opaque(db, expected_seq)
+            return outbox.first_unread(db, expected_seq)
 
     def pending(self) -> int:
         """How many actions wait for their verdict."""
@@ -265,42 +269,48 @@ class Journeys:
             touched |= told
         return frozenset(touched)
 
-    def adopt(self, page: PullAnswer, *, epoch: int | None = None) -> frozenset[PatientId] | None:
-        """Takes over a page of the centre's rows. None, and nothing changes, where it does not start at our cursor.
+    def judged_seq(self) -> int:
+        """The last seq of the present epoch that has its verdict; 0 where none has."""
+        with self._store.read() as db:
+            return outbox.judged_seq(db)
 
-        `epoch` is the one that it was asked for in: what it says of the chain is of that. Raises ValueError or KeyError
-        where the page's definitions or site cannot be used; nothing changes then.
+    def adopt(self, page: PullAnswer, *, epoch: int | None = None, judged_seq: int = 0) -> frozenset[PatientId] | None:
+        """Takes over a page of the centre's rows. None, and nothing changes, where it is not for a kiosk that stands
+        where this one does: it was overtaken.
+
+        It was asked for in that epoch, of which the actions up to `judged_seq` had their verdicts. Raises ValueError or
+        KeyError where the page's definitions or site cannot be used; nothing changes then.
         """
         definitions = read_definitions(page.definitions) if page.definitions else self._definitions
         with self._become() as db:
-            before = self._who()
-            if not page.reset and page.from_cursor != before.cursor:
-                return None
+            before, day = self._who(), self._now().today
             restored = page.server_incarnation != before.server_incarnation
+            if adoption.overtaken(page, before):
+                return None
+            if not restored and epoch == before.epoch and adoption.has_lost(page, epoch, judged_seq):
+                return self._begin_again(db)
             if restored:
                 outbox.reopen(db)
-            forgotten = roster.start_afresh(db) if page.reset else set()
+            concerned = roster.start_afresh(db) if page.reset else set()
             roster.follow(db, page, self._clock())
             now = self._now(db, definitions)
             told = adoption.retire(db, now, page.verdicts)
-            if page.definitions or restored:
+            if page.definitions or restored or now.today != day:
                 told |= outbox.pending_patients(db)
             taken = adoption.take_over(db, now, page)
             # Said of an earlier epoch, the numbers are those of other actions, which no backup need hold.
             said_of = epoch if page.epoch is None else page.epoch
             if not restored and said_of in (None, before.epoch):
                 outbox.covered(db, page.backed_up_seq)
-            afresh = page.reset or self._afresh
             if not page.more:
-                told |= adoption.complete(db, now, page.now_ms, afresh=afresh)
+                told |= adoption.complete(db, now, page.now_ms)
             renamed = {PatientId(each.patient_id) for each in page.renamed}
             adoption.replay(db, now, (told - taken) | renamed)
             due = not page.more and self._purged != now.today
             if due:
                 adoption.purge(db, now, page.now_ms)
         self._purged = now.today if due else self._purged
-        self._afresh = afresh and page.more
-        return frozenset(forgotten | told | taken)
+        return frozenset(concerned | told | taken)
 
     def fenced(self) -> frozenset[PatientId]:
         """The centre has ended this kiosk, or does not know it: the roster is wiped, what is pending is kept for the
@@ -323,6 +333,17 @@ class Journeys:
                 return
             kept = outbox.start_epoch(db, now.identity.kiosk_id, epoch)
             audit.note(db, now.at_ms, "epoch", f"epoch {epoch}, {kept} pending")
+
+    def _begin_again(self, db: sqlite3.Connection) -> frozenset[PatientId]:
+        """The centre has lost what it had judged, and does not know it: whatever is still here is sent again, and the
+        roster pulled from the beginning."""
+        outbox.reopen(db)
+        roster.begin_again(db)
+        now = self._now(db)
+        audit.note(db, now.at_ms, "lost", "the centre lost what it had judged; everything is sent again")
+        concerned = outbox.pending_patients(db)
+        adoption.replay(db, now, concerned)
+        return frozenset(concerned)
 
     def _one(self, db: sqlite3.Connection, patient: Patient, ask: Ask) -> Acted:
         now = self._now()
@@ -363,7 +384,23 @@ class Journeys:
 
     def _read_self(self) -> tuple[Identity | None, Definitions]:
         with self._store.read() as db:
-            return roster.identity(db), roster.definitions(db) or shipped()
+            identity = roster.identity(db)
+            try:
+                return identity, roster.definitions(db) or shipped()
+            except (ValueError, RecursionError):
+                # Written by another version of this program, or damaged: asked for anew, as by a kiosk that has none.
+                assert identity is not None
+                return replace(identity, definitions_version=NO_DEFINITIONS), shipped()
+
+    def _note_unreadable(self) -> None:
+        """Says once for each start that the rules in force are not those that the centre sent."""
+        identity = self._identity
+        if identity is None or identity.definitions_version != NO_DEFINITIONS:
+            return
+        log.error("the stored definitions cannot be read: the shipped ones hold until the centre sends them again")
+        # On a full disk the log alone has to do: people can be served all the same once there is room.
+        with suppress(sqlite3.Error), self._store.write() as db:
+            audit.note(db, self._now().at_ms, "definitions", "unreadable: the shipped ones are in force")
 
 
 def _restored(before: Identity, enrolment: Enrolment) -> bool:
@@ -377,10 +414,12 @@ def _repeated(db: sqlite3.Connection, patient_id: str, action_type: str, action_
     row = outbox.find(db, action_id) if action_id else None
     if row is None:
         return None
-    before = outbox.intent_of(row)
-    if (before.patient_id, before.action_type) == (patient_id, action_type):
-        return Acted(PatientId(row["patient_id"]), (ActionId(before.action_id),), repeated=True)
-    return Acted(PatientId(patient_id), refusal=Refusal(RefusalCode.NOT_ALLOWED, action_type, before.journey_state))
+    before = records.read(row)
+    asked_for = before.patient_id if before else row["patient_id"]
+    if (asked_for, row["action_type"]) == (patient_id, action_type):
+        return Acted(PatientId(row["patient_id"]), (ActionId(row["action_id"]),), repeated=True)
+    state = before.journey_state if before else ""
+    return Acted(PatientId(patient_id), refusal=Refusal(RefusalCode.NOT_ALLOWED, action_type, state))
 
 
 def _unknown(patient_id: str, action_type: str, definitions: Definitions) -> Acted:

@@ -4,26 +4,24 @@ A row is retired by a verdict for that very row and by nothing else; retired row
 for them again after a restore. Every function takes the connection of a transaction that is under way.
 """
 
-import base64
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from kiosk import records
 from sync.journey.model import Action, ActionId, Asker, ExamId, Opens, PatientId, QueueId, Role, VisitId
 from sync.protocol import (
     MAX_BATCH,
     MAX_BATCH_BYTES,
+    MAX_BODY,
     NO_HASH,
-    Code,
-    Held,
+    PROTOCOL_VERSION,
     Intent,
-    Opaque,
     Pushed,
     Site,
-    Verdict,
     VerdictRow,
     canonical,
     chain_hash,
@@ -32,7 +30,7 @@ from sync.rebase import Pending
 
 Connection = sqlite3.Connection
 PENDING = "pending"  # spelt out in the statements, since SQLite takes an index "where status = 'pending'" only then
-_ENVELOPE, _AROUND_BODY = 1024, 100  # bytes of a push beside the bodies
+_ENVELOPE = 1024  # bytes of a push beside its actions
 _RENUMBERED_AT_ONCE = 500
 _ASIDE = -(2**40)  # no epoch: where rows wait that are being renumbered
 # A backup that holds an action of this epoch was made after all of the earlier ones had come.
@@ -40,8 +38,6 @@ _COVERED = (
     "exists (select 1 from identity i where (outbox.epoch = i.epoch and outbox.seq <= i.backed_up_seq)"
     " or (outbox.epoch < i.epoch and i.backed_up_seq > 0))"
 )
-_intent = msgspec.json.Decoder(Intent)
-_told = msgspec.json.Decoder(Held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +69,16 @@ def head(connection: Connection) -> Head:
     return Head(*connection.execute("select epoch, next_seq, last_hash from identity").fetchone())
 
 
-def append(connection: Connection, intent: Intent, last_hash: str) -> None:
-    """Puts an intent at the end of the chain and moves the identity's head to it."""
+def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
+    """Puts an intent at the end of the chain and moves the identity's head to it. False, and nothing is written, where
+    it says more than a body may hold."""
     body = canonical(intent)
-    digest = chain_hash(last_hash, body)
+    if len(body) > MAX_BODY:
+        return False
+    chained = chain_hash(last_hash, body)
     connection.execute(
-        "insert into outbox (action_id, epoch, seq, patient_id, visit_id, action_type, body, hash, status, site_day,"
-        " applied_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into outbox (action_id, epoch, seq, patient_id, visit_id, action_type, body, digest, hash, status,"
+        " site_day, applied_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             intent.action_id,
             intent.epoch,
@@ -88,56 +87,59 @@ def append(connection: Connection, intent: Intent, last_hash: str) -> None:
             intent.visit_id,
             intent.action_type,
             body,
-            digest,
+            records.digest(body),
+            chained,
             PENDING,
             intent.site_day,
             intent.clock.wall_ms,
         ),
     )
-    connection.execute("update identity set next_seq = ?, last_hash = ?", (intent.seq + 1, digest))
+    connection.execute("update identity set next_seq = ?, last_hash = ?", (intent.seq + 1, chained))
+    return True
 
 
-def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[Pushed]:
-    """The next actions to push, in order, within the protocol's limits: from the first pending one, or from where the
-    centre expects them. Empty where nothing is pending, or where what it expects is not here."""
+def batch(
+    connection: Connection, limit: int, expected_seq: int | None, version: int = PROTOCOL_VERSION
+) -> list[Pushed]:
+    """The next actions to push to a centre of that version of the protocol, in order, within its limits: from the first
+    pending one, or from where the centre expects them. Empty where nothing is pending, or where what it expects is not
+    here. What cannot be read any more goes unread."""
     epoch = head(connection).epoch
     first = connection.execute(
         "select min(seq) from outbox where status = 'pending' and epoch = ?", (epoch,)
     ).fetchone()[0]
     first = first if expected_seq is None else expected_seq
     rows = connection.execute(
-        "select seq, body, hash, status, code, revision, held from outbox where epoch = ? and seq >= ?"
-        " order by seq limit ?",
+        f"select {records.COLUMNS} from outbox where epoch = ? and seq >= ? order by seq limit ?",  # noqa: S608
         (epoch, first, min(limit, MAX_BATCH)),
     )
     pushed: list[Pushed] = []
-    size = _ENVELOPE
+    size, previous_hash = _ENVELOPE, _hash_before(connection, epoch, first)
     for row in rows:
-        size += len(row["body"]) + _AROUND_BODY
-        if row["seq"] != first + len(pushed) or (pushed and size > MAX_BATCH_BYTES):
+        if row["seq"] != first + len(pushed):
             break
-        pushed.append(Pushed(row["hash"], msgspec.Raw(row["body"]), _held(row)))
+        following = records.pushed(row, previous_hash, version)
+        size += len(msgspec.json.encode(following)) + 1
+        if pushed and size > MAX_BATCH_BYTES:
+            break
+        pushed.append(following)
+        previous_hash = following.hash
     return pushed
 
 
-def first_opaque(connection: Connection, expected_seq: int | None) -> Pushed | None:
+def first_unread(connection: Connection, expected_seq: int | None) -> Pushed | None:
     """The first of the next actions to push as it lies on the disk, for a centre that cannot take it in as it is."""
     row = connection.execute(
-        "select epoch, seq, action_id, body, hash from outbox where epoch = (select epoch from identity)"
+        f"select {records.COLUMNS} from outbox where epoch = (select epoch from identity)"  # noqa: S608
         " and (seq = ? or (? is null and status = 'pending')) order by seq limit 1",
         (expected_seq, expected_seq),
     ).fetchone()
-    if row is None:
-        return None
-    body = base64.b64encode(row["body"]).decode()
-    return Pushed(row["hash"], msgspec.Raw(b"null"), opaque=Opaque(row["seq"], row["action_id"], body))
+    return records.unread(row) if row else None
 
 
-def _held(row: sqlite3.Row) -> Held | None:
-    """The verdict that the centre has told of a row which it is sent again."""
-    if row["status"] != PENDING:
-        return Held(Verdict(row["status"]), Code(row["code"]), row["revision"])
-    return _told.decode(row["held"]) if row["held"] is not None else None
+def _hash_before(connection: Connection, epoch: int, seq: int | None) -> str:
+    row = connection.execute("select hash from outbox where epoch = ? and seq = ? - 1", (epoch, seq)).fetchone()
+    return row["hash"] if row else NO_HASH
 
 
 def retire(connection: Connection, verdict: VerdictRow, judged_ms: int) -> sqlite3.Row | None:
@@ -152,11 +154,6 @@ def retire(connection: Connection, verdict: VerdictRow, judged_ms: int) -> sqlit
             (verdict.verdict, verdict.code, verdict.revision, judged_ms, verdict.action_id),
         )
     return row
-
-
-def intent_of(row: sqlite3.Row) -> Intent:
-    """What a row's body says: as it was sent, whatever the row has followed since."""
-    return _intent.decode(row["body"])
 
 
 def find(connection: Connection, action_id: str) -> sqlite3.Row | None:
@@ -174,10 +171,11 @@ def follow_visit_alias(connection: Connection, patient_id: str, alias: str, visi
 
 
 def follow_patient(connection: Connection, was: str, sent: str, patient_id: str) -> None:
-    """Whom the actions named when they were sent turned out to be this patient, not the one that it was so far."""
+    """Whom the actions named when they were sent turned out to be this patient, not the one that it was so far. One
+    that is no JSON any more says nobody, and stays."""
     connection.execute(
-        "update outbox set patient_id = ?"
-        " where patient_id = ? and json_extract(cast(body as text), '$.patient_id') = ?",
+        "update outbox set patient_id = ? where patient_id = ?"
+        " and case when json_valid(cast(body as text)) then json_extract(cast(body as text), '$.patient_id') end = ?",
         (patient_id, was, sent),
     )
 
@@ -193,35 +191,50 @@ def rename_patient(connection: Connection, old: str, patient_id: str) -> None:
 
 
 def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
-    """Renumbers what is pending under a new epoch, ids kept, and returns how many rows that were."""
+    """Renumbers what is pending under a new epoch, ids kept, and returns how many rows that were. What cannot be read
+    keeps its place among the others and its body; the chain has its stand-in there."""
     connection.execute(
         "update identity set epoch = ?, next_seq = 1, last_hash = ?, backed_up_seq = 0", (epoch, NO_HASH)
     )
     # Out of the way first, since the new numbers may be those of rows that are still to be renumbered. Rows lie in the
     # order in which they were written, whatever numbers they have had since.
     connection.execute("update outbox set epoch = ?, seq = rowid where status = 'pending'", (_ASIDE,))
-    while True:
-        # A portion at a time, since after weeks without the centre there may be very many.
-        rows = connection.execute(
-            "select body from outbox where status = 'pending' and epoch = ? order by seq limit ?",
-            (_ASIDE, _RENUMBERED_AT_ONCE),
-        ).fetchall()
-        if not rows:
-            return head(connection).next_seq - 1
-        for row in rows:
-            _renumber(connection, intent_of(row), kiosk_id)
+    seq, last_hash = 0, NO_HASH
+    for row in _aside(connection):
+        seq += 1
+        last_hash = _renumber(connection, row, kiosk_id, epoch, seq, last_hash)
+    connection.execute("update identity set next_seq = ?, last_hash = ?", (seq + 1, last_hash))
+    return seq
 
 
-def _renumber(connection: Connection, pending: Intent, kiosk_id: str) -> None:
-    now = head(connection)
-    renumbered = msgspec.structs.replace(pending, kiosk_id=kiosk_id, epoch=now.epoch, seq=now.next_seq)
-    body = canonical(renumbered)
-    digest = chain_hash(now.last_hash, body)
+def _aside(connection: Connection) -> Iterator[sqlite3.Row]:
+    """The rows that wait to be renumbered, each once, in order: a portion at a time, since after weeks without the
+    centre there may be very many."""
+    after = 0
+    while rows := connection.execute(
+        "select seq as place, action_id, body, digest from outbox where status = 'pending' and epoch = ? and seq > ?"
+        " order by seq limit ?",
+        (_ASIDE, after, _RENUMBERED_AT_ONCE),
+    ).fetchall():
+        yield from rows
+        after = rows[-1]["place"]
+
+
+def _renumber(connection: Connection, row: sqlite3.Row, kiosk_id: str, epoch: int, seq: int, last_hash: str) -> str:
+    """Writes a row's new place, and returns its hash there."""
+    pending = records.read(row)
+    if pending is None:
+        hashed = chain_hash(last_hash, records.stand_in(row["action_id"], seq, row["body"]))
+        written, digest = row["body"], row["digest"]
+    else:
+        renumbered = msgspec.structs.replace(pending, kiosk_id=kiosk_id, epoch=epoch, seq=seq)
+        written = canonical(renumbered)
+        hashed, digest = chain_hash(last_hash, written), records.digest(written)
     connection.execute(
-        "update outbox set epoch = ?, seq = ?, body = ?, hash = ? where action_id = ?",
-        (now.epoch, now.next_seq, body, digest, pending.action_id),
+        "update outbox set epoch = ?, seq = ?, body = ?, digest = ?, hash = ? where rowid = ?",
+        (epoch, seq, written, digest, hashed, row["place"]),
     )
-    connection.execute("update identity set next_seq = ?, last_hash = ?", (now.next_seq + 1, digest))
+    return hashed
 
 
 def reopen(connection: Connection) -> None:
@@ -255,22 +268,37 @@ def become_another(connection: Connection) -> None:
     connection.execute("update outbox set epoch = epoch - (select max(epoch) from outbox) where status <> 'pending'")
 
 
-def forget_covered(connection: Connection, before_day: str, judged_before_ms: int) -> None:
-    """Drops judged rows of earlier days that the centre's backups hold, and any that were judged long ago."""
+def judged_seq(connection: Connection) -> int:
+    """The last seq of the present epoch that has its verdict; 0 where none has."""
+    last: int = connection.execute(
+        "select coalesce(max(seq), 0) from outbox where epoch = (select epoch from identity) and status <> 'pending'"
+    ).fetchone()[0]
+    return last
+
+
+def forget_covered(connection: Connection, before_day: str, most: int) -> None:
+    """Drops judged rows of earlier days that the centre's backups hold. Where nobody backs the centre up, the newest
+    rows stay, so many at most: no clock may decide what could be needed."""
     connection.execute(
-        "delete from outbox where status <> 'pending' and (judged_ms < ?"  # noqa: S608
-        f" or (site_day < ? and {_COVERED}))",
-        (judged_before_ms, before_day),
+        f"delete from outbox where status <> 'pending' and site_day < ? and {_COVERED}",  # noqa: S608
+        (before_day,),
+    )
+    connection.execute(
+        "delete from outbox where status <> 'pending' and rowid <="
+        " (select rowid from outbox order by rowid desc limit 1 offset ?)",
+        (most,),
     )
 
 
 def pending_of(connection: Connection, patient_id: str, grants: frozenset[str], site: Site) -> list[Pending]:
-    """A patient's pending actions in order, ready to be replayed."""
+    """A patient's pending actions in order, ready to be replayed: all of them that can still be read."""
     rows = connection.execute(
-        "select body, visit_id from outbox where patient_id = ? and status = 'pending' order by epoch, seq",
+        "select action_id, body, digest, visit_id from outbox where patient_id = ? and status = 'pending'"
+        " order by epoch, seq",
         (patient_id,),
     )
-    return [_pending(intent_of(row), row["visit_id"], grants, site) for row in rows]
+    read = ((records.read(row), row["visit_id"]) for row in rows)
+    return [_pending(intent, visit_id, grants, site) for intent, visit_id in read if intent is not None]
 
 
 def pending_patients(connection: Connection) -> set[PatientId]:

@@ -80,7 +80,8 @@ def identity(connection: Connection) -> Identity | None:
 
 
 def definitions(connection: Connection) -> Definitions | None:
-    """The definitions that the centre sent; None before enrolment."""
+    """The definitions that the centre sent; None before enrolment. Raises ValueError or RecursionError where they
+    cannot be read."""
     row = connection.execute("select definitions from identity").fetchone()
     return _read_definitions(row[0]) if row else None
 
@@ -130,19 +131,21 @@ def follow(connection: Connection, page: PullAnswer, clock: ClockReading) -> Non
 
 
 def start_afresh(connection: Connection) -> set[PatientId]:
-    """Forgets everybody but those with something pending, whose base gives way to whatever comes next. Returns whom it
+    """A snapshot begins: everybody's base gives way to whatever comes next. They stay as they are until the snapshot is
+    whole, or a network that goes meanwhile would leave a kiosk that knows half of its patients. Returns whom it
     concerns."""
     everybody = {PatientId(row[0]) for row in connection.execute("select patient_id from patients")}
     connection.execute(
-        "delete from patients where provisional = 0"
-        " and patient_id not in (select patient_id from outbox where status = 'pending')"
-    )
-    connection.execute(
-        "update patients set journey_version = ?, base = json_set(base, '$.journey_version', ?), gone = 1"
+        "update patients set journey_version = ?, base = json_set(base, '$.journey_version', ?), gone = ?"
         " where provisional = 0",
-        (_OF_BEFORE, _OF_BEFORE),
+        (_OF_BEFORE, _OF_BEFORE, _UNNAMED),
     )
     return everybody
+
+
+def begin_again(connection: Connection) -> None:
+    """The next page is to be the first of a snapshot."""
+    connection.execute("update identity set cursor = 0")
 
 
 def fence(connection: Connection, at_ms: int) -> set[PatientId]:
@@ -154,10 +157,17 @@ def fence(connection: Connection, at_ms: int) -> set[PatientId]:
     return everybody
 
 
-def of_before(connection: Connection) -> list[Patient]:
-    """Patients whom nothing has named since the roster was started afresh."""
-    rows = connection.execute("select * from patients where journey_version = ?", (_OF_BEFORE,))
-    return [_patient(row) for row in rows]
+def left_behind(connection: Connection) -> list[Patient]:
+    """The snapshot is whole: forgets whomever it has not named, but those with something pending, who stay until that
+    has its verdict. Returns those of them of whom no verdict has told anything since."""
+    left = connection.execute(
+        "select * from patients where gone = ? and journey_version = ?"
+        " and patient_id in (select patient_id from outbox where status = 'pending')",
+        (_UNNAMED, _OF_BEFORE),
+    ).fetchall()
+    connection.execute("update patients set gone = 1 where gone = ?", (_UNNAMED,))
+    forget_those_gone(connection)
+    return [_patient(row) for row in left]
 
 
 def patient(connection: Connection, patient_id: str) -> Patient | None:
@@ -312,6 +322,7 @@ def _patient(row: sqlite3.Row) -> Patient:
 
 
 _OF_BEFORE = -1  # the version of a base from before the roster was started afresh: any other is newer
+_UNNAMED = 2  # in `gone`: a snapshot is under way that has not named them yet; 1 is whoever has left the roster
 
 
 @lru_cache(maxsize=2)

@@ -2,8 +2,10 @@
 
 from sqlite_utils import Database, Migrations
 
+from kiosk import records
+
 MIGRATIONS = Migrations("nfc-kiosk")
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @MIGRATIONS()
@@ -30,6 +32,14 @@ def m002_verdicts_told_before(db: Database) -> None:
         ) strict, without rowid""",
     ):
         db.execute(statement)
+
+
+@MIGRATIONS()
+def m003_digests_of_bodies(db: Database) -> None:
+    """What a flipped byte of a body is known by. Of bodies that were written before, it is that of what is there."""
+    db.execute("alter table outbox add column digest text")  # SHA-256 (hex) of the body
+    db.conn.create_function("digest_of", 1, records.digest, deterministic=True)
+    db.execute("update outbox set digest = digest_of(body)")
 
 
 _FIRST_TABLES = (

@@ -71,9 +71,17 @@ def canonical_tag(tag_id: str) -> str:
 def read_keys(path: Path) -> CardKeys:
     """The keys of a key file. Raises OSError, or ValueError where it is no key file."""
     keys = msgspec.json.decode(path.read_bytes(), type=CardKeys)
-    if not keys.keys or any(len(bytes.fromhex(secret)) < 16 for secret in keys.keys.values()):
+    if not usable(keys):
         raise ValueError(f"{path} holds no usable key")
     return keys
+
+
+def usable(keys: CardKeys) -> bool:
+    """Whether cards can be hashed under these: one key at least, and each of them long enough and in hex."""
+    try:
+        return bool(keys.keys) and all(len(bytes.fromhex(secret)) >= 16 for secret in keys.keys.values())
+    except ValueError:
+        return False
 
 
 def load_or_make_keys(path: Path) -> CardKeys:

@@ -15,17 +15,33 @@ from pathlib import Path
 
 def write_secret(path: Path, content: bytes) -> None:
     """Writes a file that only its owner may read, whole or not at all, and durable. Raises OSError."""
+    put_in_place(prepare_secret(path, content), path)
+
+
+def prepare_secret(path: Path, content: bytes) -> Path:
+    """Writes beside the file what is to be in it, durable, and returns where: to put it in place takes no space any
+    more. Raises OSError, with nothing left of it."""
     fresh = path.with_name(path.name + ".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
         _write(descriptor, content)
-        fresh.replace(path)
     except OSError:
         fresh.unlink(missing_ok=True)  # half of it would only keep a full disk full
         raise
     finally:
         os.close(descriptor)
+    return fresh
+
+
+def put_in_place(fresh: Path, path: Path) -> None:
+    """Gives a file that was prepared beside it the name of the file, durably. Raises OSError, with nothing left of it
+    where the name could not be given."""
+    try:
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     sync_path(path.parent)
 
 

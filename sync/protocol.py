@@ -22,6 +22,7 @@ PROTOCOL_VERSION = 2
 SUPPORTED_VERSIONS = frozenset({1, 2})
 MAX_BATCH = 100
 MAX_BATCH_BYTES = 256 * 1024
+MAX_BODY = 32 * 1024  # bytes of one action's body: many fit into a batch, in Base64 too
 NO_HASH = ""  # the chain's previous hash where nothing came before
 
 
@@ -108,12 +109,14 @@ class Held(msgspec.Struct, frozen=True):
     revision: int = 0
 
 
-class Opaque(msgspec.Struct, frozen=True):
-    """A record that no centre could take in, as it lies on the kiosk's disk: `body` is Base64 (RFC 4648, 4)."""
+class Opaque(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A record that cannot be read any more, or that no centre could take in, as it lies on the kiosk's disk: `body` is
+    Base64 (RFC 4648, 4), of its first 32 KiB where it is longer. `size` is the whole record's in bytes then."""
 
     seq: int
     action_id: str
     body: str
+    size: int | None = None
 
 
 class Pushed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -245,7 +248,8 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     (a higher revision), `renamed` records that were merged into others. `definitions` comes where the kiosk's version
     differs. `retry_after_s` is set where the centre could not let the call wait. `last_seq` and `backed_up_seq` are
     those of a push's answer, `last_seq` null where the kiosk's epoch is not the one that the centre knows; `epoch` is
-    the one that they are of (None from a centre that does not say it: the one that was asked in).
+    the one that they are of (None from a centre that does not say it: the one that was asked in). `asked_cursor` is
+    the cursor of the request that this answers (None from a centre that does not say it).
     """
 
     server_incarnation: str
@@ -265,6 +269,7 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int | None = None
     backed_up_seq: int = 0
     epoch: int | None = None
+    asked_cursor: int | None = None
     newest_version: int = 1
 
 

@@ -35,11 +35,12 @@ class Ledger(Protocol):
         """This box's clocks, now."""
         ...
 
-    def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
-        """The next actions to push, from the first pending one or from `expected_seq`."""
+    def batch(self, limit: int, expected_seq: int | None, version: int) -> list[Pushed]:
+        """The next actions to push, from the first pending one or from `expected_seq`, as that version of the protocol
+        has them; unread what cannot be read any more."""
         ...
 
-    def opaque(self, expected_seq: int | None) -> Pushed | None:
+    def unread(self, expected_seq: int | None) -> Pushed | None:
         """The first of them as it lies on the disk, unread; None where there is none."""
         ...
 
@@ -63,8 +64,13 @@ class Ledger(Protocol):
         """
         ...
 
-    def adopt(self, page: PullAnswer, *, epoch: int | None = None) -> frozenset[PatientId] | None:
-        """Takes over a page, asked for in that epoch; None where it does not start at the cursor."""
+    def judged_seq(self) -> int:
+        """The last seq of the present epoch that has its verdict; 0 where none has."""
+        ...
+
+    def adopt(self, page: PullAnswer, *, epoch: int | None = None, judged_seq: int = 0) -> frozenset[PatientId] | None:
+        """Takes over a page; None where it is not for a kiosk that stands where this one does. It was asked for in that
+        epoch, of which the actions up to that one had their verdicts."""
         ...
 
     def fenced(self) -> frozenset[PatientId]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from sync.agent.choking import Choking
 from sync.agent.client import CentralClient, NoUse
 from sync.agent.dialect import Dialect
 from sync.agent.ledger import Ledger, Standpoint
@@ -17,9 +18,6 @@ from sync.protocol import (
 )
 
 LONG_POLL_S = 25.0
-CHOKED_BEFORE_OPAQUE = 5
-# Answers by which a server says that it failed over this very request; a proxy's 502 to 504 tell of no server at all.
-_CHOKING = frozenset({400, 413, 422, 500})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Stepped:
 @dataclass(slots=True)
 class Pusher:
     """Pushes the outbox, a batch a step. After failures the batch is halved, down to one action. One that the centre
-    chokes on again and again is sent unread then, to be set aside there, and the others go on."""
+    chokes on for good is sent unread then, to be set aside there, and the others go on."""
 
     ledger: Ledger
     client: CentralClient
@@ -46,7 +44,7 @@ class Pusher:
     dialect: Dialect = field(default_factory=Dialect)
     _expected_seq: int | None = field(default=None, init=False)
     _forked: bool = field(default=False, init=False)
-    _choked: tuple[str, int] = field(default=("", 0), init=False)  # on which action alone, and how often in a row
+    _choking: Choking = field(default=Choking(), init=False)
 
     def run_once(self) -> Stepped:
         """Pushes the next batch, if there is one, and settles its verdicts."""
@@ -57,7 +55,8 @@ class Pusher:
         if not actions:
             return self._nothing_to_send()
         outcome = self.client.push(self._request(identity, actions))
-        self._count(actions, outcome)
+        alone = actions[0].hash if len(actions) == 1 else ""
+        self._choking = self._choking.after(alone, outcome, self.ledger.clock().mono_ms)
         if isinstance(outcome, NoUse):
             self.limit = max(1, self.limit // 2)
             return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
@@ -66,23 +65,13 @@ class Pusher:
         return self._answered(identity, outcome.answer)
 
     def _next(self) -> list[Pushed]:
-        """The next batch, with its first action unread where the centre choked on that alone too often."""
-        actions = self.ledger.batch(self.limit, self._expected_seq)
-        choked, times = self._choked
-        if times < CHOKED_BEFORE_OPAQUE or self.dialect.version < 2 or not actions or actions[0].hash != choked:
+        """The next batch, with its first action unread where the centre chokes on that alone for good. (A centre of
+        version 1 knows no unread record; what it chokes on is sent again until it is updated.)"""
+        actions = self.ledger.batch(self.limit, self._expected_seq, self.dialect.version)
+        if self.dialect.version < 2 or not actions or not self._choking.for_good(actions[0].hash):
             return actions
-        unread = self.ledger.opaque(self._expected_seq)
+        unread = self.ledger.unread(self._expected_seq)
         return [unread] if unread else actions
-
-    def _count(self, actions: list[Pushed], outcome: object) -> None:
-        """Counts answers to an action alone that say that the centre could not take it in. No answer says nothing."""
-        alone, choked = actions[0].hash if len(actions) == 1 else "", self._choked[0]
-        status = outcome.status if isinstance(outcome, NoUse) else None
-        malformed = isinstance(outcome, CallRefused) and outcome.code is EndCode.MALFORMED
-        if alone and (malformed or status in _CHOKING):
-            self._choked = (alone, self._choked[1] + 1 if alone == choked else 1)
-        elif not isinstance(outcome, NoUse):
-            self._choked = ("", 0)
 
     def _request(self, identity: Standpoint, actions: list[Pushed]) -> PushRequest:
         return PushRequest(
@@ -149,7 +138,7 @@ class Puller:
         identity = self.ledger.identity
         if identity is None:
             return Stepped(failed=True, reason="not enrolled")
-        before = identity.cursor
+        before, judged_seq = identity.cursor, self.ledger.judged_seq()
         outcome = self.client.pull(self._request(identity, self.wait_s if self._heard else 0.0))
         self._heard = not isinstance(outcome, NoUse)
         if isinstance(outcome, NoUse):
@@ -158,9 +147,9 @@ class Puller:
             return _end(self.ledger, self.dialect, outcome)
         page = outcome.answer
         self.dialect.heard(page.newest_version)
-        touched = self.ledger.adopt(page, epoch=identity.epoch)
+        touched = self.ledger.adopt(page, epoch=identity.epoch, judged_seq=judged_seq)
         if touched is None:
-            return Stepped(failed=True, reached=True, reason="a page that does not start at the cursor")
+            return Stepped(failed=True, reached=True, reason="a page that was overtaken")
         news = bool(touched) or page.more or page.cursor != before
         return Stepped(touched, again=news, reached=True, retry_after_s=page.retry_after_s)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from sync.central.lost_time import note_restore
-from sync.central.store import Store
+from sync.central.store import Store, Writing
 from sync.clock import now_ms
 from sync.durable import write_secret
 from sync.ids import new_id
@@ -42,6 +42,12 @@ def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
             note_restore(db, clock())
     _write(store.path, Marker(opened_id, change))
     return incarnation
+
+
+def begin_another(db: Writing, at_ms: int) -> None:
+    """It has turned out that the database was set back together with its marker: another incarnation begins."""
+    db.execute("update incarnation set server_incarnation = :incarnation", {"incarnation": new_id()})
+    note_restore(db, at_ms)
 
 
 def keep_marker(store: Store) -> None:

@@ -4,6 +4,7 @@ Change numbers are taken in the transaction that writes, so their order is commi
 seen all before it. A cursor from before the last day's end, or from another life of the database, gets a snapshot.
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import msgspec
 from sync.central.bindings import bindings_of
 from sync.central.chains import read_chain
 from sync.central.exams import bookings
+from sync.central.incarnation import begin_another
 from sync.central.ingest import fenced, unsupported
 from sync.central.journeys import read_journey
 from sync.central.kiosks import Kiosk, kiosk, saw
@@ -34,6 +36,8 @@ from sync.protocol import (
     VerdictRow,
     spoken,
 )
+
+log = logging.getLogger(__name__)
 
 PAGE = 25  # rows that a page goes through; a kiosk adopts it in one transaction, and a tap waits for that
 LONGEST_WAIT_S = 30.0
@@ -77,7 +81,7 @@ class Roster:
         unless too many calls wait already: then it answers at once and says when to come again."""
         if request.protocol_version not in SUPPORTED_VERSIONS:
             return unsupported()
-        self._look(kiosk_id)
+        self._look(kiosk_id, request)
         found = self._answer(kiosk_id, request)
         wait_s = min(request.wait_s, LONGEST_WAIT_S)
         if isinstance(found, CallRefused) or wait_s <= 0 or not self._has_time(request, found):
@@ -96,20 +100,26 @@ class Roster:
         quiet = not any(told)
         return quiet and found.cursor == request.cursor
 
-    def _look(self, kiosk_id: str) -> None:
-        """Begins a new day of the roster, and notes that the kiosk was heard of; mostly there is nothing to write."""
+    def _look(self, kiosk_id: str, request: PullRequest) -> None:
+        """Begins a new day of the roster, and notes that the kiosk was heard of and what it knows of this centre;
+        mostly there is nothing to write."""
         now_ms = self._clock()
         with self._store.read() as db:
             today = here(db).day(now_ms)
             known = kiosk(db, kiosk_id)
             unseen = known is not None and (known.seen_ms or 0) < now_ms - SEEN_EVERY_MS
             fresh = _first_change(db, today) is not None
-        if fresh and not unseen:
+            ours = known is not None and known.revoked_ms is None
+            set_back = ours and _knows_more(db, request)
+        if fresh and not unseen and not set_back:
             return
         with self._store.write() as db:
             # Looked at again: while this waited to write, another may have begun the next day.
             now_ms = self._clock()
             today = here(db).day(now_ms)
+            if ours and _knows_more(db, request):
+                log.warning("kiosk %s knows of changes that are not here: the database was set back", kiosk_id)
+                begin_another(db, now_ms)
             if _first_change(db, today) is None:
                 _begin_day(db, today)
             saw(db, kiosk_id, now_ms)
@@ -141,6 +151,7 @@ class Roster:
                 last_seq=chain.last_seq if request.epoch == sender.epoch else None,
                 backed_up_seq=chain.backed_up_seq if request.epoch == sender.epoch else 0,
                 epoch=request.epoch,
+                asked_cursor=request.cursor,
                 newest_version=PROTOCOL_VERSION,
             )
 
@@ -211,6 +222,11 @@ def _patient_row(db: Reading, definitions: Definitions, patient_id: str, change:
         journey=journey,
         tomorrow=tomorrow,
     )
+
+
+def _knows_more(db: Reading, request: PullRequest) -> bool:
+    """Whether a kiosk has seen changes of this incarnation that the database does not have."""
+    return request.server_incarnation == here(db).server_incarnation and request.cursor > db.latest_change()
 
 
 def _first_change(db: Reading, today: str) -> int | None:

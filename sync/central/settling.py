@@ -19,6 +19,7 @@ from sync.central.kiosks import kiosk
 from sync.central.resolution import Resolution, insist, resolve
 from sync.central.store import Writing
 from sync.central.verdicts import Given, keep_verdict, verdict_of
+from sync.central.visits import is_visit_of
 from sync.journey.model import PatientId, VisitId
 from sync.protocol import Code, Intent, Verdict
 
@@ -71,7 +72,8 @@ def discard_case(db: Writing, bench: Bench, actions: Sequence[Waiting]) -> list[
 def reassign_case(
     db: Writing, bench: Bench, actions: Sequence[Waiting], patient_id: PatientId, visit_id: VisitId
 ) -> list[Judged]:
-    """Staff say that the actions of a case are another patient's: judged again as theirs, in that visit.
+    """Staff say that the actions of a case are another patient's: judged again as theirs, in that visit where theirs
+    is not one of that patient already.
 
     A name that a kiosk had made for an unknown card means that patient from then on.
     """
@@ -86,7 +88,7 @@ def reassign_case(
         theirs = msgspec.structs.replace(
             each.intent,
             patient_id=patient_id,
-            visit_id=visit_id,
+            visit_id=each.intent.visit_id if is_visit_of(db, each.intent.visit_id, patient_id) else visit_id,
             provisional=False,
             cards=(),
             binding_id=None,

@@ -10,6 +10,16 @@ def visit_of(db: Reading, visit_id: str) -> str:
     return str(row["visit_id"]) if row else visit_id
 
 
+def is_visit_of(db: Reading, visit_id: str, patient_id: str) -> bool:
+    """Whether an id means a visit of that patient."""
+    found = db.row(
+        "select 1 from visits where visit_id = :visit_id and patient_id = :patient_id",
+        visit_id=visit_of(db, visit_id),
+        patient_id=patient_id,
+    )
+    return found is not None
+
+
 def add_alias(db: Writing, alias_id: str, visit_id: str, now_ms: int) -> None:
     """From now on `alias_id` means `visit_id`."""
     db.execute(

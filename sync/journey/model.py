@@ -187,6 +187,7 @@ class RefusalCode(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_ALLOWED = "not_allowed"
     NO_SUCH_ENTRY = "no_such_entry"
+    TOO_LARGE = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,4 +210,5 @@ _MESSAGES: Mapping[RefusalCode, str] = {
     RefusalCode.FORBIDDEN: "{action} may not be sent by this sender.",
     RefusalCode.NOT_ALLOWED: "{action} is not allowed in state {state}.",
     RefusalCode.NO_SUCH_ENTRY: "{action} names no queue entry or appointment of this patient today.",
+    RefusalCode.TOO_LARGE: "{action} says more than can be kept.",
 }

@@ -287,6 +287,29 @@ def test_a_page_that_does_not_start_at_the_cursor_changes_nothing(kiosk: Kiosk):
     assert (kiosk.cursor, kiosk.knows()) == before
 
 
+def test_a_snapshot_that_was_asked_for_from_elsewhere_changes_nothing(kiosk: Kiosk):
+    kiosk.pull(row(4))
+    late = page(row(7), cursor=1, reset=True, asked_cursor=0, now_ms=at("09:00", "2026-03-01"))
+    assert kiosk.journeys.adopt(late) is None
+    assert (kiosk.cursor, kiosk.knows()) == (2, {"P1", "P2", "P3", "P4"})
+    assert kiosk.journeys.adopt(page(row(7), cursor=9, reset=True, asked_cursor=2)) is not None
+
+
+def test_the_roster_of_another_life_of_the_centre_does_not_go_on_with_this_one(kiosk: Kiosk):
+    """Where its numbers happen to be the same: after a restore, and the kiosk's own disk set back."""
+    assert kiosk.pull(row(7), server_incarnation="two") is None
+    assert kiosk.knows() == {"P1", "P2", "P3"}
+
+
+def test_who_checked_in_on_a_day_that_had_not_come_stands_there_whatever_day_it_is(kiosk: Kiosk):
+    """A late page may tell of yesterday, and the next one of today."""
+    stranger = kiosk.journeys.check_in_unknown(PatientId("card-1"), cards(9), "scan_nfc", None).patient_id
+    for day in ("2026-03-01", TODAY):
+        kiosk.pull(now_ms=at("09:00", day))
+        assert kiosk.state(stranger) == "ARRIVED"
+        assert kiosk.standing(stranger).journey.site_day == day
+
+
 def test_a_page_that_was_on_its_way_while_a_verdict_told_a_newer_journey_does_not_set_it_back(kiosk: Kiosk):
     (scan,) = kiosk.tap(1)
     told = journey(1, "ARRIVED", 5, visit_id=VisitId(scan.visit_id))
@@ -372,6 +395,16 @@ def test_a_reset_forgets_everybody_but_those_with_something_pending(kiosk: Kiosk
     assert kiosk.state("P1") == "ARRIVED"
 
 
+def test_a_snapshot_that_is_interrupted_leaves_everybody_known(kiosk: Kiosk):
+    kiosk.journeys.adopt(page(row(7), cursor=50, reset=True, more=True))
+    assert kiosk.knows() == {"P1", "P2", "P3", "P7"}
+    again = Journeys(kiosk.store, kiosk.clock)  # the process ended over it
+    assert again.tap(cards(2), ("scan_nfc",)) is not None
+    again.adopt(page(row(3), from_cursor=50, cursor=51))
+    assert kiosk.knows() == {"P2", "P3", "P7"}, "P2 has something pending"
+    assert kiosk.state("P2") == "ARRIVED"
+
+
 def test_after_a_restore_a_lower_version_counts_on_any_page_of_the_snapshot(kiosk: Kiosk):
     kiosk.pull(row(1, journey=journey(1, "UNREGISTERED", 30)))
     kiosk.tap(1)
@@ -431,14 +464,14 @@ def test_it_is_the_centres_clock_that_people_are_forgotten_by(kiosk: Kiosk):
     assert kiosk.knows() == {"P1", "P2", "P3"}
 
 
-def test_old_audit_rows_and_judged_actions_go_in_the_end(kiosk: Kiosk):
+def test_old_audit_rows_go_in_the_end_and_no_action_that_a_backup_may_miss(kiosk: Kiosk):
     (scan,) = kiosk.tap(1)
     kiosk.journeys.settle([kiosk.judge(scan, journey(1, "ARRIVED", 2))])
     long_after = at("09:00") + KEPT_MS + 25 * HOUR
     kiosk.clock.forward(KEPT_MS + 25 * HOUR)
     kiosk.tap(2)
     kiosk.pull(now_ms=long_after)
-    assert kiosk.one("select count(*) from outbox") == 1
+    assert kiosk.one("select count(*) from outbox") == 2
     assert kiosk.one("select count(*) from audit where kind = 'verdict'") == 0
     assert kiosk.one("select count(*) from audit where kind = 'applied'") == 1
 

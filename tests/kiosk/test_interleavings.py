@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kiosk import outbox
+from kiosk import outbox, records
 from kiosk.journeys import Journeys
 from kiosk.store import Store
 from sync.journey.definitions import shipped
@@ -161,7 +161,8 @@ class Interleavings(RuleBasedStateMachine):
         with self.store.read() as db:
             found = outbox.find(db, action_id)
         assert found is not None
-        intent = outbox.intent_of(found)
+        intent = records.read(found)
+        assert intent is not None
         assert intent.base_version == self.base[patient_id].journey_version
         opens = Opens(VisitId(intent.visit_id), QueueId(intent.queue_id), intent.queue_number, SITE.walk_in)
         action = Action(ActionId(action_id), intent.action_type, US, intent.clock.wall_ms, opens)

@@ -10,13 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk import outbox
+from kiosk import outbox, records
 from kiosk.store import Store
 from sync.clock import ClockReading
 from sync.journey.model import Exam, ExamId
 from sync.protocol import (
     MAX_BATCH,
     MAX_BATCH_BYTES,
+    MAX_BODY,
     NO_HASH,
     Code,
     Intent,
@@ -171,9 +172,30 @@ def test_a_batch_keeps_within_the_bytes_of_the_protocol_whole_request_and_all(st
     assert MAX_BATCH_BYTES * 0.9 < len(msgspec.json.encode(request)) <= MAX_BATCH_BYTES
 
 
+def test_an_action_that_says_more_than_a_body_may_hold_is_not_written(store: Store):
+    with store.write() as db:
+        before = outbox.head(db)
+        assert not outbox.append(db, intent(1, payload={"answers": "x" * MAX_BODY}), NO_HASH)
+        assert outbox.head(db) == before
+        assert outbox.rows(db) == []
+
+
+def enlarge_the_last(db: sqlite3.Connection, size: int) -> None:
+    """As a kiosk wrote it that had no limit yet."""
+    head = outbox.head(db)
+    body = canonical(intent(head.next_seq - 1, payload={"answers": "x" * size}))
+    hashed = chain_hash(NO_HASH, body)
+    db.execute(
+        "update outbox set body = ?, digest = ?, hash = ? where seq = ?",
+        (body, records.digest(body), hashed, head.next_seq - 1),
+    )
+    db.execute("update identity set last_hash = ?", (hashed,))
+
+
 def test_one_action_larger_than_a_batch_goes_alone(store: Store):
     with store.write() as db:
-        fill(db, 1, payload={"answers": "x" * (2 * MAX_BATCH_BYTES)})
+        fill(db, 1)
+        enlarge_the_last(db, 2 * MAX_BATCH_BYTES)
         fill(db, 3)
         assert seqs(outbox.batch(db, MAX_BATCH, None)) == [1]
         outbox.retire(db, verdict(1), 0)
@@ -225,14 +247,14 @@ def test_pending_actions_follow_an_alias_of_their_visit_and_bodies_keep_what_was
         fill(db, 1, patient="P2", visit="mine")
         outbox.retire(db, verdict(1), 0)
         outbox.follow_visit_alias(db, "P1", "mine", "theirs")
-        rows = db.execute("select seq, visit_id, body from outbox order by seq").fetchall()
+        rows = db.execute("select * from outbox order by seq").fetchall()
         assert [(row["seq"], row["visit_id"]) for row in rows] == [
             (1, "mine"),
             (2, "theirs"),
             (3, "other"),
             (4, "mine"),
         ]
-        assert {outbox.intent_of(row).visit_id for row in rows[:2]} == {"mine"}
+        assert {sent.visit_id for row in rows[:2] if (sent := records.read(row))} == {"mine"}
         pending = outbox.pending_of(db, "P1", GRANTS, SITE)
         assert [(p.visit_id, p.action.opens.visit_id) for p in pending] == [("theirs", "theirs"), ("other", "other")]
 
@@ -262,7 +284,7 @@ def test_an_action_is_found_by_its_id(store: Store):
         fill(db, 1)
         row = outbox.find(db, "a-1-1")
         assert row is not None
-        assert outbox.intent_of(row) == intent(1)
+        assert records.read(row) == intent(1)
         assert outbox.find(db, "none") is None
 
 
@@ -342,7 +364,7 @@ def test_after_a_restore_what_was_judged_in_an_earlier_epoch_goes_again_under_th
         assert [(row.epoch, row.seq, row.status) for row in outbox.rows(db)] == [(3, 1, "pending"), (3, 2, "pending")]
 
 
-def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over_or_after_a_long_time(store: Store):
+def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over(store: Store):
     with store.write() as db:
         fill(db, 4)
         for seq in (1, 2, 3):
@@ -352,8 +374,17 @@ def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over_or_after_a_
         assert len(outbox.rows(db)) == 4
         outbox.forget_covered(db, "2026-03-03", 50)
         assert [row.seq for row in outbox.rows(db)] == [3, 4]
-        outbox.forget_covered(db, "2026-03-03", 101)
-        assert [row.seq for row in outbox.rows(db)] == [4]
+
+
+def test_of_what_no_backup_holds_the_newest_rows_stay_and_all_that_waits(store: Store):
+    with store.write() as db:
+        fill(db, 5)
+        for seq in (2, 3, 4):
+            outbox.retire(db, verdict(seq), 100)
+        outbox.forget_covered(db, "2027-03-02", 3)
+        assert [row.seq for row in outbox.rows(db)] == [1, 3, 4, 5]
+        outbox.forget_covered(db, "2027-03-02", 2)
+        assert [row.seq for row in outbox.rows(db)] == [1, 4, 5]
 
 
 def test_another_kiosk_keeps_what_was_judged_in_front_of_its_epochs_until_a_backup_has_it(store: Store):
@@ -377,14 +408,14 @@ def test_another_kiosk_keeps_what_was_judged_in_front_of_its_epochs_until_a_back
 def test_there_is_no_unread_record_where_nothing_waits(store: Store):
     with store.write() as db:
         fill(db, 1)
-        unread = outbox.first_opaque(db, None)
+        unread = outbox.first_unread(db, None)
         assert unread is not None
         assert unread.opaque is not None
         assert (unread.opaque.seq, unread.opaque.action_id) == (1, "a-1-1")
         outbox.retire(db, verdict(1), 0)
-        assert outbox.first_opaque(db, None) is None
-        assert outbox.first_opaque(db, 1) is not None, "what the centre asks for again may be judged"
-        assert outbox.first_opaque(db, 9) is None
+        assert outbox.first_unread(db, None) is None
+        assert outbox.first_unread(db, 1) is not None, "what the centre asks for again may be judged"
+        assert outbox.first_unread(db, 9) is None
 
 
 # Weeks without the centre.
@@ -392,11 +423,11 @@ def test_there_is_no_unread_record_where_nothing_waits(store: Store):
 
 def very_many(db: sqlite3.Connection, count: int) -> None:
     """So many pending rows, without their hashes being right."""
-    bodies = ((f"m-{n}", n, f"P{n % 500}", canonical(intent(n, patient=f"P{n % 500}"))) for n in range(1, count + 1))
+    bodies = ((f"a-1-{n}", n, f"P{n % 500}", canonical(intent(n, patient=f"P{n % 500}"))) for n in range(1, count + 1))
     db.executemany(
-        "insert into outbox (action_id, epoch, seq, patient_id, visit_id, action_type, body, hash, status, site_day,"
-        " applied_ms) values (?, 1, ?, ?, 'v', 'scan_nfc', ?, '', 'pending', '2026-03-02', 0)",
-        bodies,
+        "insert into outbox (action_id, epoch, seq, patient_id, visit_id, action_type, body, digest, hash, status,"
+        " site_day, applied_ms) values (?, 1, ?, ?, 'v', 'scan_nfc', ?, ?, '', 'pending', '2026-03-02', 0)",
+        ((*row, records.digest(row[-1])) for row in bodies),
     )
     db.execute("update identity set next_seq = ?", (count + 1,))
 

@@ -6,11 +6,14 @@ what the person was shown. Section names in the comments are those of the docume
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import http.client
+import itertools
 import json
 import os
+import random
 import time
 import uuid
 from typing import Any
@@ -18,7 +21,9 @@ from urllib.parse import urlsplit
 
 Json = dict[str, Any]
 BOOT_ID = str(uuid.uuid4())
-NEWEST = 2
+NEWEST, MOST, MOST_BYTES = 2, 100, 256 * 1024
+PUSH, PULL, ENROLL = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/kiosks/enroll"
+REFUSALS = {"gap", "fork", "fenced", "unsupported_version", "try_later", "malformed"}
 
 
 def uuid7() -> str:
@@ -33,51 +38,55 @@ def canonical(body: object) -> bytes:
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-class Refused(Exception):
-    """A typed refusal of a whole call."""
+def card_of(binding: Json) -> Json:
+    return {"key_id": binding["key_id"], "uid_hash": binding["uid_hash"]}
 
-    def __init__(self, status: int, body: Json) -> None:
-        super().__init__(body.get("code"))
+
+class Refused(Exception):
+    """A call that was refused; `code` is empty where the answer, if one came, is none of the protocol."""
+
+    def __init__(self, status: int, body: Json, retry_after_s: float) -> None:
+        self.code: str = body.get("code", "")
+        super().__init__(self.code or status)
         self.status, self.body = status, body
-        self.code: str = body["code"]
+        self.retry_after_s = max(retry_after_s, body.get("retry_after_s") or 0)
 
 
 class SecondClient:
     """One kiosk."""
 
     def __init__(self, url: str) -> None:
-        self.address = urlsplit(url).netloc
-        self.version = NEWEST
-        self.token = ""
-        self.who: Json = {}
-        self.incarnation = ""
-        self.cursor = 0
-        self.epoch, self.next_seq, self.head = 1, 1, ""
-        self.backed_up_seq = 0
-        self.outbox: list[
-            Json
-        ] = []  # {"body", "hash", "seq", "epoch", "verdict": row or None, "held": verdict or None}
+        self.address, self.version = urlsplit(url).netloc, NEWEST
+        self.token = self.incarnation = ""
+        self.who, self.site, self.definitions = Json(), Json(), Json()
+        self.cursor, self.epoch, self.next_seq, self.head = 0, 1, 1, ""
+        self.most, self.expected, self.choked, self.failures = MOST, 0, ("", 0), 0
+        # As they were done: body, hash, epoch, seq, verdict, held; patient_id and visit_id follow what the centre says.
+        self.outbox: list[Json] = []
         self.patients: dict[str, Json] = {}
-        self.site: Json = {}
-        self.definitions: Json = {}
         self.numbers: dict[str, int] = {}
 
     # Transport.
 
     def call(self, path: str, message: Json) -> Json:
         connection = http.client.HTTPConnection(self.address, timeout=40)
-        headers = {"Content-Type": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
         try:
-            connection.request("POST", path, json.dumps(message).encode(), headers)
+            connection.request("POST", path, canonical(message), headers)
             response = connection.getresponse()
-            answer: Json = json.loads(response.read())
+            status, retry_after, text = response.status, response.headers.get("Retry-After", ""), response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Refused(0, {}, 0) from error
         finally:
             connection.close()
-        if response.status != 200:
-            raise Refused(response.status, answer)
-        return answer
+        try:
+            answer: Json = dict(json.loads(text))
+        except (ValueError, TypeError):
+            status, answer = status if status != 200 else 0, {}
+        if status == 200:
+            return answer
+        typed = answer if answer.get("code") in REFUSALS else {}
+        raise Refused(status, typed, float(retry_after) if retry_after.isdigit() else 0)
 
     def spoken(self, path: str, message: Json) -> Json:
         """Versions: the newest that both speak."""
@@ -90,46 +99,39 @@ class SecondClient:
                 raise
             both = [version for version in refused.body.get("versions", []) if version <= NEWEST]
             self.version = max(both, default=self.version - 1)
-            return self.spoken(path, message)
+            return self.spoken(path, self.at_push() if path == PUSH else message)
         self.version = max(self.version, min(NEWEST, answer.get("newest_version", 1)))
         return answer
 
     # Enrolment.
 
     def enrol(self, code: str, **wishes: Any) -> None:
-        self.who = self.call("/api/v1/kiosks/enroll", {"code": code, **wishes})
-        self.token, self.incarnation = self.who["token"], self.who["server_incarnation"]
-        self.site, self.definitions = self.who["site"], self.who["definitions"]
-        self.cursor, self.patients = 0, {}
-        self.renumber(self.who["epoch"])
+        before, told = self.site.get("name"), self.call(ENROLL, {"code": code, **wishes})
+        if before == told["site"]["name"] and self.incarnation != told["server_incarnation"]:
+            self.reopen()
+        self.who, self.token, self.incarnation = told, told["token"], told["server_incarnation"]
+        self.site, self.definitions, self.cursor, self.patients = told["site"], told["definitions"], 0, {}
+        for row in self.outbox:
+            row["epoch"] = 0
+        self.renumber(told["epoch"])
 
     def card(self, uid: str) -> list[Json]:
         """One hash for each key."""
-        text = f"uid:{uid.lower()}".encode()
-        keys = self.who["card_keys"]["keys"]
-        return [
-            {"key_id": key_id, "uid_hash": hmac.new(bytes.fromhex(key), text, hashlib.sha256).hexdigest()}
-            for key_id, key in keys.items()
-        ]
+        keys, text = self.who["card_keys"]["keys"].items(), f"uid:{uid.lower()}".encode()
+        hashed = [(name, hmac.new(bytes.fromhex(key), text, hashlib.sha256).hexdigest()) for name, key in keys]
+        return [{"key_id": name, "uid_hash": uid_hash} for name, uid_hash in hashed]
 
     def holder(self, uid: str) -> tuple[str, str] | None:
         """Patient and binding of a card, by the pulled rows."""
-        cards = {(card["key_id"], card["uid_hash"]) for card in self.card(uid)}
-        for patient_id, row in self.patients.items():
-            for binding in row["bindings"]:
-                if (binding["key_id"], binding["uid_hash"]) in cards:
-                    return patient_id, binding["binding_id"]
-        return None
+        cards = self.card(uid)
+        held = [(name, bound) for name, row in self.patients.items() for bound in row["bindings"]]
+        return next(((name, bound["binding_id"]) for name, bound in held if card_of(bound) in cards), None)
 
     # Intents.
 
     def clock(self) -> Json:
-        return {
-            "wall_ms": time.time_ns() // 1_000_000,
-            "mono_ms": time.monotonic_ns() // 1_000_000,
-            "boot_id": BOOT_ID,
-            "synchronised": True,
-        }
+        now, mono = time.time_ns() // 1_000_000, time.monotonic_ns() // 1_000_000
+        return {"wall_ms": now, "mono_ms": mono, "boot_id": BOOT_ID, "synchronised": True}
 
     def number(self, site_day: str) -> str:
         self.numbers[site_day] = self.numbers.get(site_day, 0) + 1
@@ -137,139 +139,161 @@ class SecondClient:
 
     def act(self, action_type: str, patient_id: str, **shown: Any) -> Json:
         """Puts an intent at the end of the chain. `shown` are members of the body, as the person was shown them."""
-        journey = self.patients.get(patient_id, {}).get("journey", {})
-        body = {
-            "kiosk_id": self.who["kiosk_id"],
-            "epoch": self.epoch,
-            "seq": self.next_seq,
-            "action_id": uuid7(),
-            "action_type": action_type,
-            "patient_id": patient_id,
-            "visit_id": journey.get("visit_id") or uuid7(),
-            "leg": journey.get("leg", 0),
-            "journey_state": journey.get("state", self.definitions["initial"]),
-            "queue_id": uuid7(),
-            "queue_number": "",
-            "base_version": journey.get("journey_version", 0),
-            "definitions_version": self.definitions["version"],
-            "site_day": journey.get("site_day") or time.strftime("%Y-%m-%d"),
-            "clock": self.clock(),
-            **shown,
-        }
-        self.append({"body": body, "verdict": None, "held": None})
+        journey, rules = self.patients.get(patient_id, {}).get("journey", {}), self.definitions
+        body = {"action_id": uuid7(), "action_type": action_type, "patient_id": patient_id, "queue_id": uuid7()}
+        visits = [row["visit_id"] for row in self.pending() if row["patient_id"] == patient_id]
+        visit_id = visits[-1] if visits else journey.get("visit_id") or uuid7()
+        body |= {"visit_id": visit_id, "leg": journey.get("leg", 0), "queue_number": ""}
+        body |= {"site_day": journey.get("site_day") or time.strftime("%Y-%m-%d"), "clock": self.clock()}
+        body |= {"journey_state": journey.get("state", rules["initial"]), "definitions_version": rules["version"]}
+        body |= {"base_version": max(journey.get("journey_version", 0), 0), **shown}
+        row = {"body": body, "verdict": None, "held": None, "patient_id": patient_id, "visit_id": body["visit_id"]}
+        self.outbox.append(row)
+        self.chain(row)
         return body
 
-    def append(self, row: Json) -> None:
+    def chain(self, row: Json) -> None:
+        row["body"] |= {"kiosk_id": self.who["kiosk_id"], "epoch": self.epoch, "seq": self.next_seq}
         self.head = hashlib.sha256(self.head.encode() + canonical(row["body"])).hexdigest()
-        row.update(hash=self.head, seq=self.next_seq, epoch=self.epoch)
+        row.update(hash=self.head, epoch=self.epoch, seq=self.next_seq)
         self.next_seq += 1
-        self.outbox.append(row)
 
     def renumber(self, epoch: int) -> None:
         """Epochs: what is pending, from seq 1, in its order, every id as it was."""
-        pending = self.pending()
-        judged = [row for row in self.outbox if row["verdict"]]
-        self.epoch, self.next_seq, self.head, self.backed_up_seq = epoch, 1, "", 0
-        self.outbox = judged
-        for row in pending:
-            row["body"] |= {"kiosk_id": self.who["kiosk_id"], "epoch": epoch, "seq": self.next_seq}
-            self.append(row)
+        self.epoch, self.next_seq, self.head, self.expected = epoch, 1, "", 0
+        for row in self.pending():
+            self.chain(row)
+
+    def reopen(self) -> None:
+        """All that is kept is pending again; what is of an earlier epoch can only be sent in a new one."""
+        for row in self.outbox:
+            row["held"], row["verdict"] = row["verdict"] or row["held"], None
+        self.expected = 0
+        if any(row["epoch"] < self.epoch for row in self.outbox):
+            self.renumber(self.epoch + 1)
 
     def pending(self) -> list[Json]:
         return [row for row in self.outbox if row["verdict"] is None]
 
     # Push.
 
-    def push(self, most: int = 100) -> None:
-        """Until nothing is pending."""
-        expected = None
-        while pending := self.pending():
-            first = expected if expected is not None else pending[0]["seq"]
-            rows = [row for row in self.outbox if row["epoch"] == self.epoch and row["seq"] >= first][:most]
-            request = {
-                "kiosk_id": self.who["kiosk_id"],
-                "epoch": self.epoch,
-                "now": self.clock(),
-                "server_incarnation": self.incarnation,
-                "actions": [self.pushed(row) for row in rows],
-            }
-            try:
-                answer = self.spoken("/api/v1/sync/push", request)
-            except Refused as refused:
-                expected = self.refused(refused)
-                continue
-            expected = answer["last_seq"] + 1 if expected is not None else None
-            self.backed_up_seq = max(self.backed_up_seq, answer["backed_up_seq"])
-            for verdict in answer["verdicts"]:
-                self.settle(verdict)
+    def batch(self) -> list[Json]:
+        first = self.expected or min(row["seq"] for row in self.pending())
+        rows = sorted((row for row in self.outbox if row["epoch"] == self.epoch), key=lambda row: row["seq"])
+        rows = [row for row in rows if row["seq"] >= first][: self.most]
+        sizes = itertools.accumulate(len(canonical(row["body"])) for row in rows)
+        return [row for row, size in zip(rows, sizes, strict=True) if size <= MOST_BYTES] or rows[:1]
+
+    def at_push(self) -> Json:
+        request = {"kiosk_id": self.who["kiosk_id"], "epoch": self.epoch, "now": self.clock()}
+        request["actions"] = [self.pushed(row) for row in self.batch()]
+        return request | {"server_incarnation": self.incarnation}
 
     def pushed(self, row: Json) -> Json:
-        sent = {"hash": row["hash"], "body": row["body"]}
-        told = row["verdict"] or row["held"]
-        if self.version >= 2 and told:
-            sent["held"] = {name: told[name] for name in ("verdict", "code", "revision")}
-        return sent
+        body, told, newer = row["body"], row["verdict"] or row["held"], self.version >= 2
+        if newer and self.choked == (row["hash"], 5):
+            record = base64.b64encode(canonical(body)).decode()
+            opaque = {"seq": row["seq"], "action_id": body["action_id"], "body": record}
+            return {"hash": row["hash"], "body": None, "opaque": opaque}
+        beside = {"held": {name: told[name] for name in ("verdict", "code", "revision")}} if told and newer else {}
+        return {"hash": row["hash"], "body": body} | beside
 
-    def refused(self, refused: Refused) -> int | None:
-        """What a refusal of a push asks for: the seq to go on from, or None."""
-        if refused.code == "gap":
-            return int(refused.body["expected_seq"])
+    def push(self) -> float | None:
+        """One batch. How long to wait then, in seconds; None where nothing is pending."""
+        if not self.pending():
+            return None
+        sent, asked = self.batch(), self.incarnation
+        try:
+            answer = self.spoken(PUSH, self.at_push())
+        except Refused as refused:
+            return self.refused(sent, refused)
+        self.most, self.choked, self.failures = min(MOST, self.most * 2), ("", 0), 0
+        if self.incarnation in (asked, answer["server_incarnation"]):
+            self.expected = answer["last_seq"] + 1 if self.expected else 0
+            for row, verdict in zip(sent, answer["verdicts"], strict=True):
+                self.settle([row], verdict)
+        return 0
+
+    def refused(self, sent: list[Json], refused: Refused) -> float:
+        asked, self.expected, self.failures = self.expected, 0, self.failures + 1
+        wanted = refused.body.get("expected_seq") if refused.code == "gap" else None
+        if wanted != asked and any((row["epoch"], row["seq"]) == (self.epoch, wanted) for row in self.outbox):
+            self.expected = wanted
+            return 0
         if refused.code == "fork" and refused.body["epoch"] > self.epoch:
             self.renumber(refused.body["epoch"])
-            return None
-        raise refused
+            return 0
+        if refused.code in ("", "malformed"):
+            self.expected, self.most = asked, max(1, self.most // 2)
+            if len(sent) == 1 and refused.code == "malformed":
+                times = self.choked[1] if self.choked[0] == sent[0]["hash"] else 0
+                self.choked = (sent[0]["hash"], min(5, times + 1))
+        return max(random.uniform(0, min(60, 0.5 * 2**self.failures)), refused.retry_after_s)
 
-    def settle(self, verdict: Json) -> None:
-        """What the kiosk does with a verdict."""
-        row = next((each for each in self.outbox if each["body"]["action_id"] == verdict["action_id"]), None)
-        if row is None or (row["verdict"] and row["verdict"]["revision"] >= verdict["revision"]):
+    def settle(self, rows: list[Json], verdict: Json) -> None:
+        """What the kiosk does with a verdict, of one row or of none that it holds."""
+        if not rows or (rows[0]["verdict"] and rows[0]["verdict"]["revision"] >= verdict["revision"]):
             return
+        row = rows[0]
         row["verdict"], row["held"] = verdict, None
-        journey = verdict["journey"]
-        known = self.patients.get(verdict["patient_id"] or "")
+        was, journey = row["patient_id"], verdict["journey"]
+        row["patient_id"] = who = verdict["patient_id"] or was
+        for each in self.outbox:
+            if row["body"].get("provisional") and each["body"]["patient_id"] == row["body"]["patient_id"]:
+                each["patient_id"] = who
+            if verdict["code"] == "visit_alias" and (each["patient_id"], each["visit_id"]) == (who, row["visit_id"]):
+                each["visit_id"] = each["visit_id"] if each["verdict"] else verdict["visit_id"]
+        known = self.patients.get(who)
         if known and journey and journey["journey_version"] > known["journey"]["journey_version"]:
             known["journey"] = journey
+        if verdict["code"] == "rebound" and was in self.patients:
+            cards, bound = row["body"].get("cards", []), self.patients[was]["bindings"]
+            self.patients[was]["bindings"] = [each for each in bound if card_of(each) not in cards]
+        self.forget(lambda patient: patient.get("gone") is True)
 
     # Pull.
 
-    def pull(self) -> None:
-        """Until there is nothing new."""
-        while self.page():
-            pass
-
-    def page(self, wait_s: float = 0) -> bool:
+    def page(self) -> bool:
         """One page. Whether it brought anything."""
-        request = {
-            "kiosk_id": self.who["kiosk_id"],
-            "epoch": self.epoch,
-            "cursor": self.cursor,
-            "server_incarnation": self.incarnation,
-            "definitions_version": self.definitions["version"],
-            "wait_s": wait_s,
-        }
-        page = self.spoken("/api/v1/sync/pull", request)
-        if not page["reset"] and page["from_cursor"] != self.cursor:
+        request = {"kiosk_id": self.who["kiosk_id"], "epoch": self.epoch, "cursor": self.cursor, "wait_s": 0}
+        known = {"server_incarnation": self.incarnation, "definitions_version": self.definitions["version"]}
+        judged = max((row["seq"] for row in self.outbox if row["verdict"] and row["epoch"] == self.epoch), default=0)
+        page = self.spoken(PULL, request | known)
+        goes_on = (page["from_cursor"], page["server_incarnation"]) == (self.cursor, self.incarnation)
+        if page.get("asked_cursor") not in (None, self.cursor) or not (page["reset"] or goes_on):
             return True
         if page["server_incarnation"] != self.incarnation:
-            self.restored(page)
-        if page["reset"]:
-            self.patients = {}
+            self.reopen()
+        elif (last_seq := page.get("last_seq")) is not None and last_seq < judged:
+            self.reopen()
+            self.cursor = 0
+            return True
+        for patient in self.patients.values() if page["reset"] else ():
+            patient["journey"]["journey_version"], patient["gone"] = -1, "unless named"
         for verdict in page["verdicts"]:
-            self.settle(verdict)
-        for row in page["patients"]:
-            self.patients[row["patient_id"]] = row
-        for gone in page["gone"]:
-            self.patients.pop(gone, None)
+            self.settle([row for row in self.outbox if row["body"]["action_id"] == verdict["action_id"]], verdict)
+        self.take_over(page)
         news = page["more"] or page["cursor"] != self.cursor
         self.cursor, self.incarnation, self.site = page["cursor"], page["server_incarnation"], page["site"]
         self.definitions = page["definitions"] or self.definitions
-        self.backed_up_seq = max(self.backed_up_seq, page.get("backed_up_seq", 0))
         return bool(news)
 
-    def restored(self, page: Json) -> None:
-        """What the centre may miss is pending again, with its verdict beside it."""
-        if page.get("newest_version", 1) >= 2:
-            self.backed_up_seq = min(self.backed_up_seq, page["last_seq"] or 0)
+    def take_over(self, page: Json) -> None:
+        names = {each["old"]: each["patient_id"] for each in page.get("renamed", [])}
         for row in self.outbox:
-            if row["verdict"] and row["epoch"] == self.epoch and row["seq"] > self.backed_up_seq:
-                row["held"], row["verdict"] = row["verdict"], None
+            row["patient_id"] = names.get(row["patient_id"], row["patient_id"])
+        for row in page["patients"]:
+            known = self.patients.get(row["patient_id"], row)["journey"]
+            newer = known["journey_version"] > row["journey"]["journey_version"]
+            self.patients[row["patient_id"]] = row | ({"journey": known} if newer else {})
+        for gone in page["gone"]:
+            self.patients.get(gone, {})["gone"] = True
+        if not page["more"]:
+            self.forget(lambda patient: patient.get("gone"))
+            for left in [each for each in self.patients.values() if each["journey"]["journey_version"] < 0]:
+                left.update(journey={"state": self.definitions["initial"], "journey_version": 0}, bindings=[])
+
+    def forget(self, which: Any) -> None:
+        """Those, but whoever has something pending."""
+        held = {row["patient_id"] for row in self.pending()}
+        self.patients = {name: row for name, row in self.patients.items() if name in held or not which(row)}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
 
 from kiosk import outbox, roster
 from kiosk.journeys import Journeys
@@ -31,11 +35,56 @@ class _Quiet(WSGIRequestHandler):
         """Nothing: what goes wrong shows in the test."""
 
 
+Json = dict[str, Any]
+
+
+class Between:
+    """Stands in front of the centre: notes what it is asked and, where a test says so, answers in its place or changes
+    its answer."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Json]] = []
+        self.largest = 0  # of the requests, in bytes
+        self.instead: Callable[[str, Json], Response | None] = lambda call, message: None
+        self.change: Callable[[str, Json], Json] = lambda call, answer: answer
+        self.centre: Any = None
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        request = Request(environ)
+        data = request.get_data()
+        call, message = request.path.rpartition("/")[2], json.loads(data)
+        self.asked.append((call, message))
+        self.largest = max(self.largest, len(data))
+        response = self.instead(call, message)
+        if response is None:
+            response = Response.from_app(self.centre, environ | {"wsgi.input": io.BytesIO(data)}, buffered=True)
+            if response.status_code == 200:
+                response.set_data(json.dumps(self.change(call, json.loads(response.get_data()))))
+        return response(environ, start_response)
+
+    def pushed(self, member: str = "actions") -> list[Any]:
+        """That member of every push."""
+        return [message[member] for call, message in self.asked if call == "push"]
+
+    def seqs(self) -> list[list[int]]:
+        """The places in the chain that each push has named."""
+        return [[action["body"]["seq"] for action in actions] for actions in self.pushed()]
+
+
+def refusal(status: int, retry_after_s: int | None = None, **body: Any) -> Response:
+    """An answer in the centre's place."""
+    response = Response(json.dumps(body), status, mimetype="application/json")
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
+    return response
+
+
 class Site:
     """The centre over a real file, on a port that stays the same through a restore."""
 
     def __init__(self, path: Path) -> None:
         self.centre = Centre(path, Time())
+        self.between = Between()
         open_incarnation(self.centre.store)
         self._port = 0
         self._start()
@@ -53,15 +102,21 @@ class Site:
         self.centre.restore(backup)
         self._start()
 
+    def lose_chains(self) -> None:
+        """As if the centre had never been sent anything, though it remembers what it did."""
+        with self.centre.store.write() as db:
+            db.execute("delete from receipts")
+            db.execute("delete from chains")
+
     def close(self) -> None:
         self._stop()
         self.centre.store.close()
 
     def _start(self) -> None:
-        app = create_app(self.centre.service, Sockets(2), 2)
-        self._server = make_server("127.0.0.1", self._port, app, threaded=True, request_handler=_Quiet)
+        self.between.centre = create_app(self.centre.service, Sockets(2), 2)
+        self._server = make_server("127.0.0.1", self._port, self.between, threaded=True, request_handler=_Quiet)
         self._port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
     def _stop(self) -> None:
@@ -84,8 +139,15 @@ class Subject(Protocol):
     def scan(self, uid: bytes) -> str:
         """A card alone; one that is not known is checked in provisionally. The action's id."""
 
+    def answer(self, uid: bytes, text: str) -> list[str]:
+        """A card, and a registration with that answer; the ids of both."""
+
     def push(self) -> None: ...
+    def push_once(self) -> float | None:
+        """Sends once at most. The seconds that the centre told it to wait; None where nothing is pending."""
+
     def pull(self) -> None: ...
+    def pull_once(self) -> None: ...
     def pull_is_refused(self) -> str:
         """Pulls once, which the centre refuses; the code."""
 
@@ -95,11 +157,17 @@ class Subject(Protocol):
     def break_chain(self) -> None:
         """As if the disk had been set back."""
 
+    def lose(self, action_id: str) -> None:
+        """As if that action had been dropped long ago."""
+
     def verdict(self, action_id: str) -> tuple[str, str] | None: ...
     def state(self, patient_id: str) -> str | None:
         """The journey's state as the client holds it from the centre."""
 
     def pending(self) -> int: ...
+    def pending_visits(self) -> set[str]:
+        """The visits that what is pending goes on in."""
+
     def close(self) -> None: ...
 
 
@@ -108,7 +176,7 @@ class RealAgent:
 
     def __init__(self, directory: Path) -> None:
         self._store = KioskStore(directory / f"{new_id()}.db")
-        self._client: CentralClient | None = None
+        self._clients: list[CentralClient] = []
 
     def enrol(self, site: Site) -> None:
         self.journeys = Journeys(self._store, site_clock(site))
@@ -117,9 +185,10 @@ class RealAgent:
         first.close()
         assert isinstance(made, Answered), made
         self.journeys.enrol(made.answer)
-        self.close_client()
-        self._client = CentralClient(site.url, made.answer.token)
-        self._pusher, self._puller = Pusher(self.journeys, self._client), Puller(self.journeys, self._client, wait_s=0)
+        self.close_clients()
+        self._clients = [CentralClient(site.url, made.answer.token) for _ in range(2)]
+        pushing, pulling = self._clients
+        self._pusher, self._puller = Pusher(self.journeys, pushing), Puller(self.journeys, pulling, wait_s=0)
 
     def holder(self, uid: bytes) -> str | None:
         return self.journeys.patient_of_card(_cards(uid))
@@ -139,11 +208,23 @@ class RealAgent:
             done = self.journeys.check_in_unknown(name, _cards(uid), "scan_nfc", None)
         return str(done.action_ids[0])
 
+    def answer(self, uid: bytes, text: str) -> list[str]:
+        scanned = self.scan(uid)
+        said = {"answers": {"note": text}}
+        registered = self.journeys.act(str(self.holder(uid)), "register", None, said, _cards(uid))
+        return [scanned, *map(str, registered.action_ids)]
+
     def push(self) -> None:
         for _ in range(20):
             if not self._pusher.run_once().again and not self.journeys.pending():
                 return
         raise AssertionError("the outbox does not drain")
+
+    def push_once(self) -> float | None:
+        return self._pusher.run_once().retry_after_s or 0 if self.journeys.pending() else None
+
+    def pull_once(self) -> None:
+        self._puller.run_once()
 
     def pull(self) -> None:
         for _ in range(20):
@@ -164,6 +245,10 @@ class RealAgent:
         with self._store.write() as db:
             db.execute("update identity set last_hash = 'lost'")
 
+    def lose(self, action_id: str) -> None:
+        with self._store.write() as db:
+            db.execute("delete from outbox where action_id = ?", (action_id,))
+
     def verdict(self, action_id: str) -> tuple[str, str] | None:
         with self._store.read() as db:
             row = next(row for row in outbox.rows(db) if row.action_id == action_id)
@@ -177,12 +262,16 @@ class RealAgent:
     def pending(self) -> int:
         return self.journeys.pending()
 
-    def close_client(self) -> None:
-        if self._client is not None:
-            self._client.close()
+    def pending_visits(self) -> set[str]:
+        with self._store.read() as db:
+            return {row[0] for row in db.execute("select visit_id from outbox where status = 'pending'")}
+
+    def close_clients(self) -> None:
+        for client in self._clients:
+            client.close()
 
     def close(self) -> None:
-        self.close_client()
+        self.close_clients()
         self._store.close()
 
 
@@ -221,11 +310,32 @@ class Second:
     def scan(self, uid: bytes) -> str:
         return str(self._scan(uid)["action_id"])
 
+    def answer(self, uid: bytes, text: str) -> list[str]:
+        scanned = self._scan(uid)
+        beside = {name: scanned[name] for name in ("visit_id", "cards", "site_day")}
+        said = {"answers": {"note": text}}
+        registered = self._client.act(
+            "register", scanned["patient_id"], journey_state="ARRIVED", payload=said, **beside
+        )
+        return [scanned["action_id"], registered["action_id"]]
+
     def push(self) -> None:
-        self._client.push()
+        for _ in range(20):
+            if self._client.push() is None:
+                return
+        raise AssertionError("the outbox does not drain")
+
+    def push_once(self) -> float | None:
+        return self._client.push()
 
     def pull(self) -> None:
-        self._client.pull()
+        for _ in range(20):
+            if not self._client.page():
+                return
+        raise AssertionError("the roster does not end")
+
+    def pull_once(self) -> None:
+        self._client.page()
 
     def pull_is_refused(self) -> str:
         try:
@@ -241,6 +351,10 @@ class Second:
     def break_chain(self) -> None:
         self._client.head = "lost"
 
+    def lose(self, action_id: str) -> None:
+        client = self._client
+        client.outbox = [row for row in client.outbox if row["body"]["action_id"] != action_id]
+
     def verdict(self, action_id: str) -> tuple[str, str] | None:
         row = next(each for each in self._client.outbox if each["body"]["action_id"] == action_id)
         return (row["verdict"]["verdict"], row["verdict"]["code"]) if row["verdict"] else None
@@ -251,6 +365,9 @@ class Second:
 
     def pending(self) -> int:
         return len(self._client.pending())
+
+    def pending_visits(self) -> set[str]:
+        return {row["visit_id"] for row in self._client.pending()}
 
     def close(self) -> None:
         """It holds no connection."""
@@ -265,6 +382,14 @@ class Second:
         return client.act(
             "scan_nfc", found[0], cards=cards, binding_id=found[1], appointment_ids=booked, visit_id=uuid7()
         )
+
+
+Make = Callable[[], Subject]
+
+
+def told(subject: Subject, ids: list[str]) -> list[tuple[str, str] | None]:
+    """What became of these actions, as the client has heard."""
+    return [subject.verdict(each) for each in ids]
 
 
 def site_clock(site: Site) -> Any:

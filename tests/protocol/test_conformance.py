@@ -6,10 +6,7 @@ Our own agent passes it, and so does a second client that was written from docs/
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 from sync.central.backup import back_up
 from sync.central.bindings import bind
@@ -19,38 +16,8 @@ from sync.central.kiosks import revoke_kiosk
 from sync.central.settling import settle_card
 from sync.ids import new_id
 from tests.protocol import second_client
-from tests.protocol.subjects import RealAgent, Second, Site, Subject
+from tests.protocol.subjects import Make, Site, told
 from tests.sync.central.wire import cards_of, uid
-
-Make = Callable[[], Subject]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    made = Site(tmp_path / "centre.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture(params=[RealAgent, Second], ids=["our agent", "second client"])
-def make(request: pytest.FixtureRequest, tmp_path: Path, site: Site) -> Iterator[Make]:
-    """Makes clients of one kind, enrolled and with their roster."""
-    made: list[Subject] = []
-
-    def one() -> Subject:
-        subject: Subject = request.param(tmp_path)
-        subject.enrol(site)
-        subject.pull()
-        made.append(subject)
-        return subject
-
-    yield one
-    for subject in made:
-        subject.close()
-
-
-def told(subject: Subject, ids: list[str]) -> list[tuple[str, str] | None]:
-    return [subject.verdict(each) for each in ids]
 
 
 def test_it_enrols_and_knows_whose_card_it_is(make: Make):

@@ -261,6 +261,24 @@ def test_this_kiosk_goes_back_to_version_1_where_the_centre_speaks_no_other(old_
     client.close()
 
 
+def test_a_restored_centre_of_version_1_is_not_told_what_the_kiosk_had_been_told(
+    old_centre: OldCentre, journeys: Journeys
+):
+    tapped = journeys.check_in_unknown("card-1", [CardHash("k1", "cd" * 32)], "scan_nfc", None)  # type: ignore[arg-type]
+    journeys.settle(
+        [VerdictRow(action_id=tapped.action_ids[0], seq=1, verdict=Verdict.NEEDS_STAFF, code=Code.UNKNOWN_CARD)]
+    )
+    restored = msgspec.convert({**v1("enrolment"), "server_incarnation": "another"}, Enrolment)
+    journeys.enrol(restored)
+    assert [each.held is not None for each in journeys.batch(10, None)] == [True], "what version 2 is told"
+    client = CentralClient(old_centre.url, "token")
+    pusher = Pusher(journeys, client)
+    while journeys.pending():
+        assert not pusher.run_once().failed
+    assert [set(each) for each in old_centre.pushed] == [{"hash", "body"}]
+    client.close()
+
+
 def test_a_centre_that_speaks_nothing_of_ours_is_asked_again_from_the_newest():
     dialect = Dialect()
     said = CallRefused(code=EndCode.UNSUPPORTED_VERSION, error="9", versions=(9,))

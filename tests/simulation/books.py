@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 class Books:
     """`owed` are the acknowledged actions that some disk still holds. One that a kiosk's disk lost when it was set back
     is owed as long as the centre has it (`only_at_centre`); a restore of the centre can then lose the last copy, which
-    no protocol can prevent. `suspects` are kiosks whose disk was copied or set back: they may give a number twice."""
+    no protocol can prevent. `suspects` are kiosks whose disk was copied or set back: they may give a number twice. Of
+    the `damaged` some disk holds what nobody wrote: they alone may go to staff unread, and are owed like any other."""
 
     owed: set[str] = field(default_factory=set)
     only_at_centre: set[str] = field(default_factory=set)
@@ -18,6 +19,7 @@ class Books:
     covered: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     forgettable: set[str] = field(default_factory=set)
     suspects: set[str] = field(default_factory=set)
+    damaged: set[str] = field(default_factory=set)
 
     def acknowledge(self, action_ids: Iterable[str]) -> None:
         """A person was told that this was done."""
@@ -41,6 +43,10 @@ class Books:
     def close(self, at_centre: Set[str], on_disks: Set[str]) -> None:
         """Everything is at rest: what was not to be kept, and was not, is owed no more."""
         self._write_off((self.owed & self.forgettable) - at_centre - on_disks)
+
+    def damage(self, action_id: str) -> None:
+        """Some disk no longer holds this action as it was written."""
+        self.damaged.add(action_id)
 
     def suspect(self, kiosk_id: str) -> None:
         """This kiosk's disk was copied or set back."""

@@ -255,6 +255,25 @@ def _kiosk_cloned(world: World) -> None:
     world.happened("kiosk cloned")
 
 
+def _record_damaged(world: World) -> None:
+    """Bits of one record flip on a kiosk's disk, whatever has become of its action. It is the only disk that has it: a
+    copy that comes sound after it came damaged is quarantined or judged by what came first, and so is not looked at."""
+    kiosk = world.pick_kiosk()
+    kiosk.survives(lambda: world.act(kiosk))
+    elsewhere = {row.action_id for each in world.kiosks if each is not kiosk for row in each.rows()}
+    rows = [row for row in kiosk.rows() if row.action_id not in elsewhere]
+    if not rows:
+        return
+    world.lose_copies(kiosk)
+    status = world.chance.choice(sorted({row.status for row in rows}))
+    action_id = world.chance.choice([row.action_id for row in rows if row.status == status])
+    bits = world.chance.sample(range(8), world.chance.randrange(1, 4))
+    kiosk.flip(action_id, [(world.chance.random(), bit) for bit in bits])
+    world.books.damage(action_id)
+    world.note(f"{kiosk.name}: the record of {action_id[-4:]} ({status}) is damaged")
+    world.happened("record damaged")
+
+
 def _tag_bound_anew(world: World) -> None:
     """The desk gives a card to a patient, whoever held it before: what the staff's call for it does."""
     card, patient_id = world.chance.choice(CARDS), world.chance.choice(PATIENTS)
@@ -322,4 +341,5 @@ FAULTS: tuple[Fault, ...] = (
     Fault("patients merged", _patients_merged, 1, 1),
     Fault("rules changed", _rules_changed, 1, 1),
     Fault("day's end", _day_ends, 1, 2),
+    Fault("record damaged", _record_damaged, 1, 1),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kiosk import outbox, roster
+from kiosk import outbox, records, roster
 from kiosk.moment import moment
 from kiosk.outbox import OutboxRow
 from sync.central.bindings import bound
@@ -32,7 +32,7 @@ class Problem:
 
 def look(world: World) -> list[Problem]:
     """Everything that is wrong with a world at rest."""
-    look_at = (_verdicts, _effects, _aliases, _bases, _cards, _health, _tickets, _waiting)
+    look_at = (_verdicts, _effects, _aliases, _bases, _cards, _health, _unread, _tickets, _waiting)
     return [Problem(kind, text) for each in look_at for kind, text in each(world)]
 
 
@@ -50,7 +50,10 @@ def _views(kiosk: SimulatedKiosk) -> Found:
     identity = kiosk.journeys.identity
     assert identity is not None
     with kiosk.store.read() as db:
-        waiting = sorted(outbox.pending_patients(db))
+        # What was shown when a record was damaged is shown until its patient is looked at again.
+        rows = db.execute("select * from outbox where status = 'pending'")
+        damaged = {row["patient_id"] for row in rows if records.read(row) is None}
+        waiting = sorted(outbox.pending_patients(db) - damaged)
         known = {patient_id: roster.patient(db, patient_id) for patient_id in waiting}
         pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
     now = moment(identity, kiosk.journeys.definitions, kiosk.journeys.clock())
@@ -154,7 +157,8 @@ def _aliases(world: World) -> Found:
     unknown = {action_id: (patient_id, judged_ms) for action_id, patient_id, judged_ms in rows}
     for kiosk in world.kiosks:
         with kiosk.store.read() as db:
-            sent = {row["action_id"]: outbox.intent_of(row).visit_id for row in db.execute("select * from outbox")}
+            read = [records.read(row) for row in db.execute("select * from outbox")]
+        sent = {intent.action_id: intent.visit_id for intent in read if intent is not None}
         for action_id in sorted(unknown.keys() & sent.keys()):
             patient_id, judged_ms = unknown[action_id]
             if judged_ms > aliases.get((sent[action_id], patient_id), judged_ms):
@@ -174,13 +178,28 @@ def _cards(world: World) -> Found:
 
 
 def _health(world: World) -> Found:
-    """What `kiosk-central check` says; and nothing that a kiosk sent was indigestible."""
+    """What `kiosk-central check` says; and nothing that a kiosk sent was indigestible but what was damaged there."""
     with world.centre.store.read() as db:
         health = check(db, world.centre.definitions)
     if not health.ok:
         yield "unwell", f"{health.inconsistent} {health.orphans} {health.illegal_transitions}"
-    for row in world.centre.rows("select kiosk_id, seq, reason from quarantine"):
-        yield "unwell", f"action {row['seq']} of {row['kiosk_id']} was quarantined: {row['reason']}"
+    rows = world.centre.rows(
+        "select q.kiosk_id, q.seq, q.reason, e.action_id from quarantine q"
+        " left join exceptions e on e.exception_id = q.exception_id and e.code = 'quarantined'"
+    )
+    for row in rows:
+        if row["action_id"] not in world.books.damaged:
+            yield "unwell", f"action {row['seq']} of {row['kiosk_id']} was quarantined: {row['reason']}"
+
+
+def _unread(world: World) -> Found:
+    """Staff have a case for whatever was set aside."""
+    rows = world.centre.rows("select q.verdict_id from quarantine q join exceptions e using (exception_id)")
+    aside = {each for each, (_, code) in _given(world).items() if code == "quarantined"}
+    yield from (
+        ("lost", f"action {each} was set aside, and nobody was told")
+        for each in sorted(aside - {row[0] for row in rows})
+    )
 
 
 def _tickets(world: World) -> Found:
@@ -215,6 +234,7 @@ def _found_out(world: World, number: str, prefixes: dict[str, str]) -> bool:
 def _waiting(world: World) -> Found:
     """What needs staff waits for them, and nothing else does."""
     waiting = {row[0] for row in world.centre.rows("select verdict_id from waiting")}
-    needing = {each for each, (verdict, _) in _given(world).items() if verdict == "needs_staff"}
+    given = _given(world).items()
+    needing = {each for each, (verdict, code) in given if verdict == "needs_staff" and code != "quarantined"}
     for action_id in sorted(waiting ^ needing):
         yield "stuck", f"action {action_id} {'waits without need' if action_id in waiting else 'is not in the inbox'}"

@@ -121,6 +121,15 @@ class SimulatedKiosk:
         """The database and its log."""
         return self.path, self.path.with_name(f"{self.path.name}-wal")
 
+    def flip(self, action_id: str, places: list[tuple[float, int]]) -> None:
+        """The disk does not hold what was written: bits of the body of an action are others, each at a part of its
+        length."""
+        with self.store.write() as db:
+            body = bytearray(db.execute("select body from outbox where action_id = ?", (action_id,)).fetchone()[0])
+            for place, bit in places:
+                body[int(place * len(body))] ^= 1 << bit
+            db.execute("update outbox set body = ? where action_id = ?", (bytes(body), action_id))
+
     def rows(self) -> list[outbox.OutboxRow]:
         """The outbox."""
         with self.store.read() as db:

@@ -134,7 +134,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "chain not renumbered after a fork",
         "kiosk/outbox.py",
-        "renumbered = msgspec.structs.replace(pending, kiosk_id=kiosk_id, epoch=now.epoch, seq=now.next_seq)",
+        "renumbered = msgspec.structs.replace(pending, kiosk_id=kiosk_id, epoch=epoch, seq=seq)",
         "renumbered = pending",
         100,
     ),
@@ -162,8 +162,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a roster started afresh keeps whom it does not name",
         "kiosk/adoption.py",
-        "left = roster.of_before(db) if afresh else []",
+        "left = roster.left_behind(db)",
         "left = []",
+        300,
+    ),
+    Mutant(
+        "what lies on the disk is taken for what was written",
+        "kiosk/records.py",
+        'if digest(row["body"]) != row["digest"]:',
+        "if False:",
         300,
     ),
     Mutant(

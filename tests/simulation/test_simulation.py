@@ -105,3 +105,20 @@ def test_damage_at_the_centre_is_seen(world: World, damage: str, kind: str):
 def test_an_action_that_still_waits_in_an_outbox_is_seen(world: World):
     world.act(world.kiosks[0])
     assert "stuck" in {problem.kind for problem in look(world)}
+
+
+def test_a_record_that_was_set_aside_is_seen_where_nothing_had_damaged_it_or_nobody_was_told(world: World):
+    kiosk = world.kiosks[0]
+    world.act(kiosk)
+    action_id = kiosk.rows()[0].action_id
+    kiosk.flip(action_id, [(0.5, 0)])
+    kiosk.push()
+    for each in world.kiosks:
+        each.pull()
+        each.pull()
+    assert {problem.kind for problem in look(world)} == {"unwell"}
+    world.books.damage(action_id)
+    assert look(world) == []
+    with world.centre.store.write() as db:
+        db.execute("delete from quarantine")
+    assert {problem.kind for problem in look(world)} == {"lost"}

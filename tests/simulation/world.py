@@ -230,6 +230,14 @@ class World:
         kept.append(into)
         self.note(f"{kiosk.name}: copy of the disk")
 
+    def lose_copies(self, kiosk: SimulatedKiosk) -> None:
+        """No copy of a disk of this kiosk, nor of a clone of it, is left to be put back."""
+        for each in self.kiosks:
+            if each.link.kiosk_id == kiosk.link.kiosk_id:
+                for copy in self.snapshots[each.name]:
+                    shutil.rmtree(copy)
+                self.snapshots[each.name].clear()
+
     def add_clone(self, original: SimulatedKiosk) -> SimulatedKiosk:
         """A second box that starts on a copy of a kiosk's disk."""
         disk = self.home / f"{original.name}-clone"

@@ -163,12 +163,25 @@ def test_after_an_enrolment_that_could_not_be_kept_the_kiosk_goes_on_as_what_it_
     token.mkdir()
     code = hospital.central_command(town.places, "enroll-code").strip()
     words = ("enroll", "--config", str(town.places.config), "--central", town.through, "--code", code)
-    assert kiosk(*words).returncode == 1
+    before = town.status()["kiosk"]["id"]
+    failed = kiosk(*words)
+    assert (failed.returncode, "the next start of the kiosk goes on with it" in failed.stderr) == (1, True)
     token.rmdir()
     token.write_text(secret, "utf-8")
     town.tap(town.people[0])
     town.await_settled()
     assert town.state(town.people[0])["journey_state"] == "ARRIVED"
+    told = town.status()
+    assert (told["kiosk"]["id"], told["fenced"], told["online"]) == (before, False, True)
+    assert town.kiosk is not None
+    town.kiosk.stop()
+    town.open()
+    told = town.status()
+    assert (told["kiosk"]["id"] != before, told["fenced"]) == (True, False), "the code was not used up for nothing"
+    town.tap(town.people[1])
+    town.await_settled()
+    assert town.state(town.people[1])["journey_state"] == "ARRIVED"
+    assert not (town.places.directory / "kiosk.db.enrolment").exists()
 
 
 def test_a_code_with_half_a_character_in_it_ends_with_exit_code_2(tmp_path: Path):

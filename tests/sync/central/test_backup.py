@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from kiosk import outbox
+from sync.agent.choking import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD
 from sync.agent.client import Answered, NoUse
-from sync.agent.steps import CHOKED_BEFORE_OPAQUE
 from sync.central.backup import back_up
 from sync.central.incarnation import keep_marker, marker_path, open_incarnation
 from sync.central.store import Store, StoreError
 from sync.protocol import CallRefused, Code, EndCode, PushAnswer, PushRequest, Verdict
-from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time, Wire
+from tests.sync.central.wire import EVERYTHING, MINUTE, Centre, Kiosk, Time, Wire
 
 
 @pytest.fixture
@@ -277,6 +277,7 @@ def test_one_bad_record_is_set_aside_unread_and_holds_back_nobody(
     steps = 0
     while kiosk.journeys.pending():
         kiosk.pusher.run_once()
+        centre.time.pass_minutes(1)
         steps += 1
         assert steps < 40
     assert verdicts(kiosk) == [("applied", "ok"), ("needs_staff", "quarantined"), ("needs_staff", "not_allowed")]
@@ -286,12 +287,36 @@ def test_one_bad_record_is_set_aside_unread_and_holds_back_nobody(
     assert sorted(centre.open_cases()) == ["not_allowed", "quarantined"]
 
 
+def test_a_centre_that_fails_for_a_while_sets_no_healthy_action_aside(centre: Centre, kiosk: Kiosk):
+    """Neither do many failures in a short time count, nor a time without answers, nor what came before an answer."""
+    kiosk.tap("P1")
+    wire = choking(kiosk, 1)
+    failing, silent = NoUse("HTTP 500", status=500), NoUse("ConnectTimeout")
+    minutes = FAILING_BEFORE_UNREAD_MS // MINUTE
+    for answers, between in ((50, 0.01), (minutes // 2, 1), (2, 3 * minutes)):
+        for answer in [failing] * answers + [silent] * answers:
+            wire.answer = answer
+            assert kiosk.pusher.run_once().failed
+            centre.time.pass_minutes(between)
+    wire.answer = CallRefused(code=EndCode.TRY_LATER, error="busy")
+    kiosk.pusher.run_once()
+    wire.answer = failing
+    for _ in range(minutes):
+        assert kiosk.pusher.run_once().failed
+        centre.time.pass_minutes(1)
+    kiosk.connect()
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    assert centre.open_cases() == []
+
+
 @pytest.mark.parametrize("answer", [NoUse("ConnectionError"), NoUse("HTTP 502", status=502)], ids=["none", "proxy"])
 def test_an_answer_of_nobody_or_of_a_proxy_sets_nothing_aside(centre: Centre, kiosk: Kiosk, answer: NoUse):
     kiosk.tap("P1")
     choking(kiosk, 1).answer = answer
-    for _ in range(3 * CHOKED_BEFORE_OPAQUE):
+    for _ in range(10 * REFUSED_BEFORE_UNREAD):
         assert kiosk.pusher.run_once().failed
+        centre.time.pass_minutes(1)
     assert kiosk.journeys.pending() == 1
     assert centre.rows("select * from receipts") == []
 
@@ -321,15 +346,13 @@ def test_an_unread_record_whose_receipt_was_lost_with_its_epoch_keeps_its_verdic
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
 
 
-def test_a_record_that_is_no_json_any_more_is_set_aside_and_its_chain_goes_on(centre: Centre, kiosk: Kiosk):
+def test_a_record_that_is_no_json_any_more_is_set_aside_at_once_and_its_chain_goes_on(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
     kiosk.tap("P2")
     with kiosk.store.write() as db:
         db.execute("update outbox set body = ? where seq = 1", (b'{"torn": ',))
-    choking(kiosk, 1).on = "torn"
-    while kiosk.journeys.pending():
-        kiosk.pusher.run_once()
-    assert [status for status, _ in verdicts(kiosk)] == ["needs_staff", "applied"]
+    assert not kiosk.pusher.run_once().failed
+    assert verdicts(kiosk) == [("needs_staff", "quarantined"), ("applied", "ok")]
     assert centre.rows("select body from quarantine") == [{"body": '{"torn": '}]
 
 

@@ -184,6 +184,27 @@ def test_a_cursor_that_is_none_of_this_database_gets_a_snapshot(centre: Centre, 
     assert (answer.reset, sorted(ids(answer))) == (True, ["P1", "P2"])
 
 
+def test_a_kiosk_that_knows_of_changes_that_are_not_here_finds_out_that_the_database_was_set_back(centre: Centre):
+    """As a snapshot of the whole machine does, with the marker in it."""
+    for prefix in ("A", "B"):
+        centre.enrol(prefix)
+    latest = pull(centre).cursor
+    answer = pull(centre, latest + 1)
+    assert answer.reset
+    assert answer.server_incarnation != "first"
+    for_the_other = pull(centre, latest, kiosk_id="kiosk-2")
+    assert (for_the_other.reset, for_the_other.server_incarnation) == (True, answer.server_incarnation)
+    assert pull(centre, latest + 1).server_incarnation == answer.server_incarnation, "it is of the old one by now"
+
+
+def test_a_kiosk_that_was_revoked_finds_out_nothing(centre: Centre):
+    centre.enrol()
+    with centre.store.write() as db:
+        db.execute("update kiosks set revoked_ms = 1")
+    assert isinstance(refused_or_not(centre, 10**6), CallRefused)
+    assert centre.rows("select server_incarnation from incarnation") == [{"server_incarnation": "first"}]
+
+
 def test_a_kiosk_that_knows_no_incarnation_is_not_sent_back_to_the_beginning(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor

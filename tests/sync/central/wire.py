@@ -26,6 +26,7 @@ from sync.central.roster import Roster
 from sync.central.service import Answer, JourneyService
 from sync.central.site import here
 from sync.central.store import Store
+from sync.central.sync_api import MAX_PUSH
 from sync.clock import ClockReading, local_ms
 from sync.ids import new_id
 from sync.journey.definitions import Definitions, shipped
@@ -33,6 +34,7 @@ from sync.journey.model import STAFF, Journey, PatientId
 from sync.protocol import (
     CallRefused,
     Code,
+    EndCode,
     Enrolment,
     EnrolRequest,
     PullAnswer,
@@ -193,7 +195,10 @@ class Wire:
         if self.lose_requests:
             self.lose_requests -= 1
             return NoUse("lost")
-        arrived = msgspec.json.decode(msgspec.json.encode(request), type=PushRequest)
+        sent = msgspec.json.encode(request)
+        if len(sent) > MAX_PUSH:
+            return self._back(CallRefused(code=EndCode.MALFORMED, error="request entity too large"), PushAnswer)
+        arrived = msgspec.json.decode(sent, type=PushRequest)
         return self._back(self.centre.ingest.push(self.kiosk_id, arrived), PushAnswer)
 
     def pull(self, request: PullRequest) -> Answered[PullAnswer] | CallRefused | NoUse:

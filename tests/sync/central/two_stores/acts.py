@@ -6,6 +6,7 @@ import sqlite3
 
 import msgspec
 
+from kiosk import records
 from sync.central.bindings import bind
 from sync.central.gathering import bench_of
 from sync.central.journeys import touch
@@ -74,12 +75,12 @@ def rewrite_last(db: sqlite3.Connection, **changes: object) -> None:
     last_hash = before["hash"] if before else NO_HASH
     intent = msgspec.structs.replace(msgspec.json.decode(row["body"], type=Intent), **changes)
     body = canonical(intent)
-    digest = chain_hash(last_hash, body)
+    chained = chain_hash(last_hash, body)
     db.execute(
-        "update outbox set body = ?, hash = ?, action_id = ? where epoch = ? and seq = ?",
-        (body, digest, intent.action_id, row["epoch"], row["seq"]),
+        "update outbox set body = ?, digest = ?, hash = ?, action_id = ? where epoch = ? and seq = ?",
+        (body, records.digest(body), chained, intent.action_id, row["epoch"], row["seq"]),
     )
-    db.execute("update identity set last_hash = ?", (digest,))
+    db.execute("update identity set last_hash = ?", (chained,))
 
 
 def intent_of(kiosk: Kiosk, **changes: object) -> Intent:

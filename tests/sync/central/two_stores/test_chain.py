@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -169,3 +170,29 @@ def test_an_empty_batch_tells_how_far_the_centre_has_come(centre: Centre, kiosk:
     answer = push(centre, kiosk, [])
     assert isinstance(answer, PushAnswer)
     assert (answer.last_seq, answer.backed_up_seq, answer.verdicts) == (1, 0, [])
+
+
+def test_a_centre_set_back_with_all_by_which_it_could_notice_is_told_everything_again(
+    centre: Centre, kiosk: Kiosk, tmp_path: Path
+):
+    """A snapshot of the machine has the marker in it too."""
+    home, copy = centre.store.path.parent, tmp_path / "machine"
+    copy.mkdir()
+    centre.store.close()
+    for file in home.glob("centre.db*"):
+        shutil.copyfile(file, copy / file.name)
+    centre.open()
+    kiosk.check_in("P1")
+    kiosk.sync()
+    assert centre.journey("P1").state == "WAITING"
+    centre.store.close()
+    for file in home.glob("centre.db*"):
+        file.unlink()
+    for file in copy.iterdir():
+        shutil.copyfile(file, home / file.name)
+    centre.open()
+    kiosk.pull()
+    kiosk.sync()
+    assert centre.journey("P1").state == "WAITING"
+    assert verdicts(kiosk) == [("applied", "ok")] * 3
+    assert kiosk.base("P1") == centre.journey("P1")

@@ -12,8 +12,9 @@ import pytest
 from sync.central.backup import back_up
 from sync.central.health import check
 from sync.central.journeys import touch
+from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict
-from tests.sync.central.two_stores.acts import rewrite_last, verdicts
+from tests.sync.central.two_stores.acts import bind_card, rewrite_last, verdicts
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, cards_of
 
 
@@ -265,6 +266,25 @@ def test_a_case_is_reassigned_to_whose_it_was(centre: Centre, kiosk: Kiosk):
     assert kiosk.journeys.named(done.patient_id) == "P1"
     assert kiosk.base(done.patient_id) is None
     assert_in_step(centre, kiosk)
+
+
+def test_what_was_done_in_a_visit_that_is_the_patients_already_is_reassigned_in_that_visit(
+    centre: Centre, kiosk: Kiosk, other: Kiosk
+):
+    other.tap("P1")
+    other.sync()
+    kiosk.tap("P2")
+    kiosk.journeys.act(PatientId("P2"), "register", None, {}, cards_of("P2"))
+    assert centre.merge("P1", "P2").done
+    bind_card(centre, "P2", "P3")
+    kiosk.pusher.limit = 1
+    kiosk.pusher.run_once()
+    assert centre.settle("apply").done
+    kiosk.push()
+    centre.time.pass_minutes(24 * 60)
+    assert centre.settle("reassign", patient_id="P1").done
+    kiosk.pull()
+    assert verdicts(kiosk) == [("merged", "visit_alias"), ("applied", "late")]
 
 
 def test_a_discarded_case_touches_nobody_and_the_kiosk_hears_of_it(centre: Centre, kiosk: Kiosk):

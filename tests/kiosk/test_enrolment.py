@@ -1,0 +1,296 @@
+"""An enrolment is whole: whatever ends it in the middle, the box is the kiosk that it was or the new one, and speaks
+with that one's token and keys; and no second code is needed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from kiosk.config import Config, check_config
+from kiosk.enrolment import Settlement, SiteCards, why_not_settled
+from kiosk.journeys import Journeys
+from kiosk.store import Store
+from sync.cards import CardKeys, canonical_uid, read_keys
+from sync.protocol import Code, Enrolment, Intent, Verdict, VerdictRow
+from tests.components import demand
+from tests.kiosk import samples
+
+FIRST = samples.enrolment()
+OTHER_KEYS = CardKeys({"k2": "22" * 32})
+SECOND = samples.enrolment(kiosk_id="kiosk-2", token="another-token", card_keys=OTHER_KEYS, ticket_prefix="C")
+
+# What waits: after what is judged, and then as the beginning of a chain.
+CHAINS = {"kiosk-1": [("kiosk-1", 1, 2), ("kiosk-1", 1, 3)], "kiosk-2": [("kiosk-2", 1, 1), ("kiosk-2", 1, 2)]}
+
+
+class Box:
+    """A kiosk's directory, opened as the daemon opens it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.config: Config = check_config({"store": {"path": str(directory / "kiosk.db")}}, "a test")
+        self.open()
+
+    def open(self) -> None:
+        self.store = Store(self.config.store_path)
+        self.journeys = Journeys(self.store, samples.Clock())
+        self.settlement = Settlement(self.config, self.journeys)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def begin(self) -> None:
+        """A working kiosk: one action judged, two that wait."""
+        self.settlement.take(FIRST)
+        self.journeys.adopt(samples.page(*map(samples.row, (1, 2, 3))))
+        for number in (3, 1, 2):
+            self.journeys.tap(samples.cards(number), ("scan_nfc",))
+        judged = self.journeys.batch(1, None)[0]
+        action_id = msgspec.json.decode(judged.body, type=Intent).action_id
+        row = VerdictRow(action_id=action_id, seq=1, verdict=Verdict.APPLIED, code=Code.OK, patient_id="P3")
+        self.journeys.settle([row])
+
+    def what_it_is(self) -> tuple[str, str, CardKeys]:
+        assert self.journeys.identity is not None
+        return self.journeys.identity.kiosk_id, self.settlement.token(), read_keys(self.config.keys_path)
+
+    def chain(self) -> list[tuple[str, int, int]]:
+        bodies = [msgspec.json.decode(pushed.body, type=Intent) for pushed in self.journeys.batch(10, None)]
+        return [(body.kiosk_id, body.epoch, body.seq) for body in bodies]
+
+    def files(self) -> set[str]:
+        """What lies there beside the store itself."""
+        found = {path.name.removeprefix("kiosk.db") for path in self.directory.iterdir()}
+        return found - {"", "-wal", "-shm", ".lock"}
+
+
+def of(enrolment: Enrolment) -> tuple[str, str, CardKeys]:
+    return enrolment.kiosk_id, enrolment.token, enrolment.card_keys
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    made = Box(tmp_path)
+    made.begin()
+    yield made
+    made.close()
+
+
+def test_it_becomes_the_kiosk_of_the_answer_and_leaves_nothing_lying(box: Box):
+    assert of(FIRST) == box.what_it_is()
+    box.settlement.take(SECOND)
+    assert of(SECOND) == box.what_it_is()
+    assert box.chain() == CHAINS["kiosk-2"]
+    assert box.files() == {".token", ".keys"}
+    assert [path.stat().st_mode & 0o777 for path in (box.config.token_path, box.config.keys_path)] == [0o600] * 2
+    box.settlement.go_on()
+    assert of(SECOND) == box.what_it_is()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"definitions": dict(FIRST.definitions) | {"initial": "NOWHERE"}},
+        {"definitions": {}},
+        {"site": msgspec.structs.replace(samples.SITE, timezone="nowhere")},
+        {"card_keys": CardKeys({})},
+        {"card_keys": CardKeys({"k2": "no hex"})},
+    ],
+)
+def test_an_answer_that_is_of_no_use_changes_nothing_and_is_not_kept(box: Box, changes: dict[str, Any]):
+    useless = msgspec.structs.replace(SECOND, **changes)
+    with pytest.raises((ValueError, KeyError)) as raised:
+        box.settlement.take(useless)
+    assert of(FIRST) == box.what_it_is()
+    assert box.files() == {".token", ".keys"}
+    assert not box.settlement.keeps(useless)
+    assert "take a new code" in why_not_settled(raised.value, kept=False)
+    assert box.chain() == CHAINS["kiosk-1"]
+    assert box.journeys.patient_of_card(samples.cards(1)) == "P1", "the roster is there"
+
+
+def test_where_a_secret_cannot_be_written_it_goes_on_as_it_was_and_the_next_start_goes_on(box: Box):
+    token = box.config.token_path
+    secret = token.read_bytes()
+    token.unlink()
+    token.mkdir()
+    with pytest.raises(IsADirectoryError):
+        box.settlement.take(SECOND)
+    token.rmdir()
+    token.write_bytes(secret)
+    assert of(FIRST) == box.what_it_is()
+    assert box.settlement.keeps(SECOND)
+    assert box.files() == {".token", ".keys", ".enrolment"}
+    assert box.config.enrolment_path.stat().st_mode & 0o777 == 0o600
+    box.close()
+    box.open()
+    box.settlement.go_on()
+    assert of(SECOND) == box.what_it_is()
+    assert box.files() == {".token", ".keys"}
+
+
+def test_where_the_store_takes_no_write_it_goes_on_as_it_was(box: Box):
+    with box.store.write() as db:
+        db.execute(
+            "create trigger no_more before insert on identity begin select raise(abort, 'the disk is gone'); end"
+        )
+    with pytest.raises(sqlite3.Error):
+        box.settlement.take(SECOND)
+    assert of(FIRST) == box.what_it_is()
+    assert box.files() == {".token", ".keys", ".enrolment"}
+    with box.store.write() as db:
+        db.execute("drop trigger no_more")
+    box.settlement.go_on()
+    assert of(SECOND) == box.what_it_is()
+
+
+def test_once_the_identity_has_turned_it_does_not_speak_before_the_secrets_have_followed(box: Box):
+    """As after a crash between the two, on a box where the secrets cannot be written yet."""
+    box.config.enrolment_path.write_bytes(msgspec.json.encode(SECOND))
+    box.journeys.enrol(SECOND)
+    keys = box.config.keys_path
+    keys.unlink()
+    keys.mkdir()
+    for attempt in (box.settlement.go_on, box.settlement.token, lambda: box.settlement.take(FIRST)):
+        with pytest.raises(IsADirectoryError):
+            attempt()
+    assert box.config.token_path.read_text("utf-8") == FIRST.token
+    assert box.settlement.keeps(SECOND), "another code must not cost the only copy of the token"
+    keys.rmdir()
+    assert box.settlement.token() == SECOND.token
+    assert of(SECOND) == box.what_it_is()
+    assert box.files() == {".token", ".keys"}
+
+
+def test_an_answer_that_can_no_longer_be_read_stands_in_nobodys_way(box: Box):
+    box.config.enrolment_path.write_bytes(b'{"kiosk_id": "kios')
+    box.settlement.go_on()
+    assert of(FIRST) == box.what_it_is()
+    assert not box.settlement.keeps(SECOND)
+    box.settlement.take(SECOND)
+    assert of(SECOND) == box.what_it_is()
+
+
+def test_the_cards_are_known_by_the_new_keys_once_they_are_read_again(box: Box):
+    cards = SiteCards(box.config)
+    assert cards.hashes(samples.uid(1)) == samples.cards(1)
+    box.settlement.take(SECOND)
+    cards.refresh()
+    assert cards.hashes(samples.uid(1)) == OTHER_KEYS.hashes(canonical_uid(samples.uid(1)))
+
+
+# Kills. The child ends itself, as a power cut would, at the n-th thing that it asks of the system or says to the store.
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from tests.kiosk.test_enrolment import Box, SECOND
+
+box, left = Box(Path(sys.argv[1])), int(sys.argv[2])
+
+def step(*what):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def asked(event, args):
+    written = event == "open" and (args[2] or 0) & (os.O_WRONLY | os.O_RDWR)
+    if written or event in ("os.rename", "os.remove"):
+        step()
+
+def said(sql):
+    if sql.startswith(("begin", "insert into identity", "commit")):
+        step()
+
+with box.store.read() as db:
+    db.set_trace_callback(said)
+sys.addaudithook(asked)
+box.settlement.take(SECOND)
+print("became it", flush=True)
+"""
+
+
+@pytest.mark.processes
+def test_killed_at_any_step_it_is_one_kiosk_or_the_other_and_the_next_start_goes_on(tmp_path: Path):
+    origin = Box(tmp_path / "origin")
+    origin.begin()
+    origin.close()
+    found: list[str] = []
+    for number in range(1, 40):
+        place = tmp_path / str(number)
+        shutil.copytree(origin.directory, place)
+        child = subprocess.run(
+            [sys.executable, "-c", CHILD, str(place), str(number)], capture_output=True, text=True, check=False
+        )
+        if child.returncode == 0:
+            break
+        assert child.returncode == -signal.SIGKILL, child.stderr
+        box = Box(place)
+        kept = box.config.enrolment_path.exists()
+        box.settlement.go_on()
+        was = of(SECOND) if kept or found[-1:] == ["kiosk-2"] else of(FIRST)
+        assert box.what_it_is() == was
+        assert box.chain() == CHAINS[was[0]]
+        assert box.files() - {".enrolment.new"} == {".token", ".keys"}
+        found.append(was[0])
+        box.close()
+    else:
+        pytest.fail("it never came to its end")
+    # Its file written and named; then two secrets, begin, insert, commit, two names, three files looked after.
+    assert found == ["kiosk-1"] * 2 + ["kiosk-2"] * (2 + 3 + 2 + 3)
+
+
+# A full disk.
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of two megabytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    demand(bool(mounted and mounted.returncode == 0), "root, to mount a small disk,")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_on_a_full_disk_it_goes_on_as_it_was_until_there_is_room(small_disk: Path):
+    became: list[str] = []
+    for spare in range(24):
+        place = small_disk / str(spare)
+        place.mkdir()
+        box = Box(place)
+        box.begin()
+        ballast, free = small_disk / "ballast", os.statvfs(small_disk)
+        ballast.write_bytes(bytes((free.f_bavail - spare) * free.f_bsize))
+        try:
+            box.settlement.take(SECOND)
+        except (OSError, sqlite3.Error):
+            assert box.what_it_is() == of(FIRST)
+            kept = box.settlement.keeps(SECOND)
+        else:
+            kept = True
+        ballast.unlink()
+        box.close()
+        box.open()
+        box.settlement.go_on()
+        assert box.what_it_is() == (of(SECOND) if kept else of(FIRST))
+        assert box.chain() == CHAINS[box.what_it_is()[0]]
+        assert box.files() == {".token", ".keys"}
+        became.append(box.what_it_is()[0])
+        box.close()
+        shutil.rmtree(place)
+    assert (became[0], became[-1]) == ("kiosk-1", "kiosk-2")

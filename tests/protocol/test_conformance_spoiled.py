@@ -1,0 +1,351 @@
+"""The conformance suite where things go wrong: what any client must do when centre, wire or disk fail it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.wrappers import Response
+
+from sync.central.backup import back_up
+from sync.central.journeys import touch
+from sync.central.kiosks import revoke_kiosk
+from sync.protocol import MAX_BATCH_BYTES, canonical
+from tests.protocol.subjects import Json, Make, Site, Subject, refusal, told
+from tests.sync.central.wire import uid
+
+MAX_PUSH = 320 * 1024
+OK = ("applied", "ok")
+DAY_IN_MINUTES = 24 * 60
+
+
+def drain(subject: Subject, most: int = 60) -> None:
+    """Pushes until nothing is pending, without the waits."""
+    for _ in range(most):
+        if subject.push_once() is None:
+            return
+    raise AssertionError("the outbox does not drain")
+
+
+def ids_in(message: Json) -> list[str]:
+    return [action["body"]["action_id"] for action in message["actions"] if action["body"]]
+
+
+# Refusals.
+
+
+def test_what_the_centre_lacks_of_the_chain_is_sent_again_from_there(make: Make, site: Site):
+    subject = make()
+    ids = [subject.scan(uid("P1"))]
+    subject.push()
+    once = site.centre.journey("P1")
+    site.lose_chains()
+    ids.append(subject.scan(uid("P2")))
+    subject.push()
+    assert site.between.seqs() == [[1], [2], [1, 2]]
+    assert [[action.get("held") is not None for action in push] for push in site.between.pushed()][-1] == [True, False]
+    assert told(subject, ids) == [OK] * 2
+    assert (site.centre.journey("P1"), site.centre.open_cases()) == (once, [])
+
+
+def test_what_is_asked_for_and_gone_for_good_does_not_hold_back_the_rest(make: Make, site: Site):
+    subject = make()
+    first = subject.scan(uid("P1"))
+    subject.push()
+    site.lose_chains()
+    subject.lose(first)
+    second = subject.scan(uid("P2"))
+    drain(subject)
+    assert site.between.seqs() == [[1], *[[2]] * 4, [1]], "asked for three times, then a new epoch"
+    assert site.between.pushed("epoch")[-1] == 2
+    assert (subject.verdict(second), site.centre.open_cases()) == (OK, ["gap"])
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param(lambda: refusal(503, code="try_later", error="busy", retry_after_s=7), id="in the body"),
+        pytest.param(lambda: refusal(503, 7, code="try_later", error="busy"), id="in the header"),
+        pytest.param(lambda: Response("<h1>Bad Gateway</h1>", 502, {"Retry-After": "7"}), id="of a proxy"),
+    ],
+)
+def test_a_client_that_is_told_to_try_later_waits_and_retires_nothing(make: Make, site: Site, refused: Any):
+    subject = make()
+    action_id = subject.scan(uid("P1"))
+    site.between.instead = lambda call, message: refused()
+    assert subject.push_once() == 7
+    assert (subject.pending(), subject.verdict(action_id)) == (1, None)
+    site.between.instead = lambda call, message: None
+    drain(subject)
+    assert subject.verdict(action_id) == OK
+    assert site.between.seqs() == [[1], [1]]
+
+
+@pytest.mark.parametrize("named", [{"versions": [1]}, {}], ids=["with the versions", "without"])
+def test_a_centre_of_version_1_is_spoken_to_in_it_until_it_is_updated(make: Make, site: Site, named: Json):
+    def older(call: str, message: Json) -> Response | None:
+        if call == "enroll" or message["protocol_version"] == 1:
+            return None
+        return refusal(400, code="unsupported_version", error="1", **named)
+
+    def of_before(_: str, answer: Json) -> Json:
+        return {name: value for name, value in answer.items() if name != "newest_version"}
+
+    subject = make()
+    ids = [subject.scan(uid("P1"))]
+    subject.push()
+    site.lose_chains()
+    site.between.instead, site.between.change = older, of_before
+    ids.append(subject.scan(uid("P2")))
+    drain(subject)
+    assert site.between.pushed("protocol_version") == [2, 2, 1, 1]
+    assert [set(action) for action in site.between.pushed()[-1]] == [{"hash", "body"}] * 2, "no word of version 2"
+    site.between.instead, site.between.change = lambda call, message: None, lambda call, answer: answer
+    for card in ("new", "other"):
+        ids.append(subject.scan(uid(card)))
+        drain(subject)
+    assert site.between.pushed("protocol_version")[-2:] == [1, 2]
+    assert told(subject, ids)[:2] == [OK] * 2
+
+
+# Batches.
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param(lambda: refusal(500, code="internal", error="it failed inside"), id="it failed"),
+        pytest.param(lambda: refusal(400, code="malformed", error="?"), id="malformed"),
+        pytest.param(lambda: Response("", 504), id="no answer of the protocol"),
+    ],
+)
+def test_a_batch_that_is_too_much_is_halved_until_it_passes(make: Make, site: Site, refused: Any):
+    subject = make()
+    ids = [*subject.check_in(uid("P1")), *subject.check_in(uid("P2"))]
+    site.between.instead = lambda call, message: refused() if len(message.get("actions", ())) > 2 else None
+    drain(subject)
+    sizes = [len(push) for push in site.between.pushed()]
+    assert sizes[0] == 6
+    assert sum(size for size in sizes if size <= 2) == 6, "each passed once"
+    assert told(subject, ids) == [OK] * 6
+
+
+def test_one_action_that_no_centre_can_take_in_is_sent_unread_and_the_others_go_on(make: Make, site: Site):
+    subject = make()
+    ids = [subject.scan(uid(card)) for card in ("P1", "P2", "new")]
+    site.between.instead = lambda call, message: (
+        refusal(400, code="malformed", error="?") if ids[1] in ids_in({"actions": [], **message}) else None
+    )
+    drain(subject)
+    assert told(subject, ids) == [OK, ("needs_staff", "quarantined"), ("needs_staff", "unknown_card")]
+    pushes = site.between.pushed()
+    alone = [push for push in pushes if len(push) == 1 and ids_in({"actions": push}) == [ids[1]]]
+    unread = [action for push in pushes for action in push if action.get("opaque")]
+    assert (len(alone), len(unread)) == (5, 1)
+    record = base64.b64decode(unread[0]["opaque"]["body"])
+    assert record == canonical(alone[0][0]["body"])
+    assert unread[0]["hash"] == alone[0][0]["hash"]
+    assert unread[0]["opaque"]["action_id"] == ids[1]
+    following = next(push for push in pushes if ids_in({"actions": push})[:1] == [ids[2]])[0]
+    assert following["hash"] == hashlib.sha256(unread[0]["hash"].encode() + canonical(following["body"])).hexdigest()
+
+
+def test_what_is_too_much_for_one_push_goes_in_several(make: Make, site: Site):
+    subject = make()
+    cards = ("P1", "P2", *(f"c{number}" for number in range(8)))
+    ids = [action_id for card in cards for action_id in subject.answer(uid(card), "가" * 10_000)]
+    subject.push()
+    assert told(subject, ids)[:4] == [OK] * 4
+    assert None not in told(subject, ids)
+    assert len(site.between.pushed()) == 2
+    for push in site.between.pushed():
+        assert sum(len(canonical(action["body"])) for action in push) <= MAX_BATCH_BYTES
+    assert 180_000 < site.between.largest <= MAX_PUSH
+
+
+# Pages.
+
+
+def test_a_page_that_does_not_begin_at_the_cursor_is_thrown_away(make: Make, site: Site):
+    subject = make()
+    assert site.centre.staff("scan_nfc", "P1").done
+    site.between.change = lambda call, page: page | {"from_cursor": page["from_cursor"] + 1}
+    subject.pull_once()
+    assert subject.state("P1") == "UNREGISTERED"
+    site.between.change = lambda call, page: page
+    subject.pull()
+    assert subject.state("P1") == "ARRIVED"
+
+
+def test_a_row_that_was_on_its_way_does_not_take_back_what_a_verdict_has_told(make: Make, site: Site):
+    def of_before(_: str, page: Json) -> Json:
+        for row in page["patients"]:
+            row["journey"] |= {"state": "UNREGISTERED", "visit_id": None, "journey_version": 0}
+        return page
+
+    subject = make()
+    subject.scan(uid("P1"))
+    subject.push()
+    with site.centre.store.write() as db:
+        touch(db, "P1")
+    site.between.change = of_before
+    subject.pull_once()
+    assert site.between.asked[-1][0] == "pull"
+    assert (subject.state("P1"), subject.holder(uid("P1"))) == ("ARRIVED", "P1")
+
+
+def test_a_reset_forgets_everybody_but_whoever_has_something_pending(make: Make, site: Site):
+    subject = make()
+    action_id = subject.scan(uid("P1"))
+    assert (subject.holder(uid("P2")), subject.state("P2")) == ("P2", "UNREGISTERED")
+    site.centre.time.pass_minutes(DAY_IN_MINUTES)
+    subject.pull()
+    assert (subject.holder(uid("P1")), subject.holder(uid("P2"))) == (None, None), "nobody is booked on the next day"
+    assert (subject.state("P1") is not None, subject.state("P2"), subject.pending()) == (True, None, 1)
+    subject.push()
+    subject.pull()
+    assert subject.verdict(action_id) == ("applied", "late")
+    assert subject.state("P1") is None
+
+
+def test_what_is_pending_goes_on_in_the_visit_that_was_opened_elsewhere_first(make: Make, site: Site):
+    first, second = make(), make()
+    first.scan(uid("P1"))
+    ids = second.answer(uid("P1"), "-")
+    first.push()
+    site.between.instead = lambda call, message: refusal(500) if len(message.get("actions", ())) > 1 else None
+    while second.verdict(ids[0]) is None:
+        second.push_once()
+    assert told(second, ids) == [("merged", "visit_alias"), None]
+    assert second.pending_visits() == {site.centre.journey("P1").visit_id}
+    drain(second)
+    assert second.verdict(ids[1]) == OK
+
+
+def test_what_is_pending_of_a_record_that_was_merged_keeps_the_other_one_in_the_roster(make: Make, site: Site):
+    subject = make()
+    ids = subject.check_in(uid("P2"))
+    assert site.centre.merge("P1", "P2").done
+    subject.pull()
+    site.centre.time.pass_minutes(DAY_IN_MINUTES)
+    subject.pull()
+    assert (subject.state("P1") is not None, subject.state("P2"), subject.pending()) == (True, None, 3)
+    subject.push()
+    subject.pull()
+    assert told(subject, ids) == [("applied", "late")] * 3
+    assert subject.state("P1") is None
+
+
+# Restores.
+
+
+def test_after_a_restore_a_base_goes_back_to_what_the_centre_knows(make: Make, site: Site, tmp_path: Path):
+    subject = make()
+    back_up(site.centre.store, tmp_path / "backup.db")
+    ids = subject.check_in(uid("P1"))
+    subject.push()
+    assert subject.state("P1") == "WAITING"
+    site.restore(tmp_path / "backup.db")
+    subject.pull()
+    assert (subject.state("P1"), subject.pending()) == ("UNREGISTERED", 3)
+    subject.push()
+    assert (subject.state("P1"), told(subject, ids)) == ("WAITING", [OK] * 3)
+
+
+def test_a_restore_to_before_an_earlier_epoch_brings_back_that_ones_actions_too(make: Make, site: Site, tmp_path: Path):
+    subject = make()
+    back_up(site.centre.store, tmp_path / "backup.db")
+    ids = [subject.scan(uid("P1"))]
+    subject.push()
+    subject.break_chain()
+    ids.append(subject.scan(uid("P2")))
+    subject.push()
+    site.restore(tmp_path / "backup.db")
+    subject.pull()
+    assert subject.pending() == 2
+    subject.push()
+    assert told(subject, ids) == [OK] * 2
+    assert [site.centre.journey(each).state for each in ("P1", "P2")] == ["ARRIVED", "ARRIVED"]
+
+
+def test_a_restore_to_within_a_later_epoch_has_those_of_the_earlier_one_judged_again(
+    make: Make, site: Site, tmp_path: Path
+):
+    subject = make()
+    ids = [subject.scan(uid("P1"))]
+    subject.push()
+    subject.break_chain()
+    ids.append(subject.scan(uid("P2")))
+    subject.push()
+    back_up(site.centre.store, tmp_path / "backup.db")
+    ids.append(subject.scan(uid("new")))
+    subject.push()
+    site.restore(tmp_path / "backup.db")
+    subject.pull()
+    assert subject.pending() == 3
+    subject.push()
+    assert told(subject, ids) == [OK, OK, ("needs_staff", "unknown_card")]
+    assert site.between.pushed("epoch")[-2:] == [3, 4], "under its own epoch + 1, and then under the one after"
+
+
+def revoke(site: Site, kiosk_id: str) -> None:
+    with site.centre.store.write() as db:
+        assert revoke_kiosk(db, kiosk_id, site.centre.time())
+
+
+def test_what_is_judged_does_not_get_into_the_first_epoch_of_another_enrolment(make: Make, site: Site):
+    subject = make()
+    ids = [subject.scan(uid("P1"))]
+    subject.push()
+    ids.append(subject.scan(uid("P2")))
+    revoke(site, "kiosk-1")
+    assert subject.pull_is_refused() == "fenced"
+    subject.enrol(site)
+    subject.pull()
+    subject.push()
+    assert told(subject, ids) == [OK] * 2
+    assert site.between.seqs() == [[1], [1]]
+    assert site.centre.open_cases() == []
+
+
+def test_a_restore_to_before_the_first_enrolment_costs_nothing_of_it(make: Make, site: Site, tmp_path: Path):
+    back_up(site.centre.store, tmp_path / "backup.db")
+    subject = make()
+    ids = [subject.scan(uid("P1"))]
+    subject.push()
+    revoke(site, "kiosk-1")
+    subject.enrol(site)
+    subject.pull()
+    ids.append(subject.scan(uid("P2")))
+    subject.push()
+    site.restore(tmp_path / "backup.db")
+    assert subject.pull_is_refused() == "fenced"
+    subject.enrol(site)
+    subject.pull()
+    assert subject.pending() == 2
+    subject.push()
+    assert told(subject, ids) == [OK] * 2
+    assert [site.centre.journey(each).state for each in ("P1", "P2")] == ["ARRIVED", "ARRIVED"]
+
+
+def test_an_answer_of_before_a_restore_that_a_page_has_told_of_is_thrown_away(make: Make, site: Site):
+    subject = make()
+    action_id = subject.scan(uid("P1"))
+
+    def restored_meanwhile(call: str, answer: Json) -> Json:
+        if call == "pull":
+            return answer | {"server_incarnation": "another", "reset": True, "from_cursor": 0}
+        subject.pull_once()
+        return answer
+
+    site.between.change = restored_meanwhile
+    subject.push_once()
+    assert [call for call, _ in site.between.asked[-2:]] == ["push", "pull"]
+    assert (subject.verdict(action_id), subject.pending()) == (None, 1)
+    site.between.change = lambda call, answer: answer
+    subject.pull()
+    subject.push()
+    assert subject.verdict(action_id) == OK

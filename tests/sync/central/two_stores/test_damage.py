@@ -1,0 +1,246 @@
+"""A record that was damaged at the kiosk: it alone is lost, staff are told, and everything else goes on."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kiosk import outbox
+from sync.agent.client import Answered, NoUse
+from sync.central.backup import back_up
+from sync.protocol import MAX_BATCH_BYTES, CallRefused, EndCode, PushAnswer, Pushed, PushRequest
+from tests.sync.central.two_stores.acts import rewrite_last, verdicts
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Wire
+
+QUARANTINED, APPLIED = ("needs_staff", "quarantined"), ("applied", "ok")
+DAMAGES = {
+    "not an intent": (b'"visit_id"', b'"visit_hd"'),
+    "somebody else's": (b'"P1"', b'"P3"'),
+    "no JSON": (b'{"action_id"', b'["action_id"'),
+}
+
+
+@pytest.fixture(params=DAMAGES)
+def damage(request: pytest.FixtureRequest) -> tuple[bytes, bytes]:
+    return DAMAGES[request.param]
+
+
+def strike(kiosk: Kiosk, damage: tuple[bytes, bytes]) -> None:
+    """The record of the tap of P1 is not what was written."""
+    with kiosk.store.write() as db:
+        where = "where patient_id = 'P1' and action_type = 'scan_nfc'"
+        (body,) = db.execute(f"select body from outbox {where}").fetchone()
+        assert body != body.replace(*damage)
+        db.execute(f"update outbox set body = ? {where}", (body.replace(*damage),))
+
+
+def lose_the_head(kiosk: Kiosk) -> None:
+    """What follows fits no chain: a disk that was set back, or a bit of another row."""
+    with kiosk.store.write() as db:
+        db.execute("update outbox set hash = 'lost' where seq = 1")
+
+
+def check_only_p1s_tap_is_lost(centre: Centre, kiosk: Kiosk) -> None:
+    cases = centre.rows("select action_id from exceptions where code = 'quarantined'")
+    assert cases == [{"action_id": row_of(kiosk, "P1").action_id}]
+    assert centre.journey("P1").state == "UNREGISTERED"
+    assert centre.journey("P2").state == "ARRIVED"
+    assert centre.journey("P3").state == "UNREGISTERED"
+    for patient_id in ("P1", "P2"):
+        assert kiosk.view(patient_id) == centre.journey(patient_id)
+    assert kiosk.journeys.pending() == 0
+
+
+def row_of(kiosk: Kiosk, patient_id: str) -> outbox.OutboxRow:
+    with kiosk.store.read() as db:
+        return next(row for row in outbox.rows(db) if row.patient_id == patient_id)
+
+
+def test_in_its_place_it_is_set_aside_at_once(centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes]):
+    kiosk.tap("P1")
+    kiosk.tap("P2")
+    strike(kiosk, damage)
+    assert not kiosk.pusher.run_once().again
+    assert kiosk.wire.heard == []
+    assert verdicts(kiosk) == [QUARANTINED, APPLIED]
+    kiosk.pull()
+    check_only_p1s_tap_is_lost(centre, kiosk)
+
+
+def test_a_fork_goes_on_past_it(centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes]):
+    kiosk.tap("P1")
+    kiosk.tap("P2")
+    strike(kiosk, damage)
+    lose_the_head(kiosk)
+    kiosk.sync()
+    assert [refused.code for refused in kiosk.wire.heard] == [EndCode.FORK]
+    assert verdicts(kiosk) == [QUARANTINED, APPLIED]
+    check_only_p1s_tap_is_lost(centre, kiosk)
+    kiosk.tap("P1")
+    kiosk.sync()
+    assert kiosk.view("P1") == centre.journey("P1")
+    assert centre.journey("P1").state == "ARRIVED"
+
+
+def test_a_page_that_names_the_patient_is_taken(centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes]):
+    kiosk.tap("P1")
+    kiosk.tap("P2")
+    strike(kiosk, damage)
+    centre.staff("scan_nfc", "P1")
+    kiosk.pull()
+    assert kiosk.view("P1") == centre.journey("P1")
+    kiosk.sync()
+    assert verdicts(kiosk) == [QUARANTINED, APPLIED]
+    assert kiosk.view("P1").state == "ARRIVED"
+
+
+def test_a_restored_centre_keeps_what_it_has_of_it(
+    centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes], tmp_path: Path
+):
+    """It was judged before it was damaged, and the backup has it."""
+    kiosk.tap("P1")
+    kiosk.sync()
+    back_up(centre.store, tmp_path / "backup.db")
+    kiosk.tap("P2")
+    kiosk.sync()
+    strike(kiosk, damage)
+    centre.restore(tmp_path / "backup.db")
+    for _ in range(2):
+        kiosk.pull()
+        kiosk.push()
+    assert verdicts(kiosk) == [APPLIED, APPLIED]
+    assert centre.open_cases() == []
+    assert kiosk.view("P1") == centre.journey("P1")
+
+
+def test_a_restored_centre_that_has_lost_it_is_sent_it_unread(
+    centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes], tmp_path: Path
+):
+    back_up(centre.store, tmp_path / "backup.db")
+    kiosk.tap("P1")
+    kiosk.tap("P2")
+    kiosk.sync()
+    strike(kiosk, damage)
+    centre.restore(tmp_path / "backup.db")
+    for _ in range(2):
+        kiosk.pull()
+        kiosk.push()
+    assert verdicts(kiosk) == [QUARANTINED, APPLIED]
+    check_only_p1s_tap_is_lost(centre, kiosk)
+
+
+def test_what_was_set_aside_waits_again_after_a_restore_and_is_set_aside_again(
+    centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes], tmp_path: Path
+):
+    back_up(centre.store, tmp_path / "backup.db")
+    kiosk.tap("P1")
+    kiosk.tap("P2")
+    strike(kiosk, damage)
+    kiosk.sync()
+    assert verdicts(kiosk) == [QUARANTINED, APPLIED]
+    lose_the_head(kiosk)
+    centre.restore(tmp_path / "backup.db")
+    for _ in range(2):
+        kiosk.pull()
+        kiosk.push()
+    assert verdicts(kiosk) == [QUARANTINED, APPLIED]
+    check_only_p1s_tap_is_lost(centre, kiosk)
+
+
+def test_enrolled_anew_the_others_go_on(centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes]):
+    kiosk.tap("P1")
+    kiosk.tap("P2")
+    strike(kiosk, damage)
+    kiosk.journeys.enrol(centre.enrol("N", EVERYTHING))
+    kiosk.connect()
+    for _ in range(2):
+        kiosk.pull()
+        kiosk.push()
+    assert verdicts(kiosk) == [QUARANTINED, APPLIED]
+    check_only_p1s_tap_is_lost(centre, kiosk)
+
+
+def test_it_is_known_though_its_hash_alone_would_say_that_all_is_well(centre: Centre, kiosk: Kiosk):
+    """A new chain over a good intent of somebody else would have been judged as theirs."""
+    kiosk.tap("P1")
+    strike(kiosk, DAMAGES["somebody else's"])
+    for epoch in (2, 3):
+        kiosk.journeys.start_epoch(epoch)
+    kiosk.sync()
+    kiosk.push()
+    assert verdicts(kiosk) == [QUARANTINED]
+    assert centre.journey("P3").state == "UNREGISTERED"
+
+
+def test_a_verdict_whose_answer_was_lost_stands_though_the_record_was_damaged_since(
+    centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes]
+):
+    kiosk.tap("P1")
+    kiosk.tap("P2")
+    kiosk.wire.lose_replies = 1
+    kiosk.pusher.run_once()
+    strike(kiosk, damage)
+    kiosk.sync()
+    assert verdicts(kiosk) == [APPLIED, APPLIED]
+    assert centre.open_cases() == []
+    assert kiosk.view("P1") == centre.journey("P1")
+
+
+def test_a_record_that_no_push_can_hold_gets_out_of_the_way(centre: Centre, kiosk: Kiosk):
+    """A kiosk from before bodies had a limit wrote it: it is refused as it is, and cut it goes."""
+    kiosk.tap("P1")
+    with kiosk.store.write() as db:
+        rewrite_last(db, payload={"answers": "x" * (2 * MAX_BATCH_BYTES)})
+    kiosk.tap("P2")
+    for _ in range(20):
+        kiosk.pusher.run_once()
+    assert verdicts(kiosk) == [QUARANTINED, APPLIED]
+    assert {refused.code for refused in kiosk.wire.heard} == {EndCode.MALFORMED}
+
+
+def test_many_large_damaged_records_go_in_pushes_that_the_centre_takes(centre: Centre, kiosk: Kiosk):
+    for patient_id in ("P1", "P2"):
+        kiosk.check_in(patient_id)
+    with kiosk.store.write() as db:
+        db.execute("update outbox set body = zeroblob(300000)")
+    kiosk.push()
+    assert kiosk.wire.heard == []
+    assert verdicts(kiosk) == [QUARANTINED] * 6
+
+
+class OldWire(Wire):
+    """A way to a centre that speaks version 1 alone: to it, what was added since is a word of no meaning."""
+
+    def push(self, request: PushRequest) -> Answered[PushAnswer] | CallRefused | NoUse:
+        if request.protocol_version > 1:
+            return CallRefused(code=EndCode.UNSUPPORTED_VERSION, error="version 1", versions=(1,))
+        actions = [Pushed(each.hash, each.body) for each in request.actions]
+        outcome = super().push(msgspec.structs.replace(request, actions=actions))
+        if isinstance(outcome, Answered):
+            return Answered(msgspec.structs.replace(outcome.answer, newest_version=1))
+        return outcome
+
+
+@pytest.mark.parametrize("patients", [("P1",), ("P2", "P1"), ("P1", "P2"), ("P2", "P1", "P2")])
+def test_a_centre_of_version_1_is_sent_a_stand_in_and_nobody_waits(
+    centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes], patients: tuple[str, ...]
+):
+    for patient_id in patients:
+        if kiosk.view(patient_id).state == "UNREGISTERED":
+            kiosk.tap(patient_id)
+        else:
+            kiosk.act(patient_id, "register")
+    strike(kiosk, damage)
+    kiosk.wire = kiosk.pusher.client = OldWire(centre, kiosk.wire.kiosk_id)  # type: ignore[assignment]
+    kiosk.push()
+    assert kiosk.pusher.dialect.version == 1
+    assert verdicts(kiosk) == [QUARANTINED if each == "P1" else APPLIED for each in patients]
+    assert centre.journey("P1").state == "UNREGISTERED"
+    kept = str(centre.rows("select body from quarantine")[0]["body"])
+    with kiosk.store.read() as db:
+        (body,) = db.execute("select body from outbox where patient_id = 'P1'").fetchone()
+    assert base64.b64decode(json.loads(kept)["unread"]) == body
