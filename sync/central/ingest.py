@@ -6,7 +6,7 @@ be digested is quarantined and the watermark advances; a database that is busy o
 
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from sync.central.actions import Answered, answered, keep_answer
@@ -60,12 +60,9 @@ class Ingest:
         definitions: Definitions,
         clock: Callable[[], int],
         ids: Callable[[], str],
-        older: Mapping[int, Definitions] | None = None,
     ) -> None:
-        """`older` are definitions of earlier versions that kiosks may still judge by."""
         self._store = store
         self._definitions = definitions
-        self._older = older
         self._clock = clock
         self._ids = ids
 
@@ -82,7 +79,7 @@ class Ingest:
             if sender is None or sender.revoked_ms is not None or request.kiosk_id != kiosk_id:
                 return fenced()
             saw(db, kiosk_id, now_ms)
-            bench = bench_of(db, self._definitions, self._ids, now_ms, self._older)
+            bench = bench_of(db, self._definitions, self._ids, now_ms)
             return self._take(db, bench, sender, request)
 
     def _take(self, db: Writing, bench: Bench, sender: Kiosk, request: PushRequest) -> PushAnswer | CallRefused:

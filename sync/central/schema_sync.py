@@ -129,3 +129,12 @@ MERGES_CORRECTIONS_BACKUPS: tuple[str, ...] = (
     "create index corrections_of_visit on corrections (visit_id, journey_version)",
     "create index waiting_of_case on waiting (exception_id)",
 )
+
+DEFINITIONS: tuple[str, ...] = (
+    # The rules that the service has run by: kiosks that were cut off have judged by older ones than its own.
+    """create table definitions (
+        version bigint primary key,
+        document text not null,            -- JSON, canonical
+        since_ms bigint not null
+    )""",
+)

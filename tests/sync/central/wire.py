@@ -23,6 +23,7 @@ from sync.central.incarnation import open_incarnation
 from sync.central.ingest import Ingest
 from sync.central.journeys import read_journey
 from sync.central.roster import Roster
+from sync.central.rulebook import take_up
 from sync.central.service import Answer, JourneyService
 from sync.central.site import here
 from sync.central.store import Store
@@ -115,6 +116,8 @@ class Centre:
     def open(self) -> None:
         """Opens the database, as a start of the service does."""
         self.store = Store(f"sqlite:///{self.path}")
+        with self.store.write() as db:
+            self.definitions = take_up(db, self.definitions, self.time())
         self.service = JourneyService(self.store, KEYS, self.definitions, self.time)
         self.ingest = Ingest(self.store, self.definitions, self.time, new_id)
         self.roster = Roster(self.store, self.definitions, self.time, page=self.page)
