@@ -7,7 +7,7 @@ them knows. Times are UTC milliseconds (`*_ms`), days ISO dates of the site (`*_
 
 from dataclasses import dataclass
 
-from sync.central.schema_sync import DEFINITIONS, FIRST_SYNC_TABLES, MERGES_CORRECTIONS_BACKUPS
+from sync.central.schema_sync import DEFINITIONS, FIRST_SYNC_TABLES, MERGES_CORRECTIONS_BACKUPS, WHAT_IS_TOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,5 +233,6 @@ MIGRATIONS = (
     Migration(1, (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *FIRST_SYNC_TABLES)),
     Migration(2, MERGES_CORRECTIONS_BACKUPS),
     Migration(3, DEFINITIONS),
+    Migration(4, WHAT_IS_TOLD),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version

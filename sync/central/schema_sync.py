@@ -138,3 +138,9 @@ DEFINITIONS: tuple[str, ...] = (
         since_ms bigint not null
     )""",
 )
+
+WHAT_IS_TOLD: tuple[str, ...] = (
+    # A kiosk hears of a verdict given anew where it has sent the action, under whatever name it was enrolled before.
+    "create index receipts_of_verdict on receipts (verdict_id, kiosk_id)",
+    "create index verdicts_by_change on verdicts (change)",
+)
