@@ -7,7 +7,13 @@ them knows. Times are UTC milliseconds (`*_ms`), days ISO dates of the site (`*_
 
 from dataclasses import dataclass
 
-from sync.central.schema_sync import DEFINITIONS, FIRST_SYNC_TABLES, MERGES_CORRECTIONS_BACKUPS, WHAT_IS_TOLD
+from sync.central.schema_sync import (
+    DEFINITIONS,
+    FIRST_SYNC_TABLES,
+    MERGES_CORRECTIONS_BACKUPS,
+    SECOND_NUMBERS,
+    WHAT_IS_TOLD,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,5 +240,6 @@ MIGRATIONS = (
     Migration(2, MERGES_CORRECTIONS_BACKUPS),
     Migration(3, DEFINITIONS),
     Migration(4, WHAT_IS_TOLD),
+    Migration(5, SECOND_NUMBERS),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -144,3 +144,8 @@ WHAT_IS_TOLD: tuple[str, ...] = (
     "create index receipts_of_verdict on receipts (verdict_id, kiosk_id)",
     "create index verdicts_by_change on verdicts (change)",
 )
+
+SECOND_NUMBERS: tuple[str, ...] = (
+    # Whoever prints a number that another kiosk printed for a place that has one already: few, looked for often.
+    "create index entries_with_aliases on entries (site_day) where label_aliases <> '[]'",
+)
