@@ -13,7 +13,7 @@ import msgspec
 from sync.central.actions import Answered, answered, keep_answer
 from sync.central.ask import Ask
 from sync.central.audit import note
-from sync.central.cases import case, may, open_cases
+from sync.central.cases import MAX_ROWS, Listed, case, may, open_cases
 from sync.central.faults import Fault
 from sync.central.gathering import Bench, bench_of
 from sync.central.inbox import Waiting, settle_case, waiting_in
@@ -39,10 +39,12 @@ class Desk:
     def __init__(self, service: JourneyService) -> None:
         self._service = service
 
-    def cases(self) -> list[dict[str, Any]]:
-        """What waits for staff, oldest first. At most 500."""
+    def cases(self, after: str | None = None, limit: int = MAX_ROWS) -> Listed | Fault:
+        """What waits for staff, oldest first: after the case of that id, and so many, 500 at most."""
+        if limit not in range(1, MAX_ROWS + 1):
+            return Fault("malformed", f"limit must be a number from 1 to {MAX_ROWS}.")
         with self._service.store.read() as db:
-            return open_cases(db, here(db))
+            return open_cases(db, here(db), after, limit) or Fault("not_found", "There is no case of the id in after.")
 
     def case(self, exception_id: str) -> dict[str, Any] | None:
         """One case with all that bears on it; None for an unknown id."""

@@ -11,6 +11,7 @@ from sync.central.schema_sync import (
     DEFINITIONS,
     FIRST_SYNC_TABLES,
     MERGES_CORRECTIONS_BACKUPS,
+    OPEN_CASES,
     SECOND_NUMBERS,
     WHAT_IS_TOLD,
 )
@@ -241,5 +242,6 @@ MIGRATIONS = (
     Migration(3, DEFINITIONS),
     Migration(4, WHAT_IS_TOLD),
     Migration(5, SECOND_NUMBERS),
+    Migration(6, OPEN_CASES),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version

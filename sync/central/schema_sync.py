@@ -149,3 +149,7 @@ SECOND_NUMBERS: tuple[str, ...] = (
     # Whoever prints a number that another kiosk printed for a place that has one already: few, looked for often.
     "create index entries_with_aliases on entries (site_day) where label_aliases <> '[]'",
 )
+
+OPEN_CASES: tuple[str, ...] = (
+    "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
+)

@@ -7,12 +7,14 @@ import sqlite3
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from sync.central.ask import Ask
 from sync.central.background import close_days
 from sync.central.backup import back_up
+from sync.central.cases import Listed
 from sync.central.desk import Desk
 from sync.central.incarnation import keep_marker, open_incarnation
 from sync.central.ingest import Ingest
@@ -102,6 +104,12 @@ class Centre:
     def correct(self, action_id: str, patient_id: str, state: str) -> Answer:
         """Staff say where a patient stands."""
         return self.service.correct(patient_id, Ask("correct", action_id, {"state": state, "reason": "seen"}), "desk")
+
+    def cases(self) -> list[dict[str, Any]]:
+        """What staff have before them."""
+        listed = self.desk.cases()
+        assert isinstance(listed, Listed)
+        return listed.cases
 
     def settle(self, action_id: str, exception_id: str, how: str, patient_id: str) -> Answer:
         """Staff settle a case of the exception inbox."""

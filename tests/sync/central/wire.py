@@ -15,6 +15,7 @@ from sync.agent.client import Answered, NoUse
 from sync.agent.cycle import Puller, Pusher
 from sync.cards import CardHash, CardKeys, canonical_uid
 from sync.central.ask import Ask
+from sync.central.cases import Listed
 from sync.central.desk import Desk
 from sync.central.enrolment import enrol, new_code
 from sync.central.hospital import read_hospital
@@ -158,7 +159,9 @@ class Centre:
 
     def settle(self, how: str, code: str | None = None, **more: str) -> Answer:
         """Staff settle the oldest open case, or the oldest with that code."""
-        found = [each for each in Desk(self.service).cases() if code in (None, each["code"])]
+        listed = Desk(self.service).cases()
+        assert isinstance(listed, Listed)
+        found = [each for each in listed.cases if code in (None, each["code"])]
         ask = Ask("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
         return Desk(self.service).settle(found[0]["exception_id"], ask, "desk")
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
+from sync.central.cases import Listed
 from sync.central.desk import Desk
 from sync.protocol import Code, Verdict
 from tests.sync.central.two_stores.acts import bind_card, transitions, verdicts
@@ -49,7 +50,9 @@ def set_aside(centre: Centre, kiosk: Kiosk) -> Centre:
 
 def case_of(centre: Centre, patient_id: str) -> dict[str, object]:
     desk = Desk(centre.service)
-    (found,) = [each for each in desk.cases() if each["patient_id"] == patient_id]
+    listed = desk.cases()
+    assert isinstance(listed, Listed)
+    (found,) = [each for each in listed.cases if each["patient_id"] == patient_id]
     case = desk.case(found["exception_id"])
     assert case is not None
     return case
