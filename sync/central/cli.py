@@ -17,8 +17,10 @@ from sync.central.desk_commands import exceptions
 from sync.central.kiosk_commands import COMMANDS
 from sync.central.opening import open_service
 from sync.central.options import ask, on_database
+from sync.central.rulebook import from_file
 from sync.central.store import StoreError, database_path
 from sync.control import ControlError
+from sync.journey.definitions import shipped
 
 _UNWELL, _FAILED = 1, 2
 
@@ -58,19 +60,27 @@ def cli() -> None:
 @cli.command()
 @on_database
 @click.option("--listen", "address", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
-def run(url: str, keys: Path | None, address: str) -> None:
+@click.option(
+    "--definitions",
+    "rules",
+    metavar="F",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The journey's rules, in TOML; those that come with the program if not given.",
+)
+def run(url: str, keys: Path | None, address: str, rules: Path | None) -> None:
     """Serve until told to stop (SIGTERM or Ctrl-C)."""
     # Here and not above: the other commands are many and short, and need no web server.
     from sync.central.running import Running
     from sync.central.server import listen, serve
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    definitions = from_file(rules) if rules else shipped()
     # Opened and closed once before the fork: what is wrong with it is said here, in one line.
-    open_service(url, keys).store.close()
+    open_service(url, keys, definitions).store.close()
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
-    serve(listener, lambda: Running(url, keys))
+    serve(listener, lambda: Running(url, keys, definitions))
 
 
 @cli.command("demo-data")
