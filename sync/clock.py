@@ -44,13 +44,9 @@ class EventTime:
 def event_time(event: ClockReading, sent: ClockReading, received_ms: int) -> EventTime:
     """When an action happened, from its own reading, the one at sending and the receipt; never after the receipt."""
     elapsed = sent.mono_ms - event.mono_ms
-    possible = 0 <= event.wall_ms <= received_ms
     if event.boot_id and event.boot_id == sent.boot_id and 0 <= elapsed <= received_ms:
-        measured_ms = received_ms - elapsed
-        # Counted back from the receipt, the way of the request counts as well; a synchronised clock knows better.
-        told_ms = event.wall_ms if event.synchronised and possible else measured_ms
-        return EventTime(min(measured_ms, told_ms), TimeQuality.MEASURED)
-    if not possible:
+        return EventTime(received_ms - elapsed, TimeQuality.MEASURED)
+    if not 0 <= event.wall_ms <= received_ms:
         return EventTime(received_ms, TimeQuality.RECEIVED)
     quality = TimeQuality.SYNCHRONISED if event.synchronised else TimeQuality.CLAIMED
     return EventTime(event.wall_ms, quality)

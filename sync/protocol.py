@@ -318,4 +318,9 @@ def chain_hash(previous_hash: str, body: bytes) -> str:
         canonical_body = canonical(msgspec.json.decode(body))
     except RecursionError as error:
         raise msgspec.DecodeError("nested too deep") from error
+    return link_hash(previous_hash, canonical_body)
+
+
+def link_hash(previous_hash: str, canonical_body: bytes) -> str:
+    """The same over a body that is canonical already."""
     return hashlib.sha256(previous_hash.encode() + canonical_body).hexdigest()

@@ -110,10 +110,10 @@ class Program:
             return False
 
 
-def start_central(places: Places) -> Program:
-    """Starts the centre."""
+def start_central(places: Places, *words: str) -> Program:
+    """Starts the centre, with further words of the command line."""
     command = [*command_of("kiosk-central"), "run", "--database", places.database]
-    command += ["--listen", f"127.0.0.1:{places.central_port}"]
+    command += ["--listen", f"127.0.0.1:{places.central_port}", *words]
     return Program("centre", command, places.directory / "central.log", f"{places.central_url}/healthz")
 
 

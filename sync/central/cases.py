@@ -1,6 +1,7 @@
 """The exception inbox as staff see it: what waits for them, and one case with all that bears on it."""
 
 import sqlite3
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,14 +19,32 @@ MAX_ROWS = 500
 MAX_BODY = 4096  # characters of a quarantined record
 
 
-def open_cases(db: Reading, here: Here) -> list[dict[str, Any]]:
-    """What waits for staff, oldest first. At most 500."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Some of the open cases in their order, and how many come after them."""
+
+    cases: list[dict[str, Any]]
+    more: int
+
+
+def open_cases(db: Reading, here: Here, after: str | None = None, limit: int = MAX_ROWS) -> Listed | None:
+    """What waits for staff, oldest first: so many after the case of that id, be it settled or not, or from the first.
+    None where there is no such case."""
+    begin = db.row("select opened_ms, exception_id from exceptions where exception_id = :after", after=after)
+    if after is not None and begin is None:
+        return None
+    place = {"after_ms": begin["opened_ms"], "after": begin["exception_id"]} if begin else {"after_ms": -1, "after": ""}
     rows = db.rows(
-        "select exception_id, code, patient_id, action_id, visit_id, kiosk_id, detail, opened_ms from exceptions"
-        " where settled_ms is null order by opened_ms, exception_id limit :limit",
-        limit=MAX_ROWS,
+        "select exception_id, code, patient_id, action_id, visit_id, kiosk_id, detail, opened_ms"  # noqa: S608
+        f" from exceptions where {_OPEN_AFTER} order by opened_ms, exception_id limit :limit",
+        **place,
+        limit=limit,
     )
-    return [_shown(row, here) for row in rows]
+    left = db.value(f"select count(*) from exceptions where {_OPEN_AFTER}", **place)  # noqa: S608
+    return Listed([_shown(row, here) for row in rows], left - len(rows))
+
+
+_OPEN_AFTER = "settled_ms is null and (opened_ms, exception_id) > (:after_ms, :after)"
 
 
 def case(

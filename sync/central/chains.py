@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
-
-from sync.central.intents import action_id_of
+from sync.central.intents import action_id_of, read_body
 from sync.central.store import Reading, Writing
-from sync.protocol import NO_HASH, Held, Opaque, Pushed, chain_hash
+from sync.protocol import NO_HASH, Held, Opaque, Pushed, link_hash
 
+_NOWHERE = -(2**63)  # the seq of a body that says none
 TOLD_BEFORE_LOST = 3  # so often a kiosk is asked for what is missing before it counts as lost
 
 
@@ -34,16 +33,18 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One action of a batch: its seq, its hash, and its body as JSON values (None where it is no object).
+    """One action of a batch: its seq, its hash, and its body as it came and as JSON values (None: it is no object).
 
-    `action_id` is the one that it bears, in whatever form; `held` the verdict that the kiosk had been told; an `opaque`
-    one is not read, and its hash is taken as it comes.
+    `canonical` is what its hash is to cover; None: that cannot be told, and the hash is taken as it comes. `action_id`
+    is the one that it bears, in whatever form; `held` the verdict that the kiosk had been told; `opaque`: it was sent
+    as it lies on the kiosk's disk, and its hash is taken as it comes.
     """
 
     seq: int
     hash: str
     body: bytes
     document: dict[str, Any] | None
+    canonical: bytes | None = None
     action_id: str = ""
     held: Held | None = None
     opaque: bool = False
@@ -71,18 +72,9 @@ class Fork:
 
 def links_of(chain: Chain, actions: Sequence[Pushed]) -> tuple[Link, ...]:
     """The links of a batch. A body that bears no seq of its own stands where it stands in the batch."""
-    links: list[Link] = []
-    for pushed in actions:
-        if pushed.opaque is not None:
-            links.append(_opaque(pushed.hash, pushed.opaque))
-            continue
-        decoded = msgspec.json.decode(pushed.body)
-        document = decoded if isinstance(decoded, dict) else None
-        named = document.get("seq") if document else None
-        following = links[-1].seq + 1 if links else chain.last_seq + 1
-        seq = named if isinstance(named, int) and not isinstance(named, bool) else following
-        links.append(Link(seq, pushed.hash, bytes(pushed.body), document, action_id_of(document), pushed.held))
-    return tuple(links)
+    links = [_link(pushed) for pushed in actions]
+    begin = _begin(chain, links)
+    return tuple(replace(link, seq=begin + place) if link.seq == _NOWHERE else link for place, link in enumerate(links))
 
 
 def fit(db: Reading, chain: Chain, links: Sequence[Link]) -> Continues | Gap | Fork:
@@ -99,9 +91,11 @@ def fit(db: Reading, chain: Chain, links: Sequence[Link]) -> Continues | Gap | F
     known: list[tuple[Link, str]] = []
     fresh: list[Link] = []
     head = _hash_at(db, chain, links[0].seq - 1)
-    for link in links:
-        if not link.opaque and chain_hash(head, link.body) != link.hash:
+    for sent in links:
+        chained = sent.canonical is None or link_hash(head, sent.canonical) == sent.hash
+        if not chained and not sent.opaque:
             return Fork()
+        link = sent if chained else replace(sent, document=None)
         head = link.hash
         if link.seq >= expected:
             fresh.append(link)
@@ -158,12 +152,41 @@ def keep_receipt(db: Writing, chain: Chain, link: Link, verdict_id: str) -> None
     )
 
 
+def _link(pushed: Pushed) -> Link:
+    if pushed.opaque is not None:
+        return _opaque(pushed.hash, pushed.opaque)
+    raw = bytes(pushed.body)
+    found = read_body(raw)
+    document = found.document if found else None
+    named = document.get("seq") if document else None
+    seq = named if isinstance(named, int) and not isinstance(named, bool) else _NOWHERE
+    canonical = found.canonical if found else None
+    return Link(seq, pushed.hash, raw, document, canonical, action_id_of(document), pushed.held)
+
+
 def _opaque(digest: str, sent: Opaque) -> Link:
+    """A record as it lies on a disk. What it says counts where it is the action that it is sent as, and what was
+    chained: a byte that flipped there may have made it another patient's."""
     try:
         body = base64.b64decode(sent.body, validate=True)
     except ValueError:
         body = sent.body.encode()
-    return Link(sent.seq, digest, body, None, sent.action_id, opaque=True)
+    found = read_body(body)
+    document = found.document if found else None
+    its_own = document is not None and (document.get("seq"), document.get("action_id")) == (sent.seq, sent.action_id)
+    said, canonical = (document, found.canonical) if found and its_own else (None, None)
+    return Link(sent.seq, digest, body, said, canonical, sent.action_id, opaque=True)
+
+
+def _begin(chain: Chain, links: Sequence[Link]) -> int:
+    """The seq of the first of a batch: by the first that says its own, or by the one that the chain ends with, which
+    was sent before; else it is the next."""
+    for place, link in enumerate(links):
+        if link.seq != _NOWHERE:
+            return link.seq - place
+        if link.hash == chain.last_hash:
+            return chain.last_seq - place
+    return chain.last_seq + 1
 
 
 def _hash_at(db: Reading, chain: Chain, seq: int) -> str:

@@ -19,9 +19,11 @@ from sync.central.kiosk_commands import COMMANDS
 from sync.central.opening import open_service
 from sync.central.options import ask, naming_database, on_database
 from sync.central.restore import restore
+from sync.central.rulebook import from_file
 from sync.central.store import StoreError, database_path
 from sync.clock import iso
 from sync.control import ControlError
+from sync.journey.definitions import shipped
 
 _UNWELL, _FAILED = 1, 2
 
@@ -62,6 +64,13 @@ def cli() -> None:
 @on_database
 @click.option("--listen", "address", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
 @click.option(
+    "--definitions",
+    "rules",
+    metavar="F",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The journey's rules, in TOML; those that come with the program if not given.",
+)
+@click.option(
     "--audit-days",
     metavar="DAYS",
     type=click.IntRange(min=1),
@@ -69,19 +78,20 @@ def cli() -> None:
     show_default=True,
     help="How long it is kept who looked at whom.",
 )
-def run(url: str, keys: Path | None, address: str, audit_days: int) -> None:
+def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_days: int) -> None:
     """Serve until told to stop (SIGTERM or Ctrl-C)."""
     # Here and not above: the other commands are many and short, and need no web server.
     from sync.central.running import Running
     from sync.central.server import listen, serve
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    definitions = from_file(rules) if rules else shipped()
     # Opened and closed once before the fork: what is wrong with it is said here, in one line.
-    open_service(url, keys).store.close()
+    open_service(url, keys, definitions).store.close()
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
-    serve(listener, lambda: Running(url, keys, audit_days))
+    serve(listener, lambda: Running(url, keys, definitions, audit_days))
 
 
 @cli.command("demo-data")

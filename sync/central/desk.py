@@ -4,6 +4,7 @@ Each decision is an action with an id of its own: a repeat gets the stored answe
 refused. All of it may be called from any thread.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,18 +13,21 @@ import msgspec
 from sync.central.actions import Answered, answered, keep_answer
 from sync.central.ask import Ask
 from sync.central.audit import note
-from sync.central.cases import case, may, open_cases
+from sync.central.cases import MAX_ROWS, Listed, case, may, open_cases
 from sync.central.faults import Fault
 from sync.central.gathering import Bench, bench_of
 from sync.central.inbox import Waiting, settle_case, waiting_in
 from sync.central.journeys import read_journey
 from sync.central.merging import merge
 from sync.central.patients import patient_named
+from sync.central.quarantine import is_of_the_action
 from sync.central.service import Answer, JourneyService, refused
 from sync.central.settling import apply_case, discard_case, discard_verdict, reassign_case
 from sync.central.site import here
 from sync.central.store import Reading, Writing
 from sync.journey.model import PatientId, Role, VisitId
+
+log = logging.getLogger(__name__)
 
 APPLY, DISCARD, REASSIGN = "apply", "discard", "reassign"
 _UNKNOWN_PATIENT = Fault("unknown_patient", "There is no such patient.")
@@ -35,10 +39,12 @@ class Desk:
     def __init__(self, service: JourneyService) -> None:
         self._service = service
 
-    def cases(self) -> list[dict[str, Any]]:
-        """What waits for staff, oldest first. At most 500."""
+    def cases(self, after: str | None = None, limit: int = MAX_ROWS) -> Listed | Fault:
+        """What waits for staff, oldest first: after the case of that id, and so many, 500 at most."""
+        if limit not in range(1, MAX_ROWS + 1):
+            return Fault("malformed", f"limit must be a number from 1 to {MAX_ROWS}.")
         with self._service.store.read() as db:
-            return open_cases(db, here(db))
+            return open_cases(db, here(db), after, limit) or Fault("not_found", "There is no case of the id in after.")
 
     def case(self, exception_id: str) -> dict[str, Any] | None:
         """One case with all that bears on it; None for an unknown id."""
@@ -104,7 +110,7 @@ class Desk:
             return Fault("not_allowed", settled)
         bench = bench_of(db, self._service.definitions, self._service.ids, now)
         if waiting:
-            fault = self._judge(db, bench, waiting, how, ask)
+            fault = self._judge_inside(db, bench, waiting, how, ask)
             if fault is not None:
                 return fault
         else:
@@ -114,6 +120,17 @@ class Desk:
         note(db, who, "settle", now, action_id=ask.action_id, detail={"exception_id": exception_id, "how": how})
         verdicts = _verdicts(db, [each.verdict_id for each in waiting])
         return {"exception_id": exception_id, "settled": how, "verdicts": verdicts}
+
+    def _judge_inside(self, db: Writing, bench: Bench, waiting: list[Waiting], how: str, ask: Ask) -> Fault | None:
+        """The same, undone where the action fails inside, as it may have done when it came."""
+        try:
+            with db.savepoint():
+                return self._judge(db, bench, waiting, how, ask)
+        except Exception as error:
+            if not is_of_the_action(error):
+                raise
+            log.error("a case cannot be settled by %s: %s", how, type(error).__name__)  # noqa: TRY400
+            return Fault("not_applicable", "It cannot be judged even now: it fails inside.")
 
     def _judge(self, db: Writing, bench: Bench, waiting: list[Waiting], how: str, ask: Ask) -> Fault | None:
         if how == DISCARD:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from sync.central.api import note_look
 from sync.central.ask import Ask, is_name, read_ask
+from sync.central.cases import MAX_ROWS
 from sync.central.desk import APPLY, DISCARD, REASSIGN, Desk
 from sync.central.faults import Fault
 from sync.central.service import Answer, JourneyService
@@ -16,6 +17,7 @@ from sync.journey.correction import CORRECTION
 from sync.journey.model import Role
 
 MAX_REASON = 500
+_DIGITS = 10  # of a number in a query
 
 
 def desk_api(service: JourneyService) -> Blueprint:
@@ -26,7 +28,7 @@ def desk_api(service: JourneyService) -> Blueprint:
     @api.get("/exceptions/")
     @for_staff
     def exceptions(_: Bearer) -> Response:
-        return reply({"exceptions": desk.cases()})
+        return _listed(desk)
 
     @api.get("/exceptions/<exception_id>/")
     @for_staff
@@ -49,6 +51,13 @@ def desk_api(service: JourneyService) -> Blueprint:
         return _decided(service, CORRECTION, _correction, lambda ask: service.correct(patient_id, ask, sender.who))
 
     return api
+
+
+def _listed(desk: Desk) -> Response:
+    asked = request.args.get("limit") or str(MAX_ROWS)
+    limit = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < _DIGITS else 0
+    found = desk.cases(request.args.get("after") or None, limit)
+    return fault(found) if isinstance(found, Fault) else reply({"exceptions": found.cases, "more": found.more})
 
 
 def _one(service: JourneyService, desk: Desk, sender: Bearer, exception_id: str) -> Response:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from sync.central.cases import MAX_ROWS
 from sync.central.options import ask, on_database
 
 
@@ -17,16 +18,21 @@ def exceptions() -> None:
 
 @exceptions.command("list")
 @on_database
+@click.option("--after", metavar="CASE", help="Begin after this one.")
+@click.option("--limit", type=click.IntRange(1, MAX_ROWS), default=MAX_ROWS, show_default=True, help="So many at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def list_cases(url: str, keys: Path | None, as_json: bool) -> None:
-    """List the open cases, oldest first."""
-    found = ask(url, keys, "exceptions")
+def list_cases(url: str, keys: Path | None, after: str | None, limit: int, as_json: bool) -> None:
+    """List the open cases, oldest first. How many more there are than are listed is said at the end."""
+    answer = ask(url, keys, "exceptions", after=after, limit=limit)
+    found, more = answer["exceptions"], answer["more"]
     if as_json:
         click.echo(_json(found))
-        return
-    for each in found:
-        click.echo(_line(each))
-    click.echo(f"{len(found)} cases wait for staff")
+    else:
+        for each in found:
+            click.echo(_line(each))
+        click.echo(f"{len(found) + more} cases wait for staff" + (f" after {after}" if after else ""))
+    if more:
+        click.echo(f"{more} more: --after {found[-1]['exception_id']}", err=as_json)
 
 
 @exceptions.command()

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from sync.central.ask import read_ask
+from sync.central.cases import MAX_ROWS
 from sync.central.desk import Desk
 from sync.central.desk_api import settlement
 from sync.central.faults import Fault
@@ -19,10 +20,18 @@ def desk_operations(service: JourneyService) -> dict[str, Operation]:
     """The operations on cases, by name."""
     desk = Desk(service)
     return {
-        "exceptions": lambda _: desk.cases(),
+        "exceptions": lambda given: _cases(desk, given),
         "exception": lambda given: _case(desk, str(given["exception_id"])),
         "settle": lambda given: _settle(service, desk, given),
     }
+
+
+def _cases(desk: Desk, given: Mapping[str, Any]) -> Any:
+    after = given.get("after")
+    found = desk.cases(None if after is None else str(after), int(given.get("limit") or MAX_ROWS))
+    if isinstance(found, Fault):
+        raise ControlError(found.message)
+    return {"exceptions": found.cases, "more": found.more}
 
 
 def _case(desk: Desk, exception_id: str) -> Any:

@@ -11,6 +11,7 @@ from sync.central.evidence import Heard, Known, Visit
 from sync.central.journeys import Stamp, open_journey
 from sync.central.lines import entry_of_row
 from sync.central.patients import patient_named
+from sync.central.rulebook import Rules, can_judge, supported
 from sync.central.site import Here, here
 from sync.central.store import Reading, Writing
 from sync.central.visits import visit_of
@@ -28,12 +29,12 @@ TRUSTED = frozenset({TimeQuality.MEASURED, TimeQuality.SYNCHRONISED})
 class Bench:
     """What every judgement needs besides the action: the rules by version, the site, and where ids come from.
 
-    `definitions` are the rules of the centre itself; `supported` are all that a kiosk may have judged by; `settling`
-    are the actions that wait for staff no longer, since they are being judged again.
+    `definitions` are the rules of the centre itself; `rules` gives those of a version, as far as the centre still
+    judges by them; `settling` are the actions that wait for staff no longer, since they are being judged again.
     """
 
     definitions: Definitions
-    supported: Mapping[int, Definitions]
+    rules: Rules
     here: Here
     ids: Callable[[], str]
     now_ms: int
@@ -45,15 +46,9 @@ class Bench:
         return self.here.day(self.now_ms)
 
 
-def bench_of(
-    db: Reading,
-    definitions: Definitions,
-    ids: Callable[[], str],
-    now_ms: int,
-    older: Mapping[int, Definitions] | None = None,
-) -> Bench:
-    """The bench of one transaction. `older` are definitions of earlier versions that kiosks may still judge by."""
-    return Bench(definitions, {**(older or {}), definitions.version: definitions}, here(db), ids, now_ms)
+def bench_of(db: Reading, definitions: Definitions, ids: Callable[[], str], now_ms: int) -> Bench:
+    """The bench of one transaction, which judges by these definitions and by earlier ones that were in force here."""
+    return Bench(definitions, supported(db, definitions), here(db), ids, now_ms)
 
 
 def gather(db: Writing, bench: Bench, heard: Heard) -> Known:
@@ -66,7 +61,7 @@ def gather(db: Writing, bench: Bench, heard: Heard) -> Known:
         subject = owner.patient_id
     journey = _journey(db, bench, subject)
     known = Known(
-        rules=bench.supported.get(intent.definitions_version),
+        rules=_rules(bench, intent, journey),
         grants=heard.grants,
         walk_in=bench.here.site.walk_in,
         today=bench.today,
@@ -81,6 +76,12 @@ def gather(db: Writing, bench: Bench, heard: Heard) -> Known:
         held=heard.held,
     )
     return _with_visits(db, bench, heard, known) if journey else replace(known, subject=None)
+
+
+def _rules(bench: Bench, intent: Intent, journey: Journey | None) -> Definitions | None:
+    """The rules that the kiosk judged by, where they know how the patient stands now."""
+    rules = bench.rules(intent.definitions_version)
+    return rules if rules is None or journey is None or can_judge(rules, journey) else None
 
 
 def _journey(db: Writing, bench: Bench, subject: PatientId | None) -> Journey | None:

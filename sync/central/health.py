@@ -1,7 +1,10 @@
 """The health check: do journeys and queue say the same, is every journey's entry there, was every transition legal."""
 
+import sqlite3
+
 import msgspec
 
+from sync.central.rulebook import ever
 from sync.central.store import Reading, any_of
 from sync.journey.definitions import Definitions
 from sync.journey.model import Transition
@@ -94,6 +97,8 @@ def _stands_for_live(definitions: Definitions, journey_state: str) -> bool:
 
 
 def _illegal(db: Reading, definitions: Definitions) -> list[IllegalTransition]:
+    """What no rules allow that were ever in force."""
+    rules = [definitions, *ever(db)]
     rows = db.rows(
         "select from_state, action, to_state, trigger_type, count(*) as rows from transitions"
         " group by from_state, action, to_state, trigger_type order by from_state, action, to_state, trigger_type"
@@ -101,8 +106,12 @@ def _illegal(db: Reading, definitions: Definitions) -> list[IllegalTransition]:
     return [
         IllegalTransition(row["from_state"], row["action"], row["to_state"], row["trigger_type"], row["rows"])
         for row in rows
-        if not is_legal(definitions, Transition(row["from_state"], row["action"], row["to_state"], row["trigger_type"]))
+        if not any(is_legal(each, _transition(row)) for each in rules)
     ]
+
+
+def _transition(row: sqlite3.Row) -> Transition:
+    return Transition(row["from_state"], row["action"], row["to_state"], row["trigger_type"])
 
 
 def _counts(db: Reading, sql: str, states: tuple[str, ...]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Takes a hospital document into the database, whole or not at all. Taken twice, it changes nothing twice.
 
-What the document leaves out stays as it is; nothing is removed.
+What the document leaves out stays as it is; nothing is removed. A record that was merged into another here is that one:
+its cards and bookings are the other's, and the other keeps the name and language that it has.
 """
 
 import sqlite3
@@ -15,7 +16,7 @@ from sync.central.bindings import bind, bindings_of, bound, held_before
 from sync.central.gathering import bench_of
 from sync.central.hospital import AppointmentPart, DocumentError, ExamPart, Hospital, PatientPart, SitePart
 from sync.central.journeys import touch
-from sync.central.patients import put_patient
+from sync.central.patients import patient_named, put_patient
 from sync.central.settling import settle_card
 from sync.central.site import Here, NoSite, here
 from sync.central.store import Writing
@@ -100,6 +101,8 @@ class _Take:
     now_ms: int
 
     def patient(self, part: PatientPart) -> bool:
+        if patient_named(self.db, part.patient_id) not in (None, part.patient_id):
+            return False
         return put_patient(
             self.db,
             self.definitions,
@@ -112,17 +115,19 @@ class _Take:
             birth_date=part.birth_date,
         )
 
-    def card(self, patient_id: str, card: str) -> bool:
+    def card(self, named: str, card: str) -> bool:
+        patient_id = patient_named(self.db, named)
+        assert patient_id is not None
         try:
             hashes = self.keys.hashes(canonical_tag(card))
         except ValueError as error:
-            raise DocumentError(f"a card of patient {patient_id}: {error}") from error
+            raise DocumentError(f"a card of patient {named}: {error}") from error
         holder = bound(self.db, hashes)
         theirs = holder is not None and holder.patient_id == patient_id
         if not theirs and held_before(self.db, patient_id, hashes):
             return False  # it was taken from them since, and an older document does not undo that
         if holder is not None and not theirs:
-            raise DocumentError(f"a card of patient {patient_id} belongs to patient {holder.patient_id}")
+            raise DocumentError(f"a card of patient {named} belongs to patient {holder.patient_id}")
         before = bindings_of(self.db, patient_id)
         bind(self.db, patient_id, hashes, new_id(), self.now_ms)
         if bindings_of(self.db, patient_id) == before:
@@ -132,19 +137,20 @@ class _Take:
         return True
 
     def appointment(self, part: AppointmentPart) -> bool:
-        scheduled_ms = self._moment(part)
+        scheduled_ms, patient_id = self._moment(part), patient_named(self.db, part.patient_id)
         known = self.db.row(
             "select patient_id, exam_id, scheduled_ms, site_day, status from appointments"
             " where appointment_id = :appointment_id",
             appointment_id=part.appointment_id,
         )
-        if known is not None and tuple(known)[:3] == (part.patient_id, part.exam_id, scheduled_ms):
+        if known is not None and tuple(known)[:3] == (patient_id, part.exam_id, scheduled_ms):
             return False
-        if known is not None and known["patient_id"] != part.patient_id:
+        if patient_id is None:
+            raise _unknown(part, "patient", part.patient_id)
+        if self.db.row("select 1 from exams where exam_id = :exam_id", exam_id=part.exam_id) is None:
+            raise _unknown(part, "exam", part.exam_id)
+        if known is not None and known["patient_id"] != patient_id:
             raise DocumentError(f"appointment {part.appointment_id} is another patient's")
-        for table, value in (("patient", part.patient_id), ("exam", part.exam_id)):
-            if self.db.row(_EXISTS[table], value=value) is None:
-                raise DocumentError(f"appointment {part.appointment_id} names no {table} that is known: {value}")
         # The statuses stand in the order in which a booking goes through them.
         status, day = self.definitions.appointment_states[0], self.site.day(scheduled_ms)
         if known is not None and known["site_day"] == day and not self._begins_anew(known, scheduled_ms):
@@ -155,14 +161,14 @@ class _Take:
             " scheduled_ms = excluded.scheduled_ms, site_day = excluded.site_day, status = excluded.status",
             {
                 "appointment_id": part.appointment_id,
-                "patient_id": part.patient_id,
+                "patient_id": patient_id,
                 "exam_id": part.exam_id,
                 "scheduled_ms": scheduled_ms,
                 "site_day": day,
                 "status": status,
             },
         )
-        touch(self.db, part.patient_id)
+        touch(self.db, patient_id)
         return True
 
     def _begins_anew(self, known: sqlite3.Row, scheduled_ms: int) -> bool:
@@ -192,8 +198,8 @@ class _Take:
         return int(local.timestamp() * 1000)
 
 
-_EXISTS = {
-    "patient": "select 1 from patients where patient_id = :value",
-    "exam": "select 1 from exams where exam_id = :value",
-}
+def _unknown(part: AppointmentPart, what: str, value: str) -> DocumentError:
+    return DocumentError(f"appointment {part.appointment_id} names no {what} that is known: {value}")
+
+
 _YEARS = range(2000, 3000)

@@ -101,7 +101,12 @@ def put_waiting(db: Writing, heard: Heard, known: Known, code: Code, conflict: i
     joined = _case_of_visit(db, intent.visit_id, visit_id) if code is Code.DEPENDS else None
     if joined is None:
         open_case(db, exception_id, _concern(heard, known, code, conflict), heard.received_ms)
-    exception_id = joined or exception_id
+    keep_waiting(db, heard, visit_id, code, joined or exception_id)
+
+
+def keep_waiting(db: Writing, heard: Heard, visit_id: str, code: Code, exception_id: str) -> None:
+    """Keeps an action whole, in a case, until that is settled. `visit_id` is the visit that it is of."""
+    intent = heard.intent
     db.execute(
         "insert into waiting values (:verdict_id, :exception_id, :kiosk_id, :seq, :visit_id, :code, :body, :sent,"
         " :received_ms)",

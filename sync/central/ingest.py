@@ -5,8 +5,7 @@ be digested is quarantined and the watermark advances; a database that is busy o
 """
 
 import logging
-import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from sync.central.actions import Answered, answered, keep_answer
@@ -28,12 +27,11 @@ from sync.central.evidence import Heard
 from sync.central.gathering import Bench, bench_of
 from sync.central.inbox import FORK, GAP, Concern, is_open, open_case
 from sync.central.intents import Undigested, content_hash, read_intent
-from sync.central.journeys import StaleJourney
 from sync.central.judging import judge
 from sync.central.kiosks import Kiosk, kiosk, saw, set_epoch
-from sync.central.quarantine import quarantine
-from sync.central.store import Store, Writing
-from sync.central.verdicts import told, told_again, verdict_of
+from sync.central.quarantine import is_of_the_action, quarantine
+from sync.central.store import Reading, Store, Writing
+from sync.central.verdicts import Given, told, told_again, verdict_of
 from sync.clock import ClockReading
 from sync.journey.definitions import Definitions
 from sync.protocol import (
@@ -61,12 +59,9 @@ class Ingest:
         definitions: Definitions,
         clock: Callable[[], int],
         ids: Callable[[], str],
-        older: Mapping[int, Definitions] | None = None,
     ) -> None:
-        """`older` are definitions of earlier versions that kiosks may still judge by."""
         self._store = store
         self._definitions = definitions
-        self._older = older
         self._clock = clock
         self._ids = ids
 
@@ -83,7 +78,7 @@ class Ingest:
             if sender is None or sender.revoked_ms is not None or request.kiosk_id != kiosk_id:
                 return fenced()
             saw(db, kiosk_id, now_ms)
-            bench = bench_of(db, self._definitions, self._ids, now_ms, self._older)
+            bench = bench_of(db, self._definitions, self._ids, now_ms)
             return self._take(db, bench, sender, request)
 
     def _take(self, db: Writing, bench: Bench, sender: Kiosk, request: PushRequest) -> PushAnswer | CallRefused:
@@ -120,38 +115,30 @@ class Ingest:
         try:
             with db.savepoint():
                 return self._digest(db, bench, sender, chain, link, sent)
-        except StaleJourney:
-            raise
         except Exception as error:
-            # One action that the code or the tables cannot take must not hold back the others; but where the database
-            # itself fails, nothing may be decided.
-            if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_THE_DATA):
+            # One action that the code or the tables cannot take must not hold back the others.
+            if not is_of_the_action(error):
                 raise
             # The message may quote the action; its kind does not.
             log.error("action %s of %s failed: %s", link.seq, sender.kiosk_id, type(error).__name__)  # noqa: TRY400
             with db.savepoint():
-                return self._quarantine(db, bench, chain, link, "it failed inside")
+                return self._failed(db, bench, sender, chain, link, sent)
 
     def _digest(
         self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
     ) -> VerdictRow:
-        if link.opaque:
-            return self._set_aside(db, bench, chain, link)
-        intent = read_intent(link.document)
-        if isinstance(intent, Undigested):
-            return self._quarantine(db, bench, chain, link, intent.reason)
-        assert link.document is not None
-        content = content_hash(link.document)
-        before = answered(db, intent.action_id)
-        if before is not None:
-            given = verdict_of(db, intent.action_id)
-            if before.content_hash != content or given is None:
-                return self._quarantine(db, bench, chain, link, "its id was used for another action")
+        given = _judged_before(db, link)
+        if given is not None:
             keep_receipt(db, chain, link, given.verdict_id)
             return self._again(db, bench, link, given.verdict_id)
-        if (intent.kiosk_id, intent.epoch, intent.seq) != (sender.kiosk_id, chain.epoch, link.seq):
+        intent = read_intent(link.document)
+        if isinstance(intent, Undigested):
+            return self._quarantine(db, bench, chain, link, _why(link, intent))
+        if answered(db, intent.action_id) is not None:
+            return self._quarantine(db, bench, chain, link, "its id was used for another action")
+        if not _stands_in(chain, link, intent):
             return self._quarantine(db, bench, chain, link, "it belongs to another chain")
-        return self._settle(db, bench, sender, chain, link, intent, content, sent)
+        return self._settle(db, bench, sender, chain, link, intent, sent)
 
     def _settle(
         self,
@@ -161,30 +148,32 @@ class Ingest:
         chain: Chain,
         link: Link,
         intent: Intent,
-        content: str,
         sent: ClockReading,
     ) -> VerdictRow:
-        held = link.held if link.held and link.held.revision in _REVISIONS else None
-        heard = Heard(intent, sender.kiosk_id, frozenset(sender.actions), sent, bench.now_ms, held)
+        heard = _heard(sender, bench, link, intent, sent)
         judged = judge(db, bench, heard)
         given = judged.given
-        kept = Answered(content, given.verdict.value, None)
+        assert link.document is not None
+        kept = Answered(content_hash(link.document), given.verdict.value, None)
         keep_answer(db, intent.action_id, given.patient_id, intent.action_type, sender.kiosk_id, kept, bench.now_ms)
         keep_receipt(db, chain, link, given.verdict_id)
         return told(given, intent.action_id, link.seq, judged.journey)
 
-    def _set_aside(self, db: Writing, bench: Bench, chain: Chain, link: Link) -> VerdictRow:
-        """A record that comes unread. If it was judged before it failed, that stands."""
-        given = verdict_of(db, link.action_id)
-        if given is None:
-            return self._quarantine(db, bench, chain, link, "no centre could take it in")
-        keep_receipt(db, chain, link, given.verdict_id)
-        return self._again(db, bench, link, given.verdict_id)
-
-    def _quarantine(self, db: Writing, bench: Bench, chain: Chain, link: Link, reason: str) -> VerdictRow:
-        given = quarantine(db, bench, chain, link, reason)
+    def _quarantine(
+        self, db: Writing, bench: Bench, chain: Chain, link: Link, reason: str, heard: Heard | None = None
+    ) -> VerdictRow:
+        given = quarantine(db, bench, chain, link, reason, heard)
         keep_receipt(db, chain, link, given.verdict_id)
         return told(given, link.action_id, link.seq, None)
+
+    def _failed(
+        self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
+    ) -> VerdictRow:
+        """What an action that failed inside comes to. Where it is one, it is kept so that staff can have it judged."""
+        intent, heard = read_intent(link.document), None
+        if isinstance(intent, Intent) and _stands_in(chain, link, intent):
+            heard = _heard(sender, bench, link, intent, sent)
+        return self._quarantine(db, bench, chain, link, "it failed inside", heard)
 
     def _again(self, db: Writing, bench: Bench, link: Link, verdict_id: str) -> VerdictRow:
         given = verdict_of(db, verdict_id)
@@ -219,7 +208,33 @@ class Ingest:
         )
 
 
-_OF_THE_DATA = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+def _judged_before(db: Reading, link: Link) -> Given | None:
+    """The verdict that an action has: where it came before with the same content or, whatever has become of it on the
+    kiosk's disk since, where it comes unread."""
+    given = verdict_of(db, link.action_id)
+    if given is None or link.opaque or link.document is None:
+        return given if link.opaque else None
+    before = answered(db, link.action_id)
+    return given if before is not None and before.content_hash == content_hash(link.document) else None
+
+
+def _why(link: Link, undigested: Undigested) -> str:
+    """Why a link cannot be digested, for staff."""
+    if link.opaque:
+        return "no centre could take it in"
+    return undigested.reason if link.canonical is not None else "not JSON that can be kept"
+
+
+def _stands_in(chain: Chain, link: Link, intent: Intent) -> bool:
+    """Whether an action names the place in the chain that it came in."""
+    return (intent.kiosk_id, intent.epoch, intent.seq) == (chain.kiosk_id, chain.epoch, link.seq)
+
+
+def _heard(sender: Kiosk, bench: Bench, link: Link, intent: Intent, sent: ClockReading) -> Heard:
+    held = link.held if link.held and link.held.revision in _REVISIONS else None
+    return Heard(intent, sender.kiosk_id, frozenset(sender.actions), sent, bench.now_ms, held)
+
+
 _MAX_EPOCH = 2**40
 _REVISIONS = range(2**31)  # that a kiosk may say it was told
 

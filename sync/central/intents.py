@@ -1,6 +1,7 @@
 """Reads the body of a pushed action: an intent that can be judged, or why it cannot be digested."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,9 +13,23 @@ from sync.protocol import Intent, canonical
 
 MAX_TEXT = 128  # of an id, a label, a state
 MAX_CARDS = 8
+MAX_DEPTH = 32  # lists and objects within each other
 _PLACE = frozenset({"kiosk_id", "epoch", "seq"})  # where an action stands in a chain; it may move, and stays what it is
 _CARD_AS_READ = "tag_id"
 _MOMENTS = range(-(2**53), 2**53)  # what a clock may say, in milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body as JSON values, and in canonical JSON."""
+
+    value: Any
+    canonical: bytes
+
+    @property
+    def document(self) -> dict[str, Any] | None:
+        """Its members; None where it is no object."""
+        return self.value if isinstance(self.value, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +37,15 @@ class Undigested:
     """Why a body is no action that can be judged. The reason quotes nothing of it."""
 
     reason: str
+
+
+def read_body(raw: bytes) -> Body | None:
+    """A body as it came; None where it is no JSON that can be kept: broken, beyond all measure, nested too deep."""
+    try:
+        value = msgspec.json.decode(raw)
+        return Body(value, canonical(value)) if _is_shallow(value) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def read_intent(document: dict[str, Any] | None) -> Intent | Undigested:
@@ -55,6 +79,22 @@ def content_hash(document: dict[str, Any]) -> str:
     """
     content = {key: value for key, value in document.items() if key not in _PLACE and value not in _EMPTY}
     return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def _is_shallow(value: Any) -> bool:
+    """Whether it may be read and written anywhere, however deep in a call that is done."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return True
+    return False
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 _EMPTY: tuple[object, ...] = (None, "", 0, [], {})

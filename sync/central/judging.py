@@ -9,6 +9,7 @@ from sync.central.gathering import Bench, gather
 from sync.central.inbox import DUPLICATE_NUMBER, REVERSED, Concern, open_case, put_waiting, tell_staff
 from sync.central.journeys import Stamp, save
 from sync.central.late import write_late
+from sync.central.lines import holder_of
 from sync.central.resolution import Place, Resolution, resolve
 from sync.central.site import next_label
 from sync.central.store import Reading, Writing
@@ -66,6 +67,7 @@ def _apply(db: Writing, bench: Bench, heard: Heard, known: Known, resolution: Re
     if decision is None:
         return known.journey
     if resolution.place is Place.HISTORY:
+        _report_duplicates(db, bench, heard, known, known.visit.history if known.visit else None, decision.journey)
         write_late(db, bench, known, decision, _stamp(bench, heard))
         return known.journey
     return _move_today(db, bench, heard, known, decision, applied=resolution.verdict is Verdict.APPLIED)
@@ -75,8 +77,7 @@ def _move_today(db: Writing, bench: Bench, heard: Heard, known: Known, decision:
     opened = decision.opened
     if opened is not None and not opened.queue_number:
         decision = _numbered(decision, opened, next_label(db, bench.here.ticket_prefix, known.today))
-    elif opened is not None:
-        _report_duplicate(db, bench, heard, known, opened)
+    _report_duplicates(db, bench, heard, known, known.journey, decision.journey)
     save(db, known.journey, decision, _stamp(bench, heard), heard.intent.action_type if applied else None)
     visit_id = decision.journey.visit_id
     if visit_id is not None and visit_id != known.journey.visit_id and known.arrived_ms is None:
@@ -95,22 +96,28 @@ def _numbered(decision: Decision, opened: QueueEntry, label: str) -> Decision:
     return replace(decision, journey=replace(decision.journey, entries=entries))
 
 
-def _report_duplicate(db: Writing, bench: Bench, heard: Heard, known: Known, opened: QueueEntry) -> None:
-    """A printed number stays what it is; that another patient holds the same one is for staff to know."""
-    twin = db.row(
-        "select queue_id from entries where site_day = :site_day and queue_number = :number",
-        site_day=known.today,
-        number=opened.queue_number,
-    )
-    if twin is not None:
+def _report_duplicates(
+    db: Writing, bench: Bench, heard: Heard, known: Known, before: Journey | None, after: Journey
+) -> None:
+    """A printed number stays what it is; that another entry bears the same one is for staff to know."""
+    for queue_id, number in _numbers(after) - _numbers(before):
+        twin = holder_of(db, after.site_day, number, but=queue_id)
+        if twin is None:
+            continue
         concern = Concern(
             DUPLICATE_NUMBER,
             heard.kiosk_id,
-            {"queue_number": opened.queue_number, "queue_ids": [twin["queue_id"], opened.queue_id]},
+            {"queue_number": number, "queue_ids": [twin, queue_id]},
             patient_id=known.subject,
             action_id=heard.intent.action_id,
         )
         open_case(db, bench.ids(), concern, bench.now_ms)
+
+
+def _numbers(journey: Journey | None) -> set[tuple[str, str]]:
+    """The numbers that a journey's entries bear, their own and those of a second slip, each with its entry."""
+    entries = journey.entries if journey else ()
+    return {(entry.queue_id, number) for entry in entries for number in (entry.queue_number, *entry.label_aliases)}
 
 
 def _follow_card(db: Writing, known: Known, intent: Intent, now_ms: int) -> None:
@@ -161,6 +168,7 @@ def _metadata(intent: Intent) -> dict[str, Any]:
 
 def _given(db: Writing, heard: Heard, known: Known, resolution: Resolution, after: Journey, revision: int) -> Given:
     intent, before = heard.intent, known.journey
+    from_state, to_state = _states(known, resolution, after)
     visit_id = resolution.visit_id or (known.visit.visit_id if known.visit else None)
     return Given(
         verdict_id=intent.action_id,
@@ -172,13 +180,24 @@ def _given(db: Writing, heard: Heard, known: Known, resolution: Resolution, afte
         patient_id=None if resolution.code in _OF_NOBODY else known.subject,
         visit_id=visit_id,
         conflict=resolution.conflict,
-        from_state=before.state,
-        to_state=after.state,
+        from_state=from_state,
+        to_state=to_state,
         changed_version=after.journey_version if after.journey_version != before.journey_version else None,
         definitions_version=intent.definitions_version,
         counterpart=_counterpart(db, intent, visit_id) if resolution.verdict in _MET else None,
         change=db.next_change() if revision else 0,
     )
+
+
+def _states(known: Known, resolution: Resolution, after: Journey) -> tuple[str, str]:
+    """The state before and after: of the visit that the action is of where its day has ended, else of today."""
+    visit, decision = known.visit, resolution.decision
+    if resolution.place is Place.HISTORY and decision is not None:
+        began = decision.transitions[0].from_state if decision.transitions else decision.journey.state
+        return began, decision.journey.state
+    if visit is not None and visit.history.site_day < known.today:
+        return visit.history.state, visit.history.state
+    return known.journey.state, after.state
 
 
 _MET = frozenset({Verdict.MERGED, Verdict.SUPERSEDED})

@@ -42,6 +42,19 @@ def count_ahead(db: Reading, definitions: Definitions, site_day: str, entry: Que
     )
 
 
+def holder_of(db: Reading, site_day: str, number: str, but: str) -> str | None:
+    """An entry of that day that bears a number, its own or an alias, and is not `but`; None where there is none."""
+    rows = db.rows(
+        "select queue_id, queue_number, label_aliases from entries where site_day = :site_day"
+        " and queue_number = :number union all select queue_id, queue_number, label_aliases from entries"
+        " where site_day = :site_day and label_aliases <> '[]'",
+        site_day=site_day,
+        number=number,
+    )
+    bearing = (r for r in rows if number == r["queue_number"] or number in _labels.decode(r["label_aliases"]))
+    return next((str(row["queue_id"]) for row in bearing if row["queue_id"] != but), None)
+
+
 def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool) -> None:
     """Writes one entry of a journey: all of it where it is fresh, else what of it can change."""
     changing = {

@@ -48,14 +48,14 @@ def merge(
     return touch(db, kept)
 
 
-def merged_between(db: Reading, after: int, until: int) -> tuple[Renamed, ...]:
-    """The records that were merged into others under change numbers above `after` and up to `until`."""
+def merged_after(db: Reading, after: int, limit: int) -> list[tuple[int, Renamed]]:
+    """The first records that were merged into others under change numbers above `after`, with that number."""
     rows = db.rows(
-        "select alias_id, patient_id from patient_aliases where change > :after and change <= :until order by change",
+        "select alias_id, patient_id, change from patient_aliases where change > :after order by change limit :limit",
         after=after,
-        until=until,
+        limit=limit,
     )
-    return tuple(Renamed(row["alias_id"], row["patient_id"]) for row in rows)
+    return [(row["change"], Renamed(row["alias_id"], row["patient_id"])) for row in rows]
 
 
 def _split(db: Writing, kept: PatientId, before: Journey, other: Journey, now_ms: int, exception_id: str) -> None:

@@ -37,7 +37,15 @@ class Revoked:
         return self.token_hash
 
 
-Note = Change | Revoked
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A verdict was given anew. Nobody listens to that in particular; it wakes the pulls that wait."""
+
+    number: int
+    topic: str = ""
+
+
+Note = Change | Revoked | Told
 Listener = Callable[[Note], None]
 
 

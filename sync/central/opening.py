@@ -1,5 +1,6 @@
 """Opens the centre's database, or finds the service that has it open."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,22 +8,29 @@ from typing import Any, TypeVar
 
 from sync.cards import CardKeys, load_or_make_keys
 from sync.central.incarnation import open_incarnation
+from sync.central.rulebook import newest, take_up
 from sync.central.service import JourneyService
 from sync.central.store import InUse, Store, StoreError, database_path
 from sync.central.timekeeper import Timekeeper, last_known_ms
 from sync.control import NotRunning, Operation, ask, socket_path
+from sync.journey.definitions import Definitions
+
+log = logging.getLogger(__name__)
 
 PATIENCE_S = 5.0
 _ANSWER_WITHIN_S = 600.0
 T = TypeVar("T")
 
 
-def open_service(url: str, keys: Path | None = None, patience_s: float = PATIENCE_S) -> JourneyService:
+def open_service(
+    url: str, keys: Path | None = None, definitions: Definitions | None = None, patience_s: float = PATIENCE_S
+) -> JourneyService:
     """The journey service over a database and its key file (beside it, if not told otherwise). Raises StoreError.
 
-    A process that is just closing the database is waited for, `patience_s` seconds at most.
+    `definitions` are put in force where they are newer; without any, those in force count. A process that is just
+    closing the database is waited for, `patience_s` seconds at most.
     """
-    return _patiently(lambda: _open(url, keys), patience_s)
+    return _patiently(lambda: _open(url, keys, definitions), patience_s)
 
 
 def call(
@@ -64,18 +72,30 @@ def _patiently(attempt: Callable[[], T], patience_s: float) -> T:
             time.sleep(0.05)
 
 
-def _open(url: str, keys: Path | None) -> JourneyService:
+def _open(url: str, keys: Path | None, offered: Definitions | None = None) -> JourneyService:
     store = Store(url)
     try:
         with store.read() as db:
             clock = Timekeeper(last_known_ms=last_known_ms(db))
         open_incarnation(store, clock)
-        service = JourneyService(store, _card_keys(keys or keys_path(store.path)), clock=clock)
+        definitions = _in_force(store, offered, clock())
+        service = JourneyService(store, _card_keys(keys or keys_path(store.path)), definitions, clock)
         _refuse_other_keys(service)
     except BaseException:
         store.close()
         raise
     return service
+
+
+def _in_force(store: Store, offered: Definitions | None, now_ms: int) -> Definitions | None:
+    if offered is None:
+        with store.read() as db:
+            return newest(db)
+    with store.write() as db:
+        taken = take_up(db, offered, now_ms)
+    if taken.version > offered.version:
+        log.warning("definitions %s stay in force; %s were offered", taken.version, offered.version)
+    return taken
 
 
 def _card_keys(path: Path) -> CardKeys:

@@ -113,7 +113,7 @@ def _demo_patient(service: JourneyService, patient_id: str, uid: str) -> dict[st
             "select p.masked_name, p.language, count(a.appointment_id) as booked from patients p"
             " left join appointments a on a.patient_id = p.patient_id and a.site_day = :today"
             " where p.patient_id = :patient_id group by p.masked_name, p.language",
-            patient_id=patient_id,
+            patient_id=patient_named(db, patient_id),
             today=service.today(db),
         )
     return {"patient_id": patient_id, "uid": uid, **dict(row or {})}

@@ -1,13 +1,14 @@
 """What kiosks pull: the patients who have something here today or tomorrow, as whole rows in the order of their change.
 
 Change numbers are taken in the transaction that writes, so their order is commit order: whoever has seen a number has
-seen all before it. A cursor from before the last day's end, or from another life of the database, gets a snapshot.
+seen all before it. A cursor from before the last day's end, or from another life of the database, gets a snapshot; what
+was said of the kiosk's own actions goes on from its cursor, whatever day that is of.
 """
 
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,10 +20,10 @@ from sync.central.incarnation import begin_another
 from sync.central.ingest import fenced, unsupported
 from sync.central.journeys import read_journey
 from sync.central.kiosks import Kiosk, kiosk, saw
-from sync.central.merging import merged_between
+from sync.central.merging import merged_after
 from sync.central.site import Here, here
 from sync.central.store import Reading, Store, Writing
-from sync.central.verdicts import revised_for, told_again
+from sync.central.verdicts import Revised, revised_for, told_again
 from sync.clock import day_after
 from sync.journey.definitions import Definitions
 from sync.protocol import (
@@ -40,19 +41,36 @@ from sync.protocol import (
 log = logging.getLogger(__name__)
 
 PAGE = 25  # rows that a page goes through; a kiosk adopts it in one transaction, and a tap waits for that
+NAMES_A_ROW = 20  # merged records count for so much less
 LONGEST_WAIT_S = 30.0
 RETRY_AFTER_S = 5.0  # for a call that may not wait
 SEEN_EVERY_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    """The part of the roster between two cursors, and what there is to tell of its kiosk's own actions and names."""
+class _Span:
+    """Between which cursors a page lies, whether it begins afresh, and whether another follows."""
 
     from_cursor: int
     cursor: int
     reset: bool
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What there is to tell of a kiosk's own actions, and of names (with their change), up to the change `end`."""
+
+    verdicts: tuple[Revised, ...]
+    renamed: tuple[tuple[int, Renamed], ...]
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The part of the roster between two cursors, and what there is to tell of its kiosk's own actions and names."""
+
+    span: _Span
     patients: tuple[PatientRow, ...]
     gone: tuple[str, ...]
     verdicts: tuple[VerdictRow, ...]
@@ -136,10 +154,10 @@ class Roster:
             chain = read_chain(db, kiosk_id, sender.epoch)
             return PullAnswer(
                 server_incarnation=site.server_incarnation,
-                from_cursor=page.from_cursor,
-                cursor=page.cursor,
-                reset=page.reset,
-                more=page.more,
+                from_cursor=page.span.from_cursor,
+                cursor=page.span.cursor,
+                reset=page.span.reset,
+                more=page.span.more,
                 patients=page.patients,
                 gone=page.gone,
                 actions=sender.actions,
@@ -156,28 +174,49 @@ class Roster:
             )
 
     def _read_page(self, db: Reading, site: Here, sender: Kiosk, request: PullRequest, today: str) -> _Page:
-        """The rows after the cursor; from the beginning where the cursor is none of this database and day."""
-        latest = db.latest_change()
+        """What there is after the cursor; rows from the beginning where it is none of this database and day.
+
+        Rows, verdicts and names are each cut at a page's length, and the page ends where the first of them does.
+        """
+        latest, first = db.latest_change(), _first_change(db, today) or 0
         known = request.server_incarnation in (None, site.server_incarnation)
-        first = _first_change(db, today) or 0
-        reset = not known or request.cursor <= 0 or request.cursor > latest or request.cursor < first
-        after = 0 if reset else request.cursor
-        rows = self._members(db, after, today) if reset else self._changed(db, after)
-        more = len(rows) == self._page
-        cursor = rows[-1]["change"] if more else latest
-        renamed = merged_between(db, after, cursor)
+        # After a restore a kiosk sends all again that it still has, and hears of it by the answers.
+        heard = min(max(request.cursor, 0), latest) if known else latest
+        words = self._words(db, sender, heard, latest)
+        afresh = not known or request.cursor <= 0 or request.cursor > latest or request.cursor < first
+        if afresh and words.end < first:
+            # A snapshot ends at a cursor of today; who has that much to hear from before hears it first.
+            return self._page_of(db, today, words, [], _Span(heard, words.end, reset=False, more=True))
+        rows = self._members(db, today) if afresh else self._changed(db, heard)
+        cursor = min(words.end, _end([row["change"] for row in rows], self._page, latest))
+        return self._page_of(db, today, words, rows, _Span(0 if afresh else heard, cursor, afresh, cursor < latest))
+
+    def _words(self, db: Reading, sender: Kiosk, after: int, latest: int) -> _Words:
+        names = NAMES_A_ROW * self._page
+        verdicts = revised_for(db, sender.kiosk_id, after, self._page)
+        renamed = merged_after(db, after, names)
+        told = _end([each.given.change for each in verdicts], self._page, latest)
+        return _Words(
+            tuple(verdicts), tuple(renamed), min(told, _end([change for change, _ in renamed], names, latest))
+        )
+
+    def _page_of(self, db: Reading, today: str, words: _Words, rows: list[sqlite3.Row], span: _Span) -> _Page:
+        renamed = tuple(name for change, name in words.renamed if change <= span.cursor)
         patients, gone = [], [each.old for each in renamed]
         for row in rows:
+            if row["change"] > span.cursor:
+                break
             patient = _patient_row(db, self._definitions, row["patient_id"], row["change"], today)
             if patient is not None:
                 patients.append(patient)
-            elif not reset:
+            elif not span.reset:
                 gone.append(row["patient_id"])
-        verdicts = [
-            told_again(db, self._definitions, today, given, given.verdict_id, given.seq)
-            for given in revised_for(db, sender.kiosk_id, after, cursor)
-        ]
-        return _Page(after, cursor, reset, more, tuple(patients), tuple(gone), tuple(verdicts), renamed)
+        verdicts = tuple(
+            told_again(db, self._definitions, today, each.given, each.action_id, each.seq)
+            for each in words.verdicts
+            if each.given.change <= span.cursor
+        )
+        return _Page(span, tuple(patients), tuple(gone), verdicts, renamed)
 
     def _changed(self, db: Reading, after: int) -> list[sqlite3.Row]:
         """Whoever changed, on the roster or not: who has left it is to be forgotten."""
@@ -187,14 +226,19 @@ class Roster:
             page=self._page,
         )
 
-    def _members(self, db: Reading, after: int, today: str) -> list[sqlite3.Row]:
+    def _members(self, db: Reading, today: str) -> list[sqlite3.Row]:
         return db.rows(
             f"{_MEMBERS} order by j.change limit :page",
-            after=after,
+            after=0,
             today=today,
             tomorrow=day_after(today),
             page=self._page,
         )
+
+
+def _end(changes: Sequence[int], limit: int, latest: int) -> int:
+    """Up to which change so many at most are all that there is."""
+    return changes[-1] if len(changes) == limit else latest
 
 
 _MEMBERS = (

@@ -11,6 +11,7 @@ from sync.central.opening import open_service
 from sync.central.operations import operations
 from sync.central.sockets import Sockets
 from sync.control import ControlServer, socket_path
+from sync.journey.definitions import Definitions
 
 MAX_SOCKETS = 64
 
@@ -18,10 +19,16 @@ MAX_SOCKETS = 64
 class Running:
     """The service over its database, with background work, control socket and web application."""
 
-    def __init__(self, url: str, keys: Path | None = None, audit_days: int = KEPT_DAYS) -> None:
+    def __init__(
+        self,
+        url: str,
+        keys: Path | None = None,
+        definitions: Definitions | None = None,
+        audit_days: int = KEPT_DAYS,
+    ) -> None:
         """Starts all of it. The audit is kept for `audit_days`. Raises StoreError, or OSError where the control socket
         cannot be made."""
-        self.service = open_service(url, keys)
+        self.service = open_service(url, keys, definitions)
         self._sockets = Sockets(MAX_SOCKETS)
         self._background = Background(self.service, audit_days=audit_days)
         self._control = ControlServer(socket_path(self.service.store.path), operations(self.service))

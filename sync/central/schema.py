@@ -7,7 +7,14 @@ them knows. Times are UTC milliseconds (`*_ms`), days ISO dates of the site (`*_
 
 from dataclasses import dataclass
 
-from sync.central.schema_sync import FIRST_SYNC_TABLES, MERGES_CORRECTIONS_BACKUPS
+from sync.central.schema_sync import (
+    DEFINITIONS,
+    FIRST_SYNC_TABLES,
+    MERGES_CORRECTIONS_BACKUPS,
+    OPEN_CASES,
+    SECOND_NUMBERS,
+    WHAT_IS_TOLD,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,5 +239,9 @@ _ACCESS = (
 MIGRATIONS = (
     Migration(1, (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *FIRST_SYNC_TABLES)),
     Migration(2, MERGES_CORRECTIONS_BACKUPS),
+    Migration(3, DEFINITIONS),
+    Migration(4, WHAT_IS_TOLD),
+    Migration(5, SECOND_NUMBERS),
+    Migration(6, OPEN_CASES),
 )
 SCHEMA_VERSION = MIGRATIONS[-1].version

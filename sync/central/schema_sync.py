@@ -129,3 +129,27 @@ MERGES_CORRECTIONS_BACKUPS: tuple[str, ...] = (
     "create index corrections_of_visit on corrections (visit_id, journey_version)",
     "create index waiting_of_case on waiting (exception_id)",
 )
+
+DEFINITIONS: tuple[str, ...] = (
+    # The rules that the service has run by: kiosks that were cut off have judged by older ones than its own.
+    """create table definitions (
+        version bigint primary key,
+        document text not null,            -- JSON, canonical
+        since_ms bigint not null
+    )""",
+)
+
+WHAT_IS_TOLD: tuple[str, ...] = (
+    # A kiosk hears of a verdict given anew where it has sent the action, under whatever name it was enrolled before.
+    "create index receipts_of_verdict on receipts (verdict_id, kiosk_id)",
+    "create index verdicts_by_change on verdicts (change)",
+)
+
+SECOND_NUMBERS: tuple[str, ...] = (
+    # Whoever prints a number that another kiosk printed for a place that has one already: few, looked for often.
+    "create index entries_with_aliases on entries (site_day) where label_aliases <> '[]'",
+)
+
+OPEN_CASES: tuple[str, ...] = (
+    "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
+)

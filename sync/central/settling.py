@@ -4,7 +4,6 @@ Every function is called in the transaction that decided it.
 """
 
 import logging
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from sync.central.gathering import Bench, gather
 from sync.central.inbox import Waiting, is_empty, settle_case, take_waiting, waiting_for_card
 from sync.central.judging import Judged, enact
 from sync.central.kiosks import kiosk
+from sync.central.quarantine import is_of_the_action
 from sync.central.resolution import Resolution, insist, resolve
 from sync.central.store import Writing
 from sync.central.verdicts import Given, keep_verdict, verdict_of
@@ -44,7 +44,9 @@ def settle_card(db: Writing, bench: Bench, cards: Sequence[CardHash], who: str) 
                     given = judged[-1].given
                     settlement = {"verdict": given.verdict, "code": given.code, "revision": given.revision}
                     settle_case(db, waiting.exception_id, who, settlement, bench.now_ms)
-        except (sqlite3.IntegrityError, ValueError, OverflowError) as error:
+        except Exception as error:
+            if not is_of_the_action(error):
+                raise
             log.error("action %s cannot be settled: %s", waiting.verdict_id, type(error).__name__)  # noqa: TRY400
     return judged
 
@@ -65,8 +67,16 @@ def apply_case(db: Writing, bench: Bench, actions: Sequence[Waiting]) -> list[Ju
 
 
 def discard_case(db: Writing, bench: Bench, actions: Sequence[Waiting]) -> list[Judged]:
-    """Staff say that nothing of a case counts."""
-    return [_judge_again(db, on, each, lambda _, __: _DISCARDED) for each, on in _in_turn(bench, actions)]
+    """Staff say that nothing of a case counts. What failed inside would fail again, so no judge sees it."""
+    judged = []
+    for each, on in _in_turn(bench, actions):
+        before = verdict_of(db, each.verdict_id)
+        if before is not None and before.code is Code.QUARANTINED:
+            take_waiting(db, each.verdict_id)
+            discard_verdict(db, each.verdict_id, bench.now_ms)
+        else:
+            judged.append(_judge_again(db, on, each, lambda _, __: _DISCARDED))
+    return judged
 
 
 def reassign_case(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from sync.central.news import Change, News, Note
+from sync.central.news import Change, News, Note, Told
 from sync.central.schema import MIGRATIONS, SCHEMA_VERSION
 from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log, set_aside_stray_log
 
@@ -73,6 +73,10 @@ class Writing(Reading):
     def announce(self, number: int, patient_id: str, action: str | None = None, action_id: str | None = None) -> None:
         """Adds a change of a patient's state to the news."""
         self.news.append(Change(number, patient_id, action, action_id))
+
+    def announce_verdict(self, number: int) -> None:
+        """Adds to the news that a verdict was given anew under this change number."""
+        self.news.append(Told(number))
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -35,8 +35,19 @@ class Given:
     change: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A verdict that was given anew, as a kiosk knows the action: by the id that it bears there, and its seq."""
+
+    given: Given
+    action_id: str
+    seq: int
+
+
 def keep_verdict(db: Writing, given: Given, now_ms: int) -> None:
-    """Adds a verdict, or a further revision of one."""
+    """Adds a verdict, or a further revision of one; whoever waits for that in a pull hears of it."""
+    if given.change:
+        db.announce_verdict(given.change)
     db.execute(
         "insert into verdicts values (:verdict_id, :revision, :kiosk_id, :seq, :patient_id, :visit_id, :verdict, :code,"
         " :conflict, :from_state, :to_state, :changed_version, :definitions_version, :counterpart, :change, :now_ms)",
@@ -69,15 +80,24 @@ def verdict_of(db: Reading, verdict_id: str) -> Given | None:
     return _given(row) if row else None
 
 
-def revised_for(db: Reading, kiosk_id: str, after: int, until: int) -> list[Given]:
-    """The verdicts of a kiosk that were given anew under change numbers above `after` and up to `until`."""
+def revised_for(db: Reading, kiosk_id: str, after: int, limit: int) -> list[Revised]:
+    """The first verdicts in force that were given anew under change numbers above `after`, in their order: those of the
+    kiosk's own actions, and of all that it has sent, whoever had sent them before."""
     rows = db.rows(
-        "select * from verdicts where kiosk_id = :kiosk_id and change > :after and change <= :until order by change",
+        "select v.*, coalesce(e.action_id, v.verdict_id) as action_id, coalesce((select r.seq from receipts r"
+        " where r.verdict_id = v.verdict_id and r.kiosk_id = :kiosk_id order by r.epoch desc, r.seq desc limit 1),"
+        # What was quarantined under an id of ours bears another in its case, by which the kiosk knows it.
+        " v.seq) as its_seq from verdicts v left join quarantine q on q.verdict_id = v.verdict_id"
+        " left join exceptions e on e.exception_id = q.exception_id"
+        " where v.change > :after and (v.kiosk_id = :kiosk_id or exists"
+        " (select 1 from receipts r where r.verdict_id = v.verdict_id and r.kiosk_id = :kiosk_id))"
+        " and not exists (select 1 from verdicts w where w.verdict_id = v.verdict_id and w.revision > v.revision)"
+        " order by v.change limit :limit",
         kiosk_id=kiosk_id,
         after=after,
-        until=until,
+        limit=limit,
     )
-    return [_given(row) for row in rows]
+    return [Revised(_given(row), row["action_id"], row["its_seq"]) for row in rows]
 
 
 def told(given: Given, action_id: str, seq: int, journey: Journey | None) -> VerdictRow:

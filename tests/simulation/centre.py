@@ -5,37 +5,31 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from sync.central.ask import Ask
 from sync.central.background import close_days
 from sync.central.backup import back_up
+from sync.central.cases import Listed
 from sync.central.desk import Desk
 from sync.central.incarnation import keep_marker, open_incarnation
 from sync.central.ingest import Ingest
 from sync.central.journeys import StaleJourney, read_journey
 from sync.central.roster import Roster
+from sync.central.rulebook import SUPPORTED_BEFORE, take_up
 from sync.central.service import Answer, JourneyService
 from sync.central.sync_api import STATUS
-from sync.journey.definitions import Definitions, read, shipped
+from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
 from sync.protocol import CallRefused, EndCode, PullRequest, PushRequest
 from tests.simulation.crashes import FragileCentreStore, Fuse
 from tests.simulation.hospital import CENTRE_FILE, KEYS
 
 FILES = (CENTRE_FILE, f"{CENTRE_FILE}-wal")
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The definitions that the centre runs by, and the older ones that it still judges by."""
-
-    now: Definitions
-    older: dict[int, Definitions]
 
 
 class Centre:
@@ -45,21 +39,18 @@ class Centre:
         self.home = home
         self.clock, self.ids, self.page = clock, ids, page
         self.fuse = Fuse()
-        self.rules = Rules(shipped(), {})
+        self.definitions = shipped()
         self.open()
-
-    @property
-    def definitions(self) -> Definitions:
-        """The rules in force."""
-        return self.rules.now
 
     def open(self) -> None:
         """A start of the service."""
         self.store = FragileCentreStore(self.home / CENTRE_FILE, self.fuse)
         open_incarnation(self.store, self.clock)
+        with self.store.write() as db:
+            self.definitions = take_up(db, self.definitions, self.clock())
         self.service = JourneyService(self.store, KEYS, self.definitions, self.clock, self.ids)
         self.desk = Desk(self.service)
-        self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids, self.rules.older)
+        self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids)
         self.roster = Roster(self.store, self.definitions, self.clock, page=self.page)
 
     def reopen(self) -> None:
@@ -114,6 +105,12 @@ class Centre:
         """Staff say where a patient stands."""
         return self.service.correct(patient_id, Ask("correct", action_id, {"state": state, "reason": "seen"}), "desk")
 
+    def cases(self) -> list[dict[str, Any]]:
+        """What staff have before them."""
+        listed = self.desk.cases()
+        assert isinstance(listed, Listed)
+        return listed.cases
+
     def settle(self, action_id: str, exception_id: str, how: str, patient_id: str) -> Answer:
         """Staff settle a case of the exception inbox."""
         payload = {"how": how, "reason": "looked at", "patient_id": patient_id}
@@ -155,7 +152,6 @@ class Centre:
         actions = {**before.document["actions"]}
         leave = actions["leave_hospital"]
         actions["leave_hospital"] = {**leave, "moves": {**leave["moves"], "PAYMENT": "UNREGISTERED"}}
-        document = {**before.document, "version": before.version + 1, "actions": actions}
-        older = {**self.rules.older, before.version: before} if still_judges_by_old else {}
-        self.rules = Rules(read(document), older)
+        version = before.version + (1 if still_judges_by_old else SUPPORTED_BEFORE + 1)
+        self.definitions = read({**before.document, "version": version, "actions": actions})
         self.reopen()

@@ -304,7 +304,10 @@ def _rules_changed(world: World) -> None:
 
 
 def _day_ends(world: World) -> None:
-    """The night passes; the centre may close the day at once, or when it comes to it."""
+    """The night passes; the centre may close the day at once, or when it comes to it. No request is under way for so
+    long."""
+    for kiosk in world.kiosks:
+        world.faults["request delayed"] += kiosk.link.deliver_delayed(everything=True)
     day = world.centre.today()
     world.now_ms = local_ms(day, "04:00", ZONE) + 24 * 60 * MINUTE + world.chance.randrange(0, 8 * 60) * MINUTE
     if world.chance.random() < 0.5:

@@ -48,8 +48,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no dedupe by id",
         "sync/central/ingest.py",
-        "before = answered(db, intent.action_id)",
-        "before = None",
+        "given = _judged_before(db, link)",
+        "given = None",
         100,
     ),
     Mutant(

@@ -10,9 +10,7 @@ import pytest
 
 from sync.agent.client import Answered, NoUse
 from sync.agent.steps import Pusher
-from sync.central.ask import Ask
 from sync.central.bindings import bind
-from sync.central.desk import Desk
 from sync.central.hospital import read_hospital
 from sync.central.importing import take_hospital
 from sync.central.incarnation import keep_marker, open_incarnation
@@ -247,9 +245,7 @@ def test_an_action_that_staff_give_to_another_leaves_whom_it_named(centre: Centr
     kiosk.push()
     assert kiosk.last() == ("needs_staff", "rebound")
     kiosk.pull()
-    case = Desk(centre.service).cases()[0]["exception_id"]
-    payload = {"how": "reassign", "reason": "", "patient_id": "P2"}
-    assert Desk(centre.service).settle(case, Ask("settle", new_id(), payload), "desk").done
+    assert centre.settle("reassign", patient_id="P2").done
     kiosk.pull()
     assert kiosk.view("P2").state == "ARRIVED"
     assert kiosk.view("P1") == centre.journey("P1")  # seed 10

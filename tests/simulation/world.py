@@ -126,7 +126,7 @@ class World:
                 return
 
     def _settle(self, patient_id: str) -> bool:
-        cases = self.centre.desk.cases()
+        cases = self.centre.cases()
         if not cases:
             return False
         exception_id, how = self.chance.choice(cases)["exception_id"], self.chance.choice(_HOW)

@@ -36,14 +36,6 @@ def test_of_the_same_boot_the_time_is_counted_back_from_the_receipt_whatever_the
         assert (told.at_ms, told.quality) == (RECEIVED - 60_000, TimeQuality.MEASURED)
 
 
-def test_a_request_that_was_long_under_way_makes_nothing_later_where_the_clock_was_synchronised():
-    asked = reading(RECEIVED - 100_000, 1_000, synchronised=True)
-    told = event_time(asked, reading(RECEIVED - 40_000, 61_000, synchronised=True), RECEIVED)
-    assert (told.at_ms, told.quality) == (RECEIVED - 100_000, TimeQuality.MEASURED)
-    ahead = reading(RECEIVED - 1, 1_000, synchronised=True)
-    assert event_time(ahead, reading(RECEIVED, 61_000), RECEIVED).at_ms == RECEIVED - 60_000
-
-
 def test_of_another_boot_a_synchronised_wall_clock_counts():
     told = event_time(reading(RECEIVED - 9, 1, synchronised=True), reading(0, 5, "boot-2"), RECEIVED)
     assert (told.at_ms, told.quality) == (RECEIVED - 9, TimeQuality.SYNCHRONISED)

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from importlib import resources
 from typing import Any
 
 import pytest
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Person, wait_for
+from sync.journey.definitions import shipped
 from tests.protocol.second_client import Refused, uuid7
 from tests.whole.mouth import GRANTED, Mouth
 from tests.whole.town import WAIT_S, Town
@@ -178,6 +180,24 @@ def test_case_12_an_action_of_rules_that_the_centre_does_not_judge_by_waits_for_
     mouth.pull()
     assert mouth.told() == [("applied", "ok")]
     assert town.state(person)["journey_state"] == "ARRIVED"
+
+
+def test_case_12_what_was_done_before_the_rules_were_raised_is_judged_by_its_own(town: Town):
+    person = town.people[5]
+    town.go_offline()
+    town.tap(person)
+    assert town.press(person, "register").ok
+    town.stop_central()
+    rules = town.places.directory / "rules.toml"
+    text = resources.files("sync.journey").joinpath("definitions.toml").read_text("utf-8")
+    before = shipped().version
+    rules.write_text(text.replace(f"\nversion = {before}\n", f"\nversion = {before + 1}\n"), "utf-8")
+    town.start_central("--definitions", str(rules))
+    town.wire.mend()
+    town.await_settled()
+    assert codes(town, person) == [("applied", "ok")] * 2
+    assert Mouth(town).definitions["version"] == before + 1
+    assert town.check()["ok"]
 
 
 def test_case_17_a_payment_taken_at_both_ends_is_never_dropped_and_sent_to_the_desk(town: Town):

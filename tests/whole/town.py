@@ -53,8 +53,8 @@ class Town:
         self.kiosk = hospital.start_kiosk(self.places)
         self.kiosk.await_health()
 
-    def start_central(self) -> None:
-        self.central = hospital.start_central(self.places)
+    def start_central(self, *words: str) -> None:
+        self.central = hospital.start_central(self.places, *words)
         self.central.await_health()
 
     def stop_central(self) -> None:

@@ -133,7 +133,7 @@ def test_many_actions_go_in_batches_one_after_the_other(wire: Wire):
 
 def test_without_an_answer_that_can_be_used_the_batch_is_halved_down_to_one_and_grows_again(wire: Wire):
     wire.fill(MAX_BATCH)
-    wire.centre.on_push = lambda _: http("500 Oops", b"<html>")
+    wire.centre.on_push = lambda _: http("500 Oops", b"<html>", Connection="close")
     for _ in range(9):
         stepped = wire.pusher.run_once()
         assert (stepped.failed, stepped.reached, stepped.again) == (True, False, False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from kiosk import outbox
@@ -13,7 +15,8 @@ from sync.agent.client import Answered, NoUse
 from sync.central.backup import back_up
 from sync.central.incarnation import keep_marker, marker_path, open_incarnation
 from sync.central.store import Store, StoreError
-from sync.protocol import CallRefused, Code, EndCode, PushAnswer, PushRequest, Verdict
+from sync.protocol import CallRefused, Code, EndCode, Opaque, PushAnswer, Pushed, PushRequest, Verdict, canonical
+from tests.sync.central.two_stores.acts import intent_of, push, rewrite_last
 from tests.sync.central.wire import EVERYTHING, MINUTE, Centre, Kiosk, Time, Wire
 
 
@@ -272,6 +275,8 @@ def test_one_bad_record_is_set_aside_unread_and_holds_back_nobody(
 ):
     kiosk.tap("P1")
     kiosk.tap("P2")
+    with kiosk.store.write() as db:
+        rewrite_last(db, site_day="yesterday")
     kiosk.act("P2", "register")
     choking(kiosk, 2).answer = answer
     steps = 0
@@ -356,8 +361,59 @@ def test_a_record_that_is_no_json_any_more_is_set_aside_at_once_and_its_chain_go
     assert centre.rows("select body from quarantine") == [{"body": '{"torn": '}]
 
 
+@pytest.mark.parametrize("answer", [CallRefused(code=EndCode.MALFORMED, error="no"), NoUse("HTTP 500", status=500)])
+def test_an_action_that_came_unread_is_judged_like_any_other(centre: Centre, kiosk: Kiosk, answer: CallRefused | NoUse):
+    """The centre had failed for a while; nothing was ever wrong with the action."""
+    kiosk.check_in("P1")
+    choking(kiosk, 2).answer = answer
+    while kiosk.journeys.pending():
+        kiosk.pusher.run_once()
+        centre.time.pass_minutes(1)
+    assert verdicts(kiosk) == [("applied", "ok")] * 3
+    assert centre.open_cases() == []
+    kiosk.pull()
+    assert kiosk.base("P1") == centre.journey("P1")
+    assert centre.journey("P1").state == "WAITING"
+
+
+@pytest.mark.parametrize("changes", [{"seq": 2}, {"action_id": "01a20c3f-e65d-788c-94db-1025a23ae009"}, {"epoch": 2}])
+def test_an_unread_record_that_says_another_action_than_it_is_sent_as_is_set_aside(
+    centre: Centre, kiosk: Kiosk, changes: dict[str, object]
+):
+    intent = intent_of(kiosk)
+    body = base64.b64encode(canonical(msgspec.structs.replace(intent, **changes))).decode()
+    sent = Pushed("of its own", msgspec.Raw(b"null"), opaque=Opaque(1, intent.action_id, body))
+    for _ in range(2):
+        answer = push(centre, kiosk, [sent])
+        assert isinstance(answer, PushAnswer)
+        assert [(row.action_id, row.code) for row in answer.verdicts] == [(intent.action_id, "quarantined")]
+    assert centre.journey("P1").state == "UNREGISTERED"
+    assert centre.open_cases() == ["quarantined"]
+
+
+def test_an_unread_record_that_is_not_what_was_chained_is_set_aside(centre: Centre, kiosk: Kiosk):
+    """A byte that flipped on the kiosk's disk may leave a good intent of another patient."""
+    (action_id,) = kiosk.tap("P1").action_ids  # type: ignore[union-attr]
+    with kiosk.store.write() as db:
+        db.execute("update outbox set body = cast(replace(cast(body as text), '\"P1\"', '\"P2\"') as blob)")
+        assert b'"P2"' in db.execute("select body from outbox").fetchone()[0]
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.QUARANTINED)
+    assert [centre.journey(each).state for each in ("P1", "P2")] == ["UNREGISTERED"] * 2
+    with centre.store.write() as db:
+        db.execute("update kiosks set epoch = 2")
+    with kiosk.store.write() as db:
+        db.execute("update outbox set status = 'pending'")
+    kiosk.journeys.start_epoch(2)
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.QUARANTINED), action_id
+    assert centre.journey("P2").state == "UNREGISTERED"
+
+
 def test_what_came_unread_is_the_same_action_when_it_comes_as_it_should_have(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
+    with kiosk.store.write() as db:
+        rewrite_last(db, site_day="yesterday")
     choking(kiosk, 1)
     while kiosk.journeys.pending():
         kiosk.pusher.run_once()

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sync.central.ask import Ask
 from sync.central.cli import main
+from sync.central.desk import Desk
 from sync.central.opening import keys_path, open_service
 from sync.central.operations import operations
 from sync.central.store import InUse, Store
@@ -17,6 +19,7 @@ from sync.central.timekeeper import DAY_MS, Timekeeper
 from sync.clock import ClockReading
 from sync.control import ControlServer, socket_path
 from sync.durable import write_secret
+from sync.ids import new_id
 from tests.sync.central.centre import DAY, hospital
 
 UID = "04a1b2c3d4e501"
@@ -62,6 +65,17 @@ def test_the_demo_hospital_in_json_and_in_words(shell: Shell):
     }
     assert json.loads(shell("demo-data", "--json")) == patients
     assert UID in shell("demo-data")
+
+
+def test_the_demo_hospital_is_listed_whole_after_two_of_its_records_were_merged(shell: Shell):
+    before = json.loads(shell("demo-data", "--json"))
+    service = open_service(shell.url)
+    merging = Ask("merge", new_id(), {"patient_id": before[1]["patient_id"]})
+    assert Desk(service).merge(before[0]["patient_id"], merging, "desk").done
+    service.store.close()
+    after = json.loads(shell("demo-data", "--json"))
+    assert [person["patient_id"] for person in after] == [person["patient_id"] for person in before]
+    assert after[1] == {**after[0], "patient_id": before[1]["patient_id"], "uid": before[1]["uid"]}
 
 
 def test_a_token_is_printed_alone_and_can_be_revoked(shell: Shell, monkeypatch):

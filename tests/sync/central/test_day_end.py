@@ -183,7 +183,7 @@ def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staf
         {"code": "day_ended", "patient_id": patient_id, "kiosk_id": None, "detail": detail}
         for patient_id in (ANNA, BEN)
     ]
-    assert {(case["code"], case["patient_id"]) for case in centre.do("exceptions")} == {
+    assert {(case["code"], case["patient_id"]) for case in centre.do("exceptions")["exceptions"]} == {
         ("day_ended", ANNA),
         ("day_ended", BEN),
     }

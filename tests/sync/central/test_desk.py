@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from sync.central.cli import main
-from sync.central.inbox import Concern, open_case
+from sync.central.inbox import Concern, open_case, settle_case
 from sync.central.operations import operations
 from sync.clock import read_clock
 from sync.control import ControlServer, socket_path
@@ -254,6 +254,53 @@ def test_cases_are_listed_shown_and_settled_at_the_command_line_while_the_servic
     assert "superseded  discarded" in text
     assert "settled " in command(online, capsys, "exceptions", "show", exception_id)[1]
     assert command(online, capsys, "exceptions", "show", "nothing")[0] == 2
+
+
+@pytest.fixture
+def full_inbox(online: Online) -> list[str]:
+    """Seven cases, two of which came at once, and the third of which is settled; their ids in their order."""
+    ids = sorted(new_id() for _ in range(7))
+    with online.centre.store.write() as db:
+        db.execute("update exceptions set settled_ms = 1 where settled_ms is null")
+        for place, exception_id in enumerate(reversed(ids)):
+            open_case(db, exception_id, Concern("fork", None, {}), 1000 - max(place, 1))
+        settle_case(db, ids[2], "desk", {}, 2000)
+    return ids
+
+
+def page_of(online: Online, **asked: object) -> tuple[list[str], int]:
+    answer = online.call("GET", f"{API}/exceptions/", online.staff, params=asked).json()
+    return [each["exception_id"] for each in answer["exceptions"]], answer["more"]
+
+
+def test_a_full_inbox_is_listed_in_pages(online: Online, full_inbox: list[str]):
+    first, second, settled, *others = full_inbox
+    assert page_of(online) == ([first, second, *others], 0)
+    assert page_of(online, limit=4) == ([first, second, *others[:2]], 2)
+    assert page_of(online, limit=4, after=others[1]) == (others[2:], 0)
+    assert page_of(online, after=settled) == (others, 0), "it was settled meanwhile"
+    assert page_of(online, after=others[-1]) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [("limit=0", 400), ("limit=501", 400), ("limit=x", 400), (f"limit={'9' * 5000}", 400), ("after=nothing", 404)],
+    ids=["none", "many", "x", "huge", "unknown"],
+)
+def test_a_page_that_cannot_be_is_refused(online: Online, asked: str, status: int):
+    assert online.call("GET", f"{API}/exceptions/?{asked}", online.staff).status_code == status
+
+
+def test_the_command_line_says_how_many_more_there_are(
+    online: Online, full_inbox: list[str], control: object, capsys: pytest.CaptureFixture[str]
+):
+    *_, before_last, last = full_inbox
+    code, text = command(online, capsys, "exceptions", "list", "--limit", "5")
+    assert (code, text.splitlines()[-2:]) == (0, ["6 cases wait for staff", f"1 more: --after {before_last}"])
+    code, text = command(online, capsys, "exceptions", "list", "--after", before_last)
+    assert [line.split()[0] for line in text.splitlines()] == [last, "1"]
+    assert text.endswith(f"1 cases wait for staff after {before_last}\n")
+    assert command(online, capsys, "exceptions", "list", "--after", "nothing")[0] == 2
 
 
 def test_cases_without_patient_or_action_can_be_shown_too(

@@ -2,6 +2,9 @@
 
 import pytest
 
+from sync.central.health import check
+from sync.central.opening import open_service
+from sync.journey.definitions import read
 from tests.sync.central.centre import Centre, patient
 
 ANNA = patient(1)
@@ -79,6 +82,23 @@ def test_a_transition_that_the_rules_cannot_leave_is_illegal(waiting: Centre, ro
         f"insert into transitions values (9999, 0, '{ANNA}', null, 0, null, {row}, 'x', '{{}}', 0, 0, 'received')",
     )
     assert [found["rows"] for found in health["illegal_transitions"]] == [1]
+
+
+def test_what_older_rules_allowed_stays_legal(tmp_path):
+    centre = Centre(tmp_path)
+    centre.walk(ANNA, "scan_nfc")
+    document = centre.service.definitions.document
+    url = centre.url
+    centre.store.close()
+    scan = {**document["actions"]["scan_nfc"], "moves": {"UNREGISTERED": "REGISTERED"}}
+    register = {**document["actions"]["register"], "moves": {"REGISTERED": "ARRIVED"}}
+    confirm = {**document["actions"]["confirm_arrival"], "moves": {"ARRIVED": "WAITING", "REGISTERED": "WAITING"}}
+    actions = {**document["actions"], "scan_nfc": scan, "register": register, "confirm_arrival": confirm}
+    for number, rules in ((1, document), (2, {**document, "version": 2, "actions": actions})):
+        service = open_service(url, definitions=read(rules))
+        with service.store.read() as db:
+            assert check(db, service.definitions).illegal_transitions == [], number
+        service.store.close()
 
 
 def test_long_lists_are_cut_and_the_verdict_is_not(tmp_path):

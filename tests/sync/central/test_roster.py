@@ -17,7 +17,7 @@ from sync.central.journeys import touch
 from sync.central.roster import Roster
 from sync.ids import new_id
 from sync.protocol import CallRefused, EndCode, PullAnswer, PullRequest
-from tests.sync.central.wire import KEYS, Centre, Kiosk, Time, cards_of
+from tests.sync.central.wire import EVERYTHING, KEYS, Centre, Kiosk, Time, cards_of
 
 LONG_WAIT_S = 30.0
 DAY_MINUTES = 24 * 60
@@ -145,7 +145,7 @@ def test_a_snapshot_in_pages_is_whole_and_comes_to_an_end(tmp_path: Path):
         cursor = answer.cursor
         if not answer.more:
             break
-    assert (sorted(seen), pages) == (["P1", "P2", "P3"], 4)
+    assert (sorted(seen), pages) == (["P1", "P2", "P3"], 3)
     # On the next day, too, though every cursor in between is of that day.
     centre.time.pass_minutes(DAY_MINUTES)
     book(centre, "P1", "2026-03-03T09:00", "A10")
@@ -240,6 +240,137 @@ def test_a_verdict_given_anew_goes_to_its_own_kiosk_alone(centre: Centre, tmp_pa
     assert mine.verdicts[0].journey == centre.journey("P1")
     assert others.verdicts == ()
     assert pull(centre, mine.cursor).verdicts == ()
+
+
+def revise(centre: Centre, many: int, kiosk_id: str = "kiosk-1") -> list[str]:
+    """So many verdicts of a kiosk are given anew; their ids."""
+    with centre.store.write() as db:
+        names = [new_id() for _ in range(many)]
+        for name in names:
+            db.execute(
+                "insert into verdicts values (:id, 1, :kiosk_id, 4, 'P1', null, 'applied', 'ok', 0, null, null, null,"
+                " 1, null, :change, 0)",
+                {"id": name, "kiosk_id": kiosk_id, "change": db.next_change()},
+            )
+    return names
+
+
+def pages_from(centre: Centre, cursor: int) -> list[PullAnswer]:
+    """All that there is, each page from where the one before ended."""
+    pages = [pull(centre, cursor)]
+    while pages[-1].more:
+        pages.append(pull(centre, pages[-1].cursor))
+        assert pages[-1].reset or pages[-1].from_cursor == pages[-2].cursor
+        assert len(pages) < 50, "the pages do not end"
+    return pages
+
+
+def told_in(pages: list[PullAnswer]) -> list[str]:
+    return [row.action_id for page in pages for row in page.verdicts]
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Centre]:
+    """A centre whose pages hold five of each."""
+    made = Centre(tmp_path / "narrow.db", Time(), page=5)
+    made.enrol()
+    yield made
+    made.store.close()
+
+
+def test_verdicts_given_anew_come_in_pages_and_each_once(narrow: Centre):
+    cursor = pages_from(narrow, 0)[-1].cursor
+    names = revise(narrow, 12)
+    pages = pages_from(narrow, cursor)
+    assert [len(page.verdicts) for page in pages] == [5, 5, 2]
+    assert told_in(pages) == names
+    assert not any(page.reset for page in pages)
+
+
+def test_a_new_day_tells_nothing_again_that_the_kiosk_has_heard(narrow: Centre):
+    revise(narrow, 12)
+    assert narrow.merge("P1", "P2").done
+    before = pages_from(narrow, 0)
+    assert (len(told_in(before)), [each.old for page in before for each in page.renamed]) == (12, ["P2"])
+    narrow.time.pass_minutes(DAY_MINUTES)
+    book(narrow, "P1", "2026-03-03T09:00")
+    (page,) = pages_from(narrow, before[-1].cursor)
+    assert (page.reset, ids(page), page.verdicts, page.renamed, page.gone) == (True, ["P1"], (), (), ())
+
+
+def test_who_was_away_for_days_hears_first_what_was_decided_and_then_gets_the_snapshot(narrow: Centre):
+    cursor = pages_from(narrow, 0)[-1].cursor
+    names = revise(narrow, 7)
+    assert narrow.merge("P1", "P2").done
+    names += revise(narrow, 4)
+    narrow.time.pass_minutes(DAY_MINUTES)
+    book(narrow, "P1", "2026-03-03T09:00")
+    assert pull(narrow, kiosk_id=narrow.enrol().kiosk_id).reset, "the day has begun"
+    names += revise(narrow, 4)
+    pages = pages_from(narrow, cursor)
+    assert told_in(pages) == names
+    assert [each.old for page in pages for each in page.renamed] == ["P2"]
+    assert [page.reset for page in pages] == [False, False, True]
+    assert [len(page.verdicts) for page in pages] == [5, 5, 5]
+    assert [ids(page) for page in pages] == [[], [], ["P1"]]
+    assert pages[-1].cursor == pages_from(narrow, pages[-1].cursor)[-1].cursor
+
+
+def test_a_kiosk_that_begins_hears_of_many_merged_records_and_gets_its_snapshot(tmp_path: Path):
+    centre = Centre(tmp_path / "centre.db", Time(), page=1)
+    centre.enrol()
+    gone = [f"Q{number:03d}" for number in range(45)]
+    people = [{"patient_id": each, "name": "Some Body", "cards": []} for each in gone]
+    with centre.store.write() as db:
+        take_hospital(db, centre.definitions, KEYS, read_hospital({"patients": people}), centre.time())
+    for each in gone:
+        assert centre.merge("P3", each).done
+    centre.time.pass_minutes(DAY_MINUTES)
+    book(centre, "P3", "2026-03-03T09:00")
+    pages = pages_from(centre, 0)
+    assert [each.old for page in pages for each in page.renamed] == gone
+    assert max(len(page.renamed) for page in pages) == 20
+    assert [ids(page) for page in pages if page.reset] == [["P3"]]
+    centre.store.close()
+
+
+def test_after_a_restore_nothing_is_told_that_the_kiosk_will_ask_for(narrow: Centre):
+    revise(narrow, 12)
+    (page,) = pages_from(narrow, pull(narrow, server_incarnation="another").cursor)
+    first = pull(narrow, server_incarnation="another")
+    assert (first.reset, sorted(ids(first)), first.verdicts) == (True, ["P1", "P2"], ())
+    assert page.verdicts == ()
+
+
+def test_a_real_kiosk_takes_it_all_over_in_pages(tmp_path: Path):
+    centre = Centre(tmp_path / "centre.db", Time(), page=2)
+    kiosk = Kiosk(tmp_path / "a.db", centre, "A", EVERYTHING)
+    kiosk.pull()
+    for number in range(7):
+        kiosk.check_in_unknown(f"new {number}")
+    kiosk.push()
+    while centre.open_cases():
+        assert centre.settle("discard", reason="nobody").done
+    centre.time.pass_minutes(DAY_MINUTES)
+    book(centre, "P1", "2026-03-03T09:00")
+    centre.roster.pull("kiosk-1", PullRequest(protocol_version=2, kiosk_id="kiosk-1", epoch=1, cursor=0))
+    kiosk.pull()
+    assert [row[1:] for row in kiosk.statuses()] == [("superseded", "discarded")] * 7
+    assert kiosk.base("P1") == centre.journey("P1")
+    centre.store.close()
+
+
+def test_of_a_verdict_given_anew_twice_the_last_is_told(narrow: Centre):
+    cursor = pages_from(narrow, 0)[-1].cursor
+    (name,) = revise(narrow, 1)
+    with narrow.store.write() as db:
+        db.execute(
+            "insert into verdicts values (:id, 2, 'kiosk-1', 4, 'P1', null, 'superseded', 'discarded', 0, null, null,"
+            " null, 1, null, :change, 0)",
+            {"id": name, "change": db.next_change()},
+        )
+    (page,) = pages_from(narrow, cursor)
+    assert [(row.action_id, row.revision, row.code) for row in page.verdicts] == [(name, 2, "moved_on")]
 
 
 # Waiting for news.

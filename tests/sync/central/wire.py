@@ -15,6 +15,7 @@ from sync.agent.client import Answered, NoUse
 from sync.agent.cycle import Puller, Pusher
 from sync.cards import CardHash, CardKeys, canonical_uid
 from sync.central.ask import Ask
+from sync.central.cases import Listed
 from sync.central.desk import Desk
 from sync.central.enrolment import enrol, new_code
 from sync.central.hospital import read_hospital
@@ -23,6 +24,7 @@ from sync.central.incarnation import open_incarnation
 from sync.central.ingest import Ingest
 from sync.central.journeys import read_journey
 from sync.central.roster import Roster
+from sync.central.rulebook import take_up
 from sync.central.service import Answer, JourneyService
 from sync.central.site import here
 from sync.central.store import Store
@@ -117,6 +119,8 @@ class Centre:
     def open(self) -> None:
         """Opens the database, as a start of the service does."""
         self.store = Store(f"sqlite:///{self.path}")
+        with self.store.write() as db:
+            self.definitions = take_up(db, self.definitions, self.time())
         self.service = JourneyService(self.store, KEYS, self.definitions, self.time)
         self.ingest = Ingest(self.store, self.definitions, self.time, new_id)
         self.roster = Roster(self.store, self.definitions, self.time, page=self.page)
@@ -157,7 +161,9 @@ class Centre:
 
     def settle(self, how: str, code: str | None = None, **more: str) -> Answer:
         """Staff settle the oldest open case, or the oldest with that code."""
-        found = [each for each in Desk(self.service).cases() if code in (None, each["code"])]
+        listed = Desk(self.service).cases()
+        assert isinstance(listed, Listed)
+        found = [each for each in listed.cases if code in (None, each["code"])]
         ask = Ask("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
         return Desk(self.service).settle(found[0]["exception_id"], ask, "desk")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from sync.central.ingest import Ingest
+from sync.central.rulebook import SUPPORTED_BEFORE
 from sync.ids import new_id
 from sync.journey.definitions import read
 from sync.protocol import Code, PushAnswer, Verdict
-from tests.sync.central.two_stores.acts import chained, intent_of, push, rewrite_last, transitions, verdicts
+from tests.sync.central.two_stores.acts import bind_card, chained, intent_of, push, rewrite_last, transitions, verdicts
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk
 
 
@@ -51,20 +51,80 @@ def test_case_10_the_same_id_with_another_content_is_quarantined(centre: Centre,
     assert msgspec.json.decode(str(case["detail"]))["reason"] == "its id was used for another action"
 
 
+def raised(centre: Centre, by: int = 1, **changes: object) -> None:
+    """The centre starts again with newer definitions."""
+    centre.store.close()
+    document = centre.definitions.document
+    centre.definitions = read({**document, "version": centre.definitions.version + by, **changes})
+    centre.open()
+
+
 def test_case_12_rules_that_the_centre_no_longer_judges_by_need_staff(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
-    newer = read({**centre.definitions.document, "version": 2})
-    centre.ingest = Ingest(centre.store, newer, centre.time, new_id)
+    raised(centre, by=SUPPORTED_BEFORE + 1)
     kiosk.sync()
     assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.OLD_RULES)
 
 
-def test_case_12_older_rules_that_it_still_knows_judge_their_own(centre: Centre, kiosk: Kiosk):
+def test_case_12_older_rules_that_it_has_run_by_judge_their_own_however_often_it_starts(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
-    newer = read({**centre.definitions.document, "version": 2})
-    centre.ingest = Ingest(centre.store, newer, centre.time, new_id, older={1: centre.definitions})
+    actions = dict(centre.definitions.document["actions"])
+    scan = {**actions["scan_nfc"], "by": ["staff"]}
+    raised(centre, actions={**actions, "scan_nfc": scan})
+    raised(centre)
+    raised(centre, by=0)
+    kiosk.push()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    kiosk.pull()
+    kiosk.act("P1", "register")
     kiosk.sync()
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    rows = centre.rows("select definitions_version from verdicts order by seq")
+    assert [row["definitions_version"] for row in rows] == [1, 3]
+
+
+def test_case_12_what_waited_is_judged_by_its_own_rules_too(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in_unknown("new")
+    kiosk.sync()
+    raised(centre)
+    bind_card(centre, "new", "P3")
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+
+
+def test_case_12_older_rules_do_not_judge_a_patient_who_is_where_they_know_nothing_of(centre: Centre, kiosk: Kiosk):
+    document = centre.definitions.document
+    actions = dict(document["actions"])
+    moves = {**actions["scan_nfc"]["moves"], "TRIAGE": "ARRIVED"}
+    triage = {"by": ["staff"], "moves": {"UNREGISTERED": "TRIAGE"}, "visit": "open"}
+    raised(
+        centre,
+        journey_states=[*document["journey_states"], "TRIAGE"],
+        actions={**actions, "scan_nfc": {**actions["scan_nfc"], "moves": moves}, "triage": triage},
+    )
+    assert centre.staff("triage", "P1").done
+    kiosk.tap("P1")
+    kiosk.tap("P2")
+    kiosk.push()
+    assert verdicts(kiosk) == [("needs_staff", "old_rules"), ("applied", "ok")]
+
+
+def test_case_12_rules_that_lead_to_states_that_are_no_more_do_not_judge(centre: Centre, kiosk: Kiosk):
+    document = centre.definitions.document
+    raised(
+        centre,
+        journey_states=[*document["journey_states"], "TRIAGE"],
+        actions={
+            **document["actions"],
+            "triage": {"by": ["patient"], "moves": {"UNREGISTERED": "TRIAGE"}, "visit": "open"},
+            "go_on": {"by": ["patient"], "moves": {"TRIAGE": "ARRIVED"}},
+        },
+    )
+    kiosk.pull()
+    kiosk.tap("P1")
+    raised(centre, journey_states=document["journey_states"], actions=document["actions"])
+    kiosk.push()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.OLD_RULES)
 
 
 def test_case_15_another_visit_does_not_wait(centre: Centre, kiosk: Kiosk):

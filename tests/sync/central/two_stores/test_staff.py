@@ -13,7 +13,7 @@ from sync.central.backup import back_up
 from sync.central.health import check
 from sync.central.journeys import touch
 from sync.journey.model import PatientId
-from sync.protocol import Code, Verdict
+from sync.protocol import Code, PullRequest, Verdict
 from tests.sync.central.two_stores.acts import bind_card, rewrite_last, verdicts
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, cards_of
 
@@ -345,3 +345,52 @@ def test_a_kiosk_that_was_ended_forgets_everybody_and_keeps_what_it_has_not_sent
     kiosk.sync()
     assert verdicts(kiosk) == [("applied", "ok")] * 3
     assert_in_step(centre, kiosk)
+
+
+def test_a_discarded_action_whose_id_was_anothers_is_told_to_the_kiosk_that_has_it(
+    centre: Centre, kiosk: Kiosk, other: Kiosk
+):
+    other.tap("P2")
+    other.sync()
+    kiosk.tap("P1")
+    used = str(centre.rows("select action_id from actions")[0]["action_id"])
+    with kiosk.store.write() as db:
+        rewrite_last(db, action_id=used)
+    kiosk.sync()
+    assert verdicts(kiosk) == [("needs_staff", "quarantined")]
+    with centre.store.read() as db:
+        before = db.latest_change()
+    assert centre.settle("discard", reason="a broken disk").done
+    assert centre.store.news.wait(before, 0.0), "whoever waits in a pull hears of it"
+    kiosk.sync()
+    other.sync()
+    assert verdicts(kiosk) == [("superseded", "discarded")]
+    assert verdicts(other) == [("applied", "ok")], "the action that bore the id first stands"
+
+
+def test_a_verdict_about_nobody_wakes_the_kiosk_that_waits_for_it(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in_unknown("new")
+    kiosk.sync()
+    with centre.store.read() as db:
+        before = db.latest_change()
+    assert centre.settle("discard", reason="gone").done
+    assert centre.store.news.wait(before, 0.0)
+
+
+def test_a_kiosk_enrolled_anew_hears_what_became_of_the_actions_that_it_sent_again(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in_unknown("new")
+    kiosk.wire.lose_replies = 1
+    kiosk.pusher.run_once()
+    kiosk.tap("P1")
+    kiosk.journeys.enrol(centre.enrol("C", EVERYTHING))
+    kiosk.connect()
+    kiosk.sync()
+    assert verdicts(kiosk) == [("needs_staff", "unknown_card"), ("applied", "ok")]
+    assert centre.settle("discard", reason="gone").done
+    kiosk.sync()
+    assert verdicts(kiosk) == [("superseded", "discarded"), ("applied", "ok")]
+    (told,) = centre.roster.pull(
+        kiosk.wire.kiosk_id,
+        PullRequest(protocol_version=2, kiosk_id=kiosk.wire.kiosk_id, epoch=1, cursor=0),
+    ).verdicts
+    assert told.seq == 1

@@ -128,6 +128,11 @@ def test_case_6_yesterdays_attendance_is_kept_and_nothing_of_today_moves(centre:
     centre.time.pass_minutes(24 * 60)
     kiosk.sync()
     assert verdicts(kiosk) == [("applied", "late")] * 3
+    assert [tuple(row.values()) for row in centre.rows("select from_state, to_state from verdicts order by seq")] == [
+        ("UNREGISTERED", "ARRIVED"),
+        ("ARRIVED", "REGISTERED"),
+        ("REGISTERED", "WAITING"),
+    ]
     journey = centre.journey("P1")
     assert (journey.state, journey.entries, journey.visit_id) == ("UNREGISTERED", (), None)
     assert [row[:3] for row in transitions(centre, "P1")] == [
@@ -205,3 +210,63 @@ def test_a_number_printed_twice_stays_and_staff_are_told(centre: Centre, kiosk: 
     assert other.last() == (Verdict.APPLIED, Code.OK)
     assert centre.journey("P2").entries[0].queue_number == "A-001"
     assert centre.open_cases() == ["duplicate_number"]
+
+
+def test_a_number_that_is_a_second_slip_of_one_and_printed_for_another_is_told_to_staff(
+    centre: Centre, kiosk: Kiosk, other: Kiosk
+):
+    """The second slip is printed first."""
+    kiosk.check_in("P1")
+    other.check_in("P1")
+    kiosk.sync()
+    other.sync()
+    assert centre.journey("P1").entries[0].label_aliases == ("B-001",)
+    kiosk.check_in("P2")
+    with kiosk.store.write() as db:
+        rewrite_last(db, queue_number="B-001")
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    assert centre.open_cases() == ["duplicate_number"]
+    detail = msgspec.json.decode(str(centre.rows("select detail from exceptions")[0]["detail"]))
+    assert detail["queue_number"] == "B-001"
+    assert detail["queue_ids"] == [centre.journey(each).entries[0].queue_id for each in ("P1", "P2")]
+
+
+def test_a_second_slip_with_a_number_that_another_has_is_told_to_staff(centre: Centre, kiosk: Kiosk, other: Kiosk):
+    """The second slip is printed last."""
+    kiosk.check_in("P1")
+    kiosk.check_in("P2")
+    other.check_in("P2")
+    with other.store.write() as db:
+        rewrite_last(db, queue_number="A-001")
+    kiosk.sync()
+    other.sync()
+    assert centre.journey("P2").entries[0].label_aliases == ("A-001",)
+    assert centre.open_cases() == ["duplicate_number"]
+
+
+def test_a_number_printed_twice_on_a_day_that_has_ended_is_told_too(centre: Centre, kiosk: Kiosk, other: Kiosk):
+    kiosk.check_in("P1")
+    kiosk.sync()
+    other.check_in("P2")
+    with other.store.write() as db:
+        rewrite_last(db, queue_number="A-001")
+    centre.time.pass_minutes(24 * 60)
+    other.sync()
+    assert other.last() == (Verdict.APPLIED, Code.LATE)
+    assert centre.open_cases() == ["duplicate_number"]
+
+
+def test_case_6_what_came_too_late_for_its_visit_is_founded_on_that_visit(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in("P1")
+    kiosk.sync()
+    centre.staff("call_patient", "P1")
+    centre.staff("start_exam", "P1")
+    kiosk.pull()
+    kiosk.act("P1", "complete_exam")
+    centre.staff("complete_exam", "P1")
+    centre.time.pass_minutes(24 * 60)
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.MERGED, Code.ALREADY_SO)
+    (row,) = centre.rows("select from_state, to_state from verdicts where verdict = 'merged'")
+    assert row == {"from_state": "COMPLETED", "to_state": "COMPLETED"}

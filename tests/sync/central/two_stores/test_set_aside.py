@@ -1,0 +1,109 @@
+"""What failed inside when it came: it is set aside, the others are judged, and staff settle it as any other case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+
+from sync.central.cases import Listed
+from sync.central.desk import Desk
+from sync.protocol import Code, Verdict
+from tests.sync.central.two_stores.acts import bind_card, transitions, verdicts
+from tests.sync.central.wire import Centre, Kiosk
+
+FAILED = ("needs_staff", "quarantined")
+
+
+@contextmanager
+def failing(centre: Centre, action: str) -> Iterator[None]:
+    """A centre whose tables cannot take this action."""
+    with centre.store.write() as db:
+        db.execute(
+            f"create trigger fault before insert on transitions when new.action = '{action}'"
+            " begin select raise(abort, 'a defect'); end"
+        )
+    yield
+    with centre.store.write() as db:
+        db.execute("drop trigger fault")
+
+
+@pytest.fixture
+def set_aside(centre: Centre, kiosk: Kiosk) -> Centre:
+    """P1's registration failed inside; what came before and of others did not."""
+    kiosk.check_in("P1")
+    kiosk.check_in("P2")
+    with failing(centre, "register"):
+        kiosk.sync()
+    assert verdicts(kiosk) == [
+        ("applied", "ok"),
+        FAILED,
+        ("needs_staff", "depends"),
+        ("applied", "ok"),
+        FAILED,
+        ("needs_staff", "depends"),
+    ]
+    return centre
+
+
+def case_of(centre: Centre, patient_id: str) -> dict[str, object]:
+    desk = Desk(centre.service)
+    listed = desk.cases()
+    assert isinstance(listed, Listed)
+    (found,) = [each for each in listed.cases if each["patient_id"] == patient_id]
+    case = desk.case(found["exception_id"])
+    assert case is not None
+    return case
+
+
+def test_the_case_names_the_patient_and_what_was_set_aside(set_aside: Centre):
+    case = case_of(set_aside, "P1")
+    assert (case["code"], case["may"]) == ("quarantined", ["apply", "discard", "reassign"])
+    assert [each["action_type"] for each in case["actions"]] == ["register", "confirm_arrival"]  # type: ignore[attr-defined]
+    assert case["quarantined"]["reason"] == "it failed inside"  # type: ignore[index]
+
+
+def test_it_is_applied_once_the_defect_is_gone_with_all_that_was_made_on_top(set_aside: Centre, kiosk: Kiosk):
+    with failing(set_aside, "register"):
+        refused = set_aside.settle("apply")
+    assert msgspec.json.decode(refused.body)["code"] == "not_applicable"
+    assert set_aside.journey("P1").state == "ARRIVED"
+    assert len(set_aside.open_cases()) == 2
+    assert set_aside.settle("apply").done
+    kiosk.sync()
+    assert verdicts(kiosk)[:3] == [("applied", "ok")] * 3
+    assert kiosk.base("P1") == set_aside.journey("P1")
+    assert [row[1] for row in transitions(set_aside, "P1")] == ["scan_nfc", "register", "confirm_arrival"]
+    assert set_aside.open_cases() == ["quarantined"]
+
+
+def test_it_is_discarded_although_it_would_fail_again(set_aside: Centre, kiosk: Kiosk):
+    with failing(set_aside, "register"):
+        assert set_aside.settle("discard", reason="it was the wrong card").done
+    kiosk.sync()
+    assert verdicts(kiosk)[:3] == [("applied", "ok"), ("superseded", "discarded"), ("superseded", "discarded")]
+    assert set_aside.journey("P1").state == "ARRIVED"
+    assert set_aside.settle("apply").done, "the other case is another matter"
+    assert set_aside.rows("select * from waiting") == []
+
+
+def test_it_is_reassigned_to_whose_it_was(set_aside: Centre, kiosk: Kiosk):
+    assert set_aside.staff("scan_nfc", "P3").done
+    assert set_aside.settle("reassign", patient_id="P3").done
+    kiosk.sync()
+    assert (set_aside.journey("P3").state, set_aside.journey("P1").state) == ("WAITING", "ARRIVED")
+    assert verdicts(kiosk)[1:3] == [("applied", "ok")] * 2
+
+
+def test_a_card_that_is_bound_settles_what_it_can_and_no_defect_hinders_staff(centre: Centre, kiosk: Kiosk):
+    """What waits for a card fails inside, of whatever kind the failure is."""
+    kiosk.check_in_unknown("new")
+    kiosk.sync()
+    with failing(centre, "scan_nfc"):
+        bind_card(centre, "new", "P3")
+    kiosk.pull()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.UNKNOWN_CARD)
+    assert centre.settle("apply").done
+    assert centre.journey("P3").state == "ARRIVED"
