@@ -42,11 +42,7 @@ def put_in_place(fresh: Path, path: Path) -> None:
     except OSError:
         fresh.unlink(missing_ok=True)
         raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_path(path.parent)
 
 
 def hold(database: Path) -> int | None:
@@ -76,6 +72,45 @@ def connect(path: Path, cached_statements: int = 128) -> sqlite3.Connection:
         isolation_level=None,
         cached_statements=cached_statements,
     )
+
+
+def set_aside_stray_log(database: Path) -> Path | None:
+    """Renames a log that lies beside a database which keeps none: it is another one's, whose file gave way to a backup,
+    and SQLite would replay it onto that. To be called before the database is opened, by the one process that may. The
+    log's new name, or None. Raises OSError."""
+    log = database.with_name(f"{database.name}-wal")
+    if not log.exists() or not keeps_no_log(database):
+        return None
+    stray = free_name(database, "-wal.stray")
+    log.rename(stray)
+    sync_path(database.parent)
+    return stray
+
+
+def keeps_no_log(database: Path) -> bool:
+    """Whether a database's header says that it has no log: its format to write and to read is 1 then, and 2, durably,
+    before the first log is begun (sqlite.org/fileformat2.html, 1.3.3). Raises OSError."""
+    try:
+        with database.open("rb") as file:
+            header = file.read(20)
+    except FileNotFoundError:
+        return False
+    return header[18:20] == b"\x01\x01"
+
+
+def free_name(path: Path, ending: str) -> Path:
+    """A name beside a file that nothing bears: its own with the ending, and a number from the second on."""
+    names = (path.with_name(f"{path.name}{ending}{number}") for number in ("", *(f"-{n}" for n in range(2, 1000))))
+    return next(name for name in names if not name.exists())
+
+
+def sync_path(path: Path) -> None:
+    """Makes a file durable, or the names of a directory. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def renew_log(database: Path) -> None:

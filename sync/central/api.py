@@ -7,8 +7,8 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from sync.central.ask import read_ask
-from sync.central.audit import note
 from sync.central.faults import Fault
+from sync.central.patients import patient_named
 from sync.central.service import JourneyService
 from sync.central.tokens import Bearer
 from sync.central.web import admit, answer, fault, read_json, reply
@@ -67,13 +67,15 @@ def asker_of(sender: Bearer) -> Asker:
     return STAFF if sender.role is Role.STAFF else PATIENT
 
 
-def subject_of(sender: Bearer, named: str | None) -> str | Fault | None:
-    """Whom a request is about: staff name a patient (or show a card), a patient's token means its own patient only."""
+def subject_of(service: JourneyService, sender: Bearer, named: str | None) -> str | Fault | None:
+    """Whom a request is about: staff name a patient (or show a card), a patient's token means its own patient only, by
+    whatever name: an app may still know the one that was merged into another."""
     if sender.role is Role.STAFF:
         return named
-    if named is not None and named != sender.patient_id:
-        return _OTHERS
-    return sender.patient_id
+    if named is None or named == sender.patient_id:
+        return sender.patient_id
+    with service.store.read() as db:
+        return sender.patient_id if patient_named(db, named) == sender.patient_id else _OTHERS
 
 
 def _with_alias(api: Blueprint, name: str, method: str, view: Callable[[], Response]) -> None:
@@ -86,7 +88,7 @@ def _current_state(service: JourneyService) -> Response:
     sender = admit(service, Role.PATIENT, Role.STAFF)
     if isinstance(sender, Fault):
         return fault(sender)
-    subject = subject_of(sender, request.args.get("patient_id"))
+    subject = subject_of(service, sender, request.args.get("patient_id"))
     if isinstance(subject, Fault):
         return fault(subject)
     if subject is None:
@@ -107,7 +109,7 @@ def _perform_action(service: JourneyService) -> Response:
     found = document if isinstance(document, Fault) else read_ask(document, service.keys, service.ids)
     if isinstance(found, Fault):
         return answer(service.refusal(asker_of(sender), sender.patient_id, found))
-    subject = subject_of(sender, found.named("patient_id"))
+    subject = subject_of(service, sender, found.named("patient_id"))
     if isinstance(subject, Fault):
         return answer(service.refusal(asker_of(sender), sender.patient_id, subject))
     return answer(service.perform(asker_of(sender), subject, found, "rest", sender.who))
@@ -115,13 +117,4 @@ def _perform_action(service: JourneyService) -> Response:
 
 def note_look(service: JourneyService, sender: Bearer, kind: str, *patient_ids: str) -> None:
     """Records that staff looked at patients, and from where."""
-    with service.store.write() as db:
-        for patient_id in patient_ids:
-            note(
-                db,
-                sender.who,
-                f"look:{kind}",
-                service.clock(),
-                patient_id=patient_id,
-                detail={"from": request.remote_addr},
-            )
+    service.looks.note(sender.who, kind, request.remote_addr, patient_ids, service.clock())

@@ -1,5 +1,7 @@
 """The centre as a web application: every endpoint over one journey service."""
 
+import dataclasses
+
 from flask import Flask, Response
 
 from sync.central.api import journey_api
@@ -9,6 +11,7 @@ from sync.central.service import JourneyService
 from sync.central.sockets import Sockets
 from sync.central.staff_api import staff_api
 from sync.central.sync_api import sync_api
+from sync.central.timekeeper import doubt_of
 from sync.central.web import harden, reply
 
 MAX_POLLS = 32
@@ -32,6 +35,7 @@ def create_app(service: JourneyService, sockets: Sockets, most_waiting: int = MA
     def healthz() -> Response:
         with service.store.read() as db:
             db.latest_change()
-        return reply({"status": "ok"})
+        doubt = doubt_of(service.clock)
+        return reply({"status": "clock_in_doubt", **dataclasses.asdict(doubt)} if doubt else {"status": "ok"})
 
     return app

@@ -1,4 +1,5 @@
-"""What the centre does by itself: ends the site's day, and keeps the marker of a restored database up to date.
+"""What the centre does by itself: ends the site's day, sets right what a wrong clock did, forgets what the audit
+need not keep any longer, and keeps the marker of a restored database up to date.
 
 One step and a driver. A step that fails is logged and tried again at the next tick.
 """
@@ -6,8 +7,10 @@ One step and a driver. A step that fails is logged and tried again at the next t
 import logging
 import threading
 
+from sync.central.audit import KEPT_DAYS, forget_old
 from sync.central.incarnation import keep_marker
-from sync.central.journeys import open_journey
+from sync.central.journeys import open_journey, touch
+from sync.central.misdated import misdated, set_right
 from sync.central.service import JourneyService, closing
 from sync.central.site import NoSite, here
 from sync.central.store import Reading, any_of
@@ -22,8 +25,10 @@ _AT_ONCE = 100
 class Background:
     """The thread that ticks, from `start()` to `stop()`."""
 
-    def __init__(self, service: JourneyService, tick_s: float = TICK_S) -> None:
+    def __init__(self, service: JourneyService, tick_s: float = TICK_S, audit_days: int = KEPT_DAYS) -> None:
+        """The audit is kept for `audit_days`."""
         self._service = service
+        self._audit_days = audit_days
         self._tick_s = tick_s
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="background", daemon=True)
@@ -54,7 +59,9 @@ class Background:
             except NoSite:
                 return
         if today != self._closed_until:
+            set_days_right(self._service, today)
             close_days(self._service, today)
+            forget_old(self._service.store, self._service.clock(), self._audit_days)
             self._closed_until = today
 
 
@@ -69,6 +76,23 @@ def close_days(service: JourneyService, today: str) -> int:
                 open_journey(db, service.definitions, patient_id, today, stamp)
         done += len(overdue)
         if not overdue:
+            return done
+
+
+def set_days_right(service: JourneyService, today: str) -> int:
+    """Takes what was written under days to come, by a clock that was ahead, as of today, a hundred patients a
+    transaction. Returns how many patients it concerned."""
+    done = 0
+    while True:
+        with service.store.write() as db:
+            found = misdated(db, service.definitions, today, _AT_ONCE)
+            for patient_id in found:
+                set_right(db, service.definitions, patient_id, today, service.ids(), service.clock())
+                touch(db, patient_id)
+        done += len(found)
+        if not found:
+            if done:
+                log.warning("the clock had been ahead: what it did to %s patients was set right", done)
             return done
 
 

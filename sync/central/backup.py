@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sync.central.store import Store, StoreError
 from sync.control import socket_path
+from sync.durable import sync_path
 from sync.ids import new_id
 
 
@@ -34,11 +35,11 @@ def back_up(store: Store, file: Path) -> Backup:
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         store.copy_to(part)
-        _mark(part)
-        change, chains = _verified(part)
-        _sync(part)
+        mark_as_copy(part)
+        change, chains = verified(part)
+        sync_path(part)
         part.replace(file)
-        _sync(file.parent)
+        sync_path(file.parent)
     except (OSError, sqlite3.Error) as error:
         part.unlink(missing_ok=True)
         raise StoreError(f"{file}: no backup was made: {error}") from error
@@ -58,7 +59,7 @@ def _refuse_own_files(database: Path, file: Path) -> None:
         raise StoreError(f"{file}: is no place for a backup")
 
 
-def _mark(part: Path) -> None:
+def mark_as_copy(part: Path) -> None:
     """Opened as a database, this copy is one that was put back: no marker beside it knows of its last opening."""
     copy = sqlite3.connect(part)
     try:
@@ -68,7 +69,7 @@ def _mark(part: Path) -> None:
         copy.close()
 
 
-def _verified(part: Path) -> tuple[int, list[sqlite3.Row]]:
+def verified(part: Path) -> tuple[int, list[sqlite3.Row]]:
     """The last change number in the copy, and its chains. Raises sqlite3.Error where it is damaged."""
     copy = sqlite3.connect(f"{part.absolute().as_uri()}?mode=ro", uri=True)
     copy.row_factory = sqlite3.Row
@@ -80,11 +81,3 @@ def _verified(part: Path) -> tuple[int, list[sqlite3.Row]]:
         return int(change), copy.execute("select kiosk_id, epoch, last_seq from chains").fetchall()
     finally:
         copy.close()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

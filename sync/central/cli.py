@@ -13,12 +13,15 @@ from typing import Any, BinaryIO, NoReturn
 import click
 import msgspec
 
+from sync.central.audit import KEPT_DAYS
 from sync.central.desk_commands import exceptions
 from sync.central.kiosk_commands import COMMANDS
 from sync.central.opening import open_service
-from sync.central.options import ask, on_database
+from sync.central.options import ask, naming_database, on_database
+from sync.central.restore import restore
 from sync.central.rulebook import from_file
 from sync.central.store import StoreError, database_path
+from sync.clock import iso
 from sync.control import ControlError
 from sync.journey.definitions import shipped
 
@@ -67,7 +70,15 @@ def cli() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="The journey's rules, in TOML; those that come with the program if not given.",
 )
-def run(url: str, keys: Path | None, address: str, rules: Path | None) -> None:
+@click.option(
+    "--audit-days",
+    metavar="DAYS",
+    type=click.IntRange(min=1),
+    default=KEPT_DAYS,
+    show_default=True,
+    help="How long it is kept who looked at whom.",
+)
+def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_days: int) -> None:
     """Serve until told to stop (SIGTERM or Ctrl-C)."""
     # Here and not above: the other commands are many and short, and need no web server.
     from sync.central.running import Running
@@ -80,7 +91,7 @@ def run(url: str, keys: Path | None, address: str, rules: Path | None) -> None:
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
-    serve(listener, lambda: Running(url, keys, definitions))
+    serve(listener, lambda: Running(url, keys, definitions, audit_days))
 
 
 @cli.command("demo-data")
@@ -162,11 +173,34 @@ def check(context: click.Context, url: str, keys: Path | None, as_json: bool) ->
 
 @cli.command()
 @on_database
+@click.option("--believe", is_flag=True, help="The machine's clock is right: go by it, however it has jumped.")
+@click.option("--json", "as_json", is_flag=True)
+def clock(url: str, keys: Path | None, believe: bool, as_json: bool) -> None:
+    """Show what the running service takes for the time, and whether it doubts the machine's clock."""
+    found = ask(url, keys, "clock", believe=believe)
+    click.echo(_json(found) if as_json else _clock_in_words(found["machine_ms"], found["taken_ms"]))
+
+
+@cli.command()
+@on_database
 @click.argument("file", type=click.Path(path_type=Path))
 def backup(url: str, keys: Path | None, file: Path) -> None:
     """Write the database into FILE while the service runs, and verify it. The key file is to be kept elsewhere."""
     made = ask(url, keys, "backup", file=str(file.absolute()))
     click.echo(f"{file}: {made['size']} bytes, up to change {made['change']}, {made['chains']} chains of kiosks")
+
+
+@cli.command("restore")
+@naming_database
+@click.argument("file", type=click.Path(path_type=Path))
+def restore_(url: str, file: Path) -> None:
+    """Put FILE, a backup, in the database's place while the service is stopped. What was there is kept beside it."""
+    database = database_path(url)
+    done = restore(database, file)
+    click.echo(f"{database} is now {file}, up to change {done.change}")
+    if done.kept:
+        click.echo(f"what was there is kept as {done.kept}")
+    click.echo("start the service: it will see that it was restored, and kiosks send again what the copy does not hold")
 
 
 for _command in (*COMMANDS, exceptions):
@@ -177,8 +211,16 @@ def _json(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
+def _clock_in_words(machine_ms: int, taken_ms: int) -> str:
+    if machine_ms == taken_ms:
+        return f"it is {iso(taken_ms, 'UTC')}"
+    return f"the clock is in doubt: it says {iso(machine_ms, 'UTC')}, and {iso(taken_ms, 'UTC')} is taken for the time"
+
+
 def _in_words(health: dict[str, Any]) -> str:
     lines = ["all is well" if health["ok"] else "NOT WELL"]
+    if health["clock"]:
+        lines.append(_clock_in_words(**health["clock"]))
     for what in ("inconsistent", "orphans"):
         lines += [
             f"{what}: patient {found['patient_id']} is {found['journey_state']}, the entry is {found['entry_state']}"

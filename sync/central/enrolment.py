@@ -14,6 +14,7 @@ import msgspec
 
 from sync.cards import CardKeys
 from sync.central.kiosks import Kiosk, add_kiosk, kiosk
+from sync.central.lost_time import ON_PAPER_MS, is_unsure, prefixes_by_chance
 from sync.central.site import Here
 from sync.central.store import Reading, Writing
 from sync.central.tokens import issue
@@ -33,7 +34,6 @@ _CODE_LENGTH = 10
 _KIOSK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _PREFIX = re.compile(r"[A-Z]{1,3}")
 _PREFIX_LETTERS = "ABDEFGHJKLMNPQRSTUVWXYZ"
-_REST_AFTER_REVOCATION_MS = 48 * 3600 * 1000  # numbers of a kiosk that is no more may still be on paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ def enrol(
     origin: str,
     now_ms: int,
 ) -> Enrolment | NotEnrolled:
-    """Turns a code into a kiosk. What the kiosk's configuration suggests is honoured where it is free and allowed.
+    """Turns a code into a kiosk. What the kiosk's configuration suggests is honoured where it is free and allowed; for
+    two days after a restore, no prefix is known to be free.
 
     `origin` is the network address of the request, by which wrong codes are counted.
     """
@@ -160,9 +161,11 @@ def _free_prefix(db: Reading, wish: str, own: str, now_ms: int) -> str:
         row["ticket_prefix"]
         for row in db.rows(
             "select ticket_prefix from kiosks where revoked_ms is null or revoked_ms > :since",
-            since=now_ms - _REST_AFTER_REVOCATION_MS,
+            since=now_ms - ON_PAPER_MS,
         )
     }
+    if is_unsure(db, now_ms):
+        return next(prefix for prefix in prefixes_by_chance(_PREFIX_LETTERS) if prefix not in taken)
     wishes = [wish.upper()] if _PREFIX.fullmatch(wish.upper()) else []
     return next(prefix for prefix in itertools.chain(wishes, _prefixes()) if prefix not in taken)
 

@@ -4,9 +4,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sync.clock import ClockReading, EventTime, event_time
 from sync.journey.definitions import Definitions
 from sync.journey.model import Exam, Journey, PatientId, VisitId
-from sync.protocol import Held
+from sync.protocol import Held, Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An action as it came in: from whom, what that kiosk may do, its clocks at sending, and the receipt; `held` is the
+    verdict that it had been told of it."""
+
+    intent: Intent
+    kiosk_id: str
+    grants: frozenset[str]
+    sent: ClockReading
+    received_ms: int
+    held: Held | None = None
+
+    @property
+    def happened(self) -> EventTime:
+        """When it happened, as well as that is known."""
+        return event_time(self.intent.clock, self.sent, self.received_ms)
 
 
 @dataclass(frozen=True, slots=True)

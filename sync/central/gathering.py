@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from sync.central.bindings import bound
-from sync.central.evidence import Known, Visit
+from sync.central.evidence import Heard, Known, Visit
 from sync.central.journeys import Stamp, open_journey
 from sync.central.lines import entry_of_row
 from sync.central.patients import patient_named
@@ -15,10 +15,10 @@ from sync.central.rulebook import Rules, can_judge, supported
 from sync.central.site import Here, here
 from sync.central.store import Reading, Writing
 from sync.central.visits import visit_of
-from sync.clock import ClockReading, EventTime, TimeQuality, event_time
+from sync.clock import TimeQuality
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId, QueueEntry, QueueId, VisitId
-from sync.protocol import Held, Intent
+from sync.protocol import Intent
 
 _metadata = msgspec.json.Decoder(dict[str, Any])
 
@@ -49,24 +49,6 @@ class Bench:
 def bench_of(db: Reading, definitions: Definitions, ids: Callable[[], str], now_ms: int) -> Bench:
     """The bench of one transaction, which judges by these definitions and by earlier ones that were in force here."""
     return Bench(definitions, supported(db, definitions), here(db), ids, now_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """An action as it came in: from whom, what that kiosk may do, its clocks at sending, and the receipt; `held` is the
-    verdict that it had been told of it."""
-
-    intent: Intent
-    kiosk_id: str
-    grants: frozenset[str]
-    sent: ClockReading
-    received_ms: int
-    held: Held | None = None
-
-    @property
-    def happened(self) -> EventTime:
-        """When it happened, as well as that is known."""
-        return event_time(self.intent.clock, self.sent, self.received_ms)
 
 
 def gather(db: Writing, bench: Bench, heard: Heard) -> Known:

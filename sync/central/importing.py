@@ -4,6 +4,7 @@ What the document leaves out stays as it is; nothing is removed. A record that w
 its cards and bookings are the other's, and the other keeps the name and language that it has.
 """
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -138,10 +139,11 @@ class _Take:
     def appointment(self, part: AppointmentPart) -> bool:
         scheduled_ms, patient_id = self._moment(part), patient_named(self.db, part.patient_id)
         known = self.db.row(
-            "select patient_id, exam_id, scheduled_ms from appointments where appointment_id = :appointment_id",
+            "select patient_id, exam_id, scheduled_ms, site_day, status from appointments"
+            " where appointment_id = :appointment_id",
             appointment_id=part.appointment_id,
         )
-        if known is not None and tuple(known) == (patient_id, part.exam_id, scheduled_ms):
+        if known is not None and tuple(known)[:3] == (patient_id, part.exam_id, scheduled_ms):
             return False
         if patient_id is None:
             raise _unknown(part, "patient", part.patient_id)
@@ -149,22 +151,31 @@ class _Take:
             raise _unknown(part, "exam", part.exam_id)
         if known is not None and known["patient_id"] != patient_id:
             raise DocumentError(f"appointment {part.appointment_id} is another patient's")
+        # The statuses stand in the order in which a booking goes through them.
+        status, day = self.definitions.appointment_states[0], self.site.day(scheduled_ms)
+        if known is not None and known["site_day"] == day and not self._begins_anew(known, scheduled_ms):
+            status = known["status"]
         self.db.execute(
             "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_ms, :site_day,"
             " :status, null) on conflict (appointment_id) do update set exam_id = excluded.exam_id,"
-            " scheduled_ms = excluded.scheduled_ms, site_day = excluded.site_day",
+            " scheduled_ms = excluded.scheduled_ms, site_day = excluded.site_day, status = excluded.status",
             {
                 "appointment_id": part.appointment_id,
                 "patient_id": patient_id,
                 "exam_id": part.exam_id,
                 "scheduled_ms": scheduled_ms,
-                "site_day": self.site.day(scheduled_ms),
-                # The statuses stand in the order in which a booking goes through them.
-                "status": self.definitions.appointment_states[0],
+                "site_day": day,
+                "status": status,
             },
         )
         touch(self.db, patient_id)
         return True
+
+    def _begins_anew(self, known: sqlite3.Row, scheduled_ms: int) -> bool:
+        """Whether a booking that came to nothing was given another time, within its day."""
+        nothing = {rule.no_entry for rule in self.definitions.actions.values()}
+        nothing.add(self.definitions.day_end.appointments_to)
+        return known["scheduled_ms"] != scheduled_ms and known["status"] in nothing
 
     def tell_of_exams(self, exam_ids: list[str]) -> None:
         """An exam's label and room are shown with its bookings, so whoever is booked there has changed too."""

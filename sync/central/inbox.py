@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from sync.cards import CardHash
-from sync.central.evidence import Known
-from sync.central.gathering import Heard
+from sync.central.evidence import Heard, Known
 from sync.central.store import Reading, Writing, any_of
 from sync.clock import ClockReading
 from sync.protocol import Code, Intent, canonical
@@ -23,6 +22,7 @@ GAP = "gap"  # actions of a kiosk are missing for good
 TWO_VISITS = "two_visits"  # records of one person were merged, each of them on a visit
 REVERSED = "reversed"  # the centre was restored, and what a kiosk had been told was done is not any more
 DUPLICATE_NUMBER = "duplicate_number"  # one number was printed twice: by a clone, or by a kiosk that was set back
+DAY_ENDED = "day_ended"  # the centre's clock was ahead, and ended the day of somebody who was on a visit
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,18 @@
 
 Each opening writes a fresh id into the database and into a marker file beside it, and the marker follows the change
 numbers. A database whose last opening the marker does not know, or that has gone back behind the marker's change
-number, was put back from a backup: it becomes a new incarnation. A crash between the two writes does so too, needlessly
-and without harm, since actions are told apart by their ids.
+number, was put back from a backup: it becomes a new incarnation, and skips the numbers that it may have given since. A
+crash between the two writes does so too, needlessly and without harm, since actions are told apart by their ids.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from sync.central.lost_time import note_restore
 from sync.central.store import Store, Writing
+from sync.clock import now_ms
 from sync.durable import write_secret
 from sync.ids import new_id
 
@@ -22,7 +25,7 @@ class Marker(msgspec.Struct, frozen=True):
     change: int
 
 
-def open_incarnation(store: Store) -> str:
+def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
     """To be called once a store was opened: notes the opening and returns the incarnation that it belongs to."""
     opened_id = new_id()
     with store.write() as db:
@@ -35,13 +38,16 @@ def open_incarnation(store: Store) -> str:
             " set server_incarnation = excluded.server_incarnation, opened_id = excluded.opened_id",
             {"incarnation": incarnation, "opened_id": opened_id},
         )
+        if known is not None and not lived_on:
+            note_restore(db, clock())
     _write(store.path, Marker(opened_id, change))
     return incarnation
 
 
-def begin_another(db: Writing) -> None:
+def begin_another(db: Writing, at_ms: int) -> None:
     """It has turned out that the database was set back together with its marker: another incarnation begins."""
     db.execute("update incarnation set server_incarnation = :incarnation", {"incarnation": new_id()})
+    note_restore(db, at_ms)
 
 
 def keep_marker(store: Store) -> None:

@@ -23,7 +23,8 @@ from sync.central.chains import (
     read_chain,
     write_chain,
 )
-from sync.central.gathering import Bench, Heard, bench_of
+from sync.central.evidence import Heard
+from sync.central.gathering import Bench, bench_of
 from sync.central.inbox import FORK, GAP, Concern, is_open, open_case
 from sync.central.intents import Undigested, content_hash, read_intent
 from sync.central.judging import judge

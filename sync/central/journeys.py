@@ -12,9 +12,11 @@ import msgspec
 
 from sync.central.exams import bookings
 from sync.central.lines import entries_of, write_entry
+from sync.central.misdated import set_right
 from sync.central.store import Reading, Writing
 from sync.central.visits import follow_visit
 from sync.clock import TimeQuality, day_after
+from sync.ids import new_id
 from sync.journey.definitions import Definitions
 from sync.journey.model import Decision, EntryChange, Journey, PatientId, QueueId, Transition, VisitId
 from sync.journey.rules import close_day
@@ -45,19 +47,26 @@ class Stamp:
 def read_journey(db: Reading, definitions: Definitions, patient_id: str, today: str) -> Journey | None:
     """A patient's journey as of today, with the day's end applied (in this view alone); None for an unknown patient."""
     stored = _stored(db, patient_id, today)
-    if stored is None or stored.site_day >= today:
+    if stored is None or _is_of(stored, today):
         return stored
+    if stored.site_day > today:  # the clock was ahead
+        return replace(stored, site_day=today, appointments=bookings(db, patient_id, today, day_after(today)))
     return as_of(definitions, stored, today, bookings(db, patient_id, today, day_after(today)))
 
 
 def open_journey(db: Writing, definitions: Definitions, patient_id: str, today: str, stamp: Stamp) -> Journey | None:
     """The same for a writer: a day that has ended is closed for good first, and that is announced if it moved anything.
+    What bears a day that has not come is set right.
 
     `stamp` is that of the closure; its `action_id` is not used.
     """
     stored = _stored(db, patient_id, today)
-    if stored is None or stored.site_day >= today:
+    if stored is None or _is_of(stored, today):
         return stored
+    if stored.site_day > today:
+        set_right(db, definitions, patient_id, today, new_id(), stamp.recorded_ms)
+        touch(db, patient_id)
+        return _stored(db, patient_id, today)
     closing = close_day(definitions, stored, today)
     save(db, stored, closing, stamp, "close_day")
     return replace(closing.journey, appointments=bookings(db, patient_id, today, day_after(today)))
@@ -221,6 +230,11 @@ def _stored(db: Reading, patient_id: str, today: str) -> Journey | None:
         entries_of(db, patient_id, day),
         bookings(db, patient_id, day, max(today, day_after(day))),
     )
+
+
+def _is_of(stored: Journey, today: str) -> bool:
+    """Whether a journey stands in today; or in the day after, which may have begun while the caller waited to write."""
+    return today <= stored.site_day <= day_after(today)
 
 
 def _write_entries(db: Writing, before: Journey, after: Journey, changes: tuple[EntryChange, ...]) -> None:

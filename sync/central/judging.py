@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sync.central.bindings import bound, learn
-from sync.central.evidence import Known
-from sync.central.gathering import Bench, Heard, gather
+from sync.central.evidence import Heard, Known
+from sync.central.gathering import Bench, gather
 from sync.central.inbox import DUPLICATE_NUMBER, REVERSED, Concern, open_case, put_waiting, tell_staff
 from sync.central.journeys import Stamp, save
 from sync.central.late import write_late

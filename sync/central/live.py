@@ -21,6 +21,7 @@ from sync.central.ask import Ask, read_ask
 from sync.central.faults import Fault, body_of
 from sync.central.frames import Wakeable, part
 from sync.central.news import Change, Note
+from sync.central.patients import patient_named
 from sync.central.service import Answer, JourneyService, refused
 from sync.central.sockets import Sockets, guard_sockets
 from sync.central.state import CurrentState
@@ -66,15 +67,18 @@ def add_live(app: Flask, service: JourneyService, sockets: Sockets) -> None:
 
 def _serve(service: JourneyService, sockets: Sockets, ws: Any) -> None:
     sender = _sender(service)
-    subject = subject_of(sender, request.args.get("patient_id")) if sender else None
+    subject = subject_of(service, sender, request.args.get("patient_id")) if sender else None
     if sender is None or isinstance(subject, Fault):
         ws.close(POLICY_VIOLATION, "a valid token is needed")
         return
     inbox = _Inbox(ws.event)
-    with ExitStack() as listening:
-        for topic in filter(None, (sender.token_hash, subject)):
-            listening.enter_context(service.store.news.listen(topic, inbox.leave))
-        _Conversation(service, ws, sender, subject).hold(sockets, inbox)
+    conversation = _Conversation(service, ws, sender, subject)
+    goes_on = True
+    while goes_on:
+        with ExitStack() as listening:
+            for topic in conversation.topics:
+                listening.enter_context(service.store.news.listen(topic, inbox.leave))
+            goes_on = conversation.hold(sockets, inbox)
 
 
 def _sender(service: JourneyService) -> Bearer | None:
@@ -120,17 +124,26 @@ class _Conversation:
         self._subject = subject
         self._asker = asker_of(sender)
 
-    def hold(self, sockets: Sockets, inbox: _Inbox) -> None:
-        """Serves the socket until it, the token or the service ends."""
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What the socket must hear of."""
+        return (self._sender.token_hash, *filter(None, (self._subject,)))
+
+    def hold(self, sockets: Sockets, inbox: _Inbox) -> bool:
+        """Serves the socket until it, the token or the service ends (False), or the patient's record is merged into
+        another one, whose topic is to be listened to then (True)."""
         if self._subject is not None:
             self._tell_state(self._subject)
         while True:
             if sockets.stopping:
                 self._ws.close(GOING_AWAY, "the service stops")
-                return
+                return False
+            before = self.topics
             if not self._still_valid():
                 self._ws.close(POLICY_VIOLATION, "the token is no longer valid")
-                return
+                return False
+            if self.topics != before:
+                return True
             if (change := inbox.take()) is not None:
                 self._tell_update(change)
             message = self._ws.receive(timeout=_LOOK_EVERY_S)
@@ -138,8 +151,13 @@ class _Conversation:
                 self._hear(decode(message))
 
     def _still_valid(self) -> bool:
+        """Whether the token is; and whose it is by now, and who the socket is about: records may have been merged."""
         with self._service.store.read() as db:
-            return bearer_of_hash(db, self._sender.token_hash, self._service.clock()) is not None
+            found = bearer_of_hash(db, self._sender.token_hash, self._service.clock())
+            if self._subject is not None:
+                self._subject = patient_named(db, self._subject) or self._subject
+        self._sender = found or self._sender
+        return found is not None
 
     def _hear(self, document: Any) -> None:
         command = document.get("command") if isinstance(document, dict) else None
@@ -186,7 +204,7 @@ class _Conversation:
     def _named(self, said: Mapping[str, Any]) -> str | Fault | None:
         """Whom a message is about: the patient that it names, else the socket's own."""
         named = said.get("patient_id")
-        return subject_of(self._sender, named if isinstance(named, str) else self._subject)
+        return subject_of(self._service, self._sender, named if isinstance(named, str) else self._subject)
 
     def _tell_state(self, subject: str) -> None:
         state = self._service.current(self._asker, subject)

@@ -11,7 +11,7 @@ from sync.central.incarnation import open_incarnation
 from sync.central.rulebook import newest, take_up
 from sync.central.service import JourneyService
 from sync.central.store import InUse, Store, StoreError, database_path
-from sync.clock import now_ms
+from sync.central.timekeeper import Timekeeper, last_known_ms
 from sync.control import NotRunning, Operation, ask, socket_path
 from sync.journey.definitions import Definitions
 
@@ -75,8 +75,11 @@ def _patiently(attempt: Callable[[], T], patience_s: float) -> T:
 def _open(url: str, keys: Path | None, offered: Definitions | None = None) -> JourneyService:
     store = Store(url)
     try:
-        open_incarnation(store)
-        service = JourneyService(store, _card_keys(keys or keys_path(store.path)), _in_force(store, offered))
+        with store.read() as db:
+            clock = Timekeeper(last_known_ms=last_known_ms(db))
+        open_incarnation(store, clock)
+        card_keys = _card_keys(keys or keys_path(store.path))
+        service = JourneyService(store, card_keys, _in_force(store, offered, clock()), clock)
         _refuse_other_keys(service)
     except BaseException:
         store.close()
@@ -84,12 +87,12 @@ def _open(url: str, keys: Path | None, offered: Definitions | None = None) -> Jo
     return service
 
 
-def _in_force(store: Store, offered: Definitions | None) -> Definitions | None:
+def _in_force(store: Store, offered: Definitions | None, at_ms: int) -> Definitions | None:
     if offered is None:
         with store.read() as db:
             return newest(db)
     with store.write() as db:
-        taken = take_up(db, offered, now_ms())
+        taken = take_up(db, offered, at_ms)
     if taken.version > offered.version:
         log.warning("definitions %s stay in force; %s were offered", taken.version, offered.version)
     return taken

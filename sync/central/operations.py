@@ -23,6 +23,7 @@ from sync.central.patients import patient_named
 from sync.central.service import JourneyService
 from sync.central.site import NoSite, here
 from sync.central.store import Reading, StoreError
+from sync.central.timekeeper import Doubt, Timekeeper, doubt_of
 from sync.central.tokens import hash_of, issue, revoke
 from sync.clock import site_day
 from sync.control import ControlError, Operation
@@ -42,6 +43,7 @@ def operations(service: JourneyService) -> dict[str, Operation]:
         "demo-data": lambda _: _demo_data(service),
         "site": lambda given: _site(service, given),
         "check": lambda _: _check(service),
+        "clock": lambda given: _clock(service, bool(given.get("believe"))),
         "backup": lambda given: _backup(service, str(given["file"])),
     }
 
@@ -153,4 +155,16 @@ def _site_or_none(db: Reading) -> dict[str, Any] | None:
 
 def _check(service: JourneyService) -> dict[str, Any]:
     with service.store.read() as db:
-        return dict(msgspec.to_builtins(check(db, service.definitions)))
+        health = dict(msgspec.to_builtins(check(db, service.definitions)))
+    doubt = doubt_of(service.clock)
+    return {**health, "ok": health["ok"] and doubt is None, "clock": dataclasses.asdict(doubt) if doubt else None}
+
+
+def _clock(service: JourneyService, believe: bool) -> dict[str, Any]:
+    """What the machine's clock says and what is taken for the time; with `believe`, the one becomes the other."""
+    if believe and isinstance(service.clock, Timekeeper):
+        now = service.clock.believe()
+        with service.store.write() as db:
+            note(db, WHO, "clock", now)
+    doubt = doubt_of(service.clock) or Doubt(service.clock(), service.clock())
+    return dataclasses.asdict(doubt)

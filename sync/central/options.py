@@ -18,8 +18,13 @@ def on_database(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Path(dir_okay=False, path_type=Path),
         help="The card keys; <database>.keys if not given.",
     )
+    return naming_database(keys(command))
+
+
+def naming_database(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the option `url` alone."""
     database = click.option("--database", "url", metavar="URL", required=True, help="sqlite:///path/to/file.db")
-    return database(keys(command))
+    return database(command)
 
 
 def ask(url: str, keys: Path | None, op: str, **arguments: object) -> Any:

@@ -5,7 +5,8 @@ import sqlite3
 
 from sync.central.actions import Answered, answered, keep_answer
 from sync.central.chains import Chain, Link
-from sync.central.gathering import Bench, Heard
+from sync.central.evidence import Heard
+from sync.central.gathering import Bench
 from sync.central.inbox import Concern, keep_waiting, open_case
 from sync.central.intents import content_hash, read_body
 from sync.central.journeys import StaleJourney

@@ -132,20 +132,23 @@ class Roster:
         if fresh and not unseen and not set_back:
             return
         with self._store.write() as db:
+            # Looked at again: while this waited to write, another may have begun the next day.
+            now_ms = self._clock()
+            today = here(db).day(now_ms)
             if ours and _knows_more(db, request):
                 log.warning("kiosk %s knows of changes that are not here: the database was set back", kiosk_id)
-                begin_another(db)
+                begin_another(db, now_ms)
             if _first_change(db, today) is None:
                 _begin_day(db, today)
             saw(db, kiosk_id, now_ms)
 
     def _answer(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
-        now_ms = self._clock()
         with self._store.read() as db:
             sender = kiosk(db, kiosk_id)
             if sender is None or sender.revoked_ms is not None or request.kiosk_id != kiosk_id:
                 return fenced()
-            site = here(db)
+            # After the first look, which fixes what is seen: so it is never a day that ended before.
+            now_ms, site = self._clock(), here(db)
             page = self._read_page(db, site, sender, request, site.day(now_ms))
             stale = request.definitions_version != self._definitions.version
             chain = read_chain(db, kiosk_id, sender.epoch)
@@ -271,8 +274,9 @@ def _knows_more(db: Reading, request: PullRequest) -> bool:
 
 
 def _first_change(db: Reading, today: str) -> int | None:
-    """The change number at which today's roster began; None where no pull has come since the day's end."""
-    row = db.row("select first_change from roster_day where site_day >= :today", today=today)
+    """The change number at which today's roster began; None where no pull has come since the day's end, or where the
+    clock was ahead at the last one."""
+    row = db.row("select first_change from roster_day where site_day = :today", today=today)
     return int(row["first_change"]) if row else None
 
 

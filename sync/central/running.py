@@ -5,6 +5,7 @@ from pathlib import Path
 from flask import Flask
 
 from sync.central.app import create_app
+from sync.central.audit import KEPT_DAYS
 from sync.central.background import Background
 from sync.central.opening import open_service
 from sync.central.operations import operations
@@ -18,11 +19,18 @@ MAX_SOCKETS = 64
 class Running:
     """The service over its database, with background work, control socket and web application."""
 
-    def __init__(self, url: str, keys: Path | None = None, definitions: Definitions | None = None) -> None:
-        """Starts all of it. Raises StoreError, or OSError where the control socket cannot be made."""
+    def __init__(
+        self,
+        url: str,
+        keys: Path | None = None,
+        definitions: Definitions | None = None,
+        audit_days: int = KEPT_DAYS,
+    ) -> None:
+        """Starts all of it. The audit is kept for `audit_days`. Raises StoreError, or OSError where the control socket
+        cannot be made."""
         self.service = open_service(url, keys, definitions)
         self._sockets = Sockets(MAX_SOCKETS)
-        self._background = Background(self.service)
+        self._background = Background(self.service, audit_days=audit_days)
         self._control = ControlServer(socket_path(self.service.store.path), operations(self.service))
         self.app: Flask = create_app(self.service, self._sockets)
         try:

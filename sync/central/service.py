@@ -15,6 +15,7 @@ from sync.central.ask import Ask
 from sync.central.bindings import bound
 from sync.central.faults import ErrorBody, Fault, body_of
 from sync.central.journeys import Stamp, note_correction, open_journey, read_journey, save
+from sync.central.looks import Looks
 from sync.central.patients import patient_named
 from sync.central.site import Here, here, next_label
 from sync.central.state import CurrentState, current_state
@@ -73,6 +74,7 @@ class JourneyService:
         self.definitions = definitions or shipped()
         self.clock = clock
         self.ids = ids
+        self.looks = Looks(store)
 
     def current(self, asker: Asker, patient_id: str) -> CurrentState | None:
         """A patient's state now, as this asker may see and change it; None for an unknown patient."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 import msgspec
 
 from sync.cards import CardHash
-from sync.central.evidence import Known
-from sync.central.gathering import Bench, Heard, gather
+from sync.central.evidence import Heard, Known
+from sync.central.gathering import Bench, gather
 from sync.central.inbox import Waiting, is_empty, settle_case, take_waiting, waiting_for_card
 from sync.central.judging import Judged, enact
 from sync.central.kiosks import kiosk

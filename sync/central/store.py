@@ -5,6 +5,7 @@ SQL is written once, for SQLite and PostgreSQL: `:name` parameters, rows read by
 """
 
 import contextlib
+import logging
 import os
 import re
 import sqlite3
@@ -16,7 +17,9 @@ from urllib.parse import unquote
 
 from sync.central.news import Change, News, Note, Told
 from sync.central.schema import MIGRATIONS, SCHEMA_VERSION
-from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log
+from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log, set_aside_stray_log
+
+log = logging.getLogger(__name__)
 
 Parameters = Mapping[str, Any]
 
@@ -102,7 +105,7 @@ class Store:
         self._lock = threading.RLock()
         self._readers: list[sqlite3.Connection] = []
         self._sync_failed = False
-        self._held = _hold(self.path)
+        self._held = hold_database(self.path)
         try:
             self._writer = _open(self.path)
         except (sqlite3.Error, OSError, ValueError) as error:  # what SQLite says of garbage may be no UTF-8
@@ -185,8 +188,9 @@ def database_path(url: str) -> Path:
     return Path(unquote(match[1]))
 
 
-def _hold(path: Path) -> int:
-    """A second process on one file would be a second writer: it is refused."""
+def hold_database(path: Path) -> int:
+    """Holds a database against a second process, which would be a second writer. The descriptor, to be closed at the
+    end. Raises InUse, or StoreError where nothing can lie there."""
     try:
         held = hold(path)
     except (OSError, ValueError) as error:
@@ -206,6 +210,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _open(path: Path) -> sqlite3.Connection:
     fresh = not path.exists()
+    if stray := set_aside_stray_log(path):
+        log.warning(
+            "%s was put there without its log; the one that lay beside it is another's, and is %s now", path, stray
+        )
     renew_log(path)
     connection = _connect(path)
     try:

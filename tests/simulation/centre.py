@@ -45,7 +45,7 @@ class Centre:
     def open(self) -> None:
         """A start of the service."""
         self.store = FragileCentreStore(self.home / CENTRE_FILE, self.fuse)
-        open_incarnation(self.store)
+        open_incarnation(self.store, self.clock)
         with self.store.write() as db:
             self.definitions = take_up(db, self.definitions, self.clock())
         self.service = JourneyService(self.store, KEYS, self.definitions, self.clock, self.ids)

@@ -13,7 +13,7 @@ from kiosk import outbox
 from sync.agent.choking import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD
 from sync.agent.client import Answered, NoUse
 from sync.central.backup import back_up
-from sync.central.incarnation import keep_marker, open_incarnation
+from sync.central.incarnation import keep_marker, marker_path, open_incarnation
 from sync.central.store import Store, StoreError
 from sync.protocol import CallRefused, Code, EndCode, Opaque, PushAnswer, Pushed, PushRequest, Verdict, canonical
 from tests.sync.central.two_stores.acts import intent_of, push, rewrite_last
@@ -187,6 +187,60 @@ def test_a_backup_is_told_as_one_even_if_nothing_was_marked_since(centre: Centre
     before = centre.rows("select server_incarnation from incarnation")
     centre.restore(backup)
     assert centre.rows("select server_incarnation from incarnation") != before
+
+
+# Numbers and prefixes of the time that a restore lost.
+
+
+def number_at_the_desk(centre: Centre, patient_id: str) -> str:
+    for action_type in ("scan_nfc", "register", "confirm_arrival"):
+        assert centre.staff(action_type, patient_id).done
+    return centre.journey(patient_id).entries[-1].queue_number
+
+
+def test_no_number_that_the_centre_gave_comes_again_however_often_it_is_restored_that_day(
+    centre: Centre, tmp_path: Path
+):
+    backup = backed_up(centre, tmp_path)
+    given = []
+    for _ in range(3):
+        given += [number_at_the_desk(centre, patient_id) for patient_id in ("P1", "P2")]
+        centre.time.pass_minutes(1)
+        centre.restore(backup)
+    # At nine, five hours after the day's beginning.
+    assert given == ["C-001", "C-002", "C-3613", "C-3614", "C-3625", "C-3626"]
+    centre.time.pass_minutes(24 * 60)
+    assert number_at_the_desk(centre, "P3") == "C-001"
+
+
+def test_numbers_that_are_beyond_already_go_on(centre: Centre, tmp_path: Path):
+    with centre.store.write() as db:
+        db.execute("insert into labels values ('2026-03-02', 'C', 9000)")
+    centre.restore(backed_up(centre, tmp_path))
+    assert number_at_the_desk(centre, "P1") == "C-9001"
+
+
+def test_a_kiosk_that_is_enrolled_after_a_restore_gets_no_prefix_that_a_forgotten_one_may_bear(
+    centre: Centre, tmp_path: Path
+):
+    backup = backed_up(centre, tmp_path)
+    assert [centre.enrol(wish).ticket_prefix for wish in ("", "L")] == ["A", "L"]
+    centre.restore(backup)
+    given = [centre.enrol(wish).ticket_prefix for wish in ("", "L", "", "M")]
+    assert [len(prefix) for prefix in given] == [3, 3, 3, 3]
+    assert len(set(given)) == 4
+    centre.time.pass_minutes(48 * 60)
+    assert [centre.enrol(wish).ticket_prefix for wish in ("L", "")] == ["L", "A"]
+
+
+def test_a_restored_database_without_a_hospital_has_no_numbers_to_skip(tmp_path: Path):
+    store = Store(f"sqlite:///{tmp_path}/empty.db")
+    first = open_incarnation(store)
+    marker_path(store.path).unlink()
+    assert open_incarnation(store) != first
+    with store.read() as db:
+        assert db.rows("select * from labels") == []
+    store.close()
 
 
 # A record that no centre takes in.

@@ -13,7 +13,11 @@ from sync.central.ask import Ask
 from sync.central.cli import main
 from sync.central.desk import Desk
 from sync.central.opening import keys_path, open_service
+from sync.central.operations import operations
 from sync.central.store import InUse, Store
+from sync.central.timekeeper import DAY_MS, Timekeeper
+from sync.clock import ClockReading
+from sync.control import ControlServer, socket_path
 from sync.durable import write_secret
 from sync.ids import new_id
 from tests.sync.central.centre import DAY, hospital
@@ -258,3 +262,26 @@ class Interrupted:
 def test_ctrl_c_ends_a_command(shell: Shell, monkeypatch):
     monkeypatch.setattr("sys.stdin", Interrupted())
     shell("token-revoke", code=2)
+
+
+def test_the_clock_is_shown_and_believed(shell: Shell):
+    shell("demo-data")
+    assert shell("clock", "--believe").startswith("it is 20")
+    assert json.loads(shell("clock", "--json"))["taken_ms"] > 0
+
+
+def test_a_clock_in_doubt_is_told_in_words_until_it_is_believed(shell: Shell):
+    shell("demo-data")
+    service, wall_ms = open_service(shell.url), [0]
+    service.clock = Timekeeper(lambda: ClockReading(wall_ms[0], 0, "boot", False))
+    wall_ms[0] = 3 * DAY_MS
+    control = ControlServer(socket_path(shell.path), operations(service))
+    control.start()
+    machine, taken = "1970-01-04T00:00:00+00:00", "1970-01-01T00:00:00+00:00"
+    said = f"the clock is in doubt: it says {machine}, and {taken} is taken for the time"
+    assert shell("clock").splitlines() == [said]
+    assert shell("check", code=1).splitlines()[:2] == ["NOT WELL", said]
+    assert shell("clock", "--believe") == f"it is {machine}\n"
+    shell("check")
+    control.stop()
+    service.store.close()

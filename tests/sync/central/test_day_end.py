@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync.central.background import Background, close_days
+from sync.central.background import Background, close_days, set_days_right
 from sync.central.journeys import StaleJourney, open_journey, read_journey, save
 from sync.central.opening import open_service
 from sync.central.service import closing
@@ -114,12 +114,92 @@ def test_a_patient_in_an_overnight_exam_is_not_swept_again_and_again(centre: Cen
     assert close_days(centre.service, NEXT_DAY) == 0
 
 
-def test_a_clock_that_goes_back_reopens_nothing(centre: Centre):
+def test_a_request_from_before_the_days_end_that_waited_for_it_reopens_nothing(centre: Centre):
     waits_overnight(centre)
     centre.walk(ANNA, "scan_nfc")
-    centre.clock.set(DAY, "12:00")
+    centre.clock.set(NEXT_DAY, "03:59")
     assert centre.walk(ANNA, "register")["journey_state"] == "REGISTERED"
     assert centre.rows("select site_day from journeys where patient_id = :id", id=ANNA) == [{"site_day": NEXT_DAY}]
+    assert centre.rows("select code from exceptions") == []
+    assert appointment_states(centre, ANNA) == {"no_show"}
+
+
+# A clock that was ahead: what it did goes back with it.
+
+AHEAD = "2027-03-05"
+
+
+def clock_is_ahead_for_a_moment(centre: Centre, *acts: str, day: str = AHEAD) -> None:
+    before = centre.clock.now_ms
+    centre.clock.set(day, "12:00")
+    close_days(centre.service, day)
+    if acts:
+        centre.walk(ANNA, *acts)
+    centre.clock.now_ms = before
+
+
+def test_what_was_done_under_a_day_that_has_not_come_is_of_today(centre: Centre):
+    clock_is_ahead_for_a_moment(centre, "scan_nfc")
+    assert centre.state(ANNA)["journey_state"] == "ARRIVED"
+    assert centre.walk(ANNA, "register", "confirm_arrival")["journey_state"] == "WAITING"
+    assert centre.rows("select site_day from journeys where patient_id = :id", id=ANNA) == [{"site_day": DAY}]
+    assert centre.rows("select site_day, ordinal from visits") == [{"site_day": DAY, "ordinal": 1}]
+    assert centre.state(ANNA)["queue_details"][0]["exam_id"] == "blood", "not the desk: the booking is there again"
+    assert centre.do("check")["ok"]
+
+
+def test_a_visit_of_a_day_that_has_not_come_is_one_more_of_today(centre: Centre):
+    centre.walk(ANNA, "scan_nfc")
+    clock_is_ahead_for_a_moment(centre, "scan_nfc")
+    assert set_days_right(centre.service, DAY) == 16
+    assert centre.rows("select site_day, ordinal from visits order by ordinal") == [
+        {"site_day": DAY, "ordinal": 1},
+        {"site_day": DAY, "ordinal": 2},
+    ]
+
+
+def test_bookings_that_lapsed_before_their_day_are_open_again_for_who_acts_and_for_all(centre: Centre):
+    centre.do("import", document={**hospital("2026-03-20", 20), "site": None})
+    before = centre.rows("select appointment_id, status from appointments order by appointment_id")
+    clock_is_ahead_for_a_moment(centre)
+    assert centre.rows("select distinct status from appointments") == [{"status": "no_show"}]
+    assert not centre.act(ANNA, "register").done
+    assert appointment_states(centre, ANNA) == {"booked"}
+    assert set_days_right(centre.service, DAY) == 15
+    assert set_days_right(centre.service, DAY) == 0
+    assert centre.rows("select appointment_id, status from appointments order by appointment_id") == before
+
+
+@pytest.mark.parametrize("day", [NEXT_DAY, AHEAD])
+def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staff(centre: Centre, day: str):
+    centre.walk(ANNA, *TO_WAITING, "mark_no_show")
+    centre.walk(BEN, *TO_WAITING)
+    clock_is_ahead_for_a_moment(centre, day=day)
+    set_days_right(centre.service, DAY)
+    assert appointment_states(centre, ANNA) == {"no_show", "booked"}
+    rows = centre.rows("select code, patient_id, kiosk_id, detail from exceptions order by patient_id")
+    detail = f'{{"journey_state":"WAITING","leg":1,"site_day":"{DAY}"}}'
+    assert rows == [
+        {"code": "day_ended", "patient_id": patient_id, "kiosk_id": None, "detail": detail}
+        for patient_id in (ANNA, BEN)
+    ]
+    assert {(case["code"], case["patient_id"]) for case in centre.do("exceptions")["exceptions"]} == {
+        ("day_ended", ANNA),
+        ("day_ended", BEN),
+    }
+    assert centre.do("check")["ok"]
+
+
+def test_the_background_sets_right_what_a_clock_did_once_it_is_right_again(centre: Centre):
+    heard = []
+    clock_is_ahead_for_a_moment(centre)
+    ticking = Background(centre.service, tick_s=0.01)
+    with centre.store.news.listen(ANNA, heard.append):
+        after = centre.rows("select max(change) as change from journeys")[0]["change"]
+        ticking.start()
+        assert centre.store.news.wait(after, timeout_s=30)
+    ticking.stop()
+    assert appointment_states(centre, ANNA) == {"booked"}
 
 
 def test_who_decides_on_an_older_journey_is_told_so(centre: Centre):

@@ -13,9 +13,11 @@ from sync.central.operations import operations
 from sync.central.patients import masked
 from sync.control import ControlError
 from sync.ids import new_id
+from sync.journey.model import STAFF
 from tests.sync.central.centre import DAY, Centre, card, hospital, patient
 
 ANNA = patient(1)
+TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
 
 
 @pytest.fixture
@@ -65,6 +67,34 @@ def test_a_booking_keeps_its_status_when_it_is_moved(centre: Centre):
     centre.do("import", document=document)
     first = centre.state(ANNA)["appointments"][-1]
     assert (first["exam_id"], first["scheduled_at"], first["status"]) == ("blood", f"{DAY}T12:00:00+09:00", "arrived")
+
+
+def moved(centre: Centre, scheduled_at: str) -> str:
+    """The status of Anna's first booking once the hospital has given it that time."""
+    document = {"appointments": [hospital(DAY, 1)["appointments"][0] | {"scheduled_at": scheduled_at}]}
+    assert centre.do("import", document=document)["appointments"] == 1
+    rows = centre.rows("select status from appointments where appointment_id = :id", id=f"{DAY}-{ANNA}-blood")
+    return str(rows[0]["status"])
+
+
+def test_a_booking_that_lapsed_and_is_moved_to_another_day_is_booked_again(centre: Centre):
+    centre.clock.set("2026-03-03", "09:00")
+    centre.walk(ANNA, "scan_nfc")
+    assert moved(centre, "2026-03-03T12:00") == "booked"
+    centre.walk(ANNA, "register", "confirm_arrival")
+    assert centre.state(ANNA)["queue_details"][0]["exam_id"] == "blood"
+
+
+@pytest.mark.parametrize("day", [DAY, "2026-03-04"], ids=["within its day", "to another day"])
+def test_a_booking_that_was_cancelled_and_is_given_another_time_is_booked_again(centre: Centre, day: str):
+    centre.walk(ANNA, "scan_nfc", "register")
+    centre.act(ANNA, "cancel_appointment", STAFF, exam_id="blood")
+    assert moved(centre, f"{day}T12:00") == "booked"
+
+
+def test_a_booking_that_is_done_is_not_begun_anew_within_its_day(centre: Centre):
+    centre.walk(ANNA, *TO_WAITING, "call_patient", "start_exam", "complete_exam")
+    assert moved(centre, f"{DAY}T12:00") == "completed"
 
 
 def test_a_card_that_staff_took_away_does_not_come_back_with_the_document(centre: Centre):

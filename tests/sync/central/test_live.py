@@ -8,7 +8,7 @@ from simple_websocket import ConnectionError as NoHandshake
 
 from sync.ids import new_id
 from sync.journey.model import Role
-from tests.sync.central.online import PATIENCE_S, Online
+from tests.sync.central.online import API, PATIENCE_S, Online
 
 POLICY_VIOLATION, GOING_AWAY, TOO_BIG = 1008, 1001, 1009
 
@@ -78,6 +78,26 @@ def test_a_change_from_any_channel_reaches_every_socket_of_the_patient(online: O
             assert message["payload"]["journey_state"] == "ARRIVED"
         far.ask("ping")
         assert far.next() == {"type": "pong"}
+
+
+@pytest.mark.parametrize("by_staff", [False, True], ids=["the patient's", "a member of staff's"])
+def test_a_socket_follows_its_patient_when_records_are_merged(online: Online, mine, by_staff: bool):
+    gone, own = mine
+    kept = online.newcomer()
+    token, query = (online.staff, f"?patient_id={gone}") if by_staff else (own, "")
+    with online.socket(token, query=query) as socket:
+        socket.next()
+        body = {"patient_id": gone, "action_id": new_id()}
+        assert online.call("POST", f"{API}/patients/{kept}/merge/", online.staff, json=body).ok
+        assert socket.until("initial_state")["payload"]["journey_state"] == "UNREGISTERED"
+        online.act(online.staff, "scan_nfc", patient_id=kept)
+        while (message := socket.until("state_update"))["payload"]["action"] != "scan_nfc":
+            pass  # the merge itself is a change too
+        assert message["payload"]["journey_state"] == "ARRIVED"
+        socket.ask("perform_action", action_type="register", action_id=new_id(), payload={"patient_id": gone})
+        assert socket.until("action_result")["payload"]["journey_state"] == "REGISTERED", "by the name that it knows"
+        assert socket.until("state_update")["payload"]["action"] == "register"
+    assert online.state(own, patient_id=gone).json()["journey_state"] == "REGISTERED"
 
 
 def test_a_refused_action_says_why_and_what_is_allowed(online: Online, mine):

@@ -35,6 +35,16 @@ def test_the_queue_lists_who_waits_in_their_order_without_their_names(online: On
     assert "환자" not in queue(online).text
 
 
+def test_a_look_at_the_queue_is_one_row_of_the_audit_however_often_it_is_repeated(online: Online):
+    first, _ = waiting(online)
+    second, _ = waiting(online)
+    for _ in range(3):
+        assert queue(online).ok
+    looked = [row["detail"] for row in online.centre.rows("select detail from audit where kind = 'look:queue'")]
+    assert len([detail for detail in looked if first in detail]) == 1
+    assert len([detail for detail in looked if second in detail]) == 1
+
+
 def test_the_queue_is_searched_by_exam_state_number_patient_and_name(online: Online):
     patient_id, entry = waiting(online, booked=False)
     name = online.centre.rows("select name from patients where patient_id = :id", id=patient_id)[0]["name"]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sync.central.wire import EVERYTHING, MINUTE, Centre, Kiosk, Time
+from sync.central.background import close_days, set_days_right
+from tests.sync.central.wire import DAY, EVERYTHING, MINUTE, Centre, Kiosk, Time
 
 YEAR = 365 * 24 * 60 * MINUTE
 STEPS = ("register", "confirm_arrival")
@@ -142,3 +143,35 @@ def test_a_case_for_staff_says_how_good_its_time_is(centre: Centre, tmp_path: Pa
     kiosk.reboot()
     kiosk.sync()
     assert '"time_quality":"claimed"' in str(centre.rows("select detail from exceptions")[0]["detail"])
+
+
+# The centre's own clock.
+
+
+def test_kiosks_have_todays_roster_again_once_the_centres_clock_is_right_again(centre: Centre, tmp_path: Path):
+    kiosk = kiosk_with(centre, tmp_path, 0)
+    centre.time.now_ms += 3 * 24 * 60 * MINUTE
+    close_days(centre.service, "2026-03-05")
+    kiosk.pull()
+    centre.time.now_ms -= 3 * 24 * 60 * MINUTE
+    set_days_right(centre.service, DAY)
+    kiosk.pull()
+    assert centre.rows("select site_day from roster_day") == [{"site_day": DAY}]
+    for patient_id in ("P1", "P2"):
+        assert kiosk.base(patient_id) == centre.journey(patient_id)
+        assert kiosk.view(patient_id).site_day == DAY
+    kiosk.check_in("P2")
+    kiosk.sync()
+    assert {status for _, status, _ in kiosk.statuses()} == {"applied"}
+    assert [entry.exam_id for entry in centre.journey("P2").entries] == ["X"]
+
+
+def test_each_day_that_a_wrong_clock_had_begun_begins_with_a_roster_of_its_own(centre: Centre, tmp_path: Path):
+    kiosk = kiosk_with(centre, tmp_path, 0)
+    centre.time.now_ms += 3 * 24 * 60 * MINUTE
+    kiosk.pull()
+    centre.time.now_ms -= 3 * 24 * 60 * MINUTE
+    for day in (DAY, "2026-03-03", "2026-03-04"):
+        kiosk.pull()
+        assert centre.rows("select site_day from roster_day") == [{"site_day": day}]
+        centre.time.pass_minutes(24 * 60)

@@ -174,7 +174,7 @@ class Centre:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         shutil.copy(backup, self.path)
         self.open()
-        open_incarnation(self.store)
+        open_incarnation(self.store, self.time)
 
     def rows(self, sql: str, **parameters: object) -> list[dict[str, object]]:
         """Any look at the database."""
