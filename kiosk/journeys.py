@@ -193,6 +193,18 @@ class Journeys:
         with self._store.read() as db:
             return roster.named(db, patient_id)
 
+    def meant(self, came_as: PatientId, cards: Sequence[CardHash]) -> PatientId | None:
+        """Who somebody is by now who was that patient when they held a card with these hashes to the reader; None where
+        the card says otherwise, or says it no longer."""
+        with self._store.read() as db:
+            named = roster.named(db, came_as)
+            found, before = roster.patient_of_card(db, cards), roster.patient(db, came_as)
+        holder = found[0].patient_id if found else None
+        if holder is None and named != came_as:
+            return named  # the centre says who they are, and with its next page whose the card is
+        # Nothing but the card ever said who a provisional patient is.
+        return holder if holder == named or (before and before.provisional) else None
+
     def today(self) -> str:
         """The site day. Raises NotEnrolled."""
         return self._now().today

@@ -108,9 +108,9 @@ class Reception:
     def heard(self, touched: frozenset[PatientId], online: bool) -> None:
         """The sync agent brought news of these patients, or of the centre itself."""
         with self._changed:
-            if online != self._online or self._stage.patient_id in touched:
-                self._online = online
-                self._show(self._followed(self._stage))
+            turned, self._online = online != self._online, online
+            if self._follow() or turned or self._stage.patient_id in touched:
+                self._show(self._stage)
 
     def enrolled(self) -> None:
         """This box has become a kiosk, or another one: whoever is here starts afresh, and the centre has not been heard
@@ -129,6 +129,9 @@ class Reception:
     def act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
         """Does an action for the patient on the screen and returns after its commit."""
         with self._changed:
+            # The news may be in the store, and this press have come in before whoever tells of them.
+            if self._follow():
+                self._show(self._stage)
             now = self._stage
             if now.patient_id != patient_id or self._fault():
                 return Acted(
@@ -138,8 +141,9 @@ class Reception:
                 done = self._do(now, action_type, action_id)
             except sqlite3.Error as error:
                 return Acted(self._store_failed(error), error="It could not be saved.", code="store")
-            refusal = done.refusal
-            screen = self._show(replace(stages.journey(done.patient_id, now.cards), refused=refusal is not None))
+            refusal, came_as = done.refusal, now.came_as or done.patient_id
+            after = replace(stages.journey(done.patient_id, now.cards), came_as=came_as, refused=refusal is not None)
+            screen = self._show(after)
         if refusal:
             return Acted(screen, error=refusal.message, code=refusal.code)
         self._nudge()
@@ -219,17 +223,20 @@ class Reception:
 
     # Below here the lock is held.
 
-    def _followed(self, stage: Stage) -> Stage:
-        """The same person under the name that the centre has for them by now. Their time goes on."""
-        if stage.kind is not ScreenKind.JOURNEY or stage.patient_id is None:
-            return stage
+    def _follow(self) -> bool:
+        """The person on the screen is whom their card means by now, and their time goes on. Where it does not mean them
+        any more, nobody goes on as them, nor reads what is theirs. True where that is somebody else, or nobody."""
+        here = self._stage
+        if here.came_as is None:
+            return False
         try:
-            named = self._journeys.named(stage.patient_id)
+            meant = self._journeys.meant(here.came_as, here.cards)
         except sqlite3.Error:
-            return stage
-        if named != stage.patient_id:
-            self._stage = replace(stage, patient_id=named)
-        return self._stage
+            return False
+        if meant == here.patient_id:
+            return False
+        self._stage = replace(here, patient_id=meant) if meant else ATTRACT
+        return True
 
     def _do(self, now: Stage, action_type: str, action_id: str | None) -> Done:
         assert now.patient_id is not None

@@ -17,13 +17,14 @@ KEEPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the screen is about. `cards` are the hashes of the card that was held, `reason` is a refused card's;
-    `tapped_again`: a tap that changed nothing; `refused`: a press that the rules did not take; `stay_s` is how long it
-    stays untouched, until `ends_s`."""
+    """What the screen is about. `cards` are the hashes of the card that was held, `came_as` is whom it meant then,
+    whoever that turned out to be since; `reason` is a refused card's; `tapped_again`: a tap that changed nothing;
+    `refused`: a press that the rules did not take; `stay_s` is how long it stays untouched, until `ends_s`."""
 
     kind: ScreenKind = ScreenKind.ATTRACT
     patient_id: PatientId | None = None
     cards: tuple[CardHash, ...] = ()
+    came_as: PatientId | None = None
     reason: str | None = None
     tapped_again: bool = False
     refused: bool = False
@@ -55,7 +56,7 @@ ATTRACT = Stage()
 
 def journey(patient_id: PatientId, cards: tuple[CardHash, ...], tapped_again: bool = False) -> Stage:
     """A known patient is here, with this card."""
-    return Stage(ScreenKind.JOURNEY, patient_id, cards, tapped_again=tapped_again, keeps_left=KEEPS)
+    return Stage(ScreenKind.JOURNEY, patient_id, cards, patient_id, tapped_again=tapped_again, keeps_left=KEEPS)
 
 
 def unknown_card(patient_id: PatientId, cards: tuple[CardHash, ...]) -> Stage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,65 +13,18 @@ import pytest
 
 from kiosk.journeys import Journeys
 from kiosk.reception import FENCED, PROBE_S, Reception
-from kiosk.screen import Notice, Screen, ScreenKind
+from kiosk.screen import Notice, ScreenKind
 from kiosk.stage import DECIDE_S, KEEPS, TELL_S
 from kiosk.status import status
 from kiosk.store import Store
 from kiosk.ui.counter import DemoCard
-from sync.cards import canonical_uid
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict, VerdictRow
 from tests.components import demand
 from tests.kiosk import samples
+from tests.kiosk.house import House
 from tests.kiosk.samples import Clock, uid
-
-
-class Seconds:
-    """A monotonic clock that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class House:
-    """A reception on a real store, and the clocks it lives by."""
-
-    def __init__(self, directory: Path, automatic: tuple[str, ...] = ("scan_nfc",)) -> None:
-        self.clock = Clock()
-        self.seconds = Seconds()
-        self.nudges = 0
-        self.store, self.journeys = samples.enrolled(directory, self.clock)
-        self.reception = Reception(
-            self.journeys,
-            lambda read: samples.KEYS.hashes(canonical_uid(read)),
-            lambda: automatic,
-            self._nudge,
-            self.seconds,
-        )
-
-    def _nudge(self) -> None:
-        self.nudges += 1
-
-    def press(self, screen: Screen) -> Screen:
-        assert screen.patient is not None
-        assert screen.next_action is not None
-        acted = self.reception.act(screen.next_action, screen.patient.patient_id, new_id())
-        assert acted.error is None
-        return acted.screen
-
-    def judge(self, verdict: Verdict, code: Code) -> None:
-        """The centre's verdict for everything pending."""
-        with self.store.read() as db:
-            rows = db.execute("select action_id, seq, patient_id from outbox where status = 'pending'").fetchall()
-        told = [
-            VerdictRow(action_id=r["action_id"], seq=r["seq"], verdict=verdict, code=code, patient_id=r["patient_id"])
-            for r in rows
-        ]
-        self.reception.heard(self.journeys.settle(told), online=True)
 
 
 @pytest.fixture
@@ -448,6 +401,100 @@ def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(h
     late = house.reception.act("register", pressed.patient.patient_id, new_id())
     assert late.conflict, "a press that still names who they were gets the new screen"
     assert late.screen.patient == shown.patient
+    house.press(late.screen)
+    house.reception.heard(house.pull(samples.row(1, change=2)), online=False)
+    assert house.reception.screen().patient == shown.patient, "whose the card is comes with the page of that patient"
+    house.reception.heard(house.pull(samples.row(3, change=3, bindings=samples.row(9).bindings)), online=False)
+    assert house.reception.screen().patient is None
+
+
+# Whom a card means, once it is no longer the one on the screen.
+
+
+def given_to_the_third(house: House) -> frozenset[PatientId]:
+    both = (*samples.row(3).bindings, *samples.row(1).bindings)
+    return house.pull(samples.row(1, bindings=()), samples.row(3, bindings=both))
+
+
+def gone(house: House) -> frozenset[PatientId]:
+    house.judge(Verdict.APPLIED, Code.OK)
+    return house.pull(gone=("P1",))
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        pytest.param(House.rebind, id="rebound by a verdict"),
+        pytest.param(given_to_the_third, id="given to another patient by a page"),
+        pytest.param(gone, id="the patient has left the roster"),
+        pytest.param(lambda house: house.journeys.fenced(), id="the kiosk was ended"),
+    ],
+)
+def test_a_screen_is_left_at_once_when_its_card_no_longer_means_its_patient(
+    house: House, news: Callable[[House], frozenset[PatientId]]
+):
+    house.reception.heard(frozenset(), online=True)
+    house.reception.card(uid(1))
+    with house.reception.subscribe() as slot:
+        house.reception.heard(news(house), online=True)
+        shown = slot.take(5.0)
+    assert shown is not None
+    assert (shown.patient, shown.journey, shown.next_action) == (None, None, None)
+    assert house.reception.screen() == shown
+    waiting = house.journeys.pending()
+    late = house.reception.act("register", "P1", new_id())
+    assert (late.conflict, late.screen.patient, house.journeys.pending()) == (True, None, waiting)
+
+
+def test_nobody_acts_as_the_former_holder_even_before_the_screen_has_heard(house: House):
+    house.reception.card(uid(1))
+    touched = house.rebind()
+    with house.reception.subscribe() as slot:
+        acted = house.reception.act("register", "P1", new_id())
+        shown = slot.take(5.0)
+    assert (acted.conflict, acted.screen.screen, house.journeys.pending()) == (True, ScreenKind.ATTRACT, 0)
+    assert shown == acted.screen
+    house.reception.heard(touched, online=False)
+    assert house.reception.screen().screen is ScreenKind.ATTRACT
+
+
+def test_an_ended_kiosk_that_is_taken_back_does_not_show_who_stood_there_before(house: House):
+    house.reception.card(uid(1))
+    house.reception.heard(house.journeys.fenced(), online=True)
+    house.reception.heard(house.journeys.adopt(samples.page(samples.row(1))) or frozenset(), online=True)
+    assert house.reception.screen().screen is ScreenKind.ATTRACT
+
+
+def test_news_that_leave_the_card_with_its_patient_leave_the_screen(house: House):
+    house.reception.card(uid(1))
+    house.reception.heard(house.pull(samples.row(1, change=2), samples.row(2, bindings=())), online=True)
+    shown = house.reception.screen()
+    assert shown.patient is not None
+    assert shown.patient.patient_id == "P1"
+
+
+def test_the_screen_waits_for_who_a_provisional_patient_turned_out_to_be(house: House):
+    """The verdict names a patient whom only the next page brings."""
+    house.press(house.reception.card(uid(9)))
+    with house.store.read() as db:
+        row = db.execute("select action_id, seq from outbox").fetchone()
+    told = VerdictRow(
+        action_id=row["action_id"], seq=row["seq"], verdict=Verdict.APPLIED, code=Code.OK, patient_id="P9"
+    )
+    house.reception.heard(house.journeys.settle([told]), online=True)
+    assert house.reception.screen().patient is None
+    house.reception.heard(house.pull(samples.row(9)), online=True)
+    shown = house.reception.screen()
+    assert shown.patient is not None
+    assert shown.patient.patient_id == "P9"
+
+
+def test_the_screen_follows_the_card_where_a_page_says_whose_it_is_before_the_verdict_does(house: House):
+    house.press(house.reception.card(uid(9)))
+    house.reception.heard(house.pull(samples.row(9)), online=True)
+    shown = house.reception.screen()
+    assert shown.patient is not None
+    assert (shown.screen, shown.patient.patient_id) == (ScreenKind.JOURNEY, "P9")
 
 
 def test_a_kiosk_that_was_ended_serves_nobody_and_says_so(house: House):

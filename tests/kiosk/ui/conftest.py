@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 
 from kiosk.config import DisplaySection
 from kiosk.ui.app import create_app
+from kiosk.ui.counter import Counter
 from kiosk.ui.server import PageServer
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.staged import StagedCounter
@@ -35,7 +36,7 @@ def kiosk(server: PageServer) -> Iterator[Client]:
 
 
 @contextmanager
-def serving(counter: StagedCounter, **options: int) -> Iterator[PageServer]:
+def serving(counter: Counter, **options: int) -> Iterator[PageServer]:
     """The page of a counter on a free port."""
     server = PageServer(create_app(counter, DisplaySection(), **options), "127.0.0.1", 0)
     server.start()
