@@ -13,6 +13,7 @@ from typing import Any
 from kiosk import adoption, audit, outbox, roster
 from kiosk.applying import Ask, apply
 from kiosk.moment import Moment, moment
+from kiosk.outcomes import outcomes
 from kiosk.roster import Identity, Patient
 from kiosk.store import Store
 from sync.cards import CardHash
@@ -43,7 +44,7 @@ class Standing:
     available: tuple[str, ...]
     pending: int
     needs_staff: bool
-    reversed: bool  # something accepted here today was decided otherwise at the centre
+    reversed: bool  # something accepted here was decided otherwise at the centre
     people_ahead: dict[str, int]
     wait_minutes: dict[str, int]
 
@@ -107,7 +108,7 @@ class Journeys:
             patient, binding_id = found
             now, done = self._now(), []
             # Known by the card alone and waiting for the desk: to ask it once more each time helps nobody.
-            if patient.provisional and "needs_staff" in outbox.counts(db, patient.patient_id, now.today):
+            if patient.provisional and outcomes(db, now, now.journey(patient)).needs_staff:
                 return Acted(patient.patient_id)
             for action_type in now.definitions.actions:
                 if action_type not in automatic:
@@ -173,7 +174,7 @@ class Journeys:
             now = self._now()
             patient = adoption.shown(db, now, patient)
             journey = now.journey(patient)
-            counts = outbox.counts(db, patient_id, now.today)
+            done = outcomes(db, now, journey)
             listed = [entry for entry in journey.entries if entry.state in now.definitions.listed]
             lines = [(entry, roster.line_of(db, entry.exam_id, now.today)) for entry in listed]
         ahead = {e.queue_id: people_ahead(now.definitions, line, e) for e, line in lines}
@@ -181,9 +182,9 @@ class Journeys:
             patient,
             journey,
             available_actions(now.definitions, journey, now.asker),
-            counts.get("pending", 0),
-            "needs_staff" in counts,
-            "superseded" in counts,
+            done.pending,
+            done.needs_staff,
+            done.reversed,
             {str(queue_id): count for queue_id, count in ahead.items()},
             {str(e.queue_id): ahead[e.queue_id] * e.minutes for e in listed},
         )

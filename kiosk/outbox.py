@@ -290,15 +290,6 @@ def named_exam(payload: Mapping[str, Any]) -> ExamId | None:
     return ExamId(exam_id) if isinstance(exam_id, str) else None
 
 
-def counts(connection: Connection, patient_id: str, site_day: str) -> dict[str, int]:
-    """How many of a patient's actions of a day are pending, and how many have which verdict."""
-    found = connection.execute(
-        "select status, count(*) from outbox where patient_id = ? and site_day = ? group by status",
-        (patient_id, site_day),
-    )
-    return dict(tuple(row) for row in found)
-
-
 def rows(connection: Connection) -> list[OutboxRow]:
     """Every row, oldest first."""
     return [
