@@ -13,7 +13,7 @@ from typing import Any
 from kiosk import adoption, audit, outbox, roster
 from kiosk.applying import Ask, apply
 from kiosk.moment import Moment, moment
-from kiosk.outcomes import outcomes
+from kiosk.outcomes import Reversal, outcomes, seen
 from kiosk.roster import Identity, Patient
 from kiosk.store import Store
 from sync.cards import CardHash
@@ -44,7 +44,7 @@ class Standing:
     available: tuple[str, ...]
     pending: int
     needs_staff: bool
-    reversed: bool  # something accepted here was decided otherwise at the centre
+    reversals: tuple[Reversal, ...]  # accepted here, decided otherwise at the centre, and not seen yet
     people_ahead: dict[str, int]
     wait_minutes: dict[str, int]
 
@@ -165,6 +165,11 @@ class Journeys:
         with self._store.write() as db:
             audit.note(db, self._clock().wall_ms, "refused_tap", reason)
 
+    def seen(self, reversals: Sequence[Reversal]) -> None:
+        """Whom these concern has seen that the centre decided otherwise; they are not told of it again."""
+        with self._store.write() as db:
+            seen(db, reversals)
+
     def standing(self, patient_id: str) -> Standing | None:
         """Where a patient stands now; None where the kiosk no longer knows them."""
         with self._store.read() as db:
@@ -184,7 +189,7 @@ class Journeys:
             available_actions(now.definitions, journey, now.asker),
             done.pending,
             done.needs_staff,
-            done.reversed,
+            done.reversals,
             {str(queue_id): count for queue_id, count in ahead.items()},
             {str(e.queue_id): ahead[e.queue_id] * e.minutes for e in listed},
         )

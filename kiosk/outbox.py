@@ -40,6 +40,10 @@ _COVERED = (
     "exists (select 1 from identity i where (outbox.epoch = i.epoch and outbox.seq <= i.backed_up_seq)"
     " or (outbox.epoch < i.epoch and i.backed_up_seq > 0))"
 )
+# Whom it concerns is known here, and has yet to be told that the centre decided otherwise.
+_TO_BE_TOLD = (
+    "(status = 'superseded' and coalesce(seen, -1) < revision and patient_id in (select patient_id from patients))"
+)
 _intent = msgspec.json.Decoder(Intent)
 _told = msgspec.json.Decoder(Held)
 
@@ -256,10 +260,11 @@ def become_another(connection: Connection) -> None:
 
 
 def forget_covered(connection: Connection, before_day: str, judged_before_ms: int) -> None:
-    """Drops judged rows of earlier days that the centre's backups hold, and any that were judged long ago."""
+    """Drops judged rows of earlier days that the centre's backups hold, but for what somebody is still to be told, and
+    any that were judged long ago."""
     connection.execute(
         "delete from outbox where status <> 'pending' and (judged_ms < ?"  # noqa: S608
-        f" or (site_day < ? and {_COVERED}))",
+        f" or (site_day < ? and {_COVERED} and not {_TO_BE_TOLD}))",
         (judged_before_ms, before_day),
     )
 

@@ -17,7 +17,7 @@ from kiosk.faces import Surroundings, face
 from kiosk.journeys import Acted as Done
 from kiosk.journeys import Journeys, NotEnrolled, Standing
 from kiosk.live import Live, Slot
-from kiosk.screen import Screen, ScreenKind
+from kiosk.screen import Notice, Screen, ScreenKind
 from kiosk.stage import ATTRACT, Stage
 from kiosk.ui.counter import Acted, DemoCard
 from sync.cards import CardHash
@@ -124,7 +124,7 @@ class Reception:
     def screen(self) -> Screen:
         """What is shown now."""
         with self._changed:
-            return self._face(self._stage)
+            return self._current()
 
     def act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
         """Does an action for the patient on the screen and returns after its commit."""
@@ -134,10 +134,9 @@ class Reception:
                 self._show(self._stage)
             now = self._stage
             if now.patient_id != patient_id or self._fault():
-                return Acted(
-                    self._face(self._stage), error="That person is not on the screen.", code="conflict", conflict=True
-                )
+                return Acted(self._current(), error="That person is not on the screen.", code="conflict", conflict=True)
             try:
+                self._note_seen()
                 done = self._do(now, action_type, action_id)
             except sqlite3.Error as error:
                 return Acted(self._store_failed(error), error="It could not be saved.", code="store")
@@ -152,12 +151,14 @@ class Reception:
     def keep(self) -> Screen:
         """The person wants to keep using the screen."""
         with self._changed:
+            self._see()
             self._stage = self._stage.kept(self._monotonic())
             return self._show(self._stage)
 
     def leave(self) -> Screen:
         """The person is done."""
         with self._changed:
+            self._see()
             return self._show(ATTRACT)
 
     def subscribe(self) -> AbstractContextManager[Slot[Screen]]:
@@ -199,12 +200,14 @@ class Reception:
     def tick(self) -> float | None:
         """Does what is due; returns the seconds until something will be, or None."""
         with self._changed:
+            now_s = self._monotonic()
+            if self._stage.unseen_s(now_s) == 0:
+                self._see()
             if self._store_fault:
                 return self._ask_store_again()
-            now_s = self._monotonic()
             if self._stage.is_over(now_s):
                 self._show(ATTRACT)
-            return self._stage.remaining_s(now_s)
+            return self._stage.due_s(now_s)
 
     def _run(self) -> None:
         with self._changed:
@@ -244,6 +247,18 @@ class Reception:
             return self._journeys.check_in_unknown(now.patient_id, now.cards, action_type, action_id)
         return self._journeys.act(now.patient_id, action_type, action_id, {}, now.cards)
 
+    def _see(self) -> None:
+        try:
+            self._note_seen()
+        except sqlite3.Error as error:
+            self._store_failed(error)
+
+    def _note_seen(self) -> None:
+        """The person has seen what their screen tells of. It goes on telling it while it stands, and then no more."""
+        if self._stage.reversals and not self._stage.seen:
+            self._journeys.seen(self._stage.reversals)
+            self._stage = replace(self._stage, seen=True)
+
     def _store_failed(self, error: sqlite3.Error) -> Screen:
         # The message of an SQLite error names tables at most, never what stands in them.
         log.error("the store refuses: %s", error)
@@ -251,10 +266,17 @@ class Reception:
         return self._show(ATTRACT)
 
     def _show(self, stage: Stage) -> Screen:
-        """Puts a stage on the screen; its time starts now, unless it is the one that was there."""
+        """Puts a stage on the screen. Unless it is the one that was there, its time starts now, and it tells of what
+        was reversed; hidden by something more pressing, that waits for the next one."""
         self._frame += 1
-        screen = self._face(stage)
-        if stage is not self._stage and stage.kind is not ScreenKind.ATTRACT:
+        fresh = stage is not self._stage and stage.kind is not ScreenKind.ATTRACT
+        standing = self._standing(stage)
+        if fresh and standing:
+            stage = replace(stage, reversals=standing.reversals)
+        screen = self._face(stage, standing)
+        if screen.notice is not Notice.REVERSED:
+            stage = replace(stage, reversals=())
+        if fresh:
             stage = stage.until(self._monotonic(), stages.DECIDE_S if screen.next_action else stages.TELL_S)
             screen = replace(screen, remaining_s=stage.stay_s)
         self._stage = stage
@@ -262,8 +284,10 @@ class Reception:
         self._changed.notify_all()
         return screen
 
-    def _face(self, stage: Stage) -> Screen:
-        standing = self._standing(stage)
+    def _current(self) -> Screen:
+        return self._face(self._stage, self._standing(self._stage))
+
+    def _face(self, stage: Stage, standing: Standing | None) -> Screen:
         around = Surroundings(
             self._frame,
             self._journeys.identity,

@@ -3,7 +3,7 @@
 from sqlite_utils import Database, Migrations
 
 MIGRATIONS = Migrations("nfc-kiosk")
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @MIGRATIONS()
@@ -30,6 +30,12 @@ def m002_verdicts_told_before(db: Database) -> None:
         ) strict, without rowid""",
     ):
         db.execute(statement)
+
+
+@MIGRATIONS()
+def m003_reversals_seen(db: Database) -> None:
+    """Whether somebody has seen that the centre decided otherwise than their kiosk did."""
+    db.execute("alter table outbox add column seen integer")  # the revision of the verdict that they were told of
 
 
 _FIRST_TABLES = (

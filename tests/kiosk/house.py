@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kiosk.journeys import Journeys
 from kiosk.reception import Reception
 from kiosk.screen import Screen
+from kiosk.store import Store
 from sync.cards import canonical_uid
 from sync.ids import new_id
 from sync.journey.model import PatientId
@@ -32,11 +34,18 @@ class House:
         self.clock = Clock()
         self.seconds = Seconds()
         self.nudges = 0
-        self.store, self.journeys = samples.enrolled(directory, self.clock)
+        self._automatic = automatic
+        samples.enrolled(directory, self.clock)[0].close()
+        self.open(directory)
+
+    def open(self, directory: Path) -> None:
+        """Starts it, on the store that is there."""
+        self.store = Store(directory / "kiosk.db")
+        self.journeys = Journeys(self.store, self.clock)
         self.reception = Reception(
             self.journeys,
             lambda read: samples.KEYS.hashes(canonical_uid(read)),
-            lambda: automatic,
+            lambda: self._automatic,
             self._nudge,
             self.seconds,
         )

@@ -130,3 +130,28 @@ def test_the_outcomes_of_one_patient_are_nobody_elses(kiosk: Kiosk):
     other = kiosk.journeys.standing("P2")
     assert other is not None
     assert (other.pending, other.needs_staff) == (0, False)
+
+
+def test_what_was_reversed_is_told_the_day_after_too_whatever_the_backups_hold(kiosk: Kiosk):
+    kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
+    kiosk.become_tomorrow()
+    kiosk.pull(row(1, change=2), now_ms=at("09:00", TOMORROW), backed_up_seq=1)
+    (told,) = kiosk.standing.reversals
+    kiosk.journeys.seen([told])
+    assert kiosk.standing.reversals == ()
+
+
+def test_what_was_reversed_goes_once_it_was_told_or_its_person_has_nothing_here_any_more(tmp_path: Path):
+    for told in (True, False):
+        kiosk = Kiosk(tmp_path / str(told))
+        kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
+        if told:
+            kiosk.journeys.seen(kiosk.standing.reversals)
+            stays = Journey(PatientId("P1"), "UNREGISTERED", TOMORROW, appointments=(booking(1),))
+            kiosk.pull(row(1, change=2, journey=stays))
+        kiosk.become_tomorrow()
+        kiosk.pull(now_ms=at("09:00", TOMORROW), backed_up_seq=1)
+        with kiosk.store.read() as db:
+            assert db.execute("select count(*) from outbox").fetchone()[0] == 0
+        assert (kiosk.journeys.standing("P1") is not None) is told
+        kiosk.store.close()
