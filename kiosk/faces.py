@@ -142,6 +142,7 @@ def _line(entry: QueueEntry, standing: Standing, fresh: bool) -> QueueLine:
         entry.room,
         standing.people_ahead.get(entry.queue_id) if fresh else None,
         standing.wait_minutes.get(entry.queue_id) if fresh else None,
+        entry.label_aliases,
     )
 
 

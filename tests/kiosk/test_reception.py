@@ -182,6 +182,19 @@ def test_a_patient_who_is_called_is_told_so_and_where(house: House):
     assert (screen.ticket.room, screen.confirmed) == ("7", True)
 
 
+def test_all_numbers_that_were_printed_for_one_place_are_shown(house: House):
+    line = replace(samples.entry("A-001"), label_aliases=("B-003", "C-002"))
+    waiting = replace(
+        samples.row(1).journey, state="WAITING", visit_id="v-1", leg=1, current_queue_id=line.queue_id, entries=(line,)
+    )
+    house.pull(samples.row(1, change=2, journey=waiting))
+    shown = house.reception.card(uid(1))
+    assert shown.ticket is not None
+    assert shown.journey is not None
+    assert (shown.ticket.queue_number, shown.ticket.label_aliases) == ("A-001", ("B-003", "C-002"))
+    assert shown.journey.queue_details == (shown.ticket,)
+
+
 def test_news_of_somebody_else_does_not_touch_the_screen(house: House):
     house.reception.heard(frozenset(), online=True)
     frame = house.reception.card(uid(1)).frame

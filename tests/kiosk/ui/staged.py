@@ -278,6 +278,7 @@ class StagedCounter:
             entry.room,
             ahead,
             minutes,
+            entry.label_aliases,
         )
 
 
