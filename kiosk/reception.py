@@ -17,7 +17,7 @@ from kiosk.faces import Surroundings, face
 from kiosk.journeys import Acted as Done
 from kiosk.journeys import Journeys, NotEnrolled, Standing
 from kiosk.live import Live, Slot
-from kiosk.screen import Notice, Screen, ScreenKind
+from kiosk.screen import Notice, QueueLine, Screen, ScreenKind
 from kiosk.stage import ATTRACT, Stage
 from kiosk.ui.counter import Acted, DemoCard
 from sync.cards import CardHash
@@ -55,6 +55,7 @@ class Reception:
         self._changed = threading.Condition(threading.RLock())
         self._stage = ATTRACT
         self._frame = 0
+        self._shown: Screen | None = None
         self._online = False
         self._readers_ready = True
         self._store_fault = False
@@ -109,7 +110,8 @@ class Reception:
         """The sync agent brought news of these patients, or of the centre itself."""
         with self._changed:
             turned, self._online = online != self._online, online
-            if self._follow() or turned or self._stage.patient_id in touched:
+            news = self._follow() or turned or self._stage.patient_id in touched
+            if news or (touched and self._lines_moved()):
                 self._show(self._stage)
 
     def enrolled(self) -> None:
@@ -247,6 +249,11 @@ class Reception:
             return self._journeys.check_in_unknown(now.patient_id, now.cards, action_type, action_id)
         return self._journeys.act(now.patient_id, action_type, action_id, {}, now.cards)
 
+    def _lines_moved(self) -> bool:
+        """Whether others have moved in a line that the person on the screen is shown their place in."""
+        lines = _lines(self._shown)
+        return bool(lines) and self._online and _lines(self._current()) != lines
+
     def _see(self) -> None:
         try:
             self._note_seen()
@@ -279,7 +286,7 @@ class Reception:
         if fresh:
             stage = stage.until(self._monotonic(), stages.DECIDE_S if screen.next_action else stages.TELL_S)
             screen = replace(screen, remaining_s=stage.stay_s)
-        self._stage = stage
+        self._stage, self._shown = stage, screen
         self._live.publish(screen)
         self._changed.notify_all()
         return screen
@@ -323,6 +330,10 @@ _FAULTS = {
     NOT_ENROLLED: "this kiosk is not enrolled yet: kiosk enroll",
     NO_READER: "no card reader is ready",
 }
+
+
+def _lines(screen: Screen | None) -> tuple[QueueLine, ...]:
+    return screen.journey.queue_details if screen and screen.journey else ()
 
 
 def _stage_of(done: Done | None, cards: tuple[CardHash, ...]) -> Stage:

@@ -20,7 +20,7 @@ from kiosk.store import Store
 from kiosk.ui.counter import DemoCard
 from sync.ids import new_id
 from sync.journey.model import PatientId
-from sync.protocol import Code, Verdict, VerdictRow
+from sync.protocol import Code, PatientRow, Verdict, VerdictRow
 from tests.components import demand
 from tests.kiosk import samples
 from tests.kiosk.house import House
@@ -515,6 +515,63 @@ def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(h
     assert house.reception.screen().patient == shown.patient, "whose the card is comes with the page of that patient"
     house.reception.heard(house.pull(samples.row(3, change=3, bindings=samples.row(9).bindings)), online=False)
     assert house.reception.screen().patient is None
+
+
+# The line that somebody on the screen waits in.
+
+
+def in_line(patient: int, number: str, opened: str, change: int, exam: str = "XRAY") -> PatientRow:
+    """A patient who waits since then."""
+    line = samples.entry(number, exam, opened=opened)
+    waiting = replace(
+        samples.row(patient).journey,
+        state="WAITING",
+        visit_id=f"v-{patient}",
+        leg=1,
+        journey_version=change,
+        current_queue_id=line.queue_id,
+        entries=(line,),
+    )
+    return samples.row(patient, change=change, journey=waiting)
+
+
+def gone_on(patient: int, change: int) -> PatientRow:
+    """A patient who was seen."""
+    seen = replace(samples.row(patient).journey, state="COMPLETED", visit_id=f"v-{patient}", leg=1)
+    return samples.row(patient, change=change, journey=replace(seen, journey_version=change))
+
+
+@pytest.fixture
+def waiting(house: House) -> House:
+    """The first patient stands at the kiosk, one before them in line."""
+    house.pull(in_line(1, "A-002", "08:50", 2), in_line(2, "A-001", "08:40", 2))
+    house.reception.heard(frozenset(), online=True)
+    shown = house.reception.card(uid(1))
+    assert shown.ticket is not None
+    assert (shown.ticket.people_ahead, shown.ticket.estimated_wait_time) == (1, 10)
+    house.seconds.now += 5
+    return house
+
+
+def test_the_people_ahead_follow_others_without_a_tap_and_the_time_goes_on(waiting: House):
+    with waiting.reception.subscribe() as slot:
+        waiting.reception.heard(waiting.pull(in_line(3, "A-003", "08:30", 3)), online=True)
+        longer = slot.take(5.0)
+        waiting.reception.heard(waiting.pull(gone_on(2, 4), gone_on(3, 4)), online=True)
+        shorter = slot.take(5.0)
+    assert longer is not None
+    assert shorter is not None
+    assert longer.ticket is not None
+    assert shorter.ticket is not None
+    assert (longer.ticket.people_ahead, longer.ticket.estimated_wait_time, longer.remaining_s) == (2, 20, TELL_S - 5)
+    assert (shorter.ticket.people_ahead, shorter.ticket.estimated_wait_time) == (0, 0)
+
+
+def test_who_joins_another_line_or_behind_leaves_the_screen_as_it_is(waiting: House):
+    frame = waiting.reception.screen().frame
+    for row in (in_line(3, "A-003", "08:55", 3), in_line(3, "A-004", "08:30", 4, "BLOOD")):
+        waiting.reception.heard(waiting.pull(row), online=True)
+    assert waiting.reception.screen().frame == frame
 
 
 # Whom a card means, once it is no longer the one on the screen.

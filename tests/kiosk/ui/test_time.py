@@ -76,6 +76,20 @@ def test_keep_using_starts_the_time_afresh(clockwork: Kiosk, counter: StagedCoun
     assert counter.keeps == 1
 
 
+def test_news_that_give_no_more_time_leave_the_bar_where_it_is(clockwork: Kiosk, counter: StagedCounter):
+    share = "parseFloat(document.querySelector('#time').style.getPropertyValue('--share'))"
+    clock = clockwork.page.clock
+    clock.pause_at(clockwork.page.evaluate("Date.now()") + 60_000)
+    shown = counter.tap(HONG)
+    clockwork.await_frame(shown.frame)
+    clock.fast_forward(30_000)
+    clockwork.await_frame(counter.show(replace(shown, remaining_s=30.0, confirmed=False)).frame)
+    assert clockwork.page.evaluate(share) == 0.5
+    clockwork.await_frame(counter.show(replace(shown, remaining_s=60.0)).frame)
+    assert clockwork.page.evaluate(share) == 1
+    clock.resume()
+
+
 def test_after_ten_times_it_is_not_offered_any_more(clockwork: Kiosk, counter: StagedCounter):
     shown = counter.tap(HONG)
     clockwork.await_frame(shown.frame)
