@@ -34,7 +34,7 @@ def counter(opened: Staged) -> StagedCounter:
 
 @pytest.fixture
 def clockwork(opened: Staged) -> Kiosk:
-    opened.screen.await_frame(opened.counter.begin().frame)
+    opened.begin()
     return opened.screen
 
 
