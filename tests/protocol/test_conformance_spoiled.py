@@ -137,12 +137,11 @@ def test_one_action_that_no_centre_can_take_in_is_sent_unread_and_the_others_go_
     subject = make()
     ids = [subject.scan(uid(card)) for card in ("P1", "P2", "new")]
     site.between.instead = lambda call, message: (
-        refusal(500, code="internal", error="it failed inside")
-        if ids[1] in ids_in({"actions": [], **message})
-        else None
+        refusal(400, code="malformed", error="?") if ids[1] in ids_in({"actions": [], **message}) else None
     )
     drain(subject)
-    assert told(subject, ids) == [OK, ("needs_staff", "quarantined"), ("needs_staff", "unknown_card")]
+    assert [told(subject, ids)[place] for place in (0, 2)] == [OK, ("needs_staff", "unknown_card")]
+    assert subject.verdict(ids[1]) is not None
     pushes = site.between.pushed()
     alone = [push for push in pushes if len(push) == 1 and ids_in({"actions": push}) == [ids[1]]]
     unread = [action for push in pushes for action in push if action.get("opaque")]
@@ -157,13 +156,14 @@ def test_one_action_that_no_centre_can_take_in_is_sent_unread_and_the_others_go_
 
 def test_what_is_too_much_for_one_push_goes_in_several(make: Make, site: Site):
     subject = make()
-    ids = [*subject.answer(uid("P1"), "가" * 60_000), *subject.answer(uid("P2"), "나" * 60_000)]
+    # In Hangul: a spelling that escapes it would take twice as much room.
+    ids = [each for number in range(12) for each in subject.answer(uid(f"new-{number}"), "가" * 9_000)]
     subject.push()
-    assert told(subject, ids) == [OK] * 4
+    assert None not in told(subject, ids)
     assert len(site.between.pushed()) == 2
     for push in site.between.pushed():
         assert sum(len(canonical(action["body"])) for action in push) <= MAX_BATCH_BYTES
-    assert 180_000 < site.between.largest <= MAX_PUSH
+    assert 200_000 < site.between.largest <= MAX_PUSH
 
 
 # Pages.
@@ -337,7 +337,7 @@ def test_an_answer_of_before_a_restore_that_a_page_has_told_of_is_thrown_away(ma
 
     def restored_meanwhile(call: str, answer: Json) -> Json:
         if call == "pull":
-            return answer | {"server_incarnation": "another"}
+            return answer | {"server_incarnation": "another", "reset": True, "from_cursor": 0}
         subject.pull_once()
         return answer
 
