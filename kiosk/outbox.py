@@ -282,7 +282,7 @@ def judged_seq(connection: Connection) -> int:
 
 def forget_covered(connection: Connection, before_day: str, most: int) -> None:
     """Drops judged rows of earlier days that the centre's backups hold, but for what somebody is still to be told.
-    Where nobody backs the centre up, the newest rows stay, so many at most: no clock may decide what could be needed."""
+    Where nobody backs the centre up, the newest stay, so many at most: no clock may decide what could be needed."""
     connection.execute(
         f"delete from outbox where status <> 'pending' and site_day < ? and {_COVERED} and not {_TO_BE_TOLD}",  # noqa: S608
         (before_day,),
