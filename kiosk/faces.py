@@ -115,7 +115,7 @@ def _notice(around: Surroundings, stage: Stage, standing: Standing) -> Notice | 
         (standing.needs_staff or standing.patient.provisional, Notice.SEE_DESK),
         (called, Notice.CALLED),
         (stage.refused, Notice.NOT_ALLOWED),
-        (standing.reversed and stage.tapped_again, Notice.REVERSED),
+        (bool(stage.reversals), Notice.REVERSED),
         (stage.tapped_again and current is not None and current.state in definitions.listed, Notice.ALREADY_CHECKED_IN),
         (around.online and not journey.appointments and not journey.entries, Notice.NO_BOOKING),
     )
@@ -142,6 +142,7 @@ def _line(entry: QueueEntry, standing: Standing, fresh: bool) -> QueueLine:
         entry.room,
         standing.people_ahead.get(entry.queue_id) if fresh else None,
         standing.wait_minutes.get(entry.queue_id) if fresh else None,
+        entry.label_aliases,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from kiosk import adoption, audit, outbox, records, roster
 from kiosk.applying import Ask, apply
 from kiosk.moment import Moment, moment
+from kiosk.outcomes import Reversal, outcomes, seen
 from kiosk.roster import Identity, Patient
 from kiosk.store import Store
 from sync.cards import CardHash
@@ -47,7 +48,7 @@ class Standing:
     available: tuple[str, ...]
     pending: int
     needs_staff: bool
-    reversed: bool  # something accepted here today was decided otherwise at the centre
+    reversals: tuple[Reversal, ...]  # accepted here, decided otherwise at the centre, and not seen yet
     people_ahead: dict[str, int]
     wait_minutes: dict[str, int]
 
@@ -111,7 +112,7 @@ class Journeys:
             patient, binding_id = found
             now, done = self._now(), []
             # Known by the card alone and waiting for the desk: to ask it once more each time helps nobody.
-            if patient.provisional and "needs_staff" in outbox.counts(db, patient.patient_id, now.today):
+            if patient.provisional and outcomes(db, now, now.journey(patient)).needs_staff:
                 return Acted(patient.patient_id)
             for action_type in now.definitions.actions:
                 if action_type not in automatic:
@@ -168,6 +169,11 @@ class Journeys:
         with self._store.write() as db:
             audit.note(db, self._clock().wall_ms, "refused_tap", reason)
 
+    def seen(self, reversals: Sequence[Reversal]) -> None:
+        """Whom these concern has seen that the centre decided otherwise; they are not told of it again."""
+        with self._store.write() as db:
+            seen(db, reversals)
+
     def standing(self, patient_id: str) -> Standing | None:
         """Where a patient stands now; None where the kiosk no longer knows them."""
         with self._store.read() as db:
@@ -177,7 +183,7 @@ class Journeys:
             now = self._now()
             patient = adoption.shown(db, now, patient)
             journey = now.journey(patient)
-            counts = outbox.counts(db, patient_id, now.today)
+            done = outcomes(db, now, journey)
             listed = [entry for entry in journey.entries if entry.state in now.definitions.listed]
             lines = [(entry, roster.line_of(db, entry.exam_id, now.today)) for entry in listed]
         ahead = {e.queue_id: people_ahead(now.definitions, line, e) for e, line in lines}
@@ -185,9 +191,9 @@ class Journeys:
             patient,
             journey,
             available_actions(now.definitions, journey, now.asker),
-            counts.get("pending", 0),
-            "needs_staff" in counts,
-            "superseded" in counts,
+            done.pending,
+            done.needs_staff,
+            done.reversals,
             {str(queue_id): count for queue_id, count in ahead.items()},
             {str(e.queue_id): ahead[e.queue_id] * e.minutes for e in listed},
         )
@@ -196,6 +202,18 @@ class Journeys:
         """Whom an id means now: a provisional patient may have become a real one, or a record have been merged."""
         with self._store.read() as db:
             return roster.named(db, patient_id)
+
+    def meant(self, came_as: PatientId, cards: Sequence[CardHash]) -> PatientId | None:
+        """Who somebody is by now who was that patient when they held a card with these hashes to the reader; None where
+        the card says otherwise, or says it no longer."""
+        with self._store.read() as db:
+            named = roster.named(db, came_as)
+            found, before = roster.patient_of_card(db, cards), roster.patient(db, came_as)
+        holder = found[0].patient_id if found else None
+        if holder is None and named != came_as:
+            return named  # the centre says who they are, and with its next page whose the card is
+        # Nothing but the card ever said who a provisional patient is.
+        return holder if holder == named or (before and before.provisional) else None
 
     def today(self) -> str:
         """The site day. Raises NotEnrolled."""

@@ -38,6 +38,10 @@ _COVERED = (
     "exists (select 1 from identity i where (outbox.epoch = i.epoch and outbox.seq <= i.backed_up_seq)"
     " or (outbox.epoch < i.epoch and i.backed_up_seq > 0))"
 )
+# Whom it concerns is known here, and has yet to be told that the centre decided otherwise.
+_TO_BE_TOLD = (
+    "(status = 'superseded' and coalesce(seen, -1) < revision and patient_id in (select patient_id from patients))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,10 +281,10 @@ def judged_seq(connection: Connection) -> int:
 
 
 def forget_covered(connection: Connection, before_day: str, most: int) -> None:
-    """Drops judged rows of earlier days that the centre's backups hold. Where nobody backs the centre up, the newest
-    rows stay, so many at most: no clock may decide what could be needed."""
+    """Drops judged rows of earlier days that the centre's backups hold, but for what somebody is still to be told.
+    Where nobody backs the centre up, the newest stay, so many at most: no clock may decide what could be needed."""
     connection.execute(
-        f"delete from outbox where status <> 'pending' and site_day < ? and {_COVERED}",  # noqa: S608
+        f"delete from outbox where status <> 'pending' and site_day < ? and {_COVERED} and not {_TO_BE_TOLD}",  # noqa: S608
         (before_day,),
     )
     connection.execute(
@@ -316,15 +320,6 @@ def named_exam(payload: Mapping[str, Any]) -> ExamId | None:
     """The exam that a request's payload names, or None."""
     exam_id = payload.get("exam_id")
     return ExamId(exam_id) if isinstance(exam_id, str) else None
-
-
-def counts(connection: Connection, patient_id: str, site_day: str) -> dict[str, int]:
-    """How many of a patient's actions of a day are pending, and how many have which verdict."""
-    found = connection.execute(
-        "select status, count(*) from outbox where patient_id = ? and site_day = ? group by status",
-        (patient_id, site_day),
-    )
-    return dict(tuple(row) for row in found)
 
 
 def rows(connection: Connection) -> list[OutboxRow]:

@@ -17,7 +17,7 @@ from kiosk.faces import Surroundings, face
 from kiosk.journeys import Acted as Done
 from kiosk.journeys import Journeys, NotEnrolled, Standing
 from kiosk.live import Live, Slot
-from kiosk.screen import Screen, ScreenKind
+from kiosk.screen import Notice, QueueLine, Screen, ScreenKind
 from kiosk.stage import ATTRACT, Stage
 from kiosk.ui.counter import Acted, DemoCard
 from sync.cards import CardHash
@@ -55,6 +55,7 @@ class Reception:
         self._changed = threading.Condition(threading.RLock())
         self._stage = ATTRACT
         self._frame = 0
+        self._shown: Screen | None = None
         self._online = False
         self._readers_ready = True
         self._store_fault = False
@@ -108,9 +109,10 @@ class Reception:
     def heard(self, touched: frozenset[PatientId], online: bool) -> None:
         """The sync agent brought news of these patients, or of the centre itself."""
         with self._changed:
-            if online != self._online or self._stage.patient_id in touched:
-                self._online = online
-                self._show(self._followed(self._stage))
+            turned, self._online = online != self._online, online
+            news = self._follow() or turned or self._stage.patient_id in touched
+            if news or (touched and self._lines_moved()):
+                self._show(self._stage)
 
     def enrolled(self) -> None:
         """This box has become a kiosk, or another one: whoever is here starts afresh, and the centre has not been heard
@@ -124,22 +126,25 @@ class Reception:
     def screen(self) -> Screen:
         """What is shown now."""
         with self._changed:
-            return self._face(self._stage)
+            return self._current()
 
     def act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
         """Does an action for the patient on the screen and returns after its commit."""
         with self._changed:
+            # The news may be in the store, and this press have come in before whoever tells of them.
+            if self._follow():
+                self._show(self._stage)
             now = self._stage
             if now.patient_id != patient_id or self._fault():
-                return Acted(
-                    self._face(self._stage), error="That person is not on the screen.", code="conflict", conflict=True
-                )
+                return Acted(self._current(), error="That person is not on the screen.", code="conflict", conflict=True)
             try:
+                self._note_seen()
                 done = self._do(now, action_type, action_id)
             except sqlite3.Error as error:
                 return Acted(self._store_failed(error), error="It could not be saved.", code="store")
-            refusal = done.refusal
-            screen = self._show(replace(stages.journey(done.patient_id, now.cards), refused=refusal is not None))
+            refusal, came_as = done.refusal, now.came_as or done.patient_id
+            after = replace(stages.journey(done.patient_id, now.cards), came_as=came_as, refused=refusal is not None)
+            screen = self._show(after)
         if refusal:
             return Acted(screen, error=refusal.message, code=refusal.code)
         self._nudge()
@@ -148,12 +153,14 @@ class Reception:
     def keep(self) -> Screen:
         """The person wants to keep using the screen."""
         with self._changed:
+            self._see()
             self._stage = self._stage.kept(self._monotonic())
             return self._show(self._stage)
 
     def leave(self) -> Screen:
         """The person is done."""
         with self._changed:
+            self._see()
             return self._show(ATTRACT)
 
     def subscribe(self) -> AbstractContextManager[Slot[Screen]]:
@@ -195,12 +202,14 @@ class Reception:
     def tick(self) -> float | None:
         """Does what is due; returns the seconds until something will be, or None."""
         with self._changed:
+            now_s = self._monotonic()
+            if self._stage.unseen_s(now_s) == 0:
+                self._see()
             if self._store_fault:
                 return self._ask_store_again()
-            now_s = self._monotonic()
             if self._stage.is_over(now_s):
                 self._show(ATTRACT)
-            return self._stage.remaining_s(now_s)
+            return self._stage.due_s(now_s)
 
     def _run(self) -> None:
         with self._changed:
@@ -219,23 +228,43 @@ class Reception:
 
     # Below here the lock is held.
 
-    def _followed(self, stage: Stage) -> Stage:
-        """The same person under the name that the centre has for them by now. Their time goes on."""
-        if stage.kind is not ScreenKind.JOURNEY or stage.patient_id is None:
-            return stage
+    def _follow(self) -> bool:
+        """The person on the screen is whom their card means by now, and their time goes on. Where it does not mean them
+        any more, nobody goes on as them, nor reads what is theirs. True where that is somebody else, or nobody."""
+        here = self._stage
+        if here.came_as is None:
+            return False
         try:
-            named = self._journeys.named(stage.patient_id)
+            meant = self._journeys.meant(here.came_as, here.cards)
         except sqlite3.Error:
-            return stage
-        if named != stage.patient_id:
-            self._stage = replace(stage, patient_id=named)
-        return self._stage
+            return False
+        if meant == here.patient_id:
+            return False
+        self._stage = replace(here, patient_id=meant) if meant else ATTRACT
+        return True
 
     def _do(self, now: Stage, action_type: str, action_id: str | None) -> Done:
         assert now.patient_id is not None
         if now.kind is ScreenKind.UNKNOWN_CARD:
             return self._journeys.check_in_unknown(now.patient_id, now.cards, action_type, action_id)
         return self._journeys.act(now.patient_id, action_type, action_id, {}, now.cards)
+
+    def _lines_moved(self) -> bool:
+        """Whether others have moved in a line that the person on the screen is shown their place in."""
+        lines = _lines(self._shown)
+        return bool(lines) and self._online and _lines(self._current()) != lines
+
+    def _see(self) -> None:
+        try:
+            self._note_seen()
+        except sqlite3.Error as error:
+            self._store_failed(error)
+
+    def _note_seen(self) -> None:
+        """The person has seen what their screen tells of. It goes on telling it while it stands, and then no more."""
+        if self._stage.reversals and not self._stage.seen:
+            self._journeys.seen(self._stage.reversals)
+            self._stage = replace(self._stage, seen=True)
 
     def _store_failed(self, error: sqlite3.Error) -> Screen:
         # The message of an SQLite error names tables at most, never what stands in them.
@@ -244,19 +273,28 @@ class Reception:
         return self._show(ATTRACT)
 
     def _show(self, stage: Stage) -> Screen:
-        """Puts a stage on the screen; its time starts now, unless it is the one that was there."""
+        """Puts a stage on the screen. Unless it is the one that was there, its time starts now, and it tells of what
+        was reversed; hidden by something more pressing, that waits for the next one."""
         self._frame += 1
-        screen = self._face(stage)
-        if stage is not self._stage and stage.kind is not ScreenKind.ATTRACT:
+        fresh = stage is not self._stage and stage.kind is not ScreenKind.ATTRACT
+        standing = self._standing(stage)
+        if fresh and standing:
+            stage = replace(stage, reversals=standing.reversals)
+        screen = self._face(stage, standing)
+        if screen.notice is not Notice.REVERSED:
+            stage = replace(stage, reversals=())
+        if fresh:
             stage = stage.until(self._monotonic(), stages.DECIDE_S if screen.next_action else stages.TELL_S)
             screen = replace(screen, remaining_s=stage.stay_s)
-        self._stage = stage
+        self._stage, self._shown = stage, screen
         self._live.publish(screen)
         self._changed.notify_all()
         return screen
 
-    def _face(self, stage: Stage) -> Screen:
-        standing = self._standing(stage)
+    def _current(self) -> Screen:
+        return self._face(self._stage, self._standing(self._stage))
+
+    def _face(self, stage: Stage, standing: Standing | None) -> Screen:
         around = Surroundings(
             self._frame,
             self._journeys.identity,
@@ -292,6 +330,10 @@ _FAULTS = {
     NOT_ENROLLED: "this kiosk is not enrolled yet: kiosk enroll",
     NO_READER: "no card reader is ready",
 }
+
+
+def _lines(screen: Screen | None) -> tuple[QueueLine, ...]:
+    return screen.journey.queue_details if screen and screen.journey else ()
 
 
 def _stage_of(done: Done | None, cards: tuple[CardHash, ...]) -> Stage:

@@ -5,7 +5,7 @@ from sqlite_utils import Database, Migrations
 from kiosk import records
 
 MIGRATIONS = Migrations("nfc-kiosk")
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @MIGRATIONS()
@@ -40,6 +40,12 @@ def m003_digests_of_bodies(db: Database) -> None:
     db.execute("alter table outbox add column digest text")  # SHA-256 (hex) of the body
     db.conn.create_function("digest_of", 1, records.digest, deterministic=True)
     db.execute("update outbox set digest = digest_of(body)")
+
+
+@MIGRATIONS()
+def m004_reversals_seen(db: Database) -> None:
+    """Whether somebody has seen that the centre decided otherwise than their kiosk did."""
+    db.execute("alter table outbox add column seen integer")  # the revision of the verdict that they were told of
 
 
 _FIRST_TABLES = (

@@ -69,7 +69,8 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """One place in a line. Minutes for `estimated_wait_time`; None where the roster is too old to say."""
+    """One place in a line. Minutes for `estimated_wait_time`; None where the roster is too old to say. `label_aliases`
+    are numbers that other kiosks printed for the same place."""
 
     queue_id: str
     exam_id: str
@@ -79,6 +80,7 @@ class QueueLine:
     room: str
     people_ahead: int | None
     estimated_wait_time: int | None
+    label_aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

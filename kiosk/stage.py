@@ -2,42 +2,60 @@
 
 A screen with something to decide stays a minute and says how much of it is left; one that only tells stays fifteen
 seconds. "Keep using" starts the time afresh, ten times at most (EN 301 549, 5.1.4 and WCAG 2.2, 2.2.1 ask for that).
+
+A reversal counts as seen once it has stood for five seconds before the person whose tap or press brought it, or once
+they do anything on its screen.
 """
 
 from dataclasses import dataclass, replace
 
+from kiosk.outcomes import Reversal
 from kiosk.screen import ScreenKind
 from sync.cards import CardHash
 from sync.journey.model import PatientId
 
 DECIDE_S = 60.0
 TELL_S = 15.0
+SEEN_S = 5.0
 KEEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the screen is about. `cards` are the hashes of the card that was held, `reason` is a refused card's;
-    `tapped_again`: a tap that changed nothing; `refused`: a press that the rules did not take; `stay_s` is how long it
-    stays untouched, until `ends_s`."""
+    """What the screen is about. `cards` are the hashes of the card that was held, `came_as` is whom it meant then,
+    whoever that turned out to be since; `reason` is a refused card's; `tapped_again`: a tap that changed nothing;
+    `refused`: a press that the rules did not take; `reversals` are those that it tells of, and `seen` whether they have
+    been; `stay_s` is how long it stays untouched from `since_s`, until `ends_s`."""
 
     kind: ScreenKind = ScreenKind.ATTRACT
     patient_id: PatientId | None = None
     cards: tuple[CardHash, ...] = ()
+    came_as: PatientId | None = None
     reason: str | None = None
     tapped_again: bool = False
     refused: bool = False
+    reversals: tuple[Reversal, ...] = ()
+    seen: bool = False
+    since_s: float = 0.0
     stay_s: float = 0.0
     ends_s: float | None = None
     keeps_left: int = 0
 
     def until(self, now_s: float, stay_s: float) -> "Stage":
         """The same, for `stay_s` seconds from now."""
-        return replace(self, stay_s=stay_s, ends_s=now_s + stay_s)
+        return replace(self, since_s=now_s, stay_s=stay_s, ends_s=now_s + stay_s)
 
     def remaining_s(self, now_s: float) -> float | None:
         """Seconds left; None where the screen stays."""
         return None if self.ends_s is None else max(0.0, self.ends_s - now_s)
+
+    def unseen_s(self, now_s: float) -> float | None:
+        """Seconds until what it tells of counts as seen; None where nothing is left to be."""
+        return max(0.0, self.since_s + SEEN_S - now_s) if self.reversals and not self.seen else None
+
+    def due_s(self, now_s: float) -> float | None:
+        """Seconds until time alone changes something; None where it does not."""
+        return min((s for s in (self.unseen_s(now_s), self.remaining_s(now_s)) if s is not None), default=None)
 
     def is_over(self, now_s: float) -> bool:
         """Whether its time is up."""
@@ -55,7 +73,7 @@ ATTRACT = Stage()
 
 def journey(patient_id: PatientId, cards: tuple[CardHash, ...], tapped_again: bool = False) -> Stage:
     """A known patient is here, with this card."""
-    return Stage(ScreenKind.JOURNEY, patient_id, cards, tapped_again=tapped_again, keeps_left=KEEPS)
+    return Stage(ScreenKind.JOURNEY, patient_id, cards, patient_id, tapped_again=tapped_again, keeps_left=KEEPS)
 
 
 def unknown_card(patient_id: PatientId, cards: tuple[CardHash, ...]) -> Stage:

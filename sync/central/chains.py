@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sync.central.intents import action_id_of, read_body
+from sync.central.intents import names_in, read_body
 from sync.central.store import Reading, Writing
 from sync.protocol import NO_HASH, Held, Opaque, Pushed, link_hash
 
@@ -157,11 +157,10 @@ def _link(pushed: Pushed) -> Link:
         return _opaque(pushed.hash, pushed.opaque)
     raw = bytes(pushed.body)
     found = read_body(raw)
-    document = found.document if found else None
-    named = document.get("seq") if document else None
-    seq = named if isinstance(named, int) and not isinstance(named, bool) else _NOWHERE
-    canonical = found.canonical if found else None
-    return Link(seq, pushed.hash, raw, document, canonical, action_id_of(document), pushed.held)
+    document, canonical = (found.document, found.canonical) if found else (None, None)
+    names = names_in(raw)
+    seq = _NOWHERE if names.place is None else names.place
+    return Link(seq, pushed.hash, raw, document, canonical, names.id, pushed.held)
 
 
 def _opaque(digest: str, sent: Opaque) -> Link:

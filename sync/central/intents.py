@@ -65,10 +65,29 @@ def read_intent(document: dict[str, Any] | None) -> Intent | Undigested:
     return intent
 
 
-def action_id_of(document: dict[str, Any] | None) -> str:
-    """The action id that a body bears, in whatever form; empty where it bears none."""
-    found = document.get("action_id") if document else None
-    return found if isinstance(found, str) else ""
+class Names(msgspec.Struct, frozen=True):
+    """What a body says of which action it is and where it stands, in whatever form."""
+
+    action_id: Any = None
+    seq: Any = None
+
+    @property
+    def id(self) -> str:
+        """The action id; empty where it is no text."""
+        return self.action_id if isinstance(self.action_id, str) else ""
+
+    @property
+    def place(self) -> int | None:
+        """The seq; None where it is no whole number."""
+        return self.seq if isinstance(self.seq, int) and not isinstance(self.seq, bool) else None
+
+
+def names_in(raw: bytes) -> Names:
+    """The names in a body, also where the rest of it cannot be kept: by them its kiosk knows what was set aside."""
+    try:
+        return msgspec.json.decode(raw, type=Names)
+    except (ValueError, RecursionError):
+        return Names()
 
 
 def content_hash(document: dict[str, Any]) -> str:

@@ -78,8 +78,8 @@ def _open(url: str, keys: Path | None, offered: Definitions | None = None) -> Jo
         with store.read() as db:
             clock = Timekeeper(last_known_ms=last_known_ms(db))
         open_incarnation(store, clock)
-        definitions = _in_force(store, offered, clock())
-        service = JourneyService(store, _card_keys(keys or keys_path(store.path)), definitions, clock)
+        card_keys = _card_keys(keys or keys_path(store.path))
+        service = JourneyService(store, card_keys, _in_force(store, offered, clock()), clock)
         _refuse_other_keys(service)
     except BaseException:
         store.close()
@@ -87,12 +87,12 @@ def _open(url: str, keys: Path | None, offered: Definitions | None = None) -> Jo
     return service
 
 
-def _in_force(store: Store, offered: Definitions | None, now_ms: int) -> Definitions | None:
+def _in_force(store: Store, offered: Definitions | None, at_ms: int) -> Definitions | None:
     if offered is None:
         with store.read() as db:
             return newest(db)
     with store.write() as db:
-        taken = take_up(db, offered, now_ms)
+        taken = take_up(db, offered, at_ms)
     if taken.version > offered.version:
         log.warning("definitions %s stay in force; %s were offered", taken.version, offered.version)
     return taken

@@ -11,8 +11,9 @@ from sync.journey.model import Appointment, Asker, Journey, QueueEntry
 from sync.journey.rules import available_actions
 
 
-class QueueDetail(msgspec.Struct, frozen=True):
-    """One place in a line. `estimated_wait_time` is in minutes; 0 once the patient is called."""
+class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One place in a line. `estimated_wait_time` is in minutes; 0 once the patient is called. `label_aliases` are the
+    numbers that other kiosks printed for the same place, left out where there are none."""
 
     queue_id: str
     exam_id: str
@@ -20,6 +21,7 @@ class QueueDetail(msgspec.Struct, frozen=True):
     state: str
     queue_number: str
     estimated_wait_time: int
+    label_aliases: tuple[str, ...] = ()
 
 
 class AppointmentDetail(msgspec.Struct, frozen=True):
@@ -70,7 +72,15 @@ def _waiting_states(definitions: Definitions) -> set[str]:
 
 def _queue_detail(db: Reading, definitions: Definitions, journey: Journey, entry: QueueEntry) -> QueueDetail:
     wait = estimated_wait(db, definitions, journey.site_day, entry)
-    return QueueDetail(entry.queue_id, entry.exam_id, entry.exam_name, entry.state, entry.queue_number, wait)
+    return QueueDetail(
+        entry.queue_id,
+        entry.exam_id,
+        entry.exam_name,
+        entry.state,
+        entry.queue_number,
+        wait,
+        entry.label_aliases,
+    )
 
 
 def _appointment_detail(appointment: Appointment, zone: str) -> AppointmentDetail:

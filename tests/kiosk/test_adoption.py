@@ -155,7 +155,7 @@ def test_a_superseded_action_shows_what_the_centre_says(kiosk: Kiosk):
     )
     kiosk.journeys.settle([kiosk.judge(i, called, verdict=Verdict.SUPERSEDED, code=Code.MOVED_ON) for i in intents])
     standing = kiosk.standing("P1")
-    assert (standing.journey.state, standing.reversed, standing.needs_staff) == ("CALLED", True, False)
+    assert (standing.journey.state, len(standing.reversals), standing.needs_staff) == ("CALLED", 3, False)
 
 
 def test_an_action_that_needs_staff_is_kept_and_said_so_and_a_later_revision_settles_it(kiosk: Kiosk):

@@ -10,10 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk import outbox, records
+from kiosk import outbox, records, roster
+from kiosk.moment import moment
+from kiosk.outcomes import outcomes
 from kiosk.store import Store
 from sync.clock import ClockReading
-from sync.journey.model import Exam, ExamId
+from sync.journey.definitions import shipped
+from sync.journey.model import Exam, ExamId, Journey, PatientId
 from sync.protocol import (
     MAX_BATCH,
     MAX_BATCH_BYTES,
@@ -226,13 +229,11 @@ def test_a_verdict_given_anew_takes_the_place_of_an_older_one_and_never_the_othe
         assert [(r.status, r.judged_ms) for r in outbox.rows(db)] == [("applied", 2)]
 
 
-def test_counts_are_of_one_patient_and_one_day(store: Store):
+def test_who_has_something_pending_and_how_much_that_is_of_everybody(store: Store):
     with store.write() as db:
         fill(db, 3)
         fill(db, 1, patient="P2")
         outbox.retire(db, verdict(1), 0)
-        assert outbox.counts(db, "P1", "2026-03-02") == {"pending": 2, "applied": 1}
-        assert outbox.counts(db, "P1", "2026-03-03") == {}
         assert outbox.pending_count(db) == 3
         assert outbox.pending_patients(db) == {"P1", "P2"}
 
@@ -449,13 +450,16 @@ def test_with_a_hundred_thousand_rows_pending_a_batch_and_a_count_take_no_more_m
 def test_no_statement_of_the_outbox_reads_it_whole_where_an_index_knows_what_is_pending(store: Store):
     asked: list[str] = []
     with store.write() as db:
+        identity = roster.identity(db)
+        assert identity is not None
+        now = moment(identity, shipped(), samples.Clock()())
         fill(db, 2)
         db.set_trace_callback(asked.append)
         outbox.batch(db, 9, None)
         outbox.pending_count(db)
         outbox.pending_patients(db)
         outbox.pending_of(db, "P1", GRANTS, SITE)
-        outbox.counts(db, "P1", "x")
+        outcomes(db, now, Journey(PatientId("P1"), "UNREGISTERED", "2026-03-02"))
         outbox.start_epoch(db, "kiosk-1", 2)
         db.set_trace_callback(None)
         plans = [

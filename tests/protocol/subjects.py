@@ -312,7 +312,8 @@ class Second:
 
     def answer(self, uid: bytes, text: str) -> list[str]:
         scanned = self._scan(uid)
-        beside = {name: scanned[name] for name in ("visit_id", "cards", "site_day")}
+        names = ("visit_id", "cards", "site_day", "provisional")
+        beside = {name: scanned[name] for name in names if name in scanned}
         said = {"answers": {"note": text}}
         registered = self._client.act(
             "register", scanned["patient_id"], journey_state="ARRIVED", payload=said, **beside

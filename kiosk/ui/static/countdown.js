@@ -1,6 +1,7 @@
 // The time that is left on a screen, as the daemon said it and as it passes here.
 
 const NOTICE_S = 20;
+const SAME_MS = 1_000; // two ends no further apart are one end, said twice
 
 /** Counts down. `tick` gets the seconds left (null: no limit) and the share of the whole, four times a second. */
 export class Countdown {
@@ -15,8 +16,11 @@ export class Countdown {
 
   /** There are so many seconds from now; null: no limit. */
   set(remaining) {
+    const ends = remaining === null ? null : performance.now() + remaining * 1000;
+    // News that give no more time leave the bar as it is, and what was said of the time is not said again.
+    if (ends !== null && this.ends !== null && Math.abs(ends - this.ends) < SAME_MS) return;
     this.whole = remaining;
-    this.ends = remaining === null ? null : performance.now() + remaining * 1000;
+    this.ends = ends;
     this.told = false;
     this.step();
   }

@@ -53,6 +53,20 @@ def two_numbers(counter: StagedCounter) -> Screen:
     return counter.show(replace(shown, journey=replace(shown.journey, queue_details=lines)))
 
 
+def with_slips(scene: Scene, *numbers: str) -> Scene:
+    """The same for somebody whose place bears these numbers as well."""
+
+    def with_them(counter: StagedCounter) -> Screen:
+        shown = scene(counter)
+        assert shown.journey
+        assert shown.ticket
+        ticket, *others = (replace(line, label_aliases=numbers) for line in shown.journey.queue_details)
+        journey = replace(shown.journey, queue_details=(ticket, *others))
+        return counter.show(replace(shown, ticket=ticket, journey=journey))
+
+    return with_them
+
+
 def delayed(counter: StagedCounter) -> Screen:
     shown = number(counter)
     assert shown.ticket
@@ -175,6 +189,10 @@ ALL: dict[str, Scene] = {
     "number of a foreigner": number_of_a_foreigner,
     "next in line": next_in_line,
     "two numbers": two_numbers,
+    "two slips": with_slips(number, "A-044"),
+    "two slips of each number": with_slips(two_numbers, "A-044", "C-105"),
+    "called with two slips": with_slips(called, "A-044"),
+    "delayed with two slips": with_slips(delayed, "A-044"),
     "delayed": delayed,
     "saved": saved,
     "offline greeting": offline_greeting,

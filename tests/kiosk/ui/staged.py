@@ -88,7 +88,7 @@ class StagedCounter:
     # What a test does.
 
     def begin(self) -> Screen:
-        """All as in the morning: nobody has come, nothing is broken. Somebody leaves just now, settings and all."""
+        """All as in the morning: nobody has come, nothing is broken."""
         self.kiosk = KioskFace("K-1", "본관 1층 입구", DESK)
         self.languages: tuple[str, ...] = ("ko", "en")
         self.stay_s: float | None = 60.0
@@ -103,7 +103,6 @@ class StagedCounter:
         self._answers: dict[str, Acted] = {}
         self._journeys: dict[str, Journey] = {}
         self._central = CentralFace(True, iso(MORNING_MS, SEOUL))
-        self.refuse_card("phone")
         return self.attract()
 
     def show(self, screen: Screen) -> Screen:
@@ -278,6 +277,7 @@ class StagedCounter:
             entry.room,
             ahead,
             minutes,
+            entry.label_aliases,
         )
 
 

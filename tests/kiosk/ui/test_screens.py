@@ -147,6 +147,20 @@ def test_the_queue_number_can_be_read_from_a_metre(stage: Stage):
         assert 0.73 * number["size"] / stage.screen.pixels_per_mm() >= 24, scene
 
 
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_every_number_of_a_called_patient_is_in_sight(stage: Stage, language: str):
+    name = "called with two slips"
+    for _ in stage.show({name: ALL[name]}, language):
+        for part in (".number", ".also"):
+            seen = f"""() => {{
+              const text = document.querySelector(".ticket {part}");
+              const {{ left, top, width, height }} = text.getBoundingClientRect();
+              const at = (share) => document.elementFromPoint(left + width / 2, top + share * height);
+              return at(0.1) === text && at(0.9) === text;
+            }}"""
+            assert stage.screen.page.evaluate(seen), part
+
+
 @pytest.mark.parametrize("stage", NARROW, indirect=True)
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_enlarging_doubles_all_that_is_seen(stage: Stage, language: str):

@@ -34,7 +34,7 @@ def counter(opened: Staged) -> StagedCounter:
 
 @pytest.fixture
 def clockwork(opened: Staged) -> Kiosk:
-    opened.screen.await_frame(opened.counter.begin().frame)
+    opened.begin()
     return opened.screen
 
 
@@ -74,6 +74,20 @@ def test_keep_using_starts_the_time_afresh(clockwork: Kiosk, counter: StagedCoun
     expect(clockwork.page.locator("#time.soon")).to_have_count(0)
     assert left(clockwork) >= 58
     assert counter.keeps == 1
+
+
+def test_news_that_give_no_more_time_leave_the_bar_where_it_is(clockwork: Kiosk, counter: StagedCounter):
+    share = "parseFloat(document.querySelector('#time').style.getPropertyValue('--share'))"
+    clock = clockwork.page.clock
+    clock.pause_at(clockwork.page.evaluate("Date.now()") + 60_000)
+    shown = counter.tap(HONG)
+    clockwork.await_frame(shown.frame)
+    clock.fast_forward(30_000)
+    clockwork.await_frame(counter.show(replace(shown, remaining_s=30.0, confirmed=False)).frame)
+    assert clockwork.page.evaluate(share) == 0.5
+    clockwork.await_frame(counter.show(replace(shown, remaining_s=60.0)).frame)
+    assert clockwork.page.evaluate(share) == 1
+    clock.resume()
 
 
 def test_after_ten_times_it_is_not_offered_any_more(clockwork: Kiosk, counter: StagedCounter):

@@ -10,6 +10,7 @@ from kiosk.screen import ScreenKind
 from sync.ids import is_uuid
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.conftest import Staged
+from tests.kiosk.ui.scenes import Scene, called, number, with_slips
 from tests.kiosk.ui.staged import DESK, HONG, NAMGUNG, StagedCounter
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-visit")]
@@ -178,6 +179,20 @@ def test_a_called_patient_is_told_where_to_go(screen: Kiosk, counter: StagedCoun
     counter.call(HONG, "3번 검사실")
     screen.await_text("지금 들어가 주세요")
     screen.await_text("3번 검사실 안으로 들어가 주세요")
+
+
+@pytest.mark.parametrize(("language", "said"), [("ko", "A-044도 같은 번호"), ("en", "also A-044")])
+@pytest.mark.parametrize("scene", [number, called])
+def test_who_holds_a_slip_of_another_kiosk_for_the_same_place_sees_that_number_too(
+    screen: Kiosk, counter: StagedCounter, scene: Scene, language: str, said: str
+):
+    screen.press(f"language-{language}")
+    screen.await_frame(with_slips(scene, "A-044")(counter).frame)
+    ticket = screen.content.locator(".ticket").aria_snapshot()
+    assert re.search(rf"paragraph: B-017\n\s*- paragraph: {said}\n", ticket), ticket
+    counter.new_day()
+    screen.await_frame(scene(counter).frame)
+    assert "A-044" not in screen.content.inner_text()
 
 
 def test_the_steps_say_where_one_is(screen: Kiosk, counter: StagedCounter):

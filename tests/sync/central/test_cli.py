@@ -5,6 +5,7 @@ import os
 import sqlite3
 import threading
 from contextlib import closing
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from sync.clock import ClockReading
 from sync.control import ControlServer, socket_path
 from sync.durable import write_secret
 from sync.ids import new_id
+from sync.journey.definitions import shipped
 from tests.sync.central.centre import DAY, hospital
 
 UID = "04a1b2c3d4e501"
@@ -239,6 +241,21 @@ def test_an_address_that_is_none_is_told_in_one_line(shell: Shell, address):
     shell("demo-data")
     shell("run", "--listen", address, code=2)
     assert len(shell.lines_of_error()) == 1
+
+
+def test_rules_that_cannot_be_put_in_force_are_told_in_one_line(shell: Shell, tmp_path):
+    open_service(shell.url, definitions=shipped()).store.close()
+    text = resources.files("sync.journey").joinpath("definitions.toml").read_text("utf-8")
+    rules = tmp_path / "rules.toml"
+    for changed, said in (
+        (text.replace('hands_over = ["cancelled"]', "hands_over = []"), "need a higher version"),
+        (text.replace('initial = "UNREGISTERED"', 'initial = "NOWHERE"'), "no usable definitions"),
+    ):
+        assert changed != text
+        rules.write_text(changed)
+        shell("run", "--definitions", str(rules), code=2)
+        assert said in shell.error
+        assert len(shell.lines_of_error()) == 1
 
 
 def test_help_says_what_there_is(capsys):

@@ -55,6 +55,9 @@ def test_the_current_state_has_exactly_the_fields_that_front_ends_use(centre: Ce
         "queue_number": "C-001",
         "estimated_wait_time": 0,
     }
+    with centre.store.write() as db:
+        db.execute("update entries set label_aliases = '[\"B-007\"]'")
+    assert centre.state(ANNA)["queue_details"] == [{**entry, "label_aliases": ("B-007",)}]
     assert state["appointments"][0] == {
         "appointment_id": f"{DAY}-{ANNA}-blood",
         "exam_id": "blood",

@@ -15,6 +15,7 @@ export function ticket(screen) {
       "div",
       { class: "stub" },
       h("p", { class: "number" }, line.queue_number),
+      also(line),
       word && h("p", { class: "state" }, _(word)),
     ),
     h(
@@ -45,11 +46,17 @@ export function otherLines(screen) {
         "li",
         {},
         h("strong", {}, line.queue_number),
+        also(line),
         h("span", {}, line.exam_name),
         LINES[line.state] && h("span", { class: "status" }, _(LINES[line.state])),
       ),
     ),
   );
+}
+
+// Other kiosks printed these for the same place, while they did not know of each other; a slip may bear any of them.
+function also({ label_aliases: numbers }) {
+  return numbers.length > 0 && h("p", { class: "also" }, _("also {numbers}", { numbers: numbers.join(", ") }));
 }
 
 function fact(picture, label, value) {

@@ -73,6 +73,9 @@ def test_a_body_beyond_measure_is_set_aside_where_it_stands(centre: Centre, kios
         answer = push(centre, kiosk, [first, second])
         assert isinstance(answer, PushAnswer)
         assert [(row.seq, row.code) for row in answer.verdicts] == [(1, "quarantined"), (2, "ok")]
+        assert answer.verdicts[0].action_id == ("" if whole else intent_of(kiosk).action_id), (
+            "its kiosk knows it by that"
+        )
     assert centre.rows("select reason from quarantine") == [{"reason": "not JSON that can be kept"}]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from kiosk import outbox
 from sync.central.backup import back_up
 from sync.central.health import check
 from sync.central.journeys import touch
@@ -165,7 +166,7 @@ def test_case_14_a_correction_by_staff_stands_against_what_a_kiosk_did_before_it
     other.sync()
     assert other.last() == (Verdict.SUPERSEDED, Code.CORRECTED)
     assert centre.journey("P1").state == "CALLED" == other.view("P1").state
-    assert other.journeys.standing("P1").reversed  # type: ignore[union-attr]
+    assert other.journeys.standing("P1").reversals  # type: ignore[union-attr]
     other.act("P1", "enter_exam_room")
     other.sync()
     assert other.last() == (Verdict.APPLIED, Code.OK), "what was done after it was heard of counts"
@@ -394,3 +395,18 @@ def test_a_kiosk_enrolled_anew_hears_what_became_of_the_actions_that_it_sent_aga
         PullRequest(protocol_version=2, kiosk_id=kiosk.wire.kiosk_id, epoch=1, cursor=0),
     ).verdicts
     assert told.seq == 1
+
+
+def test_a_kiosk_enrolled_anew_may_send_what_waits_once_more_to_hear_what_becomes_of_it(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in_unknown("new")
+    kiosk.sync()
+    with kiosk.store.write() as db:
+        outbox.reopen(db)
+    kiosk.journeys.enrol(centre.enrol("C", EVERYTHING))
+    kiosk.connect()
+    kiosk.sync()
+    assert verdicts(kiosk) == [("needs_staff", "unknown_card")]
+    assert centre.open_cases() == ["unknown_card"]
+    assert centre.settle("discard", reason="gone").done
+    kiosk.sync()
+    assert verdicts(kiosk) == [("superseded", "discarded")]

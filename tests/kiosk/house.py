@@ -1,0 +1,91 @@
+"""A reception on a real store, with clocks that stand still and the centre's words for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kiosk.journeys import Journeys
+from kiosk.reception import Reception
+from kiosk.screen import Screen
+from kiosk.store import Store
+from sync.cards import canonical_uid
+from sync.ids import new_id
+from sync.journey.model import PatientId
+from sync.protocol import Code, PatientRow, Verdict, VerdictRow
+from tests.kiosk import samples
+from tests.kiosk.samples import Clock
+
+
+class Seconds:
+    """A monotonic clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class House:
+    """A reception on a real store, and the clocks it lives by."""
+
+    def __init__(self, directory: Path, automatic: tuple[str, ...] = ("scan_nfc",)) -> None:
+        self.clock = Clock()
+        self.seconds = Seconds()
+        self.nudges = 0
+        self._automatic = automatic
+        samples.enrolled(directory, self.clock)[0].close()
+        self.open(directory)
+
+    def open(self, directory: Path) -> None:
+        """Starts it, on the store that is there."""
+        self.store = Store(directory / "kiosk.db")
+        self.journeys = Journeys(self.store, self.clock)
+        self.reception = Reception(
+            self.journeys,
+            lambda read: samples.KEYS.hashes(canonical_uid(read)),
+            lambda: self._automatic,
+            self._nudge,
+            self.seconds,
+        )
+
+    def _nudge(self) -> None:
+        self.nudges += 1
+
+    def press(self, screen: Screen) -> Screen:
+        assert screen.patient is not None
+        assert screen.next_action is not None
+        acted = self.reception.act(screen.next_action, screen.patient.patient_id, new_id())
+        assert acted.error is None
+        return acted.screen
+
+    def judge(self, verdict: Verdict, code: Code) -> None:
+        """The centre's verdict for everything pending."""
+        with self.store.read() as db:
+            rows = db.execute("select action_id, seq, patient_id from outbox where status = 'pending'").fetchall()
+        told = [
+            VerdictRow(action_id=r["action_id"], seq=r["seq"], verdict=verdict, code=code, patient_id=r["patient_id"])
+            for r in rows
+        ]
+        self.reception.heard(self.journeys.settle(told), online=True)
+
+    def rebind(self) -> frozenset[PatientId]:
+        """The verdict that the card is another patient's by now, for all that is pending; the screen is yet to hear."""
+        with self.store.read() as db:
+            rows = db.execute("select action_id, seq from outbox where status = 'pending'").fetchall()
+        return self.journeys.settle(
+            [
+                VerdictRow(action_id=r["action_id"], seq=r["seq"], verdict=Verdict.NEEDS_STAFF, code=Code.REBOUND)
+                for r in rows
+            ]
+        )
+
+    def pull(self, *rows: PatientRow, **changes: Any) -> frozenset[PatientId]:
+        """The next page; the screen has yet to hear of it."""
+        identity = self.journeys.identity
+        assert identity is not None
+        page = samples.page(*rows, from_cursor=identity.cursor, cursor=identity.cursor + 1, **changes)
+        touched = self.journeys.adopt(page)
+        assert touched is not None
+        return touched

@@ -1,0 +1,36 @@
+"""The page in front of the real reception: a card that was given to somebody else shows nobody's data any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.kiosk.house import House
+from tests.kiosk.samples import uid
+from tests.kiosk.ui.browser import Kiosk
+from tests.kiosk.ui.conftest import serving
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-identity")]
+
+
+def test_nothing_of_the_former_holder_is_left_when_the_card_turns_out_to_be_another_patients(
+    tmp_path: Path, browser: Browser
+):
+    house = House(tmp_path)
+    with serving(house.reception) as server:
+        screen = Kiosk(browser, server.url).open()
+        house.reception.card(uid(1))
+        screen.await_text("홍*동 님, 안녕하세요")
+        screen.press("staff")
+        house.reception.heard(house.rebind(), online=True)
+        screen.await_screen("attract")
+        markup = screen.page.content()
+        assert [trace for trace in ("홍*동", "P1", "영상 촬영") if trace in markup] == []
+        assert not screen.button("next").is_visible()
+        assert not screen.page.locator("#help[open]").is_visible()
+        assert screen.complaints == []
+        screen.close()
+    house.reception.stop()
+    house.store.close()
