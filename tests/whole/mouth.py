@@ -33,6 +33,16 @@ class Mouth(SecondClient):
         ]
         return [self.act(action, person.patient_id, **beside, **own) for action, own in steps[:most]]
 
+    def pull(self) -> None:
+        """Until there is nothing new."""
+        while self.page():
+            pass
+
+    def push_all(self) -> None:
+        """Until nothing is pending. It waits for nobody: what is refused is sent again at once."""
+        while self.push() is not None:
+            pass
+
     def today(self) -> str:
         """The site day by the pulled rows."""
         return str(next(iter(self.patients.values()))["journey"]["site_day"])

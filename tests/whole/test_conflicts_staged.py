@@ -56,8 +56,8 @@ def test_cases_1_and_2_checked_in_at_three_kiosks_is_one_visit_and_other_answers
     town.go_offline()
     printed = town.check_in(person)["ticket"]["queue_number"]
     said = first.check_in(person, {"fasting": "yes"}), second.check_in(person, {"fasting": "no"})
-    first.push()
-    second.push()
+    first.push_all()
+    second.push_all()
     town.wire.mend()
     town.await_settled()
     assert first.told() == [("applied", "ok")] * 3
@@ -114,7 +114,7 @@ def test_case_6_what_was_done_on_a_day_that_is_over_is_kept_in_its_history_and_m
     mouth.act(
         "make_payment", person.patient_id, site_day=yesterday, clock=then, visit_id=visit_id, journey_state="COMPLETED"
     )
-    mouth.push()
+    mouth.push_all()
     assert mouth.told() == [("applied", "late")] * 3 + [("needs_staff", "money")]
     history = town.history(person)
     assert [row["action"] for row in history] == [*ENTRANCE]
@@ -128,9 +128,9 @@ def test_case_10_an_id_that_comes_again_with_another_content_is_set_aside_for_st
     person = town.people[4]
     first, second = Mouth(town), Mouth(town)
     (scanned,) = first.check_in(person, most=1)
-    first.push()
+    first.push_all()
     second.act("register", person.patient_id, action_id=scanned["action_id"], visit_id=scanned["visit_id"])
-    second.push()
+    second.push_all()
     assert (first.told(), second.told()) == ([("applied", "ok")], [("needs_staff", "quarantined")])
     (case,) = [each for each in town.cases() if each["kiosk_id"] == second.who["kiosk_id"]]
     assert case["code"] == "quarantined"
@@ -149,7 +149,7 @@ def test_case_11_a_batch_out_of_order_is_refused_whole_and_sent_from_where_it_is
         mouth.send(mouth.outbox[::-1])
     assert (refused.value.code, refused.value.body["expected_seq"]) == ("gap", 1)
     assert town.history(person) == []
-    mouth.push()
+    mouth.push_all()
     assert mouth.told() == [("applied", "ok")] * 3
     assert [row["action"] for row in town.history(person)] == [*ENTRANCE]
     assert [case for case in town.cases() if case["kiosk_id"] == mouth.who["kiosk_id"]] == []
@@ -161,7 +161,7 @@ def test_case_11_what_is_missing_for_good_is_a_new_epoch_and_an_alarm(town: Town
     mouth.act("scan_nfc", town.unbooked[1].patient_id, site_day=mouth.today())
     mouth.check_in(person, most=2)
     del mouth.outbox[0]
-    mouth.push()
+    mouth.push_all()
     assert (mouth.epoch, mouth.told()) == (2, [("applied", "ok")] * 2)
     assert [case["code"] for case in town.cases() if case["kiosk_id"] == mouth.who["kiosk_id"]] == ["gap"]
     assert town.state(person)["journey_state"] == "REGISTERED"
@@ -171,7 +171,7 @@ def test_case_12_an_action_of_rules_that_the_centre_does_not_judge_by_waits_for_
     person = town.unbooked[1]
     mouth = Mouth(town)
     mouth.check_in(person, most=1, definitions_version=mouth.definitions["version"] + 1)
-    mouth.push()
+    mouth.push_all()
     assert mouth.told() == [("needs_staff", "old_rules")]
     case = case_of(town, person)
     assert (case["code"], case["detail"]["conflict"]) == ("old_rules", 12)
