@@ -81,11 +81,18 @@ MUTANTS: tuple[Mutant, ...] = (
         100,
     ),
     Mutant(
-        "no `from` check on pages",
+        "no check where a page was asked for",
         "kiosk/journeys.py",
-        "if not page.reset and page.from_cursor != before.cursor:",
+        "if adoption.overtaken(page, before):",
         "if False:",
-        300,
+        100,
+    ),
+    Mutant(
+        "a page of another life of the centre goes on",
+        "kiosk/adoption.py",
+        "goes_on = page.from_cursor == identity.cursor and page.server_incarnation == identity.server_incarnation",
+        "goes_on = page.from_cursor == identity.cursor",
+        2000,
     ),
     Mutant(
         "watermark and verdict without the effect",
