@@ -110,7 +110,7 @@ def _notice(around: Surroundings, stage: Stage, standing: Standing) -> Notice | 
     """The most pressing thing to tell; later ones wait for the next tap."""
     journey, definitions = standing.journey, around.definitions
     current = journey.current
-    called = current is not None and definitions.queue_to_journey[current.state] in _calling(definitions)
+    called = current is not None and definitions.queue_to_journey.get(current.state) in _calling(definitions)
     tellable: tuple[tuple[bool, Notice], ...] = (
         (standing.needs_staff or standing.patient.provisional, Notice.SEE_DESK),
         (called, Notice.CALLED),

@@ -38,6 +38,9 @@ _COVERED = (
     "exists (select 1 from identity i where (outbox.epoch = i.epoch and outbox.seq <= i.backed_up_seq)"
     " or (outbox.epoch < i.epoch and i.backed_up_seq > 0))"
 )
+_WAIT_AGAIN = (
+    "update outbox set held = json_object('verdict', status, 'code', code, 'revision', revision), status = 'pending'"
+)
 # Whom it concerns is known here, and has yet to be told that the centre decided otherwise.
 _TO_BE_TOLD = (
     "(status = 'superseded' and coalesce(seen, -1) < revision and patient_id in (select patient_id from patients))"
@@ -250,10 +253,7 @@ def reopen(connection: Connection) -> None:
     everything goes on, in its order, under the next epoch, in whose place the centre gives one that it knows.
     """
     connection.execute("update identity set backed_up_seq = 0")
-    connection.execute(
-        "update outbox set held = json_object('verdict', status, 'code', code, 'revision', revision),"
-        " status = 'pending' where status <> 'pending'"
-    )
+    connection.execute(f"{_WAIT_AGAIN} where status <> 'pending'")
     identity = connection.execute("select kiosk_id, epoch from identity").fetchone()
     of_before = connection.execute(
         "select 1 from outbox where status = 'pending' and epoch < ?", (identity["epoch"],)
@@ -268,7 +268,9 @@ def covered(connection: Connection, backed_up_seq: int) -> None:
 
 
 def become_another(connection: Connection) -> None:
-    """The kiosk is enrolled anew, and its epochs begin again: what was judged before lies in front of them."""
+    """The kiosk is enrolled anew, and its epochs begin again: what was judged before lies in front of them. What waits
+    for staff is sent again, or this kiosk would never hear what they decide."""
+    connection.execute(f"{_WAIT_AGAIN} where status = 'needs_staff'")
     connection.execute("update outbox set epoch = epoch - (select max(epoch) from outbox) where status <> 'pending'")
 
 

@@ -29,8 +29,7 @@ REFUSALS = {"gap", "fork", "fenced", "unsupported_version", "try_later", "malfor
 def uuid7() -> str:
     """RFC 9562, 5.7."""
     value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 7 << 76
-    return str(uuid.UUID(int=value & ~(0x3 << 62) | 2 << 62))
+    return str(uuid.UUID(int=value & ~(0xF << 76 | 0x3 << 62) | 7 << 76 | 2 << 62))
 
 
 def canonical(body: object) -> bytes:
@@ -113,6 +112,8 @@ class SecondClient:
         self.site, self.definitions, self.cursor, self.patients = told["site"], told["definitions"], 0, {}
         for row in self.outbox:
             row["epoch"] = 0
+            if row["verdict"] and row["verdict"]["verdict"] == "needs_staff":
+                row["held"], row["verdict"] = row["verdict"], None
         self.renumber(told["epoch"])
 
     def card(self, uid: str) -> list[Json]:
@@ -130,7 +131,7 @@ class SecondClient:
     # Intents.
 
     def clock(self) -> Json:
-        now, mono = time.time_ns() // 1_000_000, time.monotonic_ns() // 1_000_000
+        now, mono = time.time_ns() // 10**6, time.monotonic_ns() // 10**6
         return {"wall_ms": now, "mono_ms": mono, "boot_id": BOOT_ID, "synchronised": True}
 
     def number(self, site_day: str) -> str:
@@ -234,9 +235,8 @@ class SecondClient:
         """What the kiosk does with a verdict, of one row or of none that it holds."""
         if not rows or (rows[0]["verdict"] and rows[0]["verdict"]["revision"] >= verdict["revision"]):
             return
-        row = rows[0]
+        row, was, journey = rows[0], rows[0]["patient_id"], verdict["journey"]
         row["verdict"], row["held"] = verdict, None
-        was, journey = row["patient_id"], verdict["journey"]
         row["patient_id"] = who = verdict["patient_id"] or was
         for each in self.outbox:
             if row["body"].get("provisional") and each["body"]["patient_id"] == row["body"]["patient_id"]:

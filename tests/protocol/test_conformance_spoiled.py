@@ -310,6 +310,20 @@ def test_what_is_judged_does_not_get_into_the_first_epoch_of_another_enrolment(m
     assert site.centre.open_cases() == []
 
 
+def test_another_enrolment_hears_what_staff_decide_of_what_was_sent_before(make: Make, site: Site):
+    subject = make()
+    action_id = subject.scan(uid("new"))
+    subject.push()
+    revoke(site, "kiosk-1")
+    subject.enrol(site)
+    subject.pull()
+    subject.push()
+    assert subject.verdict(action_id) == ("needs_staff", "unknown_card")
+    assert site.centre.settle("reassign", patient_id="P1").done
+    subject.pull()
+    assert subject.verdict(action_id) == OK
+
+
 def test_a_restore_to_before_the_first_enrolment_costs_nothing_of_it(make: Make, site: Site, tmp_path: Path):
     back_up(site.centre.store, tmp_path / "backup.db")
     subject = make()

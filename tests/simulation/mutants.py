@@ -155,8 +155,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "only this epoch sent again after a restore",
         "kiosk/outbox.py",
-        "\" status = 'pending' where status <> 'pending'\"",
-        "\" status = 'pending' where status <> 'pending' and epoch = (select epoch from identity)\"",
+        "where status <> 'pending'\")\n    identity",
+        "where status <> 'pending' and epoch = (select epoch from identity)\")\n    identity",
         300,
     ),
     Mutant(

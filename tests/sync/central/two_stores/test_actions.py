@@ -35,6 +35,19 @@ def test_case_9_a_kiosk_enrolled_anew_sends_what_it_had_and_nothing_counts_twice
     assert kiosk.base("P1") == centre.journey("P1")
 
 
+def test_a_kiosk_enrolled_anew_hears_what_staff_decide_of_what_it_sent_before(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in_unknown("new")
+    kiosk.sync()
+    kiosk.journeys.enrol(centre.enrol("A", EVERYTHING))
+    kiosk.connect()
+    kiosk.sync()
+    assert verdicts(kiosk) == [("needs_staff", "unknown_card")]
+    assert centre.open_cases() == ["unknown_card"]
+    assert centre.settle("reassign", patient_id="P1").done
+    kiosk.pull()
+    assert verdicts(kiosk) == [("applied", "ok")]
+
+
 def test_case_10_the_same_id_with_another_content_is_quarantined(centre: Centre, kiosk: Kiosk):
     first, second = intent_of(kiosk, seq=1), intent_of(kiosk, seq=2, patient_id="P2", visit_id=new_id())
     for _ in range(2):
