@@ -323,7 +323,8 @@ class Journeys:
             if not page.more:
                 told |= adoption.complete(db, now, page.now_ms)
             renamed = {PatientId(each.patient_id) for each in page.renamed}
-            adoption.replay(db, now, (told - taken) | renamed)
+            # Those whom the page names have their view already, of whatever the verdicts have moved to them.
+            adoption.replay(db, now, told.difference(row.patient_id for row in page.patients) | renamed)
             due = not page.more and self._purged != now.today
             if due:
                 adoption.purge(db, now, page.now_ms)

@@ -214,6 +214,20 @@ def test_a_provisional_patient_turns_out_to_be_a_real_one(kiosk: Kiosk):
     assert (again.patient_id, again.repeated) == ("P7", True)
 
 
+def test_a_stranger_turns_out_to_be_somebody_who_leaves_the_roster_with_the_same_page(kiosk: Kiosk):
+    """What the stranger has done today is theirs from then on, and is shown."""
+    kiosk.tap(1)
+    kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
+    scan = kiosk.intent(kiosk.one("select action_id from outbox where patient_id = 'card-9'"))
+    waits = kiosk.judge(scan, verdict=Verdict.NEEDS_STAFF, code=Code.UNKNOWN_CARD, patient_id=None)
+    kiosk.journeys.settle([waits])
+    kiosk.clock.forward(24 * HOUR)
+    kiosk.tap(9)
+    assert (kiosk.state("P1"), kiosk.state("card-9")) == ("UNREGISTERED", "ARRIVED")
+    kiosk.pull(gone=("P1",), verdicts=(kiosk.judge(scan, patient_id="P1", revision=1),), now_ms=at("09:00", NEXT_DAY))
+    assert kiosk.state("P1") == "ARRIVED"
+
+
 def test_a_real_patient_whom_the_kiosk_does_not_know_yet_comes_with_the_next_page(kiosk: Kiosk):
     kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     scan = kiosk.intent(kiosk.one("select action_id from outbox"))
