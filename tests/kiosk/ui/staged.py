@@ -99,6 +99,7 @@ class StagedCounter:
         self.breakage: Exception | None = None
         self.gate = threading.Event()  # a press waits for it, so that a test can look at the screen meanwhile
         self.gate.set()
+        self.at_gate = threading.Semaphore(0)
         self.fault: str | None = None
         self._answers: dict[str, Acted] = {}
         self._journeys: dict[str, Journey] = {}
@@ -176,6 +177,7 @@ class StagedCounter:
 
     def act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
         self._break()
+        self.at_gate.release()
         assert self.gate.wait(30)
         with self._lock:
             self.acts.append((action_type, patient_id, action_id))

@@ -98,7 +98,7 @@ def test_a_stop_lets_an_answer_on_its_way_go_out(server: PageServer, kiosk: Clie
     body = {"action_type": "register", "payload": {"patient_id": HONG.patient_id}}
     asking = threading.Thread(target=lambda: answers.append(kiosk.post("/api/v1/actions", json=body)))
     asking.start()
-    await_connections(server, 1)
+    assert counter.at_gate.acquire(timeout=10)
     stopping = threading.Thread(target=server.stop, args=(10.0,))
     stopping.start()
     while server.alive:
@@ -123,7 +123,7 @@ def test_a_stop_does_not_wait_for_an_answer_that_never_comes(server: PageServer,
 
     asking = threading.Thread(target=ask)
     asking.start()
-    await_connections(server, 1)
+    assert counter.at_gate.acquire(timeout=10)
     server.stop(0.2)
     asking.join(10)
     assert lost

@@ -47,6 +47,7 @@ class RawPeer:
         self.requests: list[Request] = []
         self.connections = 0
         self.asked = threading.Semaphore(0)
+        self.closed = threading.Semaphore(0)
         self.over = threading.Event()
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -61,6 +62,10 @@ class RawPeer:
     def wait_for_request(self) -> None:
         """Returns when one more request has come."""
         assert self.asked.acquire(timeout=WAIT_S)
+
+    def wait_for_close(self) -> None:
+        """Returns when one more connection was closed at this end."""
+        assert self.closed.acquire(timeout=WAIT_S)
 
     def __enter__(self) -> RawPeer:
         return self
@@ -95,7 +100,8 @@ class RawPeer:
                 self.requests.append(request)
                 self.asked.release()
                 if self.script(connection, request) is not True:
-                    return
+                    break
+        self.closed.release()
 
 
 def _read(connection: socket.socket) -> Request | None:
