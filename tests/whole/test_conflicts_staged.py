@@ -108,7 +108,7 @@ def test_case_6_what_was_done_on_a_day_that_is_over_is_kept_in_its_history_and_m
     now = mouth.clock()
     # Another boot's clock: only what it showed says when this was.
     then = now | {"wall_ms": now["wall_ms"] - DAY_MS, "boot_id": uuid7()}
-    before = town.state(person)
+    before = town.state(person) | {"timestamp": ""}
     visit_id = uuid7()
     mouth.check_in(person, site_day=yesterday, clock=then, visit_id=visit_id)
     mouth.act(
@@ -119,7 +119,7 @@ def test_case_6_what_was_done_on_a_day_that_is_over_is_kept_in_its_history_and_m
     history = town.history(person)
     assert [row["action"] for row in history] == [*ENTRANCE]
     assert {seconds(row["happened_at"]) for row in history} == {then["wall_ms"] // 1000}
-    assert town.state(person) == before
+    assert town.state(person) | {"timestamp": ""} == before
     assert case_of(town, person)["detail"]["conflict"] == 17
     assert town.check()["ok"]
 
