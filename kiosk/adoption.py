@@ -29,11 +29,11 @@ def overtaken(page: PullAnswer, identity: Identity) -> bool:
     return not (page.reset or goes_on)
 
 
-def has_lost(page: PullAnswer, epoch: int, judged_seq: int) -> bool:
-    """Whether the centre no longer has what it had judged of that epoch by the time that it was asked: it was set back
+def has_lost(page: PullAnswer, epoch: int, answered_seq: int) -> bool:
+    """Whether the centre no longer has what it had answered for, of that epoch, when it was asked: it was set back
     together with all by which it could have noticed. A
     chain of another epoch says nothing: a clone may have forked it."""
-    return page.epoch == epoch and page.last_seq is not None and page.last_seq < judged_seq
+    return page.epoch == epoch and page.last_seq is not None and page.last_seq < answered_seq
 
 
 def retire(db: sqlite3.Connection, moment: Moment, verdicts: Iterable[VerdictRow]) -> set[PatientId]:
@@ -96,8 +96,8 @@ def replay(db: sqlite3.Connection, moment: Moment, patient_ids: Iterable[Patient
 
 def shown(db: sqlite3.Connection, moment: Moment, patient: Patient) -> Patient:
     """The patient with a view that holds today. One of a day that has not come was made while the clock was ahead, and
-    its visit was closed in it: it is made anew."""
-    return _with_view(db, moment, patient) if patient.view.site_day > moment.today else patient
+    its visit was closed in it; and what is pending may be of a day that has come since: either is made anew."""
+    return patient if patient.view.site_day == moment.today else _with_view(db, moment, patient)
 
 
 def purge(db: sqlite3.Connection, moment: Moment, now_ms: int) -> None:
@@ -127,7 +127,7 @@ def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: V
         roster.save(db, replace(known, base=told))
     sent = records.read(row) if verdict.verdict is Verdict.NEEDS_STAFF and verdict.code is Code.REBOUND else None
     if sent is not None:  # of what cannot be read any more, a page brings whose card it is
-        roster.unbind(db, row["patient_id"], sent.cards)
+        roster.unbind(db, row["patient_id"], sent.cards, sent.binding_id)
     audit.note(
         db,
         moment.at_ms,

@@ -113,10 +113,11 @@ class Settlement:
             return None
 
     def _is(self, kept: Enrolment) -> bool:
-        """Whether the identity has turned. No id is given twice by one incarnation of a centre."""
+        """Whether the identity has turned. No id is given twice by one incarnation of a centre, but where that was set
+        back without noticing: it then has fenced off the kiosk that is enrolled again under its id."""
         identity = self._journeys.identity
-        told = (kept.kiosk_id, kept.server_incarnation)
-        return identity is not None and (identity.kiosk_id, identity.server_incarnation) == told
+        told = (kept.kiosk_id, kept.server_incarnation, None)
+        return identity is not None and (identity.kiosk_id, identity.server_incarnation, identity.fenced_ms) == told
 
 
 def why_not_settled(error: Exception, *, kept: bool) -> str:

@@ -80,6 +80,7 @@ class Journeys:
         self._clock = clock
         self._ids = ids
         self._purged = ""
+        self._answered = _NOTHING  # the kiosk's id, the epoch, and the last seq of it that the centre has answered for
         self._identity, self._definitions = self._read_self()
         self._note_unreadable()
 
@@ -280,24 +281,31 @@ class Journeys:
                 here = now.identity
                 if incarnations and here.server_incarnation not in incarnations:
                     break
-                told = adoption.retire(db, now, verdicts[first : first + SETTLED_AT_ONCE])
+                portion = verdicts[first : first + SETTLED_AT_ONCE]
+                told = adoption.retire(db, now, portion)
                 adoption.replay(db, now, told)
                 if epoch in (None, here.epoch):
                     outbox.covered(db, backed_up_seq)
+            if epoch == here.epoch:
+                last_seq = max([self.answered_seq(), *(verdict.seq for verdict in portion)])
+                self._answered = (here.kiosk_id, here.epoch, last_seq)
             touched |= told
         return frozenset(touched)
 
-    def judged_seq(self) -> int:
-        """The last seq of the present epoch that has its verdict; 0 where none has."""
-        with self._store.read() as db:
-            return outbox.judged_seq(db)
+    def answered_seq(self) -> int:
+        """The last seq of the present epoch that the centre has answered for since the start; 0 where none."""
+        identity = self._who()
+        kiosk_id, epoch, seq = self._answered
+        return seq if (kiosk_id, epoch) == (identity.kiosk_id, identity.epoch) else 0
 
-    def adopt(self, page: PullAnswer, *, epoch: int | None = None, judged_seq: int = 0) -> frozenset[PatientId] | None:
+    def adopt(
+        self, page: PullAnswer, *, epoch: int | None = None, answered_seq: int = 0
+    ) -> frozenset[PatientId] | None:
         """Takes over a page of the centre's rows. None, and nothing changes, where it is not for a kiosk that stands
         where this one does: it was overtaken.
 
-        It was asked for in that epoch, of which the actions up to `judged_seq` had their verdicts. Raises ValueError or
-        KeyError where the page's definitions or site cannot be used; nothing changes then.
+        It was asked for in that epoch, of which the centre had answered for the actions up to `answered_seq`. Raises
+        ValueError or KeyError where the page's definitions or site cannot be used; nothing changes then.
         """
         definitions = read_definitions(page.definitions) if page.definitions else self._definitions
         with self._become() as db:
@@ -305,10 +313,11 @@ class Journeys:
             restored = page.server_incarnation != before.server_incarnation
             if adoption.overtaken(page, before):
                 return None
-            if not restored and epoch == before.epoch and adoption.has_lost(page, epoch, judged_seq):
+            if not restored and epoch == before.epoch and adoption.has_lost(page, epoch, answered_seq):
                 return self._begin_again(db)
             if restored:
                 outbox.reopen(db)
+                self._answered = _NOTHING
             concerned = roster.start_afresh(db) if page.reset else set()
             roster.follow(db, page, self._clock())
             now = self._now(db, definitions)
@@ -358,6 +367,7 @@ class Journeys:
         roster pulled from the beginning."""
         outbox.reopen(db)
         roster.begin_again(db)
+        self._answered = _NOTHING
         now = self._now(db)
         audit.note(db, now.at_ms, "lost", "the centre lost what it had judged; everything is sent again")
         concerned = outbox.pending_patients(db)
@@ -420,6 +430,9 @@ class Journeys:
         # On a full disk the log alone has to do: people can be served all the same once there is room.
         with suppress(sqlite3.Error), self._store.write() as db:
             audit.note(db, self._now().at_ms, "definitions", "unreadable: the shipped ones are in force")
+
+
+_NOTHING = ("", 0, 0)
 
 
 def _restored(before: Identity, enrolment: Enrolment) -> bool:

@@ -270,16 +270,12 @@ def covered(connection: Connection, backed_up_seq: int) -> None:
 def become_another(connection: Connection) -> None:
     """The kiosk is enrolled anew, and its epochs begin again: what was judged before lies in front of them. What waits
     for staff is sent again, or this kiosk would never hear what they decide."""
-    connection.execute(f"{_WAIT_AGAIN} where status = 'needs_staff'")
-    connection.execute("update outbox set epoch = epoch - (select max(epoch) from outbox) where status <> 'pending'")
-
-
-def judged_seq(connection: Connection) -> int:
-    """The last seq of the present epoch that has its verdict; 0 where none has."""
-    last: int = connection.execute(
-        "select coalesce(max(seq), 0) from outbox where epoch = (select epoch from identity) and status <> 'pending'"
-    ).fetchone()[0]
-    return last
+    # (What was set aside is decided by its record, and would be set aside once more.)
+    connection.execute(f"{_WAIT_AGAIN} where status = 'needs_staff' and code <> 'quarantined'")
+    (newest,) = connection.execute("select coalesce(max(epoch), 0) from outbox").fetchone()
+    # Two steps, since a row may be moved to where another one still is.
+    for by in (_ASIDE, -_ASIDE - newest):
+        connection.execute("update outbox set epoch = epoch + ? where status <> 'pending'", (by,))
 
 
 def forget_covered(connection: Connection, before_day: str, most: int) -> None:

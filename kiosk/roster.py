@@ -235,11 +235,18 @@ def bind(connection: Connection, patient_id: str, cards: Iterable[tuple[CardHash
     )
 
 
-def unbind(connection: Connection, patient_id: str, cards: Iterable[CardHash] = ()) -> None:
-    """Forgets these cards of a patient; where none are named, every one."""
-    named = [(patient_id, card.key_id, card.uid_hash) for card in cards]
+def unbind(
+    connection: Connection, patient_id: str, cards: Iterable[CardHash] = (), binding_id: str | None = None
+) -> None:
+    """Forgets these cards of a patient, unless a newer binding than that one ties them; where none are named, every
+    card."""
+    named = [(patient_id, card.key_id, card.uid_hash, binding_id) for card in cards]
     if named:
-        connection.executemany("delete from bindings where patient_id = ? and key_id = ? and uid_hash = ?", named)
+        connection.executemany(
+            "delete from bindings where patient_id = ? and key_id = ? and uid_hash = ?"
+            " and (binding_id is null or binding_id = ?)",
+            named,
+        )
     else:
         connection.execute("delete from bindings where patient_id = ?", (patient_id,))
 

@@ -64,13 +64,15 @@ class Ledger(Protocol):
         """
         ...
 
-    def judged_seq(self) -> int:
-        """The last seq of the present epoch that has its verdict; 0 where none has."""
+    def answered_seq(self) -> int:
+        """The last seq of the present epoch that the centre has answered for since the start; 0 where none."""
         ...
 
-    def adopt(self, page: PullAnswer, *, epoch: int | None = None, judged_seq: int = 0) -> frozenset[PatientId] | None:
+    def adopt(
+        self, page: PullAnswer, *, epoch: int | None = None, answered_seq: int = 0
+    ) -> frozenset[PatientId] | None:
         """Takes over a page; None where it is not for a kiosk that stands where this one does. It was asked for in that
-        epoch, of which the actions up to that one had their verdicts."""
+        epoch, of which the centre had answered for the actions up to that one."""
         ...
 
     def fenced(self) -> frozenset[PatientId]:

@@ -138,7 +138,7 @@ class Puller:
         identity = self.ledger.identity
         if identity is None:
             return Stepped(failed=True, reason="not enrolled")
-        before, judged_seq = identity.cursor, self.ledger.judged_seq()
+        before, answered_seq = identity.cursor, self.ledger.answered_seq()
         outcome = self.client.pull(self._request(identity, self.wait_s if self._heard else 0.0))
         self._heard = not isinstance(outcome, NoUse)
         if isinstance(outcome, NoUse):
@@ -147,7 +147,7 @@ class Puller:
             return _end(self.ledger, self.dialect, outcome)
         page = outcome.answer
         self.dialect.heard(page.newest_version)
-        touched = self.ledger.adopt(page, epoch=identity.epoch, judged_seq=judged_seq)
+        touched = self.ledger.adopt(page, epoch=identity.epoch, answered_seq=answered_seq)
         if touched is None:
             return Stepped(failed=True, reached=True, reason="a page that was overtaken")
         news = bool(touched) or page.more or page.cursor != before

@@ -14,15 +14,13 @@ from sync.clock import local_ms
 
 ON_PAPER_MS = 48 * 3600 * 1000  # for so long a printed number may still be shown
 _A_NUMBER_MS = 5000  # no centre gives one more often, from the day's beginning on
-_RESTORED = "restored_ms"  # among the counters
+_RESTORED, _RESTORED_AT = "restored_ms", "restored_at_change"  # among the counters
 
 
 def note_restore(db: Writing, now_ms: int) -> None:
     """Notes that the database was put back from a backup, and skips what it may have given since in numbers."""
-    db.execute(
-        "insert into counters values (:name, :now_ms) on conflict (name) do update set value = excluded.value",
-        {"name": _RESTORED, "now_ms": now_ms},
-    )
+    db.note_counter(_RESTORED, now_ms)
+    db.note_counter(_RESTORED_AT, db.latest_change())
     try:
         site = here(db)
     except NoSite:
@@ -39,8 +37,13 @@ def note_restore(db: Writing, now_ms: int) -> None:
 
 def is_unsure(db: Reading, now_ms: int) -> bool:
     """Whether kiosks may print under prefixes that this database does not know of."""
-    row = db.row("select value from counters where name = :name", name=_RESTORED)
-    return row is not None and abs(now_ms - row["value"]) < ON_PAPER_MS
+    restored_ms = db.counter(_RESTORED)
+    return restored_ms is not None and abs(now_ms - restored_ms) < ON_PAPER_MS
+
+
+def restored_at(db: Reading) -> int:
+    """The last change number that the backup had; 0 where there was no restore."""
+    return db.counter(_RESTORED_AT) or 0
 
 
 def prefixes_by_chance(letters: str) -> Iterator[str]:

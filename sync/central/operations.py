@@ -23,7 +23,7 @@ from sync.central.patients import patient_named
 from sync.central.service import JourneyService
 from sync.central.site import NoSite, here
 from sync.central.store import Reading, StoreError
-from sync.central.timekeeper import Doubt, Timekeeper, doubt_of
+from sync.central.timekeeper import Doubt, Timekeeper, doubt_of, know
 from sync.central.tokens import hash_of, issue, revoke
 from sync.clock import site_day
 from sync.control import ControlError, Operation
@@ -166,5 +166,6 @@ def _clock(service: JourneyService, believe: bool) -> dict[str, Any]:
         now = service.clock.believe()
         with service.store.write() as db:
             note(db, WHO, "clock", now)
+            know(db, now)
     doubt = doubt_of(service.clock) or Doubt(service.clock(), service.clock())
     return dataclasses.asdict(doubt)

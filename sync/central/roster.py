@@ -20,6 +20,7 @@ from sync.central.incarnation import begin_another
 from sync.central.ingest import fenced, unsupported
 from sync.central.journeys import read_journey
 from sync.central.kiosks import Kiosk, kiosk, saw
+from sync.central.lost_time import restored_at
 from sync.central.merging import merged_after
 from sync.central.site import Here, here
 from sync.central.store import Reading, Store, Writing
@@ -180,11 +181,11 @@ class Roster:
         """
         latest, first = db.latest_change(), _first_change(db, today) or 0
         known = request.server_incarnation in (None, site.server_incarnation)
-        # After a restore a kiosk sends all again that it still has, and hears of it by the answers.
-        heard = min(max(request.cursor, 0), latest) if known else latest
+        # After a restore a kiosk sends all again that it still has, and hears by the answers of what the backup held.
+        heard = min(max(request.cursor, 0), latest) if known else restored_at(db)
         words = self._words(db, sender, heard, latest)
         afresh = not known or request.cursor <= 0 or request.cursor > latest or request.cursor < first
-        if afresh and words.end < first:
+        if afresh and known and words.end < first:
             # A snapshot ends at a cursor of today; who has that much to hear from before hears it first.
             return self._page_of(db, today, words, [], _Span(heard, words.end, reset=False, more=True))
         rows = self._members(db, today) if afresh else self._changed(db, heard)

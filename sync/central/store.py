@@ -57,6 +57,11 @@ class Reading:
         """The last change number that was taken."""
         return int(self.value("select value from counters where name = 'change'"))
 
+    def counter(self, name: str) -> int | None:
+        """What was noted under a name; None where nothing was."""
+        row = self.row("select value from counters where name = :name", name=name)
+        return int(row["value"]) if row else None
+
 
 class Writing(Reading):
     """One transaction. What it adds to `news` is announced once it is committed."""
@@ -69,6 +74,13 @@ class Writing(Reading):
     def next_change(self) -> int:
         """A change number. Its row stays locked until the commit, so no higher number is visible before a lower one."""
         return int(self.value("update counters set value = value + 1 where name = 'change' returning value"))
+
+    def note_counter(self, name: str, value: int) -> None:
+        """Notes a number under a name, in the place of the last one."""
+        self.execute(
+            "insert into counters values (:name, :value) on conflict (name) do update set value = excluded.value",
+            {"name": name, "value": value},
+        )
 
     def announce(self, number: int, patient_id: str, action: str | None = None, action_id: str | None = None) -> None:
         """Adds a change of a patient's state to the news."""

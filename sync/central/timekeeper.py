@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sync.central.store import Reading
+from sync.central.store import Reading, Writing
 from sync.clock import ClockReading, iso, read_clock
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,10 @@ class Timekeeper:
         with self._lock:
             taken_ms = self._wall_ms + now.mono_ms - self._mono_ms
             if self._follows(now, now.wall_ms - taken_ms):
-                taken_ms = now.wall_ms if self._jump else max(now.wall_ms, self._wall_ms)
+                if abs(now.wall_ms - taken_ms) <= NO_JUMP_MS:
+                    taken_ms = max(now.wall_ms, taken_ms if self._jump else self._wall_ms)
+                else:
+                    taken_ms = now.wall_ms
                 self._jump = None
                 self._wall_ms, self._mono_ms = taken_ms, now.mono_ms
             return taken_ms
@@ -109,7 +112,19 @@ def doubt_of(clock: Callable[[], int]) -> Doubt | None:
     return clock.doubt if isinstance(clock, Timekeeper) else None
 
 
+def know(db: Writing, now_ms: int) -> None:
+    """Somebody has said what the time is: whatever was written before bears a time that may have been wrong."""
+    db.note_counter(_BELIEVED_AT, db.latest_change())
+    db.note_counter(_BELIEVED_MS, now_ms)
+
+
 def last_known_ms(db: Reading) -> int | None:
-    """The last moment that the database knows of: that of its last transition."""
-    row = db.row("select recorded_ms from transitions order by change desc, position desc limit 1")
-    return int(row["recorded_ms"]) if row else None
+    """The last moment that the database knows of: that of its last transition, or what somebody said since."""
+    row = db.row(
+        "select recorded_ms from transitions where change > :after order by change desc, position desc limit 1",
+        after=db.counter(_BELIEVED_AT) or 0,
+    )
+    return int(row["recorded_ms"]) if row else db.counter(_BELIEVED_MS)
+
+
+_BELIEVED_AT, _BELIEVED_MS = "believed_at_change", "believed_ms"  # among the counters

@@ -273,6 +273,17 @@ def test_a_rebound_card_that_a_page_gave_to_its_new_holder_stays_theirs(kiosk: K
     assert kiosk.journeys.patient_of_card(cards(1)) == "P7"
 
 
+def test_a_card_that_was_given_back_meanwhile_stays_when_the_old_verdict_is_told_again(kiosk: Kiosk):
+    (scan,) = kiosk.tap(1)
+    rebound = {"verdict": Verdict.NEEDS_STAFF, "code": Code.REBOUND, "patient_id": None}
+    kiosk.journeys.settle([kiosk.judge(scan, **rebound)])
+    assert kiosk.journeys.patient_of_card(cards(1)) is None
+    given_back = tuple(BindingRow("b-9", each.key_id, each.uid_hash) for each in cards(1))
+    kiosk.pull(row(1, bindings=given_back))
+    kiosk.journeys.settle([kiosk.judge(scan, **rebound, revision=1)])
+    assert kiosk.journeys.patient_of_card(cards(1)) == "P1"
+
+
 def test_a_rebound_press_without_a_card_forgets_all_cards_of_the_patient(kiosk: Kiosk):
     kiosk.tap(1)
     acted = kiosk.journeys.act("P1", "register", None, {})
@@ -398,6 +409,26 @@ def test_a_page_that_cannot_be_used_changes_nothing_and_the_kiosk_goes_on(kiosk:
 
 
 # Resets, restores.
+
+
+def test_a_centre_that_has_less_than_it_answered_for_is_told_everything_again(kiosk: Kiosk):
+    (scan,) = kiosk.tap(1)
+    kiosk.journeys.settle([kiosk.judge(scan, journey(1, "ARRIVED", 1))], epoch=1)
+    asked = {"epoch": 1, "answered_seq": kiosk.journeys.answered_seq()}
+    assert asked["answered_seq"] == 1
+    told = kiosk.journeys.adopt(page(from_cursor=1, cursor=2, last_seq=0, epoch=1), **asked)
+    assert (told, kiosk.journeys.pending(), kiosk.cursor) == ({"P1"}, 1, 0)
+    assert kiosk.state("P1") == "ARRIVED"
+    assert kiosk.journeys.answered_seq() == 0, "nothing is said of it twice"
+
+
+def test_a_verdict_that_comes_with_a_page_says_nothing_of_how_far_the_chain_has_come(kiosk: Kiosk):
+    (scan,) = kiosk.tap(1)
+    kiosk.pull(verdicts=(kiosk.judge(scan, revision=1),), last_seq=0, epoch=1)
+    assert kiosk.journeys.answered_seq() == 0
+    page_after = page(from_cursor=2, cursor=3, last_seq=0, epoch=1)
+    kiosk.journeys.adopt(page_after, epoch=1, answered_seq=kiosk.journeys.answered_seq())
+    assert (kiosk.journeys.pending(), kiosk.cursor) == (0, 3)
 
 
 def test_a_reset_forgets_everybody_but_those_with_something_pending(kiosk: Kiosk):

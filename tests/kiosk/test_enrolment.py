@@ -119,6 +119,17 @@ def test_an_answer_that_is_of_no_use_changes_nothing_and_is_not_kept(box: Box, c
     assert box.journeys.patient_of_card(samples.cards(1)) == "P1", "the roster is there"
 
 
+def test_a_kiosk_that_was_fenced_off_and_is_enrolled_again_under_its_id_is_the_one_of_the_answer(box: Box):
+    """By a centre that was set back to before it was known, and has not noticed."""
+    box.journeys.fenced()
+    again = msgspec.structs.replace(FIRST, token="another", ticket_prefix="Z")
+    box.settlement.take(again)
+    assert of(again) == box.what_it_is()
+    assert box.journeys.identity is not None
+    assert (box.journeys.identity.ticket_prefix, box.journeys.identity.fenced_ms) == ("Z", None)
+    assert box.files() == {".token", ".keys"}
+
+
 def test_where_a_secret_cannot_be_written_it_goes_on_as_it_was_and_the_next_start_goes_on(box: Box):
     token = box.config.token_path
     secret = token.read_bytes()

@@ -406,6 +406,24 @@ def test_another_kiosk_keeps_what_was_judged_in_front_of_its_epochs_until_a_back
         assert [row.epoch for row in outbox.rows(db)] == [1, 1]
 
 
+def test_a_kiosk_becomes_another_again_and_again_whatever_order_its_epochs_are_in(store: Store):
+    with store.write() as db:
+        fill(db, 3)
+        waits = verdict(1, word=Verdict.NEEDS_STAFF)
+        outbox.retire(db, waits, 100)
+        set_aside = verdict(2, word=Verdict.NEEDS_STAFF)
+        outbox.retire(db, msgspec.structs.replace(set_aside, code=Code.QUARANTINED), 100)
+        outbox.start_epoch(db, "kiosk-1", 2)
+        outbox.retire(db, verdict(3), 100)
+        for name in ("kiosk-2", "kiosk-3"):
+            outbox.become_another(db)
+            outbox.start_epoch(db, name, 1)
+            rows = {row.action_id: row for row in outbox.rows(db)}
+            assert rows[waits.action_id].status == "pending", "what staff decide of it is to be heard"
+            assert rows[set_aside.action_id].status == "needs_staff", "it would be set aside again"
+            outbox.retire(db, waits, 100)
+
+
 def test_there_is_no_unread_record_where_nothing_waits(store: Store):
     with store.write() as db:
         fill(db, 1)

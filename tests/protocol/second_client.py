@@ -58,7 +58,7 @@ class SecondClient:
         self.address, self.version = urlsplit(url).netloc, NEWEST
         self.token = self.incarnation = ""
         self.who, self.site, self.definitions = Json(), Json(), Json()
-        self.cursor, self.epoch, self.next_seq, self.head = 0, 1, 1, ""
+        self.cursor, self.epoch, self.next_seq, self.head, self.answered = 0, 1, 1, "", 0
         self.most, self.expected, self.choked, self.failures = MOST, 0, ("", 0), 0
         # As they were done: body, hash, epoch, seq, verdict, held; patient_id and visit_id follow what the centre says.
         self.outbox: list[Json] = []
@@ -161,7 +161,7 @@ class SecondClient:
 
     def renumber(self, epoch: int) -> None:
         """Epochs: what is pending, from seq 1, in its order, every id as it was."""
-        self.epoch, self.next_seq, self.head, self.expected = epoch, 1, "", 0
+        self.epoch, self.next_seq, self.head, self.expected, self.answered = epoch, 1, "", 0, 0
         for row in self.pending():
             self.chain(row)
 
@@ -169,7 +169,7 @@ class SecondClient:
         """All that is kept is pending again; what is of an earlier epoch can only be sent in a new one."""
         for row in self.outbox:
             row["held"], row["verdict"] = row["verdict"] or row["held"], None
-        self.expected = 0
+        self.expected = self.answered = 0
         if any(row["epoch"] < self.epoch for row in self.outbox):
             self.renumber(self.epoch + 1)
 
@@ -210,7 +210,7 @@ class SecondClient:
             return self.refused(sent, refused)
         self.most, self.choked, self.failures = min(MOST, self.most * 2), ("", 0), 0
         if self.incarnation in (asked, answer["server_incarnation"]):
-            self.expected = answer["last_seq"] + 1 if self.expected else 0
+            self.answered, self.expected = answer["last_seq"], answer["last_seq"] + 1 if self.expected else 0
             for row, verdict in zip(sent, answer["verdicts"], strict=True):
                 self.settle([row], verdict)
         return 0
@@ -257,14 +257,14 @@ class SecondClient:
         """One page. Whether it brought anything."""
         request = {"kiosk_id": self.who["kiosk_id"], "epoch": self.epoch, "cursor": self.cursor, "wait_s": 0}
         known = {"server_incarnation": self.incarnation, "definitions_version": self.definitions["version"]}
-        judged = max((row["seq"] for row in self.outbox if row["verdict"] and row["epoch"] == self.epoch), default=0)
+        answered = self.answered
         page = self.spoken(PULL, request | known)
         goes_on = (page["from_cursor"], page["server_incarnation"]) == (self.cursor, self.incarnation)
         if page.get("asked_cursor") not in (None, self.cursor) or not (page["reset"] or goes_on):
             return True
         if page["server_incarnation"] != self.incarnation:
             self.reopen()
-        elif (last_seq := page.get("last_seq")) is not None and last_seq < judged:
+        elif (last_seq := page.get("last_seq")) is not None and last_seq < answered:
             self.reopen()
             self.cursor = 0
             return True

@@ -46,6 +46,18 @@ def stands(machine: Machine, keeper: Timekeeper, minutes: int) -> None:
 JUMPS = pytest.mark.parametrize("by_ms", [365 * DAY_MS, -365 * DAY_MS, 3 * DAY_MS, 12 * 60 * MINUTE_MS, -DAY_MS])
 
 
+def test_a_clock_that_is_right_again_but_for_a_little_takes_nothing_back(machine: Machine):
+    keeper = Timekeeper(machine)
+    machine.wall_ms += 60 * MINUTE_MS
+    machine.passes(10 * MINUTE_MS)
+    assert keeper() == START + 10 * MINUTE_MS
+    machine.wall_ms -= 64 * MINUTE_MS
+    assert keeper() == START + 10 * MINUTE_MS
+    assert keeper.doubt is None
+    machine.passes(6 * MINUTE_MS)
+    assert keeper() == START + 12 * MINUTE_MS
+
+
 @JUMPS
 def test_a_clock_that_is_wrong_for_a_moment_changes_nothing(machine: Machine, by_ms: int):
     keeper = Timekeeper(machine)
@@ -165,6 +177,20 @@ def test_the_last_moment_known_is_that_of_the_last_transition(centre: Centre):
         assert last_known_ms(db) is None
     centre.walk(patient(1), "scan_nfc")
     centre.clock.now_ms += 5
+    centre.walk(patient(2), "scan_nfc")
+    with centre.store.read() as db:
+        assert last_known_ms(db) == centre.clock.now_ms
+
+
+def test_what_somebody_said_of_the_time_counts_for_more_than_what_was_written_before(centre: Centre, machine: Machine):
+    centre.clock.now_ms += 10 * DAY_MS
+    centre.walk(patient(1), "scan_nfc")
+    centre.service.clock = Timekeeper(machine)
+    centre.do("clock", believe=True)
+    with centre.store.read() as db:
+        assert last_known_ms(db) == START
+    centre.service.clock = centre.clock
+    centre.clock.now_ms -= 9 * DAY_MS
     centre.walk(patient(2), "scan_nfc")
     with centre.store.read() as db:
         assert last_known_ms(db) == centre.clock.now_ms

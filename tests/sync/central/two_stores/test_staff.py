@@ -14,7 +14,7 @@ from sync.central.backup import back_up
 from sync.central.health import check
 from sync.central.journeys import touch
 from sync.journey.model import PatientId
-from sync.protocol import Code, PullRequest, Verdict
+from sync.protocol import Code, PullAnswer, PullRequest, Verdict
 from tests.sync.central.two_stores.acts import bind_card, rewrite_last, verdicts
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, cards_of
 
@@ -251,6 +251,31 @@ def test_case_16_what_is_not_done_any_more_is_told_to_kiosk_and_staff(
 
 
 # Cases settled.
+
+
+def test_what_was_decided_anew_since_a_restore_is_told_to_a_kiosk_that_has_not_heard_of_it(
+    centre: Centre, kiosk: Kiosk, tmp_path: Path
+):
+    """The answer to its push may come after the page that tells of the restore (simulation, seed 38163)."""
+    backup = backed_up(centre, tmp_path)
+    kiosk.check_in_unknown("new")
+    centre.restore(backup)
+    kiosk.push()
+    before = kiosk.journeys.identity
+    assert before is not None
+    assert centre.settle("reassign", patient_id="P1").done
+    request = PullRequest(
+        protocol_version=2,
+        kiosk_id=before.kiosk_id,
+        epoch=1,
+        cursor=before.cursor,
+        server_incarnation=before.server_incarnation,
+        definitions_version=1,
+    )
+    page = centre.roster.pull(before.kiosk_id, request)
+    assert isinstance(page, PullAnswer)
+    assert page.server_incarnation != before.server_incarnation
+    assert [(row.code, row.revision) for row in page.verdicts] == [("ok", 1)]
 
 
 def test_a_case_is_reassigned_to_whose_it_was(centre: Centre, kiosk: Kiosk):
