@@ -120,7 +120,9 @@ def test_a_card_bound_anew_is_no_longer_whose_it_was(store: Store):
         assert found[0].patient_id == "P8"
         roster.unbind(db, "P7", [card])
         assert roster.patient_of_card(db, [card]) is not None
-        roster.unbind(db, "P8", [card])
+        roster.unbind(db, "P8", [card], "b-6")
+        assert roster.patient_of_card(db, [card]) is not None, "by a newer binding than that"
+        roster.unbind(db, "P8", [card], "b-8")
         assert roster.patient_of_card(db, [card]) is None
 
 
