@@ -254,6 +254,11 @@ class Journeys:
         with self._store.read() as db:
             return outbox.first_unread(db, expected_seq)
 
+    def has_pending(self) -> bool:
+        """Whether any action waits for its verdict."""
+        with self._store.read() as db:
+            return outbox.has_pending(db)
+
     def pending(self) -> int:
         """How many actions wait for their verdict."""
         with self._store.read() as db:

@@ -308,6 +308,11 @@ def pending_patients(connection: Connection) -> set[PatientId]:
     return {row[0] for row in connection.execute("select distinct patient_id from outbox where status = 'pending'")}
 
 
+def has_pending(connection: Connection) -> bool:
+    """Whether anything waits for its verdict: asked with every push, and to count a long backlog takes milliseconds."""
+    return bool(connection.execute("select exists (select 1 from outbox where status = 'pending')").fetchone()[0])
+
+
 def pending_count(connection: Connection) -> int:
     """How many actions wait for their verdict."""
     count: int = connection.execute("select count(*) from outbox where status = 'pending'").fetchone()[0]

@@ -92,7 +92,7 @@ class Agent:
         turned = self._note(name, stepped)
         if turned or stepped.touched:
             self._announce(stepped.touched)
-        if name == PULL and stepped.touched and self._ledger.pending():
+        if name == PULL and stepped.touched and self._ledger.has_pending():
             # A restored centre was heard of, it may be: what it misses is to be sent at once, not by the safety timer.
             self.nudge()
         return stepped

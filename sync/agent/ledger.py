@@ -44,8 +44,8 @@ class Ledger(Protocol):
         """The first of them as it lies on the disk, unread; None where there is none."""
         ...
 
-    def pending(self) -> int:
-        """How many actions wait for their verdict."""
+    def has_pending(self) -> bool:
+        """Whether any action waits for its verdict."""
         ...
 
     def settle(

@@ -85,7 +85,7 @@ class Pusher:
 
     def _nothing_to_send(self) -> Stepped:
         wanted, self._expected_seq = self._expected_seq, None
-        if wanted is None or not self.ledger.pending():
+        if wanted is None or not self.ledger.has_pending():
             return Stepped()
         # Its answer to the next batch is the same gap: it is for the centre to give this chain up, by a new epoch.
         return Stepped(failed=True, reason=f"the centre expects action {wanted}, which is not here")
@@ -106,7 +106,7 @@ class Pusher:
         self.limit = min(MAX_BATCH, self.limit * 2)
         if not went_on:
             return Stepped(failed=True, reached=True, reason="an answer without a verdict for what was sent")
-        return Stepped(touched, again=self.ledger.pending() > 0, reached=True)
+        return Stepped(touched, again=self.ledger.has_pending(), reached=True)
 
     def _refused(self, identity: Standpoint, refused: CallRefused) -> Stepped:
         if refused.code is EndCode.GAP and refused.expected_seq is not None:
