@@ -88,13 +88,6 @@ MUTANTS: tuple[Mutant, ...] = (
         100,
     ),
     Mutant(
-        "a page of another life of the centre goes on",
-        "kiosk/adoption.py",
-        "goes_on = page.from_cursor == identity.cursor and page.server_incarnation == identity.server_incarnation",
-        "goes_on = page.from_cursor == identity.cursor",
-        2000,
-    ),
-    Mutant(
         "watermark and verdict without the effect",
         "sync/central/judging.py",
         "journey = _apply(db, bench, heard, known, resolution)",
