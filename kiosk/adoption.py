@@ -16,7 +16,7 @@ from sync.protocol import Code, PullAnswer, Verdict, VerdictRow
 from sync.rebase import view
 
 KEPT_MS = 90 * 24 * 3600 * 1000  # of the audit
-KEPT_ROWS = 100_000  # judged actions that no backup of the centre has covered: years of a kiosk, and 150 MB of its disk
+KEPT_ROWS = 100_000  # judged actions that no backup of the centre has covered: months of a busy kiosk, and 150 MB
 KEPT_LABEL_DAYS = 400
 
 
@@ -31,8 +31,7 @@ def overtaken(page: PullAnswer, identity: Identity) -> bool:
 
 def has_lost(page: PullAnswer, epoch: int, answered_seq: int) -> bool:
     """Whether the centre no longer has what it had answered for, of that epoch, when it was asked: it was set back
-    together with all by which it could have noticed. A
-    chain of another epoch says nothing: a clone may have forked it."""
+    together with all by which it could have noticed. A chain of another epoch says nothing: a clone may have forked."""
     return page.epoch == epoch and page.last_seq is not None and page.last_seq < answered_seq
 
 

@@ -89,6 +89,7 @@ def _overtaken(world: World) -> None:
             _centre_restored(world)
         for _ in range(times):
             _something_small(world, kiosk)
+        kiosk.link.told = kiosk.versions()
         world.happened("reply overtaken")
 
     kiosk.link.meanwhile = meanwhile

@@ -38,6 +38,7 @@ class Link:
     held: list[tuple[str, int, bytes]] = field(default_factory=list)
     late: bool = False  # the next call gets a reply that was held
     meanwhile: Callable[[], None] | None = None  # while the next reply travels, this happens
+    told: dict[str, int] = field(default_factory=dict)  # the versions that the kiosk held when the reply came in
     afresh: bool = False  # a page came that starts the roster afresh
 
     def call(self, path: str, body: bytes) -> tuple[int, bytes]:

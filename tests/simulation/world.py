@@ -195,11 +195,11 @@ class World:
 
     def pull(self, kiosk: SimulatedKiosk) -> None:
         """One step of the pull, which never takes a kiosk back behind what it knew."""
-        kiosk.link.afresh, before, life = False, kiosk.versions(), kiosk.incarnation()
+        kiosk.link.afresh, kiosk.link.told, life = False, kiosk.versions(), kiosk.incarnation()
         survived = self.step(kiosk, "pull", kiosk.pull)
         if survived and not kiosk.link.afresh and life == kiosk.incarnation():
             after = kiosk.versions()
-            older = [each for each, version in before.items() if after.get(each, version) < version]
+            older = [each for each, version in kiosk.link.told.items() if after.get(each, version) < version]
             assert not older, f"{kiosk.name}: a page took {older} back"
 
     def step(self, kiosk: SimulatedKiosk, name: str, step: Callable[[], object]) -> bool:
