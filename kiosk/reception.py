@@ -68,7 +68,7 @@ class Reception:
 
     def card(self, uid: bytes) -> Screen:
         """A usable card was held to a reader."""
-        with self._changed:
+        with self._changed, self._journeys.turn():
             try:
                 cards = self._hashes(uid)
                 done = self._journeys.tap(cards, self._automatic())
@@ -130,7 +130,7 @@ class Reception:
 
     def act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
         """Does an action for the patient on the screen and returns after its commit."""
-        with self._changed:
+        with self._changed, self._journeys.turn():
             # The news may be in the store, and this press have come in before whoever tells of them.
             if self._follow():
                 self._show(self._stage)

@@ -1,11 +1,12 @@
 """The kiosk of the backlog's bench, as a process: enrols, fills its outbox, drains it, and prints what it measured.
 
-python -m tests.bench.backlog_kiosk DIRECTORY URL URL_OVER_A_SLOW_WIRE CODE
+python -m tests.bench.backlog_kiosk DIRECTORY URL URL_OVER_A_SLOW_WIRE CODE CODE_FOR_A_SECOND_KIOSK
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -107,8 +108,30 @@ def peak_mb(during: Callable[[], object]) -> float:
     return max(most, _rss_mb())
 
 
+class Beside:
+    """The second kiosk, whose taps are disturbed by nothing but the machine."""
+
+    def __init__(self, directory: Path, url: str, code: str) -> None:
+        command = [sys.executable, "-m", "tests.bench.backlog_beside", str(directory), url, code]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+
+    def start(self) -> None:
+        """People begin to tap there."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("begin\n")
+        self._process.stdin.flush()
+
+    def stop(self) -> list[float]:
+        """What each tap took, in seconds."""
+        told, _ = self._process.communicate()
+        taken: list[float] = json.loads(told)
+        return taken
+
+
 def main() -> None:
-    directory, here, there, code = sys.argv[1:]
+    directory, here, there, code, second_code = sys.argv[1:]
     drain = Drain(Path(directory), here, code)
     drain.pull()
     taken = count()
@@ -123,14 +146,18 @@ def main() -> None:
     drain.kiosk.agent.stop()
     drain.fill(ACTIONS)
     drain.renew_agent()
+    beside = Beside(Path(directory) / "beside", here, second_code)
     meanwhile: list[float] = []
+    beside.start()
     begin = time.perf_counter()
     drain.kiosk.agent.start()
     many_mb = peak_mb(lambda: meanwhile.extend(drain.taps(drain.pending)))
     drained_s = time.perf_counter() - begin
+    taps_beside = beside.stop()
     told = rates | {
         "taps_at_rest": rest,
         "taps_meanwhile": meanwhile,
+        "taps_beside": taps_beside,
         "drained_s": drained_s,
         "few_mb": few_mb,
         "many_mb": many_mb,
