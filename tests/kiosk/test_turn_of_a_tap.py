@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -24,8 +23,7 @@ def press(house: House) -> Screen:
 
 
 @pytest.mark.parametrize("person", [tap, press])
-def test_who_waits_behind_a_person_comes_after_their_screen(tmp_path: Path, person: Callable[[House], Screen]):
-    house = House(tmp_path)
+def test_who_waits_behind_a_person_comes_after_their_screen(house: House, person: Callable[[House], Screen]):
     if person is press:
         tap(house)
     waiting = house.store._lock._waiting
@@ -46,4 +44,3 @@ def test_who_waits_behind_a_person_comes_after_their_screen(tmp_path: Path, pers
             thread.join()
     assert shown[0] is not None
     assert shown[0].screen is ScreenKind.JOURNEY
-    house.store.close()
