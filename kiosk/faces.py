@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from kiosk.journeys import Standing
 from kiosk.roster import Identity
 from kiosk.screen import (
     Booking,
@@ -16,6 +15,7 @@ from kiosk.screen import (
     ScreenKind,
 )
 from kiosk.stage import Stage
+from kiosk.standing import Standing
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 from sync.journey.model import Appointment, QueueEntry

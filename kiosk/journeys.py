@@ -16,6 +16,7 @@ from kiosk.applying import Ask, apply
 from kiosk.moment import Moment, moment
 from kiosk.outcomes import Reversal, outcomes, seen
 from kiosk.roster import Identity, Patient
+from kiosk.standing import Standing, standing
 from kiosk.store import Store
 from sync.cards import CardHash
 from sync.clock import ClockReading, read_clock
@@ -30,27 +31,12 @@ from sync.journey.model import (
     Refusal,
     RefusalCode,
 )
-from sync.journey.rules import available_actions, people_ahead
 from sync.protocol import PROTOCOL_VERSION, Enrolment, PullAnswer, Pushed, VerdictRow
 
 log = logging.getLogger(__name__)
 
 NO_DEFINITIONS = 0  # what a kiosk says that has none: the centre sends them
 SETTLED_AT_ONCE = 10  # verdicts: about as long as a tap takes by itself
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a patient stands, as far as this kiosk knows."""
-
-    patient: Patient
-    journey: Journey
-    available: tuple[str, ...]
-    pending: int
-    needs_staff: bool
-    reversals: tuple[Reversal, ...]  # accepted here, decided otherwise at the centre, and not seen yet
-    people_ahead: dict[str, int]
-    wait_minutes: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,25 +170,7 @@ class Journeys:
         """Where a patient stands now; None where the kiosk no longer knows them."""
         with self._store.read() as db:
             patient = roster.patient(db, patient_id)
-            if patient is None:
-                return None
-            now = self._now()
-            patient = adoption.shown(db, now, patient)
-            journey = now.journey(patient)
-            done = outcomes(db, now, journey)
-            listed = [entry for entry in journey.entries if entry.state in now.definitions.listed]
-            lines = [(entry, roster.line_of(db, entry.exam_id, now.today)) for entry in listed]
-        ahead = {e.queue_id: people_ahead(now.definitions, line, e) for e, line in lines}
-        return Standing(
-            patient,
-            journey,
-            available_actions(now.definitions, journey, now.asker),
-            done.pending,
-            done.needs_staff,
-            done.reversals,
-            {str(queue_id): count for queue_id, count in ahead.items()},
-            {str(e.queue_id): ahead[e.queue_id] * e.minutes for e in listed},
-        )
+            return standing(db, self._now(), patient) if patient else None
 
     def named(self, patient_id: PatientId) -> PatientId:
         """Whom an id means now: a provisional patient may have become a real one, or a record have been merged."""

@@ -15,10 +15,11 @@ from dataclasses import replace
 from kiosk import stage as stages
 from kiosk.faces import Surroundings, face
 from kiosk.journeys import Acted as Done
-from kiosk.journeys import Journeys, NotEnrolled, Standing
+from kiosk.journeys import Journeys, NotEnrolled
 from kiosk.live import Live, Slot
 from kiosk.screen import Notice, QueueLine, Screen, ScreenKind
 from kiosk.stage import ATTRACT, Stage
+from kiosk.standing import Standing
 from kiosk.ui.counter import Acted, DemoCard
 from sync.cards import CardHash
 from sync.ids import new_id

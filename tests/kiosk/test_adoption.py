@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from kiosk.adoption import KEPT_MS
-from kiosk.journeys import Journeys, NotEnrolled, Standing
+from kiosk.journeys import Journeys, NotEnrolled
+from kiosk.standing import Standing
 from kiosk.store import Store
 from sync.cards import CardHash
 from sync.clock import ClockReading

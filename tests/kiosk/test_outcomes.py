@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.journeys import Standing
+from kiosk.standing import Standing
 from sync.clock import ClockReading
 from sync.journey.model import Journey, PatientId, VisitId
 from sync.protocol import Code, Verdict, VerdictRow
