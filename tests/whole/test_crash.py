@@ -17,9 +17,10 @@ from sync.control import ControlError, NotRunning
 from sync.ids import new_id
 from tests.whole.town import WAIT_S, Town
 
-pytestmark = pytest.mark.processes
+LONG = bool(os.environ.get("LONG"))
+KILLS = 200 if LONG else 8
 
-KILLS = 200 if os.environ.get("LONG") else 8
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900 if LONG else 120)]
 
 
 @dataclass
