@@ -264,9 +264,9 @@ class Journeys:
                 adoption.replay(db, now, told)
                 if epoch in (None, here.epoch):
                     outbox.covered(db, backed_up_seq)
-            if epoch == here.epoch:
-                last_seq = max([self.answered_seq(), *(verdict.seq for verdict in portion)])
-                self._answered = (here.kiosk_id, here.epoch, last_seq)
+                if epoch == here.epoch:  # in this turn: the pull may hear of a restore in the next, and forget it
+                    last_seq = max([self.answered_seq(), *(verdict.seq for verdict in portion)])
+                    self._answered = (here.kiosk_id, here.epoch, last_seq)
             touched |= told
         return frozenset(touched)
 
