@@ -14,10 +14,10 @@ from typing import Any
 import click
 import msgspec
 
+from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, check_central_url, read_config
-from kiosk.ending import Ending
-from kiosk.status import outbox_rows, status
-from kiosk.store import Store, StoreError, peek
+from kiosk.signals import Ending
+from kiosk.store.sqlite import Store, StoreError, peek
 from kiosk.uid import NoUid, parse_uid
 from sync.control import ControlError, NotRunning, ask, socket_path
 from sync.protocol import CallRefused, Enrolment, EnrolRequest
@@ -177,7 +177,7 @@ def _become(config: Config, enrolment: Enrolment) -> None:
 
 def _settle_in(config: Config, enrolment: Enrolment) -> None:
     from kiosk.enrolment import FAILURES, Settlement, why_not_settled
-    from kiosk.journeys import Journeys
+    from kiosk.journey.journeys import Journeys
 
     try:
         store = Store(config.store_path)

@@ -15,15 +15,15 @@ import msgspec
 
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
+from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, ReaderSection
 from kiosk.enrolment import FAILURES, Settlement, SiteCards, why_not_settled
-from kiosk.journeys import Journeys
-from kiosk.reception import Reception
-from kiosk.screen import Screen
-from kiosk.status import outbox_rows, status
-from kiosk.store import Store
+from kiosk.front.counter import DemoCard
+from kiosk.front.reception import Reception
+from kiosk.front.screen import Screen
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store
 from kiosk.ui.app import create_app
-from kiosk.ui.counter import DemoCard
 from kiosk.ui.server import PageServer
 from kiosk.uid import NoUid, parse_uid
 from sync.agent.client import CentralClient

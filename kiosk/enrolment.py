@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from kiosk.config import Config
-from kiosk.journeys import Journeys
+from kiosk.journey.journeys import Journeys
 from sync.cards import CardHash, CardKeys, canonical_uid, read_keys, usable
 from sync.clock import site_day
 from sync.durable import prepare_secret, put_in_place, write_secret

@@ -12,7 +12,7 @@ import requests
 
 from kiosk.demo import hospital, story
 from kiosk.demo.hospital import DemoError, Places
-from kiosk.ending import Ending
+from kiosk.signals import Ending
 from sync.control import ControlError, NotRunning
 
 LOOK_S = 1.0  # how often it is looked whether both programs still run

@@ -15,10 +15,10 @@ import msgspec
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from kiosk.screen import Screen
+from kiosk.front.counter import Acted, Counter
+from kiosk.front.screen import Screen
 from kiosk.ui import guard
 from kiosk.ui.catalogs import TRANSLATIONS, Catalog, read_catalogs
-from kiosk.ui.counter import Acted, Counter
 from kiosk.ui.display import Display, measure
 from kiosk.ui.messages import MAX_BYTES, Fault, Health, Malformed, read_action, read_card
 from kiosk.ui.sockets import Sockets

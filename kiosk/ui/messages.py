@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from kiosk.screen import Screen
-from kiosk.ui.counter import Acted
+from kiosk.front.counter import Acted
+from kiosk.front.screen import Screen
 from sync.ids import is_uuid
 
 MAX_BYTES = 16 * 1024  # of a request's body, and of a WebSocket message

@@ -19,9 +19,9 @@ from simple_websocket import ConnectionClosed, Server
 from simple_websocket.errors import ConnectionError as HandshakeError
 from wsproto.utilities import ProtocolError
 
-from kiosk.live import Slot
-from kiosk.screen import Screen
-from kiosk.ui.counter import Counter
+from kiosk.front.counter import Counter
+from kiosk.front.latest import Slot
+from kiosk.front.screen import Screen
 from kiosk.ui.messages import (
     MAX_BYTES,
     ActionRequest,

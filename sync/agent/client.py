@@ -10,7 +10,7 @@ import msgspec
 import requests
 import urllib3
 
-from sync.agent.cutting import CuttableAdapter
+from sync.agent.cancellable import CuttableAdapter
 from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullAnswer, PullRequest, PushAnswer, PushRequest
 
 T = TypeVar("T")

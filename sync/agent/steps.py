@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from sync.agent.choking import Choking
 from sync.agent.client import CentralClient, NoUse
 from sync.agent.dialect import Dialect
 from sync.agent.ledger import Ledger, Standpoint
+from sync.agent.poison import Choking
 from sync.journey.model import PatientId
 from sync.protocol import (
     MAX_BATCH,

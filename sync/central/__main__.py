@@ -1,5 +1,5 @@
 """`python -m sync.central` is the command `kiosk-central`."""
 
-from sync.central.cli import main
+from sync.central.commands.main import main
 
 main()

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sync.cards import CardKeys, load_or_make_keys
-from sync.central.incarnation import open_incarnation
-from sync.central.rulebook import newest, take_up
-from sync.central.service import JourneyService
-from sync.central.store import InUse, Store, StoreError, database_path
-from sync.central.timekeeper import Timekeeper, last_known_ms
+from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.maintenance.timekeeper import Timekeeper, last_known_ms
+from sync.central.records.definitions import newest, take_up
+from sync.central.services.journey_service import JourneyService
+from sync.central.store.sqlite import InUse, Store, StoreError, database_path
 from sync.control import NotRunning, Operation, ask, socket_path
 from sync.journey.definitions import Definitions
 

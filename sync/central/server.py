@@ -18,8 +18,8 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
-from sync.central.app import MAX_POLLS
-from sync.central.running import MAX_SOCKETS, Running
+from sync.central.web.app import MAX_POLLS
+from sync.central.worker import MAX_SOCKETS, Running
 
 _REQUEST_THREADS = 16
 _GRACE_S = 4

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
-from kiosk.reception import Reception
-from kiosk.screen import ScreenKind
+from kiosk.front.reception import Reception
+from kiosk.front.screen import ScreenKind
 from sync.agent.steps import Puller, Pusher
 from sync.cards import canonical_uid
 from sync.protocol import MAX_BATCH

@@ -23,10 +23,10 @@ import requests
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Places, Program
-from sync.central.app import create_app
 from sync.central.opening import open_service
 from sync.central.server import MAX_SOCKETS
-from sync.central.sockets import Sockets
+from sync.central.web.app import create_app
+from sync.central.web.socket_limits import Sockets
 from sync.ids import new_id
 from tests.bench.figures import Figure, ms, percentile
 

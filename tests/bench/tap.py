@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kiosk.config import DisplaySection
-from kiosk.reception import Reception
+from kiosk.front.reception import Reception
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
 from sync.cards import canonical_uid

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kiosk.journeys import Journeys
-from kiosk.reception import Reception
-from kiosk.screen import Screen
-from kiosk.store import Store
+from kiosk.front.reception import Reception
+from kiosk.front.screen import Screen
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store
 from sync.cards import canonical_uid
 from sync.ids import new_id
 from sync.journey.model import PatientId

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kiosk.journeys import Journeys
-from kiosk.store import Store
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store
 from sync.cards import CardHash, CardKeys, canonical_uid
 from sync.clock import ClockReading, local_ms
 from sync.journey.definitions import shipped

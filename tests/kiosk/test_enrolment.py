@@ -18,8 +18,8 @@ import pytest
 
 from kiosk.config import Config, check_config
 from kiosk.enrolment import Settlement, SiteCards, why_not_settled
-from kiosk.journeys import Journeys
-from kiosk.store import Store
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store
 from sync.cards import CardKeys, canonical_uid, read_keys
 from sync.protocol import Code, Enrolment, Intent, Verdict, VerdictRow
 from tests.components import demand

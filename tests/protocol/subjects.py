@@ -12,16 +12,17 @@ from typing import Any, Protocol
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from kiosk import outbox, roster
-from kiosk.journeys import Journeys
-from kiosk.store import Store as KioskStore
+from kiosk.journey.journeys import Journeys
+from kiosk.store import outbox
+from kiosk.store import patients as roster
+from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Answered, CentralClient
 from sync.agent.steps import Puller, Pusher
 from sync.cards import canonical_uid
-from sync.central.app import create_app
-from sync.central.enrolment import new_code
-from sync.central.incarnation import open_incarnation
-from sync.central.sockets import Sockets
+from sync.central.kiosks.enrolment import new_code
+from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.web.app import create_app
+from sync.central.web.socket_limits import Sockets
 from sync.clock import ClockReading
 from sync.ids import new_id
 from sync.journey.model import PatientId

@@ -8,12 +8,12 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from sync.central.backup import back_up
-from sync.central.bindings import bind
-from sync.central.gathering import bench_of
-from sync.central.journeys import touch
-from sync.central.kiosks import revoke_kiosk
-from sync.central.settling import settle_card
+from sync.central.conflicts.gather import bench_of
+from sync.central.conflicts.rejudge import settle_card
+from sync.central.maintenance.backup import back_up
+from sync.central.records.bindings import bind
+from sync.central.records.journeys import touch
+from sync.central.records.kiosks import revoke_kiosk
 from sync.ids import new_id
 from tests.protocol import second_client
 from tests.protocol.subjects import Make, Site, told

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Response
 
-from sync.central.backup import back_up
-from sync.central.journeys import touch
-from sync.central.kiosks import revoke_kiosk
+from sync.central.maintenance.backup import back_up
+from sync.central.records.journeys import touch
+from sync.central.records.kiosks import revoke_kiosk
 from sync.protocol import MAX_BATCH_BYTES, canonical
 from tests.protocol.subjects import Json, Make, Site, Subject, refusal, told
 from tests.sync.central.wire import uid

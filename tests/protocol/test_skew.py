@@ -17,14 +17,14 @@ import pytest
 import requests
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from kiosk.journeys import Journeys
-from kiosk.store import Store as KioskStore
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import CentralClient
 from sync.agent.dialect import Dialect
 from sync.agent.steps import Puller, Pusher
 from sync.cards import CardHash
-from sync.central.app import create_app
-from sync.central.sockets import Sockets
+from sync.central.web.app import create_app
+from sync.central.web.socket_limits import Sockets
 from sync.clock import ClockReading
 from sync.protocol import (
     PROTOCOL_VERSION,

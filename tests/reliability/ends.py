@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Places
-from kiosk.journeys import Journeys
-from kiosk.store import Store
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store
 from sync.agent.client import Answered, CentralClient
 from sync.agent.cycle import Agent
 from sync.cards import CardHash, canonical_uid

@@ -11,18 +11,18 @@ from typing import Any
 
 import msgspec
 
-from sync.central.ask import Ask
-from sync.central.background import close_days
-from sync.central.backup import back_up
-from sync.central.cases import Listed
-from sync.central.desk import Desk
-from sync.central.incarnation import keep_marker, open_incarnation
-from sync.central.ingest import Ingest
-from sync.central.journeys import StaleJourney, read_journey
-from sync.central.roster import Roster
-from sync.central.rulebook import SUPPORTED_BEFORE, take_up
-from sync.central.service import Answer, JourneyService
-from sync.central.sync_api import STATUS
+from sync.central.kiosks.pull import Roster
+from sync.central.kiosks.push import Ingest
+from sync.central.maintenance.backup import back_up
+from sync.central.maintenance.housekeeping import close_days
+from sync.central.maintenance.incarnation import keep_marker, open_incarnation
+from sync.central.records.definitions import SUPPORTED_BEFORE, take_up
+from sync.central.records.journeys import StaleJourney, read_journey
+from sync.central.services.inbox import Desk
+from sync.central.services.inbox_views import Listed
+from sync.central.services.journey_service import Answer, JourneyService
+from sync.central.services.requests import Ask
+from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
 from sync.protocol import CallRefused, EndCode, PullRequest, PushRequest

@@ -9,9 +9,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from kiosk.store import Store as KioskStore
-from sync.central.store import Store as CentreStore
-from sync.central.store import Writing
+from kiosk.store.sqlite import Store as KioskStore
+from sync.central.store.sqlite import Store as CentreStore
+from sync.central.store.sqlite import Writing
 
 
 class Crash(BaseException):

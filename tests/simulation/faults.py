@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sync.central.bindings import bind, bound
-from sync.central.gathering import bench_of
-from sync.central.journeys import touch
-from sync.central.patients import patient_named
-from sync.central.settling import settle_card
+from sync.central.conflicts.gather import bench_of
+from sync.central.conflicts.rejudge import settle_card
+from sync.central.records.bindings import bind, bound
+from sync.central.records.journeys import touch
+from sync.central.records.patients import patient_named
 from sync.clock import local_ms
 from tests.simulation.crashes import Crash, Fuse, Moment
 from tests.simulation.hospital import CARDS, PATIENTS, ZONE, cards_of

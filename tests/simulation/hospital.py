@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kiosk.journeys import Journeys
-from kiosk.store import Store as KioskStore
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store as KioskStore
 from sync.cards import CardHash, CardKeys, canonical_uid
-from sync.central.enrolment import NotEnrolled, enrol, new_code
-from sync.central.hospital import read_hospital
-from sync.central.importing import take_hospital
-from sync.central.incarnation import open_incarnation
-from sync.central.roster import Roster
-from sync.central.site import here
-from sync.central.store import Store
+from sync.central.kiosks.enrolment import NotEnrolled, enrol, new_code
+from sync.central.kiosks.pull import Roster
+from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.records.site import here
+from sync.central.services.hospital_document import read_hospital
+from sync.central.services.hospital_import import take_hospital
+from sync.central.store.sqlite import Store
 from sync.clock import ClockReading, local_ms
 from sync.journey.definitions import shipped
 from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullRequest

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kiosk import outbox, records, roster
-from kiosk.moment import moment
-from kiosk.outbox import OutboxRow
-from sync.central.bindings import bound
-from sync.central.health import check
-from sync.central.inbox import DUPLICATE_NUMBER, FORK
+from kiosk.journey.moment import moment
+from kiosk.store import outbox
+from kiosk.store import outbox_bodies as records
+from kiosk.store import patients as roster
+from kiosk.store.outbox import OutboxRow
+from sync.central.conflicts.waiting import DUPLICATE_NUMBER, FORK
+from sync.central.maintenance.health import check
+from sync.central.records.bindings import bound
 from sync.clock import site_day
 from sync.rebase import view
 from tests.simulation.hospital import CARDS, ZONE, cards_of

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk import outbox, roster
-from kiosk.journeys import Journeys
-from kiosk.roster import Patient
+from kiosk.journey.journeys import Journeys
+from kiosk.store import outbox
+from kiosk.store import patients as roster
+from kiosk.store.patients import Patient
 from sync.agent.steps import Puller, Pusher, Stepped
 from sync.clock import ClockReading
 from tests.simulation.crashes import Crash, FragileKioskStore, Fuse

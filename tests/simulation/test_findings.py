@@ -10,11 +10,11 @@ import pytest
 
 from sync.agent.client import Answered, NoUse
 from sync.agent.steps import Pusher
-from sync.central.bindings import bind
-from sync.central.hospital import read_hospital
-from sync.central.importing import take_hospital
-from sync.central.incarnation import keep_marker, open_incarnation
-from sync.central.journeys import touch
+from sync.central.maintenance.incarnation import keep_marker, open_incarnation
+from sync.central.records.bindings import bind
+from sync.central.records.journeys import touch
+from sync.central.services.hospital_document import read_hospital
+from sync.central.services.hospital_import import take_hospital
 from sync.ids import new_id
 from sync.protocol import CallRefused, Code, PushAnswer, PushRequest, Verdict
 from tests.sync.central.two_stores.acts import finish

@@ -11,8 +11,8 @@ import requests
 from playwright.sync_api import Browser
 
 from kiosk.config import DisplaySection
+from kiosk.front.counter import Counter
 from kiosk.ui.app import create_app
-from kiosk.ui.counter import Counter
 from kiosk.ui.server import PageServer
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.staged import StagedCounter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from kiosk.screen import Notice, PatientFace, Screen
+from kiosk.front.screen import Notice, PatientFace, Screen
 from tests.kiosk.ui.staged import HONG, NAMGUNG, SMITH, StagedCounter
 
 Scene = Callable[[StagedCounter], Screen]

@@ -7,8 +7,9 @@ import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from kiosk.live import Live, Slot
-from kiosk.screen import (
+from kiosk.front.counter import Acted, DemoCard
+from kiosk.front.latest import Live, Slot
+from kiosk.front.screen import (
     Booking,
     CentralFace,
     JourneyView,
@@ -19,7 +20,6 @@ from kiosk.screen import (
     Screen,
     ScreenKind,
 )
-from kiosk.ui.counter import Acted, DemoCard
 from sync.clock import iso
 from sync.ids import new_id
 from sync.journey.definitions import shipped

@@ -12,7 +12,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from kiosk.screen import Screen, ScreenKind
+from kiosk.front.screen import Screen, ScreenKind
 from kiosk.ui.server import PageServer
 from tests.kiosk.ui.conftest import Client, serving
 from tests.kiosk.ui.staged import HONG, NAMGUNG, NOBODY, StagedCounter

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from kiosk.screen import ScreenKind
+from kiosk.front.screen import ScreenKind
 from sync.ids import is_uuid
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.conftest import Staged

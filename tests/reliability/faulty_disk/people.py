@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk.journeys import Journeys
-from kiosk.reception import STORE_FAULT, Reception
-from kiosk.screen import Screen, ScreenKind
-from kiosk.store import Store, StoreError
+from kiosk.front.reception import STORE_FAULT, Reception
+from kiosk.front.screen import Screen, ScreenKind
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store, StoreError
 from sync.cards import canonical_uid
 from sync.ids import new_id
 from tests.kiosk import samples

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sync.central.ask import Ask
-from sync.central.health import check
-from sync.central.incarnation import open_incarnation
-from sync.central.service import JourneyService
-from sync.central.store import Store
+from sync.central.maintenance.health import check
+from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.services.journey_service import JourneyService
+from sync.central.services.requests import Ask
+from sync.central.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.definitions import shipped
 from sync.journey.model import STAFF
@@ -17,7 +17,7 @@ from tests.sync.central.wire import KEYS, Time
 
 
 class FoundCentre:
-    """Opened by the real code. Raises sync.central.store.StoreError where that refuses."""
+    """Opened by the real code. Raises sync.central.store.sqlite.StoreError where that refuses."""
 
     def __init__(self, directory: Path) -> None:
         self._store = Store(f"sqlite:///{directory / DATABASE}")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.central.ask import Ask
-from sync.central.hospital import read_hospital
-from sync.central.importing import take_hospital
-from sync.central.incarnation import keep_marker, open_incarnation
-from sync.central.store import Store, StoreError
+from sync.central.maintenance.incarnation import keep_marker, open_incarnation
+from sync.central.services.hospital_document import read_hospital
+from sync.central.services.hospital_import import take_hospital
+from sync.central.services.requests import Ask
+from sync.central.store.sqlite import Store, StoreError
 from sync.ids import new_id
 from sync.journey.model import STAFF
 from tests.reliability.powercut.marks import digest

@@ -6,9 +6,10 @@ from collections import Counter
 from pathlib import Path
 from sqlite3 import Connection
 
-from kiosk import outbox, records
-from kiosk.journeys import Journeys
-from kiosk.store import Store
+from kiosk.journey.journeys import Journeys
+from kiosk.store import outbox
+from kiosk.store import outbox_bodies as records
+from kiosk.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import NO_HASH, chain_hash

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from kiosk.journeys import SETTLED_AT_ONCE, Journeys
-from kiosk.store import Store, StoreError
+from kiosk.journey.journeys import SETTLED_AT_ONCE, Journeys
+from kiosk.store.sqlite import Store, StoreError
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict, VerdictRow

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.journeys import Journeys
-from kiosk.store import Store
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store
 from sync.agent import cycle
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent

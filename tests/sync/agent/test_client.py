@@ -16,8 +16,8 @@ import msgspec
 import pytest
 import requests
 
+from sync.agent.cancellable import CuttableAdapter
 from sync.agent.client import MAX_ANSWER, Answered, CentralClient, NoUse
-from sync.agent.cutting import CuttableAdapter
 from sync.clock import ClockReading
 from sync.protocol import (
     CallRefused,

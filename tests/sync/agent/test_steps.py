@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.journeys import Journeys
-from kiosk.store import Store
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store
 from sync.agent.client import CentralClient
 from sync.agent.steps import Puller, Pusher, Stepped
 from sync.protocol import (

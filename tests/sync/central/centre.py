@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from sync.central import tokens
-from sync.central.ask import Ask
 from sync.central.opening import open_service
-from sync.central.operations import operations
-from sync.central.service import Answer, JourneyService
+from sync.central.operations.hospital import operations
+from sync.central.records import tokens
+from sync.central.services.journey_service import Answer, JourneyService
+from sync.central.services.requests import Ask
 from sync.clock import local_ms
 from sync.ids import new_id
 from sync.journey.model import PATIENT, STAFF, Asker, Role

@@ -16,8 +16,8 @@ from simple_websocket import ConnectionError as NoHandshake
 from werkzeug.serving import WSGIRequestHandler, make_server
 from wsproto.events import RejectConnection, Request
 
-from sync.central.app import create_app
-from sync.central.sockets import Sockets
+from sync.central.web.app import create_app
+from sync.central.web.socket_limits import Sockets
 from sync.ids import new_id
 from sync.journey.model import Role
 from tests.sync.central.centre import Centre, patient

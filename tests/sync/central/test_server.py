@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from sync.central.running import Running
-from sync.central.store import Store
+from sync.central.store.sqlite import Store
+from sync.central.worker import Running
 from sync.control import ask, socket_path
 from sync.ids import new_id
 from sync.journey.model import Role

@@ -8,27 +8,28 @@ from pathlib import Path
 
 import msgspec
 
-from kiosk import outbox, roster
-from kiosk.journeys import Acted, Journeys
-from kiosk.store import Store as KioskStore
+from kiosk.journey.journeys import Acted, Journeys
+from kiosk.store import outbox
+from kiosk.store import patients as roster
+from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Answered, NoUse
 from sync.agent.cycle import Puller, Pusher
 from sync.cards import CardHash, CardKeys, canonical_uid
-from sync.central.ask import Ask
-from sync.central.cases import Listed
-from sync.central.desk import Desk
-from sync.central.enrolment import enrol, new_code
-from sync.central.hospital import read_hospital
-from sync.central.importing import take_hospital
-from sync.central.incarnation import open_incarnation
-from sync.central.ingest import Ingest
-from sync.central.journeys import read_journey
-from sync.central.roster import Roster
-from sync.central.rulebook import take_up
-from sync.central.service import Answer, JourneyService
-from sync.central.site import here
-from sync.central.store import Store
-from sync.central.sync_api import MAX_PUSH
+from sync.central.kiosks.enrolment import enrol, new_code
+from sync.central.kiosks.pull import Roster
+from sync.central.kiosks.push import Ingest
+from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.records.definitions import take_up
+from sync.central.records.journeys import read_journey
+from sync.central.records.site import here
+from sync.central.services.hospital_document import read_hospital
+from sync.central.services.hospital_import import take_hospital
+from sync.central.services.inbox import Desk
+from sync.central.services.inbox_views import Listed
+from sync.central.services.journey_service import Answer, JourneyService
+from sync.central.services.requests import Ask
+from sync.central.store.sqlite import Store
+from sync.central.web.kiosk_api import MAX_PUSH
 from sync.clock import ClockReading, local_ms
 from sync.ids import new_id
 from sync.journey.definitions import Definitions, shipped

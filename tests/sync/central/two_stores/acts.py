@@ -6,11 +6,11 @@ import sqlite3
 
 import msgspec
 
-from kiosk import records
-from sync.central.bindings import bind
-from sync.central.gathering import bench_of
-from sync.central.journeys import touch
-from sync.central.settling import settle_card
+from kiosk.store import outbox_bodies as records
+from sync.central.conflicts.gather import bench_of
+from sync.central.conflicts.rejudge import settle_card
+from sync.central.records.bindings import bind
+from sync.central.records.journeys import touch
 from sync.ids import new_id
 from sync.journey.model import VisitId
 from sync.protocol import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.central.incarnation import open_incarnation
+from sync.central.maintenance.incarnation import open_incarnation
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time
 
 

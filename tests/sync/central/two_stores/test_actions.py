@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sync.central.rulebook import SUPPORTED_BEFORE
+from sync.central.records.definitions import SUPPORTED_BEFORE
 from sync.ids import new_id
 from sync.journey.definitions import read
 from sync.protocol import Code, PushAnswer, Verdict

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk import outbox
+from kiosk.store import outbox
 from sync.agent.client import Answered, NoUse
-from sync.central.backup import back_up
+from sync.central.maintenance.backup import back_up
 from sync.protocol import MAX_BATCH_BYTES, CallRefused, EndCode, PushAnswer, Pushed, PushRequest
 from tests.sync.central.two_stores.acts import rewrite_last, verdicts
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Wire

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync.central.intents import MAX_DEPTH
+from sync.central.kiosks.intents import MAX_DEPTH
 from sync.ids import new_id
 from sync.protocol import NO_HASH, CallRefused, Intent, PushAnswer, Pushed, PushRequest, canonical, chain_hash
 from tests.sync.central.two_stores.acts import builtins, intent_of, push, request_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kiosk import roster
-from sync.central.hospital import DocumentError, read_hospital
-from sync.central.importing import Imported, take_hospital
+from kiosk.store import patients as roster
+from sync.central.services.hospital_document import DocumentError, read_hospital
+from sync.central.services.hospital_import import Imported, take_hospital
 from sync.clock import day_after
 from tests.sync.central.wire import DAY, KEYS, Centre, Kiosk, cards_of, hospital
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
-from sync.central.cases import Listed
-from sync.central.desk import Desk
+from sync.central.services.inbox import Desk
+from sync.central.services.inbox_views import Listed
 from sync.protocol import Code, Verdict
 from tests.sync.central.two_stores.acts import bind_card, transitions, verdicts
 from tests.sync.central.wire import Centre, Kiosk

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk import outbox
-from sync.central.backup import back_up
-from sync.central.health import check
-from sync.central.journeys import touch
+from kiosk.store import outbox
+from sync.central.maintenance.backup import back_up
+from sync.central.maintenance.health import check
+from sync.central.records.journeys import touch
 from sync.journey.model import PatientId
 from sync.protocol import Code, PullAnswer, PullRequest, Verdict
 from tests.sync.central.two_stores.acts import bind_card, rewrite_last, verdicts

@@ -1,0 +1,59 @@
+"""What a kiosk says of itself to programs on the same machine: ids and counts, no person's data."""
+
+import dataclasses
+import sqlite3
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from kiosk.store import outbox
+from kiosk.store import patients as roster
+from sync.clock import iso
+
+
+def status(
+    connection: sqlite3.Connection,
+    *,
+    running: bool,
+    online: bool,
+    reason: str,
+    readers: Sequence[Any],
+    faults: Sequence[str],
+) -> dict[str, Any]:
+    """The answer of `kiosk status --json`. `readers` are dataclasses; `reason` says why the last sync step failed."""
+    identity = roster.identity(connection)
+    site = identity.site if identity else None
+    as_of_ms = identity.as_of_ms if identity else None
+    return {
+        "version": version("nfc-kiosk"),
+        "running": running,
+        "enrolled": identity is not None,
+        "fenced": identity is not None and identity.fenced_ms is not None,
+        "kiosk": {
+            "id": identity.kiosk_id,
+            "name": identity.name,
+            "ticket_prefix": identity.ticket_prefix,
+            "actions": sorted(identity.actions),
+            "epoch": identity.epoch,
+        }
+        if identity
+        else None,
+        "online": online,
+        "sync_error": reason or None,
+        "roster": {
+            "patients": connection.execute("select count(*) from patients where provisional = 0").fetchone()[0],
+            "cursor": identity.cursor if identity else 0,
+            "as_of": iso(as_of_ms, site.timezone) if site and as_of_ms is not None else None,
+        },
+        "outbox": {
+            "pending": outbox.pending_count(connection),
+            "total": connection.execute("select count(*) from outbox").fetchone()[0],
+        },
+        "readers": [dataclasses.asdict(reader) for reader in readers],
+        "faults": list(faults),
+    }
+
+
+def outbox_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """The answer of `kiosk outbox --json`."""
+    return [dataclasses.asdict(row) for row in outbox.rows(connection)]

@@ -1,0 +1,1 @@
+"""Who is on the screen, and what the screen shows."""

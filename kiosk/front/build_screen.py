@@ -1,0 +1,166 @@
+"""Makes the `Screen` of a moment from what the kiosk knows: pure, and the only place that knows both sides."""
+
+from dataclasses import dataclass, replace
+
+from kiosk.front.screen import (
+    Booking,
+    CentralFace,
+    JourneyView,
+    KioskFace,
+    Notice,
+    PatientFace,
+    QueueLine,
+    Screen,
+    ScreenKind,
+)
+from kiosk.front.visitor import Stage
+from kiosk.journey.patient_status import Standing
+from kiosk.store.patients import Identity
+from sync.clock import iso
+from sync.journey.definitions import Definitions
+from sync.journey.model import Appointment, QueueEntry
+
+LANGUAGES = ("ko", "en")  # of a kiosk that no centre has told better
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What does not depend on the person: who this kiosk is, how the centre looks, what is broken, and the time."""
+
+    frame: int
+    identity: Identity | None
+    definitions: Definitions
+    online: bool
+    fault: str | None
+    now_s: float
+    wall_ms: int
+
+
+def face(around: Surroundings, stage: Stage, standing: Standing | None) -> Screen:
+    """The whole screen. A fault hides everybody: nobody is served by half a kiosk."""
+    who = around.identity
+    blank = Screen(
+        frame=around.frame,
+        screen=ScreenKind.ATTRACT,
+        kiosk=KioskFace(who.kiosk_id, who.name, _desk(who)) if who else KioskFace("", ""),
+        central=CentralFace(around.online, _as_of(who)),
+        languages=who.site.languages if who else LANGUAGES,
+    )
+    if around.fault or who is None:
+        return replace(blank, screen=ScreenKind.OUT_OF_ORDER, reason=around.fault or "not_enrolled")
+    timed = replace(blank, screen=stage.kind, remaining_s=stage.remaining_s(around.now_s), keeps_left=stage.keeps_left)
+    match stage.kind:
+        case ScreenKind.JOURNEY if standing:
+            return _journey(around, who, timed, stage, standing)
+        case ScreenKind.UNKNOWN_CARD:
+            stranger = PatientFace(str(stage.patient_id), "", blank.languages[0])
+            return replace(timed, patient=stranger, next_action=check_in(around.definitions, who))
+        case ScreenKind.REFUSED_CARD:
+            return replace(timed, reason=stage.reason)
+        case _:
+            return blank
+
+
+def next_action(definitions: Definitions, standing: Standing) -> str | None:
+    """The one big button: the first action that the rules allow here, or None.
+
+    Whoever is known by a card alone is sent to the desk, and nobody who has been seen is sent into a line that they
+    hold no booking for.
+    """
+    if standing.patient.provisional:
+        return None
+    journey = standing.journey
+    booked = any(a.status in definitions.open_appointments for a in journey.appointments)
+    for name in standing.available:
+        if definitions.actions[name].opens_entry and journey.leg > 0 and not booked:
+            continue
+        return name
+    return None
+
+
+def check_in(definitions: Definitions, who: Identity) -> str | None:
+    """The action that opens a visit, where this kiosk may do it."""
+    return next((n for n, rule in definitions.actions.items() if rule.visit == "open" and n in who.actions), None)
+
+
+def _journey(around: Surroundings, who: Identity, timed: Screen, stage: Stage, standing: Standing) -> Screen:
+    journey, definitions = standing.journey, around.definitions
+    listed = [e for e in journey.entries if e.state in definitions.listed]
+    lines = {e.queue_id: _line(e, standing, around.online) for e in listed}
+    view = JourneyView(
+        journey.state,
+        tuple(lines.values()),
+        tuple(_booking(a, who.site.timezone) for a in journey.appointments),
+        standing.available,
+        iso(around.wall_ms, who.site.timezone),
+    )
+    patient = standing.patient
+    return replace(
+        timed,
+        patient=PatientFace(patient.patient_id, patient.masked_name, patient.language),
+        journey=view,
+        next_action=next_action(definitions, standing),
+        ticket=lines.get(journey.current_queue_id) if journey.current_queue_id else None,
+        confirmed=not standing.pending and not standing.needs_staff,
+        notice=_notice(around, stage, standing),
+    )
+
+
+def _notice(around: Surroundings, stage: Stage, standing: Standing) -> Notice | None:
+    """The most pressing thing to tell; later ones wait for the next tap."""
+    journey, definitions = standing.journey, around.definitions
+    current = journey.current
+    called = current is not None and definitions.queue_to_journey.get(current.state) in _calling(definitions)
+    tellable: tuple[tuple[bool, Notice], ...] = (
+        (standing.needs_staff or standing.patient.provisional, Notice.SEE_DESK),
+        (called, Notice.CALLED),
+        (stage.refused, Notice.NOT_ALLOWED),
+        (bool(stage.reversals), Notice.REVERSED),
+        (stage.tapped_again and current is not None and current.state in definitions.listed, Notice.ALREADY_CHECKED_IN),
+        (around.online and not journey.appointments and not journey.entries, Notice.NO_BOOKING),
+    )
+    return next((notice for true, notice in tellable if true), None)
+
+
+def _calling(definitions: Definitions) -> frozenset[str]:
+    """The journey states in which a patient is expected in a room: those that only staff lead to, from the line."""
+    return frozenset(
+        target
+        for rule in definitions.actions.values()
+        if rule.by == {"staff"} and rule.entry and rule.entry.target in definitions.in_line
+        for target in rule.moves.values()
+    )
+
+
+def _line(entry: QueueEntry, standing: Standing, fresh: bool) -> QueueLine:
+    return QueueLine(
+        entry.queue_id,
+        entry.exam_id,
+        entry.exam_name,
+        entry.state,
+        entry.queue_number,
+        entry.room,
+        standing.people_ahead.get(entry.queue_id) if fresh else None,
+        standing.wait_minutes.get(entry.queue_id) if fresh else None,
+        entry.label_aliases,
+    )
+
+
+def _booking(appointment: Appointment, timezone: str) -> Booking:
+    return Booking(
+        appointment.appointment_id,
+        appointment.exam_id,
+        appointment.exam_name,
+        appointment.room,
+        iso(appointment.scheduled_ms, timezone),
+        appointment.status,
+    )
+
+
+def _desk(who: Identity) -> str:
+    desk = who.site.walk_in
+    return " · ".join(part for part in (desk.public_label, desk.room) if part)
+
+
+def _as_of(who: Identity | None) -> str | None:
+    return iso(who.as_of_ms, who.site.timezone) if who and who.as_of_ms is not None else None

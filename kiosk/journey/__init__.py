@@ -1,0 +1,1 @@
+"""What a tap and a press do, and what news from the centre do."""

@@ -1,0 +1,1 @@
+"""What becomes of an action where the kiosk and the centre disagree."""

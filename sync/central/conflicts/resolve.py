@@ -1,0 +1,377 @@
+"""What becomes of an action that a kiosk accepted before the centre heard of it: the table of conflicts, row by row.
+
+`resolve(known, intent)` is pure. `known` is what the centre knew in the transaction that judges the action; the answer
+says the verdict, where the action leaves its effect, and what the rules decided there. A row of `TABLE` either settles
+the action or passes it on to the next; the numbers are those of `docs/protocol.md`. A further case is a further row.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from sync.central.conflicts.evidence import Known
+from sync.journey.definitions import ActionRule, Definitions
+from sync.journey.model import (
+    STAFF,
+    Action,
+    ActionId,
+    Asker,
+    Decision,
+    ExamId,
+    Journey,
+    Opens,
+    QueueEntry,
+    QueueId,
+    Refusal,
+    Role,
+    VisitId,
+)
+from sync.journey.rules import decide, may_send
+from sync.protocol import Code, Held, Intent, Verdict
+
+
+class Place(StrEnum):
+    """Where an action leaves its effect."""
+
+    NOWHERE = "nowhere"
+    TODAY = "today"  # on the patient's journey
+    HISTORY = "history"  # on the history of a visit whose day has ended
+    ALIAS = "alias"  # the visit that it would open is another name of `visit_id`
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The verdict, the row of the table behind it (0: no conflict), and what is to be written where.
+
+    `revision` is that of the verdict; `reversed`: what the kiosk had been told was done is not, and staff must know.
+    """
+
+    verdict: Verdict
+    code: Code
+    conflict: int = 0
+    place: Place = Place.NOWHERE
+    visit_id: VisitId | None = None
+    decision: Decision | None = None
+    revision: int = 0
+    reversed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An action with its rule, as the rows of the table look at it."""
+
+    known: Known
+    intent: Intent
+    rules: Definitions
+    rule: ActionRule
+    action: Action
+
+    @property
+    def live(self) -> bool:
+        """Whether the action belongs to the visit that the patient is on."""
+        return self.known.visit is not None and self.known.visit.visit_id == self.known.journey.visit_id
+
+    @property
+    def fits(self) -> bool:
+        """Whether the patient stands exactly where the kiosk showed them when they did it."""
+        journey, intent = self.known.journey, self.intent
+        return self.live and journey.leg == intent.leg and journey.state == intent.journey_state
+
+    @property
+    def opens_visit(self) -> bool:
+        """Whether the action would open its visit."""
+        return self.rule.visit == "open"
+
+    @property
+    def leg(self) -> int:
+        """The leg that the action is of: the one that it was made in, or the one that it would begin."""
+        return self.intent.leg + int(self.rule.opens_entry)
+
+    @property
+    def done_before(self) -> bool:
+        """Whether the visit's history holds this action for this leg already, from whomever."""
+        return self.known.visit is not None and (self.rule.name, self.leg) in self.known.visit.done
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table: its number (0: a plain check) and the function that settles an action or passes it on."""
+
+    number: int
+    judge: Callable[[Case], Resolution | None]
+
+
+def resolve(known: Known, intent: Intent) -> Resolution:
+    """The verdict for an action, and the effect that it is to have. The first row of the table that fits settles it."""
+    return _beside_what_was_told(known.held, _resolved(known, intent))
+
+
+def insist(known: Known, intent: Intent) -> Resolution | None:
+    """The same where staff have said that the action counts, for this patient, as if they had done it: no conflict
+    stands against it but what the rules refuse themselves. None where they do."""
+    rule = known.rules.actions.get(intent.action_type) if known.rules else None
+    if known.rules is None or rule is None or known.subject is None:
+        return None
+    case = Case(known, intent, known.rules, rule, replace(action_of(known, intent), asker=STAFF))
+    found = _late(case) or _opened_elsewhere(case) or _decided(case)
+    return found if found.verdict in _DONE else None
+
+
+def _resolved(known: Known, intent: Intent) -> Resolution:
+    if known.rules is None:
+        return Resolution(Verdict.NEEDS_STAFF, Code.OLD_RULES, 12)
+    rule = known.rules.actions.get(intent.action_type)
+    if rule is None:
+        return _to_staff(Code.NOT_ALLOWED)
+    case = Case(known, intent, known.rules, rule, action_of(known, intent))
+    for row in TABLE:
+        found = row.judge(case)
+        if found is not None:
+            return replace(found, conflict=row.number) if row.number and not found.conflict else found
+    return _decided(case)
+
+
+def action_of(known: Known, intent: Intent) -> Action:
+    """The action as the rules see it. A time that cannot be trusted gives no place in a line: the receipt does."""
+    exam_id = intent.payload.get("exam_id")
+    opens = Opens(VisitId(intent.visit_id), QueueId(intent.queue_id), intent.queue_number, known.walk_in)
+    return Action(
+        ActionId(intent.action_id),
+        intent.action_type,
+        Asker(Role.KIOSK, known.grants),
+        known.received_ms if known.arrived_ms is None else known.arrived_ms,
+        opens,
+        exam_id=ExamId(exam_id) if isinstance(exam_id, str) else None,
+    )
+
+
+_MERGED = Resolution(Verdict.MERGED, Code.ALREADY_SO)
+_DONE = frozenset({Verdict.APPLIED, Verdict.MERGED})
+
+
+def _beside_what_was_told(held: Held | None, found: Resolution) -> Resolution:
+    """A restored centre judges anew what it has forgotten. Where it comes to something else than the kiosk had been
+    told, that is a verdict given anew; and what is no longer done is for staff to know."""
+    if held is None:
+        return found
+    if (held.verdict, held.code) == (found.verdict, found.code):
+        return replace(found, revision=held.revision)
+    undone = held.verdict is Verdict.APPLIED and found.verdict not in _DONE
+    conflict = 16 if undone else found.conflict
+    return replace(found, revision=held.revision + 1, reversed=undone, conflict=conflict)
+
+
+def _forbidden(case: Case) -> Resolution | None:
+    return None if may_send(case.rule, case.action.asker) else _to_staff(Code.FORBIDDEN)
+
+
+def _depends(case: Case) -> Resolution | None:
+    """An action made on top of one that staff have not settled waits with it; one made where the patient really stands
+    does not depend on it."""
+    return _to_staff(Code.DEPENDS) if case.known.waits and not case.fits else None
+
+
+def _unknown(case: Case) -> Resolution | None:
+    if case.known.subject is not None:
+        return None
+    return _to_staff(Code.UNKNOWN_CARD if case.intent.provisional else Code.UNKNOWN_PATIENT)
+
+
+def _rebound(case: Case) -> Resolution | None:
+    """The card that was read, or the binding that it was read under, is another patient's: it touches neither."""
+    owners = {case.known.card_of, case.known.binding_of} - {None, case.known.subject}
+    return _to_staff(Code.REBOUND) if owners else None
+
+
+def _two_visits(case: Case) -> Resolution | None:
+    """Two records of one person were merged while each was on a visit: which of them counts, only people can say."""
+    return _to_staff(Code.TWO_VISITS) if case.known.split else None
+
+
+def _money(case: Case) -> Resolution | None:
+    """Money has moved: what does not fit exactly is for people to sort out, never dropped and never guessed at."""
+    return _to_staff(Code.MONEY) if case.rule.money and not case.fits else None
+
+
+def _corrected(case: Case) -> Resolution | None:
+    """Staff have said since where the patient stands. A number that was printed stays an alias all the same."""
+    if not case.known.corrected:
+        return None
+    found = Resolution(Verdict.SUPERSEDED, Code.CORRECTED)
+    entry = _of_leg(case.known.journey, case.leg) if case.live and case.rule.opens_entry else None
+    labelled = _second_label(case, entry, moves_up=False) if entry else None
+    return replace(found, place=Place.TODAY, decision=labelled) if labelled else found
+
+
+def _answers_differ(case: Case) -> Resolution | None:
+    """It was done elsewhere already, and the person said something else there: the journey goes on, staff get both."""
+    if case.fits or not case.done_before or case.rule.opens_entry or case.opens_visit:
+        return None
+    payload, said = case.intent.payload, case.known.said
+    differs = any(said.get(name) != value for name, value in payload.items())
+    return replace(_MERGED, code=Code.ANSWERS_DIFFER) if differs else None
+
+
+def _late(case: Case) -> Resolution | None:
+    """Of a day that has ended: the visit's own history gets it, and nothing of today moves."""
+    known, visit = case.known, case.known.visit
+    if visit is None:
+        if not case.opens_visit or known.day >= known.today:
+            return None
+        if known.unseen is not None:
+            return _alias(known.unseen)
+        history = Journey(known.journey.patient_id, case.rules.initial, known.day)
+    elif case.live or visit.history.site_day >= known.today:
+        return None
+    else:
+        history = visit.history
+    outcome = decide(case.rules, history, case.action)
+    if isinstance(outcome, Decision):
+        visit_id = outcome.journey.visit_id or history.visit_id
+        return Resolution(Verdict.APPLIED, Code.LATE, place=Place.HISTORY, visit_id=visit_id, decision=outcome)
+    return _MERGED if case.done_before else Resolution(Verdict.SUPERSEDED, Code.LATE)
+
+
+def _opened_elsewhere(case: Case) -> Resolution | None:
+    """Two kiosks opened a visit without knowing of each other, or this one did not know that one was under way: it is
+    one visit, and the one that the centre accepted first keeps its name."""
+    known = case.known
+    if not case.opens_visit:
+        return None
+    if known.visit is not None:
+        return _MERGED
+    if known.unseen is not None:
+        return _alias(known.unseen)
+    if known.journey.visit_id is not None and isinstance(decide(case.rules, known.journey, case.action), Refusal):
+        return _alias(known.journey.visit_id)
+    return None
+
+
+def _other_visit(case: Case) -> Resolution | None:
+    """Of a visit that is over, or of one that the centre has never heard of."""
+    if case.live or case.opens_visit:
+        return None
+    if case.known.visit is None:
+        return _to_staff(Code.NOT_ALLOWED)
+    return _MERGED if case.done_before else Resolution(Verdict.SUPERSEDED, Code.MOVED_ON)
+
+
+def _second_slip(case: Case) -> Resolution | None:
+    """The arrival for this leg was confirmed elsewhere, and the patient still waits for it: one place in the line, the
+    earlier time, and the second number printed for it stays an alias."""
+    entry = _entry_of_leg(case)
+    if entry is None or case.known.journey.state not in case.rule.moves.values():
+        return None
+    return replace(_MERGED, place=Place.TODAY, decision=_second_label(case, entry, moves_up=True))
+
+
+def _cancelled(case: Case) -> Resolution | None:
+    """Staff cancelled what the person was shown as booked, or the entry that they would have joined."""
+    cancelled = {case.rules.queue_to_appointment[state] for state in case.rules.hands_over}
+    entry = _entry_of_leg(case)
+    if entry is not None:
+        return _to_staff(Code.CANCELLED) if entry.state in case.rules.hands_over else None
+    if case.known.journey.leg != case.intent.leg or not (case.rule.appointments or case.rule.opens_entry):
+        return None
+    shown = [a for a in case.known.journey.appointments if a.appointment_id in case.intent.appointment_ids]
+    # An arrival is confirmed for the next booking alone; a registration says that all of them are right.
+    meant = shown[:1] if case.rule.opens_entry else shown
+    return _to_staff(Code.CANCELLED) if any(a.status in cancelled for a in meant) else None
+
+
+def _already_called(case: Case) -> Resolution | None:
+    """The arrival for this leg was confirmed elsewhere, and the patient has been called meanwhile."""
+    entry = _entry_of_leg(case)
+    if entry is None:
+        return None
+    labelled = _second_label(case, entry, moves_up=False)
+    return Resolution(Verdict.SUPERSEDED, Code.MOVED_ON, place=Place.TODAY, decision=labelled)
+
+
+def _earlier_leg(case: Case) -> Resolution | None:
+    """For an exam that the visit has left behind: it never queues the patient again."""
+    if not case.live or case.known.journey.leg <= case.intent.leg:
+        return None
+    if not case.rule.opens_entry:
+        return _MERGED if case.done_before else Resolution(Verdict.SUPERSEDED, Code.EARLIER_LEG)
+    entry = _of_leg(case.known.journey, case.leg)
+    labelled = _second_label(case, entry, moves_up=False) if entry else None
+    return Resolution(Verdict.SUPERSEDED, Code.EARLIER_LEG, place=Place.TODAY, decision=labelled)
+
+
+def _later_leg(case: Case) -> Resolution | None:
+    """For an exam that the centre's journey has not come to: nothing says that things moved on."""
+    ahead = case.live and case.known.journey.leg < case.intent.leg
+    return _to_staff(Code.NOT_ALLOWED) if ahead else None
+
+
+TABLE: tuple[Row, ...] = (
+    Row(0, _forbidden),
+    Row(15, _depends),
+    Row(8, _unknown),
+    Row(7, _rebound),
+    Row(13, _two_visits),
+    Row(17, _money),
+    Row(14, _corrected),
+    Row(2, _answers_differ),
+    Row(6, _late),
+    Row(1, _opened_elsewhere),
+    Row(0, _other_visit),
+    Row(3, _cancelled),
+    Row(1, _second_slip),
+    Row(4, _already_called),
+    Row(5, _earlier_leg),
+    Row(0, _later_leg),
+)
+
+
+def _decided(case: Case) -> Resolution:
+    """No conflict by identity: the rules decide on the journey as it stands."""
+    journey = case.known.journey
+    outcome = decide(case.rules, journey, case.action)
+    if isinstance(outcome, Decision):
+        visit_id = outcome.journey.visit_id or journey.visit_id
+        return Resolution(Verdict.APPLIED, Code.OK, place=Place.TODAY, visit_id=visit_id, decision=outcome)
+    already_so = journey.state in case.rule.moves.values() and not case.rule.opens_entry
+    if not case.rule.money and (already_so or case.done_before):
+        return _MERGED
+    if case.known.moved and not case.rule.money:
+        return Resolution(Verdict.SUPERSEDED, Code.MOVED_ON)
+    return _to_staff(Code.NOT_ALLOWED)
+
+
+def _entry_of_leg(case: Case) -> QueueEntry | None:
+    """The entry that another confirmation opened or joined for the very leg that this one would begin."""
+    journey = case.known.journey
+    if not case.live or not case.rule.opens_entry or journey.leg != case.leg:
+        return None
+    return _of_leg(journey, case.leg) or journey.current
+
+
+def _of_leg(journey: Journey, leg: int) -> QueueEntry | None:
+    """The entry that was opened for a leg; of several visits on one day, that of the last."""
+    return next((entry for entry in reversed(journey.entries) if entry.leg == leg), None)
+
+
+def _second_label(case: Case, entry: QueueEntry, *, moves_up: bool) -> Decision | None:
+    """The entry with the printed number as an alias and, where it still waits, the earlier of the two arrivals; None
+    where that changes nothing."""
+    label, arrived_ms = case.intent.queue_number, case.known.arrived_ms
+    changed = entry
+    if label and label not in (entry.queue_number, *entry.label_aliases):
+        changed = replace(changed, label_aliases=(*entry.label_aliases, label))
+    if moves_up and arrived_ms is not None and arrived_ms < entry.opened_ms:
+        changed = replace(changed, opened_ms=arrived_ms)
+    if changed == entry:
+        return None
+    journey = case.known.journey
+    entries = tuple(changed if e.queue_id == entry.queue_id else e for e in journey.entries)
+    return Decision(replace(journey, entries=entries, journey_version=journey.journey_version + 1), ())
+
+
+def _alias(visit_id: VisitId) -> Resolution:
+    return Resolution(Verdict.MERGED, Code.VISIT_ALIAS, 1, Place.ALIAS, visit_id)
+
+
+def _to_staff(code: Code) -> Resolution:
+    return Resolution(Verdict.NEEDS_STAFF, code)

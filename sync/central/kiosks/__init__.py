@@ -1,0 +1,1 @@
+"""The use cases of the sync endpoints: enrolment, push and pull."""

@@ -1,0 +1,188 @@
+"""Enrolment: a one-use code makes a box a kiosk of this site, under an id, a prefix and grants that the centre gives.
+
+Codes and tokens are kept as hashes and told once; wrong codes are counted by the address that they come from.
+"""
+
+import hashlib
+import itertools
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from sync.cards import CardKeys
+from sync.central.maintenance.restore_gap import ON_PAPER_MS, is_unsure, prefixes_by_chance
+from sync.central.records.kiosks import Kiosk, add_kiosk, kiosk
+from sync.central.records.site import Here
+from sync.central.records.tokens import issue
+from sync.central.store.sqlite import Reading, Writing
+from sync.ids import new_id
+from sync.journey.definitions import Definitions
+from sync.journey.model import KioskId, Role
+from sync.protocol import Enrolment, EnrolRequest
+
+CODE_LIFE_MS = 10 * 60 * 1000
+FAILURE_WINDOW_MS = 60 * 1000
+FAILURES_OF_ONE = 5  # wrong codes a minute from one address, and from all of them
+FAILURES_OF_ALL = 50
+ENTRANCE = ("scan_nfc", "register", "confirm_arrival")  # what a kiosk is granted that asks for nothing in particular
+
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another when read aloud or typed
+_CODE_LENGTH = 10
+_KIOSK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_PREFIX = re.compile(r"[A-Z]{1,3}")
+_PREFIX_LETTERS = "ABDEFGHJKLMNPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class NotEnrolled:
+    """Why a request to enrol came to nothing. `retry_after_s` where too many wrong codes came of late."""
+
+    error: str
+    retry_after_s: float | None = None
+
+
+def new_code(db: Writing, now_ms: int, actions: Sequence[str] | None = None) -> str:
+    """Makes a one-use code, good for ten minutes; with `actions`, no kiosk is granted more by it."""
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH))
+    db.execute("delete from enrol_codes where expires_ms < :now_ms or used_ms is not null", {"now_ms": now_ms})
+    db.execute(
+        "insert into enrol_codes values (:code_hash, :actions, :now_ms, :expires_ms, null)",
+        {
+            "code_hash": _hash(code),
+            "actions": None if actions is None else msgspec.json.encode(list(actions)).decode(),
+            "now_ms": now_ms,
+            "expires_ms": now_ms + CODE_LIFE_MS,
+        },
+    )
+    return f"{code[:5]}-{code[5:]}"
+
+
+def enrol(
+    db: Writing,
+    here: Here,
+    definitions: Definitions,
+    keys: CardKeys,
+    request: EnrolRequest,
+    origin: str,
+    now_ms: int,
+) -> Enrolment | NotEnrolled:
+    """Turns a code into a kiosk. What the kiosk's configuration suggests is honoured where it is free and allowed; for
+    two days after a restore, no prefix is known to be free.
+
+    `origin` is the network address of the request, by which wrong codes are counted.
+    """
+    limited = _limited(db, origin, now_ms)
+    if limited is not None:
+        return limited
+    code = _use_code(db, request.code, now_ms)
+    if code is None:
+        db.execute(
+            "insert into enrol_failures values (:failure_id, :origin, :now_ms)",
+            {"failure_id": new_id(), "origin": origin, "now_ms": now_ms},
+        )
+        return NotEnrolled("this code is unknown, used or older than ten minutes: make a new one at the centre")
+    kiosk_id = _free_id(db, request.kiosk_id)
+    made = Kiosk(
+        kiosk_id=kiosk_id,
+        name=_name(request) or kiosk_id,
+        ticket_prefix=_free_prefix(db, request.ticket_prefix, here.ticket_prefix, now_ms),
+        actions=_grants(definitions, request.actions, code),
+        epoch=1,
+        enrolled_ms=now_ms,
+        seen_ms=None,
+        revoked_ms=None,
+    )
+    add_kiosk(db, made)
+    token = issue(db, Role.KIOSK, now_ms, kiosk_id=made.kiosk_id, label=made.name)
+    return Enrolment(
+        kiosk_id=made.kiosk_id,
+        epoch=made.epoch,
+        name=made.name,
+        ticket_prefix=made.ticket_prefix,
+        actions=made.actions,
+        token=token,
+        card_keys=keys,
+        server_incarnation=here.server_incarnation,
+        site=here.site,
+        definitions=dict(definitions.document),
+    )
+
+
+def _limited(db: Writing, origin: str, now_ms: int) -> NotEnrolled | None:
+    db.execute("delete from enrol_failures where at_ms < :since", {"since": now_ms - FAILURE_WINDOW_MS})
+    row = db.row(
+        "select count(*) as all_of_them, coalesce(sum(case when origin = :origin then 1 else 0 end), 0) as of_one,"
+        " min(at_ms) as first_ms from enrol_failures",
+        origin=origin,
+    )
+    assert row is not None
+    if row["of_one"] < FAILURES_OF_ONE and row["all_of_them"] < FAILURES_OF_ALL:
+        return None
+    wait_s = max(1.0, (row["first_ms"] + FAILURE_WINDOW_MS - now_ms) / 1000)
+    return NotEnrolled("too many wrong codes; wait a minute", wait_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    actions: tuple[str, ...] | None
+
+
+def _use_code(db: Writing, typed: str, now_ms: int) -> _Code | None:
+    """Uses a code up, in whatever case and with whatever separators it was typed."""
+    code = re.sub(r"[\s-]", "", typed[:64]).upper()
+    row = db.row(
+        "update enrol_codes set used_ms = :now_ms where code_hash = :code_hash and used_ms is null"
+        " and expires_ms > :now_ms returning actions",
+        now_ms=now_ms,
+        code_hash=_hash(code),
+    )
+    if row is None:
+        return None
+    return _Code(msgspec.json.decode(row["actions"], type=tuple[str, ...]) if row["actions"] else None)
+
+
+def _hash(code: str) -> str:
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _free_id(db: Reading, wish: str) -> KioskId:
+    if _KIOSK_ID.fullmatch(wish) and kiosk(db, wish) is None:
+        return KioskId(wish)
+    stem = wish if _KIOSK_ID.fullmatch(wish) else "kiosk"
+    numbered = (f"{stem[:27]}-{number}" for number in itertools.count(1 if stem == "kiosk" else 2))
+    return KioskId(next(name for name in numbered if kiosk(db, name) is None))
+
+
+def _free_prefix(db: Reading, wish: str, own: str, now_ms: int) -> str:
+    taken = {own} | {
+        row["ticket_prefix"]
+        for row in db.rows(
+            "select ticket_prefix from kiosks where revoked_ms is null or revoked_ms > :since",
+            since=now_ms - ON_PAPER_MS,
+        )
+    }
+    if is_unsure(db, now_ms):
+        return next(prefix for prefix in prefixes_by_chance(_PREFIX_LETTERS) if prefix not in taken)
+    wishes = [wish.upper()] if _PREFIX.fullmatch(wish.upper()) else []
+    return next(prefix for prefix in itertools.chain(wishes, _prefixes()) if prefix not in taken)
+
+
+def _prefixes() -> Iterator[str]:
+    """A, B, D … AA, AB …: the letters that are not taken for a digit."""
+    for length in itertools.count(1):
+        yield from ("".join(letters) for letters in itertools.product(_PREFIX_LETTERS, repeat=length))
+
+
+def _grants(definitions: Definitions, wish: Sequence[str], code: _Code) -> tuple[str, ...]:
+    """What a kiosk may do: what it asks for, or what an entrance needs, of the patients' actions; never more than the
+    code allows."""
+    wanted = frozenset(wish or code.actions or ENTRANCE)
+    allowed = frozenset(definitions.actions if code.actions is None else code.actions)
+    return tuple(name for name in definitions.actions_by("patient") if name in wanted and name in allowed)
+
+
+def _name(request: EnrolRequest) -> str:
+    return "".join(letter for letter in request.name if letter.isprintable()).strip()[:64]

@@ -1,0 +1,1 @@
+"""What the centre does by itself or for an operator: backup, restore, health check, housekeeping."""

@@ -1,0 +1,1 @@
+"""What each command has done, without a word of output."""

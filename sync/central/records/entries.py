@@ -1,0 +1,128 @@
+"""Queue entries as rows, and the lines that they form."""
+
+import sqlite3
+from functools import lru_cache
+
+import msgspec
+
+from sync.central.store.sqlite import Reading, Writing, any_of
+from sync.journey.definitions import Definitions
+from sync.journey.model import Journey, QueueEntry
+
+_labels = msgspec.json.Decoder(tuple[str, ...])
+
+
+def entries_of(db: Reading, patient_id: str, site_day: str) -> tuple[QueueEntry, ...]:
+    """A patient's entries of a day of the site, in the order in which they were opened."""
+    rows = db.execute(
+        "select * from entries where patient_id = :patient_id and site_day = :site_day order by opened_ms, queue_id",
+        {"patient_id": patient_id, "site_day": site_day},
+    )
+    return tuple(entry_of_row(row) for row in rows)
+
+
+def count_ahead(db: Reading, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
+    """How many stand before an entry in its exam's line: `people_ahead()` of the rules, counted where the rows are.
+
+    A line is long in the morning, and this is part of every answer, so the rows do not travel.
+    """
+    states, parameters = _in_line(definitions.in_line)
+    return int(
+        db.value(
+            "select count(*) from entries where site_day = :site_day and exam_id = :exam_id"  # noqa: S608
+            f" and state in {states} and (priority > :priority or priority = :priority and (opened_ms < :opened_ms"
+            " or opened_ms = :opened_ms and queue_id < :queue_id))",
+            **parameters,
+            site_day=site_day,
+            exam_id=entry.exam_id,
+            priority=entry.priority,
+            opened_ms=entry.opened_ms,
+            queue_id=entry.queue_id,
+        )
+    )
+
+
+def holder_of(db: Reading, site_day: str, number: str, but: str) -> str | None:
+    """An entry of that day that bears a number, its own or an alias, and is not `but`; None where there is none."""
+    rows = db.rows(
+        "select queue_id, queue_number, label_aliases from entries where site_day = :site_day"
+        " and queue_number = :number union all select queue_id, queue_number, label_aliases from entries"
+        " where site_day = :site_day and label_aliases <> '[]'",
+        site_day=site_day,
+        number=number,
+    )
+    bearing = (r for r in rows if number == r["queue_number"] or number in _labels.decode(r["label_aliases"]))
+    return next((str(row["queue_id"]) for row in bearing if row["queue_id"] != but), None)
+
+
+def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool) -> None:
+    """Writes one entry of a journey: all of it where it is fresh, else what of it can change."""
+    changing = {
+        "queue_id": entry.queue_id,
+        "site_day": journey.site_day,
+        "state": entry.state,
+        "room": entry.room,
+        "priority": entry.priority,
+        "label_aliases": msgspec.json.encode(entry.label_aliases).decode(),
+        "opened_ms": entry.opened_ms,
+    }
+    if not fresh:
+        db.execute(
+            "update entries set site_day = :site_day, state = :state, room = :room, priority = :priority,"
+            " label_aliases = :label_aliases, opened_ms = :opened_ms where queue_id = :queue_id",
+            changing,
+        )
+        return
+    db.execute(
+        "insert into entries values (:queue_id, :patient_id, :visit_id, :site_day, :exam_id, :exam_name, :room, :state,"
+        " :queue_number, :label_aliases, :leg, :priority, :minutes, :overnight, :opened_ms)",
+        {
+            **changing,
+            "patient_id": journey.patient_id,
+            "visit_id": journey.visit_id,
+            "exam_id": entry.exam_id,
+            "exam_name": entry.exam_name,
+            "queue_number": entry.queue_number,
+            "leg": entry.leg,
+            "minutes": entry.minutes,
+            "overnight": int(entry.overnight),
+        },
+    )
+
+
+def entry_of_row(row: sqlite3.Row) -> QueueEntry:
+    """An entry from a row that begins with the columns of the table, in their order."""
+    (
+        queue_id,
+        _,
+        _,
+        _,
+        exam_id,
+        exam_name,
+        room,
+        state,
+        queue_number,
+        label_aliases,
+        leg,
+        priority,
+        minutes,
+        overnight,
+        opened_ms,
+    ) = row[:15]
+    return QueueEntry(
+        queue_id,
+        exam_id,
+        exam_name,
+        room,
+        state,
+        queue_number,
+        leg,
+        opened_ms,
+        priority,
+        minutes,
+        bool(overnight),
+        _labels.decode(label_aliases),
+    )
+
+
+_in_line = lru_cache(maxsize=8)(lambda states: any_of("state", states))

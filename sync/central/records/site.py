@@ -1,0 +1,78 @@
+"""What the centre's database says of its own site: name, days, walk-in desk, numbers."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from sync.central.store.sqlite import Reading, Writing
+from sync.clock import site_day
+from sync.journey.model import Exam, ExamId
+from sync.protocol import Site
+
+_MINUTE_MS = 60_000
+_languages = msgspec.json.Decoder(tuple[str, ...])
+
+
+class NoSite(Exception):
+    """The database holds no hospital yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The site as kiosks are told of it, with what is the centre's alone."""
+
+    site: Site
+    ticket_prefix: str
+    server_incarnation: str
+
+    def day(self, at_ms: int) -> str:
+        """The day of the site that a moment belongs to."""
+        return _day(at_ms // _MINUTE_MS, self.site.timezone, self.site.day_starts_at)
+
+
+@lru_cache(maxsize=256)
+def _day(minute: int, timezone: str, day_starts_at: str) -> str:
+    # Days begin on a whole minute, and it is asked for with every request.
+    return site_day(minute * _MINUTE_MS, timezone, day_starts_at)
+
+
+def here(db: Reading) -> Here:
+    """This site. Raises NoSite before anything was imported."""
+    row = db.row(
+        "select s.name, s.timezone, s.day_starts_at, s.languages, s.ticket_prefix, i.server_incarnation, e.*"
+        " from site s join exams e on e.exam_id = s.desk_exam_id join incarnation i on i.id = s.id"
+    )
+    if row is None:
+        raise NoSite("the database holds no hospital yet: import one, or make the demo one")
+    return _here(tuple(row))
+
+
+@lru_cache(maxsize=16)
+def _here(row: tuple[Any, ...]) -> Here:
+    """Made once for each state of the site, since every request needs it."""
+    name, timezone, day_starts_at, languages, ticket_prefix, server_incarnation, *desk = row
+    site = Site(
+        name=name,
+        timezone=timezone,
+        day_starts_at=day_starts_at,
+        walk_in=_exam(*desk),
+        languages=_languages.decode(languages),
+    )
+    return Here(site, ticket_prefix, server_incarnation)
+
+
+def _exam(exam_id: str, title: str, public_label: str, room: str, minutes: int, overnight: int) -> Exam:
+    return Exam(ExamId(exam_id), title, public_label, room, minutes, bool(overnight))
+
+
+def next_label(db: Writing, prefix: str, day: str) -> str:
+    """The next queue number under a prefix on a day of the site, like "C-001"."""
+    used = db.value(
+        "insert into labels values (:day, :prefix, 1)"
+        " on conflict (site_day, prefix) do update set used = labels.used + 1 returning used",
+        day=day,
+        prefix=prefix,
+    )
+    return f"{prefix}-{used:03d}"

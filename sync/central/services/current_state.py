@@ -1,0 +1,93 @@
+"""A patient's current state as the public interface tells it. Field names are fixed: front ends use them."""
+
+import msgspec
+
+from sync.central.records.entries import count_ahead
+from sync.central.records.site import Here
+from sync.central.store.sqlite import Reading
+from sync.clock import iso
+from sync.journey.definitions import Definitions
+from sync.journey.model import Appointment, Asker, Journey, QueueEntry
+from sync.journey.rules import available_actions
+
+
+class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One place in a line. `estimated_wait_time` is in minutes; 0 once the patient is called. `label_aliases` are the
+    numbers that other kiosks printed for the same place, left out where there are none."""
+
+    queue_id: str
+    exam_id: str
+    exam_name: str
+    state: str
+    queue_number: str
+    estimated_wait_time: int
+    label_aliases: tuple[str, ...] = ()
+
+
+class AppointmentDetail(msgspec.Struct, frozen=True):
+    """One booking of today; `scheduled_at` is ISO 8601 with the site's offset."""
+
+    appointment_id: str
+    exam_id: str
+    exam_name: str
+    scheduled_at: str
+    status: str
+
+
+class CurrentState(msgspec.Struct, frozen=True):
+    """The answer of current-state and perform-action, and the payload of the socket's messages."""
+
+    journey_state: str
+    queue_details: list[QueueDetail]
+    appointments: list[AppointmentDetail]
+    available_actions: tuple[str, ...]
+    timestamp: str
+
+
+def current_state(
+    db: Reading, definitions: Definitions, here: Here, journey: Journey, asker: Asker, now_ms: int
+) -> CurrentState:
+    """What an asker is told of a journey now."""
+    zone = here.site.timezone
+    return CurrentState(
+        journey.state,
+        [_queue_detail(db, definitions, journey, e) for e in journey.entries if e.state in definitions.listed],
+        [_appointment_detail(appointment, zone) for appointment in journey.appointments],
+        available_actions(definitions, journey, asker),
+        iso(now_ms, zone),
+    )
+
+
+def estimated_wait(db: Reading, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
+    """Minutes until this entry's turn: each of the people ahead takes as long as the exam is planned for."""
+    if definitions.queue_to_journey[entry.state] not in _waiting_states(definitions):
+        return 0
+    return count_ahead(db, definitions, site_day, entry) * entry.minutes
+
+
+def _waiting_states(definitions: Definitions) -> set[str]:
+    """The journey states that a confirmed arrival leads to: who is in one of them waits."""
+    return {target for rule in definitions.actions.values() if rule.opens_entry for target in rule.moves.values()}
+
+
+def _queue_detail(db: Reading, definitions: Definitions, journey: Journey, entry: QueueEntry) -> QueueDetail:
+    wait = estimated_wait(db, definitions, journey.site_day, entry)
+    return QueueDetail(
+        entry.queue_id,
+        entry.exam_id,
+        entry.exam_name,
+        entry.state,
+        entry.queue_number,
+        wait,
+        entry.label_aliases,
+    )
+
+
+def _appointment_detail(appointment: Appointment, zone: str) -> AppointmentDetail:
+    return AppointmentDetail(
+        appointment.appointment_id,
+        appointment.exam_id,
+        appointment.exam_name,
+        iso(appointment.scheduled_ms, zone),
+        appointment.status,
+    )

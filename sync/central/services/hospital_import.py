@@ -1,0 +1,212 @@
+"""Takes a hospital document into the database, whole or not at all. Taken twice, it changes nothing twice.
+
+What the document leaves out stays as it is; nothing is removed. A record that was merged into another here is that one:
+its cards and bookings are the other's, and the other keeps the name and language that it has.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from sync.cards import CardKeys, canonical_tag
+from sync.central.conflicts.gather import bench_of
+from sync.central.conflicts.rejudge import settle_card
+from sync.central.records.bindings import bind, bindings_of, bound, held_before
+from sync.central.records.journeys import touch
+from sync.central.records.patients import patient_named, put_patient
+from sync.central.records.site import Here, NoSite, here
+from sync.central.services.hospital_document import (
+    AppointmentPart,
+    DocumentError,
+    ExamPart,
+    Hospital,
+    PatientPart,
+    SitePart,
+)
+from sync.central.store.sqlite import Writing
+from sync.ids import new_id
+from sync.journey.definitions import Definitions
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """How many of each were new or changed."""
+
+    exams: int
+    patients: int
+    cards: int
+    appointments: int
+
+
+def take_hospital(db: Writing, definitions: Definitions, keys: CardKeys, hospital: Hospital, now_ms: int) -> Imported:
+    """Takes a document, as part of the caller's transaction. Raises DocumentError where it names what there is not."""
+    changed_exams = [exam.exam_id for exam in hospital.exams if _put_exam(db, exam)]
+    if hospital.site:
+        put_site(db, hospital.site)
+    try:
+        site = here(db)
+    except NoSite as error:
+        raise DocumentError("site is missing, and the database holds none yet") from error
+    take = _Take(db, definitions, keys, site, site.day(now_ms), now_ms)
+    result = Imported(
+        len(changed_exams),
+        sum(take.patient(patient) for patient in hospital.patients),
+        sum(take.card(patient.patient_id, card) for patient in hospital.patients for card in patient.cards),
+        sum(take.appointment(appointment) for appointment in hospital.appointments),
+    )
+    take.tell_of_exams(changed_exams)
+    return result
+
+
+def put_site(db: Writing, site: SitePart) -> None:
+    """Writes the site's own row. Raises DocumentError where its desk is no exam, or its prefix a kiosk's."""
+    if db.row("select 1 from exams where exam_id = :desk", desk=site.desk) is None:
+        raise DocumentError(f"the desk {site.desk!r} is not among the exams")
+    if db.row("select 1 from kiosks where ticket_prefix = :prefix", prefix=site.ticket_prefix) is not None:
+        raise DocumentError(f"the ticket_prefix {site.ticket_prefix} is a kiosk's")
+    db.execute(
+        "insert into site values (1, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix)"
+        " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone,"
+        " day_starts_at = excluded.day_starts_at, languages = excluded.languages,"
+        " desk_exam_id = excluded.desk_exam_id, ticket_prefix = excluded.ticket_prefix",
+        {
+            "name": site.name,
+            "timezone": site.timezone,
+            "day_starts_at": site.day_starts_at,
+            "languages": msgspec.json.encode(site.languages).decode(),
+            "desk": site.desk,
+            "ticket_prefix": site.ticket_prefix,
+        },
+    )
+
+
+def _put_exam(db: Writing, exam: ExamPart) -> bool:
+    values = {**msgspec.structs.asdict(exam), "overnight": int(exam.overnight)}
+    known = db.row("select * from exams where exam_id = :exam_id", exam_id=exam.exam_id)
+    if known is not None and all(known[column] == value for column, value in values.items()):
+        return False
+    db.execute(
+        "insert into exams values (:exam_id, :title, :public_label, :room, :minutes, :overnight)"
+        " on conflict (exam_id) do update set title = excluded.title, public_label = excluded.public_label,"
+        " room = excluded.room, minutes = excluded.minutes, overnight = excluded.overnight",
+        values,
+    )
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Take:
+    """One document being taken: each method takes one part, and says whether that changed anything."""
+
+    db: Writing
+    definitions: Definitions
+    keys: CardKeys
+    site: Here
+    today: str
+    now_ms: int
+
+    def patient(self, part: PatientPart) -> bool:
+        if patient_named(self.db, part.patient_id) not in (None, part.patient_id):
+            return False
+        return put_patient(
+            self.db,
+            self.definitions,
+            part.patient_id,
+            part.name,
+            today=self.today,
+            now_ms=self.now_ms,
+            masked_name=part.masked_name,
+            language=part.language,
+            birth_date=part.birth_date,
+        )
+
+    def card(self, named: str, card: str) -> bool:
+        patient_id = patient_named(self.db, named)
+        assert patient_id is not None
+        try:
+            hashes = self.keys.hashes(canonical_tag(card))
+        except ValueError as error:
+            raise DocumentError(f"a card of patient {named}: {error}") from error
+        holder = bound(self.db, hashes)
+        theirs = holder is not None and holder.patient_id == patient_id
+        if not theirs and held_before(self.db, patient_id, hashes):
+            return False  # it was taken from them since, and an older document does not undo that
+        if holder is not None and not theirs:
+            raise DocumentError(f"a card of patient {named} belongs to patient {holder.patient_id}")
+        before = bindings_of(self.db, patient_id)
+        bind(self.db, patient_id, hashes, new_id(), self.now_ms)
+        if bindings_of(self.db, patient_id) == before:
+            return False
+        touch(self.db, patient_id)
+        settle_card(self.db, bench_of(self.db, self.definitions, new_id, self.now_ms), hashes, "import")
+        return True
+
+    def appointment(self, part: AppointmentPart) -> bool:
+        scheduled_ms, patient_id = self._moment(part), patient_named(self.db, part.patient_id)
+        known = self.db.row(
+            "select patient_id, exam_id, scheduled_ms, site_day, status from appointments"
+            " where appointment_id = :appointment_id",
+            appointment_id=part.appointment_id,
+        )
+        if known is not None and tuple(known)[:3] == (patient_id, part.exam_id, scheduled_ms):
+            return False
+        if patient_id is None:
+            raise _unknown(part, "patient", part.patient_id)
+        if self.db.row("select 1 from exams where exam_id = :exam_id", exam_id=part.exam_id) is None:
+            raise _unknown(part, "exam", part.exam_id)
+        if known is not None and known["patient_id"] != patient_id:
+            raise DocumentError(f"appointment {part.appointment_id} is another patient's")
+        # The statuses stand in the order in which a booking goes through them.
+        status, day = self.definitions.appointment_states[0], self.site.day(scheduled_ms)
+        if known is not None and known["site_day"] == day and not self._begins_anew(known, scheduled_ms):
+            status = known["status"]
+        self.db.execute(
+            "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_ms, :site_day,"
+            " :status, null) on conflict (appointment_id) do update set exam_id = excluded.exam_id,"
+            " scheduled_ms = excluded.scheduled_ms, site_day = excluded.site_day, status = excluded.status",
+            {
+                "appointment_id": part.appointment_id,
+                "patient_id": patient_id,
+                "exam_id": part.exam_id,
+                "scheduled_ms": scheduled_ms,
+                "site_day": day,
+                "status": status,
+            },
+        )
+        touch(self.db, patient_id)
+        return True
+
+    def _begins_anew(self, known: sqlite3.Row, scheduled_ms: int) -> bool:
+        """Whether a booking that came to nothing was given another time, within its day."""
+        nothing = {rule.no_entry for rule in self.definitions.actions.values()}
+        nothing.add(self.definitions.day_end.appointments_to)
+        return known["scheduled_ms"] != scheduled_ms and known["status"] in nothing
+
+    def tell_of_exams(self, exam_ids: list[str]) -> None:
+        """An exam's label and room are shown with its bookings, so whoever is booked there has changed too."""
+        for exam_id in exam_ids:
+            for row in self.db.rows(
+                "select distinct patient_id from appointments where exam_id = :exam_id and site_day >= :today",
+                exam_id=exam_id,
+                today=self.today,
+            ):
+                touch(self.db, row["patient_id"])
+
+    def _moment(self, part: AppointmentPart) -> int:
+        try:
+            moment = datetime.fromisoformat(part.scheduled_at)
+        except ValueError as error:
+            raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is no ISO 8601 time") from error
+        if moment.year not in _YEARS:
+            raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is not of this age")
+        local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.site.site.timezone))
+        return int(local.timestamp() * 1000)
+
+
+def _unknown(part: AppointmentPart, what: str, value: str) -> DocumentError:
+    return DocumentError(f"appointment {part.appointment_id} names no {what} that is known: {value}")
+
+
+_YEARS = range(2000, 3000)

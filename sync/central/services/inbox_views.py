@@ -1,0 +1,123 @@
+"""The exception inbox as staff see it: what waits for them, and one case with all that bears on it."""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from sync.central.conflicts.waiting import Waiting, waiting_in
+from sync.central.records.site import Here
+from sync.central.records.verdicts import verdict_of
+from sync.central.services.current_state import current_state
+from sync.central.store.sqlite import Reading
+from sync.clock import iso
+from sync.journey.definitions import Definitions
+from sync.journey.model import STAFF, Journey
+
+MAX_ROWS = 500
+MAX_BODY = 4096  # characters of a quarantined record
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Some of the open cases in their order, and how many come after them."""
+
+    cases: list[dict[str, Any]]
+    more: int
+
+
+def open_cases(db: Reading, here: Here, after: str | None = None, limit: int = MAX_ROWS) -> Listed | None:
+    """What waits for staff, oldest first: so many after the case of that id, be it settled or not, or from the first.
+    None where there is no such case."""
+    begin = db.row("select opened_ms, exception_id from exceptions where exception_id = :after", after=after)
+    if after is not None and begin is None:
+        return None
+    place = {"after_ms": begin["opened_ms"], "after": begin["exception_id"]} if begin else {"after_ms": -1, "after": ""}
+    rows = db.rows(
+        "select exception_id, code, patient_id, action_id, visit_id, kiosk_id, detail, opened_ms"  # noqa: S608
+        f" from exceptions where {_OPEN_AFTER} order by opened_ms, exception_id limit :limit",
+        **place,
+        limit=limit,
+    )
+    left = db.value(f"select count(*) from exceptions where {_OPEN_AFTER}", **place)  # noqa: S608
+    return Listed([_shown(row, here) for row in rows], left - len(rows))
+
+
+_OPEN_AFTER = "settled_ms is null and (opened_ms, exception_id) > (:after_ms, :after)"
+
+
+def case(
+    db: Reading, definitions: Definitions, here: Here, exception_id: str, journey: Journey | None, now_ms: int
+) -> dict[str, Any] | None:
+    """One case: who, what, when, what the kiosk showed, what the centre knew then and knows now; None for an unknown
+    id. `journey` is the patient's, where the case is about one."""
+    row = db.row("select * from exceptions where exception_id = :exception_id", exception_id=exception_id)
+    if row is None:
+        return None
+    waiting = waiting_in(db, exception_id)
+    settled_ms = row["settled_ms"]
+    shown = _shown(row, here) | {
+        "patient": _patient(db, journey),
+        "kiosk": _kiosk(db, row["kiosk_id"]),
+        "actions": [_action(db, here, each) for each in waiting],
+        "now": current_state(db, definitions, here, journey, STAFF, now_ms) if journey else None,
+        "may": may(db, exception_id, waiting),
+        "quarantined": _quarantined(db, exception_id),
+        "settled_at": None if settled_ms is None else iso(settled_ms, here.site.timezone),
+        "settlement": None if row["settlement"] is None else msgspec.json.decode(row["settlement"]),
+    }
+    del shown["settled_ms"]
+    return shown
+
+
+def may(db: Reading, exception_id: str, waiting: list[Waiting]) -> list[str]:
+    """How a case may be settled: one that only tells of something can be put away, no more."""
+    row = db.row("select settled_ms from exceptions where exception_id = :id", id=exception_id)
+    if row is None or row["settled_ms"] is not None:
+        return []
+    return ["apply", "discard", "reassign"] if waiting else ["discard"]
+
+
+def _shown(row: sqlite3.Row, here: Here) -> dict[str, Any]:
+    """A row as the wire has it: times in ISO 8601, JSON as values."""
+    shown = {column: row[column] for column in row.keys() if column not in ("opened_ms", "detail")}  # noqa: SIM118
+    detail = msgspec.json.decode(row["detail"])
+    if "happened_ms" in detail:
+        detail["happened_at"] = iso(detail.pop("happened_ms"), here.site.timezone)
+    return shown | {"opened_at": iso(row["opened_ms"], here.site.timezone), "detail": detail}
+
+
+def _patient(db: Reading, journey: Journey | None) -> dict[str, Any] | None:
+    if journey is None:
+        return None
+    row = db.row("select patient_id, masked_name from patients where patient_id = :id", id=journey.patient_id)
+    return dict(row) if row else None
+
+
+def _kiosk(db: Reading, kiosk_id: str | None) -> dict[str, Any] | None:
+    row = db.row("select kiosk_id, name, revoked_ms from kiosks where kiosk_id = :id", id=kiosk_id)
+    return {"kiosk_id": row["kiosk_id"], "name": row["name"], "revoked": row["revoked_ms"] is not None} if row else None
+
+
+def _action(db: Reading, here: Here, waiting: Waiting) -> dict[str, Any]:
+    given = verdict_of(db, waiting.verdict_id)
+    assert given is not None
+    intent = waiting.intent
+    return {
+        "action_id": intent.action_id,
+        "action_type": intent.action_type,
+        "code": given.code,
+        "revision": given.revision,
+        "payload": intent.payload,
+        "journey_state": intent.journey_state,
+        "leg": intent.leg,
+        "queue_number": intent.queue_number,
+        "site_day": intent.site_day,
+        "received_at": iso(waiting.received_ms, here.site.timezone),
+    }
+
+
+def _quarantined(db: Reading, exception_id: str) -> dict[str, Any] | None:
+    row = db.row("select verdict_id, reason, body from quarantine where exception_id = :id", id=exception_id)
+    return {"reason": row["reason"], "body": row["body"][:MAX_BODY]} if row else None

@@ -1,0 +1,113 @@
+"""What staff see: the queue as a list to search, a patient's history."""
+
+import sqlite3
+from typing import Any
+
+import msgspec
+
+from sync.central.records.entries import entry_of_row
+from sync.central.records.site import Here
+from sync.central.services.current_state import estimated_wait
+from sync.central.store.sqlite import Reading, any_of
+from sync.clock import iso
+from sync.journey.definitions import Definitions
+
+MAX_ROWS = 500
+
+
+class QueueRow(msgspec.Struct, frozen=True):
+    """One entry of the queue, for staff."""
+
+    queue_id: str
+    patient_id: str
+    masked_name: str
+    exam_id: str
+    exam_name: str
+    room: str
+    state: str
+    queue_number: str
+    label_aliases: tuple[str, ...]
+    priority: int
+    opened_at: str
+    estimated_wait_time: int
+    journey_state: str
+
+
+class Search(msgspec.Struct, frozen=True):
+    """What to look for in the queue; what is not given does not narrow it.
+
+    `q` is a queue number or a patient id; with `by_name` also the beginning of a name, which belongs into no URL.
+    """
+
+    exam_id: str | None = None
+    state: str | None = None
+    q: str | None = None
+    by_name: bool = False
+
+
+def queue(db: Reading, definitions: Definitions, here: Here, today: str, search: Search) -> list[QueueRow]:
+    """Today's entries that fit, each line in its order; without a state, those that still live. At most 500."""
+    names, states = any_of("state", [search.state] if search.state else definitions.live)
+    rows = db.execute(
+        "select e.*, p.masked_name, j.state as journey_state"  # noqa: S608 (placeholders only)
+        " from entries e join patients p on p.patient_id = e.patient_id join journeys j on j.patient_id = e.patient_id"
+        f" where e.site_day = :today and e.state in {names}"
+        " and (cast(:exam_id as text) is null or e.exam_id = :exam_id)"
+        " and (cast(:q as text) is null or e.patient_id = :q or lower(e.queue_number) = lower(:q)"
+        " or lower(e.label_aliases) like '%\"' || lower(:q_like) || '\"%' escape '\\'"
+        " or (:by_name = 1 and lower(p.name) like lower(:q_like) || '%' escape '\\'))"
+        " order by e.exam_id, e.priority desc, e.opened_ms, e.queue_id limit :limit",
+        {
+            "today": today,
+            "exam_id": search.exam_id,
+            "q": search.q,
+            "q_like": _literal(search.q or ""),
+            "by_name": int(search.by_name),
+            "limit": MAX_ROWS,
+            **states,
+        },
+    ).fetchall()
+    return [_queue_row(db, definitions, here, row) for row in rows]
+
+
+def history(db: Reading, here: Here, patient_id: str) -> list[dict[str, Any]]:
+    """A patient's transitions, the newest 500, oldest first."""
+    rows = db.rows(
+        "select from_state, to_state, action, trigger_type, source, action_id, visit_id, leg, metadata, happened_ms,"
+        " recorded_ms, time_quality from transitions where patient_id = :patient_id"
+        " order by change desc, position desc limit :limit",
+        patient_id=patient_id,
+        limit=MAX_ROWS,
+    )
+    return [_with_times(row, here, "happened_ms", "recorded_ms", json="metadata") for row in reversed(rows)]
+
+
+def _queue_row(db: Reading, definitions: Definitions, here: Here, row: sqlite3.Row) -> QueueRow:
+    entry = entry_of_row(row)
+    return QueueRow(
+        entry.queue_id,
+        row["patient_id"],
+        row["masked_name"],
+        entry.exam_id,
+        entry.exam_name,
+        entry.room,
+        entry.state,
+        entry.queue_number,
+        entry.label_aliases,
+        entry.priority,
+        iso(entry.opened_ms, here.site.timezone),
+        estimated_wait(db, definitions, row["site_day"], entry),
+        row["journey_state"],
+    )
+
+
+def _with_times(row: sqlite3.Row, here: Here, *times: str, json: str) -> dict[str, Any]:
+    """A row as the wire has it: times in ISO 8601 (`opened_ms` becomes `opened_at`), JSON as values."""
+    shown = {column: row[column] for column in row.keys() if column not in times}  # noqa: SIM118 (a Row yields values)
+    shown[json] = msgspec.json.decode(row[json])
+    return shown | {time.replace("_ms", "_at"): iso(row[time], here.site.timezone) for time in times}
+
+
+def _literal(text: str) -> str:
+    """Text that `like … escape '\\'` takes as it stands."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

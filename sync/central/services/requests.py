@@ -1,0 +1,125 @@
+"""A request to act, as it comes in: checked, with ids in one spelling and cards as hashes only."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from sync.cards import CardHash, CardKeys, canonical_tag
+from sync.central.services.errors import Fault
+from sync.ids import is_uuid
+
+MAX_ID = 128
+_CARD_FIELDS = frozenset({"tag_id"})
+_NAMES = ("patient_id", "queue_id", "exam_id", "room")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request to act. `payload` holds no card as read; `cards` are its hashes, one for each key."""
+
+    action_type: str
+    action_id: str
+    payload: Mapping[str, Any]
+    cards: tuple[CardHash, ...] = ()
+
+    def named(self, field: str) -> str | None:
+        """What the payload names as patient_id, queue_id, exam_id or room."""
+        value = self.payload.get(field)
+        return str(value) if value is not None else None
+
+    def content_hash(self, role: str, patient_id: str) -> str:
+        """Of who asks for what for whom: the same action id with another one is refused."""
+        content = [role, patient_id, self.action_type, self.payload]
+        return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+
+
+def read_ask(document: Any, keys: CardKeys, new_id: Callable[[], str]) -> Ask | Fault:
+    """The request in a JSON document {action_type, payload, action_id}, or what is wrong with it.
+
+    A client that sends no `action_id` cannot repeat its request safely; it is given one.
+    """
+    if not isinstance(document, dict):
+        return Fault("malformed", "The body must be a JSON object.")
+    action_type = document.get("action_type")
+    if action_type is None or action_type == "":
+        return Fault("missing_action_type", "action_type is missing.")
+    payload = document.get("payload")
+    payload = {} if payload is None else payload
+    action_id = document.get("action_id")
+    action_id = new_id() if action_id is None else action_id
+    fault = _fault(action_type, payload, action_id)
+    if fault:
+        return fault
+    canonical = _canonical(payload)
+    if canonical is None:
+        return Ask(action_type, action_id.lower(), payload)
+    if isinstance(canonical, Fault):
+        return canonical
+    cards = keys.hashes(canonical)
+    return Ask(action_type, action_id.lower(), _without_card(payload, canonical, cards[0]), cards)
+
+
+def _fault(action_type: object, payload: object, action_id: object) -> Fault | None:
+    if not isinstance(action_type, str) or len(action_type) > MAX_ID:
+        return Fault("malformed", f"action_type must be a text of at most {MAX_ID} characters.")
+    if not is_uuid(action_id):
+        return Fault("invalid_action_id", "action_id must be a UUID.")
+    if not isinstance(payload, dict):
+        return Fault("invalid_payload", "payload must be a JSON object.")
+    for name in _NAMES:
+        value = payload.get(name)
+        if value is not None and not is_name(value):
+            return Fault("invalid_payload", f"payload.{name} must be a text of 1 to {MAX_ID} characters.")
+    return None
+
+
+def is_name(value: object) -> bool:
+    """Whether a value can be an id or another short name: printable text, not empty, not long."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()
+
+
+def _canonical(payload: Mapping[str, Any]) -> str | Fault | None:
+    """The canonical id of the card in a payload, wherever in it the card stands."""
+    found: set[str] = set()
+    for value in _card_values(payload):
+        if not isinstance(value, str):
+            return Fault("invalid_payload", "tag_id must be a text.")
+        try:
+            found.add(canonical_tag(value))
+        except ValueError as error:
+            return Fault("invalid_payload", f"{error}.")
+    if len(found) > 1:
+        return Fault("invalid_payload", "One request can name one card only.")
+    return found.pop() if found else None
+
+
+def _card_values(value: object) -> list[Any]:
+    if isinstance(value, list):
+        return [found for item in value for found in _card_values(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [item for key, item in value.items() if key in _CARD_FIELDS and item is not None]
+    return own + [f for key, item in value.items() if key not in _CARD_FIELDS for f in _card_values(item)]
+
+
+def _without_card(value: Any, canonical: str, card: CardHash) -> Any:
+    """The same value with the card's hash in every place where the card stood, under whatever name."""
+    if isinstance(value, dict):
+        return {
+            _without_card(key, canonical, card): _without_card(item, canonical, card) for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_card(item, canonical, card) for item in value]
+    if isinstance(value, str) and _means(value, canonical):
+        return f"{card.key_id}:{card.uid_hash}"
+    return value
+
+
+def _means(text: str, canonical: str) -> bool:
+    try:
+        return canonical_tag(text) == canonical
+    except ValueError:
+        return False

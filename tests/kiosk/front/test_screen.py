@@ -1,0 +1,56 @@
+"""The screen's data on the wire: the field names that its page and the centre's clients share."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from kiosk.front.screen import (
+    Booking,
+    CentralFace,
+    JourneyView,
+    KioskFace,
+    Notice,
+    PatientFace,
+    QueueLine,
+    Screen,
+    ScreenKind,
+)
+
+LINE = QueueLine("q-1", "XRAY", "영상 촬영", "waiting", "B-001", "3", 2, 20)
+SCREEN = Screen(
+    frame=7,
+    screen=ScreenKind.JOURNEY,
+    kiosk=KioskFace("kiosk-1", "본관 입구"),
+    central=CentralFace(True, "2026-03-02T09:00:00+09:00"),
+    languages=("ko", "en"),
+    patient=PatientFace("P1", "홍*동", "ko"),
+    journey=JourneyView(
+        "WAITING",
+        (LINE,),
+        (Booking("A-1", "XRAY", "영상 촬영", "3", "2026-03-02T10:00:00+09:00", "waiting"),),
+        ("confirm_arrival",),
+        "2026-03-02T09:00:00+09:00",
+    ),
+    next_action=None,
+    ticket=LINE,
+    notice=Notice.CALLED,
+)
+
+
+def test_a_journey_has_the_field_names_of_the_centres_public_interface():
+    told = json.loads(msgspec.json.encode(SCREEN))["journey"]
+    assert set(told) == {"journey_state", "queue_details", "appointments", "available_actions", "timestamp"}
+    assert {"queue_id", "exam_id", "exam_name", "state", "queue_number", "estimated_wait_time"} <= set(
+        told["queue_details"][0]
+    )
+    assert {"appointment_id", "exam_id", "exam_name", "scheduled_at", "status"} <= set(told["appointments"][0])
+
+
+def test_a_screen_comes_out_of_the_wire_as_it_went_in():
+    assert msgspec.json.decode(msgspec.json.encode(SCREEN), type=Screen) == SCREEN
+
+
+def test_no_screen_has_a_place_for_more_of_a_person_than_the_masked_name_and_the_language():
+    assert set(PatientFace.__slots__) == {"patient_id", "masked_name", "language"}

@@ -1,0 +1,157 @@
+"""What a kiosk says of a patient's actions: pending, waiting for staff, decided otherwise, and of which days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk.journey.patient_status import Standing
+from sync.clock import ClockReading
+from sync.journey.model import Journey, PatientId, VisitId
+from sync.protocol import Code, Verdict, VerdictRow
+from tests.kiosk import samples
+from tests.kiosk.samples import TODAY, Clock, at, booking, cards, page, row
+
+EVENING = at("20:00")
+TOMORROW = "2026-03-03"
+
+
+class Kiosk:
+    """A kiosk in the evening, and the centre's words for it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = Clock()
+        self.store, self.journeys = samples.enrolled(directory, self.clock)
+        self.clock.forward(EVENING - self.clock.reading.wall_ms)
+
+    def scan(self) -> str:
+        """The first patient's tap; returns its action."""
+        tapped = self.journeys.tap(cards(1), ("scan_nfc",))
+        assert tapped is not None
+        (action_id,) = tapped.action_ids
+        return action_id
+
+    def judge(self, action_id: str, verdict: Verdict, code: Code, revision: int = 0, **changes: Any) -> None:
+        self.journeys.settle(
+            [VerdictRow(action_id=action_id, seq=1, verdict=verdict, code=code, revision=revision, **changes)]
+        )
+
+    def pull(self, *rows: Any, **changes: Any) -> None:
+        identity = self.journeys.identity
+        assert identity is not None
+        adopted = self.journeys.adopt(page(*rows, from_cursor=identity.cursor, cursor=identity.cursor + 1, **changes))
+        assert adopted is not None
+
+    def become_tomorrow(self) -> None:
+        self.clock.forward(at("09:00", TOMORROW) - self.clock.reading.wall_ms)
+
+    @property
+    def standing(self) -> Standing:
+        found = self.journeys.standing("P1")
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
+    made = Kiosk(tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def ahead(tmp_path: Path) -> Iterator[Kiosk]:
+    """One whose clock is five years ahead after a reboot. The first patient tapped; then a page told the time."""
+    made = Kiosk(tmp_path)
+    made.clock.reading = ClockReading(at("09:00", "2031-05-05"), 1000, "boot-2", synchronised=False)
+    assert made.scan()
+    assert made.journeys.today() == "2031-05-05"
+    made.pull(row(1), now_ms=EVENING)
+    assert made.journeys.today() == TODAY
+    yield made
+    made.store.close()
+
+
+def test_what_is_pending_counts_in_the_morning_after_too(kiosk: Kiosk):
+    kiosk.scan()
+    assert kiosk.standing.pending == 1
+    kiosk.become_tomorrow()
+    assert kiosk.standing.pending == 1
+
+
+def test_what_is_pending_from_a_clock_that_was_ahead_counts(ahead: Kiosk):
+    assert (ahead.standing.pending, ahead.journeys.pending()) == (1, 1)
+
+
+def test_what_waits_for_staff_from_a_clock_that_was_ahead_counts_that_day_and_not_for_years(ahead: Kiosk):
+    with ahead.store.read() as db:
+        action_id = db.execute("select action_id from outbox").fetchone()[0]
+    ahead.judge(action_id, Verdict.NEEDS_STAFF, Code.CANCELLED)
+    assert (ahead.standing.pending, ahead.standing.needs_staff) == (0, True)
+    ahead.clock.forward(24 * 3_600_000)
+    assert not ahead.standing.needs_staff
+
+
+def test_what_waits_for_staff_of_a_visit_that_is_over_does_not_send_the_next_one_to_the_desk(kiosk: Kiosk):
+    kiosk.judge(kiosk.scan(), Verdict.NEEDS_STAFF, Code.CANCELLED)
+    assert kiosk.standing.needs_staff
+    kiosk.become_tomorrow()
+    assert not kiosk.standing.needs_staff
+
+
+def test_what_waits_for_staff_of_a_visit_that_goes_on_overnight_still_does(kiosk: Kiosk):
+    action_id = kiosk.scan()
+    with kiosk.store.read() as db:
+        visit_id = db.execute("select visit_id from outbox").fetchone()[0]
+    kiosk.judge(action_id, Verdict.NEEDS_STAFF, Code.CANCELLED)
+    kiosk.become_tomorrow()
+    stays = Journey(
+        PatientId("P1"),
+        "IN_PROGRESS",
+        TOMORROW,
+        VisitId(visit_id),
+        leg=1,
+        journey_version=5,
+        appointments=(booking(1),),
+    )
+    kiosk.pull(row(1, change=2, journey=stays), now_ms=at("09:00", TOMORROW))
+    assert kiosk.standing.needs_staff
+    other = replace(stays, visit_id=VisitId("v-2"), journey_version=6)
+    kiosk.pull(row(1, change=3, journey=other), now_ms=at("09:01", TOMORROW))
+    assert not kiosk.standing.needs_staff
+
+
+def test_the_outcomes_of_one_patient_are_nobody_elses(kiosk: Kiosk):
+    kiosk.judge(kiosk.scan(), Verdict.NEEDS_STAFF, Code.CANCELLED)
+    other = kiosk.journeys.standing("P2")
+    assert other is not None
+    assert (other.pending, other.needs_staff) == (0, False)
+
+
+def test_what_was_reversed_is_told_the_day_after_too_whatever_the_backups_hold(kiosk: Kiosk):
+    kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
+    kiosk.become_tomorrow()
+    kiosk.pull(row(1, change=2), now_ms=at("09:00", TOMORROW), backed_up_seq=1)
+    (told,) = kiosk.standing.reversals
+    kiosk.journeys.seen([told])
+    assert kiosk.standing.reversals == ()
+
+
+def test_what_was_reversed_goes_once_it_was_told_or_its_person_has_nothing_here_any_more(tmp_path: Path):
+    for told in (True, False):
+        kiosk = Kiosk(tmp_path / str(told))
+        kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
+        if told:
+            kiosk.journeys.seen(kiosk.standing.reversals)
+            stays = Journey(PatientId("P1"), "UNREGISTERED", TOMORROW, appointments=(booking(1),))
+            kiosk.pull(row(1, change=2, journey=stays))
+        kiosk.become_tomorrow()
+        kiosk.pull(now_ms=at("09:00", TOMORROW), backed_up_seq=1)
+        with kiosk.store.read() as db:
+            assert db.execute("select count(*) from outbox").fetchone()[0] == 0
+        assert (kiosk.journeys.standing("P1") is not None) is told
+        kiosk.store.close()

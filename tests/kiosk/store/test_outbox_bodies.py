@@ -1,0 +1,268 @@
+"""A record of the outbox that was damaged on the disk: it is known, goes unread, and holds back nothing and nobody."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from kiosk.journey.journeys import Journeys
+from kiosk.store import outbox
+from kiosk.store import outbox_bodies as records
+from kiosk.store.sqlite import Store
+from sync.journey.model import RefusalCode
+from sync.protocol import MAX_BODY, NO_HASH, Code, Intent, Verdict, VerdictRow, chain_hash
+from tests.kiosk.samples import Clock, cards, enrolled, enrolment, page, row
+
+Damage = Callable[[bytes, bytes], bytes]
+
+# What becomes of a body, given another row's.
+DAMAGES: dict[str, Damage] = {
+    "a name of a member": lambda body, _: body.replace(b'"visit_id"', b'"visit_hd"'),
+    "another patient's": lambda body, _: body.replace(b'"P2"', b'"P3"'),
+    "no JSON": lambda body, _: body[:40] + b"\x00" + body[41:],
+    "no text": lambda body, _: body.replace(b"scan", b"sc\xffn"),
+    "torn": lambda body, _: body[: len(body) // 2],
+    "empty": lambda *_: b"",
+    "nested without end": lambda *_: b"[" * 100_000,
+    "of another action": lambda _, other: other,
+}
+
+
+class Kiosk:
+    """Three patients have tapped, one after the other, and the second one's record is damaged."""
+
+    def __init__(self, directory: Path, damage: Damage) -> None:
+        self.store, self.journeys = enrolled(directory, Clock())
+        for number in (1, 2, 3):
+            tapped = self.journeys.tap(cards(number), ("scan_nfc",))
+            assert tapped is not None
+            assert tapped.action_ids
+        self.ids = [each.action_id for each in self.rows()]
+        self.damage = damage
+
+    def strike(self) -> None:
+        """The damage, past everything that the kiosk would notice it by."""
+        with self.store.write() as db:
+            body, other = (
+                db.execute("select body from outbox where patient_id = ?", (each,)).fetchone()[0]
+                for each in ("P2", "P1")
+            )
+            self.damaged = self.damage(body, other)
+            assert self.damaged != body
+            db.execute("update outbox set body = ? where patient_id = 'P2'", (self.damaged,))
+
+    def rows(self) -> list[outbox.OutboxRow]:
+        with self.store.read() as db:
+            return outbox.rows(db)
+
+    def state(self, number: int) -> str:
+        standing = self.journeys.standing(f"P{number}")
+        assert standing is not None
+        return standing.journey.state
+
+    def judge_all(self) -> None:
+        """The centre's verdicts for everything."""
+        told = [
+            VerdictRow(action_id=each.action_id, seq=each.seq, verdict=Verdict.APPLIED, code=Code.OK, revision=3)
+            for each in self.rows()
+        ]
+        self.journeys.settle(told)
+
+    def check_next(self, *place: object) -> None:
+        """What is pushed next: all three in their order under that kiosk and epoch, the damaged one unread, in a chain
+        that a centre can follow."""
+        batch = self.journeys.batch(10, None)
+        first, second, third = batch
+        read = [msgspec.json.decode(each.body, type=Intent) for each in (first, third)]
+        assert [(each.kiosk_id, each.epoch, each.seq) for each in read] == [(*place, 1), (*place, 3)]
+        assert [each.action_id for each in read] == [self.ids[0], self.ids[2]]
+        assert (first.opaque, third.opaque) == (None, None)
+        assert second.opaque is not None
+        assert (bytes(second.body), second.opaque.seq, second.opaque.action_id) == (b"null", 2, self.ids[1])
+        assert base64.b64decode(second.opaque.body) == self.damaged[:MAX_BODY]
+        assert first.hash == chain_hash(NO_HASH, bytes(first.body))
+        assert third.hash == chain_hash(second.hash, bytes(third.body))
+
+
+@pytest.fixture(params=DAMAGES)
+def kiosk(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+    made = Kiosk(tmp_path, DAMAGES[request.param])
+    yield made
+    made.store.close()
+
+
+def test_in_its_place_it_goes_unread_with_the_hash_that_it_had(kiosk: Kiosk):
+    before = [each.hash for each in kiosk.journeys.batch(10, None)]
+    kiosk.strike()
+    kiosk.check_next("kiosk-1", 1)
+    assert [each.hash for each in kiosk.journeys.batch(10, None)] == before
+
+
+def test_a_fork_renumbers_it_with_the_others_and_leaves_it_as_it_is(kiosk: Kiosk):
+    kiosk.strike()
+    kiosk.journeys.start_epoch(2)
+    kiosk.check_next("kiosk-1", 2)
+    kiosk.journeys.start_epoch(3)
+    kiosk.check_next("kiosk-1", 3)
+    with kiosk.store.read() as db:
+        assert db.execute("select body from outbox where patient_id = 'P2'").fetchone()[0] == kiosk.damaged
+        assert outbox.head(db).next_seq == 4
+    tapped = kiosk.journeys.act("P1", "register", None, {})
+    assert tapped.action_ids
+    assert len(kiosk.journeys.batch(10, None)) == 4
+
+
+def test_a_new_chain_does_not_say_that_its_body_is_sound(kiosk: Kiosk):
+    """Its hash there is not that of its body: no centre may take the one for the other."""
+    kiosk.strike()
+    kiosk.journeys.start_epoch(2)
+    first, second, _ = kiosk.journeys.batch(10, None)
+    stand_in = records.stand_in(kiosk.ids[1], 2, kiosk.damaged)
+    assert second.hash == chain_hash(first.hash, stand_in)
+    assert stand_in != kiosk.damaged
+
+
+def test_to_a_centre_of_version_1_goes_its_stand_in_once_the_chain_was_renumbered(kiosk: Kiosk):
+    kiosk.strike()
+    kiosk.journeys.start_epoch(2)
+    previous = NO_HASH
+    for pushed in (batch := kiosk.journeys.batch(10, None, 1)):
+        assert pushed.hash == chain_hash(previous, bytes(pushed.body))
+        assert (pushed.held, pushed.opaque) == (None, None)
+        previous = pushed.hash
+    stood_in = msgspec.json.decode(batch[1].body)
+    assert (stood_in["action_id"], stood_in["seq"]) == (kiosk.ids[1], 2)
+    assert base64.b64decode(stood_in["unread"]) == kiosk.damaged[:MAX_BODY]
+
+
+def test_a_page_that_names_its_patient_is_adopted_and_shows_the_rest(kiosk: Kiosk):
+    kiosk.strike()
+    assert kiosk.journeys.adopt(page(row(1), row(2), row(3), from_cursor=1, cursor=2)) == {"P1", "P2", "P3"}
+    assert [kiosk.state(number) for number in (1, 2, 3)] == ["ARRIVED", "UNREGISTERED", "ARRIVED"]
+
+
+def test_a_restored_centre_is_followed(kiosk: Kiosk):
+    kiosk.judge_all()
+    kiosk.strike()
+    assert kiosk.journeys.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True)) is not None
+    kiosk.check_next("kiosk-1", 1)
+    assert {each.held.revision for each in kiosk.journeys.batch(10, None) if each.held} == {3}
+    assert kiosk.state(2) == "UNREGISTERED"
+
+
+def test_what_was_judged_in_an_epoch_of_before_is_sent_again_though_it_cannot_be_read(kiosk: Kiosk):
+    kiosk.judge_all()
+    kiosk.journeys.start_epoch(5)
+    kiosk.strike()
+    kiosk.journeys.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True))
+    kiosk.check_next("kiosk-1", 6)
+
+
+def test_enrolled_anew_it_goes_on_under_the_new_name(kiosk: Kiosk):
+    kiosk.strike()
+    kiosk.journeys.enrol(enrolment(kiosk_id="kiosk-2"))
+    kiosk.check_next("kiosk-2", 1)
+    kiosk.journeys.adopt(page(row(1), row(2), row(3)))
+    assert kiosk.state(2) == "UNREGISTERED"
+
+
+def test_enrolled_anew_by_a_restored_centre_what_was_judged_goes_too(kiosk: Kiosk):
+    kiosk.judge_all()
+    kiosk.strike()
+    kiosk.journeys.enrol(enrolment(kiosk_id="kiosk-2", server_incarnation="two"))
+    kiosk.check_next("kiosk-2", 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "patient_id"), [(Code.QUARANTINED, None), (Code.REBOUND, "P2"), (Code.OK, "P1")], ids=str
+)
+def test_its_verdict_retires_it(kiosk: Kiosk, code: Code, patient_id: str | None):
+    kiosk.strike()
+    told = VerdictRow(action_id=kiosk.ids[1], seq=2, verdict=Verdict.NEEDS_STAFF, code=code, patient_id=patient_id)
+    assert kiosk.journeys.settle([told]) == {"P2", patient_id or "P2"}
+    assert kiosk.journeys.pending() == 2
+    assert kiosk.state(2) == "UNREGISTERED"
+
+
+def test_the_verdict_of_another_action_finds_whom_it_was_for(tmp_path: Path):
+    """A card that nobody knew becomes a patient's, though one of its actions cannot be read."""
+    store, journeys = enrolled(tmp_path, Clock())
+    for action_type in ("scan_nfc", "register"):
+        journeys.check_in_unknown("card-9", cards(9), action_type, None)  # type: ignore[arg-type]
+    with store.write() as db:
+        db.execute("update outbox set body = x'7b' where action_type = 'scan_nfc'")
+    with store.read() as db:
+        register = outbox.rows(db)[1]
+    told = VerdictRow(action_id=register.action_id, seq=2, verdict=Verdict.APPLIED, code=Code.OK, patient_id="P1")
+    assert journeys.settle([told]) == {"card-9", "P1"}
+    assert journeys.named("card-9") == "P1"  # type: ignore[arg-type]
+    store.close()
+
+
+def test_a_press_that_comes_again_is_known_by_what_the_row_says(kiosk: Kiosk):
+    kiosk.strike()
+    again = kiosk.journeys.act("P2", "scan_nfc", kiosk.ids[1], {})
+    assert (again.repeated, again.action_ids) == (True, (kiosk.ids[1],))
+    other = kiosk.journeys.act("P2", "register", kiosk.ids[1], {})
+    assert other.refusal is not None
+    assert other.refusal.code is RefusalCode.NOT_ALLOWED
+
+
+@pytest.mark.parametrize("held", ["update outbox set code = 'okay'", "update outbox set status = 'aplied'"])
+def test_a_verdict_that_cannot_be_read_is_not_told(kiosk: Kiosk, held: str):
+    kiosk.judge_all()
+    with kiosk.store.write() as db:
+        db.execute(held)
+    assert [each.held for each in kiosk.journeys.batch(10, 1)] == [None] * 3
+    kiosk.journeys.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True))
+    assert [each.held for each in kiosk.journeys.batch(10, None)] == [None] * 3
+
+
+def test_a_row_whose_id_is_not_that_of_its_body_goes_unread_and_a_fork_comes_to_an_end(tmp_path: Path):
+    made = Kiosk(tmp_path, lambda body, _: body)
+    with made.store.write() as db:
+        db.execute("update outbox set action_id = 'another' where patient_id = 'P2'")
+    made.journeys.start_epoch(2)
+    unread = made.journeys.batch(10, None)[1].opaque
+    assert unread is not None
+    assert unread.action_id == "another"
+    assert made.ids[1].encode() in base64.b64decode(unread.body)
+    assert len(made.rows()) == 3
+    made.store.close()
+
+
+def test_of_a_record_that_no_push_could_hold_the_beginning_goes_and_its_size(tmp_path: Path):
+    made = Kiosk(tmp_path, lambda body, _: body + b"x" * 500_000)
+    made.strike()
+    made.check_next("kiosk-1", 1)
+    unread = made.journeys.batch(10, None)[1].opaque
+    assert unread is not None
+    assert unread.size == len(made.damaged)
+    made.store.close()
+
+
+def test_a_press_that_says_too_much_is_refused_and_nothing_of_it_stays(tmp_path: Path):
+    store, journeys = enrolled(tmp_path, Clock())
+    journeys.tap(cards(1), ("scan_nfc",))
+    before = journeys.standing("P1")
+    acted = journeys.act("P1", "register", None, {"answers": {"why": "x" * MAX_BODY}})
+    assert acted.refusal is not None
+    assert (acted.refusal.code, acted.refusal.journey_state) == (RefusalCode.TOO_LARGE, "ARRIVED")
+    assert journeys.standing("P1") == before
+    assert journeys.act("P1", "register", None, {"answers": {"why": "x" * 1000}}).action_ids
+    store.close()
+
+
+def test_a_body_that_was_written_before_there_were_digests_is_read(kiosk: Kiosk):
+    with kiosk.store.write() as db:
+        db.execute("alter table outbox drop column digest")
+        db.execute("delete from _sqlite_migrations where name = 'm003_digests_of_bodies'")
+        db.execute("pragma user_version = 2")
+    kiosk.store.close()
+    kiosk.store = Store(kiosk.store.path)
+    assert [each.opaque for each in Journeys(kiosk.store, Clock()).batch(10, None)] == [None] * 3

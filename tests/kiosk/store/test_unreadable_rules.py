@@ -1,0 +1,88 @@
+"""Stored definitions that this program cannot read: the kiosk serves by the shipped ones and asks for them anew."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store
+from sync.journey.definitions import shipped
+from tests.kiosk import samples
+from tests.sync.central.wire import Centre, Kiosk, Time
+
+USELESS = ["", "{", "[]", "null", '{"version": 1}', "[" * 5000, json.dumps(dict(shipped().document) | {"initial": "?"})]
+
+
+def ruin(store: Store, text: str) -> None:
+    """What another version of the program, or a damaged sector, may leave."""
+    with store.write() as db:
+        db.execute("update identity set definitions = ?", (text,))
+
+
+def notes(store: Store) -> list[str]:
+    with store.read() as db:
+        return [row[0] for row in db.execute("select detail from audit where kind = 'definitions'")]
+
+
+@pytest.mark.parametrize("text", USELESS, ids=range(len(USELESS)))
+def test_a_kiosk_starts_and_serves_whatever_its_stored_definitions_are(
+    tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+):
+    store, journeys = samples.enrolled(tmp_path, samples.Clock())
+    assert journeys.tap(samples.cards(1), ("scan_nfc",))
+    assert notes(store) == []
+    ruin(store, text)
+    store.close()
+    store = Store(tmp_path / "kiosk.db")
+    with caplog.at_level(logging.ERROR):
+        journeys = Journeys(store, samples.Clock())
+    assert "definitions cannot be read" in caplog.text
+    assert len(notes(store)) == 1
+    assert (journeys.definitions, journeys.pending()) == (shipped(), 1)
+    assert journeys.identity is not None
+    assert (journeys.identity.kiosk_id, journeys.identity.definitions_version) == ("kiosk-1", 0)
+    standing = journeys.standing("P1")
+    assert standing is not None
+    assert (standing.journey.state, standing.pending) == ("ARRIVED", 1)
+    assert journeys.act("P1", "register", None, {}).refusal is None
+    journeys.adopt(samples.page(from_cursor=1, cursor=1))
+    assert journeys.identity.definitions_version == 0, "a page without them changes nothing of that"
+    journeys.adopt(samples.page(from_cursor=1, cursor=1, definitions=dict(shipped().document)))
+    assert journeys.identity.definitions_version == shipped().version
+    assert (journeys.pending(), len(notes(store))) == (2, 1)
+    store.close()
+    store = Store(tmp_path / "kiosk.db")
+    assert Journeys(store, samples.Clock()).identity == journeys.identity
+    assert len(notes(store)) == 1
+    store.close()
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Iterator[Centre]:
+    made = Centre(tmp_path / "centre.db", Time())
+    yield made
+    made.store.close()
+
+
+def test_the_centre_sends_them_with_the_next_pull_and_what_was_pending_is_judged(tmp_path: Path, centre: Centre):
+    kiosk: Any = Kiosk(tmp_path / "kiosk.db", centre, "A")
+    kiosk.pull()
+    kiosk.tap("P1")
+    ruin(kiosk.store, "{")
+    kiosk.store.close()
+    kiosk = Kiosk(tmp_path / "kiosk.db", centre, "A")
+    kiosk.check_in("P2")
+    kiosk.pull()
+    assert kiosk.journeys.identity.definitions_version == centre.definitions.version
+    with kiosk.store.read() as db:
+        stored = json.loads(db.execute("select definitions from identity").fetchone()[0])
+    assert stored == json.loads(json.dumps(dict(centre.definitions.document)))
+    kiosk.push()
+    assert [status for _, status, _ in kiosk.statuses()] == ["applied"] * 4
+    kiosk.store.close()

@@ -1,0 +1,76 @@
+"""docs/protocol.md says what the code does: its examples, codes and fields are held against the types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from sync.journey.model import Appointment, Exam, Journey, QueueEntry
+from sync.protocol import (
+    NO_HASH,
+    CallRefused,
+    Code,
+    EndCode,
+    Enrolment,
+    EnrolRequest,
+    Intent,
+    PatientRow,
+    PullAnswer,
+    PullRequest,
+    PushAnswer,
+    PushRequest,
+    Site,
+    Verdict,
+    VerdictRow,
+    canonical,
+    chain_hash,
+)
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text("utf-8")
+EXAMPLES = re.findall(r"```json\n(.*?)\n```", DOCUMENT, re.DOTALL)
+
+
+def test_the_examples_of_intents_have_the_hashes_that_stand_beside_them():
+    bodies = [text for text in EXAMPLES if '"action_type"' in text]
+    hashes = re.findall(r"`([0-9a-f]{64})`", DOCUMENT)
+    assert len(bodies) == len(hashes) == 2
+    head = NO_HASH
+    for body, digest in zip(bodies, hashes, strict=True):
+        assert body.encode() == canonical(msgspec.json.decode(body, type=Intent))
+        head = chain_hash(head, body.encode())
+        assert head == digest
+
+
+def test_the_other_examples_are_messages():
+    refused, answer = (text for text in EXAMPLES if '"action_type"' not in text)
+    assert msgspec.json.decode(refused, type=CallRefused).code is EndCode.GAP
+    assert msgspec.json.decode(answer, type=PushAnswer).verdicts[0].code is Code.OK
+
+
+def test_every_word_of_the_protocol_is_explained():
+    assert [word for word in (*Verdict, *Code, *EndCode) if f"`{word}`" not in DOCUMENT] == []
+
+
+MESSAGES = [Intent, PushRequest, PushAnswer, VerdictRow, PullRequest, PullAnswer, PatientRow, EnrolRequest, Enrolment]
+MESSAGES += [CallRefused, Site, Journey, QueueEntry, Appointment, Exam]
+
+
+def fields() -> Iterator[tuple[str, str]]:
+    for message in MESSAGES:
+        for field in msgspec.inspect.type_info(message).fields:  # type: ignore[union-attr]
+            yield message.__name__, field.name
+
+
+def test_every_field_of_every_message_is_explained():
+    missing = [f"{message}.{field}" for message, field in fields() if not re.search(rf"[`\"]{field}[`\"]", DOCUMENT)]
+    assert missing == []
+
+
+def test_what_an_intent_may_leave_out_is_marked_optional():
+    rows = dict(re.findall(r"^\| (`[a-z_`, ]+`) \| ([^|]+) \|", DOCUMENT, re.MULTILINE))
+    marked = {name.strip(" `") for names, kind in rows.items() if "optional" in kind for name in names.split(",")}
+    info = msgspec.inspect.type_info(Intent)
+    assert marked == {field.name for field in info.fields if not field.required}  # type: ignore[union-attr]

@@ -1,0 +1,60 @@
+"""When an action that the kiosk can read is given up as it is: at a word of the centre, or after a long time."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync.agent.client import Answered, NoUse
+from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD, Choking
+from sync.protocol import CallRefused, EndCode
+
+REFUSED = CallRefused(code=EndCode.MALFORMED, error="no")
+BUSY = CallRefused(code=EndCode.TRY_LATER, error="later")
+FAILED, SILENT, PROXY = NoUse("HTTP 500", status=500), NoUse("Timeout"), NoUse("HTTP 502", status=502)
+MINUTE = 60_000
+
+
+def after(*outcomes: object, between_ms: int = MINUTE, alone: str = "h") -> Choking:
+    choking = Choking()
+    for number, outcome in enumerate(outcomes):
+        choking = choking.after(alone, outcome, number * between_ms)
+    return choking
+
+
+MINUTES = FAILING_BEFORE_UNREAD_MS // MINUTE
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "given_up"),
+    [
+        ([REFUSED] * REFUSED_BEFORE_UNREAD, True),
+        ([REFUSED] * (REFUSED_BEFORE_UNREAD - 1), False),
+        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), BUSY, REFUSED], False),
+        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), Answered(None), REFUSED], False),
+        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), SILENT, PROXY, REFUSED], True),
+        ([FAILED] * (MINUTES + 1), True),
+        ([FAILED] * MINUTES, False),
+        ([*[FAILED] * MINUTES, *[SILENT] * MINUTES, FAILED], True),
+        ([*[FAILED] * MINUTES, BUSY, FAILED], False),
+        ([FAILED, *[SILENT] * (3 * MINUTES), FAILED], False),
+        ([SILENT, PROXY] * MINUTES, False),
+    ],
+)
+def test_one_action_alone_is_given_up(outcomes: list[object], given_up: bool):
+    choking = after(*outcomes)
+    assert choking.for_good("h") is given_up
+    assert not choking.for_good("another")
+
+
+def test_many_failures_in_a_short_time_are_one_bad_moment():
+    assert not after(*[FAILED] * 500, between_ms=500).for_good("h")
+
+
+def test_of_a_batch_nobody_knows_which_action_it_was():
+    assert not after(*[REFUSED, FAILED] * 50, alone="").for_good("")
+
+
+def test_another_action_begins_anew():
+    choking = after(*[REFUSED] * REFUSED_BEFORE_UNREAD).after("other", REFUSED, 0)
+    assert not choking.for_good("h")
+    assert not choking.for_good("other")

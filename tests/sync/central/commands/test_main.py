@@ -1,0 +1,304 @@
+"""The command `kiosk-central`, in this process, on a database that no service has open."""
+
+import json
+import os
+import sqlite3
+import threading
+from contextlib import closing
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from sync.central.commands.main import main
+from sync.central.maintenance.timekeeper import DAY_MS, Timekeeper
+from sync.central.opening import keys_path, open_service
+from sync.central.operations.hospital import operations
+from sync.central.services.inbox import Desk
+from sync.central.services.requests import Ask
+from sync.central.store.sqlite import InUse, Store
+from sync.clock import ClockReading
+from sync.control import ControlServer, socket_path
+from sync.durable import write_secret
+from sync.ids import new_id
+from sync.journey.definitions import shipped
+from tests.sync.central.centre import DAY, hospital
+
+UID = "04a1b2c3d4e501"
+
+
+class Shell:
+    """Runs commands as a shell would, and keeps what they said."""
+
+    def __init__(self, directory: Path, capture) -> None:
+        self.path = directory / "centre.db"
+        self.url = f"sqlite:///{self.path}"
+        self._capture = capture
+        self.error = ""
+
+    def __call__(self, command: str, *arguments: str, code: int = 0, url: str | None = None) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--database", url or self.url, *arguments])
+        out, self.error = self._capture.readouterr()
+        assert (ended.value.code or 0) == code, self.error
+        if code == 2:
+            assert "Traceback" not in self.error
+            assert out == ""
+        return out
+
+    def lines_of_error(self) -> list[str]:
+        return self.error.strip().splitlines()
+
+
+@pytest.fixture
+def shell(tmp_path, capsys) -> Shell:
+    return Shell(tmp_path, capsys)
+
+
+def test_the_demo_hospital_in_json_and_in_words(shell: Shell):
+    patients = json.loads(shell("demo-data", "--json"))
+    assert len(patients) >= 8
+    assert patients[0] | {"masked_name": "", "language": ""} == {
+        "patient_id": "D-1001",
+        "uid": UID,
+        "masked_name": "",
+        "language": "",
+        "booked": 2,
+    }
+    assert json.loads(shell("demo-data", "--json")) == patients
+    assert UID in shell("demo-data")
+
+
+def test_the_demo_hospital_is_listed_whole_after_two_of_its_records_were_merged(shell: Shell):
+    before = json.loads(shell("demo-data", "--json"))
+    service = open_service(shell.url)
+    merging = Ask("merge", new_id(), {"patient_id": before[1]["patient_id"]})
+    assert Desk(service).merge(before[0]["patient_id"], merging, "desk").done
+    service.store.close()
+    after = json.loads(shell("demo-data", "--json"))
+    assert [person["patient_id"] for person in after] == [person["patient_id"] for person in before]
+    assert after[1] == {**after[0], "patient_id": before[1]["patient_id"], "uid": before[1]["uid"]}
+
+
+def test_a_token_is_printed_alone_and_can_be_revoked(shell: Shell, monkeypatch):
+    shell("demo-data")
+    token = shell("token", "--role", "patient", "--patient", "D-1001")
+    assert token.startswith("nk_")
+    assert token.count("\n") == 1
+    shell("token-revoke", token.strip())
+    shell("token-revoke", token.strip(), code=2)
+    assert shell.lines_of_error() == ["kiosk-central: there is no such valid token"]
+    staff = shell("token", "--role", "staff")
+    read, write = os.pipe()
+    os.write(write, staff.encode())
+    os.close(write)
+    with os.fdopen(read) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        shell("token-revoke")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--role", "patient"), "needs --patient"),
+        (("--role", "staff", "--patient", "D-1001"), "no other takes it"),
+        (("--role", "patient", "--patient", "nobody"), "there is no patient nobody"),
+        (("--role", "doctor"), "is not one of"),
+        (("--role", "patient", "--patient", "\udcff"), "not UTF-8"),
+        ((), "Missing option"),
+    ],
+)
+def test_a_token_that_makes_no_sense_is_refused_in_a_line(shell: Shell, arguments, said):
+    shell("demo-data")
+    shell("token", *arguments, code=2)
+    assert said in shell.error
+
+
+def test_a_document_is_imported_from_a_file_or_standard_input(shell: Shell, tmp_path):
+    document = tmp_path / "hospital.json"
+    document.write_text(json.dumps(hospital(DAY, 4)))
+    assert shell("import", str(document)) == "new or changed: 4 exams, 4 patients, 4 cards, 8 appointments\n"
+    document.write_text("{")
+    shell("import", str(document), code=2)
+    assert "not JSON" in shell.error
+    document.write_text("[" * 5000)
+    shell("import", str(document), code=2)
+    document.write_text('{"site": 3}')
+    shell("import", str(document), code=2)
+    shell("import", str(tmp_path / "missing.json"), code=2)
+
+
+def test_the_site_is_shown_and_set(shell: Shell):
+    shell("site", code=2)
+    assert shell.lines_of_error() == ["kiosk-central: the database holds no hospital yet"]
+    shell("demo-data")
+    assert json.loads(shell("site", "--json")) == {
+        "name": "가상 병원",
+        "desk": "desk",
+        "timezone": "Asia/Seoul",
+        "day_starts_at": "04:00",
+        "languages": ["ko", "en"],
+        "ticket_prefix": "C",
+    }
+    set_ = shell("site", "--name", "Other", "--day-starts-at", "05:30", "--language", "en", "--language", "ko")
+    assert "name: Other\n" in set_
+    assert "languages: en, ko\n" in set_
+    assert shell("site") == set_
+    for wrong in (("--timezone", "Mars"), ("--day-starts-at", "5"), ("--desk", "nowhere"), ("--ticket-prefix", "ß")):
+        shell("site", *wrong, code=2)
+    assert shell("site") == set_
+
+
+def test_the_centre_gives_no_numbers_under_a_kiosks_prefix(shell: Shell):
+    shell("demo-data")
+    store = Store(shell.url)
+    with store.write() as db:
+        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null)")
+    store.close()
+    shell("site", "--ticket-prefix", "B", code=2)
+    assert "is a kiosk's" in shell.error
+    shell("site", "--ticket-prefix", "D")
+
+
+def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
+    shell("demo-data")
+    assert shell("check").startswith("all is well\n")
+    store = Store(shell.url)
+    with store.write() as db:
+        db.execute("update journeys set state = 'CALLED' where patient_id = 'D-1001'")
+        db.execute(
+            "insert into transitions values (9999, 0, 'D-1001', null, 0, null, 'PAYMENT', 'CALLED', 'fly', 'nfc_tag',"
+            " 'x', '{}', 0, 0, 'received')"
+        )
+    store.close()
+    said = shell("check", code=1)
+    assert said.startswith("NOT WELL\n")
+    assert "orphans: patient D-1001 is CALLED, the entry is None" in said
+    assert "illegal: PAYMENT -fly-> CALLED (nfc_tag), 1 rows" in said
+    assert not json.loads(shell("check", "--json", code=1))["ok"]
+
+
+def test_the_check_makes_no_database_to_find_it_well(shell: Shell):
+    shell("check", code=2)
+    assert "no such database" in shell.error
+    assert not shell.path.exists()
+
+
+@pytest.mark.parametrize("command", ["check", "demo-data", "token", "enroll-code", "kiosks", "site", "run"])
+@pytest.mark.parametrize(
+    "url", ["postgresql://host/db", "centre.db", "sqlite:////proc/none/centre.db", "sqlite:////dev/null"]
+)
+def test_a_database_that_cannot_be_is_told_in_one_line(shell: Shell, command, url):
+    more = ("--role", "staff") if command == "token" else ()
+    shell(command, *more, code=2, url=url)
+    assert len(shell.lines_of_error()) == 1
+
+
+def test_a_database_without_its_keys_is_not_served(shell: Shell, tmp_path):
+    shell("demo-data")
+    keys_path(shell.path).unlink()
+    shell("demo-data", code=2)
+    assert "other keys" in shell.error
+    write_secret(tmp_path / "more.keys", b"{}")
+    shell("demo-data", "--keys", str(tmp_path / "more.keys"), code=2)
+    assert "no usable key file" in shell.error
+
+
+def test_the_keys_may_lie_elsewhere(shell: Shell, tmp_path):
+    elsewhere = tmp_path / "elsewhere.keys"
+    shell("demo-data", "--keys", str(elsewhere))
+    assert elsewhere.stat().st_mode & 0o077 == 0
+    assert not keys_path(shell.path).exists()
+
+
+def test_a_database_that_fails_in_the_middle_is_told_in_one_line(shell: Shell):
+    shell("demo-data")
+    with closing(sqlite3.connect(shell.path)) as db:
+        db.execute("create trigger no_room before insert on tokens begin select raise(abort, 'no room'); end")
+    shell("token", "--role", "staff", code=2)
+    assert shell.lines_of_error() == ["kiosk-central: the database: no room"]
+
+
+def test_a_database_that_another_process_holds_for_a_moment_is_waited_for(shell: Shell):
+    shell("demo-data")
+    store = Store(shell.url)
+    threading.Timer(0.2, store.close).start()
+    shell("check")
+
+
+def test_a_database_that_another_process_keeps_is_refused(shell: Shell):
+    shell("demo-data")
+    store = Store(shell.url)
+    with pytest.raises(InUse, match="another process is using it"):
+        open_service(shell.url, patience_s=0.1)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["", "8000", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999", "no.such.host.invalid:1", ":80"]
+)
+def test_an_address_that_is_none_is_told_in_one_line(shell: Shell, address):
+    shell("demo-data")
+    shell("run", "--listen", address, code=2)
+    assert len(shell.lines_of_error()) == 1
+
+
+def test_rules_that_cannot_be_put_in_force_are_told_in_one_line(shell: Shell, tmp_path):
+    open_service(shell.url, definitions=shipped()).store.close()
+    text = resources.files("sync.journey").joinpath("definitions.toml").read_text("utf-8")
+    rules = tmp_path / "rules.toml"
+    for changed, said in (
+        (text.replace('hands_over = ["cancelled"]', "hands_over = []"), "need a higher version"),
+        (text.replace('initial = "UNREGISTERED"', 'initial = "NOWHERE"'), "no usable definitions"),
+    ):
+        assert changed != text
+        rules.write_text(changed)
+        shell("run", "--definitions", str(rules), code=2)
+        assert said in shell.error
+        assert len(shell.lines_of_error()) == 1
+
+
+def test_help_says_what_there_is(capsys):
+    for arguments in ([], ["--help"], ["run", "--help"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        out, err = capsys.readouterr()
+        assert "Usage: kiosk-central" in out + err
+    with pytest.raises(SystemExit) as ended:
+        main(["fly"])
+    assert ended.value.code == 2
+
+
+class Interrupted:
+    """A standard input at which somebody presses Ctrl-C."""
+
+    def readline(self) -> str:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_a_command(shell: Shell, monkeypatch):
+    monkeypatch.setattr("sys.stdin", Interrupted())
+    shell("token-revoke", code=2)
+
+
+def test_the_clock_is_shown_and_believed(shell: Shell):
+    shell("demo-data")
+    assert shell("clock", "--believe").startswith("it is 20")
+    assert json.loads(shell("clock", "--json"))["taken_ms"] > 0
+
+
+def test_a_clock_in_doubt_is_told_in_words_until_it_is_believed(shell: Shell):
+    shell("demo-data")
+    service, wall_ms = open_service(shell.url), [0]
+    service.clock = Timekeeper(lambda: ClockReading(wall_ms[0], 0, "boot", False))
+    wall_ms[0] = 3 * DAY_MS
+    control = ControlServer(socket_path(shell.path), operations(service))
+    control.start()
+    machine, taken = "1970-01-04T00:00:00+00:00", "1970-01-01T00:00:00+00:00"
+    said = f"the clock is in doubt: it says {machine}, and {taken} is taken for the time"
+    assert shell("clock").splitlines() == [said]
+    assert shell("check", code=1).splitlines()[:2] == ["NOT WELL", said]
+    assert shell("clock", "--believe") == f"it is {machine}\n"
+    shell("check")
+    control.stop()
+    service.store.close()

@@ -1,0 +1,618 @@
+"""The table of conflicts, a named case for each of its rows: pure, so every case is a value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sync.central.conflicts.evidence import Known, Visit
+from sync.central.conflicts.resolve import Resolution, insist, resolve
+from sync.clock import ClockReading
+from sync.journey.definitions import shipped
+from sync.journey.model import (
+    STAFF,
+    Action,
+    ActionId,
+    Appointment,
+    AppointmentId,
+    Decision,
+    Exam,
+    ExamId,
+    Journey,
+    Opens,
+    PatientId,
+    QueueId,
+    VisitId,
+)
+from sync.journey.rules import change_entry, decide
+from sync.protocol import Code, Held, Intent, Verdict
+
+RULES = shipped()
+DAY, DAY_BEFORE = "2026-03-02", "2026-03-01"
+NOW, EARLIER = 1_772_409_600_000, 1_772_409_000_000
+DESK = Exam(ExamId("DESK"), "Desk", "Desk", "0")
+VISIT, OTHER = VisitId("v-one"), VisitId("v-two")
+EVERYTHING = frozenset(RULES.actions_by("patient"))
+ALL = (
+    "scan_nfc",
+    "register",
+    "confirm_arrival",
+    "call_patient",
+    "start_exam",
+    "complete_exam",
+    "make_payment",
+    "make_payment",
+    "leave_hospital",
+)
+
+
+def bookings(status: str = "booked") -> tuple[Appointment, ...]:
+    return tuple(
+        Appointment(AppointmentId(name), ExamId(exam), exam, "1", NOW + place, status)
+        for place, (name, exam) in enumerate([("A1", "X"), ("A2", "E")])
+    )
+
+
+def journey_after(*actions: str, day: str = DAY) -> Journey:
+    """The journey of a patient with two bookings after these actions, all done at the centre itself."""
+    journey = Journey(PatientId("P"), "UNREGISTERED", day, appointments=bookings())
+    for number, name in enumerate(actions):
+        opens = Opens(VISIT, QueueId(f"q{number}"), f"C-{number:03d}", DESK)
+        outcome = decide(RULES, journey, Action(ActionId(str(number)), name, STAFF, NOW, opens))
+        assert isinstance(outcome, Decision), outcome
+        journey = outcome.journey
+    return journey
+
+
+def visit_of(journey: Journey, *actions: str) -> Visit:
+    """A visit whose history holds these actions, with the leg that each is of."""
+    leg, done = 0, set()
+    for name in actions:
+        leg += name == "confirm_arrival"
+        done.add((name, leg))
+    return Visit(VISIT, journey, frozenset(done))
+
+
+def known_after(*actions: str, **changes: Any) -> Known:
+    """What the centre knows of the patient after these actions of one visit."""
+    journey = journey_after(*actions)
+    known = Known(
+        rules=RULES,
+        grants=EVERYTHING,
+        walk_in=DESK,
+        today=DAY,
+        day=DAY,
+        received_ms=NOW,
+        arrived_ms=EARLIER,
+        subject=PatientId("P"),
+        journey=journey,
+        card_of=PatientId("P"),
+        binding_of=PatientId("P"),
+        visit=visit_of(journey, *actions) if actions else None,
+    )
+    return replace(known, **changes)
+
+
+def intent(action_type: str, leg: int = 0, state: str = "", **changes: Any) -> Intent:
+    """An action as a kiosk pushes it."""
+    fields: dict[str, Any] = {
+        "kiosk_id": "K",
+        "epoch": 1,
+        "seq": 1,
+        "action_id": "a",
+        "action_type": action_type,
+        "patient_id": "P",
+        "visit_id": VISIT,
+        "leg": leg,
+        "queue_id": "q-kiosk",
+        "queue_number": "B-001",
+        "base_version": 0,
+        "definitions_version": 1,
+        "site_day": DAY,
+        "clock": ClockReading(NOW, 0, "boot", True),
+        "journey_state": state,
+        "appointment_ids": ("A1", "A2"),
+    }
+    return Intent(**(fields | changes))
+
+
+def told(resolution: Resolution) -> tuple[str, str, int, str]:
+    return (resolution.verdict, resolution.code, resolution.conflict, resolution.place)
+
+
+def test_an_action_that_nothing_stands_against_is_applied_to_todays_journey():
+    found = resolve(known_after(), intent("scan_nfc", state="UNREGISTERED"))
+    assert told(found) == ("applied", "ok", 0, "today")
+    assert found.visit_id == VISIT
+    assert found.decision is not None
+    assert found.decision.journey.state == "ARRIVED"
+
+
+def test_the_last_action_of_a_visit_still_names_its_visit():
+    known = known_after(*ALL[:-1])
+    found = resolve(known, intent("leave_hospital", 1, "FINISHED"))
+    assert told(found) == ("applied", "ok", 0, "today")
+    assert found.visit_id == VISIT
+
+
+def test_a_named_exam_is_the_one_that_is_meant():
+    known = known_after("scan_nfc", "register", "confirm_arrival", "call_patient")
+    found = resolve(known, intent("enter_exam_room", 1, "CALLED", payload={"exam_id": "X"}))
+    assert told(found) == ("applied", "ok", 0, "today")
+    known = replace(known, moved=True)
+    found = resolve(known, intent("enter_exam_room", 1, "CALLED", payload={"exam_id": "E"}))
+    assert told(found) == ("superseded", "moved_on", 0, "nowhere")
+
+
+def test_case_1_a_visit_opened_at_another_kiosk_meanwhile_is_an_alias_of_the_first():
+    known = known_after("scan_nfc", "register", visit=None, unseen=VISIT)
+    found = resolve(known, intent("scan_nfc", visit_id=OTHER))
+    assert told(found) == ("merged", "visit_alias", 1, "alias")
+    assert found.visit_id == VISIT
+
+
+def test_case_1_a_visit_that_is_over_meanwhile_is_still_the_one_that_was_opened_twice():
+    known = known_after(*ALL, visit=None, unseen=VISIT)
+    assert told(resolve(known, intent("scan_nfc", visit_id=OTHER))) == ("merged", "visit_alias", 1, "alias")
+
+
+def test_case_1_an_opening_by_a_kiosk_that_began_its_day_too_early_is_the_visit_under_way():
+    known = known_after("scan_nfc", visit=None)
+    found = resolve(known, intent("scan_nfc", visit_id=OTHER))
+    assert told(found) == ("merged", "visit_alias", 1, "alias")
+    assert found.visit_id == VISIT
+
+
+def test_case_1_a_visit_that_is_known_is_not_opened_again():
+    known = known_after("scan_nfc")
+    assert told(resolve(known, intent("scan_nfc"))) == ("merged", "already_so", 1, "nowhere")
+
+
+def test_case_1_the_second_number_stays_an_alias_of_the_entry_and_the_earlier_arrival_counts():
+    known = known_after("scan_nfc", "register", "confirm_arrival")
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("merged", "already_so", 1, "today")
+    assert found.decision is not None
+    entry = found.decision.journey.current
+    assert entry is not None
+    assert (entry.queue_number, entry.label_aliases, entry.opened_ms) == ("C-002", ("B-001",), EARLIER)
+    assert found.decision.journey.journey_version == known.journey.journey_version + 1
+    assert found.decision.transitions == ()
+
+
+@pytest.mark.parametrize(
+    ("arrived_ms", "number"),
+    [(None, ""), (NOW + 1, ""), (None, "C-002")],
+    ids=["untrusted time", "later arrival", "the number that the entry has"],
+)
+def test_case_1_a_second_confirmation_with_nothing_new_changes_nothing(arrived_ms: int | None, number: str):
+    known = known_after("scan_nfc", "register", "confirm_arrival", arrived_ms=arrived_ms)
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED", queue_number=number))
+    assert told(found) == ("merged", "already_so", 1, "today")
+    assert found.decision is None
+
+
+def test_case_1_an_entry_that_staff_opened_is_the_one_place_in_line_too():
+    known = known_after("scan_nfc", "register", "confirm_arrival")
+    entry = known.journey.current
+    assert entry is not None
+    by_staff = replace(known.journey, entries=(replace(entry, leg=0),))
+    known = replace(known, journey=by_staff, visit=visit_of(by_staff))
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("merged", "already_so", 1, "today")
+
+
+def test_case_2_a_second_registration_merges():
+    known = known_after("scan_nfc", "register")
+    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("merged", "already_so", 0, "nowhere")
+
+
+def test_case_2_a_second_registration_merges_though_the_journey_went_on():
+    known = known_after("scan_nfc", "register", "confirm_arrival")
+    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("merged", "already_so", 5, "nowhere")
+
+
+def cancelled(known: Known, *appointment_ids: str) -> Known:
+    appointments = tuple(
+        replace(a, status="cancelled") if a.appointment_id in appointment_ids else a for a in known.journey.appointments
+    )
+    journey = replace(known.journey, appointments=appointments)
+    return replace(known, journey=journey, visit=known.visit and replace(known.visit, history=journey))
+
+
+def test_case_3_a_registration_for_a_booking_that_staff_cancelled_needs_staff():
+    known = cancelled(known_after("scan_nfc"), "A2")
+    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "cancelled", 3, "nowhere")
+
+
+def test_case_3_an_arrival_for_a_booking_that_staff_cancelled_needs_staff():
+    known = cancelled(known_after("scan_nfc", "register"), "A1")
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("needs_staff", "cancelled", 3, "nowhere")
+
+
+def test_case_3_an_arrival_is_for_the_next_booking_alone():
+    known = cancelled(known_after("scan_nfc", "register"), "A2")
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("applied", "ok", 0, "today")
+
+
+def test_case_3_a_booking_that_the_person_was_not_shown_is_no_conflict():
+    known = cancelled(known_after("scan_nfc"), "A1")
+    found = resolve(known, intent("register", 0, "ARRIVED", appointment_ids=("A2",)))
+    assert told(found) == ("applied", "ok", 0, "today")
+
+
+def test_case_3_an_arrival_whose_entry_staff_cancelled_needs_staff():
+    known = known_after("scan_nfc", "register", "confirm_arrival", "cancel_appointment")
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("needs_staff", "cancelled", 3, "nowhere")
+
+
+def test_case_4_an_arrival_confirmed_after_the_call_is_superseded_and_its_number_stays_an_alias():
+    known = known_after("scan_nfc", "register", "confirm_arrival", "call_patient")
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("superseded", "moved_on", 4, "today")
+    assert found.decision is not None
+    entry = found.decision.journey.current
+    assert entry is not None
+    assert (entry.state, entry.label_aliases, entry.opened_ms) == ("called", ("B-001",), NOW)
+
+
+def test_case_5_an_arrival_for_an_earlier_exam_never_queues_the_patient_again():
+    known = known_after(*ALL[:6], "confirm_arrival")
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("superseded", "earlier_leg", 5, "today")
+    assert found.decision is not None
+    labels = [(entry.leg, entry.label_aliases) for entry in found.decision.journey.entries]
+    assert labels == [(1, ("B-001",)), (2, ())]
+    assert found.decision.journey.state == "WAITING"
+
+
+def test_case_5_an_earlier_exam_whose_entry_is_unknown_has_no_place_for_the_number():
+    known = known_after(*ALL[:6], "confirm_arrival")
+    journey = replace(known.journey, entries=known.journey.entries[1:])
+    found = resolve(replace(known, journey=journey), intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("superseded", "earlier_leg", 5, "today")
+    assert found.decision is None
+
+
+def test_case_5_another_action_of_an_earlier_exam_is_superseded():
+    known = known_after(*ALL[:6], "confirm_arrival")
+    found = resolve(known, intent("enter_exam_room", 1, "CALLED"))
+    assert told(found) == ("superseded", "earlier_leg", 5, "nowhere")
+
+
+def ended_yesterday(*actions: str, **changes: Any) -> Known:
+    """The visit was yesterday, and today nothing has happened yet."""
+    history = journey_after(*actions, day=DAY_BEFORE)
+    blank = Journey(PatientId("P"), "UNREGISTERED", DAY, journey_version=9, appointments=bookings())
+    return replace(known_after(), journey=blank, visit=visit_of(history, *actions), day=DAY_BEFORE, **changes)
+
+
+def test_case_6_an_action_of_a_day_that_ended_goes_into_the_history_of_its_visit():
+    found = resolve(ended_yesterday("scan_nfc", "register"), intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("applied", "late", 6, "history")
+    assert found.decision is not None
+    assert found.decision.journey.site_day == DAY_BEFORE
+    assert found.visit_id == VISIT
+
+
+def test_case_6_an_opening_of_a_day_that_ended_opens_a_visit_of_that_day():
+    known = replace(ended_yesterday(), visit=None)
+    found = resolve(known, intent("scan_nfc", state="UNREGISTERED", site_day=DAY_BEFORE))
+    assert told(found) == ("applied", "late", 6, "history")
+    assert found.decision is not None
+    assert found.decision.journey.site_day == DAY_BEFORE
+    assert found.visit_id == VISIT
+
+
+def test_case_6_a_late_opening_that_another_kiosk_told_first_is_an_alias():
+    known = replace(ended_yesterday(), visit=None, unseen=OTHER)
+    found = resolve(known, intent("scan_nfc"))
+    assert told(found) == ("merged", "visit_alias", 1, "alias")
+    assert found.visit_id == OTHER
+
+
+def test_case_6_a_late_action_that_was_done_before_merges():
+    found = resolve(ended_yesterday("scan_nfc", "register"), intent("register", 0, "ARRIVED"))
+    assert told(found) == ("merged", "already_so", 6, "nowhere")
+
+
+def test_case_6_a_late_action_that_fits_nowhere_is_superseded():
+    found = resolve(ended_yesterday("scan_nfc", "register"), intent("complete_exam", 1, "IN_PROGRESS"))
+    assert told(found) == ("superseded", "late", 6, "nowhere")
+
+
+def test_case_6_the_last_action_of_a_late_visit_still_names_its_visit():
+    found = resolve(ended_yesterday(*ALL[:-1]), intent("leave_hospital", 1, "FINISHED"))
+    assert told(found) == ("applied", "late", 6, "history")
+    assert found.visit_id == VISIT
+
+
+def test_case_6_a_visit_that_outlasts_the_night_is_not_late():
+    known = known_after("scan_nfc", "register")
+    overnight = replace(known.journey, site_day=DAY)
+    known = replace(known, journey=overnight, visit=Visit(VISIT, overnight, frozenset()), day=DAY_BEFORE)
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("applied", "ok", 0, "today")
+
+
+def test_case_7_a_card_that_is_another_patients_by_now_touches_neither():
+    known = known_after("scan_nfc", card_of=PatientId("Q"))
+    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "rebound", 7, "nowhere")
+
+
+def test_case_7_a_binding_that_was_another_patients_touches_neither():
+    known = known_after("scan_nfc", binding_of=PatientId("Q"))
+    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "rebound", 7, "nowhere")
+
+
+def test_case_7_a_card_that_is_nobodys_by_now_was_this_patients():
+    known = known_after("scan_nfc", card_of=None, binding_of=None)
+    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
+
+
+@pytest.mark.parametrize(("provisional", "code"), [(True, "unknown_card"), (False, "unknown_patient")])
+def test_case_8_somebody_whom_the_centre_does_not_know_needs_staff(provisional: bool, code: str):
+    known = known_after(subject=None, card_of=None, binding_of=None)
+    found = resolve(known, intent("scan_nfc", provisional=provisional))
+    assert told(found) == ("needs_staff", code, 8, "nowhere")
+
+
+def test_case_8_an_unknown_card_that_the_centre_knows_is_its_holders():
+    found = resolve(known_after(), intent("scan_nfc", patient_id="card-1", provisional=True))
+    assert told(found) == ("applied", "ok", 0, "today")
+
+
+def test_case_12_an_action_made_under_rules_that_are_gone_needs_staff():
+    known = known_after(rules=None)
+    assert told(resolve(known, intent("scan_nfc"))) == ("needs_staff", "old_rules", 12, "nowhere")
+
+
+def test_case_15_an_action_made_on_top_of_one_that_waits_for_staff_waits_with_it():
+    known = known_after("scan_nfc", waits=True)
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("needs_staff", "depends", 15, "nowhere")
+
+
+def test_case_15_an_action_of_a_visit_that_was_never_opened_waits_with_its_opening():
+    known = known_after(subject=None, waits=True)
+    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "depends", 15, "nowhere")
+
+
+def test_case_15_an_action_made_where_the_patient_really_stands_depends_on_nothing():
+    known = known_after("scan_nfc", waits=True)
+    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
+
+
+PAID = ("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", "complete_exam")
+
+
+def test_case_17_a_payment_that_fits_is_applied():
+    found = resolve(known_after(*PAID), intent("make_payment", 1, "COMPLETED"))
+    assert told(found) == ("applied", "ok", 0, "today")
+
+
+@pytest.mark.parametrize(
+    ("known", "action"),
+    [
+        (known_after(*PAID, "make_payment"), intent("make_payment", 1, "COMPLETED")),
+        (known_after(*ALL), intent("make_payment", 1, "PAYMENT")),
+        (known_after(*PAID, "confirm_arrival"), intent("make_payment", 1, "COMPLETED")),
+        (ended_yesterday(*PAID), intent("make_payment", 1, "COMPLETED")),
+        (known_after(*PAID, visit=None), intent("make_payment", 1, "COMPLETED")),
+    ],
+    ids=["the other step was paid elsewhere", "visit over", "earlier leg", "day over", "unknown visit"],
+)
+def test_case_17_money_that_does_not_fit_is_never_dropped_and_never_guessed_at(known: Known, action: Intent):
+    assert told(resolve(known, action)) == ("needs_staff", "money", 17, "nowhere")
+
+
+def test_case_17_a_payment_that_the_rules_refuse_where_the_kiosk_made_it_needs_staff():
+    known = known_after("scan_nfc", moved=True)
+    found = resolve(known, intent("make_payment", 0, "ARRIVED"))
+    assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
+
+
+def test_an_action_that_the_rules_do_not_have_needs_staff():
+    assert told(resolve(known_after(), intent("fly"))) == ("needs_staff", "not_allowed", 0, "nowhere")
+
+
+def test_an_action_that_the_kiosk_is_not_granted_needs_staff():
+    known = known_after(grants=frozenset({"scan_nfc"}))
+    assert told(resolve(known, intent("register"))) == ("needs_staff", "forbidden", 0, "nowhere")
+
+
+def test_an_action_of_staff_is_none_of_a_kiosks():
+    known = known_after(grants=frozenset({"call_patient"}))
+    assert told(resolve(known, intent("call_patient"))) == ("needs_staff", "forbidden", 0, "nowhere")
+
+
+def test_an_action_of_a_visit_that_is_over_was_done_or_is_superseded():
+    known = known_after(*ALL)
+    assert told(resolve(known, intent("leave_hospital", 1, "FINISHED"))) == ("merged", "already_so", 0, "nowhere")
+    found = resolve(known, intent("confirm_arrival", 3, "COMPLETED"))
+    assert told(found) == ("superseded", "moved_on", 0, "nowhere")
+
+
+def test_an_action_of_a_visit_that_was_never_opened_needs_staff():
+    found = resolve(known_after("scan_nfc", visit=None), intent("register", visit_id=OTHER))
+    assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
+
+
+def test_an_action_of_an_exam_that_the_centre_has_not_come_to_needs_staff():
+    found = resolve(known_after("scan_nfc", "register"), intent("enter_exam_room", 1, "CALLED"))
+    assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
+
+
+def test_what_staff_did_under_another_name_is_already_so():
+    known = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam")
+    assert told(resolve(known, intent("enter_exam_room", 1, "CALLED"))) == ("merged", "already_so", 0, "nowhere")
+
+
+def test_what_the_same_leg_has_left_behind_is_already_so_if_it_was_done():
+    actions = ("scan_nfc", "register", "confirm_arrival", "call_patient", "enter_exam_room", "complete_exam")
+    known = known_after(*actions)
+    assert told(resolve(known, intent("enter_exam_room", 1, "CALLED"))) == ("merged", "already_so", 0, "nowhere")
+
+
+def test_what_others_have_moved_on_from_is_superseded():
+    known = known_after("scan_nfc", "register", "confirm_arrival", moved=True)
+    found = resolve(known, intent("enter_exam_room", 1, "CALLED"))
+    assert told(found) == ("superseded", "moved_on", 0, "nowhere")
+
+
+def test_what_nobody_moved_and_the_rules_refuse_needs_staff():
+    known = known_after("scan_nfc", "register", "confirm_arrival")
+    found = resolve(known, intent("enter_exam_room", 1, "CALLED"))
+    assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
+
+
+def test_an_arrival_for_the_next_exam_is_not_already_so_where_staff_reopened_the_last():
+    known = known_after("scan_nfc", "register", "confirm_arrival", moved=True)
+    found = resolve(known, intent("confirm_arrival", 1, "COMPLETED"))
+    assert told(found) == ("superseded", "moved_on", 0, "nowhere")
+
+
+def test_a_time_that_cannot_be_trusted_gives_no_place_in_line():
+    known = known_after("scan_nfc", "register", arrived_ms=None)
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert found.decision is not None
+    assert found.decision.opened is not None
+    assert found.decision.opened.opened_ms == NOW
+
+
+def test_a_correction_by_staff_is_not_undone_by_an_older_action():
+    known = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", moved=True)
+    current = known.journey.current_queue_id
+    assert current is not None
+    corrected = change_entry(RULES, known.journey, current, "waiting")
+    assert isinstance(corrected, Decision)
+    known = replace(known, journey=corrected.journey, visit=visit_of(corrected.journey))
+    found = resolve(known, intent("complete_exam", 1, "IN_PROGRESS"))
+    assert told(found) == ("superseded", "moved_on", 0, "nowhere")
+
+
+# Case 2: the same registration, other answers.
+
+
+def registered_elsewhere(**said: object) -> Known:
+    return known_after("scan_nfc", "register", said=said)
+
+
+def test_case_2_other_answers_go_to_staff_and_the_journey_goes_on():
+    found = resolve(registered_elsewhere(fasting="yes"), intent("register", 0, "ARRIVED", payload={"fasting": "no"}))
+    assert told(found) == ("merged", "answers_differ", 2, "nowhere")
+    assert found.decision is None
+
+
+@pytest.mark.parametrize("payload", [{}, {"fasting": "yes"}])
+def test_case_2_the_same_answers_or_none_are_nothing_to_see(payload: dict[str, object]):
+    found = resolve(registered_elsewhere(fasting="yes", more=1), intent("register", 0, "ARRIVED", payload=payload))
+    assert told(found) == ("merged", "already_so", 0, "nowhere")
+
+
+def test_case_2_who_really_stands_there_registers_anew():
+    known = replace(known_after("scan_nfc"), said={"fasting": "yes"})
+    known = replace(known, visit=visit_of(known.journey, "scan_nfc", "register"))
+    found = resolve(known, intent("register", 0, "ARRIVED", payload={"fasting": "no"}))
+    assert told(found) == ("applied", "ok", 0, "today")
+
+
+# Case 13: records that were merged.
+
+
+def test_case_13_what_was_done_in_the_other_of_two_live_visits_is_for_staff():
+    known = known_after("scan_nfc", split=True)
+    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "two_visits", 13, "nowhere")
+
+
+# Case 14: staff have corrected the journey.
+
+
+def test_case_14_a_correction_supersedes_what_was_done_before_it_was_heard_of():
+    known = known_after("scan_nfc", "register", corrected=True)
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED", queue_number=""))
+    assert told(found) == ("superseded", "corrected", 14, "nowhere")
+
+
+def test_case_14_the_number_that_was_printed_stays_an_alias():
+    known = known_after("scan_nfc", "register", "confirm_arrival", corrected=True)
+    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("superseded", "corrected", 14, "today")
+    assert found.decision is not None
+    assert found.decision.journey.current is not None
+    assert found.decision.journey.current.label_aliases == ("B-001",)
+
+
+def test_case_14_money_is_never_superseded():
+    known = known_after(*ALL[:7], corrected=True)
+    assert told(resolve(known, intent("make_payment", 1, "IN_PROGRESS")))[:3] == ("needs_staff", "money", 17)
+
+
+# Case 16: the centre was restored, and judges anew what it has forgotten.
+
+
+def held(verdict: Verdict, code: Code, revision: int = 0) -> Held:
+    return Held(verdict, code, revision)
+
+
+def test_case_16_the_same_verdict_again_keeps_its_revision():
+    known = known_after(held=held(Verdict.APPLIED, Code.OK, 2))
+    found = resolve(known, intent("scan_nfc", state="UNREGISTERED"))
+    assert (told(found)[:2], found.revision, found.reversed) == (("applied", "ok"), 2, False)
+
+
+def test_case_16_what_is_not_done_any_more_is_a_verdict_given_anew_and_a_task():
+    known = known_after("scan_nfc", corrected=True, held=held(Verdict.APPLIED, Code.OK, 1))
+    found = resolve(known, intent("register", 0, "ARRIVED"))
+    assert told(found)[:3] == ("superseded", "corrected", 16)
+    assert (found.revision, found.reversed) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [(Verdict.MERGED, Code.ALREADY_SO), (Verdict.NEEDS_STAFF, Code.CANCELLED), (Verdict.SUPERSEDED, Code.LATE)],
+)
+def test_case_16_a_verdict_that_becomes_a_better_one_is_no_task(before: tuple[Verdict, Code]):
+    found = resolve(known_after(held=held(*before)), intent("scan_nfc", state="UNREGISTERED"))
+    assert (told(found)[:2], found.revision, found.reversed) == (("applied", "ok"), 1, False)
+
+
+# What staff insist on.
+
+
+def test_staff_may_insist_on_what_a_conflict_stands_against():
+    known = known_after("scan_nfc", waits=True, card_of=PatientId("Q"), grants=frozenset())
+    asked = intent("register", 0, "UNREGISTERED")
+    assert told(resolve(known, asked))[0] == "needs_staff"
+    insisted = insist(known, asked)
+    assert insisted is not None
+    assert told(insisted) == ("applied", "ok", 0, "today")
+    assert insisted.decision is not None
+    assert insisted.decision.transitions[0].trigger_type == "staff_action"
+
+
+def test_staff_cannot_insist_on_what_the_rules_refuse_or_for_nobody():
+    known = known_after("scan_nfc")
+    assert insist(known, intent("leave_hospital", 0, "ARRIVED")) is None
+    assert insist(known, intent("no_such_action")) is None
+    assert insist(replace(known, rules=None), intent("register")) is None
+    assert insist(replace(known, subject=None), intent("register")) is None
+
+
+def test_what_staff_insist_on_of_a_day_that_has_ended_goes_into_its_history():
+    journey = journey_after("scan_nfc", day=DAY_BEFORE)
+    known = known_after(visit=Visit(OTHER, replace(journey, visit_id=OTHER), frozenset()), day=DAY_BEFORE)
+    found = insist(known, intent("register", 0, "ARRIVED", visit_id=OTHER))
+    assert found is not None
+    assert told(found) == ("applied", "late", 0, "history")
+
+
+def test_what_staff_insist_on_where_a_visit_is_under_way_is_that_visit():
+    found = insist(known_after("scan_nfc", visit=None), intent("scan_nfc", visit_id=OTHER))
+    assert found is not None
+    assert told(found) == ("merged", "visit_alias", 1, "alias")

@@ -1,0 +1,276 @@
+"""Enrolment: one code, ten minutes, one kiosk; and what an administrator sees and ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from sync.central.commands.main import cli
+from sync.central.kiosks.enrolment import CODE_LIFE_MS, FAILURES_OF_ALL, FAILURES_OF_ONE, NotEnrolled, enrol, new_code
+from sync.central.opening import open_service
+from sync.central.records.kiosks import Kiosk, kiosk, kiosks, revoke_kiosk
+from sync.central.records.site import here
+from sync.central.records.tokens import bearer
+from sync.journey.model import Role
+from sync.protocol import Enrolment, EnrolRequest
+from tests.sync.central.wire import KEYS, MINUTE, Centre, Time
+
+HERE, THERE = "192.0.2.1", "192.0.2.2"
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Iterator[Centre]:
+    made = Centre(tmp_path / "centre.db", Time())
+    yield made
+    made.store.close()
+
+
+def code(centre: Centre, *actions: str) -> str:
+    with centre.store.write() as db:
+        return new_code(db, centre.time(), list(actions) or None)
+
+
+def ask(centre: Centre, code: str, origin: str = HERE, **wishes: object) -> Enrolment | NotEnrolled:
+    with centre.store.write() as db:
+        request = msgspec.convert({"code": code, **wishes}, EnrolRequest)
+        return enrol(db, here(db), centre.definitions, KEYS, request, origin, centre.time())
+
+
+def made(centre: Centre, **wishes: object) -> Enrolment:
+    found = ask(centre, code(centre), **wishes)
+    assert isinstance(found, Enrolment)
+    return found
+
+
+def test_a_code_makes_a_kiosk_with_all_that_it_needs(centre: Centre):
+    found = made(centre, kiosk_id="lobby", name="Main entrance", ticket_prefix="b", actions=["scan_nfc", "register"])
+    assert (found.kiosk_id, found.epoch, found.name, found.ticket_prefix) == ("lobby", 1, "Main entrance", "B")
+    assert found.actions == ("scan_nfc", "register")
+    assert found.card_keys == KEYS
+    assert found.site.name == "Test"
+    assert found.server_incarnation == "first"
+    assert found.definitions["version"] == 1
+    with centre.store.read() as db:
+        sender = bearer(db, found.token, centre.time())
+    assert sender is not None
+    assert (sender.role, sender.kiosk_id, sender.patient_id) == (Role.KIOSK, "lobby", None)
+
+
+def test_a_box_that_asks_for_nothing_is_an_entrance(centre: Centre):
+    first, second = made(centre), made(centre)
+    assert (first.kiosk_id, first.ticket_prefix, first.name) == ("kiosk-1", "A", "kiosk-1")
+    assert (second.kiosk_id, second.ticket_prefix) == ("kiosk-2", "B")
+    assert first.actions == ("scan_nfc", "register", "confirm_arrival")
+
+
+def test_what_is_taken_is_given_to_nobody_else(centre: Centre):
+    wishes = {"kiosk_id": "lobby", "ticket_prefix": "L"}
+    first, second, third = (made(centre, **wishes) for _ in range(3))
+    assert [each.kiosk_id for each in (first, second, third)] == ["lobby", "lobby-2", "lobby-3"]
+    assert [each.ticket_prefix for each in (first, second, third)] == ["L", "A", "B"]
+
+
+def test_the_centres_own_prefix_is_no_kiosks(centre: Centre):
+    assert made(centre, ticket_prefix="C").ticket_prefix == "A"
+
+
+def test_prefixes_do_not_run_out(centre: Centre):
+    given = [made(centre).ticket_prefix for _ in range(25)]
+    assert len(set(given)) == 25
+    assert given[-1] == "AB"
+    assert "C" not in given
+
+
+@pytest.mark.parametrize("wish", ["", "-x", "x" * 33, "a b", "../x", "카"])
+def test_an_id_that_is_none_is_replaced(centre: Centre, wish: str):
+    assert made(centre, kiosk_id=wish).kiosk_id == "kiosk-1"
+
+
+@pytest.mark.parametrize("wish", ["1", "ABCD", "가", "A-"])
+def test_a_prefix_that_is_none_is_replaced(centre: Centre, wish: str):
+    assert made(centre, ticket_prefix=wish).ticket_prefix == "A"
+
+
+def test_a_name_is_cut_to_what_can_be_shown(centre: Centre):
+    assert made(centre, name="Lobby\x00\n " + "x" * 200).name == "Lobby " + "x" * 58
+
+
+def test_actions_of_staff_are_never_granted(centre: Centre):
+    assert made(centre, actions=["scan_nfc", "call_patient", "fly"]).actions == ("scan_nfc",)
+
+
+def test_a_code_may_grant_less_than_is_asked_for(centre: Centre):
+    found = ask(centre, code(centre, "scan_nfc", "make_payment"), actions=["scan_nfc", "register"])
+    assert isinstance(found, Enrolment)
+    assert found.actions == ("scan_nfc",)
+    found = ask(centre, code(centre, "make_payment"))
+    assert isinstance(found, Enrolment)
+    assert found.actions == ("make_payment",)
+
+
+def test_a_code_is_good_for_one_kiosk(centre: Centre):
+    one = code(centre)
+    assert isinstance(ask(centre, one), Enrolment)
+    assert isinstance(ask(centre, one), NotEnrolled)
+    assert len(centre.rows("select * from kiosks")) == 1
+
+
+def test_a_code_is_good_for_ten_minutes(centre: Centre):
+    early, late = code(centre), code(centre)
+    centre.time.now_ms += CODE_LIFE_MS - 1
+    assert isinstance(ask(centre, early), Enrolment)
+    centre.time.now_ms += 1
+    assert isinstance(ask(centre, late), NotEnrolled)
+
+
+def test_a_code_may_be_typed_in_any_case_and_with_any_spaces(centre: Centre):
+    assert isinstance(ask(centre, f" {code(centre).lower().replace('-', ' - ')} "), Enrolment)
+
+
+def test_neither_code_nor_token_is_kept(centre: Centre):
+    one = code(centre)
+    found = ask(centre, one)
+    assert isinstance(found, Enrolment)
+    centre.store.close()
+    content = centre.path.read_bytes()
+    assert one.replace("-", "").encode() not in content
+    assert one.encode() not in content
+    assert found.token.encode() not in content
+    centre.open()
+
+
+def test_old_codes_are_swept(centre: Centre):
+    for _ in range(3):
+        code(centre)
+    centre.time.now_ms += CODE_LIFE_MS + 1
+    code(centre)
+    assert len(centre.rows("select * from enrol_codes")) == 1
+
+
+def test_who_guesses_is_made_to_wait_and_others_are_not(centre: Centre):
+    for _ in range(FAILURES_OF_ONE):
+        wrong = ask(centre, "WRONG-WRONG")
+        assert isinstance(wrong, NotEnrolled)
+        assert wrong.retry_after_s is None
+    right = code(centre)
+    limited = ask(centre, right)
+    assert isinstance(limited, NotEnrolled)
+    assert limited.retry_after_s == 60
+    assert isinstance(ask(centre, right, THERE), Enrolment)
+    centre.time.now_ms += MINUTE + 1
+    assert isinstance(ask(centre, code(centre)), Enrolment)
+    assert centre.rows("select * from enrol_failures") == []
+
+
+def test_many_who_guess_are_made_to_wait_together(centre: Centre):
+    for number in range(FAILURES_OF_ALL):
+        ask(centre, "WRONG", f"198.51.100.{number}")
+    limited = ask(centre, code(centre), THERE)
+    assert isinstance(limited, NotEnrolled)
+    assert limited.retry_after_s is not None
+
+
+def test_a_guess_that_is_made_to_wait_is_not_counted_again(centre: Centre):
+    for _ in range(FAILURES_OF_ONE + 3):
+        ask(centre, "WRONG")
+    assert len(centre.rows("select * from enrol_failures")) == FAILURES_OF_ONE
+
+
+@pytest.mark.parametrize("text", ["", " ", "x" * 10_000, "\x00", "가나다", "'; drop table kiosks; --", "\ud800"])
+def test_a_code_that_is_none_is_refused(centre: Centre, text: str):
+    with centre.store.write() as db:
+        request = EnrolRequest(code=text)
+        found = enrol(db, here(db), centre.definitions, KEYS, request, HERE, centre.time())
+    assert isinstance(found, NotEnrolled)
+
+
+def test_a_revoked_kiosk_keeps_its_prefix_until_its_numbers_are_off_the_paper(centre: Centre):
+    found = made(centre, ticket_prefix="L")
+    with centre.store.write() as db:
+        assert revoke_kiosk(db, found.kiosk_id, centre.time())
+        assert not revoke_kiosk(db, found.kiosk_id, centre.time())
+        assert not revoke_kiosk(db, "nobody", centre.time())
+    with centre.store.read() as db:
+        assert bearer(db, found.token, centre.time()) is None
+        known = kiosk(db, found.kiosk_id)
+    assert isinstance(known, Kiosk)
+    assert known.revoked_ms == centre.time()
+    assert made(centre, ticket_prefix="L").ticket_prefix == "A"
+    centre.time.pass_minutes(3 * 24 * 60)
+    assert made(centre, ticket_prefix="L").ticket_prefix == "L"
+
+
+# Commands.
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A database with a site, which no service has open."""
+    database = f"sqlite:///{tmp_path / 'centre.db'}"
+    assert run(database, "demo-data").exit_code == 0
+    return database
+
+
+def run(url: str, command: str, *rest: str) -> Result:
+    return CliRunner().invoke(cli, [command, "--database", url, *rest])
+
+
+def test_the_command_prints_the_code_alone(url: str):
+    printed = run(url, "enroll-code")
+    assert printed.exit_code == 0
+    service = open_service(url)
+    with service.store.write() as db:
+        request = EnrolRequest(code=printed.output.strip(), name="Lobby", ticket_prefix="L")
+        found = enrol(db, here(db), service.definitions, service.keys, request, HERE, service.clock())
+    service.store.close()
+    assert isinstance(found, Enrolment)
+    assert found.card_keys == service.keys
+
+
+def test_a_code_for_an_action_that_no_kiosk_can_have_is_refused(url: str):
+    refused = run(url, "enroll-code", "--action", "call_patient")
+    assert refused.exit_code != 0
+    assert "call_patient" in str(refused.exception)
+
+
+def test_a_code_can_be_made_for_few_actions(url: str):
+    one = run(url, "enroll-code", "--action", "make_payment").output.strip()
+    service = open_service(url)
+    with service.store.write() as db:
+        found = enrol(db, here(db), service.definitions, service.keys, EnrolRequest(code=one), HERE, service.clock())
+    service.store.close()
+    assert isinstance(found, Enrolment)
+    assert found.actions == ("make_payment",)
+
+
+def test_kiosks_are_listed_and_revoked(url: str):
+    one = run(url, "enroll-code").output.strip()
+    service = open_service(url)
+    with service.store.write() as db:
+        request = EnrolRequest(code=one, kiosk_id="lobby", name="Lobby", ticket_prefix="L")
+        enrol(db, here(db), service.definitions, service.keys, request, HERE, service.clock())
+    service.store.close()
+    assert run(url, "kiosks").output == "lobby  L  Lobby  scan_nfc register confirm_arrival  never heard of\n"
+    listed = json.loads(run(url, "kiosks", "--json").output)
+    assert [(each["kiosk_id"], each["ticket_prefix"], each["epoch"]) for each in listed] == [("lobby", "L", 1)]
+    service = open_service(url)
+    with service.store.write() as db:
+        db.execute("update kiosks set seen_ms = 0")
+    service.store.close()
+    assert "last heard of 1970-01-01T00:00:00+00:00" in run(url, "kiosks").output
+    assert run(url, "kiosk-revoke", "lobby").exit_code == 0
+    assert run(url, "kiosks").output.endswith("revoked\n")
+    assert run(url, "kiosk-revoke", "lobby").exit_code != 0
+    service = open_service(url)
+    with service.store.read() as db:
+        assert [row["kind"] for row in db.rows("select kind from audit order by audit_id")][-2:] == [
+            "enroll-code",
+            "kiosk-revoke",
+        ]
+        assert [each.revoked_ms is None for each in kiosks(db)] == [False]
+    service.store.close()

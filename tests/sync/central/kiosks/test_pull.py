@@ -1,0 +1,481 @@
+"""What kiosks pull: pages in the order of change, a snapshot where it is due, a call that waits for news."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sync.central.kiosks.pull import Roster
+from sync.central.maintenance.incarnation import begin_another
+from sync.central.records.bindings import bind
+from sync.central.records.journeys import touch
+from sync.central.services.hospital_document import read_hospital
+from sync.central.services.hospital_import import take_hospital
+from sync.ids import new_id
+from sync.protocol import CallRefused, EndCode, PullAnswer, PullRequest
+from tests.sync.central.wire import EVERYTHING, KEYS, Centre, Kiosk, Time, cards_of
+
+LONG_WAIT_S = 30.0
+DAY_MINUTES = 24 * 60
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Iterator[Centre]:
+    made = Centre(tmp_path / "centre.db", Time())
+    yield made
+    made.store.close()
+
+
+def pull(centre: Centre, cursor: int = 0, kiosk_id: str = "kiosk-1", **changes: Any) -> PullAnswer:
+    answer = refused_or_not(centre, cursor, kiosk_id, **changes)
+    assert isinstance(answer, PullAnswer)
+    return answer
+
+
+def refused_or_not(
+    centre: Centre, cursor: int = 0, kiosk_id: str = "kiosk-1", **changes: Any
+) -> PullAnswer | CallRefused:
+    fields: dict[str, Any] = {"protocol_version": 1, "kiosk_id": kiosk_id, "epoch": 1, "cursor": cursor}
+    fields |= {"server_incarnation": "first", "definitions_version": 1}
+    return centre.roster.pull(kiosk_id, PullRequest(**(fields | changes)))
+
+
+def ids(answer: PullAnswer) -> list[str]:
+    return [row.patient_id for row in answer.patients]
+
+
+def book(centre: Centre, patient_id: str, at: str, appointment_id: str = "A9") -> None:
+    document = {
+        "appointments": [
+            {"appointment_id": appointment_id, "patient_id": patient_id, "exam_id": "X", "scheduled_at": at}
+        ]
+    }
+    with centre.store.write() as db:
+        take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
+
+
+def test_the_first_pull_is_a_snapshot_of_who_has_something_here(centre: Centre):
+    centre.enrol()
+    answer = pull(centre)
+    assert (answer.reset, answer.from_cursor, answer.more) == (True, 0, False)
+    assert sorted(ids(answer)) == ["P1", "P2"]
+    row = next(row for row in answer.patients if row.patient_id == "P1")
+    assert row.journey == centre.journey("P1")
+    assert row.masked_name == "P****n P*"
+    assert [(b.key_id, b.uid_hash) for b in row.bindings] == [(c.key_id, c.uid_hash) for c in cards_of("P1")]
+    assert row.language == "ko"
+    assert answer.site.name == "Test"
+    assert answer.site.walk_in.exam_id == "DESK"
+    assert answer.now_ms == centre.time()
+    assert answer.definitions is None
+    assert answer.actions == ("scan_nfc", "register", "confirm_arrival")
+
+
+def test_a_row_holds_no_more_than_a_screen_needs(centre: Centre):
+    centre.enrol()
+    text = msgspec.json.encode(pull(centre)).decode()
+    assert "Person" not in text
+    assert "X-ray" not in text
+    assert "chest" not in text
+
+
+def test_definitions_come_where_the_kiosks_version_differs(centre: Centre):
+    centre.enrol()
+    assert pull(centre, definitions_version=0).definitions == dict(centre.definitions.document)
+
+
+def test_who_is_booked_tomorrow_is_on_the_roster_with_that_booking_alone(centre: Centre):
+    centre.enrol()
+    book(centre, "P3", "2026-03-03T09:00")
+    row = next(row for row in pull(centre).patients if row.patient_id == "P3")
+    assert row.journey.appointments == ()
+    assert [a.appointment_id for a in row.tomorrow] == ["A9"]
+
+
+def test_who_is_here_without_a_booking_is_on_the_roster_and_gone_when_they_leave(centre: Centre):
+    centre.enrol()
+    cursor = pull(centre).cursor
+    centre.staff("scan_nfc", "P3")
+    answer = pull(centre, cursor)
+    assert (ids(answer), answer.reset, answer.from_cursor) == (["P3"], False, cursor)
+    actions = ("register", "confirm_arrival", "call_patient", "start_exam", "complete_exam")
+    for action in (*actions, "make_payment", "make_payment", "leave_hospital"):
+        assert centre.staff(action, "P3").done
+    answer = pull(centre, answer.cursor)
+    assert (ids(answer), answer.gone) == ([], ("P3",))
+
+
+def test_a_cursor_of_another_day_gets_a_snapshot_of_the_new_one(centre: Centre):
+    centre.enrol()
+    book(centre, "P3", "2026-03-03T09:00")
+    cursor = pull(centre).cursor
+    centre.time.pass_minutes(DAY_MINUTES)
+    answer = pull(centre, cursor)
+    assert (answer.reset, answer.from_cursor) == (True, 0)
+    assert ids(answer) == ["P3"]
+    assert [a.appointment_id for a in answer.patients[0].journey.appointments] == ["A9"]
+    assert answer.patients[0].journey.site_day == "2026-03-03"
+    again = pull(centre, answer.cursor)
+    assert (again.reset, ids(again), again.cursor) == (False, [], answer.cursor)
+
+
+def test_a_visit_that_nobody_closed_is_no_reason_to_be_on_the_next_days_roster(centre: Centre):
+    centre.enrol()
+    centre.staff("scan_nfc", "P3")
+    pull(centre)
+    centre.time.pass_minutes(DAY_MINUTES)
+    assert "P3" not in ids(pull(centre))
+
+
+def test_a_snapshot_in_pages_is_whole_and_comes_to_an_end(tmp_path: Path):
+    centre = Centre(tmp_path / "centre.db", Time(), page=1)
+    centre.enrol()
+    book(centre, "P3", "2026-03-02T16:00")
+    seen: list[str] = []
+    cursor, pages = 0, 0
+    while True:
+        answer = pull(centre, cursor)
+        assert answer.reset == (cursor == 0)
+        seen += ids(answer)
+        pages += 1
+        cursor = answer.cursor
+        if not answer.more:
+            break
+    assert (sorted(seen), pages) == (["P1", "P2", "P3"], 3)
+    # On the next day, too, though every cursor in between is of that day.
+    centre.time.pass_minutes(DAY_MINUTES)
+    book(centre, "P1", "2026-03-03T09:00", "A10")
+    book(centre, "P2", "2026-03-04T09:00", "A11")
+    first = pull(centre, cursor)
+    second = pull(centre, first.cursor)
+    assert (first.reset, first.more, second.reset) == (True, True, False)
+    assert sorted(ids(first) + ids(second)) == ["P1", "P2"]
+    centre.store.close()
+
+
+def test_a_row_changed_between_two_pages_comes_again_later(tmp_path: Path):
+    centre = Centre(tmp_path / "centre.db", Time(), page=1)
+    centre.enrol()
+    first = pull(centre)
+    (told,) = ids(first)
+    centre.staff("scan_nfc", told)
+    second = pull(centre, first.cursor)
+    third = pull(centre, second.cursor)
+    assert sorted(ids(first) + ids(second)) == ["P1", "P2"]
+    assert ids(third) == [told]
+    assert third.patients[0].journey == centre.journey(told)
+    centre.store.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"cursor": 10**30}, {"cursor": 10**6}, {"cursor": -5}, {"server_incarnation": "another"}],
+    ids=str,
+)
+def test_a_cursor_that_is_none_of_this_database_gets_a_snapshot(centre: Centre, changes: dict[str, Any]):
+    centre.enrol()
+    cursor = pull(centre).cursor
+    answer = refused_or_not(centre, **({"cursor": cursor} | changes))
+    assert isinstance(answer, PullAnswer)
+    assert (answer.reset, sorted(ids(answer))) == (True, ["P1", "P2"])
+
+
+def test_a_kiosk_that_knows_of_changes_that_are_not_here_finds_out_that_the_database_was_set_back(centre: Centre):
+    """As a snapshot of the whole machine does, with the marker in it."""
+    for prefix in ("A", "B"):
+        centre.enrol(prefix)
+    latest = pull(centre).cursor
+    answer = pull(centre, latest + 1)
+    assert answer.reset
+    assert answer.server_incarnation != "first"
+    for_the_other = pull(centre, latest, kiosk_id="kiosk-2")
+    assert (for_the_other.reset, for_the_other.server_incarnation) == (True, answer.server_incarnation)
+    assert pull(centre, latest + 1).server_incarnation == answer.server_incarnation, "it is of the old one by now"
+
+
+def test_a_kiosk_that_was_revoked_finds_out_nothing(centre: Centre):
+    centre.enrol()
+    with centre.store.write() as db:
+        db.execute("update kiosks set revoked_ms = 1")
+    assert isinstance(refused_or_not(centre, 10**6), CallRefused)
+    assert centre.rows("select server_incarnation from incarnation") == [{"server_incarnation": "first"}]
+
+
+def test_a_kiosk_that_knows_no_incarnation_is_not_sent_back_to_the_beginning(centre: Centre):
+    centre.enrol()
+    cursor = pull(centre).cursor
+    assert not pull(centre, cursor, server_incarnation=None).reset
+
+
+def test_a_new_card_and_a_new_grant_reach_the_kiosk(centre: Centre):
+    centre.enrol()
+    cursor = pull(centre).cursor
+    with centre.store.write() as db:
+        bind(db, "P1", cards_of("spare"), new_id(), centre.time())
+        touch(db, "P1")
+        db.execute("update kiosks set actions = '[\"scan_nfc\"]'")
+    answer = pull(centre, cursor)
+    assert len(answer.patients[0].bindings) == 2
+    assert answer.actions == ("scan_nfc",)
+
+
+def test_a_verdict_given_anew_goes_to_its_own_kiosk_alone(centre: Centre, tmp_path: Path):
+    kiosk = Kiosk(tmp_path / "a.db", centre, "A")
+    centre.enrol("B")
+    kiosk.pull()
+    cursor = pull(centre).cursor
+    with centre.store.write() as db:
+        change = db.next_change()
+        db.execute(
+            "insert into verdicts values ('v', 1, 'kiosk-1', 4, 'P1', null, 'applied', 'ok', 0, null, null, null, 1,"
+            " null, :change, 0)",
+            {"change": change},
+        )
+    mine, others = pull(centre, cursor), pull(centre, cursor, "kiosk-2")
+    assert [(row.action_id, row.seq, row.revision, row.patient_id) for row in mine.verdicts] == [("v", 4, 1, "P1")]
+    assert mine.verdicts[0].journey == centre.journey("P1")
+    assert others.verdicts == ()
+    assert pull(centre, mine.cursor).verdicts == ()
+
+
+def revise(centre: Centre, many: int, kiosk_id: str = "kiosk-1") -> list[str]:
+    """So many verdicts of a kiosk are given anew; their ids."""
+    with centre.store.write() as db:
+        names = [new_id() for _ in range(many)]
+        for name in names:
+            db.execute(
+                "insert into verdicts values (:id, 1, :kiosk_id, 4, 'P1', null, 'applied', 'ok', 0, null, null, null,"
+                " 1, null, :change, 0)",
+                {"id": name, "kiosk_id": kiosk_id, "change": db.next_change()},
+            )
+    return names
+
+
+def pages_from(centre: Centre, cursor: int) -> list[PullAnswer]:
+    """All that there is, each page from where the one before ended."""
+    pages = [pull(centre, cursor)]
+    while pages[-1].more:
+        pages.append(pull(centre, pages[-1].cursor))
+        assert pages[-1].reset or pages[-1].from_cursor == pages[-2].cursor
+        assert len(pages) < 50, "the pages do not end"
+    return pages
+
+
+def told_in(pages: list[PullAnswer]) -> list[str]:
+    return [row.action_id for page in pages for row in page.verdicts]
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Centre]:
+    """A centre whose pages hold five of each."""
+    made = Centre(tmp_path / "narrow.db", Time(), page=5)
+    made.enrol()
+    yield made
+    made.store.close()
+
+
+def test_verdicts_given_anew_come_in_pages_and_each_once(narrow: Centre):
+    cursor = pages_from(narrow, 0)[-1].cursor
+    names = revise(narrow, 12)
+    pages = pages_from(narrow, cursor)
+    assert [len(page.verdicts) for page in pages] == [5, 5, 2]
+    assert told_in(pages) == names
+    assert not any(page.reset for page in pages)
+
+
+def test_a_new_day_tells_nothing_again_that_the_kiosk_has_heard(narrow: Centre):
+    revise(narrow, 12)
+    assert narrow.merge("P1", "P2").done
+    before = pages_from(narrow, 0)
+    assert (len(told_in(before)), [each.old for page in before for each in page.renamed]) == (12, ["P2"])
+    narrow.time.pass_minutes(DAY_MINUTES)
+    book(narrow, "P1", "2026-03-03T09:00")
+    (page,) = pages_from(narrow, before[-1].cursor)
+    assert (page.reset, ids(page), page.verdicts, page.renamed, page.gone) == (True, ["P1"], (), (), ())
+
+
+def test_who_was_away_for_days_hears_first_what_was_decided_and_then_gets_the_snapshot(narrow: Centre):
+    cursor = pages_from(narrow, 0)[-1].cursor
+    names = revise(narrow, 7)
+    assert narrow.merge("P1", "P2").done
+    names += revise(narrow, 4)
+    narrow.time.pass_minutes(DAY_MINUTES)
+    book(narrow, "P1", "2026-03-03T09:00")
+    assert pull(narrow, kiosk_id=narrow.enrol().kiosk_id).reset, "the day has begun"
+    names += revise(narrow, 4)
+    pages = pages_from(narrow, cursor)
+    assert told_in(pages) == names
+    assert [each.old for page in pages for each in page.renamed] == ["P2"]
+    assert [page.reset for page in pages] == [False, False, True]
+    assert [len(page.verdicts) for page in pages] == [5, 5, 5]
+    assert [ids(page) for page in pages] == [[], [], ["P1"]]
+    assert pages[-1].cursor == pages_from(narrow, pages[-1].cursor)[-1].cursor
+
+
+def test_a_kiosk_that_begins_hears_of_many_merged_records_and_gets_its_snapshot(tmp_path: Path):
+    centre = Centre(tmp_path / "centre.db", Time(), page=1)
+    centre.enrol()
+    gone = [f"Q{number:03d}" for number in range(45)]
+    people = [{"patient_id": each, "name": "Some Body", "cards": []} for each in gone]
+    with centre.store.write() as db:
+        take_hospital(db, centre.definitions, KEYS, read_hospital({"patients": people}), centre.time())
+    for each in gone:
+        assert centre.merge("P3", each).done
+    centre.time.pass_minutes(DAY_MINUTES)
+    book(centre, "P3", "2026-03-03T09:00")
+    pages = pages_from(centre, 0)
+    assert [each.old for page in pages for each in page.renamed] == gone
+    assert max(len(page.renamed) for page in pages) == 20
+    assert [ids(page) for page in pages if page.reset] == [["P3"]]
+    centre.store.close()
+
+
+def test_after_a_restore_nothing_is_told_that_the_kiosk_will_ask_for(narrow: Centre):
+    revise(narrow, 12)
+    with narrow.store.write() as db:
+        begin_another(db, narrow.time())
+    first = pull(narrow)
+    assert (first.reset, sorted(ids(first)), first.verdicts) == (True, ["P1", "P2"], ())
+    second = pull(narrow, first.cursor, server_incarnation=first.server_incarnation)
+    assert (second.reset, second.verdicts) == (False, ())
+
+
+def test_a_real_kiosk_takes_it_all_over_in_pages(tmp_path: Path):
+    centre = Centre(tmp_path / "centre.db", Time(), page=2)
+    kiosk = Kiosk(tmp_path / "a.db", centre, "A", EVERYTHING)
+    kiosk.pull()
+    for number in range(7):
+        kiosk.check_in_unknown(f"new {number}")
+    kiosk.push()
+    while centre.open_cases():
+        assert centre.settle("discard", reason="nobody").done
+    centre.time.pass_minutes(DAY_MINUTES)
+    book(centre, "P1", "2026-03-03T09:00")
+    centre.roster.pull("kiosk-1", PullRequest(protocol_version=2, kiosk_id="kiosk-1", epoch=1, cursor=0))
+    kiosk.pull()
+    assert [row[1:] for row in kiosk.statuses()] == [("superseded", "discarded")] * 7
+    assert kiosk.base("P1") == centre.journey("P1")
+    centre.store.close()
+
+
+def test_of_a_verdict_given_anew_twice_the_last_is_told(narrow: Centre):
+    cursor = pages_from(narrow, 0)[-1].cursor
+    (name,) = revise(narrow, 1)
+    with narrow.store.write() as db:
+        db.execute(
+            "insert into verdicts values (:id, 2, 'kiosk-1', 4, 'P1', null, 'superseded', 'discarded', 0, null, null,"
+            " null, 1, null, :change, 0)",
+            {"id": name, "change": db.next_change()},
+        )
+    (page,) = pages_from(narrow, cursor)
+    assert [(row.action_id, row.revision, row.code) for row in page.verdicts] == [(name, 2, "moved_on")]
+
+
+# Waiting for news.
+
+
+def test_a_call_that_waits_hears_of_a_change_at_once(centre: Centre):
+    centre.enrol()
+    cursor = pull(centre).cursor
+    answers: list[PullAnswer] = []
+    waiting = threading.Thread(target=lambda: answers.append(pull(centre, cursor, wait_s=LONG_WAIT_S)))
+    waiting.start()
+    while waiting.is_alive() and not answers:
+        # Whatever was committed before the call began to wait is told without waiting; so it is woken in any case.
+        centre.staff("scan_nfc", "P1")
+        waiting.join(0.05)
+    waiting.join()
+    assert ids(answers[0]) == ["P1"]
+
+
+def test_a_call_that_waits_ends_when_the_service_stops(centre: Centre):
+    centre.enrol()
+    cursor = pull(centre).cursor
+    centre.store.news.close()
+    assert pull(centre, cursor, wait_s=LONG_WAIT_S).patients == ()
+
+
+def test_what_is_new_is_told_without_waiting(centre: Centre):
+    centre.enrol()
+    assert ids(pull(centre, 0, wait_s=LONG_WAIT_S))
+    cursor = pull(centre).cursor
+    centre.staff("scan_nfc", "P2")
+    assert ids(pull(centre, cursor, wait_s=LONG_WAIT_S)) == ["P2"]
+
+
+def test_definitions_do_not_wait(centre: Centre):
+    centre.enrol()
+    cursor = pull(centre).cursor
+    assert pull(centre, cursor, definitions_version=0, wait_s=LONG_WAIT_S).definitions is not None
+
+
+def test_a_call_beyond_the_cap_is_answered_at_once_and_told_to_come_again(centre: Centre):
+    centre.enrol()
+    cursor = pull(centre).cursor
+    centre.roster = Roster(centre.store, centre.definitions, centre.time, most_waiting=0)
+    answer = pull(centre, cursor, wait_s=LONG_WAIT_S)
+    assert (answer.patients, answer.cursor) == ((), cursor)
+    assert answer.retry_after_s is not None
+
+
+def test_a_place_is_free_again_after_a_call_has_waited(centre: Centre):
+    centre.enrol()
+    cursor = pull(centre).cursor
+    centre.roster = Roster(centre.store, centre.definitions, centre.time, most_waiting=1)
+    for _ in range(3):
+        assert pull(centre, cursor, wait_s=0.01).retry_after_s is None
+
+
+# Who may ask.
+
+
+def test_a_kiosk_that_is_none_or_no_longer_one_is_fenced(centre: Centre):
+    centre.enrol()
+    centre.enrol()
+    for kiosk_id, named in (("nobody", "nobody"), ("kiosk-1", "kiosk-2")):
+        answer = centre.roster.pull(kiosk_id, PullRequest(protocol_version=1, kiosk_id=named, epoch=1, cursor=0))
+        assert isinstance(answer, CallRefused)
+        assert answer.code is EndCode.FENCED
+    with centre.store.write() as db:
+        db.execute("update kiosks set revoked_ms = 1")
+    answer = refused_or_not(centre)
+    assert isinstance(answer, CallRefused)
+    assert answer.code is EndCode.FENCED
+
+
+def test_a_version_that_is_not_spoken_here_is_refused(centre: Centre):
+    centre.enrol()
+    answer = refused_or_not(centre, protocol_version=99)
+    assert isinstance(answer, CallRefused)
+    assert answer.code is EndCode.UNSUPPORTED_VERSION
+
+
+def test_a_kiosk_is_seen_when_it_pulls_though_not_written_down_each_time(centre: Centre):
+    centre.enrol()
+    pull(centre)
+    first = centre.time()
+    assert centre.rows("select seen_ms from kiosks") == [{"seen_ms": first}]
+    centre.time.pass_minutes(0.5)
+    pull(centre)
+    assert centre.rows("select seen_ms from kiosks") == [{"seen_ms": first}]
+    centre.time.pass_minutes(1)
+    pull(centre)
+    assert centre.rows("select seen_ms from kiosks") == [{"seen_ms": centre.time()}]
+
+
+def test_a_kiosk_that_was_away_for_days_holds_what_the_centre_holds(centre: Centre, tmp_path: Path):
+    kiosk = Kiosk(tmp_path / "a.db", centre, "A")
+    kiosk.pull()
+    kiosk.tap("P2")
+    centre.time.pass_minutes(3 * DAY_MINUTES)
+    book(centre, "P3", "2026-03-05T16:00")
+    centre.staff("scan_nfc", "P3")
+    kiosk.sync()
+    assert kiosk.base("P1") is None
+    assert kiosk.base("P2") is None
+    assert kiosk.base("P3") == centre.journey("P3")

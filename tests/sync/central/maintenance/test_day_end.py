@@ -1,0 +1,242 @@
+"""The site's day begins at 04:00 local time, and what was open then is closed once, by whoever comes first."""
+
+import pytest
+
+from sync.central.maintenance.housekeeping import Background, close_days, set_days_right
+from sync.central.opening import open_service
+from sync.central.records.journeys import StaleJourney, open_journey, read_journey, save
+from sync.central.services.journey_service import closing
+from sync.journey.rules import close_day
+from tests.sync.central.centre import DAY, Centre, hospital, patient
+
+ANNA, BEN = patient(1), patient(2)
+TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
+NEXT_DAY = "2026-03-03"
+
+
+def waits_overnight(centre: Centre) -> None:
+    centre.walk(ANNA, *TO_WAITING)
+    centre.clock.set(NEXT_DAY, "04:00")
+
+
+def appointment_states(centre: Centre, patient_id: str) -> set[str]:
+    return {
+        row["status"] for row in centre.rows("select status from appointments where patient_id = :id", id=patient_id)
+    }
+
+
+def test_until_four_in_the_morning_it_is_still_the_day_before(centre: Centre):
+    centre.walk(ANNA, *TO_WAITING)
+    centre.clock.set(NEXT_DAY, "03:59")
+    assert centre.state(ANNA)["journey_state"] == "WAITING"
+    centre.clock.set(NEXT_DAY, "04:00")
+    assert centre.state(ANNA) | {"timestamp": ""} == {
+        "journey_state": "UNREGISTERED",
+        "queue_details": [],
+        "appointments": [],
+        "available_actions": ("scan_nfc",),
+        "timestamp": "",
+    }
+
+
+def test_a_look_closes_nothing_but_an_action_does_first(centre: Centre):
+    waits_overnight(centre)
+    centre.state(ANNA)
+    assert centre.rows("select state from journeys where patient_id = :id", id=ANNA) == [{"state": "WAITING"}]
+    centre.walk(ANNA, "scan_nfc")
+    rows = centre.rows("select from_state, to_state, trigger_type, source, action_id from transitions order by change")
+    assert rows[3] == {
+        "from_state": "WAITING",
+        "to_state": "UNREGISTERED",
+        "trigger_type": "system_auto",
+        "source": "centre",
+        "action_id": None,
+    }
+    assert rows[4]["to_state"] == "ARRIVED"
+    assert centre.rows("select ordinal, site_day from visits order by opened_ms") == [
+        {"ordinal": 1, "site_day": DAY},
+        {"ordinal": 1, "site_day": NEXT_DAY},
+    ]
+    assert appointment_states(centre, ANNA) == {"no_show"}
+    assert centre.rows("select state from entries") == [{"state": "no_show"}]
+    assert centre.do("check")["ok"]
+
+
+def test_a_refused_action_of_the_new_day_has_closed_the_old_one(centre: Centre):
+    waits_overnight(centre)
+    assert not centre.act(ANNA, "register").done
+    assert centre.rows("select state from journeys where patient_id = :id", id=ANNA) == [{"state": "UNREGISTERED"}]
+
+
+def test_the_sweep_closes_every_journey_entry_and_booking_once(centre: Centre):
+    centre.walk(BEN, "scan_nfc")
+    waits_overnight(centre)
+    booked = 2 * sum(bool(number % 5) for number in range(1, 21)) // 2
+    assert close_days(centre.service, NEXT_DAY) == booked
+    assert close_days(centre.service, NEXT_DAY) == 0
+    assert centre.do("check")["journey_states"]["UNREGISTERED"] == 20
+    assert centre.do("check")["queue_states"]["no_show"] == 1
+    assert {row["status"] for row in centre.rows("select distinct status from appointments")} == {"no_show"}
+
+
+def test_the_sweep_takes_more_patients_than_one_transaction_holds(tmp_path):
+    centre = Centre(tmp_path, patients=140)
+    centre.clock.set(NEXT_DAY, "05:00")
+    assert close_days(centre.service, NEXT_DAY) == 112
+    centre.store.close()
+
+
+def test_bookings_of_every_day_that_was_missed_lapse(centre: Centre):
+    centre.clock.set("2026-03-01", "12:00")
+    centre.do("import", document={**hospital("2026-03-04", 3), "site": None})
+    centre.clock.set("2026-03-09", "12:00")
+    centre.walk(ANNA, "scan_nfc")
+    assert appointment_states(centre, ANNA) == {"no_show"}
+
+
+def test_who_is_being_seen_at_the_end_of_the_day_goes_along(centre: Centre):
+    centre.walk(ANNA, *TO_WAITING, "call_patient", "start_exam")
+    centre.clock.set(NEXT_DAY, "05:00")
+    close_days(centre.service, NEXT_DAY)
+    assert centre.state(ANNA)["journey_state"] == "IN_PROGRESS"
+    assert centre.rows("select site_day, state from entries") == [{"site_day": NEXT_DAY, "state": "in_progress"}]
+    assert centre.walk(ANNA, "complete_exam")["journey_state"] == "COMPLETED"
+    assert centre.do("check")["ok"]
+
+
+def test_a_patient_in_an_overnight_exam_is_not_swept_again_and_again(centre: Centre):
+    with centre.store.write() as db:
+        db.execute("update exams set overnight = 1 where exam_id = 'blood'")
+    centre.walk(ANNA, *TO_WAITING)
+    centre.clock.set(NEXT_DAY, "05:00")
+    close_days(centre.service, NEXT_DAY)
+    assert centre.state(ANNA)["queue_details"][0]["state"] == "waiting"
+    assert close_days(centre.service, NEXT_DAY) == 0
+
+
+def test_a_request_from_before_the_days_end_that_waited_for_it_reopens_nothing(centre: Centre):
+    waits_overnight(centre)
+    centre.walk(ANNA, "scan_nfc")
+    centre.clock.set(NEXT_DAY, "03:59")
+    assert centre.walk(ANNA, "register")["journey_state"] == "REGISTERED"
+    assert centre.rows("select site_day from journeys where patient_id = :id", id=ANNA) == [{"site_day": NEXT_DAY}]
+    assert centre.rows("select code from exceptions") == []
+    assert appointment_states(centre, ANNA) == {"no_show"}
+
+
+# A clock that was ahead: what it did goes back with it.
+
+AHEAD = "2027-03-05"
+
+
+def clock_is_ahead_for_a_moment(centre: Centre, *acts: str, day: str = AHEAD) -> None:
+    before = centre.clock.now_ms
+    centre.clock.set(day, "12:00")
+    close_days(centre.service, day)
+    if acts:
+        centre.walk(ANNA, *acts)
+    centre.clock.now_ms = before
+
+
+def test_what_was_done_under_a_day_that_has_not_come_is_of_today(centre: Centre):
+    clock_is_ahead_for_a_moment(centre, "scan_nfc")
+    assert centre.state(ANNA)["journey_state"] == "ARRIVED"
+    assert centre.walk(ANNA, "register", "confirm_arrival")["journey_state"] == "WAITING"
+    assert centre.rows("select site_day from journeys where patient_id = :id", id=ANNA) == [{"site_day": DAY}]
+    assert centre.rows("select site_day, ordinal from visits") == [{"site_day": DAY, "ordinal": 1}]
+    assert centre.state(ANNA)["queue_details"][0]["exam_id"] == "blood", "not the desk: the booking is there again"
+    assert centre.do("check")["ok"]
+
+
+def test_a_visit_of_a_day_that_has_not_come_is_one_more_of_today(centre: Centre):
+    centre.walk(ANNA, "scan_nfc")
+    clock_is_ahead_for_a_moment(centre, "scan_nfc")
+    assert set_days_right(centre.service, DAY) == 16
+    assert centre.rows("select site_day, ordinal from visits order by ordinal") == [
+        {"site_day": DAY, "ordinal": 1},
+        {"site_day": DAY, "ordinal": 2},
+    ]
+
+
+def test_bookings_that_lapsed_before_their_day_are_open_again_for_who_acts_and_for_all(centre: Centre):
+    centre.do("import", document={**hospital("2026-03-20", 20), "site": None})
+    before = centre.rows("select appointment_id, status from appointments order by appointment_id")
+    clock_is_ahead_for_a_moment(centre)
+    assert centre.rows("select distinct status from appointments") == [{"status": "no_show"}]
+    assert not centre.act(ANNA, "register").done
+    assert appointment_states(centre, ANNA) == {"booked"}
+    assert set_days_right(centre.service, DAY) == 15
+    assert set_days_right(centre.service, DAY) == 0
+    assert centre.rows("select appointment_id, status from appointments order by appointment_id") == before
+
+
+@pytest.mark.parametrize("day", [NEXT_DAY, AHEAD])
+def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staff(centre: Centre, day: str):
+    centre.walk(ANNA, *TO_WAITING, "mark_no_show")
+    centre.walk(BEN, *TO_WAITING)
+    clock_is_ahead_for_a_moment(centre, day=day)
+    set_days_right(centre.service, DAY)
+    assert appointment_states(centre, ANNA) == {"no_show", "booked"}
+    rows = centre.rows("select code, patient_id, kiosk_id, detail from exceptions order by patient_id")
+    detail = f'{{"journey_state":"WAITING","leg":1,"site_day":"{DAY}"}}'
+    assert rows == [
+        {"code": "day_ended", "patient_id": patient_id, "kiosk_id": None, "detail": detail}
+        for patient_id in (ANNA, BEN)
+    ]
+    assert {(case["code"], case["patient_id"]) for case in centre.do("exceptions")["exceptions"]} == {
+        ("day_ended", ANNA),
+        ("day_ended", BEN),
+    }
+    assert centre.do("check")["ok"]
+
+
+def test_the_background_sets_right_what_a_clock_did_once_it_is_right_again(centre: Centre):
+    heard = []
+    clock_is_ahead_for_a_moment(centre)
+    ticking = Background(centre.service, tick_s=0.01)
+    with centre.store.news.listen(ANNA, heard.append):
+        after = centre.rows("select max(change) as change from journeys")[0]["change"]
+        ticking.start()
+        assert centre.store.news.wait(after, timeout_s=30)
+    ticking.stop()
+    assert appointment_states(centre, ANNA) == {"booked"}
+
+
+def test_who_decides_on_an_older_journey_is_told_so(centre: Centre):
+    with centre.store.read() as db:
+        old = read_journey(db, centre.service.definitions, ANNA, DAY)
+    centre.walk(ANNA, "scan_nfc")
+    with pytest.raises(StaleJourney), centre.store.write() as db:
+        save(db, old, close_day(centre.service.definitions, old, DAY), closing(0))
+    assert centre.state(ANNA)["journey_state"] == "ARRIVED"
+
+
+def test_nobody_has_no_journey(centre: Centre):
+    with centre.store.write() as db:
+        assert read_journey(db, centre.service.definitions, "nobody", DAY) is None
+        assert open_journey(db, centre.service.definitions, "nobody", DAY, closing(0)) is None
+
+
+def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure(centre: Centre):
+    waits_overnight(centre)
+    heard = []
+    with centre.store.write() as db:
+        db.execute("alter table appointments rename to hidden")
+    failing = Background(centre.service, tick_s=0.01)
+    failing.start()
+    with centre.store.news.listen(ANNA, heard.append):
+        after = centre.rows("select max(change) as change from journeys")[0]["change"]
+        assert not centre.store.news.wait(after, timeout_s=0.1)
+        with centre.store.write() as db:
+            db.execute("alter table hidden rename to appointments")
+        assert centre.store.news.wait(after, timeout_s=30)
+    failing.stop()
+    assert centre.rows("select state from journeys where patient_id = :id", id=ANNA) == [{"state": "UNREGISTERED"}]
+
+
+def test_the_background_waits_for_a_hospital(tmp_path):
+    service = open_service(f"sqlite:///{tmp_path}/centre.db")
+    idle = Background(service, tick_s=0.01)
+    idle.start()
+    idle.stop()
+    service.store.close()

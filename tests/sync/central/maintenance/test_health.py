@@ -1,0 +1,108 @@
+"""The health check finds what the rules could never have left behind."""
+
+import pytest
+
+from sync.central.maintenance.health import check
+from sync.central.opening import open_service
+from sync.journey.definitions import read
+from tests.sync.central.centre import Centre, patient
+
+ANNA = patient(1)
+
+
+@pytest.fixture
+def waiting(centre: Centre) -> Centre:
+    centre.walk(ANNA, "scan_nfc", "register", "confirm_arrival")
+    return centre
+
+
+def break_it(centre: Centre, sql: str) -> dict:
+    with centre.store.write() as db:
+        db.execute(sql)
+    health = centre.do("check")
+    assert not health["ok"]
+    return health
+
+
+def test_a_sound_database_is_well_and_counted(waiting: Centre):
+    health = waiting.do("check")
+    assert (health["ok"], health["patients"], health["live_entries"], health["waiting_for_staff"]) == (True, 20, 1, 0)
+    assert health["journey_states"] == {
+        "UNREGISTERED": 19,
+        "ARRIVED": 0,
+        "REGISTERED": 0,
+        "WAITING": 1,
+        "CALLED": 0,
+        "IN_PROGRESS": 0,
+        "COMPLETED": 0,
+        "PAYMENT": 0,
+        "FINISHED": 0,
+    }
+    assert health["queue_states"]["waiting"] == 1
+
+
+def test_a_journey_and_an_entry_that_say_different_things(waiting: Centre):
+    (finding,) = break_it(waiting, "update entries set state = 'called'")["inconsistent"]
+    assert (finding["patient_id"], finding["journey_state"], finding["entry_state"]) == (ANNA, "WAITING", "called")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "update journeys set current_queue_id = null where state = 'WAITING'",
+        "update journeys set current_queue_id = 'gone' where state = 'WAITING'",
+        "update entries set state = 'completed'",
+        "update entries set site_day = '2026-03-01'",
+        "update journeys set state = 'COMPLETED', current_queue_id = null where state = 'WAITING'",
+    ],
+)
+def test_a_journey_without_the_entry_that_it_stands_for_is_an_orphan(waiting: Centre, sql):
+    (finding,) = break_it(waiting, sql)["orphans"]
+    assert finding["patient_id"] == ANNA
+
+
+def test_a_state_that_nobody_knows(waiting: Centre):
+    health = break_it(waiting, f"update journeys set state = 'LOST' where patient_id = '{ANNA}'")
+    assert [finding["journey_state"] for finding in health["inconsistent"]] == ["LOST"]
+    assert health["journey_states"]["LOST"] == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "'WAITING', 'FINISHED', 'make_payment', 'patient_action'",
+        "'UNREGISTERED', 'WAITING', 'queue_sync', 'queue_sync'",
+        "'WAITING', 'CALLED', 'close_day', 'system_auto'",
+        "'WAITING', 'CALLED', 'hurry', 'patient_action'",
+    ],
+)
+def test_a_transition_that_the_rules_cannot_leave_is_illegal(waiting: Centre, row):
+    health = break_it(
+        waiting,
+        f"insert into transitions values (9999, 0, '{ANNA}', null, 0, null, {row}, 'x', '{{}}', 0, 0, 'received')",
+    )
+    assert [found["rows"] for found in health["illegal_transitions"]] == [1]
+
+
+def test_what_older_rules_allowed_stays_legal(tmp_path):
+    centre = Centre(tmp_path)
+    centre.walk(ANNA, "scan_nfc")
+    document = centre.service.definitions.document
+    url = centre.url
+    centre.store.close()
+    scan = {**document["actions"]["scan_nfc"], "moves": {"UNREGISTERED": "REGISTERED"}}
+    register = {**document["actions"]["register"], "moves": {"REGISTERED": "ARRIVED"}}
+    confirm = {**document["actions"]["confirm_arrival"], "moves": {"ARRIVED": "WAITING", "REGISTERED": "WAITING"}}
+    actions = {**document["actions"], "scan_nfc": scan, "register": register, "confirm_arrival": confirm}
+    for number, rules in ((1, document), (2, {**document, "version": 2, "actions": actions})):
+        service = open_service(url, definitions=read(rules))
+        with service.store.read() as db:
+            assert check(db, service.definitions).illegal_transitions == [], number
+        service.store.close()
+
+
+def test_long_lists_are_cut_and_the_verdict_is_not(tmp_path):
+    centre = Centre(tmp_path, patients=130)
+    health = break_it(centre, "update journeys set state = 'WAITING'")
+    assert len(health["orphans"]) == 100
+    centre.store.close()

@@ -1,0 +1,211 @@
+"""What the centre takes for the time when its machine's clock jumps, or is wrong from the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from sync.central.maintenance.timekeeper import DAY_MS, MINUTE_MS, Doubt, Timekeeper, clocks, doubt_of, last_known_ms
+from sync.central.web.app import create_app
+from sync.central.web.socket_limits import Sockets
+from sync.clock import ClockReading
+from tests.sync.central.centre import Centre, patient
+
+START = 1_772_409_600_000
+
+
+@dataclass
+class Machine:
+    """The clocks of a machine, moved by the test."""
+
+    wall_ms: int = START
+    mono_ms: int = 5_000
+    synchronised: bool = False
+
+    def __call__(self) -> ClockReading:
+        return ClockReading(self.wall_ms, self.mono_ms, "boot", self.synchronised)
+
+    def passes(self, ms: int) -> None:
+        self.wall_ms += ms
+        self.mono_ms += ms
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+def stands(machine: Machine, keeper: Timekeeper, minutes: int) -> None:
+    """It is asked every minute, as the background does."""
+    for _ in range(minutes):
+        machine.passes(MINUTE_MS)
+        keeper()
+
+
+JUMPS = pytest.mark.parametrize("by_ms", [365 * DAY_MS, -365 * DAY_MS, 3 * DAY_MS, 12 * 60 * MINUTE_MS, -DAY_MS])
+
+
+def test_a_clock_that_is_right_again_but_for_a_little_takes_nothing_back(machine: Machine):
+    keeper = Timekeeper(machine)
+    machine.wall_ms += 60 * MINUTE_MS
+    machine.passes(10 * MINUTE_MS)
+    assert keeper() == START + 10 * MINUTE_MS
+    machine.wall_ms -= 64 * MINUTE_MS
+    assert keeper() == START + 10 * MINUTE_MS
+    assert keeper.doubt is None
+    machine.passes(6 * MINUTE_MS)
+    assert keeper() == START + 12 * MINUTE_MS
+
+
+@JUMPS
+def test_a_clock_that_is_wrong_for_a_moment_changes_nothing(machine: Machine, by_ms: int):
+    keeper = Timekeeper(machine)
+    machine.synchronised = True
+    machine.wall_ms += by_ms
+    assert keeper() == START
+    machine.passes(10_000)
+    assert keeper() == START + 10_000
+    assert keeper.doubt == Doubt(START + by_ms + 10_000, START + 10_000)
+    machine.wall_ms -= by_ms
+    assert keeper() == START + 10_000
+    assert keeper.doubt is None
+
+
+@JUMPS
+def test_a_jump_that_stands_is_believed_of_a_synchronised_clock(machine: Machine, by_ms: int):
+    keeper = Timekeeper(machine)
+    machine.synchronised = True
+    machine.wall_ms += by_ms
+    keeper()
+    stands(machine, keeper, 14)
+    assert keeper() == START + 14 * MINUTE_MS
+    stands(machine, keeper, 1)
+    assert keeper() == machine.wall_ms
+    assert keeper.doubt is None
+
+
+@pytest.mark.parametrize(("by_ms", "believed"), [(10 * MINUTE_MS, True), (-DAY_MS, True), (DAY_MS + MINUTE_MS, False)])
+def test_of_a_clock_that_nobody_vouches_for_a_jump_by_no_more_than_a_day_is(
+    machine: Machine, by_ms: int, believed: bool
+):
+    keeper = Timekeeper(machine)
+    machine.wall_ms += by_ms
+    keeper()
+    stands(machine, keeper, 60)
+    assert (keeper.doubt is None) is believed
+    assert keeper() == (machine.wall_ms if believed else START + 60 * MINUTE_MS)
+
+
+def test_a_clock_that_jumps_on_and_on_never_stands(machine: Machine):
+    keeper = Timekeeper(machine)
+    for _ in range(60):
+        machine.wall_ms += 10 * MINUTE_MS
+        stands(machine, keeper, 1)
+    assert keeper() == START + 60 * MINUTE_MS
+
+
+def test_whoever_has_looked_at_the_clock_may_say_that_it_is_right(machine: Machine, caplog: pytest.LogCaptureFixture):
+    keeper = Timekeeper(machine)
+    machine.wall_ms -= 40 * DAY_MS
+    assert keeper.doubt is not None
+    assert "in doubt" in caplog.text
+    assert keeper.believe() == keeper() == START - 40 * DAY_MS
+    assert keeper.doubt is None
+
+
+def test_a_clock_that_is_set_right_by_a_little_is_followed_and_time_never_goes_back(machine: Machine):
+    keeper = Timekeeper(machine)
+    machine.wall_ms += 2 * MINUTE_MS
+    assert keeper() == START + 2 * MINUTE_MS
+    machine.wall_ms -= MINUTE_MS
+    assert keeper() == START + 2 * MINUTE_MS
+    machine.passes(MINUTE_MS + 1)
+    assert keeper() == START + 2 * MINUTE_MS + 1
+    assert keeper.doubt is None
+
+
+@pytest.mark.parametrize("off_ms", [0, 7 * DAY_MS, 30 * DAY_MS], ids=["a restart", "a holiday", "a month"])
+def test_after_a_while_off_the_day_is_what_the_clock_says_without_any_time_server(machine: Machine, off_ms: int):
+    machine.wall_ms += off_ms
+    keeper = Timekeeper(machine, last_known_ms=START)
+    assert keeper() == START + off_ms
+    assert keeper.doubt is None
+
+
+WRONG = pytest.mark.parametrize("off_ms", [365 * DAY_MS, -2 * DAY_MS, -START], ids=["a year on", "behind", "1970"])
+
+
+@WRONG
+def test_a_start_with_a_clock_that_cannot_be_right_goes_on_from_what_the_database_knows(machine: Machine, off_ms: int):
+    machine.wall_ms += off_ms
+    keeper = Timekeeper(machine, last_known_ms=START)
+    assert keeper() == START
+    stands(machine, keeper, 60)
+    assert keeper() == START + 60 * MINUTE_MS
+    assert keeper.doubt is not None
+    machine.synchronised = True
+    assert keeper() == machine.wall_ms
+
+
+@WRONG
+def test_at_the_start_a_synchronised_clock_is_believed_at_once(machine: Machine, off_ms: int):
+    machine.wall_ms, machine.synchronised = START + off_ms, True
+    assert Timekeeper(machine, last_known_ms=START)() == START + off_ms
+
+
+def test_a_start_a_little_before_what_the_database_knows_waits_for_the_clock(machine: Machine):
+    machine.wall_ms -= MINUTE_MS
+    keeper = Timekeeper(machine, last_known_ms=START)
+    assert (keeper(), keeper.doubt) == (START, None)
+    machine.passes(2 * MINUTE_MS)
+    assert keeper() == START + MINUTE_MS
+
+
+def test_the_machines_own_clocks_agree_with_each_other():
+    first, second = clocks(), clocks()
+    assert second.mono_ms >= first.mono_ms > 0
+    assert Timekeeper().doubt is None
+
+
+def test_a_database_that_knows_nothing_yet_believes_any_clock(machine: Machine):
+    assert Timekeeper(machine, None)() == START
+
+
+def test_the_last_moment_known_is_that_of_the_last_transition(centre: Centre):
+    with centre.store.read() as db:
+        assert last_known_ms(db) is None
+    centre.walk(patient(1), "scan_nfc")
+    centre.clock.now_ms += 5
+    centre.walk(patient(2), "scan_nfc")
+    with centre.store.read() as db:
+        assert last_known_ms(db) == centre.clock.now_ms
+
+
+def test_what_somebody_said_of_the_time_counts_for_more_than_what_was_written_before(centre: Centre, machine: Machine):
+    centre.clock.now_ms += 10 * DAY_MS
+    centre.walk(patient(1), "scan_nfc")
+    centre.service.clock = Timekeeper(machine)
+    centre.do("clock", believe=True)
+    with centre.store.read() as db:
+        assert last_known_ms(db) == START
+    centre.service.clock = centre.clock
+    centre.clock.now_ms -= 9 * DAY_MS
+    centre.walk(patient(2), "scan_nfc")
+    with centre.store.read() as db:
+        assert last_known_ms(db) == centre.clock.now_ms
+
+
+def test_a_clock_in_doubt_is_told_by_the_check_and_can_be_believed_by_command(centre: Centre, machine: Machine):
+    assert centre.do("check")["clock"] is None
+    centre.service.clock = Timekeeper(machine)
+    machine.wall_ms += 3 * DAY_MS
+    found = centre.do("check")
+    assert (found["ok"], found["clock"]) == (False, {"machine_ms": START + 3 * DAY_MS, "taken_ms": START})
+    health = create_app(centre.service, Sockets(1)).test_client().get("/healthz")
+    assert (health.status_code, health.json) == (200, {"status": "clock_in_doubt", **found["clock"]})
+    assert centre.do("clock") == found["clock"]
+    assert centre.do("clock", believe=True) == {"machine_ms": START + 3 * DAY_MS, "taken_ms": START + 3 * DAY_MS}
+    assert centre.do("check")["ok"]
+    assert centre.rows("select kind from audit where kind = 'clock'") == [{"kind": "clock"}]
+    assert doubt_of(centre.service.clock) is None

@@ -1,0 +1,88 @@
+"""Which definitions a centre runs by, and that it remembers them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from sync.central.opening import open_service
+from sync.central.records.definitions import from_file
+from sync.central.store.sqlite import StoreError
+from sync.journey.definitions import Definitions, read, shipped
+
+
+def version(number: int, **changes: object) -> Definitions:
+    return read({**shipped().document, "version": number, **changes})
+
+
+def other(number: int) -> Definitions:
+    actions = {**shipped().document["actions"]}
+    return version(number, actions={**actions, "scan_nfc": {**actions["scan_nfc"], "by": ["staff"]}})
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'centre.db'}"
+
+
+def run_by(url: str, offered: Definitions | None = None) -> int:
+    """Starts the service and ends it; the version that it ran by."""
+    service = open_service(url, definitions=offered)
+    service.store.close()
+    return service.definitions.version
+
+
+def kept(url: str) -> list[int]:
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+    rows = connection.execute("select version from definitions order by version").fetchall()
+    connection.close()
+    return [row[0] for row in rows]
+
+
+def test_a_service_keeps_every_version_that_it_runs_by(url: str):
+    assert [run_by(url, version(number)) for number in (1, 2, 2, 4)] == [1, 2, 2, 4]
+    assert kept(url) == [1, 2, 4]
+
+
+def test_a_command_goes_by_what_is_in_force_and_puts_nothing_in_force(url: str):
+    assert (run_by(url), kept(url)) == (shipped().version, [])
+    run_by(url, version(7))
+    assert (run_by(url), kept(url)) == (7, [7])
+
+
+def test_other_definitions_of_the_same_version_are_refused(url: str):
+    run_by(url, version(2))
+    with pytest.raises(StoreError, match="need a higher version"):
+        run_by(url, other(2))
+    assert run_by(url, other(3)) == 3
+
+
+def test_an_older_program_goes_on_by_the_newer_definitions(url: str, caplog: pytest.LogCaptureFixture):
+    run_by(url, other(3))
+    assert run_by(url, version(2)) == 3
+    assert caplog.messages == ["definitions 3 stay in force; 2 were offered"]
+    assert kept(url) == [3]
+
+
+def test_definitions_that_this_version_cannot_read_are_told_of(url: str):
+    run_by(url, version(2))
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+    with connection:
+        document = {**shipped().document, "version": 3, "initial": "NOWHERE"}
+        connection.execute("insert into definitions values (3, ?, 0)", (json.dumps(document),))
+    connection.close()
+    with pytest.raises(StoreError, match="this version cannot read"):
+        run_by(url)
+
+
+@pytest.mark.parametrize("text", ["version = ", "version = 1", "version = \x00"])
+def test_a_file_that_holds_no_definitions_is_told_of(tmp_path: Path, text: str):
+    file = tmp_path / "rules.toml"
+    file.write_text(text)
+    with pytest.raises(StoreError, match="no usable definitions"):
+        from_file(file)
+    with pytest.raises(StoreError, match="no usable definitions"):
+        from_file(tmp_path / "missing.toml")

@@ -1,0 +1,131 @@
+"""Journey and queue stay in step whatever is asked for, in whatever order, by whomever, over whatever days."""
+
+import os
+import tempfile
+from datetime import date, timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from sync.central.maintenance.housekeeping import close_days
+from sync.central.records.entries import count_ahead, entry_of_row
+from sync.central.services.requests import Ask
+from sync.clock import site_day
+from sync.ids import new_id
+from sync.journey.definitions import shipped
+from sync.journey.model import PATIENT, STAFF
+from sync.journey.rules import people_ahead
+from tests.sync.central.centre import DAY, ZONE, Centre, patient
+
+RULES = shipped()
+patients = st.sampled_from([patient(1), patient(2), patient(5)])
+actions = st.sampled_from(sorted(RULES.actions))
+
+
+class InStep(RuleBasedStateMachine):
+    """A hospital of six patients, three of whom do what they like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._directory = tempfile.TemporaryDirectory()
+        self.centre = Centre(Path(self._directory.name), patients=6)
+        self.day = date.fromisoformat(DAY)
+        self.done: list[tuple[str, str, str, bytes]] = []
+
+    def teardown(self) -> None:
+        self.centre.store.close()
+        self._directory.cleanup()
+
+    @rule(who=patients, action=actions, exam=st.sampled_from([None, None, "blood", "xray", "desk"]))
+    def ask(self, who: str, action: str, exam: str | None) -> None:
+        """Anybody asks for anything, as whoever may."""
+        asker = PATIENT if "patient" in RULES.actions[action].by else STAFF
+        payload = {"exam_id": exam} if exam else {}
+        action_id = new_id()
+        self.centre.clock.now_ms += 1000
+        answer = self.centre.act(who, action, asker, action_id, **payload)
+        if not payload:
+            self.done.append((who, action, action_id, answer.body))
+
+    @rule(who=patients)
+    def follow(self, who: str) -> None:
+        """Somebody does what they may do now, so that journeys get far."""
+        for asker in (PATIENT, STAFF):
+            available = self.centre.state(who, asker)["available_actions"]
+            if available:
+                self.ask(who, available[0], None)
+                return
+
+    @rule(data=st.data())
+    def repeat(self, data) -> None:
+        """What was answered is answered the same again."""
+        if self.done:
+            who, action, action_id, body = data.draw(st.sampled_from(self.done))
+            asker = PATIENT if "patient" in RULES.actions[action].by else STAFF
+            assert self.centre.act(who, action, asker, action_id).body == body
+
+    @rule(data=st.data(), state=st.sampled_from(RULES.queue_states))
+    def change(self, data, state: str) -> None:
+        """Staff change an entry directly."""
+        entries = [row["queue_id"] for row in self.centre.rows("select queue_id from entries order by queue_id")]
+        if entries:
+            ask = Ask("change_entry", new_id(), {"state": state})
+            self.centre.service.change_entry(data.draw(st.sampled_from(entries)), state, "", ask, "staff")
+
+    @rule(sweeps=st.booleans())
+    def night(self, sweeps: bool) -> None:
+        """A day ends."""
+        self.day += timedelta(days=1)
+        self.centre.clock.set(self.day.isoformat(), "08:00")
+        if sweeps:
+            close_days(self.centre.service, self.day.isoformat())
+
+    @invariant()
+    def all_is_well(self) -> None:
+        health = self.centre.do("check")
+        assert health["ok"], health
+
+    @invariant()
+    def the_last_transition_is_where_the_journey_stands(self) -> None:
+        for row in self.centre.rows(
+            "select j.patient_id, j.state, (select t.to_state from transitions t where t.patient_id = j.patient_id"
+            " order by t.change desc, t.position desc limit 1) as told from journeys j"
+        ):
+            assert row["told"] in (None, row["state"])
+
+    @invariant()
+    def the_last_history_row_is_where_the_entry_stands(self) -> None:
+        for row in self.centre.rows(
+            "select e.state, (select h.new from entry_history h where h.queue_id = e.queue_id"
+            " order by h.change desc, h.position desc limit 1) as told from entries e"
+        ):
+            assert row["told"] == row["state"]
+
+    @invariant()
+    def the_database_counts_those_ahead_as_the_rules_do(self) -> None:
+        with self.centre.store.read() as db:
+            entries = [(row["site_day"], entry_of_row(row)) for row in db.rows("select * from entries")]
+            for day, entry in entries:
+                line = tuple(other for other_day, other in entries if other_day == day)
+                assert count_ahead(db, RULES, day, entry) == people_ahead(RULES, line, entry)
+
+    @invariant()
+    def no_number_is_given_twice_a_day(self) -> None:
+        given = [
+            (site_day(row["opened_ms"], ZONE, "04:00"), row["queue_number"])
+            for row in self.centre.rows("select opened_ms, queue_number from entries")
+        ]
+        assert len(set(given)) == len(given)
+
+
+LONG = bool(os.environ.get("LONG"))
+TestInStep = InStep.TestCase
+TestInStep.settings = settings(
+    max_examples=200 if LONG else 30,
+    derandomize=not LONG,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -1,0 +1,330 @@
+"""The exception inbox over HTTP and at the command line: looked at, settled once, told to whom it concerns."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+import requests
+
+from sync.central.commands.main import main
+from sync.central.conflicts.waiting import Concern, open_case, settle_case
+from sync.central.operations.hospital import operations
+from sync.clock import read_clock
+from sync.control import ControlServer, socket_path
+from sync.ids import new_id
+from sync.protocol import NO_HASH, EnrolRequest, Intent, PullRequest, Pushed, PushRequest, canonical, chain_hash
+from tests.sync.central.online import API, Online
+
+GRANTS = ("scan_nfc", "register", "confirm_arrival")
+
+
+class Box:
+    """A kiosk as the wire sees it: it pushes what it is told to."""
+
+    def __init__(self, online: Online) -> None:
+        self.online = online
+        code = online.centre.do("enroll-code")
+        asked = EnrolRequest(code=code, actions=GRANTS)
+        made = online.call("POST", f"{API}/kiosks/enroll", data=canonical(asked)).json()
+        self.kiosk_id, self.token = made["kiosk_id"], made["token"]
+        self.seq, self.head = 0, NO_HASH
+
+    def push(self, patient_id: str, action_type: str, **changes: Any) -> dict[str, Any]:
+        """One action; its verdict."""
+        self.seq += 1
+        fields: dict[str, Any] = {
+            "kiosk_id": self.kiosk_id,
+            "epoch": 1,
+            "seq": self.seq,
+            "action_id": new_id(),
+            "action_type": action_type,
+            "patient_id": patient_id,
+            "visit_id": new_id(),
+            "leg": 0,
+            "queue_id": new_id(),
+            "queue_number": "",
+            "base_version": 0,
+            "definitions_version": 1,
+            "site_day": "2026-03-02",
+            "clock": read_clock(),
+            "journey_state": "UNREGISTERED",
+        }
+        body = canonical(Intent(**(fields | changes)))
+        self.head = chain_hash(self.head, body)
+        request = PushRequest(
+            protocol_version=2,
+            kiosk_id=self.kiosk_id,
+            epoch=1,
+            now=read_clock(),
+            actions=[Pushed(self.head, msgspec.Raw(body))],
+        )
+        answer = self.online.call("POST", f"{API}/sync/push", self.token, data=canonical(request))
+        assert answer.ok, answer.text
+        verdict: dict[str, Any] = answer.json()["verdicts"][0]
+        return verdict
+
+    def latest(self) -> int:
+        """The cursor after everything."""
+        page = self.pulled(0)
+        while page["more"]:
+            page = self.pulled(page["cursor"])
+        return int(page["cursor"])
+
+    def pulled(self, cursor: int) -> dict[str, Any]:
+        request = PullRequest(protocol_version=2, kiosk_id=self.kiosk_id, epoch=1, cursor=cursor)
+        page: dict[str, Any] = self.online.call("POST", f"{API}/sync/pull", self.token, data=canonical(request)).json()
+        return page
+
+
+@pytest.fixture
+def box(online: Online) -> Box:
+    return Box(online)
+
+
+def case_of(online: Online, verdict: dict[str, Any]) -> str:
+    found = online.call("GET", f"{API}/exceptions/", online.staff).json()["exceptions"]
+    return next(each["exception_id"] for each in found if each["action_id"] == verdict["action_id"])
+
+
+def settle(online: Online, exception_id: str, token: str | None = None, **body: Any) -> requests.Response:
+    return online.call("POST", f"{API}/exceptions/{exception_id}/settle/", token or online.staff, json=body)
+
+
+def waiting_case(online: Online, box: Box, patient_id: str) -> str:
+    """A registration by somebody who is not here: the rules refuse it, and nobody had moved the journey."""
+    verdict = box.push(patient_id, "register", journey_state="ARRIVED")
+    assert (verdict["verdict"], verdict["code"]) == ("needs_staff", "not_allowed")
+    return case_of(online, verdict)
+
+
+def test_a_case_tells_who_what_when_what_was_shown_and_what_is_known(online: Online, box: Box):
+    patient_id = online.newcomer()
+    found = online.call("GET", f"{API}/exceptions/{waiting_case(online, box, patient_id)}/", online.staff).json()
+    assert (found["code"], found["patient"]["patient_id"], found["kiosk"]["kiosk_id"]) == (
+        "not_allowed",
+        patient_id,
+        box.kiosk_id,
+    )
+    assert found["detail"]["action_type"] == "register"
+    assert found["detail"]["shown"]["journey_state"] == "ARRIVED"
+    assert found["detail"]["known"]["journey_state"] == "UNREGISTERED" == found["now"]["journey_state"]
+    assert found["detail"]["time_quality"] == "measured"
+    assert found["detail"]["happened_at"].endswith("+09:00")
+    assert [each["action_type"] for each in found["actions"]] == ["register"]
+    assert found["may"] == ["apply", "discard", "reassign"]
+    looks = online.centre.rows("select patient_id from audit where kind = 'look:exception'")
+    assert {"patient_id": patient_id} in [dict(row) for row in looks]
+
+
+def test_a_case_is_settled_once_whatever_is_repeated(online: Online, box: Box):
+    patient_id = online.newcomer()
+    exception_id, action_id = waiting_case(online, box, patient_id), new_id()
+    refused = settle(online, exception_id, how="apply")
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_applicable")
+    online.act(online.staff, "scan_nfc", patient_id=patient_id)
+    before = box.latest()
+    answers = [settle(online, exception_id, how="apply", action_id=action_id) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
+    assert answers[0].json()["verdicts"][0]["verdict"] == "applied"
+    told = box.pulled(before)["verdicts"]
+    assert [(row["verdict"], row["code"], row["revision"]) for row in told] == [("applied", "ok", 1)]
+    assert settle(online, exception_id, how="apply").json()["error"] == "It is settled already."
+    assert settle(online, exception_id, how="discard", reason="x", action_id=action_id).status_code == 409
+    shown = online.call("GET", f"{API}/exceptions/{exception_id}/", online.staff).json()
+    assert (shown["may"], shown["settlement"]["how"]) == ([], "apply")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"how": "forget"},
+        {"how": "discard"},
+        {"how": "discard", "reason": " "},
+        {"how": "discard", "reason": "x" * 501},
+        {"how": "discard", "reason": 7},
+        {"how": "reassign"},
+        {"how": "reassign", "patient_id": ["P1"]},
+        {"how": "apply", "action_id": "no uuid"},
+    ],
+)
+def test_a_settlement_that_says_too_little_is_refused(online: Online, body: dict[str, Any]):
+    assert settle(online, "any", **body).status_code == 400
+
+
+def test_only_staff_see_and_settle_cases(online: Online, box: Box):
+    patient_id = online.newcomer()
+    exception_id = waiting_case(online, box, patient_id)
+    for token in (online.own_token(patient_id), box.token):
+        assert online.call("GET", f"{API}/exceptions/{exception_id}/", token).status_code == 403
+        assert settle(online, exception_id, token, how="apply").status_code == 403
+    assert online.call("GET", f"{API}/exceptions/nothing/", online.staff).status_code == 404
+    assert settle(online, "nothing", how="apply").status_code == 404
+    assert online.call("POST", f"{API}/exceptions/x/settle/", online.staff, json=[1]).status_code == 400
+    assert online.call("POST", f"{API}/exceptions/x/settle/", online.staff, data=b"{").status_code == 415
+
+
+def test_a_quarantined_action_can_be_looked_at_and_put_away(online: Online, box: Box):
+    verdict = box.push(online.newcomer(), "scan_nfc", leg=-1)
+    assert verdict["code"] == "quarantined"
+    exception_id = case_of(online, verdict)
+    shown = online.call("GET", f"{API}/exceptions/{exception_id}/", online.staff).json()
+    assert shown["quarantined"]["reason"] == "a number is out of range"
+    assert json.loads(shown["quarantined"]["body"])["leg"] == -1
+    assert (shown["may"], shown["patient"], shown["now"]) == (["discard"], None, None)
+    before = box.latest()
+    assert settle(online, exception_id, how="apply").status_code == 400
+    assert settle(online, exception_id, how="discard", reason="of no use").status_code == 200
+    told = box.pulled(before)["verdicts"]
+    assert [(row["action_id"], row["code"]) for row in told] == [(verdict["action_id"], "discarded")]
+
+
+def test_two_records_are_merged_over_http(online: Online):
+    kept, gone = online.newcomer(), online.newcomer()
+    path = f"{API}/patients/{kept}/merge/"
+    assert online.call("POST", path, online.staff, json={}).status_code == 400
+    action_id = new_id()
+    for _ in range(2):
+        answer = online.call("POST", path, online.staff, json={"patient_id": gone, "action_id": action_id})
+        assert (answer.status_code, answer.json()) == (200, {"patient_id": kept, "merged": gone})
+    assert len(online.state(online.staff, patient_id=gone).json()["appointments"]) == 4
+
+
+def test_a_journey_is_corrected_over_http(online: Online):
+    patient_id = online.newcomer()
+    for action in (*GRANTS, "call_patient"):
+        assert online.act(online.staff, action, patient_id=patient_id).ok
+    path = f"{API}/patients/{patient_id}/correct/"
+    for body in ({"state": "WAITING"}, {"reason": "x"}, {"state": "WAITING", "reason": 1}):
+        assert online.call("POST", path, online.staff, json=body).status_code == 400
+    request = {"state": "WAITING", "reason": "wrong room", "action_id": new_id()}
+    answers = [online.call("POST", path, online.staff, json=request) for _ in range(2)]
+    assert [answer.json()["journey_state"] for answer in answers] == ["WAITING"] * 2
+    refused = online.call("POST", path, online.staff, json={"state": "REGISTERED", "reason": "x"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "not_allowed")
+
+
+# At the command line.
+
+
+def command(online: Online, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """A command on the test's own database, which no process holds meanwhile."""
+    with pytest.raises(SystemExit) as ended:
+        main([*words[:2], "--database", online.centre.url, *words[2:]])
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out + captured.err
+
+
+@pytest.fixture
+def control(online: Online) -> Any:
+    """The service's control socket, as while it runs."""
+    server = ControlServer(socket_path(online.centre.store.path), operations(online.centre.service))
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_cases_are_listed_shown_and_settled_at_the_command_line_while_the_service_runs(
+    online: Online, box: Box, control: object, capsys: pytest.CaptureFixture[str]
+):
+    patient_id = online.newcomer()
+    exception_id = waiting_case(online, box, patient_id)
+    code, text = command(online, capsys, "exceptions", "list")
+    assert code == 0
+    assert any(exception_id in line and "register" in line for line in text.splitlines())
+    assert exception_id in command(online, capsys, "exceptions", "list", "--json")[1]
+    code, text = command(online, capsys, "exceptions", "show", exception_id)
+    assert code == 0
+    for said in (f"patient  {patient_id}", "kiosk showed:", "  journey_state: ARRIVED", "now      UNREGISTERED"):
+        assert said in text
+    shown = json.loads(command(online, capsys, "exceptions", "show", exception_id, "--json")[1])
+    assert shown["exception_id"] == exception_id
+    assert command(online, capsys, "exceptions", "settle", exception_id)[0] == 2
+    assert command(online, capsys, "exceptions", "settle", exception_id, "--discard") == (
+        2,
+        "kiosk-central: A case is discarded for a reason.\n",
+    )
+    assert command(online, capsys, "exceptions", "settle", exception_id, "--apply")[0] == 2
+    code, text = command(online, capsys, "exceptions", "settle", exception_id, "--discard", "--reason", "by hand")
+    assert (code, text.splitlines()[-1]) == (0, f"case {exception_id}: discard")
+    assert "superseded  discarded" in text
+    assert "settled " in command(online, capsys, "exceptions", "show", exception_id)[1]
+    assert command(online, capsys, "exceptions", "show", "nothing")[0] == 2
+
+
+@pytest.fixture
+def full_inbox(online: Online) -> list[str]:
+    """Seven cases, two of which came at once, and the third of which is settled; their ids in their order."""
+    ids = sorted(new_id() for _ in range(7))
+    with online.centre.store.write() as db:
+        db.execute("update exceptions set settled_ms = 1 where settled_ms is null")
+        for place, exception_id in enumerate(reversed(ids)):
+            open_case(db, exception_id, Concern("fork", None, {}), 1000 - max(place, 1))
+        settle_case(db, ids[2], "desk", {}, 2000)
+    return ids
+
+
+def page_of(online: Online, **asked: object) -> tuple[list[str], int]:
+    answer = online.call("GET", f"{API}/exceptions/", online.staff, params=asked).json()
+    return [each["exception_id"] for each in answer["exceptions"]], answer["more"]
+
+
+def test_a_full_inbox_is_listed_in_pages(online: Online, full_inbox: list[str]):
+    first, second, settled, *others = full_inbox
+    assert page_of(online) == ([first, second, *others], 0)
+    assert page_of(online, limit=4) == ([first, second, *others[:2]], 2)
+    assert page_of(online, limit=4, after=others[1]) == (others[2:], 0)
+    assert page_of(online, after=settled) == (others, 0), "it was settled meanwhile"
+    assert page_of(online, after=others[-1]) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [("limit=0", 400), ("limit=501", 400), ("limit=x", 400), (f"limit={'9' * 5000}", 400), ("after=nothing", 404)],
+    ids=["none", "many", "x", "huge", "unknown"],
+)
+def test_a_page_that_cannot_be_is_refused(online: Online, asked: str, status: int):
+    assert online.call("GET", f"{API}/exceptions/?{asked}", online.staff).status_code == status
+
+
+def test_the_command_line_says_how_many_more_there_are(
+    online: Online, full_inbox: list[str], control: object, capsys: pytest.CaptureFixture[str]
+):
+    *_, before_last, last = full_inbox
+    code, text = command(online, capsys, "exceptions", "list", "--limit", "5")
+    assert (code, text.splitlines()[-2:]) == (0, ["6 cases wait for staff", f"1 more: --after {before_last}"])
+    code, text = command(online, capsys, "exceptions", "list", "--after", before_last)
+    assert [line.split()[0] for line in text.splitlines()] == [last, "1"]
+    assert text.endswith(f"1 cases wait for staff after {before_last}\n")
+    assert command(online, capsys, "exceptions", "list", "--after", "nothing")[0] == 2
+
+
+def test_cases_without_patient_or_action_can_be_shown_too(
+    online: Online, box: Box, control: object, capsys: pytest.CaptureFixture[str]
+):
+    fork, nobody = new_id(), box.push(online.newcomer(), "scan_nfc", leg=-1)
+    with online.centre.store.write() as db:
+        open_case(db, fork, Concern("fork", None, {"epoch": 1}), online.centre.clock())
+    for exception_id, said in ((fork, "  epoch: 1"), (case_of(online, nobody), "set aside: a number is out of range")):
+        code, text = command(online, capsys, "exceptions", "show", exception_id)
+        assert code == 0
+        assert said in text
+    assert command(online, capsys, "exceptions", "settle", fork, "--discard", "--reason", "known")[0] == 0
+
+
+def test_a_backup_is_made_at_the_command_line_while_the_service_runs(
+    online: Online, control: object, capsys: pytest.CaptureFixture[str]
+):
+    file = online.centre.store.path.with_name("copy.db")
+    with pytest.raises(SystemExit) as ended:
+        main(["backup", "--database", online.centre.url, str(file)])
+    assert not ended.value.code
+    assert f"{file}: {file.stat().st_size} bytes" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["backup", "--database", online.centre.url, str(online.centre.store.path)])
+    assert ended.value.code == 2
+    assert "no place for a backup" in capsys.readouterr().err

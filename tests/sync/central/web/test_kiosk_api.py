@@ -1,0 +1,351 @@
+"""The wire over HTTP: the real application on a real port, the kiosk's client and agent, and whatever else comes."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from kiosk.journey.journeys import Journeys
+from kiosk.store.sqlite import Store
+from sync.agent.client import Answered, CentralClient, NoUse
+from sync.agent.cycle import Agent
+from sync.central.kiosks.enrolment import new_code
+from sync.central.records.kiosks import revoke_kiosk
+from sync.central.records.tokens import issue
+from sync.central.web.app import create_app
+from sync.central.web.socket_limits import Sockets
+from sync.clock import ClockReading, read_clock
+from sync.ids import new_id
+from sync.journey.model import Role
+from sync.protocol import (
+    MAX_BATCH_BYTES,
+    NO_HASH,
+    CallRefused,
+    EndCode,
+    Enrolment,
+    EnrolRequest,
+    Intent,
+    PullRequest,
+    Pushed,
+    PushRequest,
+    canonical,
+    chain_hash,
+)
+from tests.sync.central.wire import Centre, Time, cards_of
+
+PATIENCE_S = 20
+PATHS = ("/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/kiosks/enroll")
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        """Nothing: what goes wrong shows in the test."""
+
+
+@dataclass
+class Online:
+    """A centre on a port."""
+
+    centre: Centre
+    url: str
+    enrolment: Enrolment
+
+    def post(self, path: str, body: bytes, token: str | None = None, **headers: str) -> requests.Response:
+        given = {"Content-Type": "application/json"} | headers
+        if token is not None:
+            given["Authorization"] = f"Bearer {token}"
+        return requests.post(self.url + path, data=body, headers=given, timeout=PATIENCE_S)
+
+    def client(self) -> CentralClient:
+        return CentralClient(self.url, self.enrolment.token)
+
+    def push_body(self, actions: list[Pushed], **changes: Any) -> PushRequest:
+        fields: dict[str, Any] = {
+            "protocol_version": 1,
+            "kiosk_id": self.enrolment.kiosk_id,
+            "epoch": 1,
+            "now": read_clock(),
+            "actions": actions,
+        }
+        return PushRequest(**(fields | changes))
+
+
+@pytest.fixture(scope="module")
+def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Online]:
+    centre = Centre(tmp_path_factory.mktemp("centre") / "centre.db", Time())
+    sockets = Sockets(4)
+    app = create_app(centre.service, sockets, 4)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Online(centre, f"http://127.0.0.1:{server.server_port}", centre.enrol("A"))
+    centre.store.news.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    centre.store.close()
+
+
+def refusal(response: requests.Response) -> CallRefused:
+    return msgspec.json.decode(response.content, type=CallRefused)
+
+
+def code(online: Online) -> str:
+    with online.centre.store.write() as db:
+        return new_code(db, online.centre.time())
+
+
+def test_a_box_enrols_checks_patients_in_and_both_ends_say_the_same(online: Online, tmp_path: Path):
+    outcome = CentralClient(online.url).enrol(EnrolRequest(code=code(online), name="Lobby", ticket_prefix="L"))
+    assert isinstance(outcome, Answered)
+    time = online.centre.time
+    journeys = Journeys(Store(tmp_path / "kiosk.db"), lambda: ClockReading(time(), time(), "boot", True))
+    journeys.enrol(outcome.answer)
+    heard = threading.Event()
+    agent = Agent(
+        journeys,
+        lambda: CentralClient(online.url, outcome.answer.token),
+        lambda _: heard.set(),
+        random.Random(1),
+    )
+    agent.start()
+    try:
+        wait_until(heard, lambda: journeys.patient_of_card(cards_of("P2")) is not None)
+        journeys.tap(cards_of("P2"), ["scan_nfc"])
+        journeys.act("P2", "register", None, {})
+        journeys.act("P2", "confirm_arrival", None, {})
+        agent.nudge()
+        wait_until(heard, lambda: journeys.pending() == 0)
+        assert online.centre.journey("P2").state == "WAITING"
+        assert agent.online
+        # A call of staff reaches the kiosk through the pull that waits.
+        online.centre.staff("call_patient", "P2")
+        wait_until(heard, lambda: (found := journeys.standing("P2")) is not None and found.journey.state == "CALLED")
+    finally:
+        agent.stop()
+
+
+def wait_until(heard: threading.Event, so: Any) -> None:
+    """Waits for the agent's next word until something is so."""
+    for _ in range(PATIENCE_S * 10):
+        if so():
+            return
+        heard.wait(0.1)
+        heard.clear()
+    raise AssertionError("it never came to be")
+
+
+def test_a_code_that_is_wrong_is_refused_in_the_protocols_words(online: Online):
+    outcome = CentralClient(online.url).enrol(EnrolRequest(code="WRONG"))
+    assert isinstance(outcome, CallRefused)
+    assert outcome.code is EndCode.FENCED
+
+
+def test_who_guesses_codes_is_told_when_to_come_again(online: Online):
+    answers = [online.post(PATHS[2], b'{"code": "WRONG"}') for _ in range(6)]
+    last = answers[-1]
+    assert (last.status_code, refusal(last).code) == (503, EndCode.TRY_LATER)
+    assert int(last.headers["Retry-After"]) >= 1
+    online.centre.time.pass_minutes(2)
+
+
+def test_a_call_without_a_valid_token_is_fenced(online: Online):
+    for token in (None, "", "nk_nonsense", "x" * 5000):
+        for path in PATHS[:2]:
+            response = online.post(path, b"{}", token)
+            assert (response.status_code, refusal(response).code) == (401, EndCode.FENCED)
+            assert response.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_the_tokens_of_patients_and_staff_are_no_kiosks(online: Online):
+    with online.centre.store.write() as db:
+        tokens = [issue(db, Role.STAFF, 0), issue(db, Role.PATIENT, 0, patient_id="P1")]
+    for token in tokens:
+        for path in PATHS[:2]:
+            response = online.post(path, b"{}", token)
+            assert refusal(response).code is EndCode.FENCED
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/patient-journey/current-state/?patient_id=P1"),
+        ("POST", "/api/v1/patient-journey/perform-action/"),
+        ("GET", "/api/v1/queue/"),
+        ("POST", "/api/v1/bindings/"),
+    ],
+)
+def test_a_kiosks_token_reaches_the_wire_alone(online: Online, method: str, path: str):
+    body = {"action_type": "scan_nfc", "payload": {"patient_id": "P1"}, "patient_id": "P1", "tag_id": "04a1b2c3"}
+    response = requests.request(
+        method,
+        online.url + path,
+        json=body,
+        headers={"Authorization": f"Bearer {online.enrolment.token}"},
+        timeout=PATIENCE_S,
+    )
+    assert response.status_code == 403
+
+
+def test_a_revoked_kiosk_is_fenced_at_once(online: Online):
+    gone = online.centre.enrol("G")
+    with online.centre.store.write() as db:
+        revoke_kiosk(db, gone.kiosk_id, online.centre.time())
+    outcome = CentralClient(online.url, gone.token).pull(
+        PullRequest(protocol_version=1, kiosk_id=gone.kiosk_id, epoch=1, cursor=0)
+    )
+    assert isinstance(outcome, CallRefused)
+    assert outcome.code is EndCode.FENCED
+
+
+def test_each_refusal_has_its_status(online: Online):
+    fresh = online.centre.enrol("S")
+    asked = [
+        (online.push_body([pushed(online, 7, fresh.kiosk_id)], kiosk_id=fresh.kiosk_id), 409, EndCode.GAP),
+        (online.push_body([], kiosk_id=fresh.kiosk_id, epoch=9), 409, EndCode.FORK),
+        (online.push_body([], kiosk_id=online.enrolment.kiosk_id), 401, EndCode.FENCED),
+        (online.push_body([], kiosk_id=fresh.kiosk_id, protocol_version=99), 400, EndCode.UNSUPPORTED_VERSION),
+    ]
+    for body, status, ends in asked:
+        response = online.post(PATHS[0], msgspec.json.encode(body), fresh.token)
+        assert (response.status_code, refusal(response).code) == (status, ends)
+
+
+def pushed(online: Online, seq: int, kiosk_id: str, payload: dict[str, Any] | None = None) -> Pushed:
+    intent = Intent(
+        kiosk_id=kiosk_id,
+        epoch=1,
+        seq=seq,
+        action_id=new_id(),
+        action_type="scan_nfc",
+        patient_id="P3",
+        visit_id=new_id(),
+        leg=0,
+        queue_id=new_id(),
+        queue_number="",
+        base_version=0,
+        definitions_version=1,
+        site_day="2026-03-02",
+        clock=read_clock(),
+        payload=payload or {},
+    )
+    body = canonical(intent)
+    return Pushed(chain_hash(NO_HASH, body), msgspec.Raw(body))
+
+
+def test_a_batch_as_large_as_it_may_be_is_taken_and_a_larger_one_is_refused(online: Online):
+    fresh = online.centre.enrol("M")
+    client = CentralClient(online.url, fresh.token)
+    largest = pushed(online, 1, fresh.kiosk_id, {"answer": "x" * (MAX_BATCH_BYTES - 1000)})
+    outcome = client.push(online.push_body([largest], kiosk_id=fresh.kiosk_id))
+    assert isinstance(outcome, Answered)
+    larger = pushed(online, 2, fresh.kiosk_id, {"answer": "x" * (2 * MAX_BATCH_BYTES)})
+    outcome = client.push(online.push_body([larger], kiosk_id=fresh.kiosk_id))
+    # The server may cut the connection before the whole body was sent.
+    assert isinstance(outcome, NoUse) or outcome.code is EndCode.MALFORMED  # type: ignore[union-attr]
+
+
+def test_a_body_without_an_end_is_not_waited_for_beyond_its_limit(online: Online):
+    host, port = online.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
+        head = f"POST {PATHS[0]} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {online.enrolment.token}\r\n"
+        connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 99999999\r\n\r\n".encode())
+        assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
+
+
+GARBAGE = [
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b"not json",
+    b"\xff\xfe",
+    b'{"protocol_version": "one"}',
+    b"[" * 5000,
+    b'{"a":' * 5000,
+    b'{"protocol_version": 1, "kiosk_id": "A", "epoch": 1e400, "cursor": 0}',
+    b'{"code": 7}',
+    b'{"code": ["x"]}',
+    b'{"protocol_version":1,"kiosk_id":"kiosk-1","epoch":1,"now":{},"actions":[]}',
+    b'{"protocol_version":1,"kiosk_id":"kiosk-1","epoch":1,"now":{"wall_ms":1,"mono_ms":1,"boot_id":"b",'
+    b'"synchronised":true},"actions":[{"hash":"h"}]}',
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("body", GARBAGE, ids=range(len(GARBAGE)))
+def test_garbage_is_refused_with_a_typed_body(online: Online, path: str, body: bytes):
+    response = online.post(path, body, online.enrolment.token)
+    assert response.status_code == 400
+    assert refusal(response).code is EndCode.MALFORMED
+    assert "Traceback" not in response.text
+
+
+def test_an_action_nested_without_end_is_refused(online: Online):
+    body = msgspec.json.encode(online.push_body([Pushed("h", msgspec.Raw(b"[" * 3000 + b"]" * 3000))]))
+    response = online.post(PATHS[0], body, online.enrolment.token)
+    assert (response.status_code, refusal(response).code) == (400, EndCode.MALFORMED)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+fields = st.sampled_from(sorted(Intent.__struct_fields__))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.dictionaries(fields, json_values, max_size=4), value=json_values)
+def test_whatever_stands_in_an_action_is_judged_or_set_aside(online: Online, changes: dict[str, object], value: object):
+    """Every action of a batch that fits the chain has a verdict afterwards, whatever it is."""
+    fresh = online.centre.enrol()
+    first = msgspec.json.decode(pushed(online, 1, fresh.kiosk_id).body) | changes
+    first["seq"] = 1
+    head, actions = NO_HASH, []
+    for document in (first, value):
+        if isinstance(document, dict) and document is not first:
+            document.pop("seq", None)
+        body = canonical(document)
+        head = chain_hash(head, body)
+        actions.append(Pushed(head, msgspec.Raw(body)))
+    body = online.push_body(actions, kiosk_id=fresh.kiosk_id)
+    response = online.post(PATHS[0], msgspec.json.encode(body), fresh.token)
+    assert response.status_code == 200, response.text
+    assert [row["seq"] for row in response.json()["verdicts"]] == [1, 2]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.sampled_from(PATHS), body=json_values)
+def test_no_message_ever_breaks_the_service(online: Online, path: str, body: object):
+    response = online.post(path, msgspec.json.encode(body), online.enrolment.token)
+    assert response.status_code < 500
+
+
+def test_a_database_that_fails_says_try_later(tmp_path: Path):
+    """The tables are gone: the failure is the database's, so the kiosk keeps what it has and comes again."""
+    centre = Centre(tmp_path / "centre.db", Time())
+    enrolment = centre.enrol()
+    client = create_app(centre.service, Sockets(1), 1).test_client()
+    with centre.store.write() as db:
+        db.execute("drop table receipts")
+    online = Online(centre, "", enrolment)
+    body = msgspec.json.encode(online.push_body([pushed(online, 1, enrolment.kiosk_id)]))
+    response = client.post(PATHS[0], data=body, headers={"Authorization": f"Bearer {enrolment.token}"})
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert msgspec.json.decode(response.data, type=CallRefused).code is EndCode.TRY_LATER
+    assert centre.journey("P3").state == "UNREGISTERED"
+    centre.store.close()
