@@ -7,7 +7,7 @@ from hardware.wire import State
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long a reader may be silent, and how it is judged afterwards. Seconds, but for the count."""
 
     idle_s: float = 15.0
@@ -21,7 +21,7 @@ class Patience:
 class Health:
     """Starts as a reader whose process has not said anything. Times are seconds on one monotonic clock."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Timeouts) -> None:
         self._patience = patience
         self._told = State(ReaderState.STARTING, "")
         self._failures = 0

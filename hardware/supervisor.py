@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hardware.errors import log_without_values
-from hardware.health import Patience
+from hardware.health import Timeouts
 from hardware.reader import ReaderSpec, ReaderStatus, RefusedReason, RefusedTap, Tap
-from hardware.watch import NotReady, Reply, Watch
+from hardware.watch import NotReady, ReaderWatcher, Reply
 from hardware.wire import Gesture, Noticed
 
 # An able process ends within a few milliseconds; the others are killed.
@@ -54,11 +54,11 @@ class Readers:
         specs: Sequence[ReaderSpec],
         on_tap: Callable[[Tap | RefusedTap], object],
         on_status: Callable[[tuple[ReaderStatus, ...]], object],
-        patience: Patience = Patience(),  # noqa: B008 frozen
+        patience: Timeouts = Timeouts(),  # noqa: B008 frozen
     ) -> None:
         self._on_status = on_status
         self._announcing = threading.Lock()
-        self._watches = tuple(Watch(spec, on_tap, self._announce, patience) for spec in specs)
+        self._watches = tuple(ReaderWatcher(spec, on_tap, self._announce, patience) for spec in specs)
 
     def start(self) -> None:
         """Starts all readers at once and returns without waiting for them. Once only."""

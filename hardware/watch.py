@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from hardware.backoff import Backoff
 from hardware.errors import log_without_values, place_of
-from hardware.health import Health, Patience
+from hardware.health import Health, Timeouts
 from hardware.process import ProcessEnded, ReaderProcess, command_for
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedReason, RefusedTap, Tap
-from hardware.wire import Answer, Beat, Busy, Command, Ended, Gesture, Message, Noticed, State
+from hardware.wire import Beat, Busy, Command, CommandReply, Ended, Gesture, Message, Noticed, State
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class NotReady(Exception):
     """The reader cannot take a gesture now; the message says why."""
 
 
-class Watch:
+class ReaderWatcher:
     """One reader. `on_tap` is called on this reader's own thread, `on_change` whenever its status is another."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Watch:
         spec: ReaderSpec,
         on_tap: Callable[[Tap | RefusedTap], object],
         on_change: Callable[[], None],
-        patience: Patience,
+        patience: Timeouts,
     ) -> None:
         self.spec = spec
         self._on_tap = on_tap
@@ -166,7 +166,7 @@ class Watch:
             case Tap() | RefusedTap():
                 self._health.read_a_card()
                 self._hand_over(message)
-            case Answer():
+            case CommandReply():
                 reply = Reply(message.noticed, message.reason, self._outcome, self._outcome_failed)
                 self._outcome, self._outcome_failed = None, False
                 with self._changed:

@@ -59,7 +59,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandReply:
     """What came of the gesture with this number; its tap, if any, was on the line before."""
 
     number: int
@@ -74,7 +74,7 @@ class Ended:
     why: str
 
 
-Message = Tap | RefusedTap | Beat | Busy | State | Answer | Ended
+Message = Tap | RefusedTap | Beat | Busy | State | CommandReply | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ _KINDS: dict[str, Callable[[dict[str, str]], Message]] = {
     "busy": lambda _: Busy(begun=True),
     "idle": lambda _: Busy(begun=False),
     "state": lambda told: State(ReaderState(told["state"]), told["detail"]),
-    "answer": lambda told: Answer(
+    "answer": lambda told: CommandReply(
         int(told["number"]),
         Noticed(told["noticed"]),
         RefusedReason(told["reason"]) if told["reason"] else None,

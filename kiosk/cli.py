@@ -16,7 +16,7 @@ import msgspec
 
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, check_central_url, read_config
-from kiosk.signals import Ending
+from kiosk.signals import StopSignal
 from kiosk.store.sqlite import Store, StoreError, peek
 from kiosk.uid import NoUid, parse_uid
 from sync.control import ControlError, NotRunning, ask, socket_path
@@ -72,7 +72,7 @@ def run(config: Config) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote URLs; the agent says what matters
-    ending, failed = Ending(), threading.Event()
+    ending, failed = StopSignal(), threading.Event()
     _end_with_a_dead_thread(ending, failed)
     daemon = Daemon(config)
     try:
@@ -141,7 +141,7 @@ def outbox(config: Config, as_json: bool) -> None:
 @click.option("--code", type=_code, required=True, help="What `kiosk-central enroll-code` printed: good once.")
 def enroll(config: Config, central: str, code: str) -> None:
     """Make this box a kiosk of a centre. Works beside the running kiosk too."""
-    from sync.agent.client import Answered, CentralClient, NoUse
+    from sync.agent.client import Accepted, CentralClient, NoAnswer
 
     try:
         url = check_central_url(central, config.central.plain_http)
@@ -155,11 +155,11 @@ def enroll(config: Config, central: str, code: str) -> None:
     answer = client.enrol(request)
     client.close()
     match answer:
-        case Answered(enrolment):
+        case Accepted(enrolment):
             _become(config, enrolment)
         case CallRefused():
             raise BadInput(answer.error)
-        case NoUse():
+        case NoAnswer():
             raise Failure(f"the centre at {url} did not answer ({answer.reason})")
     click.echo(f"enrolled as {enrolment.kiosk_id} ({enrolment.name}), tickets {enrolment.ticket_prefix}-001 and on")
     if config.central.url.rstrip("/") != url:
@@ -176,7 +176,7 @@ def _become(config: Config, enrolment: Enrolment) -> None:
 
 
 def _settle_in(config: Config, enrolment: Enrolment) -> None:
-    from kiosk.enrolment import FAILURES, Settlement, why_not_settled
+    from kiosk.enrolment import FAILURES, PendingEnrolment, why_not_settled
     from kiosk.journey.journeys import Journeys
 
     try:
@@ -184,7 +184,7 @@ def _settle_in(config: Config, enrolment: Enrolment) -> None:
     except StoreError as error:
         raise Failure(str(error)) from error
     try:
-        settlement = Settlement(config, Journeys(store))
+        settlement = PendingEnrolment(config, Journeys(store))
         try:
             settlement.take(enrolment)
         except FAILURES as error:
@@ -208,7 +208,7 @@ def _of_daemon_or_file(config: Config, op: str, of_file: Callable[[Any], Any]) -
         raise Failure(str(error)) from error
 
 
-def _end_with_a_dead_thread(ending: Ending, failed: threading.Event) -> None:
+def _end_with_a_dead_thread(ending: StopSignal, failed: threading.Event) -> None:
     """A thread that dies must not leave half a kiosk standing: the daemon ends with it and is started again."""
     log = logging.getLogger(__name__)
 

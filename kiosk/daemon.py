@@ -17,7 +17,7 @@ from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, T
 from hardware.supervisor import Readers
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, ReaderSection
-from kiosk.enrolment import FAILURES, Settlement, SiteCards, why_not_settled
+from kiosk.enrolment import FAILURES, PendingEnrolment, SiteCards, why_not_settled
 from kiosk.front.counter import DemoCard
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen
@@ -52,7 +52,7 @@ class Daemon:
             self._store = Store(self._config.store_path)
             parts.callback(self._store.close)
             self._journeys = Journeys(self._store)
-            self._settlement = Settlement(self._config, self._journeys)
+            self._settlement = PendingEnrolment(self._config, self._journeys)
             self._go_on_enrolling()
             self._cards = SiteCards(self._config)
             self._reception = Reception(self._journeys, self._cards.hashes, self._automatic, self._nudge)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 FAILURES = (OSError, sqlite3.Error, ValueError, KeyError)  # by which an enrolment comes to nothing, or to nothing yet
 
 
-class Settlement:
+class PendingEnrolment:
     """The way from the centre's answer to a kiosk that lives by it. May be called from any thread."""
 
     def __init__(self, config: Config, journeys: Journeys) -> None:

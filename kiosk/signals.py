@@ -10,7 +10,7 @@ import signal
 import socket
 
 
-class Ending:
+class StopSignal:
     """One end of one process. To be made in its main thread."""
 
     def __init__(self) -> None:

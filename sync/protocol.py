@@ -101,7 +101,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     payload: dict[str, Any] = {}
 
 
-class Held(msgspec.Struct, frozen=True):
+class PriorVerdict(msgspec.Struct, frozen=True):
     """The verdict that a kiosk had been told of an action which it sends again."""
 
     verdict: Verdict
@@ -125,7 +125,7 @@ class Pushed(msgspec.Struct, frozen=True, omit_defaults=True):
 
     hash: str
     body: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
-    held: Held | None = None
+    held: PriorVerdict | None = None
     opaque: Opaque | None = None
 
     def __post_init__(self) -> None:

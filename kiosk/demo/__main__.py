@@ -12,7 +12,7 @@ import requests
 
 from kiosk.demo import hospital, story
 from kiosk.demo.hospital import DemoError, Places
-from kiosk.signals import Ending
+from kiosk.signals import StopSignal
 from sync.control import ControlError, NotRunning
 
 LOOK_S = 1.0  # how often it is looked whether both programs still run
@@ -30,7 +30,7 @@ def main() -> None:
 @click.option("--fresh", is_flag=True, help="Forget what earlier runs left there.")
 def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> None:
     """Run centre and kiosk until Ctrl-C. Every PC/SC reader is attached, and a simulated one."""
-    ending = Ending()
+    ending = StopSignal()
     places = Places(data or _data_home() / "nfc-kiosk-demo", central_port, kiosk_port)
     with ExitStack() as running:
         try:

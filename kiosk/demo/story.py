@@ -32,7 +32,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StoryParts:
     """The story's places and people."""
 
     places: Places
@@ -57,7 +57,7 @@ def play(directory: Path) -> bool:
         return not faults
 
 
-def _set(directory: Path, running: ExitStack) -> Stage:
+def _set(directory: Path, running: ExitStack) -> StoryParts:
     places = Places(directory, hospital.free_port(), hospital.free_port())
     central = hospital.start_central(places)
     running.callback(central.stop)
@@ -74,7 +74,7 @@ def _set(directory: Path, running: ExitStack) -> Stage:
     staff = requests.Session()
     running.callback(staff.close)
     staff.headers["Authorization"] = f"Bearer {hospital.central_command(places, 'token', '--role', 'staff').strip()}"
-    return Stage(places, wire, staff, [Visit(person) for person in people if person.booked][:PEOPLE])
+    return StoryParts(places, wire, staff, [Visit(person) for person in people if person.booked][:PEOPLE])
 
 
 def _steps(visits: list[Visit]) -> Iterator[tuple[str, Any, list[Visit]]]:
@@ -93,7 +93,7 @@ def _steps(visits: list[Visit]) -> Iterator[tuple[str, Any, list[Visit]]]:
     yield "the centre has heard", _settle, []
 
 
-def _await_roster(stage: Stage, _: list[Visit]) -> None:
+def _await_roster(stage: StoryParts, _: list[Visit]) -> None:
     hospital.wait_for(
         lambda: _status(stage)["online"] and _status(stage)["roster"]["patients"] >= PEOPLE,
         "the kiosk never got its roster",
@@ -101,7 +101,7 @@ def _await_roster(stage: Stage, _: list[Visit]) -> None:
     )
 
 
-def _check_in(stage: Stage, visits: list[Visit]) -> None:
+def _check_in(stage: StoryParts, visits: list[Visit]) -> None:
     for visit in visits:
         hospital.hold_card(stage.places, visit.person.uid)
         screen = _screen(stage)
@@ -117,7 +117,7 @@ def _check_in(stage: Stage, visits: list[Visit]) -> None:
         visit.actions += done
 
 
-def _press(stage: Stage, visit: Visit, action: str) -> Any:
+def _press(stage: StoryParts, visit: Visit, action: str) -> Any:
     pressed = requests.post(
         f"{stage.places.kiosk_url}/api/v1/actions",
         json={"action_type": action, "action_id": new_id(), "payload": {"patient_id": visit.person.patient_id}},
@@ -129,7 +129,7 @@ def _press(stage: Stage, visit: Visit, action: str) -> Any:
     return _screen(stage)
 
 
-def _call(stage: Stage, visits: list[Visit]) -> None:
+def _call(stage: StoryParts, visits: list[Visit]) -> None:
     for visit in visits:
         called = stage.staff.post(
             f"{stage.places.central_url}/api/v1/patient-journey/perform-action/",
@@ -145,7 +145,7 @@ def _call(stage: Stage, visits: list[Visit]) -> None:
         visit.state = called.json()["journey_state"]
 
 
-def _see_call(stage: Stage, visits: list[Visit]) -> None:
+def _see_call(stage: StoryParts, visits: list[Visit]) -> None:
     for visit in visits:
         hospital.hold_card(stage.places, visit.person.uid)
         hospital.wait_for(lambda: _called(_screen(stage)), "the kiosk never told the patient of the call", SETTLE_S)
@@ -155,26 +155,26 @@ def _called(screen: Any) -> bool:
     return bool(screen["notice"] == "called" and screen["ticket"]["room"] == "3")
 
 
-def _cut(stage: Stage, _: list[Visit]) -> None:
+def _cut(stage: StoryParts, _: list[Visit]) -> None:
     stage.wire.cut()
     hospital.wait_for(lambda: not _status(stage)["online"], "the kiosk never noticed the cut", SETTLE_S)
 
 
-def _unheard(stage: Stage, visits: list[Visit]) -> None:
+def _unheard(stage: StoryParts, visits: list[Visit]) -> None:
     for visit in visits:
         if _history(stage, visit):
             raise DemoError("the centre heard of a tap through a cut wire")
 
 
-def _mend(stage: Stage, _: list[Visit]) -> None:
+def _mend(stage: StoryParts, _: list[Visit]) -> None:
     stage.wire.mend()
 
 
-def _settle(stage: Stage, _: list[Visit]) -> None:
+def _settle(stage: StoryParts, _: list[Visit]) -> None:
     hospital.wait_for(lambda: not _status(stage)["outbox"]["pending"], "the outbox never emptied", 2 * SETTLE_S)
 
 
-def _compare(stage: Stage) -> list[str]:
+def _compare(stage: StoryParts) -> list[str]:
     faults = []
     verdicts = {row["action_id"]: row["status"] for row in _outbox(stage)}
     for visit in stage.visits:
@@ -189,7 +189,7 @@ def _compare(stage: Stage) -> list[str]:
     return faults
 
 
-def _table(stage: Stage) -> str:
+def _table(stage: StoryParts) -> str:
     rows = [("patient", "online", "offline", "queue number", "at the kiosk", "at the centre")]
     for visit in stage.visits:
         state = _central_state(stage, visit)
@@ -200,19 +200,19 @@ def _table(stage: Stage) -> str:
     return "\n".join(["", *lines, ""])
 
 
-def _screen(stage: Stage) -> Any:
+def _screen(stage: StoryParts) -> Any:
     return requests.get(f"{stage.places.kiosk_url}/api/v1/state", timeout=10).json()
 
 
-def _status(stage: Stage) -> Any:
+def _status(stage: StoryParts) -> Any:
     return ask(socket_path(stage.places.directory / "kiosk.db"), "status")
 
 
-def _outbox(stage: Stage) -> Any:
+def _outbox(stage: StoryParts) -> Any:
     return ask(socket_path(stage.places.directory / "kiosk.db"), "outbox")
 
 
-def _history(stage: Stage, visit: Visit) -> list[Any]:
+def _history(stage: StoryParts, visit: Visit) -> list[Any]:
     url = f"{stage.places.central_url}/api/v1/patients/{visit.person.patient_id}/history/"
     answer = stage.staff.get(url, timeout=10)
     answer.raise_for_status()
@@ -220,7 +220,7 @@ def _history(stage: Stage, visit: Visit) -> list[Any]:
     return rows
 
 
-def _central_state(stage: Stage, visit: Visit) -> Any:
+def _central_state(stage: StoryParts, visit: Visit) -> Any:
     url = f"{stage.places.central_url}/api/v1/patient-journey/current-state/"
     answer = stage.staff.get(url, params={"patient_id": visit.person.patient_id}, timeout=10)
     answer.raise_for_status()

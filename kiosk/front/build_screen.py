@@ -4,17 +4,17 @@ from dataclasses import dataclass, replace
 
 from kiosk.front.screen import (
     Booking,
-    CentralFace,
+    CentralView,
     JourneyView,
-    KioskFace,
+    KioskView,
     Notice,
-    PatientFace,
+    PatientView,
     QueueLine,
     Screen,
     ScreenKind,
 )
-from kiosk.front.visitor import Stage
-from kiosk.journey.patient_status import Standing
+from kiosk.front.visitor import Visitor
+from kiosk.journey.patient_status import PatientStatus
 from kiosk.store.patients import Identity
 from sync.clock import iso
 from sync.journey.definitions import Definitions
@@ -24,7 +24,7 @@ LANGUAGES = ("ko", "en")  # of a kiosk that no centre has told better
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ScreenContext:
     """What does not depend on the person: who this kiosk is, how the centre looks, what is broken, and the time."""
 
     frame: int
@@ -36,42 +36,44 @@ class Surroundings:
     wall_ms: int
 
 
-def face(around: Surroundings, stage: Stage, standing: Standing | None) -> Screen:
+def build_screen(around: ScreenContext, visitor: Visitor, status: PatientStatus | None) -> Screen:
     """The whole screen. A fault hides everybody: nobody is served by half a kiosk."""
     who = around.identity
     blank = Screen(
         frame=around.frame,
         screen=ScreenKind.ATTRACT,
-        kiosk=KioskFace(who.kiosk_id, who.name, _desk(who)) if who else KioskFace("", ""),
-        central=CentralFace(around.online, _as_of(who)),
+        kiosk=KioskView(who.kiosk_id, who.name, _desk(who)) if who else KioskView("", ""),
+        central=CentralView(around.online, _as_of(who)),
         languages=who.site.languages if who else LANGUAGES,
     )
     if around.fault or who is None:
         return replace(blank, screen=ScreenKind.OUT_OF_ORDER, reason=around.fault or "not_enrolled")
-    timed = replace(blank, screen=stage.kind, remaining_s=stage.remaining_s(around.now_s), keeps_left=stage.keeps_left)
-    match stage.kind:
-        case ScreenKind.JOURNEY if standing:
-            return _journey(around, who, timed, stage, standing)
+    timed = replace(
+        blank, screen=visitor.kind, remaining_s=visitor.remaining_s(around.now_s), keeps_left=visitor.keeps_left
+    )
+    match visitor.kind:
+        case ScreenKind.JOURNEY if status:
+            return _journey(around, who, timed, visitor, status)
         case ScreenKind.UNKNOWN_CARD:
-            stranger = PatientFace(str(stage.patient_id), "", blank.languages[0])
+            stranger = PatientView(str(visitor.patient_id), "", blank.languages[0])
             return replace(timed, patient=stranger, next_action=check_in(around.definitions, who))
         case ScreenKind.REFUSED_CARD:
-            return replace(timed, reason=stage.reason)
+            return replace(timed, reason=visitor.reason)
         case _:
             return blank
 
 
-def next_action(definitions: Definitions, standing: Standing) -> str | None:
+def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     """The one big button: the first action that the rules allow here, or None.
 
     Whoever is known by a card alone is sent to the desk, and nobody who has been seen is sent into a line that they
     hold no booking for.
     """
-    if standing.patient.provisional:
+    if status.patient.provisional:
         return None
-    journey = standing.journey
+    journey = status.journey
     booked = any(a.status in definitions.open_appointments for a in journey.appointments)
-    for name in standing.available:
+    for name in status.available:
         if definitions.actions[name].opens_entry and journey.leg > 0 and not booked:
             continue
         return name
@@ -83,40 +85,43 @@ def check_in(definitions: Definitions, who: Identity) -> str | None:
     return next((n for n, rule in definitions.actions.items() if rule.visit == "open" and n in who.actions), None)
 
 
-def _journey(around: Surroundings, who: Identity, timed: Screen, stage: Stage, standing: Standing) -> Screen:
-    journey, definitions = standing.journey, around.definitions
+def _journey(around: ScreenContext, who: Identity, timed: Screen, visitor: Visitor, status: PatientStatus) -> Screen:
+    journey, definitions = status.journey, around.definitions
     listed = [e for e in journey.entries if e.state in definitions.listed]
-    lines = {e.queue_id: _line(e, standing, around.online) for e in listed}
+    lines = {e.queue_id: _line(e, status, around.online) for e in listed}
     view = JourneyView(
         journey.state,
         tuple(lines.values()),
         tuple(_booking(a, who.site.timezone) for a in journey.appointments),
-        standing.available,
+        status.available,
         iso(around.wall_ms, who.site.timezone),
     )
-    patient = standing.patient
+    patient = status.patient
     return replace(
         timed,
-        patient=PatientFace(patient.patient_id, patient.masked_name, patient.language),
+        patient=PatientView(patient.patient_id, patient.masked_name, patient.language),
         journey=view,
-        next_action=next_action(definitions, standing),
+        next_action=next_action(definitions, status),
         ticket=lines.get(journey.current_queue_id) if journey.current_queue_id else None,
-        confirmed=not standing.pending and not standing.needs_staff,
-        notice=_notice(around, stage, standing),
+        confirmed=not status.pending and not status.needs_staff,
+        notice=_notice(around, visitor, status),
     )
 
 
-def _notice(around: Surroundings, stage: Stage, standing: Standing) -> Notice | None:
+def _notice(around: ScreenContext, visitor: Visitor, status: PatientStatus) -> Notice | None:
     """The most pressing thing to tell; later ones wait for the next tap."""
-    journey, definitions = standing.journey, around.definitions
+    journey, definitions = status.journey, around.definitions
     current = journey.current
     called = current is not None and definitions.queue_to_journey.get(current.state) in _calling(definitions)
     tellable: tuple[tuple[bool, Notice], ...] = (
-        (standing.needs_staff or standing.patient.provisional, Notice.SEE_DESK),
+        (status.needs_staff or status.patient.provisional, Notice.SEE_DESK),
         (called, Notice.CALLED),
-        (stage.refused, Notice.NOT_ALLOWED),
-        (bool(stage.reversals), Notice.REVERSED),
-        (stage.tapped_again and current is not None and current.state in definitions.listed, Notice.ALREADY_CHECKED_IN),
+        (visitor.refused, Notice.NOT_ALLOWED),
+        (bool(visitor.reversals), Notice.REVERSED),
+        (
+            visitor.tapped_again and current is not None and current.state in definitions.listed,
+            Notice.ALREADY_CHECKED_IN,
+        ),
         (around.online and not journey.appointments and not journey.entries, Notice.NO_BOOKING),
     )
     return next((notice for true, notice in tellable if true), None)
@@ -132,7 +137,7 @@ def _calling(definitions: Definitions) -> frozenset[str]:
     )
 
 
-def _line(entry: QueueEntry, standing: Standing, fresh: bool) -> QueueLine:
+def _line(entry: QueueEntry, status: PatientStatus, fresh: bool) -> QueueLine:
     return QueueLine(
         entry.queue_id,
         entry.exam_id,
@@ -140,8 +145,8 @@ def _line(entry: QueueEntry, standing: Standing, fresh: bool) -> QueueLine:
         entry.state,
         entry.queue_number,
         entry.room,
-        standing.people_ahead.get(entry.queue_id) if fresh else None,
-        standing.wait_minutes.get(entry.queue_id) if fresh else None,
+        status.people_ahead.get(entry.queue_id) if fresh else None,
+        status.wait_minutes.get(entry.queue_id) if fresh else None,
         entry.label_aliases,
     )
 

@@ -4,12 +4,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from kiosk.front.latest import Slot
+from kiosk.front.latest import LatestSlot
 from kiosk.front.screen import Screen
 
 
 @dataclass(frozen=True, slots=True)
-class Acted:
+class PressResult:
     """What became of a pressed button. `error` and `code` are None where it was accepted; `conflict` says that the
     person it was meant for is not the one on the screen. `screen` is what is shown now, in every case."""
 
@@ -35,7 +35,7 @@ class Counter(Protocol):
         """What is shown now."""
         ...
 
-    def act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
+    def act(self, action_type: str, patient_id: str, action_id: str | None) -> PressResult:
         """Does an action for the patient on the screen and returns after its commit. A repeat with the same
         `action_id` (a UUID, made by the page at the press) does nothing again and gets the same answer."""
         ...
@@ -48,7 +48,7 @@ class Counter(Protocol):
         """The person is done: back to `attract` at once."""
         ...
 
-    def subscribe(self) -> AbstractContextManager[Slot[Screen]]:
+    def subscribe(self) -> AbstractContextManager[LatestSlot[Screen]]:
         """Screens as they change, newest wins."""
         ...
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Slot(Generic[T]):
+class LatestSlot(Generic[T]):
     """One subscriber's place: `put` never blocks, `take` waits for something newer than what was taken before."""
 
     def __init__(self) -> None:
@@ -45,12 +45,12 @@ class Slot(Generic[T]):
         return self._closed
 
 
-class Live(Generic[T]):
+class Broadcast(Generic[T]):
     """The subscribers of one kind of news. Publishing costs a lock and a wake-up each."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._slots: set[Slot[T]] = set()
+        self._slots: set[LatestSlot[T]] = set()
         self._closed = False
 
     def publish(self, value: T) -> None:
@@ -60,9 +60,9 @@ class Live(Generic[T]):
                 slot.put(value)
 
     @contextmanager
-    def subscribe(self) -> Iterator[Slot[T]]:
+    def subscribe(self) -> Iterator[LatestSlot[T]]:
         """A slot that receives what is published while the context is open."""
-        slot: Slot[T] = Slot()
+        slot: LatestSlot[T] = LatestSlot()
         with self._lock:
             if self._closed:
                 slot.close()

@@ -12,15 +12,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from kiosk.front import visitor as stages
-from kiosk.front.build_screen import Surroundings, face
-from kiosk.front.counter import Acted, DemoCard
-from kiosk.front.latest import Live, Slot
+from kiosk.front import visitor as visitors
+from kiosk.front.build_screen import ScreenContext, build_screen
+from kiosk.front.counter import DemoCard, PressResult
+from kiosk.front.latest import Broadcast, LatestSlot
 from kiosk.front.screen import Notice, QueueLine, Screen, ScreenKind
-from kiosk.front.visitor import ATTRACT, Stage
-from kiosk.journey.journeys import Acted as Done
-from kiosk.journey.journeys import Journeys, NotEnrolled
-from kiosk.journey.patient_status import Standing
+from kiosk.front.visitor import ATTRACT, Visitor
+from kiosk.journey.journeys import ActionOutcome, Journeys, NotEnrolled
+from kiosk.journey.patient_status import PatientStatus
 from sync.cards import CardHash
 from sync.ids import new_id
 from sync.journey.model import PatientId
@@ -52,9 +51,9 @@ class Reception:
         self._automatic = automatic
         self._nudge = nudge
         self._monotonic = monotonic
-        self._live: Live[Screen] = Live()
+        self._live: Broadcast[Screen] = Broadcast()
         self._changed = threading.Condition(threading.RLock())
-        self._stage = ATTRACT
+        self._visitor = ATTRACT
         self._frame = 0
         self._shown: Screen | None = None
         self._online = False
@@ -80,7 +79,7 @@ class Reception:
             written = done is not None and bool(done.action_ids)
             # A tap that wrote nothing has not found out whether there is room again.
             self._store_fault = self._store_fault and not written
-            screen = self._show(_stage_of(done, cards))
+            screen = self._show(_visitor_of(done, cards))
         if written:
             self._nudge()
         return screen
@@ -92,14 +91,14 @@ class Reception:
                 self._journeys.note_refused_tap(reason)
             except sqlite3.Error as error:
                 return self._store_failed(error)
-            return self._show(stages.refused_card(reason))
+            return self._show(visitors.refused_card(reason))
 
     def readers_ready(self, ready: bool) -> None:
         """Whether any reader can take a tap."""
         with self._changed:
             if ready != self._readers_ready:
                 self._readers_ready = ready
-                self._show(self._stage)
+                self._show(self._visitor)
 
     def attach_simulated(self, cards: tuple[DemoCard, ...], present: Callable[[str], str | None]) -> None:
         """There is a simulated reader: its cards for the page, and how to hold one to it."""
@@ -111,9 +110,9 @@ class Reception:
         """The sync agent brought news of these patients, or of the centre itself."""
         with self._changed:
             turned, self._online = online != self._online, online
-            news = self._follow() or turned or self._stage.patient_id in touched
+            news = self._follow() or turned or self._visitor.patient_id in touched
             if news or (touched and self._lines_moved()):
-                self._show(self._stage)
+                self._show(self._visitor)
 
     def enrolled(self) -> None:
         """This box has become a kiosk, or another one: whoever is here starts afresh, and the centre has not been heard
@@ -129,34 +128,36 @@ class Reception:
         with self._changed:
             return self._current()
 
-    def act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
+    def act(self, action_type: str, patient_id: str, action_id: str | None) -> PressResult:
         """Does an action for the patient on the screen and returns after its commit."""
         with self._changed, self._journeys.turn():
             # The news may be in the store, and this press have come in before whoever tells of them.
             if self._follow():
-                self._show(self._stage)
-            now = self._stage
+                self._show(self._visitor)
+            now = self._visitor
             if now.patient_id != patient_id or self._fault():
-                return Acted(self._current(), error="That person is not on the screen.", code="conflict", conflict=True)
+                return PressResult(
+                    self._current(), error="That person is not on the screen.", code="conflict", conflict=True
+                )
             try:
                 self._note_seen()
                 done = self._do(now, action_type, action_id)
             except sqlite3.Error as error:
-                return Acted(self._store_failed(error), error="It could not be saved.", code="store")
+                return PressResult(self._store_failed(error), error="It could not be saved.", code="store")
             refusal, came_as = done.refusal, now.came_as or done.patient_id
-            after = replace(stages.journey(done.patient_id, now.cards), came_as=came_as, refused=refusal is not None)
+            after = replace(visitors.journey(done.patient_id, now.cards), came_as=came_as, refused=refusal is not None)
             screen = self._show(after)
         if refusal:
-            return Acted(screen, error=refusal.message, code=refusal.code)
+            return PressResult(screen, error=refusal.message, code=refusal.code)
         self._nudge()
-        return Acted(screen, action_id=done.action_ids[0])
+        return PressResult(screen, action_id=done.action_ids[0])
 
     def keep(self) -> Screen:
         """The person wants to keep using the screen."""
         with self._changed:
             self._see()
-            self._stage = self._stage.kept(self._monotonic())
-            return self._show(self._stage)
+            self._visitor = self._visitor.kept(self._monotonic())
+            return self._show(self._visitor)
 
     def leave(self) -> Screen:
         """The person is done."""
@@ -164,7 +165,7 @@ class Reception:
             self._see()
             return self._show(ATTRACT)
 
-    def subscribe(self) -> AbstractContextManager[Slot[Screen]]:
+    def subscribe(self) -> AbstractContextManager[LatestSlot[Screen]]:
         """Screens as they change."""
         return self._live.subscribe()
 
@@ -204,13 +205,13 @@ class Reception:
         """Does what is due; returns the seconds until something will be, or None."""
         with self._changed:
             now_s = self._monotonic()
-            if self._stage.unseen_s(now_s) == 0:
+            if self._visitor.unseen_s(now_s) == 0:
                 self._see()
             if self._store_fault:
                 return self._ask_store_again()
-            if self._stage.is_over(now_s):
+            if self._visitor.is_over(now_s):
                 self._show(ATTRACT)
-            return self._stage.due_s(now_s)
+            return self._visitor.due_s(now_s)
 
     def _run(self) -> None:
         with self._changed:
@@ -232,7 +233,7 @@ class Reception:
     def _follow(self) -> bool:
         """The person on the screen is whom their card means by now, and their time goes on. Where it does not mean them
         any more, nobody goes on as them, nor reads what is theirs. True where that is somebody else, or nobody."""
-        here = self._stage
+        here = self._visitor
         if here.came_as is None:
             return False
         try:
@@ -241,10 +242,10 @@ class Reception:
             return False
         if meant == here.patient_id:
             return False
-        self._stage = replace(here, patient_id=meant) if meant else ATTRACT
+        self._visitor = replace(here, patient_id=meant) if meant else ATTRACT
         return True
 
-    def _do(self, now: Stage, action_type: str, action_id: str | None) -> Done:
+    def _do(self, now: Visitor, action_type: str, action_id: str | None) -> ActionOutcome:
         assert now.patient_id is not None
         if now.kind is ScreenKind.UNKNOWN_CARD:
             return self._journeys.check_in_unknown(now.patient_id, now.cards, action_type, action_id)
@@ -263,9 +264,9 @@ class Reception:
 
     def _note_seen(self) -> None:
         """The person has seen what their screen tells of. It goes on telling it while it stands, and then no more."""
-        if self._stage.reversals and not self._stage.seen:
-            self._journeys.seen(self._stage.reversals)
-            self._stage = replace(self._stage, seen=True)
+        if self._visitor.reversals and not self._visitor.seen:
+            self._journeys.seen(self._visitor.reversals)
+            self._visitor = replace(self._visitor, seen=True)
 
     def _store_failed(self, error: sqlite3.Error) -> Screen:
         # The message of an SQLite error names tables at most, never what stands in them.
@@ -273,30 +274,30 @@ class Reception:
         self._store_fault = True
         return self._show(ATTRACT)
 
-    def _show(self, stage: Stage) -> Screen:
+    def _show(self, visitor: Visitor) -> Screen:
         """Puts a stage on the screen. Unless it is the one that was there, its time starts now, and it tells of what
         was reversed; hidden by something more pressing, that waits for the next one."""
         self._frame += 1
-        fresh = stage is not self._stage and stage.kind is not ScreenKind.ATTRACT
-        standing = self._standing(stage)
-        if fresh and standing:
-            stage = replace(stage, reversals=standing.reversals)
-        screen = self._face(stage, standing)
+        fresh = visitor is not self._visitor and visitor.kind is not ScreenKind.ATTRACT
+        status = self._status(visitor)
+        if fresh and status:
+            visitor = replace(visitor, reversals=status.reversals)
+        screen = self._build_screen(visitor, status)
         if screen.notice is not Notice.REVERSED:
-            stage = replace(stage, reversals=())
+            visitor = replace(visitor, reversals=())
         if fresh:
-            stage = stage.until(self._monotonic(), stages.DECIDE_S if screen.next_action else stages.TELL_S)
-            screen = replace(screen, remaining_s=stage.stay_s)
-        self._stage, self._shown = stage, screen
+            visitor = visitor.until(self._monotonic(), visitors.DECIDE_S if screen.next_action else visitors.TELL_S)
+            screen = replace(screen, remaining_s=visitor.stay_s)
+        self._visitor, self._shown = visitor, screen
         self._live.publish(screen)
         self._changed.notify_all()
         return screen
 
     def _current(self) -> Screen:
-        return self._face(self._stage, self._standing(self._stage))
+        return self._build_screen(self._visitor, self._status(self._visitor))
 
-    def _face(self, stage: Stage, standing: Standing | None) -> Screen:
-        around = Surroundings(
+    def _build_screen(self, visitor: Visitor, status: PatientStatus | None) -> Screen:
+        around = ScreenContext(
             self._frame,
             self._journeys.identity,
             self._journeys.definitions,
@@ -305,13 +306,13 @@ class Reception:
             self._monotonic(),
             self._journeys.clock().wall_ms,
         )
-        return face(around, stage, standing)
+        return build_screen(around, visitor, status)
 
-    def _standing(self, stage: Stage) -> Standing | None:
-        if stage.kind is not ScreenKind.JOURNEY or stage.patient_id is None or self._fault():
+    def _status(self, visitor: Visitor) -> PatientStatus | None:
+        if visitor.kind is not ScreenKind.JOURNEY or visitor.patient_id is None or self._fault():
             return None
         try:
-            return self._journeys.standing(stage.patient_id)
+            return self._journeys.patient_status(visitor.patient_id)
         except sqlite3.Error:
             log.exception("the store cannot be read")
             self._store_fault = True
@@ -337,7 +338,7 @@ def _lines(screen: Screen | None) -> tuple[QueueLine, ...]:
     return screen.journey.queue_details if screen and screen.journey else ()
 
 
-def _stage_of(done: Done | None, cards: tuple[CardHash, ...]) -> Stage:
+def _visitor_of(done: ActionOutcome | None, cards: tuple[CardHash, ...]) -> Visitor:
     if done is None:
-        return stages.unknown_card(PatientId(f"card-{new_id()}"), cards)
-    return stages.journey(done.patient_id, cards, tapped_again=not done.action_ids)
+        return visitors.unknown_card(PatientId(f"card-{new_id()}"), cards)
+    return visitors.journey(done.patient_id, cards, tapped_again=not done.action_ids)

@@ -30,7 +30,7 @@ class Notice(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class KioskFace:
+class KioskView:
     """This kiosk, as people know it. `desk` is where staff are found, in the hospital's own words ("": unknown)."""
 
     kiosk_id: str
@@ -39,7 +39,7 @@ class KioskFace:
 
 
 @dataclass(frozen=True, slots=True)
-class CentralFace:
+class CentralView:
     """How the centre looks from here. `as_of` (ISO 8601 with offset) is when the roster was last known to be whole."""
 
     online: bool
@@ -47,7 +47,7 @@ class CentralFace:
 
 
 @dataclass(frozen=True, slots=True)
-class PatientFace:
+class PatientView:
     """The person on the screen: a masked name, never the full one."""
 
     patient_id: str
@@ -106,10 +106,10 @@ class Screen:
 
     frame: int
     screen: ScreenKind
-    kiosk: KioskFace
-    central: CentralFace
+    kiosk: KioskView
+    central: CentralView
     languages: tuple[str, ...]
-    patient: PatientFace | None = None
+    patient: PatientView | None = None
     journey: JourneyView | None = None
     next_action: str | None = None
     ticket: QueueLine | None = None

@@ -21,7 +21,7 @@ KEEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Visitor:
     """What the screen is about. `cards` are the hashes of the card that was held, `came_as` is whom it meant then,
     whoever that turned out to be since; `reason` is a refused card's; `tapped_again`: a tap that changed nothing;
     `refused`: a press that the rules did not take; `reversals` are those that it tells of, and `seen` whether they have
@@ -41,7 +41,7 @@ class Stage:
     ends_s: float | None = None
     keeps_left: int = 0
 
-    def until(self, now_s: float, stay_s: float) -> "Stage":
+    def until(self, now_s: float, stay_s: float) -> "Visitor":
         """The same, for `stay_s` seconds from now."""
         return replace(self, since_s=now_s, stay_s=stay_s, ends_s=now_s + stay_s)
 
@@ -61,26 +61,26 @@ class Stage:
         """Whether its time is up."""
         return self.ends_s is not None and now_s >= self.ends_s
 
-    def kept(self, now_s: float) -> "Stage":
+    def kept(self, now_s: float) -> "Visitor":
         """The person asked for more time; the same where none is left to give."""
         if self.ends_s is None or not self.keeps_left:
             return self
         return replace(self, keeps_left=self.keeps_left - 1, ends_s=now_s + self.stay_s)
 
 
-ATTRACT = Stage()
+ATTRACT = Visitor()
 
 
-def journey(patient_id: PatientId, cards: tuple[CardHash, ...], tapped_again: bool = False) -> Stage:
+def journey(patient_id: PatientId, cards: tuple[CardHash, ...], tapped_again: bool = False) -> Visitor:
     """A known patient is here, with this card."""
-    return Stage(ScreenKind.JOURNEY, patient_id, cards, patient_id, tapped_again=tapped_again, keeps_left=KEEPS)
+    return Visitor(ScreenKind.JOURNEY, patient_id, cards, patient_id, tapped_again=tapped_again, keeps_left=KEEPS)
 
 
-def unknown_card(patient_id: PatientId, cards: tuple[CardHash, ...]) -> Stage:
+def unknown_card(patient_id: PatientId, cards: tuple[CardHash, ...]) -> Visitor:
     """A good card that nobody is known for; `patient_id` is the name that a check-in would give its holder."""
-    return Stage(ScreenKind.UNKNOWN_CARD, patient_id, cards, keeps_left=KEEPS)
+    return Visitor(ScreenKind.UNKNOWN_CARD, patient_id, cards, keeps_left=KEEPS)
 
 
-def refused_card(reason: str) -> Stage:
+def refused_card(reason: str) -> Visitor:
     """A card that cannot be used, and why."""
-    return Stage(ScreenKind.REFUSED_CARD, reason=reason, keeps_left=KEEPS)
+    return Visitor(ScreenKind.REFUSED_CARD, reason=reason, keeps_left=KEEPS)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
-from kiosk.journey.moment import Moment
+from kiosk.journey.moment import TransactionContext
 from kiosk.store import audit, outbox
 from kiosk.store import outbox_bodies as records
 from kiosk.store import patients as roster
@@ -38,31 +38,31 @@ def has_lost(page: PullAnswer, epoch: int, answered_seq: int) -> bool:
     return page.epoch == epoch and page.last_seq is not None and page.last_seq < answered_seq
 
 
-def retire(db: sqlite3.Connection, moment: Moment, verdicts: Iterable[VerdictRow]) -> set[PatientId]:
+def retire(db: sqlite3.Connection, context: TransactionContext, verdicts: Iterable[VerdictRow]) -> set[PatientId]:
     """Writes verdicts into their outbox rows and what they tell into the bases. Returns whose views are to follow."""
     touched: set[PatientId] = set()
     for verdict in verdicts:
-        row = outbox.retire(db, verdict, moment.at_ms)
+        row = outbox.retire(db, verdict, context.at_ms)
         if row is not None:
-            touched |= {PatientId(row["patient_id"]), _follow(db, moment, row, verdict)}
+            touched |= {PatientId(row["patient_id"]), _follow(db, context, row, verdict)}
     if touched:
         roster.forget_those_gone(db)
     return touched
 
 
-def take_over(db: sqlite3.Connection, moment: Moment, page: PullAnswer) -> set[PatientId]:
+def take_over(db: sqlite3.Connection, context: TransactionContext, page: PullAnswer) -> set[PatientId]:
     """Writes a page's rows, each with its view, and forgets who is gone: those with something pending once that has
     its verdict. Returns whom it touched."""
     for each in page.renamed:
         outbox.rename_patient(db, each.old, each.patient_id)
-        roster.rename(db, each.old, each.patient_id, moment.today)
+        roster.rename(db, each.old, each.patient_id, context.today)
     for row in page.patients:
         fresh = roster.pulled(row)
         known = roster.patient(db, row.patient_id)
         # A verdict may have told a newer journey than a page that was on its way meanwhile.
         if known and known.base.journey_version > fresh.base.journey_version:
             fresh = replace(fresh, base=known.base)
-        roster.save(db, _with_view(db, moment, fresh), row.change)
+        roster.save(db, _with_view(db, context, fresh), row.change)
         roster.forget_alias(db, row.patient_id)
         roster.unbind(db, row.patient_id)
         roster.bind(db, row.patient_id, [(CardHash(b.key_id, b.uid_hash), b.binding_id) for b in row.bindings])
@@ -75,41 +75,41 @@ def take_over(db: sqlite3.Connection, moment: Moment, page: PullAnswer) -> set[P
     return {PatientId(patient_id) for patient_id in (*here, *page.gone, *renamed)}
 
 
-def complete(db: sqlite3.Connection, moment: Moment, now_ms: int) -> set[PatientId]:
+def complete(db: sqlite3.Connection, context: TransactionContext, now_ms: int) -> set[PatientId]:
     """The roster is whole again. Whoever it has not named since it was started afresh has nothing here, and is
     forgotten once nothing of theirs is pending. Returns whose views are to follow: they, and whoever was seen under a
     clock that was ahead. `now_ms` is the centre's clock."""
-    labels.settle(db, moment.day_of(now_ms))
+    labels.settle(db, context.day_of(now_ms))
     left = roster.left_behind(db)
     for patient in left:
-        nothing = Journey(patient.patient_id, moment.definitions.initial, moment.today)
+        nothing = Journey(patient.patient_id, context.definitions.initial, context.today)
         roster.save(db, replace(patient, base=nothing, tomorrow=()))
         roster.unbind(db, patient.patient_id)
-    return {patient.patient_id for patient in left} | roster.ahead_of(db, moment.today)
+    return {patient.patient_id for patient in left} | roster.ahead_of(db, context.today)
 
 
-def replay(db: sqlite3.Connection, moment: Moment, patient_ids: Iterable[PatientId]) -> None:
+def replay(db: sqlite3.Connection, context: TransactionContext, patient_ids: Iterable[PatientId]) -> None:
     """View = base with the patient's pending actions on top."""
     for patient_id in patient_ids:
         patient = roster.patient(db, patient_id)
         if patient is not None:
-            roster.save(db, _with_view(db, moment, patient))
+            roster.save(db, _with_view(db, context, patient))
 
 
-def shown(db: sqlite3.Connection, moment: Moment, patient: Patient) -> Patient:
+def shown(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> Patient:
     """The patient with a view that holds today. One of a day that has not come was made while the clock was ahead, and
     its visit was closed in it; and what is pending may be of a day that has come since: either is made anew."""
-    return patient if patient.view.site_day == moment.today else _with_view(db, moment, patient)
+    return patient if patient.view.site_day == context.today else _with_view(db, context, patient)
 
 
-def purge(db: sqlite3.Connection, moment: Moment, now_ms: int) -> None:
+def purge(db: sqlite3.Connection, context: TransactionContext, now_ms: int) -> None:
     """Least data at the edge: who has nothing here today or later, and nothing pending, is forgotten. `now_ms` is the
     centre's clock: ours, far ahead, would forget everybody."""
-    today = moment.day_of(now_ms)
+    today = context.day_of(now_ms)
     for patient in roster.of_earlier_days(db, today):
-        journey = moment.journey(patient, today)
-        booked = journey.appointments or any(moment.day_of(b.scheduled_ms) > today for b in patient.tomorrow)
-        if journey.state == moment.definitions.initial and not journey.entries and not booked:
+        journey = context.journey(patient, today)
+        booked = journey.appointments or any(context.day_of(b.scheduled_ms) > today for b in patient.tomorrow)
+        if journey.state == context.definitions.initial and not journey.entries and not booked:
             roster.forget(db, patient.patient_id)
     outbox.forget_covered(db, today, KEPT_ROWS)
     audit.forget_before(db, now_ms - KEPT_MS)
@@ -117,10 +117,10 @@ def purge(db: sqlite3.Connection, moment: Moment, now_ms: int) -> None:
     roster.forget_aliases(db, today)
 
 
-def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: VerdictRow) -> PatientId:
+def _follow(db: sqlite3.Connection, context: TransactionContext, row: sqlite3.Row, verdict: VerdictRow) -> PatientId:
     patient_id, was = PatientId(verdict.patient_id or row["patient_id"]), row["patient_id"]
     if patient_id != was:
-        _change_patient(db, moment, row, patient_id)
+        _change_patient(db, context, row, patient_id)
     if verdict.code is Code.VISIT_ALIAS and verdict.visit_id:
         outbox.follow_visit_alias(db, patient_id, row["visit_id"], verdict.visit_id)
     known, told = roster.patient(db, patient_id), verdict.journey
@@ -132,7 +132,7 @@ def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: V
         roster.unbind(db, row["patient_id"], sent.cards, sent.binding_id)
     audit.note(
         db,
-        moment.at_ms,
+        context.at_ms,
         "verdict",
         f"{verdict.verdict} {verdict.code}",
         patient_id=patient_id,
@@ -142,24 +142,26 @@ def _follow(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, verdict: V
     return patient_id
 
 
-def _change_patient(db: sqlite3.Connection, moment: Moment, row: sqlite3.Row, patient_id: PatientId) -> None:
+def _change_patient(
+    db: sqlite3.Connection, context: TransactionContext, row: sqlite3.Row, patient_id: PatientId
+) -> None:
     sent = records.read(row)
     if sent is not None and sent.provisional:
         # A restored centre may say another patient than it did before, and then nothing is wrong with that one.
         outbox.follow_patient(db, row["patient_id"], sent.patient_id, patient_id)
-        roster.rename(db, sent.patient_id, patient_id, moment.today)
+        roster.rename(db, sent.patient_id, patient_id, context.today)
     else:
         # Staff said whose it really was; whom it named is still who they are. (Word of merged records comes by a page.)
         # Of one that cannot be read nobody knows whom it named.
         outbox.reassign(db, row["action_id"], patient_id)
 
 
-def _with_view(db: sqlite3.Connection, moment: Moment, patient: Patient) -> Patient:
-    identity = moment.identity
+def _with_view(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> Patient:
+    identity = context.identity
     pending = outbox.pending_of(db, patient.patient_id, identity.actions, identity.site)
     base = patient.base
     if patient.provisional:
         # Nobody but this kiosk has told it, and the clock may have been ahead.
-        base = replace(base, site_day=min(base.site_day, moment.today))
-    seen = view(moment.definitions, base, pending, moment.today, lambda day: moment.bookings(patient, day)).journey
+        base = replace(base, site_day=min(base.site_day, context.today))
+    seen = view(context.definitions, base, pending, context.today, lambda day: context.bookings(patient, day)).journey
     return replace(patient, view=seen)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kiosk.journey import adopt as adoption
-from kiosk.journey.moment import Moment
+from kiosk.journey.moment import TransactionContext
 from kiosk.store import audit, outbox
 from kiosk.store import patients as roster
 from kiosk.store import queue_numbers as labels
@@ -18,7 +18,7 @@ from sync.protocol import Intent
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class KioskAction:
     """One action about to be decided: by which card, and what the request said."""
 
     action_type: str
@@ -29,27 +29,27 @@ class Ask:
 
 
 def apply(
-    db: sqlite3.Connection, now: Moment, ids: Callable[[], str], patient: Patient, ask: Ask
+    db: sqlite3.Connection, now: TransactionContext, ids: Callable[[], str], patient: Patient, request: KioskAction
 ) -> tuple[Patient, Decision | Refusal]:
     """decide(), and everything that an accepted action writes: the patient's view, the outbox row, the label that was
     given, the audit row. Returns the patient after it. `ids` makes the ids of what the action opens."""
     patient = adoption.shown(db, now, patient)
     journey = now.journey(patient)
-    opens = _opens(db, now, ids, ask.action_type)
+    opens = _opens(db, now, ids, request.action_type)
     action = Action(
-        ActionId(ask.action_id),
-        ask.action_type,
-        now.asker,
+        ActionId(request.action_id),
+        request.action_type,
+        now.actor,
         now.clock.wall_ms,
         opens,
-        exam_id=outbox.named_exam(ask.payload),
+        exam_id=outbox.named_exam(request.payload),
     )
     outcome = decide(now.definitions, journey, action)
     if isinstance(outcome, Refusal):
         return patient, outcome
     head = outbox.head(db)
-    if not outbox.append(db, _intent(now, head, patient, journey, ask, opens, outcome), head.last_hash):
-        return patient, Refusal(RefusalCode.TOO_LARGE, ask.action_type, journey.state)
+    if not outbox.append(db, _intent(now, head, patient, journey, request, opens, outcome), head.last_hash):
+        return patient, Refusal(RefusalCode.TOO_LARGE, request.action_type, journey.state)
     after = replace(patient, view=outcome.journey)
     roster.save(db, after)
     if outcome.opened:
@@ -58,16 +58,16 @@ def apply(
         db,
         now.at_ms,
         "applied",
-        ask.action_type,
+        request.action_type,
         patient_id=patient.patient_id,
-        action_id=ask.action_id,
+        action_id=request.action_id,
         from_state=journey.state,
         to_state=outcome.journey.state,
     )
     return after, outcome
 
 
-def _opens(db: sqlite3.Connection, now: Moment, ids: Callable[[], str], action_type: str) -> Opens:
+def _opens(db: sqlite3.Connection, now: TransactionContext, ids: Callable[[], str], action_type: str) -> Opens:
     rule = now.definitions.actions.get(action_type)
     numbered = rule is not None and rule.opens_entry
     label = labels.upcoming(db, now.identity.ticket_prefix, now.numbers_since) if numbered else ""
@@ -75,11 +75,11 @@ def _opens(db: sqlite3.Connection, now: Moment, ids: Callable[[], str], action_t
 
 
 def _intent(
-    now: Moment,
+    now: TransactionContext,
     head: outbox.Head,
     patient: Patient,
     journey: Journey,
-    ask: Ask,
+    request: KioskAction,
     opens: Opens,
     outcome: Decision,
 ) -> Intent:
@@ -88,8 +88,8 @@ def _intent(
         kiosk_id=now.identity.kiosk_id,
         epoch=head.epoch,
         seq=head.next_seq,
-        action_id=ask.action_id,
-        action_type=ask.action_type,
+        action_id=request.action_id,
+        action_type=request.action_type,
         patient_id=patient.patient_id,
         visit_id=outcome.journey.visit_id or journey.visit_id or opens.visit_id,
         leg=journey.leg,
@@ -100,9 +100,9 @@ def _intent(
         site_day=now.today,
         clock=now.clock,
         journey_state=journey.state,
-        binding_id=ask.binding_id,
-        cards=ask.cards,
+        binding_id=request.binding_id,
+        cards=request.cards,
         appointment_ids=tuple(a.appointment_id for a in journey.appointments if a.status in open_ones),
         provisional=patient.provisional,
-        payload=ask.payload,
+        payload=request.payload,
     )

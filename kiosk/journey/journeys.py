@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kiosk.journey import adopt as adoption
-from kiosk.journey.apply import Ask, apply
-from kiosk.journey.moment import Moment, moment
+from kiosk.journey.apply import KioskAction, apply
+from kiosk.journey.moment import TransactionContext, transaction_context
 from kiosk.journey.outcomes import Reversal, outcomes, seen
-from kiosk.journey.patient_status import Standing, standing
+from kiosk.journey.patient_status import PatientStatus, read_patient_status
 from kiosk.store import audit, outbox
 from kiosk.store import outbox_bodies as records
 from kiosk.store import patients as roster
@@ -43,7 +43,7 @@ SETTLED_AT_ONCE = 10  # verdicts: about as long as a tap takes by itself
 
 
 @dataclass(frozen=True, slots=True)
-class Acted:
+class ActionOutcome:
     """What an action came to: the decisions made for it (none where it was refused), and the refusal if it was."""
 
     patient_id: PatientId
@@ -94,7 +94,7 @@ class Journeys:
             found = roster.patient_of_card(db, cards)
         return found[0].patient_id if found else None
 
-    def tap(self, cards: Sequence[CardHash], automatic: Sequence[str]) -> Acted | None:
+    def tap(self, cards: Sequence[CardHash], automatic: Sequence[str]) -> ActionOutcome | None:
         """A known card was held to the reader: does the automatic actions that the rules allow now, in the rules'
         order and in one transaction.
 
@@ -108,15 +108,15 @@ class Journeys:
             now, done = self._now(), []
             # Known by the card alone and waiting for the desk: to ask it once more each time helps nobody.
             if patient.provisional and outcomes(db, now, now.journey(patient)).needs_staff:
-                return Acted(patient.patient_id)
+                return ActionOutcome(patient.patient_id)
             for action_type in now.definitions.actions:
                 if action_type not in automatic:
                     continue
-                ask = Ask(action_type, self._ids(), tuple(cards), binding_id)
-                patient, outcome = apply(db, now, self._ids, patient, ask)
+                request = KioskAction(action_type, self._ids(), tuple(cards), binding_id)
+                patient, outcome = apply(db, now, self._ids, patient, request)
                 if isinstance(outcome, Decision):
-                    done.append(ActionId(ask.action_id))
-            return Acted(patient.patient_id, tuple(done))
+                    done.append(ActionId(request.action_id))
+            return ActionOutcome(patient.patient_id, tuple(done))
 
     def act(
         self,
@@ -125,7 +125,7 @@ class Journeys:
         action_id: str | None,
         payload: dict[str, Any],
         cards: Sequence[CardHash] = (),
-    ) -> Acted:
+    ) -> ActionOutcome:
         """A pressed button, after a tap with these cards. A repeat with the same action id changes nothing and says
         so."""
         with self._store.write() as db:
@@ -136,25 +136,25 @@ class Journeys:
                 return _unknown(patient_id, action_type, self._definitions)
             found = roster.patient_of_card(db, cards)
             binding_id = found[1] if found and found[0].patient_id == patient_id else None
-            ask = Ask(action_type, action_id or self._ids(), tuple(cards), binding_id, payload)
-            return self._one(db, patient, ask)
+            request = KioskAction(action_type, action_id or self._ids(), tuple(cards), binding_id, payload)
+            return self._one(db, patient, request)
 
     def check_in_unknown(
         self, patient_id: PatientId, cards: Sequence[CardHash], action_type: str, action_id: str | None
-    ) -> Acted:
+    ) -> ActionOutcome:
         """The holder of an unknown card pressed "check in": a provisional patient of that id on the card's hash, whom
         the centre or the desk ties to a real one. Where the action is refused nothing is stored of the card."""
         with self._store.write() as db:
             if repeated := _repeated(db, patient_id, action_type, action_id):
                 return repeated
-            ask = Ask(action_type, action_id or self._ids(), tuple(cards))
+            request = KioskAction(action_type, action_id or self._ids(), tuple(cards))
             found = roster.patient_of_card(db, cards)
             if found is not None:
-                return self._one(db, found[0], replace(ask, binding_id=found[1]))
+                return self._one(db, found[0], replace(request, binding_id=found[1]))
             now = self._now()
             fresh = Journey(patient_id, now.definitions.initial, now.today)
             language = now.identity.site.languages[0]
-            acted = self._one(db, Patient(patient_id, "", language, True, fresh, fresh, ()), ask)
+            acted = self._one(db, Patient(patient_id, "", language, True, fresh, fresh, ()), request)
             if not acted.refusal:
                 roster.bind(db, patient_id, [(card, None) for card in cards])
             return acted
@@ -169,11 +169,11 @@ class Journeys:
         with self._store.write() as db:
             seen(db, reversals)
 
-    def standing(self, patient_id: str) -> Standing | None:
+    def patient_status(self, patient_id: str) -> PatientStatus | None:
         """Where a patient stands now; None where the kiosk no longer knows them."""
         with self._store.read() as db:
             patient = roster.patient(db, patient_id)
-            return standing(db, self._now(), patient) if patient else None
+            return read_patient_status(db, self._now(), patient) if patient else None
 
     def named(self, patient_id: PatientId) -> PatientId:
         """Whom an id means now: a provisional patient may have become a real one, or a record have been merged."""
@@ -355,21 +355,21 @@ class Journeys:
         adoption.replay(db, now, concerned)
         return frozenset(concerned)
 
-    def _one(self, db: sqlite3.Connection, patient: Patient, ask: Ask) -> Acted:
+    def _one(self, db: sqlite3.Connection, patient: Patient, request: KioskAction) -> ActionOutcome:
         now = self._now()
-        _, outcome = apply(db, now, self._ids, patient, ask)
+        _, outcome = apply(db, now, self._ids, patient, request)
         if isinstance(outcome, Decision):
-            return Acted(patient.patient_id, (ActionId(ask.action_id),))
+            return ActionOutcome(patient.patient_id, (ActionId(request.action_id),))
         audit.note(
             db,
             now.at_ms,
             "refused",
             outcome.code,
             patient_id=patient.patient_id,
-            action_id=ask.action_id,
+            action_id=request.action_id,
             from_state=outcome.journey_state,
         )
-        return Acted(patient.patient_id, refusal=outcome)
+        return ActionOutcome(patient.patient_id, refusal=outcome)
 
     @contextmanager
     def _become(self) -> Iterator[sqlite3.Connection]:
@@ -380,12 +380,12 @@ class Journeys:
                 yield db
             self._identity, self._definitions = self._read_self()
 
-    def _now(self, db: sqlite3.Connection | None = None, definitions: Definitions | None = None) -> Moment:
+    def _now(self, db: sqlite3.Connection | None = None, definitions: Definitions | None = None) -> TransactionContext:
         """What a transaction goes by: as remembered or, in one that changes it, as it stands there."""
         identity = roster.identity(db) if db else self._identity
         if identity is None:
             raise NotEnrolled
-        return moment(identity, definitions or self._definitions, self._clock())
+        return transaction_context(identity, definitions or self._definitions, self._clock())
 
     def _who(self) -> Identity:
         if self._identity is None:
@@ -422,7 +422,7 @@ def _restored(before: Identity, enrolment: Enrolment) -> bool:
     return same_site and before.server_incarnation != enrolment.server_incarnation
 
 
-def _repeated(db: sqlite3.Connection, patient_id: str, action_type: str, action_id: str | None) -> Acted | None:
+def _repeated(db: sqlite3.Connection, patient_id: str, action_type: str, action_id: str | None) -> ActionOutcome | None:
     """The answer to an action id that was used before: done already, or refused where it means something else."""
     row = outbox.find(db, action_id) if action_id else None
     if row is None:
@@ -430,10 +430,12 @@ def _repeated(db: sqlite3.Connection, patient_id: str, action_type: str, action_
     before = records.read(row)
     asked_for = before.patient_id if before else row["patient_id"]
     if (asked_for, row["action_type"]) == (patient_id, action_type):
-        return Acted(PatientId(row["patient_id"]), (ActionId(row["action_id"]),), repeated=True)
+        return ActionOutcome(PatientId(row["patient_id"]), (ActionId(row["action_id"]),), repeated=True)
     state = before.journey_state if before else ""
-    return Acted(PatientId(patient_id), refusal=Refusal(RefusalCode.NOT_ALLOWED, action_type, state))
+    return ActionOutcome(PatientId(patient_id), refusal=Refusal(RefusalCode.NOT_ALLOWED, action_type, state))
 
 
-def _unknown(patient_id: str, action_type: str, definitions: Definitions) -> Acted:
-    return Acted(PatientId(patient_id), refusal=Refusal(RefusalCode.NOT_ALLOWED, action_type, definitions.initial))
+def _unknown(patient_id: str, action_type: str, definitions: Definitions) -> ActionOutcome:
+    return ActionOutcome(
+        PatientId(patient_id), refusal=Refusal(RefusalCode.NOT_ALLOWED, action_type, definitions.initial)
+    )

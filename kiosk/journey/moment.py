@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from kiosk.store.patients import Identity, Patient
 from sync.clock import ClockReading, site_day
 from sync.journey.definitions import Definitions
-from sync.journey.model import Appointment, Asker, Journey, Role
+from sync.journey.model import Actor, Appointment, Journey, Role
 from sync.rebase import as_of
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TransactionContext:
     """`at_ms` is the centre's time by this box's monotonic clock where that was told in this boot, whatever the wall
     clock was set to since; else the later of the wall clock and the last roster, since a clock without a battery
     starts in the past. `today` is the site day that it belongs to."""
@@ -22,9 +22,9 @@ class Moment:
     today: str
 
     @property
-    def asker(self) -> Asker:
+    def actor(self) -> Actor:
         """This kiosk, with what the centre grants it."""
-        return Asker(Role.KIOSK, self.identity.actions)
+        return Actor(Role.KIOSK, self.identity.actions)
 
     @property
     def numbers_since(self) -> str:
@@ -48,10 +48,10 @@ class Moment:
         return as_of(self.definitions, patient.view, day, self.bookings(patient, day))
 
 
-def moment(identity: Identity, definitions: Definitions, clock: ClockReading) -> Moment:
+def transaction_context(identity: Identity, definitions: Definitions, clock: ClockReading) -> TransactionContext:
     """The moment of a clock reading. Raises ValueError or KeyError where the site's day or time zone are none."""
     at_ms = _at_ms(identity, clock)
-    return Moment(
+    return TransactionContext(
         identity, definitions, clock, at_ms, site_day(at_ms, identity.site.timezone, identity.site.day_starts_at)
     )
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kiosk.journey.moment import Moment
+from kiosk.journey.moment import TransactionContext
 from sync.journey.model import ActionId, Journey
 
 
@@ -25,7 +25,7 @@ class Outcomes:
     reversals: tuple[Reversal, ...]
 
 
-def outcomes(db: sqlite3.Connection, now: Moment, journey: Journey) -> Outcomes:
+def outcomes(db: sqlite3.Connection, now: TransactionContext, journey: Journey) -> Outcomes:
     """Those of the patient of a journey, as it stands today. What is pending counts, and what was reversed is to be
     told, whenever it was done; what waits for staff, where it was done today or in the visit that they are on."""
     rows = db.execute(
@@ -48,7 +48,7 @@ def _was_seen(row: sqlite3.Row) -> bool:
     return row["seen"] is not None and row["seen"] >= row["revision"]
 
 
-def _concerns(now: Moment, journey: Journey, row: sqlite3.Row) -> bool:
+def _concerns(now: TransactionContext, journey: Journey, row: sqlite3.Row) -> bool:
     # Done under a clock that was ahead, it was done on a day that has not come: it was judged in time.
     done_on = min(row["site_day"], now.day_of(row["judged_ms"]))
     return done_on >= now.today or bool(row["visit_id"] == journey.visit_id)

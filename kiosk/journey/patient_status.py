@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from kiosk.journey import adopt as adoption
-from kiosk.journey.moment import Moment
+from kiosk.journey.moment import TransactionContext
 from kiosk.journey.outcomes import Reversal, outcomes
 from kiosk.store import patients as roster
 from kiosk.store.patients import Patient
@@ -13,7 +13,7 @@ from sync.journey.rules import available_actions, people_ahead
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PatientStatus:
     """One patient at one moment. The people ahead and the minutes are those of each place in line, by its id."""
 
     patient: Patient
@@ -26,7 +26,7 @@ class Standing:
     wait_minutes: dict[str, int]
 
 
-def standing(db: sqlite3.Connection, now: Moment, patient: Patient) -> Standing:
+def read_patient_status(db: sqlite3.Connection, now: TransactionContext, patient: Patient) -> PatientStatus:
     """Where that patient stands at that moment."""
     patient = adoption.shown(db, now, patient)
     journey = now.journey(patient)
@@ -34,10 +34,10 @@ def standing(db: sqlite3.Connection, now: Moment, patient: Patient) -> Standing:
     listed = [entry for entry in journey.entries if entry.state in now.definitions.listed]
     lines = [(entry, roster.line_of(db, entry.exam_id, now.today)) for entry in listed]
     ahead = {entry.queue_id: people_ahead(now.definitions, line, entry) for entry, line in lines}
-    return Standing(
+    return PatientStatus(
         patient,
         journey,
-        available_actions(now.definitions, journey, now.asker),
+        available_actions(now.definitions, journey, now.actor),
         done.pending,
         done.needs_staff,
         done.reversals,

@@ -5,7 +5,7 @@ from collections import deque
 from types import TracebackType
 
 
-class Turns:
+class FairLock:
     """A re-entrant lock for `with`. Whoever lets go of it and asks again comes after those who waited meanwhile: the
     standard library's lets the same thread take it again at once, and a long piece of work in portions shuts out a tap.
     """

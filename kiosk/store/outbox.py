@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from kiosk.store import outbox_bodies as records
-from sync.journey.model import Action, ActionId, Asker, ExamId, Opens, PatientId, QueueId, Role, VisitId
+from sync.journey.model import Action, ActionId, Actor, ExamId, Opens, PatientId, QueueId, Role, VisitId
 from sync.protocol import (
     MAX_BATCH,
     MAX_BATCH_BYTES,
@@ -341,7 +341,7 @@ def _pending(intent: Intent, visit_id: str, grants: frozenset[str], site: Site) 
     action = Action(
         ActionId(intent.action_id),
         intent.action_type,
-        Asker(Role.KIOSK, grants),
+        Actor(Role.KIOSK, grants),
         intent.clock.wall_ms,
         opens,
         exam_id=named_exam(intent.payload),

@@ -11,11 +11,11 @@ import sqlite3
 
 import msgspec
 
-from sync.protocol import MAX_BODY, Code, Held, Intent, Opaque, Pushed, Verdict, canonical, chain_hash
+from sync.protocol import MAX_BODY, Code, Intent, Opaque, PriorVerdict, Pushed, Verdict, canonical, chain_hash
 
 COLUMNS = "action_id, seq, body, digest, hash, status, code, revision, held"  # of a row that is to be sent
 _intent = msgspec.json.Decoder(Intent)
-_told = msgspec.json.Decoder(Held)
+_told = msgspec.json.Decoder(PriorVerdict)
 
 
 def digest(body: bytes) -> str:
@@ -65,12 +65,12 @@ def _as_text(body: bytes) -> str:
     return base64.b64encode(body[:MAX_BODY]).decode()
 
 
-def _held(row: sqlite3.Row) -> Held | None:
+def _held(row: sqlite3.Row) -> PriorVerdict | None:
     """The verdict that the centre has told of a row which it is sent again; None where it cannot be read either, since
     the centre knows by the id what it has."""
     try:
         if row["status"] != "pending":
-            return Held(Verdict(row["status"]), Code(row["code"]), row["revision"])
+            return PriorVerdict(Verdict(row["status"]), Code(row["code"]), row["revision"])
         return _told.decode(row["held"]) if row["held"] is not None else None
     except ValueError:
         return None

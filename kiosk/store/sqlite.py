@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from kiosk.store.fair_lock import Turns
+from kiosk.store.fair_lock import FairLock
 from kiosk.store.schema import MIGRATIONS, SCHEMA_VERSION
 from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log
 
@@ -26,7 +26,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Opens or makes the file, brings its schema up to date and checks it. Raises StoreError."""
         self.path = path
-        self._lock = Turns()
+        self._lock = FairLock()
         self._closed = False
         self._sync_failed = False
         self._held = _hold(path)

@@ -15,13 +15,13 @@ import msgspec
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from kiosk.front.counter import Acted, Counter
+from kiosk.front.counter import Counter, PressResult
 from kiosk.front.screen import Screen
 from kiosk.ui import guard
 from kiosk.ui.catalogs import TRANSLATIONS, Catalog, read_catalogs
 from kiosk.ui.display import Display, measure
-from kiosk.ui.messages import MAX_BYTES, Fault, Health, Malformed, read_action, read_card
-from kiosk.ui.sockets import Sockets
+from kiosk.ui.messages import MAX_BYTES, Health, Malformed, PageError, read_action, read_card
+from kiosk.ui.sockets import PageSockets
 
 STATIC = Path(__file__).with_name("static")
 
@@ -47,7 +47,7 @@ def create_app(counter: Counter, display: Display, translations: Path = TRANSLAT
     _serve(app, "POST", "/api/v1/leave", lambda: _json(counter.leave()))
     _serve(app, "GET", "/api/v1/demo/cards", lambda: _cards(counter))
     _serve(app, "POST", "/api/v1/demo/cards", lambda: _present(counter))
-    app.add_url_rule("/ws", view_func=Sockets(counter, max_sockets).serve, endpoint="ws", websocket=True)
+    app.add_url_rule("/ws", view_func=PageSockets(counter, max_sockets).serve, endpoint="ws", websocket=True)
     return app
 
 
@@ -89,7 +89,7 @@ def _serve(app: Flask, method: str, path: str, view: Callable[[], Response]) -> 
 def _act(counter: Counter) -> Response:
     asked = read_action(_body())
     if isinstance(asked, Malformed):
-        return _json(Fault(error=asked.error, code=asked.code), 400)
+        return _json(PageError(error=asked.error, code=asked.code), 400)
     acted = counter.act(asked.action_type, asked.payload.patient_id, asked.action_id)
     return _acted(acted)
 
@@ -102,10 +102,10 @@ def _body() -> bytes:
     return body
 
 
-def _acted(acted: Acted) -> Response:
+def _acted(acted: PressResult) -> Response:
     if acted.error is None:
         return _json(acted.screen)
-    fault = Fault(error=acted.error, code=acted.code or "refused", state=acted.screen)
+    fault = PageError(error=acted.error, code=acted.code or "refused", state=acted.screen)
     return _json(fault, 409 if acted.conflict else 400)
 
 
@@ -119,14 +119,14 @@ def _present(counter: Counter) -> Response:
         return _no_simulated_reader()
     asked = read_card(_body())
     if isinstance(asked, Malformed):
-        return _json(Fault(error=asked.error, code=asked.code), 400)
+        return _json(PageError(error=asked.error, code=asked.code), 400)
     if error := counter.present(asked.uid):
-        return _json(Fault(error=error, code="refused"), 400)
+        return _json(PageError(error=error, code="refused"), 400)
     return _json(counter.screen())
 
 
 def _no_simulated_reader() -> Response:
-    return _json(Fault(error="this kiosk has no simulated reader", code="not_found"), 404)
+    return _json(PageError(error="this kiosk has no simulated reader", code="not_found"), 404)
 
 
 def _health(counter: Counter) -> Response:
@@ -134,7 +134,7 @@ def _health(counter: Counter) -> Response:
     return _json(Health("fault" if faults else "ok", faults), 503 if faults else 200)
 
 
-def _json(body: Screen | Fault | Health | Any, status: int = 200) -> Response:
+def _json(body: Screen | PageError | Health | Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, mimetype="application/json")
 
 
@@ -145,7 +145,7 @@ def _refuse_strangers() -> Response | None:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    answer = _json(Fault(error=error.name, code=error.name.lower().replace(" ", "_")), status)
+    answer = _json(PageError(error=error.name, code=error.name.lower().replace(" ", "_")), status)
     # Such as Allow, which a 405 must name.
     answer.headers.extend((k, v) for k, v in error.get_headers() if k not in {"Content-Type", "Content-Length"})
     return answer
@@ -154,4 +154,4 @@ def _http_error(error: HTTPException) -> Response:
 def _breakage(error: Exception) -> Response:
     # The edge of a request: the person sees a sentence, the log where it broke.
     log.error("a request of the page broke", exc_info=error)
-    return _json(Fault(error="the kiosk could not do that", code="internal"), 500)
+    return _json(PageError(error="the kiosk could not do that", code="internal"), 500)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from werkzeug import Request, Response
 
 from kiosk.config import is_loopback
-from kiosk.ui.messages import Fault
+from kiosk.ui.messages import PageError
 
 MARK = "X-Kiosk"  # the header of whoever means to change something
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -46,15 +46,15 @@ _HEADERS = {
 }
 
 
-def why_refused(request: Request) -> Fault | None:
+def why_refused(request: Request) -> PageError | None:
     """Why a request is not served at all; None where it may go on."""
     host, origin = request.environ.get("HTTP_HOST"), request.environ.get("HTTP_ORIGIN")
     if host is not None and not _is_here(host):
-        return Fault(error="this kiosk is reached by a loopback name only", code="foreign_host")
+        return PageError(error="this kiosk is reached by a loopback name only", code="foreign_host")
     if origin is not None and not _is_page_here(origin):
-        return Fault(error="only a page of this kiosk may ask", code="foreign_origin")
+        return PageError(error="only a page of this kiosk may ask", code="foreign_origin")
     if request.method not in READING and request.environ.get("HTTP_X_KIOSK") != "1":
-        return Fault(error=f"changes need the header {MARK}: 1", code="header_missing")
+        return PageError(error=f"changes need the header {MARK}: 1", code="header_missing")
     return None
 
 

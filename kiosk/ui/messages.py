@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from kiosk.front.counter import Acted
+from kiosk.front.counter import PressResult
 from kiosk.front.screen import Screen
 from sync.ids import is_uuid
 
@@ -28,7 +28,7 @@ class Target(msgspec.Struct, frozen=True):
     patient_id: Id
 
 
-class ActionRequest(msgspec.Struct, frozen=True, tag_field="command", tag="perform_action"):
+class PressRequest(msgspec.Struct, frozen=True, tag_field="command", tag="perform_action"):
     """An action for the person on the screen. `action_id` is a UUID made at the press; a repeat has the same."""
 
     action_type: Word
@@ -58,7 +58,7 @@ class Ping(msgspec.Struct, frozen=True, tag_field="command", tag="ping"):
     """Is anybody there?"""
 
 
-Command = ActionRequest | FetchInitialState | Keep | Leave | Ping
+Command = PressRequest | FetchInitialState | Keep | Leave | Ping
 
 
 class State(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ class ActionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     code: str | None = None
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PageError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An error: over the WebSocket with its `type`, as the body of an HTTP answer without."""
 
     error: str
@@ -101,9 +101,9 @@ class Pong(msgspec.Struct, frozen=True):
     type: Literal["pong"] = "pong"
 
 
-def read_action(body: bytes) -> ActionRequest | Malformed:
+def read_action(body: bytes) -> PressRequest | Malformed:
     """The body of `POST /api/v1/actions`."""
-    return _with_checked_id(_decode(body, ActionRequest))
+    return _with_checked_id(_decode(body, PressRequest))
 
 
 def read_card(body: bytes) -> CardRequest | Malformed:
@@ -115,10 +115,10 @@ def read_card(body: bytes) -> CardRequest | Malformed:
 def read_command(message: str | bytes) -> Command | Malformed:
     """A message of the page's socket."""
     command: Command | Malformed = _decode(message, Command)
-    return _with_checked_id(command) if isinstance(command, ActionRequest) else command
+    return _with_checked_id(command) if isinstance(command, PressRequest) else command
 
 
-def result_of(acted: Acted, action_id: str | None) -> ActionResult:
+def result_of(acted: PressResult, action_id: str | None) -> ActionResult:
     """The socket's answer to a pressed button."""
     return ActionResult(
         type="action_result",
@@ -130,7 +130,7 @@ def result_of(acted: Acted, action_id: str | None) -> ActionResult:
     )
 
 
-def _with_checked_id(request: ActionRequest | Malformed) -> ActionRequest | Malformed:
+def _with_checked_id(request: PressRequest | Malformed) -> PressRequest | Malformed:
     if isinstance(request, Malformed) or request.action_id is None or is_uuid(request.action_id):
         return request
     return Malformed("action_id is not a UUID", "malformed_action_id")

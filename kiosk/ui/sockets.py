@@ -20,20 +20,20 @@ from simple_websocket.errors import ConnectionError as HandshakeError
 from wsproto.utilities import ProtocolError
 
 from kiosk.front.counter import Counter
-from kiosk.front.latest import Slot
+from kiosk.front.latest import LatestSlot
 from kiosk.front.screen import Screen
 from kiosk.ui.messages import (
     MAX_BYTES,
-    ActionRequest,
     ActionResult,
     Command,
-    Fault,
     FetchInitialState,
     Keep,
     Leave,
     Malformed,
+    PageError,
     Ping,
     Pong,
+    PressRequest,
     State,
     read_command,
     result_of,
@@ -48,7 +48,7 @@ JOIN_S = 1.0
 _GOING_AWAY = 1001
 
 
-class Sockets:
+class PageSockets:
     """Every open socket of the page; no more than `limit`, since each holds threads."""
 
     def __init__(self, counter: Counter, limit: int) -> None:
@@ -115,7 +115,7 @@ class Session:
             log.exception("a command of the page broke")
             return _broken(command)
 
-    def _push(self, slot: Slot[Screen]) -> None:
+    def _push(self, slot: LatestSlot[Screen]) -> None:
         """The newest screen, whenever there is a newer one; the end of the news is the end of the socket."""
         try:
             self._send(State("initial_state", self._counter.screen()))
@@ -148,8 +148,8 @@ def answer(counter: Counter, command: Command | Malformed) -> object:
     """Does what a command asks and returns the message that answers it."""
     match command:
         case Malformed():
-            return Fault(type="error", error=command.error, code=command.code)
-        case ActionRequest():
+            return PageError(type="error", error=command.error, code=command.code)
+        case PressRequest():
             acted = counter.act(command.action_type, command.payload.patient_id, command.action_id)
             return result_of(acted, command.action_id)
         case FetchInitialState():
@@ -173,13 +173,13 @@ def _is_handshake(environ: Mapping[str, Any]) -> bool:
 
 def _broken(command: Command | Malformed) -> object:
     words, code = "the kiosk could not do that", "internal"
-    if isinstance(command, ActionRequest):
+    if isinstance(command, PressRequest):
         return ActionResult(type="action_result", success=False, action_id=command.action_id, error=words, code=code)
-    return Fault(type="error", error=words, code=code)
+    return PageError(type="error", error=words, code=code)
 
 
 def _refused(status: int, error: str, code: str) -> Response:
-    return Response(msgspec.json.encode(Fault(error=error, code=code)), status, mimetype="application/json")
+    return Response(msgspec.json.encode(PageError(error=error, code=code)), status, mimetype="application/json")
 
 
 class _Connection(Server):  # type: ignore[misc] # simple-websocket has no types

@@ -10,11 +10,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
-class Cut(OSError):
+class CallCancelled(OSError):
     """The call was cut."""
 
 
-class CuttableAdapter(HTTPAdapter):
+class CancellableAdapter(HTTPAdapter):
     """Holds the connection of the one call at a time that it carries."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class CuttableAdapter(HTTPAdapter):
         """A new call; returns its number. Raises Cut where all are cut for good."""
         with self._lock:
             if self._for_good:
-                raise Cut
+                raise CallCancelled
             self._call += 1
             self._is_cut = False
             return self._call
@@ -81,4 +81,4 @@ class CuttableAdapter(HTTPAdapter):
             # Cut while it was connecting, when there was no socket yet to cut.
             if self._is_cut:
                 connection.close()
-                raise Cut
+                raise CallCancelled

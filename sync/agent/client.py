@@ -10,7 +10,7 @@ import msgspec
 import requests
 import urllib3
 
-from sync.agent.cancellable import CuttableAdapter
+from sync.agent.cancellable import CancellableAdapter
 from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullAnswer, PullRequest, PushAnswer, PushRequest
 
 T = TypeVar("T")
@@ -21,14 +21,14 @@ MAX_ANSWER = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answered(Generic[T]):
+class Accepted(Generic[T]):
     """The centre answered, and the answer is of the form that the protocol names."""
 
     answer: T
 
 
 @dataclass(frozen=True, slots=True)
-class NoUse:
+class NoAnswer:
     """No answer that can be used: no connection, time ran out, a broken server, garbage. Nothing may be concluded
     from it, least of all that the centre did not commit."""
 
@@ -44,7 +44,7 @@ class CentralClient:
         """`deadline_s` is for a whole answer, from the call to its last byte."""
         self._url = url.rstrip("/")
         self._deadline_s = deadline_s
-        self._adapter = CuttableAdapter()
+        self._adapter = CancellableAdapter()
         self._session = requests.Session()
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
@@ -55,15 +55,15 @@ class CentralClient:
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
-    def push(self, request: PushRequest) -> Answered[PushAnswer] | CallRefused | NoUse:
+    def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
         """Sends a batch of actions."""
         return self._call("/api/v1/sync/push", request, PushAnswer)
 
-    def pull(self, request: PullRequest) -> Answered[PullAnswer] | CallRefused | NoUse:
+    def pull(self, request: PullRequest) -> Accepted[PullAnswer] | CallRefused | NoAnswer:
         """Asks for news; the centre may hold the call for `wait_s`."""
         return self._call("/api/v1/sync/pull", request, PullAnswer, request.wait_s)
 
-    def enrol(self, request: EnrolRequest) -> Answered[Enrolment] | CallRefused | NoUse:
+    def enrol(self, request: EnrolRequest) -> Accepted[Enrolment] | CallRefused | NoAnswer:
         """Turns a one-use code into an identity."""
         return self._call("/api/v1/kiosks/enroll", request, Enrolment)
 
@@ -77,18 +77,18 @@ class CentralClient:
 
     def _call(
         self, path: str, message: object, answer_type: type[T], wait_s: float = 0.0
-    ) -> Answered[T] | CallRefused | NoUse:
+    ) -> Accepted[T] | CallRefused | NoAnswer:
         try:
             status, body, retry_after_s = self._post(path, msgspec.json.encode(message), self._deadline_s + wait_s)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # Their messages hold addresses and object reprs; the kind of the error says enough.
-            return NoUse(type(error).__name__)
+            return NoAnswer(type(error).__name__)
         try:
             if status == 200:
-                return Answered(msgspec.json.decode(body, type=answer_type))
+                return Accepted(msgspec.json.decode(body, type=answer_type))
             refused = msgspec.json.decode(body, type=CallRefused)
         except (ValueError, RecursionError):
-            return NoUse(f"HTTP {status} with a body that is not of the protocol", retry_after_s, status)
+            return NoAnswer(f"HTTP {status} with a body that is not of the protocol", retry_after_s, status)
         if refused.retry_after_s is None:
             return msgspec.structs.replace(refused, retry_after_s=retry_after_s)
         return refused

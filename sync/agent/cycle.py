@@ -9,7 +9,7 @@ from sync.agent.backoff import Reachability
 from sync.agent.client import CentralClient
 from sync.agent.driver import Driver
 from sync.agent.ledger import Ledger
-from sync.agent.steps import Puller, Pusher, Stepped
+from sync.agent.steps import Puller, Pusher, StepResult
 from sync.journey.model import PatientId
 
 log = logging.getLogger(__name__)
@@ -77,16 +77,16 @@ class Agent:
         for client in clients:
             client.close()
 
-    def step(self, name: str) -> Stepped:
+    def step(self, name: str) -> StepResult:
         """One step of PUSH or PULL, in this thread. An exception (a full disk, say) is a failed step, never the end of
         a driver."""
         try:
             stepped = self._stepper(name).run_once()
         except Exception as error:
             if self._drivers[name].stopping:
-                return Stepped()
+                return StepResult()
             log.exception("sync %s failed", name)
-            stepped = Stepped(failed=True, reason=type(error).__name__)
+            stepped = StepResult(failed=True, reason=type(error).__name__)
         if self._drivers[name].stopping:
             return stepped
         turned = self._note(name, stepped)
@@ -108,7 +108,7 @@ class Agent:
             self._steps[name] = Pusher(self._ledger, client) if name == PUSH else Puller(self._ledger, client)
         return self._steps[name]
 
-    def _note(self, name: str, stepped: Stepped) -> bool:
+    def _note(self, name: str, stepped: StepResult) -> bool:
         """Keeps what people are told; True where online/offline changed."""
         before, reason = self._reasons[name], stepped.reason if stepped.failed else ""
         if reason and reason != before:

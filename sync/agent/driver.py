@@ -5,14 +5,14 @@ import threading
 from collections.abc import Callable
 
 from sync.agent.backoff import CAP_S, full_jitter
-from sync.agent.steps import Stepped
+from sync.agent.steps import StepResult
 
 
 class Driver:
     """Repeats a step in a thread of its own: at once while there is more to do, by the backoff after a failure, else
     after `idle_s` or a nudge. The step catches its own errors."""
 
-    def __init__(self, name: str, step: Callable[[], Stepped], idle_s: float, chance: random.Random) -> None:
+    def __init__(self, name: str, step: Callable[[], StepResult], idle_s: float, chance: random.Random) -> None:
         self._step = step
         self._idle_s = idle_s
         self._chance = chance

@@ -8,7 +8,7 @@ from sync.journey.model import PatientId
 from sync.protocol import PullAnswer, Pushed, VerdictRow
 
 
-class Standpoint(Protocol):
+class KioskState(Protocol):
     """Who the kiosk is and how far it has come."""
 
     @property
@@ -27,7 +27,7 @@ class Ledger(Protocol):
     """The kiosk's side of the books. Each method that writes is one transaction."""
 
     @property
-    def identity(self) -> Standpoint | None:
+    def identity(self) -> KioskState | None:
         """None before enrolment."""
         ...
 

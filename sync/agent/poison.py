@@ -7,7 +7,7 @@ may come of a bad upgrade or a full disk, and passes. A healthy action must not 
 from dataclasses import dataclass, replace
 
 from sync.agent.backoff import CAP_S
-from sync.agent.client import NoUse
+from sync.agent.client import NoAnswer
 from sync.protocol import CallRefused, EndCode
 
 REFUSED_BEFORE_UNREAD = 5  # answers of the protocol, in a row
@@ -18,7 +18,7 @@ _BETWEEN_TWO_MS = int(CAP_S * 1000)  # a longer silence was not the centre's fai
 
 
 @dataclass(frozen=True, slots=True)
-class Choking:
+class PoisonWatch:
     """On which action alone (its hash) the centre chokes: how often it refused it, and for how long it has been failing
     over it. Times are of the monotonic clock."""
 
@@ -27,15 +27,15 @@ class Choking:
     failing_ms: int = 0
     last_ms: int = 0
 
-    def after(self, alone: str, outcome: object, now_ms: int) -> "Choking":
+    def after(self, alone: str, outcome: object, now_ms: int) -> "PoisonWatch":
         """The next value, after what came of a push. `alone` is the hash of the only action in it, else empty. No
         answer at all says nothing."""
         refused = isinstance(outcome, CallRefused) and outcome.code is EndCode.MALFORMED
-        failed = isinstance(outcome, NoUse) and outcome.status in _FAILING
+        failed = isinstance(outcome, NoAnswer) and outcome.status in _FAILING
         if not alone or not (refused or failed):
-            return self if isinstance(outcome, NoUse) else Choking()
+            return self if isinstance(outcome, NoAnswer) else PoisonWatch()
         if alone != self.on:
-            return Choking(alone, refused=int(refused), last_ms=now_ms)
+            return PoisonWatch(alone, refused=int(refused), last_ms=now_ms)
         since_ms = min(now_ms - self.last_ms, _BETWEEN_TWO_MS) if failed else 0
         return replace(self, refused=self.refused + refused, failing_ms=self.failing_ms + since_ms, last_ms=now_ms)
 

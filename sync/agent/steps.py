@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from sync.agent.client import CentralClient, NoUse
+from sync.agent.client import CentralClient, NoAnswer
 from sync.agent.dialect import Dialect
-from sync.agent.ledger import Ledger, Standpoint
-from sync.agent.poison import Choking
+from sync.agent.ledger import KioskState, Ledger
+from sync.agent.poison import PoisonWatch
 from sync.journey.model import PatientId
 from sync.protocol import (
     MAX_BATCH,
@@ -21,7 +21,7 @@ LONG_POLL_S = 25.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
+class StepResult:
     """One step's outcome. `again`: there is more to do at once. `failed`: wait by the backoff before the next.
     `reached`: whether the centre answered; None where it was not asked."""
 
@@ -44,22 +44,22 @@ class Pusher:
     dialect: Dialect = field(default_factory=Dialect)
     _expected_seq: int | None = field(default=None, init=False)
     _forked: bool = field(default=False, init=False)
-    _choking: Choking = field(default=Choking(), init=False)
+    _choking: PoisonWatch = field(default=PoisonWatch(), init=False)
 
-    def run_once(self) -> Stepped:
+    def run_once(self) -> StepResult:
         """Pushes the next batch, if there is one, and settles its verdicts."""
         identity = self.ledger.identity
         if identity is None:
-            return Stepped()
+            return StepResult()
         actions = self._next()
         if not actions:
             return self._nothing_to_send()
         outcome = self.client.push(self._request(identity, actions))
         alone = actions[0].hash if len(actions) == 1 else ""
         self._choking = self._choking.after(alone, outcome, self.ledger.clock().mono_ms)
-        if isinstance(outcome, NoUse):
+        if isinstance(outcome, NoAnswer):
             self.limit = max(1, self.limit // 2)
-            return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
+            return StepResult(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
         if isinstance(outcome, CallRefused):
             return self._refused(identity, outcome)
         return self._answered(identity, outcome.answer)
@@ -73,7 +73,7 @@ class Pusher:
         unread = self.ledger.unread(self._expected_seq)
         return [unread] if unread else actions
 
-    def _request(self, identity: Standpoint, actions: list[Pushed]) -> PushRequest:
+    def _request(self, identity: KioskState, actions: list[Pushed]) -> PushRequest:
         return PushRequest(
             protocol_version=self.dialect.version,
             kiosk_id=identity.kiosk_id,
@@ -83,14 +83,14 @@ class Pusher:
             actions=actions,
         )
 
-    def _nothing_to_send(self) -> Stepped:
+    def _nothing_to_send(self) -> StepResult:
         wanted, self._expected_seq = self._expected_seq, None
         if wanted is None or not self.ledger.has_pending():
-            return Stepped()
+            return StepResult()
         # Its answer to the next batch is the same gap: it is for the centre to give this chain up, by a new epoch.
-        return Stepped(failed=True, reason=f"the centre expects action {wanted}, which is not here")
+        return StepResult(failed=True, reason=f"the centre expects action {wanted}, which is not here")
 
-    def _answered(self, identity: Standpoint, answer: PushAnswer) -> Stepped:
+    def _answered(self, identity: KioskState, answer: PushAnswer) -> StepResult:
         self.dialect.heard(answer.newest_version)
         touched = self.ledger.settle(
             answer.verdicts,
@@ -105,18 +105,18 @@ class Pusher:
         self._forked = False
         self.limit = min(MAX_BATCH, self.limit * 2)
         if not went_on:
-            return Stepped(failed=True, reached=True, reason="an answer without a verdict for what was sent")
-        return Stepped(touched, again=self.ledger.has_pending(), reached=True)
+            return StepResult(failed=True, reached=True, reason="an answer without a verdict for what was sent")
+        return StepResult(touched, again=self.ledger.has_pending(), reached=True)
 
-    def _refused(self, identity: Standpoint, refused: CallRefused) -> Stepped:
+    def _refused(self, identity: KioskState, refused: CallRefused) -> StepResult:
         if refused.code is EndCode.GAP and refused.expected_seq is not None:
             repeated = self._expected_seq == refused.expected_seq
             self._expected_seq = refused.expected_seq
-            return Stepped(again=not repeated, failed=repeated, reached=True, reason="gap")
+            return StepResult(again=not repeated, failed=repeated, reached=True, reason="gap")
         if refused.code is EndCode.FORK and refused.epoch is not None and refused.epoch > identity.epoch:
             repeated, self._forked, self._expected_seq = self._forked, True, None
             self.ledger.start_epoch(refused.epoch)
-            return Stepped(again=not repeated, failed=repeated, reached=True, reason="fork")
+            return StepResult(again=not repeated, failed=repeated, reached=True, reason="fork")
         if refused.code is EndCode.MALFORMED:
             self.limit = max(1, self.limit // 2)
         return _end(self.ledger, self.dialect, refused)
@@ -133,27 +133,27 @@ class Puller:
     dialect: Dialect = field(default_factory=Dialect)
     _heard: bool = field(default=False, init=False)
 
-    def run_once(self) -> Stepped:
+    def run_once(self) -> StepResult:
         """Pulls one page and adopts it."""
         identity = self.ledger.identity
         if identity is None:
-            return Stepped(failed=True, reason="not enrolled")
+            return StepResult(failed=True, reason="not enrolled")
         before, answered_seq = identity.cursor, self.ledger.answered_seq()
         outcome = self.client.pull(self._request(identity, self.wait_s if self._heard else 0.0))
-        self._heard = not isinstance(outcome, NoUse)
-        if isinstance(outcome, NoUse):
-            return Stepped(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
+        self._heard = not isinstance(outcome, NoAnswer)
+        if isinstance(outcome, NoAnswer):
+            return StepResult(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
         if isinstance(outcome, CallRefused):
             return _end(self.ledger, self.dialect, outcome)
         page = outcome.answer
         self.dialect.heard(page.newest_version)
         touched = self.ledger.adopt(page, epoch=identity.epoch, answered_seq=answered_seq)
         if touched is None:
-            return Stepped(failed=True, reached=True, reason="a page that was overtaken")
+            return StepResult(failed=True, reached=True, reason="a page that was overtaken")
         news = bool(touched) or page.more or page.cursor != before
-        return Stepped(touched, again=news, reached=True, retry_after_s=page.retry_after_s)
+        return StepResult(touched, again=news, reached=True, retry_after_s=page.retry_after_s)
 
-    def _request(self, identity: Standpoint, wait_s: float) -> PullRequest:
+    def _request(self, identity: KioskState, wait_s: float) -> PullRequest:
         return PullRequest(
             protocol_version=self.dialect.version,
             kiosk_id=identity.kiosk_id,
@@ -165,9 +165,9 @@ class Puller:
         )
 
 
-def _end(ledger: Ledger, dialect: Dialect, refused: CallRefused) -> Stepped:
+def _end(ledger: Ledger, dialect: Dialect, refused: CallRefused) -> StepResult:
     """What a refusal of the whole call comes to, whichever call it was."""
     if refused.code is EndCode.UNSUPPORTED_VERSION and dialect.refused(refused):
-        return Stepped(again=True, reached=True)
+        return StepResult(again=True, reached=True)
     touched = ledger.fenced() if refused.code is EndCode.FENCED else frozenset()
-    return Stepped(touched, failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=refused.code)
+    return StepResult(touched, failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=refused.code)

@@ -19,7 +19,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
 from sync.central.web.app import MAX_POLLS
-from sync.central.worker import MAX_SOCKETS, Running
+from sync.central.worker import MAX_SOCKETS, Worker
 
 _REQUEST_THREADS = 16
 _GRACE_S = 4
@@ -50,7 +50,7 @@ def listen(address: str, patience_ms: int = 10_000) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, start: Callable[[], Running]) -> None:
+def serve(listener: socket.socket, start: Callable[[], Worker]) -> None:
     """Serves until SIGTERM or SIGINT; ends the process. `start` runs in the worker, after the fork."""
     _Gunicorn(listener, start).run()
 
@@ -86,10 +86,10 @@ def _worth_a_line(record: logging.LogRecord) -> bool:
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
-    def __init__(self, listener: socket.socket, start: Callable[[], Running]) -> None:
+    def __init__(self, listener: socket.socket, start: Callable[[], Worker]) -> None:
         self._listener = listener
         self._start = start
-        self.running: Running | None = None
+        self.running: Worker | None = None
         super().__init__()
 
     def load_config(self) -> None:

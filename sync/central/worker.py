@@ -4,19 +4,19 @@ from pathlib import Path
 
 from flask import Flask
 
-from sync.central.maintenance.housekeeping import Background
+from sync.central.maintenance.housekeeping import Housekeeping
 from sync.central.opening import open_service
 from sync.central.operations.hospital import operations
 from sync.central.records.audit import KEPT_DAYS
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import Sockets
+from sync.central.web.socket_limits import SocketLimits
 from sync.control import ControlServer, socket_path
 from sync.journey.definitions import Definitions
 
 MAX_SOCKETS = 64
 
 
-class Running:
+class Worker:
     """The service over its database, with background work, control socket and web application."""
 
     def __init__(
@@ -29,8 +29,8 @@ class Running:
         """Starts all of it. The audit is kept for `audit_days`. Raises StoreError, or OSError where the control socket
         cannot be made."""
         self.service = open_service(url, keys, definitions)
-        self._sockets = Sockets(MAX_SOCKETS)
-        self._background = Background(self.service, audit_days=audit_days)
+        self._sockets = SocketLimits(MAX_SOCKETS)
+        self._background = Housekeeping(self.service, audit_days=audit_days)
         self._control = ControlServer(socket_path(self.service.store.path), operations(self.service))
         self.app: Flask = create_app(self.service, self._sockets)
         try:

@@ -28,16 +28,16 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Actor:
     """Who asks: a role and, for a kiosk, the actions that its configuration grants."""
 
     role: Role
     grants: frozenset[str] = frozenset()
 
 
-PATIENT = Asker(Role.PATIENT)
-STAFF = Asker(Role.STAFF)
-SYSTEM = Asker(Role.SYSTEM)
+PATIENT = Actor(Role.PATIENT)
+STAFF = Actor(Role.STAFF)
+SYSTEM = Actor(Role.SYSTEM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Action:
 
     action_id: ActionId
     action_type: str
-    asker: Asker
+    actor: Actor
     at_ms: int
     opens: Opens
     queue_id: QueueId | None = None

@@ -11,9 +11,9 @@ from sync.journey.correction import is_correction
 from sync.journey.definitions import ActionRule, Definitions
 from sync.journey.model import (
     Action,
+    Actor,
     Appointment,
     AppointmentChange,
-    Asker,
     Decision,
     EntryChange,
     ExamId,
@@ -32,7 +32,7 @@ def decide(definitions: Definitions, journey: Journey, action: Action) -> Decisi
     rule = definitions.actions.get(action.action_type)
     if rule is None:
         return _refuse(definitions, journey, action, RefusalCode.UNKNOWN_ACTION)
-    if not may_send(rule, action.asker):
+    if not may_send(rule, action.actor):
         return _refuse(definitions, journey, action, RefusalCode.FORBIDDEN)
     if rule.opens_entry:
         return _open(definitions, journey, action, rule)
@@ -41,22 +41,22 @@ def decide(definitions: Definitions, journey: Journey, action: Action) -> Decisi
     return _move(definitions, journey, action, rule)
 
 
-def may_send(rule: ActionRule, asker: Asker) -> bool:
+def may_send(rule: ActionRule, actor: Actor) -> bool:
     """Whether this asker may ever send this action: patients theirs, kiosks what they are granted, staff all."""
-    if asker.role is Role.KIOSK:
-        return "patient" in rule.by and rule.name in asker.grants
-    if asker.role is Role.PATIENT:
+    if actor.role is Role.KIOSK:
+        return "patient" in rule.by and rule.name in actor.grants
+    if actor.role is Role.PATIENT:
         return "patient" in rule.by
-    return asker.role is Role.STAFF
+    return actor.role is Role.STAFF
 
 
-def available_actions(definitions: Definitions, journey: Journey, asker: Asker) -> tuple[str, ...]:
+def available_actions(definitions: Definitions, journey: Journey, actor: Actor) -> tuple[str, ...]:
     """The actions that this asker may do now on the journey's current entry, in the definitions' order."""
     current = journey.current
     return tuple(
         name
         for name, rule in definitions.actions.items()
-        if may_send(rule, asker) and _target(definitions, journey, rule, current) is not None
+        if may_send(rule, actor) and _target(definitions, journey, rule, current) is not None
     )
 
 
@@ -129,7 +129,7 @@ def _place(entry: QueueEntry) -> tuple[int, int, str]:
 
 
 def _refuse(definitions: Definitions, journey: Journey, action: Action, code: RefusalCode) -> Refusal:
-    return Refusal(code, action.action_type, journey.state, available_actions(definitions, journey, action.asker))
+    return Refusal(code, action.action_type, journey.state, available_actions(definitions, journey, action.actor))
 
 
 def _target(definitions: Definitions, journey: Journey, rule: ActionRule, entry: QueueEntry | None) -> str | None:
@@ -202,7 +202,7 @@ def _change(definitions: Definitions, journey: Journey, action: Action, rule: Ac
     if target is None:
         return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
     # Which room it is, only those who work there can say.
-    room = action.room if action.asker.role is Role.STAFF else None
+    room = action.room if action.actor.role is Role.STAFF else None
     moved, change, appointments = _with_entry(definitions, journey, entry, rule.entry.target, action.action_type, room)
     moved = replace(moved, state=target, journey_version=journey.journey_version + 1)
     row = _row(journey, action, rule, target)
@@ -365,7 +365,7 @@ def _close_entries(
 
 
 def _row(journey: Journey, action: Action, rule: ActionRule, target: str) -> Transition:
-    by_sender = "staff_action" if action.asker.role is Role.STAFF else "patient_action"
+    by_sender = "staff_action" if action.actor.role is Role.STAFF else "patient_action"
     return Transition(journey.state, action.action_type, target, rule.trigger or by_sender)
 
 

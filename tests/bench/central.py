@@ -26,7 +26,7 @@ from kiosk.demo.hospital import Places, Program
 from sync.central.opening import open_service
 from sync.central.server import MAX_SOCKETS
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import Sockets
+from sync.central.web.socket_limits import SocketLimits
 from sync.ids import new_id
 from tests.bench.figures import Figure, ms, percentile
 
@@ -118,7 +118,7 @@ def _record(directory: Path, bodies: list[dict[str, Any]], token: str) -> list[l
     sqlite3.connect = lambda *args, **options: plain(*args, factory=Recording, **options)  # type: ignore[assignment]
     try:
         service = open_service(f"sqlite:///{copy / 'central.db'}")
-        client = create_app(service, Sockets(MAX_SOCKETS)).test_client()
+        client = create_app(service, SocketLimits(MAX_SOCKETS)).test_client()
         requests_seen = []
         for body in bodies:
             seen.clear()

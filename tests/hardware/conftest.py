@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from hardware.health import Patience
+from hardware.health import Timeouts
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedReason, RefusedTap, Tap
 from hardware.supervisor import Readers
 from tests.components import demand_pcscd, demand_root_for_devices
@@ -17,7 +17,7 @@ from tests.hardware.rigs.until import until
 from tests.hardware.rigs.vpcd import Pcscd
 
 # A busy machine may stop a process for a second; only a test of a card that hangs has less patience than that.
-QUICK = Patience(first_wait_s=0.01, most_wait_s=0.1)
+QUICK = Timeouts(first_wait_s=0.01, most_wait_s=0.1)
 SHORT_OF_PATIENCE = replace(QUICK, busy_s=0.5)
 
 
@@ -61,7 +61,7 @@ def start(log: Log) -> Iterator[StartReaders]:
     """Starts readers that are ready when it returns, and stops them at the end."""
     started = []
 
-    def start_readers(*specs: ReaderSpec, patience: Patience = QUICK, ready: bool = True) -> Readers:
+    def start_readers(*specs: ReaderSpec, patience: Timeouts = QUICK, ready: bool = True) -> Readers:
         readers = Readers(specs, log.taps.append, log.statuses.append, patience)
         started.append(readers)
         readers.start()

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hardware.health import Patience
+from hardware.health import Timeouts
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, RefusedTap, Tap
 from hardware.supervisor import Readers
 from tests.components import demand_root_for_devices
@@ -193,7 +193,7 @@ def test_a_killed_process_is_replaced_and_the_other_reader_never_notices(stand: 
 
 
 def test_a_process_that_falls_silent_is_killed_and_replaced(stand: Stand, start: StartReaders, log: Log):
-    readers = at(stand, start(stand.spec, patience=Patience(idle_s=3.0)))
+    readers = at(stand, start(stand.spec, patience=Timeouts(idle_s=3.0)))
     silent = process_of(stand.spec)
     os.kill(silent, signal.SIGSTOP)
     wait_for_another(stand.spec, silent)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hardware.health import Health, Patience
+from hardware.health import Health, Timeouts
 from hardware.reader import ReaderState
 from hardware.wire import State
 
 READY = State(ReaderState.READY, "reader one")
 STARTING = State(ReaderState.STARTING, "")
-PATIENCE = Patience(failures_to_faulty=3, forgiven_after_s=60.0)
+PATIENCE = Timeouts(failures_to_faulty=3, forgiven_after_s=60.0)
 
 
 def failed_at(*times_s: float) -> Health:

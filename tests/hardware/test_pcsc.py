@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from smartcard import scard
 
-from hardware.health import Patience
+from hardware.health import Timeouts
 from hardware.pcsc import PcscReader, is_tap
 from hardware.pcsc_card import read_card
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, Tap
@@ -205,7 +205,7 @@ def test_a_hanging_card_does_not_keep_the_process_when_it_is_to_end(pcscd: Pcscd
     def hang(_: bytes) -> None:
         asked.set()
 
-    readers = start(ALL, patience=Patience())
+    readers = start(ALL, patience=Timeouts())
     with pcscd.insert(CardFace(vpcd.NTAG, hang)):
         assert asked.wait(10.0)
         readers.stop()

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardware.card import Technology, judge
-from hardware.health import Patience
+from hardware.health import Timeouts
 from hardware.process import ProcessEnded, ReaderProcess
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, RefusedTap, Tap
 from hardware.supervisor import Presented, PresentedAs, Readers
@@ -222,7 +222,7 @@ def test_a_driver_that_is_broken_is_named_without_what_it_says(
 
 
 def test_a_faulty_reader_that_has_behaved_for_a_while_is_forgiven(start: StartReaders):
-    patience = Patience(first_wait_s=0.01, most_wait_s=0.02, failures_to_faulty=2, forgiven_after_s=1.0)
+    patience = Timeouts(first_wait_s=0.01, most_wait_s=0.02, failures_to_faulty=2, forgiven_after_s=1.0)
     readers = start(DESK, patience=patience)
     for _ in range(2):
         wait_for_state(readers, ReaderState.READY)

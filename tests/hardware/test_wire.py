@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hardware.card import Card, Technology
 from hardware.reader import ReaderState, RefusedReason, RefusedTap, Tap
 from hardware.wire import (
-    Answer,
     Beat,
     Busy,
     Command,
+    CommandReply,
     Ended,
     Gesture,
     Noticed,
@@ -56,8 +56,8 @@ def test_everything_a_reader_says_arrives_as_it_was_meant():
         State(ReaderState.FAULTY, "no power"),
         Busy(begun=True),
         Busy(begun=False),
-        Answer(7, Noticed.REFUSED, RefusedReason.PHONE),
-        Answer(8, Noticed.TAPPED, None),
+        CommandReply(7, Noticed.REFUSED, RefusedReason.PHONE),
+        CommandReply(8, Noticed.TAPPED, None),
         Ended("KeyError at x.py:1"),
     ]
 

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from kiosk.config import Config, check_config
-from kiosk.enrolment import Settlement, SiteCards, why_not_settled
+from kiosk.enrolment import PendingEnrolment, SiteCards, why_not_settled
 from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.cards import CardKeys, canonical_uid, read_keys
@@ -44,7 +44,7 @@ class Box:
     def open(self) -> None:
         self.store = Store(self.config.store_path)
         self.journeys = Journeys(self.store, samples.Clock())
-        self.settlement = Settlement(self.config, self.journeys)
+        self.settlement = PendingEnrolment(self.config, self.journeys)
 
     def close(self) -> None:
         self.store.close()

@@ -16,13 +16,13 @@ from kiosk.journey.journeys import Journeys
 from kiosk.store import outbox
 from kiosk.store import patients as roster
 from kiosk.store.sqlite import Store as KioskStore
-from sync.agent.client import Answered, CentralClient
+from sync.agent.client import Accepted, CentralClient
 from sync.agent.steps import Puller, Pusher
 from sync.cards import canonical_uid
 from sync.central.kiosks.enrolment import new_code
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import Sockets
+from sync.central.web.socket_limits import SocketLimits
 from sync.clock import ClockReading
 from sync.ids import new_id
 from sync.journey.model import PatientId
@@ -114,7 +114,7 @@ class Site:
         self.centre.store.close()
 
     def _start(self) -> None:
-        self.between.centre = create_app(self.centre.service, Sockets(2), 2)
+        self.between.centre = create_app(self.centre.service, SocketLimits(2), 2)
         self._server = make_server("127.0.0.1", self._port, self.between, threaded=True, request_handler=_Quiet)
         self._port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -184,7 +184,7 @@ class RealAgent:
         first = CentralClient(site.url)
         made = first.enrol(EnrolRequest(code=site.code(), actions=EVERYTHING))
         first.close()
-        assert isinstance(made, Answered), made
+        assert isinstance(made, Accepted), made
         self.journeys.enrol(made.answer)
         self.close_clients()
         self._clients = [CentralClient(site.url, made.answer.token) for _ in range(2)]

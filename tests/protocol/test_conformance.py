@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from sync.central.conflicts.gather import bench_of
+from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import settle_card
 from sync.central.maintenance.backup import back_up
 from sync.central.records.bindings import bind
@@ -65,7 +65,9 @@ def test_an_unknown_card_waits_for_staff_and_its_verdict_is_given_anew(make: Mak
     with site.centre.store.write() as db:
         bind(db, "P3", cards_of("new"), new_id(), site.centre.time())
         touch(db, "P3")
-        settle_card(db, bench_of(db, site.centre.definitions, new_id, site.centre.time()), cards_of("new"), "desk")
+        settle_card(
+            db, judging_context(db, site.centre.definitions, new_id, site.centre.time()), cards_of("new"), "desk"
+        )
     subject.pull()
     assert subject.verdict(action_id) == ("applied", "ok")
     assert (subject.holder(uid("new")), subject.state("P3")) == ("P3", "ARRIVED")

@@ -24,7 +24,7 @@ from sync.agent.dialect import Dialect
 from sync.agent.steps import Puller, Pusher
 from sync.cards import CardHash
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import Sockets
+from sync.central.web.socket_limits import SocketLimits
 from sync.clock import ClockReading
 from sync.protocol import (
     PROTOCOL_VERSION,
@@ -96,7 +96,7 @@ def centre(tmp_path: Path) -> Iterator[Centre]:
 @pytest.fixture
 def old_kiosk(centre: Centre) -> Iterator[OldKiosk]:
     server = make_server(
-        "127.0.0.1", 0, create_app(centre.service, Sockets(2), 2), threaded=True, request_handler=_Quiet
+        "127.0.0.1", 0, create_app(centre.service, SocketLimits(2), 2), threaded=True, request_handler=_Quiet
     )
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -248,7 +248,7 @@ def test_this_kiosk_goes_back_to_version_1_where_the_centre_speaks_no_other(old_
     puller, pusher = Puller(journeys, client, wait_s=0), Pusher(journeys, client)
     assert puller.run_once().again, "refused, and tried again at once"
     assert puller.run_once().touched == {"P0", "P1"}
-    assert journeys.standing("P1") is not None
+    assert journeys.patient_status("P1") is not None
     tapped = journeys.check_in_unknown("card-1", [CardHash("k1", "cd" * 32)], "scan_nfc", None)  # type: ignore[arg-type]
     assert tapped.action_ids
     assert pusher.run_once().again

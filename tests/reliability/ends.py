@@ -16,7 +16,7 @@ from kiosk.demo import hospital
 from kiosk.demo.hospital import Places
 from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
-from sync.agent.client import Answered, CentralClient
+from sync.agent.client import Accepted, CentralClient
 from sync.agent.cycle import Agent
 from sync.cards import CardHash, canonical_uid
 from sync.ids import new_id
@@ -90,7 +90,7 @@ class Kiosk:
         client = CentralClient(url)
         answer = client.enrol(EnrolRequest(code=code, ticket_prefix="K"))
         client.close()
-        assert isinstance(answer, Answered), answer
+        assert isinstance(answer, Accepted), answer
         enrolment = answer.answer
         self.journeys.enrol(enrolment)
         self.keys = enrolment.card_keys

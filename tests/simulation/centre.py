@@ -18,10 +18,10 @@ from sync.central.maintenance.housekeeping import close_days
 from sync.central.maintenance.incarnation import keep_marker, open_incarnation
 from sync.central.records.definitions import SUPPORTED_BEFORE, take_up
 from sync.central.records.journeys import StaleJourney, read_journey
-from sync.central.services.inbox import Desk
-from sync.central.services.inbox_views import Listed
+from sync.central.services.inbox import ExceptionInbox
+from sync.central.services.inbox_views import CasePage
 from sync.central.services.journey_service import Answer, JourneyService
-from sync.central.services.requests import Ask
+from sync.central.services.requests import ActionRequest
 from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
@@ -49,7 +49,7 @@ class Centre:
         with self.store.write() as db:
             self.definitions = take_up(db, self.definitions, self.clock())
         self.service = JourneyService(self.store, KEYS, self.definitions, self.clock, self.ids)
-        self.desk = Desk(self.service)
+        self.desk = ExceptionInbox(self.service)
         self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids)
         self.roster = Roster(self.store, self.definitions, self.clock, page=self.page)
 
@@ -95,30 +95,32 @@ class Centre:
 
     def staff(self, action_id: str, action_type: str, patient_id: str, payload: dict[str, object]) -> Answer:
         """An action at the desk."""
-        return self.service.perform(STAFF, patient_id, Ask(action_type, action_id, payload), "rest", "desk")
+        return self.service.perform(STAFF, patient_id, ActionRequest(action_type, action_id, payload), "rest", "desk")
 
     def change_entry(self, action_id: str, queue_id: str, state: str) -> Answer:
         """A direct change of an entry at the desk."""
-        return self.service.change_entry(queue_id, state, "", Ask("change_entry", action_id, {}), "desk")
+        return self.service.change_entry(queue_id, state, "", ActionRequest("change_entry", action_id, {}), "desk")
 
     def correct(self, action_id: str, patient_id: str, state: str) -> Answer:
         """Staff say where a patient stands."""
-        return self.service.correct(patient_id, Ask("correct", action_id, {"state": state, "reason": "seen"}), "desk")
+        return self.service.correct(
+            patient_id, ActionRequest("correct", action_id, {"state": state, "reason": "seen"}), "desk"
+        )
 
     def cases(self) -> list[dict[str, Any]]:
         """What staff have before them."""
         listed = self.desk.cases()
-        assert isinstance(listed, Listed)
+        assert isinstance(listed, CasePage)
         return listed.cases
 
     def settle(self, action_id: str, exception_id: str, how: str, patient_id: str) -> Answer:
         """Staff settle a case of the exception inbox."""
         payload = {"how": how, "reason": "looked at", "patient_id": patient_id}
-        return self.desk.settle(exception_id, Ask("settle", action_id, payload), "desk")
+        return self.desk.settle(exception_id, ActionRequest("settle", action_id, payload), "desk")
 
     def merge(self, action_id: str, kept: str, gone: str) -> Answer:
         """Two records are one person's."""
-        return self.desk.merge(kept, Ask("merge", action_id, {"patient_id": gone}), "desk")
+        return self.desk.merge(kept, ActionRequest("merge", action_id, {"patient_id": gone}), "desk")
 
     def back_up(self, into: Path) -> None:
         """A backup by the service itself, of which the kiosks are told that it covers what it holds."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from kiosk.store.sqlite import Store as KioskStore
 from sync.central.store.sqlite import Store as CentreStore
-from sync.central.store.sqlite import Writing
+from sync.central.store.sqlite import WriteTransaction
 
 
 class Crash(BaseException):
@@ -95,7 +95,7 @@ class FragileCentreStore(CentreStore):
         super().__init__(f"sqlite:///{path}")
 
     @contextmanager
-    def write(self) -> Iterator[Writing]:
+    def write(self) -> Iterator[WriteTransaction]:
         with super().write() as transaction:
             if self._fuse.lit:
                 transaction.execute = self._fuse.counted(transaction.execute)

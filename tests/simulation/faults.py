@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sync.central.conflicts.gather import bench_of
+from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import settle_card
-from sync.central.records.bindings import bind, bound
+from sync.central.records.bindings import bind, binding_of_card
 from sync.central.records.journeys import touch
 from sync.central.records.patients import patient_named
 from sync.clock import local_ms
@@ -280,11 +280,11 @@ def _tag_bound_anew(world: World) -> None:
     card, patient_id = world.chance.choice(CARDS), world.chance.choice(PATIENTS)
     cards, service = cards_of(card), world.centre.service
     with world.centre.store.write() as db:
-        before, patient_id = bound(db, cards), patient_named(db, patient_id) or patient_id
+        before, patient_id = binding_of_card(db, cards), patient_named(db, patient_id) or patient_id
         bind(db, patient_id, cards, world.new_id(), world.now_ms)
         for concerned in dict.fromkeys((patient_id, before.patient_id if before else patient_id)):
             touch(db, concerned)
-        settle_card(db, bench_of(db, service.definitions, service.ids, world.now_ms), cards, "desk")
+        settle_card(db, judging_context(db, service.definitions, service.ids, world.now_ms), cards, "desk")
     world.note(f"desk: card {card} is {patient_id}'s")
     world.happened("tag re-bound")
 

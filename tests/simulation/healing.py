@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from sync.agent.steps import Stepped
+from sync.agent.steps import StepResult
 from tests.simulation.invariants import Problem
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.world import World
@@ -37,7 +37,7 @@ def heal(world: World) -> list[Problem]:
     return [Problem("stuck", f"no rest after {ROUNDS} rounds: {', '.join(stuck)}")]
 
 
-def _repeat(world: World, kiosk: SimulatedKiosk, name: str, step: Callable[[], Stepped]) -> None:
+def _repeat(world: World, kiosk: SimulatedKiosk, name: str, step: Callable[[], StepResult]) -> None:
     for _ in range(STEPS_A_ROUND):
         stepped = step()
         world.note(f"{kiosk.name}: {name} {stepped.reason or 'ok'}")

@@ -10,7 +10,7 @@ from sync.cards import CardHash, CardKeys, canonical_uid
 from sync.central.kiosks.enrolment import NotEnrolled, enrol, new_code
 from sync.central.kiosks.pull import Roster
 from sync.central.maintenance.incarnation import open_incarnation
-from sync.central.records.site import here
+from sync.central.records.site import read_site
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.central.store.sqlite import Store
@@ -61,7 +61,7 @@ def make(path: Path) -> None:
             request = EnrolRequest(
                 code=new_code(db, OPENS_MS), kiosk_id=f"kiosk-{name}", ticket_prefix=name, actions=actions
             )
-            made = enrol(db, here(db), definitions, KEYS, request, "127.0.0.1", OPENS_MS)
+            made = enrol(db, read_site(db), definitions, KEYS, request, "127.0.0.1", OPENS_MS)
         assert not isinstance(made, NotEnrolled)
         _make_kiosk(path / f"{name}.db", made, roster)
     store.close()

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kiosk.journey.moment import moment
+from kiosk.journey.moment import transaction_context
 from kiosk.store import outbox
 from kiosk.store import outbox_bodies as records
 from kiosk.store import patients as roster
 from kiosk.store.outbox import OutboxRow
 from sync.central.conflicts.waiting import DUPLICATE_NUMBER, FORK
 from sync.central.maintenance.health import check
-from sync.central.records.bindings import bound
+from sync.central.records.bindings import binding_of_card
 from sync.clock import site_day
 from sync.rebase import view
 from tests.simulation.hospital import CARDS, ZONE, cards_of
@@ -58,10 +58,10 @@ def _views(kiosk: SimulatedKiosk) -> Found:
         waiting = sorted(outbox.pending_patients(db) - damaged)
         known = {patient_id: roster.patient(db, patient_id) for patient_id in waiting}
         pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
-    now = moment(identity, kiosk.journeys.definitions, kiosk.journeys.clock())
+    now = transaction_context(identity, kiosk.journeys.definitions, kiosk.journeys.clock())
     for patient_id, patient in known.items():
-        standing = kiosk.journeys.standing(patient_id)
-        if patient is None or standing is None:
+        status = kiosk.journeys.patient_status(patient_id)
+        if patient is None or status is None:
             continue
         bookings = partial(now.bookings, patient)
         base = patient.base
@@ -69,8 +69,8 @@ def _views(kiosk: SimulatedKiosk) -> Found:
             base = replace(base, site_day=min(base.site_day, now.today))
         seen = view(now.definitions, base, pending[patient_id], now.today, bookings).journey
         # The version of what is shown only counts, and is never sent.
-        if replace(standing.journey, journey_version=seen.journey_version) != seen:
-            yield "diverged", f"{kiosk.name} shows {patient_id} as\n {standing.journey}\nand should as\n {seen}"
+        if replace(status.journey, journey_version=seen.journey_version) != seen:
+            yield "diverged", f"{kiosk.name} shows {patient_id} as\n {status.journey}\nand should as\n {seen}"
 
 
 def _verdicts(world: World) -> Found:
@@ -137,17 +137,17 @@ def _bases(world: World) -> Found:
         on_roster = journey.visit_id is not None or bool(journey.appointments)
         for kiosk in world.kiosks:
             known = kiosk.patient(patient_id)
-            standing = kiosk.journeys.standing(patient_id)
-            if known is None or standing is None:
+            status = kiosk.journeys.patient_status(patient_id)
+            if known is None or status is None:
                 if on_roster:
                     yield "diverged", f"{kiosk.name} does not know {patient_id}"
                 continue
             if on_roster and known.base != journey:
                 yield "diverged", f"{kiosk.name} holds {patient_id} as\n {known.base}\nthe centre as\n {journey}"
-            elif on_roster and standing.journey != journey:
-                yield "diverged", f"{kiosk.name} shows {patient_id} as\n {standing.journey}\nthe centre has\n {journey}"
-            elif standing.journey.state != journey.state:
-                yield "diverged", f"{kiosk.name} shows {patient_id} as {standing.journey.state}, not {journey.state}"
+            elif on_roster and status.journey != journey:
+                yield "diverged", f"{kiosk.name} shows {patient_id} as\n {status.journey}\nthe centre has\n {journey}"
+            elif status.journey.state != journey.state:
+                yield "diverged", f"{kiosk.name} shows {patient_id} as {status.journey.state}, not {journey.state}"
 
 
 def _aliases(world: World) -> Found:
@@ -174,7 +174,7 @@ def _cards(world: World) -> Found:
     """A card means at a kiosk whom it means at the centre."""
     for card in CARDS:
         with world.centre.store.read() as db:
-            holder = bound(db, cards_of(card))
+            holder = binding_of_card(db, cards_of(card))
         for kiosk in world.kiosks:
             patient_id = kiosk.journeys.patient_of_card(cards_of(card))
             patient = kiosk.patient(patient_id) if patient_id else None

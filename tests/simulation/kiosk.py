@@ -12,7 +12,7 @@ from kiosk.journey.journeys import Journeys
 from kiosk.store import outbox
 from kiosk.store import patients as roster
 from kiosk.store.patients import Patient
-from sync.agent.steps import Puller, Pusher, Stepped
+from sync.agent.steps import Puller, Pusher, StepResult
 from sync.clock import ClockReading
 from tests.simulation.crashes import Crash, FragileKioskStore, Fuse
 from tests.simulation.network import Link, SimulatedClient
@@ -84,17 +84,17 @@ class SimulatedKiosk:
             self.running = not outermost
         return True
 
-    def push(self) -> Stepped:
+    def push(self) -> StepResult:
         """One step of the push; nothing while one is under way, since one thread does them."""
         return self._alone("push", self.pusher.run_once)
 
-    def pull(self) -> Stepped:
+    def pull(self) -> StepResult:
         """One step of the pull; nothing while one is under way."""
         return self._alone("pull", self.puller.run_once)
 
-    def _alone(self, name: str, step: Callable[[], Stepped]) -> Stepped:
+    def _alone(self, name: str, step: Callable[[], StepResult]) -> StepResult:
         if name in self._under_way:
-            return Stepped()
+            return StepResult()
         self._under_way.add(name)
         try:
             return step()

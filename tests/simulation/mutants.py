@@ -48,8 +48,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no dedupe by id",
         "sync/central/kiosks/push.py",
-        "given = _judged_before(db, link)",
-        "given = None",
+        "record = _judged_before(db, link)",
+        "record = None",
         100,
     ),
     Mutant(
@@ -90,8 +90,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "watermark and verdict without the effect",
         "sync/central/conflicts/judge.py",
-        "journey = _apply(db, bench, heard, known, resolution)",
-        "journey = known.journey",
+        "journey = _apply(db, context, received, evidence, resolution)",
+        "journey = evidence.journey",
         20,
     ),
     Mutant(
@@ -112,8 +112,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "visit alias not followed",
         "sync/central/conflicts/gather.py",
-        "visit = _visit(db, bench.definitions, known.journey, visit_of(db, heard.intent.visit_id))",
-        "visit = _visit(db, bench.definitions, known.journey, heard.intent.visit_id)",
+        "visit = _visit(db, context.definitions, evidence.journey, visit_of(db, received.intent.visit_id))",
+        "visit = _visit(db, context.definitions, evidence.journey, received.intent.visit_id)",
         100,
     ),
     Mutant(
@@ -126,9 +126,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "receipts not kept",
         "sync/central/kiosks/push.py",
-        "        keep_receipt(db, chain, link, given.verdict_id)\n"
-        "        return told(given, intent.action_id, link.seq, judged.journey)",
-        "        return told(given, intent.action_id, link.seq, judged.journey)",
+        "        keep_receipt(db, chain, link, record.verdict_id)\n"
+        "        return as_row(record, intent.action_id, link.seq, judged.journey)",
+        "        return as_row(record, intent.action_id, link.seq, judged.journey)",
         20,
     ),
     Mutant(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.agent.client import Answered, NoUse
+from sync.agent.client import Accepted, NoAnswer
 from sync.agent.steps import Pusher
 from sync.central.maintenance.incarnation import keep_marker, open_incarnation
 from sync.central.records.bindings import bind
@@ -180,9 +180,9 @@ def test_a_verdict_from_before_a_restore_does_not_retire_what_the_restored_centr
     class Slow(Wire):
         """An answer that is still under way when the centre has been restored and the kiosk has heard of it."""
 
-        def push(self, request: PushRequest) -> Answered[PushAnswer] | CallRefused | NoUse:
+        def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
             outcome = super().push(request)
-            assert isinstance(outcome, Answered)
+            assert isinstance(outcome, Accepted)
             answered.append(outcome.answer)
             set_back(centre, backup)
             kiosk.pull()

@@ -94,11 +94,11 @@ class World:
             acted = journeys.check_in_unknown(unknown, cards, "scan_nfc", self.new_id())
             self._acknowledge(kiosk, acted.action_ids, f"{card} checks in unknown")
             return True
-        standing = journeys.standing(patient_id)
-        assert standing is not None
-        if not standing.available:
+        status = journeys.patient_status(patient_id)
+        assert status is not None
+        if not status.available:
             return False
-        action_type = self.chance.choice(standing.available)
+        action_type = self.chance.choice(status.available)
         if action_type == "scan_nfc":
             found = journeys.tap(cards, ("scan_nfc",))
             assert found is not None

@@ -7,12 +7,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.journey.model import ActionId, Appointment, Asker, Decision, Journey, Opens, QueueId, Role, VisitId
+from sync.journey.model import ActionId, Actor, Appointment, Decision, Journey, Opens, QueueId, Role, VisitId
 from sync.journey.rules import decide
 from sync.rebase import Pending, as_of, fits, rebase, view
 from tests.sync.journey.samples import DAY, DESK, NEXT_DAY, RULES, action, booking, decided, entry, patient
 
-EVERYTHING = Asker(Role.KIOSK, frozenset(RULES.actions))
+EVERYTHING = Actor(Role.KIOSK, frozenset(RULES.actions))
 NO_BOOKINGS: tuple[Appointment, ...] = ()
 
 
@@ -100,7 +100,7 @@ def test_what_was_done_in_another_visit_is_left_out_until_its_alias_is_known():
 
 def test_an_action_that_the_rules_refuse_by_now_is_unfit():
     pending = kiosk("scan_nfc").pending
-    nobody = replace(pending[0], action=replace(pending[0].action, asker=Asker(Role.KIOSK)))
+    nobody = replace(pending[0], action=replace(pending[0].action, actor=Actor(Role.KIOSK)))
     assert rebase(RULES, patient(), [nobody]).unfit == ("k1",)
 
 

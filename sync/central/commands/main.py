@@ -82,7 +82,7 @@ def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_day
     """Serve until told to stop (SIGTERM or Ctrl-C)."""
     # Here and not above: the other commands are many and short, and need no web server.
     from sync.central.server import listen, serve
-    from sync.central.worker import Running
+    from sync.central.worker import Worker
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     definitions = from_file(rules) if rules else shipped()
@@ -91,7 +91,7 @@ def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_day
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
-    serve(listener, lambda: Running(url, keys, definitions, audit_days))
+    serve(listener, lambda: Worker(url, keys, definitions, audit_days))
 
 
 @cli.command("demo-data")

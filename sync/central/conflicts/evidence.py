@@ -7,11 +7,11 @@ from typing import Any
 from sync.clock import ClockReading, EventTime, event_time
 from sync.journey.definitions import Definitions
 from sync.journey.model import Exam, Journey, PatientId, VisitId
-from sync.protocol import Held, Intent
+from sync.protocol import Intent, PriorVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedAction:
     """An action as it came in: from whom, what that kiosk may do, its clocks at sending, and the receipt; `held` is the
     verdict that it had been told of it."""
 
@@ -20,7 +20,7 @@ class Heard:
     grants: frozenset[str]
     sent: ClockReading
     received_ms: int
-    held: Held | None = None
+    held: PriorVerdict | None = None
 
     @property
     def happened(self) -> EventTime:
@@ -41,7 +41,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Evidence:
     """What the centre knows that bears on one action.
 
     `rules` are those that the kiosk judged by (None: no longer supported). `subject` is whom the action is for, aliases
@@ -73,4 +73,4 @@ class Known:
     corrected: bool = False
     split: bool = False
     said: Mapping[str, Any] = field(default_factory=dict)
-    held: Held | None = None
+    held: PriorVerdict | None = None

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from sync.central.conflicts.evidence import Known
-from sync.central.conflicts.gather import Bench
+from sync.central.conflicts.evidence import Evidence
+from sync.central.conflicts.gather import JudgingContext
 from sync.central.records.entries import write_entry
-from sync.central.records.journeys import Stamp, add_entry_history, add_transitions
-from sync.central.store.sqlite import Writing
+from sync.central.records.journeys import Provenance, add_entry_history, add_transitions
+from sync.central.store.sqlite import WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Decision, EntryChange, QueueEntry
 
@@ -14,36 +14,38 @@ from sync.journey.model import Decision, EntryChange, QueueEntry
 UNSEEN_VERSION = 2**62
 
 
-def write_late(db: Writing, bench: Bench, known: Known, decision: Decision, stamp: Stamp) -> None:
+def write_late(
+    db: WriteTransaction, context: JudgingContext, evidence: Evidence, decision: Decision, provenance: Provenance
+) -> None:
     """Adds a late action's rows: its visit, if it opens one, its transitions at their own time, its entry as ended."""
     after = decision.journey
-    visit_id = after.visit_id or (known.visit.visit_id if known.visit else None)
-    if known.visit is None:
-        _add_visit(db, known, str(visit_id), stamp)
+    visit_id = after.visit_id or (evidence.visit.visit_id if evidence.visit else None)
+    if evidence.visit is None:
+        _add_visit(db, evidence, str(visit_id), provenance)
     change = db.next_change()
-    add_transitions(db, change, after.patient_id, visit_id, after.leg, decision.transitions, stamp)
+    add_transitions(db, change, after.patient_id, visit_id, after.leg, decision.transitions, provenance)
     changes: list[EntryChange] = []
     for each in decision.entry_changes:
         entry = after.entry(each.queue_id)
         assert entry is not None
-        ended = _ended(bench.definitions, entry)
+        ended = _ended(context.definitions, entry)
         write_entry(db, after, ended, fresh=each.previous is None)
         changes += [each] if ended == entry else [each, EntryChange(entry.queue_id, entry.state, ended.state, "late")]
-    add_entry_history(db, change, after.patient_id, tuple(changes), stamp)
+    add_entry_history(db, change, after.patient_id, tuple(changes), provenance)
 
 
-def _add_visit(db: Writing, known: Known, visit_id: str, stamp: Stamp) -> None:
+def _add_visit(db: WriteTransaction, evidence: Evidence, visit_id: str, provenance: Provenance) -> None:
     db.execute(
         "insert into visits (visit_id, patient_id, site_day, ordinal, opened_ms, opened_version, closed_ms)"
         " select :visit_id, :patient_id, :day, coalesce(max(ordinal), 0) + 1, :opened_ms, :version, :closed_ms"
         " from visits where patient_id = :patient_id and site_day = :day",
         {
             "visit_id": visit_id,
-            "patient_id": known.journey.patient_id,
-            "day": known.day,
-            "opened_ms": stamp.happened_ms if known.arrived_ms is None else known.arrived_ms,
+            "patient_id": evidence.journey.patient_id,
+            "day": evidence.day,
+            "opened_ms": provenance.happened_ms if evidence.arrived_ms is None else evidence.arrived_ms,
             "version": UNSEEN_VERSION,
-            "closed_ms": stamp.recorded_ms,
+            "closed_ms": provenance.recorded_ms,
         },
     )
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sync.central.conflicts.evidence import Known
+from sync.central.conflicts.evidence import Evidence
 from sync.journey.definitions import ActionRule, Definitions
 from sync.journey.model import (
     STAFF,
     Action,
     ActionId,
-    Asker,
+    Actor,
     Decision,
     ExamId,
     Journey,
@@ -27,7 +27,7 @@ from sync.journey.model import (
     VisitId,
 )
 from sync.journey.rules import decide, may_send
-from sync.protocol import Code, Held, Intent, Verdict
+from sync.protocol import Code, Intent, PriorVerdict, Verdict
 
 
 class Place(StrEnum):
@@ -57,10 +57,10 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ConflictCase:
     """An action with its rule, as the rows of the table look at it."""
 
-    known: Known
+    evidence: Evidence
     intent: Intent
     rules: Definitions
     rule: ActionRule
@@ -69,12 +69,12 @@ class Case:
     @property
     def live(self) -> bool:
         """Whether the action belongs to the visit that the patient is on."""
-        return self.known.visit is not None and self.known.visit.visit_id == self.known.journey.visit_id
+        return self.evidence.visit is not None and self.evidence.visit.visit_id == self.evidence.journey.visit_id
 
     @property
     def fits(self) -> bool:
         """Whether the patient stands exactly where the kiosk showed them when they did it."""
-        journey, intent = self.known.journey, self.intent
+        journey, intent = self.evidence.journey, self.intent
         return self.live and journey.leg == intent.leg and journey.state == intent.journey_state
 
     @property
@@ -90,7 +90,7 @@ class Case:
     @property
     def done_before(self) -> bool:
         """Whether the visit's history holds this action for this leg already, from whomever."""
-        return self.known.visit is not None and (self.rule.name, self.leg) in self.known.visit.done
+        return self.evidence.visit is not None and (self.rule.name, self.leg) in self.evidence.visit.done
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,32 +98,32 @@ class Row:
     """One row of the table: its number (0: a plain check) and the function that settles an action or passes it on."""
 
     number: int
-    judge: Callable[[Case], Resolution | None]
+    judge: Callable[[ConflictCase], Resolution | None]
 
 
-def resolve(known: Known, intent: Intent) -> Resolution:
+def resolve(evidence: Evidence, intent: Intent) -> Resolution:
     """The verdict for an action, and the effect that it is to have. The first row of the table that fits settles it."""
-    return _beside_what_was_told(known.held, _resolved(known, intent))
+    return _beside_what_was_told(evidence.held, _resolved(evidence, intent))
 
 
-def insist(known: Known, intent: Intent) -> Resolution | None:
+def insist(evidence: Evidence, intent: Intent) -> Resolution | None:
     """The same where staff have said that the action counts, for this patient, as if they had done it: no conflict
     stands against it but what the rules refuse themselves. None where they do."""
-    rule = known.rules.actions.get(intent.action_type) if known.rules else None
-    if known.rules is None or rule is None or known.subject is None:
+    rule = evidence.rules.actions.get(intent.action_type) if evidence.rules else None
+    if evidence.rules is None or rule is None or evidence.subject is None:
         return None
-    case = Case(known, intent, known.rules, rule, replace(action_of(known, intent), asker=STAFF))
+    case = ConflictCase(evidence, intent, evidence.rules, rule, replace(action_of(evidence, intent), actor=STAFF))
     found = _late(case) or _opened_elsewhere(case) or _decided(case)
     return found if found.verdict in _DONE else None
 
 
-def _resolved(known: Known, intent: Intent) -> Resolution:
-    if known.rules is None:
+def _resolved(evidence: Evidence, intent: Intent) -> Resolution:
+    if evidence.rules is None:
         return Resolution(Verdict.NEEDS_STAFF, Code.OLD_RULES, 12)
-    rule = known.rules.actions.get(intent.action_type)
+    rule = evidence.rules.actions.get(intent.action_type)
     if rule is None:
         return _to_staff(Code.NOT_ALLOWED)
-    case = Case(known, intent, known.rules, rule, action_of(known, intent))
+    case = ConflictCase(evidence, intent, evidence.rules, rule, action_of(evidence, intent))
     for row in TABLE:
         found = row.judge(case)
         if found is not None:
@@ -131,15 +131,15 @@ def _resolved(known: Known, intent: Intent) -> Resolution:
     return _decided(case)
 
 
-def action_of(known: Known, intent: Intent) -> Action:
+def action_of(evidence: Evidence, intent: Intent) -> Action:
     """The action as the rules see it. A time that cannot be trusted gives no place in a line: the receipt does."""
     exam_id = intent.payload.get("exam_id")
-    opens = Opens(VisitId(intent.visit_id), QueueId(intent.queue_id), intent.queue_number, known.walk_in)
+    opens = Opens(VisitId(intent.visit_id), QueueId(intent.queue_id), intent.queue_number, evidence.walk_in)
     return Action(
         ActionId(intent.action_id),
         intent.action_type,
-        Asker(Role.KIOSK, known.grants),
-        known.received_ms if known.arrived_ms is None else known.arrived_ms,
+        Actor(Role.KIOSK, evidence.grants),
+        evidence.received_ms if evidence.arrived_ms is None else evidence.arrived_ms,
         opens,
         exam_id=ExamId(exam_id) if isinstance(exam_id, str) else None,
     )
@@ -149,7 +149,7 @@ _MERGED = Resolution(Verdict.MERGED, Code.ALREADY_SO)
 _DONE = frozenset({Verdict.APPLIED, Verdict.MERGED})
 
 
-def _beside_what_was_told(held: Held | None, found: Resolution) -> Resolution:
+def _beside_what_was_told(held: PriorVerdict | None, found: Resolution) -> Resolution:
     """A restored centre judges anew what it has forgotten. Where it comes to something else than the kiosk had been
     told, that is a verdict given anew; and what is no longer done is for staff to know."""
     if held is None:
@@ -161,67 +161,67 @@ def _beside_what_was_told(held: Held | None, found: Resolution) -> Resolution:
     return replace(found, revision=held.revision + 1, reversed=undone, conflict=conflict)
 
 
-def _forbidden(case: Case) -> Resolution | None:
-    return None if may_send(case.rule, case.action.asker) else _to_staff(Code.FORBIDDEN)
+def _forbidden(case: ConflictCase) -> Resolution | None:
+    return None if may_send(case.rule, case.action.actor) else _to_staff(Code.FORBIDDEN)
 
 
-def _depends(case: Case) -> Resolution | None:
+def _depends(case: ConflictCase) -> Resolution | None:
     """An action made on top of one that staff have not settled waits with it; one made where the patient really stands
     does not depend on it."""
-    return _to_staff(Code.DEPENDS) if case.known.waits and not case.fits else None
+    return _to_staff(Code.DEPENDS) if case.evidence.waits and not case.fits else None
 
 
-def _unknown(case: Case) -> Resolution | None:
-    if case.known.subject is not None:
+def _unknown(case: ConflictCase) -> Resolution | None:
+    if case.evidence.subject is not None:
         return None
     return _to_staff(Code.UNKNOWN_CARD if case.intent.provisional else Code.UNKNOWN_PATIENT)
 
 
-def _rebound(case: Case) -> Resolution | None:
+def _rebound(case: ConflictCase) -> Resolution | None:
     """The card that was read, or the binding that it was read under, is another patient's: it touches neither."""
-    owners = {case.known.card_of, case.known.binding_of} - {None, case.known.subject}
+    owners = {case.evidence.card_of, case.evidence.binding_of} - {None, case.evidence.subject}
     return _to_staff(Code.REBOUND) if owners else None
 
 
-def _two_visits(case: Case) -> Resolution | None:
+def _two_visits(case: ConflictCase) -> Resolution | None:
     """Two records of one person were merged while each was on a visit: which of them counts, only people can say."""
-    return _to_staff(Code.TWO_VISITS) if case.known.split else None
+    return _to_staff(Code.TWO_VISITS) if case.evidence.split else None
 
 
-def _money(case: Case) -> Resolution | None:
+def _money(case: ConflictCase) -> Resolution | None:
     """Money has moved: what does not fit exactly is for people to sort out, never dropped and never guessed at."""
     return _to_staff(Code.MONEY) if case.rule.money and not case.fits else None
 
 
-def _corrected(case: Case) -> Resolution | None:
+def _corrected(case: ConflictCase) -> Resolution | None:
     """Staff have said since where the patient stands. A number that was printed stays an alias all the same."""
-    if not case.known.corrected:
+    if not case.evidence.corrected:
         return None
     found = Resolution(Verdict.SUPERSEDED, Code.CORRECTED)
-    entry = _of_leg(case.known.journey, case.leg) if case.live and case.rule.opens_entry else None
+    entry = _of_leg(case.evidence.journey, case.leg) if case.live and case.rule.opens_entry else None
     labelled = _second_label(case, entry, moves_up=False) if entry else None
     return replace(found, place=Place.TODAY, decision=labelled) if labelled else found
 
 
-def _answers_differ(case: Case) -> Resolution | None:
+def _answers_differ(case: ConflictCase) -> Resolution | None:
     """It was done elsewhere already, and the person said something else there: the journey goes on, staff get both."""
     if case.fits or not case.done_before or case.rule.opens_entry or case.opens_visit:
         return None
-    payload, said = case.intent.payload, case.known.said
+    payload, said = case.intent.payload, case.evidence.said
     differs = any(said.get(name) != value for name, value in payload.items())
     return replace(_MERGED, code=Code.ANSWERS_DIFFER) if differs else None
 
 
-def _late(case: Case) -> Resolution | None:
+def _late(case: ConflictCase) -> Resolution | None:
     """Of a day that has ended: the visit's own history gets it, and nothing of today moves."""
-    known, visit = case.known, case.known.visit
+    evidence, visit = case.evidence, case.evidence.visit
     if visit is None:
-        if not case.opens_visit or known.day >= known.today:
+        if not case.opens_visit or evidence.day >= evidence.today:
             return None
-        if known.unseen is not None:
-            return _alias(known.unseen)
-        history = Journey(known.journey.patient_id, case.rules.initial, known.day)
-    elif case.live or visit.history.site_day >= known.today:
+        if evidence.unseen is not None:
+            return _alias(evidence.unseen)
+        history = Journey(evidence.journey.patient_id, case.rules.initial, evidence.day)
+    elif case.live or visit.history.site_day >= evidence.today:
         return None
     else:
         history = visit.history
@@ -232,54 +232,54 @@ def _late(case: Case) -> Resolution | None:
     return _MERGED if case.done_before else Resolution(Verdict.SUPERSEDED, Code.LATE)
 
 
-def _opened_elsewhere(case: Case) -> Resolution | None:
+def _opened_elsewhere(case: ConflictCase) -> Resolution | None:
     """Two kiosks opened a visit without knowing of each other, or this one did not know that one was under way: it is
     one visit, and the one that the centre accepted first keeps its name."""
-    known = case.known
+    evidence = case.evidence
     if not case.opens_visit:
         return None
-    if known.visit is not None:
+    if evidence.visit is not None:
         return _MERGED
-    if known.unseen is not None:
-        return _alias(known.unseen)
-    if known.journey.visit_id is not None and isinstance(decide(case.rules, known.journey, case.action), Refusal):
-        return _alias(known.journey.visit_id)
+    if evidence.unseen is not None:
+        return _alias(evidence.unseen)
+    if evidence.journey.visit_id is not None and isinstance(decide(case.rules, evidence.journey, case.action), Refusal):
+        return _alias(evidence.journey.visit_id)
     return None
 
 
-def _other_visit(case: Case) -> Resolution | None:
+def _other_visit(case: ConflictCase) -> Resolution | None:
     """Of a visit that is over, or of one that the centre has never heard of."""
     if case.live or case.opens_visit:
         return None
-    if case.known.visit is None:
+    if case.evidence.visit is None:
         return _to_staff(Code.NOT_ALLOWED)
     return _MERGED if case.done_before else Resolution(Verdict.SUPERSEDED, Code.MOVED_ON)
 
 
-def _second_slip(case: Case) -> Resolution | None:
+def _second_slip(case: ConflictCase) -> Resolution | None:
     """The arrival for this leg was confirmed elsewhere, and the patient still waits for it: one place in the line, the
     earlier time, and the second number printed for it stays an alias."""
     entry = _entry_of_leg(case)
-    if entry is None or case.known.journey.state not in case.rule.moves.values():
+    if entry is None or case.evidence.journey.state not in case.rule.moves.values():
         return None
     return replace(_MERGED, place=Place.TODAY, decision=_second_label(case, entry, moves_up=True))
 
 
-def _cancelled(case: Case) -> Resolution | None:
+def _cancelled(case: ConflictCase) -> Resolution | None:
     """Staff cancelled what the person was shown as booked, or the entry that they would have joined."""
     cancelled = {case.rules.queue_to_appointment[state] for state in case.rules.hands_over}
     entry = _entry_of_leg(case)
     if entry is not None:
         return _to_staff(Code.CANCELLED) if entry.state in case.rules.hands_over else None
-    if case.known.journey.leg != case.intent.leg or not (case.rule.appointments or case.rule.opens_entry):
+    if case.evidence.journey.leg != case.intent.leg or not (case.rule.appointments or case.rule.opens_entry):
         return None
-    shown = [a for a in case.known.journey.appointments if a.appointment_id in case.intent.appointment_ids]
+    shown = [a for a in case.evidence.journey.appointments if a.appointment_id in case.intent.appointment_ids]
     # An arrival is confirmed for the next booking alone; a registration says that all of them are right.
     meant = shown[:1] if case.rule.opens_entry else shown
     return _to_staff(Code.CANCELLED) if any(a.status in cancelled for a in meant) else None
 
 
-def _already_called(case: Case) -> Resolution | None:
+def _already_called(case: ConflictCase) -> Resolution | None:
     """The arrival for this leg was confirmed elsewhere, and the patient has been called meanwhile."""
     entry = _entry_of_leg(case)
     if entry is None:
@@ -288,20 +288,20 @@ def _already_called(case: Case) -> Resolution | None:
     return Resolution(Verdict.SUPERSEDED, Code.MOVED_ON, place=Place.TODAY, decision=labelled)
 
 
-def _earlier_leg(case: Case) -> Resolution | None:
+def _earlier_leg(case: ConflictCase) -> Resolution | None:
     """For an exam that the visit has left behind: it never queues the patient again."""
-    if not case.live or case.known.journey.leg <= case.intent.leg:
+    if not case.live or case.evidence.journey.leg <= case.intent.leg:
         return None
     if not case.rule.opens_entry:
         return _MERGED if case.done_before else Resolution(Verdict.SUPERSEDED, Code.EARLIER_LEG)
-    entry = _of_leg(case.known.journey, case.leg)
+    entry = _of_leg(case.evidence.journey, case.leg)
     labelled = _second_label(case, entry, moves_up=False) if entry else None
     return Resolution(Verdict.SUPERSEDED, Code.EARLIER_LEG, place=Place.TODAY, decision=labelled)
 
 
-def _later_leg(case: Case) -> Resolution | None:
+def _later_leg(case: ConflictCase) -> Resolution | None:
     """For an exam that the centre's journey has not come to: nothing says that things moved on."""
-    ahead = case.live and case.known.journey.leg < case.intent.leg
+    ahead = case.live and case.evidence.journey.leg < case.intent.leg
     return _to_staff(Code.NOT_ALLOWED) if ahead else None
 
 
@@ -325,9 +325,9 @@ TABLE: tuple[Row, ...] = (
 )
 
 
-def _decided(case: Case) -> Resolution:
+def _decided(case: ConflictCase) -> Resolution:
     """No conflict by identity: the rules decide on the journey as it stands."""
-    journey = case.known.journey
+    journey = case.evidence.journey
     outcome = decide(case.rules, journey, case.action)
     if isinstance(outcome, Decision):
         visit_id = outcome.journey.visit_id or journey.visit_id
@@ -335,14 +335,14 @@ def _decided(case: Case) -> Resolution:
     already_so = journey.state in case.rule.moves.values() and not case.rule.opens_entry
     if not case.rule.money and (already_so or case.done_before):
         return _MERGED
-    if case.known.moved and not case.rule.money:
+    if case.evidence.moved and not case.rule.money:
         return Resolution(Verdict.SUPERSEDED, Code.MOVED_ON)
     return _to_staff(Code.NOT_ALLOWED)
 
 
-def _entry_of_leg(case: Case) -> QueueEntry | None:
+def _entry_of_leg(case: ConflictCase) -> QueueEntry | None:
     """The entry that another confirmation opened or joined for the very leg that this one would begin."""
-    journey = case.known.journey
+    journey = case.evidence.journey
     if not case.live or not case.rule.opens_entry or journey.leg != case.leg:
         return None
     return _of_leg(journey, case.leg) or journey.current
@@ -353,10 +353,10 @@ def _of_leg(journey: Journey, leg: int) -> QueueEntry | None:
     return next((entry for entry in reversed(journey.entries) if entry.leg == leg), None)
 
 
-def _second_label(case: Case, entry: QueueEntry, *, moves_up: bool) -> Decision | None:
+def _second_label(case: ConflictCase, entry: QueueEntry, *, moves_up: bool) -> Decision | None:
     """The entry with the printed number as an alias and, where it still waits, the earlier of the two arrivals; None
     where that changes nothing."""
-    label, arrived_ms = case.intent.queue_number, case.known.arrived_ms
+    label, arrived_ms = case.intent.queue_number, case.evidence.arrived_ms
     changed = entry
     if label and label not in (entry.queue_number, *entry.label_aliases):
         changed = replace(changed, label_aliases=(*entry.label_aliases, label))
@@ -364,7 +364,7 @@ def _second_label(case: Case, entry: QueueEntry, *, moves_up: bool) -> Decision 
         changed = replace(changed, opened_ms=arrived_ms)
     if changed == entry:
         return None
-    journey = case.known.journey
+    journey = case.evidence.journey
     entries = tuple(changed if e.queue_id == entry.queue_id else e for e in journey.entries)
     return Decision(replace(journey, entries=entries, journey_version=journey.journey_version + 1), ())
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from sync.cards import CardHash
-from sync.central.conflicts.evidence import Heard, Known
-from sync.central.store.sqlite import Reading, Writing, any_of
+from sync.central.conflicts.evidence import Evidence, ReceivedAction
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction, any_of
 from sync.clock import ClockReading
 from sync.protocol import Code, Intent, canonical
 
@@ -26,7 +26,7 @@ DAY_ENDED = "day_ended"  # the centre's clock was ahead, and ended the day of so
 
 
 @dataclass(frozen=True, slots=True)
-class Concern:
+class NewCase:
     """What a case is about: ids, and details that hold ids and states (and answers, where those are the matter)."""
 
     code: str
@@ -38,7 +38,7 @@ class Concern:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingAction:
     """An action that waits for staff."""
 
     verdict_id: str
@@ -51,7 +51,7 @@ class Waiting:
     received_ms: int
 
 
-def open_case(db: Writing, exception_id: str, concern: Concern, now_ms: int) -> None:
+def open_case(db: WriteTransaction, exception_id: str, concern: NewCase, now_ms: int) -> None:
     """Puts a case into the inbox."""
     db.execute(
         "insert into exceptions values (:exception_id, :code, :patient_id, :action_id, :visit_id, :kiosk_id, :detail,"
@@ -69,7 +69,7 @@ def open_case(db: Writing, exception_id: str, concern: Concern, now_ms: int) -> 
     )
 
 
-def is_open(db: Reading, code: str, kiosk_id: str) -> bool:
+def is_open(db: ReadTransaction, code: str, kiosk_id: str) -> bool:
     """Whether staff have such a case of this kiosk before them already."""
     row = db.row(
         "select 1 from exceptions where code = :code and kiosk_id = :kiosk_id and settled_ms is null",
@@ -79,7 +79,7 @@ def is_open(db: Reading, code: str, kiosk_id: str) -> bool:
     return row is not None
 
 
-def settle_case(db: Writing, exception_id: str, who: str, settlement: Mapping[str, Any], now_ms: int) -> None:
+def settle_case(db: WriteTransaction, exception_id: str, who: str, settlement: Mapping[str, Any], now_ms: int) -> None:
     """Closes a case: by whom, and how."""
     db.execute(
         "update exceptions set settled_ms = :now_ms, settled_by = :who, settlement = :settlement"
@@ -93,33 +93,35 @@ def settle_case(db: Writing, exception_id: str, who: str, settlement: Mapping[st
     )
 
 
-def put_waiting(db: Writing, heard: Heard, known: Known, code: Code, conflict: int, exception_id: str) -> None:
+def put_waiting(
+    db: WriteTransaction, received: ReceivedAction, evidence: Evidence, code: Code, conflict: int, exception_id: str
+) -> None:
     """Puts an action into the inbox, whole, so that it can be judged again: as a case of its own or, where it was made
     on top of another that waits, in the case of that one."""
-    intent = heard.intent
-    visit_id = known.visit.visit_id if known.visit else intent.visit_id
+    intent = received.intent
+    visit_id = evidence.visit.visit_id if evidence.visit else intent.visit_id
     joined = _case_of_visit(db, intent.visit_id, visit_id) if code is Code.DEPENDS else None
     if joined is None:
-        open_case(db, exception_id, _concern(heard, known, code, conflict), heard.received_ms)
-    keep_waiting(db, heard, visit_id, code, joined or exception_id)
+        open_case(db, exception_id, _concern(received, evidence, code, conflict), received.received_ms)
+    keep_waiting(db, received, visit_id, code, joined or exception_id)
 
 
-def keep_waiting(db: Writing, heard: Heard, visit_id: str, code: Code, exception_id: str) -> None:
+def keep_waiting(db: WriteTransaction, received: ReceivedAction, visit_id: str, code: Code, exception_id: str) -> None:
     """Keeps an action whole, in a case, until that is settled. `visit_id` is the visit that it is of."""
-    intent = heard.intent
+    intent = received.intent
     db.execute(
         "insert into waiting values (:verdict_id, :exception_id, :kiosk_id, :seq, :visit_id, :code, :body, :sent,"
         " :received_ms)",
         {
             "verdict_id": intent.action_id,
             "exception_id": exception_id,
-            "kiosk_id": heard.kiosk_id,
+            "kiosk_id": received.kiosk_id,
             "seq": intent.seq,
             "visit_id": visit_id,
             "code": code.value,
             "body": canonical(intent).decode(),
-            "sent": msgspec.json.encode(heard.sent).decode(),
-            "received_ms": heard.received_ms,
+            "sent": msgspec.json.encode(received.sent).decode(),
+            "received_ms": received.received_ms,
         },
     )
     db.executemany(
@@ -131,16 +133,18 @@ def keep_waiting(db: Writing, heard: Heard, visit_id: str, code: Code, exception
     )
 
 
-def tell_staff(db: Writing, heard: Heard, known: Known, code: str, conflict: int, exception_id: str) -> None:
+def tell_staff(
+    db: WriteTransaction, received: ReceivedAction, evidence: Evidence, code: str, conflict: int, exception_id: str
+) -> None:
     """Opens a case about an action that does not wait: its verdict stands, and staff are to know of it."""
-    concern = _concern(heard, known, code, conflict)
+    concern = _concern(received, evidence, code, conflict)
     if code == Code.ANSWERS_DIFFER:
-        both = {"said": heard.intent.payload, "said_before": dict(known.said)}
+        both = {"said": received.intent.payload, "said_before": dict(evidence.said)}
         concern = replace(concern, detail={**concern.detail, **both})
-    open_case(db, exception_id, concern, heard.received_ms)
+    open_case(db, exception_id, concern, received.received_ms)
 
 
-def waiting_for_card(db: Reading, cards: Sequence[CardHash]) -> list[Waiting]:
+def waiting_for_card(db: ReadTransaction, cards: Sequence[CardHash]) -> list[WaitingAction]:
     """The actions of every visit that waits because this card was unknown, in the order in which they came."""
     visits: dict[str, None] = {}
     for card in cards:
@@ -155,35 +159,35 @@ def waiting_for_card(db: Reading, cards: Sequence[CardHash]) -> list[Waiting]:
     return _in_order(each for visit_id in visits for each in _waiting_of_visit(db, visit_id))
 
 
-def waiting_in(db: Reading, exception_id: str) -> list[Waiting]:
+def waiting_in(db: ReadTransaction, exception_id: str) -> list[WaitingAction]:
     """The actions of a case, in the order in which they came."""
     rows = db.rows("select * from waiting where exception_id = :exception_id", exception_id=exception_id)
     return _in_order(_waiting(row) for row in rows)
 
 
-def is_empty(db: Reading, exception_id: str) -> bool:
+def is_empty(db: ReadTransaction, exception_id: str) -> bool:
     """Whether nothing waits in a case any more."""
     row = db.row("select 1 from waiting where exception_id = :exception_id", exception_id=exception_id)
     return row is None
 
 
-def take_waiting(db: Writing, verdict_id: str) -> None:
+def take_waiting(db: WriteTransaction, verdict_id: str) -> None:
     """Takes an action out of the inbox; its case stays as it is."""
     db.execute("delete from waiting_cards where verdict_id = :verdict_id", {"verdict_id": verdict_id})
     db.execute("delete from waiting where verdict_id = :verdict_id", {"verdict_id": verdict_id})
 
 
-def _in_order(found: Iterable[Waiting]) -> list[Waiting]:
+def _in_order(found: Iterable[WaitingAction]) -> list[WaitingAction]:
     return sorted(found, key=lambda each: (each.received_ms, each.intent.epoch, each.seq))
 
 
-def _waiting_of_visit(db: Reading, visit_id: str) -> list[Waiting]:
+def _waiting_of_visit(db: ReadTransaction, visit_id: str) -> list[WaitingAction]:
     rows = db.rows("select * from waiting where visit_id = :visit_id", visit_id=visit_id)
     return [_waiting(row) for row in rows]
 
 
-def _waiting(row: sqlite3.Row) -> Waiting:
-    return Waiting(
+def _waiting(row: sqlite3.Row) -> WaitingAction:
+    return WaitingAction(
         row["verdict_id"],
         row["exception_id"],
         row["kiosk_id"],
@@ -195,7 +199,7 @@ def _waiting(row: sqlite3.Row) -> Waiting:
     )
 
 
-def _case_of_visit(db: Reading, *visit_ids: str) -> str | None:
+def _case_of_visit(db: ReadTransaction, *visit_ids: str) -> str | None:
     """The case that the first waiting action of a visit is in."""
     names, values = any_of("visit", visit_ids)
     row = db.execute(
@@ -205,21 +209,21 @@ def _case_of_visit(db: Reading, *visit_ids: str) -> str | None:
     return str(row["exception_id"]) if row else None
 
 
-def _concern(heard: Heard, known: Known, code: str, conflict: int) -> Concern:
-    intent = heard.intent
-    return Concern(
+def _concern(received: ReceivedAction, evidence: Evidence, code: str, conflict: int) -> NewCase:
+    intent = received.intent
+    return NewCase(
         code=code,
-        kiosk_id=heard.kiosk_id,
-        detail=_detail(heard, known, conflict),
-        patient_id=known.subject or intent.patient_id,
+        kiosk_id=received.kiosk_id,
+        detail=_detail(received, evidence, conflict),
+        patient_id=evidence.subject or intent.patient_id,
         action_id=intent.action_id,
-        visit_id=known.visit.visit_id if known.visit else intent.visit_id,
+        visit_id=evidence.visit.visit_id if evidence.visit else intent.visit_id,
     )
 
 
-def _detail(heard: Heard, known: Known, conflict: int) -> dict[str, Any]:
+def _detail(received: ReceivedAction, evidence: Evidence, conflict: int) -> dict[str, Any]:
     """What staff need beside the ids: what the kiosk showed, and what the centre knew."""
-    intent, journey, happened = heard.intent, known.journey, heard.happened
+    intent, journey, happened = received.intent, evidence.journey, received.happened
     return {
         "action_type": intent.action_type,
         "happened_ms": happened.at_ms,
@@ -236,7 +240,7 @@ def _detail(heard: Heard, known: Known, conflict: int) -> dict[str, Any]:
             "visit_id": intent.visit_id,
         },
         "known": {
-            "patient_id": known.subject,
+            "patient_id": evidence.subject,
             "journey_state": journey.state,
             "leg": journey.leg,
             "visit_id": journey.visit_id,

@@ -14,10 +14,10 @@ import msgspec
 
 from sync.cards import CardKeys
 from sync.central.maintenance.restore_gap import ON_PAPER_MS, is_unsure, prefixes_by_chance
-from sync.central.records.kiosks import Kiosk, add_kiosk, kiosk
-from sync.central.records.site import Here
+from sync.central.records.kiosks import Kiosk, add_kiosk, read_kiosk
+from sync.central.records.site import SiteSettings
 from sync.central.records.tokens import issue
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
 from sync.journey.model import KioskId, Role
@@ -44,7 +44,7 @@ class NotEnrolled:
     retry_after_s: float | None = None
 
 
-def new_code(db: Writing, now_ms: int, actions: Sequence[str] | None = None) -> str:
+def new_code(db: WriteTransaction, now_ms: int, actions: Sequence[str] | None = None) -> str:
     """Makes a one-use code, good for ten minutes; with `actions`, no kiosk is granted more by it."""
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH))
     db.execute("delete from enrol_codes where expires_ms < :now_ms or used_ms is not null", {"now_ms": now_ms})
@@ -61,8 +61,8 @@ def new_code(db: Writing, now_ms: int, actions: Sequence[str] | None = None) -> 
 
 
 def enrol(
-    db: Writing,
-    here: Here,
+    db: WriteTransaction,
+    here: SiteSettings,
     definitions: Definitions,
     keys: CardKeys,
     request: EnrolRequest,
@@ -111,7 +111,7 @@ def enrol(
     )
 
 
-def _limited(db: Writing, origin: str, now_ms: int) -> NotEnrolled | None:
+def _limited(db: WriteTransaction, origin: str, now_ms: int) -> NotEnrolled | None:
     db.execute("delete from enrol_failures where at_ms < :since", {"since": now_ms - FAILURE_WINDOW_MS})
     row = db.row(
         "select count(*) as all_of_them, coalesce(sum(case when origin = :origin then 1 else 0 end), 0) as of_one,"
@@ -130,7 +130,7 @@ class _Code:
     actions: tuple[str, ...] | None
 
 
-def _use_code(db: Writing, typed: str, now_ms: int) -> _Code | None:
+def _use_code(db: WriteTransaction, typed: str, now_ms: int) -> _Code | None:
     """Uses a code up, in whatever case and with whatever separators it was typed."""
     code = re.sub(r"[\s-]", "", typed[:64]).upper()
     row = db.row(
@@ -148,15 +148,15 @@ def _hash(code: str) -> str:
     return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _free_id(db: Reading, wish: str) -> KioskId:
-    if _KIOSK_ID.fullmatch(wish) and kiosk(db, wish) is None:
+def _free_id(db: ReadTransaction, wish: str) -> KioskId:
+    if _KIOSK_ID.fullmatch(wish) and read_kiosk(db, wish) is None:
         return KioskId(wish)
     stem = wish if _KIOSK_ID.fullmatch(wish) else "kiosk"
     numbered = (f"{stem[:27]}-{number}" for number in itertools.count(1 if stem == "kiosk" else 2))
-    return KioskId(next(name for name in numbered if kiosk(db, name) is None))
+    return KioskId(next(name for name in numbered if read_kiosk(db, name) is None))
 
 
-def _free_prefix(db: Reading, wish: str, own: str, now_ms: int) -> str:
+def _free_prefix(db: ReadTransaction, wish: str, own: str, now_ms: int) -> str:
     taken = {own} | {
         row["ticket_prefix"]
         for row in db.rows(

@@ -33,7 +33,7 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Undigested:
+class UnreadableIntent:
     """Why a body is no action that can be judged. The reason quotes nothing of it."""
 
     reason: str
@@ -48,17 +48,17 @@ def read_body(raw: bytes) -> Body | None:
         return None
 
 
-def read_intent(document: dict[str, Any] | None) -> Intent | Undigested:
+def read_intent(document: dict[str, Any] | None) -> Intent | UnreadableIntent:
     """The intent in a body. A card as read has no business in it and is dropped."""
     if document is None:
-        return Undigested("not an object")
+        return UnreadableIntent("not an object")
     try:
         intent = msgspec.convert(document, Intent)
     except (msgspec.ValidationError, RecursionError):
-        return Undigested("not an intent")
+        return UnreadableIntent("not an intent")
     for reason, sound in _checks(intent):
         if not sound:
-            return Undigested(reason)
+            return UnreadableIntent(reason)
     if _CARD_AS_READ in intent.payload:
         payload = {key: value for key, value in intent.payload.items() if key != _CARD_AS_READ}
         return msgspec.structs.replace(intent, payload=payload)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sync.central.kiosks.intents import names_in, read_body
-from sync.central.store.sqlite import Reading, Writing
-from sync.protocol import NO_HASH, Held, Opaque, Pushed, link_hash
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.protocol import NO_HASH, Opaque, PriorVerdict, Pushed, link_hash
 
 _NOWHERE = -(2**63)  # the seq of a body that says none
 TOLD_BEFORE_LOST = 3  # so often a kiosk is asked for what is missing before it counts as lost
@@ -46,7 +46,7 @@ class Link:
     document: dict[str, Any] | None
     canonical: bytes | None = None
     action_id: str = ""
-    held: Held | None = None
+    held: PriorVerdict | None = None
     opaque: bool = False
 
 
@@ -77,7 +77,7 @@ def links_of(chain: Chain, actions: Sequence[Pushed]) -> tuple[Link, ...]:
     return tuple(replace(link, seq=begin + place) if link.seq == _NOWHERE else link for place, link in enumerate(links))
 
 
-def fit(db: Reading, chain: Chain, links: Sequence[Link]) -> Continues | Gap | Fork:
+def fit(db: ReadTransaction, chain: Chain, links: Sequence[Link]) -> Continues | Gap | Fork:
     """How a batch fits to the chain. Nothing is written."""
     expected = chain.last_seq + 1
     if not links:
@@ -107,7 +107,7 @@ def fit(db: Reading, chain: Chain, links: Sequence[Link]) -> Continues | Gap | F
     return Continues(tuple(known), tuple(fresh))
 
 
-def read_chain(db: Reading, kiosk_id: str, epoch: int) -> Chain:
+def read_chain(db: ReadTransaction, kiosk_id: str, epoch: int) -> Chain:
     """The chain of an epoch of a kiosk; a new one where nothing of it has come."""
     row = db.row(
         "select last_seq, last_hash, told, backed_up_seq from chains where kiosk_id = :kiosk_id and epoch = :epoch",
@@ -117,12 +117,12 @@ def read_chain(db: Reading, kiosk_id: str, epoch: int) -> Chain:
     return Chain(kiosk_id, epoch, *row) if row else Chain(kiosk_id, epoch)
 
 
-def ask_again(db: Writing, chain: Chain) -> None:
+def ask_again(db: WriteTransaction, chain: Chain) -> None:
     """Notes that the kiosk was asked for the next seq."""
     write_chain(db, replace(chain, told=chain.told + 1))
 
 
-def write_chain(db: Writing, chain: Chain) -> None:
+def write_chain(db: WriteTransaction, chain: Chain) -> None:
     """Writes how far the centre has come."""
     db.execute(
         "insert into chains (kiosk_id, epoch, last_seq, last_hash, told)"
@@ -138,7 +138,7 @@ def write_chain(db: Writing, chain: Chain) -> None:
     )
 
 
-def keep_receipt(db: Writing, chain: Chain, link: Link, verdict_id: str) -> None:
+def keep_receipt(db: WriteTransaction, chain: Chain, link: Link, verdict_id: str) -> None:
     """Notes that a link was judged, and which verdict it got."""
     db.execute(
         "insert into receipts values (:kiosk_id, :epoch, :seq, :hash, :verdict_id)",
@@ -188,14 +188,14 @@ def _begin(chain: Chain, links: Sequence[Link]) -> int:
     return chain.last_seq + 1
 
 
-def _hash_at(db: Reading, chain: Chain, seq: int) -> str:
+def _hash_at(db: ReadTransaction, chain: Chain, seq: int) -> str:
     if seq == chain.last_seq:
         return chain.last_hash
     receipt = _receipt(db, chain, seq)
     return receipt[0] if receipt else NO_HASH
 
 
-def _receipt(db: Reading, chain: Chain, seq: int) -> tuple[str, str] | None:
+def _receipt(db: ReadTransaction, chain: Chain, seq: int) -> tuple[str, str] | None:
     row = db.row(
         "select hash, verdict_id from receipts where kiosk_id = :kiosk_id and epoch = :epoch and seq = :seq",
         kiosk_id=chain.kiosk_id,

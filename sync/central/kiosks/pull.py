@@ -20,11 +20,11 @@ from sync.central.maintenance.restore_gap import restored_at
 from sync.central.records.appointments import bookings
 from sync.central.records.bindings import bindings_of
 from sync.central.records.journeys import read_journey
-from sync.central.records.kiosks import Kiosk, kiosk, saw
-from sync.central.records.site import Here, here
-from sync.central.records.verdicts import Revised, revised_for, told_again
+from sync.central.records.kiosks import Kiosk, note_contact, read_kiosk
+from sync.central.records.site import SiteSettings, read_site
+from sync.central.records.verdicts import RevisedVerdict, as_row_now, revised_verdicts
 from sync.central.services.merge import merged_after
-from sync.central.store.sqlite import Reading, Store, Writing
+from sync.central.store.sqlite import ReadTransaction, Store, WriteTransaction
 from sync.clock import day_after
 from sync.journey.definitions import Definitions
 from sync.protocol import (
@@ -62,7 +62,7 @@ class _Span:
 class _Words:
     """What there is to tell of a kiosk's own actions, and of names (with their change), up to the change `end`."""
 
-    verdicts: tuple[Revised, ...]
+    verdicts: tuple[RevisedVerdict, ...]
     renamed: tuple[tuple[int, Renamed], ...]
     end: int
 
@@ -124,8 +124,8 @@ class Roster:
         mostly there is nothing to write."""
         now_ms = self._clock()
         with self._store.read() as db:
-            today = here(db).day(now_ms)
-            known = kiosk(db, kiosk_id)
+            today = read_site(db).day(now_ms)
+            known = read_kiosk(db, kiosk_id)
             unseen = known is not None and (known.seen_ms or 0) < now_ms - SEEN_EVERY_MS
             fresh = _first_change(db, today) is not None
             ours = known is not None and known.revoked_ms is None
@@ -135,21 +135,21 @@ class Roster:
         with self._store.write() as db:
             # Looked at again: while this waited to write, another may have begun the next day.
             now_ms = self._clock()
-            today = here(db).day(now_ms)
+            today = read_site(db).day(now_ms)
             if ours and _knows_more(db, request):
                 log.warning("kiosk %s knows of changes that are not here: the database was set back", kiosk_id)
                 begin_another(db, now_ms)
             if _first_change(db, today) is None:
                 _begin_day(db, today)
-            saw(db, kiosk_id, now_ms)
+            note_contact(db, kiosk_id, now_ms)
 
     def _answer(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
         with self._store.read() as db:
-            sender = kiosk(db, kiosk_id)
+            sender = read_kiosk(db, kiosk_id)
             if sender is None or sender.revoked_ms is not None or request.kiosk_id != kiosk_id:
                 return fenced()
             # After the first look, which fixes what is seen: so it is never a day that ended before.
-            now_ms, site = self._clock(), here(db)
+            now_ms, site = self._clock(), read_site(db)
             page = self._read_page(db, site, sender, request, site.day(now_ms))
             stale = request.definitions_version != self._definitions.version
             chain = read_chain(db, kiosk_id, sender.epoch)
@@ -174,7 +174,9 @@ class Roster:
                 newest_version=PROTOCOL_VERSION,
             )
 
-    def _read_page(self, db: Reading, site: Here, sender: Kiosk, request: PullRequest, today: str) -> _Page:
+    def _read_page(
+        self, db: ReadTransaction, site: SiteSettings, sender: Kiosk, request: PullRequest, today: str
+    ) -> _Page:
         """What there is after the cursor; rows from the beginning where it is none of this database and day.
 
         Rows, verdicts and names are each cut at a page's length, and the page ends where the first of them does.
@@ -192,16 +194,16 @@ class Roster:
         cursor = min(words.end, _end([row["change"] for row in rows], self._page, latest))
         return self._page_of(db, today, words, rows, _Span(0 if afresh else heard, cursor, afresh, cursor < latest))
 
-    def _words(self, db: Reading, sender: Kiosk, after: int, latest: int) -> _Words:
+    def _words(self, db: ReadTransaction, sender: Kiosk, after: int, latest: int) -> _Words:
         names = NAMES_A_ROW * self._page
-        verdicts = revised_for(db, sender.kiosk_id, after, self._page)
+        verdicts = revised_verdicts(db, sender.kiosk_id, after, self._page)
         renamed = merged_after(db, after, names)
-        told = _end([each.given.change for each in verdicts], self._page, latest)
+        told = _end([each.record.change for each in verdicts], self._page, latest)
         return _Words(
             tuple(verdicts), tuple(renamed), min(told, _end([change for change, _ in renamed], names, latest))
         )
 
-    def _page_of(self, db: Reading, today: str, words: _Words, rows: list[sqlite3.Row], span: _Span) -> _Page:
+    def _page_of(self, db: ReadTransaction, today: str, words: _Words, rows: list[sqlite3.Row], span: _Span) -> _Page:
         renamed = tuple(name for change, name in words.renamed if change <= span.cursor)
         patients, gone = [], [each.old for each in renamed]
         for row in rows:
@@ -213,13 +215,13 @@ class Roster:
             elif not span.reset:
                 gone.append(row["patient_id"])
         verdicts = tuple(
-            told_again(db, self._definitions, today, each.given, each.action_id, each.seq)
+            as_row_now(db, self._definitions, today, each.record, each.action_id, each.seq)
             for each in words.verdicts
-            if each.given.change <= span.cursor
+            if each.record.change <= span.cursor
         )
         return _Page(span, tuple(patients), tuple(gone), verdicts, renamed)
 
-    def _changed(self, db: Reading, after: int) -> list[sqlite3.Row]:
+    def _changed(self, db: ReadTransaction, after: int) -> list[sqlite3.Row]:
         """Whoever changed, on the roster or not: who has left it is to be forgotten."""
         return db.rows(
             "select patient_id, change from journeys where change > :after order by change limit :page",
@@ -227,7 +229,7 @@ class Roster:
             page=self._page,
         )
 
-    def _members(self, db: Reading, today: str) -> list[sqlite3.Row]:
+    def _members(self, db: ReadTransaction, today: str) -> list[sqlite3.Row]:
         return db.rows(
             f"{_MEMBERS} order by j.change limit :page",
             after=0,
@@ -249,7 +251,9 @@ _MEMBERS = (
 )
 
 
-def _patient_row(db: Reading, definitions: Definitions, patient_id: str, change: int, today: str) -> PatientRow | None:
+def _patient_row(
+    db: ReadTransaction, definitions: Definitions, patient_id: str, change: int, today: str
+) -> PatientRow | None:
     """A patient as kiosks hold them; None for one who has nothing here today or tomorrow and is on no visit."""
     journey = read_journey(db, definitions, patient_id, today)
     known = db.row("select masked_name, language from patients where patient_id = :id", id=patient_id)
@@ -269,19 +273,19 @@ def _patient_row(db: Reading, definitions: Definitions, patient_id: str, change:
     )
 
 
-def _knows_more(db: Reading, request: PullRequest) -> bool:
+def _knows_more(db: ReadTransaction, request: PullRequest) -> bool:
     """Whether a kiosk has seen changes of this incarnation that the database does not have."""
-    return request.server_incarnation == here(db).server_incarnation and request.cursor > db.latest_change()
+    return request.server_incarnation == read_site(db).server_incarnation and request.cursor > db.latest_change()
 
 
-def _first_change(db: Reading, today: str) -> int | None:
+def _first_change(db: ReadTransaction, today: str) -> int | None:
     """The change number at which today's roster began; None where no pull has come since the day's end, or where the
     clock was ahead at the last one."""
     row = db.row("select first_change from roster_day where site_day = :today", today=today)
     return int(row["first_change"]) if row else None
 
 
-def _begin_day(db: Writing, today: str) -> None:
+def _begin_day(db: WriteTransaction, today: str) -> None:
     """Who is on the roster depends on the day, so a new one begins with a snapshot for everybody.
 
     Its members get change numbers of the new day, so that no page of the snapshot ends at a cursor of an earlier one.

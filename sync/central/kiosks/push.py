@@ -8,11 +8,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from sync.central.conflicts.evidence import Heard
-from sync.central.conflicts.gather import Bench, bench_of
+from sync.central.conflicts.evidence import ReceivedAction
+from sync.central.conflicts.gather import JudgingContext, judging_context
 from sync.central.conflicts.judge import judge
-from sync.central.conflicts.waiting import FORK, GAP, Concern, is_open, open_case
-from sync.central.kiosks.intents import Undigested, content_hash, read_intent
+from sync.central.conflicts.waiting import FORK, GAP, NewCase, is_open, open_case
+from sync.central.kiosks.intents import UnreadableIntent, content_hash, read_intent
 from sync.central.kiosks.links import (
     TOLD_BEFORE_LOST,
     Chain,
@@ -28,10 +28,10 @@ from sync.central.kiosks.links import (
 )
 from sync.central.kiosks.quarantine import is_of_the_action, quarantine
 from sync.central.records.audit import note
-from sync.central.records.idempotency import Answered, answered, keep_answer
-from sync.central.records.kiosks import Kiosk, kiosk, saw, set_epoch
-from sync.central.records.verdicts import Given, told, told_again, verdict_of
-from sync.central.store.sqlite import Reading, Store, Writing
+from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
+from sync.central.records.kiosks import Kiosk, note_contact, read_kiosk, set_epoch
+from sync.central.records.verdicts import VerdictRecord, as_row, as_row_now, latest_verdict
+from sync.central.store.sqlite import ReadTransaction, Store, WriteTransaction
 from sync.clock import ClockReading
 from sync.journey.definitions import Definitions
 from sync.protocol import (
@@ -74,25 +74,27 @@ class Ingest:
             return CallRefused(code=EndCode.MALFORMED, error=f"a batch holds at most {MAX_BATCH} actions")
         now_ms = self._clock()
         with self._store.write() as db:
-            sender = kiosk(db, kiosk_id)
+            sender = read_kiosk(db, kiosk_id)
             if sender is None or sender.revoked_ms is not None or request.kiosk_id != kiosk_id:
                 return fenced()
-            saw(db, kiosk_id, now_ms)
-            bench = bench_of(db, self._definitions, self._ids, now_ms)
-            return self._take(db, bench, sender, request)
+            note_contact(db, kiosk_id, now_ms)
+            context = judging_context(db, self._definitions, self._ids, now_ms)
+            return self._take(db, context, sender, request)
 
-    def _take(self, db: Writing, bench: Bench, sender: Kiosk, request: PushRequest) -> PushAnswer | CallRefused:
+    def _take(
+        self, db: WriteTransaction, context: JudgingContext, sender: Kiosk, request: PushRequest
+    ) -> PushAnswer | CallRefused:
         chain = read_chain(db, sender.kiosk_id, sender.epoch)
         if request.epoch != sender.epoch:
-            return self._new_epoch(db, bench, sender, chain, request.epoch)
+            return self._new_epoch(db, context, sender, chain, request.epoch)
         links = links_of(chain, request.actions)
         fitted = fit(db, chain, links)
         if isinstance(fitted, Gap):
-            return self._gap(db, bench, sender, chain, fitted)
+            return self._gap(db, context, sender, chain, fitted)
         if not isinstance(fitted, Continues):
-            return self._new_epoch(db, bench, sender, chain, request.epoch)
-        verdicts = [self._again(db, bench, link, verdict_id) for link, verdict_id in fitted.known]
-        verdicts += [self._judge(db, bench, sender, chain, link, request.now) for link in fitted.fresh]
+            return self._new_epoch(db, context, sender, chain, request.epoch)
+        verdicts = [self._again(db, context, link, verdict_id) for link, verdict_id in fitted.known]
+        verdicts += [self._judge(db, context, sender, chain, link, request.now) for link in fitted.fresh]
         if fitted.fresh:
             last = fitted.fresh[-1]
             chain = replace(chain, last_seq=last.seq, last_hash=last.hash, told=0)
@@ -101,7 +103,7 @@ class Ingest:
             # look as new as the database, and the kiosk would not be asked for them after a restore.
             db.next_change()
         return PushAnswer(
-            server_incarnation=bench.here.server_incarnation,
+            server_incarnation=context.settings.server_incarnation,
             last_seq=chain.last_seq,
             backed_up_seq=chain.backed_up_seq,
             verdicts=[spoken(row, request.protocol_version) for row in verdicts],
@@ -109,12 +111,12 @@ class Ingest:
         )
 
     def _judge(
-        self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
+        self, db: WriteTransaction, context: JudgingContext, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
     ) -> VerdictRow:
         """The verdict for one new link, which leaves its receipt whatever becomes of it."""
         try:
             with db.savepoint():
-                return self._digest(db, bench, sender, chain, link, sent)
+                return self._digest(db, context, sender, chain, link, sent)
         except Exception as error:
             # One action that the code or the tables cannot take must not hold back the others.
             if not is_of_the_action(error):
@@ -122,103 +124,109 @@ class Ingest:
             # The message may quote the action; its kind does not.
             log.error("action %s of %s failed: %s", link.seq, sender.kiosk_id, type(error).__name__)  # noqa: TRY400
             with db.savepoint():
-                return self._failed(db, bench, sender, chain, link, sent)
+                return self._failed(db, context, sender, chain, link, sent)
 
     def _digest(
-        self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
+        self, db: WriteTransaction, context: JudgingContext, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
     ) -> VerdictRow:
-        given = _judged_before(db, link)
-        if given is not None:
-            keep_receipt(db, chain, link, given.verdict_id)
-            return self._again(db, bench, link, given.verdict_id)
+        record = _judged_before(db, link)
+        if record is not None:
+            keep_receipt(db, chain, link, record.verdict_id)
+            return self._again(db, context, link, record.verdict_id)
         intent = read_intent(link.document)
-        if isinstance(intent, Undigested):
-            return self._quarantine(db, bench, chain, link, _why(link, intent))
-        if answered(db, intent.action_id) is not None:
-            return self._quarantine(db, bench, chain, link, "its id was used for another action")
+        if isinstance(intent, UnreadableIntent):
+            return self._quarantine(db, context, chain, link, _why(link, intent))
+        if stored_answer(db, intent.action_id) is not None:
+            return self._quarantine(db, context, chain, link, "its id was used for another action")
         if not _stands_in(chain, link, intent):
-            return self._quarantine(db, bench, chain, link, "it belongs to another chain")
-        return self._settle(db, bench, sender, chain, link, intent, sent)
+            return self._quarantine(db, context, chain, link, "it belongs to another chain")
+        return self._settle(db, context, sender, chain, link, intent, sent)
 
     def _settle(
         self,
-        db: Writing,
-        bench: Bench,
+        db: WriteTransaction,
+        context: JudgingContext,
         sender: Kiosk,
         chain: Chain,
         link: Link,
         intent: Intent,
         sent: ClockReading,
     ) -> VerdictRow:
-        heard = _heard(sender, bench, link, intent, sent)
-        judged = judge(db, bench, heard)
-        given = judged.given
+        received = _heard(sender, context, link, intent, sent)
+        judged = judge(db, context, received)
+        record = judged.record
         assert link.document is not None
-        kept = Answered(content_hash(link.document), given.verdict.value, None)
-        keep_answer(db, intent.action_id, given.patient_id, intent.action_type, sender.kiosk_id, kept, bench.now_ms)
-        keep_receipt(db, chain, link, given.verdict_id)
-        return told(given, intent.action_id, link.seq, judged.journey)
+        kept = StoredAnswer(content_hash(link.document), record.verdict.value, None)
+        store_answer(db, intent.action_id, record.patient_id, intent.action_type, sender.kiosk_id, kept, context.now_ms)
+        keep_receipt(db, chain, link, record.verdict_id)
+        return as_row(record, intent.action_id, link.seq, judged.journey)
 
     def _quarantine(
-        self, db: Writing, bench: Bench, chain: Chain, link: Link, reason: str, heard: Heard | None = None
+        self,
+        db: WriteTransaction,
+        context: JudgingContext,
+        chain: Chain,
+        link: Link,
+        reason: str,
+        received: ReceivedAction | None = None,
     ) -> VerdictRow:
-        given = quarantine(db, bench, chain, link, reason, heard)
-        keep_receipt(db, chain, link, given.verdict_id)
-        return told(given, link.action_id, link.seq, None)
+        record = quarantine(db, context, chain, link, reason, received)
+        keep_receipt(db, chain, link, record.verdict_id)
+        return as_row(record, link.action_id, link.seq, None)
 
     def _failed(
-        self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
+        self, db: WriteTransaction, context: JudgingContext, sender: Kiosk, chain: Chain, link: Link, sent: ClockReading
     ) -> VerdictRow:
         """What an action that failed inside comes to. Where it is one, it is kept so that staff can have it judged."""
-        intent, heard = read_intent(link.document), None
+        intent, received = read_intent(link.document), None
         if isinstance(intent, Intent) and _stands_in(chain, link, intent):
-            heard = _heard(sender, bench, link, intent, sent)
-        return self._quarantine(db, bench, chain, link, "it failed inside", heard)
+            received = _heard(sender, context, link, intent, sent)
+        return self._quarantine(db, context, chain, link, "it failed inside", received)
 
-    def _again(self, db: Writing, bench: Bench, link: Link, verdict_id: str) -> VerdictRow:
-        given = verdict_of(db, verdict_id)
-        assert given is not None
-        return told_again(db, self._definitions, bench.today, given, link.action_id, link.seq)
+    def _again(self, db: WriteTransaction, context: JudgingContext, link: Link, verdict_id: str) -> VerdictRow:
+        record = latest_verdict(db, verdict_id)
+        assert record is not None
+        return as_row_now(db, self._definitions, context.today, record, link.action_id, link.seq)
 
-    def _gap(self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, gap: Gap) -> CallRefused:
+    def _gap(self, db: WriteTransaction, context: JudgingContext, sender: Kiosk, chain: Chain, gap: Gap) -> CallRefused:
         """What is missing is asked for; what does not come when asked for is lost, and the kiosk goes on without."""
         if chain.told >= TOLD_BEFORE_LOST:
-            return self._new_epoch(db, bench, sender, chain, chain.epoch, GAP)
+            return self._new_epoch(db, context, sender, chain, chain.epoch, GAP)
         ask_again(db, chain)
         return CallRefused(
             code=EndCode.GAP, error="actions are missing in between", expected_seq=gap.expected_seq, epoch=chain.epoch
         )
 
     def _new_epoch(
-        self, db: Writing, bench: Bench, sender: Kiosk, chain: Chain, epoch: int, why: str = FORK
+        self, db: WriteTransaction, context: JudgingContext, sender: Kiosk, chain: Chain, epoch: int, why: str = FORK
     ) -> CallRefused:
         """The chain goes on under a new epoch, and staff are told. An epoch that was given and not used yet, because
         the answer was lost, is given again."""
-        given = chain.epoch
+        record = chain.epoch
         if epoch >= chain.epoch or not chain.unused:
-            given = max(chain.epoch, min(epoch, _MAX_EPOCH)) + 1
-            set_epoch(db, sender.kiosk_id, given)
-            detail = {"epoch": epoch, "new_epoch": given, "last_seq": chain.last_seq}
-            note(db, sender.kiosk_id, why, bench.now_ms, detail=detail)
+            record = max(chain.epoch, min(epoch, _MAX_EPOCH)) + 1
+            set_epoch(db, sender.kiosk_id, record)
+            detail = {"epoch": epoch, "new_epoch": record, "last_seq": chain.last_seq}
+            note(db, sender.kiosk_id, why, context.now_ms, detail=detail)
             if not is_open(db, why, sender.kiosk_id):
-                open_case(db, bench.ids(), Concern(why, sender.kiosk_id, detail), bench.now_ms)
-            log.warning("kiosk %s: %s in epoch %s; it goes on in epoch %s", sender.kiosk_id, why, epoch, given)
+                open_case(db, context.ids(), NewCase(why, sender.kiosk_id, detail), context.now_ms)
+            log.warning("kiosk %s: %s in epoch %s; it goes on in epoch %s", sender.kiosk_id, why, epoch, record)
         return CallRefused(
-            code=EndCode.FORK, error="this chain does not continue the one that is known here", epoch=given
+            code=EndCode.FORK, error="this chain does not continue the one that is known here", epoch=record
         )
 
 
-def _judged_before(db: Reading, link: Link) -> Given | None:
+def _judged_before(db: ReadTransaction, link: Link) -> VerdictRecord | None:
     """The verdict that an action has: where it came before with the same content or, whatever has become of it on the
     kiosk's disk since, where it comes unread."""
-    given = verdict_of(db, link.action_id)
-    if given is None or link.opaque or link.document is None:
-        return given if link.opaque else None
-    before = answered(db, link.action_id)
-    return given if before is not None and before.content_hash == content_hash(link.document) else None
+    record = latest_verdict(db, link.action_id)
+    if record is None or link.opaque or link.document is None:
+        return record if link.opaque else None
+    before = stored_answer(db, link.action_id)
+    return record if before is not None and before.content_hash == content_hash(link.document) else None
 
 
-def _why(link: Link, undigested: Undigested) -> str:
+def _why(link: Link, undigested: UnreadableIntent) -> str:
     """Why a link cannot be digested, for staff."""
     if link.opaque:
         return "no centre could take it in"
@@ -230,9 +238,9 @@ def _stands_in(chain: Chain, link: Link, intent: Intent) -> bool:
     return (intent.kiosk_id, intent.epoch, intent.seq) == (chain.kiosk_id, chain.epoch, link.seq)
 
 
-def _heard(sender: Kiosk, bench: Bench, link: Link, intent: Intent, sent: ClockReading) -> Heard:
+def _heard(sender: Kiosk, context: JudgingContext, link: Link, intent: Intent, sent: ClockReading) -> ReceivedAction:
     held = link.held if link.held and link.held.revision in _REVISIONS else None
-    return Heard(intent, sender.kiosk_id, frozenset(sender.actions), sent, bench.now_ms, held)
+    return ReceivedAction(intent, sender.kiosk_id, frozenset(sender.actions), sent, context.now_ms, held)
 
 
 _MAX_EPOCH = 2**40

@@ -5,7 +5,7 @@ import sqlite3
 import msgspec
 
 from sync.central.records.definitions import ever
-from sync.central.store.sqlite import Reading, any_of
+from sync.central.store.sqlite import ReadTransaction, any_of
 from sync.journey.definitions import Definitions
 from sync.journey.model import Transition
 from sync.journey.rules import is_legal
@@ -46,7 +46,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     queue_states: dict[str, int]
 
 
-def check(db: Reading, definitions: Definitions) -> Health:
+def check(db: ReadTransaction, definitions: Definitions) -> Health:
     """Looks at every journey, and at every kind of transition that was ever recorded."""
     orphans, inconsistent = _journeys(db, definitions)
     illegal = _illegal(db, definitions)
@@ -68,7 +68,7 @@ def check(db: Reading, definitions: Definitions) -> Health:
     )
 
 
-def _journeys(db: Reading, definitions: Definitions) -> tuple[list[Finding], list[Finding]]:
+def _journeys(db: ReadTransaction, definitions: Definitions) -> tuple[list[Finding], list[Finding]]:
     """Journeys without the live entry that their state stands for, and journeys whose entry says another state."""
     rows = db.execute(
         "select j.patient_id, j.state as journey_state, e.queue_id, e.state as entry_state"
@@ -96,7 +96,7 @@ def _stands_for_live(definitions: Definitions, journey_state: str) -> bool:
     return definitions.journey_to_queue.get(journey_state) in definitions.live
 
 
-def _illegal(db: Reading, definitions: Definitions) -> list[IllegalTransition]:
+def _illegal(db: ReadTransaction, definitions: Definitions) -> list[IllegalTransition]:
     """What no rules allow that were ever in force."""
     rules = [definitions, *ever(db)]
     rows = db.rows(
@@ -114,7 +114,7 @@ def _transition(row: sqlite3.Row) -> Transition:
     return Transition(row["from_state"], row["action"], row["to_state"], row["trigger_type"])
 
 
-def _counts(db: Reading, sql: str, states: tuple[str, ...]) -> dict[str, int]:
+def _counts(db: ReadTransaction, sql: str, states: tuple[str, ...]) -> dict[str, int]:
     """How many rows are in each state, the known ones in their order and any other after them."""
     found = {row["state"]: row["rows"] for row in db.rows(sql)}
     return {state: found.pop(state, 0) for state in states} | found

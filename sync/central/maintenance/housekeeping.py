@@ -11,9 +11,9 @@ from sync.central.maintenance.incarnation import keep_marker
 from sync.central.records.audit import KEPT_DAYS, forget_old
 from sync.central.records.future_days import misdated, set_right
 from sync.central.records.journeys import open_journey, touch
-from sync.central.records.site import NoSite, here
+from sync.central.records.site import NoSite, read_site
 from sync.central.services.journey_service import JourneyService, closing
-from sync.central.store.sqlite import Reading, any_of
+from sync.central.store.sqlite import ReadTransaction, any_of
 from sync.journey.definitions import Definitions
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ TICK_S = 10.0
 _AT_ONCE = 100
 
 
-class Background:
+class Housekeeping:
     """The thread that ticks, from `start()` to `stop()`."""
 
     def __init__(self, service: JourneyService, tick_s: float = TICK_S, audit_days: int = KEPT_DAYS) -> None:
@@ -55,7 +55,7 @@ class Background:
         keep_marker(self._service.store)
         with self._service.store.read() as db:
             try:
-                today = here(db).day(self._service.clock())
+                today = read_site(db).day(self._service.clock())
             except NoSite:
                 return
         if today != self._closed_until:
@@ -71,9 +71,9 @@ def close_days(service: JourneyService, today: str) -> int:
     while True:
         with service.store.write() as db:
             overdue = _overdue(db, service.definitions, today)
-            stamp = closing(service.clock())
+            provenance = closing(service.clock())
             for patient_id in overdue:
-                open_journey(db, service.definitions, patient_id, today, stamp)
+                open_journey(db, service.definitions, patient_id, today, provenance)
         done += len(overdue)
         if not overdue:
             return done
@@ -96,7 +96,7 @@ def set_days_right(service: JourneyService, today: str) -> int:
             return done
 
 
-def _overdue(db: Reading, definitions: Definitions, today: str) -> list[str]:
+def _overdue(db: ReadTransaction, definitions: Definitions, today: str) -> list[str]:
     """Patients whose day has ended and for whom that changes something."""
     live, live_states = any_of("live", definitions.live)
     lapsing, lapsing_statuses = any_of("status", definitions.day_end.appointments_from)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from sync.central.maintenance.restore_gap import note_restore
-from sync.central.store.sqlite import Store, Writing
+from sync.central.store.sqlite import Store, WriteTransaction
 from sync.clock import now_ms
 from sync.durable import write_secret
 from sync.ids import new_id
@@ -44,7 +44,7 @@ def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
     return incarnation
 
 
-def begin_another(db: Writing, at_ms: int) -> None:
+def begin_another(db: WriteTransaction, at_ms: int) -> None:
     """It has turned out that the database was set back together with its marker: another incarnation begins."""
     db.execute("update incarnation set server_incarnation = :incarnation", {"incarnation": new_id()})
     note_restore(db, at_ms)

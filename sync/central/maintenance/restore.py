@@ -20,14 +20,14 @@ _KEPT = ("", "-wal", "-journal")  # what makes up a database, as a crash may hav
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreReport:
     """The last change number in the copy, and where what was there before is kept (None where nothing was)."""
 
     change: int
     kept: Path | None
 
 
-def restore(database: Path, file: Path) -> Restored:
+def restore(database: Path, file: Path) -> RestoreReport:
     """Puts `file`, a backup or a stopped centre's database, in the place of the database. `file` stays as it is.
 
     Raises InUse where a service or another command has the database open, StoreError where the file is no whole
@@ -44,7 +44,7 @@ def restore(database: Path, file: Path) -> Restored:
         if database.exists() and database.samefile(file):
             raise StoreError(f"{file}: is the database itself")
         change = _copy(file, part)
-        return Restored(change, _put_in_place(part, database))
+        return RestoreReport(change, _put_in_place(part, database))
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{file}: was not restored: {error}") from error
     finally:

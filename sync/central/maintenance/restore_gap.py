@@ -8,8 +8,8 @@ bear prefixes that nobody wishes for and no list comes to.
 import secrets
 from collections.abc import Iterator
 
-from sync.central.records.site import NoSite, here
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.records.site import NoSite, read_site
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.clock import local_ms
 
 ON_PAPER_MS = 48 * 3600 * 1000  # for so long a printed number may still be shown
@@ -17,12 +17,12 @@ _A_NUMBER_MS = 5000  # no centre gives one more often, from the day's beginning 
 _RESTORED, _RESTORED_AT = "restored_ms", "restored_at_change"  # among the counters
 
 
-def note_restore(db: Writing, now_ms: int) -> None:
+def note_restore(db: WriteTransaction, now_ms: int) -> None:
     """Notes that the database was put back from a backup, and skips what it may have given since in numbers."""
     db.note_counter(_RESTORED, now_ms)
     db.note_counter(_RESTORED_AT, db.latest_change())
     try:
-        site = here(db)
+        site = read_site(db)
     except NoSite:
         return
     day = site.day(now_ms)
@@ -35,13 +35,13 @@ def note_restore(db: Writing, now_ms: int) -> None:
     )
 
 
-def is_unsure(db: Reading, now_ms: int) -> bool:
+def is_unsure(db: ReadTransaction, now_ms: int) -> bool:
     """Whether kiosks may print under prefixes that this database does not know of."""
     restored_ms = db.counter(_RESTORED)
     return restored_ms is not None and abs(now_ms - restored_ms) < ON_PAPER_MS
 
 
-def restored_at(db: Reading) -> int:
+def restored_at(db: ReadTransaction) -> int:
     """The last change number that the backup had; 0 where there was no restore."""
     return db.counter(_RESTORED_AT) or 0
 

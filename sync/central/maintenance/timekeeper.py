@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.clock import ClockReading, iso, read_clock
 
 log = logging.getLogger(__name__)
@@ -112,13 +112,13 @@ def doubt_of(clock: Callable[[], int]) -> Doubt | None:
     return clock.doubt if isinstance(clock, Timekeeper) else None
 
 
-def know(db: Writing, now_ms: int) -> None:
+def know(db: WriteTransaction, now_ms: int) -> None:
     """Somebody has said what the time is: whatever was written before bears a time that may have been wrong."""
     db.note_counter(_BELIEVED_AT, db.latest_change())
     db.note_counter(_BELIEVED_MS, now_ms)
 
 
-def last_known_ms(db: Reading) -> int | None:
+def last_known_ms(db: ReadTransaction) -> int | None:
     """The last moment that the database knows of: that of its last transition, or what somebody said since."""
     row = db.row(
         "select recorded_ms from transitions where change > :after order by change desc, position desc limit 1",

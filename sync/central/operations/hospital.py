@@ -18,13 +18,13 @@ from sync.central.operations.inbox import desk_operations
 from sync.central.operations.kiosks import kiosk_operations
 from sync.central.records.audit import note
 from sync.central.records.patients import patient_named
-from sync.central.records.site import NoSite, here
+from sync.central.records.site import NoSite, read_site
 from sync.central.records.tokens import hash_of, issue, revoke
 from sync.central.services.demo_hospital import demo_cards, demo_hospital
 from sync.central.services.hospital_document import DocumentError, SitePart, check_site, read_hospital
 from sync.central.services.hospital_import import put_site, take_hospital
 from sync.central.services.journey_service import JourneyService
-from sync.central.store.sqlite import Reading, StoreError
+from sync.central.store.sqlite import ReadTransaction, StoreError
 from sync.clock import site_day
 from sync.control import ControlError, Operation
 from sync.journey.model import Role
@@ -138,9 +138,9 @@ def _site(service: JourneyService, given: Mapping[str, Any]) -> dict[str, Any]:
         return {**site, **wanted}
 
 
-def _site_or_none(db: Reading) -> dict[str, Any] | None:
+def _site_or_none(db: ReadTransaction) -> dict[str, Any] | None:
     try:
-        known = here(db)
+        known = read_site(db)
     except NoSite:
         return None
     return {

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from sync.central.services.errors import Fault
-from sync.central.services.inbox import Desk
+from sync.central.services.errors import ApiError
+from sync.central.services.inbox import ExceptionInbox
 from sync.central.services.inbox_views import MAX_ROWS
 from sync.central.services.journey_service import JourneyService
-from sync.central.services.requests import read_ask
+from sync.central.services.requests import read_action_request
 from sync.central.web.inbox_api import settlement
 from sync.control import ControlError, Operation
 
@@ -18,7 +18,7 @@ WHO = "command line"
 
 def desk_operations(service: JourneyService) -> dict[str, Operation]:
     """The operations on cases, by name."""
-    desk = Desk(service)
+    desk = ExceptionInbox(service)
     return {
         "exceptions": lambda given: _cases(desk, given),
         "exception": lambda given: _case(desk, str(given["exception_id"])),
@@ -26,28 +26,28 @@ def desk_operations(service: JourneyService) -> dict[str, Operation]:
     }
 
 
-def _cases(desk: Desk, given: Mapping[str, Any]) -> Any:
+def _cases(desk: ExceptionInbox, given: Mapping[str, Any]) -> Any:
     after = given.get("after")
     found = desk.cases(None if after is None else str(after), int(given.get("limit") or MAX_ROWS))
-    if isinstance(found, Fault):
+    if isinstance(found, ApiError):
         raise ControlError(found.message)
     return {"exceptions": found.cases, "more": found.more}
 
 
-def _case(desk: Desk, exception_id: str) -> Any:
+def _case(desk: ExceptionInbox, exception_id: str) -> Any:
     found = desk.case(exception_id)
     if found is None:
         raise ControlError(f"there is no case {exception_id[:64]}")
     return msgspec.to_builtins(found)
 
 
-def _settle(service: JourneyService, desk: Desk, given: Mapping[str, Any]) -> Any:
+def _settle(service: JourneyService, desk: ExceptionInbox, given: Mapping[str, Any]) -> Any:
     payload = settlement(given.get("how"), given.get("reason") or "", given.get("patient_id"))
-    if isinstance(payload, Fault):
+    if isinstance(payload, ApiError):
         raise ControlError(payload.message)
     made = {"action_id": given.get("action_id"), "action_type": "settle", "payload": payload}
-    ask = read_ask(made, service.keys, service.ids)
-    if isinstance(ask, Fault):
+    ask = read_action_request(made, service.keys, service.ids)
+    if isinstance(ask, ApiError):
         raise ControlError(ask.message)
     answer = desk.settle(str(given["exception_id"]), ask, WHO)
     body = msgspec.json.decode(answer.body)

@@ -1,10 +1,10 @@
 """Bookings as rows."""
 
-from sync.central.store.sqlite import Reading
+from sync.central.store.sqlite import ReadTransaction
 from sync.journey.model import Appointment, AppointmentId, ExamId
 
 
-def bookings(db: Reading, patient_id: str, first_day: str, before_day: str) -> tuple[Appointment, ...]:
+def bookings(db: ReadTransaction, patient_id: str, first_day: str, before_day: str) -> tuple[Appointment, ...]:
     """A patient's appointments of the site days from `first_day` on and before `before_day`, in order of time."""
     rows = db.execute(
         "select a.appointment_id, a.exam_id, e.public_label, e.room, a.scheduled_ms, a.status, e.minutes, e.overnight"

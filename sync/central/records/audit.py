@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from sync.central.store.sqlite import Store, Writing
+from sync.central.store.sqlite import Store, WriteTransaction
 from sync.ids import new_id, uuid7
 
 DAY_MS = 24 * 3600 * 1000
@@ -14,7 +14,7 @@ _AT_ONCE = 1000
 
 
 def note(
-    db: Writing,
+    db: WriteTransaction,
     who: str,
     kind: str,
     now_ms: int,

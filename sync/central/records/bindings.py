@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sync.cards import CardHash
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.journey.model import BindingId, PatientId
 from sync.protocol import BindingRow
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class CardBinding:
     """Whose card it is now, and by which binding."""
 
     patient_id: PatientId
     binding_id: BindingId
 
 
-def bound(db: Reading, cards: Sequence[CardHash]) -> Bound | None:
+def binding_of_card(db: ReadTransaction, cards: Sequence[CardHash]) -> CardBinding | None:
     """The binding in force of a card, given as its hash under each key; None for a card that is nobody's."""
     for card in cards:
         row = db.execute(
@@ -26,11 +26,11 @@ def bound(db: Reading, cards: Sequence[CardHash]) -> Bound | None:
             {"key_id": card.key_id, "uid_hash": card.uid_hash},
         ).fetchone()
         if row is not None:
-            return Bound(PatientId(row["patient_id"]), BindingId(row["binding_id"]))
+            return CardBinding(PatientId(row["patient_id"]), BindingId(row["binding_id"]))
     return None
 
 
-def held_before(db: Reading, patient_id: str, cards: Sequence[CardHash]) -> bool:
+def held_before(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash]) -> bool:
     """Whether the card was ever bound to this patient, be the binding over or not."""
     return any(
         db.row(
@@ -44,13 +44,13 @@ def held_before(db: Reading, patient_id: str, cards: Sequence[CardHash]) -> bool
     )
 
 
-def bind(db: Writing, patient_id: str, cards: Sequence[CardHash], binding_id: str, now_ms: int) -> BindingId:
+def bind(db: WriteTransaction, patient_id: str, cards: Sequence[CardHash], binding_id: str, now_ms: int) -> BindingId:
     """Binds a card to a patient and ends the binding it had before; returns the binding in force.
 
     A card that is this patient's already keeps its binding, and learns its hashes under newer keys. Whoever calls
     gives the patients concerned a new change number.
     """
-    before = bound(db, cards)
+    before = binding_of_card(db, cards)
     if before is not None and before.patient_id == patient_id:
         learn(db, before.binding_id, cards)
         return before.binding_id
@@ -64,7 +64,7 @@ def bind(db: Writing, patient_id: str, cards: Sequence[CardHash], binding_id: st
     return BindingId(binding_id)
 
 
-def learn(db: Writing, binding_id: str, cards: Sequence[CardHash]) -> None:
+def learn(db: WriteTransaction, binding_id: str, cards: Sequence[CardHash]) -> None:
     """Notes a card's hashes under every key that it was read with: how bindings move to a new key."""
     for card in cards:
         db.execute(
@@ -73,7 +73,7 @@ def learn(db: Writing, binding_id: str, cards: Sequence[CardHash]) -> None:
         )
 
 
-def end(db: Writing, binding_id: str, now_ms: int) -> None:
+def end(db: WriteTransaction, binding_id: str, now_ms: int) -> None:
     """Ends a binding; actions that were made under it still name it."""
     db.execute(
         "update bindings set end_ms = :now_ms where binding_id = :binding_id and end_ms is null",
@@ -81,7 +81,7 @@ def end(db: Writing, binding_id: str, now_ms: int) -> None:
     )
 
 
-def bindings_of(db: Reading, patient_id: str) -> tuple[BindingRow, ...]:
+def bindings_of(db: ReadTransaction, patient_id: str) -> tuple[BindingRow, ...]:
     """A patient's bindings in force, a row for each key that the card was read with."""
     rows = db.execute(
         "select b.binding_id, h.key_id, h.uid_hash from bindings b join binding_hashes h on h.binding_id = b.binding_id"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from sync.central.store.sqlite import Reading, StoreError, Writing
+from sync.central.store.sqlite import ReadTransaction, StoreError, WriteTransaction
 from sync.journey.definitions import Definitions, DefinitionsError, read
 from sync.journey.model import Journey
 from sync.protocol import canonical
@@ -26,7 +26,7 @@ def from_file(path: Path) -> Definitions:
         raise StoreError(f"{path}: no usable definitions: {error}") from error
 
 
-def take_up(db: Writing, offered: Definitions, now_ms: int) -> Definitions:
+def take_up(db: WriteTransaction, offered: Definitions, now_ms: int) -> Definitions:
     """What a service runs by that starts with these definitions; those that are new are kept.
 
     That is what is offered, unless the centre has run by a higher version: kiosks never go back. Raises StoreError
@@ -49,18 +49,18 @@ def take_up(db: Writing, offered: Definitions, now_ms: int) -> Definitions:
     return offered
 
 
-def newest(db: Reading) -> Definitions | None:
+def newest(db: ReadTransaction) -> Definitions | None:
     """The highest version that the centre has run by; None where no service has run on this database."""
     row = db.row("select document from definitions order by version desc limit 1")
     return _read(row["document"]) if row else None
 
 
-def ever(db: Reading) -> list[Definitions]:
+def ever(db: ReadTransaction) -> list[Definitions]:
     """All that the centre has run by, in the order of their versions."""
     return [_read(row["document"]) for row in db.rows("select document from definitions order by version")]
 
 
-def supported(db: Reading, own: Definitions) -> Rules:
+def supported(db: ReadTransaction, own: Definitions) -> Rules:
     """The definitions of a version, as far as a centre that runs by `own` still judges by them; else None.
 
     An older version is out where it leads to states that are no more. To be asked in the transaction of `db` alone.

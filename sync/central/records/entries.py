@@ -5,14 +5,14 @@ from functools import lru_cache
 
 import msgspec
 
-from sync.central.store.sqlite import Reading, Writing, any_of
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction, any_of
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, QueueEntry
 
 _labels = msgspec.json.Decoder(tuple[str, ...])
 
 
-def entries_of(db: Reading, patient_id: str, site_day: str) -> tuple[QueueEntry, ...]:
+def entries_of(db: ReadTransaction, patient_id: str, site_day: str) -> tuple[QueueEntry, ...]:
     """A patient's entries of a day of the site, in the order in which they were opened."""
     rows = db.execute(
         "select * from entries where patient_id = :patient_id and site_day = :site_day order by opened_ms, queue_id",
@@ -21,7 +21,7 @@ def entries_of(db: Reading, patient_id: str, site_day: str) -> tuple[QueueEntry,
     return tuple(entry_of_row(row) for row in rows)
 
 
-def count_ahead(db: Reading, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
+def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
     """How many stand before an entry in its exam's line: `people_ahead()` of the rules, counted where the rows are.
 
     A line is long in the morning, and this is part of every answer, so the rows do not travel.
@@ -42,7 +42,7 @@ def count_ahead(db: Reading, definitions: Definitions, site_day: str, entry: Que
     )
 
 
-def holder_of(db: Reading, site_day: str, number: str, but: str) -> str | None:
+def holder_of(db: ReadTransaction, site_day: str, number: str, but: str) -> str | None:
     """An entry of that day that bears a number, its own or an alias, and is not `but`; None where there is none."""
     rows = db.rows(
         "select queue_id, queue_number, label_aliases from entries where site_day = :site_day"
@@ -55,7 +55,7 @@ def holder_of(db: Reading, site_day: str, number: str, but: str) -> str | None:
     return next((str(row["queue_id"]) for row in bearing if row["queue_id"] != but), None)
 
 
-def write_entry(db: Writing, journey: Journey, entry: QueueEntry, *, fresh: bool) -> None:
+def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fresh: bool) -> None:
     """Writes one entry of a journey: all of it where it is fresh, else what of it can change."""
     changing = {
         "queue_id": entry.queue_id,

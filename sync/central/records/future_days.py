@@ -4,12 +4,12 @@ Bookings that lapsed by such a day's end are open again. Whose place in line end
 person stands by now, nobody but they can say.
 """
 
-from sync.central.conflicts.waiting import DAY_ENDED, Concern, open_case
-from sync.central.store.sqlite import Reading, Writing, any_of
+from sync.central.conflicts.waiting import DAY_ENDED, NewCase, open_case
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction, any_of
 from sync.journey.definitions import Definitions
 
 
-def misdated(db: Reading, definitions: Definitions, today: str, limit: int) -> list[str]:
+def misdated(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[str]:
     """Patients of whom something bears a day that has not come, or has lapsed before its day."""
     names, touched = any_of("status", _touched(definitions))
     rows = db.execute(
@@ -22,7 +22,7 @@ def misdated(db: Reading, definitions: Definitions, today: str, limit: int) -> l
 
 
 def set_right(
-    db: Writing, definitions: Definitions, patient_id: str, today: str, exception_id: str, now_ms: int
+    db: WriteTransaction, definitions: Definitions, patient_id: str, today: str, exception_id: str, now_ms: int
 ) -> None:
     """Takes a patient's journey, entries, visits and bookings of days to come as of today. The caller sees to it that
     this is told. `exception_id` is that of the case, if there is one."""
@@ -52,7 +52,7 @@ def _touched(definitions: Definitions) -> set[str]:
     return {end.appointments_to, *end.appointments_from} - {definitions.appointment_states[0]}
 
 
-def _open_bookings(db: Writing, definitions: Definitions, patient_id: str, today: str) -> None:
+def _open_bookings(db: WriteTransaction, definitions: Definitions, patient_id: str, today: str) -> None:
     """Those of days to come; and of today's those that lapsed though nobody was ever in line for them, which nothing
     but a day's end does."""
     names, touched = any_of("status", _touched(definitions))
@@ -71,7 +71,7 @@ def _open_bookings(db: Writing, definitions: Definitions, patient_id: str, today
     )
 
 
-def _tell_of_what_ended(db: Writing, patient_id: str, today: str, exception_id: str, now_ms: int) -> None:
+def _tell_of_what_ended(db: WriteTransaction, patient_id: str, today: str, exception_id: str, now_ms: int) -> None:
     row = db.row(
         "select t.visit_id, t.leg, t.from_state from transitions t join visits v on v.visit_id = t.visit_id"
         " where t.patient_id = :patient_id and v.site_day = :today and t.trigger_type = 'system_auto'"
@@ -81,5 +81,5 @@ def _tell_of_what_ended(db: Writing, patient_id: str, today: str, exception_id: 
     )
     if row is not None:
         detail = {"journey_state": row["from_state"], "leg": row["leg"], "site_day": today}
-        concern = Concern(DAY_ENDED, None, detail, patient_id, visit_id=row["visit_id"])
+        concern = NewCase(DAY_ENDED, None, detail, patient_id, visit_id=row["visit_id"])
         open_case(db, exception_id, concern, now_ms)

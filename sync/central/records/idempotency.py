@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class StoredAnswer:
     """An action that came before: of which content, and what became of it."""
 
     content_hash: str
@@ -14,21 +14,21 @@ class Answered:
     result: str | None
 
 
-def answered(db: Reading, action_id: str) -> Answered | None:
+def stored_answer(db: ReadTransaction, action_id: str) -> StoredAnswer | None:
     """What became of an action; None where it never came."""
     row = db.execute(
         "select content_hash, outcome, result from actions where action_id = :action_id", {"action_id": action_id}
     ).fetchone()
-    return Answered(row["content_hash"], row["outcome"], row["result"]) if row else None
+    return StoredAnswer(row["content_hash"], row["outcome"], row["result"]) if row else None
 
 
-def keep_answer(
-    db: Writing,
+def store_answer(
+    db: WriteTransaction,
     action_id: str,
     patient_id: str | None,
     action_type: str,
     source: str,
-    answer: Answered,
+    answer: StoredAnswer,
     now_ms: int,
 ) -> None:
     """Notes what became of an action, in the transaction that made it so."""

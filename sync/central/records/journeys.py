@@ -14,7 +14,7 @@ from sync.central.records.appointments import bookings
 from sync.central.records.entries import entries_of, write_entry
 from sync.central.records.future_days import set_right
 from sync.central.records.visits import follow_visit
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.clock import TimeQuality, day_after
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
@@ -28,7 +28,7 @@ class StaleJourney(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class Provenance:
     """What the rows of one change say of where it came from.
 
     `source` is the channel (rest, websocket, a kiosk's id, the centre itself), `who` the asker for the queue's
@@ -44,7 +44,7 @@ class Stamp:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_journey(db: Reading, definitions: Definitions, patient_id: str, today: str) -> Journey | None:
+def read_journey(db: ReadTransaction, definitions: Definitions, patient_id: str, today: str) -> Journey | None:
     """A patient's journey as of today, with the day's end applied (in this view alone); None for an unknown patient."""
     stored = _stored(db, patient_id, today)
     if stored is None or _is_of(stored, today):
@@ -54,7 +54,9 @@ def read_journey(db: Reading, definitions: Definitions, patient_id: str, today: 
     return as_of(definitions, stored, today, bookings(db, patient_id, today, day_after(today)))
 
 
-def open_journey(db: Writing, definitions: Definitions, patient_id: str, today: str, stamp: Stamp) -> Journey | None:
+def open_journey(
+    db: WriteTransaction, definitions: Definitions, patient_id: str, today: str, provenance: Provenance
+) -> Journey | None:
     """The same for a writer: a day that has ended is closed for good first, and that is announced if it moved anything.
     What bears a day that has not come is set right.
 
@@ -64,15 +66,17 @@ def open_journey(db: Writing, definitions: Definitions, patient_id: str, today: 
     if stored is None or _is_of(stored, today):
         return stored
     if stored.site_day > today:
-        set_right(db, definitions, patient_id, today, new_id(), stamp.recorded_ms)
+        set_right(db, definitions, patient_id, today, new_id(), provenance.recorded_ms)
         touch(db, patient_id)
         return _stored(db, patient_id, today)
     closing = close_day(definitions, stored, today)
-    save(db, stored, closing, stamp, "close_day")
+    save(db, stored, closing, provenance, "close_day")
     return replace(closing.journey, appointments=bookings(db, patient_id, today, day_after(today)))
 
 
-def save(db: Writing, before: Journey, decision: Decision, stamp: Stamp, action: str | None = None) -> int:
+def save(
+    db: WriteTransaction, before: Journey, decision: Decision, provenance: Provenance, action: str | None = None
+) -> int:
     """Writes what a decision on `before` says, adds the news, and returns the change number.
 
     Raises StaleJourney where `before` is not what the database holds.
@@ -98,7 +102,7 @@ def save(db: Writing, before: Journey, decision: Decision, stamp: Stamp, action:
     )
     if updated.rowcount != 1:
         raise StaleJourney(before.patient_id)
-    follow_visit(db, before, after, stamp.happened_ms)
+    follow_visit(db, before, after, provenance.happened_ms)
     _write_entries(db, before, after, decision.entry_changes)
     for booking in decision.appointment_changes:
         db.execute(
@@ -107,13 +111,13 @@ def save(db: Writing, before: Journey, decision: Decision, stamp: Stamp, action:
         )
     visit_id = after.visit_id or before.visit_id
     leg = after.leg if after.visit_id else before.leg
-    add_transitions(db, change, before.patient_id, visit_id, leg, decision.transitions, stamp)
-    add_entry_history(db, change, before.patient_id, decision.entry_changes, stamp)
-    db.announce(change, before.patient_id, action, stamp.action_id)
+    add_transitions(db, change, before.patient_id, visit_id, leg, decision.transitions, provenance)
+    add_entry_history(db, change, before.patient_id, decision.entry_changes, provenance)
+    db.announce(change, before.patient_id, action, provenance.action_id)
     return change
 
 
-def note_correction(db: Writing, after: Journey) -> None:
+def note_correction(db: WriteTransaction, after: Journey) -> None:
     """Notes that staff have said where a patient stands, in the transaction that wrote it."""
     db.execute(
         "insert into corrections values (:change, :patient_id, :visit_id, :version)",
@@ -126,7 +130,7 @@ def note_correction(db: Writing, after: Journey) -> None:
     )
 
 
-def touch(db: Writing, patient_id: str) -> int:
+def touch(db: WriteTransaction, patient_id: str) -> int:
     """Gives a patient a new change number and announces it, where a card, name or booking changed."""
     change = db.next_change()
     db.execute(
@@ -137,7 +141,7 @@ def touch(db: Writing, patient_id: str) -> int:
     return change
 
 
-def add_journey(db: Writing, definitions: Definitions, patient_id: str, today: str) -> int:
+def add_journey(db: WriteTransaction, definitions: Definitions, patient_id: str, today: str) -> int:
     """The first journey row of a new patient, at the beginning. Returns its change number."""
     change = db.next_change()
     db.execute(
@@ -149,13 +153,13 @@ def add_journey(db: Writing, definitions: Definitions, patient_id: str, today: s
 
 
 def add_transitions(
-    db: Writing,
+    db: WriteTransaction,
     change: int,
     patient_id: str,
     visit_id: str | None,
     leg: int,
     rows: tuple[Transition, ...],
-    stamp: Stamp,
+    provenance: Provenance,
 ) -> None:
     """Adds rows to a patient's history; also for a late action of a closed day, which moves nothing of today.
 
@@ -171,22 +175,22 @@ def add_transitions(
                 "patient_id": patient_id,
                 "visit_id": visit_id,
                 "leg": leg,
-                "action_id": stamp.action_id,
+                "action_id": provenance.action_id,
                 "from_state": row.from_state,
                 "to_state": row.to_state,
                 "action": row.action,
                 "trigger_type": row.trigger_type,
-                "source": stamp.source,
-                "metadata": msgspec.json.encode(stamp.metadata).decode(),
-                "happened_ms": stamp.happened_ms,
-                "recorded_ms": stamp.recorded_ms,
-                "time_quality": stamp.time_quality.value,
+                "source": provenance.source,
+                "metadata": msgspec.json.encode(provenance.metadata).decode(),
+                "happened_ms": provenance.happened_ms,
+                "recorded_ms": provenance.recorded_ms,
+                "time_quality": provenance.time_quality.value,
             },
         )
 
 
 def add_entry_history(
-    db: Writing, number: int, patient_id: str, changes: tuple[EntryChange, ...], stamp: Stamp
+    db: WriteTransaction, number: int, patient_id: str, changes: tuple[EntryChange, ...], provenance: Provenance
 ) -> None:
     """Adds rows to the history of a patient's entries, under the change number of this transaction."""
     for position, change in enumerate(changes):
@@ -198,18 +202,18 @@ def add_entry_history(
                 "position": position,
                 "queue_id": change.queue_id,
                 "patient_id": patient_id,
-                "action_id": stamp.action_id,
+                "action_id": provenance.action_id,
                 "previous": change.previous,
                 "new": change.new,
                 "reason": change.reason,
-                "who": stamp.who,
-                "happened_ms": stamp.happened_ms,
-                "recorded_ms": stamp.recorded_ms,
+                "who": provenance.who,
+                "happened_ms": provenance.happened_ms,
+                "recorded_ms": provenance.recorded_ms,
             },
         )
 
 
-def _stored(db: Reading, patient_id: str, today: str) -> Journey | None:
+def _stored(db: ReadTransaction, patient_id: str, today: str) -> Journey | None:
     """The journey as it was last written. Of a day that has ended it holds every booking since, so that all lapse."""
     row = db.execute(
         "select state, site_day, visit_id, leg, journey_version, current_queue_id from journeys"
@@ -237,7 +241,7 @@ def _is_of(stored: Journey, today: str) -> bool:
     return today <= stored.site_day <= day_after(today)
 
 
-def _write_entries(db: Writing, before: Journey, after: Journey, changes: tuple[EntryChange, ...]) -> None:
+def _write_entries(db: WriteTransaction, before: Journey, after: Journey, changes: tuple[EntryChange, ...]) -> None:
     """Writes entries that are new or differ, and closes those that a day's end left behind."""
     moved_on = before.site_day != after.site_day
     for entry in after.entries:

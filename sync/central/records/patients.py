@@ -1,12 +1,12 @@
 """Patients as rows: who an id means, and what may be shown of a name."""
 
 from sync.central.records.journeys import add_journey, touch
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import PatientId
 
 
-def patient_named(db: Reading, patient_id: str) -> PatientId | None:
+def patient_named(db: ReadTransaction, patient_id: str) -> PatientId | None:
     """The patient that an id means: itself, or the one it is an alias of; None for an unknown id."""
     row = db.row(
         "select patient_id from patients where patient_id = :patient_id"
@@ -17,7 +17,7 @@ def patient_named(db: Reading, patient_id: str) -> PatientId | None:
 
 
 def put_patient(
-    db: Writing,
+    db: WriteTransaction,
     definitions: Definitions,
     patient_id: str,
     name: str,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.clock import site_day
 from sync.journey.model import Exam, ExamId
 from sync.protocol import Site
@@ -20,7 +20,7 @@ class NoSite(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class SiteSettings:
     """The site as kiosks are told of it, with what is the centre's alone."""
 
     site: Site
@@ -38,7 +38,7 @@ def _day(minute: int, timezone: str, day_starts_at: str) -> str:
     return site_day(minute * _MINUTE_MS, timezone, day_starts_at)
 
 
-def here(db: Reading) -> Here:
+def read_site(db: ReadTransaction) -> SiteSettings:
     """This site. Raises NoSite before anything was imported."""
     row = db.row(
         "select s.name, s.timezone, s.day_starts_at, s.languages, s.ticket_prefix, i.server_incarnation, e.*"
@@ -50,7 +50,7 @@ def here(db: Reading) -> Here:
 
 
 @lru_cache(maxsize=16)
-def _here(row: tuple[Any, ...]) -> Here:
+def _here(row: tuple[Any, ...]) -> SiteSettings:
     """Made once for each state of the site, since every request needs it."""
     name, timezone, day_starts_at, languages, ticket_prefix, server_incarnation, *desk = row
     site = Site(
@@ -60,14 +60,14 @@ def _here(row: tuple[Any, ...]) -> Here:
         walk_in=_exam(*desk),
         languages=_languages.decode(languages),
     )
-    return Here(site, ticket_prefix, server_incarnation)
+    return SiteSettings(site, ticket_prefix, server_incarnation)
 
 
 def _exam(exam_id: str, title: str, public_label: str, room: str, minutes: int, overnight: int) -> Exam:
     return Exam(ExamId(exam_id), title, public_label, room, minutes, bool(overnight))
 
 
-def next_label(db: Writing, prefix: str, day: str) -> str:
+def next_label(db: WriteTransaction, prefix: str, day: str) -> str:
     """The next queue number under a prefix on a day of the site, like "C-001"."""
     used = db.value(
         "insert into labels values (:day, :prefix, 1)"

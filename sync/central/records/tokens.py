@@ -4,8 +4,8 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from sync.central.store.news import Revoked
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.news import TokenRevoked
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.journey.model import KioskId, PatientId, Role
 
 PREFIX = "nk_"  # so that scanners of logs and repositories can tell a token
@@ -27,7 +27,7 @@ class Bearer:
 
 
 def issue(
-    db: Writing,
+    db: WriteTransaction,
     role: Role,
     now_ms: int,
     *,
@@ -53,12 +53,12 @@ def issue(
     return token
 
 
-def bearer(db: Reading, token: str, now_ms: int) -> Bearer | None:
+def bearer(db: ReadTransaction, token: str, now_ms: int) -> Bearer | None:
     """Whom a token stands for; None where it is unknown, revoked or has expired."""
     return bearer_of_hash(db, hash_of(token), now_ms)
 
 
-def bearer_of_hash(db: Reading, token_hash: str, now_ms: int) -> Bearer | None:
+def bearer_of_hash(db: ReadTransaction, token_hash: str, now_ms: int) -> Bearer | None:
     """The same for a token that was shown before."""
     row = db.execute(
         "select role, patient_id, kiosk_id from tokens where token_hash = :token_hash and revoked_ms is null"
@@ -70,13 +70,13 @@ def bearer_of_hash(db: Reading, token_hash: str, now_ms: int) -> Bearer | None:
     return Bearer(Role(row["role"]), token_hash, row["patient_id"], row["kiosk_id"])
 
 
-def revoke(db: Writing, token_hash: str, now_ms: int) -> bool:
+def revoke(db: WriteTransaction, token_hash: str, now_ms: int) -> bool:
     """Ends a token for good and tells its open sockets; False where no such token is valid."""
     ended = db.execute(
         "update tokens set revoked_ms = :now_ms where token_hash = :token_hash and revoked_ms is null",
         {"now_ms": now_ms, "token_hash": token_hash},
     )
-    db.news.append(Revoked(token_hash))
+    db.news.append(TokenRevoked(token_hash))
     return ended.rowcount == 1
 
 

@@ -4,14 +4,14 @@ import sqlite3
 from dataclasses import dataclass
 
 from sync.central.records.journeys import read_journey
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey
 from sync.protocol import Code, Verdict, VerdictRow
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class VerdictRecord:
     """A verdict as it is kept. `verdict_id` is the action's id, or one of ours where the action bears none of its own.
 
     `conflict` is the row of the table of conflicts, `changed_version` the journey_version that the action led to (None:
@@ -36,43 +36,43 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Revised:
+class RevisedVerdict:
     """A verdict that was given anew, as a kiosk knows the action: by the id that it bears there, and its seq."""
 
-    given: Given
+    record: VerdictRecord
     action_id: str
     seq: int
 
 
-def keep_verdict(db: Writing, given: Given, now_ms: int) -> None:
+def add_verdict(db: WriteTransaction, record: VerdictRecord, now_ms: int) -> None:
     """Adds a verdict, or a further revision of one; whoever waits for that in a pull hears of it."""
-    if given.change:
-        db.announce_verdict(given.change)
+    if record.change:
+        db.announce_verdict(record.change)
     db.execute(
         "insert into verdicts values (:verdict_id, :revision, :kiosk_id, :seq, :patient_id, :visit_id, :verdict, :code,"
         " :conflict, :from_state, :to_state, :changed_version, :definitions_version, :counterpart, :change, :now_ms)",
         {
-            "verdict_id": given.verdict_id,
-            "revision": given.revision,
-            "kiosk_id": given.kiosk_id,
-            "seq": given.seq,
-            "patient_id": given.patient_id,
-            "visit_id": given.visit_id,
-            "verdict": given.verdict.value,
-            "code": given.code.value,
-            "conflict": given.conflict,
-            "from_state": given.from_state,
-            "to_state": given.to_state,
-            "changed_version": given.changed_version,
-            "definitions_version": given.definitions_version,
-            "counterpart": given.counterpart,
-            "change": given.change,
+            "verdict_id": record.verdict_id,
+            "revision": record.revision,
+            "kiosk_id": record.kiosk_id,
+            "seq": record.seq,
+            "patient_id": record.patient_id,
+            "visit_id": record.visit_id,
+            "verdict": record.verdict.value,
+            "code": record.code.value,
+            "conflict": record.conflict,
+            "from_state": record.from_state,
+            "to_state": record.to_state,
+            "changed_version": record.changed_version,
+            "definitions_version": record.definitions_version,
+            "counterpart": record.counterpart,
+            "change": record.change,
             "now_ms": now_ms,
         },
     )
 
 
-def verdict_of(db: Reading, verdict_id: str) -> Given | None:
+def latest_verdict(db: ReadTransaction, verdict_id: str) -> VerdictRecord | None:
     """The verdict in force; None where none was given."""
     row = db.row(
         "select * from verdicts where verdict_id = :verdict_id order by revision desc limit 1", verdict_id=verdict_id
@@ -80,7 +80,7 @@ def verdict_of(db: Reading, verdict_id: str) -> Given | None:
     return _given(row) if row else None
 
 
-def revised_for(db: Reading, kiosk_id: str, after: int, limit: int) -> list[Revised]:
+def revised_verdicts(db: ReadTransaction, kiosk_id: str, after: int, limit: int) -> list[RevisedVerdict]:
     """The first verdicts in force that were given anew under change numbers above `after`, in their order: those of the
     kiosk's own actions, and of all that it has sent, whoever had sent them before."""
     rows = db.rows(
@@ -97,31 +97,33 @@ def revised_for(db: Reading, kiosk_id: str, after: int, limit: int) -> list[Revi
         after=after,
         limit=limit,
     )
-    return [Revised(_given(row), row["action_id"], row["its_seq"]) for row in rows]
+    return [RevisedVerdict(_given(row), row["action_id"], row["its_seq"]) for row in rows]
 
 
-def told(given: Given, action_id: str, seq: int, journey: Journey | None) -> VerdictRow:
+def as_row(record: VerdictRecord, action_id: str, seq: int, journey: Journey | None) -> VerdictRow:
     """A verdict as the kiosk is told it, with the patient's journey."""
     return VerdictRow(
         action_id=action_id,
         seq=seq,
-        verdict=given.verdict,
-        code=given.code,
-        revision=given.revision,
-        patient_id=given.patient_id,
-        visit_id=given.visit_id,
+        verdict=record.verdict,
+        code=record.code,
+        revision=record.revision,
+        patient_id=record.patient_id,
+        visit_id=record.visit_id,
         journey=journey,
     )
 
 
-def told_again(db: Reading, definitions: Definitions, today: str, given: Given, action_id: str, seq: int) -> VerdictRow:
+def as_row_now(
+    db: ReadTransaction, definitions: Definitions, today: str, record: VerdictRecord, action_id: str, seq: int
+) -> VerdictRow:
     """The same for one that was given before: the verdict as it was, the journey as it stands now."""
-    journey = read_journey(db, definitions, given.patient_id, today) if given.patient_id else None
-    return told(given, action_id, seq, journey)
+    journey = read_journey(db, definitions, record.patient_id, today) if record.patient_id else None
+    return as_row(record, action_id, seq, journey)
 
 
-def _given(row: sqlite3.Row) -> Given:
-    return Given(
+def _given(row: sqlite3.Row) -> VerdictRecord:
+    return VerdictRecord(
         verdict_id=row["verdict_id"],
         kiosk_id=row["kiosk_id"],
         seq=row["seq"],

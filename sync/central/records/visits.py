@@ -1,16 +1,16 @@
 """Visits: which of a patient's visits of a day is which, and the other names that a visit goes by."""
 
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.journey.model import Journey
 
 
-def visit_of(db: Reading, visit_id: str) -> str:
+def visit_of(db: ReadTransaction, visit_id: str) -> str:
     """The visit that an id means: the one it is an alias of, else itself."""
     row = db.row("select visit_id from visit_aliases where alias_id = :visit_id", visit_id=visit_id)
     return str(row["visit_id"]) if row else visit_id
 
 
-def is_visit_of(db: Reading, visit_id: str, patient_id: str) -> bool:
+def is_visit_of(db: ReadTransaction, visit_id: str, patient_id: str) -> bool:
     """Whether an id means a visit of that patient."""
     found = db.row(
         "select 1 from visits where visit_id = :visit_id and patient_id = :patient_id",
@@ -20,7 +20,7 @@ def is_visit_of(db: Reading, visit_id: str, patient_id: str) -> bool:
     return found is not None
 
 
-def add_alias(db: Writing, alias_id: str, visit_id: str, now_ms: int) -> None:
+def add_alias(db: WriteTransaction, alias_id: str, visit_id: str, now_ms: int) -> None:
     """From now on `alias_id` means `visit_id`."""
     db.execute(
         "insert into visit_aliases values (:alias_id, :visit_id, :now_ms) on conflict (alias_id) do nothing",
@@ -28,7 +28,7 @@ def add_alias(db: Writing, alias_id: str, visit_id: str, now_ms: int) -> None:
     )
 
 
-def follow_visit(db: Writing, before: Journey, after: Journey, at_ms: int) -> None:
+def follow_visit(db: WriteTransaction, before: Journey, after: Journey, at_ms: int) -> None:
     """Notes a visit that a change of the journey has ended or begun."""
     if before.visit_id == after.visit_id:
         return

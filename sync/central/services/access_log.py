@@ -10,7 +10,7 @@ SAME_LOOK_MS = 10 * 60 * 1000  # within so long another look of the same bearer 
 _Eye = tuple[str, str, str | None]  # who, what they looked at, from which address
 
 
-class Looks:
+class AccessLog:
     """Notes looks, each once in ten minutes, and the patients of one look in one row. May be called from any thread."""
 
     def __init__(self, store: Store) -> None:

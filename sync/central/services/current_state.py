@@ -3,11 +3,11 @@
 import msgspec
 
 from sync.central.records.entries import count_ahead
-from sync.central.records.site import Here
-from sync.central.store.sqlite import Reading
+from sync.central.records.site import SiteSettings
+from sync.central.store.sqlite import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
-from sync.journey.model import Appointment, Asker, Journey, QueueEntry
+from sync.journey.model import Actor, Appointment, Journey, QueueEntry
 from sync.journey.rules import available_actions
 
 
@@ -45,7 +45,7 @@ class CurrentState(msgspec.Struct, frozen=True):
 
 
 def current_state(
-    db: Reading, definitions: Definitions, here: Here, journey: Journey, asker: Asker, now_ms: int
+    db: ReadTransaction, definitions: Definitions, here: SiteSettings, journey: Journey, actor: Actor, now_ms: int
 ) -> CurrentState:
     """What an asker is told of a journey now."""
     zone = here.site.timezone
@@ -53,12 +53,12 @@ def current_state(
         journey.state,
         [_queue_detail(db, definitions, journey, e) for e in journey.entries if e.state in definitions.listed],
         [_appointment_detail(appointment, zone) for appointment in journey.appointments],
-        available_actions(definitions, journey, asker),
+        available_actions(definitions, journey, actor),
         iso(now_ms, zone),
     )
 
 
-def estimated_wait(db: Reading, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
+def estimated_wait(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
     """Minutes until this entry's turn: each of the people ahead takes as long as the exam is planned for."""
     if definitions.queue_to_journey[entry.state] not in _waiting_states(definitions):
         return 0
@@ -70,7 +70,7 @@ def _waiting_states(definitions: Definitions) -> set[str]:
     return {target for rule in definitions.actions.values() if rule.opens_entry for target in rule.moves.values()}
 
 
-def _queue_detail(db: Reading, definitions: Definitions, journey: Journey, entry: QueueEntry) -> QueueDetail:
+def _queue_detail(db: ReadTransaction, definitions: Definitions, journey: Journey, entry: QueueEntry) -> QueueDetail:
     wait = estimated_wait(db, definitions, journey.site_day, entry)
     return QueueDetail(
         entry.queue_id,

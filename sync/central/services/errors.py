@@ -24,7 +24,7 @@ STATUS: Mapping[str, HTTPStatus] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ApiError:
     """A request that is not granted: a code for programs, an English sentence for logs and developers."""
 
     code: str
@@ -45,7 +45,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
     available_actions: tuple[str, ...] = ()
 
 
-def body_of(fault: Fault | Refusal, state: str | None = None, actions: tuple[str, ...] = ()) -> ErrorBody:
+def error_body(fault: ApiError | Refusal, state: str | None = None, actions: tuple[str, ...] = ()) -> ErrorBody:
     """The body for a fault, with the patient's state where it is known, or for a refusal by the rules."""
     if isinstance(fault, Refusal):
         return ErrorBody(fault.message, fault.code.value, fault.journey_state, fault.available_actions)

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from sync.cards import CardKeys, canonical_tag
-from sync.central.conflicts.gather import bench_of
+from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import settle_card
-from sync.central.records.bindings import bind, bindings_of, bound, held_before
+from sync.central.records.bindings import bind, binding_of_card, bindings_of, held_before
 from sync.central.records.journeys import touch
 from sync.central.records.patients import patient_named, put_patient
-from sync.central.records.site import Here, NoSite, here
+from sync.central.records.site import NoSite, SiteSettings, read_site
 from sync.central.services.hospital_document import (
     AppointmentPart,
     DocumentError,
@@ -26,12 +26,12 @@ from sync.central.services.hospital_document import (
     PatientPart,
     SitePart,
 )
-from sync.central.store.sqlite import Writing
+from sync.central.store.sqlite import WriteTransaction
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
 
 
-class Imported(msgspec.Struct, frozen=True):
+class ImportReport(msgspec.Struct, frozen=True):
     """How many of each were new or changed."""
 
     exams: int
@@ -40,17 +40,19 @@ class Imported(msgspec.Struct, frozen=True):
     appointments: int
 
 
-def take_hospital(db: Writing, definitions: Definitions, keys: CardKeys, hospital: Hospital, now_ms: int) -> Imported:
+def take_hospital(
+    db: WriteTransaction, definitions: Definitions, keys: CardKeys, hospital: Hospital, now_ms: int
+) -> ImportReport:
     """Takes a document, as part of the caller's transaction. Raises DocumentError where it names what there is not."""
     changed_exams = [exam.exam_id for exam in hospital.exams if _put_exam(db, exam)]
     if hospital.site:
         put_site(db, hospital.site)
     try:
-        site = here(db)
+        site = read_site(db)
     except NoSite as error:
         raise DocumentError("site is missing, and the database holds none yet") from error
     take = _Take(db, definitions, keys, site, site.day(now_ms), now_ms)
-    result = Imported(
+    result = ImportReport(
         len(changed_exams),
         sum(take.patient(patient) for patient in hospital.patients),
         sum(take.card(patient.patient_id, card) for patient in hospital.patients for card in patient.cards),
@@ -60,7 +62,7 @@ def take_hospital(db: Writing, definitions: Definitions, keys: CardKeys, hospita
     return result
 
 
-def put_site(db: Writing, site: SitePart) -> None:
+def put_site(db: WriteTransaction, site: SitePart) -> None:
     """Writes the site's own row. Raises DocumentError where its desk is no exam, or its prefix a kiosk's."""
     if db.row("select 1 from exams where exam_id = :desk", desk=site.desk) is None:
         raise DocumentError(f"the desk {site.desk!r} is not among the exams")
@@ -82,7 +84,7 @@ def put_site(db: Writing, site: SitePart) -> None:
     )
 
 
-def _put_exam(db: Writing, exam: ExamPart) -> bool:
+def _put_exam(db: WriteTransaction, exam: ExamPart) -> bool:
     values = {**msgspec.structs.asdict(exam), "overnight": int(exam.overnight)}
     known = db.row("select * from exams where exam_id = :exam_id", exam_id=exam.exam_id)
     if known is not None and all(known[column] == value for column, value in values.items()):
@@ -100,10 +102,10 @@ def _put_exam(db: Writing, exam: ExamPart) -> bool:
 class _Take:
     """One document being taken: each method takes one part, and says whether that changed anything."""
 
-    db: Writing
+    db: WriteTransaction
     definitions: Definitions
     keys: CardKeys
-    site: Here
+    site: SiteSettings
     today: str
     now_ms: int
 
@@ -129,7 +131,7 @@ class _Take:
             hashes = self.keys.hashes(canonical_tag(card))
         except ValueError as error:
             raise DocumentError(f"a card of patient {named}: {error}") from error
-        holder = bound(self.db, hashes)
+        holder = binding_of_card(self.db, hashes)
         theirs = holder is not None and holder.patient_id == patient_id
         if not theirs and held_before(self.db, patient_id, hashes):
             return False  # it was taken from them since, and an older document does not undo that
@@ -140,7 +142,7 @@ class _Take:
         if bindings_of(self.db, patient_id) == before:
             return False
         touch(self.db, patient_id)
-        settle_card(self.db, bench_of(self.db, self.definitions, new_id, self.now_ms), hashes, "import")
+        settle_card(self.db, judging_context(self.db, self.definitions, new_id, self.now_ms), hashes, "import")
         return True
 
     def appointment(self, part: AppointmentPart) -> bool:

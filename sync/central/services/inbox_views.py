@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from sync.central.conflicts.waiting import Waiting, waiting_in
-from sync.central.records.site import Here
-from sync.central.records.verdicts import verdict_of
+from sync.central.conflicts.waiting import WaitingAction, waiting_in
+from sync.central.records.site import SiteSettings
+from sync.central.records.verdicts import latest_verdict
 from sync.central.services.current_state import current_state
-from sync.central.store.sqlite import Reading
+from sync.central.store.sqlite import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 from sync.journey.model import STAFF, Journey
@@ -20,14 +20,16 @@ MAX_BODY = 4096  # characters of a quarantined record
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class CasePage:
     """Some of the open cases in their order, and how many come after them."""
 
     cases: list[dict[str, Any]]
     more: int
 
 
-def open_cases(db: Reading, here: Here, after: str | None = None, limit: int = MAX_ROWS) -> Listed | None:
+def open_cases(
+    db: ReadTransaction, here: SiteSettings, after: str | None = None, limit: int = MAX_ROWS
+) -> CasePage | None:
     """What waits for staff, oldest first: so many after the case of that id, be it settled or not, or from the first.
     None where there is no such case."""
     begin = db.row("select opened_ms, exception_id from exceptions where exception_id = :after", after=after)
@@ -41,14 +43,19 @@ def open_cases(db: Reading, here: Here, after: str | None = None, limit: int = M
         limit=limit,
     )
     left = db.value(f"select count(*) from exceptions where {_OPEN_AFTER}", **place)  # noqa: S608
-    return Listed([_shown(row, here) for row in rows], left - len(rows))
+    return CasePage([_shown(row, here) for row in rows], left - len(rows))
 
 
 _OPEN_AFTER = "settled_ms is null and (opened_ms, exception_id) > (:after_ms, :after)"
 
 
 def case(
-    db: Reading, definitions: Definitions, here: Here, exception_id: str, journey: Journey | None, now_ms: int
+    db: ReadTransaction,
+    definitions: Definitions,
+    here: SiteSettings,
+    exception_id: str,
+    journey: Journey | None,
+    now_ms: int,
 ) -> dict[str, Any] | None:
     """One case: who, what, when, what the kiosk showed, what the centre knew then and knows now; None for an unknown
     id. `journey` is the patient's, where the case is about one."""
@@ -71,7 +78,7 @@ def case(
     return shown
 
 
-def may(db: Reading, exception_id: str, waiting: list[Waiting]) -> list[str]:
+def may(db: ReadTransaction, exception_id: str, waiting: list[WaitingAction]) -> list[str]:
     """How a case may be settled: one that only tells of something can be put away, no more."""
     row = db.row("select settled_ms from exceptions where exception_id = :id", id=exception_id)
     if row is None or row["settled_ms"] is not None:
@@ -79,7 +86,7 @@ def may(db: Reading, exception_id: str, waiting: list[Waiting]) -> list[str]:
     return ["apply", "discard", "reassign"] if waiting else ["discard"]
 
 
-def _shown(row: sqlite3.Row, here: Here) -> dict[str, Any]:
+def _shown(row: sqlite3.Row, here: SiteSettings) -> dict[str, Any]:
     """A row as the wire has it: times in ISO 8601, JSON as values."""
     shown = {column: row[column] for column in row.keys() if column not in ("opened_ms", "detail")}  # noqa: SIM118
     detail = msgspec.json.decode(row["detail"])
@@ -88,20 +95,20 @@ def _shown(row: sqlite3.Row, here: Here) -> dict[str, Any]:
     return shown | {"opened_at": iso(row["opened_ms"], here.site.timezone), "detail": detail}
 
 
-def _patient(db: Reading, journey: Journey | None) -> dict[str, Any] | None:
+def _patient(db: ReadTransaction, journey: Journey | None) -> dict[str, Any] | None:
     if journey is None:
         return None
     row = db.row("select patient_id, masked_name from patients where patient_id = :id", id=journey.patient_id)
     return dict(row) if row else None
 
 
-def _kiosk(db: Reading, kiosk_id: str | None) -> dict[str, Any] | None:
+def _kiosk(db: ReadTransaction, kiosk_id: str | None) -> dict[str, Any] | None:
     row = db.row("select kiosk_id, name, revoked_ms from kiosks where kiosk_id = :id", id=kiosk_id)
     return {"kiosk_id": row["kiosk_id"], "name": row["name"], "revoked": row["revoked_ms"] is not None} if row else None
 
 
-def _action(db: Reading, here: Here, waiting: Waiting) -> dict[str, Any]:
-    given = verdict_of(db, waiting.verdict_id)
+def _action(db: ReadTransaction, here: SiteSettings, waiting: WaitingAction) -> dict[str, Any]:
+    given = latest_verdict(db, waiting.verdict_id)
     assert given is not None
     intent = waiting.intent
     return {
@@ -118,6 +125,6 @@ def _action(db: Reading, here: Here, waiting: Waiting) -> dict[str, Any]:
     }
 
 
-def _quarantined(db: Reading, exception_id: str) -> dict[str, Any] | None:
+def _quarantined(db: ReadTransaction, exception_id: str) -> dict[str, Any] | None:
     row = db.row("select verdict_id, reason, body from quarantine where exception_id = :id", id=exception_id)
     return {"reason": row["reason"], "body": row["body"][:MAX_BODY]} if row else None

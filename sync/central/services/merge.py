@@ -6,10 +6,10 @@ stays as a further entry of the same patient, and what kiosks still send of it i
 
 from collections.abc import Callable
 
-from sync.central.conflicts.waiting import TWO_VISITS, Concern, open_case
+from sync.central.conflicts.waiting import TWO_VISITS, NewCase, open_case
 from sync.central.records.journeys import open_journey, touch
 from sync.central.services.journey_service import closing
-from sync.central.store.sqlite import Reading, Writing
+from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId
 from sync.protocol import Renamed
@@ -19,7 +19,7 @@ _NAMES = ("patient_aliases", "actions", "exceptions")  # where an id stands that
 
 
 def merge(
-    db: Writing,
+    db: WriteTransaction,
     definitions: Definitions,
     kept: PatientId,
     gone: PatientId,
@@ -48,7 +48,7 @@ def merge(
     return touch(db, kept)
 
 
-def merged_after(db: Reading, after: int, limit: int) -> list[tuple[int, Renamed]]:
+def merged_after(db: ReadTransaction, after: int, limit: int) -> list[tuple[int, Renamed]]:
     """The first records that were merged into others under change numbers above `after`, with that number."""
     rows = db.rows(
         "select alias_id, patient_id, change from patient_aliases where change > :after order by change limit :limit",
@@ -58,7 +58,9 @@ def merged_after(db: Reading, after: int, limit: int) -> list[tuple[int, Renamed
     return [(row["change"], Renamed(row["alias_id"], row["patient_id"])) for row in rows]
 
 
-def _split(db: Writing, kept: PatientId, before: Journey, other: Journey, now_ms: int, exception_id: str) -> None:
+def _split(
+    db: WriteTransaction, kept: PatientId, before: Journey, other: Journey, now_ms: int, exception_id: str
+) -> None:
     db.execute("insert into merged_visits values (:id, :now_ms)", {"id": other.visit_id, "now_ms": now_ms})
     db.execute("update visits set closed_ms = :now_ms where visit_id = :id", {"id": other.visit_id, "now_ms": now_ms})
     detail = {
@@ -66,10 +68,10 @@ def _split(db: Writing, kept: PatientId, before: Journey, other: Journey, now_ms
         "journey_states": [before.state, other.state],
         "patient_ids": [before.patient_id, other.patient_id],
     }
-    open_case(db, exception_id, Concern(TWO_VISITS, None, detail, kept, visit_id=other.visit_id), now_ms)
+    open_case(db, exception_id, NewCase(TWO_VISITS, None, detail, kept, visit_id=other.visit_id), now_ms)
 
 
-def _hand_over(db: Writing, kept: PatientId, gone: PatientId, version: int) -> None:
+def _hand_over(db: WriteTransaction, kept: PatientId, gone: PatientId, version: int) -> None:
     both = {"kept": kept, "gone": gone}
     # A day's visits are counted, so those of the other record come after the patient's own; and no kiosk has seen one
     # of them yet as a visit of this patient.
@@ -85,7 +87,7 @@ def _hand_over(db: Writing, kept: PatientId, gone: PatientId, version: int) -> N
     db.execute("update verdicts set patient_id = :kept, changed_version = null where patient_id = :gone", both)
 
 
-def _take_up(db: Writing, before: Journey, other: Journey, version: int) -> None:
+def _take_up(db: WriteTransaction, before: Journey, other: Journey, version: int) -> None:
     """The journey after it: on the visit that was under way, above every version that a kiosk may hold of either."""
     on = other if before.visit_id is None and other.visit_id is not None else before
     # The entries and the bookings are the patient's already, whosever they were; the visit row too.

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from sync.central.records.entries import entry_of_row
-from sync.central.records.site import Here
+from sync.central.records.site import SiteSettings
 from sync.central.services.current_state import estimated_wait
-from sync.central.store.sqlite import Reading, any_of
+from sync.central.store.sqlite import ReadTransaction, any_of
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 
@@ -45,7 +45,9 @@ class Search(msgspec.Struct, frozen=True):
     by_name: bool = False
 
 
-def queue(db: Reading, definitions: Definitions, here: Here, today: str, search: Search) -> list[QueueRow]:
+def queue(
+    db: ReadTransaction, definitions: Definitions, here: SiteSettings, today: str, search: Search
+) -> list[QueueRow]:
     """Today's entries that fit, each line in its order; without a state, those that still live. At most 500."""
     names, states = any_of("state", [search.state] if search.state else definitions.live)
     rows = db.execute(
@@ -70,7 +72,7 @@ def queue(db: Reading, definitions: Definitions, here: Here, today: str, search:
     return [_queue_row(db, definitions, here, row) for row in rows]
 
 
-def history(db: Reading, here: Here, patient_id: str) -> list[dict[str, Any]]:
+def history(db: ReadTransaction, here: SiteSettings, patient_id: str) -> list[dict[str, Any]]:
     """A patient's transitions, the newest 500, oldest first."""
     rows = db.rows(
         "select from_state, to_state, action, trigger_type, source, action_id, visit_id, leg, metadata, happened_ms,"
@@ -82,7 +84,7 @@ def history(db: Reading, here: Here, patient_id: str) -> list[dict[str, Any]]:
     return [_with_times(row, here, "happened_ms", "recorded_ms", json="metadata") for row in reversed(rows)]
 
 
-def _queue_row(db: Reading, definitions: Definitions, here: Here, row: sqlite3.Row) -> QueueRow:
+def _queue_row(db: ReadTransaction, definitions: Definitions, here: SiteSettings, row: sqlite3.Row) -> QueueRow:
     entry = entry_of_row(row)
     return QueueRow(
         entry.queue_id,
@@ -101,7 +103,7 @@ def _queue_row(db: Reading, definitions: Definitions, here: Here, row: sqlite3.R
     )
 
 
-def _with_times(row: sqlite3.Row, here: Here, *times: str, json: str) -> dict[str, Any]:
+def _with_times(row: sqlite3.Row, here: SiteSettings, *times: str, json: str) -> dict[str, Any]:
     """A row as the wire has it: times in ISO 8601 (`opened_ms` becomes `opened_at`), JSON as values."""
     shown = {column: row[column] for column in row.keys() if column not in times}  # noqa: SIM118 (a Row yields values)
     shown[json] = msgspec.json.decode(row[json])

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sync.cards import CardHash, CardKeys, canonical_tag
-from sync.central.services.errors import Fault
+from sync.central.services.errors import ApiError
 from sync.ids import is_uuid
 
 MAX_ID = 128
@@ -17,7 +17,7 @@ _NAMES = ("patient_id", "queue_id", "exam_id", "room")
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ActionRequest:
     """One request to act. `payload` holds no card as read; `cards` are its hashes, one for each key."""
 
     action_type: str
@@ -36,16 +36,16 @@ class Ask:
         return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
-def read_ask(document: Any, keys: CardKeys, new_id: Callable[[], str]) -> Ask | Fault:
+def read_action_request(document: Any, keys: CardKeys, new_id: Callable[[], str]) -> ActionRequest | ApiError:
     """The request in a JSON document {action_type, payload, action_id}, or what is wrong with it.
 
     A client that sends no `action_id` cannot repeat its request safely; it is given one.
     """
     if not isinstance(document, dict):
-        return Fault("malformed", "The body must be a JSON object.")
+        return ApiError("malformed", "The body must be a JSON object.")
     action_type = document.get("action_type")
     if action_type is None or action_type == "":
-        return Fault("missing_action_type", "action_type is missing.")
+        return ApiError("missing_action_type", "action_type is missing.")
     payload = document.get("payload")
     payload = {} if payload is None else payload
     action_id = document.get("action_id")
@@ -55,24 +55,24 @@ def read_ask(document: Any, keys: CardKeys, new_id: Callable[[], str]) -> Ask | 
         return fault
     canonical = _canonical(payload)
     if canonical is None:
-        return Ask(action_type, action_id.lower(), payload)
-    if isinstance(canonical, Fault):
+        return ActionRequest(action_type, action_id.lower(), payload)
+    if isinstance(canonical, ApiError):
         return canonical
     cards = keys.hashes(canonical)
-    return Ask(action_type, action_id.lower(), _without_card(payload, canonical, cards[0]), cards)
+    return ActionRequest(action_type, action_id.lower(), _without_card(payload, canonical, cards[0]), cards)
 
 
-def _fault(action_type: object, payload: object, action_id: object) -> Fault | None:
+def _fault(action_type: object, payload: object, action_id: object) -> ApiError | None:
     if not isinstance(action_type, str) or len(action_type) > MAX_ID:
-        return Fault("malformed", f"action_type must be a text of at most {MAX_ID} characters.")
+        return ApiError("malformed", f"action_type must be a text of at most {MAX_ID} characters.")
     if not is_uuid(action_id):
-        return Fault("invalid_action_id", "action_id must be a UUID.")
+        return ApiError("invalid_action_id", "action_id must be a UUID.")
     if not isinstance(payload, dict):
-        return Fault("invalid_payload", "payload must be a JSON object.")
+        return ApiError("invalid_payload", "payload must be a JSON object.")
     for name in _NAMES:
         value = payload.get(name)
         if value is not None and not is_name(value):
-            return Fault("invalid_payload", f"payload.{name} must be a text of 1 to {MAX_ID} characters.")
+            return ApiError("invalid_payload", f"payload.{name} must be a text of 1 to {MAX_ID} characters.")
     return None
 
 
@@ -81,18 +81,18 @@ def is_name(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()
 
 
-def _canonical(payload: Mapping[str, Any]) -> str | Fault | None:
+def _canonical(payload: Mapping[str, Any]) -> str | ApiError | None:
     """The canonical id of the card in a payload, wherever in it the card stands."""
     found: set[str] = set()
     for value in _card_values(payload):
         if not isinstance(value, str):
-            return Fault("invalid_payload", "tag_id must be a text.")
+            return ApiError("invalid_payload", "tag_id must be a text.")
         try:
             found.add(canonical_tag(value))
         except ValueError as error:
-            return Fault("invalid_payload", f"{error}.")
+            return ApiError("invalid_payload", f"{error}.")
     if len(found) > 1:
-        return Fault("invalid_payload", "One request can name one card only.")
+        return ApiError("invalid_payload", "One request can name one card only.")
     return found.pop() if found else None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PatientChanged:
     """A patient's state changed: the change number that it took, and the action behind it, if one was."""
 
     number: int
@@ -25,7 +25,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Revoked:
+class TokenRevoked:
     """A token is worth nothing any more."""
 
     token_hash: str
@@ -38,15 +38,15 @@ class Revoked:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class VerdictRevised:
     """A verdict was given anew. Nobody listens to that in particular; it wakes the pulls that wait."""
 
     number: int
     topic: str = ""
 
 
-Note = Change | Revoked | Told
-Listener = Callable[[Note], None]
+NewsItem = PatientChanged | TokenRevoked | VerdictRevised
+Listener = Callable[[NewsItem], None]
 
 
 class News:
@@ -59,7 +59,7 @@ class News:
         self._closed = False
         self._listeners: dict[str, list[Listener]] = {}
 
-    def announce(self, notes: Sequence[Note]) -> None:
+    def announce(self, notes: Sequence[NewsItem]) -> None:
         """Tells everybody whom it concerns. Listeners are called in this thread, so they must only leave a note."""
         with self._lock:
             calls = [(listener, note) for note in notes for listener in self._listeners.get(note.topic, ())]

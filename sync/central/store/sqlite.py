@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from sync.central.store.news import Change, News, Note, Told
+from sync.central.store.news import News, NewsItem, PatientChanged, VerdictRevised
 from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION
 from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log, set_aside_stray_log
 
@@ -32,7 +32,7 @@ class InUse(StoreError):
     """Another process has the database open."""
 
 
-class Reading:
+class ReadTransaction:
     """A consistent look at the database."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -63,13 +63,13 @@ class Reading:
         return int(row["value"]) if row else None
 
 
-class Writing(Reading):
+class WriteTransaction(ReadTransaction):
     """One transaction. What it adds to `news` is announced once it is committed."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
         self._connection = connection
-        self.news: list[Note] = []
+        self.news: list[NewsItem] = []
 
     def next_change(self) -> int:
         """A change number. Its row stays locked until the commit, so no higher number is visible before a lower one."""
@@ -84,11 +84,11 @@ class Writing(Reading):
 
     def announce(self, number: int, patient_id: str, action: str | None = None, action_id: str | None = None) -> None:
         """Adds a change of a patient's state to the news."""
-        self.news.append(Change(number, patient_id, action, action_id))
+        self.news.append(PatientChanged(number, patient_id, action, action_id))
 
     def announce_verdict(self, number: int) -> None:
         """Adds to the news that a verdict was given anew under this change number."""
-        self.news.append(Told(number))
+        self.news.append(VerdictRevised(number))
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -128,14 +128,14 @@ class Store:
             raise
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Writing]:
+    def write(self) -> Iterator[WriteTransaction]:
         """One transaction. It is durable when the context ends; an exception inside undoes all of it."""
         with self._lock:
             if self._sync_failed:
                 self._sync_failed = not begin_log_anew(self._writer)
             self._writer.execute("begin immediate")
             try:
-                transaction = Writing(self._writer)
+                transaction = WriteTransaction(self._writer)
                 yield transaction
                 self._writer.execute("commit")
             except BaseException as error:
@@ -148,12 +148,12 @@ class Store:
             self.news.announce(transaction.news)
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[Reading]:
+    def read(self) -> Iterator[ReadTransaction]:
         """A look at one moment's state, which waits for no writer and makes none wait."""
         connection = self._take_reader()
         connection.execute("begin")
         try:
-            yield Reading(connection)
+            yield ReadTransaction(connection)
         finally:
             connection.execute("rollback")
             self._readers.append(connection)

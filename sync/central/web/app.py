@@ -11,13 +11,13 @@ from sync.central.web.inbox_api import desk_api
 from sync.central.web.kiosk_api import sync_api
 from sync.central.web.patient_api import journey_api
 from sync.central.web.patient_socket import add_live
-from sync.central.web.socket_limits import Sockets
+from sync.central.web.socket_limits import SocketLimits
 from sync.central.web.staff_api import staff_api
 
 MAX_POLLS = 32
 
 
-def create_app(service: JourneyService, sockets: Sockets, most_waiting: int = MAX_POLLS) -> Flask:
+def create_app(service: JourneyService, sockets: SocketLimits, most_waiting: int = MAX_POLLS) -> Flask:
     """The application. `most_waiting` of the kiosks' pulls may wait for news at a time."""
     app = Flask(__name__, static_folder=None)
     # A path without its last slash is served as it is: a redirect would name http:// behind a proxy that ends TLS, and

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from sync.central.records.journeys import StaleJourney
 from sync.central.records.site import NoSite
 from sync.central.records.tokens import Bearer, bearer
-from sync.central.services.errors import Fault, body_of
+from sync.central.services.errors import ApiError, error_body
 from sync.central.services.journey_service import Answer, JourneyService, refused
 from sync.journey.model import Role
 
@@ -34,11 +34,11 @@ _HEADERS = [
 _NO_STORE = ("Cache-Control", "no-store")
 _JSON = "application/json"
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
-_UNAUTHORIZED = Fault("unauthorized", "A valid bearer token is needed.")
-_FORBIDDEN = Fault("forbidden", "This token may not do that.")
+_UNAUTHORIZED = ApiError("unauthorized", "A valid bearer token is needed.")
+_FORBIDDEN = ApiError("forbidden", "This token may not do that.")
 
 
-def authenticate(service: JourneyService) -> Bearer | Fault:
+def authenticate(service: JourneyService) -> Bearer | ApiError:
     """Who sends this request, by `Authorization: Bearer` (RFC 6750, 2.1)."""
     scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -47,7 +47,7 @@ def authenticate(service: JourneyService) -> Bearer | Fault:
         return bearer(db, token.strip(), service.clock()) or _UNAUTHORIZED
 
 
-def admit(service: JourneyService, *roles: Role) -> Bearer | Fault:
+def admit(service: JourneyService, *roles: Role) -> Bearer | ApiError:
     """The sender, if their token is of one of these roles."""
     sender = authenticate(service)
     if isinstance(sender, Bearer) and sender.role not in roles:
@@ -64,26 +64,26 @@ def admitting(
         @wraps(view)
         def admitted(*args: P.args, **kwargs: P.kwargs) -> Response:
             sender = admit(service, *roles)
-            return fault(sender) if isinstance(sender, Fault) else view(sender, *args, **kwargs)
+            return fault(sender) if isinstance(sender, ApiError) else view(sender, *args, **kwargs)
 
         return admitted
 
     return admitted_only
 
 
-def read_json() -> Any | Fault:
+def read_json() -> Any | ApiError:
     """The request's body as plain values. A body that is too large is refused by Flask itself, with 413."""
     if request.content_type != _JSON and request.mimetype != _JSON:
-        return Fault("unsupported_media_type", "The body must be application/json.")
+        return ApiError("unsupported_media_type", "The body must be application/json.")
     return decode(request.get_data(cache=False))
 
 
-def decode(text: bytes | str) -> Any | Fault:
+def decode(text: bytes | str) -> Any | ApiError:
     """JSON as plain values, or what is wrong with it."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: no UTF-8, or a number of 4300 digits
-        return Fault("malformed", "The body is not JSON that can be read.")
+        return ApiError("malformed", "The body is not JSON that can be read.")
 
 
 def answer(given: Answer) -> Response:
@@ -94,7 +94,7 @@ def answer(given: Answer) -> Response:
     return response
 
 
-def fault(found: Fault) -> Response:
+def fault(found: ApiError) -> Response:
     """A fault as a response."""
     return answer(refused(found))
 
@@ -109,7 +109,7 @@ def harden(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(RecursionError, lambda _: fault(Fault("malformed", "The body is nested too deep.")))
+    app.register_error_handler(RecursionError, lambda _: fault(ApiError("malformed", "The body is nested too deep.")))
     for breakage in (sqlite3.OperationalError, StaleJourney):
         app.register_error_handler(breakage, _busy)
     app.register_error_handler(NoSite, lambda error: _unavailable(str(error)))
@@ -131,8 +131,8 @@ def _with_headers(application: WSGIApplication) -> WSGIApplication:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    found = Fault(_CODES.get(status, "malformed" if status < 500 else "internal"), error.name + ".")
-    response = Response(msgspec.json.encode(body_of(found)), status, content_type=_JSON)
+    found = ApiError(_CODES.get(status, "malformed" if status < 500 else "internal"), error.name + ".")
+    response = Response(msgspec.json.encode(error_body(found)), status, content_type=_JSON)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
@@ -145,7 +145,7 @@ def _busy(error: Exception) -> Response:
 
 
 def _unavailable(why: str) -> Response:
-    response = fault(Fault("busy", why))
+    response = fault(ApiError("busy", why))
     response.headers["Retry-After"] = "1"
     return response
 
@@ -154,5 +154,5 @@ def _broken(_: Exception) -> Response:
     # The path only: a query string may name a patient's number typed by hand.
     log.exception("a request failed: %s %s", request.method, request.path)
     return Response(
-        msgspec.json.encode(body_of(Fault("internal", "It failed inside."))), 500, mimetype="application/json"
+        msgspec.json.encode(error_body(ApiError("internal", "It failed inside."))), 500, mimetype="application/json"
     )

@@ -6,11 +6,11 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from sync.central.records.tokens import Bearer
-from sync.central.services.errors import Fault
-from sync.central.services.inbox import APPLY, DISCARD, REASSIGN, Desk
+from sync.central.services.errors import ApiError
+from sync.central.services.inbox import APPLY, DISCARD, REASSIGN, ExceptionInbox
 from sync.central.services.inbox_views import MAX_ROWS
 from sync.central.services.journey_service import Answer, JourneyService
-from sync.central.services.requests import Ask, is_name, read_ask
+from sync.central.services.requests import ActionRequest, is_name, read_action_request
 from sync.central.web.http import admitting, answer, fault, read_json, reply
 from sync.central.web.patient_api import note_look
 from sync.journey.correction import CORRECTION
@@ -23,7 +23,7 @@ _DIGITS = 10  # of a number in a query
 def desk_api(service: JourneyService) -> Blueprint:
     """The routes under /api/v1/ by which staff decide."""
     api = Blueprint("desk", __name__, url_prefix="/api/v1")
-    desk, for_staff = Desk(service), admitting(service, Role.STAFF)
+    desk, for_staff = ExceptionInbox(service), admitting(service, Role.STAFF)
 
     @api.get("/exceptions/")
     @for_staff
@@ -53,17 +53,17 @@ def desk_api(service: JourneyService) -> Blueprint:
     return api
 
 
-def _listed(desk: Desk) -> Response:
+def _listed(desk: ExceptionInbox) -> Response:
     asked = request.args.get("limit") or str(MAX_ROWS)
     limit = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < _DIGITS else 0
     found = desk.cases(request.args.get("after") or None, limit)
-    return fault(found) if isinstance(found, Fault) else reply({"exceptions": found.cases, "more": found.more})
+    return fault(found) if isinstance(found, ApiError) else reply({"exceptions": found.cases, "more": found.more})
 
 
-def _one(service: JourneyService, desk: Desk, sender: Bearer, exception_id: str) -> Response:
+def _one(service: JourneyService, desk: ExceptionInbox, sender: Bearer, exception_id: str) -> Response:
     found = desk.case(exception_id)
     if found is None:
-        return fault(Fault("not_found", "There is no such case."))
+        return fault(ApiError("not_found", "There is no such case."))
     if found["patient"]:
         note_look(service, sender, "exception", found["patient"]["patient_id"])
     return reply(found)
@@ -72,52 +72,52 @@ def _one(service: JourneyService, desk: Desk, sender: Bearer, exception_id: str)
 def _decided(
     service: JourneyService,
     action_type: str,
-    payload_of: Callable[[dict[str, Any]], dict[str, Any] | Fault],
-    decide: Callable[[Ask], Answer],
+    payload_of: Callable[[dict[str, Any]], dict[str, Any] | ApiError],
+    decide: Callable[[ActionRequest], Answer],
 ) -> Response:
     """The answer to the request in the body: an action of that type with what the body says as its payload."""
     document = read_json()
-    if isinstance(document, Fault):
+    if isinstance(document, ApiError):
         return fault(document)
     if not isinstance(document, dict):
-        return fault(Fault("malformed", "The body must be a JSON object."))
+        return fault(ApiError("malformed", "The body must be a JSON object."))
     payload = payload_of(document)
-    if isinstance(payload, Fault):
+    if isinstance(payload, ApiError):
         return fault(payload)
     made = {"action_id": document.get("action_id"), "action_type": action_type, "payload": payload}
-    ask = read_ask(made, service.keys, service.ids)
-    return fault(ask) if isinstance(ask, Fault) else answer(decide(ask))
+    ask = read_action_request(made, service.keys, service.ids)
+    return fault(ask) if isinstance(ask, ApiError) else answer(decide(ask))
 
 
-def _settlement(document: dict[str, Any]) -> dict[str, Any] | Fault:
+def _settlement(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     return settlement(document.get("how"), document.get("reason", ""), document.get("patient_id"))
 
 
-def settlement(how: object, reason: object, patient_id: object) -> dict[str, Any] | Fault:
+def settlement(how: object, reason: object, patient_id: object) -> dict[str, Any] | ApiError:
     """The payload of a settlement, or what is wrong with it."""
     if how not in (APPLY, DISCARD, REASSIGN):
-        return Fault("malformed", f"how must be one of {APPLY}, {DISCARD}, {REASSIGN}.")
+        return ApiError("malformed", f"how must be one of {APPLY}, {DISCARD}, {REASSIGN}.")
     if not _is_reason(reason):
         return _BAD_REASON
     if how == DISCARD and not str(reason).strip():
-        return Fault("malformed", "A case is discarded for a reason.")
+        return ApiError("malformed", "A case is discarded for a reason.")
     if how == REASSIGN and not is_name(patient_id):
-        return Fault("malformed", "patient_id must name whose it is.")
+        return ApiError("malformed", "patient_id must name whose it is.")
     return {"how": how, "reason": reason, "patient_id": patient_id if how == REASSIGN else None}
 
 
-def _merging(document: dict[str, Any]) -> dict[str, Any] | Fault:
+def _merging(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     if not is_name(document.get("patient_id")):
-        return Fault("malformed", "The body must name patient_id: the record that is to go.")
+        return ApiError("malformed", "The body must name patient_id: the record that is to go.")
     return {"patient_id": document["patient_id"]}
 
 
-def _correction(document: dict[str, Any]) -> dict[str, Any] | Fault:
+def _correction(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     state, reason = document.get("state"), document.get("reason", "")
     if not is_name(state):
-        return Fault("malformed", "The body must name a state.")
+        return ApiError("malformed", "The body must name a state.")
     if not _is_reason(reason) or not reason.strip():
-        return Fault("malformed", f"A journey is corrected for a reason, of at most {MAX_REASON} characters.")
+        return ApiError("malformed", f"A journey is corrected for a reason, of at most {MAX_REASON} characters.")
     return {"state": state, "reason": reason}
 
 
@@ -125,4 +125,4 @@ def _is_reason(value: object) -> bool:
     return isinstance(value, str) and len(value) <= MAX_REASON
 
 
-_BAD_REASON = Fault("malformed", f"reason must be a text of at most {MAX_REASON} characters.")
+_BAD_REASON = ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters.")

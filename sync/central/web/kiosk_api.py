@@ -14,7 +14,7 @@ from sync.central.kiosks.enrolment import NotEnrolled, enrol
 from sync.central.kiosks.pull import Roster
 from sync.central.kiosks.push import Ingest, fenced
 from sync.central.records.journeys import StaleJourney
-from sync.central.records.site import NoSite, here
+from sync.central.records.site import NoSite, read_site
 from sync.central.records.tokens import Bearer
 from sync.central.services.journey_service import JourneyService
 from sync.central.web.http import admit
@@ -97,7 +97,9 @@ def _read(message_type: type[T], limit: int) -> T | CallRefused:
 def _enrol(service: JourneyService, message: EnrolRequest) -> object:
     now_ms = service.clock()
     with service.store.write() as db:
-        outcome = enrol(db, here(db), service.definitions, service.keys, message, request.remote_addr or "", now_ms)
+        outcome = enrol(
+            db, read_site(db), service.definitions, service.keys, message, request.remote_addr or "", now_ms
+        )
     if not isinstance(outcome, NotEnrolled):
         return outcome
     code = EndCode.FENCED if outcome.retry_after_s is None else EndCode.TRY_LATER

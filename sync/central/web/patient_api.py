@@ -8,15 +8,15 @@ from flask import Blueprint, Response, request
 
 from sync.central.records.patients import patient_named
 from sync.central.records.tokens import Bearer
-from sync.central.services.errors import Fault
+from sync.central.services.errors import ApiError
 from sync.central.services.journey_service import JourneyService
-from sync.central.services.requests import read_ask
+from sync.central.services.requests import read_action_request
 from sync.central.web.http import admit, answer, fault, read_json, reply
 from sync.journey.definitions import Definitions
-from sync.journey.model import PATIENT, STAFF, Asker, Role
+from sync.journey.model import PATIENT, STAFF, Actor, Role
 
-UNKNOWN_PATIENT = Fault("unknown_patient", "There is no such patient.")
-_OTHERS = Fault("forbidden", "This token acts for its own patient only.")
+UNKNOWN_PATIENT = ApiError("unknown_patient", "There is no such patient.")
+_OTHERS = ApiError("forbidden", "This token acts for its own patient only.")
 
 
 def journey_api(service: JourneyService) -> Blueprint:
@@ -62,12 +62,12 @@ def definitions_document(definitions: Definitions) -> tuple[bytes, str]:
     return document, hashlib.sha256(document).hexdigest()[:32]
 
 
-def asker_of(sender: Bearer) -> Asker:
+def asker_of(sender: Bearer) -> Actor:
     """A token's holder as the rules know them."""
     return STAFF if sender.role is Role.STAFF else PATIENT
 
 
-def subject_of(service: JourneyService, sender: Bearer, named: str | None) -> str | Fault | None:
+def subject_of(service: JourneyService, sender: Bearer, named: str | None) -> str | ApiError | None:
     """Whom a request is about: staff name a patient (or show a card), a patient's token means its own patient only, by
     whatever name: an app may still know the one that was merged into another."""
     if sender.role is Role.STAFF:
@@ -86,13 +86,13 @@ def _with_alias(api: Blueprint, name: str, method: str, view: Callable[[], Respo
 
 def _current_state(service: JourneyService) -> Response:
     sender = admit(service, Role.PATIENT, Role.STAFF)
-    if isinstance(sender, Fault):
+    if isinstance(sender, ApiError):
         return fault(sender)
     subject = subject_of(service, sender, request.args.get("patient_id"))
-    if isinstance(subject, Fault):
+    if isinstance(subject, ApiError):
         return fault(subject)
     if subject is None:
-        return fault(Fault("missing_patient_id", "A staff token names the patient: ?patient_id=…"))
+        return fault(ApiError("missing_patient_id", "A staff token names the patient: ?patient_id=…"))
     state = service.current(asker_of(sender), subject)
     if state is None:
         return fault(UNKNOWN_PATIENT)
@@ -103,14 +103,14 @@ def _current_state(service: JourneyService) -> Response:
 
 def _perform_action(service: JourneyService) -> Response:
     sender = admit(service, Role.PATIENT, Role.STAFF)
-    if isinstance(sender, Fault):
+    if isinstance(sender, ApiError):
         return fault(sender)
     document = read_json()
-    found = document if isinstance(document, Fault) else read_ask(document, service.keys, service.ids)
-    if isinstance(found, Fault):
+    found = document if isinstance(document, ApiError) else read_action_request(document, service.keys, service.ids)
+    if isinstance(found, ApiError):
         return answer(service.refusal(asker_of(sender), sender.patient_id, found))
     subject = subject_of(service, sender, found.named("patient_id"))
-    if isinstance(subject, Fault):
+    if isinstance(subject, ApiError):
         return answer(service.refusal(asker_of(sender), sender.patient_id, subject))
     return answer(service.perform(asker_of(sender), subject, found, "rest", sender.who))
 

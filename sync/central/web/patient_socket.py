@@ -19,14 +19,14 @@ from simple_websocket import ConnectionClosed
 from sync.central.records.patients import patient_named
 from sync.central.records.tokens import Bearer, bearer, bearer_of_hash
 from sync.central.services.current_state import CurrentState
-from sync.central.services.errors import Fault, body_of
+from sync.central.services.errors import ApiError, error_body
 from sync.central.services.journey_service import Answer, JourneyService, refused
-from sync.central.services.requests import Ask, read_ask
-from sync.central.store.news import Change, Note
+from sync.central.services.requests import ActionRequest, read_action_request
+from sync.central.store.news import NewsItem, PatientChanged
 from sync.central.web.http import decode
 from sync.central.web.patient_api import UNKNOWN_PATIENT, asker_of, note_look, subject_of
 from sync.central.web.socket_frames import Wakeable, part
-from sync.central.web.socket_limits import Sockets, guard_sockets
+from sync.central.web.socket_limits import SocketLimits, guard_sockets
 from sync.journey.model import Role
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class UpdatedState(CurrentState, frozen=True):
     action: str | None = None
 
 
-def add_live(app: Flask, service: JourneyService, sockets: Sockets) -> None:
+def add_live(app: Flask, service: JourneyService, sockets: SocketLimits) -> None:
     """Adds the socket to an app."""
     blueprint = Blueprint("live", __name__)
     guard_sockets(app, blueprint, sockets)
@@ -65,10 +65,10 @@ def add_live(app: Flask, service: JourneyService, sockets: Sockets) -> None:
     app.register_blueprint(blueprint)
 
 
-def _serve(service: JourneyService, sockets: Sockets, ws: Any) -> None:
+def _serve(service: JourneyService, sockets: SocketLimits, ws: Any) -> None:
     sender = _sender(service)
     subject = subject_of(service, sender, request.args.get("patient_id")) if sender else None
-    if sender is None or isinstance(subject, Fault):
+    if sender is None or isinstance(subject, ApiError):
         ws.close(POLICY_VIOLATION, "a valid token is needed")
         return
     inbox = _Inbox(ws.event)
@@ -99,15 +99,15 @@ class _Inbox:
     def __init__(self, wake: Wakeable) -> None:
         self._wake = wake
         self._lock = threading.Lock()
-        self._change: Change | None = None
+        self._change: PatientChanged | None = None
 
-    def leave(self, note: Note) -> None:
+    def leave(self, note: NewsItem) -> None:
         """Called by whoever has news. Of a revoked token the socket learns when it looks at the token."""
         with self._lock:
-            self._change = note if isinstance(note, Change) else self._change
+            self._change = note if isinstance(note, PatientChanged) else self._change
         self._wake.nudge()
 
-    def take(self) -> Change | None:
+    def take(self) -> PatientChanged | None:
         """The newest change that was not taken yet."""
         with self._lock:
             change, self._change = self._change, None
@@ -129,7 +129,7 @@ class _Conversation:
         """What the socket must hear of."""
         return (self._sender.token_hash, *filter(None, (self._subject,)))
 
-    def hold(self, sockets: Sockets, inbox: _Inbox) -> bool:
+    def hold(self, sockets: SocketLimits, inbox: _Inbox) -> bool:
         """Serves the socket until it, the token or the service ends (False), or the patient's record is merged into
         another one, whose topic is to be listened to then (True)."""
         if self._subject is not None:
@@ -167,41 +167,41 @@ class _Conversation:
             self._fetch(document)
         elif command == "perform_action":
             self._perform(document)
-        elif isinstance(document, Fault):
+        elif isinstance(document, ApiError):
             self._tell_fault(document)
         else:
-            self._tell_fault(Fault("unknown_command", "The message names no command that is known here."))
+            self._tell_fault(ApiError("unknown_command", "The message names no command that is known here."))
 
     def _fetch(self, document: dict[str, Any]) -> None:
         subject = self._named(document)
         if isinstance(subject, str):
             self._tell_state(subject)
         else:
-            self._tell_fault(subject or Fault("missing_patient_id", "A staff token names the patient: patient_id."))
+            self._tell_fault(subject or ApiError("missing_patient_id", "A staff token names the patient: patient_id."))
 
     def _perform(self, document: dict[str, Any]) -> None:
         action_id = document.get("action_id")
         try:
-            found = read_ask(document, self._service.keys, self._service.ids)
-            if isinstance(found, Ask):
+            found = read_action_request(document, self._service.keys, self._service.ids)
+            if isinstance(found, ActionRequest):
                 action_id = found.action_id
             answer = self._answer(found)
         except RecursionError:
-            answer = self._service.refusal(self._asker, None, Fault("malformed", "The message is nested too deep."))
+            answer = self._service.refusal(self._asker, None, ApiError("malformed", "The message is nested too deep."))
         except sqlite3.OperationalError:
             log.exception("an action met a busy or failing database")
-            answer = refused(Fault("busy", "The database is busy; send it again."))
+            answer = refused(ApiError("busy", "The database is busy; send it again."))
         self._tell_result(answer, action_id)
 
-    def _answer(self, found: Ask | Fault) -> Answer:
-        if isinstance(found, Ask):
+    def _answer(self, found: ActionRequest | ApiError) -> Answer:
+        if isinstance(found, ActionRequest):
             subject = self._named(found.payload)
-            if not isinstance(subject, Fault):
+            if not isinstance(subject, ApiError):
                 return self._service.perform(self._asker, subject, found, "websocket", self._sender.who)
             found = subject
         return self._service.refusal(self._asker, self._subject, found)
 
-    def _named(self, said: Mapping[str, Any]) -> str | Fault | None:
+    def _named(self, said: Mapping[str, Any]) -> str | ApiError | None:
         """Whom a message is about: the patient that it names, else the socket's own."""
         named = said.get("patient_id")
         return subject_of(self._service, self._sender, named if isinstance(named, str) else self._subject)
@@ -215,7 +215,7 @@ class _Conversation:
             note_look(self._service, self._sender, "socket", subject)
         self._send({"type": "initial_state", "payload": state})
 
-    def _tell_update(self, change: Change) -> None:
+    def _tell_update(self, change: PatientChanged) -> None:
         state = self._service.current(self._asker, change.patient_id)
         if state is not None:
             updated = UpdatedState(**msgspec.structs.asdict(state), action=change.action)
@@ -225,8 +225,8 @@ class _Conversation:
         outcome = {"payload": msgspec.Raw(answer.body)} if answer.done else msgspec.json.decode(answer.body)
         self._send({"type": "action_result", "success": answer.done, **outcome, "action_id": action_id})
 
-    def _tell_fault(self, found: Fault) -> None:
-        self._send({"type": "error", **msgspec.to_builtins(body_of(found))})
+    def _tell_fault(self, found: ApiError) -> None:
+        self._send({"type": "error", **msgspec.to_builtins(error_body(found))})
 
     def _send(self, message: dict[str, Any]) -> None:
         self._ws.send(msgspec.json.encode(message).decode())

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request
 from wsproto.utilities import RemoteProtocolError
 
-from sync.central.services.errors import Fault
+from sync.central.services.errors import ApiError
 from sync.central.web.http import fault
 from sync.central.web.socket_frames import ReadingThread, Wakeable, WholeFrames
 
@@ -17,7 +17,7 @@ MAX_MESSAGE = 16 * 1024
 _CONNECTION_KEYS = ("gunicorn.socket", "werkzeug.socket")
 
 
-class Sockets:
+class SocketLimits:
     """The open sockets. Each holds a thread for its life, so there are only so many, and plain requests find theirs."""
 
     def __init__(self, limit: int) -> None:
@@ -62,7 +62,7 @@ class Sockets:
                 wake.nudge()
 
 
-def guard_sockets(app: Flask, blueprint: Blueprint, sockets: Sockets) -> None:
+def guard_sockets(app: Flask, blueprint: Blueprint, sockets: SocketLimits) -> None:
     """Lets only those open a blueprint's sockets who may, and prepares their connections."""
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": PING_INTERVAL_S,
@@ -77,17 +77,17 @@ def guard_sockets(app: Flask, blueprint: Blueprint, sockets: Sockets) -> None:
         return _refuse(sockets)
 
     blueprint.before_request(before_handshake)
-    no_handshake = Fault("malformed", "This is no WebSocket handshake.")
+    no_handshake = ApiError("malformed", "This is no WebSocket handshake.")
     app.register_error_handler(RemoteProtocolError, lambda _: fault(no_handshake))
 
 
-def _refuse(sockets: Sockets) -> Response | None:
+def _refuse(sockets: SocketLimits) -> Response | None:
     """A page of another site is refused before the handshake (RFC 6455, 10.2), and so is a socket too many."""
     origin = request.headers.get("Origin")
     if origin is not None and origin.partition("://")[2] not in _own_names():
-        return fault(Fault("foreign_origin", "A page of another site may not open this socket."))
+        return fault(ApiError("foreign_origin", "A page of another site may not open this socket."))
     if sockets.full:
-        return fault(Fault("busy", "Too many sockets are open; use plain requests meanwhile."))
+        return fault(ApiError("busy", "Too many sockets are open; use plain requests meanwhile."))
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from kiosk.front.latest import Live, Slot
+from kiosk.front.latest import Broadcast, LatestSlot
 
 WAIT_S = 30.0
 
@@ -18,14 +18,14 @@ def in_a_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[obje
 
 
 def test_what_is_published_reaches_every_subscriber():
-    live: Live[str] = Live()
+    live: Broadcast[str] = Broadcast()
     with live.subscribe() as first, live.subscribe() as second:
         live.publish("news")
         assert [first.take(WAIT_S), second.take(WAIT_S)] == ["news", "news"]
 
 
 def test_the_newest_wins_and_is_taken_once():
-    live: Live[int] = Live()
+    live: Broadcast[int] = Broadcast()
     with live.subscribe() as slot:
         for value in range(1000):
             live.publish(value)
@@ -34,7 +34,7 @@ def test_the_newest_wins_and_is_taken_once():
 
 
 def test_who_waits_is_woken_by_news():
-    live: Live[str] = Live()
+    live: Broadcast[str] = Broadcast()
     with live.subscribe() as slot:
         thread, results = in_a_thread(lambda: slot.take(WAIT_S))
         live.publish("news")
@@ -43,7 +43,7 @@ def test_who_waits_is_woken_by_news():
 
 
 def test_publishing_waits_for_nobody_however_many_do_not_listen():
-    live: Live[int] = Live()
+    live: Broadcast[int] = Broadcast()
     with live.subscribe() as slow, live.subscribe() as quick:
         taken = []
         for value in range(100):
@@ -54,7 +54,7 @@ def test_publishing_waits_for_nobody_however_many_do_not_listen():
 
 
 def test_nothing_is_published_to_who_left_and_nothing_of_before_to_who_comes():
-    live: Live[str] = Live()
+    live: Broadcast[str] = Broadcast()
     live.publish("before")
     with live.subscribe() as slot:
         assert slot.take(0) is None
@@ -63,7 +63,7 @@ def test_nothing_is_published_to_who_left_and_nothing_of_before_to_who_comes():
 
 
 def test_an_error_in_a_subscriber_ends_only_its_own_subscription():
-    live: Live[str] = Live()
+    live: Broadcast[str] = Broadcast()
 
     def fail() -> None:
         with live.subscribe():
@@ -84,7 +84,7 @@ def _suppressed(work: Callable[[], None]) -> None:
 
 
 def test_closing_wakes_everybody_for_the_last_time():
-    live: Live[str] = Live()
+    live: Broadcast[str] = Broadcast()
     with live.subscribe() as slot:
         thread, results = in_a_thread(lambda: slot.take(None))
         live.close()
@@ -94,7 +94,7 @@ def test_closing_wakes_everybody_for_the_last_time():
 
 
 def test_the_last_news_before_the_end_are_still_taken():
-    live: Live[str] = Live()
+    live: Broadcast[str] = Broadcast()
     with live.subscribe() as slot:
         live.publish("last")
         live.close()
@@ -103,7 +103,7 @@ def test_the_last_news_before_the_end_are_still_taken():
 
 
 def test_who_comes_after_the_end_is_told_at_once():
-    live: Live[str] = Live()
+    live: Broadcast[str] = Broadcast()
     live.close()
     with live.subscribe() as slot:
         assert slot.closed
@@ -111,7 +111,7 @@ def test_who_comes_after_the_end_is_told_at_once():
 
 
 def test_a_slot_of_its_own_is_open_until_it_is_closed():
-    slot: Slot[int] = Slot()
+    slot: LatestSlot[int] = LatestSlot()
     assert not slot.closed
     slot.put(0)
     assert slot.take(0) == 0
@@ -120,7 +120,7 @@ def test_a_slot_of_its_own_is_open_until_it_is_closed():
 
 
 def test_many_publish_and_subscribe_at_once_and_each_ends_with_the_last_word():
-    live: Live[int] = Live()
+    live: Broadcast[int] = Broadcast()
     ready = threading.Barrier(5)
 
     def listen() -> list[int]:

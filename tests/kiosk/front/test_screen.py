@@ -8,11 +8,11 @@ import msgspec
 
 from kiosk.front.screen import (
     Booking,
-    CentralFace,
+    CentralView,
     JourneyView,
-    KioskFace,
+    KioskView,
     Notice,
-    PatientFace,
+    PatientView,
     QueueLine,
     Screen,
     ScreenKind,
@@ -22,10 +22,10 @@ LINE = QueueLine("q-1", "XRAY", "영상 촬영", "waiting", "B-001", "3", 2, 20)
 SCREEN = Screen(
     frame=7,
     screen=ScreenKind.JOURNEY,
-    kiosk=KioskFace("kiosk-1", "본관 입구"),
-    central=CentralFace(True, "2026-03-02T09:00:00+09:00"),
+    kiosk=KioskView("kiosk-1", "본관 입구"),
+    central=CentralView(True, "2026-03-02T09:00:00+09:00"),
     languages=("ko", "en"),
-    patient=PatientFace("P1", "홍*동", "ko"),
+    patient=PatientView("P1", "홍*동", "ko"),
     journey=JourneyView(
         "WAITING",
         (LINE,),
@@ -53,4 +53,4 @@ def test_a_screen_comes_out_of_the_wire_as_it_went_in():
 
 
 def test_no_screen_has_a_place_for_more_of_a_person_than_the_masked_name_and_the_language():
-    assert set(PatientFace.__slots__) == {"patient_id", "masked_name", "language"}
+    assert set(PatientView.__slots__) == {"patient_id", "masked_name", "language"}

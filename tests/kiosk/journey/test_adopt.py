@@ -13,7 +13,7 @@ import pytest
 
 from kiosk.journey.adopt import KEPT_MS
 from kiosk.journey.journeys import Journeys, NotEnrolled
-from kiosk.journey.patient_status import Standing
+from kiosk.journey.patient_status import PatientStatus
 from kiosk.store.sqlite import Store
 from sync.cards import CardHash
 from sync.clock import ClockReading
@@ -66,16 +66,16 @@ class Kiosk:
         """The next page."""
         return self.journeys.adopt(page(*rows, from_cursor=self.cursor, cursor=self.cursor + 1, **changes))
 
-    def standing(self, patient_id: str) -> Standing:
-        found = self.journeys.standing(patient_id)
+    def patient_status(self, patient_id: str) -> PatientStatus:
+        found = self.journeys.patient_status(patient_id)
         assert found is not None
         return found
 
     def state(self, patient_id: str) -> str:
-        return self.standing(patient_id).journey.state
+        return self.patient_status(patient_id).journey.state
 
     def base(self, patient_id: str) -> Journey:
-        return self.standing(patient_id).patient.base
+        return self.patient_status(patient_id).patient.base
 
     def knows(self) -> set[str]:
         with self.store.read() as db:
@@ -107,8 +107,8 @@ def test_a_verdict_retires_its_row_and_the_base_follows_what_it_tells(kiosk: Kio
     (scan,) = kiosk.tap(1)
     told = journey(1, "ARRIVED", 4, visit_id=VisitId(scan.visit_id))
     assert kiosk.journeys.settle([kiosk.judge(scan, told)]) == {"P1"}
-    standing = kiosk.standing("P1")
-    assert (standing.journey, standing.patient.base, standing.pending) == (told, told, 0)
+    status = kiosk.patient_status("P1")
+    assert (status.journey, status.patient.base, status.pending) == (told, told, 0)
     (register,) = kiosk.tap(1, "register")
     assert (register.base_version, register.visit_id, register.leg) == (4, scan.visit_id, 0)
     assert kiosk.one("select detail from audit where kind = 'verdict'") == "applied ok"
@@ -155,19 +155,27 @@ def test_a_superseded_action_shows_what_the_centre_says(kiosk: Kiosk):
         entries=(entry("A", state="called"),),
     )
     kiosk.journeys.settle([kiosk.judge(i, called, verdict=Verdict.SUPERSEDED, code=Code.MOVED_ON) for i in intents])
-    standing = kiosk.standing("P1")
-    assert (standing.journey.state, len(standing.reversals), standing.needs_staff) == ("CALLED", 3, False)
+    status = kiosk.patient_status("P1")
+    assert (status.journey.state, len(status.reversals), status.needs_staff) == (
+        "CALLED",
+        3,
+        False,
+    )
 
 
 def test_an_action_that_needs_staff_is_kept_and_said_so_and_a_later_revision_settles_it(kiosk: Kiosk):
     (scan,) = kiosk.tap(1)
     kiosk.journeys.settle([kiosk.judge(scan, verdict=Verdict.NEEDS_STAFF, code=Code.NOT_ALLOWED)])
-    standing = kiosk.standing("P1")
-    assert (standing.needs_staff, standing.pending, standing.journey.state) == (True, 0, "UNREGISTERED")
+    status = kiosk.patient_status("P1")
+    assert (status.needs_staff, status.pending, status.journey.state) == (
+        True,
+        0,
+        "UNREGISTERED",
+    )
     settled = kiosk.judge(scan, journey(1, "ARRIVED", 9), revision=1)
     assert kiosk.pull(verdicts=(settled,)) == {"P1"}
-    standing = kiosk.standing("P1")
-    assert (standing.needs_staff, standing.journey.state) == (False, "ARRIVED")
+    status = kiosk.patient_status("P1")
+    assert (status.needs_staff, status.journey.state) == (False, "ARRIVED")
 
 
 def test_a_visit_that_was_opened_elsewhere_first_is_followed_by_all_that_is_pending(kiosk: Kiosk):
@@ -177,8 +185,12 @@ def test_a_visit_that_was_opened_elsewhere_first_is_followed_by_all_that_is_pend
         scan, journey(1, "ARRIVED", 5, visit_id=theirs), verdict=Verdict.MERGED, code=Code.VISIT_ALIAS, visit_id=theirs
     )
     kiosk.journeys.settle([alias])
-    standing = kiosk.standing("P1")
-    assert (standing.journey.state, standing.journey.visit_id, standing.pending) == ("REGISTERED", "theirs", 1)
+    status = kiosk.patient_status("P1")
+    assert (status.journey.state, status.journey.visit_id, status.pending) == (
+        "REGISTERED",
+        "theirs",
+        1,
+    )
     assert kiosk.intent(register.action_id).visit_id == scan.visit_id
     (confirm,) = kiosk.tap(1, "confirm_arrival")
     assert (confirm.visit_id, confirm.leg, confirm.base_version) == ("theirs", 0, 5)
@@ -207,7 +219,7 @@ def test_a_provisional_patient_turns_out_to_be_a_real_one(kiosk: Kiosk):
     scan = kiosk.intent(kiosk.one("select action_id from outbox"))
     told = replace(row(7).journey, state="ARRIVED", journey_version=2, visit_id=VisitId(scan.visit_id))
     assert kiosk.journeys.settle([kiosk.judge(scan, told, patient_id="P7")]) == {"card-9", "P7"}
-    assert kiosk.journeys.standing("card-9") is None
+    assert kiosk.journeys.patient_status("card-9") is None
     assert kiosk.state("P7") == "ARRIVED"
     assert kiosk.one("select patient_id from outbox") == "P7"
     # The same press repeated is answered for whom it was.
@@ -233,7 +245,7 @@ def test_a_real_patient_whom_the_kiosk_does_not_know_yet_comes_with_the_next_pag
     kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     scan = kiosk.intent(kiosk.one("select action_id from outbox"))
     kiosk.journeys.settle([kiosk.judge(scan, replace(row(7).journey, state="ARRIVED"), patient_id="P7")])
-    assert kiosk.journeys.standing("P7") is None
+    assert kiosk.journeys.patient_status("P7") is None
     kiosk.pull(row(7, journey=replace(row(7).journey, state="ARRIVED", journey_version=2)))
     assert kiosk.state("P7") == "ARRIVED"
 
@@ -253,7 +265,7 @@ def test_a_stranger_whom_the_centre_does_not_know_either_is_sent_to_the_desk(kio
     scan = kiosk.intent(kiosk.one("select action_id from outbox"))
     unknown = kiosk.judge(scan, verdict=Verdict.NEEDS_STAFF, code=Code.UNKNOWN_CARD, patient_id=None)
     assert kiosk.journeys.settle([unknown]) == {"card-9"}
-    assert kiosk.standing("card-9").needs_staff
+    assert kiosk.patient_status("card-9").needs_staff
 
 
 def test_a_card_that_is_another_patients_by_now_is_no_longer_this_ones_but_their_other_card_is(kiosk: Kiosk):
@@ -301,9 +313,13 @@ def test_a_page_brings_rows_bindings_and_what_is_pending_on_top(kiosk: Kiosk):
     kiosk.tap(1, "scan_nfc", "register")
     moved = row(1, masked_name="홍*순", language="en", journey=journey(1, "UNREGISTERED", 3))
     assert kiosk.pull(moved) == {"P1"}
-    standing = kiosk.standing("P1")
-    assert (standing.patient.masked_name, standing.patient.language) == ("홍*순", "en")
-    assert (standing.patient.base.journey_version, standing.journey.state, standing.pending) == (3, "REGISTERED", 2)
+    status = kiosk.patient_status("P1")
+    assert (status.patient.masked_name, status.patient.language) == ("홍*순", "en")
+    assert (status.patient.base.journey_version, status.journey.state, status.pending) == (
+        3,
+        "REGISTERED",
+        2,
+    )
 
 
 def test_a_page_that_does_not_start_at_the_cursor_changes_nothing(kiosk: Kiosk):
@@ -333,7 +349,7 @@ def test_who_checked_in_on_a_day_that_had_not_come_stands_there_whatever_day_it_
     for day in ("2026-03-01", TODAY):
         kiosk.pull(now_ms=at("09:00", day))
         assert kiosk.state(stranger) == "ARRIVED"
-        assert kiosk.standing(stranger).journey.site_day == day
+        assert kiosk.patient_status(stranger).journey.site_day == day
 
 
 def test_a_page_that_was_on_its_way_while_a_verdict_told_a_newer_journey_does_not_set_it_back(kiosk: Kiosk):
@@ -341,7 +357,7 @@ def test_a_page_that_was_on_its_way_while_a_verdict_told_a_newer_journey_does_no
     told = journey(1, "ARRIVED", 5, visit_id=VisitId(scan.visit_id))
     kiosk.journeys.settle([kiosk.judge(scan, told)])
     kiosk.pull(row(1, masked_name="새*름", journey=journey(1, "UNREGISTERED", 4)))
-    assert (kiosk.base("P1"), kiosk.standing("P1").patient.masked_name) == (told, "새*름")
+    assert (kiosk.base("P1"), kiosk.patient_status("P1").patient.masked_name) == (told, "새*름")
 
 
 def test_at_the_same_version_the_page_counts_since_a_booking_may_have_moved(kiosk: Kiosk):

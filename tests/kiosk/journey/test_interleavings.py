@@ -25,7 +25,7 @@ from sync.journey.model import (
     STAFF,
     Action,
     ActionId,
-    Asker,
+    Actor,
     Decision,
     Journey,
     Opens,
@@ -41,7 +41,7 @@ from tests.kiosk.samples import SITE, TODAY, Clock, booking, cards, enrolment, p
 
 RULES = shipped()
 EVERYTHING = tuple(RULES.actions_by("patient"))
-US = Asker(Role.KIOSK, frozenset(EVERYTHING))
+US = Actor(Role.KIOSK, frozenset(EVERYTHING))
 NUMBERS = st.sampled_from([1, 2])
 
 
@@ -131,9 +131,9 @@ class Interleavings(RuleBasedStateMachine):
         self.what_is_shown_is_base_and_pending()
         assert self.kiosk.pending() == 0
         for patient_id, journey in self.centre.journeys.items():
-            standing = self.kiosk.standing(patient_id)
-            assert standing is not None
-            assert standing.journey == journey
+            status = self.kiosk.patient_status(patient_id)
+            assert status is not None
+            assert status.journey == journey
         self.store.close()
         shutil.rmtree(self.directory)
 
@@ -247,11 +247,11 @@ class Interleavings(RuleBasedStateMachine):
     def what_is_shown_is_base_and_pending(self) -> None:
         for patient_id, base in self.base.items():
             mine = [pending for who, pending in self.pending if who == patient_id]
-            standing = self.kiosk.standing(patient_id)
-            assert standing is not None
-            assert standing.patient.base == base
-            assert standing.journey == rebase(RULES, base, mine).journey
-            assert standing.pending == len(mine)
+            status = self.kiosk.patient_status(patient_id)
+            assert status is not None
+            assert status.patient.base == base
+            assert status.journey == rebase(RULES, base, mine).journey
+            assert status.pending == len(mine)
 
 
 def _followed(pending: Pending, alias: VisitId, visit_id: VisitId) -> Pending:

@@ -58,9 +58,9 @@ class Kiosk:
         assert acted.refusal is None
 
     def state(self, number: int) -> str:
-        standing = self.journeys.standing(f"P{number}")
-        assert standing is not None
-        return standing.journey.state
+        status = self.journeys.patient_status(f"P{number}")
+        assert status is not None
+        return status.journey.state
 
 
 @pytest.fixture
@@ -96,10 +96,10 @@ def test_a_tap_opens_a_visit_in_one_transaction_of_view_outbox_and_audit(kiosk: 
     assert (intent.binding_id, intent.cards, intent.provisional) == ("b-1", cards(1), False)
     assert intent.appointment_ids == ("A1-XRAY",)
     assert intent.clock == kiosk.clock()
-    standing = kiosk.journeys.standing("P1")
-    assert standing is not None
-    assert standing.journey.visit_id == intent.visit_id
-    assert (standing.pending, standing.needs_staff, standing.available) == (1, False, ("register",))
+    status = kiosk.journeys.patient_status("P1")
+    assert status is not None
+    assert status.journey.visit_id == intent.visit_id
+    assert (status.pending, status.needs_staff, status.available) == (1, False, ("register",))
     assert kiosk.audit()[-1] == ("applied", "P1", "UNREGISTERED", "ARRIVED", "scan_nfc")
 
 
@@ -173,13 +173,13 @@ def test_presses_lead_from_registration_to_a_number_and_people_ahead(kiosk: Kios
     kiosk.tap(1)
     kiosk.press(1, "register")
     kiosk.press(1, "confirm_arrival")
-    standing = kiosk.journeys.standing("P1")
-    assert standing is not None
-    (line,) = standing.journey.entries
+    status = kiosk.journeys.patient_status("P1")
+    assert status is not None
+    (line,) = status.journey.entries
     assert (line.queue_number, line.state, line.exam_id, line.leg) == ("B-001", "waiting", "XRAY", 1)
-    assert standing.people_ahead == {line.queue_id: 2}
-    assert standing.wait_minutes == {line.queue_id: 20}
-    assert [a.status for a in standing.journey.appointments] == ["waiting"]
+    assert status.people_ahead == {line.queue_id: 2}
+    assert status.wait_minutes == {line.queue_id: 20}
+    assert [a.status for a in status.journey.appointments] == ["waiting"]
     assert [i.queue_number for i in kiosk.intents()] == ["", "", "B-001"]
     assert [i.appointment_ids for i in kiosk.intents()] == [("A1-XRAY",)] * 3
 
@@ -258,7 +258,7 @@ def test_a_press_for_somebody_unknown_is_refused_and_leaves_nothing(kiosk: Kiosk
     before = kiosk.everything()
     acted = kiosk.journeys.act("nobody", "register", new_id(), {})
     assert acted.refusal is not None
-    assert kiosk.journeys.standing("nobody") is None
+    assert kiosk.journeys.patient_status("nobody") is None
     assert kiosk.everything() == before
 
 
@@ -288,17 +288,17 @@ def test_the_payload_goes_along_and_an_exam_that_it_names_is_meant(kiosk: Kiosk)
     kiosk.journeys.adopt(page(row(1, journey=called), from_cursor=1, cursor=2, actions=("enter_exam_room",)))
     acted = kiosk.journeys.act("P1", "enter_exam_room", None, {"exam_id": "BLOOD", "note": "왼팔"})
     assert acted.refusal is None
-    standing = kiosk.journeys.standing("P1")
-    assert standing is not None
-    assert [e.state for e in standing.journey.entries] == ["waiting", "in_progress"]
+    status = kiosk.journeys.patient_status("P1")
+    assert status is not None
+    assert [e.state for e in status.journey.entries] == ["waiting", "in_progress"]
     assert kiosk.intents()[0].payload == {"exam_id": "BLOOD", "note": "왼팔"}
     # The replay on a newer base reads it the same way.
     kiosk.journeys.adopt(
         page(row(1, journey=replace(called, journey_version=4)), from_cursor=2, cursor=3, actions=("enter_exam_room",))
     )
-    again = kiosk.journeys.standing("P1")
+    again = kiosk.journeys.patient_status("P1")
     assert again is not None
-    assert again.journey.entries == standing.journey.entries
+    assert again.journey.entries == status.journey.entries
 
 
 # Unknown cards.
@@ -309,10 +309,14 @@ def test_only_when_the_holder_of_an_unknown_card_checks_in_is_the_card_kept_as_i
     assert (acted.patient_id, acted.refusal, len(acted.action_ids)) == ("card-9", None, 1)
     (intent,) = kiosk.intents()
     assert (intent.patient_id, intent.provisional, intent.cards, intent.binding_id) == ("card-9", True, cards(9), None)
-    standing = kiosk.journeys.standing("card-9")
-    assert standing is not None
-    assert (standing.patient.provisional, standing.patient.masked_name, standing.patient.language) == (True, "", "ko")
-    assert standing.journey.state == "ARRIVED"
+    status = kiosk.journeys.patient_status("card-9")
+    assert status is not None
+    assert (
+        status.patient.provisional,
+        status.patient.masked_name,
+        status.patient.language,
+    ) == (True, "", "ko")
+    assert status.journey.state == "ARRIVED"
     assert kiosk.journeys.patient_of_card(cards(9)) == "card-9"
     assert kiosk.tap(9) == ()
 
@@ -341,7 +345,7 @@ def test_a_check_in_that_is_refused_stores_nothing_of_the_card(kiosk: Kiosk):
     kiosk.journeys.adopt(page(from_cursor=1, cursor=2, actions=("register",)))
     acted = kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     assert acted.refusal is not None
-    assert kiosk.journeys.standing("card-9") is None
+    assert kiosk.journeys.patient_status("card-9") is None
     assert kiosk.journeys.patient_of_card(cards(9)) is None
     assert cards(9)[0].uid_hash not in str(kiosk.everything())
 
@@ -350,7 +354,7 @@ def test_a_card_that_became_known_meanwhile_is_its_patients(kiosk: Kiosk):
     acted = kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(1), "scan_nfc", None)
     assert acted.patient_id == "P1"
     assert kiosk.intents()[0].binding_id == "b-1"
-    assert kiosk.journeys.standing("card-9") is None
+    assert kiosk.journeys.patient_status("card-9") is None
 
 
 # Days and clocks.
@@ -362,11 +366,11 @@ def test_the_next_day_everybody_starts_afresh_with_the_bookings_of_that_day(kios
     kiosk.tap(1, *GRANTS)
     kiosk.clock.forward(24 * HOUR)
     assert kiosk.journeys.today() == "2026-03-03"
-    standing = kiosk.journeys.standing("P1")
-    assert standing is not None
-    assert (standing.journey.state, standing.journey.entries) == ("UNREGISTERED", ())
-    assert standing.pending == 3, "yesterday's actions have no verdict yet"
-    assert [a.exam_id for a in standing.journey.appointments] == ["BLOOD"]
+    status = kiosk.journeys.patient_status("P1")
+    assert status is not None
+    assert (status.journey.state, status.journey.entries) == ("UNREGISTERED", ())
+    assert status.pending == 3, "yesterday's actions have no verdict yet"
+    assert [a.exam_id for a in status.journey.appointments] == ["BLOOD"]
     kiosk.tap(1, *GRANTS)
     last = kiosk.intents()[-1]
     assert (last.site_day, last.queue_number, last.seq) == ("2026-03-03", "B-001", 6)
@@ -376,9 +380,9 @@ def test_bookings_of_a_day_that_has_gone_by_are_not_shown_as_todays(kiosk: Kiosk
     tomorrow = replace(booking(1, "BLOOD"), scheduled_ms=at("10:00", "2026-03-03"))
     kiosk.journeys.adopt(page(row(1, tomorrow=(tomorrow,)), from_cursor=1, cursor=2))
     kiosk.clock.forward(72 * HOUR)
-    standing = kiosk.journeys.standing("P1")
-    assert standing is not None
-    assert (standing.journey.site_day, standing.journey.appointments) == ("2026-03-05", ())
+    status = kiosk.journeys.patient_status("P1")
+    assert status is not None
+    assert (status.journey.site_day, status.journey.appointments) == ("2026-03-05", ())
 
 
 def test_people_of_yesterdays_lines_are_not_ahead_today(kiosk: Kiosk):
@@ -387,9 +391,9 @@ def test_people_of_yesterdays_lines_are_not_ahead_today(kiosk: Kiosk):
     kiosk.journeys.adopt(page(row(9, journey=others), row(1, tomorrow=(tomorrow,)), from_cursor=1, cursor=2))
     kiosk.clock.forward(24 * HOUR)
     kiosk.tap(1, *GRANTS)
-    standing = kiosk.journeys.standing("P1")
-    assert standing is not None
-    assert list(standing.people_ahead.values()) == [0]
+    status = kiosk.journeys.patient_status("P1")
+    assert status is not None
+    assert list(status.people_ahead.values()) == [0]
 
 
 def test_before_four_in_the_morning_it_is_still_yesterday(kiosk: Kiosk):
@@ -432,7 +436,7 @@ def test_before_enrolment_nobody_is_served_and_nothing_is_written(blank: Journey
     assert blank.definitions.version == 1
     assert blank.tap(cards(1), GRANTS) is None
     assert blank.act("P1", "scan_nfc", None, {}).refusal is not None
-    assert blank.standing("P1") is None
+    assert blank.patient_status("P1") is None
     assert blank.pending() == 0
     blank.note_refused_tap("phone")
     for question in (blank.today, lambda: blank.check_in_unknown(PatientId("c"), cards(1), "scan_nfc", None)):
@@ -500,12 +504,12 @@ def test_the_kiosk_comes_back_after_a_restart_as_it_was(tmp_path: Path):
     clock = Clock()
     store, journeys = samples.enrolled(tmp_path, clock)
     journeys.tap(cards(1), GRANTS)
-    before = journeys.standing("P1")
+    before = journeys.patient_status("P1")
     store.close()
     store = Store(tmp_path / "kiosk.db")
     again = Journeys(store, clock)
     assert again.identity == journeys.identity
-    assert again.standing("P1") == before
+    assert again.patient_status("P1") == before
     tapped = again.tap(cards(2), GRANTS)
     assert tapped is not None
     with store.read() as db:
@@ -519,7 +523,7 @@ def test_a_site_whose_languages_begin_otherwise_greets_strangers_so(tmp_path: Pa
     journeys = Journeys(store, Clock())
     journeys.enrol(enrolment(site=msgspec.structs.replace(samples.SITE, languages=("en", "ko"))))
     journeys.check_in_unknown(PatientId("card-1"), [CardHash("k1", "x")], "scan_nfc", None)
-    standing = journeys.standing("card-1")
-    assert standing is not None
-    assert standing.patient.language == "en"
+    status = journeys.patient_status("card-1")
+    assert status is not None
+    assert status.patient.language == "en"
     store.close()

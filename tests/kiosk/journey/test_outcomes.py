@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.journey.patient_status import Standing
+from kiosk.journey.patient_status import PatientStatus
 from sync.clock import ClockReading
 from sync.journey.model import Journey, PatientId, VisitId
 from sync.protocol import Code, Verdict, VerdictRow
@@ -50,8 +50,8 @@ class Kiosk:
         self.clock.forward(at("09:00", TOMORROW) - self.clock.reading.wall_ms)
 
     @property
-    def standing(self) -> Standing:
-        found = self.journeys.standing("P1")
+    def patient_status(self) -> PatientStatus:
+        found = self.journeys.patient_status("P1")
         assert found is not None
         return found
 
@@ -78,29 +78,29 @@ def ahead(tmp_path: Path) -> Iterator[Kiosk]:
 
 def test_what_is_pending_counts_in_the_morning_after_too(kiosk: Kiosk):
     kiosk.scan()
-    assert kiosk.standing.pending == 1
+    assert kiosk.patient_status.pending == 1
     kiosk.become_tomorrow()
-    assert kiosk.standing.pending == 1
+    assert kiosk.patient_status.pending == 1
 
 
 def test_what_is_pending_from_a_clock_that_was_ahead_counts(ahead: Kiosk):
-    assert (ahead.standing.pending, ahead.journeys.pending()) == (1, 1)
+    assert (ahead.patient_status.pending, ahead.journeys.pending()) == (1, 1)
 
 
 def test_what_waits_for_staff_from_a_clock_that_was_ahead_counts_that_day_and_not_for_years(ahead: Kiosk):
     with ahead.store.read() as db:
         action_id = db.execute("select action_id from outbox").fetchone()[0]
     ahead.judge(action_id, Verdict.NEEDS_STAFF, Code.CANCELLED)
-    assert (ahead.standing.pending, ahead.standing.needs_staff) == (0, True)
+    assert (ahead.patient_status.pending, ahead.patient_status.needs_staff) == (0, True)
     ahead.clock.forward(24 * 3_600_000)
-    assert not ahead.standing.needs_staff
+    assert not ahead.patient_status.needs_staff
 
 
 def test_what_waits_for_staff_of_a_visit_that_is_over_does_not_send_the_next_one_to_the_desk(kiosk: Kiosk):
     kiosk.judge(kiosk.scan(), Verdict.NEEDS_STAFF, Code.CANCELLED)
-    assert kiosk.standing.needs_staff
+    assert kiosk.patient_status.needs_staff
     kiosk.become_tomorrow()
-    assert not kiosk.standing.needs_staff
+    assert not kiosk.patient_status.needs_staff
 
 
 def test_what_waits_for_staff_of_a_visit_that_goes_on_overnight_still_does(kiosk: Kiosk):
@@ -119,15 +119,15 @@ def test_what_waits_for_staff_of_a_visit_that_goes_on_overnight_still_does(kiosk
         appointments=(booking(1),),
     )
     kiosk.pull(row(1, change=2, journey=stays), now_ms=at("09:00", TOMORROW))
-    assert kiosk.standing.needs_staff
+    assert kiosk.patient_status.needs_staff
     other = replace(stays, visit_id=VisitId("v-2"), journey_version=6)
     kiosk.pull(row(1, change=3, journey=other), now_ms=at("09:01", TOMORROW))
-    assert not kiosk.standing.needs_staff
+    assert not kiosk.patient_status.needs_staff
 
 
 def test_the_outcomes_of_one_patient_are_nobody_elses(kiosk: Kiosk):
     kiosk.judge(kiosk.scan(), Verdict.NEEDS_STAFF, Code.CANCELLED)
-    other = kiosk.journeys.standing("P2")
+    other = kiosk.journeys.patient_status("P2")
     assert other is not None
     assert (other.pending, other.needs_staff) == (0, False)
 
@@ -136,9 +136,9 @@ def test_what_was_reversed_is_told_the_day_after_too_whatever_the_backups_hold(k
     kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
     kiosk.become_tomorrow()
     kiosk.pull(row(1, change=2), now_ms=at("09:00", TOMORROW), backed_up_seq=1)
-    (told,) = kiosk.standing.reversals
+    (told,) = kiosk.patient_status.reversals
     kiosk.journeys.seen([told])
-    assert kiosk.standing.reversals == ()
+    assert kiosk.patient_status.reversals == ()
 
 
 def test_what_was_reversed_goes_once_it_was_told_or_its_person_has_nothing_here_any_more(tmp_path: Path):
@@ -146,12 +146,12 @@ def test_what_was_reversed_goes_once_it_was_told_or_its_person_has_nothing_here_
         kiosk = Kiosk(tmp_path / str(told))
         kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
         if told:
-            kiosk.journeys.seen(kiosk.standing.reversals)
+            kiosk.journeys.seen(kiosk.patient_status.reversals)
             stays = Journey(PatientId("P1"), "UNREGISTERED", TOMORROW, appointments=(booking(1),))
             kiosk.pull(row(1, change=2, journey=stays))
         kiosk.become_tomorrow()
         kiosk.pull(now_ms=at("09:00", TOMORROW), backed_up_seq=1)
         with kiosk.store.read() as db:
             assert db.execute("select count(*) from outbox").fetchone()[0] == 0
-        assert (kiosk.journeys.standing("P1") is not None) is told
+        assert (kiosk.journeys.patient_status("P1") is not None) is told
         kiosk.store.close()

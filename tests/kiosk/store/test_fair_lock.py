@@ -8,15 +8,15 @@ import threading
 import pytest
 
 from kiosk.demo.hospital import wait_for
-from kiosk.store.fair_lock import Turns
+from kiosk.store.fair_lock import FairLock
 
 
-def waiting(turns: Turns, number: int) -> None:
+def waiting(turns: FairLock, number: int) -> None:
     wait_for(lambda: len(turns._waiting) == number, "nobody waits", 10.0)
 
 
 def test_it_is_handed_over_in_the_order_in_which_it_was_asked_for():
-    turns, order, threads = Turns(), list[int](), list[threading.Thread]()
+    turns, order, threads = FairLock(), list[int](), list[threading.Thread]()
 
     def take(number: int) -> None:
         with turns:
@@ -33,7 +33,7 @@ def test_it_is_handed_over_in_the_order_in_which_it_was_asked_for():
 
 
 def test_a_long_piece_of_work_in_portions_lets_the_others_in_between():
-    turns, done = Turns(), list[str]()
+    turns, done = FairLock(), list[str]()
     begun = threading.Event()
 
     def tap() -> None:
@@ -54,7 +54,7 @@ def test_a_long_piece_of_work_in_portions_lets_the_others_in_between():
 
 
 def test_the_thread_that_has_it_may_take_it_again():
-    turns, taken = Turns(), threading.Event()
+    turns, taken = FairLock(), threading.Event()
 
     def other() -> None:
         with turns:
@@ -72,7 +72,7 @@ def test_the_thread_that_has_it_may_take_it_again():
 
 
 def test_an_exception_lets_go_of_it():
-    turns = Turns()
+    turns = FairLock()
     with pytest.raises(ValueError, match="no"), turns:
         raise ValueError("no")
     thread = threading.Thread(target=turns.__enter__)
@@ -82,7 +82,7 @@ def test_an_exception_lets_go_of_it():
 
 
 def test_a_wait_that_is_interrupted_takes_nobodys_turn():
-    turns, release = Turns(), threading.Event()
+    turns, release = FairLock(), threading.Event()
 
     def interrupt(*_: object) -> None:
         raise InterruptedError
@@ -109,7 +109,7 @@ def test_a_wait_that_is_interrupted_takes_nobodys_turn():
 
 
 def test_many_threads_are_never_in_it_at_once():
-    turns, inside, most = Turns(), list[int](), list[int]()
+    turns, inside, most = FairLock(), list[int](), list[int]()
 
     def work(number: int) -> None:
         for _ in range(200):

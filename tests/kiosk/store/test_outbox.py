@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.journey.moment import moment
+from kiosk.journey.moment import transaction_context
 from kiosk.journey.outcomes import outcomes
 from kiosk.store import outbox
 from kiosk.store import outbox_bodies as records
@@ -278,7 +278,7 @@ def test_a_pending_action_is_ready_to_be_replayed(store: Store):
         first, second = outbox.pending_of(db, "P1", GRANTS, SITE)
     assert (first.visit_id, first.leg, first.journey_state, first.site_day) == ("v1", 0, "UNREGISTERED", "2026-03-02")
     assert (first.action.exam_id, second.action.exam_id) == ("XRAY", None)
-    assert (first.action.asker.grants, first.action.opens.walk_in, first.action.at_ms) == (GRANTS, SITE.walk_in, 1)
+    assert (first.action.actor.grants, first.action.opens.walk_in, first.action.at_ms) == (GRANTS, SITE.walk_in, 1)
     assert (first.action.opens.queue_id, first.action.opens.queue_number) == ("q-1", "")
 
 
@@ -472,7 +472,7 @@ def test_no_statement_of_the_outbox_reads_it_whole_where_an_index_knows_what_is_
     with store.write() as db:
         identity = roster.identity(db)
         assert identity is not None
-        now = moment(identity, shipped(), samples.Clock()())
+        now = transaction_context(identity, shipped(), samples.Clock()())
         fill(db, 2)
         db.set_trace_callback(asked.append)
         outbox.batch(db, 9, None)

@@ -61,9 +61,9 @@ class Kiosk:
             return outbox.rows(db)
 
     def state(self, number: int) -> str:
-        standing = self.journeys.standing(f"P{number}")
-        assert standing is not None
-        return standing.journey.state
+        status = self.journeys.patient_status(f"P{number}")
+        assert status is not None
+        return status.journey.state
 
     def judge_all(self) -> None:
         """The centre's verdicts for everything."""
@@ -249,11 +249,11 @@ def test_of_a_record_that_no_push_could_hold_the_beginning_goes_and_its_size(tmp
 def test_a_press_that_says_too_much_is_refused_and_nothing_of_it_stays(tmp_path: Path):
     store, journeys = enrolled(tmp_path, Clock())
     journeys.tap(cards(1), ("scan_nfc",))
-    before = journeys.standing("P1")
+    before = journeys.patient_status("P1")
     acted = journeys.act("P1", "register", None, {"answers": {"why": "x" * MAX_BODY}})
     assert acted.refusal is not None
     assert (acted.refusal.code, acted.refusal.journey_state) == (RefusalCode.TOO_LARGE, "ARRIVED")
-    assert journeys.standing("P1") == before
+    assert journeys.patient_status("P1") == before
     assert journeys.act("P1", "register", None, {"answers": {"why": "x" * 1000}}).action_ids
     store.close()
 

@@ -264,7 +264,7 @@ def test_peek_says_that_there_is_none_or_that_it_is_none(tmp_path: Path):
 CHILD = """
 import sys
 from pathlib import Path
-from kiosk.store import Store
+from kiosk.store.sqlite import Store
 
 store = Store(Path(sys.argv[1]))
 with store.write() as db:
@@ -361,10 +361,10 @@ def test_a_kiosks_database_of_schema_1_is_opened_and_its_kiosk_goes_on(tmp_path:
     assert (identity.kiosk_id, identity.ticket_prefix, identity.epoch, identity.cursor) == ("kiosk-1", "B", 1, 9)
     assert identity.site.timezone == "Asia/Seoul"
     assert journeys.definitions.version == 1
-    standing = journeys.standing("P2")
-    assert standing is not None
-    assert (standing.journey.state, standing.pending, standing.journey.leg) == ("WAITING", 1, 1)
-    assert standing.journey.entries[0].queue_number == "B-001"
+    status = journeys.patient_status("P2")
+    assert status is not None
+    assert (status.journey.state, status.pending, status.journey.leg) == ("WAITING", 1, 1)
+    assert status.journey.entries[0].queue_number == "B-001"
     assert journeys.pending() == 2
     previous = ""
     for pushed in journeys.batch(10, 1):

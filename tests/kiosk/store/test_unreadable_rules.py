@@ -47,9 +47,9 @@ def test_a_kiosk_starts_and_serves_whatever_its_stored_definitions_are(
     assert (journeys.definitions, journeys.pending()) == (shipped(), 1)
     assert journeys.identity is not None
     assert (journeys.identity.kiosk_id, journeys.identity.definitions_version) == ("kiosk-1", 0)
-    standing = journeys.standing("P1")
-    assert standing is not None
-    assert (standing.journey.state, standing.pending) == ("ARRIVED", 1)
+    status = journeys.patient_status("P1")
+    assert status is not None
+    assert (status.journey.state, status.pending) == ("ARRIVED", 1)
     assert journeys.act("P1", "register", None, {}).refusal is None
     journeys.adopt(samples.page(from_cursor=1, cursor=1))
     assert journeys.identity.definitions_version == 0, "a page without them changes nothing of that"

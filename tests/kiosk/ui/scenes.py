@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from kiosk.front.screen import Notice, PatientFace, Screen
+from kiosk.front.screen import Notice, PatientView, Screen
 from tests.kiosk.ui.staged import HONG, NAMGUNG, SMITH, StagedCounter
 
 Scene = Callable[[StagedCounter], Screen]
@@ -140,7 +140,7 @@ def provisional(counter: StagedCounter) -> Screen:
     return counter.show(
         replace(
             shown,
-            patient=PatientFace("card-1", "", "ko"),
+            patient=PatientView("card-1", "", "ko"),
             journey=journey,
             next_action=None,
             confirmed=False,
@@ -150,7 +150,7 @@ def provisional(counter: StagedCounter) -> Screen:
 
 
 def nameless(counter: StagedCounter) -> Screen:
-    return counter.show(replace(greeting(counter), patient=PatientFace("card-2", "", "ko")))
+    return counter.show(replace(greeting(counter), patient=PatientView("card-2", "", "ko")))
 
 
 def unknown_card(counter: StagedCounter) -> Screen:

@@ -7,15 +7,15 @@ import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from kiosk.front.counter import Acted, DemoCard
-from kiosk.front.latest import Live, Slot
+from kiosk.front.counter import DemoCard, PressResult
+from kiosk.front.latest import Broadcast, LatestSlot
 from kiosk.front.screen import (
     Booking,
-    CentralFace,
+    CentralView,
     JourneyView,
-    KioskFace,
+    KioskView,
     Notice,
-    PatientFace,
+    PatientView,
     QueueLine,
     Screen,
     ScreenKind,
@@ -26,9 +26,9 @@ from sync.journey.definitions import shipped
 from sync.journey.model import (
     Action,
     ActionId,
+    Actor,
     Appointment,
     AppointmentId,
-    Asker,
     Decision,
     Exam,
     ExamId,
@@ -80,7 +80,7 @@ class StagedCounter:
     def __init__(self, demo: bool = False) -> None:
         self._demo = tuple(DemoCard(card.uid, card.label) for card in (HONG, NAMGUNG, SMITH)) if demo else ()
         self._lock = threading.RLock()
-        self._live: Live[Screen] = Live()
+        self._live: Broadcast[Screen] = Broadcast()
         self._cards = {card.uid: card for card in (HONG, NAMGUNG, SMITH)}
         self._frame = 0
         self.begin()
@@ -89,7 +89,7 @@ class StagedCounter:
 
     def begin(self) -> Screen:
         """All as in the morning: nobody has come, nothing is broken."""
-        self.kiosk = KioskFace("K-1", "본관 1층 입구", DESK)
+        self.kiosk = KioskView("K-1", "본관 1층 입구", DESK)
         self.languages: tuple[str, ...] = ("ko", "en")
         self.stay_s: float | None = 60.0
         self.people_ahead: int | None = 3
@@ -101,9 +101,9 @@ class StagedCounter:
         self.gate.set()
         self.at_gate = threading.Semaphore(0)
         self.fault: str | None = None
-        self._answers: dict[str, Acted] = {}
+        self._answers: dict[str, PressResult] = {}
         self._journeys: dict[str, Journey] = {}
-        self._central = CentralFace(True, iso(MORNING_MS, SEOUL))
+        self._central = CentralView(True, iso(MORNING_MS, SEOUL))
         return self.attract()
 
     def show(self, screen: Screen) -> Screen:
@@ -132,7 +132,7 @@ class StagedCounter:
         """Staff call the patient into a room."""
         with self._lock:
             journey = self._journeys[card.patient_id]
-            staff = Action(ActionId(new_id()), "call_patient", Asker(Role.STAFF), MORNING_MS, _opens(1), room=room)
+            staff = Action(ActionId(new_id()), "call_patient", Actor(Role.STAFF), MORNING_MS, _opens(1), room=room)
             outcome = decide(shipped(), journey, staff)
             assert isinstance(outcome, Decision)
             self._journeys[card.patient_id] = outcome.journey
@@ -140,7 +140,7 @@ class StagedCounter:
 
     def unknown_card(self) -> Screen:
         """A card that nobody is known for."""
-        stranger = PatientFace("card-1", "", "ko")
+        stranger = PatientView("card-1", "", "ko")
         return self.show(replace(self._blank(ScreenKind.UNKNOWN_CARD), patient=stranger, next_action="scan_nfc"))
 
     def refuse_card(self, reason: str) -> Screen:
@@ -154,7 +154,7 @@ class StagedCounter:
 
     def cut_off(self, online: bool = False) -> None:
         """The centre is out of reach, and what is done now is not confirmed by it; or it is back."""
-        self._central = CentralFace(online, iso(MORNING_MS - 25 * 60_000, SEOUL))
+        self._central = CentralView(online, iso(MORNING_MS - 25 * 60_000, SEOUL))
         self.confirmed = online
         self.people_ahead = 3 if online else None
 
@@ -166,7 +166,7 @@ class StagedCounter:
     def hang_up(self) -> None:
         """Ends every subscription, as a stopping daemon does."""
         self._live.close()
-        self._live = Live()
+        self._live = Broadcast()
 
     # kiosk.ui.counter.Counter.
 
@@ -175,7 +175,7 @@ class StagedCounter:
         with self._lock:
             return self._screen
 
-    def act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
+    def act(self, action_type: str, patient_id: str, action_id: str | None) -> PressResult:
         self._break()
         self.at_gate.release()
         assert self.gate.wait(30)
@@ -197,7 +197,7 @@ class StagedCounter:
     def leave(self) -> Screen:
         return self.attract()
 
-    def subscribe(self) -> AbstractContextManager[Slot[Screen]]:
+    def subscribe(self) -> AbstractContextManager[LatestSlot[Screen]]:
         return self._live.subscribe()
 
     def demo_cards(self) -> tuple[DemoCard, ...]:
@@ -221,23 +221,23 @@ class StagedCounter:
         if self.breakage:
             raise self.breakage
 
-    def _act(self, action_type: str, patient_id: str, action_id: str | None) -> Acted:
+    def _act(self, action_type: str, patient_id: str, action_id: str | None) -> PressResult:
         here = self._screen.patient
         if here is None or here.patient_id != patient_id:
-            return Acted(self._screen, error="That person is not on the screen.", code="conflict", conflict=True)
+            return PressResult(self._screen, error="That person is not on the screen.", code="conflict", conflict=True)
         card = next((c for c in self._cards.values() if c.patient_id == patient_id), None)
         card = card or Card("", "", patient_id, "", booked=())
         journey = self._journeys.get(patient_id) or fresh_journey(card)
         outcome = self._decide(journey, action_type)
         if isinstance(outcome, Refusal):
             screen = self.show(replace(self._of_patient(card, journey), notice=Notice.NOT_ALLOWED))
-            return Acted(screen, error=outcome.message, code=outcome.code)
+            return PressResult(screen, error=outcome.message, code=outcome.code)
         self._journeys[patient_id] = outcome.journey
-        return Acted(self.show(self._of_patient(card, outcome.journey)), action_id=action_id or new_id())
+        return PressResult(self.show(self._of_patient(card, outcome.journey)), action_id=action_id or new_id())
 
     def _decide(self, journey: Journey, action_type: str) -> Decision | Refusal:
-        asker = Asker(Role.KIOSK, GRANTS)
-        return decide(shipped(), journey, Action(ActionId(new_id()), action_type, asker, MORNING_MS, _opens(17)))
+        actor = Actor(Role.KIOSK, GRANTS)
+        return decide(shipped(), journey, Action(ActionId(new_id()), action_type, actor, MORNING_MS, _opens(17)))
 
     def _blank(self, kind: ScreenKind) -> Screen:
         stays = kind is ScreenKind.ATTRACT
@@ -252,7 +252,7 @@ class StagedCounter:
         )
 
     def _of_patient(self, card: Card, journey: Journey) -> Screen:
-        available = available_actions(shipped(), journey, Asker(Role.KIOSK, GRANTS))
+        available = available_actions(shipped(), journey, Actor(Role.KIOSK, GRANTS))
         listed = [entry for entry in journey.entries if entry.state in shipped().listed]
         lines = tuple(self._line(entry) for entry in listed)
         view = JourneyView(
@@ -260,7 +260,7 @@ class StagedCounter:
         )
         return replace(
             self._blank(ScreenKind.JOURNEY),
-            patient=PatientFace(card.patient_id, card.masked_name, card.language),
+            patient=PatientView(card.patient_id, card.masked_name, card.language),
             journey=view,
             next_action=available[0] if available else None,
             ticket=next((line for line in lines if line.queue_id == journey.current_queue_id), None),

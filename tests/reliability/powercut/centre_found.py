@@ -7,7 +7,7 @@ from pathlib import Path
 from sync.central.maintenance.health import check
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.services.journey_service import JourneyService
-from sync.central.services.requests import Ask
+from sync.central.services.requests import ActionRequest
 from sync.central.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.definitions import shipped
@@ -64,7 +64,7 @@ class FoundCentre:
         open_incarnation(self._store)
         action_id = new_id()
         JourneyService(self._store, KEYS, shipped(), Time()).perform(
-            STAFF, "P1", Ask("scan_nfc", action_id, {}), "rest", "desk"
+            STAFF, "P1", ActionRequest("scan_nfc", action_id, {}), "rest", "desk"
         )
         return self.unsound() or ("" if action_id in self.actions() else "the next action left no trace")
 

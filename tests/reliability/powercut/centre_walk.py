@@ -14,7 +14,7 @@ from pathlib import Path
 from sync.central.maintenance.incarnation import keep_marker, open_incarnation
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
-from sync.central.services.requests import Ask
+from sync.central.services.requests import ActionRequest
 from sync.central.store.sqlite import Store, StoreError
 from sync.ids import new_id
 from sync.journey.model import STAFF
@@ -104,7 +104,7 @@ class CentreWalk:
 
     def staff(self) -> tuple[str, ...]:
         """Somebody at the desk; often what the rules refuse."""
-        ask = Ask(self.chance.choice(STAFFS), new_id(), {})
+        ask = ActionRequest(self.chance.choice(STAFFS), new_id(), {})
         answer = self.centre.service.perform(STAFF, self.chance.choice(PEOPLE), ask, "rest", "desk")
         return (ask.action_id,) if answer.done else ()
 

@@ -17,7 +17,7 @@ from sync.agent import cycle
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent
 from sync.agent.driver import Driver
-from sync.agent.steps import Stepped
+from sync.agent.steps import StepResult
 from sync.journey.model import PatientId
 from sync.protocol import EndCode, PullRequest
 from tests.kiosk import samples
@@ -50,12 +50,12 @@ class PushWaitsForEver(random.Random):
 class Steps:
     """A step that does as it is told, in turn; afterwards it has nothing to do."""
 
-    def __init__(self, *outcomes: Stepped) -> None:
+    def __init__(self, *outcomes: StepResult) -> None:
         self._outcomes = list(outcomes)
         self._taken = threading.Semaphore(0)
 
-    def __call__(self) -> Stepped:
-        outcome = self._outcomes.pop(0) if self._outcomes else Stepped()
+    def __call__(self) -> StepResult:
+        outcome = self._outcomes.pop(0) if self._outcomes else StepResult()
         self._taken.release()
         return outcome
 
@@ -87,9 +87,9 @@ def drive() -> Iterator[Callable[[Steps], Driver]]:
     assert not [t for t in threading.enumerate() if t.name == "a driver"]
 
 
-AGAIN = Stepped(again=True, reached=True)
-FAILED = Stepped(failed=True, reached=False)
-PATIENT = Stepped(failed=True, reached=True, retry_after_s=60.0)
+AGAIN = StepResult(again=True, reached=True)
+FAILED = StepResult(failed=True, reached=False)
+PATIENT = StepResult(failed=True, reached=True, retry_after_s=60.0)
 
 
 def test_a_step_is_repeated_at_once_while_there_is_more_to_do(drive: Callable[[Steps], Driver]):
@@ -112,7 +112,7 @@ def test_a_nudge_that_comes_during_a_step_is_not_lost(drive: Callable[[Steps], D
     steps = Steps()
     nudged = threading.Event()
 
-    def step() -> Stepped:
+    def step() -> StepResult:
         stepped = steps()
         nudged.wait(WAIT_S)
         return stepped
@@ -141,8 +141,10 @@ def test_a_backoff_is_ended_by_hope_and_not_by_a_nudge(drive: Callable[[Steps], 
     assert steps.waiting
 
 
-@pytest.mark.parametrize("outcome", [PATIENT, Stepped(again=True, reached=True, retry_after_s=60.0)])
-def test_what_the_centre_asked_for_is_waited_out_whatever_happens(drive: Callable[[Steps], Driver], outcome: Stepped):
+@pytest.mark.parametrize("outcome", [PATIENT, StepResult(again=True, reached=True, retry_after_s=60.0)])
+def test_what_the_centre_asked_for_is_waited_out_whatever_happens(
+    drive: Callable[[Steps], Driver], outcome: StepResult
+):
     steps = Steps(outcome)
     driver = drive(steps)
     steps.wait_for(1)
@@ -151,8 +153,8 @@ def test_what_the_centre_asked_for_is_waited_out_whatever_happens(drive: Callabl
     assert steps.waiting
 
 
-@pytest.mark.parametrize("outcome", [Stepped(), FAILED, PATIENT, Stepped(reached=True, retry_after_s=60.0)])
-def test_a_stop_ends_every_wait(drive: Callable[[Steps], Driver], outcome: Stepped):
+@pytest.mark.parametrize("outcome", [StepResult(), FAILED, PATIENT, StepResult(reached=True, retry_after_s=60.0)])
+def test_a_stop_ends_every_wait(drive: Callable[[Steps], Driver], outcome: StepResult):
     steps = Steps(outcome)
     driver = drive(steps)
     steps.wait_for(1)
@@ -287,7 +289,7 @@ def test_a_centre_that_goes_away_is_told_and_its_return_as_well(tmp_path: Path, 
 def test_a_step_that_asked_nobody_says_nothing_of_the_centre(tmp_path: Path):
     store = Store(tmp_path / "kiosk.db")
     agent = Agent(Journeys(store, Clock()), lambda: CentralClient("http://127.0.0.1:1"), lambda _: None)
-    assert agent.step(cycle.PUSH) == Stepped()
+    assert agent.step(cycle.PUSH) == StepResult()
     assert not agent.online
     assert agent.step(cycle.PULL).failed
     assert agent.reason == "not enrolled"
@@ -400,7 +402,7 @@ def test_after_a_stop_nothing_more_is_announced_and_errors_are_not_news(house: H
     house.agent.stop(WAIT_S)
     house.store.close()
     house.announced.clear()
-    assert house.agent.step(cycle.PUSH) == Stepped()
+    assert house.agent.step(cycle.PUSH) == StepResult()
     assert house.agent.step(cycle.PULL).touched == frozenset()
     assert house.announced == []
     assert caplog.records == []
@@ -415,7 +417,7 @@ def test_a_client_that_is_made_while_the_agent_stops_is_cut_like_the_others(hous
         return made[0]
 
     house.connect = connect
-    assert house.agent.step(cycle.PULL).reason == "Cut"
+    assert house.agent.step(cycle.PULL).reason == "CallCancelled"
     assert centre.pulls == []
 
 

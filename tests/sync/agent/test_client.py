@@ -16,8 +16,8 @@ import msgspec
 import pytest
 import requests
 
-from sync.agent.cancellable import CuttableAdapter
-from sync.agent.client import MAX_ANSWER, Answered, CentralClient, NoUse
+from sync.agent.cancellable import CancellableAdapter
+from sync.agent.client import MAX_ANSWER, Accepted, CentralClient, NoAnswer
 from sync.clock import ClockReading
 from sync.protocol import (
     CallRefused,
@@ -39,7 +39,7 @@ GOOD = (V1 / "push-answer.json").read_bytes()
 NOT_OF_THE_PROTOCOL = "a body that is not of the protocol"
 
 
-def pushed(url: str, deadline_s: float = WAIT_S) -> Answered[PushAnswer] | CallRefused | NoUse:
+def pushed(url: str, deadline_s: float = WAIT_S) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
     client = CentralClient(url, "token-1", deadline_s)
     try:
         return client.push(PUSH)
@@ -62,7 +62,7 @@ def test_a_push_a_pull_and_an_enrolment_are_posted_as_json_with_the_token():
         client = CentralClient(peer.url + "/", "token-1")
         outcomes = [client.push(PUSH), client.pull(PULL), client.enrol(EnrolRequest(code="X"))]
         client.close()
-    assert [type(o.answer) for o in outcomes if isinstance(o, Answered)] == [PushAnswer, PullAnswer, Enrolment]
+    assert [type(o.answer) for o in outcomes if isinstance(o, Accepted)] == [PushAnswer, PullAnswer, Enrolment]
     assert [request.path for request in peer.requests] == list(answers)
     assert msgspec.json.decode(peer.requests[0].body, type=PushRequest) == PUSH
     for request in peer.requests:
@@ -74,7 +74,7 @@ def test_a_push_a_pull_and_an_enrolment_are_posted_as_json_with_the_token():
 def test_without_a_token_none_is_sent():
     with RawPeer(sending(http("200 OK", GOOD))) as peer:
         client = CentralClient(peer.url)
-        assert isinstance(client.push(PUSH), Answered)
+        assert isinstance(client.push(PUSH), Accepted)
         client.close()
     assert "authorization" not in peer.requests[0].headers
 
@@ -125,7 +125,7 @@ USELESS: list[tuple[str, bytes]] = [
 def test_an_answer_that_cannot_be_used_is_no_use_and_says_why_in_a_word(answer: bytes):
     with RawPeer(sending(answer)) as peer:
         outcome = pushed(peer.url)
-    assert isinstance(outcome, NoUse)
+    assert isinstance(outcome, NoAnswer)
     assert outcome.reason
     assert len(outcome.reason) < 100
     assert "127.0.0.1" not in outcome.reason
@@ -142,14 +142,14 @@ def test_after_an_answer_of_no_use_the_same_client_goes_on():
         client = CentralClient(peer.url)
         kinds = [type(client.push(PUSH)) for _ in range(3)]
         client.close()
-    assert kinds == [NoUse, NoUse, Answered]
+    assert kinds == [NoAnswer, NoAnswer, Accepted]
 
 
 def test_a_connection_that_the_centre_closed_meanwhile_is_opened_again():
     with RawPeer(sending(http("200 OK", GOOD))) as peer:
         client = CentralClient(peer.url)
         for _ in range(3):
-            assert type(client.push(PUSH)) is Answered
+            assert type(client.push(PUSH)) is Accepted
             peer.wait_for_close()
         client.close()
     assert peer.connections == 3
@@ -170,25 +170,25 @@ def test_a_connection_lost_after_the_centre_has_read_is_no_use_and_nothing_is_se
     script: Callable[[socket.socket, Request], object],
 ):
     with RawPeer(script) as peer:
-        assert isinstance(pushed(peer.url), NoUse)
+        assert isinstance(pushed(peer.url), NoAnswer)
     assert len(peer.requests) == 1
 
 
 def test_nobody_there_is_no_use():
     with nobody() as url:
-        assert pushed(url) == NoUse("ConnectionError")
+        assert pushed(url) == NoAnswer("ConnectionError")
 
 
 @pytest.mark.parametrize(
     "url", ["http://256.1.1.1:80", "http://127.0.0.1:1/\n", "http://" + "x" * 300, "nonsense", "http://"]
 )
 def test_an_address_that_is_none_is_no_use(url: str):
-    assert isinstance(pushed(url), NoUse)
+    assert isinstance(pushed(url), NoAnswer)
 
 
 def test_a_token_that_cannot_be_sent_is_no_use():
     with RawPeer(sending(http("200 OK", GOOD))) as peer:
-        assert isinstance(CentralClient(peer.url, "two\nlines").push(PUSH), NoUse)
+        assert isinstance(CentralClient(peer.url, "two\nlines").push(PUSH), NoAnswer)
     assert peer.requests == []
 
 
@@ -207,7 +207,7 @@ def test_plain_http_where_tls_is_expected_is_no_use():
 
         plain = threading.Thread(target=speak_plainly)
         plain.start()
-        assert pushed(tls_url(listener)) == NoUse("SSLError")
+        assert pushed(tls_url(listener)) == NoAnswer("SSLError")
         plain.join(WAIT_S)
 
 
@@ -224,7 +224,7 @@ def test_a_certificate_that_nobody_vouches_for_is_no_use_and_the_token_is_not_se
 
         server = threading.Thread(target=serve)
         server.start()
-        assert pushed(tls_url(listener)) == NoUse("SSLError")
+        assert pushed(tls_url(listener)) == NoAnswer("SSLError")
         server.join(WAIT_S)
     assert b"".join(heard) == b""
 
@@ -233,7 +233,7 @@ def test_a_proxy_of_the_environment_never_sees_a_call(monkeypatch: pytest.Monkey
     with RawPeer(sending(http("200 OK", GOOD))) as proxy, nobody() as url:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
-        assert isinstance(pushed(url), NoUse)
+        assert isinstance(pushed(url), NoAnswer)
     assert proxy.requests == []
 
 
@@ -245,7 +245,7 @@ def test_a_redirection_is_not_followed_so_the_token_goes_nowhere_else(status: st
         RawPeer(sending(http("200 OK", GOOD))) as elsewhere,
         RawPeer(sending(http(status, Location=elsewhere.url + "/api/v1/sync/push"))) as peer,
     ):
-        assert isinstance(pushed(peer.url), NoUse)
+        assert isinstance(pushed(peer.url), NoAnswer)
     assert elsewhere.requests == []
 
 
@@ -271,7 +271,7 @@ def test_retry_after_is_read_in_seconds(header: str, seconds: float | None):
     answer = http("503 Service Unavailable", HTML, Retry_After="@").replace(b"@", header.encode())
     with RawPeer(sending(answer)) as peer:
         outcome = pushed(peer.url)
-    assert outcome == NoUse(f"HTTP 503 with {NOT_OF_THE_PROTOCOL}", seconds)
+    assert outcome == NoAnswer(f"HTTP 503 with {NOT_OF_THE_PROTOCOL}", seconds)
 
 
 def test_retry_after_beside_a_typed_refusal_counts_where_the_refusal_says_nothing():
@@ -314,13 +314,13 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
 def test_an_answer_of_any_size_is_cut_off(head: bytes, part: bytes):
     with RawPeer(endless(head, part)) as peer:
-        assert pushed(peer.url) == NoUse("ContentDecodingError")
+        assert pushed(peer.url) == NoAnswer("ContentDecodingError")
 
 
 def test_an_answer_just_within_the_limit_is_read():
     padded = json.dumps({**json.loads(GOOD), "padding": "x" * (MAX_ANSWER - 4096)}).encode()
     with RawPeer(sending(http("200 OK", padded))) as peer:
-        assert isinstance(pushed(peer.url), Answered)
+        assert isinstance(pushed(peer.url), Accepted)
 
 
 def trickle(beginning: bytes, drop: bytes) -> Callable[[socket.socket, Request], object]:
@@ -352,7 +352,7 @@ def trickle(beginning: bytes, drop: bytes) -> Callable[[socket.socket, Request],
 )
 def test_an_answer_that_trickles_in_is_cut_off_at_the_deadline(beginning: bytes, drop: bytes):
     with RawPeer(trickle(beginning, drop)) as peer:
-        assert isinstance(pushed(peer.url, deadline_s=0.15), NoUse)
+        assert isinstance(pushed(peer.url, deadline_s=0.15), NoAnswer)
 
 
 def test_a_pull_may_take_the_time_that_it_asked_for_on_top():
@@ -363,7 +363,7 @@ def test_a_pull_may_take_the_time_that_it_asked_for_on_top():
 
     with RawPeer(script) as peer:
         client = CentralClient(peer.url, deadline_s=0.1)
-        assert isinstance(client.pull(msgspec.structs.replace(PULL, wait_s=WAIT_S)), Answered)
+        assert isinstance(client.pull(msgspec.structs.replace(PULL, wait_s=WAIT_S)), Accepted)
         client.close()
 
 
@@ -390,8 +390,8 @@ def test_a_call_under_way_is_cut_from_another_thread_and_no_later_one_goes_out()
         client.abort()
         calling.join(WAIT_S)
         assert not calling.is_alive()
-        assert isinstance(outcomes[0], NoUse)
-        assert client.push(PUSH) == NoUse("Cut")
+        assert isinstance(outcomes[0], NoAnswer)
+        assert client.push(PUSH) == NoAnswer("CallCancelled")
         assert len(peer.requests) == 1
 
 
@@ -399,11 +399,11 @@ def test_a_client_that_never_called_can_be_cut_too():
     client = CentralClient("http://127.0.0.1:1")
     client.abort()
     client.abort()
-    assert client.push(PUSH) == NoUse("Cut")
+    assert client.push(PUSH) == NoAnswer("CallCancelled")
 
 
 def test_what_is_cut_while_it_connects_does_not_go_out():
-    adapter = CuttableAdapter()
+    adapter = CancellableAdapter()
     with RawPeer(sending(http("200 OK", GOOD))) as peer, requests.Session() as session:
         session.mount("http://", adapter)
         adapter.cut(adapter.begin())
@@ -413,7 +413,7 @@ def test_what_is_cut_while_it_connects_does_not_go_out():
 
 
 def test_the_deadline_of_an_earlier_call_does_not_cut_a_later_one():
-    adapter = CuttableAdapter()
+    adapter = CancellableAdapter()
     with RawPeer(sending(http("200 OK", GOOD), keep=True)) as peer, requests.Session() as session:
         session.mount("http://", adapter)
         first = adapter.begin()

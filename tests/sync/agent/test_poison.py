@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from sync.agent.client import Answered, NoUse
-from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD, Choking
+from sync.agent.client import Accepted, NoAnswer
+from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD, PoisonWatch
 from sync.protocol import CallRefused, EndCode
 
 REFUSED = CallRefused(code=EndCode.MALFORMED, error="no")
 BUSY = CallRefused(code=EndCode.TRY_LATER, error="later")
-FAILED, SILENT, PROXY = NoUse("HTTP 500", status=500), NoUse("Timeout"), NoUse("HTTP 502", status=502)
+FAILED, SILENT, PROXY = NoAnswer("HTTP 500", status=500), NoAnswer("Timeout"), NoAnswer("HTTP 502", status=502)
 MINUTE = 60_000
 
 
-def after(*outcomes: object, between_ms: int = MINUTE, alone: str = "h") -> Choking:
-    choking = Choking()
+def after(*outcomes: object, between_ms: int = MINUTE, alone: str = "h") -> PoisonWatch:
+    choking = PoisonWatch()
     for number, outcome in enumerate(outcomes):
         choking = choking.after(alone, outcome, number * between_ms)
     return choking
@@ -30,7 +30,7 @@ MINUTES = FAILING_BEFORE_UNREAD_MS // MINUTE
         ([REFUSED] * REFUSED_BEFORE_UNREAD, True),
         ([REFUSED] * (REFUSED_BEFORE_UNREAD - 1), False),
         ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), BUSY, REFUSED], False),
-        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), Answered(None), REFUSED], False),
+        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), Accepted(None), REFUSED], False),
         ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), SILENT, PROXY, REFUSED], True),
         ([FAILED] * (MINUTES + 1), True),
         ([FAILED] * MINUTES, False),

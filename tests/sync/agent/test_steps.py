@@ -13,7 +13,7 @@ import pytest
 from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.agent.client import CentralClient
-from sync.agent.steps import Puller, Pusher, Stepped
+from sync.agent.steps import Puller, Pusher, StepResult
 from sync.protocol import (
     MAX_BATCH,
     Code,
@@ -55,7 +55,7 @@ class Wire:
         self.journeys.adopt(page(*rows, from_cursor=1, cursor=2))
         self.tap(*range(10, 10 + count))
 
-    def run_dry(self) -> list[Stepped]:
+    def run_dry(self) -> list[StepResult]:
         """Push steps until there is nothing more to do at once."""
         steps = [self.pusher.run_once()]
         while steps[-1].again:
@@ -98,20 +98,20 @@ def blank(tmp_path: Path) -> Iterator[Journeys]:
 
 
 def test_nothing_to_push_asks_nobody_and_says_nothing_of_the_centre(wire: Wire):
-    assert wire.pusher.run_once() == Stepped()
+    assert wire.pusher.run_once() == StepResult()
     assert wire.centre.pushes == []
 
 
 def test_before_enrolment_neither_step_asks_anybody(blank: Journeys):
     client = CentralClient("http://127.0.0.1:1")
-    assert Pusher(blank, client).run_once() == Stepped()
-    assert Puller(blank, client).run_once() == Stepped(failed=True, reason="not enrolled")
+    assert Pusher(blank, client).run_once() == StepResult()
+    assert Puller(blank, client).run_once() == StepResult(failed=True, reason="not enrolled")
 
 
 def test_a_push_says_who_where_and_when_and_its_verdicts_retire_the_rows(wire: Wire):
     wire.tap(1, 2)
     stepped = wire.pusher.run_once()
-    assert stepped == Stepped(frozenset({"P1", "P2"}), reached=True)
+    assert stepped == StepResult(frozenset({"P1", "P2"}), reached=True)
     assert wire.journeys.pending() == 0
     (push,) = wire.centre.pushes
     assert (push.protocol_version, push.kiosk_id, push.epoch, push.server_incarnation) == (2, "kiosk-1", 1, "one")
@@ -288,7 +288,7 @@ def test_a_centre_that_does_not_go_on_while_a_gap_is_filled_is_a_failure(wire: W
 def test_a_gap_without_a_number_is_a_plain_failure(wire: Wire):
     wire.tap(1)
     wire.centre.on_push = lambda _: refusal(EndCode.GAP)
-    assert wire.pusher.run_once() == Stepped(failed=True, reached=True, reason="gap")
+    assert wire.pusher.run_once() == StepResult(failed=True, reached=True, reason="gap")
 
 
 # Forks, and the other ends of a call.
@@ -326,7 +326,7 @@ def test_a_fork_after_a_fork_waits_by_the_backoff(wire: Wire):
 def test_a_fork_that_leads_nowhere_changes_nothing(wire: Wire, epoch: int | None):
     wire.tap(1)
     wire.centre.on_push = lambda _: refusal(EndCode.FORK, epoch=epoch)
-    assert wire.pusher.run_once() == Stepped(failed=True, reached=True, reason="fork")
+    assert wire.pusher.run_once() == StepResult(failed=True, reached=True, reason="fork")
     assert wire.journeys.identity is not None
     assert wire.journeys.identity.epoch == 1
 
@@ -334,7 +334,7 @@ def test_a_fork_that_leads_nowhere_changes_nothing(wire: Wire, epoch: int | None
 def test_a_call_that_the_centre_refused_keeps_everything_and_honours_when_to_come_again(wire: Wire):
     wire.tap(1)
     wire.centre.on_push = wire.centre.on_pull = lambda _: refusal(EndCode.TRY_LATER, 503, retry_after_s=12.0)
-    expected = Stepped(failed=True, reached=True, retry_after_s=12.0, reason=EndCode.TRY_LATER)
+    expected = StepResult(failed=True, reached=True, retry_after_s=12.0, reason=EndCode.TRY_LATER)
     assert wire.pusher.run_once() == expected
     assert wire.puller.run_once() == expected
     assert wire.journeys.pending() == 1
@@ -343,8 +343,8 @@ def test_a_call_that_the_centre_refused_keeps_everything_and_honours_when_to_com
 def test_a_centre_that_speaks_none_of_our_versions_is_asked_in_each_and_then_waited_for(wire: Wire):
     wire.tap(1)
     wire.centre.on_push = lambda _: refusal(EndCode.UNSUPPORTED_VERSION, 400, retry_after_s=12.0)
-    assert wire.pusher.run_once() == Stepped(again=True, reached=True)
-    assert wire.pusher.run_once() == Stepped(
+    assert wire.pusher.run_once() == StepResult(again=True, reached=True)
+    assert wire.pusher.run_once() == StepResult(
         failed=True, reached=True, retry_after_s=12.0, reason=EndCode.UNSUPPORTED_VERSION
     )
     assert [push.protocol_version for push in wire.centre.pushes] == [2, 1]
@@ -357,7 +357,7 @@ def test_a_centre_that_has_ended_this_kiosk_makes_it_forget_everybody_and_keep_w
     stepped = wire.pusher.run_once()
     assert (stepped.failed, stepped.reason) == (True, EndCode.FENCED)
     assert "P1" in stepped.touched
-    assert wire.puller.run_once() == Stepped(failed=True, reached=True, reason=EndCode.FENCED)
+    assert wire.puller.run_once() == StepResult(failed=True, reached=True, reason=EndCode.FENCED)
     assert wire.journeys.patient_of_card(cards(1)) is None
     assert wire.journeys.pending() == 1
 
@@ -367,7 +367,7 @@ def test_a_centre_that_has_ended_this_kiosk_makes_it_forget_everybody_and_keep_w
 
 def test_a_pull_says_where_the_kiosk_stands_and_adopts_what_is_new(wire: Wire):
     wire.centre.page = lambda request: page(row(7), from_cursor=request.cursor, cursor=5)
-    assert wire.puller.run_once() == Stepped(frozenset({"P7"}), again=True, reached=True)
+    assert wire.puller.run_once() == StepResult(frozenset({"P7"}), again=True, reached=True)
     assert wire.journeys.patient_of_card(cards(7)) == "P7"
     (pull,) = wire.centre.pulls
     assert (pull.protocol_version, pull.kiosk_id, pull.epoch, pull.cursor) == (2, "kiosk-1", 1, 1)
@@ -378,13 +378,13 @@ def test_a_pull_says_where_the_kiosk_stands_and_adopts_what_is_new(wire: Wire):
 
 
 def test_an_empty_page_is_no_reason_to_ask_again_at_once(wire: Wire):
-    assert wire.puller.run_once() == Stepped(reached=True)
+    assert wire.puller.run_once() == StepResult(reached=True)
 
 
 @pytest.mark.parametrize("changes", [{"more": True}, {"cursor": 9}])
 def test_a_page_without_patients_that_leads_on_is_followed(wire: Wire, changes: dict[str, object]):
     wire.centre.page = lambda request: page(from_cursor=request.cursor, **{"cursor": request.cursor, **changes})
-    assert wire.puller.run_once() == Stepped(again=True, reached=True)
+    assert wire.puller.run_once() == StepResult(again=True, reached=True)
 
 
 def test_a_page_that_does_not_start_at_the_cursor_is_thrown_away_and_not_asked_for_at_once(wire: Wire):

@@ -12,10 +12,10 @@ from sync.central.opening import open_service
 from sync.central.operations.hospital import operations
 from sync.central.records import tokens
 from sync.central.services.journey_service import Answer, JourneyService
-from sync.central.services.requests import Ask
+from sync.central.services.requests import ActionRequest
 from sync.clock import local_ms
 from sync.ids import new_id
-from sync.journey.model import PATIENT, STAFF, Asker, Role
+from sync.journey.model import PATIENT, STAFF, Actor, Role
 
 ZONE = "Asia/Seoul"
 DAY = "2026-03-02"
@@ -99,13 +99,13 @@ class Centre:
         self,
         patient_id: str,
         action_type: str,
-        asker: Asker = PATIENT,
+        actor: Actor = PATIENT,
         action_id: str | None = None,
         **payload: object,
     ) -> Answer:
         """An action over REST, without the REST."""
-        ask = Ask(action_type, action_id or new_id(), payload)
-        return self.service.perform(asker, patient_id, ask, "rest", asker.role)
+        ask = ActionRequest(action_type, action_id or new_id(), payload)
+        return self.service.perform(actor, patient_id, ask, "rest", actor.role)
 
     def walk(self, patient_id: str, *actions: str) -> dict[str, Any]:
         """Several actions one after the other, each by whoever may do it; the state after them."""
@@ -115,9 +115,9 @@ class Centre:
             assert answer.done, (action_type, answer.body)
         return self.state(patient_id)
 
-    def state(self, patient_id: str, asker: Asker = PATIENT) -> dict[str, Any]:
+    def state(self, patient_id: str, actor: Actor = PATIENT) -> dict[str, Any]:
         """The current state as JSON says it."""
-        current = self.service.current(asker, patient_id)
+        current = self.service.current(actor, patient_id)
         assert current is not None
         return dict(msgspec.to_builtins(current))
 

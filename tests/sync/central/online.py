@@ -17,7 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from wsproto.events import RejectConnection, Request
 
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import Sockets
+from sync.central.web.socket_limits import SocketLimits
 from sync.ids import new_id
 from sync.journey.model import Role
 from tests.sync.central.centre import Centre, patient
@@ -37,7 +37,7 @@ class Online:
 
     def __init__(self, directory: Path, max_sockets: int = 40) -> None:
         self.centre = Centre(directory, patients=PATIENTS)
-        self.sockets = Sockets(max_sockets)
+        self.sockets = SocketLimits(max_sockets)
         self.app = create_app(self.centre.service, self.sockets, 8)
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=_Quiet)
         self.host = f"127.0.0.1:{self._server.server_port}"

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from sync.central.store.sqlite import Store
-from sync.central.worker import Running
+from sync.central.worker import Worker
 from sync.control import ask, socket_path
 from sync.ids import new_id
 from sync.journey.model import Role
@@ -218,11 +218,11 @@ def test_garbage_on_the_port_is_survived_and_says_nothing_of_itself(start):
 
 IMPATIENT = """
 import sys
-from sync.central.running import Running
+from sync.central.worker import Worker
 from sync.central.server import listen, serve
 listener = listen("127.0.0.1:0", patience_ms=200)
 print(listener.getsockname()[1], flush=True)
-serve(listener, lambda: Running(sys.argv[1]))
+serve(listener, lambda: Worker(sys.argv[1]))
 """
 
 
@@ -250,5 +250,5 @@ def test_a_database_is_let_go_where_the_control_socket_cannot_be_made(tmp_path):
     url = f"sqlite:///{tmp_path}/centre.db"
     socket_path(tmp_path / "centre.db").mkdir()
     with pytest.raises(OSError, match=r"centre\.db\.sock"):
-        Running(url)
+        Worker(url)
     Store(url).close()

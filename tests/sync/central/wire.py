@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from kiosk.journey.journeys import Acted, Journeys
+from kiosk.journey.journeys import ActionOutcome, Journeys
 from kiosk.store import outbox
 from kiosk.store import patients as roster
 from kiosk.store.sqlite import Store as KioskStore
-from sync.agent.client import Answered, NoUse
+from sync.agent.client import Accepted, NoAnswer
 from sync.agent.cycle import Puller, Pusher
 from sync.cards import CardHash, CardKeys, canonical_uid
 from sync.central.kiosks.enrolment import enrol, new_code
@@ -21,13 +21,13 @@ from sync.central.kiosks.push import Ingest
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.records.definitions import take_up
 from sync.central.records.journeys import read_journey
-from sync.central.records.site import here
+from sync.central.records.site import read_site
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
-from sync.central.services.inbox import Desk
-from sync.central.services.inbox_views import Listed
+from sync.central.services.inbox import ExceptionInbox
+from sync.central.services.inbox_views import CasePage
 from sync.central.services.journey_service import Answer, JourneyService
-from sync.central.services.requests import Ask
+from sync.central.services.requests import ActionRequest
 from sync.central.store.sqlite import Store
 from sync.central.web.kiosk_api import MAX_PUSH
 from sync.clock import ClockReading, local_ms
@@ -132,41 +132,41 @@ class Centre:
             request = EnrolRequest(
                 code=new_code(db, self.time()), kiosk_id=kiosk_id, ticket_prefix=prefix, actions=actions
             )
-            made = enrol(db, here(db), self.definitions, KEYS, request, "127.0.0.1", self.time())
+            made = enrol(db, read_site(db), self.definitions, KEYS, request, "127.0.0.1", self.time())
         assert isinstance(made, Enrolment)
         return made
 
     def journey(self, patient_id: str) -> Journey:
         """The centre's word on a patient."""
         with self.store.read() as db:
-            journey = read_journey(db, self.definitions, patient_id, here(db).day(self.time()))
+            journey = read_journey(db, self.definitions, patient_id, read_site(db).day(self.time()))
         assert journey is not None
         return journey
 
     def staff(self, action_type: str, patient_id: str, **payload: object) -> Answer:
         """An action at the desk."""
-        return self.service.perform(STAFF, patient_id, Ask(action_type, new_id(), payload), "rest", "desk")
+        return self.service.perform(STAFF, patient_id, ActionRequest(action_type, new_id(), payload), "rest", "desk")
 
     def change_entry(self, queue_id: str, state: str) -> Answer:
         """A change of an entry at the desk."""
-        return self.service.change_entry(queue_id, state, "", Ask("change_entry", new_id(), {}), "desk")
+        return self.service.change_entry(queue_id, state, "", ActionRequest("change_entry", new_id(), {}), "desk")
 
     def merge(self, kept: str, gone: str) -> Answer:
         """Staff say that two records are one person's."""
-        return Desk(self.service).merge(kept, Ask("merge", new_id(), {"patient_id": gone}), "desk")
+        return ExceptionInbox(self.service).merge(kept, ActionRequest("merge", new_id(), {"patient_id": gone}), "desk")
 
     def correct(self, patient_id: str, state: str, reason: str = "a mistake") -> Answer:
         """Staff say where a patient really stands."""
-        ask = Ask("correct_journey", new_id(), {"state": state, "reason": reason})
+        ask = ActionRequest("correct_journey", new_id(), {"state": state, "reason": reason})
         return self.service.correct(patient_id, ask, "desk")
 
     def settle(self, how: str, code: str | None = None, **more: str) -> Answer:
         """Staff settle the oldest open case, or the oldest with that code."""
-        listed = Desk(self.service).cases()
-        assert isinstance(listed, Listed)
+        listed = ExceptionInbox(self.service).cases()
+        assert isinstance(listed, CasePage)
         found = [each for each in listed.cases if code in (None, each["code"])]
-        ask = Ask("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
-        return Desk(self.service).settle(found[0]["exception_id"], ask, "desk")
+        ask = ActionRequest("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
+        return ExceptionInbox(self.service).settle(found[0]["exception_id"], ask, "desk")
 
     def restore(self, backup: Path) -> None:
         """The service stops, its database gives way to that file, and it starts again."""
@@ -198,28 +198,28 @@ class Wire:
         self.lose_replies = 0
         self.heard: list[CallRefused] = []
 
-    def push(self, request: PushRequest) -> Answered[PushAnswer] | CallRefused | NoUse:
+    def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
         if self.lose_requests:
             self.lose_requests -= 1
-            return NoUse("lost")
+            return NoAnswer("lost")
         sent = msgspec.json.encode(request)
         if len(sent) > MAX_PUSH:
             return self._back(CallRefused(code=EndCode.MALFORMED, error="request entity too large"), PushAnswer)
         arrived = msgspec.json.decode(sent, type=PushRequest)
         return self._back(self.centre.ingest.push(self.kiosk_id, arrived), PushAnswer)
 
-    def pull(self, request: PullRequest) -> Answered[PullAnswer] | CallRefused | NoUse:
+    def pull(self, request: PullRequest) -> Accepted[PullAnswer] | CallRefused | NoAnswer:
         arrived = msgspec.json.decode(msgspec.json.encode(request), type=PullRequest)
         return self._back(self.centre.roster.pull(self.kiosk_id, arrived), PullAnswer)
 
-    def _back(self, answer: object, answer_type: type) -> Answered | CallRefused | NoUse:
+    def _back(self, answer: object, answer_type: type) -> Accepted | CallRefused | NoAnswer:
         if self.lose_replies:
             self.lose_replies -= 1
-            return NoUse("lost")
+            return NoAnswer("lost")
         if isinstance(answer, CallRefused):
             self.heard.append(answer)
             return answer
-        return Answered(msgspec.json.decode(msgspec.json.encode(answer), type=answer_type))
+        return Accepted(msgspec.json.decode(msgspec.json.encode(answer), type=answer_type))
 
 
 class Kiosk:
@@ -262,14 +262,14 @@ class Kiosk:
         """Another boot: the monotonic clock of the last one says nothing any more."""
         self.boot = new_id()
 
-    def tap(self, patient_id: str, *automatic: str) -> Acted | None:
+    def tap(self, patient_id: str, *automatic: str) -> ActionOutcome | None:
         return self.journeys.tap(cards_of(patient_id), automatic or ("scan_nfc",))
 
-    def check_in_unknown(self, card: str) -> Acted:
+    def check_in_unknown(self, card: str) -> ActionOutcome:
         """The holder of an unknown card presses "check in"."""
         return self.journeys.check_in_unknown(PatientId(f"card-{new_id()}"), cards_of(card), "scan_nfc", None)
 
-    def act(self, patient_id: str, action_type: str, **payload: object) -> Acted:
+    def act(self, patient_id: str, action_type: str, **payload: object) -> ActionOutcome:
         return self.journeys.act(patient_id, action_type, None, payload)
 
     def check_in(self, patient_id: str) -> None:
@@ -308,9 +308,9 @@ class Kiosk:
         return known.base if known else None
 
     def view(self, patient_id: str) -> Journey:
-        standing = self.journeys.standing(patient_id)
-        assert standing is not None
-        return standing.journey
+        status = self.journeys.patient_status(patient_id)
+        assert status is not None
+        return status.journey
 
     def statuses(self) -> list[tuple[str, str, str | None]]:
         """Action, status and code of every outbox row, oldest first."""

@@ -11,9 +11,9 @@ from sync.journey.model import (
     STAFF,
     Action,
     ActionId,
+    Actor,
     Appointment,
     AppointmentId,
-    Asker,
     Decision,
     Exam,
     ExamId,
@@ -32,7 +32,7 @@ RULES = shipped()
 DAY = "2026-03-02"
 NEXT_DAY = "2026-03-03"
 DESK = Exam(ExamId("DESK"), "Walk-in desk", "접수 창구", "1층", minutes=5)
-ENTRANCE = Asker(Role.KIOSK, frozenset({"scan_nfc", "register", "confirm_arrival"}))
+ENTRANCE = Actor(Role.KIOSK, frozenset({"scan_nfc", "register", "confirm_arrival"}))
 
 
 def booking(exam: str, at_ms: int = 1000, status: str = "booked", *, overnight: bool = False) -> Appointment:
@@ -91,7 +91,7 @@ def patient(
 
 def action(
     name: str,
-    asker: Asker = STAFF,
+    actor: Actor = STAFF,
     *,
     number: int = 9,
     at_ms: int = 5000,
@@ -103,7 +103,7 @@ def action(
     return Action(
         ActionId(f"a{number}"),
         name,
-        asker,
+        actor,
         at_ms,
         Opens(VisitId(f"v{number}"), QueueId(f"q{number}"), f"B-{number:03d}", DESK),
         QueueId(f"q{entry}") if entry else None,
@@ -129,8 +129,8 @@ def refused(journey: Journey, asked: Action) -> Refusal:
 def walked(journey: Journey, *names: str) -> Journey:
     """The journey after these actions, each by whoever may send it."""
     for position, name in enumerate(names):
-        asker = PATIENT if "patient" in RULES.actions[name].by else STAFF
-        journey = decided(journey, action(name, asker, number=20 + position, at_ms=100 * position)).journey
+        actor = PATIENT if "patient" in RULES.actions[name].by else STAFF
+        journey = decided(journey, action(name, actor, number=20 + position, at_ms=100 * position)).journey
     return journey
 
 

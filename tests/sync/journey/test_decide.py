@@ -10,8 +10,8 @@ from sync.journey.model import (
     PATIENT,
     STAFF,
     SYSTEM,
+    Actor,
     AppointmentChange,
-    Asker,
     EntryChange,
     RefusalCode,
     Role,
@@ -169,7 +169,7 @@ def test_a_completed_exam_counts_as_whoever_completed_it():
 def test_a_patient_may_never_send_an_action_of_the_staff(name: str):
     before = patient("WAITING", entries=[entry(1)], current=1)
     assert refused(before, action(name, PATIENT)).code is RefusalCode.FORBIDDEN
-    everything = Asker(Role.KIOSK, frozenset(RULES.actions))
+    everything = Actor(Role.KIOSK, frozenset(RULES.actions))
     assert refused(before, action(name, everything)).code is RefusalCode.FORBIDDEN
 
 
@@ -186,8 +186,8 @@ def test_the_system_itself_sends_no_action(name: str):
 
 
 def test_nobody_can_send_a_days_end():
-    for asker in (PATIENT, STAFF, SYSTEM):
-        assert refused(patient("WAITING"), action("close_day", asker)).code is RefusalCode.UNKNOWN_ACTION
+    for actor in (PATIENT, STAFF, SYSTEM):
+        assert refused(patient("WAITING"), action("close_day", actor)).code is RefusalCode.UNKNOWN_ACTION
 
 
 # Refusals.
@@ -217,16 +217,16 @@ def test_every_refusal_has_a_sentence_that_names_action_and_state():
         assert refused(journey, asked).message == message
 
 
-@pytest.mark.parametrize("asker", [PATIENT, STAFF, ENTRANCE, SYSTEM])
+@pytest.mark.parametrize("actor", [PATIENT, STAFF, ENTRANCE, SYSTEM])
 @pytest.mark.parametrize("state", RULES.journey_states)
-def test_available_actions_are_those_that_decide_accepts(state: str, asker: Asker):
+def test_available_actions_are_those_that_decide_accepts(state: str, actor: Actor):
     entry_state = RULES.journey_to_queue.get(state)
     entries = [entry(1, state=entry_state)] if entry_state else []
     journey = replace(patient(state, [booking("X")], entries, 1 if entries else None), leg=1 if entries else 0)
     accepted = [
-        name for name in RULES.actions if not hasattr(decide(RULES, journey, action(name, asker)), "available_actions")
+        name for name in RULES.actions if not hasattr(decide(RULES, journey, action(name, actor)), "available_actions")
     ]
-    assert list(available_actions(RULES, journey, asker)) == accepted
+    assert list(available_actions(RULES, journey, actor)) == accepted
 
 
 def test_a_decision_says_which_bookings_it_changed():

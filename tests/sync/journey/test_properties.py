@@ -17,7 +17,7 @@ from sync.journey.model import (
     SYSTEM,
     Action,
     ActionId,
-    Asker,
+    Actor,
     Decision,
     ExamId,
     Journey,
@@ -33,7 +33,7 @@ from .samples import DESK, RULES, booking, entry, patient
 
 ACTIONS = st.sampled_from([*RULES.actions, "nonsense"])
 EXAMS = ("X", "Y", "Z")
-KIOSKS = st.frozensets(st.sampled_from(sorted(RULES.actions))).map(lambda grants: Asker(Role.KIOSK, grants))
+KIOSKS = st.frozensets(st.sampled_from(sorted(RULES.actions))).map(lambda grants: Actor(Role.KIOSK, grants))
 ASKERS = st.one_of(st.sampled_from([PATIENT, STAFF, STAFF, SYSTEM]), KIOSKS)
 BOOKINGS = st.lists(
     st.builds(
@@ -61,15 +61,15 @@ class PatientsDays(RuleBasedStateMachine):
     def a_day_begins(self, bookings: list) -> None:
         self.journey = patient("UNREGISTERED", bookings)
 
-    @rule(name=ACTIONS, asker=ASKERS, data=st.data(), step_ms=st.integers(0, 3))
-    def somebody_acts(self, name: str, asker: Asker, data: st.DataObject, step_ms: int) -> None:
+    @rule(name=ACTIONS, actor=ASKERS, data=st.data(), step_ms=st.integers(0, 3))
+    def somebody_acts(self, name: str, actor: Actor, data: st.DataObject, step_ms: int) -> None:
         ids = [None, None, "q-unknown", *(e.queue_id for e in self.journey.entries)]
         self.now_ms += step_ms
         self.made += 1
         asked = Action(
             ActionId(f"a{self.made}"),
             name,
-            asker,
+            actor,
             self.now_ms,
             Opens(VisitId(f"v{self.made}"), QueueId(f"q{self.made:04d}"), f"B-{self.made:03d}", DESK),
             data.draw(st.sampled_from(ids)),
@@ -204,16 +204,16 @@ class PatientsDays(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_offered_what_would_be_refused_nor_the_other_way_round(self) -> None:
-        for asker in (
+        for actor in (
             PATIENT,
             STAFF,
             SYSTEM,
-            Asker(Role.KIOSK, frozenset({"scan_nfc", "register", "confirm_arrival"})),
+            Actor(Role.KIOSK, frozenset({"scan_nfc", "register", "confirm_arrival"})),
         ):
-            offered = available_actions(RULES, self.journey, asker)
+            offered = available_actions(RULES, self.journey, actor)
             for name in RULES.actions:
                 asked = Action(
-                    ActionId("a"), name, asker, self.now_ms, Opens(VisitId("v"), QueueId("q"), "B-000", DESK)
+                    ActionId("a"), name, actor, self.now_ms, Opens(VisitId("v"), QueueId("q"), "B-000", DESK)
                 )
                 assert isinstance(decide(RULES, self.journey, asked), Decision) == (name in offered)
 

@@ -14,8 +14,8 @@ from sync.central.commands.main import main
 from sync.central.maintenance.timekeeper import DAY_MS, Timekeeper
 from sync.central.opening import keys_path, open_service
 from sync.central.operations.hospital import operations
-from sync.central.services.inbox import Desk
-from sync.central.services.requests import Ask
+from sync.central.services.inbox import ExceptionInbox
+from sync.central.services.requests import ActionRequest
 from sync.central.store.sqlite import InUse, Store
 from sync.clock import ClockReading
 from sync.control import ControlServer, socket_path
@@ -72,8 +72,8 @@ def test_the_demo_hospital_in_json_and_in_words(shell: Shell):
 def test_the_demo_hospital_is_listed_whole_after_two_of_its_records_were_merged(shell: Shell):
     before = json.loads(shell("demo-data", "--json"))
     service = open_service(shell.url)
-    merging = Ask("merge", new_id(), {"patient_id": before[1]["patient_id"]})
-    assert Desk(service).merge(before[0]["patient_id"], merging, "desk").done
+    merging = ActionRequest("merge", new_id(), {"patient_id": before[1]["patient_id"]})
+    assert ExceptionInbox(service).merge(before[0]["patient_id"], merging, "desk").done
     service.store.close()
     after = json.loads(shell("demo-data", "--json"))
     assert [person["patient_id"] for person in after] == [person["patient_id"] for person in before]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.central.conflicts.evidence import Known, Visit
+from sync.central.conflicts.evidence import Evidence, Visit
 from sync.central.conflicts.resolve import Resolution, insist, resolve
 from sync.clock import ClockReading
 from sync.journey.definitions import shipped
@@ -27,7 +27,7 @@ from sync.journey.model import (
     VisitId,
 )
 from sync.journey.rules import change_entry, decide
-from sync.protocol import Code, Held, Intent, Verdict
+from sync.protocol import Code, Intent, PriorVerdict, Verdict
 
 RULES = shipped()
 DAY, DAY_BEFORE = "2026-03-02", "2026-03-01"
@@ -75,10 +75,10 @@ def visit_of(journey: Journey, *actions: str) -> Visit:
     return Visit(VISIT, journey, frozenset(done))
 
 
-def known_after(*actions: str, **changes: Any) -> Known:
+def known_after(*actions: str, **changes: Any) -> Evidence:
     """What the centre knows of the patient after these actions of one visit."""
     journey = journey_after(*actions)
-    known = Known(
+    evidence = Evidence(
         rules=RULES,
         grants=EVERYTHING,
         walk_in=DESK,
@@ -92,7 +92,7 @@ def known_after(*actions: str, **changes: Any) -> Known:
         binding_of=PatientId("P"),
         visit=visit_of(journey, *actions) if actions else None,
     )
-    return replace(known, **changes)
+    return replace(evidence, **changes)
 
 
 def intent(action_type: str, leg: int = 0, state: str = "", **changes: Any) -> Intent:
@@ -131,54 +131,54 @@ def test_an_action_that_nothing_stands_against_is_applied_to_todays_journey():
 
 
 def test_the_last_action_of_a_visit_still_names_its_visit():
-    known = known_after(*ALL[:-1])
-    found = resolve(known, intent("leave_hospital", 1, "FINISHED"))
+    evidence = known_after(*ALL[:-1])
+    found = resolve(evidence, intent("leave_hospital", 1, "FINISHED"))
     assert told(found) == ("applied", "ok", 0, "today")
     assert found.visit_id == VISIT
 
 
 def test_a_named_exam_is_the_one_that_is_meant():
-    known = known_after("scan_nfc", "register", "confirm_arrival", "call_patient")
-    found = resolve(known, intent("enter_exam_room", 1, "CALLED", payload={"exam_id": "X"}))
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient")
+    found = resolve(evidence, intent("enter_exam_room", 1, "CALLED", payload={"exam_id": "X"}))
     assert told(found) == ("applied", "ok", 0, "today")
-    known = replace(known, moved=True)
-    found = resolve(known, intent("enter_exam_room", 1, "CALLED", payload={"exam_id": "E"}))
+    evidence = replace(evidence, moved=True)
+    found = resolve(evidence, intent("enter_exam_room", 1, "CALLED", payload={"exam_id": "E"}))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
 
 def test_case_1_a_visit_opened_at_another_kiosk_meanwhile_is_an_alias_of_the_first():
-    known = known_after("scan_nfc", "register", visit=None, unseen=VISIT)
-    found = resolve(known, intent("scan_nfc", visit_id=OTHER))
+    evidence = known_after("scan_nfc", "register", visit=None, unseen=VISIT)
+    found = resolve(evidence, intent("scan_nfc", visit_id=OTHER))
     assert told(found) == ("merged", "visit_alias", 1, "alias")
     assert found.visit_id == VISIT
 
 
 def test_case_1_a_visit_that_is_over_meanwhile_is_still_the_one_that_was_opened_twice():
-    known = known_after(*ALL, visit=None, unseen=VISIT)
-    assert told(resolve(known, intent("scan_nfc", visit_id=OTHER))) == ("merged", "visit_alias", 1, "alias")
+    evidence = known_after(*ALL, visit=None, unseen=VISIT)
+    assert told(resolve(evidence, intent("scan_nfc", visit_id=OTHER))) == ("merged", "visit_alias", 1, "alias")
 
 
 def test_case_1_an_opening_by_a_kiosk_that_began_its_day_too_early_is_the_visit_under_way():
-    known = known_after("scan_nfc", visit=None)
-    found = resolve(known, intent("scan_nfc", visit_id=OTHER))
+    evidence = known_after("scan_nfc", visit=None)
+    found = resolve(evidence, intent("scan_nfc", visit_id=OTHER))
     assert told(found) == ("merged", "visit_alias", 1, "alias")
     assert found.visit_id == VISIT
 
 
 def test_case_1_a_visit_that_is_known_is_not_opened_again():
-    known = known_after("scan_nfc")
-    assert told(resolve(known, intent("scan_nfc"))) == ("merged", "already_so", 1, "nowhere")
+    evidence = known_after("scan_nfc")
+    assert told(resolve(evidence, intent("scan_nfc"))) == ("merged", "already_so", 1, "nowhere")
 
 
 def test_case_1_the_second_number_stays_an_alias_of_the_entry_and_the_earlier_arrival_counts():
-    known = known_after("scan_nfc", "register", "confirm_arrival")
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = known_after("scan_nfc", "register", "confirm_arrival")
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("merged", "already_so", 1, "today")
     assert found.decision is not None
     entry = found.decision.journey.current
     assert entry is not None
     assert (entry.queue_number, entry.label_aliases, entry.opened_ms) == ("C-002", ("B-001",), EARLIER)
-    assert found.decision.journey.journey_version == known.journey.journey_version + 1
+    assert found.decision.journey.journey_version == evidence.journey.journey_version + 1
     assert found.decision.transitions == ()
 
 
@@ -188,72 +188,73 @@ def test_case_1_the_second_number_stays_an_alias_of_the_entry_and_the_earlier_ar
     ids=["untrusted time", "later arrival", "the number that the entry has"],
 )
 def test_case_1_a_second_confirmation_with_nothing_new_changes_nothing(arrived_ms: int | None, number: str):
-    known = known_after("scan_nfc", "register", "confirm_arrival", arrived_ms=arrived_ms)
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED", queue_number=number))
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", arrived_ms=arrived_ms)
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED", queue_number=number))
     assert told(found) == ("merged", "already_so", 1, "today")
     assert found.decision is None
 
 
 def test_case_1_an_entry_that_staff_opened_is_the_one_place_in_line_too():
-    known = known_after("scan_nfc", "register", "confirm_arrival")
-    entry = known.journey.current
+    evidence = known_after("scan_nfc", "register", "confirm_arrival")
+    entry = evidence.journey.current
     assert entry is not None
-    by_staff = replace(known.journey, entries=(replace(entry, leg=0),))
-    known = replace(known, journey=by_staff, visit=visit_of(by_staff))
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    by_staff = replace(evidence.journey, entries=(replace(entry, leg=0),))
+    evidence = replace(evidence, journey=by_staff, visit=visit_of(by_staff))
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("merged", "already_so", 1, "today")
 
 
 def test_case_2_a_second_registration_merges():
-    known = known_after("scan_nfc", "register")
-    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("merged", "already_so", 0, "nowhere")
+    evidence = known_after("scan_nfc", "register")
+    assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("merged", "already_so", 0, "nowhere")
 
 
 def test_case_2_a_second_registration_merges_though_the_journey_went_on():
-    known = known_after("scan_nfc", "register", "confirm_arrival")
-    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("merged", "already_so", 5, "nowhere")
+    evidence = known_after("scan_nfc", "register", "confirm_arrival")
+    assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("merged", "already_so", 5, "nowhere")
 
 
-def cancelled(known: Known, *appointment_ids: str) -> Known:
+def cancelled(evidence: Evidence, *appointment_ids: str) -> Evidence:
     appointments = tuple(
-        replace(a, status="cancelled") if a.appointment_id in appointment_ids else a for a in known.journey.appointments
+        replace(a, status="cancelled") if a.appointment_id in appointment_ids else a
+        for a in evidence.journey.appointments
     )
-    journey = replace(known.journey, appointments=appointments)
-    return replace(known, journey=journey, visit=known.visit and replace(known.visit, history=journey))
+    journey = replace(evidence.journey, appointments=appointments)
+    return replace(evidence, journey=journey, visit=evidence.visit and replace(evidence.visit, history=journey))
 
 
 def test_case_3_a_registration_for_a_booking_that_staff_cancelled_needs_staff():
-    known = cancelled(known_after("scan_nfc"), "A2")
-    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "cancelled", 3, "nowhere")
+    evidence = cancelled(known_after("scan_nfc"), "A2")
+    assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "cancelled", 3, "nowhere")
 
 
 def test_case_3_an_arrival_for_a_booking_that_staff_cancelled_needs_staff():
-    known = cancelled(known_after("scan_nfc", "register"), "A1")
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = cancelled(known_after("scan_nfc", "register"), "A1")
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("needs_staff", "cancelled", 3, "nowhere")
 
 
 def test_case_3_an_arrival_is_for_the_next_booking_alone():
-    known = cancelled(known_after("scan_nfc", "register"), "A2")
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = cancelled(known_after("scan_nfc", "register"), "A2")
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("applied", "ok", 0, "today")
 
 
 def test_case_3_a_booking_that_the_person_was_not_shown_is_no_conflict():
-    known = cancelled(known_after("scan_nfc"), "A1")
-    found = resolve(known, intent("register", 0, "ARRIVED", appointment_ids=("A2",)))
+    evidence = cancelled(known_after("scan_nfc"), "A1")
+    found = resolve(evidence, intent("register", 0, "ARRIVED", appointment_ids=("A2",)))
     assert told(found) == ("applied", "ok", 0, "today")
 
 
 def test_case_3_an_arrival_whose_entry_staff_cancelled_needs_staff():
-    known = known_after("scan_nfc", "register", "confirm_arrival", "cancel_appointment")
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", "cancel_appointment")
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("needs_staff", "cancelled", 3, "nowhere")
 
 
 def test_case_4_an_arrival_confirmed_after_the_call_is_superseded_and_its_number_stays_an_alias():
-    known = known_after("scan_nfc", "register", "confirm_arrival", "call_patient")
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient")
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("superseded", "moved_on", 4, "today")
     assert found.decision is not None
     entry = found.decision.journey.current
@@ -262,8 +263,8 @@ def test_case_4_an_arrival_confirmed_after_the_call_is_superseded_and_its_number
 
 
 def test_case_5_an_arrival_for_an_earlier_exam_never_queues_the_patient_again():
-    known = known_after(*ALL[:6], "confirm_arrival")
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = known_after(*ALL[:6], "confirm_arrival")
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("superseded", "earlier_leg", 5, "today")
     assert found.decision is not None
     labels = [(entry.leg, entry.label_aliases) for entry in found.decision.journey.entries]
@@ -272,20 +273,20 @@ def test_case_5_an_arrival_for_an_earlier_exam_never_queues_the_patient_again():
 
 
 def test_case_5_an_earlier_exam_whose_entry_is_unknown_has_no_place_for_the_number():
-    known = known_after(*ALL[:6], "confirm_arrival")
-    journey = replace(known.journey, entries=known.journey.entries[1:])
-    found = resolve(replace(known, journey=journey), intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = known_after(*ALL[:6], "confirm_arrival")
+    journey = replace(evidence.journey, entries=evidence.journey.entries[1:])
+    found = resolve(replace(evidence, journey=journey), intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("superseded", "earlier_leg", 5, "today")
     assert found.decision is None
 
 
 def test_case_5_another_action_of_an_earlier_exam_is_superseded():
-    known = known_after(*ALL[:6], "confirm_arrival")
-    found = resolve(known, intent("enter_exam_room", 1, "CALLED"))
+    evidence = known_after(*ALL[:6], "confirm_arrival")
+    found = resolve(evidence, intent("enter_exam_room", 1, "CALLED"))
     assert told(found) == ("superseded", "earlier_leg", 5, "nowhere")
 
 
-def ended_yesterday(*actions: str, **changes: Any) -> Known:
+def ended_yesterday(*actions: str, **changes: Any) -> Evidence:
     """The visit was yesterday, and today nothing has happened yet."""
     history = journey_after(*actions, day=DAY_BEFORE)
     blank = Journey(PatientId("P"), "UNREGISTERED", DAY, journey_version=9, appointments=bookings())
@@ -301,8 +302,8 @@ def test_case_6_an_action_of_a_day_that_ended_goes_into_the_history_of_its_visit
 
 
 def test_case_6_an_opening_of_a_day_that_ended_opens_a_visit_of_that_day():
-    known = replace(ended_yesterday(), visit=None)
-    found = resolve(known, intent("scan_nfc", state="UNREGISTERED", site_day=DAY_BEFORE))
+    evidence = replace(ended_yesterday(), visit=None)
+    found = resolve(evidence, intent("scan_nfc", state="UNREGISTERED", site_day=DAY_BEFORE))
     assert told(found) == ("applied", "late", 6, "history")
     assert found.decision is not None
     assert found.decision.journey.site_day == DAY_BEFORE
@@ -310,8 +311,8 @@ def test_case_6_an_opening_of_a_day_that_ended_opens_a_visit_of_that_day():
 
 
 def test_case_6_a_late_opening_that_another_kiosk_told_first_is_an_alias():
-    known = replace(ended_yesterday(), visit=None, unseen=OTHER)
-    found = resolve(known, intent("scan_nfc"))
+    evidence = replace(ended_yesterday(), visit=None, unseen=OTHER)
+    found = resolve(evidence, intent("scan_nfc"))
     assert told(found) == ("merged", "visit_alias", 1, "alias")
     assert found.visit_id == OTHER
 
@@ -333,32 +334,32 @@ def test_case_6_the_last_action_of_a_late_visit_still_names_its_visit():
 
 
 def test_case_6_a_visit_that_outlasts_the_night_is_not_late():
-    known = known_after("scan_nfc", "register")
-    overnight = replace(known.journey, site_day=DAY)
-    known = replace(known, journey=overnight, visit=Visit(VISIT, overnight, frozenset()), day=DAY_BEFORE)
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = known_after("scan_nfc", "register")
+    overnight = replace(evidence.journey, site_day=DAY)
+    evidence = replace(evidence, journey=overnight, visit=Visit(VISIT, overnight, frozenset()), day=DAY_BEFORE)
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("applied", "ok", 0, "today")
 
 
 def test_case_7_a_card_that_is_another_patients_by_now_touches_neither():
-    known = known_after("scan_nfc", card_of=PatientId("Q"))
-    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "rebound", 7, "nowhere")
+    evidence = known_after("scan_nfc", card_of=PatientId("Q"))
+    assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "rebound", 7, "nowhere")
 
 
 def test_case_7_a_binding_that_was_another_patients_touches_neither():
-    known = known_after("scan_nfc", binding_of=PatientId("Q"))
-    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "rebound", 7, "nowhere")
+    evidence = known_after("scan_nfc", binding_of=PatientId("Q"))
+    assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "rebound", 7, "nowhere")
 
 
 def test_case_7_a_card_that_is_nobodys_by_now_was_this_patients():
-    known = known_after("scan_nfc", card_of=None, binding_of=None)
-    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
+    evidence = known_after("scan_nfc", card_of=None, binding_of=None)
+    assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
 
 
 @pytest.mark.parametrize(("provisional", "code"), [(True, "unknown_card"), (False, "unknown_patient")])
 def test_case_8_somebody_whom_the_centre_does_not_know_needs_staff(provisional: bool, code: str):
-    known = known_after(subject=None, card_of=None, binding_of=None)
-    found = resolve(known, intent("scan_nfc", provisional=provisional))
+    evidence = known_after(subject=None, card_of=None, binding_of=None)
+    found = resolve(evidence, intent("scan_nfc", provisional=provisional))
     assert told(found) == ("needs_staff", code, 8, "nowhere")
 
 
@@ -368,24 +369,24 @@ def test_case_8_an_unknown_card_that_the_centre_knows_is_its_holders():
 
 
 def test_case_12_an_action_made_under_rules_that_are_gone_needs_staff():
-    known = known_after(rules=None)
-    assert told(resolve(known, intent("scan_nfc"))) == ("needs_staff", "old_rules", 12, "nowhere")
+    evidence = known_after(rules=None)
+    assert told(resolve(evidence, intent("scan_nfc"))) == ("needs_staff", "old_rules", 12, "nowhere")
 
 
 def test_case_15_an_action_made_on_top_of_one_that_waits_for_staff_waits_with_it():
-    known = known_after("scan_nfc", waits=True)
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = known_after("scan_nfc", waits=True)
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("needs_staff", "depends", 15, "nowhere")
 
 
 def test_case_15_an_action_of_a_visit_that_was_never_opened_waits_with_its_opening():
-    known = known_after(subject=None, waits=True)
-    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "depends", 15, "nowhere")
+    evidence = known_after(subject=None, waits=True)
+    assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "depends", 15, "nowhere")
 
 
 def test_case_15_an_action_made_where_the_patient_really_stands_depends_on_nothing():
-    known = known_after("scan_nfc", waits=True)
-    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
+    evidence = known_after("scan_nfc", waits=True)
+    assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
 
 
 PAID = ("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", "complete_exam")
@@ -397,7 +398,7 @@ def test_case_17_a_payment_that_fits_is_applied():
 
 
 @pytest.mark.parametrize(
-    ("known", "action"),
+    ("evidence", "action"),
     [
         (known_after(*PAID, "make_payment"), intent("make_payment", 1, "COMPLETED")),
         (known_after(*ALL), intent("make_payment", 1, "PAYMENT")),
@@ -407,13 +408,13 @@ def test_case_17_a_payment_that_fits_is_applied():
     ],
     ids=["the other step was paid elsewhere", "visit over", "earlier leg", "day over", "unknown visit"],
 )
-def test_case_17_money_that_does_not_fit_is_never_dropped_and_never_guessed_at(known: Known, action: Intent):
-    assert told(resolve(known, action)) == ("needs_staff", "money", 17, "nowhere")
+def test_case_17_money_that_does_not_fit_is_never_dropped_and_never_guessed_at(evidence: Evidence, action: Intent):
+    assert told(resolve(evidence, action)) == ("needs_staff", "money", 17, "nowhere")
 
 
 def test_case_17_a_payment_that_the_rules_refuse_where_the_kiosk_made_it_needs_staff():
-    known = known_after("scan_nfc", moved=True)
-    found = resolve(known, intent("make_payment", 0, "ARRIVED"))
+    evidence = known_after("scan_nfc", moved=True)
+    found = resolve(evidence, intent("make_payment", 0, "ARRIVED"))
     assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
 
 
@@ -422,19 +423,19 @@ def test_an_action_that_the_rules_do_not_have_needs_staff():
 
 
 def test_an_action_that_the_kiosk_is_not_granted_needs_staff():
-    known = known_after(grants=frozenset({"scan_nfc"}))
-    assert told(resolve(known, intent("register"))) == ("needs_staff", "forbidden", 0, "nowhere")
+    evidence = known_after(grants=frozenset({"scan_nfc"}))
+    assert told(resolve(evidence, intent("register"))) == ("needs_staff", "forbidden", 0, "nowhere")
 
 
 def test_an_action_of_staff_is_none_of_a_kiosks():
-    known = known_after(grants=frozenset({"call_patient"}))
-    assert told(resolve(known, intent("call_patient"))) == ("needs_staff", "forbidden", 0, "nowhere")
+    evidence = known_after(grants=frozenset({"call_patient"}))
+    assert told(resolve(evidence, intent("call_patient"))) == ("needs_staff", "forbidden", 0, "nowhere")
 
 
 def test_an_action_of_a_visit_that_is_over_was_done_or_is_superseded():
-    known = known_after(*ALL)
-    assert told(resolve(known, intent("leave_hospital", 1, "FINISHED"))) == ("merged", "already_so", 0, "nowhere")
-    found = resolve(known, intent("confirm_arrival", 3, "COMPLETED"))
+    evidence = known_after(*ALL)
+    assert told(resolve(evidence, intent("leave_hospital", 1, "FINISHED"))) == ("merged", "already_so", 0, "nowhere")
+    found = resolve(evidence, intent("confirm_arrival", 3, "COMPLETED"))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
 
@@ -449,57 +450,57 @@ def test_an_action_of_an_exam_that_the_centre_has_not_come_to_needs_staff():
 
 
 def test_what_staff_did_under_another_name_is_already_so():
-    known = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam")
-    assert told(resolve(known, intent("enter_exam_room", 1, "CALLED"))) == ("merged", "already_so", 0, "nowhere")
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam")
+    assert told(resolve(evidence, intent("enter_exam_room", 1, "CALLED"))) == ("merged", "already_so", 0, "nowhere")
 
 
 def test_what_the_same_leg_has_left_behind_is_already_so_if_it_was_done():
     actions = ("scan_nfc", "register", "confirm_arrival", "call_patient", "enter_exam_room", "complete_exam")
-    known = known_after(*actions)
-    assert told(resolve(known, intent("enter_exam_room", 1, "CALLED"))) == ("merged", "already_so", 0, "nowhere")
+    evidence = known_after(*actions)
+    assert told(resolve(evidence, intent("enter_exam_room", 1, "CALLED"))) == ("merged", "already_so", 0, "nowhere")
 
 
 def test_what_others_have_moved_on_from_is_superseded():
-    known = known_after("scan_nfc", "register", "confirm_arrival", moved=True)
-    found = resolve(known, intent("enter_exam_room", 1, "CALLED"))
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", moved=True)
+    found = resolve(evidence, intent("enter_exam_room", 1, "CALLED"))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
 
 def test_what_nobody_moved_and_the_rules_refuse_needs_staff():
-    known = known_after("scan_nfc", "register", "confirm_arrival")
-    found = resolve(known, intent("enter_exam_room", 1, "CALLED"))
+    evidence = known_after("scan_nfc", "register", "confirm_arrival")
+    found = resolve(evidence, intent("enter_exam_room", 1, "CALLED"))
     assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
 
 
 def test_an_arrival_for_the_next_exam_is_not_already_so_where_staff_reopened_the_last():
-    known = known_after("scan_nfc", "register", "confirm_arrival", moved=True)
-    found = resolve(known, intent("confirm_arrival", 1, "COMPLETED"))
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", moved=True)
+    found = resolve(evidence, intent("confirm_arrival", 1, "COMPLETED"))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
 
 def test_a_time_that_cannot_be_trusted_gives_no_place_in_line():
-    known = known_after("scan_nfc", "register", arrived_ms=None)
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = known_after("scan_nfc", "register", arrived_ms=None)
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert found.decision is not None
     assert found.decision.opened is not None
     assert found.decision.opened.opened_ms == NOW
 
 
 def test_a_correction_by_staff_is_not_undone_by_an_older_action():
-    known = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", moved=True)
-    current = known.journey.current_queue_id
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", moved=True)
+    current = evidence.journey.current_queue_id
     assert current is not None
-    corrected = change_entry(RULES, known.journey, current, "waiting")
+    corrected = change_entry(RULES, evidence.journey, current, "waiting")
     assert isinstance(corrected, Decision)
-    known = replace(known, journey=corrected.journey, visit=visit_of(corrected.journey))
-    found = resolve(known, intent("complete_exam", 1, "IN_PROGRESS"))
+    evidence = replace(evidence, journey=corrected.journey, visit=visit_of(corrected.journey))
+    found = resolve(evidence, intent("complete_exam", 1, "IN_PROGRESS"))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
 
 # Case 2: the same registration, other answers.
 
 
-def registered_elsewhere(**said: object) -> Known:
+def registered_elsewhere(**said: object) -> Evidence:
     return known_after("scan_nfc", "register", said=said)
 
 
@@ -516,9 +517,9 @@ def test_case_2_the_same_answers_or_none_are_nothing_to_see(payload: dict[str, o
 
 
 def test_case_2_who_really_stands_there_registers_anew():
-    known = replace(known_after("scan_nfc"), said={"fasting": "yes"})
-    known = replace(known, visit=visit_of(known.journey, "scan_nfc", "register"))
-    found = resolve(known, intent("register", 0, "ARRIVED", payload={"fasting": "no"}))
+    evidence = replace(known_after("scan_nfc"), said={"fasting": "yes"})
+    evidence = replace(evidence, visit=visit_of(evidence.journey, "scan_nfc", "register"))
+    found = resolve(evidence, intent("register", 0, "ARRIVED", payload={"fasting": "no"}))
     assert told(found) == ("applied", "ok", 0, "today")
 
 
@@ -526,22 +527,22 @@ def test_case_2_who_really_stands_there_registers_anew():
 
 
 def test_case_13_what_was_done_in_the_other_of_two_live_visits_is_for_staff():
-    known = known_after("scan_nfc", split=True)
-    assert told(resolve(known, intent("register", 0, "ARRIVED"))) == ("needs_staff", "two_visits", 13, "nowhere")
+    evidence = known_after("scan_nfc", split=True)
+    assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "two_visits", 13, "nowhere")
 
 
 # Case 14: staff have corrected the journey.
 
 
 def test_case_14_a_correction_supersedes_what_was_done_before_it_was_heard_of():
-    known = known_after("scan_nfc", "register", corrected=True)
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED", queue_number=""))
+    evidence = known_after("scan_nfc", "register", corrected=True)
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED", queue_number=""))
     assert told(found) == ("superseded", "corrected", 14, "nowhere")
 
 
 def test_case_14_the_number_that_was_printed_stays_an_alias():
-    known = known_after("scan_nfc", "register", "confirm_arrival", corrected=True)
-    found = resolve(known, intent("confirm_arrival", 0, "REGISTERED"))
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", corrected=True)
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("superseded", "corrected", 14, "today")
     assert found.decision is not None
     assert found.decision.journey.current is not None
@@ -549,26 +550,26 @@ def test_case_14_the_number_that_was_printed_stays_an_alias():
 
 
 def test_case_14_money_is_never_superseded():
-    known = known_after(*ALL[:7], corrected=True)
-    assert told(resolve(known, intent("make_payment", 1, "IN_PROGRESS")))[:3] == ("needs_staff", "money", 17)
+    evidence = known_after(*ALL[:7], corrected=True)
+    assert told(resolve(evidence, intent("make_payment", 1, "IN_PROGRESS")))[:3] == ("needs_staff", "money", 17)
 
 
 # Case 16: the centre was restored, and judges anew what it has forgotten.
 
 
-def held(verdict: Verdict, code: Code, revision: int = 0) -> Held:
-    return Held(verdict, code, revision)
+def held(verdict: Verdict, code: Code, revision: int = 0) -> PriorVerdict:
+    return PriorVerdict(verdict, code, revision)
 
 
 def test_case_16_the_same_verdict_again_keeps_its_revision():
-    known = known_after(held=held(Verdict.APPLIED, Code.OK, 2))
-    found = resolve(known, intent("scan_nfc", state="UNREGISTERED"))
+    evidence = known_after(held=held(Verdict.APPLIED, Code.OK, 2))
+    found = resolve(evidence, intent("scan_nfc", state="UNREGISTERED"))
     assert (told(found)[:2], found.revision, found.reversed) == (("applied", "ok"), 2, False)
 
 
 def test_case_16_what_is_not_done_any_more_is_a_verdict_given_anew_and_a_task():
-    known = known_after("scan_nfc", corrected=True, held=held(Verdict.APPLIED, Code.OK, 1))
-    found = resolve(known, intent("register", 0, "ARRIVED"))
+    evidence = known_after("scan_nfc", corrected=True, held=held(Verdict.APPLIED, Code.OK, 1))
+    found = resolve(evidence, intent("register", 0, "ARRIVED"))
     assert told(found)[:3] == ("superseded", "corrected", 16)
     assert (found.revision, found.reversed) == (2, True)
 
@@ -586,10 +587,10 @@ def test_case_16_a_verdict_that_becomes_a_better_one_is_no_task(before: tuple[Ve
 
 
 def test_staff_may_insist_on_what_a_conflict_stands_against():
-    known = known_after("scan_nfc", waits=True, card_of=PatientId("Q"), grants=frozenset())
+    evidence = known_after("scan_nfc", waits=True, card_of=PatientId("Q"), grants=frozenset())
     asked = intent("register", 0, "UNREGISTERED")
-    assert told(resolve(known, asked))[0] == "needs_staff"
-    insisted = insist(known, asked)
+    assert told(resolve(evidence, asked))[0] == "needs_staff"
+    insisted = insist(evidence, asked)
     assert insisted is not None
     assert told(insisted) == ("applied", "ok", 0, "today")
     assert insisted.decision is not None
@@ -597,17 +598,17 @@ def test_staff_may_insist_on_what_a_conflict_stands_against():
 
 
 def test_staff_cannot_insist_on_what_the_rules_refuse_or_for_nobody():
-    known = known_after("scan_nfc")
-    assert insist(known, intent("leave_hospital", 0, "ARRIVED")) is None
-    assert insist(known, intent("no_such_action")) is None
-    assert insist(replace(known, rules=None), intent("register")) is None
-    assert insist(replace(known, subject=None), intent("register")) is None
+    evidence = known_after("scan_nfc")
+    assert insist(evidence, intent("leave_hospital", 0, "ARRIVED")) is None
+    assert insist(evidence, intent("no_such_action")) is None
+    assert insist(replace(evidence, rules=None), intent("register")) is None
+    assert insist(replace(evidence, subject=None), intent("register")) is None
 
 
 def test_what_staff_insist_on_of_a_day_that_has_ended_goes_into_its_history():
     journey = journey_after("scan_nfc", day=DAY_BEFORE)
-    known = known_after(visit=Visit(OTHER, replace(journey, visit_id=OTHER), frozenset()), day=DAY_BEFORE)
-    found = insist(known, intent("register", 0, "ARRIVED", visit_id=OTHER))
+    evidence = known_after(visit=Visit(OTHER, replace(journey, visit_id=OTHER), frozenset()), day=DAY_BEFORE)
+    found = insist(evidence, intent("register", 0, "ARRIVED", visit_id=OTHER))
     assert found is not None
     assert told(found) == ("applied", "late", 0, "history")
 

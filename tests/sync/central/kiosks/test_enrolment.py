@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from sync.central.commands.main import cli
 from sync.central.kiosks.enrolment import CODE_LIFE_MS, FAILURES_OF_ALL, FAILURES_OF_ONE, NotEnrolled, enrol, new_code
 from sync.central.opening import open_service
-from sync.central.records.kiosks import Kiosk, kiosk, kiosks, revoke_kiosk
-from sync.central.records.site import here
+from sync.central.records.kiosks import Kiosk, kiosks, read_kiosk, revoke_kiosk
+from sync.central.records.site import read_site
 from sync.central.records.tokens import bearer
 from sync.journey.model import Role
 from sync.protocol import Enrolment, EnrolRequest
@@ -38,7 +38,7 @@ def code(centre: Centre, *actions: str) -> str:
 def ask(centre: Centre, code: str, origin: str = HERE, **wishes: object) -> Enrolment | NotEnrolled:
     with centre.store.write() as db:
         request = msgspec.convert({"code": code, **wishes}, EnrolRequest)
-        return enrol(db, here(db), centre.definitions, KEYS, request, origin, centre.time())
+        return enrol(db, read_site(db), centre.definitions, KEYS, request, origin, centre.time())
 
 
 def made(centre: Centre, **wishes: object) -> Enrolment:
@@ -185,7 +185,7 @@ def test_a_guess_that_is_made_to_wait_is_not_counted_again(centre: Centre):
 def test_a_code_that_is_none_is_refused(centre: Centre, text: str):
     with centre.store.write() as db:
         request = EnrolRequest(code=text)
-        found = enrol(db, here(db), centre.definitions, KEYS, request, HERE, centre.time())
+        found = enrol(db, read_site(db), centre.definitions, KEYS, request, HERE, centre.time())
     assert isinstance(found, NotEnrolled)
 
 
@@ -197,7 +197,7 @@ def test_a_revoked_kiosk_keeps_its_prefix_until_its_numbers_are_off_the_paper(ce
         assert not revoke_kiosk(db, "nobody", centre.time())
     with centre.store.read() as db:
         assert bearer(db, found.token, centre.time()) is None
-        known = kiosk(db, found.kiosk_id)
+        known = read_kiosk(db, found.kiosk_id)
     assert isinstance(known, Kiosk)
     assert known.revoked_ms == centre.time()
     assert made(centre, ticket_prefix="L").ticket_prefix == "A"
@@ -226,7 +226,7 @@ def test_the_command_prints_the_code_alone(url: str):
     service = open_service(url)
     with service.store.write() as db:
         request = EnrolRequest(code=printed.output.strip(), name="Lobby", ticket_prefix="L")
-        found = enrol(db, here(db), service.definitions, service.keys, request, HERE, service.clock())
+        found = enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
     service.store.close()
     assert isinstance(found, Enrolment)
     assert found.card_keys == service.keys
@@ -242,7 +242,9 @@ def test_a_code_can_be_made_for_few_actions(url: str):
     one = run(url, "enroll-code", "--action", "make_payment").output.strip()
     service = open_service(url)
     with service.store.write() as db:
-        found = enrol(db, here(db), service.definitions, service.keys, EnrolRequest(code=one), HERE, service.clock())
+        found = enrol(
+            db, read_site(db), service.definitions, service.keys, EnrolRequest(code=one), HERE, service.clock()
+        )
     service.store.close()
     assert isinstance(found, Enrolment)
     assert found.actions == ("make_payment",)
@@ -253,7 +255,7 @@ def test_kiosks_are_listed_and_revoked(url: str):
     service = open_service(url)
     with service.store.write() as db:
         request = EnrolRequest(code=one, kiosk_id="lobby", name="Lobby", ticket_prefix="L")
-        enrol(db, here(db), service.definitions, service.keys, request, HERE, service.clock())
+        enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
     service.store.close()
     assert run(url, "kiosks").output == "lobby  L  Lobby  scan_nfc register confirm_arrival  never heard of\n"
     listed = json.loads(run(url, "kiosks", "--json").output)

@@ -13,7 +13,7 @@ import pytest
 
 from sync.central.kiosks.intents import content_hash
 from sync.central.kiosks.links import Chain, Continues, Fork, Gap, Link, fit, links_of, read_chain
-from sync.central.store.sqlite import Reading
+from sync.central.store.sqlite import ReadTransaction
 from sync.protocol import NO_HASH, PushAnswer, Pushed, chain_hash
 from tests.sync.central.two_stores.acts import chained, intent_of, push
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time
@@ -30,7 +30,7 @@ def centre(tmp_path: Path) -> Iterator[Centre]:
 
 
 @pytest.fixture
-def db(centre: Centre) -> Iterator[Reading]:
+def db(centre: Centre) -> Iterator[ReadTransaction]:
     with centre.store.read() as reading:
         yield reading
 
@@ -45,7 +45,7 @@ def links(*seqs: int) -> tuple[Link, ...]:
     return links_of(FRESH, pushed)
 
 
-def test_a_batch_that_begins_where_the_centre_is_continues_its_chain(db: Reading):
+def test_a_batch_that_begins_where_the_centre_is_continues_its_chain(db: ReadTransaction):
     assert fit(db, FRESH, links(1, 2)) == Continues((), links(1, 2))
 
 
@@ -72,10 +72,10 @@ def test_case_10_another_content_under_one_id_is_another_action(other: dict[str,
 
 
 @pytest.mark.parametrize("seqs", [(2,), (2, 1), (1, 3), (2, 3)])
-def test_case_11_a_batch_out_of_order_or_with_a_hole_is_refused_whole(db: Reading, seqs: tuple[int, ...]):
+def test_case_11_a_batch_out_of_order_or_with_a_hole_is_refused_whole(db: ReadTransaction, seqs: tuple[int, ...]):
     assert fit(db, FRESH, links(*seqs)) == Gap(1)
 
 
-def test_case_11_a_chain_that_was_edited_is_a_fork(db: Reading):
+def test_case_11_a_chain_that_was_edited_is_a_fork(db: ReadTransaction):
     first, second = links(1, 2)
     assert fit(db, FRESH, (first, replace(second, hash=first.hash))) == Fork()

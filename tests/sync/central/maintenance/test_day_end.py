@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync.central.maintenance.housekeeping import Background, close_days, set_days_right
+from sync.central.maintenance.housekeeping import Housekeeping, close_days, set_days_right
 from sync.central.opening import open_service
 from sync.central.records.journeys import StaleJourney, open_journey, read_journey, save
 from sync.central.services.journey_service import closing
@@ -193,7 +193,7 @@ def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staf
 def test_the_background_sets_right_what_a_clock_did_once_it_is_right_again(centre: Centre):
     heard = []
     clock_is_ahead_for_a_moment(centre)
-    ticking = Background(centre.service, tick_s=0.01)
+    ticking = Housekeeping(centre.service, tick_s=0.01)
     with centre.store.news.listen(ANNA, heard.append):
         after = centre.rows("select max(change) as change from journeys")[0]["change"]
         ticking.start()
@@ -222,7 +222,7 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
     heard = []
     with centre.store.write() as db:
         db.execute("alter table appointments rename to hidden")
-    failing = Background(centre.service, tick_s=0.01)
+    failing = Housekeeping(centre.service, tick_s=0.01)
     failing.start()
     with centre.store.news.listen(ANNA, heard.append):
         after = centre.rows("select max(change) as change from journeys")[0]["change"]
@@ -236,7 +236,7 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
 
 def test_the_background_waits_for_a_hospital(tmp_path):
     service = open_service(f"sqlite:///{tmp_path}/centre.db")
-    idle = Background(service, tick_s=0.01)
+    idle = Housekeeping(service, tick_s=0.01)
     idle.start()
     idle.stop()
     service.store.close()

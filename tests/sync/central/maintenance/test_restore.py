@@ -227,7 +227,7 @@ def dies(event, arguments):
         left -= 1
         if left < 0:
             os._exit(9)
-from sync.central.restore import restore
+from sync.central.maintenance.restore import restore
 sys.addaudithook(dies)
 restore(Path(sys.argv[1]), Path(sys.argv[2]))
 """

@@ -8,7 +8,7 @@ import pytest
 
 from sync.central.maintenance.timekeeper import DAY_MS, MINUTE_MS, Doubt, Timekeeper, clocks, doubt_of, last_known_ms
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import Sockets
+from sync.central.web.socket_limits import SocketLimits
 from sync.clock import ClockReading
 from tests.sync.central.centre import Centre, patient
 
@@ -202,7 +202,7 @@ def test_a_clock_in_doubt_is_told_by_the_check_and_can_be_believed_by_command(ce
     machine.wall_ms += 3 * DAY_MS
     found = centre.do("check")
     assert (found["ok"], found["clock"]) == (False, {"machine_ms": START + 3 * DAY_MS, "taken_ms": START})
-    health = create_app(centre.service, Sockets(1)).test_client().get("/healthz")
+    health = create_app(centre.service, SocketLimits(1)).test_client().get("/healthz")
     assert (health.status_code, health.json) == (200, {"status": "clock_in_doubt", **found["clock"]})
     assert centre.do("clock") == found["clock"]
     assert centre.do("clock", believe=True) == {"machine_ms": START + 3 * DAY_MS, "taken_ms": START + 3 * DAY_MS}

@@ -18,9 +18,9 @@ CARD = canonical_tag("04deadbeef0001")
 def test_a_binding_moves_to_a_new_key_when_the_card_is_read(centre: Centre):
     with centre.store.write() as db:
         first = bindings.bind(db, ANNA, OLD.hashes(CARD), new_id(), 1)
-        assert bindings.bound(db, NEW.hashes(CARD)) is None
+        assert bindings.binding_of_card(db, NEW.hashes(CARD)) is None
         assert bindings.bind(db, ANNA, BOTH.hashes(CARD), new_id(), 2) == first
-        assert bindings.bound(db, NEW.hashes(CARD)) == bindings.Bound(ANNA, first)
+        assert bindings.binding_of_card(db, NEW.hashes(CARD)) == bindings.CardBinding(ANNA, first)
         rows = [row for row in bindings.bindings_of(db, ANNA) if row.binding_id == first]
         assert [row.key_id for row in rows] == ["k1", "k2"]
 
@@ -29,13 +29,13 @@ def test_a_card_goes_to_another_patient_and_the_older_binding_stays_on_record(ce
     with centre.store.write() as db:
         first = bindings.bind(db, ANNA, OLD.hashes(CARD), new_id(), 1)
         second = bindings.bind(db, BEN, OLD.hashes(CARD), new_id(), 2)
-        assert bindings.bound(db, OLD.hashes(CARD)) == bindings.Bound(BEN, second)
+        assert bindings.binding_of_card(db, OLD.hashes(CARD)) == bindings.CardBinding(BEN, second)
         assert bindings.held_before(db, ANNA, OLD.hashes(CARD))
         assert not bindings.held_before(db, patient(3), OLD.hashes(CARD))
         assert db.value("select end_ms from bindings where binding_id = :id", id=first) == 2
         assert first not in {row.binding_id for row in bindings.bindings_of(db, ANNA)}
         bindings.end(db, second, 3)
-        assert bindings.bound(db, OLD.hashes(CARD)) is None
+        assert bindings.binding_of_card(db, OLD.hashes(CARD)) is None
 
 
 def test_a_token_is_told_once_and_kept_as_its_hash(centre: Centre):

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sync.central.maintenance.housekeeping import Background
+from sync.central.maintenance.housekeeping import Housekeeping
 from sync.central.records.audit import DAY_MS, forget_old, note
-from sync.central.services.access_log import SAME_LOOK_MS, Looks
+from sync.central.services.access_log import SAME_LOOK_MS, AccessLog
 from sync.ids import uuid7
 from tests.sync.central.centre import Centre
 
@@ -24,7 +24,7 @@ def looks(centre: Centre) -> list[dict[str, Any]]:
 
 
 def test_a_look_at_many_is_one_row_and_its_repeats_are_none(centre: Centre):
-    seen = Looks(centre.store)
+    seen = AccessLog(centre.store)
     for second in range(0, 595, 5):
         seen.note("staff:1", "queue", "10.0.0.1", PATIENTS, second * 1000)
     detail = {"from": "10.0.0.1", "patient_ids": PATIENTS}
@@ -32,7 +32,7 @@ def test_a_look_at_many_is_one_row_and_its_repeats_are_none(centre: Centre):
 
 
 def test_who_came_since_is_noted_and_after_a_while_everybody_is_again(centre: Centre):
-    seen = Looks(centre.store)
+    seen = AccessLog(centre.store)
     seen.note("staff:1", "queue", None, PATIENTS[:3], 0)
     seen.note("staff:1", "queue", None, PATIENTS[:4], 5_000)
     seen.note("staff:1", "queue", None, PATIENTS[:3], SAME_LOOK_MS)
@@ -45,7 +45,7 @@ def test_who_came_since_is_noted_and_after_a_while_everybody_is_again(centre: Ce
 
 @pytest.mark.parametrize("other", [("staff:2", "queue", "a"), ("staff:1", "history", "a"), ("staff:1", "queue", "b")])
 def test_another_bearer_another_kind_and_another_place_are_looks_of_their_own(centre: Centre, other):
-    seen = Looks(centre.store)
+    seen = AccessLog(centre.store)
     for eye in (("staff:1", "queue", "a"), other, ("staff:1", "queue", "a"), other):
         seen.note(*eye, PATIENTS[:1], 0)
     noted = sorted((row["who"], row["kind"]) for row in looks(centre))
@@ -53,7 +53,7 @@ def test_another_bearer_another_kind_and_another_place_are_looks_of_their_own(ce
 
 
 def test_a_look_that_could_not_be_noted_is_noted_when_it_comes_again(centre: Centre):
-    seen = Looks(centre.store)
+    seen = AccessLog(centre.store)
     with centre.store.write() as db:
         db.execute("alter table audit rename to hidden")
     with pytest.raises(Exception, match="no such table"):
@@ -96,7 +96,7 @@ def test_it_forgets_more_than_one_transaction_holds(centre: Centre):
 
 def test_the_background_forgets_as_it_is_told(centre: Centre):
     add(centre, "old", centre.clock() - 8 * DAY_MS, centre.clock() - 8 * DAY_MS)
-    background = Background(centre.service, tick_s=0.01, audit_days=7)
+    background = Housekeeping(centre.service, tick_s=0.01, audit_days=7)
     centre.clock.now_ms += DAY_MS  # by which the day's end has something to tell of
     with centre.store.read() as db:
         before = db.latest_change()

@@ -7,7 +7,7 @@ import pytest
 from sync.cards import canonical_tag
 from sync.central.opening import open_service
 from sync.central.operations.hospital import operations
-from sync.central.records.bindings import bind, bound
+from sync.central.records.bindings import bind, binding_of_card
 from sync.central.records.patients import masked
 from sync.central.services.demo_hospital import demo_hospital
 from sync.central.services.hospital_document import DocumentError, read_hospital
@@ -103,7 +103,7 @@ def test_a_card_that_staff_took_away_does_not_come_back_with_the_document(centre
         bind(db, patient(2), hashes, new_id(), 5)
     assert centre.do("import", document=hospital(DAY, 20))["cards"] == 0
     with centre.store.read() as db:
-        assert bound(db, hashes).patient_id == patient(2)
+        assert binding_of_card(db, hashes).patient_id == patient(2)
 
 
 @pytest.mark.parametrize(

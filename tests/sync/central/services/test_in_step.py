@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sync.central.maintenance.housekeeping import close_days
 from sync.central.records.entries import count_ahead, entry_of_row
-from sync.central.services.requests import Ask
+from sync.central.services.requests import ActionRequest
 from sync.clock import site_day
 from sync.ids import new_id
 from sync.journey.definitions import shipped
@@ -41,19 +41,19 @@ class InStep(RuleBasedStateMachine):
     @rule(who=patients, action=actions, exam=st.sampled_from([None, None, "blood", "xray", "desk"]))
     def ask(self, who: str, action: str, exam: str | None) -> None:
         """Anybody asks for anything, as whoever may."""
-        asker = PATIENT if "patient" in RULES.actions[action].by else STAFF
+        actor = PATIENT if "patient" in RULES.actions[action].by else STAFF
         payload = {"exam_id": exam} if exam else {}
         action_id = new_id()
         self.centre.clock.now_ms += 1000
-        answer = self.centre.act(who, action, asker, action_id, **payload)
+        answer = self.centre.act(who, action, actor, action_id, **payload)
         if not payload:
             self.done.append((who, action, action_id, answer.body))
 
     @rule(who=patients)
     def follow(self, who: str) -> None:
         """Somebody does what they may do now, so that journeys get far."""
-        for asker in (PATIENT, STAFF):
-            available = self.centre.state(who, asker)["available_actions"]
+        for actor in (PATIENT, STAFF):
+            available = self.centre.state(who, actor)["available_actions"]
             if available:
                 self.ask(who, available[0], None)
                 return
@@ -63,15 +63,15 @@ class InStep(RuleBasedStateMachine):
         """What was answered is answered the same again."""
         if self.done:
             who, action, action_id, body = data.draw(st.sampled_from(self.done))
-            asker = PATIENT if "patient" in RULES.actions[action].by else STAFF
-            assert self.centre.act(who, action, asker, action_id).body == body
+            actor = PATIENT if "patient" in RULES.actions[action].by else STAFF
+            assert self.centre.act(who, action, actor, action_id).body == body
 
     @rule(data=st.data(), state=st.sampled_from(RULES.queue_states))
     def change(self, data, state: str) -> None:
         """Staff change an entry directly."""
         entries = [row["queue_id"] for row in self.centre.rows("select queue_id from entries order by queue_id")]
         if entries:
-            ask = Ask("change_entry", new_id(), {"state": state})
+            ask = ActionRequest("change_entry", new_id(), {"state": state})
             self.centre.service.change_entry(data.draw(st.sampled_from(entries)), state, "", ask, "staff")
 
     @rule(sweeps=st.booleans())

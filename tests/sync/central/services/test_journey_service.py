@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from sync.central.services.requests import Ask, read_ask
+from sync.central.services.requests import ActionRequest, read_action_request
 from sync.ids import new_id
 from sync.journey.model import PATIENT, STAFF
 from tests.sync.central.centre import DAY, Centre, card, patient
@@ -120,7 +120,7 @@ def test_a_refused_action_stays_refused_though_it_would_be_allowed_by_now(centre
 
 
 @pytest.mark.parametrize(
-    ("who", "action_type", "asker", "payload"),
+    ("who", "action_type", "actor", "payload"),
     [
         (ANNA, "register", PATIENT, {}),
         (ANNA, "scan_nfc", PATIENT, {"answers": {"fever": "no"}}),
@@ -128,10 +128,10 @@ def test_a_refused_action_stays_refused_though_it_would_be_allowed_by_now(centre
         (BEN, "scan_nfc", PATIENT, {}),
     ],
 )
-def test_an_action_id_that_stands_for_another_request_is_refused(centre: Centre, who, action_type, asker, payload):
+def test_an_action_id_that_stands_for_another_request_is_refused(centre: Centre, who, action_type, actor, payload):
     action_id = new_id()
     assert centre.act(ANNA, "scan_nfc", action_id=action_id).done
-    answer = centre.act(who, action_type, asker, action_id, **payload)
+    answer = centre.act(who, action_type, actor, action_id, **payload)
     assert (answer.status, body(answer)["code"]) == (409, "action_id_reused")
     assert body(answer)["journey_state"] == centre.state(who)["journey_state"]
     assert len(centre.rows("select 1 from transitions")) == 1
@@ -192,7 +192,7 @@ def test_a_booking_can_be_cancelled_before_its_patient_comes(centre: Centre):
 def test_a_direct_change_of_an_entry_moves_the_journey_and_says_why(centre: Centre):
     centre.walk(ANNA, *TO_WAITING)
     queue_id = centre.state(ANNA)["queue_details"][0]["queue_id"]
-    ask = Ask("change_entry", new_id(), {"state": "in_progress"})
+    ask = ActionRequest("change_entry", new_id(), {"state": "in_progress"})
     answer = centre.service.change_entry(queue_id, "in_progress", "was called by name", ask, "staff:1")
     assert body(answer)["journey_state"] == "IN_PROGRESS"
     assert centre.service.change_entry(queue_id, "in_progress", "was called by name", ask, "staff:1").repeated
@@ -206,11 +206,15 @@ def test_a_direct_change_of_an_entry_moves_the_journey_and_says_why(centre: Cent
 def test_a_direct_change_without_a_reason_or_of_nothing(centre: Centre):
     centre.walk(ANNA, *TO_WAITING)
     queue_id = centre.state(ANNA)["queue_details"][0]["queue_id"]
-    assert centre.service.change_entry(queue_id, "delayed", "", Ask("change_entry", new_id(), {}), "staff").done
+    assert centre.service.change_entry(
+        queue_id, "delayed", "", ActionRequest("change_entry", new_id(), {}), "staff"
+    ).done
     assert centre.rows("select reason from entry_history where new = 'delayed'") == [{"reason": "change_entry"}]
-    wrong = centre.service.change_entry(queue_id, "cancelled?", "x", Ask("change_entry", new_id(), {}), "staff")
+    wrong = centre.service.change_entry(
+        queue_id, "cancelled?", "x", ActionRequest("change_entry", new_id(), {}), "staff"
+    )
     assert (wrong.status, body(wrong)["code"]) == (400, "not_allowed")
-    nothing = centre.service.change_entry(new_id(), "delayed", "", Ask("change_entry", new_id(), {}), "staff")
+    nothing = centre.service.change_entry(new_id(), "delayed", "", ActionRequest("change_entry", new_id(), {}), "staff")
     assert (nothing.status, body(nothing)["code"]) == (404, "not_found")
 
 
@@ -257,9 +261,9 @@ def test_a_card_alone_says_who_is_meant(centre: Centre):
     assert (nobody.status, body(nobody)["code"]) == (404, "unknown_patient")
 
 
-def tap(centre: Centre, asker, patient_id, uid: str):
-    ask = read_ask({"action_type": "scan_nfc", "payload": {"tag_id": uid}}, centre.service.keys, new_id)
-    return centre.service.perform(asker, patient_id, ask, "rest", asker.role)
+def tap(centre: Centre, actor, patient_id, uid: str):
+    ask = read_action_request({"action_type": "scan_nfc", "payload": {"tag_id": uid}}, centre.service.keys, new_id)
+    return centre.service.perform(actor, patient_id, ask, "rest", actor.role)
 
 
 def together(count: int, work) -> None:

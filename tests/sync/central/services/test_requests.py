@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.cards import CardKeys, canonical_tag
-from sync.central.services.errors import Fault
-from sync.central.services.requests import Ask, read_ask
+from sync.central.services.errors import ApiError
+from sync.central.services.requests import ActionRequest, read_action_request
 from sync.ids import is_uuid, new_id
 
 KEYS = CardKeys({"k2": "22" * 32, "k1": "11" * 32})
 UID = "04a1b2c3d4e5f6"
 
 
-def read(payload: object, **more: object) -> Ask | Fault:
-    return read_ask({"action_type": "scan_nfc", "payload": payload, **more}, KEYS, new_id)
+def read(payload: object, **more: object) -> ActionRequest | ApiError:
+    return read_action_request({"action_type": "scan_nfc", "payload": payload, **more}, KEYS, new_id)
 
 
 def hashed(uid: str) -> str:
@@ -23,8 +23,8 @@ def hashed(uid: str) -> str:
 
 
 def test_a_request_without_an_id_gets_one_and_one_without_a_payload_an_empty_one():
-    ask = read_ask({"action_type": "scan_nfc"}, KEYS, new_id)
-    assert isinstance(ask, Ask)
+    ask = read_action_request({"action_type": "scan_nfc"}, KEYS, new_id)
+    assert isinstance(ask, ActionRequest)
     assert is_uuid(ask.action_id)
     assert (ask.payload, ask.cards) == ({}, ())
     assert read(None, action_id=None).payload == {}
@@ -84,7 +84,7 @@ def test_an_opaque_tag_is_hashed_too():
 )
 def test_no_payload_keeps_a_card(metadata, uid):
     ask = read({"metadata": metadata, "tag_id": uid.hex(), "seen": [uid.hex(":"), uid.hex().upper()]})
-    assert isinstance(ask, Ask)
+    assert isinstance(ask, ActionRequest)
     left = repr(ask.payload).lower().replace(hashed(uid.hex()), "")
     if uid.hex() not in repr(metadata).lower():
         assert uid.hex() not in left
@@ -99,8 +99,8 @@ def test_no_payload_keeps_a_card(metadata, uid):
     )
 )
 def test_whatever_comes_is_a_request_or_a_fault(document):
-    assert isinstance(read_ask(document, KEYS, new_id), Ask | Fault)
-    assert isinstance(read(document), Ask | Fault)
+    assert isinstance(read_action_request(document, KEYS, new_id), ActionRequest | ApiError)
+    assert isinstance(read(document), ActionRequest | ApiError)
 
 
 def test_the_content_of_a_request_is_who_asks_for_what_for_whom():

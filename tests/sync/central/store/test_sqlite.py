@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from sync.central.store.news import Change, News, Revoked
+from sync.central.store.news import News, PatientChanged, TokenRevoked
 from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION
 from sync.central.store.sqlite import InUse, Store, StoreError, database_path
 
@@ -245,13 +245,13 @@ def test_what_was_written_is_there_after_a_new_opening(tmp_path):
 
 def test_who_waits_for_news_is_woken_by_a_higher_number_the_end_or_the_clock():
     news = News()
-    news.announce([Change(4, "p1"), Revoked("hash")])
+    news.announce([PatientChanged(4, "p1"), TokenRevoked("hash")])
     assert news.wait(3, timeout_s=60)
     assert not news.wait(4, timeout_s=0.01)
     woken = []
     waiter = threading.Thread(target=lambda: woken.append(news.wait(4, timeout_s=60)))
     waiter.start()
-    news.announce([Change(5, "p2")])
+    news.announce([PatientChanged(5, "p2")])
     waiter.join()
     assert woken == [True]
     last = threading.Thread(target=lambda: woken.append(news.wait(5, timeout_s=60)))
@@ -264,6 +264,6 @@ def test_who_waits_for_news_is_woken_by_a_higher_number_the_end_or_the_clock():
 def test_listeners_hear_their_topic_only_and_only_while_they_listen():
     news, heard = News(), []
     with news.listen("p1", heard.append), news.listen("p1", heard.append):
-        news.announce([Change(1, "p1"), Change(2, "p2")])
-    news.announce([Change(3, "p1")])
-    assert heard == [Change(1, "p1")] * 2
+        news.announce([PatientChanged(1, "p1"), PatientChanged(2, "p2")])
+    news.announce([PatientChanged(3, "p1")])
+    assert heard == [PatientChanged(1, "p1")] * 2

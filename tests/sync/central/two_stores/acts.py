@@ -7,7 +7,7 @@ import sqlite3
 import msgspec
 
 from kiosk.store import outbox_bodies as records
-from sync.central.conflicts.gather import bench_of
+from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import settle_card
 from sync.central.records.bindings import bind
 from sync.central.records.journeys import touch
@@ -63,7 +63,7 @@ def bind_card(centre: Centre, card: str, patient_id: str) -> None:
     with centre.store.write() as db:
         bind(db, patient_id, cards_of(card), new_id(), centre.time())
         touch(db, patient_id)
-        settle_card(db, bench_of(db, centre.definitions, new_id, centre.time()), cards_of(card), "desk")
+        settle_card(db, judging_context(db, centre.definitions, new_id, centre.time()), cards_of(card), "desk")
 
 
 def rewrite_last(db: sqlite3.Connection, **changes: object) -> None:

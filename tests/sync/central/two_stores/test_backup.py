@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from kiosk.store import outbox
-from sync.agent.client import Answered, NoUse
+from sync.agent.client import Accepted, NoAnswer
 from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.incarnation import keep_marker, marker_path, open_incarnation
@@ -250,9 +250,9 @@ class Choking(Wire):
     """A way to a centre that chokes on one action, whatever it comes with."""
 
     on = ""
-    answer: CallRefused | NoUse = CallRefused(code=EndCode.MALFORMED, error="no")
+    answer: CallRefused | NoAnswer = CallRefused(code=EndCode.MALFORMED, error="no")
 
-    def push(self, request: PushRequest) -> Answered[PushAnswer] | CallRefused | NoUse:
+    def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
         if any(self.on.encode() in bytes(pushed.body) for pushed in request.actions):
             return self.answer
         return super().push(request)
@@ -268,10 +268,12 @@ def choking(kiosk: Kiosk, seq: int) -> Choking:
 
 
 @pytest.mark.parametrize(
-    "answer", [CallRefused(code=EndCode.MALFORMED, error="no"), NoUse("HTTP 500", status=500)], ids=["malformed", "500"]
+    "answer",
+    [CallRefused(code=EndCode.MALFORMED, error="no"), NoAnswer("HTTP 500", status=500)],
+    ids=["malformed", "500"],
 )
 def test_one_bad_record_is_set_aside_unread_and_holds_back_nobody(
-    centre: Centre, kiosk: Kiosk, answer: CallRefused | NoUse
+    centre: Centre, kiosk: Kiosk, answer: CallRefused | NoAnswer
 ):
     kiosk.tap("P1")
     kiosk.tap("P2")
@@ -296,7 +298,7 @@ def test_a_centre_that_fails_for_a_while_sets_no_healthy_action_aside(centre: Ce
     """Neither do many failures in a short time count, nor a time without answers, nor what came before an answer."""
     kiosk.tap("P1")
     wire = choking(kiosk, 1)
-    failing, silent = NoUse("HTTP 500", status=500), NoUse("ConnectTimeout")
+    failing, silent = NoAnswer("HTTP 500", status=500), NoAnswer("ConnectTimeout")
     minutes = FAILING_BEFORE_UNREAD_MS // MINUTE
     for answers, between in ((50, 0.01), (minutes // 2, 1), (2, 3 * minutes)):
         for answer in [failing] * answers + [silent] * answers:
@@ -315,8 +317,10 @@ def test_a_centre_that_fails_for_a_while_sets_no_healthy_action_aside(centre: Ce
     assert centre.open_cases() == []
 
 
-@pytest.mark.parametrize("answer", [NoUse("ConnectionError"), NoUse("HTTP 502", status=502)], ids=["none", "proxy"])
-def test_an_answer_of_nobody_or_of_a_proxy_sets_nothing_aside(centre: Centre, kiosk: Kiosk, answer: NoUse):
+@pytest.mark.parametrize(
+    "answer", [NoAnswer("ConnectionError"), NoAnswer("HTTP 502", status=502)], ids=["none", "proxy"]
+)
+def test_an_answer_of_nobody_or_of_a_proxy_sets_nothing_aside(centre: Centre, kiosk: Kiosk, answer: NoAnswer):
     kiosk.tap("P1")
     choking(kiosk, 1).answer = answer
     for _ in range(10 * REFUSED_BEFORE_UNREAD):
@@ -361,8 +365,10 @@ def test_a_record_that_is_no_json_any_more_is_set_aside_at_once_and_its_chain_go
     assert centre.rows("select body from quarantine") == [{"body": '{"torn": '}]
 
 
-@pytest.mark.parametrize("answer", [CallRefused(code=EndCode.MALFORMED, error="no"), NoUse("HTTP 500", status=500)])
-def test_an_action_that_came_unread_is_judged_like_any_other(centre: Centre, kiosk: Kiosk, answer: CallRefused | NoUse):
+@pytest.mark.parametrize("answer", [CallRefused(code=EndCode.MALFORMED, error="no"), NoAnswer("HTTP 500", status=500)])
+def test_an_action_that_came_unread_is_judged_like_any_other(
+    centre: Centre, kiosk: Kiosk, answer: CallRefused | NoAnswer
+):
     """The centre had failed for a while; nothing was ever wrong with the action."""
     kiosk.check_in("P1")
     choking(kiosk, 2).answer = answer

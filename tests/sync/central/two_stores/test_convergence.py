@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk.store import outbox
-from sync.central.conflicts.gather import bench_of
+from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import settle_card
 from sync.central.maintenance.health import check
 from sync.central.records.bindings import bind
@@ -77,9 +77,9 @@ class World:
         kiosk = self.kiosks[index]
         patient_id = kiosk.journeys.patient_of_card(cards_of(card))
         for _ in range(times if patient_id else 0):
-            standing = kiosk.journeys.standing(str(patient_id))
-            if standing is not None and standing.available:
-                kiosk.act(str(patient_id), standing.available[0])
+            status = kiosk.journeys.patient_status(str(patient_id))
+            if status is not None and status.available:
+                kiosk.act(str(patient_id), status.available[0])
 
     def staff(self, patient_id: str, choice: int) -> None:
         """Staff do one of the actions that the rules allow now."""
@@ -98,8 +98,8 @@ class World:
             bind(db, patient_id, cards_of(card), new_id(), self.centre.time())
             for each in PATIENTS:
                 touch(db, each)
-            bench = bench_of(db, self.centre.definitions, new_id, self.centre.time())
-            settle_card(db, bench, cards_of(card), "desk")
+            context = judging_context(db, self.centre.definitions, new_id, self.centre.time())
+            settle_card(db, context, cards_of(card), "desk")
 
     def push(self, index: int, how: str) -> None:
         kiosk = self.kiosks[index]

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from kiosk.store import outbox
-from sync.agent.client import Answered, NoUse
+from sync.agent.client import Accepted, NoAnswer
 from sync.central.maintenance.backup import back_up
 from sync.protocol import MAX_BATCH_BYTES, CallRefused, EndCode, PushAnswer, Pushed, PushRequest
 from tests.sync.central.two_stores.acts import rewrite_last, verdicts
@@ -215,13 +215,13 @@ def test_many_large_damaged_records_go_in_pushes_that_the_centre_takes(centre: C
 class OldWire(Wire):
     """A way to a centre that speaks version 1 alone: to it, what was added since is a word of no meaning."""
 
-    def push(self, request: PushRequest) -> Answered[PushAnswer] | CallRefused | NoUse:
+    def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
         if request.protocol_version > 1:
             return CallRefused(code=EndCode.UNSUPPORTED_VERSION, error="version 1", versions=(1,))
         actions = [Pushed(each.hash, each.body) for each in request.actions]
         outcome = super().push(msgspec.structs.replace(request, actions=actions))
-        if isinstance(outcome, Answered):
-            return Answered(msgspec.structs.replace(outcome.answer, newest_version=1))
+        if isinstance(outcome, Accepted):
+            return Accepted(msgspec.structs.replace(outcome.answer, newest_version=1))
         return outcome
 
 

@@ -7,14 +7,14 @@ import pytest
 
 from kiosk.store import patients as roster
 from sync.central.services.hospital_document import DocumentError, read_hospital
-from sync.central.services.hospital_import import Imported, take_hospital
+from sync.central.services.hospital_import import ImportReport, take_hospital
 from sync.clock import day_after
 from tests.sync.central.wire import DAY, KEYS, Centre, Kiosk, cards_of, hospital
 
-NOTHING = Imported(0, 0, 0, 0)
+NOTHING = ImportReport(0, 0, 0, 0)
 
 
-def take(centre: Centre, document: dict[str, object]) -> Imported:
+def take(centre: Centre, document: dict[str, object]) -> ImportReport:
     with centre.store.write() as db:
         return take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
-from sync.central.services.inbox import Desk
-from sync.central.services.inbox_views import Listed
+from sync.central.services.inbox import ExceptionInbox
+from sync.central.services.inbox_views import CasePage
 from sync.protocol import Code, Verdict
 from tests.sync.central.two_stores.acts import bind_card, transitions, verdicts
 from tests.sync.central.wire import Centre, Kiosk
@@ -52,9 +52,9 @@ def set_aside(centre: Centre, kiosk: Kiosk) -> Centre:
 
 
 def case_of(centre: Centre, patient_id: str) -> dict[str, object]:
-    desk = Desk(centre.service)
+    desk = ExceptionInbox(centre.service)
     listed = desk.cases()
-    assert isinstance(listed, Listed)
+    assert isinstance(listed, CasePage)
     (found,) = [each for each in listed.cases if each["patient_id"] == patient_id]
     case = desk.case(found["exception_id"])
     assert case is not None

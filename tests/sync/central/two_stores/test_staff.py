@@ -166,7 +166,7 @@ def test_case_14_a_correction_by_staff_stands_against_what_a_kiosk_did_before_it
     other.sync()
     assert other.last() == (Verdict.SUPERSEDED, Code.CORRECTED)
     assert centre.journey("P1").state == "CALLED" == other.view("P1").state
-    assert other.journeys.standing("P1").reversals  # type: ignore[union-attr]
+    assert other.journeys.patient_status("P1").reversals  # type: ignore[union-attr]
     other.act("P1", "enter_exam_room")
     other.sync()
     assert other.last() == (Verdict.APPLIED, Code.OK), "what was done after it was heard of counts"

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from sync.central.commands.main import main
-from sync.central.conflicts.waiting import Concern, open_case, settle_case
+from sync.central.conflicts.waiting import NewCase, open_case, settle_case
 from sync.central.operations.hospital import operations
 from sync.clock import read_clock
 from sync.control import ControlServer, socket_path
@@ -263,7 +263,7 @@ def full_inbox(online: Online) -> list[str]:
     with online.centre.store.write() as db:
         db.execute("update exceptions set settled_ms = 1 where settled_ms is null")
         for place, exception_id in enumerate(reversed(ids)):
-            open_case(db, exception_id, Concern("fork", None, {}), 1000 - max(place, 1))
+            open_case(db, exception_id, NewCase("fork", None, {}), 1000 - max(place, 1))
         settle_case(db, ids[2], "desk", {}, 2000)
     return ids
 
@@ -308,7 +308,7 @@ def test_cases_without_patient_or_action_can_be_shown_too(
 ):
     fork, nobody = new_id(), box.push(online.newcomer(), "scan_nfc", leg=-1)
     with online.centre.store.write() as db:
-        open_case(db, fork, Concern("fork", None, {"epoch": 1}), online.centre.clock())
+        open_case(db, fork, NewCase("fork", None, {"epoch": 1}), online.centre.clock())
     for exception_id, said in ((fork, "  epoch: 1"), (case_of(online, nobody), "set aside: a number is out of range")):
         code, text = command(online, capsys, "exceptions", "show", exception_id)
         assert code == 0

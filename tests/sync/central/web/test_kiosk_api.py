@@ -19,13 +19,13 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
-from sync.agent.client import Answered, CentralClient, NoUse
+from sync.agent.client import Accepted, CentralClient, NoAnswer
 from sync.agent.cycle import Agent
 from sync.central.kiosks.enrolment import new_code
 from sync.central.records.kiosks import revoke_kiosk
 from sync.central.records.tokens import issue
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import Sockets
+from sync.central.web.socket_limits import SocketLimits
 from sync.clock import ClockReading, read_clock
 from sync.ids import new_id
 from sync.journey.model import Role
@@ -85,7 +85,7 @@ class Online:
 @pytest.fixture(scope="module")
 def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Online]:
     centre = Centre(tmp_path_factory.mktemp("centre") / "centre.db", Time())
-    sockets = Sockets(4)
+    sockets = SocketLimits(4)
     app = create_app(centre.service, sockets, 4)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever)
@@ -109,7 +109,7 @@ def code(online: Online) -> str:
 
 def test_a_box_enrols_checks_patients_in_and_both_ends_say_the_same(online: Online, tmp_path: Path):
     outcome = CentralClient(online.url).enrol(EnrolRequest(code=code(online), name="Lobby", ticket_prefix="L"))
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Accepted)
     time = online.centre.time
     journeys = Journeys(Store(tmp_path / "kiosk.db"), lambda: ClockReading(time(), time(), "boot", True))
     journeys.enrol(outcome.answer)
@@ -132,7 +132,9 @@ def test_a_box_enrols_checks_patients_in_and_both_ends_say_the_same(online: Onli
         assert agent.online
         # A call of staff reaches the kiosk through the pull that waits.
         online.centre.staff("call_patient", "P2")
-        wait_until(heard, lambda: (found := journeys.standing("P2")) is not None and found.journey.state == "CALLED")
+        wait_until(
+            heard, lambda: (found := journeys.patient_status("P2")) is not None and found.journey.state == "CALLED"
+        )
     finally:
         agent.stop()
 
@@ -250,11 +252,11 @@ def test_a_batch_as_large_as_it_may_be_is_taken_and_a_larger_one_is_refused(onli
     client = CentralClient(online.url, fresh.token)
     largest = pushed(online, 1, fresh.kiosk_id, {"answer": "x" * (MAX_BATCH_BYTES - 1000)})
     outcome = client.push(online.push_body([largest], kiosk_id=fresh.kiosk_id))
-    assert isinstance(outcome, Answered)
+    assert isinstance(outcome, Accepted)
     larger = pushed(online, 2, fresh.kiosk_id, {"answer": "x" * (2 * MAX_BATCH_BYTES)})
     outcome = client.push(online.push_body([larger], kiosk_id=fresh.kiosk_id))
     # The server may cut the connection before the whole body was sent.
-    assert isinstance(outcome, NoUse) or outcome.code is EndCode.MALFORMED  # type: ignore[union-attr]
+    assert isinstance(outcome, NoAnswer) or outcome.code is EndCode.MALFORMED  # type: ignore[union-attr]
 
 
 def test_a_body_without_an_end_is_not_waited_for_beyond_its_limit(online: Online):
@@ -338,7 +340,7 @@ def test_a_database_that_fails_says_try_later(tmp_path: Path):
     """The tables are gone: the failure is the database's, so the kiosk keeps what it has and comes again."""
     centre = Centre(tmp_path / "centre.db", Time())
     enrolment = centre.enrol()
-    client = create_app(centre.service, Sockets(1), 1).test_client()
+    client = create_app(centre.service, SocketLimits(1), 1).test_client()
     with centre.store.write() as db:
         db.execute("drop table receipts")
     online = Online(centre, "", enrolment)
