@@ -224,7 +224,7 @@ def test_no_arrow_between_the_rooms_turns_round():
         ("kiosk.journey.journeys", "from hardware.reader import Tap"),
         ("kiosk.journey.journeys", "import sync.agent.client"),
         ("kiosk.ui.app", "from sync.agent import cycle"),
-        ("kiosk.daemon", "from sync.central.services import journey_service"),
+        ("kiosk.daemon", "from sync.central.services import perform_action"),
         ("kiosk.store.sqlite", "from kiosk.daemon import Daemon"),
         ("kiosk.demo.story", "from sync.central.services import demo_hospital"),
     ],

@@ -24,7 +24,6 @@ from sync.agent.dialect import Dialect
 from sync.agent.steps import Puller, Pusher
 from sync.cards import CardHash
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import SocketLimits
 from sync.clock import ClockReading
 from sync.protocol import (
     PROTOCOL_VERSION,
@@ -37,6 +36,7 @@ from sync.protocol import (
     VerdictRow,
     spoken,
 )
+from sync.websocket.limits import SocketLimits
 from tests.sync.central.wire import Centre, Time
 
 V1 = Path(__file__).parents[1] / "fixtures" / "protocol-v1"
@@ -96,7 +96,7 @@ def centre(tmp_path: Path) -> Iterator[Centre]:
 @pytest.fixture
 def old_kiosk(centre: Centre) -> Iterator[OldKiosk]:
     server = make_server(
-        "127.0.0.1", 0, create_app(centre.service, SocketLimits(2), 2), threaded=True, request_handler=_Quiet
+        "127.0.0.1", 0, create_app(centre.parts, SocketLimits(2), 2), threaded=True, request_handler=_Quiet
     )
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

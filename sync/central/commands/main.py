@@ -17,7 +17,7 @@ from sync.central.commands.inbox import exceptions
 from sync.central.commands.kiosks import COMMANDS
 from sync.central.commands.options import ask, naming_database, on_database
 from sync.central.maintenance.restore import restore
-from sync.central.opening import open_service
+from sync.central.opening import open_centre
 from sync.central.records.audit import KEPT_DAYS
 from sync.central.records.definitions import from_file
 from sync.central.store.sqlite import StoreError, database_path
@@ -87,7 +87,7 @@ def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_day
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     definitions = from_file(rules) if rules else shipped()
     # Opened and closed once before the fork: what is wrong with it is said here, in one line.
-    open_service(url, keys, definitions).store.close()
+    open_centre(url, keys, definitions).store.close()
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")

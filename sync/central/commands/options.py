@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sync.central.opening import call
-from sync.central.operations.hospital import operations
+from sync.central.operations.catalog import operations
 
 
 def on_database(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,10 +5,17 @@ stays as a further entry of the same patient, and what kiosks still send of it i
 """
 
 from collections.abc import Callable
+from typing import Any
 
+from sync.central.centre import Centre
 from sync.central.conflicts.waiting import TWO_VISITS, NewCase, open_case
-from sync.central.records.journeys import open_journey, touch
-from sync.central.services.journey_service import closing
+from sync.central.records.audit import note
+from sync.central.records.journeys import day_end, open_journey, touch
+from sync.central.records.patients import patient_named
+from sync.central.services.answers import Answer
+from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.services.once import ActionContext, Requester, Subject, once
+from sync.central.services.requests import ActionRequest
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId
@@ -16,6 +23,27 @@ from sync.protocol import Renamed
 
 _TABLES = ("bindings", "appointments", "entries", "transitions", "entry_history", "corrections", "tokens")
 _NAMES = ("patient_aliases", "actions", "exceptions")  # where an id stands that need not be a patient's
+
+
+def merge_patients(centre: Centre, requester: Requester, kept: str, request: ActionRequest) -> Answer:
+    """Makes the record that the payload names (`patient_id`) another name of the record `kept`.
+
+    Answers with {patient_id, merged}.
+    """
+
+    def act(context: ActionContext, _: Subject) -> dict[str, Any] | ApiError:
+        db, now_ms = context.db, context.now_ms
+        patient_id, gone = patient_named(db, kept), patient_named(db, str(request.named("patient_id")))
+        if patient_id is None or gone is None:
+            return UNKNOWN_PATIENT
+        if patient_id == gone:
+            return ApiError("same_patient", "Both ids are the same patient's already.")
+        merge(db, centre.definitions, patient_id, gone, context.today, now_ms, centre.ids)
+        detail = {"gone": gone}
+        note(db, requester.who, "merge", now_ms, patient_id=patient_id, action_id=request.action_id, detail=detail)
+        return {"patient_id": patient_id, "merged": gone}
+
+    return once(centre, requester, request, lambda _: Subject(kept), act)
 
 
 def merge(
@@ -28,8 +56,8 @@ def merge(
     ids: Callable[[], str],
 ) -> int:
     """Makes `gone` another name of `kept`; both are patients, and not the same. Returns the change number."""
-    before = open_journey(db, definitions, kept, today, closing(now_ms))
-    other = open_journey(db, definitions, gone, today, closing(now_ms))
+    before = open_journey(db, definitions, kept, today, day_end(now_ms))
+    other = open_journey(db, definitions, gone, today, day_end(now_ms))
     assert before is not None
     assert other is not None
     if before.visit_id is not None and other.visit_id is not None:

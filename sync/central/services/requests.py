@@ -12,6 +12,7 @@ from sync.central.services.errors import ApiError
 from sync.ids import is_uuid
 
 MAX_ID = 128
+MAX_REASON = 500
 _CARD_FIELDS = frozenset({"tag_id"})
 _NAMES = ("patient_id", "queue_id", "exam_id", "room")
 
@@ -36,7 +37,7 @@ class ActionRequest:
         return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
-def read_action_request(document: Any, keys: CardKeys, new_id: Callable[[], str]) -> ActionRequest | ApiError:
+def read_action_request(document: object, keys: CardKeys, new_id: Callable[[], str]) -> ActionRequest | ApiError:
     """The request in a JSON document {action_type, payload, action_id}, or what is wrong with it.
 
     A client that sends no `action_id` cannot repeat its request safely; it is given one.
@@ -79,6 +80,11 @@ def _fault(action_type: object, payload: object, action_id: object) -> ApiError 
 def is_name(value: object) -> bool:
     """Whether a value can be an id or another short name: printable text, not empty, not long."""
     return isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()
+
+
+def is_reason(value: object) -> bool:
+    """Whether a value can be the reason that staff give: a text, perhaps empty, not long."""
+    return isinstance(value, str) and len(value) <= MAX_REASON
 
 
 def _canonical(payload: Mapping[str, Any]) -> str | ApiError | None:
