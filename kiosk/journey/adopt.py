@@ -26,7 +26,7 @@ KEPT_LABEL_DAYS = 400
 def overtaken(page: PullAnswer, identity: Identity) -> bool:
     """Whether a page is not for a kiosk that stands here: it was asked for from elsewhere, or goes on with the roster
     of another life of the centre."""
-    if page.asked_cursor not in (None, identity.cursor):
+    if page.asked_cursor != identity.cursor:
         return True
     goes_on = page.from_cursor == identity.cursor and page.server_incarnation == identity.server_incarnation
     return not (page.reset or goes_on)

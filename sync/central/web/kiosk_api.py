@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from sync.central.kiosks.enrolment import NotEnrolled, enrol
 from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest, fenced
+from sync.central.kiosks.push import Ingest, fenced, unsupported
 from sync.central.records.journeys import StaleJourney
 from sync.central.records.site import NoSite, read_site
 from sync.central.records.tokens import Bearer
@@ -21,11 +21,13 @@ from sync.central.web.http import admit
 from sync.journey.model import Role
 from sync.protocol import (
     MAX_BATCH_BYTES,
+    SUPPORTED_VERSIONS,
     CallRefused,
     EndCode,
     EnrolRequest,
     PullRequest,
     PushRequest,
+    RequestVersion,
 )
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ T = TypeVar("T")
 MAX_PUSH = MAX_BATCH_BYTES + 64 * 1024  # the actions, their hashes and the header
 MAX_REQUEST = 64 * 1024
 _BUSY_S = 1.0
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 STATUS: Mapping[EndCode, HTTPStatus] = {
     EndCode.GAP: HTTPStatus.CONFLICT,
@@ -45,16 +48,19 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 }
 
 
-def sync_api(service: JourneyService, most_waiting: int = 32) -> Blueprint:
-    """The three routes of the wire. A kiosk's token reaches these alone. At most so many pulls wait at a time."""
-    ingest = Ingest(service.store, service.definitions, service.clock, service.ids)
-    roster = Roster(service.store, service.definitions, service.clock, most_waiting)
+def sync_api(
+    service: JourneyService, most_waiting: int = 32, versions: frozenset[int] = SUPPORTED_VERSIONS
+) -> Blueprint:
+    """The three routes of the wire. A kiosk's token opens these and no others. At most `most_waiting` pulls wait at a
+    time. `versions` are the versions of the protocol that this centre speaks."""
+    ingest = Ingest(service.store, service.definitions, service.clock, service.ids, versions)
+    roster = Roster(service.store, service.definitions, service.clock, most_waiting, versions=versions)
     api = Blueprint("sync", __name__, url_prefix="/api/v1")
 
     @api.post("/sync/push")
     def push() -> Response:
         sender = _kiosk(service)
-        message = sender if isinstance(sender, CallRefused) else _read(PushRequest, MAX_PUSH)
+        message = sender if isinstance(sender, CallRefused) else _read(PushRequest, MAX_PUSH, versions)
         if isinstance(sender, CallRefused) or isinstance(message, CallRefused):
             return _reply(message)
         return _reply(ingest.push(sender, message))
@@ -62,7 +68,7 @@ def sync_api(service: JourneyService, most_waiting: int = 32) -> Blueprint:
     @api.post("/sync/pull")
     def pull() -> Response:
         sender = _kiosk(service)
-        message = sender if isinstance(sender, CallRefused) else _read(PullRequest, MAX_REQUEST)
+        message = sender if isinstance(sender, CallRefused) else _read(PullRequest, MAX_REQUEST, versions)
         if isinstance(sender, CallRefused) or isinstance(message, CallRefused):
             return _reply(message)
         return _reply(roster.pull(sender, message))
@@ -84,14 +90,25 @@ def _kiosk(service: JourneyService) -> str | CallRefused:
     return sender.kiosk_id if isinstance(sender, Bearer) and sender.kiosk_id else fenced()
 
 
-def _read(message_type: type[T], limit: int) -> T | CallRefused:
-    """The message in the request's body."""
+def _read(message_type: type[T], limit: int, versions: Collection[int] = ()) -> T | CallRefused:
+    """The message in the request's body. A message of another version than `versions` may have any other form."""
     request.max_content_length = limit
+    body = request.get_data(cache=False)
     try:
-        return msgspec.json.decode(request.get_data(cache=False), type=message_type)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return msgspec.json.decode(body, type=message_type)
+    except _UNREADABLE:
+        if versions and _version(body) not in (None, *versions):
+            return unsupported(versions)
         # The parser's message could quote the body.
         return CallRefused(code=EndCode.MALFORMED, error="the body is no message of this protocol")
+
+
+def _version(body: bytes) -> int | None:
+    """The version of the protocol that a body names; None where it names none."""
+    try:
+        return msgspec.json.decode(body, type=RequestVersion).protocol_version
+    except _UNREADABLE:
+        return None
 
 
 def _enrol(service: JourneyService, message: EnrolRequest) -> object:
