@@ -18,8 +18,9 @@ PACKAGES = ("kiosk", "sync", "hardware")
 
 # Each room, and the rooms it may import besides itself. The longest name that fits a module is its room, so
 # "kiosk.daemon" has more rights than the rest of "kiosk". A module of sync/ without a row has no place yet.
-# What both ends use and what knows nothing of either: ids, clocks, durable files, card hashes, the control socket.
-TOOLS = ("sync.ids", "sync.clock", "sync.durable", "sync.cards", "sync.control")
+# What both ends use and what knows nothing of either: ids, clocks, durable files, card hashes, the control socket, and
+# the end of a child process with its parent.
+TOOLS = ("sync.ids", "sync.clock", "sync.durable", "sync.cards", "sync.control", "sync.parent_death")
 ROOMS: dict[str, frozenset[str]] = {
     "hardware": frozenset(),
     "sync": frozenset(),
