@@ -24,12 +24,12 @@ from sync.cards import canonical_uid
 from sync.central.kiosks.enrolment import new_code
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.web.app import create_app
-from sync.central.web.kiosk_api import sync_api
-from sync.central.web.socket_limits import SocketLimits
+from sync.central.web.kiosk_api import kiosk_api
 from sync.clock import ClockReading
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import SUPPORTED_VERSIONS, EnrolRequest
+from sync.websocket.limits import SocketLimits
 from tests.protocol.second_client import Refused, SecondClient, uuid7
 from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Time
 
@@ -109,7 +109,7 @@ class Site:
     def speak(self, *versions: int) -> None:
         """From the next call on, the centre speaks these versions of the protocol."""
         app = Flask("centre")
-        app.register_blueprint(sync_api(self.centre.service, versions=frozenset(versions)))
+        app.register_blueprint(kiosk_api(self.centre.parts, versions=frozenset(versions)))
         self.between.centre = app
 
     def lose_chains(self) -> None:
@@ -123,7 +123,7 @@ class Site:
         self.centre.store.close()
 
     def _start(self) -> None:
-        self.between.centre = create_app(self.centre.service, SocketLimits(2), 2)
+        self.between.centre = create_app(self.centre.parts, SocketLimits(2), 2)
         self._server = make_server("127.0.0.1", self._port, self.between, threaded=True, request_handler=_Quiet)
         self._port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 import msgspec
 
 from sync.cards import CardKeys
+from sync.central.centre import Centre
 from sync.central.maintenance.restore_gap import ON_PAPER_MS, is_unsure, prefixes_by_chance
 from sync.central.records.kiosks import Kiosk, add_kiosk, read_kiosk
-from sync.central.records.site import SiteSettings
+from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.tokens import issue
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
 from sync.journey.model import KioskId, Role
-from sync.protocol import Enrolment, EnrolRequest
+from sync.protocol import CallRefused, EndCode, Enrolment, EnrolRequest
 
 CODE_LIFE_MS = 10 * 60 * 1000
 FAILURE_WINDOW_MS = 60 * 1000
@@ -58,6 +59,17 @@ def new_code(db: WriteTransaction, now_ms: int, actions: Sequence[str] | None = 
         },
     )
     return f"{code[:5]}-{code[5:]}"
+
+
+def enrol_kiosk(centre: Centre, message: EnrolRequest, address: str) -> Enrolment | CallRefused:
+    """Enrols the kiosk that sent a message from a network address, or says why not."""
+    now_ms = centre.clock()
+    with centre.store.write() as db:
+        outcome = enrol(db, read_site(db), centre.definitions, centre.keys, message, address, now_ms)
+    if not isinstance(outcome, NotEnrolled):
+        return outcome
+    code = EndCode.FENCED if outcome.retry_after_s is None else EndCode.TRY_LATER
+    return CallRefused(code=code, error=outcome.error, retry_after_s=outcome.retry_after_s)
 
 
 def enrol(

@@ -7,7 +7,7 @@ import msgspec
 
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction, any_of
 from sync.journey.definitions import Definitions
-from sync.journey.model import Journey, QueueEntry
+from sync.journey.model import Journey, PatientId, QueueEntry
 
 _labels = msgspec.json.Decoder(tuple[str, ...])
 
@@ -19,6 +19,12 @@ def entries_of(db: ReadTransaction, patient_id: str, site_day: str) -> tuple[Que
         {"patient_id": patient_id, "site_day": site_day},
     )
     return tuple(entry_of_row(row) for row in rows)
+
+
+def patient_of_entry(db: ReadTransaction, queue_id: str) -> PatientId | None:
+    """The patient whose entry this is; None for an unknown entry."""
+    row = db.row("select patient_id from entries where queue_id = :queue_id", queue_id=queue_id)
+    return PatientId(row["patient_id"]) if row else None
 
 
 def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:

@@ -18,7 +18,7 @@ from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.clock import TimeQuality, day_after
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
-from sync.journey.model import Decision, EntryChange, Journey, PatientId, QueueId, Transition, VisitId
+from sync.journey.model import Decision, EntryChange, Journey, PatientId, QueueId, Role, Transition, VisitId
 from sync.journey.rules import close_day
 from sync.rebase import as_of
 
@@ -42,6 +42,11 @@ class Provenance:
     time_quality: TimeQuality = TimeQuality.RECEIVED
     action_id: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def day_end(now_ms: int) -> Provenance:
+    """The origin that the rows of a day's end name: the centre itself, whichever request met that end."""
+    return Provenance("centre", Role.SYSTEM, now_ms, now_ms)
 
 
 def read_journey(db: ReadTransaction, definitions: Definitions, patient_id: str, today: str) -> Journey | None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from sync.central.commands.main import cli
 from sync.central.kiosks.enrolment import CODE_LIFE_MS, FAILURES_OF_ALL, FAILURES_OF_ONE, NotEnrolled, enrol, new_code
-from sync.central.opening import open_service
+from sync.central.opening import open_centre
 from sync.central.records.kiosks import Kiosk, kiosks, read_kiosk, revoke_kiosk
 from sync.central.records.site import read_site
 from sync.central.records.tokens import bearer
@@ -223,13 +223,13 @@ def run(url: str, command: str, *rest: str) -> Result:
 def test_the_command_prints_the_code_alone(url: str):
     printed = run(url, "enroll-code")
     assert printed.exit_code == 0
-    service = open_service(url)
-    with service.store.write() as db:
+    parts = open_centre(url)
+    with parts.store.write() as db:
         request = EnrolRequest(code=printed.output.strip(), name="Lobby", ticket_prefix="L")
-        found = enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
-    service.store.close()
+        found = enrol(db, read_site(db), parts.definitions, parts.keys, request, HERE, parts.clock())
+    parts.store.close()
     assert isinstance(found, Enrolment)
-    assert found.card_keys == service.keys
+    assert found.card_keys == parts.keys
 
 
 def test_a_code_for_an_action_that_no_kiosk_can_have_is_refused(url: str):
@@ -240,39 +240,37 @@ def test_a_code_for_an_action_that_no_kiosk_can_have_is_refused(url: str):
 
 def test_a_code_can_be_made_for_few_actions(url: str):
     one = run(url, "enroll-code", "--action", "make_payment").output.strip()
-    service = open_service(url)
-    with service.store.write() as db:
-        found = enrol(
-            db, read_site(db), service.definitions, service.keys, EnrolRequest(code=one), HERE, service.clock()
-        )
-    service.store.close()
+    parts = open_centre(url)
+    with parts.store.write() as db:
+        found = enrol(db, read_site(db), parts.definitions, parts.keys, EnrolRequest(code=one), HERE, parts.clock())
+    parts.store.close()
     assert isinstance(found, Enrolment)
     assert found.actions == ("make_payment",)
 
 
 def test_kiosks_are_listed_and_revoked(url: str):
     one = run(url, "enroll-code").output.strip()
-    service = open_service(url)
-    with service.store.write() as db:
+    parts = open_centre(url)
+    with parts.store.write() as db:
         request = EnrolRequest(code=one, kiosk_id="lobby", name="Lobby", ticket_prefix="L")
-        enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
-    service.store.close()
+        enrol(db, read_site(db), parts.definitions, parts.keys, request, HERE, parts.clock())
+    parts.store.close()
     assert run(url, "kiosks").output == "lobby  L  Lobby  scan_nfc register confirm_arrival  never heard of\n"
     listed = json.loads(run(url, "kiosks", "--json").output)
     assert [(each["kiosk_id"], each["ticket_prefix"], each["epoch"]) for each in listed] == [("lobby", "L", 1)]
-    service = open_service(url)
-    with service.store.write() as db:
+    parts = open_centre(url)
+    with parts.store.write() as db:
         db.execute("update kiosks set seen_ms = 0")
-    service.store.close()
+    parts.store.close()
     assert "last heard of 1970-01-01T00:00:00+00:00" in run(url, "kiosks").output
     assert run(url, "kiosk-revoke", "lobby").exit_code == 0
     assert run(url, "kiosks").output.endswith("revoked\n")
     assert run(url, "kiosk-revoke", "lobby").exit_code != 0
-    service = open_service(url)
-    with service.store.read() as db:
+    parts = open_centre(url)
+    with parts.store.read() as db:
         assert [row["kind"] for row in db.rows("select kind from audit order by audit_id")][-2:] == [
             "enroll-code",
             "kiosk-revoke",
         ]
         assert [each.revoked_ms is None for each in kiosks(db)] == [False]
-    service.store.close()
+    parts.store.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.central.opening import open_service
+from sync.central.opening import open_centre
 from sync.central.records.definitions import from_file
 from sync.central.store.sqlite import StoreError
 from sync.journey.definitions import Definitions, read, shipped
@@ -30,9 +30,9 @@ def url(tmp_path: Path) -> str:
 
 def run_by(url: str, offered: Definitions | None = None) -> int:
     """Starts the service and ends it; the version that it ran by."""
-    service = open_service(url, definitions=offered)
-    service.store.close()
-    return service.definitions.version
+    parts = open_centre(url, definitions=offered)
+    parts.store.close()
+    return parts.definitions.version
 
 
 def kept(url: str) -> list[int]:

@@ -5,8 +5,8 @@ import copy
 import pytest
 
 from sync.cards import canonical_tag
-from sync.central.opening import open_service
-from sync.central.operations.hospital import operations
+from sync.central.opening import open_centre
+from sync.central.operations.catalog import operations
 from sync.central.records.bindings import bind, binding_of_card
 from sync.central.records.patients import masked
 from sync.central.services.demo_hospital import demo_hospital
@@ -22,13 +22,13 @@ TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
 
 @pytest.fixture
 def empty(tmp_path):
-    service = open_service(f"sqlite:///{tmp_path}/centre.db")
-    yield service
-    service.store.close()
+    parts = open_centre(f"sqlite:///{tmp_path}/centre.db")
+    yield parts
+    parts.store.close()
 
 
-def rows(service, sql):
-    with service.store.read() as db:
+def rows(parts, sql):
+    with parts.store.read() as db:
         return [dict(row) for row in db.rows(sql)]
 
 
@@ -98,7 +98,7 @@ def test_a_booking_that_is_done_is_not_begun_anew_within_its_day(centre: Centre)
 
 
 def test_a_card_that_staff_took_away_does_not_come_back_with_the_document(centre: Centre):
-    hashes = centre.service.keys.hashes(canonical_tag(card(1)))
+    hashes = centre.parts.keys.hashes(canonical_tag(card(1)))
     with centre.store.write() as db:
         bind(db, patient(2), hashes, new_id(), 5)
     assert centre.do("import", document=hospital(DAY, 20))["cards"] == 0

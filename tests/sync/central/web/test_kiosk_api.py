@@ -25,7 +25,6 @@ from sync.central.kiosks.enrolment import new_code
 from sync.central.records.kiosks import revoke_kiosk
 from sync.central.records.tokens import issue
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import SocketLimits
 from sync.clock import ClockReading, read_clock
 from sync.ids import new_id
 from sync.journey.model import Role
@@ -43,6 +42,7 @@ from sync.protocol import (
     canonical,
     chain_hash,
 )
+from sync.websocket.limits import SocketLimits
 from tests.sync.central.wire import Centre, Time, cards_of
 
 PATIENCE_S = 20
@@ -86,7 +86,7 @@ class Online:
 def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Online]:
     centre = Centre(tmp_path_factory.mktemp("centre") / "centre.db", Time())
     sockets = SocketLimits(4)
-    app = create_app(centre.service, sockets, 4)
+    app = create_app(centre.parts, sockets, 4)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -340,7 +340,7 @@ def test_a_database_that_fails_says_try_later(tmp_path: Path):
     """The tables are gone: the failure is the database's, so the kiosk keeps what it has and comes again."""
     centre = Centre(tmp_path / "centre.db", Time())
     enrolment = centre.enrol()
-    client = create_app(centre.service, SocketLimits(1), 1).test_client()
+    client = create_app(centre.parts, SocketLimits(1), 1).test_client()
     with centre.store.write() as db:
         db.execute("drop table receipts")
     online = Online(centre, "", enrolment)
