@@ -128,7 +128,7 @@ class Daemon:
 
     def _nudge(self) -> None:
         if agent := self._agent:
-            agent.nudge()
+            agent.push_soon()
 
     def _automatic(self) -> tuple[str, ...]:
         identity = self._journeys.identity

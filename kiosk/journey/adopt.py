@@ -14,11 +14,12 @@ from kiosk.store import patients as roster
 from kiosk.store import queue_numbers as labels
 from kiosk.store.patients import Identity, Patient
 from sync.cards import CardHash
+from sync.clock import DAY_MS
 from sync.journey.model import Journey, PatientId
 from sync.protocol import Code, PullAnswer, Verdict, VerdictRow
 from sync.rebase import view
 
-KEPT_MS = 90 * 24 * 3600 * 1000  # of the audit
+KEPT_MS = 90 * DAY_MS  # of the audit
 KEPT_ROWS = 100_000  # judged actions that no backup of the centre has covered: months of a busy kiosk, and 150 MB
 KEPT_LABEL_DAYS = 400
 
@@ -26,7 +27,7 @@ KEPT_LABEL_DAYS = 400
 def overtaken(page: PullAnswer, identity: Identity) -> bool:
     """Whether a page is not for a kiosk that stands here: it was asked for from elsewhere, or goes on with the roster
     of another life of the centre."""
-    if page.asked_cursor not in (None, identity.cursor):
+    if page.asked_cursor != identity.cursor:
         return True
     goes_on = page.from_cursor == identity.cursor and page.server_incarnation == identity.server_incarnation
     return not (page.reset or goes_on)

@@ -34,7 +34,7 @@ from sync.journey.model import (
     Refusal,
     RefusalCode,
 )
-from sync.protocol import PROTOCOL_VERSION, Enrolment, PullAnswer, Pushed, VerdictRow
+from sync.protocol import Enrolment, PullAnswer, Pushed, VerdictRow
 
 log = logging.getLogger(__name__)
 
@@ -220,10 +220,10 @@ class Journeys:
             now = self._now(db, definitions)
             audit.note(db, now.at_ms, "enrolled", enrolment.kiosk_id)
 
-    def batch(self, limit: int, expected_seq: int | None, version: int = PROTOCOL_VERSION) -> list[Pushed]:
-        """The next actions to push, as that version of the protocol has them."""
+    def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
+        """The next actions to push."""
         with self._store.read() as db:
-            return outbox.batch(db, limit, expected_seq, version)
+            return outbox.batch(db, limit, expected_seq)
 
     def unread(self, expected_seq: int | None) -> Pushed | None:
         """The first of them, unread."""
@@ -307,8 +307,7 @@ class Journeys:
                 told |= outbox.pending_patients(db)
             taken = adoption.take_over(db, now, page)
             # Said of an earlier epoch, the numbers are those of other actions, which no backup need hold.
-            said_of = epoch if page.epoch is None else page.epoch
-            if not restored and said_of in (None, before.epoch):
+            if not restored and page.epoch == before.epoch:
                 outbox.covered(db, page.backed_up_seq)
             if not page.more:
                 told |= adoption.complete(db, now, page.now_ms)

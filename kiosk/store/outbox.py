@@ -18,7 +18,6 @@ from sync.protocol import (
     MAX_BATCH_BYTES,
     MAX_BODY,
     NO_HASH,
-    PROTOCOL_VERSION,
     Intent,
     Pushed,
     Site,
@@ -105,12 +104,10 @@ def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
     return True
 
 
-def batch(
-    connection: Connection, limit: int, expected_seq: int | None, version: int = PROTOCOL_VERSION
-) -> list[Pushed]:
-    """The next actions to push to a centre of that version of the protocol, in order, within its limits: from the first
-    pending one, or from where the centre expects them. Empty where nothing is pending, or where what it expects is not
-    here. What cannot be read any more goes unread."""
+def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[Pushed]:
+    """The next actions to push, in order, within the limits of the protocol: from `expected_seq`, or from the first
+    pending action. Empty where nothing is pending, or where `expected_seq` is not here. A record that cannot be read
+    goes unread."""
     epoch = head(connection).epoch
     first = connection.execute(
         "select min(seq) from outbox where status = 'pending' and epoch = ?", (epoch,)
@@ -121,16 +118,15 @@ def batch(
         (epoch, first, min(limit, MAX_BATCH)),
     )
     pushed: list[Pushed] = []
-    size, previous_hash = _ENVELOPE, _hash_before(connection, epoch, first)
+    size = _ENVELOPE
     for row in rows:
         if row["seq"] != first + len(pushed):
             break
-        following = records.pushed(row, previous_hash, version)
+        following = records.pushed(row)
         size += len(msgspec.json.encode(following)) + 1
         if pushed and size > MAX_BATCH_BYTES:
             break
         pushed.append(following)
-        previous_hash = following.hash
     return pushed
 
 
@@ -142,11 +138,6 @@ def first_unread(connection: Connection, expected_seq: int | None) -> Pushed | N
         (expected_seq, expected_seq),
     ).fetchone()
     return records.unread(row) if row else None
-
-
-def _hash_before(connection: Connection, epoch: int, seq: int | None) -> str:
-    row = connection.execute("select hash from outbox where epoch = ? and seq = ? - 1", (epoch, seq)).fetchone()
-    return row["hash"] if row else NO_HASH
 
 
 def retire(connection: Connection, verdict: VerdictRow, judged_ms: int) -> sqlite3.Row | None:

@@ -4,7 +4,6 @@ The worker dies with its parent, and gunicorn starts another one where it dies b
 waiting calls first, so that it takes seconds even with all of them open.
 """
 
-import ctypes
 import gc
 import logging
 import os
@@ -20,10 +19,10 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from sync.central.web.app import MAX_POLLS
 from sync.central.worker import MAX_SOCKETS, Worker
+from sync.parent_death import end_with_parent
 
 _REQUEST_THREADS = 16
 _GRACE_S = 4
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class ListenError(OSError):
@@ -59,9 +58,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
     """A threaded worker that ends with its parent, and ends every wait when it is told to stop."""
 
     def init_process(self) -> None:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != self.ppid:
-            os._exit(0)
+        end_with_parent(signal.SIGKILL, self.ppid)
         # Half of what the parent waits: it kills a worker that is not gone by then.
         self.cfg.set("graceful_timeout", _GRACE_S // 2)
         self.log.error_log.addFilter(_worth_a_line)

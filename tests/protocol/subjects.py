@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
@@ -18,14 +19,16 @@ from kiosk.store import patients as roster
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, CentralClient
 from sync.agent.steps import Puller, Pusher
+from sync.agent.versions import Negotiation
 from sync.cards import canonical_uid
 from sync.central.kiosks.enrolment import new_code
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.web.app import create_app
+from sync.central.web.kiosk_api import kiosk_api
 from sync.clock import ClockReading
 from sync.ids import new_id
 from sync.journey.model import PatientId
-from sync.protocol import EnrolRequest
+from sync.protocol import SUPPORTED_VERSIONS, EnrolRequest
 from sync.websocket.limits import SocketLimits
 from tests.protocol.second_client import Refused, SecondClient, uuid7
 from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Time
@@ -103,6 +106,12 @@ class Site:
         self.centre.restore(backup)
         self._start()
 
+    def speak(self, *versions: int) -> None:
+        """From the next call on, the centre speaks these versions of the protocol."""
+        app = Flask("centre")
+        app.register_blueprint(kiosk_api(self.centre.parts, versions=frozenset(versions)))
+        self.between.centre = app
+
     def lose_chains(self) -> None:
         """As if the centre had never been sent anything, though it remembers what it did."""
         with self.centre.store.write() as db:
@@ -175,8 +184,9 @@ class Subject(Protocol):
 class RealAgent:
     """Our own kiosk: store, journey service, push and pull steps, HTTP client."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, versions: frozenset[int] = SUPPORTED_VERSIONS) -> None:
         self._store = KioskStore(directory / f"{new_id()}.db")
+        self._versions = versions
         self._clients: list[CentralClient] = []
 
     def enrol(self, site: Site) -> None:
@@ -189,7 +199,8 @@ class RealAgent:
         self.close_clients()
         self._clients = [CentralClient(site.url, made.answer.token) for _ in range(2)]
         pushing, pulling = self._clients
-        self._pusher, self._puller = Pusher(self.journeys, pushing), Puller(self.journeys, pulling, wait_s=0)
+        self._pusher = Pusher(self.journeys, pushing, versions=Negotiation(self._versions))
+        self._puller = Puller(self.journeys, pulling, wait_s=0, versions=Negotiation(self._versions))
 
     def holder(self, uid: bytes) -> str | None:
         return self.journeys.patient_of_card(_cards(uid))

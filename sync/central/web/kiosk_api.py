@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from sync.central.centre import Centre
 from sync.central.kiosks.enrolment import enrol_kiosk
 from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest, fenced
+from sync.central.kiosks.push import Ingest, fenced, unsupported
 from sync.central.records.journeys import StaleJourney
 from sync.central.records.site import NoSite
 from sync.central.services.authentication import authenticate
@@ -22,11 +22,13 @@ from sync.central.web.senders import header_token
 from sync.journey.model import Role
 from sync.protocol import (
     MAX_BATCH_BYTES,
+    SUPPORTED_VERSIONS,
     CallRefused,
     EndCode,
     EnrolRequest,
     PullRequest,
     PushRequest,
+    RequestVersion,
 )
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ T = TypeVar("T")
 MAX_PUSH = MAX_BATCH_BYTES + 64 * 1024  # the actions, their hashes and the header
 MAX_REQUEST = 64 * 1024
 _BUSY_S = 1.0
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 STATUS: Mapping[EndCode, HTTPStatus] = {
     EndCode.GAP: HTTPStatus.CONFLICT,
@@ -46,17 +49,18 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 }
 
 
-def kiosk_api(centre: Centre, most_waiting: int = 32) -> Blueprint:
-    """The three routes of the wire. A kiosk's token opens these alone. At most `most_waiting` pulls wait at a time."""
-    ingest = Ingest(centre.store, centre.definitions, centre.clock, centre.ids)
-    roster = Roster(centre.store, centre.definitions, centre.clock, most_waiting)
+def kiosk_api(centre: Centre, most_waiting: int = 32, versions: frozenset[int] = SUPPORTED_VERSIONS) -> Blueprint:
+    """The three routes of the wire. A kiosk's token opens these alone. At most `most_waiting` pulls wait at a time.
+    `versions` are the versions of the protocol that this centre speaks."""
+    ingest = Ingest(centre.store, centre.definitions, centre.clock, centre.ids, versions)
+    roster = Roster(centre.store, centre.definitions, centre.clock, most_waiting, versions=versions)
     api = Blueprint("kiosk", __name__, url_prefix="/api/v1")
 
     def for_kiosks(message_type: type[T], limit: int, answer: Callable[[str, T], object]) -> Response:
         sender = authenticate(centre, header_token(), (Role.KIOSK,))
         if isinstance(sender, ApiError) or sender.kiosk_id is None:
             return _reply(fenced())
-        message = _read(message_type, limit)
+        message = _read(message_type, limit, versions)
         return _reply(message if isinstance(message, CallRefused) else answer(sender.kiosk_id, message))
 
     @api.post("/sync/push")
@@ -80,14 +84,25 @@ def kiosk_api(centre: Centre, most_waiting: int = 32) -> Blueprint:
     return api
 
 
-def _read(message_type: type[T], limit: int) -> T | CallRefused:
-    """The message in the request's body."""
+def _read(message_type: type[T], limit: int, versions: Collection[int] = ()) -> T | CallRefused:
+    """The message in the request's body. A message of another version than `versions` may have any other form."""
     request.max_content_length = limit
+    body = request.get_data(cache=False)
     try:
-        return msgspec.json.decode(request.get_data(cache=False), type=message_type)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return msgspec.json.decode(body, type=message_type)
+    except _UNREADABLE:
+        if versions and _version(body) not in (None, *versions):
+            return unsupported(versions)
         # The parser's message could quote the body.
         return CallRefused(code=EndCode.MALFORMED, error="the body is no message of this protocol")
+
+
+def _version(body: bytes) -> int | None:
+    """The version of the protocol that a body names; None where it names none."""
+    try:
+        return msgspec.json.decode(body, type=RequestVersion).protocol_version
+    except _UNREADABLE:
+        return None
 
 
 def _reply(answer: object) -> Response:

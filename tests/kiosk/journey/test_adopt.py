@@ -325,7 +325,7 @@ def test_a_page_brings_rows_bindings_and_what_is_pending_on_top(kiosk: Kiosk):
 def test_a_page_that_does_not_start_at_the_cursor_changes_nothing(kiosk: Kiosk):
     before = (kiosk.cursor, kiosk.knows())
     for start in (0, 2, 99):
-        assert kiosk.journeys.adopt(page(row(7), from_cursor=start, cursor=100, reset=False)) is None
+        assert kiosk.journeys.adopt(page(row(7), from_cursor=start, cursor=100, reset=False, asked_cursor=1)) is None
     assert (kiosk.cursor, kiosk.knows()) == before
 
 
@@ -450,7 +450,7 @@ def test_a_verdict_that_comes_with_a_page_says_nothing_of_how_far_the_chain_has_
 
 def test_a_reset_forgets_everybody_but_those_with_something_pending(kiosk: Kiosk):
     kiosk.tap(1)
-    touched = kiosk.journeys.adopt(page(row(7), cursor=50, reset=True))
+    touched = kiosk.journeys.adopt(page(row(7), cursor=50, reset=True, asked_cursor=1))
     assert touched == {"P1", "P2", "P3", "P7"}
     assert kiosk.knows() == {"P1", "P7"}
     assert kiosk.cursor == 50
@@ -458,7 +458,7 @@ def test_a_reset_forgets_everybody_but_those_with_something_pending(kiosk: Kiosk
 
 
 def test_a_snapshot_that_is_interrupted_leaves_everybody_known(kiosk: Kiosk):
-    kiosk.journeys.adopt(page(row(7), cursor=50, reset=True, more=True))
+    kiosk.journeys.adopt(page(row(7), cursor=50, reset=True, more=True, asked_cursor=1))
     assert kiosk.knows() == {"P1", "P2", "P3", "P7"}
     again = Journeys(kiosk.store, kiosk.clock)  # the process ended over it
     assert again.tap(cards(2), ("scan_nfc",)) is not None
@@ -470,7 +470,7 @@ def test_a_snapshot_that_is_interrupted_leaves_everybody_known(kiosk: Kiosk):
 def test_after_a_restore_a_lower_version_counts_on_any_page_of_the_snapshot(kiosk: Kiosk):
     kiosk.pull(row(1, journey=journey(1, "UNREGISTERED", 30)))
     kiosk.tap(1)
-    kiosk.journeys.adopt(page(row(7), cursor=5, reset=True, more=True, server_incarnation="two"))
+    kiosk.journeys.adopt(page(row(7), cursor=5, reset=True, more=True, server_incarnation="two", asked_cursor=2))
     kiosk.journeys.adopt(
         page(row(1, journey=journey(1, "UNREGISTERED", 12)), from_cursor=5, cursor=6, server_incarnation="two")
     )
@@ -489,7 +489,7 @@ def test_after_a_restore_everything_waits_for_its_verdict_again(kiosk: Kiosk):
         backed_up_seq=1,
     )
     assert kiosk.journeys.pending() == 0
-    kiosk.journeys.adopt(page(row(1), row(2), cursor=3, reset=True, server_incarnation="two"))
+    kiosk.journeys.adopt(page(row(1), row(2), cursor=3, reset=True, server_incarnation="two", asked_cursor=1))
     assert kiosk.journeys.pending() == 2
     # The centre has lost both visits; they are shown all the same, since their actions wait again.
     assert (kiosk.state("P1"), kiosk.state("P2")) == ("ARRIVED", "ARRIVED")

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from sync.central.commands.main import main
-from sync.central.maintenance.timekeeper import DAY_MS, Timekeeper
+from sync.central.maintenance.timekeeper import Timekeeper
 from sync.central.opening import keys_path, open_centre
 from sync.central.operations.catalog import operations
 from sync.central.services.merge import merge_patients
 from sync.central.services.once import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.store.sqlite import InUse, Store
-from sync.clock import ClockReading
+from sync.clock import DAY_MS, ClockReading
 from sync.control import ControlServer, socket_path
 from sync.durable import write_secret
 from sync.ids import new_id

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from sync.central.maintenance.timekeeper import DAY_MS, MINUTE_MS, Doubt, Timekeeper, clocks, doubt_of, last_known_ms
+from sync.central.maintenance.timekeeper import Doubt, Timekeeper, clocks, doubt_of, last_known_ms
 from sync.central.web.app import create_app
-from sync.clock import ClockReading
+from sync.clock import DAY_MS, MINUTE_MS, ClockReading
 from sync.websocket.limits import SocketLimits
 from tests.sync.central.centre import Centre, patient
 

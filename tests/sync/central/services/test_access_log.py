@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from sync.central.maintenance.housekeeping import Housekeeping
-from sync.central.records.audit import DAY_MS, forget_old, note
+from sync.central.records.audit import forget_old, note
 from sync.central.services.access_log import SAME_LOOK_MS, AccessLog
+from sync.clock import DAY_MS
 from sync.ids import uuid7
 from tests.sync.central.centre import Centre
 

@@ -73,7 +73,7 @@ class Online:
 
     def push_body(self, actions: list[Pushed], **changes: Any) -> PushRequest:
         fields: dict[str, Any] = {
-            "protocol_version": 1,
+            "protocol_version": 2,
             "kiosk_id": self.enrolment.kiosk_id,
             "epoch": 1,
             "now": read_clock(),
@@ -126,7 +126,7 @@ def test_a_box_enrols_checks_patients_in_and_both_ends_say_the_same(online: Onli
         journeys.tap(cards_of("P2"), ["scan_nfc"])
         journeys.act("P2", "register", None, {})
         journeys.act("P2", "confirm_arrival", None, {})
-        agent.nudge()
+        agent.push_soon()
         wait_until(heard, lambda: journeys.pending() == 0)
         assert online.centre.journey("P2").state == "WAITING"
         assert agent.online
@@ -206,7 +206,7 @@ def test_a_revoked_kiosk_is_fenced_at_once(online: Online):
     with online.centre.store.write() as db:
         revoke_kiosk(db, gone.kiosk_id, online.centre.time())
     outcome = CentralClient(online.url, gone.token).pull(
-        PullRequest(protocol_version=1, kiosk_id=gone.kiosk_id, epoch=1, cursor=0)
+        PullRequest(protocol_version=2, kiosk_id=gone.kiosk_id, epoch=1, cursor=0)
     )
     assert isinstance(outcome, CallRefused)
     assert outcome.code is EndCode.FENCED
@@ -277,11 +277,11 @@ GARBAGE = [
     b'{"protocol_version": "one"}',
     b"[" * 5000,
     b'{"a":' * 5000,
-    b'{"protocol_version": 1, "kiosk_id": "A", "epoch": 1e400, "cursor": 0}',
+    b'{"protocol_version": 2, "kiosk_id": "A", "epoch": 1e400, "cursor": 0}',
     b'{"code": 7}',
     b'{"code": ["x"]}',
-    b'{"protocol_version":1,"kiosk_id":"kiosk-1","epoch":1,"now":{},"actions":[]}',
-    b'{"protocol_version":1,"kiosk_id":"kiosk-1","epoch":1,"now":{"wall_ms":1,"mono_ms":1,"boot_id":"b",'
+    b'{"protocol_version":2,"kiosk_id":"kiosk-1","epoch":1,"now":{},"actions":[]}',
+    b'{"protocol_version":2,"kiosk_id":"kiosk-1","epoch":1,"now":{"wall_ms":1,"mono_ms":1,"boot_id":"b",'
     b'"synchronised":true},"actions":[{"hash":"h"}]}',
 ]
 
