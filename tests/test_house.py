@@ -19,11 +19,11 @@ PACKAGES = ("kiosk", "sync", "hardware")
 # Each room, and the rooms it may import besides itself. The longest name that fits a module is its room, so
 # "kiosk.daemon" has more rights than the rest of "kiosk". A module of sync/ without a row has no place yet.
 # What both ends use and what knows nothing of either: ids, clocks, durable files, card hashes, the control socket.
-TOOLS = ("sync.ids", "sync.clock", "sync.durable", "sync.cards", "sync.control")
+TOOLS = ("sync.ids", "sync.clock", "sync.durable", "sync.cards", "sync.control", "sync.tables")
 ROOMS: dict[str, frozenset[str]] = {
     "hardware": frozenset(),
     "sync": frozenset(),
-    "sync.journey": frozenset(),
+    "sync.journey": frozenset({"sync.tables"}),
     **dict.fromkeys(TOOLS, frozenset()),
     "sync.cards": frozenset({"sync.durable"}),
     "sync.protocol": frozenset({"sync.journey", *TOOLS}),
@@ -43,7 +43,7 @@ ROOMS: dict[str, frozenset[str]] = {
 
 # The rules run at the kiosk, at the centre and in a replay, and must decide the same each time: nothing in
 # them may read a clock, a file, a socket or chance. importlib.resources loads their own definitions.
-PURE_ROOMS = ("sync.journey", "sync.rebase", "sync.protocol")
+PURE_ROOMS = ("sync.tables", "sync.journey", "sync.rebase", "sync.protocol")
 PURE_MODULES = frozenset(
     {
         "__future__",

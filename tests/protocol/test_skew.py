@@ -131,7 +131,7 @@ def test_a_pull_of_version_1_is_answered_with_all_that_it_knew(centre: Centre, o
 def test_a_kiosk_of_version_1_is_told_no_word_that_it_does_not_know(centre: Centre, old_kiosk: OldKiosk):
     push = v1("push-request")
     with centre.store.write() as db:
-        db.execute("update kiosks set actions = '[\"scan_nfc\"]'")
+        db.execute("update kiosks set grants = '[\"scan_nfc\"]'")
     held_back = old_kiosk.post("push", push).json()["verdicts"]
     assert [row["code"] for row in held_back] == ["ok", "forbidden", "forbidden"]
     cursor = old_kiosk.post("pull", {**v1("pull-request"), "cursor": 0, "wait_s": 0}).json()["cursor"]

@@ -14,7 +14,13 @@ from sync.clock import iso
 
 @click.command("enroll-code")
 @on_database
-@click.option("--action", "actions", multiple=True, metavar="ACTION", help="Grant no more than this; repeatable.")
+@click.option(
+    "--action",
+    "actions",
+    multiple=True,
+    metavar="ACTION",
+    help="Grant no more than this action, or what this kind of kiosk is granted, such as payment; repeatable.",
+)
 def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
     """Print a code that enrols one kiosk within ten minutes."""
     click.echo(ask(url, keys, "enroll-code", actions=list(actions) or None))
@@ -48,4 +54,4 @@ def _line(row: Mapping[str, Any]) -> str:
     known = msgspec.convert(row, Kiosk)
     seen = f"last heard of {iso(known.seen_ms, 'UTC')}" if known.seen_ms is not None else "never heard of"
     state = "revoked" if known.revoked_ms else seen
-    return f"{known.kiosk_id}  {known.ticket_prefix}  {known.name}  {' '.join(known.actions)}  {state}"
+    return f"{known.kiosk_id}  {known.ticket_prefix}  {known.name}  {' '.join(row['actions'])}  {state}"

@@ -161,7 +161,7 @@ class Roster:
                 more=page.span.more,
                 patients=page.patients,
                 gone=page.gone,
-                actions=sender.actions,
+                actions=self._definitions.granted(sender.grants),
                 site=site.site,
                 now_ms=now_ms,
                 verdicts=tuple(spoken(row, request.protocol_version) for row in page.verdicts),

@@ -10,9 +10,9 @@ import threading
 from sync.central.maintenance.incarnation import keep_marker
 from sync.central.records.audit import KEPT_DAYS, forget_old
 from sync.central.records.future_days import misdated, set_right
-from sync.central.records.journeys import open_journey, touch
+from sync.central.records.journeys import closing, open_journey, touch
 from sync.central.records.site import NoSite, read_site
-from sync.central.services.journey_service import JourneyService, closing
+from sync.central.services.journey_service import JourneyService
 from sync.central.store.sqlite import ReadTransaction, any_of
 from sync.journey.definitions import Definitions
 

@@ -24,21 +24,23 @@ def kiosk_operations(service: JourneyService) -> dict[str, Operation]:
 
 
 def _enroll_code(service: JourneyService, given: Mapping[str, Any]) -> str:
-    actions = given.get("actions")
-    patients = service.definitions.actions_by("patient")
-    for action in actions or ():
-        if action not in patients:
-            raise ControlError(f"{action} is no action that a kiosk can be granted: {', '.join(patients)}")
+    grants = given.get("actions")
+    known = (*service.definitions.kiosks, *service.definitions.actions_by("patient"))
+    for name in grants or ():
+        if name not in known:
+            raise ControlError(f"{name} is no action that a kiosk can be granted: {', '.join(known)}")
     now_ms = service.clock()
     with service.store.write() as db:
-        code = new_code(db, now_ms, actions)
-        note(db, WHO, "enroll-code", now_ms, detail={"actions": actions})
+        code = new_code(db, now_ms, grants)
+        note(db, WHO, "enroll-code", now_ms, detail={"grants": grants})
     return code
 
 
 def _kiosks(service: JourneyService) -> list[dict[str, Any]]:
     with service.store.read() as db:
-        return [msgspec.to_builtins(each) for each in kiosks(db)]
+        found = kiosks(db)
+    granted = service.definitions.granted
+    return [msgspec.to_builtins(each) | {"actions": granted(each.grants)} for each in found]
 
 
 def _revoke(service: JourneyService, kiosk_id: str) -> bool:

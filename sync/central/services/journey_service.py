@@ -12,7 +12,7 @@ import msgspec
 from sync.cards import CardKeys
 from sync.central.records.bindings import binding_of_card
 from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
-from sync.central.records.journeys import Provenance, note_correction, open_journey, read_journey, save
+from sync.central.records.journeys import Provenance, closing, note_correction, open_journey, read_journey, save
 from sync.central.records.patients import patient_named
 from sync.central.records.site import SiteSettings, next_label, read_site
 from sync.central.services.access_log import AccessLog
@@ -37,12 +37,9 @@ from sync.journey.model import (
     QueueId,
     Refusal,
     RefusalCode,
-    Role,
     VisitId,
 )
 from sync.journey.rules import available_actions, change_entry, decide
-
-CENTRE = "centre"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -267,11 +264,6 @@ def refused(fault: ApiError | Refusal, state: str | None = None, actions: tuple[
 def _because(outcome: Decision, reason: str) -> Decision:
     """The same with the reason that staff gave in the queue's history."""
     return replace(outcome, entry_changes=tuple(replace(change, reason=reason) for change in outcome.entry_changes))
-
-
-def closing(now: int) -> Provenance:
-    """What the rows of a day's end say of where they came from."""
-    return Provenance(CENTRE, Role.SYSTEM, now, now)
 
 
 def _opens_nothing(site: SiteSettings) -> Opens:

@@ -7,8 +7,7 @@ stays as a further entry of the same patient, and what kiosks still send of it i
 from collections.abc import Callable
 
 from sync.central.conflicts.waiting import TWO_VISITS, NewCase, open_case
-from sync.central.records.journeys import open_journey, touch
-from sync.central.services.journey_service import closing
+from sync.central.records.journeys import closing, open_journey, touch
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId

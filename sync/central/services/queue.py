@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from sync.central.records.entries import entry_of_row
+from sync.central.records.entries import entry_of_row, line_order
 from sync.central.records.site import SiteSettings
 from sync.central.services.current_state import estimated_wait
 from sync.central.store.sqlite import ReadTransaction, any_of
@@ -58,7 +58,7 @@ def queue(
         " and (cast(:q as text) is null or e.patient_id = :q or lower(e.queue_number) = lower(:q)"
         " or lower(e.label_aliases) like '%\"' || lower(:q_like) || '\"%' escape '\\'"
         " or (:by_name = 1 and lower(p.name) like lower(:q_like) || '%' escape '\\'))"
-        " order by e.exam_id, e.priority desc, e.opened_ms, e.queue_id limit :limit",
+        f" order by e.exam_id, {line_order('e')} limit :limit",
         {
             "today": today,
             "exam_id": search.exam_id,

@@ -21,7 +21,7 @@ from sync.central.services.requests import is_name, read_action_request
 from sync.central.web.http import admitting, answer, fault, read_json, reply
 from sync.central.web.patient_api import UNKNOWN_PATIENT, note_look
 from sync.clock import iso
-from sync.journey.model import Role
+from sync.journey.model import BuiltIn, Role
 
 MAX_REASON = 500
 
@@ -88,7 +88,7 @@ def _change_entry(service: JourneyService, sender: Bearer, queue_id: str) -> Res
         return fault(ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters."))
     payload = {"queue_id": queue_id, "state": state, "reason": reason}
     found = read_action_request(
-        {**document, "action_type": "change_entry", "payload": payload}, service.keys, service.ids
+        {**document, "action_type": BuiltIn.CHANGE_ENTRY, "payload": payload}, service.keys, service.ids
     )
     if isinstance(found, ApiError):
         return fault(found)

@@ -10,6 +10,7 @@ import pytest
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Refusal
 from sync.journey.rules import decide
+from tests.site_rules import with_added, with_changed
 
 from .samples import RULES, action, patient, with_state
 
@@ -129,8 +130,10 @@ def test_a_new_state_and_its_action_are_an_edit_of_the_document_and_no_code():
     document = tomllib.loads(resources.files("sync.journey").joinpath("definitions.toml").read_text("utf-8"))
     document["version"] = 2
     document["journey_states"].append("PHARMACY")
-    document["actions"]["collect_medicine"] = {"by": ["patient"], "moves": {"FINISHED": "PHARMACY"}}
-    document["actions"]["leave_hospital"]["moves"]["PHARMACY"] = "UNREGISTERED"
+    document = with_added(
+        document, "make_payment", name="collect_medicine", by=["patient"], moves={"FINISHED": "PHARMACY"}
+    )
+    document = with_changed(document, "leave_hospital", moves={"FINISHED": "UNREGISTERED", "PHARMACY": "UNREGISTERED"})
     rules = read(document)
     outcome = decide(rules, patient("FINISHED"), action("collect_medicine"))
     assert not isinstance(outcome, Refusal)

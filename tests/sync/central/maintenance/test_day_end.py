@@ -4,8 +4,7 @@ import pytest
 
 from sync.central.maintenance.housekeeping import Housekeeping, close_days, set_days_right
 from sync.central.opening import open_service
-from sync.central.records.journeys import StaleJourney, open_journey, read_journey, save
-from sync.central.services.journey_service import closing
+from sync.central.records.journeys import StaleJourney, closing, open_journey, read_journey, save
 from sync.journey.rules import close_day
 from tests.sync.central.centre import DAY, Centre, hospital, patient
 

@@ -12,6 +12,7 @@ from sync.central.opening import open_service
 from sync.central.records.definitions import from_file
 from sync.central.store.sqlite import StoreError
 from sync.journey.definitions import Definitions, read, shipped
+from tests.site_rules import with_changed
 
 
 def version(number: int, **changes: object) -> Definitions:
@@ -19,8 +20,7 @@ def version(number: int, **changes: object) -> Definitions:
 
 
 def other(number: int) -> Definitions:
-    actions = {**shipped().document["actions"]}
-    return version(number, actions={**actions, "scan_nfc": {**actions["scan_nfc"], "by": ["staff"]}})
+    return read({**with_changed(shipped().document, "register", money=True), "version": number})
 
 
 @pytest.fixture
