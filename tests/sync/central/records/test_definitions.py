@@ -11,6 +11,7 @@ import pytest
 from sync.central.opening import open_service
 from sync.central.records.definitions import from_file
 from sync.central.store.sqlite import StoreError
+from sync.central.web.patient_api import definitions_document
 from sync.journey.definitions import Definitions, read, shipped
 from tests.site_rules import with_changed
 
@@ -45,6 +46,19 @@ def kept(url: str) -> list[int]:
 def test_a_service_keeps_every_version_that_it_runs_by(url: str):
     assert [run_by(url, version(number)) for number in (1, 2, 2, 4)] == [1, 2, 2, 4]
     assert kept(url) == [1, 2, 4]
+
+
+def test_definitions_come_back_from_the_database_in_their_order(url: str):
+    document = {**shipped().document, "actions": shipped().document["actions"][::-1]}
+    run_by(url, read(document))
+    found = []
+    for offered in (None, read(document)):
+        service = open_service(url, definitions=offered)
+        service.store.close()
+        found.append(service.definitions)
+    for definitions in found:
+        assert list(definitions.actions) == [row["name"] for row in document["actions"]]
+        assert definitions_document(definitions) == definitions_document(read(document))
 
 
 def test_a_command_goes_by_what_is_in_force_and_puts_nothing_in_force(url: str):
