@@ -34,6 +34,23 @@ def without_the_tap(document: Mapping[str, Any]) -> Document:
     return with_changed({**changed, "tap": "hold_card", "kiosks": kiosks}, tap["name"], by=["staff"])
 
 
+def with_weighing(document: Mapping[str, Any]) -> Document:
+    """A state and an action between two that are shipped: a patient may be weighed before they register."""
+    states = [*document["journey_states"]]
+    states.insert(states.index("REGISTERED"), "WEIGHED")
+    first, *others = document["ways"]
+    entrance = [*document["kiosks"]["entrance"], "weigh"]
+    moves = rule_of(document, "register")["moves"]
+    weighing = with_added(document, "scan_nfc", name="weigh", by=["patient"], moves={"ARRIVED": "WEIGHED"})
+    return {
+        **with_changed(weighing, "register", moves={**moves, "WEIGHED": "REGISTERED"}),
+        "version": document["version"] + 1,
+        "journey_states": states,
+        "ways": [[*first[:2], "WEIGHED", *first[2:]], *others],
+        "kiosks": {**document["kiosks"], "entrance": entrance},
+    }
+
+
 def rule_of(document: Mapping[str, Any], action: str) -> Document:
     """The row of one action."""
     return dict(next(row for row in document["actions"] if row["name"] == action))

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kiosk.front.screen import Notice, PatientView, Screen
+from sync.journey.definitions import read
 from sync.journey.model import AppointmentId
 from tests.kiosk.ui.staged import HONG, NAMGUNG, SMITH, StagedCounter, fresh_journey
+from tests.site_rules import with_weighing
 
 Scene = Callable[[StagedCounter], Screen]
 
@@ -119,6 +121,13 @@ def in_state(state: str) -> Scene:
     return scene
 
 
+def weighed(counter: StagedCounter) -> Screen:
+    """A state of the site's own, in between two that are shipped, with a step and an action of its own."""
+    rules = with_weighing(counter.definitions.document)
+    counter.definitions = read(rules)
+    return counter.tap(HONG, "weigh")
+
+
 def offering(action_type: str) -> Scene:
     def scene(counter: StagedCounter) -> Screen:
         return counter.show(replace(greeting(counter), next_action=action_type))
@@ -202,6 +211,7 @@ ALL: dict[str, Scene] = {
     "day gone by": day_gone_by,
     "provisional": provisional,
     "nameless": nameless,
+    "weighed": weighed,
     **{f"notice {notice}": noticed(notice) for notice in Notice},
     **{
         f"state {state}": in_state(state)

@@ -48,7 +48,8 @@ DAY = "2026-03-02"
 MORNING_MS = 1_772_411_400_000  # 2026-03-02T09:30 in Seoul
 SEOUL = "Asia/Seoul"
 DESK = "1층 로비 접수 창구"
-GRANTS = frozenset({"scan_nfc", "register", "confirm_arrival", "enter_exam_room", "make_payment", "leave_hospital"})
+# What a kiosk does that is everything at once.
+KINDS = ("entrance", "payment", "exit", "enter_exam_room")
 
 
 @dataclass(frozen=True)
@@ -238,8 +239,11 @@ class StagedCounter:
         return PressResult(self.show(self._of_patient(card, outcome.journey)), action_id=action_id or new_id())
 
     def _decide(self, journey: Journey, action_type: str) -> Decision | Refusal:
-        actor = Actor(Role.KIOSK, GRANTS)
+        actor = self._actor()
         return decide(self.definitions, journey, Action(ActionId(new_id()), action_type, actor, MORNING_MS, _opens(17)))
+
+    def _actor(self) -> Actor:
+        return Actor(Role.KIOSK, frozenset(self.definitions.granted(KINDS)))
 
     def _blank(self, kind: ScreenKind) -> Screen:
         stays = kind is ScreenKind.ATTRACT
@@ -255,7 +259,7 @@ class StagedCounter:
         )
 
     def _of_patient(self, card: Card, journey: Journey) -> Screen:
-        available = available_actions(self.definitions, journey, Actor(Role.KIOSK, GRANTS))
+        available = available_actions(self.definitions, journey, self._actor())
         listed = [entry for entry in journey.entries if entry.state in self.definitions.listed]
         lines = tuple(self._line(entry) for entry in listed)
         view = JourneyView(

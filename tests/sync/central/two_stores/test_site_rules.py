@@ -20,28 +20,11 @@ from sync.clock import day_after
 from sync.ids import new_id
 from sync.journey.definitions import Definitions, read, shipped
 from sync.journey.model import PATIENT
-from tests.site_rules import Document, rule_of, with_added, with_changed, with_renamed
+from tests.site_rules import with_renamed, with_weighing
 from tests.sync.central.two_stores.acts import verdicts
 from tests.sync.central.wire import DAY, KEYS, Centre, Kiosk, Time, uid
 
 SHIPPED = shipped().document
-
-
-def with_weighing(document: Mapping[str, Any]) -> Document:
-    """A state and an action between two that are shipped: a patient may be weighed before they register."""
-    states = [*document["journey_states"]]
-    states.insert(states.index("REGISTERED"), "WEIGHED")
-    first, *others = document["ways"]
-    entrance = [*document["kiosks"]["entrance"], "weigh"]
-    moves = rule_of(document, "register")["moves"]
-    weighing = with_added(document, "scan_nfc", name="weigh", by=["patient"], moves={"ARRIVED": "WEIGHED"})
-    return {
-        **with_changed(weighing, "register", moves={**moves, "WEIGHED": "REGISTERED"}),
-        "version": document["version"] + 1,
-        "journey_states": states,
-        "ways": [[*first[:2], "WEIGHED", *first[2:]], *others],
-        "kiosks": {**document["kiosks"], "entrance": entrance},
-    }
 
 
 def put_in_force(centre: Centre, document: Mapping[str, Any]) -> None:
