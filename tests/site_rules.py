@@ -39,6 +39,8 @@ def with_weighing(document: Mapping[str, Any]) -> Document:
     states = [*document["journey_states"]]
     states.insert(states.index("REGISTERED"), "WEIGHED")
     first, *others = document["ways"]
+    weighing_step = {"name": "weigh", "states": ["ARRIVED"]}
+    registering_step = {"name": "register", "states": ["WEIGHED"]}
     entrance = [*document["kiosks"]["entrance"], "weigh"]
     moves = rule_of(document, "register")["moves"]
     weighing = with_added(document, "scan_nfc", name="weigh", by=["patient"], moves={"ARRIVED": "WEIGHED"})
@@ -46,7 +48,7 @@ def with_weighing(document: Mapping[str, Any]) -> Document:
         **with_changed(weighing, "register", moves={**moves, "WEIGHED": "REGISTERED"}),
         "version": document["version"] + 1,
         "journey_states": states,
-        "ways": [[*first[:2], "WEIGHED", *first[2:]], *others],
+        "ways": [[first[0], weighing_step, registering_step, *first[2:]], *others],
         "kiosks": {**document["kiosks"], "entrance": entrance},
     }
 

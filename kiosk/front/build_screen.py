@@ -46,7 +46,7 @@ def build_screen(around: ScreenContext, visitor: Visitor, status: PatientStatus 
         kiosk=KioskView(who.kiosk_id, who.name, _desk(who)) if who else KioskView("", ""),
         central=CentralView(around.online, _as_of(who)),
         languages=who.site.languages if who else LANGUAGES,
-        ways=around.definitions.ways,
+        ways=tuple(tuple(step.name for step in way) for way in around.definitions.ways),
     )
     if around.fault or who is None:
         return replace(blank, screen=ScreenKind.OUT_OF_ORDER, reason=around.fault or "not_enrolled")

@@ -102,8 +102,8 @@ class JourneyView:
 class Screen:
     """Everything that the page needs. `frame` rises by one with each change, so that a gap shows.
 
-    `ways` are the ways through the hospital, each a list of steps, each step the name of a journey state. `way` and
-    `step` say where the patient stands, both from 0. Without a patient it is the first step of the first way.
+    `ways` are the ways through the hospital, each a list of the names of its steps. `way` and `step` say where
+    the patient stands, both from 0. Without a patient it is the first step of the first way.
     `next_action` is the one big button (None: nothing to press here now). `ticket` is the current entry's line.
     `confirmed`: the centre has judged everything this patient did here. `remaining_s`: seconds until the screen goes
     back to `attract` by itself (None: it stays); `keeps_left`: how often "keep using" may still extend that.

@@ -63,6 +63,13 @@ class DayEnd(_Table, frozen=True):
     appointments_from: Names
 
 
+class Step(_Table, frozen=True):
+    """A step of a way: the name under which a screen has its words, and the states in which it is the one to take."""
+
+    name: Name
+    states: Names
+
+
 class _Document(_Table, frozen=True):
     """The document as it stands in a file and on the wire. The rows of `actions` are `ActionRule`."""
 
@@ -73,7 +80,7 @@ class _Document(_Table, frozen=True):
     journey_states: tuple[Name, ...]
     queue_states: tuple[Name, ...]
     appointment_states: tuple[Name, ...]
-    ways: tuple[tuple[Name, ...], ...]
+    ways: tuple[tuple[Step, ...], ...]
     live: Names
     listed: Names
     in_line: Names
@@ -98,7 +105,7 @@ class Definitions:
     journey_states: tuple[str, ...]
     queue_states: tuple[str, ...]
     appointment_states: tuple[str, ...]
-    ways: tuple[tuple[str, ...], ...]
+    ways: tuple[tuple[Step, ...], ...]
     live: frozenset[str]
     listed: frozenset[str]
     in_line: frozenset[str]
@@ -137,15 +144,16 @@ class Definitions:
     def step_of(self, state: str) -> tuple[int, int]:
         """Which of the ways a journey state is on, and at which of its steps. Both count from 0.
 
-        A state that is no step stands at the last step before it, by the order of `journey_states`.
+        A state of no step is at that of the state before it in `journey_states`.
         """
         known = state in self.journey_states
         before = self.journey_states[: self.journey_states.index(state) + 1] if known else ()
-        for earlier in reversed(before):
-            for way, steps in enumerate(self.ways):
-                if earlier in steps:
-                    return way, steps.index(earlier)
-        return 0, 0
+        steps = {state: (way, at) for way, at, step in self._steps() for state in step.states}
+        return next((steps[earlier] for earlier in reversed(before) if earlier in steps), (0, 0))
+
+    def _steps(self) -> Iterator[tuple[int, int, Step]]:
+        for way, steps in enumerate(self.ways):
+            yield from ((way, at, step) for at, step in enumerate(steps))
 
 
 def shipped() -> Definitions:
@@ -321,11 +329,13 @@ def _unreachable(d: Definitions) -> Iterator[str]:
 
 
 def _way_faults(d: Definitions) -> Iterator[str]:
-    yield from _unknown("journey state", [step for way in d.ways for step in way], set(d.journey_states))
+    states = [state for way in d.ways for step in way for state in step.states]
+    yield from _unknown("journey state", states, set(d.journey_states))
+    yield from (f"{state} is at two steps of ways" for state in sorted({s for s in states if states.count(s) > 1}))
     if not d.ways or not all(d.ways):
         yield "ways has a way without steps, or no way at all"
-    elif d.ways[0][0] != d.initial:
-        yield f"ways begins at {d.ways[0][0]}, but a journey at {d.initial}"
+    elif d.initial not in d.ways[0][0].states:
+        yield f"ways begins at {d.ways[0][0].name}, which is not the step of {d.initial}"
 
 
 def _tap_faults(d: Definitions) -> Iterator[str]:

@@ -31,7 +31,7 @@ export function showHead(screen, person) {
 /** Which step of the way this is; nothing before the daemon has told it. */
 export function showSteps(screen) {
   const { ways = [[]], way = 0, step: now = 0 } = screen ?? {};
-  const steps = ways[way].map((state) => STEPS[state] ?? ANY_STEP);
+  const steps = ways[way].map((name) => STEPS[name] ?? ANY_STEP);
   at("steps").setAttribute("aria-label", _("Steps"));
   const row = steps.map(({ text, icon: picture }, index) =>
     h(

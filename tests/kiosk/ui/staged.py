@@ -253,7 +253,7 @@ class StagedCounter:
             self.kiosk,
             self._central,
             self.languages,
-            self.definitions.ways,
+            tuple(tuple(step.name for step in way) for way in self.definitions.ways),
             remaining_s=None if stays else self.stay_s,
             keeps_left=0 if stays else 10,
         )

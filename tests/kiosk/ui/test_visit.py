@@ -205,15 +205,15 @@ def test_the_steps_say_where_one_is(screen: Kiosk, counter: StagedCounter):
         assert now() == step
 
 
-@pytest.mark.parametrize(("language", "go_on"), [("ko", "계속"), ("en", "Go on")])
+@pytest.mark.parametrize(("language", "go_on", "register"), [("ko", "계속", "접수"), ("en", "Go on", "Register")])
 def test_a_step_of_the_sites_own_is_in_its_place_with_words_that_are_never_wrong(
-    screen: Kiosk, counter: StagedCounter, language: str, go_on: str
+    screen: Kiosk, counter: StagedCounter, language: str, go_on: str, register: str
 ):
     screen.press(f"language-{language}")
     screen.await_frame(weighed(counter).frame)
     steps = screen.page.locator("#steps li")
     assert [steps.nth(place).get_attribute("class") for place in range(5)] == ["done", "done", "now", "", ""]
-    assert steps.nth(2).inner_text() == go_on
+    assert [steps.nth(place).inner_text() for place in (1, 2)] == [go_on, register]
     assert screen.button("next").is_visible()
 
 

@@ -57,6 +57,10 @@ def without(action: str, key: str) -> Callable[[Document], None]:
     return lambda document: next(each for each in document["actions"] if each["name"] == action).pop(key)
 
 
+def step(name: str, *states: str) -> Document:
+    return {"name": name, "states": list(states)}
+
+
 CHANGE = {"from": ["waiting"], "to": "called"}
 
 FAULTS: list[tuple[Callable[[Document], None], str]] = [
@@ -68,7 +72,10 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (put("", "initial"), "initial = '': Expected `str` of length >= 1"),
     (put(["ARRIVED", "ARRIVED"], "journey_states"), "journey_states: ARRIVED stands twice"),
     (put(["waiting", "waiting"], "live"), "live: waiting stands twice"),
-    (put([["UNREGISTERED", "WAITING", "WAITING"]], "ways"), "ways: WAITING stands twice"),
+    (put([[step("a", "UNREGISTERED"), step("a")]], "ways"), "ways: a stands twice"),
+    (put([[step("a", "ARRIVED", "ARRIVED")]], "ways"), "ways a states: ARRIVED stands twice"),
+    (put(["UNREGISTERED"], "ways"), "ways = ['UNREGISTERED']: Expected `array`, got `str` - at `$[0]`"),
+    (put([["UNREGISTERED"]], "ways"), "ways = [['UNREGISTERED']]: Expected `object`, got `str` - at `$[0][0]`"),
     (put("ARRIVED", "journey_states"), "journey_states = 'ARRIVED': Expected `array`, got `str`"),
     (put([1], "journey_states"), "journey_states = [1]: Expected `str`, got `int` - at `$[0]`"),
     (put(["waiting"], "queue_to_journey"), "queue_to_journey = ['waiting']: Expected `object`, got `array`"),
@@ -115,7 +122,7 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (put(["asleep"], "day_end", "entries_stay"), "unknown queue state: asleep"),
     (put("lost", "day_end", "appointments_to"), "unknown appointment status: lost"),
     (put(["lost"], "day_end", "appointments_from"), "unknown appointment status: lost"),
-    (put([["UNREGISTERED", "NOWHERE"]], "ways"), "unknown journey state: NOWHERE"),
+    (put([[step("a", "UNREGISTERED", "NOWHERE")]], "ways"), "unknown journey state: NOWHERE"),
     (action(moves={"NOWHERE": "ARRIVED"}), "unknown journey state: NOWHERE"),
     (action(moves={"ARRIVED": "NOWHERE"}), "unknown journey state: NOWHERE"),
     (action(never_in=["NOWHERE"]), "unknown journey state: NOWHERE"),
@@ -170,8 +177,9 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (put(["register"], "kiosks", "entrance"), "kiosks.entrance is not granted scan_nfc"),
     (drop("kiosks", "entrance"), "kiosks.entrance is not granted scan_nfc"),
     (put([], "ways"), "ways has a way without steps, or no way at all"),
-    (put([["UNREGISTERED"], []], "ways"), "ways has a way without steps, or no way at all"),
-    (put([["WAITING"]], "ways"), "ways begins at WAITING, but a journey at UNREGISTERED"),
+    (put([[step("a", "UNREGISTERED")], []], "ways"), "ways has a way without steps, or no way at all"),
+    (put([[step("a", "WAITING")]], "ways"), "ways begins at a, which is not the step of UNREGISTERED"),
+    (put([[step("a", "UNREGISTERED"), step("b", "UNREGISTERED")]], "ways"), "UNREGISTERED is at two steps of ways"),
 ]
 
 

@@ -73,15 +73,15 @@ export const BOOKINGS = {
   cancelled: N_("Cancelled"),
 };
 
-/** Per step of a way, by the state of the journey that it is: its word and its drawing. */
+/** Per step of a way through the hospital: its word and its drawing. */
 export const STEPS = {
-  UNREGISTERED: { text: N_("Card"), icon: "card" },
-  ARRIVED: { text: N_("Register"), icon: "form" },
-  REGISTERED: { text: N_("Arrive"), icon: "arrive" },
-  WAITING: { text: N_("Wait"), icon: "ticket" },
-  IN_PROGRESS: { text: N_("Exam"), icon: "exam" },
-  COMPLETED: { text: N_("Pay"), icon: "pay" },
-  FINISHED: { text: N_("Leave"), icon: "leave" },
+  card: { text: N_("Card"), icon: "card" },
+  register: { text: N_("Register"), icon: "form" },
+  arrive: { text: N_("Arrive"), icon: "arrive" },
+  wait: { text: N_("Wait"), icon: "ticket" },
+  exam: { text: N_("Exam"), icon: "exam" },
+  pay: { text: N_("Pay"), icon: "pay" },
+  leave: { text: N_("Leave"), icon: "leave" },
 };
 
 /** For a step that has no row. */

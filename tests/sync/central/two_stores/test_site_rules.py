@@ -140,7 +140,7 @@ def test_a_new_state_and_a_new_action_are_an_edit_of_data_up_to_the_screen(
     put_in_force(centre, with_weighing(SHIPPED))
     counter.kiosk.pull()
     assert actions_of(counter) == {"scan_nfc", "weigh", "register", "confirm_arrival"}
-    assert counter.reception.screen().ways[0] == ("UNREGISTERED", "ARRIVED", "WEIGHED", "REGISTERED", "WAITING")
+    assert counter.reception.screen().ways[0] == ("card", "weigh", "register", "arrive", "wait")
     assert (counter.reception.screen().way, counter.reception.screen().step) == (0, 0)
 
     steps = [counter.hold_card("P1"), counter.press(), counter.press(), counter.press()]
