@@ -132,12 +132,14 @@ class Daemon:
 
     def _automatic(self) -> tuple[str, ...]:
         identity = self._journeys.identity
-        return self._config.flow.automatic(identity.actions if identity else frozenset())
+        grants = identity.actions if identity else frozenset()
+        return self._config.flow.automatic(grants, self._journeys.definitions.tap)
 
     def _name_unknown_actions(self) -> None:
         """The centre may define actions of its own, so only a look at its definitions tells a mistyped one."""
+        definitions = self._journeys.definitions
         named = {*self._config.kiosk.actions, *self._automatic()}
-        for name in sorted(named - self._journeys.definitions.actions.keys()):
+        for name in sorted(named - definitions.actions.keys() - definitions.kiosks.keys()):
             log.warning("the configuration names an action that nobody has defined: %s", name)
 
     def _go_on_enrolling(self) -> None:

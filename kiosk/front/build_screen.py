@@ -18,6 +18,7 @@ from kiosk.journey.patient_status import PatientStatus
 from kiosk.store.patients import Identity
 from sync.clock import iso
 from sync.journey.definitions import Definitions
+from sync.journey.meaning import is_called, is_over, waits
 from sync.journey.model import Appointment, QueueEntry
 
 LANGUAGES = ("ko", "en")  # of a kiosk that no centre has told better
@@ -45,6 +46,7 @@ def build_screen(around: ScreenContext, visitor: Visitor, status: PatientStatus 
         kiosk=KioskView(who.kiosk_id, who.name, _desk(who)) if who else KioskView("", ""),
         central=CentralView(around.online, _as_of(who)),
         languages=who.site.languages if who else LANGUAGES,
+        ways=tuple(tuple(step.name for step in way) for way in around.definitions.ways),
     )
     if around.fault or who is None:
         return replace(blank, screen=ScreenKind.OUT_OF_ORDER, reason=around.fault or "not_enrolled")
@@ -82,23 +84,26 @@ def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
 
 def check_in(definitions: Definitions, who: Identity) -> str | None:
     """The action that opens a visit, where this kiosk may do it."""
-    return next((n for n, rule in definitions.actions.items() if rule.visit == "open" and n in who.actions), None)
+    return definitions.tap if definitions.tap in who.actions else None
 
 
 def _journey(around: ScreenContext, who: Identity, timed: Screen, visitor: Visitor, status: PatientStatus) -> Screen:
     journey, definitions = status.journey, around.definitions
     listed = [e for e in journey.entries if e.state in definitions.listed]
-    lines = {e.queue_id: _line(e, status, around.online) for e in listed}
+    lines = {e.queue_id: _line(definitions, e, status, around.online) for e in listed}
+    way, step = definitions.step_of(journey.state)
     view = JourneyView(
         journey.state,
         tuple(lines.values()),
-        tuple(_booking(a, who.site.timezone) for a in journey.appointments),
+        tuple(_booking(definitions, a, who.site.timezone) for a in journey.appointments),
         status.available,
         iso(around.wall_ms, who.site.timezone),
     )
     patient = status.patient
     return replace(
         timed,
+        way=way,
+        step=step,
         patient=PatientView(patient.patient_id, patient.masked_name, patient.language),
         journey=view,
         next_action=next_action(definitions, status),
@@ -112,7 +117,7 @@ def _notice(around: ScreenContext, visitor: Visitor, status: PatientStatus) -> N
     """The most pressing thing to tell; later ones wait for the next tap."""
     journey, definitions = status.journey, around.definitions
     current = journey.current
-    called = current is not None and definitions.queue_to_journey.get(current.state) in _calling(definitions)
+    called = current is not None and is_called(definitions, current)
     tellable: tuple[tuple[bool, Notice], ...] = (
         (status.needs_staff or status.patient.provisional, Notice.SEE_DESK),
         (called, Notice.CALLED),
@@ -127,17 +132,8 @@ def _notice(around: ScreenContext, visitor: Visitor, status: PatientStatus) -> N
     return next((notice for true, notice in tellable if true), None)
 
 
-def _calling(definitions: Definitions) -> frozenset[str]:
-    """The journey states in which a patient is expected in a room: those that only staff lead to, from the line."""
-    return frozenset(
-        target
-        for rule in definitions.actions.values()
-        if rule.by == {"staff"} and rule.entry and rule.entry.target in definitions.in_line
-        for target in rule.moves.values()
-    )
-
-
-def _line(entry: QueueEntry, status: PatientStatus, fresh: bool) -> QueueLine:
+def _line(definitions: Definitions, entry: QueueEntry, status: PatientStatus, fresh: bool) -> QueueLine:
+    counts = fresh and waits(definitions, entry)
     return QueueLine(
         entry.queue_id,
         entry.exam_id,
@@ -145,13 +141,14 @@ def _line(entry: QueueEntry, status: PatientStatus, fresh: bool) -> QueueLine:
         entry.state,
         entry.queue_number,
         entry.room,
-        status.people_ahead.get(entry.queue_id) if fresh else None,
-        status.wait_minutes.get(entry.queue_id) if fresh else None,
+        status.people_ahead.get(entry.queue_id) if counts else None,
+        status.wait_minutes.get(entry.queue_id) if counts else None,
         entry.label_aliases,
+        is_called(definitions, entry),
     )
 
 
-def _booking(appointment: Appointment, timezone: str) -> Booking:
+def _booking(definitions: Definitions, appointment: Appointment, timezone: str) -> Booking:
     return Booking(
         appointment.appointment_id,
         appointment.exam_id,
@@ -159,6 +156,7 @@ def _booking(appointment: Appointment, timezone: str) -> Booking:
         appointment.room,
         iso(appointment.scheduled_ms, timezone),
         appointment.status,
+        is_over(definitions, appointment),
     )
 
 

@@ -57,7 +57,8 @@ class PatientView:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset."""
+    """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset. `over`: it
+    needs nobody's attention any more."""
 
     appointment_id: str
     exam_id: str
@@ -65,12 +66,14 @@ class Booking:
     room: str
     scheduled_at: str
     status: str
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """One place in a line. Minutes for `estimated_wait_time`; None where the roster is too old to say. `label_aliases`
-    are numbers that other kiosks printed for the same place."""
+    """One place in a line. Minutes for `estimated_wait_time`. It and `people_ahead` are None where nobody waits there
+    any more, or where the roster is too old to say. `label_aliases` are numbers that other kiosks printed for the same
+    place. `called`: the patient is expected in the room."""
 
     queue_id: str
     exam_id: str
@@ -81,6 +84,7 @@ class QueueLine:
     people_ahead: int | None
     estimated_wait_time: int | None
     label_aliases: tuple[str, ...] = ()
+    called: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class JourneyView:
 class Screen:
     """Everything that the page needs. `frame` rises by one with each change, so that a gap shows.
 
+    `ways` are the ways through the hospital, each a list of the names of its steps. `way` and `step` say where
+    the patient stands, both from 0. Without a patient it is the first step of the first way.
     `next_action` is the one big button (None: nothing to press here now). `ticket` is the current entry's line.
     `confirmed`: the centre has judged everything this patient did here. `remaining_s`: seconds until the screen goes
     back to `attract` by itself (None: it stays); `keeps_left`: how often "keep using" may still extend that.
@@ -109,6 +115,9 @@ class Screen:
     kiosk: KioskView
     central: CentralView
     languages: tuple[str, ...]
+    ways: tuple[tuple[str, ...], ...] = ()
+    way: int = 0
+    step: int = 0
     patient: PatientView | None = None
     journey: JourneyView | None = None
     next_action: str | None = None

@@ -34,6 +34,7 @@ from sync.journey.model import STAFF, Journey
 from sync.protocol import CallRefused, EndCode, PullRequest, PushRequest
 from tests.simulation.crashes import FragileCentreStore, Fuse
 from tests.simulation.hospital import CENTRE_FILE, KEYS
+from tests.site_rules import with_changed
 
 AT_THE_DESK = Requester(STAFF, "desk", "rest")
 FILES = (CENTRE_FILE, f"{CENTRE_FILE}-wal")
@@ -158,9 +159,8 @@ class Centre:
     def change_rules(self, *, still_judges_by_old: bool) -> None:
         """An upgrade: whoever has begun to pay may leave. The kiosks hear of it with their next pull."""
         before = self.definitions
-        actions = {**before.document["actions"]}
-        leave = actions["leave_hospital"]
-        actions["leave_hospital"] = {**leave, "moves": {**leave["moves"], "PAYMENT": "UNREGISTERED"}}
+        moves = {**before.actions["leave_hospital"].moves, "PAYMENT": "UNREGISTERED"}
         version = before.version + (1 if still_judges_by_old else SUPPORTED_BEFORE + 1)
-        self.definitions = read({**before.document, "version": version, "actions": actions})
+        document = with_changed({**before.document, "version": version}, "leave_hospital", moves=moves)
+        self.definitions = read(document)
         self.reopen()

@@ -162,7 +162,7 @@ class Roster:
                 more=page.span.more,
                 patients=page.patients,
                 gone=page.gone,
-                actions=sender.actions,
+                actions=self._definitions.granted(sender.grants),
                 site=site.site,
                 now_ms=now_ms,
                 verdicts=page.verdicts,

@@ -241,7 +241,7 @@ def _stands_in(chain: Chain, link: Link, intent: Intent) -> bool:
 
 def _heard(sender: Kiosk, context: JudgingContext, link: Link, intent: Intent, sent: ClockReading) -> ReceivedAction:
     held = link.held if link.held and link.held.revision in _REVISIONS else None
-    return ReceivedAction(intent, sender.kiosk_id, frozenset(sender.actions), sent, context.now_ms, held)
+    return ReceivedAction(intent, sender.kiosk_id, sender.grants, sent, context.now_ms, held)
 
 
 _MAX_EPOCH = 2**40

@@ -29,6 +29,7 @@ from sync.central.services.hospital_document import (
 from sync.central.store.sqlite import WriteTransaction
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
+from sync.journey.meaning import came_to_nothing
 
 
 class ImportReport(msgspec.Struct, frozen=True):
@@ -160,8 +161,7 @@ class _Import:
             raise _unknown(part, "exam", part.exam_id)
         if known is not None and known["patient_id"] != patient_id:
             raise DocumentError(f"appointment {part.appointment_id} is another patient's")
-        # The statuses stand in the order in which a booking goes through them.
-        status, day = self.definitions.appointment_states[0], self.site.day(scheduled_ms)
+        status, day = self.definitions.fresh_appointment, self.site.day(scheduled_ms)
         if known is not None and known["site_day"] == day and not self._is_rebooked(known, scheduled_ms):
             status = known["status"]
         self.db.execute(
@@ -182,9 +182,7 @@ class _Import:
 
     def _is_rebooked(self, known: sqlite3.Row, scheduled_ms: int) -> bool:
         """Whether a booking that was cancelled or missed got another time within its day."""
-        nothing = {rule.no_entry for rule in self.definitions.actions.values()}
-        nothing.add(self.definitions.day_end.appointments_to)
-        return known["scheduled_ms"] != scheduled_ms and known["status"] in nothing
+        return known["scheduled_ms"] != scheduled_ms and came_to_nothing(self.definitions, known["status"])
 
     def announce_exams(self, exam_ids: list[str]) -> None:
         """Announces every patient booked for a changed exam: its label and room are shown with the booking."""

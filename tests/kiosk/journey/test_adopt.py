@@ -22,6 +22,7 @@ from sync.journey.model import Journey, PatientId, VisitId
 from sync.protocol import BindingRow, Code, Intent, Verdict, VerdictRow, chain_hash
 from tests.kiosk import samples
 from tests.kiosk.samples import GRANTS, SITE, TODAY, Clock, at, booking, cards, enrolment, entry, page, row
+from tests.site_rules import with_changed
 
 HOUR = 3_600_000
 NEXT_DAY = "2026-03-03"
@@ -388,10 +389,7 @@ def test_new_grants_count_from_the_page_that_brings_them_for_what_is_pending_too
 
 
 def new_rules(**register: Any) -> dict[str, Any]:
-    document = dict(shipped().document)
-    document["version"] = 2
-    document["actions"] = {**document["actions"], "register": {**document["actions"]["register"], **register}}
-    return document
+    return with_changed({**shipped().document, "version": 2}, "register", **register)
 
 
 def test_new_rules_count_from_the_page_that_brings_them_for_everybody_with_something_pending(kiosk: Kiosk):

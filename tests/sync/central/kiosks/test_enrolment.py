@@ -113,6 +113,32 @@ def test_a_code_may_grant_less_than_is_asked_for(centre: Centre):
     assert found.actions == ("make_payment",)
 
 
+@pytest.mark.parametrize(
+    ("allowed", "asked", "grants", "actions"),
+    [
+        ((), [], ["entrance"], ("scan_nfc", "register", "confirm_arrival")),
+        ((), ["exit"], ["exit"], ("leave_hospital",)),
+        ((), ["exit", "make_payment", "fly"], ["exit", "make_payment"], ("make_payment", "leave_hospital")),
+        ((), ["fly"], [], ()),
+        (("payment",), [], ["payment"], ("make_payment",)),
+        (("payment", "exit"), ["exit"], ["exit"], ("leave_hospital",)),
+        (("entrance",), ["scan_nfc"], ["scan_nfc"], ("scan_nfc",)),
+        (("scan_nfc",), ["entrance"], ["scan_nfc"], ("scan_nfc",)),
+        (("entrance", "exit"), ["exit", "register"], ["exit", "register"], ("register", "leave_hospital")),
+        (("exit", "register"), ["exit", "entrance"], ["exit", "register"], ("register", "leave_hospital")),
+        (("payment",), ["exit"], [], ()),
+    ],
+)
+def test_a_kind_of_kiosk_is_granted_as_a_kind_where_the_code_allows_it(
+    centre: Centre, allowed: tuple[str, ...], asked: list[str], grants: list[str], actions: tuple[str, ...]
+):
+    found = ask(centre, code(centre, *allowed), actions=asked)
+    assert isinstance(found, Enrolment)
+    assert found.actions == actions
+    (row,) = centre.rows("select grants from kiosks")
+    assert json.loads(str(row["grants"])) == grants
+
+
 def test_a_code_is_good_for_one_kiosk(centre: Centre):
     one = code(centre)
     assert isinstance(ask(centre, one), Enrolment)
@@ -246,6 +272,18 @@ def test_a_code_can_be_made_for_few_actions(url: str):
     parts.store.close()
     assert isinstance(found, Enrolment)
     assert found.actions == ("make_payment",)
+
+
+def test_a_code_can_be_made_for_a_kind_of_kiosk_and_the_list_says_so(url: str):
+    one = run(url, "enroll-code", "--action", "payment").output.strip()
+    service = open_centre(url)
+    with service.store.write() as db:
+        request = EnrolRequest(code=one, kiosk_id="till", name="Till", ticket_prefix="T")
+        enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
+    service.store.close()
+    assert run(url, "kiosks").output == "till  T  Till  make_payment  never heard of\n"
+    (listed,) = json.loads(run(url, "kiosks", "--json").output)
+    assert (listed["grants"], listed["actions"]) == (["payment"], ["make_payment"])
 
 
 def test_kiosks_are_listed_and_revoked(url: str):

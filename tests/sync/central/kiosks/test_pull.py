@@ -218,7 +218,7 @@ def test_a_new_card_and_a_new_grant_reach_the_kiosk(centre: Centre):
     with centre.store.write() as db:
         bind(db, "P1", cards_of("spare"), new_id(), centre.time())
         touch(db, "P1")
-        db.execute("update kiosks set actions = '[\"scan_nfc\"]'")
+        db.execute("update kiosks set grants = '[\"scan_nfc\"]'")
     answer = pull(centre, cursor)
     assert len(answer.patients[0].bindings) == 2
     assert answer.actions == ("scan_nfc",)

@@ -5,6 +5,7 @@ import pytest
 from sync.central.maintenance.housekeeping import Housekeeping, close_days, set_days_right
 from sync.central.opening import open_centre
 from sync.central.records.journeys import StaleJourney, day_end, open_journey, read_journey, save
+from sync.journey.definitions import read, shipped
 from sync.journey.rules import close_day
 from tests.sync.central.centre import DAY, Centre, hospital, patient
 
@@ -167,6 +168,18 @@ def test_bookings_that_lapsed_before_their_day_are_open_again_for_who_acts_and_f
     assert set_days_right(centre.parts, DAY) == 15
     assert set_days_right(centre.parts, DAY) == 0
     assert centre.rows("select appointment_id, status from appointments order by appointment_id") == before
+
+
+def test_bookings_open_again_as_the_definitions_say_wherever_that_status_stands_in_their_list(tmp_path):
+    statuses = sorted(shipped().appointment_states)
+    definitions = read({**shipped().document, "appointment_states": statuses})
+    open_centre(f"sqlite:///{tmp_path}/centre.db", definitions=definitions).store.close()
+    centre = Centre(tmp_path)
+    assert centre.parts.definitions.appointment_states[0] == "arrived"
+    clock_is_ahead_for_a_moment(centre)
+    assert set_days_right(centre.parts, DAY) == 16
+    assert appointment_states(centre, ANNA) == {"booked"}
+    centre.store.close()
 
 
 @pytest.mark.parametrize("day", [NEXT_DAY, AHEAD])
