@@ -4,6 +4,7 @@ import pytest
 
 from sync.central.maintenance.housekeeping import Housekeeping, close_days, set_days_right
 from sync.central.opening import open_centre
+from sync.central.records.future_days import misdated
 from sync.central.records.journeys import StaleJourney, day_end, open_journey, read_journey, save
 from sync.journey.definitions import read, shipped
 from sync.journey.rules import close_day
@@ -176,7 +177,10 @@ def test_bookings_open_again_as_the_definitions_say_wherever_that_status_stands_
     open_centre(f"sqlite:///{tmp_path}/centre.db", definitions=definitions).store.close()
     centre = Centre(tmp_path)
     assert centre.parts.definitions.appointment_states[0] == "arrived"
-    clock_is_ahead_for_a_moment(centre)
+    centre.do("import", document={**hospital(AHEAD, 20), "site": None})
+    with centre.store.read() as db:
+        assert misdated(db, centre.parts.definitions, DAY, 100) == [], "what is booked is what a day to come has"
+    clock_is_ahead_for_a_moment(centre, "scan_nfc", "register")
     assert set_days_right(centre.parts, DAY) == 16
     assert appointment_states(centre, ANNA) == {"booked"}
     centre.store.close()
