@@ -11,17 +11,18 @@ from typing import Any
 
 import msgspec
 
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.housekeeping import close_days
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
-from sync.central.records.definitions import SUPPORTED_BEFORE, take_up
-from sync.central.records.journeys import StaleJourney, read_journey
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
+from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
+from sync.central.records.journeys import read_journey
 from sync.central.services.inbox import ExceptionInbox
 from sync.central.services.inbox_views import CasePage
 from sync.central.services.journey_service import Answer, JourneyService
 from sync.central.services.requests import ActionRequest
+from sync.central.store.errors import StaleJourney
 from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
@@ -47,11 +48,11 @@ class Centre:
         self.store = FragileCentreStore(self.home / CENTRE_FILE, self.fuse)
         open_incarnation(self.store, self.clock)
         with self.store.write() as db:
-            self.definitions = take_up(db, self.definitions, self.clock())
+            self.definitions = put_in_force(db, self.definitions, self.clock())
         self.service = JourneyService(self.store, KEYS, self.definitions, self.clock, self.ids)
         self.desk = ExceptionInbox(self.service)
-        self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids)
-        self.roster = Roster(self.store, self.definitions, self.clock, page=self.page)
+        self.ingest = PushService(self.store, self.definitions, self.clock, self.ids)
+        self.roster = PullService(self.store, self.definitions, self.clock, page=self.page)
 
     def reopen(self) -> None:
         """The process is gone, and another one starts on its file."""
@@ -75,7 +76,7 @@ class Centre:
 
     def tick(self) -> None:
         """What the centre does by itself every few seconds."""
-        keep_marker(self.store)
+        update_marker(self.store)
         close_days(self.service, self.today())
 
     def today(self) -> str:
@@ -140,7 +141,7 @@ class Centre:
         The service had been up for a tick since its last commit: what it did within the ten seconds before its end may
         be missed by the detection of a restore, and is by this simulation not asked for.
         """
-        keep_marker(self.store)
+        update_marker(self.store)
         self.store.close()
         for name in FILES:
             (self.home / name).unlink(missing_ok=True)

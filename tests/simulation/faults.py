@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
+from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.bindings import bind, binding_of_card
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import patient_named
 from sync.clock import local_ms
 from tests.simulation.crashes import Crash, Fuse, Moment
@@ -283,8 +283,8 @@ def _tag_bound_anew(world: World) -> None:
         before, patient_id = binding_of_card(db, cards), patient_named(db, patient_id) or patient_id
         bind(db, patient_id, cards, world.new_id(), world.now_ms)
         for concerned in dict.fromkeys((patient_id, before.patient_id if before else patient_id)):
-            touch(db, concerned)
-        settle_card(db, judging_context(db, service.definitions, service.ids, world.now_ms), cards, "desk")
+            mark_changed(db, concerned)
+        rejudge_card(db, judging_context(db, service.definitions, service.ids, world.now_ms), cards, "desk")
     world.note(f"desk: card {card} is {patient_id}'s")
     world.happened("tag re-bound")
 

@@ -19,8 +19,9 @@ from sync.central.commands.options import ask, naming_database, on_database
 from sync.central.maintenance.restore import restore
 from sync.central.opening import open_service
 from sync.central.records.audit import KEPT_DAYS
-from sync.central.records.definitions import from_file
-from sync.central.store.sqlite import StoreError, database_path
+from sync.central.records.definitions import definitions_from_file
+from sync.central.store.errors import StoreError
+from sync.central.store.sqlite import database_path
 from sync.clock import iso
 from sync.control import ControlError
 from sync.journey.definitions import shipped
@@ -85,7 +86,7 @@ def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_day
     from sync.central.worker import Worker
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    definitions = from_file(rules) if rules else shipped()
+    definitions = definitions_from_file(rules) if rules else shipped()
     # Opened and closed once before the fork: what is wrong with it is said here, in one line.
     open_service(url, keys, definitions).store.close()
     listener = listen(address)

@@ -13,7 +13,7 @@ import msgspec
 
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.health import check
-from sync.central.maintenance.timekeeper import Doubt, Timekeeper, doubt_of, know
+from sync.central.maintenance.timekeeper import Doubt, Timekeeper, doubt_of, note_confirmed_time
 from sync.central.operations.inbox import desk_operations
 from sync.central.operations.kiosks import kiosk_operations
 from sync.central.records.audit import note
@@ -24,7 +24,8 @@ from sync.central.services.demo_hospital import demo_cards, demo_hospital
 from sync.central.services.hospital_document import DocumentError, SitePart, check_site, read_hospital
 from sync.central.services.hospital_import import put_site, take_hospital
 from sync.central.services.journey_service import JourneyService
-from sync.central.store.sqlite import ReadTransaction, StoreError
+from sync.central.store.errors import StoreError
+from sync.central.store.transactions import ReadTransaction
 from sync.clock import site_day
 from sync.control import ControlError, Operation
 from sync.journey.model import Role
@@ -166,6 +167,6 @@ def _clock(service: JourneyService, believe: bool) -> dict[str, Any]:
         now = service.clock.believe()
         with service.store.write() as db:
             note(db, WHO, "clock", now)
-            know(db, now)
+            note_confirmed_time(db, now)
     doubt = doubt_of(service.clock) or Doubt(service.clock(), service.clock())
     return dataclasses.asdict(doubt)

@@ -4,7 +4,7 @@ import msgspec
 
 from sync.central.records.entries import count_ahead
 from sync.central.records.site import SiteSettings
-from sync.central.store.sqlite import ReadTransaction
+from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 from sync.journey.model import Actor, Appointment, Journey, QueueEntry

@@ -12,9 +12,9 @@ import msgspec
 
 from sync.central.conflicts.gather import JudgingContext, judging_context
 from sync.central.conflicts.rejudge import apply_case, discard_case, discard_verdict, reassign_case
-from sync.central.conflicts.waiting import WaitingAction, settle_case, waiting_in
-from sync.central.kiosks.quarantine import is_of_the_action
+from sync.central.conflicts.waiting import WaitingAction, waiting_of_case
 from sync.central.records.audit import note
+from sync.central.records.cases import close_case
 from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
 from sync.central.records.journeys import read_journey
 from sync.central.records.patients import patient_named
@@ -24,7 +24,8 @@ from sync.central.services.inbox_views import MAX_ROWS, CasePage, case, may, ope
 from sync.central.services.journey_service import Answer, JourneyService, refused
 from sync.central.services.merge import merge
 from sync.central.services.requests import ActionRequest
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.store.errors import is_of_the_action
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import PatientId, Role, VisitId
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ class ExceptionInbox:
         now, how = self._service.clock(), str(ask.payload["how"])
         if db.row("select 1 from exceptions where exception_id = :id", id=exception_id) is None:
             return ApiError("not_found", "There is no such case.")
-        waiting = waiting_in(db, exception_id)
+        waiting = waiting_of_case(db, exception_id)
         allowed = may(db, exception_id, waiting)
         if how not in allowed:
             settled = "It is settled already." if not allowed else f"It can be settled by: {', '.join(allowed)}."
@@ -122,7 +123,7 @@ class ExceptionInbox:
         else:
             _put_away(db, exception_id, now)
         settlement = {"how": how, "reason": ask.payload.get("reason", ""), "patient_id": ask.named("patient_id")}
-        settle_case(db, exception_id, who, settlement, now)
+        close_case(db, exception_id, who, settlement, now)
         note(db, who, "settle", now, action_id=ask.action_id, detail={"exception_id": exception_id, "how": how})
         verdicts = _verdicts(db, [each.verdict_id for each in waiting])
         return {"exception_id": exception_id, "settled": how, "verdicts": verdicts}

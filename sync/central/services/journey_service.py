@@ -11,15 +11,18 @@ import msgspec
 
 from sync.cards import CardKeys
 from sync.central.records.bindings import binding_of_card
+from sync.central.records.history import Provenance
 from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
-from sync.central.records.journeys import Provenance, note_correction, open_journey, read_journey, save
+from sync.central.records.journeys import add_correction, open_journey, read_journey, save
 from sync.central.records.patients import patient_named
-from sync.central.records.site import SiteSettings, next_label, read_site
+from sync.central.records.queue_numbers import next_queue_number
+from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.access_log import AccessLog
 from sync.central.services.current_state import CurrentState, current_state
 from sync.central.services.errors import ApiError, ErrorBody, error_body
 from sync.central.services.requests import ActionRequest
-from sync.central.store.sqlite import ReadTransaction, Store, WriteTransaction
+from sync.central.store.sqlite import Store
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import now_ms
 from sync.ids import new_id
 from sync.journey.correction import correct
@@ -148,7 +151,7 @@ class JourneyService:
                 outcome = _because(outcome, str(ask.payload["reason"]))
             answer = self._settle(db, site, STAFF, journey, outcome, ask, content, provenance)
             if isinstance(outcome, Decision):
-                note_correction(db, outcome.journey)
+                add_correction(db, outcome.journey)
             return answer
 
     def refusal(self, actor: Actor, patient_id: str | None, fault: ApiError) -> Answer:
@@ -192,7 +195,7 @@ class JourneyService:
         if isinstance(outcome, Refusal) or outcome.opened is None:
             return outcome
         # A number is taken only where one is given, so the day's numbers have no gaps.
-        label = next_label(db, site.ticket_prefix, journey.site_day)
+        label = next_queue_number(db, site.ticket_prefix, journey.site_day)
         return decide(self.definitions, journey, replace(action, opens=replace(opens, queue_number=label)))
 
     def _opens(self, site: SiteSettings) -> Opens:

@@ -6,13 +6,12 @@ stays as a further entry of the same patient, and what kiosks still send of it i
 
 from collections.abc import Callable
 
-from sync.central.conflicts.waiting import TWO_VISITS, NewCase, open_case
-from sync.central.records.journeys import open_journey, touch
+from sync.central.records.cases import TWO_VISITS, NewCase, open_case
+from sync.central.records.journeys import mark_changed, open_journey
 from sync.central.services.journey_service import closing
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId
-from sync.protocol import Renamed
 
 _TABLES = ("bindings", "appointments", "entries", "transitions", "entry_history", "corrections", "tokens")
 _NAMES = ("patient_aliases", "actions", "exceptions")  # where an id stands that need not be a patient's
@@ -45,17 +44,7 @@ def merge(
     )
     db.announce(change, gone)
     _take_up(db, before, other, version)
-    return touch(db, kept)
-
-
-def merged_after(db: ReadTransaction, after: int, limit: int) -> list[tuple[int, Renamed]]:
-    """The first records that were merged into others under change numbers above `after`, with that number."""
-    rows = db.rows(
-        "select alias_id, patient_id, change from patient_aliases where change > :after order by change limit :limit",
-        after=after,
-        limit=limit,
-    )
-    return [(row["change"], Renamed(row["alias_id"], row["patient_id"])) for row in rows]
+    return mark_changed(db, kept)
 
 
 def _split(

@@ -8,7 +8,7 @@ import msgspec
 from sync.central.records.entries import entry_of_row
 from sync.central.records.site import SiteSettings
 from sync.central.services.current_state import estimated_wait
-from sync.central.store.sqlite import ReadTransaction, any_of
+from sync.central.store.transactions import ReadTransaction, any_of
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 

@@ -14,11 +14,11 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from sync.central.records.journeys import StaleJourney
 from sync.central.records.site import NoSite
 from sync.central.records.tokens import Bearer, bearer
 from sync.central.services.errors import ApiError, error_body
 from sync.central.services.journey_service import Answer, JourneyService, refused
+from sync.central.store.errors import StaleJourney
 from sync.journey.model import Role
 
 log = logging.getLogger(__name__)

@@ -11,12 +11,13 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
 from sync.central.kiosks.enrolment import NotEnrolled, enrol
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest, fenced
-from sync.central.records.journeys import StaleJourney
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
+from sync.central.kiosks.refusals import fenced
 from sync.central.records.site import NoSite, read_site
 from sync.central.records.tokens import Bearer
 from sync.central.services.journey_service import JourneyService
+from sync.central.store.errors import StaleJourney
 from sync.central.web.http import admit
 from sync.journey.model import Role
 from sync.protocol import (
@@ -47,8 +48,8 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 
 def sync_api(service: JourneyService, most_waiting: int = 32) -> Blueprint:
     """The three routes of the wire. A kiosk's token reaches these alone. At most so many pulls wait at a time."""
-    ingest = Ingest(service.store, service.definitions, service.clock, service.ids)
-    roster = Roster(service.store, service.definitions, service.clock, most_waiting)
+    ingest = PushService(service.store, service.definitions, service.clock, service.ids)
+    roster = PullService(service.store, service.definitions, service.clock, most_waiting)
     api = Blueprint("sync", __name__, url_prefix="/api/v1")
 
     @api.post("/sync/push")

@@ -7,10 +7,10 @@ from flask import Blueprint, Response, request
 
 from sync.cards import CardHash, canonical_tag
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
+from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.audit import note
 from sync.central.records.bindings import bind, binding_of_card
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import patient_named
 from sync.central.records.site import read_site
 from sync.central.records.tokens import Bearer
@@ -112,8 +112,8 @@ def _bind(service: JourneyService, sender: Bearer) -> Response:
         before = binding_of_card(db, cards)
         binding_id = bind(db, patient_id, cards, service.ids(), now)
         for concerned in {patient_id, before.patient_id if before else patient_id}:
-            touch(db, concerned)
-        settle_card(db, judging_context(db, service.definitions, service.ids, now), cards, sender.who)
+            mark_changed(db, concerned)
+        rejudge_card(db, judging_context(db, service.definitions, service.ids, now), cards, sender.who)
         note(db, sender.who, "bind", now, patient_id=patient_id, detail={"binding_id": binding_id})
     return reply({"binding_id": binding_id, "patient_id": patient_id}, 201)
 

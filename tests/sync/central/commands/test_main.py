@@ -16,7 +16,8 @@ from sync.central.opening import keys_path, open_service
 from sync.central.operations.hospital import operations
 from sync.central.services.inbox import ExceptionInbox
 from sync.central.services.requests import ActionRequest
-from sync.central.store.sqlite import InUse, Store
+from sync.central.store.errors import InUse
+from sync.central.store.sqlite import Store
 from sync.clock import ClockReading
 from sync.control import ControlServer, socket_path
 from sync.durable import write_secret

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sync.central.conflicts.evidence import Evidence, Visit
-from sync.central.conflicts.resolve import Resolution, insist, resolve
+from sync.central.conflicts.resolve import Resolution, resolve, resolve_for_staff
 from sync.clock import ClockReading
 from sync.journey.definitions import shipped
 from sync.journey.model import (
@@ -88,8 +88,8 @@ def known_after(*actions: str, **changes: Any) -> Evidence:
         arrived_ms=EARLIER,
         subject=PatientId("P"),
         journey=journey,
-        card_of=PatientId("P"),
-        binding_of=PatientId("P"),
+        card_holder=PatientId("P"),
+        binding_holder=PatientId("P"),
         visit=visit_of(journey, *actions) if actions else None,
     )
     return replace(evidence, **changes)
@@ -141,20 +141,20 @@ def test_a_named_exam_is_the_one_that_is_meant():
     evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient")
     found = resolve(evidence, intent("enter_exam_room", 1, "CALLED", payload={"exam_id": "X"}))
     assert told(found) == ("applied", "ok", 0, "today")
-    evidence = replace(evidence, moved=True)
+    evidence = replace(evidence, changed_elsewhere=True)
     found = resolve(evidence, intent("enter_exam_room", 1, "CALLED", payload={"exam_id": "E"}))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
 
 def test_case_1_a_visit_opened_at_another_kiosk_meanwhile_is_an_alias_of_the_first():
-    evidence = known_after("scan_nfc", "register", visit=None, unseen=VISIT)
+    evidence = known_after("scan_nfc", "register", visit=None, unseen_visit=VISIT)
     found = resolve(evidence, intent("scan_nfc", visit_id=OTHER))
     assert told(found) == ("merged", "visit_alias", 1, "alias")
     assert found.visit_id == VISIT
 
 
 def test_case_1_a_visit_that_is_over_meanwhile_is_still_the_one_that_was_opened_twice():
-    evidence = known_after(*ALL, visit=None, unseen=VISIT)
+    evidence = known_after(*ALL, visit=None, unseen_visit=VISIT)
     assert told(resolve(evidence, intent("scan_nfc", visit_id=OTHER))) == ("merged", "visit_alias", 1, "alias")
 
 
@@ -311,7 +311,7 @@ def test_case_6_an_opening_of_a_day_that_ended_opens_a_visit_of_that_day():
 
 
 def test_case_6_a_late_opening_that_another_kiosk_told_first_is_an_alias():
-    evidence = replace(ended_yesterday(), visit=None, unseen=OTHER)
+    evidence = replace(ended_yesterday(), visit=None, unseen_visit=OTHER)
     found = resolve(evidence, intent("scan_nfc"))
     assert told(found) == ("merged", "visit_alias", 1, "alias")
     assert found.visit_id == OTHER
@@ -342,23 +342,23 @@ def test_case_6_a_visit_that_outlasts_the_night_is_not_late():
 
 
 def test_case_7_a_card_that_is_another_patients_by_now_touches_neither():
-    evidence = known_after("scan_nfc", card_of=PatientId("Q"))
+    evidence = known_after("scan_nfc", card_holder=PatientId("Q"))
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "rebound", 7, "nowhere")
 
 
 def test_case_7_a_binding_that_was_another_patients_touches_neither():
-    evidence = known_after("scan_nfc", binding_of=PatientId("Q"))
+    evidence = known_after("scan_nfc", binding_holder=PatientId("Q"))
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "rebound", 7, "nowhere")
 
 
 def test_case_7_a_card_that_is_nobodys_by_now_was_this_patients():
-    evidence = known_after("scan_nfc", card_of=None, binding_of=None)
+    evidence = known_after("scan_nfc", card_holder=None, binding_holder=None)
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
 
 
 @pytest.mark.parametrize(("provisional", "code"), [(True, "unknown_card"), (False, "unknown_patient")])
 def test_case_8_somebody_whom_the_centre_does_not_know_needs_staff(provisional: bool, code: str):
-    evidence = known_after(subject=None, card_of=None, binding_of=None)
+    evidence = known_after(subject=None, card_holder=None, binding_holder=None)
     found = resolve(evidence, intent("scan_nfc", provisional=provisional))
     assert told(found) == ("needs_staff", code, 8, "nowhere")
 
@@ -374,18 +374,18 @@ def test_case_12_an_action_made_under_rules_that_are_gone_needs_staff():
 
 
 def test_case_15_an_action_made_on_top_of_one_that_waits_for_staff_waits_with_it():
-    evidence = known_after("scan_nfc", waits=True)
+    evidence = known_after("scan_nfc", visit_waits=True)
     found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("needs_staff", "depends", 15, "nowhere")
 
 
 def test_case_15_an_action_of_a_visit_that_was_never_opened_waits_with_its_opening():
-    evidence = known_after(subject=None, waits=True)
+    evidence = known_after(subject=None, visit_waits=True)
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "depends", 15, "nowhere")
 
 
 def test_case_15_an_action_made_where_the_patient_really_stands_depends_on_nothing():
-    evidence = known_after("scan_nfc", waits=True)
+    evidence = known_after("scan_nfc", visit_waits=True)
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
 
 
@@ -413,7 +413,7 @@ def test_case_17_money_that_does_not_fit_is_never_dropped_and_never_guessed_at(e
 
 
 def test_case_17_a_payment_that_the_rules_refuse_where_the_kiosk_made_it_needs_staff():
-    evidence = known_after("scan_nfc", moved=True)
+    evidence = known_after("scan_nfc", changed_elsewhere=True)
     found = resolve(evidence, intent("make_payment", 0, "ARRIVED"))
     assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
 
@@ -461,7 +461,7 @@ def test_what_the_same_leg_has_left_behind_is_already_so_if_it_was_done():
 
 
 def test_what_others_have_moved_on_from_is_superseded():
-    evidence = known_after("scan_nfc", "register", "confirm_arrival", moved=True)
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", changed_elsewhere=True)
     found = resolve(evidence, intent("enter_exam_room", 1, "CALLED"))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
@@ -473,7 +473,7 @@ def test_what_nobody_moved_and_the_rules_refuse_needs_staff():
 
 
 def test_an_arrival_for_the_next_exam_is_not_already_so_where_staff_reopened_the_last():
-    evidence = known_after("scan_nfc", "register", "confirm_arrival", moved=True)
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", changed_elsewhere=True)
     found = resolve(evidence, intent("confirm_arrival", 1, "COMPLETED"))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
@@ -487,7 +487,9 @@ def test_a_time_that_cannot_be_trusted_gives_no_place_in_line():
 
 
 def test_a_correction_by_staff_is_not_undone_by_an_older_action():
-    evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", moved=True)
+    evidence = known_after(
+        "scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", changed_elsewhere=True
+    )
     current = evidence.journey.current_queue_id
     assert current is not None
     corrected = change_entry(RULES, evidence.journey, current, "waiting")
@@ -500,8 +502,8 @@ def test_a_correction_by_staff_is_not_undone_by_an_older_action():
 # Case 2: the same registration, other answers.
 
 
-def registered_elsewhere(**said: object) -> Evidence:
-    return known_after("scan_nfc", "register", said=said)
+def registered_elsewhere(**recorded_payload: object) -> Evidence:
+    return known_after("scan_nfc", "register", recorded_payload=recorded_payload)
 
 
 def test_case_2_other_answers_go_to_staff_and_the_journey_goes_on():
@@ -517,7 +519,7 @@ def test_case_2_the_same_answers_or_none_are_nothing_to_see(payload: dict[str, o
 
 
 def test_case_2_who_really_stands_there_registers_anew():
-    evidence = replace(known_after("scan_nfc"), said={"fasting": "yes"})
+    evidence = replace(known_after("scan_nfc"), recorded_payload={"fasting": "yes"})
     evidence = replace(evidence, visit=visit_of(evidence.journey, "scan_nfc", "register"))
     found = resolve(evidence, intent("register", 0, "ARRIVED", payload={"fasting": "no"}))
     assert told(found) == ("applied", "ok", 0, "today")
@@ -527,7 +529,7 @@ def test_case_2_who_really_stands_there_registers_anew():
 
 
 def test_case_13_what_was_done_in_the_other_of_two_live_visits_is_for_staff():
-    evidence = known_after("scan_nfc", split=True)
+    evidence = known_after("scan_nfc", two_visits=True)
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "two_visits", 13, "nowhere")
 
 
@@ -557,18 +559,18 @@ def test_case_14_money_is_never_superseded():
 # Case 16: the centre was restored, and judges anew what it has forgotten.
 
 
-def held(verdict: Verdict, code: Code, revision: int = 0) -> PriorVerdict:
+def prior(verdict: Verdict, code: Code, revision: int = 0) -> PriorVerdict:
     return PriorVerdict(verdict, code, revision)
 
 
 def test_case_16_the_same_verdict_again_keeps_its_revision():
-    evidence = known_after(held=held(Verdict.APPLIED, Code.OK, 2))
+    evidence = known_after(prior_verdict=prior(Verdict.APPLIED, Code.OK, 2))
     found = resolve(evidence, intent("scan_nfc", state="UNREGISTERED"))
     assert (told(found)[:2], found.revision, found.reversed) == (("applied", "ok"), 2, False)
 
 
 def test_case_16_what_is_not_done_any_more_is_a_verdict_given_anew_and_a_task():
-    evidence = known_after("scan_nfc", corrected=True, held=held(Verdict.APPLIED, Code.OK, 1))
+    evidence = known_after("scan_nfc", corrected=True, prior_verdict=prior(Verdict.APPLIED, Code.OK, 1))
     found = resolve(evidence, intent("register", 0, "ARRIVED"))
     assert told(found)[:3] == ("superseded", "corrected", 16)
     assert (found.revision, found.reversed) == (2, True)
@@ -579,7 +581,7 @@ def test_case_16_what_is_not_done_any_more_is_a_verdict_given_anew_and_a_task():
     [(Verdict.MERGED, Code.ALREADY_SO), (Verdict.NEEDS_STAFF, Code.CANCELLED), (Verdict.SUPERSEDED, Code.LATE)],
 )
 def test_case_16_a_verdict_that_becomes_a_better_one_is_no_task(before: tuple[Verdict, Code]):
-    found = resolve(known_after(held=held(*before)), intent("scan_nfc", state="UNREGISTERED"))
+    found = resolve(known_after(prior_verdict=prior(*before)), intent("scan_nfc", state="UNREGISTERED"))
     assert (told(found)[:2], found.revision, found.reversed) == (("applied", "ok"), 1, False)
 
 
@@ -587,33 +589,33 @@ def test_case_16_a_verdict_that_becomes_a_better_one_is_no_task(before: tuple[Ve
 
 
 def test_staff_may_insist_on_what_a_conflict_stands_against():
-    evidence = known_after("scan_nfc", waits=True, card_of=PatientId("Q"), grants=frozenset())
+    evidence = known_after("scan_nfc", visit_waits=True, card_holder=PatientId("Q"), grants=frozenset())
     asked = intent("register", 0, "UNREGISTERED")
     assert told(resolve(evidence, asked))[0] == "needs_staff"
-    insisted = insist(evidence, asked)
-    assert insisted is not None
-    assert told(insisted) == ("applied", "ok", 0, "today")
-    assert insisted.decision is not None
-    assert insisted.decision.transitions[0].trigger_type == "staff_action"
+    found = resolve_for_staff(evidence, asked)
+    assert found is not None
+    assert told(found) == ("applied", "ok", 0, "today")
+    assert found.decision is not None
+    assert found.decision.transitions[0].trigger_type == "staff_action"
 
 
 def test_staff_cannot_insist_on_what_the_rules_refuse_or_for_nobody():
     evidence = known_after("scan_nfc")
-    assert insist(evidence, intent("leave_hospital", 0, "ARRIVED")) is None
-    assert insist(evidence, intent("no_such_action")) is None
-    assert insist(replace(evidence, rules=None), intent("register")) is None
-    assert insist(replace(evidence, subject=None), intent("register")) is None
+    assert resolve_for_staff(evidence, intent("leave_hospital", 0, "ARRIVED")) is None
+    assert resolve_for_staff(evidence, intent("no_such_action")) is None
+    assert resolve_for_staff(replace(evidence, rules=None), intent("register")) is None
+    assert resolve_for_staff(replace(evidence, subject=None), intent("register")) is None
 
 
 def test_what_staff_insist_on_of_a_day_that_has_ended_goes_into_its_history():
     journey = journey_after("scan_nfc", day=DAY_BEFORE)
     evidence = known_after(visit=Visit(OTHER, replace(journey, visit_id=OTHER), frozenset()), day=DAY_BEFORE)
-    found = insist(evidence, intent("register", 0, "ARRIVED", visit_id=OTHER))
+    found = resolve_for_staff(evidence, intent("register", 0, "ARRIVED", visit_id=OTHER))
     assert found is not None
     assert told(found) == ("applied", "late", 0, "history")
 
 
 def test_what_staff_insist_on_where_a_visit_is_under_way_is_that_visit():
-    found = insist(known_after("scan_nfc", visit=None), intent("scan_nfc", visit_id=OTHER))
+    found = resolve_for_staff(known_after("scan_nfc", visit=None), intent("scan_nfc", visit_id=OTHER))
     assert found is not None
     assert told(found) == ("merged", "visit_alias", 1, "alias")

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from sync.central.kiosks.intents import content_hash
-from sync.central.kiosks.links import Chain, Continues, Fork, Gap, Link, fit, links_of, read_chain
-from sync.central.store.sqlite import ReadTransaction
+from sync.central.kiosks.links import Continues, Fork, Gap, Link, Repeat, fit, links_of
+from sync.central.records.chains import Chain, read_chain
+from sync.central.store.transactions import ReadTransaction
 from sync.protocol import NO_HASH, PushAnswer, Pushed, chain_hash
 from tests.sync.central.two_stores.acts import chained, intent_of, push
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time
@@ -58,7 +59,7 @@ def test_case_9_what_was_judged_before_is_known_with_its_verdict(tmp_path: Path,
     with centre.store.read() as db:
         chain = read_chain(db, intent.kiosk_id, intent.epoch)
         (link,) = links_of(chain, pushed)
-        assert fit(db, chain, [link]) == Continues(((link, intent.action_id),), ())
+        assert fit(db, chain, [link]) == Continues((Repeat(link, intent.action_id),), ())
 
 
 @pytest.mark.parametrize("other", [{"kiosk_id": "kiosk-2"}, {"epoch": 2}, {"seq": 9}, {"new": ""}, {"new": None}])

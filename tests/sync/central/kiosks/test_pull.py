@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from sync.central.kiosks.pull import Roster
-from sync.central.maintenance.incarnation import begin_another
+from sync.central.kiosks.pull import PullService
+from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.ids import new_id
@@ -217,7 +217,7 @@ def test_a_new_card_and_a_new_grant_reach_the_kiosk(centre: Centre):
     cursor = pull(centre).cursor
     with centre.store.write() as db:
         bind(db, "P1", cards_of("spare"), new_id(), centre.time())
-        touch(db, "P1")
+        mark_changed(db, "P1")
         db.execute("update kiosks set actions = '[\"scan_nfc\"]'")
     answer = pull(centre, cursor)
     assert len(answer.patients[0].bindings) == 2
@@ -338,7 +338,7 @@ def test_a_kiosk_that_begins_hears_of_many_merged_records_and_gets_its_snapshot(
 def test_after_a_restore_nothing_is_told_that_the_kiosk_will_ask_for(narrow: Centre):
     revise(narrow, 12)
     with narrow.store.write() as db:
-        begin_another(db, narrow.time())
+        begin_new_incarnation(db, narrow.time())
     first = pull(narrow)
     assert (first.reset, sorted(ids(first)), first.verdicts) == (True, ["P1", "P2"], ())
     second = pull(narrow, first.cursor, server_incarnation=first.server_incarnation)
@@ -417,7 +417,7 @@ def test_definitions_do_not_wait(centre: Centre):
 def test_a_call_beyond_the_cap_is_answered_at_once_and_told_to_come_again(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor
-    centre.roster = Roster(centre.store, centre.definitions, centre.time, most_waiting=0)
+    centre.roster = PullService(centre.store, centre.definitions, centre.time, most_waiting=0)
     answer = pull(centre, cursor, wait_s=LONG_WAIT_S)
     assert (answer.patients, answer.cursor) == ((), cursor)
     assert answer.retry_after_s is not None
@@ -426,7 +426,7 @@ def test_a_call_beyond_the_cap_is_answered_at_once_and_told_to_come_again(centre
 def test_a_place_is_free_again_after_a_call_has_waited(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor
-    centre.roster = Roster(centre.store, centre.definitions, centre.time, most_waiting=1)
+    centre.roster = PullService(centre.store, centre.definitions, centre.time, most_waiting=1)
     for _ in range(3):
         assert pull(centre, cursor, wait_s=0.01).retry_after_s is None
 

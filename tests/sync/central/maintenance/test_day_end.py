@@ -2,10 +2,11 @@
 
 import pytest
 
-from sync.central.maintenance.housekeeping import Housekeeping, close_days, set_days_right
+from sync.central.maintenance.housekeeping import Housekeeping, close_days, correct_all_future_days
 from sync.central.opening import open_service
-from sync.central.records.journeys import StaleJourney, open_journey, read_journey, save
+from sync.central.records.journeys import open_journey, read_journey, save
 from sync.central.services.journey_service import closing
+from sync.central.store.errors import StaleJourney
 from sync.journey.rules import close_day
 from tests.sync.central.centre import DAY, Centre, hospital, patient
 
@@ -151,7 +152,7 @@ def test_what_was_done_under_a_day_that_has_not_come_is_of_today(centre: Centre)
 def test_a_visit_of_a_day_that_has_not_come_is_one_more_of_today(centre: Centre):
     centre.walk(ANNA, "scan_nfc")
     clock_is_ahead_for_a_moment(centre, "scan_nfc")
-    assert set_days_right(centre.service, DAY) == 16
+    assert correct_all_future_days(centre.service, DAY) == 16
     assert centre.rows("select site_day, ordinal from visits order by ordinal") == [
         {"site_day": DAY, "ordinal": 1},
         {"site_day": DAY, "ordinal": 2},
@@ -165,8 +166,8 @@ def test_bookings_that_lapsed_before_their_day_are_open_again_for_who_acts_and_f
     assert centre.rows("select distinct status from appointments") == [{"status": "no_show"}]
     assert not centre.act(ANNA, "register").done
     assert appointment_states(centre, ANNA) == {"booked"}
-    assert set_days_right(centre.service, DAY) == 15
-    assert set_days_right(centre.service, DAY) == 0
+    assert correct_all_future_days(centre.service, DAY) == 15
+    assert correct_all_future_days(centre.service, DAY) == 0
     assert centre.rows("select appointment_id, status from appointments order by appointment_id") == before
 
 
@@ -175,7 +176,7 @@ def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staf
     centre.walk(ANNA, *TO_WAITING, "mark_no_show")
     centre.walk(BEN, *TO_WAITING)
     clock_is_ahead_for_a_moment(centre, day=day)
-    set_days_right(centre.service, DAY)
+    correct_all_future_days(centre.service, DAY)
     assert appointment_states(centre, ANNA) == {"no_show", "booked"}
     rows = centre.rows("select code, patient_id, kiosk_id, detail from exceptions order by patient_id")
     detail = f'{{"journey_state":"WAITING","leg":1,"site_day":"{DAY}"}}'

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.central.maintenance.incarnation import keep_marker, marker_path, open_incarnation
+from sync.central.maintenance.incarnation import marker_path, open_incarnation, update_marker
 from sync.central.store.sqlite import Store
 
 
@@ -26,7 +26,7 @@ class House:
             with store.write() as db:
                 db.next_change()
         if marks:
-            keep_marker(store)
+            update_marker(store)
         store.close()
         return incarnation
 
@@ -83,19 +83,19 @@ def test_without_a_marker_that_can_be_read_it_is_taken_for_restored(house: House
 def test_the_marker_is_written_only_when_something_changed(house: House):
     house.live(1)
     store = Store(f"sqlite:///{house.path}")
-    keep_marker(store)
+    update_marker(store)
     before = marker_path(house.path).stat().st_ino
-    keep_marker(store)
+    update_marker(store)
     assert marker_path(house.path).stat().st_ino == before
     with store.write() as db:
         db.next_change()
-    keep_marker(store)
+    update_marker(store)
     assert marker_path(house.path).stat().st_ino != before
     store.close()
 
 
 def test_nothing_is_marked_before_the_first_opening_is_noted(tmp_path: Path):
     store = Store(f"sqlite:///{tmp_path}/centre.db")
-    keep_marker(store)
+    update_marker(store)
     assert not marker_path(store.path).exists()
     store.close()

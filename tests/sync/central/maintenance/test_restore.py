@@ -14,11 +14,12 @@ import pytest
 
 from sync.central.commands.main import main
 from sync.central.maintenance.backup import back_up
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.maintenance.restore import restore
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
-from sync.central.store.sqlite import InUse, Store, StoreError
+from sync.central.store.errors import InUse, StoreError
+from sync.central.store.sqlite import Store
 from tests.sync.central.wire import KEYS, Centre, Time
 
 HOUSE = Path(__file__).resolve().parents[4]
@@ -62,7 +63,7 @@ def crashed(tmp_path: Path) -> Crashed:
     document = {"patients": [{"patient_id": f"Q{number}", "name": "New"} for number in range(300)]}
     with centre.store.write() as db:
         take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
-    keep_marker(centre.store)
+    update_marker(centre.store)
     at_the_end = held(centre.store)
     shutil.copytree(living, place)
     centre.store.close()
@@ -164,7 +165,7 @@ def test_while_the_service_runs_it_is_refused(crashed: Crashed):
 
 def newer(path: Path) -> None:
     with sqlite3.connect(path) as db:
-        db.execute("insert into schema_version values (999)")
+        db.execute("update schema_version set version = 999")
 
 
 def another_program(path: Path) -> None:

@@ -30,11 +30,11 @@ def test_a_card_goes_to_another_patient_and_the_older_binding_stays_on_record(ce
         first = bindings.bind(db, ANNA, OLD.hashes(CARD), new_id(), 1)
         second = bindings.bind(db, BEN, OLD.hashes(CARD), new_id(), 2)
         assert bindings.binding_of_card(db, OLD.hashes(CARD)) == bindings.CardBinding(BEN, second)
-        assert bindings.held_before(db, ANNA, OLD.hashes(CARD))
-        assert not bindings.held_before(db, patient(3), OLD.hashes(CARD))
+        assert bindings.was_bound_to(db, ANNA, OLD.hashes(CARD))
+        assert not bindings.was_bound_to(db, patient(3), OLD.hashes(CARD))
         assert db.value("select end_ms from bindings where binding_id = :id", id=first) == 2
         assert first not in {row.binding_id for row in bindings.bindings_of(db, ANNA)}
-        bindings.end(db, second, 3)
+        bindings.end_binding(db, second, 3)
         assert bindings.binding_of_card(db, OLD.hashes(CARD)) is None
 
 

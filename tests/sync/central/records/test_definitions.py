@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sync.central.opening import open_service
-from sync.central.records.definitions import from_file
-from sync.central.store.sqlite import StoreError
+from sync.central.records.definitions import definitions_from_file
+from sync.central.store.errors import StoreError
 from sync.journey.definitions import Definitions, read, shipped
 
 
@@ -83,6 +83,6 @@ def test_a_file_that_holds_no_definitions_is_told_of(tmp_path: Path, text: str):
     file = tmp_path / "rules.toml"
     file.write_text(text)
     with pytest.raises(StoreError, match="no usable definitions"):
-        from_file(file)
+        definitions_from_file(file)
     with pytest.raises(StoreError, match="no usable definitions"):
-        from_file(tmp_path / "missing.toml")
+        definitions_from_file(tmp_path / "missing.toml")

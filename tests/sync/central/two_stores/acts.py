@@ -8,9 +8,9 @@ import msgspec
 
 from kiosk.store import outbox_bodies as records
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
+from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.ids import new_id
 from sync.journey.model import VisitId
 from sync.protocol import (
@@ -54,16 +54,16 @@ def give_card(centre: Centre, holder: str, patient_id: str) -> None:
     """Staff give the card of one patient to another."""
     with centre.store.write() as db:
         bind(db, patient_id, cards_of(holder), new_id(), centre.time())
-        touch(db, holder)
-        touch(db, patient_id)
+        mark_changed(db, holder)
+        mark_changed(db, patient_id)
 
 
 def bind_card(centre: Centre, card: str, patient_id: str) -> None:
     """Staff bind a card, and what waited for it is settled in the same transaction."""
     with centre.store.write() as db:
         bind(db, patient_id, cards_of(card), new_id(), centre.time())
-        touch(db, patient_id)
-        settle_card(db, judging_context(db, centre.definitions, new_id, centre.time()), cards_of(card), "desk")
+        mark_changed(db, patient_id)
+        rejudge_card(db, judging_context(db, centre.definitions, new_id, centre.time()), cards_of(card), "desk")
 
 
 def rewrite_last(db: sqlite3.Connection, **changes: object) -> None:

@@ -13,8 +13,9 @@ from kiosk.store import outbox
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD
 from sync.central.maintenance.backup import back_up
-from sync.central.maintenance.incarnation import keep_marker, marker_path, open_incarnation
-from sync.central.store.sqlite import Store, StoreError
+from sync.central.maintenance.incarnation import marker_path, open_incarnation, update_marker
+from sync.central.store.errors import StoreError
+from sync.central.store.sqlite import Store
 from sync.protocol import CallRefused, Code, EndCode, Opaque, PushAnswer, Pushed, PushRequest, Verdict, canonical
 from tests.sync.central.two_stores.acts import intent_of, push, rewrite_last
 from tests.sync.central.wire import EVERYTHING, MINUTE, Centre, Kiosk, Time, Wire
@@ -182,7 +183,7 @@ def test_a_backup_that_cannot_be_written_leaves_the_last_one_alone(centre: Centr
 
 
 def test_a_backup_is_told_as_one_even_if_nothing_was_marked_since(centre: Centre, tmp_path: Path):
-    keep_marker(centre.store)
+    update_marker(centre.store)
     backup = backed_up(centre, tmp_path)
     before = centre.rows("select server_incarnation from incarnation")
     centre.restore(backup)
@@ -215,7 +216,7 @@ def test_no_number_that_the_centre_gave_comes_again_however_often_it_is_restored
 
 def test_numbers_that_are_beyond_already_go_on(centre: Centre, tmp_path: Path):
     with centre.store.write() as db:
-        db.execute("insert into labels values ('2026-03-02', 'C', 9000)")
+        db.execute("insert into queue_numbers values ('2026-03-02', 'C', 9000)")
     centre.restore(backed_up(centre, tmp_path))
     assert number_at_the_desk(centre, "P1") == "C-9001"
 
@@ -239,7 +240,7 @@ def test_a_restored_database_without_a_hospital_has_no_numbers_to_skip(tmp_path:
     marker_path(store.path).unlink()
     assert open_incarnation(store) != first
     with store.read() as db:
-        assert db.rows("select * from labels") == []
+        assert db.rows("select * from queue_numbers") == []
     store.close()
 
 

@@ -29,7 +29,7 @@ def test_a_gap_is_refused_whole_and_sent_again_from_where_it_is_expected(centre:
     assert kiosk.wire.heard[0].expected_seq == 1
     assert centre.journey("P1").state == "WAITING"
     assert verdicts(kiosk) == [("applied", "ok")] * 3
-    assert centre.rows("select told from chains") == [{"told": 0}]
+    assert centre.rows("select times_asked from chains") == [{"times_asked": 0}]
 
 
 def test_what_is_missing_for_good_is_a_new_epoch_and_an_alarm(centre: Centre, kiosk: Kiosk):

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from kiosk.store import outbox
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
+from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.maintenance.health import check
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.clock import site_day
 from sync.ids import new_id
 from sync.journey.model import STAFF
@@ -97,9 +97,9 @@ class World:
         with self.centre.store.write() as db:
             bind(db, patient_id, cards_of(card), new_id(), self.centre.time())
             for each in PATIENTS:
-                touch(db, each)
+                mark_changed(db, each)
             context = judging_context(db, self.centre.definitions, new_id, self.centre.time())
-            settle_card(db, context, cards_of(card), "desk")
+            rejudge_card(db, context, cards_of(card), "desk")
 
     def push(self, index: int, how: str) -> None:
         kiosk = self.kiosks[index]

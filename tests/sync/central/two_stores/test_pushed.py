@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sync.central.records.journeys import StaleJourney
+from sync.central.store.errors import StaleJourney
 from sync.ids import new_id
 from sync.protocol import CallRefused, Code, EndCode, PushAnswer, Verdict
 from tests.sync.central.two_stores.acts import (

@@ -12,7 +12,7 @@ import pytest
 from kiosk.store import outbox
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.health import check
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.journey.model import PatientId
 from sync.protocol import Code, PullAnswer, PullRequest, Verdict
 from tests.sync.central.two_stores.acts import bind_card, rewrite_last, verdicts
@@ -344,7 +344,7 @@ def test_who_has_left_the_roster_is_kept_until_what_they_did_has_its_verdict(cen
     kiosk.tap("P1")
     with centre.store.write() as db:
         db.execute("delete from appointments where patient_id = 'P1'")
-        touch(db, "P1")
+        mark_changed(db, "P1")
     kiosk.pull()
     assert kiosk.view("P1").state == "ARRIVED", "what they did is still shown"
     with centre.store.write() as db:

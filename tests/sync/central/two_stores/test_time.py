@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.central.maintenance.housekeeping import close_days, set_days_right
+from sync.central.maintenance.housekeeping import close_days, correct_all_future_days
 from tests.sync.central.wire import DAY, EVERYTHING, MINUTE, Centre, Kiosk, Time
 
 YEAR = 365 * 24 * 60 * MINUTE
@@ -154,7 +154,7 @@ def test_kiosks_have_todays_roster_again_once_the_centres_clock_is_right_again(c
     close_days(centre.service, "2026-03-05")
     kiosk.pull()
     centre.time.now_ms -= 3 * 24 * 60 * MINUTE
-    set_days_right(centre.service, DAY)
+    correct_all_future_days(centre.service, DAY)
     kiosk.pull()
     assert centre.rows("select site_day from roster_day") == [{"site_day": DAY}]
     for patient_id in ("P1", "P2"):
