@@ -139,6 +139,25 @@ def schema_version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def migrate(connection: sqlite3.Connection, path: Path, target: int = SCHEMA_VERSION) -> None:
+    """Brings the schema up to a version, each version in a transaction of its own.
+
+    Raises StoreError where newer software made the database, and sqlite3.Error where a statement fails.
+    """
+    connection.execute(_for_sqlite(VERSION_TABLE))
+    version = schema_version(connection, path)
+    for number, statements in enumerate(MIGRATIONS[version:target], version + 1):
+        connection.execute("begin immediate")
+        try:
+            for statement in statements:
+                connection.execute(_for_sqlite(statement))
+            connection.execute(SET_VERSION, {"version": number})
+            connection.execute("commit")
+        except BaseException:
+            connection.execute("rollback")
+            raise
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     connection = connect(path, cached_statements=512)
     connection.row_factory = sqlite3.Row
@@ -160,7 +179,7 @@ def _open(path: Path) -> sqlite3.Connection:
             path.chmod(0o600)
         connection.execute("pragma journal_mode=wal")
         _check(connection, path)
-        _migrate(connection, path)
+        migrate(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -171,22 +190,6 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     fault = connection.execute("pragma quick_check(1)").fetchone()[0]
     if fault != "ok":
         raise StoreError(f"{path}: the database is damaged: {fault}")
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Brings the schema up to date, each version in a transaction of its own."""
-    connection.execute(_for_sqlite(VERSION_TABLE))
-    version = schema_version(connection, path)
-    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-        connection.execute("begin immediate")
-        try:
-            for statement in statements:
-                connection.execute(_for_sqlite(statement))
-            connection.execute(SET_VERSION, {"version": number})
-            connection.execute("commit")
-        except BaseException:
-            connection.execute("rollback")
-            raise
 
 
 def _for_sqlite(statement: str) -> str:
