@@ -1,4 +1,4 @@
-"""The hash chain as functions: a repeat, another content under one id, and what is out of order or missing."""
+"""The links of a batch: repeats, another content under one id, and links out of order or missing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def db(centre: Centre) -> Iterator[ReadTransaction]:
 
 
 def links(*seqs: int) -> tuple[Link, ...]:
-    """A chain's links with these seqs, chained in this order."""
+    """Links with these seqs, chained in this order."""
     pushed, head = [], NO_HASH
     for seq in seqs:
         body = json.dumps(BODY | {"action_id": f"a{seq}", "seq": seq}).encode()
@@ -46,11 +46,11 @@ def links(*seqs: int) -> tuple[Link, ...]:
     return links_of(FRESH, pushed)
 
 
-def test_a_batch_that_begins_where_the_centre_is_continues_its_chain(db: ReadTransaction):
+def test_a_batch_that_begins_with_the_next_seq_continues_the_chain(db: ReadTransaction):
     assert fit(db, FRESH, links(1, 2)) == Continues((), links(1, 2))
 
 
-def test_case_9_what_was_judged_before_is_known_with_its_verdict(tmp_path: Path, centre: Centre):
+def test_case_9_a_link_that_was_judged_before_is_a_repeat_with_its_verdict(tmp_path: Path, centre: Centre):
     kiosk = Kiosk(tmp_path / "A.db", centre, "A", EVERYTHING)
     kiosk.pull()
     intent = intent_of(kiosk, seq=1)

@@ -1,4 +1,4 @@
-"""The site's day begins at 04:00 local time, and what was open then is closed once, by whoever comes first."""
+"""The day's end at 04:00 local time: open journeys, entries and bookings are closed once, by the first request."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_until_four_in_the_morning_it_is_still_the_day_before(centre: Centre):
     }
 
 
-def test_a_look_closes_nothing_but_an_action_does_first(centre: Centre):
+def test_a_read_closes_no_day_and_an_action_closes_it_first(centre: Centre):
     waits_overnight(centre)
     centre.state(ANNA)
     assert centre.rows("select state from journeys where patient_id = :id", id=ANNA) == [{"state": "WAITING"}]
@@ -80,7 +80,7 @@ def test_the_sweep_closes_every_journey_entry_and_booking_once(centre: Centre):
     assert {row["status"] for row in centre.rows("select distinct status from appointments")} == {"no_show"}
 
 
-def test_the_sweep_takes_more_patients_than_one_transaction_holds(tmp_path):
+def test_the_sweep_closes_more_patients_than_one_transaction_holds(tmp_path):
     centre = Centre(tmp_path, patients=140)
     centre.clock.set(NEXT_DAY, "05:00")
     assert close_days(centre.service, NEXT_DAY) == 112
@@ -95,7 +95,7 @@ def test_bookings_of_every_day_that_was_missed_lapse(centre: Centre):
     assert appointment_states(centre, ANNA) == {"no_show"}
 
 
-def test_who_is_being_seen_at_the_end_of_the_day_goes_along(centre: Centre):
+def test_a_patient_in_an_exam_at_the_days_end_keeps_the_entry(centre: Centre):
     centre.walk(ANNA, *TO_WAITING, "call_patient", "start_exam")
     centre.clock.set(NEXT_DAY, "05:00")
     close_days(centre.service, NEXT_DAY)
@@ -115,7 +115,7 @@ def test_a_patient_in_an_overnight_exam_is_not_swept_again_and_again(centre: Cen
     assert close_days(centre.service, NEXT_DAY) == 0
 
 
-def test_a_request_from_before_the_days_end_that_waited_for_it_reopens_nothing(centre: Centre):
+def test_a_request_that_waited_through_the_days_end_reopens_nothing(centre: Centre):
     waits_overnight(centre)
     centre.walk(ANNA, "scan_nfc")
     centre.clock.set(NEXT_DAY, "03:59")
@@ -125,7 +125,7 @@ def test_a_request_from_before_the_days_end_that_waited_for_it_reopens_nothing(c
     assert appointment_states(centre, ANNA) == {"no_show"}
 
 
-# A clock that was ahead: what it did goes back with it.
+# A clock that was ahead: its rows move to today once the clock is right.
 
 AHEAD = "2027-03-05"
 
@@ -139,17 +139,17 @@ def clock_is_ahead_for_a_moment(centre: Centre, *acts: str, day: str = AHEAD) ->
     centre.clock.now_ms = before
 
 
-def test_what_was_done_under_a_day_that_has_not_come_is_of_today(centre: Centre):
+def test_actions_of_a_day_that_has_not_come_are_moved_to_today(centre: Centre):
     clock_is_ahead_for_a_moment(centre, "scan_nfc")
     assert centre.state(ANNA)["journey_state"] == "ARRIVED"
     assert centre.walk(ANNA, "register", "confirm_arrival")["journey_state"] == "WAITING"
     assert centre.rows("select site_day from journeys where patient_id = :id", id=ANNA) == [{"site_day": DAY}]
     assert centre.rows("select site_day, ordinal from visits") == [{"site_day": DAY, "ordinal": 1}]
-    assert centre.state(ANNA)["queue_details"][0]["exam_id"] == "blood", "not the desk: the booking is there again"
+    assert centre.state(ANNA)["queue_details"][0]["exam_id"] == "blood", "the booking is open again, so not the desk"
     assert centre.do("check")["ok"]
 
 
-def test_a_visit_of_a_day_that_has_not_come_is_one_more_of_today(centre: Centre):
+def test_a_visit_of_a_day_that_has_not_come_becomes_a_further_visit_of_today(centre: Centre):
     centre.walk(ANNA, "scan_nfc")
     clock_is_ahead_for_a_moment(centre, "scan_nfc")
     assert correct_all_future_days(centre.service, DAY) == 16
@@ -159,7 +159,7 @@ def test_a_visit_of_a_day_that_has_not_come_is_one_more_of_today(centre: Centre)
     ]
 
 
-def test_bookings_that_lapsed_before_their_day_are_open_again_for_who_acts_and_for_all(centre: Centre):
+def test_bookings_that_lapsed_before_their_day_are_open_again_by_an_action_and_by_the_sweep(centre: Centre):
     centre.do("import", document={**hospital("2026-03-20", 20), "site": None})
     before = centre.rows("select appointment_id, status from appointments order by appointment_id")
     clock_is_ahead_for_a_moment(centre)
@@ -172,7 +172,7 @@ def test_bookings_that_lapsed_before_their_day_are_open_again_for_who_acts_and_f
 
 
 @pytest.mark.parametrize("day", [NEXT_DAY, AHEAD])
-def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staff(centre: Centre, day: str):
+def test_a_patient_who_did_not_come_stays_so_and_an_ended_entry_opens_a_case(centre: Centre, day: str):
     centre.walk(ANNA, *TO_WAITING, "mark_no_show")
     centre.walk(BEN, *TO_WAITING)
     clock_is_ahead_for_a_moment(centre, day=day)
@@ -191,7 +191,7 @@ def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staf
     assert centre.do("check")["ok"]
 
 
-def test_the_background_sets_right_what_a_clock_did_once_it_is_right_again(centre: Centre):
+def test_the_background_corrects_rows_of_a_wrong_clock_once_it_is_right(centre: Centre):
     heard = []
     clock_is_ahead_for_a_moment(centre)
     ticking = Housekeeping(centre.service, tick_s=0.01)
@@ -203,7 +203,7 @@ def test_the_background_sets_right_what_a_clock_did_once_it_is_right_again(centr
     assert appointment_states(centre, ANNA) == {"booked"}
 
 
-def test_who_decides_on_an_older_journey_is_told_so(centre: Centre):
+def test_a_decision_on_an_older_journey_is_refused_as_stale(centre: Centre):
     with centre.store.read() as db:
         old = read_journey(db, centre.service.definitions, ANNA, DAY)
     centre.walk(ANNA, "scan_nfc")
@@ -212,7 +212,7 @@ def test_who_decides_on_an_older_journey_is_told_so(centre: Centre):
     assert centre.state(ANNA)["journey_state"] == "ARRIVED"
 
 
-def test_nobody_has_no_journey(centre: Centre):
+def test_an_unknown_patient_has_no_journey(centre: Centre):
     with centre.store.write() as db:
         assert read_journey(db, centre.service.definitions, "nobody", DAY) is None
         assert open_journey(db, centre.service.definitions, "nobody", DAY, closing(0)) is None

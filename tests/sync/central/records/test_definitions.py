@@ -1,4 +1,4 @@
-"""Which definitions a centre runs by, and that it remembers them."""
+"""Which definitions a centre runs by, and that its database stores every version of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def url(tmp_path: Path) -> str:
 
 
 def run_by(url: str, offered: Definitions | None = None) -> int:
-    """Starts the service and ends it; the version that it ran by."""
+    """Starts and stops the service. Returns the version that it ran by."""
     service = open_service(url, definitions=offered)
     service.store.close()
     return service.definitions.version
@@ -42,12 +42,12 @@ def kept(url: str) -> list[int]:
     return [row[0] for row in rows]
 
 
-def test_a_service_keeps_every_version_that_it_runs_by(url: str):
+def test_a_service_stores_every_version_that_it_runs_by(url: str):
     assert [run_by(url, version(number)) for number in (1, 2, 2, 4)] == [1, 2, 2, 4]
     assert kept(url) == [1, 2, 4]
 
 
-def test_a_command_goes_by_what_is_in_force_and_puts_nothing_in_force(url: str):
+def test_a_command_uses_the_definitions_in_force_and_changes_none(url: str):
     assert (run_by(url), kept(url)) == (shipped().version, [])
     run_by(url, version(7))
     assert (run_by(url), kept(url)) == (7, [7])
@@ -60,14 +60,14 @@ def test_other_definitions_of_the_same_version_are_refused(url: str):
     assert run_by(url, other(3)) == 3
 
 
-def test_an_older_program_goes_on_by_the_newer_definitions(url: str, caplog: pytest.LogCaptureFixture):
+def test_an_older_program_continues_with_the_newer_definitions(url: str, caplog: pytest.LogCaptureFixture):
     run_by(url, other(3))
     assert run_by(url, version(2)) == 3
     assert caplog.messages == ["definitions 3 stay in force; 2 were offered"]
     assert kept(url) == [3]
 
 
-def test_definitions_that_this_version_cannot_read_are_told_of(url: str):
+def test_definitions_that_this_version_cannot_read_are_named_in_the_error(url: str):
     run_by(url, version(2))
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
     with connection:
@@ -79,7 +79,7 @@ def test_definitions_that_this_version_cannot_read_are_told_of(url: str):
 
 
 @pytest.mark.parametrize("text", ["version = ", "version = 1", "version = \x00"])
-def test_a_file_that_holds_no_definitions_is_told_of(tmp_path: Path, text: str):
+def test_a_file_without_definitions_is_named_in_the_error(tmp_path: Path, text: str):
     file = tmp_path / "rules.toml"
     file.write_text(text)
     with pytest.raises(StoreError, match="no usable definitions"):

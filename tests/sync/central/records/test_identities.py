@@ -1,4 +1,4 @@
-"""Whom the ids of an action mean: patient id and alias, card under any key, and binding."""
+"""The patients behind the ids of an action: by patient id or alias, by card under any key, and by binding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_each_id_of_an_action_is_looked_up_by_itself(centre: Centre):
     assert found == Identities(patient="P03", card_holder="P02", binding_holder="P01")
 
 
-def test_ids_that_the_centre_does_not_know_mean_nobody(centre: Centre):
+def test_unknown_ids_mean_no_patient(centre: Centre):
     with centre.store.read() as db:
         assert read_identities(db, "nobody", [OLD_KEY], "none") == Identities(None, None, None)
         assert read_identities(db, "nobody", [], None) == Identities(None, None, None)

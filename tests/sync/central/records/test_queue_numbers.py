@@ -8,8 +8,8 @@ from tests.sync.central.centre import DAY, Centre
 
 def test_numbers_are_counted_by_prefix_and_day(centre: Centre):
     with centre.store.write() as db:
-        given = [next_queue_number(db, "C", DAY) for _ in range(2)]
-        assert [*given, next_queue_number(db, "D", DAY)] == ["C-001", "C-002", "D-001"]
+        numbers = [next_queue_number(db, "C", DAY) for _ in range(2)]
+        assert [*numbers, next_queue_number(db, "D", DAY)] == ["C-001", "C-002", "D-001"]
         assert next_queue_number(db, "C", "2026-03-03") == "C-001"
 
 

@@ -1,4 +1,4 @@
-"""What changed of a patient since a kiosk's last pull: its own actions, and visits that it cannot know of."""
+"""Changes of a patient since a kiosk's last pull: those of its own actions, and visits that it cannot know of."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_first_visit_that_others_opened_since_is_unseen(centre: Centre):
         assert unseen(db, 3).visit_id is None
 
 
-def test_a_visit_that_was_over_at_the_arrival_is_not_meant(centre: Centre):
+def test_a_visit_that_was_over_at_the_arrival_does_not_count(centre: Centre):
     with centre.store.write() as db:
         add_visit(db, "v1", "P01", DAY, 10, 1, closed_ms=50)
         assert unseen(db, 0, arrived_ms=50).visit_id == "v1"
@@ -49,7 +49,7 @@ def test_a_visit_that_was_over_at_the_arrival_is_not_meant(centre: Centre):
         assert unseen(db, 0).visit_id == "v1", "an arrival that cannot be trusted rules nothing out"
 
 
-def test_a_visit_of_another_day_or_patient_is_not_meant(centre: Centre):
+def test_a_visit_of_another_day_or_patient_does_not_count(centre: Centre):
     with centre.store.write() as db:
         add_visit(db, "v1", "P01", "2026-03-01", 10, 1)
         add_visit(db, "v2", "P02", DAY, 10, 1)

@@ -1,4 +1,4 @@
-"""The centre's database: one writer, readers apart, whole transactions, and news only of what is committed."""
+"""The store on SQLite: one writer, separate readers, whole transactions, and news of committed changes only."""
 
 import sqlite3
 import threading
@@ -24,7 +24,7 @@ def labels(store: Store) -> list[str]:
 
 
 class Undone(Exception):
-    """What a test raises to have a transaction undone."""
+    """Raised by a test to undo a transaction."""
 
 
 def undo(*_: object) -> None:
@@ -56,7 +56,7 @@ def test_a_savepoint_undoes_its_part_and_its_news_alone(store: Store):
     assert labels(store) == ["A", "C"]
 
 
-def test_news_come_after_the_commit_and_never_of_what_was_undone(store: Store):
+def test_news_come_after_the_commit_and_never_from_an_undone_transaction(store: Store):
     heard = []
 
     def listen(note) -> None:
@@ -148,12 +148,12 @@ def test_a_second_process_is_refused(store: Store):
 @pytest.mark.parametrize(
     "url", ["", "centre.db", "postgresql://host/db", "sqlite://centre.db", "sqlite:///", "x" * 999]
 )
-def test_a_url_that_is_none_is_refused_with_an_example(url):
+def test_an_invalid_url_is_refused_with_an_example(url):
     with pytest.raises(StoreError, match=r"sqlite:///path/to/file\.db"):
         database_path(url)
 
 
-def test_a_url_names_a_file_from_here_or_from_the_root():
+def test_a_url_names_a_relative_or_an_absolute_path():
     assert str(database_path("sqlite:///a/b%20c.db")) == "a/b c.db"
     assert str(database_path("sqlite:////a/b.db")) == "/a/b.db"
 
@@ -168,7 +168,7 @@ def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path):
         Store(f"sqlite:///{tmp_path}/folder")
 
 
-def test_a_file_that_is_no_database_or_a_damaged_one_is_refused_and_let_go(tmp_path):
+def test_a_file_that_is_no_database_is_refused_and_unlocked(tmp_path):
     path = tmp_path / "centre.db"
     path.write_bytes(b"no database" * 1000)
     for _ in range(2):
@@ -192,7 +192,7 @@ def test_a_damaged_database_is_refused(tmp_path):
         Store(f"sqlite:///{path}")
 
 
-def test_damage_that_cannot_even_be_told_in_utf8_is_refused_and_let_go(tmp_path):
+def test_damage_whose_message_is_no_utf8_is_refused_and_unlocked(tmp_path):
     file = tmp_path / "centre.db"
     Store(f"sqlite:///{file}").close()
     content = file.read_bytes()
@@ -215,7 +215,7 @@ def test_a_database_of_a_newer_version_is_refused_untouched(tmp_path):
         Store(url)
 
 
-def test_a_migration_that_fails_leaves_the_version_before(tmp_path):
+def test_a_migration_that_fails_leaves_the_earlier_version(tmp_path):
     path = tmp_path / "centre.db"
     connection = sqlite3.connect(path)
     connection.execute("create table queue_numbers (in_the_way text)")
@@ -229,7 +229,7 @@ def test_a_migration_that_fails_leaves_the_version_before(tmp_path):
     connection.close()
 
 
-def test_what_was_written_is_there_after_a_new_opening(tmp_path):
+def test_rows_are_there_after_the_next_opening(tmp_path):
     url = f"sqlite:///{tmp_path}/centre.db"
     store = Store(url)
     with store.write() as db:
@@ -240,7 +240,7 @@ def test_what_was_written_is_there_after_a_new_opening(tmp_path):
     again.close()
 
 
-def test_who_waits_for_news_is_woken_by_a_higher_number_the_end_or_the_clock():
+def test_a_wait_for_news_ends_with_a_higher_number_the_services_stop_or_its_time():
     news = News()
     news.announce([PatientChanged(4, "p1"), TokenRevoked("hash")])
     assert news.wait(3, timeout_s=60)
@@ -258,7 +258,7 @@ def test_who_waits_for_news_is_woken_by_a_higher_number_the_end_or_the_clock():
     assert woken == [True, False]
 
 
-def test_listeners_hear_their_topic_only_and_only_while_they_listen():
+def test_listeners_get_their_own_topic_and_only_while_they_listen():
     news, heard = News(), []
     with news.listen("p1", heard.append), news.listen("p1", heard.append):
         news.announce([PatientChanged(1, "p1"), PatientChanged(2, "p2")])
