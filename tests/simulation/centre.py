@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from sync.central import centre as product
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.housekeeping import close_days
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
-from sync.central.records.definitions import SUPPORTED_BEFORE, take_up
-from sync.central.records.journeys import StaleJourney, read_journey
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
+from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
+from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
 from sync.central.services.change_entry import change_entry, correct_journey
@@ -28,6 +28,7 @@ from sync.central.services.merge import merge_patients
 from sync.central.services.once import Requester
 from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
+from sync.central.store.errors import StaleJourney
 from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
@@ -55,10 +56,10 @@ class Centre:
         self.store = FragileCentreStore(self.home / CENTRE_FILE, self.fuse)
         open_incarnation(self.store, self.clock)
         with self.store.write() as db:
-            self.definitions = take_up(db, self.definitions, self.clock())
+            self.definitions = put_in_force(db, self.definitions, self.clock())
         self.parts = product.Centre(self.store, KEYS, self.definitions, self.clock, self.ids)
-        self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids)
-        self.roster = Roster(self.store, self.definitions, self.clock, page=self.page)
+        self.ingest = PushService(self.store, self.definitions, self.clock, self.ids)
+        self.roster = PullService(self.store, self.definitions, self.clock, page=self.page)
 
     def reopen(self) -> None:
         """The process is gone, and another one starts on its file."""
@@ -82,7 +83,7 @@ class Centre:
 
     def tick(self) -> None:
         """What the centre does by itself every few seconds."""
-        keep_marker(self.store)
+        update_marker(self.store)
         close_days(self.parts, self.today())
 
     def today(self) -> str:
@@ -148,7 +149,7 @@ class Centre:
         The service had been up for a tick since its last commit: what it did within the ten seconds before its end may
         be missed by the detection of a restore, and is by this simulation not asked for.
         """
-        keep_marker(self.store)
+        update_marker(self.store)
         self.store.close()
         for name in FILES:
             (self.home / name).unlink(missing_ok=True)

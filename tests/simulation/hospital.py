@@ -8,7 +8,7 @@ from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store as KioskStore
 from sync.cards import CardHash, CardKeys, canonical_uid
 from sync.central.kiosks.enrolment import NotEnrolled, enrol, new_code
-from sync.central.kiosks.pull import Roster
+from sync.central.kiosks.pull import PullService
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.records.site import read_site
 from sync.central.services.hospital_document import read_hospital
@@ -55,7 +55,7 @@ def make(path: Path) -> None:
     open_incarnation(store)
     with store.write() as db:
         take_hospital(db, definitions, KEYS, read_hospital(_document()), OPENS_MS)
-    roster = Roster(store, definitions, lambda: OPENS_MS)
+    roster = PullService(store, definitions, lambda: OPENS_MS)
     for name, actions in KIOSKS.items():
         with store.write() as db:
             request = EnrolRequest(
@@ -67,7 +67,7 @@ def make(path: Path) -> None:
     store.close()
 
 
-def _make_kiosk(path: Path, enrolment: Enrolment, roster: Roster) -> None:
+def _make_kiosk(path: Path, enrolment: Enrolment, roster: PullService) -> None:
     store = KioskStore(path)
     journeys = Journeys(store, lambda: ClockReading(OPENS_MS, 0, "first", True))
     journeys.enrol(enrolment)

@@ -12,9 +12,9 @@ from kiosk.store import outbox
 from kiosk.store import outbox_bodies as records
 from kiosk.store import patients as roster
 from kiosk.store.outbox import OutboxRow
-from sync.central.conflicts.waiting import DUPLICATE_NUMBER, FORK
 from sync.central.maintenance.health import check
 from sync.central.records.bindings import binding_of_card
+from sync.central.records.cases import DUPLICATE_NUMBER, FORK
 from sync.clock import site_day
 from sync.rebase import view
 from tests.simulation.hospital import CARDS, ZONE, cards_of

@@ -49,7 +49,7 @@ _ANSWERED = "        return self._settle(identity, outcome.answer)\n"
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no dedupe by id",
-        "sync/central/kiosks/push.py",
+        "sync/central/kiosks/judge_link.py",
         "record = _judged_before(db, link)",
         "record = None",
         100,
@@ -71,7 +71,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no fork check",
         "sync/central/kiosks/links.py",
-        "if receipt is None or receipt[0] != link.hash:",
+        "if receipt is None or receipt.hash != link.hash:",
         "if receipt is None:",
         300,
     ),
@@ -92,7 +92,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "watermark and verdict without the effect",
         "sync/central/conflicts/judge.py",
-        "journey = _apply(db, context, received, evidence, resolution)",
+        "journey = _apply(db, matter, resolution)",
         "journey = evidence.journey",
         20,
     ),
@@ -114,8 +114,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "visit alias not followed",
         "sync/central/conflicts/gather.py",
-        "visit = _visit(db, context.definitions, evidence.journey, visit_of(db, received.intent.visit_id))",
-        "visit = _visit(db, context.definitions, evidence.journey, received.intent.visit_id)",
+        "visit = read_visit(db, intent.visit_id)",
+        "visit = (found := read_visit(db, intent.visit_id)) and (found if found.visit_id == intent.visit_id else None)",
         100,
     ),
     Mutant(
@@ -127,10 +127,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "receipts not kept",
-        "sync/central/kiosks/push.py",
-        "        keep_receipt(db, chain, link, record.verdict_id)\n"
-        "        return as_row(record, intent.action_id, link.seq, judged.journey)",
-        "        return as_row(record, intent.action_id, link.seq, judged.journey)",
+        "sync/central/kiosks/judge_link.py",
+        "    _add_receipt(db, batch, link, record)\n"
+        "    return verdict_row(record, intent.action_id, link.seq, judged.journey)",
+        "    return verdict_row(record, intent.action_id, link.seq, judged.journey)",
         20,
     ),
     Mutant(

@@ -10,9 +10,9 @@ import pytest
 
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.steps import Pusher
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.ids import new_id
@@ -52,7 +52,7 @@ def give(centre: Centre, card: str, patient_id: str) -> None:
     with centre.store.write() as db:
         bind(db, patient_id, cards_of(card), new_id(), centre.time())
         for each in PATIENTS:
-            touch(db, each)
+            mark_changed(db, each)
 
 
 def set_back(centre: Centre, backup: Path) -> None:
@@ -214,11 +214,11 @@ def test_a_restore_that_loses_verdicts_alone_is_noticed(centre: Centre, kiosk: K
     open_incarnation(centre.store)
     kiosk.check_in_unknown("N")  # a card that the centre does not know either: this moves no journey
     kiosk.pull()
-    keep_marker(centre.store)
+    update_marker(centre.store)
     backup = back_up(centre)
     before = incarnation_of(centre)
     kiosk.push()
-    keep_marker(centre.store)
+    update_marker(centre.store)
     set_back(centre, backup)
     assert incarnation_of(centre) != before  # seed 2675
     kiosk.sync()

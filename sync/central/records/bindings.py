@@ -4,68 +4,62 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sync.cards import CardHash
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import BindingId, PatientId
 from sync.protocol import BindingRow
 
 
 @dataclass(frozen=True, slots=True)
 class CardBinding:
-    """Whose card it is now, and by which binding."""
+    """A binding in force: the patient who holds the card, and the binding's id."""
 
     patient_id: PatientId
     binding_id: BindingId
 
 
 def binding_of_card(db: ReadTransaction, cards: Sequence[CardHash]) -> CardBinding | None:
-    """The binding in force of a card, given as its hash under each key; None for a card that is nobody's."""
-    for card in cards:
-        row = db.execute(
-            "select b.patient_id, b.binding_id from binding_hashes h join bindings b on b.binding_id = h.binding_id"
-            " where h.key_id = :key_id and h.uid_hash = :uid_hash and b.end_ms is null",
-            {"key_id": card.key_id, "uid_hash": card.uid_hash},
-        ).fetchone()
-        if row is not None:
-            return CardBinding(PatientId(row["patient_id"]), BindingId(row["binding_id"]))
-    return None
-
-
-def held_before(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash]) -> bool:
-    """Whether the card was ever bound to this patient, be the binding over or not."""
-    return any(
-        db.row(
-            "select 1 from binding_hashes h join bindings b on b.binding_id = h.binding_id"
-            " where h.key_id = :key_id and h.uid_hash = :uid_hash and b.patient_id = :patient_id",
-            key_id=card.key_id,
-            uid_hash=card.uid_hash,
-            patient_id=patient_id,
-        )
-        for card in cards
+    """The binding in force of a card, given as its hash under each key; None for a card that is not bound."""
+    hashes, parameters = any_hash_of(cards)
+    row = db.row(
+        f"select b.patient_id, b.binding_id from {hashes} where b.end_ms is null order by c.place limit 1",  # noqa: S608
+        **parameters,
     )
+    return CardBinding(PatientId(row["patient_id"]), BindingId(row["binding_id"])) if row else None
+
+
+def was_bound_to(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash]) -> bool:
+    """Whether the card is or was bound to this patient."""
+    hashes, parameters = any_hash_of(cards)
+    row = db.row(
+        f"select 1 from {hashes} where b.patient_id = :patient_id limit 1",  # noqa: S608 (placeholders only)
+        patient_id=patient_id,
+        **parameters,
+    )
+    return row is not None
 
 
 def bind(db: WriteTransaction, patient_id: str, cards: Sequence[CardHash], binding_id: str, now_ms: int) -> BindingId:
-    """Binds a card to a patient and ends the binding it had before; returns the binding in force.
+    """Binds a card to a patient, ends its earlier binding, and returns the binding in force.
 
-    A card that is this patient's already keeps its binding, and learns its hashes under newer keys. Whoever calls
-    gives the patients concerned a new change number.
+    A card that the patient holds already keeps its binding and gets its hashes under newer keys. The caller gives the
+    patients concerned a new change number.
     """
     before = binding_of_card(db, cards)
     if before is not None and before.patient_id == patient_id:
-        learn(db, before.binding_id, cards)
+        add_hashes(db, before.binding_id, cards)
         return before.binding_id
     if before is not None:
-        end(db, before.binding_id, now_ms)
+        end_binding(db, before.binding_id, now_ms)
     db.execute(
         "insert into bindings values (:binding_id, :patient_id, :now_ms, null)",
         {"binding_id": binding_id, "patient_id": patient_id, "now_ms": now_ms},
     )
-    learn(db, binding_id, cards)
+    add_hashes(db, binding_id, cards)
     return BindingId(binding_id)
 
 
-def learn(db: WriteTransaction, binding_id: str, cards: Sequence[CardHash]) -> None:
-    """Notes a card's hashes under every key that it was read with: how bindings move to a new key."""
+def add_hashes(db: WriteTransaction, binding_id: str, cards: Sequence[CardHash]) -> None:
+    """Adds a card's hashes under every key that it was read with: so bindings move to a new key."""
     for card in cards:
         db.execute(
             "insert into binding_hashes values (:key_id, :uid_hash, :binding_id) on conflict do nothing",
@@ -73,8 +67,8 @@ def learn(db: WriteTransaction, binding_id: str, cards: Sequence[CardHash]) -> N
         )
 
 
-def end(db: WriteTransaction, binding_id: str, now_ms: int) -> None:
-    """Ends a binding; actions that were made under it still name it."""
+def end_binding(db: WriteTransaction, binding_id: str, now_ms: int) -> None:
+    """Ends a binding. Its row stays: actions that were made under it still name it."""
     db.execute(
         "update bindings set end_ms = :now_ms where binding_id = :binding_id and end_ms is null",
         {"now_ms": now_ms, "binding_id": binding_id},
@@ -89,3 +83,22 @@ def bindings_of(db: ReadTransaction, patient_id: str) -> tuple[BindingRow, ...]:
         {"patient_id": patient_id},
     )
     return tuple(BindingRow(row["binding_id"], row["key_id"], row["uid_hash"]) for row in rows)
+
+
+def any_hash_of(cards: Sequence[CardHash]) -> tuple[str, dict[str, str | None]]:
+    """For `select … from {hashes}`: the bindings `b` with any hash of a card, and the parameters of that SQL.
+
+    `c.place` is the place of the hash among `cards`. The SQL text holds no value.
+    """
+    # Without a card the one row holds nulls, which equal nothing.
+    pairs: list[tuple[str | None, str | None]] = [(card.key_id, card.uid_hash) for card in cards] or [(None, None)]
+    rows = " union all ".join(
+        f"select {place} as place, :key{place} as key_id, :hash{place} as uid_hash" for place in range(len(pairs))
+    )
+    parameters = {f"key{place}": key_id for place, (key_id, _) in enumerate(pairs)}
+    parameters |= {f"hash{place}": uid_hash for place, (_, uid_hash) in enumerate(pairs)}
+    joined = (
+        f"({rows}) c join binding_hashes h on h.key_id = c.key_id and h.uid_hash = c.uid_hash"
+        " join bindings b on b.binding_id = h.binding_id"
+    )
+    return joined, parameters

@@ -17,10 +17,10 @@ from sync.agent.cycle import Puller, Pusher
 from sync.cards import CardHash, CardKeys, canonical_uid
 from sync.central import centre as product
 from sync.central.kiosks.enrolment import enrol, new_code
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
 from sync.central.maintenance.incarnation import open_incarnation
-from sync.central.records.definitions import take_up
+from sync.central.records.definitions import put_in_force
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
@@ -127,10 +127,10 @@ class Centre:
         """Opens the database, as a start of the service does."""
         self.store = Store(f"sqlite:///{self.path}")
         with self.store.write() as db:
-            self.definitions = take_up(db, self.definitions, self.time())
+            self.definitions = put_in_force(db, self.definitions, self.time())
         self.parts = product.Centre(self.store, KEYS, self.definitions, self.time)
-        self.ingest = Ingest(self.store, self.definitions, self.time, new_id)
-        self.roster = Roster(self.store, self.definitions, self.time, page=self.page)
+        self.ingest = PushService(self.store, self.definitions, self.time, new_id)
+        self.roster = PullService(self.store, self.definitions, self.time, page=self.page)
 
     def enrol(self, prefix: str = "", actions: tuple[str, ...] = (), kiosk_id: str = "") -> Enrolment:
         """A new kiosk of the site."""
