@@ -16,7 +16,7 @@ from sync.central.records.history import PastTransition, day_end, transitions_of
 from sync.central.records.identities import Identities, read_identities
 from sync.central.records.journeys import open_journey
 from sync.central.records.site import SiteSettings, read_site
-from sync.central.records.unseen_changes import read_unseen_changes
+from sync.central.records.unseen_changes import own_changes_since, unseen_visit_since
 from sync.central.records.visits import VisitRow, read_visit
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import TimeQuality
@@ -112,15 +112,17 @@ def _with_visit(
     intent, journey = received.intent, evidence.journey
     # A kiosk's versions of a record that was merged into this one, or of a card's holder, are not of this journey.
     base_version = intent.base_version if intent.patient_id == evidence.subject else 0
-    unseen = read_unseen_changes(
-        db, journey.patient_id, received.kiosk_id, base_version, evidence.day, evidence.arrived_ms or 0
-    )
-    evidence = replace(evidence, changed_elsewhere=journey.journey_version - base_version > unseen.own_changes)
-    if row is None or row.patient_id != journey.patient_id:
-        return replace(evidence, unseen_visit=unseen.visit_id)
+    patient_id, kiosk_id = journey.patient_id, received.kiosk_id
+    own_changes = own_changes_since(db, patient_id, kiosk_id, base_version)
+    changed_elsewhere = journey.journey_version - base_version > own_changes
+    if row is None or row.patient_id != patient_id:
+        arrived_ms = evidence.arrived_ms or 0
+        unseen = unseen_visit_since(db, patient_id, kiosk_id, base_version, evidence.day, arrived_ms)
+        return replace(evidence, changed_elsewhere=changed_elsewhere, unseen_visit=unseen)
     past = transitions_of_visit(db, row.visit_id)
     return replace(
         evidence,
+        changed_elsewhere=changed_elsewhere,
         visit=_visit(db, context.definitions, journey, row, past),
         corrected=row.corrected_version > base_version,
         two_visits=row.merged,

@@ -19,23 +19,29 @@ class CardBinding:
 
 def binding_of_card(db: ReadTransaction, cards: Sequence[CardHash]) -> CardBinding | None:
     """The binding in force of a card, given as its hash under each key; None for a card that is not bound."""
-    hashes, parameters = any_hash_of(cards)
-    row = db.row(
-        f"select b.patient_id, b.binding_id from {hashes} where b.end_ms is null order by c.place limit 1",  # noqa: S608
-        **parameters,
-    )
-    return CardBinding(PatientId(row["patient_id"]), BindingId(row["binding_id"])) if row else None
+    for card in cards:
+        row = db.execute(
+            "select b.patient_id, b.binding_id from binding_hashes h join bindings b on b.binding_id = h.binding_id"
+            " where h.key_id = :key_id and h.uid_hash = :uid_hash and b.end_ms is null",
+            {"key_id": card.key_id, "uid_hash": card.uid_hash},
+        ).fetchone()
+        if row is not None:
+            return CardBinding(PatientId(row["patient_id"]), BindingId(row["binding_id"]))
+    return None
 
 
 def was_bound_to(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash]) -> bool:
     """Whether the card is or was bound to this patient."""
-    hashes, parameters = any_hash_of(cards)
-    row = db.row(
-        f"select 1 from {hashes} where b.patient_id = :patient_id limit 1",  # noqa: S608 (placeholders only)
-        patient_id=patient_id,
-        **parameters,
+    return any(
+        db.row(
+            "select 1 from binding_hashes h join bindings b on b.binding_id = h.binding_id"
+            " where h.key_id = :key_id and h.uid_hash = :uid_hash and b.patient_id = :patient_id",
+            key_id=card.key_id,
+            uid_hash=card.uid_hash,
+            patient_id=patient_id,
+        )
+        for card in cards
     )
-    return row is not None
 
 
 def bind(db: WriteTransaction, patient_id: str, cards: Sequence[CardHash], binding_id: str, now_ms: int) -> BindingId:
@@ -83,22 +89,3 @@ def bindings_of(db: ReadTransaction, patient_id: str) -> tuple[BindingRow, ...]:
         {"patient_id": patient_id},
     )
     return tuple(BindingRow(row["binding_id"], row["key_id"], row["uid_hash"]) for row in rows)
-
-
-def any_hash_of(cards: Sequence[CardHash]) -> tuple[str, dict[str, str | None]]:
-    """For `select … from {hashes}`: the bindings `b` with any hash of a card, and the parameters of that SQL.
-
-    `c.place` is the place of the hash among `cards`. The SQL text holds no value.
-    """
-    # Without a card the one row holds nulls, which equal nothing.
-    pairs: list[tuple[str | None, str | None]] = [(card.key_id, card.uid_hash) for card in cards] or [(None, None)]
-    rows = " union all ".join(
-        f"select {place} as place, :key{place} as key_id, :hash{place} as uid_hash" for place in range(len(pairs))
-    )
-    parameters = {f"key{place}": key_id for place, (key_id, _) in enumerate(pairs)}
-    parameters |= {f"hash{place}": uid_hash for place, (_, uid_hash) in enumerate(pairs)}
-    joined = (
-        f"({rows}) c join binding_hashes h on h.key_id = c.key_id and h.uid_hash = c.uid_hash"
-        " join bindings b on b.binding_id = h.binding_id"
-    )
-    return joined, parameters
