@@ -109,5 +109,5 @@ def _refuse_other_keys(service: JourneyService) -> None:
     """With a key file that is not this database's, every card would be a stranger's."""
     with service.store.read() as db:
         known = {row["key_id"] for row in db.rows("select distinct key_id from binding_hashes")}
-    if known and not known & service.keys.keys.keys():
+    if known and not known & {key.key_id for key in service.keys.keys}:
         raise StoreError(f"{service.store.path}: its cards were bound under other keys than those of the key file")
