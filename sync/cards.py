@@ -30,24 +30,25 @@ class CardHash:
 
 @dataclass(frozen=True, slots=True)
 class CardKey:
-    """One secret of the site (32 bytes) with its id."""
+    """One secret of the site (32 bytes in hex) with its id."""
 
     key_id: str
-    secret: bytes = field(repr=False)
+    secret: str = field(repr=False)
 
     def hash(self, canonical: str) -> CardHash:
-        """The hash of a card's canonical id."""
-        return CardHash(self.key_id, hmac.new(self.secret, canonical.encode(), hashlib.sha256).hexdigest())
+        """The hash of a card's canonical id. Raises ValueError where the secret is not hex."""
+        secret = bytes.fromhex(self.secret)
+        return CardHash(self.key_id, hmac.new(secret, canonical.encode(), hashlib.sha256).hexdigest())
 
 
 class CardKeys(msgspec.Struct, frozen=True):
     """The site's keys, newest first; during a rotation there are two. The JSON of the key file and of enrolment."""
 
-    keys: dict[str, str]
+    keys: tuple[CardKey, ...]
 
     def hashes(self, canonical: str) -> tuple[CardHash, ...]:
         """The card's hash under every key, newest key first."""
-        return tuple(CardKey(key_id, bytes.fromhex(secret)).hash(canonical) for key_id, secret in self.keys.items())
+        return tuple(key.hash(canonical) for key in self.keys)
 
 
 def canonical_uid(uid: bytes) -> str:
@@ -77,17 +78,18 @@ def read_keys(path: Path) -> CardKeys:
 
 
 def usable(keys: CardKeys) -> bool:
-    """Whether cards can be hashed under these: one key at least, and each of them long enough and in hex."""
+    """Whether cards can be hashed under these: one key at least, none named twice, each long enough and in hex."""
     try:
-        return bool(keys.keys) and all(len(bytes.fromhex(secret)) >= 16 for secret in keys.keys.values())
+        long_enough = all(len(bytes.fromhex(key.secret)) >= 16 for key in keys.keys)
     except ValueError:
         return False
+    return bool(keys.keys) and long_enough and len({key.key_id for key in keys.keys}) == len(keys.keys)
 
 
 def load_or_make_keys(path: Path) -> CardKeys:
     """The keys of the file; where there is no file, a first key is made and written."""
     if path.exists():
         return read_keys(path)
-    keys = CardKeys({f"k{secrets.token_hex(3)}": secrets.token_hex(32)})
+    keys = CardKeys((CardKey(f"k{secrets.token_hex(3)}", secrets.token_hex(32)),))
     write_secret(path, msgspec.json.encode(keys))
     return keys

@@ -113,5 +113,5 @@ def _refuse_other_keys(centre: Centre) -> None:
     """Under another database's keys, no card is known. Raises StoreError."""
     with centre.store.read() as db:
         known = {row["key_id"] for row in db.rows("select distinct key_id from binding_hashes")}
-    if known and not known & centre.keys.keys.keys():
+    if known and not known & {key.key_id for key in centre.keys.keys}:
         raise StoreError(f"{centre.store.path}: its cards were bound under other keys than those of the key file")

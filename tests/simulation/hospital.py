@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store as KioskStore
-from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
 from sync.central.kiosks.enrolment import NotEnrolled, enrol, new_code
 from sync.central.kiosks.pull import PullService
 from sync.central.maintenance.incarnation import open_incarnation
@@ -21,7 +21,7 @@ from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullRequest
 ZONE = "Asia/Seoul"
 DAY, TOMORROW = "2026-03-02", "2026-03-03"
 OPENS_MS = local_ms(DAY, "09:00", ZONE)
-KEYS = CardKeys({"k1": "11" * 32})
+KEYS = CardKeys((CardKey("k1", "11" * 32),))
 PATIENTS = ("P1", "P2", "P3", "P4", "P5", "P6")
 STRANGERS = ("N1", "N2")  # cards that nobody has been given yet
 CARDS = (*PATIENTS, *STRANGERS)

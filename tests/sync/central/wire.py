@@ -14,7 +14,7 @@ from kiosk.store import patients as roster
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.cycle import Puller, Pusher
-from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
 from sync.central import centre as product
 from sync.central.kiosks.enrolment import enrol, new_code
 from sync.central.kiosks.pull import PullService
@@ -54,7 +54,7 @@ from sync.protocol import (
 
 ZONE = "Asia/Seoul"
 DAY = "2026-03-02"
-KEYS = CardKeys({"k1": "11" * 32})
+KEYS = CardKeys((CardKey("k1", "11" * 32),))
 PATIENTS = ("P1", "P2", "P3")
 MINUTE = 60_000
 AT_THE_DESK = Requester(STAFF, "desk", "rest")

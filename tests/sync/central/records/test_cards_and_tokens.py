@@ -2,16 +2,16 @@
 
 import hashlib
 
-from sync.cards import CardKeys, canonical_tag
+from sync.cards import CardKey, CardKeys, canonical_tag
 from sync.central.records import bindings, tokens
 from sync.ids import new_id
 from sync.journey.model import Role
 from tests.sync.central.centre import Centre, patient
 
 ANNA, BEN = patient(1), patient(2)
-OLD = CardKeys({"k1": "11" * 32})
-BOTH = CardKeys({"k2": "22" * 32, "k1": "11" * 32})
-NEW = CardKeys({"k2": "22" * 32})
+OLD = CardKeys((CardKey("k1", "11" * 32),))
+BOTH = CardKeys((CardKey("k2", "22" * 32), CardKey("k1", "11" * 32)))
+NEW = CardKeys((CardKey("k2", "22" * 32),))
 CARD = canonical_tag("04deadbeef0001")
 
 
