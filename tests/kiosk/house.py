@@ -7,13 +7,13 @@ from typing import Any
 
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.cards import canonical_uid
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, PatientRow, Verdict, VerdictRow
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import Clock
 
 
@@ -35,13 +35,14 @@ class House:
         self.seconds = Seconds()
         self.nudges = 0
         self._automatic = automatic
-        samples.enrolled(directory, self.clock)[0].close()
+        samples.enrolled(directory, self.clock).store.close()
         self.open(directory)
 
     def open(self, directory: Path) -> None:
         """Starts it, on the store that is there."""
         self.store = Store(directory / "kiosk.db")
-        self.journeys = Journeys(self.store, self.clock)
+        self.parts = KioskParts(self.store, self.clock)
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         self.reception = Reception(
             self.journeys,
             lambda read: samples.KEYS.hashes(canonical_uid(read)),
@@ -68,13 +69,13 @@ class House:
             VerdictRow(action_id=r["action_id"], seq=r["seq"], verdict=verdict, code=code, patient_id=r["patient_id"])
             for r in rows
         ]
-        self.reception.heard(self.journeys.settle(told), online=True)
+        self.reception.update(self.ledger.settle(told), online=True)
 
     def rebind(self) -> frozenset[PatientId]:
         """The verdict that the card is another patient's by now, for all that is pending; the screen is yet to hear."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq from outbox where status = 'pending'").fetchall()
-        return self.journeys.settle(
+        return self.ledger.settle(
             [
                 VerdictRow(action_id=r["action_id"], seq=r["seq"], verdict=Verdict.NEEDS_STAFF, code=Code.REBOUND)
                 for r in rows
@@ -86,6 +87,6 @@ class House:
         identity = self.journeys.identity
         assert identity is not None
         page = samples.page(*rows, from_cursor=identity.cursor, cursor=identity.cursor + 1, **changes)
-        touched = self.journeys.adopt(page)
+        touched = self.ledger.adopt(page)
         assert touched is not None
         return touched

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.cards import CardHash, CardKeys, canonical_uid
 from sync.clock import ClockReading, local_ms
 from sync.journey.definitions import shipped
 from sync.journey.model import Appointment, AppointmentId, Exam, ExamId, Journey, PatientId, QueueEntry, QueueId
 from sync.protocol import BindingRow, Enrolment, PatientRow, PullAnswer, Site
+from tests.kiosk.parts import KioskParts
 
 TODAY = "2026-03-02"
 TIMEZONE = "Asia/Seoul"
@@ -109,10 +109,9 @@ def page(*rows: PatientRow, from_cursor: int = 0, cursor: int = 1, **changes: An
     return PullAnswer(**values | changes)
 
 
-def enrolled(directory: Path, clock: Clock, *rows: PatientRow) -> tuple[Store, Journeys]:
-    """A kiosk's real store on disk, enrolled, with these patients."""
-    store = Store(directory / "kiosk.db")
-    journeys = Journeys(store, clock)
-    journeys.enrol(enrolment())
-    journeys.adopt(page(*(rows or (row(1), row(2), row(3)))))
-    return store, journeys
+def enrolled(directory: Path, clock: Clock, *rows: PatientRow) -> KioskParts:
+    """A kiosk with a real store on disk, enrolled, with these patients (none: three)."""
+    parts = KioskParts(Store(directory / "kiosk.db"), clock)
+    parts.ledger.enrol(enrolment())
+    parts.ledger.adopt(page(*(rows or (row(1), row(2), row(3)))))
+    return parts

@@ -17,7 +17,6 @@ import pytest
 import requests
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import CentralClient
 from sync.agent.dialect import Dialect
@@ -37,6 +36,7 @@ from sync.protocol import (
     VerdictRow,
     spoken,
 )
+from tests.kiosk.parts import KioskParts
 from tests.sync.central.wire import Centre, Time
 
 V1 = Path(__file__).parents[1] / "fixtures" / "protocol-v1"
@@ -235,25 +235,25 @@ def old_centre() -> Iterator[OldCentre]:
 
 
 @pytest.fixture
-def journeys(tmp_path: Path) -> Iterator[Journeys]:
+def kiosk(tmp_path: Path) -> Iterator[KioskParts]:
     store = KioskStore(tmp_path / "kiosk.db")
-    made = Journeys(store, lambda: ClockReading(NINE, 1000, "boot", synchronised=True))
-    made.enrol(msgspec.convert(v1("enrolment"), Enrolment))
+    made = KioskParts(store, lambda: ClockReading(NINE, 1000, "boot", synchronised=True))
+    made.ledger.enrol(msgspec.convert(v1("enrolment"), Enrolment))
     yield made
     store.close()
 
 
-def test_this_kiosk_goes_back_to_version_1_where_the_centre_speaks_no_other(old_centre: OldCentre, journeys: Journeys):
+def test_this_kiosk_goes_back_to_version_1_where_the_centre_speaks_no_other(old_centre: OldCentre, kiosk: KioskParts):
     client = CentralClient(old_centre.url, "token")
-    puller, pusher = Puller(journeys, client, wait_s=0), Pusher(journeys, client)
+    puller, pusher = Puller(kiosk.ledger, client, wait_s=0), Pusher(kiosk.ledger, client)
     assert puller.run_once().again, "refused, and tried again at once"
     assert puller.run_once().touched == {"P0", "P1"}
-    assert journeys.patient_status("P1") is not None
-    tapped = journeys.check_in_unknown("card-1", [CardHash("k1", "cd" * 32)], "scan_nfc", None)  # type: ignore[arg-type]
+    assert kiosk.journeys.patient_status("P1") is not None
+    tapped = kiosk.journeys.check_in_unknown("card-1", [CardHash("k1", "cd" * 32)], "scan_nfc", None)  # type: ignore[arg-type]
     assert tapped.action_ids
     assert pusher.run_once().again
     pusher.run_once()
-    assert journeys.pending() == 0
+    assert kiosk.pending() == 0
     assert old_centre.asked == [("pull", 2), ("pull", 1), ("push", 2), ("push", 1)]
     assert [set(each) for each in old_centre.pushed] == [{"hash", "body"}], "nothing that version 1 had no name for"
     puller.run_once()
@@ -262,18 +262,18 @@ def test_this_kiosk_goes_back_to_version_1_where_the_centre_speaks_no_other(old_
 
 
 def test_a_restored_centre_of_version_1_is_not_told_what_the_kiosk_had_been_told(
-    old_centre: OldCentre, journeys: Journeys
+    old_centre: OldCentre, kiosk: KioskParts
 ):
-    tapped = journeys.check_in_unknown("card-1", [CardHash("k1", "cd" * 32)], "scan_nfc", None)  # type: ignore[arg-type]
-    journeys.settle(
+    tapped = kiosk.journeys.check_in_unknown("card-1", [CardHash("k1", "cd" * 32)], "scan_nfc", None)  # type: ignore[arg-type]
+    kiosk.ledger.settle(
         [VerdictRow(action_id=tapped.action_ids[0], seq=1, verdict=Verdict.NEEDS_STAFF, code=Code.UNKNOWN_CARD)]
     )
     restored = msgspec.convert({**v1("enrolment"), "server_incarnation": "another"}, Enrolment)
-    journeys.enrol(restored)
-    assert [each.held is not None for each in journeys.batch(10, None)] == [True], "what version 2 is told"
+    kiosk.ledger.enrol(restored)
+    assert [each.held is not None for each in kiosk.ledger.batch(10, None)] == [True], "what version 2 is told"
     client = CentralClient(old_centre.url, "token")
-    pusher = Pusher(journeys, client)
-    while journeys.pending():
+    pusher = Pusher(kiosk.ledger, client)
+    while kiosk.pending():
         assert not pusher.run_once().failed
     assert [set(each) for each in old_centre.pushed] == [{"hash", "body"}]
     client.close()

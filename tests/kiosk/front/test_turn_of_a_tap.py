@@ -15,7 +15,7 @@ from tests.kiosk.samples import uid
 
 
 def tap(house: House) -> Screen:
-    return house.reception.card(uid(1))
+    return house.reception.tap(uid(1))
 
 
 def press(house: House) -> Screen:
@@ -26,7 +26,7 @@ def press(house: House) -> Screen:
 def test_who_waits_behind_a_person_comes_after_their_screen(house: House, person: Callable[[House], Screen]):
     if person is press:
         tap(house)
-    waiting = house.store._lock._waiting
+    waiting = house.store._lock._queue
     shown = list[Screen | None]()
     with house.reception.subscribe() as slot:
         slot.take(0)

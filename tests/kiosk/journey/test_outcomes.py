@@ -25,7 +25,8 @@ class Kiosk:
 
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
-        self.store, self.journeys = samples.enrolled(directory, self.clock)
+        self.parts = samples.enrolled(directory, self.clock)
+        self.store, self.journeys, self.ledger = self.parts.store, self.parts.journeys, self.parts.ledger
         self.clock.forward(EVENING - self.clock.reading.wall_ms)
 
     def scan(self) -> str:
@@ -36,14 +37,14 @@ class Kiosk:
         return action_id
 
     def judge(self, action_id: str, verdict: Verdict, code: Code, revision: int = 0, **changes: Any) -> None:
-        self.journeys.settle(
+        self.ledger.settle(
             [VerdictRow(action_id=action_id, seq=1, verdict=verdict, code=code, revision=revision, **changes)]
         )
 
     def pull(self, *rows: Any, **changes: Any) -> None:
         identity = self.journeys.identity
         assert identity is not None
-        adopted = self.journeys.adopt(page(*rows, from_cursor=identity.cursor, cursor=identity.cursor + 1, **changes))
+        adopted = self.ledger.adopt(page(*rows, from_cursor=identity.cursor, cursor=identity.cursor + 1, **changes))
         assert adopted is not None
 
     def become_tomorrow(self) -> None:
@@ -69,9 +70,9 @@ def ahead(tmp_path: Path) -> Iterator[Kiosk]:
     made = Kiosk(tmp_path)
     made.clock.reading = ClockReading(at("09:00", "2031-05-05"), 1000, "boot-2", synchronised=False)
     assert made.scan()
-    assert made.journeys.today() == "2031-05-05"
+    assert made.parts.today == "2031-05-05"
     made.pull(row(1), now_ms=EVENING)
-    assert made.journeys.today() == TODAY
+    assert made.parts.today == TODAY
     yield made
     made.store.close()
 
@@ -84,7 +85,7 @@ def test_what_is_pending_counts_in_the_morning_after_too(kiosk: Kiosk):
 
 
 def test_what_is_pending_from_a_clock_that_was_ahead_counts(ahead: Kiosk):
-    assert (ahead.patient_status.pending, ahead.journeys.pending()) == (1, 1)
+    assert (ahead.patient_status.pending, ahead.parts.pending()) == (1, 1)
 
 
 def test_what_waits_for_staff_from_a_clock_that_was_ahead_counts_that_day_and_not_for_years(ahead: Kiosk):
@@ -137,7 +138,7 @@ def test_what_was_reversed_is_told_the_day_after_too_whatever_the_backups_hold(k
     kiosk.become_tomorrow()
     kiosk.pull(row(1, change=2), now_ms=at("09:00", TOMORROW), backed_up_seq=1)
     (told,) = kiosk.patient_status.reversals
-    kiosk.journeys.seen([told])
+    kiosk.journeys.mark_reversals_seen([told])
     assert kiosk.patient_status.reversals == ()
 
 
@@ -146,7 +147,7 @@ def test_what_was_reversed_goes_once_it_was_told_or_its_person_has_nothing_here_
         kiosk = Kiosk(tmp_path / str(told))
         kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
         if told:
-            kiosk.journeys.seen(kiosk.patient_status.reversals)
+            kiosk.journeys.mark_reversals_seen(kiosk.patient_status.reversals)
             stays = Journey(PatientId("P1"), "UNREGISTERED", TOMORROW, appointments=(booking(1),))
             kiosk.pull(row(1, change=2, journey=stays))
         kiosk.become_tomorrow()

@@ -12,7 +12,7 @@ from kiosk.store.fair_lock import FairLock
 
 
 def waiting(turns: FairLock, number: int) -> None:
-    wait_for(lambda: len(turns._waiting) == number, "nobody waits", 10.0)
+    wait_for(lambda: len(turns._queue) == number, "nobody waits", 10.0)
 
 
 def test_it_is_handed_over_in_the_order_in_which_it_was_asked_for():

@@ -1,4 +1,4 @@
-"""The kiosk's file: durable, one daemon's alone, honest about damage and full disks, and readable in its first form."""
+"""The kiosk's file: transactions are durable, one daemon holds it, and damage and full disks are refused."""
 
 from __future__ import annotations
 
@@ -16,15 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.journey.journeys import Journeys
-from kiosk.store.schema import SCHEMA_VERSION
 from kiosk.store.sqlite import Store, StoreError, peek
-from sync.cards import CardHash
-from sync.protocol import chain_hash
 from tests.components import demand
-from tests.kiosk.samples import Clock
-
-SCHEMA_1 = Path(__file__).parents[2] / "fixtures/kiosk-schema-1.sql"
 
 
 def label(store: Store, day: str) -> None:
@@ -227,16 +220,6 @@ def test_a_name_that_no_file_can_have_is_refused_in_words(tmp_path: Path):
         Store(tmp_path / ("x" * 300))
 
 
-def test_a_file_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path):
-    path = tmp_path / "kiosk.db"
-    Store(path).close()
-    connection = sqlite3.connect(path)
-    connection.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")
-    connection.close()
-    with pytest.raises(StoreError, match="newer version"):
-        Store(path)
-
-
 # Looking without a daemon.
 
 
@@ -344,35 +327,3 @@ def test_where_there_is_no_room_for_a_database_it_is_refused_in_words(small_disk
             pass
     with pytest.raises(StoreError):
         Store(small_disk / "kiosk.db")
-
-
-# The first form.
-
-
-def test_a_kiosks_database_of_schema_1_is_opened_and_its_kiosk_goes_on(tmp_path: Path):
-    path = tmp_path / "kiosk.db"
-    connection = sqlite3.connect(path)
-    connection.executescript(SCHEMA_1.read_text("utf-8"))
-    connection.close()
-    store = Store(path)
-    journeys = Journeys(store, Clock())
-    identity = journeys.identity
-    assert identity is not None
-    assert (identity.kiosk_id, identity.ticket_prefix, identity.epoch, identity.cursor) == ("kiosk-1", "B", 1, 9)
-    assert identity.site.timezone == "Asia/Seoul"
-    assert journeys.definitions.version == 1
-    status = journeys.patient_status("P2")
-    assert status is not None
-    assert (status.journey.state, status.pending, status.journey.leg) == ("WAITING", 1, 1)
-    assert status.journey.entries[0].queue_number == "B-001"
-    assert journeys.pending() == 2
-    previous = ""
-    for pushed in journeys.batch(10, 1):
-        previous = chain_hash(previous, bytes(pushed.body))
-        assert pushed.hash == previous
-    tapped = journeys.check_in_unknown("card-new", [CardHash("k1", "99" * 32)], "scan_nfc", None)  # type: ignore[arg-type]
-    assert tapped.refusal is None
-    assert journeys.pending() == 3
-    with store.read() as db:
-        assert db.execute("pragma user_version").fetchone()[0] == SCHEMA_VERSION
-    store.close()

@@ -16,7 +16,7 @@ def test_case_9_a_repeat_under_a_new_epoch_is_the_same_action(centre: Centre, ki
     kiosk.check_in("P1")
     kiosk.wire.lose_replies = 1
     kiosk.pusher.run_once()
-    kiosk.journeys.start_epoch(7)
+    kiosk.ledger.start_epoch(7)
     kiosk.sync()
     assert verdicts(kiosk) == [("applied", "ok")] * 3
     assert len(transitions(centre, "P1")) == 3
@@ -27,7 +27,7 @@ def test_case_9_a_kiosk_enrolled_anew_sends_what_it_had_and_nothing_counts_twice
     kiosk.wire.lose_replies = 1
     kiosk.pusher.run_once()
     kiosk.tap("P2")
-    kiosk.journeys.enrol(centre.enrol("A", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("A", EVERYTHING))
     kiosk.connect()
     kiosk.sync()
     assert verdicts(kiosk) == [("applied", "ok")] * 4
@@ -38,7 +38,7 @@ def test_case_9_a_kiosk_enrolled_anew_sends_what_it_had_and_nothing_counts_twice
 def test_a_kiosk_enrolled_anew_hears_what_staff_decide_of_what_it_sent_before(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.sync()
-    kiosk.journeys.enrol(centre.enrol("A", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("A", EVERYTHING))
     kiosk.connect()
     kiosk.sync()
     assert verdicts(kiosk) == [("needs_staff", "unknown_card")]

@@ -52,7 +52,7 @@ def check_only_p1s_tap_is_lost(centre: Centre, kiosk: Kiosk) -> None:
     assert centre.journey("P3").state == "UNREGISTERED"
     for patient_id in ("P1", "P2"):
         assert kiosk.view(patient_id) == centre.journey(patient_id)
-    assert kiosk.journeys.pending() == 0
+    assert kiosk.parts.pending() == 0
 
 
 def row_of(kiosk: Kiosk, patient_id: str) -> outbox.OutboxRow:
@@ -155,7 +155,7 @@ def test_enrolled_anew_the_others_go_on(centre: Centre, kiosk: Kiosk, damage: tu
     kiosk.tap("P1")
     kiosk.tap("P2")
     strike(kiosk, damage)
-    kiosk.journeys.enrol(centre.enrol("N", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("N", EVERYTHING))
     kiosk.connect()
     for _ in range(2):
         kiosk.pull()
@@ -169,7 +169,7 @@ def test_it_is_known_though_its_hash_alone_would_say_that_all_is_well(centre: Ce
     kiosk.tap("P1")
     strike(kiosk, DAMAGES["somebody else's"])
     for epoch in (2, 3):
-        kiosk.journeys.start_epoch(epoch)
+        kiosk.ledger.start_epoch(epoch)
     kiosk.sync()
     kiosk.push()
     assert verdicts(kiosk) == [QUARANTINED]
