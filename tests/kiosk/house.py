@@ -1,4 +1,4 @@
-"""A reception on a real store, with clocks that stand still and the centre's words for it."""
+"""A reception on a real store, with clocks that a test moves, and the centre's verdicts and pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.kiosk.samples import Clock
 
 
 class Seconds:
-    """A monotonic clock that moves when it is told to."""
+    """A monotonic clock that a test moves."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -28,7 +28,7 @@ class Seconds:
 
 
 class House:
-    """A reception on a real store, and the clocks it lives by."""
+    """A reception on a real store, and its clocks."""
 
     def __init__(self, directory: Path, automatic: tuple[str, ...] = ("scan_nfc",)) -> None:
         self.clock = Clock()
@@ -39,7 +39,7 @@ class House:
         self.open(directory)
 
     def open(self, directory: Path) -> None:
-        """Starts it, on the store that is there."""
+        """Starts the reception on the existing store."""
         self.store = Store(directory / "kiosk.db")
         self.parts = KioskParts(self.store, self.clock)
         self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
@@ -62,17 +62,17 @@ class House:
         return acted.screen
 
     def judge(self, verdict: Verdict, code: Code) -> None:
-        """The centre's verdict for everything pending."""
+        """Writes one verdict for every pending action, and tells the reception."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq, patient_id from outbox where status = 'pending'").fetchall()
-        told = [
+        verdicts = [
             VerdictRow(action_id=r["action_id"], seq=r["seq"], verdict=verdict, code=code, patient_id=r["patient_id"])
             for r in rows
         ]
-        self.reception.update(self.ledger.settle(told), online=True)
+        self.reception.update(self.ledger.settle(verdicts), online=True)
 
     def rebind(self) -> frozenset[PatientId]:
-        """The verdict that the card is another patient's by now, for all that is pending; the screen is yet to hear."""
+        """Writes the verdict "rebound" for every pending action. The reception is not told."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq from outbox where status = 'pending'").fetchall()
         return self.ledger.settle(
@@ -83,7 +83,7 @@ class House:
         )
 
     def pull(self, *rows: PatientRow, **changes: Any) -> frozenset[PatientId]:
-        """The next page; the screen has yet to hear of it."""
+        """Adopts the next page. The reception is not told."""
         identity = self.journeys.identity
         assert identity is not None
         page = samples.page(*rows, from_cursor=identity.cursor, cursor=identity.cursor + 1, **changes)

@@ -1,4 +1,4 @@
-"""The parts of a kiosk over one store, as the daemon puts them together, and looks at the store for tests."""
+"""The parts of a kiosk over one store, put together as the daemon does, and looks at the store for tests."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ class KioskParts:
 
     @property
     def today(self) -> str:
-        """The site day by the kiosk's clock."""
+        """The site day by this kiosk's clock."""
         return self.kiosk.context().today
 
     def pending(self) -> int:
-        """How many actions have no verdict."""
+        """Returns how many actions are pending."""
         with self.store.read() as db:
             return outbox.pending_count(db)
 
     def patient_of_card(self, cards: Sequence[CardHash]) -> PatientId | None:
-        """The patient that a card is bound to."""
+        """Returns the patient that a card is bound to, or None."""
         with self.store.read() as db:
             holder = patients.read_holder(db, cards)
         return holder.patient.patient_id if holder else None
 
     def resolve(self, patient_id: str) -> PatientId:
-        """The patient that an id stands for."""
+        """Returns the patient that an id stands for."""
         with self.store.read() as db:
             return patient_aliases.resolve(db, patient_id)

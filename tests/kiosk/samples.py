@@ -1,4 +1,4 @@
-"""Invented values for tests of the kiosk: an enrolment, patients as a pull brings them, clocks that stand still."""
+"""Invented values for tests of the kiosk: an enrolment, patients and pages of the roster, a clock."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ GRANTS = ("scan_nfc", "register", "confirm_arrival")
 
 
 def at(time_of_day: str, day: str = TODAY) -> int:
-    """UTC ms of a local time at the site."""
+    """Returns the UTC ms of a local time at the site."""
     return local_ms(day, time_of_day, TIMEZONE)
 
 
 class Clock:
-    """A clock that moves when it is told to."""
+    """A clock that a test moves."""
 
     def __init__(self, wall_ms: int = at("09:00")) -> None:
         self.reading = ClockReading(wall_ms, 1_000_000, "boot-1", synchronised=True)
@@ -57,12 +57,12 @@ def enrolment(**changes: Any) -> Enrolment:
 
 
 def uid(number: int) -> bytes:
-    """The UID of the n-th invented card."""
+    """Returns the UID of the n-th card."""
     return bytes.fromhex(f"04{number:012x}")
 
 
 def cards(number: int) -> tuple[CardHash, ...]:
-    """Its hashes."""
+    """Returns the hashes of the n-th card."""
     return KEYS.hashes(canonical_uid(uid(number)))
 
 
@@ -79,7 +79,7 @@ def entry(number: str, exam: str = "XRAY", state: str = "waiting", opened: str =
 
 
 def row(patient: int, change: int = 1, **changes: Any) -> PatientRow:
-    """A patient with a card and, unless told otherwise, one booking today."""
+    """Returns a patient with a card and, without `journey`, one booking today."""
     patient_id = PatientId(f"P{patient}")
     journey = Journey(patient_id, "UNREGISTERED", TODAY, appointments=(booking(patient),))
     values: dict[str, Any] = {
@@ -110,7 +110,7 @@ def page(*rows: PatientRow, from_cursor: int = 0, cursor: int = 1, **changes: An
 
 
 def enrolled(directory: Path, clock: Clock, *rows: PatientRow) -> KioskParts:
-    """A kiosk with a real store on disk, enrolled, with these patients (none: three)."""
+    """Returns an enrolled kiosk with a real store on disk and these patients (none: three of them)."""
     parts = KioskParts(Store(directory / "kiosk.db"), clock)
     parts.ledger.enrol(enrolment())
     parts.ledger.adopt(page(*(rows or (row(1), row(2), row(3)))))

@@ -1,5 +1,7 @@
-"""An enrolment is whole: whatever ends it in the middle, the box is the kiosk that it was or the new one, and speaks
-with that one's token and keys; and no second code is needed."""
+"""An enrolment is whole: after any interruption the box is the old kiosk or the new one, and no second code is needed.
+
+The kiosk then has the token and the card keys that belong to its identity.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ FIRST = samples.enrolment()
 OTHER_KEYS = CardKeys({"k2": "22" * 32})
 SECOND = samples.enrolment(kiosk_id="kiosk-2", token="another-token", card_keys=OTHER_KEYS, ticket_prefix="C")
 
-# What waits: after what is judged, and then as the beginning of a chain.
+# The pending actions: after the judged one, and as the beginning of the new kiosk's chain.
 CHAINS = {"kiosk-1": [("kiosk-1", 1, 2), ("kiosk-1", 1, 3)], "kiosk-2": [("kiosk-2", 1, 1), ("kiosk-2", 1, 2)]}
 
 
@@ -51,7 +53,7 @@ class Box:
         self.store.close()
 
     def begin(self) -> None:
-        """A working kiosk: one action judged, two that wait."""
+        """Enrols the first kiosk: one action judged, two pending."""
         self.enrolment.complete(FIRST)
         self.ledger.adopt(samples.page(*map(samples.row, (1, 2, 3))))
         for number in (3, 1, 2):
@@ -70,7 +72,7 @@ class Box:
         return [(body.kiosk_id, body.epoch, body.seq) for body in bodies]
 
     def files(self) -> set[str]:
-        """What lies there beside the store itself."""
+        """Returns the endings of the files beside the store."""
         found = {path.name.removeprefix("kiosk.db") for path in self.directory.iterdir()}
         return found - {"", "-wal", "-shm", ".lock"}
 
@@ -121,7 +123,7 @@ def test_an_answer_that_is_of_no_use_changes_nothing_and_is_not_kept(box: Box, c
 
 
 def test_a_kiosk_that_was_fenced_off_and_is_enrolled_again_under_its_id_is_the_one_of_the_answer(box: Box):
-    """By a centre that was set back to before it was known, and has not noticed."""
+    """The centre was set back to a time before this kiosk, and has not noticed."""
     box.ledger.fenced()
     again = msgspec.structs.replace(FIRST, token="another", ticket_prefix="Z")
     box.enrolment.complete(again)
@@ -167,7 +169,7 @@ def test_where_the_store_takes_no_write_it_goes_on_as_it_was(box: Box):
 
 
 def test_once_the_identity_has_turned_it_does_not_speak_before_the_secrets_have_followed(box: Box):
-    """As after a crash between the two, on a box where the secrets cannot be written yet."""
+    """As after a crash between the two, on a box where the secrets cannot be written."""
     box.config.enrolment_path.write_bytes(msgspec.json.encode(SECOND))
     box.ledger.enrol(SECOND)
     keys = box.config.keys_path
@@ -201,7 +203,7 @@ def test_the_cards_are_known_by_the_new_keys_once_they_are_read_again(box: Box):
     assert cards.hashes(samples.uid(1)) == OTHER_KEYS.hashes(canonical_uid(samples.uid(1)))
 
 
-# Kills. The child ends itself, as a power cut would, at the n-th thing that it asks of the system or says to the store.
+# Kills. The child kills itself, as a power cut would, at the n-th file operation or statement of the store.
 
 CHILD = """
 import os, signal, sys
@@ -259,7 +261,7 @@ def test_killed_at_any_step_it_is_one_kiosk_or_the_other_and_the_next_start_goes
         box.close()
     else:
         pytest.fail("it never came to its end")
-    # Its file written and named; then two secrets, begin, insert, commit, two names, and the files looked after.
+    # Its file is written and renamed; then two secrets, begin, insert, commit, two renames, and the removal of files.
     assert found == ["kiosk-1"] * 2 + ["kiosk-2"] * (len(found) - 2)
     assert len(found) >= 12
 

@@ -1,4 +1,4 @@
-"""A screen that somebody stands at follows what the store hears: who they are, whose the card is, their line."""
+"""The screen of a visitor follows the store: who the visitor is, whose the card is, and the line they wait in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.kiosk.samples import uid
 
 
 def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(house: House):
-    """The holder of an unknown card has checked in; the centre knows the card, and the person still stands here."""
+    """The holder of an unknown card has checked in and is still here when the centre names the patient."""
     unknown = house.reception.tap(uid(9))
     pressed = house.press(unknown)
     assert pressed.patient is not None
@@ -43,11 +43,11 @@ def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(h
     assert house.reception.screen().patient is None
 
 
-# The line that somebody on the screen waits in.
+# The line of the patient on the screen.
 
 
 def in_line(patient: int, number: str, opened: str, change: int, exam: str = "XRAY") -> PatientRow:
-    """A patient who waits since then."""
+    """A patient who has waited since that time."""
     line = samples.entry(number, exam, opened=opened)
     waiting = replace(
         samples.row(patient).journey,
@@ -62,14 +62,14 @@ def in_line(patient: int, number: str, opened: str, change: int, exam: str = "XR
 
 
 def gone_on(patient: int, change: int) -> PatientRow:
-    """A patient who was seen."""
+    """A patient whose exam is done."""
     seen = replace(samples.row(patient).journey, state="COMPLETED", visit_id=f"v-{patient}", leg=1)
     return samples.row(patient, change=change, journey=replace(seen, journey_version=change))
 
 
 @pytest.fixture
 def waiting(house: House) -> House:
-    """The first patient stands at the kiosk, one before them in line."""
+    """The first patient is at the kiosk, with one person ahead in line."""
     house.pull(in_line(1, "A-002", "08:50", 2), in_line(2, "A-001", "08:40", 2))
     house.reception.update(frozenset(), online=True)
     shown = house.reception.tap(uid(1))
@@ -100,7 +100,7 @@ def test_who_joins_another_line_or_behind_leaves_the_screen_as_it_is(waiting: Ho
     assert waiting.reception.screen().frame == frame
 
 
-# Whom a card means, once it is no longer the one on the screen.
+# A card that no longer means the patient on the screen.
 
 
 def given_to_the_third(house: House) -> frozenset[PatientId]:
@@ -166,7 +166,7 @@ def test_news_that_leave_the_card_with_its_patient_leave_the_screen(house: House
 
 
 def test_the_screen_waits_for_who_a_provisional_patient_turned_out_to_be(house: House):
-    """The verdict names a patient whom only the next page brings."""
+    """The verdict names a patient who comes with the next page only."""
     house.press(house.reception.tap(uid(9)))
     with house.store.read() as db:
         row = db.execute("select action_id, seq from outbox").fetchone()

@@ -1,4 +1,4 @@
-"""Who stands at the kiosk, until when, and what the screen says: the reception on a real store."""
+"""The reception on a real store: the visitor, the time of the screen, and what the screen says."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_screen_that_only_tells_goes_after_fifteen_seconds_and_one_that_asks_a
     house.reception.tap(b"\x04" * 7)
     house.seconds.now += INFORM_S
     house.reception.tick()
-    assert house.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it asks, too
+    assert house.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it has a decision to make, too
     house.reception.refuse_card("phone")
     house.seconds.now += INFORM_S
     house.reception.tick()

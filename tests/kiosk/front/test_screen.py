@@ -1,4 +1,4 @@
-"""The screen's data on the wire: the field names that its page and the centre's clients share."""
+"""The screen as JSON: the field names are those of the centre's API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person at the kiosk asks for the store once: whoever else wants it comes before the tap or after its screen."""
+"""A tap or a press holds the store once: another thread gets it before the tap, or after the screen is published."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_who_waits_behind_a_person_comes_after_their_screen(house: House, person
         with house.store.read():
             for number, thread in enumerate(threads, 1):
                 thread.start()
-                wait_for(lambda number=number: len(waiting) == number, "nobody waits", 10.0)
+                wait_for(lambda number=number: len(waiting) == number, "no thread waits", 10.0)
         for thread in threads:
             thread.join()
     assert shown[0] is not None

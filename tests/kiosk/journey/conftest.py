@@ -1,4 +1,4 @@
-"""What the tests of the journey service share."""
+"""Fixtures for the tests of the journey service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kiosk with three patients, and the centre's words for it."""
+"""A kiosk with three patients, and the centre's verdicts and pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEXT_DAY = "2026-03-03"
 
 
 class SmallKiosk:
-    """A kiosk with three patients, and the centre's words for it."""
+    """A kiosk with three patients, and the centre's verdicts and pages."""
 
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
@@ -33,7 +33,7 @@ class SmallKiosk:
         return self.journeys.identity.cursor
 
     def tap(self, number: int, *automatic: str) -> list[Intent]:
-        """A tap; returns what it did."""
+        """Taps the n-th patient's card. Returns the intents of the accepted actions."""
         tapped = self.journeys.tap(cards(number), automatic or ("scan_nfc",))
         assert tapped is not None
         return [self.intent(action_id) for action_id in tapped.action_ids]
@@ -56,7 +56,7 @@ class SmallKiosk:
         return VerdictRow(**values | changes)
 
     def pull(self, *rows: Any, **changes: Any) -> frozenset[PatientId] | None:
-        """The next page."""
+        """Adopts the next page."""
         return self.ledger.adopt(page(*rows, from_cursor=self.cursor, cursor=self.cursor + 1, **changes))
 
     def patient_status(self, patient_id: str) -> PatientStatus:

@@ -1,7 +1,7 @@
-"""Taps, verdicts and pages in any order: the kiosk shows base ⊕ pending at every moment, and in the end what is so.
+"""Taps, verdicts and pages in any order: the kiosk always shows base ⊕ pending, and in the end the centre's journey.
 
-The centre here is a pure model with the same rules. What it says travels as messages that arrive late: verdicts and
-pages each in their own order, but in any order among each other and with what happens at the kiosk meanwhile.
+The centre here is a pure model with the same rules. Its messages arrive late: verdicts in their order and pages in
+theirs, but in any order among each other and among the actions at the kiosk.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NUMBERS = st.sampled_from([1, 2])
 
 
 class Centre:
-    """Judges intents by the rules, lets others act meanwhile, and says what became of it."""
+    """Judges intents by the rules, and lets others act meanwhile."""
 
     def __init__(self) -> None:
         self.journeys = {
@@ -56,7 +56,7 @@ class Centre:
         self.made = 0
 
     def others_act(self, patient_id: PatientId, name: str) -> None:
-        """Staff or another kiosk do something, if the rules let them."""
+        """Staff or another kiosk act, where the rules allow it."""
         self.made += 1
         outcome = decide(
             RULES,
@@ -107,7 +107,7 @@ class Centre:
 
 
 class Interleavings(RuleBasedStateMachine):
-    """A real kiosk, the model of what it must show, and messages on their way to both."""
+    """A real kiosk, a model of what it must show, and messages under way to both."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 4))
     def a_push_is_judged(self, limit: int) -> None:
-        """The next actions that were not judged yet; the answer sets out."""
+        """The centre judges the next actions; the answer is under way."""
         batch = self.kiosk.ledger.batch(100, None)
         intents = [msgspec.json.decode(pushed.body, type=Intent) for pushed in batch]
         fresh = [intent for intent in intents if intent.seq > self.pushed][:limit]
@@ -211,7 +211,7 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.verdicts)
     @rule()
     def verdicts_arrive_twice(self) -> None:
-        """An answer was lost, the push was repeated, and both answers come in the end."""
+        """An answer was late and the push was repeated, so that both answers come."""
         again = list(self.verdicts[0])
         self.verdicts_arrive()
         assert self.kiosk.ledger.settle(again) == frozenset()

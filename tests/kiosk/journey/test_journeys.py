@@ -1,4 +1,4 @@
-"""The journey service, from the person's side: taps and presses, each whole in one transaction or not at all."""
+"""The journey service for people: each tap and each press is whole in one transaction, or leaves nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOUR = 3_600_000
 
 
 class Kiosk:
-    """A kiosk with three patients, its clock, and a look at everything that it has written."""
+    """A kiosk with three patients, its clock, and a look at all that it has written."""
 
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
@@ -127,7 +127,7 @@ def test_a_second_tap_changes_nothing_and_is_no_error(kiosk: Kiosk):
     assert kiosk.everything() == before
 
 
-def test_a_tap_may_do_several_steps_in_the_rules_order_whatever_order_they_are_named_in(kiosk: Kiosk):
+def test_a_tap_may_do_several_steps_in_the_rules_order_not_the_order_of_the_configuration(kiosk: Kiosk):
     assert len(kiosk.tap(1, "confirm_arrival", "nonsense", "register", "scan_nfc")) == 3
     assert [i.action_type for i in kiosk.intents()] == ["scan_nfc", "register", "confirm_arrival"]
     assert [i.journey_state for i in kiosk.intents()] == ["UNREGISTERED", "ARRIVED", "REGISTERED"]
@@ -288,7 +288,7 @@ def test_the_payload_goes_along_and_an_exam_that_it_names_is_meant(kiosk: Kiosk)
     assert status is not None
     assert [e.state for e in status.journey.entries] == ["waiting", "in_progress"]
     assert kiosk.intents()[0].payload == {"exam_id": "BLOOD", "note": "왼팔"}
-    # The replay on a newer base reads it the same way.
+    # The replay on a newer base reads the payload the same way.
     kiosk.ledger.adopt(
         page(row(1, journey=replace(called, journey_version=4)), from_cursor=2, cursor=3, actions=("enter_exam_room",))
     )
@@ -417,7 +417,7 @@ def test_a_clock_in_an_absurd_future_still_takes_taps(kiosk: Kiosk):
     kiosk.tap(2, *GRANTS)
     assert kiosk.state(1) == "ARRIVED"
     assert kiosk.state(2) == "WAITING"
-    # Set right, it goes on, and what was done is not forgotten.
+    # With the clock set right the kiosk goes on, and keeps both patients.
     kiosk.clock.reading = Clock().reading
     kiosk.ledger.adopt(page(row(1), row(2), from_cursor=1, cursor=2))
     assert kiosk.state(1) == "ARRIVED"
@@ -443,7 +443,7 @@ def test_before_enrolment_nobody_is_served_and_nothing_is_written(blank: KioskPa
 
 
 def interrupted_at(db: sqlite3.Connection, place: int, action: Callable[[], object]) -> bool:
-    """Does the action while the database breaks off at the n-th portion of its work; False where it had done before."""
+    """Does the action while SQLite is interrupted at the n-th portion of its work. False where it was done before."""
     portions = 0
 
     def break_off() -> bool:

@@ -25,7 +25,7 @@ PEOPLE = 2 * VERDICTS_AT_ONCE + 3
 
 
 def pending(parts: KioskParts) -> list[VerdictRow]:
-    """Everybody taps; a verdict for each."""
+    """Taps all cards. Returns a verdict for each action."""
     for number in range(PEOPLE):
         parts.journeys.tap(samples.cards(number), ("scan_nfc",))
     with parts.store.read() as db:
@@ -117,7 +117,7 @@ def test_after_a_restore_everything_waits_for_its_verdict_again(kiosk: SmallKios
     assert kiosk.parts.pending() == 0
     kiosk.ledger.adopt(page(row(1), row(2), cursor=3, reset=True, server_incarnation="two"))
     assert kiosk.parts.pending() == 2
-    # The centre has lost both visits; they are shown all the same, since their actions wait again.
+    # The centre has lost both visits. The screens show them, since their actions are pending again.
     assert (kiosk.state("P1"), kiosk.state("P2")) == ("ARRIVED", "ARRIVED")
     again = [msgspec.json.decode(p.body, type=Intent).action_id for p in kiosk.ledger.batch(9, None)]
     assert again == [first.action_id, second.action_id]
@@ -146,7 +146,9 @@ def test_a_page_before_the_enrolment_is_refused(tmp_path: Path):
     store.close()
 
 
-def test_enrolled_anew_what_is_pending_goes_on_under_the_new_name_and_the_roster_starts_afresh(kiosk: SmallKiosk):
+def test_after_another_enrolment_pending_actions_go_on_under_the_new_name_and_the_roster_is_pulled_again(
+    kiosk: SmallKiosk,
+):
     done, pending = kiosk.tap(1)[0], kiosk.tap(2)[0]
     kiosk.ledger.settle([kiosk.judge(done)])
     kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)

@@ -1,4 +1,4 @@
-"""What a kiosk says of a patient's actions: pending, waiting for staff, decided otherwise, and of which days."""
+"""The outcomes of a patient's actions: pending, waiting for staff, reversed, and of which days they count."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOMORROW = "2026-03-03"
 
 
 class Kiosk:
-    """A kiosk in the evening, and the centre's words for it."""
+    """A kiosk in the evening, and the centre's verdicts and pages."""
 
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
@@ -30,7 +30,7 @@ class Kiosk:
         self.clock.forward(EVENING - self.clock.reading.wall_ms)
 
     def scan(self) -> str:
-        """The first patient's tap; returns its action."""
+        """Taps the first patient's card. Returns the id of the action."""
         tapped = self.journeys.tap(cards(1), ("scan_nfc",))
         assert tapped is not None
         (action_id,) = tapped.action_ids
@@ -66,7 +66,7 @@ def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
 
 @pytest.fixture
 def ahead(tmp_path: Path) -> Iterator[Kiosk]:
-    """One whose clock is five years ahead after a reboot. The first patient tapped; then a page told the time."""
+    """A kiosk whose clock is five years ahead after a reboot. The first patient taps, then a page brings the time."""
     made = Kiosk(tmp_path)
     made.clock.reading = ClockReading(at("09:00", "2031-05-05"), 1000, "boot-2", synchronised=False)
     assert made.scan()
@@ -133,7 +133,7 @@ def test_the_outcomes_of_one_patient_are_nobody_elses(kiosk: Kiosk):
     assert (other.pending, other.needs_staff) == (0, False)
 
 
-def test_what_was_reversed_is_told_the_day_after_too_whatever_the_backups_hold(kiosk: Kiosk):
+def test_an_unseen_reversal_is_shown_the_day_after_even_when_backups_hold_it(kiosk: Kiosk):
     kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
     kiosk.become_tomorrow()
     kiosk.pull(row(1, change=2), now_ms=at("09:00", TOMORROW), backed_up_seq=1)

@@ -46,13 +46,13 @@ def test_a_snapshot_that_was_asked_for_from_elsewhere_changes_nothing(kiosk: Sma
 
 
 def test_the_roster_of_another_life_of_the_centre_does_not_go_on_with_this_one(kiosk: SmallKiosk):
-    """Where its numbers happen to be the same: after a restore, and the kiosk's own disk set back."""
+    """The cursors may be the same by chance: after a restore, where the kiosk's own disk was set back too."""
     assert kiosk.pull(row(7), server_incarnation="two") is None
     assert kiosk.knows() == {"P1", "P2", "P3"}
 
 
-def test_who_checked_in_on_a_day_that_had_not_come_stands_there_whatever_day_it_is(kiosk: SmallKiosk):
-    """A late page may tell of yesterday, and the next one of today."""
+def test_a_check_in_under_a_clock_that_was_ahead_counts_on_any_day(kiosk: SmallKiosk):
+    """A late page may be of yesterday, and the next one of today."""
     stranger = kiosk.journeys.check_in_unknown(PatientId("card-1"), cards(9), "scan_nfc", None).patient_id
     for day in ("2026-03-01", TODAY):
         kiosk.pull(now_ms=at("09:00", day))
@@ -82,7 +82,7 @@ def test_who_has_left_the_roster_is_kept_while_something_of_theirs_is_pending(ki
     assert kiosk.pull(gone=("P1", "nobody")) == {"P1", "nobody"}
     assert kiosk.state("P1") == "ARRIVED", "kept until what they did has its verdict"
     assert kiosk.parts.pending() == 1
-    # Back in the roster, what is pending is on top again.
+    # Back in the roster, the pending action is on top of the base.
     kiosk.pull(row(1))
     assert kiosk.state("P1") == "ARRIVED"
 
@@ -141,7 +141,7 @@ def test_a_reset_forgets_everybody_but_those_with_something_pending(kiosk: Small
 def test_a_snapshot_that_is_interrupted_leaves_everybody_known(kiosk: SmallKiosk):
     kiosk.ledger.adopt(page(row(7), cursor=50, reset=True, more=True))
     assert kiosk.knows() == {"P1", "P2", "P3", "P7"}
-    again = KioskParts(kiosk.store, kiosk.clock)  # the process ended over it
+    again = KioskParts(kiosk.store, kiosk.clock)  # the process ended meanwhile
     assert again.journeys.tap(cards(2), ("scan_nfc",)) is not None
     again.ledger.adopt(page(row(3), from_cursor=50, cursor=51))
     assert kiosk.knows() == {"P2", "P3", "P7"}, "P2 has something pending"

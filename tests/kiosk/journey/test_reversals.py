@@ -1,4 +1,4 @@
-"""What the centre decided otherwise than the screen had said: told to whom it concerns, until they have seen it."""
+"""Reversals, which the centre decided otherwise than the screen had shown: shown to the patient until they are seen."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_a_reversal_is_shown_at_the_next_tap(house: House):
 
 
 def reverse(house: House) -> None:
-    """The first patient taps and leaves, and staff decide that it does not count."""
+    """The first patient taps and leaves, and staff discard the action."""
     house.reception.tap(uid(1))
     house.reception.leave()
     house.judge(Verdict.SUPERSEDED, Code.DISCARDED)
 
 
 def notice_of_a_tap(house: House) -> Notice | None:
-    """What the first patient is told at a tap that nobody gives them time to read."""
+    """The notice of a tap of the first patient, whom the next tap leaves no time to read it."""
     shown = house.reception.tap(uid(1)).notice
     house.reception.tap(uid(2))
     return shown
@@ -69,7 +69,7 @@ def test_a_reversal_is_shown_until_it_has_stood_before_the_person_and_never_agai
         pytest.param(lambda house: house.reception.leave(), id="leave"),
     ],
 )
-def test_whoever_does_anything_on_a_screen_has_seen_the_reversal_on_it(house: House, deed: Callable[[House], object]):
+def test_a_press_on_a_screen_counts_the_reversal_on_it_as_seen(house: House, deed: Callable[[House], object]):
     reverse(house)
     assert house.reception.tap(uid(1)).notice is Notice.REVERSED
     deed(house)
@@ -99,7 +99,7 @@ def test_what_something_more_pressing_hides_waits_for_the_next_tap(house: House)
     assert house.reception.tap(uid(1)).notice is Notice.REVERSED
 
 
-def test_a_reversal_given_anew_is_news(house: House):
+def test_a_reversal_of_a_newer_revision_is_news(house: House):
     reverse(house)
     house.reception.tap(uid(1))
     house.reception.leave()

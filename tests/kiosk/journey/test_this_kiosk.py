@@ -22,7 +22,7 @@ USELESS = ["", "{", "[]", "null", '{"version": 1}', "[" * 5000, json.dumps(dict(
 
 
 def ruin(store: Store, text: str) -> None:
-    """What another version of the program, or a damaged sector, may leave."""
+    """Writes what another version of the program, or a damaged sector, may leave."""
     with store.write() as db:
         db.execute("update identity set definitions = ?", (text,))
 
@@ -43,7 +43,7 @@ def test_what_the_kiosk_remembers_of_itself_is_what_was_committed(kiosk: SmallKi
 
 
 @pytest.mark.parametrize("text", USELESS, ids=range(len(USELESS)))
-def test_a_kiosk_starts_and_serves_whatever_its_stored_definitions_are(
+def test_a_kiosk_with_unreadable_definitions_starts_and_serves(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ):
     parts = samples.enrolled(tmp_path, samples.Clock())

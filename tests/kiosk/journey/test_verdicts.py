@@ -32,7 +32,7 @@ def test_a_verdict_that_came_before_touches_nobody(kiosk: SmallKiosk):
     assert kiosk.ledger.settle([]) == frozenset()
 
 
-def test_verdicts_of_several_actions_leave_the_newest_journey_whatever_their_order(kiosk: SmallKiosk):
+def test_verdicts_of_several_actions_in_any_order_leave_the_newest_journey(kiosk: SmallKiosk):
     scan, register, confirm = kiosk.tap(1, *GRANTS)
     visit = VisitId(scan.visit_id)
     verdicts = [
@@ -116,13 +116,13 @@ def test_a_provisional_patient_turns_out_to_be_a_real_one(kiosk: SmallKiosk):
     assert kiosk.journeys.patient_status("card-9") is None
     assert kiosk.state("P7") == "ARRIVED"
     assert kiosk.one("select patient_id from outbox") == "P7"
-    # The same press repeated is answered for whom it was.
+    # A repeat of the press has the outcome for the real patient.
     again = kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", scan.action_id)
     assert (again.patient_id, again.action_ids, again.refusal) == ("P7", (scan.action_id,), None)
 
 
 def test_a_stranger_turns_out_to_be_somebody_who_leaves_the_roster_with_the_same_page(kiosk: SmallKiosk):
-    """What the stranger has done today is theirs from then on, and is shown."""
+    """The actions of the stranger belong to that patient from then on, and are shown."""
     kiosk.tap(1)
     kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     scan = kiosk.intent(kiosk.one("select action_id from outbox where patient_id = 'card-9'"))
@@ -162,7 +162,7 @@ def test_a_stranger_whom_the_centre_does_not_know_either_is_sent_to_the_desk(kio
     assert kiosk.patient_status("card-9").needs_staff
 
 
-def test_a_card_that_is_another_patients_by_now_is_no_longer_this_ones_but_their_other_card_is(kiosk: SmallKiosk):
+def test_a_rebound_card_is_unbound_and_the_patients_other_card_is_not(kiosk: SmallKiosk):
     second = CardHash("k1", "second")
     bindings = (*row(1).bindings, BindingRow("b-1b", second.key_id, second.uid_hash))
     kiosk.pull(row(1, bindings=bindings))

@@ -1,4 +1,4 @@
-"""The outbox: a gap-free hash chain, batches within limits, rows that only a verdict retires, and new epochs."""
+"""The outbox: a gap-free hash chain, batches within limits, and rows that only a verdict retires."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_an_action_that_says_more_than_a_body_may_hold_is_not_written(store: Sto
 
 
 def enlarge_the_last(db: sqlite3.Connection, size: int) -> None:
-    """As a kiosk wrote it that had no limit yet."""
+    """Makes the last body larger than this version of the kiosk writes."""
     head = outbox.head(db)
     body = canonical(intent(head.next_seq - 1, payload={"answers": "x" * size}))
     hashed = chain_hash(NO_HASH, body)
@@ -188,7 +188,7 @@ def test_only_a_verdict_for_that_very_row_retires_it_and_once(store: Store):
     assert told == [(1, "pending", None, None), (2, "applied", "ok", 77), (3, "pending", None, None)]
 
 
-def test_a_verdict_given_anew_takes_the_place_of_an_older_one_and_never_the_other_way_round(store: Store):
+def test_a_verdict_replaces_one_of_an_older_revision_and_never_of_a_newer_one(store: Store):
     with store.write() as db:
         fill(db, 1)
         outbox.retire(db, verdict(1, 0, word=Verdict.NEEDS_STAFF), 1)
@@ -206,7 +206,7 @@ def test_who_has_something_pending_and_how_much_that_is_of_everybody(store: Stor
         assert outbox.pending_patients(db) == {"P1", "P2"}
 
 
-# What a row follows.
+# The visit and the patient of a row.
 
 
 def test_pending_actions_follow_an_alias_of_their_visit_and_bodies_keep_what_was_sent(store: Store):
@@ -287,7 +287,7 @@ def test_of_what_no_backup_holds_the_newest_rows_stay_and_all_that_waits(store: 
 
 
 def very_many(db: sqlite3.Connection, count: int) -> None:
-    """So many pending rows, without their hashes being right."""
+    """Writes that many pending rows, without valid hashes."""
     bodies = ((f"a-1-{n}", n, f"P{n % 500}", canonical(intent(n, patient=f"P{n % 500}"))) for n in range(1, count + 1))
     db.executemany(
         "insert into outbox (action_id, epoch, seq, patient_id, visit_id, action_type, body, digest, hash, status,"

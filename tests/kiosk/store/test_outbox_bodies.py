@@ -1,4 +1,4 @@
-"""A record of the outbox that was damaged on the disk: it is known, goes unread, and holds back nothing and nobody."""
+"""A body of the outbox that was damaged on the disk: it is noticed, goes unread, and delays no other action."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.kiosk.samples import Clock, cards, enrolled, enrolment, page, row
 
 Damage = Callable[[bytes, bytes], bytes]
 
-# What becomes of a body, given another row's.
+# What each damage makes of a body and of another row's body.
 DAMAGES: dict[str, Damage] = {
     "a name of a member": lambda body, _: body.replace(b'"visit_id"', b'"visit_hd"'),
     "another patient's": lambda body, _: body.replace(b'"P2"', b'"P3"'),
@@ -31,7 +31,7 @@ DAMAGES: dict[str, Damage] = {
 
 
 class Kiosk:
-    """Three patients have tapped, one after the other, and the second one's record is damaged."""
+    """Three patients have tapped; the body of the second action is damaged."""
 
     def __init__(self, directory: Path, damage: Damage) -> None:
         self.parts = enrolled(directory, Clock())
@@ -44,7 +44,7 @@ class Kiosk:
         self.damage = damage
 
     def strike(self) -> None:
-        """The damage, past everything that the kiosk would notice it by."""
+        """Damages the body, without a change of the digest."""
         with self.store.write() as db:
             body, other = (
                 db.execute("select body from outbox where patient_id = ?", (each,)).fetchone()[0]
@@ -64,7 +64,7 @@ class Kiosk:
         return status.journey.state
 
     def judge_all(self) -> None:
-        """The centre's verdicts for everything."""
+        """Writes a verdict for every action."""
         told = [
             VerdictRow(action_id=each.action_id, seq=each.seq, verdict=Verdict.APPLIED, code=Code.OK, revision=3)
             for each in self.rows()
@@ -72,8 +72,8 @@ class Kiosk:
         self.ledger.settle(told)
 
     def check_next(self, *place: object) -> None:
-        """What is pushed next: all three in their order under that kiosk and epoch, the damaged one unread, in a chain
-        that a centre can follow."""
+        """Checks the next batch: all three in order under that kiosk and epoch, the damaged one unread, in a valid
+        chain."""
         batch = self.ledger.batch(10, None)
         first, second, third = batch
         read = [msgspec.json.decode(each.body, type=Intent) for each in (first, third)]
@@ -116,7 +116,7 @@ def test_a_fork_renumbers_it_with_the_others_and_leaves_it_as_it_is(kiosk: Kiosk
 
 
 def test_a_new_chain_does_not_say_that_its_body_is_sound(kiosk: Kiosk):
-    """Its hash there is not that of its body: no centre may take the one for the other."""
+    """The hash in the new chain is that of a stand-in, so that no centre takes the damaged body for sound."""
     kiosk.strike()
     kiosk.ledger.start_epoch(2)
     first, second, _ = kiosk.ledger.batch(10, None)
@@ -161,7 +161,7 @@ def test_what_was_judged_in_an_epoch_of_before_is_sent_again_though_it_cannot_be
     kiosk.check_next("kiosk-1", 6)
 
 
-def test_enrolled_anew_it_goes_on_under_the_new_name(kiosk: Kiosk):
+def test_after_another_enrolment_it_goes_on_under_the_new_name(kiosk: Kiosk):
     kiosk.strike()
     kiosk.ledger.enrol(enrolment(kiosk_id="kiosk-2"))
     kiosk.check_next("kiosk-2", 1)
@@ -169,7 +169,7 @@ def test_enrolled_anew_it_goes_on_under_the_new_name(kiosk: Kiosk):
     assert kiosk.state(2) == "UNREGISTERED"
 
 
-def test_enrolled_anew_by_a_restored_centre_what_was_judged_goes_too(kiosk: Kiosk):
+def test_after_another_enrolment_by_a_restored_centre_judged_actions_go_again(kiosk: Kiosk):
     kiosk.judge_all()
     kiosk.strike()
     kiosk.ledger.enrol(enrolment(kiosk_id="kiosk-2", server_incarnation="two"))
@@ -187,8 +187,8 @@ def test_its_verdict_retires_it(kiosk: Kiosk, code: Code, patient_id: str | None
     assert kiosk.state(2) == "UNREGISTERED"
 
 
-def test_the_verdict_of_another_action_finds_whom_it_was_for(tmp_path: Path):
-    """A card that nobody knew becomes a patient's, though one of its actions cannot be read."""
+def test_the_verdict_of_another_action_still_moves_the_patient(tmp_path: Path):
+    """An unknown card becomes a patient's, although one of its actions cannot be read."""
     parts = enrolled(tmp_path, Clock())
     store, journeys = parts.store, parts.journeys
     for action_type in ("scan_nfc", "register"):

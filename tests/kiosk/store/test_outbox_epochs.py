@@ -86,7 +86,7 @@ def test_after_a_restore_of_the_centre_everything_is_pending_again(store: Store)
         outbox_epochs.reopen(db)
         assert [r.status for r in outbox.rows(db)] == ["pending"] * 5
         assert seqs(outbox.batch(db, 10, None)) == [1, 2, 3, 4, 5]
-        # Whatever comes back now counts, at the same revision too.
+        # A verdict of the same revision counts again.
         assert outbox.retire(db, verdict(3, word=Verdict.SUPERSEDED), 9) is not None
 
 
@@ -119,7 +119,7 @@ def test_another_kiosk_keeps_what_was_judged_in_front_of_its_epochs_until_a_back
         assert [row.epoch for row in outbox.rows(db)] == [1, 1]
 
 
-def test_a_kiosk_becomes_another_again_and_again_whatever_order_its_epochs_are_in(store: Store):
+def test_a_kiosk_may_be_enrolled_again_and_again_with_any_epochs(store: Store):
     with store.write() as db:
         fill(db, 3)
         waits = verdict(1, word=Verdict.NEEDS_STAFF)

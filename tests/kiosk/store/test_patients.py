@@ -71,7 +71,7 @@ def test_a_card_is_found_by_any_of_its_hashes_with_its_binding(store: Store):
         assert patients.read_holder(db, []) is None
 
 
-def test_a_card_bound_anew_is_no_longer_whose_it_was(store: Store):
+def test_a_card_bound_to_another_patient_is_no_longer_the_first_ones(store: Store):
     card = CardHash("k1", "aa")
     with store.write() as db:
         for number in (7, 8):

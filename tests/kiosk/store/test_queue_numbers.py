@@ -1,4 +1,4 @@
-"""Queue numbers: none twice, whatever the clock says."""
+"""Queue numbers: none is given twice, under any clock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_numbers_of_a_day_rise_by_one_and_each_day_has_its_own(store: Store):
         assert queue_numbers.next_number(db, "B", TODAY) == "B-12346"
 
 
-def test_a_number_given_on_a_day_that_nobody_could_say_counts_for_whichever_it_was(store: Store):
+def test_a_number_given_on_an_unknown_day_counts_for_the_day_that_it_was(store: Store):
     with store.write() as db:
         queue_numbers.use_number(db, "1970-01-01", "1970-01-01", day_is_sure=False)
         assert queue_numbers.next_number(db, "B", TODAY) == "B-002"

@@ -103,7 +103,7 @@ def test_writers_of_many_threads_come_one_after_the_other(store: Store):
         assert db.execute("select used from labels").fetchone()[0] == 151
 
 
-def test_whoever_looks_sees_no_half_of_a_transaction_of_another_thread(store: Store):
+def test_a_reader_sees_no_half_of_a_transaction_of_another_thread(store: Store):
     inside, go, seen = threading.Event(), threading.Event(), []
 
     def write() -> None:
@@ -200,7 +200,7 @@ def test_a_damaged_file_is_refused_in_words_and_left_as_it_is(tmp_path: Path, ki
     Store(path).close()
     broken(path, kind)
     damaged = path.read_bytes()
-    for _ in range(2):  # the second time shows that the first let go of its lock
+    for _ in range(2):  # the second time shows that the first released its lock
         with pytest.raises(StoreError, match=r"kiosk\.db: ") as found:
             Store(path)
         assert "another kiosk" not in str(found.value)
@@ -313,8 +313,8 @@ def test_on_a_full_disk_a_commit_fails_whole_and_nothing_saved_before_is_lost(sm
         assert db.execute("pragma integrity_check").fetchone()[0] == "ok"
     opened.close()
     again = Store(small_disk / "kiosk.db")
-    # The disk may have filled up behind the end of the last commit, while its sector was filled up: it was said to have
-    # failed then, and is whole.
+    # The disk may have become full after the last commit was whole, while its sector was padded. That commit was
+    # reported as failed, and is there.
     assert len(labels(again)) - len(saved) in (0, 1)
     with again.read() as db:
         assert db.execute("select count(*) from audit").fetchone()[0] == len(labels(again))

@@ -1,4 +1,4 @@
-"""The page in front of the real reception: a card that was given to somebody else shows nobody's data any more."""
+"""The page in front of the real reception: after a card is bound to another patient, no data of the first is shown."""
 
 from __future__ import annotations
 
