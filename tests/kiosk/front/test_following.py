@@ -170,10 +170,10 @@ def test_the_screen_waits_for_who_a_provisional_patient_turned_out_to_be(house: 
     house.press(house.reception.tap(uid(9)))
     with house.store.read() as db:
         row = db.execute("select action_id, seq from outbox").fetchone()
-    told = VerdictRow(
+    answer = VerdictRow(
         action_id=row["action_id"], seq=row["seq"], verdict=Verdict.APPLIED, code=Code.OK, patient_id="P9"
     )
-    house.reception.update(house.ledger.settle([told]), online=True)
+    house.reception.update(house.ledger.settle([answer]), online=True)
     assert house.reception.screen().patient is None
     house.reception.update(house.pull(samples.row(9)), online=True)
     shown = house.reception.screen()
@@ -198,8 +198,8 @@ def test_a_kiosk_that_was_ended_serves_nobody_and_says_so(house: House):
     assert house.reception.tap(uid(2)).screen is ScreenKind.OUT_OF_ORDER
     assert house.parts.pending() == 2
     with house.store.read() as db:
-        told = status(db, running=True, online=True, reason="fenced", readers=(), faults=house.reception.faults())
-    assert (told["fenced"], told["roster"]["patients"], told["outbox"]["pending"]) == (True, 0, 2)
+        answer = status(db, running=True, online=True, reason="fenced", readers=(), faults=house.reception.faults())
+    assert (answer["fenced"], answer["roster"]["patients"], answer["outbox"]["pending"]) == (True, 0, 2)
 
 
 def test_who_was_ended_is_whole_again_after_an_enrolment(house: House):

@@ -194,9 +194,9 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.verdicts)
     @rule()
     def verdicts_arrive(self) -> None:
-        told = self.verdicts.pop(0)
-        self.kiosk.ledger.settle(told)
-        for verdict in told:
+        verdicts = self.verdicts.pop(0)
+        self.kiosk.ledger.settle(verdicts)
+        for verdict in verdicts:
             patient_id = PatientId(str(verdict.patient_id))
             assert verdict.journey is not None
             if verdict.journey.journey_version > self.base[patient_id].journey_version:
@@ -222,9 +222,9 @@ class Interleavings(RuleBasedStateMachine):
         arrived = self.pages.pop(0)
         assert self.kiosk.ledger.adopt(arrived) is not None
         self.cursor += 1
-        for told in arrived.patients:
-            if told.journey.journey_version >= self.base[told.journey.patient_id].journey_version:
-                self.base[told.journey.patient_id] = told.journey
+        for row_ in arrived.patients:
+            if row_.journey.journey_version >= self.base[row_.journey.patient_id].journey_version:
+                self.base[row_.journey.patient_id] = row_.journey
 
     @rule()
     def the_kiosk_restarts(self) -> None:

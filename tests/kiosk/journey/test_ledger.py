@@ -35,13 +35,13 @@ def pending(parts: KioskParts) -> list[VerdictRow]:
 
 def test_a_batch_of_verdicts_is_several_transactions(tmp_path: Path):
     parts = samples.enrolled(tmp_path, samples.Clock(), *(samples.row(n) for n in range(PEOPLE)))
-    verdicts, said = pending(parts), list[str]()
+    verdicts, statements = pending(parts), list[str]()
     with parts.store.read() as db:
-        db.set_trace_callback(said.append)
+        db.set_trace_callback(statements.append)
     touched = parts.ledger.settle(verdicts, backed_up_seq=PEOPLE)
     with parts.store.read() as db:
         db.set_trace_callback(None)
-    assert said.count("commit") == 3
+    assert statements.count("commit") == 3
     assert touched == {f"P{number}" for number in range(PEOPLE)}
     assert parts.pending() == 0
     assert parts.kiosk.identity is not None
@@ -90,8 +90,8 @@ def test_a_centre_that_has_less_than_it_answered_for_is_told_everything_again(ki
     kiosk.ledger.settle([kiosk.judge(scan, journey(1, "ARRIVED", 1))], epoch=1)
     asked = {"epoch": 1, "answered_seq": kiosk.ledger.answered_seq()}
     assert asked["answered_seq"] == 1
-    told = kiosk.ledger.adopt(page(from_cursor=1, cursor=2, last_seq=0, epoch=1), **asked)
-    assert (told, kiosk.parts.pending(), kiosk.cursor) == ({"P1"}, 1, 0)
+    changed = kiosk.ledger.adopt(page(from_cursor=1, cursor=2, last_seq=0, epoch=1), **asked)
+    assert (changed, kiosk.parts.pending(), kiosk.cursor) == ({"P1"}, 1, 0)
     assert kiosk.state("P1") == "ARRIVED"
     assert kiosk.ledger.answered_seq() == 0, "nothing is said of it twice"
 

@@ -137,16 +137,16 @@ def test_an_unseen_reversal_is_shown_the_day_after_even_when_backups_hold_it(kio
     kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
     kiosk.become_tomorrow()
     kiosk.pull(row(1, change=2), now_ms=at("09:00", TOMORROW), backed_up_seq=1)
-    (told,) = kiosk.patient_status.reversals
-    kiosk.journeys.mark_reversals_seen([told])
+    (reversal,) = kiosk.patient_status.reversals
+    kiosk.journeys.mark_reversals_seen([reversal])
     assert kiosk.patient_status.reversals == ()
 
 
 def test_what_was_reversed_goes_once_it_was_told_or_its_person_has_nothing_here_any_more(tmp_path: Path):
-    for told in (True, False):
-        kiosk = Kiosk(tmp_path / str(told))
+    for is_seen in (True, False):
+        kiosk = Kiosk(tmp_path / str(is_seen))
         kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
-        if told:
+        if is_seen:
             kiosk.journeys.mark_reversals_seen(kiosk.patient_status.reversals)
             stays = Journey(PatientId("P1"), "UNREGISTERED", TOMORROW, appointments=(booking(1),))
             kiosk.pull(row(1, change=2, journey=stays))
@@ -154,5 +154,5 @@ def test_what_was_reversed_goes_once_it_was_told_or_its_person_has_nothing_here_
         kiosk.pull(now_ms=at("09:00", TOMORROW), backed_up_seq=1)
         with kiosk.store.read() as db:
             assert db.execute("select count(*) from outbox").fetchone()[0] == 0
-        assert (kiosk.journeys.patient_status("P1") is not None) is told
+        assert (kiosk.journeys.patient_status("P1") is not None) is is_seen
         kiosk.store.close()

@@ -15,10 +15,10 @@ from tests.kiosk.samples import GRANTS, at, cards, entry, row
 
 def test_a_verdict_retires_its_row_and_the_base_follows_what_it_tells(kiosk: SmallKiosk):
     (scan,) = kiosk.tap(1)
-    told = journey(1, "ARRIVED", 4, visit_id=VisitId(scan.visit_id))
-    assert kiosk.ledger.settle([kiosk.judge(scan, told)]) == {"P1"}
+    centre_journey = journey(1, "ARRIVED", 4, visit_id=VisitId(scan.visit_id))
+    assert kiosk.ledger.settle([kiosk.judge(scan, centre_journey)]) == {"P1"}
     status = kiosk.patient_status("P1")
-    assert (status.journey, status.patient.base, status.pending) == (told, told, 0)
+    assert (status.journey, status.patient.base, status.pending) == (centre_journey, centre_journey, 0)
     (register,) = kiosk.tap(1, "register")
     assert (register.base_version, register.visit_id, register.leg) == (4, scan.visit_id, 0)
     assert kiosk.one("select detail from audit where kind = 'verdict'") == "applied ok"
@@ -111,8 +111,8 @@ def test_a_provisional_patient_turns_out_to_be_a_real_one(kiosk: SmallKiosk):
     kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     kiosk.pull(row(7))
     scan = kiosk.intent(kiosk.one("select action_id from outbox"))
-    told = replace(row(7).journey, state="ARRIVED", journey_version=2, visit_id=VisitId(scan.visit_id))
-    assert kiosk.ledger.settle([kiosk.judge(scan, told, patient_id="P7")]) == {"card-9", "P7"}
+    centre_journey = replace(row(7).journey, state="ARRIVED", journey_version=2, visit_id=VisitId(scan.visit_id))
+    assert kiosk.ledger.settle([kiosk.judge(scan, centre_journey, patient_id="P7")]) == {"card-9", "P7"}
     assert kiosk.journeys.patient_status("card-9") is None
     assert kiosk.state("P7") == "ARRIVED"
     assert kiosk.one("select patient_id from outbox") == "P7"

@@ -184,8 +184,8 @@ def test_only_a_verdict_for_that_very_row_retires_it_and_once(store: Store):
         assert (row["seq"], row["status"]) == (2, "pending")
         assert outbox.retire(db, verdict(2), 88) is None
         assert outbox.retire(db, verdict(9), 88) is None
-        told = [(r.seq, r.status, r.code, r.judged_ms) for r in outbox.rows(db)]
-    assert told == [(1, "pending", None, None), (2, "applied", "ok", 77), (3, "pending", None, None)]
+        verdicts = [(r.seq, r.status, r.code, r.judged_ms) for r in outbox.rows(db)]
+    assert verdicts == [(1, "pending", None, None), (2, "applied", "ok", 77), (3, "pending", None, None)]
 
 
 def test_a_verdict_replaces_one_of_an_older_revision_and_never_of_a_newer_one(store: Store):

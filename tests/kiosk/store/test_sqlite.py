@@ -52,11 +52,11 @@ def test_what_was_committed_is_there_after_a_restart(tmp_path: Path):
 
 def test_every_commit_is_synced_to_the_disk_and_damage_of_keys_is_refused(store: Store):
     with store.read() as db:
-        told = {
+        settings = {
             name: db.execute(f"pragma {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")
         }
-        told["secure_delete"] = db.execute("pragma secure_delete").fetchone()[0]
-    assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
+        settings["secure_delete"] = db.execute("pragma secure_delete").fetchone()[0]
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
         db.execute("insert into bindings values ('k1', 'hash', 'nobody', null)")
 
