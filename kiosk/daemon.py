@@ -134,17 +134,19 @@ class Daemon:
 
     def _nudge(self) -> None:
         if agent := self._agent:
-            agent.nudge()
+            agent.push_soon()
 
     def _automatic(self) -> tuple[str, ...]:
         identity = self._kiosk.identity
-        return self._config.flow.automatic(identity.actions if identity else frozenset())
+        grants = identity.actions if identity else frozenset()
+        return self._config.flow.automatic(grants, self._kiosk.definitions.tap)
 
     def _report_undefined_actions(self) -> None:
         """Reports mistyped actions of the configuration. The centre may define actions of its own, so only its
         definitions tell."""
+        definitions = self._kiosk.definitions
         configured = {*self._config.kiosk.actions, *self._automatic()}
-        for name in sorted(configured - self._kiosk.definitions.actions.keys()):
+        for name in sorted(configured - definitions.actions.keys() - definitions.kiosks.keys()):
             log.warning("the configuration names an action that is not defined: %s", name)
 
     def _resume_enrolment(self) -> None:

@@ -1,7 +1,5 @@
 """Starts and stops the two programs of a demo hospital, and uses them as people do: by commands and HTTP."""
 
-import contextlib
-import ctypes
 import json
 import os
 import shutil
@@ -12,18 +10,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from sync.control import ControlError, ask, socket_path
+from sync.parent_death import end_with_parent
 
 START_S = 60.0
 STOP_S = 8.0
 DEBOUNCE_S = 0.35
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
 
 
 class DemoError(Exception):
@@ -78,7 +76,11 @@ class Program:
         self._healthz = healthz
         with log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own programs
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid()),
             )
 
     def await_health(self) -> None:
@@ -239,10 +241,3 @@ def _run(command: list[str], may_fail: bool = False) -> str:
     if finished.returncode and not may_fail:
         raise DemoError(f"{' '.join(command[:2])} failed: {finished.stderr.strip()}")
     return "" if finished.returncode else finished.stdout
-
-
-def _die_with_parent() -> None:
-    with contextlib.suppress(OSError):
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:
-        os.kill(os.getpid(), signal.SIGTERM)

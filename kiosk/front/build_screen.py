@@ -18,6 +18,7 @@ from kiosk.journey.patient_status import PatientStatus
 from kiosk.store.identity import Identity
 from sync.clock import iso
 from sync.journey.definitions import Definitions
+from sync.journey.meaning import is_called, is_over, waits
 from sync.journey.model import Appointment, QueueEntry
 
 LANGUAGES = ("ko", "en")  # before the enrolment, which brings those of the site
@@ -48,6 +49,7 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
         kiosk=KioskView(identity.kiosk_id, identity.name, _desk(identity)) if identity else KioskView("", ""),
         central=CentralView(context.online, _as_of(identity)),
         languages=identity.site.languages if identity else LANGUAGES,
+        ways=tuple(tuple(step.name for step in way) for way in context.definitions.ways),
     )
     if context.fault or identity is None:
         return replace(empty, screen=ScreenKind.OUT_OF_ORDER, reason=context.fault or "not_enrolled")
@@ -85,7 +87,7 @@ def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
 
 def check_in_action(definitions: Definitions, identity: Identity) -> str | None:
     """Returns the action that opens a visit; None where this kiosk is not granted it."""
-    return next((n for n, rule in definitions.actions.items() if rule.visit == "open" and n in identity.actions), None)
+    return definitions.tap if definitions.tap in identity.actions else None
 
 
 def _journey(
@@ -93,17 +95,20 @@ def _journey(
 ) -> Screen:
     journey, definitions = status.journey, context.definitions
     listed = [e for e in journey.entries if e.state in definitions.listed]
-    lines = {e.queue_id: _queue_line(e, status, context.online) for e in listed}
+    lines = {e.queue_id: _queue_line(definitions, e, status, context.online) for e in listed}
+    way, step = definitions.step_of(journey.state)
     view = JourneyView(
         journey.state,
         tuple(lines.values()),
-        tuple(_booking(a, identity.site.timezone) for a in journey.appointments),
+        tuple(_booking(definitions, a, identity.site.timezone) for a in journey.appointments),
         status.available,
         iso(context.wall_ms, identity.site.timezone),
     )
     patient = status.patient
     return replace(
         occupied,
+        way=way,
+        step=step,
         patient=PatientView(patient.patient_id, patient.masked_name, patient.language),
         journey=view,
         next_action=next_action(definitions, status),
@@ -117,7 +122,7 @@ def _notice(context: ScreenContext, visitor: Visitor, status: PatientStatus) -> 
     """Returns the most pressing notice. The others wait for the next tap."""
     journey, definitions = status.journey, context.definitions
     current = journey.current
-    called = current is not None and definitions.queue_to_journey.get(current.state) in _calling(definitions)
+    called = current is not None and is_called(definitions, current)
     notices: tuple[tuple[bool, Notice], ...] = (
         (status.needs_staff or status.patient.provisional, Notice.SEE_DESK),
         (called, Notice.CALLED),
@@ -132,17 +137,8 @@ def _notice(context: ScreenContext, visitor: Visitor, status: PatientStatus) -> 
     return next((notice for applies, notice in notices if applies), None)
 
 
-def _calling(definitions: Definitions) -> frozenset[str]:
-    """Returns the journey states in which a patient is expected in a room: only staff lead to them, from the line."""
-    return frozenset(
-        target
-        for rule in definitions.actions.values()
-        if rule.by == {"staff"} and rule.entry and rule.entry.target in definitions.in_line
-        for target in rule.moves.values()
-    )
-
-
-def _queue_line(entry: QueueEntry, status: PatientStatus, is_fresh: bool) -> QueueLine:
+def _queue_line(definitions: Definitions, entry: QueueEntry, status: PatientStatus, is_fresh: bool) -> QueueLine:
+    has_wait = is_fresh and waits(definitions, entry)
     return QueueLine(
         entry.queue_id,
         entry.exam_id,
@@ -150,13 +146,14 @@ def _queue_line(entry: QueueEntry, status: PatientStatus, is_fresh: bool) -> Que
         entry.state,
         entry.queue_number,
         entry.room,
-        status.people_ahead.get(entry.queue_id) if is_fresh else None,
-        status.wait_minutes.get(entry.queue_id) if is_fresh else None,
+        status.people_ahead.get(entry.queue_id) if has_wait else None,
+        status.wait_minutes.get(entry.queue_id) if has_wait else None,
         entry.label_aliases,
+        is_called(definitions, entry),
     )
 
 
-def _booking(appointment: Appointment, timezone: str) -> Booking:
+def _booking(definitions: Definitions, appointment: Appointment, timezone: str) -> Booking:
     return Booking(
         appointment.appointment_id,
         appointment.exam_id,
@@ -164,6 +161,7 @@ def _booking(appointment: Appointment, timezone: str) -> Booking:
         appointment.room,
         iso(appointment.scheduled_ms, timezone),
         appointment.status,
+        is_over(definitions, appointment),
     )
 
 

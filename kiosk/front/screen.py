@@ -57,7 +57,8 @@ class PatientView:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset."""
+    """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset. `over`: it
+    needs nobody's attention any more."""
 
     appointment_id: str
     exam_id: str
@@ -65,12 +66,14 @@ class Booking:
     room: str
     scheduled_at: str
     status: str
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """One queue entry. `estimated_wait_time` is in minutes; it and `people_ahead` are None where the roster is too old.
-    `label_aliases` are the numbers that other kiosks printed for the same entry."""
+    """One queue entry. `estimated_wait_time` is in minutes. It and `people_ahead` are None where the patient does not
+    wait there, or where the roster is too old. `label_aliases` are the numbers that other kiosks printed for the same
+    entry. `called`: the patient is expected in the room."""
 
     queue_id: str
     exam_id: str
@@ -81,6 +84,7 @@ class QueueLine:
     people_ahead: int | None
     estimated_wait_time: int | None
     label_aliases: tuple[str, ...] = ()
+    called: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +102,12 @@ class JourneyView:
 class Screen:
     """Everything that the page needs. `frame` rises by one with each change, so that the page notices a gap.
 
-    `next_action` is the action of the one big button (None: no button). `ticket` is the current queue entry.
-    `confirmed`: the centre has judged every action of this patient here. `remaining_s`: seconds until the screen goes
-    back to `attract` by itself (None: it stays). `keeps_left`: how often "keep using" may still extend that. `reason`
-    is why the card is refused, or what is out of order.
+    `ways` are the ways through the hospital, each a list of the names of its steps. `way` and `step` say where the
+    patient is, both from 0; without a patient it is the first step of the first way. `next_action` is the action of the
+    one big button (None: no button). `ticket` is the current queue entry. `confirmed`: the centre has judged every
+    action of this patient here. `remaining_s`: seconds until the screen goes back to `attract` by itself (None: it
+    stays). `keeps_left`: how often "keep using" may still extend that. `reason` is why the card is refused, or what is
+    out of order.
     """
 
     frame: int
@@ -109,6 +115,9 @@ class Screen:
     kiosk: KioskView
     central: CentralView
     languages: tuple[str, ...]
+    ways: tuple[tuple[str, ...], ...] = ()
+    way: int = 0
+    step: int = 0
     patient: PatientView | None = None
     journey: JourneyView | None = None
     next_action: str | None = None

@@ -20,7 +20,7 @@ from kiosk.store.identity import (
 from sync.clock import ClockReading
 from sync.journey.definitions import read as parse_definitions
 from sync.journey.model import PatientId
-from sync.protocol import PROTOCOL_VERSION, Enrolment, PullAnswer, Pushed, VerdictRow
+from sync.protocol import Enrolment, PullAnswer, Pushed, VerdictRow
 
 VERDICTS_AT_ONCE = 10  # in one transaction: it takes about as long as a tap
 
@@ -73,10 +73,10 @@ class Ledger:
             context = self._kiosk.context(db, definitions)
             audit.note(db, context.at_ms, "enrolled", enrolment.kiosk_id)
 
-    def batch(self, limit: int, expected_seq: int | None, version: int = PROTOCOL_VERSION) -> list[Pushed]:
-        """Returns the next actions to push, as that version of the protocol has them."""
+    def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
+        """Returns the next actions to push, from the first pending one or from `expected_seq`."""
         with self._store.read() as db:
-            return outbox.batch(db, limit, expected_seq, version)
+            return outbox.batch(db, limit, expected_seq)
 
     def unread(self, expected_seq: int | None) -> Pushed | None:
         """Returns the first of the next actions with its body unread; None where there is none."""
@@ -143,7 +143,7 @@ class Ledger:
             changed = roster.begin_snapshot(db) if page.reset else set()
             write_page(db, page, self._kiosk.clock())
             # The numbers of an earlier epoch are those of other actions, which no backup need hold.
-            if not restored and (epoch if page.epoch is None else page.epoch) in (None, before.identity.epoch):
+            if not restored and page.epoch == before.identity.epoch:
                 outbox.mark_backed_up(db, page.backed_up_seq)
             context = self._kiosk.context(db, definitions)
             rules_or_day_changed = bool(page.definitions) or restored or context.today != before.today

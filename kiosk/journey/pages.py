@@ -14,7 +14,7 @@ from sync.protocol import PatientRow, PullAnswer
 
 def is_overtaken(page: PullAnswer, identity: Identity) -> bool:
     """Whether a page was asked for from another cursor, or continues the roster of another incarnation."""
-    if page.asked_cursor not in (None, identity.cursor):
+    if page.asked_cursor != identity.cursor:
         return True
     continues = page.from_cursor == identity.cursor and page.server_incarnation == identity.server_incarnation
     return not (page.reset or continues)

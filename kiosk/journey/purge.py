@@ -4,8 +4,9 @@ import sqlite3
 
 from kiosk.journey.transaction_context import TransactionContext
 from kiosk.store import audit, outbox, patient_aliases, patients, queue_numbers
+from sync.clock import DAY_MS
 
-AUDIT_MS = 90 * 24 * 3600 * 1000  # how long audit rows stay
+AUDIT_MS = 90 * DAY_MS  # how long audit rows stay
 OUTBOX_ROWS = 100_000  # judged actions that no backup of the centre holds: months of a busy kiosk, and 150 MB
 QUEUE_NUMBER_DAYS = 400
 

@@ -17,8 +17,6 @@ from sync.protocol import (
     MAX_BATCH,
     MAX_BATCH_BYTES,
     MAX_BODY,
-    NO_HASH,
-    PROTOCOL_VERSION,
     Intent,
     Pushed,
     Site,
@@ -103,10 +101,8 @@ def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
     return True
 
 
-def batch(
-    connection: Connection, limit: int, expected_seq: int | None, version: int = PROTOCOL_VERSION
-) -> list[Pushed]:
-    """Returns the next actions to push to a centre of that version of the protocol, in order, within its limits.
+def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[Pushed]:
+    """Returns the next actions to push, in order, within the limits of the protocol.
 
     The batch begins with `expected_seq`, or with the first pending action where that is None. It is empty where nothing
     is pending, and where the expected action is not here. A row that cannot be read goes unread.
@@ -121,16 +117,15 @@ def batch(
         (epoch, first, min(limit, MAX_BATCH)),
     )
     pushed: list[Pushed] = []
-    size, previous_hash = _ENVELOPE, _hash_before(connection, epoch, first)
+    size = _ENVELOPE
     for row in rows:
         if row["seq"] != first + len(pushed):
             break
-        following = outbox_bodies.pushed(row, previous_hash, version)
+        following = outbox_bodies.pushed(row)
         size += len(msgspec.json.encode(following)) + 1
         if pushed and size > MAX_BATCH_BYTES:
             break
         pushed.append(following)
-        previous_hash = following.hash
     return pushed
 
 
@@ -261,11 +256,6 @@ def rows(connection: Connection) -> list[OutboxRow]:
             " from outbox order by epoch, seq"
         )
     ]
-
-
-def _hash_before(connection: Connection, epoch: int, seq: int | None) -> str:
-    row = connection.execute("select hash from outbox where epoch = ? and seq = ? - 1", (epoch, seq)).fetchone()
-    return row["hash"] if row else NO_HASH
 
 
 def _pending(intent: Intent, visit_id: str, grants: frozenset[str], site: Site) -> Pending:

@@ -10,7 +10,7 @@ import sqlite3
 
 import msgspec
 
-from sync.protocol import MAX_BODY, Code, Intent, Opaque, PriorVerdict, Pushed, Verdict, canonical, chain_hash
+from sync.protocol import MAX_BODY, Code, Intent, Opaque, PriorVerdict, Pushed, Verdict, canonical
 
 COLUMNS = "action_id, seq, body, digest, hash, status, code, revision, held"  # what `pushed` and `unread` take
 _intent = msgspec.json.Decoder(Intent)
@@ -36,19 +36,11 @@ def read(row: sqlite3.Row) -> Intent | None:
     return intent if intent.action_id == row["action_id"] else None
 
 
-def pushed(row: sqlite3.Row, previous_hash: str, version: int) -> Pushed:
-    """Returns a row as it is sent to a centre of that version of the protocol.
-
-    Version 1 knows neither unread records nor prior verdicts: a stand-in goes for what cannot be read. It does not fit
-    into a chain that was made before the damage. The fork that follows renumbers the chain, and then it fits.
-    """
-    readable = read(row) is not None
-    if version > 1:
-        return Pushed(row["hash"], msgspec.Raw(row["body"]), _held(row)) if readable else unread(row)
-    if readable:
-        return Pushed(row["hash"], msgspec.Raw(row["body"]))
-    body = stand_in(row["action_id"], row["seq"], row["body"])
-    return Pushed(chain_hash(previous_hash, body), msgspec.Raw(body))
+def pushed(row: sqlite3.Row) -> Pushed:
+    """Returns a row as it is sent to the centre: its body, or an unread record where the body cannot be read."""
+    if read(row) is None:
+        return unread(row)
+    return Pushed(row["hash"], msgspec.Raw(row["body"]), _held(row))
 
 
 def unread(row: sqlite3.Row) -> Pushed:
@@ -59,8 +51,8 @@ def unread(row: sqlite3.Row) -> Pushed:
 
 
 def stand_in(action_id: str, seq: int, body: bytes) -> bytes:
-    """Returns the body that a renumbered chain has in place of one that cannot be read. It is JSON and no intent, so
-    that a centre of any version puts it into quarantine."""
+    """Returns the body that the hash of a renumbered chain covers in place of one that cannot be read. It is JSON and
+    no intent."""
     return canonical({"action_id": action_id, "seq": seq, "unread": _base64(body)})
 
 

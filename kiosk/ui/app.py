@@ -21,7 +21,7 @@ from kiosk.ui import guard
 from kiosk.ui.catalogs import TRANSLATIONS, Catalog, read_catalogs
 from kiosk.ui.display import Display, measure
 from kiosk.ui.messages import MAX_BYTES, Health, Malformed, PageError, read_action, read_card
-from kiosk.ui.sockets import PageSockets
+from kiosk.ui.sockets import add_page_socket
 
 STATIC = Path(__file__).with_name("static")
 
@@ -47,7 +47,7 @@ def create_app(counter: Counter, display: Display, translations: Path = TRANSLAT
     _serve(app, "POST", "/api/v1/leave", lambda: _json(counter.leave()))
     _serve(app, "GET", "/api/v1/demo/cards", lambda: _cards(counter))
     _serve(app, "POST", "/api/v1/demo/cards", lambda: _present(counter))
-    app.add_url_rule("/ws", view_func=PageSockets(counter, max_sockets).serve, endpoint="ws", websocket=True)
+    add_page_socket(app, "/ws", counter, max_sockets)
     return app
 
 

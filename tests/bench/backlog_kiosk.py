@@ -36,7 +36,7 @@ class Drain:
             self.kiosk.journeys,
             lambda read: keys.hashes(canonical_uid(read)),
             lambda: ("scan_nfc",),
-            lambda: self.kiosk.agent.nudge(),
+            lambda: self.kiosk.agent.push_soon(),
         )
         self.actions = 0
 

@@ -11,7 +11,7 @@ from sync.cards import CardHash, CardKeys, canonical_uid
 from sync.clock import ClockReading, local_ms
 from sync.journey.definitions import shipped
 from sync.journey.model import Appointment, AppointmentId, Exam, ExamId, Journey, PatientId, QueueEntry, QueueId
-from sync.protocol import BindingRow, Enrolment, PatientRow, PullAnswer, Site
+from sync.protocol import SUPPORTED_VERSIONS, BindingRow, Enrolment, PatientRow, PullAnswer, Site
 from tests.kiosk.parts import KioskParts
 
 TODAY = "2026-03-02"
@@ -105,6 +105,12 @@ def page(*rows: PatientRow, from_cursor: int = 0, cursor: int = 1, **changes: An
         "actions": GRANTS,
         "site": SITE,
         "now_ms": at("09:00"),
+        "renamed": (),
+        "last_seq": None,
+        "backed_up_seq": 0,
+        "epoch": 1,
+        "asked_cursor": from_cursor,
+        "versions": tuple(SUPPORTED_VERSIONS),
     }
     return PullAnswer(**values | changes)
 

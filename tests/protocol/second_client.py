@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 Json = dict[str, Any]
 BOOT_ID = str(uuid.uuid4())
-NEWEST, MOST, MOST_BYTES = 2, 100, 256 * 1024
+VERSION, MOST, MOST_BYTES = 2, 100, 256 * 1024
 PUSH, PULL, ENROLL = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/kiosks/enroll"
 REFUSALS = {"gap", "fork", "fenced", "unsupported_version", "try_later", "malformed"}
 
@@ -55,7 +55,7 @@ class SecondClient:
     """One kiosk."""
 
     def __init__(self, url: str) -> None:
-        self.address, self.version = urlsplit(url).netloc, NEWEST
+        self.address = urlsplit(url).netloc
         self.token = self.incarnation = ""
         self.who, self.site, self.definitions = Json(), Json(), Json()
         self.cursor, self.epoch, self.next_seq, self.head, self.answered = 0, 1, 1, "", 0
@@ -87,20 +87,14 @@ class SecondClient:
         typed = answer if answer.get("code") in REFUSALS else {}
         raise Refused(status, typed, float(retry_after) if retry_after.isdigit() else 0)
 
-    def spoken(self, path: str, message: Json) -> Json:
-        """Versions: the newest that both speak."""
+    def ask(self, path: str, message: Json) -> Json:
+        """Versions: this client speaks one version alone."""
         try:
-            answer = self.call(path, {**message, "protocol_version": self.version})
+            return self.call(path, {**message, "protocol_version": VERSION})
         except Refused as refused:
             if refused.code == "fenced":
                 self.patients = {}
-            if refused.code != "unsupported_version" or self.version == 1:
-                raise
-            both = [version for version in refused.body.get("versions", []) if version <= NEWEST]
-            self.version = max(both, default=self.version - 1)
-            return self.spoken(path, self.at_push() if path == PUSH else message)
-        self.version = max(self.version, min(NEWEST, answer.get("newest_version", 1)))
-        return answer
+            raise
 
     # Enrolment.
 
@@ -191,12 +185,12 @@ class SecondClient:
         return request | {"server_incarnation": self.incarnation}
 
     def pushed(self, row: Json) -> Json:
-        body, told, newer = row["body"], row["verdict"] or row["held"], self.version >= 2
-        if newer and self.choked == (row["hash"], 5):
+        body, told = row["body"], row["verdict"] or row["held"]
+        if self.choked == (row["hash"], 5):
             record = base64.b64encode(canonical(body)).decode()
             opaque = {"seq": row["seq"], "action_id": body["action_id"], "body": record}
             return {"hash": row["hash"], "body": None, "opaque": opaque}
-        beside = {"held": {name: told[name] for name in ("verdict", "code", "revision")}} if told and newer else {}
+        beside = {"held": {name: told[name] for name in ("verdict", "code", "revision")}} if told else {}
         return {"hash": row["hash"], "body": body} | beside
 
     def push(self) -> float | None:
@@ -205,7 +199,7 @@ class SecondClient:
             return None
         sent, asked = self.batch(), self.incarnation
         try:
-            answer = self.spoken(PUSH, self.at_push())
+            answer = self.ask(PUSH, self.at_push())
         except Refused as refused:
             return self.refused(sent, refused)
         self.most, self.choked, self.failures = min(MOST, self.most * 2), ("", 0), 0
@@ -258,13 +252,13 @@ class SecondClient:
         request = {"kiosk_id": self.who["kiosk_id"], "epoch": self.epoch, "cursor": self.cursor, "wait_s": 0}
         known = {"server_incarnation": self.incarnation, "definitions_version": self.definitions["version"]}
         answered = self.answered
-        page = self.spoken(PULL, request | known)
+        page = self.ask(PULL, request | known)
         goes_on = (page["from_cursor"], page["server_incarnation"]) == (self.cursor, self.incarnation)
-        if page.get("asked_cursor") not in (None, self.cursor) or not (page["reset"] or goes_on):
+        if page["asked_cursor"] != self.cursor or not (page["reset"] or goes_on):
             return True
         if page["server_incarnation"] != self.incarnation:
             self.reopen()
-        elif (last_seq := page.get("last_seq")) is not None and last_seq < answered:
+        elif (last_seq := page["last_seq"]) is not None and last_seq < answered:
             self.reopen()
             self.cursor = 0
             return True
@@ -279,7 +273,7 @@ class SecondClient:
         return bool(news)
 
     def take_over(self, page: Json) -> None:
-        names = {each["old"]: each["patient_id"] for each in page.get("renamed", [])}
+        names = {each["old"]: each["patient_id"] for each in page["renamed"]}
         for row in self.outbox:
             row["patient_id"] = names.get(row["patient_id"], row["patient_id"])
         for row in page["patients"]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
@@ -16,15 +17,17 @@ from kiosk.store import outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, CentralClient
 from sync.agent.steps import Puller, Pusher
+from sync.agent.versions import Negotiation
 from sync.cards import canonical_uid
 from sync.central.kiosks.enrolment import new_code
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import SocketLimits
+from sync.central.web.kiosk_api import kiosk_api
 from sync.clock import ClockReading
 from sync.ids import new_id
 from sync.journey.model import PatientId
-from sync.protocol import EnrolRequest
+from sync.protocol import SUPPORTED_VERSIONS, EnrolRequest
+from sync.websocket.limits import SocketLimits
 from tests.kiosk.parts import KioskParts
 from tests.protocol.second_client import Refused, SecondClient, uuid7
 from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Time
@@ -102,6 +105,12 @@ class Site:
         self.centre.restore(backup)
         self._start()
 
+    def speak(self, *versions: int) -> None:
+        """From the next call on, the centre speaks these versions of the protocol."""
+        app = Flask("centre")
+        app.register_blueprint(kiosk_api(self.centre.parts, versions=frozenset(versions)))
+        self.between.centre = app
+
     def lose_chains(self) -> None:
         """As if the centre had never been sent anything, though it remembers what it did."""
         with self.centre.store.write() as db:
@@ -113,7 +122,7 @@ class Site:
         self.centre.store.close()
 
     def _start(self) -> None:
-        self.between.centre = create_app(self.centre.service, SocketLimits(2), 2)
+        self.between.centre = create_app(self.centre.parts, SocketLimits(2), 2)
         self._server = make_server("127.0.0.1", self._port, self.between, threaded=True, request_handler=_Quiet)
         self._port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -174,8 +183,9 @@ class Subject(Protocol):
 class RealAgent:
     """Our own kiosk: store, journey service, push and pull steps, HTTP client."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, versions: frozenset[int] = SUPPORTED_VERSIONS) -> None:
         self._store = KioskStore(directory / f"{new_id()}.db")
+        self._versions = versions
         self._clients: list[CentralClient] = []
 
     def enrol(self, site: Site) -> None:
@@ -189,7 +199,8 @@ class RealAgent:
         self.close_clients()
         self._clients = [CentralClient(site.url, made.answer.token) for _ in range(2)]
         pushing, pulling = self._clients
-        self._pusher, self._puller = Pusher(self.ledger, pushing), Puller(self.ledger, pulling, wait_s=0)
+        self._pusher = Pusher(self.ledger, pushing, versions=Negotiation(self._versions))
+        self._puller = Puller(self.ledger, pulling, wait_s=0, versions=Negotiation(self._versions))
 
     def holder(self, uid: bytes) -> str | None:
         return self.parts.patient_of_card(_cards(uid))

@@ -84,31 +84,19 @@ def test_a_client_that_is_told_to_try_later_waits_and_retires_nothing(make: Make
     assert site.between.seqs() == [[1], [1]]
 
 
-@pytest.mark.parametrize("named", [{"versions": [1]}, {}], ids=["with the versions", "without"])
-def test_a_centre_of_version_1_is_spoken_to_in_it_until_it_is_updated(make: Make, site: Site, named: Json):
-    def older(call: str, message: Json) -> Response | None:
-        if call == "enroll" or message["protocol_version"] == 1:
-            return None
-        return refusal(400, code="unsupported_version", error="1", **named)
-
-    def of_before(_: str, answer: Json) -> Json:
-        return {name: value for name, value in answer.items() if name != "newest_version"}
-
+def test_a_centre_that_does_not_speak_the_clients_version_costs_time_and_no_action(make: Make, site: Site):
     subject = make()
-    ids = [subject.scan(uid("P1"))]
-    subject.push()
-    site.lose_chains()
-    site.between.instead, site.between.change = older, of_before
-    ids.append(subject.scan(uid("P2")))
+    site.speak(3)
+    ids = subject.check_in(uid("P1"))
+    assert subject.pull_is_refused().startswith("unsupported_version")
+    for _ in range(3):
+        assert subject.push_once() is not None
+    assert (subject.pending(), told(subject, ids)) == (3, [None] * 3)
+    assert subject.holder(uid("P1")) == "P1", "nothing is forgotten"
+    site.speak(2, 3)
     drain(subject)
-    assert site.between.pushed("protocol_version") == [2, 2, 1, 1]
-    assert [set(action) for action in site.between.pushed()[-1]] == [{"hash", "body"}] * 2, "no word of version 2"
-    site.between.instead, site.between.change = lambda call, message: None, lambda call, answer: answer
-    for card in ("new", "other"):
-        ids.append(subject.scan(uid(card)))
-        drain(subject)
-    assert site.between.pushed("protocol_version")[-2:] == [1, 2]
-    assert told(subject, ids)[:2] == [OK] * 2
+    assert told(subject, ids) == [OK] * 3
+    assert {message["protocol_version"] for call, message in site.between.asked if call != "enroll"} == {2}
 
 
 # Batches.

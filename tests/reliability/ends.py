@@ -123,7 +123,7 @@ class Kiosk:
             assert acted.refusal is None
             done += acted.action_ids
         assert len(done) == len(STEPS)
-        self.agent.nudge()
+        self.agent.push_soon()
         return done
 
     def statuses(self) -> Counter[str]:

@@ -63,7 +63,7 @@ class Wire:
         """From now on the wire is like that; people come, until it has struck and they are served."""
         before = self.proxy.struck.total()
         self.proxy.behave(schedule)
-        self.proxy.cut()
+        self.proxy.reset()
         self.people()
         wait_for(lambda: self.proxy.struck.total() >= before + strikes, "the wire never did its worst", WAIT_S)
 

@@ -173,7 +173,7 @@ def test_it_can_cut_what_is_open_and_come_to_rest(proxy: ChaosProxy):
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
     connection.request("POST", "/", WORDS)
     assert connection.getresponse().read() == WORDS
-    proxy.cut()
+    proxy.reset()
     assert type(until_it_ends(connection.sock)[1]) is ConnectionResetError
     connection.close()
     proxy.behave(calm)

@@ -135,7 +135,7 @@ def house() -> Iterator[House]:
 
 def test_both_ends_killed_at_any_moment_over_the_worst_of_wires_have_everything_once(house: House):
     house.proxy.behave(storm(SEED, *WEATHER))
-    house.proxy.cut()
+    house.proxy.reset()
     crowd, chance = Crowd(house), random.Random(SEED)
     walking = threading.Thread(target=crowd.run, daemon=True)
     walking.start()
@@ -147,7 +147,7 @@ def test_both_ends_killed_at_any_moment_over_the_worst_of_wires_have_everything_
     house.kiosk.await_health()
     house.centre.program.await_health()
     house.proxy.behave(calm)
-    house.proxy.cut()  # that it comes out of a black hole by itself is tried elsewhere, and takes its time
+    house.proxy.reset()  # that it comes out of a black hole by itself is tried elsewhere, and takes its time
     wait_for(lambda: not house.ask("status")["outbox"]["pending"], "the outbox never emptied", WAIT_S)
 
     rows = house.ask("outbox")

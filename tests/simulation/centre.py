@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from sync.central import centre as product
 from sync.central.kiosks.pull import Roster
 from sync.central.kiosks.push import Ingest
 from sync.central.maintenance.backup import back_up
@@ -18,9 +19,14 @@ from sync.central.maintenance.housekeeping import close_days
 from sync.central.maintenance.incarnation import keep_marker, open_incarnation
 from sync.central.records.definitions import SUPPORTED_BEFORE, take_up
 from sync.central.records.journeys import StaleJourney, read_journey
-from sync.central.services.inbox import ExceptionInbox
+from sync.central.records.site import read_site
+from sync.central.services.answers import Answer
+from sync.central.services.change_entry import change_entry, correct_journey
+from sync.central.services.inbox import list_cases, settle
 from sync.central.services.inbox_views import CasePage
-from sync.central.services.journey_service import Answer, JourneyService
+from sync.central.services.merge import merge_patients
+from sync.central.services.once import Requester
+from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
 from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
@@ -28,7 +34,9 @@ from sync.journey.model import STAFF, Journey
 from sync.protocol import CallRefused, EndCode, PullRequest, PushRequest
 from tests.simulation.crashes import FragileCentreStore, Fuse
 from tests.simulation.hospital import CENTRE_FILE, KEYS
+from tests.site_rules import with_changed
 
+AT_THE_DESK = Requester(STAFF, "desk", "rest")
 FILES = (CENTRE_FILE, f"{CENTRE_FILE}-wal")
 
 
@@ -48,8 +56,7 @@ class Centre:
         open_incarnation(self.store, self.clock)
         with self.store.write() as db:
             self.definitions = take_up(db, self.definitions, self.clock())
-        self.service = JourneyService(self.store, KEYS, self.definitions, self.clock, self.ids)
-        self.desk = ExceptionInbox(self.service)
+        self.parts = product.Centre(self.store, KEYS, self.definitions, self.clock, self.ids)
         self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids)
         self.roster = Roster(self.store, self.definitions, self.clock, page=self.page)
 
@@ -76,17 +83,17 @@ class Centre:
     def tick(self) -> None:
         """What the centre does by itself every few seconds."""
         keep_marker(self.store)
-        close_days(self.service, self.today())
+        close_days(self.parts, self.today())
 
     def today(self) -> str:
         """The day of the site."""
         with self.store.read() as db:
-            return self.service.today(db)
+            return read_site(db).day(self.clock())
 
     def journey(self, patient_id: str) -> Journey | None:
         """A patient's journey, as of today."""
         with self.store.read() as db:
-            return read_journey(db, self.definitions, patient_id, self.service.today(db))
+            return read_journey(db, self.definitions, patient_id, read_site(db).day(self.clock()))
 
     def rows(self, sql: str, **parameters: object) -> list[sqlite3.Row]:
         """Any look at the database."""
@@ -95,32 +102,33 @@ class Centre:
 
     def staff(self, action_id: str, action_type: str, patient_id: str, payload: dict[str, object]) -> Answer:
         """An action at the desk."""
-        return self.service.perform(STAFF, patient_id, ActionRequest(action_type, action_id, payload), "rest", "desk")
+        return perform(self.parts, AT_THE_DESK, patient_id, ActionRequest(action_type, action_id, payload))
 
     def change_entry(self, action_id: str, queue_id: str, state: str) -> Answer:
         """A direct change of an entry at the desk."""
-        return self.service.change_entry(queue_id, state, "", ActionRequest("change_entry", action_id, {}), "desk")
+        return change_entry(
+            self.parts, AT_THE_DESK, queue_id, ActionRequest("change_entry", action_id, {"state": state})
+        )
 
     def correct(self, action_id: str, patient_id: str, state: str) -> Answer:
         """Staff say where a patient stands."""
-        return self.service.correct(
-            patient_id, ActionRequest("correct", action_id, {"state": state, "reason": "seen"}), "desk"
-        )
+        request = ActionRequest("correct", action_id, {"state": state, "reason": "seen"})
+        return correct_journey(self.parts, AT_THE_DESK, patient_id, request)
 
     def cases(self) -> list[dict[str, Any]]:
         """What staff have before them."""
-        listed = self.desk.cases()
+        listed = list_cases(self.parts)
         assert isinstance(listed, CasePage)
         return listed.cases
 
     def settle(self, action_id: str, exception_id: str, how: str, patient_id: str) -> Answer:
         """Staff settle a case of the exception inbox."""
         payload = {"how": how, "reason": "looked at", "patient_id": patient_id}
-        return self.desk.settle(exception_id, ActionRequest("settle", action_id, payload), "desk")
+        return settle(self.parts, AT_THE_DESK, exception_id, ActionRequest("settle", action_id, payload))
 
     def merge(self, action_id: str, kept: str, gone: str) -> Answer:
         """Two records are one person's."""
-        return self.desk.merge(kept, ActionRequest("merge", action_id, {"patient_id": gone}), "desk")
+        return merge_patients(self.parts, AT_THE_DESK, kept, ActionRequest("merge", action_id, {"patient_id": gone}))
 
     def back_up(self, into: Path) -> None:
         """A backup by the service itself, of which the kiosks are told that it covers what it holds."""
@@ -151,9 +159,8 @@ class Centre:
     def change_rules(self, *, still_judges_by_old: bool) -> None:
         """An upgrade: whoever has begun to pay may leave. The kiosks hear of it with their next pull."""
         before = self.definitions
-        actions = {**before.document["actions"]}
-        leave = actions["leave_hospital"]
-        actions["leave_hospital"] = {**leave, "moves": {**leave["moves"], "PAYMENT": "UNREGISTERED"}}
+        moves = {**before.actions["leave_hospital"].moves, "PAYMENT": "UNREGISTERED"}
         version = before.version + (1 if still_judges_by_old else SUPPORTED_BEFORE + 1)
-        self.definitions = read({**before.document, "version": version, "actions": actions})
+        document = with_changed({**before.document, "version": version}, "leave_hospital", moves=moves)
+        self.definitions = read(document)
         self.reopen()

@@ -6,11 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
-from sync.central.records.bindings import bind, binding_of_card
-from sync.central.records.journeys import touch
 from sync.central.records.patients import patient_named
+from sync.central.services.cards import bind_card
 from sync.clock import local_ms
 from tests.simulation.crashes import Crash, Fuse, Moment
 from tests.simulation.hospital import CARDS, PATIENTS, ZONE, cards_of
@@ -278,13 +275,9 @@ def _record_damaged(world: World) -> None:
 def _tag_bound_anew(world: World) -> None:
     """The desk gives a card to a patient, whoever held it before: what the staff's call for it does."""
     card, patient_id = world.chance.choice(CARDS), world.chance.choice(PATIENTS)
-    cards, service = cards_of(card), world.centre.service
-    with world.centre.store.write() as db:
-        before, patient_id = binding_of_card(db, cards), patient_named(db, patient_id) or patient_id
-        bind(db, patient_id, cards, world.new_id(), world.now_ms)
-        for concerned in dict.fromkeys((patient_id, before.patient_id if before else patient_id)):
-            touch(db, concerned)
-        settle_card(db, judging_context(db, service.definitions, service.ids, world.now_ms), cards, "desk")
+    with world.centre.store.read() as db:
+        patient_id = patient_named(db, patient_id) or patient_id
+    bind_card(world.centre.parts, "desk", patient_id, cards_of(card))
     world.note(f"desk: card {card} is {patient_id}'s")
     world.happened("tag re-bound")
 

@@ -74,7 +74,7 @@ def _make_kiosk(path: Path, enrolment: Enrolment, roster: Roster) -> None:
     ledger.enrol(enrolment)
     page = roster.pull(
         enrolment.kiosk_id,
-        PullRequest(protocol_version=1, kiosk_id=enrolment.kiosk_id, epoch=1, cursor=0, definitions_version=1),
+        PullRequest(protocol_version=2, kiosk_id=enrolment.kiosk_id, epoch=1, cursor=0, definitions_version=1),
     )
     assert not isinstance(page, CallRefused)
     ledger.adopt(page)

@@ -43,6 +43,8 @@ class Caught:
 _RETIRE_ALL = """self.ledger.settle([__import__("sync.protocol").protocol.VerdictRow(action_id=__import__("json").loads(
                 bytes(each.body))["action_id"], seq=0, verdict="{verdict}", code="ok") for each in actions])
 """
+_REFUSED = "            return self._follow_refusal(identity, outcome)\n"
+_ANSWERED = "        return self._settle(identity, outcome.answer)\n"
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
@@ -55,15 +57,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "discard on reject",
         "sync/agent/steps.py",
-        "            return self._refused(identity, outcome)\n",
-        f"            {_RETIRE_ALL.format(verdict='superseded')}            return self._refused(identity, outcome)\n",
+        _REFUSED,
+        f"            {_RETIRE_ALL.format(verdict='superseded')}{_REFUSED}",
         20,
     ),
     Mutant(
         "acknowledged by the HTTP status",
         "sync/agent/steps.py",
-        "        return self._answered(identity, outcome.answer)\n",
-        f"        {_RETIRE_ALL.format(verdict='applied')}        return self._answered(identity, outcome.answer)\n",
+        _ANSWERED,
+        f"        {_RETIRE_ALL.format(verdict='applied')}{_ANSWERED}",
         20,
     ),
     Mutant(

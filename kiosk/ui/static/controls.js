@@ -1,7 +1,7 @@
 // The controls of every screen: languages, steps, home, back, staff, contrast, size, posture, and the time left.
 
 import { button, fill, h, icon } from "./dom.js";
-import { STEPS, WAYS } from "./screens/states.js";
+import { ANY_STEP, STEPS } from "./screens/states.js";
 import { _, language, nameOf, ngettext, offered } from "./words.js";
 
 const at = (id) => document.getElementById(id);
@@ -28,10 +28,10 @@ export function showHead(screen, person) {
   fill(at("languages"), choices);
 }
 
-/** Which step of the way this is. */
+/** Which step of the way this is; nothing before the daemon has told it. */
 export function showSteps(screen) {
-  const [way, now] = STEPS[screen?.journey?.journey_state] ?? ["in", 0];
-  const steps = WAYS[way];
+  const { ways = [[]], way = 0, step: now = 0 } = screen ?? {};
+  const steps = ways[way].map((name) => STEPS[name] ?? ANY_STEP);
   at("steps").setAttribute("aria-label", _("Steps"));
   const row = steps.map(({ text, icon: picture }, index) =>
     h(
@@ -41,8 +41,9 @@ export function showSteps(screen) {
       h("span", { class: "text" }, _(text)),
     ),
   );
-  const short = _("Step {now}/{all}: {text}", { now: now + 1, all: steps.length, text: _(steps[now].text) });
-  fill(at("steps"), h("ol", {}, row), h("p", { class: "short" }, short));
+  const text = steps.length && _(steps[now].text);
+  const short = text && _("Step {now}/{all}: {text}", { now: now + 1, all: steps.length, text });
+  fill(at("steps"), h("ol", {}, row), short && h("p", { class: "short" }, short));
 }
 
 /** Shows home, back and staff. */

@@ -176,7 +176,7 @@ class Page {
     this.measure();
     draw({
       kind: this.kind,
-      screen: this.expired ? { ...this.screen, patient: null, journey: null, ticket: null } : this.screen,
+      screen: this.expired ? { ...this.screen, patient: null, journey: null, ticket: null, way: 0, step: 0 } : this.screen,
       person: this.person,
       nobody: this.nobody,
       away: this.away,

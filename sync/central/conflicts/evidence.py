@@ -12,12 +12,14 @@ from sync.protocol import Intent, PriorVerdict
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAction:
-    """An action as it came in: from whom, what that kiosk may do, its clocks at sending, and the receipt; `held` is the
-    verdict that it had been told of it."""
+    """An action as it came in: from which kiosk, the grants of that kiosk, its clocks at sending, and the receipt.
+
+    `held` is the verdict that the kiosk had been told of the action.
+    """
 
     intent: Intent
     kiosk_id: str
-    grants: frozenset[str]
+    grants: tuple[str, ...]
     sent: ClockReading
     received_ms: int
     held: PriorVerdict | None = None
@@ -44,7 +46,8 @@ class Visit:
 class Evidence:
     """What the centre knows that bears on one action.
 
-    `rules` are those that the kiosk judged by (None: no longer supported). `subject` is whom the action is for, aliases
+    `rules` are those that the kiosk judged by (None: no longer supported), and `grants` are the
+    actions that the kiosk is granted by them. `subject` is whom the action is for, aliases
     followed and an unknown card looked up (None: nobody that the centre knows), `journey` theirs as of `today`.
     `card_of` and `binding_of` tell whose the card is now and whose it was when it was bound. `day` is the site day that
     the action belongs to by the best time there is; `arrived_ms` is that time where it can be trusted. `unseen` is the

@@ -10,14 +10,14 @@ from sync.central.conflicts.evidence import Evidence, ReceivedAction, Visit
 from sync.central.records.bindings import binding_of_card
 from sync.central.records.definitions import Rules, can_judge, supported
 from sync.central.records.entries import entry_of_row
-from sync.central.records.journeys import Provenance, open_journey
+from sync.central.records.journeys import day_end, open_journey
 from sync.central.records.patients import patient_named
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.visits import visit_of
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.clock import TimeQuality
 from sync.journey.definitions import Definitions
-from sync.journey.model import Journey, PatientId, QueueEntry, QueueId, VisitId
+from sync.journey.model import Journey, PatientId, QueueEntry, QueueId, Trigger, VisitId
 from sync.protocol import Intent
 
 _metadata = msgspec.json.Decoder(dict[str, Any])
@@ -62,9 +62,10 @@ def gather(db: WriteTransaction, context: JudgingContext, received: ReceivedActi
     if subject is None and intent.provisional and owner is not None:
         subject = owner.patient_id
     journey = _journey(db, context, subject)
+    rules = _rules(context, intent, journey)
     evidence = Evidence(
-        rules=_rules(context, intent, journey),
-        grants=received.grants,
+        rules=rules,
+        grants=frozenset((rules or context.definitions).granted(received.grants)),
         walk_in=context.settings.site.walk_in,
         today=context.today,
         day=context.settings.day(arrived_ms) if arrived_ms is not None else min(intent.site_day, context.today),
@@ -89,8 +90,7 @@ def _rules(context: JudgingContext, intent: Intent, journey: Journey | None) -> 
 def _journey(db: WriteTransaction, context: JudgingContext, subject: PatientId | None) -> Journey | None:
     if subject is None:
         return None
-    closing = Provenance("centre", "centre", context.now_ms, context.now_ms)
-    return open_journey(db, context.definitions, subject, context.today, closing)
+    return open_journey(db, context.definitions, subject, context.today, day_end(context.now_ms))
 
 
 def _with_visits(
@@ -198,7 +198,7 @@ def _visit(db: ReadTransaction, definitions: Definitions, journey: Journey, visi
     done = frozenset((row["action"], row["leg"]) for row in rows)
     if journey.visit_id == visit_id:
         return Visit(VisitId(visit_id), journey, done)
-    own = [row for row in rows if row["trigger_type"] != "system_auto"]
+    own = [row for row in rows if row["trigger_type"] != Trigger.SYSTEM_AUTO]
     state, leg = (own[-1]["to_state"], own[-1]["leg"]) if own else (definitions.initial, 0)
     history = Journey(journey.patient_id, state, row["site_day"], VisitId(visit_id), leg)
     return Visit(VisitId(visit_id), _with_entries(db, definitions, history), done)

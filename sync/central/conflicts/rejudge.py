@@ -149,7 +149,7 @@ def _judge_again(db: WriteTransaction, context: JudgingContext, waiting: Waiting
 def _heard(db: WriteTransaction, waiting: WaitingAction) -> ReceivedAction:
     """The action as it came in, by what its kiosk is granted now."""
     sender = read_kiosk(db, waiting.kiosk_id)
-    grants = frozenset(sender.actions if sender else ())
+    grants = sender.grants if sender else ()
     return ReceivedAction(waiting.intent, waiting.kiosk_id, grants, waiting.sent, waiting.received_ms)
 
 

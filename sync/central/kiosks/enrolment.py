@@ -13,21 +13,21 @@ from dataclasses import dataclass
 import msgspec
 
 from sync.cards import CardKeys
+from sync.central.centre import Centre
 from sync.central.maintenance.restore_gap import ON_PAPER_MS, is_unsure, prefixes_by_chance
 from sync.central.records.kiosks import Kiosk, add_kiosk, read_kiosk
-from sync.central.records.site import SiteSettings
+from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.tokens import issue
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.ids import new_id
-from sync.journey.definitions import Definitions
+from sync.journey.definitions import ENTRANCE, Definitions
 from sync.journey.model import KioskId, Role
-from sync.protocol import Enrolment, EnrolRequest
+from sync.protocol import CallRefused, EndCode, Enrolment, EnrolRequest
 
 CODE_LIFE_MS = 10 * 60 * 1000
 FAILURE_WINDOW_MS = 60 * 1000
 FAILURES_OF_ONE = 5  # wrong codes a minute from one address, and from all of them
 FAILURES_OF_ALL = 50
-ENTRANCE = ("scan_nfc", "register", "confirm_arrival")  # what a kiosk is granted that asks for nothing in particular
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another when read aloud or typed
 _CODE_LENGTH = 10
@@ -44,20 +44,31 @@ class NotEnrolled:
     retry_after_s: float | None = None
 
 
-def new_code(db: WriteTransaction, now_ms: int, actions: Sequence[str] | None = None) -> str:
-    """Makes a one-use code, good for ten minutes; with `actions`, no kiosk is granted more by it."""
+def new_code(db: WriteTransaction, now_ms: int, grants: Sequence[str] | None = None) -> str:
+    """Makes a one-use code, good for ten minutes. `grants` (kinds of kiosk, actions) are the most that it grants."""
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH))
     db.execute("delete from enrol_codes where expires_ms < :now_ms or used_ms is not null", {"now_ms": now_ms})
     db.execute(
-        "insert into enrol_codes values (:code_hash, :actions, :now_ms, :expires_ms, null)",
+        "insert into enrol_codes values (:code_hash, :grants, :now_ms, :expires_ms, null)",
         {
             "code_hash": _hash(code),
-            "actions": None if actions is None else msgspec.json.encode(list(actions)).decode(),
+            "grants": None if grants is None else msgspec.json.encode(list(grants)).decode(),
             "now_ms": now_ms,
             "expires_ms": now_ms + CODE_LIFE_MS,
         },
     )
     return f"{code[:5]}-{code[5:]}"
+
+
+def enrol_kiosk(centre: Centre, message: EnrolRequest, address: str) -> Enrolment | CallRefused:
+    """Enrols the kiosk that sent a message from a network address, or says why not."""
+    now_ms = centre.clock()
+    with centre.store.write() as db:
+        outcome = enrol(db, read_site(db), centre.definitions, centre.keys, message, address, now_ms)
+    if not isinstance(outcome, NotEnrolled):
+        return outcome
+    code = EndCode.FENCED if outcome.retry_after_s is None else EndCode.TRY_LATER
+    return CallRefused(code=code, error=outcome.error, retry_after_s=outcome.retry_after_s)
 
 
 def enrol(
@@ -89,7 +100,7 @@ def enrol(
         kiosk_id=kiosk_id,
         name=_name(request) or kiosk_id,
         ticket_prefix=_free_prefix(db, request.ticket_prefix, here.ticket_prefix, now_ms),
-        actions=_grants(definitions, request.actions, code),
+        grants=_grants(definitions, request.actions, code.grants),
         epoch=1,
         enrolled_ms=now_ms,
         seen_ms=None,
@@ -102,7 +113,7 @@ def enrol(
         epoch=made.epoch,
         name=made.name,
         ticket_prefix=made.ticket_prefix,
-        actions=made.actions,
+        actions=definitions.granted(made.grants),
         token=token,
         card_keys=keys,
         server_incarnation=here.server_incarnation,
@@ -127,7 +138,7 @@ def _limited(db: WriteTransaction, origin: str, now_ms: int) -> NotEnrolled | No
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    actions: tuple[str, ...] | None
+    grants: tuple[str, ...] | None
 
 
 def _use_code(db: WriteTransaction, typed: str, now_ms: int) -> _Code | None:
@@ -135,13 +146,13 @@ def _use_code(db: WriteTransaction, typed: str, now_ms: int) -> _Code | None:
     code = re.sub(r"[\s-]", "", typed[:64]).upper()
     row = db.row(
         "update enrol_codes set used_ms = :now_ms where code_hash = :code_hash and used_ms is null"
-        " and expires_ms > :now_ms returning actions",
+        " and expires_ms > :now_ms returning grants",
         now_ms=now_ms,
         code_hash=_hash(code),
     )
     if row is None:
         return None
-    return _Code(msgspec.json.decode(row["actions"], type=tuple[str, ...]) if row["actions"] else None)
+    return _Code(msgspec.json.decode(row["grants"], type=tuple[str, ...]) if row["grants"] else None)
 
 
 def _hash(code: str) -> str:
@@ -176,12 +187,20 @@ def _prefixes() -> Iterator[str]:
         yield from ("".join(letters) for letters in itertools.product(_PREFIX_LETTERS, repeat=length))
 
 
-def _grants(definitions: Definitions, wish: Sequence[str], code: _Code) -> tuple[str, ...]:
-    """What a kiosk may do: what it asks for, or what an entrance needs, of the patients' actions; never more than the
-    code allows."""
-    wanted = frozenset(wish or code.actions or ENTRANCE)
-    allowed = frozenset(definitions.actions if code.actions is None else code.actions)
-    return tuple(name for name in definitions.actions_by("patient") if name in wanted and name in allowed)
+def _grants(definitions: Definitions, wish: Sequence[str], most: Sequence[str] | None) -> tuple[str, ...]:
+    """What a kiosk is granted: what it asks for, but never more than the code allows.
+
+    A kind of kiosk stays a kind, so that the kiosk follows the centre's settings, where the code allows it as a kind.
+    Of any other grant the actions that both allow are left.
+    """
+    if most is None:
+        known = definitions.kiosks.keys() | set(definitions.actions_by("patient"))
+        return tuple(name for name in wish or (ENTRANCE,) if name in known)
+    if not wish:
+        return tuple(most)
+    named = tuple(name for name in wish if name in most)
+    allowed, covered = definitions.granted(most), definitions.granted(named)
+    return (*named, *(name for name in definitions.granted(wish) if name in allowed and name not in covered))
 
 
 def _name(request: EnrolRequest) -> str:

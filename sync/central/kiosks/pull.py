@@ -28,7 +28,6 @@ from sync.central.store.sqlite import ReadTransaction, Store, WriteTransaction
 from sync.clock import day_after
 from sync.journey.definitions import Definitions
 from sync.protocol import (
-    PROTOCOL_VERSION,
     SUPPORTED_VERSIONS,
     CallRefused,
     PatientRow,
@@ -36,7 +35,6 @@ from sync.protocol import (
     PullRequest,
     Renamed,
     VerdictRow,
-    spoken,
 )
 
 log = logging.getLogger(__name__)
@@ -88,18 +86,21 @@ class Roster:
         clock: Callable[[], int],
         most_waiting: int = 64,
         page: int = PAGE,
+        versions: frozenset[int] = SUPPORTED_VERSIONS,
     ) -> None:
+        """`versions` are the versions of the protocol that this centre speaks."""
         self._store = store
         self._definitions = definitions
         self._clock = clock
         self._places = threading.Semaphore(most_waiting)
         self._page = page
+        self._versions = tuple(sorted(versions))
 
     def pull(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
         """The next page for the kiosk that the token stands for. Waits for news up to `wait_s` where there is none,
         unless too many calls wait already: then it answers at once and says when to come again."""
-        if request.protocol_version not in SUPPORTED_VERSIONS:
-            return unsupported()
+        if request.protocol_version not in self._versions:
+            return unsupported(self._versions)
         self._look(kiosk_id, request)
         found = self._answer(kiosk_id, request)
         wait_s = min(request.wait_s, LONGEST_WAIT_S)
@@ -161,17 +162,17 @@ class Roster:
                 more=page.span.more,
                 patients=page.patients,
                 gone=page.gone,
-                actions=sender.actions,
+                actions=self._definitions.granted(sender.grants),
                 site=site.site,
                 now_ms=now_ms,
-                verdicts=tuple(spoken(row, request.protocol_version) for row in page.verdicts),
+                verdicts=page.verdicts,
                 definitions=dict(self._definitions.document) if stale else None,
                 renamed=page.renamed,
                 last_seq=chain.last_seq if request.epoch == sender.epoch else None,
                 backed_up_seq=chain.backed_up_seq if request.epoch == sender.epoch else 0,
                 epoch=request.epoch,
                 asked_cursor=request.cursor,
-                newest_version=PROTOCOL_VERSION,
+                versions=self._versions,
             )
 
     def _read_page(

@@ -5,7 +5,7 @@ be digested is quarantined and the watermark advances; a database that is busy o
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from sync.central.conflicts.evidence import ReceivedAction
@@ -36,7 +36,6 @@ from sync.clock import ClockReading
 from sync.journey.definitions import Definitions
 from sync.protocol import (
     MAX_BATCH,
-    PROTOCOL_VERSION,
     SUPPORTED_VERSIONS,
     CallRefused,
     EndCode,
@@ -44,7 +43,6 @@ from sync.protocol import (
     PushAnswer,
     PushRequest,
     VerdictRow,
-    spoken,
 )
 
 log = logging.getLogger(__name__)
@@ -59,17 +57,20 @@ class Ingest:
         definitions: Definitions,
         clock: Callable[[], int],
         ids: Callable[[], str],
+        versions: frozenset[int] = SUPPORTED_VERSIONS,
     ) -> None:
+        """`versions` are the versions of the protocol that this centre speaks."""
         self._store = store
         self._definitions = definitions
         self._clock = clock
         self._ids = ids
+        self._versions = tuple(sorted(versions))
 
     def push(self, kiosk_id: str, request: PushRequest) -> PushAnswer | CallRefused:
         """Judges a batch from the kiosk that the token stands for. Raises sqlite3.OperationalError where the database
         is busy or full; nothing was kept then."""
-        if request.protocol_version not in SUPPORTED_VERSIONS:
-            return unsupported()
+        if request.protocol_version not in self._versions:
+            return unsupported(self._versions)
         if len(request.actions) > MAX_BATCH:
             return CallRefused(code=EndCode.MALFORMED, error=f"a batch holds at most {MAX_BATCH} actions")
         now_ms = self._clock()
@@ -106,8 +107,8 @@ class Ingest:
             server_incarnation=context.settings.server_incarnation,
             last_seq=chain.last_seq,
             backed_up_seq=chain.backed_up_seq,
-            verdicts=[spoken(row, request.protocol_version) for row in verdicts],
-            newest_version=PROTOCOL_VERSION,
+            verdicts=verdicts,
+            versions=self._versions,
         )
 
     def _judge(
@@ -240,7 +241,7 @@ def _stands_in(chain: Chain, link: Link, intent: Intent) -> bool:
 
 def _heard(sender: Kiosk, context: JudgingContext, link: Link, intent: Intent, sent: ClockReading) -> ReceivedAction:
     held = link.held if link.held and link.held.revision in _REVISIONS else None
-    return ReceivedAction(intent, sender.kiosk_id, frozenset(sender.actions), sent, context.now_ms, held)
+    return ReceivedAction(intent, sender.kiosk_id, sender.grants, sent, context.now_ms, held)
 
 
 _MAX_EPOCH = 2**40
@@ -252,10 +253,10 @@ def fenced() -> CallRefused:
     return CallRefused(code=EndCode.FENCED, error="this kiosk is not enrolled here, or no longer: enrol it again")
 
 
-def unsupported() -> CallRefused:
-    """The answer to a version of the protocol that is not spoken here."""
-    versions = tuple(sorted(SUPPORTED_VERSIONS))
-    named = ", ".join(str(version) for version in versions)
+def unsupported(versions: Collection[int]) -> CallRefused:
+    """The answer to a version of the protocol that is none of `versions`."""
+    listed = tuple(sorted(versions))
+    named = ", ".join(str(version) for version in listed)
     return CallRefused(
-        code=EndCode.UNSUPPORTED_VERSION, error=f"versions of the protocol spoken here: {named}", versions=versions
+        code=EndCode.UNSUPPORTED_VERSION, error=f"this centre speaks protocol versions {named}", versions=listed
     )

@@ -7,12 +7,12 @@ One step and a driver. A step that fails is logged and tried again at the next t
 import logging
 import threading
 
+from sync.central.centre import Centre
 from sync.central.maintenance.incarnation import keep_marker
 from sync.central.records.audit import KEPT_DAYS, forget_old
 from sync.central.records.future_days import misdated, set_right
-from sync.central.records.journeys import open_journey, touch
+from sync.central.records.journeys import day_end, open_journey, touch
 from sync.central.records.site import NoSite, read_site
-from sync.central.services.journey_service import JourneyService, closing
 from sync.central.store.sqlite import ReadTransaction, any_of
 from sync.journey.definitions import Definitions
 
@@ -25,9 +25,9 @@ _AT_ONCE = 100
 class Housekeeping:
     """The thread that ticks, from `start()` to `stop()`."""
 
-    def __init__(self, service: JourneyService, tick_s: float = TICK_S, audit_days: int = KEPT_DAYS) -> None:
+    def __init__(self, centre: Centre, tick_s: float = TICK_S, audit_days: int = KEPT_DAYS) -> None:
         """The audit is kept for `audit_days`."""
-        self._service = service
+        self._centre = centre
         self._audit_days = audit_days
         self._tick_s = tick_s
         self._stopped = threading.Event()
@@ -52,42 +52,42 @@ class Housekeeping:
             self._stopped.wait(self._tick_s)
 
     def _tick(self) -> None:
-        keep_marker(self._service.store)
-        with self._service.store.read() as db:
+        keep_marker(self._centre.store)
+        with self._centre.store.read() as db:
             try:
-                today = read_site(db).day(self._service.clock())
+                today = read_site(db).day(self._centre.clock())
             except NoSite:
                 return
         if today != self._closed_until:
-            set_days_right(self._service, today)
-            close_days(self._service, today)
-            forget_old(self._service.store, self._service.clock(), self._audit_days)
+            set_days_right(self._centre, today)
+            close_days(self._centre, today)
+            forget_old(self._centre.store, self._centre.clock(), self._audit_days)
             self._closed_until = today
 
 
-def close_days(service: JourneyService, today: str) -> int:
+def close_days(centre: Centre, today: str) -> int:
     """Ends every day before `today`, a hundred patients a transaction. Returns how many patients it concerned."""
     done = 0
     while True:
-        with service.store.write() as db:
-            overdue = _overdue(db, service.definitions, today)
-            provenance = closing(service.clock())
+        with centre.store.write() as db:
+            overdue = _overdue(db, centre.definitions, today)
+            provenance = day_end(centre.clock())
             for patient_id in overdue:
-                open_journey(db, service.definitions, patient_id, today, provenance)
+                open_journey(db, centre.definitions, patient_id, today, provenance)
         done += len(overdue)
         if not overdue:
             return done
 
 
-def set_days_right(service: JourneyService, today: str) -> int:
+def set_days_right(centre: Centre, today: str) -> int:
     """Takes what was written under days to come, by a clock that was ahead, as of today, a hundred patients a
     transaction. Returns how many patients it concerned."""
     done = 0
     while True:
-        with service.store.write() as db:
-            found = misdated(db, service.definitions, today, _AT_ONCE)
+        with centre.store.write() as db:
+            found = misdated(db, centre.definitions, today, _AT_ONCE)
             for patient_id in found:
-                set_right(db, service.definitions, patient_id, today, service.ids(), service.clock())
+                set_right(db, centre.definitions, patient_id, today, centre.ids(), centre.clock())
                 touch(db, patient_id)
         done += len(found)
         if not found:

@@ -11,12 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction
-from sync.clock import ClockReading, iso, read_clock
+from sync.clock import DAY_MS, MINUTE_MS, ClockReading, iso, read_clock
 
 log = logging.getLogger(__name__)
 
-MINUTE_MS = 60_000
-DAY_MS = 24 * 60 * MINUTE_MS
 NO_JUMP_MS = 5 * MINUTE_MS  # a clock that was set right by less is followed at once
 STANDS_MS = 15 * MINUTE_MS  # for so long a jump must have stood before it is believed
 FAR_MS = DAY_MS  # a jump by more is believed of a synchronised clock only

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from sync.central.store.sqlite import Store, WriteTransaction
+from sync.clock import DAY_MS
 from sync.ids import new_id, uuid7
 
-DAY_MS = 24 * 3600 * 1000
 KEPT_DAYS = 730
 _AT_ONCE = 1000
 

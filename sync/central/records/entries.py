@@ -7,7 +7,7 @@ import msgspec
 
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction, any_of
 from sync.journey.definitions import Definitions
-from sync.journey.model import Journey, QueueEntry
+from sync.journey.model import Journey, PatientId, QueueEntry
 
 _labels = msgspec.json.Decoder(tuple[str, ...])
 
@@ -21,6 +21,17 @@ def entries_of(db: ReadTransaction, patient_id: str, site_day: str) -> tuple[Que
     return tuple(entry_of_row(row) for row in rows)
 
 
+def patient_of_entry(db: ReadTransaction, queue_id: str) -> PatientId | None:
+    """The patient whose entry this is; None for an unknown entry."""
+    row = db.row("select patient_id from entries where queue_id = :queue_id", queue_id=queue_id)
+    return PatientId(row["patient_id"]) if row else None
+
+
+def line_order(table: str) -> str:
+    """The SQL that sorts the entries of a line as `place_in_line()` of the rules does: the terms of an `order by`."""
+    return ", ".join(f"{table}.{column} {'desc' if falls else 'asc'}" for column, falls in _LINE)
+
+
 def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
     """How many stand before an entry in its exam's line: `people_ahead()` of the rules, counted where the rows are.
 
@@ -30,8 +41,7 @@ def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, en
     return int(
         db.value(
             "select count(*) from entries where site_day = :site_day and exam_id = :exam_id"  # noqa: S608
-            f" and state in {states} and (priority > :priority or priority = :priority and (opened_ms < :opened_ms"
-            " or opened_ms = :opened_ms and queue_id < :queue_id))",
+            f" and state in {states} and {_IS_AHEAD}",
             **parameters,
             site_day=site_day,
             exam_id=entry.exam_id,
@@ -125,4 +135,14 @@ def entry_of_row(row: sqlite3.Row) -> QueueEntry:
     )
 
 
+def _is_ahead(line: tuple[tuple[str, bool], ...]) -> str:
+    """The SQL condition that a row stands in a line before the entry whose columns are the parameters."""
+    (column, falls), rest = line[0], line[1:]
+    first = f"{column} {'>' if falls else '<'} :{column}"
+    return f"({first} or {column} = :{column} and {_is_ahead(rest)})" if rest else first
+
+
+# The columns by which a line is sorted, and whether the highest value comes first: `place_in_line()` in SQL.
+_LINE = (("priority", True), ("opened_ms", False), ("queue_id", False))
+_IS_AHEAD = _is_ahead(_LINE)
 _in_line = lru_cache(maxsize=8)(lambda states: any_of("state", states))

@@ -7,6 +7,7 @@ person stands by now, nobody but they can say.
 from sync.central.conflicts.waiting import DAY_ENDED, NewCase, open_case
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction, any_of
 from sync.journey.definitions import Definitions
+from sync.journey.model import Trigger
 
 
 def misdated(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[str]:
@@ -49,7 +50,7 @@ def set_right(
 def _touched(definitions: Definitions) -> set[str]:
     """The statuses that a booking whose day has not come cannot have but by mistake."""
     end = definitions.day_end
-    return {end.appointments_to, *end.appointments_from} - {definitions.appointment_states[0]}
+    return {end.appointments_to, *end.appointments_from} - {definitions.fresh_appointment}
 
 
 def _open_bookings(db: WriteTransaction, definitions: Definitions, patient_id: str, today: str) -> None:
@@ -64,7 +65,7 @@ def _open_bookings(db: WriteTransaction, definitions: Definitions, patient_id: s
         {
             "patient_id": patient_id,
             "today": today,
-            "fresh": definitions.appointment_states[0],
+            "fresh": definitions.fresh_appointment,
             "lapsed": definitions.day_end.appointments_to,
             **touched,
         },
@@ -74,10 +75,11 @@ def _open_bookings(db: WriteTransaction, definitions: Definitions, patient_id: s
 def _tell_of_what_ended(db: WriteTransaction, patient_id: str, today: str, exception_id: str, now_ms: int) -> None:
     row = db.row(
         "select t.visit_id, t.leg, t.from_state from transitions t join visits v on v.visit_id = t.visit_id"
-        " where t.patient_id = :patient_id and v.site_day = :today and t.trigger_type = 'system_auto'"
+        " where t.patient_id = :patient_id and v.site_day = :today and t.trigger_type = :ended"
         " order by t.change desc, t.position desc limit 1",
         patient_id=patient_id,
         today=today,
+        ended=Trigger.SYSTEM_AUTO,
     )
     if row is not None:
         detail = {"journey_state": row["from_state"], "leg": row["leg"], "site_day": today}

@@ -18,7 +18,17 @@ from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.clock import TimeQuality, day_after
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
-from sync.journey.model import Decision, EntryChange, Journey, PatientId, QueueId, Transition, VisitId
+from sync.journey.model import (
+    BuiltIn,
+    Decision,
+    EntryChange,
+    Journey,
+    PatientId,
+    QueueId,
+    Role,
+    Transition,
+    VisitId,
+)
 from sync.journey.rules import close_day
 from sync.rebase import as_of
 
@@ -44,6 +54,11 @@ class Provenance:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+def day_end(now_ms: int) -> Provenance:
+    """The origin that the rows of a day's end name: the centre itself, whichever request met that end."""
+    return Provenance("centre", Role.SYSTEM, now_ms, now_ms)
+
+
 def read_journey(db: ReadTransaction, definitions: Definitions, patient_id: str, today: str) -> Journey | None:
     """A patient's journey as of today, with the day's end applied (in this view alone); None for an unknown patient."""
     stored = _stored(db, patient_id, today)
@@ -57,10 +72,10 @@ def read_journey(db: ReadTransaction, definitions: Definitions, patient_id: str,
 def open_journey(
     db: WriteTransaction, definitions: Definitions, patient_id: str, today: str, provenance: Provenance
 ) -> Journey | None:
-    """The same for a writer: a day that has ended is closed for good first, and that is announced if it moved anything.
-    What bears a day that has not come is set right.
+    """A patient's journey as of today, for a writer; None for an unknown patient.
 
-    `stamp` is that of the closure; its `action_id` is not used.
+    A day that has ended is closed for good first, and announced if that moved anything. What bears a day that has not
+    come is set right. `provenance` is that of the closure: `day_end()`.
     """
     stored = _stored(db, patient_id, today)
     if stored is None or _is_of(stored, today):
@@ -69,9 +84,9 @@ def open_journey(
         set_right(db, definitions, patient_id, today, new_id(), provenance.recorded_ms)
         touch(db, patient_id)
         return _stored(db, patient_id, today)
-    closing = close_day(definitions, stored, today)
-    save(db, stored, closing, provenance, "close_day")
-    return replace(closing.journey, appointments=bookings(db, patient_id, today, day_after(today)))
+    closed = close_day(definitions, stored, today)
+    save(db, stored, closed, provenance, BuiltIn.CLOSE_DAY)
+    return replace(closed.journey, appointments=bookings(db, patient_id, today, day_after(today)))
 
 
 def save(

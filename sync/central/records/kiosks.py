@@ -13,12 +13,12 @@ from sync.journey.model import KioskId
 
 @dataclass(frozen=True, slots=True)
 class Kiosk:
-    """One enrolled kiosk."""
+    """One enrolled kiosk. `grants` are kinds of kiosk and actions: `Definitions.granted()` says what they come to."""
 
     kiosk_id: KioskId
     name: str
     ticket_prefix: str
-    actions: tuple[str, ...]
+    grants: tuple[str, ...]
     epoch: int
     enrolled_ms: int
     seen_ms: int | None
@@ -39,12 +39,12 @@ def kiosks(db: ReadTransaction) -> list[Kiosk]:
 def add_kiosk(db: WriteTransaction, read_kiosk: Kiosk) -> None:
     """Adds a kiosk with the chain of its first epoch."""
     db.execute(
-        "insert into kiosks values (:kiosk_id, :name, :prefix, :actions, :epoch, :enrolled_ms, null, null)",
+        "insert into kiosks values (:kiosk_id, :name, :prefix, :grants, :epoch, :enrolled_ms, null, null)",
         {
             "kiosk_id": read_kiosk.kiosk_id,
             "name": read_kiosk.name,
             "prefix": read_kiosk.ticket_prefix,
-            "actions": msgspec.json.encode(read_kiosk.actions).decode(),
+            "grants": msgspec.json.encode(read_kiosk.grants).decode(),
             "epoch": read_kiosk.epoch,
             "enrolled_ms": read_kiosk.enrolled_ms,
         },
@@ -79,7 +79,7 @@ def _kiosk(row: sqlite3.Row) -> Kiosk:
         row["kiosk_id"],
         row["name"],
         row["ticket_prefix"],
-        msgspec.json.decode(row["actions"], type=tuple[str, ...]),
+        msgspec.json.decode(row["grants"], type=tuple[str, ...]),
         row["epoch"],
         row["enrolled_ms"],
         row["seen_ms"],

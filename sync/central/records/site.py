@@ -7,11 +7,10 @@ from typing import Any
 import msgspec
 
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction
-from sync.clock import site_day
+from sync.clock import MINUTE_MS, site_day
 from sync.journey.model import Exam, ExamId
 from sync.protocol import Site
 
-_MINUTE_MS = 60_000
 _languages = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -29,13 +28,13 @@ class SiteSettings:
 
     def day(self, at_ms: int) -> str:
         """The day of the site that a moment belongs to."""
-        return _day(at_ms // _MINUTE_MS, self.site.timezone, self.site.day_starts_at)
+        return _day(at_ms // MINUTE_MS, self.site.timezone, self.site.day_starts_at)
 
 
 @lru_cache(maxsize=256)
 def _day(minute: int, timezone: str, day_starts_at: str) -> str:
     # Days begin on a whole minute, and it is asked for with every request.
-    return site_day(minute * _MINUTE_MS, timezone, day_starts_at)
+    return site_day(minute * MINUTE_MS, timezone, day_starts_at)
 
 
 def read_site(db: ReadTransaction) -> SiteSettings:

@@ -5,7 +5,7 @@ _KIOSKS = (
         kiosk_id text primary key,
         name text not null,
         ticket_prefix text not null,       -- of the numbers that it prints; nobody else's while it may be in use
-        actions text not null,             -- JSON list: what it is granted
+        grants text not null,              -- JSON list: kinds of kiosk and actions
         epoch bigint not null,             -- its present incarnation
         enrolled_ms bigint not null,
         seen_ms bigint,
@@ -13,7 +13,7 @@ _KIOSKS = (
     )""",
     """create table enrol_codes (
         code_hash text primary key,        -- SHA-256; the code itself is told once
-        actions text,                      -- JSON list: the most that it grants; null: what is asked for
+        grants text,                       -- JSON list: the most that it grants; null: what is asked for
         created_ms bigint not null,
         expires_ms bigint not null,
         used_ms bigint

@@ -158,6 +158,11 @@ class Store:
             connection.execute("rollback")
             self._readers.append(connection)
 
+    def probe(self) -> None:
+        """Reads one row. Raises sqlite3.Error where the database cannot be read."""
+        with self.read() as db:
+            db.latest_change()
+
     def copy_to(self, file: Path) -> None:
         """Writes one moment's state into another file, whole, while others read and write. Raises sqlite3.Error."""
         source, target = _connect(self.path), sqlite3.connect(file)

@@ -14,6 +14,7 @@ from sync.journey.model import Journey, PatientId
 from sync.protocol import Code, Intent, Verdict, VerdictRow
 from tests.kiosk import samples
 from tests.kiosk.samples import TODAY, Clock, booking, cards, page
+from tests.site_rules import with_changed
 
 HOUR = 3_600_000
 NEXT_DAY = "2026-03-03"
@@ -87,7 +88,4 @@ def journey(number: int, state: str, version: int, **changes: Any) -> Journey:
 
 
 def new_rules(**register: Any) -> dict[str, Any]:
-    document = dict(shipped().document)
-    document["version"] = 2
-    document["actions"] = {**document["actions"], "register": {**document["actions"]["register"], **register}}
-    return document
+    return with_changed({**shipped().document, "version": 2}, "register", **register)

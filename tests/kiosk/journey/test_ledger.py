@@ -115,7 +115,7 @@ def test_after_a_restore_everything_waits_for_its_verdict_again(kiosk: SmallKios
         backed_up_seq=1,
     )
     assert kiosk.parts.pending() == 0
-    kiosk.ledger.adopt(page(row(1), row(2), cursor=3, reset=True, server_incarnation="two"))
+    kiosk.ledger.adopt(page(row(1), row(2), cursor=3, reset=True, server_incarnation="two", asked_cursor=1))
     assert kiosk.parts.pending() == 2
     # The centre has lost both visits. The screens show them, since their actions are pending again.
     assert (kiosk.state("P1"), kiosk.state("P2")) == ("ARRIVED", "ARRIVED")

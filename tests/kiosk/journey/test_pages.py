@@ -33,7 +33,7 @@ def test_a_page_brings_rows_bindings_and_what_is_pending_on_top(kiosk: SmallKios
 def test_a_page_that_does_not_start_at_the_cursor_changes_nothing(kiosk: SmallKiosk):
     before = (kiosk.cursor, kiosk.knows())
     for start in (0, 2, 99):
-        assert kiosk.ledger.adopt(page(row(7), from_cursor=start, cursor=100, reset=False)) is None
+        assert kiosk.ledger.adopt(page(row(7), from_cursor=start, cursor=100, reset=False, asked_cursor=1)) is None
     assert (kiosk.cursor, kiosk.knows()) == before
 
 
@@ -131,7 +131,7 @@ def test_a_page_that_cannot_be_used_changes_nothing_and_the_kiosk_goes_on(kiosk:
 
 def test_a_reset_forgets_everybody_but_those_with_something_pending(kiosk: SmallKiosk):
     kiosk.tap(1)
-    touched = kiosk.ledger.adopt(page(row(7), cursor=50, reset=True))
+    touched = kiosk.ledger.adopt(page(row(7), cursor=50, reset=True, asked_cursor=1))
     assert touched == {"P1", "P2", "P3", "P7"}
     assert kiosk.knows() == {"P1", "P7"}
     assert kiosk.cursor == 50
@@ -139,7 +139,7 @@ def test_a_reset_forgets_everybody_but_those_with_something_pending(kiosk: Small
 
 
 def test_a_snapshot_that_is_interrupted_leaves_everybody_known(kiosk: SmallKiosk):
-    kiosk.ledger.adopt(page(row(7), cursor=50, reset=True, more=True))
+    kiosk.ledger.adopt(page(row(7), cursor=50, reset=True, more=True, asked_cursor=1))
     assert kiosk.knows() == {"P1", "P2", "P3", "P7"}
     again = KioskParts(kiosk.store, kiosk.clock)  # the process ended meanwhile
     assert again.journeys.tap(cards(2), ("scan_nfc",)) is not None
@@ -151,7 +151,7 @@ def test_a_snapshot_that_is_interrupted_leaves_everybody_known(kiosk: SmallKiosk
 def test_after_a_restore_a_lower_version_counts_on_any_page_of_the_snapshot(kiosk: SmallKiosk):
     kiosk.pull(row(1, journey=journey(1, "UNREGISTERED", 30)))
     kiosk.tap(1)
-    kiosk.ledger.adopt(page(row(7), cursor=5, reset=True, more=True, server_incarnation="two"))
+    kiosk.ledger.adopt(page(row(7), cursor=5, reset=True, more=True, server_incarnation="two", asked_cursor=2))
     kiosk.ledger.adopt(
         page(row(1, journey=journey(1, "UNREGISTERED", 12)), from_cursor=5, cursor=6, server_incarnation="two")
     )

@@ -120,7 +120,7 @@ def test_a_batch_keeps_within_the_bytes_of_the_protocol_whole_request_and_all(st
         batch = outbox.batch(db, MAX_BATCH, None)
     assert 1 < len(batch) < 60
     request = PushRequest(
-        protocol_version=1,
+        protocol_version=2,
         kiosk_id="k" * 64,
         epoch=2**31,
         now=ClockReading(2**60, 2**60, "b" * 64, False),

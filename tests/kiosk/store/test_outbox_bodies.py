@@ -125,19 +125,6 @@ def test_a_new_chain_does_not_say_that_its_body_is_sound(kiosk: Kiosk):
     assert stand_in != kiosk.damaged
 
 
-def test_to_a_centre_of_version_1_goes_its_stand_in_once_the_chain_was_renumbered(kiosk: Kiosk):
-    kiosk.strike()
-    kiosk.ledger.start_epoch(2)
-    previous = NO_HASH
-    for pushed in (batch := kiosk.ledger.batch(10, None, 1)):
-        assert pushed.hash == chain_hash(previous, bytes(pushed.body))
-        assert (pushed.held, pushed.opaque) == (None, None)
-        previous = pushed.hash
-    stood_in = msgspec.json.decode(batch[1].body)
-    assert (stood_in["action_id"], stood_in["seq"]) == (kiosk.ids[1], 2)
-    assert base64.b64decode(stood_in["unread"]) == kiosk.damaged[:MAX_BODY]
-
-
 def test_a_page_that_names_its_patient_is_adopted_and_shows_the_rest(kiosk: Kiosk):
     kiosk.strike()
     assert kiosk.ledger.adopt(page(row(1), row(2), row(3), from_cursor=1, cursor=2)) == {"P1", "P2", "P3"}
@@ -147,7 +134,8 @@ def test_a_page_that_names_its_patient_is_adopted_and_shows_the_rest(kiosk: Kios
 def test_a_restored_centre_is_followed(kiosk: Kiosk):
     kiosk.judge_all()
     kiosk.strike()
-    assert kiosk.ledger.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True)) is not None
+    restored = page(row(1), row(2), row(3), server_incarnation="two", reset=True, asked_cursor=1)
+    assert kiosk.ledger.adopt(restored) is not None
     kiosk.check_next("kiosk-1", 1)
     assert {each.held.revision for each in kiosk.ledger.batch(10, None) if each.held} == {3}
     assert kiosk.state(2) == "UNREGISTERED"
@@ -157,7 +145,7 @@ def test_what_was_judged_in_an_epoch_of_before_is_sent_again_though_it_cannot_be
     kiosk.judge_all()
     kiosk.ledger.start_epoch(5)
     kiosk.strike()
-    kiosk.ledger.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True))
+    kiosk.ledger.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True, asked_cursor=1))
     kiosk.check_next("kiosk-1", 6)
 
 
@@ -218,7 +206,7 @@ def test_a_verdict_that_cannot_be_read_is_not_told(kiosk: Kiosk, held: str):
     with kiosk.store.write() as db:
         db.execute(held)
     assert [each.held for each in kiosk.ledger.batch(10, 1)] == [None] * 3
-    kiosk.ledger.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True))
+    kiosk.ledger.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True, asked_cursor=1))
     assert [each.held for each in kiosk.ledger.batch(10, None)] == [None] * 3
 
 

@@ -26,6 +26,7 @@ from kiosk.front.screen import (
 from sync.clock import iso
 from sync.ids import new_id
 from sync.journey.definitions import shipped
+from sync.journey.meaning import is_called, is_over, waits
 from sync.journey.model import (
     Action,
     ActionId,
@@ -50,7 +51,8 @@ DAY = "2026-03-02"
 MORNING_MS = 1_772_411_400_000  # 2026-03-02T09:30 in Seoul
 SEOUL = "Asia/Seoul"
 DESK = "1층 로비 접수 창구"
-GRANTS = frozenset({"scan_nfc", "register", "confirm_arrival", "enter_exam_room", "make_payment", "leave_hospital"})
+# What a kiosk does that is everything at once.
+KINDS = ("entrance", "payment", "exit", "enter_exam_room")
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class StagedCounter:
 
     def begin(self) -> Screen:
         """Sets everything back: no patient has come, nothing is broken."""
+        self.definitions = shipped()
         self.kiosk = KioskView("K-1", "본관 1층 입구", DESK)
         self.languages: tuple[str, ...] = ("ko", "en")
         self.stay_s: float | None = 60.0
@@ -136,7 +139,7 @@ class StagedCounter:
         with self._lock:
             journey = self._journeys[card.patient_id]
             staff = Action(ActionId(new_id()), "call_patient", Actor(Role.STAFF), MORNING_MS, _opens(1), room=room)
-            outcome = decide(shipped(), journey, staff)
+            outcome = decide(self.definitions, journey, staff)
             assert isinstance(outcome, Decision)
             self._journeys[card.patient_id] = outcome.journey
             return self.show(replace(self._of_patient(card, outcome.journey), notice=Notice.CALLED))
@@ -239,8 +242,11 @@ class StagedCounter:
         return PressResult(self.show(self._of_patient(card, outcome.journey)), action_id=action_id or new_id())
 
     def _decide(self, journey: Journey, action_type: str) -> Decision | Refusal:
-        actor = Actor(Role.KIOSK, GRANTS)
-        return decide(shipped(), journey, Action(ActionId(new_id()), action_type, actor, MORNING_MS, _opens(17)))
+        actor = self._actor()
+        return decide(self.definitions, journey, Action(ActionId(new_id()), action_type, actor, MORNING_MS, _opens(17)))
+
+    def _actor(self) -> Actor:
+        return Actor(Role.KIOSK, frozenset(self.definitions.granted(KINDS)))
 
     def _blank(self, kind: ScreenKind) -> Screen:
         stays = kind is ScreenKind.ATTRACT
@@ -250,19 +256,23 @@ class StagedCounter:
             self.kiosk,
             self._central,
             self.languages,
+            tuple(tuple(step.name for step in way) for way in self.definitions.ways),
             remaining_s=None if stays else self.stay_s,
             keeps_left=0 if stays else 10,
         )
 
     def _of_patient(self, card: Card, journey: Journey) -> Screen:
-        available = available_actions(shipped(), journey, Actor(Role.KIOSK, GRANTS))
-        listed = [entry for entry in journey.entries if entry.state in shipped().listed]
+        available = available_actions(self.definitions, journey, self._actor())
+        listed = [entry for entry in journey.entries if entry.state in self.definitions.listed]
         lines = tuple(self._line(entry) for entry in listed)
         view = JourneyView(
-            journey.state, lines, tuple(map(_booking, journey.appointments)), available, iso(MORNING_MS, SEOUL)
+            journey.state, lines, tuple(map(self.booking, journey.appointments)), available, iso(MORNING_MS, SEOUL)
         )
+        way, step = self.definitions.step_of(journey.state)
         return replace(
             self._blank(ScreenKind.JOURNEY),
+            way=way,
+            step=step,
             patient=PatientView(card.patient_id, card.masked_name, card.language),
             journey=view,
             next_action=available[0] if available else None,
@@ -271,7 +281,7 @@ class StagedCounter:
         )
 
     def _line(self, entry: QueueEntry) -> QueueLine:
-        ahead = self.people_ahead
+        ahead = self.people_ahead if waits(self.definitions, entry) else None
         minutes = None if ahead is None else ahead * entry.minutes
         return QueueLine(
             entry.queue_id,
@@ -283,6 +293,19 @@ class StagedCounter:
             ahead,
             minutes,
             entry.label_aliases,
+            is_called(self.definitions, entry),
+        )
+
+    def booking(self, appointment: Appointment) -> Booking:
+        """One of a patient's bookings, as the screen has it."""
+        return Booking(
+            appointment.appointment_id,
+            appointment.exam_id,
+            appointment.exam_name,
+            appointment.room,
+            iso(appointment.scheduled_ms, SEOUL),
+            appointment.status,
+            is_over(self.definitions, appointment),
         )
 
 
@@ -300,17 +323,6 @@ def fresh_journey(card: Card) -> Journey:
         for number, (name, room, minutes) in enumerate(card.booked, 1)
     )
     return Journey(PatientId(card.patient_id), shipped().initial, DAY, appointments=booked)
-
-
-def _booking(appointment: Appointment) -> Booking:
-    return Booking(
-        appointment.appointment_id,
-        appointment.exam_id,
-        appointment.exam_name,
-        appointment.room,
-        iso(appointment.scheduled_ms, SEOUL),
-        appointment.status,
-    )
 
 
 def _opens(number: int) -> Opens:

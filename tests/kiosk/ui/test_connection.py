@@ -91,7 +91,7 @@ def test_without_a_socket_everything_goes_over_http(without_sockets: Shaken, cou
 def test_an_answer_lost_on_the_socket_is_asked_for_over_http_with_the_same_id(shaken: Shaken, counter: StagedCounter):
     def deaf(route: WebSocketRoute) -> None:
         to_page, from_server = route.send, route.connect_to_server()
-        from_server.on_message(lambda text: None if "REGISTERED" in str(text) else to_page(text))
+        from_server.on_message(lambda text: None if '"REGISTERED","queue' in str(text) else to_page(text))
 
     shaken.page.route_web_socket("**/ws", deaf)
     shaken.open()

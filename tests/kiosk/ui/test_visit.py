@@ -10,7 +10,7 @@ from kiosk.front.screen import ScreenKind
 from sync.ids import is_uuid
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.conftest import Staged
-from tests.kiosk.ui.scenes import Scene, called, number, with_slips
+from tests.kiosk.ui.scenes import Scene, called, number, weighed, with_slips
 from tests.kiosk.ui.staged import DESK, HONG, NAMGUNG, StagedCounter
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-visit")]
@@ -203,6 +203,18 @@ def test_the_steps_say_where_one_is(screen: Kiosk, counter: StagedCounter):
     for action, step in (("scan_nfc", "접수"), ("register", "도착"), ("confirm_arrival", "대기")):
         screen.await_frame(counter.tap(HONG, action).frame)
         assert now() == step
+
+
+@pytest.mark.parametrize(("language", "go_on", "register"), [("ko", "계속", "접수"), ("en", "Go on", "Register")])
+def test_a_step_of_the_sites_own_is_in_its_place_with_words_that_are_never_wrong(
+    screen: Kiosk, counter: StagedCounter, language: str, go_on: str, register: str
+):
+    screen.press(f"language-{language}")
+    screen.await_frame(weighed(counter).frame)
+    steps = screen.page.locator("#steps li")
+    assert [steps.nth(place).get_attribute("class") for place in range(5)] == ["done", "done", "now", "", ""]
+    assert [steps.nth(place).inner_text() for place in (1, 2)] == [go_on, register]
+    assert screen.button("next").is_visible()
 
 
 def test_home_and_back_leave_and_help_stands_on_top(screen: Kiosk, counter: StagedCounter):

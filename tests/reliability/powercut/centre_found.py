@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sync.central.centre import Centre
 from sync.central.maintenance.health import check
 from sync.central.maintenance.incarnation import open_incarnation
-from sync.central.services.journey_service import JourneyService
+from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
 from sync.central.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.definitions import shipped
-from sync.journey.model import STAFF
 from tests.reliability.powercut.centre_walk import DATABASE, digest_of
-from tests.sync.central.wire import KEYS, Time
+from tests.sync.central.wire import AT_THE_DESK, KEYS, Time
 
 
 class FoundCentre:
@@ -63,9 +63,8 @@ class FoundCentre:
         """It is opened for service, and somebody comes."""
         open_incarnation(self._store)
         action_id = new_id()
-        JourneyService(self._store, KEYS, shipped(), Time()).perform(
-            STAFF, "P1", ActionRequest("scan_nfc", action_id, {}), "rest", "desk"
-        )
+        centre = Centre(self._store, KEYS, shipped(), Time())
+        perform(centre, AT_THE_DESK, "P1", ActionRequest("scan_nfc", action_id, {}))
         return self.unsound() or ("" if action_id in self.actions() else "the next action left no trace")
 
     def close(self) -> None:

@@ -14,13 +14,13 @@ from pathlib import Path
 from sync.central.maintenance.incarnation import keep_marker, open_incarnation
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
+from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
 from sync.central.store.sqlite import Store, StoreError
 from sync.ids import new_id
-from sync.journey.model import STAFF
 from tests.reliability.powercut.marks import digest
 from tests.reliability.powercut.walk import StepOfWalk, run, settings
-from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Kiosk, Time, uid
+from tests.sync.central.wire import AT_THE_DESK, DAY, EVERYTHING, KEYS, Centre, Kiosk, Time, uid
 
 DATABASE = "central.db"
 PEOPLE = tuple(f"Q{number}" for number in range(40))
@@ -105,7 +105,7 @@ class CentreWalk:
     def staff(self) -> tuple[str, ...]:
         """Somebody at the desk; often what the rules refuse."""
         ask = ActionRequest(self.chance.choice(STAFFS), new_id(), {})
-        answer = self.centre.service.perform(STAFF, self.chance.choice(PEOPLE), ask, "rest", "desk")
+        answer = perform(self.centre.parts, AT_THE_DESK, self.chance.choice(PEOPLE), ask)
         return (ask.action_id,) if answer.done else ()
 
     def marker(self) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ def test_a_nudge_ends_an_idle_wait(drive: Callable[[Steps], Driver]):
     driver = drive(steps)
     for _ in range(3):
         steps.wait_for(1)
-        driver.nudge()
+        driver.wake()
     steps.wait_for(1)
 
 
@@ -119,7 +119,7 @@ def test_a_nudge_that_comes_during_a_step_is_not_lost(drive: Callable[[Steps], D
 
     driver = drive(step)  # type: ignore[arg-type]
     steps.wait_for(1)
-    driver.nudge()
+    driver.wake()
     nudged.set()
     steps.wait_for(1)
 
@@ -135,9 +135,9 @@ def test_a_backoff_is_ended_by_hope_and_not_by_a_nudge(drive: Callable[[Steps], 
     driver = drive(steps)
     steps.wait_for(1)
     for _ in range(4):
-        driver.hope()
+        driver.end_backoff()
         steps.wait_for(1)
-    driver.nudge()
+    driver.wake()
     assert steps.waiting
 
 
@@ -148,8 +148,8 @@ def test_what_the_centre_asked_for_is_waited_out_whatever_happens(
     steps = Steps(outcome)
     driver = drive(steps)
     steps.wait_for(1)
-    driver.hope()
-    driver.nudge()
+    driver.end_backoff()
+    driver.wake()
     assert steps.waiting
 
 
@@ -196,7 +196,7 @@ class House:
 
     def tap(self, number: int) -> None:
         assert self.journeys.tap(cards(number), ("scan_nfc",)) is not None
-        self.agent.nudge()
+        self.agent.push_soon()
 
     def close(self) -> None:
         self.agent.stop(WAIT_S)

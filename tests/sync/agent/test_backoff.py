@@ -40,7 +40,7 @@ def test_the_jitter_is_full_so_that_kiosks_that_failed_together_do_not_return_to
 def test_one_success_brings_it_online_and_two_failures_in_a_row_take_it_away():
     seen, told = Reachability(), []
     for succeeded in (False, True, False, True, False, False, False, True, True):
-        seen = seen.after(succeeded)
+        seen = seen.after_call(succeeded)
         told.append(seen.online)
     assert told == [False, True, True, True, True, False, False, True, True]
 
@@ -49,7 +49,7 @@ def test_one_success_brings_it_online_and_two_failures_in_a_row_take_it_away():
 def test_online_is_told_exactly_by_the_last_two_outcomes(outcomes: list[bool]):
     seen = Reachability()
     for position, succeeded in enumerate(outcomes):
-        seen = seen.after(succeeded)
+        seen = seen.after_call(succeeded)
         recent = outcomes[max(0, position - 1) : position + 1]
         before = any(outcomes[: position + 1])
         assert seen.online == (before and any(recent))

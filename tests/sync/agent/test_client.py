@@ -32,10 +32,10 @@ from sync.protocol import (
 
 from .peers import WAIT_S, RawPeer, Request, http, nobody, refusal, sending
 
-V1 = Path(__file__).parent.parent.parent / "fixtures/protocol-v1"
-PUSH = PushRequest(protocol_version=1, kiosk_id="k", epoch=1, now=ClockReading(1, 2, "b", True), actions=[])
-PULL = PullRequest(protocol_version=1, kiosk_id="k", epoch=1, cursor=0, wait_s=0.0)
-GOOD = (V1 / "push-answer.json").read_bytes()
+MESSAGES = Path(__file__).parent.parent.parent / "fixtures/protocol-v2"
+PUSH = PushRequest(protocol_version=2, kiosk_id="k", epoch=1, now=ClockReading(1, 2, "b", True), actions=[])
+PULL = PullRequest(protocol_version=2, kiosk_id="k", epoch=1, cursor=0, wait_s=0.0)
+GOOD = (MESSAGES / "push-answer.json").read_bytes()
 NOT_OF_THE_PROTOCOL = "a body that is not of the protocol"
 
 
@@ -55,7 +55,7 @@ def test_a_push_a_pull_and_an_enrolment_are_posted_as_json_with_the_token():
     }
 
     def script(connection: socket.socket, request: Request) -> object:
-        connection.sendall(http("200 OK", (V1 / f"{answers[request.path]}.json").read_bytes()))
+        connection.sendall(http("200 OK", (MESSAGES / f"{answers[request.path]}.json").read_bytes()))
         return True
 
     with RawPeer(script) as peer:
@@ -358,7 +358,7 @@ def test_an_answer_that_trickles_in_is_cut_off_at_the_deadline(beginning: bytes,
 def test_a_pull_may_take_the_time_that_it_asked_for_on_top():
     def script(connection: socket.socket, request: Request) -> object:
         peer.over.wait(0.3)
-        connection.sendall(http("200 OK", (V1 / "pull-answer.json").read_bytes()))
+        connection.sendall(http("200 OK", (MESSAGES / "pull-answer.json").read_bytes()))
         return False
 
     with RawPeer(script) as peer:
@@ -406,7 +406,7 @@ def test_what_is_cut_while_it_connects_does_not_go_out():
     adapter = CancellableAdapter()
     with RawPeer(sending(http("200 OK", GOOD))) as peer, requests.Session() as session:
         session.mount("http://", adapter)
-        adapter.cut(adapter.begin())
+        adapter.cancel(adapter.begin())
         with pytest.raises(requests.ConnectionError):
             session.post(peer.url, data=b"x")
         assert peer.requests == []
@@ -419,6 +419,6 @@ def test_the_deadline_of_an_earlier_call_does_not_cut_a_later_one():
         first = adapter.begin()
         assert session.post(peer.url).status_code == 200
         adapter.begin()
-        adapter.cut(first)
+        adapter.cancel(first)
         assert session.post(peer.url).status_code == 200
     assert peer.connections == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.agent.client import Accepted, NoAnswer
-from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD, PoisonWatch
+from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSALS_BEFORE_UNREAD, PoisonWatch
 from sync.protocol import CallRefused, EndCode
 
 REFUSED = CallRefused(code=EndCode.MALFORMED, error="no")
@@ -15,10 +15,10 @@ MINUTE = 60_000
 
 
 def after(*outcomes: object, between_ms: int = MINUTE, alone: str = "h") -> PoisonWatch:
-    choking = PoisonWatch()
+    watch = PoisonWatch()
     for number, outcome in enumerate(outcomes):
-        choking = choking.after(alone, outcome, number * between_ms)
-    return choking
+        watch = watch.after_push(alone, outcome, number * between_ms)
+    return watch
 
 
 MINUTES = FAILING_BEFORE_UNREAD_MS // MINUTE
@@ -27,11 +27,11 @@ MINUTES = FAILING_BEFORE_UNREAD_MS // MINUTE
 @pytest.mark.parametrize(
     ("outcomes", "given_up"),
     [
-        ([REFUSED] * REFUSED_BEFORE_UNREAD, True),
-        ([REFUSED] * (REFUSED_BEFORE_UNREAD - 1), False),
-        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), BUSY, REFUSED], False),
-        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), Accepted(None), REFUSED], False),
-        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), SILENT, PROXY, REFUSED], True),
+        ([REFUSED] * REFUSALS_BEFORE_UNREAD, True),
+        ([REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), False),
+        ([*[REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), BUSY, REFUSED], False),
+        ([*[REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), Accepted(None), REFUSED], False),
+        ([*[REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), SILENT, PROXY, REFUSED], True),
         ([FAILED] * (MINUTES + 1), True),
         ([FAILED] * MINUTES, False),
         ([*[FAILED] * MINUTES, *[SILENT] * MINUTES, FAILED], True),
@@ -41,20 +41,20 @@ MINUTES = FAILING_BEFORE_UNREAD_MS // MINUTE
     ],
 )
 def test_one_action_alone_is_given_up(outcomes: list[object], given_up: bool):
-    choking = after(*outcomes)
-    assert choking.for_good("h") is given_up
-    assert not choking.for_good("another")
+    watch = after(*outcomes)
+    assert watch.is_poison("h") is given_up
+    assert not watch.is_poison("another")
 
 
 def test_many_failures_in_a_short_time_are_one_bad_moment():
-    assert not after(*[FAILED] * 500, between_ms=500).for_good("h")
+    assert not after(*[FAILED] * 500, between_ms=500).is_poison("h")
 
 
 def test_of_a_batch_nobody_knows_which_action_it_was():
-    assert not after(*[REFUSED, FAILED] * 50, alone="").for_good("")
+    assert not after(*[REFUSED, FAILED] * 50, alone="").is_poison("")
 
 
 def test_another_action_begins_anew():
-    choking = after(*[REFUSED] * REFUSED_BEFORE_UNREAD).after("other", REFUSED, 0)
-    assert not choking.for_good("h")
-    assert not choking.for_good("other")
+    watch = after(*[REFUSED] * REFUSALS_BEFORE_UNREAD).after_push("other", REFUSED, 0)
+    assert not watch.is_poison("h")
+    assert not watch.is_poison("other")

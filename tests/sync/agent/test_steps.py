@@ -183,7 +183,9 @@ def test_no_status_retires_anything_only_a_verdict_for_that_very_row(wire: Wire,
 
 
 def answer(*verdicts: VerdictRow, last_seq: int = 0) -> PushAnswer:
-    return PushAnswer(server_incarnation="one", last_seq=last_seq, backed_up_seq=0, verdicts=list(verdicts))
+    return PushAnswer(
+        server_incarnation="one", last_seq=last_seq, backed_up_seq=0, verdicts=list(verdicts), versions=(2,)
+    )
 
 
 def test_an_answer_without_a_verdict_for_what_was_sent_is_a_failure_not_a_reason_to_ask_at_once(wire: Wire):
@@ -340,17 +342,6 @@ def test_a_call_that_the_centre_refused_keeps_everything_and_honours_when_to_com
     expected = StepResult(failed=True, reached=True, retry_after_s=12.0, reason=EndCode.TRY_LATER)
     assert wire.pusher.run_once() == expected
     assert wire.puller.run_once() == expected
-    assert wire.parts.pending() == 1
-
-
-def test_a_centre_that_speaks_none_of_our_versions_is_asked_in_each_and_then_waited_for(wire: Wire):
-    wire.tap(1)
-    wire.centre.on_push = lambda _: refusal(EndCode.UNSUPPORTED_VERSION, 400, retry_after_s=12.0)
-    assert wire.pusher.run_once() == StepResult(again=True, reached=True)
-    assert wire.pusher.run_once() == StepResult(
-        failed=True, reached=True, retry_after_s=12.0, reason=EndCode.UNSUPPORTED_VERSION
-    )
-    assert [push.protocol_version for push in wire.centre.pushes] == [2, 1]
     assert wire.parts.pending() == 1
 
 

@@ -16,9 +16,8 @@ export function bookings(appointments) {
   );
 }
 
-function booking({ scheduled_at, exam_name, room, status }) {
+function booking({ scheduled_at, exam_name, room, status, over }) {
   const word = BOOKINGS[status];
-  const over = ["completed", "no_show", "cancelled"].includes(status);
   return h(
     "li",
     { class: over ? "over" : "" },

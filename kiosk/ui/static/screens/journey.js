@@ -61,7 +61,7 @@ function note(told) {
 }
 
 function lead(screen, told, said) {
-  const room = screen.ticket?.state === "called" && screen.ticket.room;
+  const room = screen.ticket?.called && screen.ticket.room;
   if (room) return _("Please go to {room}", { room });
   return _(told?.title ? told.text : said.lead);
 }

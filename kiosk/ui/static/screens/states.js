@@ -73,33 +73,19 @@ export const BOOKINGS = {
   cancelled: N_("Cancelled"),
 };
 
-/** The two ways through the hospital, as steps; and at which step of which way a state is. */
-export const WAYS = {
-  in: [
-    { text: N_("Card"), icon: "card" },
-    { text: N_("Register"), icon: "form" },
-    { text: N_("Arrive"), icon: "arrive" },
-    { text: N_("Wait"), icon: "ticket" },
-  ],
-  out: [
-    { text: N_("Wait"), icon: "ticket" },
-    { text: N_("Exam"), icon: "exam" },
-    { text: N_("Pay"), icon: "pay" },
-    { text: N_("Leave"), icon: "leave" },
-  ],
+/** Per step of a way through the hospital: its word and its drawing. */
+export const STEPS = {
+  card: { text: N_("Card"), icon: "card" },
+  register: { text: N_("Register"), icon: "form" },
+  arrive: { text: N_("Arrive"), icon: "arrive" },
+  wait: { text: N_("Wait"), icon: "ticket" },
+  exam: { text: N_("Exam"), icon: "exam" },
+  pay: { text: N_("Pay"), icon: "pay" },
+  leave: { text: N_("Leave"), icon: "leave" },
 };
 
-export const STEPS = {
-  UNREGISTERED: ["in", 0],
-  ARRIVED: ["in", 1],
-  REGISTERED: ["in", 2],
-  WAITING: ["in", 3],
-  CALLED: ["in", 3],
-  IN_PROGRESS: ["out", 1],
-  COMPLETED: ["out", 2],
-  PAYMENT: ["out", 2],
-  FINISHED: ["out", 3],
-};
+/** For a step that has no row. */
+export const ANY_STEP = { text: N_("Go on"), icon: "next" };
 
 /** Per reason why a card is refused: what it is, and what to do instead. */
 export const REFUSALS = {

@@ -7,7 +7,7 @@ import { LINES } from "./states.js";
 /** Makes the ticket of the current queue entry. */
 export function ticket(screen) {
   const line = screen.ticket;
-  const word = line.state !== "called" && LINES[line.state]; // that one is called is the headline
+  const word = !line.called && LINES[line.state]; // that one is called is the headline
   return h(
     "section",
     { class: `ticket ${line.state}`, "aria-label": _("Queue number") },
@@ -64,15 +64,13 @@ function fact(picture, label, value) {
 }
 
 function ahead(line) {
-  const known = line.people_ahead !== null && ["waiting", "delayed"].includes(line.state);
-  if (!known) return null;
+  if (line.people_ahead === null) return null;
   const words = line.people_ahead === 0 ? _("You are next") : ngettext("{n} person ahead", "{n} people ahead", line.people_ahead);
   return fact("people", _("Ahead"), words);
 }
 
 function wait(line) {
-  const known = line.estimated_wait_time !== null && ["waiting", "delayed"].includes(line.state);
-  if (!known || line.people_ahead === 0) return null;
+  if (line.estimated_wait_time === null || line.people_ahead === 0) return null;
   return fact("clock", _("Wait"), ngettext("About {n} min", "About {n} min", line.estimated_wait_time));
 }
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from sync.central.commands.main import cli
 from sync.central.kiosks.enrolment import CODE_LIFE_MS, FAILURES_OF_ALL, FAILURES_OF_ONE, NotEnrolled, enrol, new_code
-from sync.central.opening import open_service
+from sync.central.opening import open_centre
 from sync.central.records.kiosks import Kiosk, kiosks, read_kiosk, revoke_kiosk
 from sync.central.records.site import read_site
 from sync.central.records.tokens import bearer
@@ -111,6 +111,32 @@ def test_a_code_may_grant_less_than_is_asked_for(centre: Centre):
     found = ask(centre, code(centre, "make_payment"))
     assert isinstance(found, Enrolment)
     assert found.actions == ("make_payment",)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked", "grants", "actions"),
+    [
+        ((), [], ["entrance"], ("scan_nfc", "register", "confirm_arrival")),
+        ((), ["exit"], ["exit"], ("leave_hospital",)),
+        ((), ["exit", "make_payment", "fly"], ["exit", "make_payment"], ("make_payment", "leave_hospital")),
+        ((), ["fly"], [], ()),
+        (("payment",), [], ["payment"], ("make_payment",)),
+        (("payment", "exit"), ["exit"], ["exit"], ("leave_hospital",)),
+        (("entrance",), ["scan_nfc"], ["scan_nfc"], ("scan_nfc",)),
+        (("scan_nfc",), ["entrance"], ["scan_nfc"], ("scan_nfc",)),
+        (("entrance", "exit"), ["exit", "register"], ["exit", "register"], ("register", "leave_hospital")),
+        (("exit", "register"), ["exit", "entrance"], ["exit", "register"], ("register", "leave_hospital")),
+        (("payment",), ["exit"], [], ()),
+    ],
+)
+def test_a_kind_of_kiosk_is_granted_as_a_kind_where_the_code_allows_it(
+    centre: Centre, allowed: tuple[str, ...], asked: list[str], grants: list[str], actions: tuple[str, ...]
+):
+    found = ask(centre, code(centre, *allowed), actions=asked)
+    assert isinstance(found, Enrolment)
+    assert found.actions == actions
+    (row,) = centre.rows("select grants from kiosks")
+    assert json.loads(str(row["grants"])) == grants
 
 
 def test_a_code_is_good_for_one_kiosk(centre: Centre):
@@ -223,13 +249,13 @@ def run(url: str, command: str, *rest: str) -> Result:
 def test_the_command_prints_the_code_alone(url: str):
     printed = run(url, "enroll-code")
     assert printed.exit_code == 0
-    service = open_service(url)
-    with service.store.write() as db:
+    parts = open_centre(url)
+    with parts.store.write() as db:
         request = EnrolRequest(code=printed.output.strip(), name="Lobby", ticket_prefix="L")
-        found = enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
-    service.store.close()
+        found = enrol(db, read_site(db), parts.definitions, parts.keys, request, HERE, parts.clock())
+    parts.store.close()
     assert isinstance(found, Enrolment)
-    assert found.card_keys == service.keys
+    assert found.card_keys == parts.keys
 
 
 def test_a_code_for_an_action_that_no_kiosk_can_have_is_refused(url: str):
@@ -240,39 +266,49 @@ def test_a_code_for_an_action_that_no_kiosk_can_have_is_refused(url: str):
 
 def test_a_code_can_be_made_for_few_actions(url: str):
     one = run(url, "enroll-code", "--action", "make_payment").output.strip()
-    service = open_service(url)
-    with service.store.write() as db:
-        found = enrol(
-            db, read_site(db), service.definitions, service.keys, EnrolRequest(code=one), HERE, service.clock()
-        )
-    service.store.close()
+    parts = open_centre(url)
+    with parts.store.write() as db:
+        found = enrol(db, read_site(db), parts.definitions, parts.keys, EnrolRequest(code=one), HERE, parts.clock())
+    parts.store.close()
     assert isinstance(found, Enrolment)
     assert found.actions == ("make_payment",)
 
 
-def test_kiosks_are_listed_and_revoked(url: str):
-    one = run(url, "enroll-code").output.strip()
-    service = open_service(url)
+def test_a_code_can_be_made_for_a_kind_of_kiosk_and_the_list_says_so(url: str):
+    one = run(url, "enroll-code", "--action", "payment").output.strip()
+    service = open_centre(url)
     with service.store.write() as db:
-        request = EnrolRequest(code=one, kiosk_id="lobby", name="Lobby", ticket_prefix="L")
+        request = EnrolRequest(code=one, kiosk_id="till", name="Till", ticket_prefix="T")
         enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
     service.store.close()
+    assert run(url, "kiosks").output == "till  T  Till  make_payment  never heard of\n"
+    (listed,) = json.loads(run(url, "kiosks", "--json").output)
+    assert (listed["grants"], listed["actions"]) == (["payment"], ["make_payment"])
+
+
+def test_kiosks_are_listed_and_revoked(url: str):
+    one = run(url, "enroll-code").output.strip()
+    parts = open_centre(url)
+    with parts.store.write() as db:
+        request = EnrolRequest(code=one, kiosk_id="lobby", name="Lobby", ticket_prefix="L")
+        enrol(db, read_site(db), parts.definitions, parts.keys, request, HERE, parts.clock())
+    parts.store.close()
     assert run(url, "kiosks").output == "lobby  L  Lobby  scan_nfc register confirm_arrival  never heard of\n"
     listed = json.loads(run(url, "kiosks", "--json").output)
     assert [(each["kiosk_id"], each["ticket_prefix"], each["epoch"]) for each in listed] == [("lobby", "L", 1)]
-    service = open_service(url)
-    with service.store.write() as db:
+    parts = open_centre(url)
+    with parts.store.write() as db:
         db.execute("update kiosks set seen_ms = 0")
-    service.store.close()
+    parts.store.close()
     assert "last heard of 1970-01-01T00:00:00+00:00" in run(url, "kiosks").output
     assert run(url, "kiosk-revoke", "lobby").exit_code == 0
     assert run(url, "kiosks").output.endswith("revoked\n")
     assert run(url, "kiosk-revoke", "lobby").exit_code != 0
-    service = open_service(url)
-    with service.store.read() as db:
+    parts = open_centre(url)
+    with parts.store.read() as db:
         assert [row["kind"] for row in db.rows("select kind from audit order by audit_id")][-2:] == [
             "enroll-code",
             "kiosk-revoke",
         ]
         assert [each.revoked_ms is None for each in kiosks(db)] == [False]
-    service.store.close()
+    parts.store.close()

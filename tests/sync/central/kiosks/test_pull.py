@@ -40,7 +40,7 @@ def pull(centre: Centre, cursor: int = 0, kiosk_id: str = "kiosk-1", **changes: 
 def refused_or_not(
     centre: Centre, cursor: int = 0, kiosk_id: str = "kiosk-1", **changes: Any
 ) -> PullAnswer | CallRefused:
-    fields: dict[str, Any] = {"protocol_version": 1, "kiosk_id": kiosk_id, "epoch": 1, "cursor": cursor}
+    fields: dict[str, Any] = {"protocol_version": 2, "kiosk_id": kiosk_id, "epoch": 1, "cursor": cursor}
     fields |= {"server_incarnation": "first", "definitions_version": 1}
     return centre.roster.pull(kiosk_id, PullRequest(**(fields | changes)))
 
@@ -218,7 +218,7 @@ def test_a_new_card_and_a_new_grant_reach_the_kiosk(centre: Centre):
     with centre.store.write() as db:
         bind(db, "P1", cards_of("spare"), new_id(), centre.time())
         touch(db, "P1")
-        db.execute("update kiosks set actions = '[\"scan_nfc\"]'")
+        db.execute("update kiosks set grants = '[\"scan_nfc\"]'")
     answer = pull(centre, cursor)
     assert len(answer.patients[0].bindings) == 2
     assert answer.actions == ("scan_nfc",)
@@ -373,7 +373,7 @@ def test_of_a_verdict_given_anew_twice_the_last_is_told(narrow: Centre):
             {"id": name, "change": db.next_change()},
         )
     (page,) = pages_from(narrow, cursor)
-    assert [(row.action_id, row.revision, row.code) for row in page.verdicts] == [(name, 2, "moved_on")]
+    assert [(row.action_id, row.revision, row.code) for row in page.verdicts] == [(name, 2, "discarded")]
 
 
 # Waiting for news.
@@ -438,7 +438,7 @@ def test_a_kiosk_that_is_none_or_no_longer_one_is_fenced(centre: Centre):
     centre.enrol()
     centre.enrol()
     for kiosk_id, named in (("nobody", "nobody"), ("kiosk-1", "kiosk-2")):
-        answer = centre.roster.pull(kiosk_id, PullRequest(protocol_version=1, kiosk_id=named, epoch=1, cursor=0))
+        answer = centre.roster.pull(kiosk_id, PullRequest(protocol_version=2, kiosk_id=named, epoch=1, cursor=0))
         assert isinstance(answer, CallRefused)
         assert answer.code is EndCode.FENCED
     with centre.store.write() as db:

@@ -3,9 +3,10 @@
 import pytest
 
 from sync.central.maintenance.housekeeping import Housekeeping, close_days, set_days_right
-from sync.central.opening import open_service
-from sync.central.records.journeys import StaleJourney, open_journey, read_journey, save
-from sync.central.services.journey_service import closing
+from sync.central.opening import open_centre
+from sync.central.records.future_days import misdated
+from sync.central.records.journeys import StaleJourney, day_end, open_journey, read_journey, save
+from sync.journey.definitions import read, shipped
 from sync.journey.rules import close_day
 from tests.sync.central.centre import DAY, Centre, hospital, patient
 
@@ -72,8 +73,8 @@ def test_the_sweep_closes_every_journey_entry_and_booking_once(centre: Centre):
     centre.walk(BEN, "scan_nfc")
     waits_overnight(centre)
     booked = 2 * sum(bool(number % 5) for number in range(1, 21)) // 2
-    assert close_days(centre.service, NEXT_DAY) == booked
-    assert close_days(centre.service, NEXT_DAY) == 0
+    assert close_days(centre.parts, NEXT_DAY) == booked
+    assert close_days(centre.parts, NEXT_DAY) == 0
     assert centre.do("check")["journey_states"]["UNREGISTERED"] == 20
     assert centre.do("check")["queue_states"]["no_show"] == 1
     assert {row["status"] for row in centre.rows("select distinct status from appointments")} == {"no_show"}
@@ -82,7 +83,7 @@ def test_the_sweep_closes_every_journey_entry_and_booking_once(centre: Centre):
 def test_the_sweep_takes_more_patients_than_one_transaction_holds(tmp_path):
     centre = Centre(tmp_path, patients=140)
     centre.clock.set(NEXT_DAY, "05:00")
-    assert close_days(centre.service, NEXT_DAY) == 112
+    assert close_days(centre.parts, NEXT_DAY) == 112
     centre.store.close()
 
 
@@ -97,7 +98,7 @@ def test_bookings_of_every_day_that_was_missed_lapse(centre: Centre):
 def test_who_is_being_seen_at_the_end_of_the_day_goes_along(centre: Centre):
     centre.walk(ANNA, *TO_WAITING, "call_patient", "start_exam")
     centre.clock.set(NEXT_DAY, "05:00")
-    close_days(centre.service, NEXT_DAY)
+    close_days(centre.parts, NEXT_DAY)
     assert centre.state(ANNA)["journey_state"] == "IN_PROGRESS"
     assert centre.rows("select site_day, state from entries") == [{"site_day": NEXT_DAY, "state": "in_progress"}]
     assert centre.walk(ANNA, "complete_exam")["journey_state"] == "COMPLETED"
@@ -109,9 +110,9 @@ def test_a_patient_in_an_overnight_exam_is_not_swept_again_and_again(centre: Cen
         db.execute("update exams set overnight = 1 where exam_id = 'blood'")
     centre.walk(ANNA, *TO_WAITING)
     centre.clock.set(NEXT_DAY, "05:00")
-    close_days(centre.service, NEXT_DAY)
+    close_days(centre.parts, NEXT_DAY)
     assert centre.state(ANNA)["queue_details"][0]["state"] == "waiting"
-    assert close_days(centre.service, NEXT_DAY) == 0
+    assert close_days(centre.parts, NEXT_DAY) == 0
 
 
 def test_a_request_from_before_the_days_end_that_waited_for_it_reopens_nothing(centre: Centre):
@@ -132,7 +133,7 @@ AHEAD = "2027-03-05"
 def clock_is_ahead_for_a_moment(centre: Centre, *acts: str, day: str = AHEAD) -> None:
     before = centre.clock.now_ms
     centre.clock.set(day, "12:00")
-    close_days(centre.service, day)
+    close_days(centre.parts, day)
     if acts:
         centre.walk(ANNA, *acts)
     centre.clock.now_ms = before
@@ -151,7 +152,7 @@ def test_what_was_done_under_a_day_that_has_not_come_is_of_today(centre: Centre)
 def test_a_visit_of_a_day_that_has_not_come_is_one_more_of_today(centre: Centre):
     centre.walk(ANNA, "scan_nfc")
     clock_is_ahead_for_a_moment(centre, "scan_nfc")
-    assert set_days_right(centre.service, DAY) == 16
+    assert set_days_right(centre.parts, DAY) == 16
     assert centre.rows("select site_day, ordinal from visits order by ordinal") == [
         {"site_day": DAY, "ordinal": 1},
         {"site_day": DAY, "ordinal": 2},
@@ -165,9 +166,24 @@ def test_bookings_that_lapsed_before_their_day_are_open_again_for_who_acts_and_f
     assert centre.rows("select distinct status from appointments") == [{"status": "no_show"}]
     assert not centre.act(ANNA, "register").done
     assert appointment_states(centre, ANNA) == {"booked"}
-    assert set_days_right(centre.service, DAY) == 15
-    assert set_days_right(centre.service, DAY) == 0
+    assert set_days_right(centre.parts, DAY) == 15
+    assert set_days_right(centre.parts, DAY) == 0
     assert centre.rows("select appointment_id, status from appointments order by appointment_id") == before
+
+
+def test_bookings_open_again_as_the_definitions_say_wherever_that_status_stands_in_their_list(tmp_path):
+    statuses = sorted(shipped().appointment_states)
+    definitions = read({**shipped().document, "appointment_states": statuses})
+    open_centre(f"sqlite:///{tmp_path}/centre.db", definitions=definitions).store.close()
+    centre = Centre(tmp_path)
+    assert centre.parts.definitions.appointment_states[0] == "arrived"
+    centre.do("import", document={**hospital(AHEAD, 20), "site": None})
+    with centre.store.read() as db:
+        assert misdated(db, centre.parts.definitions, DAY, 100) == [], "what is booked is what a day to come has"
+    clock_is_ahead_for_a_moment(centre, "scan_nfc", "register")
+    assert set_days_right(centre.parts, DAY) == 16
+    assert appointment_states(centre, ANNA) == {"booked"}
+    centre.store.close()
 
 
 @pytest.mark.parametrize("day", [NEXT_DAY, AHEAD])
@@ -175,7 +191,7 @@ def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staf
     centre.walk(ANNA, *TO_WAITING, "mark_no_show")
     centre.walk(BEN, *TO_WAITING)
     clock_is_ahead_for_a_moment(centre, day=day)
-    set_days_right(centre.service, DAY)
+    set_days_right(centre.parts, DAY)
     assert appointment_states(centre, ANNA) == {"no_show", "booked"}
     rows = centre.rows("select code, patient_id, kiosk_id, detail from exceptions order by patient_id")
     detail = f'{{"journey_state":"WAITING","leg":1,"site_day":"{DAY}"}}'
@@ -193,7 +209,7 @@ def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staf
 def test_the_background_sets_right_what_a_clock_did_once_it_is_right_again(centre: Centre):
     heard = []
     clock_is_ahead_for_a_moment(centre)
-    ticking = Housekeeping(centre.service, tick_s=0.01)
+    ticking = Housekeeping(centre.parts, tick_s=0.01)
     with centre.store.news.listen(ANNA, heard.append):
         after = centre.rows("select max(change) as change from journeys")[0]["change"]
         ticking.start()
@@ -204,17 +220,17 @@ def test_the_background_sets_right_what_a_clock_did_once_it_is_right_again(centr
 
 def test_who_decides_on_an_older_journey_is_told_so(centre: Centre):
     with centre.store.read() as db:
-        old = read_journey(db, centre.service.definitions, ANNA, DAY)
+        old = read_journey(db, centre.parts.definitions, ANNA, DAY)
     centre.walk(ANNA, "scan_nfc")
     with pytest.raises(StaleJourney), centre.store.write() as db:
-        save(db, old, close_day(centre.service.definitions, old, DAY), closing(0))
+        save(db, old, close_day(centre.parts.definitions, old, DAY), day_end(0))
     assert centre.state(ANNA)["journey_state"] == "ARRIVED"
 
 
 def test_nobody_has_no_journey(centre: Centre):
     with centre.store.write() as db:
-        assert read_journey(db, centre.service.definitions, "nobody", DAY) is None
-        assert open_journey(db, centre.service.definitions, "nobody", DAY, closing(0)) is None
+        assert read_journey(db, centre.parts.definitions, "nobody", DAY) is None
+        assert open_journey(db, centre.parts.definitions, "nobody", DAY, day_end(0)) is None
 
 
 def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure(centre: Centre):
@@ -222,7 +238,7 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
     heard = []
     with centre.store.write() as db:
         db.execute("alter table appointments rename to hidden")
-    failing = Housekeeping(centre.service, tick_s=0.01)
+    failing = Housekeeping(centre.parts, tick_s=0.01)
     failing.start()
     with centre.store.news.listen(ANNA, heard.append):
         after = centre.rows("select max(change) as change from journeys")[0]["change"]
@@ -235,8 +251,8 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
 
 
 def test_the_background_waits_for_a_hospital(tmp_path):
-    service = open_service(f"sqlite:///{tmp_path}/centre.db")
-    idle = Housekeeping(service, tick_s=0.01)
+    parts = open_centre(f"sqlite:///{tmp_path}/centre.db")
+    idle = Housekeeping(parts, tick_s=0.01)
     idle.start()
     idle.stop()
-    service.store.close()
+    parts.store.close()

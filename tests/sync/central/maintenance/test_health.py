@@ -3,8 +3,9 @@
 import pytest
 
 from sync.central.maintenance.health import check
-from sync.central.opening import open_service
+from sync.central.opening import open_centre
 from sync.journey.definitions import read
+from tests.site_rules import with_changed
 from tests.sync.central.centre import Centre, patient
 
 ANNA = patient(1)
@@ -87,18 +88,17 @@ def test_a_transition_that_the_rules_cannot_leave_is_illegal(waiting: Centre, ro
 def test_what_older_rules_allowed_stays_legal(tmp_path):
     centre = Centre(tmp_path)
     centre.walk(ANNA, "scan_nfc")
-    document = centre.service.definitions.document
+    document = centre.parts.definitions.document
     url = centre.url
     centre.store.close()
-    scan = {**document["actions"]["scan_nfc"], "moves": {"UNREGISTERED": "REGISTERED"}}
-    register = {**document["actions"]["register"], "moves": {"REGISTERED": "ARRIVED"}}
-    confirm = {**document["actions"]["confirm_arrival"], "moves": {"ARRIVED": "WAITING", "REGISTERED": "WAITING"}}
-    actions = {**document["actions"], "scan_nfc": scan, "register": register, "confirm_arrival": confirm}
-    for number, rules in ((1, document), (2, {**document, "version": 2, "actions": actions})):
-        service = open_service(url, definitions=read(rules))
-        with service.store.read() as db:
-            assert check(db, service.definitions).illegal_transitions == [], number
-        service.store.close()
+    newer = with_changed(document, "scan_nfc", moves={"UNREGISTERED": "REGISTERED"})
+    newer = with_changed(newer, "register", moves={"REGISTERED": "ARRIVED"})
+    newer = with_changed(newer, "confirm_arrival", moves={"ARRIVED": "WAITING", "REGISTERED": "WAITING"})
+    for number, rules in ((1, document), (2, {**newer, "version": 2})):
+        parts = open_centre(url, definitions=read(rules))
+        with parts.store.read() as db:
+            assert check(db, parts.definitions).illegal_transitions == [], number
+        parts.store.close()
 
 
 def test_long_lists_are_cut_and_the_verdict_is_not(tmp_path):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from sync.central.maintenance.timekeeper import DAY_MS, MINUTE_MS, Doubt, Timekeeper, clocks, doubt_of, last_known_ms
+from sync.central.maintenance.timekeeper import Doubt, Timekeeper, clocks, doubt_of, last_known_ms
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import SocketLimits
-from sync.clock import ClockReading
+from sync.clock import DAY_MS, MINUTE_MS, ClockReading
+from sync.websocket.limits import SocketLimits
 from tests.sync.central.centre import Centre, patient
 
 START = 1_772_409_600_000
@@ -185,11 +185,11 @@ def test_the_last_moment_known_is_that_of_the_last_transition(centre: Centre):
 def test_what_somebody_said_of_the_time_counts_for_more_than_what_was_written_before(centre: Centre, machine: Machine):
     centre.clock.now_ms += 10 * DAY_MS
     centre.walk(patient(1), "scan_nfc")
-    centre.service.clock = Timekeeper(machine)
+    centre.parts = replace(centre.parts, clock=Timekeeper(machine))
     centre.do("clock", believe=True)
     with centre.store.read() as db:
         assert last_known_ms(db) == START
-    centre.service.clock = centre.clock
+    centre.parts = replace(centre.parts, clock=centre.clock)
     centre.clock.now_ms -= 9 * DAY_MS
     centre.walk(patient(2), "scan_nfc")
     with centre.store.read() as db:
@@ -198,14 +198,14 @@ def test_what_somebody_said_of_the_time_counts_for_more_than_what_was_written_be
 
 def test_a_clock_in_doubt_is_told_by_the_check_and_can_be_believed_by_command(centre: Centre, machine: Machine):
     assert centre.do("check")["clock"] is None
-    centre.service.clock = Timekeeper(machine)
+    centre.parts = replace(centre.parts, clock=Timekeeper(machine))
     machine.wall_ms += 3 * DAY_MS
     found = centre.do("check")
     assert (found["ok"], found["clock"]) == (False, {"machine_ms": START + 3 * DAY_MS, "taken_ms": START})
-    health = create_app(centre.service, SocketLimits(1)).test_client().get("/healthz")
+    health = create_app(centre.parts, SocketLimits(1)).test_client().get("/healthz")
     assert (health.status_code, health.json) == (200, {"status": "clock_in_doubt", **found["clock"]})
     assert centre.do("clock") == found["clock"]
     assert centre.do("clock", believe=True) == {"machine_ms": START + 3 * DAY_MS, "taken_ms": START + 3 * DAY_MS}
     assert centre.do("check")["ok"]
     assert centre.rows("select kind from audit where kind = 'clock'") == [{"kind": "clock"}]
-    assert doubt_of(centre.service.clock) is None
+    assert doubt_of(centre.parts.clock) is None

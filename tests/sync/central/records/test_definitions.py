@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sync.central.opening import open_service
+from sync.central.opening import open_centre
 from sync.central.records.definitions import from_file
 from sync.central.store.sqlite import StoreError
+from sync.central.web.patient_api import definitions_document
 from sync.journey.definitions import Definitions, read, shipped
+from tests.site_rules import with_changed
 
 
 def version(number: int, **changes: object) -> Definitions:
@@ -19,8 +21,7 @@ def version(number: int, **changes: object) -> Definitions:
 
 
 def other(number: int) -> Definitions:
-    actions = {**shipped().document["actions"]}
-    return version(number, actions={**actions, "scan_nfc": {**actions["scan_nfc"], "by": ["staff"]}})
+    return read({**with_changed(shipped().document, "register", money=True), "version": number})
 
 
 @pytest.fixture
@@ -30,9 +31,9 @@ def url(tmp_path: Path) -> str:
 
 def run_by(url: str, offered: Definitions | None = None) -> int:
     """Starts the service and ends it; the version that it ran by."""
-    service = open_service(url, definitions=offered)
-    service.store.close()
-    return service.definitions.version
+    parts = open_centre(url, definitions=offered)
+    parts.store.close()
+    return parts.definitions.version
 
 
 def kept(url: str) -> list[int]:
@@ -45,6 +46,19 @@ def kept(url: str) -> list[int]:
 def test_a_service_keeps_every_version_that_it_runs_by(url: str):
     assert [run_by(url, version(number)) for number in (1, 2, 2, 4)] == [1, 2, 2, 4]
     assert kept(url) == [1, 2, 4]
+
+
+def test_definitions_come_back_from_the_database_in_their_order(url: str):
+    document = {**shipped().document, "actions": shipped().document["actions"][::-1]}
+    run_by(url, read(document))
+    found = []
+    for offered in (None, read(document)):
+        service = open_centre(url, definitions=offered)
+        service.store.close()
+        found.append(service.definitions)
+    for definitions in found:
+        assert list(definitions.actions) == [row["name"] for row in document["actions"]]
+        assert definitions_document(definitions) == definitions_document(read(document))
 
 
 def test_a_command_goes_by_what_is_in_force_and_puts_nothing_in_force(url: str):

@@ -125,7 +125,7 @@ def request_of(kiosk: Kiosk, actions: list[Pushed]) -> PushRequest:
     identity = kiosk.journeys.identity
     assert identity is not None
     return PushRequest(
-        protocol_version=1, kiosk_id=identity.kiosk_id, epoch=identity.epoch, now=kiosk.clock(), actions=actions
+        protocol_version=2, kiosk_id=identity.kiosk_id, epoch=identity.epoch, now=kiosk.clock(), actions=actions
     )
 
 

@@ -8,6 +8,7 @@ from sync.central.records.definitions import SUPPORTED_BEFORE
 from sync.ids import new_id
 from sync.journey.definitions import read
 from sync.protocol import Code, PushAnswer, Verdict
+from tests.site_rules import with_added, with_changed, without_the_tap
 from tests.sync.central.two_stores.acts import bind_card, chained, intent_of, push, rewrite_last, transitions, verdicts
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk
 
@@ -67,8 +68,8 @@ def test_case_10_the_same_id_with_another_content_is_quarantined(centre: Centre,
 def raised(centre: Centre, by: int = 1, **changes: object) -> None:
     """The centre starts again with newer definitions."""
     centre.store.close()
-    document = centre.definitions.document
-    centre.definitions = read({**document, "version": centre.definitions.version + by, **changes})
+    document = {**centre.definitions.document, **changes}
+    centre.definitions = read({**document, "version": centre.definitions.version + by})
     centre.open()
 
 
@@ -81,9 +82,7 @@ def test_case_12_rules_that_the_centre_no_longer_judges_by_need_staff(centre: Ce
 
 def test_case_12_older_rules_that_it_has_run_by_judge_their_own_however_often_it_starts(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
-    actions = dict(centre.definitions.document["actions"])
-    scan = {**actions["scan_nfc"], "by": ["staff"]}
-    raised(centre, actions={**actions, "scan_nfc": scan})
+    raised(centre, **without_the_tap(centre.definitions.document))
     raised(centre)
     raised(centre, by=0)
     kiosk.push()
@@ -107,14 +106,9 @@ def test_case_12_what_waited_is_judged_by_its_own_rules_too(centre: Centre, kios
 
 def test_case_12_older_rules_do_not_judge_a_patient_who_is_where_they_know_nothing_of(centre: Centre, kiosk: Kiosk):
     document = centre.definitions.document
-    actions = dict(document["actions"])
-    moves = {**actions["scan_nfc"]["moves"], "TRIAGE": "ARRIVED"}
-    triage = {"by": ["staff"], "moves": {"UNREGISTERED": "TRIAGE"}, "visit": "open"}
-    raised(
-        centre,
-        journey_states=[*document["journey_states"], "TRIAGE"],
-        actions={**actions, "scan_nfc": {**actions["scan_nfc"], "moves": moves}, "triage": triage},
-    )
+    newer = with_changed(document, "scan_nfc", moves={"UNREGISTERED": "ARRIVED", "TRIAGE": "ARRIVED"})
+    newer = with_added(newer, "scan_nfc", name="triage", by=["staff"], moves={"UNREGISTERED": "TRIAGE"}, visit="open")
+    raised(centre, journey_states=[*document["journey_states"], "TRIAGE"], actions=newer["actions"])
     assert centre.staff("triage", "P1").done
     kiosk.tap("P1")
     kiosk.tap("P2")
@@ -124,15 +118,9 @@ def test_case_12_older_rules_do_not_judge_a_patient_who_is_where_they_know_nothi
 
 def test_case_12_rules_that_lead_to_states_that_are_no_more_do_not_judge(centre: Centre, kiosk: Kiosk):
     document = centre.definitions.document
-    raised(
-        centre,
-        journey_states=[*document["journey_states"], "TRIAGE"],
-        actions={
-            **document["actions"],
-            "triage": {"by": ["patient"], "moves": {"UNREGISTERED": "TRIAGE"}, "visit": "open"},
-            "go_on": {"by": ["patient"], "moves": {"TRIAGE": "ARRIVED"}},
-        },
-    )
+    newer = with_added(document, "scan_nfc", name="go_on", by=["patient"], moves={"TRIAGE": "ARRIVED"})
+    newer = with_added(newer, "scan_nfc", name="triage", by=["patient"], moves={"UNREGISTERED": "TRIAGE"}, visit="open")
+    raised(centre, journey_states=[*document["journey_states"], "TRIAGE"], actions=newer["actions"])
     kiosk.pull()
     kiosk.tap("P1")
     raised(centre, journey_states=document["journey_states"], actions=document["actions"])

@@ -11,7 +11,7 @@ import pytest
 
 from kiosk.store import outbox
 from sync.agent.client import Accepted, NoAnswer
-from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD
+from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSALS_BEFORE_UNREAD
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.incarnation import keep_marker, marker_path, open_incarnation
 from sync.central.store.sqlite import Store, StoreError
@@ -323,7 +323,7 @@ def test_a_centre_that_fails_for_a_while_sets_no_healthy_action_aside(centre: Ce
 def test_an_answer_of_nobody_or_of_a_proxy_sets_nothing_aside(centre: Centre, kiosk: Kiosk, answer: NoAnswer):
     kiosk.tap("P1")
     choking(kiosk, 1).answer = answer
-    for _ in range(10 * REFUSED_BEFORE_UNREAD):
+    for _ in range(10 * REFUSALS_BEFORE_UNREAD):
         assert kiosk.pusher.run_once().failed
         centre.time.pass_minutes(1)
     assert kiosk.parts.pending() == 1

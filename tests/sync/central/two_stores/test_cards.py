@@ -68,7 +68,7 @@ def test_case_8_what_another_reason_holds_back_is_a_new_case(centre: Centre, kio
     centre.staff("scan_nfc", "P3")
     centre.staff("register", "P3")
     with centre.store.write() as db:
-        db.execute("update kiosks set actions = '[\"scan_nfc\"]'")
+        db.execute("update kiosks set grants = '[\"scan_nfc\"]'")
     bind_card(centre, "new", "P3")
     kiosk.pull()
     assert verdicts(kiosk) == [("merged", "visit_alias"), ("needs_staff", "forbidden")]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from kiosk.store import outbox
-from sync.agent.client import Accepted, NoAnswer
 from sync.central.maintenance.backup import back_up
-from sync.protocol import MAX_BATCH_BYTES, CallRefused, EndCode, PushAnswer, Pushed, PushRequest
+from sync.protocol import MAX_BATCH_BYTES, EndCode
 from tests.sync.central.two_stores.acts import rewrite_last, verdicts
-from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Wire
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk
 
 QUARANTINED, APPLIED = ("needs_staff", "quarantined"), ("applied", "ok")
 DAMAGES = {
@@ -210,37 +206,3 @@ def test_many_large_damaged_records_go_in_pushes_that_the_centre_takes(centre: C
     kiosk.push()
     assert kiosk.wire.heard == []
     assert verdicts(kiosk) == [QUARANTINED] * 6
-
-
-class OldWire(Wire):
-    """A way to a centre that speaks version 1 alone: to it, what was added since is a word of no meaning."""
-
-    def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
-        if request.protocol_version > 1:
-            return CallRefused(code=EndCode.UNSUPPORTED_VERSION, error="version 1", versions=(1,))
-        actions = [Pushed(each.hash, each.body) for each in request.actions]
-        outcome = super().push(msgspec.structs.replace(request, actions=actions))
-        if isinstance(outcome, Accepted):
-            return Accepted(msgspec.structs.replace(outcome.answer, newest_version=1))
-        return outcome
-
-
-@pytest.mark.parametrize("patients", [("P1",), ("P2", "P1"), ("P1", "P2"), ("P2", "P1", "P2")])
-def test_a_centre_of_version_1_is_sent_a_stand_in_and_nobody_waits(
-    centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes], patients: tuple[str, ...]
-):
-    for patient_id in patients:
-        if kiosk.view(patient_id).state == "UNREGISTERED":
-            kiosk.tap(patient_id)
-        else:
-            kiosk.act(patient_id, "register")
-    strike(kiosk, damage)
-    kiosk.wire = kiosk.pusher.client = OldWire(centre, kiosk.wire.kiosk_id)  # type: ignore[assignment]
-    kiosk.push()
-    assert kiosk.pusher.dialect.version == 1
-    assert verdicts(kiosk) == [QUARANTINED if each == "P1" else APPLIED for each in patients]
-    assert centre.journey("P1").state == "UNREGISTERED"
-    kept = str(centre.rows("select body from quarantine")[0]["body"])
-    with kiosk.store.read() as db:
-        (body,) = db.execute("select body from outbox where patient_id = 'P1'").fetchone()
-    assert base64.b64decode(json.loads(kept)["unread"]) == body

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
-from sync.central.services.inbox import ExceptionInbox
+from sync.central.services.inbox import list_cases, show_case
 from sync.central.services.inbox_views import CasePage
 from sync.protocol import Code, Verdict
 from tests.sync.central.two_stores.acts import bind_card, transitions, verdicts
@@ -52,12 +52,11 @@ def set_aside(centre: Centre, kiosk: Kiosk) -> Centre:
 
 
 def case_of(centre: Centre, patient_id: str) -> dict[str, object]:
-    desk = ExceptionInbox(centre.service)
-    listed = desk.cases()
+    listed = list_cases(centre.parts)
     assert isinstance(listed, CasePage)
     (found,) = [each for each in listed.cases if each["patient_id"] == patient_id]
-    case = desk.case(found["exception_id"])
-    assert case is not None
+    case = show_case(centre.parts, str(found["exception_id"]))
+    assert isinstance(case, dict)
     return case
 
 

@@ -348,7 +348,7 @@ def test_who_has_left_the_roster_is_kept_until_what_they_did_has_its_verdict(cen
     kiosk.pull()
     assert kiosk.view("P1").state == "ARRIVED", "what they did is still shown"
     with centre.store.write() as db:
-        db.execute("update kiosks set actions = '[]'")
+        db.execute("update kiosks set grants = '[]'")
     kiosk.push()
     assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.FORBIDDEN)
     assert kiosk.base("P1") is None

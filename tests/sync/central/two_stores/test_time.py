@@ -151,10 +151,10 @@ def test_a_case_for_staff_says_how_good_its_time_is(centre: Centre, tmp_path: Pa
 def test_kiosks_have_todays_roster_again_once_the_centres_clock_is_right_again(centre: Centre, tmp_path: Path):
     kiosk = kiosk_with(centre, tmp_path, 0)
     centre.time.now_ms += 3 * 24 * 60 * MINUTE
-    close_days(centre.service, "2026-03-05")
+    close_days(centre.parts, "2026-03-05")
     kiosk.pull()
     centre.time.now_ms -= 3 * 24 * 60 * MINUTE
-    set_days_right(centre.service, DAY)
+    set_days_right(centre.parts, DAY)
     kiosk.pull()
     assert centre.rows("select site_day from roster_day") == [{"site_day": DAY}]
     for patient_id in ("P1", "P2"):

@@ -11,7 +11,7 @@ import requests
 
 from sync.central.commands.main import main
 from sync.central.conflicts.waiting import NewCase, open_case, settle_case
-from sync.central.operations.hospital import operations
+from sync.central.operations.catalog import operations
 from sync.clock import read_clock
 from sync.control import ControlServer, socket_path
 from sync.ids import new_id
@@ -222,7 +222,7 @@ def command(online: Online, capsys: pytest.CaptureFixture[str], *words: str) -> 
 @pytest.fixture
 def control(online: Online) -> Any:
     """The service's control socket, as while it runs."""
-    server = ControlServer(socket_path(online.centre.store.path), operations(online.centre.service))
+    server = ControlServer(socket_path(online.centre.store.path), operations(online.centre.parts))
     server.start()
     yield server
     server.stop()
