@@ -1,4 +1,4 @@
-"""config.toml: the example shows every key with its default, and whatever is wrong is named, key and all."""
+"""config.toml: the example shows every key with its default, and an error names the section and the key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write(directory: Path, text: str) -> Path:
 
 
 def fault(document: object) -> str:
-    """What is said of a document; fails where nothing is wrong with it."""
+    """Returns the error of a document. Fails where there is none."""
     with pytest.raises(ConfigError) as found:
         check_config(document, "config.toml")
     message = str(found.value)
@@ -188,7 +188,7 @@ def test_any_value_of_any_key_is_taken_or_refused_in_one_line(section: Any, data
     assert len(message) < 500
 
 
-# What comes of it.
+# The values.
 
 
 def test_keys_and_token_lie_beside_the_database_unless_told_otherwise():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kiosk.journey.journeys import Journeys
+from kiosk.journey.ledger import Ledger
+from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store as KioskStore
 from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
 from sync.central.kiosks.enrolment import NotEnrolled, enrol, new_code
@@ -69,14 +70,14 @@ def make(path: Path) -> None:
 
 def _make_kiosk(path: Path, enrolment: Enrolment, roster: PullService) -> None:
     store = KioskStore(path)
-    journeys = Journeys(store, lambda: ClockReading(OPENS_MS, 0, "first", True))
-    journeys.enrol(enrolment)
+    ledger = Ledger(ThisKiosk(store, lambda: ClockReading(OPENS_MS, 0, "first", True)))
+    ledger.enrol(enrolment)
     page = roster.pull(
         enrolment.kiosk_id,
         PullRequest(protocol_version=2, kiosk_id=enrolment.kiosk_id, epoch=1, cursor=0, definitions_version=1),
     )
     assert not isinstance(page, CallRefused)
-    journeys.adopt(page)
+    ledger.adopt(page)
     store.close()
 
 

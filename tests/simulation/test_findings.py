@@ -189,9 +189,9 @@ def test_a_verdict_from_before_a_restore_does_not_retire_what_the_restored_centr
             return outcome
 
     assert asked is not None
-    Pusher(kiosk.journeys, Slow(centre, asked.kiosk_id)).run_once()  # type: ignore[arg-type]
+    Pusher(kiosk.ledger, Slow(centre, asked.kiosk_id)).run_once()  # type: ignore[arg-type]
     assert [row.verdict for row in answered[0].verdicts] == ["applied"]
-    assert kiosk.journeys.pending() == 1  # seed 1104
+    assert kiosk.parts.pending() == 1  # seed 1104
     kiosk.sync()
     assert kiosk.view("P1") == centre.journey("P1")
 
@@ -228,11 +228,11 @@ def test_a_restore_that_loses_verdicts_alone_is_noticed(centre: Centre, kiosk: K
 
 def test_an_epoch_that_is_no_news_changes_nothing(kiosk: Kiosk):
     kiosk.tap("P1")
-    kiosk.journeys.start_epoch(3)
+    kiosk.ledger.start_epoch(3)
     kiosk.sync()
     kiosk.act("P1", "register")
-    kiosk.journeys.start_epoch(3)  # an answer that was under way while the pull brought word of a restored centre
-    kiosk.journeys.start_epoch(2)
+    kiosk.ledger.start_epoch(3)  # an answer that was under way while the pull brought word of a restored centre
+    kiosk.ledger.start_epoch(2)
     kiosk.act("P1", "confirm_arrival")  # seed 258
     kiosk.sync()
     assert kiosk.journeys.identity is not None

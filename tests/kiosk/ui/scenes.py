@@ -1,4 +1,4 @@
-"""Everything that the screen can say, each as one scene that a test puts on the stage."""
+"""Everything that the screen can show, each as one scene for the staged counter."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def two_numbers(counter: StagedCounter) -> Screen:
 
 
 def with_slips(scene: Scene, *numbers: str) -> Scene:
-    """The same for somebody whose place bears these numbers as well."""
+    """Returns the scene of a patient whose queue entry has these numbers as well."""
 
     def with_them(counter: StagedCounter) -> Screen:
         shown = scene(counter)
@@ -182,7 +182,7 @@ def broken(reason: str) -> Scene:
     return scene
 
 
-# The screens of the README and of the measurements; each of the rest differs from one of them in words alone.
+# The screens of the README and of the measurements. Each other scene differs from one of them in words alone.
 MAIN: dict[str, Scene] = {
     "attract": attract,
     "greeting": greeting,

@@ -1,4 +1,4 @@
-"""A visit on the screen, pressed through in a real browser."""
+"""A visit on the screen, press by press in a real browser."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_offline_says_saved_and_valid_and_as_of_when(screen: Kiosk, counter: Sta
     assert "오전 9:05 기준" in banner
     said = screen.content.inner_text()
     assert "이 기기에 저장됨" in said
-    # Of a roster this old nothing is said about others.
+    # A roster this old says nothing about other people.
     assert "앞에" not in said
     assert "대기\n" not in said
     counter.cut_off(online=True)
@@ -267,7 +267,7 @@ def test_a_reader_of_screens_finds_names_and_places(screen: Kiosk, counter: Stag
     for name in ('region "대기번호"', 'group "언어"', 'navigation "단계"', 'button "고대비"'):
         assert name in tree, name
     assert "term: 장소" in tree
-    # Drawings say nothing that the words beside them do not.
+    # The icons say nothing that the words beside them do not.
     assert "img" not in tree
 
 
@@ -282,6 +282,6 @@ def test_nothing_moves_where_the_person_does_not_like_it_and_nothing_flashes_whe
     moving.page.evaluate(f"() => void (window.moved = {ended})")
     counter.tap(NAMGUNG)
     assert moving.page.evaluate("window.moved") == "appear"
-    # It fades in once; what repeats would flash.
+    # It fades in once; a repeated animation would flash.
     assert moving.page.evaluate("document.getAnimations().every(({ effect }) => effect.getTiming().iterations === 1)")
     moving.close()

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from kiosk.journey.journeys import ActionOutcome, Journeys
-from kiosk.store import outbox
-from kiosk.store import patients as roster
+from kiosk.journey.journeys import ActionOutcome
+from kiosk.store import outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.cycle import Puller, Pusher
@@ -51,6 +50,7 @@ from sync.protocol import (
     PushRequest,
     Verdict,
 )
+from tests.kiosk.parts import KioskParts
 
 ZONE = "Asia/Seoul"
 DAY = "2026-03-02"
@@ -250,17 +250,18 @@ class Kiosk:
         self.synchronised = synchronised
         self.boot = new_id()
         self.store = KioskStore(path)
-        self.journeys = Journeys(self.store, self.clock)
+        self.parts = KioskParts(self.store, self.clock)
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         if self.journeys.identity is None:
-            self.journeys.enrol(centre.enrol(prefix, actions))
+            self.ledger.enrol(centre.enrol(prefix, actions))
         self.connect()
 
     def connect(self) -> None:
         """A fresh client for the identity that the kiosk has."""
         assert self.journeys.identity is not None
         self.wire = Wire(self.centre, self.journeys.identity.kiosk_id)
-        self.pusher = Pusher(self.journeys, self.wire)  # type: ignore[arg-type]
-        self.puller = Puller(self.journeys, self.wire, wait_s=0)  # type: ignore[arg-type]
+        self.pusher = Pusher(self.ledger, self.wire)  # type: ignore[arg-type]
+        self.puller = Puller(self.ledger, self.wire, wait_s=0)  # type: ignore[arg-type]
 
     def clock(self) -> ClockReading:
         now = self.time()
@@ -312,7 +313,7 @@ class Kiosk:
 
     def base(self, patient_id: str) -> Journey | None:
         with self.store.read() as db:
-            known = roster.patient(db, patient_id)
+            known = patients.read(db, patient_id)
         return known.base if known else None
 
     def view(self, patient_id: str) -> Journey:

@@ -6,7 +6,7 @@ import sqlite3
 
 import msgspec
 
-from kiosk.store import outbox_bodies as records
+from kiosk.store import outbox_bodies
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.bindings import bind
@@ -78,7 +78,7 @@ def rewrite_last(db: sqlite3.Connection, **changes: object) -> None:
     chained = chain_hash(last_hash, body)
     db.execute(
         "update outbox set body = ?, digest = ?, hash = ?, action_id = ? where epoch = ? and seq = ?",
-        (body, records.digest(body), chained, intent.action_id, row["epoch"], row["seq"]),
+        (body, outbox_bodies.digest(body), chained, intent.action_id, row["epoch"], row["seq"]),
     )
     db.execute("update identity set last_hash = ?", (chained,))
 

@@ -17,7 +17,7 @@ def test_case_9_a_repeat_under_a_new_epoch_is_the_same_action(centre: Centre, ki
     kiosk.check_in("P1")
     kiosk.wire.lose_replies = 1
     kiosk.pusher.run_once()
-    kiosk.journeys.start_epoch(7)
+    kiosk.ledger.start_epoch(7)
     kiosk.sync()
     assert verdicts(kiosk) == [("applied", "ok")] * 3
     assert len(transitions(centre, "P1")) == 3
@@ -28,7 +28,7 @@ def test_case_9_a_kiosk_enrolled_again_sends_its_actions_and_nothing_counts_twic
     kiosk.wire.lose_replies = 1
     kiosk.pusher.run_once()
     kiosk.tap("P2")
-    kiosk.journeys.enrol(centre.enrol("A", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("A", EVERYTHING))
     kiosk.connect()
     kiosk.sync()
     assert verdicts(kiosk) == [("applied", "ok")] * 4
@@ -39,7 +39,7 @@ def test_case_9_a_kiosk_enrolled_again_sends_its_actions_and_nothing_counts_twic
 def test_a_kiosk_enrolled_again_gets_what_staff_decide_about_its_earlier_actions(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.sync()
-    kiosk.journeys.enrol(centre.enrol("A", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("A", EVERYTHING))
     kiosk.connect()
     kiosk.sync()
     assert verdicts(kiosk) == [("needs_staff", "unknown_card")]

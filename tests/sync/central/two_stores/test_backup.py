@@ -87,7 +87,7 @@ def test_after_a_restore_everything_is_sent_again_and_missing_actions_are_done_a
     kiosk.sync()
     centre.restore(backup)
     kiosk.puller.run_once()
-    assert kiosk.journeys.pending() == 4
+    assert kiosk.parts.pending() == 4
     kiosk.sync()
     assert verdicts(kiosk) == [("applied", "ok")] * 4
     assert centre.journey("P2").state == "ARRIVED"
@@ -107,7 +107,7 @@ def test_a_restore_of_an_older_backup_than_the_last_is_noticed_too(centre: Centr
     assert covered(kiosk) == 4
     centre.restore(older)
     kiosk.puller.run_once()
-    assert (kiosk.journeys.pending(), covered(kiosk)) == (4, 0)
+    assert (kiosk.parts.pending(), covered(kiosk)) == (4, 0)
     kiosk.sync()
     assert centre.journey("P1").state == "WAITING"
     assert centre.journey("P2").state == "ARRIVED"
@@ -141,7 +141,7 @@ def test_a_kiosk_that_the_backup_lacks_is_enrolled_again_and_sends_everything(tm
     kiosk.sync()
     centre.restore(backup)
     assert kiosk.puller.run_once().reason == EndCode.FENCED
-    kiosk.journeys.enrol(centre.enrol("L", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("L", EVERYTHING))
     kiosk.connect()
     kiosk.pull()
     kiosk.sync()
@@ -279,7 +279,7 @@ def test_one_bad_record_is_set_aside_unread_and_holds_back_no_other(
     kiosk.act("P2", "register")
     choking(kiosk, 2).answer = answer
     steps = 0
-    while kiosk.journeys.pending():
+    while kiosk.parts.pending():
         kiosk.pusher.run_once()
         centre.time.pass_minutes(1)
         steps += 1
@@ -323,7 +323,7 @@ def test_a_missing_answer_or_a_proxys_answer_sets_nothing_aside(centre: Centre, 
     for _ in range(10 * REFUSALS_BEFORE_UNREAD):
         assert kiosk.pusher.run_once().failed
         centre.time.pass_minutes(1)
-    assert kiosk.journeys.pending() == 1
+    assert kiosk.parts.pending() == 1
     assert centre.rows("select * from receipts") == []
 
 
@@ -333,7 +333,7 @@ def test_a_record_that_the_centre_had_judged_after_all_keeps_its_verdict(centre:
     kiosk.wire.lose_replies = 1
     kiosk.pusher.run_once()
     choking(kiosk, 1)
-    while kiosk.journeys.pending():
+    while kiosk.parts.pending():
         kiosk.pusher.run_once()
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
     assert centre.open_cases() == []
@@ -345,9 +345,9 @@ def test_an_unread_record_whose_receipt_was_lost_with_its_epoch_keeps_its_verdic
     kiosk.pusher.run_once()
     with centre.store.write() as db:
         db.execute("update kiosks set epoch = 2")
-    kiosk.journeys.start_epoch(2)
+    kiosk.ledger.start_epoch(2)
     choking(kiosk, 1)
-    while kiosk.journeys.pending():
+    while kiosk.parts.pending():
         kiosk.pusher.run_once()
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
 
@@ -369,7 +369,7 @@ def test_an_action_that_came_unread_is_judged_like_any_other(
     """The centre had failed for a while. The action itself was always sound."""
     kiosk.check_in("P1")
     choking(kiosk, 2).answer = answer
-    while kiosk.journeys.pending():
+    while kiosk.parts.pending():
         kiosk.pusher.run_once()
         centre.time.pass_minutes(1)
     assert verdicts(kiosk) == [("applied", "ok")] * 3
@@ -407,7 +407,7 @@ def test_an_unread_record_that_is_not_what_was_chained_is_set_aside(centre: Cent
         db.execute("update kiosks set epoch = 2")
     with kiosk.store.write() as db:
         db.execute("update outbox set status = 'pending'")
-    kiosk.journeys.start_epoch(2)
+    kiosk.ledger.start_epoch(2)
     kiosk.sync()
     assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.QUARANTINED), action_id
     assert centre.journey("P2").state == "UNREGISTERED"
@@ -418,14 +418,14 @@ def test_an_action_that_came_unread_is_the_same_action_when_it_comes_in_readable
     with kiosk.store.write() as db:
         rewrite_last(db, site_day="yesterday")
     choking(kiosk, 1)
-    while kiosk.journeys.pending():
+    while kiosk.parts.pending():
         kiosk.pusher.run_once()
     kiosk.connect()
     with kiosk.store.write() as db:
         db.execute("update outbox set status = 'pending'")
     with centre.store.write() as db:
         db.execute("update kiosks set epoch = 2")
-    kiosk.journeys.start_epoch(2)
+    kiosk.ledger.start_epoch(2)
     kiosk.sync()
     assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.QUARANTINED)
     assert len(centre.rows("select * from quarantine")) == 1

@@ -15,7 +15,7 @@ def test_case_7_a_card_re_issued_meanwhile_changes_neither_patient(centre: Centr
     kiosk.push()
     assert verdicts(kiosk) == [("needs_staff", "rebound"), ("needs_staff", "depends"), ("needs_staff", "depends")]
     assert centre.journey("P2").state == centre.journey("P3").state == "UNREGISTERED"
-    assert kiosk.journeys.patient_of_card(cards_of("P2")) is None
+    assert kiosk.parts.patient_of_card(cards_of("P2")) is None
     assert centre.open_cases() == ["rebound"], "actions that depend on it wait in the same case"
 
 
@@ -43,7 +43,7 @@ def test_case_8_actions_of_an_unknown_card_are_judged_once_staff_have_bound_it(c
     assert verdicts(kiosk) == [("applied", "ok")] * 3
     assert centre.journey("P3").state == "WAITING" == kiosk.view("P3").state
     assert kiosk.base("P3") == centre.journey("P3")
-    assert kiosk.journeys.patient_of_card(cards_of("new")) == "P3"
+    assert kiosk.parts.patient_of_card(cards_of("new")) == "P3"
     assert centre.open_cases() == []
     assert centre.rows("select count(*) as n from waiting") == [{"n": 0}]
     settled = centre.rows("select settled_by, settlement from exceptions order by opened_ms, exception_id")[0]

@@ -151,7 +151,7 @@ def test_a_receipt_of_another_action_is_a_fork(centre: Centre, kiosk: Kiosk):
 
 def test_a_kiosk_that_is_ahead_of_the_centres_epochs_begins_a_newer_one(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
-    kiosk.journeys.start_epoch(5)
+    kiosk.ledger.start_epoch(5)
     kiosk.sync()
     assert [(refused.code, refused.epoch) for refused in kiosk.wire.heard] == [(EndCode.FORK, 6)]
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)

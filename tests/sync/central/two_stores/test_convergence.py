@@ -75,7 +75,7 @@ class World:
     def go_on(self, index: int, card: str, times: int) -> None:
         """The holder of the card does what the kiosk offers, so many times."""
         kiosk = self.kiosks[index]
-        patient_id = kiosk.journeys.patient_of_card(cards_of(card))
+        patient_id = kiosk.parts.patient_of_card(cards_of(card))
         for _ in range(times if patient_id else 0):
             status = kiosk.journeys.patient_status(str(patient_id))
             if status is not None and status.available:

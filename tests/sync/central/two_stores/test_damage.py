@@ -48,7 +48,7 @@ def check_only_p1s_tap_is_lost(centre: Centre, kiosk: Kiosk) -> None:
     assert centre.journey("P3").state == "UNREGISTERED"
     for patient_id in ("P1", "P2"):
         assert kiosk.view(patient_id) == centre.journey(patient_id)
-    assert kiosk.journeys.pending() == 0
+    assert kiosk.parts.pending() == 0
 
 
 def row_of(kiosk: Kiosk, patient_id: str) -> outbox.OutboxRow:
@@ -151,7 +151,7 @@ def test_after_another_enrolment_the_other_records_continue(centre: Centre, kios
     kiosk.tap("P1")
     kiosk.tap("P2")
     strike(kiosk, damage)
-    kiosk.journeys.enrol(centre.enrol("N", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("N", EVERYTHING))
     kiosk.connect()
     for _ in range(2):
         kiosk.pull()
@@ -165,7 +165,7 @@ def test_it_is_recognised_though_its_hash_alone_fits(centre: Centre, kiosk: Kios
     kiosk.tap("P1")
     strike(kiosk, DAMAGES["another patient's"])
     for epoch in (2, 3):
-        kiosk.journeys.start_epoch(epoch)
+        kiosk.ledger.start_epoch(epoch)
     kiosk.sync()
     kiosk.push()
     assert verdicts(kiosk) == [QUARANTINED]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from kiosk.store import patients as roster
+from kiosk.store import patients
 from sync.central.services.hospital_document import DocumentError, read_hospital
 from sync.central.services.hospital_import import ImportReport, take_hospital
 from sync.clock import day_after
@@ -62,9 +62,9 @@ def test_a_booking_and_a_card_of_the_merged_record_reach_the_kiosk_as_the_others
     assert kiosk.base("P2") is None
     for card in ("P1", "P2", "P9"):
         with kiosk.store.read() as db:
-            found = roster.patient_of_card(db, cards_of(card))
+            found = patients.read_holder(db, cards_of(card))
         assert found is not None
-        assert found[0].patient_id == "P1"
+        assert found.patient.patient_id == "P1"
 
 
 def test_a_new_kiosk_holds_the_one_record(merged: Centre, kiosk: Kiosk):

@@ -113,7 +113,7 @@ def test_a_kiosk_that_was_revoked_is_fenced_and_keeps_its_actions(centre: Centre
         db.execute("update kiosks set revoked_ms = 1")
     stepped = kiosk.pusher.run_once()
     assert (stepped.failed, stepped.reason) == (True, EndCode.FENCED)
-    assert kiosk.journeys.pending() == 1
+    assert kiosk.parts.pending() == 1
 
 
 def test_a_token_speaks_for_its_own_kiosk_only(centre: Centre, kiosk: Kiosk, other: Kiosk):

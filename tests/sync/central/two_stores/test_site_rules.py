@@ -12,7 +12,7 @@ import pytest
 from kiosk.config import FlowSection
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen, ScreenKind
-from kiosk.journey.journeys import Journeys
+from kiosk.journey.this_kiosk import ThisKiosk
 from sync.cards import canonical_uid
 from sync.central.services.current_state import read_current_state
 from sync.central.services.hospital_document import read_hospital
@@ -44,7 +44,7 @@ class Counter:
     reception: Reception
 
     def hold_card(self, patient_id: str) -> Screen:
-        return self.reception.card(uid(patient_id))
+        return self.reception.tap(uid(patient_id))
 
     def press(self, action_type: str | None = None) -> Screen:
         """The big button, or that action."""
@@ -129,8 +129,8 @@ def test_definitions_keep_their_order_through_database_enrolment_pull_and_the_ki
     newer = {**SHIPPED, "version": 2, "actions": SHIPPED["actions"][::-1]}
     put_in_force(centre, newer)
     counter.kiosk.pull()
-    for journeys in (counter.kiosk.journeys, Journeys(counter.kiosk.store, counter.kiosk.clock)):
-        assert orders(journeys.definitions) == orders(read(newer)) == orders(centre.definitions)
+    for kiosk in (counter.kiosk.parts.kiosk, ThisKiosk(counter.kiosk.store, counter.kiosk.clock)):
+        assert orders(kiosk.definitions) == orders(read(newer)) == orders(centre.definitions)
 
 
 def test_a_new_state_and_a_new_action_are_an_edit_of_data_up_to_the_screen(

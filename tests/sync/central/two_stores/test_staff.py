@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.store import outbox
+from kiosk.store import outbox_epochs
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.health import check
 from sync.central.records.journeys import mark_changed
@@ -72,8 +72,8 @@ def test_case_13_pending_actions_follow_a_record_that_was_merged(centre: Centre,
     assert verdicts(kiosk) == [("applied", "ok")] * 3
     assert centre.journey("P1").state == "WAITING"
     assert kiosk.base("P2") is None
-    assert kiosk.journeys.named("P2") == "P1"  # type: ignore[arg-type]
-    assert kiosk.journeys.patient_of_card(cards_of("P2")) == "P1"
+    assert kiosk.parts.resolve("P2") == "P1"  # type: ignore[arg-type]
+    assert kiosk.parts.patient_of_card(cards_of("P2")) == "P1"
     assert_in_step(centre, kiosk, other)
     assert other.base("P2") is None
 
@@ -289,7 +289,7 @@ def test_a_case_is_reassigned_to_the_right_patient(centre: Centre, kiosk: Kiosk)
     kiosk.pull()
     assert verdicts(kiosk) == [("applied", "ok")] * 3
     assert centre.journey("P1").state == "WAITING"
-    assert kiosk.journeys.named(done.patient_id) == "P1"
+    assert kiosk.parts.resolve(done.patient_id) == "P1"
     assert kiosk.base(done.patient_id) is None
     assert_in_step(centre, kiosk)
 
@@ -360,10 +360,10 @@ def test_a_revoked_kiosk_forgets_its_patients_and_keeps_its_unsent_actions(centr
     assert kiosk.journeys.identity is not None
     assert kiosk.journeys.identity.fenced_ms is not None
     assert kiosk.base("P1") is None
-    assert kiosk.journeys.patient_of_card(cards_of("P1")) is None
-    assert kiosk.journeys.pending() == 3
+    assert kiosk.parts.patient_of_card(cards_of("P1")) is None
+    assert kiosk.parts.pending() == 3
     assert kiosk.pusher.run_once().touched == frozenset(), "once is enough"
-    kiosk.journeys.enrol(centre.enrol("D", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("D", EVERYTHING))
     kiosk.connect()
     assert kiosk.journeys.identity.fenced_ms is None
     kiosk.sync()
@@ -404,7 +404,7 @@ def test_a_kiosk_enrolled_again_gets_the_verdicts_of_the_actions_that_it_sent_ag
     kiosk.wire.lose_replies = 1
     kiosk.pusher.run_once()
     kiosk.tap("P1")
-    kiosk.journeys.enrol(centre.enrol("C", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("C", EVERYTHING))
     kiosk.connect()
     kiosk.sync()
     assert verdicts(kiosk) == [("needs_staff", "unknown_card"), ("applied", "ok")]
@@ -422,8 +422,8 @@ def test_a_kiosk_enrolled_again_may_send_a_waiting_action_again_to_get_its_verdi
     kiosk.check_in_unknown("new")
     kiosk.sync()
     with kiosk.store.write() as db:
-        outbox.reopen(db)
-    kiosk.journeys.enrol(centre.enrol("C", EVERYTHING))
+        outbox_epochs.reopen(db)
+    kiosk.ledger.enrol(centre.enrol("C", EVERYTHING))
     kiosk.connect()
     kiosk.sync()
     assert verdicts(kiosk) == [("needs_staff", "unknown_card")]
