@@ -1,4 +1,4 @@
-"""config.toml: the example shows every key with its default, and whatever is wrong is named, key and all."""
+"""config.toml: the example shows every key with its default, and a fault is named with its section and its key."""
 
 from __future__ import annotations
 
