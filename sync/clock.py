@@ -1,7 +1,7 @@
 """Clock readings, event times, and the days of a site. Times are UTC milliseconds since 1970 (`*_ms`).
 
-A kiosk's wall clock may be wrong (no battery, no network at boot), so it orders nothing. The monotonic clock of one boot
-is reliable, and the centre computes the event time from it.
+A kiosk's wall clock may be wrong (no battery, no network at boot), so it orders nothing. The monotonic clock of one
+boot is reliable, and the centre computes the event time from it.
 """
 
 import os

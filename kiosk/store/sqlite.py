@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from kiosk.store.fair_lock import FairLock
 from kiosk.store.schema import MIGRATIONS, SCHEMA_VERSION
-from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log
+from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log
 
 
 class StoreError(Exception):
@@ -41,7 +41,7 @@ class Store:
         """One transaction. It is durable when the context ends; an exception inside undoes all of it."""
         with self._lock:
             if self._sync_failed:
-                self._sync_failed = not begin_log_anew(self._connection)
+                self._sync_failed = not empty_log(self._connection)
             try:
                 self._connection.execute("begin immediate")
                 yield self._connection

@@ -14,7 +14,8 @@ from pathlib import Path
 from sync.central.maintenance.backup import mark_as_copy, verified
 from sync.central.store.schema import SCHEMA_VERSION
 from sync.central.store.sqlite import InUse, StoreError, hold_database
-from sync.durable import free_name, keeps_no_log, sync_path
+from sync.database_file import keeps_no_log
+from sync.durable import free_name, sync_path
 
 _KEPT = ("", "-wal", "-journal")  # what makes up a database, as a crash may have left it
 
