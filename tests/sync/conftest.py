@@ -1,4 +1,4 @@
-"""A disk that is nearly full."""
+"""A small disk, which tests can fill."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ import pytest
 from sync.database_file import connect, empty_log, is_failed_sync, renew_log
 
 
-def crashed(path: Path) -> bytes:
-    """A database as a killed process leaves it; returns its log."""
+def crash(path: Path) -> bytes:
+    """Makes a database as a killed process leaves it. Returns its log."""
     db = connect(path)
     db.execute("pragma journal_mode=wal")
     db.execute("create table t (n integer)")
@@ -27,9 +27,9 @@ def crashed(path: Path) -> bytes:
     return log
 
 
-def test_the_log_of_a_crash_is_written_once_more_and_read_as_before(tmp_path: Path):
+def test_the_log_of_a_crash_is_written_again_and_holds_the_same(tmp_path: Path):
     path = tmp_path / "a.db"
-    log, place = crashed(path), tmp_path / "a.db-wal"
+    log, place = crash(path), tmp_path / "a.db-wal"
     before = place.stat().st_ino
     renew_log(path)
     assert (place.read_bytes(), stat.S_IMODE(place.stat().st_mode)) == (log, 0o600)
@@ -44,18 +44,18 @@ def test_without_a_log_there_is_nothing_to_renew(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_log_that_cannot_be_written_again_is_left_as_it_is(tmp_path: Path):
+def test_a_log_that_cannot_be_written_again_stays_as_it_is(tmp_path: Path):
     path = tmp_path / "a.db"
-    log = crashed(path)
+    log = crash(path)
     (tmp_path / "a.db-wal.new").mkdir()
     with pytest.raises(OSError, match=r".+"):
         renew_log(path)
     assert (tmp_path / "a.db-wal").read_bytes() == log
 
 
-def test_on_a_full_disk_the_log_is_written_once_more_in_its_place(small_disk: Path):
+def test_on_a_full_disk_the_log_is_written_again_in_place(small_disk: Path):
     path = small_disk / "a.db"
-    log = crashed(path)
+    log = crash(path)
     with (small_disk / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(b"\0" * 4096):
             pass
@@ -73,7 +73,7 @@ def test_a_database_may_have_any_name(tmp_path: Path, name: str, monkeypatch: py
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_commit_fills_up_its_last_sector(tmp_path: Path):
+def test_a_commit_fills_its_last_sector(tmp_path: Path):
     sizes = []
     for number, opened in enumerate((connect, lambda path: sqlite3.connect(path, isolation_level=None))):
         path = tmp_path / f"{number}.db"
@@ -101,7 +101,7 @@ def test_the_log_is_emptied_unless_a_reader_prevents_it(tmp_path: Path):
     writer.close()
 
 
-def test_what_failed_for_another_reason_is_no_failed_sync():
+def test_another_failure_is_no_failed_sync():
     failed = sqlite3.OperationalError("disk I/O error")
     assert not is_failed_sync(failed)
     failed.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC

@@ -16,7 +16,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_secret_is_only_its_owners_whatever_the_umask_and_whatever_lay_there(tmp_path: Path):
+def test_only_the_owner_may_read_a_secret_with_any_umask_and_any_earlier_file(tmp_path: Path):
     path = tmp_path / "token"
     before = os.umask(0)
     try:
@@ -38,7 +38,7 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path):
     assert elsewhere.read_text() == "mine"
 
 
-def test_whoever_reads_meanwhile_finds_the_old_secret_or_the_new_one_never_half_of_one(tmp_path: Path):
+def test_a_reader_finds_the_old_secret_or_the_new_one_never_a_part(tmp_path: Path):
     path, contents = tmp_path / "site.keys", (b"1" * 5000, b"2" * 5000)
     write_secret(path, contents[0])
     done = threading.Event()
@@ -55,7 +55,7 @@ def test_whoever_reads_meanwhile_finds_the_old_secret_or_the_new_one_never_half_
     writer.join()
 
 
-def test_what_cannot_be_written_whole_leaves_nothing(small_disk: Path):
+def test_a_secret_that_does_not_fit_leaves_the_old_one(small_disk: Path):
     write_secret(small_disk / "token", b"older")
     with pytest.raises(OSError, match="No space"):
         write_secret(small_disk / "token", b"newer" * 100_000)
