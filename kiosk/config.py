@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from sync.tables import misfits
+
 DEFAULT_STORE = "/var/lib/nfc-kiosk/kiosk.db"
-ONLY_OPEN = ("scan_nfc",)  # what a tap does by itself unless told otherwise: it opens the visit
 MAX_FILE = 1024 * 1024
 
 
@@ -24,7 +25,8 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class KioskSection(_Section, frozen=True, kw_only=True):
-    """What this kiosk would like to be called and to do. The centre decides at enrolment."""
+    """What this kiosk would like to be called and to do. The centre decides at enrolment. `actions` holds kinds of
+    kiosk and actions, by the names that the centre's definitions give them."""
 
     id: str = ""
     name: str = ""
@@ -64,14 +66,14 @@ class ReaderSection(_Section, frozen=True, kw_only=True):
 
 class FlowSection(_Section, frozen=True, kw_only=True):
     """What a tap does by itself, as far as the rules allow it: true every action that this kiosk is granted, false only
-    the first (scan_nfc), or the actions named."""
+    the one that opens the visit, or the actions named."""
 
     auto: bool | tuple[str, ...] = False
 
-    def automatic(self, grants: Iterable[str]) -> tuple[str, ...]:
-        """The actions that a tap does by itself at a kiosk with these grants."""
+    def automatic(self, grants: Iterable[str], tap: str) -> tuple[str, ...]:
+        """The actions that a tap does by itself at a kiosk with these grants. `tap` is the one that opens the visit."""
         if isinstance(self.auto, bool):
-            return tuple(grants) if self.auto else ONLY_OPEN
+            return tuple(grants) if self.auto else (tap,)
         return self.auto
 
 
@@ -144,10 +146,9 @@ def read_config(path: Path) -> Config:
 
 def check_config(document: object, origin: str) -> Config:
     """The configuration in a parsed document. Raises ConfigError."""
-    try:
-        config = msgspec.convert(document, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {_in_toml(str(error))}") from error
+    for fault in _misshapen(document):
+        raise ConfigError(f"{origin}: {fault}")
+    config = msgspec.convert(document, Config)
     for fault in _faults(config):
         raise ConfigError(f"{origin}: {fault}")
     return config
@@ -193,6 +194,31 @@ def check_central_url(url: str, plain_http: bool) -> str:
 _NO_URL = "expected a URL of the form https://host[:port], without user, query or white space"
 
 
+def _misshapen(document: object) -> Iterator[str]:
+    """Keys that no section has and values of another type, each with the section and the key that it stands under."""
+    if not isinstance(document, dict):
+        yield f"expected sections, got {type(document).__name__}"
+        return
+    sections = {field.name: type(field.default) for field in msgspec.structs.fields(Config)}
+    for name, section in document.items():
+        if name not in sections:
+            yield f"[{name!s:.80}]: unknown section"
+        elif name != "reader":
+            yield from _misfits_of(f"[{name}]", sections[name], section)
+        elif isinstance(section, list):
+            for number, row in enumerate(section, 1):
+                yield from _misfits_of(f"[[reader]] number {number}", ReaderSection, row)
+        else:
+            yield f"[[reader]]: expected an array of tables, got {type(section).__name__}"
+
+
+def _misfits_of(place: str, kind: type[_Section], section: object) -> Iterator[str]:
+    if isinstance(section, dict):
+        yield from (f"{place} {misfit.key:.80}: {misfit.fault}" for misfit in misfits(kind, section))
+    else:
+        yield f"{place}: expected a table, got {type(section).__name__}"
+
+
 def _faults(config: Config) -> Iterator[str]:
     path = config.store.path
     if not path or "\0" in path or path.endswith("/"):
@@ -232,32 +258,3 @@ def _reader_faults(reader: ReaderSection) -> Iterator[str]:
         yield "name is for PC/SC and simulated readers only"
     if reader.cards and reader.kind != "simulated":
         yield "cards is for simulated readers only"
-
-
-def _in_toml(message: str) -> str:
-    """msgspec speaks of objects and `$.web`; people who write TOML know tables, keys and sections."""
-    what, _, where = message.partition(" - at `$")
-    for ours, theirs in _WORDS:
-        what = what.replace(ours, theirs)
-    section, _, key = where.rstrip("`").lstrip(".").partition(".")
-    if not section:
-        return what
-    numbered = re.fullmatch(r"(\w+)\[(\d+)\]", section)
-    place = f"[[{numbered[1]}]] number {int(numbered[2]) + 1}" if numbered else f"[{section}]"
-    return f"{place}{' ' + key if key else ''}: {what}"
-
-
-_WORDS = (
-    ("Object contains unknown field", "unknown key"),
-    ("Object missing required field", "missing key"),
-    ("Invalid enum value", "unknown value"),
-    ("Expected", "expected"),
-    ("`object`", "a table"),
-    ("`array`", "an array"),
-    ("`bool | array`", "true, false or an array"),
-    ("`str`", "a string"),
-    ("`str | null`", "a string"),
-    ("`int`", "an integer"),
-    ("`float`", "a number"),
-    ("`bool`", "true or false"),
-)

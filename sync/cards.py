@@ -30,27 +30,28 @@ class CardHash:
 
 @dataclass(frozen=True, slots=True)
 class CardKey:
-    """A secret of the site (32 bytes) with its id."""
+    """A secret of the site (32 bytes in hex) with its id."""
 
     key_id: str
-    secret: bytes = field(repr=False)
+    secret: str = field(repr=False)
 
     def hash(self, canonical: str) -> CardHash:
-        """The hash of a card's canonical id."""
-        return CardHash(self.key_id, hmac.new(self.secret, canonical.encode(), hashlib.sha256).hexdigest())
+        """The hash of a card's canonical id. Raises ValueError where the secret is not hex."""
+        secret = bytes.fromhex(self.secret)
+        return CardHash(self.key_id, hmac.new(secret, canonical.encode(), hashlib.sha256).hexdigest())
 
 
 class CardKeys(msgspec.Struct, frozen=True):
-    """The site's keys by id, newest first: secrets in hex. During a rotation there are two keys.
+    """The site's keys, newest first. During a rotation there are two keys.
 
     This is the JSON of the key file and of an enrolment.
     """
 
-    keys: dict[str, str]
+    keys: tuple[CardKey, ...]
 
     def hashes(self, canonical: str) -> tuple[CardHash, ...]:
         """A card's hashes from its canonical id, one for each key, newest key first."""
-        return tuple(CardKey(key_id, bytes.fromhex(secret)).hash(canonical) for key_id, secret in self.keys.items())
+        return tuple(key.hash(canonical) for key in self.keys)
 
 
 def canonical_uid(uid: bytes) -> str:
@@ -80,17 +81,19 @@ def read_keys(path: Path) -> CardKeys:
 
 
 def usable(keys: CardKeys) -> bool:
-    """Whether cards can be hashed under these keys: there is a key, and each is hex and long enough."""
+    """Whether cards can be hashed under these keys: there is a key, no id comes twice, and each secret is hex and long
+    enough."""
     try:
-        return bool(keys.keys) and all(len(bytes.fromhex(secret)) >= 16 for secret in keys.keys.values())
+        long_enough = all(len(bytes.fromhex(key.secret)) >= 16 for key in keys.keys)
     except ValueError:
         return False
+    return bool(keys.keys) and long_enough and len({key.key_id for key in keys.keys}) == len(keys.keys)
 
 
 def load_or_make_keys(path: Path) -> CardKeys:
     """The keys of a key file. Where there is no file, makes a first key and writes it. Raises as `read_keys` does."""
     if path.exists():
         return read_keys(path)
-    keys = CardKeys({f"k{secrets.token_hex(3)}": secrets.token_hex(32)})
+    keys = CardKeys((CardKey(f"k{secrets.token_hex(3)}", secrets.token_hex(32)),))
     write_secret(path, msgspec.json.encode(keys))
     return keys

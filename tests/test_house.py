@@ -18,7 +18,7 @@ PACKAGES = ("kiosk", "sync", "hardware")
 
 # The rules run at the kiosk, at the centre and in a replay, and must decide the same each time: nothing in
 # them may read a clock, a file, a socket or chance. importlib.resources loads their own definitions.
-PURE_ROOMS = ("sync.journey", "sync.rebase", "sync.protocol")
+PURE_ROOMS = ("sync.tables", "sync.journey", "sync.rebase", "sync.protocol")
 PURE_MODULES = frozenset(
     {
         "__future__",

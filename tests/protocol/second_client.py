@@ -112,9 +112,9 @@ class SecondClient:
 
     def card(self, uid: str) -> list[Json]:
         """One hash for each key."""
-        keys, text = self.who["card_keys"]["keys"].items(), f"uid:{uid.lower()}".encode()
-        hashed = [(name, hmac.new(bytes.fromhex(key), text, hashlib.sha256).hexdigest()) for name, key in keys]
-        return [{"key_id": name, "uid_hash": uid_hash} for name, uid_hash in hashed]
+        keys, text = self.who["card_keys"]["keys"], f"uid:{uid.lower()}".encode()
+        hashed = [(key["key_id"], hmac.new(bytes.fromhex(key["secret"]), text, hashlib.sha256)) for key in keys]
+        return [{"key_id": name, "uid_hash": made.hexdigest()} for name, made in hashed]
 
     def holder(self, uid: str) -> tuple[str, str] | None:
         """Patient and binding of a card, from the pulled rows."""

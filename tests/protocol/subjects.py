@@ -13,9 +13,7 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from kiosk.journey.journeys import Journeys
-from kiosk.store import outbox
-from kiosk.store import patients as roster
+from kiosk.store import outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, CentralClient
 from sync.agent.steps import Puller, Pusher
@@ -30,6 +28,7 @@ from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import SUPPORTED_VERSIONS, EnrolRequest
 from sync.websocket.limits import SocketLimits
+from tests.kiosk.parts import KioskParts
 from tests.protocol.second_client import Refused, SecondClient, uuid7
 from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Time
 
@@ -189,20 +188,21 @@ class RealAgent:
         self._clients: list[CentralClient] = []
 
     def enrol(self, site: Site) -> None:
-        self.journeys = Journeys(self._store, site_clock(site))
+        self.parts = KioskParts(self._store, site_clock(site))
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         first = CentralClient(site.url)
         made = first.enrol(EnrolRequest(code=site.code(), actions=EVERYTHING))
         first.close()
         assert isinstance(made, Accepted), made
-        self.journeys.enrol(made.answer)
+        self.ledger.enrol(made.answer)
         self.close_clients()
         self._clients = [CentralClient(site.url, made.answer.token) for _ in range(2)]
         pushing, pulling = self._clients
-        self._pusher = Pusher(self.journeys, pushing, versions=Negotiation(self._versions))
-        self._puller = Puller(self.journeys, pulling, wait_s=0, versions=Negotiation(self._versions))
+        self._pusher = Pusher(self.ledger, pushing, versions=Negotiation(self._versions))
+        self._puller = Puller(self.ledger, pulling, wait_s=0, versions=Negotiation(self._versions))
 
     def holder(self, uid: bytes) -> str | None:
-        return self.journeys.patient_of_card(_cards(uid))
+        return self.parts.patient_of_card(_cards(uid))
 
     def check_in(self, uid: bytes) -> list[str]:
         done = self.journeys.tap(_cards(uid), ("scan_nfc",))
@@ -227,12 +227,12 @@ class RealAgent:
 
     def push(self) -> None:
         for _ in range(20):
-            if not self._pusher.run_once().again and not self.journeys.pending():
+            if not self._pusher.run_once().again and not self.parts.pending():
                 return
         raise AssertionError("the outbox does not drain")
 
     def push_once(self) -> float | None:
-        return self._pusher.run_once().retry_after_s or 0 if self.journeys.pending() else None
+        return self._pusher.run_once().retry_after_s or 0 if self.parts.pending() else None
 
     def pull_once(self) -> None:
         self._puller.run_once()
@@ -267,11 +267,11 @@ class RealAgent:
 
     def state(self, patient_id: str) -> str | None:
         with self._store.read() as db:
-            known = roster.patient(db, patient_id)
+            known = patients.read(db, patient_id)
         return known.base.state if known else None
 
     def pending(self) -> int:
-        return self.journeys.pending()
+        return self.parts.pending()
 
     def pending_visits(self) -> set[str]:
         with self._store.read() as db:

@@ -9,10 +9,10 @@ import ast
 from pathlib import Path
 
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
+from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.maintenance.backup import back_up
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.records.kiosks import revoke_kiosk
 from sync.ids import new_id
 from tests.protocol import second_client
@@ -68,8 +68,8 @@ def test_an_unknown_card_waits_for_staff_and_gets_a_new_verdict_after_it_is_boun
     assert subject.verdict(action_id) == ("needs_staff", "unknown_card")
     with site.centre.store.write() as db:
         bind(db, "P3", cards_of("new"), new_id(), site.centre.time())
-        touch(db, "P3")
-        settle_card(
+        mark_changed(db, "P3")
+        rejudge_card(
             db, judging_context(db, site.centre.definitions, new_id, site.centre.time()), cards_of("new"), "desk"
         )
     subject.pull()

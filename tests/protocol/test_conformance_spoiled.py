@@ -11,7 +11,7 @@ import pytest
 from werkzeug.wrappers import Response
 
 from sync.central.maintenance.backup import back_up
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.records.kiosks import revoke_kiosk
 from sync.protocol import MAX_BATCH_BYTES, canonical
 from tests.protocol.subjects import Json, Make, Site, Subject, refusal, verdicts_of
@@ -177,7 +177,7 @@ def test_a_late_row_does_not_set_back_a_journey_that_a_verdict_has_told(make: Ma
     subject.scan(uid("P1"))
     subject.push()
     with site.centre.store.write() as db:
-        touch(db, "P1")
+        mark_changed(db, "P1")
     site.between.change = earlier_version
     subject.pull_once()
     assert site.between.asked[-1][0] == "pull"

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Places
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.agent.client import Accepted, CentralClient
 from sync.agent.cycle import Agent
@@ -22,6 +21,7 @@ from sync.cards import CardHash, canonical_uid
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import EnrolRequest
+from tests.kiosk.parts import KioskParts
 
 STEPS = ("scan_nfc", "register", "confirm_arrival")
 
@@ -87,13 +87,14 @@ class Kiosk:
 
     def __init__(self, directory: Path, url: str, code: str, deadline_s: float) -> None:
         self.store = Store(directory / "kiosk.db")
-        self.journeys = Journeys(self.store)
+        self.parts = KioskParts(self.store)
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         client = CentralClient(url)
         answer = client.enrol(EnrolRequest(code=code, ticket_prefix="K"))
         client.close()
         assert isinstance(answer, Accepted), answer
         enrolment = answer.answer
-        self.journeys.enrol(enrolment)
+        self.ledger.enrol(enrolment)
         self.keys = enrolment.card_keys
         self._url, self._token, self._deadline_s = url, enrolment.token, deadline_s
         self.agent = self.new_agent()
@@ -104,14 +105,14 @@ class Kiosk:
 
     def new_agent(self, announce: Callable[[frozenset[PatientId]], object] = lambda touched: None) -> Agent:
         """An agent that is not started. Each agent can be started once."""
-        return Agent(self.journeys, self.connect, announce, Impatient())
+        return Agent(self.ledger, self.connect, announce, Impatient())
 
     def cards(self, number: int) -> tuple[CardHash, ...]:
         return self.keys.hashes(canonical_uid(bytes.fromhex(uid(number))))
 
     def knows(self, number: int) -> bool:
         """Whether the roster holds that patient."""
-        return self.journeys.patient_of_card(self.cards(number)) is not None
+        return self.parts.patient_of_card(self.cards(number)) is not None
 
     def check_in(self, number: int) -> tuple[str, ...]:
         """A person taps and touches everything that is offered. Returns the ids of the acknowledged actions."""

@@ -70,7 +70,7 @@ class Wire:
     def comes_back(self) -> None:
         """Mends the wire. The kiosk must notice it by itself, and both ends must have every action once."""
         self.proxy.behave(calm)
-        wait_for(lambda: not self.kiosk.journeys.pending(), "the outbox never emptied", WAIT_S)
+        wait_for(lambda: not self.kiosk.parts.pending(), "the outbox never emptied", WAIT_S)
         wait_for(lambda: self.kiosk.agent.online, "it never came online again", WAIT_S)
         assert self.kiosk.statuses() == {"applied": len(self.saved)}
         assert self.centre.effects() == dict.fromkeys(self.saved, 1)

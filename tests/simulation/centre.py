@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from sync.central import centre as product
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.housekeeping import close_days
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
-from sync.central.records.definitions import SUPPORTED_BEFORE, take_up
-from sync.central.records.journeys import StaleJourney, read_journey
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
+from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
+from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
 from sync.central.services.change_entry import change_entry, correct_journey
@@ -28,12 +28,14 @@ from sync.central.services.merge import merge_patients
 from sync.central.services.once import Requester
 from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
+from sync.central.store.errors import StaleJourney
 from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
 from sync.protocol import CallRefused, EndCode, PullRequest, PushRequest
 from tests.simulation.crashes import FragileCentreStore, Fuse
 from tests.simulation.hospital import CENTRE_FILE, KEYS
+from tests.site_rules import with_changed
 
 AT_THE_DESK = Requester(STAFF, "desk", "rest")
 FILES = (CENTRE_FILE, f"{CENTRE_FILE}-wal")
@@ -54,10 +56,10 @@ class Centre:
         self.store = FragileCentreStore(self.home / CENTRE_FILE, self.fuse)
         open_incarnation(self.store, self.clock)
         with self.store.write() as db:
-            self.definitions = take_up(db, self.definitions, self.clock())
+            self.definitions = put_in_force(db, self.definitions, self.clock())
         self.parts = product.Centre(self.store, KEYS, self.definitions, self.clock, self.ids)
-        self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids)
-        self.roster = Roster(self.store, self.definitions, self.clock, page=self.page)
+        self.ingest = PushService(self.store, self.definitions, self.clock, self.ids)
+        self.roster = PullService(self.store, self.definitions, self.clock, page=self.page)
 
     def reopen(self) -> None:
         """The process has died, and another one starts on its file."""
@@ -81,7 +83,7 @@ class Centre:
 
     def tick(self) -> None:
         """Does what the service does by itself every few seconds."""
-        keep_marker(self.store)
+        update_marker(self.store)
         close_days(self.parts, self.today())
 
     def today(self) -> str:
@@ -147,7 +149,7 @@ class Centre:
         The service ticks before it ends: the detection of a restore may miss the last ten seconds before the end, and
         this simulation does not ask for them.
         """
-        keep_marker(self.store)
+        update_marker(self.store)
         self.store.close()
         for name in FILES:
             (self.home / name).unlink(missing_ok=True)
@@ -158,9 +160,8 @@ class Centre:
     def change_rules(self, *, still_judges_by_old: bool) -> None:
         """An upgrade of the rules: a patient who is paying may leave. The kiosks get the rules with their next pull."""
         before = self.definitions
-        actions = {**before.document["actions"]}
-        leave = actions["leave_hospital"]
-        actions["leave_hospital"] = {**leave, "moves": {**leave["moves"], "PAYMENT": "UNREGISTERED"}}
+        moves = {**before.actions["leave_hospital"].moves, "PAYMENT": "UNREGISTERED"}
         version = before.version + (1 if still_judges_by_old else SUPPORTED_BEFORE + 1)
-        self.definitions = read({**before.document, "version": version, "actions": actions})
+        document = with_changed({**before.document, "version": version}, "leave_hospital", moves=moves)
+        self.definitions = read(document)
         self.reopen()

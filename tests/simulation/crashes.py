@@ -11,7 +11,7 @@ from typing import Any
 
 from kiosk.store.sqlite import Store as KioskStore
 from sync.central.store.sqlite import Store as CentreStore
-from sync.central.store.sqlite import WriteTransaction
+from sync.central.store.transactions import WriteTransaction
 
 
 class Crash(BaseException):

@@ -43,13 +43,13 @@ def _trouble(trouble: Trouble) -> Callable[[World], None]:
 
 
 def _with_something_to_push(world: World, kiosk: SimulatedKiosk) -> None:
-    if not kiosk.journeys.pending():
+    if not kiosk.parts.pending():
         kiosk.survives(lambda: world.act(kiosk))
 
 
 def _reach(world: World, kiosk: SimulatedKiosk) -> None:
     """Makes a call in any case."""
-    if kiosk.journeys.pending() and world.chance.random() < 0.6:
+    if kiosk.parts.pending() and world.chance.random() < 0.6:
         world.push(kiosk)
     if kiosk.link.trouble is not None:
         world.pull(kiosk)

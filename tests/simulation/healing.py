@@ -33,7 +33,7 @@ def heal(world: World) -> list[Problem]:
         if all(_at_rest(world, kiosk) for kiosk in world.kiosks):
             world.note("everything is at rest")
             return []
-    stuck = [f"{kiosk.name}: {kiosk.journeys.pending()} pending" for kiosk in world.kiosks]
+    stuck = [f"{kiosk.name}: {kiosk.parts.pending()} pending" for kiosk in world.kiosks]
     return [Problem("stuck", f"no rest after {ROUNDS} rounds: {', '.join(stuck)}")]
 
 
@@ -52,4 +52,4 @@ def _at_rest(world: World, kiosk: SimulatedKiosk) -> bool:
     with world.centre.store.read() as db:
         latest, (incarnation,) = db.latest_change(), db.row("select server_incarnation from incarnation") or ("",)
     state = (identity.cursor, identity.server_incarnation, identity.definitions_version)
-    return state == (latest, incarnation, world.centre.definitions.version) and not kiosk.journeys.pending()
+    return state == (latest, incarnation, world.centre.definitions.version) and not kiosk.parts.pending()

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kiosk.journey.moment import transaction_context
-from kiosk.store import outbox
-from kiosk.store import outbox_bodies as records
-from kiosk.store import patients as roster
+from kiosk.journey.transaction_context import transaction_context
+from kiosk.store import outbox, outbox_bodies, patients
 from kiosk.store.outbox import OutboxRow
-from sync.central.conflicts.waiting import DUPLICATE_NUMBER, FORK
 from sync.central.maintenance.health import check
 from sync.central.records.bindings import binding_of_card
+from sync.central.records.cases import DUPLICATE_NUMBER, FORK
 from sync.clock import site_day
 from sync.rebase import view
 from tests.simulation.hospital import CARDS, ZONE, cards_of
@@ -56,9 +54,9 @@ def _views(kiosk: SimulatedKiosk) -> Found:
     with kiosk.store.read() as db:
         # A view from before the damage of a record stays until its patient is looked at again.
         rows = db.execute("select * from outbox where status = 'pending'")
-        damaged = {row["patient_id"] for row in rows if records.read(row) is None}
+        damaged = {row["patient_id"] for row in rows if outbox_bodies.read(row) is None}
         waiting = sorted(outbox.pending_patients(db) - damaged)
-        known = {patient_id: roster.patient(db, patient_id) for patient_id in waiting}
+        known = {patient_id: patients.read(db, patient_id) for patient_id in waiting}
         pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
     now = transaction_context(identity, kiosk.journeys.definitions, kiosk.journeys.clock())
     for patient_id, patient in known.items():
@@ -164,7 +162,7 @@ def _aliases(world: World) -> Found:
     unknown = {action_id: (patient_id, judged_ms) for action_id, patient_id, judged_ms in rows}
     for kiosk in world.kiosks:
         with kiosk.store.read() as db:
-            read = [records.read(row) for row in db.execute("select * from outbox")]
+            read = [outbox_bodies.read(row) for row in db.execute("select * from outbox")]
         sent = {intent.action_id: intent.visit_id for intent in read if intent is not None}
         for action_id in sorted(unknown.keys() & sent.keys()):
             patient_id, judged_ms = unknown[action_id]
@@ -178,7 +176,7 @@ def _cards(world: World) -> Found:
         with world.centre.store.read() as db:
             holder = binding_of_card(db, cards_of(card))
         for kiosk in world.kiosks:
-            patient_id = kiosk.journeys.patient_of_card(cards_of(card))
+            patient_id = kiosk.parts.patient_of_card(cards_of(card))
             patient = kiosk.patient(patient_id) if patient_id else None
             if patient and not patient.provisional and (holder is None or holder.patient_id != patient_id):
                 yield "diverged", f"{kiosk.name} takes card {card} for {patient_id}, the centre for {holder}"

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.journey.journeys import Journeys
-from kiosk.store import outbox
-from kiosk.store import patients as roster
+from kiosk.store import outbox, patients
 from kiosk.store.patients import Patient
 from sync.agent.steps import Puller, Pusher, StepResult
 from sync.clock import ClockReading
+from tests.kiosk.parts import KioskParts
 from tests.simulation.crashes import Crash, FragileKioskStore, Fuse
 from tests.simulation.network import Link, SimulatedClient
 
@@ -50,9 +49,10 @@ class SimulatedKiosk:
     def open(self) -> None:
         """Starts the daemon."""
         self.store = FragileKioskStore(self.path, self.fuse)
-        self.journeys = Journeys(self.store, lambda: self.clocks.read(self._now()), self._ids)
-        self.pusher = Pusher(self.journeys, SimulatedClient(self.link))
-        self.puller = Puller(self.journeys, SimulatedClient(self.link), wait_s=0)
+        self.parts = KioskParts(self.store, lambda: self.clocks.read(self._now()), self._ids)
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
+        self.pusher = Pusher(self.ledger, SimulatedClient(self.link))
+        self.puller = Puller(self.ledger, SimulatedClient(self.link), wait_s=0)
 
     def reopen(self) -> None:
         """The process has died, and another one starts on its file."""
@@ -148,4 +148,4 @@ class SimulatedKiosk:
     def patient(self, patient_id: str) -> Patient | None:
         """A patient, as the kiosk holds the record."""
         with self.store.read() as db:
-            return roster.patient(db, patient_id)
+            return patients.read(db, patient_id)

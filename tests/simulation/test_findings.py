@@ -10,9 +10,9 @@ import pytest
 
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.steps import Pusher
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.ids import new_id
@@ -52,7 +52,7 @@ def give(centre: Centre, card: str, patient_id: str) -> None:
     with centre.store.write() as db:
         bind(db, patient_id, cards_of(card), new_id(), centre.time())
         for each in PATIENTS:
-            touch(db, each)
+            mark_changed(db, each)
 
 
 def set_back(centre: Centre, backup: Path) -> None:
@@ -189,9 +189,9 @@ def test_a_verdict_from_before_a_restore_does_not_retire_what_the_restored_centr
             return outcome
 
     assert identity is not None
-    Pusher(kiosk.journeys, Slow(centre, identity.kiosk_id)).run_once()  # type: ignore[arg-type]
+    Pusher(kiosk.ledger, Slow(centre, identity.kiosk_id)).run_once()  # type: ignore[arg-type]
     assert [row.verdict for row in answers[0].verdicts] == ["applied"]
-    assert kiosk.journeys.pending() == 1  # seed 1104
+    assert kiosk.parts.pending() == 1  # seed 1104
     kiosk.sync()
     assert kiosk.view("P1") == centre.journey("P1")
 
@@ -214,11 +214,11 @@ def test_a_restore_that_loses_verdicts_alone_is_noticed(centre: Centre, kiosk: K
     open_incarnation(centre.store)
     kiosk.check_in_unknown("N")  # the centre does not know the card either: no journey moves
     kiosk.pull()
-    keep_marker(centre.store)
+    update_marker(centre.store)
     backup = back_up(centre)
     before = incarnation_of(centre)
     kiosk.push()
-    keep_marker(centre.store)
+    update_marker(centre.store)
     set_back(centre, backup)
     assert incarnation_of(centre) != before  # seed 2675
     kiosk.sync()
@@ -228,11 +228,11 @@ def test_a_restore_that_loses_verdicts_alone_is_noticed(centre: Centre, kiosk: K
 
 def test_an_epoch_that_is_no_news_changes_nothing(kiosk: Kiosk):
     kiosk.tap("P1")
-    kiosk.journeys.start_epoch(3)
+    kiosk.ledger.start_epoch(3)
     kiosk.sync()
     kiosk.act("P1", "register")
-    kiosk.journeys.start_epoch(3)  # an answer that was under way while a page told of a restored centre
-    kiosk.journeys.start_epoch(2)
+    kiosk.ledger.start_epoch(3)  # an answer that was under way while the pull brought word of a restored centre
+    kiosk.ledger.start_epoch(2)
     kiosk.act("P1", "confirm_arrival")  # seed 258
     kiosk.sync()
     assert kiosk.journeys.identity is not None

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.cards import CardHash
+from sync.cards import CardHash, CardKey
 from sync.clock import ClockReading
 from sync.journey.definitions import read
 from sync.journey.model import Journey, Refusal
@@ -211,7 +211,7 @@ def test_an_enrolment_is_read():
     assert (request.code, request.kiosk_id, request.ticket_prefix) == ("ABCD-2345", "kiosk-1", "B")
     enrolment = message("enrolment", Enrolment)
     assert (enrolment.kiosk_id, enrolment.epoch, enrolment.ticket_prefix) == ("kiosk-1", 1, "B")
-    assert enrolment.card_keys.keys == {"k1": "11" * 32}
+    assert enrolment.card_keys.keys == (CardKey("k1", "11" * 32),)
     assert read(enrolment.definitions).version == 1
 
 

@@ -14,7 +14,13 @@ from sync.clock import iso
 
 @click.command("enroll-code")
 @on_database
-@click.option("--action", "actions", multiple=True, metavar="ACTION", help="Grant no more than this; repeatable.")
+@click.option(
+    "--action",
+    "actions",
+    multiple=True,
+    metavar="ACTION",
+    help="Grant no more than this action, or what this kind of kiosk is granted, such as payment; repeatable.",
+)
 def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
     """Print a code that enrols one kiosk within ten minutes.
 
@@ -64,4 +70,4 @@ def _line(row: Mapping[str, Any]) -> str:
     kiosk = msgspec.convert(row, Kiosk)
     contact = f"last heard of {iso(kiosk.seen_ms, 'UTC')}" if kiosk.seen_ms is not None else "never heard of"
     state = "revoked" if kiosk.revoked_ms else contact
-    return f"{kiosk.kiosk_id}  {kiosk.ticket_prefix}  {kiosk.name}  {' '.join(kiosk.actions)}  {state}"
+    return f"{kiosk.kiosk_id}  {kiosk.ticket_prefix}  {kiosk.name}  {' '.join(row['actions'])}  {state}"

@@ -21,21 +21,23 @@ def kiosk_operations(centre: Centre) -> dict[str, Operation]:
     }
 
 
-def _enroll_code(centre: Centre, actions: list[str] | None) -> str:
-    patient_actions = centre.definitions.actions_by("patient")
-    for action in actions or ():
-        if action not in patient_actions:
-            raise ControlError(f"{action} is no action that a kiosk can be granted: {', '.join(patient_actions)}")
+def _enroll_code(centre: Centre, grants: list[str] | None) -> str:
+    known = (*centre.definitions.kiosks, *centre.definitions.actions_by("patient"))
+    for name in grants or ():
+        if name not in known:
+            raise ControlError(f"{name} is no action that a kiosk can be granted: {', '.join(known)}")
     now_ms = centre.clock()
     with centre.store.write() as db:
-        code = new_code(db, now_ms, actions)
-        note(db, WHO, "enroll-code", now_ms, detail={"actions": actions})
+        code = new_code(db, now_ms, grants)
+        note(db, WHO, "enroll-code", now_ms, detail={"grants": grants})
     return code
 
 
 def _kiosks(centre: Centre) -> list[dict[str, Any]]:
     with centre.store.read() as db:
-        return [msgspec.to_builtins(each) for each in kiosks(db)]
+        found = kiosks(db)
+    granted = centre.definitions.granted
+    return [msgspec.to_builtins(each) | {"actions": granted(each.grants)} for each in found]
 
 
 def _revoke(centre: Centre, kiosk_id: str) -> bool:

@@ -7,9 +7,10 @@ from sync.central.records.entries import count_ahead
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.answers import journey_of
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.store.sqlite import ReadTransaction
+from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
+from sync.journey.meaning import waits
 from sync.journey.model import Actor, Appointment, Journey, QueueEntry
 from sync.journey.rules import available_actions
 
@@ -76,14 +77,7 @@ def current_state(
 
 def estimated_wait(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
     """Minutes until this entry's turn: each of the people ahead takes as long as the exam is planned for."""
-    if definitions.queue_to_journey[entry.state] not in _waiting_states(definitions):
-        return 0
-    return count_ahead(db, definitions, site_day, entry) * entry.minutes
-
-
-def _waiting_states(definitions: Definitions) -> set[str]:
-    """The journey states that a confirmed arrival leads to: a patient in one of them waits."""
-    return {target for rule in definitions.actions.values() if rule.opens_entry for target in rule.moves.values()}
+    return count_ahead(db, definitions, site_day, entry) * entry.minutes if waits(definitions, entry) else 0
 
 
 def _queue_detail(db: ReadTransaction, definitions: Definitions, journey: Journey, entry: QueueEntry) -> QueueDetail:

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from sync.central.centre import Centre
-from sync.central.records.entries import entry_of_row
+from sync.central.records.entries import entry_of_row, line_order
 from sync.central.records.patients import patient_named
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.current_state import estimated_wait
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.store.sqlite import ReadTransaction, any_of
+from sync.central.store.transactions import ReadTransaction, any_of
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 
@@ -62,7 +62,7 @@ def search_queue(centre: Centre, search: Search) -> QueuePage | ApiError:
     now_ms = centre.clock()
     with centre.store.read() as db:
         site = read_site(db)
-        rows = _found(db, centre.definitions, site, site.day(now_ms), search)
+        rows = queue_rows(db, centre.definitions, site, site.day(now_ms), search)
     return QueuePage(rows, iso(now_ms, site.site.timezone))
 
 
@@ -75,9 +75,10 @@ def history(centre: Centre, named: str) -> dict[str, Any] | ApiError:
         return {"patient_id": patient_id, "transitions": _transitions(db, read_site(db), patient_id)}
 
 
-def _found(
+def queue_rows(
     db: ReadTransaction, definitions: Definitions, site: SiteSettings, today: str, search: Search
 ) -> list[QueueRow]:
+    """The entries of a day that fit a search, each line in the order of the rules."""
     names, states = any_of("state", [search.state] if search.state else definitions.live)
     rows = db.execute(
         "select e.*, p.masked_name, j.state as journey_state"  # noqa: S608 (placeholders only)
@@ -87,7 +88,7 @@ def _found(
         " and (cast(:q as text) is null or e.patient_id = :q or lower(e.queue_number) = lower(:q)"
         " or lower(e.label_aliases) like '%\"' || lower(:q_like) || '\"%' escape '\\'"
         " or (:by_name = 1 and lower(p.name) like lower(:q_like) || '%' escape '\\'))"
-        " order by e.exam_id, e.priority desc, e.opened_ms, e.queue_id limit :limit",
+        f" order by e.exam_id, {line_order('e')} limit :limit",
         {
             "today": today,
             "exam_id": search.exam_id,

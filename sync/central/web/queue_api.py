@@ -14,7 +14,7 @@ from sync.central.services.once import Requester
 from sync.central.services.queue import QueuePage, Search, search_queue
 from sync.central.services.requests import MAX_REASON, ActionRequest, is_name, is_reason
 from sync.central.web.endpoints import Endpoints
-from sync.journey.model import STAFF, Role
+from sync.journey.model import STAFF, BuiltIn, Role
 
 
 def queue_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
@@ -42,7 +42,7 @@ def queue_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         return search(sender, wanted, by_name=True)
 
     @api.patch("/<queue_id>/")
-    @endpoints.endpoint(Role.STAFF, body=endpoints.action("change_entry", _entry_change))
+    @endpoints.endpoint(Role.STAFF, body=endpoints.action(BuiltIn.CHANGE_ENTRY, _entry_change))
     def change(sender: Bearer, wanted: ActionRequest, queue_id: str) -> Answer:
         return change_entry(centre, Requester(STAFF, sender.who, "rest"), queue_id, wanted)
 

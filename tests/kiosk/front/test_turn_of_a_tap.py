@@ -1,4 +1,4 @@
-"""A person at the kiosk asks for the store once: whoever else wants it comes before the tap or after its screen."""
+"""A tap or a press holds the store once: another thread gets it before the tap, or after the screen is published."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.kiosk.samples import uid
 
 
 def tap(house: House) -> Screen:
-    return house.reception.card(uid(1))
+    return house.reception.tap(uid(1))
 
 
 def press(house: House) -> Screen:
@@ -26,7 +26,7 @@ def press(house: House) -> Screen:
 def test_who_waits_behind_a_person_comes_after_their_screen(house: House, person: Callable[[House], Screen]):
     if person is press:
         tap(house)
-    waiting = house.store._lock._waiting
+    waiting = house.store._lock._queue
     shown = list[Screen | None]()
     with house.reception.subscribe() as slot:
         slot.take(0)
@@ -39,7 +39,7 @@ def test_who_waits_behind_a_person_comes_after_their_screen(house: House, person
         with house.store.read():
             for number, thread in enumerate(threads, 1):
                 thread.start()
-                wait_for(lambda number=number: len(waiting) == number, "nobody waits", 10.0)
+                wait_for(lambda number=number: len(waiting) == number, "no thread waits", 10.0)
         for thread in threads:
             thread.join()
     assert shown[0] is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 from kiosk.front.reception import STORE_FAULT, Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.journey.journeys import Journeys
+from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store, StoreError
 from sync.cards import canonical_uid
 from sync.ids import new_id
@@ -53,7 +54,7 @@ class Kiosk:
             with self.store.read() as db:
                 db.execute(f"pragma wal_autocheckpoint={CHECKPOINTED_AFTER}")
             self._settle_doubt(self.kept())
-            self.journeys = Journeys(self.store, samples.Clock())
+            self.journeys = Journeys(ThisKiosk(self.store, samples.Clock()))
         except sqlite3.Error:  # the daemon's start fails, and systemd tries again
             self.refused += 1
             self.store.close()
@@ -66,7 +67,7 @@ class Kiosk:
     def serve(self, person: int) -> None:
         """A person holds a card to the kiosk, and touches what the screen offers until it offers nothing more."""
         patient = f"P{person}"
-        screen = self._told(self.reception.card(samples.uid(person)), patient, "scan_nfc")
+        screen = self._told(self.reception.tap(samples.uid(person)), patient, "scan_nfc")
         while screen.next_action:
             action = screen.next_action
             acted = self.reception.act(action, patient, new_id())

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
-from sync.central.store.sqlite import Store, StoreError
+from sync.central.store.errors import StoreError
+from sync.central.store.sqlite import Store
 from sync.ids import new_id
 from tests.reliability.powercut.marks import digest
 from tests.reliability.powercut.walk import StepOfWalk, run, settings
@@ -109,7 +110,7 @@ class CentreWalk:
         return (ask.action_id,) if answer.done else ()
 
     def marker(self) -> tuple[str, ...]:
-        keep_marker(self.centre.store)
+        update_marker(self.centre.store)
         return ()
 
     def checkpoint(self) -> tuple[str, ...]:

@@ -6,14 +6,13 @@ from collections import Counter
 from pathlib import Path
 from sqlite3 import Connection
 
-from kiosk.journey.journeys import Journeys
-from kiosk.store import outbox
-from kiosk.store import outbox_bodies as records
+from kiosk.store import outbox, outbox_bodies
 from kiosk.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import NO_HASH, chain_hash
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.reliability.powercut.kiosk_walk import DATABASE, TABLES
 from tests.reliability.powercut.marks import digest
 
@@ -23,16 +22,16 @@ class FoundKiosk:
 
     def __init__(self, directory: Path) -> None:
         self._store = Store(directory / DATABASE)
-        self._journeys = Journeys(self._store, samples.Clock())
+        self._kiosk = KioskParts(self._store, samples.Clock())
 
     @property
     def is_blank(self) -> bool:
         """Whether the store is from before its enrolment."""
-        return self._journeys.identity is None
+        return self._kiosk.kiosk.identity is None
 
     def begin(self) -> None:
         """Enrols the kiosk."""
-        self._journeys.enrol(samples.enrolment())
+        self._kiosk.ledger.enrol(samples.enrolment())
 
     def unsound(self) -> str:
         with self._store.read() as db:
@@ -48,7 +47,7 @@ class FoundKiosk:
 
     def goes_on(self) -> str:
         """Performs the next person's action, which continues the chain. Returns what is wrong then."""
-        acted = self._journeys.check_in_unknown(PatientId("card-next"), samples.cards(9999), "scan_nfc", new_id())
+        acted = self._kiosk.journeys.check_in_unknown(PatientId("card-next"), samples.cards(9999), "scan_nfc", new_id())
         return self.unsound() or ("" if acted.action_ids else "the next action is refused")
 
     def close(self) -> None:
@@ -74,7 +73,7 @@ def unsound(db: Connection) -> str:
     seq, last_hash = 0, NO_HASH
     for row in (row for row in rows if row["epoch"] == now.epoch):
         seq, last_hash = seq + 1, chain_hash(last_hash, row["body"])
-        if (row["seq"], row["hash"]) != (seq, last_hash) or records.read(row) is None:
+        if (row["seq"], row["hash"]) != (seq, last_hash) or outbox_bodies.read(row) is None:
             return f"the chain breaks at seq {seq}"
     if (now.next_seq, now.last_hash) != (seq + 1, last_hash):
         return "the head of the chain is not where its last row is"

@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
-from kiosk.journey.journeys import SETTLED_AT_ONCE, Journeys
+from kiosk.journey.ledger import VERDICTS_AT_ONCE
 from kiosk.store.sqlite import Store, StoreError
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict, VerdictRow
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.reliability.powercut.marks import digest
 from tests.reliability.powercut.walk import StepOfWalk, run, settings
 
@@ -44,7 +45,8 @@ class KioskWalk:
         with self.store.read() as db:
             for setting in settings(self.synchronous):
                 db.execute(setting)
-        self.journeys = Journeys(self.store, self.clock)
+        parts = KioskParts(self.store, self.clock)
+        self.journeys, self.ledger = parts.journeys, parts.ledger
         return ()
 
     def restart(self) -> tuple[str, ...]:
@@ -64,11 +66,11 @@ class KioskWalk:
         return self.enrol, self.roster
 
     def enrol(self) -> tuple[str, ...]:
-        self.journeys.enrol(samples.enrolment())
+        self.ledger.enrol(samples.enrolment())
         return ()
 
     def roster(self) -> tuple[str, ...]:
-        self.journeys.adopt(samples.page(*(samples.row(number) for number in range(PEOPLE))))
+        self.ledger.adopt(samples.page(*(samples.row(number) for number in range(PEOPLE))))
         return ()
 
     def tap(self) -> tuple[str, ...]:
@@ -102,8 +104,8 @@ class KioskWalk:
         """The centre judges some pending actions, at most as many as one transaction settles."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq, patient_id from outbox where status = 'pending' order by seq")
-            judged = rows.fetchmany(self.chance.randint(1, SETTLED_AT_ONCE))
-        self.journeys.settle(
+            judged = rows.fetchmany(self.chance.randint(1, VERDICTS_AT_ONCE))
+        self.ledger.settle(
             [
                 VerdictRow(
                     action_id=row["action_id"],
@@ -123,14 +125,14 @@ class KioskWalk:
         for number in self.chance.sample(range(PEOPLE), 5):
             row = samples.row(number, change=self.cursor + 1)
             rows.append(replace_journey(row, self.cursor))
-        self.journeys.adopt(samples.page(*rows, from_cursor=self.cursor, cursor=self.cursor + 1))
+        self.ledger.adopt(samples.page(*rows, from_cursor=self.cursor, cursor=self.cursor + 1))
         self.cursor += 1
         return ()
 
     def fork(self) -> tuple[str, ...]:
         """The centre gives a new epoch, which renumbers the pending actions."""
         assert self.journeys.identity is not None
-        self.journeys.start_epoch(self.journeys.identity.epoch + 1)
+        self.ledger.start_epoch(self.journeys.identity.epoch + 1)
         return ()
 
     def checkpoint(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.store.sqlite import StoreError as KioskStoreError
-from sync.central.store.sqlite import StoreError as CentreStoreError
+from sync.central.store.errors import StoreError as CentreStoreError
 from tests.reliability.powercut import centre_found, centre_walk, kiosk_found, kiosk_walk
 from tests.reliability.powercut.examine import Found
 

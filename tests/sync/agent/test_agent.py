@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.agent import cycle
 from sync.agent.client import CentralClient
@@ -21,6 +20,7 @@ from sync.agent.steps import StepResult
 from sync.journey.model import PatientId
 from sync.protocol import EndCode, PullRequest
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import Clock, cards, page, row
 
 from .peers import WAIT_S, Centre, http, nobody, refusal
@@ -175,11 +175,12 @@ class House:
     """A kiosk with an agent, and what was announced."""
 
     def __init__(self, directory: Path, url: str, chance: random.Random | None = None) -> None:
-        self.store, self.journeys = samples.enrolled(directory, Clock())
+        self.parts = samples.enrolled(directory, Clock())
+        self.store, self.journeys = self.parts.store, self.parts.journeys
         self.announced: list[tuple[frozenset[PatientId], bool]] = []
         self._announcement = threading.Condition()
         self.connect: Callable[[], CentralClient] = lambda: CentralClient(url, "token")
-        self.agent = Agent(self.journeys, lambda: self.connect(), self._announce, chance)
+        self.agent = Agent(self.parts.ledger, lambda: self.connect(), self._announce, chance)
 
     def _announce(self, touched: frozenset[PatientId]) -> None:
         with self._announcement:
@@ -224,18 +225,18 @@ def test_a_tap_reaches_the_centre_and_its_verdict_is_announced(house: House, cen
     house.agent.start()
     house.tap(1)
     house.wait_until(lambda: (frozenset({"P1"}), True) in house.announced)
-    assert house.journeys.pending() == 0
+    assert house.parts.pending() == 0
     assert house.agent.online
     assert house.agent.reason == ""
     house.tap(2)
-    house.wait_until(lambda: house.journeys.pending() == 0)
+    house.wait_until(lambda: house.parts.pending() == 0)
     assert [i.patient_id for i in centre.kept] == ["P1", "P2"]
 
 
 def test_actions_that_are_pending_at_the_start_are_pushed_by_themselves(house: House):
     assert house.journeys.tap(cards(1), ("scan_nfc",))
     house.agent.start()
-    house.wait_until(lambda: house.journeys.pending() == 0)
+    house.wait_until(lambda: house.parts.pending() == 0)
 
 
 def test_news_are_adopted_and_announced(house: House, centre: Centre):
@@ -243,7 +244,7 @@ def test_news_are_adopted_and_announced(house: House, centre: Centre):
     hold = centre.on_pull
     centre.on_pull = lambda request: pages.pop(0) if pages else hold(request)
     house.agent.start()
-    house.wait_until(lambda: house.journeys.patient_of_card(cards(8)) == "P8")
+    house.wait_until(lambda: house.parts.patient_of_card(cards(8)) == "P8")
     assert (frozenset({"P7"}), True) in house.announced
 
 
@@ -251,7 +252,7 @@ def test_a_long_poll_under_way_does_not_hold_up_a_push_nor_a_stop(house: House, 
     house.agent.start()
     centre.wait_for_request()
     house.tap(1)
-    house.wait_until(lambda: house.journeys.pending() == 0)
+    house.wait_until(lambda: house.parts.pending() == 0)
     house.agent.stop(WAIT_S)
     assert not [t for t in threading.enumerate() if t.name.startswith("sync p")]
     assert not centre.over.is_set()
@@ -286,7 +287,7 @@ def test_the_status_shows_that_the_centre_is_away_and_back(tmp_path: Path, centr
 
 def test_a_step_without_a_call_does_not_change_the_status(tmp_path: Path):
     store = Store(tmp_path / "kiosk.db")
-    agent = Agent(Journeys(store, Clock()), lambda: CentralClient("http://127.0.0.1:1"), lambda _: None)
+    agent = Agent(KioskParts(store, Clock()).ledger, lambda: CentralClient("http://127.0.0.1:1"), lambda _: None)
     assert agent.step(cycle.PUSH) == StepResult()
     assert not agent.online
     assert agent.step(cycle.PULL).failed
@@ -310,8 +311,8 @@ def test_a_failing_push_never_stops_the_pull_and_its_reason_is_shown(house: Hous
     centre.on_pull, centre.on_push = after_the_push, refuse
     house.agent.start()
     house.tap(1)
-    house.wait_until(lambda: house.journeys.patient_of_card(cards(7)) == "P7")
-    assert house.journeys.pending() == 1
+    house.wait_until(lambda: house.parts.patient_of_card(cards(7)) == "P7")
+    assert house.parts.pending() == 1
     assert house.agent.reason in ("malformed", "")
 
 
@@ -319,7 +320,7 @@ def test_a_failing_pull_never_stops_the_push(house: House, centre: Centre):
     centre.on_pull = lambda _: http("500 Oops")
     house.agent.start()
     house.tap(1)
-    house.wait_until(lambda: house.journeys.pending() == 0)
+    house.wait_until(lambda: house.parts.pending() == 0)
 
 
 def test_when_the_pull_succeeds_again_the_push_is_tried_at_once(tmp_path: Path, centre: Centre):
@@ -344,7 +345,7 @@ def test_when_the_pull_succeeds_again_the_push_is_tried_at_once(tmp_path: Path, 
     assert house.journeys.tap(cards(1), ("scan_nfc",))
     try:
         house.agent.start()
-        house.wait_until(lambda: house.journeys.pending() == 0)
+        house.wait_until(lambda: house.parts.pending() == 0)
         assert [i.patient_id for i in centre.kept] == ["P1"]
     finally:
         house.close()
@@ -379,7 +380,7 @@ def test_a_client_that_cannot_be_made_is_tried_again(tmp_path: Path, centre: Cen
     try:
         house.agent.start()
         house.tap(1)
-        house.wait_until(lambda: house.journeys.pending() == 0)
+        house.wait_until(lambda: house.parts.pending() == 0)
     finally:
         house.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.journey.journeys import Journeys
+from kiosk.journey.ledger import Ledger
 from kiosk.store.sqlite import Store
 from sync.agent.client import CentralClient
 from sync.agent.steps import Puller, Pusher, StepResult
@@ -27,6 +27,7 @@ from sync.protocol import (
     chain_hash,
 )
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import Clock, cards, page, row
 
 from .peers import Centre, http, refusal
@@ -36,11 +37,13 @@ from .peers import Centre, http, refusal
 class Wire:
     """A kiosk with three patients, a centre, and both steps."""
 
-    store: Store
-    journeys: Journeys
+    parts: KioskParts
     centre: Centre
     pusher: Pusher
     puller: Puller
+
+    def __post_init__(self) -> None:
+        self.store, self.journeys, self.ledger = self.parts.store, self.parts.journeys, self.parts.ledger
 
     def tap(self, *numbers: int) -> None:
         """These patients tap their cards, which opens a visit for each."""
@@ -52,7 +55,7 @@ class Wire:
     def fill(self, count: int) -> None:
         """Adds `count` patients, each of whom taps."""
         rows = [row(number) for number in range(10, 10 + count)]
-        self.journeys.adopt(page(*rows, from_cursor=1, cursor=2))
+        self.ledger.adopt(page(*rows, from_cursor=1, cursor=2))
         self.tap(*range(10, 10 + count))
 
     def run_dry(self) -> list[StepResult]:
@@ -78,19 +81,19 @@ def empty_page(request: PullRequest) -> object:
 
 @pytest.fixture
 def wire(tmp_path: Path) -> Iterator[Wire]:
-    store, journeys = samples.enrolled(tmp_path, Clock())
+    parts = samples.enrolled(tmp_path, Clock())
     with Centre() as centre:
         centre.page = empty_page
         client = CentralClient(centre.url, "token")
-        yield Wire(store, journeys, centre, Pusher(journeys, client), Puller(journeys, client, wait_s=0.0))
+        yield Wire(parts, centre, Pusher(parts.ledger, client), Puller(parts.ledger, client, wait_s=0.0))
         client.close()
-    store.close()
+    parts.store.close()
 
 
 @pytest.fixture
-def blank(tmp_path: Path) -> Iterator[Journeys]:
+def blank(tmp_path: Path) -> Iterator[Ledger]:
     store = Store(tmp_path / "kiosk.db")
-    yield Journeys(store, Clock())
+    yield KioskParts(store, Clock()).ledger
     store.close()
 
 
@@ -102,7 +105,7 @@ def test_without_pending_actions_there_is_no_push(wire: Wire):
     assert wire.centre.pushes == []
 
 
-def test_before_enrolment_neither_step_makes_a_call(blank: Journeys):
+def test_before_enrolment_neither_step_makes_a_call(blank: Ledger):
     client = CentralClient("http://127.0.0.1:1")
     assert Pusher(blank, client).run_once() == StepResult()
     assert Puller(blank, client).run_once() == StepResult(failed=True, reason="not enrolled")
@@ -112,7 +115,7 @@ def test_a_push_names_kiosk_epoch_and_time_and_its_verdicts_retire_the_rows(wire
     wire.tap(1, 2)
     result = wire.pusher.run_once()
     assert result == StepResult(frozenset({"P1", "P2"}), reached=True)
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
     (push,) = wire.centre.pushes
     assert (push.protocol_version, push.kiosk_id, push.epoch, push.server_incarnation) == (2, "kiosk-1", 1, "one")
     assert push.now == wire.journeys.clock()
@@ -128,7 +131,7 @@ def test_many_actions_are_pushed_in_batches(wire: Wire):
     assert [step.again for step in steps] == [True, True, False]
     assert [len(seqs) for seqs in wire.pushed()] == [MAX_BATCH, MAX_BATCH, 5]
     assert [seq for seqs in wire.pushed() for seq in seqs] == list(range(1, 2 * MAX_BATCH + 6))
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
 def test_without_a_usable_answer_the_batch_is_halved_down_to_one_and_grows_again(wire: Wire):
@@ -138,12 +141,12 @@ def test_without_a_usable_answer_the_batch_is_halved_down_to_one_and_grows_again
         result = wire.pusher.run_once()
         assert (result.failed, result.reached, result.again) == (True, False, False)
     assert [len(seqs) for seqs in wire.pushed()] == [100, 50, 25, 12, 6, 3, 1, 1, 1]
-    assert wire.journeys.pending() == MAX_BATCH
+    assert wire.parts.pending() == MAX_BATCH
     wire.centre.on_push = lambda _: None
     wire.centre.pushes.clear()
     wire.run_dry()
     assert [len(seqs) for seqs in wire.pushed()] == [1, 2, 4, 8, 16, 32, 37]
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
 def test_a_batch_that_the_centre_cannot_read_is_halved_too(wire: Wire):
@@ -164,10 +167,10 @@ def test_a_lost_reply_does_not_check_in_twice(wire: Wire):
 
     wire.centre.on_push = commit_and_hang_up
     assert wire.pusher.run_once().failed
-    assert wire.journeys.pending() == 1
+    assert wire.parts.pending() == 1
     wire.centre.on_push = lambda _: None
     wire.run_dry()
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
     assert len(wire.centre.kept) == 1
 
 
@@ -176,7 +179,7 @@ def test_only_a_verdict_for_a_row_retires_it_and_no_status_does(wire: Wire, stat
     wire.tap(1)
     wire.centre.on_push = lambda _: (status, {"ok": True})
     assert wire.pusher.run_once().failed
-    assert wire.journeys.pending() == 1
+    assert wire.parts.pending() == 1
 
 
 def answer(*verdicts: VerdictRow, last_seq: int = 0) -> PushAnswer:
@@ -192,7 +195,7 @@ def test_an_answer_without_a_verdict_for_the_push_is_a_failure(wire: Wire):
         wire.centre.on_push = lambda _, nothing=nothing: nothing
         result = wire.pusher.run_once()
         assert (result.failed, result.again, result.reached) == (True, False, True)
-        assert wire.journeys.pending() == 1
+        assert wire.parts.pending() == 1
 
 
 def test_verdicts_for_a_part_of_a_push_retire_that_part_alone(wire: Wire):
@@ -205,7 +208,7 @@ def test_verdicts_for_a_part_of_a_push_retire_that_part_alone(wire: Wire):
     wire.centre.on_push = first_only
     assert [step.again for step in wire.run_dry()] == [True, True, False]
     assert wire.pushed() == [[1, 2, 3], [2, 3], [3]]
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
 def test_the_last_action_in_the_centres_backups_is_noted(wire: Wire):
@@ -243,7 +246,7 @@ def test_retired_actions_that_the_centre_misses_are_sent_again(wire: Wire):
     steps = wire.run_dry()
     assert not any(step.failed for step in steps)
     assert wire.pushed() == [[3], [1, 2, 3]]
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
 def test_a_long_gap_is_filled_batch_by_batch_after_one_refusal(wire: Wire):
@@ -263,11 +266,11 @@ def test_a_gap_that_the_kiosk_cannot_fill_waits_for_the_backoff(wire: Wire):
     assert [step.again for step in steps] == [True, False]
     assert steps[-1].failed
     assert "40" in steps[-1].reason
-    assert wire.journeys.pending() == 1
+    assert wire.parts.pending() == 1
     # The next push begins with the pending action, and the centre may accept it now.
     wire.centre.on_push = lambda _: None
     wire.run_dry()
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
 def test_a_repeated_gap_waits_for_the_backoff(wire: Wire):
@@ -300,11 +303,11 @@ def test_after_a_fork_the_pending_actions_are_sent_under_the_new_epoch_with_thei
     wire.tap(1)
     wire.run_dry()
     wire.tap(2, 3)
-    before = [a.body for a in wire.journeys.batch(10, None)]
+    before = [a.body for a in wire.ledger.batch(10, None)]
     wire.centre.on_push = lambda push: refusal(EndCode.FORK, epoch=2) if push.epoch == 1 else None
     steps = wire.run_dry()
     assert [(s.again, s.failed) for s in steps] == [(True, False), (False, False)]
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
     last = wire.centre.pushes[-1]
     assert last.epoch == 2
     old = [msgspec.json.decode(b, type=Intent) for b in before]
@@ -318,10 +321,10 @@ def test_a_fork_after_a_fork_waits_for_the_backoff(wire: Wire):
     wire.tap(1)
     wire.centre.on_push = lambda push: refusal(EndCode.FORK, epoch=push.epoch + 1)
     assert [(s.again, s.failed) for s in wire.run_dry()] == [(True, False), (False, True)]
-    assert wire.journeys.pending() == 1
+    assert wire.parts.pending() == 1
     wire.centre.on_push = lambda _: None
     wire.run_dry()
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
 @pytest.mark.parametrize("epoch", [None, 0, 1])
@@ -339,7 +342,7 @@ def test_a_refused_call_keeps_everything_and_waits_as_the_centre_asks(wire: Wire
     expected = StepResult(failed=True, reached=True, retry_after_s=12.0, reason=EndCode.TRY_LATER)
     assert wire.pusher.run_once() == expected
     assert wire.puller.run_once() == expected
-    assert wire.journeys.pending() == 1
+    assert wire.parts.pending() == 1
 
 
 def test_a_fenced_kiosk_forgets_its_patients_and_keeps_its_pending_actions(wire: Wire):
@@ -349,8 +352,8 @@ def test_a_fenced_kiosk_forgets_its_patients_and_keeps_its_pending_actions(wire:
     assert (result.failed, result.reason) == (True, EndCode.FENCED)
     assert "P1" in result.touched
     assert wire.puller.run_once() == StepResult(failed=True, reached=True, reason=EndCode.FENCED)
-    assert wire.journeys.patient_of_card(cards(1)) is None
-    assert wire.journeys.pending() == 1
+    assert wire.parts.patient_of_card(cards(1)) is None
+    assert wire.parts.pending() == 1
 
 
 # Pull.
@@ -359,7 +362,7 @@ def test_a_fenced_kiosk_forgets_its_patients_and_keeps_its_pending_actions(wire:
 def test_a_pull_names_the_kiosks_cursor_and_adopts_the_page(wire: Wire):
     wire.centre.page = lambda request: page(row(7), from_cursor=request.cursor, cursor=5)
     assert wire.puller.run_once() == StepResult(frozenset({"P7"}), again=True, reached=True)
-    assert wire.journeys.patient_of_card(cards(7)) == "P7"
+    assert wire.parts.patient_of_card(cards(7)) == "P7"
     (pull,) = wire.centre.pulls
     assert (pull.protocol_version, pull.kiosk_id, pull.epoch, pull.cursor) == (2, "kiosk-1", 1, 1)
     assert (pull.server_incarnation, pull.definitions_version) == ("one", 1)
@@ -382,7 +385,7 @@ def test_a_page_that_does_not_start_at_the_cursor_is_discarded_as_a_failure(wire
     wire.centre.page = lambda _: page(row(7), from_cursor=3, cursor=5)
     result = wire.puller.run_once()
     assert (result.failed, result.again, result.reached) == (True, False, True)
-    assert wire.journeys.patient_of_card(cards(7)) is None
+    assert wire.parts.patient_of_card(cards(7)) is None
     assert wire.journeys.identity is not None
     assert wire.journeys.identity.cursor == 1
 
@@ -407,12 +410,12 @@ def test_push_and_pull_at_the_same_time_lose_nothing(wire: Wire):
 
     wire.centre.page = news
     wire.pusher.limit = 1
-    other = Puller(wire.journeys, CentralClient(wire.centre.url), wait_s=0.0)
+    other = Puller(wire.ledger, CentralClient(wire.centre.url), wait_s=0.0)
     pulling = threading.Thread(target=lambda: [other.run_once() for _ in range(20)])
     pulling.start()
     wire.run_dry()
     pulling.join()
     other.client.close()
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
     assert len(wire.centre.kept) == 60
-    assert wire.journeys.patient_of_card(cards(1019)) == "P1019"
+    assert wire.parts.patient_of_card(cards(1019)) == "P1019"

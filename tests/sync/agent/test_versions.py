@@ -60,30 +60,32 @@ def test_a_higher_version_is_tried_after_a_wait():
 
 
 def test_an_agent_without_a_common_version_says_so_and_keeps_its_pending_actions(tmp_path: Path):
-    store, journeys = samples.enrolled(tmp_path, Clock())
-    assert journeys.tap(cards(1), ("scan_nfc",)) is not None
+    kiosk = samples.enrolled(tmp_path, Clock())
+    assert kiosk.journeys.tap(cards(1), ("scan_nfc",)) is not None
     with Centre() as centre:
         centre.versions = (3,)
-        agent = Agent(journeys, lambda: CentralClient(centre.url, "token"), lambda _: None, versions=frozenset({1, 2}))
+        agent = Agent(
+            kiosk.ledger, lambda: CentralClient(centre.url, "token"), lambda _: None, versions=frozenset({1, 2})
+        )
         for name in (cycle.PUSH, cycle.PULL):
             result = agent.step(name)
             assert (result.failed, result.reached, result.again) == (True, True, False)
         assert agent.online, "the centre answers"
         assert agent.reason == "unsupported_version: the centre speaks protocol versions 3, this kiosk 1, 2"
-        assert journeys.pending() == 1
+        assert kiosk.pending() == 1
         centre.versions = (1, 2, 3)
         agent.step(cycle.PUSH)
-        assert (journeys.pending(), agent.step(cycle.PUSH).failed) == (0, False)
+        assert (kiosk.pending(), agent.step(cycle.PUSH).failed) == (0, False)
         assert [push.protocol_version for push in centre.pushes] == [2, 2]
         agent.stop()
-    store.close()
+    kiosk.store.close()
 
 
 def test_a_refused_version_waits_as_the_centre_asks(tmp_path: Path):
-    store, journeys = samples.enrolled(tmp_path, Clock())
+    kiosk = samples.enrolled(tmp_path, Clock())
     with Centre() as centre:
         centre.on_pull = lambda _: refusal(EndCode.UNSUPPORTED_VERSION, 400, versions=(3,), retry_after_s=12.0)
-        agent = Agent(journeys, lambda: CentralClient(centre.url, "token"), lambda _: None)
+        agent = Agent(kiosk.ledger, lambda: CentralClient(centre.url, "token"), lambda _: None)
         assert agent.step(cycle.PULL).retry_after_s == 12.0
         agent.stop()
-    store.close()
+    kiosk.store.close()

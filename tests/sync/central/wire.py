@@ -8,19 +8,18 @@ from pathlib import Path
 
 import msgspec
 
-from kiosk.journey.journeys import ActionOutcome, Journeys
-from kiosk.store import outbox
-from kiosk.store import patients as roster
+from kiosk.journey.journeys import ActionOutcome
+from kiosk.store import outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.cycle import Puller, Pusher
-from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
 from sync.central import centre as product
 from sync.central.kiosks.enrolment import enrol, new_code
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
 from sync.central.maintenance.incarnation import open_incarnation
-from sync.central.records.definitions import take_up
+from sync.central.records.definitions import put_in_force
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
@@ -51,10 +50,11 @@ from sync.protocol import (
     PushRequest,
     Verdict,
 )
+from tests.kiosk.parts import KioskParts
 
 ZONE = "Asia/Seoul"
 DAY = "2026-03-02"
-KEYS = CardKeys({"k1": "11" * 32})
+KEYS = CardKeys((CardKey("k1", "11" * 32),))
 PATIENTS = ("P1", "P2", "P3")
 MINUTE = 60_000
 AT_THE_DESK = Requester(STAFF, "desk", "rest")
@@ -127,10 +127,10 @@ class Centre:
         """Opens the database, as a start of the service does."""
         self.store = Store(f"sqlite:///{self.path}")
         with self.store.write() as db:
-            self.definitions = take_up(db, self.definitions, self.time())
+            self.definitions = put_in_force(db, self.definitions, self.time())
         self.parts = product.Centre(self.store, KEYS, self.definitions, self.time)
-        self.ingest = Ingest(self.store, self.definitions, self.time, new_id)
-        self.roster = Roster(self.store, self.definitions, self.time, page=self.page)
+        self.ingest = PushService(self.store, self.definitions, self.time, new_id)
+        self.roster = PullService(self.store, self.definitions, self.time, page=self.page)
 
     def enrol(self, prefix: str = "", actions: tuple[str, ...] = (), kiosk_id: str = "") -> Enrolment:
         """A new kiosk of the site."""
@@ -250,17 +250,18 @@ class Kiosk:
         self.synchronised = synchronised
         self.boot = new_id()
         self.store = KioskStore(path)
-        self.journeys = Journeys(self.store, self.clock)
+        self.parts = KioskParts(self.store, self.clock)
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         if self.journeys.identity is None:
-            self.journeys.enrol(centre.enrol(prefix, actions))
+            self.ledger.enrol(centre.enrol(prefix, actions))
         self.connect()
 
     def connect(self) -> None:
         """A fresh client for the identity that the kiosk has."""
         assert self.journeys.identity is not None
         self.wire = Wire(self.centre, self.journeys.identity.kiosk_id)
-        self.pusher = Pusher(self.journeys, self.wire)  # type: ignore[arg-type]
-        self.puller = Puller(self.journeys, self.wire, wait_s=0)  # type: ignore[arg-type]
+        self.pusher = Pusher(self.ledger, self.wire)  # type: ignore[arg-type]
+        self.puller = Puller(self.ledger, self.wire, wait_s=0)  # type: ignore[arg-type]
 
     def clock(self) -> ClockReading:
         now = self.time()
@@ -312,7 +313,7 @@ class Kiosk:
 
     def base(self, patient_id: str) -> Journey | None:
         with self.store.read() as db:
-            known = roster.patient(db, patient_id)
+            known = patients.read(db, patient_id)
         return known.base if known else None
 
     def view(self, patient_id: str) -> Journey:

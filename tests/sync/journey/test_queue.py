@@ -18,6 +18,7 @@ from sync.journey.model import (
     Transition,
 )
 from sync.journey.rules import available_actions, change_entry, decide, is_legal, people_ahead
+from tests.site_rules import with_changed
 
 from .samples import RULES, action, booking, decided, entry, patient, refused, states, statuses
 
@@ -347,8 +348,6 @@ def test_the_health_check_knows_all_three_kinds_of_legal_rows(row: Transition, l
 
 
 def test_an_action_where_an_entry_is_opened_also_respects_where_it_may_never_be_sent():
-    document = {**RULES.document, "actions": {**RULES.document["actions"]}}
-    document["actions"]["confirm_arrival"] = {**document["actions"]["confirm_arrival"], "never_in": ["COMPLETED"]}
-    rules = read(document)
+    rules = read(with_changed(RULES.document, "confirm_arrival", never_in=["COMPLETED"]))
     assert isinstance(decide(rules, patient("COMPLETED"), action("confirm_arrival")), Refusal)
     assert isinstance(decide(rules, patient("REGISTERED"), action("confirm_arrival")), Decision)

@@ -13,6 +13,7 @@ from sync.central.services.demo_hospital import demo_hospital
 from sync.central.services.hospital_document import DocumentError, read_hospital
 from sync.control import ControlError
 from sync.ids import new_id
+from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF
 from tests.sync.central.centre import DAY, Centre, card, hospital, patient
 
@@ -37,6 +38,17 @@ def test_a_document_taken_twice_changes_nothing_twice(centre: Centre):
     again = centre.do("import", document=hospital(DAY, 20))
     assert again == {"exams": 0, "patients": 0, "cards": 0, "appointments": 0}
     assert centre.rows("select change from journeys order by patient_id") == before
+
+
+def test_a_new_booking_begins_as_the_definitions_say_wherever_its_status_stands_in_their_list(tmp_path):
+    statuses = sorted(shipped().appointment_states)
+    assert statuses[0] != shipped().fresh_appointment
+    service = open_centre(
+        f"sqlite:///{tmp_path}/centre.db", definitions=read({**shipped().document, "appointment_states": statuses})
+    )
+    operations(service)["import"]({"document": hospital(DAY, 3)})
+    assert rows(service, "select distinct status from appointments") == [{"status": "booked"}]
+    service.store.close()
 
 
 def test_what_changed_is_told_to_those_who_follow(centre: Centre):

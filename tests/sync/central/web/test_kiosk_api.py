@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.agent.client import Accepted, CentralClient, NoAnswer
 from sync.agent.cycle import Agent
@@ -43,6 +42,7 @@ from sync.protocol import (
     chain_hash,
 )
 from sync.websocket.limits import SocketLimits
+from tests.kiosk.parts import KioskParts
 from tests.sync.central.wire import Centre, Time, cards_of
 
 PATIENCE_S = 20
@@ -111,29 +111,30 @@ def test_a_box_enrols_checks_patients_in_and_both_ends_say_the_same(online: Onli
     outcome = CentralClient(online.url).enrol(EnrolRequest(code=code(online), name="Lobby", ticket_prefix="L"))
     assert isinstance(outcome, Accepted)
     time = online.centre.time
-    journeys = Journeys(Store(tmp_path / "kiosk.db"), lambda: ClockReading(time(), time(), "boot", True))
-    journeys.enrol(outcome.answer)
+    kiosk = KioskParts(Store(tmp_path / "kiosk.db"), lambda: ClockReading(time(), time(), "boot", True))
+    kiosk.ledger.enrol(outcome.answer)
     heard = threading.Event()
     agent = Agent(
-        journeys,
+        kiosk.ledger,
         lambda: CentralClient(online.url, outcome.answer.token),
         lambda _: heard.set(),
         random.Random(1),
     )
     agent.start()
     try:
-        wait_until(heard, lambda: journeys.patient_of_card(cards_of("P2")) is not None)
-        journeys.tap(cards_of("P2"), ["scan_nfc"])
-        journeys.act("P2", "register", None, {})
-        journeys.act("P2", "confirm_arrival", None, {})
+        wait_until(heard, lambda: kiosk.patient_of_card(cards_of("P2")) is not None)
+        kiosk.journeys.tap(cards_of("P2"), ["scan_nfc"])
+        kiosk.journeys.act("P2", "register", None, {})
+        kiosk.journeys.act("P2", "confirm_arrival", None, {})
         agent.push_soon()
-        wait_until(heard, lambda: journeys.pending() == 0)
+        wait_until(heard, lambda: kiosk.pending() == 0)
         assert online.centre.journey("P2").state == "WAITING"
         assert agent.online
         # A call of staff reaches the kiosk through the pull that waits.
         online.centre.staff("call_patient", "P2")
         wait_until(
-            heard, lambda: (found := journeys.patient_status("P2")) is not None and found.journey.state == "CALLED"
+            heard,
+            lambda: (found := kiosk.journeys.patient_status("P2")) is not None and found.journey.state == "CALLED",
         )
     finally:
         agent.stop()

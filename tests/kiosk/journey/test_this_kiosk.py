@@ -1,26 +1,28 @@
-"""Stored definitions that this program cannot read: the kiosk serves by the shipped ones and asks for them anew."""
+"""The kiosk in memory: what was committed, and the shipped rules where the stored ones cannot be read."""
 
 from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.journey.definitions import shipped
 from tests.kiosk import samples
+from tests.kiosk.journey.small_kiosk import SmallKiosk, new_rules
+from tests.kiosk.parts import KioskParts
 from tests.sync.central.wire import Centre, Kiosk, Time
 
 USELESS = ["", "{", "[]", "null", '{"version": 1}', "[" * 5000, json.dumps(dict(shipped().document) | {"initial": "?"})]
 
 
 def ruin(store: Store, text: str) -> None:
-    """What another version of the program, or a damaged sector, may leave."""
+    """Writes what another version of the program, or a damaged sector, may leave."""
     with store.write() as db:
         db.execute("update identity set definitions = ?", (text,))
 
@@ -30,35 +32,47 @@ def notes(store: Store) -> list[str]:
         return [row[0] for row in db.execute("select detail from audit where kind = 'definitions'")]
 
 
+def test_what_the_kiosk_remembers_of_itself_is_what_was_committed(kiosk: SmallKiosk):
+    """A commit that fails must not leave new grants or rules in memory."""
+    with kiosk.store.read() as db:
+        db.execute("create temp trigger refuse before update on identity begin select raise(abort, 'no'); end")
+    before = kiosk.journeys.identity
+    with pytest.raises(sqlite3.IntegrityError):
+        kiosk.pull(actions=(), definitions=new_rules())
+    assert (kiosk.journeys.identity, kiosk.journeys.definitions.version) == (before, 1)
+
+
 @pytest.mark.parametrize("text", USELESS, ids=range(len(USELESS)))
-def test_a_kiosk_starts_and_serves_whatever_its_stored_definitions_are(
+def test_a_kiosk_with_unreadable_definitions_starts_and_serves(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ):
-    store, journeys = samples.enrolled(tmp_path, samples.Clock())
-    assert journeys.tap(samples.cards(1), ("scan_nfc",))
+    parts = samples.enrolled(tmp_path, samples.Clock())
+    store = parts.store
+    assert parts.journeys.tap(samples.cards(1), ("scan_nfc",))
     assert notes(store) == []
     ruin(store, text)
     store.close()
     store = Store(tmp_path / "kiosk.db")
     with caplog.at_level(logging.ERROR):
-        journeys = Journeys(store, samples.Clock())
+        parts = KioskParts(store, samples.Clock())
+    kiosk, journeys, ledger = parts.kiosk, parts.journeys, parts.ledger
     assert "definitions cannot be read" in caplog.text
     assert len(notes(store)) == 1
-    assert (journeys.definitions, journeys.pending()) == (shipped(), 1)
-    assert journeys.identity is not None
-    assert (journeys.identity.kiosk_id, journeys.identity.definitions_version) == ("kiosk-1", 0)
+    assert (kiosk.definitions, parts.pending()) == (shipped(), 1)
+    assert kiosk.identity is not None
+    assert (kiosk.identity.kiosk_id, kiosk.identity.definitions_version) == ("kiosk-1", 0)
     status = journeys.patient_status("P1")
     assert status is not None
     assert (status.journey.state, status.pending) == ("ARRIVED", 1)
     assert journeys.act("P1", "register", None, {}).refusal is None
-    journeys.adopt(samples.page(from_cursor=1, cursor=1))
-    assert journeys.identity.definitions_version == 0, "a page without them changes nothing of that"
-    journeys.adopt(samples.page(from_cursor=1, cursor=1, definitions=dict(shipped().document)))
-    assert journeys.identity.definitions_version == shipped().version
-    assert (journeys.pending(), len(notes(store))) == (2, 1)
+    ledger.adopt(samples.page(from_cursor=1, cursor=1))
+    assert kiosk.identity.definitions_version == 0, "a page without them changes nothing of that"
+    ledger.adopt(samples.page(from_cursor=1, cursor=1, definitions=dict(shipped().document)))
+    assert kiosk.identity.definitions_version == shipped().version
+    assert (parts.pending(), len(notes(store))) == (2, 1)
     store.close()
     store = Store(tmp_path / "kiosk.db")
-    assert Journeys(store, samples.Clock()).identity == journeys.identity
+    assert KioskParts(store, samples.Clock()).kiosk.identity == kiosk.identity
     assert len(notes(store)) == 1
     store.close()
 
