@@ -114,7 +114,7 @@ def test_a_pull_that_comes_to_grief_brings_nothing_by_half(wire: Wire, behaviour
         before = db.execute("select cursor from identity").fetchone()[0]
     wire.proxy.behave(always(behaviour))
     client = wire.kiosk.connect()
-    puller = Puller(wire.kiosk.journeys, client, wait_s=0.1)
+    puller = Puller(wire.kiosk.ledger, client, wait_s=0.1)
     stepped = puller.run_once()
     assert stepped.reached or stepped.failed
     wire.proxy.behave(calm)

@@ -38,7 +38,7 @@ class Kiosk:
 
     def make(self, people: int = PEOPLE) -> None:
         """Its store, enrolled, with these patients, on a disk that is well."""
-        store, _ = samples.enrolled(self.path.parent, samples.Clock(), *(samples.row(n) for n in range(people)))
+        store = samples.enrolled(self.path.parent, samples.Clock(), *(samples.row(n) for n in range(people))).store
         store.close()
 
     def open(self) -> bool:
