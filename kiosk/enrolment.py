@@ -154,7 +154,7 @@ class SiteCards:
 
     def __init__(self, config: Config) -> None:
         self._path = config.keys_path
-        self._keys = CardKeys({})
+        self._keys = CardKeys(())
         self.refresh()
 
     def refresh(self) -> None:

@@ -10,8 +10,9 @@ from sync.cards import CardKeys, load_or_make_keys
 from sync.central.centre import Centre
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.maintenance.timekeeper import Timekeeper, last_known_ms
-from sync.central.records.definitions import newest, take_up
-from sync.central.store.sqlite import InUse, Store, StoreError, database_path
+from sync.central.records.definitions import newest_definitions, put_in_force
+from sync.central.store.errors import InUse, StoreError
+from sync.central.store.sqlite import Store, database_path
 from sync.control import NotRunning, Operation, ask, socket_path
 from sync.journey.definitions import Definitions, shipped
 
@@ -93,9 +94,9 @@ def _open(url: str, keys: Path | None, offered: Definitions | None = None) -> Ce
 def _in_force(store: Store, offered: Definitions | None, at_ms: int) -> Definitions:
     if offered is None:
         with store.read() as db:
-            return newest(db) or shipped()
+            return newest_definitions(db) or shipped()
     with store.write() as db:
-        taken = take_up(db, offered, at_ms)
+        taken = put_in_force(db, offered, at_ms)
     if taken.version > offered.version:
         log.warning("definitions %s stay in force; %s were offered", taken.version, offered.version)
     return taken
@@ -112,5 +113,5 @@ def _refuse_other_keys(centre: Centre) -> None:
     """Under another database's keys, no card is known. Raises StoreError."""
     with centre.store.read() as db:
         known = {row["key_id"] for row in db.rows("select distinct key_id from binding_hashes")}
-    if known and not known & centre.keys.keys.keys():
+    if known and not known & {key.key_id for key in centre.keys.keys}:
         raise StoreError(f"{centre.store.path}: its cards were bound under other keys than those of the key file")

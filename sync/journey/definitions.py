@@ -4,7 +4,6 @@ the centre sent, into `Definitions`, or raises `DefinitionsError` with every fau
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
 from importlib import resources
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -37,7 +36,7 @@ class Change(_Table, frozen=True):
 
 
 class ActionRule(_Table, frozen=True):
-    """One action's row; the keys are explained in definitions.toml."""
+    """The row of one action; the keys are explained in definitions.toml."""
 
     name: Name
     by: frozenset[Sender]
@@ -70,8 +69,8 @@ class Step(_Table, frozen=True):
     states: Names
 
 
-class _Document(_Table, frozen=True):
-    """The document as it stands in a file and on the wire. The rows of `actions` are `ActionRule`."""
+class _Parts(_Table, frozen=True):
+    """What the document and the definitions have in common; the keys are explained in definitions.toml."""
 
     version: Annotated[int, msgspec.Meta(ge=1)]
     initial: Name
@@ -86,38 +85,24 @@ class _Document(_Table, frozen=True):
     in_line: Names
     hands_over: Names
     open_appointments: Names
-    queue_to_journey: dict[Name, Name]
-    journey_to_queue: dict[Name, Name]
-    queue_to_appointment: dict[Name, Name]
+    queue_to_journey: Mapping[Name, Name]
+    journey_to_queue: Mapping[Name, Name]
+    queue_to_appointment: Mapping[Name, Name]
     day_end: DayEnd
-    kiosks: dict[Name, Names]
+    kiosks: Mapping[Name, Names]
+
+
+class _Document(_Parts, frozen=True):
+    """The document as it stands in a file and on the wire. A row of `actions` is an `ActionRule`."""
+
     actions: tuple[dict[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Definitions:
+class Definitions(_Parts, frozen=True):
     """The journey's states, actions and mappings, validated. `document` is what travels to kiosks and apps."""
 
-    version: int
-    initial: str
-    tap: str
-    fresh_appointment: str
-    journey_states: tuple[str, ...]
-    queue_states: tuple[str, ...]
-    appointment_states: tuple[str, ...]
-    ways: tuple[tuple[Step, ...], ...]
-    live: frozenset[str]
-    listed: frozenset[str]
-    in_line: frozenset[str]
-    hands_over: frozenset[str]
-    open_appointments: frozenset[str]
-    queue_to_journey: Mapping[str, str]
-    journey_to_queue: Mapping[str, str]
-    queue_to_appointment: Mapping[str, str]
-    day_end: DayEnd
-    kiosks: Mapping[str, frozenset[str]]
     actions: Mapping[str, ActionRule]
-    document: Mapping[str, Any] = field(repr=False, compare=False)
+    document: Mapping[str, Any]
 
     def actions_by(self, sender: Sender) -> tuple[str, ...]:
         """The names of the actions that list this sender, in the document's order."""
@@ -180,7 +165,7 @@ def _refuse(faults: Iterable[str]) -> None:
 
 
 def _misshapen(document: Any) -> Iterator[str]:
-    """What of a document is none of the types above. A row of an action is named by its action."""
+    """Every key of a document that does not fit the types above. A row of `actions` is named by its action."""
     if not isinstance(document, dict):
         yield f"expected a table, got {document!r:.80}"
         return
@@ -199,32 +184,19 @@ def _named(misfit: Misfit, table: Mapping[str, Any]) -> str:
 
 def _build(parts: _Document, document: Mapping[str, Any]) -> Definitions:
     rules = [msgspec.convert(row, ActionRule) for row in parts.actions]
-    return Definitions(
-        version=parts.version,
-        initial=parts.initial,
-        tap=parts.tap,
-        fresh_appointment=parts.fresh_appointment,
-        journey_states=parts.journey_states,
-        queue_states=parts.queue_states,
-        appointment_states=parts.appointment_states,
-        ways=parts.ways,
-        live=parts.live,
-        listed=parts.listed,
-        in_line=parts.in_line,
-        hands_over=parts.hands_over,
-        open_appointments=parts.open_appointments,
-        queue_to_journey=_in_order(parts.queue_states, parts.queue_to_journey),
-        journey_to_queue=_in_order(parts.journey_states, parts.journey_to_queue),
-        queue_to_appointment=_in_order(parts.queue_states, parts.queue_to_appointment),
-        day_end=parts.day_end,
-        kiosks=MappingProxyType(parts.kiosks),
-        actions=MappingProxyType({rule.name: rule for rule in rules}),
-        document=document,
-    )
+    built = {
+        "queue_to_journey": _in_order(parts.queue_states, parts.queue_to_journey),
+        "journey_to_queue": _in_order(parts.journey_states, parts.journey_to_queue),
+        "queue_to_appointment": _in_order(parts.queue_states, parts.queue_to_appointment),
+        "kiosks": MappingProxyType(parts.kiosks),
+        "actions": MappingProxyType({rule.name: rule for rule in rules}),
+        "document": document,
+    }
+    return Definitions(**msgspec.structs.asdict(parts) | built)
 
 
 def _in_order(states: Sequence[str], mapping: Mapping[str, str]) -> Mapping[str, str]:
-    """A mapping in the order of its states, whatever order the keys of the document's table have come in."""
+    """A mapping in the order of its states. The keys of the document's table may come in any order."""
     return MappingProxyType({state: mapping[state] for state in (*states, *mapping) if state in mapping})
 
 

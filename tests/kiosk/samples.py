@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.store.sqlite import Store
-from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
 from sync.clock import ClockReading, local_ms
 from sync.journey.definitions import shipped
 from sync.journey.model import Appointment, AppointmentId, Exam, ExamId, Journey, PatientId, QueueEntry, QueueId
@@ -16,7 +16,7 @@ from tests.kiosk.parts import KioskParts
 
 TODAY = "2026-03-02"
 TIMEZONE = "Asia/Seoul"
-KEYS = CardKeys({"k1": "11" * 32})
+KEYS = CardKeys((CardKey("k1", "11" * 32),))
 DESK = Exam(ExamId("DESK"), "Reception", "접수 창구", "1층 안내")
 SITE = Site(name="푸른 병원", timezone=TIMEZONE, day_starts_at="04:00", walk_in=DESK)
 GRANTS = ("scan_nfc", "register", "confirm_arrival")

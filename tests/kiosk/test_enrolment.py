@@ -21,14 +21,14 @@ import pytest
 from kiosk.config import Config, check_config
 from kiosk.enrolment import PendingEnrolment, SiteCards, describe_failure
 from kiosk.store.sqlite import Store
-from sync.cards import CardKeys, canonical_uid, read_keys
+from sync.cards import CardKey, CardKeys, canonical_uid, read_keys
 from sync.protocol import Code, Enrolment, Intent, Verdict, VerdictRow
 from tests.components import demand
 from tests.kiosk import samples
 from tests.kiosk.parts import KioskParts
 
 FIRST = samples.enrolment()
-OTHER_KEYS = CardKeys({"k2": "22" * 32})
+OTHER_KEYS = CardKeys((CardKey("k2", "22" * 32),))
 SECOND = samples.enrolment(kiosk_id="kiosk-2", token="another-token", card_keys=OTHER_KEYS, ticket_prefix="C")
 
 # The pending actions: after the judged one, and as the beginning of the new kiosk's chain.
@@ -106,8 +106,8 @@ def test_it_becomes_the_kiosk_of_the_answer_and_leaves_nothing_lying(box: Box):
         {"definitions": dict(FIRST.definitions) | {"initial": "NOWHERE"}},
         {"definitions": {}},
         {"site": msgspec.structs.replace(samples.SITE, timezone="nowhere")},
-        {"card_keys": CardKeys({})},
-        {"card_keys": CardKeys({"k2": "no hex"})},
+        {"card_keys": CardKeys(())},
+        {"card_keys": CardKeys((CardKey("k2", "no hex"),))},
     ],
 )
 def test_an_answer_that_is_of_no_use_changes_nothing_and_is_not_kept(box: Box, changes: dict[str, Any]):

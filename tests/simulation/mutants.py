@@ -1,8 +1,8 @@
-"""Breaks the protocol on purpose, one way at a time, in a copy of the tree: the simulation must catch each breakage.
+"""Breaks the protocol on purpose in a copy of the tree, one way at a time. The simulation must catch each breakage.
 
-A simulation that finds nothing proves nothing until it is known what it would have found. Each mutant is the exact text
-of one place and what stands there instead; a text that is not there exactly once is an error, so that no mutant goes
-quietly out of date. `python -m tests.simulation.mutants [NAME…]` hunts them and prints a table.
+A simulation that finds nothing proves nothing, unless it is known what it would find. A mutant is the exact text of one
+place and its replacement. A text that is not there exactly once is an error, so that no mutant goes out of date
+unnoticed. `python -m tests.simulation.mutants [NAME…]` hunts the mutants and prints a table.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ COPIED = ("kiosk", "sync", "hardware", "tests")
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One breakage: where, what stands there, what is put there, and the number of schedules within which it is to be
-    caught."""
+    """One breakage: its file, the text there, the replacement, and the number of schedules that must catch it."""
 
     name: str
     file: str
@@ -34,7 +33,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Caught:
-    """Which schedule caught a mutant, and as what."""
+    """The number of schedules until one caught a mutant, and the kinds of problems that it found."""
 
     schedules: int
     kinds: tuple[str, ...]
@@ -49,7 +48,7 @@ _ANSWERED = "        return self._settle(identity, outcome.answer)\n"
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no dedupe by id",
-        "sync/central/kiosks/push.py",
+        "sync/central/kiosks/judge_link.py",
         "record = _judged_before(db, link)",
         "record = None",
         100,
@@ -71,7 +70,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no fork check",
         "sync/central/kiosks/links.py",
-        "if receipt is None or receipt[0] != link.hash:",
+        "if receipt is None or receipt.hash != link.hash:",
         "if receipt is None:",
         300,
     ),
@@ -92,7 +91,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "watermark and verdict without the effect",
         "sync/central/conflicts/judge.py",
-        "journey = _apply(db, context, received, evidence, resolution)",
+        "journey = _apply(db, matter, resolution)",
         "journey = evidence.journey",
         20,
     ),
@@ -114,8 +113,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "visit alias not followed",
         "sync/central/conflicts/gather.py",
-        "visit = _visit(db, context.definitions, evidence.journey, visit_of(db, received.intent.visit_id))",
-        "visit = _visit(db, context.definitions, evidence.journey, received.intent.visit_id)",
+        "visit = read_visit(db, intent.visit_id)",
+        "visit = (found := read_visit(db, intent.visit_id)) and (found if found.visit_id == intent.visit_id else None)",
         100,
     ),
     Mutant(
@@ -127,10 +126,10 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "receipts not kept",
-        "sync/central/kiosks/push.py",
-        "        keep_receipt(db, chain, link, record.verdict_id)\n"
-        "        return as_row(record, intent.action_id, link.seq, judged.journey)",
-        "        return as_row(record, intent.action_id, link.seq, judged.journey)",
+        "sync/central/kiosks/judge_link.py",
+        "    _add_receipt(db, batch, link, record)\n"
+        "    return verdict_row(record, intent.action_id, link.seq, judged.journey)",
+        "    return verdict_row(record, intent.action_id, link.seq, judged.journey)",
         20,
     ),
     Mutant(
@@ -186,13 +185,13 @@ MUTANTS: tuple[Mutant, ...] = (
 
 
 def hunt(mutant: Mutant, first: int = 0) -> Caught | None:
-    """Plays schedules on a copy of the tree that is broken in this way, until one fails. None where none did."""
+    """Plays schedules on a broken copy of the tree until one fails. Returns None where none fails."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
         for part in COPIED:
             shutil.copytree(HOUSE / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         _break(copy / mutant.file, mutant)
-        ended = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "tests.simulation.hunting", str(first), str(mutant.within)],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy), "PYTHONHASHSEED": "0"},
@@ -200,9 +199,9 @@ def hunt(mutant: Mutant, first: int = 0) -> Caught | None:
             text=True,
             check=False,
         )
-        if ended.returncode:
-            raise RuntimeError(f"{mutant.name}: {ended.stderr[-2000:]}")
-        answer = json.loads(ended.stdout)
+        if completed.returncode:
+            raise RuntimeError(f"{mutant.name}: {completed.stderr[-2000:]}")
+        answer = json.loads(completed.stdout)
         return Caught(answer["schedules"], tuple(answer["kinds"])) if answer["kinds"] else None
 
 
@@ -214,17 +213,17 @@ def _break(file: Path, mutant: Mutant) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Hunts the mutants of these names, or all, and prints the table. 1 where one got away."""
-    away = 0
+    """Hunts the mutants of these names, or all, and prints the table. Returns 1 where a mutant was not caught."""
+    missed = 0
     print("| mutant | caught by schedule | as | stated |\n|---|---|---|---|")
     for mutant in MUTANTS:
         if names and mutant.name not in names:
             continue
         caught = hunt(mutant)
-        away += caught is None
+        missed += caught is None
         found = f"{caught.schedules} | {', '.join(caught.kinds)}" if caught else "**not caught** |"
         print(f"| {mutant.name} | {found} | {mutant.within} |", flush=True)
-    return bool(away)
+    return bool(missed)
 
 
 if __name__ == "__main__":

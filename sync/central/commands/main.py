@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from sync.central.commands import hospital, inbox, kiosks, service, tokens, upkeep
-from sync.central.store.sqlite import StoreError
+from sync.central.store.errors import StoreError
 from sync.control import ControlError
 
 _FAILED = 2

@@ -8,7 +8,7 @@ import click
 from sync.central.commands.options import on_database
 from sync.central.opening import open_centre
 from sync.central.records.audit import KEPT_DAYS
-from sync.central.records.definitions import from_file
+from sync.central.records.definitions import definitions_from_file
 from sync.journey.definitions import shipped
 
 
@@ -43,7 +43,7 @@ def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_day
     from sync.central.worker import Worker
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    definitions = from_file(rules) if rules else shipped()
+    definitions = definitions_from_file(rules) if rules else shipped()
     # Opened and closed once before the fork, so that one line here says what is wrong with the database.
     open_centre(url, keys, definitions).store.close()
     listener = listen(address)

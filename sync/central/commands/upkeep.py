@@ -7,7 +7,8 @@ import click
 
 from sync.central.commands.options import as_json_option, ask, naming_database, on_database, print_json
 from sync.central.maintenance.restore import restore
-from sync.central.store.sqlite import StoreError, database_path
+from sync.central.store.errors import StoreError
+from sync.central.store.sqlite import database_path
 from sync.clock import iso
 
 _UNWELL = 1

@@ -13,7 +13,7 @@ from sync.central.records.site import NoSite, read_site
 from sync.central.services.demo_hospital import demo_cards, demo_hospital
 from sync.central.services.hospital_document import DocumentError, SitePart, check_site, read_hospital
 from sync.central.services.hospital_import import put_site, take_hospital
-from sync.central.store.sqlite import ReadTransaction
+from sync.central.store.transactions import ReadTransaction
 from sync.clock import site_day
 from sync.control import ControlError, Operation
 

@@ -9,10 +9,10 @@ import msgspec
 from sync.central.centre import Centre
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.health import check
-from sync.central.maintenance.timekeeper import Doubt, Timekeeper, doubt_of, know
+from sync.central.maintenance.timekeeper import Doubt, Timekeeper, doubt_of, note_confirmed_time
 from sync.central.operations import WHO
 from sync.central.records.audit import note
-from sync.central.store.sqlite import StoreError
+from sync.central.store.errors import StoreError
 from sync.control import ControlError, Operation
 
 
@@ -38,7 +38,7 @@ def _clock(centre: Centre, believe: bool) -> dict[str, Any]:
         now_ms = centre.clock.believe()
         with centre.store.write() as db:
             note(db, WHO, "clock", now_ms)
-            know(db, now_ms)
+            note_confirmed_time(db, now_ms)
     doubt = doubt_of(centre.clock) or Doubt(centre.clock(), centre.clock())
     return dataclasses.asdict(doubt)
 

@@ -5,18 +5,27 @@ from functools import lru_cache
 
 import msgspec
 
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction, any_of
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId, QueueEntry
 
 _labels = msgspec.json.Decoder(tuple[str, ...])
 
 
-def entries_of(db: ReadTransaction, patient_id: str, site_day: str) -> tuple[QueueEntry, ...]:
-    """A patient's entries of a day of the site, in the order in which they were opened."""
+def entries_of_day(db: ReadTransaction, patient_id: str, site_day: str) -> tuple[QueueEntry, ...]:
+    """A patient's entries of a day of the site, in the order of opening."""
     rows = db.execute(
         "select * from entries where patient_id = :patient_id and site_day = :site_day order by opened_ms, queue_id",
         {"patient_id": patient_id, "site_day": site_day},
+    )
+    return tuple(entry_of_row(row) for row in rows)
+
+
+def entries_of_visit(db: ReadTransaction, patient_id: str, visit_id: str) -> tuple[QueueEntry, ...]:
+    """A patient's entries of a visit, in the order of opening."""
+    rows = db.execute(
+        "select * from entries where patient_id = :patient_id and visit_id = :visit_id order by opened_ms, queue_id",
+        {"patient_id": patient_id, "visit_id": visit_id},
     )
     return tuple(entry_of_row(row) for row in rows)
 
@@ -33,9 +42,9 @@ def line_order(table: str) -> str:
 
 
 def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
-    """How many stand before an entry in its exam's line: `people_ahead()` of the rules, counted where the rows are.
+    """How many people are before an entry in its exam's line: `people_ahead()` of the rules, counted in the database.
 
-    A line is long in the morning, and this is part of every answer, so the rows do not travel.
+    Every answer needs the count, and a line is long in the morning, so its rows are not fetched.
     """
     states, parameters = _in_line(definitions.in_line)
     return int(
@@ -52,8 +61,11 @@ def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, en
     )
 
 
-def holder_of(db: ReadTransaction, site_day: str, number: str, but: str) -> str | None:
-    """An entry of that day that bears a number, its own or an alias, and is not `but`; None where there is none."""
+def entry_with_number(db: ReadTransaction, site_day: str, number: str, but: str) -> str | None:
+    """Another entry than `but` that has this queue number on that day, as its own or as an alias; None where none has.
+
+    The result is the entry's queue id.
+    """
     rows = db.rows(
         "select queue_id, queue_number, label_aliases from entries where site_day = :site_day"
         " and queue_number = :number union all select queue_id, queue_number, label_aliases from entries"
@@ -61,12 +73,12 @@ def holder_of(db: ReadTransaction, site_day: str, number: str, but: str) -> str 
         site_day=site_day,
         number=number,
     )
-    bearing = (r for r in rows if number == r["queue_number"] or number in _labels.decode(r["label_aliases"]))
-    return next((str(row["queue_id"]) for row in bearing if row["queue_id"] != but), None)
+    with_number = (r for r in rows if number == r["queue_number"] or number in _labels.decode(r["label_aliases"]))
+    return next((str(row["queue_id"]) for row in with_number if row["queue_id"] != but), None)
 
 
 def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fresh: bool) -> None:
-    """Writes one entry of a journey: all of it where it is fresh, else what of it can change."""
+    """Writes an entry of a journey: a fresh one as a new row, another one by its columns that can change."""
     changing = {
         "queue_id": entry.queue_id,
         "site_day": journey.site_day,
@@ -100,8 +112,13 @@ def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fr
     )
 
 
+def set_entry_state(db: WriteTransaction, queue_id: str, state: str) -> None:
+    """Changes the state of an entry."""
+    db.execute("update entries set state = :state where queue_id = :queue_id", {"state": state, "queue_id": queue_id})
+
+
 def entry_of_row(row: sqlite3.Row) -> QueueEntry:
-    """An entry from a row that begins with the columns of the table, in their order."""
+    """An entry from a row whose first columns are those of the table, in their order."""
     (
         queue_id,
         _,

@@ -7,7 +7,7 @@ from sync.central.records.journeys import read_journey
 from sync.central.records.patients import patient_named
 from sync.central.records.site import read_site
 from sync.central.services.errors import ApiError, error_body, error_of
-from sync.central.store.sqlite import ReadTransaction
+from sync.central.store.transactions import ReadTransaction
 from sync.journey.model import Actor, Journey, Refusal
 from sync.journey.rules import available_actions
 

@@ -5,10 +5,10 @@ from typing import Any
 from sync.cards import CardHash, CardKeys, canonical_tag
 from sync.central.centre import Centre
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
+from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.audit import note
 from sync.central.records.bindings import bind, binding_of_card
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import patient_named
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 
@@ -26,8 +26,8 @@ def bind_card(centre: Centre, who: str, named: str, cards: tuple[CardHash, ...])
         before = binding_of_card(db, cards)
         binding_id = bind(db, patient_id, cards, centre.ids(), now_ms)
         for holder in {patient_id, before.patient_id if before else patient_id}:
-            touch(db, holder)
-        settle_card(db, judging_context(db, centre.definitions, centre.ids, now_ms), cards, who)
+            mark_changed(db, holder)
+        rejudge_card(db, judging_context(db, centre.definitions, centre.ids, now_ms), cards, who)
         note(db, who, "bind", now_ms, patient_id=patient_id, detail={"binding_id": binding_id})
     return {"binding_id": binding_id, "patient_id": patient_id}
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sync.central.centre import Centre
 from sync.central.records.entries import patient_of_entry
-from sync.central.records.journeys import note_correction
+from sync.central.records.journeys import add_correction
 from sync.central.records.patients import patient_named
 from sync.central.services.answers import Answer, refused
 from sync.central.services.current_state import CurrentState
@@ -57,7 +57,7 @@ def correct_journey(centre: Centre, requester: Requester, patient_id: str, reque
         decision = decide_and_save(context, subject, decide_on)
         if isinstance(decision, Refusal):
             return decision
-        note_correction(context.db, decision.journey)
+        add_correction(context.db, decision.journey)
         return state_after(context, decision)
 
     return once(centre, requester, request, find_subject, act)

@@ -7,7 +7,7 @@ from sync.central.records.entries import count_ahead
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.answers import journey_of
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.store.sqlite import ReadTransaction
+from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import waits

@@ -13,9 +13,9 @@ import msgspec
 
 from sync.cards import CardKeys, canonical_tag
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
-from sync.central.records.bindings import bind, binding_of_card, bindings_of, held_before
-from sync.central.records.journeys import touch
+from sync.central.conflicts.rejudge import rejudge_card
+from sync.central.records.bindings import bind, binding_of_card, bindings_of, was_bound_to
+from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import patient_named, put_patient
 from sync.central.records.site import NoSite, SiteSettings, read_site
 from sync.central.services.hospital_document import (
@@ -26,7 +26,7 @@ from sync.central.services.hospital_document import (
     PatientPart,
     SitePart,
 )
-from sync.central.store.sqlite import WriteTransaction
+from sync.central.store.transactions import WriteTransaction
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import came_to_nothing
@@ -134,7 +134,7 @@ class _Import:
             raise DocumentError(f"a card of patient {named}: {error}") from error
         holder = binding_of_card(self.db, hashes)
         theirs = holder is not None and holder.patient_id == patient_id
-        if not theirs and held_before(self.db, patient_id, hashes):
+        if not theirs and was_bound_to(self.db, patient_id, hashes):
             return False  # The card was taken from the patient since. An older document does not undo that.
         if holder is not None and not theirs:
             raise DocumentError(f"a card of patient {named} belongs to patient {holder.patient_id}")
@@ -142,8 +142,8 @@ class _Import:
         bind(self.db, patient_id, hashes, new_id(), self.now_ms)
         if bindings_of(self.db, patient_id) == before:
             return False
-        touch(self.db, patient_id)
-        settle_card(self.db, judging_context(self.db, self.definitions, new_id, self.now_ms), hashes, "import")
+        mark_changed(self.db, patient_id)
+        rejudge_card(self.db, judging_context(self.db, self.definitions, new_id, self.now_ms), hashes, "import")
         return True
 
     def appointment(self, part: AppointmentPart) -> bool:
@@ -177,7 +177,7 @@ class _Import:
                 "status": status,
             },
         )
-        touch(self.db, patient_id)
+        mark_changed(self.db, patient_id)
         return True
 
     def _is_rebooked(self, known: sqlite3.Row, scheduled_ms: int) -> bool:
@@ -192,7 +192,7 @@ class _Import:
                 exam_id=exam_id,
                 today=self.today,
             ):
-                touch(self.db, row["patient_id"])
+                mark_changed(self.db, row["patient_id"])
 
     def _moment(self, part: AppointmentPart) -> int:
         try:

@@ -6,9 +6,9 @@ from typing import Any
 from sync.central.centre import Centre
 from sync.central.conflicts.gather import JudgingContext, judging_context
 from sync.central.conflicts.rejudge import apply_case, discard_case, discard_verdict, reassign_case
-from sync.central.conflicts.waiting import WaitingAction, settle_case, waiting_in
-from sync.central.kiosks.quarantine import is_of_the_action
+from sync.central.conflicts.waiting import WaitingAction, waiting_of_case
 from sync.central.records.audit import note
+from sync.central.records.cases import close_case
 from sync.central.records.journeys import read_journey
 from sync.central.records.patients import patient_named
 from sync.central.records.site import read_site
@@ -18,7 +18,8 @@ from sync.central.services.inbox_views import MAX_ROWS, CasePage, case_view, ope
 from sync.central.services.once import ActionContext, Requester, Subject, once
 from sync.central.services.requests import ActionRequest
 from sync.central.services.settlement import Settlement
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.store.errors import is_of_the_action
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import PatientId, VisitId
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[
     db, request, now_ms, who = context.db, context.request, context.now_ms, context.requester.who
     if db.row("select 1 from exceptions where exception_id = :id", id=exception_id) is None:
         return _NO_CASE
-    waiting = waiting_in(db, exception_id)
+    waiting = waiting_of_case(db, exception_id)
     allowed = settlements_of(db, exception_id, waiting)
     if how not in allowed:
         words = f"It can be settled by: {', '.join(allowed)}." if allowed else "It is settled already."
@@ -72,7 +73,7 @@ def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[
     if not waiting:
         _put_away(db, exception_id, now_ms)
     settlement = {"how": how, "reason": request.payload.get("reason", ""), "patient_id": request.named("patient_id")}
-    settle_case(db, exception_id, who, settlement, now_ms)
+    close_case(db, exception_id, who, settlement, now_ms)
     detail = {"exception_id": exception_id, "how": how}
     note(db, who, "settle", now_ms, action_id=request.action_id, detail=detail)
     verdicts = _verdicts(db, [each.verdict_id for each in waiting])

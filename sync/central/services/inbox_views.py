@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from sync.central.conflicts.waiting import WaitingAction, waiting_in
+from sync.central.conflicts.waiting import WaitingAction, waiting_of_case
 from sync.central.records.site import SiteSettings
 from sync.central.records.verdicts import latest_verdict
 from sync.central.services.current_state import current_state
 from sync.central.services.settlement import Settlement
-from sync.central.store.sqlite import ReadTransaction
+from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 from sync.journey.model import STAFF, Journey
@@ -67,7 +67,7 @@ def case_view(
     row = db.row("select * from exceptions where exception_id = :exception_id", exception_id=exception_id)
     if row is None:
         return None
-    waiting = waiting_in(db, exception_id)
+    waiting = waiting_of_case(db, exception_id)
     settled_ms = row["settled_ms"]
     shown = _shown(row, site) | {
         "patient": _patient(db, journey),

@@ -9,18 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 from sync.central.centre import Centre
-from sync.central.conflicts.waiting import TWO_VISITS, NewCase, open_case
 from sync.central.records.audit import note
-from sync.central.records.journeys import day_end, open_journey, touch
+from sync.central.records.cases import TWO_VISITS, NewCase, open_case
+from sync.central.records.history import day_end
+from sync.central.records.journeys import mark_changed, open_journey
 from sync.central.records.patients import patient_named
 from sync.central.services.answers import Answer
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.services.once import ActionContext, Requester, Subject, once
 from sync.central.services.requests import ActionRequest
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId
-from sync.protocol import Renamed
 
 _TABLES = ("bindings", "appointments", "entries", "transitions", "entry_history", "corrections", "tokens")
 _LOOSE_TABLES = ("patient_aliases", "actions", "exceptions")  # their patient_id need not be a known patient
@@ -74,17 +74,7 @@ def merge(
     )
     db.announce(change, gone)
     _write_journey(db, before, other, version)
-    return touch(db, kept)
-
-
-def merged_after(db: ReadTransaction, after: int, limit: int) -> list[tuple[int, Renamed]]:
-    """The first records that were merged into others under change numbers above `after`, with that number."""
-    rows = db.rows(
-        "select alias_id, patient_id, change from patient_aliases where change > :after order by change limit :limit",
-        after=after,
-        limit=limit,
-    )
-    return [(row["change"], Renamed(row["alias_id"], row["patient_id"])) for row in rows]
+    return mark_changed(db, kept)
 
 
 def _end_second_visit(

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sync.central.centre import Centre
+from sync.central.records.history import Provenance
 from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
-from sync.central.records.journeys import Provenance
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.answers import Answer, accepted, refused, refused_at
 from sync.central.services.errors import ApiError
 from sync.central.services.requests import ActionRequest
-from sync.central.store.sqlite import WriteTransaction
+from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import Actor, PatientId, Refusal, RefusalCode
 
 _REUSED = ApiError("action_id_reused", "This action_id was used for another request.")

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from sync.central.centre import Centre
 from sync.central.records.bindings import binding_of_card
-from sync.central.records.journeys import day_end, open_journey, save
+from sync.central.records.history import day_end
+from sync.central.records.journeys import open_journey, save
 from sync.central.records.patients import patient_named
-from sync.central.records.site import next_label
+from sync.central.records.queue_numbers import next_queue_number
 from sync.central.services.answers import Answer, refused_at
 from sync.central.services.current_state import CurrentState, current_state
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
@@ -98,7 +99,7 @@ def _decide(context: ActionContext, journey: Journey) -> Decision | Refusal:
     if isinstance(decision, Refusal) or decision.opened is None:
         return decision
     # A number is taken only for an entry that opens, so the day's numbers have no gaps.
-    label = next_label(context.db, context.site.ticket_prefix, journey.site_day)
+    label = next_queue_number(context.db, context.site.ticket_prefix, journey.site_day)
     return decide(definitions, journey, replace(action, opens=replace(action.opens, queue_number=label)))
 
 

@@ -11,7 +11,7 @@ from sync.central.records.patients import patient_named
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.current_state import estimated_wait
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.store.sqlite import ReadTransaction, any_of
+from sync.central.store.transactions import ReadTransaction, any_of
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 

@@ -14,10 +14,10 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from sync.central.records.journeys import StaleJourney
 from sync.central.records.site import NoSite
 from sync.central.services.answers import Answer, refused
 from sync.central.services.errors import ApiError, error_body
+from sync.central.store.errors import StaleJourney
 
 log = logging.getLogger(__name__)
 

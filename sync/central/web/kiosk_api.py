@@ -12,12 +12,13 @@ from werkzeug.exceptions import HTTPException
 
 from sync.central.centre import Centre
 from sync.central.kiosks.enrolment import enrol_kiosk
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest, fenced, unsupported
-from sync.central.records.journeys import StaleJourney
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
+from sync.central.kiosks.refusals import fenced, unsupported
 from sync.central.records.site import NoSite
 from sync.central.services.authentication import authenticate
 from sync.central.services.errors import ApiError
+from sync.central.store.errors import StaleJourney
 from sync.central.web.senders import header_token
 from sync.journey.model import Role
 from sync.protocol import (
@@ -52,8 +53,8 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 def kiosk_api(centre: Centre, most_waiting: int = 32, versions: frozenset[int] = SUPPORTED_VERSIONS) -> Blueprint:
     """The three routes of the wire. A kiosk's token opens these alone. At most `most_waiting` pulls wait at a time.
     `versions` are the versions of the protocol that this centre speaks."""
-    ingest = Ingest(centre.store, centre.definitions, centre.clock, centre.ids, versions)
-    roster = Roster(centre.store, centre.definitions, centre.clock, most_waiting, versions=versions)
+    ingest = PushService(centre.store, centre.definitions, centre.clock, centre.ids, versions)
+    roster = PullService(centre.store, centre.definitions, centre.clock, most_waiting, versions=versions)
     api = Blueprint("kiosk", __name__, url_prefix="/api/v1")
 
     def for_kiosks(message_type: type[T], limit: int, answer: Callable[[str, T], object]) -> Response:

@@ -13,13 +13,13 @@ from kiosk.store import outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.cycle import Puller, Pusher
-from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
 from sync.central import centre as product
 from sync.central.kiosks.enrolment import enrol, new_code
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
 from sync.central.maintenance.incarnation import open_incarnation
-from sync.central.records.definitions import take_up
+from sync.central.records.definitions import put_in_force
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
@@ -54,7 +54,7 @@ from tests.kiosk.parts import KioskParts
 
 ZONE = "Asia/Seoul"
 DAY = "2026-03-02"
-KEYS = CardKeys({"k1": "11" * 32})
+KEYS = CardKeys((CardKey("k1", "11" * 32),))
 PATIENTS = ("P1", "P2", "P3")
 MINUTE = 60_000
 AT_THE_DESK = Requester(STAFF, "desk", "rest")
@@ -127,10 +127,10 @@ class Centre:
         """Opens the database, as a start of the service does."""
         self.store = Store(f"sqlite:///{self.path}")
         with self.store.write() as db:
-            self.definitions = take_up(db, self.definitions, self.time())
+            self.definitions = put_in_force(db, self.definitions, self.time())
         self.parts = product.Centre(self.store, KEYS, self.definitions, self.time)
-        self.ingest = Ingest(self.store, self.definitions, self.time, new_id)
-        self.roster = Roster(self.store, self.definitions, self.time, page=self.page)
+        self.ingest = PushService(self.store, self.definitions, self.time, new_id)
+        self.roster = PullService(self.store, self.definitions, self.time, page=self.page)
 
     def enrol(self, prefix: str = "", actions: tuple[str, ...] = (), kiosk_id: str = "") -> Enrolment:
         """A new kiosk of the site."""

@@ -18,7 +18,8 @@ from sync.central.operations.catalog import operations
 from sync.central.services.merge import merge_patients
 from sync.central.services.once import Requester
 from sync.central.services.requests import ActionRequest
-from sync.central.store.sqlite import InUse, Store
+from sync.central.store.errors import InUse
+from sync.central.store.sqlite import Store
 from sync.clock import DAY_MS, ClockReading
 from sync.control import ControlServer, socket_path
 from sync.durable import write_secret

@@ -1,4 +1,4 @@
-"""Enrolment: one code, ten minutes, one kiosk; and what an administrator sees and ends."""
+"""Enrolment: one code, ten minutes, one kiosk; and how an administrator lists and revokes kiosks."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def test_a_code_makes_a_kiosk_with_all_that_it_needs(centre: Centre):
     assert (sender.role, sender.kiosk_id, sender.patient_id) == (Role.KIOSK, "lobby", None)
 
 
-def test_a_box_that_asks_for_nothing_is_an_entrance(centre: Centre):
+def test_a_kiosk_that_asks_for_no_actions_is_an_entrance(centre: Centre):
     first, second = made(centre), made(centre)
     assert (first.kiosk_id, first.ticket_prefix, first.name) == ("kiosk-1", "A", "kiosk-1")
     assert (second.kiosk_id, second.ticket_prefix) == ("kiosk-2", "B")
     assert first.actions == ("scan_nfc", "register", "confirm_arrival")
 
 
-def test_what_is_taken_is_given_to_nobody_else(centre: Centre):
+def test_an_id_or_prefix_in_use_is_given_to_no_other_kiosk(centre: Centre):
     wishes = {"kiosk_id": "lobby", "ticket_prefix": "L"}
     first, second, third = (made(centre, **wishes) for _ in range(3))
     assert [each.kiosk_id for each in (first, second, third)] == ["lobby", "lobby-2", "lobby-3"]
@@ -87,16 +87,16 @@ def test_prefixes_do_not_run_out(centre: Centre):
 
 
 @pytest.mark.parametrize("wish", ["", "-x", "x" * 33, "a b", "../x", "카"])
-def test_an_id_that_is_none_is_replaced(centre: Centre, wish: str):
+def test_an_invalid_id_is_replaced(centre: Centre, wish: str):
     assert made(centre, kiosk_id=wish).kiosk_id == "kiosk-1"
 
 
 @pytest.mark.parametrize("wish", ["1", "ABCD", "가", "A-"])
-def test_a_prefix_that_is_none_is_replaced(centre: Centre, wish: str):
+def test_an_invalid_prefix_is_replaced(centre: Centre, wish: str):
     assert made(centre, ticket_prefix=wish).ticket_prefix == "A"
 
 
-def test_a_name_is_cut_to_what_can_be_shown(centre: Centre):
+def test_a_name_is_cut_to_printable_characters(centre: Centre):
     assert made(centre, name="Lobby\x00\n " + "x" * 200).name == "Lobby " + "x" * 58
 
 
@@ -158,7 +158,7 @@ def test_a_code_may_be_typed_in_any_case_and_with_any_spaces(centre: Centre):
     assert isinstance(ask(centre, f" {code(centre).lower().replace('-', ' - ')} "), Enrolment)
 
 
-def test_neither_code_nor_token_is_kept(centre: Centre):
+def test_neither_code_nor_token_is_stored(centre: Centre):
     one = code(centre)
     found = ask(centre, one)
     assert isinstance(found, Enrolment)
@@ -170,7 +170,7 @@ def test_neither_code_nor_token_is_kept(centre: Centre):
     centre.open()
 
 
-def test_old_codes_are_swept(centre: Centre):
+def test_old_codes_are_deleted(centre: Centre):
     for _ in range(3):
         code(centre)
     centre.time.now_ms += CODE_LIFE_MS + 1
@@ -178,7 +178,7 @@ def test_old_codes_are_swept(centre: Centre):
     assert len(centre.rows("select * from enrol_codes")) == 1
 
 
-def test_who_guesses_is_made_to_wait_and_others_are_not(centre: Centre):
+def test_an_address_that_guesses_must_wait_and_others_need_not(centre: Centre):
     for _ in range(FAILURES_OF_ONE):
         wrong = ask(centre, "WRONG-WRONG")
         assert isinstance(wrong, NotEnrolled)
@@ -193,7 +193,7 @@ def test_who_guesses_is_made_to_wait_and_others_are_not(centre: Centre):
     assert centre.rows("select * from enrol_failures") == []
 
 
-def test_many_who_guess_are_made_to_wait_together(centre: Centre):
+def test_many_addresses_that_guess_must_wait_together(centre: Centre):
     for number in range(FAILURES_OF_ALL):
         ask(centre, "WRONG", f"198.51.100.{number}")
     limited = ask(centre, code(centre), THERE)
@@ -201,21 +201,21 @@ def test_many_who_guess_are_made_to_wait_together(centre: Centre):
     assert limited.retry_after_s is not None
 
 
-def test_a_guess_that_is_made_to_wait_is_not_counted_again(centre: Centre):
+def test_a_guess_during_the_wait_is_not_counted_again(centre: Centre):
     for _ in range(FAILURES_OF_ONE + 3):
         ask(centre, "WRONG")
     assert len(centre.rows("select * from enrol_failures")) == FAILURES_OF_ONE
 
 
 @pytest.mark.parametrize("text", ["", " ", "x" * 10_000, "\x00", "가나다", "'; drop table kiosks; --", "\ud800"])
-def test_a_code_that_is_none_is_refused(centre: Centre, text: str):
+def test_an_invalid_code_is_refused(centre: Centre, text: str):
     with centre.store.write() as db:
         request = EnrolRequest(code=text)
         found = enrol(db, read_site(db), centre.definitions, KEYS, request, HERE, centre.time())
     assert isinstance(found, NotEnrolled)
 
 
-def test_a_revoked_kiosk_keeps_its_prefix_until_its_numbers_are_off_the_paper(centre: Centre):
+def test_a_revoked_kiosk_keeps_its_prefix_while_its_slips_may_be_shown(centre: Centre):
     found = made(centre, ticket_prefix="L")
     with centre.store.write() as db:
         assert revoke_kiosk(db, found.kiosk_id, centre.time())

@@ -16,7 +16,7 @@ from sync.central.records.entries import count_ahead, write_entry
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.queue import Search, queue_rows
-from sync.central.store.sqlite import WriteTransaction
+from sync.central.store.transactions import WriteTransaction
 from sync.journey.definitions import shipped
 from sync.journey.model import ExamId, QueueEntry, QueueId
 from sync.journey.rules import people_ahead, place_in_line

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sync.central.maintenance.housekeeping import Housekeeping
-from sync.central.records.audit import forget_old, note
+from sync.central.records.audit import delete_old_rows, note
 from sync.central.services.access_log import SAME_LOOK_MS, AccessLog
 from sync.clock import DAY_MS
 from sync.ids import uuid7
@@ -80,7 +80,7 @@ def test_what_is_older_than_it_is_to_be_kept_is_forgotten(centre: Centre):
     add(centre, "old", now_ms - 31 * DAY_MS, now_ms - 31 * DAY_MS)
     add(centre, "young", now_ms - 29 * DAY_MS, now_ms - 29 * DAY_MS)
     add(centre, "young, of a clock at 1970", now_ms, 0)
-    assert forget_old(centre.store, now_ms, 30) == 1
+    assert delete_old_rows(centre.store, now_ms, 30) == 1
     kinds = {row["kind"] for row in centre.rows("select kind from audit")}
     assert {"young", "young, of a clock at 1970"} <= kinds
     assert "old" not in kinds
@@ -91,8 +91,8 @@ def test_it_forgets_more_than_one_transaction_holds(centre: Centre):
         for _ in range(2500):
             note(db, "staff:1", "old", 0)
         db.execute("update audit set audit_id = '00000000' || substr(audit_id, 9) where kind = 'old'")
-    assert forget_old(centre.store, centre.clock(), 30) == 2500
-    assert forget_old(centre.store, 0) == 0, "before the beginning of time there is nothing to forget"
+    assert delete_old_rows(centre.store, centre.clock(), 30) == 2500
+    assert delete_old_rows(centre.store, 0) == 0, "before the beginning of time there is nothing to forget"
 
 
 def test_the_background_forgets_as_it_is_told(centre: Centre):

@@ -1,4 +1,4 @@
-"""Conflicts about the action itself (cases 9, 10, 12, 15 and 17): sent twice, by older rules, about money."""
+"""Conflicts about the action itself (cases 9, 10, 12, 15 and 17): repeats, older rules, waiting actions, money."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_case_9_a_repeat_under_a_new_epoch_is_the_same_action(centre: Centre, ki
     assert len(transitions(centre, "P1")) == 3
 
 
-def test_case_9_a_kiosk_enrolled_anew_sends_what_it_had_and_nothing_counts_twice(centre: Centre, kiosk: Kiosk):
+def test_case_9_a_kiosk_enrolled_again_sends_its_actions_and_nothing_counts_twice(centre: Centre, kiosk: Kiosk):
     kiosk.check_in("P1")
     kiosk.wire.lose_replies = 1
     kiosk.pusher.run_once()
@@ -36,7 +36,7 @@ def test_case_9_a_kiosk_enrolled_anew_sends_what_it_had_and_nothing_counts_twice
     assert kiosk.base("P1") == centre.journey("P1")
 
 
-def test_a_kiosk_enrolled_anew_hears_what_staff_decide_of_what_it_sent_before(centre: Centre, kiosk: Kiosk):
+def test_a_kiosk_enrolled_again_gets_what_staff_decide_about_its_earlier_actions(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.sync()
     kiosk.ledger.enrol(centre.enrol("A", EVERYTHING))
@@ -80,7 +80,7 @@ def test_case_12_rules_that_the_centre_no_longer_judges_by_need_staff(centre: Ce
     assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.OLD_RULES)
 
 
-def test_case_12_older_rules_that_it_has_run_by_judge_their_own_however_often_it_starts(centre: Centre, kiosk: Kiosk):
+def test_case_12_older_rules_still_judge_their_own_actions_after_any_number_of_starts(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
     raised(centre, **without_the_tap(centre.definitions.document))
     raised(centre)
@@ -95,7 +95,7 @@ def test_case_12_older_rules_that_it_has_run_by_judge_their_own_however_often_it
     assert [row["definitions_version"] for row in rows] == [1, 3]
 
 
-def test_case_12_what_waited_is_judged_by_its_own_rules_too(centre: Centre, kiosk: Kiosk):
+def test_case_12_a_waiting_action_is_judged_by_its_own_rules_too(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.sync()
     raised(centre)
@@ -104,7 +104,7 @@ def test_case_12_what_waited_is_judged_by_its_own_rules_too(centre: Centre, kios
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
 
 
-def test_case_12_older_rules_do_not_judge_a_patient_who_is_where_they_know_nothing_of(centre: Centre, kiosk: Kiosk):
+def test_case_12_older_rules_do_not_judge_a_patient_in_a_state_unknown_to_them(centre: Centre, kiosk: Kiosk):
     document = centre.definitions.document
     newer = with_changed(document, "scan_nfc", moves={"UNREGISTERED": "ARRIVED", "TRIAGE": "ARRIVED"})
     newer = with_added(newer, "scan_nfc", name="triage", by=["staff"], moves={"UNREGISTERED": "TRIAGE"}, visit="open")
@@ -116,7 +116,7 @@ def test_case_12_older_rules_do_not_judge_a_patient_who_is_where_they_know_nothi
     assert verdicts(kiosk) == [("needs_staff", "old_rules"), ("applied", "ok")]
 
 
-def test_case_12_rules_that_lead_to_states_that_are_no_more_do_not_judge(centre: Centre, kiosk: Kiosk):
+def test_case_12_rules_that_lead_to_removed_states_do_not_judge(centre: Centre, kiosk: Kiosk):
     document = centre.definitions.document
     newer = with_added(document, "scan_nfc", name="go_on", by=["patient"], moves={"TRIAGE": "ARRIVED"})
     newer = with_added(newer, "scan_nfc", name="triage", by=["patient"], moves={"UNREGISTERED": "TRIAGE"}, visit="open")
@@ -158,7 +158,7 @@ def test_case_17_money_taken_at_two_kiosks_is_for_staff(centre: Centre, kiosk: K
     assert centre.journey("P2").state == "PAYMENT"
 
 
-def test_a_patient_who_is_no_more_needs_staff(centre: Centre, kiosk: Kiosk):
+def test_an_action_of_a_removed_patient_needs_staff(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
     with kiosk.store.write() as db:
         rewrite_last(db, patient_id="P9")
@@ -166,7 +166,7 @@ def test_a_patient_who_is_no_more_needs_staff(centre: Centre, kiosk: Kiosk):
     assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.UNKNOWN_PATIENT)
 
 
-def test_every_verdict_leaves_what_it_was_founded_on(centre: Centre, kiosk: Kiosk, other: Kiosk):
+def test_every_verdict_is_recorded_with_its_grounds(centre: Centre, kiosk: Kiosk, other: Kiosk):
     kiosk.tap("P1")
     kiosk.sync()
     other.tap("P1")

@@ -1,4 +1,4 @@
-"""A record that was damaged at the kiosk: it alone is lost, staff are told, and everything else goes on."""
+"""A record that was damaged at the kiosk: it alone is lost, staff get a case, and everything else continues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.sync.central.wire import EVERYTHING, Centre, Kiosk
 QUARANTINED, APPLIED = ("needs_staff", "quarantined"), ("applied", "ok")
 DAMAGES = {
     "not an intent": (b'"visit_id"', b'"visit_hd"'),
-    "somebody else's": (b'"P1"', b'"P3"'),
+    "another patient's": (b'"P1"', b'"P3"'),
     "no JSON": (b'{"action_id"', b'["action_id"'),
 }
 
@@ -26,7 +26,7 @@ def damage(request: pytest.FixtureRequest) -> tuple[bytes, bytes]:
 
 
 def strike(kiosk: Kiosk, damage: tuple[bytes, bytes]) -> None:
-    """The record of the tap of P1 is not what was written."""
+    """Damages the record of the tap of P1."""
     with kiosk.store.write() as db:
         where = "where patient_id = 'P1' and action_type = 'scan_nfc'"
         (body,) = db.execute(f"select body from outbox {where}").fetchone()
@@ -35,7 +35,7 @@ def strike(kiosk: Kiosk, damage: tuple[bytes, bytes]) -> None:
 
 
 def lose_the_head(kiosk: Kiosk) -> None:
-    """What follows fits no chain: a disk that was set back, or a bit of another row."""
+    """Makes the next batch fit no chain, as a disk that was set back does, or a flipped bit of another row."""
     with kiosk.store.write() as db:
         db.execute("update outbox set hash = 'lost' where seq = 1")
 
@@ -94,10 +94,10 @@ def test_a_page_that_names_the_patient_is_taken(centre: Centre, kiosk: Kiosk, da
     assert kiosk.view("P1").state == "ARRIVED"
 
 
-def test_a_restored_centre_keeps_what_it_has_of_it(
+def test_a_restored_centre_keeps_its_verdict_on_it(
     centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes], tmp_path: Path
 ):
-    """It was judged before it was damaged, and the backup has it."""
+    """The record was judged before it was damaged, and the backup has its verdict."""
     kiosk.tap("P1")
     kiosk.sync()
     back_up(centre.store, tmp_path / "backup.db")
@@ -129,7 +129,7 @@ def test_a_restored_centre_that_has_lost_it_is_sent_it_unread(
     check_only_p1s_tap_is_lost(centre, kiosk)
 
 
-def test_what_was_set_aside_waits_again_after_a_restore_and_is_set_aside_again(
+def test_a_record_set_aside_waits_again_after_a_restore_and_is_set_aside_again(
     centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes], tmp_path: Path
 ):
     back_up(centre.store, tmp_path / "backup.db")
@@ -147,7 +147,7 @@ def test_what_was_set_aside_waits_again_after_a_restore_and_is_set_aside_again(
     check_only_p1s_tap_is_lost(centre, kiosk)
 
 
-def test_enrolled_anew_the_others_go_on(centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes]):
+def test_after_another_enrolment_the_other_records_continue(centre: Centre, kiosk: Kiosk, damage: tuple[bytes, bytes]):
     kiosk.tap("P1")
     kiosk.tap("P2")
     strike(kiosk, damage)
@@ -160,10 +160,10 @@ def test_enrolled_anew_the_others_go_on(centre: Centre, kiosk: Kiosk, damage: tu
     check_only_p1s_tap_is_lost(centre, kiosk)
 
 
-def test_it_is_known_though_its_hash_alone_would_say_that_all_is_well(centre: Centre, kiosk: Kiosk):
-    """A new chain over a good intent of somebody else would have been judged as theirs."""
+def test_it_is_recognised_though_its_hash_alone_fits(centre: Centre, kiosk: Kiosk):
+    """A new chain over a valid intent of another patient would be judged as that patient's."""
     kiosk.tap("P1")
-    strike(kiosk, DAMAGES["somebody else's"])
+    strike(kiosk, DAMAGES["another patient's"])
     for epoch in (2, 3):
         kiosk.ledger.start_epoch(epoch)
     kiosk.sync()
@@ -187,7 +187,7 @@ def test_a_verdict_whose_answer_was_lost_stands_though_the_record_was_damaged_si
 
 
 def test_a_record_that_no_push_can_hold_gets_out_of_the_way(centre: Centre, kiosk: Kiosk):
-    """A kiosk from before bodies had a limit wrote it: it is refused as it is, and cut it goes."""
+    """A kiosk from before bodies had a limit wrote it. It is refused whole, and taken once it is cut."""
     kiosk.tap("P1")
     with kiosk.store.write() as db:
         rewrite_last(db, payload={"answers": "x" * (2 * MAX_BATCH_BYTES)})

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from sync.central.commands.main import main
-from sync.central.conflicts.waiting import NewCase, open_case, settle_case
 from sync.central.operations.catalog import operations
+from sync.central.records.cases import NewCase, close_case, open_case
 from sync.clock import read_clock
 from sync.control import ControlServer, socket_path
 from sync.ids import new_id
@@ -264,7 +264,7 @@ def full_inbox(online: Online) -> list[str]:
         db.execute("update exceptions set settled_ms = 1 where settled_ms is null")
         for place, exception_id in enumerate(reversed(ids)):
             open_case(db, exception_id, NewCase("fork", None, {}), 1000 - max(place, 1))
-        settle_case(db, ids[2], "desk", {}, 2000)
+        close_case(db, ids[2], "desk", {}, 2000)
     return ids
 
 
