@@ -17,7 +17,7 @@ MAX_FILE = 1024 * 1024
 
 
 class ConfigError(ValueError):
-    """The file cannot be used; the message says what to change, for the person who edits it."""
+    """The file cannot be used. The message says what to change, for the person who edits it."""
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -25,8 +25,8 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class KioskSection(_Section, frozen=True, kw_only=True):
-    """What this kiosk would like to be called and to do. The centre decides at enrolment. `actions` holds kinds of
-    kiosk and actions, by the names that the centre's definitions give them."""
+    """What this kiosk asks to be; the centre decides at enrolment. `actions` holds kinds of kiosk and actions, by their
+    names in the centre's definitions."""
 
     id: str = ""
     name: str = ""
@@ -35,19 +35,19 @@ class KioskSection(_Section, frozen=True, kw_only=True):
 
 
 class StoreSection(_Section, frozen=True, kw_only=True):
-    """Where the database lies; keys, token and control socket lie beside it."""
+    """Where the database is. Keys, token and control socket are beside it."""
 
     path: str = DEFAULT_STORE
 
 
 class WebSection(_Section, frozen=True, kw_only=True):
-    """Where the touch screen's page is served: loopback only."""
+    """Where the touch screen's page is served, on loopback only."""
 
     listen: str = "127.0.0.1:8080"
 
 
 class CentralSection(_Section, frozen=True, kw_only=True):
-    """Where the centre is. `plain_http` allows http:// to a host that is not this one, in so many words."""
+    """Where the centre is. `plain_http` allows http:// to another host than this one."""
 
     url: str = ""
     token_file: str = ""
@@ -55,7 +55,7 @@ class CentralSection(_Section, frozen=True, kw_only=True):
 
 
 class ReaderSection(_Section, frozen=True, kw_only=True):
-    """One reader. `name`: the PC/SC reader (all, when absent); `path`: nfcpy's device path; `cards`: a JSON file of
+    """One reader. `name`: the PC/SC reader (None: all of them). `path`: nfcpy's device path. `cards`: a JSON file of
     demo cards for a simulated reader."""
 
     kind: Literal["pcsc", "nfcpy", "simulated"]
@@ -65,21 +65,23 @@ class ReaderSection(_Section, frozen=True, kw_only=True):
 
 
 class FlowSection(_Section, frozen=True, kw_only=True):
-    """What a tap does by itself, as far as the rules allow it: true every action that this kiosk is granted, false only
-    the one that opens the visit, or the actions named."""
+    """What a tap does by itself, where the rules allow it. True: every action that this kiosk is granted. False: the
+    one that opens the visit. A list: those actions."""
 
     auto: bool | tuple[str, ...] = False
 
     def automatic(self, grants: Iterable[str], tap: str) -> tuple[str, ...]:
-        """The actions that a tap does by itself at a kiosk with these grants. `tap` is the one that opens the visit."""
+        """Returns the actions that a tap does by itself at a kiosk with these grants. `tap` opens the visit."""
         if isinstance(self.auto, bool):
             return tuple(grants) if self.auto else (tap,)
         return self.auto
 
 
 class DisplaySection(_Section, frozen=True, kw_only=True):
-    """The screen's real size, so that a millimetre on it is one: diagonal in inches, resolution in pixels; and how
-    high above the floor its lower edge is, in millimetres, so that the low layout is within reach."""
+    """The screen's real size, so that a millimetre on it is one, and its height above the floor, for the low layout.
+
+    The diagonal is in inches, the resolution in pixels. `bottom_mm` is the lower edge above the floor in millimetres.
+    """
 
     diagonal_in: float = 21.5
     resolution: tuple[int, int] = (1080, 1920)
@@ -87,7 +89,7 @@ class DisplaySection(_Section, frozen=True, kw_only=True):
 
 
 class Config(_Section, frozen=True, kw_only=True):
-    """The whole file."""
+    """The whole configuration."""
 
     kiosk: KioskSection = KioskSection()
     store: StoreSection = StoreSection()
@@ -114,12 +116,12 @@ class Config(_Section, frozen=True, kw_only=True):
 
     @property
     def enrolment_path(self) -> Path:
-        """The file (0600) that holds the centre's answer to an enrolment until the kiosk lives by it."""
+        """The file (0600) with the centre's answer to an enrolment that is not complete."""
         return self._beside(".enrolment")
 
     @property
     def listen(self) -> tuple[str, int]:
-        """Host and port of the page."""
+        """Host and port of the touch screen's page."""
         return parse_listen(self.web.listen)
 
     def _beside(self, ending: str) -> Path:
@@ -127,7 +129,7 @@ class Config(_Section, frozen=True, kw_only=True):
 
 
 def read_config(path: Path) -> Config:
-    """The configuration in a file. Raises ConfigError, whose message names the file and what is wrong in it."""
+    """Reads the configuration from a file. Raises ConfigError, whose message names the file and what is wrong in it."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE + 1)
@@ -145,7 +147,7 @@ def read_config(path: Path) -> Config:
 
 
 def check_config(document: object, origin: str) -> Config:
-    """The configuration in a parsed document. Raises ConfigError."""
+    """Returns the configuration in a parsed document; errors name its `origin`. Raises ConfigError."""
     for fault in _misshapen(document):
         raise ConfigError(f"{origin}: {fault}")
     config = msgspec.convert(document, Config)
@@ -155,7 +157,7 @@ def check_config(document: object, origin: str) -> Config:
 
 
 def parse_listen(text: str) -> tuple[str, int]:
-    """Host and port of "127.0.0.1:8080" or "[::1]:8080". Raises ConfigError."""
+    """Returns host and port of "127.0.0.1:8080" or "[::1]:8080". Raises ConfigError."""
     host, _, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not bare or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
@@ -174,16 +176,18 @@ def is_loopback(host: str | None) -> bool:
 
 
 def check_central_url(url: str, plain_http: bool) -> str:
-    """The centre's base URL without its trailing slash. Raises ConfigError where it is none, or would send the token
-    in clear over a network."""
+    """Returns the centre's base URL without a trailing slash.
+
+    Raises ConfigError where the text is no such URL, or where the token would go over a network in clear.
+    """
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
         raise ConfigError(_NO_URL) from error
-    # Neither a password nor a query, which would end up in logs, nor white space, which urlsplit lets through.
-    odd = not url.isprintable() or any(character in url for character in " @?#\\")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or odd:
+    # No password and no query, which would end up in logs, and no white space, which urlsplit lets through.
+    has_extras = not url.isprintable() or any(character in url for character in " @?#\\")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or has_extras:
         raise ConfigError(_NO_URL)
     if parts.scheme == "http" and not is_loopback(parts.hostname) and not plain_http:
         raise ConfigError("plain http would send the token in clear: use https, or set [central] plain_http = true")
@@ -195,7 +199,7 @@ _NO_URL = "expected a URL of the form https://host[:port], without user, query o
 
 
 def _misshapen(document: object) -> Iterator[str]:
-    """Keys that no section has and values of another type, each with the section and the key that it stands under."""
+    """Returns unknown keys and values of a wrong type, each with its section and key."""
     if not isinstance(document, dict):
         yield f"expected sections, got {type(document).__name__}"
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kiosk.store.fair_lock import FairLock
 from kiosk.store.schema import migrate
-from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log
+from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log
 
 
 class StoreError(Exception):
@@ -39,7 +39,7 @@ class Store:
         """Opens a transaction. It is durable when the context ends; an exception inside undoes all of it."""
         with self._lock:
             if self._sync_failed:
-                self._sync_failed = not begin_log_anew(self._connection)
+                self._sync_failed = not empty_log(self._connection)
             try:
                 self._connection.execute("begin immediate")
                 yield self._connection

@@ -1,4 +1,4 @@
-"""A correction: staff say where a patient really stands, whatever the actions had led to. Pure, as the rules are."""
+"""A correction: staff say where a patient really stands, against what the actions led to. Pure, as the rules are."""
 
 from dataclasses import replace
 

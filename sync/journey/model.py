@@ -136,7 +136,7 @@ class Journey:
 
 @dataclass(frozen=True, slots=True)
 class Opens:
-    """What the action would open, if it opens anything: ids and label made by whoever applies it first."""
+    """What the action would open, if it opens anything: ids and label, made by the end that applies it first."""
 
     visit_id: VisitId
     queue_id: QueueId

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from sync.protocol import PROTOCOL_VERSION
-from tests.protocol.subjects import RealAgent, Site, refusal, told
+from tests.protocol.subjects import RealAgent, Site, refusal, verdicts_of
 from tests.sync.central.wire import uid
 
 OK = ("applied", "ok")
@@ -70,7 +70,7 @@ def test_two_ends_use_the_highest_version_that_both_speak(
     ids = kiosk.check_in(uid("P1"))
     kiosk.push()
     assert versions_of_calls(site) == asked[:-1]
-    assert told(kiosk, ids) == [OK] * 3
+    assert verdicts_of(kiosk, ids) == [OK] * 3
 
 
 @pytest.mark.parametrize(("kiosk_speaks", "centre_speaks"), [(OURS, THEIRS), (THEIRS, OURS)])
@@ -88,12 +88,16 @@ def test_two_ends_without_a_common_version_lose_nothing_and_meet_again_after_an_
     )
     for _ in range(3):
         kiosk.push_once()
-    assert (kiosk.pending(), told(kiosk, ids), site.centre.journey("P1").state) == (3, [None] * 3, "UNREGISTERED")
+    assert (kiosk.pending(), verdicts_of(kiosk, ids), site.centre.journey("P1").state) == (
+        3,
+        [None] * 3,
+        "UNREGISTERED",
+    )
     assert kiosk.holder(uid("P1")) == "P1"
     assert set(versions_of_calls(site)) == kiosk_speaks
     site.speak(*BOTH)
     kiosk.push()
-    assert told(kiosk, ids) == [OK] * 3
+    assert verdicts_of(kiosk, ids) == [OK] * 3
     assert site.centre.journey("P1").state == "WAITING"
 
 
@@ -124,7 +128,7 @@ def test_a_centre_that_was_set_back_is_followed_at_once(make_kiosk: MakeKiosk, s
     ids.append(kiosk.scan(uid("P2")))
     kiosk.push()
     assert versions_of_calls(site) == [3, 2]
-    assert told(kiosk, ids) == [OK] * 2
+    assert verdicts_of(kiosk, ids) == [OK] * 2
 
 
 # What the centre answers.

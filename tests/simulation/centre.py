@@ -1,4 +1,4 @@
-"""The centre of a schedule: the real services over a real file, which can die, be restored and get new rules."""
+"""The centre of a schedule: the real services on a real file. It can die, be restored and get new rules."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Centre:
         self.open()
 
     def open(self) -> None:
-        """A start of the service."""
+        """Starts the service."""
         self.store = FragileCentreStore(self.home / CENTRE_FILE, self.fuse)
         open_incarnation(self.store, self.clock)
         with self.store.write() as db:
@@ -61,13 +61,13 @@ class Centre:
         self.pulls = PullService(self.parts, page=self.page)
 
     def reopen(self) -> None:
-        """The process is gone, and another one starts on its file."""
+        """The process has died, and another one starts on its file."""
         self.fuse.put_out()
         self.store.close()
         self.open()
 
     def handle(self, kiosk_id: str, path: str, body: bytes) -> tuple[int, bytes]:
-        """A call as it comes in over the wire, and the answer as it leaves: HTTP status and body."""
+        """Answers a call as it comes over the wire. Returns the HTTP status and the body."""
         try:
             outcome = self._outcome(kiosk_id, path, body)
         except (sqlite3.OperationalError, StaleJourney):
@@ -81,7 +81,7 @@ class Centre:
         return self.pulls.pull(kiosk_id, msgspec.json.decode(body, type=PullRequest))
 
     def tick(self) -> None:
-        """What the centre does by itself every few seconds."""
+        """Does what the service does by itself every few seconds."""
         update_marker(self.store)
         close_days(self.parts, self.today())
 
@@ -96,7 +96,7 @@ class Centre:
             return read_journey(db, self.definitions, patient_id, read_site(db).day(self.clock()))
 
     def rows(self, sql: str, **parameters: object) -> list[sqlite3.Row]:
-        """Any look at the database."""
+        """Reads rows of the database."""
         with self.store.read() as db:
             return db.rows(sql, **parameters)
 
@@ -111,12 +111,12 @@ class Centre:
         )
 
     def correct(self, action_id: str, patient_id: str, state: str) -> Answer:
-        """Staff say where a patient stands."""
+        """Staff correct a patient's journey."""
         request = ActionRequest("correct", action_id, {"state": state, "reason": "seen"})
         return correct_journey(self.parts, AT_THE_DESK, patient_id, request)
 
     def cases(self) -> list[dict[str, Any]]:
-        """What staff have before them."""
+        """The cases in the exception inbox."""
         listed = list_cases(self.parts)
         assert isinstance(listed, CasePage)
         return listed.cases
@@ -127,26 +127,26 @@ class Centre:
         return settle(self.parts, AT_THE_DESK, exception_id, ActionRequest("settle", action_id, payload))
 
     def merge(self, action_id: str, kept: str, gone: str) -> Answer:
-        """Two records are one person's."""
+        """Staff merge two records of one person."""
         return merge_patients(self.parts, AT_THE_DESK, kept, ActionRequest("merge", action_id, {"patient_id": gone}))
 
     def back_up(self, into: Path) -> None:
-        """A backup by the service itself, of which the kiosks are told that it covers what it holds."""
+        """Makes a backup by the service itself. The kiosks learn which actions it covers."""
         into.mkdir()
         back_up(self.store, into / CENTRE_FILE)
 
     def copy(self, into: Path) -> None:
-        """A copy of the files by somebody else's means, of which nobody is told."""
+        """Copies the files without the service. The kiosks do not learn of it."""
         into.mkdir()
         for name in FILES:
             if (self.home / name).exists():
                 shutil.copyfile(self.home / name, into / name)
 
     def restore(self, backup: Path) -> None:
-        """The database of a backup is put in place, and the service starts on it.
+        """Replaces the database by a backup, and starts the service on it.
 
-        The service had been up for a tick since its last commit: what it did within the ten seconds before its end may
-        be missed by the detection of a restore, and is by this simulation not asked for.
+        The service ticks before it ends: the detection of a restore may miss the last ten seconds before the end, and
+        this simulation does not ask for them.
         """
         update_marker(self.store)
         self.store.close()
@@ -157,7 +157,7 @@ class Centre:
         self.open()
 
     def change_rules(self, *, still_judges_by_old: bool) -> None:
-        """An upgrade: whoever has begun to pay may leave. The kiosks hear of it with their next pull."""
+        """An upgrade of the rules: a patient who is paying may leave. The kiosks get the rules with their next pull."""
         before = self.definitions
         moves = {**before.actions["leave_hospital"].moves, "PAYMENT": "UNREGISTERED"}
         version = before.version + (1 if still_judges_by_old else SUPPORTED_BEFORE + 1)

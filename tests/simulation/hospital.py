@@ -1,4 +1,4 @@
-"""The hospital that every schedule begins with: patients, cards, exams, bookings of two days, enrolled kiosks."""
+"""The hospital with which every schedule begins: patients, cards, exams, bookings of two days, enrolled kiosks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DAY, TOMORROW = "2026-03-02", "2026-03-03"
 OPENS_MS = local_ms(DAY, "09:00", ZONE)
 KEYS = CardKeys((CardKey("k1", "11" * 32),))
 PATIENTS = ("P1", "P2", "P3", "P4", "P5", "P6")
-STRANGERS = ("N1", "N2")  # cards that nobody has been given yet
+STRANGERS = ("N1", "N2")  # cards of no patient
 CARDS = (*PATIENTS, *STRANGERS)
 EVERYTHING = tuple(shipped().actions_by("patient"))
 ENTRANCE = ("scan_nfc", "register", "confirm_arrival")
@@ -46,12 +46,12 @@ _BOOKED = (
 
 
 def cards_of(card: str) -> tuple[CardHash, ...]:
-    """A card by the name of who was given it first, as its keyed hashes."""
+    """The keyed hashes of a card. A card has the name of its first holder."""
     return KEYS.hashes(canonical_uid(_uid(card)))
 
 
 def make(path: Path) -> None:
-    """Writes the files of the centre and of the kiosks, all of them enrolled and up to date, into a directory."""
+    """Writes the files of the centre and of the kiosks into a directory. The kiosks are enrolled and up to date."""
     definitions = shipped()
     store = Store(f"sqlite:///{path / CENTRE_FILE}")
     open_incarnation(store)

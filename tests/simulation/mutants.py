@@ -1,8 +1,8 @@
-"""Breaks the protocol on purpose, one way at a time, in a copy of the tree: the simulation must catch each breakage.
+"""Breaks the protocol on purpose in a copy of the tree, one way at a time. The simulation must catch each breakage.
 
-A simulation that finds nothing proves nothing until it is known what it would have found. Each mutant is the exact text
-of one place and what stands there instead; a text that is not there exactly once is an error, so that no mutant goes
-quietly out of date. `python -m tests.simulation.mutants [NAME…]` hunts them and prints a table.
+A simulation that finds nothing proves nothing, unless it is known what it would find. A mutant is the exact text of one
+place and its replacement. A text that is not there exactly once is an error, so that no mutant goes out of date
+unnoticed. `python -m tests.simulation.mutants [NAME…]` hunts the mutants and prints a table.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ COPIED = ("kiosk", "sync", "hardware", "tests")
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One breakage: where, what stands there, what is put there, and the number of schedules within which it is to be
-    caught."""
+    """One breakage: its file, the text there, the replacement, and the number of schedules that must catch it."""
 
     name: str
     file: str
@@ -34,7 +33,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Caught:
-    """Which schedule caught a mutant, and as what."""
+    """The number of schedules until one caught a mutant, and the kinds of problems that it found."""
 
     schedules: int
     kinds: tuple[str, ...]
@@ -186,13 +185,13 @@ MUTANTS: tuple[Mutant, ...] = (
 
 
 def hunt(mutant: Mutant, first: int = 0) -> Caught | None:
-    """Plays schedules on a copy of the tree that is broken in this way, until one fails. None where none did."""
+    """Plays schedules on a broken copy of the tree until one fails. Returns None where none fails."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
         for part in COPIED:
             shutil.copytree(HOUSE / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         _break(copy / mutant.file, mutant)
-        ended = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "tests.simulation.hunting", str(first), str(mutant.within)],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy), "PYTHONHASHSEED": "0"},
@@ -200,9 +199,9 @@ def hunt(mutant: Mutant, first: int = 0) -> Caught | None:
             text=True,
             check=False,
         )
-        if ended.returncode:
-            raise RuntimeError(f"{mutant.name}: {ended.stderr[-2000:]}")
-        answer = json.loads(ended.stdout)
+        if completed.returncode:
+            raise RuntimeError(f"{mutant.name}: {completed.stderr[-2000:]}")
+        answer = json.loads(completed.stdout)
         return Caught(answer["schedules"], tuple(answer["kinds"])) if answer["kinds"] else None
 
 
@@ -214,17 +213,17 @@ def _break(file: Path, mutant: Mutant) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Hunts the mutants of these names, or all, and prints the table. 1 where one got away."""
-    away = 0
+    """Hunts the mutants of these names, or all, and prints the table. Returns 1 where a mutant was not caught."""
+    missed = 0
     print("| mutant | caught by schedule | as | stated |\n|---|---|---|---|")
     for mutant in MUTANTS:
         if names and mutant.name not in names:
             continue
         caught = hunt(mutant)
-        away += caught is None
+        missed += caught is None
         found = f"{caught.schedules} | {', '.join(caught.kinds)}" if caught else "**not caught** |"
         print(f"| {mutant.name} | {found} | {mutant.within} |", flush=True)
-    return bool(away)
+    return bool(missed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Card ids as keyed hashes: one canonical id however a card is spelt, keys in files that only their owner reads."""
+"""Card ids as keyed hashes: one canonical id for each spelling of a card, and key files for the owner alone."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_hex_in_any_case_and_with_any_separators_is_the_card_that_was_read_as_by
 
 
 @pytest.mark.parametrize("tag", ["ticket 17", "환자-17", "04a1b2", "04a1b2c", "zz:zz:zz:zz", "a" * 34 + "z", "é" * 5])
-def test_anything_else_is_an_opaque_string(tag: str):
+def test_any_other_text_is_an_opaque_string(tag: str):
     assert canonical_tag(tag) == f"tag:{tag}"
 
 
@@ -85,7 +85,7 @@ def test_white_space_around_an_opaque_string_does_not_count():
 @pytest.mark.parametrize(
     "tag", ["", " ", "\n\t", "x" * 257, "04" * 200, "a\x00b", "\ud800", "line\nbreak", "\u202ereversed"]
 )
-def test_what_is_empty_too_long_or_cannot_be_printed_is_refused(tag: str):
+def test_an_empty_too_long_or_unprintable_tag_is_refused(tag: str):
     with pytest.raises(ValueError, match="1 to 256 printable characters"):
         canonical_tag(tag)
 
@@ -139,7 +139,7 @@ def test_keys_are_made_once_and_read_after_that(tmp_path: Path):
         b"\xff\xfe",
     ],
 )
-def test_a_file_that_holds_no_usable_key_is_told_and_left_alone(tmp_path: Path, content: bytes):
+def test_a_file_without_a_usable_key_is_an_error_and_stays_as_it_is(tmp_path: Path, content: bytes):
     path = tmp_path / "site.keys"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r".+"):

@@ -1,4 +1,4 @@
-"""The messages: canonical JSON, the hash chain, and every kind of message of version 2 as it was first written down."""
+"""The messages: canonical JSON, the hash chain, and each kind of message of version 2 as first committed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def message(name: str, kind: type[Any]) -> Any:
 # Canonical JSON and the chain.
 
 
-def test_keys_are_sorted_in_dicts_and_in_messages_and_nothing_is_wasted():
+def test_members_are_sorted_in_dicts_and_messages_without_white_space():
     assert canonical({"b": 1, "a": {"d": None, "c": "가"}}) == '{"a":{"c":"가","d":null},"b":1}'.encode()
     keys = list(json.loads(canonical(CallRefused(code=EndCode.GAP, error="x"))))
     assert keys == sorted(keys)
@@ -81,7 +81,7 @@ def test_any_spelling_of_the_same_document_has_the_same_canonical_form_and_hash(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"nonsense", b"\xff", b'{"a": NaN}', b"1e999", b"[" * 100_000])
-def test_a_body_that_is_no_json_or_has_no_end_has_no_hash(body: bytes):
+def test_a_body_that_is_no_json_or_nested_too_deep_has_no_hash(body: bytes):
     with pytest.raises(msgspec.DecodeError):
         chain_hash(NO_HASH, body)
 
@@ -93,7 +93,7 @@ def test_each_hash_of_the_chain_builds_on_the_one_before():
         assert previous == link.hash
 
 
-def test_a_changed_moved_or_missing_link_shows():
+def test_a_changed_moved_or_missing_link_breaks_the_chain():
     links = message("chain", list[Pushed])
     bodies = [json.loads(bytes(link.body)) for link in links]
     edited = dict(bodies[1], patient_id="P2")
@@ -124,7 +124,7 @@ def test_a_changed_moved_or_missing_link_shows():
         payload=st.dictionaries(st.text(), JSON, max_size=3),
     )
 )
-def test_an_intent_comes_out_of_its_canonical_body_as_it_went_in(intent: Intent):
+def test_an_intent_is_read_from_its_canonical_body_unchanged(intent: Intent):
     assert msgspec.json.decode(canonical(intent), type=Intent) == intent
 
 
@@ -170,7 +170,7 @@ def test_the_actions_of_a_push_are_read():
     assert intents[1].payload == {"language": "ko"}
 
 
-def test_a_record_longer_than_a_body_may_be_says_its_size():
+def test_a_record_longer_than_a_body_has_its_size():
     opaque = msgspec.json.decode(b'{"seq": 1, "action_id": "a", "body": "AA==", "size": 50000}', type=Opaque)
     assert opaque == Opaque(1, "a", "AA==", 50_000)
 
@@ -262,7 +262,7 @@ def test_codes_are_lower_case_words_on_the_wire(code: str):
         ("version-refused", CallRefused),
     ],
 )
-def test_a_newer_end_may_say_more_and_a_message_without_a_part_is_refused(name: str, kind: type[Any]):
+def test_unknown_members_are_ignored_and_missing_ones_refused(name: str, kind: type[Any]):
     document = json.loads((V2 / f"{name}.json").read_bytes())
 
     def decode(changed: dict[str, Any]) -> Any:

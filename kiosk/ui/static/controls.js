@@ -28,7 +28,7 @@ export function showHead(screen, person) {
   fill(at("languages"), choices);
 }
 
-/** Which step of the way this is; nothing before the daemon has told it. */
+/** Shows which step of the way this is; nothing before the first screen of the daemon. */
 export function showSteps(screen) {
   const { ways = [[]], way = 0, step: now = 0 } = screen ?? {};
   const steps = ways[way].map((name) => STEPS[name] ?? ANY_STEP);

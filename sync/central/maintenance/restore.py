@@ -14,7 +14,8 @@ from pathlib import Path
 from sync.central.maintenance.backup import mark_as_copy, verify_copy
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.sqlite import hold_database, schema_version
-from sync.durable import free_name, keeps_no_log, sync_path
+from sync.database_file import keeps_no_log
+from sync.durable import free_name, sync_path
 
 _KEPT = ("", "-wal", "-journal")  # the files that make up a database, also after a crash
 

@@ -17,7 +17,7 @@ from sync.central.store.errors import InUse, StoreError
 from sync.central.store.news import News
 from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION, SET_VERSION, VERSION_TABLE
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log, set_aside_stray_log
+from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log, set_aside_stray_log
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Store:
         """One transaction. It is durable once the context ends; an exception inside undoes all of it."""
         with self._lock:
             if self._sync_failed:
-                self._sync_failed = not begin_log_anew(self._writer)
+                self._sync_failed = not empty_log(self._writer)
             self._writer.execute("begin immediate")
             try:
                 transaction = WriteTransaction(self._writer)

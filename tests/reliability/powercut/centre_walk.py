@@ -1,6 +1,6 @@
-"""The centre's life to be recorded: its real store and services, two kiosks that push to it, staff (see walk.py).
+"""The recorded life of a centre: its real store and services, staff, and two kiosks that push to it (see walk.py).
 
-The kiosks' own stores lie elsewhere, on a disk that nobody watches.
+The kiosks' stores are in another directory, which is not watched.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class CentreWalk:
         return self.begin, self.hospital, self.enrol, self.rosters, self.enrol, self.rosters
 
     def begin(self) -> tuple[str, ...]:
-        """What was made with the database itself."""
+        """Nothing: opening the database has made all of this step."""
         return ()
 
     def hospital(self) -> tuple[str, ...]:
@@ -86,12 +86,12 @@ class CentreWalk:
         return ()
 
     def rosters(self) -> tuple[str, ...]:
-        """The newest kiosk's first pull."""
+        """The first pull of the newest kiosk."""
         self.kiosks[-1].puller.run_once()
         return ()
 
     def push(self) -> tuple[str, ...]:
-        """People come to a kiosk, perhaps to both, and it sends what it has. What is told a verdict is acknowledged."""
+        """People come to a kiosk, which then pushes. An action with a verdict is acknowledged."""
         kiosk = self.chance.choice(self.kiosks)
         for _ in range(self.chance.randint(1, 3)):
             kiosk.tap(self.chance.choice(PEOPLE), *STEPS[: self.chance.choice((1, 2, 3, 3))])
@@ -104,7 +104,7 @@ class CentreWalk:
         return ()
 
     def staff(self) -> tuple[str, ...]:
-        """Somebody at the desk; often what the rules refuse."""
+        """An action at the desk, which the rules often refuse."""
         ask = ActionRequest(self.chance.choice(STAFFS), new_id(), {})
         answer = perform(self.centre.parts, AT_THE_DESK, self.chance.choice(PEOPLE), ask)
         return (ask.action_id,) if answer.done else ()
@@ -140,7 +140,7 @@ _WEIGHTS: Sequence[tuple[Callable[[CentreWalk], tuple[str, ...]], int]] = (
 
 
 def digest_of(store: Store) -> str:
-    """What the centre's store holds, whatever its tables."""
+    """The digest of all tables of the centre's store."""
     with store.read() as db:
         tables = db.rows("select name from sqlite_master where type = 'table' and name not like 'sqlite%'")
         return digest(db, sorted(row["name"] for row in tables))

@@ -1,4 +1,4 @@
-"""The choice of a version: the highest that both ends speak, and no endless calls where a centre contradicts itself."""
+"""The choice of a version: the highest that both ends speak, without endless calls to a contradictory centre."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_an_end_that_speaks_nothing_is_an_error():
 
 
 @given(SUPPORTED, VERSIONS, VERSIONS)
-def test_after_an_answer_the_version_is_the_highest_common_one_whatever_was_said_before(
+def test_after_an_answer_the_version_is_the_highest_common_one(
     supported: frozenset[int], earlier: frozenset[int], versions: frozenset[int]
 ):
     negotiation = Negotiation(supported)
@@ -59,7 +59,7 @@ def test_a_higher_version_is_tried_after_a_wait():
     assert negotiation.version == 3
 
 
-def test_an_agent_without_a_common_version_says_so_and_keeps_what_is_pending(tmp_path: Path):
+def test_an_agent_without_a_common_version_says_so_and_keeps_its_pending_actions(tmp_path: Path):
     kiosk = samples.enrolled(tmp_path, Clock())
     assert kiosk.journeys.tap(cards(1), ("scan_nfc",)) is not None
     with Centre() as centre:
@@ -81,7 +81,7 @@ def test_an_agent_without_a_common_version_says_so_and_keeps_what_is_pending(tmp
     kiosk.store.close()
 
 
-def test_a_refusal_for_now_says_how_long_to_wait(tmp_path: Path):
+def test_a_refused_version_waits_as_the_centre_asks(tmp_path: Path):
     kiosk = samples.enrolled(tmp_path, Clock())
     with Centre() as centre:
         centre.on_pull = lambda _: refusal(EndCode.UNSUPPORTED_VERSION, 400, versions=(3,), retry_after_s=12.0)

@@ -133,7 +133,7 @@ def test_the_document_that_travels_reads_back_to_the_same_definitions():
 
 
 def shuffled(node: Any, chance: random.Random) -> Any:
-    """The same document with the keys of every table in another order."""
+    """A document with the keys of every table in another order."""
     if isinstance(node, dict):
         keys = list(node)
         chance.shuffle(keys)

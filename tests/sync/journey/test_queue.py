@@ -145,7 +145,7 @@ def test_the_next_confirmed_arrival_joins_the_entry_that_waits_already():
     assert len(done.journey.entries) == 2
 
 
-def test_whoever_was_called_before_confirming_is_called_at_once():
+def test_a_patient_who_was_called_before_confirming_is_called_at_once():
     done = decided(two("completed", "called"), action("confirm_arrival", PATIENT))
     assert (done.journey.state, done.journey.current_queue_id) == ("CALLED", "q2")
     assert done.transitions == (
@@ -161,7 +161,7 @@ def test_a_missed_entry_is_rejoined_and_waits_again():
     assert done.opened is None
 
 
-def test_without_a_booking_the_oldest_live_entry_is_joined_whatever_its_priority():
+def test_without_a_booking_the_oldest_live_entry_is_joined_also_against_a_higher_priority():
     entries = [entry(1, "X", "completed"), entry(2, "Y", opened_ms=20, priority=5), entry(3, "Z", opened_ms=10)]
     done = decided(patient("COMPLETED", entries=entries, current=1), action("confirm_arrival", PATIENT))
     assert done.journey.current_queue_id == "q3"

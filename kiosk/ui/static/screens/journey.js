@@ -9,10 +9,10 @@ import { otherLines, ticket } from "./ticket.js";
 /** Makes the screen of a patient. `press` does the next action; `busy`: it is under way. */
 export function journey({ screen, busy, trouble, press }) {
   const { journey: view, patient, notice } = screen;
-  const told = NOTICES[notice];
-  const said = STATES[view.journey_state] ?? ANY_STATE;
+  const noticeWords = NOTICES[notice];
+  const stateWords = STATES[view.journey_state] ?? ANY_STATE;
   const values = { name: patient.masked_name };
-  const { title, anonymous } = told?.title ? told : said;
+  const { title, anonymous } = noticeWords?.title ? noticeWords : stateWords;
   return h(
     "section",
     { class: `screen journey ${screen.ticket ? "numbered" : "greeting"}` },
@@ -22,7 +22,7 @@ export function journey({ screen, busy, trouble, press }) {
       patient.masked_name && !anonymous && h("p", { class: "whose" }, _("For {name}", values)),
       h("h1", { tabindex: -1, "data-name": "headline" }, patient.masked_name || !anonymous ? withName(title, patient.masked_name) : _(anonymous)),
       // There is room for one sentence, and a note says more than the usual one.
-      told && !told.title ? note(told) : h("p", { class: "lead" }, lead(screen, told, said)),
+      noticeWords && !noticeWords.title ? note(noticeWords) : h("p", { class: "lead" }, lead(screen, noticeWords, stateWords)),
     ),
     notice === "see_desk" && !screen.ticket && where(screen.kiosk.desk),
     trouble && alarm(trouble),
@@ -56,14 +56,14 @@ function where(desk) {
   return h("p", { class: "goto" }, icon("place"), h("span", {}, desk || _("At the check-in desk")));
 }
 
-function note(told) {
-  return h("p", { class: `note ${told.tone}` }, icon(told.icon), h("span", {}, _(told.text)));
+function note(noticeWords) {
+  return h("p", { class: `note ${noticeWords.tone}` }, icon(noticeWords.icon), h("span", {}, _(noticeWords.text)));
 }
 
-function lead(screen, told, said) {
+function lead(screen, noticeWords, stateWords) {
   const room = screen.ticket?.called && screen.ticket.room;
   if (room) return _("Please go to {room}", { room });
-  return _(told?.title ? told.text : said.lead);
+  return _(noticeWords?.title ? noticeWords.text : stateWords.lead);
 }
 
 /** Returns the words for a centre that does not answer; null where it does. */

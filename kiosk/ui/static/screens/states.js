@@ -73,7 +73,7 @@ export const BOOKINGS = {
   cancelled: N_("Cancelled"),
 };
 
-/** Per step of a way through the hospital: its word and its drawing. */
+/** Per step of a way through the hospital: its word and its icon. */
 export const STEPS = {
   card: { text: N_("Card"), icon: "card" },
   register: { text: N_("Register"), icon: "form" },
@@ -84,7 +84,7 @@ export const STEPS = {
   leave: { text: N_("Leave"), icon: "leave" },
 };
 
-/** For a step that has no row. */
+/** For a step without a row. */
 export const ANY_STEP = { text: N_("Go on"), icon: "next" };
 
 /** Per reason why a card is refused: what it is, and what to do instead. */

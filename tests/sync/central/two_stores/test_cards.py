@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sync.cards import CardKey
+from sync.cards import CardKey, CardKeys
 from sync.protocol import Code, Verdict
 from tests.sync.central.two_stores.acts import bind_card, give_card, rewrite_last, verdicts
 from tests.sync.central.wire import KEYS, Centre, Kiosk, cards_of
@@ -112,7 +112,7 @@ def test_a_binding_that_the_centre_does_not_know_is_no_conflict(centre: Centre, 
 
 
 def test_a_card_read_under_two_keys_is_known_under_both(centre: Centre, kiosk: Kiosk):
-    newer = msgspec.structs.replace(KEYS, keys=(CardKey("k2", "22" * 32), *KEYS.keys))
+    newer = CardKeys((CardKey("k2", "22" * 32), *KEYS.keys))
     kiosk.journeys.tap(cards_of("P1", newer), ["scan_nfc"])
     kiosk.sync()
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)

@@ -181,7 +181,7 @@ def test_a_state_of_a_site_that_is_no_step_does_not_throw_the_steps_back(
     assert [shown.step for shown in (arrived, weighed, registered)] == [1, 1, 2]
 
 
-def test_a_tap_opens_the_visit_whatever_the_action_is_called(centre: Centre, counter_of: Callable[..., Counter]):
+def test_a_tap_opens_the_visit_where_a_site_has_renamed_the_action(centre: Centre, counter_of: Callable[..., Counter]):
     put_in_force(centre, {**with_renamed(SHIPPED, "scan_nfc", "hold_card"), "version": 2})
     counter = counter_of()
     assert actions_of(counter) == {"hold_card", "register", "confirm_arrival"}
@@ -223,7 +223,9 @@ def test_what_a_kiosk_did_while_it_was_granted_counts_by_the_rules_that_it_knew(
     assert verdicts(counter.kiosk) == [("applied", "ok")] * 2
 
 
-def test_a_day_ends_with_equal_rows_whoever_meets_its_end_first(centre: Centre, counter_of: Callable[..., Counter]):
+def test_a_day_ends_with_equal_rows_where_an_app_or_a_kiosk_meets_its_end_first(
+    centre: Centre, counter_of: Callable[..., Counter]
+):
     tomorrow = {"appointment_id": "A9", "patient_id": "P2", "exam_id": "X", "scheduled_at": f"{day_after(DAY)}T10:00"}
     with centre.store.write() as db:
         take_hospital(db, centre.definitions, KEYS, read_hospital({"appointments": [tomorrow]}), centre.time())
