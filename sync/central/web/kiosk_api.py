@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from sync.central.centre import Centre
 from sync.central.kiosks.enrolment import enrol_kiosk
 from sync.central.kiosks.pull import PullService
-from sync.central.kiosks.push import PushService
+from sync.central.kiosks.push import receive_batch
 from sync.central.kiosks.refusals import fenced, unsupported
 from sync.central.records.site import NoSite
 from sync.central.services.authentication import authenticate
@@ -53,8 +54,7 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 def kiosk_api(centre: Centre, most_waiting: int = 32, versions: frozenset[int] = SUPPORTED_VERSIONS) -> Blueprint:
     """The three routes of the wire. A kiosk's token opens these alone. At most `most_waiting` pulls wait at a time.
     `versions` are the versions of the protocol that this centre speaks."""
-    ingest = PushService(centre.store, centre.definitions, centre.clock, centre.ids, versions)
-    roster = PullService(centre.store, centre.definitions, centre.clock, most_waiting, versions=versions)
+    pulls = PullService(centre, most_waiting, versions=versions)
     api = Blueprint("kiosk", __name__, url_prefix="/api/v1")
 
     def for_kiosks(message_type: type[T], limit: int, answer: Callable[[str, T], object]) -> Response:
@@ -66,11 +66,11 @@ def kiosk_api(centre: Centre, most_waiting: int = 32, versions: frozenset[int] =
 
     @api.post("/sync/push")
     def push() -> Response:
-        return for_kiosks(PushRequest, MAX_PUSH, ingest.push)
+        return for_kiosks(PushRequest, MAX_PUSH, partial(receive_batch, centre, versions=versions))
 
     @api.post("/sync/pull")
     def pull() -> Response:
-        return for_kiosks(PullRequest, MAX_REQUEST, roster.pull)
+        return for_kiosks(PullRequest, MAX_REQUEST, pulls.pull)
 
     @api.post("/kiosks/enroll")
     def enroll() -> Response:
