@@ -17,7 +17,7 @@ from sync.central.records.visits import visit_of
 from sync.central.store.sqlite import ReadTransaction, WriteTransaction
 from sync.clock import TimeQuality
 from sync.journey.definitions import Definitions
-from sync.journey.model import Journey, PatientId, QueueEntry, QueueId, VisitId
+from sync.journey.model import Journey, PatientId, QueueEntry, QueueId, Role, VisitId
 from sync.protocol import Intent
 
 _metadata = msgspec.json.Decoder(dict[str, Any])
@@ -89,7 +89,7 @@ def _rules(context: JudgingContext, intent: Intent, journey: Journey | None) -> 
 def _journey(db: WriteTransaction, context: JudgingContext, subject: PatientId | None) -> Journey | None:
     if subject is None:
         return None
-    closing = Provenance("centre", "centre", context.now_ms, context.now_ms)
+    closing = Provenance("centre", Role.SYSTEM, context.now_ms, context.now_ms)
     return open_journey(db, context.definitions, subject, context.today, closing)
 
 
