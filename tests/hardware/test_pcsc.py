@@ -262,6 +262,7 @@ def test_a_pcscd_that_hangs_up_on_this_user_each_time_is_told_in_words(
         readers = start(ALL, ready=False)
         wait_for_state(readers, ReaderState.FAULTY)
         until(lambda: readers.status()[0].detail.startswith("pcscd refuses this user"), "the refusal")
+        assert readers.status()[0].detail == "pcscd refuses this user; on newer systems polkit has to allow it"
 
 
 def hang_up_on_everybody(listener: socket.socket) -> None:

@@ -242,6 +242,8 @@ def test_stopping_twice_and_stopping_what_never_started_is_no_error():
     readers.start()
     readers.stop()
     readers.stop()
+    assert processes_of(DESK) == []
+    assert readers.present(ANNA).detail == "the reader is stopped"
 
 
 def test_a_process_is_stopped_even_while_the_card_it_read_is_being_dealt_with():

@@ -161,6 +161,7 @@ def test_what_was_judged_in_an_epoch_of_before_is_sent_again_though_it_cannot_be
     kiosk.strike()
     kiosk.journeys.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True))
     kiosk.check_next("kiosk-1", 6)
+    assert kiosk.state(2) == "UNREGISTERED"
 
 
 def test_enrolled_anew_it_goes_on_under_the_new_name(kiosk: Kiosk):
@@ -176,6 +177,7 @@ def test_enrolled_anew_by_a_restored_centre_what_was_judged_goes_too(kiosk: Kios
     kiosk.strike()
     kiosk.journeys.enrol(enrolment(kiosk_id="kiosk-2", server_incarnation="two"))
     kiosk.check_next("kiosk-2", 1)
+    assert [each.status for each in kiosk.rows()] == ["pending"] * 3
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ def test_a_nudge_ends_an_idle_wait(drive: Callable[[Steps], Driver]):
         steps.wait_for(1)
         driver.nudge()
     steps.wait_for(1)
+    assert steps.waiting
 
 
 def test_a_nudge_that_comes_during_a_step_is_not_lost(drive: Callable[[Steps], Driver]):
@@ -122,12 +123,14 @@ def test_a_nudge_that_comes_during_a_step_is_not_lost(drive: Callable[[Steps], D
     driver.nudge()
     nudged.set()
     steps.wait_for(1)
+    assert steps.waiting
 
 
 def test_after_the_idle_time_it_looks_by_itself(drive: Callable[..., Driver]):
     steps = Steps()
-    drive(steps, 0.001)
+    driver = drive(steps, 0.001)
     steps.wait_for(5)
+    assert not driver.stopping
 
 
 def test_a_backoff_is_ended_by_hope_and_not_by_a_nudge(drive: Callable[[Steps], Driver]):
@@ -168,6 +171,7 @@ def test_a_driver_that_was_never_started_stops_as_well():
     driver = Driver("never", Steps(), 1.0, random.Random())
     driver.stop()
     driver.join(0.1)
+    assert driver.stopping
 
 
 # The agent.
@@ -322,6 +326,7 @@ def test_pull_failing_never_stops_push(house: House, centre: Centre):
     house.agent.start()
     house.tap(1)
     house.wait_until(lambda: house.journeys.pending() == 0)
+    assert [len(push.actions) for push in centre.pushes if push.actions] == [1]
 
 
 def test_when_the_pull_succeeds_again_the_push_tries_at_once(tmp_path: Path, centre: Centre):
@@ -421,6 +426,7 @@ def test_a_client_that_is_made_while_the_agent_stops_is_cut_like_the_others(hous
     assert centre.pulls == []
 
 
-def test_an_agent_that_was_never_started_stops_and_stops_again(house: House):
+def test_an_agent_that_was_never_started_stops_and_stops_again(house: House, centre: Centre):
     house.agent.stop()
     house.agent.stop()
+    assert (centre.pushes, centre.pulls) == ([], [])

@@ -4,10 +4,11 @@ import pytest
 
 from sync.central.maintenance.housekeeping import Housekeeping, close_days, set_days_right
 from sync.central.opening import open_service
+from sync.central.operations.hospital import operations
 from sync.central.records.journeys import StaleJourney, open_journey, read_journey, save
 from sync.central.services.journey_service import closing
 from sync.journey.rules import close_day
-from tests.sync.central.centre import DAY, Centre, hospital, patient
+from tests.sync.central.centre import DAY, Centre, Clock, hospital, patient
 
 ANNA, BEN = patient(1), patient(2)
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
@@ -234,9 +235,18 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
     assert centre.rows("select state from journeys where patient_id = :id", id=ANNA) == [{"state": "UNREGISTERED"}]
 
 
-def test_the_background_waits_for_a_hospital(tmp_path):
-    service = open_service(f"sqlite:///{tmp_path}/centre.db")
-    idle = Housekeeping(service, tick_s=0.01)
-    idle.start()
-    idle.stop()
+def test_the_background_waits_for_a_hospital_and_takes_care_of_it(tmp_path, caplog):
+    service, clock = open_service(f"sqlite:///{tmp_path}/centre.db"), Clock()
+    service.clock = clock
+    waiting = Housekeeping(service, tick_s=0.01)
+    waiting.start()
+    operations(service)["import"]({"document": hospital(DAY, 1)})
+    clock.set(NEXT_DAY, "05:00")
+    with service.store.read() as db:
+        after = db.latest_change()
+    assert service.store.news.wait(after, timeout_s=30)
+    waiting.stop()
+    with service.store.read() as db:
+        assert {row["status"] for row in db.rows("select status from appointments")} == {"no_show"}
+    assert caplog.records == []
     service.store.close()
