@@ -1,1 +1,1 @@
-"""Readers and cards: everything that touches a device. Knows neither the kiosk nor the sync."""
+"""Readers and cards: everything that touches a device. Imports neither `kiosk` nor `sync`."""

@@ -1,4 +1,4 @@
-"""What a PC/SC reader says of a contactless card in its ATR (PC/SC part 3, 3.1.3.2.3, and its supplement).
+"""The facts about a contactless card in the ATR of a PC/SC reader (PC/SC part 3, 3.1.3.2.3, and its supplement).
 
 A storage card's ATR is made up by the reader and names standard and card. A processor card's carries the historical
 bytes of its ATS (type A), or bytes of its ATQB (type B).
@@ -23,7 +23,7 @@ _DESFIRE = b"\x80"
 
 @dataclass(frozen=True, slots=True)
 class AtrFacts:
-    """What follows from an ATR. `processor`: the card may answer commands of ISO 7816-4."""
+    """The facts that follow from an ATR. `processor`: the card may answer commands of ISO 7816-4."""
 
     technology: Technology
     processor: bool
@@ -34,7 +34,7 @@ UNKNOWN = AtrFacts(Technology.UNKNOWN, processor=False)
 
 
 def read_atr(atr: bytes) -> AtrFacts:
-    """What the ATR tells; UNKNOWN where it is damaged or not of the form for contactless cards."""
+    """The facts in an ATR; UNKNOWN when it is damaged or not of the form for contactless cards."""
     historical = _historical(atr)
     if historical is None:
         return UNKNOWN

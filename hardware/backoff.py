@@ -1,4 +1,4 @@
-"""How long to wait before the next try: longer each time, and not in step with others."""
+"""Waits between tries: longer each time, and not in step with other processes."""
 
 import random
 from collections.abc import Callable
@@ -19,5 +19,5 @@ class Backoff:
         return whole * (0.5 + 0.5 * self._chance())
 
     def reset(self) -> None:
-        """It worked: the next wait is short again."""
+        """Makes the next wait short again, after a try that worked."""
         self._next_s = self._first_s

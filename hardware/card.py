@@ -5,6 +5,7 @@ can be copied.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,6 +13,9 @@ from hardware.reader import RefusedReason
 
 Transmit = Callable[[bytes], bytes | None]
 """Sends a command to the card. The whole answer with its status bytes; None when the card gave none."""
+
+AroundDriverCall = Callable[[], AbstractContextManager[None]]
+"""A context for each driver call that may never return: the supervisor kills a process that stays in it too long."""
 
 
 class Technology(StrEnum):
@@ -22,7 +26,7 @@ class Technology(StrEnum):
     FELICA = "felica"  # IDm, 8 bytes
     ISO15693 = "iso15693"  # 8 bytes
     T_MONEY = "t-money"  # card serial number, 8 bytes
-    CASHBEE = "cashbee"  # the same
+    CASHBEE = "cashbee"  # card serial number, 8 bytes
     UNKNOWN = "unknown"  # the reader does not say
 
 
@@ -42,10 +46,10 @@ _LENGTHS = {
     Technology.CASHBEE: {8},
     Technology.UNKNOWN: {4, 7, 8, 10},
 }
-# ISO 14443-3, 6.5.4: a single-size id that starts with 08 is made anew each time; 88 announces that more bytes follow,
-# so an id that starts with it was cut short.
+# ISO 14443-3, 6.5.4: a single-size id that starts with 08 is a new random one each time; 88 announces that more bytes
+# follow, so an id that starts with it was cut short.
 _RANDOM, _CASCADE = 0x08, 0x88
-# JIS X 6319-4 and NFC Forum: 01FE is NFC-DEP and 02FE a phone that plays a card; both are made anew each time.
+# JIS X 6319-4 and NFC Forum: 01FE is NFC-DEP and 02FE a phone that plays a card; both are new random ids each time.
 _FELICA_PHONES = (b"\x01\xfe", b"\x02\xfe")
 
 
@@ -67,7 +71,7 @@ def judge(technology: Technology, uid: bytes, *, desfire: bool = False) -> Card 
 
 
 def body(answer: bytes | None) -> bytes | None:
-    """What an answer carries before its status bytes 9000.
+    """The data of an answer, before its status bytes 9000.
 
     None for any other status, and for an answer without status: after a stall a driver reports success with no data.
     """

@@ -1,4 +1,4 @@
-"""One reader in a process of its own: `python -m hardware.child KIND NAME PATH`, an empty argument where there is none.
+"""One reader in a process of its own: `python -m hardware.child KIND NAME PATH`; a missing argument is empty.
 
 Lines go out on standard output and come in on standard input (see hardware/wire.py). The process ends when its input
 does, and dies with its parent. It imports what its own kind of reader needs and nothing else, so that it starts fast.
@@ -32,14 +32,14 @@ def main(kind: str, name: str, path: str) -> None:
         threading.Thread(target=obey, args=(reader, commands), name="commands", daemon=True).start()
         while True:
             reader.step()
-            report.beat()
+            report.heartbeat()
     except Exception as error:  # noqa: BLE001 the edge of the process: its supervisor starts another
-        report.ended(place_of(error))
+        report.crash(place_of(error))
         os._exit(1)
 
 
 def make_reader(kind: str, name: str, path: str, commands: SimpleQueue[Command], report: Report) -> Reader:
-    """The reader of this kind. Raises ImportError where its driver is not installed."""
+    """The reader of this kind. Raises ImportError when its driver is not installed."""
     if kind == "simulated":
         from hardware.simulated import SimulatedReader
 
@@ -54,7 +54,7 @@ def make_reader(kind: str, name: str, path: str, commands: SimpleQueue[Command],
 
 
 def obey(reader: Reader, commands: SimpleQueue[Command]) -> None:
-    """Takes commands from standard input, and ends the process with it, whatever the reader is busy with."""
+    """Takes commands from standard input, and ends the process at its end, even while the reader hangs in a call."""
     try:
         for line in sys.stdin.buffer:
             commands.put(decode_command(line))
@@ -69,7 +69,7 @@ def die_with_parent() -> None:
 
 
 def take_output() -> int:
-    """Keeps standard output for the lines: whatever else writes there goes to standard error."""
+    """Reserves standard output for the lines: what a library prints goes to standard error."""
     lines = os.dup(1)
     os.dup2(2, 1)
     return lines

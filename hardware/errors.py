@@ -1,4 +1,4 @@
-"""Names an error without what it says: a driver, or whoever handled a card, may have put its id into the message."""
+"""Names an error without its message, since a driver may have put a card's id into it."""
 
 import logging
 from types import TracebackType
@@ -8,13 +8,13 @@ log = logging.getLogger(__name__)
 
 def place_of(error: BaseException) -> str:
     """Kind of an error and the line of code that raised it."""
-    last: TracebackType | None = error.__traceback__
-    while last and last.tb_next:
-        last = last.tb_next
-    where = f" at {last.tb_frame.f_code.co_filename}:{last.tb_lineno}" if last else ""
+    frame: TracebackType | None = error.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    where = f" at {frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else ""
     return type(error).__name__ + where
 
 
 def log_without_values(what: str, error: BaseException) -> None:
-    """Logs that something failed, with kind and place only: a traceback would end with the message."""
+    """Logs a failure with the kind and place of its error alone: a traceback would end with the message."""
     log.error("%s failed: %s", what, place_of(error))

@@ -1,4 +1,4 @@
-"""What a reader is worth, from what its process says and from how often it had to be replaced."""
+"""The state of a reader, from what its process reports and from how often the process had to be replaced."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from hardware.wire import State
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a reader may be silent, and how it is judged afterwards. Seconds, but for the count."""
+    """How long a reader's process may be silent, and what follows when it fails. Seconds, but for the count."""
 
     idle_s: float = 15.0
-    busy_s: float = 3.0
+    driver_call_s: float = 3.0
     failures_to_faulty: int = 3
     forgiven_after_s: float = 60.0
     first_wait_s: float = 0.1
@@ -19,11 +19,11 @@ class Timeouts:
 
 
 class Health:
-    """Starts as a reader whose process has not said anything. Times are seconds on one monotonic clock."""
+    """Begins as a reader whose process has reported nothing. Times are seconds on one monotonic clock."""
 
-    def __init__(self, patience: Timeouts) -> None:
-        self._patience = patience
-        self._told = State(ReaderState.STARTING, "")
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._reported = State(ReaderState.STARTING, "")
         self._failures = 0
         self._failed_at_s = 0.0
         self._why = ""
@@ -33,29 +33,29 @@ class Health:
         """Whether the next process should wait: the one before it failed too."""
         return self._failures > 1
 
-    def told(self, state: State) -> None:
-        """Its process says how the device is."""
-        self._told = state
+    def reported(self, state: State) -> None:
+        """The process reports how the device is."""
+        self._reported = state
 
-    def read_a_card(self) -> None:
-        """It works, whatever was before."""
+    def card_read(self) -> None:
+        """A card was read, so the reader works: earlier failures no longer count."""
         self._failures = 0
 
     def failed(self, why: str, now_s: float) -> None:
-        """Its process ended or had to be ended; the next one has not said anything yet."""
+        """The process ended or had to be ended; the next one has reported nothing yet."""
         self._forgive(now_s)
         self._failures += 1
         self._failed_at_s = now_s
         self._why = why
-        self._told = State(ReaderState.STARTING, "")
+        self._reported = State(ReaderState.STARTING, "")
 
-    def judged(self, now_s: float) -> State:
-        """How the reader is: as its process says, unless that was replaced too often of late."""
+    def state_at(self, now_s: float) -> State:
+        """The state that the process reports; faulty when the process was replaced too often of late."""
         self._forgive(now_s)
-        if self._failures < self._patience.failures_to_faulty:
-            return self._told
+        if self._failures < self._timeouts.failures_to_faulty:
+            return self._reported
         return State(ReaderState.FAULTY, f"{self._why}, {self._failures} times in a row")
 
     def _forgive(self, now_s: float) -> None:
-        if now_s - self._failed_at_s >= self._patience.forgiven_after_s:
+        if now_s - self._failed_at_s >= self._timeouts.forgiven_after_s:
             self._failures = 0

@@ -1,13 +1,11 @@
 """Reads one card that nfcpy's `sense` has found."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import nfc.clf
 import nfc.tag
 
-from hardware.card import Card, Technology, Transmit, judge
+from hardware.card import AroundDriverCall, Card, Technology, Transmit, judge
 from hardware.reader import RefusedReason
 from hardware.transit import read_transit_card
 
@@ -20,7 +18,7 @@ _DESFIRE = 0x03
 
 
 def raw_id(target: Any) -> bytes:
-    """The id that `sense` found, whatever it is worth."""
+    """The id that `sense` found, usable or not."""
     for answer, where in (
         (target.sdd_res, slice(None)),
         (target.rid_res, slice(2, 6)),
@@ -31,18 +29,15 @@ def raw_id(target: Any) -> bytes:
     return bytes(target.sensf_res[1:9])
 
 
-def find_card(frontend: Any, target: Any, busy: Callable[[], AbstractContextManager[None]]) -> Card | RefusedReason:
-    """Which card the target is: by its serial number if it is a transit card, else by the id that `sense` found.
-
-    `busy` is entered around each call that may never return.
-    """
+def find_card(frontend: Any, target: Any, driver_call: AroundDriverCall) -> Card | RefusedReason:
+    """The card that the target is: by its serial number if it is a transit card, else by the id that `sense` found."""
     technology, processor, desfire = _facts(target)
     if processor and not desfire:
-        with busy():
+        with driver_call():
             transmit = _activate(frontend, target)
         if transmit is None:
             return RefusedReason.UNREADABLE
-        if transit := read_transit_card(_announced(transmit, busy)):
+        if transit := read_transit_card(_reported(transmit, driver_call)):
             return transit
     return judge(technology, raw_id(target), desfire=desfire)
 
@@ -75,9 +70,9 @@ def _activate(frontend: Any, target: Any) -> Transmit | None:
     return transmit if tag else None
 
 
-def _announced(transmit: Transmit, busy: Callable[[], AbstractContextManager[None]]) -> Transmit:
-    def announced(command: bytes) -> bytes | None:
-        with busy():
+def _reported(transmit: Transmit, driver_call: AroundDriverCall) -> Transmit:
+    def reported(command: bytes) -> bytes | None:
+        with driver_call():
             return transmit(command)
 
-    return announced
+    return reported

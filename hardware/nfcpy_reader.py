@@ -31,7 +31,7 @@ _REST_S = 0.04
 # After an unplug pyserial raises termios.error, which is no OSError; a frame that was cut short, IndexError.
 _TROUBLE = (OSError, termios.error, IndexError, pn53x.Chipset.Error, transport.libusb.USBError)
 _SILENT = (ReaderState.FAULTY, "the reader at {path} does not answer")
-_IN_WORDS = {
+_STATES = {
     errno.ENODEV: (ReaderState.ABSENT, "no reader answers at {path}"),
     errno.ENOENT: (ReaderState.ABSENT, "there is no {path}"),
     errno.EACCES: (ReaderState.FAULTY, "this user may not open {path}"),
@@ -52,7 +52,7 @@ class NfcpyReader:
         self._debounce: Debounce[object] = Debounce()
         self._rounds = 0
         self._last: tuple[bytes, Card | RefusedReason] | None = None
-        # nfcpy writes what it reads, ids among it, to its log.
+        # nfcpy logs what it reads, card ids included.
         logging.getLogger("nfc").setLevel(logging.CRITICAL + 1)
 
     def step(self) -> None:
@@ -64,8 +64,8 @@ class NfcpyReader:
             found = self._sense(self._opened())
         except _TROUBLE as error:
             self._let_go()
-            state, words = _IN_WORDS.get(_number(error), _SILENT)
-            self._report.state(state, words.format(path=self._path))
+            state, detail = _STATES.get(_error_number(error), _SILENT)
+            self._report.state(state, detail.format(path=self._path))
             time.sleep(self._backoff.next_s())
             return
         self._report.state(ReaderState.READY, self._path)
@@ -96,14 +96,14 @@ class NfcpyReader:
     def _sense(self, frontend: Any) -> Card | RefusedReason | None:
         wide = self._rounds < 0 or self._rounds % _WIDE_EVERY == 0
         target = frontend.sense(*(_WIDE_ROUND if wide else _ROUND), iterations=1)
-        # What was found in a wide round is looked for in wide rounds until it has left for good.
+        # A card found in a wide round is looked for in wide rounds until it has left.
         self._rounds = -_WIDE_AFTER_ONE if target and target.brty != "106A" else self._rounds + 1
         if target is None:
             self._last = None
             return None
         raw = raw_id(target)
         if self._last is None or self._last[0] != raw:
-            self._last = raw, find_card(frontend, target, self._report.busy)
+            self._last = raw, find_card(frontend, target, self._report.driver_call)
         return self._last[1]
 
 
@@ -111,7 +111,7 @@ def _open(path: str) -> Any:
     try:
         frontend = nfc.clf.ContactlessFrontend(path)
     except _TROUBLE:
-        # A process that was killed left the chip at the speed it had chosen.
+        # A killed process leaves the chip at the speed that it had chosen.
         if not back_to_first_speed(path):
             raise
         frontend = nfc.clf.ContactlessFrontend(path)
@@ -122,8 +122,8 @@ def _open(path: str) -> Any:
 
 
 def _stay_awake(**_: object) -> None:
-    """In place of the command with which nfcpy ends: after it many a chip answers only when plugged in anew."""
+    """Replaces the command that nfcpy ends with: after it many a chip answers only once it is plugged in again."""
 
 
-def _number(error: BaseException) -> int:
+def _error_number(error: BaseException) -> int:
     return error.args[0] if error.args and isinstance(error.args[0], int) else 0

@@ -20,15 +20,15 @@ from hardware.wire import Report
 WAIT_MS = 2_000
 _PLUGGING = "\\\\?PnP?\\Notification"
 _COUNTER = 0xFFFF0000
-# What is fed back into the next call: the card and the counter, and not that the reader was away.
-_KEPT = _COUNTER | scard.SCARD_STATE_EMPTY | scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_INUSE
-_KEPT |= scard.SCARD_STATE_MUTE | scard.SCARD_STATE_EXCLUSIVE | scard.SCARD_STATE_UNPOWERED
+# The part of a state that the next call gets back: the card and the counter, and not that the reader was away.
+_FED_BACK = _COUNTER | scard.SCARD_STATE_EMPTY | scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_INUSE
+_FED_BACK |= scard.SCARD_STATE_MUTE | scard.SCARD_STATE_EXCLUSIVE | scard.SCARD_STATE_UNPOWERED
 _NOTHING_NEW = {scard.SCARD_E_TIMEOUT, scard.SCARD_E_UNKNOWN_READER, scard.SCARD_E_READER_UNAVAILABLE}
 _REFUSALS = {scard.SCARD_W_SECURITY_VIOLATION, scard.SCARD_E_NO_ACCESS}
 
 
 class PcscError(Exception):
-    """A call to pcscd failed; the context is of no use any more."""
+    """A call to pcscd failed, and the context cannot be used again."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"PC/SC error {code:#010x}")
@@ -37,14 +37,14 @@ class PcscError(Exception):
 
 @dataclass(slots=True)
 class _Slot:
-    """What is known of one reader: its last event state, and the cards lately seen."""
+    """One reader: its last event state, and the cards lately seen."""
 
     state: int = scard.SCARD_STATE_UNAWARE
     debounce: Debounce[object] = field(default_factory=Debounce)
 
 
 class PcscReader:
-    """All PC/SC readers whose name holds `name`; all there are when it is None."""
+    """All PC/SC readers whose name holds `name`; every reader when it is None."""
 
     def __init__(self, name: str | None, report: Report, wait_ms: int = WAIT_MS) -> None:
         self._name = name
@@ -66,13 +66,13 @@ class PcscReader:
         except PcscError as error:
             self._release()
             self._refused = self._refused + 1 if error.code in _REFUSALS else 0
-            self._report.state(ReaderState.FAULTY, in_words(self._refused))
+            self._report.state(ReaderState.FAULTY, describe_refusals(self._refused))
             time.sleep(self._backoff.next_s())
             return
         self._backoff.reset()
         self._refused = 0
         for name, state, atr in events:
-            self._look(context, name, state, bytes(atr))
+            self._examine(context, name, state, bytes(atr))
         self._announce()
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class PcscReader:
         self._plugging = scard.SCARD_STATE_UNAWARE
 
     def _list(self, context: int) -> None:
-        """Brings the slots in line with the readers that are there."""
+        """Brings the slots in line with the readers that are attached."""
         result, names = scard.SCardListReaders(context, [])
         if result == scard.SCARD_E_NO_READERS_AVAILABLE:
             names = []
@@ -111,27 +111,27 @@ class PcscReader:
             self._report.state(ReaderState.READY, ", ".join(self._slots))
 
     def _wait(self, context: int) -> list[tuple[str, int, list[int]]]:
-        """What changed, as name, event state and ATR, after two seconds at most.
+        """The readers that changed, as name, event state and ATR, after two seconds at most.
 
         A reader that is asked about for the first time answers at once.
         """
-        asked = [(name, slot.state) for name, slot in self._slots.items()]
-        result, states = scard.SCardGetStatusChange(context, self._wait_ms, [*asked, (_PLUGGING, self._plugging)])
+        known = [(name, slot.state) for name, slot in self._slots.items()]
+        result, states = scard.SCardGetStatusChange(context, self._wait_ms, [*known, (_PLUGGING, self._plugging)])
         if result in _NOTHING_NEW:
             return []
         _check(result)
         # From pcsc-lite 2.3 on, the pseudo reader counts its events too, and answers at once to an old count.
         self._plugging = states.pop()[1] & ~scard.SCARD_STATE_CHANGED
-        return [told for told in states if told[1] & scard.SCARD_STATE_CHANGED]
+        return [event for event in states if event[1] & scard.SCARD_STATE_CHANGED]
 
-    def _look(self, context: int, name: str, state: int, atr: bytes) -> None:
+    def _examine(self, context: int, name: str, state: int, atr: bytes) -> None:
         now_ns = time.monotonic_ns()
         slot = self._slots[name]
-        before, slot.state = slot.state, state & _KEPT
+        before, slot.state = slot.state, state & _FED_BACK
         if not state & scard.SCARD_STATE_PRESENT:
             slot.debounce.emptied(now_ns)
         elif is_tap(before, state):
-            found = read_card(context, name, atr, self._report.busy)
+            found = read_card(context, name, atr, self._report.driver_call)
             if slot.debounce.arrived(found, now_ns):
                 self._report.found(name, found, now_ns)
 
@@ -139,18 +139,18 @@ class PcscReader:
 def is_tap(before: int, state: int) -> bool:
     """Whether a card came: from empty, or so quickly after another that only the counter of events tells.
 
-    What lies on a reader that is looked at for the first time is no tap: nobody is there to see the screen, and a card
-    that made the process hang would do so again. INUSE and MUTE come and go while a card lies still.
+    A card that already lies on a reader at the first look is no tap: nobody is there to see the screen, and a card that
+    made the process hang would do so again. INUSE and MUTE come and go while a card lies still.
     """
     if before == scard.SCARD_STATE_UNAWARE:
         return False
     return bool(before & scard.SCARD_STATE_EMPTY) or (before & _COUNTER) != (state & _COUNTER)
 
 
-def in_words(refused: int) -> str:
-    """What is wrong with pcscd, for operators, after it refused this process so many times in a row.
+def describe_refusals(refused: int) -> str:
+    """Trouble with pcscd in a sentence for operators, after it refused this process so many times in a row.
 
-    Once or twice may be a pcscd that is just ending: the library cannot tell its closed connection from a refusal.
+    Once or twice may be a pcscd that is about to end: the library cannot tell its closed connection from a refusal.
     """
     if refused > 2:
         return "pcscd refuses this user; on newer systems polkit has to allow it"

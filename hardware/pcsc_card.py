@@ -1,12 +1,9 @@
-"""Reads one card on a PC/SC reader. Every call here can hang for ever, so each is announced."""
-
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+"""Reads one card on a PC/SC reader. Every driver call here can hang for ever, so each is reported."""
 
 from smartcard import scard
 
 from hardware.atr import AtrFacts, read_atr
-from hardware.card import Card, Transmit, body, judge
+from hardware.card import AroundDriverCall, Card, Transmit, body, judge
 from hardware.reader import RefusedReason
 from hardware.transit import read_transit_card
 
@@ -14,15 +11,13 @@ from hardware.transit import read_transit_card
 _GET_UID = bytes.fromhex("FFCA000000")
 _PROTOCOLS = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 
-Announced = Callable[[], AbstractContextManager[None]]
 
-
-def read_card(context: int, reader: str, atr: bytes, busy: Announced) -> Card | RefusedReason:
-    """Which card lies on the reader. `busy` is entered around each call that may never return."""
-    found = _read_once(context, reader, atr, busy)
+def read_card(context: int, reader: str, atr: bytes, driver_call: AroundDriverCall) -> Card | RefusedReason:
+    """The card that lies on the reader, or why it cannot be used."""
+    found = _read_once(context, reader, atr, driver_call)
     if found is RefusedReason.UNREADABLE:
         # Another program may have reset the card in between.
-        found = _read_once(context, reader, atr, busy)
+        found = _read_once(context, reader, atr, driver_call)
     return found
 
 
@@ -34,14 +29,14 @@ def identify(facts: AtrFacts, transmit: Transmit) -> Card | RefusedReason:
     return RefusedReason.UNREADABLE if uid is None else judge(facts.technology, uid, desfire=facts.desfire)
 
 
-def _read_once(context: int, reader: str, atr: bytes, busy: Announced) -> Card | RefusedReason:
-    with busy():
+def _read_once(context: int, reader: str, atr: bytes, driver_call: AroundDriverCall) -> Card | RefusedReason:
+    with driver_call():
         result, card, protocol = scard.SCardConnect(context, reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS)
     if result != scard.SCARD_S_SUCCESS:
         return RefusedReason.UNREADABLE
 
     def transmit(command: bytes) -> bytes | None:
-        with busy():
+        with driver_call():
             sent, answer = scard.SCardTransmit(card, protocol, list(command))
         return bytes(answer) if sent == scard.SCARD_S_SUCCESS else None
 
@@ -49,5 +44,5 @@ def _read_once(context: int, reader: str, atr: bytes, busy: Announced) -> Card |
         return identify(read_atr(atr), transmit)
     finally:
         # Anything but LEAVE_CARD cuts the power of a phone.
-        with busy():
+        with driver_call():
             scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)

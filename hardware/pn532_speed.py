@@ -1,7 +1,7 @@
 """Puts a serial PN532 back to 115200 baud, the speed at which it is opened.
 
-nfcpy opens the chip at that speed and then raises it. The chip keeps the new speed until it is told otherwise or loses
-power, so after a process that was killed nobody can open it any more.
+nfcpy opens the chip at that speed and then raises it. The chip keeps the new speed until it gets another or loses
+power, so after its process was killed no other one can open it.
 """
 
 import time
@@ -12,15 +12,15 @@ from nfc.clf.transport import TTY
 
 _RAISED = (921600, 460800, 230400)
 _WAKE_UP = bytes(10)
-# SetSerialBaudRate to 115200 (PN532 user manual, 7.2.9); the chip answers, and changes when that is acknowledged.
+# SetSerialBaudRate to 115200 (PN532 user manual, 7.2.9); the chip answers, and changes once the answer is acknowledged.
 _COMMAND = bytes.fromhex("0000FF03FDD410041800")
 _ANSWER_S = 0.02
 
 
 def back_to_first_speed(path: str) -> bool:
-    """Tells the chip at an nfcpy path, at each speed it may have, to go back. False where the path is no single line.
+    """Orders the chip at an nfcpy path back, at each speed that it may have. False when the path is no single line.
 
-    Raises OSError where the line cannot be opened. A chip that is at the first speed already sees noise.
+    Raises OSError when the line cannot be opened. A chip that is at the first speed already sees noise.
     """
     devices, driver, _ = TTY.find(path) or ([], "", False)
     if len(devices) != 1 or driver not in {"", "pn532"}:

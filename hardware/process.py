@@ -12,7 +12,7 @@ from hardware.wire import MAX_LINE, Command, Message, decode
 
 
 class ProcessEnded(Exception):
-    """The process is gone, or says what nobody understands. `why` is for operators."""
+    """The process is gone, or writes something that is no message. `why` is for operators."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -23,14 +23,14 @@ _GRACE_S = 0.2
 
 
 def command_for(spec: ReaderSpec) -> list[str]:
-    """The command that drives this reader."""
+    """The command that starts this reader's process."""
     return [sys.executable, "-P", "-m", "hardware.child", spec.kind, spec.name or "", spec.path or ""]
 
 
 class ReaderProcess:
-    """Starts with its making. Raises OSError or ValueError where the command cannot be started.
+    """One process, started by the constructor. The kernel ends it with the thread that called the constructor.
 
-    The kernel ends it with the thread that made it.
+    Raises OSError or ValueError when the command cannot be started.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -51,7 +51,7 @@ class ReaderProcess:
         self._buffer = b""
 
     def receive(self, timeout_s: float) -> Message | None:
-        """The next message; None when there is none in time. Raises ProcessEnded."""
+        """The next message; None when none comes in time. Raises ProcessEnded."""
         until = time.monotonic() + timeout_s
         while b"\n" not in self._buffer:
             if len(self._buffer) > MAX_LINE:
@@ -59,7 +59,7 @@ class ReaderProcess:
             if not self._poll.poll(max(0.0, until - time.monotonic()) * 1000):
                 return None
             if not (chunk := os.read(self._output.fileno(), MAX_LINE)):
-                raise ProcessEnded(f"its process ended ({_in_words(self._process.wait())})")
+                raise ProcessEnded(f"its process ended ({_describe_exit(self._process.wait())})")
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         if (message := decode(line)) is None:
@@ -67,19 +67,19 @@ class ReaderProcess:
         return message
 
     def send(self, command: Command) -> None:
-        """Hands a command over. Raises OSError where the process is gone."""
+        """Sends a command to the process. Raises OSError when the process is gone."""
         os.write(self._input.fileno(), command.encode())
 
     def ask_to_end(self) -> None:
-        """Ends its input, which an able process takes as the order to end."""
+        """Ends its input, which a healthy process takes as the order to end."""
         self._input.close()
 
     def kill(self) -> None:
-        """Ends it whatever it does. May be called from any thread, and more than once."""
+        """Kills it at once. May be called from any thread, and more than once."""
         self._process.kill()
 
-    def clear_away(self) -> None:
-        """Ends it, gently if it lets itself, and frees what it held. What hangs inside the kernel is left behind."""
+    def close(self) -> None:
+        """Ends it, by its input and then by force, and closes its pipes. A process that hangs in the kernel is left."""
         self._input.close()
         if not self._has_ended():
             self.kill()
@@ -94,5 +94,5 @@ class ReaderProcess:
         return True
 
 
-def _in_words(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit {code}"

@@ -1,4 +1,4 @@
-"""What the rest of the kiosk knows of readers: taps, refusals, states, and the shape that every reader has."""
+"""Readers as the rest of the kiosk sees them: taps, refusals, states, and the interface of every reader."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -6,11 +6,11 @@ from typing import Literal, Protocol
 
 
 class RefusedReason(StrEnum):
-    """Why a card cannot be used, as far as the person holding it should be told."""
+    """Why a card cannot be used, in as much detail as the person who holds it needs."""
 
     PHONE = "phone"  # a phone or watch shows another id each time
-    RANDOM_ID = "random_id"  # a card that was set to do the same
-    NO_STABLE_ID = "no_stable_id"  # a kind of card whose id names nobody for long (type B, passports)
+    RANDOM_ID = "random_id"  # a card that is set to show another id each time
+    NO_STABLE_ID = "no_stable_id"  # a kind of card whose id may change (type B, passports)
     UNREADABLE = "unreadable"  # taken away too early, damaged, or two cards at once
 
 
@@ -20,7 +20,7 @@ class ReaderState(StrEnum):
     STARTING = "starting"
     READY = "ready"
     ABSENT = "absent"  # not plugged in
-    FAULTY = "faulty"  # there, or should be, and does not work
+    FAULTY = "faulty"  # does not work although it is, or should be, plugged in
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class RefusedTap:
-    """A card came to a reader that cannot be used. Nothing of the card is kept."""
+    """A card that cannot be used came to a reader. Nothing of the card is kept."""
 
     reader: str
     reason: RefusedReason
@@ -43,7 +43,7 @@ class RefusedTap:
 
 @dataclass(frozen=True, slots=True)
 class ReaderStatus:
-    """One configured reader as operators see it. `detail` says in words which devices it is, or what is wrong."""
+    """One configured reader as operators see it. `detail` names its devices, or says what is wrong."""
 
     name: str
     kind: str
@@ -70,7 +70,7 @@ class ReaderSpec:
 
 
 class Reader(Protocol):
-    """A reader as its own process drives it. What it finds goes to the `Report` it was made with."""
+    """A reader as its own process drives it. It writes what it finds to the `Report` of its constructor."""
 
     def step(self) -> None:
         """Waits a few seconds at most for something to happen, and reports it.
@@ -81,5 +81,5 @@ class Reader(Protocol):
         ...
 
     def close(self) -> None:
-        """Leaves the device so that the next process can open it. Called from another thread than `step`."""
+        """Leaves the device in a state that the next process can open. Called from another thread than `step`."""
         ...

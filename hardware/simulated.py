@@ -6,14 +6,15 @@ from queue import Empty, SimpleQueue
 
 from hardware.card import Card, Technology, judge
 from hardware.debounce import Debounce
+from hardware.gesture import Gesture, GestureResult
 from hardware.reader import ReaderState, RefusedReason
-from hardware.wire import Command, Gesture, Noticed, Report
+from hardware.wire import Command, Report
 
 WAIT_S = 2.0
 
 
 class SimulatedReader:
-    """Judges and debounces like the others."""
+    """Judges and debounces cards as the readers with a device do."""
 
     def __init__(
         self,
@@ -39,32 +40,32 @@ class SimulatedReader:
             command = self._commands.get(timeout=WAIT_S)
         except Empty:
             return
-        noticed, reason = self._carry_out(command)
-        self._report.answer(command.number, noticed, reason)
+        result, reason = self._carry_out(command)
+        self._report.reply(command.number, result, reason)
 
     def close(self) -> None:
         """Nothing to do."""
 
-    def _carry_out(self, command: Command) -> tuple[Noticed, RefusedReason | None]:
+    def _carry_out(self, command: Command) -> tuple[GestureResult, RefusedReason | None]:
         match command.gesture:
             case Gesture.UNPLUG | Gesture.PLUG:
                 self._plugged = command.gesture is Gesture.PLUG
                 self._debounce = Debounce()
-                return Noticed.DONE, None
+                return GestureResult.DONE, None
             case _ if not self._plugged:
-                return Noticed.NOT_READY, None
+                return GestureResult.NOT_READY, None
             case Gesture.LIFT:
                 self._debounce.emptied(self._clock_ns())
-                return Noticed.DONE, None
+                return GestureResult.DONE, None
         now_ns = self._clock_ns()
         found = judge(_technology(command.uid), command.uid)
         is_new = self._debounce.arrived(found, now_ns)
         if command.gesture is Gesture.PRESENT:
             self._debounce.emptied(now_ns)
         if not is_new:
-            return Noticed.DEBOUNCED, None
+            return GestureResult.DEBOUNCED, None
         self._report.found(self._name, found, now_ns)
-        return (Noticed.TAPPED, None) if isinstance(found, Card) else (Noticed.REFUSED, found)
+        return (GestureResult.TAPPED, None) if isinstance(found, Card) else (GestureResult.REFUSED, found)
 
 
 def _technology(uid: bytes) -> Technology:

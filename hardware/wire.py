@@ -9,43 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from hardware.card import Card
+from hardware.gesture import Gesture, GestureResult
 from hardware.reader import ReaderState, RefusedReason, RefusedTap, Tap
 
 MAX_LINE = 4096
-BEAT_EVERY_S = 1.0
-
-
-class Gesture(StrEnum):
-    """What can be done to a simulated reader."""
-
-    PRESENT = "present"  # hold a card to it and take it away
-    PUT = "put"  # lay a card on it
-    LIFT = "lift"  # take that away
-    UNPLUG = "unplug"
-    PLUG = "plug"
-
-
-class Noticed(StrEnum):
-    """What the simulated reader made of a gesture."""
-
-    TAPPED = "tapped"
-    REFUSED = "refused"
-    DEBOUNCED = "debounced"  # the same card, still there or hardly gone
-    NOT_READY = "not_ready"  # it is unplugged
-    DONE = "done"  # a gesture that brings no card
+HEARTBEAT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """The reader's loop has gone round."""
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
-    """A call to the driver has begun that may never return, or it has returned."""
+class DriverCall:
+    """A call to the driver that may never return has begun, or has returned."""
 
     begun: bool
 
@@ -60,21 +40,21 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class CommandReply:
-    """What came of the gesture with this number; its tap, if any, was on the line before."""
+    """What came of the command with this number. Its tap, if any, is the message before."""
 
     number: int
-    noticed: Noticed
+    result: GestureResult
     reason: RefusedReason | None
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Crash:
     """The process gives up. `why` names the kind of error and the place in the code, never a value."""
 
     why: str
 
 
-Message = Tap | RefusedTap | Beat | Busy | State | CommandReply | Ended
+Message = Tap | RefusedTap | Heartbeat | DriverCall | State | CommandReply | Crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,38 +71,38 @@ class Command:
 
 
 def decode_command(line: bytes) -> Command:
-    """The command on a line. Raises ValueError, KeyError or TypeError where there is none."""
-    told = json.loads(line)
-    return Command(int(told["number"]), Gesture(told["gesture"]), bytes.fromhex(told["uid"]))
+    """The command on a line. Raises ValueError, KeyError or TypeError for any other line."""
+    fields = json.loads(line)
+    return Command(int(fields["number"]), Gesture(fields["gesture"]), bytes.fromhex(fields["uid"]))
 
 
 def decode(line: bytes) -> Message | None:
-    """The message on a line of a reader's process; None where it is none."""
+    """The message on a line of a reader's process; None for any other line."""
     try:
-        told = json.loads(line)
-        return _KINDS[told["is"]](told)
+        fields = json.loads(line)
+        return _DECODERS[fields["is"]](fields)
     except (ValueError, KeyError, TypeError):
         return None
 
 
-_KINDS: dict[str, Callable[[dict[str, str]], Message]] = {
-    "tap": lambda told: Tap(told["reader"], bytes.fromhex(told["uid"]), told["technology"], int(told["at_mono_ns"])),
-    "refused": lambda told: RefusedTap(told["reader"], RefusedReason(told["reason"])),
-    "beat": lambda _: Beat(),
-    "busy": lambda _: Busy(begun=True),
-    "idle": lambda _: Busy(begun=False),
-    "state": lambda told: State(ReaderState(told["state"]), told["detail"]),
-    "answer": lambda told: CommandReply(
-        int(told["number"]),
-        Noticed(told["noticed"]),
-        RefusedReason(told["reason"]) if told["reason"] else None,
+_DECODERS: dict[str, Callable[[dict[str, str]], Message]] = {
+    "tap": lambda line: Tap(line["reader"], bytes.fromhex(line["uid"]), line["technology"], int(line["at_mono_ns"])),
+    "refused": lambda line: RefusedTap(line["reader"], RefusedReason(line["reason"])),
+    "heartbeat": lambda _: Heartbeat(),
+    "call_begun": lambda _: DriverCall(begun=True),
+    "call_returned": lambda _: DriverCall(begun=False),
+    "state": lambda line: State(ReaderState(line["state"]), line["detail"]),
+    "reply": lambda line: CommandReply(
+        int(line["number"]),
+        GestureResult(line["result"]),
+        RefusedReason(line["reason"]) if line["reason"] else None,
     ),
-    "ended": lambda told: Ended(told["why"]),
+    "crash": lambda line: Crash(line["why"]),
 }
 
 
 class Report:
-    """The reader's side: says what it finds on a file descriptor. One thread only."""
+    """The reader's side: writes its messages to a file descriptor. For one thread only."""
 
     def __init__(self, descriptor: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._descriptor = descriptor
@@ -134,42 +114,42 @@ class Report:
         """A card came, usable or not."""
         if isinstance(found, Card):
             uid, technology = found.uid.hex(), found.technology
-            self._say({"is": "tap", "reader": reader, "uid": uid, "technology": technology, "at_mono_ns": at_mono_ns})
+            self._write({"is": "tap", "reader": reader, "uid": uid, "technology": technology, "at_mono_ns": at_mono_ns})
         else:
-            self._say({"is": "refused", "reader": reader, "reason": found})
+            self._write({"is": "refused", "reader": reader, "reason": found})
 
     def state(self, state: ReaderState, detail: str = "") -> None:
-        """The device is like this now; said only when it is news."""
+        """The device is like this now. Written only when it changed."""
         if self._state != (state, detail):
             self._state = (state, detail)
-            self._say({"is": "state", "state": state, "detail": detail})
+            self._write({"is": "state", "state": state, "detail": detail})
 
-    def answer(self, number: int, noticed: Noticed, reason: RefusedReason | None = None) -> None:
-        """A gesture was carried out."""
-        self._say({"is": "answer", "number": number, "noticed": noticed, "reason": reason})
+    def reply(self, number: int, result: GestureResult, reason: RefusedReason | None = None) -> None:
+        """A command was carried out."""
+        self._write({"is": "reply", "number": number, "result": result, "reason": reason})
 
-    def beat(self) -> None:
-        """The loop has gone round; said once a second at most."""
-        if self._clock() - self._last_s >= BEAT_EVERY_S:
-            self._say({"is": "beat"})
+    def heartbeat(self) -> None:
+        """The loop has gone round. Written when no other message was for a second."""
+        if self._clock() - self._last_s >= HEARTBEAT_S:
+            self._write({"is": "heartbeat"})
 
     @contextmanager
-    def busy(self) -> Iterator[None]:
+    def driver_call(self) -> Iterator[None]:
         """Around a call to the driver that may never return."""
-        self._say({"is": "busy"})
+        self._write({"is": "call_begun"})
         try:
             yield
         finally:
-            self._say({"is": "idle"})
+            self._write({"is": "call_returned"})
 
-    def ended(self, why: str) -> None:
+    def crash(self, why: str) -> None:
         """The process gives up."""
-        self._say({"is": "ended", "why": why})
+        self._write({"is": "crash", "why": why})
 
-    def _say(self, told: dict[str, object]) -> None:
+    def _write(self, fields: dict[str, object]) -> None:
         self._last_s = self._clock()
-        os.write(self._descriptor, _line(told))
+        os.write(self._descriptor, _line(fields))
 
 
-def _line(told: dict[str, object]) -> bytes:
-    return json.dumps(told).encode() + b"\n"
+def _line(fields: dict[str, object]) -> bytes:
+    return json.dumps(fields).encode() + b"\n"

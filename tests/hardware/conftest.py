@@ -18,7 +18,7 @@ from tests.hardware.rigs.vpcd import Pcscd
 
 # A busy machine may stop a process for a second; only a test of a card that hangs has less patience than that.
 QUICK = Timeouts(first_wait_s=0.01, most_wait_s=0.1)
-SHORT_OF_PATIENCE = replace(QUICK, busy_s=0.5)
+SHORT_DRIVER_CALL = replace(QUICK, driver_call_s=0.5)
 
 
 @dataclass
@@ -61,8 +61,8 @@ def start(log: Log) -> Iterator[StartReaders]:
     """Starts readers that are ready when it returns, and stops them at the end."""
     started = []
 
-    def start_readers(*specs: ReaderSpec, patience: Timeouts = QUICK, ready: bool = True) -> Readers:
-        readers = Readers(specs, log.taps.append, log.statuses.append, patience)
+    def start_readers(*specs: ReaderSpec, timeouts: Timeouts = QUICK, ready: bool = True) -> Readers:
+        readers = Readers(specs, log.taps.append, log.statuses.append, timeouts)
         started.append(readers)
         readers.start()
         if ready:

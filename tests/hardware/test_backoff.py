@@ -1,4 +1,4 @@
-"""How long to wait before the next try."""
+"""Waits between tries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from hardware.backoff import Backoff
 
 
-def test_the_wait_doubles_up_to_its_most_and_starts_anew_when_it_worked():
+def test_the_wait_doubles_up_to_its_most_and_starts_over_after_success():
     backoff = Backoff(0.1, 1.0, chance=lambda: 1.0)
     assert [backoff.next_s() for _ in range(6)] == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
     backoff.reset()

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from hardware.gesture import Gesture, GestureResult
 from hardware.process import command_for
 from hardware.reader import ReaderSpec, ReaderState, Tap
-from hardware.wire import Command, CommandReply, Gesture, Noticed, State, decode
+from hardware.wire import Command, CommandReply, State, decode
 
 DESK = ReaderSpec("simulated", name="desk")
 ANNA = bytes.fromhex("04A1B2C3D4E5F6")
@@ -42,7 +43,7 @@ def test_it_says_that_it_is_ready_and_carries_out_what_it_is_told(child: subproc
     tap = says(child)
     assert isinstance(tap, Tap)
     assert (tap.reader, tap.uid) == ("desk", ANNA)
-    assert says(child) == CommandReply(5, Noticed.TAPPED, None)
+    assert says(child) == CommandReply(5, GestureResult.TAPPED, None)
 
 
 def test_it_ends_with_its_input(child: subprocess.Popen[bytes]):
@@ -55,7 +56,7 @@ def test_ctrl_c_is_its_supervisors_business(child: subprocess.Popen[bytes]):
     says(child)
     child.send_signal(signal.SIGINT)
     tell(child, Command(1, Gesture.LIFT).encode())
-    assert says(child) == CommandReply(1, Noticed.DONE, None)
+    assert says(child) == CommandReply(1, GestureResult.DONE, None)
 
 
 def test_a_command_that_is_none_ends_it(child: subprocess.Popen[bytes]):

@@ -1,4 +1,4 @@
-"""What every reader keeps, whatever it is: the same tests on a real pcscd, on nfcpy's PN532 driver, and simulated.
+"""The contract of every kind of reader: one suite on a real pcscd, on nfcpy's PN532 driver, and simulated.
 
 Each reader runs in its real process. Where a test waits for a fixed time, that time is the gesture: a hand that holds a
 card, or takes it away for long enough.
@@ -39,7 +39,7 @@ from hardware.supervisor import Readers
 ready = threading.Event()
 kind, name, path = sys.argv[1:]
 spec = ReaderSpec(kind, name or None, path or None)
-Readers([spec], print, lambda told: told[0].state is ReaderState.READY and ready.set()).start()
+Readers([spec], print, lambda status: status[0].state is ReaderState.READY and ready.set()).start()
 ready.wait()
 print("ready", flush=True)
 threading.Event().wait()
@@ -193,7 +193,7 @@ def test_a_killed_process_is_replaced_and_the_other_reader_never_notices(stand: 
 
 
 def test_a_process_that_falls_silent_is_killed_and_replaced(stand: Stand, start: StartReaders, log: Log):
-    readers = at(stand, start(stand.spec, patience=Timeouts(idle_s=3.0)))
+    readers = at(stand, start(stand.spec, timeouts=Timeouts(idle_s=3.0)))
     silent = process_of(stand.spec)
     os.kill(silent, signal.SIGSTOP)
     wait_for_another(stand.spec, silent)

@@ -19,7 +19,7 @@ from hardware.pcsc_card import read_card
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, Tap
 from hardware.wire import Report, State, decode
 from tests.components import demand_pcscd
-from tests.hardware.conftest import SHORT_OF_PATIENCE, Log, StartReaders, wait_for_another, wait_for_state
+from tests.hardware.conftest import SHORT_DRIVER_CALL, Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs import vpcd
 from tests.hardware.rigs.processes import is_running, processes_of
 from tests.hardware.rigs.until import until
@@ -160,7 +160,7 @@ def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(
     pcscd: Pcscd, start: StartReaders, log: Log
 ):
     hanging, other = (ReaderSpec("pcsc", name=name) for name in pcscd.readers)
-    readers = start(hanging, other, patience=SHORT_OF_PATIENCE)
+    readers = start(hanging, other, timeouts=SHORT_DRIVER_CALL)
     (victim,), (bystander,) = processes_of(hanging), processes_of(other)
     with pcscd.insert(hanging_card(), slot=0):
         with pcscd.insert(storage_card(ANNA), slot=1):
@@ -178,7 +178,7 @@ def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(
 
 
 def test_a_reader_whose_cards_keep_hanging_is_faulty_until_one_is_read(pcscd: Pcscd, start: StartReaders, log: Log):
-    readers = start(ALL, patience=SHORT_OF_PATIENCE)
+    readers = start(ALL, timeouts=SHORT_DRIVER_CALL)
     for count in range(1, 4):
         (victim,) = processes_of(ALL)
         with pcscd.insert(hanging_card()):
@@ -205,7 +205,7 @@ def test_a_hanging_card_does_not_keep_the_process_when_it_is_to_end(pcscd: Pcscd
     def hang(_: bytes) -> None:
         asked.set()
 
-    readers = start(ALL, patience=Timeouts())
+    readers = start(ALL, timeouts=Timeouts())
     with pcscd.insert(CardFace(vpcd.NTAG, hang)):
         assert asked.wait(10.0)
         readers.stop()
@@ -262,6 +262,7 @@ def test_a_pcscd_that_hangs_up_on_this_user_each_time_is_told_in_words(
         readers = start(ALL, ready=False)
         wait_for_state(readers, ReaderState.FAULTY)
         until(lambda: readers.status()[0].detail.startswith("pcscd refuses this user"), "the refusal")
+        assert readers.status()[0].detail == "pcscd refuses this user; on newer systems polkit has to allow it"
 
 
 def hang_up_on_everybody(listener: socket.socket) -> None:

@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardware.card import Technology, judge
+from hardware.gesture import Gesture, GestureReply, GestureResult
 from hardware.health import Timeouts
 from hardware.process import ProcessEnded, ReaderProcess
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, RefusedTap, Tap
-from hardware.supervisor import Presented, PresentedAs, Readers
-from hardware.wire import Beat, Gesture
+from hardware.supervisor import Readers
+from hardware.wire import Heartbeat
 from tests.hardware.conftest import QUICK, Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs.processes import processes_of
 from tests.hardware.rigs.until import until
@@ -38,9 +39,9 @@ def test_a_presented_card_has_been_dealt_with_when_the_result_is_there():
 
     readers = Readers([DESK], deal_with, lambda _: None)
     readers.start()
-    assert readers.present(ANNA) == Presented(PresentedAs.TAPPED, outcome="committed")
+    assert readers.present(ANNA) == GestureReply(GestureResult.TAPPED, outcome="committed")
     assert len(dealt_with) == 1
-    assert readers.present(PHONE) == Presented(PresentedAs.REFUSED, RefusedReason.PHONE, "committed")
+    assert readers.present(PHONE) == GestureReply(GestureResult.REFUSED, RefusedReason.PHONE, "committed")
     assert len(dealt_with) == 2
     readers.stop()
 
@@ -48,7 +49,7 @@ def test_a_presented_card_has_been_dealt_with_when_the_result_is_there():
 def test_the_same_card_at_once_is_debounced_and_nobody_is_told(start: StartReaders, log: Log):
     readers = start(DESK)
     readers.gesture(Gesture.PUT, ANNA)
-    assert readers.present(ANNA) == Presented(PresentedAs.DEBOUNCED)
+    assert readers.present(ANNA) == GestureReply(GestureResult.DEBOUNCED)
     assert log.cards() == [ANNA]
 
 
@@ -60,8 +61,8 @@ def test_the_same_card_at_once_is_debounced_and_nobody_is_told(start: StartReade
 )
 def test_an_id_of_any_size_and_shape_is_refused_in_good_order(start: StartReaders, log: Log, uid: bytes):
     readers = start(DESK)
-    assert readers.present(uid) == Presented(PresentedAs.REFUSED, RefusedReason.UNREADABLE)
-    assert readers.present(ANNA).result is PresentedAs.TAPPED
+    assert readers.present(uid) == GestureReply(GestureResult.REFUSED, RefusedReason.UNREADABLE)
+    assert readers.present(ANNA).result is GestureResult.TAPPED
     assert log.cards() == [RefusedReason.UNREADABLE, ANNA]
 
 
@@ -78,35 +79,35 @@ def desk() -> Iterator[Readers]:
 def test_the_simulated_reader_judges_every_id_as_the_real_ones_do(desk: Readers, uid: bytes):
     presented = desk.present(uid)
     expected = judge(Technology.FELICA if len(uid) == 8 else Technology.ISO14443A, uid)
-    if presented.result is PresentedAs.TAPPED:
+    if presented.result is GestureResult.TAPPED:
         assert isinstance(presented.outcome, Tap)
         assert (presented.outcome.uid, presented.outcome.reader) == (uid, "module desk")
         assert not isinstance(expected, RefusedReason)
-    elif presented.result is PresentedAs.REFUSED:
+    elif presented.result is GestureResult.REFUSED:
         assert presented.outcome == RefusedTap("module desk", presented.reason)
         assert presented.reason is expected
     else:
-        assert presented.result is PresentedAs.DEBOUNCED
+        assert presented.result is GestureResult.DEBOUNCED
 
 
 def test_without_a_simulated_reader_nothing_can_be_presented(start: StartReaders):
     readers = start()
-    assert readers.present(ANNA).result is PresentedAs.NO_READER
+    assert readers.present(ANNA).result is GestureResult.NO_READER
     assert readers.status() == ()
 
 
 def test_an_unplugged_reader_takes_no_card(start: StartReaders, log: Log):
     readers = start(DESK)
-    assert readers.gesture(Gesture.UNPLUG).result is PresentedAs.DONE
+    assert readers.gesture(Gesture.UNPLUG).result is GestureResult.DONE
     presented = readers.present(ANNA)
-    assert (presented.result, presented.detail) == (PresentedAs.NOT_READY, "the simulated reader is unplugged")
+    assert (presented.result, presented.detail) == (GestureResult.NOT_READY, "the simulated reader is unplugged")
     assert log.taps == []
 
 
 def test_a_card_may_be_presented_while_the_reader_is_still_starting(log: Log):
     readers = Readers([DESK], log.taps.append, log.statuses.append)
     readers.start()
-    assert readers.present(ANNA).result is PresentedAs.TAPPED
+    assert readers.present(ANNA).result is GestureResult.TAPPED
     readers.stop()
     assert [statuses[0].state for statuses in log.statuses] == [ReaderState.READY]
 
@@ -114,11 +115,11 @@ def test_a_card_may_be_presented_while_the_reader_is_still_starting(log: Log):
 def test_before_the_start_and_after_the_stop_no_card_is_taken(log: Log):
     readers = Readers([DESK], log.taps.append, log.statuses.append)
     assert readers.status()[0].state is ReaderState.STARTING
-    assert readers.present(ANNA, timeout_s=0.01).result is PresentedAs.NOT_READY
+    assert readers.present(ANNA, timeout_s=0.01).result is GestureResult.NOT_READY
     readers.start()
-    assert readers.present(ANNA).result is PresentedAs.TAPPED
+    assert readers.present(ANNA).result is GestureResult.TAPPED
     readers.stop()
-    assert readers.present(ANNA).result is PresentedAs.NOT_READY
+    assert readers.present(ANNA).result is GestureResult.NOT_READY
 
 
 def test_who_presents_a_card_does_not_wait_for_ever():
@@ -127,9 +128,9 @@ def test_who_presents_a_card_does_not_wait_for_ever():
     readers.start()
     wait_for_state(readers, ReaderState.READY)
     presented = readers.present(ANNA, timeout_s=0.2)
-    assert (presented.result, presented.detail) == (PresentedAs.TIMED_OUT, "there was no answer within 0.2 s")
+    assert (presented.result, presented.detail) == (GestureResult.TIMED_OUT, "there was no answer within 0.2 s")
     go_on.set()
-    assert readers.present(PHONE).result is PresentedAs.REFUSED  # the late answer to the first is nobody's
+    assert readers.present(PHONE).result is GestureResult.REFUSED  # the late answer to the first is nobody's
     readers.stop()
 
 
@@ -139,7 +140,7 @@ def test_what_a_presented_card_leads_to_may_fail_and_that_is_the_result():
 
     readers = Readers([DESK], fail, lambda _: None)
     readers.start()
-    assert readers.present(ANNA).result is PresentedAs.FAILED
+    assert readers.present(ANNA).result is GestureResult.FAILED
     readers.stop()
 
 
@@ -153,7 +154,7 @@ def test_who_waits_for_a_card_is_told_when_the_process_dies_or_the_readers_stop(
 
         readers = Readers([DESK], hold, lambda _: None, QUICK)
         readers.start()
-        results: list[Presented] = []
+        results: list[GestureReply] = []
         waiting = threading.Thread(target=lambda: results.append(readers.present(ANNA)))  # noqa: B023
         waiting.start()
         assert held.wait(10.0)
@@ -166,12 +167,12 @@ def test_who_waits_for_a_card_is_told_when_the_process_dies_or_the_readers_stop(
         go_on.set()
         waiting.join(10.0)
         readers.stop()
-        assert results[0].result in {PresentedAs.NOT_READY, PresentedAs.TAPPED}
+        assert results[0].result in {GestureResult.NOT_READY, GestureResult.TAPPED}
 
 
 def test_many_hands_at_once_get_each_their_own_answer(start: StartReaders, log: Log):
     readers = start(DESK)
-    results: dict[int, Presented] = {}
+    results: dict[int, GestureReply] = {}
 
     def present(number: int) -> None:
         results[number] = readers.present(bytes([4, number, 0, 0, 0, 0, 1]) if number % 2 else bytes([8, number, 0, 0]))
@@ -181,8 +182,8 @@ def test_many_hands_at_once_get_each_their_own_answer(start: StartReaders, log: 
         hand.start()
     for hand in hands:
         hand.join(10.0)
-    assert all(results[number].result is PresentedAs.TAPPED for number in range(1, 20, 2))
-    assert {results[number].result for number in range(0, 20, 2)} <= {PresentedAs.REFUSED, PresentedAs.DEBOUNCED}
+    assert all(results[number].result is GestureResult.TAPPED for number in range(1, 20, 2))
+    assert {results[number].result for number in range(0, 20, 2)} <= {GestureResult.REFUSED, GestureResult.DEBOUNCED}
 
 
 def test_a_listener_that_fails_keeps_no_reader_from_its_work(caplog: pytest.LogCaptureFixture):
@@ -191,7 +192,7 @@ def test_a_listener_that_fails_keeps_no_reader_from_its_work(caplog: pytest.LogC
 
     readers = Readers([DESK], lambda _: None, fail)
     readers.start()
-    assert readers.present(ANNA).result is PresentedAs.TAPPED
+    assert readers.present(ANNA).result is GestureResult.TAPPED
     readers.stop()
     assert "what a reader's new status leads to failed: RuntimeError at" in caplog.text
     assert "nobody listens" not in caplog.text
@@ -202,7 +203,7 @@ def test_a_process_that_cannot_even_start_is_a_faulty_reader_and_the_others_work
     readers = start(broken, DESK, ready=False)
     wait_for_state(readers, ReaderState.FAULTY, ReaderState.READY)
     assert "it failed: ValueError" in readers.status()[0].detail
-    assert readers.present(ANNA).result is PresentedAs.TAPPED
+    assert readers.present(ANNA).result is GestureResult.TAPPED
 
 
 def test_a_driver_that_is_broken_is_named_without_what_it_says(
@@ -222,8 +223,8 @@ def test_a_driver_that_is_broken_is_named_without_what_it_says(
 
 
 def test_a_faulty_reader_that_has_behaved_for_a_while_is_forgiven(start: StartReaders):
-    patience = Timeouts(first_wait_s=0.01, most_wait_s=0.02, failures_to_faulty=2, forgiven_after_s=1.0)
-    readers = start(DESK, patience=patience)
+    timeouts = Timeouts(first_wait_s=0.01, most_wait_s=0.02, failures_to_faulty=2, forgiven_after_s=1.0)
+    readers = start(DESK, timeouts=timeouts)
     for _ in range(2):
         wait_for_state(readers, ReaderState.READY)
         (victim,) = processes_of(DESK)
@@ -241,6 +242,8 @@ def test_stopping_twice_and_stopping_what_never_started_is_no_error():
     readers.start()
     readers.stop()
     readers.stop()
+    assert processes_of(DESK) == []
+    assert readers.present(ANNA).detail == "the reader is stopped"
 
 
 def test_a_process_is_stopped_even_while_the_card_it_read_is_being_dealt_with():
@@ -266,7 +269,7 @@ def test_a_process_that_talks_nonsense_is_given_up(says: str):
     process = ReaderProcess([sys.executable, "-c", f"{says}; import time; time.sleep(60)"])
     with pytest.raises(ProcessEnded, match="talks nonsense"):
         process.receive(10.0)
-    process.clear_away()
+    process.close()
 
 
 @pytest.mark.parametrize(
@@ -281,18 +284,18 @@ def test_how_a_process_ended_is_told_in_words(says: str, why: str):
     with pytest.raises(ProcessEnded) as ended:
         process.receive(10.0)
     assert ended.value.why == why
-    process.clear_away()
+    process.close()
 
 
 def test_a_message_that_comes_in_pieces_is_one_message_and_silence_is_none():
     half = """import sys, time
-for piece in ['{"is": ', '"beat"}', chr(10)]:
+for piece in ['{"is": ', '"heartbeat"}', chr(10)]:
     sys.stdout.write(piece)
     sys.stdout.flush()
     time.sleep(0.05)
 time.sleep(60)
 """
     process = ReaderProcess([sys.executable, "-c", half])
-    assert process.receive(10.0) == Beat()
+    assert process.receive(10.0) == Heartbeat()
     assert process.receive(0.01) is None
-    process.clear_away()
+    process.close()

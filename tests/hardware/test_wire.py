@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware.card import Card, Technology
+from hardware.gesture import Gesture, GestureResult
 from hardware.reader import ReaderState, RefusedReason, RefusedTap, Tap
 from hardware.wire import (
-    Beat,
-    Busy,
     Command,
     CommandReply,
-    Ended,
-    Gesture,
-    Noticed,
+    Crash,
+    DriverCall,
+    Heartbeat,
+    Message,
     Report,
     State,
     decode,
@@ -25,8 +25,8 @@ from hardware.wire import (
 )
 
 
-class Told:
-    """A report into a pipe, and what was said."""
+class ReportPipe:
+    """A report whose messages can be read from a pipe."""
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
@@ -39,53 +39,53 @@ class Told:
             return [decode(line) for line in lines]
 
 
-def test_everything_a_reader_says_arrives_as_it_was_meant():
-    told = Told()
+def test_every_message_of_a_reader_is_decoded_as_it_was_written():
+    pipe = ReportPipe()
     uid = bytes.fromhex("04A1B2C3D4E5F6")
-    told.report.found("desk", Card(Technology.ISO14443A, uid), 123)
-    told.report.found("desk", RefusedReason.PHONE, 124)
-    told.report.state(ReaderState.FAULTY, "no power")
-    with told.report.busy():
+    pipe.report.found("desk", Card(Technology.ISO14443A, uid), 123)
+    pipe.report.found("desk", RefusedReason.PHONE, 124)
+    pipe.report.state(ReaderState.FAULTY, "no power")
+    with pipe.report.driver_call():
         pass
-    told.report.answer(7, Noticed.REFUSED, RefusedReason.PHONE)
-    told.report.answer(8, Noticed.TAPPED)
-    told.report.ended("KeyError at x.py:1")
-    assert told.all() == [
+    pipe.report.reply(7, GestureResult.REFUSED, RefusedReason.PHONE)
+    pipe.report.reply(8, GestureResult.TAPPED)
+    pipe.report.crash("KeyError at x.py:1")
+    assert pipe.all() == [
         Tap("desk", uid, "iso14443a", 123),
         RefusedTap("desk", RefusedReason.PHONE),
         State(ReaderState.FAULTY, "no power"),
-        Busy(begun=True),
-        Busy(begun=False),
-        CommandReply(7, Noticed.REFUSED, RefusedReason.PHONE),
-        CommandReply(8, Noticed.TAPPED, None),
-        Ended("KeyError at x.py:1"),
+        DriverCall(begun=True),
+        DriverCall(begun=False),
+        CommandReply(7, GestureResult.REFUSED, RefusedReason.PHONE),
+        CommandReply(8, GestureResult.TAPPED, None),
+        Crash("KeyError at x.py:1"),
     ]
 
 
-def test_a_state_is_said_when_it_is_news():
-    told = Told()
+def test_a_state_is_written_only_when_it_changes():
+    pipe = ReportPipe()
     for state, detail in [("ready", ""), ("ready", ""), ("ready", "now with a name"), ("absent", ""), ("ready", "")]:
-        told.report.state(ReaderState(state), detail)
-    assert [state.state for state in told.all() if isinstance(state, State)] == ["ready", "ready", "absent", "ready"]
+        pipe.report.state(ReaderState(state), detail)
+    assert [state.state for state in pipe.all() if isinstance(state, State)] == ["ready", "ready", "absent", "ready"]
 
 
-def test_a_beat_is_said_once_a_second_and_not_after_other_words():
-    told = Told()
+def test_a_heartbeat_is_written_once_a_second_and_not_after_other_messages():
+    pipe = ReportPipe()
     for now_s in (0.5, 1.0, 1.5, 2.0):
-        told.now_s = now_s
-        told.report.beat()
-    told.now_s = 2.9
-    told.report.state(ReaderState.READY)
-    told.now_s = 3.5
-    told.report.beat()
-    assert told.all() == [Beat(), Beat(), State(ReaderState.READY, "")]
+        pipe.now_s = now_s
+        pipe.report.heartbeat()
+    pipe.now_s = 2.9
+    pipe.report.state(ReaderState.READY)
+    pipe.now_s = 3.5
+    pipe.report.heartbeat()
+    assert pipe.all() == [Heartbeat(), Heartbeat(), State(ReaderState.READY, "")]
 
 
-def test_a_call_that_fails_is_over_too():
-    told = Told()
-    with pytest.raises(OSError, match="gone"), told.report.busy():
+def test_a_driver_call_that_fails_is_reported_as_returned():
+    pipe = ReportPipe()
+    with pytest.raises(OSError, match="gone"), pipe.report.driver_call():
         raise OSError("gone")
-    assert told.all() == [Busy(begun=True), Busy(begun=False)]
+    assert pipe.all() == [DriverCall(begun=True), DriverCall(begun=False)]
 
 
 @given(st.integers(0, 2**40), st.sampled_from(Gesture), st.binary(max_size=32))
@@ -116,10 +116,10 @@ def test_a_command_is_printed_without_its_card(uid: bytes):
         b'{"is": "state", "state": "sleepy", "detail": ""}',
     ],
 )
-def test_what_is_no_message_is_none(line: bytes):
+def test_a_line_that_is_no_message_decodes_to_none(line: bytes):
     assert decode(line) is None
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_line_is_read_without_an_error(line: bytes):
-    decode(line)
+    assert isinstance(decode(line), Message | None)

@@ -1,7 +1,7 @@
 """A PN532 on a pseudo-terminal: enough of the chip for nfcpy's real driver, and faults on command.
 
 It is linked into /dev, since nfcpy looks there for serial lines; that takes root. Like the real chip it hears only
-what is sent at the speed it has, and keeps a raised speed until it is told otherwise or loses power.
+what is sent at the speed it has, and keeps a raised speed until it gets another or loses power.
 
     with EmulatedPn532() as chip:
         reader = ReaderSpec("nfcpy", path=chip.path)
@@ -120,7 +120,7 @@ class EmulatedPn532:
         self._target = None
 
     def plug(self) -> None:
-        """Gives it power and a line; it starts anew."""
+        """Gives it power and a line; it starts from its first state."""
         self.power_cycle()
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import Protocol
 
+from hardware.gesture import Gesture
 from hardware.reader import ReaderSpec
 from hardware.supervisor import Readers
-from hardware.wire import Gesture
 from tests.hardware.rigs.pn532 import EmulatedPn532, iso_dep, type_a
 from tests.hardware.rigs.vpcd import NOT_FOUND, PHONE, Pcscd, VirtualCard, storage_card
 

@@ -71,7 +71,7 @@ def storage_card(uid: bytes, atr: bytes = NTAG) -> CardFace:
 
 
 def hanging_card(atr: bytes = NTAG) -> CardFace:
-    """A card that never answers a command: whoever sent it waits for ever."""
+    """A card that never answers a command: its sender waits for ever."""
     return CardFace(atr, lambda _: None)
 
 

@@ -147,6 +147,7 @@ def test_what_was_judged_in_an_epoch_of_before_is_sent_again_though_it_cannot_be
     kiosk.strike()
     kiosk.ledger.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True, asked_cursor=1))
     kiosk.check_next("kiosk-1", 6)
+    assert kiosk.state(2) == "UNREGISTERED"
 
 
 def test_after_another_enrolment_it_goes_on_under_the_new_name(kiosk: Kiosk):
@@ -162,6 +163,7 @@ def test_after_another_enrolment_by_a_restored_centre_judged_actions_go_again(ki
     kiosk.strike()
     kiosk.ledger.enrol(enrolment(kiosk_id="kiosk-2", server_incarnation="two"))
     kiosk.check_next("kiosk-2", 1)
+    assert [each.status for each in kiosk.rows()] == ["pending"] * 3
 
 
 @pytest.mark.parametrize(

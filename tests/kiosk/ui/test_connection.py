@@ -72,7 +72,7 @@ def test_a_cut_socket_is_opened_again(staged: Staged):
     with staged.screen.page.expect_websocket():
         staged.counter.hang_up()
     staged.screen.await_frame(staged.counter.tap(HONG).frame)
-    staged.screen.await_text("홍*동 님, 안녕하세요")
+    assert "홍*동 님, 안녕하세요" in staged.screen.content.inner_text()
 
 
 def test_without_a_socket_everything_goes_over_http(without_sockets: Shaken, counter: StagedCounter):
@@ -146,9 +146,10 @@ def test_a_missing_frame_makes_the_page_ask_for_the_whole(shaken: Shaken, counte
     counter.tap(NAMGUNG)
     shaken.await_frame(counter.tap(HONG).frame)
     shaken.until(lambda: "fetch_initial_state" in asked)
+    assert "홍*동" in shaken.content.inner_text()
 
 
-def test_a_socket_that_went_silent_is_left_for_another(shaken: Shaken):
+def test_a_socket_that_went_silent_is_left_for_another(shaken: Shaken, counter: StagedCounter):
     sockets: list[WebSocketRoute] = []
 
     def mute(route: WebSocketRoute) -> None:
@@ -159,6 +160,8 @@ def test_a_socket_that_went_silent_is_left_for_another(shaken: Shaken):
     shaken.page.route_web_socket("**/ws", mute)
     shaken.open()
     shaken.until(lambda: len(sockets) > 1)
+    shaken.await_frame(counter.tap(HONG).frame)
+    assert "홍*동" in shaken.content.inner_text()
 
 
 def test_a_daemon_that_is_away_is_told_of_and_its_return_too(
@@ -197,3 +200,4 @@ def test_who_leaves_while_the_daemon_is_away_is_gone(shaken: Shaken, server: Pag
     server.stop()
     shaken.press("home")
     shaken.until(lambda: "B-017" not in shaken.page.content())
+    assert "홍*동" not in shaken.page.content()

@@ -201,7 +201,10 @@ def test_a_page_that_vanishes_gives_its_place_back(small: PageServer):
     first = Page(small)
     first.hear()
     first.line.sock.shutdown(socket.SHUT_RDWR)
-    _await_place(small).close()
+    second = _await_place(small)
+    with pytest.raises(Refused):  # one place and not two
+        Page(small)
+    second.close()
 
 
 @pytest.mark.parametrize(

@@ -172,13 +172,14 @@ def test_what_is_saved_but_not_confirmed_says_so(screen: Kiosk, counter: StagedC
     counter.confirmed = True
     counter.tap(HONG)
     screen.await_text("병원에서 확인됨")
+    assert "저장됨, 확인 중" not in screen.content.inner_text()
 
 
 def test_a_called_patient_is_told_where_to_go(screen: Kiosk, counter: StagedCounter):
     counter.tap(HONG, "register", "confirm_arrival")
     counter.call(HONG, "3번 검사실")
     screen.await_text("지금 들어가 주세요")
-    screen.await_text("3번 검사실 안으로 들어가 주세요")
+    assert "3번 검사실 안으로 들어가 주세요" in screen.content.inner_text()
 
 
 @pytest.mark.parametrize(("language", "said"), [("ko", "A-044도 같은 번호"), ("en", "also A-044")])

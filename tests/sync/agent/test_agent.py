@@ -106,6 +106,7 @@ def test_a_call_of_wake_ends_an_idle_wait(drive: Callable[[Steps], Driver]):
         steps.wait_for(1)
         driver.wake()
     steps.wait_for(1)
+    assert steps.waiting
 
 
 def test_a_call_of_wake_during_a_step_is_not_lost(drive: Callable[[Steps], Driver]):
@@ -122,12 +123,14 @@ def test_a_call_of_wake_during_a_step_is_not_lost(drive: Callable[[Steps], Drive
     driver.wake()
     woken.set()
     steps.wait_for(1)
+    assert steps.waiting
 
 
 def test_after_the_idle_time_the_step_is_repeated(drive: Callable[..., Driver]):
     steps = Steps()
-    drive(steps, 0.001)
+    driver = drive(steps, 0.001)
     steps.wait_for(5)
+    assert not driver.stopping
 
 
 def test_a_call_of_wake_does_not_end_a_backoff(drive: Callable[[Steps], Driver]):
@@ -166,6 +169,7 @@ def test_a_driver_that_was_never_started_stops_as_well():
     driver = Driver("never", Steps(), 1.0, random.Random())
     driver.stop()
     driver.join(0.1)
+    assert driver.stopping
 
 
 # The agent.
@@ -321,6 +325,7 @@ def test_a_failing_pull_never_stops_the_push(house: House, centre: Centre):
     house.agent.start()
     house.tap(1)
     house.wait_until(lambda: house.parts.pending() == 0)
+    assert [len(push.actions) for push in centre.pushes if push.actions] == [1]
 
 
 def test_when_the_pull_succeeds_again_the_push_is_tried_at_once(tmp_path: Path, centre: Centre):
@@ -420,6 +425,7 @@ def test_a_client_that_is_made_while_the_agent_stops_is_cancelled_too(house: Hou
     assert centre.pulls == []
 
 
-def test_an_agent_that_was_never_started_stops_and_stops_again(house: House):
+def test_an_agent_that_was_never_started_stops_and_stops_again(house: House, centre: Centre):
     house.agent.stop()
     house.agent.stop()
+    assert (centre.pushes, centre.pulls) == ([], [])

@@ -227,7 +227,7 @@ def test_a_database_that_another_process_holds_for_a_moment_is_waited_for(shell:
     shell("demo-data")
     store = Store(shell.url)
     threading.Timer(0.2, store.close).start()
-    shell("check")
+    assert shell("check").startswith("all is well\n")
 
 
 def test_a_database_that_another_process_keeps_is_refused(shell: Shell):
@@ -283,6 +283,7 @@ class Interrupted:
 def test_ctrl_c_ends_a_command(shell: Shell, monkeypatch):
     monkeypatch.setattr("sys.stdin", Interrupted())
     shell("token-revoke", code=2)
+    assert shell.lines_of_error() == []
 
 
 def test_the_clock_is_shown_and_believed(shell: Shell):

@@ -1,16 +1,19 @@
 """The day's end at 04:00 local time: open journeys, entries and bookings are closed once, by the first request."""
 
+from dataclasses import replace
+
 import pytest
 
 from sync.central.maintenance.housekeeping import Housekeeping, close_days, correct_all_future_days
 from sync.central.opening import open_centre
+from sync.central.operations.catalog import operations
 from sync.central.records.future_days import patients_of_future_days
 from sync.central.records.history import day_end
 from sync.central.records.journeys import open_journey, read_journey, save
 from sync.central.store.errors import StaleJourney
 from sync.journey.definitions import read, shipped
 from sync.journey.rules import close_day
-from tests.sync.central.centre import DAY, Centre, hospital, patient
+from tests.sync.central.centre import DAY, Centre, Clock, hospital, patient
 
 ANNA, BEN = patient(1), patient(2)
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
@@ -254,9 +257,18 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
     assert centre.rows("select state from journeys where patient_id = :id", id=ANNA) == [{"state": "UNREGISTERED"}]
 
 
-def test_the_background_waits_for_a_hospital(tmp_path):
-    parts = open_centre(f"sqlite:///{tmp_path}/centre.db")
-    idle = Housekeeping(parts, tick_s=0.01)
-    idle.start()
-    idle.stop()
+def test_housekeeping_waits_for_a_hospital_and_takes_care_of_it(tmp_path, caplog):
+    clock = Clock()
+    parts = replace(open_centre(f"sqlite:///{tmp_path}/centre.db"), clock=clock)
+    waiting = Housekeeping(parts, tick_s=0.01)
+    waiting.start()
+    operations(parts)["import"]({"document": hospital(DAY, 1)})
+    clock.set(NEXT_DAY, "05:00")
+    with parts.store.read() as db:
+        after = db.latest_change()
+    assert parts.store.news.wait(after, timeout_s=30)
+    waiting.stop()
+    with parts.store.read() as db:
+        assert {row["status"] for row in db.rows("select status from appointments")} == {"no_show"}
+    assert caplog.records == []
     parts.store.close()

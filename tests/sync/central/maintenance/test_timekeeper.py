@@ -207,5 +207,5 @@ def test_a_clock_in_doubt_fails_the_check_and_can_be_confirmed_by_command(centre
     assert centre.do("clock") == found["clock"]
     assert centre.do("clock", believe=True) == {"machine_ms": START + 3 * DAY_MS, "taken_ms": START + 3 * DAY_MS}
     assert centre.do("check")["ok"]
-    assert centre.rows("select kind from audit where kind = 'clock'") == [{"kind": "clock"}]
+    assert centre.rows("select who from audit where kind = 'clock'") == [{"who": "command line"}]
     assert doubt_of(centre.parts.clock) is None

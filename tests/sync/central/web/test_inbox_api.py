@@ -5,78 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 import pytest
 import requests
 
 from sync.central.commands.main import main
 from sync.central.operations.catalog import operations
 from sync.central.records.cases import NewCase, close_case, open_case
-from sync.clock import read_clock
 from sync.control import ControlServer, socket_path
 from sync.ids import new_id
-from sync.protocol import NO_HASH, EnrolRequest, Intent, PullRequest, Pushed, PushRequest, canonical, chain_hash
+from tests.sync.central.box import GRANTS, Box
 from tests.sync.central.online import API, Online
-
-GRANTS = ("scan_nfc", "register", "confirm_arrival")
-
-
-class Box:
-    """A kiosk as the wire sees it: it pushes what it is told to."""
-
-    def __init__(self, online: Online) -> None:
-        self.online = online
-        code = online.centre.do("enroll-code")
-        asked = EnrolRequest(code=code, actions=GRANTS)
-        made = online.call("POST", f"{API}/kiosks/enroll", data=canonical(asked)).json()
-        self.kiosk_id, self.token = made["kiosk_id"], made["token"]
-        self.seq, self.head = 0, NO_HASH
-
-    def push(self, patient_id: str, action_type: str, **changes: Any) -> dict[str, Any]:
-        """One action; its verdict."""
-        self.seq += 1
-        fields: dict[str, Any] = {
-            "kiosk_id": self.kiosk_id,
-            "epoch": 1,
-            "seq": self.seq,
-            "action_id": new_id(),
-            "action_type": action_type,
-            "patient_id": patient_id,
-            "visit_id": new_id(),
-            "leg": 0,
-            "queue_id": new_id(),
-            "queue_number": "",
-            "base_version": 0,
-            "definitions_version": 1,
-            "site_day": "2026-03-02",
-            "clock": read_clock(),
-            "journey_state": "UNREGISTERED",
-        }
-        body = canonical(Intent(**(fields | changes)))
-        self.head = chain_hash(self.head, body)
-        request = PushRequest(
-            protocol_version=2,
-            kiosk_id=self.kiosk_id,
-            epoch=1,
-            now=read_clock(),
-            actions=[Pushed(self.head, msgspec.Raw(body))],
-        )
-        answer = self.online.call("POST", f"{API}/sync/push", self.token, data=canonical(request))
-        assert answer.ok, answer.text
-        verdict: dict[str, Any] = answer.json()["verdicts"][0]
-        return verdict
-
-    def latest(self) -> int:
-        """The cursor after everything."""
-        page = self.pulled(0)
-        while page["more"]:
-            page = self.pulled(page["cursor"])
-        return int(page["cursor"])
-
-    def pulled(self, cursor: int) -> dict[str, Any]:
-        request = PullRequest(protocol_version=2, kiosk_id=self.kiosk_id, epoch=1, cursor=cursor)
-        page: dict[str, Any] = self.online.call("POST", f"{API}/sync/pull", self.token, data=canonical(request)).json()
-        return page
 
 
 @pytest.fixture

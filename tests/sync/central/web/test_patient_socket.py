@@ -257,9 +257,11 @@ def test_many_threads_of_many_channels_leave_whole_messages(online: Online, mine
             socket.ask("ping")
         for call in calls:
             call.join()
-        pongs = 0
-        while pongs < len(calls):
-            pongs += socket.next()["type"] == "pong"
+        types: list[str] = []
+        while types.count("pong") < len(calls) or "state_update" not in types:
+            types.append(socket.next()["type"])
+    assert set(types) == {"pong", "state_update"}
+    assert online.state(mine[1]).json()["journey_state"] == "WAITING"
 
 
 def test_staff_follow_a_patient_and_act_for_others(online: Online, mine):

@@ -4,60 +4,43 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from hardware.backoff import Backoff
 from hardware.errors import log_without_values, place_of
+from hardware.gesture import Gesture, GestureReply, GestureResult
 from hardware.health import Health, Timeouts
 from hardware.process import ProcessEnded, ReaderProcess, command_for
-from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedReason, RefusedTap, Tap
-from hardware.wire import Beat, Busy, Command, CommandReply, Ended, Gesture, Message, Noticed, State
+from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
+from hardware.wire import Command, CommandReply, Crash, DriverCall, Heartbeat, Message, State
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came of a gesture: what the reader noticed, and what `on_tap` returned or how it failed."""
-
-    noticed: Noticed
-    reason: RefusedReason | None = None
-    outcome: object = None
-    failed: bool = False
-
-
-_LOST = Reply(Noticed.NOT_READY)
-
-
-class NotReady(Exception):
-    """The reader cannot take a gesture now; the message says why."""
-
-
 class ReaderWatcher:
-    """One reader. `on_tap` is called on this reader's own thread, `on_change` whenever its status is another."""
+    """One reader. `on_tap` is called on this reader's own thread, `on_change` after each change of its status."""
 
     def __init__(
         self,
         spec: ReaderSpec,
         on_tap: Callable[[Tap | RefusedTap], object],
         on_change: Callable[[], None],
-        patience: Timeouts,
+        timeouts: Timeouts,
     ) -> None:
         self.spec = spec
         self._on_tap = on_tap
         self._on_change = on_change
-        self._patience = patience
+        self._timeouts = timeouts
         self._thread = threading.Thread(target=self._run, name=f"reader {spec.label}", daemon=True)
         self._stopping = threading.Event()
         self._changed = threading.Condition()
         # Guarded by _changed: these are read by other threads.
         self._status = ReaderStatus(spec.label, spec.kind, ReaderState.STARTING)
         self._process: ReaderProcess | None = None
-        self._replies: dict[int, Reply | None] = {}
+        self._replies: dict[int, GestureReply | None] = {}
         self._number = 0
-        # Of the reader's own thread.
-        self._health = Health(patience)
-        self._busy = False
+        # Used by the reader's own thread alone.
+        self._health = Health(timeouts)
+        self._in_driver_call = False
         self._outcome: object = None
         self._outcome_failed = False
 
@@ -85,48 +68,43 @@ class ReaderWatcher:
         return not self._thread.is_alive()
 
     def kill(self) -> None:
-        """Ends the process whatever it does."""
+        """Kills the process at once."""
         with self._changed:
             if self._process:
                 self._process.kill()
 
-    def gesture(self, gesture: Gesture, uid: bytes, timeout_s: float) -> Reply:
-        """Has a simulated reader carry out a gesture, and waits until `on_tap` has returned for it.
-
-        Raises NotReady; TimeoutError where that takes longer.
-        """
+    def gesture(self, gesture: Gesture, uid: bytes, timeout_s: float) -> GestureReply:
+        """Has a simulated reader carry out a gesture, and waits until `on_tap` has returned for it."""
         until_s = time.monotonic() + timeout_s
         with self._changed:
             if not self._changed.wait_for(self._settled, timeout_s):
-                raise NotReady("the reader is not running yet")
+                return _not_ready("the reader is not running yet")
             if self._stopping.is_set() or self._process is None:
-                raise NotReady("the reader is stopped")
+                return _not_ready("the reader is stopped")
             self._number += 1
             number, self._replies[self._number] = self._number, None
             try:
                 self._process.send(Command(number, gesture, uid))
                 if not self._changed.wait_for(lambda: self._answered(number), until_s - time.monotonic()):
-                    raise TimeoutError
-                reply = self._replies.get(number)
+                    return GestureReply(GestureResult.TIMED_OUT, detail=f"there was no answer within {timeout_s:g} s")
+                return self._replies.get(number) or _INTERRUPTED
             except BrokenPipeError:
-                reply = None
+                return _INTERRUPTED
             finally:
                 self._replies.pop(number, None)
-        if reply is None:
-            raise NotReady("the reader stopped in between")
-        return reply
 
     def _settled(self) -> bool:
         running = self._process is not None and self._status.state is not ReaderState.STARTING
         return running or self._stopping.is_set()
 
     def _answered(self, number: int) -> bool:
-        return self._stopping.is_set() or self._replies.get(number, _LOST) is not None
+        # A number that is gone was cleared away with the process that was to answer.
+        return self._stopping.is_set() or self._replies.get(number, _INTERRUPTED) is not None
 
     # ---- the reader's own thread ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        backoff = Backoff(self._patience.first_wait_s, self._patience.most_wait_s)
+        backoff = Backoff(self._timeouts.first_wait_s, self._timeouts.most_wait_s)
         while not self._stopping.is_set():
             try:
                 self._attend()
@@ -147,43 +125,44 @@ class ReaderWatcher:
                 self._process = process
                 if self._stopping.is_set():
                     process.ask_to_end()
-            self._busy = False
+            self._in_driver_call = False
             while True:
-                limit_s = self._patience.busy_s if self._busy else self._patience.idle_s
+                limit_s = self._timeouts.driver_call_s if self._in_driver_call else self._timeouts.idle_s
                 message = process.receive(limit_s)
                 if message is None:
-                    raise ProcessEnded("it stopped answering" + (" while it read a card" if self._busy else ""))
+                    raise ProcessEnded(
+                        "it stopped answering" + (" while it read a card" if self._in_driver_call else "")
+                    )
                 self._handle(message)
         finally:
             with self._changed:
                 self._process = None
-                process.clear_away()
+                process.close()
                 self._replies.clear()
                 self._changed.notify_all()
 
     def _handle(self, message: Message) -> None:
         match message:
             case Tap() | RefusedTap():
-                self._health.read_a_card()
-                self._hand_over(message)
+                self._health.card_read()
+                self._deliver(message)
             case CommandReply():
-                reply = Reply(message.noticed, message.reason, self._outcome, self._outcome_failed)
-                self._outcome, self._outcome_failed = None, False
+                reply = self._reply_to(message)
                 with self._changed:
                     if message.number in self._replies:
                         self._replies[message.number] = reply
                     self._changed.notify_all()
-            case Busy():
-                self._busy = message.begun
+            case DriverCall():
+                self._in_driver_call = message.begun
             case State():
-                self._health.told(message)
-            case Ended():
+                self._health.reported(message)
+            case Crash():
                 raise ProcessEnded(f"its process ended ({message.why})")
-            case Beat():
+            case Heartbeat():
                 pass
-        self._show()
+        self._update_status()
 
-    def _hand_over(self, tap: Tap | RefusedTap) -> None:
+    def _deliver(self, tap: Tap | RefusedTap) -> None:
         self._outcome, self._outcome_failed = None, False
         try:
             self._outcome = self._on_tap(tap)
@@ -191,17 +170,32 @@ class ReaderWatcher:
             self._outcome_failed = True
             log_without_values("what a tap leads to", error)
 
+    def _reply_to(self, message: CommandReply) -> GestureReply:
+        outcome, failed = self._outcome, self._outcome_failed
+        self._outcome, self._outcome_failed = None, False
+        if failed:
+            return GestureReply(GestureResult.FAILED, message.reason, detail="what the tap leads to failed")
+        detail = "the simulated reader is unplugged" if message.result is GestureResult.NOT_READY else ""
+        return GestureReply(message.result, message.reason, outcome, detail)
+
     def _note_failure(self, why: str) -> None:
         log.warning("reader %s: %s; starting it again", self.spec.label, why)
         self._health.failed(why, time.monotonic())
-        self._show()
+        self._update_status()
 
-    def _show(self) -> None:
-        """Brings the status up to date, and says so when it changed."""
-        judged = self._health.judged(time.monotonic())
-        status = ReaderStatus(self.spec.label, self.spec.kind, judged.state, judged.detail)
+    def _update_status(self) -> None:
+        """Brings the status up to date, and announces a change."""
+        now = self._health.state_at(time.monotonic())
+        status = ReaderStatus(self.spec.label, self.spec.kind, now.state, now.detail)
         if status != self._status:
             with self._changed:
                 self._status = status
                 self._changed.notify_all()
             self._on_change()
+
+
+def _not_ready(why: str) -> GestureReply:
+    return GestureReply(GestureResult.NOT_READY, detail=why)
+
+
+_INTERRUPTED = _not_ready("the reader stopped in between")

@@ -1,0 +1,42 @@
+"""What a hand does at the simulated reader, and what comes of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hardware.reader import RefusedReason
+
+
+class Gesture(StrEnum):
+    """What can be done to a simulated reader."""
+
+    PRESENT = "present"  # hold a card to it and take the card away
+    PUT = "put"  # lay a card on it
+    LIFT = "lift"  # take that card away
+    UNPLUG = "unplug"
+    PLUG = "plug"
+
+
+class GestureResult(StrEnum):
+    """What came of a gesture. The last four are the supervisor's; the reader itself reports the others."""
+
+    TAPPED = "tapped"
+    REFUSED = "refused"
+    DEBOUNCED = "debounced"  # the same card, still there or hardly gone: no new tap
+    DONE = "done"  # a gesture that brings no card
+    NOT_READY = "not_ready"  # the reader is unplugged, starting or stopped
+    NO_READER = "no_reader"  # no simulated reader is configured
+    FAILED = "failed"  # the card was read, and `on_tap` raised an exception
+    TIMED_OUT = "timed_out"  # `on_tap` has not returned yet
+
+
+@dataclass(frozen=True, slots=True)
+class GestureReply:
+    """The reply to a gesture.
+
+    `reason` says why the card was refused, `outcome` is what `on_tap` returned, `detail` a sentence for operators.
+    """
+
+    result: GestureResult
+    reason: RefusedReason | None = None
+    outcome: object = None
+    detail: str = ""
