@@ -20,6 +20,7 @@ from sync.central.records.site import NoSite
 from sync.central.services.authentication import authenticate
 from sync.central.services.errors import ApiError
 from sync.central.store.errors import StaleJourney
+from sync.central.web.http import JSON, MAX_BODY
 from sync.central.web.senders import header_token
 from sync.journey.model import Role
 from sync.protocol import (
@@ -36,8 +37,7 @@ from sync.protocol import (
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-MAX_PUSH = MAX_BATCH_BYTES + 64 * 1024  # the actions, their hashes and the header
-MAX_REQUEST = 64 * 1024
+MAX_PUSH = MAX_BATCH_BYTES + MAX_BODY  # the actions, their hashes and the header
 _BUSY_S = 1.0
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
@@ -70,11 +70,11 @@ def kiosk_api(centre: Centre, most_waiting: int = 32, versions: frozenset[int] =
 
     @api.post("/sync/pull")
     def pull() -> Response:
-        return for_kiosks(PullRequest, MAX_REQUEST, pulls.pull)
+        return for_kiosks(PullRequest, MAX_BODY, pulls.pull)
 
     @api.post("/kiosks/enroll")
     def enroll() -> Response:
-        message = _read(EnrolRequest, MAX_REQUEST)
+        message = _read(EnrolRequest, MAX_BODY)
         if not isinstance(message, CallRefused):
             return _reply(enrol_kiosk(centre, message, request.remote_addr or ""))
         return _reply(message)
@@ -108,9 +108,9 @@ def _version(body: bytes) -> int | None:
 
 def _reply(answer: object) -> Response:
     if not isinstance(answer, CallRefused):
-        return Response(msgspec.json.encode(answer), HTTPStatus.OK, mimetype="application/json")
+        return Response(msgspec.json.encode(answer), HTTPStatus.OK, content_type=JSON)
     status = STATUS[answer.code]
-    response = Response(msgspec.json.encode(answer), status, mimetype="application/json")
+    response = Response(msgspec.json.encode(answer), status, content_type=JSON)
     if answer.retry_after_s is not None:
         response.headers["Retry-After"] = str(max(1, round(answer.retry_after_s)))
     if status is HTTPStatus.UNAUTHORIZED:
@@ -121,7 +121,7 @@ def _reply(answer: object) -> Response:
 def _http_error(error: HTTPException) -> Response:
     """What Flask itself refuses, a body that is too large above all."""
     refused = CallRefused(code=EndCode.MALFORMED, error=error.name.lower())
-    return Response(msgspec.json.encode(refused), error.code or 400, mimetype="application/json")
+    return Response(msgspec.json.encode(refused), error.code or 400, content_type=JSON)
 
 
 def _busy(error: Exception) -> Response:
