@@ -37,7 +37,7 @@ simulate: ## hospitals in trouble from seeds: N=50000 schedules over all cores, 
 	@.ci/setup check
 	@PYTHONHASHSEED=0 exec .venv/bin/python -m tests.simulation $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-check: ## format, lint, types, and which room imports which
+check: ## format, lint, types, and imports between rooms
 	@.ci/setup check
 	@.ci/check
 
@@ -45,7 +45,7 @@ bench: ## print the figures: tap to screen, start, memory, actions a second
 	@.ci/setup check
 	@exec .venv/bin/python -m tests.bench $(ARGS)
 
-lock: ## choose the versions anew (.ci/lock); ARGS=--upgrade for the newest
+lock: ## choose the versions of all dependencies again (.ci/lock); ARGS=--upgrade for the newest
 	@.ci/setup run
 	@.ci/lock/remake $(ARGS)
 

@@ -15,7 +15,9 @@ from hardware.errors import place_of
 from hardware.reader import Reader
 from hardware.wire import Command, Report, decode_command
 
-_PR_SET_PDEATHSIG = 1
+# As in sync/parent_death.py, since hardware imports nothing of sync. Here the end of standard input covers a parent
+# that ended before the call.
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(kind: str, name: str, path: str) -> None:

@@ -1,6 +1,6 @@
-"""The command `kiosk`. Exit codes: 0 done, 1 it could not be done, 2 bad input, 3 no daemon is running.
+"""The command `kiosk`. Exit codes: 0 done, 1 failed, 2 bad input, 3 no daemon is running.
 
-What only one command needs is imported there: scripts ask `status` and `tap` often, and the daemon's parts take long.
+A command imports what it alone needs. Scripts call `status` and `tap` often, and the daemon's parts take long to load.
 """
 
 import json
@@ -24,13 +24,13 @@ from sync.protocol import CallRefused, Enrolment, EnrolRequest
 
 
 class Failure(click.ClickException):
-    """One line for the person at the command line."""
+    """The command failed. The message is one line for the person at the command line."""
 
     exit_code = 1
 
 
 class BadInput(Failure):
-    """What was given cannot be used; the line says what is wrong with it."""
+    """An argument or the configuration cannot be used. The message says what is wrong with it."""
 
     exit_code = 2
 
@@ -49,31 +49,38 @@ def _config(path: str) -> Config:
 
 
 def _code(text: str) -> str:
-    # A byte that is no UTF-8 comes as half a character, which cannot be sent.
+    # A byte that is no UTF-8 comes as a lone surrogate, which cannot be sent.
     if not text.isprintable():
         raise BadInput("the code has characters that no code has")
     return text
 
 
+def _example(command: str, arguments: str = "") -> str:
+    """Returns the end of a command's help; the \\b keeps click from filling the line up."""
+    words = f"kiosk {command} --config /etc/nfc-kiosk/config.toml {arguments}".rstrip()
+    return f"\b\nExample:\n  {words}"
+
+
 with_config = click.option("--config", type=_config, required=True, metavar="FILE", help="The kiosk's config.toml.")
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  kiosk status --config /etc/nfc-kiosk/config.toml")
 @click.version_option(package_name="nfc-kiosk")
 def main() -> None:
     """The NFC check-in kiosk."""
 
 
-@main.command()
+@main.command(epilog=_example("run"))
 @with_config
 def run(config: Config) -> None:
     """Run the kiosk until SIGTERM or Ctrl-C."""
     from kiosk.daemon import Daemon
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote URLs; the agent says what matters
-    ending, failed = StopSignal(), threading.Event()
-    _end_with_a_dead_thread(ending, failed)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote URLs; the agent logs what matters
+    stop_signal, failed = StopSignal(), threading.Event()
+    _stop_after_a_dead_thread(stop_signal, failed)
     daemon = Daemon(config)
     try:
         daemon.start()
@@ -81,17 +88,17 @@ def run(config: Config) -> None:
         raise BadInput(str(error)) from error
     except (StoreError, OSError, ValueError) as error:
         raise Failure(str(error)) from error
-    ending.wait()
+    stop_signal.wait()
     daemon.stop()
     if failed.is_set():
         raise Failure("a part of the kiosk died; the log says which")
 
 
-@main.command()
+@main.command(epilog=_example("tap", "04a1b2c3d4e5f6"))
 @with_config
 @click.argument("uid")
 def tap(config: Config, uid: str) -> None:
-    """Hold the card UID (hex) to the running kiosk's simulated reader. Returns after the commit."""
+    """Hold the card UID (hex) to the running kiosk's simulated reader. Return after the commit."""
     try:
         parse_uid(uid)
         answer = ask(socket_path(config.store_path), "tap", uid=uid)
@@ -106,41 +113,41 @@ def tap(config: Config, uid: str) -> None:
         raise SystemExit(1)
 
 
-@main.command("status")
+@main.command("status", epilog=_example("status", "--json"))
 @with_config
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@as_json_option
 def status_command(config: Config, as_json: bool) -> None:
-    """Say how this kiosk is: centre, roster, outbox, readers."""
-    told = _of_daemon_or_file(
+    """Show the state of this kiosk: centre, roster, outbox, readers."""
+    report = _ask_daemon_or_file(
         config,
         "status",
         lambda db: status(db, running=False, online=False, reason="", readers=(), faults=("no daemon is running",)),
     )
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _status_in_words(told))
+    click.echo(json.dumps(report, indent=2, ensure_ascii=False) if as_json else _status_in_words(report))
 
 
-@main.command()
+@main.command(epilog=_example("outbox"))
 @with_config
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@as_json_option
 def outbox(config: Config, as_json: bool) -> None:
-    """List every action that was taken here, and what became of it."""
-    told = _of_daemon_or_file(config, "outbox", outbox_rows)
+    """List every action that was done here, with its verdict."""
+    rows = _ask_daemon_or_file(config, "outbox", outbox_rows)
     if as_json:
-        click.echo(json.dumps(told, indent=2))
+        click.echo(json.dumps(rows, indent=2))
         return
-    for row in told:
+    for row in rows:
         click.echo(
             f"{row['seq']:>6}  {row['action_type']:<16} {row['status']:<12} {row['code'] or '':<16} {row['action_id']}"
         )
-    click.echo(f"{sum(row['status'] == 'pending' for row in told)} of {len(told)} actions wait for the centre")
+    click.echo(f"{sum(row['status'] == 'pending' for row in rows)} of {len(rows)} actions wait for the centre")
 
 
-@main.command()
+@main.command(epilog=_example("enroll", "--central https://checkin.hospital.example --code ABCD-2345"))
 @with_config
 @click.option("--central", required=True, metavar="URL", help="The centre, such as https://checkin.hospital.example.")
-@click.option("--code", type=_code, required=True, help="What `kiosk-central enroll-code` printed: good once.")
+@click.option("--code", type=_code, required=True, help="The code from `kiosk-central enroll-code`: good once.")
 def enroll(config: Config, central: str, code: str) -> None:
-    """Make this box a kiosk of a centre. Works beside the running kiosk too."""
+    """Make this box a kiosk of a centre. The kiosk may be running."""
     from sync.agent.client import Accepted, CentralClient, NoAnswer
 
     try:
@@ -156,45 +163,47 @@ def enroll(config: Config, central: str, code: str) -> None:
     client.close()
     match answer:
         case Accepted(enrolment):
-            _become(config, enrolment)
+            _complete(config, enrolment)
         case CallRefused():
             raise BadInput(answer.error)
         case NoAnswer():
             raise Failure(f"the centre at {url} did not answer ({answer.reason})")
     click.echo(f"enrolled as {enrolment.kiosk_id} ({enrolment.name}), tickets {enrolment.ticket_prefix}-001 and on")
     if config.central.url.rstrip("/") != url:
-        click.echo(f'say so in the configuration too: [central] url = "{url}"', err=True)
+        click.echo(f'set this in the configuration too: [central] url = "{url}"', err=True)
 
 
-def _become(config: Config, enrolment: Enrolment) -> None:
+def _complete(config: Config, enrolment: Enrolment) -> None:
+    """Completes an enrolment: in the daemon, or here where none is running."""
     try:
         ask(socket_path(config.store_path), "enrol", enrolment=msgspec.to_builtins(enrolment))
     except NotRunning:
-        _settle_in(config, enrolment)
+        _complete_without_daemon(config, enrolment)
     except (ControlError, OSError) as error:
         raise Failure(str(error)) from error
 
 
-def _settle_in(config: Config, enrolment: Enrolment) -> None:
-    from kiosk.enrolment import FAILURES, PendingEnrolment, why_not_settled
-    from kiosk.journey.journeys import Journeys
+def _complete_without_daemon(config: Config, enrolment: Enrolment) -> None:
+    from kiosk.enrolment import FAILURES, PendingEnrolment, describe_failure
+    from kiosk.journey.ledger import Ledger
+    from kiosk.journey.this_kiosk import ThisKiosk
 
     try:
         store = Store(config.store_path)
     except StoreError as error:
         raise Failure(str(error)) from error
     try:
-        settlement = PendingEnrolment(config, Journeys(store))
+        pending = PendingEnrolment(config, Ledger(ThisKiosk(store)))
         try:
-            settlement.take(enrolment)
+            pending.complete(enrolment)
         except FAILURES as error:
-            raise Failure(why_not_settled(error, kept=settlement.keeps(enrolment))) from error
+            raise Failure(describe_failure(error, can_resume=pending.is_pending(enrolment))) from error
     finally:
         store.close()
 
 
-def _of_daemon_or_file(config: Config, op: str, of_file: Callable[[Any], Any]) -> Any:
-    """What the daemon says; where none runs, what stands in the database."""
+def _ask_daemon_or_file(config: Config, op: str, read_file: Callable[[Any], Any]) -> Any:
+    """Returns the daemon's answer; where no daemon is running, what `read_file` finds in the database."""
     try:
         return ask(socket_path(config.store_path), op)
     except NotRunning:
@@ -203,22 +212,22 @@ def _of_daemon_or_file(config: Config, op: str, of_file: Callable[[Any], Any]) -
         raise Failure(str(error)) from error
     try:
         with peek(config.store_path) as db:
-            return of_file(db)
+            return read_file(db)
     except StoreError as error:
         raise Failure(str(error)) from error
 
 
-def _end_with_a_dead_thread(ending: StopSignal, failed: threading.Event) -> None:
-    """A thread that dies must not leave half a kiosk standing: the daemon ends with it and is started again."""
+def _stop_after_a_dead_thread(stop_signal: StopSignal, failed: threading.Event) -> None:
+    """Stops the daemon when one of its threads dies: it must not run on as half a kiosk. systemd starts it again."""
     log = logging.getLogger(__name__)
 
-    def end(args: threading.ExceptHookArgs) -> None:
+    def stop(args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread else "a thread"
         log.critical("%s died", name, exc_info=(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback))
         failed.set()
-        ending.come()
+        stop_signal.send()
 
-    threading.excepthook = end
+    threading.excepthook = stop
 
 
 def _tap_in_words(answer: dict[str, Any]) -> str:
@@ -232,20 +241,20 @@ def _tap_in_words(answer: dict[str, Any]) -> str:
     return words[answer["screen"]]
 
 
-def _status_in_words(told: dict[str, Any]) -> str:
-    kiosk = told["kiosk"]
+def _status_in_words(report: dict[str, Any]) -> str:
+    kiosk = report["kiosk"]
     name = f"{kiosk['id']} ({kiosk['name']})" if kiosk else "not enrolled yet: kiosk enroll"
-    centre = "online" if told["online"] else f"offline ({told['sync_error'] or 'no answer yet'})"
-    readers = [f"reader   {r['name']}: {r['state']} {r['detail']}".rstrip() for r in told["readers"]]
+    centre = "online" if report["online"] else f"offline ({report['sync_error'] or 'no answer yet'})"
+    readers = [f"reader   {r['name']}: {r['state']} {r['detail']}".rstrip() for r in report["readers"]]
     return "\n".join(
         [
             f"kiosk    {name}",
-            f"daemon   {'running' if told['running'] else 'not running'}",
+            f"daemon   {'running' if report['running'] else 'not running'}",
             f"centre   {centre}",
-            *(["enrol    the centre has ended this kiosk: kiosk enroll"] if told["fenced"] else []),
-            f"roster   {told['roster']['patients']} patients, as of {told['roster']['as_of'] or 'never'}",
-            f"outbox   {told['outbox']['pending']} waiting of {told['outbox']['total']}",
+            *(["enrol    the centre has ended this kiosk: kiosk enroll"] if report["fenced"] else []),
+            f"roster   {report['roster']['patients']} patients, as of {report['roster']['as_of'] or 'never'}",
+            f"outbox   {report['outbox']['pending']} waiting of {report['outbox']['total']}",
             *readers,
-            *(f"fault    {fault}" for fault in told["faults"]),
+            *(f"fault    {fault}" for fault in report["faults"]),
         ]
     )

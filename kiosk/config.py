@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from sync.tables import misfits
+
 DEFAULT_STORE = "/var/lib/nfc-kiosk/kiosk.db"
-ONLY_OPEN = ("scan_nfc",)  # what a tap does by itself unless told otherwise: it opens the visit
 MAX_FILE = 1024 * 1024
 
 
 class ConfigError(ValueError):
-    """The file cannot be used; the message says what to change, for the person who edits it."""
+    """The file cannot be used. The message says what to change, for the person who edits it."""
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -24,7 +25,8 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class KioskSection(_Section, frozen=True, kw_only=True):
-    """What this kiosk would like to be called and to do. The centre decides at enrolment."""
+    """What this kiosk asks to be; the centre decides at enrolment. `actions` holds kinds of kiosk and actions, by their
+    names in the centre's definitions."""
 
     id: str = ""
     name: str = ""
@@ -33,19 +35,19 @@ class KioskSection(_Section, frozen=True, kw_only=True):
 
 
 class StoreSection(_Section, frozen=True, kw_only=True):
-    """Where the database lies; keys, token and control socket lie beside it."""
+    """Where the database is. Keys, token and control socket are beside it."""
 
     path: str = DEFAULT_STORE
 
 
 class WebSection(_Section, frozen=True, kw_only=True):
-    """Where the touch screen's page is served: loopback only."""
+    """Where the touch screen's page is served, on loopback only."""
 
     listen: str = "127.0.0.1:8080"
 
 
 class CentralSection(_Section, frozen=True, kw_only=True):
-    """Where the centre is. `plain_http` allows http:// to a host that is not this one, in so many words."""
+    """Where the centre is. `plain_http` allows http:// to another host than this one."""
 
     url: str = ""
     token_file: str = ""
@@ -53,7 +55,7 @@ class CentralSection(_Section, frozen=True, kw_only=True):
 
 
 class ReaderSection(_Section, frozen=True, kw_only=True):
-    """One reader. `name`: the PC/SC reader (all, when absent); `path`: nfcpy's device path; `cards`: a JSON file of
+    """One reader. `name`: the PC/SC reader (None: all of them). `path`: nfcpy's device path. `cards`: a JSON file of
     demo cards for a simulated reader."""
 
     kind: Literal["pcsc", "nfcpy", "simulated"]
@@ -63,21 +65,23 @@ class ReaderSection(_Section, frozen=True, kw_only=True):
 
 
 class FlowSection(_Section, frozen=True, kw_only=True):
-    """What a tap does by itself, as far as the rules allow it: true every action that this kiosk is granted, false only
-    the first (scan_nfc), or the actions named."""
+    """What a tap does by itself, where the rules allow it. True: every action that this kiosk is granted. False: the
+    one that opens the visit. A list: those actions."""
 
     auto: bool | tuple[str, ...] = False
 
-    def automatic(self, grants: Iterable[str]) -> tuple[str, ...]:
-        """The actions that a tap does by itself at a kiosk with these grants."""
+    def automatic(self, grants: Iterable[str], tap: str) -> tuple[str, ...]:
+        """Returns the actions that a tap does by itself at a kiosk with these grants. `tap` opens the visit."""
         if isinstance(self.auto, bool):
-            return tuple(grants) if self.auto else ONLY_OPEN
+            return tuple(grants) if self.auto else (tap,)
         return self.auto
 
 
 class DisplaySection(_Section, frozen=True, kw_only=True):
-    """The screen's real size, so that a millimetre on it is one: diagonal in inches, resolution in pixels; and how
-    high above the floor its lower edge is, in millimetres, so that the low layout is within reach."""
+    """The screen's real size, so that a millimetre on it is one, and its height above the floor, for the low layout.
+
+    The diagonal is in inches, the resolution in pixels. `bottom_mm` is the lower edge above the floor in millimetres.
+    """
 
     diagonal_in: float = 21.5
     resolution: tuple[int, int] = (1080, 1920)
@@ -85,7 +89,7 @@ class DisplaySection(_Section, frozen=True, kw_only=True):
 
 
 class Config(_Section, frozen=True, kw_only=True):
-    """The whole file."""
+    """The whole configuration."""
 
     kiosk: KioskSection = KioskSection()
     store: StoreSection = StoreSection()
@@ -112,12 +116,12 @@ class Config(_Section, frozen=True, kw_only=True):
 
     @property
     def enrolment_path(self) -> Path:
-        """The file (0600) that holds the centre's answer to an enrolment until the kiosk lives by it."""
+        """The file (0600) with the centre's answer to an enrolment that is not complete."""
         return self._beside(".enrolment")
 
     @property
     def listen(self) -> tuple[str, int]:
-        """Host and port of the page."""
+        """Host and port of the touch screen's page."""
         return parse_listen(self.web.listen)
 
     def _beside(self, ending: str) -> Path:
@@ -125,7 +129,7 @@ class Config(_Section, frozen=True, kw_only=True):
 
 
 def read_config(path: Path) -> Config:
-    """The configuration in a file. Raises ConfigError, whose message names the file and what is wrong in it."""
+    """Reads the configuration from a file. Raises ConfigError, whose message names the file and what is wrong in it."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE + 1)
@@ -143,18 +147,17 @@ def read_config(path: Path) -> Config:
 
 
 def check_config(document: object, origin: str) -> Config:
-    """The configuration in a parsed document. Raises ConfigError."""
-    try:
-        config = msgspec.convert(document, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {_in_toml(str(error))}") from error
+    """Returns the configuration in a parsed document; errors name its `origin`. Raises ConfigError."""
+    for fault in _misshapen(document):
+        raise ConfigError(f"{origin}: {fault}")
+    config = msgspec.convert(document, Config)
     for fault in _faults(config):
         raise ConfigError(f"{origin}: {fault}")
     return config
 
 
 def parse_listen(text: str) -> tuple[str, int]:
-    """Host and port of "127.0.0.1:8080" or "[::1]:8080". Raises ConfigError."""
+    """Returns host and port of "127.0.0.1:8080" or "[::1]:8080". Raises ConfigError."""
     host, _, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not bare or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
@@ -173,16 +176,18 @@ def is_loopback(host: str | None) -> bool:
 
 
 def check_central_url(url: str, plain_http: bool) -> str:
-    """The centre's base URL without its trailing slash. Raises ConfigError where it is none, or would send the token
-    in clear over a network."""
+    """Returns the centre's base URL without a trailing slash.
+
+    Raises ConfigError where the text is no such URL, or where the token would go over a network in clear.
+    """
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
         raise ConfigError(_NO_URL) from error
-    # Neither a password nor a query, which would end up in logs, nor white space, which urlsplit lets through.
-    odd = not url.isprintable() or any(character in url for character in " @?#\\")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or odd:
+    # No password and no query, which would end up in logs, and no white space, which urlsplit lets through.
+    has_extras = not url.isprintable() or any(character in url for character in " @?#\\")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or has_extras:
         raise ConfigError(_NO_URL)
     if parts.scheme == "http" and not is_loopback(parts.hostname) and not plain_http:
         raise ConfigError("plain http would send the token in clear: use https, or set [central] plain_http = true")
@@ -191,6 +196,31 @@ def check_central_url(url: str, plain_http: bool) -> str:
 
 # Without the text itself: it may hold a password.
 _NO_URL = "expected a URL of the form https://host[:port], without user, query or white space"
+
+
+def _misshapen(document: object) -> Iterator[str]:
+    """Returns unknown keys and values of a wrong type, each with its section and key."""
+    if not isinstance(document, dict):
+        yield f"expected sections, got {type(document).__name__}"
+        return
+    sections = {field.name: type(field.default) for field in msgspec.structs.fields(Config)}
+    for name, section in document.items():
+        if name not in sections:
+            yield f"[{name!s:.80}]: unknown section"
+        elif name != "reader":
+            yield from _misfits_of(f"[{name}]", sections[name], section)
+        elif isinstance(section, list):
+            for number, row in enumerate(section, 1):
+                yield from _misfits_of(f"[[reader]] number {number}", ReaderSection, row)
+        else:
+            yield f"[[reader]]: expected an array of tables, got {type(section).__name__}"
+
+
+def _misfits_of(place: str, kind: type[_Section], section: object) -> Iterator[str]:
+    if isinstance(section, dict):
+        yield from (f"{place} {misfit.key:.80}: {misfit.fault}" for misfit in misfits(kind, section))
+    else:
+        yield f"{place}: expected a table, got {type(section).__name__}"
 
 
 def _faults(config: Config) -> Iterator[str]:
@@ -232,32 +262,3 @@ def _reader_faults(reader: ReaderSection) -> Iterator[str]:
         yield "name is for PC/SC and simulated readers only"
     if reader.cards and reader.kind != "simulated":
         yield "cards is for simulated readers only"
-
-
-def _in_toml(message: str) -> str:
-    """msgspec speaks of objects and `$.web`; people who write TOML know tables, keys and sections."""
-    what, _, where = message.partition(" - at `$")
-    for ours, theirs in _WORDS:
-        what = what.replace(ours, theirs)
-    section, _, key = where.rstrip("`").lstrip(".").partition(".")
-    if not section:
-        return what
-    numbered = re.fullmatch(r"(\w+)\[(\d+)\]", section)
-    place = f"[[{numbered[1]}]] number {int(numbered[2]) + 1}" if numbered else f"[{section}]"
-    return f"{place}{' ' + key if key else ''}: {what}"
-
-
-_WORDS = (
-    ("Object contains unknown field", "unknown key"),
-    ("Object missing required field", "missing key"),
-    ("Invalid enum value", "unknown value"),
-    ("Expected", "expected"),
-    ("`object`", "a table"),
-    ("`array`", "an array"),
-    ("`bool | array`", "true, false or an array"),
-    ("`str`", "a string"),
-    ("`str | null`", "a string"),
-    ("`int`", "an integer"),
-    ("`float`", "a number"),
-    ("`bool`", "true or false"),
-)

@@ -1,7 +1,7 @@
-"""The daemon, and the only wiring: readers → reception → store → agent, and the page in front of it.
+"""The daemon, and the only wiring: readers → reception → store → agent, and the page in front of the reception.
 
-`start()` brings the parts up in order, `stop()` takes them down in reverse. A thread that ends by an exception ends the
-daemon, visibly; systemd starts it again, and nothing that was acknowledged is in memory alone.
+`start()` starts the parts in order, `stop()` stops them in reverse. An exception that ends a thread ends the daemon,
+and systemd starts it again. Nothing that was acknowledged is in memory alone.
 """
 
 import logging
@@ -17,11 +17,13 @@ from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, T
 from hardware.supervisor import Readers
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, ReaderSection
-from kiosk.enrolment import FAILURES, PendingEnrolment, SiteCards, why_not_settled
+from kiosk.enrolment import FAILURES, PendingEnrolment, SiteCards, describe_failure
 from kiosk.front.counter import DemoCard
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen
 from kiosk.journey.journeys import Journeys
+from kiosk.journey.ledger import Ledger
+from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
@@ -46,16 +48,21 @@ class Daemon:
         self._enrolling = threading.Lock()
 
     def start(self) -> None:
-        """Starts everything. Raises StoreError, ConfigError (the cards of a simulated reader), OSError (a port that is
-        taken), with what was started stopped again."""
+        """Starts all parts.
+
+        Raises StoreError, ConfigError (the cards of a simulated reader) or OSError (a port that is taken), with every
+        part stopped again.
+        """
         with ExitStack() as parts:
             self._store = Store(self._config.store_path)
             parts.callback(self._store.close)
-            self._journeys = Journeys(self._store)
-            self._settlement = PendingEnrolment(self._config, self._journeys)
-            self._go_on_enrolling()
+            self._kiosk = ThisKiosk(self._store)
+            self._ledger = Ledger(self._kiosk)
+            self._enrolment = PendingEnrolment(self._config, self._ledger)
+            self._resume_enrolment()
             self._cards = SiteCards(self._config)
-            self._reception = Reception(self._journeys, self._cards.hashes, self._automatic, self._nudge)
+            journeys = Journeys(self._kiosk)
+            self._reception = Reception(journeys, self._cards.hashes, self._automatic, self._nudge)
             self._reception.start()
             parts.callback(self._reception.stop)
             self._start_readers(parts)
@@ -64,35 +71,35 @@ class Daemon:
             control = ControlServer(socket_path(self._config.store_path), self._operations())
             control.start()
             parts.callback(control.stop)
-            # Last, so that whoever sees /healthz answer finds everything else there.
+            # Last, so that everything else is there once /healthz answers.
             page = PageServer(create_app(self._reception, self._config.display), *self._config.listen)
             page.start()
             parts.callback(page.stop)
             self._parts = parts.pop_all()
-        self._name_unknown_actions()
+        self._report_undefined_actions()
         log.info("ready: the page is on %s", page.url)
 
     def stop(self) -> None:
-        """Stops everything, in reverse. May be called twice."""
+        """Stops all parts, in reverse. May be called twice."""
         self._parts.close()
 
     # Readers.
 
     def _start_readers(self, parts: ExitStack) -> None:
         specs = [ReaderSpec(section.kind, section.name, section.path) for section in self._config.reader]
-        self._readers = Readers(specs, self._tapped, self._readers_changed)
+        self._readers = Readers(specs, self._on_tap, self._on_reader_status)
         for section in self._config.reader:
             if section.kind == "simulated":
                 self._reception.attach_simulated(_demo_cards(section), self._present_from_page)
         parts.callback(self._readers.stop)
         self._readers.start()
 
-    def _tapped(self, tap: Tap | RefusedTap) -> Screen:
-        return self._reception.card(tap.uid) if isinstance(tap, Tap) else self._reception.refused(tap.reason)
+    def _on_tap(self, tap: Tap | RefusedTap) -> Screen:
+        return self._reception.tap(tap.uid) if isinstance(tap, Tap) else self._reception.refuse_card(tap.reason)
 
-    def _readers_changed(self, readers: tuple[ReaderStatus, ...]) -> None:
+    def _on_reader_status(self, readers: tuple[ReaderStatus, ...]) -> None:
         broken = {ReaderState.ABSENT, ReaderState.FAULTY}
-        self._reception.readers_ready(any(reader.state not in broken for reader in readers))
+        self._reception.set_readers_ready(any(reader.state not in broken for reader in readers))
 
     def _present_from_page(self, uid: str) -> str | None:
         try:
@@ -104,11 +111,10 @@ class Daemon:
     # The centre.
 
     def _start_agent(self) -> None:
-        identity = self._journeys.identity
-        if identity is None or not self._config.central.url:
+        if self._kiosk.identity is None or not self._config.central.url:
             return
         with self._agent_lock:
-            self._agent = Agent(self._journeys, self._connect, self._heard)
+            self._agent = Agent(self._ledger, self._connect, self._on_sync)
             self._agent.start()
 
     def _stop_agent(self) -> None:
@@ -118,34 +124,38 @@ class Daemon:
             agent.stop()
 
     def _connect(self) -> CentralClient:
-        token = self._settlement.token()
-        self._cards.refresh()  # the keys came with the token, it may be
+        token = self._enrolment.token()
+        self._cards.refresh()  # the keys may have come with the token
         return CentralClient(self._config.central.url, token)
 
-    def _heard(self, touched: frozenset[PatientId]) -> None:
+    def _on_sync(self, patient_ids: frozenset[PatientId]) -> None:
         agent = self._agent
-        self._reception.heard(touched, agent.online if agent else False)
+        self._reception.update(patient_ids, agent.online if agent else False)
 
     def _nudge(self) -> None:
         if agent := self._agent:
-            agent.nudge()
+            agent.push_soon()
 
     def _automatic(self) -> tuple[str, ...]:
-        identity = self._journeys.identity
-        return self._config.flow.automatic(identity.actions if identity else frozenset())
+        identity = self._kiosk.identity
+        grants = identity.actions if identity else frozenset()
+        return self._config.flow.automatic(grants, self._kiosk.definitions.tap)
 
-    def _name_unknown_actions(self) -> None:
-        """The centre may define actions of its own, so only a look at its definitions tells a mistyped one."""
-        named = {*self._config.kiosk.actions, *self._automatic()}
-        for name in sorted(named - self._journeys.definitions.actions.keys()):
-            log.warning("the configuration names an action that nobody has defined: %s", name)
+    def _report_undefined_actions(self) -> None:
+        """Reports mistyped actions of the configuration. The centre may define actions of its own, so only its
+        definitions tell."""
+        definitions = self._kiosk.definitions
+        configured = {*self._config.kiosk.actions, *self._automatic()}
+        for name in sorted(configured - definitions.actions.keys() - definitions.kiosks.keys()):
+            log.warning("the configuration names an action that is not defined: %s", name)
 
-    def _go_on_enrolling(self) -> None:
-        """An enrolment that a crash or a full disk has interrupted goes on."""
+    def _resume_enrolment(self) -> None:
+        """Completes an enrolment that a crash or a full disk has interrupted."""
         try:
-            self._settlement.go_on()
+            self._enrolment.resume()
         except FAILURES as error:
-            log.error("%s", why_not_settled(error, kept=True))  # noqa: TRY400 - messages could quote what was sent
+            # Without the traceback: messages could quote what the centre sent.
+            log.error("%s", describe_failure(error, can_resume=True))  # noqa: TRY400
 
     # The control socket.
 
@@ -165,7 +175,7 @@ class Daemon:
         presented = self._readers.present(uid)
         screen = presented.outcome
         if not isinstance(screen, Screen):
-            raise ControlError(presented.detail or _NOT_TAKEN)
+            raise ControlError(presented.detail or _NO_NEW_TAP)
         return {
             "screen": screen.screen,
             "reason": screen.reason,
@@ -174,7 +184,7 @@ class Daemon:
 
     def _status(self) -> dict[str, Any]:
         agent = self._agent
-        # Asked before the store is held: the reception holds its own lock while it waits for the store.
+        # Before the store is held: the reception holds its own lock while it waits for the store.
         faults, readers = self._reception.faults(), self._readers.status()
         with self._store.read() as db:
             return status(
@@ -198,22 +208,23 @@ class Daemon:
         with self._enrolling:
             self._stop_agent()
             try:
-                self._settlement.take(enrolment)
+                self._enrolment.complete(enrolment)
             except FAILURES as error:
-                raise ControlError(why_not_settled(error, kept=self._settlement.keeps(enrolment))) from error
+                can_resume = self._enrolment.is_pending(enrolment)
+                raise ControlError(describe_failure(error, can_resume=can_resume)) from error
             finally:
-                # Where it failed this is still the kiosk that it was, with an outbox to push.
+                # After a failure this is still the kiosk that it was, with an outbox to push.
                 self._cards.refresh()
-                self._reception.enrolled()
+                self._reception.reset()
                 self._start_agent()
         return {"kiosk_id": enrolment.kiosk_id}
 
 
-_NOT_TAKEN = "no new tap: the same card was hardly gone"
+_NO_NEW_TAP = "no new tap: the same card was hardly gone"
 
 
 def _demo_cards(section: ReaderSection) -> tuple[DemoCard, ...]:
-    """The demo hospital's cards for the page. Raises ConfigError where the file is none."""
+    """Reads the demo hospital's cards for the page. Raises ConfigError where the file cannot be used."""
     if section.cards is None:
         return ()
     try:

@@ -1,8 +1,7 @@
-"""Waits for the end: SIGTERM, Ctrl-C, or a part that says so.
+"""Waits for the end of the process: SIGTERM, Ctrl-C, or a part of it that has failed.
 
-A lock or an event is no place to wait for a signal: the kernel may hand it to any thread, and then the main thread,
-which alone runs Python's handlers, sleeps on. The byte that the interpreter writes to a socket wakes it whoever was
-interrupted.
+A lock or an event cannot wait for a signal. The kernel may deliver it to any thread, and the main thread, which alone
+runs Python's handlers, would sleep on. The byte that the interpreter writes to a socket wakes the main thread.
 """
 
 import select
@@ -11,19 +10,19 @@ import socket
 
 
 class StopSignal:
-    """One end of one process. To be made in its main thread."""
+    """The signal to stop of one process. Made in the main thread."""
 
     def __init__(self) -> None:
-        self._near, self._far = socket.socketpair()
-        self._far.setblocking(False)
-        signal.set_wakeup_fd(self._far.fileno(), warn_on_full_buffer=False)
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Whether it has come; returns when it has, or after `timeout_s` seconds."""
-        return bool(select.select([self._near], [], [], timeout_s)[0])
+        """Waits for the signal, at most `timeout_s` seconds. Returns whether it has come."""
+        return bool(select.select([self._reader], [], [], timeout_s)[0])
 
-    def come(self) -> None:
-        """It has come. May be called from any thread."""
-        self._far.send(b"\0")
+    def send(self) -> None:
+        """Sends the signal. May be called from any thread."""
+        self._writer.send(b"\0")

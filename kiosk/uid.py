@@ -2,11 +2,11 @@
 
 
 class NoUid(ValueError):
-    """The text is no UID; the message says what one looks like."""
+    """The text is no UID. The message says what a UID looks like."""
 
 
 def parse_uid(text: object) -> bytes:
-    """4 to 16 bytes from hex in any case, with colons, hyphens or spaces between them, or none. Raises NoUid."""
+    """Returns the 4 to 16 bytes of a UID in hex, in any case; colons, hyphens and spaces are ignored. Raises NoUid."""
     try:
         uid = bytes.fromhex(text.replace(":", "").replace("-", "")) if isinstance(text, str) else b""
     except ValueError:

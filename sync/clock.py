@@ -1,7 +1,7 @@
-"""Times that can be trusted as far as they can be: clock readings, event times, and the days of a site.
+"""Clock readings, event times, and the days of a site. Times are UTC milliseconds since 1970 (`*_ms`).
 
-A kiosk's wall clock may be wrong (no battery, no network at boot), so it orders nothing. What it does well is count:
-the monotonic clock of one boot. The event time is rebuilt from it at the centre.
+A kiosk's wall clock may be wrong (no battery, no network at boot), so it orders nothing. The monotonic clock of one
+boot is reliable, and the centre computes the event time from it.
 """
 
 import os
@@ -13,10 +13,20 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+MINUTE_MS = 60_000
+DAY_MS = 24 * 60 * MINUTE_MS
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_SYNCHRONISED = "/run/systemd/timesync/synchronized"
+# 1970 to the end of 9999, less some days: whatever a clock says, its local time in any zone is a valid datetime.
+_FIRST_MS = 0
+_LAST_MS = 253_402_041_600_000
+
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """What a machine's clocks said at one moment: wall and monotonic milliseconds, boot id, synchronised or not."""
+    """A machine's clocks at one moment: wall and monotonic milliseconds, boot id, and whether the wall clock is
+    synchronised."""
 
     wall_ms: int
     mono_ms: int
@@ -28,21 +38,22 @@ class TimeQuality(StrEnum):
     """How far an event time can be trusted."""
 
     MEASURED = "measured"  # counted back from the receipt by the monotonic clock of the same boot
-    SYNCHRONISED = "synchronised"  # the wall clock of a machine that was synchronised
-    CLAIMED = "claimed"  # a wall clock that nobody vouches for
-    RECEIVED = "received"  # no better than the moment of the receipt
+    SYNCHRONISED = "synchronised"  # a synchronised wall clock
+    CLAIMED = "claimed"  # a wall clock that was not synchronised
+    RECEIVED = "received"  # the moment of the receipt, since the wall clock is useless
 
 
 @dataclass(frozen=True, slots=True)
 class EventTime:
-    """When something happened (UTC ms), and how well that is known."""
+    """When something happened (UTC ms), and the quality of that time."""
 
     at_ms: int
     quality: TimeQuality
 
 
 def event_time(event: ClockReading, sent: ClockReading, received_ms: int) -> EventTime:
-    """When an action happened, from its own reading, the one at sending and the receipt; never after the receipt."""
+    """When an action happened: from the readings at the action and at sending, and the receipt. Never later than the
+    receipt."""
     elapsed = sent.mono_ms - event.mono_ms
     if event.boot_id and event.boot_id == sent.boot_id and 0 <= elapsed <= received_ms:
         return EventTime(received_ms - elapsed, TimeQuality.MEASURED)
@@ -53,7 +64,8 @@ def event_time(event: ClockReading, sent: ClockReading, received_ms: int) -> Eve
 
 
 def read_clock() -> ClockReading:
-    """This machine's clocks, now. Synchronised is what systemd-timesyncd says; of other daemons nothing is known."""
+    """The present reading of this machine's clocks. A clock counts as synchronised by the word of systemd-timesyncd; no
+    other daemon is asked."""
     return ClockReading(
         wall_ms=now_ms(),
         mono_ms=time.monotonic_ns() // 1_000_000,
@@ -62,33 +74,22 @@ def read_clock() -> ClockReading:
     )
 
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_SYNCHRONISED = "/run/systemd/timesync/synchronized"
-# 1970 to 9999, short of its last days: whatever a clock says, a time zone or a day's start does not lead out of what
-# a datetime can hold.
-_FIRST_MS = 0
-_LAST_MS = 253_402_041_600_000
-
-
-@cache
-def _boot_id() -> str:
-    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
-
-
 def now_ms() -> int:
-    """UTC milliseconds since 1970, by this machine's wall clock."""
+    """The present time by this machine's wall clock."""
     return time.time_ns() // 1_000_000
 
 
 def iso(at_ms: int, timezone: str) -> str:
-    """ISO 8601 with the offset of a time zone (IANA name), to the second. An absurd time is told as 1970 or 9999."""
+    """A time as ISO 8601, to the second, with the offset of a time zone (IANA name). A time outside 1970 to 9999 is
+    shown as the nearest of the two."""
     return _local(at_ms, timezone).isoformat(timespec="seconds")
 
 
 def site_day(at_ms: int, timezone: str, day_starts_at: str) -> str:
-    """The day of the site (ISO date) that a moment belongs to; days begin at `day_starts_at` ("04:00"), local time.
+    """The site day (ISO date) of a moment. Days begin at `day_starts_at` ("04:00"), local time.
 
-    Raises ValueError or KeyError (zoneinfo.ZoneInfoNotFoundError) where day's start or time zone are none.
+    Raises ValueError where `day_starts_at` or the time zone is malformed, and KeyError (zoneinfo.ZoneInfoNotFoundError)
+    where the time zone is unknown.
     """
     hours, minutes = day_starts_at.split(":")
     local = _local(at_ms, timezone).replace(tzinfo=None)
@@ -96,13 +97,18 @@ def site_day(at_ms: int, timezone: str, day_starts_at: str) -> str:
 
 
 def day_after(day: str) -> str:
-    """The next ISO date."""
+    """The ISO date after this one."""
     return (datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)).date().isoformat()
 
 
 def local_ms(day: str, time_of_day: str, timezone: str) -> int:
     """UTC ms of a local time ("09:30") on an ISO date. Raises ValueError, or KeyError for an unknown time zone."""
     return int(datetime.fromisoformat(f"{day}T{time_of_day}").replace(tzinfo=ZoneInfo(timezone)).timestamp() * 1000)
+
+
+@cache
+def _boot_id() -> str:
+    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
 
 
 def _local(at_ms: int, timezone: str) -> datetime:

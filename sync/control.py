@@ -1,7 +1,8 @@
-"""The control socket: how a command on the same machine asks a running daemon to do something for it.
+"""The control socket: how a command asks a running daemon on the same machine for an operation.
 
-SQLite wants one writer, so commands do not open the database of a running daemon; they ask it. The socket is a Unix
-one beside the database (0600). One JSON object a line each way: {"op": …, …} and {"result": …} or {"error": …}.
+SQLite wants one writer, so a command does not open the database of a running daemon: it asks the daemon. The socket is
+a Unix socket beside the database (0600). A request and its answer are one line of JSON each: {"op": …, …}, and
+{"result": …} or {"error": …}.
 """
 
 import json
@@ -17,27 +18,27 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-MAX_LINE = 32 * 1024 * 1024  # a whole hospital document
-REQUEST_S = 10.0  # a client that says nothing for so long is let go
-RETRY_S = 0.2  # until a process that has run out of file descriptors tries to accept again
+MAX_LINE = 32 * 1024 * 1024  # bytes: a whole hospital document
+REQUEST_S = 10.0  # a client that sends no byte for so long is disconnected
+RETRY_S = 0.2  # until the next try to accept, where the process has no file descriptor left
 Operation = Callable[[Mapping[str, Any]], object]
 
 
 class ControlError(Exception):
-    """The daemon refused the request; the message says why, for the person at the command line."""
+    """The daemon refused the request. The message says why, for the person at the command line."""
 
 
 class NotRunning(Exception):
-    """Nobody listens at the socket."""
+    """No daemon listens at the socket."""
 
 
 def socket_path(database: Path) -> Path:
-    """Where the daemon of this database listens."""
+    """The path of the socket at which the daemon of this database listens."""
     return database.with_name(database.name + ".sock")
 
 
 def ask(path: Path, op: str, timeout_s: float = 30.0, **arguments: object) -> Any:
-    """Sends one request and returns its result. Raises NotRunning, ControlError, or TimeoutError."""
+    """Sends one request to the daemon and returns its result. Raises NotRunning, ControlError or TimeoutError."""
     request = json.dumps({"op": op, **arguments}).encode() + b"\n"
     if len(request) > MAX_LINE:
         raise ControlError("the request is too long")
@@ -52,36 +53,19 @@ def ask(path: Path, op: str, timeout_s: float = 30.0, **arguments: object) -> An
     return answer.get("result")
 
 
-def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout_s)
-            with _reachable(path) as short:
-                connection.connect(short)
-            connection.sendall(request)
-            with connection.makefile("rb") as stream:
-                return stream.readline()
-    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
-        raise NotRunning(str(path)) from error
-    except TimeoutError:
-        raise
-    except PermissionError as error:
-        raise ControlError(f"{path}: only the daemon's own user and root may ask it") from error
-    except OSError as error:
-        raise ControlError(f"{path}: {error.strerror or error}") from error
-
-
 class ControlServer:
-    """Answers requests, each connection in a thread of its own, until stopped."""
+    """Answers requests until `stop`, each connection in a thread of its own."""
 
     def __init__(self, path: Path, operations: Mapping[str, Operation]) -> None:
+        """`operations` are the operations by name. An operation gets the request's arguments and returns JSON values;
+        it raises ControlError to refuse."""
         self._path = path
         self._operations = operations
         self._listener: socket.socket | None = None
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Binds the socket (0600; a left-over one is replaced) and serves. Raises OSError where it cannot."""
+        """Binds the socket (0600) and serves. Replaces a socket that an earlier run has left. Raises OSError."""
         self._path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -93,7 +77,7 @@ class ControlServer:
         threading.Thread(target=self._accept, args=(listener,), name="control", daemon=True).start()
 
     def stop(self) -> None:
-        """Closes the socket and removes its file; answers under way are let go."""
+        """Closes the socket and removes its file. Does not wait for operations under way."""
         self._stopped.set()
         if self._listener:
             self._path.unlink(missing_ok=True)
@@ -106,16 +90,16 @@ class ControlServer:
             try:
                 connection, _ = listener.accept()
             except OSError as error:
-                # Stopped, or for now there is no file descriptor left.
+                # The server was stopped, or the process has no file descriptor left for now.
                 if not self._stopped.is_set():
-                    log.warning("the control socket takes no request: %s", error.strerror)
+                    log.warning("the control socket accepts no request: %s", error.strerror)
                 self._stopped.wait(RETRY_S)
                 continue
             connection.settimeout(REQUEST_S)
             threading.Thread(target=self._serve, args=(connection,), name="control request", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        # Closing the stream may fail once more where writing failed, so it is inside as well.
+        # Closing the stream fails too where writing has failed, so the stream is inside the try.
         try:
             with connection, connection.makefile("rwb") as stream:
                 stream.write(self._answer(stream.readline(MAX_LINE)) + b"\n")
@@ -133,7 +117,7 @@ class ControlServer:
         except ControlError as error:
             return _error(str(error))
         except sqlite3.Error as error:
-            # Such as a full disk. Its message names tables at most.
+            # For example a full disk. The message names tables at most.
             log.error("a control request met a failing database: %s", error)  # noqa: TRY400
             return _error(f"the database: {error}")
         except Exception:
@@ -141,23 +125,42 @@ class ControlServer:
             return _error("it failed inside; the daemon's log says why")
 
 
+def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout_s)
+            with _short_name(path) as name:
+                connection.connect(name)
+            connection.sendall(request)
+            with connection.makefile("rb") as stream:
+                return stream.readline()
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
+        raise NotRunning(str(path)) from error
+    except TimeoutError:
+        raise
+    except PermissionError as error:
+        raise ControlError(f"{path}: only the daemon's own user and root may ask it") from error
+    except OSError as error:
+        raise ControlError(f"{path}: {error.strerror or error}") from error
+
+
 def _error(message: str) -> bytes:
     return json.dumps({"error": message}).encode()
 
 
 def _bind(listener: socket.socket, path: Path) -> None:
-    before = os.umask(0o177)
+    umask = os.umask(0o177)
     try:
-        with _reachable(path) as short:
-            listener.bind(short)
+        with _short_name(path) as name:
+            listener.bind(name)
     finally:
-        os.umask(before)
+        os.umask(umask)
     listener.listen(16)
 
 
 @contextmanager
-def _reachable(path: Path) -> Iterator[str]:
-    """A name for the socket that fits into the 108 bytes of a Unix address, however deep its directory lies."""
+def _short_name(path: Path) -> Iterator[str]:
+    """A name of the socket that fits into the 108 bytes of a Unix address, however deep its directory is."""
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{directory}/{path.name}"

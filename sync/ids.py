@@ -1,13 +1,15 @@
-"""Ids of ours: UUIDs of version 7 (RFC 9562, 5.7), so that rows sort by the time of their making."""
+"""Ids: UUIDs of version 7 (RFC 9562, 5.7), so that rows sort by the time at which they were made."""
 
 import re
 import secrets
 import time
 import uuid
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
 
 def uuid7(now_ms: int, randomness: bytes) -> str:
-    """The UUIDv7 of a moment (UTC ms) and ten random bytes, as text."""
+    """The UUIDv7 of a time (UTC ms) and ten random bytes, as text."""
     value = (now_ms & (1 << 48) - 1) << 80 | int.from_bytes(randomness[:10], "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
@@ -15,13 +17,10 @@ def uuid7(now_ms: int, randomness: bytes) -> str:
 
 
 def new_id() -> str:
-    """A fresh UUIDv7, by this machine's clock. The clock orders nothing, so a wrong one does no harm."""
+    """A new UUIDv7 by this machine's clock. A wrong clock does no harm, since ids decide no order."""
     return uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))
 
 
 def is_uuid(text: object) -> bool:
-    """Whether a value is a UUID in its usual spelling; what else comes as an id is refused at the edge."""
+    """Whether a value is a UUID in its usual spelling. Both ends refuse any other text as an id."""
     return isinstance(text, str) and _UUID.fullmatch(text) is not None
-
-
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

@@ -1,14 +1,12 @@
 """The messages between kiosk and centre, version 2. JSON over HTTP; times are UTC milliseconds (`*_ms`).
 
-A kiosk pushes *intents*: what a person asked for, with every identity that the centre needs to judge it. They form a
-hash chain per epoch, so that a gap, an edit or a clone shows. The centre answers each with a verdict, and only that
-verdict retires it. A pull brings whole rows as of their change number. Unknown fields are ignored, so that a newer end
-may say more, and what version 2 added has a default: each message of version 1 is one of version 2. Only codes are
-closed words, so an end that speaks version 1 is told those that it knows. `docs/protocol.md` says what each means.
+A kiosk pushes *intents*: what a person asked for, with every identity that the centre needs to judge it. The intents of
+an epoch form a hash chain, so that a gap, an edit or a clone shows. The centre answers each intent with a verdict, and
+only that verdict retires the action. A pull brings whole rows as of their change number. Both ends ignore members that
+they do not know. `docs/protocol.md` says what each message means.
 """
 
 import hashlib
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -19,20 +17,20 @@ from sync.clock import ClockReading
 from sync.journey.model import Appointment, Exam, Journey
 
 PROTOCOL_VERSION = 2
-SUPPORTED_VERSIONS = frozenset({1, 2})
-MAX_BATCH = 100
-MAX_BATCH_BYTES = 256 * 1024
-MAX_BODY = 32 * 1024  # bytes of one action's body: many fit into a batch, in Base64 too
-NO_HASH = ""  # the chain's previous hash where nothing came before
+SUPPORTED_VERSIONS = frozenset({PROTOCOL_VERSION})  # those that this end speaks
+MAX_BATCH = 100  # actions of one push
+MAX_BATCH_BYTES = 256 * 1024  # of the bodies of one push
+MAX_BODY = 32 * 1024  # bytes of one action's body: several fit into a batch, in Base64 too
+NO_HASH = ""  # the previous hash of the first action of a chain
 
 
 class Verdict(StrEnum):
-    """What became of an action, for good (a restore of the centre may give it a new revision)."""
+    """What became of an action. It is final; staff, or a restore of the centre, may give it a higher revision."""
 
     APPLIED = "applied"
     MERGED = "merged"  # it was already so
     SUPERSEDED = "superseded"  # things had moved on
-    NEEDS_STAFF = "needs_staff"  # waits in the exception inbox, with a reason
+    NEEDS_STAFF = "needs_staff"  # it waits in the exception inbox, with a reason
 
 
 class Code(StrEnum):
@@ -40,43 +38,37 @@ class Code(StrEnum):
 
     OK = "ok"
     ALREADY_SO = "already_so"
-    VISIT_ALIAS = "visit_alias"  # opened elsewhere first; this visit is an alias of that one
+    VISIT_ALIAS = "visit_alias"  # the visit was opened elsewhere first; this id is an alias of that one
     MOVED_ON = "moved_on"
     EARLIER_LEG = "earlier_leg"
-    LATE = "late"  # of a day closed meanwhile: attendance kept in that visit's history
+    LATE = "late"  # its day has ended: the attendance is kept in that visit's history
     CANCELLED = "cancelled"
     UNKNOWN_CARD = "unknown_card"
     UNKNOWN_PATIENT = "unknown_patient"
-    REBOUND = "rebound"  # the card belongs to another patient by now
+    REBOUND = "rebound"  # the card belongs to another patient now
     DEPENDS = "depends"  # an earlier action of the visit waits for staff
     MONEY = "money"
     NOT_ALLOWED = "not_allowed"
     FORBIDDEN = "forbidden"  # the kiosk is not granted this action
     OLD_RULES = "old_rules"  # made under a version of the definitions that the centre no longer judges by
-    QUARANTINED = "quarantined"  # same id with other content, or a body that cannot be digested
-    # Since version 2.
-    ANSWERS_DIFFER = "answers_differ"  # it was already so, but the person said something else; staff have both
+    QUARANTINED = "quarantined"  # its id came with another content, or its body cannot be read
+    ANSWERS_DIFFER = "answers_differ"  # it was already so, with other answers; staff have both
     TWO_VISITS = "two_visits"  # two records of one person were merged, each of them on a visit
-    CORRECTED = "corrected"  # staff have said since where the patient stands
+    CORRECTED = "corrected"  # staff have corrected the journey since
     DISCARDED = "discarded"  # staff settled its case: it does not count
-
-
-_OF_VERSION_1: Mapping[Code, Code] = {
-    Code.ANSWERS_DIFFER: Code.ALREADY_SO,
-    Code.TWO_VISITS: Code.NOT_ALLOWED,
-    Code.CORRECTED: Code.MOVED_ON,
-    Code.DISCARDED: Code.MOVED_ON,
-}
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One action as the kiosk applied it: the body that the hash covers.
 
-    `visit_id` is the visit it belongs to or would open, `leg` the exam of the visit it was made in, `journey_state`
-    the state it was made in, `queue_id` the entry it would open, `queue_number` the label given to that entry (empty
-    where none was opened: that number is the next person's), `base_version` the last journey_version pulled for this
-    patient, `appointment_ids` the open bookings that the person was shown, `cards` the card's hashes (one per key),
-    `provisional` that the kiosk knows no patient for the card and `patient_id` is a name of its own making.
+    - `visit_id`: the visit that the action belongs to, or that it would open.
+    - `leg`, `journey_state`: the visit's count of exams and the journey's state before the action.
+    - `queue_id`: the id of the entry that the action would open.
+    - `queue_number`: the number given to that entry; empty where no entry was opened, so that the number stays free.
+    - `base_version`: the last `journey_version` that the centre has told of this patient.
+    - `appointment_ids`: the open bookings that the person was shown.
+    - `cards`: the hashes of the card that was read, one for each key.
+    - `provisional`: the kiosk knows no patient for the card; `patient_id` is a name that the kiosk made.
     """
 
     kiosk_id: str
@@ -102,7 +94,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PriorVerdict(msgspec.Struct, frozen=True):
-    """The verdict that a kiosk had been told of an action which it sends again."""
+    """The verdict that a kiosk already has for an action that it sends again."""
 
     verdict: Verdict
     code: Code
@@ -110,8 +102,11 @@ class PriorVerdict(msgspec.Struct, frozen=True):
 
 
 class Opaque(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A record that cannot be read any more, or that no centre could take in, as it lies on the kiosk's disk: `body` is
-    Base64 (RFC 4648, 4), of its first 32 KiB where it is longer. `size` is the whole record's in bytes then."""
+    """A record as it lies on the kiosk's disk, because it cannot be read or the centre never accepts it.
+
+    `body` is Base64 (RFC 4648, 4) of the record's first 32 KiB. `size` is the whole record's in bytes, where it is
+    longer than that.
+    """
 
     seq: int
     action_id: str
@@ -120,8 +115,11 @@ class Opaque(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Pushed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An intent on the wire: its body, and its hash in the chain. `held` where it was judged before, and the centre has
-    been restored since; `opaque` beside a body of null, to go into quarantine unread."""
+    """An intent on the wire: its body, and its hash in the chain.
+
+    `held` is the verdict that the kiosk already has for it. `opaque` stands beside a body of null: the record is sent
+    unread, for quarantine.
+    """
 
     hash: str
     body: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
@@ -129,13 +127,20 @@ class Pushed(msgspec.Struct, frozen=True, omit_defaults=True):
     opaque: Opaque | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError where there is neither a body nor an opaque one."""
+        """Raises ValueError where there is neither a body nor an opaque record."""
         if not self.body and self.opaque is None:
             raise ValueError("a pushed action has a body")
 
 
+class RequestVersion(msgspec.Struct, frozen=True):
+    """The version of a push or pull: the one member that such a request has in every version."""
+
+    protocol_version: int
+
+
 class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Up to 100 actions or 256 KiB, in the order of their seq. `now` is the kiosk's clocks at sending."""
+    """At most 100 actions and 256 KiB of bodies, in the order of `seq`. `now` is the reading of the kiosk's clocks at
+    sending."""
 
     protocol_version: int
     kiosk_id: str
@@ -146,7 +151,7 @@ class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict for one action. `journey` is the patient's journey after it (None where the patient is unknown)."""
+    """The verdict for one action. `journey` is the patient's journey after it; None where the patient is unknown."""
 
     action_id: str
     seq: int
@@ -159,30 +164,35 @@ class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PushAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict per action. `last_seq`: the last the centre has; `backed_up_seq`: the last that its backups cover;
-    `newest_version`: of this protocol, as the centre speaks it."""
+    """A verdict for each action.
+
+    `last_seq` is the last action of the epoch that the centre has, `backed_up_seq` the last that its backups cover.
+    `versions` are the versions of this protocol that the centre speaks.
+    """
 
     server_incarnation: str
     last_seq: int
     backed_up_seq: int
     verdicts: list[VerdictRow]
-    newest_version: int = 1
+    versions: tuple[int, ...]
 
 
 class EndCode(StrEnum):
-    """Why a whole call was refused. Nothing of it was kept, and nothing of it is retired by that."""
+    """Why a whole call was refused. The centre has kept nothing of the call, and the kiosk retires nothing."""
 
     GAP = "gap"  # send again from `expected_seq`
-    FORK = "fork"  # the chain does not fit what the centre has: renumber under `epoch`
-    FENCED = "fenced"  # this epoch or token is over: enrol again
+    FORK = "fork"  # the chain does not continue the centre's: renumber under `epoch`
+    FENCED = "fenced"  # the token is not valid, or no longer: enrol again
     UNSUPPORTED_VERSION = "unsupported_version"
     TRY_LATER = "try_later"  # busy; `retry_after_s`
     MALFORMED = "malformed"
 
 
 class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of every refused sync call (HTTP 4xx or 503). `versions` are those of this protocol that the centre
-    speaks, where it is the version that it refuses."""
+    """The body of every refused sync call (HTTP 4xx or 503).
+
+    `versions` are the versions of this protocol that the centre speaks, beside `unsupported_version`.
+    """
 
     code: EndCode
     error: str
@@ -193,7 +203,7 @@ class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """What a kiosk must know of its site: name, IANA time zone, start of the day, the walk-in desk, languages."""
+    """The kiosk's site: name, IANA time zone, start of the day (local time), walk-in desk, languages of the screen."""
 
     name: str
     timezone: str
@@ -203,7 +213,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BindingRow(msgspec.Struct, frozen=True):
-    """A card that is bound to the patient now."""
+    """A card that is bound to a patient, as its hash under one key."""
 
     binding_id: str
     key_id: str
@@ -211,7 +221,7 @@ class BindingRow(msgspec.Struct, frozen=True):
 
 
 class PatientRow(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a kiosk holds of a patient. `tomorrow` are the next site day's bookings; `change` its change number."""
+    """All that a kiosk holds of a patient. `tomorrow` are the next site day's bookings, `change` the change number."""
 
     patient_id: str
     masked_name: str
@@ -223,14 +233,14 @@ class PatientRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Renamed(msgspec.Struct, frozen=True):
-    """Two records of one person were merged: who was `old` is `patient_id` from now on."""
+    """A merge of two records of one person: the patient id `old` is an alias of `patient_id`."""
 
     old: str
     patient_id: str
 
 
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for what changed after `cursor` (0: everything). Waits up to `wait_s` seconds where there is nothing new."""
+    """Asks for the changes after `cursor` (0: everything). The centre may wait up to `wait_s` seconds for news."""
 
     protocol_version: int
     kiosk_id: str
@@ -242,14 +252,17 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of rows from `from_cursor` to `cursor`. With `reset`, what the kiosk held before is to be forgotten first.
+    """A page: the changes after `from_cursor`, up to `cursor`. With `reset`, it begins a snapshot of the roster.
 
-    `gone` are patients that have left the roster, `verdicts` those for actions of this kiosk that were given anew
-    (a higher revision), `renamed` records that were merged into others. `definitions` comes where the kiosk's version
-    differs. `retry_after_s` is set where the centre could not let the call wait. `last_seq` and `backed_up_seq` are
-    those of a push's answer, `last_seq` null where the kiosk's epoch is not the one that the centre knows; `epoch` is
-    the one that they are of (None from a centre that does not say it: the one that was asked in). `asked_cursor` is
-    the cursor of the request that this answers (None from a centre that does not say it).
+    - `gone`: patients that have left the roster.
+    - `verdicts`: verdicts for this kiosk's actions that have a new revision.
+    - `renamed`: records that were merged into others.
+    - `definitions`: the document of the rules, where the kiosk's version differs; else None.
+    - `retry_after_s`: set where the centre could not let the call wait.
+    - `last_seq`, `backed_up_seq`: as in a push's answer, of `epoch`, which is the epoch of the request. `last_seq` is
+      None where the centre knows the kiosk in another epoch.
+    - `asked_cursor`: the cursor of the request.
+    - `versions`: the versions of this protocol that the centre speaks.
     """
 
     server_incarnation: str
@@ -265,16 +278,16 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[VerdictRow, ...] = ()
     definitions: dict[str, Any] | None = None
     retry_after_s: float | None = None
-    renamed: tuple[Renamed, ...] = ()
-    last_seq: int | None = None
-    backed_up_seq: int = 0
-    epoch: int | None = None
-    asked_cursor: int | None = None
-    newest_version: int = 1
+    renamed: tuple[Renamed, ...]
+    last_seq: int | None
+    backed_up_seq: int
+    epoch: int
+    asked_cursor: int
+    versions: tuple[int, ...]
 
 
 class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A one-use code, and what the configuration suggests; the centre decides."""
+    """A one-use code, and the wishes of the kiosk's configuration. The centre decides."""
 
     code: str
     kiosk_id: str = ""
@@ -284,7 +297,7 @@ class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
-    """Who the kiosk is from now on: identity, token, card keys, site and definitions."""
+    """A kiosk's new identity, with its token, the card keys, its site and the definitions."""
 
     kiosk_id: str
     epoch: int
@@ -298,21 +311,15 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     definitions: dict[str, Any]
 
 
-def spoken(row: VerdictRow, version: int) -> VerdictRow:
-    """A verdict as an end of that version knows its words."""
-    code = _OF_VERSION_1.get(row.code, row.code) if version < 2 else row.code
-    return row if code is row.code else msgspec.structs.replace(row, code=code)
-
-
 def canonical(value: object) -> bytes:
-    """Canonical JSON: keys sorted, no white space, UTF-8. Bodies hold no floating-point numbers."""
+    """Canonical JSON: members sorted, no white space, UTF-8. Bodies hold no floating-point numbers."""
     return msgspec.json.encode(value, order="sorted")
 
 
 def chain_hash(previous_hash: str, body: bytes) -> str:
-    """SHA-256 (hex) over the previous hash and the canonical body. `body` is JSON in any spelling.
+    """SHA-256 (hex) of the previous hash and the canonical form of a body. `body` is JSON in any spelling.
 
-    Raises msgspec.DecodeError (a ValueError) where it is no JSON, or nested beyond all measure.
+    Raises msgspec.DecodeError (a ValueError) where `body` is no JSON or is nested too deep.
     """
     try:
         canonical_body = canonical(msgspec.json.decode(body))
@@ -322,5 +329,5 @@ def chain_hash(previous_hash: str, body: bytes) -> str:
 
 
 def link_hash(previous_hash: str, canonical_body: bytes) -> str:
-    """The same over a body that is canonical already."""
+    """SHA-256 (hex) of the previous hash and a body that is canonical already."""
     return hashlib.sha256(previous_hash.encode() + canonical_body).hexdigest()

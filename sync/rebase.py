@@ -1,4 +1,4 @@
-"""Replays what is pending on a newer base: pure, with the same `decide()` as everywhere."""
+"""Replays pending actions on a newer base. Pure, with the same `decide()` as at the tap and at the centre."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from sync.journey.rules import close_day, decide
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A pending action with the visit, the leg, the journey state and the site day it was made in."""
+    """A pending action, with the visit, leg, journey state and site day in which it was made."""
 
     action: Action
     visit_id: VisitId
@@ -22,7 +22,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Rebased:
-    """The journey that the screen shows (base with pending on top), and which pending actions no longer fit."""
+    """The journey for the screen (the base with the pending actions on top), and the actions that no longer fit."""
 
     journey: Journey
     unfit: tuple[ActionId, ...]
@@ -35,22 +35,22 @@ def view(
     site_day: str,
     bookings: Callable[[str], tuple[Appointment, ...]],
 ) -> Rebased:
-    """What is shown on a site day: each day's pending actions on the base as it stands that day, and then day's end.
+    """The journey for the screen on a site day: each day's actions on that day's base, with a day's end in between.
 
-    What was done yesterday moves yesterday's journey, and never today's. `bookings` are those known of a day.
+    Yesterday's actions move yesterday's journey, and never today's. `bookings` gives the known bookings of a day.
     """
-    # A day that has not come is a clock that was ahead: the person stood here all the same.
+    # A site day in the future comes from a clock that was ahead. The person stood here all the same.
     ordered = [replace(each, site_day=min(each.site_day, site_day)) for each in pending]
     journey: Journey = base
     unfit: tuple[ActionId, ...] = ()
-    for day, of_day in groupby(ordered, key=lambda each: each.site_day):
-        rebased = rebase(definitions, as_of(definitions, journey, day, bookings(day)), of_day)
+    for day, actions in groupby(ordered, key=lambda each: each.site_day):
+        rebased = rebase(definitions, as_of(definitions, journey, day, bookings(day)), actions)
         journey, unfit = rebased.journey, unfit + rebased.unfit
     return Rebased(as_of(definitions, journey, site_day, bookings(site_day)), unfit)
 
 
 def rebase(definitions: Definitions, base: Journey, pending: Iterable[Pending]) -> Rebased:
-    """Base ⊕ pending. An action that no longer fits is left out of the view; its verdict is the centre's to give."""
+    """The base with the pending actions on top. An action that no longer fits is left out; the centre judges it."""
     journey, unfit = base, []
     for each in pending:
         outcome = decide(definitions, journey, each.action) if fits(journey, each) else None
@@ -64,16 +64,16 @@ def rebase(definitions: Definitions, base: Journey, pending: Iterable[Pending]) 
 def fits(journey: Journey, pending: Pending) -> bool:
     """Whether the journey stands where the action was made: on that day, in that visit, leg and state.
 
-    A late confirm of the first exam must never queue the second, and a payment that the base has in it already must
-    not be taken for the next one.
+    So a late confirmation of the first exam never queues the second, and a payment that the base already holds never
+    counts as the next one.
     """
     visit_id = pending.visit_id if journey.visit_id is not None else None
-    here = (journey.site_day, journey.visit_id, journey.leg, journey.state)
-    return here == (pending.site_day, visit_id, pending.leg, pending.journey_state)
+    place = (journey.site_day, journey.visit_id, journey.leg, journey.state)
+    return place == (pending.site_day, visit_id, pending.leg, pending.journey_state)
 
 
 def as_of(definitions: Definitions, journey: Journey, site_day: str, bookings: tuple[Appointment, ...]) -> Journey:
-    """The journey as it stands on a site day: one of an earlier day is closed first and gets the new day's bookings."""
+    """The journey on a site day. A journey of an earlier day gets a day's end and the new day's `bookings`."""
     if journey.site_day >= site_day:
         return journey
     return replace(close_day(definitions, journey, site_day).journey, appointments=bookings)

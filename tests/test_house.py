@@ -1,4 +1,4 @@
-"""The house keeps its plan: which room imports which, what is declared and locked, what may lie in it."""
+"""The house keeps its plan: which room imports which, what is declared and locked, which files there are."""
 
 from __future__ import annotations
 
@@ -16,34 +16,9 @@ import pytest
 HOUSE = Path(__file__).resolve().parent.parent
 PACKAGES = ("kiosk", "sync", "hardware")
 
-# Each room, and the rooms it may import besides itself. The longest name that fits a module is its room, so
-# "kiosk.daemon" has more rights than the rest of "kiosk". A module of sync/ without a row has no place yet.
-# What both ends use and what knows nothing of either: ids, clocks, durable files, card hashes, the control socket.
-TOOLS = ("sync.ids", "sync.clock", "sync.durable", "sync.cards", "sync.control")
-ROOMS: dict[str, frozenset[str]] = {
-    "hardware": frozenset(),
-    "sync": frozenset(),
-    "sync.journey": frozenset(),
-    **dict.fromkeys(TOOLS, frozenset()),
-    "sync.cards": frozenset({"sync.durable"}),
-    "sync.protocol": frozenset({"sync.journey", *TOOLS}),
-    "sync.rebase": frozenset({"sync.journey", "sync.protocol"}),
-    "sync.agent": frozenset({"sync", "sync.journey", "sync.protocol", "sync.rebase", *TOOLS}),
-    "sync.central": frozenset({"sync", "sync.journey", "sync.protocol", "sync.rebase", *TOOLS}),
-    "kiosk": frozenset({"sync", "sync.journey", "sync.protocol", "sync.rebase", *TOOLS}),
-    # The wiring, the only part that knows the readers and the wire; the other two drive it from outside.
-    **dict.fromkeys(
-        ("kiosk.daemon", "kiosk.cli", "kiosk.demo"),
-        frozenset(
-            {"hardware", "kiosk", "kiosk.daemon", "sync", "sync.agent"}
-            | {"sync.journey", "sync.protocol", "sync.rebase", *TOOLS}
-        ),
-    ),
-}
-
 # The rules run at the kiosk, at the centre and in a replay, and must decide the same each time: nothing in
 # them may read a clock, a file, a socket or chance. importlib.resources loads their own definitions.
-PURE_ROOMS = ("sync.journey", "sync.rebase", "sync.protocol")
+PURE_ROOMS = ("sync.tables", "sync.journey", "sync.rebase", "sync.protocol")
 PURE_MODULES = frozenset(
     {
         "__future__",
@@ -96,15 +71,6 @@ TOP_LEVEL = frozenset(
 )
 
 
-def room_of(module: str) -> str:
-    """The longest row of ROOMS that holds the module; "" when it is none of ours."""
-    parts = module.split(".")
-    for length in range(len(parts), 0, -1):
-        if (name := ".".join(parts[:length])) in ROOMS:
-            return name
-    return ""
-
-
 def imports(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Every import, wherever it stands: its line, and the readings of its target, the widest first.
 
@@ -125,29 +91,19 @@ def imports(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[tupl
             yield from ((node.lineno, (name,)) for name in names[:1] if isinstance(name, str))
 
 
-def turned_arrows(source: str, module: str, *, is_package: bool = False) -> list[str]:
-    """What the module imports, reads or calls against the plan of the house, one sentence each."""
+def impurities(source: str, module: str, *, is_package: bool = False) -> list[str]:
+    """The imports and calls of a pure module that read a clock, a file, a socket or chance, one sentence each."""
     tree = ast.parse(source)
-    home = room_of(module)
-    found = [] if _has_place(module, home, is_package=is_package) else [f"{module} has no row in ROOMS"]
-    for line, readings in imports(tree, module, is_package=is_package):
-        target = readings[-1]
-        room = room_of(target)
-        if room and room != home and room not in ROOMS[home]:
-            found.append(f"{module}:{line} imports {target}, which {home} must not know")
-        if home in PURE_ROOMS and not room and not any(_is_pure(reading) for reading in readings):
-            found.append(f"{module}:{line} imports {target}, and {home} does no I/O and reads no clock")
-    if home in PURE_ROOMS:
-        found += [
-            f"{module}:{node.lineno} calls {_called(node)}(), and {home} does no I/O and reads no clock"
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and _is_impure(node)
-        ]
-    return found
-
-
-def _has_place(module: str, home: str, *, is_package: bool) -> bool:
-    return home not in {"", "sync"} or (module == "sync" and is_package)
+    found = [
+        f"{module}:{line} imports {readings[-1]}, and the rules do no I/O and read no clock"
+        for line, readings in imports(tree, module, is_package=is_package)
+        if not any(_is_pure(reading) or reading.split(".")[0] in PACKAGES for reading in readings)
+    ]
+    return found + [
+        f"{module}:{node.lineno} calls {_called(node)}(), and the rules do no I/O and read no clock"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _is_impure(node)
+    ]
 
 
 def _is_pure(module: str) -> bool:
@@ -182,76 +138,91 @@ def tracked_files() -> list[str]:
     return [name for name in listed.stdout.split("\0") if name]
 
 
-def test_no_arrow_between_the_rooms_turns_round():
+def test_the_rules_do_no_io_and_read_no_clock():
     found = []
     for path in product_files():
         module, is_package = module_name(path)
-        found += turned_arrows(path.read_text("utf-8"), module, is_package=is_package)
+        if module.startswith(PURE_ROOMS):
+            found += impurities(path.read_text("utf-8"), module, is_package=is_package)
     assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(
-    ("module", "source"),
+    "source",
     [
-        ("hardware.pcsc", "import kiosk.config"),
-        ("hardware.pcsc", "from sync.journey import model"),
-        ("sync.central.web.patient_api", "from kiosk import config"),
-        ("sync.central.web.patient_api", "from sync import agent"),
-        ("sync.central.web.patient_api", "from ...agent import client"),
-        ("sync.central.web.patient_api", "from ... import agent"),
-        ("sync.agent.cycle", "import sync.central.store.sqlite"),
-        ("sync.agent.cycle", "def later():\n    from sync.central.kiosks import push"),
-        ("sync.agent.cycle", "if TYPE_CHECKING:\n    import kiosk.store"),
-        ("sync.agent.cycle", "importlib.import_module('sync.central')"),
-        ("sync.protocol", "from sync.rebase import rebase"),
-        ("sync.protocol", "import requests"),
-        ("sync.rebase", "from sync.agent import backoff"),
-        ("sync.rebase", "import time"),
-        ("sync.journey.rules", "from sync import protocol"),
-        ("sync.journey.rules", "from .. import clock"),
-        ("sync.journey.rules", "import os"),
-        ("sync.journey.rules", "import logging"),
-        ("sync.journey.rules", "from socket import socket"),
-        ("sync.journey.rules", "import sqlite3"),
-        ("sync.journey.rules", "from importlib import import_module"),
-        ("sync.journey.rules", "from pathlib import Path"),
-        ("sync.journey.rules", "import sqlalchemy"),
-        ("sync.journey.rules", "from datetime import datetime\nwhen = datetime.now()"),
-        ("sync.journey.rules", "import datetime\nwhen = datetime.date.today()"),
-        ("sync.journey.rules", "with open('x') as f:\n    pass"),
-        ("sync.journey.rules", "print('x')"),
-        ("sync.anywhere", "x = 1"),
-        ("kiosk.journey.journeys", "from hardware.reader import Tap"),
-        ("kiosk.journey.journeys", "import sync.agent.client"),
-        ("kiosk.ui.app", "from sync.agent import cycle"),
-        ("kiosk.daemon", "from sync.central.services import journey_service"),
-        ("kiosk.store.sqlite", "from kiosk.daemon import Daemon"),
-        ("kiosk.demo.story", "from sync.central.services import demo_hospital"),
+        "import requests",
+        "import time",
+        "import os",
+        "import logging",
+        "from socket import socket",
+        "import sqlite3",
+        "from importlib import import_module",
+        "from pathlib import Path",
+        "import sqlalchemy",
+        "from datetime import datetime\nwhen = datetime.now()",
+        "import datetime\nwhen = datetime.date.today()",
+        "with open('x') as f:\n    pass",
+        "print('x')",
     ],
 )
-def test_an_arrow_the_wrong_way_is_found(module: str, source: str):
-    assert turned_arrows(source, module)
+def test_an_impure_rule_is_found(source: str):
+    assert impurities(source, "sync.journey.rules")
 
 
 @pytest.mark.parametrize(
-    ("module", "source"),
+    "source",
     [
-        ("hardware.pcsc", "import smartcard\nfrom hardware.reader import Tap\nfrom . import card"),
-        (
-            "sync.journey.rules",
-            "from importlib import resources\nfrom .model import Journey\nimport tomllib, re",
-        ),
-        ("sync.journey.rules", "from datetime import UTC, date\nfrom collections.abc import Mapping"),
-        ("sync.rebase", "from sync.journey.rules import decide\nfrom sync.protocol import Change"),
-        ("sync.clock", "import time"),
-        ("sync.agent.client", "import requests\nfrom sync import protocol, rebase"),
-        ("sync.central.store.sqlite", "import sqlalchemy\nfrom sync.journey import model"),
-        ("kiosk.journey.journeys", "from sync.journey.rules import decide\nfrom kiosk.store.sqlite import Store"),
-        ("kiosk.daemon", "from hardware.pcsc import PcscReader\nfrom sync.agent.cycle import run_once"),
+        "from importlib import resources\nfrom .model import Journey\nimport tomllib, re",
+        "from datetime import UTC, date\nfrom collections.abc import Mapping",
+        "from sync.journey.rules import decide\nfrom sync.protocol import Change",
     ],
 )
-def test_an_arrow_the_right_way_is_left_alone(module: str, source: str):
-    assert turned_arrows(source, module) == []
+def test_a_pure_rule_is_left_alone(source: str):
+    assert impurities(source, "sync.journey.rules") == []
+
+
+def contracts_kept(house: Path) -> subprocess.CompletedProcess[str]:
+    """What import-linter says of the rooms of a tree."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    return subprocess.run(command, cwd=house, capture_output=True, check=False, text=True)
+
+
+def test_every_room_imports_from_below_itself_alone():
+    checked = contracts_kept(HOUSE)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("hardware/pcsc.py", "import kiosk.config", "The kiosk stands on sync"),
+        ("hardware/pcsc.py", "from sync.journey import model", "The kiosk stands on sync"),
+        ("sync/central/web/patient_api.py", "from kiosk import config", "The kiosk stands on sync"),
+        ("sync/central/web/patient_api.py", "from ...agent import client", "The rooms of sync"),
+        ("sync/agent/cycle.py", "def later():\n    from sync.central.kiosks import push", "never see the inside"),
+        ("sync/protocol.py", "from sync.rebase import rebase", "The rooms of sync"),
+        ("sync/journey/rules.py", "from .. import protocol", "The rooms of sync"),
+        ("sync/anywhere.py", "x = 1", "The rooms of sync"),
+        ("sync/central/records/site.py", "from sync.central.services import merge", "The rooms of the centre"),
+        ("sync/central/services/merge.py", "from sync.central.web import http", "The rooms of the centre"),
+        ("sync/central/anything.py", "x = 1", "The rooms of the centre"),
+        ("kiosk/front/visitor.py", "from hardware.reader import Tap", "Only the wiring"),
+        ("kiosk/ui/app.py", "from sync.agent import cycle", "Only the wiring"),
+        ("kiosk/daemon.py", "from sync.central.services import once", "never see the inside"),
+        ("kiosk/store/sqlite.py", "from kiosk.daemon import Daemon", "The rooms of the kiosk"),
+        ("kiosk/front/latest.py", "from kiosk.ui import app", "The rooms of the kiosk"),
+    ],
+)
+def test_an_import_the_wrong_way_is_found(tmp_path: Path, file: str, line: str, contract: str):
+    for name in PACKAGES:
+        shutil.copytree(HOUSE / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "static"))
+    shutil.copy(HOUSE / "pyproject.toml", tmp_path)
+    with (tmp_path / file).open("a", encoding="utf-8") as source:
+        source.write(f"\n{line}\n")
+    checked = contracts_kept(tmp_path)
+    broken = [said for said in checked.stdout.splitlines() if said.endswith("BROKEN")]
+    assert checked.returncode != 0, checked.stdout
+    assert any(contract in said for said in broken), checked.stdout
 
 
 def declared() -> dict[str, set[str]]:

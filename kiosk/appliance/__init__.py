@@ -1,1 +1,1 @@
-"""The box itself."""
+"""The box itself: the status that it reports."""

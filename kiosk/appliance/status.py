@@ -1,4 +1,4 @@
-"""What a kiosk says of itself to programs on the same machine: ids and counts, no person's data."""
+"""What a kiosk reports of itself to programs on the same machine: ids and counts, no person's data."""
 
 import dataclasses
 import sqlite3
@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from kiosk.store import outbox
-from kiosk.store import patients as roster
+from kiosk.store.identity import read_identity
 from sync.clock import iso
 
 
@@ -20,8 +20,8 @@ def status(
     readers: Sequence[Any],
     faults: Sequence[str],
 ) -> dict[str, Any]:
-    """The answer of `kiosk status --json`. `readers` are dataclasses; `reason` says why the last sync step failed."""
-    identity = roster.identity(connection)
+    """Returns the answer of `kiosk status --json`. `readers` are dataclasses; `reason` is why the last sync failed."""
+    identity = read_identity(connection)
     site = identity.site if identity else None
     as_of_ms = identity.as_of_ms if identity else None
     return {
@@ -55,5 +55,5 @@ def status(
 
 
 def outbox_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
-    """The answer of `kiosk outbox --json`."""
+    """Returns the answer of `kiosk outbox --json`, oldest row first."""
     return [dataclasses.asdict(row) for row in outbox.rows(connection)]

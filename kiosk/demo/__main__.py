@@ -15,7 +15,7 @@ from kiosk.demo.hospital import DemoError, Places
 from kiosk.signals import StopSignal
 from sync.control import ControlError, NotRunning
 
-LOOK_S = 1.0  # how often it is looked whether both programs still run
+CHECK_S = 1.0  # how often both programs are checked to be running
 
 
 @click.group()
@@ -26,11 +26,11 @@ def main() -> None:
 @main.command()
 @click.option("--central-port", type=click.IntRange(1, 65535), default=8000, show_default=True, envvar="CENTRAL_PORT")
 @click.option("--kiosk-port", type=click.IntRange(1, 65535), default=8080, show_default=True, envvar="KIOSK_PORT")
-@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where the databases are kept.")
-@click.option("--fresh", is_flag=True, help="Forget what earlier runs left there.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="The directory of databases and logs.")
+@click.option("--fresh", is_flag=True, help="Delete what earlier runs left there first.")
 def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> None:
     """Run centre and kiosk until Ctrl-C. Every PC/SC reader is attached, and a simulated one."""
-    ending = StopSignal()
+    stop_signal = StopSignal()
     places = Places(data or _data_home() / "nfc-kiosk-demo", central_port, kiosk_port)
     with ExitStack() as running:
         try:
@@ -39,7 +39,7 @@ def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> N
         except (DemoError, OSError) as error:
             raise click.ClickException(str(error)) from error
         click.echo(_what_to_try(places, people))
-        while not ending.wait(LOOK_S):
+        while not stop_signal.wait(CHECK_S):
             if dead := [program.name for program in programs if program.process.poll() is not None]:
                 raise click.ClickException(f"the {dead[0]} ended by itself; the logs in {places.directory} say why")
         click.echo("\nstopping")
@@ -47,19 +47,19 @@ def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> N
 
 @main.command("story")
 @click.option("--keep", is_flag=True, help="Keep the directory with databases and logs.")
-def tell(keep: bool) -> None:
+def play_story(keep: bool) -> None:
     """Play a story: taps, a cut network, the return. Exit code 0 only if both ends agree in the end."""
     directory = Path(tempfile.mkdtemp(prefix="nfc-kiosk-story-"))
     try:
-        came_true = story.play(directory)
+        succeeded = story.play(directory)
     except (DemoError, ControlError, NotRunning, requests.RequestException, OSError) as error:
-        click.echo(f"kept for a look: {directory}", err=True)
+        click.echo(f"the databases and logs are in {directory}", err=True)
         raise click.ClickException(str(error)) from error
-    if keep or not came_true:
-        click.echo(f"kept for a look: {directory}")
+    if keep or not succeeded:
+        click.echo(f"the databases and logs are in {directory}")
     else:
         hospital.remove(directory)
-    raise SystemExit(not came_true)
+    raise SystemExit(not succeeded)
 
 
 def _prepare(places: Places, fresh: bool) -> None:

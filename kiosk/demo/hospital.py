@@ -1,7 +1,5 @@
-"""Starts and stops the two programs of a demo hospital, and speaks to them as their users do: commands and HTTP."""
+"""Starts and stops the two programs of a demo hospital, and uses them as people do: by commands and HTTP."""
 
-import contextlib
-import ctypes
 import json
 import os
 import shutil
@@ -12,27 +10,27 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from sync.control import ControlError, ask, socket_path
+from sync.parent_death import end_with_parent
 
 START_S = 60.0
 STOP_S = 8.0
-HARDLY_GONE_S = 0.35
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
+DEBOUNCE_S = 0.35
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says why, for the person at the terminal."""
+    """The demo cannot go on. The message says why, for the person at the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An invented patient, with the card they hold and how many exams they are booked for today."""
+    """An invented patient: the UID (hex) of their card, and the number of today's bookings."""
 
     patient_id: str
     uid: str
@@ -42,7 +40,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where everything is: the directory with both databases, and the two ports."""
+    """The directory of both databases and the logs, and the two ports."""
 
     directory: Path
     central_port: int
@@ -50,12 +48,12 @@ class Places:
 
     @property
     def database(self) -> str:
-        """The centre's database URL."""
+        """The URL of the centre's database."""
         return f"sqlite:///{self.directory / 'central.db'}"
 
     @property
     def config(self) -> Path:
-        """The kiosk's configuration."""
+        """The kiosk's configuration file."""
         return self.directory / "config.toml"
 
     @property
@@ -70,7 +68,7 @@ class Places:
 
 
 class Program:
-    """One of the two, as a process whose output goes to a log file. It never outlives this process."""
+    """One of the two programs, as a process that logs to a file. It ends when this process ends."""
 
     def __init__(self, name: str, command: list[str], log: Path, healthz: str) -> None:
         self.name = name
@@ -78,15 +76,19 @@ class Program:
         self._healthz = healthz
         with log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own programs
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid()),
             )
 
     def await_health(self) -> None:
-        """Returns once it serves. Raises DemoError where it ends before, or takes too long."""
+        """Waits until the program serves. Raises DemoError where it ends before, or takes too long."""
         wait_for(self._serves, f"the {self.name} does not serve; its log is {self._log}")
 
     def stop(self) -> None:
-        """Ends it, kindly first."""
+        """Ends the program: by SIGTERM, and by SIGKILL after some seconds."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -96,7 +98,7 @@ class Program:
         self.process.wait()
 
     def kill(self) -> None:
-        """Ends it as a power cut would."""
+        """Ends the program as a power cut would, by SIGKILL."""
         self.process.kill()
         self.process.wait()
 
@@ -111,7 +113,7 @@ class Program:
 
 
 def start_central(places: Places, *words: str) -> Program:
-    """Starts the centre, with further words of the command line."""
+    """Starts the centre, with these words added to the command line."""
     command = [*command_of("kiosk-central"), "run", "--database", places.database]
     command += ["--listen", f"127.0.0.1:{places.central_port}", *words]
     return Program("centre", command, places.directory / "central.log", f"{places.central_url}/healthz")
@@ -124,8 +126,10 @@ def start_kiosk(places: Places) -> Program:
 
 
 def write_config(places: Places, central_url: str, readers: list[str], actions: Sequence[str] = ()) -> None:
-    """Writes the kiosk's configuration; `readers` are the kinds to attach, `actions` what people may do there (none:
-    what an entrance needs)."""
+    """Writes the kiosk's configuration.
+
+    `readers` are the kinds of reader to attach, `actions` what people may do there (none: what an entrance needs).
+    """
     lines = [
         "# Written by the demo at each start.",
         "[kiosk]",
@@ -147,18 +151,18 @@ def write_config(places: Places, central_url: str, readers: list[str], actions: 
 
 
 def fill(places: Places) -> list[Person]:
-    """Fills the centre with the demo hospital of today, and writes its cards where the kiosk's page finds them."""
+    """Fills the centre with the demo hospital of today, and writes the cards for the page. Returns the people."""
     rows = json.loads(central_command(places, "demo-data", "--json"))
     people = [Person(row["patient_id"], row["uid"], row["masked_name"], row["booked"]) for row in rows]
     cards = [{"uid": person.uid, "label": person.masked_name} for person in people]
-    # The page also needs the cards that go wrong: one that nobody knows, and a telephone.
+    # Cards that go wrong, too: one that no patient has, and a telephone.
     cards += [{"uid": "04d0c0ffee5e80", "label": "?"}, {"uid": "08c0ffee", "label": "☎"}]
     (places.directory / "cards.json").write_text(json.dumps(cards, ensure_ascii=False), "utf-8")
     return people
 
 
 def enrol(places: Places, central_url: str, actions: Sequence[str] = ()) -> None:
-    """Enrols the kiosk, unless it is, by a code that grants no more than these actions (none: what it asks for)."""
+    """Enrols the kiosk, unless it is enrolled. The code grants these actions alone (none: those it asks for)."""
     if json.loads(kiosk_command(places, "status", "--json", may_fail=True) or "{}").get("enrolled"):
         return
     grants = [word for action in actions for word in ("--action", action)]
@@ -167,18 +171,21 @@ def enrol(places: Places, central_url: str, actions: Sequence[str] = ()) -> None
 
 
 def central_command(places: Places, name: str, *words: str) -> str:
-    """What `kiosk-central NAME` prints. Raises DemoError where it fails."""
+    """Runs `kiosk-central NAME` and returns its output. Raises DemoError where it fails."""
     return _run([*command_of("kiosk-central"), name, "--database", places.database, *words])
 
 
 def kiosk_command(places: Places, name: str, *words: str, may_fail: bool = False) -> str:
-    """What `kiosk NAME` prints. Raises DemoError where it fails, unless it may (then: "")."""
+    """Runs `kiosk NAME` and returns its output. A failure raises DemoError; with `may_fail` it returns ""."""
     return _run([*command_of("kiosk"), name, "--config", str(places.config), *words], may_fail)
 
 
 def hold_card(places: Places, uid: str) -> None:
-    """Holds a card to the kiosk's simulated reader; returns after the commit. A card that was hardly gone is no new tap
-    yet, so it is held again. Raises ControlError where it is not taken within a few seconds."""
+    """Holds a card to the kiosk's simulated reader, and returns after the commit.
+
+    The same card within the debounce time is no new tap, so it is held again. Raises ControlError where no tap is taken
+    within a few seconds.
+    """
     end = time.monotonic() + STOP_S
     while True:
         try:
@@ -186,18 +193,18 @@ def hold_card(places: Places, uid: str) -> None:
         except ControlError:
             if time.monotonic() > end:
                 raise
-            time.sleep(HARDLY_GONE_S)  # each try is seen by the reader, and starts its own waiting afresh
+            time.sleep(DEBOUNCE_S)  # the reader starts its debounce again at each try
         else:
             return
 
 
 def command_of(name: str) -> list[str]:
-    """How to start a program of this installation, whatever PATH says."""
+    """Returns the command of a program of this installation, without a look at PATH."""
     return [str(Path(sys.executable).with_name(name))]
 
 
 def demand_free(port: int) -> None:
-    """Raises DemoError where somebody listens on a port of loopback already."""
+    """Raises DemoError where a program listens on this port of loopback."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
@@ -207,37 +214,30 @@ def demand_free(port: int) -> None:
 
 
 def remove(directory: Path) -> None:
-    """Deletes what the demo made, and only a directory that the demo made."""
+    """Deletes a directory that the demo made. Raises DemoError for any other directory."""
     if directory.exists() and any(directory.iterdir()) and not (directory / "config.toml").exists():
         raise DemoError(f"{directory} is not a demo's directory")
     shutil.rmtree(directory, ignore_errors=True)
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
+    """Returns a port of loopback that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
         return port
 
 
-def wait_for(true: Callable[[], Any], otherwise: str, seconds: float = START_S) -> None:
-    """Returns once `true()` is; raises DemoError with the words of `otherwise` after so many seconds."""
+def wait_for(condition: Callable[[], Any], failure: str, seconds: float = START_S) -> None:
+    """Waits until the condition is true. Raises DemoError with the message `failure` after so many seconds."""
     end = time.monotonic() + seconds
-    while not true():
+    while not condition():
         if time.monotonic() > end:
-            raise DemoError(otherwise)
+            raise DemoError(failure)
         time.sleep(0.02)
 
 
 def _run(command: list[str], may_fail: bool = False) -> str:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode and not may_fail:
-        raise DemoError(f"{' '.join(command[:2])} failed: {done.stderr.strip()}")
-    return "" if done.returncode else done.stdout
-
-
-def _die_with_parent() -> None:
-    with contextlib.suppress(OSError):
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:
-        os.kill(os.getpid(), signal.SIGTERM)
+    finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
+    if finished.returncode and not may_fail:
+        raise DemoError(f"{' '.join(command[:2])} failed: {finished.stderr.strip()}")
+    return "" if finished.returncode else finished.stdout

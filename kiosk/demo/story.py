@@ -1,4 +1,4 @@
-"""The story that `make demo` plays: taps while all is well, while the network is cut, and what both ends say after."""
+"""The story that `make demo` plays: taps online, taps while the network is cut, and the comparison of both ends."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,12 +16,15 @@ from sync.control import ask, socket_path
 from sync.ids import new_id
 
 PEOPLE = 6
-SETTLE_S = 30.0
+WAIT_S = 30.0
 
 
 @dataclass(slots=True)
 class Visit:
-    """What one person did at the kiosk, and what the screen told them."""
+    """What one person did at the kiosk, and what the screen showed: state and queue number.
+
+    `online` and `offline` count the actions, `actions` are their ids.
+    """
 
     person: Person
     online: int = 0
@@ -33,7 +36,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class StoryParts:
-    """The story's places and people."""
+    """What every step of the story needs."""
 
     places: Places
     wire: Wire
@@ -42,32 +45,32 @@ class StoryParts:
 
 
 def play(directory: Path) -> bool:
-    """Plays the story in an empty directory. Returns whether it came true: everything once, at both ends alike."""
+    """Plays the story in an empty directory. Returns whether both ends have every action once, and the same states."""
     with ExitStack() as running:
-        stage = _set(directory, running)
-        steps = [*_steps(stage.visits)]
+        parts = _start(directory, running)
+        steps = [*_steps(parts.visits)]
         with click.progressbar(steps, label="the story", item_show_func=lambda s: s[0] if s else "") as bar:
             for _, step, visits in bar:
-                step(stage, visits)
-        faults = _compare(stage)
-        click.echo(_table(stage))
+                step(parts, visits)
+        faults = _compare(parts)
+        click.echo(_table(parts))
         for fault in faults:
-            click.echo(f"not so: {fault}")
-        click.echo("it came true: every action once, both ends alike" if not faults else "it did not come true")
+            click.echo(f"wrong: {fault}")
+        click.echo("both ends agree: every action once, the same states" if not faults else "the ends do not agree")
         return not faults
 
 
-def _set(directory: Path, running: ExitStack) -> StoryParts:
+def _start(directory: Path, running: ExitStack) -> StoryParts:
     places = Places(directory, hospital.free_port(), hospital.free_port())
     central = hospital.start_central(places)
     running.callback(central.stop)
     central.await_health()
     wire = Wire("127.0.0.1", places.central_port)
     running.callback(wire.close)
-    through = f"http://127.0.0.1:{wire.port}"
-    hospital.write_config(places, through, ["simulated"])
+    wire_url = f"http://127.0.0.1:{wire.port}"
+    hospital.write_config(places, wire_url, ["simulated"])
     people = hospital.fill(places)
-    hospital.enrol(places, through)
+    hospital.enrol(places, wire_url)
     kiosk = hospital.start_kiosk(places)
     running.callback(kiosk.stop)
     kiosk.await_health()
@@ -82,57 +85,57 @@ def _steps(visits: list[Visit]) -> Iterator[tuple[str, Any, list[Visit]]]:
     yield "the roster arrives", _await_roster, []
     for visit in early:
         yield "a tap and two touches", _check_in, [visit]
-    yield "the centre has heard", _settle, []
-    yield "the first is called", _call, early[:1]
-    yield "and taps again: called", _see_call, early[:1]
+    yield "the centre has every action", _await_verdicts, []
+    yield "the first patient is called", _call, early[:1]
+    yield "and taps again: called", _await_call, early[:1]
     yield "the network is cut", _cut, []
     for visit in late:
         yield "a tap and two touches, offline", _check_in, [visit]
-    yield "nothing reached the centre", _unheard, late
+    yield "nothing has reached the centre", _expect_no_history, late
     yield "the network is back", _mend, []
-    yield "the centre has heard", _settle, []
+    yield "the centre has every action", _await_verdicts, []
 
 
-def _await_roster(stage: StoryParts, _: list[Visit]) -> None:
+def _await_roster(parts: StoryParts, _: list[Visit]) -> None:
     hospital.wait_for(
-        lambda: _status(stage)["online"] and _status(stage)["roster"]["patients"] >= PEOPLE,
+        lambda: _status(parts)["online"] and _status(parts)["roster"]["patients"] >= PEOPLE,
         "the kiosk never got its roster",
-        SETTLE_S,
+        WAIT_S,
     )
 
 
-def _check_in(stage: StoryParts, visits: list[Visit]) -> None:
+def _check_in(parts: StoryParts, visits: list[Visit]) -> None:
     for visit in visits:
-        hospital.hold_card(stage.places, visit.person.uid)
-        screen = _screen(stage)
+        hospital.hold_card(parts.places, visit.person.uid)
+        screen = _screen(parts)
         while action := screen["next_action"]:
-            screen = _press(stage, visit, action)
+            screen = _press(parts, visit, action)
         visit.state = screen["journey"]["journey_state"]
         visit.number = screen["ticket"]["queue_number"]
-        done = [r["action_id"] for r in _outbox(stage) if r["patient_id"] == visit.person.patient_id]
-        if _status(stage)["online"]:
-            visit.online += len(done)
+        action_ids = [r["action_id"] for r in _outbox(parts) if r["patient_id"] == visit.person.patient_id]
+        if _status(parts)["online"]:
+            visit.online += len(action_ids)
         else:
-            visit.offline += len(done)
-        visit.actions += done
+            visit.offline += len(action_ids)
+        visit.actions += action_ids
 
 
-def _press(stage: StoryParts, visit: Visit, action: str) -> Any:
-    pressed = requests.post(
-        f"{stage.places.kiosk_url}/api/v1/actions",
+def _press(parts: StoryParts, visit: Visit, action: str) -> Any:
+    answer = requests.post(
+        f"{parts.places.kiosk_url}/api/v1/actions",
         json={"action_type": action, "action_id": new_id(), "payload": {"patient_id": visit.person.patient_id}},
         headers={"X-Kiosk": "1"},
         timeout=10,
     )
-    if not pressed.ok:
-        raise DemoError(f"the kiosk refused {action}: {pressed.text[:200]}")
-    return _screen(stage)
+    if not answer.ok:
+        raise DemoError(f"the kiosk refused {action}: {answer.text[:200]}")
+    return _screen(parts)
 
 
-def _call(stage: StoryParts, visits: list[Visit]) -> None:
+def _call(parts: StoryParts, visits: list[Visit]) -> None:
     for visit in visits:
-        called = stage.staff.post(
-            f"{stage.places.central_url}/api/v1/patient-journey/perform-action/",
+        answer = parts.staff.post(
+            f"{parts.places.central_url}/api/v1/patient-journey/perform-action/",
             json={
                 "action_type": "call_patient",
                 "action_id": new_id(),
@@ -140,59 +143,61 @@ def _call(stage: StoryParts, visits: list[Visit]) -> None:
             },
             timeout=10,
         )
-        if not called.ok:
-            raise DemoError(f"the centre refused the call: {called.text[:200]}")
-        visit.state = called.json()["journey_state"]
+        if not answer.ok:
+            raise DemoError(f"the centre refused the call: {answer.text[:200]}")
+        visit.state = answer.json()["journey_state"]
 
 
-def _see_call(stage: StoryParts, visits: list[Visit]) -> None:
+def _await_call(parts: StoryParts, visits: list[Visit]) -> None:
     for visit in visits:
-        hospital.hold_card(stage.places, visit.person.uid)
-        hospital.wait_for(lambda: _called(_screen(stage)), "the kiosk never told the patient of the call", SETTLE_S)
+        hospital.hold_card(parts.places, visit.person.uid)
+        hospital.wait_for(lambda: _called(_screen(parts)), "the kiosk never showed the call", WAIT_S)
 
 
 def _called(screen: Any) -> bool:
     return bool(screen["notice"] == "called" and screen["ticket"]["room"] == "3")
 
 
-def _cut(stage: StoryParts, _: list[Visit]) -> None:
-    stage.wire.cut()
-    hospital.wait_for(lambda: not _status(stage)["online"], "the kiosk never noticed the cut", SETTLE_S)
+def _cut(parts: StoryParts, _: list[Visit]) -> None:
+    parts.wire.cut()
+    hospital.wait_for(lambda: not _status(parts)["online"], "the kiosk never noticed the cut", WAIT_S)
 
 
-def _unheard(stage: StoryParts, visits: list[Visit]) -> None:
+def _expect_no_history(parts: StoryParts, visits: list[Visit]) -> None:
     for visit in visits:
-        if _history(stage, visit):
-            raise DemoError("the centre heard of a tap through a cut wire")
+        if _history(parts, visit):
+            raise DemoError("a tap reached the centre through a cut wire")
 
 
-def _mend(stage: StoryParts, _: list[Visit]) -> None:
-    stage.wire.mend()
+def _mend(parts: StoryParts, _: list[Visit]) -> None:
+    parts.wire.mend()
 
 
-def _settle(stage: StoryParts, _: list[Visit]) -> None:
-    hospital.wait_for(lambda: not _status(stage)["outbox"]["pending"], "the outbox never emptied", 2 * SETTLE_S)
+def _await_verdicts(parts: StoryParts, _: list[Visit]) -> None:
+    hospital.wait_for(lambda: not _status(parts)["outbox"]["pending"], "the outbox never emptied", 2 * WAIT_S)
 
 
-def _compare(stage: StoryParts) -> list[str]:
+def _compare(parts: StoryParts) -> list[str]:
     faults = []
-    verdicts = {row["action_id"]: row["status"] for row in _outbox(stage)}
-    for visit in stage.visits:
-        heard = [row["action_id"] for row in _history(stage, visit) if row["action_id"] in visit.actions]
-        if heard != visit.actions:
-            faults.append(f"{visit.person.patient_id}: {len(visit.actions)} actions here, {len(heard)} at the centre")
+    verdicts = {row["action_id"]: row["status"] for row in _outbox(parts)}
+    for visit in parts.visits:
+        central_ids = [row["action_id"] for row in _history(parts, visit) if row["action_id"] in visit.actions]
+        if central_ids != visit.actions:
+            faults.append(
+                f"{visit.person.patient_id}: {len(visit.actions)} actions here, {len(central_ids)} at the centre"
+            )
         if any(verdicts[action_id] != "applied" for action_id in visit.actions):
             faults.append(f"{visit.person.patient_id}: not every action was applied")
-        state = _central_state(stage, visit)
+        state = _central_state(parts, visit)
         if (state["journey_state"], _number(state)) != (visit.state, visit.number):
             faults.append(f"{visit.person.patient_id}: {visit.state} here, {state['journey_state']} at the centre")
     return faults
 
 
-def _table(stage: StoryParts) -> str:
+def _table(parts: StoryParts) -> str:
     rows = [("patient", "online", "offline", "queue number", "at the kiosk", "at the centre")]
-    for visit in stage.visits:
-        state = _central_state(stage, visit)
+    for visit in parts.visits:
+        state = _central_state(parts, visit)
         numbers = (str(visit.online), str(visit.offline), visit.number)
         rows.append((visit.person.patient_id, *numbers, visit.state, state["journey_state"]))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -200,29 +205,29 @@ def _table(stage: StoryParts) -> str:
     return "\n".join(["", *lines, ""])
 
 
-def _screen(stage: StoryParts) -> Any:
-    return requests.get(f"{stage.places.kiosk_url}/api/v1/state", timeout=10).json()
+def _screen(parts: StoryParts) -> Any:
+    return requests.get(f"{parts.places.kiosk_url}/api/v1/state", timeout=10).json()
 
 
-def _status(stage: StoryParts) -> Any:
-    return ask(socket_path(stage.places.directory / "kiosk.db"), "status")
+def _status(parts: StoryParts) -> Any:
+    return ask(socket_path(parts.places.directory / "kiosk.db"), "status")
 
 
-def _outbox(stage: StoryParts) -> Any:
-    return ask(socket_path(stage.places.directory / "kiosk.db"), "outbox")
+def _outbox(parts: StoryParts) -> Any:
+    return ask(socket_path(parts.places.directory / "kiosk.db"), "outbox")
 
 
-def _history(stage: StoryParts, visit: Visit) -> list[Any]:
-    url = f"{stage.places.central_url}/api/v1/patients/{visit.person.patient_id}/history/"
-    answer = stage.staff.get(url, timeout=10)
+def _history(parts: StoryParts, visit: Visit) -> list[Any]:
+    url = f"{parts.places.central_url}/api/v1/patients/{visit.person.patient_id}/history/"
+    answer = parts.staff.get(url, timeout=10)
     answer.raise_for_status()
     rows: list[Any] = answer.json()["transitions"]
     return rows
 
 
-def _central_state(stage: StoryParts, visit: Visit) -> Any:
-    url = f"{stage.places.central_url}/api/v1/patient-journey/current-state/"
-    answer = stage.staff.get(url, params={"patient_id": visit.person.patient_id}, timeout=10)
+def _central_state(parts: StoryParts, visit: Visit) -> Any:
+    url = f"{parts.places.central_url}/api/v1/patient-journey/current-state/"
+    answer = parts.staff.get(url, params={"patient_id": visit.person.patient_id}, timeout=10)
     answer.raise_for_status()
     return answer.json()
 

@@ -1,4 +1,4 @@
-"""Makes the `Screen` of a moment from what the kiosk knows: pure, and the only place that knows both sides."""
+"""Builds the `Screen` of a moment from a visitor and a patient's status: pure, and the only place that knows both."""
 
 from dataclasses import dataclass, replace
 
@@ -15,17 +15,21 @@ from kiosk.front.screen import (
 )
 from kiosk.front.visitor import Visitor
 from kiosk.journey.patient_status import PatientStatus
-from kiosk.store.patients import Identity
+from kiosk.store.identity import Identity
 from sync.clock import iso
 from sync.journey.definitions import Definitions
+from sync.journey.meaning import is_called, is_over, waits
 from sync.journey.model import Appointment, QueueEntry
 
-LANGUAGES = ("ko", "en")  # of a kiosk that no centre has told better
+LANGUAGES = ("ko", "en")  # before the enrolment, which brings those of the site
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenContext:
-    """What does not depend on the person: who this kiosk is, how the centre looks, what is broken, and the time."""
+    """What does not depend on the person: the kiosk, its rules, the centre, the fault and the time.
+
+    `online`: the centre answers. `now_s` is the monotonic clock, `wall_ms` the wall clock (UTC ms).
+    """
 
     frame: int
     identity: Identity | None
@@ -36,38 +40,39 @@ class ScreenContext:
     wall_ms: int
 
 
-def build_screen(around: ScreenContext, visitor: Visitor, status: PatientStatus | None) -> Screen:
-    """The whole screen. A fault hides everybody: nobody is served by half a kiosk."""
-    who = around.identity
-    blank = Screen(
-        frame=around.frame,
+def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus | None) -> Screen:
+    """Returns the whole screen. A fault, or no enrolment, hides every person behind "out of order"."""
+    identity = context.identity
+    empty = Screen(
+        frame=context.frame,
         screen=ScreenKind.ATTRACT,
-        kiosk=KioskView(who.kiosk_id, who.name, _desk(who)) if who else KioskView("", ""),
-        central=CentralView(around.online, _as_of(who)),
-        languages=who.site.languages if who else LANGUAGES,
+        kiosk=KioskView(identity.kiosk_id, identity.name, _desk(identity)) if identity else KioskView("", ""),
+        central=CentralView(context.online, _as_of(identity)),
+        languages=identity.site.languages if identity else LANGUAGES,
+        ways=tuple(tuple(step.name for step in way) for way in context.definitions.ways),
     )
-    if around.fault or who is None:
-        return replace(blank, screen=ScreenKind.OUT_OF_ORDER, reason=around.fault or "not_enrolled")
-    timed = replace(
-        blank, screen=visitor.kind, remaining_s=visitor.remaining_s(around.now_s), keeps_left=visitor.keeps_left
+    if context.fault or identity is None:
+        return replace(empty, screen=ScreenKind.OUT_OF_ORDER, reason=context.fault or "not_enrolled")
+    occupied = replace(
+        empty, screen=visitor.kind, remaining_s=visitor.remaining_s(context.now_s), keeps_left=visitor.keeps_left
     )
     match visitor.kind:
         case ScreenKind.JOURNEY if status:
-            return _journey(around, who, timed, visitor, status)
+            return _journey(context, identity, occupied, visitor, status)
         case ScreenKind.UNKNOWN_CARD:
-            stranger = PatientView(str(visitor.patient_id), "", blank.languages[0])
-            return replace(timed, patient=stranger, next_action=check_in(around.definitions, who))
+            stranger = PatientView(str(visitor.patient_id), "", empty.languages[0])
+            return replace(occupied, patient=stranger, next_action=check_in_action(context.definitions, identity))
         case ScreenKind.REFUSED_CARD:
-            return replace(timed, reason=visitor.reason)
+            return replace(occupied, reason=visitor.reason)
         case _:
-            return blank
+            return empty
 
 
 def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
-    """The one big button: the first action that the rules allow here, or None.
+    """Returns the action of the one big button: the first that the rules allow here; None for no button.
 
-    Whoever is known by a card alone is sent to the desk, and nobody who has been seen is sent into a line that they
-    hold no booking for.
+    A patient known by the card alone is sent to the desk. A patient who has had an exam today is not sent into a line
+    without a booking.
     """
     if status.patient.provisional:
         return None
@@ -80,40 +85,45 @@ def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     return None
 
 
-def check_in(definitions: Definitions, who: Identity) -> str | None:
-    """The action that opens a visit, where this kiosk may do it."""
-    return next((n for n, rule in definitions.actions.items() if rule.visit == "open" and n in who.actions), None)
+def check_in_action(definitions: Definitions, identity: Identity) -> str | None:
+    """Returns the action that opens a visit; None where this kiosk is not granted it."""
+    return definitions.tap if definitions.tap in identity.actions else None
 
 
-def _journey(around: ScreenContext, who: Identity, timed: Screen, visitor: Visitor, status: PatientStatus) -> Screen:
-    journey, definitions = status.journey, around.definitions
+def _journey(
+    context: ScreenContext, identity: Identity, occupied: Screen, visitor: Visitor, status: PatientStatus
+) -> Screen:
+    journey, definitions = status.journey, context.definitions
     listed = [e for e in journey.entries if e.state in definitions.listed]
-    lines = {e.queue_id: _line(e, status, around.online) for e in listed}
+    lines = {e.queue_id: _queue_line(definitions, e, status, context.online) for e in listed}
+    way, step = definitions.step_of(journey.state)
     view = JourneyView(
         journey.state,
         tuple(lines.values()),
-        tuple(_booking(a, who.site.timezone) for a in journey.appointments),
+        tuple(_booking(definitions, a, identity.site.timezone) for a in journey.appointments),
         status.available,
-        iso(around.wall_ms, who.site.timezone),
+        iso(context.wall_ms, identity.site.timezone),
     )
     patient = status.patient
     return replace(
-        timed,
+        occupied,
+        way=way,
+        step=step,
         patient=PatientView(patient.patient_id, patient.masked_name, patient.language),
         journey=view,
         next_action=next_action(definitions, status),
         ticket=lines.get(journey.current_queue_id) if journey.current_queue_id else None,
         confirmed=not status.pending and not status.needs_staff,
-        notice=_notice(around, visitor, status),
+        notice=_notice(context, visitor, status),
     )
 
 
-def _notice(around: ScreenContext, visitor: Visitor, status: PatientStatus) -> Notice | None:
-    """The most pressing thing to tell; later ones wait for the next tap."""
-    journey, definitions = status.journey, around.definitions
+def _notice(context: ScreenContext, visitor: Visitor, status: PatientStatus) -> Notice | None:
+    """Returns the most pressing notice. The others wait for the next tap."""
+    journey, definitions = status.journey, context.definitions
     current = journey.current
-    called = current is not None and definitions.queue_to_journey.get(current.state) in _calling(definitions)
-    tellable: tuple[tuple[bool, Notice], ...] = (
+    called = current is not None and is_called(definitions, current)
+    notices: tuple[tuple[bool, Notice], ...] = (
         (status.needs_staff or status.patient.provisional, Notice.SEE_DESK),
         (called, Notice.CALLED),
         (visitor.refused, Notice.NOT_ALLOWED),
@@ -122,22 +132,13 @@ def _notice(around: ScreenContext, visitor: Visitor, status: PatientStatus) -> N
             visitor.tapped_again and current is not None and current.state in definitions.listed,
             Notice.ALREADY_CHECKED_IN,
         ),
-        (around.online and not journey.appointments and not journey.entries, Notice.NO_BOOKING),
+        (context.online and not journey.appointments and not journey.entries, Notice.NO_BOOKING),
     )
-    return next((notice for true, notice in tellable if true), None)
+    return next((notice for applies, notice in notices if applies), None)
 
 
-def _calling(definitions: Definitions) -> frozenset[str]:
-    """The journey states in which a patient is expected in a room: those that only staff lead to, from the line."""
-    return frozenset(
-        target
-        for rule in definitions.actions.values()
-        if rule.by == {"staff"} and rule.entry and rule.entry.target in definitions.in_line
-        for target in rule.moves.values()
-    )
-
-
-def _line(entry: QueueEntry, status: PatientStatus, fresh: bool) -> QueueLine:
+def _queue_line(definitions: Definitions, entry: QueueEntry, status: PatientStatus, is_fresh: bool) -> QueueLine:
+    has_wait = is_fresh and waits(definitions, entry)
     return QueueLine(
         entry.queue_id,
         entry.exam_id,
@@ -145,13 +146,14 @@ def _line(entry: QueueEntry, status: PatientStatus, fresh: bool) -> QueueLine:
         entry.state,
         entry.queue_number,
         entry.room,
-        status.people_ahead.get(entry.queue_id) if fresh else None,
-        status.wait_minutes.get(entry.queue_id) if fresh else None,
+        status.people_ahead.get(entry.queue_id) if has_wait else None,
+        status.wait_minutes.get(entry.queue_id) if has_wait else None,
         entry.label_aliases,
+        is_called(definitions, entry),
     )
 
 
-def _booking(appointment: Appointment, timezone: str) -> Booking:
+def _booking(definitions: Definitions, appointment: Appointment, timezone: str) -> Booking:
     return Booking(
         appointment.appointment_id,
         appointment.exam_id,
@@ -159,13 +161,14 @@ def _booking(appointment: Appointment, timezone: str) -> Booking:
         appointment.room,
         iso(appointment.scheduled_ms, timezone),
         appointment.status,
+        is_over(definitions, appointment),
     )
 
 
-def _desk(who: Identity) -> str:
-    desk = who.site.walk_in
+def _desk(identity: Identity) -> str:
+    desk = identity.site.walk_in
     return " · ".join(part for part in (desk.public_label, desk.room) if part)
 
 
-def _as_of(who: Identity | None) -> str | None:
-    return iso(who.as_of_ms, who.site.timezone) if who and who.as_of_ms is not None else None
+def _as_of(identity: Identity | None) -> str | None:
+    return iso(identity.as_of_ms, identity.site.timezone) if identity and identity.as_of_ms is not None else None

@@ -1,4 +1,4 @@
-"""What the touch screen asks of the daemon: the one door between the web threads and the rest of the kiosk."""
+"""What the touch screen asks of the daemon: the only interface between the web threads and the rest of the kiosk."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from kiosk.front.screen import Screen
 
 @dataclass(frozen=True, slots=True)
 class PressResult:
-    """What became of a pressed button. `error` and `code` are None where it was accepted; `conflict` says that the
-    person it was meant for is not the one on the screen. `screen` is what is shown now, in every case."""
+    """The result of a press. `error` and `code` are None where the action was accepted. `conflict`: the press was meant
+    for another person than the one on the screen. `screen` is the screen after the press."""
 
     screen: Screen
     action_id: str | None = None
@@ -22,44 +22,47 @@ class PressResult:
 
 @dataclass(frozen=True, slots=True)
 class DemoCard:
-    """A card of the demo hospital that the simulated reader can be handed. The label is no real person's."""
+    """A card of the demo hospital for the simulated reader: a hex UID, and an invented person as the label."""
 
     uid: str
     label: str
 
 
 class Counter(Protocol):
-    """The kiosk as its screen sees it. Every method may be called from any thread."""
+    """The kiosk as its touch screen sees it. Every method may be called from any thread."""
 
     def screen(self) -> Screen:
-        """What is shown now."""
+        """Returns the screen of this moment."""
         ...
 
     def act(self, action_type: str, patient_id: str, action_id: str | None) -> PressResult:
-        """Does an action for the patient on the screen and returns after its commit. A repeat with the same
-        `action_id` (a UUID, made by the page at the press) does nothing again and gets the same answer."""
+        """Does an action for the patient on the screen, and returns after its commit.
+
+        The page makes `action_id` (a UUID) at the press. A repeat with the same id changes nothing and has the same
+        result.
+        """
         ...
 
     def keep(self) -> Screen:
-        """The person wants to keep using the screen: its time starts afresh, ten times at most."""
+        """Gives the person more time: the time starts again, ten times at most. Returns the screen after it."""
         ...
 
     def leave(self) -> Screen:
-        """The person is done: back to `attract` at once."""
+        """Clears the screen, since the person is done. Returns the screen after it."""
         ...
 
     def subscribe(self) -> AbstractContextManager[LatestSlot[Screen]]:
-        """Screens as they change, newest wins."""
+        """Subscribes to the screens as they change; a subscriber gets the newest."""
         ...
 
     def demo_cards(self) -> tuple[DemoCard, ...]:
-        """The cards of the simulated reader; empty where none is configured."""
+        """Returns the cards of the simulated reader; empty where none is configured."""
         ...
 
     def present(self, uid: str) -> str | None:
-        """Holds a card (hex UID) to the simulated reader; returns after the commit. An error message, or None."""
+        """Holds a card (hex UID) to the simulated reader, and returns after the commit: an error message, or None."""
         ...
 
     def faults(self) -> tuple[str, ...]:
-        """What keeps the kiosk from taking taps, in English for `GET /healthz`; empty when all is well."""
+        """Returns what keeps the kiosk from taking taps, in English for `GET /healthz`; empty when all is well."""
         ...

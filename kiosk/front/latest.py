@@ -1,7 +1,7 @@
-"""Hands news from the thread that committed it to every connected screen.
+"""Hands each new value from the thread that made it to every subscriber.
 
-Each subscriber holds one slot: the newest value wins, since every value is whole. A slow browser can therefore never
-make a tap wait, nor hold memory.
+A subscriber has one slot, in which the newest value replaces the one before, since every value is whole. A slow browser
+therefore neither makes a tap wait nor takes memory.
 """
 
 import threading
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class LatestSlot(Generic[T]):
-    """One subscriber's place: `put` never blocks, `take` waits for something newer than what was taken before."""
+    """The slot of one subscriber. `put` never blocks; `take` waits for a value newer than the last one taken."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -21,32 +21,32 @@ class LatestSlot(Generic[T]):
         self._closed = False
 
     def put(self, value: T) -> None:
-        """Leaves a value for the subscriber; one not yet taken is replaced."""
+        """Puts a value into the slot, in place of one not taken yet."""
         with self._changed:
             self._value = value
             self._changed.notify_all()
 
     def take(self, timeout_s: float | None = None) -> T | None:
-        """The newest value, once there is one; None after `timeout_s` seconds or when closed."""
+        """Waits for the newest value and returns it; None after `timeout_s` seconds or when closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._value is not None or self._closed, timeout_s)
             value, self._value = self._value, None
             return value
 
     def close(self) -> None:
-        """Wakes the subscriber for the last time."""
+        """Closes the slot and wakes the subscriber."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether no value will come any more."""
         return self._closed
 
 
 class Broadcast(Generic[T]):
-    """The subscribers of one kind of news. Publishing costs a lock and a wake-up each."""
+    """The subscribers of one kind of value. Publishing costs one lock and one wake-up per subscriber."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,14 +54,14 @@ class Broadcast(Generic[T]):
         self._closed = False
 
     def publish(self, value: T) -> None:
-        """Leaves the value in every subscriber's slot."""
+        """Puts the value into every subscriber's slot."""
         with self._lock:
             for slot in self._slots:
                 slot.put(value)
 
     @contextmanager
     def subscribe(self) -> Iterator[LatestSlot[T]]:
-        """A slot that receives what is published while the context is open."""
+        """Yields a slot that receives what is published while the context is open."""
         slot: LatestSlot[T] = LatestSlot()
         with self._lock:
             if self._closed:
@@ -74,7 +74,7 @@ class Broadcast(Generic[T]):
                 self._slots.discard(slot)
 
     def close(self) -> None:
-        """Ends every subscription, and every later one at once: the daemon is stopping."""
+        """Closes every slot, and every later one at once: the daemon is stopping."""
         with self._lock:
             self._closed = True
             for slot in self._slots:

@@ -1,7 +1,7 @@
-"""What the touch screen shows, as data: one frozen `Screen`, whole each time, numbered.
+"""What the touch screen shows, as data: one frozen, numbered `Screen`, whole each time.
 
-The screen decides nothing: `next_action` comes from the rules, words come from the catalogs, and a person's data is
-here only while that person stands at the kiosk. Field names on the wire are those of the dataclasses.
+The screen decides nothing: `next_action` comes from the rules, words come from the catalogs. A person's data is in it
+only while that person stands at the kiosk. The JSON field names are those of the dataclasses.
 """
 
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ from enum import StrEnum
 class ScreenKind(StrEnum):
     """Which screen is shown."""
 
-    ATTRACT = "attract"  # nobody is here: what this is for, where to hold the card
-    JOURNEY = "journey"  # a known patient: where they stand, the next action, the queue number
-    UNKNOWN_CARD = "unknown_card"  # the card reads well, but is bound to nobody here
-    REFUSED_CARD = "refused_card"  # a phone, a random id, unreadable: why, and what to do instead
-    OUT_OF_ORDER = "out_of_order"  # no reader, or the database refuses: where to go instead
+    ATTRACT = "attract"  # no person: what the kiosk is for, where to hold the card
+    JOURNEY = "journey"  # a known patient: the state, the next action, the queue number
+    UNKNOWN_CARD = "unknown_card"  # the card is readable and bound to no patient
+    REFUSED_CARD = "refused_card"  # a phone, a random id, an unreadable card: why, and what to do instead
+    OUT_OF_ORDER = "out_of_order"  # no reader, no enrolment or no writable store: where to go instead
 
 
 class Notice(StrEnum):
-    """One thing that the person should be told on top of the journey."""
+    """One message to the person beside the journey."""
 
-    ALREADY_CHECKED_IN = "already_checked_in"  # tapped again in a later state: friendly, never an error
-    CALLED = "called"  # you are called: room 3
-    NOT_ALLOWED = "not_allowed"  # the pressed action no longer fits; the screen shows what does
+    ALREADY_CHECKED_IN = "already_checked_in"  # a second tap: friendly, never an error
+    CALLED = "called"  # the patient is expected in a room
+    NOT_ALLOWED = "not_allowed"  # the rules refused the press; the screen shows what they allow
     SEE_DESK = "see_desk"  # an action of this patient waits for staff
-    REVERSED = "reversed"  # what the kiosk had accepted was decided otherwise at the centre
-    NO_BOOKING = "no_booking"  # nothing is booked today (only said when the roster is fresh)
+    REVERSED = "reversed"  # the centre decided otherwise than the kiosk had
+    NO_BOOKING = "no_booking"  # no booking today; shown only while the roster is fresh
 
 
 @dataclass(frozen=True, slots=True)
 class KioskView:
-    """This kiosk, as people know it. `desk` is where staff are found, in the hospital's own words ("": unknown)."""
+    """This kiosk, as people know it. `desk` is where the staff are, in the hospital's own words ("": unknown)."""
 
     kiosk_id: str
     name: str
@@ -40,7 +40,7 @@ class KioskView:
 
 @dataclass(frozen=True, slots=True)
 class CentralView:
-    """How the centre looks from here. `as_of` (ISO 8601 with offset) is when the roster was last known to be whole."""
+    """Whether the centre answers. `as_of` (ISO 8601 with offset) is when the roster was last whole."""
 
     online: bool
     as_of: str | None
@@ -48,7 +48,7 @@ class CentralView:
 
 @dataclass(frozen=True, slots=True)
 class PatientView:
-    """The person on the screen: a masked name, never the full one."""
+    """The person on the screen, by a masked name."""
 
     patient_id: str
     masked_name: str
@@ -57,7 +57,8 @@ class PatientView:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset."""
+    """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset. `over`: it
+    needs nobody's attention any more."""
 
     appointment_id: str
     exam_id: str
@@ -65,12 +66,14 @@ class Booking:
     room: str
     scheduled_at: str
     status: str
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """One place in a line. Minutes for `estimated_wait_time`; None where the roster is too old to say. `label_aliases`
-    are numbers that other kiosks printed for the same place."""
+    """One queue entry. `estimated_wait_time` is in minutes. It and `people_ahead` are None where the patient does not
+    wait there, or where the roster is too old. `label_aliases` are the numbers that other kiosks printed for the same
+    entry. `called`: the patient is expected in the room."""
 
     queue_id: str
     exam_id: str
@@ -81,11 +84,12 @@ class QueueLine:
     people_ahead: int | None
     estimated_wait_time: int | None
     label_aliases: tuple[str, ...] = ()
+    called: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class JourneyView:
-    """The patient's current state, with the field names of the centre's public interface."""
+    """The patient's current state, with the field names of the centre's API. `timestamp` is ISO 8601 with offset."""
 
     journey_state: str
     queue_details: tuple[QueueLine, ...]
@@ -96,12 +100,14 @@ class JourneyView:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Everything that the page needs. `frame` rises by one with each change, so that a gap shows.
+    """Everything that the page needs. `frame` rises by one with each change, so that the page notices a gap.
 
-    `next_action` is the one big button (None: nothing to press here now). `ticket` is the current entry's line.
-    `confirmed`: the centre has judged everything this patient did here. `remaining_s`: seconds until the screen goes
-    back to `attract` by itself (None: it stays); `keeps_left`: how often "keep using" may still extend that.
-    `reason` is the refused card's reason code, or what is out of order.
+    `ways` are the ways through the hospital, each a list of the names of its steps. `way` and `step` say where the
+    patient is, both from 0; without a patient it is the first step of the first way. `next_action` is the action of the
+    one big button (None: no button). `ticket` is the current queue entry. `confirmed`: the centre has judged every
+    action of this patient here. `remaining_s`: seconds until the screen goes back to `attract` by itself (None: it
+    stays). `keeps_left`: how often "keep using" may still extend that. `reason` is why the card is refused, or what is
+    out of order.
     """
 
     frame: int
@@ -109,6 +115,9 @@ class Screen:
     kiosk: KioskView
     central: CentralView
     languages: tuple[str, ...]
+    ways: tuple[tuple[str, ...], ...] = ()
+    way: int = 0
+    step: int = 0
     patient: PatientView | None = None
     journey: JourneyView | None = None
     next_action: str | None = None

@@ -1,10 +1,10 @@
-"""Who stands at the kiosk, and until when: pure values. Seconds are those of a monotonic clock.
+"""Who stands at the kiosk, and for how long the screen stays: pure values. Seconds are those of a monotonic clock.
 
-A screen with something to decide stays a minute and says how much of it is left; one that only tells stays fifteen
-seconds. "Keep using" starts the time afresh, ten times at most (EN 301 549, 5.1.4 and WCAG 2.2, 2.2.1 ask for that).
+A screen with a decision to make stays a minute and says how much of it is left; one that only informs stays fifteen
+seconds. "Keep using" starts the time again, ten times at most (EN 301 549, 5.1.4 and WCAG 2.2, 2.2.1 ask for that).
 
-A reversal counts as seen once it has stood for five seconds before the person whose tap or press brought it, or once
-they do anything on its screen.
+A reversal counts as seen once it has been on the screen for five seconds after the person's own tap or press, or once
+the person presses anything on that screen.
 """
 
 from dataclasses import dataclass, replace
@@ -15,72 +15,76 @@ from sync.cards import CardHash
 from sync.journey.model import PatientId
 
 DECIDE_S = 60.0
-TELL_S = 15.0
+INFORM_S = 15.0
 SEEN_S = 5.0
 KEEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """What the screen is about. `cards` are the hashes of the card that was held, `came_as` is whom it meant then,
-    whoever that turned out to be since; `reason` is a refused card's; `tapped_again`: a tap that changed nothing;
-    `refused`: a press that the rules did not take; `reversals` are those that it tells of, and `seen` whether they have
-    been; `stay_s` is how long it stays untouched from `since_s`, until `ends_s`."""
+    """The person that the screen is about, and the screen's time.
+
+    `cards` are the hashes of the tapped card. `tapped_id` is the patient that the card meant at the tap, `patient_id`
+    who that is now. `reason` is why a card is refused. `tapped_again`: the tap changed nothing. `refused`: the rules
+    refused the press. `reversals` are those on the screen, `reversals_seen` whether the person has seen them. Untouched
+    since `since_s`, the screen stays `stay_s` seconds, until `ends_s`.
+    """
 
     kind: ScreenKind = ScreenKind.ATTRACT
     patient_id: PatientId | None = None
     cards: tuple[CardHash, ...] = ()
-    came_as: PatientId | None = None
+    tapped_id: PatientId | None = None
     reason: str | None = None
     tapped_again: bool = False
     refused: bool = False
     reversals: tuple[Reversal, ...] = ()
-    seen: bool = False
+    reversals_seen: bool = False
     since_s: float = 0.0
     stay_s: float = 0.0
     ends_s: float | None = None
     keeps_left: int = 0
 
-    def until(self, now_s: float, stay_s: float) -> "Visitor":
-        """The same, for `stay_s` seconds from now."""
+    def start_time(self, now_s: float, stay_s: float) -> "Visitor":
+        """Returns the visitor with `stay_s` seconds from now."""
         return replace(self, since_s=now_s, stay_s=stay_s, ends_s=now_s + stay_s)
 
-    def remaining_s(self, now_s: float) -> float | None:
-        """Seconds left; None where the screen stays."""
-        return None if self.ends_s is None else max(0.0, self.ends_s - now_s)
-
-    def unseen_s(self, now_s: float) -> float | None:
-        """Seconds until what it tells of counts as seen; None where nothing is left to be."""
-        return max(0.0, self.since_s + SEEN_S - now_s) if self.reversals and not self.seen else None
-
-    def due_s(self, now_s: float) -> float | None:
-        """Seconds until time alone changes something; None where it does not."""
-        return min((s for s in (self.unseen_s(now_s), self.remaining_s(now_s)) if s is not None), default=None)
-
-    def is_over(self, now_s: float) -> bool:
-        """Whether its time is up."""
-        return self.ends_s is not None and now_s >= self.ends_s
-
-    def kept(self, now_s: float) -> "Visitor":
-        """The person asked for more time; the same where none is left to give."""
+    def extend_time(self, now_s: float) -> "Visitor":
+        """Returns the visitor with the time started again; unchanged where no extension is left."""
         if self.ends_s is None or not self.keeps_left:
             return self
         return replace(self, keeps_left=self.keeps_left - 1, ends_s=now_s + self.stay_s)
+
+    def remaining_s(self, now_s: float) -> float | None:
+        """Returns the seconds left; None where the screen stays."""
+        return None if self.ends_s is None else max(0.0, self.ends_s - now_s)
+
+    def seen_in_s(self, now_s: float) -> float | None:
+        """Returns the seconds until the reversals count as seen; None where there is none left to see."""
+        has_unseen = self.reversals and not self.reversals_seen
+        return max(0.0, self.since_s + SEEN_S - now_s) if has_unseen else None
+
+    def next_change_s(self, now_s: float) -> float | None:
+        """Returns the seconds until time alone changes something; None where it does not."""
+        return min((s for s in (self.seen_in_s(now_s), self.remaining_s(now_s)) if s is not None), default=None)
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether the time is up."""
+        return self.ends_s is not None and now_s >= self.ends_s
 
 
 ATTRACT = Visitor()
 
 
 def journey(patient_id: PatientId, cards: tuple[CardHash, ...], tapped_again: bool = False) -> Visitor:
-    """A known patient is here, with this card."""
+    """Returns a known patient with the card of the tap."""
     return Visitor(ScreenKind.JOURNEY, patient_id, cards, patient_id, tapped_again=tapped_again, keeps_left=KEEPS)
 
 
 def unknown_card(patient_id: PatientId, cards: tuple[CardHash, ...]) -> Visitor:
-    """A good card that nobody is known for; `patient_id` is the name that a check-in would give its holder."""
+    """Returns the holder of a good card that is bound to nobody. A check-in makes a patient of that id."""
     return Visitor(ScreenKind.UNKNOWN_CARD, patient_id, cards, keeps_left=KEEPS)
 
 
 def refused_card(reason: str) -> Visitor:
-    """A card that cannot be used, and why."""
+    """Returns the holder of a card that cannot be used, with the reason code."""
     return Visitor(ScreenKind.REFUSED_CARD, reason=reason, keeps_left=KEEPS)

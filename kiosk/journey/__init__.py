@@ -1,1 +1,1 @@
-"""What a tap and a press do, and what news from the centre do."""
+"""What a tap and a press do, and what verdicts and roster pages of the centre change."""

@@ -1,15 +1,13 @@
-"""One action applied at the kiosk: the rules asked, and what an accepted action writes."""
+"""One action applied at the kiosk: what the rules decide, and what an accepted action writes."""
 
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kiosk.journey import adopt as adoption
-from kiosk.journey.moment import TransactionContext
-from kiosk.store import audit, outbox
-from kiosk.store import patients as roster
-from kiosk.store import queue_numbers as labels
+from kiosk.journey.transaction_context import TransactionContext
+from kiosk.journey.views import with_todays_view
+from kiosk.store import audit, outbox, patients, queue_numbers
 from kiosk.store.patients import Patient
 from sync.cards import CardHash
 from sync.journey.model import Action, ActionId, Decision, Journey, Opens, QueueId, Refusal, RefusalCode, VisitId
@@ -19,7 +17,7 @@ from sync.protocol import Intent
 
 @dataclass(frozen=True, slots=True)
 class KioskAction:
-    """One action about to be decided: by which card, and what the request said."""
+    """An action to be decided, with the card that was tapped and the payload of the press."""
 
     action_type: str
     action_id: str
@@ -29,80 +27,89 @@ class KioskAction:
 
 
 def apply(
-    db: sqlite3.Connection, now: TransactionContext, ids: Callable[[], str], patient: Patient, request: KioskAction
+    db: sqlite3.Connection,
+    context: TransactionContext,
+    new_id: Callable[[], str],
+    patient: Patient,
+    kiosk_action: KioskAction,
 ) -> tuple[Patient, Decision | Refusal]:
-    """decide(), and everything that an accepted action writes: the patient's view, the outbox row, the label that was
-    given, the audit row. Returns the patient after it. `ids` makes the ids of what the action opens."""
-    patient = adoption.shown(db, now, patient)
-    journey = now.journey(patient)
-    opens = _opens(db, now, ids, request.action_type)
+    """Decides an action. An accepted one writes the patient's view, the outbox row, the queue number and the audit row.
+
+    `new_id` makes the ids of what the action opens. Returns the patient after the action. A refusal writes nothing.
+    """
+    patient = with_todays_view(db, context, patient)
+    journey = context.journey(patient)
+    opens = _opens(db, context, new_id, kiosk_action.action_type)
     action = Action(
-        ActionId(request.action_id),
-        request.action_type,
-        now.actor,
-        now.clock.wall_ms,
+        ActionId(kiosk_action.action_id),
+        kiosk_action.action_type,
+        context.actor,
+        context.clock.wall_ms,
         opens,
-        exam_id=outbox.named_exam(request.payload),
+        exam_id=outbox.named_exam(kiosk_action.payload),
     )
-    outcome = decide(now.definitions, journey, action)
-    if isinstance(outcome, Refusal):
-        return patient, outcome
+    decision = decide(context.definitions, journey, action)
+    if isinstance(decision, Refusal):
+        return patient, decision
     head = outbox.head(db)
-    if not outbox.append(db, _intent(now, head, patient, journey, request, opens, outcome), head.last_hash):
-        return patient, Refusal(RefusalCode.TOO_LARGE, request.action_type, journey.state)
-    after = replace(patient, view=outcome.journey)
-    roster.save(db, after)
-    if outcome.opened:
-        labels.use(db, now.today, now.numbers_since, sure=now.clock.synchronised)
+    intent = _intent(context, head, patient, journey, kiosk_action, opens, decision)
+    if not outbox.append(db, intent, head.last_hash):
+        return patient, Refusal(RefusalCode.TOO_LARGE, kiosk_action.action_type, journey.state)
+    after = replace(patient, view=decision.journey)
+    patients.save(db, after)
+    if decision.opened:
+        queue_numbers.use_number(db, context.today, context.numbers_since, day_is_sure=context.clock.synchronised)
     audit.note(
         db,
-        now.at_ms,
+        context.at_ms,
         "applied",
-        request.action_type,
+        kiosk_action.action_type,
         patient_id=patient.patient_id,
-        action_id=request.action_id,
+        action_id=kiosk_action.action_id,
         from_state=journey.state,
-        to_state=outcome.journey.state,
+        to_state=decision.journey.state,
     )
-    return after, outcome
+    return after, decision
 
 
-def _opens(db: sqlite3.Connection, now: TransactionContext, ids: Callable[[], str], action_type: str) -> Opens:
-    rule = now.definitions.actions.get(action_type)
-    numbered = rule is not None and rule.opens_entry
-    label = labels.upcoming(db, now.identity.ticket_prefix, now.numbers_since) if numbered else ""
-    return Opens(VisitId(ids()), QueueId(ids()), label, now.identity.site.walk_in)
+def _opens(db: sqlite3.Connection, context: TransactionContext, new_id: Callable[[], str], action_type: str) -> Opens:
+    """The ids and the queue number of what the action may open."""
+    rule = context.definitions.actions.get(action_type)
+    opens_entry = rule is not None and rule.opens_entry
+    prefix, since_day = context.identity.ticket_prefix, context.numbers_since
+    queue_number = queue_numbers.next_number(db, prefix, since_day) if opens_entry else ""
+    return Opens(VisitId(new_id()), QueueId(new_id()), queue_number, context.identity.site.walk_in)
 
 
 def _intent(
-    now: TransactionContext,
+    context: TransactionContext,
     head: outbox.Head,
     patient: Patient,
     journey: Journey,
-    request: KioskAction,
+    kiosk_action: KioskAction,
     opens: Opens,
-    outcome: Decision,
+    decision: Decision,
 ) -> Intent:
-    open_ones = now.definitions.open_appointments
+    open_statuses = context.definitions.open_appointments
     return Intent(
-        kiosk_id=now.identity.kiosk_id,
+        kiosk_id=context.identity.kiosk_id,
         epoch=head.epoch,
         seq=head.next_seq,
-        action_id=request.action_id,
-        action_type=request.action_type,
+        action_id=kiosk_action.action_id,
+        action_type=kiosk_action.action_type,
         patient_id=patient.patient_id,
-        visit_id=outcome.journey.visit_id or journey.visit_id or opens.visit_id,
+        visit_id=decision.journey.visit_id or journey.visit_id or opens.visit_id,
         leg=journey.leg,
         queue_id=opens.queue_id,
-        queue_number=opens.queue_number if outcome.opened else "",
+        queue_number=opens.queue_number if decision.opened else "",
         base_version=max(patient.base.journey_version, 0),
-        definitions_version=now.definitions.version,
-        site_day=now.today,
-        clock=now.clock,
+        definitions_version=context.definitions.version,
+        site_day=context.today,
+        clock=context.clock,
         journey_state=journey.state,
-        binding_id=request.binding_id,
-        cards=request.cards,
-        appointment_ids=tuple(a.appointment_id for a in journey.appointments if a.status in open_ones),
+        binding_id=kiosk_action.binding_id,
+        cards=kiosk_action.cards,
+        appointment_ids=tuple(a.appointment_id for a in journey.appointments if a.status in open_statuses),
         provisional=patient.provisional,
-        payload=request.payload,
+        payload=kiosk_action.payload,
     )

@@ -1,4 +1,7 @@
-"""The kiosk's own trail: one row for whatever was accepted, refused, judged or changed about itself. Ids, no names."""
+"""The kiosk's audit trail: a row for each action accepted, refused or judged, and for each change of the kiosk itself.
+
+The rows hold ids, no names.
+"""
 
 import sqlite3
 
@@ -14,7 +17,7 @@ def note(
     from_state: str | None = None,
     to_state: str | None = None,
 ) -> None:
-    """Adds a row, in the transaction of what it tells of. `at_ms` is UTC ms."""
+    """Adds a row, in the transaction of the event itself. `at_ms` is UTC ms."""
     connection.execute(
         "insert into audit (at_ms, kind, patient_id, action_id, from_state, to_state, detail)"
         " values (?, ?, ?, ?, ?, ?, ?)",
@@ -23,5 +26,5 @@ def note(
 
 
 def forget_before(connection: sqlite3.Connection, at_ms: int) -> None:
-    """Drops what is older than that."""
+    """Removes the rows older than `at_ms` (UTC ms)."""
     connection.execute("delete from audit where at_ms < ?", (at_ms,))

@@ -1,4 +1,4 @@
-"""A lock that is handed over in the order in which it was asked for."""
+"""A lock that threads get in the order in which they asked for it."""
 
 import threading
 from collections import deque
@@ -6,49 +6,51 @@ from types import TracebackType
 
 
 class FairLock:
-    """A re-entrant lock for `with`. Whoever lets go of it and asks again comes after those who waited meanwhile: the
-    standard library's lets the same thread take it again at once, and a long piece of work in portions shuts out a tap.
+    """A re-entrant lock for `with`, first come, first served.
+
+    The standard library's lock lets the thread that releases it take it again at once. A long piece of work in portions
+    would then shut out a tap.
     """
 
     def __init__(self) -> None:
-        self._inner = threading.Lock()
+        self._state = threading.Lock()
         self._owner = 0
         self._depth = 0
-        self._waiting: deque[tuple[int, threading.Lock]] = deque()
+        self._queue: deque[tuple[int, threading.Lock]] = deque()  # waiting threads, each with the gate it waits at
 
     def __enter__(self) -> None:
-        me = threading.get_ident()
-        with self._inner:
-            if self._owner in (0, me):
-                self._owner, self._depth = me, self._depth + 1
+        thread_id = threading.get_ident()
+        with self._state:
+            if self._owner in (0, thread_id):
+                self._owner, self._depth = thread_id, self._depth + 1
                 return
-            turn = threading.Lock()
-            turn.acquire()
-            self._waiting.append((me, turn))
+            gate = threading.Lock()
+            gate.acquire()
+            self._queue.append((thread_id, gate))
         try:
-            turn.acquire()
-        except BaseException:  # Ctrl-C in the main thread: the turn would come to nobody
-            self._give_up(me, turn)
+            gate.acquire()
+        except BaseException:  # Ctrl-C in the main thread: the lock would be handed to a thread that no longer waits
+            self._stop_waiting(thread_id, gate)
             raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._inner:
+        with self._state:
             self._depth -= 1
             if not self._depth:
                 self._hand_over()
 
-    def _give_up(self, me: int, turn: threading.Lock) -> None:
-        with self._inner:
-            if (me, turn) in self._waiting:
-                self._waiting.remove((me, turn))
+    def _stop_waiting(self, thread_id: int, gate: threading.Lock) -> None:
+        with self._state:
+            if (thread_id, gate) in self._queue:
+                self._queue.remove((thread_id, gate))
             else:
                 self._hand_over()
 
     def _hand_over(self) -> None:
         self._owner = 0
-        if self._waiting:
-            self._owner, turn = self._waiting.popleft()
+        if self._queue:
+            self._owner, gate = self._queue.popleft()
             self._depth = 1
-            turn.release()
+            gate.release()

@@ -1,7 +1,6 @@
-"""Queue numbers as this kiosk prints them: its prefix and a count of the day, none of them given twice.
+"""Queue numbers as this kiosk prints them: its prefix and a count of the day. No number is given twice.
 
-The day is the hard part, where a clock cannot be trusted. Every function takes the connection of a transaction that is
-under way.
+The day is the hard part, where the clock is not trusted. Every function takes the connection of an open transaction.
 """
 
 import sqlite3
@@ -10,50 +9,55 @@ from sync.clock import day_after
 
 Connection = sqlite3.Connection
 
-
-def upcoming(connection: Connection, prefix: str, since: str) -> str:
-    """The label that the next queue entry gets: prefix and a count, of the days from `since` on."""
-    return f"{prefix}-{_last_number(connection, since) + 1:03d}"
+_UNKNOWN_DAY = ""  # the site_day of numbers given while the clock was not trusted
 
 
-def use(connection: Connection, day: str, since: str, *, sure: bool) -> None:
-    """That label has been given, on that site day: it is never given again. Where it is not sure which day it is, the
-    number counts for whatever day it turns out to be."""
-    number = _last_number(connection, since) + 1
-    for counted in (day,) if sure else (day, _SOME_DAY):
-        _count(connection, counted, number)
+def next_number(connection: Connection, prefix: str, since_day: str) -> str:
+    """Returns the next queue number, such as `B-017`: one more than any given on `since_day` or later."""
+    return f"{prefix}-{_last_count(connection, since_day) + 1:03d}"
 
 
-def settle(connection: Connection, day: str) -> None:
-    """It is that day, by the centre's word: what was given on one that was not known, or is still far, counts for it.
-    The next day may have begun here."""
-    strays = (day_after(day), _SOME_DAY)
-    number = connection.execute("select max(used) from labels where site_day > ? or site_day = ?", strays).fetchone()[0]
-    if number is not None:
-        connection.execute("delete from labels where site_day > ? or site_day = ?", strays)
-        _count(connection, day, number)
+def use_number(connection: Connection, site_day: str, since_day: str, *, day_is_sure: bool) -> None:
+    """Notes that the next number has been given on a site day, so that it is never given again.
+
+    Where the day is not sure, the number counts for every day.
+    """
+    count = _last_count(connection, since_day) + 1
+    for counted_day in (site_day,) if day_is_sure else (site_day, _UNKNOWN_DAY):
+        _raise_count(connection, counted_day, count)
 
 
-def forget(connection: Connection, days: int) -> None:
-    """Drops the counts of all but so many days. The newest stay whatever the clock says, or a number came twice."""
+def correct_day(connection: Connection, site_day: str) -> None:
+    """Moves numbers given on an unknown or a far day to the site day that the centre says it is.
+
+    The day after it may have begun at this kiosk, so its numbers stay.
+    """
+    wrong_days = (day_after(site_day), _UNKNOWN_DAY)
+    count = connection.execute(
+        "select max(used) from labels where site_day > ? or site_day = ?", wrong_days
+    ).fetchone()[0]
+    if count is not None:
+        connection.execute("delete from labels where site_day > ? or site_day = ?", wrong_days)
+        _raise_count(connection, site_day, count)
+
+
+def forget_old_days(connection: Connection, days: int) -> None:
+    """Removes the counts of all but the newest `days` days. The clock has no say, or a number would be given twice."""
     connection.execute(
         "delete from labels where site_day not in (select site_day from labels order by site_day desc limit ?)",
         (days,),
     )
 
 
-_SOME_DAY = ""  # the numbers given while nobody could say which day it was
-
-
-def _last_number(connection: Connection, since: str) -> int:
-    number: int = connection.execute(
-        "select coalesce(max(used), 0) from labels where site_day >= ? or site_day = ?", (since, _SOME_DAY)
+def _last_count(connection: Connection, since_day: str) -> int:
+    count: int = connection.execute(
+        "select coalesce(max(used), 0) from labels where site_day >= ? or site_day = ?", (since_day, _UNKNOWN_DAY)
     ).fetchone()[0]
-    return number
+    return count
 
 
-def _count(connection: Connection, day: str, number: int) -> None:
+def _raise_count(connection: Connection, site_day: str, count: int) -> None:
     connection.execute(
         "insert into labels values (?, ?) on conflict (site_day) do update set used = max(used, excluded.used)",
-        (day, number),
+        (site_day, count),
     )

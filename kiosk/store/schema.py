@@ -1,60 +1,38 @@
-"""The tables of the kiosk's store, as numbered migrations. A migration that has landed is never edited."""
+"""The tables of the kiosk's store, made by migrations.
+
+The migrations that a file has been through are its schema version; sqlite-utils notes them in the file. A released
+migration is never edited: a change of the tables is a new migration below the last one.
+"""
+
+import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-from kiosk.store import outbox_bodies as records
-
 MIGRATIONS = Migrations("nfc-kiosk")
-SCHEMA_VERSION = 5
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Brings the tables up to date. Raises sqlite3.DatabaseError where a newer version of the program wrote the file.
+
+    No transaction may be open on the connection.
+    """
+    database = Database(connection)
+    known = {migration.name for migration in MIGRATIONS.pending(Database(memory=True))}
+    applied = {migration.name for migration in MIGRATIONS.applied(database)}
+    if newer := applied - known:
+        raise sqlite3.DatabaseError(f"written by a newer version of this program (schema {max(newer)})")
+    if applied != known:
+        MIGRATIONS.apply(database)
 
 
 @MIGRATIONS()
-def m001_first_tables(db: Database) -> None:
-    """One row says who this kiosk is; patients hold base (as pulled) and view (base with pending on top) as JSON."""
-    for statement in _FIRST_TABLES:
+def m001_first_schema(db: Database) -> None:
+    """Makes all tables. A patient's base is the centre's word; the view is the base with the pending actions on top."""
+    for statement in _FIRST_SCHEMA:
         db.execute(statement)
 
 
-@MIGRATIONS()
-def m002_verdicts_told_before(db: Database) -> None:
-    """What version 2 of the protocol needs: verdicts told before a restore, merged records, patients who have left the
-    roster with something pending, that the centre has ended this kiosk, and when it last told the time."""
-    for statement in (
-        "alter table outbox add column held text",  # JSON Held; null but where the centre was restored since
-        "alter table patients add column gone integer not null default 0",
-        "create index patients_gone on patients (patient_id) where gone = 1",
-        "alter table identity add column fenced_ms integer",
-        "alter table identity add column as_of_clock text",  # JSON ClockReading: this box's clocks at as_of_ms
-        """create table patient_aliases (
-            alias_id text primary key,     -- a name that the kiosk made for a card, or a record merged into another
-            patient_id text not null,
-            site_day text not null
-        ) strict, without rowid""",
-    ):
-        db.execute(statement)
-
-
-@MIGRATIONS()
-def m003_digests_of_bodies(db: Database) -> None:
-    """What a flipped byte of a body is known by. Of bodies that were written before, it is that of what is there."""
-    db.execute("alter table outbox add column digest text")  # SHA-256 (hex) of the body
-    db.conn.create_function("digest_of", 1, records.digest, deterministic=True)
-    db.execute("update outbox set digest = digest_of(body)")
-
-
-@MIGRATIONS()
-def m004_reversals_seen(db: Database) -> None:
-    """Whether somebody has seen that the centre decided otherwise than their kiosk did."""
-    db.execute("alter table outbox add column seen integer")  # the revision of the verdict that they were told of
-
-
-@MIGRATIONS()
-def m005_patients_that_a_snapshot_has_not_named(db: Database) -> None:
-    """Looked for with every page that ends a pull, and hardly ever there."""
-    db.execute("create index patients_unnamed on patients (patient_id) where gone = 2")
-
-
-_FIRST_TABLES = (
+_FIRST_SCHEMA = (
     """create table identity (
         id integer primary key check (id = 1),
         kiosk_id text not null,
@@ -67,7 +45,9 @@ _FIRST_TABLES = (
         backed_up_seq integer not null,    -- the last seq of this epoch that the centre's backups hold
         server_incarnation text not null,
         cursor integer not null,           -- the last change number pulled
-        as_of_ms integer,                  -- when the roster was last whole
+        as_of_ms integer,                  -- when the roster was last whole, by the centre's clock
+        as_of_clock text,                  -- JSON ClockReading: this box's clocks at as_of_ms
+        fenced_ms integer,                 -- when the centre ended this kiosk
         site text not null,                -- JSON Site
         definitions_version integer not null,
         definitions text not null          -- JSON document
@@ -77,15 +57,23 @@ _FIRST_TABLES = (
         masked_name text not null,
         language text not null,
         change integer not null,
-        provisional integer not null,      -- a card that the kiosk knows no patient for
+        provisional integer not null,      -- 1: the kiosk knows no patient for the card
         journey_version integer not null,  -- of the base
         journey_state text not null,       -- of the view
         site_day text not null,            -- of the view
-        base text not null,                -- JSON Journey, as pulled or as the last verdict told
+        base text not null,                -- JSON Journey, as pulled or as in the last verdict
         view text not null,                -- JSON Journey, base with pending actions on top
-        tomorrow text not null             -- JSON list of the next day's bookings
+        tomorrow text not null,            -- JSON list of the next day's bookings
+        gone integer not null default 0    -- 1: has left the roster; 2: not named yet by the snapshot under way
     ) strict""",
     "create index patients_of_day on patients (site_day)",
+    "create index patients_gone on patients (patient_id) where gone = 1",
+    "create index patients_unnamed on patients (patient_id) where gone = 2",
+    """create table patient_aliases (
+        alias_id text primary key,         -- an id that the kiosk made for a card, or a record merged into another
+        patient_id text not null,
+        site_day text not null
+    ) strict, without rowid""",
     """create table bindings (
         key_id text not null,
         uid_hash text not null,
@@ -110,10 +98,13 @@ _FIRST_TABLES = (
         visit_id text not null,            -- follows aliases; the body keeps what was sent
         action_type text not null,
         body blob not null,                -- canonical JSON of the Intent
-        hash text not null,
+        digest text not null,              -- SHA-256 (hex) of the body as it was written
+        hash text not null,                -- of this action in the chain of its epoch
         status text not null,              -- pending, or the verdict
         code text,
         revision integer not null default 0,
+        held text,                         -- JSON PriorVerdict; null unless the centre was restored since
+        seen_revision integer,             -- the last revision of the verdict that the person has seen
         site_day text not null,
         applied_ms integer not null,
         judged_ms integer,
@@ -125,14 +116,15 @@ _FIRST_TABLES = (
     """create table audit (
         audit_id integer primary key,
         at_ms integer not null,
-        kind text not null,                -- applied, refused, verdict, refused_tap, epoch, enrolled
+        kind text not null,                -- applied, refused, verdict, refused_tap, enrolled, fenced, epoch, lost …
         patient_id text,
         action_id text,
         from_state text,
         to_state text,
         detail text not null
     ) strict""",
-    # Written to find out whether the disk takes writes again, and to tell a watchdog that it still does.
+    # A write to this table finds out whether the disk takes writes again.
     "create table probe (id integer primary key check (id = 1), tries integer not null) strict",
+    # The last queue number given on a site day.
     "create table labels (site_day text primary key, used integer not null) strict, without rowid",
 )

@@ -1,4 +1,4 @@
-"""The kiosk's SQLite file: one connection, one writer at a time, every commit on disk before anyone hears of it.
+"""The kiosk's SQLite file: one connection, one writer at a time, and every commit on the disk before it is announced.
 
 sqlite-utils makes the schema; the path of a tap is plain SQL. WAL with `synchronous=FULL` survives a power cut.
 """
@@ -9,39 +9,37 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from kiosk.store.fair_lock import FairLock
-from kiosk.store.schema import MIGRATIONS, SCHEMA_VERSION
-from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log
+from kiosk.store.schema import migrate
+from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log
 
 
 class StoreError(Exception):
-    """The file cannot be used as the kiosk's store; the message says why, for the person at the command line."""
+    """The file cannot be used as the kiosk's store. The message says why, for the person at the command line."""
 
 
 class Store:
-    """One open database. Everything goes through `write()` or `read()`, from any thread."""
+    """The open database. Every access goes through `write()` or `read()`, from any thread."""
 
     def __init__(self, path: Path) -> None:
-        """Opens or makes the file, brings its schema up to date and checks it. Raises StoreError."""
+        """Opens or makes the file, checks it and brings its schema up to date. Raises StoreError."""
         self.path = path
         self._lock = FairLock()
         self._closed = False
         self._sync_failed = False
-        self._held = _hold(path)
+        self._lock_file = _lock_out_others(path)
         try:
             self._connection = _open(path)
         except (sqlite3.Error, OSError, ValueError) as error:
-            os.close(self._held)
+            os.close(self._lock_file)
             raise StoreError(f"{path}: {error}") from error
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction. It is durable when the context ends; an exception inside undoes all of it."""
+        """Opens a transaction. It is durable when the context ends; an exception inside undoes all of it."""
         with self._lock:
             if self._sync_failed:
-                self._sync_failed = not begin_log_anew(self._connection)
+                self._sync_failed = not empty_log(self._connection)
             try:
                 self._connection.execute("begin immediate")
                 yield self._connection
@@ -55,17 +53,17 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A look that no writer changes meanwhile."""
+        """Holds the store: no other thread reads or writes it until the context ends."""
         with self._lock:
             yield self._connection
 
     def probe(self) -> None:
-        """Finds out whether a commit reaches the disk. Raises sqlite3.Error where it does not."""
+        """Writes to the disk, to find out whether it takes writes. Raises sqlite3.Error where it does not."""
         with self.write() as db:
             db.execute("insert into probe values (1, 1) on conflict (id) do update set tries = tries + 1")
 
     def close(self) -> None:
-        """Writes the log back into the file and closes it. May be called twice."""
+        """Writes the log back into the file and closes the file. May be called twice."""
         with self._lock:
             if self._closed:
                 return
@@ -73,12 +71,12 @@ class Store:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("pragma wal_checkpoint(truncate)")
             self._connection.close()
-            os.close(self._held)
+            os.close(self._lock_file)
 
 
 @contextlib.contextmanager
 def peek(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that only reads, for commands while no daemon runs. Raises StoreError."""
+    """Opens a connection that only reads, for commands while no daemon runs. Raises StoreError."""
     if not path.exists():
         raise StoreError(f"{path}: no such database; has the kiosk run yet?")
     try:
@@ -95,23 +93,23 @@ def peek(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _hold(path: Path) -> int:
-    """Two daemons on one store would be two writers and two speakers of one epoch: the second is refused."""
+def _lock_out_others(path: Path) -> int:
+    """Refuses a second daemon: it would be a second writer, and push under the same epoch. Returns the lock's file."""
     try:
-        held = hold(path)
+        lock_file = hold(path)
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
-    if held is None:
+    if lock_file is None:
         raise StoreError(f"{path}: another kiosk daemon is using it")
-    return held
+    return lock_file
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    fresh = not path.exists()
+    is_new = not path.exists()
     renew_log(path)
     connection = connect(path)
     try:
-        if fresh:
+        if is_new:
             path.chmod(0o600)
         connection.row_factory = sqlite3.Row
         for pragma in (
@@ -124,7 +122,7 @@ def _open(path: Path) -> sqlite3.Connection:
         ):
             connection.execute(f"pragma {pragma}")
         _check(connection)
-        _migrate(connection)
+        migrate(connection)
     except BaseException:
         connection.close()
         raise
@@ -135,12 +133,3 @@ def _check(connection: sqlite3.Connection) -> None:
     fault = connection.execute("pragma quick_check(1)").fetchone()[0]
     if fault != "ok":
         raise sqlite3.DatabaseError(f"the database is damaged: {fault}")
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    version = connection.execute("pragma user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise sqlite3.DatabaseError(f"written by a newer version of this program (schema {version})")
-    if version < SCHEMA_VERSION:
-        MIGRATIONS.apply(Database(connection))
-        connection.execute(f"pragma user_version = {SCHEMA_VERSION}")

@@ -1,1 +1,1 @@
-"""The touch screen: a Flask app on loopback, its page, and the words it speaks."""
+"""The touch screen: a Flask app on loopback, its page, and its words."""

@@ -1,8 +1,8 @@
-"""The touch screen's web app: the page, the kiosk's own API and the page's WebSocket. Served on loopback only.
+"""The touch screen's web app: the page, its API and its WebSocket, served on loopback only.
 
-`GET /` is the page, `GET /api/v1/state` what it shows, `POST /api/v1/actions|keep|leave` the pressed buttons, `/ws` all
-of that on a socket, `GET /healthz` whether taps are taken; `/api/v1/demo/cards` is there with a simulated reader only.
-Every error is JSON with `error` (English) and `code`; nothing of a person is in a URL or a log.
+`GET /` is the page, `GET /api/v1/state` the screen, `POST /api/v1/actions|keep|leave` a press. `/ws` has all of that on
+a socket. `GET /healthz` says whether taps are taken. `/api/v1/demo/cards` exists with a simulated reader only. Every
+error is JSON with `error` (English) and `code`. No URL and no log holds anything of a person.
 """
 
 import logging
@@ -21,7 +21,7 @@ from kiosk.ui import guard
 from kiosk.ui.catalogs import TRANSLATIONS, Catalog, read_catalogs
 from kiosk.ui.display import Display, measure
 from kiosk.ui.messages import MAX_BYTES, Health, Malformed, PageError, read_action, read_card
-from kiosk.ui.sockets import PageSockets
+from kiosk.ui.sockets import add_page_socket
 
 STATIC = Path(__file__).with_name("static")
 
@@ -29,14 +29,14 @@ log = logging.getLogger(__name__)
 
 
 def create_app(counter: Counter, display: Display, translations: Path = TRANSLATIONS, max_sockets: int = 8) -> Flask:
-    """The app in front of a counter, for a screen of that size, in the languages of a folder of catalogs."""
+    """Makes the app in front of a counter, for a screen of that size, in the languages of a folder of catalogs."""
     app = Flask(__name__)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
-    app.before_request(_refuse_strangers)
+    app.before_request(_refuse_foreign_requests)
     app.after_request(guard.harden)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _breakage)
+    app.register_error_handler(Exception, _internal_error)
 
     page = _Page(counter, display, translations)
     app.add_url_rule("/", view_func=page.show, endpoint="page")
@@ -47,12 +47,12 @@ def create_app(counter: Counter, display: Display, translations: Path = TRANSLAT
     _serve(app, "POST", "/api/v1/leave", lambda: _json(counter.leave()))
     _serve(app, "GET", "/api/v1/demo/cards", lambda: _cards(counter))
     _serve(app, "POST", "/api/v1/demo/cards", lambda: _present(counter))
-    app.add_url_rule("/ws", view_func=PageSockets(counter, max_sockets).serve, endpoint="ws", websocket=True)
+    add_page_socket(app, "/ws", counter, max_sockets)
     return app
 
 
 class _Page:
-    """The page: a shell with everything it needs to start, so that it is whole before it has asked for anything."""
+    """The page, with everything that it needs to start: it makes no request before it is complete."""
 
     def __init__(self, counter: Counter, display: Display, translations: Path) -> None:
         self._counter = counter
@@ -87,26 +87,25 @@ def _serve(app: Flask, method: str, path: str, view: Callable[[], Response]) -> 
 
 
 def _act(counter: Counter) -> Response:
-    asked = read_action(_body())
-    if isinstance(asked, Malformed):
-        return _json(PageError(error=asked.error, code=asked.code), 400)
-    acted = counter.act(asked.action_type, asked.payload.patient_id, asked.action_id)
-    return _acted(acted)
+    press = read_action(_body())
+    if isinstance(press, Malformed):
+        return _json(PageError(error=press.error, code=press.code), 400)
+    return _press_result(counter.act(press.action_type, press.payload.patient_id, press.action_id))
 
 
 def _body() -> bytes:
     body = request.get_data()
-    # A body of unknown length is cut at the limit without a word.
+    # Flask cuts a body of unknown length at the limit, without an error.
     if len(body) >= MAX_BYTES:
         raise RequestEntityTooLarge
     return body
 
 
-def _acted(acted: PressResult) -> Response:
-    if acted.error is None:
-        return _json(acted.screen)
-    fault = PageError(error=acted.error, code=acted.code or "refused", state=acted.screen)
-    return _json(fault, 409 if acted.conflict else 400)
+def _press_result(result: PressResult) -> Response:
+    if result.error is None:
+        return _json(result.screen)
+    error = PageError(error=result.error, code=result.code or "refused", state=result.screen)
+    return _json(error, 409 if result.conflict else 400)
 
 
 def _cards(counter: Counter) -> Response:
@@ -117,10 +116,10 @@ def _cards(counter: Counter) -> Response:
 def _present(counter: Counter) -> Response:
     if not counter.demo_cards():
         return _no_simulated_reader()
-    asked = read_card(_body())
-    if isinstance(asked, Malformed):
-        return _json(PageError(error=asked.error, code=asked.code), 400)
-    if error := counter.present(asked.uid):
+    card = read_card(_body())
+    if isinstance(card, Malformed):
+        return _json(PageError(error=card.error, code=card.code), 400)
+    if error := counter.present(card.uid):
         return _json(PageError(error=error, code="refused"), 400)
     return _json(counter.screen())
 
@@ -138,20 +137,20 @@ def _json(body: Screen | PageError | Health | Any, status: int = 200) -> Respons
     return Response(msgspec.json.encode(body), status, mimetype="application/json")
 
 
-def _refuse_strangers() -> Response | None:
-    fault = guard.why_refused(request)
-    return _json(fault, 403) if fault else None
+def _refuse_foreign_requests() -> Response | None:
+    error = guard.check_request(request)
+    return _json(error, 403) if error else None
 
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     answer = _json(PageError(error=error.name, code=error.name.lower().replace(" ", "_")), status)
-    # Such as Allow, which a 405 must name.
+    # The headers of the error belong to the answer, such as the Allow of a 405.
     answer.headers.extend((k, v) for k, v in error.get_headers() if k not in {"Content-Type", "Content-Length"})
     return answer
 
 
-def _breakage(error: Exception) -> Response:
-    # The edge of a request: the person sees a sentence, the log where it broke.
+def _internal_error(error: Exception) -> Response:
+    # The edge of a request: the person sees a sentence, the log has the traceback.
     log.error("a request of the page broke", exc_info=error)
     return _json(PageError(error="the kiosk could not do that", code="internal"), 500)

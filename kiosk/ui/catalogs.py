@@ -1,7 +1,7 @@
-"""The words of the screen: gettext catalogs, one folder a language, read as they are when the daemon starts.
+"""The words of the screen: gettext catalogs, one folder per language, read when the daemon starts.
 
 To add a language, add its folder: `pybabel extract -F kiosk/ui/babel.cfg -k N_ -o build/messages.pot kiosk/ui`, then
-`pybabel init -i build/messages.pot -d kiosk/ui/translations -l ja`, translate, and restart. Nothing is compiled.
+`pybabel init -i build/messages.pot -d kiosk/ui/translations -l ja`, translate, and restart. No catalog is compiled.
 """
 
 from collections.abc import Mapping
@@ -13,15 +13,18 @@ TRANSLATIONS = Path(__file__).with_name("translations")
 
 
 class Catalog(msgspec.Struct, frozen=True):
-    """One language: its tag (BCP 47), and its text for every English one; a list has one text for each plural form, in
-    the order of the CLDR's categories. A text that is not translated yet is left out, and shown in English."""
+    """One language: its tag (BCP 47), and its text for each English text.
+
+    A list has one text per plural form, in the order of the CLDR's categories. A text without a translation is left out
+    and shown in English.
+    """
 
     tag: str
     messages: Mapping[str, str | list[str]]
 
 
 def read_catalogs(folder: Path = TRANSLATIONS) -> tuple[Catalog, ...]:
-    """Every catalog in a folder, by tag. Raises OSError or ValueError where one cannot be read, or none is there."""
+    """Reads every catalog in a folder, by tag. Raises OSError or ValueError where one cannot be read or none exists."""
     catalogs = tuple(_read(path) for path in sorted(folder.glob("*/LC_MESSAGES/messages.po")))
     if not catalogs:
         raise ValueError(f"{folder}: there is no catalog of the screen's words in it")
@@ -29,7 +32,7 @@ def read_catalogs(folder: Path = TRANSLATIONS) -> tuple[Catalog, ...]:
 
 
 def _read(path: Path) -> Catalog:
-    # Babel costs the daemon a megabyte, and only here.
+    # Imported here: Babel takes a megabyte of memory.
     from babel.messages.pofile import PoFileError, read_po
 
     tag = path.parent.parent.name.replace("_", "-")

@@ -6,12 +6,12 @@ from typing import Protocol
 
 MM_PER_INCH = 25.4
 SMALL_SCREEN_MM = 280.0
-REACH_MM = 1220.0  # above the floor: what a person in a wheelchair reaches and sees
-LEAST_LOW_SHARE = 0.6  # a screen that hangs too high for that keeps a usable lower part
+REACH_MM = 1220.0  # above the floor: as high as a person in a wheelchair reaches and sees
+LEAST_LOW_SHARE = 0.6  # the least part of a screen that hangs too high, so that the low layout stays usable
 
 
 class Display(Protocol):
-    """The part of the configuration that says how big the screen is: `[display]`."""
+    """The size of the screen, as `[display]` in the configuration gives it."""
 
     @property
     def diagonal_in(self) -> float: ...
@@ -25,7 +25,7 @@ class Display(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What the page is told of the screen. Lengths in millimetres on the glass, resolution in device pixels.
+    """The measures of the screen, for the page. Lengths are millimetres on the glass, width and height device pixels.
 
     `hangul_mm` is the least height of Hangul and `low_mm` the height of the layout for a low posture, both from the
     Korean barrier-free kiosk criteria.
@@ -39,7 +39,7 @@ class Measures:
 
 
 def measure(display: Display) -> Measures:
-    """The measures of a screen."""
+    """Returns the measures of a screen."""
     width, height = display.resolution
     diagonal_mm = display.diagonal_in * MM_PER_INCH
     pixels_per_mm = hypot(width, height) / diagonal_mm

@@ -1,8 +1,8 @@
-"""Who may talk to the page's server: this machine, from a page of this machine; and what browsers are told to forbid.
+"""Lets only this machine, from the kiosk's own page, use the page's server; and what browsers must forbid.
 
-A web page that somebody opens elsewhere must not reach the kiosk through loopback: foreign `Host` and `Origin` are
-refused before anything else happens, the WebSocket handshake included, and whatever changes something needs a header
-that a foreign page cannot send without asking.
+A web page from elsewhere must not reach the kiosk through loopback. A foreign `Host` or `Origin` is refused before
+anything else, in the WebSocket handshake too. A request that changes something needs a header that a foreign page
+cannot send without a preflight request.
 """
 
 import re
@@ -13,13 +13,13 @@ from werkzeug import Request, Response
 from kiosk.config import is_loopback
 from kiosk.ui.messages import PageError
 
-MARK = "X-Kiosk"  # the header of whoever means to change something
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+CHANGE_HEADER = "X-Kiosk"  # of a request that changes something
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[0-9A-Za-z.-]+)(:[0-9]{1,5})?")
 
-# Only what the page needs: its own scripts, styles and images, and its own server to talk to. Trusted Types turn any
-# text that would become markup into an error.
+# The page needs its own scripts, styles and images, and its own server. Trusted Types make it an error that text
+# becomes markup.
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -46,33 +46,33 @@ _HEADERS = {
 }
 
 
-def why_refused(request: Request) -> PageError | None:
-    """Why a request is not served at all; None where it may go on."""
+def check_request(request: Request) -> PageError | None:
+    """Returns why a request is refused; None where it may be served."""
     host, origin = request.environ.get("HTTP_HOST"), request.environ.get("HTTP_ORIGIN")
-    if host is not None and not _is_here(host):
+    if host is not None and not _is_own_host(host):
         return PageError(error="this kiosk is reached by a loopback name only", code="foreign_host")
-    if origin is not None and not _is_page_here(origin):
+    if origin is not None and not _is_own_page(origin):
         return PageError(error="only a page of this kiosk may ask", code="foreign_origin")
-    if request.method not in READING and request.environ.get("HTTP_X_KIOSK") != "1":
-        return PageError(error=f"changes need the header {MARK}: 1", code="header_missing")
+    if request.method not in SAFE_METHODS and request.environ.get("HTTP_X_KIOSK") != "1":
+        return PageError(error=f"changes need the header {CHANGE_HEADER}: 1", code="header_missing")
     return None
 
 
 def harden(response: Response) -> Response:
-    """The same answer with everything forbidden that the page does not need, and nothing kept in a cache."""
+    """Adds the headers that forbid what the page does not need, and caching. Returns the response."""
     for name, value in _HEADERS.items():
         response.headers[name] = value
     return response
 
 
-def _is_here(host: str) -> bool:
-    found = _HOST.fullmatch(host)
-    return found is not None and is_loopback(found["name"].strip("[]").lower())
+def _is_own_host(host: str) -> bool:
+    match = _HOST.fullmatch(host)
+    return match is not None and is_loopback(match["name"].strip("[]").lower())
 
 
-def _is_page_here(origin: str) -> bool:
+def _is_own_page(origin: str) -> bool:
     try:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and _is_here(parts.netloc) and not parts.path.strip("/")
+    return parts.scheme in {"http", "https"} and _is_own_host(parts.netloc) and not parts.path.strip("/")

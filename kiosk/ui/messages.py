@@ -1,5 +1,4 @@
-"""What the page says to the daemon and hears from it: the message types of the centre's own WebSocket, and the same
-actions and errors over HTTP."""
+"""The messages between the page and the daemon: those of the centre's own WebSocket, and the same over HTTP."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,27 +8,27 @@ from kiosk.front.counter import PressResult
 from kiosk.front.screen import Screen
 from sync.ids import is_uuid
 
-MAX_BYTES = 16 * 1024  # of a request's body, and of a WebSocket message
+MAX_BYTES = 16 * 1024  # the limit of a request body and of a WebSocket message
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class Malformed(msgspec.Struct, frozen=True):
-    """What came is no message; `error` says why, in English."""
+    """The data is no message; `error` says why, in English."""
 
     error: str
     code: str = "malformed"
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Whom an action is for."""
+    """The patient that an action is for."""
 
     patient_id: Id
 
 
 class PressRequest(msgspec.Struct, frozen=True, tag_field="command", tag="perform_action"):
-    """An action for the person on the screen. `action_id` is a UUID made at the press; a repeat has the same."""
+    """An action for the person on the screen. `action_id` is a UUID made at the press; a repeat has the same one."""
 
     action_type: Word
     payload: Target
@@ -43,11 +42,11 @@ class CardRequest(msgspec.Struct, frozen=True):
 
 
 class FetchInitialState(msgspec.Struct, frozen=True, tag_field="command", tag="fetch_initial_state"):
-    """The page wants the whole state afresh."""
+    """The page asks for the whole screen."""
 
 
 class Keep(msgspec.Struct, frozen=True, tag_field="command", tag="keep"):
-    """The person keeps using the screen."""
+    """The person asks for more time."""
 
 
 class Leave(msgspec.Struct, frozen=True, tag_field="command", tag="leave"):
@@ -55,21 +54,21 @@ class Leave(msgspec.Struct, frozen=True, tag_field="command", tag="leave"):
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="command", tag="ping"):
-    """Is anybody there?"""
+    """The page checks whether the daemon answers."""
 
 
 Command = PressRequest | FetchInitialState | Keep | Leave | Ping
 
 
 class State(msgspec.Struct, frozen=True):
-    """The whole screen: when a socket opens or asks, and at every change."""
+    """The whole screen, sent when a socket opens, when the page asks, and at every change."""
 
     type: Literal["initial_state", "state_update"]
     payload: Screen
 
 
 class ActionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a pressed button; `payload` is what is shown now, in either case."""
+    """The result of a press. `payload` is the screen after it, accepted or refused."""
 
     type: Literal["action_result"]
     success: bool
@@ -80,7 +79,7 @@ class ActionResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class PageError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An error: over the WebSocket with its `type`, as the body of an HTTP answer without."""
+    """An error: a WebSocket message with a `type`, or the body of an HTTP answer without one."""
 
     error: str
     code: str
@@ -89,44 +88,44 @@ class PageError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The answer of `GET /healthz`."""
+    """The answer of `GET /healthz`; `faults` are in English."""
 
     status: Literal["ok", "fault"]
     faults: tuple[str, ...]
 
 
 class Pong(msgspec.Struct, frozen=True):
-    """Somebody is."""
+    """The daemon answers a ping."""
 
     type: Literal["pong"] = "pong"
 
 
 def read_action(body: bytes) -> PressRequest | Malformed:
-    """The body of `POST /api/v1/actions`."""
+    """Reads the body of `POST /api/v1/actions`."""
     return _with_checked_id(_decode(body, PressRequest))
 
 
 def read_card(body: bytes) -> CardRequest | Malformed:
-    """The body of `POST /api/v1/demo/cards`."""
+    """Reads the body of `POST /api/v1/demo/cards`."""
     request: CardRequest | Malformed = _decode(body, CardRequest)
     return request
 
 
 def read_command(message: str | bytes) -> Command | Malformed:
-    """A message of the page's socket."""
+    """Reads a message of the page's socket."""
     command: Command | Malformed = _decode(message, Command)
     return _with_checked_id(command) if isinstance(command, PressRequest) else command
 
 
-def result_of(acted: PressResult, action_id: str | None) -> ActionResult:
-    """The socket's answer to a pressed button."""
+def result_of(result: PressResult, action_id: str | None) -> ActionResult:
+    """Returns the socket's answer to a press."""
     return ActionResult(
         type="action_result",
-        success=acted.error is None,
-        payload=acted.screen,
-        action_id=acted.action_id or action_id,
-        error=acted.error,
-        code=acted.code,
+        success=result.error is None,
+        payload=result.screen,
+        action_id=result.action_id or action_id,
+        error=result.error,
+        code=result.code,
     )
 
 

@@ -1,4 +1,4 @@
-"""A transport for requests whose call can be cut from another thread: at a deadline, or when the daemon stops."""
+"""A transport for requests whose call another thread can cancel: at a deadline, or when the daemon stops."""
 
 import contextlib
 import socket
@@ -11,22 +11,22 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
 class CallCancelled(OSError):
-    """The call was cut."""
+    """The call was cancelled."""
 
 
 class CancellableAdapter(HTTPAdapter):
-    """Holds the connection of the one call at a time that it carries."""
+    """Carries one call at a time, and knows the connection of that call."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._call = 0
-        self._is_cut = False
-        self._for_good = False
+        self._cancelled = False
+        self._closed = False
         self._connection: HTTPConnection | None = None
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Makes the pools, whose connections say when they connect. Called by the base class."""
+        """Makes the connection pools, whose connections report when they connect. The base class calls this."""
         super().init_poolmanager(*args, **kwargs)
         adapter = self
 
@@ -47,28 +47,28 @@ class CancellableAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
 
     def begin(self) -> int:
-        """A new call; returns its number. Raises Cut where all are cut for good."""
+        """Begins a call and returns its number. Raises CallCancelled after `cancel_all`."""
         with self._lock:
-            if self._for_good:
+            if self._closed:
                 raise CallCancelled
             self._call += 1
-            self._is_cut = False
+            self._cancelled = False
             return self._call
 
-    def cut(self, call: int) -> None:
-        """Cuts that call, if it is still the one under way."""
+    def cancel(self, call: int) -> None:
+        """Cancels the call of that number. A call that has ended is left alone."""
         with self._lock:
             if call == self._call:
-                self._cut()
+                self._shut_down()
 
-    def cut_for_good(self) -> None:
-        """Cuts the call under way and every later one."""
+    def cancel_all(self) -> None:
+        """Cancels the present call and every later one."""
         with self._lock:
-            self._for_good = True
-            self._cut()
+            self._closed = True
+            self._shut_down()
 
-    def _cut(self) -> None:
-        self._is_cut = True
+    def _shut_down(self) -> None:
+        self._cancelled = True
         sock = self._connection.sock if self._connection else None
         if sock is not None:
             with contextlib.suppress(OSError):
@@ -78,7 +78,7 @@ class CancellableAdapter(HTTPAdapter):
         self._connection = connection
         connect()
         with self._lock:
-            # Cut while it was connecting, when there was no socket yet to cut.
-            if self._is_cut:
+            # A call that was cancelled before it had a socket still has an open connection.
+            if self._cancelled:
                 connection.close()
                 raise CallCancelled

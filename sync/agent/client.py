@@ -1,4 +1,4 @@
-"""HTTP to the centre as typed outcomes: an answer, a typed refusal, or no use. Nothing else ever comes out of here."""
+"""HTTP to the centre with typed outcomes: an answer, a refusal of the protocol, or no answer. No call raises."""
 
 import threading
 from collections.abc import Iterator
@@ -18,39 +18,40 @@ T = TypeVar("T")
 CONNECT_S = 3.05
 READ_S = 10.0
 MAX_ANSWER = 16 * 1024 * 1024
+CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted(Generic[T]):
-    """The centre answered, and the answer is of the form that the protocol names."""
+    """The centre's answer, in the form that the protocol names."""
 
     answer: T
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """No answer that can be used: no connection, time ran out, a broken server, garbage. Nothing may be concluded
-    from it, least of all that the centre did not commit."""
+    """No usable answer: no connection, a time-out, a broken server or garbage. The centre may have committed all the
+    same."""
 
     reason: str
     retry_after_s: float | None = None
-    status: int | None = field(default=None, compare=False)  # of HTTP, where an answer came
+    status: int | None = field(default=None, compare=False)  # the HTTP status, where an answer came
 
 
 class CentralClient:
-    """Calls the centre. One per thread: the connection underneath is kept open and is not shared."""
+    """Calls the centre over one connection, which stays open. Each thread needs a client of its own."""
 
     def __init__(self, url: str, token: str = "", deadline_s: float = READ_S) -> None:
-        """`deadline_s` is for a whole answer, from the call to its last byte."""
+        """`deadline_s` is the time for a whole call, up to the last byte of the answer."""
         self._url = url.rstrip("/")
         self._deadline_s = deadline_s
         self._adapter = CancellableAdapter()
         self._session = requests.Session()
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
-        self._session.trust_env = False  # a proxy variable of the environment is no place for a patient's data
+        self._session.trust_env = False  # no proxy of the environment sees a patient's data
         self._session.headers["Content-Type"] = "application/json"
-        # A compressed answer could be small on the wire and endless in memory.
+        # A compressed answer could be small on the wire and huge in memory.
         self._session.headers["Accept-Encoding"] = "identity"
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
@@ -60,11 +61,11 @@ class CentralClient:
         return self._call("/api/v1/sync/push", request, PushAnswer)
 
     def pull(self, request: PullRequest) -> Accepted[PullAnswer] | CallRefused | NoAnswer:
-        """Asks for news; the centre may hold the call for `wait_s`."""
+        """Asks for news. The centre may hold the call for `wait_s` seconds."""
         return self._call("/api/v1/sync/pull", request, PullAnswer, request.wait_s)
 
     def enrol(self, request: EnrolRequest) -> Accepted[Enrolment] | CallRefused | NoAnswer:
-        """Turns a one-use code into an identity."""
+        """Exchanges a one-use code for an identity."""
         return self._call("/api/v1/kiosks/enroll", request, Enrolment)
 
     def close(self) -> None:
@@ -72,8 +73,8 @@ class CentralClient:
         self._session.close()
 
     def abort(self) -> None:
-        """Cuts a call that is under way, and every later one. The only method that any thread may call."""
-        self._adapter.cut_for_good()
+        """Cancels the present call and every later one. Any thread may call this method, and no other."""
+        self._adapter.cancel_all()
 
     def _call(
         self, path: str, message: object, answer_type: type[T], wait_s: float = 0.0
@@ -81,7 +82,7 @@ class CentralClient:
         try:
             status, body, retry_after_s = self._post(path, msgspec.json.encode(message), self._deadline_s + wait_s)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            # Their messages hold addresses and object reprs; the kind of the error says enough.
+            # The messages of these errors hold addresses and object reprs; the type says enough.
             return NoAnswer(type(error).__name__)
         try:
             if status == 200:
@@ -94,33 +95,34 @@ class CentralClient:
         return refused
 
     def _post(self, path: str, body: bytes, deadline_s: float) -> tuple[int, bytes, float | None]:
-        """Status, body and Retry-After."""
+        """Posts a body. Returns the status, the answer's body and its Retry-After in seconds."""
         with (
-            self._cut_after(deadline_s),
+            self._deadline(deadline_s),
             self._session.post(
                 self._url + path, data=body, timeout=(CONNECT_S, deadline_s), stream=True, allow_redirects=False
             ) as response,
         ):
             received = bytearray()
-            for chunk in response.raw.stream(64 * 1024, decode_content=False):
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
                 received += chunk
                 if len(received) > MAX_ANSWER:
                     raise requests.exceptions.ContentDecodingError
             return response.status_code, bytes(received), _seconds(response.headers.get("Retry-After"))
 
     @contextmanager
-    def _cut_after(self, deadline_s: float) -> Iterator[None]:
-        """A time limit of the socket is one for each read: an answer that trickles in would never meet it."""
+    def _deadline(self, deadline_s: float) -> Iterator[None]:
+        """Cancels the call after `deadline_s`. The socket's own limit is for each read: an answer that comes byte by
+        byte would never exceed it."""
         call = self._adapter.begin()
-        watch = threading.Timer(deadline_s, self._adapter.cut, (call,))
-        watch.name, watch.daemon = "sync deadline", True
-        watch.start()
+        timer = threading.Timer(deadline_s, self._adapter.cancel, (call,))
+        timer.name, timer.daemon = "sync deadline", True
+        timer.start()
         try:
             yield
         finally:
-            watch.cancel()
+            timer.cancel()
 
 
 def _seconds(header: str | None) -> float | None:
-    """Retry-After in seconds (RFC 9110, 10.2.3); a date is left alone, since the clock here may be wrong."""
+    """A Retry-After header in seconds (RFC 9110, 10.2.3). A date counts as none: this machine's clock may be wrong."""
     return float(header) if header and header.isascii() and header.isdigit() and len(header) < 6 else None

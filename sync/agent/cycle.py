@@ -1,4 +1,4 @@
-"""The sync agent: push and pull, each a driver of its own. Neither waits for the other, and a tap for neither."""
+"""The sync agent: push and pull, each in a driver of its own. Neither waits for the other, and no tap waits for it."""
 
 import logging
 import random
@@ -10,17 +10,19 @@ from sync.agent.client import CentralClient
 from sync.agent.driver import Driver
 from sync.agent.ledger import Ledger
 from sync.agent.steps import Puller, Pusher, StepResult
+from sync.agent.versions import Negotiation
 from sync.journey.model import PatientId
+from sync.protocol import SUPPORTED_VERSIONS
 
 log = logging.getLogger(__name__)
 
 PUSH, PULL = "push", "pull"
-SAFETY_TIMER_S = 30.0  # a push is tried this often, whatever was or was not signalled
-PAUSE_S = 1.0  # after a page without news, so that a centre that never holds a call is not asked without end
+SAFETY_TIMER_S = 30.0  # the longest time between two pushes, in case a call of `push_soon` was lost
+PAUSE_S = 1.0  # after a page without news: a centre that holds no call is not asked without end
 
 
 class Agent:
-    """Both drivers, and what people are told of the centre."""
+    """Both drivers, and what the kiosk's status says of the centre."""
 
     def __init__(
         self,
@@ -28,12 +30,14 @@ class Agent:
         connect: Callable[[], CentralClient],
         announce: Callable[[frozenset[PatientId]], object],
         chance: random.Random | None = None,
+        versions: frozenset[int] = SUPPORTED_VERSIONS,
     ) -> None:
-        """`connect` makes a client for each thread; `announce` hears whom a step touched (nobody, when only
-        online/offline changed)."""
+        """`connect` makes a client for each thread. `announce` gets the patients that a step has touched; none where
+        only online/offline has changed. `versions` are the versions of the protocol that this end speaks."""
         self._ledger = ledger
         self._connect = connect
         self._announce = announce
+        self._versions = versions
         chance = chance or random.Random()  # noqa: S311 - jitter is no secret
         self._lock = threading.Lock()
         self._reachability = Reachability()
@@ -47,12 +51,12 @@ class Agent:
 
     @property
     def online(self) -> bool:
-        """Whether the centre has been answering of late."""
+        """Whether the centre has answered recent calls."""
         return self._reachability.online
 
     @property
     def reason(self) -> str:
-        """Why the last failed step failed, in a word; empty while all is well."""
+        """Why the last failed step failed, in a few words; empty where both last steps succeeded."""
         return next((reason for reason in self._reasons.values() if reason), "")
 
     def start(self) -> None:
@@ -60,12 +64,12 @@ class Agent:
         for driver in self._drivers.values():
             driver.start()
 
-    def nudge(self) -> None:
-        """There is something to push."""
-        self._drivers[PUSH].nudge()
+    def push_soon(self) -> None:
+        """Starts a push now, if no push is under way and none waits for a backoff."""
+        self._drivers[PUSH].wake()
 
     def stop(self, timeout_s: float = 1.0) -> None:
-        """Ends both; a call under way is cut, which loses nothing: its outcome is asked for again."""
+        """Ends both drivers. A call under way is cancelled, which loses nothing: the kiosk sends it again later."""
         for driver in self._drivers.values():
             driver.stop()
         with self._lock:
@@ -78,48 +82,53 @@ class Agent:
             client.close()
 
     def step(self, name: str) -> StepResult:
-        """One step of PUSH or PULL, in this thread. An exception (a full disk, say) is a failed step, never the end of
+        """One step of PUSH or PULL, in this thread. An exception, such as a full disk, is a failed step: it never ends
         a driver."""
         try:
-            stepped = self._stepper(name).run_once()
+            result = self._stepper(name).run_once()
         except Exception as error:
             if self._drivers[name].stopping:
                 return StepResult()
             log.exception("sync %s failed", name)
-            stepped = StepResult(failed=True, reason=type(error).__name__)
+            result = StepResult(failed=True, reason=type(error).__name__)
         if self._drivers[name].stopping:
-            return stepped
-        turned = self._note(name, stepped)
-        if turned or stepped.touched:
-            self._announce(stepped.touched)
-        if name == PULL and stepped.touched and self._ledger.has_pending():
-            # A restored centre was heard of, it may be: what it misses is to be sent at once, not by the safety timer.
-            self.nudge()
-        return stepped
+            return result
+        changed = self._note(name, result)
+        if changed or result.touched:
+            self._announce(result.touched)
+        if name == PULL and result.touched and self._ledger.has_pending():
+            # The page may have told of a restored centre. What the centre misses is sent without the safety timer.
+            self.push_soon()
+        return result
 
     def _stepper(self, name: str) -> Pusher | Puller:
-        """The step of that name, with a client of its own, made at its first use (the token's file may be away)."""
+        """The step of that name. It gets its client at its first use, since the file of the token may be away."""
         if name not in self._steps:
             client = self._connect()
             with self._lock:
                 self._clients.append(client)
             if self._drivers[name].stopping:
-                client.abort()  # made after stop() has cut the others
-            self._steps[name] = Pusher(self._ledger, client) if name == PUSH else Puller(self._ledger, client)
+                client.abort()  # stop() has aborted the earlier clients already
+            versions = Negotiation(self._versions)
+            self._steps[name] = (
+                Pusher(self._ledger, client, versions=versions)
+                if name == PUSH
+                else Puller(self._ledger, client, versions=versions)
+            )
         return self._steps[name]
 
-    def _note(self, name: str, stepped: StepResult) -> bool:
-        """Keeps what people are told; True where online/offline changed."""
-        before, reason = self._reasons[name], stepped.reason if stepped.failed else ""
+    def _note(self, name: str, result: StepResult) -> bool:
+        """Notes the reason and the reachability after a step. Returns whether online/offline has changed."""
+        before, reason = self._reasons[name], result.reason if result.failed else ""
         if reason and reason != before:
             log.warning("sync %s: %s", name, reason)
         self._reasons[name] = reason
         if before and not reason:
             for driver in self._drivers.values():
-                driver.hope()
-        if stepped.reached is None:
+                driver.end_backoff()
+        if result.reached is None:
             return False
         with self._lock:
-            was = self._reachability
-            self._reachability = was.after(stepped.reached)
-            return was.online != self._reachability.online
+            earlier = self._reachability
+            self._reachability = earlier.after_call(result.reached)
+            return earlier.online != self._reachability.online

@@ -1,4 +1,4 @@
-"""A loop that is one step and how long to wait after it."""
+"""A loop: one step, and how long to wait after it."""
 
 import random
 import threading
@@ -9,60 +9,62 @@ from sync.agent.steps import StepResult
 
 
 class Driver:
-    """Repeats a step in a thread of its own: at once while there is more to do, by the backoff after a failure, else
-    after `idle_s` or a nudge. The step catches its own errors."""
+    """Repeats a step in its own thread: at once while there is more to do, after the backoff where the step failed,
+    else after `idle_s` or a call of `wake`. The step catches its own errors."""
 
     def __init__(self, name: str, step: Callable[[], StepResult], idle_s: float, chance: random.Random) -> None:
         self._step = step
         self._idle_s = idle_s
         self._chance = chance
         self._stop = threading.Event()
-        self._work = threading.Event()
-        self._hope = threading.Event()
+        self._wake = threading.Event()
+        self._retry = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
     def stopping(self) -> bool:
-        """Whether it has been told to stop."""
+        """Whether `stop` was called."""
         return self._stop.is_set()
 
     def start(self) -> None:
         """Starts the thread."""
         self._thread.start()
 
-    def nudge(self) -> None:
-        """There is something to do: ends an idle wait, never a backoff."""
-        self._work.set()
+    def wake(self) -> None:
+        """Ends an idle wait, because there is something to do. A backoff goes on."""
+        self._wake.set()
 
-    def hope(self) -> None:
-        """The centre answers again: ends a backoff."""
-        self._hope.set()
+    def end_backoff(self) -> None:
+        """Ends a backoff, because the centre answers again."""
+        self._retry.set()
 
     def stop(self) -> None:
         """Tells the thread to end; `join` waits for it."""
         self._stop.set()
-        self._work.set()
-        self._hope.set()
+        self._wake.set()
+        self._retry.set()
 
     def join(self, timeout_s: float) -> None:
-        """Waits for the thread, so long at most."""
+        """Waits for the end of the thread, at most `timeout_s`."""
         if self._thread.is_alive():
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            self._work.clear()
-            self._hope.clear()
-            stepped = self._step()
-            failures = failures + 1 if stepped.failed else 0
-            if self._stop.is_set():
-                return
-            # What the centre asked for is waited out; a wait of our own choosing ends when there is a reason.
-            if stepped.failed:
-                ends = self._stop if stepped.retry_after_s else self._hope
-                ends.wait(full_jitter(failures, self._chance, stepped.retry_after_s))
-            elif stepped.retry_after_s:
-                self._stop.wait(min(stepped.retry_after_s, CAP_S))
-            elif not stepped.again:
-                self._work.wait(self._idle_s)
+            self._wake.clear()
+            self._retry.clear()
+            result = self._step()
+            failures = failures + 1 if result.failed else 0
+            if not self._stop.is_set():
+                self._wait_after(result, failures)
+
+    def _wait_after(self, result: StepResult, failures: int) -> None:
+        # Nothing shortens a wait that the centre asked for; a backoff of this end ends when the centre answers again.
+        if result.failed:
+            ended_by = self._stop if result.retry_after_s else self._retry
+            ended_by.wait(full_jitter(failures, self._chance, result.retry_after_s))
+        elif result.retry_after_s:
+            self._stop.wait(min(result.retry_after_s, CAP_S))
+        elif not result.again:
+            self._wake.wait(self._idle_s)

@@ -1,4 +1,4 @@
-"""What the agent needs of the kiosk's store: the one door between the wire and the database."""
+"""What the agent needs of the kiosk's store: the only way from the wire to the database."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
@@ -9,7 +9,7 @@ from sync.protocol import PullAnswer, Pushed, VerdictRow
 
 
 class KioskState(Protocol):
-    """Who the kiosk is and how far it has come."""
+    """The kiosk's identity, and how far it has followed the centre."""
 
     @property
     def kiosk_id(self) -> str: ...
@@ -24,24 +24,24 @@ class KioskState(Protocol):
 
 
 class Ledger(Protocol):
-    """The kiosk's side of the books. Each method that writes is one transaction."""
+    """The kiosk's outbox and roster, as the agent uses them. Each method that writes is one transaction."""
 
     @property
     def identity(self) -> KioskState | None:
-        """None before enrolment."""
+        """The kiosk's identity; None before enrolment."""
         ...
 
     def clock(self) -> ClockReading:
-        """This box's clocks, now."""
+        """The present reading of this machine's clocks."""
         ...
 
-    def batch(self, limit: int, expected_seq: int | None, version: int) -> list[Pushed]:
-        """The next actions to push, from the first pending one or from `expected_seq`, as that version of the protocol
-        has them; unread what cannot be read any more."""
+    def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
+        """The next actions to push, at most `limit`, from `expected_seq` or from the first pending action. A record
+        that cannot be read goes unread."""
         ...
 
     def unread(self, expected_seq: int | None) -> Pushed | None:
-        """The first of them as it lies on the disk, unread; None where there is none."""
+        """The first action of the next batch as an unread record; None where there is no action."""
         ...
 
     def has_pending(self) -> bool:
@@ -56,29 +56,33 @@ class Ledger(Protocol):
         epoch: int | None = None,
         incarnations: Collection[str] = (),
     ) -> frozenset[PatientId]:
-        """Retires the rows of these verdicts, which were given for that epoch. Returns whom it touched.
+        """Retires the rows of these verdicts. Returns the patients whose journeys may look different now.
 
-        `backed_up_seq` is the last of that epoch's actions that the centre's backups hold. `incarnations` are the one
-        that the kiosk knew when it asked and the one that answered: where it has heard of yet another since, the centre
-        was restored meanwhile, and its verdicts from before are worth nothing.
+        `epoch` is the epoch of the push. `backed_up_seq` is the last action of that epoch that the centre's backups
+        hold. `incarnations` are the incarnation that the kiosk knew at the push, and the one that answered. If the
+        kiosk knows yet another now, the centre was restored meanwhile, and its earlier verdicts do not count.
         """
         ...
 
     def answered_seq(self) -> int:
-        """The last seq of the present epoch that the centre has answered for since the start; 0 where none."""
+        """The last seq of the present epoch that has a verdict since the start of the program; 0 where none has."""
         ...
 
     def adopt(
         self, page: PullAnswer, *, epoch: int | None = None, answered_seq: int = 0
     ) -> frozenset[PatientId] | None:
-        """Takes over a page; None where it is not for a kiosk that stands where this one does. It was asked for in that
-        epoch, of which the centre had answered for the actions up to that one."""
+        """Takes over a page. Returns the patients whose journeys may look different now; None where the page does not
+        continue what the kiosk has.
+
+        `epoch` is the kiosk's epoch at the request, and `answered_seq` the last of its actions that had a verdict then.
+        """
         ...
 
     def fenced(self) -> frozenset[PatientId]:
-        """The centre has ended this kiosk: forgets everybody, keeps what is pending. Returns whom it has forgotten."""
+        """Forgets all patients, because the centre no longer accepts this kiosk. Pending actions stay. Returns the
+        forgotten patients."""
         ...
 
     def start_epoch(self, epoch: int) -> None:
-        """Renumbers what is pending under a new epoch."""
+        """Renumbers the pending actions under a new epoch."""
         ...

@@ -1,11 +1,11 @@
-"""Push and pull, each as one step: what is asked of the centre, and what its outcome means. No thread, no waiting."""
+"""Push and pull, each as one step: the call to the centre, and what its outcome means. No threads and no waiting."""
 
 from dataclasses import dataclass, field
 
 from sync.agent.client import CentralClient, NoAnswer
-from sync.agent.dialect import Dialect
 from sync.agent.ledger import KioskState, Ledger
 from sync.agent.poison import PoisonWatch
+from sync.agent.versions import Negotiation
 from sync.journey.model import PatientId
 from sync.protocol import (
     MAX_BATCH,
@@ -22,8 +22,14 @@ LONG_POLL_S = 25.0
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step's outcome. `again`: there is more to do at once. `failed`: wait by the backoff before the next.
-    `reached`: whether the centre answered; None where it was not asked."""
+    """The outcome of one step.
+
+    - `touched`: the patients whose journeys may look different now.
+    - `again`: there is more to do at once.
+    - `failed`: the next step waits for the backoff; `reason` says why.
+    - `reached`: whether the centre answered; None where there was no call.
+    - `retry_after_s`: the wait that the centre asks for.
+    """
 
     touched: frozenset[PatientId] = frozenset()
     again: bool = False
@@ -35,47 +41,49 @@ class StepResult:
 
 @dataclass(slots=True)
 class Pusher:
-    """Pushes the outbox, a batch a step. After failures the batch is halved, down to one action. One that the centre
-    chokes on for good is sent unread then, to be set aside there, and the others go on."""
+    """Pushes the outbox, one batch a step.
+
+    A failure halves the next batch, down to one action. An action that the centre never takes in is then sent as an
+    unread record, for quarantine, and the actions after it go on.
+    """
 
     ledger: Ledger
     client: CentralClient
     limit: int = MAX_BATCH
-    dialect: Dialect = field(default_factory=Dialect)
+    versions: Negotiation = field(default_factory=Negotiation)
     _expected_seq: int | None = field(default=None, init=False)
     _forked: bool = field(default=False, init=False)
-    _choking: PoisonWatch = field(default=PoisonWatch(), init=False)
+    _poison: PoisonWatch = field(default=PoisonWatch(), init=False)
 
     def run_once(self) -> StepResult:
         """Pushes the next batch, if there is one, and settles its verdicts."""
         identity = self.ledger.identity
         if identity is None:
             return StepResult()
-        actions = self._next()
+        actions = self._next_batch()
         if not actions:
             return self._nothing_to_send()
         outcome = self.client.push(self._request(identity, actions))
-        alone = actions[0].hash if len(actions) == 1 else ""
-        self._choking = self._choking.after(alone, outcome, self.ledger.clock().mono_ms)
+        only_action = actions[0].hash if len(actions) == 1 else ""
+        self._poison = self._poison.after_push(only_action, outcome, self.ledger.clock().mono_ms)
         if isinstance(outcome, NoAnswer):
             self.limit = max(1, self.limit // 2)
-            return StepResult(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
+            return _no_answer(outcome)
         if isinstance(outcome, CallRefused):
-            return self._refused(identity, outcome)
-        return self._answered(identity, outcome.answer)
+            return self._follow_refusal(identity, outcome)
+        return self._settle(identity, outcome.answer)
 
-    def _next(self) -> list[Pushed]:
-        """The next batch, with its first action unread where the centre chokes on that alone for good. (A centre of
-        version 1 knows no unread record; what it chokes on is sent again until it is updated.)"""
-        actions = self.ledger.batch(self.limit, self._expected_seq, self.dialect.version)
-        if self.dialect.version < 2 or not actions or not self._choking.for_good(actions[0].hash):
+    def _next_batch(self) -> list[Pushed]:
+        """The next batch; only its first action, as an unread record, where the centre never takes that action in."""
+        actions = self.ledger.batch(self.limit, self._expected_seq)
+        if not actions or not self._poison.is_poison(actions[0].hash):
             return actions
         unread = self.ledger.unread(self._expected_seq)
         return [unread] if unread else actions
 
     def _request(self, identity: KioskState, actions: list[Pushed]) -> PushRequest:
         return PushRequest(
-            protocol_version=self.dialect.version,
+            protocol_version=self.versions.version,
             kiosk_id=identity.kiosk_id,
             epoch=identity.epoch,
             now=self.ledger.clock(),
@@ -84,31 +92,31 @@ class Pusher:
         )
 
     def _nothing_to_send(self) -> StepResult:
-        wanted, self._expected_seq = self._expected_seq, None
-        if wanted is None or not self.ledger.has_pending():
+        expected_seq, self._expected_seq = self._expected_seq, None
+        if expected_seq is None or not self.ledger.has_pending():
             return StepResult()
-        # Its answer to the next batch is the same gap: it is for the centre to give this chain up, by a new epoch.
-        return StepResult(failed=True, reason=f"the centre expects action {wanted}, which is not here")
+        # The centre answers the next batch with the same gap, until it gives up this chain and names a new epoch.
+        return StepResult(failed=True, reason=f"the centre expects action {expected_seq}, which is not here")
 
-    def _answered(self, identity: KioskState, answer: PushAnswer) -> StepResult:
-        self.dialect.heard(answer.newest_version)
+    def _settle(self, identity: KioskState, answer: PushAnswer) -> StepResult:
+        self.versions.learn(answer.versions)
         touched = self.ledger.settle(
             answer.verdicts,
             answer.backed_up_seq,
             epoch=identity.epoch,
             incarnations=(identity.server_incarnation, answer.server_incarnation),
         )
-        wanted = self._expected_seq
-        went_on = bool(touched) or (wanted is not None and answer.last_seq >= wanted)
-        # What the centre asked to have again is sent to its end; what is pending comes after it in any case.
-        self._expected_seq = answer.last_seq + 1 if went_on and wanted is not None else None
+        expected_seq = self._expected_seq
+        progressed = bool(touched) or (expected_seq is not None and answer.last_seq >= expected_seq)
+        # A resend goes on to the end of the chain, and so covers everything that is pending.
+        self._expected_seq = answer.last_seq + 1 if progressed and expected_seq is not None else None
         self._forked = False
         self.limit = min(MAX_BATCH, self.limit * 2)
-        if not went_on:
+        if not progressed:
             return StepResult(failed=True, reached=True, reason="an answer without a verdict for what was sent")
         return StepResult(touched, again=self.ledger.has_pending(), reached=True)
 
-    def _refused(self, identity: KioskState, refused: CallRefused) -> StepResult:
+    def _follow_refusal(self, identity: KioskState, refused: CallRefused) -> StepResult:
         if refused.code is EndCode.GAP and refused.expected_seq is not None:
             repeated = self._expected_seq == refused.expected_seq
             self._expected_seq = refused.expected_seq
@@ -119,43 +127,46 @@ class Pusher:
             return StepResult(again=not repeated, failed=repeated, reached=True, reason="fork")
         if refused.code is EndCode.MALFORMED:
             self.limit = max(1, self.limit // 2)
-        return _end(self.ledger, self.dialect, refused)
+        return _report_refusal(self.ledger, self.versions, refused)
 
 
 @dataclass(slots=True)
 class Puller:
-    """Pulls pages until there is nothing new, then lets the centre hold the call. Until the centre has answered, and
-    after it failed to, a call asks for no wait: people are to hear at once that it is there."""
+    """Pulls pages until there is nothing new, then lets the centre hold the call for `wait_s`.
+
+    The first call, and the call after one without an answer, ask for no wait: the screen learns at once that the centre
+    answers.
+    """
 
     ledger: Ledger
     client: CentralClient
     wait_s: float = LONG_POLL_S
-    dialect: Dialect = field(default_factory=Dialect)
-    _heard: bool = field(default=False, init=False)
+    versions: Negotiation = field(default_factory=Negotiation)
+    _was_answered: bool = field(default=False, init=False)
 
     def run_once(self) -> StepResult:
         """Pulls one page and adopts it."""
         identity = self.ledger.identity
         if identity is None:
             return StepResult(failed=True, reason="not enrolled")
-        before, answered_seq = identity.cursor, self.ledger.answered_seq()
-        outcome = self.client.pull(self._request(identity, self.wait_s if self._heard else 0.0))
-        self._heard = not isinstance(outcome, NoAnswer)
+        cursor, answered_seq = identity.cursor, self.ledger.answered_seq()
+        outcome = self.client.pull(self._request(identity, self.wait_s if self._was_answered else 0.0))
+        self._was_answered = not isinstance(outcome, NoAnswer)
         if isinstance(outcome, NoAnswer):
-            return StepResult(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
+            return _no_answer(outcome)
         if isinstance(outcome, CallRefused):
-            return _end(self.ledger, self.dialect, outcome)
+            return _report_refusal(self.ledger, self.versions, outcome)
         page = outcome.answer
-        self.dialect.heard(page.newest_version)
+        self.versions.learn(page.versions)
         touched = self.ledger.adopt(page, epoch=identity.epoch, answered_seq=answered_seq)
         if touched is None:
             return StepResult(failed=True, reached=True, reason="a page that was overtaken")
-        news = bool(touched) or page.more or page.cursor != before
-        return StepResult(touched, again=news, reached=True, retry_after_s=page.retry_after_s)
+        has_news = bool(touched) or page.more or page.cursor != cursor
+        return StepResult(touched, again=has_news, reached=True, retry_after_s=page.retry_after_s)
 
     def _request(self, identity: KioskState, wait_s: float) -> PullRequest:
         return PullRequest(
-            protocol_version=self.dialect.version,
+            protocol_version=self.versions.version,
             kiosk_id=identity.kiosk_id,
             epoch=identity.epoch,
             cursor=identity.cursor,
@@ -165,9 +176,17 @@ class Puller:
         )
 
 
-def _end(ledger: Ledger, dialect: Dialect, refused: CallRefused) -> StepResult:
-    """What a refusal of the whole call comes to, whichever call it was."""
-    if refused.code is EndCode.UNSUPPORTED_VERSION and dialect.refused(refused):
-        return StepResult(again=True, reached=True)
-    touched = ledger.fenced() if refused.code is EndCode.FENCED else frozenset()
-    return StepResult(touched, failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=refused.code)
+def _no_answer(outcome: NoAnswer) -> StepResult:
+    return StepResult(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
+
+
+def _report_refusal(ledger: Ledger, versions: Negotiation, refused: CallRefused) -> StepResult:
+    """The result of a refusal that means the same for push and pull."""
+    touched, reason = frozenset[PatientId](), str(refused.code)
+    if refused.code is EndCode.UNSUPPORTED_VERSION:
+        if versions.refused(refused.versions):
+            return StepResult(again=True, reached=True)
+        reason = f"{refused.code}: {versions.explain(refused.versions)}"
+    if refused.code is EndCode.FENCED:
+        touched = ledger.fenced()
+    return StepResult(touched, failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=reason)

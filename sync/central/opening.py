@@ -1,4 +1,4 @@
-"""Opens the centre's database, or finds the service that has it open."""
+"""Opens the centre, or finds the service that has its database open."""
 
 import logging
 import time
@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sync.cards import CardKeys, load_or_make_keys
+from sync.central.centre import Centre
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.maintenance.timekeeper import Timekeeper, last_known_ms
-from sync.central.records.definitions import newest, take_up
-from sync.central.services.journey_service import JourneyService
-from sync.central.store.sqlite import InUse, Store, StoreError, database_path
+from sync.central.records.definitions import newest_definitions, put_in_force
+from sync.central.store.errors import InUse, StoreError
+from sync.central.store.sqlite import Store, database_path
 from sync.control import NotRunning, Operation, ask, socket_path
-from sync.journey.definitions import Definitions
+from sync.journey.definitions import Definitions, shipped
 
 log = logging.getLogger(__name__)
 
@@ -22,13 +23,13 @@ _ANSWER_WITHIN_S = 600.0
 T = TypeVar("T")
 
 
-def open_service(
+def open_centre(
     url: str, keys: Path | None = None, definitions: Definitions | None = None, patience_s: float = PATIENCE_S
-) -> JourneyService:
-    """The journey service over a database and its key file (beside it, if not told otherwise). Raises StoreError.
+) -> Centre:
+    """The centre over a database and its key file, which lies beside the database by default. Raises StoreError.
 
-    `definitions` are put in force where they are newer; without any, those in force count. A process that is just
-    closing the database is waited for, `patience_s` seconds at most.
+    `definitions` come into force where they are newer than those in force. A process that is closing the database is
+    waited for, `patience_s` seconds at most.
     """
     return _patiently(lambda: _open(url, keys, definitions), patience_s)
 
@@ -36,27 +37,30 @@ def open_service(
 def call(
     url: str,
     keys: Path | None,
-    operations: Callable[[JourneyService], Mapping[str, Operation]],
+    operations: Callable[[Centre], Mapping[str, Operation]],
     op: str,
     **arguments: object,
 ) -> Any:
-    """Has an operation done wherever the database is open now, else opens it. Raises ControlError or StoreError."""
+    """Runs an operation in the service that has the database open, or opens it here.
+
+    Raises ControlError or StoreError.
+    """
 
     def attempt() -> Any:
         try:
             return ask(socket_path(database_path(url)), op, _ANSWER_WITHIN_S, **arguments)
         except NotRunning:
-            service = _open(url, keys)
+            centre = _open(url, keys)
         try:
-            return operations(service)[op](arguments)
+            return operations(centre)[op](arguments)
         finally:
-            service.store.close()
+            centre.store.close()
 
     return _patiently(attempt, PATIENCE_S)
 
 
 def keys_path(database: Path) -> Path:
-    """Where the card keys lie, if not told otherwise: never in the database itself."""
+    """The default place of the card keys, which are never in the database itself."""
     return database.with_name(database.name + ".keys")
 
 
@@ -72,27 +76,27 @@ def _patiently(attempt: Callable[[], T], patience_s: float) -> T:
             time.sleep(0.05)
 
 
-def _open(url: str, keys: Path | None, offered: Definitions | None = None) -> JourneyService:
+def _open(url: str, keys: Path | None, offered: Definitions | None = None) -> Centre:
     store = Store(url)
     try:
         with store.read() as db:
             clock = Timekeeper(last_known_ms=last_known_ms(db))
         open_incarnation(store, clock)
         card_keys = _card_keys(keys or keys_path(store.path))
-        service = JourneyService(store, card_keys, _in_force(store, offered, clock()), clock)
-        _refuse_other_keys(service)
+        centre = Centre(store, card_keys, _in_force(store, offered, clock()), clock)
+        _refuse_other_keys(centre)
     except BaseException:
         store.close()
         raise
-    return service
+    return centre
 
 
-def _in_force(store: Store, offered: Definitions | None, at_ms: int) -> Definitions | None:
+def _in_force(store: Store, offered: Definitions | None, at_ms: int) -> Definitions:
     if offered is None:
         with store.read() as db:
-            return newest(db)
+            return newest_definitions(db) or shipped()
     with store.write() as db:
-        taken = take_up(db, offered, at_ms)
+        taken = put_in_force(db, offered, at_ms)
     if taken.version > offered.version:
         log.warning("definitions %s stay in force; %s were offered", taken.version, offered.version)
     return taken
@@ -105,9 +109,9 @@ def _card_keys(path: Path) -> CardKeys:
         raise StoreError(f"{path}: no usable key file: {error}") from error
 
 
-def _refuse_other_keys(service: JourneyService) -> None:
-    """With a key file that is not this database's, every card would be a stranger's."""
-    with service.store.read() as db:
+def _refuse_other_keys(centre: Centre) -> None:
+    """Under another database's keys, no card is known. Raises StoreError."""
+    with centre.store.read() as db:
         known = {row["key_id"] for row in db.rows("select distinct key_id from binding_hashes")}
-    if known and not known & service.keys.keys.keys():
-        raise StoreError(f"{service.store.path}: its cards were bound under other keys than those of the key file")
+    if known and not known & {key.key_id for key in centre.keys.keys}:
+        raise StoreError(f"{centre.store.path}: its cards were bound under other keys than those of the key file")

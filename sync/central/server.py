@@ -1,10 +1,9 @@
 """Serves the centre with gunicorn: one worker process of many threads, which alone has the database open.
 
-The worker dies with its parent, and is started anew where it dies by itself. A stop ends sockets and waiting calls
-first, so that it takes seconds even with all of them open.
+The worker dies with its parent, and gunicorn starts another one where it dies by itself. A stop ends sockets and
+waiting calls first, so that it takes seconds even with all of them open.
 """
 
-import ctypes
 import gc
 import logging
 import os
@@ -20,14 +19,14 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from sync.central.web.app import MAX_POLLS
 from sync.central.worker import MAX_SOCKETS, Worker
+from sync.parent_death import end_with_parent
 
 _REQUEST_THREADS = 16
 _GRACE_S = 4
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class ListenError(OSError):
-    """Nobody can listen there; the message says why, for the person at the command line."""
+    """The address cannot be listened on; the message says why, for the person at the command line."""
 
 
 def listen(address: str, patience_ms: int = 10_000) -> socket.socket:
@@ -56,12 +55,10 @@ def serve(listener: socket.socket, start: Callable[[], Worker]) -> None:
 
 
 class _Worker(ThreadWorker):  # type: ignore[misc]
-    """A threaded worker that ends with its parent, and ends what waits when it is told to stop."""
+    """A threaded worker that ends with its parent, and ends every wait when it is told to stop."""
 
     def init_process(self) -> None:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != self.ppid:
-            os._exit(0)
+        end_with_parent(signal.SIGKILL, self.ppid)
         # Half of what the parent waits: it kills a worker that is not gone by then.
         self.cfg.set("graceful_timeout", _GRACE_S // 2)
         self.log.error_log.addFilter(_worth_a_line)
@@ -75,13 +72,13 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         if self.alive:
-            # Not in the signal handler itself: it interrupts whatever holds a lock.
+            # Not in the signal handler itself: it may interrupt a thread that holds a lock.
             threading.Thread(target=self.app.end_waiting, name="stop").start()
         super().handle_exit(sig, frame)
 
 
 def _worth_a_line(record: logging.LogRecord) -> bool:
-    """A peer that gave up, or was given up, is no error of ours."""
+    """False for a peer that gave up, or was given up: that is no error of the centre."""
     return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
 
 
@@ -89,7 +86,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def __init__(self, listener: socket.socket, start: Callable[[], Worker]) -> None:
         self._listener = listener
         self._start = start
-        self.running: Worker | None = None
+        self.worker: Worker | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -109,20 +106,20 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        self.running = self._start()
-        # What was made until here lives as long as the process, so no collection need look at it again.
+        self.worker = self._start()
+        # These objects live as long as the process, so no collection needs to look at them again.
         gc.collect()
         gc.freeze()
-        return self.running.app
+        return self.worker.app
 
     def end_waiting(self) -> None:
         """Ends open sockets and waiting calls."""
-        if self.running is not None:
-            self.running.end_waiting()
+        if self.worker is not None:
+            self.worker.end_waiting()
 
     def _end(self) -> None:
-        """Closes everything, and leaves without waiting for threads: some wait for peers that say nothing."""
-        if self.running is None:  # it ended before it had begun
+        """Closes every part, and leaves without waiting for threads: some wait for silent peers."""
+        if self.worker is None:  # it ends before it has begun
             return
-        self.running.close()
+        self.worker.close()
         os._exit(0)

@@ -1,11 +1,11 @@
-"""A correction: staff say where a patient really stands, whatever the actions had led to. Pure, as the rules are."""
+"""A correction: staff say where a patient really stands, against what the actions led to. Pure, as the rules are."""
 
 from dataclasses import replace
 
 from sync.journey.definitions import Definitions
-from sync.journey.model import Decision, EntryChange, Journey, Refusal, RefusalCode, Transition
+from sync.journey.model import BuiltIn, Decision, EntryChange, Journey, Refusal, RefusalCode, Transition, Trigger
 
-CORRECTION = "correct_journey"
+CORRECTION = BuiltIn.CORRECT_JOURNEY
 
 
 def correct(definitions: Definitions, journey: Journey, state: str) -> Decision | Refusal:
@@ -23,7 +23,7 @@ def correct(definitions: Definitions, journey: Journey, state: str) -> Decision 
     if target is not None and entry is None:
         return Refusal(RefusalCode.NO_SUCH_ENTRY, CORRECTION, journey.state)
     moved = replace(journey, state=state, journey_version=journey.journey_version + 1)
-    row = Transition(journey.state, CORRECTION, state, "staff_action")
+    row = Transition(journey.state, CORRECTION, state, Trigger.STAFF_ACTION)
     if target is None or entry is None or entry.state == target:
         return Decision(moved, (row,))
     changed = replace(entry, state=target)
@@ -35,5 +35,5 @@ def correct(definitions: Definitions, journey: Journey, state: str) -> Decision 
 def is_correction(definitions: Definitions, row: Transition) -> bool:
     """Whether a history row is one that a correction can leave."""
     states = set(definitions.journey_states) - {definitions.initial}
-    named = (row.action, row.trigger_type) == (CORRECTION, "staff_action")
+    named = (row.action, row.trigger_type) == (CORRECTION, Trigger.STAFF_ACTION)
     return named and row.to_state in states and row.from_state in states and row.from_state != row.to_state

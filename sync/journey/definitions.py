@@ -3,98 +3,121 @@ the centre sent, into `Definitions`, or raises `DefinitionsError` with every fau
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from importlib import resources
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any, Literal
 
-SUPPORTED_KEYS = frozenset(
-    [
-        "by",
-        "moves",
-        "trigger",
-        "visit",
-        "entry",
-        "rejoin",
-        "appointments",
-        "follows_queue",
-        "never_in",
-        "no_entry",
-        "money",
-    ]
-)
-SENDERS = frozenset({"patient", "staff"})
-VISIT_CHANGES = frozenset({"open", "close"})
-# The other two are the rules' own: a row that says so was never sent by anybody.
-SENT_TRIGGERS = frozenset({"nfc_tag", "patient_action", "staff_action"})
+import msgspec
+
+from sync.journey.model import UNSENT, BuiltIn, Trigger
+from sync.tables import Misfit, misfits
+
+ENTRANCE = "entrance"  # the kind of a kiosk that asks for nothing
+
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+Names = frozenset[Name]
+Sender = Literal["patient", "staff"]
 
 
 class DefinitionsError(ValueError):
     """The document does not add up; the message names every fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Change(_Table, frozen=True):
     """A change of state: from any of these, to that."""
 
-    sources: frozenset[str]
-    target: str
+    sources: Names = msgspec.field(name="from")
+    target: Name = msgspec.field(name="to")
 
 
-@dataclass(frozen=True, slots=True)
-class ActionRule:
-    """One action's row; the keys are explained in definitions.toml."""
+class ActionRule(_Table, frozen=True):
+    """The row of one action; the keys are explained in definitions.toml."""
 
-    name: str
-    by: frozenset[str]
-    moves: Mapping[str, str]
-    trigger: str | None = None
-    visit: str | None = None
+    name: Name
+    by: frozenset[Sender]
+    moves: Mapping[Name, Name] = {}
+    trigger: Trigger | None = None
+    visit: Literal["open", "close"] | None = None
     opens_entry: bool = False
     entry: Change | None = None
-    rejoin: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    rejoin: Mapping[Name, Name] = {}
     appointments: Change | None = None
     follows_queue: bool = False
-    never_in: frozenset[str] = frozenset()
-    no_entry: str | None = None
+    never_in: Names = frozenset()
+    no_entry: Name | None = None
     money: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DayEnd:
+class DayEnd(_Table, frozen=True):
     """What the end of the site's day does to entries and appointments still open."""
 
-    entries_to: str
-    entries_stay: frozenset[str]
-    appointments_to: str
-    appointments_from: frozenset[str]
+    entries_to: Name
+    entries_stay: Names
+    appointments_to: Name
+    appointments_from: Names
 
 
-@dataclass(frozen=True, slots=True)
-class Definitions:
+class Step(_Table, frozen=True):
+    """A step of a way: the name under which a screen has its words, and the states in which it is the one to take."""
+
+    name: Name
+    states: Names
+
+
+class _Parts(_Table, frozen=True):
+    """What the document and the definitions have in common; the keys are explained in definitions.toml."""
+
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    initial: Name
+    tap: Name
+    fresh_appointment: Name
+    journey_states: tuple[Name, ...]
+    queue_states: tuple[Name, ...]
+    appointment_states: tuple[Name, ...]
+    ways: tuple[tuple[Step, ...], ...]
+    live: Names
+    listed: Names
+    in_line: Names
+    hands_over: Names
+    open_appointments: Names
+    queue_to_journey: Mapping[Name, Name]
+    journey_to_queue: Mapping[Name, Name]
+    queue_to_appointment: Mapping[Name, Name]
+    day_end: DayEnd
+    kiosks: Mapping[Name, Names]
+
+
+class _Document(_Parts, frozen=True):
+    """The document as it stands in a file and on the wire. A row of `actions` is an `ActionRule`."""
+
+    actions: tuple[dict[str, Any], ...]
+
+
+class Definitions(_Parts, frozen=True):
     """The journey's states, actions and mappings, validated. `document` is what travels to kiosks and apps."""
 
-    version: int
-    initial: str
-    journey_states: tuple[str, ...]
-    queue_states: tuple[str, ...]
-    appointment_states: tuple[str, ...]
-    live: frozenset[str]
-    listed: frozenset[str]
-    in_line: frozenset[str]
-    hands_over: frozenset[str]
-    open_appointments: frozenset[str]
-    queue_to_journey: Mapping[str, str]
-    journey_to_queue: Mapping[str, str]
-    queue_to_appointment: Mapping[str, str]
-    day_end: DayEnd
     actions: Mapping[str, ActionRule]
-    document: Mapping[str, Any] = field(repr=False, compare=False)
+    document: Mapping[str, Any]
 
-    def actions_by(self, sender: str) -> tuple[str, ...]:
-        """The names of the actions that list this sender ("patient" or "staff"), in the document's order."""
+    def actions_by(self, sender: Sender) -> tuple[str, ...]:
+        """The names of the actions that list this sender, in the document's order."""
         return tuple(name for name, rule in self.actions.items() if sender in rule.by)
+
+    def granted(self, grants: Iterable[str]) -> tuple[str, ...]:
+        """The actions of a kiosk whose grants are these names, in the document's order.
+
+        A grant is a kind of kiosk, which stands for what the kind is granted by these definitions, or a patients'
+        action. Any other name grants nothing.
+        """
+        names = set(grants)
+        for kind in names & self.kiosks.keys():
+            names |= self.kiosks[kind]
+        return tuple(name for name in self.actions_by("patient") if name in names)
 
     def state_transitions(self) -> dict[str, dict[str, str]]:
         """The table {state: {action: next state}} of the public interface."""
@@ -103,125 +126,105 @@ class Definitions:
             for state in self.journey_states
         }
 
+    def step_of(self, state: str) -> tuple[int, int]:
+        """Which of the ways a journey state is on, and at which of its steps. Both count from 0.
+
+        A state of no step is at that of the state before it in `journey_states`.
+        """
+        known = state in self.journey_states
+        before = self.journey_states[: self.journey_states.index(state) + 1] if known else ()
+        steps = {state: (way, at) for way, at, step in self._steps() for state in step.states}
+        return next((steps[earlier] for earlier in reversed(before) if earlier in steps), (0, 0))
+
+    def _steps(self) -> Iterator[tuple[int, int, Step]]:
+        for way, steps in enumerate(self.ways):
+            yield from ((way, at, step) for at, step in enumerate(steps))
+
 
 def shipped() -> Definitions:
     """The definitions that this version of the software ships."""
     return read(tomllib.loads(resources.files(__package__).joinpath("definitions.toml").read_text("utf-8")))
 
 
-def read(document: Mapping[str, Any]) -> Definitions:
+def read(document: Any) -> Definitions:
     """Builds and validates definitions from a document of plain dicts, lists and strings.
 
     Raises DefinitionsError where it is malformed, names something unknown, has a state that nothing reaches, or a
     mapping that leaves a state out.
     """
-    try:
-        definitions = _build(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DefinitionsError(f"malformed definitions: {type(error).__name__}: {error}") from error
-    faults = list(_faults(definitions))
-    if faults:
-        raise DefinitionsError("; ".join(faults))
+    _refuse(_misshapen(document))
+    definitions = _build(msgspec.convert(document, _Document), document)
+    _refuse((*_doubled(document), *_faults(definitions)))
     return definitions
 
 
-def _build(document: Mapping[str, Any]) -> Definitions:
-    day_end = document["day_end"]
-    return Definitions(
-        version=_whole(document["version"]),
-        initial=_text(document["initial"]),
-        journey_states=_texts(document["journey_states"]),
-        queue_states=_texts(document["queue_states"]),
-        appointment_states=_texts(document["appointment_states"]),
-        live=frozenset(_texts(document["live"])),
-        listed=frozenset(_texts(document["listed"])),
-        in_line=frozenset(_texts(document["in_line"])),
-        hands_over=frozenset(_texts(document["hands_over"])),
-        open_appointments=frozenset(_texts(document["open_appointments"])),
-        queue_to_journey=_mapping(document["queue_to_journey"]),
-        journey_to_queue=_mapping(document["journey_to_queue"]),
-        queue_to_appointment=_mapping(document["queue_to_appointment"]),
-        day_end=DayEnd(
-            entries_to=_text(day_end["entries_to"]),
-            entries_stay=frozenset(_texts(day_end["entries_stay"])),
-            appointments_to=_text(day_end["appointments_to"]),
-            appointments_from=frozenset(_texts(day_end["appointments_from"])),
-        ),
-        actions=MappingProxyType({name: _action(name, row) for name, row in document["actions"].items()}),
-        document=document,
-    )
+def _refuse(faults: Iterable[str]) -> None:
+    found = list(faults)
+    if found:
+        raise DefinitionsError("; ".join(found))
 
 
-def _action(name: str, row: Mapping[str, Any]) -> ActionRule:
-    unknown = set(row) - SUPPORTED_KEYS
-    if unknown:
-        raise ValueError(f"action {name} has unknown keys: {', '.join(sorted(unknown))}")
-    opens_entry = row.get("entry") == "open"
-    return ActionRule(
-        name=_text(name),
-        by=frozenset(_texts(row["by"])),
-        moves=_mapping(row.get("moves", {})),
-        trigger=_optional(row, "trigger"),
-        visit=_optional(row, "visit"),
-        opens_entry=opens_entry,
-        entry=_change(row["entry"]) if "entry" in row and not opens_entry else None,
-        rejoin=_mapping(row.get("rejoin", {})),
-        appointments=_change(row["appointments"]) if "appointments" in row else None,
-        follows_queue=_flag(row, "follows_queue"),
-        never_in=frozenset(_texts(row.get("never_in", []))),
-        no_entry=_optional(row, "no_entry"),
-        money=_flag(row, "money"),
-    )
+def _misshapen(document: Any) -> Iterator[str]:
+    """Every key of a document that does not fit the types above. A row of `actions` is named by its action."""
+    if not isinstance(document, dict):
+        yield f"expected a table, got {document!r:.80}"
+        return
+    yield from (_named(fault, document) for fault in misfits(_Document, document))
+    rows = document.get("actions")
+    for number, row in enumerate(rows if isinstance(rows, list) else [], 1):
+        if isinstance(row, dict):
+            place = f"action {row.get('name', f'number {number}')!s:.80}: "
+            yield from (place + _named(fault, row) for fault in misfits(ActionRule, row))
 
 
-def _change(row: Mapping[str, Any]) -> Change:
-    return Change(frozenset(_texts(row["from"])), _text(row["to"]))
+def _named(misfit: Misfit, table: Mapping[str, Any]) -> str:
+    value = f" = {table[misfit.key]!r:.80}" if misfit.key in table else ""
+    return f"{misfit.key}{value}: {misfit.fault}"
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"expected a name, got {value!r}")
-    return value
+def _build(parts: _Document, document: Mapping[str, Any]) -> Definitions:
+    rules = [msgspec.convert(row, ActionRule) for row in parts.actions]
+    built = {
+        "queue_to_journey": _in_order(parts.queue_states, parts.queue_to_journey),
+        "journey_to_queue": _in_order(parts.journey_states, parts.journey_to_queue),
+        "queue_to_appointment": _in_order(parts.queue_states, parts.queue_to_appointment),
+        "kiosks": MappingProxyType(parts.kiosks),
+        "actions": MappingProxyType({rule.name: rule for rule in rules}),
+        "document": document,
+    }
+    return Definitions(**msgspec.structs.asdict(parts) | built)
 
 
-def _optional(row: Mapping[str, Any], key: str) -> str | None:
-    return _text(row[key]) if key in row else None
+def _in_order(states: Sequence[str], mapping: Mapping[str, str]) -> Mapping[str, str]:
+    """A mapping in the order of its states. The keys of the document's table may come in any order."""
+    return MappingProxyType({state: mapping[state] for state in (*states, *mapping) if state in mapping})
 
 
-def _flag(row: Mapping[str, Any], key: str) -> bool:
-    value = row.get(key, False)
-    if not isinstance(value, bool):
-        raise TypeError(f"{key} is true or false, not {value!r}")
-    return value
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise TypeError(f"expected a whole number from 1, got {value!r}")
-    return value
-
-
-def _texts(values: object) -> tuple[str, ...]:
-    if not isinstance(values, list):
-        raise TypeError(f"expected a list, got {values!r}")
-    texts = tuple(_text(value) for value in values)
-    if len(set(texts)) != len(texts):
-        raise ValueError(f"a name stands twice in {texts}")
-    return texts
-
-
-def _mapping(row: Mapping[str, Any]) -> Mapping[str, str]:
-    return MappingProxyType({_text(key): _text(value) for key, value in row.items()})
+def _doubled(node: Any, place: str = "") -> Iterator[str]:
+    """Names that stand twice in a list, and actions that have two rows."""
+    if isinstance(node, dict):
+        for key, inner in node.items():
+            yield from _doubled(inner, f"{place} {key}".strip())
+        return
+    rows = node if isinstance(node, list) else []
+    names = [row["name"] if isinstance(row, dict) else row for row in rows if not isinstance(row, list)]
+    yield from (f"{place}: {name} stands twice" for name in sorted({n for n in names if names.count(n) > 1}))
+    for row in rows:
+        yield from _doubled(row, f"{place} {row['name']}" if isinstance(row, dict) else place)
 
 
 def _faults(d: Definitions) -> Iterator[str]:
+    """What the types cannot say: names that nothing defines, and parts that do not fit each other."""
     journey, queue, appointment = set(d.journey_states), set(d.queue_states), set(d.appointment_states)
     yield from _unknown("journey state", [d.initial, *d.queue_to_journey.values(), *d.journey_to_queue], journey)
     yield from _unknown("queue state", [*d.queue_to_journey, *d.journey_to_queue.values()], queue)
     yield from _unknown("queue state", [*d.live, *d.listed, *d.in_line, *d.hands_over, *d.queue_to_appointment], queue)
     yield from _unknown("queue state", [d.day_end.entries_to, *d.day_end.entries_stay], queue)
-    yield from _unknown("appointment status", [*d.open_appointments, *d.queue_to_appointment.values()], appointment)
+    yield from _unknown("appointment status", [d.fresh_appointment, *d.open_appointments], appointment)
+    yield from _unknown("appointment status", d.queue_to_appointment.values(), appointment)
     yield from _unknown("appointment status", [d.day_end.appointments_to, *d.day_end.appointments_from], appointment)
+    if d.fresh_appointment not in d.open_appointments:
+        yield f"fresh_appointment is {d.fresh_appointment}, which is none of open_appointments"
     for rule in d.actions.values():
         yield from _action_faults(rule, journey, queue, appointment)
     for name, mapping in (
@@ -234,31 +237,34 @@ def _faults(d: Definitions) -> Iterator[str]:
         yield f"{state} hands over to the next entry, but is live itself"
     yield from _entry_mapping_faults(d)
     yield from _unreachable(d)
+    yield from _way_faults(d)
+    yield from _tap_faults(d)
+    yield from _kiosk_faults(d)
 
 
 def _action_faults(rule: ActionRule, journey: set[str], queue: set[str], appointment: set[str]) -> Iterator[str]:
-    yield from _unknown(f"sender in {rule.name}", rule.by, SENDERS)
     yield from _unknown("journey state", [*rule.moves, *rule.moves.values(), *rule.never_in], journey)
     yield from _unknown("queue state", [*rule.rejoin, *rule.rejoin.values()], queue)
-    yield from _unknown(f"visit change in {rule.name}", [rule.visit] if rule.visit else [], VISIT_CHANGES)
-    yield from _unknown(f"trigger in {rule.name}", [rule.trigger] if rule.trigger else [], SENT_TRIGGERS)
     if rule.entry:
         yield from _unknown("queue state", [*rule.entry.sources, rule.entry.target], queue)
     if rule.appointments:
         yield from _unknown("appointment status", [*rule.appointments.sources, rule.appointments.target], appointment)
     if rule.no_entry:
         yield from _unknown("appointment status", [rule.no_entry], appointment)
-    yield from _misfits(rule)
+    yield from _misfits_of(rule)
 
 
-def _misfits(rule: ActionRule) -> Iterator[str]:
-    """Keys that would have no effect beside each other: whoever wrote them meant something else."""
+def _misfits_of(rule: ActionRule) -> Iterator[str]:
+    """Keys that have no effect beside each other, and names that history needs for something else."""
     touches_entry = rule.opens_entry or rule.entry is not None
     faults = (
+        (rule.name in set(BuiltIn), "is a word that the rules use themselves"),
         (not rule.by, "has no sender"),
+        (rule.trigger in UNSENT, f"has the trigger {rule.trigger}, which no sender can set off"),
         (rule.follows_queue and rule.entry is None, "follows the queue but changes no entry"),
         (rule.follows_queue and bool(rule.moves), "has moves but follows the queue"),
         (not rule.moves and not rule.follows_queue, "moves nothing"),
+        (rule.opens_entry and rule.entry is not None, "opens an entry and changes one, but may do one of them"),
         (rule.visit is not None and touches_entry, "changes the visit and an entry, but may do one of them"),
         (rule.appointments is not None and touches_entry, "changes all appointments and an entry, but may do one"),
         (bool(rule.rejoin) and not rule.opens_entry, "has rejoin but opens no entry"),
@@ -268,16 +274,15 @@ def _misfits(rule: ActionRule) -> Iterator[str]:
 
 
 def _entry_mapping_faults(d: Definitions) -> Iterator[str]:
-    """Journey and queue say the same whichever of them is asked, so that neither direction drifts from the other."""
+    """Journey and queue say the same, so that neither direction drifts from the other."""
     for state, entry_state in d.journey_to_queue.items():
         if d.queue_to_journey.get(entry_state) != state:
             yield f"{state} maps to {entry_state}, which maps back to {d.queue_to_journey.get(entry_state)}"
     for rule in d.actions.values():
-        for target in set(rule.moves.values()) if rule.entry else ():
+        for target in sorted(set(rule.moves.values())):
             if rule.entry and d.queue_to_journey.get(rule.entry.target) != target:
                 yield f"{rule.name} sets {rule.entry.target} and {target}, which do not go together"
-        for target in set(rule.moves.values()) if rule.opens_entry else ():
-            if target not in d.journey_to_queue:
+            if rule.opens_entry and target not in d.journey_to_queue:
                 yield f"{rule.name} opens an entry in {target}, which maps to no queue state"
 
 
@@ -293,6 +298,35 @@ def _unreachable(d: Definitions) -> Iterator[str]:
     for state in d.journey_states:
         if state not in reached:
             yield f"nothing reaches {state}"
+
+
+def _way_faults(d: Definitions) -> Iterator[str]:
+    states = [state for way in d.ways for step in way for state in step.states]
+    yield from _unknown("journey state", states, set(d.journey_states))
+    yield from (f"{state} is at two steps of ways" for state in sorted({s for s in states if states.count(s) > 1}))
+    if not d.ways or not all(d.ways):
+        yield "ways has a way without steps, or no way at all"
+    elif d.initial not in d.ways[0][0].states:
+        yield f"ways begins at {d.ways[0][0].name}, which is not the step of {d.initial}"
+
+
+def _tap_faults(d: Definitions) -> Iterator[str]:
+    rule = d.actions.get(d.tap)
+    if rule is None or "patient" not in rule.by:
+        yield f"tap is {d.tap}, which is no action of a patient"
+    elif rule.visit != "open" or d.initial not in rule.moves:
+        yield f"tap is {d.tap}, which opens no visit in {d.initial}"
+
+
+def _kiosk_faults(d: Definitions) -> Iterator[str]:
+    for kind, granted in d.kiosks.items():
+        yield from _unknown(f"action of a patient in kiosks.{kind}", granted, set(d.actions_by("patient")))
+        if kind in d.actions:
+            yield f"kiosks.{kind} bears the name of an action"
+        if not granted:
+            yield f"kiosks.{kind} is granted nothing"
+    if d.tap not in d.kiosks.get(ENTRANCE, ()):
+        yield f"kiosks.{ENTRANCE} is not granted {d.tap}, so that a tap there opens no visit"
 
 
 def _unknown(what: str, names: Iterable[str], known: Set[str]) -> Iterator[str]:

@@ -27,9 +27,31 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
+class Trigger(StrEnum):
+    """What set a transition off, as its history row says."""
+
+    NFC_TAG = "nfc_tag"
+    PATIENT_ACTION = "patient_action"
+    STAFF_ACTION = "staff_action"
+    QUEUE_SYNC = "queue_sync"  # the journey followed its queue entry
+    SYSTEM_AUTO = "system_auto"  # a day of the site ended
+
+
+UNSENT = frozenset({Trigger.QUEUE_SYNC, Trigger.SYSTEM_AUTO})  # no sender can set these off
+
+
+class BuiltIn(StrEnum):
+    """What history rows name as the action where the definitions have none: the rules' own ways to move something."""
+
+    QUEUE_SYNC = "queue_sync"
+    CLOSE_DAY = "close_day"
+    CHANGE_ENTRY = "change_entry"
+    CORRECT_JOURNEY = "correct_journey"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: a role and, for a kiosk, the actions that its configuration grants."""
+    """Who asks: a role and, for a kiosk, the actions that the centre grants it."""
 
     role: Role
     grants: frozenset[str] = frozenset()
@@ -99,8 +121,8 @@ class Journey:
     leg: int = 0
     journey_version: int = 0
     current_queue_id: QueueId | None = None
-    entries: tuple[QueueEntry, ...] = ()
-    appointments: tuple[Appointment, ...] = ()
+    entries: tuple[QueueEntry, ...] = ()  # in the order in which they were opened
+    appointments: tuple[Appointment, ...] = ()  # in the order of their times
 
     def entry(self, queue_id: QueueId | None) -> QueueEntry | None:
         """The entry of that id, or None."""
@@ -114,7 +136,7 @@ class Journey:
 
 @dataclass(frozen=True, slots=True)
 class Opens:
-    """What the action would open, if it opens anything: ids and label made by whoever applies it first."""
+    """What the action would open, if it opens anything: ids and label, made by the end that applies it first."""
 
     visit_id: VisitId
     queue_id: QueueId

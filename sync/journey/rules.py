@@ -14,6 +14,7 @@ from sync.journey.model import (
     Actor,
     Appointment,
     AppointmentChange,
+    BuiltIn,
     Decision,
     EntryChange,
     ExamId,
@@ -24,6 +25,7 @@ from sync.journey.model import (
     RefusalCode,
     Role,
     Transition,
+    Trigger,
 )
 
 
@@ -65,10 +67,10 @@ def change_entry(definitions: Definitions, journey: Journey, queue_id: QueueId, 
     `queue_sync`); a change to another entry never moves it. An entry that has ended stays as it is."""
     entry = journey.entry(queue_id)
     if entry is None:
-        return Refusal(RefusalCode.NO_SUCH_ENTRY, "change_entry", journey.state)
+        return Refusal(RefusalCode.NO_SUCH_ENTRY, BuiltIn.CHANGE_ENTRY, journey.state)
     if new_state not in definitions.queue_states or entry.state not in definitions.live:
-        return Refusal(RefusalCode.NOT_ALLOWED, "change_entry", journey.state)
-    changed, change, appointments = _with_entry(definitions, journey, entry, new_state, "change_entry")
+        return Refusal(RefusalCode.NOT_ALLOWED, BuiltIn.CHANGE_ENTRY, journey.state)
+    changed, change, appointments = _with_entry(definitions, journey, entry, new_state, BuiltIn.CHANGE_ENTRY)
     after, transitions = _follow(definitions, changed, entry)
     return Decision(_next(after), transitions, (change,), appointments)
 
@@ -91,27 +93,32 @@ def close_day(definitions: Definitions, journey: Journey, site_day: str) -> Deci
         entries=staying,
     )
     moved = journey.state != definitions.initial
-    row = Transition(journey.state, "close_day", definitions.initial, "system_auto")
+    row = Transition(journey.state, BuiltIn.CLOSE_DAY, definitions.initial, Trigger.SYSTEM_AUTO)
     return Decision(_next(after) if moved or closed else after, (row,) if moved else (), changes, lapsed)
 
 
 def people_ahead(definitions: Definitions, line: tuple[QueueEntry, ...], entry: QueueEntry) -> int:
     """How many entries of the same exam's line come before this one: by priority, then by time of arrival."""
-    place = _place(entry)
+    place = place_in_line(entry)
     return sum(
         1
         for other in line
-        if other.exam_id == entry.exam_id and other.state in definitions.in_line and _place(other) < place
+        if other.exam_id == entry.exam_id and other.state in definitions.in_line and place_in_line(other) < place
     )
+
+
+def place_in_line(entry: QueueEntry) -> tuple[int, int, str]:
+    """The key by which the entries of an exam's line are sorted: the highest priority first, then the earliest."""
+    return (-entry.priority, *_opened(entry))
 
 
 def is_legal(definitions: Definitions, row: Transition) -> bool:
     """Whether a history row is one that the rules can leave: of the table, of the queue mapping, of a day's end, or of
     a correction."""
-    if row.trigger_type == "system_auto":
+    if row.trigger_type == Trigger.SYSTEM_AUTO:
         return row.to_state == definitions.initial and row.from_state in definitions.journey_states
     mapped = set(definitions.queue_to_journey.values())
-    if row.trigger_type == "queue_sync":
+    if row.trigger_type == Trigger.QUEUE_SYNC:
         return row.from_state in mapped and row.to_state in mapped
     rule = definitions.actions.get(row.action)
     if rule is None:
@@ -124,8 +131,8 @@ def is_legal(definitions: Definitions, row: Transition) -> bool:
     return rule.moves.get(row.from_state) == row.to_state or stays or follows
 
 
-def _place(entry: QueueEntry) -> tuple[int, int, str]:
-    return (-entry.priority, entry.opened_ms, entry.queue_id)
+def _opened(entry: QueueEntry) -> tuple[int, str]:
+    return entry.opened_ms, entry.queue_id
 
 
 def _refuse(definitions: Definitions, journey: Journey, action: Action, code: RefusalCode) -> Refusal:
@@ -225,12 +232,13 @@ def _change_appointment_alone(
 
 
 def _meant(definitions: Definitions, journey: Journey, action: Action) -> QueueEntry | None:
-    """The entry an action means: the one it names by `queue_id` or, among live ones, `exam_id`; else the current."""
+    """The entry an action means: the one it names by `queue_id`, the last live one of the exam that it names by
+    `exam_id`, else the current."""
     if action.queue_id is not None:
         return journey.entry(action.queue_id)
     if action.exam_id is not None:
-        live = [e for e in journey.entries if e.exam_id == action.exam_id and e.state in definitions.live]
-        return live[-1] if live else None
+        live = (e for e in journey.entries if e.exam_id == action.exam_id and e.state in definitions.live)
+        return max(live, key=_opened, default=None)
     return journey.current
 
 
@@ -243,7 +251,7 @@ def _joinable(definitions: Definitions, journey: Journey) -> QueueEntry | None:
 def _oldest_live(definitions: Definitions, journey: Journey, exam_id: ExamId | None = None) -> QueueEntry | None:
     """Of the live entries (of one exam, where it is named) the one opened first."""
     live = (e for e in journey.entries if e.state in definitions.live and exam_id in (None, e.exam_id))
-    return min(live, key=lambda e: (e.opened_ms, e.queue_id), default=None)
+    return min(live, key=_opened, default=None)
 
 
 def _next_booking(definitions: Definitions, journey: Journey) -> Appointment | None:
@@ -339,7 +347,7 @@ def _take_next(definitions: Definitions, journey: Journey, ended: QueueEntry) ->
 def _sync(journey: Journey, target: str) -> tuple[Journey, tuple[Transition, ...]]:
     if target == journey.state:
         return journey, ()
-    return replace(journey, state=target), (Transition(journey.state, "queue_sync", target, "queue_sync"),)
+    return replace(journey, state=target), (Transition(journey.state, BuiltIn.QUEUE_SYNC, target, Trigger.QUEUE_SYNC),)
 
 
 def _stays(definitions: Definitions, entry: QueueEntry) -> bool:
@@ -351,7 +359,7 @@ def _close_entries(
 ) -> tuple[bool, tuple[EntryChange, ...], tuple[AppointmentChange, ...]]:
     end = definitions.day_end
     changes = tuple(
-        EntryChange(e.queue_id, e.state, end.entries_to, "close_day")
+        EntryChange(e.queue_id, e.state, end.entries_to, BuiltIn.CLOSE_DAY)
         for e in journey.entries
         if e.state in definitions.live and not _stays(definitions, e) and e.state != end.entries_to
     )
@@ -365,7 +373,7 @@ def _close_entries(
 
 
 def _row(journey: Journey, action: Action, rule: ActionRule, target: str) -> Transition:
-    by_sender = "staff_action" if action.actor.role is Role.STAFF else "patient_action"
+    by_sender = Trigger.STAFF_ACTION if action.actor.role is Role.STAFF else Trigger.PATIENT_ACTION
     return Transition(journey.state, action.action_type, target, rule.trigger or by_sender)
 
 

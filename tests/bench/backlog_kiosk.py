@@ -36,18 +36,18 @@ class Drain:
             self.kiosk.journeys,
             lambda read: keys.hashes(canonical_uid(read)),
             lambda: ("scan_nfc",),
-            lambda: self.kiosk.agent.nudge(),
+            lambda: self.kiosk.agent.push_soon(),
         )
         self.actions = 0
 
     def renew_agent(self) -> None:
         """An agent that tells the reception, as the daemon's does."""
-        agent = self.kiosk.agent = self.kiosk.new_agent(lambda touched: self.reception.heard(touched, agent.online))
+        agent = self.kiosk.agent = self.kiosk.new_agent(lambda touched: self.reception.update(touched, agent.online))
 
     def pull(self) -> None:
         """The whole roster."""
         client = self.kiosk.connect()
-        puller = Puller(self.kiosk.journeys, client, wait_s=0.0)
+        puller = Puller(self.kiosk.ledger, client, wait_s=0.0)
         while puller.run_once().again:
             pass
         client.close()
@@ -64,7 +64,7 @@ class Drain:
         while more():
             card = bytes.fromhex(uid(next(self.people)))
             begin = time.perf_counter()
-            screen = self.reception.card(card)
+            screen = self.reception.tap(card)
             took.append(time.perf_counter() - begin)
             assert screen.screen is ScreenKind.JOURNEY
             self.actions += 1
@@ -75,8 +75,8 @@ class Drain:
         """Fills in so many actions, and pushes them in batches of `limit` by that way; actions a second."""
         self.fill(actions)
         client = self.kiosk.connect(url)
-        pusher = Pusher(self.kiosk.journeys, client)
-        before = self.kiosk.journeys.pending()
+        pusher = Pusher(self.kiosk.ledger, client)
+        before = self.kiosk.parts.pending()
         begin = time.perf_counter()
         while self.pending():
             pusher.limit = limit

@@ -23,11 +23,11 @@ import requests
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Places, Program
-from sync.central.opening import open_service
+from sync.central.opening import open_centre
 from sync.central.server import MAX_SOCKETS
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import SocketLimits
 from sync.ids import new_id
+from sync.websocket.limits import SocketLimits
 from tests.bench.figures import Figure, ms, percentile
 
 PATIENTS = 800
@@ -117,15 +117,15 @@ def _record(directory: Path, bodies: list[dict[str, Any]], token: str) -> list[l
     plain = sqlite3.connect
     sqlite3.connect = lambda *args, **options: plain(*args, factory=Recording, **options)  # type: ignore[assignment]
     try:
-        service = open_service(f"sqlite:///{copy / 'central.db'}")
-        client = create_app(service, SocketLimits(MAX_SOCKETS)).test_client()
+        centre = open_centre(f"sqlite:///{copy / 'central.db'}")
+        client = create_app(centre, SocketLimits(MAX_SOCKETS)).test_client()
         requests_seen = []
         for body in bodies:
             seen.clear()
             answer = client.post(PATH, json=body, headers={"Authorization": f"Bearer {token}"})
             assert answer.status_code == 200, answer.text
             requests_seen.append(list(seen))
-        service.store.close()
+        centre.store.close()
     finally:
         sqlite3.connect = plain
         shutil.rmtree(copy)

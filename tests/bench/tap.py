@@ -53,15 +53,16 @@ class _Kiosk:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True)
         rows = [samples.row(number) for number in range(TAPS + WARM_UP)]
-        self._store, journeys = samples.enrolled(directory, samples.Clock(), *rows)
+        parts = samples.enrolled(directory, samples.Clock(), *rows)
+        self._store = parts.store
         self._reception = Reception(
-            journeys, lambda uid: samples.KEYS.hashes(canonical_uid(uid)), lambda: ("scan_nfc",), lambda: None
+            parts.journeys, lambda uid: samples.KEYS.hashes(canonical_uid(uid)), lambda: ("scan_nfc",), lambda: None
         )
         self._page = PageServer(create_app(self._reception, DisplaySection()), "127.0.0.1", 0)
         self._page.start()
         self._screen = _Screen(self._page.port)
         self._screen.receive()
-        self._reader = _Thread(self._reception.card)
+        self._reader = _Thread(self._reception.tap)
 
     def once(self, number: int) -> float:
         begin = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What the tests of the kiosk share."""
+"""Fixtures for all tests of the kiosk."""
 
 from __future__ import annotations
 

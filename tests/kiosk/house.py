@@ -1,4 +1,4 @@
-"""A reception on a real store, with clocks that stand still and the centre's words for it."""
+"""A reception on a real store, with clocks that a test moves, and the centre's verdicts and pages."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.cards import canonical_uid
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, PatientRow, Verdict, VerdictRow
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import Clock
 
 
 class Seconds:
-    """A monotonic clock that moves when it is told to."""
+    """A monotonic clock that a test moves."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -28,20 +28,21 @@ class Seconds:
 
 
 class House:
-    """A reception on a real store, and the clocks it lives by."""
+    """A reception on a real store, and its clocks."""
 
     def __init__(self, directory: Path, automatic: tuple[str, ...] = ("scan_nfc",)) -> None:
         self.clock = Clock()
         self.seconds = Seconds()
         self.nudges = 0
         self._automatic = automatic
-        samples.enrolled(directory, self.clock)[0].close()
+        samples.enrolled(directory, self.clock).store.close()
         self.open(directory)
 
     def open(self, directory: Path) -> None:
-        """Starts it, on the store that is there."""
+        """Starts the reception on the existing store."""
         self.store = Store(directory / "kiosk.db")
-        self.journeys = Journeys(self.store, self.clock)
+        self.parts = KioskParts(self.store, self.clock)
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         self.reception = Reception(
             self.journeys,
             lambda read: samples.KEYS.hashes(canonical_uid(read)),
@@ -61,20 +62,20 @@ class House:
         return acted.screen
 
     def judge(self, verdict: Verdict, code: Code) -> None:
-        """The centre's verdict for everything pending."""
+        """Writes one verdict for every pending action, and tells the reception."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq, patient_id from outbox where status = 'pending'").fetchall()
-        told = [
+        verdicts = [
             VerdictRow(action_id=r["action_id"], seq=r["seq"], verdict=verdict, code=code, patient_id=r["patient_id"])
             for r in rows
         ]
-        self.reception.heard(self.journeys.settle(told), online=True)
+        self.reception.update(self.ledger.settle(verdicts), online=True)
 
     def rebind(self) -> frozenset[PatientId]:
-        """The verdict that the card is another patient's by now, for all that is pending; the screen is yet to hear."""
+        """Writes the verdict "rebound" for every pending action. The reception is not told."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq from outbox where status = 'pending'").fetchall()
-        return self.journeys.settle(
+        return self.ledger.settle(
             [
                 VerdictRow(action_id=r["action_id"], seq=r["seq"], verdict=Verdict.NEEDS_STAFF, code=Code.REBOUND)
                 for r in rows
@@ -82,10 +83,10 @@ class House:
         )
 
     def pull(self, *rows: PatientRow, **changes: Any) -> frozenset[PatientId]:
-        """The next page; the screen has yet to hear of it."""
+        """Adopts the next page. The reception is not told."""
         identity = self.journeys.identity
         assert identity is not None
         page = samples.page(*rows, from_cursor=identity.cursor, cursor=identity.cursor + 1, **changes)
-        touched = self.journeys.adopt(page)
+        touched = self.ledger.adopt(page)
         assert touched is not None
         return touched

@@ -1,4 +1,4 @@
-"""Invented values for tests of the kiosk: an enrolment, patients as a pull brings them, clocks that stand still."""
+"""Invented values for tests of the kiosk: an enrolment, patients and pages of the roster, a clock."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
-from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
 from sync.clock import ClockReading, local_ms
 from sync.journey.definitions import shipped
 from sync.journey.model import Appointment, AppointmentId, Exam, ExamId, Journey, PatientId, QueueEntry, QueueId
-from sync.protocol import BindingRow, Enrolment, PatientRow, PullAnswer, Site
+from sync.protocol import SUPPORTED_VERSIONS, BindingRow, Enrolment, PatientRow, PullAnswer, Site
+from tests.kiosk.parts import KioskParts
 
 TODAY = "2026-03-02"
 TIMEZONE = "Asia/Seoul"
-KEYS = CardKeys({"k1": "11" * 32})
+KEYS = CardKeys((CardKey("k1", "11" * 32),))
 DESK = Exam(ExamId("DESK"), "Reception", "접수 창구", "1층 안내")
 SITE = Site(name="푸른 병원", timezone=TIMEZONE, day_starts_at="04:00", walk_in=DESK)
 GRANTS = ("scan_nfc", "register", "confirm_arrival")
 
 
 def at(time_of_day: str, day: str = TODAY) -> int:
-    """UTC ms of a local time at the site."""
+    """Returns the UTC ms of a local time at the site."""
     return local_ms(day, time_of_day, TIMEZONE)
 
 
 class Clock:
-    """A clock that moves when it is told to."""
+    """A clock that a test moves."""
 
     def __init__(self, wall_ms: int = at("09:00")) -> None:
         self.reading = ClockReading(wall_ms, 1_000_000, "boot-1", synchronised=True)
@@ -57,12 +57,12 @@ def enrolment(**changes: Any) -> Enrolment:
 
 
 def uid(number: int) -> bytes:
-    """The UID of the n-th invented card."""
+    """Returns the UID of the n-th card."""
     return bytes.fromhex(f"04{number:012x}")
 
 
 def cards(number: int) -> tuple[CardHash, ...]:
-    """Its hashes."""
+    """Returns the hashes of the n-th card."""
     return KEYS.hashes(canonical_uid(uid(number)))
 
 
@@ -79,7 +79,7 @@ def entry(number: str, exam: str = "XRAY", state: str = "waiting", opened: str =
 
 
 def row(patient: int, change: int = 1, **changes: Any) -> PatientRow:
-    """A patient with a card and, unless told otherwise, one booking today."""
+    """Returns a patient with a card and, without `journey`, one booking today."""
     patient_id = PatientId(f"P{patient}")
     journey = Journey(patient_id, "UNREGISTERED", TODAY, appointments=(booking(patient),))
     values: dict[str, Any] = {
@@ -105,14 +105,19 @@ def page(*rows: PatientRow, from_cursor: int = 0, cursor: int = 1, **changes: An
         "actions": GRANTS,
         "site": SITE,
         "now_ms": at("09:00"),
+        "renamed": (),
+        "last_seq": None,
+        "backed_up_seq": 0,
+        "epoch": 1,
+        "asked_cursor": from_cursor,
+        "versions": tuple(SUPPORTED_VERSIONS),
     }
     return PullAnswer(**values | changes)
 
 
-def enrolled(directory: Path, clock: Clock, *rows: PatientRow) -> tuple[Store, Journeys]:
-    """A kiosk's real store on disk, enrolled, with these patients."""
-    store = Store(directory / "kiosk.db")
-    journeys = Journeys(store, clock)
-    journeys.enrol(enrolment())
-    journeys.adopt(page(*(rows or (row(1), row(2), row(3)))))
-    return store, journeys
+def enrolled(directory: Path, clock: Clock, *rows: PatientRow) -> KioskParts:
+    """Returns an enrolled kiosk with a real store on disk and these patients (none: three of them)."""
+    parts = KioskParts(Store(directory / "kiosk.db"), clock)
+    parts.ledger.enrol(enrolment())
+    parts.ledger.adopt(page(*(rows or (row(1), row(2), row(3)))))
+    return parts

@@ -1,4 +1,4 @@
-"""config.toml: the example shows every key with its default, and whatever is wrong is named, key and all."""
+"""config.toml: the example shows every key with its default, and an error names the section and the key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write(directory: Path, text: str) -> Path:
 
 
 def fault(document: object) -> str:
-    """What is said of a document; fails where nothing is wrong with it."""
+    """Returns the error of a document. Fails where there is none."""
     with pytest.raises(ConfigError) as found:
         check_config(document, "config.toml")
     message = str(found.value)
@@ -111,52 +111,53 @@ SECTIONS = ["kiosk", "store", "web", "central", "flow", "display"]
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_an_unknown_key_is_named_with_its_section(section: str):
-    assert fault({section: {"colour": 1}}) == f"[{section}]: unknown key `colour`"
+    assert fault({section: {"colour": 1}}) == f"[{section}] colour: unknown key"
 
 
 def test_an_unknown_section_and_an_unknown_key_of_a_reader_are_named():
-    assert fault({"colour": 1}) == "unknown key `colour`"
+    assert fault({"colour": 1}) == "[colour]: unknown section"
     readers = [{"kind": "pcsc"}, {"kind": "simulated", "colour": 1}]
-    assert fault({"reader": readers}) == "[[reader]] number 2: unknown key `colour`"
+    assert fault({"reader": readers}) == "[[reader]] number 2 colour: unknown key"
 
 
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ([], "expected a table, got an array"),
-        ({"kiosk": []}, "[kiosk]: expected a table, got an array"),
-        ({"kiosk": {"id": 3}}, "[kiosk] id: expected a string, got an integer"),
-        ({"kiosk": {"name": True}}, "[kiosk] name: expected a string, got true or false"),
-        ({"kiosk": {"ticket_prefix": 1.5}}, "[kiosk] ticket_prefix: expected a string, got a number"),
-        ({"kiosk": {"actions": "scan_nfc"}}, "[kiosk] actions: expected an array, got a string"),
-        ({"kiosk": {"actions": [1]}}, "[kiosk] actions[0]: expected a string, got an integer"),
+        ([], "expected sections, got list"),
+        ({"kiosk": []}, "[kiosk]: expected a table, got list"),
+        ({"kiosk": {"id": 3}}, "[kiosk] id: Expected `str`, got `int`"),
+        ({"kiosk": {"name": True}}, "[kiosk] name: Expected `str`, got `bool`"),
+        ({"kiosk": {"ticket_prefix": 1.5}}, "[kiosk] ticket_prefix: Expected `str`, got `float`"),
+        ({"kiosk": {"actions": "scan_nfc"}}, "[kiosk] actions: Expected `array`, got `str`"),
+        ({"kiosk": {"actions": [1]}}, "[kiosk] actions: Expected `str`, got `int` - at `$[0]`"),
         ({"store": {"path": ""}}, "[store] path: not the path of a file: ''"),
         ({"store": {"path": "a\0b"}}, "[store] path: not the path of a file"),
         ({"store": {"path": "/var/lib/"}}, "[store] path: not the path of a file: '/var/lib/'"),
-        ({"web": {"listen": 8080}}, "[web] listen: expected a string, got an integer"),
+        ({"web": {"listen": 8080}}, "[web] listen: Expected `str`, got `int`"),
         ({"web": {"listen": "8080"}}, "[web] listen: expected HOST:PORT, got '8080'"),
         ({"web": {"listen": "0.0.0.0:8080"}}, "[web] listen: the touch screen is served on loopback only"),
         ({"web": {"listen": "example.org:80"}}, "[web] listen: the touch screen is served on loopback only"),
         ({"central": {"url": "ftp://x"}}, "[central] url: expected a URL"),
         ({"central": {"url": "http://hospital.example"}}, "[central] url: plain http would send the token in clear"),
         ({"central": {"token_file": "a\0b"}}, "[central] token_file: not the path of a file"),
-        ({"central": {"plain_http": 1}}, "[central] plain_http: expected true or false, got an integer"),
-        ({"reader": {"kind": "pcsc"}}, "[reader]: expected an array, got a table"),
-        ({"reader": [{}]}, "[[reader]] number 1: missing key `kind`"),
-        ({"reader": [{"kind": "rfid"}]}, "[[reader]] number 1 kind: unknown value 'rfid'"),
-        ({"reader": [{"kind": "pcsc", "name": 1}]}, "[[reader]] number 1 name: expected a string, got an integer"),
+        ({"central": {"plain_http": 1}}, "[central] plain_http: Expected `bool`, got `int`"),
+        ({"reader": {"kind": "pcsc"}}, "[[reader]]: expected an array of tables, got dict"),
+        ({"reader": ["pcsc"]}, "[[reader]] number 1: expected a table, got str"),
+        ({"reader": [{}]}, "[[reader]] number 1 kind: missing key"),
+        ({"reader": [{"kind": "rfid"}]}, "[[reader]] number 1 kind: Invalid enum value 'rfid'"),
+        ({"reader": [{"kind": "pcsc", "name": 1}]}, "[[reader]] number 1 name: Expected `str | null`, got `int`"),
         ({"reader": [{"kind": "nfcpy"}]}, '[[reader]] number 1: kind = "nfcpy" needs a path'),
         ({"reader": [{"kind": "nfcpy", "path": "x", "name": "y"}]}, "[[reader]] number 1: name is for PC/SC"),
         ({"reader": [{"kind": "pcsc", "path": "x"}]}, "[[reader]] number 1: path is for nfcpy readers only"),
         ({"reader": [{"kind": "pcsc", "cards": "x"}]}, "[[reader]] number 1: cards is for simulated readers only"),
-        ({"flow": {"auto": "scan_nfc"}}, "[flow] auto: expected true, false or an array, got a string"),
-        ({"flow": {"auto": [True]}}, "[flow] auto[0]: expected a string, got true or false"),
-        ({"display": {"diagonal_in": "21"}}, "[display] diagonal_in: expected a number, got a string"),
+        ({"flow": {"auto": "scan_nfc"}}, "[flow] auto: Expected `bool | array`, got `str`"),
+        ({"flow": {"auto": [True]}}, "[flow] auto: Expected `str`, got `bool` - at `$[0]`"),
+        ({"display": {"diagonal_in": "21"}}, "[display] diagonal_in: Expected `float`, got `str`"),
         ({"display": {"diagonal_in": 0}}, "[display] diagonal_in: expected inches"),
         ({"display": {"diagonal_in": float("nan")}}, "[display] diagonal_in: expected inches"),
         ({"display": {"diagonal_in": float("inf")}}, "[display] diagonal_in: expected inches"),
-        ({"display": {"resolution": [1080]}}, "[display] resolution: expected an array of length 2, got 1"),
-        ({"display": {"resolution": [1080.5, 1920]}}, "[display] resolution[0]: expected an integer, got a number"),
+        ({"display": {"resolution": [1080]}}, "[display] resolution: Expected `array` of length 2, got 1"),
+        ({"display": {"resolution": [1080.5, 1920]}}, "[display] resolution: Expected `int`, got `float` - at `$[0]`"),
         ({"display": {"resolution": [0, 1920]}}, "[display] resolution: expected pixels"),
         ({"display": {"resolution": [1080, 10**30]}}, "[display] resolution: expected pixels"),
         ({"display": {"bottom_mm": -1}}, "[display] bottom_mm: expected millimetres"),
@@ -187,7 +188,7 @@ def test_any_value_of_any_key_is_taken_or_refused_in_one_line(section: Any, data
     assert len(message) < 500
 
 
-# What comes of it.
+# The values.
 
 
 def test_keys_and_token_lie_beside_the_database_unless_told_otherwise():
@@ -219,12 +220,12 @@ GRANTS = ("scan_nfc", "register", "confirm_arrival")
     ],
 )
 def test_what_a_tap_does_by_itself_is_nothing_but_the_visit_everything_granted_or_a_list(auto: object, actions: object):
-    assert check_config({"flow": {"auto": auto}}, "x").flow.automatic(GRANTS) == actions
+    assert check_config({"flow": {"auto": auto}}, "x").flow.automatic(GRANTS, "scan_nfc") == actions
 
 
 def test_unless_told_otherwise_a_tap_only_opens_the_visit():
-    assert FlowSection().automatic(frozenset(GRANTS)) == ("scan_nfc",)
-    assert set(FlowSection(auto=True).automatic(frozenset(GRANTS))) == set(GRANTS)
+    assert FlowSection().automatic(frozenset(GRANTS), "hold_card") == ("hold_card",)
+    assert set(FlowSection(auto=True).automatic(frozenset(GRANTS), "scan_nfc")) == set(GRANTS)
 
 
 @pytest.mark.parametrize(

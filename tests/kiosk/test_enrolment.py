@@ -1,5 +1,7 @@
-"""An enrolment is whole: whatever ends it in the middle, the box is the kiosk that it was or the new one, and speaks
-with that one's token and keys; and no second code is needed."""
+"""An enrolment is whole: after any interruption the box is the old kiosk or the new one, and no second code is needed.
+
+The kiosk then has the token and the card keys that belong to its identity.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +19,19 @@ import msgspec
 import pytest
 
 from kiosk.config import Config, check_config
-from kiosk.enrolment import PendingEnrolment, SiteCards, why_not_settled
-from kiosk.journey.journeys import Journeys
+from kiosk.enrolment import PendingEnrolment, SiteCards, describe_failure
 from kiosk.store.sqlite import Store
-from sync.cards import CardKeys, canonical_uid, read_keys
+from sync.cards import CardKey, CardKeys, canonical_uid, read_keys
 from sync.protocol import Code, Enrolment, Intent, Verdict, VerdictRow
 from tests.components import demand
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 
 FIRST = samples.enrolment()
-OTHER_KEYS = CardKeys({"k2": "22" * 32})
+OTHER_KEYS = CardKeys((CardKey("k2", "22" * 32),))
 SECOND = samples.enrolment(kiosk_id="kiosk-2", token="another-token", card_keys=OTHER_KEYS, ticket_prefix="C")
 
-# What waits: after what is judged, and then as the beginning of a chain.
+# The pending actions: after the judged one, and as the beginning of the new kiosk's chain.
 CHAINS = {"kiosk-1": [("kiosk-1", 1, 2), ("kiosk-1", 1, 3)], "kiosk-2": [("kiosk-2", 1, 1), ("kiosk-2", 1, 2)]}
 
 
@@ -43,33 +45,34 @@ class Box:
 
     def open(self) -> None:
         self.store = Store(self.config.store_path)
-        self.journeys = Journeys(self.store, samples.Clock())
-        self.settlement = PendingEnrolment(self.config, self.journeys)
+        self.parts = KioskParts(self.store, samples.Clock())
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
+        self.enrolment = PendingEnrolment(self.config, self.ledger)
 
     def close(self) -> None:
         self.store.close()
 
     def begin(self) -> None:
-        """A working kiosk: one action judged, two that wait."""
-        self.settlement.take(FIRST)
-        self.journeys.adopt(samples.page(*map(samples.row, (1, 2, 3))))
+        """Enrols the first kiosk: one action judged, two pending."""
+        self.enrolment.complete(FIRST)
+        self.ledger.adopt(samples.page(*map(samples.row, (1, 2, 3))))
         for number in (3, 1, 2):
             self.journeys.tap(samples.cards(number), ("scan_nfc",))
-        judged = self.journeys.batch(1, None)[0]
+        judged = self.ledger.batch(1, None)[0]
         action_id = msgspec.json.decode(judged.body, type=Intent).action_id
         row = VerdictRow(action_id=action_id, seq=1, verdict=Verdict.APPLIED, code=Code.OK, patient_id="P3")
-        self.journeys.settle([row])
+        self.ledger.settle([row])
 
     def what_it_is(self) -> tuple[str, str, CardKeys]:
         assert self.journeys.identity is not None
-        return self.journeys.identity.kiosk_id, self.settlement.token(), read_keys(self.config.keys_path)
+        return self.journeys.identity.kiosk_id, self.enrolment.token(), read_keys(self.config.keys_path)
 
     def chain(self) -> list[tuple[str, int, int]]:
-        bodies = [msgspec.json.decode(pushed.body, type=Intent) for pushed in self.journeys.batch(10, None)]
+        bodies = [msgspec.json.decode(pushed.body, type=Intent) for pushed in self.ledger.batch(10, None)]
         return [(body.kiosk_id, body.epoch, body.seq) for body in bodies]
 
     def files(self) -> set[str]:
-        """What lies there beside the store itself."""
+        """Returns the endings of the files beside the store."""
         found = {path.name.removeprefix("kiosk.db") for path in self.directory.iterdir()}
         return found - {"", "-wal", "-shm", ".lock"}
 
@@ -88,12 +91,12 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 def test_it_becomes_the_kiosk_of_the_answer_and_leaves_nothing_lying(box: Box):
     assert of(FIRST) == box.what_it_is()
-    box.settlement.take(SECOND)
+    box.enrolment.complete(SECOND)
     assert of(SECOND) == box.what_it_is()
     assert box.chain() == CHAINS["kiosk-2"]
     assert box.files() == {".token", ".keys"}
     assert [path.stat().st_mode & 0o777 for path in (box.config.token_path, box.config.keys_path)] == [0o600] * 2
-    box.settlement.go_on()
+    box.enrolment.resume()
     assert of(SECOND) == box.what_it_is()
 
 
@@ -103,27 +106,27 @@ def test_it_becomes_the_kiosk_of_the_answer_and_leaves_nothing_lying(box: Box):
         {"definitions": dict(FIRST.definitions) | {"initial": "NOWHERE"}},
         {"definitions": {}},
         {"site": msgspec.structs.replace(samples.SITE, timezone="nowhere")},
-        {"card_keys": CardKeys({})},
-        {"card_keys": CardKeys({"k2": "no hex"})},
+        {"card_keys": CardKeys(())},
+        {"card_keys": CardKeys((CardKey("k2", "no hex"),))},
     ],
 )
 def test_an_answer_that_is_of_no_use_changes_nothing_and_is_not_kept(box: Box, changes: dict[str, Any]):
     useless = msgspec.structs.replace(SECOND, **changes)
     with pytest.raises((ValueError, KeyError)) as raised:
-        box.settlement.take(useless)
+        box.enrolment.complete(useless)
     assert of(FIRST) == box.what_it_is()
     assert box.files() == {".token", ".keys"}
-    assert not box.settlement.keeps(useless)
-    assert "take a new code" in why_not_settled(raised.value, kept=False)
+    assert not box.enrolment.is_pending(useless)
+    assert "take a new code" in describe_failure(raised.value, can_resume=False)
     assert box.chain() == CHAINS["kiosk-1"]
-    assert box.journeys.patient_of_card(samples.cards(1)) == "P1", "the roster is there"
+    assert box.parts.patient_of_card(samples.cards(1)) == "P1", "the roster is there"
 
 
 def test_a_kiosk_that_was_fenced_off_and_is_enrolled_again_under_its_id_is_the_one_of_the_answer(box: Box):
-    """By a centre that was set back to before it was known, and has not noticed."""
-    box.journeys.fenced()
+    """The centre was set back to a time before this kiosk, and has not noticed."""
+    box.ledger.fenced()
     again = msgspec.structs.replace(FIRST, token="another", ticket_prefix="Z")
-    box.settlement.take(again)
+    box.enrolment.complete(again)
     assert of(again) == box.what_it_is()
     assert box.journeys.identity is not None
     assert (box.journeys.identity.ticket_prefix, box.journeys.identity.fenced_ms) == ("Z", None)
@@ -136,16 +139,16 @@ def test_where_a_secret_cannot_be_written_it_goes_on_as_it_was_and_the_next_star
     token.unlink()
     token.mkdir()
     with pytest.raises(IsADirectoryError):
-        box.settlement.take(SECOND)
+        box.enrolment.complete(SECOND)
     token.rmdir()
     token.write_bytes(secret)
     assert of(FIRST) == box.what_it_is()
-    assert box.settlement.keeps(SECOND)
+    assert box.enrolment.is_pending(SECOND)
     assert box.files() == {".token", ".keys", ".enrolment"}
     assert box.config.enrolment_path.stat().st_mode & 0o777 == 0o600
     box.close()
     box.open()
-    box.settlement.go_on()
+    box.enrolment.resume()
     assert of(SECOND) == box.what_it_is()
     assert box.files() == {".token", ".keys"}
 
@@ -156,51 +159,51 @@ def test_where_the_store_takes_no_write_it_goes_on_as_it_was(box: Box):
             "create trigger no_more before insert on identity begin select raise(abort, 'the disk is gone'); end"
         )
     with pytest.raises(sqlite3.Error):
-        box.settlement.take(SECOND)
+        box.enrolment.complete(SECOND)
     assert of(FIRST) == box.what_it_is()
     assert box.files() == {".token", ".keys", ".enrolment"}
     with box.store.write() as db:
         db.execute("drop trigger no_more")
-    box.settlement.go_on()
+    box.enrolment.resume()
     assert of(SECOND) == box.what_it_is()
 
 
 def test_once_the_identity_has_turned_it_does_not_speak_before_the_secrets_have_followed(box: Box):
-    """As after a crash between the two, on a box where the secrets cannot be written yet."""
+    """As after a crash between the two, on a box where the secrets cannot be written."""
     box.config.enrolment_path.write_bytes(msgspec.json.encode(SECOND))
-    box.journeys.enrol(SECOND)
+    box.ledger.enrol(SECOND)
     keys = box.config.keys_path
     keys.unlink()
     keys.mkdir()
-    for attempt in (box.settlement.go_on, box.settlement.token, lambda: box.settlement.take(FIRST)):
+    for attempt in (box.enrolment.resume, box.enrolment.token, lambda: box.enrolment.complete(FIRST)):
         with pytest.raises(IsADirectoryError):
             attempt()
     assert box.config.token_path.read_text("utf-8") == FIRST.token
-    assert box.settlement.keeps(SECOND), "another code must not cost the only copy of the token"
+    assert box.enrolment.is_pending(SECOND), "another code must not cost the only copy of the token"
     keys.rmdir()
-    assert box.settlement.token() == SECOND.token
+    assert box.enrolment.token() == SECOND.token
     assert of(SECOND) == box.what_it_is()
     assert box.files() == {".token", ".keys"}
 
 
 def test_an_answer_that_can_no_longer_be_read_stands_in_nobodys_way(box: Box):
     box.config.enrolment_path.write_bytes(b'{"kiosk_id": "kios')
-    box.settlement.go_on()
+    box.enrolment.resume()
     assert of(FIRST) == box.what_it_is()
-    assert not box.settlement.keeps(SECOND)
-    box.settlement.take(SECOND)
+    assert not box.enrolment.is_pending(SECOND)
+    box.enrolment.complete(SECOND)
     assert of(SECOND) == box.what_it_is()
 
 
 def test_the_cards_are_known_by_the_new_keys_once_they_are_read_again(box: Box):
     cards = SiteCards(box.config)
     assert cards.hashes(samples.uid(1)) == samples.cards(1)
-    box.settlement.take(SECOND)
+    box.enrolment.complete(SECOND)
     cards.refresh()
     assert cards.hashes(samples.uid(1)) == OTHER_KEYS.hashes(canonical_uid(samples.uid(1)))
 
 
-# Kills. The child ends itself, as a power cut would, at the n-th thing that it asks of the system or says to the store.
+# Kills. The child kills itself, as a power cut would, at the n-th file operation or statement of the store.
 
 CHILD = """
 import os, signal, sys
@@ -227,7 +230,7 @@ def said(sql):
 with box.store.read() as db:
     db.set_trace_callback(said)
 sys.addaudithook(asked)
-box.settlement.take(SECOND)
+box.enrolment.complete(SECOND)
 print("became it", flush=True)
 """
 
@@ -249,7 +252,7 @@ def test_killed_at_any_step_it_is_one_kiosk_or_the_other_and_the_next_start_goes
         assert child.returncode == -signal.SIGKILL, child.stderr
         box = Box(place)
         kept = box.config.enrolment_path.exists()
-        box.settlement.go_on()
+        box.enrolment.resume()
         was = of(SECOND) if kept or found[-1:] == ["kiosk-2"] else of(FIRST)
         assert box.what_it_is() == was
         assert box.chain() == CHAINS[was[0]]
@@ -258,7 +261,7 @@ def test_killed_at_any_step_it_is_one_kiosk_or_the_other_and_the_next_start_goes
         box.close()
     else:
         pytest.fail("it never came to its end")
-    # Its file written and named; then two secrets, begin, insert, commit, two names, and the files looked after.
+    # Its file is written and renamed; then two secrets, begin, insert, commit, two renames, and the removal of files.
     assert found == ["kiosk-1"] * 2 + ["kiosk-2"] * (len(found) - 2)
     assert len(found) >= 12
 
@@ -289,16 +292,16 @@ def test_on_a_full_disk_it_goes_on_as_it_was_until_there_is_room(small_disk: Pat
         ballast, free = small_disk / "ballast", os.statvfs(small_disk)
         ballast.write_bytes(bytes((free.f_bavail - spare) * free.f_bsize))
         try:
-            box.settlement.take(SECOND)
+            box.enrolment.complete(SECOND)
         except (OSError, sqlite3.Error):
             assert box.what_it_is() == of(FIRST)
-            kept = box.settlement.keeps(SECOND)
+            kept = box.enrolment.is_pending(SECOND)
         else:
             kept = True
         ballast.unlink()
         box.close()
         box.open()
-        box.settlement.go_on()
+        box.enrolment.resume()
         assert box.what_it_is() == (of(SECOND) if kept else of(FIRST))
         assert box.chain() == CHAINS[box.what_it_is()[0]]
         assert box.files() == {".token", ".keys"}

@@ -1,4 +1,4 @@
-"""The real centre on a real port, and clients of both kinds for it."""
+"""The real centre on a real port, and both kinds of clients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture(params=[RealAgent, Second], ids=["our agent", "second client"])
 def make(request: pytest.FixtureRequest, tmp_path: Path, site: Site) -> Iterator[Make]:
-    """Makes clients of one kind, enrolled and with their roster."""
+    """Makes enrolled clients of one kind, with their roster."""
     made: list[Subject] = []
 
     def one() -> Subject:

@@ -1,9 +1,9 @@
-"""The JSON Schemas of every message, as docs/protocol.schema.json has them.
+"""The JSON Schema of each message, as in docs/protocol.schema.json.
 
     python -m tests.protocol.schemas
 
-writes that file anew after a message has changed. `faults()` holds a document against one of them: the part of JSON
-Schema (draft 2020-12) that msgspec writes, and nothing of the code that reads messages.
+writes that file again after a message has changed. `faults` checks a document by a schema. It knows the part of JSON
+Schema (draft 2020-12) that msgspec writes, and uses none of the code that reads messages.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def document() -> dict[str, Any]:
-    """The schemas of all messages, with what they share under `$defs`."""
+    """The schemas of all messages, with their shared parts under `$defs`."""
     schemas, components = msgspec.json.schema_components(MESSAGES, ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -47,7 +47,7 @@ def text() -> str:
 
 
 def faults(schema: dict[str, Any], value: Any, root: dict[str, Any], at: str = "$") -> list[str]:
-    """What is wrong with a value, each with its place; none where it fits."""
+    """The faults of a value, each with its place; none where the value fits the schema."""
     return list(_faults(schema, value, root, at))
 
 

@@ -1,7 +1,7 @@
-"""A second client of the protocol, written from docs/protocol.md alone: plain JSON over http.client, nothing of ours.
+"""A second client of the protocol, written from docs/protocol.md alone: plain JSON over http.client, none of our code.
 
-It holds what a kiosk must hold (identity, chain, outbox, roster) in plain values, and decides nothing: the caller says
-what the person was shown. Section names in the comments are those of the document.
+It holds what a kiosk must hold (identity, chain, outbox, roster) in plain values. It decides nothing: the caller gives
+what the person was shown. The comments name the sections of the document.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 Json = dict[str, Any]
 BOOT_ID = str(uuid.uuid4())
-NEWEST, MOST, MOST_BYTES = 2, 100, 256 * 1024
+VERSION, MOST, MOST_BYTES = 2, 100, 256 * 1024
 PUSH, PULL, ENROLL = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/kiosks/enroll"
 REFUSALS = {"gap", "fork", "fenced", "unsupported_version", "try_later", "malformed"}
 
@@ -33,7 +33,7 @@ def uuid7() -> str:
 
 
 def canonical(body: object) -> bytes:
-    """The hash chain: members sorted, no white space, UTF-8."""
+    """The hash chain: canonical JSON."""
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -42,7 +42,7 @@ def card_of(binding: Json) -> Json:
 
 
 class Refused(Exception):
-    """A call that was refused; `code` is empty where the answer, if one came, is none of the protocol."""
+    """A refused call. `code` is empty where there was no answer of the protocol."""
 
     def __init__(self, status: int, body: Json, retry_after_s: float) -> None:
         self.code: str = body.get("code", "")
@@ -55,12 +55,12 @@ class SecondClient:
     """One kiosk."""
 
     def __init__(self, url: str) -> None:
-        self.address, self.version = urlsplit(url).netloc, NEWEST
+        self.address = urlsplit(url).netloc
         self.token = self.incarnation = ""
         self.who, self.site, self.definitions = Json(), Json(), Json()
         self.cursor, self.epoch, self.next_seq, self.head, self.answered = 0, 1, 1, "", 0
         self.most, self.expected, self.choked, self.failures = MOST, 0, ("", 0), 0
-        # As they were done: body, hash, epoch, seq, verdict, held; patient_id and visit_id follow what the centre says.
+        # In the order of the actions: body, hash, epoch, seq, verdict, held; patient_id and visit_id follow the centre.
         self.outbox: list[Json] = []
         self.patients: dict[str, Json] = {}
         self.numbers: dict[str, int] = {}
@@ -87,43 +87,37 @@ class SecondClient:
         typed = answer if answer.get("code") in REFUSALS else {}
         raise Refused(status, typed, float(retry_after) if retry_after.isdigit() else 0)
 
-    def spoken(self, path: str, message: Json) -> Json:
-        """Versions: the newest that both speak."""
+    def ask(self, path: str, message: Json) -> Json:
+        """Versions: this client speaks only one."""
         try:
-            answer = self.call(path, {**message, "protocol_version": self.version})
+            return self.call(path, {**message, "protocol_version": VERSION})
         except Refused as refused:
             if refused.code == "fenced":
                 self.patients = {}
-            if refused.code != "unsupported_version" or self.version == 1:
-                raise
-            both = [version for version in refused.body.get("versions", []) if version <= NEWEST]
-            self.version = max(both, default=self.version - 1)
-            return self.spoken(path, self.at_push() if path == PUSH else message)
-        self.version = max(self.version, min(NEWEST, answer.get("newest_version", 1)))
-        return answer
+            raise
 
     # Enrolment.
 
     def enrol(self, code: str, **wishes: Any) -> None:
-        before, told = self.site.get("name"), self.call(ENROLL, {"code": code, **wishes})
-        if before == told["site"]["name"] and self.incarnation != told["server_incarnation"]:
+        before, answer = self.site.get("name"), self.call(ENROLL, {"code": code, **wishes})
+        if before == answer["site"]["name"] and self.incarnation != answer["server_incarnation"]:
             self.reopen()
-        self.who, self.token, self.incarnation = told, told["token"], told["server_incarnation"]
-        self.site, self.definitions, self.cursor, self.patients = told["site"], told["definitions"], 0, {}
+        self.who, self.token, self.incarnation = answer, answer["token"], answer["server_incarnation"]
+        self.site, self.definitions, self.cursor, self.patients = answer["site"], answer["definitions"], 0, {}
         for row in self.outbox:
             row["epoch"] = 0
             if row["verdict"] and row["verdict"]["verdict"] == "needs_staff":
                 row["held"], row["verdict"] = row["verdict"], None
-        self.renumber(told["epoch"])
+        self.renumber(answer["epoch"])
 
     def card(self, uid: str) -> list[Json]:
         """One hash for each key."""
-        keys, text = self.who["card_keys"]["keys"].items(), f"uid:{uid.lower()}".encode()
-        hashed = [(name, hmac.new(bytes.fromhex(key), text, hashlib.sha256).hexdigest()) for name, key in keys]
-        return [{"key_id": name, "uid_hash": uid_hash} for name, uid_hash in hashed]
+        keys, text = self.who["card_keys"]["keys"], f"uid:{uid.lower()}".encode()
+        hashed = [(key["key_id"], hmac.new(bytes.fromhex(key["secret"]), text, hashlib.sha256)) for key in keys]
+        return [{"key_id": name, "uid_hash": made.hexdigest()} for name, made in hashed]
 
     def holder(self, uid: str) -> tuple[str, str] | None:
-        """Patient and binding of a card, by the pulled rows."""
+        """Patient and binding of a card, from the pulled rows."""
         cards = self.card(uid)
         held = [(name, bound) for name, row in self.patients.items() for bound in row["bindings"]]
         return next(((name, bound["binding_id"]) for name, bound in held if card_of(bound) in cards), None)
@@ -139,7 +133,7 @@ class SecondClient:
         return f"{self.who['ticket_prefix']}-{self.numbers[site_day]:03d}"
 
     def act(self, action_type: str, patient_id: str, **shown: Any) -> Json:
-        """Puts an intent at the end of the chain. `shown` are members of the body, as the person was shown them."""
+        """Appends an intent to the chain. `shown` are members of the body, as the person was shown them."""
         journey, rules = self.patients.get(patient_id, {}).get("journey", {}), self.definitions
         body = {"action_id": uuid7(), "action_type": action_type, "patient_id": patient_id, "queue_id": uuid7()}
         visits = [row["visit_id"] for row in self.pending() if row["patient_id"] == patient_id]
@@ -160,13 +154,13 @@ class SecondClient:
         self.next_seq += 1
 
     def renumber(self, epoch: int) -> None:
-        """Epochs: what is pending, from seq 1, in its order, every id as it was."""
+        """Epochs: the pending actions from seq 1, in their order, with their ids."""
         self.epoch, self.next_seq, self.head, self.expected, self.answered = epoch, 1, "", 0, 0
         for row in self.pending():
             self.chain(row)
 
     def reopen(self) -> None:
-        """All that is kept is pending again; what is of an earlier epoch can only be sent in a new one."""
+        """Makes all actions pending again. Actions of an earlier epoch can only be sent in a new one."""
         for row in self.outbox:
             row["held"], row["verdict"] = row["verdict"] or row["held"], None
         self.expected = self.answered = 0
@@ -191,21 +185,21 @@ class SecondClient:
         return request | {"server_incarnation": self.incarnation}
 
     def pushed(self, row: Json) -> Json:
-        body, told, newer = row["body"], row["verdict"] or row["held"], self.version >= 2
-        if newer and self.choked == (row["hash"], 5):
+        body, verdict = row["body"], row["verdict"] or row["held"]
+        if self.choked == (row["hash"], 5):
             record = base64.b64encode(canonical(body)).decode()
             opaque = {"seq": row["seq"], "action_id": body["action_id"], "body": record}
             return {"hash": row["hash"], "body": None, "opaque": opaque}
-        beside = {"held": {name: told[name] for name in ("verdict", "code", "revision")}} if told and newer else {}
+        beside = {"held": {name: verdict[name] for name in ("verdict", "code", "revision")}} if verdict else {}
         return {"hash": row["hash"], "body": body} | beside
 
     def push(self) -> float | None:
-        """One batch. How long to wait then, in seconds; None where nothing is pending."""
+        """Pushes one batch. Returns the seconds to wait then; None where nothing is pending."""
         if not self.pending():
             return None
         sent, asked = self.batch(), self.incarnation
         try:
-            answer = self.spoken(PUSH, self.at_push())
+            answer = self.ask(PUSH, self.at_push())
         except Refused as refused:
             return self.refused(sent, refused)
         self.most, self.choked, self.failures = min(MOST, self.most * 2), ("", 0), 0
@@ -232,7 +226,7 @@ class SecondClient:
         return max(random.uniform(0, min(60, 0.5 * 2**self.failures)), refused.retry_after_s)
 
     def settle(self, rows: list[Json], verdict: Json) -> None:
-        """What the kiosk does with a verdict, of one row or of none that it holds."""
+        """What the kiosk does with a verdict. `rows` holds the row of the action, or none."""
         if not rows or (rows[0]["verdict"] and rows[0]["verdict"]["revision"] >= verdict["revision"]):
             return
         row, was, journey = rows[0], rows[0]["patient_id"], verdict["journey"]
@@ -254,17 +248,17 @@ class SecondClient:
     # Pull.
 
     def page(self) -> bool:
-        """One page. Whether it brought anything."""
+        """Pulls one page. Returns whether it held news."""
         request = {"kiosk_id": self.who["kiosk_id"], "epoch": self.epoch, "cursor": self.cursor, "wait_s": 0}
         known = {"server_incarnation": self.incarnation, "definitions_version": self.definitions["version"]}
         answered = self.answered
-        page = self.spoken(PULL, request | known)
+        page = self.ask(PULL, request | known)
         goes_on = (page["from_cursor"], page["server_incarnation"]) == (self.cursor, self.incarnation)
-        if page.get("asked_cursor") not in (None, self.cursor) or not (page["reset"] or goes_on):
+        if page["asked_cursor"] != self.cursor or not (page["reset"] or goes_on):
             return True
         if page["server_incarnation"] != self.incarnation:
             self.reopen()
-        elif (last_seq := page.get("last_seq")) is not None and last_seq < answered:
+        elif (last_seq := page["last_seq"]) is not None and last_seq < answered:
             self.reopen()
             self.cursor = 0
             return True
@@ -279,7 +273,7 @@ class SecondClient:
         return bool(news)
 
     def take_over(self, page: Json) -> None:
-        names = {each["old"]: each["patient_id"] for each in page.get("renamed", [])}
+        names = {each["old"]: each["patient_id"] for each in page["renamed"]}
         for row in self.outbox:
             row["patient_id"] = names.get(row["patient_id"], row["patient_id"])
         for row in page["patients"]:
@@ -294,6 +288,6 @@ class SecondClient:
                 left.update(journey={"state": self.definitions["initial"], "journey_version": 0}, bindings=[])
 
     def forget(self, which: Any) -> None:
-        """Those, but whoever has something pending."""
+        """Forgets these patients, except those with pending actions."""
         held = {row["patient_id"] for row in self.pending()}
         self.patients = {name: row for name, row in self.patients.items() if name in held or not which(row)}

@@ -1,4 +1,4 @@
-"""What the conformance suite is run on: a centre on a real port, and each client of the protocol behind one face."""
+"""The subjects of the conformance suite: a centre on a real port, and both clients with the same interface."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from kiosk.journey.journeys import Journeys
-from kiosk.store import outbox
-from kiosk.store import patients as roster
+from kiosk.store import outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, CentralClient
 from sync.agent.steps import Puller, Pusher
+from sync.agent.versions import Negotiation
 from sync.cards import canonical_uid
 from sync.central.kiosks.enrolment import new_code
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import SocketLimits
+from sync.central.web.kiosk_api import kiosk_api
 from sync.clock import ClockReading
 from sync.ids import new_id
 from sync.journey.model import PatientId
-from sync.protocol import EnrolRequest
+from sync.protocol import SUPPORTED_VERSIONS, EnrolRequest
+from sync.websocket.limits import SocketLimits
+from tests.kiosk.parts import KioskParts
 from tests.protocol.second_client import Refused, SecondClient, uuid7
 from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Time
 
@@ -40,8 +42,7 @@ Json = dict[str, Any]
 
 
 class Between:
-    """Stands in front of the centre: notes what it is asked and, where a test says so, answers in its place or changes
-    its answer."""
+    """A proxy before the centre. It keeps all requests, and can answer in the centre's place or change an answer."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Json]] = []
@@ -64,11 +65,11 @@ class Between:
         return response(environ, start_response)
 
     def pushed(self, member: str = "actions") -> list[Any]:
-        """That member of every push."""
+        """One member of each push."""
         return [message[member] for call, message in self.asked if call == "push"]
 
     def seqs(self) -> list[list[int]]:
-        """The places in the chain that each push has named."""
+        """The seqs of the actions of each push."""
         return [[action["body"]["seq"] for action in actions] for actions in self.pushed()]
 
 
@@ -81,7 +82,7 @@ def refusal(status: int, retry_after_s: int | None = None, **body: Any) -> Respo
 
 
 class Site:
-    """The centre over a real file, on a port that stays the same through a restore."""
+    """The centre on a real file, on a port that stays the same through a restore."""
 
     def __init__(self, path: Path) -> None:
         self.centre = Centre(path, Time())
@@ -103,8 +104,14 @@ class Site:
         self.centre.restore(backup)
         self._start()
 
+    def speak(self, *versions: int) -> None:
+        """From the next call on, the centre speaks these versions of the protocol."""
+        app = Flask("centre")
+        app.register_blueprint(kiosk_api(self.centre.parts, versions=frozenset(versions)))
+        self.between.centre = app
+
     def lose_chains(self) -> None:
-        """As if the centre had never been sent anything, though it remembers what it did."""
+        """The centre forgets what it was sent, and keeps what it did."""
         with self.centre.store.write() as db:
             db.execute("delete from receipts")
             db.execute("delete from chains")
@@ -114,7 +121,7 @@ class Site:
         self.centre.store.close()
 
     def _start(self) -> None:
-        self.between.centre = create_app(self.centre.service, SocketLimits(2), 2)
+        self.between.centre = create_app(self.centre.parts, SocketLimits(2), 2)
         self._server = make_server("127.0.0.1", self._port, self.between, threaded=True, request_handler=_Quiet)
         self._port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -128,71 +135,74 @@ class Site:
 
 
 class Subject(Protocol):
-    """A client of the protocol, as the suite drives it."""
+    """A client of the protocol, as the suite uses it."""
 
     def enrol(self, site: Site) -> None: ...
     def holder(self, uid: bytes) -> str | None:
-        """Whose card it is, by what was pulled."""
+        """The patient of a card, by the pulled rows."""
 
     def check_in(self, uid: bytes) -> list[str]:
-        """A card, a registration, a confirmed arrival, offline; the ids of the three actions."""
+        """Scans, registers and confirms the arrival, offline. Returns the ids of the three actions."""
 
     def scan(self, uid: bytes) -> str:
-        """A card alone; one that is not known is checked in provisionally. The action's id."""
+        """Scans a card; an unknown card is checked in provisionally. Returns the action's id."""
 
     def answer(self, uid: bytes, text: str) -> list[str]:
-        """A card, and a registration with that answer; the ids of both."""
+        """Scans a card, and registers with an answer. Returns the ids of both actions."""
 
     def push(self) -> None: ...
     def push_once(self) -> float | None:
-        """Sends once at most. The seconds that the centre told it to wait; None where nothing is pending."""
+        """Pushes once at most. Returns the seconds that the centre asks to wait; None where nothing is pending."""
 
     def pull(self) -> None: ...
     def pull_once(self) -> None: ...
     def pull_is_refused(self) -> str:
-        """Pulls once, which the centre refuses; the code."""
+        """Pulls once, which the centre refuses. Returns the code."""
 
     def forget_answers(self) -> None:
-        """As if no answer to a push had ever come."""
+        """Forgets all verdicts, as if no answer to a push had arrived."""
 
     def break_chain(self) -> None:
-        """As if the disk had been set back."""
+        """Breaks the chain, as if the disk was set back."""
 
     def lose(self, action_id: str) -> None:
-        """As if that action had been dropped long ago."""
+        """Drops an action for good."""
 
     def verdict(self, action_id: str) -> tuple[str, str] | None: ...
     def state(self, patient_id: str) -> str | None:
-        """The journey's state as the client holds it from the centre."""
+        """The state of the patient's base."""
 
     def pending(self) -> int: ...
     def pending_visits(self) -> set[str]:
-        """The visits that what is pending goes on in."""
+        """The visits of the pending actions."""
 
     def close(self) -> None: ...
 
 
 class RealAgent:
-    """Our own kiosk: store, journey service, push and pull steps, HTTP client."""
+    """The product's kiosk: store, journey service, push and pull steps, HTTP client."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, versions: frozenset[int] = SUPPORTED_VERSIONS) -> None:
         self._store = KioskStore(directory / f"{new_id()}.db")
+        self._versions = versions
         self._clients: list[CentralClient] = []
 
     def enrol(self, site: Site) -> None:
-        self.journeys = Journeys(self._store, site_clock(site))
+        self.parts = KioskParts(self._store, site_clock(site))
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         first = CentralClient(site.url)
         made = first.enrol(EnrolRequest(code=site.code(), actions=EVERYTHING))
         first.close()
         assert isinstance(made, Accepted), made
-        self.journeys.enrol(made.answer)
+        self.ledger.enrol(made.answer)
         self.close_clients()
         self._clients = [CentralClient(site.url, made.answer.token) for _ in range(2)]
         pushing, pulling = self._clients
-        self._pusher, self._puller = Pusher(self.journeys, pushing), Puller(self.journeys, pulling, wait_s=0)
+        self._pusher = Pusher(self.ledger, pushing, versions=Negotiation(self._versions))
+        self._puller = Puller(self.ledger, pulling, wait_s=0, versions=Negotiation(self._versions))
 
     def holder(self, uid: bytes) -> str | None:
-        return self.journeys.patient_of_card(_cards(uid))
+        return self.parts.patient_of_card(_cards(uid))
 
     def check_in(self, uid: bytes) -> list[str]:
         done = self.journeys.tap(_cards(uid), ("scan_nfc",))
@@ -217,12 +227,12 @@ class RealAgent:
 
     def push(self) -> None:
         for _ in range(20):
-            if not self._pusher.run_once().again and not self.journeys.pending():
+            if not self._pusher.run_once().again and not self.parts.pending():
                 return
         raise AssertionError("the outbox does not drain")
 
     def push_once(self) -> float | None:
-        return self._pusher.run_once().retry_after_s or 0 if self.journeys.pending() else None
+        return self._pusher.run_once().retry_after_s or 0 if self.parts.pending() else None
 
     def pull_once(self) -> None:
         self._puller.run_once()
@@ -257,11 +267,11 @@ class RealAgent:
 
     def state(self, patient_id: str) -> str | None:
         with self._store.read() as db:
-            known = roster.patient(db, patient_id)
+            known = patients.read(db, patient_id)
         return known.base.state if known else None
 
     def pending(self) -> int:
-        return self.journeys.pending()
+        return self.parts.pending()
 
     def pending_visits(self) -> set[str]:
         with self._store.read() as db:
@@ -372,7 +382,7 @@ class Second:
         return {row["visit_id"] for row in self._client.pending()}
 
     def close(self) -> None:
-        """It holds no connection."""
+        """Does nothing: this client holds no connection."""
 
     def _scan(self, uid: bytes) -> dict[str, Any]:
         client, cards = self._client, self._client.card(uid.hex())
@@ -389,13 +399,13 @@ class Second:
 Make = Callable[[], Subject]
 
 
-def told(subject: Subject, ids: list[str]) -> list[tuple[str, str] | None]:
-    """What became of these actions, as the client has heard."""
+def verdicts_of(subject: Subject, ids: list[str]) -> list[tuple[str, str] | None]:
+    """The verdicts of these actions, as the client has them."""
     return [subject.verdict(each) for each in ids]
 
 
 def site_clock(site: Site) -> Any:
-    """A kiosk's clocks by the one true time of the test."""
+    """A kiosk's clocks, by the time of the test."""
     return lambda: ClockReading(site.centre.time(), site.centre.time() - 1_000_000, "boot", synchronised=True)
 
 

@@ -1,6 +1,6 @@
-"""The conformance suite: what any client of the protocol must do against the real centre, on a real port.
+"""The conformance suite: what each client of the protocol must do at the real centre, on a real port.
 
-Our own agent passes it, and so does a second client that was written from docs/protocol.md alone.
+The kiosk's agent passes it, and so does a second client that was written from docs/protocol.md alone.
 """
 
 from __future__ import annotations
@@ -9,40 +9,40 @@ import ast
 from pathlib import Path
 
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
+from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.maintenance.backup import back_up
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.records.kiosks import revoke_kiosk
 from sync.ids import new_id
 from tests.protocol import second_client
-from tests.protocol.subjects import Make, Site, told
+from tests.protocol.subjects import Make, Site, verdicts_of
 from tests.sync.central.wire import cards_of, uid
 
 
-def test_it_enrols_and_knows_whose_card_it_is(make: Make):
+def test_an_enrolled_client_knows_the_holder_of_a_card(make: Make):
     subject = make()
     assert (subject.holder(uid("P1")), subject.holder(b"none")) == ("P1", None)
     assert subject.state("P1") == "UNREGISTERED"
 
 
-def test_a_check_in_is_judged_and_held_as_the_centre_has_it(make: Make, site: Site):
+def test_a_check_in_is_judged_and_the_client_holds_the_centres_journey(make: Make, site: Site):
     subject = make()
     ids = subject.check_in(uid("P1"))
     subject.push()
-    assert told(subject, ids) == [("applied", "ok")] * 3
+    assert verdicts_of(subject, ids) == [("applied", "ok")] * 3
     assert subject.state("P1") == "WAITING" == site.centre.journey("P1").state
     assert site.centre.journey("P1").entries[0].queue_number.endswith("-001")
 
 
-def test_an_answer_that_was_lost_does_not_check_in_twice(make: Make, site: Site):
+def test_a_lost_answer_does_not_check_in_twice(make: Make, site: Site):
     subject = make()
     ids = subject.check_in(uid("P1"))
     subject.push()
     once = site.centre.journey("P1")
     subject.forget_answers()
     subject.push()
-    assert told(subject, ids) == [("applied", "ok")] * 3
+    assert verdicts_of(subject, ids) == [("applied", "ok")] * 3
     assert site.centre.journey("P1") == once
 
 
@@ -51,21 +51,25 @@ def test_a_visit_opened_elsewhere_is_one_visit(make: Make, site: Site):
     ids = [first.check_in(uid("P1")), second.check_in(uid("P1"))]
     first.push()
     second.push()
-    assert told(second, ids[1]) == [("merged", "visit_alias"), ("merged", "already_so"), ("merged", "already_so")]
+    assert verdicts_of(second, ids[1]) == [
+        ("merged", "visit_alias"),
+        ("merged", "already_so"),
+        ("merged", "already_so"),
+    ]
     assert len(site.centre.journey("P1").entries[0].label_aliases) == 1
     second.pull()
     assert second.state("P1") == "WAITING"
 
 
-def test_an_unknown_card_waits_for_staff_and_its_verdict_is_given_anew(make: Make, site: Site):
+def test_an_unknown_card_waits_for_staff_and_gets_a_new_verdict_after_it_is_bound(make: Make, site: Site):
     subject = make()
     action_id = subject.scan(uid("new"))
     subject.push()
     assert subject.verdict(action_id) == ("needs_staff", "unknown_card")
     with site.centre.store.write() as db:
         bind(db, "P3", cards_of("new"), new_id(), site.centre.time())
-        touch(db, "P3")
-        settle_card(
+        mark_changed(db, "P3")
+        rejudge_card(
             db, judging_context(db, site.centre.definitions, new_id, site.centre.time()), cards_of("new"), "desk"
         )
     subject.pull()
@@ -80,11 +84,11 @@ def test_a_chain_that_does_not_fit_goes_on_under_a_new_epoch(make: Make, site: S
     subject.break_chain()
     second = subject.scan(uid("P2"))
     subject.push()
-    assert told(subject, [first, second]) == [("applied", "ok")] * 2
+    assert verdicts_of(subject, [first, second]) == [("applied", "ok")] * 2
     assert site.centre.open_cases() == ["fork"]
 
 
-def test_a_restored_centre_is_sent_what_it_misses(make: Make, site: Site, tmp_path: Path):
+def test_a_restored_centre_is_sent_the_actions_that_it_misses(make: Make, site: Site, tmp_path: Path):
     subject = make()
     ids = [subject.scan(uid("P1"))]
     subject.push()
@@ -93,14 +97,14 @@ def test_a_restored_centre_is_sent_what_it_misses(make: Make, site: Site, tmp_pa
     subject.push()
     site.restore(tmp_path / "backup.db")
     subject.pull()
-    assert subject.pending() >= 1  # what the backup misses, or all that is still kept
+    assert subject.pending() >= 1  # the actions that the backup misses, or all that the client keeps
     subject.push()
-    assert told(subject, ids) == [("applied", "ok")] * 2
+    assert verdicts_of(subject, ids) == [("applied", "ok")] * 2
     assert [site.centre.journey(each).state for each in ("P1", "P2")] == ["ARRIVED", "ARRIVED"]
     assert site.centre.open_cases() == []
 
 
-def test_a_kiosk_that_was_ended_keeps_its_actions_for_the_next_enrolment(make: Make, site: Site):
+def test_a_revoked_kiosk_keeps_its_actions_for_the_next_enrolment(make: Make, site: Site):
     subject = make()
     ids = subject.check_in(uid("P1"))
     with site.centre.store.write() as db:
@@ -110,20 +114,20 @@ def test_a_kiosk_that_was_ended_keeps_its_actions_for_the_next_enrolment(make: M
     subject.enrol(site)
     subject.pull()
     subject.push()
-    assert told(subject, ids) == [("applied", "ok")] * 3
+    assert verdicts_of(subject, ids) == [("applied", "ok")] * 3
 
 
-def test_a_record_that_was_merged_is_followed(make: Make, site: Site):
+def test_a_merged_record_is_followed(make: Make, site: Site):
     subject = make()
     ids = subject.check_in(uid("P2"))
     assert site.centre.merge("P1", "P2").done
     subject.push()
     subject.pull()
-    assert told(subject, ids) == [("applied", "ok")] * 3
+    assert verdicts_of(subject, ids) == [("applied", "ok")] * 3
     assert (subject.holder(uid("P2")), subject.state("P1"), subject.state("P2")) == ("P1", "WAITING", None)
 
 
-def test_the_second_client_is_small_and_knows_nothing_of_ours():
+def test_the_second_client_is_small_and_uses_none_of_our_code():
     text = Path(second_client.__file__).read_text("utf-8")
     assert len(text.splitlines()) < 300
     imported = set()

@@ -1,4 +1,4 @@
-"""The conformance suite where things go wrong: what any client must do when centre, wire or disk fail it."""
+"""The conformance suite with faults: what each client must do when the centre, the wire or a disk fails."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from werkzeug.wrappers import Response
 
 from sync.central.maintenance.backup import back_up
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.records.kiosks import revoke_kiosk
 from sync.protocol import MAX_BATCH_BYTES, canonical
-from tests.protocol.subjects import Json, Make, Site, Subject, refusal, told
+from tests.protocol.subjects import Json, Make, Site, Subject, refusal, verdicts_of
 from tests.sync.central.wire import uid
 
 MAX_PUSH = 320 * 1024
@@ -37,7 +37,7 @@ def ids_in(message: Json) -> list[str]:
 # Refusals.
 
 
-def test_what_the_centre_lacks_of_the_chain_is_sent_again_from_there(make: Make, site: Site):
+def test_a_part_of_the_chain_that_the_centre_misses_is_sent_again(make: Make, site: Site):
     subject = make()
     ids = [subject.scan(uid("P1"))]
     subject.push()
@@ -47,11 +47,11 @@ def test_what_the_centre_lacks_of_the_chain_is_sent_again_from_there(make: Make,
     subject.push()
     assert site.between.seqs() == [[1], [2], [1, 2]]
     assert [[action.get("held") is not None for action in push] for push in site.between.pushed()][-1] == [True, False]
-    assert told(subject, ids) == [OK] * 2
+    assert verdicts_of(subject, ids) == [OK] * 2
     assert (site.centre.journey("P1"), site.centre.open_cases()) == (once, [])
 
 
-def test_what_is_asked_for_and_gone_for_good_does_not_hold_back_the_rest(make: Make, site: Site):
+def test_a_missing_action_that_is_lost_does_not_hold_back_the_rest(make: Make, site: Site):
     subject = make()
     first = subject.scan(uid("P1"))
     subject.push()
@@ -72,7 +72,7 @@ def test_what_is_asked_for_and_gone_for_good_does_not_hold_back_the_rest(make: M
         pytest.param(lambda: Response("<h1>Bad Gateway</h1>", 502, {"Retry-After": "7"}), id="of a proxy"),
     ],
 )
-def test_a_client_that_is_told_to_try_later_waits_and_retires_nothing(make: Make, site: Site, refused: Any):
+def test_a_client_that_shall_try_later_waits_and_retires_nothing(make: Make, site: Site, refused: Any):
     subject = make()
     action_id = subject.scan(uid("P1"))
     site.between.instead = lambda call, message: refused()
@@ -84,31 +84,19 @@ def test_a_client_that_is_told_to_try_later_waits_and_retires_nothing(make: Make
     assert site.between.seqs() == [[1], [1]]
 
 
-@pytest.mark.parametrize("named", [{"versions": [1]}, {}], ids=["with the versions", "without"])
-def test_a_centre_of_version_1_is_spoken_to_in_it_until_it_is_updated(make: Make, site: Site, named: Json):
-    def older(call: str, message: Json) -> Response | None:
-        if call == "enroll" or message["protocol_version"] == 1:
-            return None
-        return refusal(400, code="unsupported_version", error="1", **named)
-
-    def of_before(_: str, answer: Json) -> Json:
-        return {name: value for name, value in answer.items() if name != "newest_version"}
-
+def test_a_centre_that_does_not_speak_the_clients_version_costs_time_and_no_action(make: Make, site: Site):
     subject = make()
-    ids = [subject.scan(uid("P1"))]
-    subject.push()
-    site.lose_chains()
-    site.between.instead, site.between.change = older, of_before
-    ids.append(subject.scan(uid("P2")))
+    site.speak(3)
+    ids = subject.check_in(uid("P1"))
+    assert subject.pull_is_refused().startswith("unsupported_version")
+    for _ in range(3):
+        assert subject.push_once() is not None
+    assert (subject.pending(), verdicts_of(subject, ids)) == (3, [None] * 3)
+    assert subject.holder(uid("P1")) == "P1", "nothing is forgotten"
+    site.speak(2, 3)
     drain(subject)
-    assert site.between.pushed("protocol_version") == [2, 2, 1, 1]
-    assert [set(action) for action in site.between.pushed()[-1]] == [{"hash", "body"}] * 2, "no word of version 2"
-    site.between.instead, site.between.change = lambda call, message: None, lambda call, answer: answer
-    for card in ("new", "other"):
-        ids.append(subject.scan(uid(card)))
-        drain(subject)
-    assert site.between.pushed("protocol_version")[-2:] == [1, 2]
-    assert told(subject, ids)[:2] == [OK] * 2
+    assert verdicts_of(subject, ids) == [OK] * 3
+    assert {message["protocol_version"] for call, message in site.between.asked if call != "enroll"} == {2}
 
 
 # Batches.
@@ -122,7 +110,7 @@ def test_a_centre_of_version_1_is_spoken_to_in_it_until_it_is_updated(make: Make
         pytest.param(lambda: Response("", 504), id="no answer of the protocol"),
     ],
 )
-def test_a_batch_that_is_too_much_is_halved_until_it_passes(make: Make, site: Site, refused: Any):
+def test_a_batch_that_is_too_large_is_halved_until_it_passes(make: Make, site: Site, refused: Any):
     subject = make()
     ids = [*subject.check_in(uid("P1")), *subject.check_in(uid("P2"))]
     site.between.instead = lambda call, message: refused() if len(message.get("actions", ())) > 2 else None
@@ -130,17 +118,17 @@ def test_a_batch_that_is_too_much_is_halved_until_it_passes(make: Make, site: Si
     sizes = [len(push) for push in site.between.pushed()]
     assert sizes[0] == 6
     assert sum(size for size in sizes if size <= 2) == 6, "each passed once"
-    assert told(subject, ids) == [OK] * 6
+    assert verdicts_of(subject, ids) == [OK] * 6
 
 
-def test_one_action_that_is_refused_again_and_again_is_sent_unread_and_the_others_go_on(make: Make, site: Site):
+def test_an_action_that_is_always_refused_is_sent_unread_and_the_others_go_on(make: Make, site: Site):
     subject = make()
     ids = [subject.scan(uid(card)) for card in ("P1", "P2", "new")]
     site.between.instead = lambda call, message: (
         refusal(400, code="malformed", error="?") if ids[1] in ids_in({"actions": [], **message}) else None
     )
     drain(subject)
-    assert told(subject, ids) == [OK, OK, ("needs_staff", "unknown_card")], "it can be read after all"
+    assert verdicts_of(subject, ids) == [OK, OK, ("needs_staff", "unknown_card")], "it can be read after all"
     pushes = site.between.pushed()
     alone = [push for push in pushes if len(push) == 1 and ids_in({"actions": push}) == [ids[1]]]
     unread = [action for push in pushes for action in push if action.get("opaque")]
@@ -153,12 +141,12 @@ def test_one_action_that_is_refused_again_and_again_is_sent_unread_and_the_other
     assert following["hash"] == hashlib.sha256(unread[0]["hash"].encode() + canonical(following["body"])).hexdigest()
 
 
-def test_what_is_too_much_for_one_push_goes_in_several(make: Make, site: Site):
+def test_actions_that_are_too_large_for_one_push_go_in_several(make: Make, site: Site):
     subject = make()
     # In Hangul: a spelling that escapes it would take twice as much room.
     ids = [each for number in range(12) for each in subject.answer(uid(f"new-{number}"), "가" * 9_000)]
     subject.push()
-    assert None not in told(subject, ids)
+    assert None not in verdicts_of(subject, ids)
     assert len(site.between.pushed()) == 2
     for push in site.between.pushed():
         assert sum(len(canonical(action["body"])) for action in push) <= MAX_BATCH_BYTES
@@ -168,7 +156,7 @@ def test_what_is_too_much_for_one_push_goes_in_several(make: Make, site: Site):
 # Pages.
 
 
-def test_a_page_that_does_not_begin_at_the_cursor_is_thrown_away(make: Make, site: Site):
+def test_a_page_that_does_not_begin_at_the_cursor_is_discarded(make: Make, site: Site):
     subject = make()
     assert site.centre.staff("scan_nfc", "P1").done
     site.between.change = lambda call, page: page | {"from_cursor": page["from_cursor"] + 1}
@@ -179,8 +167,8 @@ def test_a_page_that_does_not_begin_at_the_cursor_is_thrown_away(make: Make, sit
     assert subject.state("P1") == "ARRIVED"
 
 
-def test_a_row_that_was_on_its_way_does_not_take_back_what_a_verdict_has_told(make: Make, site: Site):
-    def of_before(_: str, page: Json) -> Json:
+def test_a_late_row_does_not_set_back_a_journey_that_a_verdict_has_told(make: Make, site: Site):
+    def earlier_version(_: str, page: Json) -> Json:
         for row in page["patients"]:
             row["journey"] |= {"state": "UNREGISTERED", "visit_id": None, "journey_version": 0}
         return page
@@ -189,14 +177,14 @@ def test_a_row_that_was_on_its_way_does_not_take_back_what_a_verdict_has_told(ma
     subject.scan(uid("P1"))
     subject.push()
     with site.centre.store.write() as db:
-        touch(db, "P1")
-    site.between.change = of_before
+        mark_changed(db, "P1")
+    site.between.change = earlier_version
     subject.pull_once()
     assert site.between.asked[-1][0] == "pull"
     assert (subject.state("P1"), subject.holder(uid("P1"))) == ("ARRIVED", "P1")
 
 
-def test_a_reset_forgets_everybody_but_whoever_has_something_pending(make: Make, site: Site):
+def test_a_reset_forgets_all_patients_except_those_with_pending_actions(make: Make, site: Site):
     subject = make()
     action_id = subject.scan(uid("P1"))
     assert (subject.holder(uid("P2")), subject.state("P2")) == ("P2", "UNREGISTERED")
@@ -210,7 +198,7 @@ def test_a_reset_forgets_everybody_but_whoever_has_something_pending(make: Make,
     assert subject.state("P1") is None
 
 
-def test_what_is_pending_goes_on_in_the_visit_that_was_opened_elsewhere_first(make: Make, site: Site):
+def test_pending_actions_go_on_in_the_visit_that_was_opened_elsewhere_first(make: Make, site: Site):
     first, second = make(), make()
     first.scan(uid("P1"))
     ids = second.answer(uid("P1"), "-")
@@ -218,13 +206,13 @@ def test_what_is_pending_goes_on_in_the_visit_that_was_opened_elsewhere_first(ma
     site.between.instead = lambda call, message: refusal(500) if len(message.get("actions", ())) > 1 else None
     while second.verdict(ids[0]) is None:
         second.push_once()
-    assert told(second, ids) == [("merged", "visit_alias"), None]
+    assert verdicts_of(second, ids) == [("merged", "visit_alias"), None]
     assert second.pending_visits() == {site.centre.journey("P1").visit_id}
     drain(second)
     assert second.verdict(ids[1]) == OK
 
 
-def test_what_is_pending_of_a_record_that_was_merged_keeps_the_other_one_in_the_roster(make: Make, site: Site):
+def test_pending_actions_of_a_merged_record_keep_the_other_one_in_the_roster(make: Make, site: Site):
     subject = make()
     ids = subject.check_in(uid("P2"))
     assert site.centre.merge("P1", "P2").done
@@ -234,14 +222,14 @@ def test_what_is_pending_of_a_record_that_was_merged_keeps_the_other_one_in_the_
     assert (subject.state("P1") is not None, subject.state("P2"), subject.pending()) == (True, None, 3)
     subject.push()
     subject.pull()
-    assert told(subject, ids) == [("applied", "late")] * 3
+    assert verdicts_of(subject, ids) == [("applied", "late")] * 3
     assert subject.state("P1") is None
 
 
 # Restores.
 
 
-def test_after_a_restore_a_base_goes_back_to_what_the_centre_knows(make: Make, site: Site, tmp_path: Path):
+def test_after_a_restore_a_base_goes_back_to_the_centres_journey(make: Make, site: Site, tmp_path: Path):
     subject = make()
     back_up(site.centre.store, tmp_path / "backup.db")
     ids = subject.check_in(uid("P1"))
@@ -251,10 +239,10 @@ def test_after_a_restore_a_base_goes_back_to_what_the_centre_knows(make: Make, s
     subject.pull()
     assert (subject.state("P1"), subject.pending()) == ("UNREGISTERED", 3)
     subject.push()
-    assert (subject.state("P1"), told(subject, ids)) == ("WAITING", [OK] * 3)
+    assert (subject.state("P1"), verdicts_of(subject, ids)) == ("WAITING", [OK] * 3)
 
 
-def test_a_restore_to_before_an_earlier_epoch_brings_back_that_ones_actions_too(make: Make, site: Site, tmp_path: Path):
+def test_a_restore_to_before_an_earlier_epoch_makes_its_actions_pending_too(make: Make, site: Site, tmp_path: Path):
     subject = make()
     back_up(site.centre.store, tmp_path / "backup.db")
     ids = [subject.scan(uid("P1"))]
@@ -266,11 +254,11 @@ def test_a_restore_to_before_an_earlier_epoch_brings_back_that_ones_actions_too(
     subject.pull()
     assert subject.pending() == 2
     subject.push()
-    assert told(subject, ids) == [OK] * 2
+    assert verdicts_of(subject, ids) == [OK] * 2
     assert [site.centre.journey(each).state for each in ("P1", "P2")] == ["ARRIVED", "ARRIVED"]
 
 
-def test_a_restore_to_within_a_later_epoch_has_those_of_the_earlier_one_judged_again(
+def test_a_restore_to_within_a_later_epoch_makes_the_earlier_ones_actions_pending_too(
     make: Make, site: Site, tmp_path: Path
 ):
     subject = make()
@@ -286,7 +274,7 @@ def test_a_restore_to_within_a_later_epoch_has_those_of_the_earlier_one_judged_a
     subject.pull()
     assert subject.pending() == 3
     subject.push()
-    assert told(subject, ids) == [OK, OK, ("needs_staff", "unknown_card")]
+    assert verdicts_of(subject, ids) == [OK, OK, ("needs_staff", "unknown_card")]
     assert site.between.pushed("epoch")[-2:] == [3, 4], "under its own epoch + 1, and then under the one after"
 
 
@@ -295,7 +283,7 @@ def revoke(site: Site, kiosk_id: str) -> None:
         assert revoke_kiosk(db, kiosk_id, site.centre.time())
 
 
-def test_what_is_judged_does_not_get_into_the_first_epoch_of_another_enrolment(make: Make, site: Site):
+def test_judged_actions_are_not_sent_in_the_first_epoch_of_another_enrolment(make: Make, site: Site):
     subject = make()
     ids = [subject.scan(uid("P1"))]
     subject.push()
@@ -305,12 +293,12 @@ def test_what_is_judged_does_not_get_into_the_first_epoch_of_another_enrolment(m
     subject.enrol(site)
     subject.pull()
     subject.push()
-    assert told(subject, ids) == [OK] * 2
+    assert verdicts_of(subject, ids) == [OK] * 2
     assert site.between.seqs() == [[1], [1]]
     assert site.centre.open_cases() == []
 
 
-def test_another_enrolment_hears_what_staff_decide_of_what_was_sent_before(make: Make, site: Site):
+def test_another_enrolment_learns_what_staff_decide_about_earlier_actions(make: Make, site: Site):
     subject = make()
     action_id = subject.scan(uid("new"))
     subject.push()
@@ -324,7 +312,7 @@ def test_another_enrolment_hears_what_staff_decide_of_what_was_sent_before(make:
     assert subject.verdict(action_id) == OK
 
 
-def test_a_restore_to_before_the_first_enrolment_costs_nothing_of_it(make: Make, site: Site, tmp_path: Path):
+def test_a_restore_to_before_the_first_enrolment_loses_none_of_its_actions(make: Make, site: Site, tmp_path: Path):
     back_up(site.centre.store, tmp_path / "backup.db")
     subject = make()
     ids = [subject.scan(uid("P1"))]
@@ -340,11 +328,11 @@ def test_a_restore_to_before_the_first_enrolment_costs_nothing_of_it(make: Make,
     subject.pull()
     assert subject.pending() == 2
     subject.push()
-    assert told(subject, ids) == [OK] * 2
+    assert verdicts_of(subject, ids) == [OK] * 2
     assert [site.centre.journey(each).state for each in ("P1", "P2")] == ["ARRIVED", "ARRIVED"]
 
 
-def test_an_answer_of_before_a_restore_that_a_page_has_told_of_is_thrown_away(make: Make, site: Site):
+def test_an_answer_from_before_a_restore_that_a_page_has_told_is_discarded(make: Make, site: Site):
     subject = make()
     action_id = subject.scan(uid("P1"))
 

@@ -1,4 +1,4 @@
-"""docs/protocol.md says what the code does: its examples, codes and fields are held against the types."""
+"""docs/protocol.md and the types agree: its examples, codes and fields are checked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text("utf-8
 EXAMPLES = re.findall(r"```json\n(.*?)\n```", DOCUMENT, re.DOTALL)
 
 
-def test_the_examples_of_intents_have_the_hashes_that_stand_beside_them():
+def test_the_examples_of_intents_have_the_hashes_beside_them():
     bodies = [text for text in EXAMPLES if '"action_type"' in text]
     hashes = re.findall(r"`([0-9a-f]{64})`", DOCUMENT)
     assert len(bodies) == len(hashes) == 2
@@ -50,7 +50,7 @@ def test_the_other_examples_are_messages():
     assert msgspec.json.decode(answer, type=PushAnswer).verdicts[0].code is Code.OK
 
 
-def test_every_word_of_the_protocol_is_explained():
+def test_every_code_of_the_protocol_is_explained():
     assert [word for word in (*Verdict, *Code, *EndCode) if f"`{word}`" not in DOCUMENT] == []
 
 
@@ -69,7 +69,7 @@ def test_every_field_of_every_message_is_explained():
     assert missing == []
 
 
-def test_what_an_intent_may_leave_out_is_marked_optional():
+def test_the_members_that_an_intent_may_leave_out_are_marked_optional():
     rows = dict(re.findall(r"^\| (`[a-z_`, ]+`) \| ([^|]+) \|", DOCUMENT, re.MULTILINE))
     marked = {name.strip(" `") for names, kind in rows.items() if "optional" in kind for name in names.split(",")}
     info = msgspec.inspect.type_info(Intent)

@@ -1,1 +1,1 @@
-"""What can go wrong with disks, wires and processes, made to go wrong."""
+"""Disks, wires and processes that fail on purpose."""

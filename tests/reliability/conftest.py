@@ -1,4 +1,4 @@
-"""What the tests of reliability share: the compiled library, and a place where a sync costs nothing."""
+"""Fixtures of the reliability tests: the compiled library, and a directory where a sync costs nothing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.reliability import preload
 
 @pytest.fixture(scope="session")
 def watched_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that stands between a process and its disk."""
+    """The library between a process and its disk."""
     return preload.build(tmp_path_factory.mktemp("watched-disk"))
 
 
 @pytest.fixture
 def in_memory() -> Iterator[Path]:
-    """A directory where a sync costs nothing, for what is cut or failed on purpose anyway."""
+    """A directory in memory, where a sync costs nothing. The tests cut the power or fail the calls on purpose."""
     with tempfile.TemporaryDirectory(prefix="nfc-kiosk-", dir=preload.in_memory()) as made:
         yield Path(made)

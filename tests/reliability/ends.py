@@ -1,4 +1,4 @@
-"""The two ends of the wire for tests that spoil it: a real centre as a process, and a kiosk without its screen."""
+"""The two ends of a wire that tests spoil: a real centre as a process, and a kiosk without its screen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Places
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.agent.client import Accepted, CentralClient
 from sync.agent.cycle import Agent
@@ -22,6 +21,7 @@ from sync.cards import CardHash, canonical_uid
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import EnrolRequest
+from tests.kiosk.parts import KioskParts
 
 STEPS = ("scan_nfc", "register", "confirm_arrival")
 
@@ -32,7 +32,7 @@ def uid(number: int) -> str:
 
 
 class Centre:
-    """The real `kiosk-central run` on a database of its own, with so many patients, each with a card and a booking."""
+    """The real `kiosk-central run` on a database of its own. Each of its patients has a card and a booking."""
 
     def __init__(self, directory: Path, patients: int) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -47,22 +47,23 @@ class Centre:
         self.program.await_health()
 
     def launch(self) -> None:
-        """Starts it, without waiting until it serves. It ends with the thread that starts it: use the main one."""
+        """Starts the process, and does not wait until it serves. The process ends with the thread that starts it: use
+        the main thread."""
         self.program = hospital.start_central(self.places)
 
     def enrol_code(self) -> str:
         return hospital.central_command(self.places, "enroll-code").strip()
 
     def effects(self) -> Counter[str]:
-        """How often each action stands in the history of a journey."""
+        """The number of each action's entries in the history of journeys."""
         return Counter(self._column("select action_id from transitions where action_id is not null"))
 
     def verdicts(self) -> Counter[str]:
-        """How many verdicts of each kind were given."""
+        """The number of verdicts of each kind."""
         return Counter(self._column("select verdict from verdicts"))
 
     def check(self) -> Any:
-        """What `kiosk-central check` says."""
+        """The result of `kiosk-central check`."""
         return json.loads(hospital.central_command(self.places, "check", "--json"))
 
     def _column(self, sql: str) -> list[Any]:
@@ -75,45 +76,46 @@ class Centre:
 
 
 class Impatient(random.Random):
-    """Jitter that never waits long. What the real one draws is tested where it stands."""
+    """Jitter that never waits long. The real jitter has its own tests."""
 
     def uniform(self, a: float, b: float) -> float:
         return min(super().uniform(a, b), 0.1)
 
 
 class Kiosk:
-    """The kiosk's real store, journey service and sync agent, in this process; `url` leads to the centre."""
+    """The kiosk's real store, journey service and sync agent, in this process. `url` is the centre's address."""
 
     def __init__(self, directory: Path, url: str, code: str, deadline_s: float) -> None:
         self.store = Store(directory / "kiosk.db")
-        self.journeys = Journeys(self.store)
+        self.parts = KioskParts(self.store)
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         client = CentralClient(url)
         answer = client.enrol(EnrolRequest(code=code, ticket_prefix="K"))
         client.close()
         assert isinstance(answer, Accepted), answer
         enrolment = answer.answer
-        self.journeys.enrol(enrolment)
+        self.ledger.enrol(enrolment)
         self.keys = enrolment.card_keys
         self._url, self._token, self._deadline_s = url, enrolment.token, deadline_s
         self.agent = self.new_agent()
 
     def connect(self, url: str = "") -> CentralClient:
-        """A client of the centre, by another way if one is named."""
+        """A client of the centre, at `url` where it is given."""
         return CentralClient(url or self._url, self._token, self._deadline_s)
 
     def new_agent(self, announce: Callable[[frozenset[PatientId]], object] = lambda touched: None) -> Agent:
-        """An agent that is not started yet; each can be started once."""
-        return Agent(self.journeys, self.connect, announce, Impatient())
+        """An agent that is not started. Each agent can be started once."""
+        return Agent(self.ledger, self.connect, announce, Impatient())
 
     def cards(self, number: int) -> tuple[CardHash, ...]:
         return self.keys.hashes(canonical_uid(bytes.fromhex(uid(number))))
 
     def knows(self, number: int) -> bool:
-        """Whether that patient is in its roster."""
-        return self.journeys.patient_of_card(self.cards(number)) is not None
+        """Whether the roster holds that patient."""
+        return self.parts.patient_of_card(self.cards(number)) is not None
 
     def check_in(self, number: int) -> tuple[str, ...]:
-        """Somebody comes, taps, and touches everything that is offered; returns the ids of what was acknowledged."""
+        """A person taps and touches everything that is offered. Returns the ids of the acknowledged actions."""
         acted = self.journeys.tap(self.cards(number), STEPS[:1])
         assert acted is not None
         done = acted.action_ids
@@ -122,11 +124,11 @@ class Kiosk:
             assert acted.refusal is None
             done += acted.action_ids
         assert len(done) == len(STEPS)
-        self.agent.nudge()
+        self.agent.push_soon()
         return done
 
     def statuses(self) -> Counter[str]:
-        """How many rows of the outbox have which verdict."""
+        """The number of rows in the outbox with each status."""
         with self.store.read() as db:
             return Counter(row[0] for row in db.execute("select status from outbox"))
 

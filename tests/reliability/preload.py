@@ -1,4 +1,4 @@
-"""Compiles `watched_disk.c`, starts processes on top of it, and arms its faults."""
+"""Compiles `watched_disk.c`, sets the environment of processes that use it, and arms its faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOURCE = Path(__file__).with_name("watched_disk.c")
 
 
 class Call(IntFlag):
-    """The calls that can be made to fail."""
+    """The calls that can fail on demand."""
 
     WRITE = 1
     SYNC = 2
@@ -28,7 +28,7 @@ class Call(IntFlag):
 
 
 def build(directory: Path) -> Path:
-    """The compiled library in that directory."""
+    """Compiles the library into the directory, and returns its path."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     demand(compiler is not None, "a C compiler")
     made = directory / "watched_disk.so"
@@ -40,54 +40,55 @@ def build(directory: Path) -> Path:
 def environment(
     library: Path, watched: Path, journal: Path | None = None, faults: Path | None = None
 ) -> dict[str, str]:
-    """The environment of a process whose files beneath `watched` are."""
+    """The environment of a process whose files beneath `watched` are watched."""
     names = {"LD_PRELOAD": library, "DISK_WATCHED": watched.resolve(), "DISK_JOURNAL": journal, "DISK_FAULTS": faults}
     return os.environ | {name: str(value) for name, value in names.items() if value}
 
 
 def in_memory() -> Path | None:
-    """A place where a sync costs nothing: what is cut here is a journal, so the real disk need not work for it."""
+    """A directory in memory, where a sync costs nothing; None where there is none. The tests cut a journal, so they do
+    not need a real disk."""
     shared = Path("/dev/shm")
     return shared if os.access(shared, os.W_OK) else None
 
 
 def mark(text: str) -> None:
-    """Says something into the journal of this very process, between what it wrote before and what comes after."""
+    """Writes a text into the journal of this process, between its earlier and its later calls."""
     data = text.encode()
     ctypes.CDLL(None).disk_mark(data, ctypes.c_size_t(len(data)))
 
 
 class Faults:
-    """The switchboard of a process's disk, shared with it: which call fails, when, and how."""
+    """Shared memory that tells a process's disk which call fails, when, and how."""
 
     _LAYOUT = struct.Struct("=IIiIIIqQQ")  # struct faults
     _ARMED, _COUNTS = struct.Struct("=IIiIIIq"), struct.Struct("=QQ")
 
     def __init__(self, path: Path) -> None:
-        """Opens the file, or makes it. It must be there when the process starts."""
+        """Opens the file, or makes it. The file must exist when the process starts."""
         if not path.exists():
             path.write_bytes(bytes(self._LAYOUT.size))
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), self._LAYOUT.size)
 
     def arm(self, calls: Call, countdown: int, error: int, *, lasting: bool = False, halfway: bool = False) -> None:
-        """The `countdown`-th of these calls fails with that errno; `lasting`: and every one after it; `halfway`: a
-        write that fails has written the first half of its bytes."""
+        """Makes the `countdown`-th of these calls fail with the errno `error`. `lasting`: every later one fails too.
+        `halfway`: a failing write has written the first half of its bytes."""
         self._ARMED.pack_into(self._map, 0, 0, calls, error, lasting, halfway, 0, countdown)
         self._map[0:4] = (1).to_bytes(4, "little")
 
     def clear(self) -> None:
-        """The disk is well again."""
+        """Ends the faults."""
         self._map[0:4] = bytes(4)
 
     @property
     def seen(self) -> int:
-        """How many calls of the armed kinds there have been since the start."""
+        """The number of calls of the armed kinds since the start."""
         return int(self._COUNTS.unpack_from(self._map, self._ARMED.size)[0])
 
     @property
     def struck(self) -> int:
-        """How many of them failed."""
+        """The number of those calls that failed."""
         return int(self._COUNTS.unpack_from(self._map, self._ARMED.size)[1])
 
     def close(self) -> None:

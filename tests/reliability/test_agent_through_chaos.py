@@ -1,4 +1,4 @@
-"""The kiosk's agent and a real centre over a wire that does its worst: taps go on, and all is there once."""
+"""The kiosk's agent and a real centre over a bad wire: taps go on, and every action is there once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.reliability.ends import STEPS, Centre, Kiosk
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("chaos")]
 
 LONG = bool(os.environ.get("LONG"))
-DEADLINE_S = 0.5  # of the kiosk's calls; its own ten seconds would make these tests minutes
-PEOPLE = 3  # who come while the wire behaves in one way
+DEADLINE_S = 0.5  # of the kiosk's calls; with the real ten seconds these tests would take minutes
+PEOPLE = 3  # people for each behaviour of the wire
 STORMS = 40 if LONG else 1
 GUSTS = 4
 STRIKES = 2
 WAIT_S = 30.0
 
-# A push's answer for a few actions is some kilobytes; what is slow must be so slow that the deadline cuts it.
+# The answer to a push of a few actions has some kilobytes. A slow wire must be so slow that the deadline ends the call.
 BEHAVIOURS = (
     Behaviour(Kind.DELAY, pause_s=0.1),
     Behaviour(Kind.DELAY, pause_s=60),
@@ -45,7 +45,7 @@ STORMY = tuple(b for b in BEHAVIOURS if b.kind is not Kind.HALF_OPEN)
 
 @dataclass
 class Wire:
-    """Both ends with the proxy between them, and the next people who come."""
+    """Both ends with the proxy between them, and the people who come."""
 
     centre: Centre
     proxy: ChaosProxy
@@ -54,23 +54,23 @@ class Wire:
     next_person: int = 0
 
     def people(self) -> None:
-        """A few people come. That they are served at all, whatever the wire does, is what a kiosk is for."""
+        """A few people come. The kiosk serves them whatever the wire does."""
         for _ in range(PEOPLE):
             self.saved += self.kiosk.check_in(self.next_person)
             self.next_person += 1
 
     def spoil(self, schedule: Schedule, strikes: int) -> None:
-        """From now on the wire is like that; people come, until it has struck and they are served."""
+        """Sets the behaviour of the wire. Returns when people were served and the wire has struck."""
         before = self.proxy.struck.total()
         self.proxy.behave(schedule)
-        self.proxy.cut()
+        self.proxy.reset()
         self.people()
-        wait_for(lambda: self.proxy.struck.total() >= before + strikes, "the wire never did its worst", WAIT_S)
+        wait_for(lambda: self.proxy.struck.total() >= before + strikes, "the wire never struck", WAIT_S)
 
     def comes_back(self) -> None:
-        """The wire is well. The kiosk finds that out by itself, and both ends have everything once."""
+        """Mends the wire. The kiosk must notice it by itself, and both ends must have every action once."""
         self.proxy.behave(calm)
-        wait_for(lambda: not self.kiosk.journeys.pending(), "the outbox never emptied", WAIT_S)
+        wait_for(lambda: not self.kiosk.parts.pending(), "the outbox never emptied", WAIT_S)
         wait_for(lambda: self.kiosk.agent.online, "it never came online again", WAIT_S)
         assert self.kiosk.statuses() == {"applied": len(self.saved)}
         assert self.centre.effects() == dict.fromkeys(self.saved, 1)
@@ -93,14 +93,14 @@ def wire() -> Iterator[Wire]:
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda b: f"{b.kind}-{b.after}-{b.pause_s:g}")
-def test_the_kiosk_comes_back_from_each_by_itself_with_everything_once(wire: Wire, behaviour: Behaviour):
+def test_the_kiosk_recovers_from_each_behaviour_with_every_action_once(wire: Wire, behaviour: Behaviour):
     gets_through = 0 < behaviour.pause_s < DEADLINE_S
     wire.spoil(always(behaviour), 1 if gets_through else STRIKES)
     wire.comes_back()
 
 
 @pytest.mark.timeout(120 if not LONG else 900)
-def test_it_comes_back_from_all_of_them_in_any_order(wire: Wire):
+def test_the_kiosk_recovers_from_all_behaviours_in_any_order(wire: Wire):
     for number in range(STORMS):
         for gust in range(GUSTS):
             wire.spoil(storm(number * GUSTS + gust, *STORMY), 1)
@@ -108,15 +108,15 @@ def test_it_comes_back_from_all_of_them_in_any_order(wire: Wire):
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda b: f"{b.kind}-{b.after}-{b.pause_s:g}")
-def test_a_pull_that_comes_to_grief_brings_nothing_by_half(wire: Wire, behaviour: Behaviour):
-    """The step alone, since the agent's own long poll waits for half a minute."""
+def test_a_pull_that_fails_changes_nothing_in_part(wire: Wire, behaviour: Behaviour):
+    """Only the step, since the agent's long poll waits for half a minute."""
     with wire.kiosk.store.read() as db:
         before = db.execute("select cursor from identity").fetchone()[0]
     wire.proxy.behave(always(behaviour))
     client = wire.kiosk.connect()
     puller = Puller(wire.kiosk.journeys, client, wait_s=0.1)
-    stepped = puller.run_once()
-    assert stepped.reached or stepped.failed
+    result = puller.run_once()
+    assert result.reached or result.failed
     wire.proxy.behave(calm)
     wait_for(lambda: puller.run_once().reached, "the pull never came through", WAIT_S)
     client.close()
@@ -126,7 +126,7 @@ def test_a_pull_that_comes_to_grief_brings_nothing_by_half(wire: Wire, behaviour
 
 @pytest.mark.skipif(not LONG, reason="waits for the agent's long poll to run out: set LONG")
 @pytest.mark.parametrize("kind", [Kind.HALF_OPEN, Kind.BLACK_HOLE])
-def test_the_agents_own_long_poll_comes_back_from_a_wire_without_end(wire: Wire, kind: Kind):
+def test_the_agents_long_poll_recovers_from_a_wire_that_never_answers(wire: Wire, kind: Kind):
     wire.spoil(always(Behaviour(kind)), STRIKES)
     wire.comes_back()
     assert wire.kiosk.journeys.identity is not None
@@ -135,7 +135,7 @@ def test_the_agents_own_long_poll_comes_back_from_a_wire_without_end(wire: Wire,
     wait_for(lambda: wire.kiosk.journeys.identity.cursor > before, "no news came any more", 90.0)
 
 
-def test_each_person_was_given_a_number_of_their_own(wire: Wire):
+def test_each_person_has_a_number_of_their_own(wire: Wire):
     with wire.kiosk.store.read() as db:
         numbers = [row[0] for row in db.execute("select json_extract(entry, '$.queue_number') from entries")]
     assert len(numbers) == len(set(numbers)) == len(wire.saved) / len(STEPS)

@@ -1,4 +1,4 @@
-"""The proxy itself: each behaviour, in front of a small server that says back what it was told."""
+"""The proxy itself: each behaviour, in front of a small server that echoes requests."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import pytest
 from kiosk.demo.hospital import wait_for
 from tests.reliability.chaos_proxy import Behaviour, ChaosProxy, Kind, always, calm, storm
 
-WORDS = b"what the client says, said back by the server, " * 20
+WORDS = b"a request that the server sends back as its answer, " * 20
 SOON_S = 0.3
 
 
 class EchoServer(ThreadingHTTPServer):
-    """Answers a POST with its own body, and keeps what it heard."""
+    """Answers a POST with the same body, and keeps all bodies."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), EchoHandler)
-        self.heard: list[bytes] = []
+        self.bodies: list[bytes] = []
 
     def handle_error(self, *_: object) -> None:
-        """Its clients are expected to hang up in the middle."""
+        """Logs nothing: clients are expected to hang up in the middle."""
 
 
 class EchoHandler(BaseHTTPRequestHandler):
@@ -36,14 +36,14 @@ class EchoHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.heard.append(body)
+        self.server.bodies.append(body)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def proxy(echo: EchoServer) -> Iterator[ChaosProxy]:
 
 
 def call(proxy: ChaosProxy, timeout_s: float = 10.0) -> bytes:
-    """One request on a connection of its own. Raises OSError or HTTPException where it fails."""
+    """Makes one request on a new connection. Raises OSError or HTTPException where it fails."""
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=timeout_s)
     try:
         connection.request("POST", "/", WORDS)
@@ -72,74 +72,74 @@ def call(proxy: ChaosProxy, timeout_s: float = 10.0) -> bytes:
         connection.close()
 
 
-def until_it_ends(client: socket.socket) -> tuple[bytes, OSError | None]:
-    """Everything that comes, and the error that ends it; None at a proper end."""
-    got = b""
+def read_to_end(client: socket.socket) -> tuple[bytes, OSError | None]:
+    """All received bytes, and the error that ended the connection; None where it ended properly."""
+    received = b""
     try:
         while data := client.recv(4096):
-            got += data
+            received += data
     except OSError as error:
-        return got, error
-    return got, None
+        return received, error
+    return received, None
 
 
-def test_left_alone_it_passes_everything(proxy: ChaosProxy, echo: EchoServer):
+def test_without_a_behaviour_it_passes_everything(proxy: ChaosProxy, echo: EchoServer):
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
     for _ in range(3):
         connection.request("POST", "/", WORDS)
         assert connection.getresponse().read() == WORDS
     connection.close()
-    assert (echo.heard, proxy.accepted, proxy.struck.total()) == ([WORDS] * 3, 1, 0)
+    assert (echo.bodies, proxy.accepted, proxy.struck.total()) == ([WORDS] * 3, 1, 0)
 
 
 @pytest.mark.parametrize("kind", [Kind.DELAY, Kind.STALL, Kind.TRICKLE])
-def test_what_is_only_slow_comes_through_whole(proxy: ChaosProxy, kind: Kind):
+def test_a_slow_connection_passes_everything(proxy: ChaosProxy, kind: Kind):
     proxy.behave(always(Behaviour(kind, after=100, pause_s=0.0005)))
     assert call(proxy) == WORDS
     assert proxy.struck[kind] > (500 if kind is Kind.TRICKLE else 0)
 
 
 @pytest.mark.parametrize("kind", [Kind.DELAY, Kind.STALL, Kind.TRICKLE])
-def test_what_is_too_slow_is_a_time_out(proxy: ChaosProxy, kind: Kind):
+def test_a_connection_that_is_too_slow_is_a_time_out(proxy: ChaosProxy, kind: Kind):
     proxy.behave(always(Behaviour(kind, after=0, pause_s=60)))
     with pytest.raises(TimeoutError):
         call(proxy, SOON_S)
 
 
 @pytest.mark.parametrize("after", [0, 1, 300])
-def test_a_reset_comes_in_mid_answer_and_the_server_has_heard_all(proxy: ChaosProxy, echo: EchoServer, after: int):
+def test_a_reset_comes_in_mid_answer_after_the_whole_request(proxy: ChaosProxy, echo: EchoServer, after: int):
     proxy.behave(always(Behaviour(Kind.RESET, after)))
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:
         client.sendall(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(WORDS), WORDS))
-        got, ended = until_it_ends(client)
-    assert (len(got), type(ended)) == (after, ConnectionResetError)
-    assert (echo.heard, proxy.struck[Kind.RESET]) == ([WORDS], 1)
+        received, error = read_to_end(client)
+    assert (len(received), type(error)) == (after, ConnectionResetError)
+    assert (echo.bodies, proxy.struck[Kind.RESET]) == ([WORDS], 1)
 
 
-def test_a_request_that_is_cut_is_heard_in_part_only(proxy: ChaosProxy, echo: EchoServer):
+def test_a_request_that_is_cut_arrives_in_part_only(proxy: ChaosProxy, echo: EchoServer):
     proxy.behave(always(Behaviour(Kind.CUT_REQUEST, after=200)))
     with pytest.raises((OSError, http.client.HTTPException)):
         call(proxy)
     assert proxy.struck[Kind.CUT_REQUEST] == 1
-    assert WORDS not in echo.heard
+    assert WORDS not in echo.bodies
 
 
-def test_a_half_open_connection_is_accepted_and_that_is_all(proxy: ChaosProxy, echo: EchoServer):
+def test_a_half_open_connection_is_accepted_and_nothing_else(proxy: ChaosProxy, echo: EchoServer):
     proxy.behave(always(Behaviour(Kind.HALF_OPEN)))
     with pytest.raises(TimeoutError):
         call(proxy, SOON_S)
-    assert echo.heard == []
+    assert echo.bodies == []
 
 
 @pytest.mark.parametrize("after", [0, 150])
-def test_a_black_hole_takes_the_answer_and_says_nothing(proxy: ChaosProxy, echo: EchoServer, after: int):
+def test_a_black_hole_swallows_the_answer(proxy: ChaosProxy, echo: EchoServer, after: int):
     proxy.behave(always(Behaviour(Kind.BLACK_HOLE, after)))
     with pytest.raises(TimeoutError):
         call(proxy, SOON_S)
-    assert (echo.heard, proxy.struck[Kind.BLACK_HOLE]) == ([WORDS], 1)
+    assert (echo.bodies, proxy.struck[Kind.BLACK_HOLE]) == ([WORDS], 1)
 
 
-def test_a_repeated_request_is_heard_twice_and_answered_once(proxy: ChaosProxy, echo: EchoServer):
+def test_a_repeated_request_arrives_twice_and_is_answered_once(proxy: ChaosProxy, echo: EchoServer):
     proxy.behave(always(Behaviour(Kind.REPEAT)))
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
     for _ in range(2):
@@ -147,7 +147,7 @@ def test_a_repeated_request_is_heard_twice_and_answered_once(proxy: ChaosProxy, 
         assert connection.getresponse().read() == WORDS
     connection.close()
     wait_for(lambda: proxy.struck[Kind.REPEAT] == 2, "the repeats never came")
-    assert echo.heard == [WORDS] * 4
+    assert echo.bodies == [WORDS] * 4
 
 
 def test_a_request_in_pieces_is_repeated_whole(proxy: ChaosProxy, echo: EchoServer):
@@ -157,10 +157,10 @@ def test_a_request_in_pieces_is_repeated_whole(proxy: ChaosProxy, echo: EchoServ
             client.sendall(piece)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wait_for(lambda: proxy.struck[Kind.REPEAT] == 1, "the repeat never came")
-    assert echo.heard == [b"abcdef"] * 2
+    assert echo.bodies == [b"abcdef"] * 2
 
 
-def test_where_nobody_listens_the_connection_is_reset():
+def test_a_connection_to_a_port_without_a_listener_ends():
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     proxy = ChaosProxy("127.0.0.1", port)
@@ -169,18 +169,18 @@ def test_where_nobody_listens_the_connection_is_reset():
     proxy.close()
 
 
-def test_it_can_cut_what_is_open_and_come_to_rest(proxy: ChaosProxy):
+def test_open_connections_can_be_reset_and_later_ones_pass(proxy: ChaosProxy):
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
     connection.request("POST", "/", WORDS)
     assert connection.getresponse().read() == WORDS
-    proxy.cut()
-    assert type(until_it_ends(connection.sock)[1]) is ConnectionResetError
+    proxy.reset()
+    assert type(read_to_end(connection.sock)[1]) is ConnectionResetError
     connection.close()
     proxy.behave(calm)
     assert call(proxy) == WORDS
 
 
-def test_it_ends_with_everything_under_way(echo: EchoServer):
+def test_closing_the_proxy_ends_connections_under_way(echo: EchoServer):
     proxy = ChaosProxy("127.0.0.1", echo.server_port, always(Behaviour(Kind.STALL, pause_s=3600)))
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:
         client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")

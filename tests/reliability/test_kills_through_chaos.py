@@ -1,4 +1,4 @@
-"""kill -9 on both ends at any moment, over a wire that does its worst: all that was acknowledged is there, once."""
+"""kill -9 on both ends at any moment, over a bad wire: every acknowledged action is there, once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WEATHER = (
 
 
 class House:
-    """The real daemon at one end, the real centre at the other, the proxy between them."""
+    """The real daemon, the real centre, and the proxy between them."""
 
     def __init__(self, directory: Path) -> None:
         self.centre = Centre(directory, PEOPLE)
@@ -56,14 +56,14 @@ class House:
         self.kiosk = hospital.start_kiosk(self.places)
 
     def kill_kiosk(self, when: Callable[[], object]) -> None:
-        """Once it serves, and then `when` returns. It starts again while others are killed."""
+        """Kills the kiosk once it serves and `when` has returned. It starts again during the next kill."""
         self.kiosk.await_health()
         when()
         self.kiosk.kill()
         self.kiosk = hospital.start_kiosk(self.places)
 
     def kill_centre(self, when: Callable[[], object]) -> None:
-        """Likewise."""
+        """Kills the centre once it serves and `when` has returned."""
         self.centre.program.await_health()
         when()
         self.centre.program.kill()
@@ -88,7 +88,7 @@ class House:
 
 @dataclass
 class Crowd:
-    """People who come one after the other; whoever gets no answer does it again, with the same action id."""
+    """People who come one after the other. A person without an answer tries again, with the same action id."""
 
     house: House
     acknowledged: list[str] = field(default_factory=list)
@@ -110,7 +110,7 @@ class Crowd:
                 self.stop.wait(0.02)
 
     def _checks_in(self, number: int, ids: dict[str, str]) -> bool:
-        """A tap, and all that the screen offers; True once the person waits for their exam."""
+        """Taps, and does all that the screen offers. Returns whether the person waits for their exam."""
         hospital.hold_card(self.house.places, uid(number))
         screen = self.house.screen()
         while screen["screen"] == "journey" and (action := screen["next_action"]):
@@ -133,9 +133,9 @@ def house() -> Iterator[House]:
             standing.close()
 
 
-def test_both_ends_killed_at_any_moment_over_the_worst_of_wires_have_everything_once(house: House):
+def test_both_ends_killed_at_any_moment_over_a_bad_wire_have_every_action_once(house: House):
     house.proxy.behave(storm(SEED, *WEATHER))
-    house.proxy.cut()
+    house.proxy.reset()
     crowd, chance = Crowd(house), random.Random(SEED)
     walking = threading.Thread(target=crowd.run, daemon=True)
     walking.start()
@@ -147,16 +147,16 @@ def test_both_ends_killed_at_any_moment_over_the_worst_of_wires_have_everything_
     house.kiosk.await_health()
     house.centre.program.await_health()
     house.proxy.behave(calm)
-    house.proxy.cut()  # that it comes out of a black hole by itself is tried elsewhere, and takes its time
+    house.proxy.reset()  # another test has the slow recovery from a black hole
     wait_for(lambda: not house.ask("status")["outbox"]["pending"], "the outbox never emptied", WAIT_S)
 
     rows = house.ask("outbox")
-    here = Counter(row["action_id"] for row in rows)
-    assert set(crowd.acknowledged) <= here.keys()
+    at_kiosk = Counter(row["action_id"] for row in rows)
+    assert set(crowd.acknowledged) <= at_kiosk.keys()
     assert set(Counter((row["patient_id"], row["action_type"]) for row in rows).values()) == {1}
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
     assert {row["status"] for row in rows} == {"applied"}
-    assert house.centre.effects() == here
+    assert house.centre.effects() == at_kiosk
     assert house.centre.check()["ok"]
-    assert crowd.served  # how many are served between the kills is for the machine to say
+    assert crowd.served  # the number depends on the machine
     assert len(house.proxy.struck) >= 4

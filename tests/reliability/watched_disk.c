@@ -1,9 +1,9 @@
 /* Stands between a process and the files of one directory (LD_PRELOAD): keeps a journal of what reaches them, in order,
  * and makes chosen calls fail. The calls themselves go through to the real file system.
  *
- *   DISK_WATCHED  the directory, as a real path; files beneath it are watched, but no "-shm", which nobody syncs
- *   DISK_JOURNAL  where the journal goes (absent: none is kept)
- *   DISK_FAULTS   a file of one `struct faults`, shared with whoever arms it (absent: nothing fails)
+ *   DISK_WATCHED  the directory, as a real path; files beneath it are watched, except "-shm", which is never synced
+ *   DISK_JOURNAL  the journal's path (absent: no journal)
+ *   DISK_FAULTS   a file of one `struct faults`, shared with the process that arms it (absent: nothing fails)
  *
  * A record is a `struct record` and `payload` bytes. Both structs have their mirror in preload.py.
  */
@@ -115,7 +115,7 @@ static const char *name_of(const char *path)
     return path + watched_length + 1;
 }
 
-/* The journal must never be short: a process whose journal cannot be kept is of no use. */
+/* The journal must be complete: the process ends where the journal cannot be written. */
 static void keep(enum kind kind, int error, uint64_t inode, uint64_t offset, const void *payload, size_t length)
 {
     if (journal < 0)
@@ -140,7 +140,7 @@ static int strikes(uint32_t call)
     return faults->error;
 }
 
-/* Writes a line into the journal: what the process has to say between two calls. */
+/* Writes a mark of the process into the journal, between two calls. */
 void disk_mark(const char *text, size_t length)
 {
     pthread_mutex_lock(&lock);
@@ -203,7 +203,7 @@ int openat64(int at, const char *path, int flags, ...)
     return opened(at, path, flags | O_LARGEFILE, mode);
 }
 
-/* The directory itself is opened by its own name, which lies not beneath it. */
+/* The directory itself is opened by its own name, which is not beneath it. */
 static uint64_t inode_behind(int descriptor)
 {
     if (descriptor < 0 || descriptor >= DESCRIPTORS || !watched_length)

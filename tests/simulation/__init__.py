@@ -1,4 +1,4 @@
-"""The whole protocol in one process: real stores and services of both ends under a simulated network, clock and disk.
+"""The whole protocol in one process: the real stores and services of both ends, a simulated network, clock and disk.
 
-One seed is one schedule. Whatever it does is drawn from the seed, so that a run that fails is played again exactly.
+One seed is one schedule. All chance comes from the seed, so that a failed schedule can be played again exactly.
 """

@@ -1,7 +1,7 @@
-"""`make simulate`: plays many schedules over all cores with a progress bar, or one seed with its log.
+"""`make simulate`: plays many schedules on all cores with a progress bar, or one schedule with its log.
 
-`make simulate N=50000` plays that many from seed 0 on (`SEED=` begins elsewhere); `make simulate SEED=123` plays that
-one again, event by event. Fails where anything was lost, doubled, diverged or stuck.
+`make simulate N=50000` plays the seeds from 0 on (with `SEED=` from that seed on). `make simulate SEED=123` plays one
+seed, event by event. The command fails where anything was lost, doubled, diverged or stuck.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.simulation import hospital
 from tests.simulation.faults import FAULTS
 from tests.simulation.invariants import KINDS
 from tests.simulation.schedule import SHARED_MEMORY, Played, play
-from tests.simulation.shrinking import shrunk
+from tests.simulation.shrinking import shrink
 from tests.simulation.workers import play_all
 
 LAST_EVENTS = 40
@@ -28,17 +28,17 @@ BAR = 30
 def main(arguments: list[str] | None = None) -> int:
     """The command. Returns the exit status: 1 where a schedule failed."""
     parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
-    parser.add_argument("-n", type=int, default=0, help="so many schedules (1000)")
-    parser.add_argument("--seed", type=int, help="the first seed; without -n this one alone, with its log")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one a core)")
-    given = parser.parse_args(arguments)
-    # Sets are gone through in the order of their hashes: the same one in every process, or nothing replays exactly.
+    parser.add_argument("-n", type=int, default=0, help="the number of schedules (1000)")
+    parser.add_argument("--seed", type=int, help="the first seed; without -n the only one, with its log")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="the number of processes (the cores)")
+    options = parser.parse_args(arguments)
+    # A set has the order of its members' hashes. An exact replay needs the same hashes in every process.
     if os.environ.get("PYTHONHASHSEED") != "0":
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *(arguments or sys.argv[1:])])
-    if given.seed is not None and not given.n:
-        return _one(given.seed)
-    return _many(given.seed or 0, given.n or 1000, given.jobs)
+    if options.seed is not None and not options.n:
+        return _one(options.seed)
+    return _many(options.seed or 0, options.n or 1000, options.jobs)
 
 
 def _one(seed: int) -> int:
@@ -47,9 +47,9 @@ def _one(seed: int) -> int:
         print("\n".join(played.log))
         _print_problems(played)
         if played.problems:
-            kept = shrunk(played, made)
-            print(f"\nThe same comes of {len(kept.log)} of its {len(played.log)} lines:\n" + "\n".join(kept.log))
-            _print_problems(kept)
+            short = shrink(played, made)
+            print(f"\n{len(short.log)} of its {len(played.log)} lines lead to the same:\n" + "\n".join(short.log))
+            _print_problems(short)
     return bool(played.problems)
 
 
@@ -72,7 +72,7 @@ def _many(first: int, number: int, jobs: int) -> int:
 
 
 def template() -> tempfile.TemporaryDirectory[str]:
-    """A directory with the files that every schedule begins with, kept as long as the context."""
+    """A directory with the files with which every schedule begins. It exists as long as the context."""
     made = tempfile.TemporaryDirectory(prefix="simulation-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None)
     hospital.make(Path(made.name))
     return made
@@ -107,7 +107,7 @@ def _print_totals(totals: Counter[str], faults: Counter[str], took_s: float, job
     print(f"on {jobs} cores ({schedules / took_s / jobs:.1f} schedules/s a core)")
     for fault in FAULTS:
         print(f"  {faults[fault.name]:9} {fault.name}")
-    print(f"{totals['gone']} actions went with the only disk that had them when that was set back")
+    print(f"{totals['gone']} actions were lost with the only disk that had them, when that disk was set back")
     print(", ".join(f"{totals[kind]} {kind}" for kind in KINDS))
 
 

@@ -1,4 +1,4 @@
-"""The books on what people were promised: which taps were acknowledged, and which of them must still be known."""
+"""The account of what people were promised: the acknowledged actions, and those that must still be known."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Books:
-    """`owed` are the acknowledged actions that some disk still holds. One that a kiosk's disk lost when it was set back
-    is owed as long as the centre has it (`only_at_centre`); a restore of the centre can then lose the last copy, which
-    no protocol can prevent. `suspects` are kiosks whose disk was copied or set back: they may give a number twice. Of
-    the `damaged` some disk holds what nobody wrote: they alone may go to staff unread, and are owed like any other."""
+    """What the system owes to people.
+
+    - `owed`: acknowledged actions that some disk still holds.
+    - `only_at_centre`: owed actions that a kiosk's disk lost when it was set back. A restore of the centre can lose
+      their last copy, which no protocol can prevent.
+    - `gone`: the number of actions that were lost in such a way.
+    - `covered`: each backup by name, with the actions in it.
+    - `forgettable`: actions that a kiosk may have dropped, because a backup covered them.
+    - `suspects`: kiosks whose disk was copied or set back. They may give a number twice.
+    - `damaged`: actions whose record was changed on a disk. Only these may go to staff unread; they are owed too.
+    """
 
     owed: set[str] = field(default_factory=set)
     only_at_centre: set[str] = field(default_factory=set)
@@ -22,30 +29,32 @@ class Books:
     damaged: set[str] = field(default_factory=set)
 
     def acknowledge(self, action_ids: Iterable[str]) -> None:
-        """A person was told that this was done."""
+        """A person was told that these actions are done."""
         self.owed |= set(action_ids)
 
     def disk_set_back(self, before: Set[str], after: Set[str], elsewhere: Set[str], at_centre: Set[str]) -> None:
-        """A kiosk's disk was set back: these are the actions on it before and after, on other boxes' disks, and at the
-        centre."""
+        """A kiosk's disk was set back. The sets are the actions on the disk before and after, on other kiosks' disks,
+        and at the centre."""
         lost = (before - after - elsewhere) & self.owed
         self.only_at_centre |= lost & at_centre
         self._write_off(lost - at_centre)
 
     def centre_set_back(self, backup: str, at_centre: Set[str], on_disks: Set[str]) -> None:
-        """The centre was restored from a backup, and knows these actions now. What another backup holds may be on no
-        kiosk's disk any more, or may go from there with a page that is under way: of that, an older backup than the
-        newest is the end."""
-        elsewhere = frozenset[str]().union(*(actions for name, actions in self.covered if name != backup))
-        self.forgettable |= elsewhere - at_centre
+        """The centre was restored from a backup, and has the actions `at_centre` now.
+
+        The actions of another backup may be on no kiosk's disk any more, or may leave it with a page that is under way.
+        A restore from an older backup than the newest loses them.
+        """
+        in_other_backups = frozenset[str]().union(*(actions for name, actions in self.covered if name != backup))
+        self.forgettable |= in_other_backups - at_centre
         self._write_off(self.only_at_centre - at_centre - on_disks)
 
     def close(self, at_centre: Set[str], on_disks: Set[str]) -> None:
-        """Everything is at rest: what was not to be kept, and was not, is owed no more."""
+        """Everything is at rest. A forgettable action that nobody has is owed no more."""
         self._write_off((self.owed & self.forgettable) - at_centre - on_disks)
 
     def damage(self, action_id: str) -> None:
-        """Some disk no longer holds this action as it was written."""
+        """The record of this action was changed on a disk."""
         self.damaged.add(action_id)
 
     def suspect(self, kiosk_id: str) -> None:

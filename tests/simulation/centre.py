@@ -1,4 +1,4 @@
-"""The centre of a schedule: the real services over a real file, which can die, be restored and get new rules."""
+"""The centre of a schedule: the real services on a real file. It can die, be restored and get new rules."""
 
 from __future__ import annotations
 
@@ -11,24 +11,33 @@ from typing import Any
 
 import msgspec
 
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest
+from sync.central import centre as product
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.housekeeping import close_days
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
-from sync.central.records.definitions import SUPPORTED_BEFORE, take_up
-from sync.central.records.journeys import StaleJourney, read_journey
-from sync.central.services.inbox import ExceptionInbox
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
+from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
+from sync.central.records.journeys import read_journey
+from sync.central.records.site import read_site
+from sync.central.services.answers import Answer
+from sync.central.services.change_entry import change_entry, correct_journey
+from sync.central.services.inbox import list_cases, settle
 from sync.central.services.inbox_views import CasePage
-from sync.central.services.journey_service import Answer, JourneyService
+from sync.central.services.merge import merge_patients
+from sync.central.services.once import Requester
+from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
+from sync.central.store.errors import StaleJourney
 from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
 from sync.protocol import CallRefused, EndCode, PullRequest, PushRequest
 from tests.simulation.crashes import FragileCentreStore, Fuse
 from tests.simulation.hospital import CENTRE_FILE, KEYS
+from tests.site_rules import with_changed
 
+AT_THE_DESK = Requester(STAFF, "desk", "rest")
 FILES = (CENTRE_FILE, f"{CENTRE_FILE}-wal")
 
 
@@ -43,24 +52,23 @@ class Centre:
         self.open()
 
     def open(self) -> None:
-        """A start of the service."""
+        """Starts the service."""
         self.store = FragileCentreStore(self.home / CENTRE_FILE, self.fuse)
         open_incarnation(self.store, self.clock)
         with self.store.write() as db:
-            self.definitions = take_up(db, self.definitions, self.clock())
-        self.service = JourneyService(self.store, KEYS, self.definitions, self.clock, self.ids)
-        self.desk = ExceptionInbox(self.service)
-        self.ingest = Ingest(self.store, self.definitions, self.clock, self.ids)
-        self.roster = Roster(self.store, self.definitions, self.clock, page=self.page)
+            self.definitions = put_in_force(db, self.definitions, self.clock())
+        self.parts = product.Centre(self.store, KEYS, self.definitions, self.clock, self.ids)
+        self.ingest = PushService(self.store, self.definitions, self.clock, self.ids)
+        self.roster = PullService(self.store, self.definitions, self.clock, page=self.page)
 
     def reopen(self) -> None:
-        """The process is gone, and another one starts on its file."""
+        """The process has died, and another one starts on its file."""
         self.fuse.put_out()
         self.store.close()
         self.open()
 
     def handle(self, kiosk_id: str, path: str, body: bytes) -> tuple[int, bytes]:
-        """A call as it comes in over the wire, and the answer as it leaves: HTTP status and body."""
+        """Answers a call as it comes over the wire. Returns the HTTP status and the body."""
         try:
             outcome = self._outcome(kiosk_id, path, body)
         except (sqlite3.OperationalError, StaleJourney):
@@ -74,73 +82,74 @@ class Centre:
         return self.roster.pull(kiosk_id, msgspec.json.decode(body, type=PullRequest))
 
     def tick(self) -> None:
-        """What the centre does by itself every few seconds."""
-        keep_marker(self.store)
-        close_days(self.service, self.today())
+        """Does what the service does by itself every few seconds."""
+        update_marker(self.store)
+        close_days(self.parts, self.today())
 
     def today(self) -> str:
         """The day of the site."""
         with self.store.read() as db:
-            return self.service.today(db)
+            return read_site(db).day(self.clock())
 
     def journey(self, patient_id: str) -> Journey | None:
         """A patient's journey, as of today."""
         with self.store.read() as db:
-            return read_journey(db, self.definitions, patient_id, self.service.today(db))
+            return read_journey(db, self.definitions, patient_id, read_site(db).day(self.clock()))
 
     def rows(self, sql: str, **parameters: object) -> list[sqlite3.Row]:
-        """Any look at the database."""
+        """Reads rows of the database."""
         with self.store.read() as db:
             return db.rows(sql, **parameters)
 
     def staff(self, action_id: str, action_type: str, patient_id: str, payload: dict[str, object]) -> Answer:
         """An action at the desk."""
-        return self.service.perform(STAFF, patient_id, ActionRequest(action_type, action_id, payload), "rest", "desk")
+        return perform(self.parts, AT_THE_DESK, patient_id, ActionRequest(action_type, action_id, payload))
 
     def change_entry(self, action_id: str, queue_id: str, state: str) -> Answer:
         """A direct change of an entry at the desk."""
-        return self.service.change_entry(queue_id, state, "", ActionRequest("change_entry", action_id, {}), "desk")
-
-    def correct(self, action_id: str, patient_id: str, state: str) -> Answer:
-        """Staff say where a patient stands."""
-        return self.service.correct(
-            patient_id, ActionRequest("correct", action_id, {"state": state, "reason": "seen"}), "desk"
+        return change_entry(
+            self.parts, AT_THE_DESK, queue_id, ActionRequest("change_entry", action_id, {"state": state})
         )
 
+    def correct(self, action_id: str, patient_id: str, state: str) -> Answer:
+        """Staff correct a patient's journey."""
+        request = ActionRequest("correct", action_id, {"state": state, "reason": "seen"})
+        return correct_journey(self.parts, AT_THE_DESK, patient_id, request)
+
     def cases(self) -> list[dict[str, Any]]:
-        """What staff have before them."""
-        listed = self.desk.cases()
+        """The cases in the exception inbox."""
+        listed = list_cases(self.parts)
         assert isinstance(listed, CasePage)
         return listed.cases
 
     def settle(self, action_id: str, exception_id: str, how: str, patient_id: str) -> Answer:
         """Staff settle a case of the exception inbox."""
         payload = {"how": how, "reason": "looked at", "patient_id": patient_id}
-        return self.desk.settle(exception_id, ActionRequest("settle", action_id, payload), "desk")
+        return settle(self.parts, AT_THE_DESK, exception_id, ActionRequest("settle", action_id, payload))
 
     def merge(self, action_id: str, kept: str, gone: str) -> Answer:
-        """Two records are one person's."""
-        return self.desk.merge(kept, ActionRequest("merge", action_id, {"patient_id": gone}), "desk")
+        """Staff merge two records of one person."""
+        return merge_patients(self.parts, AT_THE_DESK, kept, ActionRequest("merge", action_id, {"patient_id": gone}))
 
     def back_up(self, into: Path) -> None:
-        """A backup by the service itself, of which the kiosks are told that it covers what it holds."""
+        """Makes a backup by the service itself. The kiosks learn which actions it covers."""
         into.mkdir()
         back_up(self.store, into / CENTRE_FILE)
 
     def copy(self, into: Path) -> None:
-        """A copy of the files by somebody else's means, of which nobody is told."""
+        """Copies the files without the service. The kiosks do not learn of it."""
         into.mkdir()
         for name in FILES:
             if (self.home / name).exists():
                 shutil.copyfile(self.home / name, into / name)
 
     def restore(self, backup: Path) -> None:
-        """The database of a backup is put in place, and the service starts on it.
+        """Replaces the database by a backup, and starts the service on it.
 
-        The service had been up for a tick since its last commit: what it did within the ten seconds before its end may
-        be missed by the detection of a restore, and is by this simulation not asked for.
+        The service ticks before it ends: the detection of a restore may miss the last ten seconds before the end, and
+        this simulation does not ask for them.
         """
-        keep_marker(self.store)
+        update_marker(self.store)
         self.store.close()
         for name in FILES:
             (self.home / name).unlink(missing_ok=True)
@@ -149,11 +158,10 @@ class Centre:
         self.open()
 
     def change_rules(self, *, still_judges_by_old: bool) -> None:
-        """An upgrade: whoever has begun to pay may leave. The kiosks hear of it with their next pull."""
+        """An upgrade of the rules: a patient who is paying may leave. The kiosks get the rules with their next pull."""
         before = self.definitions
-        actions = {**before.document["actions"]}
-        leave = actions["leave_hospital"]
-        actions["leave_hospital"] = {**leave, "moves": {**leave["moves"], "PAYMENT": "UNREGISTERED"}}
+        moves = {**before.actions["leave_hospital"].moves, "PAYMENT": "UNREGISTERED"}
         version = before.version + (1 if still_judges_by_old else SUPPORTED_BEFORE + 1)
-        self.definitions = read({**before.document, "version": version, "actions": actions})
+        document = with_changed({**before.document, "version": version}, "leave_hospital", moves=moves)
+        self.definitions = read(document)
         self.reopen()

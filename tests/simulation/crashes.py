@@ -1,4 +1,4 @@
-"""Breakage at a chosen moment of a transaction, at either end: the process dies there, or the disk fails there."""
+"""Breakage at a chosen moment of a transaction, at either end: the process dies, or the disk fails."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 from kiosk.store.sqlite import Store as KioskStore
 from sync.central.store.sqlite import Store as CentreStore
-from sync.central.store.sqlite import WriteTransaction
+from sync.central.store.transactions import WriteTransaction
 
 
 class Crash(BaseException):
-    """The process ends here. Nothing of the product catches it, as nothing catches a lost power supply."""
+    """The process dies here. The product catches no such exception, as no program catches a loss of power."""
 
 
 class Moment(Enum):
-    """Where a fuse may burn down."""
+    """The moments at which a fuse may fire."""
 
     STATEMENT = "inside a transaction"
     COMMITTED = "after a commit"
@@ -27,35 +27,35 @@ class Moment(Enum):
 
 @dataclass(slots=True)
 class Fuse:
-    """Burns down after so many moments of its kind, and raises what it was lit with."""
+    """Raises an error at the n-th moment of a kind."""
 
     _left: int = 0
     _moment: Moment = Moment.STATEMENT
     _error: Callable[[], BaseException] = field(default=Crash)
 
     def light(self, moment: Moment, after: int, error: Callable[[], BaseException] = Crash) -> None:
-        """Lights it."""
+        """Arms the fuse: it fires at the `after`-th moment of that kind."""
         self._moment, self._left, self._error = moment, after, error
 
     @property
     def lit(self) -> bool:
-        """Whether it still burns."""
+        """Whether the fuse is armed."""
         return self._left > 0
 
     def put_out(self) -> bool:
-        """Ends it; True where it had not burnt down."""
-        was, self._left = self.lit, 0
-        return was
+        """Disarms the fuse. Returns whether it was still armed."""
+        was_lit, self._left = self.lit, 0
+        return was_lit
 
     def at(self, moment: Moment) -> None:
-        """Such a moment has come."""
+        """A moment of this kind has come."""
         if self._left and moment is self._moment:
             self._left -= 1
             if not self._left:
                 raise self._error()
 
     def counted(self, statement: Callable[..., Any]) -> Callable[..., Any]:
-        """The same way to execute a statement, each of them a moment."""
+        """Wraps a function that executes statements: each call is a moment."""
 
         def execute(*arguments: object) -> Any:
             self.at(Moment.STATEMENT)
@@ -65,7 +65,7 @@ class Fuse:
 
 
 class Tripwire:
-    """A connection on which every statement is a moment of the fuse."""
+    """A connection on which each statement is a moment of the fuse."""
 
     def __init__(self, connection: Any, fuse: Fuse) -> None:
         self.execute = fuse.counted(connection.execute)
@@ -73,7 +73,7 @@ class Tripwire:
 
 
 class FragileKioskStore(KioskStore):
-    """The kiosk's store, which breaks where its fuse says so."""
+    """The kiosk's store, which breaks when its fuse fires."""
 
     def __init__(self, path: Path, fuse: Fuse) -> None:
         self._fuse = fuse
@@ -88,7 +88,7 @@ class FragileKioskStore(KioskStore):
 
 
 class FragileCentreStore(CentreStore):
-    """The centre's store, which breaks where its fuse says so."""
+    """The centre's store, which breaks when its fuse fires."""
 
     def __init__(self, path: Path, fuse: Fuse) -> None:
         self._fuse = fuse

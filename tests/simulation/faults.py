@@ -1,4 +1,4 @@
-"""The faults, by name: each does what it says to the world, then and there, so that it has had its effect."""
+"""The faults, by name. Each takes its effect on the world before it returns."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
-from sync.central.records.bindings import bind, binding_of_card
-from sync.central.records.journeys import touch
 from sync.central.records.patients import patient_named
+from sync.central.services.cards import bind_card
 from sync.clock import local_ms
 from tests.simulation.crashes import Crash, Fuse, Moment
 from tests.simulation.hospital import CARDS, PATIENTS, ZONE, cards_of
@@ -23,7 +20,7 @@ YEAR_MS = 365 * 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A kind of fault: how often it is chosen beside the others, and how often at most in one schedule."""
+    """A kind of fault: its weight in the choice of faults, and its largest number in one schedule."""
 
     name: str
     strike: Callable[[World], None]
@@ -39,27 +36,27 @@ def _trouble(trouble: Trouble) -> Callable[[World], None]:
         world.note(f"{kiosk.name}: {trouble}")
         _reach(world, kiosk)
         if trouble is not Trouble.DELAYED and kiosk.link.trouble is None:
-            world.happened(trouble)  # a delayed one counts when it comes in
+            world.happened(trouble)  # a delayed request counts when it arrives
         kiosk.link.trouble = None
 
     return strike
 
 
 def _with_something_to_push(world: World, kiosk: SimulatedKiosk) -> None:
-    if not kiosk.journeys.pending():
+    if not kiosk.parts.pending():
         kiosk.survives(lambda: world.act(kiosk))
 
 
 def _reach(world: World, kiosk: SimulatedKiosk) -> None:
-    """A call that is sure to be made."""
-    if kiosk.journeys.pending() and world.chance.random() < 0.6:
+    """Makes a call in any case."""
+    if kiosk.parts.pending() and world.chance.random() < 0.6:
         world.push(kiosk)
     if kiosk.link.trouble is not None:
         world.pull(kiosk)
 
 
 def _late_page(world: World) -> None:
-    """A page comes late, as the answer to a call that was made after newer ones."""
+    """A page arrives late, as the answer to a later call."""
     kiosk = world.pick_kiosk()
     kiosk.link.trouble = Trouble.HELD
     world.pull(kiosk)
@@ -80,7 +77,7 @@ def _late_page(world: World) -> None:
 
 
 def _overtaken(world: World) -> None:
-    """While a reply travels, other things happen, at the same kiosk too."""
+    """While a reply is under way, other things happen, at the same kiosk too."""
     kiosk = world.pick_kiosk()
     times, restored = world.chance.randrange(1, 4), world.chance.random() < 0.05
 
@@ -89,7 +86,7 @@ def _overtaken(world: World) -> None:
             _centre_restored(world)
         for _ in range(times):
             _something_small(world, kiosk)
-        kiosk.link.told = kiosk.versions()
+        kiosk.link.versions_at_reply = kiosk.versions()
         world.happened("reply overtaken")
 
     kiosk.link.meanwhile = meanwhile
@@ -161,7 +158,7 @@ def _centre_breaks(name: str, moment: Moment, most: int, error: Callable[[], Bas
 
 
 def _at_the_centre(world: World, kiosk: SimulatedKiosk) -> None:
-    """Something that the centre may break over; a kiosk only sees a call that failed."""
+    """Something over which the centre may break. A kiosk only sees a failed call."""
     if world.chance.random() < 0.7:
         world.push(kiosk)
         return
@@ -174,7 +171,7 @@ def _at_the_centre(world: World, kiosk: SimulatedKiosk) -> None:
 
 
 def _end_fuse(fuse: Fuse, error: Callable[[], BaseException], reopen: Callable[[], None]) -> None:
-    """A process that nothing has broken so far ends between two transactions."""
+    """A process that is still whole ends between two transactions."""
     if fuse.put_out() and error is Crash:
         reopen()
 
@@ -257,8 +254,11 @@ def _kiosk_cloned(world: World) -> None:
 
 
 def _record_damaged(world: World) -> None:
-    """Bits of one record flip on a kiosk's disk, whatever has become of its action. It is the only disk that has it: a
-    copy that comes sound after it came damaged is quarantined or judged by what came first, and so is not looked at."""
+    """Bits of one record flip on a kiosk's disk, in any state of its action.
+
+    No other disk has the action. A sound copy after a damaged one would be quarantined or judged by which came first,
+    which this simulation does not check.
+    """
     kiosk = world.pick_kiosk()
     kiosk.survives(lambda: world.act(kiosk))
     elsewhere = {row.action_id for each in world.kiosks if each is not kiosk for row in each.rows()}
@@ -276,15 +276,11 @@ def _record_damaged(world: World) -> None:
 
 
 def _tag_bound_anew(world: World) -> None:
-    """The desk gives a card to a patient, whoever held it before: what the staff's call for it does."""
+    """The desk gives a card to a patient, by the use case of the staff's call. The card may have had another holder."""
     card, patient_id = world.chance.choice(CARDS), world.chance.choice(PATIENTS)
-    cards, service = cards_of(card), world.centre.service
-    with world.centre.store.write() as db:
-        before, patient_id = binding_of_card(db, cards), patient_named(db, patient_id) or patient_id
-        bind(db, patient_id, cards, world.new_id(), world.now_ms)
-        for concerned in dict.fromkeys((patient_id, before.patient_id if before else patient_id)):
-            touch(db, concerned)
-        settle_card(db, judging_context(db, service.definitions, service.ids, world.now_ms), cards, "desk")
+    with world.centre.store.read() as db:
+        patient_id = patient_named(db, patient_id) or patient_id
+    bind_card(world.centre.parts, "desk", patient_id, cards_of(card))
     world.note(f"desk: card {card} is {patient_id}'s")
     world.happened("tag re-bound")
 
@@ -300,12 +296,12 @@ def _rules_changed(world: World) -> None:
     supported = world.chance.random() < 0.5
     world.centre.change_rules(still_judges_by_old=supported)
     version = world.centre.definitions.version
-    world.note(f"centre: rules version {version}, {'old ones judged too' if supported else 'alone'}")
+    world.note(f"centre: rules version {version}, {'and earlier ones' if supported else 'alone'}")
     world.happened("rules changed")
 
 
 def _day_ends(world: World) -> None:
-    """The night passes; the centre may close the day at once, or when it comes to it. No request is under way for so
+    """The night passes. The centre closes the day at once or with its next request. No request is under way for so
     long."""
     for kiosk in world.kiosks:
         world.faults["request delayed"] += kiosk.link.deliver_delayed(everything=True)

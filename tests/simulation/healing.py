@@ -1,4 +1,4 @@
-"""The end of all trouble: what is under way arrives, clocks are right, and everybody syncs until all is said."""
+"""The end of all faults: late requests arrive, clocks are right, and each kiosk syncs until nothing is left."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.world import World
 
 ROUNDS = 40
-STEPS_A_ROUND = 12  # of the push and of the pull, each
+STEPS_A_ROUND = 12  # of push and pull, each
 
 
 def heal(world: World) -> list[Problem]:
-    """Heals the world. A problem where it does not come to rest."""
+    """Heals the world. Returns a problem where the world does not come to rest."""
     world.begin(world.event + 1, Random(world.event))
     for kiosk in world.kiosks:
         kiosk.fuse.put_out()
@@ -33,23 +33,23 @@ def heal(world: World) -> list[Problem]:
         if all(_at_rest(world, kiosk) for kiosk in world.kiosks):
             world.note("everything is at rest")
             return []
-    stuck = [f"{kiosk.name}: {kiosk.journeys.pending()} pending" for kiosk in world.kiosks]
+    stuck = [f"{kiosk.name}: {kiosk.parts.pending()} pending" for kiosk in world.kiosks]
     return [Problem("stuck", f"no rest after {ROUNDS} rounds: {', '.join(stuck)}")]
 
 
 def _repeat(world: World, kiosk: SimulatedKiosk, name: str, step: Callable[[], StepResult]) -> None:
     for _ in range(STEPS_A_ROUND):
-        stepped = step()
-        world.note(f"{kiosk.name}: {name} {stepped.reason or 'ok'}")
-        if stepped.failed or not stepped.again or _at_rest(world, kiosk):
+        result = step()
+        world.note(f"{kiosk.name}: {name} {result.reason or 'ok'}")
+        if result.failed or not result.again or _at_rest(world, kiosk):
             return
 
 
 def _at_rest(world: World, kiosk: SimulatedKiosk) -> bool:
-    """Whether there is nothing left that this kiosk could push or pull."""
+    """Whether this kiosk has nothing left to push or pull."""
     identity = kiosk.journeys.identity
     assert identity is not None
     with world.centre.store.read() as db:
         latest, (incarnation,) = db.latest_change(), db.row("select server_incarnation from incarnation") or ("",)
-    here = (identity.cursor, identity.server_incarnation, identity.definitions_version)
-    return here == (latest, incarnation, world.centre.definitions.version) and not kiosk.journeys.pending()
+    state = (identity.cursor, identity.server_incarnation, identity.definitions_version)
+    return state == (latest, incarnation, world.centre.definitions.version) and not kiosk.parts.pending()

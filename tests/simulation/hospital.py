@@ -1,14 +1,15 @@
-"""The hospital that every schedule begins with: patients, cards, exams, bookings of two days, enrolled kiosks."""
+"""The hospital with which every schedule begins: patients, cards, exams, bookings of two days, enrolled kiosks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from kiosk.journey.journeys import Journeys
+from kiosk.journey.ledger import Ledger
+from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store as KioskStore
-from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
 from sync.central.kiosks.enrolment import NotEnrolled, enrol, new_code
-from sync.central.kiosks.pull import Roster
+from sync.central.kiosks.pull import PullService
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.records.site import read_site
 from sync.central.services.hospital_document import read_hospital
@@ -21,9 +22,9 @@ from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullRequest
 ZONE = "Asia/Seoul"
 DAY, TOMORROW = "2026-03-02", "2026-03-03"
 OPENS_MS = local_ms(DAY, "09:00", ZONE)
-KEYS = CardKeys({"k1": "11" * 32})
+KEYS = CardKeys((CardKey("k1", "11" * 32),))
 PATIENTS = ("P1", "P2", "P3", "P4", "P5", "P6")
-STRANGERS = ("N1", "N2")  # cards that nobody has been given yet
+STRANGERS = ("N1", "N2")  # cards of no patient
 CARDS = (*PATIENTS, *STRANGERS)
 EVERYTHING = tuple(shipped().actions_by("patient"))
 ENTRANCE = ("scan_nfc", "register", "confirm_arrival")
@@ -44,18 +45,18 @@ _BOOKED = (
 
 
 def cards_of(card: str) -> tuple[CardHash, ...]:
-    """A card by the name of who was given it first, as its keyed hashes."""
+    """The keyed hashes of a card. A card has the name of its first holder."""
     return KEYS.hashes(canonical_uid(_uid(card)))
 
 
 def make(path: Path) -> None:
-    """Writes the files of the centre and of the kiosks, all of them enrolled and up to date, into a directory."""
+    """Writes the files of the centre and of the kiosks into a directory. The kiosks are enrolled and up to date."""
     definitions = shipped()
     store = Store(f"sqlite:///{path / CENTRE_FILE}")
     open_incarnation(store)
     with store.write() as db:
         take_hospital(db, definitions, KEYS, read_hospital(_document()), OPENS_MS)
-    roster = Roster(store, definitions, lambda: OPENS_MS)
+    roster = PullService(store, definitions, lambda: OPENS_MS)
     for name, actions in KIOSKS.items():
         with store.write() as db:
             request = EnrolRequest(
@@ -67,16 +68,16 @@ def make(path: Path) -> None:
     store.close()
 
 
-def _make_kiosk(path: Path, enrolment: Enrolment, roster: Roster) -> None:
+def _make_kiosk(path: Path, enrolment: Enrolment, roster: PullService) -> None:
     store = KioskStore(path)
-    journeys = Journeys(store, lambda: ClockReading(OPENS_MS, 0, "first", True))
-    journeys.enrol(enrolment)
+    ledger = Ledger(ThisKiosk(store, lambda: ClockReading(OPENS_MS, 0, "first", True)))
+    ledger.enrol(enrolment)
     page = roster.pull(
         enrolment.kiosk_id,
-        PullRequest(protocol_version=1, kiosk_id=enrolment.kiosk_id, epoch=1, cursor=0, definitions_version=1),
+        PullRequest(protocol_version=2, kiosk_id=enrolment.kiosk_id, epoch=1, cursor=0, definitions_version=1),
     )
     assert not isinstance(page, CallRefused)
-    journeys.adopt(page)
+    ledger.adopt(page)
     store.close()
 
 

@@ -1,4 +1,4 @@
-"""Plays schedules from a first seed on until one fails, or so many have been played; says which as JSON."""
+"""Plays schedules from a first seed on, until one fails or the given number is played. Prints the result as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.simulation.schedule import play
 
 
 def main(first: int, number: int) -> None:
-    """Prints how many schedules were played, and the kinds of problems of the last (none where none failed)."""
+    """Prints the number of schedules, and the kinds of problems of the last one (none where no schedule failed)."""
     kinds: list[str] = []
     played = 0
     with template() as made:

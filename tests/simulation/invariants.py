@@ -1,4 +1,4 @@
-"""What must be true once everything is at rest: nothing lost, doubled, diverged or stuck."""
+"""What is true of a world at rest: nothing is lost, doubled, diverged or stuck."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kiosk.journey.moment import transaction_context
-from kiosk.store import outbox
-from kiosk.store import outbox_bodies as records
-from kiosk.store import patients as roster
+from kiosk.journey.transaction_context import transaction_context
+from kiosk.store import outbox, outbox_bodies, patients
 from kiosk.store.outbox import OutboxRow
-from sync.central.conflicts.waiting import DUPLICATE_NUMBER, FORK
 from sync.central.maintenance.health import check
 from sync.central.records.bindings import binding_of_card
+from sync.central.records.cases import DUPLICATE_NUMBER, FORK
 from sync.clock import site_day
 from sync.rebase import view
 from tests.simulation.hospital import CARDS, ZONE, cards_of
@@ -26,21 +24,23 @@ KINDS = ("lost", "doubled", "diverged", "stuck", "unwell", "broken")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong: its kind (one of KINDS), and the details."""
+    """A violation: its kind (one of KINDS) and its details."""
 
     kind: str
     text: str
 
 
 def look(world: World) -> list[Problem]:
-    """Everything that is wrong with a world at rest."""
-    look_at = (_verdicts, _effects, _aliases, _bases, _cards, _health, _unread, _tickets, _waiting)
-    return [Problem(kind, text) for each in look_at for kind, text in each(world)]
+    """All problems of a world at rest."""
+    checks = (_verdicts, _effects, _aliases, _bases, _cards, _health, _unread, _tickets, _waiting)
+    return [Problem(kind, text) for check_of in checks for kind, text in check_of(world)]
 
 
 def look_at_views(world: World) -> list[Problem]:
-    """At any time: what a kiosk shows is what the centre last said, with everything on top that waits for a verdict.
-    (Of one whose clock was wrong it depends on the moment of the last look.)"""
+    """Problems with what the kiosks show, at any time: the centre's last word, with the pending actions on top.
+
+    What a kiosk with a wrong clock shows depends on when it last looked, so such kiosks are left out.
+    """
     found = (_views(kiosk) for kiosk in world.kiosks if not kiosk.clock_was_wrong)
     return [Problem(kind, text) for each in found for kind, text in each]
 
@@ -52,11 +52,11 @@ def _views(kiosk: SimulatedKiosk) -> Found:
     identity = kiosk.journeys.identity
     assert identity is not None
     with kiosk.store.read() as db:
-        # What was shown when a record was damaged is shown until its patient is looked at again.
+        # A view from before the damage of a record stays until its patient is looked at again.
         rows = db.execute("select * from outbox where status = 'pending'")
-        damaged = {row["patient_id"] for row in rows if records.read(row) is None}
+        damaged = {row["patient_id"] for row in rows if outbox_bodies.read(row) is None}
         waiting = sorted(outbox.pending_patients(db) - damaged)
-        known = {patient_id: roster.patient(db, patient_id) for patient_id in waiting}
+        known = {patient_id: patients.read(db, patient_id) for patient_id in waiting}
         pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
     now = transaction_context(identity, kiosk.journeys.definitions, kiosk.journeys.clock())
     for patient_id, patient in known.items():
@@ -65,16 +65,16 @@ def _views(kiosk: SimulatedKiosk) -> Found:
             continue
         bookings = partial(now.bookings, patient)
         base = patient.base
-        if patient.provisional:  # nobody but the kiosk has told it, maybe on a day that has not come
+        if patient.provisional:  # the base is the kiosk's own, perhaps of a day in the future
             base = replace(base, site_day=min(base.site_day, now.today))
         seen = view(now.definitions, base, pending[patient_id], now.today, bookings).journey
-        # The version of what is shown only counts, and is never sent.
+        # The version of a view only counts, and is never sent.
         if replace(status.journey, journey_version=seen.journey_version) != seen:
             yield "diverged", f"{kiosk.name} shows {patient_id} as\n {status.journey}\nand should as\n {seen}"
 
 
 def _verdicts(world: World) -> Found:
-    """Every acknowledged tap has one verdict, the same at both ends, and a receipt; every outbox is empty."""
+    """Each acknowledged action has one verdict, the same at both ends, and a receipt. Each outbox is empty."""
     given = _given(world)
     receipts = {row[0] for row in world.centre.rows("select verdict_id from receipts")}
     firsts = Counter(row[0] for row in world.centre.rows("select verdict_id from verdicts where revision = 0"))
@@ -110,7 +110,7 @@ def _row(kiosk: SimulatedKiosk, row: OutboxRow, given: dict[str, tuple[str, str]
 
 
 def _effects(world: World) -> Found:
-    """Each effect once: what was applied moved one journey once, and nothing else did."""
+    """Each applied action moved one journey once, and no other action moved any."""
     rows = world.centre.rows("select action_id from transitions where trigger_type <> 'queue_sync'")
     done = Counter(row[0] for row in rows if row[0])
     yield from (("doubled", f"action {each} moved {times} times") for each, times in done.items() if times > 1)
@@ -129,7 +129,7 @@ def _effects(world: World) -> Found:
 
 
 def _bases(world: World) -> Found:
-    """Whoever is on the roster is held, and shown, as the centre has them; who has left it may linger as not here."""
+    """Each kiosk holds and shows the patients of the roster as the centre has them. Others may stay, as not here."""
     patients = [row[0] for row in world.centre.rows("select patient_id from patients order by patient_id")]
     for patient_id in patients:
         journey = world.centre.journey(patient_id)
@@ -151,7 +151,7 @@ def _bases(world: World) -> Found:
 
 
 def _aliases(world: World) -> Found:
-    """What was done in a visit that has another name at the centre belongs to that one."""
+    """An action of a visit that is an alias belongs to the visit behind the alias."""
     rows = world.centre.rows(
         "select a.alias_id, v.patient_id, a.since_ms from visit_aliases a join visits v on v.visit_id = a.visit_id"
     )
@@ -162,28 +162,28 @@ def _aliases(world: World) -> Found:
     unknown = {action_id: (patient_id, judged_ms) for action_id, patient_id, judged_ms in rows}
     for kiosk in world.kiosks:
         with kiosk.store.read() as db:
-            read = [records.read(row) for row in db.execute("select * from outbox")]
+            read = [outbox_bodies.read(row) for row in db.execute("select * from outbox")]
         sent = {intent.action_id: intent.visit_id for intent in read if intent is not None}
         for action_id in sorted(unknown.keys() & sent.keys()):
             patient_id, judged_ms = unknown[action_id]
             if judged_ms > aliases.get((sent[action_id], patient_id), judged_ms):
-                yield "lost", f"{kiosk.name}: {action_id} is of a visit by another name, and was not known there"
+                yield "lost", f"{kiosk.name}: {action_id} is of a visit behind an alias, and was not known there"
 
 
 def _cards(world: World) -> Found:
-    """A card means at a kiosk whom it means at the centre."""
+    """A card has the same holder at each kiosk as at the centre."""
     for card in CARDS:
         with world.centre.store.read() as db:
             holder = binding_of_card(db, cards_of(card))
         for kiosk in world.kiosks:
-            patient_id = kiosk.journeys.patient_of_card(cards_of(card))
+            patient_id = kiosk.parts.patient_of_card(cards_of(card))
             patient = kiosk.patient(patient_id) if patient_id else None
             if patient and not patient.provisional and (holder is None or holder.patient_id != patient_id):
                 yield "diverged", f"{kiosk.name} takes card {card} for {patient_id}, the centre for {holder}"
 
 
 def _health(world: World) -> Found:
-    """What `kiosk-central check` says; and nothing that a kiosk sent was indigestible but what was damaged there."""
+    """`kiosk-central check` finds nothing, and only actions whose record was damaged are in quarantine."""
     with world.centre.store.read() as db:
         health = check(db, world.centre.definitions)
     if not health.ok:
@@ -198,35 +198,35 @@ def _health(world: World) -> Found:
 
 
 def _unread(world: World) -> Found:
-    """Staff have a case for whatever was set aside."""
+    """Staff have a case for each quarantined action."""
     rows = world.centre.rows("select q.verdict_id from quarantine q join exceptions e using (exception_id)")
     aside = {each for each, (_, code) in _given(world).items() if code == "quarantined"}
     yield from (
-        ("lost", f"action {each} was set aside, and nobody was told")
+        ("lost", f"action {each} was set aside, and staff have no case")
         for each in sorted(aside - {row[0] for row in rows})
     )
 
 
 def _tickets(world: World) -> Found:
-    """No two tickets of a day alike, but where a clone or a disk that was set back was found out."""
+    """No two tickets of a day are alike, except where a clone or a disk that was set back was detected."""
     rows = world.centre.rows(
         "select e.queue_id, e.queue_number, e.opened_ms, v.site_day as visit_day, e.site_day from entries e"
         " join visits v on v.visit_id = e.visit_id order by e.queue_id"
     )
     held: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for row in rows:
-        # An entry that outlasts the night keeps its number into a day on which it may be given again.
+        # An entry that stays overnight keeps its number, which may be given again on the next day.
         opened = site_day(row["opened_ms"], ZONE, "04:00")
         held[opened, row["visit_day"], row["site_day"], row["queue_number"]].append(row["queue_id"])
     prefixes = dict(world.centre.rows("select ticket_prefix, kiosk_id from kiosks"))
     for (*_, number), queue_ids in held.items():
         if len(queue_ids) > 1 and prefixes.get(number.split("-")[0]) not in world.books.suspects:
             yield "doubled", f"ticket {number} was given to {queue_ids}"
-        elif len(queue_ids) > 1 and not _found_out(world, number, prefixes):
-            yield "doubled", f"ticket {number} was given to {queue_ids}, and nobody was told"
+        elif len(queue_ids) > 1 and not _detected(world, number, prefixes):
+            yield "doubled", f"ticket {number} was given to {queue_ids}, and staff have no case"
 
 
-def _found_out(world: World, number: str, prefixes: dict[str, str]) -> bool:
+def _detected(world: World, number: str, prefixes: dict[str, str]) -> bool:
     cases = world.centre.rows(
         "select detail from exceptions where code = :duplicate or (code = :fork and kiosk_id = :kiosk_id)",
         duplicate=DUPLICATE_NUMBER,
@@ -237,7 +237,7 @@ def _found_out(world: World, number: str, prefixes: dict[str, str]) -> bool:
 
 
 def _waiting(world: World) -> Found:
-    """What needs staff waits for them, and nothing else does."""
+    """The actions that wait for staff are those whose verdict needs staff."""
     waiting = {row[0] for row in world.centre.rows("select verdict_id from waiting")}
     given = _given(world).items()
     needing = {each for each, (verdict, code) in given if verdict == "needs_staff" and code != "quarantined"}

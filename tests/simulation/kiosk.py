@@ -1,4 +1,4 @@
-"""A kiosk of a schedule: the real store, journey service and sync steps, with clocks, a disk and a life of its own."""
+"""A kiosk of a schedule: the real store, journey service and sync steps, with simulated clocks and its own disk."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.journey.journeys import Journeys
-from kiosk.store import outbox
-from kiosk.store import patients as roster
+from kiosk.store import outbox, patients
 from kiosk.store.patients import Patient
 from sync.agent.steps import Puller, Pusher, StepResult
 from sync.clock import ClockReading
+from tests.kiosk.parts import KioskParts
 from tests.simulation.crashes import Crash, FragileKioskStore, Fuse
 from tests.simulation.network import Link, SimulatedClient
 
-NO_CLOCK_MS = 946_684_800_000  # 2000: what a box without a battery begins with
+NO_CLOCK_MS = 946_684_800_000  # the year 2000: the clock of a box without a battery after a boot
 
 
 @dataclass(slots=True)
 class Clocks:
-    """The clocks of one box, apart from the true time (UTC ms)."""
+    """The clocks of one box, by their difference from the true time (UTC ms)."""
 
     boot_id: str
     booted_ms: int
@@ -30,12 +29,12 @@ class Clocks:
     synchronised: bool = True
 
     def read(self, now_ms: int) -> ClockReading:
-        """What they say at a moment."""
+        """Their reading at a moment."""
         return ClockReading(now_ms + self.offset_ms, now_ms - self.booted_ms, self.boot_id, self.synchronised)
 
 
 class SimulatedKiosk:
-    """One box. `files()` are all that it has when it is switched on."""
+    """One box. It keeps nothing but `files()` when it is switched off."""
 
     def __init__(self, name: str, path: Path, link: Link, clock: Callable[[], int], ids: Callable[[], str]) -> None:
         self.name, self.path, self.link = name, path, link
@@ -43,25 +42,26 @@ class SimulatedKiosk:
         self.fuse = Fuse()
         self.clock_was_wrong = False
         self._under_way: set[str] = set()
-        self.running = False  # something of it is on the stack
+        self.running = False  # whether an action or step of this kiosk is under way
         self.clocks = Clocks(ids(), clock())
         self.open()
 
     def open(self) -> None:
-        """A start of the daemon."""
+        """Starts the daemon."""
         self.store = FragileKioskStore(self.path, self.fuse)
-        self.journeys = Journeys(self.store, lambda: self.clocks.read(self._now()), self._ids)
-        self.pusher = Pusher(self.journeys, SimulatedClient(self.link))
-        self.puller = Puller(self.journeys, SimulatedClient(self.link), wait_s=0)
+        self.parts = KioskParts(self.store, lambda: self.clocks.read(self._now()), self._ids)
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
+        self.pusher = Pusher(self.ledger, SimulatedClient(self.link))
+        self.puller = Puller(self.ledger, SimulatedClient(self.link), wait_s=0)
 
     def reopen(self) -> None:
-        """The process is gone, and another one starts on its file."""
+        """The process has died, and another one starts on its file."""
         self.fuse.put_out()
         self.store.close()
         self.open()
 
     def reboot(self, *, keeps_time: bool) -> None:
-        """The power is off and on again; without a battery the wall clock starts in the past."""
+        """The power goes off and on again. Without a battery, the wall clock starts in the past."""
         now = self._now()
         offset = self.clocks.offset_ms if keeps_time else NO_CLOCK_MS - now
         self.clocks = Clocks(self._ids(), now, offset, synchronised=keeps_time and self.clocks.synchronised)
@@ -69,13 +69,13 @@ class SimulatedKiosk:
         self.reopen()
 
     def survives(self, doing: Callable[[], object]) -> bool:
-        """Does something; False where the process died or the disk failed over it, after which it runs again."""
+        """Does something. Returns False where the process died or the disk failed; the kiosk then runs again."""
         outermost, self.running = not self.running, True
         try:
             doing()
         except Crash:
             if not outermost:
-                raise  # the step around it ends as well
+                raise  # the process of the outer step is the same
             self.reopen()
             return False
         except sqlite3.OperationalError:
@@ -85,11 +85,11 @@ class SimulatedKiosk:
         return True
 
     def push(self) -> StepResult:
-        """One step of the push; nothing while one is under way, since one thread does them."""
+        """One push step. Does nothing while a push is under way, since one thread does all pushes."""
         return self._alone("push", self.pusher.run_once)
 
     def pull(self) -> StepResult:
-        """One step of the pull; nothing while one is under way."""
+        """One pull step. Does nothing while a pull is under way."""
         return self._alone("pull", self.puller.run_once)
 
     def _alone(self, name: str, step: Callable[[], StepResult]) -> StepResult:
@@ -102,14 +102,14 @@ class SimulatedKiosk:
             self._under_way.remove(name)
 
     def snapshot(self, into: Path) -> None:
-        """A copy of the disk."""
+        """Copies the disk."""
         into.mkdir()
         for file in self.files():
             if file.exists():
                 shutil.copyfile(file, into / file.name.replace(self.path.name, "disk.db"))
 
     def put_back(self, snapshot: Path) -> None:
-        """The disk is what it was when the copy was taken."""
+        """Sets the disk back to a copy."""
         self.store.close()
         for file in self.files():
             file.unlink(missing_ok=True)
@@ -123,8 +123,7 @@ class SimulatedKiosk:
         return self.path, self.path.with_name(f"{self.path.name}-wal")
 
     def flip(self, action_id: str, places: list[tuple[float, int]]) -> None:
-        """The disk does not hold what was written: bits of the body of an action are others, each at a part of its
-        length."""
+        """Flips bits of an action's body on the disk. A place is a part of the body's length, and a bit there."""
         with self.store.write() as db:
             body = bytearray(db.execute("select body from outbox where action_id = ?", (action_id,)).fetchone()[0])
             for place, bit in places:
@@ -142,11 +141,11 @@ class SimulatedKiosk:
             return dict(tuple(row) for row in db.execute("select patient_id, journey_version from patients"))
 
     def incarnation(self) -> str:
-        """The life of the centre that it knows."""
+        """The centre's incarnation that this kiosk knows."""
         assert self.journeys.identity is not None
         return self.journeys.identity.server_incarnation
 
     def patient(self, patient_id: str) -> Patient | None:
-        """A patient, as the kiosk holds them."""
+        """A patient, as the kiosk holds the record."""
         with self.store.read() as db:
-            return roster.patient(db, patient_id)
+            return patients.read(db, patient_id)

@@ -1,8 +1,8 @@
-"""Breaks the protocol on purpose, one way at a time, in a copy of the tree: the simulation must catch each breakage.
+"""Breaks the protocol on purpose in a copy of the tree, one way at a time. The simulation must catch each breakage.
 
-A simulation that finds nothing proves nothing until it is known what it would have found. Each mutant is the exact text
-of one place and what stands there instead; a text that is not there exactly once is an error, so that no mutant goes
-quietly out of date. `python -m tests.simulation.mutants [NAME…]` hunts them and prints a table.
+A simulation that finds nothing proves nothing, unless it is known what it would find. A mutant is the exact text of one
+place and its replacement. A text that is not there exactly once is an error, so that no mutant goes out of date
+unnoticed. `python -m tests.simulation.mutants [NAME…]` hunts the mutants and prints a table.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ COPIED = ("kiosk", "sync", "hardware", "tests")
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One breakage: where, what stands there, what is put there, and the number of schedules within which it is to be
-    caught."""
+    """One breakage: its file, the text there, the replacement, and the number of schedules that must catch it."""
 
     name: str
     file: str
@@ -34,7 +33,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Caught:
-    """Which schedule caught a mutant, and as what."""
+    """The number of schedules until one caught a mutant, and the kinds of problems that it found."""
 
     schedules: int
     kinds: tuple[str, ...]
@@ -43,11 +42,13 @@ class Caught:
 _RETIRE_ALL = """self.ledger.settle([__import__("sync.protocol").protocol.VerdictRow(action_id=__import__("json").loads(
                 bytes(each.body))["action_id"], seq=0, verdict="{verdict}", code="ok") for each in actions])
 """
+_REFUSED = "            return self._follow_refusal(identity, outcome)\n"
+_ANSWERED = "        return self._settle(identity, outcome.answer)\n"
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no dedupe by id",
-        "sync/central/kiosks/push.py",
+        "sync/central/kiosks/judge_link.py",
         "record = _judged_before(db, link)",
         "record = None",
         100,
@@ -55,21 +56,21 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "discard on reject",
         "sync/agent/steps.py",
-        "            return self._refused(identity, outcome)\n",
-        f"            {_RETIRE_ALL.format(verdict='superseded')}            return self._refused(identity, outcome)\n",
+        _REFUSED,
+        f"            {_RETIRE_ALL.format(verdict='superseded')}{_REFUSED}",
         20,
     ),
     Mutant(
         "acknowledged by the HTTP status",
         "sync/agent/steps.py",
-        "        return self._answered(identity, outcome.answer)\n",
-        f"        {_RETIRE_ALL.format(verdict='applied')}        return self._answered(identity, outcome.answer)\n",
+        _ANSWERED,
+        f"        {_RETIRE_ALL.format(verdict='applied')}{_ANSWERED}",
         20,
     ),
     Mutant(
         "no fork check",
         "sync/central/kiosks/links.py",
-        "if receipt is None or receipt[0] != link.hash:",
+        "if receipt is None or receipt.hash != link.hash:",
         "if receipt is None:",
         300,
     ),
@@ -82,21 +83,21 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "no check where a page was asked for",
-        "kiosk/journey/journeys.py",
-        "if adoption.overtaken(page, before):",
+        "kiosk/journey/ledger.py",
+        "if pages.is_overtaken(page, before.identity):",
         "if False:",
         100,
     ),
     Mutant(
         "watermark and verdict without the effect",
         "sync/central/conflicts/judge.py",
-        "journey = _apply(db, context, received, evidence, resolution)",
+        "journey = _apply(db, matter, resolution)",
         "journey = evidence.journey",
         20,
     ),
     Mutant(
         "rebase drops what is pending",
-        "kiosk/journey/adopt.py",
+        "kiosk/journey/views.py",
         "pending = outbox.pending_of(db, patient.patient_id, identity.actions, identity.site)",
         "pending = []",
         20,
@@ -112,58 +113,58 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "visit alias not followed",
         "sync/central/conflicts/gather.py",
-        "visit = _visit(db, context.definitions, evidence.journey, visit_of(db, received.intent.visit_id))",
-        "visit = _visit(db, context.definitions, evidence.journey, received.intent.visit_id)",
+        "visit = read_visit(db, intent.visit_id)",
+        "visit = (found := read_visit(db, intent.visit_id)) and (found if found.visit_id == intent.visit_id else None)",
         100,
     ),
     Mutant(
         "base overwritten by an older page",
-        "kiosk/journey/adopt.py",
-        "if known and known.base.journey_version > fresh.base.journey_version:",
+        "kiosk/journey/pages.py",
+        "if known and known.base.journey_version > patient.base.journey_version:",
         "if False:",
         300,
     ),
     Mutant(
         "receipts not kept",
-        "sync/central/kiosks/push.py",
-        "        keep_receipt(db, chain, link, record.verdict_id)\n"
-        "        return as_row(record, intent.action_id, link.seq, judged.journey)",
-        "        return as_row(record, intent.action_id, link.seq, judged.journey)",
+        "sync/central/kiosks/judge_link.py",
+        "    _add_receipt(db, batch, link, record)\n"
+        "    return verdict_row(record, intent.action_id, link.seq, judged.journey)",
+        "    return verdict_row(record, intent.action_id, link.seq, judged.journey)",
         20,
     ),
     Mutant(
         "chain not renumbered after a fork",
-        "kiosk/store/outbox.py",
+        "kiosk/store/outbox_epochs.py",
         "renumbered = msgspec.structs.replace(pending, kiosk_id=kiosk_id, epoch=epoch, seq=seq)",
         "renumbered = pending",
         100,
     ),
     Mutant(
         "nothing sent again after a restore",
-        "kiosk/journey/journeys.py",
-        "            if restored:\n                outbox.reopen(db)\n",
-        "",
+        "kiosk/journey/ledger.py",
+        "            if restored:\n                outbox_epochs.reopen(db)\n",
+        "            if restored:\n",
         100,
     ),
     Mutant(
         "only this epoch sent again after a restore",
-        "kiosk/store/outbox.py",
+        "kiosk/store/outbox_epochs.py",
         "where status <> 'pending'\")\n    identity",
         "where status <> 'pending' and epoch = (select epoch from identity)\")\n    identity",
         300,
     ),
     Mutant(
         "cards of before stay",
-        "kiosk/journey/adopt.py",
-        "        roster.unbind(db, row.patient_id)\n        roster.bind(",
-        "        roster.bind(",
+        "kiosk/journey/pages.py",
+        "    patients.unbind_all(db, row.patient_id)\n    patients.bind(",
+        "    patients.bind(",
         100,
     ),
     Mutant(
         "a roster started afresh keeps whom it does not name",
-        "kiosk/journey/adopt.py",
-        "left = roster.left_behind(db)",
-        "left = []",
+        "kiosk/journey/pages.py",
+        "unnamed = roster.end_snapshot(db)",
+        "unnamed = []",
         300,
     ),
     Mutant(
@@ -175,8 +176,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the answer of a past centre retires",
-        "kiosk/journey/journeys.py",
-        "if incarnations and here.server_incarnation not in incarnations:",
+        "kiosk/journey/ledger.py",
+        "if incarnations and identity.server_incarnation not in incarnations:",
         "if False:",
         2000,
     ),
@@ -184,13 +185,13 @@ MUTANTS: tuple[Mutant, ...] = (
 
 
 def hunt(mutant: Mutant, first: int = 0) -> Caught | None:
-    """Plays schedules on a copy of the tree that is broken in this way, until one fails. None where none did."""
+    """Plays schedules on a broken copy of the tree until one fails. Returns None where none fails."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
         for part in COPIED:
             shutil.copytree(HOUSE / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         _break(copy / mutant.file, mutant)
-        ended = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "tests.simulation.hunting", str(first), str(mutant.within)],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy), "PYTHONHASHSEED": "0"},
@@ -198,9 +199,9 @@ def hunt(mutant: Mutant, first: int = 0) -> Caught | None:
             text=True,
             check=False,
         )
-        if ended.returncode:
-            raise RuntimeError(f"{mutant.name}: {ended.stderr[-2000:]}")
-        answer = json.loads(ended.stdout)
+        if completed.returncode:
+            raise RuntimeError(f"{mutant.name}: {completed.stderr[-2000:]}")
+        answer = json.loads(completed.stdout)
         return Caught(answer["schedules"], tuple(answer["kinds"])) if answer["kinds"] else None
 
 
@@ -212,17 +213,17 @@ def _break(file: Path, mutant: Mutant) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Hunts the mutants of these names, or all, and prints the table. 1 where one got away."""
-    away = 0
+    """Hunts the mutants of these names, or all, and prints the table. Returns 1 where a mutant was not caught."""
+    missed = 0
     print("| mutant | caught by schedule | as | stated |\n|---|---|---|---|")
     for mutant in MUTANTS:
         if names and mutant.name not in names:
             continue
         caught = hunt(mutant)
-        away += caught is None
+        missed += caught is None
         found = f"{caught.schedules} | {', '.join(caught.kinds)}" if caught else "**not caught** |"
         print(f"| {mutant.name} | {found} | {mutant.within} |", flush=True)
-    return bool(away)
+    return bool(missed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The network between one kiosk and the centre: it loses, doubles, delays, holds back, cuts and garbles, as told."""
+"""The network between one kiosk and the centre. On demand it loses, doubles, delays, holds, cuts and garbles."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tests.simulation.crashes import Crash
 
 
 class Trouble(StrEnum):
-    """What befalls the next call."""
+    """What happens to the next call."""
 
     REQUEST_LOST = "request lost"
     REPLY_LOST = "reply lost"
     DOUBLED = "delivered twice"
-    DELAYED = "request delayed"  # the kiosk gives up; the request comes in later, after newer ones
-    HELD = "reply held"  # the kiosk gives up; the reply is kept, to come as the answer to a later call
+    DELAYED = "request delayed"  # the kiosk gives up; the request arrives later, after newer ones
+    HELD = "reply held"  # the kiosk gives up; the reply arrives later, as the answer to another call
     GARBLED = "reply garbled"
 
 
 @dataclass(slots=True)
 class Link:
-    """A kiosk's way to the centre. `cut_until` and `half_open_until` are numbers of events."""
+    """The connection of a kiosk with the centre. `cut_until` and `half_open_until` are numbers of events."""
 
     centre: Centre
     kiosk_id: str
@@ -37,12 +37,12 @@ class Link:
     delayed: list[tuple[int, str, bytes]] = field(default_factory=list)
     held: list[tuple[str, int, bytes]] = field(default_factory=list)
     late: bool = False  # the next call gets a reply that was held
-    meanwhile: Callable[[], None] | None = None  # while the next reply travels, this happens
-    told: dict[str, int] = field(default_factory=dict)  # the versions that the kiosk held when the reply came in
-    afresh: bool = False  # a page came that starts the roster afresh
+    meanwhile: Callable[[], None] | None = None  # happens while the next reply is under way
+    versions_at_reply: dict[str, int] = field(default_factory=dict)  # the kiosk's, when the reply arrived
+    was_reset: bool = False  # a page with a reset came
 
     def call(self, path: str, body: bytes) -> tuple[int, bytes]:
-        """One call. Raises requests.ConnectionError or requests.Timeout where no answer comes back."""
+        """Makes one call. Raises requests.ConnectionError or requests.Timeout where no answer arrives."""
         if self.event < self.cut_until:
             raise requests.ConnectionError
         trouble, self.trouble = self.trouble, None
@@ -58,7 +58,7 @@ class Link:
         return self._reply(trouble, path, status, answer)
 
     def deliver_delayed(self, *, everything: bool = False) -> int:
-        """Delivers the requests that are due; nobody waits for their answers. Returns how many that were."""
+        """Delivers the requests that are due, and drops the answers. Returns the number of requests."""
         due = [each for each in self.delayed if everything or each[0] <= self.event]
         self.delayed = [each for each in self.delayed if each not in due]
         for _, path, body in due:
@@ -66,7 +66,7 @@ class Link:
         return len(due)
 
     def heal(self) -> None:
-        """Everything works from now on."""
+        """Ends all faults."""
         self.trouble = self.meanwhile = None
         self.cut_until = self.half_open_until = 0
         self.held, self.late = [], False
@@ -78,7 +78,7 @@ class Link:
         return answer
 
     def _attempt(self, path: str, body: bytes) -> tuple[int, bytes] | None:
-        """The centre's answer; None where it died over it, and was started again."""
+        """The centre's answer; None where the centre died and was started again."""
         try:
             return self.centre.handle(self.kiosk_id, path, body)
         except Crash:
@@ -97,21 +97,21 @@ class Link:
             raise requests.ReadTimeout
         if trouble is Trouble.GARBLED:
             return status, answer[: len(answer) // 2]
-        of_old = self._held_before(path) or (status, answer)
-        self.afresh |= b'"reset":true' in of_old[1]
-        return of_old
+        reply = self._take_held(path) or (status, answer)
+        self.was_reset |= b'"reset":true' in reply[1]
+        return reply
 
-    def _held_before(self, path: str) -> tuple[int, bytes] | None:
-        of_old = next((each for each in self.held if each[0] == path), None) if self.late else None
-        if of_old is None:
+    def _take_held(self, path: str) -> tuple[int, bytes] | None:
+        held = next((each for each in self.held if each[0] == path), None) if self.late else None
+        if held is None:
             return None
-        self.held.remove(of_old)
+        self.held.remove(held)
         self.late = False
-        return of_old[1:]
+        return held[1:]
 
 
 class SimulatedClient(CentralClient):
-    """The product's client over a simulated link: what it makes of an answer, or of none, is its own."""
+    """The product's client over a simulated link. Only the transport is simulated."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

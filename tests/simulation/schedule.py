@@ -1,4 +1,4 @@
-"""A schedule: its events from a seed, played one by one, healed, and looked at."""
+"""A schedule: its events from a seed, played one by one; then the world is healed and checked."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.simulation.healing import heal
 from tests.simulation.invariants import Problem, look, look_at_views
 from tests.simulation.world import World
 
-ACTIONS, STRIKES, STEPS = 40, 30, 8  # of people, of faults, of sync; at least so many of the first two take effect
+ACTIONS, STRIKES, STEPS = 40, 30, 8  # events of people, faults and sync; the first two are the least that take effect
 STAFF_SHARE = 0.3
 SHARED_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. Its number seeds its chance, so that it stays what it is when others are left out."""
+    """One event. Its number seeds its chance, so that it does the same when other events are left out."""
 
     number: int
     kind: str
@@ -33,12 +33,12 @@ class Event:
 
 @dataclass(slots=True)
 class Played:
-    """What came of a schedule."""
+    """The result of a schedule."""
 
     seed: int
     actions: int = 0
     faults: Counter[str] = field(default_factory=Counter)
-    gone: int = 0  # actions that no disk had any more after one was set back
+    gone: int = 0  # actions that were lost with the only disk that had them
     problems: list[Problem] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ def _faults(chance: Random) -> list[Fault]:
 
 
 def play(seed: int, template: str | Path, events: list[Event] | None = None) -> Played:
-    """Plays a schedule (by default the whole of the seed's) in files of its own, and looks at what it came to."""
+    """Plays the events (by default all of the seed) on files of their own, and checks the world after them."""
     logging.disable(logging.CRITICAL)
     home = Path(tempfile.mkdtemp(prefix="simulation-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))
     played = Played(seed)
@@ -75,7 +75,7 @@ def play(seed: int, template: str | Path, events: list[Event] | None = None) -> 
         world = World(home, Path(template), seed)
         _play(world, seed, events_of(seed) if events is None else events, whole=events is None)
         played.problems = look_at_views(world) or heal(world) or look(world)
-    except (Exception, Crash):  # noqa: BLE001 - whatever it is, it is what the schedule came to
+    except (Exception, Crash):  # noqa: BLE001 - any exception is a result of the schedule
         played.problems = [Problem("broken", traceback.format_exc(limit=-12))]
     finally:
         logging.disable(logging.NOTSET)

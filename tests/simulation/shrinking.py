@@ -1,4 +1,4 @@
-"""Leaves events out of a schedule that fails for as long as what is left fails in the same way."""
+"""Shortens a failed schedule: leaves out events as long as the rest fails in the same way."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from pathlib import Path
 from tests.simulation.schedule import Event, Played, events_of, play
 
 
-def shrunk(failed: Played, template: str | Path) -> Played:
-    """The same failure with fewer events: halves, quarters and so on are left out, down to single ones."""
+def shrink(failed: Played, template: str | Path) -> Played:
+    """Returns a schedule with fewer events and the same failure. Leaves out halves, quarters and so on, down to single
+    events."""
     events, best = events_of(failed.seed), failed
     size = len(events) // 2
     while size:
         for start in range(len(events) - size, -1, -size):
             fewer = events[:start] + events[start + size :]
-            tried = _tried(failed, Path(template), fewer)
-            if tried is not None:
-                events, best = fewer, tried
+            played = _play(failed, Path(template), fewer)
+            if played is not None:
+                events, best = fewer, played
         size //= 2
     return best
 
 
-def _tried(failed: Played, template: Path, events: list[Event]) -> Played | None:
+def _play(failed: Played, template: Path, events: list[Event]) -> Played | None:
     played = play(failed.seed, template, events)
-    wanted = {problem.kind for problem in failed.problems}
-    return played if wanted & {problem.kind for problem in played.problems} else None
+    kinds = {problem.kind for problem in failed.problems}
+    return played if kinds & {problem.kind for problem in played.problems} else None

@@ -1,4 +1,4 @@
-"""What the simulation found, each as the shortest story of it, with the seed that told it."""
+"""The faults that the simulation found, each as its shortest story, with the seed that found it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.steps import Pusher
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.ids import new_id
@@ -52,11 +52,11 @@ def give(centre: Centre, card: str, patient_id: str) -> None:
     with centre.store.write() as db:
         bind(db, patient_id, cards_of(card), new_id(), centre.time())
         for each in PATIENTS:
-            touch(db, each)
+            mark_changed(db, each)
 
 
 def set_back(centre: Centre, backup: Path) -> None:
-    """The centre is restored from a backup, and starts."""
+    """Restores the centre from a backup, and starts it."""
     centre.store.close()
     centre.path.with_name("centre.db-wal").unlink(missing_ok=True)
     shutil.copyfile(backup, centre.path)
@@ -81,7 +81,7 @@ def test_a_kiosk_whose_clock_was_ahead_shows_the_visit_again_once_it_is_right(ki
     kiosk.tap("P1")
     kiosk.sync()
     kiosk.wall_offset_ms = 0
-    assert kiosk.view("P1").state == "ARRIVED", "before the centre says anything"  # seed 1
+    assert kiosk.view("P1").state == "ARRIVED", "before an answer of the centre"  # seed 1
     kiosk.sync()
     assert kiosk.view("P1") == kiosk.centre.journey("P1")
 
@@ -100,7 +100,7 @@ def test_what_was_judged_in_an_earlier_epoch_is_sent_again_after_a_restore(centr
     backup = back_up(centre)
     kiosk.tap("P1")
     kiosk.push()
-    with kiosk.store.write() as db:  # a disk that was set back: its chain does not fit, and it gets a new epoch
+    with kiosk.store.write() as db:  # as if the disk was set back: the chain does not fit and gets a new epoch
         db.execute("update identity set last_hash = 'lost'")
     kiosk.act("P1", "register")
     kiosk.sync()
@@ -114,10 +114,10 @@ def test_what_was_judged_in_an_earlier_epoch_is_sent_again_after_a_restore(centr
     assert [status for _, status, _ in kiosk.statuses()] == ["applied", "applied"]
 
 
-def test_who_is_not_in_a_fresh_roster_has_nothing_here(centre: Centre, kiosk: Kiosk):
+def test_a_patient_who_is_missing_in_a_snapshot_has_no_visit(centre: Centre, kiosk: Kiosk):
     backup = back_up(centre)
     give(centre, "N", "P3")
-    centre.staff("scan_nfc", "P3")  # who has no booking
+    centre.staff("scan_nfc", "P3")  # a patient without a booking
     kiosk.sync()
     kiosk.journeys.act("P3", "register", None, {}, cards_of("N"))
     kiosk.sync()
@@ -145,12 +145,12 @@ def test_a_clock_that_jumps_gives_no_number_twice(kiosk: Kiosk, offset_ms: int):
     assert numbers == ["A-001", "A-002", "A-003"]  # seed 272
 
 
-def test_numbers_of_a_day_that_nobody_knew_count_for_the_one_that_it_was(kiosk: Kiosk):
+def test_numbers_of_an_unknown_day_count_for_the_day_that_it_was(kiosk: Kiosk):
     book_for_tomorrow(kiosk.centre)
     kiosk.sync()
     kiosk.check_in("P1")
     kiosk.centre.time.pass_minutes(24 * 60)
-    # No clock after the night: it still takes it for yesterday.
+    # The clock is wrong after the night: the kiosk takes the day for yesterday.
     kiosk.wall_offset_ms, kiosk.synchronised = -YEARS_MS, False
     kiosk.check_in("P2")
     kiosk.wall_offset_ms, kiosk.synchronised = 0, True
@@ -159,7 +159,7 @@ def test_numbers_of_a_day_that_nobody_knew_count_for_the_one_that_it_was(kiosk: 
     assert kiosk.view("P3").entries[0].queue_number == "A-003"
 
 
-def test_a_new_day_begins_its_numbers_anew(kiosk: Kiosk):
+def test_a_new_day_counts_its_numbers_from_one(kiosk: Kiosk):
     book_for_tomorrow(kiosk.centre)
     kiosk.sync()
     kiosk.check_in("P1")
@@ -174,29 +174,29 @@ def test_a_verdict_from_before_a_restore_does_not_retire_what_the_restored_centr
 ):
     backup = back_up(centre)
     kiosk.tap("P1")
-    asked = kiosk.journeys.identity
-    answered: list[PushAnswer] = []
+    identity = kiosk.journeys.identity
+    answers: list[PushAnswer] = []
 
     class Slow(Wire):
-        """An answer that is still under way when the centre has been restored and the kiosk has heard of it."""
+        """The answer is still under way when the centre was restored and a page has told of it."""
 
         def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
             outcome = super().push(request)
             assert isinstance(outcome, Accepted)
-            answered.append(outcome.answer)
+            answers.append(outcome.answer)
             set_back(centre, backup)
             kiosk.pull()
             return outcome
 
-    assert asked is not None
-    Pusher(kiosk.journeys, Slow(centre, asked.kiosk_id)).run_once()  # type: ignore[arg-type]
-    assert [row.verdict for row in answered[0].verdicts] == ["applied"]
-    assert kiosk.journeys.pending() == 1  # seed 1104
+    assert identity is not None
+    Pusher(kiosk.ledger, Slow(centre, identity.kiosk_id)).run_once()  # type: ignore[arg-type]
+    assert [row.verdict for row in answers[0].verdicts] == ["applied"]
+    assert kiosk.parts.pending() == 1  # seed 1104
     kiosk.sync()
     assert kiosk.view("P1") == centre.journey("P1")
 
 
-def test_a_card_that_a_restored_centre_ties_to_another_leaves_the_one_of_before(centre: Centre, kiosk: Kiosk):
+def test_a_card_that_a_restored_centre_binds_to_another_patient_leaves_the_first_one(centre: Centre, kiosk: Kiosk):
     backup = back_up(centre)
     give(centre, "N", "P2")
     kiosk.check_in_unknown("N")
@@ -212,13 +212,13 @@ def test_a_card_that_a_restored_centre_ties_to_another_leaves_the_one_of_before(
 
 def test_a_restore_that_loses_verdicts_alone_is_noticed(centre: Centre, kiosk: Kiosk):
     open_incarnation(centre.store)
-    kiosk.check_in_unknown("N")  # a card that the centre does not know either: this moves no journey
+    kiosk.check_in_unknown("N")  # the centre does not know the card either: no journey moves
     kiosk.pull()
-    keep_marker(centre.store)
+    update_marker(centre.store)
     backup = back_up(centre)
     before = incarnation_of(centre)
     kiosk.push()
-    keep_marker(centre.store)
+    update_marker(centre.store)
     set_back(centre, backup)
     assert incarnation_of(centre) != before  # seed 2675
     kiosk.sync()
@@ -228,20 +228,20 @@ def test_a_restore_that_loses_verdicts_alone_is_noticed(centre: Centre, kiosk: K
 
 def test_an_epoch_that_is_no_news_changes_nothing(kiosk: Kiosk):
     kiosk.tap("P1")
-    kiosk.journeys.start_epoch(3)
+    kiosk.ledger.start_epoch(3)
     kiosk.sync()
     kiosk.act("P1", "register")
-    kiosk.journeys.start_epoch(3)  # an answer that was under way while the pull brought word of a restored centre
-    kiosk.journeys.start_epoch(2)
+    kiosk.ledger.start_epoch(3)  # an answer that was under way while the pull brought word of a restored centre
+    kiosk.ledger.start_epoch(2)
     kiosk.act("P1", "confirm_arrival")  # seed 258
     kiosk.sync()
     assert kiosk.journeys.identity is not None
     assert kiosk.centre.journey("P1").state == "WAITING"
 
 
-def test_an_action_that_staff_give_to_another_leaves_whom_it_named(centre: Centre, kiosk: Kiosk):
+def test_an_action_that_staff_reassign_leaves_the_patient_that_it_named(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
-    give(centre, "P1", "P3")  # so that the tap waits for staff
+    give(centre, "P1", "P3")  # the tap waits for staff because of this
     kiosk.push()
     assert kiosk.last() == ("needs_staff", "rebound")
     kiosk.pull()
@@ -251,9 +251,9 @@ def test_an_action_that_staff_give_to_another_leaves_whom_it_named(centre: Centr
     assert kiosk.view("P1") == centre.journey("P1")  # seed 10
 
 
-def test_who_was_two_records_with_visits_of_one_day_may_come_again(centre: Centre, kiosk: Kiosk):
-    """Seed 6130: the visits of the record that was merged left a hole in the count of the day's visits, and the next
-    one was counted upon one that was there."""
+def test_a_patient_of_two_merged_records_with_visits_of_one_day_may_come_again(centre: Centre, kiosk: Kiosk):
+    """Seed 6130: the visits of the merged record left a gap in the numbers of the day's visits, and the next visit got
+    a number that was taken."""
     for _ in range(2):
         kiosk.check_in("P2")
         kiosk.sync()

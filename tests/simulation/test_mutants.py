@@ -1,4 +1,4 @@
-"""The simulation catches a protocol that is broken on purpose; two such in every run, all of them with LONG=1."""
+"""The simulation catches a protocol that is broken on purpose: two mutants in every run, all of them with LONG=1."""
 
 from __future__ import annotations
 

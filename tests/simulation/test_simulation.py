@@ -1,4 +1,4 @@
-"""Hundreds of schedules of a hospital in trouble: whatever happened, nothing is lost, doubled, diverged or stuck."""
+"""Hundreds of schedules of a hospital with faults: nothing is lost, doubled, diverged or stuck."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.simulation.schedule import ACTIONS, STRIKES, play
 from tests.simulation.world import World
 
 LONG = bool(os.environ.get("LONG"))
-PARTS = 6  # so that they can be shared among processes
+PARTS = 6  # processes can share them
 SCHEDULES = (3000 if LONG else 300) // PARTS
 
 
@@ -29,7 +29,7 @@ def made() -> Iterator[Path]:
 
 @pytest.mark.timeout(1200 if LONG else 120)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_whatever_happened_nothing_is_lost_doubled_diverged_or_stuck(made: Path, part: int):
+def test_nothing_is_lost_doubled_diverged_or_stuck(made: Path, part: int):
     for seed in range(part * SCHEDULES, (part + 1) * SCHEDULES):
         played = play(seed, made)
         failed = f"make simulate SEED={seed}\n" + "\n".join(played.log[-30:])
@@ -60,15 +60,15 @@ def world(made: Path, tmp_path: Path) -> Iterator[World]:
 
 
 def check_in(world: World, kiosk: SimulatedKiosk) -> None:
-    """A tap that the centre has judged."""
+    """Makes a tap that the centre judges."""
     world.act(kiosk)
     kiosk.push()
 
 
-# The invariants themselves: each sees what it is there to see.
+# The invariants themselves: each finds what it is for.
 
 
-def test_a_world_in_which_nothing_went_wrong_is_well(world: World):
+def test_a_world_without_a_fault_has_no_problem(world: World):
     check_in(world, world.kiosks[0])
     for kiosk in world.kiosks:
         kiosk.pull()
@@ -107,7 +107,7 @@ def test_an_action_that_still_waits_in_an_outbox_is_seen(world: World):
     assert "stuck" in {problem.kind for problem in look(world)}
 
 
-def test_a_record_that_was_set_aside_is_seen_where_nothing_had_damaged_it_or_nobody_was_told(world: World):
+def test_a_quarantined_record_is_seen_where_it_was_not_damaged_or_staff_have_no_case(world: World):
     kiosk = world.kiosks[0]
     world.act(kiosk)
     action_id = kiosk.rows()[0].action_id

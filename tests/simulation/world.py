@@ -1,4 +1,4 @@
-"""What a schedule moves: the centre, the kiosks, the true time, and the books on what people were promised."""
+"""What a schedule moves: the centre, the kiosks, the true time, and the account of what people were promised."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.network import Link
 
 MINUTE = 60_000
-PAGES = (2, 3, 7, 200)  # rows a page of the roster goes through
+PAGES = (2, 3, 7, 200)  # rows of a page of the roster
 
 
 class World:
-    """One schedule's world, in a directory of its own, made from the template of `hospital.make`."""
+    """The world of one schedule, in a directory of its own. It begins as the template of `hospital.make`."""
 
     def __init__(self, home: Path, template: Path, seed: int) -> None:
         self.home, self.template = home, template
@@ -45,11 +45,11 @@ class World:
         return self.now_ms
 
     def new_id(self) -> str:
-        """An id of the schedule's own chance."""
+        """An id from the schedule's chance."""
         return uuid7(self.now_ms, self.chance.randbytes(10))
 
     def note(self, text: str) -> None:
-        """A line of the log: what a person reads who looks for the fault."""
+        """Adds a line to the log, for the person who looks for the cause of a failure."""
         self.log.append(f"{self.event:3} {(self.now_ms - OPENS_MS) // 1000:6}s {text}")
 
     def happened(self, fault: str) -> None:
@@ -57,7 +57,7 @@ class World:
         self.faults[fault] += 1
 
     def begin(self, event: int, chance: Random) -> None:
-        """The next event, with the chance that is its own: a moment passes, and what was under way comes in."""
+        """Begins the next event with its chance: some time passes, and delayed requests arrive."""
         self.event, self.chance = event, chance
         self.now_ms += chance.randrange(1_000, 90_000)
         for kiosk in self.kiosks:
@@ -79,7 +79,7 @@ class World:
     # What people do.
 
     def act(self, kiosk: SimulatedKiosk) -> None:
-        """Somebody holds a card to the kiosk and does what it offers; the next person where it offers nothing."""
+        """A person holds a card to the kiosk and does what it offers. If it offers nothing, the next person tries."""
         first = self.chance.randrange(len(CARDS))
         for place in range(len(CARDS)):
             card = CARDS[(first + place) % len(CARDS)]
@@ -88,7 +88,7 @@ class World:
 
     def _act(self, kiosk: SimulatedKiosk, card: str) -> bool:
         cards, journeys = cards_of(card), kiosk.journeys
-        patient_id = journeys.patient_of_card(cards)
+        patient_id = kiosk.parts.patient_of_card(cards)
         if patient_id is None:
             unknown = PatientId(f"card-{self.new_id()}")
             acted = journeys.check_in_unknown(unknown, cards, "scan_nfc", self.new_id())
@@ -109,7 +109,7 @@ class World:
         self._acknowledge(kiosk, acted.action_ids, f"{card} does {action_type} as {patient_id}")
         if self.chance.random() < 0.1:
             again = journeys.act(patient_id, action_type, action_id, {}, cards)
-            assert again.repeated, "a repeat was done again"
+            assert again == acted, "a repeat was done again"
         return True
 
     def _acknowledge(self, kiosk: SimulatedKiosk, action_ids: tuple[str, ...], what: str) -> None:
@@ -118,7 +118,7 @@ class World:
         self.note(f"{kiosk.name}: {what} {' '.join(each[-4:] for each in action_ids)}")
 
     def staff(self) -> None:
-        """Staff do something that the rules allow, for the first patient for whom they allow anything."""
+        """Staff do something that the rules allow, for the first patient for whom they allow it."""
         first = self.chance.randrange(len(PATIENTS))
         do = self.chance.choices((self._staff_act, self._change_entry, self._settle, self._correct), (14, 3, 2, 1))[0]
         for place in range(len(PATIENTS)):
@@ -132,19 +132,19 @@ class World:
         exception_id, how = self.chance.choice(cases)["exception_id"], self.chance.choice(_HOW)
         action_id = self.new_id()
         answer = self.centre.settle(action_id, exception_id, how, patient_id)
-        self._staffed(action_id, f"desk: case {exception_id[-4:]}: {how} ({patient_id}) {answer.status}", answer.done)
+        self._staff_did(action_id, f"desk: case {exception_id[-4:]}: {how} ({patient_id}) {answer.status}", answer.done)
         return answer.done
 
     def _correct(self, patient_id: str) -> bool:
         action_id, state = self.new_id(), self.chance.choice(self.centre.definitions.journey_states)
         answer = self.centre.correct(action_id, patient_id, state)
-        self._staffed(action_id, f"desk: {patient_id} stands at {state} {answer.status}", answer.done)
+        self._staff_did(action_id, f"desk: {patient_id} stands at {state} {answer.status}", answer.done)
         return answer.done
 
     def _staff_act(self, patient_id: str) -> bool:
         journey = self.centre.journey(patient_id)
         if journey is None:
-            return False  # the record was merged into another
+            return False  # the record was merged into another one one
         offered = [each for each in available_actions(self.centre.definitions, journey, STAFF) if each in _DESK]
         if len(offered) > 1 and self.chance.random() < 0.8:
             offered = [each for each in offered if each != "cancel_appointment"]
@@ -155,7 +155,7 @@ class World:
         if action_type == "cancel_appointment" and journey.current is None:
             payload = {"exam_id": journey.appointments[0].exam_id} if journey.appointments else {}
         answer = self.centre.staff(action_id, action_type, patient_id, payload)
-        self._staffed(action_id, f"desk: {action_type} for {patient_id} {answer.status}", answer.done)
+        self._staff_did(action_id, f"desk: {action_type} for {patient_id} {answer.status}", answer.done)
         if self.chance.random() < 0.2:
             again = self.centre.staff(action_id, action_type, patient_id, payload)
             assert (again.status, again.body) == (answer.status, answer.body), "a repeat got another answer"
@@ -171,67 +171,68 @@ class World:
         entry, state = self.chance.choice(live), self.chance.choice(_ENTRY_STATES)
         action_id = self.new_id()
         answer = self.centre.change_entry(action_id, entry.queue_id, state)
-        self._staffed(action_id, f"desk: entry of {patient_id} to {state} {answer.status}", answer.done)
+        self._staff_did(action_id, f"desk: entry of {patient_id} to {state} {answer.status}", answer.done)
         return answer.done
 
-    def _staffed(self, action_id: str, what: str, done: bool) -> None:
+    def _staff_did(self, action_id: str, what: str, done: bool) -> None:
         self.actions += int(done)
         self.note(f"{what} {action_id[-4:]}")
 
     # What the machines do.
 
     def sync(self, kiosk: SimulatedKiosk) -> None:
-        """One step of the push or of the pull, of some size."""
+        """One push or pull step, with a batch of some size."""
         if self.chance.random() < 0.5:
             self.push(kiosk)
         else:
             self.pull(kiosk)
 
     def push(self, kiosk: SimulatedKiosk) -> None:
-        """One step of the push."""
+        """One push step."""
         if self.chance.random() < 0.3:
             kiosk.pusher.limit = self.chance.randrange(1, 4)
         self.step(kiosk, "push", kiosk.push)
 
     def pull(self, kiosk: SimulatedKiosk) -> None:
-        """One step of the pull, which never takes a kiosk back behind what it knew."""
-        kiosk.link.afresh, kiosk.link.told, life = False, kiosk.versions(), kiosk.incarnation()
+        """One pull step. No page sets a base back, except a reset and a page of a new incarnation."""
+        kiosk.link.was_reset, kiosk.link.versions_at_reply = False, kiosk.versions()
+        incarnation = kiosk.incarnation()
         survived = self.step(kiosk, "pull", kiosk.pull)
-        if survived and not kiosk.link.afresh and life == kiosk.incarnation():
-            after = kiosk.versions()
-            older = [each for each, version in kiosk.link.told.items() if after.get(each, version) < version]
+        if survived and not kiosk.link.was_reset and incarnation == kiosk.incarnation():
+            after, before = kiosk.versions(), kiosk.link.versions_at_reply
+            older = [each for each, version in before.items() if after.get(each, version) < version]
             assert not older, f"{kiosk.name}: a page took {older} back"
 
     def step(self, kiosk: SimulatedKiosk, name: str, step: Callable[[], object]) -> bool:
-        """A step that the kiosk may die over; False where it did."""
+        """A step over which the kiosk may die. Returns False where it died."""
         survived = kiosk.survives(step)
         self.note(f"{kiosk.name}: {name}{'' if survived else ' broke'}")
         return survived
 
     def back_up(self) -> None:
-        """A backup of the centre, for a later restore."""
+        """Makes a backup of the centre, for a later restore."""
         into = self.home / f"backup-{len(self.backups)}"
-        own = self.chance.random() < 0.7
-        (self.centre.back_up if own else self.centre.copy)(into)
+        by_service = self.chance.random() < 0.7
+        (self.centre.back_up if by_service else self.centre.copy)(into)
         self.backups.append(into)
-        if own:
+        if by_service:
             self.books.covered.append((into.name, self.at_centre()))
-        self.note(f"centre: {into.name}{'' if own else ', a copy'}")
+        self.note(f"centre: {into.name}{'' if by_service else ', a copy'}")
 
     def at_centre(self) -> frozenset[str]:
-        """Every action that the centre has judged."""
+        """All actions that the centre has judged."""
         return frozenset(row[0] for row in self.centre.rows("select verdict_id from verdicts"))
 
     def snapshot(self, kiosk: SimulatedKiosk) -> None:
-        """A copy of a kiosk's disk, for a later rollback or clone."""
-        kept = self.snapshots[kiosk.name]
-        into = self.home / f"{kiosk.name}-disk-{len(kept)}"
+        """Copies a kiosk's disk, for a later rollback or clone."""
+        snapshots = self.snapshots[kiosk.name]
+        into = self.home / f"{kiosk.name}-disk-{len(snapshots)}"
         kiosk.snapshot(into)
-        kept.append(into)
+        snapshots.append(into)
         self.note(f"{kiosk.name}: copy of the disk")
 
     def lose_copies(self, kiosk: SimulatedKiosk) -> None:
-        """No copy of a disk of this kiosk, nor of a clone of it, is left to be put back."""
+        """Deletes all copies of the disks of this kiosk and its clones."""
         for each in self.kiosks:
             if each.link.kiosk_id == kiosk.link.kiosk_id:
                 for copy in self.snapshots[each.name]:
@@ -239,7 +240,7 @@ class World:
                 self.snapshots[each.name].clear()
 
     def add_clone(self, original: SimulatedKiosk) -> SimulatedKiosk:
-        """A second box that starts on a copy of a kiosk's disk."""
+        """Starts a second box on a copy of a kiosk's disk."""
         disk = self.home / f"{original.name}-clone"
         original.snapshot(disk)
         name = f"{original.name}2"

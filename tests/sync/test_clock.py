@@ -1,4 +1,4 @@
-"""Event times in every quality, days of a site over clock changes, and clocks that say nonsense."""
+"""Event times of each quality, days of a site across clock changes, and clocks with nonsense values."""
 
 from __future__ import annotations
 
@@ -30,37 +30,37 @@ def reading(wall_ms: int = 0, mono_ms: int = 0, boot: str = "boot-1", *, synchro
     return ClockReading(wall_ms, mono_ms, boot, synchronised)
 
 
-def test_of_the_same_boot_the_time_is_counted_back_from_the_receipt_whatever_the_wall_clock_says():
+def test_in_one_boot_the_time_is_counted_back_from_the_receipt_and_the_wall_clock_does_not_count():
     for wall in (0, -5, RECEIVED * 100):
-        told = event_time(reading(wall, 1_000), reading(wall, 61_000), RECEIVED)
-        assert (told.at_ms, told.quality) == (RECEIVED - 60_000, TimeQuality.MEASURED)
+        event = event_time(reading(wall, 1_000), reading(wall, 61_000), RECEIVED)
+        assert (event.at_ms, event.quality) == (RECEIVED - 60_000, TimeQuality.MEASURED)
 
 
-def test_of_another_boot_a_synchronised_wall_clock_counts():
-    told = event_time(reading(RECEIVED - 9, 1, synchronised=True), reading(0, 5, "boot-2"), RECEIVED)
-    assert (told.at_ms, told.quality) == (RECEIVED - 9, TimeQuality.SYNCHRONISED)
+def test_after_another_boot_a_synchronised_wall_clock_counts():
+    event = event_time(reading(RECEIVED - 9, 1, synchronised=True), reading(0, 5, "boot-2"), RECEIVED)
+    assert (event.at_ms, event.quality) == (RECEIVED - 9, TimeQuality.SYNCHRONISED)
 
 
-def test_a_wall_clock_that_nobody_vouches_for_is_a_claim():
-    told = event_time(reading(RECEIVED - 9, 1), reading(0, 5, "boot-2"), RECEIVED)
-    assert (told.at_ms, told.quality) == (RECEIVED - 9, TimeQuality.CLAIMED)
+def test_a_wall_clock_that_is_not_synchronised_is_a_claim():
+    event = event_time(reading(RECEIVED - 9, 1), reading(0, 5, "boot-2"), RECEIVED)
+    assert (event.at_ms, event.quality) == (RECEIVED - 9, TimeQuality.CLAIMED)
 
 
 @pytest.mark.parametrize("wall", [RECEIVED + 1, -1, 10**40])
-def test_a_wall_clock_after_the_receipt_or_before_1970_says_nothing(wall: int):
-    told = event_time(reading(wall, 1, synchronised=True), reading(0, 5, "boot-2"), RECEIVED)
-    assert (told.at_ms, told.quality) == (RECEIVED, TimeQuality.RECEIVED)
+def test_a_wall_clock_after_the_receipt_or_before_1970_does_not_count(wall: int):
+    event = event_time(reading(wall, 1, synchronised=True), reading(0, 5, "boot-2"), RECEIVED)
+    assert (event.at_ms, event.quality) == (RECEIVED, TimeQuality.RECEIVED)
 
 
 def test_two_machines_without_a_boot_id_are_not_one_boot():
-    told = event_time(reading(RECEIVED - 9, 1, ""), reading(RECEIVED, 5, ""), RECEIVED)
-    assert told.quality is TimeQuality.CLAIMED
+    event = event_time(reading(RECEIVED - 9, 1, ""), reading(RECEIVED, 5, ""), RECEIVED)
+    assert event.quality is TimeQuality.CLAIMED
 
 
 @pytest.mark.parametrize("mono", [6, -(10**18)])
-def test_a_monotonic_clock_that_cannot_be_right_is_not_counted_by(mono: int):
-    told = event_time(reading(RECEIVED - 9, mono), reading(RECEIVED, 5), RECEIVED)
-    assert told.quality is TimeQuality.CLAIMED
+def test_a_monotonic_clock_that_cannot_be_right_does_not_count(mono: int):
+    event = event_time(reading(RECEIVED - 9, mono), reading(RECEIVED, 5), RECEIVED)
+    assert event.quality is TimeQuality.CLAIMED
 
 
 @given(ANY_CLOCK, ANY_CLOCK, st.integers(0, 10**14))
@@ -90,13 +90,13 @@ def test_an_event_is_never_later_than_its_receipt_nor_before_1970(event, sent, r
         ("2026-11-01T04:00", NEW_YORK, "2026-11-01"),
     ],
 )
-def test_a_day_begins_at_four_in_local_time_clock_changes_included(local: str, timezone: str, day: str):
+def test_a_day_begins_at_four_in_local_time_also_across_clock_changes(local: str, timezone: str, day: str):
     date, time = local.split("T")
     assert site_day(local_ms(date, time, timezone), timezone, "04:00") == day
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-28", 23), ("2026-03-29", 24), ("2026-10-24", 25)])
-def test_the_day_that_a_clock_change_falls_into_is_an_hour_shorter_or_longer_and_misses_no_moment(day: str, hours: int):
+def test_a_day_with_a_clock_change_is_an_hour_shorter_or_longer_and_misses_no_moment(day: str, hours: int):
     start, end = local_ms(day, "04:00", BERLIN), local_ms(day_after(day), "04:00", BERLIN)
     assert end - start == hours * 3_600_000
     assert {site_day(at, BERLIN, "04:00") for at in range(start, end, 60_000)} == {day}
@@ -118,7 +118,7 @@ def test_later_moments_never_belong_to_earlier_days(at_ms: int, later: int):
     st.sampled_from([SEOUL, BERLIN, "Pacific/Kiritimati", "Etc/GMT+12"]),
     st.sampled_from(["00:00", "04:00", "23:59"]),
 )
-def test_whatever_a_clock_says_there_is_a_day_a_day_after_and_a_spelling(at_ms: int, timezone: str, starts: str):
+def test_any_clock_value_has_a_day_a_day_after_and_a_spelling(at_ms: int, timezone: str, starts: str):
     day = site_day(at_ms, timezone, starts)
     assert len(day) == 10
     assert day < day_after(day)
@@ -128,12 +128,12 @@ def test_whatever_a_clock_says_there_is_a_day_a_day_after_and_a_spelling(at_ms: 
 @pytest.mark.parametrize(
     ("timezone", "starts"), [("Mars/Olympus", "04:00"), (SEOUL, "4"), (SEOUL, "four"), (SEOUL, ""), ("", "04:00")]
 )
-def test_a_site_whose_zone_or_start_of_the_day_is_none_is_told(timezone: str, starts: str):
+def test_an_invalid_time_zone_or_start_of_the_day_is_an_error(timezone: str, starts: str):
     with pytest.raises((ValueError, KeyError)):
         site_day(RECEIVED, timezone, starts)
 
 
-def test_times_are_spelt_with_the_offset_of_the_site():
+def test_times_are_written_with_the_offset_of_the_site():
     at_ms = local_ms("2026-07-01", "09:30", BERLIN)
     assert iso(at_ms, BERLIN) == "2026-07-01T09:30:00+02:00"
     assert iso(at_ms, SEOUL) == "2026-07-01T16:30:00+09:00"

@@ -1,4 +1,4 @@
-"""The control socket: a command and a daemon of the same machine, on a real Unix socket, in good and bad company."""
+"""The control socket between a command and a daemon: a real Unix socket, with good and bad peers."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def server(path: Path) -> Iterator[ControlServer]:
 
 
 def raw(path: Path, sent: bytes, *, half_close: bool = True) -> bytes:
-    """Sends bytes as they are and returns what comes back until the other end closes."""
+    """Sends raw bytes, and returns what arrives until the other end closes."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(20)
         connection.connect(str(path))
@@ -82,7 +82,7 @@ def test_a_request_is_answered(server: ControlServer, path: Path):
     assert ask(path, "echo") == {}
 
 
-def test_only_its_owner_may_use_the_socket_whatever_the_umask(path: Path):
+def test_only_its_owner_may_use_the_socket_with_any_umask(path: Path):
     before = os.umask(0)
     running = ControlServer(path, {})
     try:
@@ -94,7 +94,7 @@ def test_only_its_owner_may_use_the_socket_whatever_the_umask(path: Path):
         running.stop()
 
 
-def test_the_daemons_refusal_comes_out_as_its_sentence(server: ControlServer, path: Path):
+def test_the_daemons_refusal_is_an_error_with_its_sentence(server: ControlServer, path: Path):
     with pytest.raises(ControlError, match=r"^no such card$"):
         ask(path, "refuse")
 
@@ -105,7 +105,7 @@ def test_a_disk_that_is_full_is_named(server: ControlServer, path: Path):
 
 
 @pytest.mark.parametrize("op", ["break", "object"])
-def test_what_breaks_inside_is_told_without_a_trace_of_the_inside(
+def test_an_internal_failure_is_reported_without_its_details(
     server: ControlServer, path: Path, op: str, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.CRITICAL + 1, logger="sync.control")
@@ -134,7 +134,7 @@ def test_what_breaks_inside_is_told_without_a_trace_of_the_inside(
     ],
     ids=lambda line: repr(line[:24]),
 )
-def test_what_is_no_request_gets_an_error_and_nothing_more(server: ControlServer, path: Path, line: bytes):
+def test_a_line_that_is_no_request_gets_an_error(server: ControlServer, path: Path, line: bytes):
     assert json.loads(raw(path, line)) == {"error": "not a request this daemon knows"}
     assert ask(path, "echo") == {}
 
@@ -143,18 +143,18 @@ def test_a_line_without_end_is_cut_off(server: ControlServer, path: Path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(20)
         connection.connect(str(path))
-        with pytest.raises(OSError, match=r".+"):  # noqa: PT012 - where it is noticed depends on the buffers
+        with pytest.raises(OSError, match=r".+"):  # noqa: PT012 - the statement that fails depends on the buffers
             while True:
                 connection.sendall(b"x" * MAX_LINE)
     assert ask(path, "echo") == {}
 
 
-def test_a_request_too_long_is_refused_before_it_is_sent(server: ControlServer, path: Path):
+def test_a_request_that_is_too_long_is_refused_before_it_is_sent(server: ControlServer, path: Path):
     with pytest.raises(ControlError, match="too long"):
         ask(path, "echo", text="x" * MAX_LINE)
 
 
-def test_a_long_answer_comes_whole(path: Path):
+def test_a_long_answer_arrives_whole(path: Path):
     rows = [{"action_id": f"a-{n}", "status": "pending"} for n in range(20_000)]
     running = ControlServer(path, {"outbox": lambda _: rows})
     running.start()
@@ -164,7 +164,7 @@ def test_a_long_answer_comes_whole(path: Path):
         running.stop()
 
 
-def test_a_client_that_leaves_before_its_answer_harms_nobody(path: Path):
+def test_a_client_that_leaves_before_its_answer_does_no_harm(path: Path):
     asked, go = threading.Event(), threading.Event()
 
     def slowly(_: Mapping[str, Any]) -> object:
@@ -192,7 +192,7 @@ def test_a_client_that_leaves_before_its_answer_harms_nobody(path: Path):
         running.stop()
 
 
-def test_many_ask_at_once_and_each_gets_its_own_answer(server: ControlServer, path: Path):
+def test_many_clients_at_once_get_their_own_answers(server: ControlServer, path: Path):
     answers: dict[int, object] = {}
 
     def one(number: int) -> None:
@@ -207,7 +207,7 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(server: ControlServer, pa
     assert answers == {number: {"number": number} for number in range(12)}
 
 
-def test_a_deep_directory_and_a_long_path_are_reached_all_the_same(tmp_path: Path):
+def test_a_deep_directory_and_a_long_path_are_reached_too(tmp_path: Path):
     deep = tmp_path / ("d" * 100) / ("e" * 100) / ("f" * 100)
     deep.mkdir(parents=True)
     path = socket_path(deep / "kiosk.db")
@@ -220,7 +220,7 @@ def test_a_deep_directory_and_a_long_path_are_reached_all_the_same(tmp_path: Pat
         running.stop()
 
 
-def test_a_name_too_long_for_any_socket_is_told_to_both_sides(tmp_path: Path):
+def test_a_name_too_long_for_any_socket_is_an_error_at_both_ends(tmp_path: Path):
     path = tmp_path / ("n" * 200)
     with pytest.raises(OSError, match="too long"):
         ControlServer(path, {}).start()
@@ -228,17 +228,17 @@ def test_a_name_too_long_for_any_socket_is_told_to_both_sides(tmp_path: Path):
         ask(path, "echo")
 
 
-# Nobody there.
+# No daemon.
 
 
 @pytest.mark.parametrize("name", ["none.sock", "no/such/directory.sock", "file/x.sock"])
-def test_where_nobody_listens_is_told_apart_from_a_refusal(tmp_path: Path, name: str):
+def test_a_missing_daemon_is_not_a_refusal(tmp_path: Path, name: str):
     (tmp_path / "file").write_text("")
     with pytest.raises(NotRunning):
         ask(tmp_path / name, "echo")
 
 
-def test_a_socket_left_over_by_a_crash_is_nobody_and_gives_way_to_the_next_daemon(path: Path):
+def test_the_socket_of_a_crashed_daemon_is_replaced_by_the_next_daemon(path: Path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as crashed:
         crashed.bind(str(path))
     with pytest.raises(NotRunning):
@@ -251,7 +251,7 @@ def test_a_socket_left_over_by_a_crash_is_nobody_and_gives_way_to_the_next_daemo
         running.stop()
 
 
-def test_after_a_stop_nobody_is_there_and_no_file_is_left(path: Path):
+def test_after_a_stop_no_daemon_answers_and_no_file_is_left(path: Path):
     running = ControlServer(path, {"echo": echo})
     running.stop()
     running.start()
@@ -262,7 +262,7 @@ def test_after_a_stop_nobody_is_there_and_no_file_is_left(path: Path):
         ask(path, "echo")
 
 
-def test_a_socket_of_somebody_else_is_told_as_such():
+def test_a_socket_of_another_user_is_an_error_that_says_so():
     demand(os.geteuid() == 0, "root, to become somebody else,")
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
@@ -278,7 +278,7 @@ def test_a_socket_of_somebody_else_is_told_as_such():
             running.stop()
 
 
-# A daemon that is none.
+# Peers that are no daemon.
 
 
 def answering(path: Path, answer: bytes, *, reset: bool = False) -> threading.Thread:
@@ -301,7 +301,7 @@ def answering(path: Path, answer: bytes, *, reset: bool = False) -> threading.Th
 
 
 @pytest.mark.parametrize("answer", [b"", b"\n", b"garbage\n", b"\xff\n", b"[]\n", b"null\n", b'{"result": 1'])
-def test_an_answer_that_cannot_be_read_is_a_clear_error(path: Path, answer: bytes):
+def test_an_unreadable_answer_is_a_clear_error(path: Path, answer: bytes):
     daemon = answering(path, answer)
     with pytest.raises(ControlError, match="no answer that can be read"):
         ask(path, "echo")
@@ -315,7 +315,7 @@ def test_a_connection_that_breaks_is_a_clear_error(path: Path):
     daemon.join()
 
 
-def test_a_daemon_that_does_not_answer_in_time_is_given_up(path: Path):
+def test_a_daemon_that_does_not_answer_in_time_is_a_time_out(path: Path):
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with listener:
         listener.bind(str(path))
@@ -324,10 +324,10 @@ def test_a_daemon_that_does_not_answer_in_time_is_given_up(path: Path):
             ask(path, "echo", timeout_s=0.05)
 
 
-def test_running_out_of_file_descriptors_passes(path: Path):
+def test_the_server_survives_a_lack_of_file_descriptors(path: Path):
     asked, go, failed = threading.Event(), threading.Event(), threading.Event()
 
-    class Heard(logging.Handler):
+    class LogWatcher(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             failed.set()
 
@@ -335,8 +335,8 @@ def test_running_out_of_file_descriptors_passes(path: Path):
         asked.set()
         return go.wait(20)
 
-    heard, logger = Heard(), logging.getLogger("sync.control")
-    logger.addHandler(heard)
+    watcher, logger = LogWatcher(), logging.getLogger("sync.control")
+    logger.addHandler(watcher)
     running = ControlServer(path, {"hold": hold, "echo": echo})
     running.start()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -345,7 +345,7 @@ def test_running_out_of_file_descriptors_passes(path: Path):
         holding.connect(str(path))
         holding.sendall(b'{"op": "hold"}\n')
         assert asked.wait(20)
-        # No number is left below the limit: accept() fails, once the silent one took what it may hold already.
+        # No descriptor is left below the limit: accept() fails once the silent client holds the last one.
         lowest_free = os.dup(0)
         os.close(lowest_free)
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
@@ -364,7 +364,7 @@ def test_running_out_of_file_descriptors_passes(path: Path):
         for connection in (holding, silent, waiting):
             connection.close()
         running.stop()
-        logger.removeHandler(heard)
+        logger.removeHandler(watcher)
 
 
 def test_a_reset_connection_ends_only_itself(server: ControlServer, path: Path):

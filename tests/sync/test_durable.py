@@ -1,28 +1,22 @@
-"""Files that survive a power cut: written whole, and a database whose log is never taken on trust."""
+"""Files that survive a power cut, and are written whole."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import sqlite3
 import stat
-import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sync.durable import begin_log_anew, connect, is_failed_sync, renew_log, write_secret
-from tests.components import demand
+from sync.durable import write_secret
 
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_secret_is_only_its_owners_whatever_the_umask_and_whatever_lay_there(tmp_path: Path):
+def test_only_the_owner_may_read_a_secret_with_any_umask_and_any_earlier_file(tmp_path: Path):
     path = tmp_path / "token"
     before = os.umask(0)
     try:
@@ -44,7 +38,7 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path):
     assert elsewhere.read_text() == "mine"
 
 
-def test_whoever_reads_meanwhile_finds_the_old_secret_or_the_new_one_never_half_of_one(tmp_path: Path):
+def test_a_reader_finds_the_old_secret_or_the_new_one_never_a_part(tmp_path: Path):
     path, contents = tmp_path / "site.keys", (b"1" * 5000, b"2" * 5000)
     write_secret(path, contents[0])
     done = threading.Event()
@@ -61,117 +55,8 @@ def test_whoever_reads_meanwhile_finds_the_old_secret_or_the_new_one_never_half_
     writer.join()
 
 
-def crashed(path: Path) -> bytes:
-    """A database as a killed process leaves it; returns its log."""
-    db = connect(path)
-    db.execute("pragma journal_mode=wal")
-    db.execute("create table t (n integer)")
-    for number in range(3):
-        db.execute("insert into t values (?)", (number,))
-    kept, log = path.read_bytes(), path.with_name(f"{path.name}-wal").read_bytes()
-    db.close()
-    path.write_bytes(kept)
-    path.with_name(f"{path.name}-wal").write_bytes(log)
-    return log
-
-
-def test_the_log_of_a_crash_is_written_once_more_and_read_as_before(tmp_path: Path):
-    path = tmp_path / "a.db"
-    log, place = crashed(path), tmp_path / "a.db-wal"
-    before = place.stat().st_ino
-    renew_log(path)
-    assert (place.read_bytes(), mode(place)) == (log, 0o600)
-    assert place.stat().st_ino != before
-    db = connect(path)
-    assert [row[0] for row in db.execute("select n from t")] == [0, 1, 2]
-    db.close()
-
-
-def test_without_a_log_there_is_nothing_to_renew(tmp_path: Path):
-    renew_log(tmp_path / "a.db")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_log_that_cannot_be_written_again_is_left_as_it_is(tmp_path: Path):
-    path = tmp_path / "a.db"
-    log = crashed(path)
-    (tmp_path / "a.db-wal.new").mkdir()
-    with pytest.raises(OSError, match=r".+"):
-        renew_log(path)
-    assert (tmp_path / "a.db-wal").read_bytes() == log
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 128 kilobytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    demand(bool(mounted and mounted.returncode == 0), "root, to mount a small disk,")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def test_on_a_full_disk_the_log_is_written_once_more_in_its_place(small_disk: Path):
-    path = small_disk / "a.db"
-    log = crashed(path)
-    with (small_disk / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(b"\0" * 4096):
-            pass
-    renew_log(path)
-    assert (small_disk / "a.db-wal").read_bytes() == log
-    assert {each.name for each in small_disk.iterdir()} == {"a.db", "a.db-wal", "ballast"}
-
-
-def test_what_cannot_be_written_whole_leaves_nothing(small_disk: Path):
+def test_a_secret_that_does_not_fit_leaves_the_old_one(small_disk: Path):
     write_secret(small_disk / "token", b"older")
     with pytest.raises(OSError, match="No space"):
         write_secret(small_disk / "token", b"newer" * 100_000)
     assert [(each.name, each.read_bytes()) for each in small_disk.iterdir()] == [("token", b"older")]
-
-
-@pytest.mark.parametrize("name", ["plain.db", "a b?c#d%25.db", "병원.db"])
-def test_a_database_may_have_any_name(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    db = connect(Path(name))
-    db.execute("create table t (n integer)")
-    db.close()
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
-def test_a_commit_fills_up_its_last_sector(tmp_path: Path):
-    sizes = []
-    for number, opened in enumerate((connect, lambda path: sqlite3.connect(path, isolation_level=None))):
-        path = tmp_path / f"{number}.db"
-        db = opened(path)
-        for statement in ("pragma journal_mode=wal", "pragma synchronous=full", "create table t (n integer)"):
-            db.execute(statement)
-        sizes.append(os.path.getsize(f"{path}-wal"))
-        db.close()
-    assert sizes[0] > sizes[1]
-
-
-def test_the_log_is_begun_anew_unless_a_reader_stands_in_the_way(tmp_path: Path):
-    path = tmp_path / "a.db"
-    writer, reader = connect(path), connect(path)
-    for statement in ("pragma journal_mode=wal", "pragma busy_timeout=0", "create table t (n integer)"):
-        writer.execute(statement)
-    reader.execute("begin")
-    reader.execute("select * from t").fetchall()
-    writer.execute("insert into t values (1)")
-    assert not begin_log_anew(writer)
-    reader.execute("rollback")
-    assert begin_log_anew(writer)
-    assert os.path.getsize(f"{path}-wal") == 0
-    reader.close()
-    writer.close()
-
-
-def test_what_failed_for_another_reason_is_no_failed_sync():
-    failed = sqlite3.OperationalError("disk I/O error")
-    assert not is_failed_sync(failed)
-    failed.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
-    assert is_failed_sync(failed)
-    assert not is_failed_sync(KeyError())

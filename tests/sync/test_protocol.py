@@ -1,7 +1,8 @@
-"""The wire: canonical JSON, the hash chain, and every message of protocol 1 as it was first written down."""
+"""The messages: canonical JSON, the hash chain, and each kind of message of version 2 as first committed."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.cards import CardHash
+from sync.cards import CardHash, CardKey
 from sync.clock import ClockReading
 from sync.journey.definitions import read
 from sync.journey.model import Journey, Refusal
@@ -21,17 +22,21 @@ from sync.protocol import (
     NO_HASH,
     PROTOCOL_VERSION,
     SUPPORTED_VERSIONS,
+    BindingRow,
     CallRefused,
     Code,
     EndCode,
     Enrolment,
     EnrolRequest,
     Intent,
+    Opaque,
+    PriorVerdict,
     PullAnswer,
     PullRequest,
     PushAnswer,
     Pushed,
     PushRequest,
+    Renamed,
     Verdict,
     canonical,
     chain_hash,
@@ -39,7 +44,7 @@ from sync.protocol import (
 from tests.sync.journey.samples import action, patient
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-V1 = FIXTURES / "protocol-v1"
+V2 = FIXTURES / "protocol-v2"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -47,14 +52,14 @@ JSON = st.recursive(
 )
 
 
-def v1(name: str, kind: type[Any]) -> Any:
-    return msgspec.json.decode((V1 / f"{name}.json").read_bytes(), type=kind)
+def message(name: str, kind: type[Any]) -> Any:
+    return msgspec.json.decode((V2 / f"{name}.json").read_bytes(), type=kind)
 
 
 # Canonical JSON and the chain.
 
 
-def test_keys_are_sorted_in_dicts_and_in_messages_and_nothing_is_wasted():
+def test_members_are_sorted_in_dicts_and_messages_without_white_space():
     assert canonical({"b": 1, "a": {"d": None, "c": "가"}}) == '{"a":{"c":"가","d":null},"b":1}'.encode()
     keys = list(json.loads(canonical(CallRefused(code=EndCode.GAP, error="x"))))
     assert keys == sorted(keys)
@@ -76,20 +81,20 @@ def test_any_spelling_of_the_same_document_has_the_same_canonical_form_and_hash(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"nonsense", b"\xff", b'{"a": NaN}', b"1e999", b"[" * 100_000])
-def test_a_body_that_is_no_json_or_has_no_end_has_no_hash(body: bytes):
+def test_a_body_that_is_no_json_or_nested_too_deep_has_no_hash(body: bytes):
     with pytest.raises(msgspec.DecodeError):
         chain_hash(NO_HASH, body)
 
 
 def test_each_hash_of_the_chain_builds_on_the_one_before():
     previous = NO_HASH
-    for link in v1("chain", list[Pushed]):
+    for link in message("chain", list[Pushed]):
         previous = chain_hash(previous, bytes(link.body))
         assert previous == link.hash
 
 
-def test_a_changed_moved_or_missing_link_shows():
-    links = v1("chain", list[Pushed])
+def test_a_changed_moved_or_missing_link_breaks_the_chain():
+    links = message("chain", list[Pushed])
     bodies = [json.loads(bytes(link.body)) for link in links]
     edited = dict(bodies[1], patient_id="P2")
     assert chain_hash(links[0].hash, json.dumps(edited).encode()) != links[1].hash
@@ -119,23 +124,34 @@ def test_a_changed_moved_or_missing_link_shows():
         payload=st.dictionaries(st.text(), JSON, max_size=3),
     )
 )
-def test_an_intent_comes_out_of_its_canonical_body_as_it_went_in(intent: Intent):
+def test_an_intent_is_read_from_its_canonical_body_unchanged(intent: Intent):
     assert msgspec.json.decode(canonical(intent), type=Intent) == intent
 
 
-# Version 1, as committed. These files are never made again: what is read here must be read for ever.
+# Version 2, as committed. From the first release on, this software must read these files for ever.
 
 
-def test_version_1_is_spoken():
+def test_an_end_speaks_its_own_version():
     assert PROTOCOL_VERSION in SUPPORTED_VERSIONS
-    assert 1 in SUPPORTED_VERSIONS
 
 
-def test_a_push_of_version_1_is_read():
-    push = v1("push-request", PushRequest)
-    assert (push.protocol_version, push.kiosk_id, push.epoch, push.server_incarnation) == (1, "kiosk-1", 1, "one")
+def test_a_push_is_read():
+    push = message("push-request", PushRequest)
+    assert (push.protocol_version, push.kiosk_id, push.epoch, push.server_incarnation) == (2, "kiosk-1", 1, "one")
     assert push.now == ClockReading(1_772_409_660_000, 120_000, "11111111-2222-4333-8444-555555555555", True)
-    intents = [msgspec.json.decode(pushed.body, type=Intent) for pushed in push.actions]
+    again, unread, usual = push.actions
+    assert (again.held, again.opaque) == (PriorVerdict(Verdict.APPLIED, Code.OK, 2), None)
+    assert (usual.held, usual.opaque) == (None, None)
+    assert (bytes(unread.body), unread.held) == (b"null", None)
+    assert unread.opaque is not None
+    second = message("chain", list[Pushed])[1]
+    assert (unread.hash, base64.b64decode(unread.opaque.body)) == (second.hash, canonical(decoded(second.body)))
+    assert (unread.opaque.seq, unread.opaque.size) == (2, None)
+    assert unread.opaque.action_id == decoded(second.body)["action_id"]
+
+
+def test_the_actions_of_a_push_are_read():
+    intents = [msgspec.json.decode(pushed.body, type=Intent) for pushed in message("chain", list[Pushed])]
     assert [(i.seq, i.action_type, i.journey_state) for i in intents] == [
         (1, "scan_nfc", "UNREGISTERED"),
         (2, "register", "ARRIVED"),
@@ -154,46 +170,60 @@ def test_a_push_of_version_1_is_read():
     assert intents[1].payload == {"language": "ko"}
 
 
-def test_the_answer_to_a_push_of_version_1_is_read():
-    answer = v1("push-answer", PushAnswer)
+def test_a_record_longer_than_a_body_has_its_size():
+    opaque = msgspec.json.decode(b'{"seq": 1, "action_id": "a", "body": "AA==", "size": 50000}', type=Opaque)
+    assert opaque == Opaque(1, "a", "AA==", 50_000)
+
+
+def test_the_answer_to_a_push_is_read():
+    answer = message("push-answer", PushAnswer)
     assert (answer.server_incarnation, answer.last_seq, answer.backed_up_seq) == ("one", 3, 2)
+    assert answer.versions == (2,)
     (verdict,) = answer.verdicts
     assert (verdict.verdict, verdict.code, verdict.revision) == (Verdict.APPLIED, Code.OK, 1)
     check_journey(verdict.journey)
 
 
-def test_a_pull_of_version_1_is_read():
-    pull = v1("pull-request", PullRequest)
-    assert (pull.protocol_version, pull.cursor, pull.definitions_version, pull.wait_s) == (1, 9, 1, 25.0)
+def test_a_pull_is_read():
+    pull = message("pull-request", PullRequest)
+    assert (pull.protocol_version, pull.cursor, pull.definitions_version, pull.wait_s) == (2, 9, 1, 25.0)
 
 
-def test_a_page_of_version_1_is_read():
-    page = v1("pull-answer", PullAnswer)
+def test_a_page_is_read():
+    page = message("pull-answer", PullAnswer)
     assert (page.from_cursor, page.cursor, page.reset, page.more, page.gone) == (0, 9, True, False, ("P0",))
     assert (page.actions, page.retry_after_s) == (("scan_nfc", "register", "confirm_arrival"), 1.5)
+    assert (page.renamed, page.versions) == ((Renamed("P0", "P1"),), (2,))
+    assert (page.last_seq, page.backed_up_seq, page.epoch, page.asked_cursor) == (3, 2, 1, 0)
     assert (page.site.timezone, page.site.day_starts_at, page.site.walk_in.exam_id) == ("Asia/Seoul", "04:00", "DESK")
     assert page.site.languages == ("ko", "en")
     (row,) = page.patients
     assert (row.masked_name, row.language, row.change) == ("홍*동", "ko", 9)
-    assert (row.bindings[0].binding_id, row.bindings[0].key_id, row.bindings[0].uid_hash) == ("b-1", "k1", "ab" * 32)
+    assert row.bindings == (BindingRow("b-1", "k1", "ab" * 32),)
     assert row.tomorrow[0].status == "booked"
     check_journey(row.journey)
     assert page.verdicts[0].seq == 3
     assert read(page.definitions).version == 1
 
 
-def test_an_enrolment_of_version_1_is_read():
-    request = v1("enrol-request", EnrolRequest)
+def test_an_enrolment_is_read():
+    request = message("enrol-request", EnrolRequest)
     assert (request.code, request.kiosk_id, request.ticket_prefix) == ("ABCD-2345", "kiosk-1", "B")
-    enrolment = v1("enrolment", Enrolment)
+    enrolment = message("enrolment", Enrolment)
     assert (enrolment.kiosk_id, enrolment.epoch, enrolment.ticket_prefix) == ("kiosk-1", 1, "B")
-    assert enrolment.card_keys.keys == {"k1": "11" * 32}
+    assert enrolment.card_keys.keys == (CardKey("k1", "11" * 32),)
     assert read(enrolment.definitions).version == 1
 
 
-def test_a_refused_call_of_version_1_is_read():
-    refused = v1("call-refused", CallRefused)
+def test_a_refused_call_is_read():
+    refused = message("call-refused", CallRefused)
     assert (refused.code, refused.expected_seq, refused.epoch, refused.retry_after_s) == (EndCode.GAP, 2, 1, 2.5)
+    refused = message("version-refused", CallRefused)
+    assert (refused.code, refused.versions) == (EndCode.UNSUPPORTED_VERSION, (2,))
+
+
+def decoded(body: msgspec.Raw) -> Any:
+    return msgspec.json.decode(body)
 
 
 def check_journey(journey: Journey | None) -> None:
@@ -229,10 +259,11 @@ def test_codes_are_lower_case_words_on_the_wire(code: str):
         ("enrol-request", EnrolRequest),
         ("enrolment", Enrolment),
         ("call-refused", CallRefused),
+        ("version-refused", CallRefused),
     ],
 )
-def test_a_newer_end_may_say_more_and_a_message_without_a_part_is_refused(name: str, kind: type[Any]):
-    document = json.loads((V1 / f"{name}.json").read_bytes())
+def test_unknown_members_are_ignored_and_missing_ones_refused(name: str, kind: type[Any]):
+    document = json.loads((V2 / f"{name}.json").read_bytes())
 
     def decode(changed: dict[str, Any]) -> Any:
         return msgspec.json.decode(json.dumps(changed), type=kind)
@@ -244,7 +275,7 @@ def test_a_newer_end_may_say_more_and_a_message_without_a_part_is_refused(name: 
                 decode({key: value for key, value in document.items() if key != field.name})
 
 
-def test_the_definitions_of_version_1_are_still_understood():
+def test_the_first_definitions_are_still_understood():
     rules = read(json.loads((FIXTURES / "definitions-v1.json").read_bytes()))
     assert rules.version == 1
     journey = patient()

@@ -1,4 +1,4 @@
-"""Base ⊕ pending: what still fits is replayed, what no longer does is left out, and days are kept apart."""
+"""The replay of pending actions on a base: it leaves out actions that no longer fit, and keeps days apart."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def nothing(_: str) -> tuple[Appointment, ...]:
 
 
 class Kiosk:
-    """Acts on a journey as a kiosk does, and keeps what it did."""
+    """Acts on a journey as a kiosk does, and keeps the actions."""
 
     def __init__(self, journey: Journey, day: str = DAY) -> None:
         self.journey = journey
@@ -46,19 +46,19 @@ def kiosk(*names: str, start: Journey | None = None) -> Kiosk:
     return made
 
 
-def test_on_the_base_that_it_was_made_on_everything_fits():
+def test_all_actions_fit_on_the_base_on_which_they_were_made():
     base = patient("UNREGISTERED", [booking("X")])
     did = kiosk("scan_nfc", "register", "confirm_arrival", start=base)
     shown = rebase(RULES, base, did.pending)
     assert (shown.journey, shown.unfit) == (did.journey, ())
 
 
-def test_nothing_pending_shows_the_base():
+def test_without_pending_actions_the_base_is_shown():
     base = patient("CALLED", entries=[entry(1, state="called")], current=1)
     assert view(RULES, base, [], DAY, nothing).journey == base
 
 
-def test_what_the_base_has_in_it_already_is_not_done_twice():
+def test_an_action_that_the_base_holds_already_is_not_done_twice():
     did = kiosk("scan_nfc", "register", "confirm_arrival")
     for done in range(1, 4):
         start = patient("UNREGISTERED", [booking("X"), booking("Y", 2000)])
@@ -79,7 +79,7 @@ def test_a_late_confirmation_of_the_first_exam_never_queues_the_second():
     assert shown.unfit == ("k1",)
 
 
-def test_a_payment_that_the_base_has_in_it_is_not_taken_for_the_second_step():
+def test_a_payment_that_the_base_holds_does_not_count_as_the_next_one():
     paying = kiosk("make_payment", start=patient("COMPLETED"))
     base = paying.journey
     assert rebase(RULES, base, paying.pending).journey.state == "PAYMENT"
@@ -88,7 +88,7 @@ def test_a_payment_that_the_base_has_in_it_is_not_taken_for_the_second_step():
     assert rebase(RULES, base, both.pending).unfit == ("k1",)
 
 
-def test_what_was_done_in_another_visit_is_left_out_until_its_alias_is_known():
+def test_an_action_of_another_visit_is_left_out_until_its_alias_is_known():
     did = kiosk("scan_nfc", "register")
     elsewhere = replace(patient("ARRIVED", [booking("X")]), visit_id=VisitId("theirs"))
     assert rebase(RULES, elsewhere, did.pending).journey.state == "ARRIVED"
@@ -98,10 +98,10 @@ def test_what_was_done_in_another_visit_is_left_out_until_its_alias_is_known():
     assert shown.unfit == ("k1",)
 
 
-def test_an_action_that_the_rules_refuse_by_now_is_unfit():
+def test_an_action_that_the_rules_now_refuse_is_unfit():
     pending = kiosk("scan_nfc").pending
-    nobody = replace(pending[0], action=replace(pending[0].action, actor=Actor(Role.KIOSK)))
-    assert rebase(RULES, patient(), [nobody]).unfit == ("k1",)
+    without_grants = replace(pending[0], action=replace(pending[0].action, actor=Actor(Role.KIOSK)))
+    assert rebase(RULES, patient(), [without_grants]).unfit == ("k1",)
 
 
 def test_day_visit_leg_and_state_must_all_fit():
@@ -120,7 +120,7 @@ def test_day_visit_leg_and_state_must_all_fit():
 # Days.
 
 
-def test_a_journey_of_an_earlier_day_is_closed_and_gets_the_new_bookings():
+def test_a_journey_of_an_earlier_day_has_its_day_ended_and_gets_the_new_bookings():
     base = patient("WAITING", [booking("X", status="waiting")], [entry(1)], 1)
     today = as_of(RULES, base, NEXT_DAY, (booking("Y"),))
     assert (today.state, today.site_day, today.entries) == ("UNREGISTERED", NEXT_DAY, ())
@@ -133,7 +133,7 @@ def test_a_journey_of_today_or_later_is_left_alone():
     assert as_of(RULES, base, "2026-03-01", (booking("Y"),)) is base
 
 
-def test_what_was_done_yesterday_moves_yesterdays_journey_and_never_todays():
+def test_yesterdays_actions_move_yesterdays_journey_and_never_todays():
     base = patient("UNREGISTERED", [booking("X")])
     did = kiosk("scan_nfc", "register", start=base)
     shown = view(RULES, base, did.pending, NEXT_DAY, lambda day: (booking("Z"),) if day == NEXT_DAY else ())
@@ -141,14 +141,14 @@ def test_what_was_done_yesterday_moves_yesterdays_journey_and_never_todays():
     assert [a.exam_id for a in shown.journey.appointments] == ["Z"]
 
 
-def test_what_was_done_yesterday_is_late_on_a_base_of_today():
+def test_yesterdays_actions_are_unfit_on_a_base_of_today():
     did = kiosk("scan_nfc", "register")
     base = replace(patient(), site_day=NEXT_DAY)
     shown = view(RULES, base, did.pending, NEXT_DAY, nothing)
     assert (shown.journey, shown.unfit) == (base, ("k1", "k2"))
 
 
-def test_both_days_of_a_kiosk_that_was_cut_off_are_replayed_in_order():
+def test_both_days_of_an_offline_kiosk_are_replayed_in_order():
     base = patient("UNREGISTERED", [booking("X")])
     yesterday = kiosk("scan_nfc", "register", start=base)
     today = Kiosk(as_of(RULES, yesterday.journey, NEXT_DAY, ()), NEXT_DAY)

@@ -12,6 +12,7 @@ import pytest
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Person, wait_for
+from sync.clock import DAY_MS
 from sync.journey.definitions import shipped
 from tests.protocol.second_client import Refused, uuid7
 from tests.whole.mouth import GRANTED, Mouth
@@ -21,7 +22,6 @@ pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("staged_conflicts")
 
 ENTRANCE = ("scan_nfc", "register", "confirm_arrival")
 EXAM = ("call_patient", "start_exam", "complete_exam")
-DAY_MS = 24 * 60 * 60 * 1000
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,22 @@ WAIT_S = 30.0
 
 
 class Town:
-    """Places, programs and people; `actions` are what the kiosk is granted. Everything is stopped by `close()`."""
+    """Places, programs and people. `actions` are those that the kiosk is granted, `wire` is the kind of wire between
+    kiosk and centre. `close()` stops everything."""
 
-    def __init__(self, directory: Path, readers: list[str] | None = None, actions: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        readers: list[str] | None = None,
+        actions: Sequence[str] = (),
+        wire: Callable[[str, int], Wire] = Wire,
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.places = Places(directory, hospital.free_port(), hospital.free_port())
         self._running = ExitStack()
         self.central = hospital.start_central(self.places)
         self.central.await_health()
-        self.wire = Wire("127.0.0.1", self.places.central_port)
+        self.wire = wire("127.0.0.1", self.places.central_port)
         hospital.write_config(self.places, self.through, readers or ["simulated"], actions)
         everybody = hospital.fill(self.places)
         self.people: list[Person] = [person for person in everybody if person.booked]

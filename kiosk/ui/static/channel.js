@@ -1,4 +1,4 @@
-// The line to the kiosk's daemon: a WebSocket, and plain HTTP while that is down. Every state that comes is whole.
+// The connection to the kiosk's daemon: a WebSocket, and plain HTTP while that is down. Every screen comes whole.
 
 const PING_EVERY_MS = 15_000;
 const PONG_WITHIN_MS = 5_000;
@@ -6,22 +6,22 @@ const ANSWER_WITHIN_MS = 4_000;
 const POLL_EVERY_MS = 1_000;
 const RETRY_MS = { first: 250, most: 8_000 };
 
-/** Hears screens and sends commands. `heard` gets every new screen, `reached` whether the daemon answers at all. */
+/** Receives screens and sends commands. `onScreen` gets every new screen, `onReachable` whether the daemon answers. */
 export class Channel {
-  constructor(heard, reached) {
-    this.heard = heard;
-    this.reached = reached;
+  constructor(onScreen, onReachable) {
+    this.onScreen = onScreen;
+    this.onReachable = onReachable;
     this.frame = -1;
     this.socket = null;
     this.failures = 0;
-    this.waiting = [];
+    this.waiters = [];
   }
 
-  /** Opens the line and keeps it open. */
+  /** Opens the connection and keeps it open. */
   start() {
     this.connect();
     setInterval(() => this.poll(), POLL_EVERY_MS);
-    setInterval(() => this.beat(), PING_EVERY_MS);
+    setInterval(() => this.checkSocket(), PING_EVERY_MS);
   }
 
   get open() {
@@ -29,8 +29,8 @@ export class Channel {
   }
 
   /**
-   * Sends a command over the line that works: `{ok: true}`, `{ok: false, code}` where it was refused, or null where
-   * nobody answered in time. The screen that an answer brings is heard first.
+   * Sends a command over the socket, or over HTTP while that is down. Returns `{ok: true}`, `{ok: false, code}` where
+   * it is refused, or null where no answer comes in time. The screen in an answer is passed on first.
    */
   async send(command, fields = {}, line = this.open ? "socket" : "http") {
     return line === "socket" && this.open ? this.sendBySocket(command, fields) : this.sendByHttp(command, fields);
@@ -41,29 +41,29 @@ export class Channel {
   connect() {
     const socket = new WebSocket(`ws://${location.host}/ws`);
     this.socket = socket;
-    socket.onmessage = (event) => this.socket === socket && this.take(JSON.parse(event.data));
-    socket.onclose = () => this.socket === socket && this.lost();
+    socket.onmessage = (event) => this.socket === socket && this.receive(JSON.parse(event.data));
+    socket.onclose = () => this.socket === socket && this.reconnect();
   }
 
-  lost() {
+  reconnect() {
     this.socket = null;
-    this.settle(() => true, null);
+    this.resolveWaiters(() => true, null);
     const wait = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** this.failures++);
     setTimeout(() => this.connect(), wait * (0.5 + Math.random()));
     if (this.failures === 1) this.poll();
   }
 
-  take(message) {
-    this.lastHeard = performance.now();
+  receive(message) {
+    this.lastMessageAt = performance.now();
     if (message.type === "initial_state") {
       this.failures = 0;
-      this.accept(message.payload, true);
+      this.acceptScreen(message.payload, true);
     } else if (message.payload) {
-      // Frames are missing. What came is whole, so it is shown; asking again costs nothing and mends whatever it was.
-      if (message.payload.frame > this.frame + 1) this.whisper("fetch_initial_state");
-      this.accept(message.payload, false);
+      // Frames are missing. This one is whole, so it is shown; asking again is cheap, and recovers from any cause.
+      if (message.payload.frame > this.frame + 1) this.sendMessage("fetch_initial_state");
+      this.acceptScreen(message.payload, false);
     }
-    this.settle((waiter) => waiter.isFor(message), message);
+    this.resolveWaiters((waiter) => waiter.isFor(message), message);
   }
 
   sendBySocket(command, fields) {
@@ -73,31 +73,31 @@ export class Channel {
         : (message) => message.type === "state_update";
     return new Promise((resolve) => {
       const waiter = { isFor, resolve };
-      this.waiting.push(waiter);
-      setTimeout(() => this.settle((other) => other === waiter, null), ANSWER_WITHIN_MS);
-      this.whisper(command, fields);
+      this.waiters.push(waiter);
+      setTimeout(() => this.resolveWaiters((other) => other === waiter, null), ANSWER_WITHIN_MS);
+      this.sendMessage(command, fields);
     }).then((message) => message && { ok: message.success !== false, code: message.code });
   }
 
-  settle(which, message) {
-    for (const waiter of this.waiting.filter(which)) waiter.resolve(message);
-    this.waiting = this.waiting.filter((waiter) => !which(waiter));
+  resolveWaiters(matches, message) {
+    for (const waiter of this.waiters.filter(matches)) waiter.resolve(message);
+    this.waiters = this.waiters.filter((waiter) => !matches(waiter));
   }
 
-  whisper(command, fields = {}) {
+  sendMessage(command, fields = {}) {
     if (this.open) this.socket.send(JSON.stringify({ command, ...fields }));
   }
 
-  beat() {
+  checkSocket() {
     if (!this.open) return;
     const socket = this.socket;
-    const asked = performance.now();
-    this.whisper("ping");
+    const askedAt = performance.now();
+    this.sendMessage("ping");
     setTimeout(() => {
-      if (this.socket !== socket || this.lastHeard >= asked) return;
+      if (this.socket !== socket || this.lastMessageAt >= askedAt) return;
       socket.onclose = null;
       socket.close();
-      this.lost();
+      this.reconnect();
     }, PONG_WITHIN_MS);
   }
 
@@ -109,20 +109,20 @@ export class Channel {
     const answer = await this.fetch("GET", "/api/v1/state");
     this.polling = false;
     if (this.open) return;
-    if (answer?.status === 200) this.accept(answer.body, true);
-    else this.reached(false);
+    if (answer?.status === 200) this.acceptScreen(answer.body, true);
+    else this.onReachable(false);
   }
 
   async sendByHttp(command, fields) {
     const path = command === "perform_action" ? "actions" : command;
     const answer = await this.fetch("POST", `/api/v1/${path}`, fields);
     if (!answer || answer.status >= 500) return null;
-    if (answer.status === 200) this.accept(answer.body, !this.open);
-    else if (answer.body.state) this.accept(answer.body.state, !this.open);
+    if (answer.status === 200) this.acceptScreen(answer.body, !this.open);
+    else if (answer.body.state) this.acceptScreen(answer.body.state, !this.open);
     return { ok: answer.status === 200, code: answer.body.code };
   }
 
-  /** The status and the JSON of an answer, or null where none came. */
+  /** Returns the status and the JSON of an answer; null where none comes. */
   async fetch(method, path, fields) {
     const request = { method, headers: { "X-Kiosk": "1" }, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) };
     if (fields) Object.assign(request, { body: JSON.stringify(fields) });
@@ -134,12 +134,12 @@ export class Channel {
     }
   }
 
-  // A screen older than the one shown is left alone, unless it is what the daemon says when asked: it may have begun
-  // to count anew.
-  accept(screen, asked) {
-    this.reached(true);
-    if (!asked && screen.frame <= this.frame) return;
+  // A screen older than the shown one is ignored, unless the page asked for it: after a restart the daemon counts its
+  // frames from the beginning.
+  acceptScreen(screen, requested) {
+    this.onReachable(true);
+    if (!requested && screen.frame <= this.frame) return;
     this.frame = screen.frame;
-    this.heard(screen);
+    this.onScreen(screen);
   }
 }

@@ -1,12 +1,12 @@
-// What is always there: languages, steps, home, back, staff, contrast, size, posture, and the time that is left.
+// The controls of every screen: languages, steps, home, back, staff, contrast, size, posture, and the time left.
 
 import { button, fill, h, icon } from "./dom.js";
-import { STEPS, WAYS } from "./screens/states.js";
+import { ANY_STEP, STEPS } from "./screens/states.js";
 import { _, language, nameOf, ngettext, offered } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 
-/** The kiosk's name, and the languages to choose from. */
+/** Shows the kiosk's name, and the languages to choose from. */
 export function showHead(screen, person) {
   fill(at("name"), icon("hospital"), h("span", {}, screen?.kiosk.name || _("Check-in")));
   at("languages").setAttribute("aria-label", _("Language"));
@@ -28,10 +28,10 @@ export function showHead(screen, person) {
   fill(at("languages"), choices);
 }
 
-/** Which step of the way this is. */
+/** Shows which step of the way this is; nothing before the first screen of the daemon. */
 export function showSteps(screen) {
-  const [way, now] = STEPS[screen?.journey?.journey_state] ?? ["in", 0];
-  const steps = WAYS[way];
+  const { ways = [[]], way = 0, step: now = 0 } = screen ?? {};
+  const steps = ways[way].map((name) => STEPS[name] ?? ANY_STEP);
   at("steps").setAttribute("aria-label", _("Steps"));
   const row = steps.map(({ text, icon: picture }, index) =>
     h(
@@ -41,11 +41,12 @@ export function showSteps(screen) {
       h("span", { class: "text" }, _(text)),
     ),
   );
-  const short = _("Step {now}/{all}: {text}", { now: now + 1, all: steps.length, text: _(steps[now].text) });
-  fill(at("steps"), h("ol", {}, row), h("p", { class: "short" }, short));
+  const text = steps.length && _(steps[now].text);
+  const short = text && _("Step {now}/{all}: {text}", { now: now + 1, all: steps.length, text });
+  fill(at("steps"), h("ol", {}, row), short && h("p", { class: "short" }, short));
 }
 
-/** Home, back and staff. */
+/** Shows home, back and staff. */
 export function showWays({ home, back, help, nothingToLeave }) {
   at("ways").setAttribute("aria-label", _("Navigation"));
   fill(
@@ -56,12 +57,12 @@ export function showWays({ home, back, help, nothingToLeave }) {
   );
 }
 
-/** Contrast, size and posture. */
+/** Shows contrast, size and posture. */
 export function showTools(person) {
   const pressed = (on) => ({ "aria-pressed": String(on) });
   const percent = person.zoom.toLocaleString(language(), { style: "percent" });
   const size = person.zoom > 1 ? percent : _("Zoom");
-  // Enlarged, they would leave little room for anything else, so they follow the content instead of standing below it.
+  // Enlarged, they would take the room of everything else, so they scroll with the content.
   const home = at(person.zoom > 1 ? "sheet" : "rail");
   if (at("tools").parentElement !== home) home.append(at("tools"));
   at("tools").setAttribute("aria-label", _("View"));
@@ -73,7 +74,7 @@ export function showTools(person) {
   );
 }
 
-/** The time that is left, and the way to get more; gone where there is no limit. */
+/** Shows the time left and the button for more; nothing where there is no limit. */
 export function showTime(left, { keep, canKeep, forSettings }) {
   const box = at("time");
   if (left === null) {
@@ -89,12 +90,12 @@ export function showTime(left, { keep, canKeep, forSettings }) {
   );
 }
 
-/** A place where the seconds that are left are written. */
+/** Makes a place where `showPassing` writes the seconds left. */
 export function seconds(forSettings) {
   return h("span", { class: "seconds", "data-settings": forSettings });
 }
 
-/** The passing of that time; the row itself stays as it is. */
+/** Shows how the time passes, without drawing the row again. */
 export function showPassing(left, share, soon) {
   if (left === null) return;
   const brief = document.documentElement.classList.contains("zoomed");
@@ -107,7 +108,7 @@ export function showPassing(left, share, soon) {
   at("time").classList.toggle("soon", soon);
 }
 
-/** What is said of the seconds that are left. */
+/** Returns the words for the seconds left. */
 export function secondsLeft(n, forSettings) {
   return forSettings
     ? ngettext("Reset in {n} second", "Reset in {n} seconds", n)

@@ -1,4 +1,4 @@
-// What opens on top: where staff are, and the demo's cards.
+// The dialogs on top of the page: where the staff are, and the demo's cards.
 
 import { seconds } from "./controls.js";
 import { button, fill, h, icon } from "./dom.js";
@@ -6,24 +6,24 @@ import { _ } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 
-/** Whether one is open. */
+/** Whether a dialog is open. */
 export function dialogOpen() {
   return Boolean(document.querySelector("dialog[open]"));
 }
 
-/** Closes whichever is open; true where one was. */
+/** Closes the open dialog. Returns whether one was open. */
 export function closeDialogs() {
   const open = [...document.querySelectorAll("dialog[open]")];
   for (const dialog of open) dialog.close();
   return open.length > 0;
 }
 
-/** Opens the one that says where staff are. */
+/** Opens the dialog about the staff. */
 export function openHelp() {
   if (!at("help").open) at("help").showModal();
 }
 
-/** Where staff are. This kiosk has no bell, so it promises none. The time goes on, so it is seen here, too. */
+/** Fills the dialog about the staff: where they are, and the time left. The kiosk cannot call them. */
 export function showHelp(screen, timed, forSettings) {
   const desk = screen?.kiosk.desk;
   fill(
@@ -37,13 +37,13 @@ export function showHelp(screen, timed, forSettings) {
   );
 }
 
-/** The way to the demo's cards: a strip on top of a kiosk that has a simulated reader. */
+/** Shows the strip that opens the demo's cards, on a kiosk with a simulated reader. */
 export function showDemoStrip(demo) {
   const open = () => !at("cards").open && at("cards").showModal();
   fill(at("demo"), demo && button("demo", "demo", "card", _("Demo: hold a card to the reader"), open));
 }
 
-/** The demo's cards. `present` holds one to the simulated reader. */
+/** Fills the dialog of the demo's cards. `present` holds one to the simulated reader. */
 export function showCards(cards, present) {
   const dialog = at("cards");
   fill(

@@ -1,8 +1,8 @@
-// Elements, made in one call each. Text is only ever set as text, so nothing that comes from outside becomes markup.
+// Makes elements, in one call each. Text is set as text alone, so no data from outside becomes markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element with attributes and children; an `on…` attribute is a listener, false and null leave one out. */
+/** Makes an element with attributes and children. An `on…` attribute is a listener; false and null leave one out. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -14,7 +14,7 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A drawing of the page's own, beside text that says the same. */
+/** Makes one of the page's icons. It is hidden from screen readers, since a text beside it says the same. */
 export function icon(name, kind = "icon") {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", `${kind} ${kind}-${name}`);
@@ -26,7 +26,7 @@ export function icon(name, kind = "icon") {
   return svg;
 }
 
-/** A button with an icon and its text. `name` tells it apart across renderings. */
+/** Makes a button with an icon and a text. `name` identifies it across renderings. */
 export function button(name, kind, picture, text, onclick, attributes = {}) {
   return h(
     "button",
@@ -37,15 +37,15 @@ export function button(name, kind, picture, text, onclick, attributes = {}) {
 }
 
 /**
- * Puts children into an element in place of what was there. What had the focus keeps it, by its name; a button that is
- * dead for a while gets it back when it lives again.
+ * Replaces the children of an element. The focus stays on the element of the same name; a button that is disabled for
+ * a while gets it back when it is enabled.
  */
 export function fill(element, ...children) {
   const active = document.activeElement;
   const name = element.contains(active) ? active.dataset.name : active === document.body ? element.dataset.lost : undefined;
   element.replaceChildren(...children.flat(Infinity).filter(Boolean));
   delete element.dataset.lost;
-  const heir = name && element.querySelector(`[data-name="${CSS.escape(name)}"]`);
-  if (heir?.disabled) element.dataset.lost = name;
-  else heir?.focus({ preventScroll: true });
+  const successor = name && element.querySelector(`[data-name="${CSS.escape(name)}"]`);
+  if (successor?.disabled) element.dataset.lost = name;
+  else successor?.focus({ preventScroll: true });
 }

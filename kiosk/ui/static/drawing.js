@@ -1,4 +1,4 @@
-// Draws the page from what is so: the same always looks the same, and nothing is remembered here but where one was.
+// Draws the page from a model. The same model always looks the same; only scroll position and focus are kept.
 
 import { showHead, showSteps, showTime, showTools, showWays } from "./controls.js";
 import { dialogOpen, openHelp, showCards, showDemoStrip, showHelp } from "./dialogs.js";
@@ -15,7 +15,7 @@ const SCREENS = { attract, journey, unknown_card: unknownCard, refused_card: ref
 
 const at = (id) => document.getElementById(id);
 
-/** Draws everything. */
+/** Draws the whole page. */
 export function draw(model) {
   const { screen, person } = model;
   document.title = _("Check-in kiosk");
@@ -33,7 +33,7 @@ export function draw(model) {
   drawMore();
 }
 
-/** A way down that needs no dragging, where there is more than fits. */
+/** Draws the button that scrolls down, where there is more than fits: nobody has to drag. */
 export function drawMore() {
   const box = getComputedStyle(at("sheet")).overflowY === "auto" ? at("sheet") : at("content");
   const hidden = box.scrollHeight - box.clientHeight;
@@ -51,14 +51,14 @@ function drawContent(model) {
   const { kind, screen } = model;
   const trouble = model.trouble && _(model.trouble);
   const view = kind in SCREENS ? SCREENS[kind]({ ...model, trouble }) : outage(screen, kind === "away" ? kind : screen.reason);
-  // The same screen keeps its place and its focus; another begins at its top, where a reader of screens starts.
+  // The same screen keeps scroll position and focus. Another one begins at its top, where a screen reader starts.
   const key = [kind, screen?.patient?.patient_id, screen?.journey?.journey_state, screen?.notice].join();
-  const fresh = content.dataset.key !== key;
+  const isNew = content.dataset.key !== key;
   content.dataset.key = key;
   content.dataset.screen = kind;
-  content.classList.toggle("fresh", fresh);
+  content.classList.toggle("fresh", isNew);
   fill(content, view);
-  if (!fresh) return;
+  if (!isNew) return;
   content.scrollTop = at("sheet").scrollTop = 0;
   delete content.dataset.lost;
   if (!dialogOpen()) content.querySelector("h1").focus({ preventScroll: true });
@@ -68,6 +68,6 @@ function drawBanner({ screen, nobody, away }) {
   const lines = away && !nobody ? [_("The kiosk does not answer. Please wait a moment.")] : [];
   const offline = screen && !nobody ? apart(screen) : null;
   if (offline) lines.push(offline.words, offline.asOf);
-  const said = lines.filter(Boolean).map((line) => h("p", {}, line));
-  fill(at("banner"), said.length > 0 && [icon("apart"), h("div", {}, said)]);
+  const paragraphs = lines.filter(Boolean).map((line) => h("p", {}, line));
+  fill(at("banner"), paragraphs.length > 0 && [icon("apart"), h("div", {}, paragraphs)]);
 }

@@ -1,5 +1,5 @@
-// The page: what the daemon says, how the person wants it, and what is being pressed. Whenever one of them changes, it is
-// drawn anew.
+// The page: the daemon's screen, the person's settings, and the press under way. It is drawn again whenever one of these
+// changes.
 
 import { Channel } from "./channel.js";
 import { secondsLeft, showPassing } from "./controls.js";
@@ -9,15 +9,15 @@ import { draw, drawMore } from "./drawing.js";
 import { keepMeasure } from "./millimetre.js";
 import { Person } from "./person.js";
 import { Presses } from "./press.js";
-import { N_, offered, teach } from "./words.js";
+import { N_, loadCatalogs, offered } from "./words.js";
 
 const SETTINGS_STAY_S = 60;
-const GRACE_MS = 2_000; // how long the daemon may be away before the page says so
+const GRACE_MS = 2_000; // how long the daemon may be silent before the page says so
 const NOBODY = ["attract", "out_of_order"];
 
 class Page {
   constructor(start) {
-    teach(start.catalogs);
+    loadCatalogs(start.catalogs);
     this.demo = start.demo;
     this.cards = null;
     this.screen = null;
@@ -28,18 +28,18 @@ class Page {
     this.person = new Person(() => this.settingsChanged());
     this.measure = keepMeasure(start.display, this.person);
     this.channel = new Channel(
-      (screen) => this.hear(screen),
-      (reached) => this.reach(reached),
+      (screen) => this.receiveScreen(screen),
+      (reachable) => this.setReachable(reachable),
     );
     this.presses = new Presses(this.channel);
     this.countdown = new Countdown(
-      (left, share, soon) => this.pass(left, share, soon),
+      (left, share, soon) => this.passTime(left, share, soon),
       () => this.timeIsUp(),
     );
   }
 
   start() {
-    this.person.own = document.documentElement.lang;
+    this.person.siteLanguage = document.documentElement.lang;
     this.person.apply();
     this.draw();
     this.channel.start();
@@ -50,25 +50,25 @@ class Page {
     if (this.demo) this.fetchCards();
   }
 
-  // What comes from outside.
+  // The daemon.
 
-  hear(screen) {
+  receiveScreen(screen) {
     const before = this.screen;
-    const news = this.expired || !before || meaning(screen) !== meaning(before);
+    const hasNews = this.expired || !before || contentOf(screen) !== contentOf(before);
     const samePerson = before?.screen === screen.screen && before.patient?.patient_id === screen.patient?.patient_id;
     this.screen = screen;
     this.expired = false;
     if (!samePerson) closeDialogs();
     if (!samePerson || before.next_action !== screen.next_action) this.trouble = null;
-    this.person.meet(screen, offered(screen.languages));
+    this.person.updateFor(screen, offered(screen.languages));
     this.setTime();
     document.documentElement.dataset.frame = screen.frame;
-    // What says the same is not drawn again: a finger may be on a button.
-    if (news) this.draw();
+    // A screen of the same content is not drawn again: a finger may be on a button.
+    if (hasNews) this.draw();
   }
 
-  reach(reached) {
-    if (reached) {
+  setReachable(reachable) {
+    if (reachable) {
       clearTimeout(this.grace);
       this.grace = null;
       if (this.away) this.setAway(false);
@@ -82,7 +82,7 @@ class Page {
     this.draw();
   }
 
-  // What the person does.
+  // The person.
 
   settingsChanged() {
     if (this.nobody) this.setTime();
@@ -97,7 +97,7 @@ class Page {
     this.trouble = null;
     this.draw();
     const answer = await this.presses.act(action, patient.patient_id);
-    // Meanwhile somebody else may have come and pressed.
+    // Another person may have come and pressed meanwhile.
     if (this.pressed !== pressed) return;
     if (this.busy) this.trouble = this.troubleOf(answer);
     this.pressed = null;
@@ -113,7 +113,7 @@ class Page {
       return;
     }
     event.currentTarget.disabled = true;
-    // Whoever wants to go is gone from the screen even where the daemon does not hear it.
+    // The person leaves the screen even where the daemon does not answer.
     if (!(await this.channel.send("leave"))) this.timeIsUp();
   }
 
@@ -130,21 +130,21 @@ class Page {
   // Time.
 
   get forSettings() {
-    return this.nobody && this.person.touched;
+    return this.nobody && this.person.isChanged;
   }
 
   setTime() {
     this.countdown.set(this.forSettings ? SETTINGS_STAY_S : (this.screen?.remaining_s ?? null));
   }
 
-  pass(left, share, soon) {
+  passTime(left, share, soon) {
     showPassing(left, share, soon);
-    if (this.countdown?.tell()) {
+    if (this.countdown?.shouldAnnounce()) {
       document.getElementById("spoken").textContent = secondsLeft(Math.ceil(left), this.forSettings);
     }
   }
 
-  // The daemon clears the screen; should it be away, nobody's data stays for the next to see.
+  // The daemon clears the screen. Where it does not answer, the page does, so that the next person sees no data.
   timeIsUp() {
     this.expired = true;
     closeDialogs();
@@ -155,12 +155,12 @@ class Page {
 
   // Drawing.
 
-  /** Whether the screen is nobody's. */
+  /** Whether no person is on the screen. */
   get nobody() {
     return this.expired || !this.screen || NOBODY.includes(this.screen.screen);
   }
 
-  /** Whether the action on the screen is being done. */
+  /** Whether the action of the screen is under way. */
   get busy() {
     const { pressed, screen } = this;
     return Boolean(pressed) && pressed.action === screen.next_action && pressed.patient_id === screen.patient?.patient_id;
@@ -176,7 +176,7 @@ class Page {
     this.measure();
     draw({
       kind: this.kind,
-      screen: this.expired ? { ...this.screen, patient: null, journey: null, ticket: null } : this.screen,
+      screen: this.expired ? { ...this.screen, patient: null, journey: null, ticket: null, way: 0, step: 0 } : this.screen,
       person: this.person,
       nobody: this.nobody,
       away: this.away,
@@ -197,7 +197,7 @@ class Page {
   troubleOf(answer) {
     if (answer?.ok) return null;
     if (!answer) return N_("There is no answer. Press again, or go to the desk.");
-    // A refusal comes with a screen that says it: a notice, or somebody else.
+    // A refusal comes with a screen that shows it: by a notice, or by another person.
     return this.screen.notice ? null : N_("That could not be done. Please go to the desk.");
   }
 
@@ -216,8 +216,8 @@ class Page {
   }
 }
 
-/** What a screen says, without its number and its time. */
-function meaning(screen) {
+/** The content of a screen, without its frame number and its time. */
+function contentOf(screen) {
   return JSON.stringify({ ...screen, frame: null, remaining_s: null });
 }
 

@@ -1,16 +1,16 @@
-// The length of a millimetre on this glass (CSS has a unit of that name, but it is a twenty-fifth of an imaginary inch),
-// and the shape of the page that follows from it.
+// The length of a millimetre on this glass, and the shape of the page that follows from it. (The unit `mm` of CSS is no
+// real millimetre.)
 
-// A window within this share of the configured screen is that screen, perhaps with a bar of the browser on it.
+// A window that differs less than this from the configured screen is that screen, perhaps with a bar of the browser.
 const SAME = 0.15;
 
-// Below so many lines of the smallest type, a layout has little height.
+// A layout with fewer lines of the smallest type than this is compact.
 const LEAST_LINES = { wide: 18.5, tall: 26 };
 const HANGUL_PER_EM = 0.88; // as in look.css
 
 /**
- * CSS pixels for a millimetre. `display` is the configured screen in device pixels, `view` the window in CSS pixels
- * with its device pixel ratio. In any other window, such as a developer's, the screen is shown scaled to its area.
+ * Returns the CSS pixels of a millimetre. `display` is the configured screen in device pixels, `view` the window in CSS
+ * pixels with its device pixel ratio. In any other window, such as a developer's, the screen is shown scaled to its area.
  */
 export function pixelsPerMm(display, view) {
   const width = view.width * view.ratio;
@@ -20,7 +20,7 @@ export function pixelsPerMm(display, view) {
   return (display.pixels_per_mm * scale) / view.ratio;
 }
 
-/** Gives the page its unit and its shape, now, whenever the window changes, and whenever the answer is called. */
+/** Sets the page's unit and shape whenever the window changes. Returns a function that sets them now. */
 export function keepMeasure(display, person) {
   const root = document.documentElement;
   const strip = document.getElementById("demo");

@@ -1,72 +1,72 @@
-// How the person at the screen wants it: language, contrast, size, posture. It is theirs alone: it lives in memory, and
-// the next person starts with the kiosk's own.
+// The settings of the person at the screen: language, contrast, size, posture. They stay in memory alone, and the next
+// person starts with the kiosk's own.
 
-import { speak } from "./words.js";
+import { setLanguage } from "./words.js";
 
 const ZOOMS = [1, 1.5, 2];
 
-/** The settings of whoever stands here. */
+/** The settings of one person. */
 export class Person {
-  /** `changed` is called after every change. */
-  constructor(changed) {
-    this.changed = changed;
-    this.own = "en";
+  /** `onChange` is called after every change. */
+  constructor(onChange) {
+    this.onChange = onChange;
+    this.siteLanguage = "en";
     this.served = false;
     this.reset();
   }
 
-  /** Everything as the kiosk has it for nobody in particular. */
+  /** Sets everything to the kiosk's own. */
   reset() {
-    this.chosen = null;
+    this.chosenLanguage = null;
     this.zoom = 1;
     this.contrast = false;
     this.low = false;
-    this.preferred = null;
-    this.here = null;
+    this.patientLanguage = null;
+    this.patientId = null;
     this.apply();
   }
 
-  /** Whether anything differs from that. */
-  get touched() {
-    return this.chosen !== null || this.zoom !== 1 || this.contrast || this.low;
+  /** Whether any setting differs from the kiosk's own. */
+  get isChanged() {
+    return this.chosenLanguage !== null || this.zoom !== 1 || this.contrast || this.low;
   }
 
-  /** The language spoken to them: what they chose, what the hospital knows of them, or the kiosk's first. */
+  /** The language of the screen: the chosen one, the patient's in the roster, or the site's first. */
   get language() {
-    return this.chosen ?? this.preferred ?? this.own;
+    return this.chosenLanguage ?? this.patientLanguage ?? this.siteLanguage;
   }
 
-  /** Takes note of whom a screen is for. Settings made before a tap are the tapper's; another patient starts afresh. */
-  meet(screen, tags) {
-    this.own = tags[0] ?? this.own;
+  /** Follows the patient on a screen. Settings made before a tap stay; another patient starts with the kiosk's own. */
+  updateFor(screen, tags) {
+    this.siteLanguage = tags[0] ?? this.siteLanguage;
     const next = screen.patient?.patient_id ?? null;
-    const nobody = screen.screen === "attract";
-    if (nobody && this.served) this.reset();
-    this.served = !nobody;
-    if (next !== null && next !== this.here) {
-      if (this.here !== null) this.reset();
-      this.here = next;
-      this.preferred = tags.includes(screen.patient.language) ? screen.patient.language : null;
+    const isFree = screen.screen === "attract";
+    if (isFree && this.served) this.reset();
+    this.served = !isFree;
+    if (next !== null && next !== this.patientId) {
+      if (this.patientId !== null) this.reset();
+      this.patientId = next;
+      this.patientLanguage = tags.includes(screen.patient.language) ? screen.patient.language : null;
     }
     this.apply();
   }
 
-  /** They press a language. */
+  /** Sets the language that was pressed. */
   choose(tag) {
-    this.change({ chosen: tag });
+    this.change({ chosenLanguage: tag });
   }
 
-  /** They press the magnifier: larger, larger still, and back. */
+  /** Enlarges the page one step, and after the last step resets it. */
   magnify() {
     this.change({ zoom: ZOOMS[(ZOOMS.indexOf(this.zoom) + 1) % ZOOMS.length] });
   }
 
-  /** They press the high contrast. */
+  /** Turns the high contrast on or off. */
   toggleContrast() {
     this.change({ contrast: !this.contrast });
   }
 
-  /** They press the low layout. */
+  /** Turns the low layout on or off. */
   toggleLow() {
     this.change({ low: !this.low });
   }
@@ -74,7 +74,7 @@ export class Person {
   change(settings) {
     Object.assign(this, settings);
     this.apply();
-    this.changed();
+    this.onChange();
   }
 
   apply() {
@@ -83,6 +83,6 @@ export class Person {
     root.classList.toggle("zoomed", this.zoom > 1);
     root.classList.toggle("contrast", this.contrast);
     root.classList.toggle("low", this.low);
-    speak(this.language);
+    setLanguage(this.language);
   }
 }

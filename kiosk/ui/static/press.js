@@ -1,5 +1,5 @@
-// A pressed button becomes one action, whatever happens on the way: its id is made at the press and stays the same
-// through every repeat, on either line, until somebody answers.
+// A press becomes one action, whatever happens on the way. The action id is made at the press. It stays the same through
+// every repeat, over socket or HTTP, until an answer comes.
 
 const PAUSES_MS = [0, 400, 1_200, 2_500, 4_000];
 
@@ -10,12 +10,12 @@ export class Presses {
     this.unanswered = null;
   }
 
-  /** Sends an action for a patient: `{ok, code}`, or null where nobody answered after several tries. */
+  /** Sends an action for a patient. Returns `{ok, code}`, or null where no answer comes after several tries. */
   async act(actionType, patientId) {
     const action = this.actionFor(actionType, patientId);
     for (const [attempt, pause] of PAUSES_MS.entries()) {
       if (pause) await new Promise((resolve) => setTimeout(resolve, pause));
-      // A socket that swallowed the first try may be dead and not know it: then the other line.
+      // A socket that gave no answer may be dead without an error, so every second try goes over HTTP.
       const answer = await this.channel.send("perform_action", action, attempt % 2 ? "http" : undefined);
       if (answer) {
         this.unanswered = null;
@@ -26,8 +26,8 @@ export class Presses {
   }
 
   actionFor(actionType, patientId) {
-    const before = this.unanswered;
-    if (before?.action_type === actionType && before.payload.patient_id === patientId) return before;
+    const { unanswered } = this;
+    if (unanswered?.action_type === actionType && unanswered.payload.patient_id === patientId) return unanswered;
     this.unanswered = {
       action_type: actionType,
       payload: { patient_id: patientId },

@@ -1,1 +1,1 @@
-"""The command line, `kiosk-central`."""
+"""The command line, `kiosk-central`: options, words and exit codes. What a command does is in `operations/`."""

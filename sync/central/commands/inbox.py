@@ -1,32 +1,43 @@
-"""The commands of `kiosk-central exceptions`: what waits for staff, one case of it, and how it is settled."""
+"""The commands for the exception inbox: `exceptions list`, `show` and `settle`."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
-from sync.central.commands.options import ask, on_database
+from sync.central.commands.options import as_json_option, ask, on_database, print_json
 from sync.central.services.inbox_views import MAX_ROWS
 
 
 @click.group()
 def exceptions() -> None:
-    """What kiosks did that the rules could not settle: list it, look at a case, settle one."""
+    """Actions of kiosks that the rules cannot decide: list the cases, look at one, settle one.
+
+    \b
+    Examples:
+      kiosk-central exceptions list --database sqlite:///central.db
+    """
 
 
 @exceptions.command("list")
 @on_database
-@click.option("--after", metavar="CASE", help="Begin after this one.")
-@click.option("--limit", type=click.IntRange(1, MAX_ROWS), default=MAX_ROWS, show_default=True, help="So many at most.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@click.option("--after", metavar="CASE", help="Begin after this case.")
+@click.option(
+    "--limit", type=click.IntRange(1, MAX_ROWS), default=MAX_ROWS, show_default=True, help="At most so many cases."
+)
+@as_json_option
 def list_cases(url: str, keys: Path | None, after: str | None, limit: int, as_json: bool) -> None:
-    """List the open cases, oldest first. How many more there are than are listed is said at the end."""
+    """List the open cases, oldest first. The last line counts the cases that are not listed.
+
+    \b
+    Examples:
+      kiosk-central exceptions list --database sqlite:///central.db --limit 20
+    """
     answer = ask(url, keys, "exceptions", after=after, limit=limit)
     found, more = answer["exceptions"], answer["more"]
     if as_json:
-        click.echo(_json(found))
+        print_json(found)
     else:
         for each in found:
             click.echo(_line(each))
@@ -38,27 +49,40 @@ def list_cases(url: str, keys: Path | None, after: str | None, limit: int, as_js
 @exceptions.command()
 @on_database
 @click.argument("exception_id", metavar="CASE")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@as_json_option
 def show(url: str, keys: Path | None, exception_id: str, as_json: bool) -> None:
-    """Show a case: who, what, when, what the kiosk showed, what the centre knows."""
+    """Show a case: who, what, when, what the kiosk showed, what the centre knows.
+
+    \b
+    Examples:
+      kiosk-central exceptions show --database sqlite:///central.db 0198a1b2-0000-7000-8000-000000000001
+    """
     found = ask(url, keys, "exception", exception_id=exception_id)
-    click.echo(_json(found) if as_json else _in_words(found))
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(_in_words(found))
 
 
 @exceptions.command()
 @on_database
 @click.argument("exception_id", metavar="CASE")
-@click.option("--apply", "how", flag_value="apply", help="It counts, as it was done.")
-@click.option("--discard", "how", flag_value="discard", help="It does not count; give a --reason.")
-@click.option("--reassign", "patient_id", metavar="PATIENT", help="It was this patient's.")
-@click.option("--reason", default="", help="Why.")
+@click.option("--apply", "how", flag_value="apply", help="The actions count as they were done.")
+@click.option("--discard", "how", flag_value="discard", help="The actions do not count; give a --reason.")
+@click.option("--reassign", "patient_id", metavar="PATIENT", help="The actions were this patient's.")
+@click.option("--reason", default="", help="The reason, for the audit.")
 def settle(
     url: str, keys: Path | None, exception_id: str, how: str | None, patient_id: str | None, reason: str
 ) -> None:
-    """Settle a case. Kiosks hear of the verdicts given anew with their next pull."""
+    """Settle a case. Kiosks learn the new verdicts with their next pull.
+
+    \b
+    Examples:
+      kiosk-central exceptions settle --database sqlite:///central.db --apply 0198a1b2-0000-7000-8000-000000000001
+    """
     if (how is None) == (patient_id is None):
         raise click.UsageError("give one of --apply, --discard, --reassign PATIENT")
-    told = ask(
+    settled = ask(
         url,
         keys,
         "settle",
@@ -67,9 +91,12 @@ def settle(
         patient_id=patient_id,
         reason=reason,
     )
-    for each in told["verdicts"]:
+    for each in settled["verdicts"]:
         click.echo(f"{each['action_id']}  {each['verdict']}  {each['code']}")
-    click.echo(f"case {told['exception_id']}: {told['settled']}")
+    click.echo(f"case {settled['exception_id']}: {settled['settled']}")
+
+
+COMMANDS: tuple[click.Command, ...] = (exceptions,)
 
 
 def _line(case: Mapping[str, Any]) -> str:
@@ -85,7 +112,7 @@ def _in_words(case: Mapping[str, Any]) -> str:
     lines = [
         f"case     {case['exception_id']}, since {case['opened_at']}",
         f"reason   {case['code']}",
-        f"patient  {patient['patient_id'] + ' ' + patient['masked_name'] if patient else 'nobody that is known'}",
+        f"patient  {patient['patient_id'] + ' ' + patient['masked_name'] if patient else 'unknown'}",
         f"kiosk    {kiosk['kiosk_id'] + ' ' + kiosk['name'] if kiosk else '-'}",
     ]
     if "happened_at" in detail:
@@ -93,7 +120,7 @@ def _in_words(case: Mapping[str, Any]) -> str:
     for title, name in (("kiosk showed", "shown"), ("centre knew", "known")):
         if name in detail:
             lines += [f"{title}:", *(f"  {key}: {value}" for key, value in detail[name].items())]
-    lines += [f"  {key}: {value}" for key, value in detail.items() if key not in _TOLD]
+    lines += [f"  {key}: {value}" for key, value in detail.items() if key not in _SHOWN_ABOVE]
     lines += [f"action   {each['action_id']}  {each['action_type']}  {each['code']}" for each in case["actions"]]
     if case["now"]:
         lines.append(f"now      {case['now']['journey_state']}")
@@ -104,8 +131,4 @@ def _in_words(case: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-_TOLD = frozenset({"shown", "known", "happened_at", "time_quality", "action_type"})
-
-
-def _json(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+_SHOWN_ABOVE = frozenset({"shown", "known", "happened_at", "time_quality", "action_type"})

@@ -1,4 +1,4 @@
-"""The commands of `kiosk-central` for kiosks: make an enrolment code, list them, revoke one."""
+"""The commands for kiosks: `enroll-code`, `kiosks` and `kiosk-revoke`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,27 +7,44 @@ from typing import Any
 import click
 import msgspec
 
-from sync.central.commands.options import ask, on_database
+from sync.central.commands.options import as_json_option, ask, on_database, print_json
 from sync.central.records.kiosks import Kiosk
 from sync.clock import iso
 
 
 @click.command("enroll-code")
 @on_database
-@click.option("--action", "actions", multiple=True, metavar="ACTION", help="Grant no more than this; repeatable.")
+@click.option(
+    "--action",
+    "actions",
+    multiple=True,
+    metavar="ACTION",
+    help="Grant no more than this action, or what this kind of kiosk is granted, such as payment; repeatable.",
+)
 def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
-    """Print a code that enrols one kiosk within ten minutes."""
+    """Print a code that enrols one kiosk within ten minutes.
+
+    \b
+    Examples:
+      kiosk-central enroll-code --database sqlite:///central.db
+      kiosk-central enroll-code --database sqlite:///central.db --action make_payment
+    """
     click.echo(ask(url, keys, "enroll-code", actions=list(actions) or None))
 
 
 @click.command("kiosks")
 @on_database
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@as_json_option
 def list_kiosks(url: str, keys: Path | None, as_json: bool) -> None:
-    """List the kiosks: id, prefix of their numbers, what they are granted, when they were last heard of."""
+    """List the kiosks: id, prefix of their numbers, granted actions, time of the last contact.
+
+    \b
+    Examples:
+      kiosk-central kiosks --database sqlite:///central.db
+    """
     found = ask(url, keys, "kiosks")
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        print_json(found)
         return
     for each in found:
         click.echo(_line(each))
@@ -37,7 +54,12 @@ def list_kiosks(url: str, keys: Path | None, as_json: bool) -> None:
 @on_database
 @click.argument("kiosk_id")
 def revoke_one(url: str, keys: Path | None, kiosk_id: str) -> None:
-    """End a kiosk for good. What it has not sent yet stays on it until it is enrolled again."""
+    """End a kiosk for good. Its unsent actions stay on it until it is enrolled again.
+
+    \b
+    Examples:
+      kiosk-central kiosk-revoke --database sqlite:///central.db entrance-1
+    """
     ask(url, keys, "kiosk-revoke", kiosk_id=kiosk_id)
 
 
@@ -45,7 +67,7 @@ COMMANDS: tuple[click.Command, ...] = (enroll_code, list_kiosks, revoke_one)
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    known = msgspec.convert(row, Kiosk)
-    seen = f"last heard of {iso(known.seen_ms, 'UTC')}" if known.seen_ms is not None else "never heard of"
-    state = "revoked" if known.revoked_ms else seen
-    return f"{known.kiosk_id}  {known.ticket_prefix}  {known.name}  {' '.join(known.actions)}  {state}"
+    kiosk = msgspec.convert(row, Kiosk)
+    contact = f"last heard of {iso(kiosk.seen_ms, 'UTC')}" if kiosk.seen_ms is not None else "never heard of"
+    state = "revoked" if kiosk.revoked_ms else contact
+    return f"{kiosk.kiosk_id}  {kiosk.ticket_prefix}  {kiosk.name}  {' '.join(row['actions'])}  {state}"

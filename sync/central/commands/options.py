@@ -1,32 +1,42 @@
-"""What the commands of `kiosk-central` share: the options that name the database, and the way to it."""
+"""What the commands share: the options that name the database, the way to the service, and JSON output."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from sync.central.opening import call
-from sync.central.operations.hospital import operations
+from sync.central.operations.catalog import operations
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def on_database(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the options `url` and `keys`, which name its database and where the card keys lie."""
+    """Gives a command the options `url` and `keys`, which name its database and the place of the card keys."""
     keys = click.option(
         "--keys",
         metavar="F",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="The card keys; <database>.keys if not given.",
+        help="The file of the card keys.  [default: <database>.keys]",
     )
     return naming_database(keys(command))
 
 
 def naming_database(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command the option `url` alone."""
-    database = click.option("--database", "url", metavar="URL", required=True, help="sqlite:///path/to/file.db")
+    database = click.option(
+        "--database", "url", metavar="URL", required=True, help="The database: sqlite:///path/to/file.db"
+    )
     return database(command)
 
 
-def ask(url: str, keys: Path | None, op: str, **arguments: object) -> Any:
-    """Has an operation done, by the running service or here. Raises ControlError or StoreError."""
-    return call(url, keys, operations, op, **arguments)
+def ask(url: str, keys: Path | None, operation: str, **arguments: object) -> Any:
+    """Runs an operation in the running service, or here. Raises ControlError or StoreError."""
+    return call(url, keys, operations, operation, **arguments)
+
+
+def print_json(value: object) -> None:
+    """Prints a value as indented JSON."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

@@ -1,4 +1,4 @@
-"""What the centre knows that bears on one action of a kiosk, as plain values: what a verdict is founded on."""
+"""The evidence for a verdict: what the centre knows that bears on one action of a kiosk, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,27 +12,30 @@ from sync.protocol import Intent, PriorVerdict
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAction:
-    """An action as it came in: from whom, what that kiosk may do, its clocks at sending, and the receipt; `held` is the
-    verdict that it had been told of it."""
+    """An action as it came in.
+
+    `grants` are the kinds of kiosk and the actions that the kiosk is granted, `sent` its clocks at sending.
+    `prior_verdict` is the verdict that the kiosk got before the centre was restored.
+    """
 
     intent: Intent
     kiosk_id: str
-    grants: frozenset[str]
+    grants: tuple[str, ...]
     sent: ClockReading
     received_ms: int
-    held: PriorVerdict | None = None
+    prior_verdict: PriorVerdict | None = None
 
     @property
     def happened(self) -> EventTime:
-        """When it happened, as well as that is known."""
+        """The best known time of the action."""
         return event_time(self.intent.clock, self.sent, self.received_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The visit that an action names, aliases followed: the journey as its own history left it, and what was done.
+    """The visit that an action names, aliases resolved: the journey at the end of its own history, and what was done.
 
-    `done` holds the actions of its history, each with the leg that it is of.
+    `done` holds each action of its history with the leg that the action is of.
     """
 
     visit_id: VisitId
@@ -44,15 +47,20 @@ class Visit:
 class Evidence:
     """What the centre knows that bears on one action.
 
-    `rules` are those that the kiosk judged by (None: no longer supported). `subject` is whom the action is for, aliases
-    followed and an unknown card looked up (None: nobody that the centre knows), `journey` theirs as of `today`.
-    `card_of` and `binding_of` tell whose the card is now and whose it was when it was bound. `day` is the site day that
-    the action belongs to by the best time there is; `arrived_ms` is that time where it can be trusted. `unseen` is the
-    first visit of that day that the kiosk cannot have known of; `waits`: an earlier action of the visit is with staff;
-    `moved`: somebody else changed the journey since the kiosk last heard of it; `corrected`: staff have said since
-    where the patient stands in this visit. `said` is the payload that the visit's history has of the same action for
-    the same leg; `split`: the visit is one of two that were under way when two records were merged; `held` is the
-    verdict that the kiosk had been told before the centre was restored.
+    - `rules`: the definitions that the kiosk judged by; None where they are no longer supported. `grants`: the actions
+      that the kiosk is granted by them.
+    - `subject`: the patient that the action is for, aliases resolved and an unknown card looked up; None where the
+      centre knows no such patient. `journey` is the subject's journey as of `today`.
+    - `day`: the site day of the action by the best known time. `arrived_ms` is that time where it can be trusted.
+    - `card_holder`: the patient who holds the card now. `binding_holder`: the patient of the binding that was read.
+    - `visit`: the visit that the action names, where it is the subject's.
+    - `unseen_visit`: the first visit of that day that the kiosk cannot have known of.
+    - `visit_waits`: an earlier action of the visit waits for staff.
+    - `changed_elsewhere`: someone else changed the journey since the kiosk's last pull.
+    - `corrected`: staff corrected the journey in this visit since then.
+    - `two_visits`: the visit is one of two that were under way when two records were merged.
+    - `recorded_payload`: the payload of the same action for the same leg in the visit's history.
+    - `prior_verdict`: the verdict that the kiosk got before the centre was restored.
     """
 
     rules: Definitions | None
@@ -64,13 +72,13 @@ class Evidence:
     arrived_ms: int | None
     subject: PatientId | None
     journey: Journey
-    card_of: PatientId | None = None
-    binding_of: PatientId | None = None
+    card_holder: PatientId | None = None
+    binding_holder: PatientId | None = None
     visit: Visit | None = None
-    unseen: VisitId | None = None
-    waits: bool = False
-    moved: bool = False
+    unseen_visit: VisitId | None = None
+    visit_waits: bool = False
+    changed_elsewhere: bool = False
     corrected: bool = False
-    split: bool = False
-    said: Mapping[str, Any] = field(default_factory=dict)
-    held: PriorVerdict | None = None
+    two_visits: bool = False
+    recorded_payload: Mapping[str, Any] = field(default_factory=dict)
+    prior_verdict: PriorVerdict | None = None

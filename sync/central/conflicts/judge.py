@@ -7,32 +7,64 @@ from sync.central.conflicts.evidence import Evidence, ReceivedAction
 from sync.central.conflicts.gather import JudgingContext, gather
 from sync.central.conflicts.late import write_late
 from sync.central.conflicts.resolve import Place, Resolution, resolve
-from sync.central.conflicts.waiting import DUPLICATE_NUMBER, REVERSED, NewCase, open_case, put_waiting, tell_staff
-from sync.central.records.bindings import binding_of_card, learn
-from sync.central.records.entries import holder_of
-from sync.central.records.journeys import Provenance, save
-from sync.central.records.site import next_label
+from sync.central.conflicts.waiting import hold_for_staff, report_to_staff
+from sync.central.records.bindings import add_hashes, binding_of_card
+from sync.central.records.cases import DUPLICATE_NUMBER, REVERSED, NewCase, open_case
+from sync.central.records.entries import entry_with_number
+from sync.central.records.history import Provenance, last_action_of_visit
+from sync.central.records.journeys import save
+from sync.central.records.patients import add_patient_alias
+from sync.central.records.queue_numbers import next_queue_number
 from sync.central.records.verdicts import VerdictRecord, add_verdict
-from sync.central.records.visits import add_alias
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.records.visits import add_visit_alias, set_arrival, set_earlier_arrival
+from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import Decision, Journey, QueueEntry
 from sync.protocol import Code, Intent, Verdict
 
-_OF_NOBODY = frozenset({Code.REBOUND, Code.UNKNOWN_CARD, Code.UNKNOWN_PATIENT})
+_WITHOUT_PATIENT = frozenset({Code.REBOUND, Code.UNKNOWN_CARD, Code.UNKNOWN_PATIENT})
+_MET_ANOTHER = frozenset({Verdict.MERGED, Verdict.SUPERSEDED})
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict as it was kept, and the patient's journey after it (None where it concerns nobody that is known)."""
+    """A verdict as it was recorded, and the patient's journey after it (None where no known patient is concerned)."""
 
     record: VerdictRecord
     journey: Journey | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Matter:
+    """One action on its way to a verdict: the context, the action as it came in, and the evidence."""
+
+    context: JudgingContext
+    received: ReceivedAction
+    evidence: Evidence
+
+    @property
+    def intent(self) -> Intent:
+        return self.received.intent
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the rows of the action's effects say of where they came from."""
+        intent, happened = self.intent, self.received.happened
+        kiosk_id = self.received.kiosk_id
+        return Provenance(
+            kiosk_id,
+            kiosk_id,
+            happened.at_ms,
+            self.context.now_ms,
+            happened.quality,
+            intent.action_id,
+            _metadata(intent),
+        )
+
+
 def judge(db: WriteTransaction, context: JudgingContext, received: ReceivedAction, *, revision: int = 0) -> Judgement:
     """Gives an action its verdict and writes everything that it leaves: journey, history, visit, case, verdict.
 
-    A revision above 0 is a verdict given anew: it takes a change number, under which its kiosk pulls it.
+    A `revision` above 0 revises an earlier verdict. It takes a change number, under which kiosks pull it.
     """
     evidence = gather(db, context, received)
     return enact(db, context, received, evidence, resolve(evidence, received.intent), revision=revision)
@@ -47,136 +79,102 @@ def enact(
     *,
     revision: int = 0,
 ) -> Judgement:
-    """Writes a resolution. `revision` as above; at 0 it is that of the resolution."""
-    journey = _apply(db, context, received, evidence, resolution)
-    record = _given(db, received, evidence, resolution, journey, revision)
+    """Writes a resolution and its verdict. `revision` is as in `judge`; at 0 the resolution's own revision counts."""
+    matter = _Matter(context, received, evidence)
+    journey = _apply(db, matter, resolution)
+    record = _verdict_record(db, matter, resolution, journey, revision)
     add_verdict(db, record, context.now_ms)
-    if resolution.verdict is Verdict.NEEDS_STAFF:
-        put_waiting(db, received, evidence, resolution.code, resolution.conflict, context.ids())
-    elif resolution.reversed:
-        tell_staff(db, received, evidence, REVERSED, resolution.conflict, context.ids())
-    elif resolution.code is Code.ANSWERS_DIFFER:
-        tell_staff(db, received, evidence, resolution.code, resolution.conflict, context.ids())
+    _inform_staff(db, matter, resolution)
     if record.change and record.patient_id is not None:
         db.announce(record.change, record.patient_id)
     return Judgement(record, journey if record.patient_id is not None else None)
 
 
-def _apply(
-    db: WriteTransaction, context: JudgingContext, received: ReceivedAction, evidence: Evidence, resolution: Resolution
-) -> Journey:
-    """Writes the effect, where it belongs, and returns the patient's journey of today after it."""
-    intent, decision = received.intent, resolution.decision
+def _inform_staff(db: WriteTransaction, matter: _Matter, resolution: Resolution) -> None:
+    """Opens a case for an action that waits for staff, or whose verdict staff must know of."""
+    code = resolution.code
+    if resolution.verdict is Verdict.NEEDS_STAFF:
+        case_id = matter.context.ids()
+        hold_for_staff(db, matter.received, matter.evidence, code, resolution.conflict, case_id)
+    elif resolution.reversed or code is Code.ANSWERS_DIFFER:
+        case_code = REVERSED if resolution.reversed else code
+        case_id = matter.context.ids()
+        report_to_staff(db, matter.received, matter.evidence, case_code, resolution.conflict, case_id)
+
+
+def _apply(db: WriteTransaction, matter: _Matter, resolution: Resolution) -> Journey:
+    """Writes the effect where it belongs, and returns the patient's journey of today after it."""
+    evidence, decision = matter.evidence, resolution.decision
     if resolution.verdict is not Verdict.NEEDS_STAFF:
-        _follow_card(db, evidence, intent, context.now_ms)
+        _follow_card(db, matter)
     if resolution.place is Place.ALIAS and resolution.visit_id is not None:
-        add_alias(db, intent.visit_id, resolution.visit_id, context.now_ms)
-        _arrived(db, evidence, resolution.visit_id)
+        add_visit_alias(db, matter.intent.visit_id, resolution.visit_id, matter.context.now_ms)
+        if evidence.arrived_ms is not None:
+            set_earlier_arrival(db, resolution.visit_id, evidence.arrived_ms)
     if decision is None:
         return evidence.journey
     if resolution.place is Place.HISTORY:
-        _report_duplicates(
-            db, context, received, evidence, evidence.visit.history if evidence.visit else None, decision.journey
-        )
-        write_late(db, context, evidence, decision, _stamp(context, received))
+        _report_duplicates(db, matter, evidence.visit.history if evidence.visit else None, decision.journey)
+        write_late(db, matter.context, evidence, decision, matter.provenance)
         return evidence.journey
-    return _move_today(db, context, received, evidence, decision, applied=resolution.verdict is Verdict.APPLIED)
+    return _move_today(db, matter, decision, applied=resolution.verdict is Verdict.APPLIED)
 
 
-def _move_today(
-    db: WriteTransaction,
-    context: JudgingContext,
-    received: ReceivedAction,
-    evidence: Evidence,
-    decision: Decision,
-    *,
-    applied: bool,
-) -> Journey:
+def _move_today(db: WriteTransaction, matter: _Matter, decision: Decision, *, applied: bool) -> Journey:
+    evidence = matter.evidence
     opened = decision.opened
     if opened is not None and not opened.queue_number:
-        decision = _numbered(decision, opened, next_label(db, context.settings.ticket_prefix, evidence.today))
-    _report_duplicates(db, context, received, evidence, evidence.journey, decision.journey)
-    save(db, evidence.journey, decision, _stamp(context, received), received.intent.action_type if applied else None)
+        number = next_queue_number(db, matter.context.settings.ticket_prefix, evidence.today)
+        decision = _with_number(decision, opened, number)
+    _report_duplicates(db, matter, evidence.journey, decision.journey)
+    save(db, evidence.journey, decision, matter.provenance, matter.intent.action_type if applied else None)
     visit_id = decision.journey.visit_id
     if visit_id is not None and visit_id != evidence.journey.visit_id and evidence.arrived_ms is None:
-        # The claimed time stays in the history; a visit's arrival is one that can be trusted.
-        db.execute(
-            "update visits set opened_ms = :at_ms where visit_id = :visit_id",
-            {"at_ms": evidence.received_ms, "visit_id": visit_id},
-        )
+        # History keeps the time that the kiosk claimed. The arrival of a visit must be a time that can be trusted.
+        set_arrival(db, visit_id, evidence.received_ms)
     return decision.journey
 
 
-def _numbered(decision: Decision, opened: QueueEntry, label: str) -> Decision:
-    """The entry under a number of the centre's: the kiosk had joined one that is no more, and printed none."""
-    numbered = replace(opened, queue_number=label)
+def _with_number(decision: Decision, opened: QueueEntry, number: str) -> Decision:
+    """The decision with a queue number of the centre's: the kiosk printed none, since it had joined another entry."""
+    numbered = replace(opened, queue_number=number)
     entries = tuple(numbered if e.queue_id == opened.queue_id else e for e in decision.journey.entries)
     return replace(decision, journey=replace(decision.journey, entries=entries))
 
 
-def _report_duplicates(
-    db: WriteTransaction,
-    context: JudgingContext,
-    received: ReceivedAction,
-    evidence: Evidence,
-    before: Journey | None,
-    after: Journey,
-) -> None:
-    """A printed number stays what it is; that another entry bears the same one is for staff to know."""
+def _report_duplicates(db: WriteTransaction, matter: _Matter, before: Journey | None, after: Journey) -> None:
+    """Opens a case for each new queue number that another entry has too. A printed number stays as it is."""
     for queue_id, number in _numbers(after) - _numbers(before):
-        twin = holder_of(db, after.site_day, number, but=queue_id)
+        twin = entry_with_number(db, after.site_day, number, but=queue_id)
         if twin is None:
             continue
-        concern = NewCase(
+        new = NewCase(
             DUPLICATE_NUMBER,
-            received.kiosk_id,
+            matter.received.kiosk_id,
             {"queue_number": number, "queue_ids": [twin, queue_id]},
-            patient_id=evidence.subject,
-            action_id=received.intent.action_id,
+            patient_id=matter.evidence.subject,
+            action_id=matter.intent.action_id,
         )
-        open_case(db, context.ids(), concern, context.now_ms)
+        open_case(db, matter.context.ids(), new, matter.context.now_ms)
 
 
 def _numbers(journey: Journey | None) -> set[tuple[str, str]]:
-    """The numbers that a journey's entries bear, their own and those of a second slip, each with its entry."""
+    """The queue numbers of a journey's entries, aliases included, each with the id of its entry."""
     entries = journey.entries if journey else ()
     return {(entry.queue_id, number) for entry in entries for number in (entry.queue_number, *entry.label_aliases)}
 
 
-def _follow_card(db: WriteTransaction, evidence: Evidence, intent: Intent, now_ms: int) -> None:
-    """The name that a kiosk made for the holder of an unknown card means this patient from now on; and a card that was
-    read under more than one key is known under all of them."""
-    if intent.provisional and evidence.subject is not None and evidence.subject != intent.patient_id:
-        db.execute(
-            "insert into patient_aliases (alias_id, patient_id, since_ms) values (:alias_id, :patient_id, :now_ms)"
-            " on conflict (alias_id) do nothing",
-            {"alias_id": intent.patient_id, "patient_id": evidence.subject, "now_ms": now_ms},
-        )
-    owner = binding_of_card(db, intent.cards) if len(intent.cards) > 1 else None
-    if owner is not None:
-        learn(db, owner.binding_id, intent.cards)
+def _follow_card(db: WriteTransaction, matter: _Matter) -> None:
+    """Makes a kiosk's own name for the holder of an unknown card an alias of the patient.
 
-
-def _arrived(db: WriteTransaction, evidence: Evidence, visit_id: str) -> None:
-    """The earliest trusted arrival counts."""
-    if evidence.arrived_ms is not None:
-        db.execute(
-            "update visits set opened_ms = :at_ms where visit_id = :visit_id and opened_ms > :at_ms",
-            {"at_ms": evidence.arrived_ms, "visit_id": visit_id},
-        )
-
-
-def _stamp(context: JudgingContext, received: ReceivedAction) -> Provenance:
-    intent, happened = received.intent, received.happened
-    return Provenance(
-        received.kiosk_id,
-        received.kiosk_id,
-        happened.at_ms,
-        context.now_ms,
-        happened.quality,
-        intent.action_id,
-        _metadata(intent),
-    )
+    A card that was read under several keys gets its hashes under all of them.
+    """
+    intent, subject = matter.intent, matter.evidence.subject
+    if intent.provisional and subject is not None and subject != intent.patient_id:
+        add_patient_alias(db, intent.patient_id, subject, matter.context.now_ms)
+    binding = binding_of_card(db, intent.cards) if len(intent.cards) > 1 else None
+    if binding is not None:
+        add_hashes(db, binding.binding_id, intent.cards)
 
 
 def _metadata(intent: Intent) -> dict[str, Any]:
@@ -189,38 +187,34 @@ def _metadata(intent: Intent) -> dict[str, Any]:
     }
 
 
-def _given(
-    db: WriteTransaction,
-    received: ReceivedAction,
-    evidence: Evidence,
-    resolution: Resolution,
-    after: Journey,
-    revision: int,
+def _verdict_record(
+    db: WriteTransaction, matter: _Matter, resolution: Resolution, after: Journey, revision: int
 ) -> VerdictRecord:
-    intent, before = received.intent, evidence.journey
+    intent, evidence = matter.intent, matter.evidence
     from_state, to_state = _states(evidence, resolution, after)
     visit_id = resolution.visit_id or (evidence.visit.visit_id if evidence.visit else None)
+    met_another = visit_id is not None and resolution.verdict in _MET_ANOTHER
     return VerdictRecord(
         verdict_id=intent.action_id,
-        kiosk_id=received.kiosk_id,
+        kiosk_id=matter.received.kiosk_id,
         seq=intent.seq,
         verdict=resolution.verdict,
         code=resolution.code,
         revision=revision or resolution.revision,
-        patient_id=None if resolution.code in _OF_NOBODY else evidence.subject,
+        patient_id=None if resolution.code in _WITHOUT_PATIENT else evidence.subject,
         visit_id=visit_id,
         conflict=resolution.conflict,
         from_state=from_state,
         to_state=to_state,
-        changed_version=after.journey_version if after.journey_version != before.journey_version else None,
+        changed_version=after.journey_version if after.journey_version != evidence.journey.journey_version else None,
         definitions_version=intent.definitions_version,
-        counterpart=_counterpart(db, intent, visit_id) if resolution.verdict in _MET else None,
+        counterpart=last_action_of_visit(db, str(visit_id), intent.action_type) if met_another else None,
         change=db.next_change() if revision else 0,
     )
 
 
 def _states(evidence: Evidence, resolution: Resolution, after: Journey) -> tuple[str, str]:
-    """The state before and after: of the visit that the action is of where its day has ended, else of today."""
+    """The state before and after the action: of its visit where the visit's day has ended, else of today's journey."""
     visit, decision = evidence.visit, resolution.decision
     if resolution.place is Place.HISTORY and decision is not None:
         began = decision.transitions[0].from_state if decision.transitions else decision.journey.state
@@ -228,17 +222,3 @@ def _states(evidence: Evidence, resolution: Resolution, after: Journey) -> tuple
     if visit is not None and visit.history.site_day < evidence.today:
         return visit.history.state, visit.history.state
     return evidence.journey.state, after.state
-
-
-_MET = frozenset({Verdict.MERGED, Verdict.SUPERSEDED})
-
-
-def _counterpart(db: ReadTransaction, intent: Intent, visit_id: str | None) -> str | None:
-    """The action that this one met: the last of the visit that did the same, else the last of the visit."""
-    row = db.row(
-        "select action_id from transitions where visit_id = :visit_id and action_id is not null"
-        " order by case when action = :action then 0 else 1 end, change desc limit 1",
-        visit_id=visit_id,
-        action=intent.action_type,
-    )
-    return str(row["action_id"]) if row else None

@@ -1,23 +1,25 @@
-"""Writes an action that came after its day had ended into the history of its visit. Nothing of today moves."""
+"""Writes an action of a day that has ended into the history of its visit. Today's journey stays as it is."""
 
 from dataclasses import replace
 
 from sync.central.conflicts.evidence import Evidence
 from sync.central.conflicts.gather import JudgingContext
 from sync.central.records.entries import write_entry
-from sync.central.records.journeys import Provenance, add_entry_history, add_transitions
-from sync.central.store.sqlite import WriteTransaction
+from sync.central.records.history import Provenance, add_entry_history, add_transitions
+from sync.central.records.visits import add_visit
+from sync.central.store.transactions import WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Decision, EntryChange, QueueEntry
 
-# No pull ever showed a visit that was opened after its day: every other kiosk's opening of that day is the same visit.
+# No pull has shown a visit that is added after its day. With the highest version of all, the opening of that day at
+# every other kiosk counts as the same visit.
 UNSEEN_VERSION = 2**62
 
 
 def write_late(
     db: WriteTransaction, context: JudgingContext, evidence: Evidence, decision: Decision, provenance: Provenance
 ) -> None:
-    """Adds a late action's rows: its visit, if it opens one, its transitions at their own time, its entry as ended."""
+    """Adds the rows of a late action: its visit where it opens one, its transitions, and its entry as ended."""
     after = decision.journey
     visit_id = after.visit_id or (evidence.visit.visit_id if evidence.visit else None)
     if evidence.visit is None:
@@ -35,21 +37,17 @@ def write_late(
 
 
 def _add_visit(db: WriteTransaction, evidence: Evidence, visit_id: str, provenance: Provenance) -> None:
-    db.execute(
-        "insert into visits (visit_id, patient_id, site_day, ordinal, opened_ms, opened_version, closed_ms)"
-        " select :visit_id, :patient_id, :day, coalesce(max(ordinal), 0) + 1, :opened_ms, :version, :closed_ms"
-        " from visits where patient_id = :patient_id and site_day = :day",
-        {
-            "visit_id": visit_id,
-            "patient_id": evidence.journey.patient_id,
-            "day": evidence.day,
-            "opened_ms": provenance.happened_ms if evidence.arrived_ms is None else evidence.arrived_ms,
-            "version": UNSEEN_VERSION,
-            "closed_ms": provenance.recorded_ms,
-        },
+    add_visit(
+        db,
+        visit_id,
+        evidence.journey.patient_id,
+        evidence.day,
+        opened_ms=provenance.happened_ms if evidence.arrived_ms is None else evidence.arrived_ms,
+        opened_version=UNSEEN_VERSION,
+        closed_ms=provenance.recorded_ms,
     )
 
 
 def _ended(definitions: Definitions, entry: QueueEntry) -> QueueEntry:
-    """An entry that the day's end would have ended is written as ended."""
+    """The entry as the day's end of its day would have left it."""
     return replace(entry, state=definitions.day_end.entries_to) if entry.state in definitions.live else entry

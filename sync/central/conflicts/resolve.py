@@ -1,8 +1,8 @@
-"""What becomes of an action that a kiosk accepted before the centre heard of it: the table of conflicts, row by row.
+"""The table of conflicts: the verdict for an action that a kiosk accepted before the centre received it.
 
-`resolve(known, intent)` is pure. `known` is what the centre knew in the transaction that judges the action; the answer
-says the verdict, where the action leaves its effect, and what the rules decided there. A row of `TABLE` either settles
-the action or passes it on to the next; the numbers are those of `docs/protocol.md`. A further case is a further row.
+`resolve(evidence, intent)` is pure. Its result holds the verdict, the place of the action's effect, and what the rules
+decided there. Each row of `TABLE` either decides the action or passes it on to the next row. The numbers of the rows
+are those of `docs/protocol.md`. A new kind of conflict is a new row.
 """
 
 from collections.abc import Callable
@@ -34,16 +34,17 @@ class Place(StrEnum):
     """Where an action leaves its effect."""
 
     NOWHERE = "nowhere"
-    TODAY = "today"  # on the patient's journey
+    TODAY = "today"  # on the patient's journey of today
     HISTORY = "history"  # on the history of a visit whose day has ended
-    ALIAS = "alias"  # the visit that it would open is another name of `visit_id`
+    ALIAS = "alias"  # the visit that it would open becomes an alias of `visit_id`
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """The verdict, the row of the table behind it (0: no conflict), and what is to be written where.
 
-    `revision` is that of the verdict; `reversed`: what the kiosk had been told was done is not, and staff must know.
+    `revision` is that of the verdict. `reversed`: an action that the kiosk was told was done is not done, and staff
+    must know of it.
     """
 
     verdict: Verdict
@@ -58,7 +59,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class ConflictCase:
-    """An action with its rule, as the rows of the table look at it."""
+    """An action with its rule and evidence, as the rows of the table examine it."""
 
     evidence: Evidence
     intent: Intent
@@ -73,7 +74,7 @@ class ConflictCase:
 
     @property
     def fits(self) -> bool:
-        """Whether the patient stands exactly where the kiosk showed them when they did it."""
+        """Whether the patient's visit, leg and state are those that the kiosk showed at the action."""
         journey, intent = self.evidence.journey, self.intent
         return self.live and journey.leg == intent.leg and journey.state == intent.journey_state
 
@@ -84,31 +85,33 @@ class ConflictCase:
 
     @property
     def leg(self) -> int:
-        """The leg that the action is of: the one that it was made in, or the one that it would begin."""
+        """The leg of the action: the leg that it was made in, or the leg that it would begin."""
         return self.intent.leg + int(self.rule.opens_entry)
 
     @property
     def done_before(self) -> bool:
-        """Whether the visit's history holds this action for this leg already, from whomever."""
+        """Whether the visit's history holds this action for this leg already, from any sender."""
         return self.evidence.visit is not None and (self.rule.name, self.leg) in self.evidence.visit.done
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table: its number (0: a plain check) and the function that settles an action or passes it on."""
+    """One row of the table: its number (0: a plain check), and the function that decides an action or gives None."""
 
     number: int
     judge: Callable[[ConflictCase], Resolution | None]
 
 
 def resolve(evidence: Evidence, intent: Intent) -> Resolution:
-    """The verdict for an action, and the effect that it is to have. The first row of the table that fits settles it."""
-    return _beside_what_was_told(evidence.held, _resolved(evidence, intent))
+    """The verdict for an action, and its effect. The first row of the table that fits decides."""
+    return _after_prior_verdict(evidence.prior_verdict, _resolved(evidence, intent))
 
 
-def insist(evidence: Evidence, intent: Intent) -> Resolution | None:
-    """The same where staff have said that the action counts, for this patient, as if they had done it: no conflict
-    stands against it but what the rules refuse themselves. None where they do."""
+def resolve_for_staff(evidence: Evidence, intent: Intent) -> Resolution | None:
+    """The verdict for an action that staff chose to apply, as if staff had done it; None where the rules refuse it.
+
+    No conflict counts against such an action.
+    """
     rule = evidence.rules.actions.get(intent.action_type) if evidence.rules else None
     if evidence.rules is None or rule is None or evidence.subject is None:
         return None
@@ -132,7 +135,10 @@ def _resolved(evidence: Evidence, intent: Intent) -> Resolution:
 
 
 def action_of(evidence: Evidence, intent: Intent) -> Action:
-    """The action as the rules see it. A time that cannot be trusted gives no place in a line: the receipt does."""
+    """The action as the rules see it.
+
+    Its place in a line comes from the time of the action where that can be trusted, else from the time of receipt.
+    """
     exam_id = intent.payload.get("exam_id")
     opens = Opens(VisitId(intent.visit_id), QueueId(intent.queue_id), intent.queue_number, evidence.walk_in)
     return Action(
@@ -149,52 +155,55 @@ _MERGED = Resolution(Verdict.MERGED, Code.ALREADY_SO)
 _DONE = frozenset({Verdict.APPLIED, Verdict.MERGED})
 
 
-def _beside_what_was_told(held: PriorVerdict | None, found: Resolution) -> Resolution:
-    """A restored centre judges anew what it has forgotten. Where it comes to something else than the kiosk had been
-    told, that is a verdict given anew; and what is no longer done is for staff to know."""
-    if held is None:
+def _after_prior_verdict(prior: PriorVerdict | None, found: Resolution) -> Resolution:
+    """Sets the revision of a verdict on an action that was judged before the centre was restored.
+
+    A verdict that differs from the prior one is a new revision. An action that is no longer done is reported to staff.
+    """
+    if prior is None:
         return found
-    if (held.verdict, held.code) == (found.verdict, found.code):
-        return replace(found, revision=held.revision)
-    undone = held.verdict is Verdict.APPLIED and found.verdict not in _DONE
+    if (prior.verdict, prior.code) == (found.verdict, found.code):
+        return replace(found, revision=prior.revision)
+    undone = prior.verdict is Verdict.APPLIED and found.verdict not in _DONE
     conflict = 16 if undone else found.conflict
-    return replace(found, revision=held.revision + 1, reversed=undone, conflict=conflict)
+    return replace(found, revision=prior.revision + 1, reversed=undone, conflict=conflict)
 
 
 def _forbidden(case: ConflictCase) -> Resolution | None:
+    """The kiosk is not granted the action."""
     return None if may_send(case.rule, case.action.actor) else _to_staff(Code.FORBIDDEN)
 
 
 def _depends(case: ConflictCase) -> Resolution | None:
-    """An action made on top of one that staff have not settled waits with it; one made where the patient really stands
-    does not depend on it."""
-    return _to_staff(Code.DEPENDS) if case.evidence.waits and not case.fits else None
+    """An action made on top of one that waits for staff waits with it, unless it fits the patient's journey anyway."""
+    return _to_staff(Code.DEPENDS) if case.evidence.visit_waits and not case.fits else None
 
 
 def _unknown(case: ConflictCase) -> Resolution | None:
+    """The centre knows no such patient, or no holder of the card."""
     if case.evidence.subject is not None:
         return None
     return _to_staff(Code.UNKNOWN_CARD if case.intent.provisional else Code.UNKNOWN_PATIENT)
 
 
 def _rebound(case: ConflictCase) -> Resolution | None:
-    """The card that was read, or the binding that it was read under, is another patient's: it touches neither."""
-    owners = {case.evidence.card_of, case.evidence.binding_of} - {None, case.evidence.subject}
-    return _to_staff(Code.REBOUND) if owners else None
+    """The card, or the binding that it was read under, is another patient's. The action changes neither patient."""
+    others = {case.evidence.card_holder, case.evidence.binding_holder} - {None, case.evidence.subject}
+    return _to_staff(Code.REBOUND) if others else None
 
 
 def _two_visits(case: ConflictCase) -> Resolution | None:
-    """Two records of one person were merged while each was on a visit: which of them counts, only people can say."""
-    return _to_staff(Code.TWO_VISITS) if case.evidence.split else None
+    """Two records were merged while each was on a visit. Only people can say which visit counts."""
+    return _to_staff(Code.TWO_VISITS) if case.evidence.two_visits else None
 
 
 def _money(case: ConflictCase) -> Resolution | None:
-    """Money has moved: what does not fit exactly is for people to sort out, never dropped and never guessed at."""
+    """Money has moved. An action that does not fit exactly goes to people; it is never dropped and never guessed at."""
     return _to_staff(Code.MONEY) if case.rule.money and not case.fits else None
 
 
 def _corrected(case: ConflictCase) -> Resolution | None:
-    """Staff have said since where the patient stands. A number that was printed stays an alias all the same."""
+    """Staff corrected the journey since the kiosk's last pull. A printed queue number still becomes an alias."""
     if not case.evidence.corrected:
         return None
     found = Resolution(Verdict.SUPERSEDED, Code.CORRECTED)
@@ -204,22 +213,22 @@ def _corrected(case: ConflictCase) -> Resolution | None:
 
 
 def _answers_differ(case: ConflictCase) -> Resolution | None:
-    """It was done elsewhere already, and the person said something else there: the journey goes on, staff get both."""
+    """The action was done elsewhere with other answers. The journey goes on, and staff get both sets of answers."""
     if case.fits or not case.done_before or case.rule.opens_entry or case.opens_visit:
         return None
-    payload, said = case.intent.payload, case.evidence.said
-    differs = any(said.get(name) != value for name, value in payload.items())
+    payload, recorded = case.intent.payload, case.evidence.recorded_payload
+    differs = any(recorded.get(name) != value for name, value in payload.items())
     return replace(_MERGED, code=Code.ANSWERS_DIFFER) if differs else None
 
 
 def _late(case: ConflictCase) -> Resolution | None:
-    """Of a day that has ended: the visit's own history gets it, and nothing of today moves."""
+    """The day of the action has ended. Its effect goes to the visit's history, and today's journey stays."""
     evidence, visit = case.evidence, case.evidence.visit
     if visit is None:
         if not case.opens_visit or evidence.day >= evidence.today:
             return None
-        if evidence.unseen is not None:
-            return _alias(evidence.unseen)
+        if evidence.unseen_visit is not None:
+            return _alias(evidence.unseen_visit)
         history = Journey(evidence.journey.patient_id, case.rules.initial, evidence.day)
     elif case.live or visit.history.site_day >= evidence.today:
         return None
@@ -233,22 +242,24 @@ def _late(case: ConflictCase) -> Resolution | None:
 
 
 def _opened_elsewhere(case: ConflictCase) -> Resolution | None:
-    """Two kiosks opened a visit without knowing of each other, or this one did not know that one was under way: it is
-    one visit, and the one that the centre accepted first keeps its name."""
+    """Another visit of the same stay was opened first, at another kiosk or unseen by this one.
+
+    Both are one visit, under the id of the visit that the centre accepted first.
+    """
     evidence = case.evidence
     if not case.opens_visit:
         return None
     if evidence.visit is not None:
         return _MERGED
-    if evidence.unseen is not None:
-        return _alias(evidence.unseen)
+    if evidence.unseen_visit is not None:
+        return _alias(evidence.unseen_visit)
     if evidence.journey.visit_id is not None and isinstance(decide(case.rules, evidence.journey, case.action), Refusal):
         return _alias(evidence.journey.visit_id)
     return None
 
 
 def _other_visit(case: ConflictCase) -> Resolution | None:
-    """Of a visit that is over, or of one that the centre has never heard of."""
+    """The visit of the action is over, or the centre does not know it."""
     if case.live or case.opens_visit:
         return None
     if case.evidence.visit is None:
@@ -257,8 +268,10 @@ def _other_visit(case: ConflictCase) -> Resolution | None:
 
 
 def _second_slip(case: ConflictCase) -> Resolution | None:
-    """The arrival for this leg was confirmed elsewhere, and the patient still waits for it: one place in the line, the
-    earlier time, and the second number printed for it stays an alias."""
+    """The arrival for this leg was confirmed elsewhere, and the patient still waits.
+
+    It is one place in the line, with the earlier of the two times. The second printed number becomes an alias.
+    """
     entry = _entry_of_leg(case)
     if entry is None or case.evidence.journey.state not in case.rule.moves.values():
         return None
@@ -266,7 +279,7 @@ def _second_slip(case: ConflictCase) -> Resolution | None:
 
 
 def _cancelled(case: ConflictCase) -> Resolution | None:
-    """Staff cancelled what the person was shown as booked, or the entry that they would have joined."""
+    """Staff cancelled a booking that the person was shown, or the entry that the person would have joined."""
     cancelled = {case.rules.queue_to_appointment[state] for state in case.rules.hands_over}
     entry = _entry_of_leg(case)
     if entry is not None:
@@ -274,13 +287,13 @@ def _cancelled(case: ConflictCase) -> Resolution | None:
     if case.evidence.journey.leg != case.intent.leg or not (case.rule.appointments or case.rule.opens_entry):
         return None
     shown = [a for a in case.evidence.journey.appointments if a.appointment_id in case.intent.appointment_ids]
-    # An arrival is confirmed for the next booking alone; a registration says that all of them are right.
-    meant = shown[:1] if case.rule.opens_entry else shown
-    return _to_staff(Code.CANCELLED) if any(a.status in cancelled for a in meant) else None
+    # An arrival concerns the next booking alone; a registration confirms all of them.
+    concerned = shown[:1] if case.rule.opens_entry else shown
+    return _to_staff(Code.CANCELLED) if any(a.status in cancelled for a in concerned) else None
 
 
 def _already_called(case: ConflictCase) -> Resolution | None:
-    """The arrival for this leg was confirmed elsewhere, and the patient has been called meanwhile."""
+    """The arrival for this leg was confirmed elsewhere, and the patient was called meanwhile."""
     entry = _entry_of_leg(case)
     if entry is None:
         return None
@@ -289,7 +302,7 @@ def _already_called(case: ConflictCase) -> Resolution | None:
 
 
 def _earlier_leg(case: ConflictCase) -> Resolution | None:
-    """For an exam that the visit has left behind: it never queues the patient again."""
+    """The action is for an exam that the visit has left behind. It never queues the patient again."""
     if not case.live or case.evidence.journey.leg <= case.intent.leg:
         return None
     if not case.rule.opens_entry:
@@ -300,7 +313,7 @@ def _earlier_leg(case: ConflictCase) -> Resolution | None:
 
 
 def _later_leg(case: ConflictCase) -> Resolution | None:
-    """For an exam that the centre's journey has not come to: nothing says that things moved on."""
+    """The action is for an exam that the centre's journey has not reached, so nothing has superseded it."""
     ahead = case.live and case.evidence.journey.leg < case.intent.leg
     return _to_staff(Code.NOT_ALLOWED) if ahead else None
 
@@ -326,7 +339,7 @@ TABLE: tuple[Row, ...] = (
 
 
 def _decided(case: ConflictCase) -> Resolution:
-    """No conflict by identity: the rules decide on the journey as it stands."""
+    """No row of the table fits: the rules decide on the patient's journey."""
     journey = case.evidence.journey
     outcome = decide(case.rules, journey, case.action)
     if isinstance(outcome, Decision):
@@ -335,13 +348,13 @@ def _decided(case: ConflictCase) -> Resolution:
     already_so = journey.state in case.rule.moves.values() and not case.rule.opens_entry
     if not case.rule.money and (already_so or case.done_before):
         return _MERGED
-    if case.evidence.moved and not case.rule.money:
+    if case.evidence.changed_elsewhere and not case.rule.money:
         return Resolution(Verdict.SUPERSEDED, Code.MOVED_ON)
     return _to_staff(Code.NOT_ALLOWED)
 
 
 def _entry_of_leg(case: ConflictCase) -> QueueEntry | None:
-    """The entry that another confirmation opened or joined for the very leg that this one would begin."""
+    """The entry that another confirmation opened or joined for the leg that this action would begin."""
     journey = case.evidence.journey
     if not case.live or not case.rule.opens_entry or journey.leg != case.leg:
         return None
@@ -349,13 +362,15 @@ def _entry_of_leg(case: ConflictCase) -> QueueEntry | None:
 
 
 def _of_leg(journey: Journey, leg: int) -> QueueEntry | None:
-    """The entry that was opened for a leg; of several visits on one day, that of the last."""
+    """The entry that was opened for a leg, in the last of several visits on one day."""
     return next((entry for entry in reversed(journey.entries) if entry.leg == leg), None)
 
 
 def _second_label(case: ConflictCase, entry: QueueEntry, *, moves_up: bool) -> Decision | None:
-    """The entry with the printed number as an alias and, where it still waits, the earlier of the two arrivals; None
-    where that changes nothing."""
+    """A decision that adds the printed number to an entry as an alias; None where that changes nothing.
+
+    `moves_up`: the entry also gets the earlier of the two times of arrival.
+    """
     label, arrived_ms = case.intent.queue_number, case.evidence.arrived_ms
     changed = entry
     if label and label not in (entry.queue_number, *entry.label_aliases):

@@ -1,1 +1,1 @@
-"""The use cases of the sync endpoints: enrolment, push and pull."""
+"""The calls of the kiosks: enrolment, push and pull."""

@@ -1,6 +1,6 @@
-"""Enrolment: a one-use code makes a box a kiosk of this site, under an id, a prefix and grants that the centre gives.
+"""Enrolment: a one-use code makes a machine a kiosk of this site. The centre gives it its id, prefix and grants.
 
-Codes and tokens are kept as hashes and told once; wrong codes are counted by the address that they come from.
+Codes and tokens are shown once and stored as hashes. Wrong codes are counted by the network address of the request.
 """
 
 import hashlib
@@ -13,23 +13,23 @@ from dataclasses import dataclass
 import msgspec
 
 from sync.cards import CardKeys
-from sync.central.maintenance.restore_gap import ON_PAPER_MS, is_unsure, prefixes_by_chance
+from sync.central.centre import Centre
+from sync.central.maintenance.restore_gap import ON_PAPER_MS, prefixes_uncertain, random_prefixes
 from sync.central.records.kiosks import Kiosk, add_kiosk, read_kiosk
-from sync.central.records.site import SiteSettings
+from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.tokens import issue
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.ids import new_id
-from sync.journey.definitions import Definitions
+from sync.journey.definitions import ENTRANCE, Definitions
 from sync.journey.model import KioskId, Role
-from sync.protocol import Enrolment, EnrolRequest
+from sync.protocol import CallRefused, EndCode, Enrolment, EnrolRequest
 
 CODE_LIFE_MS = 10 * 60 * 1000
 FAILURE_WINDOW_MS = 60 * 1000
 FAILURES_OF_ONE = 5  # wrong codes a minute from one address, and from all of them
 FAILURES_OF_ALL = 50
-ENTRANCE = ("scan_nfc", "register", "confirm_arrival")  # what a kiosk is granted that asks for nothing in particular
 
-_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another when read aloud or typed
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no character is mistaken for another when it is read aloud or typed
 _CODE_LENGTH = 10
 _KIOSK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _PREFIX = re.compile(r"[A-Z]{1,3}")
@@ -38,21 +38,21 @@ _PREFIX_LETTERS = "ABDEFGHJKLMNPQRSTUVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class NotEnrolled:
-    """Why a request to enrol came to nothing. `retry_after_s` where too many wrong codes came of late."""
+    """Why a request to enrol is refused. `retry_after_s` is set after too many wrong codes."""
 
     error: str
     retry_after_s: float | None = None
 
 
-def new_code(db: WriteTransaction, now_ms: int, actions: Sequence[str] | None = None) -> str:
-    """Makes a one-use code, good for ten minutes; with `actions`, no kiosk is granted more by it."""
+def new_code(db: WriteTransaction, now_ms: int, grants: Sequence[str] | None = None) -> str:
+    """Makes a one-use code, valid for ten minutes. `grants` (kinds of kiosk, actions) limit what the code grants."""
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH))
     db.execute("delete from enrol_codes where expires_ms < :now_ms or used_ms is not null", {"now_ms": now_ms})
     db.execute(
-        "insert into enrol_codes values (:code_hash, :actions, :now_ms, :expires_ms, null)",
+        "insert into enrol_codes values (:code_hash, :grants, :now_ms, :expires_ms, null)",
         {
             "code_hash": _hash(code),
-            "actions": None if actions is None else msgspec.json.encode(list(actions)).decode(),
+            "grants": None if grants is None else msgspec.json.encode(list(grants)).decode(),
             "now_ms": now_ms,
             "expires_ms": now_ms + CODE_LIFE_MS,
         },
@@ -60,19 +60,29 @@ def new_code(db: WriteTransaction, now_ms: int, actions: Sequence[str] | None = 
     return f"{code[:5]}-{code[5:]}"
 
 
+def enrol_kiosk(centre: Centre, message: EnrolRequest, address: str) -> Enrolment | CallRefused:
+    """Enrols the kiosk that sent a message from a network address, or says why not."""
+    now_ms = centre.clock()
+    with centre.store.write() as db:
+        outcome = enrol(db, read_site(db), centre.definitions, centre.keys, message, address, now_ms)
+    if not isinstance(outcome, NotEnrolled):
+        return outcome
+    code = EndCode.FENCED if outcome.retry_after_s is None else EndCode.TRY_LATER
+    return CallRefused(code=code, error=outcome.error, retry_after_s=outcome.retry_after_s)
+
+
 def enrol(
     db: WriteTransaction,
-    here: SiteSettings,
+    settings: SiteSettings,
     definitions: Definitions,
     keys: CardKeys,
     request: EnrolRequest,
     origin: str,
     now_ms: int,
 ) -> Enrolment | NotEnrolled:
-    """Turns a code into a kiosk. What the kiosk's configuration suggests is honoured where it is free and allowed; for
-    two days after a restore, no prefix is known to be free.
+    """Turns a code into a kiosk. The suggestions of the kiosk's configuration count where they are free and allowed.
 
-    `origin` is the network address of the request, by which wrong codes are counted.
+    For two days after a restore no suggested prefix counts as free. `origin` is the network address of the request.
     """
     limited = _limited(db, origin, now_ms)
     if limited is not None:
@@ -85,28 +95,28 @@ def enrol(
         )
         return NotEnrolled("this code is unknown, used or older than ten minutes: make a new one at the centre")
     kiosk_id = _free_id(db, request.kiosk_id)
-    made = Kiosk(
+    kiosk = Kiosk(
         kiosk_id=kiosk_id,
         name=_name(request) or kiosk_id,
-        ticket_prefix=_free_prefix(db, request.ticket_prefix, here.ticket_prefix, now_ms),
-        actions=_grants(definitions, request.actions, code),
+        ticket_prefix=_free_prefix(db, request.ticket_prefix, settings.ticket_prefix, now_ms),
+        grants=_grants(definitions, request.actions, code.grants),
         epoch=1,
         enrolled_ms=now_ms,
         seen_ms=None,
         revoked_ms=None,
     )
-    add_kiosk(db, made)
-    token = issue(db, Role.KIOSK, now_ms, kiosk_id=made.kiosk_id, label=made.name)
+    add_kiosk(db, kiosk)
+    token = issue(db, Role.KIOSK, now_ms, kiosk_id=kiosk.kiosk_id, label=kiosk.name)
     return Enrolment(
-        kiosk_id=made.kiosk_id,
-        epoch=made.epoch,
-        name=made.name,
-        ticket_prefix=made.ticket_prefix,
-        actions=made.actions,
+        kiosk_id=kiosk.kiosk_id,
+        epoch=kiosk.epoch,
+        name=kiosk.name,
+        ticket_prefix=kiosk.ticket_prefix,
+        actions=definitions.granted(kiosk.grants),
         token=token,
         card_keys=keys,
-        server_incarnation=here.server_incarnation,
-        site=here.site,
+        server_incarnation=settings.server_incarnation,
+        site=settings.site,
         definitions=dict(definitions.document),
     )
 
@@ -127,21 +137,21 @@ def _limited(db: WriteTransaction, origin: str, now_ms: int) -> NotEnrolled | No
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    actions: tuple[str, ...] | None
+    grants: tuple[str, ...] | None
 
 
 def _use_code(db: WriteTransaction, typed: str, now_ms: int) -> _Code | None:
-    """Uses a code up, in whatever case and with whatever separators it was typed."""
+    """Uses up a code. Case and separators of the typed code do not matter. None for a code that is not valid."""
     code = re.sub(r"[\s-]", "", typed[:64]).upper()
     row = db.row(
         "update enrol_codes set used_ms = :now_ms where code_hash = :code_hash and used_ms is null"
-        " and expires_ms > :now_ms returning actions",
+        " and expires_ms > :now_ms returning grants",
         now_ms=now_ms,
         code_hash=_hash(code),
     )
     if row is None:
         return None
-    return _Code(msgspec.json.decode(row["actions"], type=tuple[str, ...]) if row["actions"] else None)
+    return _Code(msgspec.json.decode(row["grants"], type=tuple[str, ...]) if row["grants"] else None)
 
 
 def _hash(code: str) -> str:
@@ -157,31 +167,39 @@ def _free_id(db: ReadTransaction, wish: str) -> KioskId:
 
 
 def _free_prefix(db: ReadTransaction, wish: str, own: str, now_ms: int) -> str:
-    taken = {own} | {
+    in_use = {own} | {
         row["ticket_prefix"]
         for row in db.rows(
             "select ticket_prefix from kiosks where revoked_ms is null or revoked_ms > :since",
             since=now_ms - ON_PAPER_MS,
         )
     }
-    if is_unsure(db, now_ms):
-        return next(prefix for prefix in prefixes_by_chance(_PREFIX_LETTERS) if prefix not in taken)
+    if prefixes_uncertain(db, now_ms):
+        return next(prefix for prefix in random_prefixes(_PREFIX_LETTERS) if prefix not in in_use)
     wishes = [wish.upper()] if _PREFIX.fullmatch(wish.upper()) else []
-    return next(prefix for prefix in itertools.chain(wishes, _prefixes()) if prefix not in taken)
+    return next(prefix for prefix in itertools.chain(wishes, _prefixes()) if prefix not in in_use)
 
 
 def _prefixes() -> Iterator[str]:
-    """A, B, D … AA, AB …: the letters that are not taken for a digit."""
+    """A, B, D … AA, AB …: of letters that are not mistaken for a digit."""
     for length in itertools.count(1):
         yield from ("".join(letters) for letters in itertools.product(_PREFIX_LETTERS, repeat=length))
 
 
-def _grants(definitions: Definitions, wish: Sequence[str], code: _Code) -> tuple[str, ...]:
-    """What a kiosk may do: what it asks for, or what an entrance needs, of the patients' actions; never more than the
-    code allows."""
-    wanted = frozenset(wish or code.actions or ENTRANCE)
-    allowed = frozenset(definitions.actions if code.actions is None else code.actions)
-    return tuple(name for name in definitions.actions_by("patient") if name in wanted and name in allowed)
+def _grants(definitions: Definitions, wish: Sequence[str], most: Sequence[str] | None) -> tuple[str, ...]:
+    """What a kiosk is granted: what it asks for, but never more than the code allows.
+
+    A kind of kiosk stays a kind, so that the kiosk follows the centre's settings, where the code allows it as a kind.
+    Of any other grant the actions that both allow are left.
+    """
+    if most is None:
+        known = definitions.kiosks.keys() | set(definitions.actions_by("patient"))
+        return tuple(name for name in wish or (ENTRANCE,) if name in known)
+    if not wish:
+        return tuple(most)
+    named = tuple(name for name in wish if name in most)
+    allowed, covered = definitions.granted(most), definitions.granted(named)
+    return (*named, *(name for name in definitions.granted(wish) if name in allowed and name not in covered))
 
 
 def _name(request: EnrolRequest) -> str:

@@ -1,4 +1,4 @@
-"""Reads the body of a pushed action: an intent that can be judged, or why it cannot be digested."""
+"""Reads the body of a pushed action: an intent that can be judged, or the reason why it is none."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ import msgspec
 from sync.ids import is_uuid
 from sync.protocol import Intent, canonical
 
-MAX_TEXT = 128  # of an id, a label, a state
+MAX_TEXT = 128  # characters of an id, a queue number, a state
 MAX_CARDS = 8
-MAX_DEPTH = 32  # lists and objects within each other
-_PLACE = frozenset({"kiosk_id", "epoch", "seq"})  # where an action stands in a chain; it may move, and stays what it is
+MAX_DEPTH = 32  # nested lists and objects
+_PLACE = frozenset({"kiosk_id", "epoch", "seq"})  # an action may move in a chain, and stays the same action
 _CARD_AS_READ = "tag_id"
-_MOMENTS = range(-(2**53), 2**53)  # what a clock may say, in milliseconds
+_MOMENTS = range(-(2**53), 2**53)  # range of a clock reading, in milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +28,19 @@ class Body:
 
     @property
     def document(self) -> dict[str, Any] | None:
-        """Its members; None where it is no object."""
+        """The members of a JSON object; None for another value."""
         return self.value if isinstance(self.value, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableIntent:
-    """Why a body is no action that can be judged. The reason quotes nothing of it."""
+    """A body that is no action that can be judged. The reason quotes nothing of the body."""
 
     reason: str
 
 
 def read_body(raw: bytes) -> Body | None:
-    """A body as it came; None where it is no JSON that can be kept: broken, beyond all measure, nested too deep."""
+    """A body as JSON; None where it is broken, has numbers out of range, or is nested too deep."""
     try:
         value = msgspec.json.decode(raw)
         return Body(value, canonical(value)) if _is_shallow(value) else None
@@ -49,7 +49,7 @@ def read_body(raw: bytes) -> Body | None:
 
 
 def read_intent(document: dict[str, Any] | None) -> Intent | UnreadableIntent:
-    """The intent in a body. A card as read has no business in it and is dropped."""
+    """The intent in a body. The text of a card, which does not belong there, is dropped."""
     if document is None:
         return UnreadableIntent("not an object")
     try:
@@ -65,8 +65,8 @@ def read_intent(document: dict[str, Any] | None) -> Intent | UnreadableIntent:
     return intent
 
 
-class Names(msgspec.Struct, frozen=True):
-    """What a body says of which action it is and where it stands, in whatever form."""
+class ClaimedIdentity(msgspec.Struct, frozen=True):
+    """The id and the seq that a body names, in any form."""
 
     action_id: Any = None
     seq: Any = None
@@ -82,26 +82,25 @@ class Names(msgspec.Struct, frozen=True):
         return self.seq if isinstance(self.seq, int) and not isinstance(self.seq, bool) else None
 
 
-def names_in(raw: bytes) -> Names:
-    """The names in a body, also where the rest of it cannot be kept: by them its kiosk knows what was set aside."""
+def claimed_identity(raw: bytes) -> ClaimedIdentity:
+    """The id and the seq in a body, also in one that cannot be stored: the kiosk knows a quarantined action by them."""
     try:
-        return msgspec.json.decode(raw, type=Names)
+        return msgspec.json.decode(raw, type=ClaimedIdentity)
     except (ValueError, RecursionError):
-        return Names()
+        return ClaimedIdentity()
 
 
 def content_hash(document: dict[str, Any]) -> str:
-    """SHA-256 over what an action says, without its place in a chain.
+    """SHA-256 (hex) over the content of an action, without its place in a chain.
 
-    Members that are empty count as absent, so that an action re-encoded by a newer kiosk, which has more fields, stays
-    the same action.
+    Empty members count as absent: an action that a newer kiosk encodes again, with more fields, stays the same action.
     """
     content = {key: value for key, value in document.items() if key not in _PLACE and value not in _EMPTY}
     return hashlib.sha256(canonical(content)).hexdigest()
 
 
 def _is_shallow(value: Any) -> bool:
-    """Whether it may be read and written anywhere, however deep in a call that is done."""
+    """Whether a value is nested so little that it can be read and written at any depth of the call stack."""
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [inner for each in level for inner in _inside(each)]

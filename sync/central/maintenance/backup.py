@@ -1,7 +1,8 @@
 """Backups of the centre's database: made by SQLite's own backup while the service runs, and verified by opening them.
 
-What a verified backup holds of each kiosk's chain is noted in the live database; kiosks hear of it with every push and
-pull, and keep whatever no backup has. The key file is not part of it: whoever has both has the cards.
+The live database records how far a verified backup holds each kiosk's chain. Every push and pull tells it to the kiosk,
+and the kiosk keeps all actions that no backup holds. The key file is not part of a backup: database and keys together
+would reveal the cards.
 """
 
 import os
@@ -9,7 +10,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.central.store.sqlite import Store, StoreError
+from sync.central.store.errors import StoreError
+from sync.central.store.sqlite import Store
 from sync.control import socket_path
 from sync.durable import sync_path
 from sync.ids import new_id
@@ -17,7 +19,7 @@ from sync.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup that was made: its size in bytes, the last change number in it, and how many chains it covers."""
+    """A finished backup: its size in bytes, the last change number in it, and the number of kiosks' chains in it."""
 
     size: int
     change: int
@@ -25,9 +27,9 @@ class Backup:
 
 
 def back_up(store: Store, file: Path) -> Backup:
-    """Writes the database into `file`, which is replaced only by a backup that could be opened and read.
+    """Writes the database into `file`. An earlier file is replaced only by a backup that was opened and checked.
 
-    Raises StoreError where it cannot be written or does not hold what it should.
+    Raises StoreError where the backup cannot be written, or is damaged.
     """
     _refuse_own_files(store.path, file)
     part = file.with_name(file.name + ".part")
@@ -36,7 +38,7 @@ def back_up(store: Store, file: Path) -> Backup:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         store.copy_to(part)
         mark_as_copy(part)
-        change, chains = verified(part)
+        change, chains = verify_copy(part)
         sync_path(part)
         part.replace(file)
         sync_path(file.parent)
@@ -60,7 +62,7 @@ def _refuse_own_files(database: Path, file: Path) -> None:
 
 
 def mark_as_copy(part: Path) -> None:
-    """Opened as a database, this copy is one that was put back: no marker beside it knows of its last opening."""
+    """Gives a copy an opening id that no marker holds: opened as a database, it is recognised as a restored one."""
     copy = sqlite3.connect(part)
     try:
         with copy:
@@ -69,8 +71,8 @@ def mark_as_copy(part: Path) -> None:
         copy.close()
 
 
-def verified(part: Path) -> tuple[int, list[sqlite3.Row]]:
-    """The last change number in the copy, and its chains. Raises sqlite3.Error where it is damaged."""
+def verify_copy(part: Path) -> tuple[int, list[sqlite3.Row]]:
+    """Checks a copy, and returns its last change number and its chains. Raises sqlite3.Error where it is damaged."""
     copy = sqlite3.connect(f"{part.absolute().as_uri()}?mode=ro", uri=True)
     copy.row_factory = sqlite3.Row
     try:

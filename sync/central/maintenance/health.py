@@ -1,11 +1,11 @@
-"""The health check: do journeys and queue say the same, is every journey's entry there, was every transition legal."""
+"""The health check: journeys and queue agree, no journey lacks its entry, and every transition was legal."""
 
 import sqlite3
 
 import msgspec
 
-from sync.central.records.definitions import ever
-from sync.central.store.sqlite import ReadTransaction, any_of
+from sync.central.records.definitions import all_definitions
+from sync.central.store.transactions import ReadTransaction, any_of
 from sync.journey.definitions import Definitions
 from sync.journey.model import Transition
 from sync.journey.rules import is_legal
@@ -14,7 +14,7 @@ MAX_LISTED = 100
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A journey that does not stand as it should: what it says, and what its current entry says."""
+    """A journey that is not in order: its state, and the state of its current entry."""
 
     patient_id: str
     journey_state: str
@@ -23,7 +23,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class IllegalTransition(msgspec.Struct, frozen=True):
-    """A kind of transition that the rules cannot leave, and how many rows there are of it."""
+    """A kind of transition that no rules allow, and the number of its rows."""
 
     from_state: str
     action: str
@@ -33,7 +33,7 @@ class IllegalTransition(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What the check found. The lists of journeys name at most 100 each; the counts are whole."""
+    """The result of the check. The lists of journeys have at most 100 items each; the counts are complete."""
 
     ok: bool
     inconsistent: list[Finding]
@@ -47,7 +47,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(db: ReadTransaction, definitions: Definitions) -> Health:
-    """Looks at every journey, and at every kind of transition that was ever recorded."""
+    """Checks every journey, and every kind of transition in the history."""
     orphans, inconsistent = _journeys(db, definitions)
     illegal = _illegal(db, definitions)
     names, live = any_of("state", definitions.live)
@@ -69,7 +69,7 @@ def check(db: ReadTransaction, definitions: Definitions) -> Health:
 
 
 def _journeys(db: ReadTransaction, definitions: Definitions) -> tuple[list[Finding], list[Finding]]:
-    """Journeys without the live entry that their state stands for, and journeys whose entry says another state."""
+    """Journeys without the live entry that their state needs, and journeys whose entry has another state."""
     rows = db.execute(
         "select j.patient_id, j.state as journey_state, e.queue_id, e.state as entry_state"
         " from journeys j left join entries e on e.queue_id = j.current_queue_id and e.patient_id = j.patient_id"
@@ -85,20 +85,20 @@ def _journeys(db: ReadTransaction, definitions: Definitions) -> tuple[list[Findi
             inconsistent.append(finding)
         elif state not in mapped:
             continue
-        elif entry_state is None or (_stands_for_live(definitions, state) and entry_state not in definitions.live):
+        elif entry_state is None or (_needs_live_entry(definitions, state) and entry_state not in definitions.live):
             orphans.append(finding)
         elif definitions.queue_to_journey.get(entry_state) != state:
             inconsistent.append(finding)
     return orphans[:MAX_LISTED], inconsistent[:MAX_LISTED]
 
 
-def _stands_for_live(definitions: Definitions, journey_state: str) -> bool:
+def _needs_live_entry(definitions: Definitions, journey_state: str) -> bool:
     return definitions.journey_to_queue.get(journey_state) in definitions.live
 
 
 def _illegal(db: ReadTransaction, definitions: Definitions) -> list[IllegalTransition]:
-    """What no rules allow that were ever in force."""
-    rules = [definitions, *ever(db)]
+    """The transitions that no rules allow, neither the present rules nor earlier ones."""
+    rules = [definitions, *all_definitions(db)]
     rows = db.rows(
         "select from_state, action, to_state, trigger_type, count(*) as rows from transitions"
         " group by from_state, action, to_state, trigger_type order by from_state, action, to_state, trigger_type"
@@ -115,6 +115,6 @@ def _transition(row: sqlite3.Row) -> Transition:
 
 
 def _counts(db: ReadTransaction, sql: str, states: tuple[str, ...]) -> dict[str, int]:
-    """How many rows are in each state, the known ones in their order and any other after them."""
+    """The number of rows in each state: known states in their order, then any other."""
     found = {row["state"]: row["rows"] for row in db.rows(sql)}
     return {state: found.pop(state, 0) for state in states} | found

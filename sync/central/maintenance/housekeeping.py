@@ -1,19 +1,19 @@
-"""What the centre does by itself: ends the site's day, sets right what a wrong clock did, forgets what the audit
-need not keep any longer, and keeps the marker of a restored database up to date.
+"""The centre's background work: ends days, corrects rows of a wrong clock, deletes old audit rows, updates the marker.
 
-One step and a driver. A step that fails is logged and tried again at the next tick.
+One step and a driver. A step that fails is logged, and tried again at the next tick.
 """
 
 import logging
 import threading
 
-from sync.central.maintenance.incarnation import keep_marker
-from sync.central.records.audit import KEPT_DAYS, forget_old
-from sync.central.records.future_days import misdated, set_right
-from sync.central.records.journeys import open_journey, touch
+from sync.central.centre import Centre
+from sync.central.maintenance.incarnation import update_marker
+from sync.central.records.audit import KEPT_DAYS, delete_old_rows
+from sync.central.records.future_days import correct_future_days, patients_of_future_days
+from sync.central.records.history import day_end
+from sync.central.records.journeys import mark_changed, open_journey
 from sync.central.records.site import NoSite, read_site
-from sync.central.services.journey_service import JourneyService, closing
-from sync.central.store.sqlite import ReadTransaction, any_of
+from sync.central.store.transactions import ReadTransaction, any_of
 from sync.journey.definitions import Definitions
 
 log = logging.getLogger(__name__)
@@ -23,11 +23,11 @@ _AT_ONCE = 100
 
 
 class Housekeeping:
-    """The thread that ticks, from `start()` to `stop()`."""
+    """The thread that does a step every `tick_s` seconds, from `start()` to `stop()`."""
 
-    def __init__(self, service: JourneyService, tick_s: float = TICK_S, audit_days: int = KEPT_DAYS) -> None:
-        """The audit is kept for `audit_days`."""
-        self._service = service
+    def __init__(self, centre: Centre, tick_s: float = TICK_S, audit_days: int = KEPT_DAYS) -> None:
+        """Audit rows are kept for `audit_days`."""
+        self._centre = centre
         self._audit_days = audit_days
         self._tick_s = tick_s
         self._stopped = threading.Event()
@@ -35,11 +35,11 @@ class Housekeeping:
         self._closed_until = ""
 
     def start(self) -> None:
-        """Starts ticking; the first tick is now."""
+        """Starts the thread. The first step is done at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it, after the step under way."""
+        """Stops the thread after the step under way."""
         self._stopped.set()
         self._thread.join()
 
@@ -52,52 +52,54 @@ class Housekeeping:
             self._stopped.wait(self._tick_s)
 
     def _tick(self) -> None:
-        keep_marker(self._service.store)
-        with self._service.store.read() as db:
+        update_marker(self._centre.store)
+        with self._centre.store.read() as db:
             try:
-                today = read_site(db).day(self._service.clock())
+                today = read_site(db).day(self._centre.clock())
             except NoSite:
                 return
         if today != self._closed_until:
-            set_days_right(self._service, today)
-            close_days(self._service, today)
-            forget_old(self._service.store, self._service.clock(), self._audit_days)
+            correct_all_future_days(self._centre, today)
+            close_days(self._centre, today)
+            delete_old_rows(self._centre.store, self._centre.clock(), self._audit_days)
             self._closed_until = today
 
 
-def close_days(service: JourneyService, today: str) -> int:
-    """Ends every day before `today`, a hundred patients a transaction. Returns how many patients it concerned."""
+def close_days(centre: Centre, today: str) -> int:
+    """Ends every day before `today`, a hundred patients a transaction. Returns the number of patients concerned."""
     done = 0
     while True:
-        with service.store.write() as db:
-            overdue = _overdue(db, service.definitions, today)
-            provenance = closing(service.clock())
+        with centre.store.write() as db:
+            overdue = _overdue(db, centre.definitions, today)
+            provenance = day_end(centre.clock())
             for patient_id in overdue:
-                open_journey(db, service.definitions, patient_id, today, provenance)
+                open_journey(db, centre.definitions, patient_id, today, provenance)
         done += len(overdue)
         if not overdue:
             return done
 
 
-def set_days_right(service: JourneyService, today: str) -> int:
-    """Takes what was written under days to come, by a clock that was ahead, as of today, a hundred patients a
-    transaction. Returns how many patients it concerned."""
+def correct_all_future_days(centre: Centre, today: str) -> int:
+    """Moves rows that a clock ahead of time wrote under later days to `today`, a hundred patients a transaction.
+
+    Returns the number of patients concerned.
+    """
     done = 0
     while True:
-        with service.store.write() as db:
-            found = misdated(db, service.definitions, today, _AT_ONCE)
-            for patient_id in found:
-                set_right(db, service.definitions, patient_id, today, service.ids(), service.clock())
-                touch(db, patient_id)
-        done += len(found)
-        if not found:
+        with centre.store.write() as db:
+            patient_ids = patients_of_future_days(db, centre.definitions, today, _AT_ONCE)
+            for patient_id in patient_ids:
+                correct_future_days(db, centre.definitions, patient_id, today, centre.ids(), centre.clock())
+                mark_changed(db, patient_id)
+        done += len(patient_ids)
+        if not patient_ids:
             if done:
-                log.warning("the clock had been ahead: what it did to %s patients was set right", done)
+                log.warning("the clock had been ahead: the rows of %s patients were moved to today", done)
             return done
 
 
 def _overdue(db: ReadTransaction, definitions: Definitions, today: str) -> list[str]:
-    """Patients whose day has ended and for whom that changes something."""
+    """Patients with an ended day that is not closed yet, and whom its end changes."""
     live, live_states = any_of("live", definitions.live)
     lapsing, lapsing_statuses = any_of("status", definitions.day_end.appointments_from)
     rows = db.execute(

@@ -1,9 +1,10 @@
-"""Tells a restored database from one that lived on: kiosks then send again what the backup may miss.
+"""Tells a restored database from one that was used all along: after a restore, kiosks send again what it may lack.
 
-Each opening writes a fresh id into the database and into a marker file beside it, and the marker follows the change
-numbers. A database whose last opening the marker does not know, or that has gone back behind the marker's change
-number, was put back from a backup: it becomes a new incarnation, and skips the numbers that it may have given since. A
-crash between the two writes does so too, needlessly and without harm, since actions are told apart by their ids.
+Each opening writes a new id into the database and into a marker file beside it, and the marker follows the change
+numbers. The database was restored where the marker does not hold the id of its last opening, or holds a higher change
+number. It becomes a new incarnation then, and skips the queue numbers that it may have given since the backup.
+
+A crash between the two writes begins a new incarnation needlessly. That does no harm: actions are known by their ids.
 """
 
 from collections.abc import Callable
@@ -12,21 +13,22 @@ from pathlib import Path
 import msgspec
 
 from sync.central.maintenance.restore_gap import note_restore
-from sync.central.store.sqlite import Store, WriteTransaction
+from sync.central.store.sqlite import Store
+from sync.central.store.transactions import WriteTransaction
 from sync.clock import now_ms
 from sync.durable import write_secret
 from sync.ids import new_id
 
 
 class Marker(msgspec.Struct, frozen=True):
-    """What stands in the file beside the database."""
+    """The content of the file beside the database."""
 
     opened_id: str
     change: int
 
 
 def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
-    """To be called once a store was opened: notes the opening and returns the incarnation that it belongs to."""
+    """Records the opening of a store, and returns the incarnation that it belongs to. Called once an opening."""
     opened_id = new_id()
     with store.write() as db:
         known = db.row("select server_incarnation, opened_id from incarnation")
@@ -44,14 +46,14 @@ def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
     return incarnation
 
 
-def begin_another(db: WriteTransaction, at_ms: int) -> None:
-    """It has turned out that the database was set back together with its marker: another incarnation begins."""
+def begin_new_incarnation(db: WriteTransaction, at_ms: int) -> None:
+    """Begins a new incarnation where a kiosk has shown that the database was set back together with its marker."""
     db.execute("update incarnation set server_incarnation = :incarnation", {"incarnation": new_id()})
     note_restore(db, at_ms)
 
 
-def keep_marker(store: Store) -> None:
-    """Brings the marker up to the database's change number, where it has risen. To be called now and then."""
+def update_marker(store: Store) -> None:
+    """Writes the database's change number into the marker, where it has risen. Called at intervals."""
     marker = _read(store.path)
     with store.read() as db:
         opened = db.row("select opened_id from incarnation")
@@ -61,11 +63,12 @@ def keep_marker(store: Store) -> None:
 
 
 def marker_path(database: Path) -> Path:
-    """Where the marker lies. It must not be part of a backup."""
+    """The path of the marker. A backup must not hold the marker."""
     return database.with_name(database.name + ".opened")
 
 
 def _lived_on(marker: Marker | None, opened_id: str, change: int) -> bool:
+    """Whether the database was used all along since the marker was written."""
     return marker is not None and marker.opened_id == opened_id and change >= marker.change
 
 

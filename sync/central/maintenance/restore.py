@@ -1,8 +1,8 @@
-"""Puts a backup in the place of the centre's database, whole or not at all, and keeps what was there.
+"""Puts a backup in the place of the centre's database, whole or not at all, and keeps the old database.
 
-At any moment of it there is one whole database in the place: the old one with its log, or the new one, beside which the
-old one's log is set aside at the next opening. The marker beside the database stays, so that the next start sees that
-the database was restored.
+At every moment one whole database is in the place: the old one with its log, or the new one. A log of the old database
+beside the new one is set aside at the next opening. The marker beside the database stays, so that the next start
+recognises the restore.
 """
 
 import os
@@ -11,32 +11,33 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.central.maintenance.backup import mark_as_copy, verified
-from sync.central.store.schema import SCHEMA_VERSION
-from sync.central.store.sqlite import InUse, StoreError, hold_database
-from sync.durable import free_name, keeps_no_log, sync_path
+from sync.central.maintenance.backup import mark_as_copy, verify_copy
+from sync.central.store.errors import InUse, StoreError
+from sync.central.store.sqlite import hold_database, schema_version
+from sync.database_file import keeps_no_log
+from sync.durable import free_name, sync_path
 
-_KEPT = ("", "-wal", "-journal")  # what makes up a database, as a crash may have left it
+_KEPT = ("", "-wal", "-journal")  # the files that make up a database, also after a crash
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreReport:
-    """The last change number in the copy, and where what was there before is kept (None where nothing was)."""
+    """The last change number in the restored database, and where the old one is kept (None where there was none)."""
 
     change: int
     kept: Path | None
 
 
 def restore(database: Path, file: Path) -> RestoreReport:
-    """Puts `file`, a backup or a stopped centre's database, in the place of the database. `file` stays as it is.
+    """Puts a copy of `file`, a backup or a stopped centre's database, in the place of the database.
 
-    Raises InUse where a service or another command has the database open, StoreError where the file is no whole
-    database of a centre that this version can open, or cannot be put there; what was there is there then.
+    Raises InUse where a service or another command has the database open. Raises StoreError where the file is no sound
+    database of a centre, is of a newer version, or cannot be copied; the old database stays in its place then.
     """
     if not file.is_file():
         raise StoreError(f"{file}: there is no such file")
     try:
-        held = hold_database(database)
+        lock = hold_database(database)
     except InUse as error:
         raise InUse(f"{database}: the service is using it; stop it first") from error
     part = database.with_name(f"{database.name}.restoring")
@@ -49,42 +50,41 @@ def restore(database: Path, file: Path) -> RestoreReport:
         raise StoreError(f"{file}: was not restored: {error}") from error
     finally:
         part.unlink(missing_ok=True)
-        os.close(held)
+        os.close(lock)
 
 
 def _copy(file: Path, part: Path) -> int:
-    """A copy that is verified, durable and marked as one; the last change number in it."""
+    """Writes a checked, durable and marked copy into `part`, and returns its last change number."""
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    # A backup keeps no log: whatever lies beside it is another database's.
+    # A backup has no log: a log beside it belongs to another database.
     alone = "&immutable=1" if keeps_no_log(file) else ""
     source = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro{alone}", uri=True)
     with closing(source), closing(sqlite3.connect(part)) as target:
         source.backup(target)
         target.execute("pragma journal_mode=delete")
-        _demand_ours(target, file)
+        _check_origin(target, file)
     mark_as_copy(part)
-    change, _ = verified(part)
+    change, _ = verify_copy(part)
     sync_path(part)
     return change
 
 
-def _demand_ours(copy: sqlite3.Connection, file: Path) -> None:
+def _check_origin(copy: sqlite3.Connection, file: Path) -> None:
+    """Raises StoreError where a copy is no centre's database, or was made by a newer version."""
     try:
-        version = copy.execute("select max(version) from schema_version").fetchone()[0]
+        version = schema_version(copy, file)
         known = copy.execute("select 1 from incarnation").fetchone()
     except sqlite3.OperationalError as error:
         raise StoreError(f"{file}: is no database of a centre: {error}") from error
-    if version is None or known is None:
+    if version == 0 or known is None:
         raise StoreError(f"{file}: is no database of a centre")
-    if version > SCHEMA_VERSION:
-        raise StoreError(f"{file}: made by a newer version (schema {version}, this one knows {SCHEMA_VERSION})")
 
 
 def _put_in_place(part: Path, database: Path) -> Path | None:
-    """Gives what is there a second name, then its own to the copy. Each step is durable before the next."""
+    """Gives the old database a second name, and its own name to the copy. Each step is durable before the next."""
     kept = _keep(database) if database.exists() else None
-    # The journal of a commit that a crash cut off: SQLite would roll it back into whatever bears the database's name.
+    # The journal of a commit that a crash cut off: SQLite would roll it back into any file with the database's name.
     _beside(database, "-journal").unlink(missing_ok=True)
     sync_path(database.parent)
     part.replace(database)
@@ -96,9 +96,9 @@ def _put_in_place(part: Path, database: Path) -> Path | None:
 
 
 def _keep(database: Path) -> Path:
-    """A second name for each file, not a copy: the disk may be full, or no longer able to read what it has."""
+    """A second name for each file, not a copy: the disk may be full, or unable to read the old files."""
     for earlier in database.parent.glob(f"{database.name}.replaced*"):
-        if earlier.samefile(database):  # a restore that was cut off; as two databases they would spoil each other
+        if earlier.samefile(database):  # left by a restore that was cut off: two names of one database would damage it
             for ending in _KEPT:
                 _beside(earlier, ending).unlink(missing_ok=True)
     kept = free_name(database, ".replaced")

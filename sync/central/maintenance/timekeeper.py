@@ -1,7 +1,8 @@
-"""The centre's clock: the machine's, but for a jump that nobody vouches for.
+"""The centre's clock: the machine's clock, except for a jump that nothing confirms.
 
-Its day decides what lapses, so a wrong clock must not decide the day. While the service runs, the monotonic clock says
-what the time must be; at the start, the last moment that the database knows of does. docs/architecture.md has the rule.
+The day of the centre decides what lapses, so a wrong clock must not decide the day. While the service runs, the
+monotonic clock gives the expected time; at the start, the last moment in the database does. docs/architecture.md has
+the rule.
 """
 
 import logging
@@ -10,22 +11,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
-from sync.clock import ClockReading, iso, read_clock
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.clock import DAY_MS, MINUTE_MS, ClockReading, iso, read_clock
 
 log = logging.getLogger(__name__)
 
-MINUTE_MS = 60_000
-DAY_MS = 24 * 60 * MINUTE_MS
-NO_JUMP_MS = 5 * MINUTE_MS  # a clock that was set right by less is followed at once
-STANDS_MS = 15 * MINUTE_MS  # for so long a jump must have stood before it is believed
-FAR_MS = DAY_MS  # a jump by more is believed of a synchronised clock only
-OFF_MS = 31 * DAY_MS  # for so long the centre may have been off
+NO_JUMP_MS = 5 * MINUTE_MS  # a smaller change of the clock is followed at once
+STANDS_MS = 15 * MINUTE_MS  # a jump is followed once it has lasted for so long
+FAR_MS = DAY_MS  # a larger jump is followed only where the clock is synchronised
+OFF_MS = 31 * DAY_MS  # the centre may have been off for so long
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """The machine's clock says the one (UTC ms), and the centre goes by the other."""
+    """The time of the machine's clock and the time that the centre uses instead (UTC ms)."""
 
     machine_ms: int
     taken_ms: int
@@ -38,15 +37,15 @@ class _Jump:
 
 
 def clocks() -> ClockReading:
-    """This machine's clocks; the one that counts goes on while the machine sleeps."""
+    """This machine's clocks. The monotonic clock continues while the machine sleeps."""
     return replace(read_clock(), mono_ms=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
 
 
 class Timekeeper:
-    """Called, it says the time (UTC ms), which never goes back but with a jump that is believed. For any thread."""
+    """A callable that gives the time (UTC ms), from any thread. Time goes back only with a jump that is followed."""
 
     def __init__(self, read: Callable[[], ClockReading] = clocks, last_known_ms: int | None = None) -> None:
-        """`last_known_ms`: the last moment that the database knows of; None where it knows none."""
+        """`last_known_ms`: the last moment in the database; None where there is none."""
         self._read = read
         self._lock = threading.Lock()
         self._jump: _Jump | None = None
@@ -73,21 +72,21 @@ class Timekeeper:
 
     @property
     def doubt(self) -> Doubt | None:
-        """Where the machine's clock is not believed: what it says, and what is taken for the time."""
+        """The two times, while the centre does not follow the machine's clock; else None."""
         taken_ms = self()
         return Doubt(self._read().wall_ms, taken_ms) if self._jump else None
 
     def believe(self) -> int:
-        """Takes what the machine's clock says, since somebody has looked at it. Returns it."""
+        """Follows the machine's clock at once, since a person has checked it. Returns its time (UTC ms)."""
         now = self._read()
         with self._lock:
             self._jump = None
             self._wall_ms, self._mono_ms = now.wall_ms, now.mono_ms
-        log.warning("the clock is believed to be right: %s", iso(now.wall_ms, "UTC"))
+        log.warning("a person confirmed the clock: %s", iso(now.wall_ms, "UTC"))
         return now.wall_ms
 
     def _follows(self, now: ClockReading, by_ms: int) -> bool:
-        """Whether the machine's clock is believed, which is `by_ms` ahead of what the time should be."""
+        """Whether the centre follows the machine's clock, which is `by_ms` ahead of the expected time."""
         if abs(by_ms) <= NO_JUMP_MS:
             if self._jump:
                 log.warning("the clock is right again: %s", iso(now.wall_ms, "UTC"))
@@ -103,28 +102,28 @@ class Timekeeper:
         stood = now.mono_ms - self._jump.since_mono_ms >= STANDS_MS
         if not stood or (abs(by_ms) > FAR_MS and not now.synchronised):
             return False
-        log.warning("the clock has jumped, and is believed by now: %s", iso(now.wall_ms, "UTC"))
+        log.warning("the clock has jumped, and is followed now: %s", iso(now.wall_ms, "UTC"))
         return True
 
 
 def doubt_of(clock: Callable[[], int]) -> Doubt | None:
-    """A clock's doubt. Only a timekeeper has one."""
+    """The doubt of a clock; None for a clock that is no timekeeper."""
     return clock.doubt if isinstance(clock, Timekeeper) else None
 
 
-def know(db: WriteTransaction, now_ms: int) -> None:
-    """Somebody has said what the time is: whatever was written before bears a time that may have been wrong."""
-    db.note_counter(_BELIEVED_AT, db.latest_change())
-    db.note_counter(_BELIEVED_MS, now_ms)
+def note_confirmed_time(db: WriteTransaction, now_ms: int) -> None:
+    """Records that a person confirmed the time. Rows written before may have a wrong time."""
+    db.set_counter(_CONFIRMED_AT, db.latest_change())
+    db.set_counter(_CONFIRMED_MS, now_ms)
 
 
 def last_known_ms(db: ReadTransaction) -> int | None:
-    """The last moment that the database knows of: that of its last transition, or what somebody said since."""
+    """The last moment in the database: of its last transition, or of a person's confirmation after that."""
     row = db.row(
         "select recorded_ms from transitions where change > :after order by change desc, position desc limit 1",
-        after=db.counter(_BELIEVED_AT) or 0,
+        after=db.counter(_CONFIRMED_AT) or 0,
     )
-    return int(row["recorded_ms"]) if row else db.counter(_BELIEVED_MS)
+    return int(row["recorded_ms"]) if row else db.counter(_CONFIRMED_MS)
 
 
-_BELIEVED_AT, _BELIEVED_MS = "believed_at_change", "believed_ms"  # among the counters
+_CONFIRMED_AT, _CONFIRMED_MS = "confirmed_at_change", "confirmed_ms"  # names of counters

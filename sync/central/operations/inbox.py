@@ -1,55 +1,55 @@
-"""What a command at this machine can have done with the exception inbox, by the running service or on the file."""
+"""The exception inbox, for an operator: list its cases, look at one, settle it."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from sync.central.centre import Centre
+from sync.central.operations import WHO
 from sync.central.services.errors import ApiError
-from sync.central.services.inbox import ExceptionInbox
+from sync.central.services.inbox import list_cases, settle, show_case
 from sync.central.services.inbox_views import MAX_ROWS
-from sync.central.services.journey_service import JourneyService
+from sync.central.services.once import Requester
 from sync.central.services.requests import read_action_request
-from sync.central.web.inbox_api import settlement
+from sync.central.services.settlement import read_settlement
 from sync.control import ControlError, Operation
+from sync.journey.model import STAFF
 
-WHO = "command line"
 
-
-def desk_operations(service: JourneyService) -> dict[str, Operation]:
+def inbox_operations(centre: Centre) -> dict[str, Operation]:
     """The operations on cases, by name."""
-    desk = ExceptionInbox(service)
     return {
-        "exceptions": lambda given: _cases(desk, given),
-        "exception": lambda given: _case(desk, str(given["exception_id"])),
-        "settle": lambda given: _settle(service, desk, given),
+        "exceptions": lambda arguments: _cases(centre, arguments),
+        "exception": lambda arguments: _case(centre, str(arguments["exception_id"])),
+        "settle": lambda arguments: _settle(centre, arguments),
     }
 
 
-def _cases(desk: ExceptionInbox, given: Mapping[str, Any]) -> Any:
-    after = given.get("after")
-    found = desk.cases(None if after is None else str(after), int(given.get("limit") or MAX_ROWS))
+def _cases(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    after = arguments.get("after")
+    found = list_cases(centre, None if after is None else str(after), int(arguments.get("limit") or MAX_ROWS))
     if isinstance(found, ApiError):
         raise ControlError(found.message)
     return {"exceptions": found.cases, "more": found.more}
 
 
-def _case(desk: ExceptionInbox, exception_id: str) -> Any:
-    found = desk.case(exception_id)
-    if found is None:
+def _case(centre: Centre, exception_id: str) -> Any:
+    found = show_case(centre, exception_id)
+    if isinstance(found, ApiError):
         raise ControlError(f"there is no case {exception_id[:64]}")
     return msgspec.to_builtins(found)
 
 
-def _settle(service: JourneyService, desk: ExceptionInbox, given: Mapping[str, Any]) -> Any:
-    payload = settlement(given.get("how"), given.get("reason") or "", given.get("patient_id"))
+def _settle(centre: Centre, arguments: Mapping[str, Any]) -> Any:
+    payload = read_settlement(arguments.get("how"), arguments.get("reason") or "", arguments.get("patient_id"))
     if isinstance(payload, ApiError):
         raise ControlError(payload.message)
-    made = {"action_id": given.get("action_id"), "action_type": "settle", "payload": payload}
-    ask = read_action_request(made, service.keys, service.ids)
-    if isinstance(ask, ApiError):
-        raise ControlError(ask.message)
-    answer = desk.settle(str(given["exception_id"]), ask, WHO)
+    made = {"action_id": arguments.get("action_id"), "action_type": "settle", "payload": payload}
+    request = read_action_request(made, centre.keys, centre.ids)
+    if isinstance(request, ApiError):
+        raise ControlError(request.message)
+    answer = settle(centre, Requester(STAFF, WHO, "desk"), str(arguments["exception_id"]), request)
     body = msgspec.json.decode(answer.body)
     if not answer.done:
         raise ControlError(str(body["error"]))

@@ -1,1 +1,1 @@
-"""One file for a table or two: rows are read and written here, and nothing is decided."""
+"""The rows of the database: one file for a table or two, which reads and writes and decides nothing."""

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sync.cards import CardHash
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import BindingId, PatientId
 from sync.protocol import BindingRow
 
 
 @dataclass(frozen=True, slots=True)
 class CardBinding:
-    """Whose card it is now, and by which binding."""
+    """A binding in force: the patient who holds the card, and the binding's id."""
 
     patient_id: PatientId
     binding_id: BindingId
 
 
 def binding_of_card(db: ReadTransaction, cards: Sequence[CardHash]) -> CardBinding | None:
-    """The binding in force of a card, given as its hash under each key; None for a card that is nobody's."""
+    """The binding in force of a card, given as its hash under each key; None for a card that is not bound."""
     for card in cards:
         row = db.execute(
             "select b.patient_id, b.binding_id from binding_hashes h join bindings b on b.binding_id = h.binding_id"
@@ -30,8 +30,8 @@ def binding_of_card(db: ReadTransaction, cards: Sequence[CardHash]) -> CardBindi
     return None
 
 
-def held_before(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash]) -> bool:
-    """Whether the card was ever bound to this patient, be the binding over or not."""
+def was_bound_to(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash]) -> bool:
+    """Whether the card is or was bound to this patient."""
     return any(
         db.row(
             "select 1 from binding_hashes h join bindings b on b.binding_id = h.binding_id"
@@ -45,27 +45,27 @@ def held_before(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash])
 
 
 def bind(db: WriteTransaction, patient_id: str, cards: Sequence[CardHash], binding_id: str, now_ms: int) -> BindingId:
-    """Binds a card to a patient and ends the binding it had before; returns the binding in force.
+    """Binds a card to a patient, ends its earlier binding, and returns the binding in force.
 
-    A card that is this patient's already keeps its binding, and learns its hashes under newer keys. Whoever calls
-    gives the patients concerned a new change number.
+    A card that the patient holds already keeps its binding and gets its hashes under newer keys. The caller gives the
+    patients concerned a new change number.
     """
     before = binding_of_card(db, cards)
     if before is not None and before.patient_id == patient_id:
-        learn(db, before.binding_id, cards)
+        add_hashes(db, before.binding_id, cards)
         return before.binding_id
     if before is not None:
-        end(db, before.binding_id, now_ms)
+        end_binding(db, before.binding_id, now_ms)
     db.execute(
         "insert into bindings values (:binding_id, :patient_id, :now_ms, null)",
         {"binding_id": binding_id, "patient_id": patient_id, "now_ms": now_ms},
     )
-    learn(db, binding_id, cards)
+    add_hashes(db, binding_id, cards)
     return BindingId(binding_id)
 
 
-def learn(db: WriteTransaction, binding_id: str, cards: Sequence[CardHash]) -> None:
-    """Notes a card's hashes under every key that it was read with: how bindings move to a new key."""
+def add_hashes(db: WriteTransaction, binding_id: str, cards: Sequence[CardHash]) -> None:
+    """Adds a card's hashes under every key that it was read with: so bindings move to a new key."""
     for card in cards:
         db.execute(
             "insert into binding_hashes values (:key_id, :uid_hash, :binding_id) on conflict do nothing",
@@ -73,8 +73,8 @@ def learn(db: WriteTransaction, binding_id: str, cards: Sequence[CardHash]) -> N
         )
 
 
-def end(db: WriteTransaction, binding_id: str, now_ms: int) -> None:
-    """Ends a binding; actions that were made under it still name it."""
+def end_binding(db: WriteTransaction, binding_id: str, now_ms: int) -> None:
+    """Ends a binding. Its row stays: actions that were made under it still name it."""
     db.execute(
         "update bindings set end_ms = :now_ms where binding_id = :binding_id and end_ms is null",
         {"now_ms": now_ms, "binding_id": binding_id},

@@ -1,5 +1,8 @@
-"""The definitions that this centre has run by. A kiosk that was cut off has judged by those that it last heard of, and
-its actions are judged by the same ones, as long as they are not too far behind."""
+"""The definitions that this centre runs by, and the earlier versions that it still judges by.
+
+A kiosk that was offline has judged by the version that it last pulled. The centre judges its actions by the same
+version, as long as that is not too old.
+"""
 
 import tomllib
 from collections.abc import Callable
@@ -8,40 +11,41 @@ from pathlib import Path
 
 import msgspec
 
-from sync.central.store.sqlite import ReadTransaction, StoreError, WriteTransaction
+from sync.central.store.errors import StoreError
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions, DefinitionsError, read
 from sync.journey.model import Journey
 from sync.protocol import canonical
 
-SUPPORTED_BEFORE = 5  # versions before the centre's own that it still judges by
+SUPPORTED_BEFORE = 5  # so many versions before its own are still judged by
 
 Rules = Callable[[int], Definitions | None]
 
 
-def from_file(path: Path) -> Definitions:
-    """The definitions in a TOML file. Raises StoreError where they are none."""
+def definitions_from_file(path: Path) -> Definitions:
+    """The definitions in a TOML file. Raises StoreError where the file holds no valid definitions."""
     try:
         return read(tomllib.loads(path.read_text("utf-8")))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError, DefinitionsError) as error:
         raise StoreError(f"{path}: no usable definitions: {error}") from error
 
 
-def take_up(db: WriteTransaction, offered: Definitions, now_ms: int) -> Definitions:
-    """What a service runs by that starts with these definitions; those that are new are kept.
+def put_in_force(db: WriteTransaction, offered: Definitions, now_ms: int) -> Definitions:
+    """Stores the offered definitions where they are new, and returns the definitions to run by.
 
-    That is what is offered, unless the centre has run by a higher version: kiosks never go back. Raises StoreError
-    where it has run by others of the same version: then kiosks would not fetch these, and judge by those.
+    Those are the offered ones, unless the centre has run by a higher version: kiosks never go back. Raises StoreError
+    where the centre has run by other definitions of the same version, since kiosks would not fetch the offered ones.
     """
-    kept = newest(db)
-    if kept is not None and kept.version > offered.version:
-        return kept
-    if kept is not None and kept.version == offered.version:
-        if canonical(kept.document) != canonical(offered.document):
+    current = newest_definitions(db)
+    if current is not None and current.version > offered.version:
+        return current
+    if current is not None and current.version == offered.version:
+        if canonical(current.document) != canonical(offered.document):
             raise StoreError(
-                f"definitions of version {offered.version} have been in force here already, and said something else:"
+                f"definitions of version {offered.version} have been in force here already, with another content:"
                 " changed definitions need a higher version"
             )
-        return kept
+        return current
     db.execute(
         "insert into definitions values (:version, :document, :now_ms)",
         {"version": offered.version, "document": canonical(offered.document).decode(), "now_ms": now_ms},
@@ -49,21 +53,21 @@ def take_up(db: WriteTransaction, offered: Definitions, now_ms: int) -> Definiti
     return offered
 
 
-def newest(db: ReadTransaction) -> Definitions | None:
-    """The highest version that the centre has run by; None where no service has run on this database."""
+def newest_definitions(db: ReadTransaction) -> Definitions | None:
+    """The highest version that the centre has run by; None where no service has used this database."""
     row = db.row("select document from definitions order by version desc limit 1")
     return _read(row["document"]) if row else None
 
 
-def ever(db: ReadTransaction) -> list[Definitions]:
-    """All that the centre has run by, in the order of their versions."""
+def all_definitions(db: ReadTransaction) -> list[Definitions]:
+    """Every version that the centre has run by, in the order of versions."""
     return [_read(row["document"]) for row in db.rows("select document from definitions order by version")]
 
 
-def supported(db: ReadTransaction, own: Definitions) -> Rules:
-    """The definitions of a version, as far as a centre that runs by `own` still judges by them; else None.
+def supported_rules(db: ReadTransaction, own: Definitions) -> Rules:
+    """A look-up of definitions by version, for a centre that runs by `own`; None for a version that is not supported.
 
-    An older version is out where it leads to states that are no more. To be asked in the transaction of `db` alone.
+    An older version is supported where all its states exist in `own`. The look-up is for the transaction `db` alone.
     """
 
     @cache
@@ -80,7 +84,7 @@ def supported(db: ReadTransaction, own: Definitions) -> Rules:
 
 
 def can_judge(rules: Definitions, journey: Journey) -> bool:
-    """Whether these rules know every state that a journey and its entries are in."""
+    """Whether these rules know the state of a journey and of each of its entries."""
     return journey.state in rules.journey_states and all(e.state in rules.queue_states for e in journey.entries)
 
 

@@ -5,15 +5,15 @@ from functools import lru_cache
 
 import msgspec
 
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction, any_of
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
 from sync.journey.definitions import Definitions
-from sync.journey.model import Journey, QueueEntry
+from sync.journey.model import Journey, PatientId, QueueEntry
 
 _labels = msgspec.json.Decoder(tuple[str, ...])
 
 
-def entries_of(db: ReadTransaction, patient_id: str, site_day: str) -> tuple[QueueEntry, ...]:
-    """A patient's entries of a day of the site, in the order in which they were opened."""
+def entries_of_day(db: ReadTransaction, patient_id: str, site_day: str) -> tuple[QueueEntry, ...]:
+    """A patient's entries of a day of the site, in the order of opening."""
     rows = db.execute(
         "select * from entries where patient_id = :patient_id and site_day = :site_day order by opened_ms, queue_id",
         {"patient_id": patient_id, "site_day": site_day},
@@ -21,17 +21,36 @@ def entries_of(db: ReadTransaction, patient_id: str, site_day: str) -> tuple[Que
     return tuple(entry_of_row(row) for row in rows)
 
 
-def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
-    """How many stand before an entry in its exam's line: `people_ahead()` of the rules, counted where the rows are.
+def entries_of_visit(db: ReadTransaction, patient_id: str, visit_id: str) -> tuple[QueueEntry, ...]:
+    """A patient's entries of a visit, in the order of opening."""
+    rows = db.execute(
+        "select * from entries where patient_id = :patient_id and visit_id = :visit_id order by opened_ms, queue_id",
+        {"patient_id": patient_id, "visit_id": visit_id},
+    )
+    return tuple(entry_of_row(row) for row in rows)
 
-    A line is long in the morning, and this is part of every answer, so the rows do not travel.
+
+def patient_of_entry(db: ReadTransaction, queue_id: str) -> PatientId | None:
+    """The patient whose entry this is; None for an unknown entry."""
+    row = db.row("select patient_id from entries where queue_id = :queue_id", queue_id=queue_id)
+    return PatientId(row["patient_id"]) if row else None
+
+
+def line_order(table: str) -> str:
+    """The SQL that sorts the entries of a line as `place_in_line()` of the rules does: the terms of an `order by`."""
+    return ", ".join(f"{table}.{column} {'desc' if falls else 'asc'}" for column, falls in _LINE)
+
+
+def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
+    """How many people are before an entry in its exam's line: `people_ahead()` of the rules, counted in the database.
+
+    Every answer needs the count, and a line is long in the morning, so its rows are not fetched.
     """
     states, parameters = _in_line(definitions.in_line)
     return int(
         db.value(
             "select count(*) from entries where site_day = :site_day and exam_id = :exam_id"  # noqa: S608
-            f" and state in {states} and (priority > :priority or priority = :priority and (opened_ms < :opened_ms"
-            " or opened_ms = :opened_ms and queue_id < :queue_id))",
+            f" and state in {states} and {_IS_AHEAD}",
             **parameters,
             site_day=site_day,
             exam_id=entry.exam_id,
@@ -42,8 +61,11 @@ def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, en
     )
 
 
-def holder_of(db: ReadTransaction, site_day: str, number: str, but: str) -> str | None:
-    """An entry of that day that bears a number, its own or an alias, and is not `but`; None where there is none."""
+def entry_with_number(db: ReadTransaction, site_day: str, number: str, but: str) -> str | None:
+    """Another entry than `but` that has this queue number on that day, as its own or as an alias; None where none has.
+
+    The result is the entry's queue id.
+    """
     rows = db.rows(
         "select queue_id, queue_number, label_aliases from entries where site_day = :site_day"
         " and queue_number = :number union all select queue_id, queue_number, label_aliases from entries"
@@ -51,12 +73,12 @@ def holder_of(db: ReadTransaction, site_day: str, number: str, but: str) -> str 
         site_day=site_day,
         number=number,
     )
-    bearing = (r for r in rows if number == r["queue_number"] or number in _labels.decode(r["label_aliases"]))
-    return next((str(row["queue_id"]) for row in bearing if row["queue_id"] != but), None)
+    with_number = (r for r in rows if number == r["queue_number"] or number in _labels.decode(r["label_aliases"]))
+    return next((str(row["queue_id"]) for row in with_number if row["queue_id"] != but), None)
 
 
 def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fresh: bool) -> None:
-    """Writes one entry of a journey: all of it where it is fresh, else what of it can change."""
+    """Writes an entry of a journey: a fresh one as a new row, another one by its columns that can change."""
     changing = {
         "queue_id": entry.queue_id,
         "site_day": journey.site_day,
@@ -90,8 +112,13 @@ def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fr
     )
 
 
+def set_entry_state(db: WriteTransaction, queue_id: str, state: str) -> None:
+    """Changes the state of an entry."""
+    db.execute("update entries set state = :state where queue_id = :queue_id", {"state": state, "queue_id": queue_id})
+
+
 def entry_of_row(row: sqlite3.Row) -> QueueEntry:
-    """An entry from a row that begins with the columns of the table, in their order."""
+    """An entry from a row whose first columns are those of the table, in their order."""
     (
         queue_id,
         _,
@@ -125,4 +152,14 @@ def entry_of_row(row: sqlite3.Row) -> QueueEntry:
     )
 
 
+def _is_ahead(line: tuple[tuple[str, bool], ...]) -> str:
+    """The SQL condition that a row stands in a line before the entry whose columns are the parameters."""
+    (column, falls), rest = line[0], line[1:]
+    first = f"{column} {'>' if falls else '<'} :{column}"
+    return f"({first} or {column} = :{column} and {_is_ahead(rest)})" if rest else first
+
+
+# The columns by which a line is sorted, and whether the highest value comes first: `place_in_line()` in SQL.
+_LINE = (("priority", True), ("opened_ms", False), ("queue_id", False))
+_IS_AHEAD = _is_ahead(_LINE)
 _in_line = lru_cache(maxsize=8)(lambda states: any_of("state", states))

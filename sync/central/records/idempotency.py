@@ -1,13 +1,16 @@
-"""Every action by its id, with what was answered: how a repeat is told, over whatever channel it comes."""
+"""The answers to actions by action id: a repeat gets the stored answer, over any channel."""
 
 from dataclasses import dataclass
 
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An action that came before: of which content, and what became of it."""
+    """An action that came before: the hash of its content, its outcome, and the JSON that was answered.
+
+    `result` is None for a kiosk's action, which is answered with its verdict.
+    """
 
     content_hash: str
     outcome: str
@@ -15,7 +18,7 @@ class StoredAnswer:
 
 
 def stored_answer(db: ReadTransaction, action_id: str) -> StoredAnswer | None:
-    """What became of an action; None where it never came."""
+    """The stored answer to an action; None where the action is new."""
     row = db.execute(
         "select content_hash, outcome, result from actions where action_id = :action_id", {"action_id": action_id}
     ).fetchone()
@@ -31,7 +34,7 @@ def store_answer(
     answer: StoredAnswer,
     now_ms: int,
 ) -> None:
-    """Notes what became of an action, in the transaction that made it so."""
+    """Stores the answer to an action, in the transaction of its effects."""
     db.execute(
         "insert into actions values (:action_id, :patient_id, :action_type, :content_hash, :source, :outcome, :result,"
         " :now_ms)",
@@ -45,4 +48,12 @@ def store_answer(
             "result": answer.result,
             "now_ms": now_ms,
         },
+    )
+
+
+def update_outcome(db: WriteTransaction, action_id: str, patient_id: str | None, outcome: str) -> None:
+    """Replaces the outcome of an action whose verdict was revised, and the patient it is about."""
+    db.execute(
+        "update actions set outcome = :outcome, patient_id = :patient_id where action_id = :action_id",
+        {"outcome": outcome, "patient_id": patient_id, "action_id": action_id},
     )

@@ -1,19 +1,27 @@
-"""Patients as rows: who an id means, and what may be shown of a name."""
+"""Patients as rows: which patient an id means, and what of a name may be shown."""
 
-from sync.central.records.journeys import add_journey, touch
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.records.journeys import add_journey, mark_changed
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import PatientId
+from sync.protocol import Renamed
 
 
 def patient_named(db: ReadTransaction, patient_id: str) -> PatientId | None:
-    """The patient that an id means: itself, or the one it is an alias of; None for an unknown id."""
+    """The patient that an id means: the patient of that id, or of that alias; None for an unknown id."""
     row = db.row(
         "select patient_id from patients where patient_id = :patient_id"
         " union all select patient_id from patient_aliases where alias_id = :patient_id",
         patient_id=patient_id,
     )
     return PatientId(row["patient_id"]) if row else None
+
+
+def name_and_language(db: ReadTransaction, patient_id: str) -> tuple[str, str]:
+    """The masked name and the language of a patient."""
+    row = db.row("select masked_name, language from patients where patient_id = :id", id=patient_id)
+    assert row is not None
+    return row["masked_name"], row["language"]
 
 
 def put_patient(
@@ -27,11 +35,10 @@ def put_patient(
     masked_name: str | None = None,
     language: str = "ko",
     birth_date: str | None = None,
-    provisional: bool = False,
 ) -> bool:
-    """Adds a patient with a journey at its beginning, or brings name, language and birth date up to date.
+    """Adds a patient with a journey in the initial state, or updates name, language and birth date.
 
-    Returns whether anything changed; where it did, the patient has a new change number.
+    Returns whether anything changed. A patient who changed has a new change number.
     """
     values = {
         "patient_id": patient_id,
@@ -39,22 +46,39 @@ def put_patient(
         "masked_name": masked(name) if masked_name is None else masked_name,
         "language": language,
         "birth_date": birth_date,
-        "provisional": int(provisional),
     }
-    known = db.row("select * from patients where patient_id = :patient_id", patient_id=patient_id)
-    if known is not None and all(known[column] == value for column, value in values.items()):
+    before = db.row("select * from patients where patient_id = :patient_id", patient_id=patient_id)
+    if before is not None and all(before[column] == value for column, value in values.items()):
         return False
     db.execute(
-        "insert into patients values (:patient_id, :name, :masked_name, :language, :birth_date, :provisional, :now_ms)"
+        "insert into patients values (:patient_id, :name, :masked_name, :language, :birth_date, :now_ms)"
         " on conflict (patient_id) do update set name = excluded.name, masked_name = excluded.masked_name,"
-        " language = excluded.language, birth_date = excluded.birth_date, provisional = excluded.provisional",
+        " language = excluded.language, birth_date = excluded.birth_date",
         {**values, "now_ms": now_ms},
     )
-    if known is None:
+    if before is None:
         add_journey(db, definitions, patient_id, today)
     else:
-        touch(db, patient_id)
+        mark_changed(db, patient_id)
     return True
+
+
+def add_patient_alias(db: WriteTransaction, alias_id: str, patient_id: str, now_ms: int) -> None:
+    """Makes the name that a kiosk made for an unknown card another id of a patient."""
+    db.execute(
+        "insert into patient_aliases values (:alias_id, :patient_id, :now_ms, 0) on conflict (alias_id) do nothing",
+        {"alias_id": alias_id, "patient_id": patient_id, "now_ms": now_ms},
+    )
+
+
+def merges_after(db: ReadTransaction, after: int, limit: int) -> list[tuple[int, Renamed]]:
+    """The first records that were merged under change numbers above `after`, each with its change number."""
+    rows = db.rows(
+        "select alias_id, patient_id, change from patient_aliases where change > :after order by change limit :limit",
+        after=after,
+        limit=limit,
+    )
+    return [(row["change"], Renamed(row["alias_id"], row["patient_id"])) for row in rows]
 
 
 def masked(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What the centre's database says of its own site: name, days, walk-in desk, numbers."""
+"""The site as the centre's database has it: name, time zone, day's start, walk-in desk, ticket prefix."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
-from sync.clock import site_day
+from sync.central.store.transactions import ReadTransaction
+from sync.clock import MINUTE_MS, site_day
 from sync.journey.model import Exam, ExamId
 from sync.protocol import Site
 
-_MINUTE_MS = 60_000
 _languages = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -21,37 +20,37 @@ class NoSite(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings:
-    """The site as kiosks are told of it, with what is the centre's alone."""
+    """The site as kiosks get it, and the settings that only the centre needs."""
 
     site: Site
     ticket_prefix: str
     server_incarnation: str
 
     def day(self, at_ms: int) -> str:
-        """The day of the site that a moment belongs to."""
-        return _day(at_ms // _MINUTE_MS, self.site.timezone, self.site.day_starts_at)
+        """The day of the site (ISO date) that a moment belongs to."""
+        return _day(at_ms // MINUTE_MS, self.site.timezone, self.site.day_starts_at)
 
 
 @lru_cache(maxsize=256)
 def _day(minute: int, timezone: str, day_starts_at: str) -> str:
-    # Days begin on a whole minute, and it is asked for with every request.
-    return site_day(minute * _MINUTE_MS, timezone, day_starts_at)
+    # Days begin on a whole minute, and every request needs its day: one entry a minute is enough.
+    return site_day(minute * MINUTE_MS, timezone, day_starts_at)
 
 
 def read_site(db: ReadTransaction) -> SiteSettings:
-    """This site. Raises NoSite before anything was imported."""
+    """The settings of this site. Raises NoSite before a hospital was imported."""
     row = db.row(
         "select s.name, s.timezone, s.day_starts_at, s.languages, s.ticket_prefix, i.server_incarnation, e.*"
         " from site s join exams e on e.exam_id = s.desk_exam_id join incarnation i on i.id = s.id"
     )
     if row is None:
         raise NoSite("the database holds no hospital yet: import one, or make the demo one")
-    return _here(tuple(row))
+    return _settings(tuple(row))
 
 
 @lru_cache(maxsize=16)
-def _here(row: tuple[Any, ...]) -> SiteSettings:
-    """Made once for each state of the site, since every request needs it."""
+def _settings(row: tuple[Any, ...]) -> SiteSettings:
+    # Cached by the row itself: every request needs the settings, and they hardly ever change.
     name, timezone, day_starts_at, languages, ticket_prefix, server_incarnation, *desk = row
     site = Site(
         name=name,
@@ -65,14 +64,3 @@ def _here(row: tuple[Any, ...]) -> SiteSettings:
 
 def _exam(exam_id: str, title: str, public_label: str, room: str, minutes: int, overnight: int) -> Exam:
     return Exam(ExamId(exam_id), title, public_label, room, minutes, bool(overnight))
-
-
-def next_label(db: WriteTransaction, prefix: str, day: str) -> str:
-    """The next queue number under a prefix on a day of the site, like "C-001"."""
-    used = db.value(
-        "insert into labels values (:day, :prefix, 1)"
-        " on conflict (site_day, prefix) do update set used = labels.used + 1 returning used",
-        day=day,
-        prefix=prefix,
-    )
-    return f"{prefix}-{used:03d}"

@@ -1,19 +1,19 @@
-"""Bearer tokens (RFC 6750): 256 random bits, told once, kept as SHA-256, each for one role and one subject."""
+"""Bearer tokens (RFC 6750): 256 random bits, shown once, stored as SHA-256, each for one role and one subject."""
 
 import hashlib
 import secrets
 from dataclasses import dataclass
 
 from sync.central.store.news import TokenRevoked
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import KioskId, PatientId, Role
 
-PREFIX = "nk_"  # so that scanners of logs and repositories can tell a token
+PREFIX = "nk_"  # scanners of logs and repositories recognise a token by it
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whom a valid token stands for."""
+    """The bearer of a valid token: a role, and the patient or kiosk that the token is for."""
 
     role: Role
     token_hash: str
@@ -22,7 +22,7 @@ class Bearer:
 
     @property
     def who(self) -> str:
-        """The bearer as history and audit name them: enough to tell two of one role apart, and no secret."""
+        """The bearer as history and audit name them: enough to tell two bearers of one role apart, and no secret."""
         return f"{self.role}:{self.kiosk_id or self.token_hash[:12]}"
 
 
@@ -36,7 +36,7 @@ def issue(
     label: str = "",
     expires_ms: int | None = None,
 ) -> str:
-    """Makes a token and returns it; the database keeps its hash alone."""
+    """Makes a token and returns it. The database stores its hash alone."""
     token = PREFIX + secrets.token_urlsafe(32)
     db.execute(
         "insert into tokens values (:token_hash, :role, :patient_id, :kiosk_id, :label, :now_ms, :expires_ms, null)",
@@ -54,12 +54,12 @@ def issue(
 
 
 def bearer(db: ReadTransaction, token: str, now_ms: int) -> Bearer | None:
-    """Whom a token stands for; None where it is unknown, revoked or has expired."""
+    """The bearer of a token; None where the token is unknown, revoked or has expired."""
     return bearer_of_hash(db, hash_of(token), now_ms)
 
 
 def bearer_of_hash(db: ReadTransaction, token_hash: str, now_ms: int) -> Bearer | None:
-    """The same for a token that was shown before."""
+    """The bearer of the token with this hash; None where it is unknown, revoked or has expired."""
     row = db.execute(
         "select role, patient_id, kiosk_id from tokens where token_hash = :token_hash and revoked_ms is null"
         " and (expires_ms is null or expires_ms > :now_ms)",
@@ -71,7 +71,7 @@ def bearer_of_hash(db: ReadTransaction, token_hash: str, now_ms: int) -> Bearer 
 
 
 def revoke(db: WriteTransaction, token_hash: str, now_ms: int) -> bool:
-    """Ends a token for good and tells its open sockets; False where no such token is valid."""
+    """Revokes a token for good, which closes its open sockets. False where no such token is valid."""
     ended = db.execute(
         "update tokens set revoked_ms = :now_ms where token_hash = :token_hash and revoked_ms is null",
         {"now_ms": now_ms, "token_hash": token_hash},
@@ -81,5 +81,5 @@ def revoke(db: WriteTransaction, token_hash: str, now_ms: int) -> bool:
 
 
 def hash_of(token: str) -> str:
-    """The form in which a token is kept. Its 256 random bits need no slow hash."""
+    """The form in which a token is stored. 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

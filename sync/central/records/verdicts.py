@@ -1,10 +1,10 @@
-"""Verdicts as rows: one for each time that one was given, with the grounds; the last revision is the one in force."""
+"""Verdicts as rows: one row for each revision, with its grounds. The last revision is in force."""
 
 import sqlite3
 from dataclasses import dataclass
 
 from sync.central.records.journeys import read_journey
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey
 from sync.protocol import Code, Verdict, VerdictRow
@@ -12,10 +12,11 @@ from sync.protocol import Code, Verdict, VerdictRow
 
 @dataclass(frozen=True, slots=True)
 class VerdictRecord:
-    """A verdict as it is kept. `verdict_id` is the action's id, or one of ours where the action bears none of its own.
+    """One revision of a verdict. `verdict_id` is the action's id, or an id of the centre's where the action has none.
 
-    `conflict` is the row of the table of conflicts, `changed_version` the journey_version that the action led to (None:
-    it changed no journey), `counterpart` the action that stood in its way, `change` the number that it is pulled under.
+    `conflict` is the row of the table of conflicts (0: no conflict). `changed_version` is the journey_version after the
+    action (None: it changed no journey). `counterpart` is the action that this one met. `change` is the change number
+    under which kiosks pull the verdict (0: the kiosk gets it in the answer to its push).
     """
 
     verdict_id: str
@@ -37,7 +38,7 @@ class VerdictRecord:
 
 @dataclass(frozen=True, slots=True)
 class RevisedVerdict:
-    """A verdict that was given anew, as a kiosk knows the action: by the id that it bears there, and its seq."""
+    """A revised verdict, with the id and the seq by which a kiosk knows the action."""
 
     record: VerdictRecord
     action_id: str
@@ -45,7 +46,7 @@ class RevisedVerdict:
 
 
 def add_verdict(db: WriteTransaction, record: VerdictRecord, now_ms: int) -> None:
-    """Adds a verdict, or a further revision of one; whoever waits for that in a pull hears of it."""
+    """Adds a verdict or a further revision of one. A revision wakes the pulls that wait."""
     if record.change:
         db.announce_verdict(record.change)
     db.execute(
@@ -73,21 +74,23 @@ def add_verdict(db: WriteTransaction, record: VerdictRecord, now_ms: int) -> Non
 
 
 def latest_verdict(db: ReadTransaction, verdict_id: str) -> VerdictRecord | None:
-    """The verdict in force; None where none was given."""
+    """The verdict in force; None for an action without one."""
     row = db.row(
         "select * from verdicts where verdict_id = :verdict_id order by revision desc limit 1", verdict_id=verdict_id
     )
-    return _given(row) if row else None
+    return _record(row) if row else None
 
 
 def revised_verdicts(db: ReadTransaction, kiosk_id: str, after: int, limit: int) -> list[RevisedVerdict]:
-    """The first verdicts in force that were given anew under change numbers above `after`, in their order: those of the
-    kiosk's own actions, and of all that it has sent, whoever had sent them before."""
+    """The first verdicts in force that were revised under change numbers above `after`, in their order.
+
+    They are those of the actions that the kiosk made or has sent, also under an earlier enrolment.
+    """
     rows = db.rows(
         "select v.*, coalesce(e.action_id, v.verdict_id) as action_id, coalesce((select r.seq from receipts r"
         " where r.verdict_id = v.verdict_id and r.kiosk_id = :kiosk_id order by r.epoch desc, r.seq desc limit 1),"
-        # What was quarantined under an id of ours bears another in its case, by which the kiosk knows it.
-        " v.seq) as its_seq from verdicts v left join quarantine q on q.verdict_id = v.verdict_id"
+        # An action quarantined under an id of the centre's has the id that the kiosk knows in its case.
+        " v.seq) as sent_seq from verdicts v left join quarantine q on q.verdict_id = v.verdict_id"
         " left join exceptions e on e.exception_id = q.exception_id"
         " where v.change > :after and (v.kiosk_id = :kiosk_id or exists"
         " (select 1 from receipts r where r.verdict_id = v.verdict_id and r.kiosk_id = :kiosk_id))"
@@ -97,11 +100,11 @@ def revised_verdicts(db: ReadTransaction, kiosk_id: str, after: int, limit: int)
         after=after,
         limit=limit,
     )
-    return [RevisedVerdict(_given(row), row["action_id"], row["its_seq"]) for row in rows]
+    return [RevisedVerdict(_record(row), row["action_id"], row["sent_seq"]) for row in rows]
 
 
-def as_row(record: VerdictRecord, action_id: str, seq: int, journey: Journey | None) -> VerdictRow:
-    """A verdict as the kiosk is told it, with the patient's journey."""
+def verdict_row(record: VerdictRecord, action_id: str, seq: int, journey: Journey | None) -> VerdictRow:
+    """A verdict as a message to the kiosk. `journey` is the patient's journey."""
     return VerdictRow(
         action_id=action_id,
         seq=seq,
@@ -114,15 +117,15 @@ def as_row(record: VerdictRecord, action_id: str, seq: int, journey: Journey | N
     )
 
 
-def as_row_now(
+def current_verdict_row(
     db: ReadTransaction, definitions: Definitions, today: str, record: VerdictRecord, action_id: str, seq: int
 ) -> VerdictRow:
-    """The same for one that was given before: the verdict as it was, the journey as it stands now."""
+    """An earlier verdict as a message to the kiosk, with the patient's journey as it is now."""
     journey = read_journey(db, definitions, record.patient_id, today) if record.patient_id else None
-    return as_row(record, action_id, seq, journey)
+    return verdict_row(record, action_id, seq, journey)
 
 
-def _given(row: sqlite3.Row) -> VerdictRecord:
+def _record(row: sqlite3.Row) -> VerdictRecord:
     return VerdictRecord(
         verdict_id=row["verdict_id"],
         kiosk_id=row["kiosk_id"],

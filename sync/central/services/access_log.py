@@ -1,4 +1,7 @@
-"""Staff's looks at patients, for the audit: a board that asks every few seconds is one look at each, not thousands."""
+"""The access log: which staff member looked at which patient, for the audit.
+
+A board that asks every few seconds is one look at each patient, not thousands.
+"""
 
 import threading
 from collections.abc import Sequence
@@ -6,39 +9,40 @@ from collections.abc import Sequence
 from sync.central.records.audit import note
 from sync.central.store.sqlite import Store
 
-SAME_LOOK_MS = 10 * 60 * 1000  # within so long another look of the same bearer at the same patient is the same one
-_Eye = tuple[str, str, str | None]  # who, what they looked at, from which address
+SAME_LOOK_MS = 10 * 60 * 1000  # a second look of the same bearer at the same patient within this time is the same look
+_View = tuple[str, str, str | None]  # who, the kind of look, the address
 
 
 class AccessLog:
-    """Notes looks, each once in ten minutes, and the patients of one look in one row. May be called from any thread."""
+    """Records looks: each once in ten minutes, the patients of one look in one row. May be called from any thread."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._seen: dict[_Eye, dict[str, int]] = {}  # when whom; a restart forgets it, and notes a look once more
+        # The time of the last recorded look at each patient. A restart forgets it and records a look once more.
+        self._recorded: dict[_View, dict[str, int]] = {}
 
-    def note(self, who: str, kind: str, origin: str | None, patient_ids: Sequence[str], now_ms: int) -> None:
-        """Notes that somebody looked at these patients. Durable once it returns, or was so before."""
-        eye = (who, kind, origin)
+    def record(self, who: str, kind: str, address: str | None, patient_ids: Sequence[str], now_ms: int) -> None:
+        """Records that a bearer looked at these patients. Durable when it returns, or durable already."""
+        view = (who, kind, address)
         with self._lock:
-            seen = {patient_id: at_ms for patient_id, at_ms in self._seen.get(eye, {}).items() if _same(at_ms, now_ms)}
-        fresh = [patient_id for patient_id in patient_ids if patient_id not in seen]
-        if not fresh:
+            recent = {each: at_ms for each, at_ms in self._recorded.get(view, {}).items() if _same(at_ms, now_ms)}
+        new = [patient_id for patient_id in patient_ids if patient_id not in recent]
+        if not new:
             return
-        alone = fresh[0] if len(fresh) == 1 else None
-        detail = {"from": origin} if alone else {"from": origin, "patient_ids": fresh}
+        only = new[0] if len(new) == 1 else None
+        detail = {"from": address} if only else {"from": address, "patient_ids": new}
         with self._store.write() as db:
-            note(db, who, f"look:{kind}", now_ms, patient_id=alone, detail=detail)
+            note(db, who, f"look:{kind}", now_ms, patient_id=only, detail=detail)
         with self._lock:
-            # Only now: what could not be written was not noted.
-            self._seen = {each: when for each, when in self._seen.items() if _recent(when, now_ms)}
-            self._seen[eye] = {**seen, **dict.fromkeys(fresh, now_ms)}
+            # After the commit: a look that could not be written is not recorded.
+            self._recorded = {each: times for each, times in self._recorded.items() if _any_recent(times, now_ms)}
+            self._recorded[view] = {**recent, **dict.fromkeys(new, now_ms)}
 
 
 def _same(at_ms: int, now_ms: int) -> bool:
     return abs(now_ms - at_ms) < SAME_LOOK_MS
 
 
-def _recent(when: dict[str, int], now_ms: int) -> bool:
-    return any(_same(at_ms, now_ms) for at_ms in when.values())
+def _any_recent(times: dict[str, int], now_ms: int) -> bool:
+    return any(_same(at_ms, now_ms) for at_ms in times.values())

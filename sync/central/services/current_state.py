@@ -2,18 +2,24 @@
 
 import msgspec
 
+from sync.central.centre import Centre
 from sync.central.records.entries import count_ahead
-from sync.central.records.site import SiteSettings
-from sync.central.store.sqlite import ReadTransaction
+from sync.central.records.site import SiteSettings, read_site
+from sync.central.services.answers import journey_of
+from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
+from sync.journey.meaning import waits
 from sync.journey.model import Actor, Appointment, Journey, QueueEntry
 from sync.journey.rules import available_actions
 
 
 class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One place in a line. `estimated_wait_time` is in minutes; 0 once the patient is called. `label_aliases` are the
-    numbers that other kiosks printed for the same place, left out where there are none."""
+    """One place in a line. `estimated_wait_time` is in minutes; 0 once the patient is called.
+
+    `label_aliases` are the numbers that other kiosks printed for the same place, left out where there are none.
+    """
 
     queue_id: str
     exam_id: str
@@ -44,11 +50,22 @@ class CurrentState(msgspec.Struct, frozen=True):
     timestamp: str
 
 
+def read_current_state(centre: Centre, actor: Actor, name: str) -> CurrentState | ApiError:
+    """A patient's state now, as this actor may see and change it. `name` is the patient's id or an alias of it."""
+    now_ms = centre.clock()
+    with centre.store.read() as db:
+        site = read_site(db)
+        journey = journey_of(db, centre, site.day(now_ms), name)
+        if journey is None:
+            return UNKNOWN_PATIENT
+        return current_state(db, centre.definitions, site, journey, actor, now_ms)
+
+
 def current_state(
-    db: ReadTransaction, definitions: Definitions, here: SiteSettings, journey: Journey, actor: Actor, now_ms: int
+    db: ReadTransaction, definitions: Definitions, site: SiteSettings, journey: Journey, actor: Actor, now_ms: int
 ) -> CurrentState:
-    """What an asker is told of a journey now."""
-    zone = here.site.timezone
+    """What an actor is told of a journey now."""
+    zone = site.site.timezone
     return CurrentState(
         journey.state,
         [_queue_detail(db, definitions, journey, e) for e in journey.entries if e.state in definitions.listed],
@@ -60,14 +77,7 @@ def current_state(
 
 def estimated_wait(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
     """Minutes until this entry's turn: each of the people ahead takes as long as the exam is planned for."""
-    if definitions.queue_to_journey[entry.state] not in _waiting_states(definitions):
-        return 0
-    return count_ahead(db, definitions, site_day, entry) * entry.minutes
-
-
-def _waiting_states(definitions: Definitions) -> set[str]:
-    """The journey states that a confirmed arrival leads to: who is in one of them waits."""
-    return {target for rule in definitions.actions.values() if rule.opens_entry for target in rule.moves.values()}
+    return count_ahead(db, definitions, site_day, entry) * entry.minutes if waits(definitions, entry) else 0
 
 
 def _queue_detail(db: ReadTransaction, definitions: Definitions, journey: Journey, entry: QueueEntry) -> QueueDetail:

@@ -1,4 +1,4 @@
-"""Why a request is not granted, as a value, and the HTTP status and JSON that say so."""
+"""Why a request is not granted, as a value, and the HTTP status and JSON body that say so."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class ApiError:
 
     @property
     def status(self) -> HTTPStatus:
-        """The HTTP status; whatever has none of its own is a bad request."""
+        """The HTTP status; a code without a status of its own is a bad request."""
         return STATUS.get(self.code, HTTPStatus.BAD_REQUEST)
 
 
@@ -45,8 +45,17 @@ class ErrorBody(msgspec.Struct, frozen=True):
     available_actions: tuple[str, ...] = ()
 
 
-def error_body(fault: ApiError | Refusal, state: str | None = None, actions: tuple[str, ...] = ()) -> ErrorBody:
-    """The body for a fault, with the patient's state where it is known, or for a refusal by the rules."""
-    if isinstance(fault, Refusal):
-        return ErrorBody(fault.message, fault.code.value, fault.journey_state, fault.available_actions)
-    return ErrorBody(fault.message, fault.code, state, actions)
+UNKNOWN_PATIENT = ApiError("unknown_patient", "There is no such patient.")
+MISSING_PATIENT_ID = ApiError("missing_patient_id", "A staff token names the patient: patient_id.")
+
+
+def error_of(error: ApiError | Refusal) -> ApiError:
+    """A refusal by the rules as an error of the interface; an error as it is."""
+    return ApiError(error.code.value, error.message) if isinstance(error, Refusal) else error
+
+
+def error_body(error: ApiError | Refusal, journey_state: str | None = None, actions: tuple[str, ...] = ()) -> ErrorBody:
+    """The body for an error, with the patient's state where it is known, or for a refusal by the rules."""
+    if isinstance(error, Refusal):
+        return ErrorBody(error.message, error.code.value, error.journey_state, error.available_actions)
+    return ErrorBody(error.message, error.code, journey_state, actions)

@@ -1,4 +1,4 @@
-"""A hospital as one JSON document: site, exams, patients with their cards, bookings, checked and typed."""
+"""A hospital as one JSON document: site, exams, patients with their cards, and bookings, checked and typed."""
 
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 class DocumentError(ValueError):
-    """The document cannot be taken; the message says what of it, for the person at the command line."""
+    """The document cannot be imported; the message names the fault, for the person at the command line."""
 
 
 class SitePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +42,7 @@ class ExamPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PatientPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A patient; `cards` are UIDs in hex or other readings of a card, of which the keyed hashes are kept alone."""
+    """A patient. `cards` are UIDs in hex or other readings of a card; only their keyed hashes are kept."""
 
     patient_id: Name
     name: Name
@@ -53,7 +53,7 @@ class PatientPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AppointmentPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A booking; `scheduled_at` is ISO 8601, without an offset in the site's own time."""
+    """A booking. `scheduled_at` is ISO 8601; without an offset it is the site's local time."""
 
     appointment_id: Name
     patient_id: Name
@@ -71,7 +71,7 @@ class Hospital(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_hospital(document: Any) -> Hospital:
-    """The document as typed parts. Raises DocumentError where it does not fit."""
+    """The document as typed parts. Raises DocumentError where a part is malformed."""
     try:
         hospital = msgspec.convert(document, Hospital)
     except msgspec.ValidationError as error:
@@ -87,7 +87,7 @@ def read_hospital(document: Any) -> Hospital:
 
 
 def check_site(site: SitePart) -> None:
-    """Raises DocumentError for what the types cannot say of a site."""
+    """Checks what the types cannot say of a site. Raises DocumentError."""
     try:
         ZoneInfo(site.timezone)
     except (ValueError, KeyError, OSError) as error:  # unknown, or not even the name of a file

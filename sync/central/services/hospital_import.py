@@ -1,7 +1,7 @@
-"""Takes a hospital document into the database, whole or not at all. Taken twice, it changes nothing twice.
+"""Imports a hospital document into the database, whole or not at all. A second import of it changes nothing.
 
-What the document leaves out stays as it is; nothing is removed. A record that was merged into another here is that one:
-its cards and bookings are the other's, and the other keeps the name and language that it has.
+Records that the document leaves out stay as they are; nothing is removed. A patient that was merged into another here
+means that other one: the cards and bookings are the other's, who keeps their name and language.
 """
 
 import sqlite3
@@ -13,9 +13,9 @@ import msgspec
 
 from sync.cards import CardKeys, canonical_tag
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
-from sync.central.records.bindings import bind, binding_of_card, bindings_of, held_before
-from sync.central.records.journeys import touch
+from sync.central.conflicts.rejudge import rejudge_card
+from sync.central.records.bindings import bind, binding_of_card, bindings_of, was_bound_to
+from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import patient_named, put_patient
 from sync.central.records.site import NoSite, SiteSettings, read_site
 from sync.central.services.hospital_document import (
@@ -26,13 +26,14 @@ from sync.central.services.hospital_document import (
     PatientPart,
     SitePart,
 )
-from sync.central.store.sqlite import WriteTransaction
+from sync.central.store.transactions import WriteTransaction
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
+from sync.journey.meaning import came_to_nothing
 
 
 class ImportReport(msgspec.Struct, frozen=True):
-    """How many of each were new or changed."""
+    """The number of new or changed rows of each kind."""
 
     exams: int
     patients: int
@@ -43,7 +44,7 @@ class ImportReport(msgspec.Struct, frozen=True):
 def take_hospital(
     db: WriteTransaction, definitions: Definitions, keys: CardKeys, hospital: Hospital, now_ms: int
 ) -> ImportReport:
-    """Takes a document, as part of the caller's transaction. Raises DocumentError where it names what there is not."""
+    """Imports a document in the caller's transaction. Raises DocumentError where it names an unknown record."""
     changed_exams = [exam.exam_id for exam in hospital.exams if _put_exam(db, exam)]
     if hospital.site:
         put_site(db, hospital.site)
@@ -51,19 +52,19 @@ def take_hospital(
         site = read_site(db)
     except NoSite as error:
         raise DocumentError("site is missing, and the database holds none yet") from error
-    take = _Take(db, definitions, keys, site, site.day(now_ms), now_ms)
+    importing = _Import(db, definitions, keys, site, site.day(now_ms), now_ms)
     result = ImportReport(
         len(changed_exams),
-        sum(take.patient(patient) for patient in hospital.patients),
-        sum(take.card(patient.patient_id, card) for patient in hospital.patients for card in patient.cards),
-        sum(take.appointment(appointment) for appointment in hospital.appointments),
+        sum(importing.patient(patient) for patient in hospital.patients),
+        sum(importing.card(patient.patient_id, card) for patient in hospital.patients for card in patient.cards),
+        sum(importing.appointment(appointment) for appointment in hospital.appointments),
     )
-    take.tell_of_exams(changed_exams)
+    importing.announce_exams(changed_exams)
     return result
 
 
 def put_site(db: WriteTransaction, site: SitePart) -> None:
-    """Writes the site's own row. Raises DocumentError where its desk is no exam, or its prefix a kiosk's."""
+    """Writes the row of the site. Raises DocumentError where its desk is no exam, or its prefix is a kiosk's."""
     if db.row("select 1 from exams where exam_id = :desk", desk=site.desk) is None:
         raise DocumentError(f"the desk {site.desk!r} is not among the exams")
     if db.row("select 1 from kiosks where ticket_prefix = :prefix", prefix=site.ticket_prefix) is not None:
@@ -99,8 +100,8 @@ def _put_exam(db: WriteTransaction, exam: ExamPart) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Take:
-    """One document being taken: each method takes one part, and says whether that changed anything."""
+class _Import:
+    """One document in its transaction. Each method writes one part and returns whether anything changed."""
 
     db: WriteTransaction
     definitions: Definitions
@@ -133,16 +134,16 @@ class _Take:
             raise DocumentError(f"a card of patient {named}: {error}") from error
         holder = binding_of_card(self.db, hashes)
         theirs = holder is not None and holder.patient_id == patient_id
-        if not theirs and held_before(self.db, patient_id, hashes):
-            return False  # it was taken from them since, and an older document does not undo that
+        if not theirs and was_bound_to(self.db, patient_id, hashes):
+            return False  # The card was taken from the patient since. An older document does not undo that.
         if holder is not None and not theirs:
             raise DocumentError(f"a card of patient {named} belongs to patient {holder.patient_id}")
         before = bindings_of(self.db, patient_id)
         bind(self.db, patient_id, hashes, new_id(), self.now_ms)
         if bindings_of(self.db, patient_id) == before:
             return False
-        touch(self.db, patient_id)
-        settle_card(self.db, judging_context(self.db, self.definitions, new_id, self.now_ms), hashes, "import")
+        mark_changed(self.db, patient_id)
+        rejudge_card(self.db, judging_context(self.db, self.definitions, new_id, self.now_ms), hashes, "import")
         return True
 
     def appointment(self, part: AppointmentPart) -> bool:
@@ -160,9 +161,8 @@ class _Take:
             raise _unknown(part, "exam", part.exam_id)
         if known is not None and known["patient_id"] != patient_id:
             raise DocumentError(f"appointment {part.appointment_id} is another patient's")
-        # The statuses stand in the order in which a booking goes through them.
-        status, day = self.definitions.appointment_states[0], self.site.day(scheduled_ms)
-        if known is not None and known["site_day"] == day and not self._begins_anew(known, scheduled_ms):
+        status, day = self.definitions.fresh_appointment, self.site.day(scheduled_ms)
+        if known is not None and known["site_day"] == day and not self._is_rebooked(known, scheduled_ms):
             status = known["status"]
         self.db.execute(
             "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_ms, :site_day,"
@@ -177,24 +177,22 @@ class _Take:
                 "status": status,
             },
         )
-        touch(self.db, patient_id)
+        mark_changed(self.db, patient_id)
         return True
 
-    def _begins_anew(self, known: sqlite3.Row, scheduled_ms: int) -> bool:
-        """Whether a booking that came to nothing was given another time, within its day."""
-        nothing = {rule.no_entry for rule in self.definitions.actions.values()}
-        nothing.add(self.definitions.day_end.appointments_to)
-        return known["scheduled_ms"] != scheduled_ms and known["status"] in nothing
+    def _is_rebooked(self, known: sqlite3.Row, scheduled_ms: int) -> bool:
+        """Whether a booking that was cancelled or missed got another time within its day."""
+        return known["scheduled_ms"] != scheduled_ms and came_to_nothing(self.definitions, known["status"])
 
-    def tell_of_exams(self, exam_ids: list[str]) -> None:
-        """An exam's label and room are shown with its bookings, so whoever is booked there has changed too."""
+    def announce_exams(self, exam_ids: list[str]) -> None:
+        """Announces every patient booked for a changed exam: its label and room are shown with the booking."""
         for exam_id in exam_ids:
             for row in self.db.rows(
                 "select distinct patient_id from appointments where exam_id = :exam_id and site_day >= :today",
                 exam_id=exam_id,
                 today=self.today,
             ):
-                touch(self.db, row["patient_id"])
+                mark_changed(self.db, row["patient_id"])
 
     def _moment(self, part: AppointmentPart) -> int:
         try:

@@ -1,171 +1,124 @@
-"""What staff decide beside the journeys' own actions: cases of the exception inbox, and records that are one person's.
-
-Each decision is an action with an id of its own: a repeat gets the stored answer, the same id with another content is
-refused. All of it may be called from any thread.
-"""
+"""The exception inbox: staff list its cases, look at one, and settle it."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
+from sync.central.centre import Centre
 from sync.central.conflicts.gather import JudgingContext, judging_context
 from sync.central.conflicts.rejudge import apply_case, discard_case, discard_verdict, reassign_case
-from sync.central.conflicts.waiting import WaitingAction, settle_case, waiting_in
-from sync.central.kiosks.quarantine import is_of_the_action
+from sync.central.conflicts.waiting import WaitingAction, waiting_of_case
 from sync.central.records.audit import note
-from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
+from sync.central.records.cases import close_case
 from sync.central.records.journeys import read_journey
 from sync.central.records.patients import patient_named
 from sync.central.records.site import read_site
-from sync.central.services.errors import ApiError
-from sync.central.services.inbox_views import MAX_ROWS, CasePage, case, may, open_cases
-from sync.central.services.journey_service import Answer, JourneyService, refused
-from sync.central.services.merge import merge
+from sync.central.services.answers import Answer
+from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.services.inbox_views import MAX_ROWS, CasePage, case_view, open_cases, settlements_of
+from sync.central.services.once import ActionContext, Requester, Subject, once
 from sync.central.services.requests import ActionRequest
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
-from sync.journey.model import PatientId, Role, VisitId
+from sync.central.services.settlement import Settlement
+from sync.central.store.errors import is_of_the_action
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.journey.model import PatientId, VisitId
 
 log = logging.getLogger(__name__)
 
-APPLY, DISCARD, REASSIGN = "apply", "discard", "reassign"
-_UNKNOWN_PATIENT = ApiError("unknown_patient", "There is no such patient.")
+_NO_CASE = ApiError("not_found", "There is no such case.")
+_NOT_APPLICABLE = ApiError("not_applicable", "The rules do not allow it where the patient stands now.")
+_FAILS_INSIDE = ApiError("not_applicable", "It cannot be judged even now: it fails inside.")
 
 
-class ExceptionInbox:
-    """The decisions of staff over one journey service's store."""
+def list_cases(centre: Centre, after: str | None = None, limit: int = MAX_ROWS) -> CasePage | ApiError:
+    """The open cases, oldest first: those after the case `after`, at most `limit` of them (1 to 500)."""
+    if limit not in range(1, MAX_ROWS + 1):
+        return ApiError("malformed", f"limit must be a number from 1 to {MAX_ROWS}.")
+    with centre.store.read() as db:
+        return open_cases(db, read_site(db), after, limit) or ApiError(
+            "not_found", "There is no case of the id in after."
+        )
 
-    def __init__(self, service: JourneyService) -> None:
-        self._service = service
 
-    def cases(self, after: str | None = None, limit: int = MAX_ROWS) -> CasePage | ApiError:
-        """What waits for staff, oldest first: after the case of that id, and so many, 500 at most."""
-        if limit not in range(1, MAX_ROWS + 1):
-            return ApiError("malformed", f"limit must be a number from 1 to {MAX_ROWS}.")
-        with self._service.store.read() as db:
-            return open_cases(db, read_site(db), after, limit) or ApiError(
-                "not_found", "There is no case of the id in after."
-            )
+def show_case(centre: Centre, exception_id: str) -> dict[str, Any] | ApiError:
+    """One case with everything that bears on it."""
+    now_ms = centre.clock()
+    with centre.store.read() as db:
+        site = read_site(db)
+        row = db.row("select patient_id from exceptions where exception_id = :id", id=exception_id)
+        patient_id = patient_named(db, row["patient_id"]) if row and row["patient_id"] else None
+        journey = read_journey(db, centre.definitions, patient_id, site.day(now_ms)) if patient_id else None
+        return case_view(db, centre.definitions, site, exception_id, journey, now_ms) or _NO_CASE
 
-    def case(self, exception_id: str) -> dict[str, Any] | None:
-        """One case with all that bears on it; None for an unknown id."""
-        now = self._service.clock()
-        with self._service.store.read() as db:
-            site = read_site(db)
-            row = db.row("select patient_id from exceptions where exception_id = :id", id=exception_id)
-            patient_id = patient_named(db, row["patient_id"]) if row and row["patient_id"] else None
-            journey = read_journey(db, self._service.definitions, patient_id, site.day(now)) if patient_id else None
-            return case(db, self._service.definitions, site, exception_id, journey, now)
 
-    def settle(self, exception_id: str, ask: ActionRequest, who: str) -> Answer:
-        """Settles a case. The payload says `how` (apply, discard, reassign), the `reason` of a discard, and the
-        `patient_id` of whom it really was."""
+def settle(centre: Centre, requester: Requester, exception_id: str, request: ActionRequest) -> Answer:
+    """Settles a case. The payload is that of `read_settlement()`."""
 
-        def decide(db: WriteTransaction) -> dict[str, Any] | ApiError:
-            return self._settle(db, exception_id, ask, who)
+    def act(context: ActionContext, _: Subject) -> dict[str, Any] | ApiError:
+        return _settle(context, exception_id, Settlement(request.payload["how"]))
 
-        return self._once(ask, exception_id, decide)
+    return once(centre, requester, request, lambda _: Subject(exception_id), act)
 
-    def merge(self, kept: str, ask: ActionRequest, who: str) -> Answer:
-        """Two records are one person's: the one that the payload names becomes another name of `kept`."""
 
-        def decide(db: WriteTransaction) -> dict[str, Any] | ApiError:
-            service, now = self._service, self._service.clock()
-            patient_id, gone = patient_named(db, kept), patient_named(db, str(ask.named("patient_id")))
-            if patient_id is None or gone is None:
-                return _UNKNOWN_PATIENT
-            if patient_id == gone:
-                return ApiError("same_patient", "Both ids are the same patient's already.")
-            merge(db, service.definitions, patient_id, gone, read_site(db).day(now), now, service.ids)
-            note(db, who, "merge", now, patient_id=patient_id, action_id=ask.action_id, detail={"gone": gone})
-            return {"patient_id": patient_id, "merged": gone}
+def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[str, Any] | ApiError:
+    db, request, now_ms, who = context.db, context.request, context.now_ms, context.requester.who
+    if db.row("select 1 from exceptions where exception_id = :id", id=exception_id) is None:
+        return _NO_CASE
+    waiting = waiting_of_case(db, exception_id)
+    allowed = settlements_of(db, exception_id, waiting)
+    if how not in allowed:
+        words = f"It can be settled by: {', '.join(allowed)}." if allowed else "It is settled already."
+        return ApiError("not_allowed", words)
+    if waiting and (error := _judge_or_undo(context, waiting, how)) is not None:
+        return error
+    if not waiting:
+        _put_away(db, exception_id, now_ms)
+    settlement = {"how": how, "reason": request.payload.get("reason", ""), "patient_id": request.named("patient_id")}
+    close_case(db, exception_id, who, settlement, now_ms)
+    detail = {"exception_id": exception_id, "how": how}
+    note(db, who, "settle", now_ms, action_id=request.action_id, detail=detail)
+    verdicts = _verdicts(db, [each.verdict_id for each in waiting])
+    return {"exception_id": exception_id, "settled": how, "verdicts": verdicts}
 
-        return self._once(ask, kept, decide)
 
-    def _once(
-        self, ask: ActionRequest, subject: str, decide: Callable[[WriteTransaction], dict[str, Any] | ApiError]
-    ) -> Answer:
-        """Does it in one transaction, once for each action id."""
-        content = ask.content_hash(Role.STAFF, subject)
-        now = self._service.clock()
-        with self._service.store.write() as db:
-            before = stored_answer(db, ask.action_id)
-            if before is not None and before.content_hash == content and before.result is not None:
-                return Answer(200, before.result.encode(), repeated=True)
-            if before is not None:
-                return refused(ApiError("action_id_reused", "This action_id was used for another request."))
-            decided = decide(db)
-            if isinstance(decided, ApiError):
-                return refused(decided)
-            body = msgspec.json.encode(decided)
-            kept = StoredAnswer(content, "applied", body.decode())
-            store_answer(db, ask.action_id, None, ask.action_type, "desk", kept, now)
-            return Answer(200, body)
+def _judge_or_undo(context: ActionContext, waiting: list[WaitingAction], how: Settlement) -> ApiError | None:
+    """Judges the actions of a case, or undoes that where one fails inside, as it may have done when it came."""
+    judging = judging_context(context.db, context.centre.definitions, context.centre.ids, context.now_ms)
+    try:
+        with context.db.savepoint():
+            return _judge(context, judging, waiting, how)
+    except Exception as error:
+        if not is_of_the_action(error):
+            raise
+        log.error("a case cannot be settled by %s: %s", how, type(error).__name__)  # noqa: TRY400
+        return _FAILS_INSIDE
 
-    def _settle(
-        self, db: WriteTransaction, exception_id: str, ask: ActionRequest, who: str
-    ) -> dict[str, Any] | ApiError:
-        now, how = self._service.clock(), str(ask.payload["how"])
-        if db.row("select 1 from exceptions where exception_id = :id", id=exception_id) is None:
-            return ApiError("not_found", "There is no such case.")
-        waiting = waiting_in(db, exception_id)
-        allowed = may(db, exception_id, waiting)
-        if how not in allowed:
-            settled = "It is settled already." if not allowed else f"It can be settled by: {', '.join(allowed)}."
-            return ApiError("not_allowed", settled)
-        context = judging_context(db, self._service.definitions, self._service.ids, now)
-        if waiting:
-            fault = self._judge_inside(db, context, waiting, how, ask)
-            if fault is not None:
-                return fault
-        else:
-            _put_away(db, exception_id, now)
-        settlement = {"how": how, "reason": ask.payload.get("reason", ""), "patient_id": ask.named("patient_id")}
-        settle_case(db, exception_id, who, settlement, now)
-        note(db, who, "settle", now, action_id=ask.action_id, detail={"exception_id": exception_id, "how": how})
-        verdicts = _verdicts(db, [each.verdict_id for each in waiting])
-        return {"exception_id": exception_id, "settled": how, "verdicts": verdicts}
 
-    def _judge_inside(
-        self, db: WriteTransaction, context: JudgingContext, waiting: list[WaitingAction], how: str, ask: ActionRequest
-    ) -> ApiError | None:
-        """The same, undone where the action fails inside, as it may have done when it came."""
-        try:
-            with db.savepoint():
-                return self._judge(db, context, waiting, how, ask)
-        except Exception as error:
-            if not is_of_the_action(error):
-                raise
-            log.error("a case cannot be settled by %s: %s", how, type(error).__name__)  # noqa: TRY400
-            return ApiError("not_applicable", "It cannot be judged even now: it fails inside.")
-
-    def _judge(
-        self, db: WriteTransaction, context: JudgingContext, waiting: list[WaitingAction], how: str, ask: ActionRequest
-    ) -> ApiError | None:
-        if how == DISCARD:
-            discard_case(db, context, waiting)
-            return None
-        if how == APPLY:
-            done = apply_case(db, context, waiting)
-            return (
-                None if done else ApiError("not_applicable", "The rules do not allow it where the patient stands now.")
-            )
-        named = ask.named("patient_id")
-        patient_id = patient_named(db, named) if named else None
-        if patient_id is None:
-            return _UNKNOWN_PATIENT
-        reassign_case(db, context, waiting, patient_id, self._visit(db, patient_id, context))
+def _judge(
+    context: ActionContext, judging: JudgingContext, waiting: list[WaitingAction], how: Settlement
+) -> ApiError | None:
+    db = context.db
+    if how is Settlement.DISCARD:
+        discard_case(db, judging, waiting)
         return None
+    if how is Settlement.APPLY:
+        return None if apply_case(db, judging, waiting) else _NOT_APPLICABLE
+    named = context.request.named("patient_id")
+    patient_id = patient_named(db, named) if named else None
+    if patient_id is None:
+        return UNKNOWN_PATIENT
+    reassign_case(db, judging, waiting, patient_id, _visit_for(db, judging, patient_id))
+    return None
 
-    def _visit(self, db: ReadTransaction, patient_id: PatientId, context: JudgingContext) -> VisitId:
-        """The visit that reassigned actions are of: the one that is under way, else one that they open."""
-        journey = read_journey(db, context.definitions, patient_id, context.today)
-        assert journey is not None
-        return journey.visit_id or VisitId(context.ids())
+
+def _visit_for(db: ReadTransaction, judging: JudgingContext, patient_id: PatientId) -> VisitId:
+    """The visit of reassigned actions: the one under way, else one that they open."""
+    journey = read_journey(db, judging.definitions, patient_id, judging.today)
+    assert journey is not None
+    return journey.visit_id or VisitId(judging.ids())
 
 
 def _put_away(db: WriteTransaction, exception_id: str, now_ms: int) -> None:
+    """Discards the quarantined record of a case without actions, where there is one."""
     row = db.row("select verdict_id from quarantine where exception_id = :id", id=exception_id)
     if row is not None:
         discard_verdict(db, row["verdict_id"], now_ms)

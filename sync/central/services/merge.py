@@ -1,21 +1,50 @@
-"""Two records of one person become one: everything of the second goes to the first, its id is an alias from then on.
+"""Two records of one person become one: every row of the second goes to the first, and its id becomes an alias.
 
-Written in one transaction. Where both are on a visit, that of the first goes on; the other ends, its place in line
-stays as a further entry of the same patient, and what kiosks still send of it is for staff, who get a case.
+One transaction writes the merge. Where both records are on a visit, the visit of the first goes on and the other ends.
+The queue entry of the other visit stays an entry of the patient. Later kiosk actions of that visit go to staff, who get
+a case.
 """
 
 from collections.abc import Callable
+from typing import Any
 
-from sync.central.conflicts.waiting import TWO_VISITS, NewCase, open_case
-from sync.central.records.journeys import open_journey, touch
-from sync.central.services.journey_service import closing
-from sync.central.store.sqlite import ReadTransaction, WriteTransaction
+from sync.central.centre import Centre
+from sync.central.records.audit import note
+from sync.central.records.cases import TWO_VISITS, NewCase, open_case
+from sync.central.records.history import day_end
+from sync.central.records.journeys import mark_changed, open_journey
+from sync.central.records.patients import patient_named
+from sync.central.services.answers import Answer
+from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.services.once import ActionContext, Requester, Subject, once
+from sync.central.services.requests import ActionRequest
+from sync.central.store.transactions import WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId
-from sync.protocol import Renamed
 
 _TABLES = ("bindings", "appointments", "entries", "transitions", "entry_history", "corrections", "tokens")
-_NAMES = ("patient_aliases", "actions", "exceptions")  # where an id stands that need not be a patient's
+_LOOSE_TABLES = ("patient_aliases", "actions", "exceptions")  # their patient_id need not be a known patient
+
+
+def merge_patients(centre: Centre, requester: Requester, kept: str, request: ActionRequest) -> Answer:
+    """Makes the record that the payload names (`patient_id`) another name of the record `kept`.
+
+    Answers with {patient_id, merged}.
+    """
+
+    def act(context: ActionContext, _: Subject) -> dict[str, Any] | ApiError:
+        db, now_ms = context.db, context.now_ms
+        patient_id, gone = patient_named(db, kept), patient_named(db, str(request.named("patient_id")))
+        if patient_id is None or gone is None:
+            return UNKNOWN_PATIENT
+        if patient_id == gone:
+            return ApiError("same_patient", "Both ids are the same patient's already.")
+        merge(db, centre.definitions, patient_id, gone, context.today, now_ms, centre.ids)
+        detail = {"gone": gone}
+        note(db, requester.who, "merge", now_ms, patient_id=patient_id, action_id=request.action_id, detail=detail)
+        return {"patient_id": patient_id, "merged": gone}
+
+    return once(centre, requester, request, lambda _: Subject(kept), act)
 
 
 def merge(
@@ -27,15 +56,15 @@ def merge(
     now_ms: int,
     ids: Callable[[], str],
 ) -> int:
-    """Makes `gone` another name of `kept`; both are patients, and not the same. Returns the change number."""
-    before = open_journey(db, definitions, kept, today, closing(now_ms))
-    other = open_journey(db, definitions, gone, today, closing(now_ms))
+    """Makes `gone` an alias of `kept`, which is another patient. Returns the change number."""
+    before = open_journey(db, definitions, kept, today, day_end(now_ms))
+    other = open_journey(db, definitions, gone, today, day_end(now_ms))
     assert before is not None
     assert other is not None
     if before.visit_id is not None and other.visit_id is not None:
-        _split(db, kept, before, other, now_ms, ids())
+        _end_second_visit(db, kept, before, other, now_ms, ids())
     version = max(before.journey_version, other.journey_version) + 1
-    _hand_over(db, kept, gone, version)
+    _move_rows(db, kept, gone, version)
     change = db.next_change()
     db.execute("delete from journeys where patient_id = :gone", {"gone": gone})
     db.execute("delete from patients where patient_id = :gone", {"gone": gone})
@@ -44,21 +73,11 @@ def merge(
         {"gone": gone, "kept": kept, "now_ms": now_ms, "change": change},
     )
     db.announce(change, gone)
-    _take_up(db, before, other, version)
-    return touch(db, kept)
+    _write_journey(db, before, other, version)
+    return mark_changed(db, kept)
 
 
-def merged_after(db: ReadTransaction, after: int, limit: int) -> list[tuple[int, Renamed]]:
-    """The first records that were merged into others under change numbers above `after`, with that number."""
-    rows = db.rows(
-        "select alias_id, patient_id, change from patient_aliases where change > :after order by change limit :limit",
-        after=after,
-        limit=limit,
-    )
-    return [(row["change"], Renamed(row["alias_id"], row["patient_id"])) for row in rows]
-
-
-def _split(
+def _end_second_visit(
     db: WriteTransaction, kept: PatientId, before: Journey, other: Journey, now_ms: int, exception_id: str
 ) -> None:
     db.execute("insert into merged_visits values (:id, :now_ms)", {"id": other.visit_id, "now_ms": now_ms})
@@ -71,26 +90,26 @@ def _split(
     open_case(db, exception_id, NewCase(TWO_VISITS, None, detail, kept, visit_id=other.visit_id), now_ms)
 
 
-def _hand_over(db: WriteTransaction, kept: PatientId, gone: PatientId, version: int) -> None:
+def _move_rows(db: WriteTransaction, kept: PatientId, gone: PatientId, version: int) -> None:
     both = {"kept": kept, "gone": gone}
-    # A day's visits are counted, so those of the other record come after the patient's own; and no kiosk has seen one
-    # of them yet as a visit of this patient.
+    # A day's visits are counted, so the other record's visits come after the patient's own. No kiosk has seen one of
+    # them as a visit of this patient yet.
     db.execute(
         "update visits set patient_id = :kept, opened_version = :version, ordinal = ordinal"
         " + (select coalesce(max(v.ordinal), 0) from visits v"
         " where v.patient_id = :kept and v.site_day = visits.site_day) where patient_id = :gone",
         {**both, "version": version},
     )
-    for table in (*_TABLES, *_NAMES):
+    for table in (*_TABLES, *_LOOSE_TABLES):
         db.execute(f"update {table} set patient_id = :kept where patient_id = :gone", both)  # noqa: S608
-    # The versions that they led to are of a journey that is no more.
+    # Those verdicts led to versions of a journey that no longer exists.
     db.execute("update verdicts set patient_id = :kept, changed_version = null where patient_id = :gone", both)
 
 
-def _take_up(db: WriteTransaction, before: Journey, other: Journey, version: int) -> None:
-    """The journey after it: on the visit that was under way, above every version that a kiosk may hold of either."""
+def _write_journey(db: WriteTransaction, before: Journey, other: Journey, version: int) -> None:
+    """Writes the journey after the merge: on the visit under way, with a version above both journeys' versions."""
     on = other if before.visit_id is None and other.visit_id is not None else before
-    # The entries and the bookings are the patient's already, whosever they were; the visit row too.
+    # The entries, the bookings and the visit row belong to the patient already.
     db.execute(
         "update journeys set state = :state, visit_id = :visit_id, leg = :leg, current_queue_id = :current_queue_id,"
         " journey_version = :version where patient_id = :kept",

@@ -1,4 +1,4 @@
-"""A request to act, as it comes in: checked, with ids in one spelling and cards as hashes only."""
+"""A request to act: checked, with ids in one spelling and cards as hashes only."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from sync.central.services.errors import ApiError
 from sync.ids import is_uuid
 
 MAX_ID = 128
+MAX_REASON = 500
 _CARD_FIELDS = frozenset({"tag_id"})
 _NAMES = ("patient_id", "queue_id", "exam_id", "room")
 
@@ -26,20 +27,20 @@ class ActionRequest:
     cards: tuple[CardHash, ...] = ()
 
     def named(self, field: str) -> str | None:
-        """What the payload names as patient_id, queue_id, exam_id or room."""
+        """The patient_id, queue_id, exam_id or room that the payload names; None without one."""
         value = self.payload.get(field)
         return str(value) if value is not None else None
 
     def content_hash(self, role: str, patient_id: str) -> str:
-        """Of who asks for what for whom: the same action id with another one is refused."""
+        """SHA-256 over role, subject, action type and payload. A repeat of an action id has the same one."""
         content = [role, patient_id, self.action_type, self.payload]
         return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
-def read_action_request(document: Any, keys: CardKeys, new_id: Callable[[], str]) -> ActionRequest | ApiError:
+def read_action_request(document: object, keys: CardKeys, new_id: Callable[[], str]) -> ActionRequest | ApiError:
     """The request in a JSON document {action_type, payload, action_id}, or what is wrong with it.
 
-    A client that sends no `action_id` cannot repeat its request safely; it is given one.
+    A request without an `action_id` gets one of `new_id`. Its client cannot repeat it safely.
     """
     if not isinstance(document, dict):
         return ApiError("malformed", "The body must be a JSON object.")
@@ -81,8 +82,13 @@ def is_name(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()
 
 
+def is_reason(value: object) -> bool:
+    """Whether a value can be the reason that staff give: a text, perhaps empty, not long."""
+    return isinstance(value, str) and len(value) <= MAX_REASON
+
+
 def _canonical(payload: Mapping[str, Any]) -> str | ApiError | None:
-    """The canonical id of the card in a payload, wherever in it the card stands."""
+    """The canonical id of the card in a payload, at any depth; None where there is none."""
     found: set[str] = set()
     for value in _card_values(payload):
         if not isinstance(value, str):
@@ -106,7 +112,7 @@ def _card_values(value: object) -> list[Any]:
 
 
 def _without_card(value: Any, canonical: str, card: CardHash) -> Any:
-    """The same value with the card's hash in every place where the card stood, under whatever name."""
+    """A value with the card's hash in every place of the card, under any key."""
     if isinstance(value, dict):
         return {
             _without_card(key, canonical, card): _without_card(item, canonical, card) for key, item in value.items()

@@ -1,6 +1,7 @@
-"""Who hears of a change: told after its commit, never before, and never so that the teller waits.
+"""News of committed changes: announced after the commit, and never so that the writer waits for a listener.
 
-In one process this is a condition and a list; on PostgreSQL a listening thread hands the same notes to `announce`.
+Within one process this is a condition variable and lists of listeners. With PostgreSQL a thread that listens to the
+database hands the same news to `announce`.
 """
 
 import threading
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PatientChanged:
-    """A patient's state changed: the change number that it took, and the action behind it, if one was."""
+    """A patient's state changed: its change number, and the action behind the change where there was one."""
 
     number: int
     patient_id: str
@@ -20,26 +21,26 @@ class PatientChanged:
 
     @property
     def topic(self) -> str:
-        """What one listens to, to hear of this."""
+        """The patient's id."""
         return self.patient_id
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRevoked:
-    """A token is worth nothing any more."""
+    """A token is no longer valid."""
 
     token_hash: str
     number: int = 0
 
     @property
     def topic(self) -> str:
-        """What one listens to, to hear of this."""
+        """The token's hash."""
         return self.token_hash
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictRevised:
-    """A verdict was given anew. Nobody listens to that in particular; it wakes the pulls that wait."""
+    """A verdict was revised. It has no listeners of its own: it wakes the pulls that wait."""
 
     number: int
     topic: str = ""
@@ -50,27 +51,27 @@ Listener = Callable[[NewsItem], None]
 
 
 class News:
-    """Hands changes on to those who listen to them, and wakes those who wait for any change."""
+    """Passes changes to those who listen for them, and wakes those who wait for any change."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heard = threading.Condition(self._lock)
+        self._changed = threading.Condition(self._lock)
         self._latest = 0
         self._closed = False
         self._listeners: dict[str, list[Listener]] = {}
 
-    def announce(self, notes: Sequence[NewsItem]) -> None:
-        """Tells everybody whom it concerns. Listeners are called in this thread, so they must only leave a note."""
+    def announce(self, items: Sequence[NewsItem]) -> None:
+        """Passes the items to their listeners. Listeners run in this thread, so they must not block."""
         with self._lock:
-            calls = [(listener, note) for note in notes for listener in self._listeners.get(note.topic, ())]
-            self._latest = max(self._latest, *(note.number for note in notes))
-            self._heard.notify_all()
-        for listener, note in calls:
-            listener(note)
+            calls = [(listener, item) for item in items for listener in self._listeners.get(item.topic, ())]
+            self._latest = max(self._latest, *(item.number for item in items))
+            self._changed.notify_all()
+        for listener, item in calls:
+            listener(item)
 
     @contextmanager
     def listen(self, topic: str, listener: Listener) -> Iterator[None]:
-        """Calls `listener` with each note on the topic (a patient's id, a token's hash) while the context is open."""
+        """Calls `listener` with each item on the topic (a patient's id, a token's hash) while the context is open."""
         with self._lock:
             self._listeners.setdefault(topic, []).append(listener)
         try:
@@ -83,16 +84,16 @@ class News:
                     del self._listeners[topic]
 
     def wait(self, after: int, timeout_s: float) -> bool:
-        """Waits until a change above `after` was announced; False when the time is up or the service stops.
+        """Waits for a change above `after`. False when the time is up or the service stops first.
 
-        Changes announced before this process started are not known here, so ask the store first.
+        Changes from before the start of this process are not counted here, so the caller asks the store first.
         """
         with self._lock:
-            self._heard.wait_for(lambda: self._latest > after or self._closed, timeout_s)
+            self._changed.wait_for(lambda: self._latest > after or self._closed, timeout_s)
             return self._latest > after
 
     def close(self) -> None:
-        """Wakes everybody who waits, for the last time."""
+        """Wakes everyone who waits. Later waits return at once."""
         with self._lock:
             self._closed = True
-            self._heard.notify_all()
+            self._changed.notify_all()

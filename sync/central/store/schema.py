@@ -1,103 +1,92 @@
-"""The tables of the centre's store, as numbered migrations. A migration that has landed is never edited.
+"""The tables of the centre's database, and the migrations that lead to them. A released migration is never edited.
 
-Statements are written in the part of SQL that SQLite and PostgreSQL share: `bigint` for every number (the store spells
-it as SQLite wants it), `text` for the rest, truth as 0 or 1, a primary key in every table, no default that only one of
-them knows. Times are UTC milliseconds (`*_ms`), days ISO dates of the site (`*_day`), JSON is text.
+Statements are in the part of SQL that SQLite and PostgreSQL share: `bigint` for every number (the store writes SQLite's
+own name for it), `text` for the rest, 0 or 1 for truth, a primary key in every table, and no default values.
+Columns named `*_ms` hold UTC milliseconds, columns named `*_day` ISO dates of the site, and JSON is text.
 """
 
-from dataclasses import dataclass
-
-from sync.central.store.schema_sync import (
-    DEFINITIONS,
-    FIRST_SYNC_TABLES,
-    MERGES_CORRECTIONS_BACKUPS,
-    OPEN_CASES,
-    SECOND_NUMBERS,
-    WHAT_IS_TOLD,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """The statements that lead from the version before to this one."""
-
-    version: int
-    statements: tuple[str, ...]
-
+from sync.central.store.schema_sync import SYNC_TABLES
 
 _SITE = (
     """create table site (
         id bigint primary key check (id = 1),
         name text not null,
         timezone text not null,            -- IANA name
-        day_starts_at text not null,       -- "04:00", local time
+        day_starts_at text not null,       -- local time, like "04:00"
         languages text not null,           -- JSON list
-        desk_exam_id text not null,        -- where a patient without a booking goes
-        ticket_prefix text not null        -- of the numbers that the centre itself gives
+        desk_exam_id text not null,        -- the exam that a patient without a booking is queued for
+        ticket_prefix text not null        -- prefix of the queue numbers that the centre gives
     )""",
     """create table incarnation (
         id bigint primary key check (id = 1),
-        server_incarnation text not null,  -- anew when the database turns out to be a restored one
-        opened_id text not null            -- of the last opening; the marker beside the file names the same
+        server_incarnation text not null,  -- replaced when the database turns out to be a restored one
+        opened_id text not null            -- id of the last opening; the marker beside the file holds the same id
+    )""",
+    """create table definitions (
+        version bigint primary key,
+        document text not null,            -- canonical JSON; kiosks that were offline have judged by older versions
+        since_ms bigint not null           -- when this version was put in force
     )""",
     """create table counters (
         name text primary key,
-        value bigint not null              -- `change`: its row lock makes number order commit order
+        value bigint not null              -- `change`: the lock on this row keeps change numbers in commit order
     )""",
     "insert into counters values ('change', 0)",
-    """create table labels (
+    """create table queue_numbers (
         site_day text not null,
         prefix text not null,
-        used bigint not null,              -- numbers given under this prefix on that day
+        used bigint not null,              -- the last number given under this prefix on that day
         primary key (site_day, prefix)
     )""",
     """create table exams (
         exam_id text primary key,
         title text not null,
-        public_label text not null,        -- what a screen may show; the title may tell a diagnosis
+        public_label text not null,        -- what a screen may show; the title may reveal a diagnosis
         room text not null,
-        minutes bigint not null,
-        overnight bigint not null
+        minutes bigint not null,           -- planned length
+        overnight bigint not null          -- 1: its queue entries outlast the day's end
     )""",
 )
 
 _PATIENTS = (
     """create table patients (
-        patient_id text primary key,
+        patient_id text primary key,       -- the hospital's own id
         name text not null,
-        masked_name text not null,
+        masked_name text not null,         -- what a screen in a hall may show
         language text not null,
         birth_date text,                   -- ISO date
-        provisional bigint not null,       -- made from an unknown card, not yet tied to a patient of the hospital
         created_ms bigint not null
     )""",
     """create table patient_aliases (
-        alias_id text primary key,         -- a patient id that is no more: records were merged, or a card was tied
+        alias_id text primary key,         -- id of a merged record, or the name that a kiosk made for an unknown card
         patient_id text not null references patients (patient_id),
-        since_ms bigint not null
+        since_ms bigint not null,
+        change bigint not null             -- number under which kiosks pull a merge; 0: a kiosk's name for a card
     )""",
+    "create index aliases_by_change on patient_aliases (change)",
+    "create index aliases_of_patient on patient_aliases (patient_id)",
     """create table bindings (
         binding_id text primary key,
         patient_id text not null references patients (patient_id),
         begin_ms bigint not null,
-        end_ms bigint                      -- null: bound now
+        end_ms bigint                      -- null: in force
     )""",
     "create index bindings_of_patient on bindings (patient_id)",
     """create table binding_hashes (
-        key_id text not null,
-        uid_hash text not null,
+        key_id text not null,              -- the card key
+        uid_hash text not null,            -- keyed hash of the card's UID
         binding_id text not null references bindings (binding_id),
         primary key (key_id, uid_hash, binding_id)
     )""",
     "create index hashes_of_binding on binding_hashes (binding_id)",
     """create table appointments (
-        appointment_id text primary key,
+        appointment_id text primary key,   -- the hospital's own id
         patient_id text not null references patients (patient_id),
         exam_id text not null references exams (exam_id),
         scheduled_ms bigint not null,
-        site_day text not null,
-        status text not null,
-        legacy_status text
+        site_day text not null,            -- the day of `scheduled_ms`
+        status text not null,              -- an appointment state of the definitions
+        legacy_status text                 -- status in the system that the booking was migrated from, for the way back
     )""",
     "create index appointments_of_patient on appointments (patient_id, site_day)",
     "create index appointments_of_day on appointments (site_day, patient_id)",
@@ -106,10 +95,10 @@ _PATIENTS = (
 _JOURNEYS = (
     """create table journeys (
         patient_id text primary key references patients (patient_id),
-        state text not null,
+        state text not null,               -- a journey state of the definitions
         site_day text not null,            -- the day that the journey and its entries belong to
-        visit_id text,
-        leg bigint not null,
+        visit_id text,                     -- null: on no visit
+        leg bigint not null,               -- number of the exam within the visit
         journey_version bigint not null,
         current_queue_id text,
         change bigint not null             -- change number of the last change of anything that concerns the patient
@@ -120,62 +109,71 @@ _JOURNEYS = (
         queue_id text primary key,
         patient_id text not null references patients (patient_id),
         visit_id text,
-        site_day text not null,            -- the journey's; an entry that outlasts a day's end goes along
+        site_day text not null,            -- the journey's day; moves on with an entry that outlasts a day's end
         exam_id text not null references exams (exam_id),
-        exam_name text not null,           -- the public label when it was opened
+        exam_name text not null,           -- the exam's public label when the entry was opened
         room text not null,
-        state text not null,
-        queue_number text not null,        -- printed, so it never changes
+        state text not null,               -- a queue state of the definitions
+        queue_number text not null,        -- printed on paper, so it never changes
         label_aliases text not null,       -- JSON list: numbers that other kiosks printed for the same place
         leg bigint not null,
-        priority bigint not null,
-        minutes bigint not null,
+        priority bigint not null,          -- higher goes first
+        minutes bigint not null,           -- planned length of the exam
         overnight bigint not null,
         opened_ms bigint not null
     )""",
     "create index entries_of_patient on entries (patient_id, site_day)",
     "create index entries_of_line on entries (site_day, exam_id, state)",
+    "create index entries_by_number on entries (site_day, queue_number)",
+    # Few entries have a second number, and every new number is looked up among them.
+    "create index entries_with_aliases on entries (site_day) where label_aliases <> '[]'",
     """create table visits (
         visit_id text primary key,
         patient_id text not null references patients (patient_id),
         site_day text not null,
         ordinal bigint not null,           -- the patient's first, second … visit of the day
         opened_ms bigint not null,         -- the earliest trusted arrival
-        opened_version bigint not null,    -- journey_version that its opening led to
-        closed_ms bigint,
+        opened_version bigint not null,    -- journey_version after the opening
+        closed_ms bigint,                  -- null: under way
         unique (patient_id, site_day, ordinal)
     )""",
     """create table visit_aliases (
-        alias_id text primary key,         -- a visit opened elsewhere meanwhile
+        alias_id text primary key,         -- a visit that another kiosk opened for the same stay
         visit_id text not null references visits (visit_id),
         since_ms bigint not null
     )""",
+    # Visits under way whose patient's record was merged into a record with a visit of its own.
+    """create table merged_visits (
+        visit_id text primary key references visits (visit_id),
+        merged_ms bigint not null
+    )""",
     """create table transitions (
-        change bigint not null,            -- the change number of the transaction that wrote it: commit order
-        position bigint not null,
+        change bigint not null,            -- change number of the transaction that wrote the row: commit order
+        position bigint not null,          -- place among the rows of one change
         patient_id text not null references patients (patient_id),
         visit_id text,
         leg bigint not null,
-        action_id text,
+        action_id text,                    -- null: the day's end
         from_state text not null,
         to_state text not null,
         action text not null,
-        trigger_type text not null,
-        source text not null,
-        metadata text not null,            -- JSON; a card stands in it as its hashes
+        trigger_type text not null,        -- nfc_tag, patient_action, staff_action, queue_sync or system_auto
+        source text not null,              -- rest, websocket, centre, or a kiosk's id
+        metadata text not null,            -- JSON; a card appears as its hashes
         happened_ms bigint not null,
         recorded_ms bigint not null,
-        time_quality text not null,
+        time_quality text not null,        -- how far `happened_ms` can be trusted
         primary key (change, position)
     )""",
     "create index transitions_of_patient on transitions (patient_id, change)",
+    "create index transitions_of_visit on transitions (visit_id, change)",
     """create table entry_history (
         change bigint not null,
         position bigint not null,
         queue_id text not null references entries (queue_id),
         patient_id text not null references patients (patient_id),
         action_id text,
-        previous text,                     -- null: opened
+        previous text,                     -- null: the entry was opened
         new text not null,
         reason text not null,
         who text not null,
@@ -184,14 +182,22 @@ _JOURNEYS = (
         primary key (change, position)
     )""",
     "create index history_of_entry on entry_history (queue_id, change)",
+    # Where staff corrected a journey against what the actions had led to.
+    """create table corrections (
+        change bigint primary key,
+        patient_id text not null references patients (patient_id),
+        visit_id text not null,
+        journey_version bigint not null    -- after the correction
+    )""",
+    "create index corrections_of_visit on corrections (visit_id, journey_version)",
     """create table actions (
         action_id text primary key,
-        patient_id text,
+        patient_id text,                   -- null: about no patient, or about an unknown one
         action_type text not null,
-        content_hash text not null,        -- of who asked for what; the same id with another content is refused
-        source text not null,              -- rest, websocket, or the kiosk's id
-        outcome text not null,             -- applied, refused, or a verdict
-        result text,                       -- JSON: what was answered, and is answered again
+        content_hash text not null,        -- of sender and request; the same id with another content is refused
+        source text not null,              -- rest, websocket, desk, or a kiosk's id
+        outcome text not null,             -- applied or refused, or the verdict of a kiosk's action
+        result text,                       -- JSON answer, given again to a repeat; null: a kiosk gets its verdict row
         recorded_ms bigint not null
     )""",
     "create index actions_of_patient on actions (patient_id)",
@@ -199,13 +205,13 @@ _JOURNEYS = (
 
 _ACCESS = (
     """create table tokens (
-        token_hash text primary key,       -- SHA-256; the token itself is told once
+        token_hash text primary key,       -- SHA-256; the token itself is shown once and stored nowhere
         role text not null,                -- patient, staff or kiosk
         patient_id text references patients (patient_id),
         kiosk_id text,
         label text not null,
         created_ms bigint not null,
-        expires_ms bigint,
+        expires_ms bigint,                 -- null: never
         revoked_ms bigint
     )""",
     "create index tokens_of_patient on tokens (patient_id)",
@@ -219,11 +225,12 @@ _ACCESS = (
         kiosk_id text,
         detail text not null,              -- JSON, ids only
         opened_ms bigint not null,
-        settled_ms bigint,
+        settled_ms bigint,                 -- null: open
         settled_by text,
-        settlement text                    -- apply, discard with a reason, re-assign: JSON
+        settlement text                    -- JSON: how it was settled (apply, discard, reassign), reason, patient
     )""",
     "create index exceptions_of_action on exceptions (action_id)",
+    "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
     """create table audit (
         audit_id text primary key,         -- UUIDv7
         at_ms bigint not null,
@@ -236,12 +243,14 @@ _ACCESS = (
     "create index audit_of_patient on audit (patient_id)",
 )
 
-MIGRATIONS = (
-    Migration(1, (*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *FIRST_SYNC_TABLES)),
-    Migration(2, MERGES_CORRECTIONS_BACKUPS),
-    Migration(3, DEFINITIONS),
-    Migration(4, WHAT_IS_TOLD),
-    Migration(5, SECOND_NUMBERS),
-    Migration(6, OPEN_CASES),
+# The statements of each schema version, in order: the first tuple leads to version 1.
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_SITE, *_PATIENTS, *_JOURNEYS, *_ACCESS, *SYNC_TABLES),)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+VERSION_TABLE = """create table if not exists schema_version (
+        id bigint primary key check (id = 1),
+        version bigint not null
+    )"""
+SET_VERSION = (
+    "insert into schema_version values (1, :version) on conflict (id) do update set version = excluded.version"
 )
-SCHEMA_VERSION = MIGRATIONS[-1].version

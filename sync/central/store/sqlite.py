@@ -1,7 +1,6 @@
-"""The centre's database: one writer, readers that only read, every commit on disk before anyone hears of it.
+"""The store on SQLite: one writer, readers that only read, and every commit on disk before anyone hears of it.
 
-SQL is written once, for SQLite and PostgreSQL: `:name` parameters, rows read by column name, `on conflict … do update`,
-`returning`, and nothing that only one of the two knows. SQLite runs in WAL with `synchronous=FULL`.
+SQLite runs in WAL with `synchronous=FULL`. Everything that only SQLite knows is in this file.
 """
 
 import contextlib
@@ -10,129 +9,49 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
-from sync.central.store.news import News, NewsItem, PatientChanged, VerdictRevised
-from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION
-from sync.durable import begin_log_anew, connect, hold, is_failed_sync, renew_log, set_aside_stray_log
+from sync.central.store.errors import InUse, StoreError
+from sync.central.store.news import News
+from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION, SET_VERSION, VERSION_TABLE
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log, set_aside_stray_log
 
 log = logging.getLogger(__name__)
-
-Parameters = Mapping[str, Any]
-
-
-class StoreError(Exception):
-    """The database cannot be used; the message says why, for the person at the command line."""
-
-
-class InUse(StoreError):
-    """Another process has the database open."""
-
-
-class ReadTransaction:
-    """A consistent look at the database."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        # The hot path: one attribute look-up and no wrapper around the driver.
-        self.execute = connection.execute
-        self.executemany = connection.executemany
-
-    def row(self, sql: str, **parameters: object) -> sqlite3.Row | None:
-        """The first row, or None."""
-        found: sqlite3.Row | None = self.execute(sql, parameters).fetchone()
-        return found
-
-    def value(self, sql: str, **parameters: object) -> Any:
-        """The first column of the only row, of a query that always has one."""
-        return self.execute(sql, parameters).fetchone()[0]
-
-    def rows(self, sql: str, **parameters: object) -> list[sqlite3.Row]:
-        """Every row."""
-        return self.execute(sql, parameters).fetchall()
-
-    def latest_change(self) -> int:
-        """The last change number that was taken."""
-        return int(self.value("select value from counters where name = 'change'"))
-
-    def counter(self, name: str) -> int | None:
-        """What was noted under a name; None where nothing was."""
-        row = self.row("select value from counters where name = :name", name=name)
-        return int(row["value"]) if row else None
-
-
-class WriteTransaction(ReadTransaction):
-    """One transaction. What it adds to `news` is announced once it is committed."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self._connection = connection
-        self.news: list[NewsItem] = []
-
-    def next_change(self) -> int:
-        """A change number. Its row stays locked until the commit, so no higher number is visible before a lower one."""
-        return int(self.value("update counters set value = value + 1 where name = 'change' returning value"))
-
-    def note_counter(self, name: str, value: int) -> None:
-        """Notes a number under a name, in the place of the last one."""
-        self.execute(
-            "insert into counters values (:name, :value) on conflict (name) do update set value = excluded.value",
-            {"name": name, "value": value},
-        )
-
-    def announce(self, number: int, patient_id: str, action: str | None = None, action_id: str | None = None) -> None:
-        """Adds a change of a patient's state to the news."""
-        self.news.append(PatientChanged(number, patient_id, action, action_id))
-
-    def announce_verdict(self, number: int) -> None:
-        """Adds to the news that a verdict was given anew under this change number."""
-        self.news.append(VerdictRevised(number))
-
-    @contextlib.contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """A part of the transaction that is undone alone where it raises; what it added to the news goes too."""
-        kept = len(self.news)
-        self.execute("savepoint part")
-        try:
-            yield
-        except BaseException:
-            # A disk that is full undoes the whole transaction by itself; its error is the one to be heard.
-            if self._connection.in_transaction:
-                self.execute("rollback to savepoint part")
-                self.execute("release savepoint part")
-            del self.news[kept:]
-            raise
-        self.execute("release savepoint part")
 
 
 class Store:
     """One open database. Everything goes through `write()` or `read()`, from any thread."""
 
     def __init__(self, url: str, news: News | None = None) -> None:
-        """Opens or makes the database, holds it against others, and brings its schema up to date. Raises StoreError."""
+        """Opens or creates the database, locks it against other processes, and brings its schema up to date.
+
+        Raises StoreError, or InUse where another process has the database open.
+        """
         self.path = database_path(url)
         self.news = news or News()
         self._lock = threading.RLock()
         self._readers: list[sqlite3.Connection] = []
         self._sync_failed = False
-        self._held = hold_database(self.path)
+        self._database_lock = hold_database(self.path)
         try:
             self._writer = _open(self.path)
-        except (sqlite3.Error, OSError, ValueError) as error:  # what SQLite says of garbage may be no UTF-8
-            os.close(self._held)
+        # SQLite's message about a damaged file may be no UTF-8: that is the ValueError.
+        except (sqlite3.Error, OSError, ValueError) as error:
+            os.close(self._database_lock)
             raise StoreError(f"{self.path}: {error}") from error
         except StoreError:
-            os.close(self._held)
+            os.close(self._database_lock)
             raise
 
     @contextlib.contextmanager
     def write(self) -> Iterator[WriteTransaction]:
-        """One transaction. It is durable when the context ends; an exception inside undoes all of it."""
+        """One transaction. It is durable once the context ends; an exception inside undoes all of it."""
         with self._lock:
             if self._sync_failed:
-                self._sync_failed = not begin_log_anew(self._writer)
+                self._sync_failed = not empty_log(self._writer)
             self._writer.execute("begin immediate")
             try:
                 transaction = WriteTransaction(self._writer)
@@ -140,7 +59,7 @@ class Store:
                 self._writer.execute("commit")
             except BaseException as error:
                 self._sync_failed |= is_failed_sync(error)
-                # A commit that failed for want of space may have rolled back by itself.
+                # A commit that fails on a full disk may have rolled back by itself.
                 if self._writer.in_transaction:
                     self._writer.execute("rollback")
                 raise
@@ -149,7 +68,7 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[ReadTransaction]:
-        """A look at one moment's state, which waits for no writer and makes none wait."""
+        """A view of one moment's state. It waits for no writer, and no writer waits for it."""
         connection = self._take_reader()
         connection.execute("begin")
         try:
@@ -158,27 +77,32 @@ class Store:
             connection.execute("rollback")
             self._readers.append(connection)
 
+    def probe(self) -> None:
+        """Reads one row. Raises sqlite3.Error where the database cannot be read."""
+        with self.read() as db:
+            db.latest_change()
+
     def copy_to(self, file: Path) -> None:
-        """Writes one moment's state into another file, whole, while others read and write. Raises sqlite3.Error."""
+        """Copies one moment's state into another file while others read and write. Raises sqlite3.Error."""
         source, target = _connect(self.path), sqlite3.connect(file)
         try:
             source.backup(target)
-            target.execute("pragma journal_mode=delete")  # one file, that a copy or a cable can carry
+            target.execute("pragma journal_mode=delete")  # the copy is one file without a log beside it
         finally:
             target.close()
             source.close()
 
     def close(self) -> None:
-        """Writes the log back into the file and closes it."""
+        """Writes the log back into the file and closes the file."""
         with self._lock, contextlib.suppress(sqlite3.Error):
             while self._readers:
                 self._readers.pop().close()
             self._writer.execute("pragma wal_checkpoint(truncate)")
         self._writer.close()
-        os.close(self._held)
+        os.close(self._database_lock)
 
     def _take_reader(self) -> sqlite3.Connection:
-        # list.pop is atomic, so there is no lock on the way of a reader.
+        # list.pop is atomic, so readers need no lock.
         with contextlib.suppress(IndexError):
             return self._readers.pop()
         connection = _connect(self.path)
@@ -186,14 +110,8 @@ class Store:
         return connection
 
 
-def any_of(name: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
-    """For `… in {names}`: the placeholders in brackets, and their parameters. The SQL holds no value itself."""
-    parameters = {f"{name}{number}": value for number, value in enumerate(sorted(values))}
-    return f"({', '.join(f':{each}' for each in parameters)})", parameters
-
-
 def database_path(url: str) -> Path:
-    """The file of a `sqlite:///relative` or `sqlite:////absolute` URL. Raises StoreError for any other."""
+    """The file of a `sqlite:///relative` or `sqlite:////absolute` URL. Raises StoreError for any other URL."""
     match = re.fullmatch(r"sqlite:///([^?#]+)", url)
     if match is None:
         raise StoreError(f"{url[:200]}: not a database URL this version knows; give sqlite:///path/to/file.db")
@@ -201,15 +119,48 @@ def database_path(url: str) -> Path:
 
 
 def hold_database(path: Path) -> int:
-    """Holds a database against a second process, which would be a second writer. The descriptor, to be closed at the
-    end. Raises InUse, or StoreError where nothing can lie there."""
+    """Locks a database against a second process, which would be a second writer. Returns the descriptor of the lock.
+
+    The caller closes the descriptor. Raises InUse, or StoreError where no file can be at that path.
+    """
     try:
-        held = hold(path)
+        descriptor = hold(path)
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: {error}") from error
-    if held is None:
+    if descriptor is None:
         raise InUse(f"{path}: another process is using it")
-    return held
+    return descriptor
+
+
+def schema_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of a database; 0 where it has no tables yet.
+
+    Raises StoreError where newer software made the database, and sqlite3.OperationalError where it is no centre's.
+    """
+    row = connection.execute("select max(version) from schema_version").fetchone()
+    version = int(row[0] or 0)
+    if version > SCHEMA_VERSION:
+        raise StoreError(f"{path}: made by a newer version (schema {version}, this one knows {SCHEMA_VERSION})")
+    return version
+
+
+def migrate(connection: sqlite3.Connection, path: Path, target: int = SCHEMA_VERSION) -> None:
+    """Brings the schema up to a version, each version in a transaction of its own.
+
+    Raises StoreError where newer software made the database, and sqlite3.Error where a statement fails.
+    """
+    connection.execute(_for_sqlite(VERSION_TABLE))
+    version = schema_version(connection, path)
+    for number, statements in enumerate(MIGRATIONS[version:target], version + 1):
+        connection.execute("begin immediate")
+        try:
+            for statement in statements:
+                connection.execute(_for_sqlite(statement))
+            connection.execute(SET_VERSION, {"version": number})
+            connection.execute("commit")
+        except BaseException:
+            connection.execute("rollback")
+            raise
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -221,19 +172,19 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    fresh = not path.exists()
+    is_new = not path.exists()
     if stray := set_aside_stray_log(path):
         log.warning(
-            "%s was put there without its log; the one that lay beside it is another's, and is %s now", path, stray
+            "%s came without its log; the log beside it belongs to another database, and is now %s", path, stray
         )
     renew_log(path)
     connection = _connect(path)
     try:
-        if fresh:
+        if is_new:
             path.chmod(0o600)
         connection.execute("pragma journal_mode=wal")
         _check(connection, path)
-        _migrate(connection, path)
+        migrate(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -246,27 +197,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path}: the database is damaged: {fault}")
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Brings the schema up to date, each version in a transaction of its own."""
-    connection.execute("create table if not exists schema_version (version bigint primary key)")
-    version = connection.execute("select coalesce(max(version), 0) as version from schema_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise StoreError(f"{path}: made by a newer version (schema {version}, this one knows {SCHEMA_VERSION})")
-    for migration in MIGRATIONS[version:]:
-        connection.execute("begin immediate")
-        try:
-            for statement in migration.statements:
-                connection.execute(_for_sqlite(statement))
-            connection.execute("insert into schema_version values (?)", (migration.version,))
-            connection.execute("commit")
-        except BaseException:
-            connection.execute("rollback")
-            raise
-
-
 def _for_sqlite(statement: str) -> str:
-    """SQLite checks types only in strict tables, which spell their numbers `integer`."""
+    """SQLite checks types in strict tables alone, and those spell their numbers `integer`."""
     if not statement.startswith(("create table", "alter table")):
         return statement
-    spelt = re.sub(r"\bbigint\b", "integer", statement)
-    return spelt + " strict, without rowid" if spelt.startswith("create") else spelt
+    sqlite_types = re.sub(r"\bbigint\b", "integer", statement)
+    return sqlite_types + " strict, without rowid" if sqlite_types.startswith("create") else sqlite_types

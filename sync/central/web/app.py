@@ -1,41 +1,47 @@
-"""The centre as a web application: every endpoint over one journey service."""
+"""The centre as a web application: every endpoint over one centre."""
 
 import dataclasses
 
 from flask import Flask, Response
 
+from sync.central.centre import Centre
 from sync.central.maintenance.timekeeper import doubt_of
-from sync.central.services.journey_service import JourneyService
-from sync.central.web.http import harden, reply
-from sync.central.web.inbox_api import desk_api
-from sync.central.web.kiosk_api import sync_api
-from sync.central.web.patient_api import journey_api
-from sync.central.web.patient_socket import add_live
-from sync.central.web.socket_limits import SocketLimits
+from sync.central.services.access_log import AccessLog
+from sync.central.services.answers import accepted
+from sync.central.web.endpoints import Endpoints
+from sync.central.web.http import harden, respond
+from sync.central.web.inbox_api import inbox_api
+from sync.central.web.kiosk_api import kiosk_api
+from sync.central.web.patient_api import patient_api
+from sync.central.web.patient_socket import add_patient_socket
+from sync.central.web.queue_api import queue_api
 from sync.central.web.staff_api import staff_api
+from sync.websocket.limits import SocketLimits
 
 MAX_POLLS = 32
 
 
-def create_app(service: JourneyService, sockets: SocketLimits, most_waiting: int = MAX_POLLS) -> Flask:
-    """The application. `most_waiting` of the kiosks' pulls may wait for news at a time."""
+def create_app(centre: Centre, limits: SocketLimits, most_waiting: int = MAX_POLLS) -> Flask:
+    """The application. At most `most_waiting` of the kiosks' pulls wait for news at a time."""
     app = Flask(__name__, static_folder=None)
     # A path without its last slash is served as it is: a redirect would name http:// behind a proxy that ends TLS, and
     # many clients, WebSocket ones among them, follow none.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     harden(app)
-    app.register_blueprint(journey_api(service))
-    app.register_blueprint(staff_api(service))
-    app.register_blueprint(desk_api(service))
-    app.register_blueprint(sync_api(service, most_waiting))
-    add_live(app, service, sockets)
+    endpoints = Endpoints(centre, AccessLog(centre.store))
+    app.register_blueprint(patient_api(centre, endpoints))
+    app.register_blueprint(queue_api(centre, endpoints))
+    app.register_blueprint(staff_api(centre, endpoints))
+    app.register_blueprint(inbox_api(centre, endpoints))
+    app.register_blueprint(kiosk_api(centre, most_waiting))
+    add_patient_socket(app, centre, endpoints, limits)
 
     @app.get("/healthz")
     def healthz() -> Response:
-        with service.store.read() as db:
-            db.latest_change()
-        doubt = doubt_of(service.clock)
-        return reply({"status": "clock_in_doubt", **dataclasses.asdict(doubt)} if doubt else {"status": "ok"})
+        centre.store.probe()
+        doubt = doubt_of(centre.clock)
+        status = {"status": "clock_in_doubt", **dataclasses.asdict(doubt)} if doubt else {"status": "ok"}
+        return respond(accepted(status))
 
     return app

@@ -1,8 +1,8 @@
-"""The wire to the kiosks over HTTP: push, pull, enrol. Every refusal is a typed body; garbage is 400, never 5xx."""
+"""The sync endpoints over HTTP: push, pull, enrol. Every refusal is a typed body; garbage is 400, never 5xx."""
 
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -10,22 +10,26 @@ import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from sync.central.kiosks.enrolment import NotEnrolled, enrol
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest, fenced
-from sync.central.records.journeys import StaleJourney
-from sync.central.records.site import NoSite, read_site
-from sync.central.records.tokens import Bearer
-from sync.central.services.journey_service import JourneyService
-from sync.central.web.http import admit
+from sync.central.centre import Centre
+from sync.central.kiosks.enrolment import enrol_kiosk
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
+from sync.central.kiosks.refusals import fenced, unsupported
+from sync.central.records.site import NoSite
+from sync.central.services.authentication import authenticate
+from sync.central.services.errors import ApiError
+from sync.central.store.errors import StaleJourney
+from sync.central.web.senders import header_token
 from sync.journey.model import Role
 from sync.protocol import (
     MAX_BATCH_BYTES,
+    SUPPORTED_VERSIONS,
     CallRefused,
     EndCode,
     EnrolRequest,
     PullRequest,
     PushRequest,
+    RequestVersion,
 )
 
 log = logging.getLogger(__name__)
@@ -34,6 +38,7 @@ T = TypeVar("T")
 MAX_PUSH = MAX_BATCH_BYTES + 64 * 1024  # the actions, their hashes and the header
 MAX_REQUEST = 64 * 1024
 _BUSY_S = 1.0
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 STATUS: Mapping[EndCode, HTTPStatus] = {
     EndCode.GAP: HTTPStatus.CONFLICT,
@@ -45,32 +50,34 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 }
 
 
-def sync_api(service: JourneyService, most_waiting: int = 32) -> Blueprint:
-    """The three routes of the wire. A kiosk's token reaches these alone. At most so many pulls wait at a time."""
-    ingest = Ingest(service.store, service.definitions, service.clock, service.ids)
-    roster = Roster(service.store, service.definitions, service.clock, most_waiting)
-    api = Blueprint("sync", __name__, url_prefix="/api/v1")
+def kiosk_api(centre: Centre, most_waiting: int = 32, versions: frozenset[int] = SUPPORTED_VERSIONS) -> Blueprint:
+    """The three routes of the wire. A kiosk's token opens these alone. At most `most_waiting` pulls wait at a time.
+    `versions` are the versions of the protocol that this centre speaks."""
+    ingest = PushService(centre.store, centre.definitions, centre.clock, centre.ids, versions)
+    roster = PullService(centre.store, centre.definitions, centre.clock, most_waiting, versions=versions)
+    api = Blueprint("kiosk", __name__, url_prefix="/api/v1")
+
+    def for_kiosks(message_type: type[T], limit: int, answer: Callable[[str, T], object]) -> Response:
+        sender = authenticate(centre, header_token(), (Role.KIOSK,))
+        if isinstance(sender, ApiError) or sender.kiosk_id is None:
+            return _reply(fenced())
+        message = _read(message_type, limit, versions)
+        return _reply(message if isinstance(message, CallRefused) else answer(sender.kiosk_id, message))
 
     @api.post("/sync/push")
     def push() -> Response:
-        sender = _kiosk(service)
-        message = sender if isinstance(sender, CallRefused) else _read(PushRequest, MAX_PUSH)
-        if isinstance(sender, CallRefused) or isinstance(message, CallRefused):
-            return _reply(message)
-        return _reply(ingest.push(sender, message))
+        return for_kiosks(PushRequest, MAX_PUSH, ingest.push)
 
     @api.post("/sync/pull")
     def pull() -> Response:
-        sender = _kiosk(service)
-        message = sender if isinstance(sender, CallRefused) else _read(PullRequest, MAX_REQUEST)
-        if isinstance(sender, CallRefused) or isinstance(message, CallRefused):
-            return _reply(message)
-        return _reply(roster.pull(sender, message))
+        return for_kiosks(PullRequest, MAX_REQUEST, roster.pull)
 
     @api.post("/kiosks/enroll")
     def enroll() -> Response:
         message = _read(EnrolRequest, MAX_REQUEST)
-        return _reply(message if isinstance(message, CallRefused) else _enrol(service, message))
+        if not isinstance(message, CallRefused):
+            return _reply(enrol_kiosk(centre, message, request.remote_addr or ""))
+        return _reply(message)
 
     api.register_error_handler(HTTPException, _http_error)
     for breakage in (sqlite3.OperationalError, StaleJourney, NoSite):
@@ -78,32 +85,25 @@ def sync_api(service: JourneyService, most_waiting: int = 32) -> Blueprint:
     return api
 
 
-def _kiosk(service: JourneyService) -> str | CallRefused:
-    """The kiosk that the bearer token stands for."""
-    sender = admit(service, Role.KIOSK)
-    return sender.kiosk_id if isinstance(sender, Bearer) and sender.kiosk_id else fenced()
-
-
-def _read(message_type: type[T], limit: int) -> T | CallRefused:
-    """The message in the request's body."""
+def _read(message_type: type[T], limit: int, versions: Collection[int] = ()) -> T | CallRefused:
+    """The message in the request's body. A message of another version than `versions` may have any other form."""
     request.max_content_length = limit
+    body = request.get_data(cache=False)
     try:
-        return msgspec.json.decode(request.get_data(cache=False), type=message_type)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return msgspec.json.decode(body, type=message_type)
+    except _UNREADABLE:
+        if versions and _version(body) not in (None, *versions):
+            return unsupported(versions)
         # The parser's message could quote the body.
         return CallRefused(code=EndCode.MALFORMED, error="the body is no message of this protocol")
 
 
-def _enrol(service: JourneyService, message: EnrolRequest) -> object:
-    now_ms = service.clock()
-    with service.store.write() as db:
-        outcome = enrol(
-            db, read_site(db), service.definitions, service.keys, message, request.remote_addr or "", now_ms
-        )
-    if not isinstance(outcome, NotEnrolled):
-        return outcome
-    code = EndCode.FENCED if outcome.retry_after_s is None else EndCode.TRY_LATER
-    return CallRefused(code=code, error=outcome.error, retry_after_s=outcome.retry_after_s)
+def _version(body: bytes) -> int | None:
+    """The version of the protocol that a body names; None where it names none."""
+    try:
+        return msgspec.json.decode(body, type=RequestVersion).protocol_version
+    except _UNREADABLE:
+        return None
 
 
 def _reply(answer: object) -> Response:

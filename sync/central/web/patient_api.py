@@ -6,23 +6,26 @@ from collections.abc import Callable
 import msgspec
 from flask import Blueprint, Response, request
 
-from sync.central.records.patients import patient_named
+from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
-from sync.central.services.errors import ApiError
-from sync.central.services.journey_service import JourneyService
-from sync.central.services.requests import read_action_request
-from sync.central.web.http import admit, answer, fault, read_json, reply
+from sync.central.services.answers import Answer, refuse
+from sync.central.services.authentication import actor_of, subject_of
+from sync.central.services.current_state import CurrentState, read_current_state
+from sync.central.services.errors import MISSING_PATIENT_ID, ApiError
+from sync.central.services.once import Requester
+from sync.central.services.perform_action import perform
+from sync.central.services.requests import ActionRequest, read_action_request
+from sync.central.web.endpoints import Endpoints
+from sync.central.web.http import read_json
 from sync.journey.definitions import Definitions
-from sync.journey.model import PATIENT, STAFF, Actor, Role
-
-UNKNOWN_PATIENT = ApiError("unknown_patient", "There is no such patient.")
-_OTHERS = ApiError("forbidden", "This token acts for its own patient only.")
+from sync.journey.model import Role
 
 
-def journey_api(service: JourneyService) -> Blueprint:
+def patient_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     """The routes under /api/v1/ that patients' apps and staff front ends use."""
-    api = Blueprint("journey", __name__, url_prefix="/api/v1")
-    document, etag = definitions_document(service.definitions)
+    api = Blueprint("patient", __name__, url_prefix="/api/v1")
+    document, etag = definitions_document(centre.definitions)
+    for_people = endpoints.endpoint(Role.PATIENT, Role.STAFF)
 
     @api.get("/state-definitions/")
     def state_definitions() -> Response:
@@ -32,15 +35,41 @@ def journey_api(service: JourneyService) -> Blueprint:
         response.make_conditional(request)
         return response
 
-    def current_state() -> Response:
-        return _current_state(service)
+    @for_people
+    def current_state(sender: Bearer) -> CurrentState | ApiError:
+        subject = subject_of(centre, sender, request.args.get("patient_id"))
+        if not isinstance(subject, str):
+            return subject or MISSING_PATIENT_ID
+        state = read_current_state(centre, actor_of(sender), subject)
+        if isinstance(state, CurrentState):
+            endpoints.record_look(sender, "current_state", subject)
+        return state
 
-    def perform_action() -> Response:
-        return _perform_action(service)
+    @for_people
+    def perform_action(sender: Bearer) -> Answer:
+        document = read_json()
+        wanted = document if isinstance(document, ApiError) else read_action_request(document, centre.keys, centre.ids)
+        return perform_for(centre, sender, "rest", wanted, sender.patient_id)
 
     _with_alias(api, "current-state", "GET", current_state)
     _with_alias(api, "perform-action", "POST", perform_action)
     return api
+
+
+def perform_for(
+    centre: Centre, sender: Bearer, channel: str, wanted: ActionRequest | ApiError, default: str | None
+) -> Answer:
+    """What becomes of a request to act, over any channel.
+
+    A request that names no patient means `default`. A refusal before the action says the state of `default`.
+    """
+    actor = actor_of(sender)
+    if isinstance(wanted, ApiError):
+        return refuse(centre, actor, default, wanted)
+    subject = subject_of(centre, sender, wanted.named("patient_id") or default)
+    if isinstance(subject, ApiError):
+        return refuse(centre, actor, default, subject)
+    return perform(centre, Requester(actor, sender.who, channel), subject, wanted)
 
 
 def definitions_document(definitions: Definitions) -> tuple[bytes, str]:
@@ -62,59 +91,7 @@ def definitions_document(definitions: Definitions) -> tuple[bytes, str]:
     return document, hashlib.sha256(document).hexdigest()[:32]
 
 
-def asker_of(sender: Bearer) -> Actor:
-    """A token's holder as the rules know them."""
-    return STAFF if sender.role is Role.STAFF else PATIENT
-
-
-def subject_of(service: JourneyService, sender: Bearer, named: str | None) -> str | ApiError | None:
-    """Whom a request is about: staff name a patient (or show a card), a patient's token means its own patient only, by
-    whatever name: an app may still know the one that was merged into another."""
-    if sender.role is Role.STAFF:
-        return named
-    if named is None or named == sender.patient_id:
-        return sender.patient_id
-    with service.store.read() as db:
-        return sender.patient_id if patient_named(db, named) == sender.patient_id else _OTHERS
-
-
-def _with_alias(api: Blueprint, name: str, method: str, view: Callable[[], Response]) -> None:
+def _with_alias(api: Blueprint, name: str, method: str, view: Callable[..., Response]) -> None:
     """The same view under its name and under the older spelling with an underscore."""
     for spelling in (name, name.replace("-", "_")):
         api.add_url_rule(f"/patient-journey/{spelling}/", spelling, view, methods=[method])
-
-
-def _current_state(service: JourneyService) -> Response:
-    sender = admit(service, Role.PATIENT, Role.STAFF)
-    if isinstance(sender, ApiError):
-        return fault(sender)
-    subject = subject_of(service, sender, request.args.get("patient_id"))
-    if isinstance(subject, ApiError):
-        return fault(subject)
-    if subject is None:
-        return fault(ApiError("missing_patient_id", "A staff token names the patient: ?patient_id=…"))
-    state = service.current(asker_of(sender), subject)
-    if state is None:
-        return fault(UNKNOWN_PATIENT)
-    if sender.role is Role.STAFF:
-        note_look(service, sender, "current_state", subject)
-    return reply(state)
-
-
-def _perform_action(service: JourneyService) -> Response:
-    sender = admit(service, Role.PATIENT, Role.STAFF)
-    if isinstance(sender, ApiError):
-        return fault(sender)
-    document = read_json()
-    found = document if isinstance(document, ApiError) else read_action_request(document, service.keys, service.ids)
-    if isinstance(found, ApiError):
-        return answer(service.refusal(asker_of(sender), sender.patient_id, found))
-    subject = subject_of(service, sender, found.named("patient_id"))
-    if isinstance(subject, ApiError):
-        return answer(service.refusal(asker_of(sender), sender.patient_id, subject))
-    return answer(service.perform(asker_of(sender), subject, found, "rest", sender.who))
-
-
-def note_look(service: JourneyService, sender: Bearer, kind: str, *patient_ids: str) -> None:
-    """Records that staff looked at patients, and from where."""
-    service.looks.note(sender.who, kind, request.remote_addr, patient_ids, service.clock())

@@ -1,4 +1,4 @@
-"""News for the screens: the newest wins, a slow screen holds nobody up, and an end is an end."""
+"""The newest value for each subscriber: a slow subscriber delays no other, and a closed slot stays closed."""
 
 from __future__ import annotations
 

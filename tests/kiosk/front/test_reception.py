@@ -1,4 +1,4 @@
-"""Who stands at the kiosk, until when, and what the screen says: the reception on a real store."""
+"""The reception on a real store: the visitor, the time of the screen, and what the screen says."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pytest
 from kiosk.front.counter import DemoCard
 from kiosk.front.reception import PROBE_S, Reception
 from kiosk.front.screen import Notice, ScreenKind
-from kiosk.front.visitor import DECIDE_S, KEEPS, TELL_S
+from kiosk.front.visitor import DECIDE_S, INFORM_S, KEEPS
 from kiosk.journey.journeys import Journeys
+from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.model import PatientId
@@ -28,7 +29,7 @@ from tests.kiosk.samples import Clock, uid
 
 def test_the_whole_way_from_the_tap_to_the_queue_number(house: House):
     assert house.reception.screen().screen is ScreenKind.ATTRACT
-    greeted = house.reception.card(uid(1))
+    greeted = house.reception.tap(uid(1))
     assert greeted.screen is ScreenKind.JOURNEY
     assert greeted.patient is not None
     assert greeted.patient.masked_name == "홍*동"
@@ -40,13 +41,13 @@ def test_the_whole_way_from_the_tap_to_the_queue_number(house: House):
     waiting = house.press(registered)
     assert waiting.ticket is not None
     assert (waiting.ticket.queue_number, waiting.ticket.room) == ("B-001", "3")
-    assert (waiting.next_action, waiting.remaining_s) == (None, TELL_S)
+    assert (waiting.next_action, waiting.remaining_s) == (None, INFORM_S)
     assert house.nudges == 3
 
 
 def test_one_tap_may_do_all_steps(tmp_path: Path):
     house = House(tmp_path, automatic=("scan_nfc", "register", "confirm_arrival"))
-    screen = house.reception.card(uid(1))
+    screen = house.reception.tap(uid(1))
     assert screen.ticket is not None
     assert (screen.ticket.queue_number, screen.next_action) == ("B-001", None)
     house.store.close()
@@ -56,9 +57,9 @@ def test_frames_rise_by_one_with_every_screen(house: House):
     with house.reception.subscribe() as slot:
         frames = []
         for change in (
-            lambda: house.reception.card(uid(1)),
+            lambda: house.reception.tap(uid(1)),
             house.reception.keep,
-            lambda: house.reception.card(uid(2)),
+            lambda: house.reception.tap(uid(2)),
             house.reception.leave,
         ):
             change()
@@ -69,14 +70,14 @@ def test_frames_rise_by_one_with_every_screen(house: House):
 
 
 def test_what_is_shown_offline_claims_nothing_that_only_the_centre_knows(house: House):
-    waiting = house.press(house.press(house.reception.card(uid(1))))
+    waiting = house.press(house.press(house.reception.tap(uid(1))))
     assert waiting.ticket is not None
     assert (waiting.central.online, waiting.ticket.people_ahead, waiting.ticket.estimated_wait_time) == (
         False,
         None,
         None,
     )
-    house.reception.heard(frozenset(), online=True)
+    house.reception.update(frozenset(), online=True)
     fresh = house.reception.screen()
     assert fresh.ticket is not None
     assert (fresh.central.online, fresh.ticket.people_ahead, fresh.ticket.estimated_wait_time) == (True, 0, 0)
@@ -84,8 +85,8 @@ def test_what_is_shown_offline_claims_nothing_that_only_the_centre_knows(house: 
 
 
 def test_the_next_person_clears_the_one_before_at_once(house: House):
-    house.reception.card(uid(1))
-    second = house.reception.card(uid(2))
+    house.reception.tap(uid(1))
+    second = house.reception.tap(uid(2))
     assert second.patient is not None
     assert second.patient.patient_id == "P2"
     late = house.reception.act("register", "P1", new_id())
@@ -95,25 +96,25 @@ def test_the_next_person_clears_the_one_before_at_once(house: House):
 
 
 def test_a_screen_that_only_tells_goes_after_fifteen_seconds_and_one_that_asks_after_a_minute(house: House):
-    house.reception.card(uid(1))
+    house.reception.tap(uid(1))
     house.seconds.now += DECIDE_S - 1
     assert house.reception.tick() == pytest.approx(1)
     assert house.reception.screen().screen is ScreenKind.JOURNEY
     house.seconds.now += 1
     assert house.reception.tick() is None
     assert house.reception.screen().screen is ScreenKind.ATTRACT
-    house.reception.card(b"\x04" * 7)
-    house.seconds.now += TELL_S
+    house.reception.tap(b"\x04" * 7)
+    house.seconds.now += INFORM_S
     house.reception.tick()
-    assert house.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it asks, too
-    house.reception.refused("phone")
-    house.seconds.now += TELL_S
+    assert house.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it has a decision to make, too
+    house.reception.refuse_card("phone")
+    house.seconds.now += INFORM_S
     house.reception.tick()
     assert house.reception.screen().screen is ScreenKind.ATTRACT
 
 
 def test_keep_using_starts_the_time_afresh_ten_times_at_most(house: House):
-    house.reception.card(uid(1))
+    house.reception.tap(uid(1))
     for left in range(KEEPS - 1, -1, -1):
         house.seconds.now += 50
         kept = house.reception.keep()
@@ -129,7 +130,7 @@ def test_keep_and_leave_with_nobody_there_stay_with_the_attract_screen(house: Ho
 
 def test_the_clockwork_sends_people_home_by_itself(house: House):
     with house.reception.subscribe() as slot:
-        house.reception.card(uid(1))
+        house.reception.tap(uid(1))
         house.seconds.now += DECIDE_S
         house.reception.start()
         shown = slot.take(5.0)
@@ -139,19 +140,19 @@ def test_the_clockwork_sends_people_home_by_itself(house: House):
 
 
 def test_a_second_tap_in_a_later_state_is_friendly(house: House):
-    house.press(house.press(house.reception.card(uid(1))))
-    again = house.reception.card(uid(1))
+    house.press(house.press(house.reception.tap(uid(1))))
+    again = house.reception.tap(uid(1))
     assert again.notice is Notice.ALREADY_CHECKED_IN
     assert again.ticket is not None
 
 
 def test_a_second_tap_before_the_first_touch_says_nothing_special(house: House):
-    house.reception.card(uid(1))
-    assert house.reception.card(uid(1)).notice is None
+    house.reception.tap(uid(1))
+    assert house.reception.tap(uid(1)).notice is None
 
 
 def test_a_patient_who_is_called_is_told_so_and_where(house: House):
-    house.press(house.press(house.reception.card(uid(1))))
+    house.press(house.press(house.reception.tap(uid(1))))
     journey = samples.row(1).journey
     called = replace(samples.entry("B-001", state="called"), room="7")
     base = replace(
@@ -164,9 +165,9 @@ def test_a_patient_who_is_called_is_told_so_and_where(house: House):
         entries=(called,),
     )
     house.judge(Verdict.APPLIED, Code.OK)
-    touched = house.journeys.adopt(samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2))
+    touched = house.ledger.adopt(samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2))
     assert touched
-    house.reception.heard(touched, online=True)
+    house.reception.update(touched, online=True)
     screen = house.reception.screen()
     assert screen.notice is Notice.CALLED
     assert screen.ticket is not None
@@ -179,7 +180,7 @@ def test_all_numbers_that_were_printed_for_one_place_are_shown(house: House):
         samples.row(1).journey, state="WAITING", visit_id="v-1", leg=1, current_queue_id=line.queue_id, entries=(line,)
     )
     house.pull(samples.row(1, change=2, journey=waiting))
-    shown = house.reception.card(uid(1))
+    shown = house.reception.tap(uid(1))
     assert shown.ticket is not None
     assert shown.journey is not None
     assert (shown.ticket.queue_number, shown.ticket.label_aliases) == ("A-001", ("B-003", "C-002"))
@@ -187,22 +188,22 @@ def test_all_numbers_that_were_printed_for_one_place_are_shown(house: House):
 
 
 def test_news_of_somebody_else_does_not_touch_the_screen(house: House):
-    house.reception.heard(frozenset(), online=True)
-    frame = house.reception.card(uid(1)).frame
-    house.reception.heard(frozenset({PatientId("P2")}), online=True)
+    house.reception.update(frozenset(), online=True)
+    frame = house.reception.tap(uid(1)).frame
+    house.reception.update(frozenset({PatientId("P2")}), online=True)
     assert house.reception.screen().frame == frame
 
 
 def test_saved_becomes_confirmed_by_the_verdict(house: House):
-    assert not house.reception.card(uid(1)).confirmed
+    assert not house.reception.tap(uid(1)).confirmed
     house.judge(Verdict.APPLIED, Code.OK)
     assert house.reception.screen().confirmed
 
 
 def test_an_action_that_waits_for_staff_sends_the_person_to_the_desk(house: House):
-    house.reception.card(uid(1))
+    house.reception.tap(uid(1))
     house.judge(Verdict.NEEDS_STAFF, Code.CANCELLED)
-    screen = house.reception.card(uid(1))
+    screen = house.reception.tap(uid(1))
     assert (screen.notice, screen.confirmed) == (Notice.SEE_DESK, False)
 
 
@@ -211,8 +212,8 @@ def test_nobody_who_was_seen_is_sent_into_a_line_they_hold_no_booking_for(house:
     base = replace(
         samples.row(1).journey, state="COMPLETED", visit_id="v-1", leg=1, journey_version=9, appointments=(done,)
     )
-    house.journeys.adopt(samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2))
-    screen = house.reception.card(uid(1))
+    house.ledger.adopt(samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2))
+    screen = house.reception.tap(uid(1))
     assert screen.journey is not None
     assert screen.journey.available_actions == ("confirm_arrival",)
     assert screen.next_action is None
@@ -220,14 +221,14 @@ def test_nobody_who_was_seen_is_sent_into_a_line_they_hold_no_booking_for(house:
 
 def test_no_booking_is_said_only_while_the_roster_is_fresh(house: House):
     nobody = replace(samples.row(4).journey, appointments=())
-    house.journeys.adopt(samples.page(samples.row(4, change=2, journey=nobody), from_cursor=1, cursor=2))
-    assert house.reception.card(uid(4)).notice is None
-    house.reception.heard(frozenset(), online=True)
+    house.ledger.adopt(samples.page(samples.row(4, change=2, journey=nobody), from_cursor=1, cursor=2))
+    assert house.reception.tap(uid(4)).notice is None
+    house.reception.update(frozenset(), online=True)
     assert house.reception.screen().notice is Notice.NO_BOOKING
 
 
 def test_an_unknown_card_stores_nothing_until_its_holder_checks_in(house: House):
-    unknown = house.reception.card(uid(99))
+    unknown = house.reception.tap(uid(99))
     assert (unknown.screen, unknown.next_action) == (ScreenKind.UNKNOWN_CARD, "scan_nfc")
     with house.store.read() as db:
         assert db.execute("select count(*) from outbox").fetchone()[0] == 0
@@ -235,14 +236,14 @@ def test_an_unknown_card_stores_nothing_until_its_holder_checks_in(house: House)
     saved = house.press(unknown)
     assert (saved.screen, saved.notice, saved.next_action) == (ScreenKind.JOURNEY, Notice.SEE_DESK, None)
     assert house.nudges == 1
-    again = house.reception.card(uid(99))
+    again = house.reception.tap(uid(99))
     assert again.patient is not None
     assert unknown.patient is not None
     assert again.patient.patient_id == unknown.patient.patient_id
 
 
 def test_a_refused_card_says_why_and_is_recorded_without_anything_of_it(house: House):
-    screen = house.reception.refused("phone")
+    screen = house.reception.refuse_card("phone")
     assert (screen.screen, screen.reason) == (ScreenKind.REFUSED_CARD, "phone")
     with house.store.read() as db:
         kept = db.execute("select kind, detail, patient_id from audit where kind = 'refused_tap'").fetchall()
@@ -250,46 +251,46 @@ def test_a_refused_card_says_why_and_is_recorded_without_anything_of_it(house: H
 
 
 def test_a_press_that_the_rules_refuse_changes_nothing_and_says_so(house: House):
-    house.reception.card(uid(1))
+    house.reception.tap(uid(1))
     acted = house.reception.act("confirm_arrival", "P1", new_id())
     assert (acted.code, acted.action_id, acted.screen.notice) == ("not_allowed", None, Notice.NOT_ALLOWED)
     assert house.reception.act("no_such_thing", "P1", new_id()).code == "unknown_action"
 
 
 def test_a_repeated_press_with_the_same_id_does_it_once(house: House):
-    house.reception.card(uid(1))
+    house.reception.tap(uid(1))
     action_id = new_id()
     first = house.reception.act("register", "P1", action_id)
     second = house.reception.act("register", "P1", action_id)
     assert (first.action_id, second.action_id, second.error) == (action_id, action_id, None)
-    assert house.journeys.pending() == 2
+    assert house.parts.pending() == 2
 
 
 def test_without_a_reader_it_is_out_of_order_until_one_comes(house: House):
-    house.reception.readers_ready(False)
+    house.reception.set_readers_ready(False)
     screen = house.reception.screen()
     assert (screen.screen, screen.reason) == (ScreenKind.OUT_OF_ORDER, "reader")
     assert house.reception.faults() == ("no card reader is ready",)
-    house.reception.readers_ready(True)
+    house.reception.set_readers_ready(True)
     assert house.reception.screen().screen is ScreenKind.ATTRACT
     assert house.reception.faults() == ()
 
 
 def test_a_box_that_no_centre_knows_is_out_of_order_and_says_so(tmp_path: Path):
     store = Store(tmp_path / "kiosk.db")
-    reception = Reception(Journeys(store, Clock()), lambda _: (), lambda: (), lambda: None)
-    screen = reception.card(uid(1))
+    reception = Reception(Journeys(ThisKiosk(store, Clock())), lambda _: (), lambda: (), lambda: None)
+    screen = reception.tap(uid(1))
     assert (screen.screen, screen.reason, screen.languages) == (ScreenKind.OUT_OF_ORDER, "not_enrolled", ("ko", "en"))
-    reception.enrolled()
+    reception.reset()
     assert reception.faults() == ("this kiosk is not enrolled yet: kiosk enroll",)
     assert reception.act("scan_nfc", "P1", None).conflict
     store.close()
 
 
 def test_after_another_enrolment_the_centre_has_to_be_heard_again_before_it_counts_as_online(house: House):
-    house.reception.heard(frozenset(), online=True)
-    house.reception.card(uid(1))
-    house.reception.enrolled()
+    house.reception.update(frozenset(), online=True)
+    house.reception.tap(uid(1))
+    house.reception.reset()
     screen = house.reception.screen()
     assert (screen.screen, screen.central.online) == (ScreenKind.ATTRACT, False)
 
@@ -322,7 +323,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_itself(small_disk: Path):
     house = House(small_disk)
-    house.reception.card(uid(1))
+    house.reception.tap(uid(1))
     ballast = small_disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -330,13 +331,13 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
                 pass
         except OSError:
             pass
-    screens = [house.reception.card(uid(number)).screen for number in (2, 3, 2, 3)]
+    screens = [house.reception.tap(uid(number)).screen for number in (2, 3, 2, 3)]
     assert screens[-1] is ScreenKind.OUT_OF_ORDER
     assert house.reception.faults() == ("the database refuses to write",)
     for nothing_to_write in (uid(1), uid(99)):
-        assert house.reception.card(nothing_to_write).screen is ScreenKind.OUT_OF_ORDER
+        assert house.reception.tap(nothing_to_write).screen is ScreenKind.OUT_OF_ORDER
     assert house.reception.tick() == PROBE_S
-    assert house.reception.refused("phone").screen is ScreenKind.OUT_OF_ORDER
+    assert house.reception.refuse_card("phone").screen is ScreenKind.OUT_OF_ORDER
     ballast.unlink()
     assert house.reception.tick() is None
     assert house.reception.screen().screen is ScreenKind.ATTRACT
@@ -349,7 +350,7 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
 
 def test_a_press_that_cannot_be_saved_says_so(small_disk: Path):
     house = House(small_disk)
-    house.reception.card(uid(1))
+    house.reception.tap(uid(1))
     with (small_disk / "ballast").open("wb", buffering=0) as file:
         try:
             while file.write(b"\0" * 4096):
@@ -367,7 +368,7 @@ def test_many_threads_may_use_it_at_once(house: House):
 
     def tap(number: int) -> None:
         for _ in range(5):
-            frames.append(house.reception.card(uid(number)).frame)
+            frames.append(house.reception.tap(uid(number)).frame)
 
     threads = [threading.Thread(target=tap, args=(number,)) for number in (1, 2, 3)]
     for thread in threads:
@@ -375,4 +376,4 @@ def test_many_threads_may_use_it_at_once(house: House):
     for thread in threads:
         thread.join()
     assert len(set(frames)) == 15
-    assert house.journeys.pending() == 3
+    assert house.parts.pending() == 3

@@ -1,4 +1,4 @@
-"""The screen's data on the wire: the field names that its page and the centre's clients share."""
+"""The screen as JSON: the field names are those of the centre's API."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ SCREEN = Screen(
 
 
 def test_a_journey_has_the_field_names_of_the_centres_public_interface():
-    told = json.loads(msgspec.json.encode(SCREEN))["journey"]
-    assert set(told) == {"journey_state", "queue_details", "appointments", "available_actions", "timestamp"}
+    fields = json.loads(msgspec.json.encode(SCREEN))["journey"]
+    assert set(fields) == {"journey_state", "queue_details", "appointments", "available_actions", "timestamp"}
     assert {"queue_id", "exam_id", "exam_name", "state", "queue_number", "estimated_wait_time"} <= set(
-        told["queue_details"][0]
+        fields["queue_details"][0]
     )
-    assert {"appointment_id", "exam_id", "exam_name", "scheduled_at", "status"} <= set(told["appointments"][0])
+    assert {"appointment_id", "exam_id", "exam_name", "scheduled_at", "status"} <= set(fields["appointments"][0])
 
 
 def test_a_screen_comes_out_of_the_wire_as_it_went_in():

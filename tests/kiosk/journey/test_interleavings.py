@@ -1,7 +1,7 @@
-"""Taps, verdicts and pages in any order: the kiosk shows base ⊕ pending at every moment, and in the end what is so.
+"""Taps, verdicts and pages in any order: the kiosk always shows base ⊕ pending, and in the end the centre's journey.
 
-The centre here is a pure model with the same rules. What it says travels as messages that arrive late: verdicts and
-pages each in their own order, but in any order among each other and with what happens at the kiosk meanwhile.
+The centre here is a pure model with the same rules. Its messages arrive late: verdicts in their order and pages in
+theirs, but in any order among each other and among the actions at the kiosk.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kiosk.journey.journeys import Journeys
-from kiosk.store import outbox
-from kiosk.store import outbox_bodies as records
+from kiosk.store import outbox, outbox_bodies
 from kiosk.store.sqlite import Store
 from sync.journey.definitions import shipped
 from sync.journey.model import (
@@ -37,6 +35,7 @@ from sync.journey.model import (
 from sync.journey.rules import decide
 from sync.protocol import Code, Intent, PullAnswer, Verdict, VerdictRow
 from sync.rebase import Pending, rebase
+from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import SITE, TODAY, Clock, booking, cards, enrolment, page, row
 
 RULES = shipped()
@@ -46,7 +45,7 @@ NUMBERS = st.sampled_from([1, 2])
 
 
 class Centre:
-    """Judges intents by the rules, lets others act meanwhile, and says what became of it."""
+    """Judges intents by the rules, and lets others act meanwhile."""
 
     def __init__(self) -> None:
         self.journeys = {
@@ -57,7 +56,7 @@ class Centre:
         self.made = 0
 
     def others_act(self, patient_id: PatientId, name: str) -> None:
-        """Staff or another kiosk do something, if the rules let them."""
+        """Staff or another kiosk act, where the rules allow it."""
         self.made += 1
         outcome = decide(
             RULES,
@@ -108,17 +107,17 @@ class Centre:
 
 
 class Interleavings(RuleBasedStateMachine):
-    """A real kiosk, the model of what it must show, and messages on their way to both."""
+    """A real kiosk, a model of what it must show, and messages under way to both."""
 
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.clock = Clock()
         self.store = Store(self.directory / "kiosk.db")
-        self.kiosk = Journeys(self.store, self.clock)
-        self.kiosk.enrol(enrolment(actions=EVERYTHING))
+        self.kiosk = KioskParts(self.store, self.clock)
+        self.kiosk.ledger.enrol(enrolment(actions=EVERYTHING))
         self.centre = Centre()
-        self.kiosk.adopt(self.page(0))
+        self.kiosk.ledger.adopt(self.page(0))
         self.base: dict[PatientId, Journey] = dict(self.centre.journeys)
         self.pending: list[tuple[PatientId, Pending]] = []
         self.pushed = 0
@@ -131,7 +130,7 @@ class Interleavings(RuleBasedStateMachine):
         self.what_is_shown_is_base_and_pending()
         assert self.kiosk.pending() == 0
         for patient_id, journey in self.centre.journeys.items():
-            status = self.kiosk.patient_status(patient_id)
+            status = self.kiosk.journeys.patient_status(patient_id)
             assert status is not None
             assert status.journey == journey
         self.store.close()
@@ -146,14 +145,14 @@ class Interleavings(RuleBasedStateMachine):
     @rule(number=NUMBERS, name=st.sampled_from(EVERYTHING))
     def somebody_acts_here(self, number: int, name: str) -> None:
         self.clock.forward(1000)
-        acted = self.kiosk.act(f"P{number}", name, None, {}, cards(number))
+        acted = self.kiosk.journeys.act(f"P{number}", name, None, {}, cards(number))
         if acted.refusal is None:
             self.note(PatientId(f"P{number}"), acted.action_ids[0])
 
     @rule(number=NUMBERS)
     def somebody_taps(self, number: int) -> None:
         self.clock.forward(1000)
-        acted = self.kiosk.tap(cards(number), ("scan_nfc", "register"))
+        acted = self.kiosk.journeys.tap(cards(number), ("scan_nfc", "register"))
         assert acted is not None
         for action_id in acted.action_ids:
             self.note(PatientId(f"P{number}"), action_id)
@@ -162,7 +161,7 @@ class Interleavings(RuleBasedStateMachine):
         with self.store.read() as db:
             found = outbox.find(db, action_id)
         assert found is not None
-        intent = records.read(found)
+        intent = outbox_bodies.read(found)
         assert intent is not None
         assert intent.base_version == self.base[patient_id].journey_version
         opens = Opens(VisitId(intent.visit_id), QueueId(intent.queue_id), intent.queue_number, SITE.walk_in)
@@ -178,8 +177,8 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 4))
     def a_push_is_judged(self, limit: int) -> None:
-        """The next actions that were not judged yet; the answer sets out."""
-        batch = self.kiosk.batch(100, None)
+        """The centre judges the next actions; the answer is under way."""
+        batch = self.kiosk.ledger.batch(100, None)
         intents = [msgspec.json.decode(pushed.body, type=Intent) for pushed in batch]
         fresh = [intent for intent in intents if intent.seq > self.pushed][:limit]
         if fresh:
@@ -195,9 +194,9 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.verdicts)
     @rule()
     def verdicts_arrive(self) -> None:
-        told = self.verdicts.pop(0)
-        self.kiosk.settle(told)
-        for verdict in told:
+        verdicts = self.verdicts.pop(0)
+        self.kiosk.ledger.settle(verdicts)
+        for verdict in verdicts:
             patient_id = PatientId(str(verdict.patient_id))
             assert verdict.journey is not None
             if verdict.journey.journey_version > self.base[patient_id].journey_version:
@@ -212,29 +211,29 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.verdicts)
     @rule()
     def verdicts_arrive_twice(self) -> None:
-        """An answer was lost, the push was repeated, and both answers come in the end."""
+        """An answer was late and the push was repeated, so that both answers come."""
         again = list(self.verdicts[0])
         self.verdicts_arrive()
-        assert self.kiosk.settle(again) == frozenset()
+        assert self.kiosk.ledger.settle(again) == frozenset()
 
     @precondition(lambda self: self.pages)
     @rule()
     def a_page_arrives(self) -> None:
         arrived = self.pages.pop(0)
-        assert self.kiosk.adopt(arrived) is not None
+        assert self.kiosk.ledger.adopt(arrived) is not None
         self.cursor += 1
-        for told in arrived.patients:
-            if told.journey.journey_version >= self.base[told.journey.patient_id].journey_version:
-                self.base[told.journey.patient_id] = told.journey
+        for row_ in arrived.patients:
+            if row_.journey.journey_version >= self.base[row_.journey.patient_id].journey_version:
+                self.base[row_.journey.patient_id] = row_.journey
 
     @rule()
     def the_kiosk_restarts(self) -> None:
         self.store.close()
         self.store = Store(self.directory / "kiosk.db")
-        self.kiosk = Journeys(self.store, self.clock)
+        self.kiosk = KioskParts(self.store, self.clock)
 
     def deliver_everything(self) -> None:
-        while self.kiosk.pending() and (self.verdicts or self.kiosk.batch(1, None)):
+        while self.kiosk.pending() and (self.verdicts or self.kiosk.ledger.batch(1, None)):
             self.a_push_is_judged(4)
             while self.verdicts:
                 self.verdicts_arrive()
@@ -247,7 +246,7 @@ class Interleavings(RuleBasedStateMachine):
     def what_is_shown_is_base_and_pending(self) -> None:
         for patient_id, base in self.base.items():
             mine = [pending for who, pending in self.pending if who == patient_id]
-            status = self.kiosk.patient_status(patient_id)
+            status = self.kiosk.journeys.patient_status(patient_id)
             assert status is not None
             assert status.patient.base == base
             assert status.journey == rebase(RULES, base, mine).journey

@@ -1,4 +1,4 @@
-"""The journey service, from the person's side: taps and presses, each whole in one transaction or not at all."""
+"""The journey service for people: each tap and each press is whole in one transaction, or leaves nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.journey.journeys import Journeys, NotEnrolled
+from kiosk.journey.this_kiosk import NotEnrolled
 from kiosk.store.sqlite import Store
 from sync.cards import CardHash
 from sync.clock import ClockReading
@@ -20,17 +20,19 @@ from sync.ids import is_uuid, new_id
 from sync.journey.model import ExamId, Journey, PatientId, RefusalCode
 from sync.protocol import Code, Intent, Verdict, VerdictRow, chain_hash
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import GRANTS, TODAY, Clock, at, booking, cards, enrolment, entry, page, row
 
 HOUR = 3_600_000
 
 
 class Kiosk:
-    """A kiosk with three patients, its clock, and a look at everything that it has written."""
+    """A kiosk with three patients, its clock, and a look at all that it has written."""
 
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
-        self.store, self.journeys = samples.enrolled(directory, self.clock)
+        self.parts = samples.enrolled(directory, self.clock)
+        self.store, self.journeys, self.ledger = self.parts.store, self.parts.journeys, self.parts.ledger
 
     def intents(self) -> list[Intent]:
         with self.store.read() as db:
@@ -71,9 +73,9 @@ def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
 
 
 @pytest.fixture
-def blank(tmp_path: Path) -> Iterator[Journeys]:
+def blank(tmp_path: Path) -> Iterator[KioskParts]:
     store = Store(tmp_path / "kiosk.db")
-    yield Journeys(store, Clock())
+    yield KioskParts(store, Clock())
     store.close()
 
 
@@ -114,7 +116,7 @@ def test_the_card_itself_is_in_no_row(kiosk: Kiosk):
 def test_a_card_that_nobody_is_known_for_leaves_nothing(kiosk: Kiosk):
     before = kiosk.everything()
     assert kiosk.journeys.tap(cards(99), ("scan_nfc",)) is None
-    assert kiosk.journeys.patient_of_card(cards(99)) is None
+    assert kiosk.parts.patient_of_card(cards(99)) is None
     assert kiosk.everything() == before
 
 
@@ -125,7 +127,7 @@ def test_a_second_tap_changes_nothing_and_is_no_error(kiosk: Kiosk):
     assert kiosk.everything() == before
 
 
-def test_a_tap_may_do_several_steps_in_the_rules_order_whatever_order_they_are_named_in(kiosk: Kiosk):
+def test_a_tap_may_do_several_steps_in_the_rules_order_not_the_order_of_the_configuration(kiosk: Kiosk):
     assert len(kiosk.tap(1, "confirm_arrival", "nonsense", "register", "scan_nfc")) == 3
     assert [i.action_type for i in kiosk.intents()] == ["scan_nfc", "register", "confirm_arrival"]
     assert [i.journey_state for i in kiosk.intents()] == ["UNREGISTERED", "ARRIVED", "REGISTERED"]
@@ -134,7 +136,7 @@ def test_a_tap_may_do_several_steps_in_the_rules_order_whatever_order_they_are_n
 
 
 def test_a_tap_does_by_itself_only_what_the_kiosk_is_granted(kiosk: Kiosk):
-    kiosk.journeys.adopt(page(from_cursor=1, cursor=2, actions=("scan_nfc",)))
+    kiosk.ledger.adopt(page(from_cursor=1, cursor=2, actions=("scan_nfc",)))
     assert len(kiosk.tap(1, *GRANTS)) == 1
     assert kiosk.state(1) == "ARRIVED"
 
@@ -143,14 +145,14 @@ def test_the_chain_of_all_that_was_done_holds(kiosk: Kiosk):
     for number in (1, 2, 3):
         kiosk.tap(number, "scan_nfc", "register")
     previous = ""
-    for seq, pushed in enumerate(kiosk.journeys.batch(100, None), 1):
+    for seq, pushed in enumerate(kiosk.ledger.batch(100, None), 1):
         assert msgspec.json.decode(pushed.body, type=Intent).seq == seq
         previous = chain_hash(previous, bytes(pushed.body))
         assert pushed.hash == previous
 
 
 def test_taps_from_many_threads_get_numbers_without_a_gap(kiosk: Kiosk):
-    kiosk.journeys.adopt(page(*[row(n) for n in range(10, 40)], from_cursor=1, cursor=2))
+    kiosk.ledger.adopt(page(*[row(n) for n in range(10, 40)], from_cursor=1, cursor=2))
     threads = [
         threading.Thread(target=lambda n=n: kiosk.tap(n, "scan_nfc", "register", "confirm_arrival"))
         for n in range(10, 40)
@@ -169,7 +171,7 @@ def test_taps_from_many_threads_get_numbers_without_a_gap(kiosk: Kiosk):
 
 def test_presses_lead_from_registration_to_a_number_and_people_ahead(kiosk: Kiosk):
     others = Journey(PatientId("P9"), "WAITING", TODAY, entries=(entry("A-007"), entry("A-008", opened="08:55")))
-    kiosk.journeys.adopt(page(row(9, journey=others), from_cursor=1, cursor=2))
+    kiosk.ledger.adopt(page(row(9, journey=others), from_cursor=1, cursor=2))
     kiosk.tap(1)
     kiosk.press(1, "register")
     kiosk.press(1, "confirm_arrival")
@@ -193,7 +195,7 @@ def test_numbers_go_only_to_those_who_get_an_entry(kiosk: Kiosk):
         entries=(entry("A-001"),),
         appointments=(),  # type: ignore[arg-type]
     )
-    kiosk.journeys.adopt(page(row(2, journey=waiting), from_cursor=1, cursor=2))
+    kiosk.ledger.adopt(page(row(2, journey=waiting), from_cursor=1, cursor=2))
     kiosk.tap(1, "scan_nfc", "register")
     kiosk.press(2, "confirm_arrival")
     kiosk.press(1, "confirm_arrival")
@@ -207,13 +209,7 @@ def test_a_repeated_press_does_nothing_again_and_says_so(kiosk: Kiosk):
     before = kiosk.everything()
     for _ in range(3):
         again = kiosk.journeys.act("P1", "register", action_id, {})
-        assert (again.patient_id, again.action_ids, again.refusal, again.repeated) == (
-            "P1",
-            first.action_ids,
-            None,
-            True,
-        )
-    assert not first.repeated
+        assert (again.patient_id, again.action_ids, again.refusal) == ("P1", first.action_ids, None)
     assert kiosk.everything() == before
 
 
@@ -285,15 +281,15 @@ def test_the_payload_goes_along_and_an_exam_that_it_names_is_meant(kiosk: Kiosk)
             entry("B", "BLOOD", "called"),
         ),
     )
-    kiosk.journeys.adopt(page(row(1, journey=called), from_cursor=1, cursor=2, actions=("enter_exam_room",)))
+    kiosk.ledger.adopt(page(row(1, journey=called), from_cursor=1, cursor=2, actions=("enter_exam_room",)))
     acted = kiosk.journeys.act("P1", "enter_exam_room", None, {"exam_id": "BLOOD", "note": "왼팔"})
     assert acted.refusal is None
     status = kiosk.journeys.patient_status("P1")
     assert status is not None
     assert [e.state for e in status.journey.entries] == ["waiting", "in_progress"]
     assert kiosk.intents()[0].payload == {"exam_id": "BLOOD", "note": "왼팔"}
-    # The replay on a newer base reads it the same way.
-    kiosk.journeys.adopt(
+    # The replay on a newer base reads the payload the same way.
+    kiosk.ledger.adopt(
         page(row(1, journey=replace(called, journey_version=4)), from_cursor=2, cursor=3, actions=("enter_exam_room",))
     )
     again = kiosk.journeys.patient_status("P1")
@@ -317,14 +313,14 @@ def test_only_when_the_holder_of_an_unknown_card_checks_in_is_the_card_kept_as_i
         status.patient.language,
     ) == (True, "", "ko")
     assert status.journey.state == "ARRIVED"
-    assert kiosk.journeys.patient_of_card(cards(9)) == "card-9"
+    assert kiosk.parts.patient_of_card(cards(9)) == "card-9"
     assert kiosk.tap(9) == ()
 
 
 def test_a_card_that_waits_for_the_desk_sends_nothing_more_there_however_often_it_is_held(kiosk: Kiosk):
     acted = kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     (action_id,) = acted.action_ids
-    kiosk.journeys.settle([VerdictRow(action_id=action_id, seq=1, verdict=Verdict.NEEDS_STAFF, code=Code.UNKNOWN_CARD)])
+    kiosk.ledger.settle([VerdictRow(action_id=action_id, seq=1, verdict=Verdict.NEEDS_STAFF, code=Code.UNKNOWN_CARD)])
     for _ in range(3):
         assert kiosk.tap(9) == ()
     assert len(kiosk.intents()) == 1
@@ -337,16 +333,16 @@ def test_a_repeated_check_in_does_nothing_again(kiosk: Kiosk):
     first = kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", action_id)
     before = kiosk.everything()
     again = kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", action_id)
-    assert (again.action_ids, again.repeated) == (first.action_ids, True)
+    assert again == first
     assert kiosk.everything() == before
 
 
 def test_a_check_in_that_is_refused_stores_nothing_of_the_card(kiosk: Kiosk):
-    kiosk.journeys.adopt(page(from_cursor=1, cursor=2, actions=("register",)))
+    kiosk.ledger.adopt(page(from_cursor=1, cursor=2, actions=("register",)))
     acted = kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     assert acted.refusal is not None
     assert kiosk.journeys.patient_status("card-9") is None
-    assert kiosk.journeys.patient_of_card(cards(9)) is None
+    assert kiosk.parts.patient_of_card(cards(9)) is None
     assert cards(9)[0].uid_hash not in str(kiosk.everything())
 
 
@@ -362,10 +358,10 @@ def test_a_card_that_became_known_meanwhile_is_its_patients(kiosk: Kiosk):
 
 def test_the_next_day_everybody_starts_afresh_with_the_bookings_of_that_day(kiosk: Kiosk):
     tomorrow = replace(booking(1, "BLOOD"), scheduled_ms=at("10:00", "2026-03-03"))
-    kiosk.journeys.adopt(page(row(1, tomorrow=(tomorrow,)), from_cursor=1, cursor=2))
+    kiosk.ledger.adopt(page(row(1, tomorrow=(tomorrow,)), from_cursor=1, cursor=2))
     kiosk.tap(1, *GRANTS)
     kiosk.clock.forward(24 * HOUR)
-    assert kiosk.journeys.today() == "2026-03-03"
+    assert kiosk.parts.today == "2026-03-03"
     status = kiosk.journeys.patient_status("P1")
     assert status is not None
     assert (status.journey.state, status.journey.entries) == ("UNREGISTERED", ())
@@ -378,7 +374,7 @@ def test_the_next_day_everybody_starts_afresh_with_the_bookings_of_that_day(kios
 
 def test_bookings_of_a_day_that_has_gone_by_are_not_shown_as_todays(kiosk: Kiosk):
     tomorrow = replace(booking(1, "BLOOD"), scheduled_ms=at("10:00", "2026-03-03"))
-    kiosk.journeys.adopt(page(row(1, tomorrow=(tomorrow,)), from_cursor=1, cursor=2))
+    kiosk.ledger.adopt(page(row(1, tomorrow=(tomorrow,)), from_cursor=1, cursor=2))
     kiosk.clock.forward(72 * HOUR)
     status = kiosk.journeys.patient_status("P1")
     assert status is not None
@@ -388,7 +384,7 @@ def test_bookings_of_a_day_that_has_gone_by_are_not_shown_as_todays(kiosk: Kiosk
 def test_people_of_yesterdays_lines_are_not_ahead_today(kiosk: Kiosk):
     others = Journey(PatientId("P9"), "WAITING", TODAY, entries=(entry("A-007"),))
     tomorrow = replace(booking(1), scheduled_ms=at("10:00", "2026-03-03"))
-    kiosk.journeys.adopt(page(row(9, journey=others), row(1, tomorrow=(tomorrow,)), from_cursor=1, cursor=2))
+    kiosk.ledger.adopt(page(row(9, journey=others), row(1, tomorrow=(tomorrow,)), from_cursor=1, cursor=2))
     kiosk.clock.forward(24 * HOUR)
     kiosk.tap(1, *GRANTS)
     status = kiosk.journeys.patient_status("P1")
@@ -398,15 +394,15 @@ def test_people_of_yesterdays_lines_are_not_ahead_today(kiosk: Kiosk):
 
 def test_before_four_in_the_morning_it_is_still_yesterday(kiosk: Kiosk):
     kiosk.clock.forward(18 * HOUR)
-    assert kiosk.journeys.today() == TODAY
+    assert kiosk.parts.today == TODAY
     kiosk.clock.forward(HOUR)
-    assert kiosk.journeys.today() == "2026-03-03"
+    assert kiosk.parts.today == "2026-03-03"
 
 
 @pytest.mark.parametrize("wall_ms", [0, -(10**15), 1_000])
 def test_a_clock_back_in_1970_takes_the_day_of_the_last_roster(kiosk: Kiosk, wall_ms: int):
     kiosk.clock.reading = ClockReading(wall_ms, 5, "boot-2", synchronised=False)
-    assert kiosk.journeys.today() == TODAY
+    assert kiosk.parts.today == TODAY
     kiosk.tap(1)
     (intent,) = kiosk.intents()
     assert (intent.site_day, intent.clock.wall_ms, intent.clock.synchronised) == (TODAY, wall_ms, False)
@@ -421,9 +417,9 @@ def test_a_clock_in_an_absurd_future_still_takes_taps(kiosk: Kiosk):
     kiosk.tap(2, *GRANTS)
     assert kiosk.state(1) == "ARRIVED"
     assert kiosk.state(2) == "WAITING"
-    # Set right, it goes on, and what was done is not forgotten.
+    # With the clock set right the kiosk goes on, and keeps both patients.
     kiosk.clock.reading = Clock().reading
-    kiosk.journeys.adopt(page(row(1), row(2), from_cursor=1, cursor=2))
+    kiosk.ledger.adopt(page(row(1), row(2), from_cursor=1, cursor=2))
     assert kiosk.state(1) == "ARRIVED"
     assert kiosk.state(2) == "WAITING"
 
@@ -431,21 +427,23 @@ def test_a_clock_in_an_absurd_future_still_takes_taps(kiosk: Kiosk):
 # Before enrolment, and when a commit fails.
 
 
-def test_before_enrolment_nobody_is_served_and_nothing_is_written(blank: Journeys):
-    assert blank.identity is None
-    assert blank.definitions.version == 1
-    assert blank.tap(cards(1), GRANTS) is None
-    assert blank.act("P1", "scan_nfc", None, {}).refusal is not None
-    assert blank.patient_status("P1") is None
+def test_before_enrolment_nobody_is_served_and_nothing_is_written(blank: KioskParts):
+    journeys = blank.journeys
+    assert journeys.identity is None
+    assert journeys.definitions.version == 1
+    assert journeys.tap(cards(1), GRANTS) is None
+    assert journeys.act("P1", "scan_nfc", None, {}).refusal is not None
+    assert journeys.patient_status("P1") is None
     assert blank.pending() == 0
-    blank.note_refused_tap("phone")
-    for question in (blank.today, lambda: blank.check_in_unknown(PatientId("c"), cards(1), "scan_nfc", None)):
-        with pytest.raises(NotEnrolled):
-            question()
+    journeys.note_refused_tap("phone")
+    with pytest.raises(NotEnrolled):
+        blank.kiosk.context()
+    with pytest.raises(NotEnrolled):
+        journeys.check_in_unknown(PatientId("c"), cards(1), "scan_nfc", None)
 
 
 def interrupted_at(db: sqlite3.Connection, place: int, action: Callable[[], object]) -> bool:
-    """Does the action while the database breaks off at the n-th portion of its work; False where it had done before."""
+    """Does the action while SQLite is interrupted at the n-th portion of its work. False where it was done before."""
     portions = 0
 
     def break_off() -> bool:
@@ -502,13 +500,13 @@ def test_a_tap_reads_neither_site_nor_definitions_from_the_database(kiosk: Kiosk
 
 def test_the_kiosk_comes_back_after_a_restart_as_it_was(tmp_path: Path):
     clock = Clock()
-    store, journeys = samples.enrolled(tmp_path, clock)
-    journeys.tap(cards(1), GRANTS)
-    before = journeys.patient_status("P1")
-    store.close()
+    parts = samples.enrolled(tmp_path, clock)
+    parts.journeys.tap(cards(1), GRANTS)
+    before = parts.journeys.patient_status("P1")
+    parts.store.close()
     store = Store(tmp_path / "kiosk.db")
-    again = Journeys(store, clock)
-    assert again.identity == journeys.identity
+    again = KioskParts(store, clock).journeys
+    assert again.identity == parts.journeys.identity
     assert again.patient_status("P1") == before
     tapped = again.tap(cards(2), GRANTS)
     assert tapped is not None
@@ -520,10 +518,10 @@ def test_the_kiosk_comes_back_after_a_restart_as_it_was(tmp_path: Path):
 
 def test_a_site_whose_languages_begin_otherwise_greets_strangers_so(tmp_path: Path):
     store = Store(tmp_path / "kiosk.db")
-    journeys = Journeys(store, Clock())
-    journeys.enrol(enrolment(site=msgspec.structs.replace(samples.SITE, languages=("en", "ko"))))
-    journeys.check_in_unknown(PatientId("card-1"), [CardHash("k1", "x")], "scan_nfc", None)
-    status = journeys.patient_status("card-1")
+    parts = KioskParts(store, Clock())
+    parts.ledger.enrol(enrolment(site=msgspec.structs.replace(samples.SITE, languages=("en", "ko"))))
+    parts.journeys.check_in_unknown(PatientId("card-1"), [CardHash("k1", "x")], "scan_nfc", None)
+    status = parts.journeys.patient_status("card-1")
     assert status is not None
     assert status.patient.language == "en"
     store.close()

@@ -1,4 +1,4 @@
-"""What a kiosk says of a patient's actions: pending, waiting for staff, decided otherwise, and of which days."""
+"""The outcomes of a patient's actions: pending, waiting for staff, reversed, and of which days they count."""
 
 from __future__ import annotations
 
@@ -21,29 +21,30 @@ TOMORROW = "2026-03-03"
 
 
 class Kiosk:
-    """A kiosk in the evening, and the centre's words for it."""
+    """A kiosk in the evening, and the centre's verdicts and pages."""
 
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
-        self.store, self.journeys = samples.enrolled(directory, self.clock)
+        self.parts = samples.enrolled(directory, self.clock)
+        self.store, self.journeys, self.ledger = self.parts.store, self.parts.journeys, self.parts.ledger
         self.clock.forward(EVENING - self.clock.reading.wall_ms)
 
     def scan(self) -> str:
-        """The first patient's tap; returns its action."""
+        """Taps the first patient's card. Returns the id of the action."""
         tapped = self.journeys.tap(cards(1), ("scan_nfc",))
         assert tapped is not None
         (action_id,) = tapped.action_ids
         return action_id
 
     def judge(self, action_id: str, verdict: Verdict, code: Code, revision: int = 0, **changes: Any) -> None:
-        self.journeys.settle(
+        self.ledger.settle(
             [VerdictRow(action_id=action_id, seq=1, verdict=verdict, code=code, revision=revision, **changes)]
         )
 
     def pull(self, *rows: Any, **changes: Any) -> None:
         identity = self.journeys.identity
         assert identity is not None
-        adopted = self.journeys.adopt(page(*rows, from_cursor=identity.cursor, cursor=identity.cursor + 1, **changes))
+        adopted = self.ledger.adopt(page(*rows, from_cursor=identity.cursor, cursor=identity.cursor + 1, **changes))
         assert adopted is not None
 
     def become_tomorrow(self) -> None:
@@ -65,13 +66,13 @@ def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
 
 @pytest.fixture
 def ahead(tmp_path: Path) -> Iterator[Kiosk]:
-    """One whose clock is five years ahead after a reboot. The first patient tapped; then a page told the time."""
+    """A kiosk whose clock is five years ahead after a reboot. The first patient taps, then a page brings the time."""
     made = Kiosk(tmp_path)
     made.clock.reading = ClockReading(at("09:00", "2031-05-05"), 1000, "boot-2", synchronised=False)
     assert made.scan()
-    assert made.journeys.today() == "2031-05-05"
+    assert made.parts.today == "2031-05-05"
     made.pull(row(1), now_ms=EVENING)
-    assert made.journeys.today() == TODAY
+    assert made.parts.today == TODAY
     yield made
     made.store.close()
 
@@ -84,7 +85,7 @@ def test_what_is_pending_counts_in_the_morning_after_too(kiosk: Kiosk):
 
 
 def test_what_is_pending_from_a_clock_that_was_ahead_counts(ahead: Kiosk):
-    assert (ahead.patient_status.pending, ahead.journeys.pending()) == (1, 1)
+    assert (ahead.patient_status.pending, ahead.parts.pending()) == (1, 1)
 
 
 def test_what_waits_for_staff_from_a_clock_that_was_ahead_counts_that_day_and_not_for_years(ahead: Kiosk):
@@ -132,26 +133,26 @@ def test_the_outcomes_of_one_patient_are_nobody_elses(kiosk: Kiosk):
     assert (other.pending, other.needs_staff) == (0, False)
 
 
-def test_what_was_reversed_is_told_the_day_after_too_whatever_the_backups_hold(kiosk: Kiosk):
+def test_an_unseen_reversal_is_shown_the_day_after_even_when_backups_hold_it(kiosk: Kiosk):
     kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
     kiosk.become_tomorrow()
     kiosk.pull(row(1, change=2), now_ms=at("09:00", TOMORROW), backed_up_seq=1)
-    (told,) = kiosk.patient_status.reversals
-    kiosk.journeys.seen([told])
+    (reversal,) = kiosk.patient_status.reversals
+    kiosk.journeys.mark_reversals_seen([reversal])
     assert kiosk.patient_status.reversals == ()
 
 
 def test_what_was_reversed_goes_once_it_was_told_or_its_person_has_nothing_here_any_more(tmp_path: Path):
-    for told in (True, False):
-        kiosk = Kiosk(tmp_path / str(told))
+    for is_seen in (True, False):
+        kiosk = Kiosk(tmp_path / str(is_seen))
         kiosk.judge(kiosk.scan(), Verdict.SUPERSEDED, Code.DISCARDED)
-        if told:
-            kiosk.journeys.seen(kiosk.patient_status.reversals)
+        if is_seen:
+            kiosk.journeys.mark_reversals_seen(kiosk.patient_status.reversals)
             stays = Journey(PatientId("P1"), "UNREGISTERED", TOMORROW, appointments=(booking(1),))
             kiosk.pull(row(1, change=2, journey=stays))
         kiosk.become_tomorrow()
         kiosk.pull(now_ms=at("09:00", TOMORROW), backed_up_seq=1)
         with kiosk.store.read() as db:
             assert db.execute("select count(*) from outbox").fetchone()[0] == 0
-        assert (kiosk.journeys.patient_status("P1") is not None) is told
+        assert (kiosk.journeys.patient_status("P1") is not None) is is_seen
         kiosk.store.close()

@@ -1,4 +1,4 @@
-"""The store's lock: whoever waits comes before whoever has just had it."""
+"""The store's lock: a thread that waits gets it before the thread that has just released it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kiosk.store.fair_lock import FairLock
 
 
 def waiting(turns: FairLock, number: int) -> None:
-    wait_for(lambda: len(turns._waiting) == number, "nobody waits", 10.0)
+    wait_for(lambda: len(turns._queue) == number, "no thread waits", 10.0)
 
 
 def test_it_is_handed_over_in_the_order_in_which_it_was_asked_for():
@@ -97,7 +97,7 @@ def test_a_wait_that_is_interrupted_takes_nobodys_turn():
     thread = threading.Thread(target=hold)
     try:
         thread.start()
-        wait_for(lambda: turns._owner, "nobody holds it", 10.0)
+        wait_for(lambda: turns._owner, "no thread holds it", 10.0)
         with pytest.raises(InterruptedError), turns:
             pass
     finally:

@@ -1,4 +1,4 @@
-"""The outbox: a gap-free hash chain, batches within limits, rows that only a verdict retires, and new epochs."""
+"""The outbox: a gap-free hash chain, batches within limits, and rows that only a verdict retires."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.journey.moment import transaction_context
-from kiosk.journey.outcomes import outcomes
-from kiosk.store import outbox
-from kiosk.store import outbox_bodies as records
-from kiosk.store import patients as roster
+from kiosk.journey.outcomes import read_outcomes
+from kiosk.journey.transaction_context import transaction_context
+from kiosk.store import outbox, outbox_bodies, outbox_epochs
+from kiosk.store.identity import read_identity
 from kiosk.store.sqlite import Store
 from sync.clock import ClockReading
 from sync.journey.definitions import shipped
@@ -24,17 +23,14 @@ from sync.protocol import (
     MAX_BATCH_BYTES,
     MAX_BODY,
     NO_HASH,
-    Code,
-    Intent,
-    Pushed,
     PushRequest,
     Site,
     Verdict,
-    VerdictRow,
     canonical,
     chain_hash,
 )
 from tests.kiosk import samples
+from tests.kiosk.store.intents import check_chain, fill, intent, seqs, verdict
 
 SITE = Site(name="x", timezone="UTC", day_starts_at="04:00", walk_in=Exam(ExamId("D"), "d", "d", "1"))
 GRANTS = frozenset({"scan_nfc"})
@@ -42,52 +38,9 @@ GRANTS = frozenset({"scan_nfc"})
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened, _ = samples.enrolled(tmp_path, samples.Clock())
+    opened = samples.enrolled(tmp_path, samples.Clock()).store
     yield opened
     opened.close()
-
-
-def intent(
-    seq: int, epoch: int = 1, patient: str = "P1", visit: str = "v1", payload: dict[str, object] | None = None
-) -> Intent:
-    return Intent(
-        kiosk_id="kiosk-1",
-        epoch=epoch,
-        seq=seq,
-        action_id=f"a-{epoch}-{seq}",
-        action_type="scan_nfc",
-        patient_id=patient,
-        visit_id=visit,
-        leg=0,
-        queue_id=f"q-{seq}",
-        queue_number="",
-        base_version=0,
-        definitions_version=1,
-        site_day="2026-03-02",
-        clock=ClockReading(seq, seq, "boot", True),
-        journey_state="UNREGISTERED",
-        payload=payload or {},
-    )
-
-
-def fill(db: sqlite3.Connection, count: int, **changes: object) -> None:
-    for _ in range(count):
-        head = outbox.head(db)
-        outbox.append(db, intent(head.next_seq, head.epoch, **changes), head.last_hash)  # type: ignore[arg-type]
-
-
-def verdict(seq: int, revision: int = 0, epoch: int = 1, word: Verdict = Verdict.APPLIED) -> VerdictRow:
-    return VerdictRow(action_id=f"a-{epoch}-{seq}", seq=seq, verdict=word, code=Code.OK, revision=revision)
-
-
-def seqs(batch: list[Pushed]) -> list[int]:
-    return [msgspec.json.decode(pushed.body, type=Intent).seq for pushed in batch]
-
-
-def check_chain(batch: list[Pushed], previous: str = NO_HASH) -> None:
-    for pushed in batch:
-        previous = chain_hash(previous, bytes(pushed.body))
-        assert pushed.hash == previous
 
 
 # The chain.
@@ -167,7 +120,7 @@ def test_a_batch_keeps_within_the_bytes_of_the_protocol_whole_request_and_all(st
         batch = outbox.batch(db, MAX_BATCH, None)
     assert 1 < len(batch) < 60
     request = PushRequest(
-        protocol_version=1,
+        protocol_version=2,
         kiosk_id="k" * 64,
         epoch=2**31,
         now=ClockReading(2**60, 2**60, "b" * 64, False),
@@ -186,13 +139,13 @@ def test_an_action_that_says_more_than_a_body_may_hold_is_not_written(store: Sto
 
 
 def enlarge_the_last(db: sqlite3.Connection, size: int) -> None:
-    """As a kiosk wrote it that had no limit yet."""
+    """Makes the last body larger than this version of the kiosk writes."""
     head = outbox.head(db)
     body = canonical(intent(head.next_seq - 1, payload={"answers": "x" * size}))
     hashed = chain_hash(NO_HASH, body)
     db.execute(
         "update outbox set body = ?, digest = ?, hash = ? where seq = ?",
-        (body, records.digest(body), hashed, head.next_seq - 1),
+        (body, outbox_bodies.digest(body), hashed, head.next_seq - 1),
     )
     db.execute("update identity set last_hash = ?", (hashed,))
 
@@ -207,6 +160,19 @@ def test_one_action_larger_than_a_batch_goes_alone(store: Store):
         assert seqs(outbox.batch(db, MAX_BATCH, None)) == [2, 3, 4]
 
 
+def test_there_is_no_unread_record_where_nothing_waits(store: Store):
+    with store.write() as db:
+        fill(db, 1)
+        unread = outbox.first_unread(db, None)
+        assert unread is not None
+        assert unread.opaque is not None
+        assert (unread.opaque.seq, unread.opaque.action_id) == (1, "a-1-1")
+        outbox.retire(db, verdict(1), 0)
+        assert outbox.first_unread(db, None) is None
+        assert outbox.first_unread(db, 1) is not None, "what the centre asks for again may be judged"
+        assert outbox.first_unread(db, 9) is None
+
+
 # Verdicts.
 
 
@@ -218,11 +184,11 @@ def test_only_a_verdict_for_that_very_row_retires_it_and_once(store: Store):
         assert (row["seq"], row["status"]) == (2, "pending")
         assert outbox.retire(db, verdict(2), 88) is None
         assert outbox.retire(db, verdict(9), 88) is None
-        told = [(r.seq, r.status, r.code, r.judged_ms) for r in outbox.rows(db)]
-    assert told == [(1, "pending", None, None), (2, "applied", "ok", 77), (3, "pending", None, None)]
+        verdicts = [(r.seq, r.status, r.code, r.judged_ms) for r in outbox.rows(db)]
+    assert verdicts == [(1, "pending", None, None), (2, "applied", "ok", 77), (3, "pending", None, None)]
 
 
-def test_a_verdict_given_anew_takes_the_place_of_an_older_one_and_never_the_other_way_round(store: Store):
+def test_a_verdict_replaces_one_of_an_older_revision_and_never_of_a_newer_one(store: Store):
     with store.write() as db:
         fill(db, 1)
         outbox.retire(db, verdict(1, 0, word=Verdict.NEEDS_STAFF), 1)
@@ -240,7 +206,7 @@ def test_who_has_something_pending_and_how_much_that_is_of_everybody(store: Stor
         assert outbox.pending_patients(db) == {"P1", "P2"}
 
 
-# What a row follows.
+# The visit and the patient of a row.
 
 
 def test_pending_actions_follow_an_alias_of_their_visit_and_bodies_keep_what_was_sent(store: Store):
@@ -249,7 +215,7 @@ def test_pending_actions_follow_an_alias_of_their_visit_and_bodies_keep_what_was
         fill(db, 1, visit="other")
         fill(db, 1, patient="P2", visit="mine")
         outbox.retire(db, verdict(1), 0)
-        outbox.follow_visit_alias(db, "P1", "mine", "theirs")
+        outbox.move_to_visit(db, "P1", "mine", "theirs")
         rows = db.execute("select * from outbox order by seq").fetchall()
         assert [(row["seq"], row["visit_id"]) for row in rows] == [
             (1, "mine"),
@@ -257,7 +223,7 @@ def test_pending_actions_follow_an_alias_of_their_visit_and_bodies_keep_what_was
             (3, "other"),
             (4, "mine"),
         ]
-        assert {sent.visit_id for row in rows[:2] if (sent := records.read(row))} == {"mine"}
+        assert {sent.visit_id for row in rows[:2] if (sent := outbox_bodies.read(row))} == {"mine"}
         pending = outbox.pending_of(db, "P1", GRANTS, SITE)
         assert [(p.visit_id, p.action.opens.visit_id) for p in pending] == [("theirs", "theirs"), ("other", "other")]
 
@@ -266,7 +232,7 @@ def test_a_provisional_patients_actions_follow_to_the_real_one(store: Store):
     with store.write() as db:
         fill(db, 2, patient="card-1")
         outbox.retire(db, verdict(1), 0)
-        outbox.follow_patient(db, "card-1", "card-1", "P1")
+        outbox.move_by_sent_patient(db, "card-1", "card-1", "P1")
         assert {row.patient_id for row in outbox.rows(db)} == {"P1"}
         assert [p.action.action_id for p in outbox.pending_of(db, "P1", GRANTS, SITE)] == ["a-1-2"]
 
@@ -287,84 +253,11 @@ def test_an_action_is_found_by_its_id(store: Store):
         fill(db, 1)
         row = outbox.find(db, "a-1-1")
         assert row is not None
-        assert records.read(row) == intent(1)
+        assert outbox_bodies.read(row) == intent(1)
         assert outbox.find(db, "none") is None
 
 
-# Epochs, restores, backups.
-
-
-def test_a_new_epoch_renumbers_what_is_pending_in_order_and_keeps_the_ids(store: Store):
-    with store.write() as db:
-        fill(db, 6)
-        for seq in (1, 3, 4):
-            outbox.retire(db, verdict(seq), 0)
-        assert outbox.start_epoch(db, "kiosk-9", 5) == 3
-        batch = outbox.batch(db, 10, None)
-        assert outbox.head(db) == outbox.Head(5, 4, batch[-1].hash)
-        rows = [(r.epoch, r.seq, r.action_id, r.status) for r in outbox.rows(db)]
-    check_chain(batch)
-    bodies = [msgspec.json.decode(pushed.body, type=Intent) for pushed in batch]
-    assert [(b.kiosk_id, b.epoch, b.seq, b.action_id) for b in bodies] == [
-        ("kiosk-9", 5, 1, "a-1-2"),
-        ("kiosk-9", 5, 2, "a-1-5"),
-        ("kiosk-9", 5, 3, "a-1-6"),
-    ]
-    assert rows[:3] == [(1, 1, "a-1-1", "applied"), (1, 3, "a-1-3", "applied"), (1, 4, "a-1-4", "applied")]
-
-
-def test_epoch_after_epoch_the_order_stays(store: Store):
-    with store.write() as db:
-        fill(db, 1200)
-        for epoch in (2, 3, 4):
-            outbox.start_epoch(db, "kiosk-1", epoch)
-            fill(db, 1)
-        ids = [row.action_id for row in outbox.rows(db)]
-    assert ids == [*(f"a-1-{n}" for n in range(1, 1201)), "a-2-1201", "a-3-1202", "a-4-1203"]
-
-
-def test_a_new_epoch_with_nothing_pending_begins_at_one(store: Store):
-    with store.write() as db:
-        fill(db, 1)
-        outbox.retire(db, verdict(1), 0)
-        assert outbox.start_epoch(db, "kiosk-1", 2) == 0
-        assert outbox.head(db) == outbox.Head(2, 1, NO_HASH)
-        assert outbox.batch(db, 10, 1) == []
-
-
-def test_an_epoch_that_was_there_before_is_refused_whole(store: Store):
-    with store.write() as db:
-        fill(db, 2)
-        outbox.retire(db, verdict(1), 0)
-    with pytest.raises(sqlite3.IntegrityError), store.write() as db:
-        outbox.start_epoch(db, "kiosk-1", 1)
-    with store.read() as db:
-        assert [(r.epoch, r.seq, r.status) for r in outbox.rows(db)] == [(1, 1, "applied"), (1, 2, "pending")]
-
-
-def test_after_a_restore_of_the_centre_everything_is_pending_again(store: Store):
-    with store.write() as db:
-        fill(db, 5)
-        for seq in range(1, 6):
-            outbox.retire(db, verdict(seq), 0)
-        outbox.covered(db, 2)
-        outbox.covered(db, 1)
-        outbox.reopen(db)
-        assert [r.status for r in outbox.rows(db)] == ["pending"] * 5
-        assert seqs(outbox.batch(db, 10, None)) == [1, 2, 3, 4, 5]
-        # Whatever comes back now counts, at the same revision too.
-        assert outbox.retire(db, verdict(3, word=Verdict.SUPERSEDED), 9) is not None
-
-
-def test_after_a_restore_what_was_judged_in_an_earlier_epoch_goes_again_under_the_next(store: Store):
-    with store.write() as db:
-        fill(db, 2)
-        for seq in (1, 2):
-            outbox.retire(db, verdict(seq), 0)
-        outbox.start_epoch(db, "kiosk-1", 2)
-        assert outbox.pending_count(db) == 0
-        outbox.reopen(db)
-        assert [(row.epoch, row.seq, row.status) for row in outbox.rows(db)] == [(3, 1, "pending"), (3, 2, "pending")]
+# What backups hold.
 
 
 def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over(store: Store):
@@ -372,10 +265,10 @@ def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over(store: Stor
         fill(db, 4)
         for seq in (1, 2, 3):
             outbox.retire(db, verdict(seq), 100)
-        outbox.covered(db, 2)
-        outbox.forget_covered(db, "2026-03-02", 50)
+        outbox.mark_backed_up(db, 2)
+        outbox.forget_backed_up(db, "2026-03-02", 50)
         assert len(outbox.rows(db)) == 4
-        outbox.forget_covered(db, "2026-03-03", 50)
+        outbox.forget_backed_up(db, "2026-03-03", 50)
         assert [row.seq for row in outbox.rows(db)] == [3, 4]
 
 
@@ -384,71 +277,22 @@ def test_of_what_no_backup_holds_the_newest_rows_stay_and_all_that_waits(store: 
         fill(db, 5)
         for seq in (2, 3, 4):
             outbox.retire(db, verdict(seq), 100)
-        outbox.forget_covered(db, "2027-03-02", 3)
+        outbox.forget_backed_up(db, "2027-03-02", 3)
         assert [row.seq for row in outbox.rows(db)] == [1, 3, 4, 5]
-        outbox.forget_covered(db, "2027-03-02", 2)
+        outbox.forget_backed_up(db, "2027-03-02", 2)
         assert [row.seq for row in outbox.rows(db)] == [1, 4, 5]
-
-
-def test_another_kiosk_keeps_what_was_judged_in_front_of_its_epochs_until_a_backup_has_it(store: Store):
-    with store.write() as db:
-        fill(db, 3)
-        outbox.retire(db, verdict(2), 100)
-        outbox.become_another(db)
-        outbox.start_epoch(db, "kiosk-2", 1)
-        assert [(row.epoch, row.seq, row.status) for row in outbox.rows(db)] == [
-            (0, 2, "applied"),
-            (1, 1, "pending"),
-            (1, 2, "pending"),
-        ]
-        outbox.forget_covered(db, "2026-03-03", 50)
-        assert len(outbox.rows(db)) == 3
-        outbox.covered(db, 1)
-        outbox.forget_covered(db, "2026-03-03", 50)
-        assert [row.epoch for row in outbox.rows(db)] == [1, 1]
-
-
-def test_a_kiosk_becomes_another_again_and_again_whatever_order_its_epochs_are_in(store: Store):
-    with store.write() as db:
-        fill(db, 3)
-        waits = verdict(1, word=Verdict.NEEDS_STAFF)
-        outbox.retire(db, waits, 100)
-        set_aside = verdict(2, word=Verdict.NEEDS_STAFF)
-        outbox.retire(db, msgspec.structs.replace(set_aside, code=Code.QUARANTINED), 100)
-        outbox.start_epoch(db, "kiosk-1", 2)
-        outbox.retire(db, verdict(3), 100)
-        for name in ("kiosk-2", "kiosk-3"):
-            outbox.become_another(db)
-            outbox.start_epoch(db, name, 1)
-            rows = {row.action_id: row for row in outbox.rows(db)}
-            assert rows[waits.action_id].status == "pending", "what staff decide of it is to be heard"
-            assert rows[set_aside.action_id].status == "needs_staff", "it would be set aside again"
-            outbox.retire(db, waits, 100)
-
-
-def test_there_is_no_unread_record_where_nothing_waits(store: Store):
-    with store.write() as db:
-        fill(db, 1)
-        unread = outbox.first_unread(db, None)
-        assert unread is not None
-        assert unread.opaque is not None
-        assert (unread.opaque.seq, unread.opaque.action_id) == (1, "a-1-1")
-        outbox.retire(db, verdict(1), 0)
-        assert outbox.first_unread(db, None) is None
-        assert outbox.first_unread(db, 1) is not None, "what the centre asks for again may be judged"
-        assert outbox.first_unread(db, 9) is None
 
 
 # Weeks without the centre.
 
 
 def very_many(db: sqlite3.Connection, count: int) -> None:
-    """So many pending rows, without their hashes being right."""
+    """Writes that many pending rows, without valid hashes."""
     bodies = ((f"a-1-{n}", n, f"P{n % 500}", canonical(intent(n, patient=f"P{n % 500}"))) for n in range(1, count + 1))
     db.executemany(
         "insert into outbox (action_id, epoch, seq, patient_id, visit_id, action_type, body, digest, hash, status,"
         " site_day, applied_ms) values (?, 1, ?, ?, 'v', 'scan_nfc', ?, ?, '', 'pending', '2026-03-02', 0)",
-        ((*row, records.digest(row[-1])) for row in bodies),
+        ((*row, outbox_bodies.digest(row[-1])) for row in bodies),
     )
     db.execute("update identity set next_seq = ?", (count + 1,))
 
@@ -470,7 +314,7 @@ def test_with_a_hundred_thousand_rows_pending_a_batch_and_a_count_take_no_more_m
 def test_no_statement_of_the_outbox_reads_it_whole_where_an_index_knows_what_is_pending(store: Store):
     asked: list[str] = []
     with store.write() as db:
-        identity = roster.identity(db)
+        identity = read_identity(db)
         assert identity is not None
         now = transaction_context(identity, shipped(), samples.Clock()())
         fill(db, 2)
@@ -479,8 +323,8 @@ def test_no_statement_of_the_outbox_reads_it_whole_where_an_index_knows_what_is_
         outbox.pending_count(db)
         outbox.pending_patients(db)
         outbox.pending_of(db, "P1", GRANTS, SITE)
-        outcomes(db, now, Journey(PatientId("P1"), "UNREGISTERED", "2026-03-02"))
-        outbox.start_epoch(db, "kiosk-1", 2)
+        read_outcomes(db, now, Journey(PatientId("P1"), "UNREGISTERED", "2026-03-02"))
+        outbox_epochs.start_epoch(db, "kiosk-1", 2)
         db.set_trace_callback(None)
         plans = [
             row["detail"]

@@ -1,4 +1,4 @@
-"""A record of the outbox that was damaged on the disk: it is known, goes unread, and holds back nothing and nobody."""
+"""A body of the outbox that was damaged on the disk: it is noticed, goes unread, and delays no other action."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from kiosk.journey.journeys import Journeys
-from kiosk.store import outbox
-from kiosk.store import outbox_bodies as records
-from kiosk.store.sqlite import Store
+from kiosk.store import outbox, outbox_bodies
 from sync.journey.model import RefusalCode
 from sync.protocol import MAX_BODY, NO_HASH, Code, Intent, Verdict, VerdictRow, chain_hash
 from tests.kiosk.samples import Clock, cards, enrolled, enrolment, page, row
 
 Damage = Callable[[bytes, bytes], bytes]
 
-# What becomes of a body, given another row's.
+# What each damage makes of a body and of another row's body.
 DAMAGES: dict[str, Damage] = {
     "a name of a member": lambda body, _: body.replace(b'"visit_id"', b'"visit_hd"'),
     "another patient's": lambda body, _: body.replace(b'"P2"', b'"P3"'),
@@ -34,10 +31,11 @@ DAMAGES: dict[str, Damage] = {
 
 
 class Kiosk:
-    """Three patients have tapped, one after the other, and the second one's record is damaged."""
+    """Three patients have tapped; the body of the second action is damaged."""
 
     def __init__(self, directory: Path, damage: Damage) -> None:
-        self.store, self.journeys = enrolled(directory, Clock())
+        self.parts = enrolled(directory, Clock())
+        self.store, self.journeys, self.ledger = self.parts.store, self.parts.journeys, self.parts.ledger
         for number in (1, 2, 3):
             tapped = self.journeys.tap(cards(number), ("scan_nfc",))
             assert tapped is not None
@@ -46,7 +44,7 @@ class Kiosk:
         self.damage = damage
 
     def strike(self) -> None:
-        """The damage, past everything that the kiosk would notice it by."""
+        """Damages the body, without a change of the digest."""
         with self.store.write() as db:
             body, other = (
                 db.execute("select body from outbox where patient_id = ?", (each,)).fetchone()[0]
@@ -66,17 +64,17 @@ class Kiosk:
         return status.journey.state
 
     def judge_all(self) -> None:
-        """The centre's verdicts for everything."""
-        told = [
+        """Writes a verdict for every action."""
+        judged = [
             VerdictRow(action_id=each.action_id, seq=each.seq, verdict=Verdict.APPLIED, code=Code.OK, revision=3)
             for each in self.rows()
         ]
-        self.journeys.settle(told)
+        self.ledger.settle(judged)
 
     def check_next(self, *place: object) -> None:
-        """What is pushed next: all three in their order under that kiosk and epoch, the damaged one unread, in a chain
-        that a centre can follow."""
-        batch = self.journeys.batch(10, None)
+        """Checks the next batch: all three in order under that kiosk and epoch, the damaged one unread, in a valid
+        chain."""
+        batch = self.ledger.batch(10, None)
         first, second, third = batch
         read = [msgspec.json.decode(each.body, type=Intent) for each in (first, third)]
         assert [(each.kiosk_id, each.epoch, each.seq) for each in read] == [(*place, 1), (*place, 3)]
@@ -97,85 +95,73 @@ def kiosk(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
 
 
 def test_in_its_place_it_goes_unread_with_the_hash_that_it_had(kiosk: Kiosk):
-    before = [each.hash for each in kiosk.journeys.batch(10, None)]
+    before = [each.hash for each in kiosk.ledger.batch(10, None)]
     kiosk.strike()
     kiosk.check_next("kiosk-1", 1)
-    assert [each.hash for each in kiosk.journeys.batch(10, None)] == before
+    assert [each.hash for each in kiosk.ledger.batch(10, None)] == before
 
 
 def test_a_fork_renumbers_it_with_the_others_and_leaves_it_as_it_is(kiosk: Kiosk):
     kiosk.strike()
-    kiosk.journeys.start_epoch(2)
+    kiosk.ledger.start_epoch(2)
     kiosk.check_next("kiosk-1", 2)
-    kiosk.journeys.start_epoch(3)
+    kiosk.ledger.start_epoch(3)
     kiosk.check_next("kiosk-1", 3)
     with kiosk.store.read() as db:
         assert db.execute("select body from outbox where patient_id = 'P2'").fetchone()[0] == kiosk.damaged
         assert outbox.head(db).next_seq == 4
     tapped = kiosk.journeys.act("P1", "register", None, {})
     assert tapped.action_ids
-    assert len(kiosk.journeys.batch(10, None)) == 4
+    assert len(kiosk.ledger.batch(10, None)) == 4
 
 
 def test_a_new_chain_does_not_say_that_its_body_is_sound(kiosk: Kiosk):
-    """Its hash there is not that of its body: no centre may take the one for the other."""
+    """The hash in the new chain is that of a stand-in, so that no centre takes the damaged body for sound."""
     kiosk.strike()
-    kiosk.journeys.start_epoch(2)
-    first, second, _ = kiosk.journeys.batch(10, None)
-    stand_in = records.stand_in(kiosk.ids[1], 2, kiosk.damaged)
+    kiosk.ledger.start_epoch(2)
+    first, second, _ = kiosk.ledger.batch(10, None)
+    stand_in = outbox_bodies.stand_in(kiosk.ids[1], 2, kiosk.damaged)
     assert second.hash == chain_hash(first.hash, stand_in)
     assert stand_in != kiosk.damaged
 
 
-def test_to_a_centre_of_version_1_goes_its_stand_in_once_the_chain_was_renumbered(kiosk: Kiosk):
-    kiosk.strike()
-    kiosk.journeys.start_epoch(2)
-    previous = NO_HASH
-    for pushed in (batch := kiosk.journeys.batch(10, None, 1)):
-        assert pushed.hash == chain_hash(previous, bytes(pushed.body))
-        assert (pushed.held, pushed.opaque) == (None, None)
-        previous = pushed.hash
-    stood_in = msgspec.json.decode(batch[1].body)
-    assert (stood_in["action_id"], stood_in["seq"]) == (kiosk.ids[1], 2)
-    assert base64.b64decode(stood_in["unread"]) == kiosk.damaged[:MAX_BODY]
-
-
 def test_a_page_that_names_its_patient_is_adopted_and_shows_the_rest(kiosk: Kiosk):
     kiosk.strike()
-    assert kiosk.journeys.adopt(page(row(1), row(2), row(3), from_cursor=1, cursor=2)) == {"P1", "P2", "P3"}
+    assert kiosk.ledger.adopt(page(row(1), row(2), row(3), from_cursor=1, cursor=2)) == {"P1", "P2", "P3"}
     assert [kiosk.state(number) for number in (1, 2, 3)] == ["ARRIVED", "UNREGISTERED", "ARRIVED"]
 
 
 def test_a_restored_centre_is_followed(kiosk: Kiosk):
     kiosk.judge_all()
     kiosk.strike()
-    assert kiosk.journeys.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True)) is not None
+    restored = page(row(1), row(2), row(3), server_incarnation="two", reset=True, asked_cursor=1)
+    assert kiosk.ledger.adopt(restored) is not None
     kiosk.check_next("kiosk-1", 1)
-    assert {each.held.revision for each in kiosk.journeys.batch(10, None) if each.held} == {3}
+    assert {each.held.revision for each in kiosk.ledger.batch(10, None) if each.held} == {3}
     assert kiosk.state(2) == "UNREGISTERED"
 
 
 def test_what_was_judged_in_an_epoch_of_before_is_sent_again_though_it_cannot_be_read(kiosk: Kiosk):
     kiosk.judge_all()
-    kiosk.journeys.start_epoch(5)
+    kiosk.ledger.start_epoch(5)
     kiosk.strike()
-    kiosk.journeys.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True))
+    kiosk.ledger.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True, asked_cursor=1))
     kiosk.check_next("kiosk-1", 6)
     assert kiosk.state(2) == "UNREGISTERED"
 
 
-def test_enrolled_anew_it_goes_on_under_the_new_name(kiosk: Kiosk):
+def test_after_another_enrolment_it_goes_on_under_the_new_name(kiosk: Kiosk):
     kiosk.strike()
-    kiosk.journeys.enrol(enrolment(kiosk_id="kiosk-2"))
+    kiosk.ledger.enrol(enrolment(kiosk_id="kiosk-2"))
     kiosk.check_next("kiosk-2", 1)
-    kiosk.journeys.adopt(page(row(1), row(2), row(3)))
+    kiosk.ledger.adopt(page(row(1), row(2), row(3)))
     assert kiosk.state(2) == "UNREGISTERED"
 
 
-def test_enrolled_anew_by_a_restored_centre_what_was_judged_goes_too(kiosk: Kiosk):
+def test_after_another_enrolment_by_a_restored_centre_judged_actions_go_again(kiosk: Kiosk):
     kiosk.judge_all()
     kiosk.strike()
-    kiosk.journeys.enrol(enrolment(kiosk_id="kiosk-2", server_incarnation="two"))
+    kiosk.ledger.enrol(enrolment(kiosk_id="kiosk-2", server_incarnation="two"))
     kiosk.check_next("kiosk-2", 1)
     assert [each.status for each in kiosk.rows()] == ["pending"] * 3
 
@@ -185,31 +171,32 @@ def test_enrolled_anew_by_a_restored_centre_what_was_judged_goes_too(kiosk: Kios
 )
 def test_its_verdict_retires_it(kiosk: Kiosk, code: Code, patient_id: str | None):
     kiosk.strike()
-    told = VerdictRow(action_id=kiosk.ids[1], seq=2, verdict=Verdict.NEEDS_STAFF, code=code, patient_id=patient_id)
-    assert kiosk.journeys.settle([told]) == {"P2", patient_id or "P2"}
-    assert kiosk.journeys.pending() == 2
+    judged = VerdictRow(action_id=kiosk.ids[1], seq=2, verdict=Verdict.NEEDS_STAFF, code=code, patient_id=patient_id)
+    assert kiosk.ledger.settle([judged]) == {"P2", patient_id or "P2"}
+    assert kiosk.parts.pending() == 2
     assert kiosk.state(2) == "UNREGISTERED"
 
 
-def test_the_verdict_of_another_action_finds_whom_it_was_for(tmp_path: Path):
-    """A card that nobody knew becomes a patient's, though one of its actions cannot be read."""
-    store, journeys = enrolled(tmp_path, Clock())
+def test_the_verdict_of_another_action_still_moves_the_patient(tmp_path: Path):
+    """An unknown card becomes a patient's, although one of its actions cannot be read."""
+    parts = enrolled(tmp_path, Clock())
+    store, journeys = parts.store, parts.journeys
     for action_type in ("scan_nfc", "register"):
         journeys.check_in_unknown("card-9", cards(9), action_type, None)  # type: ignore[arg-type]
     with store.write() as db:
         db.execute("update outbox set body = x'7b' where action_type = 'scan_nfc'")
     with store.read() as db:
         register = outbox.rows(db)[1]
-    told = VerdictRow(action_id=register.action_id, seq=2, verdict=Verdict.APPLIED, code=Code.OK, patient_id="P1")
-    assert journeys.settle([told]) == {"card-9", "P1"}
-    assert journeys.named("card-9") == "P1"  # type: ignore[arg-type]
+    judged = VerdictRow(action_id=register.action_id, seq=2, verdict=Verdict.APPLIED, code=Code.OK, patient_id="P1")
+    assert parts.ledger.settle([judged]) == {"card-9", "P1"}
+    assert parts.resolve("card-9") == "P1"
     store.close()
 
 
 def test_a_press_that_comes_again_is_known_by_what_the_row_says(kiosk: Kiosk):
     kiosk.strike()
     again = kiosk.journeys.act("P2", "scan_nfc", kiosk.ids[1], {})
-    assert (again.repeated, again.action_ids) == (True, (kiosk.ids[1],))
+    assert (again.refusal, again.action_ids) == (None, (kiosk.ids[1],))
     other = kiosk.journeys.act("P2", "register", kiosk.ids[1], {})
     assert other.refusal is not None
     assert other.refusal.code is RefusalCode.NOT_ALLOWED
@@ -220,17 +207,17 @@ def test_a_verdict_that_cannot_be_read_is_not_told(kiosk: Kiosk, held: str):
     kiosk.judge_all()
     with kiosk.store.write() as db:
         db.execute(held)
-    assert [each.held for each in kiosk.journeys.batch(10, 1)] == [None] * 3
-    kiosk.journeys.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True))
-    assert [each.held for each in kiosk.journeys.batch(10, None)] == [None] * 3
+    assert [each.held for each in kiosk.ledger.batch(10, 1)] == [None] * 3
+    kiosk.ledger.adopt(page(row(1), row(2), row(3), server_incarnation="two", reset=True, asked_cursor=1))
+    assert [each.held for each in kiosk.ledger.batch(10, None)] == [None] * 3
 
 
 def test_a_row_whose_id_is_not_that_of_its_body_goes_unread_and_a_fork_comes_to_an_end(tmp_path: Path):
     made = Kiosk(tmp_path, lambda body, _: body)
     with made.store.write() as db:
         db.execute("update outbox set action_id = 'another' where patient_id = 'P2'")
-    made.journeys.start_epoch(2)
-    unread = made.journeys.batch(10, None)[1].opaque
+    made.ledger.start_epoch(2)
+    unread = made.ledger.batch(10, None)[1].opaque
     assert unread is not None
     assert unread.action_id == "another"
     assert made.ids[1].encode() in base64.b64decode(unread.body)
@@ -242,14 +229,15 @@ def test_of_a_record_that_no_push_could_hold_the_beginning_goes_and_its_size(tmp
     made = Kiosk(tmp_path, lambda body, _: body + b"x" * 500_000)
     made.strike()
     made.check_next("kiosk-1", 1)
-    unread = made.journeys.batch(10, None)[1].opaque
+    unread = made.ledger.batch(10, None)[1].opaque
     assert unread is not None
     assert unread.size == len(made.damaged)
     made.store.close()
 
 
 def test_a_press_that_says_too_much_is_refused_and_nothing_of_it_stays(tmp_path: Path):
-    store, journeys = enrolled(tmp_path, Clock())
+    parts = enrolled(tmp_path, Clock())
+    store, journeys = parts.store, parts.journeys
     journeys.tap(cards(1), ("scan_nfc",))
     before = journeys.patient_status("P1")
     acted = journeys.act("P1", "register", None, {"answers": {"why": "x" * MAX_BODY}})
@@ -258,13 +246,3 @@ def test_a_press_that_says_too_much_is_refused_and_nothing_of_it_stays(tmp_path:
     assert journeys.patient_status("P1") == before
     assert journeys.act("P1", "register", None, {"answers": {"why": "x" * 1000}}).action_ids
     store.close()
-
-
-def test_a_body_that_was_written_before_there_were_digests_is_read(kiosk: Kiosk):
-    with kiosk.store.write() as db:
-        db.execute("alter table outbox drop column digest")
-        db.execute("delete from _sqlite_migrations where name = 'm003_digests_of_bodies'")
-        db.execute("pragma user_version = 2")
-    kiosk.store.close()
-    kiosk.store = Store(kiosk.store.path)
-    assert [each.opaque for each in Journeys(kiosk.store, Clock()).batch(10, None)] == [None] * 3

@@ -1,4 +1,4 @@
-"""A kiosk's screen in a real Chromium: what a person does with it, and what can be measured on it."""
+"""A kiosk's screen in a real Chromium: presses, and measures of what is on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEASURE = Path(__file__).with_name("measure.js").read_text("utf-8")
 
 @contextlib.contextmanager
 def running(executable: str) -> Iterator[Browser]:
-    """A Chromium, for as many screens as wanted."""
+    """Starts a Chromium for any number of screens."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         yield browser
@@ -34,11 +34,11 @@ def running(executable: str) -> Iterator[Browser]:
 
 @dataclass(frozen=True)
 class Look:
-    """What a person with a ruler and a colour meter finds on the screen.
+    """The measures of what is on the screen.
 
-    `texts`: all that can be seen, with the height of Hangul in its font (`hangul`), its size, its contrast, its place;
-    `targets`: every button, with its words and its place; `spilled`: what does not fit where it stands; `scrolls`:
-    whether there is more than fits. Lengths are CSS pixels.
+    `texts`: every visible text, with the height of Hangul in its font (`hangul`), its size, contrast and place.
+    `targets`: every button, with its words and place. `spilled`: what does not fit into its place. `scrolls`: whether
+    there is more than fits. Lengths are CSS pixels.
     """
 
     texts: list[dict[str, Any]]
@@ -48,7 +48,7 @@ class Look:
 
 
 class Kiosk:
-    """One screen. Everything that the browser complains of is kept in `complaints`."""
+    """One screen. `complaints` holds the errors and warnings of the browser."""
 
     def __init__(self, browser: Browser, url: str, size: tuple[int, int] = (1080, 1920), **context: Any) -> None:
         options = {"reduced_motion": "reduce", "has_touch": True, **context}
@@ -62,68 +62,68 @@ class Kiosk:
         self.url = url
 
     def open(self) -> Kiosk:
-        """Loads the page and waits until it shows something that the kiosk said."""
+        """Loads the page and waits until it shows a screen of the kiosk."""
         self.page.goto(self.url)
         self.page.locator("html[data-frame]").wait_for()
         self.page.evaluate("document.fonts.ready.then(() => true)")
         return self
 
     def close(self) -> None:
-        """Closes it."""
+        """Closes the screen."""
         self.context.close()
 
     def await_screen(self, kind: str) -> None:
-        """Until that screen is shown: "attract", "journey", …, or the page's own "away"."""
+        """Waits until that screen is shown: "attract", "journey", …, or the page's own "away"."""
         self.page.locator(f'#content[data-screen="{kind}"]').wait_for()
 
     def await_frame(self, frame: int) -> None:
-        """Until the page has heard the screen of that number."""
+        """Waits until the page has the screen of that frame number."""
         self.page.locator(f'html[data-frame="{frame}"]').wait_for()
 
     def await_painting(self) -> None:
-        """Until the page has had its say about what was just done: two frames of the browser."""
+        """Waits until the page has drawn the last change: two frames of the browser."""
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def await_text(self, text: str) -> None:
-        """Until the content says this."""
+        """Waits until the content has this text."""
         self.content.get_by_text(text).first.wait_for()
 
     def button(self, name: str) -> Locator:
-        """A button by its name in the page: "next", "home", "back", "staff", "keep", "language-en", …"""
+        """Returns a button by its name in the page: "next", "home", "back", "staff", "keep", "language-en", …"""
         return self.page.locator(f'[data-name="{name}"]')
 
     def press(self, name: str) -> None:
-        """A finger on a button."""
+        """Presses a button."""
         self.button(name).tap()
 
     @property
     def content(self) -> Locator:
-        """What the screen says."""
+        """The text of the content."""
         return self.page.locator("#content")
 
     @property
     def headline(self) -> str:
-        """Its first words."""
+        """The text of the headline."""
         return self.content.locator("h1").inner_text()
 
     @property
     def language(self) -> str:
-        """The language that the page says it speaks."""
+        """The language that the page declares."""
         return str(self.page.evaluate("document.documentElement.lang"))
 
     @property
     def stored(self) -> list[str]:
-        """What the page keeps in the browser: names of stores that hold anything."""
+        """The names of the browser's stores that hold anything of the page."""
         return list(self.page.evaluate("window.measure.stored()"))
 
     def pixels_per_mm(self) -> float:
-        """The unit of the page."""
+        """CSS pixels of a millimetre on this page."""
         return float(
             self.page.evaluate("parseFloat(getComputedStyle(document.documentElement).getPropertyValue('--mm'))")
         )
 
     def look(self) -> Look:
-        """What is on the screen now, and how large and clear it is."""
+        """Measures what is on the screen now."""
         return Look(**self.page.evaluate("window.measure.look()"))
 
     def _complain(self, message: Any) -> None:

@@ -37,7 +37,7 @@ def kiosk(server: PageServer) -> Iterator[Client]:
 
 @contextmanager
 def serving(counter: Counter, **options: int) -> Iterator[PageServer]:
-    """The page of a counter on a free port."""
+    """Serves the page of a counter on a free port."""
     server = PageServer(create_app(counter, DisplaySection(), **options), "127.0.0.1", 0)
     server.start()
     try:
@@ -47,7 +47,7 @@ def serving(counter: Counter, **options: int) -> Iterator[PageServer]:
 
 
 class Client(requests.Session):
-    """Speaks HTTP to one kiosk as its page does."""
+    """Calls the HTTP API of one kiosk as its page does."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -67,15 +67,18 @@ class Staged(NamedTuple):
     screen: Kiosk
 
     def begin(self) -> None:
-        """The screen as nobody has used it: somebody leaves just now, settings and all. They are awaited one by one; a
-        page that misses one of two asks for the whole, which comes when it may and sets the time of a screen anew."""
+        """Makes the screen as it is before any use: a person with changed settings leaves it.
+
+        The frames are awaited one by one. A page that misses one asks for the whole screen, whose answer could come
+        during the test and start the time of a screen again.
+        """
         self.screen.await_frame(self.counter.refuse_card("phone").frame)
         self.screen.await_frame(self.counter.begin().frame)
 
 
 @pytest.fixture(scope="module")
 def open_screen(browser: Browser) -> Iterator[Staged]:
-    """One screen for a file of tests, since opening it takes longer than most of them."""
+    """One screen for all tests of a file, since to open one takes longer than most tests."""
     counter = StagedCounter()
     with serving(counter) as server:
         screen = Kiosk(browser, server.url).open()
@@ -85,7 +88,7 @@ def open_screen(browser: Browser) -> Iterator[Staged]:
 
 @pytest.fixture
 def staged(open_screen: Staged) -> Iterator[Staged]:
-    """That screen as nobody has used it. The browser had nothing to complain of at the end, and keeps nothing."""
+    """The screen as it is before any use. At the end the browser has no complaint and keeps nothing."""
     open_screen.begin()
     yield open_screen
     assert open_screen.screen.stored == []

@@ -11,8 +11,7 @@ from kiosk.ui.server import PageServer
 
 
 class Line(Client):
-    """simple-websocket's client, without its habit of sitting on frames that came in one piece with the handshake's
-    answer until something else comes."""
+    """simple-websocket's client, which would hold back frames that come in one piece with the handshake's answer."""
 
     def handshake(self) -> None:
         super().handshake()
@@ -20,7 +19,7 @@ class Line(Client):
 
 
 class Page:
-    """What a page says and hears."""
+    """The messages of a page, both ways."""
 
     def __init__(self, server: PageServer, headers: dict[str, str] | None = None) -> None:
         self.line = Line.connect(f"ws://127.0.0.1:{server.port}/ws", headers=headers)

@@ -1,4 +1,4 @@
-"""Everything that the screen can say, each as one scene that a test puts on the stage."""
+"""Everything that the screen can show, each as one scene for the staged counter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kiosk.front.screen import Notice, PatientView, Screen
-from tests.kiosk.ui.staged import HONG, NAMGUNG, SMITH, StagedCounter
+from sync.journey.definitions import read
+from sync.journey.model import AppointmentId
+from tests.kiosk.ui.staged import HONG, NAMGUNG, SMITH, StagedCounter, fresh_journey
+from tests.site_rules import with_weighing
 
 Scene = Callable[[StagedCounter], Screen]
 
@@ -54,7 +57,7 @@ def two_numbers(counter: StagedCounter) -> Screen:
 
 
 def with_slips(scene: Scene, *numbers: str) -> Scene:
-    """The same for somebody whose place bears these numbers as well."""
+    """Returns the scene of a patient whose queue entry has these numbers as well."""
 
     def with_them(counter: StagedCounter) -> Screen:
         shown = scene(counter)
@@ -112,9 +115,17 @@ def in_state(state: str) -> Scene:
         shown = greeting(counter)
         assert shown.journey
         journey = replace(shown.journey, journey_state=state)
-        return counter.show(replace(shown, journey=journey, next_action=None))
+        way, step = counter.definitions.step_of(state)
+        return counter.show(replace(shown, journey=journey, next_action=None, way=way, step=step))
 
     return scene
+
+
+def weighed(counter: StagedCounter) -> Screen:
+    """A state of the site's own, in between two that are shipped, with a step and an action of its own."""
+    rules = with_weighing(counter.definitions.document)
+    counter.definitions = read(rules)
+    return counter.tap(HONG, "weigh")
 
 
 def offering(action_type: str) -> Scene:
@@ -128,8 +139,9 @@ def day_gone_by(counter: StagedCounter) -> Screen:
     shown = greeting(counter)
     assert shown.journey
     statuses = ("completed", "cancelled", "no_show", "waiting", "in_progress", "arrived", "sterilised")
-    booking = shown.journey.appointments[0]
-    booked = tuple(replace(booking, appointment_id=status, status=status, room="") for status in statuses)
+    booked_for = fresh_journey(HONG).appointments[0]
+    days = (replace(booked_for, appointment_id=AppointmentId(each), status=each, room="") for each in statuses)
+    booked = tuple(counter.booking(each) for each in days)
     return counter.show(replace(shown, journey=replace(shown.journey, appointments=booked)))
 
 
@@ -170,7 +182,7 @@ def broken(reason: str) -> Scene:
     return scene
 
 
-# The screens of the README and of the measurements; each of the rest differs from one of them in words alone.
+# The screens of the README and of the measurements. Each other scene differs from one of them in words alone.
 MAIN: dict[str, Scene] = {
     "attract": attract,
     "greeting": greeting,
@@ -199,6 +211,7 @@ ALL: dict[str, Scene] = {
     "day gone by": day_gone_by,
     "provisional": provisional,
     "nameless": nameless,
+    "weighed": weighed,
     **{f"notice {notice}": noticed(notice) for notice in Notice},
     **{
         f"state {state}": in_state(state)

@@ -22,13 +22,13 @@ PICTURES = {
 
 
 def take(folder: Path) -> list[Path]:
-    """Writes one PNG a scene, at half the size of the screen; returns their paths."""
+    """Writes one PNG per scene, at half the size of the screen. Returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     counter = StagedCounter()
     width, height = DisplaySection().resolution
     taken = []
     with running(chromium()) as browser, serving(counter) as server:
-        # A window of half the size shows the same page at half the pixels to a millimetre.
+        # A window of half the size shows the same page at half the pixels per millimetre.
         kiosk = Kiosk(browser, server.url, (width // 2, height // 2)).open()
         for name, scene in PICTURES.items():
             kiosk.await_frame(counter.begin().frame)

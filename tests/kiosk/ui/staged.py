@@ -1,5 +1,8 @@
-"""A counter whose people, cards and faults a test puts on the stage. It is a whole `kiosk.ui.counter.Counter`: the real
-rules decide what a press does, repeats are told apart by their action id, and screens go out to every subscriber."""
+"""A counter whose people, cards and faults a test sets.
+
+It is a whole `kiosk.front.counter.Counter`: the real rules decide what a press does, a repeat is known by its action
+id, and every subscriber gets the screens.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ from kiosk.front.screen import (
 from sync.clock import iso
 from sync.ids import new_id
 from sync.journey.definitions import shipped
+from sync.journey.meaning import is_called, is_over, waits
 from sync.journey.model import (
     Action,
     ActionId,
@@ -47,12 +51,13 @@ DAY = "2026-03-02"
 MORNING_MS = 1_772_411_400_000  # 2026-03-02T09:30 in Seoul
 SEOUL = "Asia/Seoul"
 DESK = "1층 로비 접수 창구"
-GRANTS = frozenset({"scan_nfc", "register", "confirm_arrival", "enter_exam_room", "make_payment", "leave_hospital"})
+# What a kiosk does that is everything at once.
+KINDS = ("entrance", "payment", "exit", "enter_exam_room")
 
 
 @dataclass(frozen=True)
 class Card:
-    """One card of the staged hospital: whose it is, and what they are booked for."""
+    """One card of the staged hospital: its holder, and the holder's bookings."""
 
     uid: str
     label: str
@@ -75,7 +80,7 @@ NOBODY = "04ffffffffffff"
 
 
 class StagedCounter:
-    """The kiosk as its screen sees it, with a test behind it. Safe from any thread."""
+    """A counter that a test drives. May be used from any thread."""
 
     def __init__(self, demo: bool = False) -> None:
         self._demo = tuple(DemoCard(card.uid, card.label) for card in (HONG, NAMGUNG, SMITH)) if demo else ()
@@ -88,7 +93,8 @@ class StagedCounter:
     # What a test does.
 
     def begin(self) -> Screen:
-        """All as in the morning: nobody has come, nothing is broken."""
+        """Sets everything back: no patient has come, nothing is broken."""
+        self.definitions = shipped()
         self.kiosk = KioskView("K-1", "본관 1층 입구", DESK)
         self.languages: tuple[str, ...] = ("ko", "en")
         self.stay_s: float | None = 60.0
@@ -97,7 +103,7 @@ class StagedCounter:
         self.acts: list[tuple[str, str, str | None]] = []
         self.keeps = 0
         self.breakage: Exception | None = None
-        self.gate = threading.Event()  # a press waits for it, so that a test can look at the screen meanwhile
+        self.gate = threading.Event()  # a press waits for this, so that a test can look at the screen meanwhile
         self.gate.set()
         self.at_gate = threading.Semaphore(0)
         self.fault: str | None = None
@@ -107,7 +113,7 @@ class StagedCounter:
         return self.attract()
 
     def show(self, screen: Screen) -> Screen:
-        """Puts this on the screen, under the next frame number."""
+        """Publishes a screen under the next frame number."""
         with self._lock:
             self._frame += 1
             self._screen = replace(screen, frame=self._frame)
@@ -115,11 +121,11 @@ class StagedCounter:
             return self._screen
 
     def attract(self) -> Screen:
-        """Everybody is gone."""
+        """Shows the screen without a person."""
         return self.show(self._blank(ScreenKind.ATTRACT))
 
     def tap(self, card: Card, *actions: str) -> Screen:
-        """A card is held to the reader, and these actions are done for its patient."""
+        """Taps a card, and does these actions for its patient."""
         with self._lock:
             journey = self._journeys.get(card.patient_id) or fresh_journey(card)
             for action_type in ("scan_nfc", *actions):
@@ -129,46 +135,46 @@ class StagedCounter:
             return self.show(self._of_patient(card, journey))
 
     def call(self, card: Card, room: str) -> Screen:
-        """Staff call the patient into a room."""
+        """Calls the patient into a room, as staff do."""
         with self._lock:
             journey = self._journeys[card.patient_id]
             staff = Action(ActionId(new_id()), "call_patient", Actor(Role.STAFF), MORNING_MS, _opens(1), room=room)
-            outcome = decide(shipped(), journey, staff)
+            outcome = decide(self.definitions, journey, staff)
             assert isinstance(outcome, Decision)
             self._journeys[card.patient_id] = outcome.journey
             return self.show(replace(self._of_patient(card, outcome.journey), notice=Notice.CALLED))
 
     def unknown_card(self) -> Screen:
-        """A card that nobody is known for."""
+        """Taps a card that no patient has."""
         stranger = PatientView("card-1", "", "ko")
         return self.show(replace(self._blank(ScreenKind.UNKNOWN_CARD), patient=stranger, next_action="scan_nfc"))
 
     def refuse_card(self, reason: str) -> Screen:
-        """A card that cannot be used."""
+        """Taps a card that cannot be used."""
         return self.show(replace(self._blank(ScreenKind.REFUSED_CARD), reason=reason))
 
     def break_down(self, reason: str) -> Screen:
-        """Something is out of order."""
+        """Puts the kiosk out of order."""
         self.fault = reason
         return self.show(replace(self._blank(ScreenKind.OUT_OF_ORDER), reason=reason, remaining_s=None))
 
     def cut_off(self, online: bool = False) -> None:
-        """The centre is out of reach, and what is done now is not confirmed by it; or it is back."""
+        """Takes the centre offline or back online. While it is offline, no action is confirmed."""
         self._central = CentralView(online, iso(MORNING_MS - 25 * 60_000, SEOUL))
         self.confirmed = online
         self.people_ahead = 3 if online else None
 
     def new_day(self) -> None:
-        """Nobody has come yet."""
+        """Forgets all journeys."""
         with self._lock:
             self._journeys.clear()
 
     def hang_up(self) -> None:
-        """Ends every subscription, as a stopping daemon does."""
+        """Closes every subscription, as a stopping daemon does."""
         self._live.close()
         self._live = Broadcast()
 
-    # kiosk.ui.counter.Counter.
+    # kiosk.front.counter.Counter.
 
     def screen(self) -> Screen:
         self._break()
@@ -236,8 +242,11 @@ class StagedCounter:
         return PressResult(self.show(self._of_patient(card, outcome.journey)), action_id=action_id or new_id())
 
     def _decide(self, journey: Journey, action_type: str) -> Decision | Refusal:
-        actor = Actor(Role.KIOSK, GRANTS)
-        return decide(shipped(), journey, Action(ActionId(new_id()), action_type, actor, MORNING_MS, _opens(17)))
+        actor = self._actor()
+        return decide(self.definitions, journey, Action(ActionId(new_id()), action_type, actor, MORNING_MS, _opens(17)))
+
+    def _actor(self) -> Actor:
+        return Actor(Role.KIOSK, frozenset(self.definitions.granted(KINDS)))
 
     def _blank(self, kind: ScreenKind) -> Screen:
         stays = kind is ScreenKind.ATTRACT
@@ -247,19 +256,23 @@ class StagedCounter:
             self.kiosk,
             self._central,
             self.languages,
+            tuple(tuple(step.name for step in way) for way in self.definitions.ways),
             remaining_s=None if stays else self.stay_s,
             keeps_left=0 if stays else 10,
         )
 
     def _of_patient(self, card: Card, journey: Journey) -> Screen:
-        available = available_actions(shipped(), journey, Actor(Role.KIOSK, GRANTS))
-        listed = [entry for entry in journey.entries if entry.state in shipped().listed]
+        available = available_actions(self.definitions, journey, self._actor())
+        listed = [entry for entry in journey.entries if entry.state in self.definitions.listed]
         lines = tuple(self._line(entry) for entry in listed)
         view = JourneyView(
-            journey.state, lines, tuple(map(_booking, journey.appointments)), available, iso(MORNING_MS, SEOUL)
+            journey.state, lines, tuple(map(self.booking, journey.appointments)), available, iso(MORNING_MS, SEOUL)
         )
+        way, step = self.definitions.step_of(journey.state)
         return replace(
             self._blank(ScreenKind.JOURNEY),
+            way=way,
+            step=step,
             patient=PatientView(card.patient_id, card.masked_name, card.language),
             journey=view,
             next_action=available[0] if available else None,
@@ -268,7 +281,7 @@ class StagedCounter:
         )
 
     def _line(self, entry: QueueEntry) -> QueueLine:
-        ahead = self.people_ahead
+        ahead = self.people_ahead if waits(self.definitions, entry) else None
         minutes = None if ahead is None else ahead * entry.minutes
         return QueueLine(
             entry.queue_id,
@@ -280,11 +293,24 @@ class StagedCounter:
             ahead,
             minutes,
             entry.label_aliases,
+            is_called(self.definitions, entry),
+        )
+
+    def booking(self, appointment: Appointment) -> Booking:
+        """One of a patient's bookings, as the screen has it."""
+        return Booking(
+            appointment.appointment_id,
+            appointment.exam_id,
+            appointment.exam_name,
+            appointment.room,
+            iso(appointment.scheduled_ms, SEOUL),
+            appointment.status,
+            is_over(self.definitions, appointment),
         )
 
 
 def fresh_journey(card: Card) -> Journey:
-    """The day of a patient who has not come yet."""
+    """Returns the journey of a patient who has not come yet."""
     booked = tuple(
         Appointment(
             AppointmentId(f"A-{card.patient_id}-{number}"),
@@ -297,17 +323,6 @@ def fresh_journey(card: Card) -> Journey:
         for number, (name, room, minutes) in enumerate(card.booked, 1)
     )
     return Journey(PatientId(card.patient_id), shipped().initial, DAY, appointments=booked)
-
-
-def _booking(appointment: Appointment) -> Booking:
-    return Booking(
-        appointment.appointment_id,
-        appointment.exam_id,
-        appointment.exam_name,
-        appointment.room,
-        iso(appointment.scheduled_ms, SEOUL),
-        appointment.status,
-    )
 
 
 def _opens(number: int) -> Opens:

@@ -108,7 +108,7 @@ def test_health_is_ok_until_something_is_out_of_order(kiosk: Client, counter: St
     ],
 )
 def test_every_error_is_json_with_a_code(server: PageServer, method: str, path: str, status: int):
-    # Not through requests, which would tidy the path.
+    # Not through requests, which would normalise the path.
     line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     line.request(method, path, headers={"X-Kiosk": "1"})
     answer = line.getresponse()

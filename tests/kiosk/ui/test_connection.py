@@ -1,6 +1,6 @@
-"""The line between page and daemon: the socket first, HTTP while that is down, and what is said when neither works.
+"""The connection of page and daemon: the socket first, HTTP while that is down, and the words when neither works.
 
-Where time must pass for something to happen, the browser's clock is turned by hand.
+Where time must pass, the test moves the browser's clock.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-connection")
 
 
 class Shaken(Kiosk):
-    """A screen on a bad line: its clock is turned by hand, and the browser may complain of connections that fail."""
+    """A screen on a bad connection. The test moves its clock, and the browser may complain of failed connections."""
 
     def __init__(self, browser: Browser, url: str) -> None:
         super().__init__(browser, url)
         self.page.clock.install()
 
     def until(self, true: Callable[[], bool]) -> None:
-        """Lets time pass, two minutes at most, until something is so."""
+        """Lets time pass, two minutes at most, until the condition is true."""
         for _ in range(240):
             if true():
                 return
@@ -37,7 +37,7 @@ class Shaken(Kiosk):
         pytest.fail("it never came true")
 
     def until_seen(self, selector: str) -> None:
-        """Lets time pass until it is on the page."""
+        """Lets time pass until the text is on the page."""
         self.until(lambda: self.page.locator(selector).is_visible())
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ def without_sockets(counter: StagedCounter, browser: Browser) -> Iterator[Shaken
 
 
 def again(counter: StagedCounter, server: PageServer) -> PageServer:
-    """The daemon is back, on the same port."""
+    """Starts the daemon's server again, on the same port."""
     back = PageServer(create_app(counter, DisplaySection()), "127.0.0.1", server.port)
     back.start()
     return back
@@ -91,7 +91,7 @@ def test_without_a_socket_everything_goes_over_http(without_sockets: Shaken, cou
 def test_an_answer_lost_on_the_socket_is_asked_for_over_http_with_the_same_id(shaken: Shaken, counter: StagedCounter):
     def deaf(route: WebSocketRoute) -> None:
         to_page, from_server = route.send, route.connect_to_server()
-        from_server.on_message(lambda text: None if "REGISTERED" in str(text) else to_page(text))
+        from_server.on_message(lambda text: None if '"REGISTERED","queue' in str(text) else to_page(text))
 
     shaken.page.route_web_socket("**/ws", deaf)
     shaken.open()
@@ -174,7 +174,7 @@ def test_a_daemon_that_is_away_is_told_of_and_its_return_too(
     assert "접수 창구" in shaken.content.inner_text()
     back = again(counter, server)
     shaken.until_seen('#content[data-screen="attract"]')
-    # A daemon that began anew counts its frames anew, too.
+    # A daemon that has restarted counts its frames from the beginning.
     counter.tap(HONG)
     shaken.until_seen('#content[data-screen="journey"]')
     back.stop()

@@ -1,4 +1,4 @@
-"""Millimetres on the glass, from what the configuration says of it."""
+"""Millimetres on the glass, from the size in the configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may talk to the page's server, and what its answers forbid a browser."""
+"""Which requests the page's server takes, and what its answers forbid a browser."""
 
 from __future__ import annotations
 

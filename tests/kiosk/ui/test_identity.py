@@ -1,4 +1,4 @@
-"""The page in front of the real reception: a card that was given to somebody else shows nobody's data any more."""
+"""The page in front of the real reception: after a card is bound to another patient, no data of the first is shown."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def test_nothing_of_the_former_holder_is_left_when_the_card_turns_out_to_be_anot
     house = House(tmp_path)
     with serving(house.reception) as server:
         screen = Kiosk(browser, server.url).open()
-        house.reception.card(uid(1))
+        house.reception.tap(uid(1))
         screen.await_text("홍*동 님, 안녕하세요")
         screen.press("staff")
-        house.reception.heard(house.rebind(), online=True)
+        house.reception.update(house.rebind(), online=True)
         screen.await_screen("attract")
         markup = screen.page.content()
         assert [trace for trace in ("홍*동", "P1", "영상 촬영") if trace in markup] == []

@@ -1,4 +1,4 @@
-"""What is no request and no command is told so, and changes nothing."""
+"""Data that is no request and no command gets an error, and changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the person wants the screen is theirs alone: it goes when they go."""
+"""The settings of the screen are one person's: they end when the person leaves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def screen(staged: Staged) -> Kiosk:
 
 
 def settings(screen: Kiosk) -> tuple[str, str, bool, bool]:
-    """Language, zoom, contrast, low."""
+    """Returns language, zoom, contrast and low."""
     root = "document.documentElement"
     zoom = screen.page.evaluate(f"{root}.style.getPropertyValue('--zoom')")
     classes = screen.page.evaluate(f"[...{root}.classList]")

@@ -1,4 +1,4 @@
-"""Every screen in a real browser, in both languages: what it says, how large, how clear, and that all of it fits."""
+"""Every screen in a real browser, in both languages: the words, their size and contrast, and that all of it fits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 STANDING = DisplaySection(diagonal_in=21.5, resolution=(1080, 1920))
 TABLET = DisplaySection(diagonal_in=10.1, resolution=(1280, 800))
 LYING = DisplaySection(diagonal_in=21.5, resolution=(1920, 1080))
-# Each display is one group, so that two workers can look at two of them at a time.
+# Each display is one group, so that two workers can measure two displays at a time.
 DISPLAYS = [
     pytest.param(display, id=name, marks=pytest.mark.xdist_group(f"browser-{name}"))
     for name, display in (("standing", STANDING), ("tablet", TABLET), ("lying", LYING))
@@ -45,7 +45,7 @@ class Stage:
         self._looks: dict[str, dict[str, Look]] = {}
 
     def show(self, scenes: dict[str, Scene], language: str, *settings: str) -> Iterator[str]:
-        """Each scene in turn, with these settings pressed where they are not yet."""
+        """Shows each scene in turn, with these settings pressed."""
         for name, scene in scenes.items():
             self.counter.new_day()
             self.screen.await_frame(scene(self.counter).frame)
@@ -57,13 +57,13 @@ class Stage:
             yield name
 
     def looks(self, language: str) -> dict[str, Look]:
-        """The main scenes in a language, each looked at once."""
+        """Returns the measures of the main scenes in a language."""
         if language not in self._looks:
             self._looks[language] = {name: self.screen.look() for name in self.show(MAIN, language)}
         return self._looks[language]
 
     def too_small(self, text: dict[str, Any], times: float = 1) -> bool:
-        """Whether the Hangul of a text is smaller than it may be, by more than half a pixel."""
+        """Whether the Hangul of a text is below its least height by more than half a pixel."""
         least = times * self.measures.hangul_mm * self.measures.pixels_per_mm
         return bool(HANGUL.search(text["words"])) and text["hangul"] < least - 0.5
 
@@ -112,7 +112,7 @@ def test_every_button_says_what_it_does(stage: Stage, language: str):
 def test_the_main_screens_fit_without_scrolling(stage: Stage, language: str):
     for scene, look in stage.looks(language).items():
         assert look.spilled == [], scene
-        # A called patient's room is in the headline; on the small screen the rest of the ticket may stand below.
+        # A called patient's room is in the headline; on the small screen the rest of the ticket may be below.
         assert not look.scrolls or scene == "called"
 
 
@@ -226,7 +226,7 @@ def test_the_browser_had_nothing_to_complain_of_and_keeps_nothing(stage: Stage):
 
 
 def _gap(one, other) -> float:
-    """The distance between two boxes."""
+    """Returns the distance between two boxes."""
     across = max(one["left"] - other["right"], other["left"] - one["right"], 0)
     down = max(one["top"] - other["bottom"], other["top"] - one["bottom"], 0)
     return (across**2 + down**2) ** 0.5

@@ -1,4 +1,4 @@
-"""The time on a screen: seen, extended, and at its end nobody's data is left. The browser's clock is turned by hand."""
+"""The time on a screen: shown, extended, and at its end no data is left. The test moves the browser's clock."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_at_the_end_nothing_of_the_person_is_left_even_where_the_daemon_says_not
     for trace in (HONG.masked_name, HONG.patient_id, "B-017", "흉부 영상 검사"):
         assert trace not in markup
     assert clockwork.language == "ko"
-    # And when they tap again, they are welcome again.
+    # A tap of the same patient works again.
     counter.tap(HONG)
     clockwork.await_text("B-017")
 

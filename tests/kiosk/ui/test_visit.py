@@ -1,4 +1,4 @@
-"""A visit on the screen, pressed through in a real browser."""
+"""A visit on the screen, press by press in a real browser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kiosk.front.screen import ScreenKind
 from sync.ids import is_uuid
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.conftest import Staged
-from tests.kiosk.ui.scenes import Scene, called, number, with_slips
+from tests.kiosk.ui.scenes import Scene, called, number, weighed, with_slips
 from tests.kiosk.ui.staged import DESK, HONG, NAMGUNG, StagedCounter
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-visit")]
@@ -156,7 +156,7 @@ def test_offline_says_saved_and_valid_and_as_of_when(screen: Kiosk, counter: Sta
     assert "오전 9:05 기준" in banner
     said = screen.content.inner_text()
     assert "이 기기에 저장됨" in said
-    # Of a roster this old nothing is said about others.
+    # A roster this old says nothing about other people.
     assert "앞에" not in said
     assert "대기\n" not in said
     counter.cut_off(online=True)
@@ -204,6 +204,18 @@ def test_the_steps_say_where_one_is(screen: Kiosk, counter: StagedCounter):
     for action, step in (("scan_nfc", "접수"), ("register", "도착"), ("confirm_arrival", "대기")):
         screen.await_frame(counter.tap(HONG, action).frame)
         assert now() == step
+
+
+@pytest.mark.parametrize(("language", "go_on", "register"), [("ko", "계속", "접수"), ("en", "Go on", "Register")])
+def test_a_step_of_the_sites_own_is_in_its_place_with_words_that_are_never_wrong(
+    screen: Kiosk, counter: StagedCounter, language: str, go_on: str, register: str
+):
+    screen.press(f"language-{language}")
+    screen.await_frame(weighed(counter).frame)
+    steps = screen.page.locator("#steps li")
+    assert [steps.nth(place).get_attribute("class") for place in range(5)] == ["done", "done", "now", "", ""]
+    assert [steps.nth(place).inner_text() for place in (1, 2)] == [go_on, register]
+    assert screen.button("next").is_visible()
 
 
 def test_home_and_back_leave_and_help_stands_on_top(screen: Kiosk, counter: StagedCounter):
@@ -256,7 +268,7 @@ def test_a_reader_of_screens_finds_names_and_places(screen: Kiosk, counter: Stag
     for name in ('region "대기번호"', 'group "언어"', 'navigation "단계"', 'button "고대비"'):
         assert name in tree, name
     assert "term: 장소" in tree
-    # Drawings say nothing that the words beside them do not.
+    # The icons say nothing that the words beside them do not.
     assert "img" not in tree
 
 
@@ -271,6 +283,6 @@ def test_nothing_moves_where_the_person_does_not_like_it_and_nothing_flashes_whe
     moving.page.evaluate(f"() => void (window.moved = {ended})")
     counter.tap(NAMGUNG)
     assert moving.page.evaluate("window.moved") == "appear"
-    # It fades in once; what repeats would flash.
+    # It fades in once; a repeated animation would flash.
     assert moving.page.evaluate("document.getAnimations().every(({ effect }) => effect.getTiming().iterations === 1)")
     moving.close()

@@ -1,4 +1,4 @@
-"""The screen's words: every one goes through gettext, and every language has every one of them."""
+"""The screen's words: all go through gettext, and every language has all of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
 def extracted() -> set[str | tuple[str, ...]]:
-    """Every text that the page's sources mark for translation, as pybabel finds them."""
+    """Returns every text that the page's sources mark for translation, as pybabel finds them."""
     methods, options = parse_mapping_cfg((UI / "babel.cfg").open(encoding="utf-8"))
     found = extract_from_dir(UI, methods, options, keywords=KEYWORDS)
     return {tuple(message) if isinstance(message, (list, tuple)) else message for _, _, message, _, _ in found}
@@ -97,7 +97,7 @@ def test_a_broken_catalog_is_an_error(tmp_path: Path):
         read_catalogs(tmp_path)
 
 
-# A language that nobody speaks shows which words do not go through gettext.
+# An invented language shows which words do not go through gettext.
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def nobodys(tmp_path: Path, browser) -> Iterator[tuple[Kiosk, StagedCounter]]:
     server.stop()
 
 
-# What is data and not the page's to translate: of the hospital, of the patient, times, numbers.
+# Data, which the page does not translate: of the hospital, of the patient, times, numbers.
 DATA = re.compile(
     "|".join(
         (
@@ -156,13 +156,15 @@ def test_no_word_on_any_screen_goes_past_gettext(nobodys: tuple[Kiosk, StagedCou
         spoken = kiosk.page.evaluate(SPOKEN)
         assert any("⟦" in text for text in spoken)
         for text in spoken:
-            # Values stand inside the brackets of the text that they are put into.
+            # Values are inside the brackets of the text that holds them.
             assert not re.search(r"\w", DATA.sub("", without_marked(text))), (name, text)
 
 
 def without_marked(text: str) -> str:
-    """What is left of a text when all that stands in brackets is gone, the inner ones first. A headline that holds a
-    name is three texts: the first opens a bracket and the last closes it."""
+    """Returns a text without all that is in brackets, the inner brackets first.
+
+    A headline with a name is three texts: the first opens a bracket and the last closes it.
+    """
     if text.count("⟦") != text.count("⟧"):
         text = f"{text}⟧" if "⟦" in text else f"⟦{text}"
     while (less := re.sub("⟦[^⟦⟧]*⟧", "", text)) != text:
@@ -186,7 +188,7 @@ def test_the_shell_of_the_page_speaks_the_language_before_any_script_runs(tmp_pa
 
 
 def write(folder: Path, language: str, texts: dict) -> Path:
-    """A catalog file of these texts."""
+    """Writes a catalog file of these texts."""
     catalog = PoCatalog(locale=language)
     for message, text in texts.items():
         catalog.add(message, text)

@@ -1,1 +1,1 @@
-"""The disk that fails: I/O errors call by call, and a file system that is full."""
+"""Disks that fail: I/O errors call by call, and a full file system."""

@@ -1,4 +1,4 @@
-"""A process on a watched disk that serves people while one call after the other fails.
+"""A process on a watched disk. It serves people while one call after the other fails.
 
 python -m tests.reliability.faulty_disk.counter DIRECTORY FAULTS < cases.json > results.json
 """
@@ -17,7 +17,7 @@ from tests.reliability.preload import Call, Faults
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One way to fail: the n-th of these calls, once or from then on, with that errno."""
+    """A way to fail: the `countdown`-th of these calls fails with the errno `error`, once or from then on."""
 
     calls: int
     countdown: int
@@ -27,7 +27,8 @@ class Case(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What came of it. `seen`: such calls; `struck`: those that failed; `refused`: people, or starts, told so."""
+    """The result of a case: the calls of its kind (`seen`), those that failed (`struck`), the actions and starts that
+    the kiosk refused, and what was `wrong`."""
 
     case: Case
     seen: int
@@ -52,7 +53,7 @@ def _run(directory: Path, faults: Faults, case: Case) -> Result:
     faults.arm(Call(case.calls), case.countdown, case.error, lasting=case.lasting, halfway=case.halfway)
     try:
         _live(kiosk, faults)
-    except Exception as error:  # noqa: BLE001 - whatever comes out of the kiosk is a finding
+    except Exception as error:  # noqa: BLE001 - any exception of the kiosk is a finding
         kiosk.wrong.append(f"it raised {type(error).__name__}: {error}")
     faults.clear()
     shutil.rmtree(place)
@@ -60,7 +61,7 @@ def _run(directory: Path, faults: Faults, case: Case) -> Result:
 
 
 def _live(kiosk: Kiosk, faults: Faults) -> None:
-    """Starts, serves some, starts again, serves the others; then the disk is well, and everybody comes again."""
+    """Starts, serves some people, starts again and serves the others. Then the disk works, and all come again."""
     for people in (range(PEOPLE // 2), range(PEOPLE // 2, PEOPLE)):
         if not kiosk.open():
             faults.clear()

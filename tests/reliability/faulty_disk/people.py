@@ -1,4 +1,4 @@
-"""People at a kiosk whose disk may fail, and what each of them was told: the real reception on the real store."""
+"""People at a kiosk whose disk may fail, and what the kiosk told each of them: the real reception on the real store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from kiosk.front.reception import STORE_FAULT, Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.journey.journeys import Journeys
+from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store, StoreError
 from sync.cards import canonical_uid
 from sync.ids import new_id
@@ -22,11 +23,11 @@ CHECKPOINTED_AFTER = 25  # pages, so that a few people cause several
 
 @dataclass
 class Kiosk:
-    """A kiosk in one directory, and what was acknowledged there: (patient, action).
+    """A kiosk in one directory, and the actions that it acknowledged: (patient, action).
 
-    `doubtful` was refused, and nothing has been saved since. If it starts again just then, the last of these may be
-    there after all, whole: its commit had been written, and all that failed was to make it safe. Every database leaves
-    that open, as does a power cut in the middle of a commit; the next commit overwrites it.
+    `doubtful` actions were refused, and nothing was saved since. If the kiosk starts again at that moment, the last of
+    them may be there after all, whole: its commit was written, and only the sync failed. Every database leaves this
+    open, as with a power cut in the middle of a commit. The next commit overwrites such an action.
     """
 
     path: Path
@@ -36,24 +37,24 @@ class Kiosk:
     refused: int = 0
 
     def make(self, people: int = PEOPLE) -> None:
-        """Its store, enrolled, with these patients, on a disk that is well."""
+        """Makes the store on a working disk: enrolled, with this number of patients."""
         store, _ = samples.enrolled(self.path.parent, samples.Clock(), *(samples.row(n) for n in range(people)))
         store.close()
 
     def open(self) -> bool:
-        """Starts. False where it says that it cannot."""
+        """Starts. Returns False where the kiosk reports that it cannot."""
         try:
             self.store = Store(self.path)
         except StoreError as error:
             self.refused += 1
             if str(self.path) not in str(error):
-                self.wrong.append(f"it does not open, and does not say what: {error}")
+                self.wrong.append(f"the store does not open, and the error names no file: {error}")
             return False
         try:
             with self.store.read() as db:
                 db.execute(f"pragma wal_autocheckpoint={CHECKPOINTED_AFTER}")
             self._settle_doubt(self.kept())
-            self.journeys = Journeys(self.store, samples.Clock())
+            self.journeys = Journeys(ThisKiosk(self.store, samples.Clock()))
         except sqlite3.Error:  # the daemon's start fails, and systemd tries again
             self.refused += 1
             self.store.close()
@@ -64,9 +65,9 @@ class Kiosk:
         return True
 
     def serve(self, person: int) -> None:
-        """Somebody holds up a card and touches what the screen offers, until it offers nothing more."""
+        """A person holds a card to the kiosk, and touches what the screen offers until it offers nothing more."""
         patient = f"P{person}"
-        screen = self._told(self.reception.card(samples.uid(person)), patient, "scan_nfc")
+        screen = self._told(self.reception.tap(samples.uid(person)), patient, "scan_nfc")
         while screen.next_action:
             action = screen.next_action
             acted = self.reception.act(action, patient, new_id())
@@ -80,18 +81,18 @@ class Kiosk:
             screen = acted.screen
 
     def recovers(self) -> None:
-        """The disk is well again: it finds that out by itself, and everybody who comes back is served."""
+        """The disk works again. The kiosk must notice it by itself, and serve all people who come back."""
         self.reception.tick()
         if self.reception.faults():
-            self.wrong.append(f"it does not come back: {self.reception.faults()}")
+            self.wrong.append(f"the kiosk does not recover: {self.reception.faults()}")
         for person in range(PEOPLE):
             self.serve(person)
         whole = {(f"P{n}", action) for n in range(PEOPLE) for action in ("scan_nfc", "register", "confirm_arrival")}
         if missing := whole - self.acknowledged:
-            self.wrong.append(f"after it came back it refused {len(missing)}")
+            self.wrong.append(f"after its recovery the kiosk refused {len(missing)} actions")
 
     def look(self) -> None:
-        """Holds the store against what was acknowledged."""
+        """Compares the store with what was acknowledged."""
         with self.store.read() as db:
             if fault := unsound(db):
                 self.wrong.append(fault)
@@ -101,12 +102,12 @@ class Kiosk:
             self.wrong.append(f"{len(lost)} lost, {len(extra)} kept though refused, {kept.total() - len(kept)} doubled")
 
     def kept(self) -> Counter[tuple[str, str]]:
-        """What the outbox holds, and how often."""
+        """The actions in the outbox, with their number."""
         with self.store.read() as db:
             return Counter(tuple(row) for row in db.execute("select patient_id, action_type from outbox"))
 
     def _told(self, screen: Screen, patient: str, action: str) -> Screen:
-        """What a card came to: the person's journey, or words."""
+        """Notes what the screen tells the person who held the card. Returns the screen."""
         if screen.screen is ScreenKind.JOURNEY and screen.journey and screen.journey.journey_state != "UNREGISTERED":
             self._acknowledge(patient, action)
         elif screen.screen is ScreenKind.OUT_OF_ORDER and screen.reason == STORE_FAULT:
@@ -127,6 +128,6 @@ class Kiosk:
     def _settle_doubt(self, kept: Counter[tuple[str, str]]) -> None:
         there = self.doubtful & kept.keys()
         if len(there) > 1:
-            self.wrong.append(f"{len(there)} that were refused are there")
+            self.wrong.append(f"{len(there)} refused actions are there")
         self.acknowledged |= there
         self.doubtful.clear()

@@ -1,4 +1,4 @@
-"""A small real disk that fills up again and again under a kiosk: people are served or told so, and it comes back."""
+"""A small real disk that fills up under a kiosk again and again. People are served or refused; the kiosk recovers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, spare: int) -> Path:
-    """A file that leaves so many pages free."""
+    """Writes a file that leaves `spare` pages free."""
     ballast = disk / "ballast"
     free = os.statvfs(disk)
     ballast.write_bytes(bytes(max(0, free.f_bavail - spare) * free.f_bsize))

@@ -1,4 +1,4 @@
-"""Whatever call to the disk fails: a person is served for good or told that it cannot be; nothing stays by half."""
+"""Any call to the disk may fail: a person is served durably or refused, and no action is there in part."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.reliability.powercut.cuts import HOUSE
 from tests.reliability.preload import Call, Faults
 
 LONG = bool(os.environ.get("LONG"))
-# How many calls of a kind a healthy run makes, at least; and how many cases of each kind are tried in a short run.
+# The least number of calls of each kind in a healthy run, and the number of cases of each kind in a short run.
 CALLS = {Call.WRITE: 170, Call.SYNC: 40, Call.TRUNCATE: 2, Call.UNLINK: 2, Call.OPEN: 3, Call.READ: 60}
 SHORT = 60
 
 
 def run(library: Path, place: Path, cases: list[Case]) -> list[Result]:
-    """A process that lives through these cases, one after the other."""
+    """Runs a process through these cases, one after the other."""
     watched, control = place / "watched", place / "faults"
     watched.mkdir()
     Faults(control).close()
@@ -51,11 +51,11 @@ def cases_of(call: Call) -> list[Case]:
 
 @pytest.mark.timeout(900 if LONG else 60)
 @pytest.mark.parametrize("call", [*CALLS], ids=lambda call: call.name.lower())
-def test_a_call_that_fails_is_told_and_loses_and_halves_nothing(watched_disk: Path, in_memory: Path, call: Call):
+def test_a_failed_call_is_reported_and_no_action_is_lost_or_halved(watched_disk: Path, in_memory: Path, call: Call):
     results = run(watched_disk, in_memory, cases_of(call))
     assert [result for result in results if result.wrong] == []
     assert all(result.struck for result in results), "each of these calls happens"
-    if call not in {Call.TRUNCATE, Call.UNLINK}:  # these tidy up, when all that they are for is saved
+    if call not in {Call.TRUNCATE, Call.UNLINK}:  # these clean up after everything is saved
         assert any(result.refused for result in results)
 
 

@@ -1,35 +1,35 @@
-"""The centre's store as it is found after a power cut: whether it is sound, what it holds, and whether it goes on."""
+"""The centre's store after a power cut: whether it is sound, what it holds, and whether it still works."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from sync.central.centre import Centre
 from sync.central.maintenance.health import check
 from sync.central.maintenance.incarnation import open_incarnation
-from sync.central.services.journey_service import JourneyService
+from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
 from sync.central.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.definitions import shipped
-from sync.journey.model import STAFF
 from tests.reliability.powercut.centre_walk import DATABASE, digest_of
-from tests.sync.central.wire import KEYS, Time
+from tests.sync.central.wire import AT_THE_DESK, KEYS, Time
 
 
 class FoundCentre:
-    """Opened by the real code. Raises sync.central.store.sqlite.StoreError where that refuses."""
+    """The store, opened by the real code. Raises sync.central.store.sqlite.StoreError where that refuses."""
 
     def __init__(self, directory: Path) -> None:
         self._store = Store(f"sqlite:///{directory / DATABASE}")
 
     @property
     def is_blank(self) -> bool:
-        """Whether it is from before its first opening was noted."""
+        """Whether the store is from before its first opening was recorded."""
         with self._store.read() as db:
             return db.row("select 1 from incarnation") is None
 
     def begin(self) -> None:
-        """Its first opening."""
+        """Records the first opening."""
         open_incarnation(self._store)
 
     def unsound(self) -> str:
@@ -40,7 +40,7 @@ class FoundCentre:
             if db.row("pragma foreign_key_check"):
                 return "a row refers to nothing"
             if not check(db, shipped()).ok:
-                return "journeys and queue do not say the same"
+                return "journeys and queue differ"
             if db.row("select 1 from transitions where action_id is not null group by action_id having count(*) > 1"):
                 return "an action has its effect twice"
             if db.row(
@@ -60,12 +60,11 @@ class FoundCentre:
             return {row[0] for row in rows}
 
     def goes_on(self) -> str:
-        """It is opened for service, and somebody comes."""
+        """Opens the store for service, and performs an action. Returns what is wrong then."""
         open_incarnation(self._store)
         action_id = new_id()
-        JourneyService(self._store, KEYS, shipped(), Time()).perform(
-            STAFF, "P1", ActionRequest("scan_nfc", action_id, {}), "rest", "desk"
-        )
+        centre = Centre(self._store, KEYS, shipped(), Time())
+        perform(centre, AT_THE_DESK, "P1", ActionRequest("scan_nfc", action_id, {}))
         return self.unsound() or ("" if action_id in self.actions() else "the next action left no trace")
 
     def close(self) -> None:

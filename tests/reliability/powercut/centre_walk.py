@@ -1,6 +1,6 @@
-"""The centre's life to be recorded: its real store and services, two kiosks that push to it, staff (see walk.py).
+"""The recorded life of a centre: its real store and services, staff, and two kiosks that push to it (see walk.py).
 
-The kiosks' own stores lie elsewhere, on a disk that nobody watches.
+The kiosks' stores are in another directory, which is not watched.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
+from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
-from sync.central.store.sqlite import Store, StoreError
+from sync.central.store.errors import StoreError
+from sync.central.store.sqlite import Store
 from sync.ids import new_id
-from sync.journey.model import STAFF
 from tests.reliability.powercut.marks import digest
 from tests.reliability.powercut.walk import StepOfWalk, run, settings
-from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Kiosk, Time, uid
+from tests.sync.central.wire import AT_THE_DESK, DAY, EVERYTHING, KEYS, Centre, Kiosk, Time, uid
 
 DATABASE = "central.db"
 PEOPLE = tuple(f"Q{number}" for number in range(40))
@@ -68,7 +69,7 @@ class CentreWalk:
         return self.begin, self.hospital, self.enrol, self.rosters, self.enrol, self.rosters
 
     def begin(self) -> tuple[str, ...]:
-        """What was made with the database itself."""
+        """Nothing: opening the database has made all of this step."""
         return ()
 
     def hospital(self) -> tuple[str, ...]:
@@ -85,12 +86,12 @@ class CentreWalk:
         return ()
 
     def rosters(self) -> tuple[str, ...]:
-        """The newest kiosk's first pull."""
+        """The first pull of the newest kiosk."""
         self.kiosks[-1].puller.run_once()
         return ()
 
     def push(self) -> tuple[str, ...]:
-        """People come to a kiosk, perhaps to both, and it sends what it has. What is told a verdict is acknowledged."""
+        """People come to a kiosk, which then pushes. An action with a verdict is acknowledged."""
         kiosk = self.chance.choice(self.kiosks)
         for _ in range(self.chance.randint(1, 3)):
             kiosk.tap(self.chance.choice(PEOPLE), *STEPS[: self.chance.choice((1, 2, 3, 3))])
@@ -103,13 +104,13 @@ class CentreWalk:
         return ()
 
     def staff(self) -> tuple[str, ...]:
-        """Somebody at the desk; often what the rules refuse."""
+        """An action at the desk, which the rules often refuse."""
         ask = ActionRequest(self.chance.choice(STAFFS), new_id(), {})
-        answer = self.centre.service.perform(STAFF, self.chance.choice(PEOPLE), ask, "rest", "desk")
+        answer = perform(self.centre.parts, AT_THE_DESK, self.chance.choice(PEOPLE), ask)
         return (ask.action_id,) if answer.done else ()
 
     def marker(self) -> tuple[str, ...]:
-        keep_marker(self.centre.store)
+        update_marker(self.centre.store)
         return ()
 
     def checkpoint(self) -> tuple[str, ...]:
@@ -139,7 +140,7 @@ _WEIGHTS: Sequence[tuple[Callable[[CentreWalk], tuple[str, ...]], int]] = (
 
 
 def digest_of(store: Store) -> str:
-    """What the centre's store holds, whatever its tables."""
+    """The digest of all tables of the centre's store."""
     with store.read() as db:
         tables = db.rows("select name from sqlite_master where type = 'table' and name not like 'sqlite%'")
         return digest(db, sorted(row["name"] for row in tables))

@@ -1,9 +1,9 @@
-"""Records a run of the kiosk's store or the centre's, cuts the power at many moments, and examines what is found then.
+"""Records a run of the kiosk's or the centre's store, cuts the power at many moments, and examines the files then.
 
     python -m tests.reliability.powercut.cuts 10000 [--of kiosk|centre] [--seed N] [--synchronous full|normal|off]
         [--careless] [--faulty] [--evidence DIRECTORY]
 
-cuts that often, on all cores, and prints what came of it; exit 1 where something was lost or wrong.
+makes that many cuts, on all cores, and prints the result. It exits with 1 where anything was lost or wrong.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SECTORS = (512, 4096)  # taken in turn
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is recorded: whose store (a name of SUBJECTS), how long, and on what disk."""
+    """A recording: whose store (a name of SUBJECTS), how many steps, and on what disk."""
 
     of: str
     seed: int
@@ -53,17 +53,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A recording, and how the medium beneath it behaves."""
+    """A recording, and the behaviour of the medium beneath it."""
 
     run: Run
     journal: Path
     careless: bool = False
-    evidence: Path | None = None  # where to leave what was found, where anything is lost or wrong
+    evidence: Path | None = None  # the directory for the files of a cut where anything is lost or wrong
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How many cuts, of what."""
+class Options:
+    """The number of cuts, and their recording."""
 
     count: int = 10_000
     of: str = "kiosk"
@@ -75,7 +75,7 @@ class Asked:
 
 
 def record(library: Path, directory: Path, run: Run) -> Path:
-    """Lives a store's life as a process on a watched disk, `directory / "watched"`; returns its journal."""
+    """Runs a store's life as a process on a watched disk, `directory / "watched"`. Returns its journal."""
     watched, kept = directory / "watched", directory / "journal"
     watched.mkdir(parents=True)
     command = [sys.executable, "-m", SUBJECTS[run.of].walk, str(watched), "--steps", str(run.steps)]
@@ -90,7 +90,7 @@ def record(library: Path, directory: Path, run: Run) -> Path:
 
 
 def choose(plan: Plan, count: int) -> list[int]:
-    """Moments to cut at, in order: a third anywhere, a third about the acknowledgements, a third within checkpoints."""
+    """The moments of the cuts, in order: a third anywhere, a third near acknowledgements, a third in checkpoints."""
     events, chance = journal.read(plan.journal), random.Random(plan.run.seed)
     marked = [n for n, event in enumerate(events) if event.kind is Kind.MARKED]
     database = SUBJECTS[plan.run.of].database.encode()
@@ -103,21 +103,21 @@ def choose(plan: Plan, count: int) -> list[int]:
 
 
 def findings(plan: Plan, cuts: Sequence[int], place: Path) -> list[Finding]:
-    """Examines each of these moments, which are in order, in a directory of its own beneath `place`."""
+    """Examines each of these moments, which are in order, each in its own directory beneath `place`."""
     events = journal.read(plan.journal)
     return list(_findings(plan, events, history(events), cuts, place))
 
 
-def cut_everywhere(place: Path, asked: Asked) -> list[Finding]:
-    """Cuts over as many recordings as they take, on all cores, with a progress bar."""
+def cut_everywhere(place: Path, options: Options) -> list[Finding]:
+    """Makes the cuts on as many recordings as needed, on all cores, with a progress bar."""
     found: list[Finding] = []
     library = preload.build(place)
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         tasks = []
-        for number, first in enumerate(range(0, asked.count, CUTS)):
-            run = Run(asked.of, asked.seed + number, STEPS, asked.synchronous, asked.faulty)
-            plan = Plan(run, record(library, place / f"run-{number}", run), asked.careless, asked.evidence)
-            cuts = choose(plan, min(CUTS, asked.count - first))
+        for number, first in enumerate(range(0, options.count, CUTS)):
+            run = Run(options.of, options.seed + number, STEPS, options.synchronous, options.faulty)
+            plan = Plan(run, record(library, place / f"run-{number}", run), options.careless, options.evidence)
+            cuts = choose(plan, min(CUTS, options.count - first))
             tasks += [pool.submit(findings, plan, cuts[n : n + AT_ONCE], place) for n in range(0, len(cuts), AT_ONCE)]
         with click.progressbar(as_completed(tasks), length=len(tasks), label="cutting") as bar:
             for task in bar:
@@ -125,8 +125,8 @@ def cut_everywhere(place: Path, asked: Asked) -> list[Finding]:
     return found
 
 
-def tell(found: Sequence[Finding]) -> int:
-    """Prints the sum; 1 where anything was lost or wrong."""
+def report(found: Sequence[Finding]) -> int:
+    """Prints the totals. Returns 1 where anything was lost or wrong."""
     faults = Counter(finding.fault for finding in found if finding.fault)
     lossy = [finding.lost for finding in found if finding.lost]
     print(f"{len(found)} cuts: {sum(lossy)} acknowledged steps lost, in {len(lossy)} of them; {faults.total()} faults")
@@ -141,15 +141,15 @@ def main() -> int:
     parser.add_argument("--of", choices=SUBJECTS)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--synchronous", choices=("full", "normal", "off"))
-    parser.add_argument("--careless", action="store_true", help="a torn sector is garbage altogether")
-    parser.add_argument("--faulty", action="store_true", help="the disk fails now and then while it is recorded")
-    parser.add_argument("--evidence", type=Path, help="where to leave what is found, where anything is lost or wrong")
-    parser.set_defaults(**asdict(Asked()))
+    parser.add_argument("--careless", action="store_true", help="a torn sector is garbage as a whole")
+    parser.add_argument("--faulty", action="store_true", help="the disk fails sometimes during the recording")
+    parser.add_argument("--evidence", type=Path, help="the directory for the files of bad cuts")
+    parser.set_defaults(**asdict(Options()))
     with tempfile.TemporaryDirectory(dir=preload.in_memory()) as made:
-        return tell(cut_everywhere(Path(made), Asked(**vars(parser.parse_args()))))
+        return report(cut_everywhere(Path(made), Options(**vars(parser.parse_args()))))
 
 
-def _findings(plan: Plan, events: list[Event], told: History, cuts: Sequence[int], place: Path) -> Iterator[Finding]:
+def _findings(plan: Plan, events: list[Event], marks: History, cuts: Sequence[int], place: Path) -> Iterator[Finding]:
     subject, seed = SUBJECTS[plan.run.of], plan.run.seed
     disks = {sector: Disk(Medium(sector, plan.careless), f"{seed}") for sector in SECTORS}
     done = 0
@@ -160,7 +160,7 @@ def _findings(plan: Plan, events: list[Event], told: History, cuts: Sequence[int
         done = cut
         name, disk = f"{plan.run.of}-{seed}-{cut}-{number}", disks[SECTORS[number % len(SECTORS)]]
         _lay_out(place / name, subject.database, disk, random.Random(name))
-        finding = examine(place / name, told, cut, subject.opened, subject.refusal)
+        finding = examine(place / name, marks, cut, subject.opened, subject.refusal)
         if plan.evidence and (finding.lost or finding.fault):
             _lay_out(plan.evidence / name, subject.database, disk, random.Random(name))
         yield finding
@@ -168,7 +168,7 @@ def _findings(plan: Plan, events: list[Event], told: History, cuts: Sequence[int
 
 
 def _lay_out(directory: Path, database: str, disk: Disk, chance: random.Random) -> None:
-    """Writes the files as they are found. What lies in "-shm" after a crash is anything."""
+    """Writes the files as they are found. After a crash, "-shm" may hold anything."""
     directory.mkdir(parents=True)
     for name, content in disk.found(chance).items():
         (directory / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""What is found after a power cut, opened by the real code and held against what was acknowledged before."""
+"""Opens what is found after a power cut by the real code, and compares it with what was acknowledged."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from tests.reliability.powercut.marks import History
 
 
 class Found(Protocol):
-    """A store as it is found: opened, looked at, and used again."""
+    """A store after a power cut."""
 
     @property
     def is_blank(self) -> bool:
-        """Whether it is from before its first step."""
+        """Whether the store is from before its first step."""
         ...
 
     def begin(self) -> None:
-        """Makes the first step, if it is blank."""
+        """Makes the first step on a blank store."""
         ...
 
     def unsound(self) -> str:
-        """What is wrong with it by itself: damage, half an action, a broken chain. Empty where nothing is."""
+        """What is wrong inside the store: damage, an action in part, a broken chain. Empty where nothing is."""
         ...
 
     def digest(self) -> str:
-        """What it holds, as the recorded process told it."""
+        """The digest of its content, as the recorded process computes it."""
         ...
 
     def actions(self) -> set[str]:
@@ -35,7 +35,7 @@ class Found(Protocol):
         ...
 
     def goes_on(self) -> str:
-        """Does what comes next in its life, and looks again: empty, or what is wrong."""
+        """Does the next thing in the store's life. Returns what is wrong then, or an empty text."""
         ...
 
     def close(self) -> None: ...
@@ -43,8 +43,7 @@ class Found(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of a cut. `lost`: steps that had been acknowledged and left no trace. `fault`: empty, or what is
-    wrong beside that."""
+    """The result of a cut: the number of acknowledged steps that left no trace, and any other fault."""
 
     cut: int
     lost: int = 0
@@ -52,33 +51,33 @@ class Finding:
 
 
 def examine(
-    directory: Path, told: History, cut: int, opened: Callable[[Path], Found], refusal: type[Exception]
+    directory: Path, history: History, cut: int, opened: Callable[[Path], Found], refusal: type[Exception]
 ) -> Finding:
-    """Opens what was found in the directory, and looks for everything that must be there. `refusal` is what `opened`
-    raises where it cannot."""
+    """Opens the store in the directory, and looks for everything that must be there. `refusal` is the exception of
+    `opened` where it cannot open the store."""
     try:
         found = opened(directory)
     except refusal as error:
         return Finding(cut, fault=f"the store does not open: {error}".replace(str(directory), "…"))
     try:
-        return _examined(found, told, cut)
+        return _examine(found, history, cut)
     finally:
         found.close()
 
 
-def _examined(found: Found, told: History, cut: int) -> Finding:
-    acknowledged = told.acknowledged(cut)
+def _examine(found: Found, history: History, cut: int) -> Finding:
+    acknowledged = history.acknowledged(cut)
     if found.is_blank:
         found.begin()
         return Finding(cut, lost=acknowledged)
-    reached = max((n for n in told.after.get(found.digest(), []) if n <= acknowledged + 1), default=None)
+    reached = max((n for n in history.after.get(found.digest(), []) if n <= acknowledged + 1), default=None)
     if fault := found.unsound():
         return Finding(cut, fault=fault)
     if reached is None:
-        if not told.in_doubt(acknowledged):
-            return Finding(cut, fault="the store never was in this state")
+        if not history.in_doubt(acknowledged):
+            return Finding(cut, fault="the store was never in this state")
         reached = acknowledged
-    there = found.actions()
-    if any(action not in there for step in told.steps[:reached] for action in step.actions):
-        return Finding(cut, fault="an action is gone from a store that holds what came after it")
+    actions = found.actions()
+    if any(action not in actions for step in history.steps[:reached] for action in step.actions):
+        return Finding(cut, fault="an action is missing in a store that holds a later one")
     return Finding(cut, max(0, acknowledged - reached), found.goes_on())

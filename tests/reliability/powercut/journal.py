@@ -1,4 +1,4 @@
-"""The journal that `watched_disk.c` keeps, as events with a name for each file that outlives its inode's number."""
+"""The journal of `watched_disk.c`, as events. Each file has a number of its own, since inode numbers are used again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RECORD = struct.Struct("=IiQQQ")
 
 
 class Kind(IntEnum):
-    """What happened."""
+    """The kind of an event."""
 
     CREATED = 1
     WRITTEN = 2
@@ -26,10 +26,10 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One call that went through, or a sync that failed (`error` is its errno).
+    """A call that succeeded, or a sync that failed (`error` is its errno).
 
-    `file` counts the files as they were created, from 1; 0 where the event is of the directory alone. `offset` is
-    where a write began, or the size after a truncation; `payload` what was written, the name, or the mark.
+    `file` counts the files in the order of their creation, from 1; 0 stands for the directory. `offset` is the start of
+    a write, or the size after a truncation. `payload` holds the written bytes, the name or the mark.
     """
 
     kind: Kind
@@ -40,7 +40,7 @@ class Event:
 
 
 def read(path: Path) -> list[Event]:
-    """Every event in order. Raises ValueError where the journal is short, or tells of a file it never saw made."""
+    """All events in order. Raises ValueError where the journal is cut short, or names a file that was never created."""
     return list(_events(path.read_bytes()))
 
 
@@ -57,7 +57,7 @@ def _events(data: bytes) -> Iterator[Event]:
         if position > len(data):
             raise ValueError("the journal ends within a record")
         if kind == Kind.CREATED:
-            files[inode] = max(files.values()) + 1  # the number of a file that is gone may come again
+            files[inode] = max(files.values()) + 1  # a later file may get the inode of a deleted one
         if inode not in files:
-            raise ValueError("the journal tells of a file that it never saw made")
+            raise ValueError("the journal names a file that it never saw created")
         yield Event(Kind(kind), error, files[inode], offset, payload)

@@ -1,4 +1,4 @@
-"""A kiosk's store as it is found after a power cut: whether it is sound, what it holds, and whether it goes on."""
+"""A kiosk's store after a power cut: whether it is sound, what it holds, and whether it still works."""
 
 from __future__ import annotations
 
@@ -6,33 +6,32 @@ from collections import Counter
 from pathlib import Path
 from sqlite3 import Connection
 
-from kiosk.journey.journeys import Journeys
-from kiosk.store import outbox
-from kiosk.store import outbox_bodies as records
+from kiosk.store import outbox, outbox_bodies
 from kiosk.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import NO_HASH, chain_hash
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.reliability.powercut.kiosk_walk import DATABASE, TABLES
 from tests.reliability.powercut.marks import digest
 
 
 class FoundKiosk:
-    """Opened by the real code. Raises kiosk.store.StoreError where that refuses."""
+    """The store, opened by the real code. Raises kiosk.store.sqlite.StoreError where that refuses."""
 
     def __init__(self, directory: Path) -> None:
         self._store = Store(directory / DATABASE)
-        self._journeys = Journeys(self._store, samples.Clock())
+        self._kiosk = KioskParts(self._store, samples.Clock())
 
     @property
     def is_blank(self) -> bool:
-        """Whether it is from before its enrolment."""
-        return self._journeys.identity is None
+        """Whether the store is from before its enrolment."""
+        return self._kiosk.kiosk.identity is None
 
     def begin(self) -> None:
-        """It goes on from there."""
-        self._journeys.enrol(samples.enrolment())
+        """Enrols the kiosk."""
+        self._kiosk.ledger.enrol(samples.enrolment())
 
     def unsound(self) -> str:
         with self._store.read() as db:
@@ -47,8 +46,8 @@ class FoundKiosk:
             return {row[0] for row in db.execute("select action_id from outbox")}
 
     def goes_on(self) -> str:
-        """The next person comes, and the chain goes on."""
-        acted = self._journeys.check_in_unknown(PatientId("card-next"), samples.cards(9999), "scan_nfc", new_id())
+        """Performs the next person's action, which continues the chain. Returns what is wrong then."""
+        acted = self._kiosk.journeys.check_in_unknown(PatientId("card-next"), samples.cards(9999), "scan_nfc", new_id())
         return self.unsound() or ("" if acted.action_ids else "the next action is refused")
 
     def close(self) -> None:
@@ -56,7 +55,7 @@ class FoundKiosk:
 
 
 def unsound(db: Connection) -> str:
-    """What is wrong with a store by itself: damage, half an action, a broken chain. Empty where nothing is."""
+    """What is wrong inside a store: damage, an action in part, a broken chain. Empty where nothing is."""
     damage = db.execute("pragma integrity_check(1)").fetchone()[0]
     if damage != "ok":
         return f"damaged: {damage}"
@@ -67,14 +66,14 @@ def unsound(db: Connection) -> str:
     ).fetchall()
     applied = Counter(row[0] for row in db.execute("select action_id from audit where kind = 'applied'"))
     if applied != Counter(row["action_id"] for row in rows):
-        return "outbox and audit do not tell of the same actions"
+        return "outbox and audit hold different actions"
     if missing := {row["patient_id"] for row in rows} - {r[0] for r in db.execute("select patient_id from patients")}:
-        return f"{len(missing)} patients of the outbox are gone"
+        return f"{len(missing)} patients of the outbox are missing"
     now = outbox.head(db)
     seq, last_hash = 0, NO_HASH
     for row in (row for row in rows if row["epoch"] == now.epoch):
         seq, last_hash = seq + 1, chain_hash(last_hash, row["body"])
-        if (row["seq"], row["hash"]) != (seq, last_hash) or records.read(row) is None:
+        if (row["seq"], row["hash"]) != (seq, last_hash) or outbox_bodies.read(row) is None:
             return f"the chain breaks at seq {seq}"
     if (now.next_seq, now.last_hash) != (seq + 1, last_hash):
         return "the head of the chain is not where its last row is"

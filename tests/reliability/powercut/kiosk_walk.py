@@ -1,4 +1,4 @@
-"""A kiosk's life to be recorded: its real store and journey service, and people who come to it (see walk.py)."""
+"""The recorded life of a kiosk: its real store and journey service, and people who come (see walk.py)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
-from kiosk.journey.journeys import SETTLED_AT_ONCE, Journeys
+from kiosk.journey.ledger import VERDICTS_AT_ONCE
 from kiosk.store.sqlite import Store, StoreError
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict, VerdictRow
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.reliability.powercut.marks import digest
 from tests.reliability.powercut.walk import StepOfWalk, run, settings
 
@@ -44,11 +45,12 @@ class KioskWalk:
         with self.store.read() as db:
             for setting in settings(self.synchronous):
                 db.execute(setting)
-        self.journeys = Journeys(self.store, self.clock)
+        parts = KioskParts(self.store, self.clock)
+        self.journeys, self.ledger = parts.journeys, parts.ledger
         return ()
 
     def restart(self) -> tuple[str, ...]:
-        """Ends in good order, and starts again."""
+        """Stops properly, and starts again."""
         self.store.close()
         return self.open()
 
@@ -64,21 +66,21 @@ class KioskWalk:
         return self.enrol, self.roster
 
     def enrol(self) -> tuple[str, ...]:
-        self.journeys.enrol(samples.enrolment())
+        self.ledger.enrol(samples.enrolment())
         return ()
 
     def roster(self) -> tuple[str, ...]:
-        self.journeys.adopt(samples.page(*(samples.row(number) for number in range(PEOPLE))))
+        self.ledger.adopt(samples.page(*(samples.row(number) for number in range(PEOPLE))))
         return ()
 
     def tap(self) -> tuple[str, ...]:
-        """Any of them, again or for the first time; the kiosk does one step or all of them by itself."""
+        """A person taps, perhaps again. The kiosk does one step or all steps by itself."""
         automatic = ALL_STEPS[: self.chance.choice((1, 1, 3))]
         acted = self.journeys.tap(samples.cards(self.chance.randrange(PEOPLE)), automatic)
         return tuple(map(str, acted.action_ids)) if acted else ()
 
     def press(self) -> tuple[str, ...]:
-        """A touch of somebody who tapped before; often one that the rules refuse."""
+        """A person touches the screen, which the rules often refuse."""
         number = self.chance.randrange(PEOPLE)
         action = self.chance.choice(ALL_STEPS[1:])
         acted = self.journeys.act(f"P{number}", action, new_id(), {}, samples.cards(number))
@@ -99,11 +101,11 @@ class KioskWalk:
         return ()
 
     def verdicts(self) -> tuple[str, ...]:
-        """The centre answers for some of what is pending; no more than what is settled in one transaction."""
+        """The centre judges some pending actions, at most as many as one transaction settles."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq, patient_id from outbox where status = 'pending' order by seq")
-            told = rows.fetchmany(self.chance.randint(1, SETTLED_AT_ONCE))
-        self.journeys.settle(
+            judged = rows.fetchmany(self.chance.randint(1, VERDICTS_AT_ONCE))
+        self.ledger.settle(
             [
                 VerdictRow(
                     action_id=row["action_id"],
@@ -112,7 +114,7 @@ class KioskWalk:
                     code=Code.OK,
                     patient_id=row["patient_id"],
                 )
-                for row in told
+                for row in judged
             ]
         )
         return ()
@@ -123,14 +125,14 @@ class KioskWalk:
         for number in self.chance.sample(range(PEOPLE), 5):
             row = samples.row(number, change=self.cursor + 1)
             rows.append(replace_journey(row, self.cursor))
-        self.journeys.adopt(samples.page(*rows, from_cursor=self.cursor, cursor=self.cursor + 1))
+        self.ledger.adopt(samples.page(*rows, from_cursor=self.cursor, cursor=self.cursor + 1))
         self.cursor += 1
         return ()
 
     def fork(self) -> tuple[str, ...]:
-        """The centre gives a new epoch; everything pending is renumbered."""
+        """The centre gives a new epoch, which renumbers the pending actions."""
         assert self.journeys.identity is not None
-        self.journeys.start_epoch(self.journeys.identity.epoch + 1)
+        self.ledger.start_epoch(self.journeys.identity.epoch + 1)
         return ()
 
     def checkpoint(self) -> tuple[str, ...]:
@@ -140,7 +142,7 @@ class KioskWalk:
         return ()
 
     def next(self) -> StepOfWalk:
-        """What happens next, by chance; mostly people."""
+        """A random next step, most often a person."""
         steps, weights = zip(*_WEIGHTS, strict=True)
         chosen: Callable[[KioskWalk], tuple[str, ...]] = self.chance.choices(steps, weights)[0]
         return chosen.__get__(self)
@@ -161,7 +163,7 @@ _WEIGHTS: Sequence[tuple[Callable[[KioskWalk], tuple[str, ...]], int]] = (
 
 
 def replace_journey(row: Any, version: int) -> Any:
-    """The same row with a journey that the centre has moved on."""
+    """The row with another version of its journey."""
     return msgspec.structs.replace(row, journey=replace(row.journey, journey_version=version))
 
 

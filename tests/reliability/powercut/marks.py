@@ -1,4 +1,4 @@
-"""What a recorded process says into its own journal: the step that has returned, and what its store holds then."""
+"""The marks of a recorded process in its own journal: the step that has returned, and what the store holds then."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.reliability.powercut.journal import Event, Kind
 
 
 class Connection(Protocol):
-    """What can be asked in SQL."""
+    """A connection for SQL."""
 
     def execute(self, sql: str, /) -> Any: ...
 
 
 class Step(msgspec.Struct, frozen=True):
-    """Step `number` has returned, and these actions were acknowledged by it; or the store refused it."""
+    """A step that has returned, with the actions that it acknowledged, or that the store refused."""
 
     number: int
     kind: str
@@ -30,7 +30,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What the store held after step `number`, as a digest."""
+    """The digest of the store after a step."""
 
     number: int
     digest: str
@@ -38,8 +38,11 @@ class Held(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the recorded process told: `returned[n]` is the index of the event at which step n + 1 had returned,
-    `steps[n]` what it did, and `held[n]` what the store held then. `after` leads from there to the step's number."""
+    """The marks of a recorded process.
+
+    `returned[n]` is the index of the event at which step n + 1 had returned, `steps[n]` is that step, and `held[n]` the
+    digest of the store then. `after` gives the numbers of the steps for a digest.
+    """
 
     returned: Sequence[int]
     steps: Sequence[Step]
@@ -47,12 +50,16 @@ class History:
     after: dict[str, list[int]]
 
     def acknowledged(self, cut: int) -> int:
-        """The number of the last step that had returned before the event of that index."""
+        """The number of the last step that had returned before the event of index `cut`."""
         return bisect_left(self.returned, cut)
 
     def in_doubt(self, acknowledged: int) -> bool:
-        """Whether a step was refused and nothing has been saved since, or the one under way will be. It may be there,
-        whole, until another one is saved: its commit had been written, and only to make that safe had failed."""
+        """Whether the last saved state is open: a step was refused and nothing was saved since, or the next step is
+        refused.
+
+        The refused step may be there, whole, until another one is saved: its commit was written, and only the sync
+        failed.
+        """
         under_way = self.steps[acknowledged : acknowledged + 1]
         for n in range(acknowledged - 1, 0, -1):
             if self.steps[n].refused:
@@ -63,9 +70,9 @@ class History:
 
 
 def mark(step: Step, digest: str) -> None:
-    """Says both into the journal of this very process. `digest` is worked out by reading alone."""
-    for told in (step, Held(step.number, digest)):
-        preload.mark(msgspec.json.encode(told).decode())
+    """Writes a step and the digest of the store after it into the journal of this process."""
+    for each in (step, Held(step.number, digest)):
+        preload.mark(msgspec.json.encode(each).decode())
 
 
 def history(events: Sequence[Event]) -> History:
@@ -74,19 +81,19 @@ def history(events: Sequence[Event]) -> History:
     for index, event in enumerate(events):
         if event.kind is not Kind.MARKED:
             continue
-        told = msgspec.json.decode(event.payload)
-        if "digest" in told:
-            now = msgspec.convert(told, Held)
-            held.append(now.digest)
-            after.setdefault(now.digest, []).append(now.number)
+        content = msgspec.json.decode(event.payload)
+        if "digest" in content:
+            state = msgspec.convert(content, Held)
+            held.append(state.digest)
+            after.setdefault(state.digest, []).append(state.number)
         else:
             returned.append(index)
-            steps.append(msgspec.convert(told, Step))
+            steps.append(msgspec.convert(content, Step))
     return History(returned, steps, held, after)
 
 
 def digest(db: Connection, tables: Iterable[str]) -> str:
-    """Everything that these tables hold, as a SHA-256."""
+    """SHA-256 (hex) of the content of these tables."""
     whole = hashlib.sha256()
     for table in tables:
         for row in db.execute(f"select * from {table}"):

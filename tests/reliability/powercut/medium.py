@@ -1,9 +1,10 @@
-"""What is surely on the medium and what is only on its way there; and how it could be found after the power came back.
+"""What is durable on the medium and what is not yet, and what the files may hold after a power cut.
 
-Sure is what a sync that succeeded has covered: of a file, its bytes and its size; of the directory, its entries. Of
-everything since, each sector is kept, lost or torn by itself, in any order, and so is each entry of the directory.
-A sync that failed makes nothing sure, and the next one does not make up for it: Linux (ext4, XFS) counts those pages
-as clean from then on. Programs still read them as written, but a page goes to the medium only once it is written again.
+A successful sync makes durable: the bytes and the size of a file, or the entries of the directory. Of everything since,
+each sector and each entry is kept, lost or torn by itself, in any order.
+
+A failed sync makes nothing durable, nor does the next sync: Linux (ext4, XFS) counts those pages as clean from then on.
+Programs still read them as written, but a page reaches the medium only after it is written again.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from tests.reliability.powercut.journal import Event, Kind
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """How a power cut treats what was under way: the share of sectors that are kept, and of those how many are torn.
-    `in_order`: the device had written the first so many, and none after."""
+    """What a power cut does to the sectors that were not durable: the share that is kept, and the share of those that
+    is torn. `in_order`: the device had written some first sectors, and none after them."""
 
     kept: float
     torn: float = 0.0
@@ -40,8 +41,11 @@ MOODS = (
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """`sector`: the bytes that are written as one. `careless`: a torn sector is garbage altogether, bytes that had been
-    safe for long included; else (the "powersafe overwrite" that SQLite counts on) only what was being written is."""
+    """A medium that writes `sector` bytes as one.
+
+    `careless`: a torn sector is garbage as a whole, including bytes that were durable. Else only the bytes of the write
+    are, as SQLite expects by its "powersafe overwrite".
+    """
 
     sector: int = 512
     careless: bool = False
@@ -52,8 +56,10 @@ PAGE = 4096
 
 @dataclass(slots=True)
 class Body:
-    """A file: what is sure of it, and the writes (offset, bytes) and truncations (size, None) since. `cached` is what
-    the running system reads, `forgotten` the pages of it that no sync will bring to the medium."""
+    """A file: its durable content, and the writes (offset, bytes) and truncations (size, None) since then.
+
+    `cached` is what the running system reads. `forgotten` are the pages that no sync will write to the medium.
+    """
 
     sure: bytearray = field(default_factory=bytearray)
     pending: list[tuple[int, bytes | None]] = field(default_factory=list)
@@ -61,7 +67,7 @@ class Body:
     forgotten: set[int] = field(default_factory=set)
 
     def put(self, offset: int, data: bytes | None) -> None:
-        """A write or a truncation. It brings back the pages that it touches."""
+        """A write or a truncation. The pages that it touches can reach the medium again."""
         if self.forgotten and data is not None:
             for page in self.forgotten & pages(offset, data):
                 self.forgotten.discard(page)
@@ -70,7 +76,7 @@ class Body:
         self.pending.append((offset, data))
 
     def _bring_back(self, page: int) -> None:
-        """What differs from the medium is on its way there again; the rest of the page stays as it is."""
+        """Makes the bytes of a page that differ from the medium pending again."""
         begin = page * PAGE
         wanted = self.cached[begin : begin + PAGE]
         there = self.sure[begin : begin + PAGE].ljust(len(wanted), b"\0")
@@ -79,13 +85,13 @@ class Body:
             self.pending.append((begin + changed[0], bytes(wanted[changed[0] : changed[-1] + 1])))
 
     def sync(self) -> None:
-        """All that is pending is on the medium."""
+        """Makes everything that is pending durable."""
         for offset, data in self.pending:
             put(self.sure, offset, data)
         self.pending = []
 
     def fail_to_sync(self, found: bytearray) -> None:
-        """That is on the medium, whatever was pending, and nobody will try again."""
+        """A failed sync: the medium holds `found`, and the pages that were pending are forgotten."""
         for offset, data in self.pending:
             if data is not None:
                 self.forgotten |= pages(offset, data)
@@ -93,7 +99,7 @@ class Body:
 
 
 class Disk:
-    """One directory on a medium. Events are applied in order; `found()` may be asked at any moment."""
+    """One directory on a medium. Events are applied in order; `found` may be called at any moment."""
 
     def __init__(self, medium: Medium, seed: str) -> None:
         self._medium = medium
@@ -104,7 +110,7 @@ class Disk:
         self._pending_names: list[dict[str, int | None]] = []
 
     def apply(self, event: Event) -> None:
-        """The next thing that happened."""
+        """Applies the next event."""
         match event.kind:
             case Kind.CREATED:
                 self._bodies[event.file] = Body()
@@ -127,11 +133,11 @@ class Disk:
                 self._sure_names, self._pending_names = dict(self._names), []
 
     def now(self) -> dict[str, bytes]:
-        """Every file as the running system reads it."""
+        """All files as the running system reads them."""
         return {name: bytes(self._bodies[file].cached) for name, file in self._names.items()}
 
     def found(self, chance: random.Random) -> dict[str, bytes]:
-        """Every file as it could be found if the power went now."""
+        """All files as they might be found if the power was cut now."""
         return {name: bytes(self._found(self._bodies[file], chance)) for name, file in self._entries(chance).items()}
 
     def _rename(self, change: dict[str, int | None]) -> None:
@@ -139,7 +145,7 @@ class Disk:
         _name(self._names, change)
 
     def _entries(self, chance: random.Random) -> dict[str, int]:
-        """The sure entries and any of the later changes; but of one name's changes none without those before it."""
+        """The durable entries with any of the later changes. A later change of a name needs the earlier ones."""
         entries, lost = dict(self._sure_names), set[str]()
         for change in self._pending_names:
             if lost & change.keys() or chance.random() < 0.5:
@@ -154,7 +160,7 @@ class Disk:
             return content
         sizes, versions = self._versions(body)
         size, mood = chance.choice(sizes), chance.choice(MOODS)
-        stale = chance.random() < 0.25  # a file that grew may show what its new blocks held before
+        stale = chance.random() < 0.25  # a file that grew may show the earlier content of its new blocks
         content += chance.randbytes(max(sizes) - len(content)) if stale else bytes(max(sizes) - len(content))
         order = sum(len(each) for each in versions.values())
         reached = int(order * chance.random())
@@ -171,7 +177,7 @@ class Disk:
         content[begin : begin + len(data)] = data
 
     def _torn(self, write: Version, content: bytearray, sector: int, chance: random.Random, mood: Mood) -> bytes:
-        """The sector's bytes as written, or, where it is torn, in part."""
+        """The sector's bytes as written, or in part where the sector is torn."""
         if chance.random() >= mood.torn:
             return write.data
         if self._medium.careless:
@@ -186,7 +192,7 @@ class Disk:
         return bytes(torn)
 
     def _versions(self, body: Body) -> tuple[list[int], dict[int, list[Version]]]:
-        """Every size the file had since it was last sure, and of each touched sector every content."""
+        """All sizes of the file since it was last durable, and all contents of each touched sector."""
         size = self._medium.sector
         content, sizes = bytearray(body.sure), [len(body.sure)]
         versions: dict[int, list[Version]] = defaultdict(list)
@@ -207,7 +213,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a write made of a sector; `begin` to `end` is what it wrote, `order` its place among all."""
+    """A sector's content after a write, which wrote `begin` to `end`. `order` is its place among all writes."""
 
     data: bytes
     begin: int
@@ -216,12 +222,12 @@ class Version:
 
 
 def pages(offset: int, data: bytes) -> set[int]:
-    """The pages that a write touches."""
+    """The numbers of the pages that a write touches."""
     return set(range(offset // PAGE, (offset + len(data) - 1) // PAGE + 1))
 
 
 def put(content: bytearray, offset: int, data: bytes | None) -> None:
-    """A write into a file's bytes, or a truncation of them (`data` None)."""
+    """Writes into a file's content, or truncates it (`data` None)."""
     if data is None:
         if offset < len(content):
             del content[offset:]

@@ -1,4 +1,4 @@
-"""Whose store is recorded, and how it is opened after a power cut."""
+"""The two stores that are recorded, and how each is opened after a power cut."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.store.sqlite import StoreError as KioskStoreError
-from sync.central.store.sqlite import StoreError as CentreStoreError
+from sync.central.store.errors import StoreError as CentreStoreError
 from tests.reliability.powercut import centre_found, centre_walk, kiosk_found, kiosk_walk
 from tests.reliability.powercut.examine import Found
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`walk` is the module of the process, `database` the file it lives in, `refusal` what `opened` may raise."""
+    """A store: the module of the recorded process, the name of its file, how to open it, and the exception where that
+    fails."""
 
     walk: str
     database: str

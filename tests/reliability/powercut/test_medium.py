@@ -1,4 +1,4 @@
-"""The medium beneath a power cut: what a sync promises is kept, and nothing else can be counted on."""
+"""The medium beneath a power cut: it keeps what was synced, and nothing else is certain."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_truncation_counts_from_the_sync_on():
     assert {len(files["a"]) for files in found(*SAFE, truncated(1, 4096), synced(1))} == {4096}
 
 
-def test_a_sync_that_failed_promises_nothing_and_the_next_one_does_not_make_up_for_it():
+def test_a_failed_sync_promises_nothing_and_neither_does_the_next_one():
     failed = (*SAFE, written(1, 0, b"n" * 2048), synced(1, EIO))
     disks = [Disk(Medium(), f"{seed}") for seed in range(50)]
     for disk in disks:
@@ -106,9 +106,9 @@ def test_entries_come_and_go_with_the_sync_of_their_directory():
     assert {*map(tuple, found(*SAFE, gone, DIRECTORY_SYNCED))} == {()}
 
 
-def test_a_file_made_anew_may_leave_the_old_one_or_none():
-    anew = found(*SAFE, Event(Kind.UNLINKED, 0, 0, 0, b"a"), created(2, "a"), written(2, 0, b"n"), synced(2))
-    assert {files.get("a") for files in anew} == {b"s" * 2048, b"n", None}
+def test_a_file_created_again_may_leave_the_old_one_or_none():
+    later = found(*SAFE, Event(Kind.UNLINKED, 0, 0, 0, b"a"), created(2, "a"), written(2, 0, b"n"), synced(2))
+    assert {files.get("a") for files in later} == {b"s" * 2048, b"n", None}
 
 
 def test_the_running_system_reads_everything():

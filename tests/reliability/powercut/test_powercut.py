@@ -1,4 +1,4 @@
-"""A power cut at any moment costs nothing that was acknowledged, and halves nothing: at the kiosk, at the centre."""
+"""A power cut at any moment loses no acknowledged action, and leaves none in part: at the kiosk and at the centre."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.reliability import preload
 from tests.reliability.powercut import journal
-from tests.reliability.powercut.cuts import Asked, Plan, Run, choose, cut_everywhere, findings, record
+from tests.reliability.powercut.cuts import Options, Plan, Run, choose, cut_everywhere, findings, record
 from tests.reliability.powercut.examine import Finding
 from tests.reliability.powercut.journal import Kind
 from tests.reliability.powercut.marks import history
@@ -31,14 +31,14 @@ both_ends = pytest.mark.parametrize(
 
 
 class Recordings:
-    """Lives of a store, each recorded when it is first asked for."""
+    """Recorded lives of a store. Each is recorded at its first use."""
 
     def __init__(self, library: Path, place: Path) -> None:
         self._library, self._place = library, place
         self._kept: dict[Run, Path] = {}
 
     def of(self, of: str, synchronous: str = "full", faulty: bool = False) -> Path:
-        """A directory with the `journal`, and the files as they were in the end (`watched`)."""
+        """The directory of a recording, with the `journal` and the final files (`watched`)."""
         run = Run(of, SEED, STEPS, synchronous, faulty)
         if run not in self._kept:
             self._kept[run] = self._place / f"{len(self._kept)}"
@@ -48,7 +48,7 @@ class Recordings:
     def cut(
         self, of: str, count: int, synchronous: str = "full", careless: bool = False, faulty: bool = False
     ) -> list[Finding]:
-        """Cuts such a life that often."""
+        """Cuts a recorded life `count` times."""
         kept = self.of(of, synchronous, faulty) / "journal"
         plan = Plan(Run(of, SEED, STEPS, synchronous, faulty), kept, careless)
         return findings(plan, choose(plan, count), self._place)
@@ -82,8 +82,8 @@ def test_a_journal_that_ends_within_a_record_or_begins_too_late_is_none(recordin
         journal.read(part)
     _, _, _, _, first = journal.RECORD.unpack_from(whole)
     _, _, _, _, second = journal.RECORD.unpack_from(whole, journal.RECORD.size + first)
-    part.write_bytes(whole[2 * journal.RECORD.size + first + second :])  # without the lock's and the database's making
-    with pytest.raises(ValueError, match="never saw made"):
+    part.write_bytes(whole[2 * journal.RECORD.size + first + second :])  # without the creation of lock and database
+    with pytest.raises(ValueError, match="never saw created"):
         journal.read(part)
 
 
@@ -93,13 +93,13 @@ def test_a_journal_that_ends_within_a_record_or_begins_too_late_is_none(recordin
     [(False, False), (True, False), (False, True)],
     ids=["small tears", "whole sectors ruined", "a disk that also fails now and then"],
 )
-def test_nothing_acknowledged_is_lost_and_nothing_is_there_by_half(
+def test_no_acknowledged_action_is_lost_and_none_is_there_in_part(
     recordings: Recordings, of: str, careless: bool, faulty: bool
 ):
     if LONG:
         with tempfile.TemporaryDirectory(dir=preload.in_memory()) as made:
             count = 10_000 if of == "kiosk" and not careless and not faulty else 2_000
-            found = cut_everywhere(Path(made), Asked(count, of, SEED, careless=careless, faulty=faulty))
+            found = cut_everywhere(Path(made), Options(count, of, SEED, careless=careless, faulty=faulty))
     else:
         found = recordings.cut(of, CUTS[of], careless=careless, faulty=faulty)
     assert [finding for finding in found if finding.lost or finding.fault] == []
@@ -107,34 +107,34 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_there_by_half(
 
 @both_ends
 def test_what_a_failing_disk_refuses_changes_nothing(recordings: Recordings, of: str):
-    told = history(journal.read(recordings.of(of, faulty=True) / "journal"))
-    refused = [n for n, step in enumerate(told.steps) if step.refused and step.kind != "restart"]
+    marks = history(journal.read(recordings.of(of, faulty=True) / "journal"))
+    refused = [n for n, step in enumerate(marks.steps) if step.refused and step.kind != "restart"]
     assert len(refused) >= 5
-    assert [told.held[n] for n in refused] == [told.held[n - 1] for n in refused]
+    assert [marks.held[n] for n in refused] == [marks.held[n - 1] for n in refused]
 
 
 @both_ends
-def test_after_a_sync_that_failed_nothing_is_added_to_that_log(recordings: Recordings, of: str):
-    """The kernel would count its pages as clean: the log is emptied and begun anew, or written once more into a new
+def test_after_a_failed_sync_nothing_is_added_to_that_log(recordings: Recordings, of: str):
+    """The kernel counts the log's pages as clean. So the log is emptied and begins again, or is written to a new
     file."""
     events = journal.read(recordings.of(of, faulty=True) / "journal")
     log = f"{SUBJECTS[of].database}-wal".encode()
     logs = {event.file for event in events if event.kind is Kind.CREATED and event.payload in (log, log + b".new")}
-    failed, begun_anew = 0, 0
+    failed, new_logs = 0, 0
     for event in (event for event in events if event.file in logs):
         if event.kind is Kind.SYNCED and event.error:
             failed = event.file
         elif event.kind is Kind.WRITTEN and failed:
             assert event.offset == 0 or event.file != failed
-            failed, begun_anew = 0, begun_anew + 1
-    assert begun_anew
+            failed, new_logs = 0, new_logs + 1
+    assert new_logs
 
 
 @both_ends
 def test_without_a_sync_at_each_commit_the_same_cuts_lose_what_was_acknowledged(recordings: Recordings, of: str):
     found = recordings.cut(of, 60, "normal")
     assert sum(finding.lost for finding in found) > 60
-    assert {finding.fault for finding in found} == {""}  # the log is short, but what it holds is whole
+    assert {finding.fault for finding in found} == {""}  # the log is short, but its content is whole
 
 
 @both_ends

@@ -1,11 +1,11 @@
-"""The process that is recorded: a walk through a store's life, one step at a time.
+"""The recorded process: a walk through a store's life, one step at a time.
 
     python -m tests.reliability.powercut.kiosk_walk (or centre_walk) DIRECTORY --steps N --seed S
         [--synchronous full|normal|off] [--faults FILE]
 
-One step is one transaction, or one thing done to the store (a checkpoint, a restart). After each, the process marks its
-own journal: first that the step has returned, which is when a screen would say "done"; then what the store holds. With
-`--faults` the disk fails now and then, and a step may be refused.
+A step is one transaction, or one operation on the store (a checkpoint, a restart). After each step, the process marks
+its own journal: first the return of the step, when a screen would say "done", then the content of the store. With
+`--faults` the disk fails sometimes, and the store may refuse a step.
 """
 
 from __future__ import annotations
@@ -27,44 +27,44 @@ StepOfWalk = Callable[[], tuple[str, ...]]
 
 
 class Walk(Protocol):
-    """A store, and what is done with it. A step returns the ids of the actions that it has acknowledged."""
+    """A store and its steps. A step returns the ids of the actions that it has acknowledged."""
 
     @property
     def beginning(self) -> Sequence[StepOfWalk]:
-        """The first steps, which the disk lets pass."""
+        """The first steps, during which the disk works."""
         ...
 
     def next(self) -> StepOfWalk:
-        """What happens next, by chance."""
+        """A random next step."""
         ...
 
     def restart(self) -> tuple[str, ...]:
-        """Closes the store in good order, and opens it."""
+        """Closes the store properly, and opens it."""
         ...
 
     def open(self) -> tuple[str, ...]: ...
 
     def digest(self) -> str:
-        """What the store holds."""
+        """The digest of the store."""
         ...
 
     def close(self) -> None: ...
 
 
 def settings(synchronous: str) -> tuple[str, ...]:
-    """What a walk tells its store's connection."""
+    """The settings of a walk's database connection."""
     return f"pragma synchronous={synchronous}", f"pragma wal_autocheckpoint={CHECKPOINTED_AFTER}"
 
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """How the disk fails now and then: about every fifth step, in any way, for that step or a few."""
+    """A disk that fails sometimes: about every fifth step, in any way, for one step or a few."""
 
     faults: Faults
     chance: random.Random
 
     def turn(self) -> None:
-        """The next step is coming."""
+        """Chooses the faults of the next step."""
         if self.chance.random() < 0.4:
             self.faults.clear()
         if self.chance.random() < 0.2:
@@ -75,18 +75,18 @@ class Weather:
 
 
 def run(begin: Callable[[Path, random.Random, str], Walk], refusal: type[Exception]) -> None:
-    """Goes the way that the command line asks for. `refusal` is what the store raises where it cannot open."""
+    """Runs the walk of the command line. `refusal` is the store's exception where it cannot open."""
     parser = argparse.ArgumentParser()
     parser.add_argument("directory", type=Path)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--synchronous", choices=("full", "normal", "off"), default="full")
     parser.add_argument("--faults", type=Path)
-    asked = parser.parse_args()
-    walk = begin(asked.directory, random.Random(asked.seed), asked.synchronous)
-    weather = Weather(Faults(asked.faults), random.Random(asked.seed)) if asked.faults else None
+    options = parser.parse_args()
+    walk = begin(options.directory, random.Random(options.seed), options.synchronous)
+    weather = Weather(Faults(options.faults), random.Random(options.seed)) if options.faults else None
     steps = list(walk.beginning)
-    for number in range(1, asked.steps + 1):
+    for number in range(1, options.steps + 1):
         step, fair = (steps.pop(0), True) if steps else (walk.next(), weather is None)
         mark(_done(walk, number, step, None if fair else weather, refusal), walk.digest())
     if weather:

@@ -1,4 +1,4 @@
-"""What a kiosk's agent may find at the other end of the wire, as real servers on real sockets."""
+"""Servers on real sockets, as a kiosk's agent may find them at the other end of the wire."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 
 from sync.protocol import (
+    SUPPORTED_VERSIONS,
     CallRefused,
     Code,
+    EndCode,
     Intent,
     PullAnswer,
     PullRequest,
@@ -23,12 +25,12 @@ from sync.protocol import (
     VerdictRow,
 )
 
-WAIT_S = 30.0  # how long anything here is waited for at most; nothing in a good run takes so long
+WAIT_S = 30.0  # the longest wait for anything here; nothing in a good run takes so long
 
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request as it came."""
+    """One HTTP request, as received."""
 
     path: str
     headers: dict[str, str]
@@ -39,8 +41,8 @@ Script = Callable[[socket.socket, Request], object]
 
 
 class RawPeer:
-    """Reads whole requests and lets a script write whatever it likes to the socket. A script that returns True keeps
-    the connection open for the next request."""
+    """Reads whole requests and lets a script write anything to the socket. A script that returns True keeps the
+    connection open for the next request."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -64,7 +66,7 @@ class RawPeer:
         assert self.asked.acquire(timeout=WAIT_S)
 
     def wait_for_close(self) -> None:
-        """Returns when one more connection was closed at this end."""
+        """Returns when this end has closed one more connection."""
         assert self.closed.acquire(timeout=WAIT_S)
 
     def __enter__(self) -> RawPeer:
@@ -75,7 +77,7 @@ class RawPeer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._threads[0].join(WAIT_S)  # so that no further connection comes up
+        self._threads[0].join(WAIT_S)  # no further connection is accepted after this
         for connection in self._open:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -131,7 +133,7 @@ def http(status: str, body: bytes = b"", **headers: str) -> bytes:
 
 
 def sending(answer: bytes, *, keep: bool = False) -> Script:
-    """A script that answers with these bytes."""
+    """A script that answers with `answer`."""
 
     def script(connection: socket.socket, _: Request) -> object:
         connection.sendall(answer)
@@ -144,10 +146,10 @@ Answer = object | tuple[int, object] | bytes
 
 
 class Centre:
-    """A small centre: it speaks the protocol, applies every action, and answers as the test says where it says so.
+    """A small centre: it speaks the protocol in `versions`, applies every action, and answers as a test wishes.
 
     `on_push` and `on_pull` return a message, `(status, message)`, raw bytes of a whole HTTP answer, or None for the
-    default; they are called in the server's threads.
+    default. They run in the server's threads.
     """
 
     def __init__(self) -> None:
@@ -155,6 +157,7 @@ class Centre:
         self.pulls: list[PullRequest] = []
         self.kept: list[Intent] = []
         self.incarnation = "one"
+        self.versions = tuple(SUPPORTED_VERSIONS)
         self.backed_up_seq = 0
         self.on_push: Callable[[PushRequest], Answer | None] = lambda _: None
         self.on_pull: Callable[[PullRequest], Answer | None] = lambda _: None
@@ -199,18 +202,19 @@ class Centre:
             last_seq=last_seq,
             backed_up_seq=self.backed_up_seq,
             verdicts=verdicts,
+            versions=self.versions,
         )
 
     def _answer(self, connection: socket.socket, request: Request) -> object:
         if request.path.endswith("/push"):
             push = msgspec.json.decode(request.body, type=PushRequest)
             self.pushes.append(push)
-            answer = self.on_push(push)
+            answer = self._version_refused(push) or self.on_push(push)
             answer = self.accept(push) if answer is None else answer
         else:
             pull = msgspec.json.decode(request.body, type=PullRequest)
             self.pulls.append(pull)
-            answer = self.on_pull(pull)
+            answer = self._version_refused(pull) or self.on_pull(pull)
             answer = self.page(pull) if answer is None else answer
         if isinstance(answer, bytes):
             connection.sendall(answer)
@@ -218,6 +222,11 @@ class Centre:
         status, message = answer if isinstance(answer, tuple) else (200, answer)
         connection.sendall(http(f"{status} X", msgspec.json.encode(message)))
         return True
+
+    def _version_refused(self, request: PushRequest | PullRequest) -> Answer | None:
+        if request.protocol_version in self.versions:
+            return None
+        return refusal(EndCode.UNSUPPORTED_VERSION, 400, versions=self.versions)
 
 
 def refusal(code: Any, status: int = 409, **fields: Any) -> tuple[int, CallRefused]:

@@ -1,4 +1,4 @@
-"""The drivers: threads that repeat a step, what ends a wait, what people are told, and a stop that is one."""
+"""The drivers and the agent: what ends a wait, what the status says, and a stop that ends everything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.agent import cycle
 from sync.agent.client import CentralClient
@@ -21,34 +20,35 @@ from sync.agent.steps import StepResult
 from sync.journey.model import PatientId
 from sync.protocol import EndCode, PullRequest
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import Clock, cards, page, row
 
 from .peers import WAIT_S, Centre, http, nobody, refusal
 
 
 class NoChance(random.Random):
-    """Backoffs as long as they can be: a wait that ends early did so for a reason."""
+    """The longest backoffs: a wait that ends early has a reason."""
 
     def uniform(self, low: float, high: float) -> float:
         return high
 
 
 class NoWait(random.Random):
-    """Backoffs of no time at all."""
+    """Backoffs without any wait."""
 
     def uniform(self, low: float, high: float) -> float:
         return 0.0
 
 
 class PushWaitsForEver(random.Random):
-    """A pull that fails comes again at once; a push that fails would stay away for an hour."""
+    """A failed pull is repeated at once, a failed push after an hour."""
 
     def uniform(self, low: float, high: float) -> float:
         return 3600.0 if threading.current_thread().name == "sync push" else 0.0
 
 
 class Steps:
-    """A step that does as it is told, in turn; afterwards it has nothing to do."""
+    """A step with the given outcomes, in their order. After them it has nothing to do."""
 
     def __init__(self, *outcomes: StepResult) -> None:
         self._outcomes = list(outcomes)
@@ -60,13 +60,13 @@ class Steps:
         return outcome
 
     def wait_for(self, count: int) -> None:
-        """Returns when so many more steps were taken."""
+        """Returns after `count` more steps."""
         for _ in range(count):
             assert self._taken.acquire(timeout=WAIT_S)
 
     @property
     def waiting(self) -> bool:
-        """Whether no further step was taken meanwhile."""
+        """Whether no further step comes now."""
         return not self._taken.acquire(timeout=0.05)
 
 
@@ -99,60 +99,58 @@ def test_a_step_is_repeated_at_once_while_there_is_more_to_do(drive: Callable[[S
     assert steps.waiting
 
 
-def test_a_nudge_ends_an_idle_wait(drive: Callable[[Steps], Driver]):
+def test_a_call_of_wake_ends_an_idle_wait(drive: Callable[[Steps], Driver]):
     steps = Steps()
     driver = drive(steps)
     for _ in range(3):
         steps.wait_for(1)
-        driver.nudge()
+        driver.wake()
     steps.wait_for(1)
     assert steps.waiting
 
 
-def test_a_nudge_that_comes_during_a_step_is_not_lost(drive: Callable[[Steps], Driver]):
+def test_a_call_of_wake_during_a_step_is_not_lost(drive: Callable[[Steps], Driver]):
     steps = Steps()
-    nudged = threading.Event()
+    woken = threading.Event()
 
     def step() -> StepResult:
-        stepped = steps()
-        nudged.wait(WAIT_S)
-        return stepped
+        result = steps()
+        woken.wait(WAIT_S)
+        return result
 
     driver = drive(step)  # type: ignore[arg-type]
     steps.wait_for(1)
-    driver.nudge()
-    nudged.set()
+    driver.wake()
+    woken.set()
     steps.wait_for(1)
     assert steps.waiting
 
 
-def test_after_the_idle_time_it_looks_by_itself(drive: Callable[..., Driver]):
+def test_after_the_idle_time_the_step_is_repeated(drive: Callable[..., Driver]):
     steps = Steps()
     driver = drive(steps, 0.001)
     steps.wait_for(5)
     assert not driver.stopping
 
 
-def test_a_backoff_is_ended_by_hope_and_not_by_a_nudge(drive: Callable[[Steps], Driver]):
+def test_a_call_of_wake_does_not_end_a_backoff(drive: Callable[[Steps], Driver]):
     steps = Steps(*[FAILED] * 6)
     driver = drive(steps)
     steps.wait_for(1)
     for _ in range(4):
-        driver.hope()
+        driver.end_backoff()
         steps.wait_for(1)
-    driver.nudge()
+    driver.wake()
     assert steps.waiting
 
 
 @pytest.mark.parametrize("outcome", [PATIENT, StepResult(again=True, reached=True, retry_after_s=60.0)])
-def test_what_the_centre_asked_for_is_waited_out_whatever_happens(
-    drive: Callable[[Steps], Driver], outcome: StepResult
-):
+def test_nothing_shortens_a_wait_that_the_centre_asked_for(drive: Callable[[Steps], Driver], outcome: StepResult):
     steps = Steps(outcome)
     driver = drive(steps)
     steps.wait_for(1)
-    driver.hope()
-    driver.nudge()
+    driver.end_backoff()
+    driver.wake()
     assert steps.waiting
 
 
@@ -181,25 +179,26 @@ class House:
     """A kiosk with an agent, and what was announced."""
 
     def __init__(self, directory: Path, url: str, chance: random.Random | None = None) -> None:
-        self.store, self.journeys = samples.enrolled(directory, Clock())
+        self.parts = samples.enrolled(directory, Clock())
+        self.store, self.journeys = self.parts.store, self.parts.journeys
         self.announced: list[tuple[frozenset[PatientId], bool]] = []
-        self._heard = threading.Condition()
+        self._announcement = threading.Condition()
         self.connect: Callable[[], CentralClient] = lambda: CentralClient(url, "token")
-        self.agent = Agent(self.journeys, lambda: self.connect(), self._announce, chance)
+        self.agent = Agent(self.parts.ledger, lambda: self.connect(), self._announce, chance)
 
     def _announce(self, touched: frozenset[PatientId]) -> None:
-        with self._heard:
+        with self._announcement:
             self.announced.append((touched, self.agent.online))
-            self._heard.notify_all()
+            self._announcement.notify_all()
 
     def wait_until(self, true: Callable[[], bool]) -> None:
-        """Returns once it is true after an announcement."""
-        with self._heard:
-            assert self._heard.wait_for(true, WAIT_S)
+        """Returns once the condition is true after an announcement."""
+        with self._announcement:
+            assert self._announcement.wait_for(true, WAIT_S)
 
     def tap(self, number: int) -> None:
         assert self.journeys.tap(cards(number), ("scan_nfc",)) is not None
-        self.agent.nudge()
+        self.agent.push_soon()
 
     def close(self) -> None:
         self.agent.stop(WAIT_S)
@@ -230,18 +229,18 @@ def test_a_tap_reaches_the_centre_and_its_verdict_is_announced(house: House, cen
     house.agent.start()
     house.tap(1)
     house.wait_until(lambda: (frozenset({"P1"}), True) in house.announced)
-    assert house.journeys.pending() == 0
+    assert house.parts.pending() == 0
     assert house.agent.online
     assert house.agent.reason == ""
     house.tap(2)
-    house.wait_until(lambda: house.journeys.pending() == 0)
+    house.wait_until(lambda: house.parts.pending() == 0)
     assert [i.patient_id for i in centre.kept] == ["P1", "P2"]
 
 
-def test_what_was_pending_at_the_start_is_pushed_without_a_nudge(house: House):
+def test_actions_that_are_pending_at_the_start_are_pushed_by_themselves(house: House):
     assert house.journeys.tap(cards(1), ("scan_nfc",))
     house.agent.start()
-    house.wait_until(lambda: house.journeys.pending() == 0)
+    house.wait_until(lambda: house.parts.pending() == 0)
 
 
 def test_news_are_adopted_and_announced(house: House, centre: Centre):
@@ -249,7 +248,7 @@ def test_news_are_adopted_and_announced(house: House, centre: Centre):
     hold = centre.on_pull
     centre.on_pull = lambda request: pages.pop(0) if pages else hold(request)
     house.agent.start()
-    house.wait_until(lambda: house.journeys.patient_of_card(cards(8)) == "P8")
+    house.wait_until(lambda: house.parts.patient_of_card(cards(8)) == "P8")
     assert (frozenset({"P7"}), True) in house.announced
 
 
@@ -257,13 +256,13 @@ def test_a_long_poll_under_way_does_not_hold_up_a_push_nor_a_stop(house: House, 
     house.agent.start()
     centre.wait_for_request()
     house.tap(1)
-    house.wait_until(lambda: house.journeys.pending() == 0)
+    house.wait_until(lambda: house.parts.pending() == 0)
     house.agent.stop(WAIT_S)
     assert not [t for t in threading.enumerate() if t.name.startswith("sync p")]
     assert not centre.over.is_set()
 
 
-def test_a_centre_that_goes_away_is_told_and_its_return_as_well(tmp_path: Path, centre: Centre):
+def test_the_status_shows_that_the_centre_is_away_and_back(tmp_path: Path, centre: Centre):
     house = House(tmp_path, centre.url, NoWait())
     away, back = threading.Event(), threading.Event()
 
@@ -290,9 +289,9 @@ def test_a_centre_that_goes_away_is_told_and_its_return_as_well(tmp_path: Path, 
         house.close()
 
 
-def test_a_step_that_asked_nobody_says_nothing_of_the_centre(tmp_path: Path):
+def test_a_step_without_a_call_does_not_change_the_status(tmp_path: Path):
     store = Store(tmp_path / "kiosk.db")
-    agent = Agent(Journeys(store, Clock()), lambda: CentralClient("http://127.0.0.1:1"), lambda _: None)
+    agent = Agent(KioskParts(store, Clock()).ledger, lambda: CentralClient("http://127.0.0.1:1"), lambda _: None)
     assert agent.step(cycle.PUSH) == StepResult()
     assert not agent.online
     assert agent.step(cycle.PULL).failed
@@ -300,7 +299,7 @@ def test_a_step_that_asked_nobody_says_nothing_of_the_centre(tmp_path: Path):
     store.close()
 
 
-def test_push_failing_never_stops_pull_and_its_reason_is_told(house: House, centre: Centre):
+def test_a_failing_push_never_stops_the_pull_and_its_reason_is_shown(house: House, centre: Centre):
     pages = [page(row(7), from_cursor=1, cursor=2)]
     hold = centre.on_pull
     pushed = threading.Event()
@@ -316,20 +315,20 @@ def test_push_failing_never_stops_pull_and_its_reason_is_told(house: House, cent
     centre.on_pull, centre.on_push = after_the_push, refuse
     house.agent.start()
     house.tap(1)
-    house.wait_until(lambda: house.journeys.patient_of_card(cards(7)) == "P7")
-    assert house.journeys.pending() == 1
+    house.wait_until(lambda: house.parts.patient_of_card(cards(7)) == "P7")
+    assert house.parts.pending() == 1
     assert house.agent.reason in ("malformed", "")
 
 
-def test_pull_failing_never_stops_push(house: House, centre: Centre):
+def test_a_failing_pull_never_stops_the_push(house: House, centre: Centre):
     centre.on_pull = lambda _: http("500 Oops")
     house.agent.start()
     house.tap(1)
-    house.wait_until(lambda: house.journeys.pending() == 0)
+    house.wait_until(lambda: house.parts.pending() == 0)
     assert [len(push.actions) for push in centre.pushes if push.actions] == [1]
 
 
-def test_when_the_pull_succeeds_again_the_push_tries_at_once(tmp_path: Path, centre: Centre):
+def test_when_the_pull_succeeds_again_the_push_is_tried_at_once(tmp_path: Path, centre: Centre):
     house = House(tmp_path, centre.url, PushWaitsForEver())
     failed = threading.Event()
     away = [b""]
@@ -340,7 +339,7 @@ def test_when_the_pull_succeeds_again_the_push_tries_at_once(tmp_path: Path, cen
         return b""
 
     def pull(request: PullRequest) -> object:
-        # The centre is back for the pull only after it has failed both.
+        # The centre answers the pull only after it has failed both calls.
         failed.wait(WAIT_S)
         if away:
             return away.pop()
@@ -351,13 +350,13 @@ def test_when_the_pull_succeeds_again_the_push_tries_at_once(tmp_path: Path, cen
     assert house.journeys.tap(cards(1), ("scan_nfc",))
     try:
         house.agent.start()
-        house.wait_until(lambda: house.journeys.pending() == 0)
+        house.wait_until(lambda: house.parts.pending() == 0)
         assert [i.patient_id for i in centre.kept] == ["P1"]
     finally:
         house.close()
 
 
-def test_an_exception_of_the_store_is_a_failed_step_and_no_word_about_the_centre(
+def test_an_exception_of_the_store_is_a_failed_step_and_says_nothing_of_the_centre(
     house: House, centre: Centre, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.CRITICAL, logger="sync.agent.cycle")
@@ -366,8 +365,8 @@ def test_an_exception_of_the_store_is_a_failed_step_and_no_word_about_the_centre
     assert house.agent.online
     house.store.close()
     for _ in range(3):
-        stepped = house.agent.step(cycle.PULL)
-        assert (stepped.failed, stepped.reached) == (True, None)
+        result = house.agent.step(cycle.PULL)
+        assert (result.failed, result.reached) == (True, None)
     assert house.agent.online
     assert house.agent.reason == sqlite3.ProgrammingError.__name__
 
@@ -386,7 +385,7 @@ def test_a_client_that_cannot_be_made_is_tried_again(tmp_path: Path, centre: Cen
     try:
         house.agent.start()
         house.tap(1)
-        house.wait_until(lambda: house.journeys.pending() == 0)
+        house.wait_until(lambda: house.parts.pending() == 0)
     finally:
         house.close()
 
@@ -402,7 +401,7 @@ def test_a_reason_is_logged_once_however_often_it_repeats(tmp_path: Path, caplog
         house.close()
 
 
-def test_after_a_stop_nothing_more_is_announced_and_errors_are_not_news(house: House, caplog: pytest.LogCaptureFixture):
+def test_after_a_stop_nothing_is_announced_and_no_error_is_logged(house: House, caplog: pytest.LogCaptureFixture):
     house.agent.start()
     house.agent.stop(WAIT_S)
     house.store.close()
@@ -413,7 +412,7 @@ def test_after_a_stop_nothing_more_is_announced_and_errors_are_not_news(house: H
     assert caplog.records == []
 
 
-def test_a_client_that_is_made_while_the_agent_stops_is_cut_like_the_others(house: House, centre: Centre):
+def test_a_client_that_is_made_while_the_agent_stops_is_cancelled_too(house: House, centre: Centre):
     make, made = house.connect, []
 
     def connect() -> CentralClient:

@@ -1,4 +1,4 @@
-"""How long to wait, and when to say that the centre is away: pure values."""
+"""How long to wait, and when to show that the centre is away: pure values."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ def test_a_wait_lies_between_nothing_and_the_doubled_bound_and_never_above_a_min
 
 
 @given(FAILURES, st.integers(), st.one_of(st.none(), st.floats(0, 1e9), st.floats(-1e9, 0)))
-def test_what_the_centre_asked_for_is_waited_but_no_answer_silences_a_kiosk_for_longer_than_a_minute(
-    failures: int, seed: int, retry_after_s: float | None
-):
+def test_the_wait_that_the_centre_asks_for_counts_up_to_a_minute(failures: int, seed: int, retry_after_s: float | None):
     wait = full_jitter(failures, random.Random(seed), retry_after_s)
     assert wait >= min(retry_after_s or 0.0, CAP_S)
     assert 0 <= wait <= CAP_S
@@ -38,18 +36,18 @@ def test_the_jitter_is_full_so_that_kiosks_that_failed_together_do_not_return_to
 
 
 def test_one_success_brings_it_online_and_two_failures_in_a_row_take_it_away():
-    seen, told = Reachability(), []
+    seen, online = Reachability(), []
     for succeeded in (False, True, False, True, False, False, False, True, True):
-        seen = seen.after(succeeded)
-        told.append(seen.online)
-    assert told == [False, True, True, True, True, False, False, True, True]
+        seen = seen.after_call(succeeded)
+        online.append(seen.online)
+    assert online == [False, True, True, True, True, False, False, True, True]
 
 
 @given(st.lists(st.booleans(), max_size=50))
-def test_online_is_told_exactly_by_the_last_two_outcomes(outcomes: list[bool]):
+def test_online_depends_on_the_last_two_outcomes_alone(outcomes: list[bool]):
     seen = Reachability()
     for position, succeeded in enumerate(outcomes):
-        seen = seen.after(succeeded)
+        seen = seen.after_call(succeeded)
         recent = outcomes[max(0, position - 1) : position + 1]
         before = any(outcomes[: position + 1])
         assert seen.online == (before and any(recent))

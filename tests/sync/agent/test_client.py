@@ -1,4 +1,4 @@
-"""The client of the centre against servers that behave badly: an answer, a typed refusal or no use; nothing else."""
+"""The client of the centre against bad servers: each call gives an answer, a refusal or no answer."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from sync.protocol import (
 
 from .peers import WAIT_S, RawPeer, Request, http, nobody, refusal, sending
 
-V1 = Path(__file__).parent.parent.parent / "fixtures/protocol-v1"
-PUSH = PushRequest(protocol_version=1, kiosk_id="k", epoch=1, now=ClockReading(1, 2, "b", True), actions=[])
-PULL = PullRequest(protocol_version=1, kiosk_id="k", epoch=1, cursor=0, wait_s=0.0)
-GOOD = (V1 / "push-answer.json").read_bytes()
+MESSAGES = Path(__file__).parent.parent.parent / "fixtures/protocol-v2"
+PUSH = PushRequest(protocol_version=2, kiosk_id="k", epoch=1, now=ClockReading(1, 2, "b", True), actions=[])
+PULL = PullRequest(protocol_version=2, kiosk_id="k", epoch=1, cursor=0, wait_s=0.0)
+GOOD = (MESSAGES / "push-answer.json").read_bytes()
 NOT_OF_THE_PROTOCOL = "a body that is not of the protocol"
 
 
@@ -55,7 +55,7 @@ def test_a_push_a_pull_and_an_enrolment_are_posted_as_json_with_the_token():
     }
 
     def script(connection: socket.socket, request: Request) -> object:
-        connection.sendall(http("200 OK", (V1 / f"{answers[request.path]}.json").read_bytes()))
+        connection.sendall(http("200 OK", (MESSAGES / f"{answers[request.path]}.json").read_bytes()))
         return True
 
     with RawPeer(script) as peer:
@@ -81,7 +81,7 @@ def test_without_a_token_none_is_sent():
 
 @pytest.mark.parametrize("code", list(EndCode))
 @pytest.mark.parametrize("status", ["400 Bad Request", "409 Conflict", "503 Service Unavailable"])
-def test_a_typed_refusal_comes_out_as_one_whatever_its_status(code: EndCode, status: str):
+def test_a_typed_refusal_is_one_with_any_status(code: EndCode, status: str):
     body = msgspec.json.encode(refusal(code, expected_seq=3, retry_after_s=1.5)[1])
     with RawPeer(sending(http(status, body))) as peer:
         outcome = pushed(peer.url)
@@ -117,12 +117,12 @@ USELESS: list[tuple[str, bytes]] = [
     ("accepted, but not yet", http("202 Accepted", GOOD)),
     ("no content", b"HTTP/1.1 204 No Content\r\n\r\n"),
     ("compressed, though not asked for", http("200 OK", gzip.compress(GOOD), Content_Encoding="gzip")),
-    ("a compression that nobody knows", http("200 OK", GOOD[:-5], Content_Encoding="zip,zip")),
+    ("an unknown compression", http("200 OK", GOOD[:-5], Content_Encoding="zip,zip")),
 ]
 
 
 @pytest.mark.parametrize("answer", [answer for _, answer in USELESS], ids=[name for name, _ in USELESS])
-def test_an_answer_that_cannot_be_used_is_no_use_and_says_why_in_a_word(answer: bytes):
+def test_an_unusable_answer_is_no_answer_with_a_short_reason(answer: bytes):
     with RawPeer(sending(answer)) as peer:
         outcome = pushed(peer.url)
     assert isinstance(outcome, NoAnswer)
@@ -131,7 +131,7 @@ def test_an_answer_that_cannot_be_used_is_no_use_and_says_why_in_a_word(answer: 
     assert "127.0.0.1" not in outcome.reason
 
 
-def test_after_an_answer_of_no_use_the_same_client_goes_on():
+def test_after_an_unusable_answer_the_client_still_works():
     answers = [http("200 OK", GOOD[:50], Content_Length="9999"), b"garbage\r\n\r\n", http("200 OK", GOOD)]
 
     def script(connection: socket.socket, _: Request) -> object:
@@ -166,7 +166,7 @@ def hang_up(_: socket.socket, __: Request) -> object:
 
 
 @pytest.mark.parametrize("script", [reset, hang_up])
-def test_a_connection_lost_after_the_centre_has_read_is_no_use_and_nothing_is_sent_twice(
+def test_a_connection_lost_after_the_request_is_no_answer_and_nothing_is_sent_twice(
     script: Callable[[socket.socket, Request], object],
 ):
     with RawPeer(script) as peer:
@@ -174,7 +174,7 @@ def test_a_connection_lost_after_the_centre_has_read_is_no_use_and_nothing_is_se
     assert len(peer.requests) == 1
 
 
-def test_nobody_there_is_no_use():
+def test_a_missing_centre_is_no_answer():
     with nobody() as url:
         assert pushed(url) == NoAnswer("ConnectionError")
 
@@ -182,11 +182,11 @@ def test_nobody_there_is_no_use():
 @pytest.mark.parametrize(
     "url", ["http://256.1.1.1:80", "http://127.0.0.1:1/\n", "http://" + "x" * 300, "nonsense", "http://"]
 )
-def test_an_address_that_is_none_is_no_use(url: str):
+def test_an_invalid_address_is_no_answer(url: str):
     assert isinstance(pushed(url), NoAnswer)
 
 
-def test_a_token_that_cannot_be_sent_is_no_use():
+def test_a_token_that_cannot_be_sent_is_no_answer():
     with RawPeer(sending(http("200 OK", GOOD))) as peer:
         assert isinstance(CentralClient(peer.url, "two\nlines").push(PUSH), NoAnswer)
     assert peer.requests == []
@@ -196,7 +196,7 @@ def tls_url(listener: socket.socket) -> str:
     return f"https://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def test_plain_http_where_tls_is_expected_is_no_use():
+def test_plain_http_where_tls_is_expected_is_no_answer():
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def speak_plainly() -> None:
@@ -211,22 +211,22 @@ def test_plain_http_where_tls_is_expected_is_no_use():
         plain.join(WAIT_S)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_no_use_and_the_token_is_not_sent():
+def test_an_untrusted_certificate_is_no_answer_and_the_token_is_not_sent():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(Path(__file__).parent / "self-signed.pem")
-    heard: list[bytes] = []
+    received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             connection, _ = listener.accept()
             with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
-                heard.append(secure.recv(65_536))
+                received.append(secure.recv(65_536))
 
         server = threading.Thread(target=serve)
         server.start()
         assert pushed(tls_url(listener)) == NoAnswer("SSLError")
         server.join(WAIT_S)
-    assert b"".join(heard) == b""
+    assert b"".join(received) == b""
 
 
 def test_a_proxy_of_the_environment_never_sees_a_call(monkeypatch: pytest.MonkeyPatch):
@@ -240,7 +240,7 @@ def test_a_proxy_of_the_environment_never_sees_a_call(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     "status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
 )
-def test_a_redirection_is_not_followed_so_the_token_goes_nowhere_else(status: str):
+def test_a_redirection_is_not_followed_and_the_token_is_not_sent_on(status: str):
     with (
         RawPeer(sending(http("200 OK", GOOD))) as elsewhere,
         RawPeer(sending(http(status, Location=elsewhere.url + "/api/v1/sync/push"))) as peer,
@@ -249,7 +249,7 @@ def test_a_redirection_is_not_followed_so_the_token_goes_nowhere_else(status: st
     assert elsewhere.requests == []
 
 
-# When to come again.
+# Retry-After.
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_retry_after_is_read_in_seconds(header: str, seconds: float | None):
     assert outcome == NoAnswer(f"HTTP 503 with {NOT_OF_THE_PROTOCOL}", seconds)
 
 
-def test_retry_after_beside_a_typed_refusal_counts_where_the_refusal_says_nothing():
+def test_the_header_retry_after_counts_where_the_refusal_names_no_time():
     silent = msgspec.json.encode(refusal(EndCode.TRY_LATER)[1])
     outspoken = msgspec.json.encode(refusal(EndCode.TRY_LATER, retry_after_s=2.0)[1])
     seconds = []
@@ -290,7 +290,7 @@ def test_retry_after_beside_a_typed_refusal_counts_where_the_refusal_says_nothin
 
 
 def endless(head: bytes, part: bytes) -> Callable[[socket.socket, Request], object]:
-    """A script that sends a beginning and then the same part for ever, as fast as it is taken."""
+    """A script that sends a beginning and then one part again and again, as fast as possible."""
 
     def script(connection: socket.socket, _: Request) -> object:
         connection.sendall(head)
@@ -312,7 +312,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["announced", "in chunks", "until it closes"],
 )
-def test_an_answer_of_any_size_is_cut_off(head: bytes, part: bytes):
+def test_an_endless_answer_is_cut_off(head: bytes, part: bytes):
     with RawPeer(endless(head, part)) as peer:
         assert pushed(peer.url) == NoAnswer("ContentDecodingError")
 
@@ -324,7 +324,7 @@ def test_an_answer_just_within_the_limit_is_read():
 
 
 def trickle(beginning: bytes, drop: bytes) -> Callable[[socket.socket, Request], object]:
-    """A script that sends a beginning and then a drop now and then, until the other end has had enough."""
+    """A script that sends a beginning and then small drops, until the other end closes."""
 
     def script(connection: socket.socket, _: Request) -> object:
         connection.sendall(beginning)
@@ -350,15 +350,15 @@ def trickle(beginning: bytes, drop: bytes) -> Callable[[socket.socket, Request],
     ],
     ids=["silence", "headers", "one header", "a body", "chunks"],
 )
-def test_an_answer_that_trickles_in_is_cut_off_at_the_deadline(beginning: bytes, drop: bytes):
+def test_a_slow_answer_is_cut_off_at_the_deadline(beginning: bytes, drop: bytes):
     with RawPeer(trickle(beginning, drop)) as peer:
         assert isinstance(pushed(peer.url, deadline_s=0.15), NoAnswer)
 
 
-def test_a_pull_may_take_the_time_that_it_asked_for_on_top():
+def test_a_pull_may_take_the_deadline_and_its_own_wait():
     def script(connection: socket.socket, request: Request) -> object:
         peer.over.wait(0.3)
-        connection.sendall(http("200 OK", (V1 / "pull-answer.json").read_bytes()))
+        connection.sendall(http("200 OK", (MESSAGES / "pull-answer.json").read_bytes()))
         return False
 
     with RawPeer(script) as peer:
@@ -367,7 +367,7 @@ def test_a_pull_may_take_the_time_that_it_asked_for_on_top():
         client.close()
 
 
-# Cut from outside.
+# Cancelled by another thread.
 
 
 def hold(peer_over: list[threading.Event]) -> Callable[[socket.socket, Request], object]:
@@ -378,7 +378,7 @@ def hold(peer_over: list[threading.Event]) -> Callable[[socket.socket, Request],
     return script
 
 
-def test_a_call_under_way_is_cut_from_another_thread_and_no_later_one_goes_out():
+def test_another_thread_cancels_a_call_and_no_later_call_goes_out():
     over: list[threading.Event] = []
     with RawPeer(hold(over)) as peer:
         over.append(peer.over)
@@ -395,30 +395,30 @@ def test_a_call_under_way_is_cut_from_another_thread_and_no_later_one_goes_out()
         assert len(peer.requests) == 1
 
 
-def test_a_client_that_never_called_can_be_cut_too():
+def test_a_client_without_a_call_can_be_aborted_too():
     client = CentralClient("http://127.0.0.1:1")
     client.abort()
     client.abort()
     assert client.push(PUSH) == NoAnswer("CallCancelled")
 
 
-def test_what_is_cut_while_it_connects_does_not_go_out():
+def test_a_call_that_is_cancelled_while_it_connects_does_not_go_out():
     adapter = CancellableAdapter()
     with RawPeer(sending(http("200 OK", GOOD))) as peer, requests.Session() as session:
         session.mount("http://", adapter)
-        adapter.cut(adapter.begin())
+        adapter.cancel(adapter.begin())
         with pytest.raises(requests.ConnectionError):
             session.post(peer.url, data=b"x")
         assert peer.requests == []
 
 
-def test_the_deadline_of_an_earlier_call_does_not_cut_a_later_one():
+def test_the_deadline_of_an_earlier_call_does_not_cancel_a_later_one():
     adapter = CancellableAdapter()
     with RawPeer(sending(http("200 OK", GOOD), keep=True)) as peer, requests.Session() as session:
         session.mount("http://", adapter)
         first = adapter.begin()
         assert session.post(peer.url).status_code == 200
         adapter.begin()
-        adapter.cut(first)
+        adapter.cancel(first)
         assert session.post(peer.url).status_code == 200
     assert peer.connections == 1

@@ -1,11 +1,11 @@
-"""When an action that the kiosk can read is given up as it is: at a word of the centre, or after a long time."""
+"""When a readable action is given up: after some refusals of the centre, or after a long time of failures."""
 
 from __future__ import annotations
 
 import pytest
 
 from sync.agent.client import Accepted, NoAnswer
-from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD, PoisonWatch
+from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSALS_BEFORE_UNREAD, PoisonWatch
 from sync.protocol import CallRefused, EndCode
 
 REFUSED = CallRefused(code=EndCode.MALFORMED, error="no")
@@ -14,11 +14,11 @@ FAILED, SILENT, PROXY = NoAnswer("HTTP 500", status=500), NoAnswer("Timeout"), N
 MINUTE = 60_000
 
 
-def after(*outcomes: object, between_ms: int = MINUTE, alone: str = "h") -> PoisonWatch:
-    choking = PoisonWatch()
+def after(*outcomes: object, between_ms: int = MINUTE, action: str = "h") -> PoisonWatch:
+    watch = PoisonWatch()
     for number, outcome in enumerate(outcomes):
-        choking = choking.after(alone, outcome, number * between_ms)
-    return choking
+        watch = watch.after_push(action, outcome, number * between_ms)
+    return watch
 
 
 MINUTES = FAILING_BEFORE_UNREAD_MS // MINUTE
@@ -27,11 +27,11 @@ MINUTES = FAILING_BEFORE_UNREAD_MS // MINUTE
 @pytest.mark.parametrize(
     ("outcomes", "given_up"),
     [
-        ([REFUSED] * REFUSED_BEFORE_UNREAD, True),
-        ([REFUSED] * (REFUSED_BEFORE_UNREAD - 1), False),
-        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), BUSY, REFUSED], False),
-        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), Accepted(None), REFUSED], False),
-        ([*[REFUSED] * (REFUSED_BEFORE_UNREAD - 1), SILENT, PROXY, REFUSED], True),
+        ([REFUSED] * REFUSALS_BEFORE_UNREAD, True),
+        ([REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), False),
+        ([*[REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), BUSY, REFUSED], False),
+        ([*[REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), Accepted(None), REFUSED], False),
+        ([*[REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), SILENT, PROXY, REFUSED], True),
         ([FAILED] * (MINUTES + 1), True),
         ([FAILED] * MINUTES, False),
         ([*[FAILED] * MINUTES, *[SILENT] * MINUTES, FAILED], True),
@@ -40,21 +40,21 @@ MINUTES = FAILING_BEFORE_UNREAD_MS // MINUTE
         ([SILENT, PROXY] * MINUTES, False),
     ],
 )
-def test_one_action_alone_is_given_up(outcomes: list[object], given_up: bool):
-    choking = after(*outcomes)
-    assert choking.for_good("h") is given_up
-    assert not choking.for_good("another")
+def test_one_action_in_a_push_is_given_up(outcomes: list[object], given_up: bool):
+    watch = after(*outcomes)
+    assert watch.is_poison("h") is given_up
+    assert not watch.is_poison("another")
 
 
-def test_many_failures_in_a_short_time_are_one_bad_moment():
-    assert not after(*[FAILED] * 500, between_ms=500).for_good("h")
+def test_many_failures_in_a_short_time_do_not_count_as_a_long_one():
+    assert not after(*[FAILED] * 500, between_ms=500).is_poison("h")
 
 
-def test_of_a_batch_nobody_knows_which_action_it_was():
-    assert not after(*[REFUSED, FAILED] * 50, alone="").for_good("")
+def test_a_push_of_several_actions_gives_up_none():
+    assert not after(*[REFUSED, FAILED] * 50, action="").is_poison("")
 
 
-def test_another_action_begins_anew():
-    choking = after(*[REFUSED] * REFUSED_BEFORE_UNREAD).after("other", REFUSED, 0)
-    assert not choking.for_good("h")
-    assert not choking.for_good("other")
+def test_the_count_begins_again_with_another_action():
+    watch = after(*[REFUSED] * REFUSALS_BEFORE_UNREAD).after_push("other", REFUSED, 0)
+    assert not watch.is_poison("h")
+    assert not watch.is_poison("other")

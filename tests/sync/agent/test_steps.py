@@ -1,4 +1,4 @@
-"""Push and pull, a step at a time, between a kiosk's real store and a small real centre."""
+"""Push and pull, step by step, between a kiosk's real store and a small centre on a real socket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.journey.journeys import Journeys
+from kiosk.journey.ledger import Ledger
 from kiosk.store.sqlite import Store
 from sync.agent.client import CentralClient
 from sync.agent.steps import Puller, Pusher, StepResult
@@ -27,6 +27,7 @@ from sync.protocol import (
     chain_hash,
 )
 from tests.kiosk import samples
+from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import Clock, cards, page, row
 
 from .peers import Centre, http, refusal
@@ -36,27 +37,29 @@ from .peers import Centre, http, refusal
 class Wire:
     """A kiosk with three patients, a centre, and both steps."""
 
-    store: Store
-    journeys: Journeys
+    parts: KioskParts
     centre: Centre
     pusher: Pusher
     puller: Puller
 
+    def __post_init__(self) -> None:
+        self.store, self.journeys, self.ledger = self.parts.store, self.parts.journeys, self.parts.ledger
+
     def tap(self, *numbers: int) -> None:
-        """The n-th patients tap their cards, which opens a visit for each."""
+        """These patients tap their cards, which opens a visit for each."""
         for number in numbers:
             tapped = self.journeys.tap(cards(number), ("scan_nfc",))
             assert tapped is not None
             assert tapped.action_ids
 
     def fill(self, count: int) -> None:
-        """So many more patients, and a tap of each."""
+        """Adds `count` patients, each of whom taps."""
         rows = [row(number) for number in range(10, 10 + count)]
-        self.journeys.adopt(page(*rows, from_cursor=1, cursor=2))
+        self.ledger.adopt(page(*rows, from_cursor=1, cursor=2))
         self.tap(*range(10, 10 + count))
 
     def run_dry(self) -> list[StepResult]:
-        """Push steps until there is nothing more to do at once."""
+        """Pushes until there is nothing more to do at once. Returns the results."""
         steps = [self.pusher.run_once()]
         while steps[-1].again:
             assert len(steps) < 50
@@ -64,7 +67,7 @@ class Wire:
         return steps
 
     def pushed(self) -> list[list[int]]:
-        """The seqs of every push that came, push by push."""
+        """The seqs of each push that arrived."""
         return [[seq_of(body.body) for body in push.actions] for push in self.centre.pushes]
 
 
@@ -78,41 +81,41 @@ def empty_page(request: PullRequest) -> object:
 
 @pytest.fixture
 def wire(tmp_path: Path) -> Iterator[Wire]:
-    store, journeys = samples.enrolled(tmp_path, Clock())
+    parts = samples.enrolled(tmp_path, Clock())
     with Centre() as centre:
         centre.page = empty_page
         client = CentralClient(centre.url, "token")
-        yield Wire(store, journeys, centre, Pusher(journeys, client), Puller(journeys, client, wait_s=0.0))
+        yield Wire(parts, centre, Pusher(parts.ledger, client), Puller(parts.ledger, client, wait_s=0.0))
         client.close()
-    store.close()
+    parts.store.close()
 
 
 @pytest.fixture
-def blank(tmp_path: Path) -> Iterator[Journeys]:
+def blank(tmp_path: Path) -> Iterator[Ledger]:
     store = Store(tmp_path / "kiosk.db")
-    yield Journeys(store, Clock())
+    yield KioskParts(store, Clock()).ledger
     store.close()
 
 
 # Push.
 
 
-def test_nothing_to_push_asks_nobody_and_says_nothing_of_the_centre(wire: Wire):
+def test_without_pending_actions_there_is_no_push(wire: Wire):
     assert wire.pusher.run_once() == StepResult()
     assert wire.centre.pushes == []
 
 
-def test_before_enrolment_neither_step_asks_anybody(blank: Journeys):
+def test_before_enrolment_neither_step_makes_a_call(blank: Ledger):
     client = CentralClient("http://127.0.0.1:1")
     assert Pusher(blank, client).run_once() == StepResult()
     assert Puller(blank, client).run_once() == StepResult(failed=True, reason="not enrolled")
 
 
-def test_a_push_says_who_where_and_when_and_its_verdicts_retire_the_rows(wire: Wire):
+def test_a_push_names_kiosk_epoch_and_time_and_its_verdicts_retire_the_rows(wire: Wire):
     wire.tap(1, 2)
-    stepped = wire.pusher.run_once()
-    assert stepped == StepResult(frozenset({"P1", "P2"}), reached=True)
-    assert wire.journeys.pending() == 0
+    result = wire.pusher.run_once()
+    assert result == StepResult(frozenset({"P1", "P2"}), reached=True)
+    assert wire.parts.pending() == 0
     (push,) = wire.centre.pushes
     assert (push.protocol_version, push.kiosk_id, push.epoch, push.server_incarnation) == (2, "kiosk-1", 1, "one")
     assert push.now == wire.journeys.clock()
@@ -122,28 +125,28 @@ def test_a_push_says_who_where_and_when_and_its_verdicts_retire_the_rows(wire: W
         assert pushed.hash == previous
 
 
-def test_many_actions_go_in_batches_one_after_the_other(wire: Wire):
+def test_many_actions_are_pushed_in_batches(wire: Wire):
     wire.fill(2 * MAX_BATCH + 5)
     steps = wire.run_dry()
     assert [step.again for step in steps] == [True, True, False]
     assert [len(seqs) for seqs in wire.pushed()] == [MAX_BATCH, MAX_BATCH, 5]
     assert [seq for seqs in wire.pushed() for seq in seqs] == list(range(1, 2 * MAX_BATCH + 6))
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
-def test_without_an_answer_that_can_be_used_the_batch_is_halved_down_to_one_and_grows_again(wire: Wire):
+def test_without_a_usable_answer_the_batch_is_halved_down_to_one_and_grows_again(wire: Wire):
     wire.fill(MAX_BATCH)
     wire.centre.on_push = lambda _: http("500 Oops", b"<html>", Connection="close")
     for _ in range(9):
-        stepped = wire.pusher.run_once()
-        assert (stepped.failed, stepped.reached, stepped.again) == (True, False, False)
+        result = wire.pusher.run_once()
+        assert (result.failed, result.reached, result.again) == (True, False, False)
     assert [len(seqs) for seqs in wire.pushed()] == [100, 50, 25, 12, 6, 3, 1, 1, 1]
-    assert wire.journeys.pending() == MAX_BATCH
+    assert wire.parts.pending() == MAX_BATCH
     wire.centre.on_push = lambda _: None
     wire.centre.pushes.clear()
     wire.run_dry()
     assert [len(seqs) for seqs in wire.pushed()] == [1, 2, 4, 8, 16, 32, 37]
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
 def test_a_batch_that_the_centre_cannot_read_is_halved_too(wire: Wire):
@@ -155,7 +158,7 @@ def test_a_batch_that_the_centre_cannot_read_is_halved_too(wire: Wire):
     assert [len(seqs) for seqs in wire.pushed()] == [4, 2, 1]
 
 
-def test_a_reply_lost_after_the_centre_committed_does_not_check_in_twice(wire: Wire):
+def test_a_lost_reply_does_not_check_in_twice(wire: Wire):
     wire.tap(1)
 
     def commit_and_hang_up(push: PushRequest) -> bytes:
@@ -164,49 +167,51 @@ def test_a_reply_lost_after_the_centre_committed_does_not_check_in_twice(wire: W
 
     wire.centre.on_push = commit_and_hang_up
     assert wire.pusher.run_once().failed
-    assert wire.journeys.pending() == 1
+    assert wire.parts.pending() == 1
     wire.centre.on_push = lambda _: None
     wire.run_dry()
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
     assert len(wire.centre.kept) == 1
 
 
 @pytest.mark.parametrize("status", [200, 201, 400, 404, 409, 410, 500, 503])
-def test_no_status_retires_anything_only_a_verdict_for_that_very_row(wire: Wire, status: int):
+def test_only_a_verdict_for_a_row_retires_it_and_no_status_does(wire: Wire, status: int):
     wire.tap(1)
     wire.centre.on_push = lambda _: (status, {"ok": True})
     assert wire.pusher.run_once().failed
-    assert wire.journeys.pending() == 1
+    assert wire.parts.pending() == 1
 
 
 def answer(*verdicts: VerdictRow, last_seq: int = 0) -> PushAnswer:
-    return PushAnswer(server_incarnation="one", last_seq=last_seq, backed_up_seq=0, verdicts=list(verdicts))
+    return PushAnswer(
+        server_incarnation="one", last_seq=last_seq, backed_up_seq=0, verdicts=list(verdicts), versions=(2,)
+    )
 
 
-def test_an_answer_without_a_verdict_for_what_was_sent_is_a_failure_not_a_reason_to_ask_at_once(wire: Wire):
+def test_an_answer_without_a_verdict_for_the_push_is_a_failure(wire: Wire):
     wire.tap(1)
     other = VerdictRow(action_id="somebody-elses", seq=1, verdict=Verdict.APPLIED, code=Code.OK)
     for nothing in (answer(), answer(other, last_seq=1)):
         wire.centre.on_push = lambda _, nothing=nothing: nothing
-        stepped = wire.pusher.run_once()
-        assert (stepped.failed, stepped.again, stepped.reached) == (True, False, True)
-        assert wire.journeys.pending() == 1
+        result = wire.pusher.run_once()
+        assert (result.failed, result.again, result.reached) == (True, False, True)
+        assert wire.parts.pending() == 1
 
 
-def test_verdicts_for_a_part_retire_that_part_and_the_rest_is_sent_again(wire: Wire):
+def test_verdicts_for_a_part_of_a_push_retire_that_part_alone(wire: Wire):
     wire.tap(1, 2, 3)
 
     def first_only(push: PushRequest) -> PushAnswer:
-        told = wire.centre.accept(push)
-        return answer(*told.verdicts[:1], last_seq=1)
+        whole = wire.centre.accept(push)
+        return answer(*whole.verdicts[:1], last_seq=1)
 
     wire.centre.on_push = first_only
     assert [step.again for step in wire.run_dry()] == [True, True, False]
     assert wire.pushed() == [[1, 2, 3], [2, 3], [3]]
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
-def test_how_far_the_centres_backups_reach_is_noted(wire: Wire):
+def test_the_last_action_in_the_centres_backups_is_noted(wire: Wire):
     wire.tap(1, 2)
     wire.centre.backed_up_seq = 1
     wire.run_dry()
@@ -218,21 +223,21 @@ def test_how_far_the_centres_backups_reach_is_noted(wire: Wire):
 
 
 def gap_until(wire: Wire, expected: int) -> None:
-    """The centre has lost what it had from `expected` on, and asks for it."""
+    """The centre has lost the actions from `expected` on, and asks for them."""
 
     def judge(push: PushRequest) -> object:
         nonlocal expected
         first = seq_of(push.actions[0].body)
         if first > expected:
             return refusal(EndCode.GAP, expected_seq=expected)
-        told = wire.centre.accept(push)
-        expected = told.last_seq + 1
-        return told
+        accepted = wire.centre.accept(push)
+        expected = accepted.last_seq + 1
+        return accepted
 
     wire.centre.on_push = judge
 
 
-def test_what_the_centre_misses_is_sent_again_from_there_though_it_was_retired_before(wire: Wire):
+def test_retired_actions_that_the_centre_misses_are_sent_again(wire: Wire):
     wire.tap(1, 2)
     wire.run_dry()
     wire.tap(3)
@@ -241,10 +246,10 @@ def test_what_the_centre_misses_is_sent_again_from_there_though_it_was_retired_b
     steps = wire.run_dry()
     assert not any(step.failed for step in steps)
     assert wire.pushed() == [[3], [1, 2, 3]]
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
-def test_a_long_gap_is_filled_batch_by_batch_without_asking_each_time_where(wire: Wire):
+def test_a_long_gap_is_filled_batch_by_batch_after_one_refusal(wire: Wire):
     wire.fill(250)
     wire.run_dry()
     wire.tap(1)
@@ -254,21 +259,21 @@ def test_a_long_gap_is_filled_batch_by_batch_without_asking_each_time_where(wire
     assert [(seqs[0], len(seqs)) for seqs in wire.pushed()] == [(251, 1), (1, 100), (101, 100), (201, 51)]
 
 
-def test_a_gap_that_the_kiosk_cannot_fill_waits_by_the_backoff(wire: Wire):
+def test_a_gap_that_the_kiosk_cannot_fill_waits_for_the_backoff(wire: Wire):
     wire.tap(1)
     wire.centre.on_push = lambda _: refusal(EndCode.GAP, expected_seq=40)
     steps = wire.run_dry()
     assert [step.again for step in steps] == [True, False]
     assert steps[-1].failed
     assert "40" in steps[-1].reason
-    assert wire.journeys.pending() == 1
-    # The next round begins with what is pending, and the centre may have come to another view.
+    assert wire.parts.pending() == 1
+    # The next push begins with the pending action, and the centre may accept it now.
     wire.centre.on_push = lambda _: None
     wire.run_dry()
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
-def test_the_same_gap_again_after_filling_it_waits_by_the_backoff(wire: Wire):
+def test_a_repeated_gap_waits_for_the_backoff(wire: Wire):
     wire.tap(1, 2)
     wire.centre.on_push = lambda _: refusal(EndCode.GAP, expected_seq=1)
     steps = wire.run_dry()
@@ -276,7 +281,7 @@ def test_the_same_gap_again_after_filling_it_waits_by_the_backoff(wire: Wire):
     assert wire.pushed() == [[1, 2], [1, 2]]
 
 
-def test_a_centre_that_does_not_go_on_while_a_gap_is_filled_is_a_failure(wire: Wire):
+def test_a_resend_without_progress_at_the_centre_is_a_failure(wire: Wire):
     wire.tap(1, 2)
     wire.run_dry()
     wire.tap(3)
@@ -291,18 +296,18 @@ def test_a_gap_without_a_number_is_a_plain_failure(wire: Wire):
     assert wire.pusher.run_once() == StepResult(failed=True, reached=True, reason="gap")
 
 
-# Forks, and the other ends of a call.
+# Forks, and other refusals of a call.
 
 
-def test_after_a_fork_what_is_pending_goes_on_under_the_new_epoch_with_its_ids(wire: Wire):
+def test_after_a_fork_the_pending_actions_are_sent_under_the_new_epoch_with_their_ids(wire: Wire):
     wire.tap(1)
     wire.run_dry()
     wire.tap(2, 3)
-    before = [a.body for a in wire.journeys.batch(10, None)]
+    before = [a.body for a in wire.ledger.batch(10, None)]
     wire.centre.on_push = lambda push: refusal(EndCode.FORK, epoch=2) if push.epoch == 1 else None
     steps = wire.run_dry()
     assert [(s.again, s.failed) for s in steps] == [(True, False), (False, False)]
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
     last = wire.centre.pushes[-1]
     assert last.epoch == 2
     old = [msgspec.json.decode(b, type=Intent) for b in before]
@@ -312,14 +317,14 @@ def test_after_a_fork_what_is_pending_goes_on_under_the_new_epoch_with_its_ids(w
     assert last.actions[0].hash == chain_hash("", bytes(last.actions[0].body))
 
 
-def test_a_fork_after_a_fork_waits_by_the_backoff(wire: Wire):
+def test_a_fork_after_a_fork_waits_for_the_backoff(wire: Wire):
     wire.tap(1)
     wire.centre.on_push = lambda push: refusal(EndCode.FORK, epoch=push.epoch + 1)
     assert [(s.again, s.failed) for s in wire.run_dry()] == [(True, False), (False, True)]
-    assert wire.journeys.pending() == 1
+    assert wire.parts.pending() == 1
     wire.centre.on_push = lambda _: None
     wire.run_dry()
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
 
 
 @pytest.mark.parametrize("epoch", [None, 0, 1])
@@ -331,44 +336,33 @@ def test_a_fork_that_leads_nowhere_changes_nothing(wire: Wire, epoch: int | None
     assert wire.journeys.identity.epoch == 1
 
 
-def test_a_call_that_the_centre_refused_keeps_everything_and_honours_when_to_come_again(wire: Wire):
+def test_a_refused_call_keeps_everything_and_waits_as_the_centre_asks(wire: Wire):
     wire.tap(1)
     wire.centre.on_push = wire.centre.on_pull = lambda _: refusal(EndCode.TRY_LATER, 503, retry_after_s=12.0)
     expected = StepResult(failed=True, reached=True, retry_after_s=12.0, reason=EndCode.TRY_LATER)
     assert wire.pusher.run_once() == expected
     assert wire.puller.run_once() == expected
-    assert wire.journeys.pending() == 1
+    assert wire.parts.pending() == 1
 
 
-def test_a_centre_that_speaks_none_of_our_versions_is_asked_in_each_and_then_waited_for(wire: Wire):
-    wire.tap(1)
-    wire.centre.on_push = lambda _: refusal(EndCode.UNSUPPORTED_VERSION, 400, retry_after_s=12.0)
-    assert wire.pusher.run_once() == StepResult(again=True, reached=True)
-    assert wire.pusher.run_once() == StepResult(
-        failed=True, reached=True, retry_after_s=12.0, reason=EndCode.UNSUPPORTED_VERSION
-    )
-    assert [push.protocol_version for push in wire.centre.pushes] == [2, 1]
-    assert wire.journeys.pending() == 1
-
-
-def test_a_centre_that_has_ended_this_kiosk_makes_it_forget_everybody_and_keep_what_is_pending(wire: Wire):
+def test_a_fenced_kiosk_forgets_its_patients_and_keeps_its_pending_actions(wire: Wire):
     wire.tap(1)
     wire.centre.on_push = wire.centre.on_pull = lambda _: refusal(EndCode.FENCED, 401)
-    stepped = wire.pusher.run_once()
-    assert (stepped.failed, stepped.reason) == (True, EndCode.FENCED)
-    assert "P1" in stepped.touched
+    result = wire.pusher.run_once()
+    assert (result.failed, result.reason) == (True, EndCode.FENCED)
+    assert "P1" in result.touched
     assert wire.puller.run_once() == StepResult(failed=True, reached=True, reason=EndCode.FENCED)
-    assert wire.journeys.patient_of_card(cards(1)) is None
-    assert wire.journeys.pending() == 1
+    assert wire.parts.patient_of_card(cards(1)) is None
+    assert wire.parts.pending() == 1
 
 
 # Pull.
 
 
-def test_a_pull_says_where_the_kiosk_stands_and_adopts_what_is_new(wire: Wire):
+def test_a_pull_names_the_kiosks_cursor_and_adopts_the_page(wire: Wire):
     wire.centre.page = lambda request: page(row(7), from_cursor=request.cursor, cursor=5)
     assert wire.puller.run_once() == StepResult(frozenset({"P7"}), again=True, reached=True)
-    assert wire.journeys.patient_of_card(cards(7)) == "P7"
+    assert wire.parts.patient_of_card(cards(7)) == "P7"
     (pull,) = wire.centre.pulls
     assert (pull.protocol_version, pull.kiosk_id, pull.epoch, pull.cursor) == (2, "kiosk-1", 1, 1)
     assert (pull.server_incarnation, pull.definitions_version) == ("one", 1)
@@ -377,34 +371,34 @@ def test_a_pull_says_where_the_kiosk_stands_and_adopts_what_is_new(wire: Wire):
     assert wire.centre.pulls[-1].cursor == 5
 
 
-def test_an_empty_page_is_no_reason_to_ask_again_at_once(wire: Wire):
+def test_after_an_empty_page_there_is_no_call_at_once(wire: Wire):
     assert wire.puller.run_once() == StepResult(reached=True)
 
 
 @pytest.mark.parametrize("changes", [{"more": True}, {"cursor": 9}])
-def test_a_page_without_patients_that_leads_on_is_followed(wire: Wire, changes: dict[str, object]):
+def test_a_page_without_patients_that_moves_the_cursor_is_followed_at_once(wire: Wire, changes: dict[str, object]):
     wire.centre.page = lambda request: page(from_cursor=request.cursor, **{"cursor": request.cursor, **changes})
     assert wire.puller.run_once() == StepResult(again=True, reached=True)
 
 
-def test_a_page_that_does_not_start_at_the_cursor_is_thrown_away_and_not_asked_for_at_once(wire: Wire):
+def test_a_page_that_does_not_start_at_the_cursor_is_discarded_as_a_failure(wire: Wire):
     wire.centre.page = lambda _: page(row(7), from_cursor=3, cursor=5)
-    stepped = wire.puller.run_once()
-    assert (stepped.failed, stepped.again, stepped.reached) == (True, False, True)
-    assert wire.journeys.patient_of_card(cards(7)) is None
+    result = wire.puller.run_once()
+    assert (result.failed, result.again, result.reached) == (True, False, True)
+    assert wire.parts.patient_of_card(cards(7)) is None
     assert wire.journeys.identity is not None
     assert wire.journeys.identity.cursor == 1
 
 
-def test_a_centre_that_could_not_let_the_call_wait_says_when_to_come_again(wire: Wire):
+def test_the_next_pull_waits_as_the_centre_asks(wire: Wire):
     wire.centre.page = lambda request: page(from_cursor=request.cursor, cursor=request.cursor, retry_after_s=4.0)
     assert wire.puller.run_once().retry_after_s == 4.0
 
 
-def test_no_answer_to_a_pull_is_a_failure_that_honours_when_to_come_again(wire: Wire):
+def test_a_pull_without_an_answer_waits_as_the_header_asks(wire: Wire):
     wire.centre.on_pull = lambda _: http("503 Busy", b"<html>", Retry_After="3")
-    stepped = wire.puller.run_once()
-    assert (stepped.failed, stepped.reached, stepped.retry_after_s) == (True, False, 3.0)
+    result = wire.puller.run_once()
+    assert (result.failed, result.reached, result.retry_after_s) == (True, False, 3.0)
 
 
 def test_push_and_pull_at_the_same_time_lose_nothing(wire: Wire):
@@ -416,12 +410,12 @@ def test_push_and_pull_at_the_same_time_lose_nothing(wire: Wire):
 
     wire.centre.page = news
     wire.pusher.limit = 1
-    other = Puller(wire.journeys, CentralClient(wire.centre.url), wait_s=0.0)
+    other = Puller(wire.ledger, CentralClient(wire.centre.url), wait_s=0.0)
     pulling = threading.Thread(target=lambda: [other.run_once() for _ in range(20)])
     pulling.start()
     wire.run_dry()
     pulling.join()
     other.client.close()
-    assert wire.journeys.pending() == 0
+    assert wire.parts.pending() == 0
     assert len(wire.centre.kept) == 60
-    assert wire.journeys.patient_of_card(cards(1019)) == "P1019"
+    assert wire.parts.patient_of_card(cards(1019)) == "P1019"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from sync.central.opening import open_service
-from sync.central.operations.hospital import operations
+from sync.central.opening import open_centre
+from sync.central.operations.catalog import operations
 from sync.central.records import tokens
-from sync.central.services.journey_service import Answer, JourneyService
+from sync.central.services.answers import Answer
+from sync.central.services.current_state import CurrentState, read_current_state
+from sync.central.services.once import Requester
+from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
 from sync.clock import local_ms
 from sync.ids import new_id
@@ -74,7 +77,7 @@ def patient(number: int) -> str:
 
 @dataclass
 class Centre:
-    """The journey service over a real file."""
+    """The centre over a real file; `parts` is the product's own record of it."""
 
     directory: Path
     clock: Clock = field(default_factory=Clock)
@@ -87,13 +90,12 @@ class Centre:
 
     def open(self) -> None:
         """Opens the database, as a start of the service does."""
-        opened = open_service(self.url)
-        self.service = JourneyService(opened.store, opened.keys, opened.definitions, self.clock)
-        self.store = self.service.store
+        self.parts = replace(open_centre(self.url), clock=self.clock)
+        self.store = self.parts.store
 
     def do(self, op: str, **arguments: object) -> Any:
         """An operation of the command line."""
-        return operations(self.service)[op](arguments)
+        return operations(self.parts)[op](arguments)
 
     def act(
         self,
@@ -105,20 +107,20 @@ class Centre:
     ) -> Answer:
         """An action over REST, without the REST."""
         ask = ActionRequest(action_type, action_id or new_id(), payload)
-        return self.service.perform(actor, patient_id, ask, "rest", actor.role)
+        return perform(self.parts, Requester(actor, actor.role, "rest"), patient_id, ask)
 
     def walk(self, patient_id: str, *actions: str) -> dict[str, Any]:
         """Several actions one after the other, each by whoever may do it; the state after them."""
         for action_type in actions:
-            by_patient = action_type in self.service.definitions.actions_by("patient")
+            by_patient = action_type in self.parts.definitions.actions_by("patient")
             answer = self.act(patient_id, action_type, PATIENT if by_patient else STAFF)
             assert answer.done, (action_type, answer.body)
         return self.state(patient_id)
 
     def state(self, patient_id: str, actor: Actor = PATIENT) -> dict[str, Any]:
         """The current state as JSON says it."""
-        current = self.service.current(actor, patient_id)
-        assert current is not None
+        current = read_current_state(self.parts, actor, patient_id)
+        assert isinstance(current, CurrentState)
         return dict(msgspec.to_builtins(current))
 
     def rows(self, sql: str, **parameters: object) -> list[dict[str, Any]]:

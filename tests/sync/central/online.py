@@ -17,9 +17,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from wsproto.events import RejectConnection, Request
 
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import SocketLimits
 from sync.ids import new_id
 from sync.journey.model import Role
+from sync.websocket.limits import SocketLimits
 from tests.sync.central.centre import Centre, patient
 
 PATIENTS = 80
@@ -38,7 +38,7 @@ class Online:
     def __init__(self, directory: Path, max_sockets: int = 40) -> None:
         self.centre = Centre(directory, patients=PATIENTS)
         self.sockets = SocketLimits(max_sockets)
-        self.app = create_app(self.centre.service, self.sockets, 8)
+        self.app = create_app(self.centre.parts, self.sockets, 8)
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=_Quiet)
         self.host = f"127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever)

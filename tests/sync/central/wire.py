@@ -8,25 +8,29 @@ from pathlib import Path
 
 import msgspec
 
-from kiosk.journey.journeys import ActionOutcome, Journeys
-from kiosk.store import outbox
-from kiosk.store import patients as roster
+from kiosk.journey.journeys import ActionOutcome
+from kiosk.store import outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.cycle import Puller, Pusher
-from sync.cards import CardHash, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
+from sync.central import centre as product
 from sync.central.kiosks.enrolment import enrol, new_code
-from sync.central.kiosks.pull import Roster
-from sync.central.kiosks.push import Ingest
+from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.push import PushService
 from sync.central.maintenance.incarnation import open_incarnation
-from sync.central.records.definitions import take_up
+from sync.central.records.definitions import put_in_force
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
+from sync.central.services.answers import Answer
+from sync.central.services.change_entry import change_entry, correct_journey
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
-from sync.central.services.inbox import ExceptionInbox
+from sync.central.services.inbox import list_cases, settle
 from sync.central.services.inbox_views import CasePage
-from sync.central.services.journey_service import Answer, JourneyService
+from sync.central.services.merge import merge_patients
+from sync.central.services.once import Requester
+from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
 from sync.central.store.sqlite import Store
 from sync.central.web.kiosk_api import MAX_PUSH
@@ -46,12 +50,14 @@ from sync.protocol import (
     PushRequest,
     Verdict,
 )
+from tests.kiosk.parts import KioskParts
 
 ZONE = "Asia/Seoul"
 DAY = "2026-03-02"
-KEYS = CardKeys({"k1": "11" * 32})
+KEYS = CardKeys((CardKey("k1", "11" * 32),))
 PATIENTS = ("P1", "P2", "P3")
 MINUTE = 60_000
+AT_THE_DESK = Requester(STAFF, "desk", "rest")
 EVERYTHING = tuple(shipped().actions_by("patient"))
 
 
@@ -121,10 +127,10 @@ class Centre:
         """Opens the database, as a start of the service does."""
         self.store = Store(f"sqlite:///{self.path}")
         with self.store.write() as db:
-            self.definitions = take_up(db, self.definitions, self.time())
-        self.service = JourneyService(self.store, KEYS, self.definitions, self.time)
-        self.ingest = Ingest(self.store, self.definitions, self.time, new_id)
-        self.roster = Roster(self.store, self.definitions, self.time, page=self.page)
+            self.definitions = put_in_force(db, self.definitions, self.time())
+        self.parts = product.Centre(self.store, KEYS, self.definitions, self.time)
+        self.ingest = PushService(self.store, self.definitions, self.time, new_id)
+        self.roster = PullService(self.store, self.definitions, self.time, page=self.page)
 
     def enrol(self, prefix: str = "", actions: tuple[str, ...] = (), kiosk_id: str = "") -> Enrolment:
         """A new kiosk of the site."""
@@ -145,28 +151,30 @@ class Centre:
 
     def staff(self, action_type: str, patient_id: str, **payload: object) -> Answer:
         """An action at the desk."""
-        return self.service.perform(STAFF, patient_id, ActionRequest(action_type, new_id(), payload), "rest", "desk")
+        return perform(self.parts, AT_THE_DESK, patient_id, ActionRequest(action_type, new_id(), payload))
 
     def change_entry(self, queue_id: str, state: str) -> Answer:
         """A change of an entry at the desk."""
-        return self.service.change_entry(queue_id, state, "", ActionRequest("change_entry", new_id(), {}), "desk")
+        return change_entry(
+            self.parts, AT_THE_DESK, queue_id, ActionRequest("change_entry", new_id(), {"state": state})
+        )
 
     def merge(self, kept: str, gone: str) -> Answer:
         """Staff say that two records are one person's."""
-        return ExceptionInbox(self.service).merge(kept, ActionRequest("merge", new_id(), {"patient_id": gone}), "desk")
+        return merge_patients(self.parts, AT_THE_DESK, kept, ActionRequest("merge", new_id(), {"patient_id": gone}))
 
     def correct(self, patient_id: str, state: str, reason: str = "a mistake") -> Answer:
         """Staff say where a patient really stands."""
         ask = ActionRequest("correct_journey", new_id(), {"state": state, "reason": reason})
-        return self.service.correct(patient_id, ask, "desk")
+        return correct_journey(self.parts, AT_THE_DESK, patient_id, ask)
 
     def settle(self, how: str, code: str | None = None, **more: str) -> Answer:
         """Staff settle the oldest open case, or the oldest with that code."""
-        listed = ExceptionInbox(self.service).cases()
+        listed = list_cases(self.parts)
         assert isinstance(listed, CasePage)
         found = [each for each in listed.cases if code in (None, each["code"])]
         ask = ActionRequest("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
-        return ExceptionInbox(self.service).settle(found[0]["exception_id"], ask, "desk")
+        return settle(self.parts, AT_THE_DESK, found[0]["exception_id"], ask)
 
     def restore(self, backup: Path) -> None:
         """The service stops, its database gives way to that file, and it starts again."""
@@ -242,17 +250,18 @@ class Kiosk:
         self.synchronised = synchronised
         self.boot = new_id()
         self.store = KioskStore(path)
-        self.journeys = Journeys(self.store, self.clock)
+        self.parts = KioskParts(self.store, self.clock)
+        self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         if self.journeys.identity is None:
-            self.journeys.enrol(centre.enrol(prefix, actions))
+            self.ledger.enrol(centre.enrol(prefix, actions))
         self.connect()
 
     def connect(self) -> None:
         """A fresh client for the identity that the kiosk has."""
         assert self.journeys.identity is not None
         self.wire = Wire(self.centre, self.journeys.identity.kiosk_id)
-        self.pusher = Pusher(self.journeys, self.wire)  # type: ignore[arg-type]
-        self.puller = Puller(self.journeys, self.wire, wait_s=0)  # type: ignore[arg-type]
+        self.pusher = Pusher(self.ledger, self.wire)  # type: ignore[arg-type]
+        self.puller = Puller(self.ledger, self.wire, wait_s=0)  # type: ignore[arg-type]
 
     def clock(self) -> ClockReading:
         now = self.time()
@@ -304,7 +313,7 @@ class Kiosk:
 
     def base(self, patient_id: str) -> Journey | None:
         with self.store.read() as db:
-            known = roster.patient(db, patient_id)
+            known = patients.read(db, patient_id)
         return known.base if known else None
 
     def view(self, patient_id: str) -> Journey:

@@ -127,7 +127,7 @@ def refused(journey: Journey, asked: Action) -> Refusal:
 
 
 def walked(journey: Journey, *names: str) -> Journey:
-    """The journey after these actions, each by whoever may send it."""
+    """The journey after these actions, each by a sender who may send it."""
     for position, name in enumerate(names):
         actor = PATIENT if "patient" in RULES.actions[name].by else STAFF
         journey = decided(journey, action(name, actor, number=20 + position, at_ms=100 * position)).journey
@@ -145,5 +145,5 @@ def statuses(journey: Journey) -> dict[str, str]:
 
 
 def with_state(journey: Journey, state: str) -> Journey:
-    """The same patient in another state."""
+    """A patient with another journey state and nothing else changed."""
     return replace(journey, state=state)

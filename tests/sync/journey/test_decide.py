@@ -159,7 +159,7 @@ def test_staff_may_do_what_patients_do_and_it_counts_as_theirs():
     assert decided(patient(), action("scan_nfc", STAFF)).transitions[0].trigger_type == "nfc_tag"
 
 
-def test_a_completed_exam_counts_as_whoever_completed_it():
+def test_a_completed_exam_counts_as_an_action_of_the_one_who_completed_it():
     before = patient("IN_PROGRESS", entries=[entry(1, state="in_progress")], current=1)
     assert decided(before, action("complete_exam", PATIENT)).transitions[0].trigger_type == "patient_action"
     assert decided(before, action("complete_exam", STAFF)).transitions[0].trigger_type == "staff_action"

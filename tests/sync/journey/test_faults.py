@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.journey.definitions import DefinitionsError, read
+from sync.journey.model import BuiltIn
 
 Document = dict[str, Any]
 SHIPPED: Document = tomllib.loads(resources.files("sync.journey").joinpath("definitions.toml").read_text("utf-8"))
@@ -40,38 +41,69 @@ def drop(*path: str) -> Callable[[Document], None]:
     return change
 
 
+def row(name: str, key: str, value: object) -> Callable[[Document], None]:
+    """A change of the document: this value under a key of that action's row."""
+    return lambda document: next(each for each in document["actions"] if each["name"] == name).update({key: value})
+
+
 def action(**row: object) -> Callable[[Document], None]:
     """A change of the document: one more action, good but for what `row` says."""
-    return put({"by": ["patient"], "moves": {"ARRIVED": "REGISTERED"}, **row}, "actions", "extra")
+    extra = {"name": "extra", "by": ["patient"], "moves": {"ARRIVED": "REGISTERED"}, **row}
+    return lambda document: document["actions"].append(extra)
+
+
+def without(action: str, key: str) -> Callable[[Document], None]:
+    """A change of the document: that action's row lacks a key."""
+    return lambda document: next(each for each in document["actions"] if each["name"] == action).pop(key)
+
+
+def step(name: str, *states: str) -> Document:
+    return {"name": name, "states": list(states)}
 
 
 CHANGE = {"from": ["waiting"], "to": "called"}
 
 FAULTS: list[tuple[Callable[[Document], None], str]] = [
-    # Malformed: the message says what was expected.
-    (drop("version"), "KeyError: 'version'"),
-    (put("1", "version"), "expected a whole number from 1, got '1'"),
-    (put(True, "version"), "expected a whole number from 1, got True"),
-    (put(0, "version"), "expected a whole number from 1, got 0"),
-    (put("", "initial"), "expected a name, got ''"),
-    (put(["ARRIVED", "ARRIVED"], "journey_states"), "a name stands twice"),
-    (put("ARRIVED", "journey_states"), "expected a list, got 'ARRIVED'"),
-    (put([1], "journey_states"), "expected a name, got 1"),
-    (put(["waiting"], "queue_to_journey"), "malformed definitions: AttributeError"),
-    (put({"waiting": 3}, "queue_to_journey"), "expected a name, got 3"),
-    (put([], "actions"), "malformed definitions: AttributeError"),
-    (put("x", "actions", "register"), "malformed definitions"),
-    (drop("day_end", "entries_to"), "KeyError: 'entries_to'"),
-    (drop("actions", "register", "by"), "KeyError: 'by'"),
-    (action(moves=["ARRIVED"]), "malformed definitions: AttributeError"),
-    (action(entry="opne"), "malformed definitions"),
-    (action(entry={"from": ["waiting"]}), "KeyError: 'to'"),
-    (action(visit=["open"]), "expected a name, got ['open']"),
-    (action(trigger=1), "expected a name, got 1"),
-    (action(no_entry={}), "expected a name, got {}"),
-    (action(money="no"), "money is true or false, not 'no'"),
-    (action(follows_queue=1), "follows_queue is true or false, not 1"),
-    (action(color="red", sound="loud"), "action extra has unknown keys: color, sound"),
+    # Malformed: the message names the key and its value, and says what was expected.
+    (drop("version"), "version: missing key"),
+    (put("1", "version"), "version = '1': Expected `int`, got `str`"),
+    (put(True, "version"), "version = True: Expected `int`, got `bool`"),
+    (put(0, "version"), "version = 0: Expected `int` >= 1"),
+    (put("", "initial"), "initial = '': Expected `str` of length >= 1"),
+    (put(["ARRIVED", "ARRIVED"], "journey_states"), "journey_states: ARRIVED stands twice"),
+    (put(["waiting", "waiting"], "live"), "live: waiting stands twice"),
+    (put([[step("a", "UNREGISTERED"), step("a")]], "ways"), "ways: a stands twice"),
+    (put([[step("a", "ARRIVED", "ARRIVED")]], "ways"), "ways a states: ARRIVED stands twice"),
+    (put(["UNREGISTERED"], "ways"), "ways = ['UNREGISTERED']: Expected `array`, got `str` - at `$[0]`"),
+    (put([["UNREGISTERED"]], "ways"), "ways = [['UNREGISTERED']]: Expected `object`, got `str` - at `$[0][0]`"),
+    (put("ARRIVED", "journey_states"), "journey_states = 'ARRIVED': Expected `array`, got `str`"),
+    (put([1], "journey_states"), "journey_states = [1]: Expected `str`, got `int` - at `$[0]`"),
+    (put(["waiting"], "queue_to_journey"), "queue_to_journey = ['waiting']: Expected `object`, got `array`"),
+    (put({"waiting": 3}, "queue_to_journey"), "queue_to_journey = {'waiting': 3}: Expected `str`, got `int`"),
+    (put({}, "actions"), "actions = {}: Expected `array`, got `object`"),
+    (put(["register"], "actions"), "actions = ['register']: Expected `object`, got `str` - at `$[0]`"),
+    (put("x", "kiosks"), "kiosks = 'x': Expected `object`, got `str`"),
+    (put("red", "colour"), "colour = 'red': unknown key"),
+    (drop("day_end", "entries_to"), "Object missing required field `entries_to`"),
+    (put("red", "day_end", "colour"), "Object contains unknown field `colour`"),
+    (without("register", "by"), "action register: by: missing key"),
+    (without("register", "name"), "action number 2: name: missing key"),
+    (lambda d: d["actions"].append(dict(d["actions"][0])), "actions: scan_nfc stands twice"),
+    (action(moves=["ARRIVED"]), "action extra: moves = ['ARRIVED']: Expected `object`, got `array`"),
+    (action(entry="open"), "action extra: entry = 'open': Expected `object | null`, got `str`"),
+    (action(entry={"from": ["waiting"]}), "Object missing required field `to`"),
+    (action(entry={**CHANGE, "by": "x"}), "Object contains unknown field `by`"),
+    (action(opens_entry="yes"), "action extra: opens_entry = 'yes': Expected `bool`, got `str`"),
+    (action(visit=["open"]), "action extra: visit = ['open']: Expected `str | null`, got `array`"),
+    (action(trigger=1), "action extra: trigger = 1: Expected `str | null`, got `int`"),
+    (action(no_entry={}), "action extra: no_entry = {}: Expected `str | null`, got `object`"),
+    (action(money="no"), "action extra: money = 'no': Expected `bool`, got `str`"),
+    (action(follows_queue=1), "action extra: follows_queue = 1: Expected `bool`, got `int`"),
+    (action(color="red"), "action extra: color = 'red': unknown key"),
+    (action(by=["patient", "patient"]), "actions extra by: patient stands twice"),
+    (action(by=["nurse"]), "action extra: by = ['nurse']: Invalid enum value 'nurse'"),
+    (action(visit="reopen"), "action extra: visit = 'reopen': Invalid enum value 'reopen'"),
+    (action(trigger="magic"), "action extra: trigger = 'magic': Invalid enum value 'magic'"),
     # Unknown names.
     (put("NOWHERE", "initial"), "unknown journey state: NOWHERE"),
     (put("NOWHERE", "queue_to_journey", "waiting"), "unknown journey state: NOWHERE"),
@@ -85,50 +117,69 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (put("booked", "queue_to_appointment", "asleep"), "unknown queue state: asleep"),
     (put("lost", "queue_to_appointment", "waiting"), "unknown appointment status: lost"),
     (put(["lost"], "open_appointments"), "unknown appointment status: lost"),
+    (put("lost", "fresh_appointment"), "unknown appointment status: lost"),
     (put("asleep", "day_end", "entries_to"), "unknown queue state: asleep"),
     (put(["asleep"], "day_end", "entries_stay"), "unknown queue state: asleep"),
     (put("lost", "day_end", "appointments_to"), "unknown appointment status: lost"),
     (put(["lost"], "day_end", "appointments_from"), "unknown appointment status: lost"),
-    (action(by=["nurse"]), "unknown sender in extra: nurse"),
+    (put([[step("a", "UNREGISTERED", "NOWHERE")]], "ways"), "unknown journey state: NOWHERE"),
     (action(moves={"NOWHERE": "ARRIVED"}), "unknown journey state: NOWHERE"),
     (action(moves={"ARRIVED": "NOWHERE"}), "unknown journey state: NOWHERE"),
     (action(never_in=["NOWHERE"]), "unknown journey state: NOWHERE"),
-    (action(visit="reopen"), "unknown visit change in extra: reopen"),
-    (action(trigger="queue_sync"), "unknown trigger in extra: queue_sync"),
     (action(entry={"from": ["asleep"], "to": "called"}), "unknown queue state: asleep"),
     (action(entry={"from": ["waiting"], "to": "asleep"}), "unknown queue state: asleep"),
-    (action(entry="open", rejoin={"asleep": "waiting"}), "unknown queue state: asleep"),
-    (action(entry="open", rejoin={"waiting": "asleep"}), "unknown queue state: asleep"),
+    (action(opens_entry=True, rejoin={"asleep": "waiting"}), "unknown queue state: asleep"),
+    (action(opens_entry=True, rejoin={"waiting": "asleep"}), "unknown queue state: asleep"),
     (action(appointments={"from": ["lost"], "to": "booked"}), "unknown appointment status: lost"),
     (action(appointments={"from": ["booked"], "to": "lost"}), "unknown appointment status: lost"),
     (action(entry=CHANGE, moves={"WAITING": "CALLED"}, no_entry="lost"), "unknown appointment status: lost"),
-    # Keys that would do nothing beside each other.
+    # Keys that would do nothing beside each other, and names that are taken.
     (action(by=[]), "extra has no sender"),
+    (action(trigger="queue_sync"), "extra has the trigger queue_sync, which no sender can set off"),
+    (action(trigger="system_auto"), "extra has the trigger system_auto, which no sender can set off"),
     (action(moves={}), "extra moves nothing"),
     (action(moves={}, follows_queue=True), "extra follows the queue but changes no entry"),
     (action(moves={"WAITING": "CALLED"}, entry=CHANGE, follows_queue=True), "extra has moves but follows the queue"),
-    (action(moves={"REGISTERED": "WAITING"}, entry="open", visit="open"), "extra changes the visit and an entry"),
+    (action(moves={"REGISTERED": "WAITING"}, opens_entry=True, visit="open"), "extra changes the visit and an entry"),
     (
-        action(moves={"REGISTERED": "WAITING"}, entry="open", appointments={"from": ["booked"], "to": "arrived"}),
+        action(moves={"REGISTERED": "WAITING"}, opens_entry=True, appointments={"from": ["booked"], "to": "arrived"}),
         "extra changes all appointments and an entry",
     ),
+    (action(moves={"WAITING": "CALLED"}, opens_entry=True, entry=CHANGE), "extra opens an entry and changes one"),
     (action(rejoin={"no_show": "waiting"}), "extra has rejoin but opens no entry"),
     (action(no_entry="cancelled"), "extra has no_entry but changes no entry"),
+    *((action(name=word), f"{word} is a word that the rules use themselves") for word in BuiltIn),
     # Mappings and reach.
     (drop("queue_to_journey", "delayed"), "queue_to_journey leaves out delayed"),
     (drop("queue_to_appointment", "delayed"), "queue_to_appointment leaves out delayed"),
     (put("completed", "journey_to_queue", "WAITING"), "WAITING maps to completed, which maps back to COMPLETED"),
     (
-        put({"WAITING": "COMPLETED"}, "actions", "call_patient", "moves"),
+        row("call_patient", "moves", {"WAITING": "COMPLETED"}),
         "call_patient sets called and COMPLETED, which do not go together",
     ),
     (
-        action(entry="open", moves={"REGISTERED": "PAYMENT"}),
+        action(opens_entry=True, moves={"REGISTERED": "PAYMENT"}),
         "extra opens an entry in PAYMENT, which maps to no queue state",
     ),
     (put(["cancelled", "waiting"], "hands_over"), "waiting hands over to the next entry, but is live itself"),
-    (put({"COMPLETED": "PAYMENT"}, "actions", "make_payment", "moves"), "nothing reaches FINISHED"),
+    (row("make_payment", "moves", {"COMPLETED": "PAYMENT"}), "nothing reaches FINISHED"),
     (lambda d: d["journey_states"].append("LIMBO"), "nothing reaches LIMBO"),
+    # What a booking begins with, what a tap does, what kiosks are granted, what the steps are.
+    (put("waiting", "fresh_appointment"), "fresh_appointment is waiting, which is none of open_appointments"),
+    (put("dance", "tap"), "tap is dance, which is no action of a patient"),
+    (put("start_exam", "tap"), "tap is start_exam, which is no action of a patient"),
+    (put("register", "tap"), "tap is register, which opens no visit in UNREGISTERED"),
+    (row("scan_nfc", "moves", {"FINISHED": "ARRIVED"}), "tap is scan_nfc, which opens no visit in UNREGISTERED"),
+    (put(["dance"], "kiosks", "exit"), "unknown action of a patient in kiosks.exit: dance"),
+    (put(["start_exam"], "kiosks", "exit"), "unknown action of a patient in kiosks.exit: start_exam"),
+    (put([], "kiosks", "exit"), "kiosks.exit is granted nothing"),
+    (put(["register"], "kiosks", "register"), "kiosks.register bears the name of an action"),
+    (put(["register"], "kiosks", "entrance"), "kiosks.entrance is not granted scan_nfc"),
+    (drop("kiosks", "entrance"), "kiosks.entrance is not granted scan_nfc"),
+    (put([], "ways"), "ways has a way without steps, or no way at all"),
+    (put([[step("a", "UNREGISTERED")], []], "ways"), "ways has a way without steps, or no way at all"),
+    (put([[step("a", "WAITING")]], "ways"), "ways begins at a, which is not the step of UNREGISTERED"),
+    (put([[step("a", "UNREGISTERED"), step("b", "UNREGISTERED")]], "ways"), "UNREGISTERED is at two steps of ways"),
 ]
 
 
@@ -145,10 +196,27 @@ def test_all_faults_of_a_document_are_named_at_once():
     document = copy.deepcopy(SHIPPED)
     document["initial"] = "NOWHERE"
     document["live"] = ["asleep"]
-    document["actions"]["register"]["by"] = ["nurse"]
+    row("register", "no_entry", "lost")(document)
     with pytest.raises(DefinitionsError) as found:
         read(document)
-    for part in ("NOWHERE", "asleep", "nurse"):
+    for part in ("NOWHERE", "asleep", "lost"):
+        assert part in str(found.value)
+
+
+def test_all_keys_that_are_misshapen_are_named_at_once():
+    document = copy.deepcopy(SHIPPED)
+    document["version"] = "x"
+    document["colour"] = "red"
+    row("register", "by", ["nurse"])(document)
+    row("scan_nfc", "sound", "loud")(document)
+    with pytest.raises(DefinitionsError) as found:
+        read(document)
+    for part in (
+        "version = 'x'",
+        "colour = 'red'",
+        "action register: by = ['nurse']",
+        "action scan_nfc: sound = 'loud'",
+    ):
         assert part in str(found.value)
 
 

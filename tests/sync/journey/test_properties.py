@@ -1,4 +1,4 @@
-"""What stays true whatever anybody does in whatever order: a patient's days as a state machine of random events."""
+"""What stays true in every order of events: the days of a patient as a state machine of random events."""
 
 from __future__ import annotations
 

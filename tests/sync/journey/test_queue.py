@@ -18,6 +18,7 @@ from sync.journey.model import (
     Transition,
 )
 from sync.journey.rules import available_actions, change_entry, decide, is_legal, people_ahead
+from tests.site_rules import with_changed
 
 from .samples import RULES, action, booking, decided, entry, patient, refused, states, statuses
 
@@ -144,7 +145,7 @@ def test_the_next_confirmed_arrival_joins_the_entry_that_waits_already():
     assert len(done.journey.entries) == 2
 
 
-def test_whoever_was_called_before_confirming_is_called_at_once():
+def test_a_patient_who_was_called_before_confirming_is_called_at_once():
     done = decided(two("completed", "called"), action("confirm_arrival", PATIENT))
     assert (done.journey.state, done.journey.current_queue_id) == ("CALLED", "q2")
     assert done.transitions == (
@@ -160,7 +161,7 @@ def test_a_missed_entry_is_rejoined_and_waits_again():
     assert done.opened is None
 
 
-def test_without_a_booking_the_oldest_live_entry_is_joined_whatever_its_priority():
+def test_without_a_booking_the_oldest_live_entry_is_joined_also_against_a_higher_priority():
     entries = [entry(1, "X", "completed"), entry(2, "Y", opened_ms=20, priority=5), entry(3, "Z", opened_ms=10)]
     done = decided(patient("COMPLETED", entries=entries, current=1), action("confirm_arrival", PATIENT))
     assert done.journey.current_queue_id == "q3"
@@ -347,8 +348,6 @@ def test_the_health_check_knows_all_three_kinds_of_legal_rows(row: Transition, l
 
 
 def test_an_action_where_an_entry_is_opened_also_respects_where_it_may_never_be_sent():
-    document = {**RULES.document, "actions": {**RULES.document["actions"]}}
-    document["actions"]["confirm_arrival"] = {**document["actions"]["confirm_arrival"], "never_in": ["COMPLETED"]}
-    rules = read(document)
+    rules = read(with_changed(RULES.document, "confirm_arrival", never_in=["COMPLETED"]))
     assert isinstance(decide(rules, patient("COMPLETED"), action("confirm_arrival")), Refusal)
     assert isinstance(decide(rules, patient("REGISTERED"), action("confirm_arrival")), Decision)

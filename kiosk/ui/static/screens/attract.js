@@ -1,9 +1,9 @@
-// Nobody is here: what this is for, and where to hold the card.
+// The screen without a person: what the kiosk is for, and where to hold the card.
 
 import { h, icon } from "../dom.js";
 import { _ } from "../words.js";
 
-/** The screen that waits. */
+/** Makes the screen that waits for a card. */
 export function attract({ screen }) {
   return h(
     "section",
@@ -20,7 +20,7 @@ export function attract({ screen }) {
   );
 }
 
-/** Where to go with no card that can be used. */
+/** Says where to go without a usable card. */
 export function withoutCard(desk) {
   const words = desk ? _("No card? {desk}", { desk }) : _("No card? The staff at the desk will help you.");
   return h("p", { class: "aside" }, icon("staff"), h("span", {}, words));

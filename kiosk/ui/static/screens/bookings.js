@@ -1,10 +1,10 @@
-// Today's appointments: when, what, where.
+// Today's appointments: time, exam, room, status.
 
 import { h, icon } from "../dom.js";
 import { _, clock } from "../words.js";
 import { BOOKINGS } from "./states.js";
 
-/** The list of a day's appointments; nothing where there are none. */
+/** Makes the list of the day's appointments; nothing where there are none. */
 export function bookings(appointments) {
   if (!appointments.length) return null;
   const inOrder = [...appointments].sort((one, other) => one.scheduled_at.localeCompare(other.scheduled_at));
@@ -16,9 +16,8 @@ export function bookings(appointments) {
   );
 }
 
-function booking({ scheduled_at, exam_name, room, status }) {
+function booking({ scheduled_at, exam_name, room, status, over }) {
   const word = BOOKINGS[status];
-  const over = ["completed", "no_show", "cancelled"].includes(status);
   return h(
     "li",
     { class: over ? "over" : "" },

@@ -1,4 +1,4 @@
-// A card that nobody is known for, and one that cannot be used: what it is, and what to do instead.
+// The screens of an unknown card and of a refused card: what it is, and what to do instead.
 
 import { h, icon } from "../dom.js";
 import { _ } from "../words.js";
@@ -6,7 +6,7 @@ import { withoutCard } from "./attract.js";
 import { alarm, next } from "./journey.js";
 import { ANY_REFUSAL, REFUSALS } from "./states.js";
 
-/** A good card that is bound to nobody here: its holder may check in all the same, and the desk will ask who they are. */
+/** Makes the screen of a good card that no patient has. Its holder may check in; the desk then asks for the name. */
 export function unknownCard({ screen, busy, trouble, press }) {
   return h(
     "section",
@@ -20,7 +20,7 @@ export function unknownCard({ screen, busy, trouble, press }) {
   );
 }
 
-/** A card that cannot be used. */
+/** Makes the screen of a card that cannot be used. */
 export function refusedCard({ screen }) {
   const { title, lead, icon: picture } = REFUSALS[screen.reason] ?? ANY_REFUSAL;
   return h(

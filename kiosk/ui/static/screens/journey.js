@@ -1,4 +1,4 @@
-// A known patient: where they stand, the one next step, the number.
+// The screen of a known patient: the state, the one next step, the queue number.
 
 import { button, h, icon } from "../dom.js";
 import { _, clock } from "../words.js";
@@ -6,13 +6,13 @@ import { bookings } from "./bookings.js";
 import { ACTIONS, ANY_ACTION, ANY_STATE, NOTICES, STATES } from "./states.js";
 import { otherLines, ticket } from "./ticket.js";
 
-/** The screen of a patient. `press` does the next action, `busy` says that it is being done. */
+/** Makes the screen of a patient. `press` does the next action; `busy`: it is under way. */
 export function journey({ screen, busy, trouble, press }) {
   const { journey: view, patient, notice } = screen;
-  const told = NOTICES[notice];
-  const said = STATES[view.journey_state] ?? ANY_STATE;
+  const noticeWords = NOTICES[notice];
+  const stateWords = STATES[view.journey_state] ?? ANY_STATE;
   const values = { name: patient.masked_name };
-  const { title, anonymous } = told?.title ? told : said;
+  const { title, anonymous } = noticeWords?.title ? noticeWords : stateWords;
   return h(
     "section",
     { class: `screen journey ${screen.ticket ? "numbered" : "greeting"}` },
@@ -21,8 +21,8 @@ export function journey({ screen, busy, trouble, press }) {
       { class: "heading" },
       patient.masked_name && !anonymous && h("p", { class: "whose" }, _("For {name}", values)),
       h("h1", { tabindex: -1, "data-name": "headline" }, patient.masked_name || !anonymous ? withName(title, patient.masked_name) : _(anonymous)),
-      // A note says more than the usual sentence, and there is room for one of them.
-      told && !told.title ? note(told) : h("p", { class: "lead" }, lead(screen, told, said)),
+      // There is room for one sentence, and a note says more than the usual one.
+      noticeWords && !noticeWords.title ? note(noticeWords) : h("p", { class: "lead" }, lead(screen, noticeWords, stateWords)),
     ),
     notice === "see_desk" && !screen.ticket && where(screen.kiosk.desk),
     trouble && alarm(trouble),
@@ -32,7 +32,7 @@ export function journey({ screen, busy, trouble, press }) {
   );
 }
 
-/** The one big button; dead while its action is being done, so that no second press can do it again. */
+/** Makes the one big button. It is disabled while its action is under way, so that a second press does nothing. */
 export function next({ screen, busy, press }) {
   const action = ACTIONS[screen.next_action] ?? ANY_ACTION;
   return button("next", "next", busy ? "clock" : action.icon, busy ? _("One moment, please") : _(action.label), press, {
@@ -41,12 +41,12 @@ export function next({ screen, busy, press }) {
   });
 }
 
-/** What went wrong with a press, and what to do about it. */
+/** Says what went wrong with a press, and what to do about it. */
 export function alarm(text) {
   return h("p", { class: "note bad", role: "alert" }, icon("warn"), h("span", {}, text));
 }
 
-// A masked name is one word, stars and all.
+// A masked name is never broken into two lines.
 function withName(title, name) {
   const [before, after] = _(title, { name: "\n" }).split("\n");
   return after === undefined ? before : [before, h("span", { class: "named" }, name), after];
@@ -56,17 +56,17 @@ function where(desk) {
   return h("p", { class: "goto" }, icon("place"), h("span", {}, desk || _("At the check-in desk")));
 }
 
-function note(told) {
-  return h("p", { class: `note ${told.tone}` }, icon(told.icon), h("span", {}, _(told.text)));
+function note(noticeWords) {
+  return h("p", { class: `note ${noticeWords.tone}` }, icon(noticeWords.icon), h("span", {}, _(noticeWords.text)));
 }
 
-function lead(screen, told, said) {
-  const room = screen.ticket?.state === "called" && screen.ticket.room;
+function lead(screen, noticeWords, stateWords) {
+  const room = screen.ticket?.called && screen.ticket.room;
   if (room) return _("Please go to {room}", { room });
-  return _(told?.title ? told.text : said.lead);
+  return _(noticeWords?.title ? noticeWords.text : stateWords.lead);
 }
 
-/** What holds while the centre is out of reach; null where all is well. */
+/** Returns the words for a centre that does not answer; null where it does. */
 export function apart(screen) {
   if (screen.central.online || screen.screen !== "journey") return null;
   const words = screen.ticket

@@ -1,10 +1,10 @@
-// Out of order: what, and where to go instead.
+// The screen of a kiosk out of order: what is broken, and where to go instead.
 
 import { h, icon } from "../dom.js";
 import { _ } from "../words.js";
 import { ANY_OUTAGE, OUTAGES } from "./states.js";
 
-/** The screen of a kiosk that cannot check anybody in; `reason` says why. */
+/** Makes the screen of a kiosk that cannot check people in. `reason` is a key of OUTAGES. */
 export function outage(screen, reason) {
   const desk = screen?.kiosk.desk;
   return h(
@@ -22,7 +22,7 @@ export function outage(screen, reason) {
   );
 }
 
-/** Nothing is known yet: the page has just opened. */
+/** Makes the screen of a page that has just opened. */
 export function starting() {
   return h("section", { class: "screen telling" }, h("h1", { tabindex: -1, "data-name": "headline" }, _("One moment, please")));
 }

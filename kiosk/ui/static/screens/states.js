@@ -1,9 +1,9 @@
-// What is said in each state of a journey, and on each notice: tables, so that a new state is a new row. States, actions
-// and notices that have no row yet are met with words that are never wrong.
+// The words for each state, action and notice, as tables: a new state is a new row. A state, action or notice without a
+// row gets words that are always true.
 
 import { N_ } from "../words.js";
 
-/** Per journey state: the headline, and what to do now. One with a `{name}` has another for whom no name is known. */
+/** Per journey state: the headline and the lead. `anonymous` is the headline for a patient without a known name. */
 export const STATES = {
   UNREGISTERED: { title: N_("Hello, {name}"), anonymous: N_("Hello"), lead: N_("Shall we check you in for today?") },
   ARRIVED: { title: N_("Hello, {name}"), anonymous: N_("Hello"), lead: N_("Are these right? Then please register.") },
@@ -20,7 +20,7 @@ export const STATES = {
   FINISHED: { title: N_("All is done for today"), lead: N_("Get well soon.") },
 };
 
-/** For a state that has no row. */
+/** For a state without a row. */
 export const ANY_STATE = { title: N_("Hello, {name}"), anonymous: N_("Hello"), lead: N_("This is where you stand now.") };
 
 /** Per patient action: the big button. */
@@ -34,10 +34,10 @@ export const ACTIONS = {
   leave_hospital: { label: N_("Leave the hospital"), icon: "leave" },
 };
 
-/** For an action that has no row. */
+/** For an action without a row. */
 export const ANY_ACTION = { label: N_("Go on"), icon: "next" };
 
-/** Per notice: its words, its drawing and its tone; `title` where it is the headline, since it comes before all else. */
+/** Per notice: text, icon and tone. With a `title` the notice is the headline. */
 export const NOTICES = {
   already_checked_in: { text: N_("You are checked in already."), icon: "check", tone: "good" },
   called: { title: N_("Please go in now"), text: N_("It is your turn."), icon: "call", tone: "good" },
@@ -57,14 +57,14 @@ export const NOTICES = {
   },
 };
 
-/** Per state of a place in a line: a word where it is not simply waiting. */
+/** Per state of a queue entry: its word; `waiting` needs none. */
 export const LINES = {
   delayed: N_("A little late"),
   called: N_("Called"),
   in_progress: N_("In progress"),
 };
 
-/** Per status of a booking: a word where it is not simply booked. */
+/** Per status of a booking: its word; `booked` needs none. */
 export const BOOKINGS = {
   waiting: N_("Waiting"),
   in_progress: N_("In progress"),
@@ -73,33 +73,19 @@ export const BOOKINGS = {
   cancelled: N_("Cancelled"),
 };
 
-/** The two ways through the hospital, as steps; and at which step of which way a state is. */
-export const WAYS = {
-  in: [
-    { text: N_("Card"), icon: "card" },
-    { text: N_("Register"), icon: "form" },
-    { text: N_("Arrive"), icon: "arrive" },
-    { text: N_("Wait"), icon: "ticket" },
-  ],
-  out: [
-    { text: N_("Wait"), icon: "ticket" },
-    { text: N_("Exam"), icon: "exam" },
-    { text: N_("Pay"), icon: "pay" },
-    { text: N_("Leave"), icon: "leave" },
-  ],
+/** Per step of a way through the hospital: its word and its icon. */
+export const STEPS = {
+  card: { text: N_("Card"), icon: "card" },
+  register: { text: N_("Register"), icon: "form" },
+  arrive: { text: N_("Arrive"), icon: "arrive" },
+  wait: { text: N_("Wait"), icon: "ticket" },
+  exam: { text: N_("Exam"), icon: "exam" },
+  pay: { text: N_("Pay"), icon: "pay" },
+  leave: { text: N_("Leave"), icon: "leave" },
 };
 
-export const STEPS = {
-  UNREGISTERED: ["in", 0],
-  ARRIVED: ["in", 1],
-  REGISTERED: ["in", 2],
-  WAITING: ["in", 3],
-  CALLED: ["in", 3],
-  IN_PROGRESS: ["out", 1],
-  COMPLETED: ["out", 2],
-  PAYMENT: ["out", 2],
-  FINISHED: ["out", 3],
-};
+/** For a step without a row. */
+export const ANY_STEP = { text: N_("Go on"), icon: "next" };
 
 /** Per reason why a card is refused: what it is, and what to do instead. */
 export const REFUSALS = {
@@ -125,14 +111,14 @@ export const REFUSALS = {
   },
 };
 
-/** For a reason that has no row. */
+/** For a reason without a row. */
 export const ANY_REFUSAL = {
   title: N_("This card cannot be used here"),
   lead: N_("Please use your patient card."),
   icon: "card",
 };
 
-/** Per thing that is out of order: what it is. */
+/** Per reason of an outage: what is out of order. */
 export const OUTAGES = {
   reader: N_("The card reader does not work."),
   store: N_("Check-ins cannot be saved."),
@@ -140,5 +126,5 @@ export const OUTAGES = {
   away: N_("The screen has lost its connection."),
 };
 
-/** For what has no row. */
+/** For a reason of an outage without a row. */
 export const ANY_OUTAGE = N_("Something is out of order.");

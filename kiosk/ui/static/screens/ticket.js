@@ -1,13 +1,13 @@
-// The queue number, as large as it deserves, with where, how many and how long.
+// The ticket: the queue number, the exam, the room, the people ahead and the wait.
 
 import { h, icon } from "../dom.js";
 import { _, ngettext } from "../words.js";
 import { LINES } from "./states.js";
 
-/** The ticket of the current place in a line. */
+/** Makes the ticket of the current queue entry. */
 export function ticket(screen) {
   const line = screen.ticket;
-  const word = line.state !== "called" && LINES[line.state]; // that one is called is the headline
+  const word = !line.called && LINES[line.state]; // that one is called is the headline
   return h(
     "section",
     { class: `ticket ${line.state}`, "aria-label": _("Queue number") },
@@ -34,7 +34,7 @@ export function ticket(screen) {
   );
 }
 
-/** The other places that the patient holds in lines. */
+/** Makes the list of the patient's other queue entries. */
 export function otherLines(screen) {
   const others = screen.journey.queue_details.filter((line) => line.queue_id !== screen.ticket.queue_id);
   if (!others.length) return null;
@@ -54,7 +54,7 @@ export function otherLines(screen) {
   );
 }
 
-// Other kiosks printed these for the same place, while they did not know of each other; a slip may bear any of them.
+// Kiosks that were offline printed these numbers for the same entry; the patient's slip may have any of them.
 function also({ label_aliases: numbers }) {
   return numbers.length > 0 && h("p", { class: "also" }, _("also {numbers}", { numbers: numbers.join(", ") }));
 }
@@ -64,15 +64,13 @@ function fact(picture, label, value) {
 }
 
 function ahead(line) {
-  const known = line.people_ahead !== null && ["waiting", "delayed"].includes(line.state);
-  if (!known) return null;
+  if (line.people_ahead === null) return null;
   const words = line.people_ahead === 0 ? _("You are next") : ngettext("{n} person ahead", "{n} people ahead", line.people_ahead);
   return fact("people", _("Ahead"), words);
 }
 
 function wait(line) {
-  const known = line.estimated_wait_time !== null && ["waiting", "delayed"].includes(line.state);
-  if (!known || line.people_ahead === 0) return null;
+  if (line.estimated_wait_time === null || line.people_ahead === 0) return null;
   return fact("clock", _("Wait"), ngettext("About {n} min", "About {n} min", line.estimated_wait_time));
 }
 

@@ -5,23 +5,27 @@ import os
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from sync.central.commands.main import main
-from sync.central.maintenance.timekeeper import DAY_MS, Timekeeper
-from sync.central.opening import keys_path, open_service
-from sync.central.operations.hospital import operations
-from sync.central.services.inbox import ExceptionInbox
+from sync.central.maintenance.timekeeper import Timekeeper
+from sync.central.opening import keys_path, open_centre
+from sync.central.operations.catalog import operations
+from sync.central.services.merge import merge_patients
+from sync.central.services.once import Requester
 from sync.central.services.requests import ActionRequest
-from sync.central.store.sqlite import InUse, Store
-from sync.clock import ClockReading
+from sync.central.store.errors import InUse
+from sync.central.store.sqlite import Store
+from sync.clock import DAY_MS, ClockReading
 from sync.control import ControlServer, socket_path
 from sync.durable import write_secret
 from sync.ids import new_id
 from sync.journey.definitions import shipped
+from sync.journey.model import STAFF
 from tests.sync.central.centre import DAY, hospital
 
 UID = "04a1b2c3d4e501"
@@ -71,10 +75,10 @@ def test_the_demo_hospital_in_json_and_in_words(shell: Shell):
 
 def test_the_demo_hospital_is_listed_whole_after_two_of_its_records_were_merged(shell: Shell):
     before = json.loads(shell("demo-data", "--json"))
-    service = open_service(shell.url)
+    parts = open_centre(shell.url)
     merging = ActionRequest("merge", new_id(), {"patient_id": before[1]["patient_id"]})
-    assert ExceptionInbox(service).merge(before[0]["patient_id"], merging, "desk").done
-    service.store.close()
+    assert merge_patients(parts, Requester(STAFF, "desk", "desk"), before[0]["patient_id"], merging).done
+    parts.store.close()
     after = json.loads(shell("demo-data", "--json"))
     assert [person["patient_id"] for person in after] == [person["patient_id"] for person in before]
     assert after[1] == {**after[0], "patient_id": before[1]["patient_id"], "uid": before[1]["uid"]}
@@ -230,7 +234,7 @@ def test_a_database_that_another_process_keeps_is_refused(shell: Shell):
     shell("demo-data")
     store = Store(shell.url)
     with pytest.raises(InUse, match="another process is using it"):
-        open_service(shell.url, patience_s=0.1)
+        open_centre(shell.url, patience_s=0.1)
     store.close()
 
 
@@ -244,7 +248,7 @@ def test_an_address_that_is_none_is_told_in_one_line(shell: Shell, address):
 
 
 def test_rules_that_cannot_be_put_in_force_are_told_in_one_line(shell: Shell, tmp_path):
-    open_service(shell.url, definitions=shipped()).store.close()
+    open_centre(shell.url, definitions=shipped()).store.close()
     text = resources.files("sync.journey").joinpath("definitions.toml").read_text("utf-8")
     rules = tmp_path / "rules.toml"
     for changed, said in (
@@ -290,10 +294,11 @@ def test_the_clock_is_shown_and_believed(shell: Shell):
 
 def test_a_clock_in_doubt_is_told_in_words_until_it_is_believed(shell: Shell):
     shell("demo-data")
-    service, wall_ms = open_service(shell.url), [0]
-    service.clock = Timekeeper(lambda: ClockReading(wall_ms[0], 0, "boot", False))
+    wall_ms = [0]
+    machine_clock = Timekeeper(lambda: ClockReading(wall_ms[0], 0, "boot", False))
+    parts = replace(open_centre(shell.url), clock=machine_clock)
     wall_ms[0] = 3 * DAY_MS
-    control = ControlServer(socket_path(shell.path), operations(service))
+    control = ControlServer(socket_path(shell.path), operations(parts))
     control.start()
     machine, taken = "1970-01-04T00:00:00+00:00", "1970-01-01T00:00:00+00:00"
     said = f"the clock is in doubt: it says {machine}, and {taken} is taken for the time"
@@ -302,4 +307,4 @@ def test_a_clock_in_doubt_is_told_in_words_until_it_is_believed(shell: Shell):
     assert shell("clock", "--believe") == f"it is {machine}\n"
     shell("check")
     control.stop()
-    service.store.close()
+    parts.store.close()

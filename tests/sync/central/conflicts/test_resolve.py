@@ -1,4 +1,4 @@
-"""The table of conflicts, a named case for each of its rows: pure, so every case is a value."""
+"""The table of conflicts, with a named case for each row. It is pure, so every case is a value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sync.central.conflicts.evidence import Evidence, Visit
-from sync.central.conflicts.resolve import Resolution, insist, resolve
+from sync.central.conflicts.resolve import Resolution, resolve, resolve_for_staff
 from sync.clock import ClockReading
 from sync.journey.definitions import shipped
 from sync.journey.model import (
@@ -67,7 +67,7 @@ def journey_after(*actions: str, day: str = DAY) -> Journey:
 
 
 def visit_of(journey: Journey, *actions: str) -> Visit:
-    """A visit whose history holds these actions, with the leg that each is of."""
+    """A visit whose history holds these actions, each with its leg."""
     leg, done = 0, set()
     for name in actions:
         leg += name == "confirm_arrival"
@@ -88,8 +88,8 @@ def known_after(*actions: str, **changes: Any) -> Evidence:
         arrived_ms=EARLIER,
         subject=PatientId("P"),
         journey=journey,
-        card_of=PatientId("P"),
-        binding_of=PatientId("P"),
+        card_holder=PatientId("P"),
+        binding_holder=PatientId("P"),
         visit=visit_of(journey, *actions) if actions else None,
     )
     return replace(evidence, **changes)
@@ -122,7 +122,7 @@ def told(resolution: Resolution) -> tuple[str, str, int, str]:
     return (resolution.verdict, resolution.code, resolution.conflict, resolution.place)
 
 
-def test_an_action_that_nothing_stands_against_is_applied_to_todays_journey():
+def test_an_action_without_a_conflict_is_applied_to_todays_journey():
     found = resolve(known_after(), intent("scan_nfc", state="UNREGISTERED"))
     assert told(found) == ("applied", "ok", 0, "today")
     assert found.visit_id == VISIT
@@ -137,24 +137,24 @@ def test_the_last_action_of_a_visit_still_names_its_visit():
     assert found.visit_id == VISIT
 
 
-def test_a_named_exam_is_the_one_that_is_meant():
+def test_a_named_exam_is_the_exam_of_the_action():
     evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient")
     found = resolve(evidence, intent("enter_exam_room", 1, "CALLED", payload={"exam_id": "X"}))
     assert told(found) == ("applied", "ok", 0, "today")
-    evidence = replace(evidence, moved=True)
+    evidence = replace(evidence, changed_elsewhere=True)
     found = resolve(evidence, intent("enter_exam_room", 1, "CALLED", payload={"exam_id": "E"}))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
 
 def test_case_1_a_visit_opened_at_another_kiosk_meanwhile_is_an_alias_of_the_first():
-    evidence = known_after("scan_nfc", "register", visit=None, unseen=VISIT)
+    evidence = known_after("scan_nfc", "register", visit=None, unseen_visit=VISIT)
     found = resolve(evidence, intent("scan_nfc", visit_id=OTHER))
     assert told(found) == ("merged", "visit_alias", 1, "alias")
     assert found.visit_id == VISIT
 
 
-def test_case_1_a_visit_that_is_over_meanwhile_is_still_the_one_that_was_opened_twice():
-    evidence = known_after(*ALL, visit=None, unseen=VISIT)
+def test_case_1_a_visit_that_is_over_meanwhile_still_counts_as_the_visit_that_was_opened_twice():
+    evidence = known_after(*ALL, visit=None, unseen_visit=VISIT)
     assert told(resolve(evidence, intent("scan_nfc", visit_id=OTHER))) == ("merged", "visit_alias", 1, "alias")
 
 
@@ -287,7 +287,7 @@ def test_case_5_another_action_of_an_earlier_exam_is_superseded():
 
 
 def ended_yesterday(*actions: str, **changes: Any) -> Evidence:
-    """The visit was yesterday, and today nothing has happened yet."""
+    """Evidence about a visit of yesterday, before anything happened today."""
     history = journey_after(*actions, day=DAY_BEFORE)
     blank = Journey(PatientId("P"), "UNREGISTERED", DAY, journey_version=9, appointments=bookings())
     return replace(known_after(), journey=blank, visit=visit_of(history, *actions), day=DAY_BEFORE, **changes)
@@ -310,8 +310,8 @@ def test_case_6_an_opening_of_a_day_that_ended_opens_a_visit_of_that_day():
     assert found.visit_id == VISIT
 
 
-def test_case_6_a_late_opening_that_another_kiosk_told_first_is_an_alias():
-    evidence = replace(ended_yesterday(), visit=None, unseen=OTHER)
+def test_case_6_a_late_opening_that_another_kiosk_sent_first_is_an_alias():
+    evidence = replace(ended_yesterday(), visit=None, unseen_visit=OTHER)
     found = resolve(evidence, intent("scan_nfc"))
     assert told(found) == ("merged", "visit_alias", 1, "alias")
     assert found.visit_id == OTHER
@@ -341,29 +341,29 @@ def test_case_6_a_visit_that_outlasts_the_night_is_not_late():
     assert told(found) == ("applied", "ok", 0, "today")
 
 
-def test_case_7_a_card_that_is_another_patients_by_now_touches_neither():
-    evidence = known_after("scan_nfc", card_of=PatientId("Q"))
+def test_case_7_a_card_that_another_patient_holds_now_changes_neither_patient():
+    evidence = known_after("scan_nfc", card_holder=PatientId("Q"))
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "rebound", 7, "nowhere")
 
 
-def test_case_7_a_binding_that_was_another_patients_touches_neither():
-    evidence = known_after("scan_nfc", binding_of=PatientId("Q"))
+def test_case_7_a_binding_of_another_patient_changes_neither_patient():
+    evidence = known_after("scan_nfc", binding_holder=PatientId("Q"))
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "rebound", 7, "nowhere")
 
 
-def test_case_7_a_card_that_is_nobodys_by_now_was_this_patients():
-    evidence = known_after("scan_nfc", card_of=None, binding_of=None)
+def test_case_7_a_card_that_is_no_longer_bound_was_this_patients():
+    evidence = known_after("scan_nfc", card_holder=None, binding_holder=None)
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
 
 
 @pytest.mark.parametrize(("provisional", "code"), [(True, "unknown_card"), (False, "unknown_patient")])
-def test_case_8_somebody_whom_the_centre_does_not_know_needs_staff(provisional: bool, code: str):
-    evidence = known_after(subject=None, card_of=None, binding_of=None)
+def test_case_8_a_patient_unknown_to_the_centre_needs_staff(provisional: bool, code: str):
+    evidence = known_after(subject=None, card_holder=None, binding_holder=None)
     found = resolve(evidence, intent("scan_nfc", provisional=provisional))
     assert told(found) == ("needs_staff", code, 8, "nowhere")
 
 
-def test_case_8_an_unknown_card_that_the_centre_knows_is_its_holders():
+def test_case_8_a_card_that_only_the_centre_knows_means_its_holder():
     found = resolve(known_after(), intent("scan_nfc", patient_id="card-1", provisional=True))
     assert told(found) == ("applied", "ok", 0, "today")
 
@@ -374,18 +374,18 @@ def test_case_12_an_action_made_under_rules_that_are_gone_needs_staff():
 
 
 def test_case_15_an_action_made_on_top_of_one_that_waits_for_staff_waits_with_it():
-    evidence = known_after("scan_nfc", waits=True)
+    evidence = known_after("scan_nfc", visit_waits=True)
     found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("needs_staff", "depends", 15, "nowhere")
 
 
 def test_case_15_an_action_of_a_visit_that_was_never_opened_waits_with_its_opening():
-    evidence = known_after(subject=None, waits=True)
+    evidence = known_after(subject=None, visit_waits=True)
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "depends", 15, "nowhere")
 
 
-def test_case_15_an_action_made_where_the_patient_really_stands_depends_on_nothing():
-    evidence = known_after("scan_nfc", waits=True)
+def test_case_15_an_action_that_fits_the_patients_journey_depends_on_nothing():
+    evidence = known_after("scan_nfc", visit_waits=True)
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
 
 
@@ -413,7 +413,7 @@ def test_case_17_money_that_does_not_fit_is_never_dropped_and_never_guessed_at(e
 
 
 def test_case_17_a_payment_that_the_rules_refuse_where_the_kiosk_made_it_needs_staff():
-    evidence = known_after("scan_nfc", moved=True)
+    evidence = known_after("scan_nfc", changed_elsewhere=True)
     found = resolve(evidence, intent("make_payment", 0, "ARRIVED"))
     assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
 
@@ -427,7 +427,7 @@ def test_an_action_that_the_kiosk_is_not_granted_needs_staff():
     assert told(resolve(evidence, intent("register"))) == ("needs_staff", "forbidden", 0, "nowhere")
 
 
-def test_an_action_of_staff_is_none_of_a_kiosks():
+def test_an_action_of_staff_is_forbidden_to_a_kiosk():
     evidence = known_after(grants=frozenset({"call_patient"}))
     assert told(resolve(evidence, intent("call_patient"))) == ("needs_staff", "forbidden", 0, "nowhere")
 
@@ -444,36 +444,36 @@ def test_an_action_of_a_visit_that_was_never_opened_needs_staff():
     assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
 
 
-def test_an_action_of_an_exam_that_the_centre_has_not_come_to_needs_staff():
+def test_an_action_of_an_exam_that_the_centre_has_not_reached_needs_staff():
     found = resolve(known_after("scan_nfc", "register"), intent("enter_exam_room", 1, "CALLED"))
     assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
 
 
-def test_what_staff_did_under_another_name_is_already_so():
+def test_an_effect_that_a_staff_action_had_before_is_already_so():
     evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam")
     assert told(resolve(evidence, intent("enter_exam_room", 1, "CALLED"))) == ("merged", "already_so", 0, "nowhere")
 
 
-def test_what_the_same_leg_has_left_behind_is_already_so_if_it_was_done():
+def test_an_earlier_action_of_the_leg_is_already_so_if_it_was_done():
     actions = ("scan_nfc", "register", "confirm_arrival", "call_patient", "enter_exam_room", "complete_exam")
     evidence = known_after(*actions)
     assert told(resolve(evidence, intent("enter_exam_room", 1, "CALLED"))) == ("merged", "already_so", 0, "nowhere")
 
 
-def test_what_others_have_moved_on_from_is_superseded():
-    evidence = known_after("scan_nfc", "register", "confirm_arrival", moved=True)
+def test_an_action_that_a_change_elsewhere_left_behind_is_superseded():
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", changed_elsewhere=True)
     found = resolve(evidence, intent("enter_exam_room", 1, "CALLED"))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
 
-def test_what_nobody_moved_and_the_rules_refuse_needs_staff():
+def test_a_refused_action_on_an_unchanged_journey_needs_staff():
     evidence = known_after("scan_nfc", "register", "confirm_arrival")
     found = resolve(evidence, intent("enter_exam_room", 1, "CALLED"))
     assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
 
 
 def test_an_arrival_for_the_next_exam_is_not_already_so_where_staff_reopened_the_last():
-    evidence = known_after("scan_nfc", "register", "confirm_arrival", moved=True)
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", changed_elsewhere=True)
     found = resolve(evidence, intent("confirm_arrival", 1, "COMPLETED"))
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
@@ -487,7 +487,9 @@ def test_a_time_that_cannot_be_trusted_gives_no_place_in_line():
 
 
 def test_a_correction_by_staff_is_not_undone_by_an_older_action():
-    evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", moved=True)
+    evidence = known_after(
+        "scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", changed_elsewhere=True
+    )
     current = evidence.journey.current_queue_id
     assert current is not None
     corrected = change_entry(RULES, evidence.journey, current, "waiting")
@@ -497,11 +499,11 @@ def test_a_correction_by_staff_is_not_undone_by_an_older_action():
     assert told(found) == ("superseded", "moved_on", 0, "nowhere")
 
 
-# Case 2: the same registration, other answers.
+# Case 2: the registration was done before, with other answers.
 
 
-def registered_elsewhere(**said: object) -> Evidence:
-    return known_after("scan_nfc", "register", said=said)
+def registered_elsewhere(**recorded_payload: object) -> Evidence:
+    return known_after("scan_nfc", "register", recorded_payload=recorded_payload)
 
 
 def test_case_2_other_answers_go_to_staff_and_the_journey_goes_on():
@@ -511,36 +513,36 @@ def test_case_2_other_answers_go_to_staff_and_the_journey_goes_on():
 
 
 @pytest.mark.parametrize("payload", [{}, {"fasting": "yes"}])
-def test_case_2_the_same_answers_or_none_are_nothing_to_see(payload: dict[str, object]):
+def test_case_2_equal_answers_or_none_merge(payload: dict[str, object]):
     found = resolve(registered_elsewhere(fasting="yes", more=1), intent("register", 0, "ARRIVED", payload=payload))
     assert told(found) == ("merged", "already_so", 0, "nowhere")
 
 
-def test_case_2_who_really_stands_there_registers_anew():
-    evidence = replace(known_after("scan_nfc"), said={"fasting": "yes"})
+def test_case_2_a_patient_in_the_state_before_registers_again():
+    evidence = replace(known_after("scan_nfc"), recorded_payload={"fasting": "yes"})
     evidence = replace(evidence, visit=visit_of(evidence.journey, "scan_nfc", "register"))
     found = resolve(evidence, intent("register", 0, "ARRIVED", payload={"fasting": "no"}))
     assert told(found) == ("applied", "ok", 0, "today")
 
 
-# Case 13: records that were merged.
+# Case 13: merged records.
 
 
-def test_case_13_what_was_done_in_the_other_of_two_live_visits_is_for_staff():
-    evidence = known_after("scan_nfc", split=True)
+def test_case_13_an_action_of_the_other_of_two_live_visits_needs_staff():
+    evidence = known_after("scan_nfc", two_visits=True)
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("needs_staff", "two_visits", 13, "nowhere")
 
 
-# Case 14: staff have corrected the journey.
+# Case 14: a journey that staff corrected.
 
 
-def test_case_14_a_correction_supersedes_what_was_done_before_it_was_heard_of():
+def test_case_14_a_correction_supersedes_actions_of_kiosks_that_had_not_pulled_it():
     evidence = known_after("scan_nfc", "register", corrected=True)
     found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED", queue_number=""))
     assert told(found) == ("superseded", "corrected", 14, "nowhere")
 
 
-def test_case_14_the_number_that_was_printed_stays_an_alias():
+def test_case_14_a_printed_number_still_becomes_an_alias():
     evidence = known_after("scan_nfc", "register", "confirm_arrival", corrected=True)
     found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("superseded", "corrected", 14, "today")
@@ -554,21 +556,21 @@ def test_case_14_money_is_never_superseded():
     assert told(resolve(evidence, intent("make_payment", 1, "IN_PROGRESS")))[:3] == ("needs_staff", "money", 17)
 
 
-# Case 16: the centre was restored, and judges anew what it has forgotten.
+# Case 16: a restored centre judges an action again that its backup lacks.
 
 
-def held(verdict: Verdict, code: Code, revision: int = 0) -> PriorVerdict:
+def prior(verdict: Verdict, code: Code, revision: int = 0) -> PriorVerdict:
     return PriorVerdict(verdict, code, revision)
 
 
 def test_case_16_the_same_verdict_again_keeps_its_revision():
-    evidence = known_after(held=held(Verdict.APPLIED, Code.OK, 2))
+    evidence = known_after(prior_verdict=prior(Verdict.APPLIED, Code.OK, 2))
     found = resolve(evidence, intent("scan_nfc", state="UNREGISTERED"))
     assert (told(found)[:2], found.revision, found.reversed) == (("applied", "ok"), 2, False)
 
 
-def test_case_16_what_is_not_done_any_more_is_a_verdict_given_anew_and_a_task():
-    evidence = known_after("scan_nfc", corrected=True, held=held(Verdict.APPLIED, Code.OK, 1))
+def test_case_16_an_action_that_is_no_longer_done_gets_a_new_revision_and_a_case():
+    evidence = known_after("scan_nfc", corrected=True, prior_verdict=prior(Verdict.APPLIED, Code.OK, 1))
     found = resolve(evidence, intent("register", 0, "ARRIVED"))
     assert told(found)[:3] == ("superseded", "corrected", 16)
     assert (found.revision, found.reversed) == (2, True)
@@ -578,42 +580,42 @@ def test_case_16_what_is_not_done_any_more_is_a_verdict_given_anew_and_a_task():
     "before",
     [(Verdict.MERGED, Code.ALREADY_SO), (Verdict.NEEDS_STAFF, Code.CANCELLED), (Verdict.SUPERSEDED, Code.LATE)],
 )
-def test_case_16_a_verdict_that_becomes_a_better_one_is_no_task(before: tuple[Verdict, Code]):
-    found = resolve(known_after(held=held(*before)), intent("scan_nfc", state="UNREGISTERED"))
+def test_case_16_a_better_verdict_than_before_opens_no_case(before: tuple[Verdict, Code]):
+    found = resolve(known_after(prior_verdict=prior(*before)), intent("scan_nfc", state="UNREGISTERED"))
     assert (told(found)[:2], found.revision, found.reversed) == (("applied", "ok"), 1, False)
 
 
-# What staff insist on.
+# Actions that staff apply.
 
 
-def test_staff_may_insist_on_what_a_conflict_stands_against():
-    evidence = known_after("scan_nfc", waits=True, card_of=PatientId("Q"), grants=frozenset())
+def test_staff_may_apply_an_action_in_spite_of_a_conflict():
+    evidence = known_after("scan_nfc", visit_waits=True, card_holder=PatientId("Q"), grants=frozenset())
     asked = intent("register", 0, "UNREGISTERED")
     assert told(resolve(evidence, asked))[0] == "needs_staff"
-    insisted = insist(evidence, asked)
-    assert insisted is not None
-    assert told(insisted) == ("applied", "ok", 0, "today")
-    assert insisted.decision is not None
-    assert insisted.decision.transitions[0].trigger_type == "staff_action"
+    found = resolve_for_staff(evidence, asked)
+    assert found is not None
+    assert told(found) == ("applied", "ok", 0, "today")
+    assert found.decision is not None
+    assert found.decision.transitions[0].trigger_type == "staff_action"
 
 
-def test_staff_cannot_insist_on_what_the_rules_refuse_or_for_nobody():
+def test_staff_cannot_apply_an_action_that_the_rules_refuse_or_of_no_patient():
     evidence = known_after("scan_nfc")
-    assert insist(evidence, intent("leave_hospital", 0, "ARRIVED")) is None
-    assert insist(evidence, intent("no_such_action")) is None
-    assert insist(replace(evidence, rules=None), intent("register")) is None
-    assert insist(replace(evidence, subject=None), intent("register")) is None
+    assert resolve_for_staff(evidence, intent("leave_hospital", 0, "ARRIVED")) is None
+    assert resolve_for_staff(evidence, intent("no_such_action")) is None
+    assert resolve_for_staff(replace(evidence, rules=None), intent("register")) is None
+    assert resolve_for_staff(replace(evidence, subject=None), intent("register")) is None
 
 
-def test_what_staff_insist_on_of_a_day_that_has_ended_goes_into_its_history():
+def test_an_applied_action_of_a_day_that_has_ended_goes_into_its_history():
     journey = journey_after("scan_nfc", day=DAY_BEFORE)
     evidence = known_after(visit=Visit(OTHER, replace(journey, visit_id=OTHER), frozenset()), day=DAY_BEFORE)
-    found = insist(evidence, intent("register", 0, "ARRIVED", visit_id=OTHER))
+    found = resolve_for_staff(evidence, intent("register", 0, "ARRIVED", visit_id=OTHER))
     assert found is not None
     assert told(found) == ("applied", "late", 0, "history")
 
 
-def test_what_staff_insist_on_where_a_visit_is_under_way_is_that_visit():
-    found = insist(known_after("scan_nfc", visit=None), intent("scan_nfc", visit_id=OTHER))
+def test_an_applied_opening_while_a_visit_is_under_way_means_that_visit():
+    found = resolve_for_staff(known_after("scan_nfc", visit=None), intent("scan_nfc", visit_id=OTHER))
     assert found is not None
     assert told(found) == ("merged", "visit_alias", 1, "alias")

@@ -1,4 +1,4 @@
-"""Enrolment: one code, ten minutes, one kiosk; and what an administrator sees and ends."""
+"""Enrolment: one code, ten minutes, one kiosk; and how an administrator lists and revokes kiosks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from sync.central.commands.main import cli
 from sync.central.kiosks.enrolment import CODE_LIFE_MS, FAILURES_OF_ALL, FAILURES_OF_ONE, NotEnrolled, enrol, new_code
-from sync.central.opening import open_service
+from sync.central.opening import open_centre
 from sync.central.records.kiosks import Kiosk, kiosks, read_kiosk, revoke_kiosk
 from sync.central.records.site import read_site
 from sync.central.records.tokens import bearer
@@ -61,14 +61,14 @@ def test_a_code_makes_a_kiosk_with_all_that_it_needs(centre: Centre):
     assert (sender.role, sender.kiosk_id, sender.patient_id) == (Role.KIOSK, "lobby", None)
 
 
-def test_a_box_that_asks_for_nothing_is_an_entrance(centre: Centre):
+def test_a_kiosk_that_asks_for_no_actions_is_an_entrance(centre: Centre):
     first, second = made(centre), made(centre)
     assert (first.kiosk_id, first.ticket_prefix, first.name) == ("kiosk-1", "A", "kiosk-1")
     assert (second.kiosk_id, second.ticket_prefix) == ("kiosk-2", "B")
     assert first.actions == ("scan_nfc", "register", "confirm_arrival")
 
 
-def test_what_is_taken_is_given_to_nobody_else(centre: Centre):
+def test_an_id_or_prefix_in_use_is_given_to_no_other_kiosk(centre: Centre):
     wishes = {"kiosk_id": "lobby", "ticket_prefix": "L"}
     first, second, third = (made(centre, **wishes) for _ in range(3))
     assert [each.kiosk_id for each in (first, second, third)] == ["lobby", "lobby-2", "lobby-3"]
@@ -87,16 +87,16 @@ def test_prefixes_do_not_run_out(centre: Centre):
 
 
 @pytest.mark.parametrize("wish", ["", "-x", "x" * 33, "a b", "../x", "카"])
-def test_an_id_that_is_none_is_replaced(centre: Centre, wish: str):
+def test_an_invalid_id_is_replaced(centre: Centre, wish: str):
     assert made(centre, kiosk_id=wish).kiosk_id == "kiosk-1"
 
 
 @pytest.mark.parametrize("wish", ["1", "ABCD", "가", "A-"])
-def test_a_prefix_that_is_none_is_replaced(centre: Centre, wish: str):
+def test_an_invalid_prefix_is_replaced(centre: Centre, wish: str):
     assert made(centre, ticket_prefix=wish).ticket_prefix == "A"
 
 
-def test_a_name_is_cut_to_what_can_be_shown(centre: Centre):
+def test_a_name_is_cut_to_printable_characters(centre: Centre):
     assert made(centre, name="Lobby\x00\n " + "x" * 200).name == "Lobby " + "x" * 58
 
 
@@ -111,6 +111,32 @@ def test_a_code_may_grant_less_than_is_asked_for(centre: Centre):
     found = ask(centre, code(centre, "make_payment"))
     assert isinstance(found, Enrolment)
     assert found.actions == ("make_payment",)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked", "grants", "actions"),
+    [
+        ((), [], ["entrance"], ("scan_nfc", "register", "confirm_arrival")),
+        ((), ["exit"], ["exit"], ("leave_hospital",)),
+        ((), ["exit", "make_payment", "fly"], ["exit", "make_payment"], ("make_payment", "leave_hospital")),
+        ((), ["fly"], [], ()),
+        (("payment",), [], ["payment"], ("make_payment",)),
+        (("payment", "exit"), ["exit"], ["exit"], ("leave_hospital",)),
+        (("entrance",), ["scan_nfc"], ["scan_nfc"], ("scan_nfc",)),
+        (("scan_nfc",), ["entrance"], ["scan_nfc"], ("scan_nfc",)),
+        (("entrance", "exit"), ["exit", "register"], ["exit", "register"], ("register", "leave_hospital")),
+        (("exit", "register"), ["exit", "entrance"], ["exit", "register"], ("register", "leave_hospital")),
+        (("payment",), ["exit"], [], ()),
+    ],
+)
+def test_a_kind_of_kiosk_is_granted_as_a_kind_where_the_code_allows_it(
+    centre: Centre, allowed: tuple[str, ...], asked: list[str], grants: list[str], actions: tuple[str, ...]
+):
+    found = ask(centre, code(centre, *allowed), actions=asked)
+    assert isinstance(found, Enrolment)
+    assert found.actions == actions
+    (row,) = centre.rows("select grants from kiosks")
+    assert json.loads(str(row["grants"])) == grants
 
 
 def test_a_code_is_good_for_one_kiosk(centre: Centre):
@@ -132,7 +158,7 @@ def test_a_code_may_be_typed_in_any_case_and_with_any_spaces(centre: Centre):
     assert isinstance(ask(centre, f" {code(centre).lower().replace('-', ' - ')} "), Enrolment)
 
 
-def test_neither_code_nor_token_is_kept(centre: Centre):
+def test_neither_code_nor_token_is_stored(centre: Centre):
     one = code(centre)
     found = ask(centre, one)
     assert isinstance(found, Enrolment)
@@ -144,7 +170,7 @@ def test_neither_code_nor_token_is_kept(centre: Centre):
     centre.open()
 
 
-def test_old_codes_are_swept(centre: Centre):
+def test_old_codes_are_deleted(centre: Centre):
     for _ in range(3):
         code(centre)
     centre.time.now_ms += CODE_LIFE_MS + 1
@@ -152,7 +178,7 @@ def test_old_codes_are_swept(centre: Centre):
     assert len(centre.rows("select * from enrol_codes")) == 1
 
 
-def test_who_guesses_is_made_to_wait_and_others_are_not(centre: Centre):
+def test_an_address_that_guesses_must_wait_and_others_need_not(centre: Centre):
     for _ in range(FAILURES_OF_ONE):
         wrong = ask(centre, "WRONG-WRONG")
         assert isinstance(wrong, NotEnrolled)
@@ -167,7 +193,7 @@ def test_who_guesses_is_made_to_wait_and_others_are_not(centre: Centre):
     assert centre.rows("select * from enrol_failures") == []
 
 
-def test_many_who_guess_are_made_to_wait_together(centre: Centre):
+def test_many_addresses_that_guess_must_wait_together(centre: Centre):
     for number in range(FAILURES_OF_ALL):
         ask(centre, "WRONG", f"198.51.100.{number}")
     limited = ask(centre, code(centre), THERE)
@@ -175,21 +201,21 @@ def test_many_who_guess_are_made_to_wait_together(centre: Centre):
     assert limited.retry_after_s is not None
 
 
-def test_a_guess_that_is_made_to_wait_is_not_counted_again(centre: Centre):
+def test_a_guess_during_the_wait_is_not_counted_again(centre: Centre):
     for _ in range(FAILURES_OF_ONE + 3):
         ask(centre, "WRONG")
     assert len(centre.rows("select * from enrol_failures")) == FAILURES_OF_ONE
 
 
 @pytest.mark.parametrize("text", ["", " ", "x" * 10_000, "\x00", "가나다", "'; drop table kiosks; --", "\ud800"])
-def test_a_code_that_is_none_is_refused(centre: Centre, text: str):
+def test_an_invalid_code_is_refused(centre: Centre, text: str):
     with centre.store.write() as db:
         request = EnrolRequest(code=text)
         found = enrol(db, read_site(db), centre.definitions, KEYS, request, HERE, centre.time())
     assert isinstance(found, NotEnrolled)
 
 
-def test_a_revoked_kiosk_keeps_its_prefix_until_its_numbers_are_off_the_paper(centre: Centre):
+def test_a_revoked_kiosk_keeps_its_prefix_while_its_slips_may_be_shown(centre: Centre):
     found = made(centre, ticket_prefix="L")
     with centre.store.write() as db:
         assert revoke_kiosk(db, found.kiosk_id, centre.time())
@@ -223,13 +249,13 @@ def run(url: str, command: str, *rest: str) -> Result:
 def test_the_command_prints_the_code_alone(url: str):
     printed = run(url, "enroll-code")
     assert printed.exit_code == 0
-    service = open_service(url)
-    with service.store.write() as db:
+    parts = open_centre(url)
+    with parts.store.write() as db:
         request = EnrolRequest(code=printed.output.strip(), name="Lobby", ticket_prefix="L")
-        found = enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
-    service.store.close()
+        found = enrol(db, read_site(db), parts.definitions, parts.keys, request, HERE, parts.clock())
+    parts.store.close()
     assert isinstance(found, Enrolment)
-    assert found.card_keys == service.keys
+    assert found.card_keys == parts.keys
 
 
 def test_a_code_for_an_action_that_no_kiosk_can_have_is_refused(url: str):
@@ -240,39 +266,49 @@ def test_a_code_for_an_action_that_no_kiosk_can_have_is_refused(url: str):
 
 def test_a_code_can_be_made_for_few_actions(url: str):
     one = run(url, "enroll-code", "--action", "make_payment").output.strip()
-    service = open_service(url)
-    with service.store.write() as db:
-        found = enrol(
-            db, read_site(db), service.definitions, service.keys, EnrolRequest(code=one), HERE, service.clock()
-        )
-    service.store.close()
+    parts = open_centre(url)
+    with parts.store.write() as db:
+        found = enrol(db, read_site(db), parts.definitions, parts.keys, EnrolRequest(code=one), HERE, parts.clock())
+    parts.store.close()
     assert isinstance(found, Enrolment)
     assert found.actions == ("make_payment",)
 
 
-def test_kiosks_are_listed_and_revoked(url: str):
-    one = run(url, "enroll-code").output.strip()
-    service = open_service(url)
+def test_a_code_can_be_made_for_a_kind_of_kiosk_and_the_list_says_so(url: str):
+    one = run(url, "enroll-code", "--action", "payment").output.strip()
+    service = open_centre(url)
     with service.store.write() as db:
-        request = EnrolRequest(code=one, kiosk_id="lobby", name="Lobby", ticket_prefix="L")
+        request = EnrolRequest(code=one, kiosk_id="till", name="Till", ticket_prefix="T")
         enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
     service.store.close()
+    assert run(url, "kiosks").output == "till  T  Till  make_payment  never heard of\n"
+    (listed,) = json.loads(run(url, "kiosks", "--json").output)
+    assert (listed["grants"], listed["actions"]) == (["payment"], ["make_payment"])
+
+
+def test_kiosks_are_listed_and_revoked(url: str):
+    one = run(url, "enroll-code").output.strip()
+    parts = open_centre(url)
+    with parts.store.write() as db:
+        request = EnrolRequest(code=one, kiosk_id="lobby", name="Lobby", ticket_prefix="L")
+        enrol(db, read_site(db), parts.definitions, parts.keys, request, HERE, parts.clock())
+    parts.store.close()
     assert run(url, "kiosks").output == "lobby  L  Lobby  scan_nfc register confirm_arrival  never heard of\n"
     listed = json.loads(run(url, "kiosks", "--json").output)
     assert [(each["kiosk_id"], each["ticket_prefix"], each["epoch"]) for each in listed] == [("lobby", "L", 1)]
-    service = open_service(url)
-    with service.store.write() as db:
+    parts = open_centre(url)
+    with parts.store.write() as db:
         db.execute("update kiosks set seen_ms = 0")
-    service.store.close()
+    parts.store.close()
     assert "last heard of 1970-01-01T00:00:00+00:00" in run(url, "kiosks").output
     assert run(url, "kiosk-revoke", "lobby").exit_code == 0
     assert run(url, "kiosks").output.endswith("revoked\n")
     assert run(url, "kiosk-revoke", "lobby").exit_code != 0
-    service = open_service(url)
-    with service.store.read() as db:
+    parts = open_centre(url)
+    with parts.store.read() as db:
         assert [row["kind"] for row in db.rows("select kind from audit order by audit_id")][-2:] == [
             "enroll-code",
             "kiosk-revoke",
         ]
         assert [each.revoked_ms is None for each in kiosks(db)] == [False]
-    service.store.close()
+    parts.store.close()

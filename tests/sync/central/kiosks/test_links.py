@@ -1,4 +1,4 @@
-"""The hash chain as functions: a repeat, another content under one id, and what is out of order or missing."""
+"""The links of a batch: repeats, another content under one id, and links out of order or missing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from sync.central.kiosks.intents import content_hash
-from sync.central.kiosks.links import Chain, Continues, Fork, Gap, Link, fit, links_of, read_chain
-from sync.central.store.sqlite import ReadTransaction
+from sync.central.kiosks.links import Continues, Fork, Gap, Link, Repeat, fit, links_of
+from sync.central.records.chains import Chain, read_chain
+from sync.central.store.transactions import ReadTransaction
 from sync.protocol import NO_HASH, PushAnswer, Pushed, chain_hash
 from tests.sync.central.two_stores.acts import chained, intent_of, push
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time
@@ -36,7 +37,7 @@ def db(centre: Centre) -> Iterator[ReadTransaction]:
 
 
 def links(*seqs: int) -> tuple[Link, ...]:
-    """A chain's links with these seqs, chained in this order."""
+    """Links with these seqs, chained in this order."""
     pushed, head = [], NO_HASH
     for seq in seqs:
         body = json.dumps(BODY | {"action_id": f"a{seq}", "seq": seq}).encode()
@@ -45,11 +46,11 @@ def links(*seqs: int) -> tuple[Link, ...]:
     return links_of(FRESH, pushed)
 
 
-def test_a_batch_that_begins_where_the_centre_is_continues_its_chain(db: ReadTransaction):
+def test_a_batch_that_begins_with_the_next_seq_continues_the_chain(db: ReadTransaction):
     assert fit(db, FRESH, links(1, 2)) == Continues((), links(1, 2))
 
 
-def test_case_9_what_was_judged_before_is_known_with_its_verdict(tmp_path: Path, centre: Centre):
+def test_case_9_a_link_that_was_judged_before_is_a_repeat_with_its_verdict(tmp_path: Path, centre: Centre):
     kiosk = Kiosk(tmp_path / "A.db", centre, "A", EVERYTHING)
     kiosk.pull()
     intent = intent_of(kiosk, seq=1)
@@ -58,7 +59,7 @@ def test_case_9_what_was_judged_before_is_known_with_its_verdict(tmp_path: Path,
     with centre.store.read() as db:
         chain = read_chain(db, intent.kiosk_id, intent.epoch)
         (link,) = links_of(chain, pushed)
-        assert fit(db, chain, [link]) == Continues(((link, intent.action_id),), ())
+        assert fit(db, chain, [link]) == Continues((Repeat(link, intent.action_id),), ())
 
 
 @pytest.mark.parametrize("other", [{"kiosk_id": "kiosk-2"}, {"epoch": 2}, {"seq": 9}, {"new": ""}, {"new": None}])

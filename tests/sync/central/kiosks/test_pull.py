@@ -1,4 +1,4 @@
-"""What kiosks pull: pages in the order of change, a snapshot where it is due, a call that waits for news."""
+"""Pull: pages in the order of changes, a snapshot where it is due, and calls that wait for news."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from sync.central.kiosks.pull import Roster
-from sync.central.maintenance.incarnation import begin_another
+from sync.central.kiosks.pull import PullService
+from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.ids import new_id
@@ -40,7 +40,7 @@ def pull(centre: Centre, cursor: int = 0, kiosk_id: str = "kiosk-1", **changes: 
 def refused_or_not(
     centre: Centre, cursor: int = 0, kiosk_id: str = "kiosk-1", **changes: Any
 ) -> PullAnswer | CallRefused:
-    fields: dict[str, Any] = {"protocol_version": 1, "kiosk_id": kiosk_id, "epoch": 1, "cursor": cursor}
+    fields: dict[str, Any] = {"protocol_version": 2, "kiosk_id": kiosk_id, "epoch": 1, "cursor": cursor}
     fields |= {"server_incarnation": "first", "definitions_version": 1}
     return centre.roster.pull(kiosk_id, PullRequest(**(fields | changes)))
 
@@ -59,7 +59,7 @@ def book(centre: Centre, patient_id: str, at: str, appointment_id: str = "A9") -
         take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
 
 
-def test_the_first_pull_is_a_snapshot_of_who_has_something_here(centre: Centre):
+def test_the_first_pull_is_a_snapshot_of_the_roster(centre: Centre):
     centre.enrol()
     answer = pull(centre)
     assert (answer.reset, answer.from_cursor, answer.more) == (True, 0, False)
@@ -89,7 +89,7 @@ def test_definitions_come_where_the_kiosks_version_differs(centre: Centre):
     assert pull(centre, definitions_version=0).definitions == dict(centre.definitions.document)
 
 
-def test_who_is_booked_tomorrow_is_on_the_roster_with_that_booking_alone(centre: Centre):
+def test_a_patient_booked_tomorrow_is_on_the_roster_with_that_booking_alone(centre: Centre):
     centre.enrol()
     book(centre, "P3", "2026-03-03T09:00")
     row = next(row for row in pull(centre).patients if row.patient_id == "P3")
@@ -97,7 +97,7 @@ def test_who_is_booked_tomorrow_is_on_the_roster_with_that_booking_alone(centre:
     assert [a.appointment_id for a in row.tomorrow] == ["A9"]
 
 
-def test_who_is_here_without_a_booking_is_on_the_roster_and_gone_when_they_leave(centre: Centre):
+def test_a_patient_on_a_visit_without_a_booking_is_on_the_roster_until_they_leave(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor
     centre.staff("scan_nfc", "P3")
@@ -124,7 +124,7 @@ def test_a_cursor_of_another_day_gets_a_snapshot_of_the_new_one(centre: Centre):
     assert (again.reset, ids(again), again.cursor) == (False, [], answer.cursor)
 
 
-def test_a_visit_that_nobody_closed_is_no_reason_to_be_on_the_next_days_roster(centre: Centre):
+def test_an_unclosed_visit_does_not_put_a_patient_on_the_next_days_roster(centre: Centre):
     centre.enrol()
     centre.staff("scan_nfc", "P3")
     pull(centre)
@@ -147,7 +147,7 @@ def test_a_snapshot_in_pages_is_whole_and_comes_to_an_end(tmp_path: Path):
         if not answer.more:
             break
     assert (sorted(seen), pages) == (["P1", "P2", "P3"], 3)
-    # On the next day, too, though every cursor in between is of that day.
+    # Also on the next day, where every cursor in between is of that day.
     centre.time.pass_minutes(DAY_MINUTES)
     book(centre, "P1", "2026-03-03T09:00", "A10")
     book(centre, "P2", "2026-03-04T09:00", "A11")
@@ -177,7 +177,7 @@ def test_a_row_changed_between_two_pages_comes_again_later(tmp_path: Path):
     [{"cursor": 10**30}, {"cursor": 10**6}, {"cursor": -5}, {"server_incarnation": "another"}],
     ids=str,
 )
-def test_a_cursor_that_is_none_of_this_database_gets_a_snapshot(centre: Centre, changes: dict[str, Any]):
+def test_a_cursor_of_another_database_gets_a_snapshot(centre: Centre, changes: dict[str, Any]):
     centre.enrol()
     cursor = pull(centre).cursor
     answer = refused_or_not(centre, **({"cursor": cursor} | changes))
@@ -185,8 +185,8 @@ def test_a_cursor_that_is_none_of_this_database_gets_a_snapshot(centre: Centre, 
     assert (answer.reset, sorted(ids(answer))) == (True, ["P1", "P2"])
 
 
-def test_a_kiosk_that_knows_of_changes_that_are_not_here_finds_out_that_the_database_was_set_back(centre: Centre):
-    """As a snapshot of the whole machine does, with the marker in it."""
+def test_a_kiosk_with_changes_that_the_database_lacks_shows_that_it_was_set_back(centre: Centre):
+    """A snapshot of the whole machine was restored, which includes the marker."""
     for prefix in ("A", "B"):
         centre.enrol(prefix)
     latest = pull(centre).cursor
@@ -195,10 +195,12 @@ def test_a_kiosk_that_knows_of_changes_that_are_not_here_finds_out_that_the_data
     assert answer.server_incarnation != "first"
     for_the_other = pull(centre, latest, kiosk_id="kiosk-2")
     assert (for_the_other.reset, for_the_other.server_incarnation) == (True, answer.server_incarnation)
-    assert pull(centre, latest + 1).server_incarnation == answer.server_incarnation, "it is of the old one by now"
+    assert pull(centre, latest + 1).server_incarnation == answer.server_incarnation, (
+        "its incarnation is the old one now"
+    )
 
 
-def test_a_kiosk_that_was_revoked_finds_out_nothing(centre: Centre):
+def test_a_revoked_kiosk_begins_no_new_incarnation(centre: Centre):
     centre.enrol()
     with centre.store.write() as db:
         db.execute("update kiosks set revoked_ms = 1")
@@ -206,7 +208,7 @@ def test_a_kiosk_that_was_revoked_finds_out_nothing(centre: Centre):
     assert centre.rows("select server_incarnation from incarnation") == [{"server_incarnation": "first"}]
 
 
-def test_a_kiosk_that_knows_no_incarnation_is_not_sent_back_to_the_beginning(centre: Centre):
+def test_a_kiosk_that_names_no_incarnation_gets_no_snapshot_for_that(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor
     assert not pull(centre, cursor, server_incarnation=None).reset
@@ -217,14 +219,14 @@ def test_a_new_card_and_a_new_grant_reach_the_kiosk(centre: Centre):
     cursor = pull(centre).cursor
     with centre.store.write() as db:
         bind(db, "P1", cards_of("spare"), new_id(), centre.time())
-        touch(db, "P1")
-        db.execute("update kiosks set actions = '[\"scan_nfc\"]'")
+        mark_changed(db, "P1")
+        db.execute("update kiosks set grants = '[\"scan_nfc\"]'")
     answer = pull(centre, cursor)
     assert len(answer.patients[0].bindings) == 2
     assert answer.actions == ("scan_nfc",)
 
 
-def test_a_verdict_given_anew_goes_to_its_own_kiosk_alone(centre: Centre, tmp_path: Path):
+def test_a_revised_verdict_goes_to_its_own_kiosk_alone(centre: Centre, tmp_path: Path):
     kiosk = Kiosk(tmp_path / "a.db", centre, "A")
     centre.enrol("B")
     kiosk.pull()
@@ -244,7 +246,7 @@ def test_a_verdict_given_anew_goes_to_its_own_kiosk_alone(centre: Centre, tmp_pa
 
 
 def revise(centre: Centre, many: int, kiosk_id: str = "kiosk-1") -> list[str]:
-    """So many verdicts of a kiosk are given anew; their ids."""
+    """Revises so many verdicts of a kiosk. Returns their ids."""
     with centre.store.write() as db:
         names = [new_id() for _ in range(many)]
         for name in names:
@@ -257,7 +259,7 @@ def revise(centre: Centre, many: int, kiosk_id: str = "kiosk-1") -> list[str]:
 
 
 def pages_from(centre: Centre, cursor: int) -> list[PullAnswer]:
-    """All that there is, each page from where the one before ended."""
+    """All pages, each from the cursor of the page before."""
     pages = [pull(centre, cursor)]
     while pages[-1].more:
         pages.append(pull(centre, pages[-1].cursor))
@@ -272,14 +274,14 @@ def told_in(pages: list[PullAnswer]) -> list[str]:
 
 @pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[Centre]:
-    """A centre whose pages hold five of each."""
+    """A centre whose pages hold five rows of each kind."""
     made = Centre(tmp_path / "narrow.db", Time(), page=5)
     made.enrol()
     yield made
     made.store.close()
 
 
-def test_verdicts_given_anew_come_in_pages_and_each_once(narrow: Centre):
+def test_revised_verdicts_come_in_pages_and_each_once(narrow: Centre):
     cursor = pages_from(narrow, 0)[-1].cursor
     names = revise(narrow, 12)
     pages = pages_from(narrow, cursor)
@@ -288,7 +290,7 @@ def test_verdicts_given_anew_come_in_pages_and_each_once(narrow: Centre):
     assert not any(page.reset for page in pages)
 
 
-def test_a_new_day_tells_nothing_again_that_the_kiosk_has_heard(narrow: Centre):
+def test_a_new_day_repeats_no_verdict_that_the_kiosk_has_pulled(narrow: Centre):
     revise(narrow, 12)
     assert narrow.merge("P1", "P2").done
     before = pages_from(narrow, 0)
@@ -299,7 +301,7 @@ def test_a_new_day_tells_nothing_again_that_the_kiosk_has_heard(narrow: Centre):
     assert (page.reset, ids(page), page.verdicts, page.renamed, page.gone) == (True, ["P1"], (), (), ())
 
 
-def test_who_was_away_for_days_hears_first_what_was_decided_and_then_gets_the_snapshot(narrow: Centre):
+def test_a_kiosk_that_was_away_for_days_gets_revised_verdicts_first_and_then_the_snapshot(narrow: Centre):
     cursor = pages_from(narrow, 0)[-1].cursor
     names = revise(narrow, 7)
     assert narrow.merge("P1", "P2").done
@@ -317,7 +319,7 @@ def test_who_was_away_for_days_hears_first_what_was_decided_and_then_gets_the_sn
     assert pages[-1].cursor == pages_from(narrow, pages[-1].cursor)[-1].cursor
 
 
-def test_a_kiosk_that_begins_hears_of_many_merged_records_and_gets_its_snapshot(tmp_path: Path):
+def test_a_new_kiosk_gets_many_merged_records_and_its_snapshot(tmp_path: Path):
     centre = Centre(tmp_path / "centre.db", Time(), page=1)
     centre.enrol()
     gone = [f"Q{number:03d}" for number in range(45)]
@@ -335,17 +337,17 @@ def test_a_kiosk_that_begins_hears_of_many_merged_records_and_gets_its_snapshot(
     centre.store.close()
 
 
-def test_after_a_restore_nothing_is_told_that_the_kiosk_will_ask_for(narrow: Centre):
+def test_after_a_restore_a_pull_holds_no_verdict_that_pushes_will_answer(narrow: Centre):
     revise(narrow, 12)
     with narrow.store.write() as db:
-        begin_another(db, narrow.time())
+        begin_new_incarnation(db, narrow.time())
     first = pull(narrow)
     assert (first.reset, sorted(ids(first)), first.verdicts) == (True, ["P1", "P2"], ())
     second = pull(narrow, first.cursor, server_incarnation=first.server_incarnation)
     assert (second.reset, second.verdicts) == (False, ())
 
 
-def test_a_real_kiosk_takes_it_all_over_in_pages(tmp_path: Path):
+def test_a_real_kiosk_adopts_everything_in_pages(tmp_path: Path):
     centre = Centre(tmp_path / "centre.db", Time(), page=2)
     kiosk = Kiosk(tmp_path / "a.db", centre, "A", EVERYTHING)
     kiosk.pull()
@@ -363,7 +365,7 @@ def test_a_real_kiosk_takes_it_all_over_in_pages(tmp_path: Path):
     centre.store.close()
 
 
-def test_of_a_verdict_given_anew_twice_the_last_is_told(narrow: Centre):
+def test_of_a_verdict_revised_twice_the_last_revision_is_sent(narrow: Centre):
     cursor = pages_from(narrow, 0)[-1].cursor
     (name,) = revise(narrow, 1)
     with narrow.store.write() as db:
@@ -373,20 +375,20 @@ def test_of_a_verdict_given_anew_twice_the_last_is_told(narrow: Centre):
             {"id": name, "change": db.next_change()},
         )
     (page,) = pages_from(narrow, cursor)
-    assert [(row.action_id, row.revision, row.code) for row in page.verdicts] == [(name, 2, "moved_on")]
+    assert [(row.action_id, row.revision, row.code) for row in page.verdicts] == [(name, 2, "discarded")]
 
 
 # Waiting for news.
 
 
-def test_a_call_that_waits_hears_of_a_change_at_once(centre: Centre):
+def test_a_waiting_call_gets_a_change_at_once(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor
     answers: list[PullAnswer] = []
     waiting = threading.Thread(target=lambda: answers.append(pull(centre, cursor, wait_s=LONG_WAIT_S)))
     waiting.start()
     while waiting.is_alive() and not answers:
-        # Whatever was committed before the call began to wait is told without waiting; so it is woken in any case.
+        # The first answer holds a change that was committed before the wait, so the call returns in any case.
         centre.staff("scan_nfc", "P1")
         waiting.join(0.05)
     waiting.join()
@@ -400,7 +402,7 @@ def test_a_call_that_waits_ends_when_the_service_stops(centre: Centre):
     assert pull(centre, cursor, wait_s=LONG_WAIT_S).patients == ()
 
 
-def test_what_is_new_is_told_without_waiting(centre: Centre):
+def test_news_are_sent_without_waiting(centre: Centre):
     centre.enrol()
     assert ids(pull(centre, 0, wait_s=LONG_WAIT_S))
     cursor = pull(centre).cursor
@@ -414,10 +416,10 @@ def test_definitions_do_not_wait(centre: Centre):
     assert pull(centre, cursor, definitions_version=0, wait_s=LONG_WAIT_S).definitions is not None
 
 
-def test_a_call_beyond_the_cap_is_answered_at_once_and_told_to_come_again(centre: Centre):
+def test_a_call_beyond_the_cap_is_answered_at_once_with_a_time_to_retry(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor
-    centre.roster = Roster(centre.store, centre.definitions, centre.time, most_waiting=0)
+    centre.roster = PullService(centre.store, centre.definitions, centre.time, most_waiting=0)
     answer = pull(centre, cursor, wait_s=LONG_WAIT_S)
     assert (answer.patients, answer.cursor) == ((), cursor)
     assert answer.retry_after_s is not None
@@ -426,19 +428,19 @@ def test_a_call_beyond_the_cap_is_answered_at_once_and_told_to_come_again(centre
 def test_a_place_is_free_again_after_a_call_has_waited(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor
-    centre.roster = Roster(centre.store, centre.definitions, centre.time, most_waiting=1)
+    centre.roster = PullService(centre.store, centre.definitions, centre.time, most_waiting=1)
     for _ in range(3):
         assert pull(centre, cursor, wait_s=0.01).retry_after_s is None
 
 
-# Who may ask.
+# Senders that are refused.
 
 
-def test_a_kiosk_that_is_none_or_no_longer_one_is_fenced(centre: Centre):
+def test_an_unknown_or_revoked_kiosk_is_fenced(centre: Centre):
     centre.enrol()
     centre.enrol()
     for kiosk_id, named in (("nobody", "nobody"), ("kiosk-1", "kiosk-2")):
-        answer = centre.roster.pull(kiosk_id, PullRequest(protocol_version=1, kiosk_id=named, epoch=1, cursor=0))
+        answer = centre.roster.pull(kiosk_id, PullRequest(protocol_version=2, kiosk_id=named, epoch=1, cursor=0))
         assert isinstance(answer, CallRefused)
         assert answer.code is EndCode.FENCED
     with centre.store.write() as db:
@@ -448,14 +450,14 @@ def test_a_kiosk_that_is_none_or_no_longer_one_is_fenced(centre: Centre):
     assert answer.code is EndCode.FENCED
 
 
-def test_a_version_that_is_not_spoken_here_is_refused(centre: Centre):
+def test_an_unsupported_version_is_refused(centre: Centre):
     centre.enrol()
     answer = refused_or_not(centre, protocol_version=99)
     assert isinstance(answer, CallRefused)
     assert answer.code is EndCode.UNSUPPORTED_VERSION
 
 
-def test_a_kiosk_is_seen_when_it_pulls_though_not_written_down_each_time(centre: Centre):
+def test_a_pull_records_the_last_contact_but_not_each_time(centre: Centre):
     centre.enrol()
     pull(centre)
     first = centre.time()

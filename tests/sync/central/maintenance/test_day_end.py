@@ -1,12 +1,17 @@
-"""The site's day begins at 04:00 local time, and what was open then is closed once, by whoever comes first."""
+"""The day's end at 04:00 local time: open journeys, entries and bookings are closed once, by the first request."""
+
+from dataclasses import replace
 
 import pytest
 
-from sync.central.maintenance.housekeeping import Housekeeping, close_days, set_days_right
-from sync.central.opening import open_service
-from sync.central.operations.hospital import operations
-from sync.central.records.journeys import StaleJourney, open_journey, read_journey, save
-from sync.central.services.journey_service import closing
+from sync.central.maintenance.housekeeping import Housekeeping, close_days, correct_all_future_days
+from sync.central.opening import open_centre
+from sync.central.operations.catalog import operations
+from sync.central.records.future_days import patients_of_future_days
+from sync.central.records.history import day_end
+from sync.central.records.journeys import open_journey, read_journey, save
+from sync.central.store.errors import StaleJourney
+from sync.journey.definitions import read, shipped
 from sync.journey.rules import close_day
 from tests.sync.central.centre import DAY, Centre, Clock, hospital, patient
 
@@ -40,7 +45,7 @@ def test_until_four_in_the_morning_it_is_still_the_day_before(centre: Centre):
     }
 
 
-def test_a_look_closes_nothing_but_an_action_does_first(centre: Centre):
+def test_a_read_closes_no_day_and_an_action_closes_it_first(centre: Centre):
     waits_overnight(centre)
     centre.state(ANNA)
     assert centre.rows("select state from journeys where patient_id = :id", id=ANNA) == [{"state": "WAITING"}]
@@ -73,17 +78,17 @@ def test_the_sweep_closes_every_journey_entry_and_booking_once(centre: Centre):
     centre.walk(BEN, "scan_nfc")
     waits_overnight(centre)
     booked = 2 * sum(bool(number % 5) for number in range(1, 21)) // 2
-    assert close_days(centre.service, NEXT_DAY) == booked
-    assert close_days(centre.service, NEXT_DAY) == 0
+    assert close_days(centre.parts, NEXT_DAY) == booked
+    assert close_days(centre.parts, NEXT_DAY) == 0
     assert centre.do("check")["journey_states"]["UNREGISTERED"] == 20
     assert centre.do("check")["queue_states"]["no_show"] == 1
     assert {row["status"] for row in centre.rows("select distinct status from appointments")} == {"no_show"}
 
 
-def test_the_sweep_takes_more_patients_than_one_transaction_holds(tmp_path):
+def test_the_sweep_closes_more_patients_than_one_transaction_holds(tmp_path):
     centre = Centre(tmp_path, patients=140)
     centre.clock.set(NEXT_DAY, "05:00")
-    assert close_days(centre.service, NEXT_DAY) == 112
+    assert close_days(centre.parts, NEXT_DAY) == 112
     centre.store.close()
 
 
@@ -95,10 +100,10 @@ def test_bookings_of_every_day_that_was_missed_lapse(centre: Centre):
     assert appointment_states(centre, ANNA) == {"no_show"}
 
 
-def test_who_is_being_seen_at_the_end_of_the_day_goes_along(centre: Centre):
+def test_a_patient_in_an_exam_at_the_days_end_keeps_the_entry(centre: Centre):
     centre.walk(ANNA, *TO_WAITING, "call_patient", "start_exam")
     centre.clock.set(NEXT_DAY, "05:00")
-    close_days(centre.service, NEXT_DAY)
+    close_days(centre.parts, NEXT_DAY)
     assert centre.state(ANNA)["journey_state"] == "IN_PROGRESS"
     assert centre.rows("select site_day, state from entries") == [{"site_day": NEXT_DAY, "state": "in_progress"}]
     assert centre.walk(ANNA, "complete_exam")["journey_state"] == "COMPLETED"
@@ -110,12 +115,12 @@ def test_a_patient_in_an_overnight_exam_is_not_swept_again_and_again(centre: Cen
         db.execute("update exams set overnight = 1 where exam_id = 'blood'")
     centre.walk(ANNA, *TO_WAITING)
     centre.clock.set(NEXT_DAY, "05:00")
-    close_days(centre.service, NEXT_DAY)
+    close_days(centre.parts, NEXT_DAY)
     assert centre.state(ANNA)["queue_details"][0]["state"] == "waiting"
-    assert close_days(centre.service, NEXT_DAY) == 0
+    assert close_days(centre.parts, NEXT_DAY) == 0
 
 
-def test_a_request_from_before_the_days_end_that_waited_for_it_reopens_nothing(centre: Centre):
+def test_a_request_that_waited_through_the_days_end_reopens_nothing(centre: Centre):
     waits_overnight(centre)
     centre.walk(ANNA, "scan_nfc")
     centre.clock.set(NEXT_DAY, "03:59")
@@ -125,7 +130,7 @@ def test_a_request_from_before_the_days_end_that_waited_for_it_reopens_nothing(c
     assert appointment_states(centre, ANNA) == {"no_show"}
 
 
-# A clock that was ahead: what it did goes back with it.
+# A clock that was ahead: its rows move to today once the clock is right.
 
 AHEAD = "2027-03-05"
 
@@ -133,50 +138,67 @@ AHEAD = "2027-03-05"
 def clock_is_ahead_for_a_moment(centre: Centre, *acts: str, day: str = AHEAD) -> None:
     before = centre.clock.now_ms
     centre.clock.set(day, "12:00")
-    close_days(centre.service, day)
+    close_days(centre.parts, day)
     if acts:
         centre.walk(ANNA, *acts)
     centre.clock.now_ms = before
 
 
-def test_what_was_done_under_a_day_that_has_not_come_is_of_today(centre: Centre):
+def test_actions_of_a_day_that_has_not_come_are_moved_to_today(centre: Centre):
     clock_is_ahead_for_a_moment(centre, "scan_nfc")
     assert centre.state(ANNA)["journey_state"] == "ARRIVED"
     assert centre.walk(ANNA, "register", "confirm_arrival")["journey_state"] == "WAITING"
     assert centre.rows("select site_day from journeys where patient_id = :id", id=ANNA) == [{"site_day": DAY}]
     assert centre.rows("select site_day, ordinal from visits") == [{"site_day": DAY, "ordinal": 1}]
-    assert centre.state(ANNA)["queue_details"][0]["exam_id"] == "blood", "not the desk: the booking is there again"
+    assert centre.state(ANNA)["queue_details"][0]["exam_id"] == "blood", "the booking is open again, so not the desk"
     assert centre.do("check")["ok"]
 
 
-def test_a_visit_of_a_day_that_has_not_come_is_one_more_of_today(centre: Centre):
+def test_a_visit_of_a_day_that_has_not_come_becomes_a_further_visit_of_today(centre: Centre):
     centre.walk(ANNA, "scan_nfc")
     clock_is_ahead_for_a_moment(centre, "scan_nfc")
-    assert set_days_right(centre.service, DAY) == 16
+    assert correct_all_future_days(centre.parts, DAY) == 16
     assert centre.rows("select site_day, ordinal from visits order by ordinal") == [
         {"site_day": DAY, "ordinal": 1},
         {"site_day": DAY, "ordinal": 2},
     ]
 
 
-def test_bookings_that_lapsed_before_their_day_are_open_again_for_who_acts_and_for_all(centre: Centre):
+def test_bookings_that_lapsed_before_their_day_are_open_again_by_an_action_and_by_the_sweep(centre: Centre):
     centre.do("import", document={**hospital("2026-03-20", 20), "site": None})
     before = centre.rows("select appointment_id, status from appointments order by appointment_id")
     clock_is_ahead_for_a_moment(centre)
     assert centre.rows("select distinct status from appointments") == [{"status": "no_show"}]
     assert not centre.act(ANNA, "register").done
     assert appointment_states(centre, ANNA) == {"booked"}
-    assert set_days_right(centre.service, DAY) == 15
-    assert set_days_right(centre.service, DAY) == 0
+    assert correct_all_future_days(centre.parts, DAY) == 15
+    assert correct_all_future_days(centre.parts, DAY) == 0
     assert centre.rows("select appointment_id, status from appointments order by appointment_id") == before
 
 
+def test_bookings_open_again_as_the_definitions_say_wherever_that_status_stands_in_their_list(tmp_path):
+    statuses = sorted(shipped().appointment_states)
+    definitions = read({**shipped().document, "appointment_states": statuses})
+    open_centre(f"sqlite:///{tmp_path}/centre.db", definitions=definitions).store.close()
+    centre = Centre(tmp_path)
+    assert centre.parts.definitions.appointment_states[0] == "arrived"
+    centre.do("import", document={**hospital(AHEAD, 20), "site": None})
+    with centre.store.read() as db:
+        assert patients_of_future_days(db, centre.parts.definitions, DAY, 100) == [], (
+            "what is booked is what a day to come has"
+        )
+    clock_is_ahead_for_a_moment(centre, "scan_nfc", "register")
+    assert correct_all_future_days(centre.parts, DAY) == 16
+    assert appointment_states(centre, ANNA) == {"booked"}
+    centre.store.close()
+
+
 @pytest.mark.parametrize("day", [NEXT_DAY, AHEAD])
-def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staff(centre: Centre, day: str):
+def test_a_patient_who_did_not_come_stays_so_and_an_ended_entry_opens_a_case(centre: Centre, day: str):
     centre.walk(ANNA, *TO_WAITING, "mark_no_show")
     centre.walk(BEN, *TO_WAITING)
     clock_is_ahead_for_a_moment(centre, day=day)
-    set_days_right(centre.service, DAY)
+    correct_all_future_days(centre.parts, DAY)
     assert appointment_states(centre, ANNA) == {"no_show", "booked"}
     rows = centre.rows("select code, patient_id, kiosk_id, detail from exceptions order by patient_id")
     detail = f'{{"journey_state":"WAITING","leg":1,"site_day":"{DAY}"}}'
@@ -191,10 +213,10 @@ def test_who_did_not_come_stays_so_and_whose_place_in_line_ended_is_told_to_staf
     assert centre.do("check")["ok"]
 
 
-def test_the_background_sets_right_what_a_clock_did_once_it_is_right_again(centre: Centre):
+def test_the_background_corrects_rows_of_a_wrong_clock_once_it_is_right(centre: Centre):
     heard = []
     clock_is_ahead_for_a_moment(centre)
-    ticking = Housekeeping(centre.service, tick_s=0.01)
+    ticking = Housekeeping(centre.parts, tick_s=0.01)
     with centre.store.news.listen(ANNA, heard.append):
         after = centre.rows("select max(change) as change from journeys")[0]["change"]
         ticking.start()
@@ -203,19 +225,19 @@ def test_the_background_sets_right_what_a_clock_did_once_it_is_right_again(centr
     assert appointment_states(centre, ANNA) == {"booked"}
 
 
-def test_who_decides_on_an_older_journey_is_told_so(centre: Centre):
+def test_a_decision_on_an_older_journey_is_refused_as_stale(centre: Centre):
     with centre.store.read() as db:
-        old = read_journey(db, centre.service.definitions, ANNA, DAY)
+        old = read_journey(db, centre.parts.definitions, ANNA, DAY)
     centre.walk(ANNA, "scan_nfc")
     with pytest.raises(StaleJourney), centre.store.write() as db:
-        save(db, old, close_day(centre.service.definitions, old, DAY), closing(0))
+        save(db, old, close_day(centre.parts.definitions, old, DAY), day_end(0))
     assert centre.state(ANNA)["journey_state"] == "ARRIVED"
 
 
-def test_nobody_has_no_journey(centre: Centre):
+def test_an_unknown_patient_has_no_journey(centre: Centre):
     with centre.store.write() as db:
-        assert read_journey(db, centre.service.definitions, "nobody", DAY) is None
-        assert open_journey(db, centre.service.definitions, "nobody", DAY, closing(0)) is None
+        assert read_journey(db, centre.parts.definitions, "nobody", DAY) is None
+        assert open_journey(db, centre.parts.definitions, "nobody", DAY, day_end(0)) is None
 
 
 def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure(centre: Centre):
@@ -223,7 +245,7 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
     heard = []
     with centre.store.write() as db:
         db.execute("alter table appointments rename to hidden")
-    failing = Housekeeping(centre.service, tick_s=0.01)
+    failing = Housekeeping(centre.parts, tick_s=0.01)
     failing.start()
     with centre.store.news.listen(ANNA, heard.append):
         after = centre.rows("select max(change) as change from journeys")[0]["change"]
@@ -236,17 +258,17 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
 
 
 def test_the_background_waits_for_a_hospital_and_takes_care_of_it(tmp_path, caplog):
-    service, clock = open_service(f"sqlite:///{tmp_path}/centre.db"), Clock()
-    service.clock = clock
-    waiting = Housekeeping(service, tick_s=0.01)
+    clock = Clock()
+    parts = replace(open_centre(f"sqlite:///{tmp_path}/centre.db"), clock=clock)
+    waiting = Housekeeping(parts, tick_s=0.01)
     waiting.start()
-    operations(service)["import"]({"document": hospital(DAY, 1)})
+    operations(parts)["import"]({"document": hospital(DAY, 1)})
     clock.set(NEXT_DAY, "05:00")
-    with service.store.read() as db:
+    with parts.store.read() as db:
         after = db.latest_change()
-    assert service.store.news.wait(after, timeout_s=30)
+    assert parts.store.news.wait(after, timeout_s=30)
     waiting.stop()
-    with service.store.read() as db:
+    with parts.store.read() as db:
         assert {row["status"] for row in db.rows("select status from appointments")} == {"no_show"}
     assert caplog.records == []
-    service.store.close()
+    parts.store.close()

@@ -1,10 +1,11 @@
-"""The health check finds what the rules could never have left behind."""
+"""The health check finds rows that the rules cannot have left."""
 
 import pytest
 
 from sync.central.maintenance.health import check
-from sync.central.opening import open_service
+from sync.central.opening import open_centre
 from sync.journey.definitions import read
+from tests.site_rules import with_changed
 from tests.sync.central.centre import Centre, patient
 
 ANNA = patient(1)
@@ -41,7 +42,7 @@ def test_a_sound_database_is_well_and_counted(waiting: Centre):
     assert health["queue_states"]["waiting"] == 1
 
 
-def test_a_journey_and_an_entry_that_say_different_things(waiting: Centre):
+def test_a_journey_and_an_entry_that_disagree_are_inconsistent(waiting: Centre):
     (finding,) = break_it(waiting, "update entries set state = 'called'")["inconsistent"]
     assert (finding["patient_id"], finding["journey_state"], finding["entry_state"]) == (ANNA, "WAITING", "called")
 
@@ -56,12 +57,12 @@ def test_a_journey_and_an_entry_that_say_different_things(waiting: Centre):
         "update journeys set state = 'COMPLETED', current_queue_id = null where state = 'WAITING'",
     ],
 )
-def test_a_journey_without_the_entry_that_it_stands_for_is_an_orphan(waiting: Centre, sql):
+def test_a_journey_without_the_live_entry_that_it_needs_is_an_orphan(waiting: Centre, sql):
     (finding,) = break_it(waiting, sql)["orphans"]
     assert finding["patient_id"] == ANNA
 
 
-def test_a_state_that_nobody_knows(waiting: Centre):
+def test_an_unknown_state_is_inconsistent(waiting: Centre):
     health = break_it(waiting, f"update journeys set state = 'LOST' where patient_id = '{ANNA}'")
     assert [finding["journey_state"] for finding in health["inconsistent"]] == ["LOST"]
     assert health["journey_states"]["LOST"] == 1
@@ -84,24 +85,23 @@ def test_a_transition_that_the_rules_cannot_leave_is_illegal(waiting: Centre, ro
     assert [found["rows"] for found in health["illegal_transitions"]] == [1]
 
 
-def test_what_older_rules_allowed_stays_legal(tmp_path):
+def test_a_transition_that_older_rules_allowed_stays_legal(tmp_path):
     centre = Centre(tmp_path)
     centre.walk(ANNA, "scan_nfc")
-    document = centre.service.definitions.document
+    document = centre.parts.definitions.document
     url = centre.url
     centre.store.close()
-    scan = {**document["actions"]["scan_nfc"], "moves": {"UNREGISTERED": "REGISTERED"}}
-    register = {**document["actions"]["register"], "moves": {"REGISTERED": "ARRIVED"}}
-    confirm = {**document["actions"]["confirm_arrival"], "moves": {"ARRIVED": "WAITING", "REGISTERED": "WAITING"}}
-    actions = {**document["actions"], "scan_nfc": scan, "register": register, "confirm_arrival": confirm}
-    for number, rules in ((1, document), (2, {**document, "version": 2, "actions": actions})):
-        service = open_service(url, definitions=read(rules))
-        with service.store.read() as db:
-            assert check(db, service.definitions).illegal_transitions == [], number
-        service.store.close()
+    newer = with_changed(document, "scan_nfc", moves={"UNREGISTERED": "REGISTERED"})
+    newer = with_changed(newer, "register", moves={"REGISTERED": "ARRIVED"})
+    newer = with_changed(newer, "confirm_arrival", moves={"ARRIVED": "WAITING", "REGISTERED": "WAITING"})
+    for number, rules in ((1, document), (2, {**newer, "version": 2})):
+        parts = open_centre(url, definitions=read(rules))
+        with parts.store.read() as db:
+            assert check(db, parts.definitions).illegal_transitions == [], number
+        parts.store.close()
 
 
-def test_long_lists_are_cut_and_the_verdict_is_not(tmp_path):
+def test_long_lists_are_cut_and_the_result_still_fails(tmp_path):
     centre = Centre(tmp_path, patients=130)
     health = break_it(centre, "update journeys set state = 'WAITING'")
     assert len(health["orphans"]) == 100

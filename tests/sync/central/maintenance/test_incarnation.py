@@ -1,23 +1,23 @@
-"""A database that was put back from a backup is told from one that lived on."""
+"""A database that was restored from a backup is told from one that was used all along."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from sync.central.maintenance.incarnation import keep_marker, marker_path, open_incarnation
+from sync.central.maintenance.incarnation import marker_path, open_incarnation, update_marker
 from sync.central.store.sqlite import Store
 
 
 class House:
-    """A database that is opened, changed and closed, and a copy of it as a careless backup takes it."""
+    """A database that is opened, changed and closed, and a copy of it as a careless backup makes it."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "centre.db"
         self.backup = directory / "backup.db"
 
     def live(self, changes: int = 0, *, marks: bool = True, copies: bool = False) -> str:
-        """One life of the service; `copies` takes the backup at its beginning. Returns its incarnation."""
+        """One run of the service; `copies` makes the backup at its start. Returns its incarnation."""
         store = Store(f"sqlite:///{self.path}")
         incarnation = open_incarnation(store)
         if copies:
@@ -26,7 +26,7 @@ class House:
             with store.write() as db:
                 db.next_change()
         if marks:
-            keep_marker(store)
+            update_marker(store)
         store.close()
         return incarnation
 
@@ -49,13 +49,13 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-def test_a_database_that_lived_on_stays_what_it_was(house: House):
+def test_a_database_that_was_used_all_along_keeps_its_incarnation(house: House):
     first = house.live(3)
     assert house.live(2, marks=False) == first, "a crash loses nothing"
     assert house.live() == first
 
 
-def test_a_backup_of_an_earlier_life_is_a_new_incarnation(house: House):
+def test_a_backup_from_an_earlier_run_is_a_new_incarnation(house: House):
     first = house.live(3)
     house.copy()
     assert house.live(1) == first
@@ -65,14 +65,14 @@ def test_a_backup_of_an_earlier_life_is_a_new_incarnation(house: House):
     assert house.live() == second
 
 
-def test_a_backup_taken_in_the_same_life_is_told_by_its_change_number(house: House):
+def test_a_backup_from_the_same_run_is_recognised_by_its_change_number(house: House):
     first = house.live(5, copies=True)
     house.restore()
     assert house.live() != first
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]"])
-def test_without_a_marker_that_can_be_read_it_is_taken_for_restored(house: House, content):
+def test_without_a_readable_marker_a_database_counts_as_restored(house: House, content):
     first = house.live()
     marker_path(house.path).unlink()
     if content is not None:
@@ -83,19 +83,19 @@ def test_without_a_marker_that_can_be_read_it_is_taken_for_restored(house: House
 def test_the_marker_is_written_only_when_something_changed(house: House):
     house.live(1)
     store = Store(f"sqlite:///{house.path}")
-    keep_marker(store)
+    update_marker(store)
     before = marker_path(house.path).stat().st_ino
-    keep_marker(store)
+    update_marker(store)
     assert marker_path(house.path).stat().st_ino == before
     with store.write() as db:
         db.next_change()
-    keep_marker(store)
+    update_marker(store)
     assert marker_path(house.path).stat().st_ino != before
     store.close()
 
 
-def test_nothing_is_marked_before_the_first_opening_is_noted(tmp_path: Path):
+def test_no_marker_is_written_before_the_first_opening_is_recorded(tmp_path: Path):
     store = Store(f"sqlite:///{tmp_path}/centre.db")
-    keep_marker(store)
+    update_marker(store)
     assert not marker_path(store.path).exists()
     store.close()

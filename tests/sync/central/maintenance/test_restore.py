@@ -1,4 +1,4 @@
-"""A backup that is put in the database's place: by the command, by hand after a crash, and cut off at every step."""
+"""A backup put in the place of the database: by the command, by hand after a crash, and cut off at every step."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ import pytest
 
 from sync.central.commands.main import main
 from sync.central.maintenance.backup import back_up
-from sync.central.maintenance.incarnation import keep_marker, open_incarnation
+from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.maintenance.restore import restore
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
-from sync.central.store.sqlite import InUse, Store, StoreError
+from sync.central.store.errors import InUse, StoreError
+from sync.central.store.sqlite import Store
 from tests.sync.central.wire import KEYS, Centre, Time
 
 HOUSE = Path(__file__).resolve().parents[4]
 
 
 class Held(NamedTuple):
-    """What a database holds, in so far as it tells two apart: some pages of each lie in the log, and some do not."""
+    """Rows that tell two databases apart: some of their pages are in the log, and some are not."""
 
     change: int
     patients: int
@@ -34,7 +35,7 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True)
 class Crashed:
-    """A centre that died: its `database` with the log that lay there, and a `backup` of before; what both hold."""
+    """A centre that crashed: its `database` with its log, an earlier `backup`, and what each of them holds."""
 
     database: Path
     backup: Path
@@ -56,13 +57,13 @@ def crashed(tmp_path: Path) -> Crashed:
     in_backup = held(centre.store)
     for patient_id in ("P1", "P2", "P3"):
         assert centre.staff("scan_nfc", patient_id).done
-    centre.store.close()  # with which the log goes into the file
+    centre.store.close()  # this writes the log into the file
     centre.open()
     open_incarnation(centre.store)
     document = {"patients": [{"patient_id": f"Q{number}", "name": "New"} for number in range(300)]}
     with centre.store.write() as db:
         take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
-    keep_marker(centre.store)
+    update_marker(centre.store)
     at_the_end = held(centre.store)
     shutil.copytree(living, place)
     centre.store.close()
@@ -78,7 +79,7 @@ def held(store: Store) -> Held:
 
 
 def start(database: Path) -> tuple[str, Held]:
-    """The incarnation under which a service starts, and what it finds."""
+    """Starts a service. Returns its incarnation and what its database holds."""
     store = Store(f"sqlite:///{database}")
     try:
         found = held(store)
@@ -87,7 +88,7 @@ def start(database: Path) -> tuple[str, Held]:
         store.close()
 
 
-def test_a_copy_put_in_place_by_hand_is_what_is_opened_and_the_log_of_the_crash_is_kept_aside(
+def test_a_copy_put_in_place_by_hand_is_opened_and_the_log_of_the_crash_is_set_aside(
     crashed: Crashed, caplog: pytest.LogCaptureFixture
 ):
     log = crashed.database.with_name("central.db-wal").read_bytes()
@@ -97,15 +98,15 @@ def test_a_copy_put_in_place_by_hand_is_what_is_opened_and_the_log_of_the_crash_
     assert incarnation != crashed.incarnation
     assert crashed.database.with_name("central.db-wal.stray").read_bytes() == log
     assert "central.db-wal.stray" in caplog.text
-    assert start(crashed.database) == (incarnation, found), "its own log of now is its own"
+    assert start(crashed.database) == (incarnation, found), "its present log is its own"
 
 
-def test_after_a_crash_the_log_is_the_databases_own(crashed: Crashed, caplog: pytest.LogCaptureFixture):
+def test_after_a_crash_a_database_keeps_its_own_log(crashed: Crashed, caplog: pytest.LogCaptureFixture):
     assert start(crashed.database) == (crashed.incarnation, crashed.at_the_end)
     assert caplog.text == ""
 
 
-def test_the_command_restores_and_says_what_it_did_and_what_comes_next(
+def test_the_command_restores_and_prints_what_it_did_and_what_comes_next(
     crashed: Crashed, capsys: pytest.CaptureFixture[str]
 ):
     with pytest.raises(SystemExit) as ended:
@@ -126,14 +127,14 @@ def test_the_command_restores_and_says_what_it_did_and_what_comes_next(
     assert crashed.backup.exists()
 
 
-def test_what_was_replaced_can_be_put_back_and_nothing_kept_is_overwritten(crashed: Crashed):
+def test_a_replaced_database_can_be_put_back_and_no_kept_file_is_overwritten(crashed: Crashed):
     first = restore(crashed.database, crashed.backup).kept
     assert first is not None
     second = restore(crashed.database, first)
     assert (second.change, second.kept) == (crashed.at_the_end.change, first.with_name("central.db.replaced-2"))
     incarnation, found = start(crashed.database)
     assert found == crashed.at_the_end
-    assert incarnation != crashed.incarnation, "kiosks may know more than it does"
+    assert incarnation != crashed.incarnation, "kiosks may have changes that it lacks"
 
 
 def test_a_backup_is_restored_onto_a_machine_that_has_none(crashed: Crashed, tmp_path: Path):
@@ -141,12 +142,12 @@ def test_a_backup_is_restored_onto_a_machine_that_has_none(crashed: Crashed, tmp
     assert start(tmp_path / "new" / "central.db")[1] == crashed.in_backup
 
 
-def test_a_log_that_lies_beside_the_backup_is_not_taken_for_its_own(crashed: Crashed):
+def test_a_log_beside_the_backup_is_not_taken_for_its_own(crashed: Crashed):
     shutil.copy(crashed.database.with_name("central.db-wal"), f"{crashed.backup}-wal")
     assert restore(crashed.database, crashed.backup).change == crashed.in_backup.change
 
 
-def test_a_journal_that_a_crash_left_goes_with_what_it_belongs_to(crashed: Crashed):
+def test_a_journal_that_a_crash_left_is_kept_with_its_database(crashed: Crashed):
     crashed.database.with_name("central.db-journal").write_bytes(b"half a commit")
     kept = restore(crashed.database, crashed.backup).kept
     assert kept is not None
@@ -164,7 +165,7 @@ def test_while_the_service_runs_it_is_refused(crashed: Crashed):
 
 def newer(path: Path) -> None:
     with sqlite3.connect(path) as db:
-        db.execute("insert into schema_version values (999)")
+        db.execute("update schema_version set version = 999")
 
 
 def another_program(path: Path) -> None:
@@ -201,7 +202,7 @@ def never_opened(path: Path) -> None:
     ],
     ids=["newer", "another program's", "empty", "damaged", "never opened", "no database", "missing"],
 )
-def test_what_is_no_whole_backup_of_a_centre_is_refused_and_nothing_changes(crashed: Crashed, spoil, said: str):
+def test_a_file_that_is_no_whole_backup_of_a_centre_is_refused_and_nothing_changes(crashed: Crashed, spoil, said: str):
     before = {name: crashed.database.with_name(name).read_bytes() for name in crashed.beside()}
     spoil(crashed.backup)
     with pytest.raises(StoreError, match=said):
@@ -215,8 +216,8 @@ def test_the_database_itself_is_no_backup_of_it(crashed: Crashed):
     assert start(crashed.database) == (crashed.incarnation, crashed.at_the_end)
 
 
-# A process that dies before its n-th change of a name in the directory: each change is durable before the next begins,
-# so that it is what a power cut leaves as well.
+# A process that dies before its n-th change of a name in the directory. Each change is durable before the next begins,
+# so a power cut leaves the same.
 DYING = """
 import os, sys
 from pathlib import Path
@@ -234,15 +235,13 @@ restore(Path(sys.argv[1]), Path(sys.argv[2]))
 
 
 def dies_before(crashed: Crashed, changes: int) -> bool:
-    """Whether the restore died, and was not through before that many changes."""
+    """Whether the restore died, since it needed more changes of names than that."""
     command = [sys.executable, "-c", DYING, str(crashed.database), str(crashed.backup), str(changes)]
     return subprocess.run(command, cwd=HOUSE, check=False).returncode == 9
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["and the service starts", "and it is done again"])
-def test_cut_off_at_any_step_the_old_database_is_there_or_the_new_one_and_nothing_in_between(
-    crashed: Crashed, tmp_path: Path, again: bool
-):
+def test_cut_off_at_any_step_the_old_or_the_new_database_is_there_whole(crashed: Crashed, tmp_path: Path, again: bool):
     outcomes, changes = [], 0
     while True:
         shutil.copytree(crashed.database.parent, tmp_path / f"{changes}")
@@ -260,4 +259,4 @@ def test_cut_off_at_any_step_the_old_database_is_there_or_the_new_one_and_nothin
     assert changes >= 6
     restored, untouched = (False, crashed.in_backup), (True, crashed.at_the_end)
     assert set(outcomes) == ({restored} if again else {restored, untouched})
-    assert outcomes == sorted(outcomes, reverse=True), "once it is there it stays there"
+    assert outcomes == sorted(outcomes, reverse=True), "a finished restore stays finished"

@@ -1,15 +1,15 @@
-"""What the centre takes for the time when its machine's clock jumps, or is wrong from the start."""
+"""The centre's time where its machine's clock jumps, or is wrong from the start."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from sync.central.maintenance.timekeeper import DAY_MS, MINUTE_MS, Doubt, Timekeeper, clocks, doubt_of, last_known_ms
+from sync.central.maintenance.timekeeper import Doubt, Timekeeper, clocks, doubt_of, last_known_ms
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import SocketLimits
-from sync.clock import ClockReading
+from sync.clock import DAY_MS, MINUTE_MS, ClockReading
+from sync.websocket.limits import SocketLimits
 from tests.sync.central.centre import Centre, patient
 
 START = 1_772_409_600_000
@@ -17,7 +17,7 @@ START = 1_772_409_600_000
 
 @dataclass
 class Machine:
-    """The clocks of a machine, moved by the test."""
+    """The clocks of a machine, which the test moves."""
 
     wall_ms: int = START
     mono_ms: int = 5_000
@@ -37,7 +37,7 @@ def machine() -> Machine:
 
 
 def stands(machine: Machine, keeper: Timekeeper, minutes: int) -> None:
-    """It is asked every minute, as the background does."""
+    """Lets time pass. The time is read every minute, as the background does."""
     for _ in range(minutes):
         machine.passes(MINUTE_MS)
         keeper()
@@ -46,7 +46,7 @@ def stands(machine: Machine, keeper: Timekeeper, minutes: int) -> None:
 JUMPS = pytest.mark.parametrize("by_ms", [365 * DAY_MS, -365 * DAY_MS, 3 * DAY_MS, 12 * 60 * MINUTE_MS, -DAY_MS])
 
 
-def test_a_clock_that_is_right_again_but_for_a_little_takes_nothing_back(machine: Machine):
+def test_a_clock_that_is_nearly_right_again_does_not_move_time_back(machine: Machine):
     keeper = Timekeeper(machine)
     machine.wall_ms += 60 * MINUTE_MS
     machine.passes(10 * MINUTE_MS)
@@ -73,7 +73,7 @@ def test_a_clock_that_is_wrong_for_a_moment_changes_nothing(machine: Machine, by
 
 
 @JUMPS
-def test_a_jump_that_stands_is_believed_of_a_synchronised_clock(machine: Machine, by_ms: int):
+def test_a_lasting_jump_of_a_synchronised_clock_is_followed(machine: Machine, by_ms: int):
     keeper = Timekeeper(machine)
     machine.synchronised = True
     machine.wall_ms += by_ms
@@ -86,7 +86,7 @@ def test_a_jump_that_stands_is_believed_of_a_synchronised_clock(machine: Machine
 
 
 @pytest.mark.parametrize(("by_ms", "believed"), [(10 * MINUTE_MS, True), (-DAY_MS, True), (DAY_MS + MINUTE_MS, False)])
-def test_of_a_clock_that_nobody_vouches_for_a_jump_by_no_more_than_a_day_is(
+def test_a_lasting_jump_of_an_unsynchronised_clock_is_followed_up_to_a_day(
     machine: Machine, by_ms: int, believed: bool
 ):
     keeper = Timekeeper(machine)
@@ -97,7 +97,7 @@ def test_of_a_clock_that_nobody_vouches_for_a_jump_by_no_more_than_a_day_is(
     assert keeper() == (machine.wall_ms if believed else START + 60 * MINUTE_MS)
 
 
-def test_a_clock_that_jumps_on_and_on_never_stands(machine: Machine):
+def test_a_clock_that_keeps_jumping_is_never_followed(machine: Machine):
     keeper = Timekeeper(machine)
     for _ in range(60):
         machine.wall_ms += 10 * MINUTE_MS
@@ -105,7 +105,7 @@ def test_a_clock_that_jumps_on_and_on_never_stands(machine: Machine):
     assert keeper() == START + 60 * MINUTE_MS
 
 
-def test_whoever_has_looked_at_the_clock_may_say_that_it_is_right(machine: Machine, caplog: pytest.LogCaptureFixture):
+def test_a_person_may_confirm_the_clock(machine: Machine, caplog: pytest.LogCaptureFixture):
     keeper = Timekeeper(machine)
     machine.wall_ms -= 40 * DAY_MS
     assert keeper.doubt is not None
@@ -114,7 +114,7 @@ def test_whoever_has_looked_at_the_clock_may_say_that_it_is_right(machine: Machi
     assert keeper.doubt is None
 
 
-def test_a_clock_that_is_set_right_by_a_little_is_followed_and_time_never_goes_back(machine: Machine):
+def test_a_small_change_of_the_clock_is_followed_and_time_never_goes_back(machine: Machine):
     keeper = Timekeeper(machine)
     machine.wall_ms += 2 * MINUTE_MS
     assert keeper() == START + 2 * MINUTE_MS
@@ -126,7 +126,7 @@ def test_a_clock_that_is_set_right_by_a_little_is_followed_and_time_never_goes_b
 
 
 @pytest.mark.parametrize("off_ms", [0, 7 * DAY_MS, 30 * DAY_MS], ids=["a restart", "a holiday", "a month"])
-def test_after_a_while_off_the_day_is_what_the_clock_says_without_any_time_server(machine: Machine, off_ms: int):
+def test_after_a_while_off_the_clock_is_followed_without_a_time_server(machine: Machine, off_ms: int):
     machine.wall_ms += off_ms
     keeper = Timekeeper(machine, last_known_ms=START)
     assert keeper() == START + off_ms
@@ -137,7 +137,7 @@ WRONG = pytest.mark.parametrize("off_ms", [365 * DAY_MS, -2 * DAY_MS, -START], i
 
 
 @WRONG
-def test_a_start_with_a_clock_that_cannot_be_right_goes_on_from_what_the_database_knows(machine: Machine, off_ms: int):
+def test_a_start_with_an_impossible_clock_continues_from_the_databases_last_moment(machine: Machine, off_ms: int):
     machine.wall_ms += off_ms
     keeper = Timekeeper(machine, last_known_ms=START)
     assert keeper() == START
@@ -149,12 +149,12 @@ def test_a_start_with_a_clock_that_cannot_be_right_goes_on_from_what_the_databas
 
 
 @WRONG
-def test_at_the_start_a_synchronised_clock_is_believed_at_once(machine: Machine, off_ms: int):
+def test_at_the_start_a_synchronised_clock_is_followed_at_once(machine: Machine, off_ms: int):
     machine.wall_ms, machine.synchronised = START + off_ms, True
     assert Timekeeper(machine, last_known_ms=START)() == START + off_ms
 
 
-def test_a_start_a_little_before_what_the_database_knows_waits_for_the_clock(machine: Machine):
+def test_a_start_shortly_before_the_databases_last_moment_waits_for_the_clock(machine: Machine):
     machine.wall_ms -= MINUTE_MS
     keeper = Timekeeper(machine, last_known_ms=START)
     assert (keeper(), keeper.doubt) == (START, None)
@@ -168,7 +168,7 @@ def test_the_machines_own_clocks_agree_with_each_other():
     assert Timekeeper().doubt is None
 
 
-def test_a_database_that_knows_nothing_yet_believes_any_clock(machine: Machine):
+def test_with_an_empty_database_any_clock_is_followed(machine: Machine):
     assert Timekeeper(machine, None)() == START
 
 
@@ -182,30 +182,30 @@ def test_the_last_moment_known_is_that_of_the_last_transition(centre: Centre):
         assert last_known_ms(db) == centre.clock.now_ms
 
 
-def test_what_somebody_said_of_the_time_counts_for_more_than_what_was_written_before(centre: Centre, machine: Machine):
+def test_a_confirmed_time_counts_more_than_rows_written_before(centre: Centre, machine: Machine):
     centre.clock.now_ms += 10 * DAY_MS
     centre.walk(patient(1), "scan_nfc")
-    centre.service.clock = Timekeeper(machine)
+    centre.parts = replace(centre.parts, clock=Timekeeper(machine))
     centre.do("clock", believe=True)
     with centre.store.read() as db:
         assert last_known_ms(db) == START
-    centre.service.clock = centre.clock
+    centre.parts = replace(centre.parts, clock=centre.clock)
     centre.clock.now_ms -= 9 * DAY_MS
     centre.walk(patient(2), "scan_nfc")
     with centre.store.read() as db:
         assert last_known_ms(db) == centre.clock.now_ms
 
 
-def test_a_clock_in_doubt_is_told_by_the_check_and_can_be_believed_by_command(centre: Centre, machine: Machine):
+def test_a_clock_in_doubt_fails_the_check_and_can_be_confirmed_by_command(centre: Centre, machine: Machine):
     assert centre.do("check")["clock"] is None
-    centre.service.clock = Timekeeper(machine)
+    centre.parts = replace(centre.parts, clock=Timekeeper(machine))
     machine.wall_ms += 3 * DAY_MS
     found = centre.do("check")
     assert (found["ok"], found["clock"]) == (False, {"machine_ms": START + 3 * DAY_MS, "taken_ms": START})
-    health = create_app(centre.service, SocketLimits(1)).test_client().get("/healthz")
+    health = create_app(centre.parts, SocketLimits(1)).test_client().get("/healthz")
     assert (health.status_code, health.json) == (200, {"status": "clock_in_doubt", **found["clock"]})
     assert centre.do("clock") == found["clock"]
     assert centre.do("clock", believe=True) == {"machine_ms": START + 3 * DAY_MS, "taken_ms": START + 3 * DAY_MS}
     assert centre.do("check")["ok"]
     assert centre.rows("select who from audit where kind = 'clock'") == [{"who": "command line"}]
-    assert doubt_of(centre.service.clock) is None
+    assert doubt_of(centre.parts.clock) is None

@@ -1,17 +1,17 @@
-"""Cards and tokens: what is kept of them, and what they open."""
+"""Cards and tokens: what the database stores of them, and whom they stand for."""
 
 import hashlib
 
-from sync.cards import CardKeys, canonical_tag
+from sync.cards import CardKey, CardKeys, canonical_tag
 from sync.central.records import bindings, tokens
 from sync.ids import new_id
 from sync.journey.model import Role
 from tests.sync.central.centre import Centre, patient
 
 ANNA, BEN = patient(1), patient(2)
-OLD = CardKeys({"k1": "11" * 32})
-BOTH = CardKeys({"k2": "22" * 32, "k1": "11" * 32})
-NEW = CardKeys({"k2": "22" * 32})
+OLD = CardKeys((CardKey("k1", "11" * 32),))
+BOTH = CardKeys((CardKey("k2", "22" * 32), CardKey("k1", "11" * 32)))
+NEW = CardKeys((CardKey("k2", "22" * 32),))
 CARD = canonical_tag("04deadbeef0001")
 
 
@@ -25,20 +25,20 @@ def test_a_binding_moves_to_a_new_key_when_the_card_is_read(centre: Centre):
         assert [row.key_id for row in rows] == ["k1", "k2"]
 
 
-def test_a_card_goes_to_another_patient_and_the_older_binding_stays_on_record(centre: Centre):
+def test_a_card_moves_to_another_patient_and_the_older_binding_stays_on_record(centre: Centre):
     with centre.store.write() as db:
         first = bindings.bind(db, ANNA, OLD.hashes(CARD), new_id(), 1)
         second = bindings.bind(db, BEN, OLD.hashes(CARD), new_id(), 2)
         assert bindings.binding_of_card(db, OLD.hashes(CARD)) == bindings.CardBinding(BEN, second)
-        assert bindings.held_before(db, ANNA, OLD.hashes(CARD))
-        assert not bindings.held_before(db, patient(3), OLD.hashes(CARD))
+        assert bindings.was_bound_to(db, ANNA, OLD.hashes(CARD))
+        assert not bindings.was_bound_to(db, patient(3), OLD.hashes(CARD))
         assert db.value("select end_ms from bindings where binding_id = :id", id=first) == 2
         assert first not in {row.binding_id for row in bindings.bindings_of(db, ANNA)}
-        bindings.end(db, second, 3)
+        bindings.end_binding(db, second, 3)
         assert bindings.binding_of_card(db, OLD.hashes(CARD)) is None
 
 
-def test_a_token_is_told_once_and_kept_as_its_hash(centre: Centre):
+def test_a_token_is_shown_once_and_stored_as_its_hash(centre: Centre):
     with centre.store.write() as db:
         token = tokens.issue(db, Role.PATIENT, 5, patient_id=ANNA, label="phone", expires_ms=100)
         found = tokens.bearer(db, token, 99)
@@ -51,7 +51,7 @@ def test_a_token_is_told_once_and_kept_as_its_hash(centre: Centre):
     assert token not in str(centre.rows("select * from tokens"))
 
 
-def test_a_revoked_token_is_over_at_once_and_cannot_be_revoked_twice(centre: Centre):
+def test_a_revoked_token_ends_at_once_and_cannot_be_revoked_twice(centre: Centre):
     heard = []
     token = centre.token(Role.STAFF)
     with centre.store.news.listen(tokens.hash_of(token), heard.append), centre.store.write() as db:
@@ -61,7 +61,7 @@ def test_a_revoked_token_is_over_at_once_and_cannot_be_revoked_twice(centre: Cen
     assert len(heard) >= 1
 
 
-def test_history_names_a_bearer_without_telling_the_token(centre: Centre):
+def test_history_names_a_bearer_without_the_token(centre: Centre):
     token = centre.token(Role.STAFF)
     kiosk = centre.token(Role.KIOSK, kiosk_id="K1")
     with centre.store.read() as db:

@@ -1,4 +1,4 @@
-"""Which definitions a centre runs by, and that it remembers them."""
+"""Which definitions a centre runs by, and that its database stores every version of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sync.central.opening import open_service
-from sync.central.records.definitions import from_file
-from sync.central.store.sqlite import StoreError
+from sync.central.opening import open_centre
+from sync.central.records.definitions import definitions_from_file
+from sync.central.store.errors import StoreError
+from sync.central.web.patient_api import definitions_document
 from sync.journey.definitions import Definitions, read, shipped
+from tests.site_rules import with_changed
 
 
 def version(number: int, **changes: object) -> Definitions:
@@ -19,8 +21,7 @@ def version(number: int, **changes: object) -> Definitions:
 
 
 def other(number: int) -> Definitions:
-    actions = {**shipped().document["actions"]}
-    return version(number, actions={**actions, "scan_nfc": {**actions["scan_nfc"], "by": ["staff"]}})
+    return read({**with_changed(shipped().document, "register", money=True), "version": number})
 
 
 @pytest.fixture
@@ -29,10 +30,10 @@ def url(tmp_path: Path) -> str:
 
 
 def run_by(url: str, offered: Definitions | None = None) -> int:
-    """Starts the service and ends it; the version that it ran by."""
-    service = open_service(url, definitions=offered)
-    service.store.close()
-    return service.definitions.version
+    """Starts and stops the service. Returns the version that it ran by."""
+    parts = open_centre(url, definitions=offered)
+    parts.store.close()
+    return parts.definitions.version
 
 
 def kept(url: str) -> list[int]:
@@ -42,12 +43,25 @@ def kept(url: str) -> list[int]:
     return [row[0] for row in rows]
 
 
-def test_a_service_keeps_every_version_that_it_runs_by(url: str):
+def test_a_service_stores_every_version_that_it_runs_by(url: str):
     assert [run_by(url, version(number)) for number in (1, 2, 2, 4)] == [1, 2, 2, 4]
     assert kept(url) == [1, 2, 4]
 
 
-def test_a_command_goes_by_what_is_in_force_and_puts_nothing_in_force(url: str):
+def test_definitions_come_back_from_the_database_in_their_order(url: str):
+    document = {**shipped().document, "actions": shipped().document["actions"][::-1]}
+    run_by(url, read(document))
+    found = []
+    for offered in (None, read(document)):
+        parts = open_centre(url, definitions=offered)
+        parts.store.close()
+        found.append(parts.definitions)
+    for definitions in found:
+        assert list(definitions.actions) == [row["name"] for row in document["actions"]]
+        assert definitions_document(definitions) == definitions_document(read(document))
+
+
+def test_a_command_uses_the_definitions_in_force_and_changes_none(url: str):
     assert (run_by(url), kept(url)) == (shipped().version, [])
     run_by(url, version(7))
     assert (run_by(url), kept(url)) == (7, [7])
@@ -60,14 +74,14 @@ def test_other_definitions_of_the_same_version_are_refused(url: str):
     assert run_by(url, other(3)) == 3
 
 
-def test_an_older_program_goes_on_by_the_newer_definitions(url: str, caplog: pytest.LogCaptureFixture):
+def test_an_older_program_continues_with_the_newer_definitions(url: str, caplog: pytest.LogCaptureFixture):
     run_by(url, other(3))
     assert run_by(url, version(2)) == 3
     assert caplog.messages == ["definitions 3 stay in force; 2 were offered"]
     assert kept(url) == [3]
 
 
-def test_definitions_that_this_version_cannot_read_are_told_of(url: str):
+def test_definitions_that_this_version_cannot_read_are_named_in_the_error(url: str):
     run_by(url, version(2))
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
     with connection:
@@ -79,10 +93,10 @@ def test_definitions_that_this_version_cannot_read_are_told_of(url: str):
 
 
 @pytest.mark.parametrize("text", ["version = ", "version = 1", "version = \x00"])
-def test_a_file_that_holds_no_definitions_is_told_of(tmp_path: Path, text: str):
+def test_a_file_without_definitions_is_named_in_the_error(tmp_path: Path, text: str):
     file = tmp_path / "rules.toml"
     file.write_text(text)
     with pytest.raises(StoreError, match="no usable definitions"):
-        from_file(file)
+        definitions_from_file(file)
     with pytest.raises(StoreError, match="no usable definitions"):
-        from_file(tmp_path / "missing.toml")
+        definitions_from_file(tmp_path / "missing.toml")

@@ -208,7 +208,7 @@ def kiosk_pushes_after_the_days_end(scene: Scene) -> Stated:
     scene.walk(*TO_REGISTERED)
     visit_id, version, happened_ms = scene.visit(), scene.version(), scene.now_ms
     scene.online.centre.clock.set(NEXT_DAY, "05:00")
-    close_days(scene.online.centre.service, NEXT_DAY)
+    close_days(scene.online.centre.parts, NEXT_DAY)
     scene.since = scene.online.centre.rows("select max(change) as change from journeys")[0]["change"]
     late_by_ms, number = scene.now_ms - happened_ms, f"{scene.box.prefix}-001"
     verdict = scene.push(
@@ -263,7 +263,7 @@ NEW_CARD = "04aabbcc010203"
 
 def _unknown_card(scene: Scene) -> Stated:
     """A kiosk has opened a visit for the holder of a card that nobody knew; a minute later the card gets a patient."""
-    (newest, *_) = scene.online.centre.service.keys.hashes(canonical_tag(NEW_CARD))
+    (newest, *_) = scene.online.centre.parts.keys.hashes(canonical_tag(NEW_CARD))
     provisional = f"card-{new_id()}"
     verdict = scene.box.push(provisional, "scan_nfc", provisional=True, cards=(newest,))
     assert (verdict["verdict"], verdict["code"]) == ("needs_staff", "unknown_card")
@@ -442,7 +442,7 @@ def closure(online: Online, end: Callable[[Scene], None]) -> tuple[Scene, dict[s
     day = {"visit_id": scene.visit(), "queue_id": scene.entry()}
     online.centre.clock.set(NEXT_DAY, "05:00")
     if end is _nothing:
-        close_days(online.centre.service, NEXT_DAY)
+        close_days(online.centre.parts, NEXT_DAY)
     end(scene)
     transition, entry = scene.rows("transitions")[0], scene.rows("entry_history")[0]
     assert (transition["visit_id"], entry["queue_id"]) == (day["visit_id"], day["queue_id"])

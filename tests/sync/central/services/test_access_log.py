@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from sync.central.maintenance.housekeeping import Housekeeping
-from sync.central.records.audit import DAY_MS, forget_old, note
+from sync.central.records.audit import delete_old_rows, note
 from sync.central.services.access_log import SAME_LOOK_MS, AccessLog
+from sync.clock import DAY_MS
 from sync.ids import uuid7
 from tests.sync.central.centre import Centre
 
@@ -26,16 +27,16 @@ def looks(centre: Centre) -> list[dict[str, Any]]:
 def test_a_look_at_many_is_one_row_and_its_repeats_are_none(centre: Centre):
     seen = AccessLog(centre.store)
     for second in range(0, 595, 5):
-        seen.note("staff:1", "queue", "10.0.0.1", PATIENTS, second * 1000)
+        seen.record("staff:1", "queue", "10.0.0.1", PATIENTS, second * 1000)
     detail = {"from": "10.0.0.1", "patient_ids": PATIENTS}
     assert looks(centre) == [{"who": "staff:1", "kind": "look:queue", "patient_id": None, "detail": detail}]
 
 
 def test_who_came_since_is_noted_and_after_a_while_everybody_is_again(centre: Centre):
     seen = AccessLog(centre.store)
-    seen.note("staff:1", "queue", None, PATIENTS[:3], 0)
-    seen.note("staff:1", "queue", None, PATIENTS[:4], 5_000)
-    seen.note("staff:1", "queue", None, PATIENTS[:3], SAME_LOOK_MS)
+    seen.record("staff:1", "queue", None, PATIENTS[:3], 0)
+    seen.record("staff:1", "queue", None, PATIENTS[:4], 5_000)
+    seen.record("staff:1", "queue", None, PATIENTS[:3], SAME_LOOK_MS)
     assert [(row["patient_id"], row["detail"].get("patient_ids")) for row in looks(centre)] == [
         (None, PATIENTS[:3]),
         (PATIENTS[3], None),
@@ -47,7 +48,7 @@ def test_who_came_since_is_noted_and_after_a_while_everybody_is_again(centre: Ce
 def test_another_bearer_another_kind_and_another_place_are_looks_of_their_own(centre: Centre, other):
     seen = AccessLog(centre.store)
     for eye in (("staff:1", "queue", "a"), other, ("staff:1", "queue", "a"), other):
-        seen.note(*eye, PATIENTS[:1], 0)
+        seen.record(*eye, PATIENTS[:1], 0)
     noted = sorted((row["who"], row["kind"]) for row in looks(centre))
     assert noted == sorted([("staff:1", "look:queue"), (other[0], f"look:{other[1]}")])
 
@@ -57,10 +58,10 @@ def test_a_look_that_could_not_be_noted_is_noted_when_it_comes_again(centre: Cen
     with centre.store.write() as db:
         db.execute("alter table audit rename to hidden")
     with pytest.raises(Exception, match="no such table"):
-        seen.note("staff:1", "queue", None, PATIENTS, 0)
+        seen.record("staff:1", "queue", None, PATIENTS, 0)
     with centre.store.write() as db:
         db.execute("alter table hidden rename to audit")
-    seen.note("staff:1", "queue", None, PATIENTS, 0)
+    seen.record("staff:1", "queue", None, PATIENTS, 0)
     assert len(looks(centre)) == 1
 
 
@@ -79,7 +80,7 @@ def test_what_is_older_than_it_is_to_be_kept_is_forgotten(centre: Centre):
     add(centre, "old", now_ms - 31 * DAY_MS, now_ms - 31 * DAY_MS)
     add(centre, "young", now_ms - 29 * DAY_MS, now_ms - 29 * DAY_MS)
     add(centre, "young, of a clock at 1970", now_ms, 0)
-    assert forget_old(centre.store, now_ms, 30) == 1
+    assert delete_old_rows(centre.store, now_ms, 30) == 1
     kinds = {row["kind"] for row in centre.rows("select kind from audit")}
     assert {"young", "young, of a clock at 1970"} <= kinds
     assert "old" not in kinds
@@ -90,13 +91,13 @@ def test_it_forgets_more_than_one_transaction_holds(centre: Centre):
         for _ in range(2500):
             note(db, "staff:1", "old", 0)
         db.execute("update audit set audit_id = '00000000' || substr(audit_id, 9) where kind = 'old'")
-    assert forget_old(centre.store, centre.clock(), 30) == 2500
-    assert forget_old(centre.store, 0) == 0, "before the beginning of time there is nothing to forget"
+    assert delete_old_rows(centre.store, centre.clock(), 30) == 2500
+    assert delete_old_rows(centre.store, 0) == 0, "before the beginning of time there is nothing to forget"
 
 
 def test_the_background_forgets_as_it_is_told(centre: Centre):
     add(centre, "old", centre.clock() - 8 * DAY_MS, centre.clock() - 8 * DAY_MS)
-    background = Housekeeping(centre.service, tick_s=0.01, audit_days=7)
+    background = Housekeeping(centre.parts, tick_s=0.01, audit_days=7)
     centre.clock.now_ms += DAY_MS  # by which the day's end has something to tell of
     with centre.store.read() as db:
         before = db.latest_change()

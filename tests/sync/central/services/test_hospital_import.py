@@ -5,14 +5,15 @@ import copy
 import pytest
 
 from sync.cards import canonical_tag
-from sync.central.opening import open_service
-from sync.central.operations.hospital import operations
+from sync.central.opening import open_centre
+from sync.central.operations.catalog import operations
 from sync.central.records.bindings import bind, binding_of_card
 from sync.central.records.patients import masked
 from sync.central.services.demo_hospital import demo_hospital
 from sync.central.services.hospital_document import DocumentError, read_hospital
 from sync.control import ControlError
 from sync.ids import new_id
+from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF
 from tests.sync.central.centre import DAY, Centre, card, hospital, patient
 
@@ -22,13 +23,13 @@ TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
 
 @pytest.fixture
 def empty(tmp_path):
-    service = open_service(f"sqlite:///{tmp_path}/centre.db")
-    yield service
-    service.store.close()
+    parts = open_centre(f"sqlite:///{tmp_path}/centre.db")
+    yield parts
+    parts.store.close()
 
 
-def rows(service, sql):
-    with service.store.read() as db:
+def rows(parts, sql):
+    with parts.store.read() as db:
         return [dict(row) for row in db.rows(sql)]
 
 
@@ -37,6 +38,17 @@ def test_a_document_taken_twice_changes_nothing_twice(centre: Centre):
     again = centre.do("import", document=hospital(DAY, 20))
     assert again == {"exams": 0, "patients": 0, "cards": 0, "appointments": 0}
     assert centre.rows("select change from journeys order by patient_id") == before
+
+
+def test_a_new_booking_begins_as_the_definitions_say_wherever_its_status_stands_in_their_list(tmp_path):
+    statuses = sorted(shipped().appointment_states)
+    assert statuses[0] != shipped().fresh_appointment
+    service = open_centre(
+        f"sqlite:///{tmp_path}/centre.db", definitions=read({**shipped().document, "appointment_states": statuses})
+    )
+    operations(service)["import"]({"document": hospital(DAY, 3)})
+    assert rows(service, "select distinct status from appointments") == [{"status": "booked"}]
+    service.store.close()
 
 
 def test_what_changed_is_told_to_those_who_follow(centre: Centre):
@@ -98,7 +110,7 @@ def test_a_booking_that_is_done_is_not_begun_anew_within_its_day(centre: Centre)
 
 
 def test_a_card_that_staff_took_away_does_not_come_back_with_the_document(centre: Centre):
-    hashes = centre.service.keys.hashes(canonical_tag(card(1)))
+    hashes = centre.parts.keys.hashes(canonical_tag(card(1)))
     with centre.store.write() as db:
         bind(db, patient(2), hashes, new_id(), 5)
     assert centre.do("import", document=hospital(DAY, 20))["cards"] == 0

@@ -11,6 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sync.central.maintenance.housekeeping import close_days
 from sync.central.records.entries import count_ahead, entry_of_row
+from sync.central.services.change_entry import change_entry
+from sync.central.services.once import Requester
 from sync.central.services.requests import ActionRequest
 from sync.clock import site_day
 from sync.ids import new_id
@@ -20,6 +22,7 @@ from sync.journey.rules import people_ahead
 from tests.sync.central.centre import DAY, ZONE, Centre, patient
 
 RULES = shipped()
+AT_THE_DESK = Requester(STAFF, "staff", "rest")
 patients = st.sampled_from([patient(1), patient(2), patient(5)])
 actions = st.sampled_from(sorted(RULES.actions))
 
@@ -72,7 +75,7 @@ class InStep(RuleBasedStateMachine):
         entries = [row["queue_id"] for row in self.centre.rows("select queue_id from entries order by queue_id")]
         if entries:
             ask = ActionRequest("change_entry", new_id(), {"state": state})
-            self.centre.service.change_entry(data.draw(st.sampled_from(entries)), state, "", ask, "staff")
+            change_entry(self.centre.parts, AT_THE_DESK, data.draw(st.sampled_from(entries)), ask)
 
     @rule(sweeps=st.booleans())
     def night(self, sweeps: bool) -> None:
@@ -80,7 +83,7 @@ class InStep(RuleBasedStateMachine):
         self.day += timedelta(days=1)
         self.centre.clock.set(self.day.isoformat(), "08:00")
         if sweeps:
-            close_days(self.centre.service, self.day.isoformat())
+            close_days(self.centre.parts, self.day.isoformat())
 
     @invariant()
     def all_is_well(self) -> None:

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.cards import CardKeys, canonical_tag
+from sync.cards import CardKey, CardKeys, canonical_tag
 from sync.central.services.errors import ApiError
 from sync.central.services.requests import ActionRequest, read_action_request
 from sync.ids import is_uuid, new_id
 
-KEYS = CardKeys({"k2": "22" * 32, "k1": "11" * 32})
+KEYS = CardKeys((CardKey("k2", "22" * 32), CardKey("k1", "11" * 32)))
 UID = "04a1b2c3d4e5f6"
 
 

@@ -1,13 +1,14 @@
-"""The centre's database: one writer, readers apart, whole transactions, and news only of what is committed."""
+"""The store on SQLite: one writer, separate readers, whole transactions, and news of committed changes only."""
 
 import sqlite3
 import threading
 
 import pytest
 
+from sync.central.store.errors import InUse, StoreError
 from sync.central.store.news import News, PatientChanged, TokenRevoked
-from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION
-from sync.central.store.sqlite import InUse, Store, StoreError, database_path
+from sync.central.store.schema import SCHEMA_VERSION
+from sync.central.store.sqlite import Store, database_path
 
 
 @pytest.fixture
@@ -19,11 +20,11 @@ def store(tmp_path):
 
 def labels(store: Store) -> list[str]:
     with store.read() as db:
-        return [row["prefix"] for row in db.rows("select prefix from labels order by prefix")]
+        return [row["prefix"] for row in db.rows("select prefix from queue_numbers order by prefix")]
 
 
 class Undone(Exception):
-    """What a test raises to have a transaction undone."""
+    """Raised by a test to undo a transaction."""
 
 
 def undo(*_: object) -> None:
@@ -31,7 +32,7 @@ def undo(*_: object) -> None:
 
 
 def put(db, prefix: str) -> None:
-    db.execute("insert into labels values ('2026-03-02', :prefix, 1)", {"prefix": prefix})
+    db.execute("insert into queue_numbers values ('2026-03-02', :prefix, 1)", {"prefix": prefix})
 
 
 def test_a_transaction_is_whole_or_not_at_all(store: Store):
@@ -55,7 +56,7 @@ def test_a_savepoint_undoes_its_part_and_its_news_alone(store: Store):
     assert labels(store) == ["A", "C"]
 
 
-def test_news_come_after_the_commit_and_never_of_what_was_undone(store: Store):
+def test_news_come_after_the_commit_and_never_from_an_undone_transaction(store: Store):
     heard = []
 
     def listen(note) -> None:
@@ -73,10 +74,10 @@ def test_news_come_after_the_commit_and_never_of_what_was_undone(store: Store):
 
 def test_readers_see_one_moment_and_cannot_write(store: Store):
     with store.read() as before:
-        assert before.rows("select * from labels") == []
+        assert before.rows("select * from queue_numbers") == []
         with store.write() as db:
             put(db, "A")
-        assert before.rows("select * from labels") == []
+        assert before.rows("select * from queue_numbers") == []
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             put(before, "B")
     assert labels(store) == ["A"]
@@ -108,7 +109,7 @@ def test_a_commit_survives_a_power_cut_and_keys_are_checked(store: Store):
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
         db.execute("insert into patient_aliases values ('a', 'nobody', 0, 0)")
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
-        db.execute("insert into labels values ('2026-03-02', 'A', 'many')")
+        db.execute("insert into queue_numbers values ('2026-03-02', 'A', 'many')")
 
 
 def test_a_full_disk_fails_cleanly_and_nothing_is_half_written(store: Store):
@@ -116,7 +117,7 @@ def test_a_full_disk_fails_cleanly_and_nothing_is_half_written(store: Store):
         pages = db.value("pragma page_count")
         db.execute(f"pragma max_page_count = {pages}")
     with pytest.raises(sqlite3.OperationalError, match="full"), store.write() as db:
-        db.executemany("insert into labels values ('2026-03-02', ?, 1)", ((f"{n:08d}",) for n in range(10_000)))
+        db.executemany("insert into queue_numbers values ('2026-03-02', ?, 1)", ((f"{n:08d}",) for n in range(10_000)))
     assert labels(store) == []
     with store.write() as db:
         db.execute("pragma max_page_count = 1000000")
@@ -147,12 +148,12 @@ def test_a_second_process_is_refused(store: Store):
 @pytest.mark.parametrize(
     "url", ["", "centre.db", "postgresql://host/db", "sqlite://centre.db", "sqlite:///", "x" * 999]
 )
-def test_a_url_that_is_none_is_refused_with_an_example(url):
+def test_an_invalid_url_is_refused_with_an_example(url):
     with pytest.raises(StoreError, match=r"sqlite:///path/to/file\.db"):
         database_path(url)
 
 
-def test_a_url_names_a_file_from_here_or_from_the_root():
+def test_a_url_names_a_relative_or_an_absolute_path():
     assert str(database_path("sqlite:///a/b%20c.db")) == "a/b c.db"
     assert str(database_path("sqlite:////a/b.db")) == "/a/b.db"
 
@@ -167,7 +168,7 @@ def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path):
         Store(f"sqlite:///{tmp_path}/folder")
 
 
-def test_a_file_that_is_no_database_or_a_damaged_one_is_refused_and_let_go(tmp_path):
+def test_a_file_that_is_no_database_is_refused_and_unlocked(tmp_path):
     path = tmp_path / "centre.db"
     path.write_bytes(b"no database" * 1000)
     for _ in range(2):
@@ -181,7 +182,7 @@ def test_a_damaged_database_is_refused(tmp_path):
     with store.write() as db:
         for number in range(3000):
             put(db, f"{number:05d}")
-        root = db.value("select rootpage from sqlite_master where name = 'labels'")
+        root = db.value("select rootpage from sqlite_master where name = 'queue_numbers'")
         size = db.value("pragma page_size")
     store.close()
     content = bytearray(path.read_bytes())
@@ -191,7 +192,7 @@ def test_a_damaged_database_is_refused(tmp_path):
         Store(f"sqlite:///{path}")
 
 
-def test_damage_that_cannot_even_be_told_in_utf8_is_refused_and_let_go(tmp_path):
+def test_damage_whose_message_is_no_utf8_is_refused_and_unlocked(tmp_path):
     file = tmp_path / "centre.db"
     Store(f"sqlite:///{file}").close()
     content = file.read_bytes()
@@ -208,16 +209,16 @@ def test_a_database_of_a_newer_version_is_refused_untouched(tmp_path):
     url = f"sqlite:///{tmp_path}/centre.db"
     store = Store(url)
     with store.write() as db:
-        db.execute(f"insert into schema_version values ({SCHEMA_VERSION + 1})")
+        db.execute("update schema_version set version = :newer", {"newer": SCHEMA_VERSION + 1})
     store.close()
     with pytest.raises(StoreError, match="newer version"):
         Store(url)
 
 
-def test_a_migration_that_fails_leaves_the_version_before(tmp_path):
+def test_a_migration_that_fails_leaves_the_earlier_version(tmp_path):
     path = tmp_path / "centre.db"
     connection = sqlite3.connect(path)
-    connection.execute("create table labels (in_the_way text)")
+    connection.execute("create table queue_numbers (in_the_way text)")
     connection.commit()
     connection.close()
     with pytest.raises(StoreError, match="already exists"):
@@ -228,11 +229,7 @@ def test_a_migration_that_fails_leaves_the_version_before(tmp_path):
     connection.close()
 
 
-def test_migrations_are_numbered_without_gaps():
-    assert [migration.version for migration in MIGRATIONS] == list(range(1, SCHEMA_VERSION + 1))
-
-
-def test_what_was_written_is_there_after_a_new_opening(tmp_path):
+def test_rows_are_there_after_the_next_opening(tmp_path):
     url = f"sqlite:///{tmp_path}/centre.db"
     store = Store(url)
     with store.write() as db:
@@ -243,7 +240,7 @@ def test_what_was_written_is_there_after_a_new_opening(tmp_path):
     again.close()
 
 
-def test_who_waits_for_news_is_woken_by_a_higher_number_the_end_or_the_clock():
+def test_a_wait_for_news_ends_with_a_higher_number_the_services_stop_or_its_time():
     news = News()
     news.announce([PatientChanged(4, "p1"), TokenRevoked("hash")])
     assert news.wait(3, timeout_s=60)
@@ -261,7 +258,7 @@ def test_who_waits_for_news_is_woken_by_a_higher_number_the_end_or_the_clock():
     assert woken == [True, False]
 
 
-def test_listeners_hear_their_topic_only_and_only_while_they_listen():
+def test_listeners_get_their_own_topic_and_only_while_they_listen():
     news, heard = News(), []
     with news.listen("p1", heard.append), news.listen("p1", heard.append):
         news.announce([PatientChanged(1, "p1"), PatientChanged(2, "p2")])

@@ -1,1 +1,1 @@
-"""What becomes of what a kiosk sends, between the real stores of both ends and without a process of either."""
+"""Pushes and pulls between the real stores of both ends, without a process of either."""

@@ -1,4 +1,4 @@
-"""What these tests do and look at again and again."""
+"""Actions and reads that these tests share."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sqlite3
 
 import msgspec
 
-from kiosk.store import outbox_bodies as records
+from kiosk.store import outbox_bodies
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
+from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.ids import new_id
 from sync.journey.model import VisitId
 from sync.protocol import (
@@ -41,7 +41,7 @@ def transitions(centre: Centre, patient_id: str) -> list[tuple[object, ...]]:
 
 
 def finish(centre: Centre, kiosk: Kiosk, patient_id: str) -> None:
-    """The rest of a visit, up to the door."""
+    """Plays the rest of a visit, up to leaving the hospital."""
     for action in ("call_patient", "start_exam", "complete_exam", "make_payment", "make_payment"):
         assert centre.staff(action, patient_id).done
     kiosk.pull()
@@ -51,23 +51,23 @@ def finish(centre: Centre, kiosk: Kiosk, patient_id: str) -> None:
 
 
 def give_card(centre: Centre, holder: str, patient_id: str) -> None:
-    """Staff give the card of one patient to another."""
+    """Staff bind the card of one patient to another."""
     with centre.store.write() as db:
         bind(db, patient_id, cards_of(holder), new_id(), centre.time())
-        touch(db, holder)
-        touch(db, patient_id)
+        mark_changed(db, holder)
+        mark_changed(db, patient_id)
 
 
 def bind_card(centre: Centre, card: str, patient_id: str) -> None:
-    """Staff bind a card, and what waited for it is settled in the same transaction."""
+    """Staff bind a card. The actions that waited for it are judged in the same transaction."""
     with centre.store.write() as db:
         bind(db, patient_id, cards_of(card), new_id(), centre.time())
-        touch(db, patient_id)
-        settle_card(db, judging_context(db, centre.definitions, new_id, centre.time()), cards_of(card), "desk")
+        mark_changed(db, patient_id)
+        rejudge_card(db, judging_context(db, centre.definitions, new_id, centre.time()), cards_of(card), "desk")
 
 
 def rewrite_last(db: sqlite3.Connection, **changes: object) -> None:
-    """The last row of the outbox as another kiosk might have written it, its hash to match."""
+    """Changes the last row of the outbox to what another kiosk might have written, with a fitting hash."""
     row = db.execute("select * from outbox order by epoch, seq desc limit 1").fetchone()
     before = db.execute(
         "select hash from outbox where epoch = ? and seq = ?", (row["epoch"], row["seq"] - 1)
@@ -78,7 +78,7 @@ def rewrite_last(db: sqlite3.Connection, **changes: object) -> None:
     chained = chain_hash(last_hash, body)
     db.execute(
         "update outbox set body = ?, digest = ?, hash = ?, action_id = ? where epoch = ? and seq = ?",
-        (body, records.digest(body), chained, intent.action_id, row["epoch"], row["seq"]),
+        (body, outbox_bodies.digest(body), chained, intent.action_id, row["epoch"], row["seq"]),
     )
     db.execute("update identity set last_hash = ?", (chained,))
 
@@ -125,7 +125,7 @@ def request_of(kiosk: Kiosk, actions: list[Pushed]) -> PushRequest:
     identity = kiosk.journeys.identity
     assert identity is not None
     return PushRequest(
-        protocol_version=1, kiosk_id=identity.kiosk_id, epoch=identity.epoch, now=kiosk.clock(), actions=actions
+        protocol_version=2, kiosk_id=identity.kiosk_id, epoch=identity.epoch, now=kiosk.clock(), actions=actions
     )
 
 

@@ -1,4 +1,4 @@
-"""A centre, and two kiosks that may do everything, enrolled there and up to date."""
+"""A centre, and two enrolled kiosks with every grant, which have pulled its roster."""
 
 from collections.abc import Iterator
 from pathlib import Path

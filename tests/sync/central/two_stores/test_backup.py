@@ -1,4 +1,4 @@
-"""Backups, restores, and records that no centre takes in, between the real stores of both ends."""
+"""Backups, restores, and records that a centre always fails on, between the real stores of both ends."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytest
 
 from kiosk.store import outbox
 from sync.agent.client import Accepted, NoAnswer
-from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSED_BEFORE_UNREAD
+from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSALS_BEFORE_UNREAD
 from sync.central.maintenance.backup import back_up
-from sync.central.maintenance.incarnation import keep_marker, marker_path, open_incarnation
-from sync.central.store.sqlite import Store, StoreError
+from sync.central.maintenance.incarnation import marker_path, open_incarnation, update_marker
+from sync.central.store.errors import StoreError
+from sync.central.store.sqlite import Store
 from sync.protocol import CallRefused, Code, EndCode, Opaque, PushAnswer, Pushed, PushRequest, Verdict, canonical
 from tests.sync.central.two_stores.acts import intent_of, push, rewrite_last
 from tests.sync.central.wire import EVERYTHING, MINUTE, Centre, Kiosk, Time, Wire
@@ -64,7 +65,7 @@ def test_a_backup_is_one_file_of_its_owner_that_opens_as_a_database(centre: Cent
     copy.close()
 
 
-def test_a_kiosk_hears_how_far_backups_reach_with_its_next_pull(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+def test_a_pull_says_how_far_backups_reach(centre: Centre, kiosk: Kiosk, tmp_path: Path):
     kiosk.check_in("P1")
     kiosk.sync()
     assert covered(kiosk) == 0
@@ -76,7 +77,7 @@ def test_a_kiosk_hears_how_far_backups_reach_with_its_next_pull(centre: Centre, 
     assert covered(kiosk) == 3, "the fourth came after the backup"
 
 
-def test_after_a_restore_everything_is_sent_again_and_what_the_backup_misses_is_done_again(
+def test_after_a_restore_everything_is_sent_again_and_missing_actions_are_done_again(
     centre: Centre, kiosk: Kiosk, tmp_path: Path
 ):
     kiosk.check_in("P1")
@@ -86,14 +87,14 @@ def test_after_a_restore_everything_is_sent_again_and_what_the_backup_misses_is_
     kiosk.sync()
     centre.restore(backup)
     kiosk.puller.run_once()
-    assert kiosk.journeys.pending() == 4
+    assert kiosk.parts.pending() == 4
     kiosk.sync()
     assert verdicts(kiosk) == [("applied", "ok")] * 4
     assert centre.journey("P2").state == "ARRIVED"
 
 
-def test_an_older_backup_than_the_last_is_heard_of_too(centre: Centre, kiosk: Kiosk, tmp_path: Path):
-    """The kiosk was told that four are covered, and the file that was put back holds one."""
+def test_a_restore_of_an_older_backup_than_the_last_is_noticed_too(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+    """The kiosk knows that a backup holds four actions, and the restored file holds one."""
     kiosk.tap("P1")
     kiosk.sync()
     older = backed_up(centre, tmp_path, "older.db")
@@ -106,13 +107,13 @@ def test_an_older_backup_than_the_last_is_heard_of_too(centre: Centre, kiosk: Ki
     assert covered(kiosk) == 4
     centre.restore(older)
     kiosk.puller.run_once()
-    assert (kiosk.journeys.pending(), covered(kiosk)) == (4, 0)
+    assert (kiosk.parts.pending(), covered(kiosk)) == (4, 0)
     kiosk.sync()
     assert centre.journey("P1").state == "WAITING"
     assert centre.journey("P2").state == "ARRIVED"
 
 
-def test_what_was_sent_in_an_earlier_epoch_is_sent_again_in_its_order(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+def test_actions_of_an_earlier_epoch_are_sent_again_in_their_order(centre: Centre, kiosk: Kiosk, tmp_path: Path):
     backup = backed_up(centre, tmp_path)
     kiosk.tap("P1")
     kiosk.act("P1", "register")
@@ -132,7 +133,7 @@ def test_what_was_sent_in_an_earlier_epoch_is_sent_again_in_its_order(centre: Ce
     assert [row["action"] for row in rows] == ["scan_nfc", "register", "confirm_arrival"]
 
 
-def test_a_kiosk_that_the_backup_does_not_know_is_enrolled_anew_and_sends_everything(tmp_path: Path, centre: Centre):
+def test_a_kiosk_that_the_backup_lacks_is_enrolled_again_and_sends_everything(tmp_path: Path, centre: Centre):
     backup = backed_up(centre, tmp_path)
     kiosk = Kiosk(tmp_path / "late.db", centre, "L", EVERYTHING)
     kiosk.pull()
@@ -140,7 +141,7 @@ def test_a_kiosk_that_the_backup_does_not_know_is_enrolled_anew_and_sends_everyt
     kiosk.sync()
     centre.restore(backup)
     assert kiosk.puller.run_once().reason == EndCode.FENCED
-    kiosk.journeys.enrol(centre.enrol("L", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("L", EVERYTHING))
     kiosk.connect()
     kiosk.pull()
     kiosk.sync()
@@ -148,9 +149,7 @@ def test_a_kiosk_that_the_backup_does_not_know_is_enrolled_anew_and_sends_everyt
     assert verdicts(kiosk) == [("applied", "ok")] * 3
 
 
-def test_what_is_covered_is_forgotten_on_a_later_day_and_what_is_not_is_kept(
-    centre: Centre, kiosk: Kiosk, tmp_path: Path
-):
+def test_backed_up_actions_are_deleted_on_a_later_day_and_others_are_kept(centre: Centre, kiosk: Kiosk, tmp_path: Path):
     kiosk.tap("P1")
     kiosk.sync()
     backed_up(centre, tmp_path)
@@ -181,15 +180,15 @@ def test_a_backup_that_cannot_be_written_leaves_the_last_one_alone(centre: Centr
     assert sorted(path.name for path in tmp_path.glob("backup*")) == ["backup.db"]
 
 
-def test_a_backup_is_told_as_one_even_if_nothing_was_marked_since(centre: Centre, tmp_path: Path):
-    keep_marker(centre.store)
+def test_a_backup_is_recognised_without_any_mark_since(centre: Centre, tmp_path: Path):
+    update_marker(centre.store)
     backup = backed_up(centre, tmp_path)
     before = centre.rows("select server_incarnation from incarnation")
     centre.restore(backup)
     assert centre.rows("select server_incarnation from incarnation") != before
 
 
-# Numbers and prefixes of the time that a restore lost.
+# Queue numbers and prefixes from the part that a restore lost.
 
 
 def number_at_the_desk(centre: Centre, patient_id: str) -> str:
@@ -213,16 +212,14 @@ def test_no_number_that_the_centre_gave_comes_again_however_often_it_is_restored
     assert number_at_the_desk(centre, "P3") == "C-001"
 
 
-def test_numbers_that_are_beyond_already_go_on(centre: Centre, tmp_path: Path):
+def test_a_count_that_is_higher_already_continues(centre: Centre, tmp_path: Path):
     with centre.store.write() as db:
-        db.execute("insert into labels values ('2026-03-02', 'C', 9000)")
+        db.execute("insert into queue_numbers values ('2026-03-02', 'C', 9000)")
     centre.restore(backed_up(centre, tmp_path))
     assert number_at_the_desk(centre, "P1") == "C-9001"
 
 
-def test_a_kiosk_that_is_enrolled_after_a_restore_gets_no_prefix_that_a_forgotten_one_may_bear(
-    centre: Centre, tmp_path: Path
-):
+def test_a_kiosk_enrolled_after_a_restore_gets_no_prefix_that_a_lost_kiosk_may_have(centre: Centre, tmp_path: Path):
     backup = backed_up(centre, tmp_path)
     assert [centre.enrol(wish).ticket_prefix for wish in ("", "L")] == ["A", "L"]
     centre.restore(backup)
@@ -239,15 +236,15 @@ def test_a_restored_database_without_a_hospital_has_no_numbers_to_skip(tmp_path:
     marker_path(store.path).unlink()
     assert open_incarnation(store) != first
     with store.read() as db:
-        assert db.rows("select * from labels") == []
+        assert db.rows("select * from queue_numbers") == []
     store.close()
 
 
-# A record that no centre takes in.
+# A record that a centre always fails on.
 
 
 class Choking(Wire):
-    """A way to a centre that chokes on one action, whatever it comes with."""
+    """A wire to a centre that fails on one action, in any batch."""
 
     on = ""
     answer: CallRefused | NoAnswer = CallRefused(code=EndCode.MALFORMED, error="no")
@@ -272,7 +269,7 @@ def choking(kiosk: Kiosk, seq: int) -> Choking:
     [CallRefused(code=EndCode.MALFORMED, error="no"), NoAnswer("HTTP 500", status=500)],
     ids=["malformed", "500"],
 )
-def test_one_bad_record_is_set_aside_unread_and_holds_back_nobody(
+def test_one_bad_record_is_set_aside_unread_and_holds_back_no_other(
     centre: Centre, kiosk: Kiosk, answer: CallRefused | NoAnswer
 ):
     kiosk.tap("P1")
@@ -282,7 +279,7 @@ def test_one_bad_record_is_set_aside_unread_and_holds_back_nobody(
     kiosk.act("P2", "register")
     choking(kiosk, 2).answer = answer
     steps = 0
-    while kiosk.journeys.pending():
+    while kiosk.parts.pending():
         kiosk.pusher.run_once()
         centre.time.pass_minutes(1)
         steps += 1
@@ -295,7 +292,7 @@ def test_one_bad_record_is_set_aside_unread_and_holds_back_nobody(
 
 
 def test_a_centre_that_fails_for_a_while_sets_no_healthy_action_aside(centre: Centre, kiosk: Kiosk):
-    """Neither do many failures in a short time count, nor a time without answers, nor what came before an answer."""
+    """Many failures in a short time do not count, nor a time without answers, nor failures before an answer."""
     kiosk.tap("P1")
     wire = choking(kiosk, 1)
     failing, silent = NoAnswer("HTTP 500", status=500), NoAnswer("ConnectTimeout")
@@ -320,23 +317,23 @@ def test_a_centre_that_fails_for_a_while_sets_no_healthy_action_aside(centre: Ce
 @pytest.mark.parametrize(
     "answer", [NoAnswer("ConnectionError"), NoAnswer("HTTP 502", status=502)], ids=["none", "proxy"]
 )
-def test_an_answer_of_nobody_or_of_a_proxy_sets_nothing_aside(centre: Centre, kiosk: Kiosk, answer: NoAnswer):
+def test_a_missing_answer_or_a_proxys_answer_sets_nothing_aside(centre: Centre, kiosk: Kiosk, answer: NoAnswer):
     kiosk.tap("P1")
     choking(kiosk, 1).answer = answer
-    for _ in range(10 * REFUSED_BEFORE_UNREAD):
+    for _ in range(10 * REFUSALS_BEFORE_UNREAD):
         assert kiosk.pusher.run_once().failed
         centre.time.pass_minutes(1)
-    assert kiosk.journeys.pending() == 1
+    assert kiosk.parts.pending() == 1
     assert centre.rows("select * from receipts") == []
 
 
 def test_a_record_that_the_centre_had_judged_after_all_keeps_its_verdict(centre: Centre, kiosk: Kiosk):
-    """It commits, and fails over its answer each time."""
+    """The centre commits each time, and fails while it answers."""
     kiosk.tap("P1")
     kiosk.wire.lose_replies = 1
     kiosk.pusher.run_once()
     choking(kiosk, 1)
-    while kiosk.journeys.pending():
+    while kiosk.parts.pending():
         kiosk.pusher.run_once()
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
     assert centre.open_cases() == []
@@ -348,14 +345,14 @@ def test_an_unread_record_whose_receipt_was_lost_with_its_epoch_keeps_its_verdic
     kiosk.pusher.run_once()
     with centre.store.write() as db:
         db.execute("update kiosks set epoch = 2")
-    kiosk.journeys.start_epoch(2)
+    kiosk.ledger.start_epoch(2)
     choking(kiosk, 1)
-    while kiosk.journeys.pending():
+    while kiosk.parts.pending():
         kiosk.pusher.run_once()
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
 
 
-def test_a_record_that_is_no_json_any_more_is_set_aside_at_once_and_its_chain_goes_on(centre: Centre, kiosk: Kiosk):
+def test_a_record_that_is_no_json_any_more_is_set_aside_at_once_and_its_chain_continues(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
     kiosk.tap("P2")
     with kiosk.store.write() as db:
@@ -369,10 +366,10 @@ def test_a_record_that_is_no_json_any_more_is_set_aside_at_once_and_its_chain_go
 def test_an_action_that_came_unread_is_judged_like_any_other(
     centre: Centre, kiosk: Kiosk, answer: CallRefused | NoAnswer
 ):
-    """The centre had failed for a while; nothing was ever wrong with the action."""
+    """The centre had failed for a while. The action itself was always sound."""
     kiosk.check_in("P1")
     choking(kiosk, 2).answer = answer
-    while kiosk.journeys.pending():
+    while kiosk.parts.pending():
         kiosk.pusher.run_once()
         centre.time.pass_minutes(1)
     assert verdicts(kiosk) == [("applied", "ok")] * 3
@@ -383,7 +380,7 @@ def test_an_action_that_came_unread_is_judged_like_any_other(
 
 
 @pytest.mark.parametrize("changes", [{"seq": 2}, {"action_id": "01a20c3f-e65d-788c-94db-1025a23ae009"}, {"epoch": 2}])
-def test_an_unread_record_that_says_another_action_than_it_is_sent_as_is_set_aside(
+def test_an_unread_record_that_names_another_action_is_set_aside(
     centre: Centre, kiosk: Kiosk, changes: dict[str, object]
 ):
     intent = intent_of(kiosk)
@@ -398,7 +395,7 @@ def test_an_unread_record_that_says_another_action_than_it_is_sent_as_is_set_asi
 
 
 def test_an_unread_record_that_is_not_what_was_chained_is_set_aside(centre: Centre, kiosk: Kiosk):
-    """A byte that flipped on the kiosk's disk may leave a good intent of another patient."""
+    """A byte that flipped on the kiosk's disk may leave a valid intent of another patient."""
     (action_id,) = kiosk.tap("P1").action_ids  # type: ignore[union-attr]
     with kiosk.store.write() as db:
         db.execute("update outbox set body = cast(replace(cast(body as text), '\"P1\"', '\"P2\"') as blob)")
@@ -410,25 +407,25 @@ def test_an_unread_record_that_is_not_what_was_chained_is_set_aside(centre: Cent
         db.execute("update kiosks set epoch = 2")
     with kiosk.store.write() as db:
         db.execute("update outbox set status = 'pending'")
-    kiosk.journeys.start_epoch(2)
+    kiosk.ledger.start_epoch(2)
     kiosk.sync()
     assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.QUARANTINED), action_id
     assert centre.journey("P2").state == "UNREGISTERED"
 
 
-def test_what_came_unread_is_the_same_action_when_it_comes_as_it_should_have(centre: Centre, kiosk: Kiosk):
+def test_an_action_that_came_unread_is_the_same_action_when_it_comes_in_readable_form(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
     with kiosk.store.write() as db:
         rewrite_last(db, site_day="yesterday")
     choking(kiosk, 1)
-    while kiosk.journeys.pending():
+    while kiosk.parts.pending():
         kiosk.pusher.run_once()
     kiosk.connect()
     with kiosk.store.write() as db:
         db.execute("update outbox set status = 'pending'")
     with centre.store.write() as db:
         db.execute("update kiosks set epoch = 2")
-    kiosk.journeys.start_epoch(2)
+    kiosk.ledger.start_epoch(2)
     kiosk.sync()
     assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.QUARANTINED)
     assert len(centre.rows("select * from quarantine")) == 1

@@ -1,22 +1,23 @@
-"""Conflicts about cards (cases 7 and 8): whose a card is by the time that the centre hears of it."""
+"""Conflicts about cards (cases 7 and 8): the holder changes before the centre receives the action."""
 
 from __future__ import annotations
 
 import msgspec
 
+from sync.cards import CardKey, CardKeys
 from sync.protocol import Code, Verdict
 from tests.sync.central.two_stores.acts import bind_card, give_card, rewrite_last, verdicts
 from tests.sync.central.wire import KEYS, Centre, Kiosk, cards_of
 
 
-def test_case_7_a_card_re_issued_meanwhile_touches_neither_patient(centre: Centre, kiosk: Kiosk):
+def test_case_7_a_card_re_issued_meanwhile_changes_neither_patient(centre: Centre, kiosk: Kiosk):
     kiosk.check_in("P2")
     give_card(centre, "P2", "P3")
     kiosk.push()
     assert verdicts(kiosk) == [("needs_staff", "rebound"), ("needs_staff", "depends"), ("needs_staff", "depends")]
     assert centre.journey("P2").state == centre.journey("P3").state == "UNREGISTERED"
-    assert kiosk.journeys.patient_of_card(cards_of("P2")) is None
-    assert centre.open_cases() == ["rebound"], "what depends on it waits in the same case"
+    assert kiosk.parts.patient_of_card(cards_of("P2")) is None
+    assert centre.open_cases() == ["rebound"], "actions that depend on it wait in the same case"
 
 
 def test_case_8_a_card_that_only_the_centre_knows_finds_its_patient(centre: Centre, kiosk: Kiosk):
@@ -31,7 +32,7 @@ def test_case_8_a_card_that_only_the_centre_knows_finds_its_patient(centre: Cent
     assert kiosk.base(done.patient_id) is None
 
 
-def test_case_8_a_card_that_nobody_knows_is_settled_once_staff_have_bound_it(centre: Centre, kiosk: Kiosk):
+def test_case_8_actions_of_an_unknown_card_are_judged_once_staff_have_bound_it(centre: Centre, kiosk: Kiosk):
     done = kiosk.check_in_unknown("new")
     kiosk.act(done.patient_id, "register")
     kiosk.act(done.patient_id, "confirm_arrival")
@@ -43,7 +44,7 @@ def test_case_8_a_card_that_nobody_knows_is_settled_once_staff_have_bound_it(cen
     assert verdicts(kiosk) == [("applied", "ok")] * 3
     assert centre.journey("P3").state == "WAITING" == kiosk.view("P3").state
     assert kiosk.base("P3") == centre.journey("P3")
-    assert kiosk.journeys.patient_of_card(cards_of("new")) == "P3"
+    assert kiosk.parts.patient_of_card(cards_of("new")) == "P3"
     assert centre.open_cases() == []
     assert centre.rows("select count(*) as n from waiting") == [{"n": 0}]
     settled = centre.rows("select settled_by, settlement from exceptions order by opened_ms, exception_id")[0]
@@ -51,7 +52,7 @@ def test_case_8_a_card_that_nobody_knows_is_settled_once_staff_have_bound_it(cen
     assert msgspec.json.decode(str(settled["settlement"]))["verdict"] == "applied"
 
 
-def test_case_8_a_verdict_given_anew_survives_a_lost_answer_to_the_first(centre: Centre, kiosk: Kiosk):
+def test_case_8_a_revised_verdict_survives_a_lost_answer_to_the_first(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.wire.lose_replies = 1
     assert kiosk.pusher.run_once().failed
@@ -61,21 +62,21 @@ def test_case_8_a_verdict_given_anew_survives_a_lost_answer_to_the_first(centre:
     assert kiosk.base("P3") == centre.journey("P3")
 
 
-def test_case_8_what_another_reason_holds_back_is_a_new_case(centre: Centre, kiosk: Kiosk):
+def test_case_8_an_action_that_needs_staff_for_another_reason_is_a_new_case(centre: Centre, kiosk: Kiosk):
     done = kiosk.check_in_unknown("new")
     kiosk.act(done.patient_id, "register")
     kiosk.sync()
     centre.staff("scan_nfc", "P3")
     centre.staff("register", "P3")
     with centre.store.write() as db:
-        db.execute("update kiosks set actions = '[\"scan_nfc\"]'")
+        db.execute("update kiosks set grants = '[\"scan_nfc\"]'")
     bind_card(centre, "new", "P3")
     kiosk.pull()
     assert verdicts(kiosk) == [("merged", "visit_alias"), ("needs_staff", "forbidden")]
     assert centre.open_cases() == ["forbidden"]
 
 
-def test_case_8_a_kiosk_that_has_been_revoked_is_granted_nothing_later(centre: Centre, kiosk: Kiosk):
+def test_case_8_a_revoked_kiosk_is_granted_nothing_later(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.sync()
     with centre.store.write() as db:
@@ -86,8 +87,8 @@ def test_case_8_a_kiosk_that_has_been_revoked_is_granted_nothing_later(centre: C
     assert centre.open_cases() == ["forbidden"]
 
 
-def test_case_8_one_that_cannot_be_settled_keeps_its_case_and_does_not_hinder_staff(centre: Centre, kiosk: Kiosk):
-    """Its visit bears the id of another patient's: the card is bound all the same."""
+def test_case_8_an_action_that_cannot_be_judged_keeps_its_case_and_does_not_hinder_staff(centre: Centre, kiosk: Kiosk):
+    """Its visit has the id of another patient's visit. The card is bound all the same."""
     kiosk.tap("P1")
     kiosk.sync()
     kiosk.check_in_unknown("new")
@@ -102,7 +103,7 @@ def test_case_8_one_that_cannot_be_settled_keeps_its_case_and_does_not_hinder_st
     assert centre.journey("P3").state == "UNREGISTERED"
 
 
-def test_a_binding_that_the_centre_never_made_says_nothing(centre: Centre, kiosk: Kiosk):
+def test_a_binding_that_the_centre_does_not_know_is_no_conflict(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
     with kiosk.store.write() as db:
         rewrite_last(db, binding_id="never")
@@ -111,7 +112,7 @@ def test_a_binding_that_the_centre_never_made_says_nothing(centre: Centre, kiosk
 
 
 def test_a_card_read_under_two_keys_is_known_under_both(centre: Centre, kiosk: Kiosk):
-    newer = msgspec.structs.replace(KEYS, keys={"k2": "22" * 32, **KEYS.keys})
+    newer = CardKeys((CardKey("k2", "22" * 32), *KEYS.keys))
     kiosk.journeys.tap(cards_of("P1", newer), ["scan_nfc"])
     kiosk.sync()
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)

@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from sync.central.conflicts.waiting import (
+from sync.central.maintenance.backup import back_up
+from sync.central.maintenance.housekeeping import close_days, correct_all_future_days
+from sync.central.records.cases import (
     DAY_ENDED,
     DUPLICATE_NUMBER,
     FORK,
@@ -18,8 +20,6 @@ from sync.central.conflicts.waiting import (
     REVERSED,
     TWO_VISITS,
 )
-from sync.central.maintenance.backup import back_up
-from sync.central.maintenance.housekeeping import close_days, set_days_right
 from sync.ids import new_id
 from sync.protocol import Code
 from tests.sync.central.two_stores.acts import chained, intent_of, push, rewrite_last
@@ -130,9 +130,9 @@ def a_day_that_a_wrong_clock_ended(ends: Ends) -> dict[str, Any]:
     ends.kiosk.sync()
     visit_id = ends.visit("P1")
     ends.centre.time.pass_minutes(24 * 60)
-    close_days(ends.centre.service, NEXT_DAY)
+    close_days(ends.centre.parts, NEXT_DAY)
     ends.centre.time.pass_minutes(-24 * 60)
-    set_days_right(ends.centre.service, DAY)
+    correct_all_future_days(ends.centre.parts, DAY)
     return {
         "code": DAY_ENDED,
         "patient_id": "P1",

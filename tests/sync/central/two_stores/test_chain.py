@@ -1,4 +1,4 @@
-"""Gaps, forks and clones: a chain that is not the one that the centre has."""
+"""Gaps, forks and clones: chains that do not fit to the centre's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_gap_is_refused_whole_and_sent_again_from_where_it_is_expected(centre:
     kiosk.check_in("P1")
     kiosk.pusher.limit = 2
     kiosk.pusher.run_once()
-    with centre.store.write() as db:  # the centre was put back to before the first batch
+    with centre.store.write() as db:  # the centre was set back to before the first batch
         for table in ("receipts", "verdicts", "actions", "transitions", "entry_history", "entries", "visits"):
             db.execute(f"delete from {table}")
         db.execute("update chains set last_seq = 0, last_hash = ''")
@@ -29,10 +29,10 @@ def test_a_gap_is_refused_whole_and_sent_again_from_where_it_is_expected(centre:
     assert kiosk.wire.heard[0].expected_seq == 1
     assert centre.journey("P1").state == "WAITING"
     assert verdicts(kiosk) == [("applied", "ok")] * 3
-    assert centre.rows("select told from chains") == [{"told": 0}]
+    assert centre.rows("select times_asked from chains") == [{"times_asked": 0}]
 
 
-def test_what_is_missing_for_good_is_a_new_epoch_and_an_alarm(centre: Centre, kiosk: Kiosk):
+def test_actions_missing_for_good_begin_a_new_epoch_and_open_a_case(centre: Centre, kiosk: Kiosk):
     kiosk.check_in("P1")
     with kiosk.store.write() as db:
         db.execute("delete from outbox where seq = 1")
@@ -75,7 +75,7 @@ def test_a_kiosk_set_back_to_an_older_disk_forks_and_loses_nothing(centre: Centr
     assert restored.base("P2") == centre.journey("P2")
 
 
-def test_two_clones_of_one_kiosk_both_go_on_and_staff_are_told(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+def test_two_clones_of_one_kiosk_both_continue_and_staff_get_a_case(centre: Centre, kiosk: Kiosk, tmp_path: Path):
     copy = tmp_path / "clone.db"
     with kiosk.store.read() as db:
         db.execute("vacuum into ?", (str(copy),))
@@ -133,7 +133,7 @@ def test_a_kiosk_that_forks_again_and_again_is_one_case(centre: Centre, kiosk: K
     assert len(centre.rows("select * from audit where kind = 'fork'")) == 2
 
 
-def test_an_edited_action_does_not_pass_for_the_one_that_was_judged(centre: Centre, kiosk: Kiosk):
+def test_an_edited_action_does_not_count_as_the_judged_one(centre: Centre, kiosk: Kiosk):
     actions = chained([intent_of(kiosk, seq=1)])
     assert isinstance(push(centre, kiosk, actions), PushAnswer)
     edited = canonical(intent_of(kiosk, seq=1, action_type="register"))
@@ -142,7 +142,7 @@ def test_an_edited_action_does_not_pass_for_the_one_that_was_judged(centre: Cent
     assert answer.code is EndCode.FORK
 
 
-def test_a_receipt_that_is_another_actions_is_a_fork(centre: Centre, kiosk: Kiosk):
+def test_a_receipt_of_another_action_is_a_fork(centre: Centre, kiosk: Kiosk):
     assert isinstance(push(centre, kiosk, chained([intent_of(kiosk, seq=1)])), PushAnswer)
     answer = push(centre, kiosk, chained([intent_of(kiosk, seq=1, action_id=new_id())]))
     assert isinstance(answer, CallRefused)
@@ -151,7 +151,7 @@ def test_a_receipt_that_is_another_actions_is_a_fork(centre: Centre, kiosk: Kios
 
 def test_a_kiosk_that_is_ahead_of_the_centres_epochs_begins_a_newer_one(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
-    kiosk.journeys.start_epoch(5)
+    kiosk.ledger.start_epoch(5)
     kiosk.sync()
     assert [(refused.code, refused.epoch) for refused in kiosk.wire.heard] == [(EndCode.FORK, 6)]
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
@@ -164,7 +164,7 @@ def test_a_seq_before_the_first_is_a_fork(centre: Centre, kiosk: Kiosk, seq: int
     assert answer.code is EndCode.FORK
 
 
-def test_an_empty_batch_tells_how_far_the_centre_has_come(centre: Centre, kiosk: Kiosk):
+def test_the_answer_to_an_empty_batch_says_how_far_the_centre_has_come(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
     kiosk.sync()
     answer = push(centre, kiosk, [])
@@ -172,10 +172,8 @@ def test_an_empty_batch_tells_how_far_the_centre_has_come(centre: Centre, kiosk:
     assert (answer.last_seq, answer.backed_up_seq, answer.verdicts) == (1, 0, [])
 
 
-def test_a_centre_set_back_with_all_by_which_it_could_notice_is_told_everything_again(
-    centre: Centre, kiosk: Kiosk, tmp_path: Path
-):
-    """A snapshot of the machine has the marker in it too."""
+def test_a_centre_set_back_together_with_its_marker_gets_everything_again(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+    """A snapshot of the whole machine was restored, which includes the marker."""
     home, copy = centre.store.path.parent, tmp_path / "machine"
     copy.mkdir()
     centre.store.close()

@@ -1,5 +1,5 @@
-"""Two kiosks, staff, and every order of taps, deliveries and losses: both ends say the same at last, and nothing is
-lost or done twice."""
+"""Two kiosks, staff, and any order of taps, deliveries and losses: both ends agree at last, and nothing is lost or done
+twice."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from kiosk.store import outbox
 from sync.central.conflicts.gather import judging_context
-from sync.central.conflicts.rejudge import settle_card
+from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.maintenance.health import check
 from sync.central.records.bindings import bind
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.clock import site_day
 from sync.ids import new_id
 from sync.journey.model import STAFF
@@ -62,7 +62,7 @@ def template() -> Iterator[Path]:
 
 @dataclass
 class World:
-    """What one example moves."""
+    """The hospital of one example."""
 
     centre: Centre
     kiosks: list[Kiosk]
@@ -73,9 +73,9 @@ class World:
             kiosk.check_in_unknown(card)
 
     def go_on(self, index: int, card: str, times: int) -> None:
-        """The holder of the card does what the kiosk offers, so often."""
+        """The holder of the card does what the kiosk offers, so many times."""
         kiosk = self.kiosks[index]
-        patient_id = kiosk.journeys.patient_of_card(cards_of(card))
+        patient_id = kiosk.parts.patient_of_card(cards_of(card))
         for _ in range(times if patient_id else 0):
             status = kiosk.journeys.patient_status(str(patient_id))
             if status is not None and status.available:
@@ -93,13 +93,13 @@ class World:
             self.centre.change_entry(entry.queue_id, state)
 
     def give(self, card: str, patient_id: str) -> None:
-        """Staff bind a card to a patient, whoever held it before."""
+        """Staff bind a card to a patient. Another patient may have held it before."""
         with self.centre.store.write() as db:
             bind(db, patient_id, cards_of(card), new_id(), self.centre.time())
             for each in PATIENTS:
-                touch(db, each)
+                mark_changed(db, each)
             context = judging_context(db, self.centre.definitions, new_id, self.centre.time())
-            settle_card(db, context, cards_of(card), "desk")
+            rejudge_card(db, context, cards_of(card), "desk")
 
     def push(self, index: int, how: str) -> None:
         kiosk = self.kiosks[index]
@@ -122,7 +122,7 @@ class World:
         self.kiosks[index].reboot()
 
     def epoch(self, index: int) -> None:
-        """The kiosk's disk was set back so that its chain does not fit: it asks for a new epoch."""
+        """The kiosk's disk was set back, so that its chain does not fit: it asks for a new epoch."""
         kiosk = self.kiosks[index]
         with kiosk.store.write() as db:
             db.execute("update identity set last_hash = 'lost'")
@@ -146,7 +146,7 @@ class World:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(STEPS, min_size=1, max_size=40))
-def test_after_any_order_of_events_both_ends_say_the_same(template: Path, steps: list[tuple[object, ...]]):
+def test_after_any_order_of_events_both_ends_agree(template: Path, steps: list[tuple[object, ...]]):
     with tempfile.TemporaryDirectory() as name:
         world = copied(template, Path(name))
         try:
@@ -174,7 +174,7 @@ def play(world: World, step: tuple[object, ...]) -> None:
 
 
 def assert_same_at_both_ends(world: World) -> None:
-    """Whoever is on the roster is held as the centre has them; who has left it may linger as one who is not here."""
+    """A kiosk holds the patients of the roster as the centre does. One who has left may stay, without a visit."""
     for kiosk in world.kiosks:
         for patient_id in PATIENTS:
             journey = world.centre.journey(patient_id)
@@ -215,7 +215,7 @@ def assert_well(world: World) -> None:
     assert not health.inconsistent
     assert not health.orphans
     assert not health.illegal_transitions
-    # An entry that outlasts the night keeps its number into a day on which it may be given again.
+    # An entry that outlasts the night keeps its number into a day on which the number may be given again.
     rows = world.centre.rows(
         "select v.site_day as visit_day, e.site_day, e.opened_ms, e.queue_number"
         " from entries e join visits v on v.visit_id = e.visit_id"

@@ -1,4 +1,4 @@
-"""Whatever stands in a push: it has a verdict or a refusal, and what is beside it is judged."""
+"""Garbage in a push: each action gets a verdict or the call a refusal, and sound actions beside it are judged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ raw_values = st.recursive(
 
 
 def object_of(pairs: list[tuple[str, str]]) -> str:
-    """An object as text, in which a member may stand twice."""
+    """A JSON object as text. A member may be in it twice."""
     return "{" + ",".join(f"{name}:{value}" for name, value in pairs) + "}"
 
 
@@ -55,7 +55,7 @@ def text_of(intent: Intent, changes: list[tuple[str, str]]) -> str:
 
 
 def linked(head: str, body: str) -> Pushed:
-    """A link of the chain; what nobody can hash comes with a hash of its own making."""
+    """A link of the chain. A body that cannot be hashed gets an invented hash."""
     try:
         digest = chain_hash(head, body.encode())
     except ValueError:
@@ -74,12 +74,12 @@ def test_a_body_beyond_measure_is_set_aside_where_it_stands(centre: Centre, kios
         assert isinstance(answer, PushAnswer)
         assert [(row.seq, row.code) for row in answer.verdicts] == [(1, "quarantined"), (2, "ok")]
         assert answer.verdicts[0].action_id == ("" if whole else intent_of(kiosk).action_id), (
-            "its kiosk knows it by that"
+            "the kiosk knows it by that id"
         )
     assert centre.rows("select reason from quarantine") == [{"reason": "not JSON that can be kept"}]
 
 
-def test_a_batch_of_nothing_else_that_comes_again_is_the_same_batch(centre: Centre, kiosk: Kiosk):
+def test_a_batch_of_garbage_that_comes_again_is_the_same_batch(centre: Centre, kiosk: Kiosk):
     batch = [linked(NO_HASH, "1e999"), Pushed("another", msgspec.Raw(b"-1e999"))]
     for _ in range(2):
         answer = push(centre, kiosk, batch)
@@ -90,10 +90,10 @@ def test_a_batch_of_nothing_else_that_comes_again_is_the_same_batch(centre: Cent
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=members, other=raw_values)
-def test_whatever_a_body_says_every_action_of_a_batch_has_a_verdict(
+def test_every_action_of_a_batch_gets_a_verdict_for_any_bodies(
     centre: Centre, kiosk: Kiosk, changes: list[tuple[str, str]], other: str
 ):
-    """The places in the chain are as they should be; nothing else need be."""
+    """The places in the chain are right; everything else may be garbage."""
     mouth = centre.enrol("", EVERYTHING)
     place = [('"seq"', "1")]
     texts = [
@@ -115,8 +115,8 @@ def test_whatever_a_body_says_every_action_of_a_batch_has_a_verdict(
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_whatever_a_push_says_it_is_answered(centre: Centre, kiosk: Kiosk, data: st.DataObject):
-    """Places in the chain, hashes, clocks, epochs, records as they lie on a disk: all of it may be anything."""
+def test_any_push_is_answered(centre: Centre, kiosk: Kiosk, data: st.DataObject):
+    """Places in the chain, hashes, clocks, epochs and opaque records may all be garbage."""
     bodies = raw_values | members.map(lambda changes: text_of(intent_of(kiosk), changes))
     opaque = st.tuples(raw_values, st.text(max_size=40), bodies).map(
         lambda each: {"seq": each[0], "action_id": each[1], "body": base64.b64encode(each[2].encode()).decode()}

@@ -1,11 +1,11 @@
-"""What the hospital goes on to say of a record that staff have merged into another, up to what a kiosk holds of it."""
+"""Imports about a record that staff have merged into another, up to what a kiosk holds of it."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 
-from kiosk.store import patients as roster
+from kiosk.store import patients
 from sync.central.services.hospital_document import DocumentError, read_hospital
 from sync.central.services.hospital_import import ImportReport, take_hospital
 from sync.clock import day_after
@@ -25,7 +25,7 @@ def booking(appointment_id: str, patient_id: str, at: str = f"{DAY}T12:00", exam
 
 @pytest.fixture
 def merged(centre: Centre) -> Centre:
-    """P2's record has become P1's, and the hospital does not know of it."""
+    """P2's record was merged into P1's, and the hospital does not know of it."""
     assert centre.merge("P1", "P2").done
     return centre
 
@@ -62,12 +62,12 @@ def test_a_booking_and_a_card_of_the_merged_record_reach_the_kiosk_as_the_others
     assert kiosk.base("P2") is None
     for card in ("P1", "P2", "P9"):
         with kiosk.store.read() as db:
-            found = roster.patient_of_card(db, cards_of(card))
+            found = patients.read_holder(db, cards_of(card))
         assert found is not None
-        assert found[0].patient_id == "P1"
+        assert found.patient.patient_id == "P1"
 
 
-def test_a_kiosk_that_begins_after_it_all_holds_the_one_record(merged: Centre, kiosk: Kiosk):
+def test_a_new_kiosk_holds_the_one_record(merged: Centre, kiosk: Kiosk):
     take(merged, {"appointments": [booking("A9", "P2")]})
     merged.time.pass_minutes(24 * 60)
     take(merged, {"appointments": [booking("A10", "P2", f"{day_after(DAY)}T12:00")]})
@@ -78,7 +78,7 @@ def test_a_kiosk_that_begins_after_it_all_holds_the_one_record(merged: Centre, k
     assert kiosk.base("P2") is None
 
 
-def test_a_booking_of_somebody_unknown_or_of_another_patient_is_still_refused(merged: Centre):
+def test_a_booking_of_an_unknown_or_of_another_patient_is_still_refused(merged: Centre):
     for wrong, said in (
         (booking("A9", "P7"), "no patient that is known: P7"),
         (booking("A9", "P2", exam_id="Z"), "no exam that is known: Z"),

@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 
 from sync.central.maintenance.health import check
-from sync.central.maintenance.housekeeping import close_days, set_days_right
+from sync.central.maintenance.housekeeping import close_days, correct_all_future_days
+from sync.central.records.site import read_site
+from sync.central.services.current_state import CurrentState, read_current_state
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.clock import day_after
@@ -112,14 +114,14 @@ class Days:
         """A wrong clock ends the day, and what it did is set right."""
         self.book("A9", "P1", "X", f"{day_after(DAY)}T10:00")
         self.time.pass_minutes(3 * 24 * 60)
-        self.closed.append(close_days(self.centre.service, self.today()))
+        self.closed.append(close_days(self.centre.parts, self.today()))
         self.time.pass_minutes(-3 * 24 * 60)
-        set_days_right(self.centre.service, self.today())
+        correct_all_future_days(self.centre.parts, self.today())
         self.kiosk.sync()
 
     def second_day(self) -> None:
         self.pass_a_day()
-        self.closed.append(close_days(self.centre.service, self.today()))
+        self.closed.append(close_days(self.centre.parts, self.today()))
         self.kiosk.sync()
         self.tap("P1")
         self.at_the_kiosk("P1", "register", "confirm_arrival")
@@ -133,13 +135,13 @@ class Days:
 
     def today(self) -> str:
         with self.centre.store.read() as db:
-            return self.centre.service.today(db)
+            return read_site(db).day(self.time())
 
     def outcome(self) -> dict[str, Any]:
         """All rows in which a name may stand, and what apps and the kiosk are shown."""
         with self.centre.store.read() as db:
             health = check(db, self.centre.definitions)
-        states = [self.centre.service.current(STAFF, patient_id) for patient_id in PATIENTS]
+        states = [read_current_state(self.centre.parts, STAFF, patient_id) for patient_id in PATIENTS]
         return {
             "appointments": self.centre.rows("select appointment_id, status from appointments order by appointment_id"),
             "entries": self.centre.rows("select patient_id, leg, state from entries order by patient_id, leg, exam_id"),
@@ -156,7 +158,7 @@ class Days:
             "states": [
                 (state.journey_state, state.available_actions, [each.status for each in state.appointments])
                 for state in states
-                if state
+                if isinstance(state, CurrentState)
             ],
             "healthy": [health.inconsistent, health.orphans, health.illegal_transitions],
         }

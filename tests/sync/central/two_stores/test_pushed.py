@@ -1,4 +1,4 @@
-"""What goes well, who may push at all, and what cannot be digested."""
+"""Pushes that go well, senders that are refused, and actions that cannot be read or judged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sync.central.records.journeys import StaleJourney
+from sync.central.store.errors import StaleJourney
 from sync.ids import new_id
 from sync.protocol import CallRefused, Code, EndCode, PushAnswer, Verdict
 from tests.sync.central.two_stores.acts import (
@@ -63,7 +63,7 @@ def test_a_lost_request_leaves_nothing_behind(centre: Centre, kiosk: Kiosk):
 
 
 def test_the_event_time_is_counted_back_by_the_clock_of_one_boot(centre: Centre, tmp_path: Path):
-    """A wall clock that is years behind moves nothing: the monotonic one says how long ago it was."""
+    """A wall clock that is years behind changes nothing: the monotonic clock says how long ago it was."""
     kiosk = Kiosk(tmp_path / "k.db", centre, "K", wall_offset_ms=-10 * 365 * 24 * 60 * MINUTE, synchronised=False)
     kiosk.pull()
     happened = centre.time()
@@ -75,7 +75,7 @@ def test_the_event_time_is_counted_back_by_the_clock_of_one_boot(centre: Centre,
     assert centre.journey("P1").entries[0].opened_ms == happened
 
 
-def test_a_claimed_time_stands_in_the_history_and_gives_no_place_in_line(centre: Centre, tmp_path: Path):
+def test_a_claimed_time_is_in_the_history_and_gives_no_place_in_line(centre: Centre, tmp_path: Path):
     kiosk = Kiosk(tmp_path / "k.db", centre, "K", wall_offset_ms=-60 * MINUTE, synchronised=False)
     kiosk.pull()
     happened = centre.time()
@@ -89,16 +89,14 @@ def test_a_claimed_time_stands_in_the_history_and_gives_no_place_in_line(centre:
     assert centre.rows("select opened_ms from visits") == [{"opened_ms": centre.time()}]
 
 
-def test_a_number_is_given_by_the_centre_where_the_kiosk_had_joined_an_entry_that_is_no_more(
-    centre: Centre, kiosk: Kiosk
-):
+def test_the_centre_gives_a_number_where_the_kiosk_had_joined_an_entry_that_has_ended(centre: Centre, kiosk: Kiosk):
     kiosk.check_in("P1")
     kiosk.sync()
     centre.staff("call_patient", "P1")
     centre.staff("start_exam", "P1")
     centre.staff("complete_exam", "P1")
     kiosk.pull()
-    # A later leg, as the kiosk would send it where it had joined an entry and printed nothing.
+    # A later leg, as a kiosk sends it that joined an entry and printed no number.
     kiosk.act("P1", "confirm_arrival")
     with kiosk.store.write() as db:
         rewrite_last(db, queue_number="")
@@ -106,7 +104,7 @@ def test_a_number_is_given_by_the_centre_where_the_kiosk_had_joined_an_entry_tha
     assert [e.queue_number for e in centre.journey("P1").entries] == ["A-001", "C-001"]
 
 
-# Who may speak at all.
+# Senders that are refused.
 
 
 def test_a_kiosk_that_was_revoked_is_fenced_and_keeps_its_actions(centre: Centre, kiosk: Kiosk):
@@ -115,7 +113,7 @@ def test_a_kiosk_that_was_revoked_is_fenced_and_keeps_its_actions(centre: Centre
         db.execute("update kiosks set revoked_ms = 1")
     stepped = kiosk.pusher.run_once()
     assert (stepped.failed, stepped.reason) == (True, EndCode.FENCED)
-    assert kiosk.journeys.pending() == 1
+    assert kiosk.parts.pending() == 1
 
 
 def test_a_token_speaks_for_its_own_kiosk_only(centre: Centre, kiosk: Kiosk, other: Kiosk):
@@ -125,7 +123,7 @@ def test_a_token_speaks_for_its_own_kiosk_only(centre: Centre, kiosk: Kiosk, oth
         assert answer.code is EndCode.FENCED
 
 
-def test_a_version_that_is_not_spoken_here_is_refused(centre: Centre, kiosk: Kiosk):
+def test_an_unsupported_version_is_refused(centre: Centre, kiosk: Kiosk):
     answer = centre.ingest.push("kiosk-1", msgspec.structs.replace(request_of(kiosk, []), protocol_version=99))
     assert isinstance(answer, CallRefused)
     assert answer.code is EndCode.UNSUPPORTED_VERSION
@@ -139,7 +137,7 @@ def test_a_batch_of_more_than_a_hundred_is_refused(centre: Centre, kiosk: Kiosk)
     assert centre.rows("select count(*) as n from receipts") == [{"n": 0}]
 
 
-# What cannot be digested.
+# Actions that cannot be read or judged.
 
 
 @pytest.mark.parametrize(
@@ -163,7 +161,7 @@ def test_a_batch_of_more_than_a_hundred_is_refused(centre: Centre, kiosk: Kiosk)
         ({"queue_id": None}, "not an intent"),
     ],
 )
-def test_what_cannot_be_digested_is_set_aside_and_holds_back_nobody(
+def test_an_action_that_cannot_be_read_is_set_aside_and_holds_back_no_other(
     centre: Centre, kiosk: Kiosk, change: dict[str, object], reason: str
 ):
     bodies: list[object] = [
@@ -197,7 +195,7 @@ def test_a_body_that_is_no_action_at_all_is_set_aside_where_it_stands(centre: Ce
 
 
 def test_an_action_that_the_tables_cannot_take_is_set_aside_whole(centre: Centre, kiosk: Kiosk):
-    """Its visit bears the id of another patient's: nothing of it stays, and the next is judged."""
+    """Its visit has the id of another patient's visit. Nothing of it stays, and the next action is judged."""
     kiosk.tap("P1")
     kiosk.sync()
     visit_id = str(centre.journey("P1").visit_id)
@@ -223,15 +221,15 @@ def test_an_action_id_that_an_app_used_is_another_action(centre: Centre, kiosk: 
     assert answer.verdicts[0].code is Code.QUARANTINED
 
 
-def test_a_card_as_read_has_no_business_in_a_payload_and_is_dropped(centre: Centre, kiosk: Kiosk):
+def test_the_text_of_a_card_in_a_payload_is_dropped(centre: Centre, kiosk: Kiosk):
     answer = push(centre, kiosk, chained([intent_of(kiosk, payload={"tag_id": "04a1b2c3", "answer": "yes"})]))
     assert isinstance(answer, PushAnswer)
     rows = centre.rows("select metadata from transitions")
     assert msgspec.json.decode(str(rows[0]["metadata"]))["payload"] == {"answer": "yes"}
 
 
-def test_a_newer_kiosk_that_says_more_says_the_same_action(centre: Centre, kiosk: Kiosk):
-    """A field that an update added is empty when the old body is renumbered, and an unknown one is ignored."""
+def test_an_action_with_further_fields_of_a_newer_kiosk_is_the_same_action(centre: Centre, kiosk: Kiosk):
+    """A field that an update added is empty in a renumbered old body, and an unknown field is ignored."""
     first = builtins(intent_of(kiosk, seq=1))
     assert isinstance(push(centre, kiosk, chained([first])), PushAnswer)
     moved = {**first, "epoch": 2, "invented_later": "", "another": None}
@@ -244,7 +242,7 @@ def test_a_newer_kiosk_that_says_more_says_the_same_action(centre: Centre, kiosk
 
 
 def test_a_journey_that_changed_underneath_decides_nothing(centre: Centre, kiosk: Kiosk):
-    """What several processes on one database may meet: the batch is refused whole, to be sent again."""
+    """Several processes on one database may meet this: the batch is refused whole, to be sent again."""
     with centre.store.write() as db:
         db.execute("create trigger t before update on journeys begin select raise(ignore); end")
     with pytest.raises(StaleJourney):
@@ -253,7 +251,7 @@ def test_a_journey_that_changed_underneath_decides_nothing(centre: Centre, kiosk
 
 
 def test_a_database_that_fails_decides_nothing(centre: Centre, kiosk: Kiosk):
-    """The disk is full in the middle of a batch: nothing of it was judged, and all of it is once there is room."""
+    """The disk is full in the middle of a batch: no action is judged until there is room, and then all are."""
     large = {"answer": "x" * 8000}
     bodies: list[object] = [
         intent_of(kiosk, seq=place, action_id=new_id(), visit_id=new_id(), patient_id=patient_id, payload=large)

@@ -1,4 +1,4 @@
-"""What failed inside when it came: it is set aside, the others are judged, and staff settle it as any other case."""
+"""An action that failed inside: it is set aside, the others are judged, and staff settle its case as any other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
-from sync.central.services.inbox import ExceptionInbox
+from sync.central.services.inbox import list_cases, show_case
 from sync.central.services.inbox_views import CasePage
 from sync.protocol import Code, Verdict
 from tests.sync.central.two_stores.acts import bind_card, transitions, verdicts
@@ -32,13 +32,13 @@ def failing(centre: Centre, action: str) -> Iterator[None]:
 
 @pytest.fixture
 def set_aside(centre: Centre, kiosk: Kiosk) -> Centre:
-    """P1's registration failed inside; what came before and of others did not."""
+    """P1's registration failed inside. Actions before it and of other patients did not."""
     kiosk.check_in("P1")
     kiosk.check_in("P2")
     with failing(centre, "register"):
         kiosk.pusher.limit = 3
         kiosk.pusher.run_once()
-        centre.time.pass_minutes(1)  # of two cases of one moment either may be the first
+        centre.time.pass_minutes(1)  # two cases of one moment may come in either order
         kiosk.sync()
     assert verdicts(kiosk) == [
         ("applied", "ok"),
@@ -52,23 +52,22 @@ def set_aside(centre: Centre, kiosk: Kiosk) -> Centre:
 
 
 def case_of(centre: Centre, patient_id: str) -> dict[str, object]:
-    desk = ExceptionInbox(centre.service)
-    listed = desk.cases()
+    listed = list_cases(centre.parts)
     assert isinstance(listed, CasePage)
     (found,) = [each for each in listed.cases if each["patient_id"] == patient_id]
-    case = desk.case(found["exception_id"])
-    assert case is not None
+    case = show_case(centre.parts, str(found["exception_id"]))
+    assert isinstance(case, dict)
     return case
 
 
-def test_the_case_names_the_patient_and_what_was_set_aside(set_aside: Centre):
+def test_the_case_names_the_patient_and_the_action_that_was_set_aside(set_aside: Centre):
     case = case_of(set_aside, "P1")
     assert (case["code"], case["may"]) == ("quarantined", ["apply", "discard", "reassign"])
     assert [each["action_type"] for each in case["actions"]] == ["register", "confirm_arrival"]  # type: ignore[attr-defined]
     assert case["quarantined"]["reason"] == "it failed inside"  # type: ignore[index]
 
 
-def test_it_is_applied_once_the_defect_is_gone_with_all_that_was_made_on_top(set_aside: Centre, kiosk: Kiosk):
+def test_it_is_applied_once_the_defect_is_gone_with_all_actions_made_on_top(set_aside: Centre, kiosk: Kiosk):
     with failing(set_aside, "register"):
         refused = set_aside.settle("apply")
     assert msgspec.json.decode(refused.body)["code"] == "not_applicable"
@@ -88,11 +87,11 @@ def test_it_is_discarded_although_it_would_fail_again(set_aside: Centre, kiosk: 
     kiosk.sync()
     assert verdicts(kiosk)[:3] == [("applied", "ok"), ("superseded", "discarded"), ("superseded", "discarded")]
     assert set_aside.journey("P1").state == "ARRIVED"
-    assert set_aside.settle("apply").done, "the other case is another matter"
+    assert set_aside.settle("apply").done, "the other case stays open"
     assert set_aside.rows("select * from waiting") == []
 
 
-def test_it_is_reassigned_to_whose_it_was(set_aside: Centre, kiosk: Kiosk):
+def test_it_is_reassigned_to_the_right_patient(set_aside: Centre, kiosk: Kiosk):
     assert set_aside.staff("scan_nfc", "P3").done
     assert set_aside.settle("reassign", patient_id="P3").done
     kiosk.sync()
@@ -100,8 +99,8 @@ def test_it_is_reassigned_to_whose_it_was(set_aside: Centre, kiosk: Kiosk):
     assert verdicts(kiosk)[1:3] == [("applied", "ok")] * 2
 
 
-def test_a_card_that_is_bound_settles_what_it_can_and_no_defect_hinders_staff(centre: Centre, kiosk: Kiosk):
-    """What waits for a card fails inside, of whatever kind the failure is."""
+def test_binding_a_card_judges_what_it_can_and_no_defect_hinders_staff(centre: Centre, kiosk: Kiosk):
+    """An action that waits for a card fails inside, in several ways."""
     kiosk.check_in_unknown("new")
     kiosk.sync()
     with failing(centre, "scan_nfc"):

@@ -1,5 +1,5 @@
-"""Conflicts that staff make or settle, between the real stores of both ends: records merged, journeys corrected, other
-answers, a restored centre, and cases settled one way or another."""
+"""Conflicts that staff cause or settle, between the real stores of both ends: merged records, corrected journeys, other
+answers, a restored centre, and cases settled in each way."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.store import outbox
+from kiosk.store import outbox_epochs
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.health import check
-from sync.central.records.journeys import touch
+from sync.central.records.journeys import mark_changed
 from sync.journey.model import PatientId
 from sync.protocol import Code, PullAnswer, PullRequest, Verdict
 from tests.sync.central.two_stores.acts import bind_card, rewrite_last, verdicts
@@ -56,7 +56,7 @@ def test_case_2_registered_twice_with_other_answers_goes_on_and_staff_have_both(
     detail = msgspec.json.decode(str(centre.rows("select detail from exceptions")[0]["detail"]))
     assert detail["said_before"] == {"answers": {"fasting": "yes"}}
     assert detail["said"] == {"answers": {"fasting": "no"}}
-    assert centre.rows("select verdict_id from waiting") == [], "nothing waits for it"
+    assert centre.rows("select verdict_id from waiting") == [], "the case holds no waiting action"
     assert_in_step(centre, kiosk, other)
     assert centre.settle("discard", reason="asked them").done
     assert centre.open_cases() == []
@@ -65,15 +65,15 @@ def test_case_2_registered_twice_with_other_answers_goes_on_and_staff_have_both(
 # Case 13.
 
 
-def test_case_13_a_record_that_was_merged_is_followed_by_what_was_pending(centre: Centre, kiosk: Kiosk, other: Kiosk):
+def test_case_13_pending_actions_follow_a_record_that_was_merged(centre: Centre, kiosk: Kiosk, other: Kiosk):
     kiosk.check_in("P2")
     assert centre.merge("P1", "P2").done
     kiosk.sync()
     assert verdicts(kiosk) == [("applied", "ok")] * 3
     assert centre.journey("P1").state == "WAITING"
     assert kiosk.base("P2") is None
-    assert kiosk.journeys.named("P2") == "P1"  # type: ignore[arg-type]
-    assert kiosk.journeys.patient_of_card(cards_of("P2")) == "P1"
+    assert kiosk.parts.resolve("P2") == "P1"  # type: ignore[arg-type]
+    assert kiosk.parts.patient_of_card(cards_of("P2")) == "P1"
     assert_in_step(centre, kiosk, other)
     assert other.base("P2") is None
 
@@ -85,7 +85,7 @@ def test_case_13_the_kiosk_rewrites_what_it_shows_before_it_has_sent_anything(ce
     centre.merge("P1", "P2")
     kiosk.pull()
     assert kiosk.base("P2") is None
-    assert kiosk.view("P1").state == "REGISTERED", "base of the merged record, with what is pending on top"
+    assert kiosk.view("P1").state == "REGISTERED", "the base of the merged record, with the pending actions on top"
     assert centre.journey("P1").state == "ARRIVED"
     kiosk.act("P1", "confirm_arrival")
     kiosk.push()
@@ -107,7 +107,7 @@ def test_case_13_two_live_visits_are_for_staff(centre: Centre, kiosk: Kiosk, oth
     assert_in_step(centre, kiosk, other)
 
 
-def test_case_13_what_comes_late_of_the_visit_that_ended_by_the_merge_waits_for_staff(
+def test_case_13_later_actions_of_the_visit_that_the_merge_ended_wait_for_staff(
     centre: Centre, kiosk: Kiosk, other: Kiosk
 ):
     kiosk.check_in("P1")
@@ -119,9 +119,9 @@ def test_case_13_what_comes_late_of_the_visit_that_ended_by_the_merge_waits_for_
     other.sync()
     assert other.last() == (Verdict.NEEDS_STAFF, Code.TWO_VISITS)
     assert sorted(centre.open_cases()) == ["two_visits", "two_visits"]
-    assert centre.settle("apply", "two_visits").status == 400, "nothing waits in the case of the merge itself"
+    assert centre.settle("apply", "two_visits").status == 400, "the case of the merge itself holds no waiting action"
     assert centre.settle("discard", "two_visits", reason="seen to").done
-    assert centre.settle("apply", "two_visits").status == 409, "the rules refuse it where the patient stands"
+    assert centre.settle("apply", "two_visits").status == 409, "the rules refuse it in the patient's state"
     assert centre.settle("discard", "two_visits", reason="registered already").done
     other.pull()
     assert other.last() == (Verdict.SUPERSEDED, Code.DISCARDED)
@@ -145,14 +145,14 @@ def test_a_record_is_merged_once_and_never_with_itself(centre: Centre):
     assert centre.merge("P1", "P1").status == 400
     assert centre.merge("P1", "P2").done
     assert centre.merge("P1", "P2").status == 400
-    assert centre.merge("P3", "P2").done, "an alias means the patient that it is one of"
+    assert centre.merge("P3", "P2").done, "an alias means its patient"
     assert [a.appointment_id for a in centre.journey("P3").appointments] == ["A1", "A3", "A2"]
 
 
 # Case 14.
 
 
-def test_case_14_a_correction_by_staff_stands_against_what_a_kiosk_did_before_it_heard(
+def test_case_14_a_correction_by_staff_outweighs_actions_of_a_kiosk_that_had_not_pulled_it(
     centre: Centre, kiosk: Kiosk, other: Kiosk
 ):
     kiosk.check_in("P1")
@@ -169,7 +169,7 @@ def test_case_14_a_correction_by_staff_stands_against_what_a_kiosk_did_before_it
     assert other.journeys.patient_status("P1").reversals  # type: ignore[union-attr]
     other.act("P1", "enter_exam_room")
     other.sync()
-    assert other.last() == (Verdict.APPLIED, Code.OK), "what was done after it was heard of counts"
+    assert other.last() == (Verdict.APPLIED, Code.OK), "an action after the pull of the correction counts"
     assert_in_step(centre, kiosk, other)
 
 
@@ -187,7 +187,7 @@ def test_a_correction_leaves_a_row_with_its_reason_and_is_made_once(centre: Cent
 # Case 15.
 
 
-def test_case_15_what_depends_waits_in_the_same_case_and_is_settled_with_it(centre: Centre, kiosk: Kiosk):
+def test_case_15_dependent_actions_wait_in_the_same_case_and_are_settled_with_it(centre: Centre, kiosk: Kiosk):
     kiosk.check_in("P2")
     centre.staff("cancel_appointment", "P2", exam_id="X")
     kiosk.sync()
@@ -204,13 +204,13 @@ def test_case_15_what_depends_waits_in_the_same_case_and_is_settled_with_it(cent
 
 
 def backed_up(centre: Centre, tmp_path: Path) -> Path:
-    """A backup of now."""
+    """Makes a backup now."""
     path = tmp_path / "backup.db"
     back_up(centre.store, path)
     return path
 
 
-def test_case_16_a_restored_centre_hears_everything_again_and_nothing_counts_twice(
+def test_case_16_a_restored_centre_gets_everything_again_and_nothing_counts_twice(
     centre: Centre, kiosk: Kiosk, tmp_path: Path
 ):
     backup = backed_up(centre, tmp_path)
@@ -227,10 +227,10 @@ def test_case_16_a_restored_centre_hears_everything_again_and_nothing_counts_twi
     assert centre.open_cases() == []
 
 
-def test_case_16_what_is_not_done_any_more_is_told_to_kiosk_and_staff(
+def test_case_16_an_action_that_is_no_longer_done_is_reported_to_kiosk_and_staff(
     centre: Centre, kiosk: Kiosk, other: Kiosk, tmp_path: Path
 ):
-    """After the restore another kiosk comes first, and staff correct what it led to."""
+    """After the restore another kiosk pushes first, and staff correct the result."""
     backup = backed_up(centre, tmp_path)
     kiosk.tap("P1")
     kiosk.act("P1", "register")
@@ -250,13 +250,13 @@ def test_case_16_what_is_not_done_any_more_is_told_to_kiosk_and_staff(
     assert_in_step(centre, kiosk, other)
 
 
-# Cases settled.
+# Settled cases.
 
 
-def test_what_was_decided_anew_since_a_restore_is_told_to_a_kiosk_that_has_not_heard_of_it(
+def test_a_verdict_revised_since_a_restore_reaches_a_kiosk_that_has_not_pulled_the_restore(
     centre: Centre, kiosk: Kiosk, tmp_path: Path
 ):
-    """The answer to its push may come after the page that tells of the restore (simulation, seed 38163)."""
+    """The answer to its push may come after the page that shows the restore (simulation, seed 38163)."""
     backup = backed_up(centre, tmp_path)
     kiosk.check_in_unknown("new")
     centre.restore(backup)
@@ -278,7 +278,7 @@ def test_what_was_decided_anew_since_a_restore_is_told_to_a_kiosk_that_has_not_h
     assert [(row.code, row.revision) for row in page.verdicts] == [("ok", 1)]
 
 
-def test_a_case_is_reassigned_to_whose_it_was(centre: Centre, kiosk: Kiosk):
+def test_a_case_is_reassigned_to_the_right_patient(centre: Centre, kiosk: Kiosk):
     done = kiosk.check_in_unknown("new")
     kiosk.act(done.patient_id, "register")
     kiosk.act(done.patient_id, "confirm_arrival")
@@ -289,14 +289,12 @@ def test_a_case_is_reassigned_to_whose_it_was(centre: Centre, kiosk: Kiosk):
     kiosk.pull()
     assert verdicts(kiosk) == [("applied", "ok")] * 3
     assert centre.journey("P1").state == "WAITING"
-    assert kiosk.journeys.named(done.patient_id) == "P1"
+    assert kiosk.parts.resolve(done.patient_id) == "P1"
     assert kiosk.base(done.patient_id) is None
     assert_in_step(centre, kiosk)
 
 
-def test_what_was_done_in_a_visit_that_is_the_patients_already_is_reassigned_in_that_visit(
-    centre: Centre, kiosk: Kiosk, other: Kiosk
-):
+def test_actions_in_a_visit_of_that_patient_are_reassigned_within_the_visit(centre: Centre, kiosk: Kiosk, other: Kiosk):
     other.tap("P1")
     other.sync()
     kiosk.tap("P2")
@@ -313,7 +311,7 @@ def test_what_was_done_in_a_visit_that_is_the_patients_already_is_reassigned_in_
     assert verdicts(kiosk) == [("merged", "visit_alias"), ("applied", "late")]
 
 
-def test_a_discarded_case_touches_nobody_and_the_kiosk_hears_of_it(centre: Centre, kiosk: Kiosk):
+def test_a_discarded_case_changes_no_patient_and_reaches_the_kiosk(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.sync()
     assert centre.settle("discard", reason="a child played with it").done
@@ -325,7 +323,7 @@ def test_a_discarded_case_touches_nobody_and_the_kiosk_hears_of_it(centre: Centr
     assert msgspec.json.decode(str(settled["settlement"]))["reason"] == "a child played with it"
 
 
-def test_an_action_of_rules_that_are_gone_can_be_applied_by_those_of_today(centre: Centre, kiosk: Kiosk):
+def test_an_action_of_unsupported_rules_can_be_applied_by_todays_rules(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
     with kiosk.store.write() as db:
         rewrite_last(db, definitions_version=99)
@@ -337,24 +335,24 @@ def test_an_action_of_rules_that_are_gone_can_be_applied_by_those_of_today(centr
     assert_in_step(centre, kiosk)
 
 
-# Who leaves the roster, and a kiosk that was ended.
+# Patients who leave the roster, and a revoked kiosk.
 
 
-def test_who_has_left_the_roster_is_kept_until_what_they_did_has_its_verdict(centre: Centre, kiosk: Kiosk):
+def test_a_patient_who_left_the_roster_is_kept_until_their_actions_have_verdicts(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
     with centre.store.write() as db:
         db.execute("delete from appointments where patient_id = 'P1'")
-        touch(db, "P1")
+        mark_changed(db, "P1")
     kiosk.pull()
-    assert kiosk.view("P1").state == "ARRIVED", "what they did is still shown"
+    assert kiosk.view("P1").state == "ARRIVED", "their action is still shown"
     with centre.store.write() as db:
-        db.execute("update kiosks set actions = '[]'")
+        db.execute("update kiosks set grants = '[]'")
     kiosk.push()
     assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.FORBIDDEN)
     assert kiosk.base("P1") is None
 
 
-def test_a_kiosk_that_was_ended_forgets_everybody_and_keeps_what_it_has_not_sent(centre: Centre, kiosk: Kiosk):
+def test_a_revoked_kiosk_forgets_its_patients_and_keeps_its_unsent_actions(centre: Centre, kiosk: Kiosk):
     kiosk.check_in("P1")
     with centre.store.write() as db:
         db.execute("update kiosks set revoked_ms = 1")
@@ -362,10 +360,10 @@ def test_a_kiosk_that_was_ended_forgets_everybody_and_keeps_what_it_has_not_sent
     assert kiosk.journeys.identity is not None
     assert kiosk.journeys.identity.fenced_ms is not None
     assert kiosk.base("P1") is None
-    assert kiosk.journeys.patient_of_card(cards_of("P1")) is None
-    assert kiosk.journeys.pending() == 3
+    assert kiosk.parts.patient_of_card(cards_of("P1")) is None
+    assert kiosk.parts.pending() == 3
     assert kiosk.pusher.run_once().touched == frozenset(), "once is enough"
-    kiosk.journeys.enrol(centre.enrol("D", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("D", EVERYTHING))
     kiosk.connect()
     assert kiosk.journeys.identity.fenced_ms is None
     kiosk.sync()
@@ -373,9 +371,7 @@ def test_a_kiosk_that_was_ended_forgets_everybody_and_keeps_what_it_has_not_sent
     assert_in_step(centre, kiosk)
 
 
-def test_a_discarded_action_whose_id_was_anothers_is_told_to_the_kiosk_that_has_it(
-    centre: Centre, kiosk: Kiosk, other: Kiosk
-):
+def test_a_discarded_action_with_the_id_of_another_reaches_its_kiosk(centre: Centre, kiosk: Kiosk, other: Kiosk):
     other.tap("P2")
     other.sync()
     kiosk.tap("P1")
@@ -387,14 +383,14 @@ def test_a_discarded_action_whose_id_was_anothers_is_told_to_the_kiosk_that_has_
     with centre.store.read() as db:
         before = db.latest_change()
     assert centre.settle("discard", reason="a broken disk").done
-    assert centre.store.news.wait(before, 0.0), "whoever waits in a pull hears of it"
+    assert centre.store.news.wait(before, 0.0), "it wakes the pulls that wait"
     kiosk.sync()
     other.sync()
     assert verdicts(kiosk) == [("superseded", "discarded")]
-    assert verdicts(other) == [("applied", "ok")], "the action that bore the id first stands"
+    assert verdicts(other) == [("applied", "ok")], "the action that had the id first stays"
 
 
-def test_a_verdict_about_nobody_wakes_the_kiosk_that_waits_for_it(centre: Centre, kiosk: Kiosk):
+def test_a_verdict_without_a_patient_wakes_the_kiosk_that_waits_for_it(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.sync()
     with centre.store.read() as db:
@@ -403,12 +399,12 @@ def test_a_verdict_about_nobody_wakes_the_kiosk_that_waits_for_it(centre: Centre
     assert centre.store.news.wait(before, 0.0)
 
 
-def test_a_kiosk_enrolled_anew_hears_what_became_of_the_actions_that_it_sent_again(centre: Centre, kiosk: Kiosk):
+def test_a_kiosk_enrolled_again_gets_the_verdicts_of_the_actions_that_it_sent_again(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.wire.lose_replies = 1
     kiosk.pusher.run_once()
     kiosk.tap("P1")
-    kiosk.journeys.enrol(centre.enrol("C", EVERYTHING))
+    kiosk.ledger.enrol(centre.enrol("C", EVERYTHING))
     kiosk.connect()
     kiosk.sync()
     assert verdicts(kiosk) == [("needs_staff", "unknown_card"), ("applied", "ok")]
@@ -422,12 +418,12 @@ def test_a_kiosk_enrolled_anew_hears_what_became_of_the_actions_that_it_sent_aga
     assert told.seq == 1
 
 
-def test_a_kiosk_enrolled_anew_may_send_what_waits_once_more_to_hear_what_becomes_of_it(centre: Centre, kiosk: Kiosk):
+def test_a_kiosk_enrolled_again_may_send_a_waiting_action_again_to_get_its_verdict(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.sync()
     with kiosk.store.write() as db:
-        outbox.reopen(db)
-    kiosk.journeys.enrol(centre.enrol("C", EVERYTHING))
+        outbox_epochs.reopen(db)
+    kiosk.ledger.enrol(centre.enrol("C", EVERYTHING))
     kiosk.connect()
     kiosk.sync()
     assert verdicts(kiosk) == [("needs_staff", "unknown_card")]

@@ -1,6 +1,6 @@
-"""Clocks that are wrong: order and verdicts stay what they are, and each time is marked with how good it is.
+"""Wrong clocks: order and verdicts stay right, and each time is recorded with its quality.
 
-Two kiosks play the same day; the second's clock is what the case says. Real stores of both ends.
+Two kiosks play the same day, and the second has the clock of the case. Both ends have real stores.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from sync.central.maintenance.housekeeping import close_days, set_days_right
+from sync.central.maintenance.housekeeping import close_days, correct_all_future_days
 from tests.sync.central.wire import DAY, EVERYTHING, MINUTE, Centre, Kiosk, Time
 
 YEAR = 365 * 24 * 60 * MINUTE
 STEPS = ("register", "confirm_arrival")
-AT_1970 = -Time().now_ms + MINUTE  # no battery, no network: the clock begins at the beginning
+AT_1970 = -Time().now_ms + MINUTE  # no battery, no network: the clock starts at 1970
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def rows(centre: Centre, patient_id: str = "P1") -> list[dict[str, object]]:
 
 
 def check_in_slowly(kiosk: Kiosk, patient_id: str) -> list[int]:
-    """A check-in of ten minutes; when each step really was."""
+    """A check-in that takes ten minutes. Returns the true time of each step."""
     times = [kiosk.time()]
     kiosk.tap(patient_id)
     for step in STEPS:
@@ -81,7 +81,7 @@ def test_after_a_reboot_a_wrong_clock_changes_no_verdict_and_gives_no_place_in_l
     expected = "received" if offset_ms > 0 else "claimed"
     assert {row["time_quality"] for row in found} == {expected}
     assert all(0 <= int(str(row["happened_ms"])) <= centre.time() for row in found)
-    assert centre.journey("P1").entries[0].opened_ms == centre.time(), "the receipt is the place in the line"
+    assert centre.journey("P1").entries[0].opened_ms == centre.time(), "the time of receipt gives the place in the line"
     assert centre.journey("P1").state == "WAITING" == kiosk.view("P1").state
 
 
@@ -112,7 +112,9 @@ def test_a_clock_that_is_set_between_two_steps_changes_neither_order_nor_verdict
     assert kiosk.base("P1") == centre.journey("P1") == kiosk.view("P1")
 
 
-def test_who_came_first_stands_first_though_the_other_kiosks_clock_is_years_ahead(centre: Centre, tmp_path: Path):
+def test_the_first_to_come_is_first_in_line_though_the_other_kiosks_clock_is_years_ahead(
+    centre: Centre, tmp_path: Path
+):
     ahead = kiosk_with(centre, tmp_path, 4 * YEAR)
     right = Kiosk(tmp_path / "r.db", centre, "R", EVERYTHING)
     right.pull()
@@ -125,8 +127,8 @@ def test_who_came_first_stands_first_though_the_other_kiosks_clock_is_years_ahea
     assert [row["patient_id"] for row in line] == ["P1", "P2"]
 
 
-def test_a_kiosk_years_ahead_shows_today_again_once_it_is_told(centre: Centre, tmp_path: Path):
-    """What was done in a day that has not come is of the day that the centre has."""
+def test_a_kiosk_years_ahead_shows_today_again_after_a_pull(centre: Centre, tmp_path: Path):
+    """Actions of a day that has not come belong to the centre's day."""
     kiosk = kiosk_with(centre, tmp_path, 2 * YEAR)
     kiosk.check_in("P2")
     kiosk.sync()
@@ -151,10 +153,10 @@ def test_a_case_for_staff_says_how_good_its_time_is(centre: Centre, tmp_path: Pa
 def test_kiosks_have_todays_roster_again_once_the_centres_clock_is_right_again(centre: Centre, tmp_path: Path):
     kiosk = kiosk_with(centre, tmp_path, 0)
     centre.time.now_ms += 3 * 24 * 60 * MINUTE
-    close_days(centre.service, "2026-03-05")
+    close_days(centre.parts, "2026-03-05")
     kiosk.pull()
     centre.time.now_ms -= 3 * 24 * 60 * MINUTE
-    set_days_right(centre.service, DAY)
+    correct_all_future_days(centre.parts, DAY)
     kiosk.pull()
     assert centre.rows("select site_day from roster_day") == [{"site_day": DAY}]
     for patient_id in ("P1", "P2"):
@@ -166,7 +168,7 @@ def test_kiosks_have_todays_roster_again_once_the_centres_clock_is_right_again(c
     assert [entry.exam_id for entry in centre.journey("P2").entries] == ["X"]
 
 
-def test_each_day_that_a_wrong_clock_had_begun_begins_with_a_roster_of_its_own(centre: Centre, tmp_path: Path):
+def test_each_day_that_a_wrong_clock_had_begun_gets_a_roster_of_its_own(centre: Centre, tmp_path: Path):
     kiosk = kiosk_with(centre, tmp_path, 0)
     centre.time.now_ms += 3 * 24 * 60 * MINUTE
     kiosk.pull()

@@ -1,4 +1,4 @@
-"""Conflicts about visits, entries and days (cases 1 and 3 to 6): the patient was elsewhere by then."""
+"""Conflicts about visits, entries and days (cases 1 and 3 to 6): the patient had moved on meanwhile."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_case_1_scanned_at_two_offline_kiosks_is_one_visit_with_two_numbers(cent
     assert centre.open_cases() == []
 
 
-def test_case_1_a_visit_that_is_over_is_not_opened_anew_by_a_kiosk_that_was_away(
+def test_case_1_a_visit_that_is_over_is_not_opened_again_by_a_kiosk_that_was_away(
     centre: Centre, kiosk: Kiosk, other: Kiosk
 ):
     other.tap("P1")
@@ -42,12 +42,12 @@ def test_case_1_a_visit_that_is_over_is_not_opened_anew_by_a_kiosk_that_was_away
     assert centre.journey("P1").state == "UNREGISTERED"
 
 
-def test_case_1_who_comes_back_after_their_visit_opens_another(centre: Centre, kiosk: Kiosk, other: Kiosk):
+def test_case_1_a_patient_who_comes_back_after_a_visit_opens_another(centre: Centre, kiosk: Kiosk, other: Kiosk):
     kiosk.check_in("P1")
     kiosk.sync()
     finish(centre, kiosk, "P1")
     centre.time.pass_minutes(60)
-    # This kiosk has heard of nothing all day, but its clock says that the visit was over.
+    # This kiosk has pulled nothing all day, but by its clock the visit was over.
     other.tap("P1")
     other.sync()
     assert other.last() == (Verdict.APPLIED, Code.OK)
@@ -79,7 +79,7 @@ def test_case_1_of_two_visits_in_one_batch_only_the_first_is_the_alias(centre: C
     assert other.last() == (Verdict.APPLIED, Code.OK)
 
 
-def test_case_3_what_staff_cancelled_meanwhile_needs_staff_and_the_data_is_kept(centre: Centre, kiosk: Kiosk):
+def test_case_3_an_action_for_a_cancelled_booking_needs_staff_and_its_data_is_kept(centre: Centre, kiosk: Kiosk):
     kiosk.check_in("P2")
     centre.staff("cancel_appointment", "P2", exam_id="X")
     kiosk.sync()
@@ -95,7 +95,7 @@ def test_case_3_what_staff_cancelled_meanwhile_needs_staff_and_the_data_is_kept(
     assert detail["known"]["journey_state"] == "ARRIVED"
 
 
-def test_case_4_who_is_called_already_keeps_the_call(centre: Centre, kiosk: Kiosk, other: Kiosk):
+def test_case_4_a_called_patient_keeps_the_call(centre: Centre, kiosk: Kiosk, other: Kiosk):
     other.check_in("P1")
     kiosk.check_in("P1")
     kiosk.sync()
@@ -122,7 +122,7 @@ def test_case_5_a_late_arrival_for_the_first_exam_does_not_queue_the_second(cent
     assert (journey.leg, [(e.exam_id, e.label_aliases) for e in journey.entries]) == (2, [("X", ("B-001",)), ("E", ())])
 
 
-def test_case_6_yesterdays_attendance_is_kept_and_nothing_of_today_moves(centre: Centre, kiosk: Kiosk):
+def test_case_6_yesterdays_attendance_is_kept_and_todays_journey_stays(centre: Centre, kiosk: Kiosk):
     kiosk.check_in("P1")
     happened = centre.time()
     centre.time.pass_minutes(24 * 60)
@@ -148,7 +148,7 @@ def test_case_6_yesterdays_attendance_is_kept_and_nothing_of_today_moves(centre:
     assert changes == [(None, "waiting"), ("waiting", "no_show")]
 
 
-def test_case_6_a_visit_that_the_day_ended_goes_on_in_its_history(centre: Centre, kiosk: Kiosk, other: Kiosk):
+def test_case_6_a_visit_that_the_day_ended_continues_in_its_history(centre: Centre, kiosk: Kiosk, other: Kiosk):
     kiosk.check_in("P1")
     kiosk.sync()
     centre.staff("call_patient", "P1")
@@ -163,7 +163,7 @@ def test_case_6_a_visit_that_the_day_ended_goes_on_in_its_history(centre: Centre
     assert centre.journey("P1").state == "UNREGISTERED"
 
 
-def test_case_6_two_kiosks_that_tell_late_of_one_day_tell_of_one_visit(centre: Centre, kiosk: Kiosk, other: Kiosk):
+def test_case_6_late_openings_of_one_day_at_two_kiosks_are_one_visit(centre: Centre, kiosk: Kiosk, other: Kiosk):
     kiosk.tap("P1")
     other.tap("P1")
     other.act("P1", "register")
@@ -174,7 +174,7 @@ def test_case_6_two_kiosks_that_tell_late_of_one_day_tell_of_one_visit(centre: C
     assert len(centre.rows("select * from visits")) == 1
 
 
-def test_case_6_a_late_claim_of_a_clock_that_nobody_vouches_for_is_of_the_day_that_the_kiosk_took_it_for(
+def test_case_6_a_late_action_with_an_untrusted_clock_is_of_the_day_that_the_kiosk_named(
     centre: Centre, tmp_path: Path
 ):
     kiosk = Kiosk(tmp_path / "k.db", centre, "K", synchronised=False)
@@ -198,7 +198,7 @@ def test_a_visit_of_another_patient_is_no_visit_of_this_one(centre: Centre, kios
     assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.NOT_ALLOWED)
 
 
-def test_a_number_printed_twice_stays_and_staff_are_told(centre: Centre, kiosk: Kiosk, other: Kiosk):
+def test_a_number_printed_twice_stays_and_opens_a_case(centre: Centre, kiosk: Kiosk, other: Kiosk):
     kiosk.check_in("P1")
     kiosk.sync()
     other.tap("P2")
@@ -212,7 +212,7 @@ def test_a_number_printed_twice_stays_and_staff_are_told(centre: Centre, kiosk: 
     assert centre.open_cases() == ["duplicate_number"]
 
 
-def test_a_number_that_is_a_second_slip_of_one_and_printed_for_another_is_told_to_staff(
+def test_a_number_on_a_second_slip_and_on_another_patients_slip_opens_a_case(
     centre: Centre, kiosk: Kiosk, other: Kiosk
 ):
     """The second slip is printed first."""
@@ -232,7 +232,7 @@ def test_a_number_that_is_a_second_slip_of_one_and_printed_for_another_is_told_t
     assert detail["queue_ids"] == [centre.journey(each).entries[0].queue_id for each in ("P1", "P2")]
 
 
-def test_a_second_slip_with_a_number_that_another_has_is_told_to_staff(centre: Centre, kiosk: Kiosk, other: Kiosk):
+def test_a_second_slip_with_another_patients_number_opens_a_case(centre: Centre, kiosk: Kiosk, other: Kiosk):
     """The second slip is printed last."""
     kiosk.check_in("P1")
     kiosk.check_in("P2")
@@ -245,7 +245,7 @@ def test_a_second_slip_with_a_number_that_another_has_is_told_to_staff(centre: C
     assert centre.open_cases() == ["duplicate_number"]
 
 
-def test_a_number_printed_twice_on_a_day_that_has_ended_is_told_too(centre: Centre, kiosk: Kiosk, other: Kiosk):
+def test_a_number_printed_twice_on_a_day_that_has_ended_opens_a_case_too(centre: Centre, kiosk: Kiosk, other: Kiosk):
     kiosk.check_in("P1")
     kiosk.sync()
     other.check_in("P2")
@@ -257,7 +257,7 @@ def test_a_number_printed_twice_on_a_day_that_has_ended_is_told_too(centre: Cent
     assert centre.open_cases() == ["duplicate_number"]
 
 
-def test_case_6_what_came_too_late_for_its_visit_is_founded_on_that_visit(centre: Centre, kiosk: Kiosk):
+def test_case_6_the_verdict_on_a_late_action_names_its_own_visit(centre: Centre, kiosk: Kiosk):
     kiosk.check_in("P1")
     kiosk.sync()
     centre.staff("call_patient", "P1")

@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from sync.central.commands.main import main
-from sync.central.conflicts.waiting import NewCase, open_case, settle_case
-from sync.central.operations.hospital import operations
+from sync.central.operations.catalog import operations
+from sync.central.records.cases import NewCase, close_case, open_case
 from sync.control import ControlServer, socket_path
 from sync.ids import new_id
 from tests.sync.central.box import GRANTS, Box
@@ -160,7 +160,7 @@ def command(online: Online, capsys: pytest.CaptureFixture[str], *words: str) -> 
 @pytest.fixture
 def control(online: Online) -> Any:
     """The service's control socket, as while it runs."""
-    server = ControlServer(socket_path(online.centre.store.path), operations(online.centre.service))
+    server = ControlServer(socket_path(online.centre.store.path), operations(online.centre.parts))
     server.start()
     yield server
     server.stop()
@@ -202,7 +202,7 @@ def full_inbox(online: Online) -> list[str]:
         db.execute("update exceptions set settled_ms = 1 where settled_ms is null")
         for place, exception_id in enumerate(reversed(ids)):
             open_case(db, exception_id, NewCase("fork", None, {}), 1000 - max(place, 1))
-        settle_case(db, ids[2], "desk", {}, 2000)
+        close_case(db, ids[2], "desk", {}, 2000)
     return ids
 
 

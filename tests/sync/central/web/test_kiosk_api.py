@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from kiosk.journey.journeys import Journeys
 from kiosk.store.sqlite import Store
 from sync.agent.client import Accepted, CentralClient, NoAnswer
 from sync.agent.cycle import Agent
@@ -25,7 +24,6 @@ from sync.central.kiosks.enrolment import new_code
 from sync.central.records.kiosks import revoke_kiosk
 from sync.central.records.tokens import issue
 from sync.central.web.app import create_app
-from sync.central.web.socket_limits import SocketLimits
 from sync.clock import ClockReading, read_clock
 from sync.ids import new_id
 from sync.journey.model import Role
@@ -43,6 +41,8 @@ from sync.protocol import (
     canonical,
     chain_hash,
 )
+from sync.websocket.limits import SocketLimits
+from tests.kiosk.parts import KioskParts
 from tests.sync.central.wire import Centre, Time, cards_of
 
 PATIENCE_S = 20
@@ -73,7 +73,7 @@ class Online:
 
     def push_body(self, actions: list[Pushed], **changes: Any) -> PushRequest:
         fields: dict[str, Any] = {
-            "protocol_version": 1,
+            "protocol_version": 2,
             "kiosk_id": self.enrolment.kiosk_id,
             "epoch": 1,
             "now": read_clock(),
@@ -86,7 +86,7 @@ class Online:
 def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Online]:
     centre = Centre(tmp_path_factory.mktemp("centre") / "centre.db", Time())
     sockets = SocketLimits(4)
-    app = create_app(centre.service, sockets, 4)
+    app = create_app(centre.parts, sockets, 4)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -111,29 +111,30 @@ def test_a_box_enrols_checks_patients_in_and_both_ends_say_the_same(online: Onli
     outcome = CentralClient(online.url).enrol(EnrolRequest(code=code(online), name="Lobby", ticket_prefix="L"))
     assert isinstance(outcome, Accepted)
     time = online.centre.time
-    journeys = Journeys(Store(tmp_path / "kiosk.db"), lambda: ClockReading(time(), time(), "boot", True))
-    journeys.enrol(outcome.answer)
+    kiosk = KioskParts(Store(tmp_path / "kiosk.db"), lambda: ClockReading(time(), time(), "boot", True))
+    kiosk.ledger.enrol(outcome.answer)
     heard = threading.Event()
     agent = Agent(
-        journeys,
+        kiosk.ledger,
         lambda: CentralClient(online.url, outcome.answer.token),
         lambda _: heard.set(),
         random.Random(1),
     )
     agent.start()
     try:
-        wait_until(heard, lambda: journeys.patient_of_card(cards_of("P2")) is not None)
-        journeys.tap(cards_of("P2"), ["scan_nfc"])
-        journeys.act("P2", "register", None, {})
-        journeys.act("P2", "confirm_arrival", None, {})
-        agent.nudge()
-        wait_until(heard, lambda: journeys.pending() == 0)
+        wait_until(heard, lambda: kiosk.patient_of_card(cards_of("P2")) is not None)
+        kiosk.journeys.tap(cards_of("P2"), ["scan_nfc"])
+        kiosk.journeys.act("P2", "register", None, {})
+        kiosk.journeys.act("P2", "confirm_arrival", None, {})
+        agent.push_soon()
+        wait_until(heard, lambda: kiosk.pending() == 0)
         assert online.centre.journey("P2").state == "WAITING"
         assert agent.online
         # A call of staff reaches the kiosk through the pull that waits.
         online.centre.staff("call_patient", "P2")
         wait_until(
-            heard, lambda: (found := journeys.patient_status("P2")) is not None and found.journey.state == "CALLED"
+            heard,
+            lambda: (found := kiosk.journeys.patient_status("P2")) is not None and found.journey.state == "CALLED",
         )
     finally:
         agent.stop()
@@ -206,7 +207,7 @@ def test_a_revoked_kiosk_is_fenced_at_once(online: Online):
     with online.centre.store.write() as db:
         revoke_kiosk(db, gone.kiosk_id, online.centre.time())
     outcome = CentralClient(online.url, gone.token).pull(
-        PullRequest(protocol_version=1, kiosk_id=gone.kiosk_id, epoch=1, cursor=0)
+        PullRequest(protocol_version=2, kiosk_id=gone.kiosk_id, epoch=1, cursor=0)
     )
     assert isinstance(outcome, CallRefused)
     assert outcome.code is EndCode.FENCED
@@ -277,11 +278,11 @@ GARBAGE = [
     b'{"protocol_version": "one"}',
     b"[" * 5000,
     b'{"a":' * 5000,
-    b'{"protocol_version": 1, "kiosk_id": "A", "epoch": 1e400, "cursor": 0}',
+    b'{"protocol_version": 2, "kiosk_id": "A", "epoch": 1e400, "cursor": 0}',
     b'{"code": 7}',
     b'{"code": ["x"]}',
-    b'{"protocol_version":1,"kiosk_id":"kiosk-1","epoch":1,"now":{},"actions":[]}',
-    b'{"protocol_version":1,"kiosk_id":"kiosk-1","epoch":1,"now":{"wall_ms":1,"mono_ms":1,"boot_id":"b",'
+    b'{"protocol_version":2,"kiosk_id":"kiosk-1","epoch":1,"now":{},"actions":[]}',
+    b'{"protocol_version":2,"kiosk_id":"kiosk-1","epoch":1,"now":{"wall_ms":1,"mono_ms":1,"boot_id":"b",'
     b'"synchronised":true},"actions":[{"hash":"h"}]}',
 ]
 
@@ -340,7 +341,7 @@ def test_a_database_that_fails_says_try_later(tmp_path: Path):
     """The tables are gone: the failure is the database's, so the kiosk keeps what it has and comes again."""
     centre = Centre(tmp_path / "centre.db", Time())
     enrolment = centre.enrol()
-    client = create_app(centre.service, SocketLimits(1), 1).test_client()
+    client = create_app(centre.parts, SocketLimits(1), 1).test_client()
     with centre.store.write() as db:
         db.execute("drop table receipts")
     online = Online(centre, "", enrolment)

@@ -26,7 +26,7 @@ def test_the_definitions_are_public_and_say_every_state_and_action(online: Onlin
     assert told["state_transitions"]["COMPLETED"] == {"confirm_arrival": "WAITING", "make_payment": "PAYMENT"}
     assert told["mappings"]["queue_to_journey"]["no_show"] == "WAITING"
     assert told["mappings"]["journey_to_queue"]["CALLED"] == "called"
-    assert told["definitions_version"] == online.centre.service.definitions.version
+    assert told["definitions_version"] == online.centre.parts.definitions.version
 
 
 def test_definitions_that_did_not_change_are_not_sent_again(online: Online):

@@ -151,7 +151,7 @@ def test_a_card_is_kept_nowhere_as_it_was_read(online: Online):
     uid = "04F1F2F3F4F5F6"
     online.act(token, "scan_nfc", tag_id=uid, metadata={"tag_id": uid.lower(), "said": ["04:F1:F2:F3:F4:F5:F6"]})
     (row,) = online.centre.rows("select metadata from transitions where patient_id = :id", id=patient_id)
-    newest = online.centre.service.keys.hashes(canonical_tag(uid))[0]
+    newest = online.centre.parts.keys.hashes(canonical_tag(uid))[0]
     assert row["metadata"].count(newest.uid_hash) == 3
     stored = "".join(path.read_bytes().hex() for path in online.centre.directory.glob("centre.db*"))
     for spelling in (uid, uid.lower(), "04:F1:F2:F3:F4:F5:F6"):

@@ -1,0 +1,223 @@
+"""The kiosk's side of the books, for the sync agent: pending actions go out, verdicts and roster pages come in."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from kiosk.journey import pages, verdicts, views
+from kiosk.journey.purge import purge
+from kiosk.journey.this_kiosk import ThisKiosk
+from kiosk.journey.transaction_context import TransactionContext
+from kiosk.store import audit, outbox, outbox_epochs, roster
+from kiosk.store.identity import (
+    Identity,
+    mark_fenced,
+    read_identity,
+    reset_cursor,
+    write_enrolment,
+    write_page,
+)
+from sync.clock import ClockReading
+from sync.journey.definitions import read as parse_definitions
+from sync.journey.model import PatientId
+from sync.protocol import Enrolment, PullAnswer, Pushed, VerdictRow
+
+VERDICTS_AT_ONCE = 10  # in one transaction: it takes about as long as a tap
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How far the centre has answered: the last seq that it has given a verdict for, in an epoch of a kiosk id."""
+
+    kiosk_id: str = ""
+    epoch: int = 0
+    seq: int = 0
+
+
+class Ledger:
+    """The `sync.agent.ledger.Ledger` of this kiosk, and its enrolment. May be called from any thread.
+
+    Each method that writes does so in one transaction, but `settle`.
+    """
+
+    def __init__(self, kiosk: ThisKiosk) -> None:
+        self._kiosk = kiosk
+        self._store = kiosk.store
+        self._purged_day = ""
+        self._answered = Answered()
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who this kiosk is; None before its enrolment."""
+        return self._kiosk.identity
+
+    def clock(self) -> ClockReading:
+        """Reads this box's clocks."""
+        return self._kiosk.clock()
+
+    def enrol(self, enrolment: Enrolment) -> None:
+        """Makes this box the kiosk of an enrolment. What is pending is renumbered and stays.
+
+        Raises ValueError or KeyError where its definitions, time zone or start of the day cannot be used. Nothing
+        changes then.
+        """
+        definitions = parse_definitions(enrolment.definitions)
+        with self._kiosk.change() as db:
+            before = read_identity(db)
+            if before and _is_restored_centre(before, enrolment):
+                outbox_epochs.reopen(db)
+            outbox_epochs.move_before_first_epoch(db)
+            write_enrolment(db, enrolment)
+            roster.clear_confirmed(db)
+            outbox_epochs.start_epoch(db, enrolment.kiosk_id, enrolment.epoch)
+            context = self._kiosk.context(db, definitions)
+            audit.note(db, context.at_ms, "enrolled", enrolment.kiosk_id)
+
+    def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
+        """Returns the next actions to push, from the first pending one or from `expected_seq`."""
+        with self._store.read() as db:
+            return outbox.batch(db, limit, expected_seq)
+
+    def unread(self, expected_seq: int | None) -> Pushed | None:
+        """Returns the first of the next actions with its body unread; None where there is none."""
+        with self._store.read() as db:
+            return outbox.first_unread(db, expected_seq)
+
+    def has_pending(self) -> bool:
+        """Whether any action is pending."""
+        with self._store.read() as db:
+            return outbox.has_pending(db)
+
+    def settle(
+        self,
+        verdicts: Sequence[VerdictRow],
+        backed_up_seq: int = 0,
+        *,
+        epoch: int | None = None,
+        incarnations: Collection[str] = (),
+    ) -> frozenset[PatientId]:
+        """Retires the rows of these verdicts and brings their patients up to date. Returns the changed patients.
+
+        The verdicts are written in several transactions, so that a tap waits for one of them at most. `epoch` is the
+        one that they were asked for in, `backed_up_seq` the last of its actions that the centre's backups hold.
+        `incarnations` are those of the centre that the kiosk knew when it asked, and that answered. Where the kiosk
+        knows another one now, the centre was restored meanwhile and the verdicts are void.
+        """
+        changed: set[PatientId] = set()
+        for first in range(0, max(len(verdicts), 1), VERDICTS_AT_ONCE):
+            portion = verdicts[first : first + VERDICTS_AT_ONCE]
+            patient_ids = self._settle_portion(portion, backed_up_seq, epoch, incarnations)
+            if patient_ids is None:
+                break
+            changed |= patient_ids
+        return frozenset(changed)
+
+    def answered_seq(self) -> int:
+        """Returns the last seq of the present epoch that the centre has answered for since the start; 0 for none.
+
+        Raises NotEnrolled.
+        """
+        identity, answered = self._kiosk.enrolled_identity(), self._answered
+        return answered.seq if (answered.kiosk_id, answered.epoch) == (identity.kiosk_id, identity.epoch) else 0
+
+    def adopt(
+        self, page: PullAnswer, *, epoch: int | None = None, answered_seq: int = 0
+    ) -> frozenset[PatientId] | None:
+        """Writes a page of the centre's roster. Returns the changed patients; None where the page is overtaken.
+
+        The page was asked for in `epoch`, when the centre had answered for the actions up to `answered_seq`. Raises
+        NotEnrolled, and ValueError or KeyError where the page's definitions or site cannot be used. Nothing changes
+        then.
+        """
+        definitions = parse_definitions(page.definitions) if page.definitions else self._kiosk.definitions
+        with self._kiosk.change() as db:
+            before = self._kiosk.context()
+            if pages.is_overtaken(page, before.identity):
+                return None
+            if pages.shows_loss(page, before.identity, epoch, answered_seq):
+                return self._send_everything_again(db)
+            restored = page.server_incarnation != before.identity.server_incarnation
+            if restored:
+                outbox_epochs.reopen(db)
+                self._answered = Answered()
+            changed = roster.begin_snapshot(db) if page.reset else set()
+            write_page(db, page, self._kiosk.clock())
+            # The numbers of an earlier epoch are those of other actions, which no backup need hold.
+            if not restored and page.epoch == before.identity.epoch:
+                outbox.mark_backed_up(db, page.backed_up_seq)
+            context = self._kiosk.context(db, definitions)
+            rules_or_day_changed = bool(page.definitions) or restored or context.today != before.today
+            changed |= pages.write(db, context, page, all_pending=rules_or_day_changed)
+            purged_day = self._purge_once_a_day(db, context, page)
+        self._purged_day = purged_day
+        return frozenset(changed)
+
+    def fenced(self) -> frozenset[PatientId]:
+        """Fences this kiosk, which the centre has ended or does not know: all patients are forgotten.
+
+        What is pending stays for the next enrolment. Returns the forgotten patients. Raises NotEnrolled.
+        """
+        if self._kiosk.enrolled_identity().fenced_ms is not None:
+            return frozenset()
+        with self._kiosk.change() as db:
+            context = self._kiosk.context()
+            forgotten = roster.clear(db)
+            mark_fenced(db, context.at_ms)
+            audit.note(db, context.at_ms, "fenced", f"{len(forgotten)} patients forgotten")
+        return frozenset(forgotten)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Renumbers what is pending under a new epoch, since the chain forked (a restored or cloned disk).
+
+        Action ids stay. An epoch that does not come after the present one is ignored: the kiosk has found out meanwhile
+        that the centre was restored. Raises NotEnrolled.
+        """
+        with self._kiosk.change() as db:
+            context = self._kiosk.context()
+            if epoch <= context.identity.epoch:
+                return
+            pending = outbox_epochs.start_epoch(db, context.identity.kiosk_id, epoch)
+            audit.note(db, context.at_ms, "epoch", f"epoch {epoch}, {pending} pending")
+
+    def _settle_portion(
+        self, portion: Sequence[VerdictRow], backed_up_seq: int, epoch: int | None, incarnations: Collection[str]
+    ) -> set[PatientId] | None:
+        """Writes verdicts in one transaction. Returns the changed patients; None where the verdicts are void."""
+        with self._store.write() as db:
+            context = self._kiosk.context()
+            identity = context.identity
+            if incarnations and identity.server_incarnation not in incarnations:
+                return None
+            changed = verdicts.retire(db, context, portion)
+            views.replay(db, context, changed)
+            if epoch in (None, identity.epoch):
+                outbox.mark_backed_up(db, backed_up_seq)
+            if epoch == identity.epoch:
+                # Inside the transaction: a pull that finds out about a restore right after it must reset this.
+                last_seq = max([self.answered_seq(), *(verdict.seq for verdict in portion)])
+                self._answered = Answered(identity.kiosk_id, identity.epoch, last_seq)
+        return changed
+
+    def _purge_once_a_day(self, db: sqlite3.Connection, context: TransactionContext, page: PullAnswer) -> str:
+        """Purges with the first page of a day that makes the roster whole. Returns the day of the last purge."""
+        if page.more or self._purged_day == context.today:
+            return self._purged_day
+        purge(db, context, page.now_ms)
+        return context.today
+
+    def _send_everything_again(self, db: sqlite3.Connection) -> frozenset[PatientId]:
+        """Makes every row pending again and the next page the first of a snapshot: the centre has lost verdicts."""
+        outbox_epochs.reopen(db)
+        reset_cursor(db)
+        self._answered = Answered()
+        context = self._kiosk.context(db)
+        audit.note(db, context.at_ms, "lost", "the centre lost what it had judged; everything is sent again")
+        patient_ids = outbox.pending_patients(db)
+        views.replay(db, context, patient_ids)
+        return frozenset(patient_ids)
+
+
+def _is_restored_centre(before: Identity, enrolment: Enrolment) -> bool:
+    """Whether the centre that enrols this kiosk is the one it had, set back to an earlier time."""
+    same_site = before.site.name == enrolment.site.name
+    return same_site and before.server_incarnation != enrolment.server_incarnation

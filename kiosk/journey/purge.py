@@ -1,0 +1,28 @@
+"""What the kiosk forgets once a day: it holds the least data that its screens need."""
+
+import sqlite3
+
+from kiosk.journey.transaction_context import TransactionContext
+from kiosk.store import audit, outbox, patient_aliases, patients, queue_numbers
+from sync.clock import DAY_MS
+
+AUDIT_MS = 90 * DAY_MS  # how long audit rows stay
+OUTBOX_ROWS = 100_000  # judged actions that no backup of the centre holds: months of a busy kiosk, and 150 MB
+QUEUE_NUMBER_DAYS = 400
+
+
+def purge(db: sqlite3.Connection, context: TransactionContext, now_ms: int) -> None:
+    """Forgets patients who have nothing here today or later and nothing pending, and old rows of other tables.
+
+    `now_ms` is the centre's clock (UTC ms): this box's clock, if far ahead, would forget everybody.
+    """
+    today = context.day_of(now_ms)
+    for patient in patients.read_viewed_before(db, today):
+        journey = context.journey(patient, today)
+        booked = journey.appointments or any(context.day_of(b.scheduled_ms) > today for b in patient.tomorrow)
+        if journey.state == context.definitions.initial and not journey.entries and not booked:
+            patients.forget(db, patient.patient_id)
+    outbox.forget_backed_up(db, today, OUTBOX_ROWS)
+    audit.forget_before(db, now_ms - AUDIT_MS)
+    queue_numbers.forget_old_days(db, QUEUE_NUMBER_DAYS)
+    patient_aliases.forget_before(db, today)

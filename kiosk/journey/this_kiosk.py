@@ -1,0 +1,102 @@
+"""Who this kiosk is and the rules in force, in memory: a tap reads neither from the disk.
+
+What people do (`kiosk.journey.journeys`) and what the sync agent does (`kiosk.journey.ledger`) share one `ThisKiosk`.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from kiosk.journey.transaction_context import TransactionContext, transaction_context
+from kiosk.store import audit
+from kiosk.store.identity import Identity, read_definitions, read_identity
+from kiosk.store.sqlite import Store
+from sync.clock import ClockReading, read_clock
+from sync.ids import new_id
+from sync.journey.definitions import Definitions, shipped
+
+log = logging.getLogger(__name__)
+
+NO_DEFINITIONS = 0  # the definitions_version of a kiosk that has none: the centre sends them
+
+
+class NotEnrolled(Exception):
+    """The centre has not made this box a kiosk yet."""
+
+
+class ThisKiosk:
+    """One kiosk: its store, its clock, its identity and definitions. May be used from any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], ClockReading] = read_clock,
+        new_id: Callable[[], str] = new_id,
+    ) -> None:
+        """`clock` reads this box's clocks; `new_id` makes the ids of actions, visits and queue entries."""
+        self.store = store
+        self.clock = clock
+        self.new_id = new_id
+        self._identity, self._definitions = self._read()
+        self._report_unreadable_definitions()
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who this kiosk is; None before its enrolment."""
+        return self._identity
+
+    @property
+    def definitions(self) -> Definitions:
+        """The rules in force: those that the centre sent last, or the shipped ones before that and where those cannot
+        be read."""
+        return self._definitions
+
+    def enrolled_identity(self) -> Identity:
+        """Returns the identity. Raises NotEnrolled before the enrolment."""
+        if self._identity is None:
+            raise NotEnrolled
+        return self._identity
+
+    def context(
+        self, changing: sqlite3.Connection | None = None, definitions: Definitions | None = None
+    ) -> TransactionContext:
+        """Returns the context of a transaction now. Raises NotEnrolled.
+
+        In a transaction that changes the identity, `changing` is its connection and `definitions` are the new rules.
+        """
+        identity = read_identity(changing) if changing else self._identity
+        if identity is None:
+            raise NotEnrolled
+        return transaction_context(identity, definitions or self._definitions, self.clock())
+
+    @contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """Opens a transaction that may change the identity or the definitions.
+
+        After the commit both are read again, before another thread gets the store. A failed commit changes nothing.
+        """
+        with self.store.read():
+            with self.store.write() as db:
+                yield db
+            self._identity, self._definitions = self._read()
+
+    def _read(self) -> tuple[Identity | None, Definitions]:
+        with self.store.read() as db:
+            identity = read_identity(db)
+            try:
+                return identity, read_definitions(db) or shipped()
+            except (ValueError, RecursionError):
+                # Written by another version of this program, or damaged: the kiosk asks for them as if it had none.
+                assert identity is not None
+                return replace(identity, definitions_version=NO_DEFINITIONS), shipped()
+
+    def _report_unreadable_definitions(self) -> None:
+        """Reports once per start that the rules in force are not those that the centre sent."""
+        if self._identity is None or self._identity.definitions_version != NO_DEFINITIONS:
+            return
+        log.error("the stored definitions cannot be read: the shipped ones hold until the centre sends them again")
+        # On a full disk the log alone has to do: people can be served all the same once there is room.
+        with suppress(sqlite3.Error), self.store.write() as db:
+            audit.note(db, self.context().at_ms, "definitions", "unreadable: the shipped ones are in force")

@@ -1,0 +1,68 @@
+"""What one transaction of the journey service goes by: who this kiosk is, the rules in force, and the time."""
+
+from dataclasses import dataclass
+
+from kiosk.store.identity import Identity
+from kiosk.store.patients import Patient
+from sync.clock import ClockReading, site_day
+from sync.journey.definitions import Definitions
+from sync.journey.model import Actor, Appointment, Journey, Role
+from sync.rebase import as_of
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionContext:
+    """The kiosk and the time of one transaction. `at_ms` is UTC ms, `today` the site day that it belongs to.
+
+    Where the centre has told the time in this boot, `at_ms` is the centre's time, carried on by the monotonic clock.
+    Else it is the later of the wall clock and the last roster, since a clock without a battery starts in the past.
+    """
+
+    identity: Identity
+    definitions: Definitions
+    clock: ClockReading
+    at_ms: int
+    today: str
+
+    @property
+    def actor(self) -> Actor:
+        """This kiosk, with the actions that the centre grants it."""
+        return Actor(Role.KIOSK, self.identity.actions)
+
+    @property
+    def numbers_since(self) -> str:
+        """The first site day whose queue numbers may not be given again: today, or with a clock that is not trusted the
+        day of the last roster."""
+        if self.clock.synchronised:
+            return self.today
+        return self.day_of(self.identity.as_of_ms) if self.identity.as_of_ms is not None else ""
+
+    def day_of(self, at_ms: int) -> str:
+        """Returns the site day of a time (UTC ms)."""
+        return site_day(at_ms, self.identity.site.timezone, self.identity.site.day_starts_at)
+
+    def bookings(self, patient: Patient, day: str) -> tuple[Appointment, ...]:
+        """Returns the known bookings of a patient on a day after the base's. The roster may be days old."""
+        return tuple(booking for booking in patient.tomorrow if self.day_of(booking.scheduled_ms) == day)
+
+    def journey(self, patient: Patient, day: str | None = None) -> Journey:
+        """Returns a patient's view as it stands on a site day (None: today)."""
+        day = day or self.today
+        return as_of(self.definitions, patient.view, day, self.bookings(patient, day))
+
+
+def transaction_context(identity: Identity, definitions: Definitions, clock: ClockReading) -> TransactionContext:
+    """Returns the context at a clock reading. Raises ValueError or KeyError where the site's time zone or start of the
+    day cannot be used."""
+    at_ms = _at_ms(identity, clock)
+    return TransactionContext(
+        identity, definitions, clock, at_ms, site_day(at_ms, identity.site.timezone, identity.site.day_starts_at)
+    )
+
+
+def _at_ms(identity: Identity, clock: ClockReading) -> int:
+    roster_ms, roster_clock = identity.as_of_ms or 0, identity.as_of_clock
+    same_boot = roster_clock is not None and bool(roster_clock.boot_id) and roster_clock.boot_id == clock.boot_id
+    if roster_clock is None or not same_boot or clock.mono_ms < roster_clock.mono_ms:
+        return max(clock.wall_ms, roster_ms)
+    return roster_ms + clock.mono_ms - roster_clock.mono_ms

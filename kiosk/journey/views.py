@@ -1,0 +1,40 @@
+"""A patient's view: the base that the centre sent, with the pending actions replayed on top."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
+
+from kiosk.journey.transaction_context import TransactionContext
+from kiosk.store import outbox, patients
+from kiosk.store.patients import Patient
+from sync.journey.model import PatientId
+from sync.rebase import view
+
+
+def replay(db: sqlite3.Connection, context: TransactionContext, patient_ids: Iterable[PatientId]) -> None:
+    """Makes and saves the views of patients. Patients that the kiosk does not know are left out."""
+    for patient_id in patient_ids:
+        patient = patients.read(db, patient_id)
+        if patient is not None:
+            patients.save(db, with_view(db, context, patient))
+
+
+def with_view(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> Patient:
+    """Returns the patient with the view made from base and pending actions."""
+    identity = context.identity
+    pending = outbox.pending_of(db, patient.patient_id, identity.actions, identity.site)
+    base = patient.base
+    if patient.provisional:
+        # This kiosk alone made the base, maybe while its clock was ahead.
+        base = replace(base, site_day=min(base.site_day, context.today))
+    rebased = view(context.definitions, base, pending, context.today, lambda day: context.bookings(patient, day))
+    return replace(patient, view=rebased.journey)
+
+
+def with_todays_view(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> Patient:
+    """Returns the patient with a view of today; a view of another day is made again.
+
+    A view of a day to come was made while the clock was ahead, and its visit was closed then. Pending actions may be of
+    a day that has come since.
+    """
+    return patient if patient.view.site_day == context.today else with_view(db, context, patient)

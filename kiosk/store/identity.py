@@ -1,0 +1,139 @@
+"""Who this kiosk is by the centre's word, how far it has pulled, and the definitions that the centre sent: one row.
+
+Every function takes the connection of an open transaction, or of one that reads.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+
+from sync.clock import ClockReading
+from sync.journey import definitions as journey_definitions
+from sync.journey.definitions import Definitions
+from sync.protocol import NO_HASH, Enrolment, PullAnswer, Site
+
+Connection = sqlite3.Connection
+_site = msgspec.json.Decoder(Site)
+_clock = msgspec.json.Decoder(ClockReading)
+_actions = msgspec.json.Decoder(list[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this kiosk is, by the centre's word, and how far it has come. The field comments are those of the schema."""
+
+    kiosk_id: str
+    name: str
+    ticket_prefix: str
+    actions: frozenset[str]
+    epoch: int
+    backed_up_seq: int
+    server_incarnation: str
+    cursor: int
+    as_of_ms: int | None
+    site: Site
+    definitions_version: int
+    fenced_ms: int | None = None
+    as_of_clock: ClockReading | None = None
+
+
+def read_identity(connection: Connection) -> Identity | None:
+    """Returns the kiosk's identity; None before its enrolment."""
+    row = connection.execute("select * from identity").fetchone()
+    if row is None:
+        return None
+    return Identity(
+        kiosk_id=row["kiosk_id"],
+        name=row["name"],
+        ticket_prefix=row["ticket_prefix"],
+        actions=frozenset(_actions.decode(row["actions"])),
+        epoch=row["epoch"],
+        backed_up_seq=row["backed_up_seq"],
+        server_incarnation=row["server_incarnation"],
+        cursor=row["cursor"],
+        as_of_ms=row["as_of_ms"],
+        site=_site.decode(row["site"]),
+        definitions_version=row["definitions_version"],
+        fenced_ms=row["fenced_ms"],
+        as_of_clock=_clock.decode(row["as_of_clock"]) if row["as_of_clock"] else None,
+    )
+
+
+def read_definitions(connection: Connection) -> Definitions | None:
+    """Returns the definitions that the centre sent; None before enrolment.
+
+    Raises ValueError or RecursionError where the stored text cannot be read.
+    """
+    row = connection.execute("select definitions from identity").fetchone()
+    return _parse_definitions(row[0]) if row else None
+
+
+def write_enrolment(connection: Connection, enrolment: Enrolment) -> None:
+    """Replaces the identity by the one of an enrolment. Nothing is pulled yet, and the hash chain is empty."""
+    connection.execute("delete from identity")
+    connection.execute(
+        "insert into identity (kiosk_id, name, ticket_prefix, actions, epoch, next_seq, last_hash, backed_up_seq,"
+        " server_incarnation, cursor, site, definitions_version, definitions)"
+        " values (?, ?, ?, ?, ?, 1, ?, 0, ?, 0, ?, ?, ?)",
+        (
+            enrolment.kiosk_id,
+            enrolment.name,
+            enrolment.ticket_prefix,
+            _json(list(enrolment.actions)),
+            enrolment.epoch,
+            NO_HASH,
+            enrolment.server_incarnation,
+            _json(enrolment.site),
+            enrolment.definitions["version"],
+            _json(enrolment.definitions),
+        ),
+    )
+
+
+def write_page(connection: Connection, page: PullAnswer, clock: ClockReading) -> None:
+    """Writes what a page of the roster says of the kiosk itself, and the cursor after it.
+
+    `clock` are this box's clocks as the page came. The time of the roster (`as_of_ms`, `as_of_clock`) is written with
+    the last page alone: the roster is whole only then.
+    """
+    connection.execute(
+        "update identity set cursor = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?, actions = ?, site = ?,"
+        " fenced_ms = null, as_of_clock = iif(?, as_of_clock, ?)",
+        (
+            page.cursor,
+            page.more,
+            page.now_ms,
+            page.server_incarnation,
+            _json(page.actions),
+            _json(page.site),
+            page.more,
+            _json(clock),
+        ),
+    )
+    if page.definitions:
+        connection.execute(
+            "update identity set definitions_version = ?, definitions = ?",
+            (page.definitions["version"], _json(page.definitions)),
+        )
+
+
+def reset_cursor(connection: Connection) -> None:
+    """Makes the next page the first of a snapshot."""
+    connection.execute("update identity set cursor = 0")
+
+
+def mark_fenced(connection: Connection, at_ms: int) -> None:
+    """Notes that the centre has ended this kiosk. `at_ms` is UTC ms."""
+    connection.execute("update identity set cursor = 0, as_of_ms = null, as_of_clock = null, fenced_ms = ?", (at_ms,))
+
+
+@lru_cache(maxsize=2)
+def _parse_definitions(text: str) -> Definitions:
+    # Cached: the definitions are read again after every page, and hardly ever differ.
+    return journey_definitions.read(msgspec.json.decode(text))
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

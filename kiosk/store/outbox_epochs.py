@@ -1,0 +1,101 @@
+"""The epochs of the outbox: what is pending is renumbered under a new one, and is sent again after a restore.
+
+A new epoch begins where the centre finds that this kiosk's hash chain has forked, and where the kiosk is enrolled
+again. Action ids never change. Every function takes the connection of an open transaction.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+
+import msgspec
+
+from kiosk.store import outbox_bodies
+from sync.protocol import NO_HASH, canonical, chain_hash
+
+Connection = sqlite3.Connection
+
+_ROWS_AT_ONCE = 500
+_ASIDE = -(2**40)  # the epoch of rows that wait to be renumbered, far below every real one
+_WAIT_AGAIN = (
+    "update outbox set held = json_object('verdict', status, 'code', code, 'revision', revision), status = 'pending'"
+)
+
+
+def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
+    """Renumbers the pending rows under a new epoch. Returns their number.
+
+    A row that cannot be read keeps its body; in the chain a stand-in takes its place.
+    """
+    connection.execute(
+        "update identity set epoch = ?, next_seq = 1, last_hash = ?, backed_up_seq = 0", (epoch, NO_HASH)
+    )
+    # Set aside first, since the new numbers may be those of rows that are still to be renumbered. The rowid is the
+    # order of writing, whatever numbers a row has had since.
+    connection.execute("update outbox set epoch = ?, seq = rowid where status = 'pending'", (_ASIDE,))
+    seq, last_hash = 0, NO_HASH
+    for row in _rows_aside(connection):
+        seq += 1
+        last_hash = _renumber(connection, row, kiosk_id, epoch, seq, last_hash)
+    connection.execute("update identity set next_seq = ?, last_hash = ?", (seq + 1, last_hash))
+    return seq
+
+
+def reopen(connection: Connection) -> None:
+    """Makes every row pending again, since the centre was restored from a backup. The centre knows the ids it has.
+
+    What backups were said to cover does not count. The backup that was restored may not have been the newest, and staff
+    may have decided later what it holds undecided.
+
+    Rows judged in an earlier epoch are in no chain that could be sent, and came before all others. With such rows
+    everything goes on, in order, under the next epoch; the centre replaces that epoch by one that it knows.
+    """
+    connection.execute("update identity set backed_up_seq = 0")
+    connection.execute(f"{_WAIT_AGAIN} where status <> 'pending'")
+    identity = connection.execute("select kiosk_id, epoch from identity").fetchone()
+    earlier = connection.execute(
+        "select 1 from outbox where status = 'pending' and epoch < ?", (identity["epoch"],)
+    ).fetchone()
+    if earlier:
+        start_epoch(connection, identity["kiosk_id"], identity["epoch"] + 1)
+
+
+def move_before_first_epoch(connection: Connection) -> None:
+    """Moves the judged rows in front of all epochs, since the epochs of a kiosk that is enrolled again begin again.
+
+    Rows that wait for staff are sent again, or this kiosk would never hear what staff decide.
+    """
+    # A quarantined row is decided by its record at the centre, and would be quarantined once more.
+    connection.execute(f"{_WAIT_AGAIN} where status = 'needs_staff' and code <> 'quarantined'")
+    (newest,) = connection.execute("select coalesce(max(epoch), 0) from outbox").fetchone()
+    # Two steps, since the new place of a row may still be taken by another.
+    for shift in (_ASIDE, -_ASIDE - newest):
+        connection.execute("update outbox set epoch = epoch + ? where status <> 'pending'", (shift,))
+
+
+def _rows_aside(connection: Connection) -> Iterator[sqlite3.Row]:
+    """The rows set aside, in order. In portions, since after weeks without the centre there may be very many."""
+    after = 0
+    while rows := connection.execute(
+        "select seq as place, action_id, body, digest from outbox where status = 'pending' and epoch = ? and seq > ?"
+        " order by seq limit ?",
+        (_ASIDE, after, _ROWS_AT_ONCE),
+    ).fetchall():
+        yield from rows
+        after = rows[-1]["place"]
+
+
+def _renumber(connection: Connection, row: sqlite3.Row, kiosk_id: str, epoch: int, seq: int, last_hash: str) -> str:
+    """Writes a row's new place in the chain. Returns its hash there."""
+    pending = outbox_bodies.read(row)
+    if pending is None:
+        hashed = chain_hash(last_hash, outbox_bodies.stand_in(row["action_id"], seq, row["body"]))
+        written, digest = row["body"], row["digest"]
+    else:
+        renumbered = msgspec.structs.replace(pending, kiosk_id=kiosk_id, epoch=epoch, seq=seq)
+        written = canonical(renumbered)
+        hashed, digest = chain_hash(last_hash, written), outbox_bodies.digest(written)
+    connection.execute(
+        "update outbox set epoch = ?, seq = ?, body = ?, digest = ?, hash = ? where rowid = ?",
+        (epoch, seq, written, digest, hashed, row["place"]),
+    )
+    return hashed

@@ -1,0 +1,73 @@
+"""The commands for the hospital itself: `import`, `site` and `demo-data`."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+import msgspec
+
+from sync.central.commands.options import as_json_option, ask, on_database, print_json
+
+
+@click.command("demo-data")
+@on_database
+@as_json_option
+def demo_data(url: str, keys: Path | None, as_json: bool) -> None:
+    """Make the demo hospital, or complete it for today, and list its patients with their cards.
+
+    \b
+    Examples:
+      kiosk-central demo-data --database sqlite:///central.db
+    """
+    patients = ask(url, keys, "demo-data")
+    if as_json:
+        print_json(patients)
+        return
+    for patient in patients:
+        click.echo(f"{patient['patient_id']}  {patient['uid']}  {patient['masked_name']}  booked: {patient['booked']}")
+
+
+@click.command("import")
+@on_database
+@click.argument("file", type=click.File("rb"))
+def import_(url: str, keys: Path | None, file: BinaryIO) -> None:
+    """Import a hospital document in JSON: site, exams, patients, cards, appointments.
+
+    \b
+    Examples:
+      kiosk-central import --database sqlite:///central.db hospital.json
+    """
+    try:
+        document = msgspec.json.decode(file.read())
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise click.ClickException(f"{file.name} is not JSON that can be read: {error}") from error
+    counts = ask(url, keys, "import", document=document)
+    click.echo("new or changed: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+@click.command()
+@on_database
+@click.option("--name", help="The name of the hospital.")
+@click.option("--timezone", metavar="ZONE", help="The IANA time zone, such as Asia/Seoul.")
+@click.option("--day-starts-at", metavar="HH:MM", help="The local time at which a day of the site begins.")
+@click.option("--desk", metavar="EXAM", help="The exam id of the desk for patients without a booking.")
+@click.option("--ticket-prefix", metavar="LETTERS", help="The prefix of the queue numbers that the centre gives.")
+@click.option("--language", "languages", multiple=True, metavar="LANG", help="In order of preference; repeatable.")
+@as_json_option
+def site(url: str, keys: Path | None, as_json: bool, languages: tuple[str, ...], **wanted: str | None) -> None:
+    """Show the settings of the site, and change those that are given.
+
+    \b
+    Examples:
+      kiosk-central site --database sqlite:///central.db
+      kiosk-central site --database sqlite:///central.db --timezone Asia/Seoul --language ko --language en
+    """
+    settings = ask(url, keys, "site", languages=list(languages) or None, **wanted)
+    if as_json:
+        print_json(settings)
+        return
+    for setting, value in settings.items():
+        click.echo(f"{setting}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+COMMANDS: tuple[click.Command, ...] = (demo_data, import_, site)

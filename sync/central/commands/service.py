@@ -1,0 +1,55 @@
+"""The command that serves: `run`."""
+
+import logging
+from pathlib import Path
+
+import click
+
+from sync.central.commands.options import on_database
+from sync.central.opening import open_centre
+from sync.central.records.audit import KEPT_DAYS
+from sync.central.records.definitions import definitions_from_file
+from sync.journey.definitions import shipped
+
+
+@click.command()
+@on_database
+@click.option("--listen", "address", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
+@click.option(
+    "--definitions",
+    "rules",
+    metavar="F",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A site's own rules of the journey, in TOML.  [default: those of the program]",
+)
+@click.option(
+    "--audit-days",
+    metavar="DAYS",
+    type=click.IntRange(min=1),
+    default=KEPT_DAYS,
+    show_default=True,
+    help="How long the audit is kept.",
+)
+def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_days: int) -> None:
+    """Serve until told to stop (SIGTERM or Ctrl-C).
+
+    \b
+    Examples:
+      kiosk-central run --database sqlite:///central.db
+      kiosk-central run --database sqlite:////var/lib/nfc-kiosk-central/central.db --listen 0.0.0.0:8000
+    """
+    # Imported here: the other commands are many and short, and need no web server.
+    from sync.central.server import listen, serve
+    from sync.central.worker import Worker
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    definitions = definitions_from_file(rules) if rules else shipped()
+    # Opened and closed once before the fork, so that one line here says what is wrong with the database.
+    open_centre(url, keys, definitions).store.close()
+    listener = listen(address)
+    host, port = listener.getsockname()[:2]
+    click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
+    serve(listener, lambda: Worker(url, keys, definitions, audit_days))
+
+
+COMMANDS: tuple[click.Command, ...] = (run,)

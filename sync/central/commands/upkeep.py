@@ -1,0 +1,117 @@
+"""The commands of upkeep: `check`, `clock`, `backup` and `restore`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sync.central.commands.options import as_json_option, ask, naming_database, on_database, print_json
+from sync.central.maintenance.restore import restore
+from sync.central.store.errors import StoreError
+from sync.central.store.sqlite import database_path
+from sync.clock import iso
+
+_UNWELL = 1
+
+
+@click.command()
+@on_database
+@as_json_option
+@click.pass_context
+def check(context: click.Context, url: str, keys: Path | None, as_json: bool) -> None:
+    """Check that journeys and queue say the same. Exits with 1 where they do not.
+
+    \b
+    Examples:
+      kiosk-central check --database sqlite:///central.db
+    """
+    if not database_path(url).exists():
+        # An empty database made here would be well, and a timer with a mistyped path would never raise an alarm.
+        raise StoreError(f"{database_path(url)}: there is no such database")
+    health = ask(url, keys, "check")
+    if as_json:
+        print_json(health)
+    else:
+        click.echo(_in_words(health))
+    if not health["ok"]:
+        context.exit(_UNWELL)
+
+
+@click.command()
+@on_database
+@click.option("--believe", is_flag=True, help="The machine's clock is right: go by it, however it has jumped.")
+@as_json_option
+def clock(url: str, keys: Path | None, believe: bool, as_json: bool) -> None:
+    """Show the time that the running service goes by, and whether it doubts the machine's clock.
+
+    \b
+    Examples:
+      kiosk-central clock --database sqlite:///central.db
+      kiosk-central clock --database sqlite:///central.db --believe
+    """
+    found = ask(url, keys, "clock", believe=believe)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(_clock_in_words(found["machine_ms"], found["taken_ms"]))
+
+
+@click.command()
+@on_database
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(url: str, keys: Path | None, file: Path) -> None:
+    """Write the database into FILE while the service runs, and verify it. Keep the key file elsewhere.
+
+    \b
+    Examples:
+      kiosk-central backup --database sqlite:///central.db /srv/backup/central.db
+    """
+    made = ask(url, keys, "backup", file=str(file.absolute()))
+    click.echo(f"{file}: {made['size']} bytes, up to change {made['change']}, {made['chains']} chains of kiosks")
+
+
+@click.command("restore")
+@naming_database
+@click.argument("file", type=click.Path(path_type=Path))
+def restore_(url: str, file: Path) -> None:
+    """Put FILE, a backup, in the database's place while the service is stopped. The old files are kept beside it.
+
+    \b
+    Examples:
+      kiosk-central restore --database sqlite:///central.db /srv/backup/central.db
+    """
+    database = database_path(url)
+    report = restore(database, file)
+    click.echo(f"{database} is now {file}, up to change {report.change}")
+    if report.kept:
+        click.echo(f"what was there is kept as {report.kept}")
+    click.echo("start the service: it will see that it was restored, and kiosks send again what the copy does not hold")
+
+
+COMMANDS: tuple[click.Command, ...] = (check, clock, backup, restore_)
+
+
+def _clock_in_words(machine_ms: int, taken_ms: int) -> str:
+    if machine_ms == taken_ms:
+        return f"it is {iso(taken_ms, 'UTC')}"
+    return f"the clock is in doubt: it says {iso(machine_ms, 'UTC')}, and {iso(taken_ms, 'UTC')} is taken for the time"
+
+
+def _in_words(health: dict[str, Any]) -> str:
+    lines = ["all is well" if health["ok"] else "NOT WELL"]
+    if health["clock"]:
+        lines.append(_clock_in_words(**health["clock"]))
+    for what in ("inconsistent", "orphans"):
+        lines += [
+            f"{what}: patient {found['patient_id']} is {found['journey_state']}, the entry is {found['entry_state']}"
+            for found in health[what]
+        ]
+    for found in health["illegal_transitions"]:
+        lines.append("illegal: {from_state} -{action}-> {to_state} ({trigger_type}), {rows} rows".format(**found))
+    lines.append(
+        f"{health['patients']} patients, {health['live_entries']} live entries,"
+        f" {health['waiting_for_staff']} cases waiting for staff"
+    )
+    for what in ("journey_states", "queue_states"):
+        lines += [f"  {state}: {count}" for state, count in health[what].items() if count]
+    return "\n".join(lines)

@@ -1,0 +1,115 @@
+"""The verdict for one link of a batch. Every link leaves a receipt, and gets a verdict or goes into quarantine."""
+
+import logging
+
+from sync.central.conflicts.evidence import ReceivedAction
+from sync.central.conflicts.judge import judge
+from sync.central.kiosks.batch import Batch
+from sync.central.kiosks.intents import UnreadableIntent, content_hash, read_intent
+from sync.central.kiosks.links import Link
+from sync.central.kiosks.quarantine import quarantine
+from sync.central.records.chains import Receipt, add_receipt
+from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
+from sync.central.records.verdicts import VerdictRecord, current_verdict_row, latest_verdict, verdict_row
+from sync.central.store.errors import is_of_the_action
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.protocol import Intent, VerdictRow
+
+log = logging.getLogger(__name__)
+
+_REVISIONS = range(2**31)  # of a prior verdict that a kiosk may name
+
+
+def judge_link(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
+    """The verdict for a new link, in a savepoint of its own.
+
+    An action that the code or the tables cannot take goes into quarantine, so that it does not hold back the others.
+    An error of the database itself is raised.
+    """
+    try:
+        with db.savepoint():
+            return _judge(db, batch, link)
+    except Exception as error:
+        if not is_of_the_action(error):
+            raise
+        # The message may quote the action; its kind does not.
+        log.error("action %s of %s failed: %s", link.seq, batch.sender.kiosk_id, type(error).__name__)  # noqa: TRY400
+        with db.savepoint():
+            return _quarantine(db, batch, link, "it failed inside", _received(batch, link, read_intent(link.document)))
+
+
+def repeat_verdict(db: ReadTransaction, batch: Batch, link: Link, verdict_id: str) -> VerdictRow:
+    """The verdict of a link that was judged before, with the patient's journey as it is now."""
+    record = latest_verdict(db, verdict_id)
+    assert record is not None
+    context = batch.context
+    return current_verdict_row(db, context.definitions, context.today, record, link.action_id, link.seq)
+
+
+def _judge(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
+    record = _judged_before(db, link)
+    if record is not None:
+        _add_receipt(db, batch, link, record)
+        return repeat_verdict(db, batch, link, record.verdict_id)
+    intent = read_intent(link.document)
+    if isinstance(intent, UnreadableIntent):
+        return _quarantine(db, batch, link, _reason(link, intent))
+    if stored_answer(db, intent.action_id) is not None:
+        return _quarantine(db, batch, link, "its id was used for another action")
+    received = _received(batch, link, intent)
+    if received is None:
+        return _quarantine(db, batch, link, "it belongs to another chain")
+    return _judge_received(db, batch, link, received)
+
+
+def _judge_received(db: WriteTransaction, batch: Batch, link: Link, received: ReceivedAction) -> VerdictRow:
+    intent, context = received.intent, batch.context
+    judged = judge(db, context, received)
+    record = judged.record
+    assert link.document is not None
+    answer = StoredAnswer(content_hash(link.document), record.verdict.value, None)
+    kiosk_id = batch.sender.kiosk_id
+    store_answer(db, intent.action_id, record.patient_id, intent.action_type, kiosk_id, answer, context.now_ms)
+    _add_receipt(db, batch, link, record)
+    return verdict_row(record, intent.action_id, link.seq, judged.journey)
+
+
+def _quarantine(
+    db: WriteTransaction, batch: Batch, link: Link, reason: str, received: ReceivedAction | None = None
+) -> VerdictRow:
+    record = quarantine(db, batch, link, reason, received)
+    _add_receipt(db, batch, link, record)
+    return verdict_row(record, link.action_id, link.seq, None)
+
+
+def _add_receipt(db: WriteTransaction, batch: Batch, link: Link, record: VerdictRecord) -> None:
+    add_receipt(db, batch.chain, link.seq, Receipt(link.hash, record.verdict_id))
+
+
+def _judged_before(db: ReadTransaction, link: Link) -> VerdictRecord | None:
+    """The verdict of an action that came before with the same content.
+
+    An opaque record counts as the action of its id, since its content may have been damaged on the kiosk's disk.
+    """
+    record = latest_verdict(db, link.action_id)
+    if record is None or link.opaque or link.document is None:
+        return record if link.opaque else None
+    before = stored_answer(db, link.action_id)
+    return record if before is not None and before.content_hash == content_hash(link.document) else None
+
+
+def _reason(link: Link, unreadable: UnreadableIntent) -> str:
+    """Why a link cannot be read, for staff."""
+    if link.opaque:
+        return "no centre could take it in"
+    return unreadable.reason if link.canonical is not None else "not JSON that can be kept"
+
+
+def _received(batch: Batch, link: Link, intent: Intent | UnreadableIntent) -> ReceivedAction | None:
+    """The action as it came in; None where it is unreadable, or names another place than its own in the chain."""
+    place = (batch.chain.kiosk_id, batch.chain.epoch, link.seq)
+    if isinstance(intent, UnreadableIntent) or (intent.kiosk_id, intent.epoch, intent.seq) != place:
+        return None
+    prior = link.prior_verdict if link.prior_verdict and link.prior_verdict.revision in _REVISIONS else None
+    sender = batch.sender
+    return ReceivedAction(intent, sender.kiosk_id, batch.sender.grants, batch.sent, batch.context.now_ms, prior)

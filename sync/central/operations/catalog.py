@@ -1,0 +1,20 @@
+"""Every operation by its name."""
+
+from sync.central.centre import Centre
+from sync.central.operations.hospital import hospital_operations
+from sync.central.operations.inbox import inbox_operations
+from sync.central.operations.kiosks import kiosk_operations
+from sync.central.operations.tokens import token_operations
+from sync.central.operations.upkeep import upkeep_operations
+from sync.control import Operation
+
+
+def operations(centre: Centre) -> dict[str, Operation]:
+    """The operations on a centre."""
+    return {
+        **hospital_operations(centre),
+        **token_operations(centre),
+        **kiosk_operations(centre),
+        **inbox_operations(centre),
+        **upkeep_operations(centre),
+    }

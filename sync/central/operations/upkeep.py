@@ -1,0 +1,53 @@
+"""The health check, the clock and the backup, for an operator or a timer."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sync.central.centre import Centre
+from sync.central.maintenance.backup import back_up
+from sync.central.maintenance.health import check
+from sync.central.maintenance.timekeeper import Doubt, Timekeeper, doubt_of, note_confirmed_time
+from sync.central.operations import WHO
+from sync.central.records.audit import note
+from sync.central.store.errors import StoreError
+from sync.control import ControlError, Operation
+
+
+def upkeep_operations(centre: Centre) -> dict[str, Operation]:
+    """The operations of upkeep, by name."""
+    return {
+        "check": lambda _: _check(centre),
+        "clock": lambda arguments: _clock(centre, bool(arguments.get("believe"))),
+        "backup": lambda arguments: _backup(centre, str(arguments["file"])),
+    }
+
+
+def _check(centre: Centre) -> dict[str, Any]:
+    with centre.store.read() as db:
+        health = dict(msgspec.to_builtins(check(db, centre.definitions)))
+    doubt = doubt_of(centre.clock)
+    return {**health, "ok": health["ok"] and doubt is None, "clock": dataclasses.asdict(doubt) if doubt else None}
+
+
+def _clock(centre: Centre, believe: bool) -> dict[str, Any]:
+    """The machine's time and the time that the centre goes by. With `believe` the centre goes by the machine's."""
+    if believe and isinstance(centre.clock, Timekeeper):
+        now_ms = centre.clock.believe()
+        with centre.store.write() as db:
+            note(db, WHO, "clock", now_ms)
+            note_confirmed_time(db, now_ms)
+    doubt = doubt_of(centre.clock) or Doubt(centre.clock(), centre.clock())
+    return dataclasses.asdict(doubt)
+
+
+def _backup(centre: Centre, file: str) -> dict[str, int]:
+    try:
+        made = back_up(centre.store, Path(file))
+    except StoreError as error:
+        raise ControlError(str(error)) from error
+    with centre.store.write() as db:
+        note(db, WHO, "backup", centre.clock(), detail={"change": made.change})
+    return dataclasses.asdict(made)

@@ -1,0 +1,136 @@
+"""The history of journeys and queue entries as rows: what changed, by which action, when, and where it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.clock import TimeQuality
+from sync.journey.model import EntryChange, Role, Transition
+
+_metadata = msgspec.json.Decoder(dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the rows of one change came from.
+
+    `source` is the channel (rest, websocket, a kiosk's id, the centre itself), `who` the actor as the queue's history
+    names it, `metadata` what the request said besides (a card as its hashes alone).
+    """
+
+    source: str
+    who: str
+    happened_ms: int
+    recorded_ms: int
+    time_quality: TimeQuality = TimeQuality.RECEIVED
+    action_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def day_end(now_ms: int) -> Provenance:
+    """The origin that the rows of a day's end name: the centre itself, whichever request met that end."""
+    return Provenance("centre", Role.SYSTEM, now_ms, now_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class PastTransition:
+    """A transition of a visit's history. `metadata` is JSON."""
+
+    action: str
+    leg: int
+    to_state: str
+    trigger_type: str
+    metadata: str
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """The payload of the action, from whichever channel."""
+        metadata = _metadata.decode(self.metadata)
+        # A kiosk's row holds its place in the chain too, and the payload as one member.
+        payload = metadata.get("payload", {}) if "seq" in metadata else metadata
+        return payload if isinstance(payload, dict) else {}
+
+
+def transitions_of_visit(db: ReadTransaction, visit_id: str) -> tuple[PastTransition, ...]:
+    """A visit's transitions, oldest first."""
+    rows = db.execute(
+        "select action, leg, to_state, trigger_type, metadata from transitions where visit_id = :visit_id"
+        " order by change, position",
+        {"visit_id": visit_id},
+    )
+    return tuple(PastTransition(*row) for row in rows)
+
+
+def last_action_of_visit(db: ReadTransaction, visit_id: str, action: str) -> str | None:
+    """The id of the last action of this kind in a visit, else of the visit's last action; None where there is none."""
+    row = db.row(
+        "select action_id from transitions where visit_id = :visit_id and action_id is not null"
+        " order by case when action = :action then 0 else 1 end, change desc limit 1",
+        visit_id=visit_id,
+        action=action,
+    )
+    return str(row["action_id"]) if row else None
+
+
+def add_transitions(
+    db: WriteTransaction,
+    change: int,
+    patient_id: str,
+    visit_id: str | None,
+    leg: int,
+    rows: tuple[Transition, ...],
+    provenance: Provenance,
+) -> None:
+    """Adds rows to a patient's history. A late action of a closed day adds them without moving today's journey.
+
+    `change` is the change number of this transaction; a number takes rows only once.
+    """
+    for position, row in enumerate(rows):
+        db.execute(
+            "insert into transitions values (:change, :position, :patient_id, :visit_id, :leg, :action_id, :from_state,"
+            " :to_state, :action, :trigger_type, :source, :metadata, :happened_ms, :recorded_ms, :time_quality)",
+            {
+                "change": change,
+                "position": position,
+                "patient_id": patient_id,
+                "visit_id": visit_id,
+                "leg": leg,
+                "action_id": provenance.action_id,
+                "from_state": row.from_state,
+                "to_state": row.to_state,
+                "action": row.action,
+                "trigger_type": row.trigger_type,
+                "source": provenance.source,
+                "metadata": msgspec.json.encode(provenance.metadata).decode(),
+                "happened_ms": provenance.happened_ms,
+                "recorded_ms": provenance.recorded_ms,
+                "time_quality": provenance.time_quality.value,
+            },
+        )
+
+
+def add_entry_history(
+    db: WriteTransaction, number: int, patient_id: str, changes: tuple[EntryChange, ...], provenance: Provenance
+) -> None:
+    """Adds rows to the history of a patient's entries, under the change number of this transaction."""
+    for position, change in enumerate(changes):
+        db.execute(
+            "insert into entry_history values (:change, :position, :queue_id, :patient_id, :action_id, :previous, :new,"
+            " :reason, :who, :happened_ms, :recorded_ms)",
+            {
+                "change": number,
+                "position": position,
+                "queue_id": change.queue_id,
+                "patient_id": patient_id,
+                "action_id": provenance.action_id,
+                "previous": change.previous,
+                "new": change.new,
+                "reason": change.reason,
+                "who": provenance.who,
+                "happened_ms": provenance.happened_ms,
+                "recorded_ms": provenance.recorded_ms,
+            },
+        )

@@ -1,0 +1,36 @@
+"""Quarantined bodies as rows: actions that could not be read or judged, as they came."""
+
+from dataclasses import dataclass
+
+from sync.central.store.transactions import WriteTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedBody:
+    """A body that came from a kiosk, its place in the kiosk's chain, its verdict and its case."""
+
+    verdict_id: str
+    exception_id: str
+    kiosk_id: str
+    epoch: int
+    seq: int
+    reason: str
+    body: str
+
+
+def add_quarantined_body(db: WriteTransaction, quarantined: QuarantinedBody, received_ms: int) -> None:
+    """Stores a quarantined body."""
+    db.execute(
+        "insert into quarantine values (:verdict_id, :exception_id, :kiosk_id, :epoch, :seq, :reason, :body,"
+        " :received_ms)",
+        {
+            "verdict_id": quarantined.verdict_id,
+            "exception_id": quarantined.exception_id,
+            "kiosk_id": quarantined.kiosk_id,
+            "epoch": quarantined.epoch,
+            "seq": quarantined.seq,
+            "reason": quarantined.reason,
+            "body": quarantined.body,
+            "received_ms": received_ms,
+        },
+    )

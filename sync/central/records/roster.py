@@ -1,0 +1,55 @@
+"""The roster as rows: the patients that kiosks hold, with a booking of today or tomorrow or on a visit."""
+
+import sqlite3
+
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.clock import day_after
+
+_MEMBERS = (
+    "select j.patient_id, j.change from journeys j where j.visit_id is not null"
+    " or exists (select 1 from appointments a where a.patient_id = j.patient_id"
+    " and a.site_day in (:today, :tomorrow)) order by j.change"
+)
+
+
+def roster_members(db: ReadTransaction, today: str, limit: int) -> list[sqlite3.Row]:
+    """The first patients on the roster in the order of their changes: patient_id and change."""
+    return db.rows(f"{_MEMBERS} limit :limit", today=today, tomorrow=day_after(today), limit=limit)
+
+
+def changed_patients(db: ReadTransaction, after: int, limit: int) -> list[sqlite3.Row]:
+    """The first patients with a change number above `after`, in its order: patient_id and change.
+
+    Patients who are not on the roster are among them, since a kiosk must forget a patient who has left it.
+    """
+    return db.rows(
+        "select patient_id, change from journeys where change > :after order by change limit :limit",
+        after=after,
+        limit=limit,
+    )
+
+
+def first_change_of_day(db: ReadTransaction, today: str) -> int | None:
+    """The change number at which today's roster began.
+
+    None where no pull has come since the last day's end, or where the clock was ahead at the last pull.
+    """
+    row = db.row("select first_change from roster_day where site_day = :today", today=today)
+    return int(row["first_change"]) if row else None
+
+
+def begin_roster_day(db: WriteTransaction, today: str) -> None:
+    """Begins today's roster: membership depends on the day, so every kiosk gets a snapshot of it.
+
+    The members get change numbers of today, so that no page of a snapshot ends at a cursor of an earlier day.
+    """
+    db.execute(
+        "insert into roster_day values (1, :today, :change) on conflict (id) do update"
+        " set site_day = excluded.site_day, first_change = excluded.first_change",
+        {"today": today, "change": db.next_change()},
+    )
+    members = db.rows(_MEMBERS, today=today, tomorrow=day_after(today))
+    db.executemany(
+        "update journeys set change = :change where patient_id = :patient_id",
+        [{"change": db.next_change(), "patient_id": row["patient_id"]} for row in members],
+    )

@@ -1,0 +1,60 @@
+"""What the sender of a request gets back: the HTTP status and the body, over whatever channel the request came."""
+
+import msgspec
+
+from sync.central.centre import Centre
+from sync.central.records.journeys import read_journey
+from sync.central.records.patients import patient_named
+from sync.central.records.site import read_site
+from sync.central.services.errors import ApiError, error_body, error_of
+from sync.central.store.transactions import ReadTransaction
+from sync.journey.model import Actor, Journey, Refusal
+from sync.journey.rules import available_actions
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The HTTP status, and the body as JSON: a CurrentState or another value, or an ErrorBody."""
+
+    status: int
+    body: bytes
+
+    @property
+    def done(self) -> bool:
+        """Whether the request was granted."""
+        return self.status < 400
+
+
+def accepted(value: object) -> Answer:
+    """The answer to a request that was granted. `value` is what msgspec can encode."""
+    return Answer(200, msgspec.json.encode(value))
+
+
+def refused(error: ApiError | Refusal, journey_state: str | None = None, actions: tuple[str, ...] = ()) -> Answer:
+    """The answer to a request that was not granted. A refusal by the rules brings its state and actions along."""
+    return Answer(error_of(error).status, msgspec.json.encode(error_body(error, journey_state, actions)))
+
+
+def refused_at(
+    db: ReadTransaction, centre: Centre, today: str, actor: Actor, patient_id: str | None, error: ApiError
+) -> Answer:
+    """A refusal with the patient's journey state and the actor's available actions, where the patient is known."""
+    journey = journey_of(db, centre, today, patient_id) if patient_id is not None else None
+    if journey is None:
+        return refused(error)
+    return refused(error, journey.state, available_actions(centre.definitions, journey, actor))
+
+
+def refuse(centre: Centre, actor: Actor, patient_id: str | None, error: ApiError) -> Answer:
+    """The answer to a request that failed before it became an action, with the patient's state where it is known."""
+    now_ms = centre.clock()
+    with centre.store.read() as db:
+        return refused_at(db, centre, read_site(db).day(now_ms), actor, patient_id, error)
+
+
+def journey_of(db: ReadTransaction, centre: Centre, today: str, name: str) -> Journey | None:
+    """The journey today of the patient that an id or an alias names; None for an unknown name."""
+    # Nearly every name is the patient's own id, and then one query is enough.
+    found = read_journey(db, centre.definitions, name, today)
+    if found is None and (patient_id := patient_named(db, name)) is not None:
+        found = read_journey(db, centre.definitions, patient_id, today)
+    return found

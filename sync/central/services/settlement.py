@@ -1,0 +1,28 @@
+"""How staff settle a case of the exception inbox: the words for it, and a settlement as the payload of an action."""
+
+from enum import StrEnum
+from typing import Any
+
+from sync.central.services.errors import ApiError
+from sync.central.services.requests import MAX_REASON, is_name, is_reason
+
+
+class Settlement(StrEnum):
+    """What staff say of the actions of a case."""
+
+    APPLY = "apply"  # they count as they were done
+    DISCARD = "discard"  # they do not count
+    REASSIGN = "reassign"  # they were another patient's
+
+
+def read_settlement(how: object, reason: object, patient_id: object) -> dict[str, Any] | ApiError:
+    """The payload {how, reason, patient_id} of a settlement, or what is wrong with it."""
+    if how not in list(Settlement):
+        return ApiError("malformed", f"how must be one of {', '.join(Settlement)}.")
+    if not is_reason(reason):
+        return ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters.")
+    if how == Settlement.DISCARD and not str(reason).strip():
+        return ApiError("malformed", "A case is discarded for a reason.")
+    if how == Settlement.REASSIGN and not is_name(patient_id):
+        return ApiError("malformed", "patient_id must name whose it is.")
+    return {"how": how, "reason": reason, "patient_id": patient_id if how == Settlement.REASSIGN else None}

@@ -1,0 +1,28 @@
+"""The faults of the database, and which of them concern one action alone."""
+
+import sqlite3
+
+
+class StoreError(Exception):
+    """The database cannot be used. The message says why, for the person at the command line."""
+
+
+class InUse(StoreError):
+    """Another process has the database open."""
+
+
+class StaleJourney(Exception):
+    """Another transaction changed the journey after it was read. The caller reads it again and decides again."""
+
+
+def is_of_the_action(error: Exception) -> bool:
+    """Whether an error concerns the one action at hand, so that the other actions of a batch can still be judged.
+
+    False where the database itself fails or the journey changed meanwhile: then nothing may be decided.
+    """
+    if isinstance(error, sqlite3.Error):
+        return isinstance(error, _OF_THE_DATA)
+    return not isinstance(error, StaleJourney)
+
+
+_OF_THE_DATA = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)

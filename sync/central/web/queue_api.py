@@ -1,0 +1,58 @@
+"""The queue over REST: staff list it, search it, and change an entry directly."""
+
+from typing import Any
+
+import msgspec
+from flask import Blueprint, request
+
+from sync.central.centre import Centre
+from sync.central.records.tokens import Bearer
+from sync.central.services.answers import Answer
+from sync.central.services.change_entry import change_entry
+from sync.central.services.errors import ApiError
+from sync.central.services.once import Requester
+from sync.central.services.queue import QueuePage, Search, search_queue
+from sync.central.services.requests import MAX_REASON, ActionRequest, is_name, is_reason
+from sync.central.web.endpoints import Endpoints
+from sync.journey.model import STAFF, BuiltIn, Role
+
+
+def queue_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
+    """The routes under /api/v1/queue/, which a staff token opens."""
+    api = Blueprint("queue", __name__, url_prefix="/api/v1/queue")
+
+    def search(sender: Bearer, wanted: dict[str, Any], *, by_name: bool) -> QueuePage | ApiError:
+        try:
+            found = search_queue(centre, msgspec.structs.replace(msgspec.convert(wanted, Search), by_name=by_name))
+        except msgspec.ValidationError as error:
+            return ApiError("malformed", f"{error}.")
+        if isinstance(found, QueuePage):
+            endpoints.record_look(sender, "queue", *dict.fromkeys(row.patient_id for row in found.entries))
+        return found
+
+    @api.get("/")
+    @endpoints.endpoint(Role.STAFF)
+    def list_queue(sender: Bearer) -> QueuePage | ApiError:
+        return search(sender, {name: value for name, value in request.args.items() if value}, by_name=False)
+
+    @api.post("/search/")
+    @endpoints.endpoint(Role.STAFF, body=dict)
+    def search_by_name(sender: Bearer, wanted: dict[str, Any]) -> QueuePage | ApiError:
+        # A name to look for stands in a body: URLs end up in logs.
+        return search(sender, wanted, by_name=True)
+
+    @api.patch("/<queue_id>/")
+    @endpoints.endpoint(Role.STAFF, body=endpoints.action(BuiltIn.CHANGE_ENTRY, _entry_change))
+    def change(sender: Bearer, wanted: ActionRequest, queue_id: str) -> Answer:
+        return change_entry(centre, Requester(STAFF, sender.who, "rest"), queue_id, wanted)
+
+    return api
+
+
+def _entry_change(document: dict[str, Any]) -> dict[str, Any] | ApiError:
+    state, reason = document.get("state"), document.get("reason", "")
+    if not is_name(state):
+        return ApiError("malformed", "The body must name a state.")
+    if not is_reason(reason):
+        return ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters.")
+    return {"queue_id": (request.view_args or {}).get("queue_id"), "state": state, "reason": reason}

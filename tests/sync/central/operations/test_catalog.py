@@ -1,0 +1,189 @@
+"""What a command has done is in the audit: who, what kind, about whom. A command that only shows leaves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sync.central.operations.catalog import operations
+from sync.central.records.cases import NewCase, open_case
+from sync.central.records.tokens import hash_of
+from sync.ids import new_id
+from sync.journey.model import Role
+from tests.sync.central.centre import Centre, patient
+
+ANNA = patient(1)
+
+Row = dict[str, Any]
+
+
+def nothing(op: str, **arguments: object) -> Callable[[Centre, Path], Row | None]:
+    """An operation that leaves no row."""
+
+    def run(centre: Centre, _: Path) -> None:
+        centre.do(op, **arguments)
+
+    return run
+
+
+def enroll_code(centre: Centre, _: Path) -> Row:
+    centre.do("enroll-code", actions=["scan_nfc"])
+    return {"kind": "enroll-code", "detail": {"grants": ["scan_nfc"]}}
+
+
+def kiosk_revoke(centre: Centre, _: Path) -> Row:
+    with centre.store.write() as db:
+        db.execute("insert into kiosks values ('K1', 'hall', 'A', '[]', 1, 0, null, null)")
+    centre.do("kiosk-revoke", kiosk_id="K1")
+    return {"kind": "kiosk-revoke", "detail": {"kiosk_id": "K1"}}
+
+
+def settle(centre: Centre, _: Path) -> Row:
+    action_id, exception_id = new_id(), a_case(centre)
+    centre.do("settle", exception_id=exception_id, how="discard", reason="seen to", action_id=action_id)
+    detail = {"exception_id": exception_id, "how": "discard"}
+    return {"kind": "settle", "action_id": action_id, "detail": detail}
+
+
+def exception(centre: Centre, _: Path) -> None:
+    centre.do("exception", exception_id=a_case(centre))
+
+
+def token(centre: Centre, _: Path) -> Row:
+    made = centre.do("token", role="patient", patient_id=ANNA)
+    return {"kind": "token", "patient_id": ANNA, "detail": {"role": "patient", "token": hash_of(made)[:12]}}
+
+
+def token_revoke(centre: Centre, _: Path) -> Row:
+    made = centre.token(Role.STAFF)
+    centre.do("token-revoke", token=made)
+    return {"kind": "token-revoke", "detail": {"token": hash_of(made)[:12]}}
+
+
+def import_(centre: Centre, _: Path) -> Row:
+    patients = [{"patient_id": "new", "name": "환자", "cards": ["04aabbcc010203"]}]
+    centre.do("import", document={"exams": [], "patients": patients, "appointments": []})
+    return {"kind": "import", "detail": {"exams": 0, "patients": 1, "cards": 1, "appointments": 0}}
+
+
+def demo_data(centre: Centre, _: Path) -> Row:
+    made = centre.do("demo-data")
+    (row,) = centre.rows("select detail from audit order by audit_id desc limit 1")
+    detail = msgspec.json.decode(row["detail"])
+    assert (detail["patients"], detail["cards"]) == (len(made), len(made))
+    return {"kind": "import", "detail": detail}
+
+
+def site(centre: Centre, _: Path) -> Row:
+    centre.do("site", name="Another name")
+    return {"kind": "site", "detail": {"name": "Another name"}}
+
+
+def backup(centre: Centre, directory: Path) -> Row:
+    made = centre.do("backup", file=str(directory / "backup.db"))
+    return {"kind": "backup", "detail": {"change": made["change"]}}
+
+
+def a_case(centre: Centre) -> str:
+    exception_id = new_id()
+    with centre.store.write() as db:
+        open_case(db, exception_id, NewCase("fork", None, {}), centre.clock())
+    return exception_id
+
+
+# The running service has a clock of its own, which `clock --believe` sets: see test_timekeeper.
+ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
+    "enroll-code": enroll_code,
+    "kiosks": nothing("kiosks"),
+    "kiosk-revoke": kiosk_revoke,
+    "exceptions": nothing("exceptions"),
+    "exception": exception,
+    "settle": settle,
+    "token": token,
+    "token-revoke": token_revoke,
+    "import": import_,
+    "demo-data": demo_data,
+    "site": site,
+    "check": nothing("check"),
+    "clock": nothing("clock"),
+    "backup": backup,
+}
+
+
+def test_every_operation_has_its_row_stated(centre: Centre):
+    assert set(operations(centre.parts)) == set(ROWS)
+
+
+@pytest.mark.parametrize("op", ROWS)
+def test_an_operation_leaves_one_row_of_the_audit_that_says_what_was_done(centre: Centre, tmp_path: Path, op: str):
+    (before,) = centre.rows("select max(audit_id) as id from audit")
+    stated = ROWS[op](centre, tmp_path)
+    rows = centre.rows("select * from audit where audit_id > :id", id=before["id"])
+    for row in rows:
+        del row["audit_id"]
+        row["detail"] = msgspec.json.decode(row["detail"])
+    common = {"at_ms": centre.clock(), "who": "command line", "patient_id": None, "action_id": None}
+    assert rows == ([common | stated] if stated else [])
+
+
+# The order of what a command lists.
+
+
+def test_kiosks_are_listed_in_the_order_of_their_enrolment(centre: Centre):
+    with centre.store.write() as db:
+        for kiosk_id, enrolled_ms in (("K3", 1), ("K2", 2), ("K1", 2), ("K0", 3)):
+            db.execute(
+                "insert into kiosks values (:id, 'hall', :id, '[]', 1, :at_ms, null, null)",
+                {"id": kiosk_id, "at_ms": enrolled_ms},
+            )
+    assert [row["kiosk_id"] for row in centre.do("kiosks")] == ["K3", "K1", "K2", "K0"]
+
+
+def test_cases_are_listed_oldest_first(centre: Centre):
+    opened = (("b", 2), ("a", 2), ("d", 1), ("c", 3))
+    with centre.store.write() as db:
+        for exception_id, at_ms in opened:
+            open_case(db, exception_id, NewCase("fork", None, {}), at_ms)
+    assert [case["exception_id"] for case in centre.do("exceptions")["exceptions"]] == ["d", "a", "b", "c"]
+
+
+def test_the_demo_patients_are_listed_in_the_order_of_their_numbers(centre: Centre):
+    listed = [row["patient_id"] for row in centre.do("demo-data")]
+    assert listed == sorted(listed)
+
+
+def test_a_check_lists_journeys_by_patient_and_transitions_by_state_and_action(centre: Centre):
+    for number in (3, 1, 2):
+        centre.walk(patient(number), "scan_nfc", "register", "confirm_arrival")
+    with centre.store.write() as db:
+        db.execute("update entries set state = 'called'")
+        for position, (from_state, action, to_state, trigger) in enumerate(reversed(ILLEGAL)):
+            db.execute(
+                "insert into transitions select 9000, :position, patient_id, visit_id, leg, null, :from_state,"
+                " :to_state, :action, :trigger, source, metadata, happened_ms, recorded_ms, time_quality"
+                " from transitions limit 1",
+                {
+                    "position": position,
+                    "from_state": from_state,
+                    "action": action,
+                    "to_state": to_state,
+                    "trigger": trigger,
+                },
+            )
+    health = centre.do("check")
+    assert [each["patient_id"] for each in health["inconsistent"]] == [patient(1), patient(2), patient(3)]
+    found = [tuple(each.values())[:4] for each in health["illegal_transitions"]]
+    assert found == ILLEGAL
+
+
+ILLEGAL = [
+    ("ARRIVED", "a", "CALLED", "x"),
+    ("ARRIVED", "b", "CALLED", "x"),
+    ("ARRIVED", "b", "CALLED", "y"),
+    ("ARRIVED", "b", "FINISHED", "x"),
+    ("CALLED", "a", "ARRIVED", "x"),
+]

@@ -1,0 +1,66 @@
+"""No code names what the definitions define: a site that renames an action or a state would break it unseen."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sync.journey.model import BuiltIn, Trigger
+
+from .samples import RULES
+
+HOUSE = Path(__file__).parents[3]
+DATA = ("kiosk/demo/", "sync/central/services/demo_hospital.py")  # invented people, who follow the shipped definitions
+DEFINED = {
+    *RULES.actions,
+    *RULES.journey_states,
+    *RULES.queue_states,
+    *RULES.appointment_states,
+    *RULES.kiosks,
+}
+OWN = {*Trigger, *BuiltIn}
+
+# The same letters with another meaning: a screen's notice, a verdict's code, a field of the demo's people.
+OTHERWISE = {
+    ("kiosk/front/screen.py", "called"),
+    ("sync/protocol.py", "cancelled"),
+    ("sync/central/commands/hospital.py", "booked"),
+    ("sync/journey/definitions.py", "entrance"),  # the one kind that every site has
+}
+
+
+def words(source: str) -> Iterator[str]:
+    """The strings of a module that are one word, and the words in quotes inside its SQL."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+            yield from re.findall(r"'(\w+)'", node.value)
+
+
+def product() -> list[Path]:
+    files = [path for package in ("kiosk", "sync", "hardware") for path in sorted((HOUSE / package).rglob("*.py"))]
+    return [path for path in files if not path.relative_to(HOUSE).as_posix().startswith(DATA)]
+
+
+@pytest.mark.parametrize("path", product(), ids=lambda path: path.relative_to(HOUSE).as_posix())
+def test_no_module_names_an_action_a_state_or_a_trigger(path: Path):
+    name = path.relative_to(HOUSE).as_posix()
+    forbidden = DEFINED if name == "sync/journey/model.py" else DEFINED | OWN
+    found = {word for word in words(path.read_text("utf-8")) if word in forbidden}
+    assert {word for word in found if (name, word) not in OTHERWISE} == set()
+
+
+def test_no_script_of_the_page_names_one_but_the_table_of_its_words():
+    scripts = {path.name: path.read_text("utf-8") for path in (HOUSE / "kiosk/ui/static").rglob("*.js")}
+    assert "states.js" in scripts
+    named = {name: {*re.findall(r"[\"'`](\w+)[\"'`]", text)} & (DEFINED | OWN) for name, text in scripts.items()}
+    assert {name for name, found in named.items() if found} <= {"states.js"}, named
+
+
+def test_the_exceptions_still_stand_where_they_are_said_to_stand():
+    for name, word in OTHERWISE:
+        assert word in words((HOUSE / name).read_text("utf-8")), (name, word)
