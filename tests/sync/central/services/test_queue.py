@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync.central.records.site import read_site
-from sync.central.services import queue as staff
+from sync.central.services.queue import QueuePage, Search, history, search_queue
 from tests.sync.central.centre import Centre, patient
 
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
@@ -26,10 +25,9 @@ def waiting(centre: Centre, number: int, exam_id: str, priority: int, opened_ms:
 
 def listed(centre: Centre, **search: Any) -> list[str]:
     """The entries of the staff's list, in its order."""
-    with centre.store.read() as db:
-        site, found = read_site(db), staff.Search(**search)
-        rows = staff.queue_rows(db, centre.parts.definitions, site, site.day(centre.clock()), found)
-    return [row.queue_id for row in rows]
+    page = search_queue(centre.parts, Search(**search))
+    assert isinstance(page, QueuePage)
+    return [row.queue_id for row in page.entries]
 
 
 def test_the_queue_is_in_the_order_in_which_its_patients_will_be_called(centre: Centre):
@@ -55,7 +53,7 @@ def test_a_history_is_in_the_order_in_which_it_happened_within_one_change_too(ce
         db.execute("update entries set state = 'called'")
         db.execute("update journeys set state = 'REGISTERED' where patient_id = :id", {"id": one})
     centre.walk(one, "confirm_arrival")
-    found = staff.history(centre.parts, one)
+    found = history(centre.parts, one)
     assert isinstance(found, dict)
     assert [(row["action"], row["to_state"]) for row in found["transitions"]] == [
         ("scan_nfc", "ARRIVED"),
