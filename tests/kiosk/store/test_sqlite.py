@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from kiosk.store.sqlite import Store, StoreError, peek
-from tests.components import demand
 
 
 def label(store: Store, day: str) -> None:
@@ -280,19 +279,7 @@ def test_killed_between_begin_and_commit_what_was_committed_is_there_and_the_res
         opened.close()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of two megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    demand(bool(mounted and mounted.returncode == 0), "root, to mount a small disk,")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
+@pytest.mark.disk("2m")
 def test_on_a_full_disk_a_commit_fails_whole_and_nothing_saved_before_is_lost(small_disk: Path):
     opened = Store(small_disk / "kiosk.db")
     saved: list[int] = []
@@ -321,6 +308,7 @@ def test_on_a_full_disk_a_commit_fails_whole_and_nothing_saved_before_is_lost(sm
     again.close()
 
 
+@pytest.mark.disk("2m")
 def test_where_there_is_no_room_for_a_database_it_is_refused_in_words(small_disk: Path):
     with (small_disk / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(b"\0" * 4096):
