@@ -44,7 +44,8 @@ def correct_day(connection: Connection, site_day: str) -> None:
 def forget_old_days(connection: Connection, days: int) -> None:
     """Removes the counts of all but the newest `days` days. The clock has no say, or a number would be given twice."""
     connection.execute(
-        "delete from queue_numbers where site_day not in (select site_day from queue_numbers order by site_day desc limit ?)",
+        "delete from queue_numbers where site_day not in"
+        " (select site_day from queue_numbers order by site_day desc limit ?)",
         (days,),
     )
 
