@@ -1,6 +1,6 @@
 """The facts about a contactless card in the ATR of a PC/SC reader (PC/SC part 3, 3.1.3.2.3, and its supplement).
 
-A storage card's ATR is made up by the reader and names standard and card. A processor card's carries the historical
+The reader makes up a storage card's ATR, which names standard and card. A processor card's ATR carries the historical
 bytes of its ATS (type A), or bytes of its ATQB (type B).
 """
 
@@ -16,7 +16,7 @@ _STANDARDS = {
     **dict.fromkeys((0x09, 0x0A, 0x0B, 0x0C), Technology.ISO15693),
     0x11: Technology.FELICA,
 }
-# Readers that are older than FeliCa's own standard byte give one of ISO 14443 and tell it by the name alone.
+# A reader older than FeliCa's own standard byte gives one of ISO 14443. Only the card's name says FeliCa then.
 _FELICA_NAMES = {0x003B, 0xF011, 0xF012}
 _DESFIRE = b"\x80"
 
@@ -81,6 +81,6 @@ def _storage_technology(standard: int, name: int) -> Technology:
 def _is_type_b(historical: bytes) -> bool:
     """Four bytes of application data, three of protocol information, and MBLI in the upper half of the last.
 
-    The protocol information says ISO 14443-4 in its second byte's lowest bit, and two bits of it are always 0.
+    The lowest bit of the protocol information's second byte says ISO 14443-4. Two bits of that byte are always 0.
     """
     return len(historical) == 8 and historical[5] & 0x09 == 0x01 and historical[7] & 0x0F == 0

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class Backoff:
-    """Doubles from `first_s` up to `most_s`, each time between half and the whole of it by chance."""
+    """Doubles from `first_s` up to `most_s` seconds. Each wait is a random part of that, from half to the whole."""
 
     def __init__(self, first_s: float, most_s: float, chance: Callable[[], float] = random.random) -> None:
         self._first_s = first_s

@@ -1,7 +1,7 @@
 """One reader in a process of its own: `python -m hardware.child KIND NAME PATH`; a missing argument is empty.
 
 Lines go out on standard output and come in on standard input (see hardware/wire.py). The process ends when its input
-does, and dies with its parent. It imports what its own kind of reader needs and nothing else, so that it starts fast.
+does, and dies with its parent. It imports only what its own kind of reader needs, so that it starts fast.
 """
 
 import ctypes
@@ -15,15 +15,15 @@ from hardware.errors import place_of
 from hardware.reader import Reader
 from hardware.wire import Command, Report, decode_command
 
-# As in sync/parent_death.py, since hardware imports nothing of sync. Here the end of standard input covers a parent
-# that ended before the call.
+# A copy of the value in sync/parent_death.py, since hardware imports nothing of sync. The end of standard input covers
+# a parent that ended before the call.
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(kind: str, name: str, path: str) -> None:
     """Drives the reader until the process is ended."""
     die_with_parent()
-    # Ctrl-C goes to all processes of a terminal; the supervisor ends its readers in its own order.
+    # Ctrl-C goes to all processes of a terminal. The supervisor ends its readers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     report = Report(take_output())
     commands: SimpleQueue[Command] = SimpleQueue()

@@ -1,7 +1,7 @@
 """Tells a new tap from the flicker of a card that never left.
 
 At the edge of the field a card comes and goes several times in one movement of the hand. Two cards in one wallet answer
-by turns. A card counts again only when the reader has not seen it for a while.
+alternately. A card counts as a new tap only when the reader has not seen it for a while.
 """
 
 from collections.abc import Hashable
@@ -13,7 +13,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Debounce(Generic[K]):
-    """The cards that one reader has seen lately. Times are nanoseconds on one monotonic clock."""
+    """The cards that one reader saw last. Times are nanoseconds on one monotonic clock."""
 
     def __init__(self, gap_ns: int = GAP_NS) -> None:
         self._gap_ns = gap_ns

@@ -1,4 +1,4 @@
-"""What a hand does at the simulated reader, and what comes of it."""
+"""Gestures at the simulated reader, and their results."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from hardware.reader import RefusedReason
 
 
 class Gesture(StrEnum):
-    """What can be done to a simulated reader."""
+    """A gesture that a simulated reader carries out."""
 
     PRESENT = "present"  # hold a card to it and take the card away
     PUT = "put"  # lay a card on it
@@ -17,11 +17,11 @@ class Gesture(StrEnum):
 
 
 class GestureResult(StrEnum):
-    """What came of a gesture. The last four are the supervisor's; the reader itself reports the others."""
+    """The result of a gesture. The last four are the supervisor's; the reader itself reports the others."""
 
     TAPPED = "tapped"
     REFUSED = "refused"
-    DEBOUNCED = "debounced"  # the same card, still there or hardly gone: no new tap
+    DEBOUNCED = "debounced"  # no new tap: the same card came back too soon, or never left
     DONE = "done"  # a gesture that brings no card
     NOT_READY = "not_ready"  # the reader is unplugged, starting or stopped
     NO_READER = "no_reader"  # no simulated reader is configured

@@ -8,7 +8,10 @@ from hardware.wire import State
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a reader's process may be silent, and what follows when it fails. Seconds, but for the count."""
+    """How long a reader's process may be silent, and how failures count.
+
+    `failures_to_faulty` is a count; the others are seconds.
+    """
 
     idle_s: float = 15.0
     driver_call_s: float = 3.0
@@ -19,7 +22,7 @@ class Timeouts:
 
 
 class Health:
-    """Begins as a reader whose process has reported nothing. Times are seconds on one monotonic clock."""
+    """The health of one reader. It begins with nothing reported. Times are seconds on one monotonic clock."""
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
@@ -34,15 +37,15 @@ class Health:
         return self._failures > 1
 
     def reported(self, state: State) -> None:
-        """The process reports how the device is."""
+        """Notes the device state that the process reports."""
         self._reported = state
 
     def card_read(self) -> None:
-        """A card was read, so the reader works: earlier failures no longer count."""
+        """Notes that a card was read. The reader works, so earlier failures no longer count."""
         self._failures = 0
 
     def failed(self, why: str, now_s: float) -> None:
-        """The process ended or had to be ended; the next one has reported nothing yet."""
+        """Notes that the process ended or was killed. The next process has reported nothing yet."""
         self._forgive(now_s)
         self._failures += 1
         self._failed_at_s = now_s
@@ -50,7 +53,7 @@ class Health:
         self._reported = State(ReaderState.STARTING, "")
 
     def state_at(self, now_s: float) -> State:
-        """The state that the process reports; faulty when the process was replaced too often of late."""
+        """The state that the process reports; faulty when the process was replaced too often lately."""
         self._forgive(now_s)
         if self._failures < self._timeouts.failures_to_faulty:
             return self._reported

@@ -22,7 +22,7 @@ from hardware.pn532_speed import back_to_first_speed
 from hardware.reader import ReaderState, RefusedReason
 from hardware.wire import Report
 
-# Type A in every round; the others, which fewer people carry, in every fourth: each costs time on the line.
+# Every round looks for type A, every fourth round for the rarer types too: each type costs time on the line.
 _ROUND = (nfc.clf.RemoteTarget("106A"),)
 _WIDE_ROUND = (*_ROUND, nfc.clf.RemoteTarget("212F"), nfc.clf.RemoteTarget("106B"))
 _WIDE_EVERY = 4
@@ -78,7 +78,7 @@ class NfcpyReader:
         time.sleep(_REST_S)
 
     def close(self) -> None:
-        """Puts a serial PN532 back to the speed it is opened with, and leaves the device for good."""
+        """Puts a serial PN532 back to the speed at which it is opened, and closes the device."""
         self._closed = True
         self._let_go()
 
@@ -111,7 +111,7 @@ def _open(path: str) -> Any:
     try:
         frontend = nfc.clf.ContactlessFrontend(path)
     except _TROUBLE:
-        # A killed process leaves the chip at the speed that it had chosen.
+        # A killed process leaves the chip at the speed that the process chose.
         if not back_to_first_speed(path):
             raise
         frontend = nfc.clf.ContactlessFrontend(path)
@@ -122,7 +122,7 @@ def _open(path: str) -> Any:
 
 
 def _stay_awake(**_: object) -> None:
-    """Replaces the command that nfcpy ends with: after it many a chip answers only once it is plugged in again."""
+    """Replaces the command that nfcpy ends with: after it many chips answer only when plugged in again."""
 
 
 def _error_number(error: BaseException) -> int:

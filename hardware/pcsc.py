@@ -1,8 +1,8 @@
 """Readers behind pcscd: every PC/SC reader, or those whose name holds a text.
 
-One blocking SCardGetStatusChange on all of them and on the pseudo reader that stands for plugging, its answer fed back
-into the next call. pyscard's CardMonitor is no choice: it dies for good when pcscd restarts, and it compares cards by
-ATR alone, so that the second of two equal cards is never seen.
+One SCardGetStatusChange call waits for all readers and for the pseudo reader that reports plugging. Each call gets the
+states of the call before. pyscard's CardMonitor does not fit: it never recovers when pcscd restarts. It also compares
+cards by ATR alone, so it misses the second of two equal cards.
 """
 
 import time
@@ -16,11 +16,11 @@ from hardware.pcsc_card import read_card
 from hardware.reader import ReaderState
 from hardware.wire import Report
 
-# Under pcsc-lite 2.3 a reader that comes between two calls is noticed only by listing again, so not too long.
+# Short: before pcsc-lite 2.3, only a new listing finds a reader that was plugged in between two calls.
 WAIT_MS = 2_000
 _PLUGGING = "\\\\?PnP?\\Notification"
 _COUNTER = 0xFFFF0000
-# The part of a state that the next call gets back: the card and the counter, and not that the reader was away.
+# The part of a state that the next call gets back: the card and the counter, without the absence of the reader.
 _FED_BACK = _COUNTER | scard.SCARD_STATE_EMPTY | scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_INUSE
 _FED_BACK |= scard.SCARD_STATE_MUTE | scard.SCARD_STATE_EXCLUSIVE | scard.SCARD_STATE_UNPOWERED
 _NOTHING_NEW = {scard.SCARD_E_TIMEOUT, scard.SCARD_E_UNKNOWN_READER, scard.SCARD_E_READER_UNAVAILABLE}
@@ -37,7 +37,7 @@ class PcscError(Exception):
 
 @dataclass(slots=True)
 class _Slot:
-    """One reader: its last event state, and the cards lately seen."""
+    """One reader: its last event state, and the cards seen last."""
 
     state: int = scard.SCARD_STATE_UNAWARE
     debounce: Debounce[object] = field(default_factory=Debounce)
@@ -76,7 +76,7 @@ class PcscReader:
         self._announce()
 
     def close(self) -> None:
-        """Nothing to do: pcscd lets go of what a process held when it ends."""
+        """Does nothing: pcscd frees the resources of a process that ends."""
 
     def _established(self) -> int:
         if self._context is None:
@@ -113,14 +113,14 @@ class PcscReader:
     def _wait(self, context: int) -> list[tuple[str, int, list[int]]]:
         """The readers that changed, as name, event state and ATR, after two seconds at most.
 
-        A reader that is asked about for the first time answers at once.
+        The call returns at once for a reader that it asks about for the first time.
         """
         known = [(name, slot.state) for name, slot in self._slots.items()]
         result, states = scard.SCardGetStatusChange(context, self._wait_ms, [*known, (_PLUGGING, self._plugging)])
         if result in _NOTHING_NEW:
             return []
         _check(result)
-        # From pcsc-lite 2.3 on, the pseudo reader counts its events too, and answers at once to an old count.
+        # From pcsc-lite 2.3 on, the pseudo reader counts its events too. A call with an old count returns at once.
         self._plugging = states.pop()[1] & ~scard.SCARD_STATE_CHANGED
         return [event for event in states if event[1] & scard.SCARD_STATE_CHANGED]
 
@@ -137,10 +137,10 @@ class PcscReader:
 
 
 def is_tap(before: int, state: int) -> bool:
-    """Whether a card came: from empty, or so quickly after another that only the counter of events tells.
+    """Whether a card came: to an empty reader, or so soon after another card that only the event counter changed.
 
-    A card that already lies on a reader at the first look is no tap: nobody is there to see the screen, and a card that
-    made the process hang would do so again. INUSE and MUTE come and go while a card lies still.
+    A card that already lies on a reader at the first look is no tap: nobody looks at the screen then. A card that made
+    the process hang would make it hang again. INUSE and MUTE come and go while a card lies still.
     """
     if before == scard.SCARD_STATE_UNAWARE:
         return False
@@ -150,7 +150,7 @@ def is_tap(before: int, state: int) -> bool:
 def describe_refusals(refused: int) -> str:
     """Trouble with pcscd in a sentence for operators, after it refused this process so many times in a row.
 
-    Once or twice may be a pcscd that is about to end: the library cannot tell its closed connection from a refusal.
+    One or two refusals may be the end of a pcscd: the library cannot tell a closed connection from a refusal.
     """
     if refused > 2:
         return "pcscd refuses this user; on newer systems polkit has to allow it"

@@ -1,7 +1,7 @@
 """Puts a serial PN532 back to 115200 baud, the speed at which it is opened.
 
 nfcpy opens the chip at that speed and then raises it. The chip keeps the new speed until it gets another or loses
-power, so after its process was killed no other one can open it.
+power, so no other process can open it after the first one was killed.
 """
 
 import time
@@ -18,7 +18,7 @@ _ANSWER_S = 0.02
 
 
 def back_to_first_speed(path: str) -> bool:
-    """Orders the chip at an nfcpy path back, at each speed that it may have. False when the path is no single line.
+    """Orders the chip at an nfcpy path back, at each speed that it may have. False when the path names no single line.
 
     Raises OSError when the line cannot be opened. A chip that is at the first speed already sees noise.
     """

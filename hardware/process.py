@@ -1,4 +1,4 @@
-"""A reader's process as its supervisor sees it: messages out, commands in, and an end that always comes."""
+"""A reader's process as its supervisor sees it: messages out, commands in, and a sure end."""
 
 import os
 import select
@@ -12,7 +12,7 @@ from hardware.wire import MAX_LINE, Command, Message, decode
 
 
 class ProcessEnded(Exception):
-    """The process is gone, or writes something that is no message. `why` is for operators."""
+    """The process has ended, or sent a message that cannot be read. `why` is for operators."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -20,6 +20,7 @@ class ProcessEnded(Exception):
 
 
 _GRACE_S = 0.2
+_UNREADABLE = "the reader process sent a message that cannot be read"
 
 
 def command_for(spec: ReaderSpec) -> list[str]:
@@ -34,7 +35,7 @@ class ReaderProcess:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 nothing of this comes from outside
+        self._process = subprocess.Popen(  # noqa: S603 no part of the command comes from outside
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -55,7 +56,7 @@ class ReaderProcess:
         until = time.monotonic() + timeout_s
         while b"\n" not in self._buffer:
             if len(self._buffer) > MAX_LINE:
-                raise ProcessEnded("its process talks nonsense")
+                raise ProcessEnded(_UNREADABLE)
             if not self._poll.poll(max(0.0, until - time.monotonic()) * 1000):
                 return None
             if not (chunk := os.read(self._output.fileno(), MAX_LINE)):
@@ -63,7 +64,7 @@ class ReaderProcess:
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         if (message := decode(line)) is None:
-            raise ProcessEnded("its process talks nonsense")
+            raise ProcessEnded(_UNREADABLE)
         return message
 
     def send(self, command: Command) -> None:
@@ -71,15 +72,18 @@ class ReaderProcess:
         os.write(self._input.fileno(), command.encode())
 
     def ask_to_end(self) -> None:
-        """Ends its input, which a healthy process takes as the order to end."""
+        """Closes the input of the process, which orders a healthy process to end."""
         self._input.close()
 
     def kill(self) -> None:
-        """Kills it at once. May be called from any thread, and more than once."""
+        """Kills the process at once. May be called from any thread, and more than once."""
         self._process.kill()
 
     def close(self) -> None:
-        """Ends it, by its input and then by force, and closes its pipes. A process that hangs in the kernel is left."""
+        """Ends the process, first by its input and then by force, and closes its pipes.
+
+        A process that hangs in the kernel is left.
+        """
         self._input.close()
         if not self._has_ended():
             self.kill()

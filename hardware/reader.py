@@ -35,7 +35,7 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class RefusedTap:
-    """A card that cannot be used came to a reader. Nothing of the card is kept."""
+    """A card that cannot be used came to a reader. The card's id is not kept."""
 
     reader: str
     reason: RefusedReason
@@ -75,8 +75,8 @@ class Reader(Protocol):
     def step(self) -> None:
         """Waits a few seconds at most for something to happen, and reports it.
 
-        Trouble with the device is reported as a state and tried again in the next step. It never returns when a driver
-        call hangs: only the end of the process helps then.
+        Trouble with the device is reported as a state, and the next step tries again. The step never returns when a
+        driver call hangs: only the end of the process helps then.
         """
         ...
 

@@ -44,7 +44,7 @@ class SimulatedReader:
         self._report.reply(command.number, result, reason)
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Does nothing: there is no device."""
 
     def _carry_out(self, command: Command) -> tuple[GestureResult, RefusedReason | None]:
         match command.gesture:

@@ -12,16 +12,16 @@ from hardware.watcher import ReaderWatcher
 
 # A healthy process ends within a few milliseconds; the others are killed.
 _GRACE_S = 0.5
-# Longer than any id, and refused as such.
+# Longer than any id, so such a card is refused.
 _MAX_UID_BYTES = 32
 
 
 class Readers:
     """The readers of these specifications.
 
-    `on_tap` gets each usable or refused card, on a thread of that reader; the next card of the same reader waits until
-    it returns. `on_status` gets the status of all readers whenever one of them changed, one call at a time. What they
-    raise is logged without card data and changes nothing. Neither may wait for `stop`.
+    `on_tap` gets each usable or refused card, on a thread of that reader. The next card of the same reader waits until
+    `on_tap` returns. `on_status` gets the status of all readers after each change, one call at a time. An exception of
+    either is logged without card data and changes nothing. Neither may wait for `stop`.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Readers:
             watcher.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """Ends all readers: asks first, and kills what does not end within half a second."""
+        """Ends all readers: asks first, and kills each process that does not end within half a second."""
         until = time.monotonic() + timeout_s
         for watcher in self._watchers:
             watcher.ask_to_stop()
@@ -56,11 +56,11 @@ class Readers:
         return tuple(watcher.status for watcher in self._watchers)
 
     def present(self, uid: bytes, timeout_s: float = 10.0) -> GestureReply:
-        """Holds a card to the first simulated reader and takes it away; returns after `on_tap` has returned for it."""
+        """Holds a card to the first simulated reader and takes it away; returns after `on_tap` has returned."""
         return self.gesture(Gesture.PRESENT, uid, timeout_s)
 
     def gesture(self, gesture: Gesture, uid: bytes = b"", timeout_s: float = 10.0) -> GestureReply:
-        """Any gesture at the first simulated reader."""
+        """Carries out a gesture at the first simulated reader. Returns after `on_tap` has returned."""
         simulated = next((watcher for watcher in self._watchers if watcher.spec.kind == "simulated"), None)
         if simulated is None:
             return GestureReply(GestureResult.NO_READER, detail="no simulated reader is configured")
@@ -71,4 +71,4 @@ class Readers:
             try:
                 self._on_status(self.status())
             except Exception as error:  # noqa: BLE001 called at the edge of a reader's thread, which must live on
-                log_without_values("what a reader's new status leads to", error)
+                log_without_values("on_status", error)

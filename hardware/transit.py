@@ -1,6 +1,6 @@
-"""Korean transit cards (KS X 6924): their id is the card serial number (CSN) in the purse, never the UID.
+"""Korean transit cards (KS X 6924): their id is the card serial number (CSN) in the purse file, never the UID.
 
-Transit cards are of type A and type B, plastic or in a phone, and a phone may show another UID each time.
+Transit cards are of type A or type B, of plastic or in a phone. A phone may show another UID each time.
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ _CSN = slice(4, 12)
 
 
 def read_transit_card(transmit: Transmit) -> Card | RefusedReason | None:
-    """The transit card that answers; None when the card answers that it is none.
+    """The transit card that answers; None when the card says that it is no transit card.
 
-    A card that falls silent here is unreadable: a transit card that is taken away early must not be known by its UID.
+    A card that falls silent here is unreadable: a transit card that is taken away early must not be read by its UID.
     """
     for technology, select in _PURSES:
         answer = transmit(select)

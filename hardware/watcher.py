@@ -33,12 +33,12 @@ class ReaderWatcher:
         self._thread = threading.Thread(target=self._run, name=f"reader {spec.label}", daemon=True)
         self._stopping = threading.Event()
         self._changed = threading.Condition()
-        # Guarded by _changed: these are read by other threads.
+        # Guarded by `_changed`, since other threads read these.
         self._status = ReaderStatus(spec.label, spec.kind, ReaderState.STARTING)
         self._process: ReaderProcess | None = None
         self._replies: dict[int, GestureReply | None] = {}
         self._number = 0
-        # Used by the reader's own thread alone.
+        # For the reader's own thread alone.
         self._health = Health(timeouts)
         self._in_driver_call = False
         self._outcome: object = None
@@ -46,7 +46,7 @@ class ReaderWatcher:
 
     @property
     def status(self) -> ReaderStatus:
-        """How the reader is now."""
+        """The status of the reader now."""
         return self._status
 
     def start(self) -> None:
@@ -54,7 +54,7 @@ class ReaderWatcher:
         self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """Orders the process to end and not to be replaced."""
+        """Orders the process to end. No other process replaces it."""
         with self._changed:
             self._stopping.set()
             self._changed.notify_all()
@@ -62,7 +62,7 @@ class ReaderWatcher:
                 self._process.ask_to_end()
 
     def join(self, timeout_s: float) -> bool:
-        """Waits for the thread to end; True when it has, or never started."""
+        """Waits for the thread to end. True when the thread has ended or never started."""
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -74,7 +74,7 @@ class ReaderWatcher:
                 self._process.kill()
 
     def gesture(self, gesture: Gesture, uid: bytes, timeout_s: float) -> GestureReply:
-        """Has a simulated reader carry out a gesture, and waits until `on_tap` has returned for it."""
+        """Orders a simulated reader to carry out a gesture, and waits until `on_tap` has returned."""
         until_s = time.monotonic() + timeout_s
         with self._changed:
             if not self._changed.wait_for(self._settled, timeout_s):
@@ -98,7 +98,7 @@ class ReaderWatcher:
         return running or self._stopping.is_set()
 
     def _answered(self, number: int) -> bool:
-        # A number that is gone was cleared away with the process that was to answer.
+        # A missing number was removed when its process ended without a reply.
         return self._stopping.is_set() or self._replies.get(number, _INTERRUPTED) is not None
 
     # ---- the reader's own thread ------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class ReaderWatcher:
                 backoff.reset()
 
     def _attend(self) -> None:
-        """Runs one process until it ends, and raises ProcessEnded then, or what kept it from starting."""
+        """Runs one process until it ends. Raises ProcessEnded then; OSError or ValueError when it cannot start."""
         process = ReaderProcess(command_for(self.spec))
         try:
             with self._changed:
@@ -168,13 +168,13 @@ class ReaderWatcher:
             self._outcome = self._on_tap(tap)
         except Exception as error:  # noqa: BLE001 the edge of this thread: the next card must be read
             self._outcome_failed = True
-            log_without_values("what a tap leads to", error)
+            log_without_values("on_tap", error)
 
     def _reply_to(self, message: CommandReply) -> GestureReply:
         outcome, failed = self._outcome, self._outcome_failed
         self._outcome, self._outcome_failed = None, False
         if failed:
-            return GestureReply(GestureResult.FAILED, message.reason, detail="what the tap leads to failed")
+            return GestureReply(GestureResult.FAILED, message.reason, detail="the kiosk failed to handle the tap")
         detail = "the simulated reader is unplugged" if message.result is GestureResult.NOT_READY else ""
         return GestureReply(message.result, message.reason, outcome, detail)
 

@@ -1,6 +1,6 @@
-"""The lines between a reader's process and its supervisor: one JSON object a line each way.
+"""The lines between a reader's process and its supervisor: one JSON object a line, in both directions.
 
-These lines are the only place outside of memory where a card's id appears, and they go through a pipe.
+Outside of memory a card's id appears in these lines alone, and they go through a pipe.
 """
 
 import json
@@ -20,7 +20,7 @@ HEARTBEAT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The reader's loop has gone round."""
+    """The reader's loop has completed a round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class DriverCall:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How the device is now."""
+    """The state of the device now."""
 
     state: ReaderState
     detail: str
@@ -40,7 +40,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class CommandReply:
-    """What came of the command with this number. Its tap, if any, is the message before."""
+    """The result of the command with this number. A tap of the command is the message before."""
 
     number: int
     result: GestureResult
@@ -49,7 +49,7 @@ class CommandReply:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The process gives up. `why` names the kind of error and the place in the code, never a value."""
+    """The process ends after an error. `why` names the kind of error and the place in the code, never a value."""
 
     why: str
 
@@ -102,7 +102,7 @@ _DECODERS: dict[str, Callable[[dict[str, str]], Message]] = {
 
 
 class Report:
-    """The reader's side: writes its messages to a file descriptor. For one thread only."""
+    """Writes the messages of a reader's process to a file descriptor. For one thread only."""
 
     def __init__(self, descriptor: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._descriptor = descriptor
@@ -111,7 +111,7 @@ class Report:
         self._last_s = clock()
 
     def found(self, reader: str, found: Card | RefusedReason, at_mono_ns: int) -> None:
-        """A card came, usable or not."""
+        """Writes that a card came, usable or not."""
         if isinstance(found, Card):
             uid, technology = found.uid.hex(), found.technology
             self._write({"is": "tap", "reader": reader, "uid": uid, "technology": technology, "at_mono_ns": at_mono_ns})
@@ -119,23 +119,23 @@ class Report:
             self._write({"is": "refused", "reader": reader, "reason": found})
 
     def state(self, state: ReaderState, detail: str = "") -> None:
-        """The device is like this now. Written only when it changed."""
+        """Writes the state of the device, when it changed."""
         if self._state != (state, detail):
             self._state = (state, detail)
             self._write({"is": "state", "state": state, "detail": detail})
 
     def reply(self, number: int, result: GestureResult, reason: RefusedReason | None = None) -> None:
-        """A command was carried out."""
+        """Writes the result of a command."""
         self._write({"is": "reply", "number": number, "result": result, "reason": reason})
 
     def heartbeat(self) -> None:
-        """The loop has gone round. Written when no other message was for a second."""
+        """Writes a heartbeat when the last message is a second old. Called after each round of the loop."""
         if self._clock() - self._last_s >= HEARTBEAT_S:
             self._write({"is": "heartbeat"})
 
     @contextmanager
     def driver_call(self) -> Iterator[None]:
-        """Around a call to the driver that may never return."""
+        """Reports the beginning and the end of a driver call that may never return."""
         self._write({"is": "call_begun"})
         try:
             yield
@@ -143,7 +143,7 @@ class Report:
             self._write({"is": "call_returned"})
 
     def crash(self, why: str) -> None:
-        """The process gives up."""
+        """Writes that the process ends after an error."""
         self._write({"is": "crash", "why": why})
 
     def _write(self, fields: dict[str, object]) -> None:

@@ -245,7 +245,7 @@ def test_what_a_tap_leads_to_may_fail_and_the_next_card_is_read_all_the_same(
         stand.lift()
     readers.stop()
     assert seen == [ANNA, BORA]
-    assert "what a tap leads to failed: ValueError at" in caplog.text
+    assert "on_tap failed: ValueError at" in caplog.text
     assert ANNA.hex() not in caplog.text.lower()
 
 

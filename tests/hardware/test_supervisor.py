@@ -194,7 +194,7 @@ def test_a_listener_that_fails_keeps_no_reader_from_its_work(caplog: pytest.LogC
     readers.start()
     assert readers.present(ANNA).result is GestureResult.TAPPED
     readers.stop()
-    assert "what a reader's new status leads to failed: RuntimeError at" in caplog.text
+    assert "on_status failed: RuntimeError at" in caplog.text
     assert "nobody listens" not in caplog.text
 
 
@@ -265,9 +265,9 @@ def test_a_process_is_stopped_even_while_the_card_it_read_is_being_dealt_with():
 @pytest.mark.parametrize(
     "says", ["print('what?', flush=True)", "print('x' * 10_000, end='', flush=True)"], ids=["no message", "no end"]
 )
-def test_a_process_that_talks_nonsense_is_given_up(says: str):
+def test_a_process_whose_message_cannot_be_read_is_given_up(says: str):
     process = ReaderProcess([sys.executable, "-c", f"{says}; import time; time.sleep(60)"])
-    with pytest.raises(ProcessEnded, match="talks nonsense"):
+    with pytest.raises(ProcessEnded, match="sent a message that cannot be read"):
         process.receive(10.0)
     process.close()
 
