@@ -1,6 +1,6 @@
 """The command `kiosk`. Exit codes: 0 done, 1 failed, 2 bad input, 3 no daemon is running.
 
-A command imports what it alone needs. Scripts call `status` and `tap` often, and the daemon's parts take long to load.
+Each command imports only what it needs. Scripts call `status` and `tap` often, and the daemon's parts load slowly.
 """
 
 import json
@@ -51,12 +51,12 @@ def _config(path: str) -> Config:
 def _code(text: str) -> str:
     # A byte that is no UTF-8 comes as a lone surrogate, which cannot be sent.
     if not text.isprintable():
-        raise BadInput("the code has characters that no code has")
+        raise BadInput("the code may hold printable characters only")
     return text
 
 
 def _example(command: str, arguments: str = "") -> str:
-    """Returns the end of a command's help; the \\b keeps click from filling the line up."""
+    """Returns the end of a command's help; the \\b keeps click from joining the lines."""
     words = f"kiosk {command} --config /etc/nfc-kiosk/config.toml {arguments}".rstrip()
     return f"\b\nExample:\n  {words}"
 
@@ -78,7 +78,7 @@ def run(config: Config) -> None:
     from kiosk.daemon import Daemon
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote URLs; the agent logs what matters
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # urllib3 warnings quote URLs; the agent logs failures itself
     stop_signal, failed = StopSignal(), threading.Event()
     _stop_after_a_dead_thread(stop_signal, failed)
     daemon = Daemon(config)
@@ -91,7 +91,7 @@ def run(config: Config) -> None:
     stop_signal.wait()
     daemon.stop()
     if failed.is_set():
-        raise Failure("a part of the kiosk died; the log says which")
+        raise Failure("a part of the kiosk failed; the log names it")
 
 
 @main.command(epilog=_example("tap", "04a1b2c3d4e5f6"))
@@ -130,7 +130,7 @@ def status_command(config: Config, as_json: bool) -> None:
 @with_config
 @as_json_option
 def outbox(config: Config, as_json: bool) -> None:
-    """List every action that was done here, with its verdict."""
+    """List every action of this kiosk, with its verdict."""
     rows = _ask_daemon_or_file(config, "outbox", outbox_rows)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -142,12 +142,12 @@ def outbox(config: Config, as_json: bool) -> None:
     click.echo(f"{sum(row['status'] == 'pending' for row in rows)} of {len(rows)} actions wait for the centre")
 
 
-@main.command(epilog=_example("enroll", "--central https://checkin.hospital.example --code ABCD-2345"))
+@main.command(epilog=_example("enroll", "--central https://checkin.hospital.example --code ABCDE-23456"))
 @with_config
 @click.option("--central", required=True, metavar="URL", help="The centre, such as https://checkin.hospital.example.")
-@click.option("--code", type=_code, required=True, help="The code from `kiosk-central enroll-code`: good once.")
+@click.option("--code", type=_code, required=True, help="The code from `kiosk-central enroll-code`: it works once.")
 def enroll(config: Config, central: str, code: str) -> None:
-    """Make this box a kiosk of a centre. The kiosk may be running."""
+    """Enrol this machine as a kiosk of a centre. The daemon may be running."""
     from sync.agent.client import Accepted, CentralClient, NoAnswer
 
     try:
@@ -168,13 +168,13 @@ def enroll(config: Config, central: str, code: str) -> None:
             raise BadInput(answer.error)
         case NoAnswer():
             raise Failure(f"the centre at {url} did not answer ({answer.reason})")
-    click.echo(f"enrolled as {enrolment.kiosk_id} ({enrolment.name}), tickets {enrolment.ticket_prefix}-001 and on")
+    click.echo(f"enrolled as {enrolment.kiosk_id} ({enrolment.name}), queue numbers from {enrolment.ticket_prefix}-001")
     if config.central.url.rstrip("/") != url:
         click.echo(f'set this in the configuration too: [central] url = "{url}"', err=True)
 
 
 def _complete(config: Config, enrolment: Enrolment) -> None:
-    """Completes an enrolment: in the daemon, or here where none is running."""
+    """Completes an enrolment: in the daemon, or in this process where no daemon is running."""
     try:
         ask(socket_path(config.store_path), "enrol", enrolment=msgspec.to_builtins(enrolment))
     except NotRunning:
@@ -218,12 +218,12 @@ def _ask_daemon_or_file(config: Config, op: str, read_file: Callable[[Any], Any]
 
 
 def _stop_after_a_dead_thread(stop_signal: StopSignal, failed: threading.Event) -> None:
-    """Stops the daemon when one of its threads dies: it must not run on as half a kiosk. systemd starts it again."""
+    """Stops the daemon when one of its threads fails: an incomplete kiosk must not run. systemd starts it again."""
     log = logging.getLogger(__name__)
 
     def stop(args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread else "a thread"
-        log.critical("%s died", name, exc_info=(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback))
+        log.critical("%s failed", name, exc_info=(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback))
         failed.set()
         stop_signal.send()
 
@@ -233,10 +233,10 @@ def _stop_after_a_dead_thread(stop_signal: StopSignal, failed: threading.Event) 
 def _tap_in_words(answer: dict[str, Any]) -> str:
     words = {
         "journey": f"accepted: {answer['journey_state']}",
-        "unknown_card": "read, and bound to nobody here: the screen offers a check-in",
+        "unknown_card": "read, but no patient has this card: the screen offers a check-in",
         "refused_card": f"refused: {answer['reason']}",
-        "out_of_order": f"not taken, the kiosk is out of order: {answer['reason']}",
-        "attract": "read; nobody is on the screen any more",
+        "out_of_order": f"not accepted: the kiosk is out of order: {answer['reason']}",
+        "attract": "read, but the screen has gone back to its start already",
     }
     return words[answer["screen"]]
 
@@ -251,7 +251,7 @@ def _status_in_words(report: dict[str, Any]) -> str:
             f"kiosk    {name}",
             f"daemon   {'running' if report['running'] else 'not running'}",
             f"centre   {centre}",
-            *(["enrol    the centre has ended this kiosk: kiosk enroll"] if report["fenced"] else []),
+            *(["enrol    the centre does not accept this kiosk: kiosk enroll"] if report["fenced"] else []),
             f"roster   {report['roster']['patients']} patients, as of {report['roster']['as_of'] or 'never'}",
             f"outbox   {report['outbox']['pending']} waiting of {report['outbox']['total']}",
             *readers,

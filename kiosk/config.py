@@ -25,7 +25,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class KioskSection(_Section, frozen=True, kw_only=True):
-    """What this kiosk asks to be; the centre decides at enrolment. `actions` holds kinds of kiosk and actions, by their
+    """What this kiosk asks for at enrolment; the centre decides. `actions` holds kinds of kiosk and actions, by their
     names in the centre's definitions."""
 
     id: str = ""
@@ -35,7 +35,7 @@ class KioskSection(_Section, frozen=True, kw_only=True):
 
 
 class StoreSection(_Section, frozen=True, kw_only=True):
-    """Where the database is. Keys, token and control socket are beside it."""
+    """Where the database is. Keys, token and control socket are in the same directory."""
 
     path: str = DEFAULT_STORE
 
@@ -65,22 +65,24 @@ class ReaderSection(_Section, frozen=True, kw_only=True):
 
 
 class FlowSection(_Section, frozen=True, kw_only=True):
-    """What a tap does by itself, where the rules allow it. True: every action that this kiosk is granted. False: the
-    one that opens the visit. A list: those actions."""
+    """The automatic actions of a tap, where the rules allow them.
+
+    True: every action that this kiosk is granted. False: the action that opens the visit. A list: those actions.
+    """
 
     auto: bool | tuple[str, ...] = False
 
     def automatic(self, grants: Iterable[str], tap: str) -> tuple[str, ...]:
-        """Returns the actions that a tap does by itself at a kiosk with these grants. `tap` opens the visit."""
+        """Returns the automatic actions of a tap at a kiosk with these grants. `tap` opens the visit."""
         if isinstance(self.auto, bool):
             return tuple(grants) if self.auto else (tap,)
         return self.auto
 
 
 class DisplaySection(_Section, frozen=True, kw_only=True):
-    """The screen's real size, so that a millimetre on it is one, and its height above the floor, for the low layout.
+    """The screen's real size, for true millimetres on it, and its height above the floor, for the low layout.
 
-    The diagonal is in inches, the resolution in pixels. `bottom_mm` is the lower edge above the floor in millimetres.
+    The diagonal is in inches, the resolution in pixels. `bottom_mm` is the height of the lower edge above the floor.
     """
 
     diagonal_in: float = 21.5
@@ -129,7 +131,7 @@ class Config(_Section, frozen=True, kw_only=True):
 
 
 def read_config(path: Path) -> Config:
-    """Reads the configuration from a file. Raises ConfigError, whose message names the file and what is wrong in it."""
+    """Reads the configuration from a file. Raises ConfigError; the message names the file and the fault."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE + 1)
@@ -178,14 +180,14 @@ def is_loopback(host: str | None) -> bool:
 def check_central_url(url: str, plain_http: bool) -> str:
     """Returns the centre's base URL without a trailing slash.
 
-    Raises ConfigError where the text is no such URL, or where the token would go over a network in clear.
+    Raises ConfigError where the text is no such URL, or where the token would cross a network unencrypted.
     """
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
         raise ConfigError(_NO_URL) from error
-    # No password and no query, which would end up in logs, and no white space, which urlsplit lets through.
+    # A password or a query would end up in logs, and urlsplit lets white space through.
     has_extras = not url.isprintable() or any(character in url for character in " @?#\\")
     if parts.scheme not in {"http", "https"} or not parts.hostname or has_extras:
         raise ConfigError(_NO_URL)
@@ -194,7 +196,7 @@ def check_central_url(url: str, plain_http: bool) -> str:
     return url.rstrip("/")
 
 
-# Without the text itself: it may hold a password.
+# The message leaves out the text, which may hold a password.
 _NO_URL = "expected a URL of the form https://host[:port], without user, query or white space"
 
 

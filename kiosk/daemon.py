@@ -1,4 +1,4 @@
-"""The daemon, and the only wiring: readers → reception → store → agent, and the page in front of the reception.
+"""The daemon connects all parts: readers → reception → store → agent, and the page in front of the reception.
 
 `start()` starts the parts in order, `stop()` stops them in reverse. An exception that ends a thread ends the daemon,
 and systemd starts it again. Nothing that was acknowledged is in memory alone.
@@ -50,8 +50,8 @@ class Daemon:
     def start(self) -> None:
         """Starts all parts.
 
-        Raises StoreError, ConfigError (the cards of a simulated reader) or OSError (a port that is taken), with every
-        part stopped again.
+        Raises StoreError, ConfigError (the cards of a simulated reader) or OSError (a port in use). Every part is
+        stopped again then.
         """
         with ExitStack() as parts:
             self._store = Store(self._config.store_path)
@@ -71,7 +71,7 @@ class Daemon:
             control = ControlServer(socket_path(self._config.store_path), self._operations())
             control.start()
             parts.callback(control.stop)
-            # Last, so that everything else is there once /healthz answers.
+            # Last, so that every other part runs once /healthz answers.
             page = PageServer(create_app(self._reception, self._config.display), *self._config.listen)
             page.start()
             parts.callback(page.stop)
@@ -125,7 +125,7 @@ class Daemon:
 
     def _connect(self) -> CentralClient:
         token = self._enrolment.token()
-        self._cards.refresh()  # the keys may have come with the token
+        self._cards.refresh()  # an enrolment brings keys and token together
         return CentralClient(self._config.central.url, token)
 
     def _on_sync(self, patient_ids: frozenset[PatientId]) -> None:
@@ -142,8 +142,7 @@ class Daemon:
         return self._config.flow.automatic(grants, self._kiosk.definitions.tap)
 
     def _report_undefined_actions(self) -> None:
-        """Reports mistyped actions of the configuration. The centre may define actions of its own, so only its
-        definitions tell."""
+        """Logs configured actions that the centre's definitions lack, such as mistyped ones."""
         definitions = self._kiosk.definitions
         configured = {*self._config.kiosk.actions, *self._automatic()}
         for name in sorted(configured - definitions.actions.keys() - definitions.kiosks.keys()):
@@ -154,7 +153,7 @@ class Daemon:
         try:
             self._enrolment.resume()
         except FAILURES as error:
-            # Without the traceback: messages could quote what the centre sent.
+            # Without the traceback: its messages could quote the answer of the centre.
             log.error("%s", describe_failure(error, can_resume=True))  # noqa: TRY400
 
     # The control socket.
@@ -184,7 +183,7 @@ class Daemon:
 
     def _status(self) -> dict[str, Any]:
         agent = self._agent
-        # Before the store is held: the reception holds its own lock while it waits for the store.
+        # Before the store is locked: the reception holds its own lock while it waits for the store.
         faults, readers = self._reception.faults(), self._readers.status()
         with self._store.read() as db:
             return status(
@@ -213,14 +212,14 @@ class Daemon:
                 can_resume = self._enrolment.is_pending(enrolment)
                 raise ControlError(describe_failure(error, can_resume=can_resume)) from error
             finally:
-                # After a failure this is still the kiosk that it was, with an outbox to push.
+                # After a failure the kiosk keeps its former identity, with an outbox to push.
                 self._cards.refresh()
                 self._reception.reset()
                 self._start_agent()
         return {"kiosk_id": enrolment.kiosk_id}
 
 
-_NO_NEW_TAP = "no new tap: the same card was hardly gone"
+_NO_NEW_TAP = "no new tap: the same card came back too soon"
 
 
 def _demo_cards(section: ReaderSection) -> tuple[DemoCard, ...]:

@@ -1,8 +1,8 @@
-"""Makes this box the kiosk of an enrolment: secrets go into files (0600), the rest into the store.
+"""Makes this machine the kiosk of an enrolment: secrets go into files (0600), the rest into the store.
 
-An enrolment code is good once, so the centre's answer stays in a file of its own until the kiosk lives by it. The
-commit of the identity is the turning point. A failure before it leaves the kiosk as it was, with its token and its
-keys. What remains after it is done before the kiosk speaks to the centre again, if need be at the next start.
+An enrolment code works once, so the centre's answer stays in a file of its own until the kiosk uses it. The commit of
+the identity is the turning point. A failure before it leaves the kiosk unchanged, with its token and its keys. The
+steps after it are completed before the kiosk contacts the centre again, if need be at the next start.
 """
 
 import logging
@@ -26,7 +26,7 @@ FAILURES = (OSError, sqlite3.Error, ValueError, KeyError)  # what `PendingEnrolm
 
 
 class PendingEnrolment:
-    """An enrolment on its way from the centre's answer to a kiosk that lives by it. May be used from any thread."""
+    """An enrolment on its way from the centre's answer to a kiosk that uses it. May be used from any thread."""
 
     def __init__(self, config: Config, ledger: Ledger) -> None:
         self._config = config
@@ -34,7 +34,7 @@ class PendingEnrolment:
         self._lock = threading.Lock()
 
     def complete(self, enrolment: Enrolment) -> None:
-        """Makes this box the kiosk of an enrolment. Raises one of FAILURES; the kiosk is as it was then.
+        """Makes this machine the kiosk of an enrolment. Raises one of FAILURES; the kiosk is unchanged then.
 
         After a failure `is_pending` says whether `resume` can complete the enrolment later.
         """
@@ -50,7 +50,7 @@ class PendingEnrolment:
             self._resume()
 
     def is_pending(self, enrolment: Enrolment) -> bool:
-        """Whether this enrolment is in its file, and not complete."""
+        """Whether this enrolment is in its file, and incomplete."""
         try:
             return self._read_file() == enrolment
         except OSError:
@@ -63,8 +63,8 @@ class PendingEnrolment:
             return self._config.token_path.read_text("utf-8").strip()
 
     def _finish_begun(self) -> None:
-        """Writes the secrets of an enrolment whose identity is committed. With the old token the centre would take this
-        box for another kiosk, and fence it."""
+        """Writes the secrets of an enrolment whose identity is committed. With the old token the centre would take
+        this machine for another kiosk, and fence it."""
         enrolment = self._read_file()
         if enrolment is not None and self._is_committed(enrolment):
             self._resume()
@@ -85,7 +85,7 @@ class PendingEnrolment:
         self._config.enrolment_path.unlink()
 
     def _prepare_secrets(self, enrolment: Enrolment) -> dict[Path, Path]:
-        """Writes token and keys beside their places, so that nothing can fail later for want of space or rights.
+        """Writes token and keys beside their places, so that nothing fails later for lack of space or rights.
 
         Returns the new file of each place. Raises OSError, with no new file left.
         """
@@ -113,15 +113,15 @@ class PendingEnrolment:
         except FileNotFoundError:
             return None
         except ValueError:
-            # The parser's message could quote the token.
-            log.error("the enrolment in %s cannot be read, and is left alone: it takes a new code", path)  # noqa: TRY400
+            # Without the message of the parser, which could quote the token.
+            log.error("the enrolment in %s cannot be read; run kiosk enroll with a new code", path)  # noqa: TRY400
             return None
 
     def _is_committed(self, enrolment: Enrolment) -> bool:
         """Whether the identity of an enrolment is in the store.
 
-        An incarnation of a centre gives no kiosk id twice, unless it was set back without noticing. The kiosk that is
-        enrolled again under its own id is fenced then.
+        An incarnation of a centre gives no kiosk id twice, unless an undetected restore set the centre back. A kiosk
+        that is enrolled again under its own id is fenced then.
         """
         identity = self._ledger.identity
         if identity is None or identity.fenced_ms is not None:
@@ -133,16 +133,16 @@ class PendingEnrolment:
 def describe_failure(error: Exception, *, can_resume: bool) -> str:
     """Returns why an enrolment failed, in a line for the person at the command line.
 
-    That person needs another code, unless the enrolment can be resumed.
+    The line asks for a new code, unless the enrolment can be resumed.
     """
-    # The message of an OSError names a file; the other messages could quote what the centre sent.
+    # The message of an OSError names a file; other messages could quote the answer of the centre.
     reason = str(error) if isinstance(error, OSError) else type(error).__name__
-    next_step = "the next start of the kiosk goes on with it" if can_resume else "take a new code"
-    return f"the enrolment could not be kept ({reason}); set that right, and {next_step}"
+    next_step = "the next start of the kiosk goes on with it" if can_resume else "use a new code"
+    return f"the enrolment could not be saved ({reason}). Correct this; then {next_step}"
 
 
 def _check(enrolment: Enrolment) -> None:
-    """Raises ValueError or KeyError where no kiosk could live by an enrolment."""
+    """Raises ValueError or KeyError where a kiosk could not use an enrolment."""
     parse_definitions(enrolment.definitions)
     site_day(0, enrolment.site.timezone, enrolment.site.day_starts_at)
     if not usable(enrolment.card_keys):
@@ -158,13 +158,13 @@ class SiteCards:
         self.refresh()
 
     def refresh(self) -> None:
-        """Reads the key file again. Without a usable one no card is known, and the log says why."""
+        """Reads the key file again. Without a usable file no card is known, and the log says why."""
         try:
             self._keys = read_keys(self._path)
         except FileNotFoundError:
-            log.info("no card keys yet: they come with the enrolment")
+            log.info("no card keys yet: the enrolment brings them")
         except (OSError, ValueError) as error:
-            # The parser's message could quote the file.
+            # Without the message of the parser, which could quote the file.
             log.error("the card keys in %s cannot be used: %s", self._path, type(error).__name__)  # noqa: TRY400
 
     def hashes(self, uid: bytes) -> tuple[CardHash, ...]:

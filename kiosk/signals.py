@@ -1,7 +1,7 @@
-"""Waits for the end of the process: SIGTERM, Ctrl-C, or a part of it that has failed.
+"""Waits for the order to end: SIGTERM, Ctrl-C, or the failure of a part of the process.
 
-A lock or an event cannot wait for a signal. The kernel may deliver it to any thread, and the main thread, which alone
-runs Python's handlers, would sleep on. The byte that the interpreter writes to a socket wakes the main thread.
+A lock or an event cannot wait for a signal. The kernel may deliver it to any thread. The main thread alone runs
+Python's handlers, and would sleep on. The byte that the interpreter writes to a socket wakes the main thread.
 """
 
 import select

@@ -2,7 +2,7 @@
 
 
 class NoUid(ValueError):
-    """The text is no UID. The message says what a UID looks like."""
+    """The text is no UID. The message shows the form of a UID."""
 
 
 def parse_uid(text: object) -> bytes:

@@ -1,1 +1,1 @@
-"""The box itself: the status that it reports."""
+"""The machine of the kiosk: the status that it reports."""

@@ -1,4 +1,4 @@
-"""What a kiosk reports of itself to programs on the same machine: ids and counts, no person's data."""
+"""The status of a kiosk for programs on the same machine: ids and counts, no person's data."""
 
 import dataclasses
 import sqlite3

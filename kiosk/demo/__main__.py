@@ -27,7 +27,7 @@ def main() -> None:
 @click.option("--central-port", type=click.IntRange(1, 65535), default=8000, show_default=True, envvar="CENTRAL_PORT")
 @click.option("--kiosk-port", type=click.IntRange(1, 65535), default=8080, show_default=True, envvar="KIOSK_PORT")
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="The directory of databases and logs.")
-@click.option("--fresh", is_flag=True, help="Delete what earlier runs left there first.")
+@click.option("--fresh", is_flag=True, help="First delete the files of earlier runs.")
 def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> None:
     """Run centre and kiosk until Ctrl-C. Every PC/SC reader is attached, and a simulated one."""
     stop_signal = StopSignal()
@@ -41,14 +41,14 @@ def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> N
         click.echo(_what_to_try(places, people))
         while not stop_signal.wait(CHECK_S):
             if dead := [program.name for program in programs if program.process.poll() is not None]:
-                raise click.ClickException(f"the {dead[0]} ended by itself; the logs in {places.directory} say why")
+                raise click.ClickException(f"the {dead[0]} ended unexpectedly; the logs are in {places.directory}")
         click.echo("\nstopping")
 
 
 @main.command("story")
 @click.option("--keep", is_flag=True, help="Keep the directory with databases and logs.")
 def play_story(keep: bool) -> None:
-    """Play a story: taps, a cut network, the return. Exit code 0 only if both ends agree in the end."""
+    """Play a story: taps, a cut network, the return. Exit code 0 only if centre and kiosk agree at the end."""
     directory = Path(tempfile.mkdtemp(prefix="nfc-kiosk-story-"))
     try:
         succeeded = story.play(directory)
@@ -67,7 +67,7 @@ def _prepare(places: Places, fresh: bool) -> None:
         hospital.remove(places.directory)
     places.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     if places.central_port == places.kiosk_port:
-        raise DemoError("centre and kiosk need a port each: KIOSK_PORT= and CENTRAL_PORT= choose them")
+        raise DemoError("centre and kiosk need different ports: KIOSK_PORT= and CENTRAL_PORT= choose them")
     for port in (places.central_port, places.kiosk_port):
         hospital.demand_free(port)
 

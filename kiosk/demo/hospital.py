@@ -1,4 +1,4 @@
-"""Starts and stops the two programs of a demo hospital, and uses them as people do: by commands and HTTP."""
+"""Starts and stops the two programs of a demo hospital, and uses them by commands and HTTP."""
 
 import json
 import os
@@ -84,8 +84,8 @@ class Program:
             )
 
     def await_health(self) -> None:
-        """Waits until the program serves. Raises DemoError where it ends before, or takes too long."""
-        wait_for(self._serves, f"the {self.name} does not serve; its log is {self._log}")
+        """Waits until the program answers. Raises DemoError where it ends before, or takes too long."""
+        wait_for(self._serves, f"the {self.name} does not answer; its log is {self._log}")
 
     def stop(self) -> None:
         """Ends the program: by SIGTERM, and by SIGKILL after some seconds."""
@@ -128,7 +128,7 @@ def start_kiosk(places: Places) -> Program:
 def write_config(places: Places, central_url: str, readers: list[str], actions: Sequence[str] = ()) -> None:
     """Writes the kiosk's configuration.
 
-    `readers` are the kinds of reader to attach, `actions` what people may do there (none: what an entrance needs).
+    `readers` are the kinds of reader to attach, `actions` the grants to ask for (none: those of an entrance).
     """
     lines = [
         "# Written by the demo at each start.",
@@ -155,14 +155,14 @@ def fill(places: Places) -> list[Person]:
     rows = json.loads(central_command(places, "demo-data", "--json"))
     people = [Person(row["patient_id"], row["uid"], row["masked_name"], row["booked"]) for row in rows]
     cards = [{"uid": person.uid, "label": person.masked_name} for person in people]
-    # Cards that go wrong, too: one that no patient has, and a telephone.
+    # Two more cards: one that no patient has, and a phone.
     cards += [{"uid": "04d0c0ffee5e80", "label": "?"}, {"uid": "08c0ffee", "label": "☎"}]
     (places.directory / "cards.json").write_text(json.dumps(cards, ensure_ascii=False), "utf-8")
     return people
 
 
 def enrol(places: Places, central_url: str, actions: Sequence[str] = ()) -> None:
-    """Enrols the kiosk, unless it is enrolled. The code grants these actions alone (none: those it asks for)."""
+    """Enrols the kiosk, unless it is enrolled. The code grants these actions (none: those that the kiosk asks for)."""
     if json.loads(kiosk_command(places, "status", "--json", may_fail=True) or "{}").get("enrolled"):
         return
     grants = [word for action in actions for word in ("--action", action)]
@@ -183,8 +183,8 @@ def kiosk_command(places: Places, name: str, *words: str, may_fail: bool = False
 def hold_card(places: Places, uid: str) -> None:
     """Holds a card to the kiosk's simulated reader, and returns after the commit.
 
-    The same card within the debounce time is no new tap, so it is held again. Raises ControlError where no tap is taken
-    within a few seconds.
+    The same card within the debounce time is no new tap, so it is held again. Raises ControlError where no tap is
+    accepted within a few seconds.
     """
     end = time.monotonic() + STOP_S
     while True:
@@ -199,7 +199,7 @@ def hold_card(places: Places, uid: str) -> None:
 
 
 def command_of(name: str) -> list[str]:
-    """Returns the command of a program of this installation, without a look at PATH."""
+    """Returns the command of a program of this installation. PATH is not used."""
     return [str(Path(sys.executable).with_name(name))]
 
 
@@ -209,7 +209,7 @@ def demand_free(port: int) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise DemoError(
-            f"port {port} is taken by another program: KIOSK_PORT= and CENTRAL_PORT= choose others"
+            f"port {port} is in use by another program: KIOSK_PORT= and CENTRAL_PORT= choose others"
         ) from error
 
 

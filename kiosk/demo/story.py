@@ -45,7 +45,7 @@ class StoryParts:
 
 
 def play(directory: Path) -> bool:
-    """Plays the story in an empty directory. Returns whether both ends have every action once, and the same states."""
+    """Plays the story in an empty directory. Returns whether both ends have every action once, and equal states."""
     with ExitStack() as running:
         parts = _start(directory, running)
         steps = [*_steps(parts.visits)]

@@ -41,7 +41,7 @@ class Wire:
             relay.reset()
 
     def close(self) -> None:
-        """Ends the wire with everything on it."""
+        """Ends the wire with all its connections."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -49,7 +49,7 @@ class Wire:
         self.cut()
 
     def relay(self, near: socket.socket) -> "Relay":
-        """The relay of a new connection. A kind of wire that does more than relay overrides this."""
+        """The relay of a new connection. A subclass whose connections do more overrides this."""
         return Relay(near, self.target)
 
     def _accept(self) -> None:
@@ -100,12 +100,12 @@ class Relay:
         hang_up(far)
 
     def pass_answers(self, far: socket.socket) -> None:
-        """Passes the answers on until the far end hangs up. Raises OSError where the near end has."""
+        """Passes the answers on until the far end hangs up. Raises OSError where the near end has hung up."""
         while data := far.recv(CHUNK):
             self.near.sendall(data)
 
     def end(self) -> None:
-        """Closes both ends, after what they were sent."""
+        """Closes both ends; bytes already sent still arrive."""
         self.ended = True
         for side in (self.near, self.far):
             if side is not None:

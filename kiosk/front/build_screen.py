@@ -1,4 +1,4 @@
-"""Builds the `Screen` of a moment from a visitor and a patient's status: pure, and the only place that knows both."""
+"""Builds the `Screen` of a moment from a visitor and a patient's status: a pure function of the two."""
 
 from dataclasses import dataclass, replace
 
@@ -21,12 +21,12 @@ from sync.journey.definitions import Definitions
 from sync.journey.meaning import is_called, is_over, waits
 from sync.journey.model import Appointment, QueueEntry
 
-LANGUAGES = ("ko", "en")  # before the enrolment, which brings those of the site
+LANGUAGES = ("ko", "en")  # before the enrolment, which brings the languages of the site
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenContext:
-    """What does not depend on the person: the kiosk, its rules, the centre, the fault and the time.
+    """The data of a screen that no person changes: the kiosk, its rules, the centre, the fault and the time.
 
     `online`: the centre answers. `now_s` is the monotonic clock, `wall_ms` the wall clock (UTC ms).
     """
@@ -71,8 +71,8 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
 def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     """Returns the action of the one big button: the first that the rules allow here; None for no button.
 
-    A patient known by the card alone is sent to the desk. A patient who has had an exam today is not sent into a line
-    without a booking.
+    A patient known by the card alone is sent to the desk. A patient with an exam done today gets no button that opens
+    a queue entry without a booking.
     """
     if status.patient.provisional:
         return None

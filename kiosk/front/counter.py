@@ -1,4 +1,4 @@
-"""What the touch screen asks of the daemon: the only interface between the web threads and the rest of the kiosk."""
+"""The interface between the web threads of the touch screen and the rest of the kiosk."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from kiosk.front.screen import Screen
 
 @dataclass(frozen=True, slots=True)
 class PressResult:
-    """The result of a press. `error` and `code` are None where the action was accepted. `conflict`: the press was meant
-    for another person than the one on the screen. `screen` is the screen after the press."""
+    """The result of a press. `error` and `code` are None where the action was accepted. `conflict`: the press names
+    another person than the one on the screen. `screen` is the screen after the press."""
 
     screen: Screen
     action_id: str | None = None
@@ -64,5 +64,5 @@ class Counter(Protocol):
         ...
 
     def faults(self) -> tuple[str, ...]:
-        """Returns what keeps the kiosk from taking taps, in English for `GET /healthz`; empty when all is well."""
+        """Returns the faults that keep the kiosk from accepting taps, in English; empty without one."""
         ...

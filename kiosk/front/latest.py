@@ -1,7 +1,7 @@
 """Hands each new value from the thread that made it to every subscriber.
 
-A subscriber has one slot, in which the newest value replaces the one before, since every value is whole. A slow browser
-therefore neither makes a tap wait nor takes memory.
+A subscriber has one slot. In it the newest value replaces the one before, since every value is complete. A slow browser
+therefore neither delays a tap nor takes memory.
 """
 
 import threading
@@ -21,7 +21,7 @@ class LatestSlot(Generic[T]):
         self._closed = False
 
     def put(self, value: T) -> None:
-        """Puts a value into the slot, in place of one not taken yet."""
+        """Puts a value into the slot. It replaces a value that was not taken."""
         with self._changed:
             self._value = value
             self._changed.notify_all()
@@ -41,7 +41,7 @@ class LatestSlot(Generic[T]):
 
     @property
     def closed(self) -> bool:
-        """Whether no value will come any more."""
+        """Whether the slot gets no further values."""
         return self._closed
 
 
@@ -61,7 +61,7 @@ class Broadcast(Generic[T]):
 
     @contextmanager
     def subscribe(self) -> Iterator[LatestSlot[T]]:
-        """Yields a slot that receives what is published while the context is open."""
+        """Yields a slot that receives the values published while the context is open."""
         slot: LatestSlot[T] = LatestSlot()
         with self._lock:
             if self._closed:
@@ -74,7 +74,7 @@ class Broadcast(Generic[T]):
                 self._slots.discard(slot)
 
     def close(self) -> None:
-        """Closes every slot, and every later one at once: the daemon is stopping."""
+        """Closes every slot, and each later slot at its creation, since the daemon is stopping."""
         with self._lock:
             self._closed = True
             for slot in self._slots:

@@ -31,7 +31,7 @@ PROBE_S = 2.0  # how often a store that refused a write is probed
 STORE_FAULT = "store"
 NOT_ENROLLED = "not_enrolled"
 NO_READER = "reader"
-FENCED = "the centre has ended this kiosk or does not know it; what it has not sent is kept: enrol it again"
+FENCED = "The centre does not accept this kiosk. Its unsent actions are kept. Run kiosk enroll."
 
 
 class Reception:
@@ -78,7 +78,7 @@ class Reception:
             except sqlite3.Error as error:
                 return self._store_failed(error)
             has_written = outcome is not None and bool(outcome.action_ids)
-            # Only a tap that wrote something proves that the disk takes writes again.
+            # Only a tap that wrote a row proves that the disk takes writes again.
             self._store_fault = self._store_fault and not has_written
             screen = self._show(_visitor_of(outcome, cards))
         if has_written:
@@ -86,7 +86,7 @@ class Reception:
         return screen
 
     def refuse_card(self, reason: str) -> Screen:
-        """Takes a tap of a card that cannot be used. Only the reason is kept."""
+        """Takes a tap of a card that cannot be used. Only the reason is stored."""
         with self._changed:
             try:
                 self._journeys.note_refused_tap(reason)
@@ -95,7 +95,7 @@ class Reception:
             return self._show(visitors.refused_card(reason))
 
     def set_readers_ready(self, ready: bool) -> None:
-        """Says whether any reader can take a tap."""
+        """Notes whether any reader can take a tap."""
         with self._changed:
             if ready != self._readers_ready:
                 self._readers_ready = ready
@@ -116,7 +116,7 @@ class Reception:
                 self._show(self._visitor)
 
     def reset(self) -> None:
-        """Clears the screen after an enrolment: this is another kiosk, and the centre has not answered it yet."""
+        """Clears the screen after an enrolment: the kiosk is another one, and the centre has not answered it yet."""
         with self._changed:
             self._online = False
             self._show(ATTRACT)
@@ -131,7 +131,7 @@ class Reception:
     def act(self, action_type: str, patient_id: str, action_id: str | None) -> PressResult:
         """Does an action for the patient on the screen, and returns after its commit."""
         with self._changed, self._journeys.hold_store():
-            # News may be in the store that `update` has not brought yet.
+            # The store may hold changes that `update` has not reported yet.
             if self._update_visitor():
                 self._show(self._visitor)
             visitor = self._visitor
@@ -176,7 +176,7 @@ class Reception:
         return self._present(uid) if self._present else "This kiosk has no simulated reader."
 
     def faults(self) -> tuple[str, ...]:
-        """Returns what keeps the kiosk from taking taps, in English."""
+        """Returns the faults that keep the kiosk from accepting taps, in English."""
         with self._changed:
             fault, identity = self._fault(), self._journeys.identity
         if fault == NOT_ENROLLED and identity is not None:
@@ -200,7 +200,7 @@ class Reception:
         self._broadcast.close()
 
     def tick(self) -> float | None:
-        """Does what is due now. Returns the seconds until something is due; None where nothing is."""
+        """Does the work that is due now. Returns the seconds until more work is due; None where none is."""
         with self._changed:
             now_s = self._monotonic()
             if self._visitor.seen_in_s(now_s) == 0:
@@ -221,7 +221,7 @@ class Reception:
             self._journeys.probe()
         except sqlite3.Error:
             return PROBE_S
-        log.info("the store takes writes again")
+        log.info("the database accepts writes again")
         self._store_fault = False
         self._show(ATTRACT)
         return None
@@ -229,9 +229,10 @@ class Reception:
     # The methods below need the lock `_changed`.
 
     def _update_visitor(self) -> bool:
-        """Makes the visitor the patient that the tapped card means now. The time goes on. Returns whether it changed.
+        """Makes the visitor the patient that the tapped card means now. Returns whether the visitor changed.
 
-        Where the card no longer means that patient, nobody may act or read as them, so the screen becomes free.
+        The time of the screen goes on. Where the card no longer means that patient, the screen becomes free: the holder
+        may neither act nor read as them.
         """
         visitor = self._visitor
         if visitor.tapped_id is None:
@@ -252,7 +253,7 @@ class Reception:
         return self._journeys.act(visitor.patient_id, action_type, action_id, {}, visitor.cards)
 
     def _lines_moved(self) -> bool:
-        """Whether other people have moved in a line that is on the screen."""
+        """Whether other people have moved in a queue on the screen."""
         lines = _lines(self._published)
         return bool(lines) and self._online and _lines(self._current_screen()) != lines
 
@@ -263,14 +264,14 @@ class Reception:
             self._store_failed(error)
 
     def _mark_reversals_seen(self) -> None:
-        """Notes that the person has seen the reversals on the screen. They stay on it, and are not shown again."""
+        """Notes that the person has seen the reversals on the screen. No later screen shows them."""
         if self._visitor.reversals and not self._visitor.reversals_seen:
             self._journeys.mark_reversals_seen(self._visitor.reversals)
             self._visitor = replace(self._visitor, reversals_seen=True)
 
     def _store_failed(self, error: sqlite3.Error) -> Screen:
-        # The message of an SQLite error names tables at most, never what stands in them.
-        log.error("the store refuses: %s", error)
+        # The message of an SQLite error names tables at most, never their content.
+        log.error("the database refused an access: %s", error)
         self._store_fault = True
         return self._show(ATTRACT)
 

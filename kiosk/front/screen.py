@@ -1,4 +1,4 @@
-"""What the touch screen shows, as data: one frozen, numbered `Screen`, whole each time.
+"""What the touch screen shows, as data: one frozen, numbered and complete `Screen`.
 
 The screen decides nothing: `next_action` comes from the rules, words come from the catalogs. A person's data is in it
 only while that person stands at the kiosk. The JSON field names are those of the dataclasses.
@@ -13,19 +13,19 @@ class ScreenKind(StrEnum):
 
     ATTRACT = "attract"  # no person: what the kiosk is for, where to hold the card
     JOURNEY = "journey"  # a known patient: the state, the next action, the queue number
-    UNKNOWN_CARD = "unknown_card"  # the card is readable and bound to no patient
-    REFUSED_CARD = "refused_card"  # a phone, a random id, an unreadable card: why, and what to do instead
+    UNKNOWN_CARD = "unknown_card"  # the card is readable, but no patient has it
+    REFUSED_CARD = "refused_card"  # a phone, a random id, an unreadable card: the reason, and what to do instead
     OUT_OF_ORDER = "out_of_order"  # no reader, no enrolment or no writable store: where to go instead
 
 
 class Notice(StrEnum):
-    """One message to the person beside the journey."""
+    """A message to the person, shown with the journey."""
 
     ALREADY_CHECKED_IN = "already_checked_in"  # a second tap: friendly, never an error
     CALLED = "called"  # the patient is expected in a room
     NOT_ALLOWED = "not_allowed"  # the rules refused the press; the screen shows what they allow
     SEE_DESK = "see_desk"  # an action of this patient waits for staff
-    REVERSED = "reversed"  # the centre decided otherwise than the kiosk had
+    REVERSED = "reversed"  # the centre decided differently from the kiosk
     NO_BOOKING = "no_booking"  # no booking today; shown only while the roster is fresh
 
 
@@ -40,7 +40,7 @@ class KioskView:
 
 @dataclass(frozen=True, slots=True)
 class CentralView:
-    """Whether the centre answers. `as_of` (ISO 8601 with offset) is when the roster was last whole."""
+    """Whether the centre answers. `as_of` (ISO 8601 with offset) is when the roster was last complete."""
 
     online: bool
     as_of: str | None
@@ -58,7 +58,7 @@ class PatientView:
 @dataclass(frozen=True, slots=True)
 class Booking:
     """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset. `over`: it
-    needs nobody's attention any more."""
+    needs no further attention."""
 
     appointment_id: str
     exam_id: str

@@ -1,6 +1,6 @@
 """Who stands at the kiosk, and for how long the screen stays: pure values. Seconds are those of a monotonic clock.
 
-A screen with a decision to make stays a minute and says how much of it is left; one that only informs stays fifteen
+A screen that asks for a decision stays a minute and shows the time left. A screen that only informs stays fifteen
 seconds. "Keep using" starts the time again, ten times at most (EN 301 549, 5.1.4 and WCAG 2.2, 2.2.1 ask for that).
 
 A reversal counts as seen once it has been on the screen for five seconds after the person's own tap or press, or once
@@ -25,9 +25,9 @@ class Visitor:
     """The person that the screen is about, and the screen's time.
 
     `cards` are the hashes of the tapped card. `tapped_id` is the patient that the card meant at the tap, `patient_id`
-    who that is now. `reason` is why a card is refused. `tapped_again`: the tap changed nothing. `refused`: the rules
-    refused the press. `reversals` are those on the screen, `reversals_seen` whether the person has seen them. Untouched
-    since `since_s`, the screen stays `stay_s` seconds, until `ends_s`.
+    the patient that it means now. `reason` is why a card is refused. `tapped_again`: the tap changed nothing.
+    `refused`: the rules refused the press. `reversals` are those on the screen, `reversals_seen` tells whether the
+    person has seen them. Without a touch since `since_s`, the screen stays `stay_s` seconds, until `ends_s`.
     """
 
     kind: ScreenKind = ScreenKind.ATTRACT
@@ -59,12 +59,12 @@ class Visitor:
         return None if self.ends_s is None else max(0.0, self.ends_s - now_s)
 
     def seen_in_s(self, now_s: float) -> float | None:
-        """Returns the seconds until the reversals count as seen; None where there is none left to see."""
+        """Returns the seconds until the reversals count as seen; None where no reversal is unseen."""
         has_unseen = self.reversals and not self.reversals_seen
         return max(0.0, self.since_s + SEEN_S - now_s) if has_unseen else None
 
     def next_change_s(self, now_s: float) -> float | None:
-        """Returns the seconds until time alone changes something; None where it does not."""
+        """Returns the seconds until the passing of time changes the screen; None where it does not."""
         return min((s for s in (self.seen_in_s(now_s), self.remaining_s(now_s)) if s is not None), default=None)
 
     def is_over(self, now_s: float) -> bool:
@@ -81,7 +81,7 @@ def journey(patient_id: PatientId, cards: tuple[CardHash, ...], tapped_again: bo
 
 
 def unknown_card(patient_id: PatientId, cards: tuple[CardHash, ...]) -> Visitor:
-    """Returns the holder of a good card that is bound to nobody. A check-in makes a patient of that id."""
+    """Returns the holder of a usable card that no patient has. A check-in makes a patient of that id."""
     return Visitor(ScreenKind.UNKNOWN_CARD, patient_id, cards, keeps_left=KEEPS)
 
 

@@ -1,1 +1,1 @@
-"""What a tap and a press do, and what verdicts and roster pages of the centre change."""
+"""The effects of taps and presses, and of the verdicts and roster pages of the centre."""

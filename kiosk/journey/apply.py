@@ -1,4 +1,4 @@
-"""One action applied at the kiosk: what the rules decide, and what an accepted action writes."""
+"""Applies one action at the kiosk: the rules decide it, and an accepted action is written."""
 
 import sqlite3
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from sync.protocol import Intent
 
 @dataclass(frozen=True, slots=True)
 class KioskAction:
-    """An action to be decided, with the card that was tapped and the payload of the press."""
+    """An action to decide, with the card that was tapped and the payload of the press."""
 
     action_type: str
     action_id: str
@@ -35,7 +35,8 @@ def apply(
 ) -> tuple[Patient, Decision | Refusal]:
     """Decides an action. An accepted one writes the patient's view, the outbox row, the queue number and the audit row.
 
-    `new_id` makes the ids of what the action opens. Returns the patient after the action. A refusal writes nothing.
+    `new_id` makes the ids of the visit and queue entry that the action opens. Returns the patient after the action. A
+    refusal writes nothing.
     """
     patient = with_todays_view(db, context, patient)
     journey = context.journey(patient)
@@ -73,7 +74,7 @@ def apply(
 
 
 def _opens(db: sqlite3.Connection, context: TransactionContext, new_id: Callable[[], str], action_type: str) -> Opens:
-    """The ids and the queue number of what the action may open."""
+    """The ids and the queue number of the visit and entry that the action may open."""
     rule = context.definitions.actions.get(action_type)
     opens_entry = rule is not None and rule.opens_entry
     prefix, since_day = context.identity.ticket_prefix, context.numbers_since

@@ -1,4 +1,4 @@
-"""What people do at the kiosk: a tap, a press, and what a screen asks of a patient.
+"""The journey service for people: a tap, a press, and the status of a patient for a screen.
 
 The way of an action: card or press → patient → `apply()` → `decide()` → one transaction (patient, outbox row, audit
 row) → commit. The caller announces it after the commit. Nothing here waits for the network.
@@ -26,7 +26,7 @@ from sync.journey.model import ActionId, Decision, Journey, PatientId, Refusal, 
 
 @dataclass(frozen=True, slots=True)
 class ActionOutcome:
-    """What a tap or a press came to: the ids of the accepted actions, or the refusal of a press."""
+    """The result of a tap or a press: the ids of the accepted actions, or the refusal of a press."""
 
     patient_id: PatientId
     action_ids: tuple[ActionId, ...] = ()
@@ -51,13 +51,13 @@ class Journeys:
         return self._kiosk.definitions
 
     def clock(self) -> ClockReading:
-        """Reads this box's clocks."""
+        """Reads the clocks of this machine."""
         return self._kiosk.clock()
 
     def tap(self, cards: Sequence[CardHash], automatic: Sequence[str]) -> ActionOutcome | None:
-        """Does what a tap of a known card does: the automatic actions that the rules allow now, in the rules' order.
+        """Handles a tap of a known card: does the automatic actions that the rules allow now, in the rules' order.
 
-        All of them are one transaction. None where the card is bound to nobody; nothing is stored of it then.
+        All of them are one transaction. Returns None where no patient has the card; nothing of the card is stored then.
         """
         with self._store.write() as db:
             holder = patients.read_holder(db, cards)
@@ -84,7 +84,7 @@ class Journeys:
         payload: dict[str, Any],
         cards: Sequence[CardHash] = (),
     ) -> ActionOutcome:
-        """Does what a press does, after a tap with these cards.
+        """Handles a press after a tap with these cards.
 
         A repeat with the same action id changes nothing and has the outcome of the first press.
         """
@@ -102,16 +102,16 @@ class Journeys:
     def check_in_unknown(
         self, patient_id: PatientId, cards: Sequence[CardHash], action_type: str, action_id: str | None
     ) -> ActionOutcome:
-        """Does what "check in" does for the holder of an unknown card: makes a provisional patient of that id.
+        """Checks the holder of an unknown card in: makes a provisional patient of that id.
 
-        The centre or the desk ties the provisional patient to a real one. Where the action is refused, nothing is
-        stored of the card. Raises NotEnrolled.
+        The centre or the desk ties the provisional patient to a real one. Where the action is refused, nothing
+        of the card is stored. Raises NotEnrolled.
         """
         with self._store.write() as db:
             if earlier := _earlier_outcome(db, patient_id, action_type, action_id):
                 return earlier
             action = KioskAction(action_type, action_id or self._kiosk.new_id(), tuple(cards))
-            # The card may have become known since the tap.
+            # The card may be known since the tap.
             holder = patients.read_holder(db, cards)
             if holder is not None:
                 return self._press(db, holder.patient, replace(action, binding_id=holder.binding_id))
@@ -126,38 +126,38 @@ class Journeys:
             audit.note(db, self.clock().wall_ms, "refused_tap", reason)
 
     def mark_reversals_seen(self, reversals: Sequence[Reversal]) -> None:
-        """Notes that the person has seen these reversals. They are not shown again."""
+        """Notes that the person has seen these reversals. No later screen shows them."""
         with self._store.write() as db:
             mark_seen(db, reversals)
 
     def patient_status(self, patient_id: str) -> PatientStatus | None:
-        """Returns where a patient stands now; None where the kiosk does not know them."""
+        """Returns the status of a patient now; None where the kiosk does not know the patient."""
         with self._store.read() as db:
             patient = patients.read(db, patient_id)
             return read_patient_status(db, self._kiosk.context(), patient) if patient else None
 
     def current_patient(self, tapped_id: PatientId, cards: Sequence[CardHash]) -> PatientId | None:
-        """Returns who the patient of an earlier tap is now; None where the card no longer says who its holder is.
+        """Returns the present patient of an earlier tap; None where the card no longer names its holder.
 
-        `tapped_id` is the patient that these cards meant then. Since then a provisional patient may have become a real
-        one, records may have been merged, and the card may have been bound to another patient.
+        `tapped_id` is the patient that these cards meant at the tap. Since then a provisional patient may have become
+        a real one, records may have been merged, and the card may have been bound to another patient.
         """
         with self._store.read() as db:
             patient_id = patient_aliases.resolve(db, tapped_id)
             holder, tapped = patients.read_holder(db, cards), patients.read(db, tapped_id)
         holder_id = holder.patient.patient_id if holder else None
         if holder_id is None and patient_id != tapped_id:
-            return patient_id  # the centre says who they are; with its next page it says whose the card is
-        # Nothing but the card ever said who a provisional patient is.
+            return patient_id  # the centre has named the patient; its next page binds the card
+        # The card alone identifies a provisional patient.
         return holder_id if holder_id == patient_id or (tapped and tapped.provisional) else None
 
     def hold_store(self) -> AbstractContextManager[object]:
-        """Holds the store for the calling thread. A tap writes and then reads; without this it could wait twice while
-        the sync agent works off a long backlog."""
+        """Holds the store for the calling thread. A tap writes and then reads. Without this a tap could wait twice
+        while the sync agent works off a long backlog."""
         return self._store.read()
 
     def probe(self) -> None:
-        """Finds out whether the store takes writes. Raises sqlite3.Error where it does not."""
+        """Tests whether the store takes writes. Raises sqlite3.Error where it does not."""
         self._store.probe()
 
     def _press(self, db: sqlite3.Connection, patient: Patient, action: KioskAction) -> ActionOutcome:
@@ -178,7 +178,7 @@ class Journeys:
 
 
 def _waits_for_desk(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> bool:
-    """Whether the desk has been asked already who the holder of a card is: asking again with each tap helps nobody."""
+    """Whether the desk already has the question who holds a card. A question with each tap would help nobody."""
     return patient.provisional and read_outcomes(db, context, context.journey(patient)).needs_staff
 
 

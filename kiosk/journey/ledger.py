@@ -1,4 +1,4 @@
-"""The kiosk's side of the books, for the sync agent: pending actions go out, verdicts and roster pages come in."""
+"""The kiosk's ledger for the sync agent: pending actions go out, verdicts and roster pages come in."""
 
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ from sync.journey.definitions import read as parse_definitions
 from sync.journey.model import PatientId
 from sync.protocol import Enrolment, PullAnswer, Pushed, VerdictRow
 
-VERDICTS_AT_ONCE = 10  # in one transaction: it takes about as long as a tap
+VERDICTS_AT_ONCE = 10  # verdicts of one transaction, which takes about as long as a tap
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Answered:
 class Ledger:
     """The `sync.agent.ledger.Ledger` of this kiosk, and its enrolment. May be called from any thread.
 
-    Each method that writes does so in one transaction, but `settle`.
+    Each method that writes uses one transaction, except `settle`.
     """
 
     def __init__(self, kiosk: ThisKiosk) -> None:
@@ -52,11 +52,11 @@ class Ledger:
         return self._kiosk.identity
 
     def clock(self) -> ClockReading:
-        """Reads this box's clocks."""
+        """Reads the clocks of this machine."""
         return self._kiosk.clock()
 
     def enrol(self, enrolment: Enrolment) -> None:
-        """Makes this box the kiosk of an enrolment. What is pending is renumbered and stays.
+        """Makes this machine the kiosk of an enrolment. Pending actions stay and are renumbered.
 
         Raises ValueError or KeyError where its definitions, time zone or start of the day cannot be used. Nothing
         changes then.
@@ -99,9 +99,9 @@ class Ledger:
         """Retires the rows of these verdicts and brings their patients up to date. Returns the changed patients.
 
         The verdicts are written in several transactions, so that a tap waits for one of them at most. `epoch` is the
-        one that they were asked for in, `backed_up_seq` the last of its actions that the centre's backups hold.
-        `incarnations` are those of the centre that the kiosk knew when it asked, and that answered. Where the kiosk
-        knows another one now, the centre was restored meanwhile and the verdicts are void.
+        epoch of the push, `backed_up_seq` the last of its actions that the centre's backups hold. `incarnations` are
+        two incarnations of the centre: the one known at the push, and the one that answered. Where the kiosk knows
+        another one now, the centre was restored meanwhile and the verdicts are void.
         """
         changed: set[PatientId] = set()
         for first in range(0, max(len(verdicts), 1), VERDICTS_AT_ONCE):
@@ -142,7 +142,7 @@ class Ledger:
                 self._answered = Answered()
             changed = roster.begin_snapshot(db) if page.reset else set()
             write_page(db, page, self._kiosk.clock())
-            # The numbers of an earlier epoch are those of other actions, which no backup need hold.
+            # The same numbers in an earlier epoch are other actions, which no backup need hold.
             if not restored and page.epoch == before.identity.epoch:
                 outbox.mark_backed_up(db, page.backed_up_seq)
             context = self._kiosk.context(db, definitions)
@@ -155,7 +155,7 @@ class Ledger:
     def fenced(self) -> frozenset[PatientId]:
         """Fences this kiosk, which the centre has ended or does not know: all patients are forgotten.
 
-        What is pending stays for the next enrolment. Returns the forgotten patients. Raises NotEnrolled.
+        Pending actions stay for the next enrolment. Returns the forgotten patients. Raises NotEnrolled.
         """
         if self._kiosk.enrolled_identity().fenced_ms is not None:
             return frozenset()
@@ -167,9 +167,9 @@ class Ledger:
         return frozenset(forgotten)
 
     def start_epoch(self, epoch: int) -> None:
-        """Renumbers what is pending under a new epoch, since the chain forked (a restored or cloned disk).
+        """Renumbers the pending actions under a new epoch, since the chain forked (a restored or cloned disk).
 
-        Action ids stay. An epoch that does not come after the present one is ignored: the kiosk has found out meanwhile
+        Action ids stay. An epoch that does not come after the present one is ignored: the kiosk has learned meanwhile
         that the centre was restored. Raises NotEnrolled.
         """
         with self._kiosk.change() as db:
@@ -193,7 +193,7 @@ class Ledger:
             if epoch in (None, identity.epoch):
                 outbox.mark_backed_up(db, backed_up_seq)
             if epoch == identity.epoch:
-                # Inside the transaction: a pull that finds out about a restore right after it must reset this.
+                # Inside the transaction: a pull right after it may learn of a restore, and must reset this.
                 last_seq = max([self.answered_seq(), *(verdict.seq for verdict in portion)])
                 self._answered = Answered(identity.kiosk_id, identity.epoch, last_seq)
         return changed
@@ -211,13 +211,13 @@ class Ledger:
         reset_cursor(db)
         self._answered = Answered()
         context = self._kiosk.context(db)
-        audit.note(db, context.at_ms, "lost", "the centre lost what it had judged; everything is sent again")
+        audit.note(db, context.at_ms, "lost", "the centre lost verdicts; every action is sent again")
         patient_ids = outbox.pending_patients(db)
         views.replay(db, context, patient_ids)
         return frozenset(patient_ids)
 
 
 def _is_restored_centre(before: Identity, enrolment: Enrolment) -> bool:
-    """Whether the centre that enrols this kiosk is the one it had, set back to an earlier time."""
+    """Whether the centre of an enrolment is the kiosk's present centre, restored from a backup."""
     same_site = before.site.name == enrolment.site.name
     return same_site and before.server_incarnation != enrolment.server_incarnation

@@ -1,4 +1,4 @@
-"""What has become of a patient's actions, as far as the patient should know."""
+"""The outcomes of a patient's actions that the patient is shown."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from sync.journey.model import ActionId, Journey
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """An action that this kiosk accepted and the centre decided otherwise. `revision` is the verdict's."""
+    """An action that this kiosk accepted and the centre decided differently. `revision` is the verdict's."""
 
     action_id: ActionId
     revision: int
@@ -28,8 +28,8 @@ class Outcomes:
 def read_outcomes(db: sqlite3.Connection, context: TransactionContext, journey: Journey) -> Outcomes:
     """Returns the outcomes for the patient of a journey.
 
-    Pending actions and reversals count of whatever day they are. An action that waits for staff counts where it was
-    done today or in the present visit.
+    Pending actions and reversals of every day count. An action that waits for staff counts where it was done today or
+    in the present visit.
     """
     rows = db.execute(
         "select action_id, status, revision, seen_revision, site_day, visit_id, judged_ms from outbox"
@@ -43,7 +43,7 @@ def read_outcomes(db: sqlite3.Connection, context: TransactionContext, journey: 
 
 
 def mark_seen(db: sqlite3.Connection, reversals: Iterable[Reversal]) -> None:
-    """Notes that the patient has seen these reversals. A later revision of the verdict is news again."""
+    """Notes that the patient has seen these reversals. A later revision of the verdict is shown again."""
     db.executemany(
         "update outbox set seen_revision = ? where action_id = ?",
         [(reversal.revision, reversal.action_id) for reversal in reversals],
@@ -55,6 +55,6 @@ def _is_seen(row: sqlite3.Row) -> bool:
 
 
 def _is_current(context: TransactionContext, journey: Journey, row: sqlite3.Row) -> bool:
-    # An action of a day to come was done under a clock that was ahead; the day of its verdict is nearer the truth.
+    # The clock was ahead at an action of a future day. The day of its verdict is used instead.
     done_on = min(row["site_day"], context.day_of(row["judged_ms"]))
     return done_on >= context.today or bool(row["visit_id"] == journey.visit_id)

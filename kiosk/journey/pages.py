@@ -1,4 +1,4 @@
-"""The centre's roster pages: whether a page is for this kiosk, and what it writes."""
+"""The centre's roster pages: the test whether a page applies to this kiosk, and the writing of a page."""
 
 import sqlite3
 from dataclasses import replace
@@ -21,10 +21,10 @@ def is_overtaken(page: PullAnswer, identity: Identity) -> bool:
 
 
 def shows_loss(page: PullAnswer, identity: Identity, epoch: int | None, answered_seq: int) -> bool:
-    """Whether the centre no longer has actions that it had answered for: it was set back and has not noticed.
+    """Whether the centre lost actions that it had answered for: it was restored without noticing.
 
     The page was asked for in `epoch`, when the centre had answered for the actions up to `answered_seq`. The chain of
-    another epoch says nothing, since a clone may have forked it.
+    another epoch proves nothing, since a clone may have forked it.
     """
     same_chain = epoch == identity.epoch == page.epoch and page.server_incarnation == identity.server_incarnation
     return same_chain and page.last_seq is not None and page.last_seq < answered_seq
@@ -49,7 +49,7 @@ def write(
     if not page.more:
         roster.forget_departed(db)
         stale |= _complete(db, context, page.now_ms)
-    # The rows of the page have their views already, with all actions that the verdicts have moved to them.
+    # The rows of the page have their views already, which include all actions that the verdicts moved to them.
     views.replay(db, context, stale - pulled | renamed)
     return stale | pulled | renamed | {PatientId(patient_id) for patient_id in page.gone}
 
@@ -63,7 +63,7 @@ def _write_renamed(db: sqlite3.Connection, context: TransactionContext, page: Pu
 
 def _write_row(db: sqlite3.Connection, context: TransactionContext, row: PatientRow) -> None:
     patient, known = patients.from_page(row), patients.read(db, row.patient_id)
-    # A verdict that overtook the page may have brought a newer journey.
+    # A verdict that came before the page may have brought a newer journey.
     if known and known.base.journey_version > patient.base.journey_version:
         patient = replace(patient, base=known.base)
     patients.save(db, views.with_view(db, context, patient), row.change)
@@ -73,10 +73,10 @@ def _write_row(db: sqlite3.Connection, context: TransactionContext, row: Patient
 
 
 def _complete(db: sqlite3.Connection, context: TransactionContext, now_ms: int) -> set[PatientId]:
-    """Finishes with the last page, which makes the roster whole. `now_ms` is the centre's clock (UTC ms).
+    """Finishes with the last page, which makes the roster complete. `now_ms` is the centre's clock (UTC ms).
 
-    A patient that the snapshot has not named has nothing in this hospital any more. Returns the patients whose views
-    must be replayed: those, and the ones last viewed while the clock was ahead.
+    Patients that the snapshot has not named leave the roster. Returns the patients whose views must be replayed: those
+    patients, and the patients last viewed while the clock was ahead.
     """
     queue_numbers.correct_day(db, context.day_of(now_ms))
     unnamed = roster.end_snapshot(db)

@@ -1,4 +1,4 @@
-"""Where a patient stands, as far as this kiosk knows: all that a screen shows of them."""
+"""A patient's status as this kiosk knows it: everything that a screen shows of the patient."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from sync.journey.rules import available_actions, people_ahead
 
 @dataclass(frozen=True, slots=True)
 class PatientStatus:
-    """One patient at one moment. `people_ahead` and `wait_minutes` are those of each queue entry, by its id.
-    `reversals` are accepted actions that the centre decided otherwise, and that the patient has not seen yet."""
+    """One patient at one moment. `people_ahead` and `wait_minutes` hold a value per queue entry, by its id.
+    `reversals` are accepted actions that the centre decided differently and the patient has not seen."""
 
     patient: Patient
     journey: Journey
@@ -28,7 +28,7 @@ class PatientStatus:
 
 
 def read_patient_status(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> PatientStatus:
-    """Returns where a patient stands at the moment of the context."""
+    """Returns the status of a patient at the time of the context."""
     patient = with_todays_view(db, context, patient)
     journey = context.journey(patient)
     outcomes = read_outcomes(db, context, journey)

@@ -1,4 +1,4 @@
-"""What the kiosk forgets once a day: it holds the least data that its screens need."""
+"""The daily purge: the kiosk holds only the data that its screens need."""
 
 import sqlite3
 
@@ -14,7 +14,7 @@ QUEUE_NUMBER_DAYS = 400
 def purge(db: sqlite3.Connection, context: TransactionContext, now_ms: int) -> None:
     """Forgets patients who have nothing here today or later and nothing pending, and old rows of other tables.
 
-    `now_ms` is the centre's clock (UTC ms): this box's clock, if far ahead, would forget everybody.
+    `now_ms` is the centre's clock (UTC ms): a machine's clock that is far ahead would purge every patient.
     """
     today = context.day_of(now_ms)
     for patient in patients.read_viewed_before(db, today):

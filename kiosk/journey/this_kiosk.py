@@ -1,6 +1,6 @@
-"""Who this kiosk is and the rules in force, in memory: a tap reads neither from the disk.
+"""This kiosk's identity and rules in memory: a tap reads neither from the disk.
 
-What people do (`kiosk.journey.journeys`) and what the sync agent does (`kiosk.journey.ledger`) share one `ThisKiosk`.
+The service for people (`kiosk.journey.journeys`) and the sync agent's (`kiosk.journey.ledger`) share one `ThisKiosk`.
 """
 
 import logging
@@ -23,7 +23,7 @@ NO_DEFINITIONS = 0  # the definitions_version of a kiosk that has none: the cent
 
 
 class NotEnrolled(Exception):
-    """The centre has not made this box a kiosk yet."""
+    """The centre has not enrolled this machine yet."""
 
 
 class ThisKiosk:
@@ -35,7 +35,7 @@ class ThisKiosk:
         clock: Callable[[], ClockReading] = read_clock,
         new_id: Callable[[], str] = new_id,
     ) -> None:
-        """`clock` reads this box's clocks; `new_id` makes the ids of actions, visits and queue entries."""
+        """`clock` reads the clocks of this machine; `new_id` makes the ids of actions, visits and queue entries."""
         self.store = store
         self.clock = clock
         self.new_id = new_id
@@ -49,8 +49,8 @@ class ThisKiosk:
 
     @property
     def definitions(self) -> Definitions:
-        """The rules in force: those that the centre sent last, or the shipped ones before that and where those cannot
-        be read."""
+        """The rules in force: the last ones of the centre. Before the first, or where they cannot be read, the shipped
+        ones."""
         return self._definitions
 
     def enrolled_identity(self) -> Identity:
@@ -88,15 +88,15 @@ class ThisKiosk:
             try:
                 return identity, read_definitions(db) or shipped()
             except (ValueError, RecursionError):
-                # Written by another version of this program, or damaged: the kiosk asks for them as if it had none.
+                # Another version of the program wrote them, or they are damaged. The kiosk asks for them again.
                 assert identity is not None
                 return replace(identity, definitions_version=NO_DEFINITIONS), shipped()
 
     def _report_unreadable_definitions(self) -> None:
-        """Reports once per start that the rules in force are not those that the centre sent."""
+        """Logs once per start that the shipped rules replace the unreadable ones of the centre."""
         if self._identity is None or self._identity.definitions_version != NO_DEFINITIONS:
             return
-        log.error("the stored definitions cannot be read: the shipped ones hold until the centre sends them again")
-        # On a full disk the log alone has to do: people can be served all the same once there is room.
+        log.error("the stored definitions cannot be read: the shipped ones apply until the centre sends its own again")
+        # On a full disk only the log has the report; the missing audit row must not stop the service.
         with suppress(sqlite3.Error), self.store.write() as db:
             audit.note(db, self.context().at_ms, "definitions", "unreadable: the shipped ones are in force")

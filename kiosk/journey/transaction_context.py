@@ -1,4 +1,4 @@
-"""What one transaction of the journey service goes by: who this kiosk is, the rules in force, and the time."""
+"""The context that one transaction of the journey service uses: the kiosk's identity, the rules, and the time."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from sync.rebase import as_of
 class TransactionContext:
     """The kiosk and the time of one transaction. `at_ms` is UTC ms, `today` the site day that it belongs to.
 
-    Where the centre has told the time in this boot, `at_ms` is the centre's time, carried on by the monotonic clock.
-    Else it is the later of the wall clock and the last roster, since a clock without a battery starts in the past.
+    Where the centre has sent the time in this boot, `at_ms` is that time plus what the monotonic clock has counted
+    since. Else it is the later of the wall clock and the last roster: a clock without a battery starts in the past.
     """
 
     identity: Identity
@@ -31,8 +31,10 @@ class TransactionContext:
 
     @property
     def numbers_since(self) -> str:
-        """The first site day whose queue numbers may not be given again: today, or with a clock that is not trusted the
-        day of the last roster."""
+        """The first site day whose queue numbers must not be given again.
+
+        It is today; where the clock is not trusted, the day of the last roster.
+        """
         if self.clock.synchronised:
             return self.today
         return self.day_of(self.identity.as_of_ms) if self.identity.as_of_ms is not None else ""
@@ -42,11 +44,11 @@ class TransactionContext:
         return site_day(at_ms, self.identity.site.timezone, self.identity.site.day_starts_at)
 
     def bookings(self, patient: Patient, day: str) -> tuple[Appointment, ...]:
-        """Returns the known bookings of a patient on a day after the base's. The roster may be days old."""
+        """Returns the known bookings of a patient on a day after the day of the base. The roster may be days old."""
         return tuple(booking for booking in patient.tomorrow if self.day_of(booking.scheduled_ms) == day)
 
     def journey(self, patient: Patient, day: str | None = None) -> Journey:
-        """Returns a patient's view as it stands on a site day (None: today)."""
+        """Returns a patient's view on a site day (None: today)."""
         day = day or self.today
         return as_of(self.definitions, patient.view, day, self.bookings(patient, day))
 

@@ -23,7 +23,7 @@ def retire(db: sqlite3.Connection, context: TransactionContext, verdicts: Iterab
 
 
 def _apply(db: sqlite3.Connection, context: TransactionContext, row: sqlite3.Row, verdict: VerdictRow) -> PatientId:
-    """Writes what a verdict says of the patient. Returns the patient that the action is of."""
+    """Writes a verdict's changes of the patient. Returns the patient of the action."""
     patient_id = PatientId(verdict.patient_id or row["patient_id"])
     sent = outbox_bodies.read(row)
     if patient_id != row["patient_id"]:
@@ -31,7 +31,7 @@ def _apply(db: sqlite3.Connection, context: TransactionContext, row: sqlite3.Row
     if verdict.code is Code.VISIT_ALIAS and verdict.visit_id:
         outbox.move_to_visit(db, patient_id, row["visit_id"], verdict.visit_id)
     _save_base(db, patient_id, verdict)
-    # Where the body cannot be read, the next page says whose the card is.
+    # Where the body cannot be read, the next page binds the card.
     if verdict.verdict is Verdict.NEEDS_STAFF and verdict.code is Code.REBOUND and sent is not None:
         _unbind(db, row["patient_id"], sent)
     audit.note(
@@ -50,18 +50,18 @@ def _move_action(
     db: sqlite3.Connection, context: TransactionContext, row: sqlite3.Row, sent: Intent | None, patient_id: PatientId
 ) -> None:
     if sent is not None and sent.provisional:
-        # The provisional patient is a real one. A restored centre may name another real patient than before.
+        # The provisional patient is a real one now. A restored centre may name another real patient than before.
         outbox.move_by_sent_patient(db, row["patient_id"], sent.patient_id, patient_id)
         patient_aliases.rename(db, sent.patient_id, patient_id, context.today)
     else:
-        # Staff said whose action it was; the patient that it named stays. (Merged records come with a page.) So it is
-        # with a body that cannot be read: the patient that it named is not known.
+        # Staff named the patient of the action; the patient in its body stays. (A page brings merged records.) A body
+        # that cannot be read names no known patient, so the same holds for it.
         outbox.move_action(db, row["action_id"], patient_id)
 
 
 def _save_base(db: sqlite3.Connection, patient_id: PatientId, verdict: VerdictRow) -> None:
     known, journey = patients.read(db, patient_id), verdict.journey
-    # At the same version the page is the better one: it also brings bookings that moved without the journey.
+    # At the same version the page counts: it also brings bookings that moved without the journey.
     if known and journey and journey.patient_id == patient_id and journey.journey_version > known.base.journey_version:
         patients.save(db, replace(known, base=journey))
 

@@ -25,7 +25,7 @@ def with_view(db: sqlite3.Connection, context: TransactionContext, patient: Pati
     pending = outbox.pending_of(db, patient.patient_id, identity.actions, identity.site)
     base = patient.base
     if patient.provisional:
-        # This kiosk alone made the base, maybe while its clock was ahead.
+        # Only this kiosk made the base, perhaps while its clock was ahead.
         base = replace(base, site_day=min(base.site_day, context.today))
     rebased = view(context.definitions, base, pending, context.today, lambda day: context.bookings(patient, day))
     return replace(patient, view=rebased.journey)
@@ -34,7 +34,7 @@ def with_view(db: sqlite3.Connection, context: TransactionContext, patient: Pati
 def with_todays_view(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> Patient:
     """Returns the patient with a view of today; a view of another day is made again.
 
-    A view of a day to come was made while the clock was ahead, and its visit was closed then. Pending actions may be of
-    a day that has come since.
+    A view of a future day was made while the clock was ahead, and its visit was closed then. Pending actions may be of
+    a day that was in the future and is now today.
     """
     return patient if patient.view.site_day == context.today else with_view(db, context, patient)

@@ -1,4 +1,4 @@
-"""A lock that threads get in the order in which they asked for it."""
+"""A lock that threads get in the order of their requests."""
 
 import threading
 from collections import deque
@@ -16,7 +16,7 @@ class FairLock:
         self._state = threading.Lock()
         self._owner = 0
         self._depth = 0
-        self._queue: deque[tuple[int, threading.Lock]] = deque()  # waiting threads, each with the gate it waits at
+        self._queue: deque[tuple[int, threading.Lock]] = deque()  # waiting threads, each with its gate
 
     def __enter__(self) -> None:
         thread_id = threading.get_ident()
@@ -29,7 +29,7 @@ class FairLock:
             self._queue.append((thread_id, gate))
         try:
             gate.acquire()
-        except BaseException:  # Ctrl-C in the main thread: the lock would be handed to a thread that no longer waits
+        except BaseException:  # Ctrl-C in the main thread: no lock for a thread that has stopped waiting
             self._stop_waiting(thread_id, gate)
             raise
 

@@ -1,4 +1,4 @@
-"""Who this kiosk is by the centre's word, how far it has pulled, and the definitions that the centre sent: one row.
+"""The row of the kiosk itself: its identity as the centre sent it, the pull cursor, and the centre's definitions.
 
 Every function takes the connection of an open transaction, or of one that reads.
 """
@@ -22,7 +22,7 @@ _actions = msgspec.json.Decoder(list[str])
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who this kiosk is, by the centre's word, and how far it has come. The field comments are those of the schema."""
+    """This kiosk's identity as the centre sent it, with the ends of the outbox and of the roster. See the schema."""
 
     kiosk_id: str
     name: str
@@ -93,10 +93,10 @@ def write_enrolment(connection: Connection, enrolment: Enrolment) -> None:
 
 
 def write_page(connection: Connection, page: PullAnswer, clock: ClockReading) -> None:
-    """Writes what a page of the roster says of the kiosk itself, and the cursor after it.
+    """Writes the kiosk's own values in a page of the roster, and the cursor after the page.
 
-    `clock` are this box's clocks as the page came. The time of the roster (`as_of_ms`, `as_of_clock`) is written with
-    the last page alone: the roster is whole only then.
+    `clock` is a reading of this machine's clocks at the arrival of the page. The time of the roster (`as_of_ms`,
+    `as_of_clock`) is written with the last page alone: only then the roster is complete.
     """
     connection.execute(
         "update identity set cursor = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?, actions = ?, site = ?,"
@@ -131,7 +131,7 @@ def mark_fenced(connection: Connection, at_ms: int) -> None:
 
 @lru_cache(maxsize=2)
 def _parse_definitions(text: str) -> Definitions:
-    # Cached: the definitions are read again after every page, and hardly ever differ.
+    # Cached: the definitions are read again after every page, and rarely differ.
     return journey_definitions.read(msgspec.json.decode(text))
 
 

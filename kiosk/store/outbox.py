@@ -1,6 +1,6 @@
-"""The outbox: every action that a person did here, from its commit to the centre's verdict, in a hash chain.
+"""The outbox: every action of a person at this kiosk, from its commit to the centre's verdict, in a hash chain.
 
-A row is retired by a verdict for that very row and by nothing else. Retired rows stay, so that the centre can ask for
+Only a verdict for that very row retires a row. Retired rows stay, so that the centre can ask for
 them again after a restore. Every function takes the connection of an open transaction, or of one that reads.
 """
 
@@ -28,13 +28,13 @@ from sync.rebase import Pending
 
 Connection = sqlite3.Connection
 PENDING = "pending"  # a literal in the statements, since SQLite takes an index "where status = 'pending'" only then
-_ENVELOPE = 1024  # bytes of a push beside its actions
-# A backup that holds an action of the present epoch was made after all actions of the earlier ones had come.
+_ENVELOPE = 1024  # bytes of a push without its actions
+# A backup that holds an action of the present epoch also holds all actions of earlier epochs.
 _BACKED_UP = (
     "exists (select 1 from identity i where (outbox.epoch = i.epoch and outbox.seq <= i.backed_up_seq)"
     " or (outbox.epoch < i.epoch and i.backed_up_seq > 0))"
 )
-# The kiosk knows the patient, who has not seen yet that the centre decided otherwise.
+# The kiosk knows the patient, and the patient has not seen the reversal.
 _UNSEEN_REVERSAL = (
     "(status = 'superseded' and coalesce(seen_revision, -1) < revision"
     " and patient_id in (select patient_id from patients))"
@@ -66,7 +66,7 @@ class OutboxRow:
 
 
 def head(connection: Connection) -> Head:
-    """Returns the head of the chain. Raises TypeError before enrolment, when there is no chain."""
+    """Returns the head of the chain. Raises TypeError before the enrolment, without a chain."""
     return Head(*connection.execute("select epoch, next_seq, last_hash from identity").fetchone())
 
 
@@ -105,7 +105,7 @@ def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[
     """Returns the next actions to push, in order, within the limits of the protocol.
 
     The batch begins with `expected_seq`, or with the first pending action where that is None. It is empty where nothing
-    is pending, and where the expected action is not here. A row that cannot be read goes unread.
+    is pending, and where the outbox lacks the expected action. A row that cannot be read goes unread.
     """
     epoch = head(connection).epoch
     first = connection.execute(
@@ -130,7 +130,7 @@ def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[
 
 
 def first_unread(connection: Connection, expected_seq: int | None) -> Pushed | None:
-    """Returns the first action of the next batch as it lies on the disk, for a centre that fails on its content."""
+    """Returns the first action of the next batch with its raw bytes, for a centre that fails on its content."""
     row = connection.execute(
         f"select {outbox_bodies.COLUMNS} from outbox where epoch = (select epoch from identity)"  # noqa: S608
         " and (seq = ? or (? is null and status = 'pending')) order by seq limit 1",
@@ -142,7 +142,7 @@ def first_unread(connection: Connection, expected_seq: int | None) -> Pushed | N
 def retire(connection: Connection, verdict: VerdictRow, judged_ms: int) -> sqlite3.Row | None:
     """Writes a verdict into its row. Returns the row before it.
 
-    Returns None, and writes nothing, where the action is unknown or its verdict is of that revision or a newer one.
+    Returns None, and writes nothing, where the action is unknown or its row has a verdict of that revision or newer.
     """
     row: sqlite3.Row | None = connection.execute(
         "select * from outbox where action_id = ? and (status = 'pending' or revision < ?)",
@@ -157,7 +157,7 @@ def retire(connection: Connection, verdict: VerdictRow, judged_ms: int) -> sqlit
 
 
 def find(connection: Connection, action_id: str) -> sqlite3.Row | None:
-    """Returns the row of an action; None where it was not done here."""
+    """Returns the row of an action; None where the outbox has none."""
     row: sqlite3.Row | None = connection.execute("select * from outbox where action_id = ?", (action_id,)).fetchone()
     return row
 
@@ -173,7 +173,7 @@ def move_to_visit(connection: Connection, patient_id: str, alias: str, visit_id:
 def move_by_sent_patient(connection: Connection, old_id: str, sent_id: str, patient_id: str) -> None:
     """Moves the actions of one patient that were sent under a certain patient id to another patient.
 
-    The body of an action says under which id it was sent. One that is no JSON stays.
+    The body of an action holds the id that it was sent under. An action whose body is no JSON stays.
     """
     connection.execute(
         "update outbox set patient_id = ? where patient_id = ?"
@@ -188,7 +188,7 @@ def move_action(connection: Connection, action_id: str, patient_id: str) -> None
 
 
 def move_all(connection: Connection, old_id: str, patient_id: str) -> None:
-    """Moves all actions of one patient to another, into whose record that patient's was merged."""
+    """Moves all actions of one patient to another, after a merge of the first record into the second."""
     connection.execute("update outbox set patient_id = ? where patient_id = ?", (patient_id, old_id))
 
 
@@ -198,9 +198,10 @@ def mark_backed_up(connection: Connection, backed_up_seq: int) -> None:
 
 
 def forget_backed_up(connection: Connection, before_day: str, limit: int) -> None:
-    """Removes judged rows of earlier days that the centre's backups hold. A reversal that is not seen yet stays.
+    """Removes judged rows of earlier days that the centre's backups hold. An unseen reversal stays.
 
-    Of rows that no backup holds the newest `limit` stay: no clock may decide what the centre could ask for again.
+    Of rows that no backup holds the newest `limit` stay: the clock must not decide which actions the centre can ask for
+    again.
     """
     connection.execute(
         "delete from outbox where status <> 'pending' and site_day < ?"  # noqa: S608
@@ -231,7 +232,7 @@ def pending_patients(connection: Connection) -> set[PatientId]:
 
 
 def has_pending(connection: Connection) -> bool:
-    """Whether any action is pending. Asked with every push, where a count of a long backlog would take milliseconds."""
+    """Whether any action is pending. Every push asks this, and a count of a long backlog would take milliseconds."""
     return bool(connection.execute("select exists (select 1 from outbox where status = 'pending')").fetchone()[0])
 
 

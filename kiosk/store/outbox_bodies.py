@@ -1,6 +1,6 @@
-"""The body of an outbox row on the disk: whether it is still what was written, and its form on the wire.
+"""The body of an outbox row on the disk: the check for damage, and its form on the wire.
 
-A flipped byte may turn a body into a valid intent of another patient, so each body has its digest beside it. A body
+A flipped byte may turn a body into a valid intent of another patient, so each row has the digest of its body. A body
 that cannot be read is never decoded, rewritten or left out: it is sent unread, in its place in the chain.
 """
 
@@ -12,7 +12,7 @@ import msgspec
 
 from sync.protocol import MAX_BODY, Code, Intent, Opaque, PriorVerdict, Pushed, Verdict, canonical
 
-COLUMNS = "action_id, seq, body, digest, hash, status, code, revision, held"  # what `pushed` and `unread` take
+COLUMNS = "action_id, seq, body, digest, hash, status, code, revision, held"  # for `pushed` and `unread`
 _intent = msgspec.json.Decoder(Intent)
 _prior_verdict = msgspec.json.Decoder(PriorVerdict)
 
@@ -25,7 +25,7 @@ def digest(body: bytes) -> str:
 def read(row: sqlite3.Row) -> Intent | None:
     """Returns the intent in a row's body, as it was sent. The row itself may have moved to another patient or visit.
 
-    None where the body is not what was written, is no intent, or is the intent of another action.
+    Returns None where the body was changed, is no intent, or is the intent of another action.
     """
     if digest(row["body"]) != row["digest"]:
         return None
@@ -44,15 +44,14 @@ def pushed(row: sqlite3.Row) -> Pushed:
 
 
 def unread(row: sqlite3.Row) -> Pushed:
-    """Returns a row with its body unread and its hash. Of a body larger than a push may be: its beginning and size."""
+    """Returns a row with its body unread and its hash. A body too large for a push is cut, with its size beside it."""
     size = len(row["body"])
     opaque = Opaque(row["seq"], row["action_id"], _base64(row["body"]), size if size > MAX_BODY else None)
     return Pushed(row["hash"], msgspec.Raw(b"null"), _held(row), opaque)
 
 
 def stand_in(action_id: str, seq: int, body: bytes) -> bytes:
-    """Returns the body that the hash of a renumbered chain covers in place of one that cannot be read. It is JSON and
-    no intent."""
+    """Returns a stand-in for an unreadable body, for the hash of a renumbered chain. It is JSON and no intent."""
     return canonical({"action_id": action_id, "seq": seq, "unread": _base64(body)})
 
 
@@ -61,9 +60,9 @@ def _base64(body: bytes) -> str:
 
 
 def _held(row: sqlite3.Row) -> PriorVerdict | None:
-    """Returns the verdict that a row had before it is sent again; None where that cannot be read.
+    """Returns the verdict of a row before it was sent again; None where that cannot be read.
 
-    The centre needs no prior verdict: it knows by the action id what it has.
+    The centre needs no prior verdict: it finds its own by the action id.
     """
     try:
         if row["status"] != "pending":

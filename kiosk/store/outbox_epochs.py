@@ -1,7 +1,7 @@
-"""The epochs of the outbox: what is pending is renumbered under a new one, and is sent again after a restore.
+"""The epochs of the outbox: a new epoch renumbers pending actions, and a restore sends judged ones again.
 
-A new epoch begins where the centre finds that this kiosk's hash chain has forked, and where the kiosk is enrolled
-again. Action ids never change. Every function takes the connection of an open transaction.
+A new epoch begins where the centre detects a fork of this kiosk's hash chain, and where the kiosk is enrolled again.
+Action ids never change. Every function takes the connection of an open transaction.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from sync.protocol import NO_HASH, canonical, chain_hash
 Connection = sqlite3.Connection
 
 _ROWS_AT_ONCE = 500
-_ASIDE = -(2**40)  # the epoch of rows that wait to be renumbered, far below every real one
+_TO_RENUMBER = -(2**40)  # the epoch of rows to renumber, far below every real epoch
 _WAIT_AGAIN = (
     "update outbox set held = json_object('verdict', status, 'code', code, 'revision', revision), status = 'pending'"
 )
@@ -29,11 +29,11 @@ def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
     connection.execute(
         "update identity set epoch = ?, next_seq = 1, last_hash = ?, backed_up_seq = 0", (epoch, NO_HASH)
     )
-    # Set aside first, since the new numbers may be those of rows that are still to be renumbered. The rowid is the
-    # order of writing, whatever numbers a row has had since.
-    connection.execute("update outbox set epoch = ?, seq = rowid where status = 'pending'", (_ASIDE,))
+    # Two steps, since rows that are not renumbered yet may have the new numbers. The rowid keeps the order of writing
+    # through every renumbering.
+    connection.execute("update outbox set epoch = ?, seq = rowid where status = 'pending'", (_TO_RENUMBER,))
     seq, last_hash = 0, NO_HASH
-    for row in _rows_aside(connection):
+    for row in _rows_to_renumber(connection):
         seq += 1
         last_hash = _renumber(connection, row, kiosk_id, epoch, seq, last_hash)
     connection.execute("update identity set next_seq = ?, last_hash = ?", (seq + 1, last_hash))
@@ -43,11 +43,11 @@ def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
 def reopen(connection: Connection) -> None:
     """Makes every row pending again, since the centre was restored from a backup. The centre knows the ids it has.
 
-    What backups were said to cover does not count. The backup that was restored may not have been the newest, and staff
-    may have decided later what it holds undecided.
+    The recorded reach of the backups does not count. The restored backup may be older than the newest, and staff may
+    have decided cases after it.
 
-    Rows judged in an earlier epoch are in no chain that could be sent, and came before all others. With such rows
-    everything goes on, in order, under the next epoch; the centre replaces that epoch by one that it knows.
+    Rows judged in an earlier epoch come before all others and are in no chain that can be sent. Where such rows exist,
+    all rows get the next epoch, in order. The centre replaces that epoch by one that it knows.
     """
     connection.execute("update identity set backed_up_seq = 0")
     connection.execute(f"{_WAIT_AGAIN} where status <> 'pending'")
@@ -60,25 +60,25 @@ def reopen(connection: Connection) -> None:
 
 
 def move_before_first_epoch(connection: Connection) -> None:
-    """Moves the judged rows in front of all epochs, since the epochs of a kiosk that is enrolled again begin again.
+    """Moves the judged rows in front of all epochs, since the epochs of a newly enrolled kiosk start again.
 
-    Rows that wait for staff are sent again, or this kiosk would never hear what staff decide.
+    Rows that wait for staff are sent again, so that this kiosk gets the decision of the staff.
     """
-    # A quarantined row is decided by its record at the centre, and would be quarantined once more.
+    # The centre's quarantine record decides a quarantined row. Sent again, the row would be quarantined again.
     connection.execute(f"{_WAIT_AGAIN} where status = 'needs_staff' and code <> 'quarantined'")
     (newest,) = connection.execute("select coalesce(max(epoch), 0) from outbox").fetchone()
-    # Two steps, since the new place of a row may still be taken by another.
-    for shift in (_ASIDE, -_ASIDE - newest):
+    # Two steps, since another row may still have the new place.
+    for shift in (_TO_RENUMBER, -_TO_RENUMBER - newest):
         connection.execute("update outbox set epoch = epoch + ? where status <> 'pending'", (shift,))
 
 
-def _rows_aside(connection: Connection) -> Iterator[sqlite3.Row]:
-    """The rows set aside, in order. In portions, since after weeks without the centre there may be very many."""
+def _rows_to_renumber(connection: Connection) -> Iterator[sqlite3.Row]:
+    """The rows to renumber, in order. They are read in portions: weeks without the centre leave very many."""
     after = 0
     while rows := connection.execute(
         "select seq as place, action_id, body, digest from outbox where status = 'pending' and epoch = ? and seq > ?"
         " order by seq limit ?",
-        (_ASIDE, after, _ROWS_AT_ONCE),
+        (_TO_RENUMBER, after, _ROWS_AT_ONCE),
     ).fetchall():
         yield from rows
         after = rows[-1]["place"]

@@ -12,13 +12,13 @@ Connection = sqlite3.Connection
 
 
 def resolve(connection: Connection, patient_id: str) -> PatientId:
-    """Returns the patient that an id stands for now; the id itself where it is no alias."""
+    """Returns the patient that an id means now; the id itself where it is no alias."""
     row = connection.execute("select patient_id from patient_aliases where alias_id = ?", (patient_id,)).fetchone()
     return PatientId(row[0] if row else patient_id)
 
 
 def rename(connection: Connection, old_id: str, patient_id: str, site_day: str) -> None:
-    """Makes an id, and the aliases of it, an alias of another patient, and removes the patient of that id."""
+    """Makes an id and its aliases aliases of another patient, and removes the patient of that id."""
     patients.forget(connection, old_id)
     connection.execute("update patient_aliases set patient_id = ? where patient_id = ?", (patient_id, old_id))
     connection.execute("insert or replace into patient_aliases values (?, ?, ?)", (old_id, patient_id, site_day))

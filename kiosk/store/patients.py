@@ -21,9 +21,10 @@ _entry = msgspec.json.Decoder(QueueEntry)
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """All that the kiosk holds of a patient. `base` is the centre's word; `view` is the base with the pending actions
-    on top. `provisional`: the kiosk knows no patient for the card, and made the id. `tomorrow`: the next day's
-    bookings."""
+    """The kiosk's record of a patient. `base` is the journey as the centre sent it; `view` adds the pending actions.
+
+    `provisional`: the kiosk knows no patient for the card, and made the id. `tomorrow`: the next day's bookings.
+    """
 
     patient_id: PatientId
     masked_name: str
@@ -36,7 +37,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class CardHolder:
-    """The patient that a card is bound to. `binding_id` is None where the kiosk itself tied the card."""
+    """The patient that a card is bound to. `binding_id` is None where the kiosk itself bound the card."""
 
     patient: Patient
     binding_id: str | None
@@ -72,7 +73,7 @@ def read_viewed_before(connection: Connection, site_day: str) -> list[Patient]:
 
 
 def ids_viewed_after(connection: Connection, site_day: str) -> set[PatientId]:
-    """Returns the patients whose view is of a day after that one: this box's clock was ahead then."""
+    """Returns the patients whose view is of a day after that one: the clock of this machine was ahead then."""
     rows = connection.execute("select patient_id from patients where site_day > ?", (site_day,))
     return {PatientId(row[0]) for row in rows}
 
@@ -127,7 +128,7 @@ def bind(connection: Connection, patient_id: str, cards: Iterable[tuple[CardHash
 
 
 def unbind(connection: Connection, patient_id: str, cards: Iterable[CardHash], binding_id: str | None = None) -> None:
-    """Forgets these cards of a patient. A card that a newer binding than `binding_id` ties stays."""
+    """Forgets these cards of a patient. A card with a newer binding than `binding_id` stays."""
     connection.executemany(
         "delete from bindings where patient_id = ? and key_id = ? and uid_hash = ?"
         " and (binding_id is null or binding_id = ?)",
@@ -146,7 +147,7 @@ def forget(connection: Connection, patient_id: str) -> None:
 
 
 def from_page(row: PatientRow) -> Patient:
-    """Returns a patient as a page of the roster brings them, with nothing pending on top."""
+    """Returns the patient of a roster row, without pending actions on top."""
     return Patient(
         PatientId(row.patient_id), row.masked_name, row.language, False, row.journey, row.journey, row.tomorrow
     )

@@ -1,6 +1,6 @@
 """Queue numbers as this kiosk prints them: its prefix and a count of the day. No number is given twice.
 
-The day is the hard part, where the clock is not trusted. Every function takes the connection of an open transaction.
+Without a trusted clock the day is uncertain. Every function takes the connection of an open transaction.
 """
 
 import sqlite3
@@ -28,9 +28,9 @@ def use_number(connection: Connection, site_day: str, since_day: str, *, day_is_
 
 
 def correct_day(connection: Connection, site_day: str) -> None:
-    """Moves numbers given on an unknown or a far day to the site day that the centre says it is.
+    """Moves numbers given on an unknown or a distant day to the site day that the centre names.
 
-    The day after it may have begun at this kiosk, so its numbers stay.
+    The day after that one may have begun at this kiosk, so its numbers stay.
     """
     wrong_days = (day_after(site_day), _UNKNOWN_DAY)
     count = connection.execute(
@@ -42,7 +42,7 @@ def correct_day(connection: Connection, site_day: str) -> None:
 
 
 def forget_old_days(connection: Connection, days: int) -> None:
-    """Removes the counts of all but the newest `days` days. The clock has no say, or a number would be given twice."""
+    """Removes the counts of all but the newest `days` days. By the clock, a number could be given twice."""
     connection.execute(
         "delete from queue_numbers where site_day not in"
         " (select site_day from queue_numbers order by site_day desc limit ?)",

@@ -1,4 +1,4 @@
-"""Which patients the centre's roster names, through a snapshot of it and through patients who leave it.
+"""The patients on the centre's roster: a snapshot of the roster, and patients who leave it.
 
 A patient who has left the roster stays in the kiosk until the last of their pending actions has its verdict. Every
 function takes the connection of an open transaction.
@@ -12,7 +12,7 @@ from sync.journey.model import PatientId
 
 Connection = sqlite3.Connection
 
-_BEFORE_SNAPSHOT = -1  # the journey_version of a base from before a snapshot: any other is newer
+_BEFORE_SNAPSHOT = -1  # the journey_version of a base before a snapshot: every other is newer
 # Values of `gone`. They stand in the statements as literals, since SQLite takes an index "where gone = 2" only then.
 _LEFT, _UNNAMED = 1, 2
 
@@ -20,7 +20,7 @@ _LEFT, _UNNAMED = 1, 2
 def begin_snapshot(connection: Connection) -> set[PatientId]:
     """Marks every patient as not named yet by the snapshot, and every base as older than any. Returns all patients.
 
-    They stay until the snapshot is whole: after a network failure half-way, a kiosk must not know half of its patients.
+    They stay until the snapshot is complete: a network failure half-way must not lose half of the patients.
     """
     patient_ids = _all_ids(connection)
     connection.execute(
@@ -32,9 +32,9 @@ def begin_snapshot(connection: Connection) -> set[PatientId]:
 
 
 def end_snapshot(connection: Connection) -> list[Patient]:
-    """Makes the patients whom the snapshot has not named leave the roster.
+    """Marks the patients whom the snapshot has not named as departed.
 
-    Returns those who stay because of a pending action, without those of whom a verdict has told since the beginning.
+    Returns the patients who stay because of a pending action, except those that a verdict updated during the snapshot.
     """
     unnamed = connection.execute(
         f"select * from patients where gone = {_UNNAMED} and journey_version = ?"  # noqa: S608
@@ -68,7 +68,7 @@ def clear(connection: Connection) -> set[PatientId]:
 
 
 def clear_confirmed(connection: Connection) -> None:
-    """Removes all patients whom the centre has named. The provisional ones, whom only this kiosk knows, stay."""
+    """Removes all patients whom the centre has named. The provisional patients, known to this kiosk alone, stay."""
     connection.execute("delete from patients where provisional = 0")
 
 

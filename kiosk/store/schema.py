@@ -1,6 +1,6 @@
 """The tables of the kiosk's store, made by migrations.
 
-The migrations that a file has been through are its schema version; sqlite-utils notes them in the file. A released
+The applied migrations are the schema version of a file; sqlite-utils records them in the file. A released
 migration is never edited: a change of the tables is a new migration below the last one.
 """
 
@@ -27,7 +27,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 @MIGRATIONS()
 def m001_first_schema(db: Database) -> None:
-    """Makes all tables. A patient's base is the centre's word; the view is the base with the pending actions on top."""
+    """Makes all tables. A patient's base is the journey as the centre sent it; the view adds the pending actions."""
     for statement in _FIRST_SCHEMA:
         db.execute(statement)
 
@@ -123,7 +123,7 @@ _FIRST_SCHEMA = (
         to_state text,
         detail text not null
     ) strict""",
-    # A write to this table finds out whether the disk takes writes again.
+    # A write to this table tests whether the disk takes writes again.
     "create table probe (id integer primary key check (id = 1), tries integer not null) strict",
     # The last queue number given on a site day.
     "create table queue_numbers (site_day text primary key, used integer not null) strict, without rowid",

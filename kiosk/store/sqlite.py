@@ -46,7 +46,7 @@ class Store:
                 self._connection.execute("commit")
             except BaseException as error:
                 self._sync_failed |= is_failed_sync(error)
-                # A commit that failed for want of space may have rolled back by itself.
+                # A commit that failed for lack of space may have rolled back already.
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
                 raise
@@ -58,7 +58,7 @@ class Store:
             yield self._connection
 
     def probe(self) -> None:
-        """Writes to the disk, to find out whether it takes writes. Raises sqlite3.Error where it does not."""
+        """Tests whether the disk takes writes, by a write. Raises sqlite3.Error where it does not."""
         with self.write() as db:
             db.execute("insert into probe values (1, 1) on conflict (id) do update set tries = tries + 1")
 
@@ -94,7 +94,7 @@ def peek(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _lock_out_others(path: Path) -> int:
-    """Refuses a second daemon: it would be a second writer, and push under the same epoch. Returns the lock's file."""
+    """Refuses a second daemon, which would push under the same epoch. Returns the descriptor of the lock file."""
     try:
         lock_file = hold(path)
     except OSError as error:

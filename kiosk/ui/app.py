@@ -1,8 +1,8 @@
 """The touch screen's web app: the page, its API and its WebSocket, served on loopback only.
 
-`GET /` is the page, `GET /api/v1/state` the screen, `POST /api/v1/actions|keep|leave` a press. `/ws` has all of that on
-a socket. `GET /healthz` says whether taps are taken. `/api/v1/demo/cards` exists with a simulated reader only. Every
-error is JSON with `error` (English) and `code`. No URL and no log holds anything of a person.
+`GET /` is the page, `GET /api/v1/state` the screen, `POST /api/v1/actions|keep|leave` a press. `/ws` offers the
+same on a socket. `GET /healthz` says whether taps are accepted. `/api/v1/demo/cards` exists with a simulated reader
+only. Every error is JSON with `error` (English) and `code`. No URL and no log holds data of a person.
 """
 
 import logging
@@ -52,7 +52,7 @@ def create_app(counter: Counter, display: Display, translations: Path = TRANSLAT
 
 
 class _Page:
-    """The page, with everything that it needs to start: it makes no request before it is complete."""
+    """The page with everything that it needs to start, so that it is complete without a request."""
 
     def __init__(self, counter: Counter, display: Display, translations: Path) -> None:
         self._counter = counter
@@ -76,7 +76,7 @@ class _Page:
         )
 
     def _site_language(self) -> Catalog:
-        """The first language of the site that there is a catalog for."""
+        """The first language of the site that has a catalog."""
         known = {catalog.tag: catalog for catalog in self._catalogs}
         wanted = (known[tag] for tag in self._counter.screen().languages if tag in known)
         return next(wanted, self._catalogs[0])
@@ -145,12 +145,12 @@ def _refuse_foreign_requests() -> Response | None:
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     answer = _json(PageError(error=error.name, code=error.name.lower().replace(" ", "_")), status)
-    # The headers of the error belong to the answer, such as the Allow of a 405.
+    # The answer keeps the headers of the error, such as the Allow of a 405.
     answer.headers.extend((k, v) for k, v in error.get_headers() if k not in {"Content-Type", "Content-Length"})
     return answer
 
 
 def _internal_error(error: Exception) -> Response:
     # The edge of a request: the person sees a sentence, the log has the traceback.
-    log.error("a request of the page broke", exc_info=error)
+    log.error("a request of the page failed", exc_info=error)
     return _json(PageError(error="the kiosk could not do that", code="internal"), 500)

@@ -6,8 +6,8 @@ from typing import Protocol
 
 MM_PER_INCH = 25.4
 SMALL_SCREEN_MM = 280.0
-REACH_MM = 1220.0  # above the floor: as high as a person in a wheelchair reaches and sees
-LEAST_LOW_SHARE = 0.6  # the least part of a screen that hangs too high, so that the low layout stays usable
+REACH_MM = 1220.0  # above the floor: the reach of a person in a wheelchair
+LEAST_LOW_SHARE = 0.6  # the least height of the low layout, on a screen that hangs too high
 
 
 class Display(Protocol):

@@ -1,4 +1,4 @@
-"""Lets only this machine, from the kiosk's own page, use the page's server; and what browsers must forbid.
+"""Restricts the page's server to the kiosk's own page on this machine, and tells browsers what to forbid.
 
 A web page from elsewhere must not reach the kiosk through loopback. A foreign `Host` or `Origin` is refused before
 anything else, in the WebSocket handshake too. A request that changes something needs a header that a foreign page
@@ -13,13 +13,13 @@ from werkzeug import Request, Response
 from kiosk.config import is_loopback
 from kiosk.ui.messages import PageError
 
-CHANGE_HEADER = "X-Kiosk"  # of a request that changes something
+CHANGE_HEADER = "X-Kiosk"  # of a request that makes a change
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[0-9A-Za-z.-]+)(:[0-9]{1,5})?")
 
-# The page needs its own scripts, styles and images, and its own server. Trusted Types make it an error that text
-# becomes markup.
+# The page needs its own scripts, styles and images, and its own server. With Trusted Types, turning text into markup is
+# an error.
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -50,7 +50,7 @@ def check_request(request: Request) -> PageError | None:
     """Returns why a request is refused; None where it may be served."""
     host, origin = request.environ.get("HTTP_HOST"), request.environ.get("HTTP_ORIGIN")
     if host is not None and not _is_own_host(host):
-        return PageError(error="this kiosk is reached by a loopback name only", code="foreign_host")
+        return PageError(error="this kiosk answers under a loopback name only", code="foreign_host")
     if origin is not None and not _is_own_page(origin):
         return PageError(error="only a page of this kiosk may ask", code="foreign_origin")
     if request.method not in SAFE_METHODS and request.environ.get("HTTP_X_KIOSK") != "1":

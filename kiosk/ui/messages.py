@@ -1,4 +1,4 @@
-"""The messages between the page and the daemon: those of the centre's own WebSocket, and the same over HTTP."""
+"""The messages between the page and the daemon: those of the centre's WebSocket, also used over HTTP."""
 
 from typing import Annotated, Any, Literal
 

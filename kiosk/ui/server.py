@@ -1,5 +1,7 @@
-"""Serves the page: Werkzeug's threaded server in the daemon's own process, with a limit to its connections and an end
-to every wait. URLs are not logged."""
+"""Serves the page: Werkzeug's threaded server in the daemon's process, with limits for connections and waits.
+
+URLs are not logged.
+"""
 
 import contextlib
 import logging
@@ -14,12 +16,12 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 log = logging.getLogger(__name__)
 
-SILENCE_S = 15.0  # how long a connection may leave the server waiting for a byte, to come or to go
-POLL_S = 0.05  # how soon the listening thread notices that it should stop
+SILENCE_S = 15.0  # how long the server waits for a byte of a connection, in either direction
+POLL_S = 0.05  # how soon the listening thread notices the order to stop
 
 
 class CannotListen(OSError):
-    """The address is taken or is none of this machine; the message names it."""
+    """The address is in use or not of this machine; the message names it."""
 
 
 class PageServer:
@@ -60,8 +62,10 @@ class PageServer:
         self._thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """Takes no more connections, lets answers on their way go out, and cuts off what is still open at the end of
-        the time. May be called twice."""
+        """Accepts no more connections, completes answers under way, and cuts connections still open after `timeout_s`.
+
+        May be called twice.
+        """
         deadline = time.monotonic() + timeout_s
         if self._thread:
             self._server.shutdown()
@@ -69,7 +73,7 @@ class PageServer:
             self._thread = None
         self._server.server_close()
         connections = self._server.connections
-        # The peer learns that nothing more comes, and an answer can still go out.
+        # The peer gets the end of the stream, and an answer can still go out.
         connections.cut(socket.SHUT_RD)
         if not connections.await_end(max(0.0, deadline - time.monotonic()) / 2):
             connections.cut(socket.SHUT_RDWR)
@@ -112,7 +116,7 @@ class _Connections:
 
 
 class _Handler(WSGIRequestHandler):
-    """Reads one request of a connection. What it cannot read is told in a line of plain text."""
+    """Reads one request of a connection. An unreadable request gets a line of plain text."""
 
     protocol_version = "HTTP/1.1"
     timeout = SILENCE_S
@@ -131,14 +135,14 @@ class _Handler(WSGIRequestHandler):
         return "kiosk"
 
     def log_request(self, *_: Any) -> None:
-        """Nothing: the path and the query of a request are nobody's business."""
+        """Logs nothing: the path and the query of a request are private."""
 
     def log(self, *_: Any) -> None:
-        """Nothing either: the sender of a request that cannot be read gets an answer."""
+        """Logs nothing: the sender of an unreadable request gets an answer."""
 
 
 class _Server(ThreadedWSGIServer):
-    """Werkzeug's server on a socket of ours: with its own it would end the process when a port is taken."""
+    """Werkzeug's server on a given socket. On a socket of its own, it would end the process when a port is in use."""
 
     def __init__(self, app: Flask, host: str, listening: socket.socket, max_connections: int) -> None:
         super().__init__(host, listening.getsockname()[1], app, _Handler, fd=listening.fileno())
@@ -159,8 +163,8 @@ class _Server(ThreadedWSGIServer):
             self.connections.ended(request)
 
     def handle_error(self, *_: Any) -> None:
-        # The edge of a connection: the peer is gone, and the log says where it broke.
-        log.exception("a connection broke")
+        # The edge of a connection: the peer is gone, and the log has the place of the failure.
+        log.exception("a connection failed")
 
     def log(self, _type: str, message: str, *args: Any) -> None:
         log.error("%s", message % args if args else message)

@@ -1,7 +1,7 @@
 """The page's WebSocket: the whole screen when it opens and at every change, and the pressed buttons.
 
 Two threads serve a socket: the request's own takes commands, the other pushes the newest screen. A page that does not
-read holds up nobody but itself: it gets the newest screen once it reads again, and is cut off when it stays deaf.
+read delays no other page. It gets the newest screen once it reads again, and is disconnected if it does not.
 """
 
 import contextlib
@@ -74,19 +74,19 @@ class PageSession:
     def _take_commands(self) -> None:
         while True:
             message = self._connection.receive()
-            if message is not None:  # it is None where the thread was woken for another reason
+            if message is not None:  # None where the thread was woken for another reason
                 self._send(self._answer(read_command(message)))
 
     def _answer(self, command: Command | Malformed) -> object:
         try:
             return answer(self._counter, command)
         except Exception:
-            # The edge of a command: the socket stays open, and the log says where it broke.
-            log.exception("a command of the page broke")
+            # The edge of a command: the socket stays open, and the log has the place of the failure.
+            log.exception("a command of the page failed")
             return _broken(command)
 
     def _push(self, slot: LatestSlot[Screen]) -> None:
-        """Sends the newest screen whenever there is a newer one. The end of the news is the end of the socket."""
+        """Sends the newest screen whenever there is a newer one. The end of the subscription closes the socket."""
         try:
             self._send(State("initial_state", self._counter.screen()))
             while not slot.closed:

@@ -116,7 +116,7 @@ def test_an_answer_that_is_of_no_use_changes_nothing_and_is_not_kept(box: Box, c
     assert of(FIRST) == box.what_it_is()
     assert box.files() == {".token", ".keys"}
     assert not box.enrolment.is_pending(useless)
-    assert "take a new code" in describe_failure(raised.value, can_resume=False)
+    assert "use a new code" in describe_failure(raised.value, can_resume=False)
     assert box.chain() == CHAINS["kiosk-1"]
     assert box.parts.patient_of_card(samples.cards(1)) == "P1", "the roster is there"
 

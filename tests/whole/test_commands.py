@@ -69,7 +69,7 @@ def test_cards_that_cannot_be_used_are_answered_in_words(standing_town: Town):
     phone = kiosk("tap", "--config", file, PHONE)
     assert (phone.returncode, phone.stdout) == (1, "refused: phone\n")
     stranger = kiosk("tap", "--config", file, STRANGER)
-    assert (stranger.returncode, stranger.stdout.split(":")[0]) == (0, "read, and bound to nobody here")
+    assert (stranger.returncode, stranger.stdout.split(":")[0]) == (0, "read, but no patient has this card")
     for nonsense in ("", "xyz", "04", "04" * 40, "-1", "홍길동", "0x04a1b2c3"):
         refused = kiosk("tap", "--config", file, "--", nonsense)
         assert refused.returncode == 2, nonsense
@@ -146,7 +146,7 @@ def test_an_enrolment_that_cannot_be_kept_is_said_so_and_leaves_the_box_as_it_wa
             hospital.wait_for(lambda: kiosk("status", "--config", file).returncode == 0, "it never answered")
         code = hospital.central_command(town.places, "enroll-code").strip()
         failed = kiosk("enroll", "--config", file, "--central", town.places.central_url, "--code", code)
-        assert (failed.returncode, "could not be kept" in failed.stderr) == (1, True)
+        assert (failed.returncode, "could not be saved" in failed.stderr) == (1, True)
         assert "Traceback" not in failed.stderr
         told = json.loads(kiosk("status", "--config", file, "--json").stdout)
         assert (told["enrolled"], told["running"]) == (False, running)
