@@ -1,4 +1,4 @@
-"""One reader's process by itself: how it starts and how it ends."""
+"""One reader's process without a supervisor: its start and its end."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def test_a_card_that_flickers_at_the_edge_of_the_field_is_one_tap(stand: Stand, 
         time.sleep(FLICKER_S)
         stand.put(BORA)
         until(lambda: BORA in log.cards(), "the next card")
-        if took_s < GAP_S:  # on a busy machine the flicker may have become a real absence: then once more
+        if took_s < GAP_S:  # on a busy machine the flicker may be a real absence: then the test tries again
             assert log.cards() == [uid, BORA]
             return
         stand.lift()

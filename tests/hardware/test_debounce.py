@@ -1,4 +1,4 @@
-"""A tap is one tap, however the card flickers."""
+"""A card that flickers is one tap."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ moments = st.lists(
 
 
 def taps(moments: list[tuple[int, str | None]]) -> list[tuple[int, str]]:
-    """Feeds the moments to a debounce, and gives those that were taps."""
+    """Feeds the moments to a debounce. Returns the taps among them."""
     debounce: Debounce[str] = Debounce()
     found = []
     for at_ns, seen in moments:
@@ -43,7 +43,7 @@ def test_another_card_counts_at_once():
     assert taps([(0, "anna"), (1, "bora")]) == [(0, "anna"), (1, "bora")]
 
 
-def test_two_cards_in_one_wallet_that_answer_by_turns_are_two_taps():
+def test_two_cards_in_one_wallet_that_answer_alternately_are_two_taps():
     flicker = [(n * 30 * MS, ("anna", "bora")[n % 2]) for n in range(100)]
     assert taps(flicker) == flicker[:2]
 

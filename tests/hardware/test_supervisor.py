@@ -53,7 +53,7 @@ def test_the_same_card_at_once_is_debounced_and_nobody_is_told(start: StartReade
     assert log.cards() == [ANNA]
 
 
-# Named, since the name of a test is in the environment of every process that it starts.
+# With short names: the name of a test is in the environment of every process that it starts.
 @pytest.mark.parametrize(
     "uid",
     [b"", b"\x04", bytes(7), bytes(range(4, 9)), b"\x04" * 1_000_000],
@@ -130,7 +130,7 @@ def test_who_presents_a_card_does_not_wait_for_ever():
     presented = readers.present(ANNA, timeout_s=0.2)
     assert (presented.result, presented.detail) == (GestureResult.TIMED_OUT, "there was no answer within 0.2 s")
     go_on.set()
-    assert readers.present(PHONE).result is GestureResult.REFUSED  # the late answer to the first is nobody's
+    assert readers.present(PHONE).result is GestureResult.REFUSED  # no caller gets the late answer to the first
     readers.stop()
 
 
@@ -159,7 +159,7 @@ def test_who_waits_for_a_card_is_told_when_the_process_dies_or_the_readers_stop(
         waiting.start()
         assert held.wait(10.0)
         if end == "kill":
-            # The answer is in the pipe by now; it is what comes after the card was dealt with that is lost.
+            # The answer is in the pipe by now. The reply after the handling of the card is lost.
             os.kill(processes_of(DESK)[0], signal.SIGSTOP)
             os.kill(processes_of(DESK)[0], signal.SIGKILL)
         else:

@@ -62,7 +62,7 @@ class House:
         return acted.screen
 
     def judge(self, verdict: Verdict, code: Code) -> None:
-        """Writes one verdict for every pending action, and tells the reception."""
+        """Writes one verdict for every pending action, and updates the reception."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq, patient_id from outbox where status = 'pending'").fetchall()
         verdicts = [
@@ -72,7 +72,7 @@ class House:
         self.reception.update(self.ledger.settle(verdicts), online=True)
 
     def rebind(self) -> frozenset[PatientId]:
-        """Writes the verdict "rebound" for every pending action. The reception is not told."""
+        """Writes the verdict "rebound" for every pending action. The reception is not updated."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq from outbox where status = 'pending'").fetchall()
         return self.ledger.settle(
@@ -83,7 +83,7 @@ class House:
         )
 
     def pull(self, *rows: PatientRow, **changes: Any) -> frozenset[PatientId]:
-        """Adopts the next page. The reception is not told."""
+        """Adopts the next page. The reception is not updated."""
         identity = self.journeys.identity
         assert identity is not None
         page = samples.page(*rows, from_cursor=identity.cursor, cursor=identity.cursor + 1, **changes)

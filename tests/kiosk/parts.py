@@ -1,4 +1,4 @@
-"""The parts of a kiosk over one store, put together as the daemon does, and looks at the store for tests."""
+"""The parts of a kiosk over one store, connected as in the daemon, and queries of the store for tests."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ class KioskParts:
         return holder.patient.patient_id if holder else None
 
     def resolve(self, patient_id: str) -> PatientId:
-        """Returns the patient that an id stands for."""
+        """Returns the patient that an id means."""
         with self.store.read() as db:
             return patient_aliases.resolve(db, patient_id)

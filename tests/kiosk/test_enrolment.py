@@ -30,7 +30,7 @@ FIRST = samples.enrolment()
 OTHER_KEYS = CardKeys((CardKey("k2", "22" * 32),))
 SECOND = samples.enrolment(kiosk_id="kiosk-2", token="another-token", card_keys=OTHER_KEYS, ticket_prefix="C")
 
-# The pending actions: after the judged one, and as the beginning of the new kiosk's chain.
+# The seqs of the pending actions: after the judged action, and at the start of the new kiosk's chain.
 CHAINS = {"kiosk-1": [("kiosk-1", 1, 2), ("kiosk-1", 1, 3)], "kiosk-2": [("kiosk-2", 1, 1), ("kiosk-2", 1, 2)]}
 
 
@@ -122,7 +122,7 @@ def test_an_answer_that_is_of_no_use_changes_nothing_and_is_not_kept(box: Box, c
 
 
 def test_a_kiosk_that_was_fenced_off_and_is_enrolled_again_under_its_id_is_the_one_of_the_answer(box: Box):
-    """The centre was set back to a time before this kiosk, and has not noticed."""
+    """A restore that the centre did not notice set it back to a time before this kiosk."""
     box.ledger.fenced()
     again = msgspec.structs.replace(FIRST, token="another", ticket_prefix="Z")
     box.enrolment.complete(again)
@@ -168,7 +168,7 @@ def test_where_the_store_takes_no_write_it_goes_on_as_it_was(box: Box):
 
 
 def test_once_the_identity_has_turned_it_does_not_speak_before_the_secrets_have_followed(box: Box):
-    """As after a crash between the two, on a box where the secrets cannot be written."""
+    """The state after a crash between the two, on a machine where the secrets cannot be written."""
     box.config.enrolment_path.write_bytes(msgspec.json.encode(SECOND))
     box.ledger.enrol(SECOND)
     keys = box.config.keys_path

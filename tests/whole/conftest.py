@@ -1,4 +1,4 @@
-"""Hospitals of real processes for the tests that go from end to end."""
+"""Hospitals of real processes for the end-to-end tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
 
 @pytest.fixture(scope="module")
 def standing_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """One for all tests of a module that leave it standing; each takes a person of its own."""
+    """One hospital for the tests of a module that do not stop it. Each test uses a person of its own."""
     made = Town(tmp_path_factory.mktemp("town"))
     try:
         made.open()

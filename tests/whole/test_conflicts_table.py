@@ -1,4 +1,4 @@
-"""The record of how each conflict was tried names tests that exist."""
+"""The table of conflicts names existing tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TEST = re.compile(r"\[(test_\w+)]\(\.\./(tests/[\w/]+\.py)\)")
 
 
 def section() -> str:
-    """The section "Conflicts", up to the next."""
+    """The text of the section "Conflicts"."""
     text = (ROOT / "docs/reliability.md").read_text("utf-8")
     return text.split("\n## Conflicts\n")[1].split("\n## ")[0]
 

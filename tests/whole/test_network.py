@@ -1,4 +1,4 @@
-"""Kiosk and centre as real processes, over a wire that is cut, and with a centre that goes away."""
+"""Kiosk and centre as real processes, over a wire that is cut, and with a centre that stops."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_taps_go_on_while_the_centre_is_away_and_are_all_there_once_after(town: 
 
 
 def test_a_reply_that_is_lost_does_not_check_in_twice(tmp_path: Path):
-    """The centre commits, and the kiosk never hears of it: it sends the same action again."""
+    """The centre commits and the kiosk gets no answer, so the kiosk sends the same action again."""
     town = Town(tmp_path, wire=LossyWire)
     try:
         town.open()
@@ -45,7 +45,7 @@ def test_a_reply_that_is_lost_does_not_check_in_twice(tmp_path: Path):
         town.wire.cut()
         town.check_in(person)
         actions = town.outbox()
-        # The kiosk's own batch, sent by its own agent, through a wire that loses the first answers to a push.
+        # The kiosk's agent pushes through a wire that loses the first answers to a push.
         town.wire.mend()
         wait_for(lambda: town.wire.lost >= 2, "no push came", WAIT_S)
         town.await_settled()
@@ -123,7 +123,7 @@ class _LossyRelay(Relay):
     def pass_answers(self, far: socket.socket) -> None:
         while data := far.recv(CHUNK):
             if self._pushes and self._wire.lost < 2:
-                # The centre has answered, so it has committed; the kiosk hears nothing.
+                # The centre has answered, so it has committed. The kiosk gets no answer.
                 self._wire.lost += 1
                 return
             self.near.sendall(data)

@@ -11,11 +11,11 @@ from hardware.reader import ReaderSpec
 
 
 def processes_of(spec: ReaderSpec, parent: int | None = None) -> list[int]:
-    """The processes that drive this reader and were started by `parent`, which is this process by default."""
+    """The processes that drive this reader, started by `parent` (default: this process)."""
     wanted = "\0".join(command_for(spec)).encode() + b"\0"
     found = []
     for thread in Path(f"/proc/{parent or os.getpid()}/task").iterdir():
-        # A thread or a process that ends while it is looked at is no longer there.
+        # A thread or a process may end during the search.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for pid in (thread / "children").read_text("ascii").split():
                 if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted:
@@ -24,7 +24,7 @@ def processes_of(spec: ReaderSpec, parent: int | None = None) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process is there and not just waiting to be reaped."""
+    """Whether a process runs. A zombie does not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("ascii")
     except (FileNotFoundError, ProcessLookupError):

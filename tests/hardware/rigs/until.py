@@ -1,4 +1,4 @@
-"""Waiting for something to become true."""
+"""Waits for conditions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def until(true: Callable[[], object], what: str, timeout_s: float = 10.0) -> None:
-    """Waits until something is true. Raises TimeoutError, naming it."""
+    """Waits until a condition is true. Raises TimeoutError with `what`."""
     deadline = time.monotonic() + timeout_s
     while not true():
         if time.monotonic() > deadline:

@@ -102,7 +102,7 @@ def test_a_screen_that_only_tells_goes_after_fifteen_seconds_and_one_that_asks_a
     house.reception.tap(b"\x04" * 7)
     house.seconds.now += INFORM_S
     house.reception.tick()
-    assert house.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it has a decision to make, too
+    assert house.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it asks for a decision, too
     house.reception.refuse_card("phone")
     house.seconds.now += INFORM_S
     house.reception.tick()

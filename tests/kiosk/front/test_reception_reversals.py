@@ -1,4 +1,4 @@
-"""Reversals, which the centre decided otherwise than the screen had shown: shown to the patient until they are seen."""
+"""Reversals, where the centre decided differently from the screen: the patient sees each once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def reverse(house: House) -> None:
 
 
 def notice_of_a_tap(house: House) -> Notice | None:
-    """The notice of a tap of the first patient, whom the next tap leaves no time to read it."""
+    """The notice of a tap of the first patient. The next tap comes before the patient can read it."""
     shown = house.reception.tap(uid(1)).notice
     house.reception.tap(uid(2))
     return shown

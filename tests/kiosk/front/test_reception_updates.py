@@ -1,4 +1,4 @@
-"""The screen of a visitor follows the store: who the visitor is, whose the card is, and the line they wait in."""
+"""The screen of a visitor follows the store: the patient, the holder of the card, and the queue."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(h
     assert shown.patient is not None
     assert (shown.screen, shown.patient.patient_id, shown.patient.masked_name) == (ScreenKind.JOURNEY, "P2", "홍*동")
     late = house.reception.act("register", pressed.patient.patient_id, new_id())
-    assert late.conflict, "a press that still names who they were gets the new screen"
+    assert late.conflict, "a press for the former patient id gets the new screen"
     assert late.screen.patient == shown.patient
     house.press(late.screen)
     house.reception.update(house.pull(samples.row(1, change=2)), online=False)
-    assert house.reception.screen().patient == shown.patient, "whose the card is comes with the page of that patient"
+    assert house.reception.screen().patient == shown.patient, "the page of that patient binds the card"
     house.reception.update(house.pull(samples.row(3, change=3, bindings=samples.row(9).bindings)), online=False)
     assert house.reception.screen().patient is None
 
 
-# The line of the patient on the screen.
+# The queue of the patient on the screen.
 
 
 def in_line(patient: int, number: str, opened: str, change: int, exam: str = "XRAY") -> PatientRow:
@@ -166,7 +166,7 @@ def test_news_that_leave_the_card_with_its_patient_leave_the_screen(house: House
 
 
 def test_the_screen_waits_for_who_a_provisional_patient_turned_out_to_be(house: House):
-    """The verdict names a patient who comes with the next page only."""
+    """The verdict names a patient whom only the next page brings."""
     house.press(house.reception.tap(uid(9)))
     with house.store.read() as db:
         row = db.execute("select action_id, seq from outbox").fetchone()

@@ -45,7 +45,7 @@ NUMBERS = st.sampled_from([1, 2])
 
 
 class Centre:
-    """Judges intents by the rules, and lets others act meanwhile."""
+    """Judges intents by the rules, and acts for staff and other kiosks."""
 
     def __init__(self) -> None:
         self.journeys = {
@@ -56,7 +56,7 @@ class Centre:
         self.made = 0
 
     def others_act(self, patient_id: PatientId, name: str) -> None:
-        """Staff or another kiosk act, where the rules allow it."""
+        """Does an action of staff or another kiosk, where the rules allow it."""
         self.made += 1
         outcome = decide(
             RULES,
@@ -107,7 +107,7 @@ class Centre:
 
 
 class Interleavings(RuleBasedStateMachine):
-    """A real kiosk, a model of what it must show, and messages under way to both."""
+    """A real kiosk, a model of the expected screen, and messages under way in both directions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ class Interleavings(RuleBasedStateMachine):
     def a_page_sets_out(self) -> None:
         self.pages.append(self.page(self.cursor + len(self.pages)))
 
-    # On the way.
+    # Under way.
 
     @precondition(lambda self: self.verdicts)
     @rule()
@@ -211,7 +211,7 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.verdicts)
     @rule()
     def verdicts_arrive_twice(self) -> None:
-        """An answer was late and the push was repeated, so that both answers come."""
+        """Repeats a push whose answer is late, so that both answers come."""
         again = list(self.verdicts[0])
         self.verdicts_arrive()
         assert self.kiosk.ledger.settle(again) == frozenset()

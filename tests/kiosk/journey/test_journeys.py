@@ -1,4 +1,4 @@
-"""The journey service for people: each tap and each press is whole in one transaction, or leaves nothing."""
+"""The journey service for people: each tap and each press is one whole transaction, or leaves nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOUR = 3_600_000
 
 
 class Kiosk:
-    """A kiosk with three patients, its clock, and a look at all that it has written."""
+    """A kiosk with three patients, its clock, and access to its rows."""
 
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
@@ -443,7 +443,7 @@ def test_before_enrolment_nobody_is_served_and_nothing_is_written(blank: KioskPa
 
 
 def interrupted_at(db: sqlite3.Connection, place: int, action: Callable[[], object]) -> bool:
-    """Does the action while SQLite is interrupted at the n-th portion of its work. False where it was done before."""
+    """Does the action, and interrupts SQLite at the n-th portion of its work. False where the action ends earlier."""
     portions = 0
 
     def break_off() -> bool:

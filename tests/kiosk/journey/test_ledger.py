@@ -1,4 +1,4 @@
-"""The kiosk's side of the books: verdicts in portions, restores of the centre, enrolments and epochs."""
+"""The kiosk's ledger: verdicts in portions, restores of the centre, enrolments and epochs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_how_far_backups_reach_in_another_epoch_says_nothing_of_this_one(kiosk: 
     assert kiosk.one("select backed_up_seq from identity") == 0
 
 
-# A centre that was set back.
+# A centre restored from a backup.
 
 
 def test_a_centre_that_has_less_than_it_answered_for_is_told_everything_again(kiosk: SmallKiosk):
@@ -93,7 +93,7 @@ def test_a_centre_that_has_less_than_it_answered_for_is_told_everything_again(ki
     changed = kiosk.ledger.adopt(page(from_cursor=1, cursor=2, last_seq=0, epoch=1), **asked)
     assert (changed, kiosk.parts.pending(), kiosk.cursor) == ({"P1"}, 1, 0)
     assert kiosk.state("P1") == "ARRIVED"
-    assert kiosk.ledger.answered_seq() == 0, "nothing is said of it twice"
+    assert kiosk.ledger.answered_seq() == 0, "the loss is reported once"
 
 
 def test_a_verdict_that_comes_with_a_page_says_nothing_of_how_far_the_chain_has_come(kiosk: SmallKiosk):

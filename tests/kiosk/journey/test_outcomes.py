@@ -1,4 +1,4 @@
-"""The outcomes of a patient's actions: pending, waiting for staff, reversed, and of which days they count."""
+"""The outcomes of a patient's actions (pending, waiting for staff, reversed), and the days that count."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_a_snapshot_that_was_asked_for_from_elsewhere_changes_nothing(kiosk: Sma
 
 
 def test_the_roster_of_another_life_of_the_centre_does_not_go_on_with_this_one(kiosk: SmallKiosk):
-    """The cursors may be the same by chance: after a restore, where the kiosk's own disk was set back too."""
+    """The cursors may be equal by chance, after a restore of the centre and of the kiosk's own disk."""
     assert kiosk.pull(row(7), server_incarnation="two") is None
     assert kiosk.knows() == {"P1", "P2", "P3"}
 
@@ -80,7 +80,7 @@ def test_at_the_same_version_the_page_counts_since_a_booking_may_have_moved(kios
 def test_who_has_left_the_roster_is_kept_while_something_of_theirs_is_pending(kiosk: SmallKiosk):
     kiosk.tap(1)
     assert kiosk.pull(gone=("P1", "nobody")) == {"P1", "nobody"}
-    assert kiosk.state("P1") == "ARRIVED", "kept until what they did has its verdict"
+    assert kiosk.state("P1") == "ARRIVED", "kept until their action has its verdict"
     assert kiosk.parts.pending() == 1
     # Back in the roster, the pending action is on top of the base.
     kiosk.pull(row(1))
@@ -141,7 +141,7 @@ def test_a_reset_forgets_everybody_but_those_with_something_pending(kiosk: Small
 def test_a_snapshot_that_is_interrupted_leaves_everybody_known(kiosk: SmallKiosk):
     kiosk.ledger.adopt(page(row(7), cursor=50, reset=True, more=True, asked_cursor=1))
     assert kiosk.knows() == {"P1", "P2", "P3", "P7"}
-    again = KioskParts(kiosk.store, kiosk.clock)  # the process ended meanwhile
+    again = KioskParts(kiosk.store, kiosk.clock)  # the process ended before the snapshot did
     assert again.journeys.tap(cards(2), ("scan_nfc",)) is not None
     again.ledger.adopt(page(row(3), from_cursor=50, cursor=51))
     assert kiosk.knows() == {"P2", "P3", "P7"}, "P2 has something pending"

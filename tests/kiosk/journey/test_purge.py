@@ -1,4 +1,4 @@
-"""What the kiosk forgets once a day."""
+"""The daily purge of the kiosk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kiosk in memory: what was committed, and the shipped rules where the stored ones cannot be read."""
+"""The kiosk in memory: the committed identity and rules, or the shipped rules where the stored ones are unreadable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ USELESS = ["", "{", "[]", "null", '{"version": 1}', "[" * 5000, json.dumps(dict(
 
 
 def ruin(store: Store, text: str) -> None:
-    """Writes what another version of the program, or a damaged sector, may leave."""
+    """Writes definitions as another version of the program, or a damaged sector, may leave them."""
     with store.write() as db:
         db.execute("update identity set definitions = ?", (text,))
 
@@ -66,7 +66,7 @@ def test_a_kiosk_with_unreadable_definitions_starts_and_serves(
     assert (status.journey.state, status.pending) == ("ARRIVED", 1)
     assert journeys.act("P1", "register", None, {}).refusal is None
     ledger.adopt(samples.page(from_cursor=1, cursor=1))
-    assert kiosk.identity.definitions_version == 0, "a page without them changes nothing of that"
+    assert kiosk.identity.definitions_version == 0, "a page without definitions does not change that"
     ledger.adopt(samples.page(from_cursor=1, cursor=1, definitions=dict(shipped().document)))
     assert kiosk.identity.definitions_version == shipped().version
     assert (parts.pending(), len(notes(store))) == (2, 1)

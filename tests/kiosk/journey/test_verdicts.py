@@ -122,7 +122,7 @@ def test_a_provisional_patient_turns_out_to_be_a_real_one(kiosk: SmallKiosk):
 
 
 def test_a_stranger_turns_out_to_be_somebody_who_leaves_the_roster_with_the_same_page(kiosk: SmallKiosk):
-    """The actions of the stranger belong to that patient from then on, and are shown."""
+    """The actions of the unknown person belong to that patient from then on, and are shown."""
     kiosk.tap(1)
     kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     scan = kiosk.intent(kiosk.one("select action_id from outbox where patient_id = 'card-9'"))

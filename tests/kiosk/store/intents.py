@@ -1,4 +1,4 @@
-"""Invented intents and verdicts, and looks at a batch, for the tests of the outbox."""
+"""Invented intents and verdicts, and readers of a batch, for the tests of the outbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store's lock: a thread that waits gets it before the thread that has just released it."""
+"""The store's lock: a waiting thread gets it before the thread that released it last."""
 
 from __future__ import annotations
 

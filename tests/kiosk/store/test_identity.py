@@ -1,4 +1,4 @@
-"""The row of the kiosk itself: its identity, how far it has pulled, and the definitions."""
+"""The row of the kiosk itself: its identity, its pull cursor, and the definitions."""
 
 from __future__ import annotations
 

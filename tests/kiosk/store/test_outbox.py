@@ -169,7 +169,7 @@ def test_there_is_no_unread_record_where_nothing_waits(store: Store):
         assert (unread.opaque.seq, unread.opaque.action_id) == (1, "a-1-1")
         outbox.retire(db, verdict(1), 0)
         assert outbox.first_unread(db, None) is None
-        assert outbox.first_unread(db, 1) is not None, "what the centre asks for again may be judged"
+        assert outbox.first_unread(db, 1) is not None, "the centre may ask for judged rows again"
         assert outbox.first_unread(db, 9) is None
 
 
@@ -257,7 +257,7 @@ def test_an_action_is_found_by_its_id(store: Store):
         assert outbox.find(db, "none") is None
 
 
-# What backups hold.
+# Rows that backups hold.
 
 
 def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over(store: Store):

@@ -1,4 +1,4 @@
-"""A body of the outbox that was damaged on the disk: it is noticed, goes unread, and delays no other action."""
+"""A damaged body of the outbox is detected, goes unread, and delays no other action."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.kiosk.samples import Clock, cards, enrolled, enrolment, page, row
 
 Damage = Callable[[bytes, bytes], bytes]
 
-# What each damage makes of a body and of another row's body.
+# Each damage: from a body and another row's body to the damaged body.
 DAMAGES: dict[str, Damage] = {
     "a name of a member": lambda body, _: body.replace(b'"visit_id"', b'"visit_hd"'),
     "another patient's": lambda body, _: body.replace(b'"P2"', b'"P3"'),
@@ -44,7 +44,7 @@ class Kiosk:
         self.damage = damage
 
     def strike(self) -> None:
-        """Damages the body, without a change of the digest."""
+        """Damages the body, and leaves the digest."""
         with self.store.write() as db:
             body, other = (
                 db.execute("select body from outbox where patient_id = ?", (each,)).fetchone()[0]

@@ -1,4 +1,4 @@
-"""New epochs: what is pending is renumbered in its order, and sent again after a restore or an enrolment."""
+"""New epochs: pending rows are renumbered in order, and sent again after a restore or an enrolment."""
 
 from __future__ import annotations
 
@@ -132,6 +132,6 @@ def test_a_kiosk_may_be_enrolled_again_and_again_with_any_epochs(store: Store):
             outbox_epochs.move_before_first_epoch(db)
             outbox_epochs.start_epoch(db, name, 1)
             rows = {row.action_id: row for row in outbox.rows(db)}
-            assert rows[waits.action_id].status == "pending", "what staff decide of it is to be heard"
-            assert rows[set_aside.action_id].status == "needs_staff", "it would be set aside again"
+            assert rows[waits.action_id].status == "pending", "the kiosk must get the decision of the staff"
+            assert rows[set_aside.action_id].status == "needs_staff", "the centre would quarantine it again"
             outbox.retire(db, waits, 100)

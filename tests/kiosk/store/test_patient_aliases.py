@@ -19,13 +19,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def test_an_id_without_an_alias_stands_for_itself(store: Store):
+def test_an_id_without_an_alias_means_itself(store: Store):
     with store.read() as db:
         assert patient_aliases.resolve(db, "P1") == "P1"
         assert patient_aliases.resolve(db, "nobody") == "nobody"
 
 
-def test_a_renamed_patient_and_its_aliases_stand_for_the_other_one(store: Store):
+def test_a_renamed_patient_and_its_aliases_mean_the_other_patient(store: Store):
     with store.write() as db:
         patient_aliases.rename(db, "card-9", "P1", samples.TODAY)
         patient_aliases.rename(db, "P1", "P2", samples.TODAY)
@@ -33,7 +33,7 @@ def test_a_renamed_patient_and_its_aliases_stand_for_the_other_one(store: Store)
         assert [patient_aliases.resolve(db, each) for each in ("card-9", "P1", "P2")] == ["P2"] * 3
 
 
-def test_an_id_that_is_a_patients_own_again_stands_for_itself(store: Store):
+def test_an_id_that_is_a_patients_own_again_means_itself(store: Store):
     with store.write() as db:
         patient_aliases.rename(db, "P1", "P2", samples.TODAY)
         patient_aliases.forget(db, "P1")

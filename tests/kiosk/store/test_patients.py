@@ -1,4 +1,4 @@
-"""The rows of patients: their journeys, the cards bound to them, and the lines they wait in."""
+"""The rows of patients: their journeys, their cards, and their queue entries."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_card_bound_to_another_patient_is_no_longer_the_first_ones(store: Stor
         patients.unbind(db, "P7", [card])
         assert patients.read_holder(db, [card]) is not None
         patients.unbind(db, "P8", [card], "b-6")
-        assert patients.read_holder(db, [card]) is not None, "by a newer binding than that"
+        assert patients.read_holder(db, [card]) is not None, "a newer binding than that"
         patients.unbind(db, "P8", [card], "b-8")
         assert patients.read_holder(db, [card]) is None
 

@@ -1,4 +1,4 @@
-"""Who belongs to the centre's roster: a snapshot under way, and patients who leave with an action pending."""
+"""The patients on the centre's roster: a snapshot under way, and patients who leave with an action pending."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema of the kiosk's file: what the code makes, what it upgrades, and a newer file that it refuses."""
+"""The schema of the kiosk's file: a new file, an upgrade, and the refusal of a newer file."""
 
 from __future__ import annotations
 

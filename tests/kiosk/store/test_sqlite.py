@@ -199,7 +199,7 @@ def test_a_damaged_file_is_refused_in_words_and_left_as_it_is(tmp_path: Path, ki
     Store(path).close()
     broken(path, kind)
     damaged = path.read_bytes()
-    for _ in range(2):  # the second time shows that the first released its lock
+    for _ in range(2):  # the second try shows that the first released its lock
         with pytest.raises(StoreError, match=r"kiosk\.db: ") as found:
             Store(path)
         assert "another kiosk" not in str(found.value)
@@ -219,7 +219,7 @@ def test_a_name_that_no_file_can_have_is_refused_in_words(tmp_path: Path):
         Store(tmp_path / ("x" * 300))
 
 
-# Looking without a daemon.
+# Reading without a daemon.
 
 
 def test_peek_reads_and_cannot_write(store: Store):

@@ -1,4 +1,4 @@
-"""A kiosk's screen in a real Chromium: presses, and measures of what is on it."""
+"""A kiosk's screen in a real Chromium: presses, and measures of its content."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def running(executable: str) -> Iterator[Browser]:
 
 @dataclass(frozen=True)
 class Look:
-    """The measures of what is on the screen.
+    """The measures of the content of the screen.
 
     `texts`: every visible text, with the height of Hangul in its font (`hangul`), its size, contrast and place.
-    `targets`: every button, with its words and place. `spilled`: what does not fit into its place. `scrolls`: whether
-    there is more than fits. Lengths are CSS pixels.
+    `targets`: every button, with its words and place. `spilled`: content that does not fit into its place. `scrolls`:
+    whether there is more than fits. Lengths are CSS pixels.
     """
 
     texts: list[dict[str, Any]]
@@ -113,7 +113,7 @@ class Kiosk:
 
     @property
     def stored(self) -> list[str]:
-        """The names of the browser's stores that hold anything of the page."""
+        """The names of the browser's stores that hold data of the page."""
         return list(self.page.evaluate("window.measure.stored()"))
 
     def pixels_per_mm(self) -> float:
@@ -123,7 +123,7 @@ class Kiosk:
         )
 
     def look(self) -> Look:
-        """Measures what is on the screen now."""
+        """Measures the present content of the screen."""
         return Look(**self.page.evaluate("window.measure.look()"))
 
     def _complain(self, message: Any) -> None:

@@ -47,7 +47,7 @@ def serving(counter: Counter, **options: int) -> Iterator[PageServer]:
 
 
 class Client(requests.Session):
-    """Calls the HTTP API of one kiosk as its page does."""
+    """Calls the HTTP API of one kiosk, with the headers of its page."""
 
     def __init__(self, url: str) -> None:
         super().__init__()

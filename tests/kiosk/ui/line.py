@@ -11,7 +11,7 @@ from kiosk.ui.server import PageServer
 
 
 class Line(Client):
-    """simple-websocket's client, which would hold back frames that come in one piece with the handshake's answer."""
+    """simple-websocket's client, which would delay frames that come together with the handshake's answer."""
 
     def handshake(self) -> None:
         super().handshake()

@@ -122,7 +122,7 @@ def in_state(state: str) -> Scene:
 
 
 def weighed(counter: StagedCounter) -> Screen:
-    """A state of the site's own, in between two that are shipped, with a step and an action of its own."""
+    """A state that a site added between two shipped states, with a step and an action."""
     rules = with_weighing(counter.definitions.document)
     counter.definitions = read(rules)
     return counter.tap(HONG, "weigh")

@@ -51,7 +51,7 @@ DAY = "2026-03-02"
 MORNING_MS = 1_772_411_400_000  # 2026-03-02T09:30 in Seoul
 SEOUL = "Asia/Seoul"
 DESK = "1층 로비 접수 창구"
-# What a kiosk does that is everything at once.
+# The actions of a kiosk of every kind at once.
 KINDS = ("entrance", "payment", "exit", "enter_exam_room")
 
 
@@ -90,10 +90,10 @@ class StagedCounter:
         self._frame = 0
         self.begin()
 
-    # What a test does.
+    # For the test.
 
     def begin(self) -> Screen:
-        """Sets everything back: no patient has come, nothing is broken."""
+        """Resets the counter: no patient has come, no part is out of order."""
         self.definitions = shipped()
         self.kiosk = KioskView("K-1", "본관 1층 입구", DESK)
         self.languages: tuple[str, ...] = ("ko", "en")
@@ -165,7 +165,7 @@ class StagedCounter:
         self.people_ahead = 3 if online else None
 
     def new_day(self) -> None:
-        """Forgets all journeys, and the rules of a site's own."""
+        """Forgets all journeys, and rules that a site added."""
         with self._lock:
             self.definitions = shipped()
             self._journeys.clear()

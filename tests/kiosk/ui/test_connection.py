@@ -1,6 +1,6 @@
 """The connection of page and daemon: the socket first, HTTP while that is down, and the words when neither works.
 
-Where time must pass, the test moves the browser's clock.
+The test moves the browser's clock where time must pass.
 """
 
 from __future__ import annotations

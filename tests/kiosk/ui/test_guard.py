@@ -1,4 +1,4 @@
-"""Which requests the page's server takes, and what its answers forbid a browser."""
+"""The requests that the page's server accepts, and the headers that restrict a browser."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.kiosk.ui.staged import HONG, StagedCounter
 
 
 def await_connections(server: PageServer, count: int) -> None:
-    """Until so many are open: the server accepts and ends them in threads of its own."""
+    """Waits until so many connections are open: the server's own threads accept and end them."""
     while server.connections != count:
         time.sleep(0.01)
 

@@ -1,4 +1,4 @@
-"""The time on a screen: shown, extended, and at its end no data is left. The test moves the browser's clock."""
+"""The time of a screen: shown, extended, and no data left at its end. The test moves the browser's clock."""
 
 from __future__ import annotations
 

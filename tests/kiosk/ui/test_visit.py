@@ -268,7 +268,7 @@ def test_a_reader_of_screens_finds_names_and_places(screen: Kiosk, counter: Stag
     for name in ('region "대기번호"', 'group "언어"', 'navigation "단계"', 'button "고대비"'):
         assert name in tree, name
     assert "term: 장소" in tree
-    # The icons say nothing that the words beside them do not.
+    # Every icon has a text with its meaning.
     assert "img" not in tree
 
 
