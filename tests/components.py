@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,18 @@ def demand(there: bool, component: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{component} is missing, and CI is set")
     pytest.skip(f"{component} is missing")
+
+
+@contextmanager
+def small_disk(place: Path, size: str) -> Iterator[Path]:
+    """A real file system of that size (as mount has it: `2m`, `128k`) at a place, which a test can fill."""
+    place.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    demand(bool(mounted and mounted.returncode == 0), "root, to mount a small disk,")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def chromium() -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser
 
-from tests.components import chromium
+from tests import components
 from tests.kiosk.ui.browser import running
 
 # No time is asserted in a test: a busy machine is no fault of the product.
@@ -19,5 +20,14 @@ settings.load_profile("house")
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of a process: its starting takes longer than most of them."""
-    with running(chromium()) as browser:
+    with running(components.chromium()) as browser:
         yield browser
+
+
+@pytest.fixture
+def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A small file system that a test can fill; `@pytest.mark.disk("2m")` says how small."""
+    marker = request.node.get_closest_marker("disk")
+    assert marker is not None, "the test says how small its disk is"
+    with components.small_disk(tmp_path / "disk", *marker.args) as place:
+        yield place

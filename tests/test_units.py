@@ -15,10 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from tests.components import chromium
-from tests.kiosk.ui.browser import running
 
 HOUSE = Path(__file__).resolve().parent.parent
 SYSTEMD = HOUSE / "systemd"
@@ -250,10 +248,11 @@ EVALUATE = """([text, action, user]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with running(chromium()) as browser:
-        yield browser.new_page()
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    yield page
+    page.close()
 
 
 def test_the_installation_names_where_each_file_goes():

@@ -34,30 +34,32 @@ def correct_day(connection: Connection, site_day: str) -> None:
     """
     wrong_days = (day_after(site_day), _UNKNOWN_DAY)
     count = connection.execute(
-        "select max(used) from labels where site_day > ? or site_day = ?", wrong_days
+        "select max(used) from queue_numbers where site_day > ? or site_day = ?", wrong_days
     ).fetchone()[0]
     if count is not None:
-        connection.execute("delete from labels where site_day > ? or site_day = ?", wrong_days)
+        connection.execute("delete from queue_numbers where site_day > ? or site_day = ?", wrong_days)
         _raise_count(connection, site_day, count)
 
 
 def forget_old_days(connection: Connection, days: int) -> None:
     """Removes the counts of all but the newest `days` days. The clock has no say, or a number would be given twice."""
     connection.execute(
-        "delete from labels where site_day not in (select site_day from labels order by site_day desc limit ?)",
+        "delete from queue_numbers where site_day not in"
+        " (select site_day from queue_numbers order by site_day desc limit ?)",
         (days,),
     )
 
 
 def _last_count(connection: Connection, since_day: str) -> int:
     count: int = connection.execute(
-        "select coalesce(max(used), 0) from labels where site_day >= ? or site_day = ?", (since_day, _UNKNOWN_DAY)
+        "select coalesce(max(used), 0) from queue_numbers where site_day >= ? or site_day = ?",
+        (since_day, _UNKNOWN_DAY),
     ).fetchone()[0]
     return count
 
 
 def _raise_count(connection: Connection, site_day: str, count: int) -> None:
     connection.execute(
-        "insert into labels values (?, ?) on conflict (site_day) do update set used = max(used, excluded.used)",
+        "insert into queue_numbers values (?, ?) on conflict (site_day) do update set used = max(used, excluded.used)",
         (site_day, count),
     )

@@ -126,5 +126,5 @@ _FIRST_SCHEMA = (
     # A write to this table finds out whether the disk takes writes again.
     "create table probe (id integer primary key check (id = 1), tries integer not null) strict",
     # The last queue number given on a site day.
-    "create table labels (site_day text primary key, used integer not null) strict, without rowid",
+    "create table queue_numbers (site_day text primary key, used integer not null) strict, without rowid",
 )

@@ -69,7 +69,7 @@ class PageServer:
             self._thread = None
         self._server.server_close()
         connections = self._server.connections
-        # Whoever is asking hears that nothing more comes, and an answer can still go out.
+        # The peer learns that nothing more comes, and an answer can still go out.
         connections.cut(socket.SHUT_RD)
         if not connections.await_end(max(0.0, deadline - time.monotonic()) / 2):
             connections.cut(socket.SHUT_RDWR)
@@ -134,7 +134,7 @@ class _Handler(WSGIRequestHandler):
         """Nothing: the path and the query of a request are nobody's business."""
 
     def log(self, *_: Any) -> None:
-        """Nothing either: what cannot be read is told to whoever sent it."""
+        """Nothing either: the sender of a request that cannot be read gets an answer."""
 
 
 class _Server(ThreadedWSGIServer):
@@ -159,7 +159,7 @@ class _Server(ThreadedWSGIServer):
             self.connections.ended(request)
 
     def handle_error(self, *_: Any) -> None:
-        # The edge of a connection: whoever was connected is gone, the log says where it broke.
+        # The edge of a connection: the peer is gone, and the log says where it broke.
         log.exception("a connection broke")
 
     def log(self, _type: str, message: str, *args: Any) -> None:

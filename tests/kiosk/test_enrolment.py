@@ -23,7 +23,6 @@ from kiosk.enrolment import PendingEnrolment, SiteCards, describe_failure
 from kiosk.store.sqlite import Store
 from sync.cards import CardKey, CardKeys, canonical_uid, read_keys
 from sync.protocol import Code, Enrolment, Intent, Verdict, VerdictRow
-from tests.components import demand
 from tests.kiosk import samples
 from tests.kiosk.parts import KioskParts
 
@@ -269,19 +268,7 @@ def test_killed_at_any_step_it_is_one_kiosk_or_the_other_and_the_next_start_goes
 # A full disk.
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of two megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    demand(bool(mounted and mounted.returncode == 0), "root, to mount a small disk,")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
+@pytest.mark.disk("2m")
 def test_on_a_full_disk_it_goes_on_as_it_was_until_there_is_room(small_disk: Path):
     became: list[str] = []
     for spare in range(24):

@@ -114,7 +114,7 @@ def test_a_pull_that_fails_changes_nothing_in_part(wire: Wire, behaviour: Behavi
         before = db.execute("select cursor from identity").fetchone()[0]
     wire.proxy.behave(always(behaviour))
     client = wire.kiosk.connect()
-    puller = Puller(wire.kiosk.journeys, client, wait_s=0.1)
+    puller = Puller(wire.kiosk.ledger, client, wait_s=0.1)
     result = puller.run_once()
     assert result.reached or result.failed
     wire.proxy.behave(calm)

@@ -13,7 +13,7 @@ import msgspec
 
 from sync.central import centre as product
 from sync.central.kiosks.pull import PullService
-from sync.central.kiosks.push import PushService
+from sync.central.kiosks.push import receive_batch
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.housekeeping import close_days
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
@@ -58,8 +58,7 @@ class Centre:
         with self.store.write() as db:
             self.definitions = put_in_force(db, self.definitions, self.clock())
         self.parts = product.Centre(self.store, KEYS, self.definitions, self.clock, self.ids)
-        self.ingest = PushService(self.store, self.definitions, self.clock, self.ids)
-        self.roster = PullService(self.store, self.definitions, self.clock, page=self.page)
+        self.pulls = PullService(self.parts, page=self.page)
 
     def reopen(self) -> None:
         """The process has died, and another one starts on its file."""
@@ -78,8 +77,8 @@ class Centre:
 
     def _outcome(self, kiosk_id: str, path: str, body: bytes) -> object:
         if path.endswith("/push"):
-            return self.ingest.push(kiosk_id, msgspec.json.decode(body, type=PushRequest))
-        return self.roster.pull(kiosk_id, msgspec.json.decode(body, type=PullRequest))
+            return receive_batch(self.parts, kiosk_id, msgspec.json.decode(body, type=PushRequest))
+        return self.pulls.pull(kiosk_id, msgspec.json.decode(body, type=PullRequest))
 
     def tick(self) -> None:
         """Does what the service does by itself every few seconds."""

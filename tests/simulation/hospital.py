@@ -8,6 +8,7 @@ from kiosk.journey.ledger import Ledger
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store as KioskStore
 from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
+from sync.central.centre import Centre
 from sync.central.kiosks.enrolment import NotEnrolled, enrol, new_code
 from sync.central.kiosks.pull import PullService
 from sync.central.maintenance.incarnation import open_incarnation
@@ -56,7 +57,7 @@ def make(path: Path) -> None:
     open_incarnation(store)
     with store.write() as db:
         take_hospital(db, definitions, KEYS, read_hospital(_document()), OPENS_MS)
-    roster = PullService(store, definitions, lambda: OPENS_MS)
+    pulls = PullService(Centre(store, KEYS, definitions, lambda: OPENS_MS))
     for name, actions in KIOSKS.items():
         with store.write() as db:
             request = EnrolRequest(
@@ -64,15 +65,15 @@ def make(path: Path) -> None:
             )
             made = enrol(db, read_site(db), definitions, KEYS, request, "127.0.0.1", OPENS_MS)
         assert not isinstance(made, NotEnrolled)
-        _make_kiosk(path / f"{name}.db", made, roster)
+        _make_kiosk(path / f"{name}.db", made, pulls)
     store.close()
 
 
-def _make_kiosk(path: Path, enrolment: Enrolment, roster: PullService) -> None:
+def _make_kiosk(path: Path, enrolment: Enrolment, pulls: PullService) -> None:
     store = KioskStore(path)
     ledger = Ledger(ThisKiosk(store, lambda: ClockReading(OPENS_MS, 0, "first", True)))
     ledger.enrol(enrolment)
-    page = roster.pull(
+    page = pulls.pull(
         enrolment.kiosk_id,
         PullRequest(protocol_version=2, kiosk_id=enrolment.kiosk_id, epoch=1, cursor=0, definitions_version=1),
     )

@@ -53,6 +53,7 @@ def test_a_log_that_cannot_be_written_again_stays_as_it_is(tmp_path: Path):
     assert (tmp_path / "a.db-wal").read_bytes() == log
 
 
+@pytest.mark.disk("128k")
 def test_on_a_full_disk_the_log_is_written_again_in_place(small_disk: Path):
     path = small_disk / "a.db"
     log = crash(path)

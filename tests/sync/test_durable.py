@@ -55,6 +55,7 @@ def test_a_reader_finds_the_old_secret_or_the_new_one_never_a_part(tmp_path: Pat
     writer.join()
 
 
+@pytest.mark.disk("128k")
 def test_a_secret_that_does_not_fit_leaves_the_old_one(small_disk: Path):
     write_secret(small_disk / "token", b"older")
     with pytest.raises(OSError, match="No space"):

@@ -60,4 +60,4 @@ class OtherKiosk(SecondClient):
             "server_incarnation": self.incarnation,
             "actions": [self.pushed(row) for row in rows],
         }
-        self.spoken("/api/v1/sync/push", batch)
+        self.ask("/api/v1/sync/push", batch)

@@ -2,10 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Collection
 
 import msgspec
 
+from sync.central.centre import Centre
 from sync.central.kiosks.page import PageRequest, read_page
 from sync.central.kiosks.refusals import sender_of, unsupported
 from sync.central.maintenance.incarnation import begin_new_incarnation
@@ -13,9 +14,7 @@ from sync.central.records.chains import read_chain
 from sync.central.records.kiosks import Kiosk, note_contact, read_kiosk
 from sync.central.records.roster import begin_roster_day, first_change_of_day
 from sync.central.records.site import read_site
-from sync.central.store.sqlite import Store
 from sync.central.store.transactions import ReadTransaction
-from sync.journey.definitions import Definitions
 from sync.protocol import SUPPORTED_VERSIONS, CallRefused, PullAnswer, PullRequest
 
 log = logging.getLogger(__name__)
@@ -31,17 +30,13 @@ class PullService:
 
     def __init__(
         self,
-        store: Store,
-        definitions: Definitions,
-        clock: Callable[[], int],
+        centre: Centre,
         most_waiting: int = 64,
         page: int = PAGE,
-        versions: frozenset[int] = SUPPORTED_VERSIONS,
+        versions: Collection[int] = SUPPORTED_VERSIONS,
     ) -> None:
         """`page` is the number of patients in a page, `versions` the protocol versions that this centre speaks."""
-        self._store = store
-        self._definitions = definitions
-        self._clock = clock
+        self._centre = centre
         self._places = threading.Semaphore(most_waiting)
         self._page = page
         self._versions = tuple(sorted(versions))
@@ -62,7 +57,7 @@ class PullService:
         if not self._places.acquire(blocking=False):
             return msgspec.structs.replace(answer, retry_after_s=RETRY_AFTER_S)
         try:
-            self._store.news.wait(answer.cursor, wait_s)
+            self._centre.store.news.wait(answer.cursor, wait_s)
         finally:
             self._places.release()
         return self._answer(kiosk_id, request)
@@ -72,12 +67,12 @@ class PullService:
 
         Most calls change nothing, and wait for no writer.
         """
-        with self._store.read() as db:
-            if not _changes_something(db, kiosk_id, request, self._clock()):
+        with self._centre.store.read() as db:
+            if not _changes_something(db, kiosk_id, request, self._centre.clock()):
                 return
-        with self._store.write() as db:
+        with self._centre.store.write() as db:
             # Read again: while this call waited to write, another call may have begun the next day.
-            now_ms = self._clock()
+            now_ms = self._centre.clock()
             if _knows_lost_changes(db, read_kiosk(db, kiosk_id), request):
                 log.warning("kiosk %s knows changes that the database does not: it was set back", kiosk_id)
                 begin_new_incarnation(db, now_ms)
@@ -87,17 +82,17 @@ class PullService:
             note_contact(db, kiosk_id, now_ms)
 
     def _answer(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
-        with self._store.read() as db:
+        with self._centre.store.read() as db:
             sender = sender_of(db, kiosk_id, request.kiosk_id)
             if isinstance(sender, CallRefused):
                 return sender
             # The first read fixed the moment that this transaction sees. A clock read after it names no earlier day.
-            now_ms, site = self._clock(), read_site(db)
+            now_ms, site, definitions = self._centre.clock(), read_site(db), self._centre.definitions
             page = read_page(
                 db,
-                PageRequest(request, self._definitions, site.server_incarnation, site.day(now_ms), self._page),
+                PageRequest(request, definitions, site.server_incarnation, site.day(now_ms), self._page),
             )
-            is_stale = request.definitions_version != self._definitions.version
+            is_stale = request.definitions_version != definitions.version
             chain = read_chain(db, kiosk_id, sender.epoch)
             return PullAnswer(
                 server_incarnation=site.server_incarnation,
@@ -107,11 +102,11 @@ class PullService:
                 more=page.span.more,
                 patients=page.patients,
                 gone=page.gone,
-                actions=self._definitions.granted(sender.grants),
+                actions=definitions.granted(sender.grants),
                 site=site.site,
                 now_ms=now_ms,
                 verdicts=page.verdicts,
-                definitions=dict(self._definitions.document) if is_stale else None,
+                definitions=dict(definitions.document) if is_stale else None,
                 renamed=page.renamed,
                 last_seq=chain.last_seq if request.epoch == sender.epoch else None,
                 backed_up_seq=chain.backed_up_seq if request.epoch == sender.epoch else 0,

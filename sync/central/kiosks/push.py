@@ -5,9 +5,10 @@ together. An action that cannot be judged goes into quarantine, and the chain mo
 raises, and the chain stays where it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from sync.central.centre import Centre
 from sync.central.conflicts.gather import judging_context
 from sync.central.kiosks.batch import Batch
 from sync.central.kiosks.epochs import ask_for_missing, begin_next_epoch
@@ -16,9 +17,7 @@ from sync.central.kiosks.links import Fork, Gap, Link, fit, links_of
 from sync.central.kiosks.refusals import sender_of, unsupported
 from sync.central.records.chains import Chain, read_chain, write_chain
 from sync.central.records.kiosks import note_contact
-from sync.central.store.sqlite import Store
 from sync.central.store.transactions import WriteTransaction
-from sync.journey.definitions import Definitions
 from sync.protocol import (
     MAX_BATCH,
     SUPPORTED_VERSIONS,
@@ -29,46 +28,30 @@ from sync.protocol import (
 )
 
 
-class PushService:
-    """Answers pushes, from any thread."""
+def receive_batch(
+    centre: Centre, kiosk_id: str, request: PushRequest, versions: Collection[int] = SUPPORTED_VERSIONS
+) -> PushAnswer | CallRefused:
+    """Judges a batch. `kiosk_id` is the kiosk of the token, `versions` the protocol versions that this centre speaks.
 
-    def __init__(
-        self,
-        store: Store,
-        definitions: Definitions,
-        clock: Callable[[], int],
-        ids: Callable[[], str],
-        versions: frozenset[int] = SUPPORTED_VERSIONS,
-    ) -> None:
-        """`versions` are the versions of the protocol that this centre speaks."""
-        self._store = store
-        self._definitions = definitions
-        self._clock = clock
-        self._ids = ids
-        self._versions = tuple(sorted(versions))
-
-    def push(self, kiosk_id: str, request: PushRequest) -> PushAnswer | CallRefused:
-        """Judges a batch. `kiosk_id` is the kiosk of the token.
-
-        Raises sqlite3.OperationalError where the database is busy or full; then nothing of the batch was stored.
-        """
-        if request.protocol_version not in self._versions:
-            return unsupported(self._versions)
-        if len(request.actions) > MAX_BATCH:
-            return CallRefused(code=EndCode.MALFORMED, error=f"a batch holds at most {MAX_BATCH} actions")
-        now_ms = self._clock()
-        with self._store.write() as db:
-            sender = sender_of(db, kiosk_id, request.kiosk_id)
-            if isinstance(sender, CallRefused):
-                return sender
-            note_contact(db, kiosk_id, now_ms)
-            context = judging_context(db, self._definitions, self._ids, now_ms)
-            batch = Batch(context, sender, read_chain(db, kiosk_id, sender.epoch), request.now)
-            return _take(db, batch, request, self._versions)
+    Raises sqlite3.OperationalError where the database is busy or full; then nothing of the batch was stored.
+    """
+    if request.protocol_version not in versions:
+        return unsupported(versions)
+    if len(request.actions) > MAX_BATCH:
+        return CallRefused(code=EndCode.MALFORMED, error=f"a batch holds at most {MAX_BATCH} actions")
+    now_ms = centre.clock()
+    with centre.store.write() as db:
+        sender = sender_of(db, kiosk_id, request.kiosk_id)
+        if isinstance(sender, CallRefused):
+            return sender
+        note_contact(db, kiosk_id, now_ms)
+        context = judging_context(db, centre.definitions, centre.ids, now_ms)
+        batch = Batch(context, sender, read_chain(db, kiosk_id, sender.epoch), request.now)
+        return _take(db, batch, request, versions)
 
 
 def _take(
-    db: WriteTransaction, batch: Batch, request: PushRequest, versions: tuple[int, ...]
+    db: WriteTransaction, batch: Batch, request: PushRequest, versions: Collection[int]
 ) -> PushAnswer | CallRefused:
     if request.epoch != batch.chain.epoch:
         return begin_next_epoch(db, batch, request.epoch)
@@ -85,7 +68,7 @@ def _take(
         last_seq=chain.last_seq,
         backed_up_seq=chain.backed_up_seq,
         verdicts=verdicts,
-        versions=versions,
+        versions=tuple(sorted(versions)),
     )
 
 

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -13,12 +14,13 @@ from werkzeug.exceptions import HTTPException
 from sync.central.centre import Centre
 from sync.central.kiosks.enrolment import enrol_kiosk
 from sync.central.kiosks.pull import PullService
-from sync.central.kiosks.push import PushService
+from sync.central.kiosks.push import receive_batch
 from sync.central.kiosks.refusals import fenced, unsupported
 from sync.central.records.site import NoSite
 from sync.central.services.authentication import authenticate
 from sync.central.services.errors import ApiError
 from sync.central.store.errors import StaleJourney
+from sync.central.web.http import JSON, MAX_BODY
 from sync.central.web.senders import header_token
 from sync.journey.model import Role
 from sync.protocol import (
@@ -35,8 +37,7 @@ from sync.protocol import (
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-MAX_PUSH = MAX_BATCH_BYTES + 64 * 1024  # the actions, their hashes and the header
-MAX_REQUEST = 64 * 1024
+MAX_PUSH = MAX_BATCH_BYTES + MAX_BODY  # the actions, their hashes and the header
 _BUSY_S = 1.0
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
@@ -53,8 +54,7 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 def kiosk_api(centre: Centre, most_waiting: int = 32, versions: frozenset[int] = SUPPORTED_VERSIONS) -> Blueprint:
     """The three routes of the wire. A kiosk's token opens these alone. At most `most_waiting` pulls wait at a time.
     `versions` are the versions of the protocol that this centre speaks."""
-    ingest = PushService(centre.store, centre.definitions, centre.clock, centre.ids, versions)
-    roster = PullService(centre.store, centre.definitions, centre.clock, most_waiting, versions=versions)
+    pulls = PullService(centre, most_waiting, versions=versions)
     api = Blueprint("kiosk", __name__, url_prefix="/api/v1")
 
     def for_kiosks(message_type: type[T], limit: int, answer: Callable[[str, T], object]) -> Response:
@@ -66,15 +66,15 @@ def kiosk_api(centre: Centre, most_waiting: int = 32, versions: frozenset[int] =
 
     @api.post("/sync/push")
     def push() -> Response:
-        return for_kiosks(PushRequest, MAX_PUSH, ingest.push)
+        return for_kiosks(PushRequest, MAX_PUSH, partial(receive_batch, centre, versions=versions))
 
     @api.post("/sync/pull")
     def pull() -> Response:
-        return for_kiosks(PullRequest, MAX_REQUEST, roster.pull)
+        return for_kiosks(PullRequest, MAX_BODY, pulls.pull)
 
     @api.post("/kiosks/enroll")
     def enroll() -> Response:
-        message = _read(EnrolRequest, MAX_REQUEST)
+        message = _read(EnrolRequest, MAX_BODY)
         if not isinstance(message, CallRefused):
             return _reply(enrol_kiosk(centre, message, request.remote_addr or ""))
         return _reply(message)
@@ -108,9 +108,9 @@ def _version(body: bytes) -> int | None:
 
 def _reply(answer: object) -> Response:
     if not isinstance(answer, CallRefused):
-        return Response(msgspec.json.encode(answer), HTTPStatus.OK, mimetype="application/json")
+        return Response(msgspec.json.encode(answer), HTTPStatus.OK, content_type=JSON)
     status = STATUS[answer.code]
-    response = Response(msgspec.json.encode(answer), status, mimetype="application/json")
+    response = Response(msgspec.json.encode(answer), status, content_type=JSON)
     if answer.retry_after_s is not None:
         response.headers["Retry-After"] = str(max(1, round(answer.retry_after_s)))
     if status is HTTPStatus.UNAUTHORIZED:
@@ -121,7 +121,7 @@ def _reply(answer: object) -> Response:
 def _http_error(error: HTTPException) -> Response:
     """What Flask itself refuses, a body that is too large above all."""
     refused = CallRefused(code=EndCode.MALFORMED, error=error.name.lower())
-    return Response(msgspec.json.encode(refused), error.code or 400, mimetype="application/json")
+    return Response(msgspec.json.encode(refused), error.code or 400, content_type=JSON)
 
 
 def _busy(error: Exception) -> Response:

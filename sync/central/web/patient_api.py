@@ -16,7 +16,7 @@ from sync.central.services.once import Requester
 from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest, read_action_request
 from sync.central.web.endpoints import Endpoints
-from sync.central.web.http import read_json
+from sync.central.web.http import JSON, read_json
 from sync.journey.definitions import Definitions
 from sync.journey.model import Role
 
@@ -29,7 +29,7 @@ def patient_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 
     @api.get("/state-definitions/")
     def state_definitions() -> Response:
-        response = Response(document, mimetype="application/json")
+        response = Response(document, content_type=JSON)
         response.set_etag(etag)
         response.headers["Cache-Control"] = "public, max-age=60"
         response.make_conditional(request)

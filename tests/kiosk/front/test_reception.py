@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +18,6 @@ from kiosk.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict
-from tests.components import demand
 from tests.kiosk import samples
 from tests.kiosk.house import House
 from tests.kiosk.samples import Clock, uid
@@ -308,19 +304,7 @@ def test_the_demo_cards_are_those_of_the_simulated_reader(house: House):
     assert held == ["0401"]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of four megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    demand(bool(mounted and mounted.returncode == 0), "root, to mount a small disk,")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
+@pytest.mark.disk("4m")
 def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_itself(small_disk: Path):
     house = House(small_disk)
     house.reception.tap(uid(1))
@@ -348,6 +332,7 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
     house.store.close()
 
 
+@pytest.mark.disk("4m")
 def test_a_press_that_cannot_be_saved_says_so(small_disk: Path):
     house = House(small_disk)
     house.reception.tap(uid(1))

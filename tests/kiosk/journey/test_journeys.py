@@ -512,7 +512,7 @@ def test_the_kiosk_comes_back_after_a_restart_as_it_was(tmp_path: Path):
     assert tapped is not None
     with store.read() as db:
         assert [r[0] for r in db.execute("select seq from outbox order by seq")] == [1, 2, 3, 4, 5, 6]
-        assert db.execute("select used from labels").fetchone()[0] == 2
+        assert db.execute("select used from queue_numbers").fetchone()[0] == 2
     store.close()
 
 

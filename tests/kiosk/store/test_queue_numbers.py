@@ -29,7 +29,7 @@ def test_numbers_of_a_day_rise_by_one_and_each_day_has_its_own(store: Store):
             assert queue_numbers.next_number(db, "B", day) == given[-1]
             queue_numbers.use_number(db, day, day, day_is_sure=True)
         assert given == ["B-001", "B-002", "B-001", "B-003"]
-        db.execute("update labels set used = 12345 where site_day = ?", (TODAY,))
+        db.execute("update queue_numbers set used = 12345 where site_day = ?", (TODAY,))
         assert queue_numbers.next_number(db, "B", TODAY) == "B-12346"
 
 
@@ -54,5 +54,5 @@ def test_counts_of_old_days_go_and_the_newest_stay(store: Store):
         for day in ("1970-01-01", "2026-03-01", TODAY, TOMORROW):
             queue_numbers.use_number(db, day, day, day_is_sure=True)
         queue_numbers.forget_old_days(db, 3)
-        kept = [row["site_day"] for row in db.execute("select site_day from labels order by site_day")]
+        kept = [row["site_day"] for row in db.execute("select site_day from queue_numbers order by site_day")]
     assert kept == ["2026-03-01", TODAY, TOMORROW]

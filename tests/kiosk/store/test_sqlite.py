@@ -17,17 +17,16 @@ from pathlib import Path
 import pytest
 
 from kiosk.store.sqlite import Store, StoreError, peek
-from tests.components import demand
 
 
 def label(store: Store, day: str) -> None:
     with store.write() as db:
-        db.execute("insert into labels values (?, 1)", (day,))
+        db.execute("insert into queue_numbers values (?, 1)", (day,))
 
 
-def labels(store: Store) -> list[str]:
+def numbered_days(store: Store) -> list[str]:
     with store.read() as db:
-        return [row[0] for row in db.execute("select site_day from labels order by site_day")]
+        return [row[0] for row in db.execute("select site_day from queue_numbers order by site_day")]
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def test_what_was_committed_is_there_after_a_restart(tmp_path: Path):
         label(opened, day)
         opened.close()
     opened = Store(tmp_path / "kiosk.db")
-    assert labels(opened) == ["2026-03-02", "2026-03-03"]
+    assert numbered_days(opened) == ["2026-03-02", "2026-03-03"]
     opened.close()
 
 
@@ -64,25 +63,25 @@ def test_every_commit_is_synced_to_the_disk_and_damage_of_keys_is_refused(store:
 def test_an_exception_inside_undoes_all_of_a_transaction_and_comes_out(store: Store):
     def fail_inside() -> None:
         with store.write() as db:
-            db.execute("insert into labels values ('2026-03-02', 1)")
+            db.execute("insert into queue_numbers values ('2026-03-02', 1)")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_inside()
-    assert labels(store) == []
+    assert numbered_days(store) == []
     label(store, "2026-03-03")
-    assert labels(store) == ["2026-03-03"]
+    assert numbered_days(store) == ["2026-03-03"]
 
 
 def test_a_transaction_inside_another_of_the_same_thread_is_refused_and_undoes_both(store: Store):
     def nest() -> None:
         with store.write() as db:
-            db.execute("insert into labels values ('2026-03-02', 1)")
+            db.execute("insert into queue_numbers values ('2026-03-02', 1)")
             label(store, "2026-03-03")
 
     with pytest.raises(sqlite3.OperationalError):
         nest()
-    assert labels(store) == []
+    assert numbered_days(store) == []
 
 
 def test_writers_of_many_threads_come_one_after_the_other(store: Store):
@@ -91,8 +90,8 @@ def test_writers_of_many_threads_come_one_after_the_other(store: Store):
     def count() -> None:
         for _ in range(25):
             with store.write() as db:
-                used = db.execute("select used from labels").fetchone()[0]
-                db.execute("update labels set used = ?", (used + 1,))
+                used = db.execute("select used from queue_numbers").fetchone()[0]
+                db.execute("update queue_numbers set used = ?", (used + 1,))
 
     threads = [threading.Thread(target=count) for _ in range(6)]
     for thread in threads:
@@ -100,7 +99,7 @@ def test_writers_of_many_threads_come_one_after_the_other(store: Store):
     for thread in threads:
         thread.join()
     with store.read() as db:
-        assert db.execute("select used from labels").fetchone()[0] == 151
+        assert db.execute("select used from queue_numbers").fetchone()[0] == 151
 
 
 def test_a_reader_sees_no_half_of_a_transaction_of_another_thread(store: Store):
@@ -108,15 +107,15 @@ def test_a_reader_sees_no_half_of_a_transaction_of_another_thread(store: Store):
 
     def write() -> None:
         with store.write() as db:
-            db.execute("insert into labels values ('2026-03-02', 1)")
+            db.execute("insert into queue_numbers values ('2026-03-02', 1)")
             inside.set()
             go.wait(30)
-            db.execute("insert into labels values ('2026-03-03', 1)")
+            db.execute("insert into queue_numbers values ('2026-03-03', 1)")
 
     writer = threading.Thread(target=write)
     writer.start()
     assert inside.wait(30)
-    reader = threading.Thread(target=lambda: seen.append(labels(store)))
+    reader = threading.Thread(target=lambda: seen.append(numbered_days(store)))
     reader.start()
     go.set()
     writer.join()
@@ -146,7 +145,7 @@ def test_a_second_daemon_on_the_same_file_is_refused_until_the_first_has_closed_
     label(first, "2026-03-02")
     first.close()
     second = Store(tmp_path / "kiosk.db")
-    assert labels(second) == ["2026-03-02"]
+    assert numbered_days(second) == ["2026-03-02"]
     second.close()
 
 
@@ -166,7 +165,7 @@ def test_after_closing_everything_is_in_the_one_file(tmp_path: Path):
     opened.close()
     shutil.copy(tmp_path / "kiosk.db", tmp_path / "copy.db")
     with peek(tmp_path / "copy.db") as db:
-        assert db.execute("select site_day from labels").fetchone()[0] == "2026-03-02"
+        assert db.execute("select site_day from queue_numbers").fetchone()[0] == "2026-03-02"
 
 
 def test_odd_characters_in_the_path_are_only_characters(tmp_path: Path):
@@ -175,7 +174,7 @@ def test_odd_characters_in_the_path_are_only_characters(tmp_path: Path):
     label(opened, "2026-03-02")
     opened.close()
     with peek(path) as db:
-        assert db.execute("select count(*) from labels").fetchone()[0] == 1
+        assert db.execute("select count(*) from queue_numbers").fetchone()[0] == 1
     assert path.exists()
 
 
@@ -226,9 +225,9 @@ def test_a_name_that_no_file_can_have_is_refused_in_words(tmp_path: Path):
 def test_peek_reads_and_cannot_write(store: Store):
     label(store, "2026-03-02")
     with peek(store.path) as db:
-        assert db.execute("select site_day from labels").fetchone()["site_day"] == "2026-03-02"
+        assert db.execute("select site_day from queue_numbers").fetchone()["site_day"] == "2026-03-02"
     with pytest.raises(StoreError, match="readonly"), peek(store.path) as db:
-        db.execute("delete from labels")
+        db.execute("delete from queue_numbers")
 
 
 def test_peek_says_that_there_is_none_or_that_it_is_none(tmp_path: Path):
@@ -251,11 +250,11 @@ from kiosk.store.sqlite import Store
 
 store = Store(Path(sys.argv[1]))
 with store.write() as db:
-    db.execute("insert into labels values (?, 1)", (sys.argv[2],))
+    db.execute("insert into queue_numbers values (?, 1)", (sys.argv[2],))
 print("committed", flush=True)
 with store.write() as db:
-    db.execute("delete from labels")
-    db.execute("insert into labels values ('never', 1)")
+    db.execute("delete from queue_numbers")
+    db.execute("insert into queue_numbers values ('never', 1)")
     print("inside", flush=True)
     sys.stdin.read()
 """
@@ -274,25 +273,13 @@ def test_killed_between_begin_and_commit_what_was_committed_is_there_and_the_res
         child.send_signal(signal.SIGKILL)
         child.communicate()
         with peek(path) as db:
-            assert [row[0] for row in db.execute("select site_day from labels order by 1")] == days
+            assert [row[0] for row in db.execute("select site_day from queue_numbers order by 1")] == days
         opened = Store(path)
-        assert labels(opened) == days
+        assert numbered_days(opened) == days
         opened.close()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of two megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    demand(bool(mounted and mounted.returncode == 0), "root, to mount a small disk,")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
+@pytest.mark.disk("2m")
 def test_on_a_full_disk_a_commit_fails_whole_and_nothing_saved_before_is_lost(small_disk: Path):
     opened = Store(small_disk / "kiosk.db")
     saved: list[int] = []
@@ -300,14 +287,14 @@ def test_on_a_full_disk_a_commit_fails_whole_and_nothing_saved_before_is_lost(sm
     def fill() -> None:
         for number in range(100_000):
             with opened.write() as db:
-                db.execute("insert into labels values (?, 1)", (f"day-{number:06d}-" + "x" * 2000,))
+                db.execute("insert into queue_numbers values (?, 1)", (f"day-{number:06d}-" + "x" * 2000,))
                 db.execute("insert into audit (at_ms, kind, detail) values (?, 'applied', '')", (number,))
             saved.append(number)
 
     with pytest.raises(sqlite3.OperationalError, match="full"):
         fill()
     assert len(saved) > 10
-    assert len(labels(opened)) == len(saved)
+    assert len(numbered_days(opened)) == len(saved)
     with opened.read() as db:
         assert db.execute("select count(*) from audit").fetchone()[0] == len(saved)
         assert db.execute("pragma integrity_check").fetchone()[0] == "ok"
@@ -315,12 +302,13 @@ def test_on_a_full_disk_a_commit_fails_whole_and_nothing_saved_before_is_lost(sm
     again = Store(small_disk / "kiosk.db")
     # The disk may have become full after the last commit was whole, while its sector was padded. That commit was
     # reported as failed, and is there.
-    assert len(labels(again)) - len(saved) in (0, 1)
+    assert len(numbered_days(again)) - len(saved) in (0, 1)
     with again.read() as db:
-        assert db.execute("select count(*) from audit").fetchone()[0] == len(labels(again))
+        assert db.execute("select count(*) from audit").fetchone()[0] == len(numbered_days(again))
     again.close()
 
 
+@pytest.mark.disk("2m")
 def test_where_there_is_no_room_for_a_database_it_is_refused_in_words(small_disk: Path):
     with (small_disk / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(b"\0" * 4096):

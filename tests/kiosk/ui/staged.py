@@ -165,8 +165,9 @@ class StagedCounter:
         self.people_ahead = 3 if online else None
 
     def new_day(self) -> None:
-        """Forgets all journeys."""
+        """Forgets all journeys, and the rules of a site's own."""
         with self._lock:
+            self.definitions = shipped()
             self._journeys.clear()
 
     def hang_up(self) -> None:

@@ -38,8 +38,8 @@ class Kiosk:
 
     def make(self, people: int = PEOPLE) -> None:
         """Makes the store on a working disk: enrolled, with this number of patients."""
-        store, _ = samples.enrolled(self.path.parent, samples.Clock(), *(samples.row(n) for n in range(people)))
-        store.close()
+        parts = samples.enrolled(self.path.parent, samples.Clock(), *(samples.row(n) for n in range(people)))
+        parts.store.close()
 
     def open(self) -> bool:
         """Starts. Returns False where the kiosk reports that it cannot."""

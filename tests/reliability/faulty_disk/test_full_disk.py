@@ -5,30 +5,14 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.components import demand
 from tests.reliability.faulty_disk.people import PEOPLE, Kiosk
 
 ROUNDS = 150 if os.environ.get("LONG") else 12
 SEED = 20260302
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of six megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    demand(bool(mounted and mounted.returncode == 0), "root, to mount a small disk,")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def fill(disk: Path, spare: int) -> Path:
@@ -39,6 +23,7 @@ def fill(disk: Path, spare: int) -> Path:
     return ballast
 
 
+@pytest.mark.disk("6m")
 def test_a_disk_that_fills_up_at_any_moment_costs_nothing_that_was_acknowledged(small_disk: Path):
     chance = random.Random(SEED)
     refused = starts_refused = 0
@@ -77,6 +62,7 @@ def test_a_disk_that_fills_up_at_any_moment_costs_nothing_that_was_acknowledged(
     assert starts_refused
 
 
+@pytest.mark.disk("6m")
 def test_a_kiosk_that_starts_on_a_full_disk_says_so(small_disk: Path):
     kiosk = Kiosk(small_disk / "kiosk.db")
     kiosk.make()

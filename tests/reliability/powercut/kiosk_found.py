@@ -77,5 +77,5 @@ def unsound(db: Connection) -> str:
             return f"the chain breaks at seq {seq}"
     if (now.next_seq, now.last_hash) != (seq + 1, last_hash):
         return "the head of the chain is not where its last row is"
-    labels = [row[0] for row in db.execute("select json_extract(entry, '$.queue_number') from entries")]
-    return "" if len(labels) == len(set(labels)) else "a queue number was given twice"
+    numbers = [row[0] for row in db.execute("select json_extract(entry, '$.queue_number') from entries")]
+    return "" if len(numbers) == len(set(numbers)) else "a queue number was given twice"

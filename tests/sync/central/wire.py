@@ -17,7 +17,7 @@ from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
 from sync.central import centre as product
 from sync.central.kiosks.enrolment import enrol, new_code
 from sync.central.kiosks.pull import PullService
-from sync.central.kiosks.push import PushService
+from sync.central.kiosks.push import receive_batch
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.records.definitions import put_in_force
 from sync.central.records.journeys import read_journey
@@ -129,8 +129,7 @@ class Centre:
         with self.store.write() as db:
             self.definitions = put_in_force(db, self.definitions, self.time())
         self.parts = product.Centre(self.store, KEYS, self.definitions, self.time)
-        self.ingest = PushService(self.store, self.definitions, self.time, new_id)
-        self.roster = PullService(self.store, self.definitions, self.time, page=self.page)
+        self.pulls = PullService(self.parts, page=self.page)
 
     def enrol(self, prefix: str = "", actions: tuple[str, ...] = (), kiosk_id: str = "") -> Enrolment:
         """A new kiosk of the site."""
@@ -214,11 +213,11 @@ class Wire:
         if len(sent) > MAX_PUSH:
             return self._back(CallRefused(code=EndCode.MALFORMED, error="request entity too large"), PushAnswer)
         arrived = msgspec.json.decode(sent, type=PushRequest)
-        return self._back(self.centre.ingest.push(self.kiosk_id, arrived), PushAnswer)
+        return self._back(receive_batch(self.centre.parts, self.kiosk_id, arrived), PushAnswer)
 
     def pull(self, request: PullRequest) -> Accepted[PullAnswer] | CallRefused | NoAnswer:
         arrived = msgspec.json.decode(msgspec.json.encode(request), type=PullRequest)
-        return self._back(self.centre.roster.pull(self.kiosk_id, arrived), PullAnswer)
+        return self._back(self.centre.pulls.pull(self.kiosk_id, arrived), PullAnswer)
 
     def _back(self, answer: object, answer_type: type) -> Accepted | CallRefused | NoAnswer:
         if self.lose_replies:

@@ -42,7 +42,7 @@ def refused_or_not(
 ) -> PullAnswer | CallRefused:
     fields: dict[str, Any] = {"protocol_version": 2, "kiosk_id": kiosk_id, "epoch": 1, "cursor": cursor}
     fields |= {"server_incarnation": "first", "definitions_version": 1}
-    return centre.roster.pull(kiosk_id, PullRequest(**(fields | changes)))
+    return centre.pulls.pull(kiosk_id, PullRequest(**(fields | changes)))
 
 
 def ids(answer: PullAnswer) -> list[str]:
@@ -358,7 +358,7 @@ def test_a_real_kiosk_adopts_everything_in_pages(tmp_path: Path):
         assert centre.settle("discard", reason="nobody").done
     centre.time.pass_minutes(DAY_MINUTES)
     book(centre, "P1", "2026-03-03T09:00")
-    centre.roster.pull("kiosk-1", PullRequest(protocol_version=2, kiosk_id="kiosk-1", epoch=1, cursor=0))
+    centre.pulls.pull("kiosk-1", PullRequest(protocol_version=2, kiosk_id="kiosk-1", epoch=1, cursor=0))
     kiosk.pull()
     assert [row[1:] for row in kiosk.statuses()] == [("superseded", "discarded")] * 7
     assert kiosk.base("P1") == centre.journey("P1")
@@ -419,7 +419,7 @@ def test_definitions_do_not_wait(centre: Centre):
 def test_a_call_beyond_the_cap_is_answered_at_once_with_a_time_to_retry(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor
-    centre.roster = PullService(centre.store, centre.definitions, centre.time, most_waiting=0)
+    centre.pulls = PullService(centre.parts, most_waiting=0)
     answer = pull(centre, cursor, wait_s=LONG_WAIT_S)
     assert (answer.patients, answer.cursor) == ((), cursor)
     assert answer.retry_after_s is not None
@@ -428,7 +428,7 @@ def test_a_call_beyond_the_cap_is_answered_at_once_with_a_time_to_retry(centre: 
 def test_a_place_is_free_again_after_a_call_has_waited(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor
-    centre.roster = PullService(centre.store, centre.definitions, centre.time, most_waiting=1)
+    centre.pulls = PullService(centre.parts, most_waiting=1)
     for _ in range(3):
         assert pull(centre, cursor, wait_s=0.01).retry_after_s is None
 
@@ -440,7 +440,7 @@ def test_an_unknown_or_revoked_kiosk_is_fenced(centre: Centre):
     centre.enrol()
     centre.enrol()
     for kiosk_id, named in (("nobody", "nobody"), ("kiosk-1", "kiosk-2")):
-        answer = centre.roster.pull(kiosk_id, PullRequest(protocol_version=2, kiosk_id=named, epoch=1, cursor=0))
+        answer = centre.pulls.pull(kiosk_id, PullRequest(protocol_version=2, kiosk_id=named, epoch=1, cursor=0))
         assert isinstance(answer, CallRefused)
         assert answer.code is EndCode.FENCED
     with centre.store.write() as db:

@@ -257,7 +257,7 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
     assert centre.rows("select state from journeys where patient_id = :id", id=ANNA) == [{"state": "UNREGISTERED"}]
 
 
-def test_the_background_waits_for_a_hospital_and_takes_care_of_it(tmp_path, caplog):
+def test_housekeeping_waits_for_a_hospital_and_takes_care_of_it(tmp_path, caplog):
     clock = Clock()
     parts = replace(open_centre(f"sqlite:///{tmp_path}/centre.db"), clock=clock)
     waiting = Housekeeping(parts, tick_s=0.01)

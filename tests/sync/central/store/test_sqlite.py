@@ -18,7 +18,7 @@ def store(tmp_path):
     made.close()
 
 
-def labels(store: Store) -> list[str]:
+def prefixes(store: Store) -> list[str]:
     with store.read() as db:
         return [row["prefix"] for row in db.rows("select prefix from queue_numbers order by prefix")]
 
@@ -40,7 +40,7 @@ def test_a_transaction_is_whole_or_not_at_all(store: Store):
         put(db, "A")
     with pytest.raises(Undone), store.write() as db:
         undo(put(db, "B"))
-    assert labels(store) == ["A"]
+    assert prefixes(store) == ["A"]
 
 
 def test_a_savepoint_undoes_its_part_and_its_news_alone(store: Store):
@@ -53,14 +53,14 @@ def test_a_savepoint_undoes_its_part_and_its_news_alone(store: Store):
             put(db, "C")
             db.announce(3, "p3")
         assert [note.topic for note in db.news] == ["p1", "p3"]
-    assert labels(store) == ["A", "C"]
+    assert prefixes(store) == ["A", "C"]
 
 
 def test_news_come_after_the_commit_and_never_from_an_undone_transaction(store: Store):
     heard = []
 
     def listen(note) -> None:
-        heard.append((note.number, labels(store)))
+        heard.append((note.number, prefixes(store)))
 
     with store.news.listen("p1", listen):
         with store.write() as db:
@@ -80,7 +80,7 @@ def test_readers_see_one_moment_and_cannot_write(store: Store):
         assert before.rows("select * from queue_numbers") == []
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             put(before, "B")
-    assert labels(store) == ["A"]
+    assert prefixes(store) == ["A"]
 
 
 def test_writers_take_turns_and_every_change_number_is_taken_once(store: Store):
@@ -118,12 +118,12 @@ def test_a_full_disk_fails_cleanly_and_nothing_is_half_written(store: Store):
         db.execute(f"pragma max_page_count = {pages}")
     with pytest.raises(sqlite3.OperationalError, match="full"), store.write() as db:
         db.executemany("insert into queue_numbers values ('2026-03-02', ?, 1)", ((f"{n:08d}",) for n in range(10_000)))
-    assert labels(store) == []
+    assert prefixes(store) == []
     with store.write() as db:
         db.execute("pragma max_page_count = 1000000")
     with store.write() as db:
         put(db, "A")
-    assert labels(store) == ["A"]
+    assert prefixes(store) == ["A"]
 
 
 def test_a_commit_that_fails_leaves_no_transaction_open(store: Store):
@@ -133,7 +133,7 @@ def test_a_commit_that_fails_leaves_no_transaction_open(store: Store):
         db.execute("insert into child values ('nobody')")
     with store.write() as db:
         put(db, "A")
-    assert labels(store) == ["A"]
+    assert prefixes(store) == ["A"]
 
 
 def test_only_its_owner_may_read_the_file(store: Store):
@@ -236,7 +236,7 @@ def test_rows_are_there_after_the_next_opening(tmp_path):
         put(db, "A")
     store.close()
     again = Store(url)
-    assert labels(again) == ["A"]
+    assert prefixes(again) == ["A"]
     again.close()
 
 

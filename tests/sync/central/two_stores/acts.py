@@ -9,6 +9,7 @@ import msgspec
 from kiosk.store import outbox_bodies
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
+from sync.central.kiosks.push import receive_batch
 from sync.central.records.bindings import bind
 from sync.central.records.journeys import mark_changed
 from sync.ids import new_id
@@ -132,4 +133,4 @@ def request_of(kiosk: Kiosk, actions: list[Pushed]) -> PushRequest:
 def push(centre: Centre, kiosk: Kiosk, actions: list[Pushed]) -> PushAnswer | CallRefused:
     identity = kiosk.journeys.identity
     assert identity is not None
-    return centre.ingest.push(identity.kiosk_id, request_of(kiosk, actions))
+    return receive_batch(centre.parts, identity.kiosk_id, request_of(kiosk, actions))

@@ -12,14 +12,7 @@ import pytest
 
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.housekeeping import close_days, correct_all_future_days
-from sync.central.records.cases import (
-    DAY_ENDED,
-    DUPLICATE_NUMBER,
-    FORK,
-    GAP,
-    REVERSED,
-    TWO_VISITS,
-)
+from sync.central.records.cases import DAY_ENDED, DUPLICATE_NUMBER, FORK, GAP, REVERSED, TWO_VISITS
 from sync.ids import new_id
 from sync.protocol import Code
 from tests.sync.central.two_stores.acts import chained, intent_of, push, rewrite_last

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync.central.kiosks.intents import MAX_DEPTH
+from sync.central.kiosks.push import receive_batch
 from sync.ids import new_id
 from sync.protocol import NO_HASH, CallRefused, Intent, PushAnswer, Pushed, PushRequest, canonical, chain_hash
 from tests.sync.central.two_stores.acts import builtins, intent_of, push, request_of
@@ -106,7 +107,7 @@ def test_every_action_of_a_batch_gets_a_verdict_for_any_bodies(
         actions.append(linked(head, text))
         head = actions[-1].hash
     request = msgspec.structs.replace(request_of(kiosk, actions), kiosk_id=mouth.kiosk_id)
-    answer = centre.ingest.push(mouth.kiosk_id, request)
+    answer = receive_batch(centre.parts, mouth.kiosk_id, request)
     assert isinstance(answer, PushAnswer)
     assert [row.seq for row in answer.verdicts] == [1, 2, 3]
     assert answer.verdicts[1].code == "quarantined"
@@ -137,4 +138,4 @@ def test_any_push_is_answered(centre: Centre, kiosk: Kiosk, data: st.DataObject)
         f'"actions":[{",".join(parts)}]}}'
     )
     request = msgspec.json.decode(text, type=PushRequest)
-    assert isinstance(centre.ingest.push("kiosk-1", request), PushAnswer | CallRefused)
+    assert isinstance(receive_batch(centre.parts, "kiosk-1", request), PushAnswer | CallRefused)

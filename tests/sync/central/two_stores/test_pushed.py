@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sync.central.kiosks.push import receive_batch
 from sync.central.store.errors import StaleJourney
 from sync.ids import new_id
 from sync.protocol import CallRefused, Code, EndCode, PushAnswer, Verdict
@@ -118,13 +119,13 @@ def test_a_kiosk_that_was_revoked_is_fenced_and_keeps_its_actions(centre: Centre
 
 def test_a_token_speaks_for_its_own_kiosk_only(centre: Centre, kiosk: Kiosk, other: Kiosk):
     for kiosk_id in ("kiosk-2", "nobody"):
-        answer = centre.ingest.push(kiosk_id, request_of(kiosk, []))
+        answer = receive_batch(centre.parts, kiosk_id, request_of(kiosk, []))
         assert isinstance(answer, CallRefused)
         assert answer.code is EndCode.FENCED
 
 
 def test_an_unsupported_version_is_refused(centre: Centre, kiosk: Kiosk):
-    answer = centre.ingest.push("kiosk-1", msgspec.structs.replace(request_of(kiosk, []), protocol_version=99))
+    answer = receive_batch(centre.parts, "kiosk-1", msgspec.structs.replace(request_of(kiosk, []), protocol_version=99))
     assert isinstance(answer, CallRefused)
     assert answer.code is EndCode.UNSUPPORTED_VERSION
 
@@ -235,7 +236,9 @@ def test_an_action_with_further_fields_of_a_newer_kiosk_is_the_same_action(centr
     moved = {**first, "epoch": 2, "invented_later": "", "another": None}
     with centre.store.write() as db:
         db.execute("update kiosks set epoch = 2")
-    answer = centre.ingest.push("kiosk-1", msgspec.structs.replace(request_of(kiosk, chained([moved])), epoch=2))
+    answer = receive_batch(
+        centre.parts, "kiosk-1", msgspec.structs.replace(request_of(kiosk, chained([moved])), epoch=2)
+    )
     assert isinstance(answer, PushAnswer)
     assert answer.verdicts[0].verdict is Verdict.APPLIED
     assert len(transitions(centre, "P1")) == 1

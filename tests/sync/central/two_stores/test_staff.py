@@ -272,7 +272,7 @@ def test_a_verdict_revised_since_a_restore_reaches_a_kiosk_that_has_not_pulled_t
         server_incarnation=before.server_incarnation,
         definitions_version=1,
     )
-    page = centre.roster.pull(before.kiosk_id, request)
+    page = centre.pulls.pull(before.kiosk_id, request)
     assert isinstance(page, PullAnswer)
     assert page.server_incarnation != before.server_incarnation
     assert [(row.code, row.revision) for row in page.verdicts] == [("ok", 1)]
@@ -411,7 +411,7 @@ def test_a_kiosk_enrolled_again_gets_the_verdicts_of_the_actions_that_it_sent_ag
     assert centre.settle("discard", reason="gone").done
     kiosk.sync()
     assert verdicts(kiosk) == [("superseded", "discarded"), ("applied", "ok")]
-    (told,) = centre.roster.pull(
+    (told,) = centre.pulls.pull(
         kiosk.wire.kiosk_id,
         PullRequest(protocol_version=2, kiosk_id=kiosk.wire.kiosk_id, epoch=1, cursor=0),
     ).verdicts

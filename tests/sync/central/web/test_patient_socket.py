@@ -258,7 +258,7 @@ def test_many_threads_of_many_channels_leave_whole_messages(online: Online, mine
         for call in calls:
             call.join()
         types: list[str] = []
-        while types.count("pong") < len(calls):
+        while types.count("pong") < len(calls) or "state_update" not in types:
             types.append(socket.next()["type"])
         socket.ask("fetch_initial_state")
         state = socket.until("initial_state")["payload"]
