@@ -56,7 +56,7 @@ class Pusher:
     _poison: PoisonWatch = field(default=PoisonWatch(), init=False)
 
     def run_once(self) -> StepResult:
-        """Pushes the next batch, if there is one, and settles its verdicts."""
+        """Pushes the next batch, if there is one, and retires the actions of its verdicts."""
         identity = self.ledger.identity
         if identity is None:
             return StepResult()
