@@ -58,7 +58,7 @@ def log() -> Log:
 
 @pytest.fixture
 def start(log: Log) -> Iterator[StartReaders]:
-    """Starts readers that are ready when it returns, and stops them at the end."""
+    """A function that starts readers and returns when they are ready. They are stopped at the end."""
     started = []
 
     def start_readers(*specs: ReaderSpec, timeouts: Timeouts = QUICK, ready: bool = True) -> Readers:
@@ -83,8 +83,8 @@ def running_pcscd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pcscd]:
 
 @pytest.fixture
 def pcscd(running_pcscd: Pcscd, monkeypatch: pytest.MonkeyPatch) -> Pcscd:
-    """A real pcscd with two virtual slots, which the processes that this test starts will find."""
-    if not running_pcscd.is_running:  # the test before has failed half way
+    """A real pcscd with two virtual slots, for the processes that this test starts."""
+    if not running_pcscd.is_running:  # an earlier test failed half-way
         running_pcscd.restart()
     for name, value in running_pcscd.environment.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""Which ids are usable, what an ATR tells, and where a transit card keeps its number."""
+"""Usable ids, the facts in an ATR, and the number of a transit card."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def test_the_application_id_is_found_wherever_it_stands():
 @pytest.mark.parametrize(
     "historical",
     [
-        "804F0CA000000307030001000000",  # somebody else's registered id
+        "804F0CA000000307030001000000",  # another registered id
         "804F05A000000306",  # no standard, no name
-        "804F0FA0000003060300010000",  # says it is longer than it is
+        "804F0FA0000003060300010000",  # names a length beyond its end
         "804F",
     ],
 )
@@ -109,7 +109,7 @@ def test_an_atr_with_one_wrong_byte_is_not_trusted(historical: bytes):
         (A, "01020304"),
         (A, "9F123456"),
         (A, "04AABBCCDDEEFF112233"),
-        (A, "08112233445566"),  # seven bytes are the maker's, whatever they start with
+        (A, "08112233445566"),  # any seven bytes are the maker's
         (FELICA, "0101010601B00ADE"),
         (VICINITY, "E004010012345678"),
         (Technology.T_MONEY, CSN.hex()),
@@ -226,7 +226,7 @@ def test_a_storage_card_and_a_desfire_are_not_commands_for_a_purse():
         (b"\x6f\x81" + PURSE[1:], CSN),  # a length of two bytes
         (b"\xb0\x0c" + bytes(4) + CSN, CSN),
         (b"\xb0\x0b" + bytes(4) + CSN[:7], None),
-        (b"\xb0\x2f" + bytes(4) + CSN, None),  # shorter than it says
+        (b"\xb0\x2f" + bytes(4) + CSN, None),  # shorter than its length
         (b"\xb0", None),
         (b"\xbf\x0c", None),
         (b"\xbf\x0c\x81", None),

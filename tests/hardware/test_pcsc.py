@@ -133,7 +133,7 @@ def test_a_card_that_is_gone_before_it_is_read_is_unreadable(pcscd: Pcscd):
 
 
 def test_a_card_that_lay_there_before_anybody_looked_is_no_tap(pcscd: Pcscd, start: StartReaders, log: Log):
-    start(ALL)  # shows when pcscd itself has noticed the card
+    start(ALL)  # shows when pcscd has noticed the card
     with pcscd.insert(storage_card(ANNA)):
         log.wait_for(1)
         log.taps.clear()
@@ -170,7 +170,7 @@ def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(
             log.wait_for(2)
     wait_for_another(hanging, victim)
     wait_for_state(readers, ReaderState.READY, ReaderState.READY)
-    # pcscd itself is held by the card until it is gone, so it may take a moment to see the next one.
+    # The card blocks pcscd itself until it is removed, so pcscd may see the next card late.
     with pcscd.insert(storage_card(ANNA), slot=0):
         log.wait_for(3)
     assert [log.cards(name) for name in pcscd.readers] == [[ANNA], [ANNA, BORA]]
@@ -193,7 +193,7 @@ def test_a_reader_whose_cards_keep_hanging_is_faulty_until_one_is_read(pcscd: Pc
 
 
 def hold_a_card(pcscd: Pcscd) -> None:
-    """Too early, while the process is starting, it is not noticed."""
+    """Inserts a card for a moment. A process that is still starting does not notice it."""
     with pcscd.insert(storage_card(ANNA)):
         time.sleep(0.1)
     time.sleep(0.05)
@@ -269,5 +269,5 @@ def hang_up_on_everybody(listener: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while True:
             connection, _ = listener.accept()
-            connection.recv(1, socket.MSG_PEEK)  # what is left unread makes it a reset, as pcscd's refusal is
+            connection.recv(1, socket.MSG_PEEK)  # unread bytes make the close a reset, like pcscd's refusal
             connection.close()

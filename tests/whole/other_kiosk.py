@@ -39,7 +39,7 @@ class OtherKiosk(SecondClient):
             pass
 
     def push_all(self) -> None:
-        """Pushes until nothing is pending. It sends what is refused again at once."""
+        """Pushes until nothing is pending. It sends a refused batch again at once."""
         while self.push() is not None:
             pass
 

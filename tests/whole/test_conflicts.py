@@ -1,4 +1,4 @@
-"""The conflicts that one outage makes, between real processes, and how staff settle what they must; a restore."""
+"""The conflicts of one outage between real processes, with the decisions of staff; and a restore."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def post(town: Town, path: str, **body: Any) -> requests.Response:
 
 
 def verdicts(town: Town) -> dict[str, list[str]]:
-    """Each patient's codes, in the order of what was done."""
+    """Each patient's codes, in the order of the actions."""
     found: dict[str, list[str]] = {}
     for row in town.outbox():
         found.setdefault(row["patient_id"], []).append(row["code"])

@@ -1,4 +1,4 @@
-"""Cases of the table of conflicts that take some staging, at a real centre.
+"""Cases of the table of conflicts that need staging, at a real centre.
 
 A real kiosk is cut off. The second client of the protocol plays the kiosks that do what no real one would. Each test
 takes a person of its own.
@@ -48,7 +48,7 @@ def await_codes(town: Town, person: Person, wanted: list[tuple[str, str]]) -> No
 
 
 def case_of(town: Town, person: Person) -> Any:
-    """The one case about this person."""
+    """The only case of this person."""
     (found,) = [case for case in town.cases() if case["patient_id"] == person.patient_id]
     return found
 
@@ -224,7 +224,7 @@ def test_case_17_a_payment_taken_at_both_ends_is_never_dropped_and_sent_to_the_d
 
 
 def test_case_16_what_a_restore_undoes_is_told_to_the_kiosk_and_to_staff(town: Town):
-    """Runs last: the centre loses the actions after its backup, and staff act otherwise meanwhile."""
+    """Runs last: the centre loses the actions after its backup, and staff act differently meanwhile."""
     person = town.people[3]
     backup = town.places.directory / "backup.db"
     hospital.central_command(town.places, "backup", str(backup))

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(900 if LONG else 120)]
 
 @dataclass
 class Crowd:
-    """People who tap and touch until they are through. Without an answer they try again with the same action id."""
+    """People who tap and press until they are checked in. Without an answer they try again with the same action id."""
 
     town: Town
     people: list[Person]

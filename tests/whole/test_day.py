@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.pcscd, pytest.mark.browser, pytest.mark.processes, pyt
 
 @pytest.fixture
 def pcscd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pcscd]:
-    """A real pcscd with a virtual reader, found by the kiosk that is started after it."""
+    """A real pcscd with a virtual reader, for a kiosk that starts after it."""
     demand_pcscd()
     with Pcscd(tmp_path / "pcscd") as running:
         for name, value in running.environment.items():

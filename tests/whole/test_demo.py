@@ -1,4 +1,4 @@
-"""The two commands of the README's first lines that are not tests: `make run` and `make demo`, as processes."""
+"""`make run` and `make demo`, the first commands of the README, as processes."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Town:
         )
 
     def check_in(self, person: Person) -> Any:
-        """A tap and every touch that the screen offers. Returns the last screen."""
+        """Taps, and presses every action that the screen offers. Returns the last screen."""
         self.tap(person)
         screen = self.screen()
         while screen["next_action"]:

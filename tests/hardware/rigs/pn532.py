@@ -50,7 +50,7 @@ class Target:
 
 
 def type_a(uid: bytes, sak: int = 0x00, atqa: bytes = b"\x00\x44", blocks: Exchange = lambda _: None) -> Target:
-    """A type A card; `sak` 0x20 makes it one for ISO 14443-4, which then needs `blocks`."""
+    """A type A card. With `sak` 0x20 it is a card of ISO 14443-4 and needs `blocks`."""
     return Target(0, atqa + bytes([sak, len(uid)]) + uid, blocks)
 
 
@@ -97,9 +97,9 @@ class EmulatedPn532:
 
     def __init__(self) -> None:
         self.name = f"kiosktest{secrets.token_hex(4)}"
-        self.locked_up = False  # takes everything, answers nothing
+        self.locked_up = False  # accepts everything, answers nothing
         self.delay_s = 0.0  # before each answer
-        self.cut_to: int | None = None  # sends only so much of each answer
+        self.cut_to: int | None = None  # sends only this many bytes of each answer
         self.powered_down = False
         self._target: Target | None = None
         self._guard = threading.Lock()
@@ -108,7 +108,7 @@ class EmulatedPn532:
 
     @property
     def path(self) -> str:
-        """nfcpy's path to it."""
+        """The path of the chip for nfcpy."""
         return f"tty:{self.name}:pn532"
 
     def put(self, target: Target) -> None:
@@ -120,7 +120,7 @@ class EmulatedPn532:
         self._target = None
 
     def plug(self) -> None:
-        """Gives it power and a line; it starts from its first state."""
+        """Gives the chip power and a line. The chip starts from its first state."""
         self.power_cycle()
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
@@ -132,7 +132,7 @@ class EmulatedPn532:
         self._thread.start()
 
     def unplug(self) -> None:
-        """Takes it from its line, as pulling the cable of a USB adapter does."""
+        """Removes the chip from its line, as pulling the cable of a USB adapter does."""
         if not self._plugged_in:
             return
         Path(f"/dev/{self.name}").unlink()
@@ -143,12 +143,12 @@ class EmulatedPn532:
         self._thread.join()
 
     def power_cycle(self) -> None:
-        """Off and on, on the same line."""
+        """Switches the chip off and on, on the same line."""
         self.speed = self._next_speed = _FIRST_SPEED
         self.locked_up = self.powered_down = False
 
     def close(self) -> None:
-        """Unplugs it for good."""
+        """Unplugs the chip at the end."""
         self.unplug()
 
     def __enter__(self) -> Self:
@@ -226,7 +226,7 @@ class EmulatedPn532:
 
     def _carry_out(self, code: int, arguments: bytes) -> bytes:
         match code:
-            case 0x00:  # Diagnose: the line test gives back what it got
+            case 0x00:  # Diagnose: the line test returns its input
                 return arguments
             case 0x02:  # GetFirmwareVersion
                 return bytes.fromhex("32010607")

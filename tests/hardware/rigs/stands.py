@@ -13,7 +13,7 @@ from tests.hardware.rigs.vpcd import NOT_FOUND, PHONE, Pcscd, VirtualCard, stora
 
 
 class Stand(Protocol):
-    """A reader and a hand that holds cards to it. An id stands for a card."""
+    """A reader and a hand that holds cards to it. Cards are given by their ids."""
 
     spec: ReaderSpec
 
@@ -75,7 +75,7 @@ class NfcpyStand:
 
 
 class SimulatedStand:
-    """The simulated reader: gestures go through the readers that drive it."""
+    """The simulated reader: gestures go through its `Readers`."""
 
     readers: Readers
 

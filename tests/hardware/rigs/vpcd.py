@@ -8,7 +8,7 @@ disturbs no other pcscd on this machine, nor the readers of one.
         with pcscd.insert(storage_card(uid)):
             ...
 
-To see the virtual driver's cards without delay takes root (pcscd's own directory in /run) and gcc.
+Seeing the virtual driver's cards without delay needs root (pcscd's own directory in /run) and gcc.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Self
 
 DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 PCSCD = "/usr/sbin/pcscd"
-SEEN_S = 2.0  # pcscd looks every 10 ms; one that is gone looks no more
+SEEN_S = 2.0  # pcscd polls every 10 ms, unless it has ended
 
 MIFARE_CLASSIC_1K = bytes.fromhex("3B8F8001804F0CA000000306030001000000006A")
 NTAG = bytes.fromhex("3B8F8001804F0CA0000003060300030000000068")
@@ -39,8 +39,8 @@ TYPE_B = bytes.fromhex("3B8880010000000033818100") + b"\x3a"
 GET_UID = bytes.fromhex("FFCA000000")
 NOT_FOUND = b"\x6a\x82"
 
-# A listening socket is handed to pcscd in systemd's way: as file 3, to the process of this id. And pcscd ends (SIGTERM)
-# with the thread that started it, so that a test run that was killed leaves none behind.
+# pcscd gets a listening socket in systemd's way: as file 3, to the process of this id. It ends (SIGTERM) with the
+# thread that started it, so that a killed test run leaves no pcscd behind.
 _HAND_OVER = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 15)
@@ -142,7 +142,7 @@ class Pcscd:
 
     @property
     def socket_path(self) -> Path:
-        """Where it listens."""
+        """The socket of this pcscd."""
         return self.directory / "pcscd.comm"
 
     @property
@@ -156,12 +156,12 @@ class Pcscd:
 
     @property
     def readers(self) -> list[str]:
-        """The PC/SC names of its slots."""
+        """The PC/SC names of the slots."""
         return [f"{name} {index:02d} {slot:02d}" for index, name in enumerate(self.names) for slot in (0, 1)]
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether pcscd was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def start(self, plugged: bool = True) -> None:
