@@ -71,7 +71,7 @@ def test_a_port_that_is_taken_is_said_so_at_once(tmp_path: Path):
             timeout=60,
         )
     assert refused.returncode == 1
-    assert f"port {port} is taken" in refused.stderr
+    assert f"port {port} is in use" in refused.stderr
 
 
 def test_one_port_for_both_programs_is_refused(tmp_path: Path):
