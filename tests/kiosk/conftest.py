@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.kiosk.house import House
+from tests.kiosk.reception_rig import ReceptionRig
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def rig(tmp_path: Path) -> Iterator[ReceptionRig]:
     """A reception on a real store."""
-    made = House(tmp_path)
+    made = ReceptionRig(tmp_path)
     yield made
     made.reception.stop()
     made.store.close()

@@ -19,44 +19,44 @@ from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict
 from tests.kiosk import samples
-from tests.kiosk.house import House
+from tests.kiosk.reception_rig import ReceptionRig
 from tests.kiosk.samples import Clock, uid
 
 
-def test_the_whole_way_from_the_tap_to_the_queue_number(house: House):
-    assert house.reception.screen().screen is ScreenKind.ATTRACT
-    greeted = house.reception.tap(uid(1))
+def test_the_whole_way_from_the_tap_to_the_queue_number(rig: ReceptionRig):
+    assert rig.reception.screen().screen is ScreenKind.ATTRACT
+    greeted = rig.reception.tap(uid(1))
     assert greeted.screen is ScreenKind.JOURNEY
     assert greeted.patient is not None
     assert greeted.patient.masked_name == "홍*동"
     assert greeted.journey is not None
     assert [b.exam_name for b in greeted.journey.appointments] == ["영상 촬영"]
     assert (greeted.next_action, greeted.confirmed, greeted.remaining_s) == ("register", False, DECIDE_S)
-    registered = house.press(greeted)
+    registered = rig.press(greeted)
     assert registered.next_action == "confirm_arrival"
-    waiting = house.press(registered)
+    waiting = rig.press(registered)
     assert waiting.ticket is not None
     assert (waiting.ticket.queue_number, waiting.ticket.room) == ("B-001", "3")
     assert (waiting.next_action, waiting.remaining_s) == (None, INFORM_S)
-    assert house.nudges == 3
+    assert rig.nudges == 3
 
 
 def test_one_tap_may_do_all_steps(tmp_path: Path):
-    house = House(tmp_path, automatic=("scan_nfc", "register", "confirm_arrival"))
-    screen = house.reception.tap(uid(1))
+    rig = ReceptionRig(tmp_path, automatic=("scan_nfc", "register", "confirm_arrival"))
+    screen = rig.reception.tap(uid(1))
     assert screen.ticket is not None
     assert (screen.ticket.queue_number, screen.next_action) == ("B-001", None)
-    house.store.close()
+    rig.store.close()
 
 
-def test_frames_rise_by_one_with_every_screen(house: House):
-    with house.reception.subscribe() as slot:
+def test_frames_rise_by_one_with_every_screen(rig: ReceptionRig):
+    with rig.reception.subscribe() as slot:
         frames = []
         for change in (
-            lambda: house.reception.tap(uid(1)),
-            house.reception.keep,
-            lambda: house.reception.tap(uid(2)),
-            house.reception.leave,
+            lambda: rig.reception.tap(uid(1)),
+            rig.reception.keep,
+            lambda: rig.reception.tap(uid(2)),
+            rig.reception.leave,
         ):
             change()
             taken = slot.take(1.0)
@@ -65,90 +65,90 @@ def test_frames_rise_by_one_with_every_screen(house: House):
     assert frames == list(range(frames[0], frames[0] + 4))
 
 
-def test_what_is_shown_offline_claims_nothing_that_only_the_centre_knows(house: House):
-    waiting = house.press(house.press(house.reception.tap(uid(1))))
+def test_what_is_shown_offline_claims_nothing_that_only_the_centre_knows(rig: ReceptionRig):
+    waiting = rig.press(rig.press(rig.reception.tap(uid(1))))
     assert waiting.ticket is not None
     assert (waiting.central.online, waiting.ticket.people_ahead, waiting.ticket.estimated_wait_time) == (
         False,
         None,
         None,
     )
-    house.reception.update(frozenset(), online=True)
-    fresh = house.reception.screen()
+    rig.reception.update(frozenset(), online=True)
+    fresh = rig.reception.screen()
     assert fresh.ticket is not None
     assert (fresh.central.online, fresh.ticket.people_ahead, fresh.ticket.estimated_wait_time) == (True, 0, 0)
     assert fresh.central.as_of == "2026-03-02T09:00:00+09:00"
 
 
-def test_the_next_person_clears_the_one_before_at_once(house: House):
-    house.reception.tap(uid(1))
-    second = house.reception.tap(uid(2))
+def test_the_next_person_clears_the_one_before_at_once(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
+    second = rig.reception.tap(uid(2))
     assert second.patient is not None
     assert second.patient.patient_id == "P2"
-    late = house.reception.act("register", "P1", new_id())
+    late = rig.reception.act("register", "P1", new_id())
     assert late.conflict
     assert late.screen.patient is not None
     assert late.screen.patient.patient_id == "P2"
 
 
-def test_a_screen_that_only_tells_goes_after_fifteen_seconds_and_one_that_asks_after_a_minute(house: House):
-    house.reception.tap(uid(1))
-    house.seconds.now += DECIDE_S - 1
-    assert house.reception.tick() == pytest.approx(1)
-    assert house.reception.screen().screen is ScreenKind.JOURNEY
-    house.seconds.now += 1
-    assert house.reception.tick() is None
-    assert house.reception.screen().screen is ScreenKind.ATTRACT
-    house.reception.tap(b"\x04" * 7)
-    house.seconds.now += INFORM_S
-    house.reception.tick()
-    assert house.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it asks for a decision, too
-    house.reception.refuse_card("phone")
-    house.seconds.now += INFORM_S
-    house.reception.tick()
-    assert house.reception.screen().screen is ScreenKind.ATTRACT
+def test_a_screen_that_only_tells_goes_after_fifteen_seconds_and_one_that_asks_after_a_minute(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
+    rig.seconds.now += DECIDE_S - 1
+    assert rig.reception.tick() == pytest.approx(1)
+    assert rig.reception.screen().screen is ScreenKind.JOURNEY
+    rig.seconds.now += 1
+    assert rig.reception.tick() is None
+    assert rig.reception.screen().screen is ScreenKind.ATTRACT
+    rig.reception.tap(b"\x04" * 7)
+    rig.seconds.now += INFORM_S
+    rig.reception.tick()
+    assert rig.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it asks for a decision, too
+    rig.reception.refuse_card("phone")
+    rig.seconds.now += INFORM_S
+    rig.reception.tick()
+    assert rig.reception.screen().screen is ScreenKind.ATTRACT
 
 
-def test_keep_using_starts_the_time_afresh_ten_times_at_most(house: House):
-    house.reception.tap(uid(1))
+def test_keep_using_starts_the_time_afresh_ten_times_at_most(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
     for left in range(KEEPS - 1, -1, -1):
-        house.seconds.now += 50
-        kept = house.reception.keep()
+        rig.seconds.now += 50
+        kept = rig.reception.keep()
         assert (kept.keeps_left, kept.remaining_s) == (left, DECIDE_S)
-    house.seconds.now += 50
-    assert house.reception.keep().remaining_s == pytest.approx(10)
+    rig.seconds.now += 50
+    assert rig.reception.keep().remaining_s == pytest.approx(10)
 
 
-def test_keep_and_leave_with_nobody_there_stay_with_the_attract_screen(house: House):
-    assert house.reception.keep().screen is ScreenKind.ATTRACT
-    assert house.reception.leave().screen is ScreenKind.ATTRACT
+def test_keep_and_leave_with_nobody_there_stay_with_the_attract_screen(rig: ReceptionRig):
+    assert rig.reception.keep().screen is ScreenKind.ATTRACT
+    assert rig.reception.leave().screen is ScreenKind.ATTRACT
 
 
-def test_the_clockwork_sends_people_home_by_itself(house: House):
-    with house.reception.subscribe() as slot:
-        house.reception.tap(uid(1))
-        house.seconds.now += DECIDE_S
-        house.reception.start()
+def test_the_clockwork_sends_people_home_by_itself(rig: ReceptionRig):
+    with rig.reception.subscribe() as slot:
+        rig.reception.tap(uid(1))
+        rig.seconds.now += DECIDE_S
+        rig.reception.start()
         shown = slot.take(5.0)
         while shown is not None and shown.screen is not ScreenKind.ATTRACT:
             shown = slot.take(5.0)
     assert shown is not None
 
 
-def test_a_second_tap_in_a_later_state_is_friendly(house: House):
-    house.press(house.press(house.reception.tap(uid(1))))
-    again = house.reception.tap(uid(1))
+def test_a_second_tap_in_a_later_state_is_friendly(rig: ReceptionRig):
+    rig.press(rig.press(rig.reception.tap(uid(1))))
+    again = rig.reception.tap(uid(1))
     assert again.notice is Notice.ALREADY_CHECKED_IN
     assert again.ticket is not None
 
 
-def test_a_second_tap_before_the_first_touch_says_nothing_special(house: House):
-    house.reception.tap(uid(1))
-    assert house.reception.tap(uid(1)).notice is None
+def test_a_second_tap_before_the_first_touch_says_nothing_special(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
+    assert rig.reception.tap(uid(1)).notice is None
 
 
-def test_a_patient_who_is_called_is_told_so_and_where(house: House):
-    house.press(house.press(house.reception.tap(uid(1))))
+def test_a_patient_who_is_called_is_told_so_and_where(rig: ReceptionRig):
+    rig.press(rig.press(rig.reception.tap(uid(1))))
     journey = samples.row(1).journey
     called = replace(samples.entry("B-001", state="called"), room="7")
     base = replace(
@@ -160,116 +160,116 @@ def test_a_patient_who_is_called_is_told_so_and_where(house: House):
         current_queue_id=called.queue_id,
         entries=(called,),
     )
-    house.judge(Verdict.APPLIED, Code.OK)
-    touched = house.ledger.adopt(samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2))
+    rig.judge(Verdict.APPLIED, Code.OK)
+    touched = rig.ledger.adopt(samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2))
     assert touched
-    house.reception.update(touched, online=True)
-    screen = house.reception.screen()
+    rig.reception.update(touched, online=True)
+    screen = rig.reception.screen()
     assert screen.notice is Notice.CALLED
     assert screen.ticket is not None
     assert (screen.ticket.room, screen.confirmed) == ("7", True)
 
 
-def test_all_numbers_that_were_printed_for_one_place_are_shown(house: House):
+def test_all_numbers_that_were_printed_for_one_place_are_shown(rig: ReceptionRig):
     line = replace(samples.entry("A-001"), label_aliases=("B-003", "C-002"))
     waiting = replace(
         samples.row(1).journey, state="WAITING", visit_id="v-1", leg=1, current_queue_id=line.queue_id, entries=(line,)
     )
-    house.pull(samples.row(1, change=2, journey=waiting))
-    shown = house.reception.tap(uid(1))
+    rig.pull(samples.row(1, change=2, journey=waiting))
+    shown = rig.reception.tap(uid(1))
     assert shown.ticket is not None
     assert shown.journey is not None
     assert (shown.ticket.queue_number, shown.ticket.label_aliases) == ("A-001", ("B-003", "C-002"))
     assert shown.journey.queue_details == (shown.ticket,)
 
 
-def test_news_of_somebody_else_does_not_touch_the_screen(house: House):
-    house.reception.update(frozenset(), online=True)
-    frame = house.reception.tap(uid(1)).frame
-    house.reception.update(frozenset({PatientId("P2")}), online=True)
-    assert house.reception.screen().frame == frame
+def test_news_of_somebody_else_does_not_touch_the_screen(rig: ReceptionRig):
+    rig.reception.update(frozenset(), online=True)
+    frame = rig.reception.tap(uid(1)).frame
+    rig.reception.update(frozenset({PatientId("P2")}), online=True)
+    assert rig.reception.screen().frame == frame
 
 
-def test_saved_becomes_confirmed_by_the_verdict(house: House):
-    assert not house.reception.tap(uid(1)).confirmed
-    house.judge(Verdict.APPLIED, Code.OK)
-    assert house.reception.screen().confirmed
+def test_saved_becomes_confirmed_by_the_verdict(rig: ReceptionRig):
+    assert not rig.reception.tap(uid(1)).confirmed
+    rig.judge(Verdict.APPLIED, Code.OK)
+    assert rig.reception.screen().confirmed
 
 
-def test_an_action_that_waits_for_staff_sends_the_person_to_the_desk(house: House):
-    house.reception.tap(uid(1))
-    house.judge(Verdict.NEEDS_STAFF, Code.CANCELLED)
-    screen = house.reception.tap(uid(1))
+def test_an_action_that_waits_for_staff_sends_the_person_to_the_desk(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
+    rig.judge(Verdict.NEEDS_STAFF, Code.CANCELLED)
+    screen = rig.reception.tap(uid(1))
     assert (screen.notice, screen.confirmed) == (Notice.SEE_DESK, False)
 
 
-def test_nobody_who_was_seen_is_sent_into_a_line_they_hold_no_booking_for(house: House):
+def test_nobody_who_was_seen_is_sent_into_a_line_they_hold_no_booking_for(rig: ReceptionRig):
     done = replace(samples.booking(1), status="completed")
     base = replace(
         samples.row(1).journey, state="COMPLETED", visit_id="v-1", leg=1, journey_version=9, appointments=(done,)
     )
-    house.ledger.adopt(samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2))
-    screen = house.reception.tap(uid(1))
+    rig.ledger.adopt(samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2))
+    screen = rig.reception.tap(uid(1))
     assert screen.journey is not None
     assert screen.journey.available_actions == ("confirm_arrival",)
     assert screen.next_action is None
 
 
-def test_no_booking_is_said_only_while_the_roster_is_fresh(house: House):
+def test_no_booking_is_said_only_while_the_roster_is_fresh(rig: ReceptionRig):
     nobody = replace(samples.row(4).journey, appointments=())
-    house.ledger.adopt(samples.page(samples.row(4, change=2, journey=nobody), from_cursor=1, cursor=2))
-    assert house.reception.tap(uid(4)).notice is None
-    house.reception.update(frozenset(), online=True)
-    assert house.reception.screen().notice is Notice.NO_BOOKING
+    rig.ledger.adopt(samples.page(samples.row(4, change=2, journey=nobody), from_cursor=1, cursor=2))
+    assert rig.reception.tap(uid(4)).notice is None
+    rig.reception.update(frozenset(), online=True)
+    assert rig.reception.screen().notice is Notice.NO_BOOKING
 
 
-def test_an_unknown_card_stores_nothing_until_its_holder_checks_in(house: House):
-    unknown = house.reception.tap(uid(99))
+def test_an_unknown_card_stores_nothing_until_its_holder_checks_in(rig: ReceptionRig):
+    unknown = rig.reception.tap(uid(99))
     assert (unknown.screen, unknown.next_action) == (ScreenKind.UNKNOWN_CARD, "scan_nfc")
-    with house.store.read() as db:
+    with rig.store.read() as db:
         assert db.execute("select count(*) from outbox").fetchone()[0] == 0
         assert db.execute("select count(*) from bindings").fetchone()[0] == 3
-    saved = house.press(unknown)
+    saved = rig.press(unknown)
     assert (saved.screen, saved.notice, saved.next_action) == (ScreenKind.JOURNEY, Notice.SEE_DESK, None)
-    assert house.nudges == 1
-    again = house.reception.tap(uid(99))
+    assert rig.nudges == 1
+    again = rig.reception.tap(uid(99))
     assert again.patient is not None
     assert unknown.patient is not None
     assert again.patient.patient_id == unknown.patient.patient_id
 
 
-def test_a_refused_card_says_why_and_is_recorded_without_anything_of_it(house: House):
-    screen = house.reception.refuse_card("phone")
+def test_a_refused_card_says_why_and_is_recorded_without_anything_of_it(rig: ReceptionRig):
+    screen = rig.reception.refuse_card("phone")
     assert (screen.screen, screen.reason) == (ScreenKind.REFUSED_CARD, "phone")
-    with house.store.read() as db:
+    with rig.store.read() as db:
         kept = db.execute("select kind, detail, patient_id from audit where kind = 'refused_tap'").fetchall()
     assert [tuple(each) for each in kept] == [("refused_tap", "phone", None)]
 
 
-def test_a_press_that_the_rules_refuse_changes_nothing_and_says_so(house: House):
-    house.reception.tap(uid(1))
-    acted = house.reception.act("confirm_arrival", "P1", new_id())
+def test_a_press_that_the_rules_refuse_changes_nothing_and_says_so(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
+    acted = rig.reception.act("confirm_arrival", "P1", new_id())
     assert (acted.code, acted.action_id, acted.screen.notice) == ("not_allowed", None, Notice.NOT_ALLOWED)
-    assert house.reception.act("no_such_thing", "P1", new_id()).code == "unknown_action"
+    assert rig.reception.act("no_such_thing", "P1", new_id()).code == "unknown_action"
 
 
-def test_a_repeated_press_with_the_same_id_does_it_once(house: House):
-    house.reception.tap(uid(1))
+def test_a_repeated_press_with_the_same_id_does_it_once(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
     action_id = new_id()
-    first = house.reception.act("register", "P1", action_id)
-    second = house.reception.act("register", "P1", action_id)
+    first = rig.reception.act("register", "P1", action_id)
+    second = rig.reception.act("register", "P1", action_id)
     assert (first.action_id, second.action_id, second.error) == (action_id, action_id, None)
-    assert house.parts.pending() == 2
+    assert rig.parts.pending() == 2
 
 
-def test_without_a_reader_it_is_out_of_order_until_one_comes(house: House):
-    house.reception.set_readers_ready(False)
-    screen = house.reception.screen()
+def test_without_a_reader_it_is_out_of_order_until_one_comes(rig: ReceptionRig):
+    rig.reception.set_readers_ready(False)
+    screen = rig.reception.screen()
     assert (screen.screen, screen.reason) == (ScreenKind.OUT_OF_ORDER, "reader")
-    assert house.reception.faults() == ("no card reader is ready",)
-    house.reception.set_readers_ready(True)
-    assert house.reception.screen().screen is ScreenKind.ATTRACT
-    assert house.reception.faults() == ()
+    assert rig.reception.faults() == ("no card reader is ready",)
+    rig.reception.set_readers_ready(True)
+    assert rig.reception.screen().screen is ScreenKind.ATTRACT
+    assert rig.reception.faults() == ()
 
 
 def test_a_box_that_no_centre_knows_is_out_of_order_and_says_so(tmp_path: Path):
@@ -283,31 +283,31 @@ def test_a_box_that_no_centre_knows_is_out_of_order_and_says_so(tmp_path: Path):
     store.close()
 
 
-def test_after_another_enrolment_the_centre_has_to_be_heard_again_before_it_counts_as_online(house: House):
-    house.reception.update(frozenset(), online=True)
-    house.reception.tap(uid(1))
-    house.reception.reset()
-    screen = house.reception.screen()
+def test_after_another_enrolment_the_centre_has_to_be_heard_again_before_it_counts_as_online(rig: ReceptionRig):
+    rig.reception.update(frozenset(), online=True)
+    rig.reception.tap(uid(1))
+    rig.reception.reset()
+    screen = rig.reception.screen()
     assert (screen.screen, screen.central.online) == (ScreenKind.ATTRACT, False)
 
 
-def test_the_demo_cards_are_those_of_the_simulated_reader(house: House):
-    assert (house.reception.demo_cards(), house.reception.present("04")) == (
+def test_the_demo_cards_are_those_of_the_simulated_reader(rig: ReceptionRig):
+    assert (rig.reception.demo_cards(), rig.reception.present("04")) == (
         (),
         "This kiosk has no simulated reader.",
     )
     held: list[str] = []
     card = DemoCard(uid="0401", label="홍*동")
-    house.reception.attach_simulated((card,), lambda read: held.append(read))
-    assert house.reception.demo_cards() == (card,)
-    assert house.reception.present("0401") is None
+    rig.reception.attach_simulated((card,), lambda read: held.append(read))
+    assert rig.reception.demo_cards() == (card,)
+    assert rig.reception.present("0401") is None
     assert held == ["0401"]
 
 
 @pytest.mark.disk("4m")
 def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_itself(small_disk: Path):
-    house = House(small_disk)
-    house.reception.tap(uid(1))
+    rig = ReceptionRig(small_disk)
+    rig.reception.tap(uid(1))
     ballast = small_disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -315,45 +315,45 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
                 pass
         except OSError:
             pass
-    screens = [house.reception.tap(uid(number)).screen for number in (2, 3, 2, 3)]
+    screens = [rig.reception.tap(uid(number)).screen for number in (2, 3, 2, 3)]
     assert screens[-1] is ScreenKind.OUT_OF_ORDER
-    assert house.reception.faults() == ("the database refuses to write",)
+    assert rig.reception.faults() == ("the database refuses to write",)
     for nothing_to_write in (uid(1), uid(99)):
-        assert house.reception.tap(nothing_to_write).screen is ScreenKind.OUT_OF_ORDER
-    assert house.reception.tick() == PROBE_S
-    assert house.reception.refuse_card("phone").screen is ScreenKind.OUT_OF_ORDER
+        assert rig.reception.tap(nothing_to_write).screen is ScreenKind.OUT_OF_ORDER
+    assert rig.reception.tick() == PROBE_S
+    assert rig.reception.refuse_card("phone").screen is ScreenKind.OUT_OF_ORDER
     ballast.unlink()
-    assert house.reception.tick() is None
-    assert house.reception.screen().screen is ScreenKind.ATTRACT
-    with house.store.read() as db:
+    assert rig.reception.tick() is None
+    assert rig.reception.screen().screen is ScreenKind.ATTRACT
+    with rig.store.read() as db:
         kept = {r["patient_id"] for r in db.execute("select patient_id from outbox")}
     assert "P1" in kept
     assert kept == {"P1"} | {f"P{n}" for n, s in zip((2, 3), screens, strict=False) if s is ScreenKind.JOURNEY}
-    house.store.close()
+    rig.store.close()
 
 
 @pytest.mark.disk("4m")
 def test_a_press_that_cannot_be_saved_says_so(small_disk: Path):
-    house = House(small_disk)
-    house.reception.tap(uid(1))
+    rig = ReceptionRig(small_disk)
+    rig.reception.tap(uid(1))
     with (small_disk / "ballast").open("wb", buffering=0) as file:
         try:
             while file.write(b"\0" * 4096):
                 pass
         except OSError:
             pass
-    codes = [house.reception.act(action, "P1", new_id()).code for action in ("register", "confirm_arrival")]
+    codes = [rig.reception.act(action, "P1", new_id()).code for action in ("register", "confirm_arrival")]
     assert codes[-1] in {"store", "conflict"}
     assert "store" in codes
-    house.store.close()
+    rig.store.close()
 
 
-def test_many_threads_may_use_it_at_once(house: House):
+def test_many_threads_may_use_it_at_once(rig: ReceptionRig):
     frames: list[int] = []
 
     def tap(number: int) -> None:
         for _ in range(5):
-            frames.append(house.reception.tap(uid(number)).frame)
+            frames.append(rig.reception.tap(uid(number)).frame)
 
     threads = [threading.Thread(target=tap, args=(number,)) for number in (1, 2, 3)]
     for thread in threads:
@@ -361,4 +361,4 @@ def test_many_threads_may_use_it_at_once(house: House):
     for thread in threads:
         thread.join()
     assert len(set(frames)) == 15
-    assert house.parts.pending() == 3
+    assert rig.parts.pending() == 3

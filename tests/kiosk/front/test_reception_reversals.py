@@ -14,113 +14,113 @@ from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict, VerdictRow
 from tests.kiosk import samples
-from tests.kiosk.house import House
+from tests.kiosk.reception_rig import ReceptionRig
 from tests.kiosk.samples import uid
 
 
-def test_a_reversal_is_shown_at_the_next_tap(house: House):
-    greeted = house.reception.tap(uid(1))
-    house.press(greeted)
-    house.judge(Verdict.SUPERSEDED, Code.MOVED_ON)
+def test_a_reversal_is_shown_at_the_next_tap(rig: ReceptionRig):
+    greeted = rig.reception.tap(uid(1))
+    rig.press(greeted)
+    rig.judge(Verdict.SUPERSEDED, Code.MOVED_ON)
     base = replace(samples.row(1).journey, state="COMPLETED", visit_id="v-1", leg=1, journey_version=9)
     page = samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2)
-    house.reception.update(house.ledger.adopt(page) or frozenset(), online=True)
-    assert house.reception.tap(uid(1)).notice is Notice.REVERSED
+    rig.reception.update(rig.ledger.adopt(page) or frozenset(), online=True)
+    assert rig.reception.tap(uid(1)).notice is Notice.REVERSED
 
 
-def reverse(house: House) -> None:
+def reverse(rig: ReceptionRig) -> None:
     """The first patient taps and leaves, and staff discard the action."""
-    house.reception.tap(uid(1))
-    house.reception.leave()
-    house.judge(Verdict.SUPERSEDED, Code.DISCARDED)
+    rig.reception.tap(uid(1))
+    rig.reception.leave()
+    rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
 
 
-def notice_of_a_tap(house: House) -> Notice | None:
+def notice_of_a_tap(rig: ReceptionRig) -> Notice | None:
     """The notice of a tap of the first patient. The next tap comes before the patient can read it."""
-    shown = house.reception.tap(uid(1)).notice
-    house.reception.tap(uid(2))
+    shown = rig.reception.tap(uid(1)).notice
+    rig.reception.tap(uid(2))
     return shown
 
 
-def test_a_reversal_is_shown_at_a_tap_that_does_something_too(house: House):
-    reverse(house)
-    again = house.reception.tap(uid(1))
-    assert (again.notice, again.confirmed, house.parts.pending()) == (Notice.REVERSED, False, 1)
+def test_a_reversal_is_shown_at_a_tap_that_does_something_too(rig: ReceptionRig):
+    reverse(rig)
+    again = rig.reception.tap(uid(1))
+    assert (again.notice, again.confirmed, rig.parts.pending()) == (Notice.REVERSED, False, 1)
 
 
-def test_a_reversal_is_shown_until_it_has_stood_before_the_person_and_never_again(house: House):
-    reverse(house)
-    assert [notice_of_a_tap(house) for _ in range(3)] == [Notice.REVERSED] * 3
-    house.reception.tap(uid(1))
-    house.seconds.now += 1
-    assert house.reception.tick() == SEEN_S - 1
-    house.seconds.now += SEEN_S - 1
-    assert house.reception.tick() == DECIDE_S - SEEN_S
-    house.reception.update(frozenset({PatientId("P1")}), online=True)
-    assert house.reception.screen().notice is Notice.REVERSED, "this screen goes on saying it"
-    assert [notice_of_a_tap(house) for _ in range(2)] == [None, None]
+def test_a_reversal_is_shown_until_it_has_stood_before_the_person_and_never_again(rig: ReceptionRig):
+    reverse(rig)
+    assert [notice_of_a_tap(rig) for _ in range(3)] == [Notice.REVERSED] * 3
+    rig.reception.tap(uid(1))
+    rig.seconds.now += 1
+    assert rig.reception.tick() == SEEN_S - 1
+    rig.seconds.now += SEEN_S - 1
+    assert rig.reception.tick() == DECIDE_S - SEEN_S
+    rig.reception.update(frozenset({PatientId("P1")}), online=True)
+    assert rig.reception.screen().notice is Notice.REVERSED, "this screen goes on saying it"
+    assert [notice_of_a_tap(rig) for _ in range(2)] == [None, None]
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "press",
     [
-        pytest.param(lambda house: house.press(house.reception.screen()), id="press"),
-        pytest.param(lambda house: house.reception.keep(), id="keep"),
-        pytest.param(lambda house: house.reception.leave(), id="leave"),
+        pytest.param(lambda rig: rig.press(rig.reception.screen()), id="press"),
+        pytest.param(lambda rig: rig.reception.keep(), id="keep"),
+        pytest.param(lambda rig: rig.reception.leave(), id="leave"),
     ],
 )
-def test_a_press_on_a_screen_counts_the_reversal_on_it_as_seen(house: House, deed: Callable[[House], object]):
-    reverse(house)
-    assert house.reception.tap(uid(1)).notice is Notice.REVERSED
-    deed(house)
-    assert notice_of_a_tap(house) is not Notice.REVERSED
+def test_a_press_counts_the_reversal_on_the_screen_as_seen(rig: ReceptionRig, press: Callable[[ReceptionRig], object]):
+    reverse(rig)
+    assert rig.reception.tap(uid(1)).notice is Notice.REVERSED
+    press(rig)
+    assert notice_of_a_tap(rig) is not Notice.REVERSED
 
 
-def test_a_restart_forgets_neither_what_was_seen_nor_what_was_not(house: House, tmp_path: Path):
-    reverse(house)
-    house.reception.tap(uid(1))
-    house.store.close()
-    house.open(tmp_path)
-    assert house.reception.tap(uid(1)).notice is Notice.REVERSED
-    house.reception.leave()
-    house.store.close()
-    house.open(tmp_path)
-    assert house.reception.tap(uid(1)).notice is None
+def test_a_restart_forgets_neither_what_was_seen_nor_what_was_not(rig: ReceptionRig, tmp_path: Path):
+    reverse(rig)
+    rig.reception.tap(uid(1))
+    rig.store.close()
+    rig.open(tmp_path)
+    assert rig.reception.tap(uid(1)).notice is Notice.REVERSED
+    rig.reception.leave()
+    rig.store.close()
+    rig.open(tmp_path)
+    assert rig.reception.tap(uid(1)).notice is None
 
 
-def test_what_something_more_pressing_hides_waits_for_the_next_tap(house: House):
-    house.reception.tap(uid(1))
-    house.judge(Verdict.SUPERSEDED, Code.DISCARDED)
-    refused = house.reception.act("confirm_arrival", "P1", new_id())
+def test_what_something_more_pressing_hides_waits_for_the_next_tap(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
+    rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
+    refused = rig.reception.act("confirm_arrival", "P1", new_id())
     assert refused.screen.notice is Notice.NOT_ALLOWED
-    house.seconds.now += SEEN_S
-    house.reception.tick()
-    house.reception.leave()
-    assert house.reception.tap(uid(1)).notice is Notice.REVERSED
+    rig.seconds.now += SEEN_S
+    rig.reception.tick()
+    rig.reception.leave()
+    assert rig.reception.tap(uid(1)).notice is Notice.REVERSED
 
 
-def test_a_reversal_of_a_newer_revision_is_news(house: House):
-    reverse(house)
-    house.reception.tap(uid(1))
-    house.reception.leave()
-    with house.store.read() as db:
+def test_a_reversal_of_a_newer_revision_is_news(rig: ReceptionRig):
+    reverse(rig)
+    rig.reception.tap(uid(1))
+    rig.reception.leave()
+    with rig.store.read() as db:
         first = db.execute("select action_id from outbox where status = 'superseded'").fetchone()[0]
     for revision, verdict in ((1, Verdict.APPLIED), (2, Verdict.SUPERSEDED)):
         again = VerdictRow(action_id=first, seq=1, verdict=verdict, code=Code.OK, revision=revision)
-        house.ledger.retire([again])
-    assert notice_of_a_tap(house) is Notice.REVERSED
+        rig.ledger.retire([again])
+    assert notice_of_a_tap(rig) is Notice.REVERSED
 
 
-def test_a_reversal_that_cannot_be_noted_as_seen_is_told_again(house: House):
-    reverse(house)
-    house.reception.tap(uid(1))
-    with house.store.write() as db:
+def test_a_reversal_that_cannot_be_noted_as_seen_is_told_again(rig: ReceptionRig):
+    reverse(rig)
+    rig.reception.tap(uid(1))
+    with rig.store.write() as db:
         db.execute(
             "create trigger stuck before update of seen_revision on outbox begin select raise(abort, 'stuck'); end"
         )
-    house.seconds.now += SEEN_S
-    house.reception.tick()
-    assert house.reception.screen().screen is ScreenKind.ATTRACT
-    with house.store.write() as db:
+    rig.seconds.now += SEEN_S
+    rig.reception.tick()
+    assert rig.reception.screen().screen is ScreenKind.ATTRACT
+    with rig.store.write() as db:
         db.execute("drop trigger stuck")
-    assert house.reception.tap(uid(1)).notice is Notice.REVERSED
+    assert rig.reception.tap(uid(1)).notice is Notice.REVERSED

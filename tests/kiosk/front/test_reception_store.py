@@ -10,33 +10,33 @@ import pytest
 from kiosk.demo.hospital import wait_for
 from kiosk.front.screen import Screen, ScreenKind
 from sync.ids import new_id
-from tests.kiosk.house import House
+from tests.kiosk.reception_rig import ReceptionRig
 from tests.kiosk.samples import uid
 
 
-def tap(house: House) -> Screen:
-    return house.reception.tap(uid(1))
+def tap(rig: ReceptionRig) -> Screen:
+    return rig.reception.tap(uid(1))
 
 
-def press(house: House) -> Screen:
-    return house.reception.act("register", "P1", new_id()).screen
+def press(rig: ReceptionRig) -> Screen:
+    return rig.reception.act("register", "P1", new_id()).screen
 
 
 @pytest.mark.parametrize("person", [tap, press])
-def test_who_waits_behind_a_person_comes_after_their_screen(house: House, person: Callable[[House], Screen]):
+def test_a_thread_that_waits_comes_after_the_screen(rig: ReceptionRig, person: Callable[[ReceptionRig], Screen]):
     if person is press:
-        tap(house)
-    waiting = house.store._lock._queue
+        tap(rig)
+    waiting = rig.store._lock._queue
     shown = list[Screen | None]()
-    with house.reception.subscribe() as slot:
+    with rig.reception.subscribe() as slot:
         slot.take(0)
 
         def sync() -> None:
-            with house.store.write():
+            with rig.store.write():
                 shown.append(slot.take(0))
 
-        threads = [threading.Thread(target=run) for run in (lambda: person(house), sync)]
-        with house.store.read():
+        threads = [threading.Thread(target=run) for run in (lambda: person(rig), sync)]
+        with rig.store.read():
             for number, thread in enumerate(threads, 1):
                 thread.start()
                 wait_for(lambda number=number: len(waiting) == number, "no thread waits", 10.0)

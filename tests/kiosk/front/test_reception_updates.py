@@ -15,32 +15,32 @@ from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, PatientRow, Verdict, VerdictRow
 from tests.kiosk import samples
-from tests.kiosk.house import House
+from tests.kiosk.reception_rig import ReceptionRig
 from tests.kiosk.samples import uid
 
 
-def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(house: House):
+def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(rig: ReceptionRig):
     """The holder of an unknown card has checked in and is still here when the centre names the patient."""
-    unknown = house.reception.tap(uid(9))
-    pressed = house.press(unknown)
+    unknown = rig.reception.tap(uid(9))
+    pressed = rig.press(unknown)
     assert pressed.patient is not None
-    with house.store.read() as db:
+    with rig.store.read() as db:
         row = db.execute("select action_id, seq from outbox").fetchone()
     judged = VerdictRow(
         action_id=row["action_id"], seq=row["seq"], verdict=Verdict.APPLIED, code=Code.OK, patient_id="P2"
     )
-    house.reception.update(house.ledger.retire([judged]), online=True)
-    shown = house.reception.screen()
+    rig.reception.update(rig.ledger.retire([judged]), online=True)
+    shown = rig.reception.screen()
     assert shown.patient is not None
     assert (shown.screen, shown.patient.patient_id, shown.patient.masked_name) == (ScreenKind.JOURNEY, "P2", "홍*동")
-    late = house.reception.act("register", pressed.patient.patient_id, new_id())
+    late = rig.reception.act("register", pressed.patient.patient_id, new_id())
     assert late.conflict, "a press for the former patient id gets the new screen"
     assert late.screen.patient == shown.patient
-    house.press(late.screen)
-    house.reception.update(house.pull(samples.row(1, change=2)), online=False)
-    assert house.reception.screen().patient == shown.patient, "the page of that patient binds the card"
-    house.reception.update(house.pull(samples.row(3, change=3, bindings=samples.row(9).bindings)), online=False)
-    assert house.reception.screen().patient is None
+    rig.press(late.screen)
+    rig.reception.update(rig.pull(samples.row(1, change=2)), online=False)
+    assert rig.reception.screen().patient == shown.patient, "the page of that patient binds the card"
+    rig.reception.update(rig.pull(samples.row(3, change=3, bindings=samples.row(9).bindings)), online=False)
+    assert rig.reception.screen().patient is None
 
 
 # The queue of the patient on the screen.
@@ -68,18 +68,18 @@ def gone_on(patient: int, change: int) -> PatientRow:
 
 
 @pytest.fixture
-def waiting(house: House) -> House:
+def waiting(rig: ReceptionRig) -> ReceptionRig:
     """The first patient is at the kiosk, with one person ahead in line."""
-    house.pull(in_line(1, "A-002", "08:50", 2), in_line(2, "A-001", "08:40", 2))
-    house.reception.update(frozenset(), online=True)
-    shown = house.reception.tap(uid(1))
+    rig.pull(in_line(1, "A-002", "08:50", 2), in_line(2, "A-001", "08:40", 2))
+    rig.reception.update(frozenset(), online=True)
+    shown = rig.reception.tap(uid(1))
     assert shown.ticket is not None
     assert (shown.ticket.people_ahead, shown.ticket.estimated_wait_time) == (1, 10)
-    house.seconds.now += 5
-    return house
+    rig.seconds.now += 5
+    return rig
 
 
-def test_the_people_ahead_follow_others_without_a_tap_and_the_time_goes_on(waiting: House):
+def test_the_people_ahead_follow_others_without_a_tap_and_the_time_goes_on(waiting: ReceptionRig):
     with waiting.reception.subscribe() as slot:
         waiting.reception.update(waiting.pull(in_line(3, "A-003", "08:30", 3)), online=True)
         longer = slot.take(5.0)
@@ -93,7 +93,7 @@ def test_the_people_ahead_follow_others_without_a_tap_and_the_time_goes_on(waiti
     assert (shorter.ticket.people_ahead, shorter.ticket.estimated_wait_time) == (0, 0)
 
 
-def test_who_joins_another_line_or_behind_leaves_the_screen_as_it_is(waiting: House):
+def test_who_joins_another_line_or_behind_leaves_the_screen_as_it_is(waiting: ReceptionRig):
     frame = waiting.reception.screen().frame
     for row in (in_line(3, "A-003", "08:55", 3), in_line(3, "A-004", "08:30", 4, "BLOOD")):
         waiting.reception.update(waiting.pull(row), online=True)
@@ -103,109 +103,109 @@ def test_who_joins_another_line_or_behind_leaves_the_screen_as_it_is(waiting: Ho
 # A card that no longer means the patient on the screen.
 
 
-def given_to_the_third(house: House) -> frozenset[PatientId]:
+def given_to_the_third(rig: ReceptionRig) -> frozenset[PatientId]:
     both = (*samples.row(3).bindings, *samples.row(1).bindings)
-    return house.pull(samples.row(1, bindings=()), samples.row(3, bindings=both))
+    return rig.pull(samples.row(1, bindings=()), samples.row(3, bindings=both))
 
 
-def gone(house: House) -> frozenset[PatientId]:
-    house.judge(Verdict.APPLIED, Code.OK)
-    return house.pull(gone=("P1",))
+def gone(rig: ReceptionRig) -> frozenset[PatientId]:
+    rig.judge(Verdict.APPLIED, Code.OK)
+    return rig.pull(gone=("P1",))
 
 
 @pytest.mark.parametrize(
     "news",
     [
-        pytest.param(House.rebind, id="rebound by a verdict"),
+        pytest.param(ReceptionRig.rebind, id="rebound by a verdict"),
         pytest.param(given_to_the_third, id="given to another patient by a page"),
         pytest.param(gone, id="the patient has left the roster"),
-        pytest.param(lambda house: house.ledger.fenced(), id="the kiosk was ended"),
+        pytest.param(lambda rig: rig.ledger.fenced(), id="the kiosk was ended"),
     ],
 )
 def test_a_screen_is_left_at_once_when_its_card_no_longer_means_its_patient(
-    house: House, news: Callable[[House], frozenset[PatientId]]
+    rig: ReceptionRig, news: Callable[[ReceptionRig], frozenset[PatientId]]
 ):
-    house.reception.update(frozenset(), online=True)
-    house.reception.tap(uid(1))
-    with house.reception.subscribe() as slot:
-        house.reception.update(news(house), online=True)
+    rig.reception.update(frozenset(), online=True)
+    rig.reception.tap(uid(1))
+    with rig.reception.subscribe() as slot:
+        rig.reception.update(news(rig), online=True)
         shown = slot.take(5.0)
     assert shown is not None
     assert (shown.patient, shown.journey, shown.next_action) == (None, None, None)
-    assert house.reception.screen() == shown
-    waiting = house.parts.pending()
-    late = house.reception.act("register", "P1", new_id())
-    assert (late.conflict, late.screen.patient, house.parts.pending()) == (True, None, waiting)
+    assert rig.reception.screen() == shown
+    waiting = rig.parts.pending()
+    late = rig.reception.act("register", "P1", new_id())
+    assert (late.conflict, late.screen.patient, rig.parts.pending()) == (True, None, waiting)
 
 
-def test_nobody_acts_as_the_former_holder_even_before_the_screen_has_heard(house: House):
-    house.reception.tap(uid(1))
-    touched = house.rebind()
-    with house.reception.subscribe() as slot:
-        acted = house.reception.act("register", "P1", new_id())
+def test_nobody_acts_as_the_former_holder_even_before_the_screen_has_heard(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
+    touched = rig.rebind()
+    with rig.reception.subscribe() as slot:
+        acted = rig.reception.act("register", "P1", new_id())
         shown = slot.take(5.0)
-    assert (acted.conflict, acted.screen.screen, house.parts.pending()) == (True, ScreenKind.ATTRACT, 0)
+    assert (acted.conflict, acted.screen.screen, rig.parts.pending()) == (True, ScreenKind.ATTRACT, 0)
     assert shown == acted.screen
-    house.reception.update(touched, online=False)
-    assert house.reception.screen().screen is ScreenKind.ATTRACT
+    rig.reception.update(touched, online=False)
+    assert rig.reception.screen().screen is ScreenKind.ATTRACT
 
 
-def test_an_ended_kiosk_that_is_taken_back_does_not_show_who_stood_there_before(house: House):
-    house.reception.tap(uid(1))
-    house.reception.update(house.ledger.fenced(), online=True)
-    house.reception.update(house.ledger.adopt(samples.page(samples.row(1))) or frozenset(), online=True)
-    assert house.reception.screen().screen is ScreenKind.ATTRACT
+def test_an_ended_kiosk_that_is_taken_back_does_not_show_who_stood_there_before(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
+    rig.reception.update(rig.ledger.fenced(), online=True)
+    rig.reception.update(rig.ledger.adopt(samples.page(samples.row(1))) or frozenset(), online=True)
+    assert rig.reception.screen().screen is ScreenKind.ATTRACT
 
 
-def test_news_that_leave_the_card_with_its_patient_leave_the_screen(house: House):
-    house.reception.tap(uid(1))
-    house.reception.update(house.pull(samples.row(1, change=2), samples.row(2, bindings=())), online=True)
-    shown = house.reception.screen()
+def test_news_that_leave_the_card_with_its_patient_leave_the_screen(rig: ReceptionRig):
+    rig.reception.tap(uid(1))
+    rig.reception.update(rig.pull(samples.row(1, change=2), samples.row(2, bindings=())), online=True)
+    shown = rig.reception.screen()
     assert shown.patient is not None
     assert shown.patient.patient_id == "P1"
 
 
-def test_the_screen_waits_for_who_a_provisional_patient_turned_out_to_be(house: House):
+def test_the_screen_waits_for_who_a_provisional_patient_turned_out_to_be(rig: ReceptionRig):
     """The verdict names a patient whom only the next page brings."""
-    house.press(house.reception.tap(uid(9)))
-    with house.store.read() as db:
+    rig.press(rig.reception.tap(uid(9)))
+    with rig.store.read() as db:
         row = db.execute("select action_id, seq from outbox").fetchone()
     answer = VerdictRow(
         action_id=row["action_id"], seq=row["seq"], verdict=Verdict.APPLIED, code=Code.OK, patient_id="P9"
     )
-    house.reception.update(house.ledger.retire([answer]), online=True)
-    assert house.reception.screen().patient is None
-    house.reception.update(house.pull(samples.row(9)), online=True)
-    shown = house.reception.screen()
+    rig.reception.update(rig.ledger.retire([answer]), online=True)
+    assert rig.reception.screen().patient is None
+    rig.reception.update(rig.pull(samples.row(9)), online=True)
+    shown = rig.reception.screen()
     assert shown.patient is not None
     assert shown.patient.patient_id == "P9"
 
 
-def test_the_screen_follows_the_card_where_a_page_says_whose_it_is_before_the_verdict_does(house: House):
-    house.press(house.reception.tap(uid(9)))
-    house.reception.update(house.pull(samples.row(9)), online=True)
-    shown = house.reception.screen()
+def test_the_screen_follows_the_card_where_a_page_says_whose_it_is_before_the_verdict_does(rig: ReceptionRig):
+    rig.press(rig.reception.tap(uid(9)))
+    rig.reception.update(rig.pull(samples.row(9)), online=True)
+    shown = rig.reception.screen()
     assert shown.patient is not None
     assert (shown.screen, shown.patient.patient_id) == (ScreenKind.JOURNEY, "P9")
 
 
-def test_a_kiosk_that_was_ended_serves_nobody_and_says_so(house: House):
-    house.press(house.reception.tap(uid(1)))
-    house.reception.update(house.ledger.fenced(), online=True)
-    screen = house.reception.screen()
+def test_a_kiosk_that_was_ended_serves_nobody_and_says_so(rig: ReceptionRig):
+    rig.press(rig.reception.tap(uid(1)))
+    rig.reception.update(rig.ledger.fenced(), online=True)
+    screen = rig.reception.screen()
     assert (screen.screen, screen.reason, screen.patient) == (ScreenKind.OUT_OF_ORDER, "not_enrolled", None)
-    assert house.reception.faults() == (FENCED,)
-    assert house.reception.tap(uid(2)).screen is ScreenKind.OUT_OF_ORDER
-    assert house.parts.pending() == 2
-    with house.store.read() as db:
-        answer = status(db, running=True, online=True, reason="fenced", readers=(), faults=house.reception.faults())
+    assert rig.reception.faults() == (FENCED,)
+    assert rig.reception.tap(uid(2)).screen is ScreenKind.OUT_OF_ORDER
+    assert rig.parts.pending() == 2
+    with rig.store.read() as db:
+        answer = status(db, running=True, online=True, reason="fenced", readers=(), faults=rig.reception.faults())
     assert (answer["fenced"], answer["roster"]["patients"], answer["outbox"]["pending"]) == (True, 0, 2)
 
 
-def test_who_was_ended_is_whole_again_after_an_enrolment(house: House):
-    house.ledger.fenced()
-    house.ledger.enrol(samples.enrolment(epoch=1, kiosk_id="kiosk-2"))
-    house.ledger.adopt(samples.page(samples.row(1)))
-    house.reception.reset()
-    assert house.reception.tap(uid(1)).screen is ScreenKind.JOURNEY
-    assert house.reception.faults() == ()
+def test_who_was_ended_is_whole_again_after_an_enrolment(rig: ReceptionRig):
+    rig.ledger.fenced()
+    rig.ledger.enrol(samples.enrolment(epoch=1, kiosk_id="kiosk-2"))
+    rig.ledger.adopt(samples.page(samples.row(1)))
+    rig.reception.reset()
+    assert rig.reception.tap(uid(1)).screen is ScreenKind.JOURNEY
+    assert rig.reception.faults() == ()

@@ -27,7 +27,7 @@ class Seconds:
         return self.now
 
 
-class House:
+class ReceptionRig:
     """A reception on a real store, and its clocks."""
 
     def __init__(self, directory: Path, automatic: tuple[str, ...] = ("scan_nfc",)) -> None:
