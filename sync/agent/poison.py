@@ -1,7 +1,7 @@
 """When to give up on one readable action that the centre cannot take in, and to send it as an unread record.
 
 A refusal of the protocol comes from a centre that works, and the centre will refuse again. A bare HTTP 500 may come
-from a bad upgrade or a full disk, and pass. It must not send a healthy action into quarantine soon.
+from a bad upgrade or a full disk. Such a fault may pass, and must not send a healthy action into quarantine soon.
 """
 
 from dataclasses import dataclass, replace
