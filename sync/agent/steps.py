@@ -96,7 +96,7 @@ class Pusher:
         if expected_seq is None or not self.ledger.has_pending():
             return StepResult()
         # The centre answers the next batch with the same gap, until it gives up this chain and names a new epoch.
-        return StepResult(failed=True, reason=f"this kiosk does not have action {expected_seq}, which the centre expects")
+        return StepResult(failed=True, reason=f"action {expected_seq}, which the centre expects, is missing here")
 
     def _settle(self, identity: KioskState, answer: PushAnswer) -> StepResult:
         self.versions.learn(answer.versions)
