@@ -105,7 +105,7 @@ def test_a_centre_that_does_not_speak_the_clients_version_costs_time_and_no_acti
 @pytest.mark.parametrize(
     "refused",
     [
-        pytest.param(lambda: refusal(500, code="internal", error="it failed inside"), id="it failed"),
+        pytest.param(lambda: refusal(500, code="internal", error="internal error"), id="it failed"),
         pytest.param(lambda: refusal(400, code="malformed", error="?"), id="malformed"),
         pytest.param(lambda: Response("", 504), id="no answer of the protocol"),
     ],

@@ -200,7 +200,7 @@ class _Import:
         except ValueError as error:
             raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is no ISO 8601 time") from error
         if moment.year not in _YEARS:
-            raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is not within 1970 to 9999")
+            raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is not within 2000 to 2999")
         local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.site.site.timezone))
         return int(local.timestamp() * 1000)
 

@@ -47,7 +47,7 @@ def row(name: str, key: str, value: object) -> Callable[[Document], None]:
 
 
 def action(**row: object) -> Callable[[Document], None]:
-    """A change of the document: one more action, good but for what `row` says."""
+    """A change of the document: one more action, valid except for `row`."""
     extra = {"name": "extra", "by": ["patient"], "moves": {"ARRIVED": "REGISTERED"}, **row}
     return lambda document: document["actions"].append(extra)
 
@@ -133,7 +133,7 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (action(appointments={"from": ["lost"], "to": "booked"}), "unknown appointment status: lost"),
     (action(appointments={"from": ["booked"], "to": "lost"}), "unknown appointment status: lost"),
     (action(entry=CHANGE, moves={"WAITING": "CALLED"}, no_entry="lost"), "unknown appointment status: lost"),
-    # Keys that would do nothing beside each other, and names that are taken.
+    # Keys without effect beside each other, and reserved names.
     (action(by=[]), "extra has no sender"),
     (action(trigger="queue_sync"), "extra has the trigger queue_sync, which no sender can set off"),
     (action(trigger="system_auto"), "extra has the trigger system_auto, which no sender can set off"),
@@ -164,7 +164,7 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (put(["cancelled", "waiting"], "hands_over"), "waiting hands over to the next entry, but is live itself"),
     (row("make_payment", "moves", {"COMPLETED": "PAYMENT"}), "nothing reaches FINISHED"),
     (lambda d: d["journey_states"].append("LIMBO"), "nothing reaches LIMBO"),
-    # What a booking begins with, what a tap does, what kiosks are granted, what the steps are.
+    # The first status of a booking, the action of a tap, the grants of kiosks, the steps.
     (put("waiting", "fresh_appointment"), "fresh_appointment is waiting, which is none of open_appointments"),
     (put("dance", "tap"), "tap is dance, which is no action of a patient"),
     (put("start_exam", "tap"), "tap is start_exam, which is no action of a patient"),
