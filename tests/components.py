@@ -13,7 +13,7 @@ import pytest
 
 
 def demand(there: bool, component: str) -> None:
-    """Skips the test where a component is missing, or fails it where CI promises that nothing is."""
+    """Skips the test where a component is missing, or fails it in CI, which promises every component."""
     if there:
         return
     if os.environ.get("CI"):

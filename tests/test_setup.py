@@ -1,4 +1,4 @@
-"""The set-up says what is missing before it does anything, and answers nonsense in words."""
+"""The set-up names missing packages before its first step, and explains wrong arguments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).resolve().parent.parent
-# What the script itself runs on; a machine has more, and the point is what happens when it has not.
+# The programs that the script itself needs. A machine has more; these tests are about a machine without them.
 GROUND = ("bash", "dirname", "sort", "cat", "id", "uname", "sha256sum", "cut", "sed", "grep", "flock")
 
 
@@ -25,7 +25,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bare_path(tmp_path: Path) -> Path:
-    """A PATH on which there is a Python and little else."""
+    """A PATH with a Python and few other programs."""
     bare = tmp_path / "bin"
     bare.mkdir()
     for name in GROUND:
@@ -86,7 +86,9 @@ def test_a_python_it_cannot_use_is_named(checkout: Path):
 
 
 def test_tests_that_share_something_exclusive_run_in_one_process_one_after_the_other(tmp_path: Path):
-    """pytest and pytest-xdist as they are locked: a version of one can end the grouping of the other, unheard."""
+    """pytest and pytest-xdist as they are locked: a version of one can end the grouping of the other without an
+    error.
+    """
     (tmp_path / "test_group.py").write_text(
         "import pytest\n"
         "@pytest.mark.xdist_group('shared')\n"
