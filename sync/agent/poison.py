@@ -12,7 +12,7 @@ from sync.protocol import CallRefused, EndCode
 
 REFUSALS_BEFORE_UNREAD = 5  # answers of the protocol, in a row
 FAILING_BEFORE_UNREAD_MS = 10 * 60 * 1000  # of other answers that report a failure
-# Answers by which a server reports that it failed over this request. A proxy's 502 to 504 say nothing of the server.
+# Answers by which a server reports that it failed over this request. A proxy's 502 to 504 do not report on the server.
 _FAILING = frozenset({400, 413, 422, 500})
 _LONGEST_PAUSE_MS = int(CAP_S * 1000)  # between two failures: the rest of a longer silence does not count
 

@@ -59,7 +59,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         end_with_parent(signal.SIGKILL, self.ppid)
-        # Half of what the parent waits: it kills a worker that is not gone by then.
+        # Half of the parent's wait, after which the parent kills the worker.
         self.cfg.set("graceful_timeout", _GRACE_S // 2)
         self.log.error_log.addFilter(_worth_a_line)
         super().init_process()

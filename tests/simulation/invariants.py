@@ -203,7 +203,7 @@ def _unread(world: World) -> Found:
     rows = world.centre.rows("select q.verdict_id from quarantine q join exceptions e using (exception_id)")
     aside = {each for each, (_, code) in _given(world).items() if code == "quarantined"}
     yield from (
-        ("lost", f"action {each} was set aside, and staff have no case")
+        ("lost", f"action {each} was quarantined, and staff have no case")
         for each in sorted(aside - {row[0] for row in rows})
     )
 

@@ -129,7 +129,7 @@ def _in_words(case: Mapping[str, Any]) -> str:
     if case["now"]:
         lines.append(f"now      {case['now']['journey_state']}")
     if case["quarantined"]:
-        lines.append(f"set aside: {case['quarantined']['reason']}")
+        lines.append(f"quarantined: {case['quarantined']['reason']}")
     settled = f"settled  {case['settled_at']} by {case['settled_by']}"
     lines.append(settled if case["settled_at"] else f"settle   {', '.join(case['may'])}")
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Puts a backup in the place of the centre's database, completely or not at all, and keeps the old database.
 
 At every moment one complete database is in the place: the old one with its log, or the new one. A log of the old
-database beside the new one is set aside at the next opening. The marker beside the database stays, so that the next
+database beside the new one is renamed at the next opening. The marker beside the database stays, so that the next
 start recognises the restore.
 """
 

@@ -140,5 +140,5 @@ def _with_times(row: sqlite3.Row, site: SiteSettings, *times: str, json: str) ->
 
 
 def _literal(text: str) -> str:
-    """Text that `like … escape '\\'` takes as it stands."""
+    """Text that `like … escape '\\'` takes literally."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

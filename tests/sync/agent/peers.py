@@ -236,7 +236,7 @@ def refusal(code: Any, status: int = 409, **fields: Any) -> tuple[int, CallRefus
 
 @contextlib.contextmanager
 def nobody() -> Iterator[str]:
-    """The URL of a port that nobody listens on."""
+    """The URL of a port without a listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"

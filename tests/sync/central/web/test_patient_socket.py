@@ -15,7 +15,7 @@ POLICY_VIOLATION, GOING_AWAY, TOO_BIG = 1008, 1001, 1009
 
 @pytest.fixture
 def mine(online: Online) -> tuple[str, str]:
-    """A patient and a token of theirs."""
+    """A patient with a token."""
     patient_id = online.newcomer()
     return patient_id, online.own_token(patient_id)
 
