@@ -247,7 +247,8 @@ def test_cases_without_patient_or_action_can_be_shown_too(
     fork, nobody = new_id(), box.push(online.newcomer(), "scan_nfc", leg=-1)
     with online.centre.store.write() as db:
         open_case(db, fork, NewCase("fork", None, {"epoch": 1}), online.centre.clock())
-    for exception_id, said in ((fork, "  epoch: 1"), (case_of(online, nobody), "quarantined: a number is out of range")):
+    expected = ((fork, "  epoch: 1"), (case_of(online, nobody), "quarantined: a number is out of range"))
+    for exception_id, said in expected:
         code, text = command(online, capsys, "exceptions", "show", exception_id)
         assert code == 0
         assert said in text
