@@ -1,4 +1,4 @@
-"""The real components that some tests drive. On a laptop a missing one is a skip that names it; in CI, a failure."""
+"""The real components that some tests drive. A missing one is named: by a skip on a laptop, by a failure in CI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 
 def demand(there: bool, component: str) -> None:
-    """Skips the test where a component is missing, or fails it in CI, which promises every component."""
+    """Skips the test without this component; fails it in CI, where all of them are promised."""
     if there:
         return
     if os.environ.get("CI"):
@@ -41,12 +41,12 @@ def chromium() -> str:
 
 
 def demand_pcscd() -> None:
-    """A real pcscd with the virtual card driver, and root to start it."""
+    """Demands a real pcscd with the virtual card driver, and root to start it."""
     demand(os.geteuid() == 0, "root, to start a pcscd,")
     demand(Path("/usr/sbin/pcscd").exists(), "pcscd")
     demand(Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so").exists(), "the virtual card driver vsmartcard-vpcd")
 
 
 def demand_root_for_devices() -> None:
-    """Root, to link a pseudo-terminal into /dev."""
+    """Demands root, to link a pseudo-terminal into /dev."""
     demand(os.geteuid() == 0, "root, to link a pseudo-terminal into /dev,")

@@ -1,4 +1,4 @@
-"""The set-up names missing packages before its first step, and explains wrong arguments."""
+"""The set-up names what is missing before it does anything, and refuses unknown words with its usage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).resolve().parent.parent
-# The programs that the script itself needs. A machine has more; these tests are about a machine without them.
+# The programs that the script itself needs. The tests show what happens on a machine with no others.
 GROUND = ("bash", "dirname", "sort", "cat", "id", "uname", "sha256sum", "cut", "sed", "grep", "flock")
 
 
@@ -25,7 +25,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bare_path(tmp_path: Path) -> Path:
-    """A PATH with a Python and few other programs."""
+    """A PATH with a Python and little else."""
     bare = tmp_path / "bin"
     bare.mkdir()
     for name in GROUND:
@@ -36,10 +36,10 @@ def bare_path(tmp_path: Path) -> Path:
 
 
 def set_up(checkout: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "ARGS"}}
+    inherited = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "ARGS"}}
     return subprocess.run(
         ["/bin/bash", str(checkout / ".ci/setup"), *words],
-        env=kept | environment,
+        env=inherited | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -48,10 +48,10 @@ def set_up(checkout: Path, *words: str, **environment: str) -> subprocess.Comple
 
 
 def test_what_is_missing_is_named_before_anything_is_done(checkout: Path, bare_path: Path):
-    asked = set_up(checkout, "run", "--plan", PATH=str(bare_path))
-    named = asked.stdout.strip().removeprefix("these system packages are missing: ").split()
+    finished = set_up(checkout, "run", "--plan", PATH=str(bare_path))
+    named = finished.stdout.strip().removeprefix("these system packages are missing: ").split()
     assert {"gcc", "swig"} <= set(named)
-    assert asked.returncode == 3
+    assert finished.returncode == 3
     assert not (checkout / ".venv").exists()
 
 
@@ -64,31 +64,29 @@ def test_trying_the_kiosk_never_asks_for_a_browser_or_the_virtual_card(checkout:
 
 
 def test_without_apt_the_packages_and_the_command_for_them_are_named(checkout: Path, bare_path: Path):
-    tried = set_up(checkout, "run", PATH=str(bare_path))
-    assert tried.returncode == 1
-    assert "apt-get install --no-install-recommends" in tried.stderr
-    assert "swig" in tried.stderr
+    finished = set_up(checkout, "run", PATH=str(bare_path))
+    assert finished.returncode == 1
+    assert "apt-get install --no-install-recommends" in finished.stderr
+    assert "swig" in finished.stderr
     assert not (checkout / ".venv").exists()
 
 
 @pytest.mark.parametrize("words", [(), ("everything",), ("run", "--now"), ("run", "--plan", "test")])
 def test_a_word_it_does_not_know_is_answered_with_the_usage(checkout: Path, words: tuple[str, ...]):
-    asked = set_up(checkout, *words)
-    assert (asked.returncode, asked.stdout) == (2, "")
-    assert asked.stderr.startswith("usage: .ci/setup")
+    finished = set_up(checkout, *words)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.startswith("usage: .ci/setup")
 
 
 def test_a_python_it_cannot_use_is_named(checkout: Path):
-    asked = set_up(checkout, "run", PYTHON="/bin/true/python3.9")
-    assert asked.returncode == 1
-    assert "/bin/true/python3.9" in asked.stderr
-    assert "3.11" in asked.stderr
+    finished = set_up(checkout, "run", PYTHON="/bin/true/python3.9")
+    assert finished.returncode == 1
+    assert "/bin/true/python3.9" in finished.stderr
+    assert "3.11" in finished.stderr
 
 
 def test_tests_that_share_something_exclusive_run_in_one_process_one_after_the_other(tmp_path: Path):
-    """pytest and pytest-xdist as they are locked: a version of one can end the grouping of the other without an
-    error.
-    """
+    """Holds for the locked pytest and pytest-xdist: a new version of one may silently end the grouping of the other."""
     (tmp_path / "test_group.py").write_text(
         "import pytest\n"
         "@pytest.mark.xdist_group('shared')\n"

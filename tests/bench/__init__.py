@@ -1,1 +1,1 @@
-"""The figures: `make bench` measures and prints, and judges nothing. No test asserts a time."""
+"""The benchmarks: `make bench` measures and prints figures. No test asserts a time."""

@@ -1,4 +1,4 @@
-"""`make bench`: every figure, measured now and printed. ARGS names some of: tap, daemon, central, backlog."""
+"""`make bench`: measures every figure and prints it. ARGS names some of: tap, daemon, central, backlog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kiosk of the backlog's bench, as a process: enrols, fills its outbox, drains it, and prints what it measured.
+"""The kiosk of the backlog's benchmark, as a process: it enrols, fills its outbox, drains it and prints its figures.
 
 python -m tests.bench.backlog_kiosk DIRECTORY URL URL_OVER_A_SLOW_WIRE CODE CODE_FOR_A_SECOND_KIOSK
 """
@@ -22,11 +22,11 @@ from sync.protocol import MAX_BATCH
 from tests.bench.backlog import ACTIONS, FEW, SINGLE, STEPS, TAPS_AT_REST
 from tests.reliability.ends import Kiosk, uid
 
-PACE_S = 0.01  # between taps; far more than people do
+PACE_S = 0.01  # between taps; people tap far less often
 
 
 class Drain:
-    """A kiosk, the people who come to it, and what is measured meanwhile."""
+    """A kiosk, the people who come to it, and its measurements."""
 
     def __init__(self, directory: Path, url: str, code: str) -> None:
         self.kiosk = Kiosk(directory, url, code, deadline_s=10.0)
@@ -41,11 +41,11 @@ class Drain:
         self.actions = 0
 
     def renew_agent(self) -> None:
-        """An agent that tells the reception, as the daemon's does."""
+        """Makes an agent that informs the reception, as the daemon's agent does."""
         agent = self.kiosk.agent = self.kiosk.new_agent(lambda touched: self.reception.update(touched, agent.online))
 
     def pull(self) -> None:
-        """The whole roster."""
+        """Pulls the whole roster."""
         client = self.kiosk.connect()
         puller = Puller(self.kiosk.ledger, client, wait_s=0.0)
         while puller.run_once().again:
@@ -53,13 +53,13 @@ class Drain:
         client.close()
 
     def fill(self, actions: int) -> None:
-        """So many actions, by people who do every step at once."""
+        """Fills the outbox with so many actions, by people who do every step at once."""
         for _ in range(actions // STEPS):
             self.kiosk.check_in(next(self.people))
         self.actions += actions // STEPS * STEPS
 
     def taps(self, more: Callable[[], bool]) -> list[float]:
-        """People tap, one after the other, for as long as there is `more`; what each tap took, in seconds."""
+        """Has people tap, one after the other, while `more` is true. Returns the duration of each tap in seconds."""
         took = []
         while more():
             card = bytes.fromhex(uid(next(self.people)))
@@ -72,7 +72,7 @@ class Drain:
         return took
 
     def rate(self, actions: int, url: str, limit: int) -> float:
-        """Fills in so many actions, and pushes them in batches of `limit` by that way; actions a second."""
+        """Fills the outbox with so many actions and pushes them in batches of `limit`. Returns actions a second."""
         self.fill(actions)
         client = self.kiosk.connect(url)
         pusher = Pusher(self.kiosk.ledger, client)
@@ -86,13 +86,13 @@ class Drain:
         return before / took
 
     def pending(self) -> bool:
-        """Whether anything is; to count it all before every tap would itself take its time."""
+        """Whether an action is pending. Counting all of them before every tap would take too long."""
         with self.kiosk.store.read() as db:
             return db.execute("select 1 from outbox where status = 'pending' limit 1").fetchone() is not None
 
 
 def peak_mb(during: Callable[[], object]) -> float:
-    """The most memory (RSS) that this process held while that ran."""
+    """The peak memory (RSS) of this process during a call."""
     over, most = threading.Event(), 0.0
 
     def watch() -> None:
@@ -109,7 +109,7 @@ def peak_mb(during: Callable[[], object]) -> float:
 
 
 class Beside:
-    """The second kiosk, whose taps are disturbed by nothing but the machine."""
+    """The process of the second kiosk, whose taps are slowed by the load of the machine alone."""
 
     def __init__(self, directory: Path, url: str, code: str) -> None:
         command = [sys.executable, "-m", "tests.bench.backlog_beside", str(directory), url, code]
@@ -118,25 +118,25 @@ class Beside:
         self._process.stdout.readline()
 
     def start(self) -> None:
-        """People begin to tap there."""
+        """Has people begin to tap there."""
         assert self._process.stdin is not None
         self._process.stdin.write("begin\n")
         self._process.stdin.flush()
 
     def stop(self) -> list[float]:
-        """What each tap took, in seconds."""
-        told, _ = self._process.communicate()
-        taken: list[float] = json.loads(told)
-        return taken
+        """Ends the process. Returns the duration of each tap in seconds."""
+        output, _ = self._process.communicate()
+        durations_s: list[float] = json.loads(output)
+        return durations_s
 
 
 def main() -> None:
-    directory, here, there, code, second_code = sys.argv[1:]
-    drain = Drain(Path(directory), here, code)
+    directory, loopback_url, slow_url, code, second_code = sys.argv[1:]
+    drain = Drain(Path(directory), loopback_url, code)
     drain.pull()
-    taken = count()
-    rest = drain.taps(lambda: next(taken) < TAPS_AT_REST)
-    ways = {"here": here, "there": there}
+    taps = count()
+    rest = drain.taps(lambda: next(taps) < TAPS_AT_REST)
+    ways = {"here": loopback_url, "there": slow_url}
     rates: dict[str, object] = {f"single_{name}": drain.rate(SINGLE, url, 1) for name, url in ways.items()}
     rates |= {f"batches_{name}": drain.rate(FEW, url, MAX_BATCH) for name, url in ways.items()}
     drain.fill(FEW)
@@ -146,7 +146,7 @@ def main() -> None:
     drain.kiosk.agent.stop()
     drain.fill(ACTIONS)
     drain.renew_agent()
-    beside = Beside(Path(directory) / "beside", here, second_code)
+    beside = Beside(Path(directory) / "beside", loopback_url, second_code)
     meanwhile: list[float] = []
     beside.start()
     begin = time.perf_counter()
@@ -154,7 +154,7 @@ def main() -> None:
     many_mb = peak_mb(lambda: meanwhile.extend(drain.taps(drain.pending)))
     drained_s = time.perf_counter() - begin
     taps_beside = beside.stop()
-    told = rates | {
+    figures = rates | {
         "taps_at_rest": rest,
         "taps_meanwhile": meanwhile,
         "taps_beside": taps_beside,
@@ -165,7 +165,7 @@ def main() -> None:
         "statuses": drain.kiosk.statuses(),
     }
     drain.kiosk.close()
-    print(json.dumps(told))
+    print(json.dumps(figures))
 
 
 def _rss_mb() -> float:

@@ -15,7 +15,7 @@ from sync.central.server import listen, serve
 
 
 class Bare:
-    """Stands where the centre's `Running` does: an app, and a way to end."""
+    """Takes the place of the centre's worker: an app, and a way to end it."""
 
     def __init__(self, directory: Path) -> None:
         requests = json.loads((directory / "statements.json").read_text("utf-8"))
@@ -44,10 +44,10 @@ class Bare:
             return Response(json.dumps({"done": body["action_type"]}), content_type="application/json")
 
     def end_waiting(self) -> None:
-        """Nothing waits here."""
+        """Does nothing: no request waits here."""
 
     def close(self) -> None:
-        """The process ends, and the connection with it."""
+        """Does nothing: the connection ends with the process."""
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """perform-action at the centre against a bare Flask handler that runs the same SQL, under the same server.
 
-A first run through the real application records every statement and its parameters, request by request. Then two
-copies of the database are served, one by the real `kiosk-central run`, the other by a handler that does nothing but
-replay the statements of its request. The same clients drive both, in turn.
+A first run through the real application records every statement with its parameters, request by request. Then two
+copies of the database are served: one by the real `kiosk-central run`, the other by a handler that only replays the
+statements of its request. The same clients drive both by turns.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Statement = tuple[int, str, Any]
 
 
 def measure(directory: Path) -> list[Figure]:
-    """Requests a second of both, their ratio, and the latency of the real one."""
+    """Requests a second of both, their ratio, and the latency of the real centre."""
     directory.mkdir(parents=True)
     places = Places(directory, hospital.free_port(), hospital.free_port())
     _fill(places)
@@ -99,7 +99,7 @@ def _fill(places: Places) -> None:
 
 
 def _record(directory: Path, bodies: list[dict[str, Any]], token: str) -> list[list[Statement]]:
-    """The statements of each request, through the whole application, on a copy that is thrown away."""
+    """Records the statements of each request, through the whole application, on a temporary copy."""
     copy = directory / "recording"
     shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("recording"))
     seen: list[Statement] = []
@@ -133,7 +133,7 @@ def _record(directory: Path, bodies: list[dict[str, Any]], token: str) -> list[l
 
 
 def _drive(url: str, token: str, bodies: list[dict[str, Any]], first: int, latencies: list[float]) -> float:
-    """Requests a second, with a few clients that keep their connections."""
+    """Requests a second of a few clients that keep their connections open."""
     lock = threading.Lock()
     left = list(enumerate(bodies, first))
     gate = threading.Barrier(CLIENTS + 1)

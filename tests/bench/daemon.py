@@ -1,4 +1,4 @@
-"""The real daemon as a process: how soon it takes a tap, how much memory it holds, what it costs while idle."""
+"""The real daemon as a process: the time to its first tap, its memory, and its processor time while idle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IDLE_S = 20.0
 
 
 def measure(directory: Path) -> list[Figure]:
-    """Start to tap, memory and idle cost, with a simulated reader and a connected centre."""
+    """Time from start to tap, memory and idle cost, with a simulated reader and a connected centre."""
     directory.mkdir(parents=True)
     town = Town(directory)
     try:
@@ -57,7 +57,7 @@ def _start_to_tap(town: Town) -> float:
 
 
 def _children(pid: int) -> list[int]:
-    # Each thread has the children that it made.
+    # The kernel lists the children of each thread apart.
     lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
     return [int(child) for children in lists for child in children.split()]
 

@@ -1,4 +1,4 @@
-"""What a benchmark brings back: named figures with their unit, and the goal beside them."""
+"""The results of a benchmark: named figures with their unit, and the goal beside them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """From the moment a UID is known to a committed tap on a connected screen's socket, against the bare path.
 
-The bare path is what nobody can leave out: the hand-over from one thread to another, one durable transaction on the
-same kind of store, and a write to a socket. Both are measured in the same run, in turn, on the same disk.
+The bare path is the indispensable part: the hand-over from one thread to another, one durable transaction on the same
+kind of store, and a write to a socket. Both are measured in the same run, by turns, on the same disk.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def measure(directory: Path) -> list[Figure]:
 
 
 class _Kiosk:
-    """The real reception, store, page server and socket; the reader's thread is this one's."""
+    """The real reception, store, page server and socket. The calling thread is the reader's."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True)
@@ -79,7 +79,7 @@ class _Kiosk:
 
 
 class _Screen:
-    """A connected screen's socket, read as the bare path's is: bytes, without a client's own work on them."""
+    """A connected screen's socket, read as bytes like that of the bare path, without the work of a client library."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=5)
@@ -139,7 +139,7 @@ class _Bare:
 
 
 class _Thread:
-    """A thread that does what is handed to it, one at a time."""
+    """A thread that runs the calls handed to it, one at a time."""
 
     def __init__(self, work: Callable[[bytes], object]) -> None:
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()

@@ -1,4 +1,4 @@
-"""The rigs as fixtures, and readers whose taps and states are written down."""
+"""The rigs as fixtures, and readers whose taps and states are recorded."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from tests.hardware.rigs.processes import processes_of
 from tests.hardware.rigs.until import until
 from tests.hardware.rigs.vpcd import Pcscd
 
-# A busy machine may stop a process for a second; only a test of a card that hangs has less patience than that.
+# A busy machine may stop a process for a second. Only the tests of a card that hangs have a shorter timeout.
 QUICK = Timeouts(first_wait_s=0.01, most_wait_s=0.1)
 SHORT_DRIVER_CALL = replace(QUICK, driver_call_s=0.5)
 
 
 @dataclass
 class Log:
-    """What the readers said: each tap as its id or the reason of its refusal, in their order."""
+    """The taps and statuses of the readers, in their order."""
 
     taps: list[Tap | RefusedTap] = field(default_factory=list)
     statuses: list[tuple[ReaderStatus, ...]] = field(default_factory=list)
 
     def cards(self, reader: str | None = None) -> list[bytes | RefusedReason]:
-        """The taps of one reader, or of all."""
+        """The taps of one reader or of all, each as its id or as the reason of its refusal."""
         taps = [tap for tap in self.taps if reader in {None, tap.reader}]
         return [tap.uid if isinstance(tap, Tap) else tap.reason for tap in taps]
 
     def wait_for(self, count: int, what: str = "a tap") -> None:
-        """Waits until there are so many taps."""
+        """Waits for this number of taps."""
         until(lambda: len(self.taps) >= count, what)
 
 

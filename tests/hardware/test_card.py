@@ -172,46 +172,46 @@ def test_an_answer_is_what_stands_before_its_status_even_if_that_ends_like_one()
     assert body(bytes.fromhex("04AA90009000")) == bytes.fromhex("04AA9000")
 
 
-def asking(answers: Mapping[bytes, bytes | None]) -> tuple[Card | RefusedReason, list[bytes]]:
-    """What a processor card with these answers is taken for, and what it was asked."""
-    asked: list[bytes] = []
+def present(answers: Mapping[bytes, bytes | None]) -> tuple[Card | RefusedReason, list[bytes]]:
+    """The judgement on a processor card with these answers, and the commands that it got."""
+    commands: list[bytes] = []
 
     def transmit(command: bytes) -> bytes | None:
-        asked.append(command)
+        commands.append(command)
         return answers.get(command, NOT_FOUND)
 
-    return identify(AtrFacts(A, processor=True), transmit), asked
+    return identify(AtrFacts(A, processor=True), transmit), commands
 
 
-def test_a_transit_card_is_known_by_its_serial_number_and_its_uid_is_not_even_asked_for():
-    found, asked = asking({SELECT_T_MONEY: PURSE + OK, GET_UID: bytes.fromhex("01020304") + OK})
+def test_a_transit_card_is_known_by_its_serial_number_and_its_uid_is_not_even_commands_for():
+    found, commands = present({SELECT_T_MONEY: PURSE + OK, GET_UID: bytes.fromhex("01020304") + OK})
     assert found == Card(Technology.T_MONEY, CSN)
-    assert asked == [SELECT_T_MONEY]
+    assert commands == [SELECT_T_MONEY]
 
 
 def test_the_other_transit_card_is_known_too():
-    found, asked = asking({SELECT_CASHBEE: PURSE + OK})
+    found, commands = present({SELECT_CASHBEE: PURSE + OK})
     assert found == Card(Technology.CASHBEE, CSN)
-    assert asked == [SELECT_T_MONEY, SELECT_CASHBEE]
+    assert commands == [SELECT_T_MONEY, SELECT_CASHBEE]
 
 
 def test_a_transit_card_taken_away_early_is_unreadable_and_never_known_by_its_uid():
-    found, _ = asking({SELECT_T_MONEY: None, GET_UID: bytes.fromhex("01020304") + OK})
+    found, _ = present({SELECT_T_MONEY: None, GET_UID: bytes.fromhex("01020304") + OK})
     assert found is RefusedReason.UNREADABLE
 
 
 def test_a_purse_without_a_number_is_no_way_to_know_a_card():
-    found, _ = asking({SELECT_T_MONEY: bytes.fromhex("6F028400") + OK, GET_UID: bytes.fromhex("01020304") + OK})
+    found, _ = present({SELECT_T_MONEY: bytes.fromhex("6F028400") + OK, GET_UID: bytes.fromhex("01020304") + OK})
     assert found is RefusedReason.NO_STABLE_ID
 
 
 def test_a_processor_card_that_is_no_transit_card_is_known_by_its_uid():
-    found, asked = asking({GET_UID: bytes.fromhex("04AABBCCDDEEFF") + OK})
+    found, commands = present({GET_UID: bytes.fromhex("04AABBCCDDEEFF") + OK})
     assert found == Card(A, bytes.fromhex("04AABBCCDDEEFF"))
-    assert asked == [SELECT_T_MONEY, SELECT_CASHBEE, GET_UID]
+    assert commands == [SELECT_T_MONEY, SELECT_CASHBEE, GET_UID]
 
 
-def test_a_storage_card_and_a_desfire_are_not_asked_for_a_purse():
+def test_a_storage_card_and_a_desfire_are_not_commands_for_a_purse():
     for facts in (AtrFacts(A, processor=False), AtrFacts(A, processor=True, desfire=True)):
         assert identify(facts, {GET_UID: bytes.fromhex("04AABBCCDDEEFF") + OK}.get) == Card(
             A, bytes.fromhex("04AABBCCDDEEFF")

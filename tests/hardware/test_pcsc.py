@@ -116,13 +116,13 @@ def test_no_reader_at_all_is_a_state_like_others(pcscd: Pcscd, start: StartReade
 
 
 def test_a_step_in_which_nothing_happens_says_nothing(pcscd: Pcscd):
-    said, says = os.pipe()
-    reader = PcscReader(None, Report(says), wait_ms=20)
+    read_end, write_end = os.pipe()
+    reader = PcscReader(None, Report(write_end), wait_ms=20)
     for _ in range(3):
         reader.step()
     reader.close()
-    os.close(says)
-    with open(said, "rb") as lines:
+    os.close(write_end)
+    with open(read_end, "rb") as lines:
         assert [decode(line) for line in lines] == [State(ReaderState.READY, ", ".join(pcscd.readers))]
 
 
@@ -200,14 +200,14 @@ def hold_a_card(pcscd: Pcscd) -> None:
 
 
 def test_a_hanging_card_does_not_keep_the_process_when_it_is_to_end(pcscd: Pcscd, start: StartReaders):
-    asked = threading.Event()
+    called = threading.Event()
 
     def hang(_: bytes) -> None:
-        asked.set()
+        called.set()
 
     readers = start(ALL, timeouts=Timeouts())
     with pcscd.insert(CardFace(vpcd.NTAG, hang)):
-        assert asked.wait(10.0)
+        assert called.wait(10.0)
         readers.stop()
         assert processes_of(ALL) == []
 

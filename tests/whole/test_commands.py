@@ -38,10 +38,10 @@ def test_what_operators_scripts_rely_on(standing_town: Town):
     tapped = kiosk("tap", "--config", file, town.people[0].uid)
     assert (tapped.returncode, tapped.stdout) == (0, "accepted: ARRIVED\n")
     town.await_settled()
-    told = json.loads(kiosk("status", "--config", file, "--json").stdout)
-    assert told["roster"]["patients"] >= 5
-    assert (told["outbox"]["pending"], told["online"], told["running"]) == (0, True, True)
-    assert [(r["kind"], r["state"]) for r in told["readers"]] == [("simulated", "ready")]
+    status = json.loads(kiosk("status", "--config", file, "--json").stdout)
+    assert status["roster"]["patients"] >= 5
+    assert (status["outbox"]["pending"], status["online"], status["running"]) == (0, True, True)
+    assert [(r["kind"], r["state"]) for r in status["readers"]] == [("simulated", "ready")]
     rows = json.loads(kiosk("outbox", "--config", file, "--json").stdout)
     mine = [row for row in rows if row["patient_id"] == town.people[0].patient_id]
     assert [(row["action_type"], row["status"]) for row in mine] == [("scan_nfc", "applied")]
@@ -56,8 +56,8 @@ def test_the_same_answers_come_from_the_file_when_no_daemon_runs(town: Town):
     assert town.kiosk is not None
     town.kiosk.stop()
     file = str(town.places.config)
-    told = json.loads(kiosk("status", "--config", file, "--json").stdout)
-    assert (told["running"], told["online"], told["outbox"]["total"]) == (False, False, 3)
+    status = json.loads(kiosk("status", "--config", file, "--json").stdout)
+    assert (status["running"], status["online"], status["outbox"]["total"]) == (False, False, 3)
     assert len(json.loads(kiosk("outbox", "--config", file, "--json").stdout)) == 3
     assert "not running" in kiosk("status", "--config", file).stdout
 
@@ -108,10 +108,10 @@ def test_one_code_enrols_one_kiosk_beside_the_running_daemon(standing_town: Town
         assert kiosk("tap", "--config", file, person.uid).stdout == "accepted: ARRIVED\n"
         again = kiosk(*words)
         assert again.returncode == 2
-        told = json.loads(kiosk("status", "--config", file, "--json").stdout)["kiosk"]
+        status = json.loads(kiosk("status", "--config", file, "--json").stdout)["kiosk"]
         other = town.status()["kiosk"]
-        assert told["id"] != other["id"]
-        assert told["ticket_prefix"] != other["ticket_prefix"]
+        assert status["id"] != other["id"]
+        assert status["ticket_prefix"] != other["ticket_prefix"]
     finally:
         running.stop()
     assert (place / "kiosk.db.token").stat().st_mode & 0o777 == 0o600
@@ -125,8 +125,8 @@ def test_a_box_is_enrolled_before_its_daemon_ever_ran(standing_town: Town, tmp_p
     file = config(place, f'[central]\nurl = "{town.places.central_url}"\n')
     code = hospital.central_command(town.places, "enroll-code").strip()
     assert kiosk("enroll", "--config", file, "--central", town.places.central_url, "--code", code).returncode == 0
-    told = json.loads(kiosk("status", "--config", file, "--json").stdout)
-    assert (told["enrolled"], told["running"]) == (True, False)
+    status = json.loads(kiosk("status", "--config", file, "--json").stdout)
+    assert (status["enrolled"], status["running"]) == (True, False)
 
 
 @pytest.mark.parametrize("running", [False, True])
@@ -148,8 +148,8 @@ def test_an_enrolment_that_cannot_be_kept_is_said_so_and_leaves_the_box_as_it_wa
         failed = kiosk("enroll", "--config", file, "--central", town.places.central_url, "--code", code)
         assert (failed.returncode, "could not be kept" in failed.stderr) == (1, True)
         assert "Traceback" not in failed.stderr
-        told = json.loads(kiosk("status", "--config", file, "--json").stdout)
-        assert (told["enrolled"], told["running"]) == (False, running)
+        status = json.loads(kiosk("status", "--config", file, "--json").stdout)
+        assert (status["enrolled"], status["running"]) == (False, running)
     finally:
         if daemon:
             daemon.terminate()
@@ -171,13 +171,13 @@ def test_after_an_enrolment_that_could_not_be_kept_the_kiosk_goes_on_as_what_it_
     town.tap(town.people[0])
     town.await_settled()
     assert town.state(town.people[0])["journey_state"] == "ARRIVED"
-    told = town.status()
-    assert (told["kiosk"]["id"], told["fenced"], told["online"]) == (before, False, True)
+    status = town.status()
+    assert (status["kiosk"]["id"], status["fenced"], status["online"]) == (before, False, True)
     assert town.kiosk is not None
     town.kiosk.stop()
     town.open()
-    told = town.status()
-    assert (told["kiosk"]["id"] != before, told["fenced"]) == (True, False), "the code was not used up for nothing"
+    status = town.status()
+    assert (status["kiosk"]["id"] != before, status["fenced"]) == (True, False), "the code was not used up for nothing"
     town.tap(town.people[1])
     town.await_settled()
     assert town.state(town.people[1])["journey_state"] == "ARRIVED"
@@ -262,8 +262,8 @@ def test_without_a_daemon_a_tap_says_so(tmp_path: Path):
 
 def test_without_a_database_there_is_nothing_to_tell(tmp_path: Path):
     for command in ("status", "outbox"):
-        told = kiosk(command, "--config", config(tmp_path))
-        assert (told.returncode, "has the kiosk run yet" in told.stderr) == (1, True)
+        finished = kiosk(command, "--config", config(tmp_path))
+        assert (finished.returncode, "has the kiosk run yet" in finished.stderr) == (1, True)
 
 
 def test_a_second_daemon_on_the_same_store_and_one_on_a_taken_port_are_refused(standing_town: Town, tmp_path: Path):
@@ -273,10 +273,10 @@ def test_a_second_daemon_on_the_same_store_and_one_on_a_taken_port_are_refused(s
     place = tmp_path / "other"
     place.mkdir()
     file = config(place, f'[web]\nlisten = "127.0.0.1:{town.places.kiosk_port}"\n[[reader]]\nkind = "simulated"\n')
-    taken = kiosk("run", "--config", file)
-    assert taken.returncode == 1
-    assert str(town.places.kiosk_port) in taken.stderr
-    assert "Traceback" not in taken.stderr
+    refused = kiosk("run", "--config", file)
+    assert refused.returncode == 1
+    assert str(town.places.kiosk_port) in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_damaged_database_is_refused_in_words(tmp_path: Path):

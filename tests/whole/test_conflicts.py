@@ -90,8 +90,10 @@ def test_every_conflict_of_an_outage_ends_as_the_table_says(town: Town):
     assert "kiosk showed" in central(town, "exceptions", "show", which["rebound"])
     central(town, "exceptions", "settle", which["unknown_card"], "--reassign", stranger.patient_id)
     central(town, "exceptions", "settle", which["rebound"], "--discard", "--reason", "sent home")
-    wait_for(lambda: verdicts(town)[rebound.patient_id] == ["discarded"] * 3, "the kiosk never heard", WAIT_S)
-    wait_for(lambda: verdicts(town).get(stranger.patient_id) == ["ok"], "the kiosk never heard", WAIT_S)
+    wait_for(
+        lambda: verdicts(town)[rebound.patient_id] == ["discarded"] * 3, "the kiosk never got the verdicts", WAIT_S
+    )
+    wait_for(lambda: verdicts(town).get(stranger.patient_id) == ["ok"], "the kiosk never got the verdicts", WAIT_S)
     assert town.state(stranger)["journey_state"] == "ARRIVED"
     town.tap(called)
     assert town.screen()["notice"] == "called"
@@ -110,7 +112,9 @@ def test_what_a_backup_misses_is_sent_again_after_a_restore(town: Town):
     town.central.kill()
     town.put_back(backup)
     town.start_central()
-    wait_for(lambda: town.state(after)["journey_state"] == "WAITING", "the centre never heard of it again", 2 * WAIT_S)
+    wait_for(
+        lambda: town.state(after)["journey_state"] == "WAITING", "the action never reached the centre again", 2 * WAIT_S
+    )
     town.await_settled()
     for person in (before, after):
         assert [row["action"] for row in town.history(person)] == ["scan_nfc", "register", "confirm_arrival"]

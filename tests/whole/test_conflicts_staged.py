@@ -1,5 +1,8 @@
-"""Cases of the table of conflicts that take some staging, at a real centre: a real kiosk that was cut off and, where no
-real kiosk can be brought to do it, the second client as another kiosk's mouth. Each takes a person of its own."""
+"""Cases of the table of conflicts that take some staging, at a real centre.
+
+A real kiosk is cut off. The second client of the protocol plays the kiosks that do what no real one would. Each test
+takes a person of its own.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from kiosk.demo.hospital import Person, wait_for
 from sync.clock import DAY_MS
 from sync.journey.definitions import shipped
 from tests.protocol.second_client import Refused, uuid7
-from tests.whole.mouth import GRANTED, Mouth
+from tests.whole.other_kiosk import GRANTED, OtherKiosk
 from tests.whole.town import WAIT_S, Town
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("staged_conflicts")]
@@ -26,7 +29,7 @@ EXAM = ("call_patient", "start_exam", "complete_exam")
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """One for all, with a kiosk that takes payments too."""
+    """One town for all tests, with a kiosk that takes payments too."""
     made = Town(tmp_path_factory.mktemp("town"), actions=GRANTED)
     try:
         made.open()
@@ -36,12 +39,12 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 
 def codes(town: Town, person: Person) -> list[tuple[str, str]]:
-    """What the kiosk was told of this person's actions."""
+    """Verdict and code of each of this person's actions, as the kiosk has them."""
     return [(row["status"], row["code"]) for row in town.outbox() if row["patient_id"] == person.patient_id]
 
 
 def await_codes(town: Town, person: Person, wanted: list[tuple[str, str]]) -> None:
-    wait_for(lambda: codes(town, person) == wanted, "the kiosk never heard", WAIT_S)
+    wait_for(lambda: codes(town, person) == wanted, "the kiosk never got the verdicts", WAIT_S)
 
 
 def case_of(town: Town, person: Person) -> Any:
@@ -52,16 +55,16 @@ def case_of(town: Town, person: Person) -> Any:
 
 def test_cases_1_and_2_checked_in_at_three_kiosks_is_one_visit_and_other_answers_go_to_staff(town: Town):
     person = town.people[2]
-    first, second = Mouth(town), Mouth(town)
+    first, second = OtherKiosk(town), OtherKiosk(town)
     town.go_offline()
     printed = town.check_in(person)["ticket"]["queue_number"]
-    said = first.check_in(person, {"fasting": "yes"}), second.check_in(person, {"fasting": "no"})
+    sent = first.check_in(person, {"fasting": "yes"}), second.check_in(person, {"fasting": "no"})
     first.push_all()
     second.push_all()
     town.wire.mend()
     town.await_settled()
-    assert first.told() == [("applied", "ok")] * 3
-    assert second.told() == [("merged", "visit_alias"), ("merged", "answers_differ"), ("merged", "already_so")]
+    assert first.verdicts() == [("applied", "ok")] * 3
+    assert second.verdicts() == [("merged", "visit_alias"), ("merged", "answers_differ"), ("merged", "already_so")]
     assert codes(town, person) == [("merged", "visit_alias"), ("merged", "already_so"), ("merged", "already_so")]
     case = case_of(town, person)
     assert (case["code"], case["detail"]["conflict"]) == ("answers_differ", 2)
@@ -70,7 +73,7 @@ def test_cases_1_and_2_checked_in_at_three_kiosks_is_one_visit_and_other_answers
     second.pull()
     journey = second.patients[person.patient_id]["journey"]
     assert journey["state"] == "WAITING" == shown(town, person)["journey"]["journey_state"]
-    numbers = [body["queue_number"] for _, _, body in said]
+    numbers = [body["queue_number"] for _, _, body in sent]
     (entry,) = journey["entries"]
     assert [entry["queue_number"], *entry["label_aliases"]] == [*numbers, printed]
     assert town.check()["ok"]
@@ -102,20 +105,20 @@ def test_case_5_an_arrival_confirmed_for_an_exam_that_is_over_never_queues_the_n
 
 def test_case_6_what_was_done_on_a_day_that_is_over_is_kept_in_its_history_and_money_is_for_staff(town: Town):
     person = town.people[5]
-    mouth = Mouth(town)
-    today = date.fromisoformat(mouth.today())
+    other = OtherKiosk(town)
+    today = date.fromisoformat(other.today())
     yesterday = str(today - timedelta(days=1))
-    now = mouth.clock()
-    # Another boot's clock: only what it showed says when this was.
+    now = other.clock()
+    # The clock of another boot: its wall time alone tells when this was.
     then = now | {"wall_ms": now["wall_ms"] - DAY_MS, "boot_id": uuid7()}
     before = town.state(person) | {"timestamp": ""}
     visit_id = uuid7()
-    mouth.check_in(person, site_day=yesterday, clock=then, visit_id=visit_id)
-    mouth.act(
+    other.check_in(person, site_day=yesterday, clock=then, visit_id=visit_id)
+    other.act(
         "make_payment", person.patient_id, site_day=yesterday, clock=then, visit_id=visit_id, journey_state="COMPLETED"
     )
-    mouth.push_all()
-    assert mouth.told() == [("applied", "late")] * 3 + [("needs_staff", "money")]
+    other.push_all()
+    assert other.verdicts() == [("applied", "late")] * 3 + [("needs_staff", "money")]
     history = town.history(person)
     assert [row["action"] for row in history] == [*ENTRANCE]
     assert {seconds(row["happened_at"]) for row in history} == {then["wall_ms"] // 1000}
@@ -126,12 +129,12 @@ def test_case_6_what_was_done_on_a_day_that_is_over_is_kept_in_its_history_and_m
 
 def test_case_10_an_id_that_comes_again_with_another_content_is_set_aside_for_staff(town: Town):
     person = town.people[4]
-    first, second = Mouth(town), Mouth(town)
+    first, second = OtherKiosk(town), OtherKiosk(town)
     (scanned,) = first.check_in(person, most=1)
     first.push_all()
     second.act("register", person.patient_id, action_id=scanned["action_id"], visit_id=scanned["visit_id"])
     second.push_all()
-    assert (first.told(), second.told()) == ([("applied", "ok")], [("needs_staff", "quarantined")])
+    assert (first.verdicts(), second.verdicts()) == ([("applied", "ok")], [("needs_staff", "quarantined")])
     (case,) = [each for each in town.cases() if each["kiosk_id"] == second.who["kiosk_id"]]
     assert case["code"] == "quarantined"
     assert [row["action"] for row in town.history(person)] == ["scan_nfc"]
@@ -140,45 +143,45 @@ def test_case_10_an_id_that_comes_again_with_another_content_is_set_aside_for_st
 
 def test_case_11_a_batch_out_of_order_is_refused_whole_and_sent_from_where_it_is_expected(town: Town):
     person = town.people[6]
-    mouth = Mouth(town)
-    mouth.check_in(person)
+    other = OtherKiosk(town)
+    other.check_in(person)
     with pytest.raises(Refused) as refused:
-        mouth.send(mouth.outbox[1:])
+        other.send(other.outbox[1:])
     assert (refused.value.status, refused.value.code, refused.value.body["expected_seq"]) == (409, "gap", 1)
     with pytest.raises(Refused) as refused:
-        mouth.send(mouth.outbox[::-1])
+        other.send(other.outbox[::-1])
     assert (refused.value.code, refused.value.body["expected_seq"]) == ("gap", 1)
     assert town.history(person) == []
-    mouth.push_all()
-    assert mouth.told() == [("applied", "ok")] * 3
+    other.push_all()
+    assert other.verdicts() == [("applied", "ok")] * 3
     assert [row["action"] for row in town.history(person)] == [*ENTRANCE]
-    assert [case for case in town.cases() if case["kiosk_id"] == mouth.who["kiosk_id"]] == []
+    assert [case for case in town.cases() if case["kiosk_id"] == other.who["kiosk_id"]] == []
 
 
 def test_case_11_what_is_missing_for_good_is_a_new_epoch_and_an_alarm(town: Town):
     person = town.unbooked[0]
-    mouth = Mouth(town)
-    mouth.act("scan_nfc", town.unbooked[1].patient_id, site_day=mouth.today())
-    mouth.check_in(person, most=2)
-    del mouth.outbox[0]
-    mouth.push_all()
-    assert (mouth.epoch, mouth.told()) == (2, [("applied", "ok")] * 2)
-    assert [case["code"] for case in town.cases() if case["kiosk_id"] == mouth.who["kiosk_id"]] == ["gap"]
+    other = OtherKiosk(town)
+    other.act("scan_nfc", town.unbooked[1].patient_id, site_day=other.today())
+    other.check_in(person, most=2)
+    del other.outbox[0]
+    other.push_all()
+    assert (other.epoch, other.verdicts()) == (2, [("applied", "ok")] * 2)
+    assert [case["code"] for case in town.cases() if case["kiosk_id"] == other.who["kiosk_id"]] == ["gap"]
     assert town.state(person)["journey_state"] == "REGISTERED"
 
 
 def test_case_12_an_action_of_rules_that_the_centre_does_not_judge_by_waits_for_staff(town: Town):
     person = town.unbooked[1]
-    mouth = Mouth(town)
-    mouth.check_in(person, most=1, definitions_version=mouth.definitions["version"] + 1)
-    mouth.push_all()
-    assert mouth.told() == [("needs_staff", "old_rules")]
+    other = OtherKiosk(town)
+    other.check_in(person, most=1, definitions_version=other.definitions["version"] + 1)
+    other.push_all()
+    assert other.verdicts() == [("needs_staff", "old_rules")]
     case = case_of(town, person)
     assert (case["code"], case["detail"]["conflict"]) == ("old_rules", 12)
     assert town.state(person)["journey_state"] == "UNREGISTERED"
     town.settle(case, "apply")
-    mouth.pull()
-    assert mouth.told() == [("applied", "ok")]
+    other.pull()
+    assert other.verdicts() == [("applied", "ok")]
     assert town.state(person)["journey_state"] == "ARRIVED"
 
 
@@ -196,14 +199,14 @@ def test_case_12_what_was_done_before_the_rules_were_raised_is_judged_by_its_own
     town.wire.mend()
     town.await_settled()
     assert codes(town, person) == [("applied", "ok")] * 2
-    assert Mouth(town).definitions["version"] == before + 1
+    assert OtherKiosk(town).definitions["version"] == before + 1
     assert town.check()["ok"]
 
 
 def test_case_17_a_payment_taken_at_both_ends_is_never_dropped_and_sent_to_the_desk(town: Town):
     person = town.people[1]
     town.by_hand(person, *ENTRANCE, *EXAM)
-    wait_for(lambda: shown(town, person)["next_action"] == "make_payment", "the kiosk never heard", WAIT_S)
+    wait_for(lambda: shown(town, person)["next_action"] == "make_payment", "the kiosk never got the verdicts", WAIT_S)
     town.go_offline()
     assert town.press(person, "make_payment").ok
     town.by_hand(person, "make_payment")
@@ -216,12 +219,12 @@ def test_case_17_a_payment_taken_at_both_ends_is_never_dropped_and_sent_to_the_d
     screen = shown(town, person)
     assert (screen["notice"], screen["confirmed"]) == ("see_desk", False)
     town.settle(case, "discard", "paid once only")
-    wait_for(lambda: codes(town, person)[-1] == ("superseded", "discarded"), "the kiosk never heard", WAIT_S)
+    wait_for(lambda: codes(town, person)[-1] == ("superseded", "discarded"), "the kiosk never got the verdicts", WAIT_S)
     assert town.state(person)["journey_state"] == "PAYMENT"
 
 
 def test_case_16_what_a_restore_undoes_is_told_to_the_kiosk_and_to_staff(town: Town):
-    """Last: the centre forgets what came after its backup, and staff meanwhile did otherwise."""
+    """Runs last: the centre loses the actions after its backup, and staff act otherwise meanwhile."""
     person = town.people[3]
     backup = town.places.directory / "backup.db"
     hospital.central_command(town.places, "backup", str(backup))
@@ -246,11 +249,11 @@ def test_case_16_what_a_restore_undoes_is_told_to_the_kiosk_and_to_staff(town: T
 
 
 def seconds(moment: str) -> int:
-    """Whole seconds since the epoch, of a moment in ISO 8601."""
+    """Whole seconds since 1970 of a time in ISO 8601."""
     return int(datetime.fromisoformat(moment).timestamp())
 
 
 def shown(town: Town, person: Person) -> Any:
-    """What the kiosk's screen says to this person, who holds their card there."""
+    """The kiosk's screen after this person has held their card to it."""
     town.tap(person)
     return town.screen()

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(900 if LONG else 120)]
 
 @dataclass
 class Crowd:
-    """People who tap and touch until they are through; whoever gets no answer tries again with the same action id."""
+    """People who tap and touch until they are through. Without an answer they try again with the same action id."""
 
     town: Town
     people: list[Person]
@@ -72,8 +72,8 @@ def test_a_kiosk_that_is_killed_at_any_moment_loses_nothing_and_doubles_nothing(
     walking.join(WAIT_S)
     town.await_settled()
     rows = town.outbox()
-    here = Counter(row["action_id"] for row in rows)
-    assert set(crowd.acknowledged) <= here.keys()
+    at_the_kiosk = Counter(row["action_id"] for row in rows)
+    assert set(crowd.acknowledged) <= at_the_kiosk.keys()
     per_person = Counter((row["patient_id"], row["action_type"]) for row in rows)
     assert set(per_person.values()) == {1}
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))

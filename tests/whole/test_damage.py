@@ -1,4 +1,4 @@
-"""A kiosk whose store holds what its program cannot read: the daemon starts, serves, and gets it anew."""
+"""A kiosk whose store holds rules that its program cannot read: the daemon starts, serves and pulls them again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def stored(town: Town, sql: str) -> list[tuple[object, ...]]:
         db.close()
 
 
-def test_a_daemon_serves_by_the_shipped_rules_where_its_own_cannot_be_read_and_gets_them_anew(town: Town):
+def test_a_daemon_serves_by_the_shipped_rules_until_it_has_pulled_its_unreadable_ones_again(town: Town):
     town.go_offline()
     first, second = town.people[:2]
     town.tap(first)

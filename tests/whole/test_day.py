@@ -61,8 +61,8 @@ def test_a_card_on_a_real_reader_stack_becomes_a_checked_in_patient_at_the_centr
 
     town.central.kill()
     wait_for(lambda: not town.status()["online"], "the kiosk never noticed", WAIT_S)
-    for taken, person in enumerate(rest, 4):
-        _tap(pcscd, town, person, taken)
+    for taps, person in enumerate(rest, 4):
+        _tap(pcscd, town, person, taps)
     assert town.status()["outbox"]["pending"] == 3
     town.start_central()
     town.await_settled()
@@ -75,4 +75,4 @@ def test_a_card_on_a_real_reader_stack_becomes_a_checked_in_patient_at_the_centr
 
 def _tap(pcscd: Pcscd, town: Town, person: Person, actions: int) -> None:
     with pcscd.insert(storage_card(bytes.fromhex(person.uid))):
-        wait_for(lambda: len(town.outbox()) == actions, "the tap was never taken", WAIT_S)
+        wait_for(lambda: len(town.outbox()) == actions, "the tap never became an action", WAIT_S)

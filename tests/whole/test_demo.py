@@ -22,11 +22,11 @@ def demo(*words: str) -> list[str]:
 
 
 def test_the_story_comes_true_and_leaves_nothing_behind(tmp_path: Path):
-    told = subprocess.run(
+    story = subprocess.run(
         demo("story"), env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=110
     )
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert "both ends agree" in told.stdout
+    assert story.returncode == 0, story.stdout + story.stderr
+    assert "both ends agree" in story.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -62,8 +62,8 @@ def test_the_demo_serves_until_it_is_interrupted_and_takes_everything_with_it(tm
 
 
 def test_a_port_that_is_taken_is_said_so_at_once(tmp_path: Path):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
         refused = subprocess.run(
             demo("run", "--data", str(tmp_path / "data"), "--kiosk-port", port),
             capture_output=True,

@@ -21,8 +21,8 @@ WAIT_S = 30.0
 
 
 class Town:
-    """Places, programs and people. `actions` are those that the kiosk is granted, `wire` is the kind of wire between
-    kiosk and centre. `close()` stops everything."""
+    """Places, programs and people. `actions` are the kiosk's grants, `wire` makes the wire between kiosk and centre.
+    `close()` stops everything."""
 
     def __init__(
         self,
@@ -38,9 +38,9 @@ class Town:
         self.central.await_health()
         self.wire = wire("127.0.0.1", self.places.central_port)
         hospital.write_config(self.places, self.through, readers or ["simulated"], actions)
-        everybody = hospital.fill(self.places)
-        self.people: list[Person] = [person for person in everybody if person.booked]
-        self.unbooked: list[Person] = [person for person in everybody if not person.booked]
+        persons = hospital.fill(self.places)
+        self.people: list[Person] = [person for person in persons if person.booked]
+        self.unbooked: list[Person] = [person for person in persons if not person.booked]
         hospital.enrol(self.places, self.through, actions)
         self.kiosk: Program | None = None
         self.staff = requests.Session()
@@ -52,7 +52,7 @@ class Town:
         return f"http://127.0.0.1:{self.wire.port}"
 
     def open(self) -> None:
-        """Starts the kiosk, and returns once it has its roster."""
+        """Starts the kiosk and waits for its roster."""
         self.start_kiosk()
         self.await_online()
 
@@ -65,18 +65,18 @@ class Town:
         self.central.await_health()
 
     def stop_central(self) -> None:
-        self.staff.close()  # a kept connection is waited for
+        self.staff.close()  # an open connection would delay the stop
         self.central.stop()
 
     def put_back(self, backup: Path) -> None:
-        """The database of the centre, which is down, is that of the backup again."""
+        """Replaces the database of the stopped centre by a backup."""
         database = self.places.directory / "central.db"
         for ending in ("-wal", "-shm"):
             database.with_name(database.name + ending).unlink(missing_ok=True)
         shutil.copy(backup, database)
 
     def go_offline(self) -> None:
-        """Cuts the wire, and returns once the kiosk has noticed."""
+        """Cuts the wire and waits until the kiosk has noticed."""
         self.wire.cut()
         wait_for(lambda: not self.status()["online"], "the kiosk never noticed", WAIT_S)
 
@@ -132,8 +132,8 @@ class Town:
         wanted = len(self.people)
 
         def there() -> bool:
-            told = self.status()
-            return bool(told["online"] and told["roster"]["patients"] >= wanted)
+            status = self.status()
+            return bool(status["online"] and status["roster"]["patients"] >= wanted)
 
         wait_for(there, "the kiosk never came online with its roster", WAIT_S)
 
@@ -170,7 +170,7 @@ class Town:
         )
 
     def by_hand(self, person: Person, *actions: str) -> None:
-        """Staff do all of these."""
+        """Staff do these actions, one after the other."""
         for action in actions:
             answer = self.perform(person, action)
             assert answer.ok, answer.text

@@ -1,7 +1,7 @@
 """A PN532 on a pseudo-terminal: enough of the chip for nfcpy's real driver, and faults on command.
 
-It is linked into /dev, since nfcpy looks there for serial lines; that takes root. Like the real chip it hears only
-what is sent at the speed it has, and keeps a raised speed until it gets another or loses power.
+It is linked into /dev, since nfcpy looks there for serial lines; that takes root. Like the real chip it receives
+only at its own speed, and keeps a raised speed until it gets another or loses power.
 
     with EmulatedPn532() as chip:
         reader = ReaderSpec("nfcpy", path=chip.path)
@@ -42,7 +42,7 @@ Exchange = Callable[[bytes], "bytes | None"]
 
 @dataclass(frozen=True)
 class Target:
-    """A card in the field: what it answers when it is looked for, as the chip passes it on, and to each block."""
+    """A card in the field: its answer to a poll, as the chip passes it on, and its answer to each block."""
 
     modulation: int
     found: bytes
@@ -67,7 +67,7 @@ def type_b(pupi: bytes, protocol: bytes = bytes.fromhex("338181"), blocks: Excha
 
 
 def type_1(uid: bytes) -> Target:
-    """A type 1 tag (Topaz): it has no anticollision, and tells four bytes of its id when asked (RID)."""
+    """A type 1 tag (Topaz): it has no anticollision, and answers RID with four bytes of its id."""
     return Target(4, b"\x0c\x00" + uid[:4], lambda block: b"\x11\x48" + uid[:4] if block[:1] == b"\x78" else None)
 
 
@@ -86,14 +86,14 @@ def iso_dep(commands: Callable[[bytes], bytes | None], ats: bytes = bytes.fromhe
             return b"\x00"
         if block[0] & 0xE2 != 0x02:  # no I-block
             return None
-        said = commands(block[1:])
-        return None if said is None else block[:1] + said
+        answer = commands(block[1:])
+        return None if answer is None else block[:1] + answer
 
     return answer
 
 
 class EmulatedPn532:
-    """The chip, from its making until `close`. Its faults are attributes: set them at any time."""
+    """The chip, from the constructor until `close`. Its faults are attributes, which may be set at any time."""
 
     def __init__(self) -> None:
         self.name = f"kiosktest{secrets.token_hex(4)}"
@@ -112,7 +112,7 @@ class EmulatedPn532:
         return f"tty:{self.name}:pn532"
 
     def put(self, target: Target) -> None:
-        """Holds a card to it; the one before is gone."""
+        """Holds a card to it in place of an earlier one."""
         self._target = target
 
     def lift(self) -> None:
@@ -160,7 +160,7 @@ class EmulatedPn532:
     # ---- the line ---------------------------------------------------------------------------------------------------
 
     def _serve(self, line: int) -> None:
-        heard = b""
+        received = b""
         while True:
             with contextlib.suppress(OSError, ValueError):  # it may be unplugged at any moment
                 select.select([line], [], [], 0.05)
@@ -169,31 +169,31 @@ class EmulatedPn532:
                     return
                 try:
                     chunk = os.read(line, 4096)
-                except OSError:  # nothing there after all, or nobody has the line open
+                except OSError:  # no data after all, or no program has the line open
                     continue
                 if self.locked_up or self.powered_down or not self._understands(line):
-                    heard = b""
+                    received = b""
                     continue
-            heard = self._hear(line, heard + chunk)
+            received = self._receive(line, received + chunk)
 
     def _understands(self, line: int) -> bool:
-        """Whether what came was sent at the chip's speed, as far as the line's speed now tells.
+        """Whether the last bytes were sent at the chip's speed, by the present speed of the line.
 
         The driver reopens the line right after the acknowledgement that changes the speed, and a pseudo-terminal
-        forgets what was not read by then. So the first thing said at the new speed counts as that acknowledgement.
+        forgets unread bytes then. So the first bytes at the new speed count as that acknowledgement.
         """
         sent_at = termios.tcgetattr(line)[4]
         if sent_at == self._next_speed:
             self._acknowledged()
         return sent_at == self.speed
 
-    def _hear(self, line: int, heard: bytes) -> bytes:
+    def _receive(self, line: int, received: bytes) -> bytes:
         """Carries out all whole frames, and returns the rest."""
-        while (start := heard.find(b"\x00\x00\xff")) >= 0:
-            frame = heard[start:]
+        while (start := received.find(b"\x00\x00\xff")) >= 0:
+            frame = received[start:]
             if frame.startswith(_ACK):
                 self._acknowledged()
-                heard = frame[len(_ACK) :]
+                received = frame[len(_ACK) :]
                 continue
             extended = frame[3:5] == b"\xff\xff"
             head = 8 if extended else 5
@@ -201,8 +201,8 @@ class EmulatedPn532:
             if len(frame) < head + size + 2:
                 return frame
             self._obey(line, frame[head : head + size])
-            heard = frame[head + size + 2 :]
-        return heard[-2:]
+            received = frame[head + size + 2 :]
+        return received[-2:]
 
     def _acknowledged(self) -> None:
         self.speed = self._next_speed
@@ -244,6 +244,6 @@ class EmulatedPn532:
                 there = target is not None and target.modulation == arguments[1]
                 return b"\x01\x01" + target.found if target and there else b"\x00"
             case 0x40 | 0x42:  # InDataExchange, whose first byte is the target's number, and InCommunicateThru
-                said = self._target.blocks(arguments[code == 0x40 :]) if self._target else None
-                return _NO_ANSWER if said is None else b"\x00" + said
+                answer = self._target.blocks(arguments[code == 0x40 :]) if self._target else None
+                return _NO_ANSWER if answer is None else b"\x00" + answer
         return b""

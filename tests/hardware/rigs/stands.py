@@ -13,7 +13,7 @@ from tests.hardware.rigs.vpcd import NOT_FOUND, PHONE, Pcscd, VirtualCard, stora
 
 
 class Stand(Protocol):
-    """A reader on a bench, and a hand that holds cards to it. A card is given by its id."""
+    """A reader and a hand that holds cards to it. An id stands for a card."""
 
     spec: ReaderSpec
 
@@ -25,7 +25,7 @@ class Stand(Protocol):
 
 
 class PcscStand:
-    """A slot of a pcscd that others use too; unplugging it is taking the readers from that pcscd."""
+    """A slot of a shared pcscd. Unplugging it takes all readers from that pcscd."""
 
     def __init__(self, pcscd: Pcscd) -> None:
         self.spec = ReaderSpec("pcsc", name=pcscd.readers[0])

@@ -1,7 +1,7 @@
 """A real pcscd with virtual readers, and the cards for them.
 
-The pcscd is our own: it listens on a socket of its own, which PC/SC clients find by an environment variable, so neither
-another pcscd on this machine nor its readers are touched.
+The pcscd is our own: it listens on a socket of its own, which PC/SC clients find by an environment variable, so it
+disturbs no other pcscd on this machine, nor the readers of one.
 
     with Pcscd(directory) as pcscd:
         os.environ.update(pcscd.environment)
@@ -54,19 +54,19 @@ Answers = Callable[[bytes], "bytes | None"]
 
 @dataclass(frozen=True)
 class CardFace:
-    """A card before it is inserted: its ATR, and its answer to each command. None: it hangs, and so does the reader."""
+    """A card before it is inserted: its ATR, and its answer to each command. None hangs the reader."""
 
     atr: bytes
     answers: Answers
 
 
 def card_with(atr: bytes, answers: Mapping[bytes, bytes]) -> CardFace:
-    """A card with a table of answers; to anything else it says that it has no such thing."""
+    """A card with a table of answers; to any other command it answers "not found"."""
     return CardFace(atr, lambda command: answers.get(command, NOT_FOUND))
 
 
 def storage_card(uid: bytes, atr: bytes = NTAG) -> CardFace:
-    """A card that has nothing but its id."""
+    """A card that answers with its id and nothing else."""
     return card_with(atr, {GET_UID: uid + b"\x90\x00"})
 
 
@@ -76,7 +76,10 @@ def hanging_card(atr: bytes = NTAG) -> CardFace:
 
 
 class VirtualCard:
-    """A card in a virtual reader from its making until `remove`. Speaks vpcd's protocol: two bytes of length, data."""
+    """A card in a virtual reader, from the constructor until `remove`.
+
+    The protocol of vpcd is two bytes of length, then the data.
+    """
 
     def __init__(self, port: int, face: CardFace) -> None:
         self._face = face
@@ -86,8 +89,10 @@ class VirtualCard:
         self._thread.start()
 
     def remove(self) -> None:
-        """Takes the card out of the reader, and returns when pcscd has seen that it is gone: a card inserted before
-        would be no new one. A card that hangs is let go by that."""
+        """Takes the card out of the reader, and waits until pcscd has noticed it.
+
+        Before that, pcscd takes another card for the same one. This also ends a card that hangs.
+        """
         with contextlib.suppress(OSError):
             self._stream.shutdown(socket.SHUT_WR)
             self._thread.join(SEEN_S)
@@ -146,7 +151,7 @@ class Pcscd:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the environment of a PC/SC client must hold to find this pcscd and no other."""
+        """The environment with which a PC/SC client finds this pcscd and no other."""
         return {"PCSCLITE_CSOCK_NAME": str(self.socket_path)}
 
     @property
@@ -160,7 +165,7 @@ class Pcscd:
         return self._process is not None and self._process.poll() is None
 
     def start(self, plugged: bool = True) -> None:
-        """Starts it, and returns when clients can connect. With `plugged` false it has no reader yet."""
+        """Starts it and waits until clients can connect. With `plugged` false it has no reader."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self._configure(self.names if plugged else ())
         self.socket_path.unlink(missing_ok=True)
@@ -178,7 +183,7 @@ class Pcscd:
             # The socket is closed here, so that it dies with pcscd.
 
     def stop(self) -> None:
-        """Ends it, and waits until it is gone. One that a card holds fast is killed."""
+        """Ends it and waits for its end. A pcscd that hangs in a card is killed."""
         if self._process is None:
             return
         self._process.terminate()
@@ -190,7 +195,7 @@ class Pcscd:
         self._process = None
 
     def restart(self, plugged: bool = True) -> None:
-        """What an upgrade, or an administrator, does. The virtual driver cannot be unplugged in any other way."""
+        """Restarts it, as an upgrade does. The virtual driver cannot be unplugged in any other way."""
         self.stop()
         self.start(plugged)
 
@@ -228,7 +233,7 @@ class Pcscd:
 
 
 def free_port_pairs() -> Iterator[int]:
-    """Ports that are free together with the one above them."""
+    """Ports that are free, as is the next one above each."""
     while True:
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Another kiosk's mouth: the second client of the protocol at a real centre, for what no real kiosk would say."""
+"""The second client of the protocol as a kiosk of a real centre: it sends what no real kiosk would send."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.whole.town import Town
 GRANTED = ("scan_nfc", "register", "confirm_arrival", "make_payment")
 
 
-class Mouth(SecondClient):
-    """One kiosk, enrolled and with its roster. `said` are the bodies of its actions, in their order."""
+class OtherKiosk(SecondClient):
+    """One kiosk, enrolled and with its roster."""
 
     def __init__(self, town: Town) -> None:
         super().__init__(town.places.central_url)
@@ -23,36 +23,36 @@ class Mouth(SecondClient):
     def check_in(
         self, person: Person, answers: dict[str, str] | None = None, most: int = 3, **shown: Any
     ) -> list[dict[str, Any]]:
-        """The first `most` of a card, a registration with these answers, and a confirmed arrival; nothing is sent."""
-        beside = {"cards": self.card(person.uid), "visit_id": uuid7(), **shown}
-        day = beside.setdefault("site_day", self.today())
+        """Makes the first `most` of a scan, a registration with these answers and an arrival. Sends nothing."""
+        common = {"cards": self.card(person.uid), "visit_id": uuid7(), **shown}
+        day = common.setdefault("site_day", self.today())
         steps: list[tuple[str, dict[str, Any]]] = [
             ("scan_nfc", {"journey_state": "UNREGISTERED"}),
             ("register", {"journey_state": "ARRIVED", "payload": {"answers": answers} if answers else {}}),
             ("confirm_arrival", {"journey_state": "REGISTERED", "queue_number": self.number(day)}),
         ]
-        return [self.act(action, person.patient_id, **beside, **own) for action, own in steps[:most]]
+        return [self.act(action, person.patient_id, **common, **own) for action, own in steps[:most]]
 
     def pull(self) -> None:
-        """Until there is nothing new."""
+        """Pulls until no page is left."""
         while self.page():
             pass
 
     def push_all(self) -> None:
-        """Until nothing is pending. It waits for nobody: what is refused is sent again at once."""
+        """Pushes until nothing is pending. It sends what is refused again at once."""
         while self.push() is not None:
             pass
 
     def today(self) -> str:
-        """The site day by the pulled rows."""
+        """The site day of the pulled rows."""
         return str(next(iter(self.patients.values()))["journey"]["site_day"])
 
-    def told(self) -> list[tuple[str, str] | None]:
-        """What it was told of each of its actions, in their order; None of one that is pending."""
+    def verdicts(self) -> list[tuple[str, str] | None]:
+        """Verdict and code of each of its actions, in their order; None for a pending one."""
         return [(row["verdict"]["verdict"], row["verdict"]["code"]) if row["verdict"] else None for row in self.outbox]
 
     def send(self, rows: list[Any]) -> None:
-        """A batch of these rows, as they stand. Raises Refused."""
+        """Pushes a batch of these rows, unchanged. Raises Refused."""
         batch = {
             "kiosk_id": self.who["kiosk_id"],
             "epoch": self.epoch,
