@@ -185,7 +185,7 @@ def test_bookings_open_again_as_the_definitions_say_wherever_that_status_stands_
     centre.do("import", document={**hospital(AHEAD, 20), "site": None})
     with centre.store.read() as db:
         assert patients_of_future_days(db, centre.parts.definitions, DAY, 100) == [], (
-            "what is booked is what a day to come has"
+            "a future day has only the bookings"
         )
     clock_is_ahead_for_a_moment(centre, "scan_nfc", "register")
     assert correct_all_future_days(centre.parts, DAY) == 16
