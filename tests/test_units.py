@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-
 HOUSE = Path(__file__).resolve().parent.parent
 SYSTEMD = HOUSE / "systemd"
 

@@ -76,7 +76,7 @@ def hanging_card(atr: bytes = NTAG) -> CardFace:
 
 
 class VirtualCard:
-    """A card in a virtual reader, from the constructor until `remove`. Protocol of vpcd: two bytes of length, then data."""
+    """A card in a virtual reader, from the constructor until `remove`. vpcd's protocol: length in two bytes, data."""
 
     def __init__(self, port: int, face: CardFace) -> None:
         self._face = face
@@ -86,7 +86,7 @@ class VirtualCard:
         self._thread.start()
 
     def remove(self) -> None:
-        """Takes the card out of the reader, and waits until pcscd has noticed: before that, another card would be no new
+        """Takes the card out of the reader, and waits until pcscd has noticed: before that, another card is no new
         one. This also ends a card that hangs."""
         with contextlib.suppress(OSError):
             self._stream.shutdown(socket.SHUT_WR)
