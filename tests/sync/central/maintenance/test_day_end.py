@@ -164,6 +164,21 @@ def test_a_visit_of_a_day_that_has_not_come_becomes_a_further_visit_of_today(cen
     ]
 
 
+@pytest.mark.parametrize("of_one_day", [False, True])
+def test_visits_of_days_that_have_not_come_keep_their_order(centre: Centre, of_one_day: bool):
+    for day in (AHEAD, "2027-03-06"):
+        clock_is_ahead_for_a_moment(centre, "scan_nfc", day=day)
+    if of_one_day:
+        with centre.store.write() as db:
+            db.execute("update visits set ordinal = 2, site_day = :day where site_day <> :day", {"day": AHEAD})
+    before = centre.rows("select visit_id from visits order by site_day, ordinal")
+    correct_all_future_days(centre.parts, DAY)
+    assert centre.rows("select visit_id, site_day, ordinal from visits order by ordinal") == [
+        {**visit, "site_day": DAY, "ordinal": ordinal} for ordinal, visit in enumerate(before, 1)
+    ]
+    assert len(before) == 2
+
+
 def test_bookings_that_lapsed_before_their_day_are_open_again_by_an_action_and_by_the_sweep(centre: Centre):
     centre.do("import", document={**hospital("2026-03-20", 20), "site": None})
     before = centre.rows("select appointment_id, status from appointments order by appointment_id")
