@@ -228,6 +228,18 @@ def test_a_patient_who_did_not_come_stays_so_and_an_ended_entry_opens_a_case(cen
     assert centre.do("check")["ok"]
 
 
+def test_of_two_visits_that_a_wrong_clock_ended_the_case_names_the_later_one(centre: Centre):
+    centre.walk(ANNA, *TO_WAITING)
+    clock_is_ahead_for_a_moment(centre)
+    correct_all_future_days(centre.parts, DAY)
+    centre.walk(ANNA, "scan_nfc")
+    (later,) = centre.rows("select visit_id from visits where closed_ms is null")
+    clock_is_ahead_for_a_moment(centre)
+    correct_all_future_days(centre.parts, DAY)
+    rows = centre.rows("select visit_id, detail from exceptions order by exception_id")
+    assert rows[1:] == [{**later, "detail": f'{{"journey_state":"ARRIVED","leg":0,"site_day":"{DAY}"}}'}]
+
+
 def test_the_background_corrects_rows_of_a_wrong_clock_once_it_is_right(centre: Centre):
     heard = []
     clock_is_ahead_for_a_moment(centre)
