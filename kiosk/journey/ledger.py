@@ -37,7 +37,7 @@ class Answered:
 class Ledger:
     """The `sync.agent.ledger.Ledger` of this kiosk, and its enrolment. May be called from any thread.
 
-    Each method that writes does so in one transaction, but `settle`.
+    Each method that writes does so in one transaction, but `retire`.
     """
 
     def __init__(self, kiosk: ThisKiosk) -> None:
@@ -88,7 +88,7 @@ class Ledger:
         with self._store.read() as db:
             return outbox.has_pending(db)
 
-    def settle(
+    def retire(
         self,
         verdicts: Sequence[VerdictRow],
         backed_up_seq: int = 0,
@@ -106,7 +106,7 @@ class Ledger:
         changed: set[PatientId] = set()
         for first in range(0, max(len(verdicts), 1), VERDICTS_AT_ONCE):
             portion = verdicts[first : first + VERDICTS_AT_ONCE]
-            patient_ids = self._settle_portion(portion, backed_up_seq, epoch, incarnations)
+            patient_ids = self._retire_portion(portion, backed_up_seq, epoch, incarnations)
             if patient_ids is None:
                 break
             changed |= patient_ids
@@ -179,7 +179,7 @@ class Ledger:
             pending = outbox_epochs.start_epoch(db, context.identity.kiosk_id, epoch)
             audit.note(db, context.at_ms, "epoch", f"epoch {epoch}, {pending} pending")
 
-    def _settle_portion(
+    def _retire_portion(
         self, portion: Sequence[VerdictRow], backed_up_seq: int, epoch: int | None, incarnations: Collection[str]
     ) -> set[PatientId] | None:
         """Writes verdicts in one transaction. Returns the changed patients; None where the verdicts are void."""

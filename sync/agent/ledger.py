@@ -48,7 +48,7 @@ class Ledger(Protocol):
         """Whether any action waits for its verdict."""
         ...
 
-    def settle(
+    def retire(
         self,
         verdicts: Sequence[VerdictRow],
         backed_up_seq: int = 0,

@@ -56,7 +56,7 @@ class Pusher:
     _poison: PoisonWatch = field(default=PoisonWatch(), init=False)
 
     def run_once(self) -> StepResult:
-        """Pushes the next batch, if there is one, and settles its verdicts."""
+        """Pushes the next batch, if there is one, and retires the actions of its verdicts."""
         identity = self.ledger.identity
         if identity is None:
             return StepResult()
@@ -71,7 +71,7 @@ class Pusher:
             return _no_answer(outcome)
         if isinstance(outcome, CallRefused):
             return self._follow_refusal(identity, outcome)
-        return self._settle(identity, outcome.answer)
+        return self._retire(identity, outcome.answer)
 
     def _next_batch(self) -> list[Pushed]:
         """The next batch; only its first action, as an unread record, where the centre never takes that action in."""
@@ -98,9 +98,9 @@ class Pusher:
         # The centre answers the next batch with the same gap, until it gives up this chain and names a new epoch.
         return StepResult(failed=True, reason=f"the centre expects action {expected_seq}, which is not here")
 
-    def _settle(self, identity: KioskState, answer: PushAnswer) -> StepResult:
+    def _retire(self, identity: KioskState, answer: PushAnswer) -> StepResult:
         self.versions.learn(answer.versions)
-        touched = self.ledger.settle(
+        touched = self.ledger.retire(
             answer.verdicts,
             answer.backed_up_seq,
             epoch=identity.epoch,

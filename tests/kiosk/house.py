@@ -69,13 +69,13 @@ class House:
             VerdictRow(action_id=r["action_id"], seq=r["seq"], verdict=verdict, code=code, patient_id=r["patient_id"])
             for r in rows
         ]
-        self.reception.update(self.ledger.settle(verdicts), online=True)
+        self.reception.update(self.ledger.retire(verdicts), online=True)
 
     def rebind(self) -> frozenset[PatientId]:
         """Writes the verdict "rebound" for every pending action. The reception is not told."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq from outbox where status = 'pending'").fetchall()
-        return self.ledger.settle(
+        return self.ledger.retire(
             [
                 VerdictRow(action_id=r["action_id"], seq=r["seq"], verdict=Verdict.NEEDS_STAFF, code=Code.REBOUND)
                 for r in rows

@@ -60,7 +60,7 @@ class Box:
         judged = self.ledger.batch(1, None)[0]
         action_id = msgspec.json.decode(judged.body, type=Intent).action_id
         row = VerdictRow(action_id=action_id, seq=1, verdict=Verdict.APPLIED, code=Code.OK, patient_id="P3")
-        self.ledger.settle([row])
+        self.ledger.retire([row])
 
     def what_it_is(self) -> tuple[str, str, CardKeys]:
         assert self.journeys.identity is not None

@@ -39,11 +39,11 @@ class Caught:
     kinds: tuple[str, ...]
 
 
-_RETIRE_ALL = """self.ledger.settle([__import__("sync.protocol").protocol.VerdictRow(action_id=__import__("json").loads(
+_RETIRE_ALL = """self.ledger.retire([__import__("sync.protocol").protocol.VerdictRow(action_id=__import__("json").loads(
                 bytes(each.body))["action_id"], seq=0, verdict="{verdict}", code="ok") for each in actions])
 """
 _REFUSED = "            return self._follow_refusal(identity, outcome)\n"
-_ANSWERED = "        return self._settle(identity, outcome.answer)\n"
+_ANSWERED = "        return self._retire(identity, outcome.answer)\n"
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(

@@ -76,7 +76,10 @@ def hanging_card(atr: bytes = NTAG) -> CardFace:
 
 
 class VirtualCard:
-    """A card in a virtual reader, from the constructor until `remove`. vpcd's protocol: length in two bytes, data."""
+    """A card in a virtual reader, from the constructor until `remove`.
+
+    The protocol of vpcd is two bytes of length, then the data.
+    """
 
     def __init__(self, port: int, face: CardFace) -> None:
         self._face = face
@@ -86,8 +89,10 @@ class VirtualCard:
         self._thread.start()
 
     def remove(self) -> None:
-        """Takes the card out of the reader, and waits until pcscd has noticed: before that, another card is no new
-        one. This also ends a card that hangs."""
+        """Takes the card out of the reader, and waits until pcscd has noticed it.
+
+        Before that, pcscd takes another card for the same one. This also ends a card that hangs.
+        """
         with contextlib.suppress(OSError):
             self._stream.shutdown(socket.SHUT_WR)
             self._thread.join(SEEN_S)

@@ -107,7 +107,7 @@ def test_a_reversal_of_a_newer_revision_is_news(house: House):
         first = db.execute("select action_id from outbox where status = 'superseded'").fetchone()[0]
     for revision, verdict in ((1, Verdict.APPLIED), (2, Verdict.SUPERSEDED)):
         again = VerdictRow(action_id=first, seq=1, verdict=verdict, code=Code.OK, revision=revision)
-        house.ledger.settle([again])
+        house.ledger.retire([again])
     assert notice_of_a_tap(house) is Notice.REVERSED
 
 

@@ -29,7 +29,7 @@ def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(h
     judged = VerdictRow(
         action_id=row["action_id"], seq=row["seq"], verdict=Verdict.APPLIED, code=Code.OK, patient_id="P2"
     )
-    house.reception.update(house.ledger.settle([judged]), online=True)
+    house.reception.update(house.ledger.retire([judged]), online=True)
     shown = house.reception.screen()
     assert shown.patient is not None
     assert (shown.screen, shown.patient.patient_id, shown.patient.masked_name) == (ScreenKind.JOURNEY, "P2", "홍*동")
@@ -173,7 +173,7 @@ def test_the_screen_waits_for_who_a_provisional_patient_turned_out_to_be(house: 
     answer = VerdictRow(
         action_id=row["action_id"], seq=row["seq"], verdict=Verdict.APPLIED, code=Code.OK, patient_id="P9"
     )
-    house.reception.update(house.ledger.settle([answer]), online=True)
+    house.reception.update(house.ledger.retire([answer]), online=True)
     assert house.reception.screen().patient is None
     house.reception.update(house.pull(samples.row(9)), online=True)
     shown = house.reception.screen()

@@ -195,7 +195,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule()
     def verdicts_arrive(self) -> None:
         verdicts = self.verdicts.pop(0)
-        self.kiosk.ledger.settle(verdicts)
+        self.kiosk.ledger.retire(verdicts)
         for verdict in verdicts:
             patient_id = PatientId(str(verdict.patient_id))
             assert verdict.journey is not None
@@ -214,7 +214,7 @@ class Interleavings(RuleBasedStateMachine):
         """An answer was late and the push was repeated, so that both answers come."""
         again = list(self.verdicts[0])
         self.verdicts_arrive()
-        assert self.kiosk.ledger.settle(again) == frozenset()
+        assert self.kiosk.ledger.retire(again) == frozenset()
 
     @precondition(lambda self: self.pages)
     @rule()

@@ -320,7 +320,7 @@ def test_only_when_the_holder_of_an_unknown_card_checks_in_is_the_card_kept_as_i
 def test_a_card_that_waits_for_the_desk_sends_nothing_more_there_however_often_it_is_held(kiosk: Kiosk):
     acted = kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     (action_id,) = acted.action_ids
-    kiosk.ledger.settle([VerdictRow(action_id=action_id, seq=1, verdict=Verdict.NEEDS_STAFF, code=Code.UNKNOWN_CARD)])
+    kiosk.ledger.retire([VerdictRow(action_id=action_id, seq=1, verdict=Verdict.NEEDS_STAFF, code=Code.UNKNOWN_CARD)])
     for _ in range(3):
         assert kiosk.tap(9) == ()
     assert len(kiosk.intents()) == 1

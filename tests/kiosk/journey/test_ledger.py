@@ -38,7 +38,7 @@ def test_a_batch_of_verdicts_is_several_transactions(tmp_path: Path):
     verdicts, statements = pending(parts), list[str]()
     with parts.store.read() as db:
         db.set_trace_callback(statements.append)
-    touched = parts.ledger.settle(verdicts, backed_up_seq=PEOPLE)
+    touched = parts.ledger.retire(verdicts, backed_up_seq=PEOPLE)
     with parts.store.read() as db:
         db.set_trace_callback(None)
     assert statements.count("commit") == 3
@@ -53,16 +53,16 @@ def test_what_was_settled_before_it_failed_stays_settled_and_the_rest_stays_pend
     verdicts = pending(parts)
     broken = [*verdicts[: VERDICTS_AT_ONCE + 1], object(), *verdicts[VERDICTS_AT_ONCE + 1 :]]
     with pytest.raises(AttributeError):
-        parts.ledger.settle(broken)  # type: ignore[arg-type]
+        parts.ledger.retire(broken)  # type: ignore[arg-type]
     assert parts.pending() == PEOPLE - VERDICTS_AT_ONCE
-    parts.ledger.settle(verdicts)
+    parts.ledger.retire(verdicts)
     assert parts.pending() == 0
     parts.store.close()
 
 
 def test_an_answer_without_verdicts_still_tells_how_far_backups_reach(tmp_path: Path):
     parts = samples.enrolled(tmp_path, samples.Clock())
-    assert parts.ledger.settle([], backed_up_seq=7) == frozenset()
+    assert parts.ledger.retire([], backed_up_seq=7) == frozenset()
     with parts.store.read() as db:
         assert db.execute("select backed_up_seq from identity").fetchone()[0] == 7
     parts.store.close()
@@ -71,14 +71,14 @@ def test_an_answer_without_verdicts_still_tells_how_far_backups_reach(tmp_path: 
 def test_verdicts_of_a_centre_that_was_restored_since_are_worth_nothing(kiosk: SmallKiosk):
     (scan,) = kiosk.tap(1)
     verdict = kiosk.judge(scan, journey(1, "ARRIVED", 4))
-    assert kiosk.ledger.settle([verdict], 1, incarnations=("older", "old")) == frozenset()
+    assert kiosk.ledger.retire([verdict], 1, incarnations=("older", "old")) == frozenset()
     assert (kiosk.parts.pending(), kiosk.one("select backed_up_seq from identity")) == (1, 0)
-    assert kiosk.ledger.settle([verdict], 1, incarnations=("one", "two")) == {"P1"}
+    assert kiosk.ledger.retire([verdict], 1, incarnations=("one", "two")) == {"P1"}
     assert kiosk.one("select backed_up_seq from identity") == 1
 
 
 def test_how_far_backups_reach_in_another_epoch_says_nothing_of_this_one(kiosk: SmallKiosk):
-    kiosk.ledger.settle([], 5, epoch=9)
+    kiosk.ledger.retire([], 5, epoch=9)
     assert kiosk.one("select backed_up_seq from identity") == 0
 
 
@@ -87,7 +87,7 @@ def test_how_far_backups_reach_in_another_epoch_says_nothing_of_this_one(kiosk: 
 
 def test_a_centre_that_has_less_than_it_answered_for_is_told_everything_again(kiosk: SmallKiosk):
     (scan,) = kiosk.tap(1)
-    kiosk.ledger.settle([kiosk.judge(scan, journey(1, "ARRIVED", 1))], epoch=1)
+    kiosk.ledger.retire([kiosk.judge(scan, journey(1, "ARRIVED", 1))], epoch=1)
     asked = {"epoch": 1, "answered_seq": kiosk.ledger.answered_seq()}
     assert asked["answered_seq"] == 1
     changed = kiosk.ledger.adopt(page(from_cursor=1, cursor=2, last_seq=0, epoch=1), **asked)
@@ -107,7 +107,7 @@ def test_a_verdict_that_comes_with_a_page_says_nothing_of_how_far_the_chain_has_
 
 def test_after_a_restore_everything_waits_for_its_verdict_again(kiosk: SmallKiosk):
     first, second = kiosk.tap(1)[0], kiosk.tap(2)[0]
-    kiosk.ledger.settle(
+    kiosk.ledger.retire(
         [
             kiosk.judge(first, journey(1, "ARRIVED", 1, visit_id=VisitId(first.visit_id))),
             kiosk.judge(second, journey(2, "ARRIVED", 1, visit_id=VisitId(second.visit_id))),
@@ -121,7 +121,7 @@ def test_after_a_restore_everything_waits_for_its_verdict_again(kiosk: SmallKios
     assert (kiosk.state("P1"), kiosk.state("P2")) == ("ARRIVED", "ARRIVED")
     again = [msgspec.json.decode(p.body, type=Intent).action_id for p in kiosk.ledger.batch(9, None)]
     assert again == [first.action_id, second.action_id]
-    assert kiosk.ledger.settle([kiosk.judge(second, journey(2, "ARRIVED", 1))]) == {"P2"}
+    assert kiosk.ledger.retire([kiosk.judge(second, journey(2, "ARRIVED", 1))]) == {"P2"}
 
 
 # Enrolment and epochs.
@@ -150,7 +150,7 @@ def test_after_another_enrolment_pending_actions_go_on_under_the_new_name_and_th
     kiosk: SmallKiosk,
 ):
     done, pending = kiosk.tap(1)[0], kiosk.tap(2)[0]
-    kiosk.ledger.settle([kiosk.judge(done)])
+    kiosk.ledger.retire([kiosk.judge(done)])
     kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     kiosk.ledger.enrol(enrolment(kiosk_id="kiosk-2", epoch=4, ticket_prefix="C"))
     assert kiosk.knows() == {"card-9"}

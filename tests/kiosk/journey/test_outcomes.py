@@ -37,7 +37,7 @@ class Kiosk:
         return action_id
 
     def judge(self, action_id: str, verdict: Verdict, code: Code, revision: int = 0, **changes: Any) -> None:
-        self.ledger.settle(
+        self.ledger.retire(
             [VerdictRow(action_id=action_id, seq=1, verdict=verdict, code=code, revision=revision, **changes)]
         )
 

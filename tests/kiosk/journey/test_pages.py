@@ -63,7 +63,7 @@ def test_a_check_in_under_a_clock_that_was_ahead_counts_on_any_day(kiosk: SmallK
 def test_a_page_that_was_on_its_way_while_a_verdict_told_a_newer_journey_does_not_set_it_back(kiosk: SmallKiosk):
     (scan,) = kiosk.tap(1)
     centre_journey = journey(1, "ARRIVED", 5, visit_id=VisitId(scan.visit_id))
-    kiosk.ledger.settle([kiosk.judge(scan, centre_journey)])
+    kiosk.ledger.retire([kiosk.judge(scan, centre_journey)])
     kiosk.pull(row(1, masked_name="새*름", journey=journey(1, "UNREGISTERED", 4)))
     assert (kiosk.base("P1"), kiosk.patient_status("P1").patient.masked_name) == (centre_journey, "새*름")
 
@@ -73,7 +73,7 @@ def test_at_the_same_version_the_page_counts_since_a_booking_may_have_moved(kios
     centre_journey = journey(1, "ARRIVED", 5, visit_id=VisitId(scan.visit_id))
     moved = replace(centre_journey, appointments=(booking(1, time_of_day="15:00"),))
     kiosk.pull(row(1, journey=moved))
-    kiosk.ledger.settle([kiosk.judge(scan, centre_journey)])
+    kiosk.ledger.retire([kiosk.judge(scan, centre_journey)])
     assert kiosk.base("P1") == moved
 
 

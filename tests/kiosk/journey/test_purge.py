@@ -37,7 +37,7 @@ def test_it_is_the_centres_clock_that_people_are_forgotten_by(kiosk: SmallKiosk)
 
 def test_old_audit_rows_go_in_the_end_and_no_action_that_a_backup_may_miss(kiosk: SmallKiosk):
     (scan,) = kiosk.tap(1)
-    kiosk.ledger.settle([kiosk.judge(scan, journey(1, "ARRIVED", 2))])
+    kiosk.ledger.retire([kiosk.judge(scan, journey(1, "ARRIVED", 2))])
     long_after = at("09:00") + AUDIT_MS + 25 * HOUR
     kiosk.clock.forward(AUDIT_MS + 25 * HOUR)
     kiosk.tap(2)

@@ -69,7 +69,7 @@ class Kiosk:
             VerdictRow(action_id=each.action_id, seq=each.seq, verdict=Verdict.APPLIED, code=Code.OK, revision=3)
             for each in self.rows()
         ]
-        self.ledger.settle(judged)
+        self.ledger.retire(judged)
 
     def check_next(self, *place: object) -> None:
         """Checks the next batch: all three in order under that kiosk and epoch, the damaged one unread, in a valid
@@ -172,7 +172,7 @@ def test_after_another_enrolment_by_a_restored_centre_judged_actions_go_again(ki
 def test_its_verdict_retires_it(kiosk: Kiosk, code: Code, patient_id: str | None):
     kiosk.strike()
     judged = VerdictRow(action_id=kiosk.ids[1], seq=2, verdict=Verdict.NEEDS_STAFF, code=code, patient_id=patient_id)
-    assert kiosk.ledger.settle([judged]) == {"P2", patient_id or "P2"}
+    assert kiosk.ledger.retire([judged]) == {"P2", patient_id or "P2"}
     assert kiosk.parts.pending() == 2
     assert kiosk.state(2) == "UNREGISTERED"
 
@@ -188,7 +188,7 @@ def test_the_verdict_of_another_action_still_moves_the_patient(tmp_path: Path):
     with store.read() as db:
         register = outbox.rows(db)[1]
     judged = VerdictRow(action_id=register.action_id, seq=2, verdict=Verdict.APPLIED, code=Code.OK, patient_id="P1")
-    assert parts.ledger.settle([judged]) == {"card-9", "P1"}
+    assert parts.ledger.retire([judged]) == {"card-9", "P1"}
     assert parts.resolve("card-9") == "P1"
     store.close()
 

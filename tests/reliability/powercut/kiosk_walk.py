@@ -105,7 +105,7 @@ class KioskWalk:
         with self.store.read() as db:
             rows = db.execute("select action_id, seq, patient_id from outbox where status = 'pending' order by seq")
             judged = rows.fetchmany(self.chance.randint(1, VERDICTS_AT_ONCE))
-        self.ledger.settle(
+        self.ledger.retire(
             [
                 VerdictRow(
                     action_id=row["action_id"],

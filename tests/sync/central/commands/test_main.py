@@ -3,6 +3,8 @@
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -308,3 +310,16 @@ def test_a_clock_in_doubt_is_told_in_words_until_it_is_believed(shell: Shell):
     shell("check")
     control.stop()
     parts.store.close()
+
+
+def test_a_short_command_loads_no_web_server(shell: Shell):
+    """Timers and operators call them often; Flask alone takes longer than the rest."""
+    shell("demo-data")
+    script = (
+        "import sys\n"
+        "from sync.central.commands.main import cli\n"
+        f"cli.main(['kiosks', '--database', {shell.url!r}], standalone_mode=False)\n"
+        "print(sorted({'flask', 'werkzeug', 'gunicorn', 'simple_websocket'} & sys.modules.keys()))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
