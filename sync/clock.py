@@ -64,8 +64,9 @@ def event_time(event: ClockReading, sent: ClockReading, received_ms: int) -> Eve
 
 
 def read_clock() -> ClockReading:
-    """The present reading of this machine's clocks. A clock counts as synchronised by the word of systemd-timesyncd; no
-    other daemon is asked."""
+    """The present reading of this machine's clocks. A clock counts as synchronised when systemd-timesyncd says so. No
+    other daemon is asked.
+    """
     return ClockReading(
         wall_ms=now_ms(),
         mono_ms=time.monotonic_ns() // 1_000_000,
@@ -81,7 +82,8 @@ def now_ms() -> int:
 
 def iso(at_ms: int, timezone: str) -> str:
     """A time as ISO 8601, to the second, with the offset of a time zone (IANA name). A time outside 1970 to 9999 is
-    shown as the nearest of the two."""
+    shown as the nearest time inside.
+    """
     return _local(at_ms, timezone).isoformat(timespec="seconds")
 
 

@@ -111,7 +111,7 @@ class ControlServer:
             request = json.loads(line)
             operation = self._operations[request.pop("op")]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return _error("not a request this daemon knows")
+            return _error("the daemon does not know this request")
         try:
             return json.dumps({"result": operation(request)}).encode()
         except ControlError as error:
@@ -122,7 +122,7 @@ class ControlServer:
             return _error(f"the database: {error}")
         except Exception:
             log.exception("a control request failed")
-            return _error("it failed inside; the daemon's log says why")
+            return _error("internal error; the daemon's log says why")
 
 
 def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:

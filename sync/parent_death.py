@@ -1,6 +1,6 @@
 """How a child process ends with its parent, by the kernel (Linux, PR_SET_PDEATHSIG in prctl(2)).
 
-`hardware` imports nothing of `sync`, so its reader processes have a function of their own for it.
+`hardware` does not import `sync`, so its reader processes have a function of their own for it.
 """
 
 import ctypes

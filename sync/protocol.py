@@ -1,6 +1,6 @@
 """The messages between kiosk and centre, version 2. JSON over HTTP; times are UTC milliseconds (`*_ms`).
 
-A kiosk pushes *intents*: what a person asked for, with every identity that the centre needs to judge it. The intents of
+A kiosk pushes *intents*: the requests of persons, each with the ids that the centre needs to judge it. The intents of
 an epoch form a hash chain, so that a gap, an edit or a clone shows. The centre answers each intent with a verdict, and
 only that verdict retires the action. A pull brings whole rows as of their change number. Both ends ignore members that
 they do not know. `docs/protocol.md` says what each message means.
@@ -25,11 +25,11 @@ NO_HASH = ""  # the previous hash of the first action of a chain
 
 
 class Verdict(StrEnum):
-    """What became of an action. It is final; staff, or a restore of the centre, may give it a higher revision."""
+    """The verdict on an action. It is final, but staff or a restore of the centre may give it a higher revision."""
 
     APPLIED = "applied"
-    MERGED = "merged"  # it was already so
-    SUPERSEDED = "superseded"  # things had moved on
+    MERGED = "merged"  # the same action was done before
+    SUPERSEDED = "superseded"  # the journey had changed before
     NEEDS_STAFF = "needs_staff"  # it waits in the exception inbox, with a reason
 
 
@@ -51,24 +51,24 @@ class Code(StrEnum):
     NOT_ALLOWED = "not_allowed"
     FORBIDDEN = "forbidden"  # the kiosk is not granted this action
     OLD_RULES = "old_rules"  # made under a version of the definitions that the centre no longer judges by
-    QUARANTINED = "quarantined"  # its id came with another content, or its body cannot be read
-    ANSWERS_DIFFER = "answers_differ"  # it was already so, with other answers; staff have both
+    QUARANTINED = "quarantined"  # its id has come with another content, or its body cannot be read
+    ANSWERS_DIFFER = "answers_differ"  # the same action was done before, with other answers; staff have both
     TWO_VISITS = "two_visits"  # two records of one person were merged, each of them on a visit
     CORRECTED = "corrected"  # staff have corrected the journey since
-    DISCARDED = "discarded"  # staff settled its case: it does not count
+    DISCARDED = "discarded"  # staff settled its case, and the action does not count
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """One action as the kiosk applied it: the body that the hash covers.
+    """One action of a kiosk: the body that the hash covers.
 
     - `visit_id`: the visit that the action belongs to, or that it would open.
     - `leg`, `journey_state`: the visit's count of exams and the journey's state before the action.
     - `queue_id`: the id of the entry that the action would open.
     - `queue_number`: the number given to that entry; empty where no entry was opened, so that the number stays free.
-    - `base_version`: the last `journey_version` that the centre has told of this patient.
+    - `base_version`: the last `journey_version` of this patient that the kiosk got from the centre.
     - `appointment_ids`: the open bookings that the person was shown.
     - `cards`: the hashes of the card that was read, one for each key.
-    - `provisional`: the kiosk knows no patient for the card; `patient_id` is a name that the kiosk made.
+    - `provisional`: the kiosk knows no patient for the card. `patient_id` is the id that the kiosk made.
     """
 
     kiosk_id: str
@@ -102,7 +102,7 @@ class PriorVerdict(msgspec.Struct, frozen=True):
 
 
 class Opaque(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A record as it lies on the kiosk's disk, because it cannot be read or the centre never accepts it.
+    """A record as stored on the kiosk's disk. It cannot be read, or the centre never accepts it.
 
     `body` is Base64 (RFC 4648, 4) of the record's first 32 KiB. `size` is the whole record's in bytes, where it is
     longer than that.
@@ -117,7 +117,7 @@ class Opaque(msgspec.Struct, frozen=True, omit_defaults=True):
 class Pushed(msgspec.Struct, frozen=True, omit_defaults=True):
     """An intent on the wire: its body, and its hash in the chain.
 
-    `held` is the verdict that the kiosk already has for it. `opaque` stands beside a body of null: the record is sent
+    `held` is the verdict that the kiosk already has for it. `opaque` comes with a body of null: the record is sent
     unread, for quarantine.
     """
 
@@ -178,11 +178,11 @@ class PushAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndCode(StrEnum):
-    """Why a whole call was refused. The centre has kept nothing of the call, and the kiosk retires nothing."""
+    """Why a whole call was refused. The centre has stored nothing of the call, and the kiosk retires no action."""
 
     GAP = "gap"  # send again from `expected_seq`
     FORK = "fork"  # the chain does not continue the centre's: renumber under `epoch`
-    FENCED = "fenced"  # the token is not valid, or no longer: enrol again
+    FENCED = "fenced"  # the token is unknown or revoked: enrol again
     UNSUPPORTED_VERSION = "unsupported_version"
     TRY_LATER = "try_later"  # busy; `retry_after_s`
     MALFORMED = "malformed"

@@ -39,7 +39,7 @@ def view(
 
     Yesterday's actions move yesterday's journey, and never today's. `bookings` gives the known bookings of a day.
     """
-    # A site day in the future comes from a clock that was ahead. The person stood here all the same.
+    # A site day in the future comes from a clock that was ahead. The action itself is real.
     ordered = [replace(each, site_day=min(each.site_day, site_day)) for each in pending]
     journey: Journey = base
     unfit: tuple[ActionId, ...] = ()
@@ -62,7 +62,7 @@ def rebase(definitions: Definitions, base: Journey, pending: Iterable[Pending]) 
 
 
 def fits(journey: Journey, pending: Pending) -> bool:
-    """Whether the journey stands where the action was made: on that day, in that visit, leg and state.
+    """Whether the journey is as at the action: on that day, in that visit, leg and state.
 
     So a late confirmation of the first exam never queues the second, and a payment that the base already holds never
     counts as the next one.

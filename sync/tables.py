@@ -1,7 +1,7 @@
-"""A table of a document (TOML or JSON) held against a msgspec struct, key by key.
+"""Checks a table of a document (TOML or JSON) against a msgspec struct, key by key.
 
-msgspec names the place of a fault inside its sentence, as a path that a person who edits the document has never seen.
-Here the key is a value of its own, and every fault of the table is found, not the first alone.
+msgspec finds the first fault alone, and names its place by a path inside the sentence. An editor of the document does
+not know such paths. Here every fault is found, and its key is a value of its own.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What holds for every test."""
+"""Settings and fixtures for every test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from tests import components
 from tests.kiosk.ui.browser import running
 
-# No time is asserted in a test: a busy machine is no fault of the product.
+# No test asserts a time: a busy machine is no fault of the product.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 

@@ -1,4 +1,4 @@
-"""Documents of definitions as a site might write them: others, with an action changed, added or renamed."""
+"""Documents of definitions of invented sites, with an action changed, added or renamed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def with_changed(document: Mapping[str, Any], action: str, **keys: object) -> Do
 
 
 def with_added(document: Mapping[str, Any], after: str, **row: object) -> Document:
-    """The document with one more action, offered right after that one."""
+    """The document with one more action, offered right after the given action."""
     place = next(number for number, each in enumerate(document["actions"], 1) if each["name"] == after)
     return {**document, "actions": [*document["actions"][:place], row, *document["actions"][place:]]}
 
@@ -27,7 +27,7 @@ def with_renamed(document: Mapping[str, Any], old: str, new: str) -> Document:
 
 
 def without_the_tap(document: Mapping[str, Any]) -> Document:
-    """The document where staff alone may do what a tap does, and a tap does `hold_card` in its place."""
+    """The document where only staff may do the action of a tap, and a tap does `hold_card` instead."""
     tap = rule_of(document, document["tap"])
     kiosks = {**document["kiosks"], "entrance": ["hold_card", *document["kiosks"]["entrance"][1:]]}
     changed = with_added(document, tap["name"], **{**tap, "name": "hold_card"})
@@ -35,7 +35,7 @@ def without_the_tap(document: Mapping[str, Any]) -> Document:
 
 
 def with_weighing(document: Mapping[str, Any]) -> Document:
-    """A state and an action between two that are shipped: a patient may be weighed before they register."""
+    """A new state and action between two shipped ones: a patient may be weighed before the registration."""
     states = [*document["journey_states"]]
     states.insert(states.index("REGISTERED"), "WEIGHED")
     first, *others = document["ways"]

@@ -1,4 +1,4 @@
-"""The documents against the programs: what is documented exists, and what exists is documented."""
+"""The documents agree with the programs: documented things exist, and existing things are documented."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def sections(level: str) -> dict[str, str]:
 
 
 def documented(command: str) -> dict[str, str]:
-    """What the page says that a command takes, with its default: its own table and that of its program."""
+    """The documented options of a command with their defaults: from its own table and that of its program."""
     shared = rows(sections("##")[command.split()[0]])
     name = command.split(" ", 1)[1]
     own = {usage: default for usage, (default, text) in shared.items() if f"but `{name}`" not in text}
@@ -67,7 +67,7 @@ def documented(command: str) -> dict[str, str]:
 
 
 def taken(command: click.Command) -> dict[str, str]:
-    """What a command takes, as the page writes it."""
+    """The options of a command, in the spelling of the page."""
     found = {}
     for parameter in command.params:
         metavar = parameter.metavar or _metavar(parameter)
@@ -124,7 +124,7 @@ def command_lines(text: str) -> Iterator[list[str]]:
     for line in code_lines(text):
         words = line.split("#")[0].replace("\\|", "|").split()
         programs = [number for number, word in enumerate(words) if Path(word).name in PROGRAMS]
-        # In a line of systemctl or sudo they are the names of units and users: the program comes last.
+        # In a line of systemctl or sudo they are names of units and users: the program comes last.
         is_command = programs and (programs[0] == 0 or words[0] == "sudo")
         if is_command and not words[programs[-1]].endswith(".service"):
             yield [Path(words[programs[-1]]).name, *words[programs[-1] + 1 :]]
@@ -175,7 +175,7 @@ def test_the_help_of_every_command_has_examples_that_it_takes(name: str):
 
 
 def read_arguments(command: click.Command, words: list[str]) -> list[str]:
-    """Has click take a command line apart, without looking at files: the required parameters that it lacks."""
+    """The required parameters that a command line lacks, by click's parser, without a look at files."""
     values, rest, _ = command.make_parser(click.Context(command)).parse_args(words)
     assert rest == []
     return [parameter.name for parameter in command.params if parameter.required and not values.get(parameter.name)]
@@ -241,11 +241,11 @@ def test_every_code_of_an_error_is_documented_and_every_documented_code_exists()
 
 @pytest.mark.parametrize("answer", [CurrentState, QueueDetail, AppointmentDetail, QueueRow, Search, ErrorBody])
 def test_every_field_of_an_answer_is_documented(answer: type[msgspec.Struct]):
-    fields = set(answer.__struct_fields__) - {"by_name"}  # which the path of a search says
+    fields = set(answer.__struct_fields__) - {"by_name"}  # which the path of a search sets
     assert {field for field in fields if not re.search(rf"[`\"&?]{field}[`\"=]", DOCUMENTS["api.md"])} == set()
 
 
-# What else the documents name.
+# Other names in the documents.
 
 
 def test_every_setting_that_a_document_names_exists():

@@ -1,4 +1,4 @@
-"""The house keeps its plan: which room imports which, what is declared and locked, which files there are."""
+"""The structure of the repository: imports between rooms, declared and locked dependencies, and the list of files."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ TOP_LEVEL = frozenset(
 
 
 def imports(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Every import, wherever it stands: its line, and the readings of its target, the widest first.
+    """Every import in any place: its line, and the readings of its target, the widest first.
 
-    `from sync import agent` may name a module or a thing inside one: it reads as `sync` and `sync.agent`.
+    `from sync import agent` may name a module or a member of one: its readings are `sync` and `sync.agent`.
     """
     package = module.split(".") if is_package else module.split(".")[:-1]
     for node in ast.walk(tree):
@@ -182,7 +182,7 @@ def test_a_pure_rule_is_left_alone(source: str):
 
 
 def contracts_kept(house: Path) -> subprocess.CompletedProcess[str]:
-    """What import-linter says of the rooms of a tree."""
+    """The result of import-linter for the rooms of a tree."""
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     return subprocess.run(command, cwd=house, capture_output=True, check=False, text=True)
 
@@ -226,7 +226,7 @@ def test_an_import_the_wrong_way_is_found(tmp_path: Path, file: str, line: str, 
 
 
 def declared() -> dict[str, set[str]]:
-    """The requirements of pyproject.toml by where they are needed: names as the lock files write them."""
+    """The requirements of pyproject.toml by their group, in the spelling of the lock files."""
     project = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))
     lists = {
         "build": project["build-system"]["requires"],

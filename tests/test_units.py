@@ -1,7 +1,7 @@
-"""The units and the files around them: each directive is stated here, so that none is lost or loosened unseen.
+"""The units and their files: each directive is stated here, so that the loss of any directive fails a test.
 
-The tables repeat the files on purpose: a change of a unit is a decision, and is made in two places. What can be tried
-is tried beside it: systemd reads the units, polkit's rule is evaluated, the programs take the arguments they are given.
+The tables repeat the files on purpose: a change of a unit is a decision, and is made in two places. Other tests run the
+files: systemd reads the units, polkit's rule is evaluated, the programs accept their arguments.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SYSTEMD = HOUSE / "systemd"
 
 Unit = dict[str, dict[str, str | list[str]]]
 
-# What both services may reach and become. `systemd-analyze security` scores it; here it is stated line by line.
+# The limits of both services. `systemd-analyze security` gives them a score; here they are stated line by line.
 CLOSED: dict[str, str | list[str]] = {
     "ProtectSystem": "strict",
     "ProtectHome": "yes",
@@ -53,7 +53,7 @@ CLOSED: dict[str, str | list[str]] = {
     "PrivateUsers": "yes",
     "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6",
 }
-# A service that ends is started again for ever: nobody at a kiosk types `systemctl reset-failed`. `exec` and no
+# systemd always starts a service again that ends: no person at a kiosk types `systemctl reset-failed`. `exec` and no
 # WatchdogSec: the programs do not tell systemd that they are ready or make progress.
 RUNS: dict[str, str | list[str]] = {
     "Type": "exec",
@@ -68,8 +68,8 @@ UNITS: dict[str, Unit] = {
         "Unit": {
             "Description": "NFC check-in kiosk",
             "Documentation": "file:/opt/nfc-kiosk/docs/install.md",
-            # pcscd is asked for and not demanded: a kiosk with a reader of another kind has none. Neither the network
-            # nor the right time is waited for.
+            # pcscd is wanted and not required: a kiosk with a reader of another kind has none. The unit waits neither
+            # for the network nor for the right time.
             "After": "pcscd.socket",
             "Wants": "pcscd.socket",
             "StartLimitIntervalSec": "0",
@@ -93,7 +93,7 @@ UNITS: dict[str, Unit] = {
         "Unit": {
             "Description": "NFC check-in kiosk: the central service",
             "Documentation": "file:/opt/nfc-kiosk/docs/install.md",
-            # Its clock decides the day. No Wants: a time server that never answers must not keep it from starting.
+            # Its clock decides the day. No Wants: a time server without an answer must not prevent the start.
             "After": "time-sync.target",
             "StartLimitIntervalSec": "0",
         },
@@ -108,7 +108,7 @@ UNITS: dict[str, Unit] = {
             "WorkingDirectory": "/var/lib/nfc-kiosk-central",
             "MemoryMax": "1G",
             "TasksMax": "256",
-            # The kiosk cannot have it: the id of the boot, by which it counts time, is under /proc/sys.
+            # The kiosk cannot have it: the kiosk needs the id of the boot, which is under /proc/sys.
             "ProcSubset": "pid",
             # The proxy in front of it is on this machine.
             "IPAddressDeny": "any",
@@ -120,13 +120,13 @@ UNITS: dict[str, Unit] = {
 
 
 def lines(name: str) -> list[str]:
-    """The lines of a file that say something."""
+    """The lines of a file without comments and empty lines."""
     texts = (line.strip() for line in (SYSTEMD / name).read_text("utf-8").splitlines())
     return [text for text in texts if text and not text.startswith("#")]
 
 
 def unit(name: str) -> Unit:
-    """A unit's directives by section; one that stands more than once has all its values, in their order."""
+    """A unit's directives by section. A repeated directive has all its values, in their order."""
     parsed: Unit = {}
     section = ""
     for line in lines(name):
@@ -164,7 +164,7 @@ def test_a_unit_starts_a_program_of_this_project_with_arguments_that_it_takes(na
     program, *arguments = shlex.split(str(UNITS[name]["Service"]["ExecStart"]))
     scripts = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
     assert Path(program).name in scripts
-    # With --help behind them the arguments are read, and nothing is started.
+    # With --help at the end the program reads its arguments, and starts nothing.
     installed = HOUSE / ".venv/bin" / Path(program).name
     read = subprocess.run([installed, *arguments, "--help"], capture_output=True, text=True, timeout=60)
     assert (read.returncode, read.stdout.startswith("Usage: ")) == (0, True), read.stderr
@@ -277,7 +277,7 @@ def test_a_unit_stays_as_closed_as_it_was_built(name: str, most: int, tool: str)
 
 @pytest.mark.parametrize("name", UNITS)
 def test_systemd_understands_every_line_of_a_unit(name: str, tool: str, tmp_path: Path):
-    # The programs are not installed here, and verify asks for them: a copy names one that is.
+    # The programs are not installed here, and verify checks them: a copy of the unit names an installed program.
     copy = tmp_path / name
     text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", (SYSTEMD / name).read_text("utf-8"), flags=re.MULTILINE)
     copy.write_text(text, "utf-8")

@@ -73,7 +73,7 @@ class CentralClient:
         self._session.close()
 
     def abort(self) -> None:
-        """Cancels the present call and every later one. Any thread may call this method, and no other."""
+        """Cancels the present call and every later one. Of all the methods, other threads may call this one alone."""
         self._adapter.cancel_all()
 
     def _call(

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 PUSH, PULL = "push", "pull"
 SAFETY_TIMER_S = 30.0  # the longest time between two pushes, in case a call of `push_soon` was lost
-PAUSE_S = 1.0  # after a page without news: a centre that holds no call is not asked without end
+PAUSE_S = 1.0  # after a page without news: limits the calls to a centre that holds no call open
 
 
 class Agent:
@@ -32,8 +32,9 @@ class Agent:
         chance: random.Random | None = None,
         versions: frozenset[int] = SUPPORTED_VERSIONS,
     ) -> None:
-        """`connect` makes a client for each thread. `announce` gets the patients that a step has touched; none where
-        only online/offline has changed. `versions` are the versions of the protocol that this end speaks."""
+        """`connect` makes a client for each thread. `announce` gets the patients that a step has touched. It gets none
+        where only online/offline has changed. `versions` are the versions of the protocol that this end speaks.
+        """
         self._ledger = ledger
         self._connect = connect
         self._announce = announce
@@ -97,7 +98,8 @@ class Agent:
         if changed or result.touched:
             self._announce(result.touched)
         if name == PULL and result.touched and self._ledger.has_pending():
-            # The page may have told of a restored centre. What the centre misses is sent without the safety timer.
+            # The page may come from a restored centre. The actions that it lacks are pushed before the safety timer
+            # ends.
             self.push_soon()
         return result
 

@@ -37,7 +37,8 @@ class Ledger(Protocol):
 
     def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
         """The next actions to push, at most `limit`, from `expected_seq` or from the first pending action. A record
-        that cannot be read goes unread."""
+        that cannot be read is sent as an unread record.
+        """
         ...
 
     def unread(self, expected_seq: int | None) -> Pushed | None:
@@ -60,7 +61,7 @@ class Ledger(Protocol):
 
         `epoch` is the epoch of the push. `backed_up_seq` is the last action of that epoch that the centre's backups
         hold. `incarnations` are the incarnation that the kiosk knew at the push, and the one that answered. If the
-        kiosk knows yet another now, the centre was restored meanwhile, and its earlier verdicts do not count.
+        kiosk knows a third incarnation now, the centre was restored during the push. Its earlier verdicts do not count.
         """
         ...
 

@@ -1,7 +1,7 @@
 """When to give up on one readable action that the centre cannot take in, and to send it as an unread record.
 
 A refusal of the protocol comes from a centre that works, and the centre will refuse again. A bare HTTP 500 may come
-from a bad upgrade or a full disk, and pass. It must not send a healthy action into quarantine soon.
+from a bad upgrade or a full disk. Such a fault may pass, and must not send a healthy action into quarantine soon.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from sync.protocol import CallRefused, EndCode
 
 REFUSALS_BEFORE_UNREAD = 5  # answers of the protocol, in a row
 FAILING_BEFORE_UNREAD_MS = 10 * 60 * 1000  # of other answers that report a failure
-# Answers by which a server reports that it failed over this request. A proxy's 502 to 504 say nothing of the server.
+# Answers by which a server reports that it failed over this request. A proxy's 502 to 504 do not report on the server.
 _FAILING = frozenset({400, 413, 422, 500})
 _LONGEST_PAUSE_MS = int(CAP_S * 1000)  # between two failures: the rest of a longer silence does not count
 

@@ -96,7 +96,7 @@ class Pusher:
         if expected_seq is None or not self.ledger.has_pending():
             return StepResult()
         # The centre answers the next batch with the same gap, until it gives up this chain and names a new epoch.
-        return StepResult(failed=True, reason=f"the centre expects action {expected_seq}, which is not here")
+        return StepResult(failed=True, reason=f"action {expected_seq}, which the centre expects, is missing here")
 
     def _retire(self, identity: KioskState, answer: PushAnswer) -> StepResult:
         self.versions.learn(answer.versions)
@@ -113,7 +113,7 @@ class Pusher:
         self._forked = False
         self.limit = min(MAX_BATCH, self.limit * 2)
         if not progressed:
-            return StepResult(failed=True, reached=True, reason="an answer without a verdict for what was sent")
+            return StepResult(failed=True, reached=True, reason="the answer has no verdict for a pushed action")
         return StepResult(touched, again=self.ledger.has_pending(), reached=True)
 
     def _follow_refusal(self, identity: KioskState, refused: CallRefused) -> StepResult:
@@ -160,7 +160,7 @@ class Puller:
         self.versions.learn(page.versions)
         touched = self.ledger.adopt(page, epoch=identity.epoch, answered_seq=answered_seq)
         if touched is None:
-            return StepResult(failed=True, reached=True, reason="a page that was overtaken")
+            return StepResult(failed=True, reached=True, reason="the page does not continue what the kiosk has")
         has_news = bool(touched) or page.more or page.cursor != cursor
         return StepResult(touched, again=has_news, reached=True, retry_after_s=page.retry_after_s)
 

@@ -1,4 +1,4 @@
-"""What every use case of the centre works with, in one frozen record."""
+"""The dependencies of every use case of the centre, in one frozen record."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from sync.journey.definitions import Definitions
 class Centre:
     """One open centre: its database, its card keys, the rules in force, its clock (UTC ms) and its maker of ids.
 
-    All of it may be used from any thread. The database holds a site before anybody asks for a patient.
+    All of it may be used from any thread. The database holds a site before the first request for a patient.
     """
 
     store: Store

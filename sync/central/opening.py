@@ -28,8 +28,8 @@ def open_centre(
 ) -> Centre:
     """The centre over a database and its key file, which lies beside the database by default. Raises StoreError.
 
-    `definitions` come into force where they are newer than those in force. A process that is closing the database is
-    waited for, `patience_s` seconds at most.
+    `definitions` come into force where they are newer than those in force. Waits at most `patience_s` seconds for
+    another process that is closing the database.
     """
     return _patiently(lambda: _open(url, keys, definitions), patience_s)
 

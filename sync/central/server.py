@@ -1,6 +1,6 @@
 """Serves the centre with gunicorn: one worker process of many threads, which alone has the database open.
 
-The worker dies with its parent, and gunicorn starts another one where it dies by itself. A stop ends sockets and
+The worker ends with its parent. Where the worker dies by itself, gunicorn starts another one. A stop ends sockets and
 waiting calls first, so that it takes seconds even with all of them open.
 """
 
@@ -26,13 +26,13 @@ _GRACE_S = 4
 
 
 class ListenError(OSError):
-    """The address cannot be listened on; the message says why, for the person at the command line."""
+    """The centre cannot listen on the address. The message says why, for the operator."""
 
 
 def listen(address: str, patience_ms: int = 10_000) -> socket.socket:
     """A listening socket for HOST:PORT ([HOST]:PORT for IPv6). Raises ListenError.
 
-    A peer that stops in the middle of a request for longer than `patience_ms` is given up.
+    A connection whose peer pauses for longer than `patience_ms` in the middle of a request is closed.
     """
     host, separator, port = address.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
@@ -55,11 +55,11 @@ def serve(listener: socket.socket, start: Callable[[], Worker]) -> None:
 
 
 class _Worker(ThreadWorker):  # type: ignore[misc]
-    """A threaded worker that ends with its parent, and ends every wait when it is told to stop."""
+    """A threaded worker that ends with its parent, and ends every wait at a stop."""
 
     def init_process(self) -> None:
         end_with_parent(signal.SIGKILL, self.ppid)
-        # Half of what the parent waits: it kills a worker that is not gone by then.
+        # Half of the parent's wait, after which the parent kills the worker.
         self.cfg.set("graceful_timeout", _GRACE_S // 2)
         self.log.error_log.addFilter(_worth_a_line)
         super().init_process()
@@ -78,7 +78,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
 
 
 def _worth_a_line(record: logging.LogRecord) -> bool:
-    """False for a peer that gave up, or was given up: that is no error of the centre."""
+    """False where the peer left or was too slow: that is no error of the centre."""
     return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
 
 

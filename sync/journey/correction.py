@@ -1,4 +1,4 @@
-"""A correction: staff say where a patient really stands, against what the actions led to. Pure, as the rules are."""
+"""A correction: staff set a journey to another state than the one that the actions led to. Pure, as the rules are."""
 
 from dataclasses import replace
 
@@ -9,10 +9,10 @@ CORRECTION = BuiltIn.CORRECT_JOURNEY
 
 
 def correct(definitions: Definitions, journey: Journey, state: str) -> Decision | Refusal:
-    """The journey in that state, with its current entry in step, or a refusal.
+    """The journey in that state, with its current entry in the matching state, or a refusal.
 
-    It stays in its visit and leg: a correction neither opens nor closes a visit. A state that stands for a place in the
-    line takes the current entry along, also one that had ended; for any other, the current entry must have ended.
+    The journey stays in its visit and leg: a correction neither opens nor closes a visit. A state that maps to a queue
+    state moves the current entry too, even an ended one. For any other state, the current entry must have ended.
     """
     known = state in definitions.journey_states and state not in (definitions.initial, journey.state)
     if not known or journey.visit_id is None:

@@ -13,7 +13,7 @@ import msgspec
 from sync.journey.model import UNSENT, BuiltIn, Trigger
 from sync.tables import Misfit, misfits
 
-ENTRANCE = "entrance"  # the kind of a kiosk that asks for nothing
+ENTRANCE = "entrance"  # the kind of a kiosk whose configuration asks for no kind
 
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Names = frozenset[Name]
@@ -21,7 +21,7 @@ Sender = Literal["patient", "staff"]
 
 
 class DefinitionsError(ValueError):
-    """The document does not add up; the message names every fault."""
+    """The document has faults. The message names every one."""
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -29,7 +29,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Change(_Table, frozen=True):
-    """A change of state: from any of these, to that."""
+    """A change of state: from any of `sources` to `target`."""
 
     sources: Names = msgspec.field(name="from")
     target: Name = msgspec.field(name="to")
@@ -63,7 +63,7 @@ class DayEnd(_Table, frozen=True):
 
 
 class Step(_Table, frozen=True):
-    """A step of a way: the name under which a screen has its words, and the states in which it is the one to take."""
+    """A step of a way: the name of its words on the screen, and the states in which it is the current step."""
 
     name: Name
     states: Names
@@ -93,7 +93,7 @@ class _Parts(_Table, frozen=True):
 
 
 class _Document(_Parts, frozen=True):
-    """The document as it stands in a file and on the wire. A row of `actions` is an `ActionRule`."""
+    """The document as in a file and on the wire. A row of `actions` is an `ActionRule`."""
 
     actions: tuple[dict[str, Any], ...]
 
@@ -111,8 +111,8 @@ class Definitions(_Parts, frozen=True):
     def granted(self, grants: Iterable[str]) -> tuple[str, ...]:
         """The actions of a kiosk whose grants are these names, in the document's order.
 
-        A grant is a kind of kiosk, which stands for what the kind is granted by these definitions, or a patients'
-        action. Any other name grants nothing.
+        A grant is a kind of kiosk, with the actions that these definitions grant to the kind, or an action of patients.
+        Any other name grants nothing.
         """
         names = set(grants)
         for kind in names & self.kiosks.keys():
@@ -127,9 +127,9 @@ class Definitions(_Parts, frozen=True):
         }
 
     def step_of(self, state: str) -> tuple[int, int]:
-        """Which of the ways a journey state is on, and at which of its steps. Both count from 0.
+        """The index of the way that a journey state is on, and the index of its step in the way. Both count from 0.
 
-        A state of no step is at that of the state before it in `journey_states`.
+        A state without a step counts at the step of the state before it in `journey_states`.
         """
         known = state in self.journey_states
         before = self.journey_states[: self.journey_states.index(state) + 1] if known else ()
@@ -201,20 +201,20 @@ def _in_order(states: Sequence[str], mapping: Mapping[str, str]) -> Mapping[str,
 
 
 def _doubled(node: Any, place: str = "") -> Iterator[str]:
-    """Names that stand twice in a list, and actions that have two rows."""
+    """Names that occur twice in a list, and actions that have two rows."""
     if isinstance(node, dict):
         for key, inner in node.items():
             yield from _doubled(inner, f"{place} {key}".strip())
         return
     rows = node if isinstance(node, list) else []
     names = [row["name"] if isinstance(row, dict) else row for row in rows if not isinstance(row, list)]
-    yield from (f"{place}: {name} stands twice" for name in sorted({n for n in names if names.count(n) > 1}))
+    yield from (f"{place}: {name} occurs twice" for name in sorted({n for n in names if names.count(n) > 1}))
     for row in rows:
         yield from _doubled(row, f"{place} {row['name']}" if isinstance(row, dict) else place)
 
 
 def _faults(d: Definitions) -> Iterator[str]:
-    """What the types cannot say: names that nothing defines, and parts that do not fit each other."""
+    """The faults that the types cannot express: undefined names, and parts that contradict each other."""
     journey, queue, appointment = set(d.journey_states), set(d.queue_states), set(d.appointment_states)
     yield from _unknown("journey state", [d.initial, *d.queue_to_journey.values(), *d.journey_to_queue], journey)
     yield from _unknown("queue state", [*d.queue_to_journey, *d.journey_to_queue.values()], queue)
@@ -274,7 +274,7 @@ def _misfits_of(rule: ActionRule) -> Iterator[str]:
 
 
 def _entry_mapping_faults(d: Definitions) -> Iterator[str]:
-    """Journey and queue say the same, so that neither direction drifts from the other."""
+    """The faults between the mappings of journey and queue, which must agree in both directions."""
     for state, entry_state in d.journey_to_queue.items():
         if d.queue_to_journey.get(entry_state) != state:
             yield f"{state} maps to {entry_state}, which maps back to {d.queue_to_journey.get(entry_state)}"

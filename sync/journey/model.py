@@ -1,4 +1,4 @@
-"""What the rules speak of: a patient's journey, its queue entries and appointments, actions and what becomes of them.
+"""The values of the rules: a patient's journey, its queue entries and appointments, actions and decisions.
 
 All values are frozen; times are UTC milliseconds since 1970 (`*_ms`); ids are strings of their own types.
 """
@@ -41,7 +41,7 @@ UNSENT = frozenset({Trigger.QUEUE_SYNC, Trigger.SYSTEM_AUTO})  # no sender can s
 
 
 class BuiltIn(StrEnum):
-    """What history rows name as the action where the definitions have none: the rules' own ways to move something."""
+    """The actions of the rules themselves, as history rows name them. The definitions do not have them."""
 
     QUEUE_SYNC = "queue_sync"
     CLOSE_DAY = "close_day"
@@ -108,7 +108,7 @@ class QueueEntry:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """Where one patient stands today: journey state, visit, and the day's entries and appointments.
+    """One patient's day: journey state, visit, and the day's entries and appointments.
 
     `leg` counts the exams of the visit; `journey_version` rises by one with each accepted change; `site_day` is the
     day of the site (ISO date) that this journey belongs to.
@@ -136,7 +136,7 @@ class Journey:
 
 @dataclass(frozen=True, slots=True)
 class Opens:
-    """What the action would open, if it opens anything: ids and label, made by the end that applies it first."""
+    """The ids and the label of what an action may open. The end that applies the action first makes them."""
 
     visit_id: VisitId
     queue_id: QueueId
@@ -146,7 +146,7 @@ class Opens:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One intent. `queue_id` or `exam_id` name the entry it means; unnamed, it means the current one."""
+    """One intent. `queue_id` or `exam_id` names its entry. Without a name, the action is about the current entry."""
 
     action_id: ActionId
     action_type: str
@@ -189,7 +189,7 @@ class AppointmentChange:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An accepted action: the journey after it, and the history rows that it leaves."""
+    """An accepted action: the journey after the action, and the history rows of the action."""
 
     journey: Journey
     transitions: tuple[Transition, ...]
@@ -232,5 +232,5 @@ _MESSAGES: Mapping[RefusalCode, str] = {
     RefusalCode.FORBIDDEN: "{action} may not be sent by this sender.",
     RefusalCode.NOT_ALLOWED: "{action} is not allowed in state {state}.",
     RefusalCode.NO_SUCH_ENTRY: "{action} names no queue entry or appointment of this patient today.",
-    RefusalCode.TOO_LARGE: "{action} says more than can be kept.",
+    RefusalCode.TOO_LARGE: "{action} carries too much text.",
 }

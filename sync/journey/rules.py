@@ -1,7 +1,8 @@
-"""The one pure function that decides what becomes of an action, and its kin for the queue and for the day's end.
+"""The one pure function that decides an action, and the functions for a queue entry and the end of a day.
 
-`decide(definitions, journey, action)` runs at the kiosk (at once), at the centre (for good) and again when a kiosk
-replays what is pending on a newer base. It interprets `definitions.toml`; it names no state and no action itself.
+`decide(definitions, journey, action)` runs at the kiosk at once, and at the centre, whose decision is final. A kiosk
+runs it again when it replays pending actions on a newer base. It interprets `definitions.toml`, and names no state and
+no action itself.
 """
 
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from sync.journey.model import (
 
 
 def decide(definitions: Definitions, journey: Journey, action: Action) -> Decision | Refusal:
-    """What the rules make of an action on this journey: the journey after it and its history rows, or a refusal."""
+    """Decides an action on this journey: the journey after the action and its history rows, or a refusal."""
     rule = definitions.actions.get(action.action_type)
     if rule is None:
         return _refuse(definitions, journey, action, RefusalCode.UNKNOWN_ACTION)
@@ -44,7 +45,9 @@ def decide(definitions: Definitions, journey: Journey, action: Action) -> Decisi
 
 
 def may_send(rule: ActionRule, actor: Actor) -> bool:
-    """Whether this asker may ever send this action: patients theirs, kiosks what they are granted, staff all."""
+    """Whether this actor may ever send this action. Staff may send all, kiosks those granted, patients those of
+    patients.
+    """
     if actor.role is Role.KIOSK:
         return "patient" in rule.by and rule.name in actor.grants
     if actor.role is Role.PATIENT:
@@ -53,7 +56,7 @@ def may_send(rule: ActionRule, actor: Actor) -> bool:
 
 
 def available_actions(definitions: Definitions, journey: Journey, actor: Actor) -> tuple[str, ...]:
-    """The actions that this asker may do now on the journey's current entry, in the definitions' order."""
+    """The actions that this actor may do now on the journey's current entry, in the definitions' order."""
     current = journey.current
     return tuple(
         name
@@ -78,7 +81,7 @@ def change_entry(definitions: Definitions, journey: Journey, queue_id: QueueId, 
 def close_day(definitions: Definitions, journey: Journey, site_day: str) -> Decision:
     """The end of the site's day: the journey starts afresh on `site_day`, live entries end, bookings lapse.
 
-    A patient who is being seen, or whose exam is marked overnight, stays where they are; their entry goes along.
+    A patient who is being seen, or whose exam is marked overnight, keeps the state. So does the patient's entry.
     """
     staying = tuple(entry for entry in journey.entries if _stays(definitions, entry))
     closed, changes, lapsed = _close_entries(definitions, journey)
@@ -98,7 +101,9 @@ def close_day(definitions: Definitions, journey: Journey, site_day: str) -> Deci
 
 
 def people_ahead(definitions: Definitions, line: tuple[QueueEntry, ...], entry: QueueEntry) -> int:
-    """How many entries of the same exam's line come before this one: by priority, then by time of arrival."""
+    """The number of entries before this one in the line of the same exam. Priority orders the line, then the time of
+    arrival.
+    """
     place = place_in_line(entry)
     return sum(
         1
@@ -113,8 +118,7 @@ def place_in_line(entry: QueueEntry) -> tuple[int, int, str]:
 
 
 def is_legal(definitions: Definitions, row: Transition) -> bool:
-    """Whether a history row is one that the rules can leave: of the table, of the queue mapping, of a day's end, or of
-    a correction."""
+    """Whether the rules can write a history row: by the table, the queue mapping, a day's end, or a correction."""
     if row.trigger_type == Trigger.SYSTEM_AUTO:
         return row.to_state == definitions.initial and row.from_state in definitions.journey_states
     mapped = set(definitions.queue_to_journey.values())
@@ -140,7 +144,7 @@ def _refuse(definitions: Definitions, journey: Journey, action: Action, code: Re
 
 
 def _target(definitions: Definitions, journey: Journey, rule: ActionRule, entry: QueueEntry | None) -> str | None:
-    """The journey state that the action leads to if it means `entry`; None where it is not allowed.
+    """The journey state after the action on `entry`; None where the action is not allowed.
 
     A change to an entry that is not the current one never moves the journey.
     """
@@ -190,7 +194,7 @@ def _open(definitions: Definitions, journey: Journey, action: Action, rule: Acti
     changes = (EntryChange(entry.queue_id, previous, entry.state, action.action_type),)
     moved, appointments = _set_entry_appointment(definitions, moved, entry)
     moved = replace(moved, current_queue_id=entry.queue_id)
-    # Staff may have called the joined entry before the patient confirmed: the journey goes where the entry is.
+    # Staff may have called the joined entry before the patient confirmed. The journey takes the state of the entry.
     followed, sync_rows = _follow(definitions, moved, entry)
     rows = (_row(journey, action, rule, target), *sync_rows)
     return Decision(_next(followed), rows, changes if previous != entry.state else (), appointments)
@@ -208,7 +212,7 @@ def _change(definitions: Definitions, journey: Journey, action: Action, rule: Ac
     target = _target(definitions, journey, rule, entry)
     if target is None:
         return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
-    # Which room it is, only those who work there can say.
+    # Only the staff of a room know the room.
     room = action.room if action.actor.role is Role.STAFF else None
     moved, change, appointments = _with_entry(definitions, journey, entry, rule.entry.target, action.action_type, room)
     moved = replace(moved, state=target, journey_version=journey.journey_version + 1)
@@ -232,8 +236,9 @@ def _change_appointment_alone(
 
 
 def _meant(definitions: Definitions, journey: Journey, action: Action) -> QueueEntry | None:
-    """The entry an action means: the one it names by `queue_id`, the last live one of the exam that it names by
-    `exam_id`, else the current."""
+    """The entry of an action: the entry of its `queue_id`, or the last live entry of its `exam_id`, else the current
+    entry.
+    """
     if action.queue_id is not None:
         return journey.entry(action.queue_id)
     if action.exam_id is not None:
@@ -249,7 +254,7 @@ def _joinable(definitions: Definitions, journey: Journey) -> QueueEntry | None:
 
 
 def _oldest_live(definitions: Definitions, journey: Journey, exam_id: ExamId | None = None) -> QueueEntry | None:
-    """Of the live entries (of one exam, where it is named) the one opened first."""
+    """The live entry that was opened first; of one exam, where `exam_id` is given."""
     live = (e for e in journey.entries if e.state in definitions.live and exam_id in (None, e.exam_id))
     return min(live, key=_opened, default=None)
 
@@ -300,7 +305,7 @@ def _replace_entry(journey: Journey, changed: QueueEntry) -> Journey:
 def _set_entry_appointment(
     definitions: Definitions, journey: Journey, entry: QueueEntry
 ) -> tuple[Journey, tuple[AppointmentChange, ...]]:
-    """The booking that an entry serves moves with it: of the exam's bookings, the earliest that has not ended."""
+    """Sets the status of the entry's booking: the earliest booking of the exam that has not ended."""
     status = definitions.queue_to_appointment[entry.state]
     ended = {definitions.queue_to_appointment[s] for s in definitions.queue_states if s not in definitions.live}
     mine = [a for a in journey.appointments if a.exam_id == entry.exam_id and a.status not in ended]
@@ -323,7 +328,7 @@ def _set_appointments(
 
 
 def _follow(definitions: Definitions, journey: Journey, entry: QueueEntry) -> tuple[Journey, tuple[Transition, ...]]:
-    """The journey goes where its current entry's state says, if `entry` is the current one."""
+    """Moves the journey to the state of its current entry, if `entry` is the current entry."""
     if entry.queue_id != journey.current_queue_id:
         return journey, ()
     now = journey.entry(entry.queue_id)
@@ -335,7 +340,7 @@ def _follow(definitions: Definitions, journey: Journey, entry: QueueEntry) -> tu
 
 
 def _take_next(definitions: Definitions, journey: Journey, ended: QueueEntry) -> tuple[Journey, tuple[Transition, ...]]:
-    """When the current entry was cancelled and others live, the oldest becomes current and the journey follows it."""
+    """Makes the oldest live entry the current one where the current entry was cancelled. The journey follows."""
     current, oldest = journey.current, _oldest_live(definitions, journey)
     over = current is not None and current.queue_id == ended.queue_id and current.state in definitions.hands_over
     if not over or oldest is None:

@@ -101,10 +101,10 @@ def _hold(websocket: Any, serve: Callable[[Any], None], limits: SocketLimits) ->
     except (ConnectionClosed, OSError):
         log.debug("a socket's peer left")
     except Exception:
-        # The edge of a socket: the peer hears of it, and the log says where it broke.
-        log.exception("a socket broke")
+        # The peer gets a close reason, and the log gets the traceback.
+        log.exception("a socket failed")
         with suppress(ConnectionClosed, OSError):
-            websocket.close(INTERNAL_ERROR, "it failed inside")
+            websocket.close(INTERNAL_ERROR, "internal error")
     finally:
         # flask-sock answers the request even so. On a closed connection that answer reaches nobody.
         end_connection(websocket)

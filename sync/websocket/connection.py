@@ -70,8 +70,8 @@ class Wakeable(threading.Event):
 class ReadingThread(threading.Thread):
     """The thread that reads from a socket's peer: simple-websocket's `thread_class`.
 
-    It bounds the messages that wait, it holds up no exit of the process, and its end wakes the serving thread, which
-    simple-websocket forgets after a message that is too big.
+    It limits the messages that wait, and it does not delay the exit of the process. Its end wakes the serving thread:
+    after a message that is too big, simple-websocket does not.
     """
 
     def __init__(self, target: Callable[[], None]) -> None:
@@ -99,7 +99,7 @@ class BoundedMessages(list[str | bytes]):
 
 
 def end_connection(websocket: Any) -> None:
-    """Ends a socket's connection for good. The peer has a second to close its side.
+    """Ends a socket's connection. The peer has a second to close its side.
 
     Without that, the web server itself waits for a silent peer, in the one thread that accepts connections.
     """

@@ -3,7 +3,7 @@
     python -m tests.protocol.schemas
 
 writes that file again after a message has changed. `faults` checks a document by a schema. It knows the part of JSON
-Schema (draft 2020-12) that msgspec writes, and uses none of the code that reads messages.
+Schema (draft 2020-12) that msgspec writes, and shares no code with the readers of messages.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A second client of the protocol, written from docs/protocol.md alone: plain JSON over http.client, none of our code.
 
-It holds what a kiosk must hold (identity, chain, outbox, roster) in plain values. It decides nothing: the caller gives
+It holds the state of a kiosk (identity, chain, outbox, roster) in plain values. It decides nothing: the caller says
 what the person was shown. The comments name the sections of the document.
 """
 
@@ -226,7 +226,7 @@ class SecondClient:
         return max(random.uniform(0, min(60, 0.5 * 2**self.failures)), refused.retry_after_s)
 
     def settle(self, rows: list[Json], verdict: Json) -> None:
-        """What the kiosk does with a verdict. `rows` holds the row of the action, or none."""
+        """Handles a verdict as a kiosk does. `rows` holds the row of the action, or none."""
         if not rows or (rows[0]["verdict"] and rows[0]["verdict"]["revision"] >= verdict["revision"]):
             return
         row, was, journey = rows[0], rows[0]["patient_id"], verdict["journey"]

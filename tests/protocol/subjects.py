@@ -35,7 +35,7 @@ from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Time
 
 class _Quiet(WSGIRequestHandler):
     def log(self, *_: object) -> None:
-        """Nothing: what goes wrong shows in the test."""
+        """Logs nothing: a fault shows in the test."""
 
 
 Json = dict[str, Any]
@@ -111,7 +111,7 @@ class Site:
         self.between.centre = app
 
     def lose_chains(self) -> None:
-        """The centre forgets what it was sent, and keeps what it did."""
+        """The centre forgets the chains and receipts, and keeps the effects."""
         with self.centre.store.write() as db:
             db.execute("delete from receipts")
             db.execute("delete from chains")
@@ -166,7 +166,7 @@ class Subject(Protocol):
         """Breaks the chain, as if the disk was set back."""
 
     def lose(self, action_id: str) -> None:
-        """Drops an action for good."""
+        """Drops an action, which never comes back."""
 
     def verdict(self, action_id: str) -> tuple[str, str] | None: ...
     def state(self, patient_id: str) -> str | None:

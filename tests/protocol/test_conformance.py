@@ -1,4 +1,4 @@
-"""The conformance suite: what each client of the protocol must do at the real centre, on a real port.
+"""The conformance suite: the duties of each client of the protocol at the real centre, on a real port.
 
 The kiosk's agent passes it, and so does a second client that was written from docs/protocol.md alone.
 """
@@ -97,7 +97,7 @@ def test_a_restored_centre_is_sent_the_actions_that_it_misses(make: Make, site: 
     subject.push()
     site.restore(tmp_path / "backup.db")
     subject.pull()
-    assert subject.pending() >= 1  # the actions that the backup misses, or all that the client keeps
+    assert subject.pending() >= 1  # the actions that the backup lacks, or all that the client keeps
     subject.push()
     assert verdicts_of(subject, ids) == [("applied", "ok")] * 2
     assert [site.centre.journey(each).state for each in ("P1", "P2")] == ["ARRIVED", "ARRIVED"]

@@ -1,4 +1,4 @@
-"""The conformance suite with faults: what each client must do when the centre, the wire or a disk fails."""
+"""The conformance suite with faults: the duties of each client when the centre, the wire or a disk fails."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_centre_that_does_not_speak_the_clients_version_costs_time_and_no_acti
 @pytest.mark.parametrize(
     "refused",
     [
-        pytest.param(lambda: refusal(500, code="internal", error="it failed inside"), id="it failed"),
+        pytest.param(lambda: refusal(500, code="internal", error="internal error"), id="it failed"),
         pytest.param(lambda: refusal(400, code="malformed", error="?"), id="malformed"),
         pytest.param(lambda: Response("", 504), id="no answer of the protocol"),
     ],
@@ -190,7 +190,7 @@ def test_a_reset_forgets_all_patients_except_those_with_pending_actions(make: Ma
     assert (subject.holder(uid("P2")), subject.state("P2")) == ("P2", "UNREGISTERED")
     site.centre.time.pass_minutes(DAY_IN_MINUTES)
     subject.pull()
-    assert (subject.holder(uid("P1")), subject.holder(uid("P2"))) == (None, None), "nobody is booked on the next day"
+    assert (subject.holder(uid("P1")), subject.holder(uid("P2"))) == (None, None), "the next day has no bookings"
     assert (subject.state("P1") is not None, subject.state("P2"), subject.pending()) == (True, None, 1)
     subject.push()
     subject.pull()

@@ -131,7 +131,7 @@ def test_a_centre_that_was_set_back_is_followed_at_once(make_kiosk: MakeKiosk, s
     assert verdicts_of(kiosk, ids) == [OK] * 2
 
 
-# What the centre answers.
+# The centre's answers.
 
 
 def post(site: Site, call: str, body: bytes, token: str) -> requests.Response:
@@ -180,7 +180,7 @@ def test_each_answer_says_what_the_centre_speaks(make_kiosk: MakeKiosk, site: Si
     assert [answer["versions"] for answer in answers] == [[2, 3], [2, 3]]
 
 
-# What the kiosk understands.
+# The kiosk's understanding.
 
 
 def test_a_refusal_in_words_of_a_later_version_is_understood(make_kiosk: MakeKiosk, site: Site):

@@ -1,7 +1,7 @@
-"""The demo's wire, with all that a bad network does to connections, by a schedule that a test gives it.
+"""The demo's wire with the faults of a bad network, by the schedule of a test.
 
-Each connection gets one behaviour when it is accepted. `struck` counts what the connections have done, so that a test
-knows that a fault has happened.
+Each connection gets one behaviour when it is accepted. `struck` counts the faults that have happened, so that a test
+can wait for them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Kind(StrEnum):
     STALL = "stall"  # after `after` bytes of the answers nothing comes for `pause_s`, as after a loss
     RESET = "reset"  # it ends in a reset after `after` bytes of the answers
     CUT_REQUEST = "cut_request"  # it ends in a reset after `after` bytes of the requests
-    HALF_OPEN = "half_open"  # it is accepted, and nothing else happens
-    BLACK_HOLE = "black_hole"  # after `after` bytes of the answers nothing comes, and no end
+    HALF_OPEN = "half_open"  # it is accepted, and no byte passes
+    BLACK_HOLE = "black_hole"  # after `after` bytes of the answers no byte comes, and the connection stays open
     TRICKLE = "trickle"  # after `after` bytes the answers come byte by byte, `pause_s` apart
     REPEAT = "repeat"  # each request is delivered again after `pause_s`, over another connection
 
@@ -93,13 +93,13 @@ class ChaosProxy(Wire):
         return _ChaosRelay(self, near, behaviour)
 
     def note(self, kind: Kind) -> None:
-        """A connection has done what its behaviour says."""
+        """Counts a behaviour that has taken effect on a connection."""
         with self._counting:
             self.struck[kind] += 1
 
 
 class _ChaosRelay(Relay):
-    """One connection, which does what its behaviour says."""
+    """One connection with its behaviour."""
 
     def __init__(self, proxy: ChaosProxy, near: socket.socket, behaviour: Behaviour) -> None:
         super().__init__(near, proxy.target)
@@ -118,7 +118,7 @@ class _ChaosRelay(Relay):
         self.end()
 
     def end(self) -> None:
-        # A client in a black hole does not even learn that the other end is gone.
+        # A client in a black hole never learns that the other end is gone.
         if not self._swallows:
             self.reset()
 

@@ -1,4 +1,4 @@
-"""The two ends of a wire that tests spoil: a real centre as a process, and a kiosk without its screen."""
+"""The two ends of a wire under test: a real centre as a process, and a kiosk without its screen."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Kiosk:
         return self.parts.patient_of_card(self.cards(number)) is not None
 
     def check_in(self, number: int) -> tuple[str, ...]:
-        """A person taps and touches everything that is offered. Returns the ids of the acknowledged actions."""
+        """A person taps, and touches every button that is offered. Returns the ids of the acknowledged actions."""
         acted = self.journeys.tap(self.cards(number), STEPS[:1])
         assert acted is not None
         done = acted.action_ids

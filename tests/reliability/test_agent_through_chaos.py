@@ -54,7 +54,7 @@ class Wire:
     next_person: int = 0
 
     def people(self) -> None:
-        """A few people come. The kiosk serves them whatever the wire does."""
+        """A few people come. The kiosk serves them in any state of the wire."""
         for _ in range(PEOPLE):
             self.saved += self.kiosk.check_in(self.next_person)
             self.next_person += 1
@@ -68,7 +68,7 @@ class Wire:
         wait_for(lambda: self.proxy.struck.total() >= before + strikes, "the wire never struck", WAIT_S)
 
     def comes_back(self) -> None:
-        """Mends the wire. The kiosk must notice it by itself, and both ends must have every action once."""
+        """Mends the wire. The kiosk must notice the recovery by itself, and both ends must have every action once."""
         self.proxy.behave(calm)
         wait_for(lambda: not self.kiosk.parts.pending(), "the outbox never emptied", WAIT_S)
         wait_for(lambda: self.kiosk.agent.online, "it never came online again", WAIT_S)
@@ -132,7 +132,7 @@ def test_the_agents_long_poll_recovers_from_a_wire_that_never_answers(wire: Wire
     assert wire.kiosk.journeys.identity is not None
     before = wire.kiosk.journeys.identity.cursor
     wire.people()
-    wait_for(lambda: wire.kiosk.journeys.identity.cursor > before, "no news came any more", 90.0)
+    wait_for(lambda: wire.kiosk.journeys.identity.cursor > before, "no more news came", 90.0)
 
 
 def test_each_person_has_a_number_of_their_own(wire: Wire):

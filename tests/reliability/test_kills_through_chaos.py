@@ -110,7 +110,7 @@ class Crowd:
                 self.stop.wait(0.02)
 
     def _checks_in(self, number: int, ids: dict[str, str]) -> bool:
-        """Taps, and does all that the screen offers. Returns whether the person waits for their exam."""
+        """Taps, and does every action that the screen offers. Returns whether the person waits for their exam."""
         hospital.hold_card(self.house.places, uid(number))
         screen = self.house.screen()
         while screen["screen"] == "journey" and (action := screen["next_action"]):

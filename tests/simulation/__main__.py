@@ -1,7 +1,7 @@
 """`make simulate`: plays many schedules on all cores with a progress bar, or one schedule with its log.
 
 `make simulate N=50000` plays the seeds from 0 on (with `SEED=` from that seed on). `make simulate SEED=123` plays one
-seed, event by event. The command fails where anything was lost, doubled, diverged or stuck.
+seed, event by event. The command fails where an action was lost or doubled, or a kiosk diverged or got stuck.
 """
 
 from __future__ import annotations

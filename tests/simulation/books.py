@@ -1,4 +1,4 @@
-"""The account of what people were promised: the acknowledged actions, and those that must still be known."""
+"""The account of the acknowledged actions, and of those that a disk must still hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Books:
-    """What the system owes to people.
+    """The actions that the system owes to people.
 
     - `owed`: acknowledged actions that some disk still holds.
     - `only_at_centre`: owed actions that a kiosk's disk lost when it was set back. A restore of the centre can lose
@@ -29,7 +29,7 @@ class Books:
     damaged: set[str] = field(default_factory=set)
 
     def acknowledge(self, action_ids: Iterable[str]) -> None:
-        """A person was told that these actions are done."""
+        """A kiosk has acknowledged these actions to a person."""
         self.owed |= set(action_ids)
 
     def disk_set_back(self, before: Set[str], after: Set[str], elsewhere: Set[str], at_centre: Set[str]) -> None:
@@ -42,15 +42,15 @@ class Books:
     def centre_set_back(self, backup: str, at_centre: Set[str], on_disks: Set[str]) -> None:
         """The centre was restored from a backup, and has the actions `at_centre` now.
 
-        The actions of another backup may be on no kiosk's disk any more, or may leave it with a page that is under way.
-        A restore from an older backup than the newest loses them.
+        The kiosks may have dropped the actions of another backup, or may drop them with a page that is under way. A
+        restore from an older backup than the newest loses them.
         """
         in_other_backups = frozenset[str]().union(*(actions for name, actions in self.covered if name != backup))
         self.forgettable |= in_other_backups - at_centre
         self._write_off(self.only_at_centre - at_centre - on_disks)
 
     def close(self, at_centre: Set[str], on_disks: Set[str]) -> None:
-        """Everything is at rest. A forgettable action that nobody has is owed no more."""
+        """The world is at rest. A forgettable action that no end has is no longer owed."""
         self._write_off((self.owed & self.forgettable) - at_centre - on_disks)
 
     def damage(self, action_id: str) -> None:

@@ -67,7 +67,7 @@ class Centre:
         self.open()
 
     def handle(self, kiosk_id: str, path: str, body: bytes) -> tuple[int, bytes]:
-        """Answers a call as it comes over the wire. Returns the HTTP status and the body."""
+        """Answers a call as received over the wire. Returns the HTTP status and the body."""
         try:
             outcome = self._outcome(kiosk_id, path, body)
         except (sqlite3.OperationalError, StaleJourney):
@@ -81,7 +81,7 @@ class Centre:
         return self.pulls.pull(kiosk_id, msgspec.json.decode(body, type=PullRequest))
 
     def tick(self) -> None:
-        """Does what the service does by itself every few seconds."""
+        """Does the work that the service does by itself every few seconds."""
         update_marker(self.store)
         close_days(self.parts, self.today())
 
@@ -146,7 +146,7 @@ class Centre:
         """Replaces the database by a backup, and starts the service on it.
 
         The service ticks before it ends: the detection of a restore may miss the last ten seconds before the end, and
-        this simulation does not ask for them.
+        this simulation does not test them.
         """
         update_marker(self.store)
         self.store.close()

@@ -15,7 +15,7 @@ from sync.central.store.transactions import WriteTransaction
 
 
 class Crash(BaseException):
-    """The process dies here. The product catches no such exception, as no program catches a loss of power."""
+    """The process dies here. The product does not catch this exception, as no program catches a loss of power."""
 
 
 class Moment(Enum):
@@ -48,7 +48,7 @@ class Fuse:
         return was_lit
 
     def at(self, moment: Moment) -> None:
-        """A moment of this kind has come."""
+        """Reports a moment of this kind, at which the fuse may fire."""
         if self._left and moment is self._moment:
             self._left -= 1
             if not self._left:

@@ -48,7 +48,7 @@ def _with_something_to_push(world: World, kiosk: SimulatedKiosk) -> None:
 
 
 def _reach(world: World, kiosk: SimulatedKiosk) -> None:
-    """Makes a call in any case."""
+    """Makes a call, even where its answer is lost."""
     if kiosk.parts.pending() and world.chance.random() < 0.6:
         world.push(kiosk)
     if kiosk.link.trouble is not None:
@@ -120,7 +120,7 @@ def _partition(world: World) -> None:
 def _half_open(world: World) -> None:
     kiosk = world.pick_kiosk()
     kiosk.link.half_open_until = world.event + world.chance.randrange(3, 20)
-    world.note(f"{kiosk.name}: hears nothing until event {kiosk.link.half_open_until}")
+    world.note(f"{kiosk.name}: gets no answers until event {kiosk.link.half_open_until}")
     world.sync(kiosk)
     world.happened("half-open")
 
@@ -158,7 +158,7 @@ def _centre_breaks(name: str, moment: Moment, most: int, error: Callable[[], Bas
 
 
 def _at_the_centre(world: World, kiosk: SimulatedKiosk) -> None:
-    """Something over which the centre may break. A kiosk only sees a failed call."""
+    """A step at which the centre may break. A kiosk only sees a failed call."""
     if world.chance.random() < 0.7:
         world.push(kiosk)
         return
@@ -171,7 +171,7 @@ def _at_the_centre(world: World, kiosk: SimulatedKiosk) -> None:
 
 
 def _end_fuse(fuse: Fuse, error: Callable[[], BaseException], reopen: Callable[[], None]) -> None:
-    """A process that is still whole ends between two transactions."""
+    """A process without a crash ends between two transactions."""
     if fuse.put_out() and error is Crash:
         reopen()
 

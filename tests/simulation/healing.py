@@ -1,4 +1,6 @@
-"""The end of all faults: late requests arrive, clocks are right, and each kiosk syncs until nothing is left."""
+"""The end of all faults: late requests arrive, clocks are right, and each kiosk syncs until nothing is left to push or
+pull.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is true of a world at rest: nothing is lost, doubled, diverged or stuck."""
+"""The invariants of a world at rest: no action is lost or doubled, and no kiosk has diverged or is stuck."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ def look(world: World) -> list[Problem]:
 
 
 def look_at_views(world: World) -> list[Problem]:
-    """Problems with what the kiosks show, at any time: the centre's last word, with the pending actions on top.
+    """Problems with the views of the kiosks, at any time: the last base from the centre, with the pending actions on
+    top.
 
-    What a kiosk with a wrong clock shows depends on when it last looked, so such kiosks are left out.
+    The view of a kiosk with a wrong clock depends on the time of its last look, so such kiosks are left out.
     """
     found = (_views(kiosk) for kiosk in world.kiosks if not kiosk.clock_was_wrong)
     return [Problem(kind, text) for each in found for kind, text in each]
@@ -52,7 +53,7 @@ def _views(kiosk: SimulatedKiosk) -> Found:
     identity = kiosk.journeys.identity
     assert identity is not None
     with kiosk.store.read() as db:
-        # A view from before the damage of a record stays until its patient is looked at again.
+        # A view from before the damage of a record stays until the kiosk computes the patient's view again.
         rows = db.execute("select * from outbox where status = 'pending'")
         damaged = {row["patient_id"] for row in rows if outbox_bodies.read(row) is None}
         waiting = sorted(outbox.pending_patients(db) - damaged)
@@ -68,7 +69,7 @@ def _views(kiosk: SimulatedKiosk) -> Found:
         if patient.provisional:  # the base is the kiosk's own, perhaps of a day in the future
             base = replace(base, site_day=min(base.site_day, now.today))
         seen = view(now.definitions, base, pending[patient_id], now.today, bookings).journey
-        # The version of a view only counts, and is never sent.
+        # The version of a view is only a counter, and is never sent.
         if replace(status.journey, journey_version=seen.journey_version) != seen:
             yield "diverged", f"{kiosk.name} shows {patient_id} as\n {status.journey}\nand should as\n {seen}"
 
@@ -110,7 +111,7 @@ def _row(kiosk: SimulatedKiosk, row: OutboxRow, given: dict[str, tuple[str, str]
 
 
 def _effects(world: World) -> Found:
-    """Each applied action moved one journey once, and no other action moved any."""
+    """Each applied action moved one journey once, and no other action moved a journey."""
     rows = world.centre.rows("select action_id from transitions where trigger_type <> 'queue_sync'")
     done = Counter(row[0] for row in rows if row[0])
     yield from (("doubled", f"action {each} moved {times} times") for each, times in done.items() if times > 1)
@@ -123,7 +124,7 @@ def _effects(world: World) -> Found:
         )
     }
     for action_id in sorted(applied - done.keys()):
-        yield "lost", f"action {action_id} counts as applied, and left no trace"
+        yield "lost", f"action {action_id} counts as applied, and has no effect"
     for action_id in sorted(done.keys() - applied - direct):
         yield "doubled", f"action {action_id} moved a journey, and does not count as applied"
 
@@ -202,7 +203,7 @@ def _unread(world: World) -> Found:
     rows = world.centre.rows("select q.verdict_id from quarantine q join exceptions e using (exception_id)")
     aside = {each for each, (_, code) in _given(world).items() if code == "quarantined"}
     yield from (
-        ("lost", f"action {each} was set aside, and staff have no case")
+        ("lost", f"action {each} was quarantined, and staff have no case")
         for each in sorted(aside - {row[0] for row in rows})
     )
 

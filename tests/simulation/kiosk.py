@@ -69,7 +69,7 @@ class SimulatedKiosk:
         self.reopen()
 
     def survives(self, doing: Callable[[], object]) -> bool:
-        """Does something. Returns False where the process died or the disk failed; the kiosk then runs again."""
+        """Does a step. Returns False where the process died or the disk failed; the kiosk then runs again."""
         outermost, self.running = not self.running, True
         try:
             doing()

@@ -1,8 +1,8 @@
 """Breaks the protocol on purpose in a copy of the tree, one way at a time. The simulation must catch each breakage.
 
-A simulation that finds nothing proves nothing, unless it is known what it would find. A mutant is the exact text of one
-place and its replacement. A text that is not there exactly once is an error, so that no mutant goes out of date
-unnoticed. `python -m tests.simulation.mutants [NAME…]` hunts the mutants and prints a table.
+A simulation without findings proves something only where its power is known. A mutant is the exact text of one place
+and its replacement. A text that does not occur exactly once is an error, so that every outdated mutant is noticed.
+`python -m tests.simulation.mutants [NAME…]` hunts the mutants and prints a table.
 """
 
 from __future__ import annotations

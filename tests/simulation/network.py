@@ -14,7 +14,7 @@ from tests.simulation.crashes import Crash
 
 
 class Trouble(StrEnum):
-    """What happens to the next call."""
+    """The fault of the next call."""
 
     REQUEST_LOST = "request lost"
     REPLY_LOST = "reply lost"
@@ -37,7 +37,7 @@ class Link:
     delayed: list[tuple[int, str, bytes]] = field(default_factory=list)
     held: list[tuple[str, int, bytes]] = field(default_factory=list)
     late: bool = False  # the next call gets a reply that was held
-    meanwhile: Callable[[], None] | None = None  # happens while the next reply is under way
+    meanwhile: Callable[[], None] | None = None  # runs while the next reply is under way
     versions_at_reply: dict[str, int] = field(default_factory=dict)  # the kiosk's, when the reply arrived
     was_reset: bool = False  # a page with a reset came
 

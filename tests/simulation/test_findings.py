@@ -1,4 +1,4 @@
-"""The faults that the simulation found, each as its shortest story, with the seed that found it."""
+"""The faults that the simulation found, each as its shortest schedule, with the seed that found it."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_numbers_of_an_unknown_day_count_for_the_day_that_it_was(kiosk: Kiosk):
     kiosk.sync()
     kiosk.check_in("P1")
     kiosk.centre.time.pass_minutes(24 * 60)
-    # The clock is wrong after the night: the kiosk takes the day for yesterday.
+    # The clock is wrong after the night: the kiosk still has yesterday as its day.
     kiosk.wall_offset_ms, kiosk.synchronised = -YEARS_MS, False
     kiosk.check_in("P2")
     kiosk.wall_offset_ms, kiosk.synchronised = 0, True
@@ -178,7 +178,7 @@ def test_a_verdict_from_before_a_restore_does_not_retire_what_the_restored_centr
     answers: list[PushAnswer] = []
 
     class Slow(Wire):
-        """The answer is still under way when the centre was restored and a page has told of it."""
+        """The answer is still under way after the centre was restored and a page has shown the restore."""
 
         def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
             outcome = super().push(request)
@@ -231,7 +231,7 @@ def test_an_epoch_that_is_no_news_changes_nothing(kiosk: Kiosk):
     kiosk.ledger.start_epoch(3)
     kiosk.sync()
     kiosk.act("P1", "register")
-    kiosk.ledger.start_epoch(3)  # an answer that was under way while the pull brought word of a restored centre
+    kiosk.ledger.start_epoch(3)  # an answer that was under way while a pull showed the restored centre
     kiosk.ledger.start_epoch(2)
     kiosk.act("P1", "confirm_arrival")  # seed 258
     kiosk.sync()

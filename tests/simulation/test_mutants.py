@@ -29,4 +29,4 @@ def test_the_text_that_a_mutant_replaces_stands_in_the_product_once(mutant: Muta
 
 def test_a_mutant_that_has_gone_out_of_date_is_an_error():
     with pytest.raises(ValueError, match="0 times, not once"):
-        hunt(replace(MUTANTS[0], text="a text that stands nowhere"))
+        hunt(replace(MUTANTS[0], text="a text that does not occur"))

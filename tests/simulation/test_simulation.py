@@ -1,4 +1,4 @@
-"""Hundreds of schedules of a hospital with faults: nothing is lost, doubled, diverged or stuck."""
+"""Hundreds of schedules of a hospital with faults: no action is lost or doubled, and no kiosk diverges or is stuck."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def check_in(world: World, kiosk: SimulatedKiosk) -> None:
     kiosk.push()
 
 
-# The invariants themselves: each finds what it is for.
+# The invariants themselves: each finds its kind of problem.
 
 
 def test_a_world_without_a_fault_has_no_problem(world: World):

@@ -1,4 +1,4 @@
-"""What a schedule moves: the centre, the kiosks, the true time, and the account of what people were promised."""
+"""The parts that a schedule moves: the centre, the kiosks, the true time, and the account of acknowledged actions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class World:
         self.log.append(f"{self.event:3} {(self.now_ms - OPENS_MS) // 1000:6}s {text}")
 
     def happened(self, fault: str) -> None:
-        """A fault has had its effect."""
+        """Counts a fault that has had its effect."""
         self.faults[fault] += 1
 
     def begin(self, event: int, chance: Random) -> None:
@@ -76,10 +76,12 @@ class World:
         """Any kiosk."""
         return self.chance.choice(self.kiosks)
 
-    # What people do.
+    # People.
 
     def act(self, kiosk: SimulatedKiosk) -> None:
-        """A person holds a card to the kiosk and does what it offers. If it offers nothing, the next person tries."""
+        """A person holds a card to the kiosk and does an offered action. If the kiosk offers none, the next person
+        tries.
+        """
         first = self.chance.randrange(len(CARDS))
         for place in range(len(CARDS)):
             card = CARDS[(first + place) % len(CARDS)]
@@ -118,7 +120,7 @@ class World:
         self.note(f"{kiosk.name}: {what} {' '.join(each[-4:] for each in action_ids)}")
 
     def staff(self) -> None:
-        """Staff do something that the rules allow, for the first patient for whom they allow it."""
+        """Staff do an action that the rules allow, for the first patient for whom the rules allow it."""
         first = self.chance.randrange(len(PATIENTS))
         do = self.chance.choices((self._staff_act, self._change_entry, self._settle, self._correct), (14, 3, 2, 1))[0]
         for place in range(len(PATIENTS)):
@@ -144,7 +146,7 @@ class World:
     def _staff_act(self, patient_id: str) -> bool:
         journey = self.centre.journey(patient_id)
         if journey is None:
-            return False  # the record was merged into another one one
+            return False  # the record was merged into another one
         offered = [each for each in available_actions(self.centre.definitions, journey, STAFF) if each in _DESK]
         if len(offered) > 1 and self.chance.random() < 0.8:
             offered = [each for each in offered if each != "cancel_appointment"]
@@ -178,7 +180,7 @@ class World:
         self.actions += int(done)
         self.note(f"{what} {action_id[-4:]}")
 
-    # What the machines do.
+    # The machines.
 
     def sync(self, kiosk: SimulatedKiosk) -> None:
         """One push or pull step, with a batch of some size."""
@@ -204,7 +206,7 @@ class World:
             assert not older, f"{kiosk.name}: a page took {older} back"
 
     def step(self, kiosk: SimulatedKiosk, name: str, step: Callable[[], object]) -> bool:
-        """A step over which the kiosk may die. Returns False where it died."""
+        """A step at which the kiosk may die. Returns False where it died."""
         survived = kiosk.survives(step)
         self.note(f"{kiosk.name}: {name}{'' if survived else ' broke'}")
         return survived

@@ -109,7 +109,7 @@ def test_an_internal_failure_is_reported_without_its_details(
     server: ControlServer, path: Path, op: str, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.CRITICAL + 1, logger="sync.control")
-    with pytest.raises(ControlError, match=r"^it failed inside; the daemon's log says why$"):
+    with pytest.raises(ControlError, match=r"^internal error; the daemon's log says why$"):
         ask(path, op)
     assert ask(path, "echo", still="here") == {"still": "here"}
 
@@ -135,7 +135,7 @@ def test_an_internal_failure_is_reported_without_its_details(
     ids=lambda line: repr(line[:24]),
 )
 def test_a_line_that_is_no_request_gets_an_error(server: ControlServer, path: Path, line: bytes):
-    assert json.loads(raw(path, line)) == {"error": "not a request this daemon knows"}
+    assert json.loads(raw(path, line)) == {"error": "the daemon does not know this request"}
     assert ask(path, "echo") == {}
 
 

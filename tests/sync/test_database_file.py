@@ -1,4 +1,4 @@
-"""A database whose log is never taken on trust, and its connection."""
+"""A database whose log is checked at each opening, and its connection."""
 
 from __future__ import annotations
 

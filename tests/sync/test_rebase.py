@@ -179,7 +179,9 @@ NAMES = st.lists(st.sampled_from(sorted(RULES.actions)), max_size=12)
 
 @given(NAMES, NAMES, st.data())
 def test_replaying_is_the_same_whatever_part_the_base_has_taken_in_so_far(mine, theirs, data) -> None:
-    """The centre applies a prefix of what is pending, in between others act; nothing fitting is lost or done twice."""
+    """The centre applies a prefix of the pending actions, and others act in between. No fitting action is lost or done
+    twice.
+    """
     start = patient("UNREGISTERED", [booking("X"), booking("Y", 2000)])
     did = Kiosk(start)
     for name in mine:

@@ -1,4 +1,4 @@
-"""A table is held against its struct key by key, and every key that does not fit is found."""
+"""A table is checked against its struct key by key, and every key that does not fit is found."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line, `kiosk-central`: options, words and exit codes. What a command does is in `operations/`."""
+"""The command line, `kiosk-central`: options, output and exit codes. The operations are in `operations/`."""

@@ -55,7 +55,7 @@ def import_(url: str, keys: Path | None, file: BinaryIO) -> None:
 @click.option("--language", "languages", multiple=True, metavar="LANG", help="In order of preference; repeatable.")
 @as_json_option
 def site(url: str, keys: Path | None, as_json: bool, languages: tuple[str, ...], **wanted: str | None) -> None:
-    """Show the settings of the site, and change those that are given.
+    """Show the settings of the site, and change the given ones.
 
     \b
     Examples:

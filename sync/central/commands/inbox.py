@@ -24,11 +24,15 @@ def exceptions() -> None:
 @on_database
 @click.option("--after", metavar="CASE", help="Begin after this case.")
 @click.option(
-    "--limit", type=click.IntRange(1, MAX_ROWS), default=MAX_ROWS, show_default=True, help="At most so many cases."
+    "--limit",
+    type=click.IntRange(1, MAX_ROWS),
+    default=MAX_ROWS,
+    show_default=True,
+    help="List at most this number of cases.",
 )
 @as_json_option
 def list_cases(url: str, keys: Path | None, after: str | None, limit: int, as_json: bool) -> None:
-    """List the open cases, oldest first. The last line counts the cases that are not listed.
+    """List the open cases, oldest first, and their number. Where more cases follow, a last line says how to list them.
 
     \b
     Examples:
@@ -51,7 +55,7 @@ def list_cases(url: str, keys: Path | None, after: str | None, limit: int, as_js
 @click.argument("exception_id", metavar="CASE")
 @as_json_option
 def show(url: str, keys: Path | None, exception_id: str, as_json: bool) -> None:
-    """Show a case: who, what, when, what the kiosk showed, what the centre knows.
+    """Show a case: patient, actions, times, what the kiosk showed and what the centre knows.
 
     \b
     Examples:
@@ -67,9 +71,9 @@ def show(url: str, keys: Path | None, exception_id: str, as_json: bool) -> None:
 @exceptions.command()
 @on_database
 @click.argument("exception_id", metavar="CASE")
-@click.option("--apply", "how", flag_value="apply", help="The actions count as they were done.")
+@click.option("--apply", "how", flag_value="apply", help="The actions count, as the patient did them.")
 @click.option("--discard", "how", flag_value="discard", help="The actions do not count; give a --reason.")
-@click.option("--reassign", "patient_id", metavar="PATIENT", help="The actions were this patient's.")
+@click.option("--reassign", "patient_id", metavar="PATIENT", help="The actions count as this patient's.")
 @click.option("--reason", default="", help="The reason, for the audit.")
 def settle(
     url: str, keys: Path | None, exception_id: str, how: str | None, patient_id: str | None, reason: str
@@ -125,7 +129,7 @@ def _in_words(case: Mapping[str, Any]) -> str:
     if case["now"]:
         lines.append(f"now      {case['now']['journey_state']}")
     if case["quarantined"]:
-        lines.append(f"set aside: {case['quarantined']['reason']}")
+        lines.append(f"quarantined: {case['quarantined']['reason']}")
     settled = f"settled  {case['settled_at']} by {case['settled_by']}"
     lines.append(settled if case["settled_at"] else f"settle   {', '.join(case['may'])}")
     return "\n".join(lines)

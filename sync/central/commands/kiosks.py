@@ -19,7 +19,7 @@ from sync.clock import iso
     "actions",
     multiple=True,
     metavar="ACTION",
-    help="Grant no more than this action, or what this kind of kiosk is granted, such as payment; repeatable.",
+    help="Grant this action at most, or the actions of this kind of kiosk, such as payment; repeatable.",
 )
 def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
     """Print a code that enrols one kiosk within ten minutes.
@@ -54,7 +54,7 @@ def list_kiosks(url: str, keys: Path | None, as_json: bool) -> None:
 @on_database
 @click.argument("kiosk_id")
 def revoke_one(url: str, keys: Path | None, kiosk_id: str) -> None:
-    """End a kiosk for good. Its unsent actions stay on it until it is enrolled again.
+    """Revoke a kiosk. Its unsent actions stay on it until it is enrolled again.
 
     \b
     Examples:
@@ -68,6 +68,6 @@ COMMANDS: tuple[click.Command, ...] = (enroll_code, list_kiosks, revoke_one)
 
 def _line(row: Mapping[str, Any]) -> str:
     kiosk = msgspec.convert(row, Kiosk)
-    contact = f"last heard of {iso(kiosk.seen_ms, 'UTC')}" if kiosk.seen_ms is not None else "never heard of"
+    contact = f"last contact {iso(kiosk.seen_ms, 'UTC')}" if kiosk.seen_ms is not None else "no contact yet"
     state = "revoked" if kiosk.revoked_ms else contact
     return f"{kiosk.kiosk_id}  {kiosk.ticket_prefix}  {kiosk.name}  {' '.join(row['actions'])}  {state}"

@@ -1,6 +1,6 @@
 """The command `kiosk-central`.
 
-Exit codes: 0 done; 1 the check found something; 2 it could not be done, and one line on standard error says why.
+Exit codes: 0 done; 1 the check found a fault; 2 the command failed, and one line on standard error says why.
 """
 
 import sqlite3
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _demand_text(arguments: Sequence[str]) -> None:
-    """Refuses bytes that are no UTF-8: Python hands them over as half characters, which no database can hold."""
+    """Refuses bytes that are no UTF-8: Python passes them on as lone surrogates, which no database can hold."""
     try:
         "".join(arguments).encode()
     except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""What the commands share: the options that name the database, the way to the service, and JSON output."""
+"""The shared parts of the commands: the options that name the database, the way to the service, and JSON output."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -44,7 +44,7 @@ def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_day
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     definitions = definitions_from_file(rules) if rules else shipped()
-    # Opened and closed once before the fork, so that one line here says what is wrong with the database.
+    # Opened and closed once before the fork, so that a fault of the database ends the command with one line.
     open_centre(url, keys, definitions).store.close()
     listener = listen(address)
     host, port = listener.getsockname()[:2]

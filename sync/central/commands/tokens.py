@@ -11,7 +11,7 @@ from sync.central.commands.options import ask, on_database
 @click.command()
 @on_database
 @click.option("--role", type=click.Choice(["patient", "staff"]), required=True, help="What the token may do.")
-@click.option("--patient", "patient_id", metavar="ID", help="Whose token it is, for the role patient.")
+@click.option("--patient", "patient_id", metavar="ID", help="The patient that the token is for, with the role patient.")
 def token(url: str, keys: Path | None, role: str, patient_id: str | None) -> None:
     """Make a bearer token and print it; it is not shown again.
 

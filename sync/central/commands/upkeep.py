@@ -19,14 +19,14 @@ _UNWELL = 1
 @as_json_option
 @click.pass_context
 def check(context: click.Context, url: str, keys: Path | None, as_json: bool) -> None:
-    """Check that journeys and queue say the same. Exits with 1 where they do not.
+    """Check that journeys and queue agree. Exits with 1 where they do not.
 
     \b
     Examples:
       kiosk-central check --database sqlite:///central.db
     """
     if not database_path(url).exists():
-        # An empty database made here would be well, and a timer with a mistyped path would never raise an alarm.
+        # An empty database made here would pass the check, so a timer with a mistyped path would never raise an alarm.
         raise StoreError(f"{database_path(url)}: there is no such database")
     health = ask(url, keys, "check")
     if as_json:
@@ -39,10 +39,10 @@ def check(context: click.Context, url: str, keys: Path | None, as_json: bool) ->
 
 @click.command()
 @on_database
-@click.option("--believe", is_flag=True, help="The machine's clock is right: go by it, however it has jumped.")
+@click.option("--believe", is_flag=True, help="The machine's clock is right: use it, even after a jump.")
 @as_json_option
 def clock(url: str, keys: Path | None, believe: bool, as_json: bool) -> None:
-    """Show the time that the running service goes by, and whether it doubts the machine's clock.
+    """Show the time that the running service uses, and whether it doubts the machine's clock.
 
     \b
     Examples:
@@ -84,8 +84,8 @@ def restore_(url: str, file: Path) -> None:
     report = restore(database, file)
     click.echo(f"{database} is now {file}, up to change {report.change}")
     if report.kept:
-        click.echo(f"what was there is kept as {report.kept}")
-    click.echo("start the service: it will see that it was restored, and kiosks send again what the copy does not hold")
+        click.echo(f"the old database is kept as {report.kept}")
+    click.echo("start the service: it detects the restore, and kiosks send the actions that the copy lacks")
 
 
 COMMANDS: tuple[click.Command, ...] = (check, clock, backup, restore_)
@@ -94,7 +94,7 @@ COMMANDS: tuple[click.Command, ...] = (check, clock, backup, restore_)
 def _clock_in_words(machine_ms: int, taken_ms: int) -> str:
     if machine_ms == taken_ms:
         return f"it is {iso(taken_ms, 'UTC')}"
-    return f"the clock is in doubt: it says {iso(machine_ms, 'UTC')}, and {iso(taken_ms, 'UTC')} is taken for the time"
+    return f"the clock is in doubt: it says {iso(machine_ms, 'UTC')}, and the centre uses {iso(taken_ms, 'UTC')}"
 
 
 def _in_words(health: dict[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""What to do with an action where the kiosk and the centre disagree: evidence, verdict, and what waits for staff."""
+"""Conflicts between a kiosk and the centre over an action: evidence, verdict, and the actions that wait for staff."""

@@ -1,4 +1,4 @@
-"""The evidence for a verdict: what the centre knows that bears on one action of a kiosk, as plain values."""
+"""The evidence for a verdict on one action of a kiosk, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from sync.protocol import Intent, PriorVerdict
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAction:
-    """An action as it came in.
+    """An action as received.
 
     `grants` are the kinds of kiosk and the actions that the kiosk is granted, `sent` its clocks at sending.
     `prior_verdict` is the verdict that the kiosk got before the centre was restored.
@@ -33,7 +33,7 @@ class ReceivedAction:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The visit that an action names, aliases resolved: the journey at the end of its own history, and what was done.
+    """The visit that an action names, aliases resolved: the journey at the end of its own history, and its actions.
 
     `done` holds each action of its history with the leg that the action is of.
     """
@@ -45,10 +45,10 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the centre knows that bears on one action.
+    """The knowledge of the centre that concerns one action.
 
     - `rules`: the definitions that the kiosk judged by; None where they are no longer supported. `grants`: the actions
-      that the kiosk is granted by them.
+      that these rules grant to the kiosk.
     - `subject`: the patient that the action is for, aliases resolved and an unknown card looked up; None where the
       centre knows no such patient. `journey` is the subject's journey as of `today`.
     - `day`: the site day of the action by the best known time. `arrived_ms` is that time where it can be trusted.

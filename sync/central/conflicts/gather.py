@@ -1,7 +1,7 @@
 """Gathers the evidence for one action, in the transaction that judges it.
 
 Each question about the subject is one read: the patients that the ids mean, the journey, the visit with its history,
-what waits in it, and what changed since the kiosk's last pull.
+its waiting actions, and the changes since the kiosk's last pull.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ TRUSTED = frozenset({TimeQuality.MEASURED, TimeQuality.SYNCHRONISED})
 
 @dataclass(frozen=True, slots=True)
 class JudgingContext:
-    """What every judgement of one transaction needs besides the action: rules, site, ids and time.
+    """The values that every judgement of one transaction needs besides the action: rules, site, ids and time.
 
     `definitions` are the centre's own; `rules` gives those of another version that the centre still judges by.
     `rejudged` are the actions that no longer wait for staff, since this transaction judges them again.
@@ -51,7 +51,7 @@ class JudgingContext:
 def judging_context(
     db: ReadTransaction, definitions: Definitions, ids: Callable[[], str], now_ms: int
 ) -> JudgingContext:
-    """The context of one transaction, for a centre that runs by these definitions."""
+    """The context of one transaction, for a centre that uses these definitions."""
     return JudgingContext(definitions, supported_rules(db, definitions), read_site(db), ids, now_ms)
 
 
@@ -151,7 +151,7 @@ def _visit(
 
 
 def _with_entries(db: ReadTransaction, definitions: Definitions, history: Journey) -> Journey:
-    """A visit's history with its entries. The entry of the last leg is as it was before a day's end ended it."""
+    """A visit's history with its entries. The entry of the last leg is in its state before the day's end."""
     found = entries_of_visit(db, history.patient_id, str(history.visit_id))
     entries = tuple(_reopened(definitions, history, entry) for entry in found)
     current = next((entry.queue_id for entry in reversed(entries) if entry.leg == history.leg), None)

@@ -35,7 +35,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class _Matter:
-    """One action on its way to a verdict: the context, the action as it came in, and the evidence."""
+    """One action under judgement: the context, the action as received, and the evidence."""
 
     context: JudgingContext
     received: ReceivedAction
@@ -47,7 +47,7 @@ class _Matter:
 
     @property
     def provenance(self) -> Provenance:
-        """What the rows of the action's effects say of where they came from."""
+        """The origin that the rows of the action's effects name."""
         intent, happened = self.intent, self.received.happened
         kiosk_id = self.received.kiosk_id
         return Provenance(
@@ -62,9 +62,9 @@ class _Matter:
 
 
 def judge(db: WriteTransaction, context: JudgingContext, received: ReceivedAction, *, revision: int = 0) -> Judgement:
-    """Gives an action its verdict and writes everything that it leaves: journey, history, visit, case, verdict.
+    """Gives an action its verdict and writes all its rows: journey, history, visit, case, verdict.
 
-    A `revision` above 0 revises an earlier verdict. It takes a change number, under which kiosks pull it.
+    A `revision` above 0 revises an earlier verdict. The revision takes a change number, under which kiosks pull it.
     """
     evidence = gather(db, context, received)
     return enact(db, context, received, evidence, resolve(evidence, received.intent), revision=revision)
@@ -103,7 +103,7 @@ def _inform_staff(db: WriteTransaction, matter: _Matter, resolution: Resolution)
 
 
 def _apply(db: WriteTransaction, matter: _Matter, resolution: Resolution) -> Journey:
-    """Writes the effect where it belongs, and returns the patient's journey of today after it."""
+    """Writes the effect in its place, and returns the patient's journey of today after the effect."""
     evidence, decision = matter.evidence, resolution.decision
     if resolution.verdict is not Verdict.NEEDS_STAFF:
         _follow_card(db, matter)
@@ -165,7 +165,7 @@ def _numbers(journey: Journey | None) -> set[tuple[str, str]]:
 
 
 def _follow_card(db: WriteTransaction, matter: _Matter) -> None:
-    """Makes a kiosk's own name for the holder of an unknown card an alias of the patient.
+    """Makes a kiosk's own id for the holder of an unknown card an alias of the patient.
 
     A card that was read under several keys gets its hashes under all of them.
     """

@@ -49,5 +49,5 @@ def _add_visit(db: WriteTransaction, evidence: Evidence, visit_id: str, provenan
 
 
 def _ended(definitions: Definitions, entry: QueueEntry) -> QueueEntry:
-    """The entry as the day's end of its day would have left it."""
+    """The entry as it is after the end of its day."""
     return replace(entry, state=definitions.day_end.entries_to) if entry.state in definitions.live else entry

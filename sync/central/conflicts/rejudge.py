@@ -36,7 +36,7 @@ def rejudge_card(db: WriteTransaction, context: JudgingContext, cards: Sequence[
     """Judges the actions again that waited for a card which staff have bound now, in the order of receipt.
 
     The other waiting actions of the same visits are judged too. An action that needs staff for another reason gets a
-    new case. An action that fails inside stays in its case. A case without waiting actions is closed.
+    new case. An action with an internal error stays in its case. A case without waiting actions is closed.
     """
     judged = []
     for waiting, own_context in _with_contexts(context, waiting_for_card(db, cards)):
@@ -59,7 +59,7 @@ def apply_case(
 ) -> list[Judgement] | None:
     """Judges the actions of a case again after staff chose "apply".
 
-    None where the rules refuse the first action all the same; nothing is written then. A later action that the rules
+    None where the rules still refuse the first action; nothing is written then. A later action that the rules
     refuse is judged as any other.
     """
     turns = list(_with_contexts(context, actions))
@@ -82,7 +82,7 @@ def apply_case(
 def discard_case(db: WriteTransaction, context: JudgingContext, actions: Sequence[WaitingAction]) -> list[Judgement]:
     """Gives the actions of a case the verdict "discarded" after staff chose "discard".
 
-    A quarantined action is not judged, since it would fail inside again.
+    A quarantined action is not judged, since the internal error would come again.
     """
     judged = []
     for each, own_context in _with_contexts(context, actions):
@@ -104,7 +104,7 @@ def reassign_case(
 ) -> list[Judgement]:
     """Judges the actions of a case again as another patient's, after staff chose "reassign".
 
-    `visit_id` is the visit for actions whose own visit is not one of that patient. A kiosk's name for the holder of an
+    `visit_id` is the visit for actions whose own visit is not one of that patient. The kiosk's id for the holder of an
     unknown card becomes an alias of the patient.
     """
     judged = []
@@ -125,7 +125,7 @@ def reassign_case(
 
 
 def discard_verdict(db: WriteTransaction, verdict_id: str, now_ms: int) -> None:
-    """Gives a quarantined body the verdict "discarded". No judge has seen the body."""
+    """Gives a quarantined body the verdict "discarded". The body itself was never judged."""
     before = latest_verdict(db, verdict_id)
     assert before is not None
     record = replace(
@@ -142,7 +142,7 @@ def discard_verdict(db: WriteTransaction, verdict_id: str, now_ms: int) -> None:
 def _with_contexts(
     context: JudgingContext, actions: Sequence[WaitingAction]
 ) -> Iterator[tuple[WaitingAction, JudgingContext]]:
-    """Each action with its context, in which it waits neither for itself nor for an action that comes after it."""
+    """Each action with its context. In the context, neither the action itself nor a later action waits."""
     for place, waiting in enumerate(actions):
         yield waiting, replace(context, rejudged=frozenset(each.verdict_id for each in actions[place:]))
 
@@ -159,7 +159,7 @@ def _judge_again(db: WriteTransaction, context: JudgingContext, waiting: Waiting
 
 
 def _as_received(db: WriteTransaction, waiting: WaitingAction) -> ReceivedAction:
-    """The action as it came in, with the grants that its kiosk has now."""
+    """The action as received, with the grants that its kiosk has now."""
     sender = read_kiosk(db, waiting.kiosk_id)
     grants = sender.grants if sender else ()
     return ReceivedAction(waiting.intent, waiting.kiosk_id, grants, waiting.sent, waiting.received_ms)

@@ -1,7 +1,7 @@
 """The table of conflicts: the verdict for an action that a kiosk accepted before the centre received it.
 
-`resolve(evidence, intent)` is pure. Its result holds the verdict, the place of the action's effect, and what the rules
-decided there. Each row of `TABLE` either decides the action or passes it on to the next row. The numbers of the rows
+`resolve(evidence, intent)` is pure. Its result holds the verdict, the place of the action's effect, and the decision of
+the rules there. Each row of `TABLE` either decides the action or passes it on to the next row. The numbers of the rows
 are those of `docs/protocol.md`. A new kind of conflict is a new row.
 """
 
@@ -41,10 +41,10 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The verdict, the row of the table behind it (0: no conflict), and what is to be written where.
+    """The verdict, the row of the table behind it (0: no conflict), and the effect with its place.
 
-    `revision` is that of the verdict. `reversed`: an action that the kiosk was told was done is not done, and staff
-    must know of it.
+    `revision` is that of the verdict. `reversed`: the kiosk was told that the action was applied. It is not applied
+    now, and staff must know of it.
     """
 
     verdict: Verdict
@@ -158,7 +158,8 @@ _DONE = frozenset({Verdict.APPLIED, Verdict.MERGED})
 def _after_prior_verdict(prior: PriorVerdict | None, found: Resolution) -> Resolution:
     """Sets the revision of a verdict on an action that was judged before the centre was restored.
 
-    A verdict that differs from the prior one is a new revision. An action that is no longer done is reported to staff.
+    A verdict that differs from the prior one is a new revision. An action that is no longer applied is reported to
+    staff.
     """
     if prior is None:
         return found
@@ -193,12 +194,12 @@ def _rebound(case: ConflictCase) -> Resolution | None:
 
 
 def _two_visits(case: ConflictCase) -> Resolution | None:
-    """Two records were merged while each was on a visit. Only people can say which visit counts."""
+    """Two records were merged while each was on a visit. Only staff can decide which visit counts."""
     return _to_staff(Code.TWO_VISITS) if case.evidence.two_visits else None
 
 
 def _money(case: ConflictCase) -> Resolution | None:
-    """Money has moved. An action that does not fit exactly goes to people; it is never dropped and never guessed at."""
+    """Money has moved. An action that does not fit exactly goes to staff, and is never dropped or guessed at."""
     return _to_staff(Code.MONEY) if case.rule.money and not case.fits else None
 
 
@@ -293,7 +294,7 @@ def _cancelled(case: ConflictCase) -> Resolution | None:
 
 
 def _already_called(case: ConflictCase) -> Resolution | None:
-    """The arrival for this leg was confirmed elsewhere, and the patient was called meanwhile."""
+    """The arrival for this leg was confirmed elsewhere, and the patient has been called since."""
     entry = _entry_of_leg(case)
     if entry is None:
         return None
@@ -302,7 +303,7 @@ def _already_called(case: ConflictCase) -> Resolution | None:
 
 
 def _earlier_leg(case: ConflictCase) -> Resolution | None:
-    """The action is for an exam that the visit has left behind. It never queues the patient again."""
+    """The action is for an earlier exam of the visit. It never queues the patient again."""
     if not case.live or case.evidence.journey.leg <= case.intent.leg:
         return None
     if not case.rule.opens_entry:
@@ -313,7 +314,7 @@ def _earlier_leg(case: ConflictCase) -> Resolution | None:
 
 
 def _later_leg(case: ConflictCase) -> Resolution | None:
-    """The action is for an exam that the centre's journey has not reached, so nothing has superseded it."""
+    """The action is for an exam that the centre's journey has not reached, so no other action supersedes it."""
     ahead = case.live and case.evidence.journey.leg < case.intent.leg
     return _to_staff(Code.NOT_ALLOWED) if ahead else None
 

@@ -1,4 +1,4 @@
-"""Actions that wait for staff: stored whole in a case of the exception inbox, so that they can be judged again."""
+"""Actions that wait for staff, stored completely in a case of the exception inbox, so that they can be judged again."""
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
@@ -48,7 +48,7 @@ def hold_for_staff(
 
 
 def add_waiting(db: WriteTransaction, received: ReceivedAction, visit_id: str, code: Code, exception_id: str) -> None:
-    """Stores an action whole in a case. `visit_id` is the visit of the action, aliases resolved."""
+    """Stores a complete action in a case. `visit_id` is the visit of the action, aliases resolved."""
     intent = received.intent
     db.execute(
         "insert into waiting values (:verdict_id, :exception_id, :kiosk_id, :seq, :visit_id, :code, :intent,"
@@ -169,7 +169,7 @@ def _case_about(received: ReceivedAction, evidence: Evidence, code: str, conflic
 
 
 def _detail(received: ReceivedAction, evidence: Evidence, conflict: int) -> dict[str, Any]:
-    """What staff need besides the ids: what the kiosk showed, and what the centre knew."""
+    """The details for staff besides the ids: what the kiosk showed, and what the centre knew."""
     intent, journey, happened = received.intent, evidence.journey, received.happened
     return {
         "action_type": intent.action_type,

@@ -1,4 +1,4 @@
-"""A pushed batch, as judging its links needs it."""
+"""A pushed batch, in the form that the judgement of its links needs."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from sync.clock import ClockReading
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What the links of a batch have in common: the judging context, the sender, its chain before the batch.
+    """The common values of the links of a batch: the judging context, the sender, its chain before the batch.
 
     `sent` is the kiosk's clocks at sending.
     """

@@ -29,7 +29,7 @@ FAILURE_WINDOW_MS = 60 * 1000
 FAILURES_OF_ONE = 5  # wrong codes a minute from one address, and from all of them
 FAILURES_OF_ALL = 50
 
-_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no character is mistaken for another when it is read aloud or typed
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # characters that are not confused when they are read aloud or typed
 _CODE_LENGTH = 10
 _KIOSK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _PREFIX = re.compile(r"[A-Z]{1,3}")
@@ -80,7 +80,7 @@ def enrol(
     origin: str,
     now_ms: int,
 ) -> Enrolment | NotEnrolled:
-    """Turns a code into a kiosk. The suggestions of the kiosk's configuration count where they are free and allowed.
+    """Turns a code into a kiosk. The suggestions of the kiosk's configuration are used where they are free and allowed.
 
     For two days after a restore no suggested prefix counts as free. `origin` is the network address of the request.
     """
@@ -181,16 +181,16 @@ def _free_prefix(db: ReadTransaction, wish: str, own: str, now_ms: int) -> str:
 
 
 def _prefixes() -> Iterator[str]:
-    """A, B, D … AA, AB …: of letters that are not mistaken for a digit."""
+    """A, B, D … AA, AB …: without the letters that look like a digit."""
     for length in itertools.count(1):
         yield from ("".join(letters) for letters in itertools.product(_PREFIX_LETTERS, repeat=length))
 
 
 def _grants(definitions: Definitions, wish: Sequence[str], most: Sequence[str] | None) -> tuple[str, ...]:
-    """What a kiosk is granted: what it asks for, but never more than the code allows.
+    """The grants of a kiosk: those that it asks for, as far as the code allows them.
 
     A kind of kiosk stays a kind, so that the kiosk follows the centre's settings, where the code allows it as a kind.
-    Of any other grant the actions that both allow are left.
+    Of any other grant, the actions that both allow stay.
     """
     if most is None:
         known = definitions.kiosks.keys() | set(definitions.actions_by("patient"))

@@ -1,4 +1,4 @@
-"""A batch that does not fit to the kiosk's chain: missing actions are asked for, and a fork begins a new epoch."""
+"""A batch that does not fit the kiosk's chain: the centre asks for missing actions, and a fork begins a new epoch."""
 
 import logging
 from dataclasses import replace
@@ -14,7 +14,7 @@ from sync.protocol import CallRefused, EndCode
 
 log = logging.getLogger(__name__)
 
-ASKS_BEFORE_LOST = 3  # so often the kiosk is asked for missing actions before they count as lost
+ASKS_BEFORE_LOST = 3  # requests for missing actions before they count as lost
 _MAX_EPOCH = 2**40
 
 
@@ -41,7 +41,9 @@ def begin_next_epoch(db: WriteTransaction, batch: Batch, sent_epoch: int, code: 
         epoch = max(chain.epoch, min(sent_epoch, _MAX_EPOCH)) + 1
         begin_epoch(db, chain.kiosk_id, epoch)
         _inform_staff(db, batch, code, {"epoch": sent_epoch, "new_epoch": epoch, "last_seq": chain.last_seq})
-    return CallRefused(code=EndCode.FORK, error="this chain does not continue the one that is known here", epoch=epoch)
+    return CallRefused(
+        code=EndCode.FORK, error="this chain does not continue the chain that the centre has", epoch=epoch
+    )
 
 
 def _inform_staff(db: WriteTransaction, batch: Batch, code: str, detail: dict[str, int]) -> None:

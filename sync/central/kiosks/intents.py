@@ -14,7 +14,7 @@ from sync.protocol import Intent, canonical
 MAX_TEXT = 128  # characters of an id, a queue number, a state
 MAX_CARDS = 8
 MAX_DEPTH = 32  # nested lists and objects
-_PLACE = frozenset({"kiosk_id", "epoch", "seq"})  # an action may move in a chain, and stays the same action
+_PLACE = frozenset({"kiosk_id", "epoch", "seq"})  # an action may move in a chain, and is still the same action
 _CARD_AS_READ = "tag_id"
 _MOMENTS = range(-(2**53), 2**53)  # range of a clock reading, in milliseconds
 
@@ -34,7 +34,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableIntent:
-    """A body that is no action that can be judged. The reason quotes nothing of the body."""
+    """A body that cannot be judged as an action. The reason quotes no part of the body."""
 
     reason: str
 
@@ -100,7 +100,7 @@ def content_hash(document: dict[str, Any]) -> str:
 
 
 def _is_shallow(value: Any) -> bool:
-    """Whether a value is nested so little that it can be read and written at any depth of the call stack."""
+    """Whether a value's nesting is so small that the value can be read and written at any depth of the call stack."""
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [inner for each in level for inner in _inside(each)]

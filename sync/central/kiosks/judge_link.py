@@ -23,7 +23,7 @@ _REVISIONS = range(2**31)  # of a prior verdict that a kiosk may name
 def judge_link(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
     """The verdict for a new link, in a savepoint of its own.
 
-    An action that the code or the tables cannot take goes into quarantine, so that it does not hold back the others.
+    An action over which the code or the tables fail goes into quarantine, so that it does not block the others.
     An error of the database itself is raised.
     """
     try:
@@ -32,10 +32,10 @@ def judge_link(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
     except Exception as error:
         if not is_of_the_action(error):
             raise
-        # The message may quote the action; its kind does not.
+        # The error's message may quote the action; the error's type does not.
         log.error("action %s of %s failed: %s", link.seq, batch.sender.kiosk_id, type(error).__name__)  # noqa: TRY400
         with db.savepoint():
-            return _quarantine(db, batch, link, "it failed inside", _received(batch, link, read_intent(link.document)))
+            return _quarantine(db, batch, link, "internal error", _received(batch, link, read_intent(link.document)))
 
 
 def repeat_verdict(db: ReadTransaction, batch: Batch, link: Link, verdict_id: str) -> VerdictRow:
@@ -101,7 +101,7 @@ def _judged_before(db: ReadTransaction, link: Link) -> VerdictRecord | None:
 def _reason(link: Link, unreadable: UnreadableIntent) -> str:
     """Why a link cannot be read, for staff."""
     if link.opaque:
-        return "no centre could take it in"
+        return "no centre could accept it"
     return unreadable.reason if link.canonical is not None else "not JSON that can be kept"
 
 

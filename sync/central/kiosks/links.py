@@ -1,4 +1,4 @@
-"""The links of a pushed batch, and how they fit to the kiosk's hash chain: as new, as repeats, or not at all."""
+"""The links of a pushed batch, and how they fit the kiosk's hash chain: as new, as repeats, or not at all."""
 
 import base64
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ _NO_SEQ = -(2**63)  # the seq of a body that names none
 class Link:
     """One action of a batch: its seq, its hash, and its body as it came and as JSON values (None: no JSON object).
 
-    - `canonical`: the bytes that the hash must cover; None where they are unknown, and the hash is taken as it comes.
+    - `canonical`: the bytes that the hash must cover; None where they are unknown, and the hash is not checked.
     - `action_id`: the id that the body names, in any form.
     - `prior_verdict`: the verdict that the kiosk got before the centre was restored.
-    - `opaque`: the record was sent as it lies on the kiosk's disk, and its hash is taken as it comes.
+    - `opaque`: the record was sent as stored on the kiosk's disk, and its hash is not checked.
     """
 
     seq: int
@@ -69,7 +69,7 @@ def links_of(chain: Chain, actions: Sequence[Pushed]) -> tuple[Link, ...]:
 
 
 def fit(db: ReadTransaction, chain: Chain, links: Sequence[Link]) -> Continues | Gap | Fork:
-    """How a batch fits to the chain. Nothing is written."""
+    """How a batch fits the chain. Writes nothing."""
     expected = chain.last_seq + 1
     if not links:
         return Continues((), ())
@@ -101,7 +101,7 @@ def _chained(head: str, links: Sequence[Link]) -> list[Link] | None:
 
 
 def _repeats(db: ReadTransaction, chain: Chain, links: Sequence[Link]) -> tuple[Repeat, ...] | None:
-    """The links that came before, each with its verdict; None where one of them was another action then."""
+    """The links that came before, each with its verdict; None where one of them was another action before."""
     repeats = []
     for link in links:
         receipt = read_receipt(db, chain, link.seq)
@@ -123,10 +123,10 @@ def _link(pushed: Pushed) -> Link:
 
 
 def _opaque_link(digest: str, sent: Opaque) -> Link:
-    """A record as it lies on a disk.
+    """A record as stored on a disk.
 
-    Its content counts only where it names the action that it was sent as, and was chained as such: a bit that flipped
-    on the disk may have made it another patient's action.
+    Its content counts only where it names the action that it was sent as, and where the hash covers it. A bit that
+    flipped on the disk may have made it another patient's action.
     """
     try:
         raw = base64.b64decode(sent.body, validate=True)

@@ -2,7 +2,7 @@
 
 Change numbers are taken in the transaction that writes, so their order is commit order: a kiosk that has one change has
 every change before it. A cursor of an earlier day, or of another incarnation of the database, gets a snapshot. Verdicts
-and merged records go on from that cursor all the same, unless it is of another incarnation.
+and merged records continue from that cursor nevertheless, unless it is of another incarnation.
 """
 
 import sqlite3
@@ -96,7 +96,7 @@ def _read_notices(db: ReadTransaction, page: PageRequest, after: int, latest: in
 
 
 def _end(changes: Sequence[int], limit: int, latest: int) -> int:
-    """The change up to which a list is complete that was read with a limit."""
+    """The change up to which a list that was read with a limit is complete."""
     return changes[-1] if len(changes) == limit else latest
 
 

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 PAGE = 25  # patients a page; a kiosk adopts a page in one transaction, and a tap waits for that
 LONGEST_WAIT_S = 30.0
-RETRY_AFTER_S = 5.0  # for a call that cannot wait, since too many wait already
-SEEN_EVERY_MS = 60_000  # a kiosk's last contact is recorded at most so often
+RETRY_AFTER_S = 5.0  # for a call that cannot wait, since too many calls wait already
+SEEN_EVERY_MS = 60_000  # the least time between two records of a kiosk's last contact
 
 
 class PullService:
@@ -44,8 +44,8 @@ class PullService:
     def pull(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
         """The next page. `kiosk_id` is the kiosk of the token.
 
-        Waits up to `wait_s` where there is nothing new. Where too many calls wait already, it answers at once and says
-        when to come again.
+        Waits up to `wait_s` where there is nothing new. Where too many calls wait already, the answer comes at once and
+        says when to call again.
         """
         if request.protocol_version not in self._versions:
             return unsupported(self._versions)
@@ -63,15 +63,15 @@ class PullService:
         return self._answer(kiosk_id, request)
 
     def _note_call(self, kiosk_id: str, request: PullRequest) -> None:
-        """Writes what a call itself changes: a new day's roster, the last contact, a new incarnation.
+        """Writes the changes that a call itself causes: a new day's roster, the last contact, a new incarnation.
 
-        Most calls change nothing, and wait for no writer.
+        Most calls change nothing, and do not wait for a writer.
         """
         with self._centre.store.read() as db:
             if not _changes_something(db, kiosk_id, request, self._centre.clock()):
                 return
         with self._centre.store.write() as db:
-            # Read again: while this call waited to write, another call may have begun the next day.
+            # Read again: another call may have begun the next day while this call waited to write.
             now_ms = self._centre.clock()
             if _knows_lost_changes(db, read_kiosk(db, kiosk_id), request):
                 log.warning("kiosk %s knows changes that the database does not: it was set back", kiosk_id)
@@ -86,7 +86,7 @@ class PullService:
             sender = sender_of(db, kiosk_id, request.kiosk_id)
             if isinstance(sender, CallRefused):
                 return sender
-            # The first read fixed the moment that this transaction sees. A clock read after it names no earlier day.
+            # The first read sets the moment that this transaction sees. A clock read after it names no earlier day.
             now_ms, site, definitions = self._centre.clock(), read_site(db), self._centre.definitions
             page = read_page(
                 db,

@@ -1,8 +1,8 @@
 """Push: a batch of a kiosk's actions is fitted to its chain, judged action by action, and committed whole.
 
-A batch is one transaction, an action a savepoint in it. Effects, verdicts, receipts and the chain's new head commit
-together. An action that cannot be judged goes into quarantine, and the chain moves on. A database that is busy or full
-raises, and the chain stays where it is.
+A batch is one transaction, and an action is a savepoint in it. Effects, verdicts, receipts and the chain's new head
+commit together. An action that cannot be judged goes into quarantine, and the chain moves on. A database that is busy
+or full raises, and the chain stays where it is.
 """
 
 from collections.abc import Collection, Sequence
@@ -33,7 +33,7 @@ def receive_batch(
 ) -> PushAnswer | CallRefused:
     """Judges a batch. `kiosk_id` is the kiosk of the token, `versions` the protocol versions that this centre speaks.
 
-    Raises sqlite3.OperationalError where the database is busy or full; then nothing of the batch was stored.
+    Raises sqlite3.OperationalError where the database is busy or full. The batch is not stored then.
     """
     if request.protocol_version not in versions:
         return unsupported(versions)
@@ -78,7 +78,7 @@ def _advance(db: WriteTransaction, chain: Chain, fresh: Sequence[Link]) -> Chain
         return chain
     advanced = replace(chain, last_seq=fresh[-1].seq, last_hash=fresh[-1].hash, times_asked=0)
     write_chain(db, advanced)
-    # Verdicts that move no journey take no change number. Without this one, a backup from before them would look as
-    # new as the database, and after a restore the kiosk would not be asked for them.
+    # Verdicts that move no journey take no change number. Without this number, an earlier backup would look as new as
+    # the database, and a restored centre would not ask the kiosk for their actions.
     db.next_change()
     return advanced

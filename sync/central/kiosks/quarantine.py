@@ -1,4 +1,4 @@
-"""Quarantine: an action that cannot be read or judged is stored as it came, and staff get a case."""
+"""Quarantine: an action that cannot be read or judged is stored as received, and staff get a case."""
 
 import logging
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 def quarantine(
     db: WriteTransaction, batch: Batch, link: Link, reason: str, received: ReceivedAction | None = None
 ) -> VerdictRecord:
-    """Puts an action into quarantine. The reason quotes nothing of the action.
+    """Puts an action into quarantine. The reason quotes no part of the action.
 
     The verdict gets an id of the centre's where the action's own id is no UUID or another action's. `received` is the
     action where it could be read and failed while it was judged: staff may have it judged again.

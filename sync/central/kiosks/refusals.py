@@ -1,4 +1,4 @@
-"""What push and pull refuse alike: an unknown kiosk, and an unsupported version of the protocol."""
+"""The refusals of both push and pull: an unknown kiosk, and an unsupported version of the protocol."""
 
 from collections.abc import Collection
 
@@ -16,8 +16,8 @@ def sender_of(db: ReadTransaction, kiosk_id: str, claimed_id: str) -> Kiosk | Ca
 
 
 def fenced() -> CallRefused:
-    """The answer to a kiosk that is not enrolled at this site, or no longer."""
-    return CallRefused(code=EndCode.FENCED, error="this kiosk is not enrolled here, or no longer: enrol it again")
+    """The answer to a kiosk that is unknown at this site or revoked."""
+    return CallRefused(code=EndCode.FENCED, error="this kiosk is unknown here or revoked: enrol it again")
 
 
 def unsupported(versions: Collection[int]) -> CallRefused:

@@ -1,1 +1,1 @@
-"""What the centre does by itself or for an operator: backup, restore, health check, housekeeping."""
+"""The upkeep of the centre, by itself or by an operator: backup, restore, health check, housekeeping."""

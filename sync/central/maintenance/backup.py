@@ -1,6 +1,6 @@
 """Backups of the centre's database: made by SQLite's own backup while the service runs, and verified by opening them.
 
-The live database records how far a verified backup holds each kiosk's chain. Every push and pull tells it to the kiosk,
+The live database records how far a verified backup holds each kiosk's chain. The answer to every push and pull says so,
 and the kiosk keeps all actions that no backup holds. The key file is not part of a backup: database and keys together
 would reveal the cards.
 """
@@ -58,7 +58,7 @@ def _refuse_own_files(database: Path, file: Path) -> None:
     own = {database.name + ending for ending in ("", "-wal", "-shm", ".lock", ".keys", ".opened")}
     own.add(socket_path(database).name)
     if file.is_dir() or (file.parent.resolve() == database.parent.resolve() and file.name in own):
-        raise StoreError(f"{file}: is no place for a backup")
+        raise StoreError(f"{file}: a backup cannot be written there")
 
 
 def mark_as_copy(part: Path) -> None:

@@ -1,8 +1,8 @@
-"""Tells a restored database from one that was used all along: after a restore, kiosks send again what it may lack.
+"""Detects a restored database. After a restore, kiosks send the actions again that the database may lack.
 
 Each opening writes a new id into the database and into a marker file beside it, and the marker follows the change
 numbers. The database was restored where the marker does not hold the id of its last opening, or holds a higher change
-number. It becomes a new incarnation then, and skips the queue numbers that it may have given since the backup.
+number. It becomes a new incarnation then, and skips the queue numbers that may have been given since the backup.
 
 A crash between the two writes begins a new incarnation needlessly. That does no harm: actions are known by their ids.
 """
@@ -68,7 +68,7 @@ def marker_path(database: Path) -> Path:
 
 
 def _lived_on(marker: Marker | None, opened_id: str, change: int) -> bool:
-    """Whether the database was used all along since the marker was written."""
+    """Whether the database is the one for which the marker was written."""
     return marker is not None and marker.opened_id == opened_id and change >= marker.change
 
 

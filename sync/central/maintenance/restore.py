@@ -1,8 +1,8 @@
-"""Puts a backup in the place of the centre's database, whole or not at all, and keeps the old database.
+"""Puts a backup in the place of the centre's database, completely or not at all, and keeps the old database.
 
-At every moment one whole database is in the place: the old one with its log, or the new one. A log of the old database
-beside the new one is set aside at the next opening. The marker beside the database stays, so that the next start
-recognises the restore.
+At every moment one complete database is in the place: the old one with its log, or the new one. A log of the old
+database beside the new one is renamed at the next opening. The marker beside the database stays, so that the next
+start recognises the restore.
 """
 
 import os
@@ -84,7 +84,8 @@ def _check_origin(copy: sqlite3.Connection, file: Path) -> None:
 def _put_in_place(part: Path, database: Path) -> Path | None:
     """Gives the old database a second name, and its own name to the copy. Each step is durable before the next."""
     kept = _keep(database) if database.exists() else None
-    # The journal of a commit that a crash cut off: SQLite would roll it back into any file with the database's name.
+    # The journal of a commit that a crash interrupted: SQLite would roll it back into any file with the database's
+    # name.
     _beside(database, "-journal").unlink(missing_ok=True)
     sync_path(database.parent)
     part.replace(database)
@@ -98,7 +99,7 @@ def _put_in_place(part: Path, database: Path) -> Path | None:
 def _keep(database: Path) -> Path:
     """A second name for each file, not a copy: the disk may be full, or unable to read the old files."""
     for earlier in database.parent.glob(f"{database.name}.replaced*"):
-        if earlier.samefile(database):  # left by a restore that was cut off: two names of one database would damage it
+        if earlier.samefile(database):  # left by an interrupted restore: two names of one database would damage it
             for ending in _KEPT:
                 _beside(earlier, ending).unlink(missing_ok=True)
     kept = free_name(database, ".replaced")

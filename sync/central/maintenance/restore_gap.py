@@ -1,7 +1,7 @@
 """Queue numbers and ticket prefixes that the lost part of a restored database had given out.
 
-The slips of paper are still in use. So the centre's own numbers of the day continue above every number that can have
-been given, and kiosks that are enrolled within two days get random prefixes instead of chosen ones.
+The slips of paper are still in use. So the centre's own numbers of the day continue above every number that may have
+been given. Kiosks that are enrolled within two days get random prefixes instead of chosen ones.
 """
 
 import secrets
@@ -12,8 +12,8 @@ from sync.central.records.site import NoSite, read_site
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import local_ms
 
-ON_PAPER_MS = 48 * 3600 * 1000  # a printed number may be shown for so long
-_PER_NUMBER_MS = 5000  # no centre gives numbers faster, from the beginning of the day
+ON_PAPER_MS = 48 * 3600 * 1000  # the longest use of a printed number
+_PER_NUMBER_MS = 5000  # above the rate of any centre, from the beginning of the day
 _RESTORED, _RESTORED_AT = "restored_ms", "restored_at_change"  # names of counters
 
 
@@ -27,7 +27,7 @@ def note_restore(db: WriteTransaction, now_ms: int) -> None:
         return
     day = site.day(now_ms)
     since_ms = now_ms - local_ms(day, site.site.day_starts_at, site.site.timezone)
-    # Counted by the time alone: on a new machine, or after a second restore on one day, nothing else is known.
+    # Computed from the time alone: a new machine, or a second restore on one day, leaves no other source.
     skip_queue_numbers(db, site.ticket_prefix, day, max(since_ms, 0) // _PER_NUMBER_MS)
 
 

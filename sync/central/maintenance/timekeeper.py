@@ -1,6 +1,6 @@
 """The centre's clock: the machine's clock, except for a jump that nothing confirms.
 
-The day of the centre decides what lapses, so a wrong clock must not decide the day. While the service runs, the
+At the end of a day bookings lapse, so a wrong clock must not decide the day. While the service runs, the
 monotonic clock gives the expected time; at the start, the last moment in the database does. docs/architecture.md has
 the rule.
 """
@@ -17,9 +17,9 @@ from sync.clock import DAY_MS, MINUTE_MS, ClockReading, iso, read_clock
 log = logging.getLogger(__name__)
 
 NO_JUMP_MS = 5 * MINUTE_MS  # a smaller change of the clock is followed at once
-STANDS_MS = 15 * MINUTE_MS  # a jump is followed once it has lasted for so long
+STANDS_MS = 15 * MINUTE_MS  # a jump is followed once it has lasted this long
 FAR_MS = DAY_MS  # a larger jump is followed only where the clock is synchronised
-OFF_MS = 31 * DAY_MS  # the centre may have been off for so long
+OFF_MS = 31 * DAY_MS  # the longest time that the centre may have been off
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Timekeeper:
         if self._jump is None or abs(by_ms - self._jump.by_ms) > NO_JUMP_MS:
             self._jump = _Jump(by_ms, now.mono_ms)
             log.error(
-                "the clock is in doubt: it says %s, and should say %s; time is counted on from there"
+                "the clock is in doubt: it says %s, and should say %s; the centre goes on from the expected time"
                 " (if the clock is right: kiosk-central clock --believe)",
                 iso(now.wall_ms, "UTC"),
                 iso(now.wall_ms - by_ms, "UTC"),
@@ -102,7 +102,7 @@ class Timekeeper:
         stood = now.mono_ms - self._jump.since_mono_ms >= STANDS_MS
         if not stood or (abs(by_ms) > FAR_MS and not now.synchronised):
             return False
-        log.warning("the clock has jumped, and is followed now: %s", iso(now.wall_ms, "UTC"))
+        log.warning("the clock has jumped, and the centre follows it now: %s", iso(now.wall_ms, "UTC"))
         return True
 
 

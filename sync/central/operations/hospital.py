@@ -44,7 +44,7 @@ def _demo_data(centre: Centre) -> list[dict[str, Any]]:
     with centre.store.read() as db:
         site_exists = _site_or_none(db) is not None
     if site_exists:
-        # The site stays as the operator set it, and its own day counts.
+        # The site keeps the operator's settings, and its own day counts.
         document = {**demo_hospital(_today(centre)), "site": None}
     else:
         document = demo_hospital(site_day(centre.clock(), "Asia/Seoul", "04:00"))
@@ -70,7 +70,7 @@ def _demo_patient(centre: Centre, patient_id: str, uid: str) -> dict[str, Any]:
 
 
 def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Changes the given settings of the site, and returns all of them as they are then."""
+    """Changes the given settings of the site, and returns all settings after the change."""
     now_ms = centre.clock()
     wanted = {setting: value for setting, value in arguments.items() if value is not None}
     with centre.store.write() as db:

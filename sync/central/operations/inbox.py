@@ -1,4 +1,4 @@
-"""The exception inbox, for an operator: list its cases, look at one, settle it."""
+"""The exception inbox, for an operator: list its cases, show one, settle one."""
 
 from collections.abc import Mapping
 from typing import Any

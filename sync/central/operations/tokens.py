@@ -1,4 +1,4 @@
-"""Bearer tokens for apps and staff: made and ended by an operator."""
+"""Bearer tokens for apps and staff: an operator makes and revokes them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def token_operations(centre: Centre) -> dict[str, Operation]:
 
 
 def _issue(centre: Centre, arguments: Mapping[str, Any]) -> str:
-    """Makes a token. Its text is told this once."""
+    """Makes a token. The token is shown only here."""
     role, named = Role(arguments["role"]), arguments.get("patient_id")
     if (role is Role.PATIENT) != (named is not None):
         raise ControlError("a patient's token needs --patient, and no other takes it")

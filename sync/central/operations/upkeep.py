@@ -33,7 +33,7 @@ def _check(centre: Centre) -> dict[str, Any]:
 
 
 def _clock(centre: Centre, believe: bool) -> dict[str, Any]:
-    """The machine's time and the time that the centre goes by. With `believe` the centre goes by the machine's."""
+    """The machine's time and the time that the centre uses. With `believe` the centre uses the machine's time."""
     if believe and isinstance(centre.clock, Timekeeper):
         now_ms = centre.clock.believe()
         with centre.store.write() as db:

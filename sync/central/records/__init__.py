@@ -1,1 +1,1 @@
-"""The rows of the database: one file for a table or two, which reads and writes and decides nothing."""
+"""The rows of the database. Each file reads and writes one or two tables, and decides nothing."""

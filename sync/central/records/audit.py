@@ -1,4 +1,4 @@
-"""The audit: who looked at which patient, and what was done besides journeys. One row each, ids only."""
+"""The audit: who looked at which patient, and the actions besides journeys. One row each, ids only."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,8 +42,8 @@ def note(
 def delete_old_rows(store: Store, now_ms: int, kept_days: int = KEPT_DAYS) -> int:
     """Deletes rows older than `kept_days`, a thousand a transaction. Returns how many it deleted."""
     until_ms, deleted = now_ms - kept_days * DAY_MS, 0
-    # Ids sort by the time that they were made, so the primary key finds the oldest rows. That time is the machine's,
-    # and may be wrong: `at_ms` decides.
+    # Ids sort by the machine's time at their making, so the primary key finds the oldest rows. The machine's time may
+    # be wrong, so `at_ms` decides.
     bound = uuid7(max(until_ms, 0), bytes(10))
     while True:
         with store.write() as db:

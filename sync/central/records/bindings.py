@@ -65,7 +65,7 @@ def bind(db: WriteTransaction, patient_id: str, cards: Sequence[CardHash], bindi
 
 
 def add_hashes(db: WriteTransaction, binding_id: str, cards: Sequence[CardHash]) -> None:
-    """Adds a card's hashes under every key that it was read with: so bindings move to a new key."""
+    """Adds a card's hashes under every key that it was read with. So bindings move to a new key."""
     for card in cards:
         db.execute(
             "insert into binding_hashes values (:key_id, :uid_hash, :binding_id) on conflict do nothing",

@@ -1,4 +1,4 @@
-"""Cases of the exception inbox as rows: what staff have to look at, and how they settled it."""
+"""Cases of the exception inbox as rows: the matter of each case, and how staff settled it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ import msgspec
 
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
-# Codes of cases that are about no single verdict. A case about a verdict has the verdict's own code.
+# Codes of cases without a single verdict. A case about a verdict has the verdict's own code.
 FORK = "fork"  # a kiosk's disk was restored or cloned
-GAP = "gap"  # actions of a kiosk are missing for good
+GAP = "gap"  # actions of a kiosk are lost
 TWO_VISITS = "two_visits"  # two records of one person were merged, and each was on a visit
-REVERSED = "reversed"  # after a restore of the centre, an action that a kiosk was told was done is not done
+REVERSED = "reversed"  # the kiosk was told that the action was applied; after a restore of the centre it is not applied
 DUPLICATE_NUMBER = "duplicate_number"  # a cloned or set-back kiosk printed a number that was in use
 DAY_ENDED = "day_ended"  # the centre's clock was ahead, and ended the day of a patient on a visit
 
 
 @dataclass(frozen=True, slots=True)
 class NewCase:
-    """What a case is about: ids, and a detail of ids and states (and of answers, where they are the matter)."""
+    """The matter of a case: ids, and a detail of ids and states, or of answers where answers differ."""
 
     code: str
     kiosk_id: str | None

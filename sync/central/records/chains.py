@@ -1,4 +1,4 @@
-"""The hash chains of the kiosks as rows, one chain an epoch, and the receipts of what came in each."""
+"""The hash chains of the kiosks as rows, one chain an epoch, and the receipts of the actions in each."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from sync.protocol import NO_HASH
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """How far one epoch of a kiosk has come. `times_asked` counts how often in a row the next seq was asked for.
+    """The state of one epoch of a kiosk. `times_asked` counts how often in a row the next seq was asked for.
 
     `backed_up_seq` is the last seq that a verified backup holds.
     """
@@ -22,20 +22,20 @@ class Chain:
 
     @property
     def unused(self) -> bool:
-        """Whether nothing has come in this epoch yet."""
+        """Whether no action has come in this epoch yet."""
         return self.last_seq == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an earlier push left of one seq: its hash in the chain, and the id of its verdict."""
+    """The receipt of one seq from an earlier push: its hash in the chain, and the id of its verdict."""
 
     hash: str
     verdict_id: str
 
 
 def read_chain(db: ReadTransaction, kiosk_id: str, epoch: int) -> Chain:
-    """The chain of a kiosk's epoch; an empty one where nothing of that epoch has come."""
+    """The chain of a kiosk's epoch; an empty one where no action of that epoch has come."""
     row = db.row(
         "select last_seq, last_hash, times_asked, backed_up_seq from chains"
         " where kiosk_id = :kiosk_id and epoch = :epoch",
@@ -46,7 +46,7 @@ def read_chain(db: ReadTransaction, kiosk_id: str, epoch: int) -> Chain:
 
 
 def write_chain(db: WriteTransaction, chain: Chain) -> None:
-    """Writes how far a chain has come. What its backups hold stays as it is."""
+    """Writes the state of a chain. The part about its backups stays as it is."""
     db.execute(
         "insert into chains values (:kiosk_id, :epoch, :last_seq, :last_hash, :times_asked, 0)"
         " on conflict (kiosk_id, epoch) do update set last_seq = excluded.last_seq, last_hash = excluded.last_hash,"

@@ -1,7 +1,7 @@
-"""The definitions that this centre runs by, and the earlier versions that it still judges by.
+"""The definitions in force at this centre, and the earlier versions that it still judges by.
 
 A kiosk that was offline has judged by the version that it last pulled. The centre judges its actions by the same
-version, as long as that is not too old.
+version, unless that version is too old.
 """
 
 import tomllib
@@ -17,7 +17,7 @@ from sync.journey.definitions import Definitions, DefinitionsError, read
 from sync.journey.model import Journey
 from sync.protocol import canonical
 
-SUPPORTED_BEFORE = 5  # so many versions before its own are still judged by
+SUPPORTED_BEFORE = 5  # the number of earlier versions that the centre still judges by
 
 Rules = Callable[[int], Definitions | None]
 
@@ -31,10 +31,11 @@ def definitions_from_file(path: Path) -> Definitions:
 
 
 def put_in_force(db: WriteTransaction, offered: Definitions, now_ms: int) -> Definitions:
-    """Stores the offered definitions where they are new, and returns the definitions to run by.
+    """Stores the offered definitions where they are new, and returns the definitions in force.
 
-    Those are the offered ones, unless the centre has run by a higher version: kiosks never go back. Raises StoreError
-    where the centre has run by other definitions of the same version, since kiosks would not fetch the offered ones.
+    The offered ones come into force, unless the centre has used a higher version: kiosks never go back. Raises
+    StoreError where the centre has used other definitions of the same version, since kiosks would not fetch the offered
+    ones.
     """
     current = newest_definitions(db)
     if current is not None and current.version > offered.version:
@@ -54,18 +55,18 @@ def put_in_force(db: WriteTransaction, offered: Definitions, now_ms: int) -> Def
 
 
 def newest_definitions(db: ReadTransaction) -> Definitions | None:
-    """The highest version that the centre has run by; None where no service has used this database."""
+    """The highest version that the centre has used; None where no service has used this database."""
     row = db.row("select document from definitions order by version desc limit 1")
     return _read(row["document"]) if row else None
 
 
 def all_definitions(db: ReadTransaction) -> list[Definitions]:
-    """Every version that the centre has run by, in the order of versions."""
+    """Every version that the centre has used, in the order of versions."""
     return [_read(row["document"]) for row in db.rows("select document from definitions order by version")]
 
 
 def supported_rules(db: ReadTransaction, own: Definitions) -> Rules:
-    """A look-up of definitions by version, for a centre that runs by `own`; None for a version that is not supported.
+    """A look-up of definitions by version, for a centre that uses `own`; None for a version that is not supported.
 
     An older version is supported where all its states exist in `own`. The look-up is for the transaction `db` alone.
     """

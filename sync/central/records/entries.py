@@ -42,7 +42,7 @@ def line_order(table: str) -> str:
 
 
 def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
-    """How many people are before an entry in its exam's line: `people_ahead()` of the rules, counted in the database.
+    """The number of people before an entry in its exam's line: `people_ahead()` of the rules, counted in the database.
 
     Every answer needs the count, and a line is long in the morning, so its rows are not fetched.
     """
@@ -62,7 +62,8 @@ def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, en
 
 
 def entry_with_number(db: ReadTransaction, site_day: str, number: str, but: str) -> str | None:
-    """Another entry than `but` that has this queue number on that day, as its own or as an alias; None where none has.
+    """The queue id of another entry than `but` with this queue number on that day, as its own or as an alias; else
+    None.
 
     The result is the entry's queue id.
     """

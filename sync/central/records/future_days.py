@@ -1,7 +1,7 @@
-"""Moves rows of days that have not come to today: they were written while the centre's clock was ahead.
+"""Moves rows of future days to today. They were written while the centre's clock was ahead.
 
 Bookings that lapsed at the end of such a day are open again. Where a queue entry ended with such a day, staff get a
-case: only people can say where that patient stands now.
+case: only staff know that patient's state now.
 """
 
 from sync.central.records.cases import DAY_ENDED, NewCase, open_case
@@ -11,7 +11,7 @@ from sync.journey.model import Trigger
 
 
 def patients_of_future_days(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[str]:
-    """Patients with a journey of a day after `today`, or with a booking of such a day that was used or has lapsed."""
+    """Patients with a journey of a day after `today`, or with a used or lapsed booking of such a day."""
     names, used_statuses = any_of("status", _used_statuses(definitions))
     rows = db.execute(
         "select patient_id from journeys where site_day > :today"  # noqa: S608 (placeholders only)
@@ -50,7 +50,7 @@ def correct_future_days(
 
 
 def _used_statuses(definitions: Definitions) -> set[str]:
-    """The statuses that a booking of a day that has not come can only have by mistake."""
+    """The statuses that a booking of a future day can only have by mistake."""
     end = definitions.day_end
     return {end.appointments_to, *end.appointments_from} - {definitions.fresh_appointment}
 

@@ -1,4 +1,4 @@
-"""The history of journeys and queue entries as rows: what changed, by which action, when, and where it came from."""
+"""The history of journeys and queue entries as rows: the change, its action, its time and its origin."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ _metadata = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the rows of one change came from.
+    """The origin of the rows of one change.
 
     `source` is the channel (rest, websocket, a kiosk's id, the centre itself), `who` the actor as the queue's history
-    names it, `metadata` what the request said besides (a card as its hashes alone).
+    names it, `metadata` the other members of the request (a card as its hashes alone).
     """
 
     source: str
@@ -31,7 +31,7 @@ class Provenance:
 
 
 def day_end(now_ms: int) -> Provenance:
-    """The origin that the rows of a day's end name: the centre itself, whichever request met that end."""
+    """The origin of the rows of a day's end: the centre itself, even where a request caused the closure."""
     return Provenance("centre", Role.SYSTEM, now_ms, now_ms)
 
 
@@ -47,7 +47,7 @@ class PastTransition:
 
     @property
     def payload(self) -> Mapping[str, Any]:
-        """The payload of the action, from whichever channel."""
+        """The payload of the action, from any channel."""
         metadata = _metadata.decode(self.metadata)
         # A kiosk's row holds its place in the chain too, and the payload as one member.
         payload = metadata.get("payload", {}) if "seq" in metadata else metadata
@@ -84,7 +84,7 @@ def add_transitions(
     rows: tuple[Transition, ...],
     provenance: Provenance,
 ) -> None:
-    """Adds rows to a patient's history. A late action of a closed day adds them without moving today's journey.
+    """Adds rows to a patient's history. A late action of a closed day adds rows without moving today's journey.
 
     `change` is the change number of this transaction; a number takes rows only once.
     """

@@ -7,7 +7,7 @@ from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An action that came before: the hash of its content, its outcome, and the JSON that was answered.
+    """An earlier action: the hash of its content, its outcome, and the JSON of its answer.
 
     `result` is None for a kiosk's action, which is answered with its verdict.
     """

@@ -11,7 +11,7 @@ from sync.journey.model import PatientId
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """Whom an action names; None where the centre knows no such patient, bound card or binding.
+    """The patients that an action names; None where the centre knows no such patient, bound card or binding.
 
     `card_holder` holds the card now; `binding_holder` held it under the binding that the kiosk read.
     """

@@ -1,4 +1,4 @@
-"""Journeys as rows: read as of a day of the site, and written with everything that an accepted action leaves.
+"""Journeys as rows: read as of a day of the site, and written with all rows of an accepted action.
 
 A writer changes journey, entries, appointments, visit and history, and takes a change number, in one transaction.
 """
@@ -38,8 +38,8 @@ def open_journey(
 ) -> Journey | None:
     """A patient's journey as of today, for a writer; None for an unknown patient.
 
-    A day that has ended is closed in the database, and the change announced. Rows of a day that has not come are moved
-    to today. `provenance` is that of the closure: `day_end()`.
+    A day that has ended is closed in the database, and the change announced. Rows of a future day are moved to today.
+    `provenance` is that of the closure: `day_end()`.
     """
     stored = _stored(db, patient_id, today)
     if stored is None or _is_current(stored, today):
@@ -111,7 +111,9 @@ def add_journey(db: WriteTransaction, definitions: Definitions, patient_id: str,
 
 
 def _stored(db: ReadTransaction, patient_id: str, today: str) -> Journey | None:
-    """The journey as it was last written. One of a past day has all bookings since, so that the day's end ends them."""
+    """The journey as it was last written. A journey of a past day has all bookings since, so that the day's end ends
+    them.
+    """
     row = db.execute(
         "select state, site_day, visit_id, leg, journey_version, current_queue_id from journeys"
         " where patient_id = :patient_id",
@@ -161,7 +163,7 @@ def _update_journey(db: WriteTransaction, before: Journey, after: Journey, chang
 
 
 def _write_entries(db: WriteTransaction, before: Journey, after: Journey, changes: tuple[EntryChange, ...]) -> None:
-    """Writes the entries that are new or differ, and ends those that a day's end left behind."""
+    """Writes the entries that are new or differ, and ends those that a day's end dropped."""
     is_new_day = before.site_day != after.site_day
     for entry in after.entries:
         entry_before = before.entry(entry.queue_id)

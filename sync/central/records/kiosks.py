@@ -56,7 +56,7 @@ def add_kiosk(db: WriteTransaction, kiosk: Kiosk) -> None:
 
 
 def revoke_kiosk(db: WriteTransaction, kiosk_id: str, now_ms: int) -> bool:
-    """Revokes a kiosk and its tokens for good. False where there is no such kiosk, or it was revoked before."""
+    """Revokes a kiosk and its tokens. False where there is no such kiosk, or it was revoked before."""
     ended = db.execute(
         "update kiosks set revoked_ms = :now_ms where kiosk_id = :kiosk_id and revoked_ms is null",
         {"now_ms": now_ms, "kiosk_id": kiosk_id},

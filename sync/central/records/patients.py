@@ -1,4 +1,4 @@
-"""Patients as rows: which patient an id means, and what of a name may be shown."""
+"""Patients as rows: which patient an id means, and the masked form of a name."""
 
 from sync.central.records.journeys import add_journey, mark_changed
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
@@ -64,7 +64,7 @@ def put_patient(
 
 
 def add_patient_alias(db: WriteTransaction, alias_id: str, patient_id: str, now_ms: int) -> None:
-    """Makes the name that a kiosk made for an unknown card another id of a patient."""
+    """Makes the id that the kiosk made for an unknown card another id of a patient."""
     db.execute(
         "insert into patient_aliases values (:alias_id, :patient_id, :now_ms, 0) on conflict (alias_id) do nothing",
         {"alias_id": alias_id, "patient_id": patient_id, "now_ms": now_ms},
@@ -82,7 +82,7 @@ def merges_after(db: ReadTransaction, after: int, limit: int) -> list[tuple[int,
 
 
 def masked(name: str) -> str:
-    """A name as a screen in a hall may show it: each word keeps its first letter, and its last if it has three or more.
+    """A name as a public screen may show it. Each word keeps its first letter, and from three letters on its last.
 
     Korean usage: 홍길동 is shown as 홍*동, 이솔 as 이*, 남궁민수 as 남**수.
     """

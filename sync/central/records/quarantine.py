@@ -1,4 +1,4 @@
-"""Quarantined bodies as rows: actions that could not be read or judged, as they came."""
+"""Quarantined bodies as rows: actions that could not be read or judged, as received."""
 
 from dataclasses import dataclass
 

@@ -8,7 +8,7 @@ from sync.central.store.news import TokenRevoked
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import KioskId, PatientId, Role
 
-PREFIX = "nk_"  # scanners of logs and repositories recognise a token by it
+PREFIX = "nk_"  # scanners of logs and repositories recognise a token by this prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,9 @@ class Bearer:
 
     @property
     def who(self) -> str:
-        """The bearer as history and audit name them: enough to tell two bearers of one role apart, and no secret."""
+        """The name of the bearer in history and audit. It distinguishes two bearers of one role, and holds no
+        secret.
+        """
         return f"{self.role}:{self.kiosk_id or self.token_hash[:12]}"
 
 
@@ -71,7 +73,7 @@ def bearer_of_hash(db: ReadTransaction, token_hash: str, now_ms: int) -> Bearer 
 
 
 def revoke(db: WriteTransaction, token_hash: str, now_ms: int) -> bool:
-    """Revokes a token for good, which closes its open sockets. False where no such token is valid."""
+    """Revokes a token, which closes its open sockets. False where no such token is valid."""
     ended = db.execute(
         "update tokens set revoked_ms = :now_ms where token_hash = :token_hash and revoked_ms is null",
         {"now_ms": now_ms, "token_hash": token_hash},

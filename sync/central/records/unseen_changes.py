@@ -1,4 +1,4 @@
-"""What changed of a patient since a kiosk last pulled, so that the kiosk could not know of it."""
+"""Changes of a patient since a kiosk's last pull, which the kiosk cannot know."""
 
 from sync.central.store.transactions import ReadTransaction
 from sync.journey.model import VisitId
@@ -22,9 +22,10 @@ def own_changes_since(db: ReadTransaction, patient_id: str, kiosk_id: str, base_
 def unseen_visit_since(
     db: ReadTransaction, patient_id: str, kiosk_id: str, base_version: int, day: str, arrived_ms: int
 ) -> VisitId | None:
-    """The first visit of a site day that someone else opened above `base_version`, and that was open at the arrival.
+    """The first visit of a site day that another sender opened above `base_version`, and that was open at the arrival.
 
-    `arrived_ms` is the trusted time of arrival; 0 where there is none, and no visit counts as over before it.
+    `arrived_ms` is the trusted time of arrival; 0 where there is none. With 0, no visit counts as over before the
+    arrival.
     """
     row = db.row(
         "select visit_id from visits where patient_id = :patient_id and site_day = :day"

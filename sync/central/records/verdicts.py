@@ -15,8 +15,8 @@ class VerdictRecord:
     """One revision of a verdict. `verdict_id` is the action's id, or an id of the centre's where the action has none.
 
     `conflict` is the row of the table of conflicts (0: no conflict). `changed_version` is the journey_version after the
-    action (None: it changed no journey). `counterpart` is the action that this one met. `change` is the change number
-    under which kiosks pull the verdict (0: the kiosk gets it in the answer to its push).
+    action (None: it changed no journey). `counterpart` is the other action of the conflict. `change` is the change
+    number under which kiosks pull the verdict (0: the kiosk gets it in the answer to its push).
     """
 
     verdict_id: str

@@ -8,7 +8,7 @@ from sync.journey.model import Journey, PatientId, VisitId
 
 @dataclass(frozen=True, slots=True)
 class VisitRow:
-    """A visit, with what staff and merges of records did to it.
+    """A visit, with its corrections by staff and its merges.
 
     `corrected_version` is the journey_version after the last correction by staff (0: none). `merged`: the visit is one
     of two that were under way when two records were merged.

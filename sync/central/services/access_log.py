@@ -1,6 +1,6 @@
 """The access log: which staff member looked at which patient, for the audit.
 
-A board that asks every few seconds is one look at each patient, not thousands.
+The requests of a board, one every few seconds, count as one look at each patient.
 """
 
 import threading
@@ -19,7 +19,7 @@ class AccessLog:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        # The time of the last recorded look at each patient. A restart forgets it and records a look once more.
+        # The time of the last recorded look at each patient. After a restart a look may be recorded twice.
         self._recorded: dict[_View, dict[str, int]] = {}
 
     def record(self, who: str, kind: str, address: str | None, patient_ids: Sequence[str], now_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""What the sender of a request gets back: the HTTP status and the body, over whatever channel the request came."""
+"""The answers to requests: the HTTP status and the body, the same over every channel."""
 
 import msgspec
 
@@ -30,7 +30,9 @@ def accepted(value: object) -> Answer:
 
 
 def refused(error: ApiError | Refusal, journey_state: str | None = None, actions: tuple[str, ...] = ()) -> Answer:
-    """The answer to a request that was not granted. A refusal by the rules brings its state and actions along."""
+    """The answer to a request that was not granted. A refusal by the rules includes the state and the available
+    actions.
+    """
     return Answer(error_of(error).status, msgspec.json.encode(error_body(error, journey_state, actions)))
 
 

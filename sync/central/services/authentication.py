@@ -42,9 +42,9 @@ def actor_of(sender: Bearer) -> Actor:
 
 
 def subject_of(centre: Centre, sender: Bearer, named: str | None) -> str | ApiError | None:
-    """The patient that a request is about. None: a staff request that names nobody.
+    """The patient that a request is about; None for a staff request that names no patient.
 
-    A patient's token means its own patient, by any id: an app may still know the id of a record that was merged.
+    A patient's token is for its own patient, under any id: an app may still have the id of a merged record.
     """
     if sender.role is Role.STAFF:
         return named

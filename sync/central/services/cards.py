@@ -1,4 +1,4 @@
-"""A card is bound to a patient by staff."""
+"""Binds a card to a patient, for staff."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def bind_card(centre: Centre, who: str, named: str, cards: tuple[CardHash, ...])
 
 
 def read_card(keys: CardKeys, tag_id: object) -> tuple[CardHash, ...] | ApiError:
-    """The hashes of a card as a reader or a person writes it, or what is wrong with it."""
+    """The hashes of a card in any spelling of its id, or the error."""
     if not isinstance(tag_id, str):
         return ApiError("malformed", "tag_id must be a text.")
     try:

@@ -1,4 +1,4 @@
-"""What staff say directly: the state of a queue entry, or where a patient's journey really stands."""
+"""Direct changes by staff: the state of a queue entry, or a correction of a patient's journey."""
 
 from dataclasses import replace
 
@@ -64,7 +64,7 @@ def correct_journey(centre: Centre, requester: Requester, patient_id: str, reque
 
 
 def _with_reason(decision: Decision | Refusal, request: ActionRequest) -> Decision | Refusal:
-    """A decision whose queue history gives the reason of the staff, where they gave one."""
+    """A decision with the reason of the staff in its queue history, where there is one."""
     reason = str(request.payload.get("reason") or "")
     if isinstance(decision, Refusal) or not reason:
         return decision

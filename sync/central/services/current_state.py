@@ -1,4 +1,4 @@
-"""A patient's current state as the public interface tells it. Field names are fixed: front ends use them."""
+"""A patient's current state in the form of the public interface. Field names are fixed: front ends use them."""
 
 import msgspec
 
@@ -64,7 +64,7 @@ def read_current_state(centre: Centre, actor: Actor, name: str) -> CurrentState 
 def current_state(
     db: ReadTransaction, definitions: Definitions, site: SiteSettings, journey: Journey, actor: Actor, now_ms: int
 ) -> CurrentState:
-    """What an actor is told of a journey now."""
+    """A journey now, in the form that this actor gets."""
     zone = site.site.timezone
     return CurrentState(
         journey.state,
@@ -76,7 +76,7 @@ def current_state(
 
 
 def estimated_wait(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
-    """Minutes until this entry's turn: each of the people ahead takes as long as the exam is planned for."""
+    """Minutes until this entry's turn: the planned minutes of the exam for each person ahead."""
     return count_ahead(db, definitions, site_day, entry) * entry.minutes if waits(definitions, entry) else 0
 
 

@@ -1,4 +1,4 @@
-"""The demo hospital: plainly invented people, made for a day so that there is always somebody booked today."""
+"""The demo hospital: invented people, with bookings of a given day."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Why a request is not granted, as a value, and the HTTP status and JSON body that say so."""
+"""The error of a refused request as a value, and its HTTP status and JSON body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ STATUS: Mapping[str, HTTPStatus] = {
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """A request that is not granted: a code for programs, an English sentence for logs and developers."""
+    """The error of a refused request: a code for programs, an English sentence for logs and developers."""
 
     code: str
     message: str
@@ -46,7 +46,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
 
 UNKNOWN_PATIENT = ApiError("unknown_patient", "There is no such patient.")
-MISSING_PATIENT_ID = ApiError("missing_patient_id", "A staff token names the patient: patient_id.")
+MISSING_PATIENT_ID = ApiError("missing_patient_id", "A request with a staff token must name the patient: patient_id.")
 
 
 def error_of(error: ApiError | Refusal) -> ApiError:

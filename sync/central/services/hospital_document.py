@@ -16,7 +16,7 @@ Day = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 class DocumentError(ValueError):
-    """The document cannot be imported; the message names the fault, for the person at the command line."""
+    """The document cannot be imported. The message names the fault, for the operator."""
 
 
 class SitePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +87,7 @@ def read_hospital(document: Any) -> Hospital:
 
 
 def check_site(site: SitePart) -> None:
-    """Checks what the types cannot say of a site. Raises DocumentError."""
+    """Checks the parts of a site that its types cannot express. Raises DocumentError."""
     try:
         ZoneInfo(site.timezone)
     except (ValueError, KeyError, OSError) as error:  # unknown, or not even the name of a file

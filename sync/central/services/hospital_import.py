@@ -1,7 +1,7 @@
-"""Imports a hospital document into the database, whole or not at all. A second import of it changes nothing.
+"""Imports a hospital document into the database, completely or not at all. A second import of it changes nothing.
 
-Records that the document leaves out stay as they are; nothing is removed. A patient that was merged into another here
-means that other one: the cards and bookings are the other's, who keeps their name and language.
+Records that the document leaves out stay as they are. A patient id that was merged into another patient means the other
+patient. The other patient gets the cards and bookings, and keeps the name and the language.
 """
 
 import sqlite3
@@ -135,7 +135,7 @@ class _Import:
         holder = binding_of_card(self.db, hashes)
         theirs = holder is not None and holder.patient_id == patient_id
         if not theirs and was_bound_to(self.db, patient_id, hashes):
-            return False  # The card was taken from the patient since. An older document does not undo that.
+            return False  # The card's binding to the patient has ended since. An older document does not undo that.
         if holder is not None and not theirs:
             raise DocumentError(f"a card of patient {named} belongs to patient {holder.patient_id}")
         before = bindings_of(self.db, patient_id)
@@ -200,13 +200,13 @@ class _Import:
         except ValueError as error:
             raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is no ISO 8601 time") from error
         if moment.year not in _YEARS:
-            raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is not of this age")
+            raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is not within 2000 to 2999")
         local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.site.site.timezone))
         return int(local.timestamp() * 1000)
 
 
 def _unknown(part: AppointmentPart, what: str, value: str) -> DocumentError:
-    return DocumentError(f"appointment {part.appointment_id} names no {what} that is known: {value}")
+    return DocumentError(f"appointment {part.appointment_id} names an unknown {what}: {value}")
 
 
 _YEARS = range(2000, 3000)

@@ -1,4 +1,4 @@
-"""The exception inbox: staff list its cases, look at one, and settle it."""
+"""The exception inbox: staff list its cases, show one, and settle one."""
 
 import logging
 from typing import Any
@@ -25,8 +25,8 @@ from sync.journey.model import PatientId, VisitId
 log = logging.getLogger(__name__)
 
 _NO_CASE = ApiError("not_found", "There is no such case.")
-_NOT_APPLICABLE = ApiError("not_applicable", "The rules do not allow it where the patient stands now.")
-_FAILS_INSIDE = ApiError("not_applicable", "It cannot be judged even now: it fails inside.")
+_NOT_APPLICABLE = ApiError("not_applicable", "The rules do not allow the action in the patient's present state.")
+_FAILS_INSIDE = ApiError("not_applicable", "The action still cannot be judged: internal error.")
 
 
 def list_cases(centre: Centre, after: str | None = None, limit: int = MAX_ROWS) -> CasePage | ApiError:
@@ -34,13 +34,11 @@ def list_cases(centre: Centre, after: str | None = None, limit: int = MAX_ROWS) 
     if limit not in range(1, MAX_ROWS + 1):
         return ApiError("malformed", f"limit must be a number from 1 to {MAX_ROWS}.")
     with centre.store.read() as db:
-        return open_cases(db, read_site(db), after, limit) or ApiError(
-            "not_found", "There is no case of the id in after."
-        )
+        return open_cases(db, read_site(db), after, limit) or ApiError("not_found", "after must name a case.")
 
 
 def show_case(centre: Centre, exception_id: str) -> dict[str, Any] | ApiError:
-    """One case with everything that bears on it."""
+    """One case with all its details."""
     now_ms = centre.clock()
     with centre.store.read() as db:
         site = read_site(db)
@@ -66,7 +64,7 @@ def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[
     waiting = waiting_of_case(db, exception_id)
     allowed = settlements_of(db, exception_id, waiting)
     if how not in allowed:
-        words = f"It can be settled by: {', '.join(allowed)}." if allowed else "It is settled already."
+        words = f"The case can be settled by: {', '.join(allowed)}." if allowed else "The case is settled already."
         return ApiError("not_allowed", words)
     if waiting and (error := _judge_or_undo(context, waiting, how)) is not None:
         return error
@@ -81,7 +79,7 @@ def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[
 
 
 def _judge_or_undo(context: ActionContext, waiting: list[WaitingAction], how: Settlement) -> ApiError | None:
-    """Judges the actions of a case, or undoes that where one fails inside, as it may have done when it came."""
+    """Judges the actions of a case. Undoes the judgements where one action fails with an internal error."""
     judging = judging_context(context.db, context.centre.definitions, context.centre.ids, context.now_ms)
     try:
         with context.db.savepoint():
@@ -111,7 +109,7 @@ def _judge(
 
 
 def _visit_for(db: ReadTransaction, judging: JudgingContext, patient_id: PatientId) -> VisitId:
-    """The visit of reassigned actions: the one under way, else one that they open."""
+    """The visit of reassigned actions: the visit under way, else a visit that they open."""
     journey = read_journey(db, judging.definitions, patient_id, judging.today)
     assert journey is not None
     return journey.visit_id or VisitId(judging.ids())

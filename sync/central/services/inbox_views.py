@@ -1,4 +1,4 @@
-"""The exception inbox as staff see it: the list of open cases, and one case with everything that bears on it."""
+"""The exception inbox as staff see it: the list of open cases, and one case with all its details."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def case_view(
     journey: Journey | None,
     now_ms: int,
 ) -> dict[str, Any] | None:
-    """One case: who, what, when, what the kiosk showed, what the centre knew then and knows now.
+    """One case: patient, actions, times, what the kiosk showed, what the centre knew then and knows now.
 
     `journey` is the patient's, where the case is about a patient. None for an unknown id.
     """

@@ -1,4 +1,4 @@
-"""Two records of one person become one: every row of the second goes to the first, and its id becomes an alias.
+"""Merges two records of one person: every row of the second goes to the first, and its id becomes an alias.
 
 One transaction writes the merge. Where both records are on a visit, the visit of the first goes on and the other ends.
 The queue entry of the other visit stays an entry of the patient. Later kiosk actions of that visit go to staff, who get
@@ -27,7 +27,7 @@ _LOOSE_TABLES = ("patient_aliases", "actions", "exceptions")  # their patient_id
 
 
 def merge_patients(centre: Centre, requester: Requester, kept: str, request: ActionRequest) -> Answer:
-    """Makes the record that the payload names (`patient_id`) another name of the record `kept`.
+    """Merges the record that the payload names (`patient_id`) into the record `kept`.
 
     Answers with {patient_id, merged}.
     """
@@ -38,7 +38,7 @@ def merge_patients(centre: Centre, requester: Requester, kept: str, request: Act
         if patient_id is None or gone is None:
             return UNKNOWN_PATIENT
         if patient_id == gone:
-            return ApiError("same_patient", "Both ids are the same patient's already.")
+            return ApiError("same_patient", "Both ids belong to the same patient already.")
         merge(db, centre.definitions, patient_id, gone, context.today, now_ms, centre.ids)
         detail = {"gone": gone}
         note(db, requester.who, "merge", now_ms, patient_id=patient_id, action_id=request.action_id, detail=detail)
@@ -92,7 +92,7 @@ def _end_second_visit(
 
 def _move_rows(db: WriteTransaction, kept: PatientId, gone: PatientId, version: int) -> None:
     both = {"kept": kept, "gone": gone}
-    # A day's visits are counted, so the other record's visits come after the patient's own. No kiosk has seen one of
+    # A day's visits are numbered, so the other record's visits come after the patient's own. No kiosk has seen one of
     # them as a visit of this patient yet.
     db.execute(
         "update visits set patient_id = :kept, opened_version = :version, ordinal = ordinal"

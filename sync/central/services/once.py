@@ -1,6 +1,6 @@
-"""An action is done once for each action id: one transaction, and a repeat gets the stored answer.
+"""Does an action once for each action id: in one transaction, and a repeat gets the stored answer.
 
-The way of every action of the API: subject → answered before? → act → store the answer → commit → news.
+Its steps: find the subject, look for a stored answer, act, store the answer, commit, announce the change.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,15 @@ from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import Actor, PatientId, Refusal, RefusalCode
 
 _REUSED = ApiError("action_id_reused", "This action_id was used for another request.")
-# An action that nobody could ever ask for leaves no row. One that came at the wrong time stays refused.
+# These refusals leave no row. Any other refusal is stored, so that a repeat is refused too.
 _NEVER_POSSIBLE = frozenset({RefusalCode.UNKNOWN_ACTION, RefusalCode.FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks. `who` is their name in history and audit, `channel` the way in: rest, websocket or desk."""
+    """The sender of an action. `who` is the sender's name in history and audit, `channel` is rest, websocket or
+    desk.
+    """
 
     actor: Actor
     who: str
@@ -32,7 +34,7 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an action is about: a patient, or another record by its id, such as a case of the exception inbox."""
+    """The subject of an action: a patient, or another record by its id, such as a case of the exception inbox."""
 
     record_id: str
     patient_id: PatientId | None = None
@@ -56,7 +58,7 @@ class ActionContext:
 
     @property
     def provenance(self) -> Provenance:
-        """What the rows of the action say of its origin."""
+        """The origin that the rows of the action name."""
         asked, request = self.requester, self.request
         return Provenance(
             asked.channel, asked.who, self.now_ms, self.now_ms, action_id=request.action_id, metadata=request.payload
@@ -72,8 +74,8 @@ def once(
 ) -> Answer:
     """Does an action in one transaction, once for each action id, and returns the answer to it.
 
-    `find_subject` returns the subject, or the refusal. `act` returns what the requester is told, an ApiError or a
-    Refusal. A repeat gets the stored answer. The same action id with another content is refused.
+    `find_subject` returns the subject, or the refusal. `act` returns the value of the answer, an ApiError or a Refusal.
+    A repeat gets the stored answer. The same action id with another content is refused.
     """
     now_ms = centre.clock()
     with centre.store.write() as db:

@@ -1,4 +1,4 @@
-"""A patient's or a staff member's action on a journey: `decide()`, and one transaction with everything it leaves."""
+"""A patient's or a staff member's action on a journey: `decide()`, and one transaction for all its rows."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +28,7 @@ from sync.journey.model import (
 )
 from sync.journey.rules import decide
 
-_NOBODY_NAMED = ApiError("unknown_patient", "The request names no patient that is known here.")
+_NOBODY_NAMED = ApiError("unknown_patient", "The request names no known patient.")
 _CARD_OF_ANOTHER = ApiError("card_of_another", "The card belongs to another patient.")
 
 
@@ -54,7 +54,7 @@ def perform(centre: Centre, requester: Requester, patient_id: str | None, reques
 def decide_and_save(
     context: ActionContext, subject: Subject, decide_on: Callable[[Journey], Decision | Refusal]
 ) -> Decision | Refusal:
-    """Opens the subject's journey of today, decides on it, and writes what an accepted action leaves."""
+    """Opens the subject's journey of today, decides on it, and writes the rows of an accepted action."""
     db, definitions = context.db, context.centre.definitions
     journey = open_journey(db, definitions, subject.record_id, context.today, day_end(context.now_ms))
     assert journey is not None
@@ -65,13 +65,15 @@ def decide_and_save(
 
 
 def state_after(context: ActionContext, decision: Decision) -> CurrentState:
-    """What the requester is told of the patient after an accepted action."""
+    """The patient's state after an accepted action, for the answer."""
     actor = context.requester.actor
     return current_state(context.db, context.centre.definitions, context.site, decision.journey, actor, context.now_ms)
 
 
 def _patient(context: ActionContext, patient_id: str | None) -> PatientId | ApiError:
-    """The patient that an action is for. Beside a patient's name, an unknown card passes and another's is refused."""
+    """The patient that an action is for. Where the request names the patient, an unknown card is accepted, and another
+    patient's card is refused.
+    """
     named = patient_named(context.db, patient_id) if patient_id is not None else None
     if patient_id is not None and named is None:
         return UNKNOWN_PATIENT
@@ -98,7 +100,7 @@ def _decide(context: ActionContext, journey: Journey) -> Decision | Refusal:
     decision = decide(definitions, journey, action)
     if isinstance(decision, Refusal) or decision.opened is None:
         return decision
-    # A number is taken only for an entry that opens, so the day's numbers have no gaps.
+    # Only an entry that opens takes a number, so the day's numbers have no gaps.
     label = next_queue_number(context.db, context.site.ticket_prefix, journey.site_day)
     return decide(definitions, journey, replace(action, opens=replace(action.opens, queue_number=label)))
 

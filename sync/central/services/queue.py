@@ -1,4 +1,4 @@
-"""What staff see: the queue as a list to search, and a patient's history."""
+"""The views of staff: the queue as a list to search, and a patient's history."""
 
 import sqlite3
 from typing import Any
@@ -37,9 +37,9 @@ class QueueRow(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True):
-    """A search of the queue; a field that is not given does not narrow it.
+    """A search of the queue. A field that is not given does not limit the search.
 
-    `q` is a queue number or a patient id; with `by_name` also the beginning of a name, which belongs into no URL.
+    `q` is a queue number or a patient id; with `by_name` also the beginning of a name. No URL may hold a name.
     """
 
     exam_id: str | None = None
@@ -56,7 +56,7 @@ class QueuePage(msgspec.Struct, frozen=True):
 
 
 def search_queue(centre: Centre, search: Search) -> QueuePage | ApiError:
-    """Today's entries that fit a search, each line in its order. Without a state, the live ones. At most 500."""
+    """Today's entries that fit a search, at most 500, each line in its order. Without a state, the live entries."""
     if search.state is not None and search.state not in centre.definitions.queue_states:
         return ApiError("unknown_state", "There is no such queue state.")
     now_ms = centre.clock()
@@ -140,5 +140,5 @@ def _with_times(row: sqlite3.Row, site: SiteSettings, *times: str, json: str) ->
 
 
 def _literal(text: str) -> str:
-    """Text that `like … escape '\\'` takes as it stands."""
+    """Text that `like … escape '\\'` takes literally."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

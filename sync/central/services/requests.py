@@ -38,7 +38,7 @@ class ActionRequest:
 
 
 def read_action_request(document: object, keys: CardKeys, new_id: Callable[[], str]) -> ActionRequest | ApiError:
-    """The request in a JSON document {action_type, payload, action_id}, or what is wrong with it.
+    """The request in a JSON document {action_type, payload, action_id}, or the error.
 
     A request without an `action_id` gets one of `new_id`. Its client cannot repeat it safely.
     """
@@ -98,7 +98,7 @@ def _canonical(payload: Mapping[str, Any]) -> str | ApiError | None:
         except ValueError as error:
             return ApiError("invalid_payload", f"{error}.")
     if len(found) > 1:
-        return ApiError("invalid_payload", "One request can name one card only.")
+        return ApiError("invalid_payload", "A request can name one card only.")
     return found.pop() if found else None
 
 

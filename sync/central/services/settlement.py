@@ -1,4 +1,4 @@
-"""How staff settle a case of the exception inbox: the words for it, and a settlement as the payload of an action."""
+"""The ways to settle a case of the exception inbox, and a settlement as the payload of an action."""
 
 from enum import StrEnum
 from typing import Any
@@ -8,21 +8,21 @@ from sync.central.services.requests import MAX_REASON, is_name, is_reason
 
 
 class Settlement(StrEnum):
-    """What staff say of the actions of a case."""
+    """The decision of staff on the actions of a case."""
 
-    APPLY = "apply"  # they count as they were done
+    APPLY = "apply"  # they count, as the patient did them
     DISCARD = "discard"  # they do not count
-    REASSIGN = "reassign"  # they were another patient's
+    REASSIGN = "reassign"  # they count as another patient's
 
 
 def read_settlement(how: object, reason: object, patient_id: object) -> dict[str, Any] | ApiError:
-    """The payload {how, reason, patient_id} of a settlement, or what is wrong with it."""
+    """The payload {how, reason, patient_id} of a settlement, or the error."""
     if how not in list(Settlement):
         return ApiError("malformed", f"how must be one of {', '.join(Settlement)}.")
     if not is_reason(reason):
         return ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters.")
     if how == Settlement.DISCARD and not str(reason).strip():
-        return ApiError("malformed", "A case is discarded for a reason.")
+        return ApiError("malformed", "reason is missing: a discarded case needs one.")
     if how == Settlement.REASSIGN and not is_name(patient_id):
-        return ApiError("malformed", "patient_id must name whose it is.")
+        return ApiError("malformed", "patient_id must name the patient of the action.")
     return {"how": how, "reason": reason, "patient_id": patient_id if how == Settlement.REASSIGN else None}

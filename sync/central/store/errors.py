@@ -4,7 +4,7 @@ import sqlite3
 
 
 class StoreError(Exception):
-    """The database cannot be used. The message says why, for the person at the command line."""
+    """The database cannot be used. The message says why, for the operator."""
 
 
 class InUse(StoreError):
@@ -18,7 +18,8 @@ class StaleJourney(Exception):
 def is_of_the_action(error: Exception) -> bool:
     """Whether an error concerns the one action at hand, so that the other actions of a batch can still be judged.
 
-    False where the database itself fails or the journey changed meanwhile: then nothing may be decided.
+    False where the database itself fails, or where another transaction changed the journey. No action may be judged
+    then.
     """
     if isinstance(error, sqlite3.Error):
         return isinstance(error, _OF_THE_DATA)

@@ -1,4 +1,4 @@
-"""News of committed changes: announced after the commit, and never so that the writer waits for a listener.
+"""News of committed changes. The writer announces them after the commit, and never waits for a listener.
 
 Within one process this is a condition variable and lists of listeners. With PostgreSQL a thread that listens to the
 database hands the same news to `announce`.
@@ -40,7 +40,7 @@ class TokenRevoked:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRevised:
-    """A verdict was revised. It has no listeners of its own: it wakes the pulls that wait."""
+    """A verdict was revised. It has no listeners of its own, and wakes the pulls that wait."""
 
     number: int
     topic: str = ""
@@ -51,7 +51,7 @@ Listener = Callable[[NewsItem], None]
 
 
 class News:
-    """Passes changes to those who listen for them, and wakes those who wait for any change."""
+    """Passes changes to their listeners, and wakes the threads that wait for any change."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -93,7 +93,7 @@ class News:
             return self._latest > after
 
     def close(self) -> None:
-        """Wakes everyone who waits. Later waits return at once."""
+        """Wakes all waiting threads. Later waits return at once."""
         with self._lock:
             self._closed = True
             self._changed.notify_all()

@@ -182,7 +182,7 @@ _JOURNEYS = (
         primary key (change, position)
     )""",
     "create index history_of_entry on entry_history (queue_id, change)",
-    # Where staff corrected a journey against what the actions had led to.
+    # Corrections of journeys by staff.
     """create table corrections (
         change bigint primary key,
         patient_id text not null references patients (patient_id),

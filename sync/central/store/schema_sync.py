@@ -79,7 +79,8 @@ _VERDICTS = (
 )
 
 _WAITING = (
-    # Actions that wait for staff, whole, so that they can be judged again. A row goes when its action is judged again.
+    # Actions that wait for staff, complete, so that they can be judged again. A row goes when its action is judged
+    # again.
     """create table waiting (
         verdict_id text primary key,
         exception_id text not null references exceptions (exception_id),
@@ -100,7 +101,7 @@ _WAITING = (
         primary key (key_id, uid_hash, verdict_id)
     )""",
     "create index waiting_cards_of_action on waiting_cards (verdict_id)",
-    # Bodies that cannot be read or judged, as they came, for a person to look at.
+    # Bodies that cannot be read or judged, as received, for staff to examine.
     """create table quarantine (
         verdict_id text primary key,
         exception_id text not null references exceptions (exception_id),

@@ -1,6 +1,6 @@
-"""The store on SQLite: one writer, readers that only read, and every commit on disk before anyone hears of it.
+"""The store on SQLite: one writer, separate readers, and every commit on disk before its news.
 
-SQLite runs in WAL with `synchronous=FULL`. Everything that only SQLite knows is in this file.
+SQLite runs in WAL with `synchronous=FULL`. Everything that is particular to SQLite is in this file.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[ReadTransaction]:
-        """A view of one moment's state. It waits for no writer, and no writer waits for it."""
+        """A view of the state at one moment. Neither the view nor a writer waits for the other."""
         connection = self._take_reader()
         connection.execute("begin")
         try:
@@ -114,7 +114,7 @@ def database_path(url: str) -> Path:
     """The file of a `sqlite:///relative` or `sqlite:////absolute` URL. Raises StoreError for any other URL."""
     match = re.fullmatch(r"sqlite:///([^?#]+)", url)
     if match is None:
-        raise StoreError(f"{url[:200]}: not a database URL this version knows; give sqlite:///path/to/file.db")
+        raise StoreError(f"{url[:200]}: this version does not know such a database URL; give sqlite:///path/to/file.db")
     return Path(unquote(match[1]))
 
 

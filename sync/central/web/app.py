@@ -22,7 +22,7 @@ MAX_POLLS = 32
 
 
 def create_app(centre: Centre, limits: SocketLimits, most_waiting: int = MAX_POLLS) -> Flask:
-    """The application. At most `most_waiting` of the kiosks' pulls wait for news at a time."""
+    """The application. At most `most_waiting` pulls of kiosks wait for news at a time."""
     app = Flask(__name__, static_folder=None)
     # A path without its last slash is served as it is: a redirect would name http:// behind a proxy that ends TLS, and
     # many clients, WebSocket ones among them, follow none.

@@ -1,7 +1,7 @@
 """One decorator for the endpoints of the API: the sender, the body and the answer.
 
-A view gets the sender and, where it reads one, the body as the value that its reader returns. It returns an Answer, an
-ApiError or any value that becomes JSON.
+A view gets the sender. With `body=` it also gets the value that `body` returned. A view returns an Answer, an ApiError
+or any value that becomes JSON.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class Endpoints:
         return decorate
 
     def action(self, action_type: str, payload: ReadBody) -> ReadBody:
-        """A reader of bodies that are an action of this type by staff: {action_id} and what `payload` reads."""
+        """A reader of bodies of an action of this type by staff: {action_id}, and the members that `payload` reads."""
 
         def read(document: dict[str, Any]) -> ActionRequest | ApiError:
             found = payload(document)
@@ -62,7 +62,9 @@ class Endpoints:
         return read
 
     def record_look(self, sender: Bearer, kind: str, *patient_ids: str) -> None:
-        """Records in the access log that staff looked at patients, and from which address. Others leave no row."""
+        """Records in the access log that staff looked at patients, and from which address. Other senders leave no
+        row.
+        """
         if sender.role is Role.STAFF:
             self._access_log.record(sender.who, kind, request.remote_addr, patient_ids, self._centre.clock())
 
@@ -81,7 +83,7 @@ def _result(view: View, sender: Bearer, body: ReadBody | None, path: dict[str, s
 
 
 def read_object(body: ReadBody) -> object:
-    """The body of the request, a JSON object, as `body` reads it; an ApiError where it is none."""
+    """The value that `body` reads from the JSON object of the request; an ApiError where the request has no object."""
     document = read_json()
     if isinstance(document, ApiError):
         return document

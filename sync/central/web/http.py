@@ -1,4 +1,4 @@
-"""HTTP as every endpoint of the centre speaks it: JSON in and out, security headers, and an answer to every error.
+"""HTTP for every endpoint of the centre: JSON in and out, security headers, and an answer to every error.
 
 Errors are values until here. An unforeseen exception is logged and answered with a bare 500.
 """
@@ -30,7 +30,7 @@ _HEADERS = [
 ]
 _NO_STORE = ("Cache-Control", "no-store")
 JSON = "application/json"
-_INTERNAL = msgspec.json.encode(error_body(ApiError("internal", "It failed inside.")))
+_INTERNAL = msgspec.json.encode(error_body(ApiError("internal", "Internal error.")))
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 
 
@@ -42,7 +42,7 @@ def read_json() -> Any | ApiError:
 
 
 def decode(text: bytes | str) -> Any | ApiError:
-    """JSON as plain values, or what is wrong with it."""
+    """JSON as plain values, or the error."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: no UTF-8, or a number of 4300 digits
@@ -60,7 +60,7 @@ def respond(answer: Answer | ApiError) -> Response:
 
 
 def harden(app: Flask) -> None:
-    """Gives an app its limits, its headers, and an answer for everything that goes wrong."""
+    """Gives an app its limits, its headers, and an answer to every error."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.register_error_handler(HTTPException, _http_error)
@@ -106,6 +106,6 @@ def _unavailable(why: str) -> Response:
 
 
 def _broken(_: Exception) -> Response:
-    # The path only: a query string may name a patient's number typed by hand.
+    # The path only: a query string may hold a patient's number.
     log.exception("a request failed: %s %s", request.method, request.path)
     return respond(Answer(HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL))

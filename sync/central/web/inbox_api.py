@@ -1,4 +1,4 @@
-"""The exception inbox over REST: staff list its cases, look at one, and settle it."""
+"""The exception inbox over REST: staff list its cases, show one, and settle one."""
 
 from typing import Any
 

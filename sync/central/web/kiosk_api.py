@@ -52,8 +52,9 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 
 
 def kiosk_api(centre: Centre, most_waiting: int = 32, versions: frozenset[int] = SUPPORTED_VERSIONS) -> Blueprint:
-    """The three routes of the wire. A kiosk's token opens these alone. At most `most_waiting` pulls wait at a time.
-    `versions` are the versions of the protocol that this centre speaks."""
+    """The three routes of the wire. A kiosk's token is valid for these routes alone. At most `most_waiting` pulls wait
+    at a time. `versions` are the versions of the protocol that this centre speaks.
+    """
     pulls = PullService(centre, most_waiting, versions=versions)
     api = Blueprint("kiosk", __name__, url_prefix="/api/v1")
 
@@ -119,7 +120,7 @@ def _reply(answer: object) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    """What Flask itself refuses, a body that is too large above all."""
+    """A refusal by Flask itself, mostly of a body that is too large."""
     refused = CallRefused(code=EndCode.MALFORMED, error=error.name.lower())
     return Response(msgspec.json.encode(refused), error.code or 400, content_type=JSON)
 

@@ -59,9 +59,9 @@ def patient_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 def perform_for(
     centre: Centre, sender: Bearer, channel: str, wanted: ActionRequest | ApiError, default: str | None
 ) -> Answer:
-    """What becomes of a request to act, over any channel.
+    """The answer to a request to act, over any channel.
 
-    A request that names no patient means `default`. A refusal before the action says the state of `default`.
+    A request that names no patient is for `default`. A refusal before the action holds the state of `default`.
     """
     actor = actor_of(sender)
     if isinstance(wanted, ApiError):

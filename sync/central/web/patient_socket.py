@@ -1,7 +1,7 @@
 """The patient's WebSocket: the whole state on connect and after every change, and actions as over REST.
 
-One thread serves one socket and is the only one that sends messages on it. News leave a note and wake it; several
-changes become one snapshot, the newest. Answers to actions are sent in turn and never dropped.
+One thread serves one socket and is the only one that sends messages on it. A change is put into `_NewsBox` and wakes
+the thread. Several changes become one snapshot, the newest. Answers to actions are sent in turn and never dropped.
 """
 
 import logging
@@ -34,14 +34,14 @@ from sync.websocket.limits import SocketLimits
 log = logging.getLogger(__name__)
 
 PATH = "/ws/patient-journey/"
-_CHECK_EVERY_S = 30.0  # the token's end by time is noticed within this time
+_CHECK_EVERY_S = 30.0  # the expiry of the token is noticed within this time
 _ROLES = (Role.PATIENT, Role.STAFF)
 _FOREIGN_ORIGIN = ApiError("foreign_origin", "A page of another site may not open this socket.")
 _TOO_DEEP = ApiError("malformed", "The message is nested too deep.")
 _BUSY = ApiError("busy", "The database is busy; send it again.")
-_UNKNOWN_COMMAND = ApiError("unknown_command", "The message names no command that is known here.")
+_UNKNOWN_COMMAND = ApiError("unknown_command", "The message names no known command.")
 _REFUSALS = {
-    Refused.FULL: ApiError("busy", "Too many sockets are open; use plain requests meanwhile."),
+    Refused.FULL: ApiError("busy", "Too many sockets are open; use plain requests for now."),
     Refused.NO_HANDSHAKE: ApiError("malformed", "This is no WebSocket handshake."),
 }
 
@@ -73,7 +73,7 @@ def _refuse_foreign_origin() -> Response | None:
 
 
 def _own_names() -> tuple[str, str]:
-    """This site as an origin names it: as the client does, or with the port that clients may leave out of `Host`."""
+    """The origins of this site: the `Host` of the request, and the same with the port that clients may leave out."""
     name = request.host.rpartition(":")[0] or request.host
     return request.host, f"{name}:{request.environ['SERVER_PORT']}"
 
@@ -104,13 +104,13 @@ class _NewsBox:
         self._change: PatientChanged | None = None
 
     def put(self, item: NewsItem) -> None:
-        """Takes a piece of news and wakes the socket's thread, which looks at the token by itself."""
+        """Keeps a change and wakes the socket's thread. The thread checks its token at each wake."""
         with self._lock:
             self._change = item if isinstance(item, PatientChanged) else self._change
         self._wake.nudge()
 
     def take(self) -> PatientChanged | None:
-        """The newest change, once."""
+        """Removes and returns the newest change."""
         with self._lock:
             change, self._change = self._change, None
             return change
@@ -141,7 +141,7 @@ class _Conversation:
     def hold(self, limits: SocketLimits, news: _NewsBox) -> bool:
         """Serves the socket until it, the token or the service ends (False).
 
-        True: the patient's record was merged into another one, whose topic is to be listened to from now on.
+        True: the patient's record was merged into another one. The caller listens to the other record's topic then.
         """
         if self._subject is not None:
             self._send_state(self._subject)

@@ -38,7 +38,7 @@ def queue_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     @api.post("/search/")
     @endpoints.endpoint(Role.STAFF, body=dict)
     def search_by_name(sender: Bearer, wanted: dict[str, Any]) -> QueuePage | ApiError:
-        # A name to look for stands in a body: URLs end up in logs.
+        # A name to look for is in the body, since logs hold URLs.
         return search(sender, wanted, by_name=True)
 
     @api.patch("/<queue_id>/")

@@ -1,4 +1,4 @@
-"""What staff do with a patient over REST: cards, history, merged records and corrected journeys."""
+"""Requests of staff about a patient over REST: cards, history, merged records and corrected journeys."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def _binding(document: dict[str, Any]) -> dict[str, Any] | ApiError:
 
 def _merged_record(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     if not is_name(document.get("patient_id")):
-        return ApiError("malformed", "The body must name patient_id: the record that is to go.")
+        return ApiError("malformed", "patient_id must name the record that is merged into this one.")
     return {"patient_id": document["patient_id"]}
 
 
@@ -73,5 +73,5 @@ def _correction(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     if not is_name(state):
         return ApiError("malformed", "The body must name a state.")
     if not is_reason(reason) or not str(reason).strip():
-        return ApiError("malformed", f"A journey is corrected for a reason, of at most {MAX_REASON} characters.")
+        return ApiError("malformed", f"reason must be a text of 1 to {MAX_REASON} characters.")
     return {"state": state, "reason": reason}

@@ -50,9 +50,11 @@ def test_the_schema_of_the_fixture_is_the_one_that_the_code_makes(tmp_path: Path
 def test_a_file_that_is_up_to_date_is_opened_without_a_write(tmp_path: Path):
     path = tmp_path / "kiosk.db"
     Store(path).close()
+    before = path.read_bytes()
     reader = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     migrate(reader)
     reader.close()
+    assert path.read_bytes() == before
 
 
 def test_the_kiosk_of_a_file_of_the_first_schema_goes_on(tmp_path: Path):

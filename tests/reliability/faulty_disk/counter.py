@@ -61,7 +61,9 @@ def _run(directory: Path, faults: Faults, case: Case) -> Result:
 
 
 def _live(kiosk: Kiosk, faults: Faults) -> None:
-    """Starts, serves some people, starts again and serves the others. Then the disk works, and all come again."""
+    """Starts, serves some people, starts again and serves the others. Then the disk works, and all of them come
+    again.
+    """
     for people in (range(PEOPLE // 2), range(PEOPLE // 2, PEOPLE)):
         if not kiosk.open():
             faults.clear()

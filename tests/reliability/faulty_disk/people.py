@@ -1,4 +1,4 @@
-"""People at a kiosk whose disk may fail, and what the kiosk told each of them: the real reception on the real store."""
+"""People at a kiosk whose disk may fail, and the kiosk's answers to them: the real reception on the real store."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ CHECKPOINTED_AFTER = 25  # pages, so that a few people cause several
 class Kiosk:
     """A kiosk in one directory, and the actions that it acknowledged: (patient, action).
 
-    `doubtful` actions were refused, and nothing was saved since. If the kiosk starts again at that moment, the last of
-    them may be there after all, whole: its commit was written, and only the sync failed. Every database leaves this
-    open, as with a power cut in the middle of a commit. The next commit overwrites such an action.
+    `doubtful` actions were refused, and no action was saved since. If the kiosk starts again at that moment, the last
+    of them may be stored completely: its commit was written, and only the sync failed. Every database has this
+    uncertainty, as with a power cut in the middle of a commit. The next commit overwrites such an action.
     """
 
     path: Path
@@ -65,7 +65,7 @@ class Kiosk:
         return True
 
     def serve(self, person: int) -> None:
-        """A person holds a card to the kiosk, and touches what the screen offers until it offers nothing more."""
+        """A person holds a card to the kiosk, and touches the offered buttons until the screen offers none."""
         patient = f"P{person}"
         screen = self._told(self.reception.tap(samples.uid(person)), patient, "scan_nfc")
         while screen.next_action:
@@ -81,7 +81,7 @@ class Kiosk:
             screen = acted.screen
 
     def recovers(self) -> None:
-        """The disk works again. The kiosk must notice it by itself, and serve all people who come back."""
+        """The disk works again. The kiosk must notice the recovery by itself, and serve all people who come back."""
         self.reception.tick()
         if self.reception.faults():
             self.wrong.append(f"the kiosk does not recover: {self.reception.faults()}")
@@ -92,7 +92,7 @@ class Kiosk:
             self.wrong.append(f"after its recovery the kiosk refused {len(missing)} actions")
 
     def look(self) -> None:
-        """Compares the store with what was acknowledged."""
+        """Compares the store with the acknowledged actions."""
         with self.store.read() as db:
             if fault := unsound(db):
                 self.wrong.append(fault)
@@ -107,7 +107,7 @@ class Kiosk:
             return Counter(tuple(row) for row in db.execute("select patient_id, action_type from outbox"))
 
     def _told(self, screen: Screen, patient: str, action: str) -> Screen:
-        """Notes what the screen tells the person who held the card. Returns the screen."""
+        """Notes the answer of the screen to the person with the card. Returns the screen."""
         if screen.screen is ScreenKind.JOURNEY and screen.journey and screen.journey.journey_state != "UNREGISTERED":
             self._acknowledge(patient, action)
         elif screen.screen is ScreenKind.OUT_OF_ORDER and screen.reason == STORE_FAULT:

@@ -55,7 +55,7 @@ def test_a_failed_call_is_reported_and_no_action_is_lost_or_halved(watched_disk:
     results = run(watched_disk, in_memory, cases_of(call))
     assert [result for result in results if result.wrong] == []
     assert all(result.struck for result in results), "each of these calls happens"
-    if call not in {Call.TRUNCATE, Call.UNLINK}:  # these clean up after everything is saved
+    if call not in {Call.TRUNCATE, Call.UNLINK}:  # these clean up after all actions are saved
         assert any(result.refused for result in results)
 
 

@@ -1,1 +1,3 @@
-"""The power cut: a journal of what a real process wrote, and the disk as it could be found at any moment of it."""
+"""The power cut: a journal of a real process's writes, and the possible contents of the disk at any moment of the
+journal.
+"""

@@ -1,4 +1,4 @@
-"""The centre's store after a power cut: whether it is sound, what it holds, and whether it still works."""
+"""The centre's store after a power cut: whether it is sound, its content, and whether it still works."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FoundCentre:
             if damage != "ok":
                 return f"damaged: {damage}"
             if db.row("pragma foreign_key_check"):
-                return "a row refers to nothing"
+                return "a row refers to a missing row"
             if not check(db, shipped()).ok:
                 return "journeys and queue differ"
             if db.row("select 1 from transitions where action_id is not null group by action_id having count(*) > 1"):
@@ -47,7 +47,7 @@ class FoundCentre:
                 "select 1 from chains c where last_seq <> (select count(*) from receipts r"
                 " where r.kiosk_id = c.kiosk_id and r.epoch = c.epoch)"
             ):
-                return "a chain and its receipts do not reach equally far"
+                return "a chain and its receipts end at different seqs"
             orphan = db.row("select 1 from receipts where verdict_id not in (select verdict_id from verdicts)")
             return "a receipt has no verdict" if orphan else ""
 
@@ -60,12 +60,12 @@ class FoundCentre:
             return {row[0] for row in rows}
 
     def goes_on(self) -> str:
-        """Opens the store for service, and performs an action. Returns what is wrong then."""
+        """Opens the store for service, and performs an action. Returns the fault, or an empty text."""
         open_incarnation(self._store)
         action_id = new_id()
         centre = Centre(self._store, KEYS, shipped(), Time())
         perform(centre, AT_THE_DESK, "P1", ActionRequest("scan_nfc", action_id, {}))
-        return self.unsound() or ("" if action_id in self.actions() else "the next action left no trace")
+        return self.unsound() or ("" if action_id in self.actions() else "the next action has no effect")
 
     def close(self) -> None:
         self._store.close()

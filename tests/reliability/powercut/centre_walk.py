@@ -69,7 +69,7 @@ class CentreWalk:
         return self.begin, self.hospital, self.enrol, self.rosters, self.enrol, self.rosters
 
     def begin(self) -> tuple[str, ...]:
-        """Nothing: opening the database has made all of this step."""
+        """Does nothing: the opening of the database is the whole step."""
         return ()
 
     def hospital(self) -> tuple[str, ...]:

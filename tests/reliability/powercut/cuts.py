@@ -3,7 +3,7 @@
     python -m tests.reliability.powercut.cuts 10000 [--of kiosk|centre] [--seed N] [--synchronous full|normal|off]
         [--careless] [--faulty] [--evidence DIRECTORY]
 
-makes that many cuts, on all cores, and prints the result. It exits with 1 where anything was lost or wrong.
+makes that many cuts, on all cores, and prints the result. It exits with 1 after any loss or fault.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Plan:
     run: Run
     journal: Path
     careless: bool = False
-    evidence: Path | None = None  # the directory for the files of a cut where anything is lost or wrong
+    evidence: Path | None = None  # the directory for the files of a cut with a loss or a fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def cut_everywhere(place: Path, options: Options) -> list[Finding]:
 
 
 def report(found: Sequence[Finding]) -> int:
-    """Prints the totals. Returns 1 where anything was lost or wrong."""
+    """Prints the totals. Returns 1 after any loss or fault."""
     faults = Counter(finding.fault for finding in found if finding.fault)
     lossy = [finding.lost for finding in found if finding.lost]
     print(f"{len(found)} cuts: {sum(lossy)} acknowledged steps lost, in {len(lossy)} of them; {faults.total()} faults")
@@ -141,7 +141,7 @@ def main() -> int:
     parser.add_argument("--of", choices=SUBJECTS)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--synchronous", choices=("full", "normal", "off"))
-    parser.add_argument("--careless", action="store_true", help="a torn sector is garbage as a whole")
+    parser.add_argument("--careless", action="store_true", help="a torn sector is completely garbage")
     parser.add_argument("--faulty", action="store_true", help="the disk fails sometimes during the recording")
     parser.add_argument("--evidence", type=Path, help="the directory for the files of bad cuts")
     parser.set_defaults(**asdict(Options()))
@@ -168,7 +168,7 @@ def _findings(plan: Plan, events: list[Event], marks: History, cuts: Sequence[in
 
 
 def _lay_out(directory: Path, database: str, disk: Disk, chance: random.Random) -> None:
-    """Writes the files as they are found. After a crash, "-shm" may hold anything."""
+    """Writes the files as found. After a crash, "-shm" may hold anything."""
     directory.mkdir(parents=True)
     for name, content in disk.found(chance).items():
         (directory / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""Opens what is found after a power cut by the real code, and compares it with what was acknowledged."""
+"""Opens a store after a power cut by the real code, and compares it with the acknowledged steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Found(Protocol):
         ...
 
     def unsound(self) -> str:
-        """What is wrong inside the store: damage, an action in part, a broken chain. Empty where nothing is."""
+        """A fault inside the store: damage, an action in part, a broken chain. An empty text where there is none."""
         ...
 
     def digest(self) -> str:
@@ -35,7 +35,7 @@ class Found(Protocol):
         ...
 
     def goes_on(self) -> str:
-        """Does the next thing in the store's life. Returns what is wrong then, or an empty text."""
+        """Does the next step in the store's life. Returns the fault, or an empty text."""
         ...
 
     def close(self) -> None: ...
@@ -43,7 +43,7 @@ class Found(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a cut: the number of acknowledged steps that left no trace, and any other fault."""
+    """The result of a cut: the number of acknowledged steps that are lost, and any other fault."""
 
     cut: int
     lost: int = 0
@@ -53,7 +53,7 @@ class Finding:
 def examine(
     directory: Path, history: History, cut: int, opened: Callable[[Path], Found], refusal: type[Exception]
 ) -> Finding:
-    """Opens the store in the directory, and looks for everything that must be there. `refusal` is the exception of
+    """Opens the store in the directory, and looks for all acknowledged actions. `refusal` is the exception of
     `opened` where it cannot open the store."""
     try:
         found = opened(directory)

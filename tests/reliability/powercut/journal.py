@@ -59,5 +59,5 @@ def _events(data: bytes) -> Iterator[Event]:
         if kind == Kind.CREATED:
             files[inode] = max(files.values()) + 1  # a later file may get the inode of a deleted one
         if inode not in files:
-            raise ValueError("the journal names a file that it never saw created")
+            raise ValueError("the journal names a file without an event of its creation")
         yield Event(Kind(kind), error, files[inode], offset, payload)

@@ -1,4 +1,4 @@
-"""A kiosk's store after a power cut: whether it is sound, what it holds, and whether it still works."""
+"""A kiosk's store after a power cut: whether it is sound, its content, and whether it still works."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FoundKiosk:
             return {row[0] for row in db.execute("select action_id from outbox")}
 
     def goes_on(self) -> str:
-        """Performs the next person's action, which continues the chain. Returns what is wrong then."""
+        """Performs the next person's action, which continues the chain. Returns the fault, or an empty text."""
         acted = self._kiosk.journeys.check_in_unknown(PatientId("card-next"), samples.cards(9999), "scan_nfc", new_id())
         return self.unsound() or ("" if acted.action_ids else "the next action is refused")
 
@@ -55,12 +55,12 @@ class FoundKiosk:
 
 
 def unsound(db: Connection) -> str:
-    """What is wrong inside a store: damage, an action in part, a broken chain. Empty where nothing is."""
+    """A fault inside a store: damage, an action in part, a broken chain. An empty text where there is none."""
     damage = db.execute("pragma integrity_check(1)").fetchone()[0]
     if damage != "ok":
         return f"damaged: {damage}"
     if db.execute("pragma foreign_key_check").fetchone():
-        return "a row refers to nothing"
+        return "a row refers to a missing row"
     rows = db.execute(
         "select action_id, epoch, seq, body, digest, hash, patient_id from outbox order by epoch, seq"
     ).fetchall()
@@ -76,6 +76,6 @@ def unsound(db: Connection) -> str:
         if (row["seq"], row["hash"]) != (seq, last_hash) or outbox_bodies.read(row) is None:
             return f"the chain breaks at seq {seq}"
     if (now.next_seq, now.last_hash) != (seq + 1, last_hash):
-        return "the head of the chain is not where its last row is"
+        return "the head of the chain is not at its last row"
     numbers = [row[0] for row in db.execute("select json_extract(entry, '$.queue_number') from entries")]
     return "" if len(numbers) == len(set(numbers)) else "a queue number was given twice"

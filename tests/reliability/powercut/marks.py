@@ -1,4 +1,4 @@
-"""The marks of a recorded process in its own journal: the step that has returned, and what the store holds then."""
+"""The marks of a recorded process in its own journal: the step that has returned, and the content of the store then."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class History:
         return bisect_left(self.returned, cut)
 
     def in_doubt(self, acknowledged: int) -> bool:
-        """Whether the last saved state is open: a step was refused and nothing was saved since, or the next step is
-        refused.
+        """Whether the last saved state is uncertain: a step was refused and no step was saved since, or the next step
+        is refused.
 
-        The refused step may be there, whole, until another one is saved: its commit was written, and only the sync
+        The refused step may be stored completely until another step is saved: its commit was written, and only the sync
         failed.
         """
         under_way = self.steps[acknowledged : acknowledged + 1]

@@ -1,4 +1,4 @@
-"""What is durable on the medium and what is not yet, and what the files may hold after a power cut.
+"""The durable and the pending content of a medium, and the possible content of the files after a power cut.
 
 A successful sync makes durable: the bytes and the size of a file, or the entries of the directory. Of everything since,
 each sector and each entry is kept, lost or torn by itself, in any order.
@@ -18,8 +18,9 @@ from tests.reliability.powercut.journal import Event, Kind
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """What a power cut does to the sectors that were not durable: the share that is kept, and the share of those that
-    is torn. `in_order`: the device had written some first sectors, and none after them."""
+    """The effect of a power cut on the sectors that were not durable: the share that is kept, and the share of those
+    that is torn. `in_order`: the device had written some first sectors, and none after them.
+    """
 
     kept: float
     torn: float = 0.0
@@ -43,8 +44,8 @@ MOODS = (
 class Medium:
     """A medium that writes `sector` bytes as one.
 
-    `careless`: a torn sector is garbage as a whole, including bytes that were durable. Else only the bytes of the write
-    are, as SQLite expects by its "powersafe overwrite".
+    `careless`: a torn sector is completely garbage, including bytes that were durable. Else only the bytes of the write
+    are garbage, as SQLite expects by its "powersafe overwrite".
     """
 
     sector: int = 512
@@ -85,7 +86,7 @@ class Body:
             self.pending.append((begin + changed[0], bytes(wanted[changed[0] : changed[-1] + 1])))
 
     def sync(self) -> None:
-        """Makes everything that is pending durable."""
+        """Makes all pending writes durable."""
         for offset, data in self.pending:
             put(self.sure, offset, data)
         self.pending = []
@@ -137,7 +138,7 @@ class Disk:
         return {name: bytes(self._bodies[file].cached) for name, file in self._names.items()}
 
     def found(self, chance: random.Random) -> dict[str, bytes]:
-        """All files as they might be found if the power was cut now."""
+        """The possible content of all files after a power cut now."""
         return {name: bytes(self._found(self._bodies[file], chance)) for name, file in self._entries(chance).items()}
 
     def _rename(self, change: dict[str, int | None]) -> None:

@@ -1,4 +1,4 @@
-"""The medium beneath a power cut: it keeps what was synced, and nothing else is certain."""
+"""The medium beneath a power cut: it keeps synced writes, and no other write for certain."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DIRECTORY_SYNCED = Event(Kind.DIRECTORY_SYNCED, 0, 0, 0, b"")
 
 
 def found(*events: Event, medium: Medium | None = None) -> list[dict[str, bytes]]:
-    """What could be found after these events, many times."""
+    """Many possible contents after these events."""
     disk = Disk(medium or Medium(), "seed")
     for event in events:
         disk.apply(event)

@@ -83,7 +83,7 @@ def test_a_journal_that_ends_within_a_record_or_begins_too_late_is_none(recordin
     _, _, _, _, first = journal.RECORD.unpack_from(whole)
     _, _, _, _, second = journal.RECORD.unpack_from(whole, journal.RECORD.size + first)
     part.write_bytes(whole[2 * journal.RECORD.size + first + second :])  # without the creation of lock and database
-    with pytest.raises(ValueError, match="never saw created"):
+    with pytest.raises(ValueError, match="without an event of its creation"):
         journal.read(part)
 
 

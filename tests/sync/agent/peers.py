@@ -1,4 +1,4 @@
-"""Servers on real sockets, as a kiosk's agent may find them at the other end of the wire."""
+"""Good and bad servers on real sockets, for the kiosk's agent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sync.protocol import (
     VerdictRow,
 )
 
-WAIT_S = 30.0  # the longest wait for anything here; nothing in a good run takes so long
+WAIT_S = 30.0  # the longest wait for any event; every event of a good run comes earlier
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def refusal(code: Any, status: int = 409, **fields: Any) -> tuple[int, CallRefus
 
 @contextlib.contextmanager
 def nobody() -> Iterator[str]:
-    """The URL of a port that nobody listens on."""
+    """The URL of a port without a listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""A kiosk as the centre sees it over HTTP."""
+"""A kiosk at the centre's HTTP interface."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ GRANTS = ("scan_nfc", "register", "confirm_arrival")
 
 
 class Box:
-    """An enrolled kiosk without a store: it pushes any action that a test wants."""
+    """An enrolled kiosk without a store, which pushes any action of a test."""
 
     def __init__(self, online: Online, actions: tuple[str, ...] = GRANTS) -> None:
         self.online = online
         request = EnrolRequest(code=online.centre.do("enroll-code"), actions=actions)
         made = online.call("POST", f"{API}/kiosks/enroll", data=canonical(request)).json()
         self.kiosk_id, self.token, self.prefix = made["kiosk_id"], made["token"], made["ticket_prefix"]
-        # The clocks stand still: what is pushed at once happens at the moment of its receipt.
+        # The clocks stand still: an action that is pushed at once happens at the moment of its receipt.
         self.clock = read_clock()
         self.seq, self.head = 0, NO_HASH
 

@@ -1,4 +1,4 @@
-"""The centre as its tests use it: a hospital with many patients, and a clock that the test moves."""
+"""A centre for tests: a hospital with many patients, and a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def card(number: int) -> str:
 
 
 def hospital(day: str, patients: int) -> dict[str, Any]:
-    """A hospital document: every patient but those of a number that five divides is booked for two exams."""
+    """A hospital document: each patient is booked for two exams, except each fifth patient."""
     numbers = range(1, patients + 1)
     return {
         "site": {"name": "Test hospital", "desk": "desk", "timezone": ZONE},
@@ -105,12 +105,12 @@ class Centre:
         action_id: str | None = None,
         **payload: object,
     ) -> Answer:
-        """An action over REST, without the REST."""
+        """An action as over REST, by a call of the service."""
         ask = ActionRequest(action_type, action_id or new_id(), payload)
         return perform(self.parts, Requester(actor, actor.role, "rest"), patient_id, ask)
 
     def walk(self, patient_id: str, *actions: str) -> dict[str, Any]:
-        """Several actions one after the other, each by whoever may do it; the state after them."""
+        """Several actions one after the other, each by a sender who may do it. Returns the state after them."""
         for action_type in actions:
             by_patient = action_type in self.parts.definitions.actions_by("patient")
             answer = self.act(patient_id, action_type, PATIENT if by_patient else STAFF)
@@ -118,13 +118,13 @@ class Centre:
         return self.state(patient_id)
 
     def state(self, patient_id: str, actor: Actor = PATIENT) -> dict[str, Any]:
-        """The current state as JSON says it."""
+        """The current state as JSON values."""
         current = read_current_state(self.parts, actor, patient_id)
         assert isinstance(current, CurrentState)
         return dict(msgspec.to_builtins(current))
 
     def rows(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
-        """Any look at the database."""
+        """The rows of a query."""
         with self.store.read() as db:
             return [dict(row) for row in db.rows(sql, **parameters)]
 

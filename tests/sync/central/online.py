@@ -29,7 +29,7 @@ PATIENCE_S = 20
 
 class _Quiet(WSGIRequestHandler):
     def log(self, *_: object) -> None:
-        """Nothing: what goes wrong shows in the test."""
+        """Logs nothing: a fault shows in the test."""
 
 
 class Online:
@@ -55,7 +55,7 @@ class Online:
         self.centre.store.close()
 
     def newcomer(self, *, booked: bool = True) -> str:
-        """A patient whom no test has touched yet."""
+        """A patient whom no test has used yet."""
         number = next(n for n in self._numbers if bool(n % 5) is booked)
         assert number <= PATIENTS, "the test hospital has too few patients"
         return patient(number)
@@ -100,7 +100,7 @@ class Online:
 
 
 class WholeClient(Client):
-    """simple-websocket's own client loses sight of a message that arrives together with the handshake's answer."""
+    """simple-websocket's own client loses a message that arrives together with the handshake's answer."""
 
     def handshake(self) -> None:
         request = Request(
@@ -143,7 +143,7 @@ class Socket:
         self.send({"command": command, **more})
 
     def closed(self) -> int:
-        """Waits for the server to close, past whatever it still sends; the close code."""
+        """Waits until the server closes, and drops its messages until then. Returns the close code."""
         try:
             while self.client.receive(timeout=PATIENCE_S) is not None:
                 pass

@@ -46,7 +46,7 @@ class Process:
         assert "listens on http://" in self.said, self.process.communicate()
         self.address = self.said.strip().rpartition("//")[2]
         self.port = int(self.address.rpartition(":")[2])
-        # The port is open before the worker is there to answer on it.
+        # The port is open before the worker answers on it.
         assert requests.get(f"http://{self.address}/healthz", timeout=PATIENCE_S).ok
 
     def command(self, *arguments: str, code: int = 0) -> str:
@@ -61,7 +61,7 @@ class Process:
         return done.stdout.strip()
 
     def demo_token(self) -> str:
-        """Makes the demo hospital; a token of its first patient."""
+        """Makes the demo hospital. Returns a token of its first patient."""
         demo = ask(socket_path(self.path), "demo-data")
         return str(ask(socket_path(self.path), "token", role="patient", patient_id=demo[0]["patient_id"]))
 
@@ -86,7 +86,7 @@ class Process:
         )
 
     def stop(self, how: int = signal.SIGTERM) -> tuple[int, str]:
-        """Tells it to stop; its exit code and what it said on standard error."""
+        """Stops the process. Returns its exit code and its standard error."""
         self.process.send_signal(how)
         try:
             _, error = self.process.communicate(timeout=STOP_WITHIN_S)

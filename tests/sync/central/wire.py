@@ -107,7 +107,7 @@ def hospital(day: str = DAY) -> dict[str, object]:
 
 @dataclass
 class Centre:
-    """The far end, over a real SQLite file."""
+    """The centre, over a real SQLite file."""
 
     path: Path
     time: Time
@@ -142,7 +142,7 @@ class Centre:
         return made
 
     def journey(self, patient_id: str) -> Journey:
-        """The centre's word on a patient."""
+        """A patient's journey at the centre."""
         with self.store.read() as db:
             journey = read_journey(db, self.definitions, patient_id, read_site(db).day(self.time()))
         assert journey is not None
@@ -159,11 +159,11 @@ class Centre:
         )
 
     def merge(self, kept: str, gone: str) -> Answer:
-        """Staff say that two records are one person's."""
+        """Staff merge two records of one person."""
         return merge_patients(self.parts, AT_THE_DESK, kept, ActionRequest("merge", new_id(), {"patient_id": gone}))
 
     def correct(self, patient_id: str, state: str, reason: str = "a mistake") -> Answer:
-        """Staff say where a patient really stands."""
+        """Staff correct a patient's journey."""
         ask = ActionRequest("correct_journey", new_id(), {"state": state, "reason": reason})
         return correct_journey(self.parts, AT_THE_DESK, patient_id, ask)
 
@@ -176,7 +176,7 @@ class Centre:
         return settle(self.parts, AT_THE_DESK, found[0]["exception_id"], ask)
 
     def restore(self, backup: Path) -> None:
-        """The service stops, its database gives way to that file, and it starts again."""
+        """The service stops, that file replaces its database, and the service starts again."""
         self.store.close()
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
@@ -185,18 +185,18 @@ class Centre:
         open_incarnation(self.store, self.time)
 
     def rows(self, sql: str, **parameters: object) -> list[dict[str, object]]:
-        """Any look at the database."""
+        """The rows of a query."""
         with self.store.read() as db:
             return [dict(row) for row in db.rows(sql, **parameters)]
 
     def open_cases(self) -> list[str]:
-        """The codes of the cases that staff have before them."""
+        """The codes of the open cases."""
         rows = self.rows("select code from exceptions where settled_ms is null order by opened_ms, exception_id")
         return [str(row["code"]) for row in rows]
 
 
 class Wire:
-    """What a kiosk's agent talks to: the centre, called directly but through real JSON; it can lose either way."""
+    """A kiosk's connection to the centre: direct calls with real JSON. It can lose requests and answers."""
 
     def __init__(self, centre: Centre, kiosk_id: str) -> None:
         self.centre = centre
@@ -267,7 +267,7 @@ class Kiosk:
         return ClockReading(now + self.wall_offset_ms, now - 1_000_000, self.boot, self.synchronised)
 
     def reboot(self) -> None:
-        """Another boot: the monotonic clock of the last one says nothing any more."""
+        """Another boot: the monotonic clock starts again."""
         self.boot = new_id()
 
     def tap(self, patient_id: str, *automatic: str) -> ActionOutcome | None:
@@ -287,7 +287,7 @@ class Kiosk:
         self.act(patient_id, "confirm_arrival")
 
     def push(self) -> None:
-        """Pushes until nothing is pending."""
+        """Pushes until no action is pending."""
         for _ in range(50):
             stepped = self.pusher.run_once()
             if not stepped.again and not stepped.failed:

@@ -52,7 +52,7 @@ def entry(
     leg: int = 1,
     overnight: bool = False,
 ) -> QueueEntry:
-    """The n-th entry; opened at n unless told otherwise."""
+    """The n-th entry; opened at n by default."""
     return QueueEntry(
         QueueId(f"q{number}"),
         ExamId(exam),
@@ -99,7 +99,7 @@ def action(
     exam: str | None = None,
     room: str | None = None,
 ) -> Action:
-    """An action; what it opens is called after `number`. `entry` and `exam` name what it means."""
+    """An action. The ids of its new rows come from `number`. `entry` and `exam` name its entry."""
     return Action(
         ActionId(f"a{number}"),
         name,
@@ -113,7 +113,7 @@ def action(
 
 
 def decided(journey: Journey, asked: Action) -> Decision:
-    """What the rules decide; fails where they refuse."""
+    """The decision of the rules; fails where they refuse."""
     outcome = decide(RULES, journey, asked)
     assert isinstance(outcome, Decision), outcome
     return outcome
@@ -145,5 +145,5 @@ def statuses(journey: Journey) -> dict[str, str]:
 
 
 def with_state(journey: Journey, state: str) -> Journey:
-    """A patient with another journey state and nothing else changed."""
+    """The same patient in another journey state."""
     return replace(journey, state=state)

@@ -1,4 +1,4 @@
-"""Staff say where a patient really stands: what a correction may do, and what it leaves."""
+"""Corrections by staff: the allowed ones, and their history rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of the site's day: who starts afresh, who stays, and what lapses."""
+"""The end of the site's day: journeys that start again, journeys that stay, and bookings that lapse."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_overnight_entry_that_is_not_the_current_one_goes_along_and_the_journ
     assert [e.queue_id for e in closed.journey.entries] == ["q2"]
     assert [c.queue_id for c in closed.entry_changes] == ["q1"]
     assert [c.appointment_id for c in closed.appointment_changes] == [before.appointments[0].appointment_id]
-    # The next day it is what the patient joins.
+    # The patient joins that entry on the next day.
     joined = walked(closed.journey, "scan_nfc", "register", "confirm_arrival")
     assert joined.current_queue_id == "q2"
 

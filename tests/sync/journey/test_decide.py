@@ -1,4 +1,4 @@
-"""decide(), by example: what each action does to journey, entries and bookings, and to whom it is refused."""
+"""decide(), by example: the effects of each action on journey, entries and bookings, and its refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shipped definitions say exactly what the design says, word for word."""
+"""The shipped definitions agree with the design, word for word."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def shuffled(node: Any, chance: random.Random) -> Any:
 
 
 def in_order(rules: Definitions) -> list[object]:
-    """All of the definitions whose order anybody sees."""
+    """The parts of the definitions with a visible order."""
     tables = [rules.queue_to_journey, rules.journey_to_queue, rules.queue_to_appointment, rules.actions]
     transitions = {state: list(actions.items()) for state, actions in rules.state_transitions().items()}
     return [*(list(table.items()) for table in tables), list(transitions.items()), rules.ways]

@@ -47,7 +47,7 @@ def row(name: str, key: str, value: object) -> Callable[[Document], None]:
 
 
 def action(**row: object) -> Callable[[Document], None]:
-    """A change of the document: one more action, good but for what `row` says."""
+    """A change of the document: one more action, valid except for `row`."""
     extra = {"name": "extra", "by": ["patient"], "moves": {"ARRIVED": "REGISTERED"}, **row}
     return lambda document: document["actions"].append(extra)
 
@@ -70,10 +70,10 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (put(True, "version"), "version = True: Expected `int`, got `bool`"),
     (put(0, "version"), "version = 0: Expected `int` >= 1"),
     (put("", "initial"), "initial = '': Expected `str` of length >= 1"),
-    (put(["ARRIVED", "ARRIVED"], "journey_states"), "journey_states: ARRIVED stands twice"),
-    (put(["waiting", "waiting"], "live"), "live: waiting stands twice"),
-    (put([[step("a", "UNREGISTERED"), step("a")]], "ways"), "ways: a stands twice"),
-    (put([[step("a", "ARRIVED", "ARRIVED")]], "ways"), "ways a states: ARRIVED stands twice"),
+    (put(["ARRIVED", "ARRIVED"], "journey_states"), "journey_states: ARRIVED occurs twice"),
+    (put(["waiting", "waiting"], "live"), "live: waiting occurs twice"),
+    (put([[step("a", "UNREGISTERED"), step("a")]], "ways"), "ways: a occurs twice"),
+    (put([[step("a", "ARRIVED", "ARRIVED")]], "ways"), "ways a states: ARRIVED occurs twice"),
     (put(["UNREGISTERED"], "ways"), "ways = ['UNREGISTERED']: Expected `array`, got `str` - at `$[0]`"),
     (put([["UNREGISTERED"]], "ways"), "ways = [['UNREGISTERED']]: Expected `object`, got `str` - at `$[0][0]`"),
     (put("ARRIVED", "journey_states"), "journey_states = 'ARRIVED': Expected `array`, got `str`"),
@@ -88,7 +88,7 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (put("red", "day_end", "colour"), "Object contains unknown field `colour`"),
     (without("register", "by"), "action register: by: missing key"),
     (without("register", "name"), "action number 2: name: missing key"),
-    (lambda d: d["actions"].append(dict(d["actions"][0])), "actions: scan_nfc stands twice"),
+    (lambda d: d["actions"].append(dict(d["actions"][0])), "actions: scan_nfc occurs twice"),
     (action(moves=["ARRIVED"]), "action extra: moves = ['ARRIVED']: Expected `object`, got `array`"),
     (action(entry="open"), "action extra: entry = 'open': Expected `object | null`, got `str`"),
     (action(entry={"from": ["waiting"]}), "Object missing required field `to`"),
@@ -100,7 +100,7 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (action(money="no"), "action extra: money = 'no': Expected `bool`, got `str`"),
     (action(follows_queue=1), "action extra: follows_queue = 1: Expected `bool`, got `int`"),
     (action(color="red"), "action extra: color = 'red': unknown key"),
-    (action(by=["patient", "patient"]), "actions extra by: patient stands twice"),
+    (action(by=["patient", "patient"]), "actions extra by: patient occurs twice"),
     (action(by=["nurse"]), "action extra: by = ['nurse']: Invalid enum value 'nurse'"),
     (action(visit="reopen"), "action extra: visit = 'reopen': Invalid enum value 'reopen'"),
     (action(trigger="magic"), "action extra: trigger = 'magic': Invalid enum value 'magic'"),
@@ -133,7 +133,7 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (action(appointments={"from": ["lost"], "to": "booked"}), "unknown appointment status: lost"),
     (action(appointments={"from": ["booked"], "to": "lost"}), "unknown appointment status: lost"),
     (action(entry=CHANGE, moves={"WAITING": "CALLED"}, no_entry="lost"), "unknown appointment status: lost"),
-    # Keys that would do nothing beside each other, and names that are taken.
+    # Keys without effect beside each other, and reserved names.
     (action(by=[]), "extra has no sender"),
     (action(trigger="queue_sync"), "extra has the trigger queue_sync, which no sender can set off"),
     (action(trigger="system_auto"), "extra has the trigger system_auto, which no sender can set off"),
@@ -164,7 +164,7 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (put(["cancelled", "waiting"], "hands_over"), "waiting hands over to the next entry, but is live itself"),
     (row("make_payment", "moves", {"COMPLETED": "PAYMENT"}), "nothing reaches FINISHED"),
     (lambda d: d["journey_states"].append("LIMBO"), "nothing reaches LIMBO"),
-    # What a booking begins with, what a tap does, what kiosks are granted, what the steps are.
+    # The first status of a booking, the action of a tap, the grants of kiosks, the steps.
     (put("waiting", "fresh_appointment"), "fresh_appointment is waiting, which is none of open_appointments"),
     (put("dance", "tap"), "tap is dance, which is no action of a patient"),
     (put("start_exam", "tap"), "tap is start_exam, which is no action of a patient"),

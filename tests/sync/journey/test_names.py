@@ -1,4 +1,4 @@
-"""No code names what the definitions define: a site that renames an action or a state would break it unseen."""
+"""No code uses a name of the definitions: a site that renames an action or a state would break such code."""
 
 from __future__ import annotations
 

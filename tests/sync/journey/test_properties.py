@@ -49,7 +49,7 @@ BOOKINGS = st.lists(
 
 
 class PatientsDays(RuleBasedStateMachine):
-    """Random actions by everybody, direct changes by staff, and ends of days, on one patient."""
+    """Random actions by all senders, direct changes by staff, and ends of days, on one patient."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class PatientsDays(RuleBasedStateMachine):
     @precondition(lambda self: len(self.journey.entries) < 6)
     @rule(exam=st.sampled_from(EXAMS), state=st.sampled_from(sorted(RULES.live)), overnight=st.booleans())
     def staff_open_an_entry(self, exam: str, state: str, overnight: bool) -> None:
-        """Directly, which moves no journey: it is simply there from now on."""
+        """Staff open an entry directly, which moves no journey."""
         self.made += 1
         opened = replace(
             entry(1, exam, state, opened_ms=self.now_ms, overnight=overnight), queue_id=QueueId(f"q{self.made:04d}")

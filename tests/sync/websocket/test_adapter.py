@@ -23,7 +23,7 @@ STATUS = {Refused.FULL: 503, Refused.NO_HANDSHAKE: 400}
 
 class Quiet(WSGIRequestHandler):
     def log(self, *_: object) -> None:
-        """Nothing: what goes wrong shows in the test."""
+        """Logs nothing: a fault shows in the test."""
 
 
 class Served:

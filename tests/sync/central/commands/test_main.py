@@ -34,7 +34,7 @@ UID = "04a1b2c3d4e501"
 
 
 class Shell:
-    """Runs commands as a shell would, and keeps what they said."""
+    """Runs commands as a shell does, and keeps their output."""
 
     def __init__(self, directory: Path, capture) -> None:
         self.path = directory / "centre.db"
@@ -276,7 +276,7 @@ def test_help_says_what_there_is(capsys):
 
 
 class Interrupted:
-    """A standard input at which somebody presses Ctrl-C."""
+    """A standard input that is interrupted by Ctrl-C."""
 
     def readline(self) -> str:
         raise KeyboardInterrupt
@@ -303,7 +303,7 @@ def test_a_clock_in_doubt_is_told_in_words_until_it_is_believed(shell: Shell):
     control = ControlServer(socket_path(shell.path), operations(parts))
     control.start()
     machine, taken = "1970-01-04T00:00:00+00:00", "1970-01-01T00:00:00+00:00"
-    said = f"the clock is in doubt: it says {machine}, and {taken} is taken for the time"
+    said = f"the clock is in doubt: it says {machine}, and the centre uses {taken}"
     assert shell("clock").splitlines() == [said]
     assert shell("check", code=1).splitlines()[:2] == ["NOT WELL", said]
     assert shell("clock", "--believe") == f"it is {machine}\n"

@@ -76,7 +76,7 @@ def visit_of(journey: Journey, *actions: str) -> Visit:
 
 
 def known_after(*actions: str, **changes: Any) -> Evidence:
-    """What the centre knows of the patient after these actions of one visit."""
+    """The evidence about the patient after these actions of one visit."""
     journey = journey_after(*actions)
     evidence = Evidence(
         rules=RULES,
@@ -287,7 +287,7 @@ def test_case_5_another_action_of_an_earlier_exam_is_superseded():
 
 
 def ended_yesterday(*actions: str, **changes: Any) -> Evidence:
-    """Evidence about a visit of yesterday, before anything happened today."""
+    """Evidence about a visit of yesterday, before any action of today."""
     history = journey_after(*actions, day=DAY_BEFORE)
     blank = Journey(PatientId("P"), "UNREGISTERED", DAY, journey_version=9, appointments=bookings())
     return replace(known_after(), journey=blank, visit=visit_of(history, *actions), day=DAY_BEFORE, **changes)

@@ -281,7 +281,7 @@ def test_a_code_can_be_made_for_a_kind_of_kiosk_and_the_list_says_so(url: str):
         request = EnrolRequest(code=one, kiosk_id="till", name="Till", ticket_prefix="T")
         enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
     service.store.close()
-    assert run(url, "kiosks").output == "till  T  Till  make_payment  never heard of\n"
+    assert run(url, "kiosks").output == "till  T  Till  make_payment  no contact yet\n"
     (listed,) = json.loads(run(url, "kiosks", "--json").output)
     assert (listed["grants"], listed["actions"]) == (["payment"], ["make_payment"])
 
@@ -293,14 +293,14 @@ def test_kiosks_are_listed_and_revoked(url: str):
         request = EnrolRequest(code=one, kiosk_id="lobby", name="Lobby", ticket_prefix="L")
         enrol(db, read_site(db), parts.definitions, parts.keys, request, HERE, parts.clock())
     parts.store.close()
-    assert run(url, "kiosks").output == "lobby  L  Lobby  scan_nfc register confirm_arrival  never heard of\n"
+    assert run(url, "kiosks").output == "lobby  L  Lobby  scan_nfc register confirm_arrival  no contact yet\n"
     listed = json.loads(run(url, "kiosks", "--json").output)
     assert [(each["kiosk_id"], each["ticket_prefix"], each["epoch"]) for each in listed] == [("lobby", "L", 1)]
     parts = open_centre(url)
     with parts.store.write() as db:
         db.execute("update kiosks set seen_ms = 0")
     parts.store.close()
-    assert "last heard of 1970-01-01T00:00:00+00:00" in run(url, "kiosks").output
+    assert "last contact 1970-01-01T00:00:00+00:00" in run(url, "kiosks").output
     assert run(url, "kiosk-revoke", "lobby").exit_code == 0
     assert run(url, "kiosks").output.endswith("revoked\n")
     assert run(url, "kiosk-revoke", "lobby").exit_code != 0

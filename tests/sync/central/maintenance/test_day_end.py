@@ -164,6 +164,21 @@ def test_a_visit_of_a_day_that_has_not_come_becomes_a_further_visit_of_today(cen
     ]
 
 
+@pytest.mark.parametrize("of_one_day", [False, True])
+def test_visits_of_days_that_have_not_come_keep_their_order(centre: Centre, of_one_day: bool):
+    for day in (AHEAD, "2027-03-06"):
+        clock_is_ahead_for_a_moment(centre, "scan_nfc", day=day)
+    if of_one_day:
+        with centre.store.write() as db:
+            db.execute("update visits set ordinal = 2, site_day = :day where site_day <> :day", {"day": AHEAD})
+    before = centre.rows("select visit_id from visits order by site_day, ordinal")
+    correct_all_future_days(centre.parts, DAY)
+    assert centre.rows("select visit_id, site_day, ordinal from visits order by ordinal") == [
+        {**visit, "site_day": DAY, "ordinal": ordinal} for ordinal, visit in enumerate(before, 1)
+    ]
+    assert len(before) == 2
+
+
 def test_bookings_that_lapsed_before_their_day_are_open_again_by_an_action_and_by_the_sweep(centre: Centre):
     centre.do("import", document={**hospital("2026-03-20", 20), "site": None})
     before = centre.rows("select appointment_id, status from appointments order by appointment_id")
@@ -185,7 +200,7 @@ def test_bookings_open_again_as_the_definitions_say_wherever_that_status_stands_
     centre.do("import", document={**hospital(AHEAD, 20), "site": None})
     with centre.store.read() as db:
         assert patients_of_future_days(db, centre.parts.definitions, DAY, 100) == [], (
-            "what is booked is what a day to come has"
+            "a future day has only the bookings"
         )
     clock_is_ahead_for_a_moment(centre, "scan_nfc", "register")
     assert correct_all_future_days(centre.parts, DAY) == 16
@@ -211,6 +226,18 @@ def test_a_patient_who_did_not_come_stays_so_and_an_ended_entry_opens_a_case(cen
         ("day_ended", BEN),
     }
     assert centre.do("check")["ok"]
+
+
+def test_of_two_visits_that_a_wrong_clock_ended_the_case_names_the_later_one(centre: Centre):
+    centre.walk(ANNA, *TO_WAITING)
+    clock_is_ahead_for_a_moment(centre)
+    correct_all_future_days(centre.parts, DAY)
+    centre.walk(ANNA, "scan_nfc")
+    (later,) = centre.rows("select visit_id from visits where closed_ms is null")
+    clock_is_ahead_for_a_moment(centre)
+    correct_all_future_days(centre.parts, DAY)
+    rows = centre.rows("select visit_id, detail from exceptions order by exception_id")
+    assert rows[1:] == [{**later, "detail": f'{{"journey_state":"ARRIVED","leg":0,"site_day":"{DAY}"}}'}]
 
 
 def test_the_background_corrects_rows_of_a_wrong_clock_once_it_is_right(centre: Centre):

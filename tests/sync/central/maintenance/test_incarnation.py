@@ -1,4 +1,4 @@
-"""A database that was restored from a backup is told from one that was used all along."""
+"""A database that was restored from a backup is distinguished from one that stayed in use."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ from sync.central.store.sqlite import Store
 
 
 class House:
-    """A database that is opened, changed and closed, and a copy of it as a careless backup makes it."""
+    """A database that is opened, changed and closed, and a plain copy of its file."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "centre.db"

@@ -1,4 +1,4 @@
-"""A backup put in the place of the database: by the command, by hand after a crash, and cut off at every step."""
+"""A restore of a backup: by the command, by hand after a crash, and interrupted at every step."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True)
 class Crashed:
-    """A centre that crashed: its `database` with its log, an earlier `backup`, and what each of them holds."""
+    """A centre that crashed: its `database` with its log, an earlier `backup`, and the content of each."""
 
     database: Path
     backup: Path
@@ -79,7 +79,7 @@ def held(store: Store) -> Held:
 
 
 def start(database: Path) -> tuple[str, Held]:
-    """Starts a service. Returns its incarnation and what its database holds."""
+    """Starts a service. Returns its incarnation and the content of its database."""
     store = Store(f"sqlite:///{database}")
     try:
         found = held(store)
@@ -115,8 +115,8 @@ def test_the_command_restores_and_prints_what_it_did_and_what_comes_next(
     kept = crashed.database.with_name("central.db.replaced")
     assert capsys.readouterr().out.splitlines() == [
         f"{crashed.database} is now {crashed.backup}, up to change {crashed.in_backup.change}",
-        f"what was there is kept as {kept}",
-        "start the service: it will see that it was restored, and kiosks send again what the copy does not hold",
+        f"the old database is kept as {kept}",
+        "start the service: it detects the restore, and kiosks send the actions that the copy lacks",
     ]
     assert not {"central.db-wal", "central.db-shm", "central.db.restoring"} & crashed.beside()
     assert crashed.database.stat().st_mode & 0o777 == 0o600
@@ -235,7 +235,7 @@ restore(Path(sys.argv[1]), Path(sys.argv[2]))
 
 
 def dies_before(crashed: Crashed, changes: int) -> bool:
-    """Whether the restore died, since it needed more changes of names than that."""
+    """Whether the restore died, because it needed more changes of names."""
     command = [sys.executable, "-c", DYING, str(crashed.database), str(crashed.backup), str(changes)]
     return subprocess.run(command, cwd=HOUSE, check=False).returncode == 9
 

@@ -1,4 +1,4 @@
-"""The centre's time where its machine's clock jumps, or is wrong from the start."""
+"""The centre's time when its machine's clock jumps, or is wrong from the start."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def machine() -> Machine:
 
 
 def stands(machine: Machine, keeper: Timekeeper, minutes: int) -> None:
-    """Lets time pass. The time is read every minute, as the background does."""
+    """Lets time pass. Reads the time every minute, as the housekeeping does."""
     for _ in range(minutes):
         machine.passes(MINUTE_MS)
         keeper()

@@ -1,4 +1,6 @@
-"""What a command has done is in the audit: who, what kind, about whom. A command that only shows leaves nothing."""
+"""The audit has a row for each operation of a command: actor, kind, subject. A command that only shows leaves no
+row.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +132,7 @@ def test_an_operation_leaves_one_row_of_the_audit_that_says_what_was_done(centre
     assert rows == ([common | stated] if stated else [])
 
 
-# The order of what a command lists.
+# The order of a command's list.
 
 
 def test_kiosks_are_listed_in_the_order_of_their_enrolment(centre: Centre):

@@ -1,4 +1,4 @@
-"""Cards and tokens: what the database stores of them, and whom they stand for."""
+"""Cards and tokens: their form in the database, and their holders."""
 
 import hashlib
 

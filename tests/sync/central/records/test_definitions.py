@@ -1,4 +1,4 @@
-"""Which definitions a centre runs by, and that its database stores every version of them."""
+"""Which definitions a centre uses, and that its database stores every version of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def url(tmp_path: Path) -> str:
 
 
 def run_by(url: str, offered: Definitions | None = None) -> int:
-    """Starts and stops the service. Returns the version that it ran by."""
+    """Starts and stops the service. Returns the version in force."""
     parts = open_centre(url, definitions=offered)
     parts.store.close()
     return parts.definitions.version

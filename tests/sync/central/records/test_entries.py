@@ -1,4 +1,4 @@
-"""A line has one order: that of the rules. The database counts and lists by it."""
+"""A line has one order: that of the rules. The database counts and lists in that order."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ENTRIES = st.lists(
 
 
 class Undone(Exception):
-    """Takes back what an example has written."""
+    """Undoes the writes of an example."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def hospital() -> Iterator[Centre]:
 
 @contextmanager
 def lines_of(centre: Centre, entries: Sequence[QueueEntry]) -> Iterator[WriteTransaction]:
-    """A transaction that sees these entries, and leaves nothing of them."""
+    """A transaction with these entries, which is undone at the end."""
     with suppress(Undone), centre.store.write() as db:
         journey = read_journey(db, RULES, patient(1), DAY)
         assert journey is not None

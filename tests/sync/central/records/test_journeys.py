@@ -1,5 +1,6 @@
-"""The rows that a change leaves say whence it came, who asked for it and when. Each way into the centre has its rows
-stated here whole, so that a column filled from elsewhere cannot pass."""
+"""The rows of a change name its origin, its sender and its time. The complete rows of each way into the centre are
+stated here, so that a wrong value in any column fails.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def online(tmp_path) -> Iterator[Online]:
 
 @dataclass
 class Scene:
-    """A patient who has come some way, a kiosk, and staff; `since` is the last change before the one in question."""
+    """A patient on a visit, a kiosk, and staff; `since` is the last change before the tested one."""
 
     online: Online
     box: Box
@@ -47,7 +48,7 @@ class Scene:
         return self.online.centre.clock.now_ms
 
     def walk(self, *actions: str) -> Scene:
-        """The patient goes this far; a minute later the change in question may come."""
+        """The patient does these actions. The tested change may come a minute later."""
         self.online.centre.walk(self.patient_id, *actions)
         self.online.centre.clock.now_ms += MINUTE_MS
         self.since = self.online.centre.rows("select max(change) as change from journeys")[0]["change"]
@@ -68,13 +69,13 @@ class Scene:
         return int(row["journey_version"])
 
     def post(self, path: str, **body: Any) -> dict[str, Any]:
-        """A request of staff that is granted."""
+        """A request of staff that succeeds."""
         answer = self.online.call("POST", f"{API}{path}", self.online.staff, json=body)
         assert answer.ok, answer.text
         return dict(answer.json())
 
     def push(self, action_type: str, **changes: Any) -> dict[str, Any]:
-        """An action of the visit under way that the kiosk took a minute ago."""
+        """An action of the visit under way that the kiosk accepted a minute ago."""
         fields = {
             "visit_id": self.visit(),
             "base_version": self.version(),
@@ -83,7 +84,7 @@ class Scene:
         return self.box.push(self.patient_id, action_type, **(fields | changes))
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """The rows of a history table that the change in question has left, but for the change number."""
+        """The rows of the tested change in a history table, without the change number."""
         found = self.online.centre.rows(
             f"select * from {table} where patient_id = :id and change > :since order by change, position",
             id=self.patient_id,
@@ -96,13 +97,13 @@ class Scene:
         return found
 
     def who(self, token: str) -> str:
-        """The bearer of a token as history names them."""
+        """The name of a token's bearer in the history."""
         return f"{'staff' if token == self.online.staff else 'patient'}:{hash_of(token)[:12]}"
 
 
 @dataclass(frozen=True)
 class Stated:
-    """What the rows of one change must say. `entry` is the previous state, the new one and the reason."""
+    """The expected rows of one change. `entry` is the previous state, the new state and the reason."""
 
     action_id: str | None
     source: str
@@ -262,7 +263,7 @@ NEW_CARD = "04aabbcc010203"
 
 
 def _unknown_card(scene: Scene) -> Stated:
-    """A kiosk has opened a visit for the holder of a card that nobody knew; a minute later the card gets a patient."""
+    """A kiosk has opened a visit for an unknown card. A minute later staff bind the card to a patient."""
     (newest, *_) = scene.online.centre.parts.keys.hashes(canonical_tag(NEW_CARD))
     provisional = f"card-{new_id()}"
     verdict = scene.box.push(provisional, "scan_nfc", provisional=True, cards=(newest,))
@@ -385,7 +386,7 @@ def test_the_time_of_a_kiosks_action_is_as_good_as_its_clocks(
     assert times == (scene.now_ms - happened_before_ms, scene.now_ms, quality)
 
 
-# A day's end, by whatever meets it first.
+# A day's end, closed by any first request.
 
 
 def _nothing(scene: Scene) -> None:
@@ -437,7 +438,7 @@ DAYS_ENDS = (
 
 
 def closure(online: Online, end: Callable[[Scene], None]) -> tuple[Scene, dict[str, Any], dict[str, Any]]:
-    """The first rows after a day's end that something met: of the journey and of the queue."""
+    """The first rows after a closed day's end: of the journey and of the queue."""
     scene = Scene(online, Box(online), online.newcomer()).walk(*TO_WAITING)
     day = {"visit_id": scene.visit(), "queue_id": scene.entry()}
     online.centre.clock.set(NEXT_DAY, "05:00")
@@ -492,7 +493,7 @@ def test_a_days_end_is_recorded_the_same_by_whatever_it_is_met(
         by_itself.close()
 
 
-# What staff decide beside the journeys.
+# Decisions of staff besides the journeys.
 
 
 def decided(scene: Scene, table: str, **of: Any) -> dict[str, Any]:
@@ -565,7 +566,7 @@ def test_an_action_is_kept_with_the_channel_it_came_by(online: Online, way: Call
 
 
 def assert_audited(scene: Scene, who: str, kind: str, detail: dict[str, Any], **ids: str) -> None:
-    """The audit has one row of that kind, and it says this."""
+    """The audit has one row of that kind, with these values."""
     row = decided(scene, "audit", kind=kind)
     assert msgspec.json.decode(row.pop("detail")) == detail
     del row["audit_id"]
@@ -575,7 +576,7 @@ def assert_audited(scene: Scene, who: str, kind: str, detail: dict[str, Any], **
 def assert_answered(
     scene: Scene, action_id: str, action_type: str, source: str, outcome: str, patient_id: str | None
 ) -> None:
-    """The stored answer to an action says this."""
+    """The stored answer to an action is this one."""
     row = decided(scene, "actions", action_id=action_id)
     named = ("patient_id", "action_type", "source", "outcome", "recorded_ms")
     assert tuple(row[name] for name in named) == (patient_id, action_type, source, outcome, scene.now_ms)

@@ -1,4 +1,4 @@
-"""Visits as rows: their ids, their order within a day, their arrival, and what staff did to them."""
+"""Visits as rows: their ids, their order within a day, their arrival, and their corrections by staff."""
 
 from __future__ import annotations
 

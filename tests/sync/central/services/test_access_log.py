@@ -1,4 +1,4 @@
-"""Who looked at whom: one row a look however often it is repeated, and none for longer than it is to be kept."""
+"""The access log: one row for each look and its repeats, deleted after the time for which audit rows are kept."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_look_that_could_not_be_noted_is_noted_when_it_comes_again(centre: Cen
 
 
 def add(centre: Centre, kind: str, at_ms: int, made_ms: int) -> None:
-    """A row of that time, with an id that was made when the machine's clock said the other."""
+    """A row of one time, with an id of another time of the machine's clock."""
     with centre.store.write() as db:
         note(db, "staff:1", kind, at_ms)
         db.execute(
@@ -92,13 +92,13 @@ def test_it_forgets_more_than_one_transaction_holds(centre: Centre):
             note(db, "staff:1", "old", 0)
         db.execute("update audit set audit_id = '00000000' || substr(audit_id, 9) where kind = 'old'")
     assert delete_old_rows(centre.store, centre.clock(), 30) == 2500
-    assert delete_old_rows(centre.store, 0) == 0, "before the beginning of time there is nothing to forget"
+    assert delete_old_rows(centre.store, 0) == 0, "before 1970 there are no rows to delete"
 
 
 def test_the_background_forgets_as_it_is_told(centre: Centre):
     add(centre, "old", centre.clock() - 8 * DAY_MS, centre.clock() - 8 * DAY_MS)
     background = Housekeeping(centre.parts, tick_s=0.01, audit_days=7)
-    centre.clock.now_ms += DAY_MS  # by which the day's end has something to tell of
+    centre.clock.now_ms += DAY_MS  # so that the day's end changes something
     with centre.store.read() as db:
         before = db.latest_change()
     background.start()

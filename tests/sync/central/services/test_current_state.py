@@ -1,4 +1,4 @@
-"""The order of the lists in a patient's current state, which apps and screens show as they come."""
+"""The order of the lists in a patient's current state, which apps and screens show unchanged."""
 
 from __future__ import annotations
 

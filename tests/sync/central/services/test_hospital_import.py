@@ -1,4 +1,4 @@
-"""The hospital document: taken whole or not at all, and twice without a change."""
+"""The hospital document: imported completely or not at all, and a second time without a change."""
 
 import copy
 
@@ -82,7 +82,7 @@ def test_a_booking_keeps_its_status_when_it_is_moved(centre: Centre):
 
 
 def moved(centre: Centre, scheduled_at: str) -> str:
-    """The status of Anna's first booking once the hospital has given it that time."""
+    """The status of Anna's first booking after the hospital has given it that time."""
     document = {"appointments": [hospital(DAY, 1)["appointments"][0] | {"scheduled_at": scheduled_at}]}
     assert centre.do("import", document=document)["appointments"] == 1
     rows = centre.rows("select status from appointments where appointment_id = :id", id=f"{DAY}-{ANNA}-blood")
@@ -143,7 +143,7 @@ def test_a_card_that_staff_took_away_does_not_come_back_with_the_document(centre
         (lambda d: d["appointments"][0].update(patient_id="nobody"), "nobody"),
         (lambda d: d["appointments"][0].update(exam_id="nothing"), "nothing"),
         (lambda d: d["appointments"][0].update(scheduled_at="tomorrow"), "ISO 8601"),
-        (lambda d: d["appointments"][0].update(scheduled_at="0001-01-01T00:00"), "this age"),
+        (lambda d: d["appointments"][0].update(scheduled_at="0001-01-01T00:00"), "2000 to 2999"),
         (lambda d: d["appointments"][1].update(d["appointments"][0] | {"patient_id": "P02"}), "another patient"),
     ],
 )
@@ -177,7 +177,7 @@ def test_the_demo_data_are_made_once_and_booked_anew_each_day(tmp_path):
     assert centre.do("demo-data") == first
     assert [set(each) for each in first] == [{"patient_id", "uid", "masked_name", "language", "booked"}] * len(first)
     assert sum(each["booked"] for each in first) == 8
-    assert centre.do("site")["name"] == "Test hospital", "a site that is there stays as it was set"
+    assert centre.do("site")["name"] == "Test hospital", "an existing site keeps its settings"
     centre.clock.set("2026-03-03", "09:00")
     assert sum(each["booked"] for each in centre.do("demo-data")) == 8
     centre.store.close()

@@ -1,4 +1,4 @@
-"""Journey and queue stay in step whatever is asked for, in whatever order, by whomever, over whatever days."""
+"""Journey and queue agree after any requests, in any order, by any sender, over any days."""
 
 import os
 import tempfile
@@ -28,7 +28,7 @@ actions = st.sampled_from(sorted(RULES.actions))
 
 
 class InStep(RuleBasedStateMachine):
-    """A hospital of six patients, three of whom do what they like."""
+    """A hospital of six patients, of whom three act at random."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class InStep(RuleBasedStateMachine):
 
     @rule(who=patients, action=actions, exam=st.sampled_from([None, None, "blood", "xray", "desk"]))
     def ask(self, who: str, action: str, exam: str | None) -> None:
-        """Anybody asks for anything, as whoever may."""
+        """Any sender requests any action."""
         actor = PATIENT if "patient" in RULES.actions[action].by else STAFF
         payload = {"exam_id": exam} if exam else {}
         action_id = new_id()
@@ -54,7 +54,7 @@ class InStep(RuleBasedStateMachine):
 
     @rule(who=patients)
     def follow(self, who: str) -> None:
-        """Somebody does what they may do now, so that journeys get far."""
+        """A sender does an action that is available now, so that journeys make progress."""
         for actor in (PATIENT, STAFF):
             available = self.centre.state(who, actor)["available_actions"]
             if available:
@@ -63,7 +63,7 @@ class InStep(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def repeat(self, data) -> None:
-        """What was answered is answered the same again."""
+        """A repeat gets the same answer."""
         if self.done:
             who, action, action_id, body = data.draw(st.sampled_from(self.done))
             actor = PATIENT if "patient" in RULES.actions[action].by else STAFF

@@ -1,4 +1,4 @@
-"""A merge of two records, table by table: what becomes of the rows of the record that ends."""
+"""A merge of two records, table by table: the rows of the record that ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.sync.central.wire import DAY, EVERYTHING, Centre, Kiosk, Time
 
 KEPT, GONE, EARLIER = "P1", "P2", "P3"
 
-# Rows of the two records, the kept one and the one that ends, before a merge: the same after it.
+# The numbers of rows of the kept record and of the ending record before a merge, to those after it.
 Rule = Callable[[int, int], tuple[int, int]]
 FOLLOW: Rule = lambda kept, gone: (kept + gone, 0)  # noqa: E731 the rows become the other patient's
 END: Rule = lambda kept, gone: (kept, 0)  # noqa: E731
@@ -35,7 +35,7 @@ AT_THE_CENTRE: dict[str, Rule] = {
     "transitions": FOLLOW,
     "verdicts": FOLLOW,
     "visits": FOLLOW,
-    "audit": STAY,  # what somebody did or saw at that time is not rewritten
+    "audit": STAY,  # a record of an earlier action or look is not rewritten
 }
 # The kiosk forgets the record that ends, and pulls cards and entries as the other patient's.
 AT_THE_KIOSK: dict[str, Rule] = {
@@ -54,7 +54,7 @@ TABLES_THAT_NAME_A_PATIENT = (
 
 @dataclass
 class Ends:
-    """A centre and a kiosk that have rows of the record that will end in every table."""
+    """A centre and a kiosk with rows of the ending record in every table."""
 
     centre: Centre
     kiosk: Kiosk

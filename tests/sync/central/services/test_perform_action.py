@@ -1,4 +1,4 @@
-"""Actions on journeys: the whole way of a patient, and each action once for its id, over any channel."""
+"""Actions on journeys: the complete visit of a patient, and each action once for its id, over any channel."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The order of what staff see: the queue as the patients will be called, a history as it happened."""
+"""The order of the staff's views: the queue in the order of calls, a history in the order of time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_queue_is_in_the_order_in_which_its_patients_will_be_called(centre: 
 
 def test_a_history_is_in_the_order_in_which_it_happened_within_one_change_too(centre: Centre):
     """Staff called the patient before the arrival was confirmed again, so that one action leaves two rows."""
-    one = patient(5)  # booked for nothing, so that the arrival joins the line that is open
+    one = patient(5)  # without a booking, so that the arrival joins the open entry
     centre.walk(one, *TO_WAITING)
     with centre.store.write() as db:
         db.execute("update entries set state = 'called'")

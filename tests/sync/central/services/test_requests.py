@@ -1,4 +1,4 @@
-"""Requests to act as they come in: one spelling, and no card as it was read."""
+"""Received requests to act: one spelling of ids, and no card in clear."""
 
 import pytest
 from hypothesis import given

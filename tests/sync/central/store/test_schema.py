@@ -1,4 +1,4 @@
-"""The schema: the committed database of version 1 is what the code makes, and the present version opens it."""
+"""The schema: the code makes the committed database of version 1, and the present version opens it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST = Path(__file__).parents[3] / "fixtures/centre-schema-1.sql"
 
 @pytest.fixture
 def first(tmp_path: Path) -> Path:
-    """A database of schema version 1, as a service has left it."""
+    """A database of schema version 1, after a service has used it."""
     path = tmp_path / "centre.db"
     connection = sqlite3.connect(path)
     connection.executescript(FIRST.read_text("utf-8"))

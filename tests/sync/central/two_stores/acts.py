@@ -68,7 +68,7 @@ def bind_card(centre: Centre, card: str, patient_id: str) -> None:
 
 
 def rewrite_last(db: sqlite3.Connection, **changes: object) -> None:
-    """Changes the last row of the outbox to what another kiosk might have written, with a fitting hash."""
+    """Changes the last row of the outbox to a row of another kiosk, with a fitting hash."""
     row = db.execute("select * from outbox order by epoch, seq desc limit 1").fetchone()
     before = db.execute(
         "select hash from outbox where epoch = ? and seq = ?", (row["epoch"], row["seq"] - 1)

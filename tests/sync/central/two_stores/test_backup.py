@@ -165,7 +165,7 @@ def test_backed_up_actions_are_deleted_on_a_later_day_and_others_are_kept(centre
 
 @pytest.mark.parametrize("name", ["centre.db", "centre.db-wal", "centre.db.keys", "centre.db.opened", ""])
 def test_a_backup_over_the_centres_own_files_is_refused(centre: Centre, tmp_path: Path, name: str):
-    with pytest.raises(StoreError, match="no place for a backup"):
+    with pytest.raises(StoreError, match="a backup cannot be written there"):
         back_up(centre.store, tmp_path / name if name else tmp_path)
 
 
@@ -286,7 +286,7 @@ def test_one_bad_record_is_set_aside_unread_and_holds_back_no_other(
         assert steps < 40
     assert verdicts(kiosk) == [("applied", "ok"), ("needs_staff", "quarantined"), ("needs_staff", "not_allowed")]
     quarantined = centre.rows("select reason, body from quarantine")[0]
-    assert quarantined["reason"] == "no centre could take it in"
+    assert quarantined["reason"] == "no centre could accept it"
     assert "scan_nfc" in str(quarantined["body"])
     assert sorted(centre.open_cases()) == ["not_allowed", "quarantined"]
 

@@ -1,4 +1,4 @@
-"""A case for staff names whom and what it is about. Each kind of case has its whole row stated here."""
+"""A case for staff names its patient and its matter. The complete row of each kind of case is stated here."""
 
 from __future__ import annotations
 
@@ -217,7 +217,8 @@ KINDS: tuple[Callable[[Ends], dict[str, Any]], ...] = (
     answers_that_differ,
     an_action_that_a_restored_centre_reverses,
 )
-NAMED_IN_PART = (answers_that_differ, an_action_that_a_restored_centre_reverses)  # the rest is an action's that waits
+# Their other columns are those of a waiting action.
+NAMED_IN_PART = (answers_that_differ, an_action_that_a_restored_centre_reverses)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

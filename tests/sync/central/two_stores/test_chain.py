@@ -1,4 +1,4 @@
-"""Gaps, forks and clones: chains that do not fit to the centre's."""
+"""Gaps, forks and clones: chains that do not fit the centre's."""
 
 from __future__ import annotations
 

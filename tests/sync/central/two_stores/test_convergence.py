@@ -1,5 +1,6 @@
-"""Two kiosks, staff, and any order of taps, deliveries and losses: both ends agree at last, and nothing is lost or done
-twice."""
+"""Two kiosks, staff, and any order of taps, deliveries and losses: both ends agree at rest, and no action is lost or
+done twice.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +74,7 @@ class World:
             kiosk.check_in_unknown(card)
 
     def go_on(self, index: int, card: str, times: int) -> None:
-        """The holder of the card does what the kiosk offers, so many times."""
+        """The holder of the card does the offered action, a number of times."""
         kiosk = self.kiosks[index]
         patient_id = kiosk.parts.patient_of_card(cards_of(card))
         for _ in range(times if patient_id else 0):
@@ -174,7 +175,7 @@ def play(world: World, step: tuple[object, ...]) -> None:
 
 
 def assert_same_at_both_ends(world: World) -> None:
-    """A kiosk holds the patients of the roster as the centre does. One who has left may stay, without a visit."""
+    """A kiosk holds the patients of the roster as the centre does. A patient who has left may stay, without a visit."""
     for kiosk in world.kiosks:
         for patient_id in PATIENTS:
             journey = world.centre.journey(patient_id)

@@ -1,4 +1,6 @@
-"""A record that was damaged at the kiosk: it alone is lost, staff get a case, and everything else continues."""
+"""A record that was damaged at the kiosk: only that record is lost, staff get a case, and the other actions
+continue.
+"""
 
 from __future__ import annotations
 
@@ -187,7 +189,7 @@ def test_a_verdict_whose_answer_was_lost_stands_though_the_record_was_damaged_si
 
 
 def test_a_record_that_no_push_can_hold_gets_out_of_the_way(centre: Centre, kiosk: Kiosk):
-    """A kiosk from before bodies had a limit wrote it. It is refused whole, and taken once it is cut."""
+    """A kiosk from before the limit of bodies wrote it. The complete record is refused, and the cut one is accepted."""
     kiosk.tap("P1")
     with kiosk.store.write() as db:
         rewrite_last(db, payload={"answers": "x" * (2 * MAX_BATCH_BYTES)})

@@ -94,7 +94,7 @@ def test_a_batch_of_garbage_that_comes_again_is_the_same_batch(centre: Centre, k
 def test_every_action_of_a_batch_gets_a_verdict_for_any_bodies(
     centre: Centre, kiosk: Kiosk, changes: list[tuple[str, str]], other: str
 ):
-    """The places in the chain are right; everything else may be garbage."""
+    """The places in the chain are right. Every other member may be garbage."""
     mouth = centre.enrol("", EVERYTHING)
     place = [('"seq"', "1")]
     texts = [

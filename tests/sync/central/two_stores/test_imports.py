@@ -1,4 +1,4 @@
-"""Imports about a record that staff have merged into another, up to what a kiosk holds of it."""
+"""Imports about a record that staff have merged into another, up to the rows at a kiosk."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_a_new_kiosk_holds_the_one_record(merged: Centre, kiosk: Kiosk):
 
 def test_a_booking_of_an_unknown_or_of_another_patient_is_still_refused(merged: Centre):
     for wrong, said in (
-        (booking("A9", "P7"), "no patient that is known: P7"),
-        (booking("A9", "P2", exam_id="Z"), "no exam that is known: Z"),
+        (booking("A9", "P7"), "unknown patient: P7"),
+        (booking("A9", "P2", exam_id="Z"), "unknown exam: Z"),
         (booking("A3", "P3"), "another patient's"),
     ):
         with pytest.raises(DocumentError, match=said):

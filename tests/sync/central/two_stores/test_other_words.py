@@ -1,7 +1,7 @@
-"""No name of the shipped definitions stands in the code of either end: under other names the same days pass.
+"""The code of neither end depends on a name of the shipped definitions: other names give the same days.
 
-Every state, status and action of the shipped document is renamed. Two days with all that staff, apps and a kiosk do are
-played under both documents, and the rows that they leave are compared.
+Every state, status and action of the shipped document is renamed. Two days with all actions of staff, apps and a kiosk
+are played under both documents, and their rows are compared.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def words(definitions: Definitions) -> set[str]:
 
 
 def reworded(document: Mapping[str, Any]) -> Definitions:
-    """The definitions with a mark on every such name, wherever it stands."""
+    """The definitions with a mark on every such name, in every place."""
     names = words(read(document))
 
     def changed(node: Any) -> Any:
@@ -47,7 +47,7 @@ def reworded(document: Mapping[str, Any]) -> Definitions:
 
 
 class Days:
-    """Two days at a centre and a kiosk that go by these definitions."""
+    """Two days at a centre and a kiosk with these definitions."""
 
     def __init__(self, directory: Path, definitions: Definitions, name: Callable[[str], str]) -> None:
         directory.mkdir()
@@ -111,7 +111,7 @@ class Days:
         self.staff("P3", "scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam")
 
     def clock_ahead(self) -> None:
-        """A wrong clock ends the day, and what it did is set right."""
+        """A wrong clock ends the day, and the rows are corrected."""
         self.book("A9", "P1", "X", f"{day_after(DAY)}T10:00")
         self.time.pass_minutes(3 * 24 * 60)
         self.closed.append(close_days(self.centre.parts, self.today()))
@@ -128,7 +128,7 @@ class Days:
         self.staff("P3", "complete_exam", "confirm_arrival")
 
     def one_person_twice(self) -> None:
-        """Two records are one person's, who stands in two lines; the place in one is cancelled."""
+        """Two records belong to one person with places in two lines. One place is cancelled."""
         assert self.centre.merge("P1", "P3").done
         self.kiosk.pull()
         self.staff("P1", "cancel_appointment")
@@ -138,7 +138,7 @@ class Days:
             return read_site(db).day(self.time())
 
     def outcome(self) -> dict[str, Any]:
-        """All rows in which a name may stand, and what apps and the kiosk are shown."""
+        """All rows that may hold a name, and the views of apps and the kiosk."""
         with self.centre.store.read() as db:
             health = check(db, self.centre.definitions)
         states = [read_current_state(self.centre.parts, STAFF, patient_id) for patient_id in PATIENTS]

@@ -196,7 +196,7 @@ def test_a_body_that_is_no_action_at_all_is_set_aside_where_it_stands(centre: Ce
 
 
 def test_an_action_that_the_tables_cannot_take_is_set_aside_whole(centre: Centre, kiosk: Kiosk):
-    """Its visit has the id of another patient's visit. Nothing of it stays, and the next action is judged."""
+    """Its visit has the id of another patient's visit. No row of the action stays, and the next action is judged."""
     kiosk.tap("P1")
     kiosk.sync()
     visit_id = str(centre.journey("P1").visit_id)
@@ -245,7 +245,7 @@ def test_an_action_with_further_fields_of_a_newer_kiosk_is_the_same_action(centr
 
 
 def test_a_journey_that_changed_underneath_decides_nothing(centre: Centre, kiosk: Kiosk):
-    """Several processes on one database may meet this: the batch is refused whole, to be sent again."""
+    """This may happen with several processes on one database. The complete batch is refused, and sent again."""
     with centre.store.write() as db:
         db.execute("create trigger t before update on journeys begin select raise(ignore); end")
     with pytest.raises(StaleJourney):

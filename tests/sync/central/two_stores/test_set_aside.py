@@ -1,4 +1,6 @@
-"""An action that failed inside: it is set aside, the others are judged, and staff settle its case as any other."""
+"""An action with an internal error goes into quarantine. The others are judged, and staff settle its case as any
+other.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ def failing(centre: Centre, action: str) -> Iterator[None]:
 
 @pytest.fixture
 def set_aside(centre: Centre, kiosk: Kiosk) -> Centre:
-    """P1's registration failed inside. Actions before it and of other patients did not."""
+    """P1's registration met an internal error. Earlier actions and those of other patients did not."""
     kiosk.check_in("P1")
     kiosk.check_in("P2")
     with failing(centre, "register"):
@@ -64,7 +66,7 @@ def test_the_case_names_the_patient_and_the_action_that_was_set_aside(set_aside:
     case = case_of(set_aside, "P1")
     assert (case["code"], case["may"]) == ("quarantined", ["apply", "discard", "reassign"])
     assert [each["action_type"] for each in case["actions"]] == ["register", "confirm_arrival"]  # type: ignore[attr-defined]
-    assert case["quarantined"]["reason"] == "it failed inside"  # type: ignore[index]
+    assert case["quarantined"]["reason"] == "internal error"  # type: ignore[index]
 
 
 def test_it_is_applied_once_the_defect_is_gone_with_all_actions_made_on_top(set_aside: Centre, kiosk: Kiosk):
@@ -100,7 +102,7 @@ def test_it_is_reassigned_to_the_right_patient(set_aside: Centre, kiosk: Kiosk):
 
 
 def test_binding_a_card_judges_what_it_can_and_no_defect_hinders_staff(centre: Centre, kiosk: Kiosk):
-    """An action that waits for a card fails inside, in several ways."""
+    """An action that waits for a card meets an internal error, in several ways."""
     kiosk.check_in_unknown("new")
     kiosk.sync()
     with failing(centre, "scan_nfc"):

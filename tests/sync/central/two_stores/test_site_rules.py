@@ -29,7 +29,7 @@ SHIPPED = shipped().document
 
 
 def put_in_force(centre: Centre, document: Mapping[str, Any]) -> None:
-    """The service starts with these definitions, ends, and starts again with what its database has of them."""
+    """The service starts with these definitions, ends, and starts again with those of its database."""
     for _ in range(2):
         centre.store.close()
         centre.definitions = read(document)
@@ -38,7 +38,7 @@ def put_in_force(centre: Centre, document: Mapping[str, Any]) -> None:
 
 @dataclass
 class Counter:
-    """A kiosk with the screen that people see."""
+    """A kiosk with its screen."""
 
     kiosk: Kiosk
     reception: Reception
@@ -94,7 +94,7 @@ def actions_of(counter: Counter) -> frozenset[str]:
 
 
 def orders(definitions: Definitions) -> list[object]:
-    """What of the definitions has an order that people see."""
+    """The parts of the definitions with a visible order."""
     transitions = [list(actions) for actions in definitions.state_transitions().values()]
     return [list(definitions.actions), definitions.journey_states, definitions.ways, transitions]
 
@@ -188,7 +188,7 @@ def test_a_tap_opens_the_visit_where_a_site_has_renamed_the_action(centre: Centr
     screen = counter.hold_card("P1")
     assert screen.journey is not None
     assert screen.journey.journey_state == "ARRIVED"
-    stranger = counter.hold_card("a card that nobody was given")
+    stranger = counter.hold_card("a card of no patient")
     assert (stranger.screen, stranger.next_action) == (ScreenKind.UNKNOWN_CARD, "hold_card")
     assert counter.press().screen is ScreenKind.JOURNEY
     counter.kiosk.sync()

@@ -128,7 +128,7 @@ def test_the_first_to_come_is_first_in_line_though_the_other_kiosks_clock_is_yea
 
 
 def test_a_kiosk_years_ahead_shows_today_again_after_a_pull(centre: Centre, tmp_path: Path):
-    """Actions of a day that has not come belong to the centre's day."""
+    """Actions of a future day belong to the centre's day."""
     kiosk = kiosk_with(centre, tmp_path, 2 * YEAR)
     kiosk.check_in("P2")
     kiosk.sync()

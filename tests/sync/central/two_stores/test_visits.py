@@ -1,4 +1,4 @@
-"""Conflicts about visits, entries and days (cases 1 and 3 to 6): the patient had moved on meanwhile."""
+"""Conflicts about visits, entries and days (cases 1 and 3 to 6): the patient's journey had moved on."""
 
 from __future__ import annotations
 

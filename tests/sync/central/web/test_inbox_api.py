@@ -1,4 +1,4 @@
-"""The exception inbox over HTTP and at the command line: looked at, settled once, told to whom it concerns."""
+"""The exception inbox over HTTP and at the command line: shown, settled once, and reported to apps and kiosks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def settle(online: Online, exception_id: str, token: str | None = None, **body: 
 
 
 def waiting_case(online: Online, box: Box, patient_id: str) -> str:
-    """A registration by somebody who is not here: the rules refuse it, and nobody had moved the journey."""
+    """A registration without a visit: the rules refuse it, and no other action moved the journey."""
     verdict = box.push(patient_id, "register", journey_state="ARRIVED")
     assert (verdict["verdict"], verdict["code"]) == ("needs_staff", "not_allowed")
     return case_of(online, verdict)
@@ -70,7 +70,7 @@ def test_a_case_is_settled_once_whatever_is_repeated(online: Online, box: Box):
     assert answers[0].json()["verdicts"][0]["verdict"] == "applied"
     told = box.pulled(before)["verdicts"]
     assert [(row["verdict"], row["code"], row["revision"]) for row in told] == [("applied", "ok", 1)]
-    assert settle(online, exception_id, how="apply").json()["error"] == "It is settled already."
+    assert settle(online, exception_id, how="apply").json()["error"] == "The case is settled already."
     assert settle(online, exception_id, how="discard", reason="x", action_id=action_id).status_code == 409
     shown = online.call("GET", f"{API}/exceptions/{exception_id}/", online.staff).json()
     assert (shown["may"], shown["settlement"]["how"]) == ([], "apply")
@@ -150,7 +150,7 @@ def test_a_journey_is_corrected_over_http(online: Online):
 
 
 def command(online: Online, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    """A command on the test's own database, which no process holds meanwhile."""
+    """A command on the test's own database, which no other process holds."""
     with pytest.raises(SystemExit) as ended:
         main([*words[:2], "--database", online.centre.url, *words[2:]])
     captured = capsys.readouterr()
@@ -184,7 +184,7 @@ def test_cases_are_listed_shown_and_settled_at_the_command_line_while_the_servic
     assert command(online, capsys, "exceptions", "settle", exception_id)[0] == 2
     assert command(online, capsys, "exceptions", "settle", exception_id, "--discard") == (
         2,
-        "kiosk-central: A case is discarded for a reason.\n",
+        "kiosk-central: reason is missing: a discarded case needs one.\n",
     )
     assert command(online, capsys, "exceptions", "settle", exception_id, "--apply")[0] == 2
     code, text = command(online, capsys, "exceptions", "settle", exception_id, "--discard", "--reason", "by hand")
@@ -196,7 +196,7 @@ def test_cases_are_listed_shown_and_settled_at_the_command_line_while_the_servic
 
 @pytest.fixture
 def full_inbox(online: Online) -> list[str]:
-    """Seven cases, two of which came at once, and the third of which is settled; their ids in their order."""
+    """The ids of seven cases in their order. Two came at once, and the third is settled."""
     ids = sorted(new_id() for _ in range(7))
     with online.centre.store.write() as db:
         db.execute("update exceptions set settled_ms = 1 where settled_ms is null")
@@ -216,7 +216,7 @@ def test_a_full_inbox_is_listed_in_pages(online: Online, full_inbox: list[str]):
     assert page_of(online) == ([first, second, *others], 0)
     assert page_of(online, limit=4) == ([first, second, *others[:2]], 2)
     assert page_of(online, limit=4, after=others[1]) == (others[2:], 0)
-    assert page_of(online, after=settled) == (others, 0), "it was settled meanwhile"
+    assert page_of(online, after=settled) == (others, 0), "it has been settled since"
     assert page_of(online, after=others[-1]) == ([], 0)
 
 
@@ -247,7 +247,8 @@ def test_cases_without_patient_or_action_can_be_shown_too(
     fork, nobody = new_id(), box.push(online.newcomer(), "scan_nfc", leg=-1)
     with online.centre.store.write() as db:
         open_case(db, fork, NewCase("fork", None, {"epoch": 1}), online.centre.clock())
-    for exception_id, said in ((fork, "  epoch: 1"), (case_of(online, nobody), "set aside: a number is out of range")):
+    expected = ((fork, "  epoch: 1"), (case_of(online, nobody), "quarantined: a number is out of range"))
+    for exception_id, said in expected:
         code, text = command(online, capsys, "exceptions", "show", exception_id)
         assert code == 0
         assert said in text
@@ -265,4 +266,4 @@ def test_a_backup_is_made_at_the_command_line_while_the_service_runs(
     with pytest.raises(SystemExit) as ended:
         main(["backup", "--database", online.centre.url, str(online.centre.store.path)])
     assert ended.value.code == 2
-    assert "no place for a backup" in capsys.readouterr().err
+    assert "a backup cannot be written there" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The wire over HTTP: the real application on a real port, the kiosk's client and agent, and whatever else comes."""
+"""The wire over HTTP: the real application on a real port, the kiosk's client and agent, and bad requests."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ PATHS = ("/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/kiosks/enroll")
 
 class _Quiet(WSGIRequestHandler):
     def log(self, *_: object) -> None:
-        """Nothing: what goes wrong shows in the test."""
+        """Logs nothing: a fault shows in the test."""
 
 
 @dataclass
@@ -141,7 +141,7 @@ def test_a_box_enrols_checks_patients_in_and_both_ends_say_the_same(online: Onli
 
 
 def wait_until(heard: threading.Event, so: Any) -> None:
-    """Waits for the agent's next word until something is so."""
+    """Waits until the condition holds, and checks it at each announcement of the agent."""
     for _ in range(PATIENCE_S * 10):
         if so():
             return
@@ -313,7 +313,7 @@ fields = st.sampled_from(sorted(Intent.__struct_fields__))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.dictionaries(fields, json_values, max_size=4), value=json_values)
 def test_whatever_stands_in_an_action_is_judged_or_set_aside(online: Online, changes: dict[str, object], value: object):
-    """Every action of a batch that fits the chain has a verdict afterwards, whatever it is."""
+    """Every action of a batch that fits the chain has a verdict afterwards, with any content."""
     fresh = online.centre.enrol()
     first = msgspec.json.decode(pushed(online, 1, fresh.kiosk_id).body) | changes
     first["seq"] = 1
@@ -338,7 +338,7 @@ def test_no_message_ever_breaks_the_service(online: Online, path: str, body: obj
 
 
 def test_a_database_that_fails_says_try_later(tmp_path: Path):
-    """The tables are gone: the failure is the database's, so the kiosk keeps what it has and comes again."""
+    """The tables are gone: the failure is the database's, so the kiosk keeps its actions and sends them again."""
     centre = Centre(tmp_path / "centre.db", Time())
     enrolment = centre.enrol()
     client = create_app(centre.parts, SocketLimits(1), 1).test_client()

@@ -15,7 +15,7 @@ POLICY_VIOLATION, GOING_AWAY, TOO_BIG = 1008, 1001, 1009
 
 @pytest.fixture
 def mine(online: Online) -> tuple[str, str]:
-    """A patient and a token of theirs."""
+    """A patient with a token."""
     patient_id = online.newcomer()
     return patient_id, online.own_token(patient_id)
 
@@ -95,7 +95,7 @@ def test_a_socket_follows_its_patient_when_records_are_merged(online: Online, mi
             pass  # the merge itself is a change too
         assert message["payload"]["journey_state"] == "ARRIVED"
         socket.ask("perform_action", action_type="register", action_id=new_id(), payload={"patient_id": gone})
-        assert socket.until("action_result")["payload"]["journey_state"] == "REGISTERED", "by the name that it knows"
+        assert socket.until("action_result")["payload"]["journey_state"] == "REGISTERED", "by the id that it knows"
         assert socket.until("state_update")["payload"]["action"] == "register"
     assert online.state(own, patient_id=gone).json()["journey_state"] == "REGISTERED"
 
@@ -307,14 +307,14 @@ def test_a_peer_that_never_closes_its_side_is_cut_off(online: Online, mine):
     with online.socket(mine[1]) as socket:
         socket.next()
         client = socket.client
-        client.ws.receive_data = lambda _: None  # it reads, and takes notice of nothing
+        client.ws.receive_data = lambda _: None  # it reads, and ignores every message
         online.centre.do("token-revoke", token=mine[1])
         client.thread.join(PATIENCE_S)
         assert not client.thread.is_alive()
 
 
 def wait_until(condition) -> bool:
-    """Whether a condition comes true in good time."""
+    """Whether a condition comes true before the time limit."""
     done = threading.Event()
     for _ in range(PATIENCE_S * 100):
         if condition():

@@ -1,4 +1,4 @@
-"""What staff tokens open: the queue, cards, what waits for staff, histories."""
+"""The routes of staff tokens: the queue, cards, waiting cases, histories."""
 
 import pytest
 
@@ -58,7 +58,7 @@ def test_the_queue_is_searched_by_exam_state_number_patient_and_name(online: Onl
     assert found(q=patient_id) == [patient_id]
     assert found(q="%") == []
     assert found(q=patient_id, state="called") == []
-    assert found(q=name) == []  # a name belongs into no URL
+    assert found(q=name) == []  # no URL may hold a name
     by_name = online.call("POST", f"{API}/queue/search/", online.staff, json={"q": name})
     assert [row["patient_id"] for row in by_name.json()["entries"]] == [patient_id]
 
