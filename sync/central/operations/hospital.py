@@ -7,14 +7,15 @@ import msgspec
 
 from sync.central.centre import Centre
 from sync.central.operations import WHO
+from sync.central.records.appointments import bookings
 from sync.central.records.audit import note
-from sync.central.records.patients import patient_named
+from sync.central.records.patients import name_and_language, patient_named
 from sync.central.records.site import NoSite, read_site
 from sync.central.services.demo_hospital import demo_cards, demo_hospital
 from sync.central.services.hospital_document import DocumentError, SitePart, check_site, read_hospital
 from sync.central.services.hospital_import import put_site, take_hospital
 from sync.central.store.transactions import ReadTransaction
-from sync.clock import site_day
+from sync.clock import day_after, site_day
 from sync.control import ControlError, Operation
 
 
@@ -59,14 +60,11 @@ def _today(centre: Centre) -> str:
 
 def _demo_patient(centre: Centre, patient_id: str, uid: str) -> dict[str, Any]:
     with centre.store.read() as db:
-        row = db.row(
-            "select p.masked_name, p.language, count(a.appointment_id) as booked from patients p"
-            " left join appointments a on a.patient_id = p.patient_id and a.site_day = :today"
-            " where p.patient_id = :patient_id group by p.masked_name, p.language",
-            patient_id=patient_named(db, patient_id),
-            today=read_site(db).day(centre.clock()),
-        )
-    return {"patient_id": patient_id, "uid": uid, **dict(row or {})}
+        today, named = read_site(db).day(centre.clock()), patient_named(db, patient_id)
+        assert named is not None
+        masked_name, language = name_and_language(db, named)
+        booked = len(bookings(db, named, today, day_after(today)))
+    return {"patient_id": patient_id, "uid": uid, "masked_name": masked_name, "language": language, "booked": booked}
 
 
 def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
