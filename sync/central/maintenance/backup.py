@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from sync.central.records.chains import Chain, note_backed_up
 from sync.central.store.errors import StoreError
 from sync.central.store.sqlite import Store
 from sync.control import socket_path
@@ -46,11 +47,8 @@ def back_up(store: Store, file: Path) -> Backup:
         part.unlink(missing_ok=True)
         raise StoreError(f"{file}: no backup was made: {error}") from error
     with store.write() as db:
-        db.executemany(
-            "update chains set backed_up_seq = :last_seq"
-            " where kiosk_id = :kiosk_id and epoch = :epoch and backed_up_seq < :last_seq",
-            [dict(row) for row in chains],
-        )
+        for chain in chains:
+            note_backed_up(db, Chain(chain["kiosk_id"], chain["epoch"], chain["last_seq"]))
     return Backup(file.stat().st_size, change, len(chains))
 
 

@@ -85,6 +85,15 @@ def newest_transitions(db: ReadTransaction, patient_id: str, limit: int) -> list
     return [_recorded(row) for row in reversed(rows)]
 
 
+def last_recorded_ms(db: ReadTransaction, after: int) -> int | None:
+    """The time at which the last transition with a change number above `after` was recorded; None where none was."""
+    row = db.row(
+        "select recorded_ms from transitions where change > :after order by change desc, position desc limit 1",
+        after=after,
+    )
+    return int(row["recorded_ms"]) if row else None
+
+
 def transitions_of_visit(db: ReadTransaction, visit_id: str) -> tuple[PastTransition, ...]:
     """A visit's transitions, oldest first."""
     rows = db.execute(

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sync.central.centre import Centre
+from sync.central.days.open_journey import open_journey
 from sync.central.records.audit import note
 from sync.central.records.cases import TWO_VISITS, NewCase, open_case
 from sync.central.records.history import day_end
-from sync.central.records.journeys import mark_changed, open_journey
+from sync.central.records.journeys import mark_changed
 from sync.central.records.merges import end_merged_visit, move_rows, replace_by_alias, write_merged_journey
 from sync.central.records.patients import patient_named
 from sync.central.services.answers import Answer
