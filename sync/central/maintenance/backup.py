@@ -13,6 +13,7 @@ from pathlib import Path
 from sync.central.records.chains import Chain, note_backed_up
 from sync.central.store.errors import StoreError
 from sync.central.store.sqlite import Store
+from sync.central.store.transactions import ReadTransaction
 from sync.control import socket_path
 from sync.durable import sync_path
 from sync.ids import new_id
@@ -77,7 +78,7 @@ def verify_copy(part: Path) -> tuple[int, list[sqlite3.Row]]:
         fault = copy.execute("pragma integrity_check(1)").fetchone()[0]
         if fault != "ok":
             raise sqlite3.DatabaseError(fault)
-        change = copy.execute("select value from counters where name = 'change'").fetchone()[0]
-        return int(change), copy.execute("select kiosk_id, epoch, last_seq from chains").fetchall()
+        db = ReadTransaction(copy)
+        return db.latest_change(), db.rows("select kiosk_id, epoch, last_seq from chains")
     finally:
         copy.close()

@@ -1,6 +1,7 @@
 """The hospital itself: its site, its import, and the demo hospital."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
@@ -17,6 +18,17 @@ from sync.central.services.hospital_import import put_site, take_hospital
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import day_after, site_day
 from sync.control import ControlError, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPatient:
+    """A patient of the demo hospital, with the UID of the card and the number of today's bookings."""
+
+    patient_id: str
+    uid: str
+    masked_name: str
+    language: str
+    booked: int
 
 
 def hospital_operations(centre: Centre) -> dict[str, Operation]:
@@ -50,7 +62,7 @@ def _demo_data(centre: Centre) -> list[dict[str, Any]]:
     else:
         document = demo_hospital(site_day(centre.clock(), "Asia/Seoul", "04:00"))
     _import(centre, document)
-    return [_demo_patient(centre, patient_id, uid) for patient_id, uid in demo_cards().items()]
+    return [asdict(_demo_patient(centre, patient_id, uid)) for patient_id, uid in demo_cards().items()]
 
 
 def _today(centre: Centre) -> str:
@@ -58,13 +70,13 @@ def _today(centre: Centre) -> str:
         return read_site(db).day(centre.clock())
 
 
-def _demo_patient(centre: Centre, patient_id: str, uid: str) -> dict[str, Any]:
+def _demo_patient(centre: Centre, patient_id: str, uid: str) -> DemoPatient:
     with centre.store.read() as db:
         today, named = read_site(db).day(centre.clock()), patient_named(db, patient_id)
         assert named is not None
         masked_name, language = name_and_language(db, named)
-        booked = len(bookings(db, named, today, day_after(today)))
-    return {"patient_id": patient_id, "uid": uid, "masked_name": masked_name, "language": language, "booked": booked}
+        todays = bookings(db, named, today, day_after(today))
+    return DemoPatient(patient_id, uid, masked_name, language, len(todays))
 
 
 def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,12 +95,18 @@ def add_correction(db: WriteTransaction, after: Journey) -> None:
 
 def mark_changed(db: WriteTransaction, patient_id: str) -> int:
     """Gives a patient a new change number and announces it, after a change of a card, a name or a booking."""
+    change = renumber(db, patient_id)
+    db.announce(change, patient_id)
+    return change
+
+
+def renumber(db: WriteTransaction, patient_id: str) -> int:
+    """Gives a patient a new change number and announces nothing: nothing has changed that anybody is shown."""
     change = db.next_change()
     db.execute(
         "update journeys set change = :change where patient_id = :patient_id",
         {"change": change, "patient_id": patient_id},
     )
-    db.announce(change, patient_id)
     return change
 
 

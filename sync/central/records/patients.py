@@ -32,9 +32,9 @@ def put_patient(
     *,
     today: str,
     now_ms: int,
-    masked_name: str | None = None,
-    language: str = "ko",
-    birth_date: str | None = None,
+    masked_name: str | None,
+    language: str,
+    birth_date: str | None,
 ) -> bool:
     """Adds a patient with a journey in the initial state, or updates name, language and birth date.
 

@@ -14,9 +14,9 @@ from sync.central.records.quarantine import read_quarantined_body
 from sync.central.records.site import read_site
 from sync.central.records.verdicts import latest_verdict
 from sync.central.records.waiting import WaitingAction, waiting_of_case
-from sync.central.services.answers import Answer
+from sync.central.services.answers import MAX_ROWS, Answer
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.services.inbox_views import MAX_ROWS, CasePage, case_page, case_view, settlements_of
+from sync.central.services.inbox_views import CasePage, case_page, case_view, settlements_of
 from sync.central.services.once import ActionContext, Requester, Subject, once
 from sync.central.services.requests import ActionRequest
 from sync.central.services.settlement import Settlement

@@ -17,7 +17,6 @@ from sync.clock import iso
 from sync.journey.definitions import Definitions
 from sync.journey.model import STAFF, Journey
 
-MAX_ROWS = 500
 MAX_SHOWN_BODY = 4096  # characters of a quarantined record
 
 

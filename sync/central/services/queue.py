@@ -10,13 +10,12 @@ from sync.central.records.entries import ListedEntry, find_entries
 from sync.central.records.history import RecordedTransition, newest_transitions
 from sync.central.records.patients import patient_named
 from sync.central.records.site import SiteSettings, read_site
+from sync.central.services.answers import MAX_ROWS
 from sync.central.services.current_state import estimated_wait
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
-
-MAX_ROWS = 500
 
 
 class QueueRow(msgspec.Struct, frozen=True):

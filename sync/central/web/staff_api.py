@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint
 
-from sync.cards import canonical_tag
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
@@ -14,7 +13,7 @@ from sync.central.services.errors import ApiError
 from sync.central.services.merge import merge_patients
 from sync.central.services.once import Requester
 from sync.central.services.queue import history
-from sync.central.services.requests import MAX_REASON, ActionRequest, is_name, is_reason
+from sync.central.services.requests import MAX_REASON, NO_STATE, ActionRequest, is_name, is_reason, read_tag
 from sync.central.web.endpoints import Endpoints
 from sync.journey.correction import CORRECTION
 from sync.journey.model import STAFF, Role
@@ -57,12 +56,9 @@ def _binding(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     if not is_name(document.get("patient_id")):
         return ApiError("malformed", "The body must hold patient_id and tag_id.")
     tag_id = document.get("tag_id")
-    if not isinstance(tag_id, str):
-        return ApiError("malformed", "tag_id must be a text.")
-    try:
-        canonical_tag(tag_id)
-    except ValueError as error:
-        return ApiError("malformed", f"{error}.")
+    canonical = read_tag(tag_id, "malformed")
+    if isinstance(canonical, ApiError):
+        return canonical
     return {"patient_id": document["patient_id"], "tag_id": tag_id}
 
 
@@ -75,7 +71,7 @@ def _merged_record(document: dict[str, Any]) -> dict[str, Any] | ApiError:
 def _correction(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     state, reason = document.get("state"), document.get("reason", "")
     if not is_name(state):
-        return ApiError("malformed", "The body must name a state.")
+        return NO_STATE
     if not is_reason(reason) or not str(reason).strip():
         return ApiError("malformed", f"A journey is corrected for a reason, of at most {MAX_REASON} characters.")
     return {"state": state, "reason": reason}
