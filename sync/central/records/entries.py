@@ -73,6 +73,11 @@ def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, en
     )
 
 
+def count_entries_by_state(db: ReadTransaction) -> dict[str, int]:
+    """The number of entries of all days in each state."""
+    return {row["state"]: row["rows"] for row in db.rows("select state, count(*) as rows from entries group by state")}
+
+
 def entry_with_number(db: ReadTransaction, site_day: str, number: str, but: str) -> str | None:
     """Another entry than `but` that has this queue number on that day, as its own or as an alias; None where none has.
 

@@ -85,6 +85,18 @@ def newest_transitions(db: ReadTransaction, patient_id: str, limit: int) -> list
     return [_recorded(row) for row in reversed(rows)]
 
 
+def kinds_of_transitions(db: ReadTransaction) -> list[tuple[Transition, int]]:
+    """Every kind of transition in the history, sorted, with the number of its rows."""
+    rows = db.rows(
+        "select from_state, action, to_state, trigger_type, count(*) as rows from transitions"
+        " group by from_state, action, to_state, trigger_type order by from_state, action, to_state, trigger_type"
+    )
+    return [
+        (Transition(row["from_state"], row["action"], row["to_state"], row["trigger_type"]), row["rows"])
+        for row in rows
+    ]
+
+
 def last_recorded_ms(db: ReadTransaction, after: int) -> int | None:
     """The time at which the last transition with a change number above `after` was recorded; None where none was."""
     row = db.row(

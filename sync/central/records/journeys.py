@@ -3,7 +3,8 @@
 A writer changes journey, entries, appointments, visit and history, and takes a change number, in one transaction.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from sync.central.records.appointments import bookings, set_appointment_status
 from sync.central.records.entries import entries_of_day, set_entry_state, write_entry
@@ -15,6 +16,16 @@ from sync.clock import day_after
 from sync.journey.definitions import Definitions
 from sync.journey.model import Decision, EntryChange, Journey, PatientId, QueueId, VisitId
 from sync.rebase import as_of
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentEntry:
+    """The state of a patient's journey, and its current entry; None where it has none on its day."""
+
+    patient_id: str
+    journey_state: str
+    queue_id: str | None
+    entry_state: str | None
 
 
 def read_journey(db: ReadTransaction, definitions: Definitions, patient_id: str, today: str) -> Journey | None:
@@ -108,6 +119,22 @@ def renumber(db: WriteTransaction, patient_id: str) -> int:
         {"change": change, "patient_id": patient_id},
     )
     return change
+
+
+def count_journeys_by_state(db: ReadTransaction) -> dict[str, int]:
+    """The number of journeys in each state."""
+    rows = db.rows("select state, count(*) as rows from journeys group by state")
+    return {row["state"]: row["rows"] for row in rows}
+
+
+def journeys_with_current_entries(db: ReadTransaction) -> Iterator[CurrentEntry]:
+    """Every journey's state with its current entry, in the order of the patient ids."""
+    rows = db.execute(
+        "select j.patient_id, j.state, e.queue_id, e.state as entry_state"
+        " from journeys j left join entries e on e.queue_id = j.current_queue_id and e.patient_id = j.patient_id"
+        " and e.site_day = j.site_day order by j.patient_id"
+    )
+    return (CurrentEntry(*row) for row in rows)
 
 
 def patients_of_ended_days(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[PatientId]:

@@ -24,6 +24,11 @@ def name_and_language(db: ReadTransaction, patient_id: str) -> tuple[str, str]:
     return row["masked_name"], row["language"]
 
 
+def count_patients(db: ReadTransaction) -> int:
+    """The number of patients."""
+    return int(db.value("select count(*) from patients"))
+
+
 def put_patient(
     db: WriteTransaction,
     definitions: Definitions,
