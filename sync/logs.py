@@ -3,6 +3,8 @@
 import logging
 import sys
 
+FAILED_INSIDE = "it failed inside"  # all that a caller is told of an error: the reason stands in the log alone
+
 
 def log_to_stderr() -> None:
     """Writes the records of level INFO and above to the standard error."""

@@ -13,6 +13,7 @@ from simple_websocket import ConnectionClosed
 from simple_websocket.errors import ConnectionError as HandshakeError
 from wsproto.utilities import ProtocolError
 
+from sync.logs import FAILED_INSIDE
 from sync.websocket.connection import ReadingThread, Wakeable, WholeFrames, end_connection
 from sync.websocket.limits import SocketLimits
 
@@ -104,7 +105,7 @@ def _hold(websocket: Any, serve: Callable[[Any], None], limits: SocketLimits) ->
         # The edge of a socket: the peer hears of it, and the log says where it broke.
         log.exception("a socket broke")
         with suppress(ConnectionClosed, OSError):
-            websocket.close(INTERNAL_ERROR, "it failed inside")
+            websocket.close(INTERNAL_ERROR, FAILED_INSIDE)
     finally:
         # flask-sock answers the request even so. On a closed connection that answer reaches nobody.
         end_connection(websocket)
