@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from hardware.reader import RefusedReason
 
+UNPLUGGED = "the simulated reader is unplugged"  # for people, in a status and in a reply
+
 
 class Gesture(StrEnum):
     """A gesture that a simulated reader carries out."""

@@ -6,7 +6,7 @@ from queue import Empty, SimpleQueue
 
 from hardware.card import Card, Technology, judge
 from hardware.debounce import Debounce
-from hardware.gesture import Gesture, GestureResult
+from hardware.gesture import UNPLUGGED, Gesture, GestureResult
 from hardware.reader import ReaderState, RefusedReason
 from hardware.wire import Command, Report
 
@@ -35,7 +35,7 @@ class SimulatedReader:
         if self._plugged:
             self._report.state(ReaderState.READY)
         else:
-            self._report.state(ReaderState.ABSENT, "the simulated reader is unplugged")
+            self._report.state(ReaderState.ABSENT, UNPLUGGED)
         try:
             command = self._commands.get(timeout=WAIT_S)
         except Empty:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hardware.backoff import Backoff
 from hardware.errors import log_without_values, place_of
-from hardware.gesture import Gesture, GestureReply, GestureResult
+from hardware.gesture import UNPLUGGED, Gesture, GestureReply, GestureResult
 from hardware.health import Health, Timeouts
 from hardware.process import ProcessEnded, ReaderProcess, command_for
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
@@ -175,7 +175,7 @@ class ReaderWatcher:
         self._outcome, self._outcome_failed = None, False
         if failed:
             return GestureReply(GestureResult.FAILED, message.reason, detail="the kiosk failed to handle the tap")
-        detail = "the simulated reader is unplugged" if message.result is GestureResult.NOT_READY else ""
+        detail = UNPLUGGED if message.result is GestureResult.NOT_READY else ""
         return GestureReply(message.result, message.reason, outcome, detail)
 
     def _note_failure(self, why: str) -> None:

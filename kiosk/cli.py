@@ -5,7 +5,6 @@ Each command imports only what it needs. Scripts call `status` and `tap` often, 
 
 import json
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from kiosk.signals import StopSignal
 from kiosk.store.sqlite import Store, StoreError, peek
 from kiosk.uid import NoUid, parse_uid
 from sync.control import ControlError, NotRunning, ask, socket_path
+from sync.logs import log_to_stderr
 from sync.protocol import CallRefused, Enrolment, EnrolRequest
 
 
@@ -77,7 +77,7 @@ def run(config: Config) -> None:
     """Run the kiosk until SIGTERM or Ctrl-C."""
     from kiosk.daemon import Daemon
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    log_to_stderr()
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # urllib3 warnings quote URLs; the agent logs failures itself
     stop_signal, failed = StopSignal(), threading.Event()
     _stop_after_a_dead_thread(stop_signal, failed)

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sync.logs import INTERNAL
+
 log = logging.getLogger(__name__)
 
 MAX_LINE = 32 * 1024 * 1024  # bytes: a whole hospital document
@@ -122,7 +124,7 @@ class ControlServer:
             return _error(f"the database: {error}")
         except Exception:
             log.exception("a control request failed")
-            return _error("internal error; the daemon's log says why")
+            return _error(f"{INTERNAL}; the daemon's log says why")
 
 
 def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:

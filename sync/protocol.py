@@ -20,7 +20,8 @@ PROTOCOL_VERSION = 2
 SUPPORTED_VERSIONS = frozenset({PROTOCOL_VERSION})  # those that this end speaks
 MAX_BATCH = 100  # actions of one push
 MAX_BATCH_BYTES = 256 * 1024  # of the bodies of one push
-MAX_BODY = 32 * 1024  # bytes of one action's body: several fit into a batch, in Base64 too
+MAX_ACTION_BODY = 32 * 1024  # bytes of one action's body: several fit into a batch, in Base64 too
+DEFAULT_LANGUAGES = ("ko", "en")  # of a site that names none; the first one also for a patient without a language
 NO_HASH = ""  # the previous hash of the first action of a chain
 
 
@@ -209,7 +210,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     day_starts_at: str
     walk_in: Exam
-    languages: tuple[str, ...] = ("ko", "en")
+    languages: tuple[str, ...] = DEFAULT_LANGUAGES
 
 
 class BindingRow(msgspec.Struct, frozen=True):

@@ -20,8 +20,7 @@ from sync.clock import iso
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import is_called, is_over, waits
 from sync.journey.model import Appointment, QueueEntry
-
-LANGUAGES = ("ko", "en")  # before the enrolment, which brings the languages of the site
+from sync.protocol import DEFAULT_LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
         screen=ScreenKind.ATTRACT,
         kiosk=KioskView(identity.kiosk_id, identity.name, _desk(identity)) if identity else KioskView("", ""),
         central=CentralView(context.online, _as_of(identity)),
-        languages=identity.site.languages if identity else LANGUAGES,
+        languages=identity.site.languages if identity else DEFAULT_LANGUAGES,
         ways=tuple(tuple(step.name for step in way) for way in context.definitions.ways),
     )
     if context.fault or identity is None:

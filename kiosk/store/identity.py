@@ -92,6 +92,11 @@ def write_enrolment(connection: Connection, enrolment: Enrolment) -> None:
     )
 
 
+def move_head(connection: Connection, next_seq: int, last_hash: str) -> None:
+    """Writes the head of the hash chain: the next seq, and the hash of the action before it."""
+    connection.execute("update identity set next_seq = ?, last_hash = ?", (next_seq, last_hash))
+
+
 def write_page(connection: Connection, page: PullAnswer, clock: ClockReading) -> None:
     """Writes the kiosk's own values in a page of the roster, and the cursor after the page.
 

@@ -12,11 +12,12 @@ from typing import Any
 import msgspec
 
 from kiosk.store import outbox_bodies
+from kiosk.store.identity import move_head
 from sync.journey.model import Action, ActionId, Actor, ExamId, Opens, PatientId, QueueId, Role, VisitId
 from sync.protocol import (
+    MAX_ACTION_BODY,
     MAX_BATCH,
     MAX_BATCH_BYTES,
-    MAX_BODY,
     Intent,
     Pushed,
     Site,
@@ -76,7 +77,7 @@ def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
     Returns False, and writes nothing, where the intent is larger than a body may be.
     """
     body = canonical(intent)
-    if len(body) > MAX_BODY:
+    if len(body) > MAX_ACTION_BODY:
         return False
     chained = chain_hash(last_hash, body)
     connection.execute(
@@ -97,7 +98,7 @@ def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
             intent.clock.wall_ms,
         ),
     )
-    connection.execute("update identity set next_seq = ?, last_hash = ?", (intent.seq + 1, chained))
+    move_head(connection, intent.seq + 1, chained)
     return True
 
 

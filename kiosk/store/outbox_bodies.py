@@ -10,7 +10,7 @@ import sqlite3
 
 import msgspec
 
-from sync.protocol import MAX_BODY, Code, Intent, Opaque, PriorVerdict, Pushed, Verdict, canonical
+from sync.protocol import MAX_ACTION_BODY, Code, Intent, Opaque, PriorVerdict, Pushed, Verdict, canonical
 
 COLUMNS = "action_id, seq, body, digest, hash, status, code, revision, held"  # for `pushed` and `unread`
 _intent = msgspec.json.Decoder(Intent)
@@ -46,7 +46,7 @@ def pushed(row: sqlite3.Row) -> Pushed:
 def unread(row: sqlite3.Row) -> Pushed:
     """Returns a row with its body unread and its hash. A body too large for a push is cut, with its size beside it."""
     size = len(row["body"])
-    opaque = Opaque(row["seq"], row["action_id"], _base64(row["body"]), size if size > MAX_BODY else None)
+    opaque = Opaque(row["seq"], row["action_id"], _base64(row["body"]), size if size > MAX_ACTION_BODY else None)
     return Pushed(row["hash"], msgspec.Raw(b"null"), _held(row), opaque)
 
 
@@ -56,7 +56,7 @@ def stand_in(action_id: str, seq: int, body: bytes) -> bytes:
 
 
 def _base64(body: bytes) -> str:
-    return base64.b64encode(body[:MAX_BODY]).decode()
+    return base64.b64encode(body[:MAX_ACTION_BODY]).decode()
 
 
 def _held(row: sqlite3.Row) -> PriorVerdict | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from kiosk.store import outbox_bodies
+from kiosk.store.identity import move_head
 from sync.protocol import NO_HASH, canonical, chain_hash
 
 Connection = sqlite3.Connection
@@ -36,7 +37,7 @@ def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
     for row in _rows_to_renumber(connection):
         seq += 1
         last_hash = _renumber(connection, row, kiosk_id, epoch, seq, last_hash)
-    connection.execute("update identity set next_seq = ?, last_hash = ?", (seq + 1, last_hash))
+    move_head(connection, seq + 1, last_hash)
     return seq
 
 

@@ -6,6 +6,7 @@ Without a trusted clock the day is uncertain. Every function takes the connectio
 import sqlite3
 
 from sync.clock import day_after
+from sync.journey.queue_numbers import queue_number
 
 Connection = sqlite3.Connection
 
@@ -14,7 +15,7 @@ _UNKNOWN_DAY = ""  # the site_day of numbers given while the clock was not trust
 
 def next_number(connection: Connection, prefix: str, since_day: str) -> str:
     """Returns the next queue number, such as `B-017`: one more than any given on `since_day` or later."""
-    return f"{prefix}-{_last_count(connection, since_day) + 1:03d}"
+    return queue_number(prefix, _last_count(connection, since_day) + 1)
 
 
 def use_number(connection: Connection, site_day: str, since_day: str, *, day_is_sure: bool) -> None:

@@ -20,7 +20,7 @@ from kiosk.front.screen import Screen
 from kiosk.ui import guard
 from kiosk.ui.catalogs import TRANSLATIONS, Catalog, read_catalogs
 from kiosk.ui.display import Display, measure
-from kiosk.ui.messages import MAX_BYTES, Health, Malformed, PageError, read_action, read_card
+from kiosk.ui.messages import FAILED, MAX_BYTES, Health, Malformed, PageError, read_action, read_card
 from kiosk.ui.sockets import add_page_socket
 
 STATIC = Path(__file__).with_name("static")
@@ -153,4 +153,4 @@ def _http_error(error: HTTPException) -> Response:
 def _internal_error(error: Exception) -> Response:
     # The edge of a request: the person sees a sentence, the log has the traceback.
     log.error("a request of the page failed", exc_info=error)
-    return _json(PageError(error="the kiosk could not do that", code="internal"), 500)
+    return _json(PageError(error=FAILED, code="internal"), 500)

@@ -8,6 +8,7 @@ from kiosk.front.counter import PressResult
 from kiosk.front.screen import Screen
 from sync.ids import is_uuid
 
+FAILED = "the kiosk could not do that"  # the daemon failed; its log has the reason
 MAX_BYTES = 16 * 1024  # the limit of a request body and of a WebSocket message
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

@@ -17,6 +17,7 @@ from kiosk.front.counter import Counter
 from kiosk.front.latest import LatestSlot
 from kiosk.front.screen import Screen
 from kiosk.ui.messages import (
+    FAILED,
     MAX_BYTES,
     ActionResult,
     Command,
@@ -133,10 +134,10 @@ def answer(counter: Counter, command: Command | Malformed) -> object:
 
 
 def _broken(command: Command | Malformed) -> object:
-    words, code = "the kiosk could not do that", "internal"
+    code = "internal"
     if isinstance(command, PressRequest):
-        return ActionResult(type="action_result", success=False, action_id=command.action_id, error=words, code=code)
-    return PageError(type="error", error=words, code=code)
+        return ActionResult(type="action_result", success=False, action_id=command.action_id, error=FAILED, code=code)
+    return PageError(type="error", error=FAILED, code=code)
 
 
 def _refuse(refused: Refused) -> Response:

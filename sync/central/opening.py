@@ -10,6 +10,7 @@ from sync.cards import CardKeys, load_or_make_keys
 from sync.central.centre import Centre
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.maintenance.timekeeper import Timekeeper, last_known_ms
+from sync.central.records.bindings import key_ids_in_use
 from sync.central.records.definitions import newest_definitions, put_in_force
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.sqlite import Store, database_path
@@ -112,6 +113,6 @@ def _card_keys(path: Path) -> CardKeys:
 def _refuse_other_keys(centre: Centre) -> None:
     """Under another database's keys, no card is known. Raises StoreError."""
     with centre.store.read() as db:
-        known = {row["key_id"] for row in db.rows("select distinct key_id from binding_hashes")}
+        known = key_ids_in_use(db)
     if known and not known & {key.key_id for key in centre.keys.keys}:
         raise StoreError(f"{centre.store.path}: its cards were bound under other keys than those of the key file")

@@ -17,7 +17,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
-from sync.central.web.app import MAX_POLLS
+from sync.central.kiosks.pull import MAX_POLLS
 from sync.central.worker import MAX_SOCKETS, Worker
 from sync.parent_death import end_with_parent
 

@@ -13,6 +13,7 @@ from simple_websocket import ConnectionClosed
 from simple_websocket.errors import ConnectionError as HandshakeError
 from wsproto.utilities import ProtocolError
 
+from sync.logs import INTERNAL
 from sync.websocket.connection import ReadingThread, Wakeable, WholeFrames, end_connection
 from sync.websocket.limits import SocketLimits
 
@@ -104,7 +105,7 @@ def _hold(websocket: Any, serve: Callable[[Any], None], limits: SocketLimits) ->
         # The peer gets a close reason, and the log gets the traceback.
         log.exception("a socket failed")
         with suppress(ConnectionClosed, OSError):
-            websocket.close(INTERNAL_ERROR, "internal error")
+            websocket.close(INTERNAL_ERROR, INTERNAL)
     finally:
         # flask-sock answers the request even so. On a closed connection that answer reaches nobody.
         end_connection(websocket)

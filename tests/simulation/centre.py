@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from sync.cards import CardHash
 from sync.central import centre as product
 from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
@@ -21,6 +22,7 @@ from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
+from sync.central.services.cards import BINDING, bind_card
 from sync.central.services.change_entry import change_entry, correct_journey
 from sync.central.services.inbox import list_cases, settle
 from sync.central.services.inbox_views import CasePage
@@ -129,6 +131,11 @@ class Centre:
     def merge(self, action_id: str, kept: str, gone: str) -> Answer:
         """Staff merge two records of one person."""
         return merge_patients(self.parts, AT_THE_DESK, kept, ActionRequest("merge", action_id, {"patient_id": gone}))
+
+    def bind_card(self, action_id: str, patient_id: str, cards: tuple[CardHash, ...]) -> Answer:
+        """Staff bind a card to a patient."""
+        payload = {"patient_id": patient_id, "tag_id": f"{cards[0].key_id}:{cards[0].uid_hash}"}
+        return bind_card(self.parts, AT_THE_DESK, patient_id, ActionRequest(BINDING, action_id, payload, cards))
 
     def back_up(self, into: Path) -> None:
         """Makes a backup by the service itself. The kiosks learn which actions it covers."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sync.central.records.patients import patient_named
-from sync.central.services.cards import bind_card
 from sync.clock import local_ms
 from tests.simulation.crashes import Crash, Fuse, Moment
 from tests.simulation.hospital import CARDS, PATIENTS, ZONE, cards_of
@@ -280,7 +279,7 @@ def _tag_bound_anew(world: World) -> None:
     card, patient_id = world.chance.choice(CARDS), world.chance.choice(PATIENTS)
     with world.centre.store.read() as db:
         patient_id = patient_named(db, patient_id) or patient_id
-    bind_card(world.centre.parts, "desk", patient_id, cards_of(card))
+    world.centre.bind_card(world.new_id(), patient_id, cards_of(card))
     world.note(f"desk: card {card} is {patient_id}'s")
     world.happened("tag re-bound")
 

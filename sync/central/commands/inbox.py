@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sync.central.commands.options import as_json_option, ask, on_database, print_json
-from sync.central.services.inbox_views import MAX_ROWS
+from sync.central.services.answers import MAX_ROWS
 
 
 @click.group()

@@ -1,6 +1,5 @@
 """The command that serves: `run`."""
 
-import logging
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ from sync.central.opening import open_centre
 from sync.central.records.audit import KEPT_DAYS
 from sync.central.records.definitions import definitions_from_file
 from sync.journey.definitions import shipped
+from sync.logs import log_to_stderr
 
 
 @click.command()
@@ -42,7 +42,7 @@ def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_day
     from sync.central.server import listen, serve
     from sync.central.worker import Worker
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     definitions = definitions_from_file(rules) if rules else shipped()
     # Opened and closed once before the fork, so that a fault of the database ends the command with one line.
     open_centre(url, keys, definitions).store.close()

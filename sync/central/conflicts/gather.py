@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sync.central.conflicts.evidence import Evidence, ReceivedAction, Visit
-from sync.central.conflicts.waiting import actions_waiting_in
+from sync.central.days.open_journey import open_journey
 from sync.central.records.definitions import Rules, can_judge, supported_rules
 from sync.central.records.entries import entries_of_visit
 from sync.central.records.history import PastTransition, day_end, transitions_of_visit
 from sync.central.records.identities import Identities, read_identities
-from sync.central.records.journeys import open_journey
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.unseen_changes import own_changes_since, unseen_visit_since
 from sync.central.records.visits import VisitRow, read_visit
+from sync.central.records.waiting import actions_waiting_in
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import TimeQuality
 from sync.journey.definitions import Definitions

@@ -14,13 +14,13 @@ from sync.central.conflicts.evidence import Evidence, ReceivedAction
 from sync.central.conflicts.gather import JudgingContext, gather
 from sync.central.conflicts.judge import Judgement, enact
 from sync.central.conflicts.resolve import Resolution, resolve, resolve_for_staff
-from sync.central.conflicts.waiting import WaitingAction, has_waiting, remove_waiting, waiting_for_card
 from sync.central.records.cases import close_case
 from sync.central.records.idempotency import update_outcome
 from sync.central.records.kiosks import read_kiosk
 from sync.central.records.patients import add_patient_alias
 from sync.central.records.verdicts import VerdictRecord, add_verdict, latest_verdict
 from sync.central.records.visits import is_visit_of
+from sync.central.records.waiting import WaitingAction, has_waiting, remove_waiting, waiting_for_card
 from sync.central.store.errors import is_of_the_action
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import PatientId, VisitId
@@ -39,7 +39,7 @@ def rejudge_card(db: WriteTransaction, context: JudgingContext, cards: Sequence[
     new case. An action with an internal error stays in its case. A case without waiting actions is closed.
     """
     judged = []
-    for waiting, own_context in _with_contexts(context, waiting_for_card(db, cards)):
+    for waiting, own_context in _with_contexts(context, waiting_for_card(db, cards, Code.UNKNOWN_CARD)):
         try:
             with db.savepoint():
                 judged.append(_judge_again(db, own_context, waiting, resolve))

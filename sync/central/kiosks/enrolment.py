@@ -10,16 +10,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from sync.cards import CardKeys
 from sync.central.centre import Centre
 from sync.central.maintenance.restore_gap import ON_PAPER_MS, prefixes_uncertain, random_prefixes
-from sync.central.records.kiosks import Kiosk, add_kiosk, read_kiosk
+from sync.central.records.enrolment import add_code, add_failure, count_failures, delete_failures_before, use_code
+from sync.central.records.kiosks import Kiosk, add_kiosk, prefixes_since, read_kiosk
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.tokens import issue
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.ids import new_id
 from sync.journey.definitions import ENTRANCE, Definitions
 from sync.journey.model import KioskId, Role
 from sync.protocol import CallRefused, EndCode, Enrolment, EnrolRequest
@@ -47,16 +45,7 @@ class NotEnrolled:
 def new_code(db: WriteTransaction, now_ms: int, grants: Sequence[str] | None = None) -> str:
     """Makes a one-use code, valid for ten minutes. `grants` (kinds of kiosk, actions) limit what the code grants."""
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH))
-    db.execute("delete from enrol_codes where expires_ms < :now_ms or used_ms is not null", {"now_ms": now_ms})
-    db.execute(
-        "insert into enrol_codes values (:code_hash, :grants, :now_ms, :expires_ms, null)",
-        {
-            "code_hash": _hash(code),
-            "grants": None if grants is None else msgspec.json.encode(list(grants)).decode(),
-            "now_ms": now_ms,
-            "expires_ms": now_ms + CODE_LIFE_MS,
-        },
-    )
+    add_code(db, _hash(code), grants, now_ms, now_ms + CODE_LIFE_MS)
     return f"{code[:5]}-{code[5:]}"
 
 
@@ -87,12 +76,9 @@ def enrol(
     limited = _limited(db, origin, now_ms)
     if limited is not None:
         return limited
-    code = _use_code(db, request.code, now_ms)
+    code = use_code(db, _typed_hash(request.code), now_ms)
     if code is None:
-        db.execute(
-            "insert into enrol_failures values (:failure_id, :origin, :now_ms)",
-            {"failure_id": new_id(), "origin": origin, "now_ms": now_ms},
-        )
+        add_failure(db, origin, now_ms)
         return NotEnrolled("this code is unknown, used or older than ten minutes: make a new one at the centre")
     kiosk_id = _free_id(db, request.kiosk_id)
     kiosk = Kiosk(
@@ -122,36 +108,17 @@ def enrol(
 
 
 def _limited(db: WriteTransaction, origin: str, now_ms: int) -> NotEnrolled | None:
-    db.execute("delete from enrol_failures where at_ms < :since", {"since": now_ms - FAILURE_WINDOW_MS})
-    row = db.row(
-        "select count(*) as all_of_them, coalesce(sum(case when origin = :origin then 1 else 0 end), 0) as of_one,"
-        " min(at_ms) as first_ms from enrol_failures",
-        origin=origin,
-    )
-    assert row is not None
-    if row["of_one"] < FAILURES_OF_ONE and row["all_of_them"] < FAILURES_OF_ALL:
+    delete_failures_before(db, now_ms - FAILURE_WINDOW_MS)
+    failures = count_failures(db, origin)
+    if failures.first_ms is None or (failures.of_one < FAILURES_OF_ONE and failures.of_all < FAILURES_OF_ALL):
         return None
-    wait_s = max(1.0, (row["first_ms"] + FAILURE_WINDOW_MS - now_ms) / 1000)
+    wait_s = max(1.0, (failures.first_ms + FAILURE_WINDOW_MS - now_ms) / 1000)
     return NotEnrolled("too many wrong codes; wait a minute", wait_s)
 
 
-@dataclass(frozen=True, slots=True)
-class _Code:
-    grants: tuple[str, ...] | None
-
-
-def _use_code(db: WriteTransaction, typed: str, now_ms: int) -> _Code | None:
-    """Uses up a code. Case and separators of the typed code do not matter. None for a code that is not valid."""
-    code = re.sub(r"[\s-]", "", typed[:64]).upper()
-    row = db.row(
-        "update enrol_codes set used_ms = :now_ms where code_hash = :code_hash and used_ms is null"
-        " and expires_ms > :now_ms returning grants",
-        now_ms=now_ms,
-        code_hash=_hash(code),
-    )
-    if row is None:
-        return None
-    return _Code(msgspec.json.decode(row["grants"], type=tuple[str, ...]) if row["grants"] else None)
+def _typed_hash(typed: str) -> str:
+    """The hash of a code as a person types it: case and separators do not matter."""
+    return _hash(re.sub(r"[\s-]", "", typed[:64]).upper())
 
 
 def _hash(code: str) -> str:
@@ -167,13 +134,7 @@ def _free_id(db: ReadTransaction, wish: str) -> KioskId:
 
 
 def _free_prefix(db: ReadTransaction, wish: str, own: str, now_ms: int) -> str:
-    in_use = {own} | {
-        row["ticket_prefix"]
-        for row in db.rows(
-            "select ticket_prefix from kiosks where revoked_ms is null or revoked_ms > :since",
-            since=now_ms - ON_PAPER_MS,
-        )
-    }
+    in_use = {own} | prefixes_since(db, now_ms - ON_PAPER_MS)
     if prefixes_uncertain(db, now_ms):
         return next(prefix for prefix in random_prefixes(_PREFIX_LETTERS) if prefix not in in_use)
     wishes = [wish.upper()] if _PREFIX.fullmatch(wish.upper()) else []

@@ -13,6 +13,7 @@ from sync.central.records.idempotency import StoredAnswer, store_answer, stored_
 from sync.central.records.verdicts import VerdictRecord, current_verdict_row, latest_verdict, verdict_row
 from sync.central.store.errors import is_of_the_action
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.logs import INTERNAL
 from sync.protocol import Intent, VerdictRow
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def judge_link(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
         # The error's message may quote the action; the error's type does not.
         log.error("action %s of %s failed: %s", link.seq, batch.sender.kiosk_id, type(error).__name__)  # noqa: TRY400
         with db.savepoint():
-            return _quarantine(db, batch, link, "internal error", _received(batch, link, read_intent(link.document)))
+            return _quarantine(db, batch, link, INTERNAL, _received(batch, link, read_intent(link.document)))
 
 
 def repeat_verdict(db: ReadTransaction, batch: Batch, link: Link, verdict_id: str) -> VerdictRow:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 PAGE = 25  # patients a page; a kiosk adopts a page in one transaction, and a tap waits for that
 LONGEST_WAIT_S = 30.0
+MAX_POLLS = 32  # calls that wait at a time
 RETRY_AFTER_S = 5.0  # for a call that cannot wait, since too many calls wait already
 SEEN_EVERY_MS = 60_000  # the least time between two records of a kiosk's last contact
 
@@ -31,7 +32,7 @@ class PullService:
     def __init__(
         self,
         centre: Centre,
-        most_waiting: int = 64,
+        most_waiting: int = MAX_POLLS,
         page: int = PAGE,
         versions: Collection[int] = SUPPORTED_VERSIONS,
     ) -> None:

@@ -3,7 +3,7 @@
 import logging
 
 from sync.central.conflicts.evidence import ReceivedAction
-from sync.central.conflicts.waiting import add_waiting
+from sync.central.conflicts.waiting import hold_in_case
 from sync.central.kiosks.batch import Batch
 from sync.central.kiosks.intents import content_hash, read_body
 from sync.central.kiosks.links import Link
@@ -44,7 +44,7 @@ def quarantine(
     open_case(db, exception_id, _new_case(db, batch, link, reason, received), context.now_ms)
     if action_id is not None and received is not None:
         visit_id = visit_named(db, received.intent.visit_id)
-        add_waiting(db, received, visit_id, Code.QUARANTINED, exception_id)
+        hold_in_case(db, received, visit_id, Code.QUARANTINED, exception_id)
     body = link.body.decode("utf-8", "replace")
     quarantined = QuarantinedBody(record.verdict_id, exception_id, chain.kiosk_id, chain.epoch, link.seq, reason, body)
     add_quarantined_body(db, quarantined, context.now_ms)

@@ -10,8 +10,10 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from sync.central.records.chains import Chain, note_backed_up
 from sync.central.store.errors import StoreError
 from sync.central.store.sqlite import Store
+from sync.central.store.transactions import ReadTransaction
 from sync.control import socket_path
 from sync.durable import sync_path
 from sync.ids import new_id
@@ -46,11 +48,8 @@ def back_up(store: Store, file: Path) -> Backup:
         part.unlink(missing_ok=True)
         raise StoreError(f"{file}: no backup was made: {error}") from error
     with store.write() as db:
-        db.executemany(
-            "update chains set backed_up_seq = :last_seq"
-            " where kiosk_id = :kiosk_id and epoch = :epoch and backed_up_seq < :last_seq",
-            [dict(row) for row in chains],
-        )
+        for chain in chains:
+            note_backed_up(db, Chain(chain["kiosk_id"], chain["epoch"], chain["last_seq"]))
     return Backup(file.stat().st_size, change, len(chains))
 
 
@@ -79,7 +78,7 @@ def verify_copy(part: Path) -> tuple[int, list[sqlite3.Row]]:
         fault = copy.execute("pragma integrity_check(1)").fetchone()[0]
         if fault != "ok":
             raise sqlite3.DatabaseError(fault)
-        change = copy.execute("select value from counters where name = 'change'").fetchone()[0]
-        return int(change), copy.execute("select kiosk_id, epoch, last_seq from chains").fetchall()
+        db = ReadTransaction(copy)
+        return db.latest_change(), db.rows("select kiosk_id, epoch, last_seq from chains")
     finally:
         copy.close()

@@ -1,13 +1,15 @@
 """The health check: journeys and queue agree, no journey lacks its entry, and every transition was legal."""
 
-import sqlite3
-
 import msgspec
 
+from sync.central.records.cases import count_open_cases
 from sync.central.records.definitions import all_definitions
-from sync.central.store.transactions import ReadTransaction, any_of
+from sync.central.records.entries import count_entries_by_state
+from sync.central.records.history import kinds_of_transitions
+from sync.central.records.journeys import count_journeys_by_state, journeys_with_current_entries
+from sync.central.records.patients import count_patients
+from sync.central.store.transactions import ReadTransaction
 from sync.journey.definitions import Definitions
-from sync.journey.model import Transition
 from sync.journey.rules import is_legal
 
 MAX_LISTED = 100
@@ -50,37 +52,28 @@ def check(db: ReadTransaction, definitions: Definitions) -> Health:
     """Checks every journey, and every kind of transition in the history."""
     orphans, inconsistent = _journeys(db, definitions)
     illegal = _illegal(db, definitions)
-    names, live = any_of("state", definitions.live)
+    entries = count_entries_by_state(db)
     return Health(
         ok=not (orphans or inconsistent or illegal),
         inconsistent=inconsistent,
         orphans=orphans,
         illegal_transitions=illegal,
-        patients=db.value("select count(*) from patients"),
-        live_entries=db.value(f"select count(*) from entries where state in {names}", **live),  # noqa: S608
-        waiting_for_staff=db.value("select count(*) from exceptions where settled_ms is null"),
-        journey_states=_counts(
-            db, "select state, count(*) as rows from journeys group by state", definitions.journey_states
-        ),
-        queue_states=_counts(
-            db, "select state, count(*) as rows from entries group by state", definitions.queue_states
-        ),
+        patients=count_patients(db),
+        live_entries=sum(entries.get(state, 0) for state in definitions.live),
+        waiting_for_staff=count_open_cases(db),
+        journey_states=_in_order(count_journeys_by_state(db), definitions.journey_states),
+        queue_states=_in_order(entries, definitions.queue_states),
     )
 
 
 def _journeys(db: ReadTransaction, definitions: Definitions) -> tuple[list[Finding], list[Finding]]:
     """Journeys without the live entry that their state needs, and journeys whose entry has another state."""
-    rows = db.execute(
-        "select j.patient_id, j.state as journey_state, e.queue_id, e.state as entry_state"
-        " from journeys j left join entries e on e.queue_id = j.current_queue_id and e.patient_id = j.patient_id"
-        " and e.site_day = j.site_day order by j.patient_id"
-    )
     orphans, inconsistent = [], []
     mapped = set(definitions.queue_to_journey.values())
     known = set(definitions.journey_states)
-    for row in rows:
-        state, entry_state = row["journey_state"], row["entry_state"]
-        finding = Finding(row["patient_id"], state, row["queue_id"], entry_state)
+    for current in journeys_with_current_entries(db):
+        state, entry_state = current.journey_state, current.entry_state
+        finding = Finding(current.patient_id, state, current.queue_id, entry_state)
         if state not in known:
             inconsistent.append(finding)
         elif state not in mapped:
@@ -99,22 +92,14 @@ def _needs_live_entry(definitions: Definitions, journey_state: str) -> bool:
 def _illegal(db: ReadTransaction, definitions: Definitions) -> list[IllegalTransition]:
     """The transitions that no rules allow, neither the present rules nor earlier ones."""
     rules = [definitions, *all_definitions(db)]
-    rows = db.rows(
-        "select from_state, action, to_state, trigger_type, count(*) as rows from transitions"
-        " group by from_state, action, to_state, trigger_type order by from_state, action, to_state, trigger_type"
-    )
     return [
-        IllegalTransition(row["from_state"], row["action"], row["to_state"], row["trigger_type"], row["rows"])
-        for row in rows
-        if not any(is_legal(each, _transition(row)) for each in rules)
+        IllegalTransition(kind.from_state, kind.action, kind.to_state, kind.trigger_type, rows)
+        for kind, rows in kinds_of_transitions(db)
+        if not any(is_legal(each, kind) for each in rules)
     ]
 
 
-def _transition(row: sqlite3.Row) -> Transition:
-    return Transition(row["from_state"], row["action"], row["to_state"], row["trigger_type"])
-
-
-def _counts(db: ReadTransaction, sql: str, states: tuple[str, ...]) -> dict[str, int]:
+def _in_order(counts: dict[str, int], states: tuple[str, ...]) -> dict[str, int]:
     """The number of rows in each state: known states in their order, then any other."""
-    found = {row["state"]: row["rows"] for row in db.rows(sql)}
-    return {state: found.pop(state, 0) for state in states} | found
+    others = {state: rows for state, rows in counts.items() if state not in states}
+    return {state: counts.get(state, 0) for state in states} | others

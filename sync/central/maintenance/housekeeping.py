@@ -7,14 +7,13 @@ import logging
 import threading
 
 from sync.central.centre import Centre
+from sync.central.days.future_days import correct_future_days, patients_of_future_days
+from sync.central.days.open_journey import open_journey
 from sync.central.maintenance.incarnation import update_marker
 from sync.central.records.audit import KEPT_DAYS, delete_old_rows
-from sync.central.records.future_days import correct_future_days, patients_of_future_days
 from sync.central.records.history import day_end
-from sync.central.records.journeys import mark_changed, open_journey
+from sync.central.records.journeys import mark_changed, patients_of_ended_days
 from sync.central.records.site import NoSite, read_site
-from sync.central.store.transactions import ReadTransaction, any_of
-from sync.journey.definitions import Definitions
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ def close_days(centre: Centre, today: str) -> int:
     done = 0
     while True:
         with centre.store.write() as db:
-            overdue = _overdue(db, centre.definitions, today)
+            overdue = patients_of_ended_days(db, centre.definitions, today, _AT_ONCE)
             provenance = day_end(centre.clock())
             for patient_id in overdue:
                 open_journey(db, centre.definitions, patient_id, today, provenance)
@@ -96,18 +95,3 @@ def correct_all_future_days(centre: Centre, today: str) -> int:
             if done:
                 log.warning("the clock had been ahead: the rows of %s patients were moved to today", done)
             return done
-
-
-def _overdue(db: ReadTransaction, definitions: Definitions, today: str) -> list[str]:
-    """Patients with an ended day that is not closed yet, and whom its end changes."""
-    live, live_states = any_of("live", definitions.live)
-    lapsing, lapsing_statuses = any_of("status", definitions.day_end.appointments_from)
-    rows = db.execute(
-        "select j.patient_id from journeys j where j.site_day < :today and (j.state <> :initial"  # noqa: S608
-        " or exists (select 1 from entries e where e.patient_id = j.patient_id and e.site_day = j.site_day"
-        f" and e.state in {live})"
-        " or exists (select 1 from appointments a where a.patient_id = j.patient_id and a.site_day < :today"
-        f" and a.status in {lapsing})) order by j.patient_id limit :limit",
-        {"today": today, "initial": definitions.initial, "limit": _AT_ONCE, **live_states, **lapsing_statuses},
-    )
-    return [row["patient_id"] for row in rows]

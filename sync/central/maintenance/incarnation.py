@@ -8,11 +8,13 @@ A crash between the two writes begins a new incarnation needlessly. That does no
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from sync.central.maintenance.restore_gap import note_restore
+from sync.central.records.incarnation import Incarnation, read_incarnation, write_incarnation
 from sync.central.store.sqlite import Store
 from sync.central.store.transactions import WriteTransaction
 from sync.clock import now_ms
@@ -31,15 +33,11 @@ def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
     """Records the opening of a store, and returns the incarnation that it belongs to. Called once an opening."""
     opened_id = new_id()
     with store.write() as db:
-        known = db.row("select server_incarnation, opened_id from incarnation")
+        known = read_incarnation(db)
         change = db.latest_change()
-        lived_on = known is not None and _lived_on(_read(store.path), known["opened_id"], change)
-        incarnation = str(known["server_incarnation"]) if known is not None and lived_on else new_id()
-        db.execute(
-            "insert into incarnation values (1, :incarnation, :opened_id) on conflict (id) do update"
-            " set server_incarnation = excluded.server_incarnation, opened_id = excluded.opened_id",
-            {"incarnation": incarnation, "opened_id": opened_id},
-        )
+        lived_on = known is not None and _lived_on(_read(store.path), known.opened_id, change)
+        incarnation = known.server_incarnation if known is not None and lived_on else new_id()
+        write_incarnation(db, Incarnation(incarnation, opened_id))
         if known is not None and not lived_on:
             note_restore(db, clock())
     _write(store.path, Marker(opened_id, change))
@@ -48,7 +46,9 @@ def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
 
 def begin_new_incarnation(db: WriteTransaction, at_ms: int) -> None:
     """Begins a new incarnation where a kiosk has shown that the database was set back together with its marker."""
-    db.execute("update incarnation set server_incarnation = :incarnation", {"incarnation": new_id()})
+    before = read_incarnation(db)
+    assert before is not None
+    write_incarnation(db, replace(before, server_incarnation=new_id()))
     note_restore(db, at_ms)
 
 
@@ -56,10 +56,10 @@ def update_marker(store: Store) -> None:
     """Writes the database's change number into the marker, where it has risen. Called at intervals."""
     marker = _read(store.path)
     with store.read() as db:
-        opened = db.row("select opened_id from incarnation")
+        known = read_incarnation(db)
         change = db.latest_change()
-    if opened is not None and marker != Marker(opened["opened_id"], change):
-        _write(store.path, Marker(opened["opened_id"], change))
+    if known is not None and marker != Marker(known.opened_id, change):
+        _write(store.path, Marker(known.opened_id, change))
 
 
 def marker_path(database: Path) -> Path:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from sync.central.records.history import last_recorded_ms
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import DAY_MS, MINUTE_MS, ClockReading, iso, read_clock
 
@@ -119,11 +120,8 @@ def note_confirmed_time(db: WriteTransaction, now_ms: int) -> None:
 
 def last_known_ms(db: ReadTransaction) -> int | None:
     """The last moment in the database: of its last transition, or of a person's confirmation after that."""
-    row = db.row(
-        "select recorded_ms from transitions where change > :after order by change desc, position desc limit 1",
-        after=db.counter(_CONFIRMED_AT) or 0,
-    )
-    return int(row["recorded_ms"]) if row else db.counter(_CONFIRMED_MS)
+    recorded_ms = last_recorded_ms(db, after=db.counter(_CONFIRMED_AT) or 0)
+    return db.counter(_CONFIRMED_MS) if recorded_ms is None else recorded_ms
 
 
 _CONFIRMED_AT, _CONFIRMED_MS = "confirmed_at_change", "confirmed_ms"  # names of counters

@@ -1,21 +1,34 @@
 """The hospital itself: its site, its import, and the demo hospital."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
 
 from sync.central.centre import Centre
 from sync.central.operations import WHO
+from sync.central.records.appointments import bookings
 from sync.central.records.audit import note
-from sync.central.records.patients import patient_named
+from sync.central.records.patients import name_and_language, patient_named
 from sync.central.records.site import NoSite, read_site
 from sync.central.services.demo_hospital import demo_cards, demo_hospital
 from sync.central.services.hospital_document import DocumentError, SitePart, check_site, read_hospital
 from sync.central.services.hospital_import import put_site, take_hospital
 from sync.central.store.transactions import ReadTransaction
-from sync.clock import site_day
+from sync.clock import day_after, site_day
 from sync.control import ControlError, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPatient:
+    """A patient of the demo hospital, with the UID of the card and the number of today's bookings."""
+
+    patient_id: str
+    uid: str
+    masked_name: str
+    language: str
+    booked: int
 
 
 def hospital_operations(centre: Centre) -> dict[str, Operation]:
@@ -49,7 +62,7 @@ def _demo_data(centre: Centre) -> list[dict[str, Any]]:
     else:
         document = demo_hospital(site_day(centre.clock(), "Asia/Seoul", "04:00"))
     _import(centre, document)
-    return [_demo_patient(centre, patient_id, uid) for patient_id, uid in demo_cards().items()]
+    return [asdict(_demo_patient(centre, patient_id, uid)) for patient_id, uid in demo_cards().items()]
 
 
 def _today(centre: Centre) -> str:
@@ -57,16 +70,13 @@ def _today(centre: Centre) -> str:
         return read_site(db).day(centre.clock())
 
 
-def _demo_patient(centre: Centre, patient_id: str, uid: str) -> dict[str, Any]:
+def _demo_patient(centre: Centre, patient_id: str, uid: str) -> DemoPatient:
     with centre.store.read() as db:
-        row = db.row(
-            "select p.masked_name, p.language, count(a.appointment_id) as booked from patients p"
-            " left join appointments a on a.patient_id = p.patient_id and a.site_day = :today"
-            " where p.patient_id = :patient_id group by p.masked_name, p.language",
-            patient_id=patient_named(db, patient_id),
-            today=read_site(db).day(centre.clock()),
-        )
-    return {"patient_id": patient_id, "uid": uid, **dict(row or {})}
+        today, named = read_site(db).day(centre.clock()), patient_named(db, patient_id)
+        assert named is not None
+        masked_name, language = name_and_language(db, named)
+        todays = bookings(db, named, today, day_after(today))
+    return DemoPatient(patient_id, uid, masked_name, language, len(todays))
 
 
 def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:

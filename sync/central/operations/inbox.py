@@ -7,9 +7,9 @@ import msgspec
 
 from sync.central.centre import Centre
 from sync.central.operations import WHO
+from sync.central.services.answers import MAX_ROWS
 from sync.central.services.errors import ApiError
 from sync.central.services.inbox import list_cases, settle, show_case
-from sync.central.services.inbox_views import MAX_ROWS
 from sync.central.services.once import Requester
 from sync.central.services.requests import read_action_request
 from sync.central.services.settlement import read_settlement

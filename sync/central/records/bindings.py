@@ -44,6 +44,11 @@ def was_bound_to(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash]
     )
 
 
+def key_ids_in_use(db: ReadTransaction) -> set[str]:
+    """The ids of the keys under which cards were ever bound."""
+    return {row["key_id"] for row in db.rows("select distinct key_id from binding_hashes")}
+
+
 def bind(db: WriteTransaction, patient_id: str, cards: Sequence[CardHash], binding_id: str, now_ms: int) -> BindingId:
     """Binds a card to a patient, ends its earlier binding, and returns the binding in force.
 

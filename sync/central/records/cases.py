@@ -1,5 +1,6 @@
 """Cases of the exception inbox as rows: the matter of each case, and how staff settled it."""
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,23 @@ class NewCase:
     visit_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class InboxCase:
+    """A case of the inbox. `settled_ms`, `settled_by` and `settlement` are None while the case is open."""
+
+    exception_id: str
+    code: str
+    patient_id: str | None
+    action_id: str | None
+    visit_id: str | None
+    kiosk_id: str | None
+    detail: Mapping[str, Any]
+    opened_ms: int
+    settled_ms: int | None
+    settled_by: str | None
+    settlement: Mapping[str, Any] | None
+
+
 def open_case(db: WriteTransaction, exception_id: str, new: NewCase, now_ms: int) -> None:
     """Adds a case to the inbox."""
     db.execute(
@@ -45,6 +63,27 @@ def open_case(db: WriteTransaction, exception_id: str, new: NewCase, now_ms: int
             "now_ms": now_ms,
         },
     )
+
+
+def read_case(db: ReadTransaction, exception_id: str) -> InboxCase | None:
+    """The case of an id, open or settled; None for an unknown id."""
+    row = db.row("select * from exceptions where exception_id = :exception_id", exception_id=exception_id)
+    return _case(row) if row else None
+
+
+def open_cases(db: ReadTransaction, after: InboxCase | None, limit: int) -> list[InboxCase]:
+    """The open cases, oldest first: `limit` of them after the case `after`, or from the first."""
+    rows = db.rows(
+        f"select * from exceptions where {_OPEN_AFTER} order by opened_ms, exception_id limit :limit",  # noqa: S608
+        **_place(after),
+        limit=limit,
+    )
+    return [_case(row) for row in rows]
+
+
+def count_open_cases(db: ReadTransaction, after: InboxCase | None = None) -> int:
+    """The number of open cases after the case `after`, or of all."""
+    return int(db.value(f"select count(*) from exceptions where {_OPEN_AFTER}", **_place(after)))  # noqa: S608
 
 
 def has_open_case(db: ReadTransaction, code: str, kiosk_id: str) -> bool:
@@ -68,4 +107,28 @@ def close_case(db: WriteTransaction, exception_id: str, who: str, settlement: Ma
             "settlement": msgspec.json.encode(settlement).decode(),
             "exception_id": exception_id,
         },
+    )
+
+
+_OPEN_AFTER = "settled_ms is null and (opened_ms, exception_id) > (:after_ms, :after)"
+
+
+def _place(after: InboxCase | None) -> dict[str, object]:
+    """The parameters of `_OPEN_AFTER`."""
+    return {"after_ms": after.opened_ms if after else -1, "after": after.exception_id if after else ""}
+
+
+def _case(row: sqlite3.Row) -> InboxCase:
+    return InboxCase(
+        row["exception_id"],
+        row["code"],
+        row["patient_id"],
+        row["action_id"],
+        row["visit_id"],
+        row["kiosk_id"],
+        msgspec.json.decode(row["detail"]),
+        row["opened_ms"],
+        row["settled_ms"],
+        row["settled_by"],
+        None if row["settlement"] is None else msgspec.json.decode(row["settlement"]),
     )

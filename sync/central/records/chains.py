@@ -61,6 +61,15 @@ def write_chain(db: WriteTransaction, chain: Chain) -> None:
     )
 
 
+def note_backed_up(db: WriteTransaction, chain: Chain) -> None:
+    """Records that a verified backup holds a chain up to its `last_seq`. A lower seq changes nothing."""
+    db.execute(
+        "update chains set backed_up_seq = :last_seq"
+        " where kiosk_id = :kiosk_id and epoch = :epoch and backed_up_seq < :last_seq",
+        {"kiosk_id": chain.kiosk_id, "epoch": chain.epoch, "last_seq": chain.last_seq},
+    )
+
+
 def read_receipt(db: ReadTransaction, chain: Chain, seq: int) -> Receipt | None:
     """The receipt of a seq of a chain, or None."""
     row = db.row(

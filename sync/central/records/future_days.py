@@ -1,37 +1,36 @@
-"""Moves rows of future days to today. They were written while the centre's clock was ahead.
+"""Rows of days that have not come: they were written while the centre's clock was ahead."""
 
-Bookings that lapsed at the end of such a day are open again. Where a queue entry ended with such a day, staff get a
-case: only staff know that patient's state now.
-"""
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from sync.central.records.cases import DAY_ENDED, NewCase, open_case
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
-from sync.journey.definitions import Definitions
 from sync.journey.model import Trigger
 
 
-def patients_of_future_days(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[str]:
-    """Patients with a journey of a day after `today`, or with a used or lapsed booking of such a day."""
-    names, used_statuses = any_of("status", _used_statuses(definitions))
+@dataclass(frozen=True, slots=True)
+class EndedVisit:
+    """A visit that a day's end closed, and the state and the leg that it was in until then."""
+
+    visit_id: str
+    leg: int
+    from_state: str
+
+
+def patients_with_later_rows(db: ReadTransaction, today: str, statuses: Collection[str], limit: int) -> list[str]:
+    """Patients with a journey of a day after `today`, or with a booking of such a day in one of these statuses."""
+    names, parameters = any_of("status", statuses)
     rows = db.execute(
         "select patient_id from journeys where site_day > :today"  # noqa: S608 (placeholders only)
         f" union select patient_id from appointments where site_day > :today and status in {names}"
         " order by patient_id limit :limit",
-        {"today": today, "limit": limit, **used_statuses},
+        {"today": today, "limit": limit, **parameters},
     )
     return [row["patient_id"] for row in rows]
 
 
-def correct_future_days(
-    db: WriteTransaction, definitions: Definitions, patient_id: str, today: str, exception_id: str, now_ms: int
-) -> None:
-    """Moves a patient's journey, entries and visits of days after `today` to today, and opens the bookings again.
-
-    The caller announces the change. `exception_id` is the id of the case for staff, where there is one.
-    """
+def move_to_day(db: WriteTransaction, patient_id: str, today: str) -> None:
+    """Moves a patient's journey, entries and visits of days after `today` to today. The visits stay in their order."""
     scope = {"patient_id": patient_id, "today": today}
-    _report_ended_day(db, patient_id, today, exception_id, now_ms)
-    _reopen_bookings(db, definitions, patient_id, today)
     for table in ("journeys", "entries"):
         db.execute(
             f"update {table} set site_day = :today where patient_id = :patient_id and site_day > :today",  # noqa: S608
@@ -49,35 +48,25 @@ def correct_future_days(
         )
 
 
-def _used_statuses(definitions: Definitions) -> set[str]:
-    """The statuses that a booking of a future day can only have by mistake."""
-    end = definitions.day_end
-    return {end.appointments_to, *end.appointments_from} - {definitions.fresh_appointment}
+def reopen_bookings(
+    db: WriteTransaction, patient_id: str, today: str, used: Collection[str], fresh: str, lapsed: str
+) -> None:
+    """Gives bookings the status `fresh`: those of later days in a status of `used`, and those of today that lapsed.
 
-
-def _reopen_bookings(db: WriteTransaction, definitions: Definitions, patient_id: str, today: str) -> None:
-    """Opens the bookings of days after today, and those of today that lapsed without any queue entry.
-
-    Without an entry, only a day's end lets a booking lapse.
+    A booking of today with a queue entry stays: without an entry, only a day's end lets a booking lapse.
     """
-    names, used_statuses = any_of("status", _used_statuses(definitions))
+    names, parameters = any_of("status", used)
     db.execute(
         "update appointments set status = :fresh where patient_id = :patient_id"  # noqa: S608 (placeholders only)
         f" and (site_day > :today and status in {names} or site_day = :today and status = :lapsed"
         " and not exists (select 1 from entries e where e.patient_id = :patient_id and e.site_day = :today"
         " and e.exam_id = appointments.exam_id))",
-        {
-            "patient_id": patient_id,
-            "today": today,
-            "fresh": definitions.fresh_appointment,
-            "lapsed": definitions.day_end.appointments_to,
-            **used_statuses,
-        },
+        {"patient_id": patient_id, "today": today, "fresh": fresh, "lapsed": lapsed, **parameters},
     )
 
 
-def _report_ended_day(db: WriteTransaction, patient_id: str, today: str, exception_id: str, now_ms: int) -> None:
-    """Opens a case where a day's end closed a visit of today."""
+def ended_visit(db: ReadTransaction, patient_id: str, today: str) -> EndedVisit | None:
+    """The last visit of today that a day's end closed; None where there is none."""
     row = db.row(
         "select t.visit_id, t.leg, t.from_state from transitions t join visits v on v.visit_id = t.visit_id"
         " where t.patient_id = :patient_id and v.site_day = :today and t.trigger_type = :ended"
@@ -86,7 +75,4 @@ def _report_ended_day(db: WriteTransaction, patient_id: str, today: str, excepti
         today=today,
         ended=Trigger.SYSTEM_AUTO,
     )
-    if row is not None:
-        detail = {"journey_state": row["from_state"], "leg": row["leg"], "site_day": today}
-        new = NewCase(DAY_ENDED, None, detail, patient_id, visit_id=row["visit_id"])
-        open_case(db, exception_id, new, now_ms)
+    return EndedVisit(*row) if row else None

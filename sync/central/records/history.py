@@ -1,5 +1,6 @@
 """The history of journeys and queue entries as rows: the change, its action, its time and its origin."""
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,57 @@ class PastTransition:
         # A kiosk's row holds its place in the chain too, and the payload as one member.
         payload = metadata.get("payload", {}) if "seq" in metadata else metadata
         return payload if isinstance(payload, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTransition:
+    """A transition of a patient's history, with everything that is recorded of it. Times are UTC ms."""
+
+    from_state: str
+    to_state: str
+    action: str
+    trigger_type: str
+    source: str
+    action_id: str | None
+    visit_id: str | None
+    leg: int
+    metadata: Mapping[str, Any]
+    happened_ms: int
+    recorded_ms: int
+    time_quality: str
+
+
+def newest_transitions(db: ReadTransaction, patient_id: str, limit: int) -> list[RecordedTransition]:
+    """A patient's newest transitions, `limit` of them, oldest first."""
+    rows = db.rows(
+        "select from_state, to_state, action, trigger_type, source, action_id, visit_id, leg, metadata, happened_ms,"
+        " recorded_ms, time_quality from transitions where patient_id = :patient_id"
+        " order by change desc, position desc limit :limit",
+        patient_id=patient_id,
+        limit=limit,
+    )
+    return [_recorded(row) for row in reversed(rows)]
+
+
+def kinds_of_transitions(db: ReadTransaction) -> list[tuple[Transition, int]]:
+    """Every kind of transition in the history, sorted, with the number of its rows."""
+    rows = db.rows(
+        "select from_state, action, to_state, trigger_type, count(*) as rows from transitions"
+        " group by from_state, action, to_state, trigger_type order by from_state, action, to_state, trigger_type"
+    )
+    return [
+        (Transition(row["from_state"], row["action"], row["to_state"], row["trigger_type"]), row["rows"])
+        for row in rows
+    ]
+
+
+def last_recorded_ms(db: ReadTransaction, after: int) -> int | None:
+    """The time at which the last transition with a change number above `after` was recorded; None where none was."""
+    row = db.row(
+        "select recorded_ms from transitions where change > :after order by change desc, position desc limit 1",
+        after=after,
+    )
+    return int(row["recorded_ms"]) if row else None
 
 
 def transitions_of_visit(db: ReadTransaction, visit_id: str) -> tuple[PastTransition, ...]:
@@ -134,3 +186,20 @@ def add_entry_history(
                 "recorded_ms": provenance.recorded_ms,
             },
         )
+
+
+def _recorded(row: sqlite3.Row) -> RecordedTransition:
+    return RecordedTransition(
+        row["from_state"],
+        row["to_state"],
+        row["action"],
+        row["trigger_type"],
+        row["source"],
+        row["action_id"],
+        row["visit_id"],
+        row["leg"],
+        _metadata.decode(row["metadata"]),
+        row["happened_ms"],
+        row["recorded_ms"],
+        row["time_quality"],
+    )

@@ -3,21 +3,29 @@
 A writer changes journey, entries, appointments, visit and history, and takes a change number, in one transaction.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from sync.central.records.appointments import bookings, set_appointment_status
 from sync.central.records.entries import entries_of_day, set_entry_state, write_entry
-from sync.central.records.future_days import correct_future_days
 from sync.central.records.history import Provenance, add_entry_history, add_transitions
 from sync.central.records.visits import write_visit_change
 from sync.central.store.errors import StaleJourney
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
 from sync.clock import day_after
-from sync.ids import new_id
 from sync.journey.definitions import Definitions
-from sync.journey.model import BuiltIn, Decision, EntryChange, Journey, PatientId, QueueId, VisitId
-from sync.journey.rules import close_day
+from sync.journey.model import Decision, EntryChange, Journey, PatientId, QueueId, VisitId
 from sync.rebase import as_of
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentEntry:
+    """The state of a patient's journey, and its current entry; None where it has none on its day."""
+
+    patient_id: str
+    journey_state: str
+    queue_id: str | None
+    entry_state: str | None
 
 
 def read_journey(db: ReadTransaction, definitions: Definitions, patient_id: str, today: str) -> Journey | None:
@@ -25,32 +33,40 @@ def read_journey(db: ReadTransaction, definitions: Definitions, patient_id: str,
 
     `today` is the day of the site.
     """
-    stored = _stored(db, patient_id, today)
-    if stored is None or _is_current(stored, today):
+    stored = stored_journey(db, patient_id, today)
+    if stored is None or is_current(stored, today):
         return stored
     if stored.site_day > today:  # the clock was ahead
         return replace(stored, site_day=today, appointments=bookings(db, patient_id, today, day_after(today)))
     return as_of(definitions, stored, today, bookings(db, patient_id, today, day_after(today)))
 
 
-def open_journey(
-    db: WriteTransaction, definitions: Definitions, patient_id: str, today: str, provenance: Provenance
-) -> Journey | None:
-    """A patient's journey as of today, for a writer; None for an unknown patient.
+def stored_journey(db: ReadTransaction, patient_id: str, today: str) -> Journey | None:
+    """The journey as it was last written. One of a past day has all bookings since, so that the day's end ends them."""
+    row = db.execute(
+        "select state, site_day, visit_id, leg, journey_version, current_queue_id from journeys"
+        " where patient_id = :patient_id",
+        {"patient_id": patient_id},
+    ).fetchone()
+    if row is None:
+        return None
+    day = row["site_day"]
+    return Journey(
+        PatientId(patient_id),
+        row["state"],
+        day,
+        row["visit_id"] and VisitId(row["visit_id"]),
+        row["leg"],
+        row["journey_version"],
+        row["current_queue_id"] and QueueId(row["current_queue_id"]),
+        entries_of_day(db, patient_id, day),
+        bookings(db, patient_id, day, max(today, day_after(day))),
+    )
 
-    A day that has ended is closed in the database, and the change announced. Rows of a future day are moved to today.
-    `provenance` is that of the closure: `day_end()`.
-    """
-    stored = _stored(db, patient_id, today)
-    if stored is None or _is_current(stored, today):
-        return stored
-    if stored.site_day > today:
-        correct_future_days(db, definitions, patient_id, today, new_id(), provenance.recorded_ms)
-        mark_changed(db, patient_id)
-        return _stored(db, patient_id, today)
-    closed = close_day(definitions, stored, today)
-    save(db, stored, closed, provenance, BuiltIn.CLOSE_DAY)
-    return replace(closed.journey, appointments=bookings(db, patient_id, today, day_after(today)))
+
+def is_current(stored: Journey, today: str) -> bool:
+    """Whether a journey is of today, or of the next day, which may begin while the caller waits to write."""
+    return today <= stored.site_day <= day_after(today)
 
 
 def save(
@@ -90,13 +106,50 @@ def add_correction(db: WriteTransaction, after: Journey) -> None:
 
 def mark_changed(db: WriteTransaction, patient_id: str) -> int:
     """Gives a patient a new change number and announces it, after a change of a card, a name or a booking."""
+    change = renumber(db, patient_id)
+    db.announce(change, patient_id)
+    return change
+
+
+def renumber(db: WriteTransaction, patient_id: str) -> int:
+    """Gives a patient a new change number and announces nothing: nothing has changed that anybody is shown."""
     change = db.next_change()
     db.execute(
         "update journeys set change = :change where patient_id = :patient_id",
         {"change": change, "patient_id": patient_id},
     )
-    db.announce(change, patient_id)
     return change
+
+
+def count_journeys_by_state(db: ReadTransaction) -> dict[str, int]:
+    """The number of journeys in each state."""
+    rows = db.rows("select state, count(*) as rows from journeys group by state")
+    return {row["state"]: row["rows"] for row in rows}
+
+
+def journeys_with_current_entries(db: ReadTransaction) -> Iterator[CurrentEntry]:
+    """Every journey's state with its current entry, in the order of the patient ids."""
+    rows = db.execute(
+        "select j.patient_id, j.state, e.queue_id, e.state as entry_state"
+        " from journeys j left join entries e on e.queue_id = j.current_queue_id and e.patient_id = j.patient_id"
+        " and e.site_day = j.site_day order by j.patient_id"
+    )
+    return (CurrentEntry(*row) for row in rows)
+
+
+def patients_of_ended_days(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[PatientId]:
+    """Patients with an ended day that is not closed yet, and whom its end changes: the first `limit` of them."""
+    live, live_states = any_of("live", definitions.live)
+    lapsing, lapsing_statuses = any_of("status", definitions.day_end.appointments_from)
+    rows = db.execute(
+        "select j.patient_id from journeys j where j.site_day < :today and (j.state <> :initial"  # noqa: S608
+        " or exists (select 1 from entries e where e.patient_id = j.patient_id and e.site_day = j.site_day"
+        f" and e.state in {live})"
+        " or exists (select 1 from appointments a where a.patient_id = j.patient_id and a.site_day < :today"
+        f" and a.status in {lapsing})) order by j.patient_id limit :limit",
+        {"today": today, "initial": definitions.initial, "limit": limit, **live_states, **lapsing_statuses},
+    )
+    return [PatientId(row["patient_id"]) for row in rows]
 
 
 def add_journey(db: WriteTransaction, definitions: Definitions, patient_id: str, today: str) -> int:
@@ -108,36 +161,6 @@ def add_journey(db: WriteTransaction, definitions: Definitions, patient_id: str,
     )
     db.announce(change, patient_id)
     return change
-
-
-def _stored(db: ReadTransaction, patient_id: str, today: str) -> Journey | None:
-    """The journey as it was last written. A journey of a past day has all bookings since, so that the day's end ends
-    them.
-    """
-    row = db.execute(
-        "select state, site_day, visit_id, leg, journey_version, current_queue_id from journeys"
-        " where patient_id = :patient_id",
-        {"patient_id": patient_id},
-    ).fetchone()
-    if row is None:
-        return None
-    day = row["site_day"]
-    return Journey(
-        PatientId(patient_id),
-        row["state"],
-        day,
-        row["visit_id"] and VisitId(row["visit_id"]),
-        row["leg"],
-        row["journey_version"],
-        row["current_queue_id"] and QueueId(row["current_queue_id"]),
-        entries_of_day(db, patient_id, day),
-        bookings(db, patient_id, day, max(today, day_after(day))),
-    )
-
-
-def _is_current(stored: Journey, today: str) -> bool:
-    """Whether a journey is of today, or of the next day, which may begin while the caller waits to write."""
-    return today <= stored.site_day <= day_after(today)
 
 
 def _update_journey(db: WriteTransaction, before: Journey, after: Journey, change: int) -> None:

@@ -39,6 +39,19 @@ def kiosks(db: ReadTransaction) -> list[Kiosk]:
     return [_kiosk(row) for row in db.rows("select * from kiosks order by enrolled_ms, kiosk_id")]
 
 
+def is_prefix_of_kiosk(db: ReadTransaction, ticket_prefix: str) -> bool:
+    """Whether a kiosk has this ticket prefix, or had it before it was revoked."""
+    return db.row("select 1 from kiosks where ticket_prefix = :prefix", prefix=ticket_prefix) is not None
+
+
+def prefixes_since(db: ReadTransaction, since_ms: int) -> set[str]:
+    """The ticket prefixes of the kiosks that were not revoked, or were revoked after `since_ms`."""
+    rows = db.rows(
+        "select ticket_prefix from kiosks where revoked_ms is null or revoked_ms > :since_ms", since_ms=since_ms
+    )
+    return {row["ticket_prefix"] for row in rows}
+
+
 def add_kiosk(db: WriteTransaction, kiosk: Kiosk) -> None:
     """Adds a kiosk, with the chain of its first epoch."""
     db.execute(

@@ -24,6 +24,11 @@ def name_and_language(db: ReadTransaction, patient_id: str) -> tuple[str, str]:
     return row["masked_name"], row["language"]
 
 
+def count_patients(db: ReadTransaction) -> int:
+    """The number of patients."""
+    return int(db.value("select count(*) from patients"))
+
+
 def put_patient(
     db: WriteTransaction,
     definitions: Definitions,
@@ -32,9 +37,9 @@ def put_patient(
     *,
     today: str,
     now_ms: int,
-    masked_name: str | None = None,
-    language: str = "ko",
-    birth_date: str | None = None,
+    masked_name: str | None,
+    language: str,
+    birth_date: str | None,
 ) -> bool:
     """Adds a patient with a journey in the initial state, or updates name, language and birth date.
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sync.central.store.transactions import WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,12 @@ def add_quarantined_body(db: WriteTransaction, quarantined: QuarantinedBody, rec
             "received_ms": received_ms,
         },
     )
+
+
+def read_quarantined_body(db: ReadTransaction, exception_id: str) -> QuarantinedBody | None:
+    """The quarantined body of a case; None for a case without one."""
+    row = db.row(
+        "select verdict_id, exception_id, kiosk_id, epoch, seq, reason, body from quarantine where exception_id = :id",
+        id=exception_id,
+    )
+    return QuarantinedBody(*row) if row else None

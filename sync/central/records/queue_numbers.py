@@ -1,6 +1,7 @@
 """Queue numbers that the centre gives: a prefix and a count of the day, like "C-001"."""
 
 from sync.central.store.transactions import WriteTransaction
+from sync.journey.queue_numbers import queue_number
 
 
 def next_queue_number(db: WriteTransaction, prefix: str, day: str) -> str:
@@ -11,7 +12,7 @@ def next_queue_number(db: WriteTransaction, prefix: str, day: str) -> str:
         day=day,
         prefix=prefix,
     )
-    return f"{prefix}-{used:03d}"
+    return queue_number(prefix, used)
 
 
 def skip_queue_numbers(db: WriteTransaction, prefix: str, day: str, used: int) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from sync.central.records.journeys import renumber
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import day_after
 
@@ -48,8 +49,5 @@ def begin_roster_day(db: WriteTransaction, today: str) -> None:
         " set site_day = excluded.site_day, first_change = excluded.first_change",
         {"today": today, "change": db.next_change()},
     )
-    members = db.rows(_MEMBERS, today=today, tomorrow=day_after(today))
-    db.executemany(
-        "update journeys set change = :change where patient_id = :patient_id",
-        [{"change": db.next_change(), "patient_id": row["patient_id"]} for row in members],
-    )
+    for row in db.rows(_MEMBERS, today=today, tomorrow=day_after(today)):
+        renumber(db, row["patient_id"])

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from sync.central.store.transactions import ReadTransaction
+from sync.central.records.exams import exam_of_row
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import MINUTE_MS, site_day
-from sync.journey.model import Exam, ExamId
 from sync.protocol import Site
 
 _languages = msgspec.json.Decoder(tuple[str, ...])
@@ -48,6 +48,33 @@ def read_site(db: ReadTransaction) -> SiteSettings:
     return _settings(tuple(row))
 
 
+def write_site(
+    db: WriteTransaction,
+    *,
+    name: str,
+    timezone: str,
+    day_starts_at: str,
+    languages: tuple[str, ...],
+    desk: str,
+    ticket_prefix: str,
+) -> None:
+    """Writes the row of the site, in place of an earlier one. `desk` is the exam id of the walk-in desk."""
+    db.execute(
+        "insert into site values (1, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix)"
+        " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone,"
+        " day_starts_at = excluded.day_starts_at, languages = excluded.languages,"
+        " desk_exam_id = excluded.desk_exam_id, ticket_prefix = excluded.ticket_prefix",
+        {
+            "name": name,
+            "timezone": timezone,
+            "day_starts_at": day_starts_at,
+            "languages": msgspec.json.encode(languages).decode(),
+            "desk": desk,
+            "ticket_prefix": ticket_prefix,
+        },
+    )
+
+
 @lru_cache(maxsize=16)
 def _settings(row: tuple[Any, ...]) -> SiteSettings:
     # Cached by the row itself: every request needs the settings, and they hardly ever change.
@@ -56,11 +83,7 @@ def _settings(row: tuple[Any, ...]) -> SiteSettings:
         name=name,
         timezone=timezone,
         day_starts_at=day_starts_at,
-        walk_in=_exam(*desk),
+        walk_in=exam_of_row(*desk),
         languages=_languages.decode(languages),
     )
     return SiteSettings(site, ticket_prefix, server_incarnation)
-
-
-def _exam(exam_id: str, title: str, public_label: str, room: str, minutes: int, overnight: int) -> Exam:
-    return Exam(ExamId(exam_id), title, public_label, room, minutes, bool(overnight))

@@ -10,6 +10,8 @@ from sync.journey.model import KioskId, PatientId, Role
 
 PREFIX = "nk_"  # scanners of logs and repositories recognise a token by this prefix
 
+_IS_VALID = "revoked_ms is null and (expires_ms is null or expires_ms > :now_ms)"
+
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
@@ -63,8 +65,7 @@ def bearer(db: ReadTransaction, token: str, now_ms: int) -> Bearer | None:
 def bearer_of_hash(db: ReadTransaction, token_hash: str, now_ms: int) -> Bearer | None:
     """The bearer of the token with this hash; None where it is unknown, revoked or has expired."""
     row = db.execute(
-        "select role, patient_id, kiosk_id from tokens where token_hash = :token_hash and revoked_ms is null"
-        " and (expires_ms is null or expires_ms > :now_ms)",
+        f"select role, patient_id, kiosk_id from tokens where token_hash = :token_hash and {_IS_VALID}",  # noqa: S608
         {"token_hash": token_hash, "now_ms": now_ms},
     ).fetchone()
     if row is None:
@@ -73,13 +74,18 @@ def bearer_of_hash(db: ReadTransaction, token_hash: str, now_ms: int) -> Bearer 
 
 
 def revoke(db: WriteTransaction, token_hash: str, now_ms: int) -> bool:
-    """Revokes a token, which closes its open sockets. False where no such token is valid."""
-    ended = db.execute(
-        "update tokens set revoked_ms = :now_ms where token_hash = :token_hash and revoked_ms is null",
+    """Revokes a valid token for good, and announces it: the sockets of the token close on that news.
+
+    False where the token is unknown, revoked or has expired; nothing changes then.
+    """
+    revoked = db.execute(
+        f"update tokens set revoked_ms = :now_ms where token_hash = :token_hash and {_IS_VALID}",  # noqa: S608
         {"now_ms": now_ms, "token_hash": token_hash},
     )
+    if revoked.rowcount == 0:
+        return False
     db.news.append(TokenRevoked(token_hash))
-    return ended.rowcount == 1
+    return True
 
 
 def hash_of(token: str) -> str:

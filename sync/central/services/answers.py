@@ -11,6 +11,8 @@ from sync.central.store.transactions import ReadTransaction
 from sync.journey.model import Actor, Journey, Refusal
 from sync.journey.rules import available_actions
 
+MAX_ROWS = 500  # of any list in an answer
+
 
 class Answer(msgspec.Struct, frozen=True):
     """The HTTP status, and the body as JSON: a CurrentState or another value, or an ErrorBody."""

@@ -46,7 +46,13 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
 
 UNKNOWN_PATIENT = ApiError("unknown_patient", "There is no such patient.")
+NO_OBJECT = ApiError("malformed", "The body must be a JSON object.")
 MISSING_PATIENT_ID = ApiError("missing_patient_id", "A request with a staff token must name the patient: patient_id.")
+
+
+def nested_too_deep(what: str) -> ApiError:
+    """The error for a body or a message whose JSON is nested too deep."""
+    return ApiError("malformed", f"The {what} is nested too deep.")
 
 
 def error_of(error: ApiError | Refusal) -> ApiError:

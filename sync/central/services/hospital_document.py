@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from sync.central.services.requests import is_name
+from sync.protocol import DEFAULT_LANGUAGES
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Text = Annotated[str, msgspec.Meta(max_length=256)]
@@ -26,7 +27,7 @@ class SitePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     desk: Name
     timezone: Name = "Asia/Seoul"
     day_starts_at: TimeOfDay = "04:00"
-    languages: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)] = ("ko", "en")
+    languages: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)] = DEFAULT_LANGUAGES
     ticket_prefix: Prefix = "C"
 
 
@@ -47,7 +48,7 @@ class PatientPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patient_id: Name
     name: Name
     masked_name: Text | None = None
-    language: Name = "ko"
+    language: Name = DEFAULT_LANGUAGES[0]
     birth_date: Day | None = None
     cards: tuple[str, ...] = ()
 

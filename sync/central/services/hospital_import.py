@@ -4,7 +4,6 @@ Records that the document leaves out stay as they are. A patient id that was mer
 patient. The other patient gets the cards and bookings, and keeps the name and the language.
 """
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -14,10 +13,13 @@ import msgspec
 from sync.cards import CardKeys, canonical_tag
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
+from sync.central.records.appointments import BookingRow, patients_booked_for, read_booking, write_booking
 from sync.central.records.bindings import bind, binding_of_card, bindings_of, was_bound_to
+from sync.central.records.exams import is_exam, put_exam
 from sync.central.records.journeys import mark_changed
+from sync.central.records.kiosks import is_prefix_of_kiosk
 from sync.central.records.patients import patient_named, put_patient
-from sync.central.records.site import NoSite, SiteSettings, read_site
+from sync.central.records.site import NoSite, SiteSettings, read_site, write_site
 from sync.central.services.hospital_document import (
     AppointmentPart,
     DocumentError,
@@ -30,6 +32,7 @@ from sync.central.store.transactions import WriteTransaction
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import came_to_nothing
+from sync.journey.model import Exam, ExamId
 
 
 class ImportReport(msgspec.Struct, frozen=True):
@@ -45,7 +48,7 @@ def take_hospital(
     db: WriteTransaction, definitions: Definitions, keys: CardKeys, hospital: Hospital, now_ms: int
 ) -> ImportReport:
     """Imports a document in the caller's transaction. Raises DocumentError where it names an unknown record."""
-    changed_exams = [exam.exam_id for exam in hospital.exams if _put_exam(db, exam)]
+    changed_exams = [exam.exam_id for exam in hospital.exams if put_exam(db, _exam(exam))]
     if hospital.site:
         put_site(db, hospital.site)
     try:
@@ -65,38 +68,11 @@ def take_hospital(
 
 def put_site(db: WriteTransaction, site: SitePart) -> None:
     """Writes the row of the site. Raises DocumentError where its desk is no exam, or its prefix is a kiosk's."""
-    if db.row("select 1 from exams where exam_id = :desk", desk=site.desk) is None:
+    if not is_exam(db, site.desk):
         raise DocumentError(f"the desk {site.desk!r} is not among the exams")
-    if db.row("select 1 from kiosks where ticket_prefix = :prefix", prefix=site.ticket_prefix) is not None:
+    if is_prefix_of_kiosk(db, site.ticket_prefix):
         raise DocumentError(f"the ticket_prefix {site.ticket_prefix} is a kiosk's")
-    db.execute(
-        "insert into site values (1, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix)"
-        " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone,"
-        " day_starts_at = excluded.day_starts_at, languages = excluded.languages,"
-        " desk_exam_id = excluded.desk_exam_id, ticket_prefix = excluded.ticket_prefix",
-        {
-            "name": site.name,
-            "timezone": site.timezone,
-            "day_starts_at": site.day_starts_at,
-            "languages": msgspec.json.encode(site.languages).decode(),
-            "desk": site.desk,
-            "ticket_prefix": site.ticket_prefix,
-        },
-    )
-
-
-def _put_exam(db: WriteTransaction, exam: ExamPart) -> bool:
-    values = {**msgspec.structs.asdict(exam), "overnight": int(exam.overnight)}
-    known = db.row("select * from exams where exam_id = :exam_id", exam_id=exam.exam_id)
-    if known is not None and all(known[column] == value for column, value in values.items()):
-        return False
-    db.execute(
-        "insert into exams values (:exam_id, :title, :public_label, :room, :minutes, :overnight)"
-        " on conflict (exam_id) do update set title = excluded.title, public_label = excluded.public_label,"
-        " room = excluded.room, minutes = excluded.minutes, overnight = excluded.overnight",
-        values,
-    )
-    return True
+    write_site(db, **msgspec.structs.asdict(site))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,51 +124,32 @@ class _Import:
 
     def appointment(self, part: AppointmentPart) -> bool:
         scheduled_ms, patient_id = self._moment(part), patient_named(self.db, part.patient_id)
-        known = self.db.row(
-            "select patient_id, exam_id, scheduled_ms, site_day, status from appointments"
-            " where appointment_id = :appointment_id",
-            appointment_id=part.appointment_id,
-        )
-        if known is not None and tuple(known)[:3] == (patient_id, part.exam_id, scheduled_ms):
+        known = read_booking(self.db, part.appointment_id)
+        if known and (known.patient_id, known.exam_id, known.scheduled_ms) == (patient_id, part.exam_id, scheduled_ms):
             return False
         if patient_id is None:
             raise _unknown(part, "patient", part.patient_id)
-        if self.db.row("select 1 from exams where exam_id = :exam_id", exam_id=part.exam_id) is None:
+        if not is_exam(self.db, part.exam_id):
             raise _unknown(part, "exam", part.exam_id)
-        if known is not None and known["patient_id"] != patient_id:
+        if known is not None and known.patient_id != patient_id:
             raise DocumentError(f"appointment {part.appointment_id} is another patient's")
         status, day = self.definitions.fresh_appointment, self.site.day(scheduled_ms)
-        if known is not None and known["site_day"] == day and not self._is_rebooked(known, scheduled_ms):
-            status = known["status"]
-        self.db.execute(
-            "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_ms, :site_day,"
-            " :status, null) on conflict (appointment_id) do update set exam_id = excluded.exam_id,"
-            " scheduled_ms = excluded.scheduled_ms, site_day = excluded.site_day, status = excluded.status",
-            {
-                "appointment_id": part.appointment_id,
-                "patient_id": patient_id,
-                "exam_id": part.exam_id,
-                "scheduled_ms": scheduled_ms,
-                "site_day": day,
-                "status": status,
-            },
-        )
+        if known is not None and known.site_day == day and not self._is_rebooked(known, scheduled_ms):
+            status = known.status
+        booking = BookingRow(part.appointment_id, patient_id, part.exam_id, scheduled_ms, day, status)
+        write_booking(self.db, booking)
         mark_changed(self.db, patient_id)
         return True
 
-    def _is_rebooked(self, known: sqlite3.Row, scheduled_ms: int) -> bool:
+    def _is_rebooked(self, known: BookingRow, scheduled_ms: int) -> bool:
         """Whether a booking that was cancelled or missed got another time within its day."""
-        return known["scheduled_ms"] != scheduled_ms and came_to_nothing(self.definitions, known["status"])
+        return known.scheduled_ms != scheduled_ms and came_to_nothing(self.definitions, known.status)
 
     def announce_exams(self, exam_ids: list[str]) -> None:
         """Announces every patient booked for a changed exam: its label and room are shown with the booking."""
         for exam_id in exam_ids:
-            for row in self.db.rows(
-                "select distinct patient_id from appointments where exam_id = :exam_id and site_day >= :today",
-                exam_id=exam_id,
-                today=self.today,
-            ):
-                mark_changed(self.db, row["patient_id"])
+            for patient_id in patients_booked_for(self.db, exam_id, self.today):
+                mark_changed(self.db, patient_id)
 
     def _moment(self, part: AppointmentPart) -> int:
         try:
@@ -203,6 +160,10 @@ class _Import:
             raise DocumentError(f"appointment {part.appointment_id}: scheduled_at is not within 2000 to 2999")
         local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.site.site.timezone))
         return int(local.timestamp() * 1000)
+
+
+def _exam(part: ExamPart) -> Exam:
+    return Exam(ExamId(part.exam_id), part.title, part.public_label, part.room, part.minutes, part.overnight)
 
 
 def _unknown(part: AppointmentPart, what: str, value: str) -> DocumentError:

@@ -6,15 +6,17 @@ from typing import Any
 from sync.central.centre import Centre
 from sync.central.conflicts.gather import JudgingContext, judging_context
 from sync.central.conflicts.rejudge import apply_case, discard_case, discard_verdict, reassign_case
-from sync.central.conflicts.waiting import WaitingAction, waiting_of_case
 from sync.central.records.audit import note
-from sync.central.records.cases import close_case
+from sync.central.records.cases import close_case, read_case
 from sync.central.records.journeys import read_journey
 from sync.central.records.patients import patient_named
+from sync.central.records.quarantine import read_quarantined_body
 from sync.central.records.site import read_site
-from sync.central.services.answers import Answer
+from sync.central.records.verdicts import latest_verdict
+from sync.central.records.waiting import WaitingAction, waiting_of_case
+from sync.central.services.answers import MAX_ROWS, Answer
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.services.inbox_views import MAX_ROWS, CasePage, case_view, open_cases, settlements_of
+from sync.central.services.inbox_views import CasePage, case_page, case_view, settlements_of
 from sync.central.services.once import ActionContext, Requester, Subject, once
 from sync.central.services.requests import ActionRequest
 from sync.central.services.settlement import Settlement
@@ -34,18 +36,22 @@ def list_cases(centre: Centre, after: str | None = None, limit: int = MAX_ROWS) 
     if limit not in range(1, MAX_ROWS + 1):
         return ApiError("malformed", f"limit must be a number from 1 to {MAX_ROWS}.")
     with centre.store.read() as db:
-        return open_cases(db, read_site(db), after, limit) or ApiError("not_found", "after must name a case.")
+        begin = read_case(db, after) if after is not None else None
+        if after is not None and begin is None:
+            return ApiError("not_found", "after must name a case.")
+        return case_page(db, read_site(db), begin, limit)
 
 
 def show_case(centre: Centre, exception_id: str) -> dict[str, Any] | ApiError:
     """One case with all its details."""
     now_ms = centre.clock()
     with centre.store.read() as db:
-        site = read_site(db)
-        row = db.row("select patient_id from exceptions where exception_id = :id", id=exception_id)
-        patient_id = patient_named(db, row["patient_id"]) if row and row["patient_id"] else None
+        site, case = read_site(db), read_case(db, exception_id)
+        if case is None:
+            return _NO_CASE
+        patient_id = patient_named(db, case.patient_id) if case.patient_id else None
         journey = read_journey(db, centre.definitions, patient_id, site.day(now_ms)) if patient_id else None
-        return case_view(db, centre.definitions, site, exception_id, journey, now_ms) or _NO_CASE
+        return case_view(db, centre.definitions, site, case, journey, now_ms)
 
 
 def settle(centre: Centre, requester: Requester, exception_id: str, request: ActionRequest) -> Answer:
@@ -59,10 +65,11 @@ def settle(centre: Centre, requester: Requester, exception_id: str, request: Act
 
 def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[str, Any] | ApiError:
     db, request, now_ms, who = context.db, context.request, context.now_ms, context.requester.who
-    if db.row("select 1 from exceptions where exception_id = :id", id=exception_id) is None:
+    case = read_case(db, exception_id)
+    if case is None:
         return _NO_CASE
     waiting = waiting_of_case(db, exception_id)
-    allowed = settlements_of(db, exception_id, waiting)
+    allowed = settlements_of(case, waiting)
     if how not in allowed:
         words = f"The case can be settled by: {', '.join(allowed)}." if allowed else "The case is settled already."
         return ApiError("not_allowed", words)
@@ -74,7 +81,7 @@ def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[
     close_case(db, exception_id, who, settlement, now_ms)
     detail = {"exception_id": exception_id, "how": how}
     note(db, who, "settle", now_ms, action_id=request.action_id, detail=detail)
-    verdicts = _verdicts(db, [each.verdict_id for each in waiting])
+    verdicts = [_verdict(db, each.verdict_id) for each in waiting]
     return {"exception_id": exception_id, "settled": how, "verdicts": verdicts}
 
 
@@ -117,19 +124,19 @@ def _visit_for(db: ReadTransaction, judging: JudgingContext, patient_id: Patient
 
 def _put_away(db: WriteTransaction, exception_id: str, now_ms: int) -> None:
     """Discards the quarantined record of a case without actions, where there is one."""
-    row = db.row("select verdict_id from quarantine where exception_id = :id", id=exception_id)
-    if row is not None:
-        discard_verdict(db, row["verdict_id"], now_ms)
+    quarantined = read_quarantined_body(db, exception_id)
+    if quarantined is not None:
+        discard_verdict(db, quarantined.verdict_id, now_ms)
 
 
-def _verdicts(db: ReadTransaction, verdict_ids: list[str]) -> list[dict[str, Any]]:
-    rows = []
-    for verdict_id in verdict_ids:
-        row = db.row(
-            "select verdict_id as action_id, verdict, code, revision, patient_id from verdicts"
-            " where verdict_id = :id order by revision desc limit 1",
-            id=verdict_id,
-        )
-        assert row is not None
-        rows.append(dict(row))
-    return rows
+def _verdict(db: ReadTransaction, verdict_id: str) -> dict[str, Any]:
+    """The verdict in force of an action, as the answer shows it."""
+    record = latest_verdict(db, verdict_id)
+    assert record is not None
+    return {
+        "action_id": verdict_id,
+        "verdict": record.verdict.value,
+        "code": record.code.value,
+        "revision": record.revision,
+        "patient_id": record.patient_id,
+    }

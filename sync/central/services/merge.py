@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from sync.central.centre import Centre
+from sync.central.days.open_journey import open_journey
 from sync.central.records.audit import note
 from sync.central.records.cases import TWO_VISITS, NewCase, open_case
 from sync.central.records.history import day_end
-from sync.central.records.journeys import mark_changed, open_journey
+from sync.central.records.journeys import mark_changed
+from sync.central.records.merges import end_merged_visit, move_rows, replace_by_alias, write_merged_journey
 from sync.central.records.patients import patient_named
 from sync.central.services.answers import Answer
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
@@ -21,9 +23,6 @@ from sync.central.services.requests import ActionRequest
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId
-
-_TABLES = ("bindings", "appointments", "entries", "transitions", "entry_history", "corrections", "tokens")
-_LOOSE_TABLES = ("patient_aliases", "actions", "exceptions")  # their patient_id need not be a known patient
 
 
 def merge_patients(centre: Centre, requester: Requester, kept: str, request: ActionRequest) -> Answer:
@@ -64,61 +63,22 @@ def merge(
     if before.visit_id is not None and other.visit_id is not None:
         _end_second_visit(db, kept, before, other, now_ms, ids())
     version = max(before.journey_version, other.journey_version) + 1
-    _move_rows(db, kept, gone, version)
-    change = db.next_change()
-    db.execute("delete from journeys where patient_id = :gone", {"gone": gone})
-    db.execute("delete from patients where patient_id = :gone", {"gone": gone})
-    db.execute(
-        "insert into patient_aliases values (:gone, :kept, :now_ms, :change)",
-        {"gone": gone, "kept": kept, "now_ms": now_ms, "change": change},
-    )
-    db.announce(change, gone)
-    _write_journey(db, before, other, version)
+    move_rows(db, kept, gone, version)
+    replace_by_alias(db, kept, gone, now_ms)
+    # The journey on the visit under way goes on. Its entries, its bookings and its visit are the patient's already.
+    goes_on = other if before.visit_id is None and other.visit_id is not None else before
+    write_merged_journey(db, kept, goes_on, version)
     return mark_changed(db, kept)
 
 
 def _end_second_visit(
     db: WriteTransaction, kept: PatientId, before: Journey, other: Journey, now_ms: int, exception_id: str
 ) -> None:
-    db.execute("insert into merged_visits values (:id, :now_ms)", {"id": other.visit_id, "now_ms": now_ms})
-    db.execute("update visits set closed_ms = :now_ms where visit_id = :id", {"id": other.visit_id, "now_ms": now_ms})
+    assert other.visit_id is not None
+    end_merged_visit(db, other.visit_id, now_ms)
     detail = {
         "visits": [before.visit_id, other.visit_id],
         "journey_states": [before.state, other.state],
         "patient_ids": [before.patient_id, other.patient_id],
     }
     open_case(db, exception_id, NewCase(TWO_VISITS, None, detail, kept, visit_id=other.visit_id), now_ms)
-
-
-def _move_rows(db: WriteTransaction, kept: PatientId, gone: PatientId, version: int) -> None:
-    both = {"kept": kept, "gone": gone}
-    # A day's visits are numbered, so the other record's visits come after the patient's own. No kiosk has seen one of
-    # them as a visit of this patient yet.
-    db.execute(
-        "update visits set patient_id = :kept, opened_version = :version, ordinal = ordinal"
-        " + (select coalesce(max(v.ordinal), 0) from visits v"
-        " where v.patient_id = :kept and v.site_day = visits.site_day) where patient_id = :gone",
-        {**both, "version": version},
-    )
-    for table in (*_TABLES, *_LOOSE_TABLES):
-        db.execute(f"update {table} set patient_id = :kept where patient_id = :gone", both)  # noqa: S608
-    # Those verdicts led to versions of a journey that no longer exists.
-    db.execute("update verdicts set patient_id = :kept, changed_version = null where patient_id = :gone", both)
-
-
-def _write_journey(db: WriteTransaction, before: Journey, other: Journey, version: int) -> None:
-    """Writes the journey after the merge: on the visit under way, with a version above both journeys' versions."""
-    on = other if before.visit_id is None and other.visit_id is not None else before
-    # The entries, the bookings and the visit row belong to the patient already.
-    db.execute(
-        "update journeys set state = :state, visit_id = :visit_id, leg = :leg, current_queue_id = :current_queue_id,"
-        " journey_version = :version where patient_id = :kept",
-        {
-            "state": on.state,
-            "visit_id": on.visit_id,
-            "leg": on.leg,
-            "current_queue_id": on.current_queue_id,
-            "version": version,
-            "kept": before.patient_id,
-        },
-    )

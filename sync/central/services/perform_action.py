@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sync.central.centre import Centre
+from sync.central.days.open_journey import open_journey
 from sync.central.records.bindings import binding_of_card
 from sync.central.records.history import day_end
-from sync.central.records.journeys import open_journey, save
+from sync.central.records.journeys import save
 from sync.central.records.patients import patient_named
 from sync.central.records.queue_numbers import next_queue_number
 from sync.central.services.answers import Answer, refused_at

@@ -1,21 +1,21 @@
 """The views of staff: the queue as a list to search, and a patient's history."""
 
-import sqlite3
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
 from sync.central.centre import Centre
-from sync.central.records.entries import entry_of_row, line_order
+from sync.central.records.entries import ListedEntry, find_entries
+from sync.central.records.history import RecordedTransition, newest_transitions
 from sync.central.records.patients import patient_named
 from sync.central.records.site import SiteSettings, read_site
+from sync.central.services.answers import MAX_ROWS
 from sync.central.services.current_state import estimated_wait
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.store.transactions import ReadTransaction, any_of
+from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
-
-MAX_ROWS = 500
 
 
 class QueueRow(msgspec.Struct, frozen=True):
@@ -72,53 +72,28 @@ def history(centre: Centre, named: str) -> dict[str, Any] | ApiError:
         patient_id = patient_named(db, named)
         if patient_id is None:
             return UNKNOWN_PATIENT
-        return {"patient_id": patient_id, "transitions": _transitions(db, read_site(db), patient_id)}
+        timezone = read_site(db).site.timezone
+        rows = newest_transitions(db, patient_id, MAX_ROWS)
+        return {"patient_id": patient_id, "transitions": [_transition(row, timezone) for row in rows]}
 
 
 def queue_rows(
     db: ReadTransaction, definitions: Definitions, site: SiteSettings, today: str, search: Search
 ) -> list[QueueRow]:
     """The entries of a day that fit a search, each line in the order of the rules."""
-    names, states = any_of("state", [search.state] if search.state else definitions.live)
-    rows = db.execute(
-        "select e.*, p.masked_name, j.state as journey_state"  # noqa: S608 (placeholders only)
-        " from entries e join patients p on p.patient_id = e.patient_id join journeys j on j.patient_id = e.patient_id"
-        f" where e.site_day = :today and e.state in {names}"
-        " and (cast(:exam_id as text) is null or e.exam_id = :exam_id)"
-        " and (cast(:q as text) is null or e.patient_id = :q or lower(e.queue_number) = lower(:q)"
-        " or lower(e.label_aliases) like '%\"' || lower(:q_like) || '\"%' escape '\\'"
-        " or (:by_name = 1 and lower(p.name) like lower(:q_like) || '%' escape '\\'))"
-        f" order by e.exam_id, {line_order('e')} limit :limit",
-        {
-            "today": today,
-            "exam_id": search.exam_id,
-            "q": search.q,
-            "q_like": _literal(search.q or ""),
-            "by_name": int(search.by_name),
-            "limit": MAX_ROWS,
-            **states,
-        },
-    ).fetchall()
-    return [_queue_row(db, definitions, site, row) for row in rows]
+    states = [search.state] if search.state else definitions.live
+    listed = find_entries(db, today, states, MAX_ROWS, exam_id=search.exam_id, text=search.q, by_name=search.by_name)
+    return [_queue_row(db, definitions, site, today, each) for each in listed]
 
 
-def _transitions(db: ReadTransaction, site: SiteSettings, patient_id: str) -> list[dict[str, Any]]:
-    rows = db.rows(
-        "select from_state, to_state, action, trigger_type, source, action_id, visit_id, leg, metadata, happened_ms,"
-        " recorded_ms, time_quality from transitions where patient_id = :patient_id"
-        " order by change desc, position desc limit :limit",
-        patient_id=patient_id,
-        limit=MAX_ROWS,
-    )
-    return [_with_times(row, site, "happened_ms", "recorded_ms", json="metadata") for row in reversed(rows)]
-
-
-def _queue_row(db: ReadTransaction, definitions: Definitions, site: SiteSettings, row: sqlite3.Row) -> QueueRow:
-    entry = entry_of_row(row)
+def _queue_row(
+    db: ReadTransaction, definitions: Definitions, site: SiteSettings, today: str, listed: ListedEntry
+) -> QueueRow:
+    entry = listed.entry
     return QueueRow(
         entry.queue_id,
-        row["patient_id"],
-        row["masked_name"],
+        listed.patient_id,
+        listed.masked_name,
         entry.exam_id,
         entry.exam_name,
         entry.room,
@@ -127,18 +102,16 @@ def _queue_row(db: ReadTransaction, definitions: Definitions, site: SiteSettings
         entry.label_aliases,
         entry.priority,
         iso(entry.opened_ms, site.site.timezone),
-        estimated_wait(db, definitions, row["site_day"], entry),
-        row["journey_state"],
+        estimated_wait(db, definitions, today, entry),
+        listed.journey_state,
     )
 
 
-def _with_times(row: sqlite3.Row, site: SiteSettings, *times: str, json: str) -> dict[str, Any]:
-    """A row as the API has it: times in ISO 8601 (`opened_ms` becomes `opened_at`), JSON as values."""
-    shown = {column: row[column] for column in row.keys() if column not in times}  # noqa: SIM118 (a Row yields values)
-    shown[json] = msgspec.json.decode(row[json])
-    return shown | {time.replace("_ms", "_at"): iso(row[time], site.site.timezone) for time in times}
-
-
-def _literal(text: str) -> str:
-    """Text that `like … escape '\\'` takes literally."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+def _transition(row: RecordedTransition, timezone: str) -> dict[str, Any]:
+    """A transition as the API has it: times in ISO 8601."""
+    shown = asdict(row)
+    times = {
+        "happened_at": iso(shown.pop("happened_ms"), timezone),
+        "recorded_at": iso(shown.pop("recorded_ms"), timezone),
+    }
+    return shown | times

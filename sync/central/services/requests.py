@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from sync.cards import CardHash, CardKeys, canonical_tag
-from sync.central.services.errors import ApiError
+from sync.central.services.errors import NO_OBJECT, ApiError
 from sync.ids import is_uuid
 
 MAX_ID = 128
 MAX_REASON = 500
+NO_STATE = ApiError("malformed", "The body must name a state.")
+NO_REASON = ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters.")
 _CARD_FIELDS = frozenset({"tag_id"})
 _NAMES = ("patient_id", "queue_id", "exam_id", "room")
 
@@ -43,7 +45,7 @@ def read_action_request(document: object, keys: CardKeys, new_id: Callable[[], s
     A request without an `action_id` gets one of `new_id`. Its client cannot repeat it safely.
     """
     if not isinstance(document, dict):
-        return ApiError("malformed", "The body must be a JSON object.")
+        return NO_OBJECT
     action_type = document.get("action_type")
     if action_type is None or action_type == "":
         return ApiError("missing_action_type", "action_type is missing.")
@@ -87,16 +89,24 @@ def is_reason(value: object) -> bool:
     return isinstance(value, str) and len(value) <= MAX_REASON
 
 
+def read_tag(tag_id: object, code: str) -> str | ApiError:
+    """The canonical id of a card as a reader or a person writes it, or an error of this code."""
+    if not isinstance(tag_id, str):
+        return ApiError(code, "tag_id must be a text.")
+    try:
+        return canonical_tag(tag_id)
+    except ValueError as error:
+        return ApiError(code, f"{error}.")
+
+
 def _canonical(payload: Mapping[str, Any]) -> str | ApiError | None:
     """The canonical id of the card in a payload, at any depth; None where there is none."""
     found: set[str] = set()
     for value in _card_values(payload):
-        if not isinstance(value, str):
-            return ApiError("invalid_payload", "tag_id must be a text.")
-        try:
-            found.add(canonical_tag(value))
-        except ValueError as error:
-            return ApiError("invalid_payload", f"{error}.")
+        canonical = read_tag(value, "invalid_payload")
+        if isinstance(canonical, ApiError):
+            return canonical
+        found.add(canonical)
     if len(found) > 1:
         return ApiError("invalid_payload", "A request can name one card only.")
     return found.pop() if found else None

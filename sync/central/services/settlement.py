@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from sync.central.services.errors import ApiError
-from sync.central.services.requests import MAX_REASON, is_name, is_reason
+from sync.central.services.requests import NO_REASON, is_name, is_reason
 
 
 class Settlement(StrEnum):
@@ -20,7 +20,7 @@ def read_settlement(how: object, reason: object, patient_id: object) -> dict[str
     if how not in list(Settlement):
         return ApiError("malformed", f"how must be one of {', '.join(Settlement)}.")
     if not is_reason(reason):
-        return ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters.")
+        return NO_REASON
     if how == Settlement.DISCARD and not str(reason).strip():
         return ApiError("malformed", "reason is missing: a discarded case needs one.")
     if how == Settlement.REASSIGN and not is_name(patient_id):

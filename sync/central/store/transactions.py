@@ -35,7 +35,9 @@ class ReadTransaction:
 
     def latest_change(self) -> int:
         """The highest change number in use."""
-        return int(self.value("select value from counters where name = 'change'"))
+        change = self.counter("change")
+        assert change is not None
+        return change
 
     def counter(self, name: str) -> int | None:
         """The number stored under a name, or None."""

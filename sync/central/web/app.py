@@ -5,6 +5,7 @@ import dataclasses
 from flask import Flask, Response
 
 from sync.central.centre import Centre
+from sync.central.kiosks.pull import MAX_POLLS
 from sync.central.maintenance.timekeeper import doubt_of
 from sync.central.services.access_log import AccessLog
 from sync.central.services.answers import accepted
@@ -17,8 +18,6 @@ from sync.central.web.patient_socket import add_patient_socket
 from sync.central.web.queue_api import queue_api
 from sync.central.web.staff_api import staff_api
 from sync.websocket.limits import SocketLimits
-
-MAX_POLLS = 32
 
 
 def create_app(centre: Centre, limits: SocketLimits, most_waiting: int = MAX_POLLS) -> Flask:

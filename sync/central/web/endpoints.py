@@ -15,7 +15,7 @@ from sync.central.records.tokens import Bearer
 from sync.central.services.access_log import AccessLog
 from sync.central.services.answers import Answer, accepted, refused
 from sync.central.services.authentication import authenticate
-from sync.central.services.errors import ApiError
+from sync.central.services.errors import NO_OBJECT, ApiError
 from sync.central.services.requests import ActionRequest, read_action_request
 from sync.central.web.http import read_json, respond
 from sync.central.web.senders import header_token
@@ -88,5 +88,5 @@ def read_object(body: ReadBody) -> object:
     if isinstance(document, ApiError):
         return document
     if not isinstance(document, dict):
-        return ApiError("malformed", "The body must be a JSON object.")
+        return NO_OBJECT
     return body(document)

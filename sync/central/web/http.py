@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from sync.central.records.site import NoSite
 from sync.central.services.answers import Answer, refused
-from sync.central.services.errors import ApiError, error_body
+from sync.central.services.errors import ApiError, error_body, nested_too_deep
 from sync.central.store.errors import StaleJourney
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def harden(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(RecursionError, lambda _: respond(ApiError("malformed", "The body is nested too deep.")))
+    app.register_error_handler(RecursionError, lambda _: respond(nested_too_deep("body")))
     for breakage in (sqlite3.OperationalError, StaleJourney):
         app.register_error_handler(breakage, _busy)
     app.register_error_handler(NoSite, lambda error: _unavailable(str(error)))

@@ -6,10 +6,9 @@ from flask import Blueprint, request
 
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
-from sync.central.services.answers import Answer
+from sync.central.services.answers import MAX_ROWS, Answer
 from sync.central.services.errors import ApiError
 from sync.central.services.inbox import list_cases, settle, show_case
-from sync.central.services.inbox_views import MAX_ROWS
 from sync.central.services.once import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.services.settlement import read_settlement

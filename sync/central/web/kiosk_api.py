@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from sync.central.centre import Centre
 from sync.central.kiosks.enrolment import enrol_kiosk
-from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.pull import MAX_POLLS, PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.kiosks.refusals import fenced, unsupported
 from sync.central.records.site import NoSite
@@ -51,9 +51,12 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 }
 
 
-def kiosk_api(centre: Centre, most_waiting: int = 32, versions: frozenset[int] = SUPPORTED_VERSIONS) -> Blueprint:
-    """The three routes of the wire. A kiosk's token is valid for these routes alone. At most `most_waiting` pulls wait
-    at a time. `versions` are the versions of the protocol that this centre speaks.
+def kiosk_api(
+    centre: Centre, most_waiting: int = MAX_POLLS, versions: frozenset[int] = SUPPORTED_VERSIONS
+) -> Blueprint:
+    """The three routes of the wire. A kiosk's token is valid for these routes alone.
+
+    At most `most_waiting` pulls wait at a time. `versions` are the protocol versions that this centre speaks.
     """
     pulls = PullService(centre, most_waiting, versions=versions)
     api = Blueprint("kiosk", __name__, url_prefix="/api/v1")

@@ -19,7 +19,7 @@ from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer, refused
 from sync.central.services.authentication import actor_of, authenticate, refresh, subject_of
 from sync.central.services.current_state import CurrentState, read_current_state
-from sync.central.services.errors import MISSING_PATIENT_ID, ApiError, error_body
+from sync.central.services.errors import MISSING_PATIENT_ID, ApiError, error_body, nested_too_deep
 from sync.central.services.requests import ActionRequest, read_action_request
 from sync.central.store.news import NewsItem, PatientChanged
 from sync.central.web.endpoints import Endpoints
@@ -37,7 +37,6 @@ PATH = "/ws/patient-journey/"
 _CHECK_EVERY_S = 30.0  # the expiry of the token is noticed within this time
 _ROLES = (Role.PATIENT, Role.STAFF)
 _FOREIGN_ORIGIN = ApiError("foreign_origin", "A page of another site may not open this socket.")
-_TOO_DEEP = ApiError("malformed", "The message is nested too deep.")
 _BUSY = ApiError("busy", "The database is busy; send it again.")
 _UNKNOWN_COMMAND = ApiError("unknown_command", "The message names no known command.")
 _REFUSALS = {
@@ -194,7 +193,7 @@ class _Conversation:
                 action_id = wanted.action_id
             answer = perform_for(self._centre, self._sender, "websocket", wanted, self._subject)
         except RecursionError:
-            answer = refused(_TOO_DEEP)
+            answer = refused(nested_too_deep("message"))
         except sqlite3.OperationalError:
             log.exception("an action met a busy or failing database")
             answer = refused(_BUSY)

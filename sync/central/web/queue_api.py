@@ -12,7 +12,7 @@ from sync.central.services.change_entry import change_entry
 from sync.central.services.errors import ApiError
 from sync.central.services.once import Requester
 from sync.central.services.queue import QueuePage, Search, search_queue
-from sync.central.services.requests import MAX_REASON, ActionRequest, is_name, is_reason
+from sync.central.services.requests import NO_REASON, NO_STATE, ActionRequest, is_name, is_reason
 from sync.central.web.endpoints import Endpoints
 from sync.journey.model import STAFF, BuiltIn, Role
 
@@ -52,7 +52,7 @@ def queue_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 def _entry_change(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     state, reason = document.get("state"), document.get("reason", "")
     if not is_name(state):
-        return ApiError("malformed", "The body must name a state.")
+        return NO_STATE
     if not is_reason(reason):
-        return ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters.")
+        return NO_REASON
     return {"queue_id": (request.view_args or {}).get("queue_id"), "state": state, "reason": reason}

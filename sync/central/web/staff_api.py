@@ -2,19 +2,18 @@
 
 from typing import Any
 
-import msgspec
 from flask import Blueprint
 
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
-from sync.central.services.cards import bind_card, read_card
+from sync.central.services.cards import BINDING, bind_card
 from sync.central.services.change_entry import correct_journey
 from sync.central.services.errors import ApiError
 from sync.central.services.merge import merge_patients
 from sync.central.services.once import Requester
 from sync.central.services.queue import history
-from sync.central.services.requests import MAX_REASON, ActionRequest, is_name, is_reason
+from sync.central.services.requests import MAX_REASON, NO_STATE, ActionRequest, is_name, is_reason, read_tag
 from sync.central.web.endpoints import Endpoints
 from sync.journey.correction import CORRECTION
 from sync.journey.model import STAFF, Role
@@ -27,13 +26,10 @@ def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     api = Blueprint("staff", __name__, url_prefix="/api/v1")
 
     @api.post("/bindings/")
-    @endpoints.endpoint(Role.STAFF, body=_binding)
-    def bind(sender: Bearer, wanted: dict[str, Any]) -> Answer | ApiError:
-        cards = read_card(centre.keys, wanted["tag_id"])
-        if isinstance(cards, ApiError):
-            return cards
-        bound = bind_card(centre, sender.who, wanted["patient_id"], cards)
-        return bound if isinstance(bound, ApiError) else Answer(CREATED, msgspec.json.encode(bound))
+    @endpoints.endpoint(Role.STAFF, body=endpoints.action(BINDING, _binding))
+    def bind(sender: Bearer, wanted: ActionRequest) -> Answer:
+        answer = bind_card(centre, Requester(STAFF, sender.who, "desk"), str(wanted.named("patient_id")), wanted)
+        return Answer(CREATED, answer.body) if answer.done else answer
 
     @api.get("/patients/<patient_id>/history/")
     @endpoints.endpoint(Role.STAFF)
@@ -59,7 +55,11 @@ def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 def _binding(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     if not is_name(document.get("patient_id")):
         return ApiError("malformed", "The body must hold patient_id and tag_id.")
-    return {"patient_id": document["patient_id"], "tag_id": document.get("tag_id")}
+    tag_id = document.get("tag_id")
+    canonical = read_tag(tag_id, "malformed")
+    if isinstance(canonical, ApiError):
+        return canonical
+    return {"patient_id": document["patient_id"], "tag_id": tag_id}
 
 
 def _merged_record(document: dict[str, Any]) -> dict[str, Any] | ApiError:
@@ -71,7 +71,7 @@ def _merged_record(document: dict[str, Any]) -> dict[str, Any] | ApiError:
 def _correction(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     state, reason = document.get("state"), document.get("reason", "")
     if not is_name(state):
-        return ApiError("malformed", "The body must name a state.")
+        return NO_STATE
     if not is_reason(reason) or not str(reason).strip():
         return ApiError("malformed", f"reason must be a text of 1 to {MAX_REASON} characters.")
     return {"state": state, "reason": reason}

@@ -19,9 +19,9 @@ from sync.clock import ClockReading
 from sync.journey.definitions import shipped
 from sync.journey.model import Exam, ExamId, Journey, PatientId
 from sync.protocol import (
+    MAX_ACTION_BODY,
     MAX_BATCH,
     MAX_BATCH_BYTES,
-    MAX_BODY,
     NO_HASH,
     PushRequest,
     Site,
@@ -133,7 +133,7 @@ def test_a_batch_keeps_within_the_bytes_of_the_protocol_whole_request_and_all(st
 def test_an_action_that_says_more_than_a_body_may_hold_is_not_written(store: Store):
     with store.write() as db:
         before = outbox.head(db)
-        assert not outbox.append(db, intent(1, payload={"answers": "x" * MAX_BODY}), NO_HASH)
+        assert not outbox.append(db, intent(1, payload={"answers": "x" * MAX_ACTION_BODY}), NO_HASH)
         assert outbox.head(db) == before
         assert outbox.rows(db) == []
 

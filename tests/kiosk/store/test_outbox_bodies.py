@@ -12,7 +12,7 @@ import pytest
 
 from kiosk.store import outbox, outbox_bodies
 from sync.journey.model import RefusalCode
-from sync.protocol import MAX_BODY, NO_HASH, Code, Intent, Verdict, VerdictRow, chain_hash
+from sync.protocol import MAX_ACTION_BODY, NO_HASH, Code, Intent, Verdict, VerdictRow, chain_hash
 from tests.kiosk.samples import Clock, cards, enrolled, enrolment, page, row
 
 Damage = Callable[[bytes, bytes], bytes]
@@ -82,7 +82,7 @@ class Kiosk:
         assert (first.opaque, third.opaque) == (None, None)
         assert second.opaque is not None
         assert (bytes(second.body), second.opaque.seq, second.opaque.action_id) == (b"null", 2, self.ids[1])
-        assert base64.b64decode(second.opaque.body) == self.damaged[:MAX_BODY]
+        assert base64.b64decode(second.opaque.body) == self.damaged[:MAX_ACTION_BODY]
         assert first.hash == chain_hash(NO_HASH, bytes(first.body))
         assert third.hash == chain_hash(second.hash, bytes(third.body))
 
@@ -240,7 +240,7 @@ def test_a_press_that_says_too_much_is_refused_and_nothing_of_it_stays(tmp_path:
     store, journeys = parts.store, parts.journeys
     journeys.tap(cards(1), ("scan_nfc",))
     before = journeys.patient_status("P1")
-    acted = journeys.act("P1", "register", None, {"answers": {"why": "x" * MAX_BODY}})
+    acted = journeys.act("P1", "register", None, {"answers": {"why": "x" * MAX_ACTION_BODY}})
     assert acted.refusal is not None
     assert (acted.refusal.code, acted.refusal.journey_state) == (RefusalCode.TOO_LARGE, "ARRIVED")
     assert journeys.patient_status("P1") == before

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from sync.central.days.future_days import patients_of_future_days
+from sync.central.days.open_journey import open_journey
 from sync.central.maintenance.housekeeping import Housekeeping, close_days, correct_all_future_days
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
-from sync.central.records.future_days import patients_of_future_days
 from sync.central.records.history import day_end
-from sync.central.records.journeys import open_journey, read_journey, save
+from sync.central.records.journeys import read_journey, save
 from sync.central.store.errors import StaleJourney
 from sync.journey.definitions import read, shipped
 from sync.journey.rules import close_day

@@ -61,6 +61,15 @@ def test_a_revoked_token_ends_at_once_and_cannot_be_revoked_twice(centre: Centre
     assert len(heard) >= 1
 
 
+def test_an_expired_token_cannot_be_revoked_and_its_row_stays_as_it_is(centre: Centre):
+    with centre.store.write() as db:
+        expired = tokens.hash_of(tokens.issue(db, Role.STAFF, 5, expires_ms=100))
+        assert not tokens.revoke(db, expired, 100)
+        assert db.news == []
+        assert db.value("select revoked_ms from tokens where token_hash = :expired", expired=expired) is None
+        assert tokens.revoke(db, expired, 99)
+
+
 def test_history_names_a_bearer_without_the_token(centre: Centre):
     token = centre.token(Role.STAFF)
     kiosk = centre.token(Role.KIOSK, kiosk_id="K1")

@@ -550,9 +550,12 @@ def test_a_merge_says_who_merged_which_records(online: Online):
 
 def test_a_binding_says_who_bound_which_card(online: Online):
     scene = Scene(online, Box(online), online.newcomer())
-    made = scene.post("/bindings/", patient_id=scene.patient_id, tag_id=NEW_CARD)
+    action_id = new_id()
+    made = scene.post("/bindings/", patient_id=scene.patient_id, tag_id=NEW_CARD, action_id=action_id)
     detail = {"binding_id": made["binding_id"]}
-    assert_audited(scene, scene.who(online.staff), "bind", detail, patient_id=scene.patient_id)
+    who = scene.who(online.staff)
+    assert_audited(scene, who, "bind", detail, action_id=action_id, patient_id=scene.patient_id)
+    assert_answered(scene, action_id, "bind", "desk", "applied", patient_id=scene.patient_id)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way is not kiosk_pushes_after_the_days_end])

@@ -3,6 +3,7 @@
 import pytest
 
 from sync.cards import canonical_tag
+from sync.central.records.bindings import binding_of_card
 from sync.ids import new_id
 from tests.sync.central.centre import DAY
 from tests.sync.central.online import API, Online
@@ -143,6 +144,45 @@ def test_a_card_is_bound_by_staff_and_its_older_binding_ends(online: Online):
     assert online.state(online.staff, patient_id=second).json()["journey_state"] == "ARRIVED"
     (ended,) = online.centre.rows("select end_ms from bindings where binding_id = :id", id=made.json()["binding_id"])
     assert ended["end_ms"] is not None
+
+
+def binding_of(online: Online, patient_id: str, tag_id: str, action_id: str):
+    body = {"patient_id": patient_id, "tag_id": tag_id, "action_id": action_id}
+    return online.call("POST", f"{API}/bindings/", online.staff, json=body)
+
+
+def test_a_late_repeat_of_a_binding_does_not_take_the_card_back(online: Online):
+    first, second, action_id, uid = online.newcomer(), online.newcomer(), new_id(), "04C1C2C3C4C5C6"
+    made = binding_of(online, first, uid, action_id)
+    assert made.status_code == 201
+    assert binding_of(online, second, uid, new_id()).json()["patient_id"] == second
+    late = binding_of(online, first, "04:c1:c2:c3:c4:c5:c6", action_id)
+    assert (late.status_code, late.content) == (201, made.content)
+    with online.centre.store.read() as db:
+        binding = binding_of_card(db, online.centre.parts.keys.hashes(canonical_tag(uid)))
+    assert binding is not None
+    assert binding.patient_id == second
+    audited = online.centre.rows("select kind from audit where action_id = :id", id=action_id)
+    assert [row["kind"] for row in audited] == ["bind"]
+
+
+def test_a_binding_with_the_action_id_of_another_one_is_refused(online: Online):
+    first, second, action_id = online.newcomer(), online.newcomer(), new_id()
+    assert binding_of(online, first, "04D1D2D3D4D5D6", action_id).status_code == 201
+    for patient_id, tag_id in ((second, "04D1D2D3D4D5D6"), (first, "04D1D2D3D4D5D7")):
+        refused = binding_of(online, patient_id, tag_id, action_id)
+        assert (refused.status_code, refused.json()["code"]) == (409, "action_id_reused")
+    (bound,) = online.centre.rows("select patient_id from actions where action_id = :id", id=action_id)
+    assert bound["patient_id"] == first
+    assert binding_of(online, first, "04D1D2D3D4D5D6", "no").json()["code"] == "invalid_action_id"
+
+
+def test_a_card_that_staff_bind_is_kept_nowhere_as_it_was_read(online: Online):
+    uid = "04E1E2E3E4E5E6"
+    assert binding_of(online, online.newcomer(), uid, new_id()).status_code == 201
+    stored = b"".join(path.read_bytes() for path in online.centre.directory.glob("centre.db*")).lower()
+    for spelling in (uid, "04:E1:E2:E3:E4:E5:E6"):
+        assert spelling.lower().encode() not in stored
 
 
 def test_a_card_is_kept_nowhere_as_it_was_read(online: Online):

@@ -114,4 +114,4 @@ _WAITING = (
     )""",
 )
 
-SYNC_TABLES: tuple[str, ...] = (*_KIOSKS, *_CHAINS, *_VERDICTS, *_WAITING)
+KIOSK_TABLES: tuple[str, ...] = (*_KIOSKS, *_CHAINS, *_VERDICTS, *_WAITING)

@@ -1,0 +1,43 @@
+"""Exams as rows, the desk for patients without a booking among them."""
+
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.journey.model import Exam, ExamId
+
+
+def is_exam(db: ReadTransaction, exam_id: str) -> bool:
+    """Whether there is an exam of this id."""
+    return read_exam(db, exam_id) is not None
+
+
+def read_exam(db: ReadTransaction, exam_id: str) -> Exam | None:
+    """The exam of an id, or None."""
+    row = db.row(
+        "select exam_id, title, public_label, room, minutes, overnight from exams where exam_id = :exam_id",
+        exam_id=exam_id,
+    )
+    return exam_of_row(*row) if row else None
+
+
+def put_exam(db: WriteTransaction, exam: Exam) -> bool:
+    """Adds an exam, or updates it. Returns whether anything changed."""
+    if read_exam(db, exam.exam_id) == exam:
+        return False
+    db.execute(
+        "insert into exams values (:exam_id, :title, :public_label, :room, :minutes, :overnight)"
+        " on conflict (exam_id) do update set title = excluded.title, public_label = excluded.public_label,"
+        " room = excluded.room, minutes = excluded.minutes, overnight = excluded.overnight",
+        {
+            "exam_id": exam.exam_id,
+            "title": exam.title,
+            "public_label": exam.public_label,
+            "room": exam.room,
+            "minutes": exam.minutes,
+            "overnight": int(exam.overnight),
+        },
+    )
+    return True
+
+
+def exam_of_row(exam_id: str, title: str, public_label: str, room: str, minutes: int, overnight: int) -> Exam:
+    """An exam from the columns of the table, in their order."""
+    return Exam(ExamId(exam_id), title, public_label, room, minutes, bool(overnight))

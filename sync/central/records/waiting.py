@@ -1,0 +1,131 @@
+"""Actions that wait for staff as rows, each whole, with the hashes of its card."""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from sync.cards import CardHash
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
+from sync.clock import ClockReading
+from sync.protocol import Code, Intent, canonical
+
+_intent = msgspec.json.Decoder(Intent)
+_clock = msgspec.json.Decoder(ClockReading)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingAction:
+    """An action that waits for staff in a case, because of `code`.
+
+    `visit_id` is the visit of the action, aliases resolved. `sent` is the kiosk's clocks when it sent the action.
+    """
+
+    verdict_id: str
+    exception_id: str
+    kiosk_id: str
+    seq: int
+    visit_id: str
+    code: Code
+    intent: Intent
+    sent: ClockReading
+    received_ms: int
+
+
+def add_waiting(db: WriteTransaction, waiting: WaitingAction) -> None:
+    """Stores an action whole in its case."""
+    db.execute(
+        "insert into waiting values (:verdict_id, :exception_id, :kiosk_id, :seq, :visit_id, :code, :intent,"
+        " :sent_clock, :received_ms)",
+        {
+            "verdict_id": waiting.verdict_id,
+            "exception_id": waiting.exception_id,
+            "kiosk_id": waiting.kiosk_id,
+            "seq": waiting.seq,
+            "visit_id": waiting.visit_id,
+            "code": waiting.code.value,
+            "intent": canonical(waiting.intent).decode(),
+            "sent_clock": msgspec.json.encode(waiting.sent).decode(),
+            "received_ms": waiting.received_ms,
+        },
+    )
+    db.executemany(
+        "insert into waiting_cards values (:key_id, :uid_hash, :verdict_id)",
+        [
+            {"key_id": card.key_id, "uid_hash": card.uid_hash, "verdict_id": waiting.verdict_id}
+            for card in dict.fromkeys(waiting.intent.cards)
+        ],
+    )
+
+
+def actions_waiting_in(db: ReadTransaction, visit_ids: Collection[str]) -> list[str]:
+    """The ids of the actions that wait in any of these visits."""
+    names, parameters = any_of("visit", visit_ids)
+    rows = db.rows(f"select verdict_id from waiting where visit_id in {names}", **parameters)  # noqa: S608
+    return [row["verdict_id"] for row in rows]
+
+
+def waiting_for_card(db: ReadTransaction, cards: Sequence[CardHash], code: Code) -> list[WaitingAction]:
+    """The actions of every visit in which an action with this card waits because of `code`, in the order of receipt."""
+    visits: dict[str, None] = {}
+    for card in cards:
+        rows = db.rows(
+            "select w.visit_id from waiting_cards c join waiting w on w.verdict_id = c.verdict_id"
+            " where c.key_id = :key_id and c.uid_hash = :uid_hash and w.code = :code",
+            key_id=card.key_id,
+            uid_hash=card.uid_hash,
+            code=code.value,
+        )
+        visits.update(dict.fromkeys(row["visit_id"] for row in rows))
+    return _in_order(each for visit_id in visits for each in _waiting_of_visit(db, visit_id))
+
+
+def waiting_of_case(db: ReadTransaction, exception_id: str) -> list[WaitingAction]:
+    """The actions that wait in a case, in the order of receipt."""
+    rows = db.rows("select * from waiting where exception_id = :exception_id", exception_id=exception_id)
+    return _in_order(_waiting(row) for row in rows)
+
+
+def case_of_visits(db: ReadTransaction, visit_ids: Collection[str]) -> str | None:
+    """The case of the first action that waits in any of these visits; None where none waits."""
+    names, parameters = any_of("visit", visit_ids)
+    row = db.row(
+        f"select exception_id from waiting where visit_id in {names} order by received_ms, seq limit 1",  # noqa: S608
+        **parameters,
+    )
+    return str(row["exception_id"]) if row else None
+
+
+def has_waiting(db: ReadTransaction, exception_id: str) -> bool:
+    """Whether any action waits in a case."""
+    return db.row("select 1 from waiting where exception_id = :exception_id", exception_id=exception_id) is not None
+
+
+def remove_waiting(db: WriteTransaction, verdict_id: str) -> None:
+    """Removes an action from the inbox. Its case stays as it is."""
+    db.execute("delete from waiting_cards where verdict_id = :verdict_id", {"verdict_id": verdict_id})
+    db.execute("delete from waiting where verdict_id = :verdict_id", {"verdict_id": verdict_id})
+
+
+def _in_order(actions: Iterable[WaitingAction]) -> list[WaitingAction]:
+    return sorted(actions, key=lambda each: (each.received_ms, each.intent.epoch, each.seq))
+
+
+def _waiting_of_visit(db: ReadTransaction, visit_id: str) -> list[WaitingAction]:
+    rows = db.rows("select * from waiting where visit_id = :visit_id", visit_id=visit_id)
+    return [_waiting(row) for row in rows]
+
+
+def _waiting(row: sqlite3.Row) -> WaitingAction:
+    return WaitingAction(
+        row["verdict_id"],
+        row["exception_id"],
+        row["kiosk_id"],
+        row["seq"],
+        row["visit_id"],
+        Code(row["code"]),
+        _intent.decode(row["intent"]),
+        _clock.decode(row["sent_clock"]),
+        row["received_ms"],
+    )
