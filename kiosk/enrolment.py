@@ -26,7 +26,7 @@ FAILURES = (OSError, sqlite3.Error, ValueError, KeyError)  # what `PendingEnrolm
 
 
 class PendingEnrolment:
-    """An enrolment on its way from the centre's answer to a kiosk that uses it. May be used from any thread."""
+    """An enrolment that the centre has answered and the kiosk does not use yet. Safe from any thread."""
 
     def __init__(self, config: Config, ledger: Ledger) -> None:
         self._config = config
@@ -120,8 +120,8 @@ class PendingEnrolment:
     def _is_committed(self, enrolment: Enrolment) -> bool:
         """Whether the identity of an enrolment is in the store.
 
-        An incarnation of a centre gives no kiosk id twice, unless an undetected restore set the centre back. A kiosk
-        that is enrolled again under its own id is fenced then.
+        An incarnation of a centre gives no kiosk id twice, unless an undetected restore set the centre back. Then the
+        centre fences a kiosk that enrolls again under its own id.
         """
         identity = self._ledger.identity
         if identity is None or identity.fenced_ms is not None:

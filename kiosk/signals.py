@@ -1,7 +1,7 @@
 """Waits for the order to end: SIGTERM, Ctrl-C, or the failure of a part of the process.
 
-A lock or an event cannot wait for a signal. The kernel may deliver it to any thread. The main thread alone runs
-Python's handlers, and would sleep on. The byte that the interpreter writes to a socket wakes the main thread.
+The kernel may deliver a signal to any thread, and only the main thread runs Python's handlers. A main thread that waits
+on a lock would sleep on. So the interpreter writes a byte to a socket, and the main thread waits on that socket.
 """
 
 import select
@@ -10,7 +10,7 @@ import socket
 
 
 class StopSignal:
-    """The signal to stop of one process. Made in the main thread."""
+    """The order to stop, for one process. The main thread creates it."""
 
     def __init__(self) -> None:
         self._reader, self._writer = socket.socketpair()

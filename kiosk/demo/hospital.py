@@ -228,7 +228,7 @@ def free_port() -> int:
 
 
 def wait_for(condition: Callable[[], Any], failure: str, seconds: float = START_S) -> None:
-    """Waits until the condition is true. Raises DemoError with the message `failure` after so many seconds."""
+    """Waits until the condition is true. Raises DemoError with the message `failure` when `seconds` have passed."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -25,7 +25,7 @@ from sync.protocol import DEFAULT_LANGUAGES
 
 @dataclass(frozen=True, slots=True)
 class ScreenContext:
-    """The data of a screen that no person changes: the kiosk, its rules, the centre, the fault and the time.
+    """What a screen shows besides the person: the kiosk, its rules, whether the centre answers, the fault and the time.
 
     `online`: the centre answers. `now_s` is the monotonic clock, `wall_ms` the wall clock (UTC ms).
     """
@@ -70,8 +70,8 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
 def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     """Returns the action of the one big button: the first that the rules allow here; None for no button.
 
-    A patient known by the card alone is sent to the desk. A patient with an exam done today gets no button that opens
-    a queue entry without a booking.
+    A patient known by the card alone gets none, since the desk has to help. After an exam done today, an action that
+    opens a queue entry without a booking is no button either.
     """
     if status.patient.provisional:
         return None

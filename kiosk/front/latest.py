@@ -1,7 +1,7 @@
 """Hands each new value from the thread that made it to every subscriber.
 
-A subscriber has one slot. In it the newest value replaces the one before, since every value is complete. A slow browser
-therefore neither delays a tap nor takes memory.
+A subscriber has one slot, and a newer value replaces the value in it, since every value is complete. So a slow browser
+neither delays a tap nor takes memory.
 """
 
 import threading

@@ -35,7 +35,7 @@ FENCED = "The centre does not accept this kiosk. Its unsent actions are kept. Ru
 
 
 class Reception:
-    """The `kiosk.front.counter.Counter` of the daemon. Every method may be called from any thread."""
+    """What the daemon does at a tap, a press and a timeout: its `kiosk.front.counter.Counter`. Safe from any thread."""
 
     def __init__(
         self,

@@ -27,7 +27,8 @@ class Visitor:
     `cards` are the hashes of the tapped card. `tapped_id` is the patient that the card meant at the tap, `patient_id`
     the patient that it means now. `reason` is why a card is refused. `tapped_again`: the tap changed nothing.
     `refused`: the rules refused the press. `reversals` are those on the screen, `reversals_seen` tells whether the
-    person has seen them. Without a touch since `since_s`, the screen stays `stay_s` seconds, until `ends_s`.
+    person has seen them. The screen is up since `since_s`, stays `stay_s` seconds without a touch, and ends at `ends_s`
+    (all monotonic).
     """
 
     kind: ScreenKind = ScreenKind.ATTRACT

@@ -126,7 +126,7 @@ class Journeys:
             audit.note(db, self.clock().wall_ms, "refused_tap", reason)
 
     def mark_reversals_seen(self, reversals: Sequence[Reversal]) -> None:
-        """Notes that the person has seen these reversals. No later screen shows them."""
+        """Notes that the person has seen these reversals. Only a later revision of the verdict shows one again."""
         with self._store.write() as db:
             mark_seen(db, reversals)
 
@@ -178,7 +178,7 @@ class Journeys:
 
 
 def _waits_for_desk(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> bool:
-    """Whether the desk already has the question who holds a card. A question with each tap would help nobody."""
+    """Whether the desk was already asked who holds the card. A new question at every tap would help nobody."""
     return patient.provisional and read_outcomes(db, context, context.journey(patient)).needs_staff
 
 

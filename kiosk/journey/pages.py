@@ -21,7 +21,7 @@ def is_overtaken(page: PullAnswer, identity: Identity) -> bool:
 
 
 def shows_loss(page: PullAnswer, identity: Identity, epoch: int | None, answered_seq: int) -> bool:
-    """Whether the centre lost actions that it had answered for: it was restored without noticing.
+    """Whether the centre lost actions that it had given verdicts on, as after a restore that it did not detect.
 
     The page was asked for in `epoch`, when the centre had answered for the actions up to `answered_seq`. The chain of
     another epoch proves nothing, since a clone may have forked it.

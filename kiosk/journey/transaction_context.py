@@ -33,7 +33,7 @@ class TransactionContext:
     def numbers_since(self) -> str:
         """The first site day whose queue numbers must not be given again.
 
-        It is today; where the clock is not trusted, the day of the last roster.
+        A trusted clock gives today, an untrusted clock the day of the last roster.
         """
         if self.clock.synchronised:
             return self.today

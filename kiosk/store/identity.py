@@ -22,7 +22,7 @@ _actions = msgspec.json.Decoder(list[str])
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """This kiosk's identity as the centre sent it, with the ends of the outbox and of the roster. See the schema."""
+    """This kiosk's identity from the centre, with the last positions of outbox and roster: see the schema."""
 
     kiosk_id: str
     name: str

@@ -106,7 +106,7 @@ def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[
     """Returns the next actions to push, in order, within the limits of the protocol.
 
     The batch begins with `expected_seq`, or with the first pending action where that is None. It is empty where nothing
-    is pending, and where the outbox lacks the expected action. A row that cannot be read goes unread.
+    is pending, and where the outbox lacks the expected action. A row that cannot be read is sent as an opaque record.
     """
     epoch = head(connection).epoch
     first = connection.execute(
@@ -217,7 +217,7 @@ def forget_backed_up(connection: Connection, before_day: str, limit: int) -> Non
 
 
 def pending_of(connection: Connection, patient_id: str, grants: frozenset[str], site: Site) -> list[Pending]:
-    """Returns a patient's pending actions in order, ready to be replayed, without those that cannot be read."""
+    """Returns a patient's readable pending actions in the order in which they are replayed."""
     rows = connection.execute(
         "select action_id, body, digest, visit_id from outbox where patient_id = ? and status = 'pending'"
         " order by epoch, seq",

@@ -44,7 +44,7 @@ def pushed(row: sqlite3.Row) -> Pushed:
 
 
 def unread(row: sqlite3.Row) -> Pushed:
-    """Returns a row with its body unread and its hash. A body too large for a push is cut, with its size beside it."""
+    """Returns a row as an opaque record: its unread body and its hash. A body too large for a push is cut."""
     size = len(row["body"])
     opaque = Opaque(row["seq"], row["action_id"], _base64(row["body"]), size if size > MAX_ACTION_BODY else None)
     return Pushed(row["hash"], msgspec.Raw(b"null"), _held(row), opaque)
@@ -60,7 +60,7 @@ def _base64(body: bytes) -> str:
 
 
 def _held(row: sqlite3.Row) -> PriorVerdict | None:
-    """Returns the verdict of a row before it was sent again; None where that cannot be read.
+    """Returns the verdict that a row had before it became pending again; None where it cannot be read.
 
     The centre needs no prior verdict: it finds its own by the action id.
     """

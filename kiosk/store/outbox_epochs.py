@@ -42,9 +42,9 @@ def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
 
 
 def reopen(connection: Connection) -> None:
-    """Makes every row pending again, since the centre was restored from a backup. The centre knows the ids it has.
+    """Makes every row pending again after the centre was restored from a backup. The centre knows the ids that it has.
 
-    The recorded reach of the backups does not count. The restored backup may be older than the newest, and staff may
+    What a backup was said to cover is forgotten. The restored backup may be older than the newest, and staff may
     have decided cases after it.
 
     Rows judged in an earlier epoch come before all others and are in no chain that can be sent. Where such rows exist,

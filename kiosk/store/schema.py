@@ -1,7 +1,7 @@
 """The tables of the kiosk's store, made by migrations.
 
-The applied migrations are the schema version of a file; sqlite-utils records them in the file. A released
-migration is never edited: a change of the tables is a new migration below the last one.
+sqlite-utils records the applied migrations in the file; they are its schema version. A released migration is never
+edited: a change of the tables is a new migration after the last one.
 """
 
 import sqlite3

@@ -59,7 +59,7 @@ def check_request(request: Request) -> PageError | None:
 
 
 def harden(response: Response) -> Response:
-    """Adds the headers that forbid what the page does not need, and caching. Returns the response."""
+    """Adds headers that forbid caching and everything that the page does not need. Returns the response."""
     for name, value in _HEADERS.items():
         response.headers[name] = value
     return response

@@ -78,7 +78,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
 
 
 def _worth_a_line(record: logging.LogRecord) -> bool:
-    """False where the peer left or was too slow: that is no error of the centre."""
+    """Whether a line of gunicorn's log tells of a fault here. A peer that left or was too slow is none."""
     return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
 
 

@@ -19,7 +19,7 @@ _UNWELL = 1
 @as_json_option
 @click.pass_context
 def check(context: click.Context, url: str, keys: Path | None, as_json: bool) -> None:
-    """Check that journeys and queue agree. Exits with 1 where they do not.
+    """Check journeys, queue, history and clock. Exits with 1 where one is not in order.
 
     \b
     Examples:

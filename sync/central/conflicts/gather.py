@@ -83,7 +83,7 @@ def gather(db: WriteTransaction, context: JudgingContext, received: ReceivedActi
 
 
 def _subject(identities: Identities, intent: Intent) -> PatientId | None:
-    """The patient of that id; for a card that the kiosk did not know, else the patient who holds the card."""
+    """The patient whom the id names. Without one, the holder of the card, where the kiosk did not know the card."""
     return identities.patient or (identities.card_holder if intent.provisional else None)
 
 

@@ -214,7 +214,7 @@ def _verdict_record(
 
 
 def _states(evidence: Evidence, resolution: Resolution, after: Journey) -> tuple[str, str]:
-    """The state before and after the action: of its visit where the visit's day has ended, else of today's journey."""
+    """The states before and after the action: of its visit where the visit's day has ended, else of today's journey."""
     visit, decision = evidence.visit, resolution.decision
     if resolution.place is Place.HISTORY and decision is not None:
         began = decision.transitions[0].from_state if decision.transitions else decision.journey.state

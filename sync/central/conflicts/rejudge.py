@@ -80,9 +80,9 @@ def apply_case(
 
 
 def discard_case(db: WriteTransaction, context: JudgingContext, actions: Sequence[WaitingAction]) -> list[Judgement]:
-    """Gives the actions of a case the verdict "discarded" after staff chose "discard".
+    """Ends the actions of a case as superseded, with the code `discarded`, after staff chose "discard".
 
-    A quarantined action is not judged, since the internal error would come again.
+    A quarantined action gets its verdict without being judged, since the internal error would come again.
     """
     judged = []
     for each, own_context in _with_contexts(context, actions):
@@ -125,7 +125,7 @@ def reassign_case(
 
 
 def discard_verdict(db: WriteTransaction, verdict_id: str, now_ms: int) -> None:
-    """Gives a quarantined body the verdict "discarded". The body itself was never judged."""
+    """Ends a quarantined body as superseded, with the code `discarded`. The body itself was never judged."""
     before = latest_verdict(db, verdict_id)
     assert before is not None
     record = replace(

@@ -15,7 +15,7 @@ def hold_for_staff(
 ) -> None:
     """Stores an action that waits for staff, in a new case of the given id.
 
-    An action made on top of another one that waits joins the case of that one instead.
+    An action that depends on a waiting action joins the case of that action instead.
     """
     intent = received.intent
     visit_id = evidence.visit.visit_id if evidence.visit else intent.visit_id

@@ -19,8 +19,8 @@ def open_journey(
 ) -> Journey | None:
     """A patient's journey as of today, for a writer; None for an unknown patient.
 
-    A day that has ended is closed in the database, and the change announced. Rows of a day that has not come are moved
-    to today. `provenance` is that of the closure: `day_end()`.
+    An ended day is closed in the database, and its change is announced. Rows of a day that has not come are moved to
+    today. `provenance` is that of the closure: `day_end()`.
     """
     stored = stored_journey(db, patient_id, today)
     if stored is None or is_current(stored, today):

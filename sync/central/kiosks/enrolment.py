@@ -150,8 +150,8 @@ def _prefixes() -> Iterator[str]:
 def _grants(definitions: Definitions, wish: Sequence[str], most: Sequence[str] | None) -> tuple[str, ...]:
     """The grants of a kiosk: those that it asks for, as far as the code allows them.
 
-    A kind of kiosk stays a kind, so that the kiosk follows the centre's settings, where the code allows it as a kind.
-    Of any other grant, the actions that both allow stay.
+    A kind that the code allows stays a kind, so that a change of the kind at the centre reaches the kiosk. Of any
+    other grant, the actions that both allow stay.
     """
     if most is None:
         known = definitions.kiosks.keys() | set(definitions.actions_by("patient"))

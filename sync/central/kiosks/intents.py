@@ -83,7 +83,7 @@ class ClaimedIdentity(msgspec.Struct, frozen=True):
 
 
 def claimed_identity(raw: bytes) -> ClaimedIdentity:
-    """The id and the seq in a body, also in one that cannot be stored: the kiosk knows a quarantined action by them."""
+    """The id and the seq in a body, even in one that is no action. They name a quarantined action to the kiosk."""
     try:
         return msgspec.json.decode(raw, type=ClaimedIdentity)
     except (ValueError, RecursionError):

@@ -24,7 +24,7 @@ _REVISIONS = range(2**31)  # of a prior verdict that a kiosk may name
 def judge_link(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
     """The verdict for a new link, in a savepoint of its own.
 
-    An action over which the code or the tables fail goes into quarantine, so that it does not block the others.
+    An action that raises an internal error goes into quarantine, so that it does not block the others.
     An error of the database itself is raised.
     """
     try:

@@ -88,7 +88,7 @@ def fit(db: ReadTransaction, chain: Chain, links: Sequence[Link]) -> Continues |
 def _chained(head: str, links: Sequence[Link]) -> list[Link] | None:
     """The links after the hash `head`; None where one of them does not follow from the one before it.
 
-    An opaque record that does not follow keeps its place without its document.
+    An opaque record that does not follow keeps its place in the chain, but its body does not count.
     """
     chained = []
     for link in links:
@@ -101,7 +101,7 @@ def _chained(head: str, links: Sequence[Link]) -> list[Link] | None:
 
 
 def _repeats(db: ReadTransaction, chain: Chain, links: Sequence[Link]) -> tuple[Repeat, ...] | None:
-    """The links that came before, each with its verdict; None where one of them was another action before."""
+    """The links that came in an earlier batch, each with its verdict; None where a receipt names another action."""
     repeats = []
     for link in links:
         receipt = read_receipt(db, chain, link.seq)

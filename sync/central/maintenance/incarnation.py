@@ -68,7 +68,7 @@ def marker_path(database: Path) -> Path:
 
 
 def _lived_on(marker: Marker | None, opened_id: str, change: int) -> bool:
-    """Whether the database is the one for which the marker was written."""
+    """Whether the database is the one for which the marker was written, and not an older copy of it."""
     return marker is not None and marker.opened_id == opened_id and change >= marker.change
 
 

@@ -1,8 +1,8 @@
 """Puts a backup in the place of the centre's database, completely or not at all, and keeps the old database.
 
-At every moment one complete database is in the place: the old one with its log, or the new one. A log of the old
-database beside the new one is renamed at the next opening. The marker beside the database stays, so that the next
-start recognises the restore.
+At every moment one complete database stands in the place: the old one with its log, or the new one. The next opening
+renames a log of the old database that lies beside the new one. The marker beside the database stays, so the next start
+recognises the restore.
 """
 
 import os

@@ -73,7 +73,7 @@ class Timekeeper:
 
     @property
     def doubt(self) -> Doubt | None:
-        """The two times, while the centre does not follow the machine's clock; else None."""
+        """The machine's time and the centre's, while the centre does not follow the machine's clock; else None."""
         taken_ms = self()
         return Doubt(self._read().wall_ms, taken_ms) if self._jump else None
 

@@ -79,10 +79,9 @@ def count_entries_by_state(db: ReadTransaction) -> dict[str, int]:
 
 
 def entry_with_number(db: ReadTransaction, site_day: str, number: str, but: str) -> str | None:
-    """The queue id of another entry than `but` with this queue number on that day, as its own or as an alias; else
-    None.
+    """The queue id of the entry that bears a number on that day, as its own or as an alias; None for no entry.
 
-    The result is the entry's queue id.
+    The entry `but` does not count.
     """
     rows = db.rows(
         "select queue_id, queue_number, label_aliases from entries where site_day = :site_day"

@@ -51,7 +51,7 @@ def move_to_day(db: WriteTransaction, patient_id: str, today: str) -> None:
 def reopen_bookings(
     db: WriteTransaction, patient_id: str, today: str, used: Collection[str], fresh: str, lapsed: str
 ) -> None:
-    """Gives bookings the status `fresh`: those of later days in a status of `used`, and those of today that lapsed.
+    """Makes bookings `fresh` again: those of later days whose status is in `used`, and those of today that lapsed.
 
     A booking of today with a queue entry stays: without an entry, only a day's end lets a booking lapse.
     """

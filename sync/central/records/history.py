@@ -18,8 +18,8 @@ _metadata = msgspec.json.Decoder(dict[str, Any])
 class Provenance:
     """The origin of the rows of one change.
 
-    `source` is the channel (rest, websocket, a kiosk's id, the centre itself), `who` the actor as the queue's history
-    names it, `metadata` the other members of the request (a card as its hashes alone).
+    `source` is the channel: `rest`, `websocket`, a kiosk's id or the centre itself. `who` is the actor's name in the
+    history of the queue. `metadata` holds the other members of the request, with a card as its hashes alone.
     """
 
     source: str
@@ -117,7 +117,7 @@ def transitions_of_visit(db: ReadTransaction, visit_id: str) -> tuple[PastTransi
 
 
 def last_action_of_visit(db: ReadTransaction, visit_id: str, action: str) -> str | None:
-    """The id of the last action of this kind in a visit, else of the visit's last action; None where there is none."""
+    """The id of the visit's last action of this kind. Without one, the visit's last action; None for neither."""
     row = db.row(
         "select action_id from transitions where visit_id = :visit_id and action_id is not null"
         " order by case when action = :action then 0 else 1 end, change desc limit 1",

@@ -35,7 +35,7 @@ def read_identities(
 
 @cache
 def _query(cards: int) -> str:
-    """The SQL for an action with so many hashes of its card."""
+    """The SQL for an action whose card has `cards` hashes."""
     holders = [
         "(select b.patient_id from binding_hashes h join bindings b on b.binding_id = h.binding_id"  # noqa: S608
         f" where h.key_id = :key{place} and h.uid_hash = :hash{place} and b.end_ms is null)"

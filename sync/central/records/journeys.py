@@ -42,7 +42,7 @@ def read_journey(db: ReadTransaction, definitions: Definitions, patient_id: str,
 
 
 def stored_journey(db: ReadTransaction, patient_id: str, today: str) -> Journey | None:
-    """The journey as it was last written. One of a past day has all bookings since, so that the day's end ends them."""
+    """The journey as it was last written. One of a past day has all bookings since, for the day's end to end them."""
     row = db.execute(
         "select state, site_day, visit_id, leg, journey_version, current_queue_id from journeys"
         " where patient_id = :patient_id",

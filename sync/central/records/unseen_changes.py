@@ -24,8 +24,7 @@ def unseen_visit_since(
 ) -> VisitId | None:
     """The first visit of a site day that another sender opened above `base_version`, and that was open at the arrival.
 
-    `arrived_ms` is the trusted time of arrival; 0 where there is none. With 0, no visit counts as over before the
-    arrival.
+    `arrived_ms` is the trusted time of arrival. It is 0 where no clock can be trusted; every visit counts as open then.
     """
     row = db.row(
         "select visit_id from visits where patient_id = :patient_id and site_day = :day"

@@ -84,7 +84,7 @@ def latest_verdict(db: ReadTransaction, verdict_id: str) -> VerdictRecord | None
 def revised_verdicts(db: ReadTransaction, kiosk_id: str, after: int, limit: int) -> list[RevisedVerdict]:
     """The first verdicts in force that were revised under change numbers above `after`, in their order.
 
-    They are those of the actions that the kiosk made or has sent, also under an earlier enrolment.
+    The verdicts are of actions that the kiosk made or sent, also under an earlier enrolment.
     """
     rows = db.rows(
         "select v.*, coalesce(e.action_id, v.verdict_id) as action_id, coalesce((select r.seq from receipts r"

@@ -22,7 +22,7 @@ class VisitRow:
 
 
 def visit_named(db: ReadTransaction, visit_id: str) -> str:
-    """The visit that an id means: the visit that the id is an alias of, else the id itself."""
+    """The id of the visit that an id or an alias names. An unknown id is returned as it is."""
     row = db.row("select visit_id from visit_aliases where alias_id = :visit_id", visit_id=visit_id)
     return str(row["visit_id"]) if row else visit_id
 

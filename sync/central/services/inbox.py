@@ -116,7 +116,7 @@ def _judge(
 
 
 def _visit_for(db: ReadTransaction, judging: JudgingContext, patient_id: PatientId) -> VisitId:
-    """The visit of reassigned actions: the visit under way, else a visit that they open."""
+    """The visit for reassigned actions: the patient's open visit, else a new id for the visit that they open."""
     journey = read_journey(db, judging.definitions, patient_id, judging.today)
     assert journey is not None
     return journey.visit_id or VisitId(judging.ids())

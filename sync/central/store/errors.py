@@ -12,7 +12,7 @@ class InUse(StoreError):
 
 
 class StaleJourney(Exception):
-    """Another transaction changed the journey after it was read. The caller reads it again and decides again."""
+    """Another transaction changed the journey after it was read. The sender is told to try again later."""
 
 
 def is_of_the_action(error: Exception) -> bool:

@@ -50,7 +50,7 @@ class Endpoints:
         return decorate
 
     def action(self, action_type: str, payload: ReadBody) -> ReadBody:
-        """A reader of bodies of an action of this type by staff: {action_id}, and the members that `payload` reads."""
+        """A reader of a staff action's body: its `action_id`, and the members that `payload` reads."""
 
         def read(document: dict[str, Any]) -> ActionRequest | ApiError:
             found = payload(document)

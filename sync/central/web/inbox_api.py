@@ -46,7 +46,7 @@ def inbox_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 
 
 def _limit(text: str | None) -> int:
-    """The number in a query, all rows without one; 0, which is refused, for anything else."""
+    """The limit in a query, MAX_ROWS where it is empty. Anything else than a number gives 0, which is refused."""
     if not text:
         return MAX_ROWS
     return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0

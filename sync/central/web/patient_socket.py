@@ -138,9 +138,9 @@ class _Conversation:
         return (self._sender.token_hash, *filter(None, (self._subject,)))
 
     def hold(self, limits: SocketLimits, news: _NewsBox) -> bool:
-        """Serves the socket until it, the token or the service ends (False).
+        """Serves the socket until it, its token or the service ends (False), or until the record is merged (True).
 
-        True: the patient's record was merged into another one. The caller listens to the other record's topic then.
+        After a merge the caller calls again, for the topic of the other record.
         """
         if self._subject is not None:
             self._send_state(self._subject)
