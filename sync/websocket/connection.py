@@ -8,12 +8,12 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, SupportsIndex
 
 SEND_TIMEOUT_S = 10
 CLOSING_TIMEOUT_S = 1.0
-MAX_WAITING = 32  # messages that a peer may send before the first is answered
+MAX_WAITING = 32  # messages of a peer that are read before the first is answered
 
 
 class WholeFrames:
@@ -70,8 +70,8 @@ class Wakeable(threading.Event):
 class ReadingThread(threading.Thread):
     """The thread that reads from a socket's peer: simple-websocket's `thread_class`.
 
-    It limits the messages that wait, and it does not delay the exit of the process. Its end wakes the serving thread:
-    after a message that is too big, simple-websocket does not.
+    It reads no further than the messages that may wait, and it does not delay the exit of the process. Its end wakes
+    the serving thread: after a message that is too big, simple-websocket does not.
     """
 
     def __init__(self, target: Callable[[], None]) -> None:
@@ -89,13 +89,36 @@ class ReadingThread(threading.Thread):
 
 
 class BoundedMessages(list[str | bytes]):
-    """The messages that wait to be answered. A flood raises, and that ends the reading thread and the socket."""
+    """The messages that wait to be answered. While it is full, the reading thread waits, and TCP makes the peer wait.
+
+    So a burst is answered in turn and nothing of it is lost, and a flood takes no memory.
+    """
+
+    def __init__(self, messages: Iterable[str | bytes] = ()) -> None:
+        super().__init__(messages)
+        self._changed = threading.Condition()
+        self._ended = False
 
     def append(self, message: str | bytes) -> None:
-        """Adds a message. Raises OSError where too many wait."""
-        if len(self) >= MAX_WAITING:
-            raise ConnectionAbortedError("too many messages wait")
-        super().append(message)
+        """Adds a message once there is room. Raises OSError where no more are answered."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or len(self) < MAX_WAITING)
+            if self._ended:
+                raise ConnectionAbortedError("the socket answers no more messages")
+            super().append(message)
+
+    def pop(self, index: SupportsIndex = -1) -> str | bytes:
+        """Removes and returns a message. Raises IndexError where none waits."""
+        with self._changed:
+            message = super().pop(index)
+            self._changed.notify_all()
+        return message
+
+    def end(self) -> None:
+        """Wakes a reading thread that waits for room. No more messages are answered."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
 
 def end_connection(websocket: Any) -> None:
@@ -103,5 +126,6 @@ def end_connection(websocket: Any) -> None:
 
     Without that, the web server itself waits for a silent peer, in the one thread that accepts connections.
     """
+    websocket.input_buffer.end()
     websocket.thread.join(CLOSING_TIMEOUT_S)
     websocket.sock.close()

@@ -183,7 +183,7 @@ def present(answers: Mapping[bytes, bytes | None]) -> tuple[Card | RefusedReason
     return identify(AtrFacts(A, processor=True), transmit), commands
 
 
-def test_a_transit_card_is_known_by_its_serial_number_and_its_uid_is_not_even_commands_for():
+def test_a_transit_card_is_known_by_its_serial_number_and_its_uid_is_not_even_asked_for():
     found, commands = present({SELECT_T_MONEY: PURSE + OK, GET_UID: bytes.fromhex("01020304") + OK})
     assert found == Card(Technology.T_MONEY, CSN)
     assert commands == [SELECT_T_MONEY]

@@ -62,7 +62,10 @@ def read_action_request(document: object, keys: CardKeys, new_id: Callable[[], s
     if isinstance(canonical, ApiError):
         return canonical
     cards = keys.hashes(canonical)
-    return ActionRequest(action_type, action_id.lower(), _without_card(payload, canonical, cards[0]), cards)
+    hashed = _without_card(payload, canonical, cards[0])
+    if "patient_id" in payload:
+        hashed["patient_id"] = payload["patient_id"]  # a card may bear its holder's number, and that is no UID
+    return ActionRequest(action_type, action_id.lower(), hashed, cards)
 
 
 def _fault(action_type: object, payload: object, action_id: object) -> ApiError | None:

@@ -56,6 +56,8 @@ def respond(answer: Answer | ApiError) -> Response:
     response = Response(answer.body, answer.status, content_type=JSON)
     if answer.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = "1"
     return response
 
 
@@ -67,7 +69,7 @@ def harden(app: Flask) -> None:
     app.register_error_handler(RecursionError, lambda _: respond(nested_too_deep("body")))
     for breakage in (sqlite3.OperationalError, StaleJourney):
         app.register_error_handler(breakage, _busy)
-    app.register_error_handler(NoSite, lambda error: _unavailable(str(error)))
+    app.register_error_handler(NoSite, lambda error: respond(ApiError("busy", str(error))))
     app.register_error_handler(Exception, _broken)
 
 
@@ -96,13 +98,7 @@ def _http_error(error: HTTPException) -> Response:
 
 def _busy(error: Exception) -> Response:
     log.error("a request met a busy or failing database: %s", error)
-    return _unavailable("The database is busy; try again.")
-
-
-def _unavailable(why: str) -> Response:
-    response = respond(ApiError("busy", why))
-    response.headers["Retry-After"] = "1"
-    return response
+    return respond(ApiError("busy", "The database is busy; try again."))
 
 
 def _broken(_: Exception) -> Response:

@@ -202,7 +202,7 @@ def test_numbers_go_only_to_those_who_get_an_entry(kiosk: Kiosk):
     assert [(i.patient_id, i.queue_number) for i in kiosk.intents()][-2:] == [("P2", ""), ("P1", "B-001")]
 
 
-def test_a_repeated_press_does_nothing_again_and_says_so(kiosk: Kiosk):
+def test_a_repeated_press_does_nothing_again_and_gets_the_same_answer(kiosk: Kiosk):
     kiosk.tap(1)
     action_id = new_id()
     first = kiosk.journeys.act("P1", "register", action_id, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -135,13 +135,64 @@ def test_a_handshake_has_version_13_and_a_key_of_16_bytes(version: str, key: str
     assert is_handshake(environ) is opens
 
 
-def test_messages_that_wait_are_counted():
-    waiting = BoundedMessages()
+def fill(waiting: BoundedMessages, one_more: Callable[[], None]) -> threading.Thread:
+    """Fills the list, and adds one more in a thread that waits for room."""
     for number in range(MAX_WAITING):
         waiting.append(str(number))
-    with pytest.raises(ConnectionAbortedError):
-        waiting.append("one too many")
+    thread = threading.Thread(target=one_more)
+    thread.start()
+    return thread
+
+
+def test_a_message_beyond_the_limit_waits_for_room():
+    waiting = BoundedMessages()
+    thread = fill(waiting, lambda: waiting.append("one more"))
     assert len(waiting) == MAX_WAITING
+    assert waiting.pop(0) == "0"
+    thread.join(PATIENCE_S)
+    assert (len(waiting), waiting[-1]) == (MAX_WAITING, "one more")
+
+
+def test_the_end_of_a_socket_wakes_a_message_that_waits_for_room():
+    waiting = BoundedMessages()
+    ended = threading.Event()
+
+    def one_more() -> None:
+        with pytest.raises(ConnectionAbortedError):
+            waiting.append("one more")
+        ended.set()
+
+    fill(waiting, one_more)
+    waiting.end()
+    assert ended.wait(PATIENCE_S)
+    assert len(waiting) == MAX_WAITING
+
+
+def test_a_burst_larger_than_may_wait_comes_back_whole_and_in_turn(served: Served):
+    client = served.connect()
+    sent = [str(number) for number in range(10 * MAX_WAITING)]
+    for message in sent:
+        client.send(message)
+    assert [client.receive(PATIENCE_S) for _ in sent] == sent
+    client.close()
+
+
+def test_a_socket_that_breaks_in_a_flood_is_closed(served: Served):
+    client = served.connect()
+    with pytest.raises((ConnectionClosed, OSError)):  # noqa: PT012
+        client.send("break")
+        while True:
+            client.send("more")
+    wait_until_empty(served)
+
+
+def wait_until_empty(served: Served) -> None:
+    end = threading.Event()
+    for _ in range(PATIENCE_S * 100):
+        if served.limits.open_count == 0:
+            return
+        end.wait(0.01)
+    pytest.fail("the place of the socket was not given back")
 
 
 def test_a_nudge_wakes_without_the_event_and_the_event_wakes_for_good():

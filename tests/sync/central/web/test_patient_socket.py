@@ -8,9 +8,16 @@ from simple_websocket import ConnectionError as NoHandshake
 
 from sync.ids import new_id
 from sync.journey.model import Role
+from sync.websocket.connection import MAX_WAITING
 from tests.sync.central.online import API, PATIENCE_S, Online
 
 POLICY_VIOLATION, GOING_AWAY, TOO_BIG = 1008, 1001, 1009
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",  # the key of RFC 6455, 1.3
+}
 
 
 @pytest.fixture
@@ -236,6 +243,17 @@ def test_answers_to_many_actions_all_come_while_states_may_be_joined(online: Onl
     assert [result["success"] for result in results] == [True] + [False] * 19
 
 
+def test_a_burst_larger_than_may_wait_is_answered_whole_and_in_turn(online: Online, mine):
+    ids = [new_id() for _ in range(3 * MAX_WAITING)]
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        for action_id in ids:
+            socket.ask("perform_action", action_type="scan_nfc", payload={}, action_id=action_id)
+        assert [socket.until("action_result")["action_id"] for _ in ids] == ids
+    stored = online.centre.rows("select count(*) as rows from actions where patient_id = :id", id=mine[0])
+    assert stored[0]["rows"] == len(ids)
+
+
 def test_a_burst_of_changes_ends_with_the_newest_state(online: Online, mine):
     with online.socket(mine[1]) as socket:
         socket.next()
@@ -332,6 +350,8 @@ def test_one_socket_too_many_is_told_to_use_plain_requests(tmp_path):
             with pytest.raises(NoHandshake) as refused, small.socket(token):
                 pass
             assert refused.value.status_code == 503
+            plain = small.call("GET", "/ws/patient-journey/", token, headers=HANDSHAKE)
+            assert (plain.status_code, plain.headers["Retry-After"]) == (503, "1")
             assert small.state(token).status_code == 200
         assert wait_until(lambda: small.sockets.open_count == 0)
         with small.socket(token) as again:

@@ -177,6 +177,14 @@ def test_a_binding_with_the_action_id_of_another_one_is_refused(online: Online):
     assert binding_of(online, first, "04D1D2D3D4D5D6", "no").json()["code"] == "invalid_action_id"
 
 
+def test_a_card_that_bears_the_number_of_its_holder_can_be_bound_and_used(online: Online):
+    patient_id = online.newcomer()
+    bound = binding_of(online, patient_id, patient_id, new_id())
+    assert (bound.status_code, bound.json()["patient_id"]) == (201, patient_id)
+    done = online.act(online.staff, "scan_nfc", patient_id=patient_id, tag_id=patient_id)
+    assert (done.status_code, done.json()["journey_state"]) == (200, "ARRIVED")
+
+
 def test_a_card_that_staff_bind_is_kept_nowhere_as_it_was_read(online: Online):
     uid = "04E1E2E3E4E5E6"
     assert binding_of(online, online.newcomer(), uid, new_id()).status_code == 201
