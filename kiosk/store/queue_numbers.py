@@ -13,12 +13,12 @@ Connection = sqlite3.Connection
 _UNKNOWN_DAY = ""  # the site_day of numbers given while the clock was not trusted
 
 
-def next_number(connection: Connection, prefix: str, since_day: str) -> str:
+def next_queue_number(connection: Connection, prefix: str, since_day: str) -> str:
     """Returns the next queue number, such as `B-017`: one more than any given on `since_day` or later."""
     return queue_number(prefix, _last_count(connection, since_day) + 1)
 
 
-def use_number(connection: Connection, site_day: str, since_day: str, *, day_is_sure: bool) -> None:
+def use_queue_number(connection: Connection, site_day: str, since_day: str, *, day_is_sure: bool) -> None:
     """Notes that the next number has been given on a site day, so that it is never given again.
 
     Where the day is not sure, the number counts for every day.

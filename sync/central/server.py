@@ -61,7 +61,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
         end_with_parent(signal.SIGKILL, self.ppid)
         # Half of the parent's wait, after which the parent kills the worker.
         self.cfg.set("graceful_timeout", _GRACE_S // 2)
-        self.log.error_log.addFilter(_worth_a_line)
+        self.log.error_log.addFilter(_is_useful_line)
         super().init_process()
 
     def init_signals(self) -> None:
@@ -77,7 +77,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
         super().handle_exit(sig, frame)
 
 
-def _worth_a_line(record: logging.LogRecord) -> bool:
+def _is_useful_line(record: logging.LogRecord) -> bool:
     """Whether a line of gunicorn's log tells of a fault here. A peer that left or was too slow is none."""
     return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
 

@@ -22,7 +22,7 @@ from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
-from sync.central.services.cards import BINDING, bind_card
+from sync.central.services.bind_card import BINDING, bind_card
 from sync.central.services.change_entry import change_entry, correct_journey
 from sync.central.services.inbox import list_cases, settle
 from sync.central.services.inbox_views import CasePage

@@ -91,7 +91,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "watermark and verdict without the effect",
         "sync/central/conflicts/judge.py",
-        "journey = _apply(db, matter, resolution)",
+        "journey = _apply(db, judged, resolution)",
         "journey = evidence.journey",
         20,
     ),

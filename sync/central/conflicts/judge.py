@@ -34,7 +34,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Matter:
+class _JudgedAction:
     """One action under judgement: the context, the action as received, and the evidence."""
 
     context: JudgingContext
@@ -80,54 +80,54 @@ def enact(
     revision: int = 0,
 ) -> Judgement:
     """Writes a resolution and its verdict. `revision` is as in `judge`; at 0 the resolution's own revision counts."""
-    matter = _Matter(context, received, evidence)
-    journey = _apply(db, matter, resolution)
-    record = _verdict_record(db, matter, resolution, journey, revision)
+    judged = _JudgedAction(context, received, evidence)
+    journey = _apply(db, judged, resolution)
+    record = _verdict_record(db, judged, resolution, journey, revision)
     add_verdict(db, record, context.now_ms)
-    _inform_staff(db, matter, resolution)
+    _inform_staff(db, judged, resolution)
     if record.change and record.patient_id is not None:
         db.announce(record.change, record.patient_id)
     return Judgement(record, journey if record.patient_id is not None else None)
 
 
-def _inform_staff(db: WriteTransaction, matter: _Matter, resolution: Resolution) -> None:
+def _inform_staff(db: WriteTransaction, judged: _JudgedAction, resolution: Resolution) -> None:
     """Opens a case for an action that waits for staff, or whose verdict staff must know of."""
     code = resolution.code
     if resolution.verdict is Verdict.NEEDS_STAFF:
-        case_id = matter.context.ids()
-        hold_for_staff(db, matter.received, matter.evidence, code, resolution.conflict, case_id)
+        case_id = judged.context.ids()
+        hold_for_staff(db, judged.received, judged.evidence, code, resolution.conflict, case_id)
     elif resolution.reversed or code is Code.ANSWERS_DIFFER:
         case_code = REVERSED if resolution.reversed else code
-        case_id = matter.context.ids()
-        report_to_staff(db, matter.received, matter.evidence, case_code, resolution.conflict, case_id)
+        case_id = judged.context.ids()
+        report_to_staff(db, judged.received, judged.evidence, case_code, resolution.conflict, case_id)
 
 
-def _apply(db: WriteTransaction, matter: _Matter, resolution: Resolution) -> Journey:
+def _apply(db: WriteTransaction, judged: _JudgedAction, resolution: Resolution) -> Journey:
     """Writes the effect in its place, and returns the patient's journey of today after the effect."""
-    evidence, decision = matter.evidence, resolution.decision
+    evidence, decision = judged.evidence, resolution.decision
     if resolution.verdict is not Verdict.NEEDS_STAFF:
-        _follow_card(db, matter)
+        _follow_card(db, judged)
     if resolution.place is Place.ALIAS and resolution.visit_id is not None:
-        add_visit_alias(db, matter.intent.visit_id, resolution.visit_id, matter.context.now_ms)
+        add_visit_alias(db, judged.intent.visit_id, resolution.visit_id, judged.context.now_ms)
         if evidence.arrived_ms is not None:
             set_earlier_arrival(db, resolution.visit_id, evidence.arrived_ms)
     if decision is None:
         return evidence.journey
     if resolution.place is Place.HISTORY:
-        _report_duplicates(db, matter, evidence.visit.history if evidence.visit else None, decision.journey)
-        write_late(db, matter.context, evidence, decision, matter.provenance)
+        _report_duplicates(db, judged, evidence.visit.history if evidence.visit else None, decision.journey)
+        write_late(db, judged.context, evidence, decision, judged.provenance)
         return evidence.journey
-    return _move_today(db, matter, decision, applied=resolution.verdict is Verdict.APPLIED)
+    return _move_today(db, judged, decision, applied=resolution.verdict is Verdict.APPLIED)
 
 
-def _move_today(db: WriteTransaction, matter: _Matter, decision: Decision, *, applied: bool) -> Journey:
-    evidence = matter.evidence
+def _move_today(db: WriteTransaction, judged: _JudgedAction, decision: Decision, *, applied: bool) -> Journey:
+    evidence = judged.evidence
     opened = decision.opened
     if opened is not None and not opened.queue_number:
-        number = next_queue_number(db, matter.context.settings.ticket_prefix, evidence.today)
+        number = next_queue_number(db, judged.context.settings.ticket_prefix, evidence.today)
         decision = _with_number(decision, opened, number)
-    _report_duplicates(db, matter, evidence.journey, decision.journey)
-    save(db, evidence.journey, decision, matter.provenance, matter.intent.action_type if applied else None)
+    _report_duplicates(db, judged, evidence.journey, decision.journey)
+    save(db, evidence.journey, decision, judged.provenance, judged.intent.action_type if applied else None)
     visit_id = decision.journey.visit_id
     if visit_id is not None and visit_id != evidence.journey.visit_id and evidence.arrived_ms is None:
         # History keeps the time that the kiosk claimed. The arrival of a visit must be a time that can be trusted.
@@ -142,7 +142,7 @@ def _with_number(decision: Decision, opened: QueueEntry, number: str) -> Decisio
     return replace(decision, journey=replace(decision.journey, entries=entries))
 
 
-def _report_duplicates(db: WriteTransaction, matter: _Matter, before: Journey | None, after: Journey) -> None:
+def _report_duplicates(db: WriteTransaction, judged: _JudgedAction, before: Journey | None, after: Journey) -> None:
     """Opens a case for each new queue number that another entry has too. A printed number stays as it is."""
     for queue_id, number in _numbers(after) - _numbers(before):
         twin = entry_with_number(db, after.site_day, number, but=queue_id)
@@ -150,12 +150,12 @@ def _report_duplicates(db: WriteTransaction, matter: _Matter, before: Journey | 
             continue
         new = NewCase(
             DUPLICATE_NUMBER,
-            matter.received.kiosk_id,
+            judged.received.kiosk_id,
             {"queue_number": number, "queue_ids": [twin, queue_id]},
-            patient_id=matter.evidence.subject,
-            action_id=matter.intent.action_id,
+            patient_id=judged.evidence.subject,
+            action_id=judged.intent.action_id,
         )
-        open_case(db, matter.context.ids(), new, matter.context.now_ms)
+        open_case(db, judged.context.ids(), new, judged.context.now_ms)
 
 
 def _numbers(journey: Journey | None) -> set[tuple[str, str]]:
@@ -164,14 +164,14 @@ def _numbers(journey: Journey | None) -> set[tuple[str, str]]:
     return {(entry.queue_id, number) for entry in entries for number in (entry.queue_number, *entry.label_aliases)}
 
 
-def _follow_card(db: WriteTransaction, matter: _Matter) -> None:
+def _follow_card(db: WriteTransaction, judged: _JudgedAction) -> None:
     """Makes a kiosk's own id for the holder of an unknown card an alias of the patient.
 
     A card that was read under several keys gets its hashes under all of them.
     """
-    intent, subject = matter.intent, matter.evidence.subject
+    intent, subject = judged.intent, judged.evidence.subject
     if intent.provisional and subject is not None and subject != intent.patient_id:
-        add_patient_alias(db, intent.patient_id, subject, matter.context.now_ms)
+        add_patient_alias(db, intent.patient_id, subject, judged.context.now_ms)
     binding = binding_of_card(db, intent.cards) if len(intent.cards) > 1 else None
     if binding is not None:
         add_hashes(db, binding.binding_id, intent.cards)
@@ -188,15 +188,15 @@ def _metadata(intent: Intent) -> dict[str, Any]:
 
 
 def _verdict_record(
-    db: WriteTransaction, matter: _Matter, resolution: Resolution, after: Journey, revision: int
+    db: WriteTransaction, judged: _JudgedAction, resolution: Resolution, after: Journey, revision: int
 ) -> VerdictRecord:
-    intent, evidence = matter.intent, matter.evidence
+    intent, evidence = judged.intent, judged.evidence
     from_state, to_state = _states(evidence, resolution, after)
     visit_id = resolution.visit_id or (evidence.visit.visit_id if evidence.visit else None)
     met_another = visit_id is not None and resolution.verdict in _MET_ANOTHER
     return VerdictRecord(
         verdict_id=intent.action_id,
-        kiosk_id=matter.received.kiosk_id,
+        kiosk_id=judged.received.kiosk_id,
         seq=intent.seq,
         verdict=resolution.verdict,
         code=resolution.code,

@@ -95,7 +95,7 @@ class ConflictCase:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ConflictRule:
     """One row of the table: its number (0: a plain check), and the function that decides an action or gives None."""
 
     number: int
@@ -319,23 +319,23 @@ def _later_leg(case: ConflictCase) -> Resolution | None:
     return _to_staff(Code.NOT_ALLOWED) if ahead else None
 
 
-TABLE: tuple[Row, ...] = (
-    Row(0, _forbidden),
-    Row(15, _depends),
-    Row(8, _unknown),
-    Row(7, _rebound),
-    Row(13, _two_visits),
-    Row(17, _money),
-    Row(14, _corrected),
-    Row(2, _answers_differ),
-    Row(6, _late),
-    Row(1, _opened_elsewhere),
-    Row(0, _other_visit),
-    Row(3, _cancelled),
-    Row(1, _second_slip),
-    Row(4, _already_called),
-    Row(5, _earlier_leg),
-    Row(0, _later_leg),
+TABLE: tuple[ConflictRule, ...] = (
+    ConflictRule(0, _forbidden),
+    ConflictRule(15, _depends),
+    ConflictRule(8, _unknown),
+    ConflictRule(7, _rebound),
+    ConflictRule(13, _two_visits),
+    ConflictRule(17, _money),
+    ConflictRule(14, _corrected),
+    ConflictRule(2, _answers_differ),
+    ConflictRule(6, _late),
+    ConflictRule(1, _opened_elsewhere),
+    ConflictRule(0, _other_visit),
+    ConflictRule(3, _cancelled),
+    ConflictRule(1, _second_slip),
+    ConflictRule(4, _already_called),
+    ConflictRule(5, _earlier_leg),
+    ConflictRule(0, _later_leg),
 )
 
 

@@ -35,10 +35,10 @@ def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
     with store.write() as db:
         known = read_incarnation(db)
         change = db.latest_change()
-        lived_on = known is not None and _lived_on(_read(store.path), known.opened_id, change)
-        incarnation = known.server_incarnation if known is not None and lived_on else new_id()
+        continues = known is not None and _matches_marker(_read(store.path), known.opened_id, change)
+        incarnation = known.server_incarnation if known is not None and continues else new_id()
         write_incarnation(db, Incarnation(incarnation, opened_id))
-        if known is not None and not lived_on:
+        if known is not None and not continues:
             note_restore(db, clock())
     _write(store.path, Marker(opened_id, change))
     return incarnation
@@ -67,7 +67,7 @@ def marker_path(database: Path) -> Path:
     return database.with_name(database.name + ".opened")
 
 
-def _lived_on(marker: Marker | None, opened_id: str, change: int) -> bool:
+def _matches_marker(marker: Marker | None, opened_id: str, change: int) -> bool:
     """Whether the database is the one for which the marker was written, and not an older copy of it."""
     return marker is not None and marker.opened_id == opened_id and change >= marker.change
 

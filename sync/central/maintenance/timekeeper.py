@@ -17,10 +17,10 @@ from sync.clock import DAY_MS, MINUTE_MS, ClockReading, iso, read_clock
 
 log = logging.getLogger(__name__)
 
-NO_JUMP_MS = 5 * MINUTE_MS  # a smaller change of the clock is followed at once
-STANDS_MS = 15 * MINUTE_MS  # a jump is followed once it has lasted this long
-FAR_MS = DAY_MS  # a larger jump is followed only where the clock is synchronised
-OFF_MS = 31 * DAY_MS  # the longest time that the centre may have been off
+LARGEST_STEP_MS = 5 * MINUTE_MS  # a smaller change of the clock is followed at once
+JUMP_LASTS_MS = 15 * MINUTE_MS  # a jump is followed once it has lasted this long
+LARGEST_UNVOUCHED_JUMP_MS = DAY_MS  # a larger jump is followed only where the clock is synchronised
+LONGEST_OFF_MS = 31 * DAY_MS  # the longest time that the centre may have been off
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Timekeeper:
         self._lock = threading.Lock()
         self._jump: _Jump | None = None
         now = read()
-        if last_known_ms is None or now.synchronised or 0 <= now.wall_ms - last_known_ms <= OFF_MS:
+        if last_known_ms is None or now.synchronised or 0 <= now.wall_ms - last_known_ms <= LONGEST_OFF_MS:
             self._wall_ms, self._mono_ms = now.wall_ms, now.mono_ms
         else:
             self._wall_ms, self._mono_ms = last_known_ms, now.mono_ms
@@ -63,7 +63,7 @@ class Timekeeper:
         with self._lock:
             taken_ms = self._wall_ms + now.mono_ms - self._mono_ms
             if self._follows(now, now.wall_ms - taken_ms):
-                if abs(now.wall_ms - taken_ms) <= NO_JUMP_MS:
+                if abs(now.wall_ms - taken_ms) <= LARGEST_STEP_MS:
                     taken_ms = max(now.wall_ms, taken_ms if self._jump else self._wall_ms)
                 else:
                     taken_ms = now.wall_ms
@@ -88,11 +88,11 @@ class Timekeeper:
 
     def _follows(self, now: ClockReading, by_ms: int) -> bool:
         """Whether the centre follows the machine's clock, which is `by_ms` ahead of the expected time."""
-        if abs(by_ms) <= NO_JUMP_MS:
+        if abs(by_ms) <= LARGEST_STEP_MS:
             if self._jump:
                 log.warning("the clock is right again: %s", iso(now.wall_ms, "UTC"))
             return True
-        if self._jump is None or abs(by_ms - self._jump.by_ms) > NO_JUMP_MS:
+        if self._jump is None or abs(by_ms - self._jump.by_ms) > LARGEST_STEP_MS:
             self._jump = _Jump(by_ms, now.mono_ms)
             log.error(
                 "the clock is in doubt: it says %s, and should say %s; the centre goes on from the expected time"
@@ -100,8 +100,8 @@ class Timekeeper:
                 iso(now.wall_ms, "UTC"),
                 iso(now.wall_ms - by_ms, "UTC"),
             )
-        stood = now.mono_ms - self._jump.since_mono_ms >= STANDS_MS
-        if not stood or (abs(by_ms) > FAR_MS and not now.synchronised):
+        stood = now.mono_ms - self._jump.since_mono_ms >= JUMP_LASTS_MS
+        if not stood or (abs(by_ms) > LARGEST_UNVOUCHED_JUMP_MS and not now.synchronised):
             return False
         log.warning("the clock has jumped, and the centre follows it now: %s", iso(now.wall_ms, "UTC"))
         return True

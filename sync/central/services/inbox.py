@@ -76,7 +76,7 @@ def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[
     if waiting and (error := _judge_or_undo(context, waiting, how)) is not None:
         return error
     if not waiting:
-        _put_away(db, exception_id, now_ms)
+        _discard_quarantined(db, exception_id, now_ms)
     settlement = {"how": how, "reason": request.payload.get("reason", ""), "patient_id": request.named("patient_id")}
     close_case(db, exception_id, who, settlement, now_ms)
     detail = {"exception_id": exception_id, "how": how}
@@ -122,7 +122,7 @@ def _visit_for(db: ReadTransaction, judging: JudgingContext, patient_id: Patient
     return journey.visit_id or VisitId(judging.ids())
 
 
-def _put_away(db: WriteTransaction, exception_id: str, now_ms: int) -> None:
+def _discard_quarantined(db: WriteTransaction, exception_id: str, now_ms: int) -> None:
     """Discards the quarantined record of a case without actions, where there is one."""
     quarantined = read_quarantined_body(db, exception_id)
     if quarantined is not None:

@@ -91,7 +91,7 @@ def _serve(centre: Centre, endpoints: Endpoints, limits: SocketLimits, websocket
         with ExitStack() as listening:
             for topic in conversation.topics:
                 listening.enter_context(centre.store.news.listen(topic, news.put))
-            goes_on = conversation.hold(limits, news)
+            goes_on = conversation.serve_until_end(limits, news)
 
 
 class _NewsBox:
@@ -137,7 +137,7 @@ class _Conversation:
         """The topics of the news that concern the socket: its token, and its patient."""
         return (self._sender.token_hash, *filter(None, (self._subject,)))
 
-    def hold(self, limits: SocketLimits, news: _NewsBox) -> bool:
+    def serve_until_end(self, limits: SocketLimits, news: _NewsBox) -> bool:
         """Serves the socket until it, its token or the service ends (False), or until the record is merged (True).
 
         After a merge the caller calls again, for the topic of the other record.

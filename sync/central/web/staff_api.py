@@ -7,7 +7,7 @@ from flask import Blueprint
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
-from sync.central.services.cards import BINDING, bind_card
+from sync.central.services.bind_card import BINDING, bind_card
 from sync.central.services.change_entry import correct_journey
 from sync.central.services.errors import ApiError
 from sync.central.services.merge import merge_patients
