@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,7 @@ from sync.parent_death import end_with_parent
 START_S = 60.0
 STOP_S = 8.0
 DEBOUNCE_S = 0.35
+_UNASSIGNED_PORTS = range(20_000, 32_768)  # Linux assigns ports by itself from 32768 on
 
 
 class DemoError(Exception):
@@ -221,10 +224,14 @@ def remove(directory: Path) -> None:
 
 
 def free_port() -> int:
-    """Returns a port of loopback that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Returns a port of loopback that is free now, and that the kernel gives to no other program by itself.
+
+    A program binds the port seconds later. The kernel could give one of its own ports away in between.
+    """
+    while True:
+        port = secrets.choice(_UNASSIGNED_PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def wait_for(condition: Callable[[], Any], failure: str, seconds: float = START_S) -> None:

@@ -77,7 +77,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no new incarnation after a restore",
         "sync/central/maintenance/incarnation.py",
-        "if known is not None and lived_on else new_id()",
+        "if known is not None and continues else new_id()",
         "if known is not None else new_id()",
         100,
     ),
