@@ -78,7 +78,7 @@ def _opens(db: sqlite3.Connection, context: TransactionContext, new_id: Callable
     rule = context.definitions.actions.get(action_type)
     opens_entry = rule is not None and rule.opens_entry
     prefix, since_day = context.identity.ticket_prefix, context.numbers_since
-    queue_number = queue_numbers.next_queue_number(db, prefix, since_day) if opens_entry else ""
+    queue_number = queue_numbers.peek_queue_number(db, prefix, since_day) if opens_entry else ""
     return Opens(VisitId(new_id()), QueueId(new_id()), queue_number, context.identity.site.walk_in)
 
 

@@ -13,7 +13,7 @@ Connection = sqlite3.Connection
 _UNKNOWN_DAY = ""  # the site_day of numbers given while the clock was not trusted
 
 
-def next_queue_number(connection: Connection, prefix: str, since_day: str) -> str:
+def peek_queue_number(connection: Connection, prefix: str, since_day: str) -> str:
     """Returns the next queue number, such as `B-017`: one more than any given on `since_day` or later."""
     return queue_number(prefix, _last_count(connection, since_day) + 1)
 

@@ -319,6 +319,7 @@ def _later_leg(case: ConflictCase) -> Resolution | None:
     return _to_staff(Code.NOT_ALLOWED) if ahead else None
 
 
+# The order decides: the first rule that answers. A number names the conflict (0: none), and says nothing of the order.
 TABLE: tuple[ConflictRule, ...] = (
     ConflictRule(0, _forbidden),
     ConflictRule(15, _depends),
