@@ -91,7 +91,7 @@ class ReadingThread(threading.Thread):
 class BoundedMessages(list[str | bytes]):
     """The messages that wait to be answered. While it is full, the reading thread waits, and TCP makes the peer wait.
 
-    So a burst is answered in turn and nothing of it is lost, and a flood takes no memory.
+    So a burst is answered in turn and nothing of it is lost. A flood takes no more memory than a full list.
     """
 
     def __init__(self, messages: Iterable[str | bytes] = ()) -> None:

@@ -75,8 +75,8 @@ def once(
     """Does an action in one transaction, once for each action id, and returns the answer to it.
 
     `find_subject` returns the subject, or the refusal. `act` returns the value of the answer, an ApiError or a Refusal.
-    A repeat gets the stored answer. The same action id with another content is refused. Only what the rules accept or
-    refuse is stored: an ApiError, and a refusal that holds in every state, are answered anew.
+    A repeat gets the stored answer. The same action id with another content is refused. The answers that
+    the rules give are stored. An ApiError is not, and neither is the refusal of an action that no state allows.
     """
     now_ms = centre.clock()
     with centre.store.write() as db:

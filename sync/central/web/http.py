@@ -74,7 +74,7 @@ def harden(app: Flask) -> None:
 
 
 def _with_headers(application: WSGIApplication) -> WSGIApplication:
-    """The same application with the security headers on every response. Cheaper here than through Flask."""
+    """Adds the security headers to every response of an application. Flask's own hook costs more time."""
 
     def with_headers(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:

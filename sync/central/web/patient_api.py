@@ -92,6 +92,6 @@ def definitions_document(definitions: Definitions) -> tuple[bytes, str]:
 
 
 def _with_alias(api: Blueprint, name: str, method: str, view: Callable[..., Response]) -> None:
-    """The same view under its name and under the older spelling with an underscore."""
+    """Adds a view under its name, and under the older name with an underscore."""
     for spelling in (name, name.replace("-", "_")):
         api.add_url_rule(f"/patient-journey/{spelling}/", spelling, view, methods=[method])

@@ -145,5 +145,5 @@ def statuses(journey: Journey) -> dict[str, str]:
 
 
 def with_state(journey: Journey, state: str) -> Journey:
-    """The same patient in another journey state."""
+    """A copy of the patient's journey in another state."""
     return replace(journey, state=state)
