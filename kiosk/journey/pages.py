@@ -43,7 +43,7 @@ def write(
     pulled = {PatientId(row.patient_id) for row in page.patients}
     renamed = _write_renamed(db, context, page)
     for row in page.patients:
-        _write_row(db, context, row)
+        write_row(db, context, row)
     for patient_id in page.gone:
         roster.mark_departed(db, patient_id)
     if not page.more:
@@ -54,14 +54,8 @@ def write(
     return stale | pulled | renamed | {PatientId(patient_id) for patient_id in page.gone}
 
 
-def _write_renamed(db: sqlite3.Connection, context: TransactionContext, page: PullAnswer) -> set[PatientId]:
-    for renamed in page.renamed:
-        outbox.move_all(db, renamed.old, renamed.patient_id)
-        patient_aliases.rename(db, renamed.old, renamed.patient_id, context.today)
-    return {PatientId(renamed.patient_id) for renamed in page.renamed}
-
-
-def _write_row(db: sqlite3.Connection, context: TransactionContext, row: PatientRow) -> None:
+def write_row(db: sqlite3.Connection, context: TransactionContext, row: PatientRow) -> None:
+    """Writes one patient of the roster, with the cards and with the pending actions on top."""
     patient, known = patients.from_page(row), patients.read(db, row.patient_id)
     # A verdict that came before the page may have brought a newer journey.
     if known and known.base.journey_version > patient.base.journey_version:
@@ -70,6 +64,13 @@ def _write_row(db: sqlite3.Connection, context: TransactionContext, row: Patient
     patient_aliases.forget(db, row.patient_id)
     patients.unbind_all(db, row.patient_id)
     patients.bind(db, row.patient_id, [(CardHash(b.key_id, b.uid_hash), b.binding_id) for b in row.bindings])
+
+
+def _write_renamed(db: sqlite3.Connection, context: TransactionContext, page: PullAnswer) -> set[PatientId]:
+    for renamed in page.renamed:
+        outbox.move_all(db, renamed.old, renamed.patient_id)
+        patient_aliases.rename(db, renamed.old, renamed.patient_id, context.today)
+    return {PatientId(renamed.patient_id) for renamed in page.renamed}
 
 
 def _complete(db: sqlite3.Connection, context: TransactionContext, now_ms: int) -> set[PatientId]:

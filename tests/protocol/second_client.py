@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 Json = dict[str, Any]
 BOOT_ID = str(uuid.uuid4())
 VERSION, MOST, MOST_BYTES = 2, 100, 256 * 1024
-PUSH, PULL, ENROLL = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/kiosks/enroll"
+PUSH, PULL, LOOKUP = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/sync/lookup"
+ENROLL = "/api/v1/kiosks/enroll"
 REFUSALS = {"gap", "fork", "fenced", "unsupported_version", "try_later", "malformed"}
 
 
@@ -121,6 +122,15 @@ class SecondClient:
         cards = self.card(uid)
         held = [(name, bound) for name, row in self.patients.items() for bound in row["bindings"]]
         return next(((name, bound["binding_id"]) for name, bound in held if card_of(bound) in cards), None)
+
+    # Look-up.
+
+    def look_up(self, uid: str) -> None:
+        """Takes the row over, unless the pages are further."""
+        answer = self.ask(LOOKUP, {"kiosk_id": self.who["kiosk_id"], "cards": self.card(uid)})
+        row = answer["patient"]
+        if row and row["change"] > self.cursor and answer["server_incarnation"] == self.incarnation:
+            self.patients[row["patient_id"]] = row
 
     # Intents.
 

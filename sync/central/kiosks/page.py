@@ -14,7 +14,7 @@ from sync.central.records.appointments import bookings
 from sync.central.records.bindings import bindings_of
 from sync.central.records.journeys import read_journey
 from sync.central.records.patients import merges_after, name_and_language
-from sync.central.records.roster import changed_patients, first_change_of_day, roster_members
+from sync.central.records.roster import changed_patients, first_change_of_day, is_guest, roster_members
 from sync.central.records.verdicts import RevisedVerdict, current_verdict_row, revised_verdicts
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import day_after
@@ -86,6 +86,29 @@ def read_page(db: ReadTransaction, page: PageRequest) -> Page:
     return _fill(db, page, notices, rows, span)
 
 
+def patient_row(
+    db: ReadTransaction, definitions: Definitions, today: str, patient_id: str, change: int
+) -> PatientRow | None:
+    """A patient as kiosks hold them, as of a change number; None for a patient who is not on the roster."""
+    journey = read_journey(db, definitions, patient_id, today)
+    assert journey is not None
+    masked_name, language = name_and_language(db, patient_id)
+    day = day_after(today)
+    tomorrow = bookings(db, patient_id, day, day_after(day))
+    has_reason = journey.visit_id is not None or journey.appointments or tomorrow
+    if not has_reason and not is_guest(db, patient_id, today):
+        return None
+    return PatientRow(
+        patient_id=patient_id,
+        masked_name=masked_name,
+        language=language,
+        change=change,
+        bindings=bindings_of(db, patient_id),
+        journey=journey,
+        tomorrow=tomorrow,
+    )
+
+
 def _read_notices(db: ReadTransaction, page: PageRequest, after: int, latest: int) -> _Notices:
     most_merges = MERGES_A_ROW * page.rows
     verdicts = revised_verdicts(db, page.asked.kiosk_id, after, page.rows)
@@ -106,7 +129,7 @@ def _fill(db: ReadTransaction, page: PageRequest, notices: _Notices, rows: list[
     for row in rows:
         if row["change"] > span.cursor:
             break
-        patient = _patient_row(db, page, row["patient_id"], row["change"])
+        patient = patient_row(db, page.definitions, page.today, row["patient_id"], row["change"])
         if patient is not None:
             patients.append(patient)
         elif not span.reset:
@@ -117,23 +140,3 @@ def _fill(db: ReadTransaction, page: PageRequest, notices: _Notices, rows: list[
         if each.record.change <= span.cursor
     )
     return Page(span, tuple(patients), tuple(gone), verdicts, renamed)
-
-
-def _patient_row(db: ReadTransaction, page: PageRequest, patient_id: str, change: int) -> PatientRow | None:
-    """A patient as kiosks hold them; None for a patient without a visit and without bookings today or tomorrow."""
-    journey = read_journey(db, page.definitions, patient_id, page.today)
-    assert journey is not None
-    masked_name, language = name_and_language(db, patient_id)
-    day = day_after(page.today)
-    tomorrow = bookings(db, patient_id, day, day_after(day))
-    if journey.visit_id is None and not journey.appointments and not tomorrow:
-        return None
-    return PatientRow(
-        patient_id=patient_id,
-        masked_name=masked_name,
-        language=language,
-        change=change,
-        bindings=bindings_of(db, patient_id),
-        journey=journey,
-        tomorrow=tomorrow,
-    )

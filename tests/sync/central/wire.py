@@ -13,9 +13,11 @@ from kiosk.store import outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.cycle import Puller, Pusher
+from sync.agent.lookup import Lookups
 from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
 from sync.central import centre as product
 from sync.central.kiosks.enrolment import enrol, new_code
+from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.maintenance.incarnation import open_incarnation
@@ -44,6 +46,8 @@ from sync.protocol import (
     EndCode,
     Enrolment,
     EnrolRequest,
+    LookupAnswer,
+    LookupRequest,
     PullAnswer,
     PullRequest,
     PushAnswer,
@@ -219,6 +223,10 @@ class Wire:
         arrived = msgspec.json.decode(msgspec.json.encode(request), type=PullRequest)
         return self._back(self.centre.pulls.pull(self.kiosk_id, arrived), PullAnswer)
 
+    def look_up(self, request: LookupRequest) -> Accepted[LookupAnswer] | CallRefused | NoAnswer:
+        arrived = msgspec.json.decode(msgspec.json.encode(request), type=LookupRequest)
+        return self._back(look_up(self.centre.parts, self.kiosk_id, arrived), LookupAnswer)
+
     def _back(self, answer: object, answer_type: type) -> Accepted | CallRefused | NoAnswer:
         if self.lose_replies:
             self.lose_replies -= 1
@@ -272,6 +280,11 @@ class Kiosk:
 
     def tap(self, patient_id: str, *automatic: str) -> ActionOutcome | None:
         return self.journeys.tap(cards_of(patient_id), automatic or ("scan_nfc",))
+
+    def look_up(self, patient_id: str) -> bool:
+        """Asks the centre who holds a patient's card. Returns whether the centre answered."""
+        lookups = Lookups(self.ledger, lambda: self.wire, lambda *_: None)  # type: ignore[arg-type, return-value]
+        return lookups.run_once(cards_of(patient_id))
 
     def check_in_unknown(self, card: str) -> ActionOutcome:
         """The holder of an unknown card presses "check in"."""
