@@ -54,6 +54,12 @@ class Journeys:
         """Reads the clocks of this machine."""
         return self._kiosk.clock()
 
+    def holder(self, cards: Sequence[CardHash]) -> PatientId | None:
+        """Returns the patient that a card is bound to; None for a card that this kiosk does not know."""
+        with self._store.read() as db:
+            found = patients.read_holder(db, cards)
+        return found.patient.patient_id if found else None
+
     def tap(self, cards: Sequence[CardHash], automatic: Sequence[str]) -> ActionOutcome | None:
         """Handles a tap of a known card: does the automatic actions that the rules allow now, in the rules' order.
 

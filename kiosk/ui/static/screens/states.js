@@ -87,6 +87,22 @@ export const STEPS = {
 /** For a step without a row. */
 export const ANY_STEP = { text: N_("Go on"), icon: "next" };
 
+/** Per answer of the centre about a card that the kiosk does not know: what is known of it, and what its holder can do. */
+export const LOOKUPS = {
+  asked: { title: N_("We are checking your card"), lead: N_("One moment, please") },
+  unknown: {
+    title: N_("This card is not registered"),
+    lead: N_("You can check in. The staff at the desk will then ask who you are."),
+  },
+  unavailable: {
+    title: N_("Your card cannot be looked up now"),
+    lead: N_("You can check in all the same. The staff at the desk will ask who you are, if need be."),
+  },
+};
+
+/** For an answer without a row. */
+export const ANY_LOOKUP = LOOKUPS.unavailable;
+
 /** Per reason why a card is refused: what it is, and what to do instead. */
 export const REFUSALS = {
   phone: {
@@ -102,6 +118,11 @@ export const REFUSALS = {
   no_stable_id: {
     title: N_("This card cannot be recognised"),
     lead: N_("Cards of this kind carry no number that lasts. Please use your patient card."),
+    icon: "card",
+  },
+  hold_one_card: {
+    title: N_("Please hold one card"),
+    lead: N_("Cards of more than one person were read. Take your card out and hold it alone."),
     icon: "card",
   },
   unreadable: {
