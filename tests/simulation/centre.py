@@ -13,6 +13,7 @@ import msgspec
 
 from sync.cards import CardHash
 from sync.central import centre as product
+from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.maintenance.backup import back_up
@@ -20,6 +21,7 @@ from sync.central.maintenance.housekeeping import close_days
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
 from sync.central.records.journeys import read_journey
+from sync.central.records.roster import is_guest
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
 from sync.central.services.bind_card import BINDING, bind_card
@@ -34,7 +36,7 @@ from sync.central.store.errors import StaleJourney
 from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
-from sync.protocol import CallRefused, EndCode, PullRequest, PushRequest
+from sync.protocol import CallRefused, EndCode, LookupRequest, PullRequest, PushRequest
 from tests.simulation.crashes import FragileCentreStore, Fuse
 from tests.simulation.hospital import CENTRE_FILE, KEYS
 from tests.site_rules import with_changed
@@ -80,7 +82,14 @@ class Centre:
     def _outcome(self, kiosk_id: str, path: str, body: bytes) -> object:
         if path.endswith("/push"):
             return receive_batch(self.parts, kiosk_id, msgspec.json.decode(body, type=PushRequest))
+        if path.endswith("/lookup"):
+            return look_up(self.parts, kiosk_id, msgspec.json.decode(body, type=LookupRequest))
         return self.pulls.pull(kiosk_id, msgspec.json.decode(body, type=PullRequest))
+
+    def is_guest(self, patient_id: str) -> bool:
+        """Whether a kiosk has looked a patient up today."""
+        with self.store.read() as db:
+            return is_guest(db, patient_id, self.today())
 
     def tick(self) -> None:
         """Does the work that the service does by itself every few seconds."""

@@ -135,7 +135,7 @@ def _bases(world: World) -> Found:
     for patient_id in patients:
         journey = world.centre.journey(patient_id)
         assert journey is not None
-        on_roster = journey.visit_id is not None or bool(journey.appointments)
+        on_roster = journey.visit_id is not None or bool(journey.appointments) or world.centre.is_guest(patient_id)
         for kiosk in world.kiosks:
             known = kiosk.patient(patient_id)
             status = kiosk.journeys.patient_status(patient_id)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kiosk.store import outbox, patients
 from kiosk.store.patients import Patient
+from sync.agent.lookup import Lookups
 from sync.agent.steps import Puller, Pusher, StepResult
 from sync.clock import ClockReading
 from tests.kiosk.parts import KioskParts
@@ -53,6 +54,7 @@ class SimulatedKiosk:
         self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         self.pusher = Pusher(self.ledger, SimulatedClient(self.link))
         self.puller = Puller(self.ledger, SimulatedClient(self.link), wait_s=0)
+        self.lookups = Lookups(self.ledger, lambda: SimulatedClient(self.link), lambda *_: None)
 
     def reopen(self) -> None:
         """The process has died, and another one starts on its file."""

@@ -19,6 +19,7 @@ from tests.simulation.network import Link
 
 MINUTE = 60_000
 PAGES = (2, 3, 7, 200)  # rows of a page of the roster
+LOOKED_UP = 0.7  # of the cards that a kiosk does not know
 
 
 class World:
@@ -91,6 +92,9 @@ class World:
     def _act(self, kiosk: SimulatedKiosk, card: str) -> bool:
         cards, journeys = cards_of(card), kiosk.journeys
         patient_id = kiosk.parts.patient_of_card(cards)
+        if patient_id is None and self.chance.random() < LOOKED_UP:
+            kiosk.lookups.run_once(cards)
+            patient_id = kiosk.parts.patient_of_card(cards)
         if patient_id is None:
             unknown = PatientId(f"card-{self.new_id()}")
             acted = journeys.check_in_unknown(unknown, cards, "scan_nfc", self.new_id())
