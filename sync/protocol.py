@@ -48,6 +48,7 @@ class Code(StrEnum):
     UNKNOWN_CARD = "unknown_card"
     UNKNOWN_PATIENT = "unknown_patient"
     REBOUND = "rebound"  # the card belongs to another patient now
+    BLOCKED_CARD = "blocked_card"  # the card was reported lost, and opens nobody
     DEPENDS = "depends"  # an earlier action of the visit waits for staff
     MONEY = "money"
     NOT_ALLOWED = "not_allowed"
@@ -259,6 +260,7 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     - `gone`: patients that have left the roster.
     - `verdicts`: verdicts for this kiosk's actions that have a new revision.
     - `renamed`: records that were merged into others.
+    - `blocked`: the hashes of cards that were reported lost. `unblocked`: those of cards that may be used again.
     - `definitions`: the document of the rules, where the kiosk's version differs; else None.
     - `retry_after_s`: set where the centre could not let the call wait.
     - `last_seq`, `backed_up_seq`: as in a push's answer, of `epoch`, which is the epoch of the request. `last_seq` is
@@ -281,6 +283,8 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     definitions: dict[str, Any] | None = None
     retry_after_s: float | None = None
     renamed: tuple[Renamed, ...]
+    blocked: tuple[CardHash, ...]
+    unblocked: tuple[CardHash, ...]
     last_seq: int | None
     backed_up_seq: int
     epoch: int

@@ -21,7 +21,7 @@ from kiosk.front.gesture import NO_GESTURE, Effect, HeldCard, Rank
 from kiosk.front.latest import Broadcast, LatestSlot
 from kiosk.front.screen import Lookup, Notice, QueueLine, Screen, ScreenKind
 from kiosk.front.visitor import ATTRACT, HOLD_ONE_CARD, LOOKUP_S, SETTLE_S, Visitor
-from kiosk.journey.journeys import ActionOutcome, Journeys
+from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from kiosk.journey.patient_status import PatientStatus
 from kiosk.journey.this_kiosk import NotEnrolled
 from sync.cards import CardHash
@@ -82,6 +82,8 @@ class Reception:
                 patient_id = self._journeys.holder(cards)
             except sqlite3.Error as error:
                 return self._store_failed(error)
+            if isinstance(patient_id, CardRefused):
+                return self.refuse_card(patient_id.reason, reader)
             if patient_id is None:
                 self._gesture, effect = self._gesture.with_card(reader, HeldCard(Rank.UNKNOWN, cards))
                 return self._take_effect(effect, lambda: self._unknown_card(cards))
@@ -146,7 +148,10 @@ class Reception:
             except sqlite3.Error as error:
                 self._store_failed(error)
                 return
-            if patient_id is not None:
+            if isinstance(patient_id, CardRefused):
+                if asks:
+                    self._show(visitors.refused_card(patient_id.reason))
+            elif patient_id is not None:
                 self._take_found(cards, patient_id, asks)
             elif asks:
                 self._change_visitor(replace(self._visitor, lookup=answer))
@@ -183,6 +188,9 @@ class Reception:
                 outcome = self._act(visitor, action_type, action_id)
             except sqlite3.Error as error:
                 return PressResult(self._store_failed(error), error="It could not be saved.", code="store")
+            if isinstance(outcome, CardRefused):
+                screen = self._show(visitors.refused_card(outcome.reason))
+                return PressResult(screen, error="The card was reported lost.", code=outcome.reason)
             screen = self._show(_visitor_after_press(visitor, outcome))
         if outcome.refusal:
             return PressResult(screen, error=outcome.refusal.message, code=outcome.refusal.code)
@@ -312,15 +320,19 @@ class Reception:
             except sqlite3.Error as error:
                 self._store_failed(error)
                 return
-            has_written = outcome is not None and bool(outcome.action_ids)
+            has_written = isinstance(outcome, ActionOutcome) and bool(outcome.action_ids)
             # Only a tap that wrote a row proves that the disk takes writes again.
             self._store_fault = self._store_fault and not has_written
-            if outcome is None:
-                self._show(self._unknown_card(cards))
-            else:
-                self._show(visitors.journey(outcome.patient_id, cards, tapped_again=not has_written))
+            self._show(self._visitor_after_tap(outcome, cards))
         if has_written:
             self._nudge()
+
+    def _visitor_after_tap(self, outcome: ActionOutcome | CardRefused | None, cards: tuple[CardHash, ...]) -> Visitor:
+        if isinstance(outcome, CardRefused):
+            return visitors.refused_card(outcome.reason)
+        if outcome is None:
+            return self._unknown_card(cards)
+        return visitors.journey(outcome.patient_id, cards, tapped_again=not outcome.action_ids)
 
     def _change_visitor(self, visitor: Visitor) -> None:
         """Shows a change of the person on the screen. The time of the screen goes on."""
@@ -345,7 +357,7 @@ class Reception:
         self._visitor = replace(visitor, patient_id=patient_id) if patient_id else ATTRACT
         return True
 
-    def _act(self, visitor: Visitor, action_type: str, action_id: str | None) -> ActionOutcome:
+    def _act(self, visitor: Visitor, action_type: str, action_id: str | None) -> ActionOutcome | CardRefused:
         assert visitor.patient_id is not None
         if visitor.kind is ScreenKind.UNKNOWN_CARD:
             return self._journeys.check_in_unknown(visitor.patient_id, visitor.cards, action_type, action_id)

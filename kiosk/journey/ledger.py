@@ -8,7 +8,7 @@ from kiosk.journey import pages, verdicts, views
 from kiosk.journey.purge import purge
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.journey.transaction_context import TransactionContext
-from kiosk.store import audit, outbox, outbox_epochs, roster
+from kiosk.store import audit, blocked_cards, outbox, outbox_epochs, roster
 from kiosk.store.identity import (
     Identity,
     mark_fenced,
@@ -140,7 +140,10 @@ class Ledger:
             if restored:
                 outbox_epochs.reopen(db)
                 self._answered = Answered()
-            changed = roster.begin_snapshot(db) if page.reset else set()
+            changed: set[PatientId] = set()
+            if page.reset:
+                changed = roster.begin_snapshot(db)
+                blocked_cards.begin_snapshot(db)
             write_page(db, page, self._kiosk.clock())
             # The same numbers in an earlier epoch are other actions, which no backup need hold.
             if not restored and page.epoch == before.identity.epoch:

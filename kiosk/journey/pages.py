@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kiosk.journey import verdicts, views
 from kiosk.journey.transaction_context import TransactionContext
-from kiosk.store import outbox, patient_aliases, patients, queue_numbers, roster
+from kiosk.store import blocked_cards, outbox, patient_aliases, patients, queue_numbers, roster
 from kiosk.store.identity import Identity
 from sync.cards import CardHash
 from sync.journey.model import Journey, PatientId
@@ -46,12 +46,15 @@ def write(
         write_row(db, context, row)
     for patient_id in page.gone:
         roster.mark_departed(db, patient_id)
+    blocked_cards.unblock(db, page.unblocked)
+    blocked_cards.block(db, page.blocked)
+    cut_off = patients.ids_holding(db, page.blocked)
     if not page.more:
         roster.forget_departed(db)
         stale |= _complete(db, context, page.now_ms)
     # The rows of the page have their views already, which include all actions that the verdicts moved to them.
     views.replay(db, context, stale - pulled | renamed)
-    return stale | pulled | renamed | {PatientId(patient_id) for patient_id in page.gone}
+    return stale | pulled | renamed | cut_off | {PatientId(patient_id) for patient_id in page.gone}
 
 
 def write_row(db: sqlite3.Connection, context: TransactionContext, row: PatientRow) -> None:
@@ -80,6 +83,7 @@ def _complete(db: sqlite3.Connection, context: TransactionContext, now_ms: int) 
     patients, and the patients last viewed while the clock was ahead.
     """
     queue_numbers.correct_day(db, context.day_of(now_ms))
+    blocked_cards.end_snapshot(db)
     unnamed = roster.end_snapshot(db)
     for patient in unnamed:
         empty = Journey(patient.patient_id, context.definitions.initial, context.today)

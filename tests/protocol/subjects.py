@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from kiosk.store import outbox, patients
+from kiosk.store import blocked_cards, outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, CentralClient
 from sync.agent.lookup import Lookups
@@ -145,6 +145,9 @@ class Subject(Protocol):
     def look_up(self, uid: bytes) -> None:
         """Asks the centre who holds a card."""
 
+    def blocked(self, uid: bytes) -> bool:
+        """Whether a card was reported lost, by the pulled pages."""
+
     def check_in(self, uid: bytes) -> list[str]:
         """Scans, registers and confirms the arrival, offline. Returns the ids of the three actions."""
 
@@ -210,6 +213,10 @@ class RealAgent:
 
     def look_up(self, uid: bytes) -> None:
         assert Lookups(self.ledger, lambda: self._clients[1], lambda *_: None).run_once(_cards(uid))
+
+    def blocked(self, uid: bytes) -> bool:
+        with self._store.read() as db:
+            return blocked_cards.is_blocked(db, _cards(uid))
 
     def check_in(self, uid: bytes) -> list[str]:
         done = self.journeys.tap(_cards(uid), ("scan_nfc",))
@@ -317,6 +324,9 @@ class Second:
 
     def look_up(self, uid: bytes) -> None:
         self._client.look_up(uid.hex())
+
+    def blocked(self, uid: bytes) -> bool:
+        return self._client.is_blocked(uid.hex())
 
     def check_in(self, uid: bytes) -> list[str]:
         client = self._client

@@ -5,6 +5,7 @@ They are on a visit, or have a booking of today or tomorrow, or a kiosk has look
 
 import sqlite3
 
+from sync.central.records.card_blocks import renumber_blocks
 from sync.central.records.journeys import renumber
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import day_after
@@ -62,7 +63,8 @@ def is_guest(db: ReadTransaction, patient_id: str, today: str) -> bool:
 def begin_roster_day(db: WriteTransaction, today: str) -> None:
     """Begins today's roster: membership depends on the day, so every kiosk gets a snapshot of it.
 
-    The members get change numbers of today, so that no page of a snapshot ends at a cursor of an earlier day.
+    The members and the blocked cards get change numbers of today, so that no page of a snapshot ends at a cursor of an
+    earlier day.
     """
     db.execute(
         "insert into roster_day values (1, :today, :change) on conflict (id) do update"
@@ -72,3 +74,4 @@ def begin_roster_day(db: WriteTransaction, today: str) -> None:
     db.execute("delete from roster_guests where site_day <> :today", {"today": today})
     for row in db.rows(_MEMBERS, today=today, tomorrow=day_after(today)):
         renumber(db, row["patient_id"])
+    renumber_blocks(db)

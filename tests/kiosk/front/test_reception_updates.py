@@ -108,6 +108,10 @@ def given_to_the_third(rig: ReceptionRig) -> frozenset[PatientId]:
     return rig.pull(samples.row(1, bindings=()), samples.row(3, bindings=both))
 
 
+def reported_lost(rig: ReceptionRig) -> frozenset[PatientId]:
+    return rig.pull(samples.row(1, bindings=()), blocked=samples.cards(1))
+
+
 def gone(rig: ReceptionRig) -> frozenset[PatientId]:
     rig.judge(Verdict.APPLIED, Code.OK)
     return rig.pull(gone=("P1",))
@@ -118,6 +122,7 @@ def gone(rig: ReceptionRig) -> frozenset[PatientId]:
     [
         pytest.param(ReceptionRig.rebind, id="rebound by a verdict"),
         pytest.param(given_to_the_third, id="given to another patient by a page"),
+        pytest.param(reported_lost, id="the card was reported lost"),
         pytest.param(gone, id="the patient has left the roster"),
         pytest.param(lambda rig: rig.ledger.fenced(), id="the kiosk was ended"),
     ],
@@ -209,3 +214,34 @@ def test_who_was_ended_is_whole_again_after_an_enrolment(rig: ReceptionRig):
     rig.reception.reset()
     assert rig.tap(uid(1)).screen is ScreenKind.JOURNEY
     assert rig.reception.faults() == ()
+
+
+# A card that was reported lost.
+
+
+def test_a_tap_with_a_card_that_was_reported_lost_names_nobody_and_does_nothing(rig: ReceptionRig):
+    rig.pull(samples.row(1, bindings=()), blocked=samples.cards(1))
+    screen = rig.tap(uid(1))
+    assert (screen.screen, screen.reason) == (ScreenKind.REFUSED_CARD, "blocked_card")
+    assert (screen.patient, screen.journey, screen.next_action) == (None, None, None)
+    assert (rig.parts.pending(), rig.nudges) == (0, 0)
+    with rig.store.read() as db:
+        kinds = [tuple(row) for row in db.execute("select kind, detail from audit where kind = 'refused_tap'")]
+    assert kinds == [("refused_tap", "blocked_card")]
+
+
+def test_an_unknown_card_that_was_reported_lost_since_the_tap_cannot_check_in(rig: ReceptionRig):
+    shown = rig.tap(uid(9))
+    assert shown.patient is not None
+    rig.reception.update(rig.pull(blocked=samples.cards(9)), online=True)
+    pressed = rig.reception.act("scan_nfc", shown.patient.patient_id, new_id())
+    assert (pressed.code, pressed.screen.reason) == ("blocked_card", "blocked_card")
+    assert (rig.parts.pending(), rig.nudges) == (0, 0)
+
+
+def test_a_person_known_by_a_card_alone_leaves_the_screen_when_it_is_reported_lost(rig: ReceptionRig):
+    rig.press(rig.tap(uid(9)))
+    touched = rig.pull(blocked=samples.cards(9))
+    assert touched, "the agent announces the page"
+    rig.reception.update(touched, online=True)
+    assert rig.reception.screen().screen is ScreenKind.ATTRACT

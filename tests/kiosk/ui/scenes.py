@@ -234,7 +234,7 @@ ALL: dict[str, Scene] = {
     "card not looked up": looked_up(Lookup.UNAVAILABLE),
     **{
         f"refused {reason}": refused(reason)
-        for reason in ("random_id", "no_stable_id", "unreadable", "hold_one_card", "magnetic")
+        for reason in ("random_id", "no_stable_id", "unreadable", "hold_one_card", "blocked_card", "magnetic")
     },
     **{f"broken {reason}": broken(reason) for reason in ("store", "not_enrolled", "fuse")},
 }

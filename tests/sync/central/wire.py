@@ -21,11 +21,17 @@ from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.records.bindings import BindingSource, Origin
 from sync.central.records.definitions import put_in_force
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
+from sync.central.services.bind_card import BINDING, bind_card
+from sync.central.services.bindings import list_bindings
+from sync.central.services.block_card import BLOCK, UNBLOCK, block_card, unblock_card
 from sync.central.services.change_entry import change_entry, correct_journey
+from sync.central.services.end_binding import ENDING, end_binding
+from sync.central.services.errors import ApiError
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.central.services.inbox import list_cases, settle
@@ -61,6 +67,7 @@ DAY = "2026-03-02"
 KEYS = CardKeys((CardKey("k1", "11" * 32),))
 PATIENTS = ("P1", "P2", "P3")
 MINUTE = 60_000
+BY_STAFF = BindingSource(Origin.DESK, "desk")
 AT_THE_DESK = Requester(STAFF, "desk", "rest")
 EVERYTHING = tuple(shipped().actions_by("patient"))
 
@@ -171,13 +178,37 @@ class Centre:
         ask = ActionRequest("correct_journey", new_id(), {"state": state, "reason": reason})
         return correct_journey(self.parts, AT_THE_DESK, patient_id, ask)
 
-    def settle(self, how: str, code: str | None = None, **more: str) -> Answer:
+    def settle(self, how: str, code: str | None = None, **more: object) -> Answer:
         """Staff settle the oldest open case, or the oldest with that code."""
         listed = list_cases(self.parts)
         assert isinstance(listed, CasePage)
         found = [each for each in listed.cases if code in (None, each["code"])]
         ask = ActionRequest("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
         return settle(self.parts, AT_THE_DESK, found[0]["exception_id"], ask)
+
+    def bind_card(self, card: str, patient_id: str) -> Answer:
+        """Staff bind a card to a patient."""
+        return bind_card(self.parts, AT_THE_DESK, patient_id, self._about_card(BINDING, card, patient_id=patient_id))
+
+    def end_bindings(self, patient_id: str) -> Answer:
+        """Staff take the one card of a patient."""
+        found = list_bindings(self.parts, patient_id)
+        assert not isinstance(found, ApiError)
+        (held,) = found["bindings"]
+        ask = ActionRequest(ENDING, new_id(), {"reason": ""})
+        return end_binding(self.parts, AT_THE_DESK, patient_id, held["binding_id"], ask)
+
+    def block_card(self, card: str) -> Answer:
+        """Staff block a card that was reported lost."""
+        return block_card(self.parts, AT_THE_DESK, self._about_card(BLOCK, card, reason="lost"))
+
+    def unblock_card(self, card: str) -> Answer:
+        """Staff unblock a card that was found."""
+        return unblock_card(self.parts, AT_THE_DESK, self._about_card(UNBLOCK, card, reason="found"))
+
+    def _about_card(self, action_type: str, card: str, **payload: object) -> ActionRequest:
+        cards = cards_of(card)
+        return ActionRequest(action_type, new_id(), {"tag_id": f"k1:{cards[0].uid_hash}", **payload}, cards)
 
     def restore(self, backup: Path) -> None:
         """The service stops, that file replaces its database, and the service starts again."""

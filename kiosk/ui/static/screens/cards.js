@@ -23,13 +23,14 @@ export function unknownCard({ screen, busy, trouble, press }) {
 
 /** Makes the screen of a card that cannot be used. */
 export function refusedCard({ screen }) {
-  const { title, lead, icon: picture } = REFUSALS[screen.reason] ?? ANY_REFUSAL;
+  const { title, lead, leadWithoutDesk, icon: picture } = REFUSALS[screen.reason] ?? ANY_REFUSAL;
+  const { desk } = screen.kiosk;
   return h(
     "section",
     { class: "screen telling" },
     h("div", { class: "sign refused" }, icon(picture)),
     h("h1", { tabindex: -1, "data-name": "headline" }, _(title)),
-    h("p", { class: "lead" }, _(lead)),
-    withoutCard(screen.kiosk.desk),
+    h("p", { class: "lead" }, _(desk ? lead : (leadWithoutDesk ?? lead), { desk })),
+    !leadWithoutDesk && withoutCard(desk),
   );
 }

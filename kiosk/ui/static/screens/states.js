@@ -103,7 +103,8 @@ export const LOOKUPS = {
 /** For an answer without a row. */
 export const ANY_LOOKUP = LOOKUPS.unavailable;
 
-/** Per reason why a card is refused: what it is, and what to do instead. */
+/** Per reason why a card is refused: what it is, and what to do instead. A lead may name the desk; it then has a form
+ *  for a kiosk that knows of none. */
 export const REFUSALS = {
   phone: {
     title: N_("A phone cannot be used here"),
@@ -124,6 +125,12 @@ export const REFUSALS = {
     title: N_("Please hold one card"),
     lead: N_("Cards of more than one person were read. Take your card out and hold it alone."),
     icon: "card",
+  },
+  blocked_card: {
+    title: N_("This card has been reported lost"),
+    lead: N_("Please go to the desk: {desk}"),
+    leadWithoutDesk: N_("Please go to the staff at the desk."),
+    icon: "staff",
   },
   unreadable: {
     title: N_("The card could not be read"),
