@@ -25,6 +25,7 @@ from sync.central.records.roster import is_guest
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
 from sync.central.services.bind_card import BINDING, bind_card
+from sync.central.services.block_card import BLOCK, UNBLOCK, block_card, unblock_card
 from sync.central.services.change_entry import change_entry, correct_journey
 from sync.central.services.inbox import list_cases, settle
 from sync.central.services.inbox_views import CasePage
@@ -132,9 +133,9 @@ class Centre:
         assert isinstance(listed, CasePage)
         return listed.cases
 
-    def settle(self, action_id: str, exception_id: str, how: str, patient_id: str) -> Answer:
+    def settle(self, action_id: str, exception_id: str, how: str, patient_id: str, *, bind: bool = False) -> Answer:
         """Staff settle a case of the exception inbox."""
-        payload = {"how": how, "reason": "looked at", "patient_id": patient_id}
+        payload = {"how": how, "reason": "looked at", "patient_id": patient_id, "bind": bind}
         return settle(self.parts, AT_THE_DESK, exception_id, ActionRequest("settle", action_id, payload))
 
     def merge(self, action_id: str, kept: str, gone: str) -> Answer:
@@ -145,6 +146,16 @@ class Centre:
         """Staff bind a card to a patient."""
         payload = {"patient_id": patient_id, "tag_id": f"{cards[0].key_id}:{cards[0].uid_hash}"}
         return bind_card(self.parts, AT_THE_DESK, patient_id, ActionRequest(BINDING, action_id, payload, cards))
+
+    def block_card(self, action_id: str, cards: tuple[CardHash, ...]) -> Answer:
+        """Staff block a card that was reported lost."""
+        payload = {"reason": "lost", "tag_id": f"{cards[0].key_id}:{cards[0].uid_hash}"}
+        return block_card(self.parts, AT_THE_DESK, ActionRequest(BLOCK, action_id, payload, cards))
+
+    def unblock_card(self, action_id: str, cards: tuple[CardHash, ...]) -> Answer:
+        """Staff unblock a card that was found."""
+        payload = {"reason": "found", "tag_id": f"{cards[0].key_id}:{cards[0].uid_hash}"}
+        return unblock_card(self.parts, AT_THE_DESK, ActionRequest(UNBLOCK, action_id, payload, cards))
 
     def back_up(self, into: Path) -> None:
         """Makes a backup by the service itself. The kiosks learn which actions it covers."""
