@@ -29,6 +29,7 @@ def main(kind: str, name: str, path: str) -> None:
     commands: SimpleQueue[Command] = SimpleQueue()
     try:
         reader = make_reader(kind, name, path, commands, report)
+        report.started()
         threading.Thread(target=obey, args=(reader, commands), name="commands", daemon=True).start()
         while True:
             reader.step()

@@ -5,19 +5,21 @@ states of the call before. pyscard's CardMonitor does not fit: it never recovers
 cards by ATR alone, so it misses the second of two equal cards.
 """
 
+import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from smartcard import scard
 
 from hardware.backoff import Backoff
-from hardware.debounce import Debounce
 from hardware.pcsc_card import read_card
+from hardware.presence import Presence, seconds_until
 from hardware.reader import ReaderState
 from hardware.wire import Report
 
-# Short: before pcsc-lite 2.3, only a new listing finds a reader that was plugged in between two calls.
-WAIT_MS = 2_000
+# Short: before pcsc-lite 2.3, only a new listing finds a reader that was plugged in between two calls. And a process
+# that says nothing for some seconds hangs.
+WAIT_MS = 1_000
 _PLUGGING = "\\\\?PnP?\\Notification"
 _COUNTER = 0xFFFF0000
 # The part of a state that the next call gets back: the card and the counter, without the absence of the reader.
@@ -37,10 +39,11 @@ class PcscError(Exception):
 
 @dataclass(slots=True)
 class _Slot:
-    """One reader: its last event state, and the cards seen last."""
+    """One reader: its last event state, its last ATR, and the number of cards that came to it."""
 
     state: int = scard.SCARD_STATE_UNAWARE
-    debounce: Debounce[object] = field(default_factory=Debounce)
+    atr: bytes = b""
+    cards: int = 0
 
 
 class PcscReader:
@@ -54,11 +57,12 @@ class PcscReader:
         self._refused = 0
         self._context: int | None = None
         self._slots: dict[str, _Slot] = {}
+        self._presences: dict[str, Presence] = {}
         self._others: list[str] = []
         self._plugging = scard.SCARD_STATE_UNAWARE
 
     def step(self) -> None:
-        """Waits up to two seconds for a card or a plug, and reports it."""
+        """Waits up to a second for a card or a plug, and reports it."""
         try:
             context = self._established()
             self._list(context)
@@ -71,8 +75,12 @@ class PcscReader:
             return
         self._backoff.reset()
         self._refused = 0
+        for presence in self._presences.values():
+            presence.see_same()
         for name, state, atr in events:
-            self._examine(context, name, state, bytes(atr))
+            self._note(name, state, bytes(atr))
+        for name in list(self._presences):
+            self._look(context, name)
         self._announce()
 
     def close(self) -> None:
@@ -90,6 +98,8 @@ class PcscReader:
             scard.SCardReleaseContext(self._context)
         self._context = None
         self._slots = {}
+        for presence in self._presences.values():
+            presence.lose_sight()
         self._plugging = scard.SCARD_STATE_UNAWARE
 
     def _list(self, context: int) -> None:
@@ -101,7 +111,11 @@ class PcscReader:
             _check(result)
         wanted = [name for name in names if self._name is None or self._name in name]
         self._others = [name for name in names if name not in wanted]
+        for name in self._slots.keys() - wanted:
+            self._presences[name].lose_sight()
         self._slots = {name: self._slots.get(name) or _Slot() for name in wanted}
+        for name in wanted:
+            self._presences.setdefault(name, Presence(name, self._report))
         self._announce()
 
     def _announce(self) -> None:
@@ -111,12 +125,12 @@ class PcscReader:
             self._report.state(ReaderState.READY, ", ".join(self._slots))
 
     def _wait(self, context: int) -> list[tuple[str, int, list[int]]]:
-        """The readers that changed, as name, event state and ATR, after two seconds at most.
+        """The readers that changed, as name, event state and ATR, after a second at most.
 
         The call returns at once for a reader that it asks about for the first time.
         """
         known = [(name, slot.state) for name, slot in self._slots.items()]
-        result, states = scard.SCardGetStatusChange(context, self._wait_ms, [*known, (_PLUGGING, self._plugging)])
+        result, states = scard.SCardGetStatusChange(context, self._patience_ms(), [*known, (_PLUGGING, self._plugging)])
         if result in _NOTHING_NEW:
             return []
         _check(result)
@@ -124,27 +138,36 @@ class PcscReader:
         self._plugging = states.pop()[1] & ~scard.SCARD_STATE_CHANGED
         return [event for event in states if event[1] & scard.SCARD_STATE_CHANGED]
 
-    def _examine(self, context: int, name: str, state: int, atr: bytes) -> None:
+    def _patience_ms(self) -> int:
+        """How long a wait may last: until something is due at a slot, such as the end of its second without a card."""
         now_ns = time.monotonic_ns()
+        waits = [seconds_until(one.due_ns, now_ns, self._wait_ms / 1000) for one in self._presences.values()]
+        return math.ceil(1000 * min(waits, default=self._wait_ms / 1000))
+
+    def _note(self, name: str, state: int, atr: bytes) -> None:
         slot = self._slots[name]
-        before, slot.state = slot.state, state & _FED_BACK
-        if not state & scard.SCARD_STATE_PRESENT:
-            slot.debounce.emptied(now_ns)
-        elif is_tap(before, state):
-            found = read_card(context, name, atr, self._report.driver_call)
-            if slot.debounce.arrived(found, now_ns):
-                self._report.found(name, found, now_ns)
+        before, slot.state, slot.atr = slot.state, state & _FED_BACK, atr
+        if state & scard.SCARD_STATE_PRESENT:
+            slot.cards += is_other_card(before, state)
+
+    def _look(self, context: int, name: str) -> None:
+        slot, presence = self._slots.get(name), self._presences[name]
+        if slot and slot.state & scard.SCARD_STATE_PRESENT:
+            presence.see(slot.cards, lambda: read_card(context, name, slot.atr, self._report.driver_call))
+        else:
+            presence.see_nothing()
+        if slot and slot.state != scard.SCARD_STATE_UNAWARE:
+            presence.end_first_look()
+        if not slot and presence.due_ns is None:
+            del self._presences[name]
 
 
-def is_tap(before: int, state: int) -> bool:
+def is_other_card(before: int, state: int) -> bool:
     """Whether a card came: to an empty reader, or so soon after another card that only the event counter changed.
 
-    A card that already lies on a reader at the first look is no tap: nobody looks at the screen then. A card that made
-    the process hang would make it hang again. INUSE and MUTE come and go while a card lies still.
+    INUSE and MUTE come and go while a card lies still.
     """
-    if before == scard.SCARD_STATE_UNAWARE:
-        return False
-    return bool(before & scard.SCARD_STATE_EMPTY) or (before & _COUNTER) != (state & _COUNTER)
+    return not before & scard.SCARD_STATE_PRESENT or (before & _COUNTER) != (state & _COUNTER)
 
 
 def describe_refusals(refused: int) -> str:

@@ -19,6 +19,10 @@ class ProcessEnded(Exception):
         self.why = why
 
 
+class ProcessSilent(ProcessEnded):
+    """The process has said nothing for too long."""
+
+
 _GRACE_S = 0.2
 _UNREADABLE = "the reader process sent a message that cannot be read"
 

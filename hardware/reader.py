@@ -12,6 +12,7 @@ class RefusedReason(StrEnum):
     RANDOM_ID = "random_id"  # a card that is set to show another id each time
     NO_STABLE_ID = "no_stable_id"  # a kind of card whose id may change (type B, passports)
     UNREADABLE = "unreadable"  # taken away too early, damaged, or two cards at once
+    LIFT_AGAIN = "lift_again"  # it lay there before the reader looked, so nobody may stand there
 
 
 class ReaderState(StrEnum):
@@ -19,8 +20,12 @@ class ReaderState(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
+    DEGRADED = "degraded"  # takes cards, but could not read the last ones
     ABSENT = "absent"  # not plugged in
     FAULTY = "faulty"  # does not work although it is, or should be, plugged in
+
+
+OUT_OF_ORDER = frozenset({ReaderState.ABSENT, ReaderState.FAULTY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,16 @@ class RefusedTap:
 
     reader: str
     reason: RefusedReason
+
+
+@dataclass(frozen=True, slots=True)
+class FieldClear:
+    """No card has been seen at this reader (or slot) for one second. One comes after each tap or refusal."""
+
+    reader: str
+
+
+Event = Tap | RefusedTap | FieldClear
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from hardware.errors import log_without_values
 from hardware.gesture import Gesture, GestureReply, GestureResult
 from hardware.health import Timeouts
-from hardware.reader import ReaderSpec, ReaderStatus, RefusedTap, Tap
+from hardware.reader import Event, ReaderSpec, ReaderStatus
 from hardware.watcher import ReaderWatcher
 
 # A healthy process ends within a few milliseconds; the others are killed.
@@ -19,21 +19,22 @@ _MAX_UID_BYTES = 32
 class Readers:
     """The readers of these specifications.
 
-    `on_tap` gets each usable or refused card, on a thread of that reader. The next card of the same reader waits until
-    `on_tap` returns. `on_status` gets the status of all readers after each change, one call at a time. An exception of
-    either is logged without card data and changes nothing. Neither may wait for `stop`.
+    `on_event` gets each usable or refused card, and each field that is clear again, on a thread of that reader. The
+    next card of the same reader waits until `on_event` returns. `on_status` gets the status of all readers after each
+    change, one call at a time. An exception of either is logged without card data and changes nothing. Neither may wait
+    for `stop`.
     """
 
     def __init__(
         self,
         specs: Sequence[ReaderSpec],
-        on_tap: Callable[[Tap | RefusedTap], object],
+        on_event: Callable[[Event], object],
         on_status: Callable[[tuple[ReaderStatus, ...]], object],
         timeouts: Timeouts = Timeouts(),  # noqa: B008 frozen
     ) -> None:
         self._on_status = on_status
         self._announcing = threading.Lock()
-        self._watchers = tuple(ReaderWatcher(spec, on_tap, self._announce, timeouts) for spec in specs)
+        self._watchers = tuple(ReaderWatcher(spec, on_event, self._announce, timeouts) for spec in specs)
 
     def start(self) -> None:
         """Starts all readers at once and returns without waiting for them. Once only."""
@@ -56,11 +57,11 @@ class Readers:
         return tuple(watcher.status for watcher in self._watchers)
 
     def present(self, uid: bytes, timeout_s: float = 10.0) -> GestureReply:
-        """Holds a card to the first simulated reader and takes it away; returns after `on_tap` has returned."""
+        """Holds a card to the first simulated reader and takes it away; returns after `on_event` has returned."""
         return self.gesture(Gesture.PRESENT, uid, timeout_s)
 
     def gesture(self, gesture: Gesture, uid: bytes = b"", timeout_s: float = 10.0) -> GestureReply:
-        """Carries out a gesture at the first simulated reader. Returns after `on_tap` has returned."""
+        """Carries out a gesture at the first simulated reader. Returns after `on_event` has returned."""
         simulated = next((watcher for watcher in self._watchers if watcher.spec.kind == "simulated"), None)
         if simulated is None:
             return GestureReply(GestureResult.NO_READER, detail="no simulated reader is configured")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from hardware.card import Card
 from hardware.gesture import Gesture, GestureResult
-from hardware.reader import ReaderState, RefusedReason, RefusedTap, Tap
+from hardware.reader import FieldClear, ReaderState, RefusedReason, RefusedTap, Tap
 
 MAX_LINE = 4096
 HEARTBEAT_S = 1.0
@@ -21,6 +21,20 @@ HEARTBEAT_S = 1.0
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
     """The reader's loop has completed a round."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueBegun:
+    """A dialogue with a card at this reader begins. What goes wrong until its end is the card's fault."""
+
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueEnded:
+    """The dialogue with the card ended. `fault` names the error that it ended with, or is empty."""
+
+    fault: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,18 @@ class Crash:
     why: str
 
 
-Message = Tap | RefusedTap | Heartbeat | DriverCall | State | CommandReply | Crash
+Message = (
+    Tap
+    | RefusedTap
+    | FieldClear
+    | Heartbeat
+    | DialogueBegun
+    | DialogueEnded
+    | DriverCall
+    | State
+    | CommandReply
+    | Crash
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +113,10 @@ def decode(line: bytes) -> Message | None:
 _DECODERS: dict[str, Callable[[dict[str, str]], Message]] = {
     "tap": lambda line: Tap(line["reader"], bytes.fromhex(line["uid"]), line["technology"], int(line["at_mono_ns"])),
     "refused": lambda line: RefusedTap(line["reader"], RefusedReason(line["reason"])),
+    "clear": lambda line: FieldClear(line["reader"]),
     "heartbeat": lambda _: Heartbeat(),
+    "dialogue_begun": lambda line: DialogueBegun(line["reader"]),
+    "dialogue_ended": lambda line: DialogueEnded(line["fault"]),
     "call_begun": lambda _: DriverCall(begun=True),
     "call_returned": lambda _: DriverCall(begun=False),
     "state": lambda line: State(ReaderState(line["state"]), line["detail"]),
@@ -118,6 +146,10 @@ class Report:
         else:
             self._write({"is": "refused", "reader": reader, "reason": found})
 
+    def clear(self, reader: str) -> None:
+        """Writes that no card has been seen at a reader for a second."""
+        self._write({"is": "clear", "reader": reader})
+
     def state(self, state: ReaderState, detail: str = "") -> None:
         """Writes the state of the device, when it changed."""
         if self._state != (state, detail):
@@ -128,10 +160,22 @@ class Report:
         """Writes the result of a command."""
         self._write({"is": "reply", "number": number, "result": result, "reason": reason})
 
+    def started(self) -> None:
+        """Writes the first message: the driver is loaded, and the loop begins."""
+        self._write({"is": "heartbeat"})
+
     def heartbeat(self) -> None:
         """Writes a heartbeat when the last message is a second old. Called after each round of the loop."""
         if self._clock() - self._last_s >= HEARTBEAT_S:
             self._write({"is": "heartbeat"})
+
+    def dialogue_begun(self, reader: str) -> None:
+        """Writes that a dialogue with a card at this reader begins."""
+        self._write({"is": "dialogue_begun", "reader": reader})
+
+    def dialogue_ended(self, fault: str = "") -> None:
+        """Writes that the dialogue ended. `fault` is the kind and place of an error that it ended with."""
+        self._write({"is": "dialogue_ended", "fault": fault})
 
     @contextmanager
     def driver_call(self) -> Iterator[None]:

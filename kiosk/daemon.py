@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
+from hardware.reader import OUT_OF_ORDER, Event, FieldClear, ReaderSpec, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, ReaderSection
@@ -91,19 +91,24 @@ class Daemon:
 
     def _start_readers(self, parts: ExitStack) -> None:
         specs = [ReaderSpec(section.kind, section.name, section.path) for section in self._config.reader]
-        self._readers = Readers(specs, self._on_tap, self._on_reader_status)
+        self._readers = Readers(specs, self._on_event, self._on_reader_status)
         for section in self._config.reader:
             if section.kind == "simulated":
                 self._reception.attach_simulated(_demo_cards(section), self._present_from_page)
         parts.callback(self._readers.stop)
         self._readers.start()
 
-    def _on_tap(self, tap: Tap | RefusedTap) -> Screen:
-        return self._reception.tap(tap.uid) if isinstance(tap, Tap) else self._reception.refuse_card(tap.reason)
+    def _on_event(self, event: Event) -> Screen | None:
+        match event:
+            case Tap():
+                return self._reception.tap(event.uid)
+            case RefusedTap():
+                return self._reception.refuse_card(event.reason)
+            case FieldClear():
+                return None
 
     def _on_reader_status(self, readers: tuple[ReaderStatus, ...]) -> None:
-        broken = {ReaderState.ABSENT, ReaderState.FAULTY}
-        self._reception.set_readers_ready(any(reader.state not in broken for reader in readers))
+        self._reception.set_readers_ready(any(reader.state not in OUT_OF_ORDER for reader in readers))
 
     def _present_from_page(self, uid: str) -> str | None:
         try:

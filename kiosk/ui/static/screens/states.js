@@ -137,6 +137,11 @@ export const REFUSALS = {
     lead: N_("Take it away, then hold it still on the reader for two seconds."),
     icon: "card",
   },
+  lift_again: {
+    title: N_("Please hold your card again"),
+    lead: N_("Please lift the card, wait a moment and hold it to the reader again."),
+    icon: "card",
+  },
 };
 
 /** For a reason without a row. */
