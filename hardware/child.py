@@ -1,4 +1,6 @@
-"""One reader in a process of its own: `python -m hardware.child KIND NAME PATH`; a missing argument is empty.
+"""One reader in a process of its own: `python -m hardware.child KIND NAME PATH LEAVE…`.
+
+A missing argument is empty. LEAVE are names of PC/SC readers that belong to other entries.
 
 Lines go out on standard output and come in on standard input (see hardware/wire.py). The process ends when its input
 does, and dies with its parent. It imports only what its own kind of reader needs, so that it starts fast.
@@ -9,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from queue import SimpleQueue
 
 from hardware.errors import place_of
@@ -20,7 +23,7 @@ from hardware.wire import Command, Report, decode_command
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main(kind: str, name: str, path: str) -> None:
+def main(kind: str, name: str, path: str, *leave: str) -> None:
     """Drives the reader until the process is ended."""
     die_with_parent()
     # Ctrl-C goes to all processes of a terminal. The supervisor ends its readers itself.
@@ -28,7 +31,7 @@ def main(kind: str, name: str, path: str) -> None:
     report = Report(take_output())
     commands: SimpleQueue[Command] = SimpleQueue()
     try:
-        reader = make_reader(kind, name, path, commands, report)
+        reader = make_reader(kind, name, path, leave, commands, report)
         report.started()
         threading.Thread(target=obey, args=(reader, commands), name="commands", daemon=True).start()
         while True:
@@ -39,7 +42,9 @@ def main(kind: str, name: str, path: str) -> None:
         os._exit(1)
 
 
-def make_reader(kind: str, name: str, path: str, commands: SimpleQueue[Command], report: Report) -> Reader:
+def make_reader(
+    kind: str, name: str, path: str, leave: Sequence[str], commands: SimpleQueue[Command], report: Report
+) -> Reader:
     """The reader of this kind. Raises ImportError when its driver is not installed."""
     if kind == "simulated":
         from hardware.simulated import SimulatedReader
@@ -51,7 +56,7 @@ def make_reader(kind: str, name: str, path: str, commands: SimpleQueue[Command],
         return NfcpyReader(path, name or path, report)
     from hardware.pcsc import PcscReader
 
-    return PcscReader(name or None, report)
+    return PcscReader(name or None, report, leave)
 
 
 def obey(reader: Reader, commands: SimpleQueue[Command]) -> None:
@@ -77,4 +82,4 @@ def take_output() -> int:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:])

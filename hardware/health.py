@@ -27,6 +27,9 @@ class Timeouts:
     most_wait_s: float = 3.0
 
 
+HELD_BY_ANOTHER = (
+    "another program holds the card at {reader} exclusively; `ss -xp` as root lists the programs connected to pcscd"
+)
 _STARTING = State(ReaderState.STARTING, "")
 
 
@@ -47,6 +50,7 @@ class Health:
         self._failed_at_s = 0.0
         self._why = ""
         self._unreadable: dict[str, int] = {}
+        self._in_use: set[str] = set()
 
     @property
     def keeps_failing(self) -> bool:
@@ -65,10 +69,15 @@ class Health:
         """Notes that a card was read. The reader works, so earlier failures no longer count."""
         self._failures = self._relapses = 0
         self._unreadable.pop(reader, None)
+        self._in_use.discard(reader)
 
     def card_unreadable(self, reader: str) -> None:
         """Notes that a card could not be read. That is the card's fault, until it happens many times in a row."""
         self._unreadable[reader] = self._unreadable.get(reader, 0) + 1
+
+    def card_in_use(self, reader: str) -> None:
+        """Notes that another program holds the card. The reader is degraded until it reads one."""
+        self._in_use.add(reader)
 
     def failed(self, why: str, since_s: float, now_s: float) -> None:
         """Notes that the process ended or was killed without a card, and that nothing was heard from it since then."""
@@ -114,7 +123,7 @@ class Health:
             for name, count in self._unreadable.items()
             if count >= most
         ]
-        return "; ".join(runs)
+        return "; ".join([*runs, *[HELD_BY_ANOTHER.format(reader=name) for name in sorted(self._in_use)]])
 
     def _begin_trouble(self, state: State, since_s: float) -> None:
         if self._trouble is None:

@@ -5,6 +5,7 @@ from typing import Any
 import nfc.clf
 import nfc.tag
 
+from hardware.apdu import with_right_length
 from hardware.card import AroundDriverCall, Card, Technology, Transmit, judge
 from hardware.reader import RefusedReason
 from hardware.transit import read_transit_card
@@ -37,7 +38,7 @@ def find_card(frontend: Any, target: Any, driver_call: AroundDriverCall) -> Card
             transmit = _activate(frontend, target)
         if transmit is None:
             return RefusedReason.UNREADABLE
-        if transit := read_transit_card(_reported(transmit, driver_call)):
+        if transit := read_transit_card(with_right_length(_reported(transmit, driver_call))):
             return transit
     return judge(technology, raw_id(target), desfire=desfire)
 

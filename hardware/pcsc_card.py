@@ -2,8 +2,10 @@
 
 from smartcard import scard
 
+from hardware.apdu import with_right_length
 from hardware.atr import AtrFacts, read_atr
 from hardware.card import AroundDriverCall, Card, Transmit, body, judge
+from hardware.pcsclite import PcscLite
 from hardware.reader import RefusedReason
 from hardware.transit import read_transit_card
 
@@ -12,12 +14,14 @@ _GET_UID = bytes.fromhex("FFCA000000")
 _PROTOCOLS = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 
 
-def read_card(context: int, reader: str, atr: bytes, driver_call: AroundDriverCall) -> Card | RefusedReason:
+def read_card(
+    pcsclite: PcscLite, context: int, reader: bytes, atr: bytes, driver_call: AroundDriverCall
+) -> Card | RefusedReason:
     """The card that lies on the reader, or why it cannot be used."""
-    found = _read_once(context, reader, atr, driver_call)
+    found = _read_once(pcsclite, context, reader, atr, driver_call)
     if found is RefusedReason.UNREADABLE:
         # Another program may have reset the card in between.
-        found = _read_once(context, reader, atr, driver_call)
+        found = _read_once(pcsclite, context, reader, atr, driver_call)
     return found
 
 
@@ -29,9 +33,13 @@ def identify(facts: AtrFacts, transmit: Transmit) -> Card | RefusedReason:
     return RefusedReason.UNREADABLE if uid is None else judge(facts.technology, uid, desfire=facts.desfire)
 
 
-def _read_once(context: int, reader: str, atr: bytes, driver_call: AroundDriverCall) -> Card | RefusedReason:
+def _read_once(
+    pcsclite: PcscLite, context: int, reader: bytes, atr: bytes, driver_call: AroundDriverCall
+) -> Card | RefusedReason:
     with driver_call():
-        result, card, protocol = scard.SCardConnect(context, reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS)
+        result, card, protocol = pcsclite.connect(context, reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS)
+    if result == scard.SCARD_E_SHARING_VIOLATION:
+        return RefusedReason.IN_USE
     if result != scard.SCARD_S_SUCCESS:
         return RefusedReason.UNREADABLE
 
@@ -41,7 +49,7 @@ def _read_once(context: int, reader: str, atr: bytes, driver_call: AroundDriverC
         return bytes(answer) if sent == scard.SCARD_S_SUCCESS else None
 
     try:
-        return identify(read_atr(atr), transmit)
+        return identify(read_atr(atr), with_right_length(transmit))
     finally:
         # Anything but LEAVE_CARD cuts the power of a phone.
         with driver_call():

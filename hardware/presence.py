@@ -22,7 +22,7 @@ from hardware.wire import Report
 GAP_NS = 1_000_000_000
 RETRY_NS = 200_000_000
 _RETRY_MOST_NS = 2_000_000_000
-_MAY_PASS = {RefusedReason.UNREADABLE}
+_MAY_PASS = {RefusedReason.UNREADABLE, RefusedReason.IN_USE}
 
 Found = Card | RefusedReason
 

@@ -12,6 +12,7 @@ class RefusedReason(StrEnum):
     RANDOM_ID = "random_id"  # a card that is set to show another id each time
     NO_STABLE_ID = "no_stable_id"  # a kind of card whose id may change (type B, passports)
     UNREADABLE = "unreadable"  # taken away too early, damaged, or two cards at once
+    IN_USE = "in_use"  # another program on this machine holds the card
     LIFT_AGAIN = "lift_again"  # it lay there before the reader looked, so nobody may stand there
 
 
@@ -71,12 +72,13 @@ class ReaderSpec:
     """One reader as configured.
 
     `name` for "pcsc": any part of the PC/SC reader's name, all readers when None. `path` for "nfcpy": its device path,
-    such as "tty:S0:pn532", "usb:054c:06c1" or "udp".
+    such as "tty:S0:pn532", "usb:054c:06c1" or "udp". `leave` for "pcsc": names whose readers belong to other entries.
     """
 
     kind: Literal["pcsc", "nfcpy", "simulated"]
     name: str | None = None
     path: str | None = None
+    leave: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

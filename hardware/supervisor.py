@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from hardware.errors import log_without_values
 from hardware.gesture import Gesture, GestureReply, GestureResult
@@ -34,7 +35,9 @@ class Readers:
     ) -> None:
         self._on_status = on_status
         self._announcing = threading.Lock()
-        self._watchers = tuple(ReaderWatcher(spec, on_event, self._announce, timeouts) for spec in specs)
+        self._watchers = tuple(
+            ReaderWatcher(spec, on_event, self._announce, timeouts) for spec in without_overlap(specs)
+        )
 
     def start(self) -> None:
         """Starts all readers at once and returns without waiting for them. Once only."""
@@ -73,3 +76,14 @@ class Readers:
                 self._on_status(self.status())
             except Exception as error:  # noqa: BLE001 called at the edge of a reader's thread, which must live on
                 log_without_values("on_status", error)
+
+
+def without_overlap(specs: Sequence[ReaderSpec]) -> list[ReaderSpec]:
+    """The same specifications, in which an attached PC/SC reader belongs to the first that names it."""
+    names: list[str] = []
+    disjoint = []
+    for spec in specs:
+        disjoint.append(replace(spec, leave=(*spec.leave, *names)) if spec.kind == "pcsc" else spec)
+        if spec.kind == "pcsc" and spec.name:
+            names.append(spec.name)
+    return disjoint

@@ -9,7 +9,7 @@ from hardware.backoff import Backoff
 from hardware.errors import log_without_values, place_of
 from hardware.fields import OpenFields
 from hardware.gesture import UNPLUGGED, Gesture, GestureReply, GestureResult
-from hardware.health import Health, Timeouts
+from hardware.health import HELD_BY_ANOTHER, Health, Timeouts
 from hardware.process import ProcessEnded, ProcessSilent, ReaderProcess, command_for
 from hardware.reader import (
     OUT_OF_ORDER,
@@ -251,6 +251,9 @@ class ReaderWatcher:
                 self._health.card_read(event.reader)
             case RefusedTap(reason=RefusedReason.UNREADABLE):
                 self._health.card_unreadable(event.reader)
+            case RefusedTap(reason=RefusedReason.IN_USE):
+                log.warning("reader %s: %s", self.spec.label, HELD_BY_ANOTHER.format(reader=event.reader))
+                self._health.card_in_use(event.reader)
             case RefusedTap(reason=RefusedReason.LIFT_AGAIN) | FieldClear():
                 pass
             case RefusedTap():

@@ -14,7 +14,9 @@ from hardware.card import Card
 from hardware.gesture import Gesture, GestureResult
 from hardware.reader import FieldClear, ReaderState, RefusedReason, RefusedTap, Tap
 
-MAX_LINE = 4096
+MAX_LINE = 8192
+# So that a state fits a line, whatever the readers are called.
+MAX_DETAIL = 400
 HEARTBEAT_S = 1.0
 
 
@@ -152,6 +154,7 @@ class Report:
 
     def state(self, state: ReaderState, detail: str = "") -> None:
         """Writes the state of the device, when it changed."""
+        detail = detail if len(detail) <= MAX_DETAIL else detail[: MAX_DETAIL - 1] + "…"
         if self._state != (state, detail):
             self._state = (state, detail)
             self._write({"is": "state", "state": state, "detail": detail})

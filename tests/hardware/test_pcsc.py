@@ -17,12 +17,13 @@ from smartcard import scard
 from hardware.health import Timeouts
 from hardware.pcsc import PcscReader, is_other_card
 from hardware.pcsc_card import read_card
+from hardware.pcsclite import PcscLite
 from hardware.reader import ReaderSpec, ReaderState, RefusedReason, Tap
 from hardware.wire import Report, State, decode
 from tests.components import demand_pcscd
 from tests.hardware.conftest import SHORT_DRIVER_CALL, Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs import vpcd
-from tests.hardware.rigs.processes import is_running, processes_of
+from tests.hardware.rigs.processes import is_running, processes_of, stopped
 from tests.hardware.rigs.until import until
 from tests.hardware.rigs.vpcd import CardFace, Pcscd, card_with, hanging_card, storage_card
 
@@ -33,6 +34,8 @@ ANNA = bytes.fromhex("04A1B2C3D4E5F6")
 BORA = bytes.fromhex("04112233445566")
 CSN = bytes.fromhex("1010012345678901")
 OK = b"\x90\x00"
+GET_SEVEN = vpcd.GET_UID[:-1] + b"\x07"
+GET_RESPONSE = bytes.fromhex("00C0000007")
 
 SELECT_T_MONEY = bytes.fromhex("00A4040007D410000003000100")
 PURSE = b"\x6f\x31\xb0\x2f" + bytes(4) + CSN + bytes(0x2F - 12)
@@ -53,6 +56,10 @@ def transit_card(answers: Mapping[bytes, bytes]) -> CardFace:
         (storage_card(b"\x08abc", vpcd.DESFIRE), RefusedReason.RANDOM_ID),
         (storage_card(b"abcd", vpcd.TYPE_B), RefusedReason.NO_STABLE_ID),
         (storage_card(ANNA + OK), RefusedReason.UNREADABLE),
+        (card_with(vpcd.NTAG, {vpcd.GET_UID: b"\x6c\x07", GET_SEVEN: ANNA + OK}), (ANNA, "iso14443a")),
+        (card_with(vpcd.NTAG, {vpcd.GET_UID: b"\x61\x07", GET_RESPONSE: ANNA + OK}), (ANNA, "iso14443a")),
+        (CardFace(vpcd.NTAG, lambda _: b"\x61\x07"), RefusedReason.UNREADABLE),
+        (CardFace(vpcd.NTAG, lambda _: b"\x6c\x07"), RefusedReason.UNREADABLE),
         (card_with(vpcd.NTAG, {vpcd.GET_UID: ANNA + b"\x63\x00"}), RefusedReason.UNREADABLE),
         (card_with(vpcd.NTAG, {vpcd.GET_UID: OK}), RefusedReason.UNREADABLE),
         (card_with(vpcd.NTAG, {vpcd.GET_UID: b"\x90"}), RefusedReason.UNREADABLE),
@@ -67,6 +74,10 @@ def transit_card(answers: Mapping[bytes, bytes]) -> CardFace:
         "DESFire with random ids",
         "type B",
         "status bytes twice",
+        "another length",
+        "more to say",
+        "always more to say",
+        "always another length",
         "warning",
         "no id",
         "half a status",
@@ -107,6 +118,17 @@ def test_a_name_that_fits_no_reader_is_absent_and_says_what_is_there(pcscd: Pcsc
     assert readers.status()[0].detail == f"no reader named ACR1252 is attached; there is {', '.join(pcscd.readers)}"
 
 
+def test_a_reader_that_two_names_fit_belongs_to_the_first_entry(pcscd: Pcscd, start: StartReaders, log: Log):
+    first, second, third = pcscd.readers[0], "PCD 00", "Virtual PCD 00 00"
+    readers = start(*[ReaderSpec("pcsc", name=name) for name in (first, second, third)], ready=False)
+    wait_for_state(readers, ReaderState.READY, ReaderState.READY, ReaderState.ABSENT)
+    assert [status.detail for status in readers.status()] == [*pcscd.readers, f"an earlier entry has {first}"]
+    with pcscd.insert(storage_card(ANNA)):
+        log.wait_for(1)
+    log.wait_for_clear()
+    assert log.cards() == [ANNA]
+
+
 def test_no_reader_at_all_is_a_state_like_others(pcscd: Pcscd, start: StartReaders):
     pcscd.restart(plugged=False)
     readers = start(ALL, ready=False)
@@ -129,7 +151,8 @@ def test_a_step_in_which_nothing_happens_says_nothing(pcscd: Pcscd):
 
 def test_a_card_that_is_gone_before_it_is_read_is_unreadable(pcscd: Pcscd):
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
-    assert read_card(context, pcscd.readers[0], vpcd.NTAG, contextlib.nullcontext) is RefusedReason.UNREADABLE
+    name = pcscd.readers[0].encode()
+    assert read_card(PcscLite(), context, name, vpcd.NTAG, contextlib.nullcontext) is RefusedReason.UNREADABLE
     scard.SCardReleaseContext(context)
 
 
@@ -181,6 +204,72 @@ def test_a_reader_whose_cards_keep_hanging_is_degraded_until_one_is_read(pcscd: 
     assert readers.status()[0].detail == f"the last 3 cards could not be read at {pcscd.readers[0]}"
     until(lambda: ANNA in log.cards() or hold_a_card(pcscd), "a card is read")
     wait_for_state(readers, ReaderState.READY)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("병원 리더기", "병원 리더기 00 00"), ("Caf\udce9", "Caf\\xe9 00 00")],
+    ids=["Korean", "not UTF-8"],
+)
+def test_a_reader_of_any_name_works(
+    tmp_path: Path, start: StartReaders, log: Log, monkeypatch: pytest.MonkeyPatch, name: str, shown: str
+):
+    demand_pcscd()
+    with Pcscd(tmp_path, (name,)) as pcscd:
+        monkeypatch.setenv(*pcscd.environment.popitem())
+        readers = start(ReaderSpec("pcsc", name=shown))
+        assert readers.status()[0].detail == shown
+        with pcscd.insert(storage_card(ANNA)):
+            log.wait_for(1)
+    assert log.cards(shown) == [ANNA]
+
+
+def test_as_many_slots_as_pcscd_takes_are_all_watched(
+    tmp_path: Path, start: StartReaders, monkeypatch: pytest.MonkeyPatch
+):
+    demand_pcscd()
+    with Pcscd(tmp_path, tuple(f"Device {letter}" for letter in "ABCDEFGH")) as pcscd:
+        monkeypatch.setenv(*pcscd.environment.popitem())
+        # Without a card: the virtual devices of one pcscd share their slots.
+        assert start(ALL).status()[0].detail.count(", ") == 15
+
+
+def test_more_slots_than_one_call_takes_are_asked_in_parts(pcscd: Pcscd):
+    read_end, write_end = os.pipe()
+    reader = PcscReader(None, Report(write_end), wait_ms=200, most=1)
+    reader.step()
+    with pcscd.insert(storage_card(ANNA), slot=0), pcscd.insert(storage_card(BORA), slot=1):
+        for _ in range(5):
+            reader.step()
+    os.close(write_end)
+    with open(read_end, "rb") as lines:
+        taps = [tap.uid for tap in map(decode, lines) if isinstance(tap, Tap)]
+    assert sorted(taps) == sorted([ANNA, BORA])
+
+
+def test_a_card_that_another_program_holds_is_in_use_and_taps_once_it_is_let_go(
+    pcscd: Pcscd, start: StartReaders, log: Log, caplog: pytest.LogCaptureFixture
+):
+    readers = start(ALL)
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    held: list[int | None] = []
+    with pcscd.insert(storage_card(ANNA)) as card:
+        with stopped(processes_of(ALL)):
+            card.wait_until_noticed()
+            until(lambda: held.append(hold_alone(context, pcscd.readers[0])) or held[-1], "the card")
+        log.wait_for(1)
+        wait_for_state(readers, ReaderState.DEGRADED)
+        scard.SCardDisconnect(held[-1], scard.SCARD_LEAVE_CARD)
+        log.wait_for(2)
+    assert log.cards() == [RefusedReason.IN_USE, ANNA]
+    wait_for_state(readers, ReaderState.READY)
+    assert f"another program holds the card at {pcscd.readers[0]} exclusively" in caplog.text
+
+
+def hold_alone(context: int, reader: str) -> int | None:
+    """A handle of the card that keeps all others from it; None while pcscd has not seen the card."""
+    result, card, _ = scard.SCardConnect(context, reader, scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T1)
+    return card if result == scard.SCARD_S_SUCCESS else None
 
 
 def hold_a_card(pcscd: Pcscd) -> None:

@@ -20,7 +20,7 @@ def processes_of(spec: ReaderSpec, parent: int | None = None) -> list[int]:
         # A thread or a process may end during the search.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for pid in (thread / "children").read_text("ascii").split():
-                if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted:
+                if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(wanted):
                     found.append(int(pid))
     return found
 

@@ -152,7 +152,10 @@ def connect_to(port: int) -> socket.socket:
 
 @dataclass
 class Pcscd:
-    """A pcscd in the foreground. Each name is a virtual device with two slots, "NAME 00 00" and "NAME 00 01"."""
+    """A pcscd in the foreground. Each name is a virtual device with two slots, "NAME 00 00" and "NAME 00 01".
+
+    Names are written as UTF-8, and lone surrogates as the bytes that they stand for (PEP 383).
+    """
 
     directory: Path
     names: tuple[str, ...] = ("Virtual PCD",)
@@ -241,7 +244,7 @@ class Pcscd:
             f"CHANNELID 0x{self._ports[name]:04X}\n"
             for name in names
         ]
-        self._conf.write_text("\n".join(entries) or "# no reader\n", "utf-8")
+        self._conf.write_text("\n".join(entries) or "# no reader\n", "utf-8", "surrogateescape")
 
     def _quick_poll(self) -> Path:
         library = self.directory / "quick_poll.so"
