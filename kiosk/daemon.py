@@ -101,10 +101,11 @@ class Daemon:
     def _on_event(self, event: Event) -> Screen | None:
         match event:
             case Tap():
-                return self._reception.tap(event.uid)
+                return self._reception.tap(event.uid, event.reader)
             case RefusedTap():
-                return self._reception.refuse_card(event.reason)
+                return self._reception.refuse_card(event.reason, event.reader)
             case FieldClear():
+                self._reception.clear_field(event.reader)
                 return None
 
     def _on_reader_status(self, readers: tuple[ReaderStatus, ...]) -> None:
