@@ -49,6 +49,9 @@ def _read_once(
         return bytes(answer) if sent == scard.SCARD_S_SUCCESS else None
 
     try:
+        if not atr:
+            # It was mute, and the connection gives it power. Its ATR comes with the next state of the reader.
+            return RefusedReason.UNREADABLE
         return identify(read_atr(atr), with_right_length(transmit))
     finally:
         # Anything but LEAVE_CARD cuts the power of a phone.
