@@ -1,12 +1,35 @@
 """Files that survive a power cut: written whole or not at all, and durable before anything builds on them."""
 
+import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
 def write_secret(path: Path, content: bytes) -> None:
     """Writes a file that only its owner may read: whole or not at all, and durable. Raises OSError."""
     put_in_place(prepare_secret(path, content), path)
+
+
+def write_new_secret(path: Path, parts: Iterable[bytes]) -> None:
+    """Writes a new file that only its owner may read, from its parts: whole or not at all, and durable.
+
+    Raises FileExistsError where there is such a file already, and OSError.
+    """
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    prepared = path.with_name(path.name + ".new")
+    prepared.unlink(missing_ok=True)
+    descriptor = os.open(prepared, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        for part in parts:
+            _write(descriptor, part)
+        os.fsync(descriptor)
+        _name_new(prepared, path)
+    finally:
+        os.close(descriptor)
+        prepared.unlink(missing_ok=True)
+    sync_path(path.parent)
 
 
 def prepare_secret(path: Path, content: bytes) -> Path:
@@ -55,7 +78,20 @@ def sync_path(path: Path) -> None:
 
 def write_durably(descriptor: int, content: bytes) -> None:
     """Writes the content to an open file, and returns once it is durable. Raises OSError."""
+    _write(descriptor, content)
+    os.fsync(descriptor)
+
+
+def _write(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-    os.fsync(descriptor)
+
+
+def _name_new(prepared: Path, path: Path) -> None:
+    """Gives a prepared file its name, where no file has it yet."""
+    try:
+        os.link(prepared, path)
+    except PermissionError:
+        # The file system knows no second names, like that of a USB stick.
+        prepared.rename(path)

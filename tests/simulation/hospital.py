@@ -75,7 +75,14 @@ def _make_kiosk(path: Path, enrolment: Enrolment, pulls: PullService) -> None:
     ledger.enrol(enrolment)
     page = pulls.pull(
         enrolment.kiosk_id,
-        PullRequest(protocol_version=2, kiosk_id=enrolment.kiosk_id, epoch=1, cursor=0, definitions_version=1),
+        PullRequest(
+            protocol_version=2,
+            site_id=enrolment.site_id,
+            kiosk_id=enrolment.kiosk_id,
+            epoch=1,
+            cursor=0,
+            definitions_version=1,
+        ),
     )
     assert not isinstance(page, CallRefused)
     ledger.adopt(page)
