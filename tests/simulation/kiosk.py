@@ -8,10 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from kiosk.store import outbox, patients
 from kiosk.store.patients import Patient
 from sync.agent.steps import Puller, Pusher, StepResult
 from sync.clock import ClockReading
+from sync.protocol import PullRequest
 from tests.kiosk.parts import KioskParts
 from tests.simulation.crashes import Crash, FragileKioskStore, Fuse
 from tests.simulation.network import Link, SimulatedClient
@@ -144,6 +147,20 @@ class SimulatedKiosk:
         """The centre's incarnation that this kiosk knows."""
         assert self.journeys.identity is not None
         return self.journeys.identity.server_incarnation
+
+    def site_id(self) -> str:
+        """The site that this kiosk belongs to."""
+        assert self.journeys.identity is not None
+        return self.journeys.identity.site_id
+
+    def first_pull(self) -> bytes:
+        """The pull of a kiosk that has no roster yet."""
+        identity = self.journeys.identity
+        assert identity is not None
+        request = PullRequest(
+            protocol_version=2, site_id=identity.site_id, kiosk_id=identity.kiosk_id, epoch=identity.epoch, cursor=0
+        )
+        return msgspec.json.encode(request)
 
     def patient(self, patient_id: str) -> Patient | None:
         """A patient, as the kiosk holds the record."""
