@@ -201,8 +201,11 @@ class Daemon:
             return outbox_rows(db)
 
     def _set_aside(self, request: Mapping[str, Any]) -> bool:
+        file = request.get("file")
+        if not isinstance(file, str):
+            raise ControlError("no file is named")
         try:
-            return self._ledger.set_aside(Path(str(request.get("file"))))
+            return self._ledger.set_aside(Path(file))
         except (OSError, ValueError) as error:
             raise ControlError(str(error)) from error
 

@@ -157,7 +157,7 @@ def describe_failure(error: Exception, *, can_resume: bool) -> str:
     The line asks for a new code, unless the enrolment can be resumed.
     """
     if isinstance(error, WouldLose):
-        return str(error)
+        return f"{error}. The code is used up: use a new one"
     # The message of an OSError names a file; other messages could quote the answer of the centre.
     reason = str(error) if isinstance(error, OSError) else type(error).__name__
     next_step = "the next start of the kiosk goes on with it" if can_resume else "use a new code"

@@ -18,7 +18,7 @@ def write_new_secret(path: Path, parts: Iterable[bytes]) -> None:
     """
     if path.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    prepared = path.with_name(path.name + ".new")
+    prepared = _prepared(path)
     prepared.unlink(missing_ok=True)
     descriptor = os.open(prepared, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -32,12 +32,17 @@ def write_new_secret(path: Path, parts: Iterable[bytes]) -> None:
     sync_path(path.parent)
 
 
+def discard_prepared(path: Path) -> None:
+    """Removes the second name of a new file that a crash in `write_new_secret` has left. Raises OSError."""
+    _prepared(path).unlink(missing_ok=True)
+
+
 def prepare_secret(path: Path, content: bytes) -> Path:
     """Writes the content of `path` to a file beside it, durably, and returns the path of that file.
 
     `put_in_place` then needs no more space on the disk. Raises OSError, and leaves no file then.
     """
-    prepared = path.with_name(path.name + ".new")
+    prepared = _prepared(path)
     descriptor = os.open(prepared, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
@@ -80,6 +85,10 @@ def write_durably(descriptor: int, content: bytes) -> None:
     """Writes the content to an open file, and returns once it is durable. Raises OSError."""
     _write(descriptor, content)
     os.fsync(descriptor)
+
+
+def _prepared(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
 
 
 def _write(descriptor: int, content: bytes) -> None:

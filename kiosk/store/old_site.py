@@ -14,7 +14,7 @@ from kiosk.store import outbox_bodies
 from kiosk.store.identity import read_identity
 from kiosk.store.outbox import BACKED_UP
 from sync.clock import iso
-from sync.durable import free_name, write_new_secret
+from sync.durable import discard_prepared, free_name, write_new_secret
 from sync.set_aside import SetAside, line_of
 
 Connection = sqlite3.Connection
@@ -69,6 +69,7 @@ def set_aside(connection: Connection, path: Path) -> bool:
     if read_kept(connection) is None:
         return False
     if path.exists() and _digest_of_file(path) == _digest_of_lines(connection):
+        discard_prepared(path)
         return True
     write_new_secret(path, _lines(connection))
     return True

@@ -64,6 +64,8 @@ class Pusher:
         if identity is None:
             return StepResult()
         actions = self._next_batch()
+        if not _is_still(identity, self.ledger.identity):
+            return StepResult(again=True)  # enrolled or renumbered meanwhile: the batch is of another chain, or site
         if not actions:
             return self._nothing_to_send()
         outcome = self.client.push(self._request(identity, actions))
@@ -192,6 +194,15 @@ class Puller:
 
 def _no_answer(outcome: NoAnswer) -> StepResult:
     return StepResult(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
+
+
+def _is_still(before: KioskState, now: KioskState | None) -> bool:
+    """Whether a kiosk has the same place in the same chain as before."""
+    return now is not None and (now.site_id, now.kiosk_id, now.epoch) == (
+        before.site_id,
+        before.kiosk_id,
+        before.epoch,
+    )
 
 
 def _is_of_other_site(identity: KioskState, refused: CallRefused) -> bool:

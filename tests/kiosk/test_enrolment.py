@@ -314,6 +314,7 @@ def set_aside_in(*files: Path) -> list[SetAside]:
 
 
 @pytest.mark.processes
+@pytest.mark.timeout(300)  # a child for each step
 def test_a_move_that_is_killed_at_any_step_loses_no_action_and_the_next_start_goes_on(tmp_path: Path):
     origin = Box(tmp_path / "origin")
     origin.begin()
@@ -323,7 +324,7 @@ def test_a_move_that_is_killed_at_any_step_loses_no_action_and_the_next_start_go
     became: list[str] = []
     script = CHILD.replace("complete(SECOND)", "complete(ELSEWHERE, Path(sys.argv[1]) / 'old.aside')")
     script = script.replace("Box, SECOND", "Box, ELSEWHERE").replace(
-        '"insert into identity"', '"delete", "insert into id"'
+        '"insert into identity"', '"delete from outbox", "insert into identity"'
     )
     for number in range(1, 60):
         place = tmp_path / str(number)
@@ -338,9 +339,10 @@ def test_a_move_that_is_killed_at_any_step_loses_no_action_and_the_next_start_go
         box.enrolment.resume()
         with box.store.read() as db:
             here = {row["action_id"] for row in db.execute("select action_id from outbox")}
-        files = [path for path in place.iterdir() if path.name.startswith("old.aside") and path.suffix != ".new"]
+        files = [path for path in place.iterdir() if path.name.startswith("old.aside")]
         moved = box.what_it_is() == of(ELSEWHERE)
         assert here == (set() if moved else owed)
+        files = files if moved else []  # an enrolment that was never kept may leave a part of a file
         assert moved or box.what_it_is() == of(FIRST)
         if moved:
             assert {action.action_id for action in set_aside_in(*files)} == owed

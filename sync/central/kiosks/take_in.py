@@ -25,7 +25,7 @@ from sync.set_aside import SetAside, body_of, sites_of
 AT_ONCE = 100  # actions of one transaction
 
 # The file came long after the kiosk wrote it, so its monotonic clock proves nothing.
-_NO_CLOCK = ClockReading(wall_ms=0, mono_ms=0, boot_id="", synchronised=False)
+_NO_CLOCK = ClockReading(wall_ms=0, mono_ms=0, boot_id="none: from a file", synchronised=False)
 
 
 class OtherSite(ValueError):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from kiosk.journey.ledger import WouldLose
 from kiosk.store import outbox
-from sync.agent.steps import OTHER_SITE
+from sync.agent.steps import OTHER_SITE, Pusher
 from sync.central.kiosks.enrolment import enrol_kiosk, new_code
 from sync.central.kiosks.take_in import OtherSite, take_in
 from sync.central.maintenance.backup import back_up
@@ -26,6 +27,7 @@ from sync.protocol import (
     EnrolRequest,
     PullAnswer,
     PullRequest,
+    Pushed,
     Verdict,
     VerdictRow,
 )
@@ -231,6 +233,35 @@ def test_a_damaged_record_in_a_file_is_for_staff_once_and_the_others_are_judged(
     assert taken_in(centre, actions_in(file)) == expected
     assert taken_in(centre, actions_in(file)) == expected
     assert centre.open_cases() == ["quarantined"]
+
+
+class MovesMeanwhile:
+    """A ledger whose kiosk goes to another site just before a batch is read."""
+
+    def __init__(self, kiosk: Kiosk, to: Centre, file: Path) -> None:
+        self._kiosk, self._to, self._file = kiosk, to, file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kiosk.ledger, name)
+
+    def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
+        self._kiosk.ledger.enrol(self._to.enrol("A", EVERYTHING), self._file)
+        self._kiosk.check_in_unknown("a card")
+        return self._kiosk.ledger.batch(limit, expected_seq)
+
+
+def test_a_batch_that_is_read_during_a_move_is_not_sent_to_the_old_site(
+    centre: Centre, kiosk: Kiosk, elsewhere: Centre, file: Path
+):
+    kiosk.tap("P1")
+    before = untouched(centre)
+    pusher = Pusher(MovesMeanwhile(kiosk, elsewhere, file), kiosk.wire)  # type: ignore[arg-type]
+    assert pusher.run_once().again
+    assert untouched(centre) == before
+    kiosk.centre = elsewhere
+    kiosk.connect()
+    kiosk.push()
+    assert [status for _, status, _ in kiosk.statuses()] == ["needs_staff"]
 
 
 def test_answers_of_the_old_site_that_come_after_a_move_change_nothing(
