@@ -5,6 +5,7 @@ Each command imports only what it needs. Scripts call `status` and `tap` often, 
 
 import json
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,12 @@ import msgspec
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, check_central_url, read_config
 from kiosk.signals import StopSignal
+from kiosk.store.old_site import Kept, set_aside
 from kiosk.store.sqlite import Store, StoreError, peek
 from kiosk.uid import NoUid, parse_uid
 from sync.control import ControlError, NotRunning, ask, socket_path
 from sync.logs import log_to_stderr
-from sync.protocol import CallRefused, Enrolment, EnrolRequest
+from sync.protocol import CallRefused, EndCode, Enrolment, EnrolRequest
 
 
 class Failure(click.ClickException):
@@ -61,6 +63,19 @@ def _example(command: str, arguments: str = "") -> str:
     return f"\b\nExample:\n  {words}"
 
 
+def _absolute(path: Path | None) -> Path | None:
+    # The daemon, which writes the file, has a working directory of its own.
+    return path.absolute() if path else None
+
+
+aside_option = click.option(
+    "--set-aside",
+    "aside",
+    type=click.Path(path_type=Path),
+    callback=lambda _context, _option, path: _absolute(path),
+    metavar="FILE",
+    help="Write the actions that only this kiosk is sure to have into FILE. It holds ids of patients.",
+)
 with_config = click.option("--config", type=_config, required=True, metavar="FILE", help="The kiosk's config.toml.")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -118,19 +133,18 @@ def tap(config: Config, uid: str) -> None:
 @as_json_option
 def status_command(config: Config, as_json: bool) -> None:
     """Show the state of this kiosk: centre, roster, outbox, readers."""
-    report = _ask_daemon_or_file(
-        config,
-        "status",
-        lambda db: status(db, running=False, online=False, reason="", readers=(), faults=("no daemon is running",)),
-    )
+    report = _ask_daemon_or_file(config, "status", _offline_status)
     click.echo(json.dumps(report, indent=2, ensure_ascii=False) if as_json else _status_in_words(report))
 
 
 @main.command(epilog=_example("outbox"))
 @with_config
 @as_json_option
-def outbox(config: Config, as_json: bool) -> None:
+@aside_option
+def outbox(config: Config, as_json: bool, aside: Path | None) -> None:
     """List every action of this kiosk, with its verdict."""
+    if aside:
+        _set_aside(config, aside)
     rows = _ask_daemon_or_file(config, "outbox", outbox_rows)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -146,44 +160,105 @@ def outbox(config: Config, as_json: bool) -> None:
 @with_config
 @click.option("--central", required=True, metavar="URL", help="The centre, such as https://checkin.hospital.example.")
 @click.option("--code", type=_code, required=True, help="The code from `kiosk-central enroll-code`: it works once.")
-def enroll(config: Config, central: str, code: str) -> None:
-    """Enrol this machine as a kiosk of a centre. The daemon may be running."""
+@aside_option
+def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
+    """Enrol this machine as a kiosk of a centre. The daemon may be running.
+
+    A kiosk that goes to another hospital forgets everything of the present one. What it has not sent there goes into
+    the file of --set-aside, for `kiosk-central take-in` at that hospital.
+    """
     from sync.agent.client import Accepted, CentralClient, NoAnswer
 
     try:
         url = check_central_url(central, config.central.plain_http)
     except ConfigError as error:
         raise BadInput(str(error)) from error
-    wish = config.kiosk
+    wish, (site_id, kept) = config.kiosk, _present_site(config)
+    if aside:
+        # Before the code is used up: a disk without space or a wrong path costs no code.
+        _set_aside(config, aside)
     request = EnrolRequest(
-        code=code, kiosk_id=wish.id, name=wish.name, ticket_prefix=wish.ticket_prefix, actions=wish.actions
+        code=code,
+        site_id=site_id,
+        kept=kept.number if kept and not aside else 0,
+        kiosk_id=wish.id,
+        name=wish.name,
+        ticket_prefix=wish.ticket_prefix,
+        actions=wish.actions,
     )
     client = CentralClient(url)
     answer = client.enrol(request)
     client.close()
     match answer:
         case Accepted(enrolment):
-            _complete(config, enrolment)
+            file = _complete(config, enrolment, aside)
+        case CallRefused(code=EndCode.OTHER_SITE) if kept:
+            raise Failure(f"{kept.words}. The code is still good")
         case CallRefused():
             raise BadInput(answer.error)
         case NoAnswer():
             raise Failure(f"the centre at {url} did not answer ({answer.reason})")
     click.echo(f"enrolled as {enrolment.kiosk_id} ({enrolment.name}), queue numbers from {enrolment.ticket_prefix}-001")
+    if file and file != str(aside):
+        click.echo(f"{file} holds the actions as well: the kiosk went on while it was enrolled", err=True)
     if config.central.url.rstrip("/") != url:
         click.echo(f'set this in the configuration too: [central] url = "{url}"', err=True)
 
 
-def _complete(config: Config, enrolment: Enrolment) -> None:
-    """Completes an enrolment: in the daemon, or in this process where no daemon is running."""
+def _present_site(config: Config) -> tuple[str, Kept | None]:
+    """The id of the site that this machine belongs to (empty: none), and what it keeps for the site."""
     try:
-        ask(socket_path(config.store_path), "enrol", enrolment=msgspec.to_builtins(enrolment))
+        report = _ask_daemon_or_file(config, "status", _offline_status)
+    except Failure:
+        if config.store_path.exists():
+            raise
+        return "", None
+    kept, site = report["outbox"]["kept"], report["site"]
+    return site["site_id"] if site else "", Kept(**kept) if kept else None
+
+
+def _set_aside(config: Config, file: Path) -> None:
+    """Has the kept actions written into a file, and says so."""
+    path = socket_path(config.store_path)
+    try:
+        written = ask(path, "set-aside", file=str(file))
     except NotRunning:
-        _complete_without_daemon(config, enrolment)
+        written = _set_aside_without_daemon(config, file)
     except (ControlError, OSError) as error:
+        raise Failure(str(error)) from error
+    if written:
+        said = "it holds ids of patients; kiosk-central take-in at their hospital takes it in"
+        click.echo(f"{file} has the actions that only this kiosk is sure to have: {said}", err=True)
+    else:
+        click.echo("there is nothing to set aside", err=True)
+
+
+def _set_aside_without_daemon(config: Config, file: Path) -> bool:
+    if not config.store_path.exists():
+        return False
+    try:
+        with peek(config.store_path) as db:
+            return set_aside(db, file)
+    except (StoreError, OSError) as error:
         raise Failure(str(error)) from error
 
 
-def _complete_without_daemon(config: Config, enrolment: Enrolment) -> None:
+def _complete(config: Config, enrolment: Enrolment, aside: Path | None) -> str | None:
+    """Completes an enrolment: in the daemon, or in this process where no daemon is running.
+
+    Returns the file with the actions of the site that the kiosk has left, or None.
+    """
+    arguments = {"enrolment": msgspec.to_builtins(enrolment), "set_aside": str(aside) if aside else None}
+    try:
+        file: str | None = ask(socket_path(config.store_path), "enrol", **arguments)["set_aside"]
+    except NotRunning:
+        file = _complete_without_daemon(config, enrolment, aside)
+    except (ControlError, OSError) as error:
+        raise Failure(str(error)) from error
+    return file
+
+
+def _complete_without_daemon(config: Config, enrolment: Enrolment, aside: Path | None) -> str | None:
     from kiosk.enrolment import FAILURES, PendingEnrolment, describe_failure
     from kiosk.journey.ledger import Ledger
     from kiosk.journey.this_kiosk import ThisKiosk
@@ -195,11 +270,16 @@ def _complete_without_daemon(config: Config, enrolment: Enrolment) -> None:
     try:
         pending = PendingEnrolment(config, Ledger(ThisKiosk(store)))
         try:
-            pending.complete(enrolment)
+            file = pending.complete(enrolment, aside)
         except FAILURES as error:
             raise Failure(describe_failure(error, can_resume=pending.is_pending(enrolment))) from error
+        return str(file) if file else None
     finally:
         store.close()
+
+
+def _offline_status(db: sqlite3.Connection) -> dict[str, Any]:
+    return status(db, running=False, online=False, reason="", readers=(), faults=("no daemon is running",))
 
 
 def _ask_daemon_or_file(config: Config, op: str, read_file: Callable[[Any], Any]) -> Any:
@@ -242,18 +322,20 @@ def _tap_in_words(answer: dict[str, Any]) -> str:
 
 
 def _status_in_words(report: dict[str, Any]) -> str:
-    kiosk = report["kiosk"]
+    kiosk, kept = report["kiosk"], report["outbox"]["kept"]
     name = f"{kiosk['id']} ({kiosk['name']})" if kiosk else "not enrolled yet: kiosk enroll"
     centre = "online" if report["online"] else f"offline ({report['sync_error'] or 'no answer yet'})"
     readers = [f"reader   {r['name']}: {r['state']} {r['detail']}".rstrip() for r in report["readers"]]
     return "\n".join(
         [
             f"kiosk    {name}",
+            *([f"site     {report['site']['name']} ({report['site']['site_id']})"] if report["site"] else []),
             f"daemon   {'running' if report['running'] else 'not running'}",
             f"centre   {centre}",
             *(["enrol    the centre does not accept this kiosk: kiosk enroll"] if report["fenced"] else []),
             f"roster   {report['roster']['patients']} patients, as of {report['roster']['as_of'] or 'never'}",
             f"outbox   {report['outbox']['pending']} waiting of {report['outbox']['total']}",
+            *([f"kept     {kept['number']} actions that no backup of the centre holds for good"] if kept else []),
             *readers,
             *(f"fault    {fault}" for fault in report["faults"]),
         ]

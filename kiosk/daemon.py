@@ -190,6 +190,7 @@ class Daemon:
             "tap": self._present,
             "status": lambda _: self._status(),
             "outbox": lambda _: self._outbox(),
+            "set-aside": self._set_aside,
             "enrol": self._enrol,
         }
 
@@ -228,15 +229,25 @@ class Daemon:
         with self._store.read() as db:
             return outbox_rows(db)
 
+    def _set_aside(self, request: Mapping[str, Any]) -> bool:
+        file = request.get("file")
+        if not isinstance(file, str):
+            raise ControlError("no file is named")
+        try:
+            return self._ledger.set_aside(Path(file))
+        except (OSError, ValueError) as error:
+            raise ControlError(str(error)) from error
+
     def _enrol(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             enrolment = msgspec.convert(request.get("enrolment"), Enrolment)
         except msgspec.ValidationError as error:
             raise ControlError(f"no enrolment: {error}") from error
+        aside = Path(str(request["set_aside"])) if request.get("set_aside") else None
         with self._enrolling:
             self._stop_agent()
             try:
-                self._enrolment.complete(enrolment)
+                file = self._enrolment.complete(enrolment, aside)
             except FAILURES as error:
                 can_resume = self._enrolment.is_pending(enrolment)
                 raise ControlError(describe_failure(error, can_resume=can_resume)) from error
@@ -245,7 +256,7 @@ class Daemon:
                 self._cards.refresh()
                 self._reception.reset()
                 self._start_agent()
-        return {"kiosk_id": enrolment.kiosk_id}
+        return {"kiosk_id": enrolment.kiosk_id, "set_aside": str(file) if file else None}
 
 
 _CLEAR_S = 2.0  # the time for a card that has left to count as away; a card that lies on a reader stays longer

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from kiosk.config import Config
-from kiosk.journey.ledger import Ledger
+from kiosk.journey.ledger import Ledger, WouldLose
 from sync.cards import CardHash, CardKeys, canonical_uid, read_keys, usable
 from sync.clock import site_day
 from sync.durable import prepare_secret, put_in_place, write_secret
@@ -25,6 +25,18 @@ log = logging.getLogger(__name__)
 FAILURES = (OSError, sqlite3.Error, ValueError, KeyError)  # what `PendingEnrolment` raises
 
 
+class EnrolmentFile(msgspec.Struct, frozen=True):
+    """The file of an enrolment that is not complete: the centre's answer, and the file for the old site's actions."""
+
+    enrolment: Enrolment
+    set_aside: str = ""
+
+    @property
+    def aside(self) -> Path | None:
+        """The file for the old site's actions; None where none was named."""
+        return Path(self.set_aside) if self.set_aside else None
+
+
 class PendingEnrolment:
     """An enrolment that the centre has answered and the kiosk does not use yet. Safe from any thread."""
 
@@ -33,16 +45,19 @@ class PendingEnrolment:
         self._ledger = ledger
         self._lock = threading.Lock()
 
-    def complete(self, enrolment: Enrolment) -> None:
+    def complete(self, enrolment: Enrolment, aside: Path | None = None) -> Path | None:
         """Makes this machine the kiosk of an enrolment. Raises one of FAILURES; the kiosk is unchanged then.
 
-        After a failure `is_pending` says whether `resume` can complete the enrolment later.
+        At another site the actions of the present one go into the file `aside`, or into one beside it. Returns the path
+        of that file, or None. After a failure `is_pending` says whether `resume` can complete the enrolment later.
         """
         _check(enrolment)
         with self._lock:
             self._finish_begun()
-            write_secret(self._config.enrolment_path, msgspec.json.encode(enrolment))
-            self._resume()
+            self._ledger.check_move(enrolment, aside)
+            waiting = EnrolmentFile(enrolment, str(aside) if aside else "")
+            write_secret(self._config.enrolment_path, msgspec.json.encode(waiting))
+            return self._resume()
 
     def resume(self) -> None:
         """Completes an enrolment that was interrupted, if there is one. Raises one of FAILURES."""
@@ -52,9 +67,10 @@ class PendingEnrolment:
     def is_pending(self, enrolment: Enrolment) -> bool:
         """Whether this enrolment is in its file, and incomplete."""
         try:
-            return self._read_file() == enrolment
+            waiting = self._read_file()
         except OSError:
             return False
+        return waiting is not None and waiting.enrolment == enrolment
 
     def token(self) -> str:
         """Returns the token of this kiosk. Raises OSError where its file cannot be written or read."""
@@ -65,24 +81,29 @@ class PendingEnrolment:
     def _finish_begun(self) -> None:
         """Writes the secrets of an enrolment whose identity is committed. With the old token the centre would take
         this machine for another kiosk, and fence it."""
-        enrolment = self._read_file()
-        if enrolment is not None and self._is_committed(enrolment):
+        waiting = self._read_file()
+        if waiting is not None and self._is_committed(waiting.enrolment):
             self._resume()
 
-    def _resume(self) -> None:
-        enrolment = self._read_file()
-        if enrolment is None:
-            return
-        prepared = self._prepare_secrets(enrolment)
+    def _resume(self) -> Path | None:
+        waiting = self._read_file()
+        if waiting is None:
+            return None
+        prepared, file = self._prepare_secrets(waiting.enrolment), None
         try:
-            if not self._is_committed(enrolment):
-                self._ledger.enrol(enrolment)
+            if not self._is_committed(waiting.enrolment):
+                file = self._ledger.enrol(waiting.enrolment, waiting.aside)
             for path, new_file in prepared.items():
                 put_in_place(new_file, path)
+        except WouldLose:
+            # The next start would meet the same actions, or none of them, long after the operator has gone.
+            self._config.enrolment_path.unlink()
+            raise
         finally:
             for new_file in prepared.values():
                 new_file.unlink(missing_ok=True)
         self._config.enrolment_path.unlink()
+        return file
 
     def _prepare_secrets(self, enrolment: Enrolment) -> dict[Path, Path]:
         """Writes token and keys beside their places, so that nothing fails later for lack of space or rights.
@@ -106,10 +127,10 @@ class PendingEnrolment:
             raise
         return prepared
 
-    def _read_file(self) -> Enrolment | None:
+    def _read_file(self) -> EnrolmentFile | None:
         path = self._config.enrolment_path
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Enrolment)
+            return msgspec.json.decode(path.read_bytes(), type=EnrolmentFile)
         except FileNotFoundError:
             return None
         except ValueError:
@@ -126,8 +147,8 @@ class PendingEnrolment:
         identity = self._ledger.identity
         if identity is None or identity.fenced_ms is not None:
             return False
-        known = (identity.kiosk_id, identity.server_incarnation)
-        return known == (enrolment.kiosk_id, enrolment.server_incarnation)
+        known = (identity.site_id, identity.kiosk_id, identity.server_incarnation)
+        return known == (enrolment.site_id, enrolment.kiosk_id, enrolment.server_incarnation)
 
 
 def describe_failure(error: Exception, *, can_resume: bool) -> str:
@@ -135,6 +156,8 @@ def describe_failure(error: Exception, *, can_resume: bool) -> str:
 
     The line asks for a new code, unless the enrolment can be resumed.
     """
+    if isinstance(error, WouldLose):
+        return f"{error}. The code is used up: use a new one"
     # The message of an OSError names a file; other messages could quote the answer of the centre.
     reason = str(error) if isinstance(error, OSError) else type(error).__name__
     next_step = "the next start of the kiosk goes on with it" if can_resume else "use a new code"

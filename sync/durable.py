@@ -1,6 +1,8 @@
 """Files that survive a power cut: written whole or not at all, and durable before anything builds on them."""
 
+import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -9,12 +11,38 @@ def write_secret(path: Path, content: bytes) -> None:
     put_in_place(prepare_secret(path, content), path)
 
 
+def write_new_secret(path: Path, parts: Iterable[bytes]) -> None:
+    """Writes a new file that only its owner may read, from its parts: whole or not at all, and durable.
+
+    Raises FileExistsError where there is such a file already, and OSError.
+    """
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    prepared = _prepared(path)
+    prepared.unlink(missing_ok=True)
+    descriptor = os.open(prepared, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        for part in parts:
+            _write(descriptor, part)
+        os.fsync(descriptor)
+        _name_new(prepared, path)
+    finally:
+        os.close(descriptor)
+        prepared.unlink(missing_ok=True)
+    sync_path(path.parent)
+
+
+def discard_prepared(path: Path) -> None:
+    """Removes the second name of a new file that a crash in `write_new_secret` has left. Raises OSError."""
+    _prepared(path).unlink(missing_ok=True)
+
+
 def prepare_secret(path: Path, content: bytes) -> Path:
     """Writes the content of `path` to a file beside it, durably, and returns the path of that file.
 
     `put_in_place` then needs no more space on the disk. Raises OSError, and leaves no file then.
     """
-    prepared = path.with_name(path.name + ".new")
+    prepared = _prepared(path)
     descriptor = os.open(prepared, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
@@ -55,7 +83,24 @@ def sync_path(path: Path) -> None:
 
 def write_durably(descriptor: int, content: bytes) -> None:
     """Writes the content to an open file, and returns once it is durable. Raises OSError."""
+    _write(descriptor, content)
+    os.fsync(descriptor)
+
+
+def _prepared(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def _write(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-    os.fsync(descriptor)
+
+
+def _name_new(prepared: Path, path: Path) -> None:
+    """Gives a prepared file its name, where no file has it yet."""
+    try:
+        os.link(prepared, path)
+    except PermissionError:
+        # The file system knows no second names, like that of a USB stick.
+        prepared.rename(path)

@@ -64,6 +64,7 @@ class Code(StrEnum):
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One action of a kiosk: the body that the hash covers.
 
+    - `site_id`: the site at which it was done. Another site's action is never judged.
     - `visit_id`: the visit that the action belongs to, or that it would open.
     - `leg`, `journey_state`: the visit's count of exams and the journey's state before the action.
     - `queue_id`: the id of the entry that the action would open.
@@ -74,6 +75,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     - `provisional`: the kiosk knows no patient for the card. `patient_id` is the id that the kiosk made.
     """
 
+    site_id: str
     kiosk_id: str
     epoch: int
     seq: int
@@ -143,9 +145,10 @@ class RequestVersion(msgspec.Struct, frozen=True):
 
 class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
     """At most 100 actions and 256 KiB of bodies, in the order of `seq`. `now` is the reading of the kiosk's clocks at
-    sending."""
+    sending. `site_id` is the kiosk's site: the centre of another one refuses the call, and a call without it."""
 
     protocol_version: int
+    site_id: str = ""
     kiosk_id: str
     epoch: int
     now: ClockReading
@@ -169,10 +172,12 @@ class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
 class PushAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict for each action.
 
-    `last_seq` is the last action of the epoch that the centre has, `backed_up_seq` the last that its backups cover.
-    `versions` are the versions of this protocol that the centre speaks.
+    `site_id` is the site of the centre: a kiosk of another site adopts nothing of the answer. `last_seq` is the last
+    action of the epoch that the centre has, `backed_up_seq` the last that its backups cover. `versions` are the
+    versions of this protocol that the centre speaks.
     """
 
+    site_id: str
     server_incarnation: str
     last_seq: int
     backed_up_seq: int
@@ -186,6 +191,7 @@ class EndCode(StrEnum):
     GAP = "gap"  # send again from `expected_seq`
     FORK = "fork"  # the chain does not continue the centre's: renumber under `epoch`
     FENCED = "fenced"  # the token is unknown or revoked: enrol again
+    OTHER_SITE = "other_site"  # the kiosk belongs to another site than the centre
     UNSUPPORTED_VERSION = "unsupported_version"
     TRY_LATER = "try_later"  # busy; `retry_after_s`
     MALFORMED = "malformed"
@@ -194,11 +200,14 @@ class EndCode(StrEnum):
 class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
     """The body of every refused sync call (HTTP 4xx or 503).
 
-    `versions` are the versions of this protocol that the centre speaks, beside `unsupported_version`.
+    `site_id` is the site of the centre, beside `gap`, `fork`, `fenced` and `other_site`: a kiosk of another site
+    follows none of them. `versions` are the versions of this protocol that the centre speaks, beside
+    `unsupported_version`.
     """
 
     code: EndCode
     error: str
+    site_id: str | None = None
     expected_seq: int | None = None
     epoch: int | None = None
     retry_after_s: float | None = None
@@ -243,9 +252,13 @@ class Renamed(msgspec.Struct, frozen=True):
 
 
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks for the changes after `cursor` (0: everything). The centre may wait up to `wait_s` seconds for news."""
+    """Asks for the changes after `cursor` (0: everything). The centre may wait up to `wait_s` seconds for news.
+
+    `site_id` is as in a push.
+    """
 
     protocol_version: int
+    site_id: str = ""
     kiosk_id: str
     epoch: int
     cursor: int
@@ -257,6 +270,7 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
 class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A page: the changes after `from_cursor`, up to `cursor`. With `reset`, it begins a snapshot of the roster.
 
+    - `site_id`: as in a push's answer.
     - `gone`: patients that have left the roster.
     - `verdicts`: verdicts for this kiosk's actions that have a new revision.
     - `renamed`: records that were merged into others.
@@ -269,6 +283,7 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     - `versions`: the versions of this protocol that the centre speaks.
     """
 
+    site_id: str
     server_incarnation: str
     from_cursor: int
     cursor: int
@@ -296,6 +311,7 @@ class LookupRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks who holds one card that the kiosk does not know: the card's hashes, one for each key."""
 
     protocol_version: int
+    site_id: str
     kiosk_id: str
     cards: tuple[CardHash, ...]
 
@@ -307,15 +323,22 @@ class LookupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     this protocol that the centre speaks.
     """
 
+    site_id: str
     server_incarnation: str
     patient: PatientRow | None
     versions: tuple[int, ...]
 
 
 class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A one-use code, and the wishes of the kiosk's configuration. The centre decides."""
+    """A one-use code, and the wishes of the kiosk's configuration. The centre decides.
+
+    `site_id` is the site that the machine belongs to already, if any. `kept` counts the actions of that site that the
+    machine must not lose. With such actions the centre of another site refuses, and the code stays good.
+    """
 
     code: str
+    site_id: str = ""
+    kept: int = 0
     kiosk_id: str = ""
     name: str = ""
     ticket_prefix: str = ""
@@ -332,6 +355,7 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[str, ...]
     token: str
     card_keys: CardKeys
+    site_id: str
     server_incarnation: str
     site: Site
     definitions: dict[str, Any]

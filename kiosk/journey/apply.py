@@ -93,6 +93,7 @@ def _intent(
 ) -> Intent:
     open_statuses = context.definitions.open_appointments
     return Intent(
+        site_id=context.identity.site_id,
         kiosk_id=context.identity.kiosk_id,
         epoch=head.epoch,
         seq=head.next_seq,

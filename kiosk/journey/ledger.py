@@ -3,12 +3,13 @@
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kiosk.journey import pages, verdicts, views
 from kiosk.journey.purge import purge
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.journey.transaction_context import TransactionContext
-from kiosk.store import audit, blocked_cards, outbox, outbox_epochs, roster
+from kiosk.store import audit, blocked_cards, old_site, outbox, outbox_epochs, roster
 from kiosk.store.identity import (
     Identity,
     mark_fenced,
@@ -23,6 +24,10 @@ from sync.journey.model import PatientId
 from sync.protocol import Enrolment, LookupAnswer, PullAnswer, Pushed, VerdictRow
 
 VERDICTS_AT_ONCE = 10  # verdicts of one transaction, which takes about as long as a tap
+
+
+class WouldLose(ValueError):
+    """An enrolment at another site would lose actions of the present one. The message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +60,44 @@ class Ledger:
         """Reads the clocks of this machine."""
         return self._kiosk.clock()
 
-    def enrol(self, enrolment: Enrolment) -> None:
-        """Makes this machine the kiosk of an enrolment. Pending actions stay and are renumbered.
+    def check_move(self, enrolment: Enrolment, aside: Path | None = None) -> None:
+        """Raises WouldLose where `enrol` would raise it."""
+        with self._store.read() as db:
+            _refuse_loss(db, enrolment, aside)
 
-        Raises ValueError or KeyError where its definitions, time zone or start of the day cannot be used. Nothing
-        changes then.
+    def enrol(self, enrolment: Enrolment, aside: Path | None = None) -> Path | None:
+        """Makes this machine the kiosk of an enrolment. At the same site, pending actions stay and are renumbered.
+
+        At another site nothing of the present one stays. Its kept actions go into the file `aside` first, or into one
+        beside it where `aside` holds others. Returns the path of that file, None where nothing was set aside. Raises
+        WouldLose where there are such actions and no `aside`, OSError where the file cannot be written, and ValueError
+        or KeyError where the enrolment's definitions, time zone or start of the day cannot be used. Nothing changes
+        then.
         """
         definitions = parse_definitions(enrolment.definitions)
         with self._kiosk.change() as db:
             before = read_identity(db)
-            if before and _is_restored_centre(before, enrolment):
-                outbox_epochs.reopen(db)
+            file = None
+            if before and before.site_id != enrolment.site_id:
+                file = _leave_site(db, enrolment, aside)
+            elif before and before.server_incarnation != enrolment.server_incarnation:
+                outbox_epochs.reopen(db)  # the centre was restored from a backup
             outbox_epochs.move_before_first_epoch(db)
             write_enrolment(db, enrolment)
             roster.clear_confirmed(db)
             outbox_epochs.start_epoch(db, enrolment.kiosk_id, enrolment.epoch)
             context = self._kiosk.context(db, definitions)
             audit.note(db, context.at_ms, "enrolled", enrolment.kiosk_id)
+        self._answered, self._purged_day = Answered(), ""
+        return file
+
+    def set_aside(self, file: Path) -> bool:
+        """Writes the actions that only this kiosk is sure to have into a new file. They stay here too.
+
+        Returns False, without a file, where there are none. Raises FileExistsError and OSError.
+        """
+        with self._store.read() as db:
+            return old_site.set_aside(db, file)
 
     def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
         """Returns the next actions to push, from the first pending one or from `expected_seq`."""
@@ -95,18 +121,20 @@ class Ledger:
         *,
         epoch: int | None = None,
         incarnations: Collection[str] = (),
+        site_id: str | None = None,
     ) -> frozenset[PatientId]:
         """Retires the rows of these verdicts and brings their patients up to date. Returns the changed patients.
 
         The verdicts are written in several transactions, so that a tap waits for one of them at most. `epoch` is the
         epoch of the push, `backed_up_seq` the last of its actions that the centre's backups hold. `incarnations` are
         two incarnations of the centre: the one known at the push, and the one that answered. Where the kiosk knows
-        another one now, the centre was restored meanwhile and the verdicts are void.
+        another one now, the centre was restored meanwhile and the verdicts are void. They are void too where they come
+        from another site (`site_id`) than that of the kiosk now.
         """
         changed: set[PatientId] = set()
         for first in range(0, max(len(verdicts), 1), VERDICTS_AT_ONCE):
             portion = verdicts[first : first + VERDICTS_AT_ONCE]
-            patient_ids = self._retire_portion(portion, backed_up_seq, epoch, incarnations)
+            patient_ids = self._retire_portion(portion, backed_up_seq, epoch, incarnations, site_id)
             if patient_ids is None:
                 break
             changed |= patient_ids
@@ -155,60 +183,69 @@ class Ledger:
         self._purged_day = purged_day
         return frozenset(changed)
 
-    @property
-    def kiosk_id(self) -> str:
-        """The id of this kiosk. Raises NotEnrolled."""
-        return self._kiosk.enrolled_identity().kiosk_id
-
     def take_lookup(self, answer: LookupAnswer) -> None:
         """Writes the patient whom the centre named for a card. Raises NotEnrolled.
 
-        A page that has come meanwhile holds the patient's row, or a later one. An answer of another incarnation says
-        nothing about this roster.
+        A page that has come meanwhile holds the patient's row, or a later one. An answer of another site or incarnation
+        says nothing about this roster.
         """
         row = answer.patient
         with self._store.write() as db:
             context = self._kiosk.context()
             identity = context.identity
             is_fresh = row is not None and row.change > identity.cursor and identity.fenced_ms is None
-            if row is not None and is_fresh and answer.server_incarnation == identity.server_incarnation:
+            of_this_roster = (answer.site_id, answer.server_incarnation) == (
+                identity.site_id,
+                identity.server_incarnation,
+            )
+            if row is not None and is_fresh and of_this_roster:
                 pages.write_row(db, context, row)
 
-    def fenced(self) -> frozenset[PatientId]:
+    def fenced(self, site_id: str | None = None) -> frozenset[PatientId]:
         """Fences this kiosk, which the centre has ended or does not know: all patients are forgotten.
 
-        Pending actions stay for the next enrolment. Returns the forgotten patients. Raises NotEnrolled.
+        Pending actions stay for the next enrolment. The word of another site's centre (`site_id`) changes nothing.
+        Returns the forgotten patients. Raises NotEnrolled.
         """
         if self._kiosk.enrolled_identity().fenced_ms is not None:
             return frozenset()
         with self._kiosk.change() as db:
             context = self._kiosk.context()
+            if site_id not in (None, context.identity.site_id):
+                return frozenset()
             forgotten = roster.clear(db)
             mark_fenced(db, context.at_ms)
             audit.note(db, context.at_ms, "fenced", f"{len(forgotten)} patients forgotten")
         return frozenset(forgotten)
 
-    def start_epoch(self, epoch: int) -> None:
+    def start_epoch(self, epoch: int, site_id: str | None = None) -> None:
         """Renumbers the pending actions under a new epoch, since the chain forked (a restored or cloned disk).
 
         Action ids stay. An epoch that does not come after the present one is ignored: the kiosk has learned meanwhile
-        that the centre was restored. Raises NotEnrolled.
+        that the centre was restored. So is the word of another site's centre (`site_id`). Raises NotEnrolled.
         """
         with self._kiosk.change() as db:
             context = self._kiosk.context()
-            if epoch <= context.identity.epoch:
+            if epoch <= context.identity.epoch or site_id not in (None, context.identity.site_id):
                 return
             pending = outbox_epochs.start_epoch(db, context.identity.kiosk_id, epoch)
             audit.note(db, context.at_ms, "epoch", f"epoch {epoch}, {pending} pending")
 
     def _retire_portion(
-        self, portion: Sequence[VerdictRow], backed_up_seq: int, epoch: int | None, incarnations: Collection[str]
+        self,
+        portion: Sequence[VerdictRow],
+        backed_up_seq: int,
+        epoch: int | None,
+        incarnations: Collection[str],
+        site_id: str | None,
     ) -> set[PatientId] | None:
         """Writes verdicts in one transaction. Returns the changed patients; None where the verdicts are void."""
         with self._store.write() as db:
             context = self._kiosk.context()
             identity = context.identity
             if incarnations and identity.server_incarnation not in incarnations:
+                return None
+            if site_id not in (None, identity.site_id):
                 return None
             changed = verdicts.retire(db, context, portion)
             views.replay(db, context, changed)
@@ -239,7 +276,17 @@ class Ledger:
         return frozenset(patient_ids)
 
 
-def _is_restored_centre(before: Identity, enrolment: Enrolment) -> bool:
-    """Whether the centre of an enrolment is the kiosk's present centre, restored from a backup."""
-    same_site = before.site.name == enrolment.site.name
-    return same_site and before.server_incarnation != enrolment.server_incarnation
+def _refuse_loss(db: sqlite3.Connection, enrolment: Enrolment, aside: Path | None) -> None:
+    identity, kept = read_identity(db), old_site.read_kept(db)
+    if identity and identity.site_id != enrolment.site_id and kept and aside is None:
+        raise WouldLose(kept.words)
+
+
+def _leave_site(db: sqlite3.Connection, enrolment: Enrolment, aside: Path | None) -> Path | None:
+    """Sets the kept actions aside, and forgets the present site. Returns the path of the file, or None."""
+    _refuse_loss(db, enrolment, aside)
+    # Durable before the commit that removes the actions: a crash in between leaves them here and in the file. The old
+    # centre knows them by their ids.
+    file = old_site.set_aside_somewhere(db, aside) if aside else None
+    old_site.forget(db)
+    return file

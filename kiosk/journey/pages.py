@@ -13,7 +13,10 @@ from sync.protocol import PatientRow, PullAnswer
 
 
 def is_overtaken(page: PullAnswer, identity: Identity) -> bool:
-    """Whether a page was asked for from another cursor, or continues the roster of another incarnation."""
+    """Whether a page is another site's, was asked for from another cursor, or continues the roster of another
+    incarnation."""
+    if page.site_id != identity.site_id:
+        return True
     if page.asked_cursor != identity.cursor:
         return True
     continues = page.from_cursor == identity.cursor and page.server_incarnation == identity.server_incarnation

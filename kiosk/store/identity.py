@@ -24,6 +24,7 @@ _actions = msgspec.json.Decoder(list[str])
 class Identity:
     """This kiosk's identity from the centre, with the last positions of outbox and roster: see the schema."""
 
+    site_id: str
     kiosk_id: str
     name: str
     ticket_prefix: str
@@ -45,6 +46,7 @@ def read_identity(connection: Connection) -> Identity | None:
     if row is None:
         return None
     return Identity(
+        site_id=row["site_id"],
         kiosk_id=row["kiosk_id"],
         name=row["name"],
         ticket_prefix=row["ticket_prefix"],
@@ -74,10 +76,11 @@ def write_enrolment(connection: Connection, enrolment: Enrolment) -> None:
     """Replaces the identity by the one of an enrolment. Nothing is pulled yet, and the hash chain is empty."""
     connection.execute("delete from identity")
     connection.execute(
-        "insert into identity (kiosk_id, name, ticket_prefix, actions, epoch, next_seq, last_hash, backed_up_seq,"
-        " server_incarnation, cursor, site, definitions_version, definitions)"
-        " values (?, ?, ?, ?, ?, 1, ?, 0, ?, 0, ?, ?, ?)",
+        "insert into identity (site_id, kiosk_id, name, ticket_prefix, actions, epoch, next_seq, last_hash,"
+        " backed_up_seq, server_incarnation, cursor, site, definitions_version, definitions)"
+        " values (?, ?, ?, ?, ?, ?, 1, ?, 0, ?, 0, ?, ?, ?)",
         (
+            enrolment.site_id,
             enrolment.kiosk_id,
             enrolment.name,
             enrolment.ticket_prefix,

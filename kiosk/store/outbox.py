@@ -31,10 +31,11 @@ Connection = sqlite3.Connection
 PENDING = "pending"  # a literal in the statements, since SQLite takes an index "where status = 'pending'" only then
 _ENVELOPE = 1024  # bytes of a push without its actions
 # A backup that holds an action of the present epoch also holds all actions of earlier epochs.
-_BACKED_UP = (
+BACKED_UP = (
     "exists (select 1 from identity i where (outbox.epoch = i.epoch and outbox.seq <= i.backed_up_seq)"
     " or (outbox.epoch < i.epoch and i.backed_up_seq > 0))"
 )
+_OF_THIS_SITE = "site_id = (select site_id from identity)"
 # The kiosk knows the patient, and the patient has not seen the reversal.
 _UNSEEN_REVERSAL = (
     "(status = 'superseded' and coalesce(seen_revision, -1) < revision"
@@ -81,10 +82,11 @@ def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
         return False
     chained = chain_hash(last_hash, body)
     connection.execute(
-        "insert into outbox (action_id, epoch, seq, patient_id, visit_id, action_type, body, digest, hash, status,"
-        " site_day, applied_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into outbox (action_id, site_id, epoch, seq, patient_id, visit_id, action_type, body, digest, hash,"
+        " status, site_day, applied_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             intent.action_id,
+            intent.site_id,
             intent.epoch,
             intent.seq,
             intent.patient_id,
@@ -114,7 +116,8 @@ def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[
     ).fetchone()[0]
     first = first if expected_seq is None else expected_seq
     rows = connection.execute(
-        f"select {outbox_bodies.COLUMNS} from outbox where epoch = ? and seq >= ? order by seq limit ?",  # noqa: S608
+        f"select {outbox_bodies.COLUMNS} from outbox where epoch = ? and seq >= ? and {_OF_THIS_SITE}"  # noqa: S608
+        " order by seq limit ?",
         (epoch, first, min(limit, MAX_BATCH)),
     )
     pushed: list[Pushed] = []
@@ -133,7 +136,8 @@ def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[
 def first_unread(connection: Connection, expected_seq: int | None) -> Pushed | None:
     """Returns the first action of the next batch with its raw bytes, for a centre that fails on its content."""
     row = connection.execute(
-        f"select {outbox_bodies.COLUMNS} from outbox where epoch = (select epoch from identity)"  # noqa: S608
+        f"select {outbox_bodies.COLUMNS} from outbox where {_OF_THIS_SITE}"  # noqa: S608
+        " and epoch = (select epoch from identity)"
         " and (seq = ? or (? is null and status = 'pending')) order by seq limit 1",
         (expected_seq, expected_seq),
     ).fetchone()
@@ -206,7 +210,7 @@ def forget_backed_up(connection: Connection, before_day: str, limit: int) -> Non
     """
     connection.execute(
         "delete from outbox where status <> 'pending' and site_day < ?"  # noqa: S608
-        f" and {_BACKED_UP} and not {_UNSEEN_REVERSAL}",
+        f" and {BACKED_UP} and not {_UNSEEN_REVERSAL}",
         (before_day,),
     )
     connection.execute(

@@ -40,14 +40,14 @@ def pushed(row: sqlite3.Row) -> Pushed:
     """Returns a row as it is sent to the centre: its body, or an unread record where the body cannot be read."""
     if read(row) is None:
         return unread(row)
-    return Pushed(row["hash"], msgspec.Raw(row["body"]), _held(row))
+    return Pushed(row["hash"], msgspec.Raw(row["body"]), prior_verdict(row))
 
 
 def unread(row: sqlite3.Row) -> Pushed:
     """Returns a row as an opaque record: its unread body and its hash. A body too large for a push is cut."""
     size = len(row["body"])
     opaque = Opaque(row["seq"], row["action_id"], _base64(row["body"]), size if size > MAX_ACTION_BODY else None)
-    return Pushed(row["hash"], msgspec.Raw(b"null"), _held(row), opaque)
+    return Pushed(row["hash"], msgspec.Raw(b"null"), prior_verdict(row), opaque)
 
 
 def stand_in(action_id: str, seq: int, body: bytes) -> bytes:
@@ -55,11 +55,7 @@ def stand_in(action_id: str, seq: int, body: bytes) -> bytes:
     return canonical({"action_id": action_id, "seq": seq, "unread": _base64(body)})
 
 
-def _base64(body: bytes) -> str:
-    return base64.b64encode(body[:MAX_ACTION_BODY]).decode()
-
-
-def _held(row: sqlite3.Row) -> PriorVerdict | None:
+def prior_verdict(row: sqlite3.Row) -> PriorVerdict | None:
     """Returns the verdict that a row had before it became pending again; None where it cannot be read.
 
     The centre needs no prior verdict: it finds its own by the action id.
@@ -70,3 +66,7 @@ def _held(row: sqlite3.Row) -> PriorVerdict | None:
         return _prior_verdict.decode(row["held"]) if row["held"] is not None else None
     except ValueError:
         return None
+
+
+def _base64(body: bytes) -> str:
+    return base64.b64encode(body[:MAX_ACTION_BODY]).decode()

@@ -35,6 +35,7 @@ def m001_first_schema(db: Database) -> None:
 _FIRST_SCHEMA = (
     """create table identity (
         id integer primary key check (id = 1),
+        site_id text not null,             -- the site that this kiosk belongs to
         kiosk_id text not null,
         name text not null,
         ticket_prefix text not null,
@@ -98,6 +99,7 @@ _FIRST_SCHEMA = (
     "create index entries_of_patient on entries (patient_id)",
     """create table outbox (
         action_id text primary key,
+        site_id text not null,             -- the site at which it was done: no other one gets it
         epoch integer not null,
         seq integer not null,
         patient_id text not null,

@@ -12,6 +12,8 @@ class KioskState(Protocol):
     """The kiosk's identity, and how far it has followed the centre."""
 
     @property
+    def site_id(self) -> str: ...
+    @property
     def kiosk_id(self) -> str: ...
     @property
     def epoch(self) -> int: ...
@@ -56,12 +58,14 @@ class Ledger(Protocol):
         *,
         epoch: int | None = None,
         incarnations: Collection[str] = (),
+        site_id: str | None = None,
     ) -> frozenset[PatientId]:
         """Retires the rows of these verdicts. Returns the patients whose journeys may look different now.
 
         `epoch` is the epoch of the push. `backed_up_seq` is the last action of that epoch that the centre's backups
         hold. `incarnations` are the incarnation that the kiosk knew at the push, and the one that answered. If the
         kiosk knows a third incarnation now, the centre was restored during the push. Its earlier verdicts do not count.
+        Those of another site than the kiosk's present one (`site_id`) do not count either.
         """
         ...
 
@@ -79,11 +83,11 @@ class Ledger(Protocol):
         """
         ...
 
-    def fenced(self) -> frozenset[PatientId]:
-        """Forgets all patients, because the centre no longer accepts this kiosk. Pending actions stay. Returns the
-        forgotten patients."""
+    def fenced(self, site_id: str | None = None) -> frozenset[PatientId]:
+        """Forgets all patients, because the centre of this site no longer accepts this kiosk. Pending actions stay.
+        Returns the forgotten patients."""
         ...
 
-    def start_epoch(self, epoch: int) -> None:
-        """Renumbers the pending actions under a new epoch."""
+    def start_epoch(self, epoch: int, site_id: str | None = None) -> None:
+        """Renumbers the pending actions under a new epoch, which the centre of this site has named."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sync.agent.client import Accepted, CentralClient
+from sync.agent.ledger import KioskState
 from sync.agent.versions import Negotiation
 from sync.cards import CardHash
 from sync.protocol import CallRefused, EndCode, LookupAnswer, LookupRequest
@@ -19,8 +20,8 @@ class LookupLedger(Protocol):
     """What a look-up needs of the kiosk's store."""
 
     @property
-    def kiosk_id(self) -> str:
-        """The id of this kiosk. Raises NotEnrolled."""
+    def identity(self) -> KioskState | None:
+        """The kiosk's identity; None before enrolment."""
         ...
 
     def take_lookup(self, answer: LookupAnswer) -> None:
@@ -74,9 +75,17 @@ class Lookups:
 
     def run_once(self, cards: Cards) -> bool:
         """Asks about one card, and writes the patient who holds it. Returns whether the centre answered."""
-        request = LookupRequest(protocol_version=self._versions.version, kiosk_id=self._ledger.kiosk_id, cards=cards)
+        identity = self._ledger.identity
+        if identity is None:
+            return False
+        request = LookupRequest(
+            protocol_version=self._versions.version,
+            site_id=identity.site_id,
+            kiosk_id=identity.kiosk_id,
+            cards=cards,
+        )
         outcome = self._connected().look_up(request)
-        if isinstance(outcome, Accepted):
+        if isinstance(outcome, Accepted) and outcome.answer.site_id == identity.site_id:
             self._versions.learn(outcome.answer.versions)
             self._ledger.take_lookup(outcome.answer)
             return True

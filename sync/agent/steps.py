@@ -18,6 +18,9 @@ from sync.protocol import (
 )
 
 LONG_POLL_S = 25.0
+OTHER_SITE = "this centre is another hospital's: check [central] url, or enrol this kiosk there"
+# Refusals that change the kiosk. They count only with the id of the kiosk's own site.
+_CHANGING = frozenset({EndCode.GAP, EndCode.FORK, EndCode.FENCED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Pusher:
         if identity is None:
             return StepResult()
         actions = self._next_batch()
+        if not _is_still(identity, self.ledger.identity):
+            return StepResult(again=True)  # enrolled or renumbered meanwhile: the batch is of another chain, or site
         if not actions:
             return self._nothing_to_send()
         outcome = self.client.push(self._request(identity, actions))
@@ -84,6 +89,7 @@ class Pusher:
     def _request(self, identity: KioskState, actions: list[Pushed]) -> PushRequest:
         return PushRequest(
             protocol_version=self.versions.version,
+            site_id=identity.site_id,
             kiosk_id=identity.kiosk_id,
             epoch=identity.epoch,
             now=self.ledger.clock(),
@@ -99,12 +105,15 @@ class Pusher:
         return StepResult(failed=True, reason=f"action {expected_seq}, which the centre expects, is missing here")
 
     def _retire(self, identity: KioskState, answer: PushAnswer) -> StepResult:
+        if answer.site_id != identity.site_id:
+            return _other_site()
         self.versions.learn(answer.versions)
         touched = self.ledger.retire(
             answer.verdicts,
             answer.backed_up_seq,
             epoch=identity.epoch,
             incarnations=(identity.server_incarnation, answer.server_incarnation),
+            site_id=answer.site_id,
         )
         expected_seq = self._expected_seq
         progressed = bool(touched) or (expected_seq is not None and answer.last_seq >= expected_seq)
@@ -117,13 +126,15 @@ class Pusher:
         return StepResult(touched, again=self.ledger.has_pending(), reached=True)
 
     def _follow_refusal(self, identity: KioskState, refused: CallRefused) -> StepResult:
+        if _is_of_other_site(identity, refused):
+            return _other_site()
         if refused.code is EndCode.GAP and refused.expected_seq is not None:
             repeated = self._expected_seq == refused.expected_seq
             self._expected_seq = refused.expected_seq
             return StepResult(again=not repeated, failed=repeated, reached=True, reason="gap")
         if refused.code is EndCode.FORK and refused.epoch is not None and refused.epoch > identity.epoch:
             repeated, self._forked, self._expected_seq = self._forked, True, None
-            self.ledger.start_epoch(refused.epoch)
+            self.ledger.start_epoch(refused.epoch, refused.site_id)
             return StepResult(again=not repeated, failed=repeated, reached=True, reason="fork")
         if refused.code is EndCode.MALFORMED:
             self.limit = max(1, self.limit // 2)
@@ -155,10 +166,14 @@ class Puller:
         if isinstance(outcome, NoAnswer):
             return _no_answer(outcome)
         if isinstance(outcome, CallRefused):
+            if _is_of_other_site(identity, outcome):
+                return _other_site()
             return _report_refusal(self.ledger, self.versions, outcome)
         page = outcome.answer
-        self.versions.learn(page.versions)
         touched = self.ledger.adopt(page, epoch=identity.epoch, answered_seq=answered_seq)
+        if page.site_id != identity.site_id:
+            return _other_site()
+        self.versions.learn(page.versions)
         if touched is None:
             return StepResult(failed=True, reached=True, reason="the page does not continue what the kiosk has")
         has_news = bool(touched) or page.more or page.cursor != cursor
@@ -167,6 +182,7 @@ class Puller:
     def _request(self, identity: KioskState, wait_s: float) -> PullRequest:
         return PullRequest(
             protocol_version=self.versions.version,
+            site_id=identity.site_id,
             kiosk_id=identity.kiosk_id,
             epoch=identity.epoch,
             cursor=identity.cursor,
@@ -180,6 +196,26 @@ def _no_answer(outcome: NoAnswer) -> StepResult:
     return StepResult(failed=True, reached=False, retry_after_s=outcome.retry_after_s, reason=outcome.reason)
 
 
+def _is_still(before: KioskState, now: KioskState | None) -> bool:
+    """Whether a kiosk has the same place in the same chain as before."""
+    return now is not None and (now.site_id, now.kiosk_id, now.epoch) == (
+        before.site_id,
+        before.kiosk_id,
+        before.epoch,
+    )
+
+
+def _is_of_other_site(identity: KioskState, refused: CallRefused) -> bool:
+    """Whether a refusal is not the word of the kiosk's own site. It changes nothing at the kiosk then."""
+    changes_kiosk = refused.code in _CHANGING and refused.site_id != identity.site_id
+    return changes_kiosk or refused.code is EndCode.OTHER_SITE
+
+
+def _other_site() -> StepResult:
+    """The result of an answer from another site. For the kiosk, its own centre is away."""
+    return StepResult(failed=True, reached=False, reason=OTHER_SITE)
+
+
 def _report_refusal(ledger: Ledger, versions: Negotiation, refused: CallRefused) -> StepResult:
     """The result of a refusal that means the same for push and pull."""
     touched, reason = frozenset[PatientId](), str(refused.code)
@@ -188,5 +224,5 @@ def _report_refusal(ledger: Ledger, versions: Negotiation, refused: CallRefused)
             return StepResult(again=True, reached=True)
         reason = f"{refused.code}: {versions.explain(refused.versions)}"
     if refused.code is EndCode.FENCED:
-        touched = ledger.fenced()
+        touched = ledger.fenced(refused.site_id)
     return StepResult(touched, failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=reason)

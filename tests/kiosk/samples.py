@@ -16,6 +16,7 @@ from tests.kiosk.parts import KioskParts
 
 TODAY = "2026-03-02"
 TIMEZONE = "Asia/Seoul"
+SITE_ID = "01900000-0000-7000-8000-0000000000a1"
 KEYS = CardKeys((CardKey("k1", "11" * 32),))
 DESK = Exam(ExamId("DESK"), "Reception", "접수 창구", "1층 안내")
 SITE = Site(name="푸른 병원", timezone=TIMEZONE, day_starts_at="04:00", walk_in=DESK)
@@ -42,6 +43,7 @@ class Clock:
 
 def enrolment(**changes: Any) -> Enrolment:
     values: dict[str, Any] = {
+        "site_id": SITE_ID,
         "kiosk_id": "kiosk-1",
         "epoch": 1,
         "name": "본관 입구",
@@ -95,6 +97,7 @@ def row(patient: int, change: int = 1, **changes: Any) -> PatientRow:
 
 def page(*rows: PatientRow, from_cursor: int = 0, cursor: int = 1, **changes: Any) -> PullAnswer:
     values: dict[str, Any] = {
+        "site_id": SITE_ID,
         "server_incarnation": "one",
         "from_cursor": from_cursor,
         "cursor": cursor,

@@ -19,10 +19,12 @@ import msgspec
 import pytest
 
 from kiosk.config import Config, check_config
-from kiosk.enrolment import PendingEnrolment, SiteCards, describe_failure
+from kiosk.enrolment import EnrolmentFile, PendingEnrolment, SiteCards, describe_failure
+from kiosk.journey.ledger import WouldLose
 from kiosk.store.sqlite import Store
 from sync.cards import CardKey, CardKeys, canonical_uid, read_keys
 from sync.protocol import Code, Enrolment, Intent, Verdict, VerdictRow
+from sync.set_aside import SetAside, read_lines
 from tests.kiosk import samples
 from tests.kiosk.parts import KioskParts
 
@@ -169,7 +171,7 @@ def test_where_the_store_takes_no_write_it_goes_on_as_it_was(box: Box):
 
 def test_once_the_identity_has_turned_it_does_not_speak_before_the_secrets_have_followed(box: Box):
     """The state after a crash between the two, on a machine where the secrets cannot be written."""
-    box.config.enrolment_path.write_bytes(msgspec.json.encode(SECOND))
+    box.config.enrolment_path.write_bytes(msgspec.json.encode(EnrolmentFile(SECOND)))
     box.ledger.enrol(SECOND)
     keys = box.config.keys_path
     keys.unlink()
@@ -263,6 +265,93 @@ def test_killed_at_any_step_it_is_one_kiosk_or_the_other_and_the_next_start_goes
     # Its file is written and renamed; then two secrets, begin, insert, commit, two renames, and the removal of files.
     assert found == ["kiosk-1"] * 2 + ["kiosk-2"] * (len(found) - 2)
     assert len(found) >= 12
+
+
+# Another site.
+
+ELSEWHERE = samples.enrolment(
+    site_id="01900000-0000-7000-8000-0000000000b2", token="a-token-of-another-hospital", card_keys=OTHER_KEYS
+)
+
+
+def test_a_move_that_would_lose_actions_is_refused_before_anything_is_kept(box: Box):
+    with pytest.raises(WouldLose, match=r"keeps 3 actions of 푸른 병원 .* 2 of them were not sent"):
+        box.enrolment.complete(ELSEWHERE)
+    assert box.what_it_is() == of(FIRST)
+    assert box.files() == {".token", ".keys"}
+    assert box.chain() == CHAINS["kiosk-1"]
+
+
+def test_a_move_that_was_interrupted_and_would_lose_actions_by_now_is_given_up(box: Box):
+    box.config.enrolment_path.write_bytes(msgspec.json.encode(EnrolmentFile(ELSEWHERE)))
+    with pytest.raises(WouldLose) as raised:
+        box.enrolment.resume()
+    assert "--set-aside" in describe_failure(raised.value, can_resume=False)
+    assert box.what_it_is() == of(FIRST)
+    assert box.files() == {".token", ".keys"}
+
+
+def test_after_a_move_nothing_of_the_old_site_is_left_but_the_file(box: Box):
+    file = box.directory / "old.aside"
+    assert box.enrolment.complete(ELSEWHERE, file) == file
+    assert box.what_it_is() == of(ELSEWHERE)
+    assert [(each.seq, each.held is not None) for each in set_aside_in(file)] == [(1, True), (2, False), (3, False)]
+    with box.store.read() as db:
+        for table in ("outbox", "patients", "patient_aliases", "bindings", "entries", "queue_numbers"):
+            assert db.execute(f"select count(*) from {table}").fetchone()[0] == 0, table
+        assert [row["kind"] for row in db.execute("select kind from audit")] == ["enrolled"]
+        assert box.ledger.identity is not None
+        assert box.ledger.identity.cursor == 0
+    box.ledger.adopt(samples.page(samples.row(1), site_id=ELSEWHERE.site_id))
+    box.journeys.tap(samples.cards(1), ("scan_nfc",))
+    assert box.chain() == [("kiosk-1", 1, 1)]
+
+
+def set_aside_in(*files: Path) -> list[SetAside]:
+    """The actions of files, each once, in their order."""
+    actions = [action for file in files for action in read_lines(file.read_bytes().splitlines(keepends=True)).actions]
+    return list({action.action_id: action for action in actions}.values())
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(300)  # a child for each step
+def test_a_move_that_is_killed_at_any_step_loses_no_action_and_the_next_start_goes_on(tmp_path: Path):
+    origin = Box(tmp_path / "origin")
+    origin.begin()
+    with origin.store.read() as db:
+        owed = {row["action_id"] for row in db.execute("select action_id from outbox")}
+    origin.close()
+    became: list[str] = []
+    script = CHILD.replace("complete(SECOND)", "complete(ELSEWHERE, Path(sys.argv[1]) / 'old.aside')")
+    script = script.replace("Box, SECOND", "Box, ELSEWHERE").replace(
+        '"insert into identity"', '"delete from outbox", "insert into identity"'
+    )
+    for number in range(1, 60):
+        place = tmp_path / str(number)
+        shutil.copytree(origin.directory, place)
+        child = subprocess.run(
+            [sys.executable, "-c", script, str(place), str(number)], capture_output=True, text=True, check=False
+        )
+        if child.returncode == 0:
+            break
+        assert child.returncode == -signal.SIGKILL, child.stderr
+        box = Box(place)
+        box.enrolment.resume()
+        with box.store.read() as db:
+            here = {row["action_id"] for row in db.execute("select action_id from outbox")}
+        files = [path for path in place.iterdir() if path.name.startswith("old.aside")]
+        moved = box.what_it_is() == of(ELSEWHERE)
+        assert here == (set() if moved else owed)
+        files = files if moved else []  # an enrolment that was never kept may leave a part of a file
+        assert moved or box.what_it_is() == of(FIRST)
+        if moved:
+            assert {action.action_id for action in set_aside_in(*files)} == owed
+            assert len(files) == 1, "the same actions are in the same file"
+        became.append("elsewhere" if moved else "here")
+        box.close()
+    else:
+        pytest.fail("it never came to its end")
+    assert sorted(set(became)) == ["elsewhere", "here"]
 
 
 # A full disk.

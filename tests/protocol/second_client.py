@@ -24,7 +24,7 @@ BOOT_ID = str(uuid.uuid4())
 VERSION, MOST, MOST_BYTES = 2, 100, 256 * 1024
 PUSH, PULL, LOOKUP = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/sync/lookup"
 ENROLL = "/api/v1/kiosks/enroll"
-REFUSALS = {"gap", "fork", "fenced", "unsupported_version", "try_later", "malformed"}
+REFUSALS = {"gap", "fork", "fenced", "other_site", "unsupported_version", "try_later", "malformed"}
 
 
 def uuid7() -> str:
@@ -93,17 +93,23 @@ class SecondClient:
     def ask(self, path: str, message: Json) -> Json:
         """Versions: this client speaks only one."""
         try:
-            return self.call(path, {**message, "protocol_version": VERSION})
+            answer = self.call(path, {**message, "protocol_version": VERSION, "site_id": self.who["site_id"]})
         except Refused as refused:
+            if refused.code in {"gap", "fork", "fenced"} and refused.body.get("site_id") != self.who["site_id"]:
+                raise Refused(0, {}, 0) from refused  # Refusals: not the word of its site
             if refused.code == "fenced":
                 self.patients = {}
             raise
+        if answer["site_id"] != self.who["site_id"]:
+            raise Refused(0, {}, 0)
+        return answer
 
     # Enrolment.
 
     def enrol(self, code: str, **wishes: Any) -> None:
-        before, answer = self.site.get("name"), self.call(ENROLL, {"code": code, **wishes})
-        if before == answer["site"]["name"] and self.incarnation != answer["server_incarnation"]:
+        before = self.who.get("site_id", "")
+        answer = self.call(ENROLL, {"code": code, "site_id": before, "kept": len(self.outbox), **wishes})
+        if before == answer["site_id"] and self.incarnation != answer["server_incarnation"]:
             self.reopen()
         self.who, self.token, self.incarnation = answer, answer["token"], answer["server_incarnation"]
         self.site, self.definitions, self.cursor, self.patients = answer["site"], answer["definitions"], 0, {}
@@ -153,7 +159,7 @@ class SecondClient:
         body = {"action_id": uuid7(), "action_type": action_type, "patient_id": patient_id, "queue_id": uuid7()}
         visits = [row["visit_id"] for row in self.pending() if row["patient_id"] == patient_id]
         visit_id = visits[-1] if visits else journey.get("visit_id") or uuid7()
-        body |= {"visit_id": visit_id, "leg": journey.get("leg", 0), "queue_number": ""}
+        body |= {"visit_id": visit_id, "leg": journey.get("leg", 0), "queue_number": "", "site_id": self.who["site_id"]}
         body |= {"site_day": journey.get("site_day") or time.strftime("%Y-%m-%d"), "clock": self.clock()}
         body |= {"journey_state": journey.get("state", rules["initial"]), "definitions_version": rules["version"]}
         body |= {"base_version": max(journey.get("journey_version", 0), 0), **shown}

@@ -17,6 +17,8 @@ class Books:
     - `covered`: each backup by name, with the actions in it.
     - `forgettable`: actions that a kiosk may have dropped, because a backup covered them.
     - `suspects`: kiosks whose disk was copied or set back. They may give a number twice.
+    - `elsewhere`: actions that were done at the other hospital.
+    - `set_aside`: actions in the files of kiosks that went there.
     - `damaged`: actions whose record was changed on a disk. Only these may go to staff unread; they are owed too.
     """
 
@@ -27,6 +29,8 @@ class Books:
     forgettable: set[str] = field(default_factory=set)
     suspects: set[str] = field(default_factory=set)
     damaged: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
+    set_aside: set[str] = field(default_factory=set)
 
     def acknowledge(self, action_ids: Iterable[str]) -> None:
         """A kiosk has acknowledged these actions to a person."""

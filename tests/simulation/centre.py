@@ -16,6 +16,7 @@ from sync.central import centre as product
 from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
+from sync.central.kiosks.take_in import AT_ONCE, take_in
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.housekeeping import close_days
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
@@ -37,9 +38,10 @@ from sync.central.store.errors import StaleJourney
 from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
-from sync.protocol import CallRefused, EndCode, LookupRequest, PullRequest, PushRequest
+from sync.protocol import CallRefused, EndCode, Enrolment, LookupRequest, PullRequest, PushRequest, VerdictRow
+from sync.set_aside import read_lines
 from tests.simulation.crashes import FragileCentreStore, Fuse
-from tests.simulation.hospital import CENTRE_FILE, KEYS
+from tests.simulation.hospital import CENTRE_FILE, EVERYTHING, KEYS, enrolled
 from tests.site_rules import with_changed
 
 AT_THE_DESK = Requester(STAFF, "desk", "rest")
@@ -91,6 +93,23 @@ class Centre:
         """Whether a kiosk has looked a patient up today."""
         with self.store.read() as db:
             return is_guest(db, patient_id, self.today())
+
+    def enrol(self, kiosk_id: str, prefix: str) -> Enrolment:
+        """A new kiosk of this site, with every grant."""
+        return enrolled(self.store, kiosk_id, prefix, EVERYTHING, self.clock())
+
+    def take_in(self, file: Path) -> list[VerdictRow]:
+        """Takes in a file of actions that a kiosk has set aside, as the command does."""
+        actions, verdicts = read_lines(file.read_bytes().splitlines(keepends=True)).actions, []
+        for first in range(0, len(actions), AT_ONCE):
+            with self.store.write() as db:
+                verdicts += take_in(db, self.parts, actions[first : first + AT_ONCE])
+        return verdicts
+
+    def of_calls(self) -> list[list[tuple[Any, ...]]]:
+        """The rows that a call of a kiosk may change, but for the journeys."""
+        tables = ("kiosks", "chains", "receipts", "verdicts", "exceptions", "incarnation")
+        return [[tuple(row) for row in self.rows(f"select * from {table}")] for table in tables]
 
     def tick(self) -> None:
         """Does the work that the service does by itself every few seconds."""

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from sync.central.records.patients import patient_named
 from sync.clock import local_ms
+from sync.journey.model import PatientId
+from tests.simulation.centre import Centre
 from tests.simulation.crashes import Crash, Fuse, Moment
-from tests.simulation.hospital import CARDS, PATIENTS, ZONE, cards_of
+from tests.simulation.hospital import CARDS, KIOSKS, PATIENTS, ZONE, cards_of
 from tests.simulation.kiosk import SimulatedKiosk
-from tests.simulation.network import Trouble
+from tests.simulation.network import Link, Trouble
 from tests.simulation.world import MINUTE, World
 
+PULL = "/api/v1/sync/pull"
 YEAR_MS = 365 * 24 * 3600 * 1000
 
 
@@ -274,6 +277,54 @@ def _record_damaged(world: World) -> None:
     world.happened("record damaged")
 
 
+def _goes_elsewhere(world: World) -> None:
+    """A kiosk is enrolled at another hospital, and may die meanwhile. It sets its actions aside and does not come back.
+
+    Calls go to the wrong centre, and an answer comes from the wrong one.
+    """
+    if len(world.kiosks) < len(KIOSKS):
+        return
+    kiosk, there = world.pick_kiosk(), world.other_hospital()
+    kiosk.survives(lambda: world.act(kiosk))
+    strays = kiosk.link.delayed, world.centre.handle(kiosk.link.kiosk_id, PULL, kiosk.first_pull())
+    enrolment = there.enrol(kiosk.link.kiosk_id, kiosk.name)
+    file = world.home / f"{kiosk.name}.aside"
+    kiosk.fuse.light(world.chance.choice(list(Moment)), world.chance.randrange(1, 40))
+    kiosk.survives(lambda: kiosk.ledger.enrol(enrolment, file))
+    kiosk.fuse.put_out()
+    if kiosk.site_id() != enrolment.site_id:
+        kiosk.ledger.enrol(enrolment, file)
+    world.files += sorted(world.home.glob(f"{file.name}*"))
+    world.kiosks.remove(kiosk)
+    world.note(f"{kiosk.name}: goes to another hospital")
+    _works_elsewhere(world, kiosk, there, strays[1])
+    kiosk.link.delayed = []
+    for _, path, body in strays[0]:
+        world.centre.handle(kiosk.link.kiosk_id, path, body)
+    kiosk.store.close()
+    world.happened("kiosk goes elsewhere")
+
+
+def _works_elsewhere(world: World, kiosk: SimulatedKiosk, there: Centre, stray: tuple[int, bytes]) -> None:
+    done = kiosk.journeys.check_in_unknown(
+        PatientId(f"card-{world.new_id()}"), cards_of(CARDS[0]), "scan_nfc", world.new_id()
+    )
+    world.books.elsewhere |= set(done.action_ids)
+    before = world.centre.of_calls()
+    kiosk.push()
+    kiosk.pull()
+    assert world.centre.of_calls() == before, "a kiosk of another site has changed the centre"
+    kiosk.link = Link(there, kiosk.link.kiosk_id)
+    kiosk.reopen()
+    kiosk.link.held, kiosk.link.late = [(PULL, *stray)], True
+    incarnation = kiosk.incarnation()
+    kiosk.pull()
+    assert kiosk.incarnation() == incarnation, "a page of another site was adopted"
+    kiosk.pull()
+    kiosk.push()
+    assert not kiosk.parts.pending(), "the other hospital did not get its own action"
+
+
 def _tag_bound_anew(world: World) -> None:
     """The desk gives a card to a patient, by the use case of the staff's call. The card may have had another holder."""
     card, patient_id = world.chance.choice(CARDS), world.chance.choice(PATIENTS)
@@ -348,6 +399,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("centre restored", _centre_restored, 2, 2),
     Fault("kiosk rolled back", _kiosk_rolled_back, 2, 2),
     Fault("kiosk cloned", _kiosk_cloned, 1, 1),
+    Fault("kiosk goes elsewhere", _goes_elsewhere, 2, 1),
     Fault("tag re-bound", _tag_bound_anew, 3),
     Fault("card reported lost", _card_reported_lost, 2, 3),
     Fault("patients merged", _patients_merged, 1, 1),

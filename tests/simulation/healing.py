@@ -25,6 +25,8 @@ def heal(world: World) -> list[Problem]:
         world.faults["request delayed"] += kiosk.link.deliver_delayed(everything=True)
         kiosk.clocks.offset_ms, kiosk.clocks.synchronised = 0, True
     world.centre.fuse.put_out()
+    for file in world.files:
+        world.take_in(file)
     for _ in range(ROUNDS):
         world.begin(world.event + 1, Random(world.event))
         world.centre.tick()

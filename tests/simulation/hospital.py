@@ -1,4 +1,7 @@
-"""The hospital with which every schedule begins: patients, cards, exams, bookings of two days, enrolled kiosks."""
+"""The hospital with which every schedule begins: patients, cards, exams, bookings of two days, enrolled kiosks.
+
+Another hospital was made of the same document, so it has the same name and the same ids.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,7 @@ EVERYTHING = tuple(shipped().actions_by("patient"))
 ENTRANCE = ("scan_nfc", "register", "confirm_arrival")
 KIOSKS = {"A": EVERYTHING, "B": EVERYTHING, "D": ENTRANCE}
 CENTRE_FILE = "centre.db"
+ELSEWHERE = "elsewhere"  # the directory of the other hospital
 
 # patient, exam, day, time of day
 _BOOKED = (
@@ -51,22 +55,32 @@ def cards_of(card: str) -> tuple[CardHash, ...]:
 
 
 def make(path: Path) -> None:
-    """Writes the files of the centre and of the kiosks into a directory. The kiosks are enrolled and up to date."""
+    """Writes the files of the centres and of the kiosks into a directory. The kiosks are enrolled and up to date."""
     definitions = shipped()
-    store = Store(f"sqlite:///{path / CENTRE_FILE}")
-    open_incarnation(store)
-    with store.write() as db:
-        take_hospital(db, definitions, KEYS, read_hospital(_document()), OPENS_MS)
+    (path / ELSEWHERE).mkdir()
+    _make_centre(path / ELSEWHERE).close()
+    store = _make_centre(path)
     pulls = PullService(Centre(store, KEYS, definitions, lambda: OPENS_MS))
     for name, actions in KIOSKS.items():
-        with store.write() as db:
-            request = EnrolRequest(
-                code=new_code(db, OPENS_MS), kiosk_id=f"kiosk-{name}", ticket_prefix=name, actions=actions
-            )
-            made = enrol(db, read_site(db), definitions, KEYS, request, "127.0.0.1", OPENS_MS)
-        assert not isinstance(made, NotEnrolled)
-        _make_kiosk(path / f"{name}.db", made, pulls)
+        _make_kiosk(path / f"{name}.db", enrolled(store, f"kiosk-{name}", name, actions, OPENS_MS), pulls)
     store.close()
+
+
+def enrolled(store: Store, kiosk_id: str, prefix: str, actions: tuple[str, ...], now_ms: int) -> Enrolment:
+    """The centre of this database enrols a kiosk."""
+    with store.write() as db:
+        request = EnrolRequest(code=new_code(db, now_ms), kiosk_id=kiosk_id, ticket_prefix=prefix, actions=actions)
+        made = enrol(db, read_site(db), shipped(), KEYS, request, "127.0.0.1", now_ms)
+    assert not isinstance(made, NotEnrolled)
+    return made
+
+
+def _make_centre(directory: Path) -> Store:
+    store = Store(f"sqlite:///{directory / CENTRE_FILE}")
+    open_incarnation(store)
+    with store.write() as db:
+        take_hospital(db, shipped(), KEYS, read_hospital(_document()), OPENS_MS)
+    return store
 
 
 def _make_kiosk(path: Path, enrolment: Enrolment, pulls: PullService) -> None:
@@ -75,7 +89,14 @@ def _make_kiosk(path: Path, enrolment: Enrolment, pulls: PullService) -> None:
     ledger.enrol(enrolment)
     page = pulls.pull(
         enrolment.kiosk_id,
-        PullRequest(protocol_version=2, kiosk_id=enrolment.kiosk_id, epoch=1, cursor=0, definitions_version=1),
+        PullRequest(
+            protocol_version=2,
+            site_id=enrolment.site_id,
+            kiosk_id=enrolment.kiosk_id,
+            epoch=1,
+            cursor=0,
+            definitions_version=1,
+        ),
     )
     assert not isinstance(page, CallRefused)
     ledger.adopt(page)

@@ -33,7 +33,7 @@ class Problem:
 
 def look(world: World) -> list[Problem]:
     """All problems of a world at rest."""
-    checks = (_verdicts, _effects, _aliases, _bases, _cards, _lost_cards, _health, _unread, _tickets, _waiting)
+    checks = (_sites, _verdicts, _effects, _aliases, _bases, _cards, _lost_cards, _health, _unread, _tickets, _waiting)
     return [Problem(kind, text) for check_of in checks for kind, text in check_of(world)]
 
 
@@ -86,10 +86,22 @@ def _verdicts(world: World) -> Found:
     for action_id in sorted(world.books.owed):
         if action_id not in given:
             yield "lost", f"action {action_id} was acknowledged, and the centre does not know it"
-        elif action_id not in receipts:
+        elif action_id not in receipts | world.books.set_aside:
+            # An action from a file leaves none where its place in the chain is another action's, as after a fork.
             yield "lost", f"action {action_id} has a verdict and no receipt"
         elif firsts[action_id] > 1:
             yield "doubled", f"action {action_id} was judged {firsts[action_id]} times"
+
+
+def _sites(world: World) -> Found:
+    """Neither hospital has judged an action of the other one."""
+    if world.elsewhere is None:
+        return
+    there = {row[0] for row in world.elsewhere.rows("select verdict_id from verdicts")}
+    for action_id in sorted(there - world.books.elsewhere):
+        yield "diverged", f"the other hospital has judged {action_id}"
+    for action_id in sorted(world.at_centre() & world.books.elsewhere):
+        yield "diverged", f"action {action_id} of the other hospital was judged here"
 
 
 def _given(world: World) -> dict[str, tuple[str, str]]:

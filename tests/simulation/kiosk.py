@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from kiosk.store import blocked_cards, outbox, patients
 from kiosk.store.patients import Patient
 from sync.agent.lookup import Lookups
 from sync.agent.steps import Puller, Pusher, StepResult
 from sync.cards import CardHash
 from sync.clock import ClockReading
+from sync.protocol import PullRequest
 from tests.kiosk.parts import KioskParts
 from tests.simulation.crashes import Crash, FragileKioskStore, Fuse
 from tests.simulation.network import Link, SimulatedClient
@@ -152,6 +155,20 @@ class SimulatedKiosk:
         """Whether this kiosk knows that a card was reported lost."""
         with self.store.read() as db:
             return blocked_cards.is_blocked(db, cards)
+
+    def site_id(self) -> str:
+        """The site that this kiosk belongs to."""
+        assert self.journeys.identity is not None
+        return self.journeys.identity.site_id
+
+    def first_pull(self) -> bytes:
+        """The pull of a kiosk that has no roster yet."""
+        identity = self.journeys.identity
+        assert identity is not None
+        request = PullRequest(
+            protocol_version=2, site_id=identity.site_id, kiosk_id=identity.kiosk_id, epoch=identity.epoch, cursor=0
+        )
+        return msgspec.json.encode(request)
 
     def patient(self, patient_id: str) -> Patient | None:
         """A patient, as the kiosk holds the record."""

@@ -14,7 +14,7 @@ from sync.journey.model import STAFF, PatientId
 from sync.journey.rules import available_actions
 from tests.simulation.books import Books
 from tests.simulation.centre import Centre
-from tests.simulation.hospital import CARDS, KIOSKS, OPENS_MS, PATIENTS, cards_of
+from tests.simulation.hospital import CARDS, ELSEWHERE, KIOSKS, OPENS_MS, PATIENTS, cards_of
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.network import Link
 
@@ -41,6 +41,8 @@ class World:
         self.backups = [self._copy_of_template("backup-0")]
         self.kiosks = [self._kiosk(name, f"kiosk-{name}") for name in KIOSKS]
         self.snapshots: dict[str, list[Path]] = {kiosk.name: [] for kiosk in self.kiosks}
+        self.elsewhere: Centre | None = None  # the other hospital, once a kiosk was there
+        self.files: list[Path] = []  # of kiosks that went there, for this centre
 
     def clock(self) -> int:
         """The true time (UTC ms)."""
@@ -67,16 +69,31 @@ class World:
             self.faults["request delayed"] += kiosk.link.deliver_delayed()
         if event % 12 == 0:
             self.centre.tick()
+        if event % 9 == 0 and self.files:
+            self.take_in(chance.choice(self.files))
 
     def close(self) -> None:
         """Closes every file."""
         for kiosk in self.kiosks:
             kiosk.store.close()
         self.centre.store.close()
+        if self.elsewhere:
+            self.elsewhere.store.close()
 
     def pick_kiosk(self) -> SimulatedKiosk:
         """Any kiosk."""
         return self.chance.choice(self.kiosks)
+
+    def other_hospital(self) -> Centre:
+        """The centre of the other hospital."""
+        if self.elsewhere is None:
+            self.elsewhere = Centre(self.home / ELSEWHERE, self.clock, self.new_id, 200)
+        return self.elsewhere
+
+    def take_in(self, file: Path) -> None:
+        """An operator has a file taken in. The files stay, since a restore may lose what came from them."""
+        self.books.set_aside |= {row.action_id for row in self.centre.take_in(file)}
+        self.note(f"centre: {file.name} is taken in")
 
     # People.
 

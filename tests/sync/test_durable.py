@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sync.durable import write_secret
+from sync.durable import write_new_secret, write_secret
 
 
 def mode(path: Path) -> int:
@@ -61,3 +62,23 @@ def test_a_secret_that_does_not_fit_leaves_the_old_one(small_disk: Path):
     with pytest.raises(OSError, match="No space"):
         write_secret(small_disk / "token", b"newer" * 100_000)
     assert [(each.name, each.read_bytes()) for each in small_disk.iterdir()] == [("token", b"older")]
+
+
+def test_a_new_file_is_whole_and_its_owners_alone_and_never_in_the_place_of_another(tmp_path: Path):
+    path = tmp_path / "actions"
+    write_new_secret(path, [b"one ", b"two"])
+    assert (path.read_bytes(), mode(path)) == (b"one two", 0o600)
+    with pytest.raises(FileExistsError):
+        write_new_secret(path, [b"other"])
+    assert path.read_bytes() == b"one two"
+    assert [p.name for p in tmp_path.iterdir()] == ["actions"]
+
+
+def test_a_new_file_whose_content_fails_half_way_leaves_nothing(tmp_path: Path):
+    def parts() -> Iterator[bytes]:
+        yield b"one"
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        write_new_secret(tmp_path / "actions", parts())
+    assert list(tmp_path.iterdir()) == []

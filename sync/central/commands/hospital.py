@@ -53,16 +53,19 @@ def import_(url: str, keys: Path | None, file: BinaryIO) -> None:
 @click.option("--desk", metavar="EXAM", help="The exam id of the desk for patients without a booking.")
 @click.option("--ticket-prefix", metavar="LETTERS", help="The prefix of the queue numbers that the centre gives.")
 @click.option("--language", "languages", multiple=True, metavar="LANG", help="In order of preference; repeatable.")
+@click.option("--new-id", is_flag=True, help="Make a copy of another centre's database a site of its own.")
 @as_json_option
-def site(url: str, keys: Path | None, as_json: bool, languages: tuple[str, ...], **wanted: str | None) -> None:
-    """Show the settings of the site, and change the given ones.
+def site(
+    url: str, keys: Path | None, as_json: bool, languages: tuple[str, ...], new_id: bool, **wanted: str | None
+) -> None:
+    """Show the id and the settings of the site, and change the given ones.
 
     \b
     Examples:
       kiosk-central site --database sqlite:///central.db
       kiosk-central site --database sqlite:///central.db --timezone Asia/Seoul --language ko --language en
     """
-    settings = ask(url, keys, "site", languages=list(languages) or None, **wanted)
+    settings = ask(url, keys, "site", languages=list(languages) or None, new_id=new_id or None, **wanted)
     if as_json:
         print_json(settings)
         return

@@ -1,15 +1,19 @@
-"""The commands for kiosks: `enroll-code`, `kiosks` and `kiosk-revoke`."""
+"""The commands for kiosks: `enroll-code`, `kiosks`, `kiosk-revoke` and `take-in`."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import msgspec
 
 from sync.central.commands.options import as_json_option, ask, on_database, print_json
+from sync.central.kiosks.take_in import AT_ONCE
 from sync.central.records.kiosks import Kiosk
 from sync.clock import iso
+from sync.set_aside import Contents, read_lines
+
+_SOME_LOST = 1
 
 
 @click.command("enroll-code")
@@ -63,7 +67,52 @@ def revoke_one(url: str, keys: Path | None, kiosk_id: str) -> None:
     ask(url, keys, "kiosk-revoke", kiosk_id=kiosk_id)
 
 
-COMMANDS: tuple[click.Command, ...] = (enroll_code, list_kiosks, revoke_one)
+@click.command("take-in")
+@on_database
+@click.argument("file", type=click.File("rb"))
+@as_json_option
+@click.pass_context
+def take_in(context: click.Context, url: str, keys: Path | None, file: BinaryIO, as_json: bool) -> None:
+    """Take in FILE, in which a kiosk of this hospital has set actions aside. A file that comes twice changes nothing.
+
+    \b
+    Examples:
+      kiosk-central take-in --database sqlite:///central.db entrance-1.aside
+    """
+    contents = read_lines(file)
+    if not contents.actions:
+        raise click.ClickException(f"{file.name} holds no action that can be read")
+    taken: list[dict[str, Any]] = []
+    for first in range(0, len(contents.actions), AT_ONCE):
+        portion = msgspec.to_builtins(contents.actions[first : first + AT_ONCE])
+        taken += ask(url, keys, "take-in", actions=portion)
+    if as_json:
+        print_json({"actions": taken, "lost": contents.lost, "damaged_lines": contents.damaged_lines})
+    else:
+        for each in taken:
+            who = each["patient_id"] or "-"
+            click.echo(f"{each['place']:>6}  {each['action_id']}  {each['verdict']:<12} {each['code']:<16} {who}")
+        click.echo(f"{len(taken)} actions taken in")
+    if contents.lost or contents.damaged_lines:
+        click.echo(_loss_in_words(contents), err=True)
+        context.exit(_SOME_LOST)
+
+
+COMMANDS: tuple[click.Command, ...] = (enroll_code, list_kiosks, revoke_one, take_in)
+
+
+def _loss_in_words(contents: Contents) -> str:
+    lost = f"{len(contents.lost)} actions are lost, of the places {_listed(contents.lost)} in the file"
+    lines = f"damaged lines: {_listed(contents.damaged_lines)}"
+    return "; ".join([lost] * bool(contents.lost) + [lines] * bool(contents.damaged_lines))
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:_MOST_SHOWN])
+    return f"{shown} and {len(numbers) - _MOST_SHOWN} more" if len(numbers) > _MOST_SHOWN else shown
+
+
+_MOST_SHOWN = 20
 
 
 def _line(row: Mapping[str, Any]) -> str:

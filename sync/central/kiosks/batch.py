@@ -12,10 +12,11 @@ from sync.clock import ClockReading
 class Batch:
     """The common values of the links of a batch: the judging context, the sender, its chain before the batch.
 
-    `sent` is the kiosk's clocks at sending.
+    `sent` is the kiosk's clocks at sending. `in_chain`: the links continue the chain; False for links from a file.
     """
 
     context: JudgingContext
     sender: Kiosk
     chain: Chain
     sent: ClockReading
+    in_chain: bool = True

@@ -39,6 +39,7 @@ class NotEnrolled:
     """Why a request to enrol is refused. `retry_after_s` is set after too many wrong codes."""
 
     error: str
+    code: EndCode = EndCode.FENCED
     retry_after_s: float | None = None
 
 
@@ -56,8 +57,7 @@ def enrol_kiosk(centre: Centre, message: EnrolRequest, address: str) -> Enrolmen
         outcome = enrol(db, read_site(db), centre.definitions, centre.keys, message, address, now_ms)
     if not isinstance(outcome, NotEnrolled):
         return outcome
-    code = EndCode.FENCED if outcome.retry_after_s is None else EndCode.TRY_LATER
-    return CallRefused(code=code, error=outcome.error, retry_after_s=outcome.retry_after_s)
+    return CallRefused(code=outcome.code, error=outcome.error, retry_after_s=outcome.retry_after_s)
 
 
 def enrol(
@@ -72,10 +72,13 @@ def enrol(
     """Turns a code into a kiosk. The suggestions of the kiosk's configuration are used where they are free and allowed.
 
     For two days after a restore no suggested prefix counts as free. `origin` is the network address of the request.
+    A kiosk that keeps actions of another site is refused before its code is looked at.
     """
     limited = _limited(db, origin, now_ms)
     if limited is not None:
         return limited
+    if request.kept > 0 and request.site_id != settings.site_id:
+        return NotEnrolled("this kiosk keeps actions of another site, which would be lost here", EndCode.OTHER_SITE)
     code = use_code(db, _typed_hash(request.code), now_ms)
     if code is None:
         add_failure(db, origin, now_ms)
@@ -101,6 +104,7 @@ def enrol(
         actions=definitions.granted(kiosk.grants),
         token=token,
         card_keys=keys,
+        site_id=settings.site_id,
         server_incarnation=settings.server_incarnation,
         site=settings.site,
         definitions=dict(definitions.document),
@@ -113,7 +117,7 @@ def _limited(db: WriteTransaction, origin: str, now_ms: int) -> NotEnrolled | No
     if failures.first_ms is None or (failures.of_one < FAILURES_OF_ONE and failures.of_all < FAILURES_OF_ALL):
         return None
     wait_s = max(1.0, (failures.first_ms + FAILURE_WINDOW_MS - now_ms) / 1000)
-    return NotEnrolled("too many wrong codes; wait a minute", wait_s)
+    return NotEnrolled("too many wrong codes; wait a minute", EndCode.TRY_LATER, wait_s)
 
 
 def _typed_hash(typed: str) -> str:

@@ -25,7 +25,11 @@ def ask_for_missing(db: WriteTransaction, batch: Batch, gap: Gap) -> CallRefused
         return begin_next_epoch(db, batch, chain.epoch, GAP)
     write_chain(db, replace(chain, times_asked=chain.times_asked + 1))
     return CallRefused(
-        code=EndCode.GAP, error="actions are missing in between", expected_seq=gap.expected_seq, epoch=chain.epoch
+        code=EndCode.GAP,
+        error="actions are missing in between",
+        site_id=batch.context.settings.site_id,
+        expected_seq=gap.expected_seq,
+        epoch=chain.epoch,
     )
 
 
@@ -42,7 +46,10 @@ def begin_next_epoch(db: WriteTransaction, batch: Batch, sent_epoch: int, code: 
         begin_epoch(db, chain.kiosk_id, epoch)
         _inform_staff(db, batch, code, {"epoch": sent_epoch, "new_epoch": epoch, "last_seq": chain.last_seq})
     return CallRefused(
-        code=EndCode.FORK, error="this chain does not continue the chain that the centre has", epoch=epoch
+        code=EndCode.FORK,
+        error="this chain does not continue the chain that the centre has",
+        site_id=batch.context.settings.site_id,
+        epoch=epoch,
     )
 
 

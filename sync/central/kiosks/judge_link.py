@@ -8,7 +8,7 @@ from sync.central.kiosks.batch import Batch
 from sync.central.kiosks.intents import UnreadableIntent, content_hash, read_intent
 from sync.central.kiosks.links import Link
 from sync.central.kiosks.quarantine import quarantine
-from sync.central.records.chains import Receipt, add_receipt
+from sync.central.records.chains import Receipt, put_receipt, read_receipt
 from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
 from sync.central.records.verdicts import VerdictRecord, current_verdict_row, latest_verdict, verdict_row
 from sync.central.store.errors import is_of_the_action
@@ -55,6 +55,8 @@ def _judge(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
     intent = read_intent(link.document)
     if isinstance(intent, UnreadableIntent):
         return _quarantine(db, batch, link, _reason(link, intent))
+    if intent.site_id != batch.context.settings.site_id:
+        return _quarantine(db, batch, link, "it belongs to another site")
     if stored_answer(db, intent.action_id) is not None:
         return _quarantine(db, batch, link, "its id was used for another action")
     received = _received(batch, link, intent)
@@ -84,7 +86,9 @@ def _quarantine(
 
 
 def _add_receipt(db: WriteTransaction, batch: Batch, link: Link, record: VerdictRecord) -> None:
-    add_receipt(db, batch.chain, link.seq, Receipt(link.hash, record.verdict_id))
+    # A link from a file leaves a receipt too, but never in the place of one that the chain has.
+    if batch.in_chain or read_receipt(db, batch.chain, link.seq) is None:
+        put_receipt(db, batch.chain, link.seq, Receipt(link.hash, record.verdict_id))
 
 
 def _judged_before(db: ReadTransaction, link: Link) -> VerdictRecord | None:
@@ -107,9 +111,12 @@ def _reason(link: Link, unreadable: UnreadableIntent) -> str:
 
 
 def _received(batch: Batch, link: Link, intent: Intent | UnreadableIntent) -> ReceivedAction | None:
-    """The action as it came in; None where it is unreadable, or names another place than its own in the chain."""
-    place = (batch.chain.kiosk_id, batch.chain.epoch, link.seq)
-    if isinstance(intent, UnreadableIntent) or (intent.kiosk_id, intent.epoch, intent.seq) != place:
+    """The action as it came in; None where it is unreadable, or names another place than its own in the chain.
+
+    None for another site's action too: its patient's id may be another person's here, and staff could apply it.
+    """
+    place = (batch.context.settings.site_id, batch.chain.kiosk_id, batch.chain.epoch, link.seq)
+    if isinstance(intent, UnreadableIntent) or (intent.site_id, intent.kiosk_id, intent.epoch, intent.seq) != place:
         return None
     prior = link.prior_verdict if link.prior_verdict and link.prior_verdict.revision in _REVISIONS else None
     sender = batch.sender

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from sync.cards import CardHash
 from sync.central.centre import Centre
 from sync.central.kiosks.page import patient_row
-from sync.central.kiosks.refusals import sender_of, unsupported
+from sync.central.kiosks.refusals import of_other_site, sender_of, unsupported
 from sync.central.records.audit import note
 from sync.central.records.bindings import binding_of_card
 from sync.central.records.journeys import change_of, renumber
@@ -49,6 +49,9 @@ def look_up(
     if not _is_card(request.cards):
         return CallRefused(code=EndCode.MALFORMED, error=f"cards must hold 1 to {MAX_CARD_KEYS} hashes of one card")
     with centre.store.write() as db:
+        refused = of_other_site(db, request.site_id)
+        if refused is not None:
+            return refused
         now_ms, settings = centre.clock(), read_site(db)
         sender = sender_of(db, kiosk_id, request.kiosk_id)
         if isinstance(sender, CallRefused):
@@ -62,7 +65,10 @@ def look_up(
         patient_id = patient.patient_id if patient else None
         note(db, kiosk_id, LOOK, now_ms, patient_id=patient_id, detail={"from": address})
         return LookupAnswer(
-            server_incarnation=settings.server_incarnation, patient=patient, versions=tuple(sorted(versions))
+            site_id=settings.site_id,
+            server_incarnation=settings.server_incarnation,
+            patient=patient,
+            versions=tuple(sorted(versions)),
         )
 
 

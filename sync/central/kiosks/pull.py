@@ -8,7 +8,7 @@ import msgspec
 
 from sync.central.centre import Centre
 from sync.central.kiosks.page import PageRequest, read_page
-from sync.central.kiosks.refusals import sender_of, unsupported
+from sync.central.kiosks.refusals import of_other_site, sender_of, unsupported
 from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.records.chains import read_chain
 from sync.central.records.kiosks import Kiosk, note_contact, read_kiosk
@@ -50,6 +50,10 @@ class PullService:
         """
         if request.protocol_version not in self._versions:
             return unsupported(self._versions)
+        with self._centre.store.read() as db:
+            refused = of_other_site(db, request.site_id)
+        if refused is not None:
+            return refused
         self._note_call(kiosk_id, request)
         answer = self._answer(kiosk_id, request)
         wait_s = min(request.wait_s, LONGEST_WAIT_S)
@@ -96,6 +100,7 @@ class PullService:
             is_stale = request.definitions_version != definitions.version
             chain = read_chain(db, kiosk_id, sender.epoch)
             return PullAnswer(
+                site_id=site.site_id,
                 server_incarnation=site.server_incarnation,
                 from_cursor=page.span.from_cursor,
                 cursor=page.span.cursor,

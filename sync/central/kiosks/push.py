@@ -14,7 +14,7 @@ from sync.central.kiosks.batch import Batch
 from sync.central.kiosks.epochs import ask_for_missing, begin_next_epoch
 from sync.central.kiosks.judge_link import judge_link, repeat_verdict
 from sync.central.kiosks.links import Fork, Gap, Link, fit, links_of
-from sync.central.kiosks.refusals import sender_of, unsupported
+from sync.central.kiosks.refusals import of_other_site, sender_of, unsupported
 from sync.central.records.chains import Chain, read_chain, write_chain
 from sync.central.records.kiosks import note_contact
 from sync.central.store.transactions import WriteTransaction
@@ -41,6 +41,9 @@ def receive_batch(
         return CallRefused(code=EndCode.MALFORMED, error=f"a batch holds at most {MAX_BATCH} actions")
     now_ms = centre.clock()
     with centre.store.write() as db:
+        refused = of_other_site(db, request.site_id)
+        if refused is not None:
+            return refused
         sender = sender_of(db, kiosk_id, request.kiosk_id)
         if isinstance(sender, CallRefused):
             return sender
@@ -64,6 +67,7 @@ def _take(
     verdicts += [judge_link(db, batch, link) for link in fitted.fresh]
     chain = _advance(db, batch.chain, fitted.fresh)
     return PushAnswer(
+        site_id=batch.context.settings.site_id,
         server_incarnation=batch.context.settings.server_incarnation,
         last_seq=chain.last_seq,
         backed_up_seq=chain.backed_up_seq,

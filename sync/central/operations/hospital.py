@@ -10,12 +10,13 @@ from sync.central.centre import Centre
 from sync.central.operations import WHO
 from sync.central.records.appointments import bookings
 from sync.central.records.audit import note
+from sync.central.records.kiosks import kiosks
 from sync.central.records.patients import name_and_language, patient_named
-from sync.central.records.site import NoSite, read_site
+from sync.central.records.site import NoSite, read_site, renew_site_id
 from sync.central.services.demo_hospital import demo_cards, demo_hospital
 from sync.central.services.hospital_document import DocumentError, SitePart, check_site, read_hospital
 from sync.central.services.hospital_import import put_site, take_hospital
-from sync.central.store.transactions import ReadTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import day_after, site_day
 from sync.control import ControlError, Operation
 
@@ -88,15 +89,34 @@ def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if site is None:
             raise ControlError("the database holds no hospital yet")
         if not wanted:
-            return site
+            return _shown(db, site)
+        renewed: dict[str, Any] = {}
+        if wanted.pop("new_id", False):
+            _renew_id(db)
+            renewed = {"site_id": read_site(db).site_id}
         try:
             part = msgspec.convert({**site, **wanted}, SitePart)
             check_site(part)
             put_site(db, part)
         except (msgspec.ValidationError, DocumentError) as error:
             raise ControlError(str(error)) from error
-        note(db, WHO, "site", now_ms, detail=wanted)
-        return {**site, **wanted}
+        note(db, WHO, "site", now_ms, detail={**wanted, **renewed})
+        return _shown(db, {**site, **wanted})
+
+
+def _renew_id(db: WriteTransaction) -> None:
+    """Makes this centre another site than the one that its database was copied from."""
+    active = [kiosk.kiosk_id for kiosk in kiosks(db) if kiosk.revoked_ms is None]
+    if active:
+        raise ControlError(
+            f"{len(active)} kiosks belong to this site: {', '.join(active)}. A new id would cut them off, with all that"
+            " they have not sent. If this is a copy of another centre's database, end them here first: kiosk-revoke"
+        )
+    renew_site_id(db)
+
+
+def _shown(db: ReadTransaction, site: dict[str, Any]) -> dict[str, Any]:
+    return {"site_id": read_site(db).site_id, **site}
 
 
 def _site_or_none(db: ReadTransaction) -> dict[str, Any] | None:

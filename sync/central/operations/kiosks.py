@@ -1,4 +1,4 @@
-"""The kiosks, for an operator: make an enrolment code, list them, revoke one."""
+"""The kiosks, for an operator: make an enrolment code, list them, revoke one, take in what one set aside."""
 
 from typing import Any
 
@@ -6,10 +6,13 @@ import msgspec
 
 from sync.central.centre import Centre
 from sync.central.kiosks.enrolment import new_code
+from sync.central.kiosks.take_in import AT_ONCE, OtherSite, take_in
 from sync.central.operations import WHO
 from sync.central.records.audit import note
 from sync.central.records.kiosks import kiosks, revoke_kiosk
+from sync.central.records.site import NoSite
 from sync.control import ControlError, Operation
+from sync.set_aside import SetAside
 
 
 def kiosk_operations(centre: Centre) -> dict[str, Operation]:
@@ -18,6 +21,7 @@ def kiosk_operations(centre: Centre) -> dict[str, Operation]:
         "enroll-code": lambda arguments: _enroll_code(centre, arguments.get("actions")),
         "kiosks": lambda _: _kiosks(centre),
         "kiosk-revoke": lambda arguments: _revoke(centre, str(arguments["kiosk_id"])),
+        "take-in": lambda arguments: _take_in(centre, arguments.get("actions")),
     }
 
 
@@ -47,3 +51,31 @@ def _revoke(centre: Centre, kiosk_id: str) -> bool:
             raise ControlError(f"there is no kiosk {kiosk_id[:64]}, or it was revoked before")
         note(db, WHO, "kiosk-revoke", now_ms, detail={"kiosk_id": kiosk_id})
     return True
+
+
+def _take_in(centre: Centre, document: object) -> list[dict[str, Any]]:
+    """Judges at most `AT_ONCE` actions of a file. Returns the verdict of each, in their order."""
+    try:
+        actions = msgspec.convert(document, list[SetAside])
+    except msgspec.ValidationError as error:
+        raise ControlError(f"no actions that were set aside: {error}") from error
+    if len(actions) > AT_ONCE:
+        raise ControlError(f"at most {AT_ONCE} actions at once")
+    try:
+        with centre.store.write() as db:
+            verdicts = take_in(db, centre, actions)
+            kiosk_ids = sorted({action.kiosk_id for action in actions})
+            note(db, WHO, "take-in", centre.clock(), detail={"kiosk_ids": kiosk_ids, "actions": len(actions)})
+    except (OtherSite, NoSite) as error:
+        raise ControlError(str(error)) from error
+    return [
+        {
+            "place": action.place,
+            "kiosk_id": action.kiosk_id,
+            "action_id": action.action_id,
+            "patient_id": verdict.patient_id,
+            "verdict": verdict.verdict,
+            "code": verdict.code,
+        }
+        for action, verdict in zip(actions, verdicts, strict=True)
+    ]

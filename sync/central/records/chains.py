@@ -81,10 +81,11 @@ def read_receipt(db: ReadTransaction, chain: Chain, seq: int) -> Receipt | None:
     return Receipt(row["hash"], row["verdict_id"]) if row else None
 
 
-def add_receipt(db: WriteTransaction, chain: Chain, seq: int, receipt: Receipt) -> None:
-    """Records that the action at a seq of a chain was judged."""
+def put_receipt(db: WriteTransaction, chain: Chain, seq: int, receipt: Receipt) -> None:
+    """Records that the action at a seq of a chain was judged, in place of an earlier record."""
     db.execute(
-        "insert into receipts values (:kiosk_id, :epoch, :seq, :hash, :verdict_id)",
+        "insert into receipts values (:kiosk_id, :epoch, :seq, :hash, :verdict_id)"
+        " on conflict (kiosk_id, epoch, seq) do update set hash = excluded.hash, verdict_id = excluded.verdict_id",
         {
             "kiosk_id": chain.kiosk_id,
             "epoch": chain.epoch,

@@ -9,6 +9,7 @@ import msgspec
 from sync.central.records.exams import exam_of_row
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import MINUTE_MS, site_day
+from sync.ids import new_id
 from sync.protocol import Site
 
 _languages = msgspec.json.Decoder(tuple[str, ...])
@@ -20,9 +21,13 @@ class NoSite(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings:
-    """The site as kiosks get it, and the settings that only the centre needs."""
+    """The site as kiosks get it, and the settings that only the centre needs.
+
+    `site_id` is the identity of the site. It stays through every import, backup and restore.
+    """
 
     site: Site
+    site_id: str
     ticket_prefix: str
     server_incarnation: str
 
@@ -40,7 +45,7 @@ def _day(minute: int, timezone: str, day_starts_at: str) -> str:
 def read_site(db: ReadTransaction) -> SiteSettings:
     """The settings of this site. Raises NoSite before a hospital was imported."""
     row = db.row(
-        "select s.name, s.timezone, s.day_starts_at, s.languages, s.ticket_prefix, i.server_incarnation, e.*"
+        "select s.site_id, s.name, s.timezone, s.day_starts_at, s.languages, s.ticket_prefix, i.server_incarnation, e.*"
         " from site s join exams e on e.exam_id = s.desk_exam_id join incarnation i on i.id = s.id"
     )
     if row is None:
@@ -58,13 +63,17 @@ def write_site(
     desk: str,
     ticket_prefix: str,
 ) -> None:
-    """Writes the row of the site, in place of an earlier one. `desk` is the exam id of the walk-in desk."""
+    """Writes the row of the site, in place of an earlier one. `desk` is the exam id of the walk-in desk.
+
+    The first row gets a new site id, and every later one keeps it.
+    """
     db.execute(
-        "insert into site values (1, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix)"
+        "insert into site values (1, :site_id, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix)"
         " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone,"
         " day_starts_at = excluded.day_starts_at, languages = excluded.languages,"
         " desk_exam_id = excluded.desk_exam_id, ticket_prefix = excluded.ticket_prefix",
         {
+            "site_id": new_id(),
             "name": name,
             "timezone": timezone,
             "day_starts_at": day_starts_at,
@@ -75,10 +84,15 @@ def write_site(
     )
 
 
+def renew_site_id(db: WriteTransaction) -> None:
+    """Gives the site a new id: it is another site from now on."""
+    db.execute("update site set site_id = :site_id", {"site_id": new_id()})
+
+
 @lru_cache(maxsize=16)
 def _settings(row: tuple[Any, ...]) -> SiteSettings:
     # Cached by the row itself: every request needs the settings, and they hardly ever change.
-    name, timezone, day_starts_at, languages, ticket_prefix, server_incarnation, *desk = row
+    site_id, name, timezone, day_starts_at, languages, ticket_prefix, server_incarnation, *desk = row
     site = Site(
         name=name,
         timezone=timezone,
@@ -86,4 +100,4 @@ def _settings(row: tuple[Any, ...]) -> SiteSettings:
         walk_in=exam_of_row(*desk),
         languages=_languages.decode(languages),
     )
-    return SiteSettings(site, ticket_prefix, server_incarnation)
+    return SiteSettings(site, site_id, ticket_prefix, server_incarnation)

@@ -10,6 +10,7 @@ from sync.central.store.schema_kiosks import KIOSK_TABLES
 _SITE = (
     """create table site (
         id bigint primary key check (id = 1),
+        site_id text not null,             -- UUID, made with the first import: equal names are no equal sites
         name text not null,
         timezone text not null,            -- IANA name
         day_starts_at text not null,       -- local time, like "04:00"

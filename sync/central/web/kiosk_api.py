@@ -16,7 +16,7 @@ from sync.central.kiosks.enrolment import enrol_kiosk
 from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import MAX_POLLS, PullService
 from sync.central.kiosks.push import receive_batch
-from sync.central.kiosks.refusals import fenced, unsupported
+from sync.central.kiosks.refusals import stranger, unsupported
 from sync.central.records.site import NoSite
 from sync.central.services.authentication import authenticate
 from sync.central.services.errors import ApiError
@@ -47,6 +47,7 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
     EndCode.GAP: HTTPStatus.CONFLICT,
     EndCode.FORK: HTTPStatus.CONFLICT,
     EndCode.FENCED: HTTPStatus.UNAUTHORIZED,
+    EndCode.OTHER_SITE: HTTPStatus.CONFLICT,
     EndCode.UNSUPPORTED_VERSION: HTTPStatus.BAD_REQUEST,
     EndCode.TRY_LATER: HTTPStatus.SERVICE_UNAVAILABLE,
     EndCode.MALFORMED: HTTPStatus.BAD_REQUEST,
@@ -65,9 +66,10 @@ def kiosk_api(
 
     def for_kiosks(message_type: type[T], limit: int, answer: Callable[[str, T], object]) -> Response:
         sender = authenticate(centre, header_token(), (Role.KIOSK,))
-        if isinstance(sender, ApiError) or sender.kiosk_id is None:
-            return _reply(fenced())
         message = _read(message_type, limit, versions)
+        if isinstance(sender, ApiError) or sender.kiosk_id is None:
+            with centre.store.read() as db:
+                return _reply(stranger(db, getattr(message, "site_id", None)))
         return _reply(message if isinstance(message, CallRefused) else answer(sender.kiosk_id, message))
 
     @api.post("/sync/push")

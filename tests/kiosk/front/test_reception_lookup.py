@@ -26,7 +26,9 @@ def rig(rig: ReceptionRig) -> ReceptionRig:
 
 def answer(rig: ReceptionRig, patient: PatientRow | None) -> None:
     """The centre answers about the card NEW."""
-    rig.ledger.take_lookup(LookupAnswer(server_incarnation="one", patient=patient, versions=(2,)))
+    rig.ledger.take_lookup(
+        LookupAnswer(site_id=samples.SITE_ID, server_incarnation="one", patient=patient, versions=(2,))
+    )
     rig.reception.take_lookup(cards(NEW), Lookup.UNKNOWN)
 
 
@@ -148,24 +150,46 @@ def test_a_check_in_pressed_before_the_answer_becomes_the_patients(rig: Receptio
 def test_a_row_that_a_page_has_overtaken_is_not_written(rig: ReceptionRig):
     rig.pull(samples.row(NEW, change=60))
     assert rig.journeys.identity is not None
-    rig.ledger.take_lookup(LookupAnswer(server_incarnation="one", patient=samples.row(NEW, change=1), versions=(2,)))
+    rig.ledger.take_lookup(
+        LookupAnswer(
+            site_id=samples.SITE_ID, server_incarnation="one", patient=samples.row(NEW, change=1), versions=(2,)
+        )
+    )
     with rig.store.read() as db:
         assert db.execute("select change from patients where patient_id = 'P7'").fetchone()[0] == 60
 
 
 def test_a_row_of_another_incarnation_is_not_written(rig: ReceptionRig):
-    rig.ledger.take_lookup(LookupAnswer(server_incarnation="two", patient=patient_without_booking(), versions=(2,)))
+    rig.ledger.take_lookup(
+        LookupAnswer(
+            site_id=samples.SITE_ID, server_incarnation="two", patient=patient_without_booking(), versions=(2,)
+        )
+    )
+    assert rig.parts.patient_of_card(cards(NEW)) is None
+
+
+def test_a_row_of_another_site_is_not_written(rig: ReceptionRig):
+    row = patient_without_booking()
+    rig.ledger.take_lookup(LookupAnswer(site_id="another", server_incarnation="one", patient=row, versions=(2,)))
     assert rig.parts.patient_of_card(cards(NEW)) is None
 
 
 def test_a_kiosk_that_was_ended_takes_no_row(rig: ReceptionRig):
     rig.ledger.fenced()
-    rig.ledger.take_lookup(LookupAnswer(server_incarnation="one", patient=patient_without_booking(), versions=(2,)))
+    rig.ledger.take_lookup(
+        LookupAnswer(
+            site_id=samples.SITE_ID, server_incarnation="one", patient=patient_without_booking(), versions=(2,)
+        )
+    )
     assert rig.parts.patient_of_card(cards(NEW)) is None
 
 
 def test_the_roster_forgets_a_found_patient_who_has_left_it(rig: ReceptionRig):
-    rig.ledger.take_lookup(LookupAnswer(server_incarnation="one", patient=patient_without_booking(), versions=(2,)))
+    rig.ledger.take_lookup(
+        LookupAnswer(
+            site_id=samples.SITE_ID, server_incarnation="one", patient=patient_without_booking(), versions=(2,)
+        )
+    )
     assert rig.parts.patient_of_card(cards(NEW)) == PatientId("P7")
     rig.pull(gone=("P7",))
     assert rig.parts.patient_of_card(cards(NEW)) is None

@@ -17,12 +17,14 @@ from sync.protocol import (
     VerdictRow,
     chain_hash,
 )
+from tests.kiosk.samples import SITE_ID
 
 
 def intent(
     seq: int, epoch: int = 1, patient: str = "P1", visit: str = "v1", payload: dict[str, object] | None = None
 ) -> Intent:
     return Intent(
+        site_id=SITE_ID,
         kiosk_id="kiosk-1",
         epoch=epoch,
         seq=seq,

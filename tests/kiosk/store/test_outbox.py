@@ -121,6 +121,7 @@ def test_a_batch_keeps_within_the_bytes_of_the_protocol_whole_request_and_all(st
     assert 1 < len(batch) < 60
     request = PushRequest(
         protocol_version=2,
+        site_id="s" * 36,
         kiosk_id="k" * 64,
         epoch=2**31,
         now=ClockReading(2**60, 2**60, "b" * 64, False),
@@ -290,8 +291,9 @@ def very_many(db: sqlite3.Connection, count: int) -> None:
     """Writes that many pending rows, without valid hashes."""
     bodies = ((f"a-1-{n}", n, f"P{n % 500}", canonical(intent(n, patient=f"P{n % 500}"))) for n in range(1, count + 1))
     db.executemany(
-        "insert into outbox (action_id, epoch, seq, patient_id, visit_id, action_type, body, digest, hash, status,"
-        " site_day, applied_ms) values (?, 1, ?, ?, 'v', 'scan_nfc', ?, ?, '', 'pending', '2026-03-02', 0)",
+        "insert into outbox (action_id, site_id, epoch, seq, patient_id, visit_id, action_type, body, digest, hash,"
+        f" status, site_day, applied_ms)"
+        f" values (?, '{samples.SITE_ID}', 1, ?, ?, 'v', 'scan_nfc', ?, ?, '', 'pending', '2026-03-02', 0)",
         ((*row, outbox_bodies.digest(row[-1])) for row in bodies),
     )
     db.execute("update identity set next_seq = ?", (count + 1,))

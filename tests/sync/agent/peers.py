@@ -24,6 +24,7 @@ from sync.protocol import (
     Verdict,
     VerdictRow,
 )
+from tests.kiosk.samples import SITE_ID
 
 WAIT_S = 30.0  # the longest wait for any event; every event of a good run comes earlier
 
@@ -156,7 +157,7 @@ class Centre:
         self.pushes: list[PushRequest] = []
         self.pulls: list[PullRequest] = []
         self.kept: list[Intent] = []
-        self.incarnation = "one"
+        self.site_id, self.incarnation = SITE_ID, "one"
         self.versions = tuple(SUPPORTED_VERSIONS)
         self.backed_up_seq = 0
         self.on_push: Callable[[PushRequest], Answer | None] = lambda _: None
@@ -198,6 +199,7 @@ class Centre:
             )
         last_seq = max((verdict.seq for verdict in verdicts), default=0)
         return PushAnswer(
+            site_id=self.site_id,
             server_incarnation=self.incarnation,
             last_seq=last_seq,
             backed_up_seq=self.backed_up_seq,
@@ -230,8 +232,8 @@ class Centre:
 
 
 def refusal(code: Any, status: int = 409, **fields: Any) -> tuple[int, CallRefused]:
-    """A typed refusal with its HTTP status."""
-    return status, CallRefused(code=code, error="no", **fields)
+    """A typed refusal of the kiosk's own site, with its HTTP status."""
+    return status, CallRefused(code=code, error="no", **{"site_id": SITE_ID} | fields)
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from sync.protocol import (
     PushRequest,
 )
 
-from .peers import WAIT_S, RawPeer, Request, http, nobody, refusal, sending
+from .peers import SITE_ID, WAIT_S, RawPeer, Request, http, nobody, refusal, sending
 
 MESSAGES = Path(__file__).parent.parent.parent / "fixtures/protocol-v2"
 PUSH = PushRequest(protocol_version=2, kiosk_id="k", epoch=1, now=ClockReading(1, 2, "b", True), actions=[])
@@ -85,7 +85,7 @@ def test_a_typed_refusal_is_one_with_any_status(code: EndCode, status: str):
     body = msgspec.json.encode(refusal(code, expected_seq=3, retry_after_s=1.5)[1])
     with RawPeer(sending(http(status, body))) as peer:
         outcome = pushed(peer.url)
-    assert outcome == CallRefused(code=code, error="no", expected_seq=3, retry_after_s=1.5)
+    assert outcome == CallRefused(code=code, error="no", site_id=SITE_ID, expected_seq=3, retry_after_s=1.5)
 
 
 HTML = b"<html><body><h1>It works!</h1></body></html>"

@@ -54,9 +54,9 @@ def refused(code: EndCode, status: str) -> bytes:
     return http(status, msgspec.json.encode(CallRefused(code=code, error="no")))
 
 
-def found(number: int | None, change: int = 50) -> bytes:
+def found(number: int | None, change: int = 50, site_id: str = samples.SITE_ID) -> bytes:
     patient = samples.row(number, change=change) if number is not None else None
-    answer = LookupAnswer(server_incarnation="one", patient=patient, versions=(2,))
+    answer = LookupAnswer(site_id=site_id, server_incarnation="one", patient=patient, versions=(2,))
     return http("200 OK", msgspec.json.encode(answer))
 
 
@@ -85,6 +85,7 @@ def test_a_card_of_nobody_is_an_answer_too(kiosk: KioskParts):
         http("200 OK", b"<html>a portal</html>"),
         http("200 OK", b'{"patient": null}'),
         http("502 Bad Gateway"),
+        found(NEW, site_id="another"),
         b"",
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from kiosk.journey.ledger import Ledger
 from kiosk.store.sqlite import Store
 from sync.agent.client import CentralClient
-from sync.agent.steps import Puller, Pusher, StepResult
+from sync.agent.steps import OTHER_SITE, Puller, Pusher, StepResult
 from sync.protocol import (
     MAX_BATCH,
     Code,
@@ -28,7 +28,7 @@ from sync.protocol import (
 )
 from tests.kiosk import samples
 from tests.kiosk.parts import KioskParts
-from tests.kiosk.samples import Clock, cards, page, row
+from tests.kiosk.samples import SITE_ID, Clock, cards, page, row
 
 from .peers import Centre, http, refusal
 
@@ -184,7 +184,12 @@ def test_only_a_verdict_for_a_row_retires_it_and_no_status_does(wire: Wire, stat
 
 def answer(*verdicts: VerdictRow, last_seq: int = 0) -> PushAnswer:
     return PushAnswer(
-        server_incarnation="one", last_seq=last_seq, backed_up_seq=0, verdicts=list(verdicts), versions=(2,)
+        site_id=SITE_ID,
+        server_incarnation="one",
+        last_seq=last_seq,
+        backed_up_seq=0,
+        verdicts=list(verdicts),
+        versions=(2,),
     )
 
 
@@ -343,6 +348,45 @@ def test_a_refused_call_keeps_everything_and_waits_as_the_centre_asks(wire: Wire
     assert wire.pusher.run_once() == expected
     assert wire.puller.run_once() == expected
     assert wire.parts.pending() == 1
+
+
+ELSEWHERE = "01900000-0000-7000-8000-0000000000b2"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(EndCode.OTHER_SITE, site_id=ELSEWHERE),
+        refusal(EndCode.FENCED, 401, site_id=ELSEWHERE),
+        refusal(EndCode.FENCED, 401, site_id=None),
+        refusal(EndCode.FORK, epoch=9, site_id=ELSEWHERE),
+        refusal(EndCode.GAP, expected_seq=1, site_id=None),
+    ],
+    ids=lambda answer: f"{answer[1].code} {answer[1].site_id}",
+)
+def test_a_refusal_that_is_not_of_its_own_site_changes_nothing_and_counts_as_no_answer(wire: Wire, answer: object):
+    wire.tap(1)
+    before = wire.journeys.identity
+    wire.centre.on_push = wire.centre.on_pull = lambda _: answer
+    expected = StepResult(failed=True, reached=False, reason=OTHER_SITE)
+    assert [wire.pusher.run_once(), wire.puller.run_once(), wire.pusher.run_once()] == [expected] * 3
+    assert wire.journeys.identity == before
+    assert wire.parts.patient_of_card(cards(1)) == "P1"
+    assert wire.pushed() == [[1], [1]]
+
+
+def test_verdicts_and_pages_of_another_site_are_not_adopted(wire: Wire):
+    wire.tap(1)
+    before = wire.journeys.identity
+    own_page = wire.centre.page
+    wire.centre.site_id, wire.centre.incarnation = ELSEWHERE, "two"
+    wire.centre.page = lambda pull: msgspec.structs.replace(
+        own_page(pull), site_id=ELSEWHERE, server_incarnation="two", reset=True, patients=()
+    )
+    expected = StepResult(failed=True, reached=False, reason=OTHER_SITE)
+    assert [wire.pusher.run_once(), wire.puller.run_once()] == [expected] * 2
+    assert (wire.journeys.identity, wire.parts.pending()) == (before, 1)
+    assert wire.parts.patient_of_card(cards(2)) == "P2"
 
 
 def test_a_fenced_kiosk_forgets_its_patients_and_keeps_its_pending_actions(wire: Wire):

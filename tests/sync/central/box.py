@@ -32,6 +32,7 @@ class Box:
         self.online = online
         request = EnrolRequest(code=online.centre.do("enroll-code"), actions=actions)
         made = online.call("POST", f"{API}/kiosks/enroll", data=canonical(request)).json()
+        self.site_id = made["site_id"]
         self.kiosk_id, self.token, self.prefix = made["kiosk_id"], made["token"], made["ticket_prefix"]
         # The clocks stand still: an action that is pushed at once happens at the moment of its receipt.
         self.clock = read_clock()
@@ -41,6 +42,7 @@ class Box:
         """Pushes one action and returns its verdict. `changes` are fields of the intent."""
         self.seq += 1
         fields: dict[str, Any] = {
+            "site_id": self.site_id,
             "kiosk_id": self.kiosk_id,
             "epoch": 1,
             "seq": self.seq,
@@ -61,6 +63,7 @@ class Box:
         self.head = chain_hash(self.head, body)
         request = PushRequest(
             protocol_version=PROTOCOL_VERSION,
+            site_id=self.site_id,
             kiosk_id=self.kiosk_id,
             epoch=1,
             now=self.clock,
@@ -80,6 +83,8 @@ class Box:
 
     def pulled(self, cursor: int) -> dict[str, Any]:
         """The page after a cursor."""
-        request = PullRequest(protocol_version=PROTOCOL_VERSION, kiosk_id=self.kiosk_id, epoch=1, cursor=cursor)
+        request = PullRequest(
+            protocol_version=PROTOCOL_VERSION, site_id=self.site_id, kiosk_id=self.kiosk_id, epoch=1, cursor=cursor
+        )
         page: dict[str, Any] = self.online.call("POST", f"{API}/sync/pull", self.token, data=canonical(request)).json()
         return page

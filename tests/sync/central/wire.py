@@ -142,6 +142,12 @@ class Centre:
         self.parts = product.Centre(self.store, KEYS, self.definitions, self.time)
         self.pulls = PullService(self.parts, page=self.page)
 
+    @property
+    def site_id(self) -> str:
+        """The site of this centre."""
+        with self.store.read() as db:
+            return read_site(db).site_id
+
     def enrol(self, prefix: str = "", actions: tuple[str, ...] = (), kiosk_id: str = "") -> Enrolment:
         """A new kiosk of the site."""
         with self.store.write() as db:

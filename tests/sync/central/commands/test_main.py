@@ -25,9 +25,10 @@ from sync.central.store.sqlite import Store
 from sync.clock import DAY_MS, ClockReading
 from sync.control import ControlServer, socket_path
 from sync.durable import write_secret
-from sync.ids import new_id
+from sync.ids import is_uuid, new_id
 from sync.journey.definitions import shipped
 from sync.journey.model import STAFF
+from sync.set_aside import SetAside, line_of
 from tests.sync.central.centre import DAY, hospital
 
 UID = "04a1b2c3d4e501"
@@ -138,7 +139,9 @@ def test_the_site_is_shown_and_set(shell: Shell):
     shell("site", code=2)
     assert shell.lines_of_error() == ["kiosk-central: the database holds no hospital yet"]
     shell("demo-data")
-    assert json.loads(shell("site", "--json")) == {
+    shown = json.loads(shell("site", "--json"))
+    assert is_uuid(shown.pop("site_id"))
+    assert shown == {
         "name": "가상 병원",
         "desk": "desk",
         "timezone": "Asia/Seoul",
@@ -153,6 +156,61 @@ def test_the_site_is_shown_and_set(shell: Shell):
     for wrong in (("--timezone", "Mars"), ("--day-starts-at", "5"), ("--desk", "nowhere"), ("--ticket-prefix", "ß")):
         shell("site", *wrong, code=2)
     assert shell("site") == set_
+
+
+def test_a_site_keeps_its_id_until_a_copy_without_kiosks_gets_another_one(shell: Shell):
+    shell("demo-data")
+    before = json.loads(shell("site", "--json"))["site_id"]
+    shell("demo-data")
+    shell("site", "--name", "Other")
+    assert json.loads(shell("site", "--json"))["site_id"] == before
+    store = Store(shell.url)
+    with store.write() as db:
+        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null)")
+    store.close()
+    shell("site", "--new-id", code=2)
+    assert "1 kiosks belong to this site: K1" in shell.error
+    shell("kiosk-revoke", "K1")
+    renewed = json.loads(shell("site", "--new-id", "--name", "Test", "--json"))
+    assert renewed["site_id"] != before
+    assert (is_uuid(renewed["site_id"]), renewed["name"]) == (True, "Test")
+    assert json.loads(shell("site", "--json")) == renewed
+
+
+def test_a_file_that_was_set_aside_is_taken_in_line_by_line_and_what_is_lost_is_named(shell: Shell, tmp_path: Path):
+    shell("demo-data")
+    site = json.loads(shell("site", "--json"))
+    lines = [line_of(_set_aside(place, site["site_id"])) for place in range(1, 4)]
+    file = tmp_path / "hall.aside"
+    file.write_bytes(b"".join(lines))
+    first = shell("take-in", str(file))
+    assert [line.split()[2:4] for line in first.splitlines()[:3]] == [["needs_staff", "quarantined"]] * 3
+    assert shell("take-in", str(file)) == first, "no action is done twice"
+    assert json.loads(shell("check", "--json"))["waiting_for_staff"] == 3
+    file.write_bytes(lines[0] + b'{"checksum": "no"}\n' + lines[2])
+    taken = json.loads(shell("take-in", str(file), "--json", code=1))
+    assert ([each["place"] for each in taken["actions"]], taken["lost"]) == ([1, 3], [2])
+    assert shell.lines_of_error() == ["1 actions are lost, of the places 2 in the file; damaged lines: 2"]
+
+
+def test_a_file_of_another_hospital_or_of_nobody_is_refused_in_words(shell: Shell, tmp_path: Path):
+    shell("demo-data")
+    file = tmp_path / "hall.aside"
+    file.write_bytes(line_of(_set_aside(1, "another-site")))
+    shell("take-in", str(file), code=2)
+    assert "the file holds actions of Blue Hospital (site another-site), and this centre is 가상 병원" in shell.error
+    assert json.loads(shell("check", "--json"))["waiting_for_staff"] == 0
+    for nonsense in (b"", b"\n\n", b"\xff" * 5000, b"[" * 50_000):
+        file.write_bytes(nonsense)
+        shell("take-in", str(file), code=2)
+        assert "holds no action that can be read" in shell.error
+
+
+def _set_aside(place: int, site_id: str) -> SetAside:
+    """An action whose body was damaged at its kiosk."""
+    fields = {"site_id": site_id, "site": "Blue Hospital", "kiosk_id": "hall", "epoch": 1, "hash": ""}
+    action_id = f"01900000-0000-7000-8000-{place:012d}"
+    return SetAside(place=place, of=3, seq=place, action_id=action_id, body="AA==", digest="", **fields)
 
 
 def test_the_centre_gives_no_numbers_under_a_kiosks_prefix(shell: Shell):

@@ -98,6 +98,7 @@ def known_after(*actions: str, **changes: Any) -> Evidence:
 def intent(action_type: str, leg: int = 0, state: str = "", **changes: Any) -> Intent:
     """An action as a kiosk pushes it."""
     fields: dict[str, Any] = {
+        "site_id": "S",
         "kiosk_id": "K",
         "epoch": 1,
         "seq": 1,

@@ -29,7 +29,12 @@ def centre(tmp_path: Path) -> Iterator[Centre]:
 
 
 def ask(centre: Centre, cards: tuple[CardHash, ...], kiosk_id: str = "kiosk-1", **changes: Any) -> object:
-    fields: dict[str, Any] = {"protocol_version": 2, "kiosk_id": kiosk_id, "cards": cards}
+    fields: dict[str, Any] = {
+        "protocol_version": 2,
+        "site_id": centre.site_id,
+        "kiosk_id": kiosk_id,
+        "cards": cards,
+    }
     request = msgspec.json.encode(LookupRequest(**(fields | changes)))
     return look_up(centre.parts, kiosk_id, msgspec.json.decode(request, type=LookupRequest), "192.0.2.7")
 
@@ -140,11 +145,17 @@ def test_what_is_no_card_is_malformed_and_costs_nothing(centre: Centre, cards: t
 def test_a_kiosk_that_is_ended_or_names_another_is_fenced(centre: Centre):
     centre.enrol()
     assert refused(ask(centre, STRANGE, kiosk_id="kiosk-9")).code is EndCode.FENCED
-    other = look_up(centre.parts, "kiosk-1", LookupRequest(protocol_version=2, kiosk_id="kiosk-2", cards=STRANGE))
-    assert refused(other).code is EndCode.FENCED
+    claims = LookupRequest(protocol_version=2, site_id=centre.site_id, kiosk_id="kiosk-2", cards=STRANGE)
+    assert refused(look_up(centre.parts, "kiosk-1", claims)).code is EndCode.FENCED
     with centre.store.write() as db:
         revoke_kiosk(db, "kiosk-1", centre.time())
     assert refused(ask(centre, cards_of("P3"))).code is EndCode.FENCED
+    assert looks(centre) == []
+
+
+def test_a_kiosk_of_another_site_learns_nothing(centre: Centre):
+    centre.enrol()
+    assert refused(ask(centre, cards_of("P3"), site_id="another")).code is EndCode.OTHER_SITE
     assert looks(centre) == []
 
 

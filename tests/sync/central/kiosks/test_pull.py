@@ -41,7 +41,7 @@ def refused_or_not(
     centre: Centre, cursor: int = 0, kiosk_id: str = "kiosk-1", **changes: Any
 ) -> PullAnswer | CallRefused:
     fields: dict[str, Any] = {"protocol_version": 2, "kiosk_id": kiosk_id, "epoch": 1, "cursor": cursor}
-    fields |= {"server_incarnation": "first", "definitions_version": 1}
+    fields |= {"site_id": centre.site_id, "server_incarnation": "first", "definitions_version": 1}
     return centre.pulls.pull(kiosk_id, PullRequest(**(fields | changes)))
 
 
@@ -358,7 +358,9 @@ def test_a_real_kiosk_adopts_everything_in_pages(tmp_path: Path):
         assert centre.settle("discard", reason="nobody").done
     centre.time.pass_minutes(DAY_MINUTES)
     book(centre, "P1", "2026-03-03T09:00")
-    centre.pulls.pull("kiosk-1", PullRequest(protocol_version=2, kiosk_id="kiosk-1", epoch=1, cursor=0))
+    centre.pulls.pull(
+        "kiosk-1", PullRequest(protocol_version=2, site_id=centre.site_id, kiosk_id="kiosk-1", epoch=1, cursor=0)
+    )
     kiosk.pull()
     assert [row[1:] for row in kiosk.statuses()] == [("superseded", "discarded")] * 7
     assert kiosk.base("P1") == centre.journey("P1")
@@ -440,7 +442,9 @@ def test_an_unknown_or_revoked_kiosk_is_fenced(centre: Centre):
     centre.enrol()
     centre.enrol()
     for kiosk_id, named in (("nobody", "nobody"), ("kiosk-1", "kiosk-2")):
-        answer = centre.pulls.pull(kiosk_id, PullRequest(protocol_version=2, kiosk_id=named, epoch=1, cursor=0))
+        answer = centre.pulls.pull(
+            kiosk_id, PullRequest(protocol_version=2, site_id=centre.site_id, kiosk_id=named, epoch=1, cursor=0)
+        )
         assert isinstance(answer, CallRefused)
         assert answer.code is EndCode.FENCED
     with centre.store.write() as db:

@@ -15,9 +15,11 @@ from sync.central.operations.catalog import operations
 from sync.central.records.bindings import end_binding, hashes_of_binding
 from sync.central.records.card_blocks import begin_block
 from sync.central.records.cases import NewCase, open_case
+from sync.central.records.site import read_site
 from sync.central.records.tokens import hash_of
 from sync.ids import new_id
 from sync.journey.model import Role
+from sync.set_aside import SetAside
 from tests.sync.central.centre import Centre, patient
 
 ANNA = patient(1)
@@ -123,6 +125,16 @@ def backup(centre: Centre, directory: Path) -> Row:
     return {"kind": "backup", "detail": {"change": made["change"]}}
 
 
+def take_in(centre: Centre, _: Path) -> Row:
+    with centre.store.read() as db:
+        site = read_site(db)
+    fields = {"site_id": site.site_id, "site": site.site.name, "kiosk_id": "K1", "epoch": 1, "seq": 1, "hash": ""}
+    action = SetAside(place=1, of=1, action_id=new_id(), body="", digest="", **fields)
+    (taken,) = centre.do("take-in", actions=msgspec.to_builtins([action]))
+    assert (taken["action_id"], taken["code"]) == (action.action_id, "quarantined")
+    return {"kind": "take-in", "detail": {"kiosk_ids": ["K1"], "actions": 1}}
+
+
 def a_case(centre: Centre) -> str:
     exception_id = new_id()
     with centre.store.write() as db:
@@ -150,6 +162,7 @@ ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "check": nothing("check"),
     "clock": nothing("clock"),
     "backup": backup,
+    "take-in": take_in,
 }
 
 

@@ -88,6 +88,7 @@ def intent_of(kiosk: Kiosk, **changes: object) -> Intent:
     identity = kiosk.journeys.identity
     assert identity is not None
     fields: dict[str, object] = {
+        "site_id": identity.site_id,
         "kiosk_id": identity.kiosk_id,
         "epoch": identity.epoch,
         "seq": 1,
@@ -126,7 +127,12 @@ def request_of(kiosk: Kiosk, actions: list[Pushed]) -> PushRequest:
     identity = kiosk.journeys.identity
     assert identity is not None
     return PushRequest(
-        protocol_version=2, kiosk_id=identity.kiosk_id, epoch=identity.epoch, now=kiosk.clock(), actions=actions
+        protocol_version=2,
+        site_id=identity.site_id,
+        kiosk_id=identity.kiosk_id,
+        epoch=identity.epoch,
+        now=kiosk.clock(),
+        actions=actions,
     )
 
 

@@ -266,6 +266,7 @@ def test_a_verdict_revised_since_a_restore_reaches_a_kiosk_that_has_not_pulled_t
     assert centre.settle("reassign", patient_id="P1").done
     request = PullRequest(
         protocol_version=2,
+        site_id=before.site_id,
         kiosk_id=before.kiosk_id,
         epoch=1,
         cursor=before.cursor,
@@ -413,7 +414,7 @@ def test_a_kiosk_enrolled_again_gets_the_verdicts_of_the_actions_that_it_sent_ag
     assert verdicts(kiosk) == [("superseded", "discarded"), ("applied", "ok")]
     (told,) = centre.pulls.pull(
         kiosk.wire.kiosk_id,
-        PullRequest(protocol_version=2, kiosk_id=kiosk.wire.kiosk_id, epoch=1, cursor=0),
+        PullRequest(protocol_version=2, site_id=centre.site_id, kiosk_id=kiosk.wire.kiosk_id, epoch=1, cursor=0),
     ).verdicts
     assert told.seq == 1
 

@@ -75,6 +75,7 @@ class Online:
     def push_body(self, actions: list[Pushed], **changes: Any) -> PushRequest:
         fields: dict[str, Any] = {
             "protocol_version": 2,
+            "site_id": self.centre.site_id,
             "kiosk_id": self.enrolment.kiosk_id,
             "epoch": 1,
             "now": read_clock(),
@@ -184,7 +185,12 @@ def test_the_tokens_of_patients_and_staff_are_no_kiosks(online: Online):
 
 def test_a_kiosk_looks_a_card_up(online: Online):
     client = online.client()
-    request = LookupRequest(protocol_version=2, kiosk_id=online.enrolment.kiosk_id, cards=cards_of("P3"))
+    request = LookupRequest(
+        protocol_version=2,
+        site_id=online.enrolment.site_id,
+        kiosk_id=online.enrolment.kiosk_id,
+        cards=cards_of("P3"),
+    )
     found = client.look_up(request)
     assert isinstance(found, Accepted)
     assert found.answer.patient is not None
@@ -221,10 +227,38 @@ def test_a_revoked_kiosk_is_fenced_at_once(online: Online):
     with online.centre.store.write() as db:
         revoke_kiosk(db, gone.kiosk_id, online.centre.time())
     outcome = CentralClient(online.url, gone.token).pull(
-        PullRequest(protocol_version=2, kiosk_id=gone.kiosk_id, epoch=1, cursor=0)
+        PullRequest(protocol_version=2, site_id=gone.site_id, kiosk_id=gone.kiosk_id, epoch=1, cursor=0)
     )
     assert isinstance(outcome, CallRefused)
     assert outcome.code is EndCode.FENCED
+
+
+@pytest.mark.parametrize("site_id", ["", "01900000-0000-7000-8000-0000000000b2"])
+def test_a_kiosk_of_another_site_is_told_so_whatever_its_token_and_nothing_is_stored(online: Online, site_id: str):
+    own = online.centre.site_id
+    before = online.centre.rows("select * from kiosks order by kiosk_id")
+    for token in ("nobodys", online.enrolment.token):
+        client = CentralClient(online.url, token)
+        push = client.push(online.push_body([], site_id=site_id, epoch=9))
+        pull = client.pull(
+            PullRequest(protocol_version=2, site_id=site_id, kiosk_id=online.enrolment.kiosk_id, epoch=1, cursor=10**6)
+        )
+        for refused in (push, pull):
+            assert isinstance(refused, CallRefused)
+            assert (refused.code, refused.site_id) == (EndCode.OTHER_SITE, own)
+    assert online.centre.rows("select * from kiosks order by kiosk_id") == before
+
+
+def test_a_refusal_that_a_kiosk_obeys_names_the_site(online: Online):
+    fresh = online.centre.enrol("N")
+    client = CentralClient(online.url, fresh.token)
+    gap = client.push(online.push_body([pushed(online, 7, fresh.kiosk_id)], kiosk_id=fresh.kiosk_id))
+    fork = client.push(online.push_body([], kiosk_id=fresh.kiosk_id, epoch=9))
+    fenced = client.push(online.push_body([], kiosk_id=online.enrolment.kiosk_id))
+    unknown = CentralClient(online.url, "nobodys").push(online.push_body([]))
+    for refused in (gap, fork, fenced, unknown):
+        assert isinstance(refused, CallRefused)
+        assert refused.site_id == online.centre.site_id
 
 
 def test_each_refusal_has_its_status(online: Online):
@@ -242,6 +276,7 @@ def test_each_refusal_has_its_status(online: Online):
 
 def pushed(online: Online, seq: int, kiosk_id: str, payload: dict[str, Any] | None = None) -> Pushed:
     intent = Intent(
+        site_id=online.centre.site_id,
         kiosk_id=kiosk_id,
         epoch=1,
         seq=seq,

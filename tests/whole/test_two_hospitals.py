@@ -1,0 +1,113 @@
+"""A kiosk that goes to another hospital, with real programs. Both hospitals have one name and the same patient ids."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kiosk.demo import hospital
+from kiosk.demo.hospital import Person, Places, Program, command_of
+from sync.agent.steps import OTHER_SITE
+from tests.whole.town import WAIT_S, Town
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def other(town: Town, tmp_path: Path) -> Iterator[Places]:
+    """The other hospital's centre."""
+    directory = tmp_path / "other"
+    directory.mkdir()
+    places = Places(directory, hospital.free_port(), town.places.kiosk_port)
+    centre: Program = hospital.start_central(places)
+    centre.await_health()
+    hospital.fill(places)
+    yield places
+    centre.stop()
+
+
+def enroll(town: Town, at: Places, code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [*command_of("kiosk"), "enroll", "--config", str(town.places.config)]
+    command += ["--central", at.central_url, "--code", code, *words]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+
+
+def standing(places: Places) -> str:
+    """How many patients are in each state, and how many cases wait for staff."""
+    return hospital.central_command(places, "check")
+
+
+def move_on(town: Town, to: str) -> None:
+    """Starts the kiosk again with the address of another centre."""
+    assert town.kiosk is not None
+    town.kiosk.stop()
+    hospital.write_config(town.places, to, ["simulated"])
+    town.start_kiosk()
+
+
+def test_check_ins_of_one_hospital_never_reach_another_and_end_at_their_own(town: Town, other: Places, tmp_path: Path):
+    people = town.people[:3]
+    untouched = standing(other)
+    town.go_offline()
+    for person in people:
+        town.check_in(person)
+    done = {row["action_id"] for row in town.outbox()}
+    code = hospital.central_command(other, "enroll-code").strip()
+
+    refused = enroll(town, other, code)
+    assert refused.returncode == 1
+    assert f"keeps {len(done)} actions of 가상 병원" in refused.stderr
+    assert "The code is still good" in refused.stderr
+    assert {row["action_id"] for row in town.outbox()} == done
+
+    file = tmp_path / "hall.aside"
+    moved = enroll(town, other, code, "--set-aside", str(file))
+    assert moved.returncode == 0, moved.stderr
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert town.outbox() == []
+    assert town.screen()["screen"] == "attract"
+
+    # It still has the address of the old centre, which tells it nothing and takes nothing.
+    town.wire.mend()
+    hospital.wait_for(lambda: town.status()["sync_error"] == OTHER_SITE, "it never noticed", WAIT_S)
+    assert not town.status()["fenced"]
+    move_on(town, other.central_url)
+    town.await_online()
+    assert standing(other) == untouched
+    town.tap(town.people[3])
+    town.await_settled()
+    assert [row["status"] for row in town.outbox()] == ["applied"]
+
+    with pytest.raises(hospital.DemoError, match="the file holds actions of 가상 병원"):
+        hospital.central_command(other, "take-in", str(file))
+    for _ in range(2):
+        taken = hospital.central_command(town.places, "take-in", str(file)).splitlines()
+        assert {line.split()[1] for line in taken[:-1]} == done
+        assert {tuple(line.split()[2:4]) for line in taken[:-1]} == {("applied", "ok")}
+    for person in people:
+        assert town.state(person)["journey_state"] == "WAITING"
+        assert len(history(town, person)) == 3
+    assert town.check()["ok"]
+
+
+def history(town: Town, person: Person) -> list[str]:
+    """The actions that moved a patient's journey."""
+    return [row["action_id"] for row in town.history(person) if row["action_id"]]
+
+
+def test_a_wrong_address_in_the_configuration_costs_nothing(town: Town, other: Places):
+    untouched = standing(other)
+    move_on(town, other.central_url)
+    town.check_in(town.people[0])
+    hospital.wait_for(lambda: town.status()["sync_error"] == OTHER_SITE, "it never noticed", WAIT_S)
+    status = town.status()
+    assert (status["online"], status["fenced"], status["outbox"]["pending"]) == (False, False, 3)
+    assert status["roster"]["patients"] >= len(town.people)
+    assert standing(other) == untouched
+    move_on(town, town.through)
+    town.await_settled()
+    assert [row["status"] for row in town.outbox()] == ["applied"] * 3
