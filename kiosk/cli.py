@@ -17,12 +17,14 @@ import msgspec
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, check_central_url, read_config
 from kiosk.signals import StopSignal
-from kiosk.store.old_site import Kept, set_aside
+from kiosk.store.old_site import Kept, read_kept, set_aside
 from kiosk.store.sqlite import Store, StoreError, peek
 from kiosk.uid import NoUid, parse_uid
 from sync.control import ControlError, NotRunning, ask, socket_path
 from sync.logs import log_to_stderr
 from sync.protocol import CallRefused, EndCode, Enrolment, EnrolRequest
+
+_LONG_S = 600.0  # for operations on a backlog of weeks
 
 
 class Failure(click.ClickException):
@@ -207,21 +209,18 @@ def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
 
 def _present_site(config: Config) -> tuple[str, Kept | None]:
     """The id of the site that this machine belongs to (empty: none), and what it keeps for the site."""
-    try:
-        report = _ask_daemon_or_file(config, "status", _offline_status)
-    except Failure:
-        if config.store_path.exists():
-            raise
+    if not config.store_path.exists():
         return "", None
-    kept, site = report["outbox"]["kept"], report["site"]
-    return site["site_id"] if site else "", Kept(**kept) if kept else None
+    site = _ask_daemon_or_file(config, "status", _offline_status)["site"]
+    kept = _ask_daemon_or_file(config, "kept", read_kept)
+    return site["site_id"] if site else "", Kept(**kept) if isinstance(kept, dict) else kept
 
 
 def _set_aside(config: Config, file: Path) -> None:
     """Has the kept actions written into a file, and says so."""
     path = socket_path(config.store_path)
     try:
-        written = ask(path, "set-aside", file=str(file))
+        written = ask(path, "set-aside", _LONG_S, file=str(file))
     except NotRunning:
         written = _set_aside_without_daemon(config, file)
     except (ControlError, OSError) as error:
@@ -250,7 +249,7 @@ def _complete(config: Config, enrolment: Enrolment, aside: Path | None) -> str |
     """
     arguments = {"enrolment": msgspec.to_builtins(enrolment), "set_aside": str(aside) if aside else None}
     try:
-        file: str | None = ask(socket_path(config.store_path), "enrol", **arguments)["set_aside"]
+        file: str | None = ask(socket_path(config.store_path), "enrol", _LONG_S, **arguments)["set_aside"]
     except NotRunning:
         file = _complete_without_daemon(config, enrolment, aside)
     except (ControlError, OSError) as error:
@@ -322,7 +321,7 @@ def _tap_in_words(answer: dict[str, Any]) -> str:
 
 
 def _status_in_words(report: dict[str, Any]) -> str:
-    kiosk, kept = report["kiosk"], report["outbox"]["kept"]
+    kiosk = report["kiosk"]
     name = f"{kiosk['id']} ({kiosk['name']})" if kiosk else "not enrolled yet: kiosk enroll"
     centre = "online" if report["online"] else f"offline ({report['sync_error'] or 'no answer yet'})"
     readers = [f"reader   {r['name']}: {r['state']} {r['detail']}".rstrip() for r in report["readers"]]
@@ -335,7 +334,6 @@ def _status_in_words(report: dict[str, Any]) -> str:
             *(["enrol    the centre does not accept this kiosk: kiosk enroll"] if report["fenced"] else []),
             f"roster   {report['roster']['patients']} patients, as of {report['roster']['as_of'] or 'never'}",
             f"outbox   {report['outbox']['pending']} waiting of {report['outbox']['total']}",
-            *([f"kept     {kept['number']} actions that no backup of the centre holds for good"] if kept else []),
             *readers,
             *(f"fault    {fault}" for fault in report["faults"]),
         ]

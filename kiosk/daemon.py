@@ -4,6 +4,7 @@
 and systemd starts it again. Nothing that was acknowledged is in memory alone.
 """
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ from kiosk.front.visitor import LOOKUP_S
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.ledger import Ledger
 from kiosk.journey.this_kiosk import ThisKiosk
-from kiosk.store.sqlite import Store
+from kiosk.store.sqlite import Store, StoreError
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
 from kiosk.uid import NoUid, parse_uid
@@ -190,6 +191,7 @@ class Daemon:
             "tap": self._present,
             "status": lambda _: self._status(),
             "outbox": lambda _: self._outbox(),
+            "kept": lambda _: self._kept(),
             "set-aside": self._set_aside,
             "enrol": self._enrol,
         }
@@ -229,13 +231,20 @@ class Daemon:
         with self._store.read() as db:
             return outbox_rows(db)
 
+    def _kept(self) -> dict[str, Any] | None:
+        try:
+            kept = self._ledger.kept()
+        except StoreError as error:
+            raise ControlError(str(error)) from error
+        return dataclasses.asdict(kept) if kept else None
+
     def _set_aside(self, request: Mapping[str, Any]) -> bool:
         file = request.get("file")
         if not isinstance(file, str):
             raise ControlError("no file is named")
         try:
             return self._ledger.set_aside(Path(file))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, StoreError) as error:
             raise ControlError(str(error)) from error
 
     def _enrol(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,6 +93,8 @@ class PendingEnrolment:
         try:
             if not self._is_committed(waiting.enrolment):
                 file = self._ledger.enrol(waiting.enrolment, waiting.aside)
+                if file:
+                    log.warning("the actions of the hospital that this kiosk has left are in %s", file)
             for path, new_file in prepared.items():
                 put_in_place(new_file, path)
         except WouldLose:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from kiosk.store import old_site, outbox
+from kiosk.store import outbox
 from kiosk.store.identity import read_identity
 from sync.clock import iso
 
@@ -23,7 +23,6 @@ def status(
     """Returns the answer of `kiosk status --json`. `readers` are dataclasses; `reason` is why the last sync failed."""
     identity = read_identity(connection)
     site = identity.site if identity else None
-    kept = old_site.read_kept(connection)
     as_of_ms = identity.as_of_ms if identity else None
     return {
         "version": version("nfc-kiosk"),
@@ -50,7 +49,6 @@ def status(
         "outbox": {
             "pending": outbox.pending_count(connection),
             "total": connection.execute("select count(*) from outbox").fetchone()[0],
-            "kept": dataclasses.asdict(kept) if kept else None,
         },
         "readers": [dataclasses.asdict(reader) for reader in readers],
         "faults": list(faults),

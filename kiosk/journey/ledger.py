@@ -18,6 +18,8 @@ from kiosk.store.identity import (
     write_enrolment,
     write_page,
 )
+from kiosk.store.old_site import Kept
+from kiosk.store.sqlite import peek
 from sync.clock import ClockReading
 from sync.journey.definitions import read as parse_definitions
 from sync.journey.model import PatientId
@@ -88,16 +90,23 @@ class Ledger:
             outbox_epochs.start_epoch(db, enrolment.kiosk_id, enrolment.epoch)
             context = self._kiosk.context(db, definitions)
             audit.note(db, context.at_ms, "enrolled", enrolment.kiosk_id)
-        self._answered, self._purged_day = Answered(), ""
+            # Another site may give the same kiosk id and epoch.
+            self._answered, self._purged_day = Answered(), ""
         return file
 
     def set_aside(self, file: Path) -> bool:
         """Writes the actions that only this kiosk is sure to have into a new file. They stay here too.
 
-        Returns False, without a file, where there are none. Raises FileExistsError and OSError.
+        Returns False, without a file, where there are none. Raises FileExistsError, OSError and StoreError. No tap
+        waits meanwhile.
         """
-        with self._store.read() as db:
+        with peek(self._store.path) as db:
             return old_site.set_aside(db, file)
+
+    def kept(self) -> Kept | None:
+        """Returns what this kiosk keeps for its site, or None. Raises StoreError. No tap waits meanwhile."""
+        with peek(self._store.path) as db:
+            return old_site.read_kept(db)
 
     def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
         """Returns the next actions to push, from the first pending one or from `expected_seq`."""

@@ -76,7 +76,8 @@ class Store:
 
 @contextlib.contextmanager
 def peek(path: Path) -> Iterator[sqlite3.Connection]:
-    """Opens a connection that only reads, for commands while no daemon runs. Raises StoreError."""
+    """Opens a connection that only reads, and sees one moment. For commands while no daemon runs, and for long reads
+    beside the daemon's own connection. Raises StoreError."""
     if not path.exists():
         raise StoreError(f"{path}: no such database; has the kiosk run yet?")
     try:
@@ -85,6 +86,7 @@ def peek(path: Path) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"{path}: {error}") from error
     connection.row_factory = sqlite3.Row
     try:
+        connection.execute("begin")
         connection.execute("select 1 from identity limit 0")
         yield connection
     except sqlite3.Error as error:
