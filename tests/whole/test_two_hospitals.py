@@ -99,7 +99,9 @@ def history(town: Town, person: Person) -> list[str]:
     return [row["action_id"] for row in town.history(person) if row["action_id"]]
 
 
-def test_a_wrong_address_in_the_configuration_costs_nothing(town: Town, other: Places):
+def test_a_wrong_address_in_the_configuration_costs_nothing_and_a_file_can_go_ahead(
+    town: Town, other: Places, tmp_path: Path
+):
     untouched = standing(other)
     move_on(town, other.central_url)
     town.check_in(town.people[0])
@@ -108,6 +110,12 @@ def test_a_wrong_address_in_the_configuration_costs_nothing(town: Town, other: P
     assert (status["online"], status["fenced"], status["outbox"]["pending"]) == (False, False, 3)
     assert status["roster"]["patients"] >= len(town.people)
     assert standing(other) == untouched
+    file = tmp_path / "hall.aside"
+    hospital.kiosk_command(town.places, "outbox", "--set-aside", str(file))
+    hospital.central_command(town.places, "take-in", str(file))
+    assert town.state(town.people[0])["journey_state"] == "WAITING"
+    assert town.status()["outbox"]["pending"] == 3, "they stay until they have their verdicts"
     move_on(town, town.through)
     town.await_settled()
+    assert len(history(town, town.people[0])) == 3
     assert [row["status"] for row in town.outbox()] == ["applied"] * 3

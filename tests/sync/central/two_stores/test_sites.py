@@ -235,6 +235,26 @@ def test_a_damaged_record_in_a_file_is_for_staff_once_and_the_others_are_judged(
     assert centre.open_cases() == ["quarantined"]
 
 
+def test_a_kiosk_that_comes_back_leaves_each_hospital_its_own_actions(
+    centre: Centre, kiosk: Kiosk, elsewhere: Centre, file: Path
+):
+    kiosk.tap("P1")
+    here = [row.action_id for row in rows(kiosk)]
+    move(kiosk, elsewhere, file)
+    kiosk.sync()
+    kiosk.tap("P2")
+    there = [row.action_id for row in rows(kiosk)]
+    theirs = file.with_name("theirs.aside")
+    move(kiosk, centre, theirs)
+    kiosk.pull()
+    kiosk.tap("P3")
+    here += [row.action_id for row in rows(kiosk)]
+    kiosk.sync()
+    assert taken_in(centre, actions_in(file)) == [("applied", "ok")]
+    assert taken_in(elsewhere, actions_in(theirs)) == [("applied", "ok")]
+    assert (moved(centre), moved(elsewhere)) == (sorted(here), there)
+
+
 class MovesMeanwhile:
     """A ledger whose kiosk goes to another site just before a batch is read."""
 
