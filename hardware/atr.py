@@ -23,14 +23,16 @@ _DESFIRE = b"\x80"
 
 @dataclass(frozen=True, slots=True)
 class AtrFacts:
-    """The facts that follow from an ATR. `processor`: the card may answer commands of ISO 7816-4."""
+    """The facts that follow from an ATR. `technology` is None where the ATR does not say it.
 
-    technology: Technology
+    `processor`: the card may answer commands of ISO 7816-4."""
+
+    technology: Technology | None
     processor: bool
     desfire: bool = False
 
 
-UNKNOWN = AtrFacts(Technology.UNKNOWN, processor=False)
+UNKNOWN = AtrFacts(None, processor=False)
 
 
 def read_atr(atr: bytes) -> AtrFacts:
@@ -72,10 +74,10 @@ def _find(historical: bytes, tag: int) -> bytes | None:
     return None
 
 
-def _storage_technology(standard: int, name: int) -> Technology:
+def _storage_technology(standard: int, name: int) -> Technology | None:
     if name in _FELICA_NAMES:
         return Technology.FELICA
-    return _STANDARDS.get(standard, Technology.UNKNOWN)
+    return _STANDARDS.get(standard)
 
 
 def _is_type_b(historical: bytes) -> bool:

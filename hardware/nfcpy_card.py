@@ -5,8 +5,7 @@ from typing import Any
 import nfc.clf
 import nfc.tag
 
-from hardware.card import AroundDriverCall, Card, Technology, Transmit, judge
-from hardware.reader import RefusedReason
+from hardware.card import AroundDriverCall, Card, RefusedReason, Technology, Transmit, if_random, judge
 from hardware.transit import read_transit_card
 
 _ANSWER_S = 0.25
@@ -39,7 +38,7 @@ def find_card(frontend: Any, target: Any, driver_call: AroundDriverCall) -> Card
             return RefusedReason.UNREADABLE
         if transit := read_transit_card(_reported(transmit, driver_call)):
             return transit
-    return judge(technology, raw_id(target), desfire=desfire)
+    return judge(technology, raw_id(target), if_random=if_random(desfire=desfire))
 
 
 def _facts(target: Any) -> tuple[Technology, bool, bool]:

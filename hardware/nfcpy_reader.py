@@ -15,11 +15,11 @@ import nfc.clf
 from nfc.clf import pn53x, transport
 
 from hardware.backoff import Backoff
-from hardware.card import Card
+from hardware.card import Card, RefusedReason
 from hardware.debounce import Debounce
 from hardware.nfcpy_card import find_card, raw_id
 from hardware.pn532_speed import back_to_first_speed
-from hardware.reader import ReaderState, RefusedReason
+from hardware.reader import ReaderState
 from hardware.wire import Report
 
 # Every round looks for type A, every fourth round for the rarer types too: each type costs time on the line.

@@ -3,8 +3,7 @@
 from smartcard import scard
 
 from hardware.atr import AtrFacts, read_atr
-from hardware.card import AroundDriverCall, Card, Transmit, body, judge
-from hardware.reader import RefusedReason
+from hardware.card import AroundDriverCall, Card, RefusedReason, Transmit, body, if_random, judge
 from hardware.transit import read_transit_card
 
 # PC/SC part 3, 3.2.2.1.3: GET DATA, the reader answers with the UID, PUPI or IDm.
@@ -26,7 +25,11 @@ def identify(facts: AtrFacts, transmit: Transmit) -> Card | RefusedReason:
     if facts.processor and not facts.desfire and (transit := read_transit_card(transmit)):
         return transit
     uid = body(transmit(_GET_UID))
-    return RefusedReason.UNREADABLE if uid is None else judge(facts.technology, uid, desfire=facts.desfire)
+    if uid is None:
+        return RefusedReason.UNREADABLE
+    if facts.technology is None:
+        return RefusedReason.UNKNOWN_FORM
+    return judge(facts.technology, uid, if_random=if_random(desfire=facts.desfire))
 
 
 def _read_once(context: int, reader: str, atr: bytes, driver_call: AroundDriverCall) -> Card | RefusedReason:

@@ -4,14 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
 
-
-class RefusedReason(StrEnum):
-    """Why a card cannot be used, in as much detail as the person who holds it needs."""
-
-    PHONE = "phone"  # a phone or watch shows another id each time
-    RANDOM_ID = "random_id"  # a card that is set to show another id each time
-    NO_STABLE_ID = "no_stable_id"  # a kind of card whose id may change (type B, passports)
-    UNREADABLE = "unreadable"  # taken away too early, damaged, or two cards at once
+from hardware.card import RefusedReason
 
 
 class ReaderState(StrEnum):

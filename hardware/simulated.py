@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
-from hardware.card import Card, Technology, judge
+from hardware.card import Card, RefusedReason, judge
 from hardware.debounce import Debounce
 from hardware.gesture import UNPLUGGED, Gesture, GestureResult
-from hardware.reader import ReaderState, RefusedReason
+from hardware.reader import ReaderState
 from hardware.wire import Command, Report
 
 WAIT_S = 2.0
@@ -58,7 +58,8 @@ class SimulatedReader:
                 self._debounce.emptied(self._clock_ns())
                 return GestureResult.DONE, None
         now_ns = self._clock_ns()
-        found = judge(_technology(command.uid), command.uid)
+        # A random id stands for a phone here: there is no answer whose form could tell.
+        found = judge(command.technology, command.uid, if_random=RefusedReason.PHONE)
         is_new = self._debounce.arrived(found, now_ns)
         if command.gesture is Gesture.PRESENT:
             self._debounce.emptied(now_ns)
@@ -66,7 +67,3 @@ class SimulatedReader:
             return GestureResult.DEBOUNCED, None
         self._report.found(self._name, found, now_ns)
         return (GestureResult.TAPPED, None) if isinstance(found, Card) else (GestureResult.REFUSED, found)
-
-
-def _technology(uid: bytes) -> Technology:
-    return Technology.FELICA if len(uid) == 8 else Technology.ISO14443A

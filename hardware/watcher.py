@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from hardware.backoff import Backoff
+from hardware.card import Technology
 from hardware.errors import log_without_values, place_of
 from hardware.gesture import UNPLUGGED, Gesture, GestureReply, GestureResult
 from hardware.health import Health, Timeouts
@@ -73,7 +74,7 @@ class ReaderWatcher:
             if self._process:
                 self._process.kill()
 
-    def gesture(self, gesture: Gesture, uid: bytes, timeout_s: float) -> GestureReply:
+    def gesture(self, gesture: Gesture, uid: bytes, technology: Technology, timeout_s: float) -> GestureReply:
         """Orders a simulated reader to carry out a gesture, and waits until `on_tap` has returned."""
         until_s = time.monotonic() + timeout_s
         with self._changed:
@@ -84,7 +85,7 @@ class ReaderWatcher:
             self._number += 1
             number, self._replies[self._number] = self._number, None
             try:
-                self._process.send(Command(number, gesture, uid))
+                self._process.send(Command(number, gesture, uid, technology))
                 if not self._changed.wait_for(lambda: self._answered(number), until_s - time.monotonic()):
                     return GestureReply(GestureResult.TIMED_OUT, detail=f"there was no answer within {timeout_s:g} s")
                 return self._replies.get(number) or _INTERRUPTED

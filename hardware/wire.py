@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from hardware.card import Card
+from hardware.card import Card, RefusedReason, Technology
 from hardware.gesture import Gesture, GestureResult
-from hardware.reader import ReaderState, RefusedReason, RefusedTap, Tap
+from hardware.reader import ReaderState, RefusedTap, Tap
 
 MAX_LINE = 4096
 HEARTBEAT_S = 1.0
@@ -64,16 +64,19 @@ class Command:
     number: int
     gesture: Gesture
     uid: bytes = field(default=b"", repr=False)
+    technology: Technology = Technology.ISO14443A
 
     def encode(self) -> bytes:
         """The command as a line."""
-        return _line({"number": self.number, "gesture": self.gesture, "uid": self.uid.hex()})
+        card = {"uid": self.uid.hex(), "technology": self.technology}
+        return _line({"number": self.number, "gesture": self.gesture, **card})
 
 
 def decode_command(line: bytes) -> Command:
     """The command on a line. Raises ValueError, KeyError or TypeError for any other line."""
     fields = json.loads(line)
-    return Command(int(fields["number"]), Gesture(fields["gesture"]), bytes.fromhex(fields["uid"]))
+    uid, technology = bytes.fromhex(fields["uid"]), Technology(fields["technology"])
+    return Command(int(fields["number"]), Gesture(fields["gesture"]), uid, technology)
 
 
 def decode(line: bytes) -> Message | None:

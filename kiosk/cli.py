@@ -98,7 +98,7 @@ def run(config: Config) -> None:
 @with_config
 @click.argument("uid")
 def tap(config: Config, uid: str) -> None:
-    """Hold the card UID (hex) to the running kiosk's simulated reader. Return after the commit."""
+    """Hold the card UID (hex, or TECHNOLOGY:HEX) to the running kiosk's simulated reader. Return after the commit."""
     try:
         parse_uid(uid)
         answer = ask(socket_path(config.store_path), "tap", uid=uid)

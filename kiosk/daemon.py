@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from hardware.card import Technology
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
 from kiosk.appliance.status import outbox_rows, status
@@ -30,6 +31,7 @@ from kiosk.ui.server import PageServer
 from kiosk.uid import NoUid, parse_uid
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent
+from sync.cards import canonical_card
 from sync.control import ControlError, ControlServer, Operation, socket_path
 from sync.journey.model import PatientId
 from sync.protocol import Enrolment
@@ -95,7 +97,9 @@ class Daemon:
         self._readers.start()
 
     def _on_tap(self, tap: Tap | RefusedTap) -> Screen:
-        return self._reception.tap(tap.uid) if isinstance(tap, Tap) else self._reception.refuse_card(tap.reason)
+        if isinstance(tap, RefusedTap):
+            return self._reception.refuse_card(tap.reason)
+        return self._reception.tap(canonical_card(tap.technology, tap.uid))
 
     def _on_reader_status(self, readers: tuple[ReaderStatus, ...]) -> None:
         broken = {ReaderState.ABSENT, ReaderState.FAULTY}
@@ -168,10 +172,10 @@ class Daemon:
 
     def _present(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            uid = parse_uid(request.get("uid"))
+            technology, uid = parse_uid(request.get("uid"))
         except NoUid as error:
             raise ControlError(str(error)) from error
-        presented = self._readers.present(uid)
+        presented = self._readers.present(uid, Technology(technology))
         screen = presented.outcome
         if not isinstance(screen, Screen):
             raise ControlError(presented.detail or _NO_NEW_TAP)

@@ -40,15 +40,15 @@ class Reception:
     def __init__(
         self,
         journeys: Journeys,
-        hash_uid: Callable[[bytes], tuple[CardHash, ...]],
+        hash_card: Callable[[str], tuple[CardHash, ...]],
         automatic: Callable[[], Sequence[str]],
         nudge: Callable[[], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`hash_uid` returns a UID's keyed hashes, `automatic` names the actions that a tap does by itself, `nudge`
-        tells the sync agent that there is something to push, `monotonic` returns seconds."""
+        """`hash_card` returns the keyed hashes of a canonical id, `automatic` names the actions that a tap does by
+        itself, `nudge` tells the sync agent that there is something to push, `monotonic` returns seconds."""
         self._journeys = journeys
-        self._hash_uid = hash_uid
+        self._hash_card = hash_card
         self._automatic = automatic
         self._nudge = nudge
         self._monotonic = monotonic
@@ -67,11 +67,11 @@ class Reception:
 
     # The reader's side.
 
-    def tap(self, uid: bytes) -> Screen:
-        """Takes a tap of a usable card."""
+    def tap(self, card: str) -> Screen:
+        """Takes a tap of a usable card, given by its canonical id."""
         with self._changed, self._journeys.hold_store():
             try:
-                cards = self._hash_uid(uid)
+                cards = self._hash_card(card)
                 outcome = self._journeys.tap(cards, self._automatic())
             except NotEnrolled:
                 return self._show(ATTRACT)
@@ -102,7 +102,7 @@ class Reception:
                 self._show(self._visitor)
 
     def attach_simulated(self, cards: tuple[DemoCard, ...], present: Callable[[str], str | None]) -> None:
-        """Attaches a simulated reader: its cards for the page, and how to hold one (hex UID) to it."""
+        """Attaches a simulated reader: its cards for the page, and how to hold one (by its id) to it."""
         self._demo_cards, self._present = cards, present
 
     # The centre's side.

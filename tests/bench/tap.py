@@ -18,7 +18,6 @@ from kiosk.config import DisplaySection
 from kiosk.front.reception import Reception
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
-from sync.cards import canonical_uid
 from tests.bench.figures import Figure, ms, percentile
 from tests.kiosk import samples
 
@@ -55,9 +54,7 @@ class _Kiosk:
         rows = [samples.row(number) for number in range(TAPS + WARM_UP)]
         parts = samples.enrolled(directory, samples.Clock(), *rows)
         self._store = parts.store
-        self._reception = Reception(
-            parts.journeys, lambda uid: samples.KEYS.hashes(canonical_uid(uid)), lambda: ("scan_nfc",), lambda: None
-        )
+        self._reception = Reception(parts.journeys, samples.KEYS.hashes, lambda: ("scan_nfc",), lambda: None)
         self._page = PageServer(create_app(self._reception, DisplaySection()), "127.0.0.1", 0)
         self._page.start()
         self._screen = _Screen(self._page.port)

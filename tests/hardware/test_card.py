@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware.atr import UNKNOWN, AtrFacts, read_atr
-from hardware.card import Card, Technology, body, judge
+from hardware.card import Card, RefusedReason, Technology, body, judge
 from hardware.pcsc_card import identify
-from hardware.reader import RefusedReason, Tap
+from hardware.reader import Tap
 from hardware.transit import read_transit_card, serial_number
 
 A, B, FELICA, VICINITY = Technology.ISO14443A, Technology.ISO14443B, Technology.FELICA, Technology.ISO15693
@@ -112,9 +112,7 @@ def test_an_atr_with_one_wrong_byte_is_not_trusted(historical: bytes):
         (A, "08112233445566"),  # any seven bytes are the maker's
         (FELICA, "0101010601B00ADE"),
         (VICINITY, "E004010012345678"),
-        (Technology.T_MONEY, CSN.hex()),
-        (Technology.UNKNOWN, "04AABBCCDDEEFF"),
-        (Technology.UNKNOWN, "0101010601B00ADE"),
+        (Technology.KSX6924, CSN.hex()),
     ],
 )
 def test_an_id_that_stays_the_same_is_usable(technology: Technology, uid: str):
@@ -124,8 +122,7 @@ def test_an_id_that_stays_the_same_is_usable(technology: Technology, uid: str):
 @pytest.mark.parametrize(
     ("technology", "uid", "reason"),
     [
-        (A, "08ABCDEF", RefusedReason.PHONE),
-        (Technology.UNKNOWN, "08ABCDEF", RefusedReason.PHONE),
+        (A, "08ABCDEF", RefusedReason.RANDOM_ID),
         (FELICA, "01FE112233445566", RefusedReason.PHONE),
         (FELICA, "02FE112233445566", RefusedReason.PHONE),
         (A, "88041122", RefusedReason.NO_STABLE_ID),
@@ -146,13 +143,13 @@ def test_an_id_that_names_nobody_is_refused(technology: Technology, uid: str, re
     assert judge(technology, bytes.fromhex(uid)) is reason
 
 
-def test_a_desfire_with_random_ids_is_not_called_a_phone():
-    assert judge(A, bytes.fromhex("08ABCDEF"), desfire=True) is RefusedReason.RANDOM_ID
+def test_a_random_id_is_a_phone_only_for_a_reader_that_knows_it():
+    assert judge(A, bytes.fromhex("08ABCDEF"), if_random=RefusedReason.PHONE) is RefusedReason.PHONE
 
 
-@given(st.sampled_from(Technology), st.binary(max_size=20), st.booleans())
-def test_every_id_is_a_card_or_a_reason_and_a_card_keeps_it_whole(technology: Technology, uid: bytes, desfire: bool):
-    found = judge(technology, uid, desfire=desfire)
+@given(st.sampled_from(Technology), st.binary(max_size=20))
+def test_every_id_is_a_card_or_a_reason_and_a_card_keeps_it_whole(technology: Technology, uid: bytes):
+    found = judge(technology, uid)
     assert found == Card(technology, uid) if isinstance(found, Card) else found in RefusedReason
 
 
@@ -185,13 +182,13 @@ def present(answers: Mapping[bytes, bytes | None]) -> tuple[Card | RefusedReason
 
 def test_a_transit_card_is_known_by_its_serial_number_and_its_uid_is_not_even_asked_for():
     found, commands = present({SELECT_T_MONEY: PURSE + OK, GET_UID: bytes.fromhex("01020304") + OK})
-    assert found == Card(Technology.T_MONEY, CSN)
+    assert found == Card(Technology.KSX6924, CSN)
     assert commands == [SELECT_T_MONEY]
 
 
 def test_the_other_transit_card_is_known_too():
     found, commands = present({SELECT_CASHBEE: PURSE + OK})
-    assert found == Card(Technology.CASHBEE, CSN)
+    assert found == Card(Technology.KSX6924, CSN)
     assert commands == [SELECT_T_MONEY, SELECT_CASHBEE]
 
 

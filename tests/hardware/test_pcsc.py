@@ -47,7 +47,7 @@ def transit_card(answers: Mapping[bytes, bytes]) -> CardFace:
         (storage_card(ANNA, vpcd.MIFARE_CLASSIC_1K), (ANNA, "iso14443a")),
         (storage_card(ANNA, vpcd.DESFIRE), (ANNA, "iso14443a")),
         (storage_card(CSN, vpcd.FELICA), (CSN, "felica")),
-        (transit_card({SELECT_T_MONEY: PURSE + OK, vpcd.GET_UID: b"\x08abc" + OK}), (CSN, "t-money")),
+        (transit_card({SELECT_T_MONEY: PURSE + OK, vpcd.GET_UID: b"\x08abc" + OK}), (CSN, "ksx6924")),
         (storage_card(b"\x08abc", vpcd.PHONE), RefusedReason.PHONE),
         (storage_card(b"\x08abc", vpcd.DESFIRE), RefusedReason.RANDOM_ID),
         (storage_card(b"abcd", vpcd.TYPE_B), RefusedReason.NO_STABLE_ID),

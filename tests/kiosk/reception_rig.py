@@ -8,7 +8,6 @@ from typing import Any
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen
 from kiosk.store.sqlite import Store
-from sync.cards import canonical_uid
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, PatientRow, Verdict, VerdictRow
@@ -45,7 +44,7 @@ class ReceptionRig:
         self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         self.reception = Reception(
             self.journeys,
-            lambda read: samples.KEYS.hashes(canonical_uid(read)),
+            samples.KEYS.hashes,
             lambda: self._automatic,
             self._nudge,
             self.seconds,

@@ -13,7 +13,7 @@ from sync.central.services.errors import ApiError
 from sync.central.services.merge import merge_patients
 from sync.central.services.once import Requester
 from sync.central.services.queue import history
-from sync.central.services.requests import MAX_REASON, NO_STATE, ActionRequest, is_name, is_reason, read_tag
+from sync.central.services.requests import MAX_REASON, NO_STATE, ActionRequest, is_name, is_reason, read_card_to_bind
 from sync.central.web.endpoints import Endpoints
 from sync.journey.correction import CORRECTION
 from sync.journey.model import STAFF, Role
@@ -56,7 +56,7 @@ def _binding(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     if not is_name(document.get("patient_id")):
         return ApiError("malformed", "The body must hold patient_id and tag_id.")
     tag_id = document.get("tag_id")
-    canonical = read_tag(tag_id, "malformed")
+    canonical = read_card_to_bind(tag_id, "malformed")
     if isinstance(canonical, ApiError):
         return canonical
     return {"patient_id": document["patient_id"], "tag_id": tag_id}
