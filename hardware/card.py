@@ -46,6 +46,19 @@ class Card:
     uid: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownForm:
+    """A card that nothing proves to keep its id, as IT sees it. `atr` has `..` for each byte that could tell the id."""
+
+    atr: str
+    technology: Technology | None
+    id_bytes: int
+
+
+Found = Card | RefusedReason | UnknownForm
+"""What lies on a reader: a usable card, or why it is none."""
+
+
 _LENGTHS = {
     Technology.ISO14443A: {4, 7, 10},
     Technology.FELICA: {8},
@@ -76,11 +89,6 @@ def judge(
         if len(uid) == 4 and uid[0] == _RANDOM:
             return if_random
     return Card(technology, uid)
-
-
-def if_random(*, desfire: bool) -> RefusedReason:
-    """The reason for a random id of type A: a DESFire may be set to show one, and phones do."""
-    return RefusedReason.RANDOM_ID if desfire else RefusedReason.PHONE
 
 
 def body(answer: bytes | None) -> bytes | None:

@@ -1,4 +1,6 @@
-"""One reader in a process of its own: `python -m hardware.child KIND NAME PATH`; a missing argument is empty.
+"""One reader in a process of its own: `python -m hardware.child KIND NAME PATH [TECHNOLOGY:ATR …]`.
+
+A missing argument is empty. The last arguments are the forms of cards that IT admits.
 
 Lines go out on standard output and come in on standard input (see hardware/wire.py). The process ends when its input
 does, and dies with its parent. It imports only what its own kind of reader needs, so that it starts fast.
@@ -9,9 +11,12 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from queue import SimpleQueue
 
+from hardware.card import Technology
 from hardware.errors import place_of
+from hardware.form import AdmittedForm
 from hardware.reader import Reader
 from hardware.wire import Command, Report, decode_command
 
@@ -20,7 +25,7 @@ from hardware.wire import Command, Report, decode_command
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main(kind: str, name: str, path: str) -> None:
+def main(kind: str, name: str, path: str, *forms: str) -> None:
     """Drives the reader until the process is ended."""
     die_with_parent()
     # Ctrl-C goes to all processes of a terminal. The supervisor ends its readers itself.
@@ -28,7 +33,7 @@ def main(kind: str, name: str, path: str) -> None:
     report = Report(take_output())
     commands: SimpleQueue[Command] = SimpleQueue()
     try:
-        reader = make_reader(kind, name, path, commands, report)
+        reader = make_reader(kind, name, path, commands, report, tuple(map(read_form, forms)))
         threading.Thread(target=obey, args=(reader, commands), name="commands", daemon=True).start()
         while True:
             reader.step()
@@ -38,7 +43,20 @@ def main(kind: str, name: str, path: str) -> None:
         os._exit(1)
 
 
-def make_reader(kind: str, name: str, path: str, commands: SimpleQueue[Command], report: Report) -> Reader:
+def read_form(argument: str) -> AdmittedForm:
+    """The admitted form in an argument. Raises ValueError for any other argument."""
+    technology, _, atr = argument.partition(":")
+    return AdmittedForm(atr, Technology(technology))
+
+
+def make_reader(
+    kind: str,
+    name: str,
+    path: str,
+    commands: SimpleQueue[Command],
+    report: Report,
+    admitted: Sequence[AdmittedForm] = (),
+) -> Reader:
     """The reader of this kind. Raises ImportError when its driver is not installed."""
     if kind == "simulated":
         from hardware.simulated import SimulatedReader
@@ -47,10 +65,10 @@ def make_reader(kind: str, name: str, path: str, commands: SimpleQueue[Command],
     if kind == "nfcpy":
         from hardware.nfcpy_reader import NfcpyReader
 
-        return NfcpyReader(path, name or path, report)
+        return NfcpyReader(path, name or path, report, admitted)
     from hardware.pcsc import PcscReader
 
-    return PcscReader(name or None, report)
+    return PcscReader(name or None, report, admitted=admitted)
 
 
 def obey(reader: Reader, commands: SimpleQueue[Command]) -> None:
@@ -76,4 +94,4 @@ def take_output() -> int:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:])

@@ -9,14 +9,16 @@ import errno
 import logging
 import termios
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import nfc.clf
 from nfc.clf import pn53x, transport
 
 from hardware.backoff import Backoff
-from hardware.card import Card, RefusedReason
+from hardware.card import Found
 from hardware.debounce import Debounce
+from hardware.form import AdmittedForm
 from hardware.nfcpy_card import find_card, raw_id
 from hardware.pn532_speed import back_to_first_speed
 from hardware.reader import ReaderState
@@ -42,16 +44,17 @@ _STATES = {
 class NfcpyReader:
     """The reader at an nfcpy device path, such as "tty:S0:pn532", "usb:054c:06c1" or "udp"."""
 
-    def __init__(self, path: str, name: str, report: Report) -> None:
+    def __init__(self, path: str, name: str, report: Report, admitted: Sequence[AdmittedForm] = ()) -> None:
         self._path = path
         self._name = name
         self._report = report
+        self._admitted = admitted
         self._backoff = Backoff(0.1, 2.0)
         self._frontend: Any = None
         self._closed = False
         self._debounce: Debounce[object] = Debounce()
         self._rounds = 0
-        self._last: tuple[bytes, Card | RefusedReason] | None = None
+        self._last: tuple[bytes, Found] | None = None
         # nfcpy logs what it reads, card ids included.
         logging.getLogger("nfc").setLevel(logging.CRITICAL + 1)
 
@@ -93,7 +96,7 @@ class NfcpyReader:
             self._frontend = _open(self._path)
         return self._frontend
 
-    def _sense(self, frontend: Any) -> Card | RefusedReason | None:
+    def _sense(self, frontend: Any) -> Found | None:
         wide = self._rounds < 0 or self._rounds % _WIDE_EVERY == 0
         target = frontend.sense(*(_WIDE_ROUND if wide else _ROUND), iterations=1)
         # A card found in a wide round is looked for in wide rounds until it has left.
@@ -103,7 +106,7 @@ class NfcpyReader:
             return None
         raw = raw_id(target)
         if self._last is None or self._last[0] != raw:
-            self._last = raw, find_card(frontend, target, self._report.driver_call)
+            self._last = raw, find_card(frontend, target, self._report.driver_call, self._admitted)
         return self._last[1]
 
 

@@ -6,12 +6,14 @@ cards by ATR alone, so it misses the second of two equal cards.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from smartcard import scard
 
 from hardware.backoff import Backoff
 from hardware.debounce import Debounce
+from hardware.form import AdmittedForm
 from hardware.pcsc_card import read_card
 from hardware.reader import ReaderState
 from hardware.wire import Report
@@ -46,10 +48,13 @@ class _Slot:
 class PcscReader:
     """All PC/SC readers whose name holds `name`; every reader when it is None."""
 
-    def __init__(self, name: str | None, report: Report, wait_ms: int = WAIT_MS) -> None:
+    def __init__(
+        self, name: str | None, report: Report, wait_ms: int = WAIT_MS, admitted: Sequence[AdmittedForm] = ()
+    ) -> None:
         self._name = name
         self._report = report
         self._wait_ms = wait_ms
+        self._admitted = admitted
         self._backoff = Backoff(0.05, 1.0)
         self._refused = 0
         self._context: int | None = None
@@ -131,7 +136,7 @@ class PcscReader:
         if not state & scard.SCARD_STATE_PRESENT:
             slot.debounce.emptied(now_ns)
         elif is_tap(before, state):
-            found = read_card(context, name, atr, self._report.driver_call)
+            found = read_card(context, name, atr, self._report.driver_call, self._admitted)
             if slot.debounce.arrived(found, now_ns):
                 self._report.found(name, found, now_ns)
 

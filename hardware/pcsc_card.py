@@ -1,38 +1,33 @@
 """Reads one card on a PC/SC reader. Every driver call here can hang for ever, so each is reported."""
 
+from collections.abc import Sequence
+
 from smartcard import scard
 
-from hardware.atr import AtrFacts, read_atr
-from hardware.card import AroundDriverCall, Card, RefusedReason, Transmit, body, if_random, judge
-from hardware.transit import read_transit_card
+from hardware.atr import read_atr
+from hardware.card import AroundDriverCall, Found, RefusedReason, body
+from hardware.dialogue import identify
+from hardware.form import AdmittedForm
 
 # PC/SC part 3, 3.2.2.1.3: GET DATA, the reader answers with the UID, PUPI or IDm.
 _GET_UID = bytes.fromhex("FFCA000000")
 _PROTOCOLS = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 
 
-def read_card(context: int, reader: str, atr: bytes, driver_call: AroundDriverCall) -> Card | RefusedReason:
-    """The card that lies on the reader, or why it cannot be used."""
-    found = _read_once(context, reader, atr, driver_call)
+def read_card(
+    context: int, reader: str, atr: bytes, driver_call: AroundDriverCall, admitted: Sequence[AdmittedForm] = ()
+) -> Found:
+    """The card that lies on the reader, or why it cannot be used. `admitted`: the further forms that IT admits."""
+    found = _read_once(context, reader, atr, driver_call, admitted)
     if found is RefusedReason.UNREADABLE:
         # Another program may have reset the card in between.
-        found = _read_once(context, reader, atr, driver_call)
+        found = _read_once(context, reader, atr, driver_call, admitted)
     return found
 
 
-def identify(facts: AtrFacts, transmit: Transmit) -> Card | RefusedReason:
-    """The card that answers: by its serial number if it is a transit card, else by its UID."""
-    if facts.processor and not facts.desfire and (transit := read_transit_card(transmit)):
-        return transit
-    uid = body(transmit(_GET_UID))
-    if uid is None:
-        return RefusedReason.UNREADABLE
-    if facts.technology is None:
-        return RefusedReason.UNKNOWN_FORM
-    return judge(facts.technology, uid, if_random=if_random(desfire=facts.desfire))
-
-
-def _read_once(context: int, reader: str, atr: bytes, driver_call: AroundDriverCall) -> Card | RefusedReason:
+def _read_once(
+    context: int, reader: str, atr: bytes, driver_call: AroundDriverCall, admitted: Sequence[AdmittedForm]
+) -> Found:
     with driver_call():
         result, card, protocol = scard.SCardConnect(context, reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS)
     if result != scard.SCARD_S_SUCCESS:
@@ -44,7 +39,7 @@ def _read_once(context: int, reader: str, atr: bytes, driver_call: AroundDriverC
         return bytes(answer) if sent == scard.SCARD_S_SUCCESS else None
 
     try:
-        return identify(read_atr(atr), transmit)
+        return identify(read_atr(atr, admitted), lambda: body(transmit(_GET_UID)), transmit)
     finally:
         # Anything but LEAVE_CARD cuts the power of a phone.
         with driver_call():

@@ -25,7 +25,8 @@ _UNREADABLE = "the reader process sent a message that cannot be read"
 
 def command_for(spec: ReaderSpec) -> list[str]:
     """The command that starts this reader's process."""
-    return [sys.executable, "-P", "-m", "hardware.child", spec.kind, spec.name or "", spec.path or ""]
+    forms = [f"{form.technology}:{form.atr}" for form in spec.admitted]
+    return [sys.executable, "-P", "-m", "hardware.child", spec.kind, spec.name or "", spec.path or "", *forms]
 
 
 class ReaderProcess:

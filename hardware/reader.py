@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from hardware.card import RefusedReason
+from hardware.card import RefusedReason, UnknownForm
+from hardware.form import AdmittedForm
 
 
 class ReaderState(StrEnum):
@@ -28,10 +29,11 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class RefusedTap:
-    """A card that cannot be used came to a reader. The card's id is not kept."""
+    """A card that cannot be used came to a reader. The card's id is not kept. `form`: of an unknown form, for IT."""
 
     reader: str
     reason: RefusedReason
+    form: UnknownForm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,13 @@ class ReaderSpec:
     """One reader as configured.
 
     `name` for "pcsc": any part of the PC/SC reader's name, all readers when None. `path` for "nfcpy": its device path,
-    such as "tty:S0:pn532", "usb:054c:06c1" or "udp".
+    such as "tty:S0:pn532", "usb:054c:06c1" or "udp". `admitted`: the further forms of cards that IT admits.
     """
 
     kind: Literal["pcsc", "nfcpy", "simulated"]
     name: str | None = None
     path: str | None = None
+    admitted: tuple[AdmittedForm, ...] = ()
 
     @property
     def label(self) -> str:

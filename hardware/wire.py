@@ -8,9 +8,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from hardware.card import Card, RefusedReason, Technology
+from hardware.card import Card, Found, RefusedReason, Technology, UnknownForm
 from hardware.gesture import Gesture, GestureResult
 from hardware.reader import ReaderState, RefusedTap, Tap
 
@@ -91,6 +91,7 @@ def decode(line: bytes) -> Message | None:
 _DECODERS: dict[str, Callable[[dict[str, str]], Message]] = {
     "tap": lambda line: Tap(line["reader"], bytes.fromhex(line["uid"]), line["technology"], int(line["at_mono_ns"])),
     "refused": lambda line: RefusedTap(line["reader"], RefusedReason(line["reason"])),
+    "unknown_form": lambda line: RefusedTap(line["reader"], RefusedReason.UNKNOWN_FORM, _unknown_form(line)),
     "heartbeat": lambda _: Heartbeat(),
     "call_begun": lambda _: DriverCall(begun=True),
     "call_returned": lambda _: DriverCall(begun=False),
@@ -104,6 +105,11 @@ _DECODERS: dict[str, Callable[[dict[str, str]], Message]] = {
 }
 
 
+def _unknown_form(line: dict[str, str]) -> UnknownForm:
+    technology = Technology(line["technology"]) if line["technology"] else None
+    return UnknownForm(line["atr"], technology, int(line["id_bytes"]))
+
+
 class Report:
     """Writes the messages of a reader's process to a file descriptor. For one thread only."""
 
@@ -113,11 +119,13 @@ class Report:
         self._state: tuple[ReaderState, str] | None = None
         self._last_s = clock()
 
-    def found(self, reader: str, found: Card | RefusedReason, at_mono_ns: int) -> None:
+    def found(self, reader: str, found: Found, at_mono_ns: int) -> None:
         """Writes that a card came, usable or not."""
         if isinstance(found, Card):
             uid, technology = found.uid.hex(), found.technology
             self._write({"is": "tap", "reader": reader, "uid": uid, "technology": technology, "at_mono_ns": at_mono_ns})
+        elif isinstance(found, UnknownForm):
+            self._write({"is": "unknown_form", "reader": reader, **asdict(found)})
         else:
             self._write({"is": "refused", "reader": reader, "reason": found})
 

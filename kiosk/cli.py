@@ -255,6 +255,12 @@ def _status_in_words(report: dict[str, Any]) -> str:
             f"roster   {report['roster']['patients']} patients, as of {report['roster']['as_of'] or 'never'}",
             f"outbox   {report['outbox']['pending']} waiting of {report['outbox']['total']}",
             *readers,
+            *(f"card     refused, of unknown form: {_form_in_words(form)}" for form in report["unknown_forms"]),
             *(f"fault    {fault}" for fault in report["faults"]),
         ]
     )
+
+
+def _form_in_words(form: dict[str, Any]) -> str:
+    technology = form["technology"] or "technology not known"
+    return f"{form['atr']} ({technology}, id of {form['id_bytes']} bytes), {form['count']} times, last {form['last']}"

@@ -13,10 +13,12 @@ from typing import Any
 
 import msgspec
 
-from hardware.card import Technology
+from hardware.card import Technology, UnknownForm
+from hardware.form import AdmittedForm
 from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
 from kiosk.appliance.status import outbox_rows, status
+from kiosk.appliance.unknown_forms import UnknownForms
 from kiosk.config import Config, ConfigError, ReaderSection
 from kiosk.enrolment import FAILURES, PendingEnrolment, SiteCards, describe_failure
 from kiosk.front.counter import DemoCard
@@ -32,6 +34,7 @@ from kiosk.uid import NoUid, parse_uid
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent
 from sync.cards import canonical_card
+from sync.clock import now_ms
 from sync.control import ControlError, ControlServer, Operation, socket_path
 from sync.journey.model import PatientId
 from sync.protocol import Enrolment
@@ -48,6 +51,7 @@ class Daemon:
         self._agent: Agent | None = None
         self._agent_lock = threading.Lock()
         self._enrolling = threading.Lock()
+        self._unknown_forms = UnknownForms()
 
     def start(self) -> None:
         """Starts all parts.
@@ -88,7 +92,8 @@ class Daemon:
     # Readers.
 
     def _start_readers(self, parts: ExitStack) -> None:
-        specs = [ReaderSpec(section.kind, section.name, section.path) for section in self._config.reader]
+        admitted = tuple(AdmittedForm(form.pattern, Technology(form.technology)) for form in self._config.card_form)
+        specs = [ReaderSpec(section.kind, section.name, section.path, admitted) for section in self._config.reader]
         self._readers = Readers(specs, self._on_tap, self._on_reader_status)
         for section in self._config.reader:
             if section.kind == "simulated":
@@ -98,8 +103,20 @@ class Daemon:
 
     def _on_tap(self, tap: Tap | RefusedTap) -> Screen:
         if isinstance(tap, RefusedTap):
+            if tap.form:
+                self._note_unknown_form(tap.form)
             return self._reception.refuse_card(tap.reason)
         return self._reception.tap(canonical_card(tap.technology, tap.uid))
+
+    def _note_unknown_form(self, form: UnknownForm) -> None:
+        technology = form.technology or ""
+        if self._unknown_forms.note(form.atr, technology, form.id_bytes, now_ms()):
+            log.warning(
+                "a card of unknown form was refused: %s, %s, id of %d bytes; [[card_form]] can admit it",
+                form.atr,
+                technology or "technology not known",
+                form.id_bytes,
+            )
 
     def _on_reader_status(self, readers: tuple[ReaderStatus, ...]) -> None:
         broken = {ReaderState.ABSENT, ReaderState.FAULTY}
@@ -196,6 +213,7 @@ class Daemon:
                 online=agent.online if agent else False,
                 reason=agent.reason if agent else "",
                 readers=readers,
+                unknown_forms=self._unknown_forms.seen(),
                 faults=faults,
             )
 

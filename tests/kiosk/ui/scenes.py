@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from hardware.card import RefusedReason
 from kiosk.front.screen import Notice, PatientView, Screen
 from sync.journey.definitions import read
 from sync.journey.model import AppointmentId
@@ -221,6 +222,6 @@ ALL: dict[str, Scene] = {
         f"offers {action}": offering(action)
         for action in ("scan_nfc", "complete_exam", "make_payment", "leave_hospital", "sterilise")
     },
-    **{f"refused {reason}": refused(reason) for reason in ("random_id", "no_stable_id", "unreadable", "magnetic")},
+    **{f"refused {reason}": refused(reason) for reason in (*RefusedReason, "magnetic")},
     **{f"broken {reason}": broken(reason) for reason in ("store", "not_enrolled", "fuse")},
 }
