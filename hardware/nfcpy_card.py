@@ -19,8 +19,6 @@ _ANSWER_S = 0.25
 # ISO 14443-3, 6.5.3 and 7.9.4: the card goes on with ISO 14443-4; with NFC-DEP it is a phone.
 _SAK_PROCESSOR, _SAK_NFC_DEP = 0x20, 0x40
 _ATQB_PROCESSOR = 0x01
-# The second byte of ATQA, which only MIFARE DESFire and NTAG 424 DNA set so, and their historical bytes.
-_DESFIRE, _DESFIRE_HISTORICAL = 0x03, b"\x80"
 # PC/SC part 3, supplement: standard bytes, and names by the SAK. Another SAK stands behind FF.
 _TYPE_A, _TYPE_B, _FELICA = 0x03, 0x07, 0x11
 _NAMES = {0x08: 0x0001, 0x18: 0x0002, 0x00: 0x0003, 0x09: 0x0026}
@@ -55,12 +53,10 @@ def find_card(
 
 
 def _is_processor(target: Any) -> bool:
-    """Whether the card goes on with ISO 14443-4, and its form is not known before that."""
+    """Whether the card goes on with ISO 14443-4."""
     if target.sensb_res:
         return bool(target.sensb_res[10] & _ATQB_PROCESSOR)
-    if target.sensf_res or target.rid_res or not target.sel_res[0] & _SAK_PROCESSOR:
-        return False
-    return bool(target.sens_res[1] != _DESFIRE)
+    return bool(target.sel_res and target.sel_res[0] & _SAK_PROCESSOR)
 
 
 def _storage_atr(target: Any) -> bytes:
@@ -71,8 +67,6 @@ def _storage_atr(target: Any) -> bytes:
     if target.rid_res:
         return storage_atr(_TYPE_A, _TOPAZ_NAME)
     sak = target.sel_res[0]
-    if sak & _SAK_PROCESSOR:
-        return processor_atr(_DESFIRE_HISTORICAL)
     return storage_atr(_TYPE_A, _NAMES.get(sak, 0xFF00 | sak))
 
 

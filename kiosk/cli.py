@@ -263,4 +263,4 @@ def _status_in_words(report: dict[str, Any]) -> str:
 
 def _form_in_words(form: dict[str, Any]) -> str:
     technology = form["technology"] or "technology not known"
-    return f"{form['atr']} ({technology}, id of {form['id_bytes']} bytes), {form['count']} times, last {form['last']}"
+    return f"{form['atr']} ({technology}, id of {form['id_bytes']} bytes), seen: {form['count']}, last {form['last']}"

@@ -42,6 +42,7 @@ frontend.listen(nfc.clf.LocalTarget("212F", sensf_res=answer), timeout=60.0)
 purse = iso_dep(lambda _: PURSE)
 no_purse = iso_dep(lambda _: b"\x6a\x82")
 silent = iso_dep(lambda _: None)
+desfire = iso_dep(lambda _: None, ats=bytes.fromhex("067577810280"))  # a question would make it unreadable
 
 
 def jcop(*selected: bytes) -> Exchange:
@@ -60,14 +61,14 @@ def spec_of(chip: EmulatedPn532) -> ReaderSpec:
     [
         (type_a(ANNA), (ANNA, "iso14443a")),
         (type_a(ANNA[:4]), (ANNA[:4], "iso14443a")),
-        (type_a(ANNA, PROCESSOR, DESFIRE_ATQA), (ANNA, "iso14443a")),
+        (type_a(ANNA, PROCESSOR, DESFIRE_ATQA, desfire), (ANNA, "iso14443a")),
         (type_a(ANNA, PROCESSOR, b"\x00\x44", no_purse), (ANNA, "iso14443a")),
         (type_1(ANNA[:4]), (ANNA[:4], "iso14443a")),
         (felica(IDM), (IDM, "felica")),
         (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, purse), (CSN, "ksx6924")),
         (type_b(b"abcd", blocks=purse), (CSN, "ksx6924")),
         (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, no_purse), RefusedReason.PHONE),
-        (type_a(b"\x08abc", PROCESSOR, DESFIRE_ATQA), RefusedReason.RANDOM_ID),
+        (type_a(b"\x08abc", PROCESSOR, DESFIRE_ATQA, desfire), RefusedReason.RANDOM_ID),
         (type_a(ANNA[:4], PROCESSOR, PHONE_ATQA, jcop()), RefusedReason.UNKNOWN_FORM),
         (type_a(ANNA, PROCESSOR, PHONE_ATQA, jcop(SELECT_PPSE)), RefusedReason.BANK_CARD),
         (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, jcop(SELECT_LDS)), RefusedReason.PASSPORT),
@@ -76,6 +77,7 @@ def spec_of(chip: EmulatedPn532) -> ReaderSpec:
         (type_a(b"\x08abc", 0x40, PHONE_ATQA), RefusedReason.PHONE),
         (type_a(b"\x08abc"), RefusedReason.RANDOM_ID),
         (type_b(b"abcd", blocks=jcop(SELECT_PPSE)), RefusedReason.BANK_CARD),
+        (type_a(ANNA, PROCESSOR, DESFIRE_ATQA, jcop(SELECT_PPSE)), RefusedReason.BANK_CARD),
         (felica(b"\x02\xfe" + IDM[2:]), RefusedReason.PHONE),
         (type_b(b"abcd", blocks=no_purse), RefusedReason.NO_STABLE_ID),
         (type_a(ANNA[:4], PROCESSOR, PHONE_ATQA, silent), RefusedReason.UNREADABLE),
@@ -102,6 +104,7 @@ def spec_of(chip: EmulatedPn532) -> ReaderSpec:
         "a phone with NFC-DEP alone",
         "a storage card with random ids",
         "bank card of type B",
+        "bank card with the ATQA of DESFire",
         "FeliCa in a phone",
         "type B",
         "silent after it was chosen",
