@@ -23,7 +23,8 @@ from kiosk.config import Config, ConfigError, ReaderSection
 from kiosk.enrolment import FAILURES, PendingEnrolment, SiteCards, describe_failure
 from kiosk.front.counter import DemoCard
 from kiosk.front.reception import Reception
-from kiosk.front.screen import Screen
+from kiosk.front.screen import Lookup, Screen
+from kiosk.front.visitor import LOOKUP_S
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.ledger import Ledger
 from kiosk.journey.this_kiosk import ThisKiosk
@@ -33,7 +34,8 @@ from kiosk.ui.server import PageServer
 from kiosk.uid import NoUid, parse_uid
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent
-from sync.cards import canonical_card
+from sync.agent.lookup import Lookups
+from sync.cards import CardHash, canonical_card
 from sync.clock import now_ms
 from sync.control import ControlError, ControlServer, Operation, socket_path
 from sync.journey.model import PatientId
@@ -49,6 +51,7 @@ class Daemon:
         self._config = config
         self._parts = ExitStack()
         self._agent: Agent | None = None
+        self._lookups: Lookups | None = None
         self._agent_lock = threading.Lock()
         self._enrolling = threading.Lock()
         self._unknown_forms = UnknownForms()
@@ -68,7 +71,7 @@ class Daemon:
             self._resume_enrolment()
             self._cards = SiteCards(self._config)
             journeys = Journeys(self._kiosk)
-            self._reception = Reception(journeys, self._cards.hashes, self._automatic, self._nudge)
+            self._reception = Reception(journeys, self._cards.hashes, self._automatic, self._nudge, self._look_up)
             self._reception.start()
             parts.callback(self._reception.stop)
             self._start_readers(parts)
@@ -137,10 +140,15 @@ class Daemon:
         with self._agent_lock:
             self._agent = Agent(self._ledger, self._connect, self._on_sync)
             self._agent.start()
+            self._lookups = Lookups(self._ledger, self._connect_quickly, self._on_lookup)
+            self._lookups.start()
 
     def _stop_agent(self) -> None:
         with self._agent_lock:
             agent, self._agent = self._agent, None
+            lookups, self._lookups = self._lookups, None
+        if lookups:
+            lookups.stop()
         if agent:
             agent.stop()
 
@@ -148,6 +156,18 @@ class Daemon:
         token = self._enrolment.token()
         self._cards.refresh()  # an enrolment brings keys and token together
         return CentralClient(self._config.central.url, token)
+
+    def _connect_quickly(self) -> CentralClient:
+        return CentralClient(self._config.central.url, self._enrolment.token(), deadline_s=LOOKUP_S)
+
+    def _look_up(self, cards: tuple[CardHash, ...]) -> bool:
+        lookups = self._lookups
+        if lookups:
+            lookups.ask(cards)
+        return lookups is not None
+
+    def _on_lookup(self, cards: tuple[CardHash, ...], answered: bool) -> None:
+        self._reception.take_lookup(cards, Lookup.UNKNOWN if answered else Lookup.UNAVAILABLE)
 
     def _on_sync(self, patient_ids: frozenset[PatientId]) -> None:
         agent = self._agent
@@ -192,10 +212,12 @@ class Daemon:
             technology, uid = parse_uid(request.get("uid"))
         except NoUid as error:
             raise ControlError(str(error)) from error
+        # A hand takes one card away before it holds the next one.
+        self._reception.await_clear_fields(_CLEAR_S)
         presented = self._readers.present(uid, Technology(technology))
-        screen = presented.outcome
-        if not isinstance(screen, Screen):
+        if not isinstance(presented.outcome, Screen):
             raise ControlError(presented.detail or _NO_NEW_TAP)
+        screen = self._reception.await_settled(_SETTLED_S)
         return {
             "screen": screen.screen,
             "reason": screen.reason,
@@ -241,6 +263,8 @@ class Daemon:
         return {"kiosk_id": enrolment.kiosk_id}
 
 
+_CLEAR_S = 2.0  # the time for a card that has left to count as away; a card that lies on a reader stays longer
+_SETTLED_S = 5.0
 _NO_NEW_TAP = "no new tap: the same card came back too soon"
 
 

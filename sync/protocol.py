@@ -20,6 +20,7 @@ PROTOCOL_VERSION = 2
 SUPPORTED_VERSIONS = frozenset({PROTOCOL_VERSION})  # those that this end speaks
 MAX_BATCH = 100  # actions of one push
 MAX_BATCH_BYTES = 256 * 1024  # of the bodies of one push
+MAX_CARD_KEYS = 8  # hashes of one card
 MAX_ACTION_BODY = 32 * 1024  # bytes of one action's body: several fit into a batch, in Base64 too
 DEFAULT_LANGUAGES = ("ko", "en")  # of a site that names none; the first one also for a patient without a language
 NO_HASH = ""  # the previous hash of the first action of a chain
@@ -47,6 +48,7 @@ class Code(StrEnum):
     UNKNOWN_CARD = "unknown_card"
     UNKNOWN_PATIENT = "unknown_patient"
     REBOUND = "rebound"  # the card belongs to another patient now
+    BLOCKED_CARD = "blocked_card"  # the card was reported lost, and opens nobody
     DEPENDS = "depends"  # an earlier action of the visit waits for staff
     MONEY = "money"
     NOT_ALLOWED = "not_allowed"
@@ -258,6 +260,7 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     - `gone`: patients that have left the roster.
     - `verdicts`: verdicts for this kiosk's actions that have a new revision.
     - `renamed`: records that were merged into others.
+    - `blocked`: the hashes of cards that were reported lost. `unblocked`: those of cards that may be used again.
     - `definitions`: the document of the rules, where the kiosk's version differs; else None.
     - `retry_after_s`: set where the centre could not let the call wait.
     - `last_seq`, `backed_up_seq`: as in a push's answer, of `epoch`, which is the epoch of the request. `last_seq` is
@@ -280,10 +283,32 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     definitions: dict[str, Any] | None = None
     retry_after_s: float | None = None
     renamed: tuple[Renamed, ...]
+    blocked: tuple[CardHash, ...]
+    unblocked: tuple[CardHash, ...]
     last_seq: int | None
     backed_up_seq: int
     epoch: int
     asked_cursor: int
+    versions: tuple[int, ...]
+
+
+class LookupRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks who holds one card that the kiosk does not know: the card's hashes, one for each key."""
+
+    protocol_version: int
+    kiosk_id: str
+    cards: tuple[CardHash, ...]
+
+
+class LookupAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The holder of the card as of this moment; None for a card that no patient has.
+
+    The patient is on the roster from now on, so the next pages bring the row again. `versions` are the versions of
+    this protocol that the centre speaks.
+    """
+
+    server_incarnation: str
+    patient: PatientRow | None
     versions: tuple[int, ...]
 
 

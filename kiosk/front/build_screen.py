@@ -7,6 +7,7 @@ from kiosk.front.screen import (
     CentralView,
     JourneyView,
     KioskView,
+    Lookup,
     Notice,
     PatientView,
     QueueLine,
@@ -60,7 +61,10 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
             return _journey(context, identity, occupied, visitor, status)
         case ScreenKind.UNKNOWN_CARD:
             stranger = PatientView(str(visitor.patient_id), "", empty.languages[0])
-            return replace(occupied, patient=stranger, next_action=check_in_action(context.definitions, identity))
+            # A press in that moment could land on the screen of the patient whom the centre names.
+            is_asked = visitor.lookup is Lookup.ASKED
+            action = None if is_asked else check_in_action(context.definitions, identity)
+            return replace(occupied, patient=stranger, next_action=action, lookup=visitor.lookup)
         case ScreenKind.REFUSED_CARD:
             return replace(occupied, reason=visitor.reason)
         case _:
@@ -110,7 +114,8 @@ def _journey(
         step=step,
         patient=PatientView(patient.patient_id, patient.masked_name, patient.language),
         journey=view,
-        next_action=next_action(definitions, status),
+        next_action=None if visitor.acts_s is not None else next_action(definitions, status),
+        settling=visitor.acts_s is not None,
         ticket=lines.get(journey.current_queue_id) if journey.current_queue_id else None,
         confirmed=not status.pending and not status.needs_staff,
         notice=_notice(context, visitor, status),

@@ -1,7 +1,9 @@
 """The reception: one person at a time, from the tap to the screen, over the journey service.
 
-A tap comes in by `tap()` or `refuse_card()`, a press by `act()`. Each returns after its commit and after the new screen
-is published. The person on the screen leaves by a press, by the next tap, or when the time is up.
+A card comes in by `tap()` or `refuse_card()`, and `gesture.py` says whether the screen is about it. A tap shows its
+person at once, and acts a moment later (`visitor.SETTLE_S`), unless the card of another person comes meanwhile. A
+press comes in by `act()`, which returns after the commit. The person on the screen leaves by a press, by the next tap,
+or when the time is up.
 """
 
 import logging
@@ -15,10 +17,11 @@ from dataclasses import replace
 from kiosk.front import visitor as visitors
 from kiosk.front.build_screen import ScreenContext, build_screen
 from kiosk.front.counter import DemoCard, PressResult
+from kiosk.front.gesture import NO_GESTURE, Effect, HeldCard, Rank
 from kiosk.front.latest import Broadcast, LatestSlot
-from kiosk.front.screen import Notice, QueueLine, Screen, ScreenKind
-from kiosk.front.visitor import ATTRACT, Visitor
-from kiosk.journey.journeys import ActionOutcome, Journeys
+from kiosk.front.screen import Lookup, Notice, QueueLine, Screen, ScreenKind
+from kiosk.front.visitor import ATTRACT, HOLD_ONE_CARD, LOOKUP_S, SETTLE_S, Visitor
+from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from kiosk.journey.patient_status import PatientStatus
 from kiosk.journey.this_kiosk import NotEnrolled
 from sync.cards import CardHash
@@ -43,18 +46,23 @@ class Reception:
         hash_card: Callable[[str], tuple[CardHash, ...]],
         automatic: Callable[[], Sequence[str]],
         nudge: Callable[[], None],
+        look_up: Callable[[tuple[CardHash, ...]], bool] = lambda _: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`hash_card` returns the keyed hashes of a canonical id, `automatic` names the actions that a tap does by
-        itself, `nudge` tells the sync agent that there is something to push, `monotonic` returns seconds."""
+        """`hash_card` returns a canonical id's keyed hashes, `automatic` names the actions that a tap does by itself,
+        `nudge` tells the sync agent that there is something to push. `look_up` begins to ask the centre about an
+        unknown card, and returns False where it cannot ask; the answer comes by `take_lookup`. `monotonic` returns
+        seconds."""
         self._journeys = journeys
         self._hash_card = hash_card
         self._automatic = automatic
         self._nudge = nudge
+        self._look_up = look_up
         self._monotonic = monotonic
         self._broadcast: Broadcast[Screen] = Broadcast()
         self._changed = threading.Condition(threading.RLock())
         self._visitor = ATTRACT
+        self._gesture = NO_GESTURE
         self._frame = 0
         self._published: Screen | None = None
         self._online = False
@@ -67,32 +75,49 @@ class Reception:
 
     # The reader's side.
 
-    def tap(self, card: str) -> Screen:
-        """Takes a tap of a usable card, given by its canonical id."""
+    def tap(self, card: str, reader: str = "") -> Screen:
+        """Takes a usable card that came to a reader, by its canonical id. The tap acts after the returned screen."""
         with self._changed, self._journeys.hold_store():
             try:
                 cards = self._hash_card(card)
-                outcome = self._journeys.tap(cards, self._automatic())
-            except NotEnrolled:
-                return self._show(ATTRACT)
+                patient_id = self._journeys.holder(cards)
             except sqlite3.Error as error:
                 return self._store_failed(error)
-            has_written = outcome is not None and bool(outcome.action_ids)
-            # Only a tap that wrote a row proves that the disk takes writes again.
-            self._store_fault = self._store_fault and not has_written
-            screen = self._show(_visitor_of(outcome, cards))
-        if has_written:
-            self._nudge()
-        return screen
+            if isinstance(patient_id, CardRefused):
+                return self.refuse_card(patient_id.reason, reader)
+            if patient_id is None:
+                self._gesture, effect = self._gesture.with_card(reader, HeldCard(Rank.UNKNOWN, cards))
+                return self._take_effect(effect, lambda: self._unknown_card(cards))
+            self._gesture, effect = self._gesture.with_card(reader, HeldCard(Rank.KNOWN, patient_id))
+            acts_s = self._monotonic() + SETTLE_S
+            return self._take_effect(effect, lambda: visitors.settling(patient_id, cards, acts_s))
 
-    def refuse_card(self, reason: str) -> Screen:
-        """Takes a tap of a card that cannot be used. Only the reason is stored."""
+    def refuse_card(self, reason: str, reader: str = "") -> Screen:
+        """Takes a card that cannot be used. Only the reason is stored."""
         with self._changed:
             try:
                 self._journeys.note_refused_tap(reason)
             except sqlite3.Error as error:
                 return self._store_failed(error)
-            return self._show(visitors.refused_card(reason))
+            self._gesture, effect = self._gesture.with_card(reader, HeldCard(Rank.REFUSED, reason))
+            return self._take_effect(effect, lambda: visitors.refused_card(reason))
+
+    def clear_field(self, reader: str) -> None:
+        """Notes that no card has been in the field of a reader for a second."""
+        with self._changed:
+            self._gesture = self._gesture.without_cards(reader)
+            self._changed.notify_all()
+
+    def await_clear_fields(self, timeout_s: float) -> bool:
+        """Waits until no reader holds a card. False where one still does."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._gesture == NO_GESTURE, timeout_s)
+
+    def await_settled(self, timeout_s: float) -> Screen:
+        """Waits until the tap on the screen has acted. Returns the screen then, or after the time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._visitor.is_settled, timeout_s)
+            return self._current_screen()
 
     def set_readers_ready(self, ready: bool) -> None:
         """Notes whether any reader can take a tap."""
@@ -115,6 +140,26 @@ class Reception:
             if concerns_visitor or (patient_ids and self._lines_moved()):
                 self._show(self._visitor)
 
+    def take_lookup(self, cards: tuple[CardHash, ...], answer: Lookup) -> None:
+        """Takes the centre's answer about an unknown card. A patient who was found is in the store already."""
+        with self._changed, self._journeys.hold_store():
+            asks = self._visitor.lookup is Lookup.ASKED and self._visitor.cards == cards
+            try:
+                patient_id = self._journeys.holder(cards)
+            except sqlite3.Error as error:
+                self._store_failed(error)
+                return
+            if isinstance(patient_id, CardRefused):
+                if asks:
+                    self._show(visitors.refused_card(patient_id.reason))
+            elif patient_id is not None:
+                self._take_found(cards, patient_id, asks)
+            elif asks:
+                self._change_visitor(replace(self._visitor, lookup=answer))
+            # The person may have checked in before the answer came.
+            if self._update_visitor():
+                self._show(self._visitor)
+
     def reset(self) -> None:
         """Clears the screen after an enrolment: the kiosk is another one, and the centre has not answered it yet."""
         with self._changed:
@@ -135,7 +180,7 @@ class Reception:
             if self._update_visitor():
                 self._show(self._visitor)
             visitor = self._visitor
-            if visitor.patient_id != patient_id or self._fault():
+            if visitor.patient_id != patient_id or visitor.acts_s is not None or self._fault():
                 return PressResult(
                     self._current_screen(), error="That person is not on the screen.", code="conflict", conflict=True
                 )
@@ -144,6 +189,9 @@ class Reception:
                 outcome = self._act(visitor, action_type, action_id)
             except sqlite3.Error as error:
                 return PressResult(self._store_failed(error), error="It could not be saved.", code="store")
+            if isinstance(outcome, CardRefused):
+                screen = self._show(visitors.refused_card(outcome.reason))
+                return PressResult(screen, error="The card was reported lost.", code=outcome.reason)
             screen = self._show(_visitor_after_press(visitor, outcome))
         if outcome.refusal:
             return PressResult(screen, error=outcome.refusal.message, code=outcome.refusal.code)
@@ -186,13 +234,15 @@ class Reception:
     # Time.
 
     def start(self) -> None:
-        """Starts the thread that clears the screen when the time is up, and probes a failed store."""
+        """Starts the thread that lets taps act, clears the screen when the time is up, and probes a failed store."""
         self._timer = threading.Thread(target=self._run, name="reception", daemon=True)
         self._timer.start()
 
     def stop(self) -> None:
-        """Ends the thread and every subscription."""
+        """Ends the thread and every subscription. A tap that has not acted yet acts now."""
         with self._changed:
+            if self._visitor.acts_s is not None:
+                self._act_on_tap()
             self._stopping = True
             self._changed.notify_all()
         if self._timer:
@@ -203,6 +253,10 @@ class Reception:
         """Does the work that is due now. Returns the seconds until more work is due; None where none is."""
         with self._changed:
             now_s = self._monotonic()
+            if self._visitor.acts_in_s(now_s) == 0:
+                self._act_on_tap()
+            if self._visitor.lookup_ends_in_s(now_s) == 0:
+                self._change_visitor(replace(self._visitor, lookup=Lookup.UNAVAILABLE))
             if self._visitor.seen_in_s(now_s) == 0:
                 self._try_to_mark_reversals_seen()
             if self._store_fault:
@@ -228,6 +282,64 @@ class Reception:
 
     # The methods below need the lock `_changed`.
 
+    def _take_effect(self, effect: Effect, visitor: Callable[[], Visitor]) -> Screen:
+        """Shows what a card has made of its gesture: the screen of `visitor`, the same screen, or "one card"."""
+        if effect is Effect.HOLD_ONE:
+            return self._hold_one_card()
+        return self._show(visitor()) if effect is Effect.SHOW else self._current_screen()
+
+    def _hold_one_card(self) -> Screen:
+        try:
+            self._journeys.note_refused_tap(HOLD_ONE_CARD)
+        except sqlite3.Error as error:
+            return self._store_failed(error)
+        return self._show(visitors.refused_card(HOLD_ONE_CARD))
+
+    def _unknown_card(self, cards: tuple[CardHash, ...]) -> Visitor:
+        """The holder of an unknown card. The centre is asked where it answers; the first screen does not wait."""
+        asked = self._online and self._look_up(cards)
+        ends_s = self._monotonic() + LOOKUP_S if asked else None
+        return visitors.unknown_card(PatientId(f"card-{new_id()}"), cards, ends_s)
+
+    def _take_found(self, cards: tuple[CardHash, ...], patient_id: PatientId, asks: bool) -> None:
+        """Shows the patient whom the centre named for a card, where the screen or the gesture is about that card."""
+        self._gesture, effect = self._gesture.with_found(cards, patient_id)
+        if effect is Effect.HOLD_ONE:
+            self._hold_one_card()
+        elif asks:
+            self._show(visitors.settling(patient_id, cards, self._monotonic() + SETTLE_S))
+
+    def _act_on_tap(self) -> None:
+        """Does the automatic actions of the tap on the screen, and shows the person after them."""
+        cards = self._visitor.cards
+        with self._journeys.hold_store():
+            try:
+                outcome = self._journeys.tap(cards, self._automatic())
+            except NotEnrolled:
+                self._show(ATTRACT)
+                return
+            except sqlite3.Error as error:
+                self._store_failed(error)
+                return
+            has_written = isinstance(outcome, ActionOutcome) and bool(outcome.action_ids)
+            # Only a tap that wrote a row proves that the disk takes writes again.
+            self._store_fault = self._store_fault and not has_written
+            self._show(self._visitor_after_tap(outcome, cards))
+        if has_written:
+            self._nudge()
+
+    def _visitor_after_tap(self, outcome: ActionOutcome | CardRefused | None, cards: tuple[CardHash, ...]) -> Visitor:
+        if isinstance(outcome, CardRefused):
+            return visitors.refused_card(outcome.reason)
+        if outcome is None:
+            return self._unknown_card(cards)
+        return visitors.journey(outcome.patient_id, cards, tapped_again=not outcome.action_ids)
+
+    def _change_visitor(self, visitor: Visitor) -> None:
+        """Shows a change of the person on the screen. The time of the screen goes on."""
+        self._visitor = visitor
+        self._show(visitor)
+
     def _update_visitor(self) -> bool:
         """Makes the visitor the patient that the tapped card means now. Returns whether the visitor changed.
 
@@ -246,7 +358,7 @@ class Reception:
         self._visitor = replace(visitor, patient_id=patient_id) if patient_id else ATTRACT
         return True
 
-    def _act(self, visitor: Visitor, action_type: str, action_id: str | None) -> ActionOutcome:
+    def _act(self, visitor: Visitor, action_type: str, action_id: str | None) -> ActionOutcome | CardRefused:
         assert visitor.patient_id is not None
         if visitor.kind is ScreenKind.UNKNOWN_CARD:
             return self._journeys.check_in_unknown(visitor.patient_id, visitor.cards, action_type, action_id)
@@ -293,6 +405,8 @@ class Reception:
             stay_s = visitors.DECIDE_S if screen.next_action else visitors.INFORM_S
             visitor = visitor.start_time(self._monotonic(), stay_s)
             screen = replace(screen, remaining_s=visitor.stay_s)
+        if visitor.kind is ScreenKind.ATTRACT:
+            self._gesture = self._gesture.without_person()
         self._visitor, self._published = visitor, screen
         self._broadcast.publish(screen)
         self._changed.notify_all()
@@ -341,12 +455,6 @@ _FAULTS = {
 
 def _lines(screen: Screen | None) -> tuple[QueueLine, ...]:
     return screen.journey.queue_details if screen and screen.journey else ()
-
-
-def _visitor_of(outcome: ActionOutcome | None, cards: tuple[CardHash, ...]) -> Visitor:
-    if outcome is None:
-        return visitors.unknown_card(PatientId(f"card-{new_id()}"), cards)
-    return visitors.journey(outcome.patient_id, cards, tapped_again=not outcome.action_ids)
 
 
 def _visitor_after_press(before: Visitor, outcome: ActionOutcome) -> Visitor:

@@ -29,6 +29,14 @@ class Notice(StrEnum):
     NO_BOOKING = "no_booking"  # no booking today; shown only while the roster is fresh
 
 
+class Lookup(StrEnum):
+    """What the centre says about a card that this kiosk does not know."""
+
+    ASKED = "asked"  # the centre has not answered yet
+    UNKNOWN = "unknown"  # no patient of the hospital has the card
+    UNAVAILABLE = "unavailable"  # the centre cannot be asked now: the card may be a patient's
+
+
 @dataclass(frozen=True, slots=True)
 class KioskView:
     """This kiosk, as people know it. `desk` is where the staff are, in the hospital's own words ("": unknown)."""
@@ -107,7 +115,8 @@ class Screen:
     one big button (None: no button). `ticket` is the current queue entry. `confirmed`: the centre has judged every
     action of this patient here. `remaining_s`: seconds until the screen goes back to `attract` by itself (None: it
     stays). `keeps_left`: how often "keep using" may still extend that. `reason` is why the card is refused, or what is
-    out of order.
+    out of order. `settling`: the card was just held, and the kiosk acts in a moment. `lookup` is the centre's answer
+    about an unknown card.
     """
 
     frame: int
@@ -127,3 +136,5 @@ class Screen:
     reason: str | None = None
     remaining_s: float | None = None
     keeps_left: int = 0
+    settling: bool = False
+    lookup: Lookup | None = None

@@ -3,13 +3,16 @@
 A screen that asks for a decision stays a minute and shows the time left. A screen that only informs stays fifteen
 seconds. "Keep using" starts the time again, ten times at most (EN 301 549, 5.1.4 and WCAG 2.2, 2.2.1 ask for that).
 
+A tap acts when its card has been alone for a moment (`SETTLE_S`). A wallet may hold the cards of two people, and then
+the kiosk acts for neither. The screen greets the person at once.
+
 A reversal counts as seen once it has been on the screen for five seconds after the person's own tap or press, or once
 the person presses anything on that screen.
 """
 
 from dataclasses import dataclass, replace
 
-from kiosk.front.screen import ScreenKind
+from kiosk.front.screen import Lookup, ScreenKind
 from kiosk.journey.outcomes import Reversal
 from sync.cards import CardHash
 from sync.journey.model import PatientId
@@ -18,6 +21,9 @@ DECIDE_S = 60.0
 INFORM_S = 15.0
 SEEN_S = 5.0
 KEEPS = 10
+SETTLE_S = 0.25  # the cards of one wallet come within some 0.1 s of each other
+LOOKUP_S = 1.5  # the longest time in which the centre's answer about an unknown card may change the screen
+HOLD_ONE_CARD = "hold_one_card"  # the reason on the screen for the cards of two people in one gesture
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +33,9 @@ class Visitor:
     `cards` are the hashes of the tapped card. `tapped_id` is the patient that the card meant at the tap, `patient_id`
     the patient that it means now. `reason` is why a card is refused. `tapped_again`: the tap changed nothing.
     `refused`: the rules refused the press. `reversals` are those on the screen, `reversals_seen` tells whether the
-    person has seen them. The screen is up since `since_s`, stays `stay_s` seconds without a touch, and ends at `ends_s`
-    (all monotonic).
+    person has seen them. `lookup` is what the centre says about an unknown card. The screen is up since `since_s`,
+    stays `stay_s` seconds without a touch, and ends at `ends_s`. The tap acts at `acts_s`, and the look-up ends at
+    `lookup_ends_s` (all monotonic).
     """
 
     kind: ScreenKind = ScreenKind.ATTRACT
@@ -44,6 +51,14 @@ class Visitor:
     stay_s: float = 0.0
     ends_s: float | None = None
     keeps_left: int = 0
+    acts_s: float | None = None
+    lookup: Lookup | None = None
+    lookup_ends_s: float = 0.0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the tap has acted, and the centre's answer about the card is not awaited any more."""
+        return self.acts_s is None and self.lookup is not Lookup.ASKED
 
     def start_time(self, now_s: float, stay_s: float) -> "Visitor":
         """Returns the visitor with `stay_s` seconds from now."""
@@ -64,9 +79,18 @@ class Visitor:
         has_unseen = self.reversals and not self.reversals_seen
         return max(0.0, self.since_s + SEEN_S - now_s) if has_unseen else None
 
+    def acts_in_s(self, now_s: float) -> float | None:
+        """Returns the seconds until the tap acts; None where it has acted, or does not act."""
+        return None if self.acts_s is None else max(0.0, self.acts_s - now_s)
+
+    def lookup_ends_in_s(self, now_s: float) -> float | None:
+        """Returns the seconds in which the centre may still answer; None where no answer is awaited."""
+        return max(0.0, self.lookup_ends_s - now_s) if self.lookup is Lookup.ASKED else None
+
     def next_change_s(self, now_s: float) -> float | None:
         """Returns the seconds until the passing of time changes the screen; None where it does not."""
-        return min((s for s in (self.seen_in_s(now_s), self.remaining_s(now_s)) if s is not None), default=None)
+        waits = (self.seen_in_s(now_s), self.remaining_s(now_s), self.acts_in_s(now_s), self.lookup_ends_in_s(now_s))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def is_over(self, now_s: float) -> bool:
         """Whether the time is up."""
@@ -81,9 +105,25 @@ def journey(patient_id: PatientId, cards: tuple[CardHash, ...], tapped_again: bo
     return Visitor(ScreenKind.JOURNEY, patient_id, cards, patient_id, tapped_again=tapped_again, keeps_left=KEEPS)
 
 
-def unknown_card(patient_id: PatientId, cards: tuple[CardHash, ...]) -> Visitor:
-    """Returns the holder of a usable card that no patient has. A check-in makes a patient of that id."""
-    return Visitor(ScreenKind.UNKNOWN_CARD, patient_id, cards, keeps_left=KEEPS)
+def settling(patient_id: PatientId, cards: tuple[CardHash, ...], acts_s: float) -> Visitor:
+    """Returns a known patient whose tap acts at `acts_s` (monotonic)."""
+    return replace(journey(patient_id, cards), acts_s=acts_s)
+
+
+def unknown_card(patient_id: PatientId, cards: tuple[CardHash, ...], lookup_ends_s: float | None) -> Visitor:
+    """Returns the holder of a usable card that this kiosk does not know. A check-in makes a patient of that id.
+
+    The centre is asked until `lookup_ends_s` (monotonic); None where it cannot be asked.
+    """
+    lookup = Lookup.UNAVAILABLE if lookup_ends_s is None else Lookup.ASKED
+    return Visitor(
+        ScreenKind.UNKNOWN_CARD,
+        patient_id,
+        cards,
+        keeps_left=KEEPS,
+        lookup=lookup,
+        lookup_ends_s=lookup_ends_s or 0.0,
+    )
 
 
 def refused_card(reason: str) -> Visitor:

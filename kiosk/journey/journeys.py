@@ -15,7 +15,7 @@ from kiosk.journey.outcomes import Reversal, mark_seen, read_outcomes
 from kiosk.journey.patient_status import PatientStatus, read_patient_status
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.journey.transaction_context import TransactionContext
-from kiosk.store import audit, outbox, outbox_bodies, patient_aliases, patients
+from kiosk.store import audit, blocked_cards, outbox, outbox_bodies, patient_aliases, patients
 from kiosk.store.identity import Identity
 from kiosk.store.patients import Patient
 from sync.cards import CardHash
@@ -31,6 +31,16 @@ class ActionOutcome:
     patient_id: PatientId
     action_ids: tuple[ActionId, ...] = ()
     refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardRefused:
+    """The result of a tap or a press with a card that opens nobody. `reason` is a code with words on the screen."""
+
+    reason: str
+
+
+BLOCKED_CARD = CardRefused("blocked_card")  # the card was reported lost
 
 
 class Journeys:
@@ -54,12 +64,26 @@ class Journeys:
         """Reads the clocks of this machine."""
         return self._kiosk.clock()
 
-    def tap(self, cards: Sequence[CardHash], automatic: Sequence[str]) -> ActionOutcome | None:
+    def holder(self, cards: Sequence[CardHash]) -> PatientId | CardRefused | None:
+        """Returns the patient that a card is bound to; None for a card that this kiosk does not know.
+
+        A card that was reported lost is refused.
+        """
+        with self._store.read() as db:
+            if blocked_cards.is_blocked(db, cards):
+                return BLOCKED_CARD
+            found = patients.read_holder(db, cards)
+        return found.patient.patient_id if found else None
+
+    def tap(self, cards: Sequence[CardHash], automatic: Sequence[str]) -> ActionOutcome | CardRefused | None:
         """Handles a tap of a known card: does the automatic actions that the rules allow now, in the rules' order.
 
         All of them are one transaction. Returns None where no patient has the card; nothing of the card is stored then.
+        A card that was reported lost is refused.
         """
         with self._store.write() as db:
+            if blocked_cards.is_blocked(db, cards):
+                return self._refuse_blocked(db)
             holder = patients.read_holder(db, cards)
             if holder is None:
                 return None
@@ -92,7 +116,7 @@ class Journeys:
             if earlier := _earlier_outcome(db, patient_id, action_type, action_id):
                 return earlier
             patient = patients.read(db, patient_id)
-            if patient is None:
+            if patient is None or blocked_cards.is_blocked(db, cards):
                 return _refused(patient_id, action_type, self.definitions.initial)
             holder = patients.read_holder(db, cards)
             binding_id = holder.binding_id if holder and holder.patient.patient_id == patient_id else None
@@ -101,15 +125,17 @@ class Journeys:
 
     def check_in_unknown(
         self, patient_id: PatientId, cards: Sequence[CardHash], action_type: str, action_id: str | None
-    ) -> ActionOutcome:
+    ) -> ActionOutcome | CardRefused:
         """Checks the holder of an unknown card in: makes a provisional patient of that id.
 
         The centre or the desk ties the provisional patient to a real one. Where the action is refused, nothing
-        of the card is stored. Raises NotEnrolled.
+        of the card is stored. A card that was reported lost since the tap is refused. Raises NotEnrolled.
         """
         with self._store.write() as db:
             if earlier := _earlier_outcome(db, patient_id, action_type, action_id):
                 return earlier
+            if blocked_cards.is_blocked(db, cards):
+                return self._refuse_blocked(db)
             action = KioskAction(action_type, action_id or self._kiosk.new_id(), tuple(cards))
             # The card may be known since the tap.
             holder = patients.read_holder(db, cards)
@@ -137,12 +163,14 @@ class Journeys:
             return read_patient_status(db, self._kiosk.context(), patient) if patient else None
 
     def current_patient(self, tapped_id: PatientId, cards: Sequence[CardHash]) -> PatientId | None:
-        """Returns the present patient of an earlier tap; None where the card no longer names its holder.
+        """Returns the present patient of an earlier tap; None where the card no longer names its holder, or is blocked.
 
         `tapped_id` is the patient that these cards meant at the tap. Since then a provisional patient may have become
         a real one, records may have been merged, and the card may have been bound to another patient.
         """
         with self._store.read() as db:
+            if blocked_cards.is_blocked(db, cards):
+                return None
             patient_id = patient_aliases.resolve(db, tapped_id)
             holder, tapped = patients.read_holder(db, cards), patients.read(db, tapped_id)
         holder_id = holder.patient.patient_id if holder else None
@@ -159,6 +187,10 @@ class Journeys:
     def probe(self) -> None:
         """Tests whether the store takes writes. Raises sqlite3.Error where it does not."""
         self._store.probe()
+
+    def _refuse_blocked(self, db: sqlite3.Connection) -> CardRefused:
+        audit.note(db, self.clock().wall_ms, "refused_tap", BLOCKED_CARD.reason)
+        return BLOCKED_CARD
 
     def _press(self, db: sqlite3.Connection, patient: Patient, action: KioskAction) -> ActionOutcome:
         context = self._kiosk.context()

@@ -8,7 +8,7 @@ from kiosk.journey import pages, verdicts, views
 from kiosk.journey.purge import purge
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.journey.transaction_context import TransactionContext
-from kiosk.store import audit, outbox, outbox_epochs, roster
+from kiosk.store import audit, blocked_cards, outbox, outbox_epochs, roster
 from kiosk.store.identity import (
     Identity,
     mark_fenced,
@@ -20,7 +20,7 @@ from kiosk.store.identity import (
 from sync.clock import ClockReading
 from sync.journey.definitions import read as parse_definitions
 from sync.journey.model import PatientId
-from sync.protocol import Enrolment, PullAnswer, Pushed, VerdictRow
+from sync.protocol import Enrolment, LookupAnswer, PullAnswer, Pushed, VerdictRow
 
 VERDICTS_AT_ONCE = 10  # verdicts of one transaction, which takes about as long as a tap
 
@@ -140,7 +140,10 @@ class Ledger:
             if restored:
                 outbox_epochs.reopen(db)
                 self._answered = Answered()
-            changed = roster.begin_snapshot(db) if page.reset else set()
+            changed: set[PatientId] = set()
+            if page.reset:
+                changed = roster.begin_snapshot(db)
+                blocked_cards.begin_snapshot(db)
             write_page(db, page, self._kiosk.clock())
             # The same numbers in an earlier epoch are other actions, which no backup need hold.
             if not restored and page.epoch == before.identity.epoch:
@@ -151,6 +154,25 @@ class Ledger:
             purged_day = self._purge_once_a_day(db, context, page)
         self._purged_day = purged_day
         return frozenset(changed)
+
+    @property
+    def kiosk_id(self) -> str:
+        """The id of this kiosk. Raises NotEnrolled."""
+        return self._kiosk.enrolled_identity().kiosk_id
+
+    def take_lookup(self, answer: LookupAnswer) -> None:
+        """Writes the patient whom the centre named for a card. Raises NotEnrolled.
+
+        A page that has come meanwhile holds the patient's row, or a later one. An answer of another incarnation says
+        nothing about this roster.
+        """
+        row = answer.patient
+        with self._store.write() as db:
+            context = self._kiosk.context()
+            identity = context.identity
+            is_fresh = row is not None and row.change > identity.cursor and identity.fenced_ms is None
+            if row is not None and is_fresh and answer.server_incarnation == identity.server_incarnation:
+                pages.write_row(db, context, row)
 
     def fenced(self) -> frozenset[PatientId]:
         """Fences this kiosk, which the centre has ended or does not know: all patients are forgotten.

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kiosk.journey import verdicts, views
 from kiosk.journey.transaction_context import TransactionContext
-from kiosk.store import outbox, patient_aliases, patients, queue_numbers, roster
+from kiosk.store import blocked_cards, outbox, patient_aliases, patients, queue_numbers, roster
 from kiosk.store.identity import Identity
 from sync.cards import CardHash
 from sync.journey.model import Journey, PatientId
@@ -43,25 +43,22 @@ def write(
     pulled = {PatientId(row.patient_id) for row in page.patients}
     renamed = _write_renamed(db, context, page)
     for row in page.patients:
-        _write_row(db, context, row)
+        write_row(db, context, row)
     for patient_id in page.gone:
         roster.mark_departed(db, patient_id)
+    blocked_cards.unblock(db, page.unblocked)
+    blocked_cards.block(db, page.blocked)
+    cut_off = patients.ids_holding(db, page.blocked)
     if not page.more:
         roster.forget_departed(db)
         stale |= _complete(db, context, page.now_ms)
     # The rows of the page have their views already, which include all actions that the verdicts moved to them.
     views.replay(db, context, stale - pulled | renamed)
-    return stale | pulled | renamed | {PatientId(patient_id) for patient_id in page.gone}
+    return stale | pulled | renamed | cut_off | {PatientId(patient_id) for patient_id in page.gone}
 
 
-def _write_renamed(db: sqlite3.Connection, context: TransactionContext, page: PullAnswer) -> set[PatientId]:
-    for renamed in page.renamed:
-        outbox.move_all(db, renamed.old, renamed.patient_id)
-        patient_aliases.rename(db, renamed.old, renamed.patient_id, context.today)
-    return {PatientId(renamed.patient_id) for renamed in page.renamed}
-
-
-def _write_row(db: sqlite3.Connection, context: TransactionContext, row: PatientRow) -> None:
+def write_row(db: sqlite3.Connection, context: TransactionContext, row: PatientRow) -> None:
+    """Writes one patient of the roster, with the cards and with the pending actions on top."""
     patient, known = patients.from_page(row), patients.read(db, row.patient_id)
     # A verdict that came before the page may have brought a newer journey.
     if known and known.base.journey_version > patient.base.journey_version:
@@ -72,6 +69,13 @@ def _write_row(db: sqlite3.Connection, context: TransactionContext, row: Patient
     patients.bind(db, row.patient_id, [(CardHash(b.key_id, b.uid_hash), b.binding_id) for b in row.bindings])
 
 
+def _write_renamed(db: sqlite3.Connection, context: TransactionContext, page: PullAnswer) -> set[PatientId]:
+    for renamed in page.renamed:
+        outbox.move_all(db, renamed.old, renamed.patient_id)
+        patient_aliases.rename(db, renamed.old, renamed.patient_id, context.today)
+    return {PatientId(renamed.patient_id) for renamed in page.renamed}
+
+
 def _complete(db: sqlite3.Connection, context: TransactionContext, now_ms: int) -> set[PatientId]:
     """Finishes with the last page, which makes the roster complete. `now_ms` is the centre's clock (UTC ms).
 
@@ -79,6 +83,7 @@ def _complete(db: sqlite3.Connection, context: TransactionContext, now_ms: int) 
     patients, and the patients last viewed while the clock was ahead.
     """
     queue_numbers.correct_day(db, context.day_of(now_ms))
+    blocked_cards.end_snapshot(db)
     unnamed = roster.end_snapshot(db)
     for patient in unnamed:
         empty = Journey(patient.patient_id, context.definitions.initial, context.today)

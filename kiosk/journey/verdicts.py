@@ -9,6 +9,9 @@ from kiosk.store import audit, outbox, outbox_bodies, patient_aliases, patients,
 from sync.journey.model import PatientId
 from sync.protocol import Code, Intent, Verdict, VerdictRow
 
+# The card is another patient's now, or was reported lost.
+_CARD_LOST = frozenset({Code.REBOUND, Code.BLOCKED_CARD})
+
 
 def retire(db: sqlite3.Connection, context: TransactionContext, verdicts: Iterable[VerdictRow]) -> set[PatientId]:
     """Retires the outbox rows of these verdicts. Returns the patients whose views must be replayed."""
@@ -32,7 +35,7 @@ def _apply(db: sqlite3.Connection, context: TransactionContext, row: sqlite3.Row
         outbox.move_to_visit(db, patient_id, row["visit_id"], verdict.visit_id)
     _save_base(db, patient_id, verdict)
     # Where the body cannot be read, the next page binds the card.
-    if verdict.verdict is Verdict.NEEDS_STAFF and verdict.code is Code.REBOUND and sent is not None:
+    if verdict.verdict is Verdict.NEEDS_STAFF and verdict.code in _CARD_LOST and sent is not None:
         _unbind(db, row["patient_id"], sent)
     audit.note(
         db,

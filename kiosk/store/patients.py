@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from kiosk.store import blocked_cards
 from sync.cards import CardHash
 from sync.journey.model import Appointment, Journey, PatientId, QueueEntry
 from sync.protocol import PatientRow
@@ -50,7 +51,10 @@ def read(connection: Connection, patient_id: str) -> Patient | None:
 
 
 def read_holder(connection: Connection, cards: Iterable[CardHash]) -> CardHolder | None:
-    """Returns the patient that one of a card's hashes is bound to; None where none is."""
+    """Returns the patient that one of a card's hashes is bound to; None where none is, and for a blocked card."""
+    cards = tuple(cards)
+    if blocked_cards.is_blocked(connection, cards):
+        return None
     for card in cards:
         row = connection.execute(
             "select p.*, b.binding_id from bindings b join patients p using (patient_id)"
@@ -60,6 +64,17 @@ def read_holder(connection: Connection, cards: Iterable[CardHash]) -> CardHolder
         if row:
             return CardHolder(from_record(row), row["binding_id"])
     return None
+
+
+def ids_holding(connection: Connection, cards: Iterable[CardHash]) -> set[PatientId]:
+    """Returns the patients whom any of these cards is bound to, blocked cards included."""
+    rows = [
+        connection.execute(
+            "select patient_id from bindings where key_id = ? and uid_hash = ?", (card.key_id, card.uid_hash)
+        ).fetchone()
+        for card in cards
+    ]
+    return {PatientId(row[0]) for row in rows if row}
 
 
 def read_viewed_before(connection: Connection, site_day: str) -> list[Patient]:

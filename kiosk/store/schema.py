@@ -82,6 +82,12 @@ _FIRST_SCHEMA = (
         primary key (key_id, uid_hash)
     ) strict, without rowid""",
     "create index bindings_of_patient on bindings (patient_id)",
+    """create table blocked_cards (
+        key_id text not null,
+        uid_hash text not null,
+        named integer not null,            -- 0: not named yet by the snapshot under way
+        primary key (key_id, uid_hash)
+    ) strict, without rowid""",
     """create table entries (
         queue_id text primary key,
         patient_id text not null references patients on delete cascade,

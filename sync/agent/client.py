@@ -11,7 +11,17 @@ import requests
 import urllib3
 
 from sync.agent.cancellable import CancellableAdapter
-from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullAnswer, PullRequest, PushAnswer, PushRequest
+from sync.protocol import (
+    CallRefused,
+    Enrolment,
+    EnrolRequest,
+    LookupAnswer,
+    LookupRequest,
+    PullAnswer,
+    PullRequest,
+    PushAnswer,
+    PushRequest,
+)
 
 T = TypeVar("T")
 
@@ -63,6 +73,10 @@ class CentralClient:
     def pull(self, request: PullRequest) -> Accepted[PullAnswer] | CallRefused | NoAnswer:
         """Asks for news. The centre may hold the call for `wait_s` seconds."""
         return self._call("/api/v1/sync/pull", request, PullAnswer, request.wait_s)
+
+    def look_up(self, request: LookupRequest) -> Accepted[LookupAnswer] | CallRefused | NoAnswer:
+        """Asks who holds a card."""
+        return self._call("/api/v1/sync/lookup", request, LookupAnswer)
 
     def enrol(self, request: EnrolRequest) -> Accepted[Enrolment] | CallRefused | NoAnswer:
         """Exchanges a one-use code for an identity."""

@@ -1,7 +1,8 @@
-"""From the moment a UID is known to a committed tap on a connected screen's socket, against the bare path.
+"""From the moment a UID is known to the greeting, and to the committed tap, on a connected screen's socket.
 
-The bare path is the indispensable part: the hand-over from one thread to another, one durable transaction on the same
-kind of store, and a write to a socket. Both are measured in the same run, by turns, on the same disk.
+A tap acts when its card has been alone for `SETTLE_S`. That time is no work, and is left out: the reception's clock
+is moved on. The bare path is the indispensable part: the hand-over from one thread to another, one durable transaction
+on the same kind of store, and a write to a socket. Both are measured in the same run, by turns, on the same disk.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from kiosk.config import DisplaySection
 from kiosk.front.reception import Reception
+from kiosk.front.visitor import SETTLE_S
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
 from tests.bench.figures import Figure, ms, percentile
@@ -28,17 +30,21 @@ WARM_UP = 50
 def measure(directory: Path) -> list[Figure]:
     """p50 and p99 of both, and their ratio."""
     kiosk, bare = _Kiosk(directory / "kiosk"), _Bare(directory / "bare")
-    taps, bares = [], []
+    greetings, taps, bares = [], [], []
     for number in range(TAPS + WARM_UP):
         bares.append(bare.once())
-        taps.append(kiosk.once(number))
+        greeted, acted = kiosk.once(number)
+        greetings.append(greeted)
+        taps.append(greeted + acted)
     kiosk.close()
     bare.close()
-    taps, bares = taps[WARM_UP:], bares[WARM_UP:]
+    greetings, taps, bares = greetings[WARM_UP:], taps[WARM_UP:], bares[WARM_UP:]
     p99, bare_p99 = percentile(taps, 0.99), percentile(bares, 0.99)
     return [
-        Figure("tap → screen, p50", ms(percentile(taps, 0.5))),
-        Figure("tap → screen, p99", ms(p99)),
+        Figure("tap → greeting, p50", ms(percentile(greetings, 0.5))),
+        Figure("tap → greeting, p99", ms(percentile(greetings, 0.99))),
+        Figure("tap → committed screen, p50", ms(percentile(taps, 0.5))),
+        Figure("tap → committed screen, p99", ms(p99)),
         Figure("bare path, p50", ms(percentile(bares, 0.5))),
         Figure("bare path, p99", ms(bare_p99)),
         Figure("tap / bare, p99", f"{p99 / bare_p99:.2f}", "≤ 2"),
@@ -54,21 +60,38 @@ class _Kiosk:
         rows = [samples.row(number) for number in range(TAPS + WARM_UP)]
         parts = samples.enrolled(directory, samples.Clock(), *rows)
         self._store = parts.store
-        self._reception = Reception(parts.journeys, samples.KEYS.hashes, lambda: ("scan_nfc",), lambda: None)
+        self._ahead_s = 0.0
+        self._reception = Reception(
+            parts.journeys,
+            samples.KEYS.hashes,
+            lambda: ("scan_nfc",),
+            lambda: None,
+            monotonic=lambda: time.monotonic() + self._ahead_s,
+        )
         self._page = PageServer(create_app(self._reception, DisplaySection()), "127.0.0.1", 0)
         self._page.start()
         self._screen = _Screen(self._page.port)
         self._screen.receive()
         self._reader = _Thread(self._reception.tap)
+        self._clockwork = _Thread(lambda _: self._reception.tick())
 
-    def once(self, number: int) -> float:
+    def once(self, number: int) -> tuple[float, float]:
+        """Seconds to the greeting, and from the moment at which the tap acts to the screen after its commit."""
         begin = time.perf_counter()
         self._reader.hand(samples.uid(number))
         self._screen.receive()
-        return time.perf_counter() - begin
+        greeted = time.perf_counter() - begin
+        self._ahead_s += SETTLE_S
+        begin = time.perf_counter()
+        self._clockwork.hand(b"")
+        self._screen.receive()
+        acted = time.perf_counter() - begin
+        self._reception.clear_field("")
+        return greeted, acted
 
     def close(self) -> None:
         self._reader.close()
+        self._clockwork.close()
         self._screen.close()
         self._page.stop()
         self._reception.stop()

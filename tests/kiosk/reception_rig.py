@@ -7,7 +7,9 @@ from typing import Any
 
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen
+from kiosk.front.visitor import SETTLE_S
 from kiosk.store.sqlite import Store
+from sync.cards import CardHash
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, PatientRow, Verdict, VerdictRow
@@ -33,6 +35,8 @@ class ReceptionRig:
         self.clock = Clock()
         self.seconds = Seconds()
         self.nudges = 0
+        self.asked: list[tuple[CardHash, ...]] = []  # the cards that the centre is asked about
+        self.can_ask = True
         self._automatic = automatic
         samples.enrolled(directory, self.clock).store.close()
         self.open(directory)
@@ -47,11 +51,36 @@ class ReceptionRig:
             samples.KEYS.hashes,
             lambda: self._automatic,
             self._nudge,
+            self._look_up,
             self.seconds,
         )
 
     def _nudge(self) -> None:
         self.nudges += 1
+
+    def _look_up(self, cards: tuple[CardHash, ...]) -> bool:
+        if self.can_ask:
+            self.asked.append(cards)
+        return self.can_ask
+
+    def tap(self, uid: str, reader: str = "") -> Screen:
+        """Holds a card to a reader until the tap has acted, takes it away, and returns the screen."""
+        if self.reception.tap(uid, reader).settling:
+            self.settle()
+        screen = self.reception.screen()
+        self.reception.clear_field(reader)
+        return screen
+
+    def refuse(self, reason: str, reader: str = "") -> Screen:
+        """Holds a card that cannot be used to a reader, takes it away, and returns the screen."""
+        screen = self.reception.refuse_card(reason, reader)
+        self.reception.clear_field(reader)
+        return screen
+
+    def settle(self) -> None:
+        """Lets the time pass in which a second card may come."""
+        self.seconds.now += SETTLE_S
+        self.reception.tick()
 
     def press(self, screen: Screen) -> Screen:
         assert screen.patient is not None

@@ -106,6 +106,8 @@ def page(*rows: PatientRow, from_cursor: int = 0, cursor: int = 1, **changes: An
         "site": SITE,
         "now_ms": at("09:00"),
         "renamed": (),
+        "blocked": (),
+        "unblocked": (),
         "last_seq": None,
         "backed_up_seq": 0,
         "epoch": 1,

@@ -15,10 +15,32 @@ from typing import Any
 
 import msgspec
 
-from sync.protocol import CallRefused, Enrolment, EnrolRequest, Intent, PullAnswer, PullRequest, PushAnswer, PushRequest
+from sync.protocol import (
+    CallRefused,
+    Enrolment,
+    EnrolRequest,
+    Intent,
+    LookupAnswer,
+    LookupRequest,
+    PullAnswer,
+    PullRequest,
+    PushAnswer,
+    PushRequest,
+)
 
 FILE = Path(__file__).parents[2] / "docs" / "protocol.schema.json"
-MESSAGES = (PushRequest, Intent, PushAnswer, PullRequest, PullAnswer, EnrolRequest, Enrolment, CallRefused)
+MESSAGES = (
+    PushRequest,
+    Intent,
+    PushAnswer,
+    PullRequest,
+    PullAnswer,
+    LookupRequest,
+    LookupAnswer,
+    EnrolRequest,
+    Enrolment,
+    CallRefused,
+)
 _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 Json = dict[str, Any]
 BOOT_ID = str(uuid.uuid4())
 VERSION, MOST, MOST_BYTES = 2, 100, 256 * 1024
-PUSH, PULL, ENROLL = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/kiosks/enroll"
+PUSH, PULL, LOOKUP = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/sync/lookup"
+ENROLL = "/api/v1/kiosks/enroll"
 REFUSALS = {"gap", "fork", "fenced", "unsupported_version", "try_later", "malformed"}
 
 
@@ -63,6 +64,8 @@ class SecondClient:
         # In the order of the actions: body, hash, epoch, seq, verdict, held; patient_id and visit_id follow the centre.
         self.outbox: list[Json] = []
         self.patients: dict[str, Json] = {}
+        self.blocked: list[Json] = []  # cards
+        self.unnamed: list[Json] = []  # blocked cards that the snapshot under way has not named yet
         self.numbers: dict[str, int] = {}
 
     # Transport.
@@ -117,10 +120,22 @@ class SecondClient:
         return [{"key_id": name, "uid_hash": made.hexdigest()} for name, made in hashed]
 
     def holder(self, uid: str) -> tuple[str, str] | None:
-        """Patient and binding of a card, from the pulled rows."""
-        cards = self.card(uid)
+        """Patient and binding of a card, from the pulled rows. A blocked card has neither."""
+        cards = [card for card in self.card(uid) if not self.is_blocked(uid)]
         held = [(name, bound) for name, row in self.patients.items() for bound in row["bindings"]]
         return next(((name, bound["binding_id"]) for name, bound in held if card_of(bound) in cards), None)
+
+    def is_blocked(self, uid: str) -> bool:
+        return any(card in self.blocked + self.unnamed for card in self.card(uid))
+
+    # Look-up.
+
+    def look_up(self, uid: str) -> None:
+        """Takes the row over, unless the pages are further."""
+        answer = self.ask(LOOKUP, {"kiosk_id": self.who["kiosk_id"], "cards": self.card(uid)})
+        row = answer["patient"]
+        if row and row["change"] > self.cursor and answer["server_incarnation"] == self.incarnation:
+            self.patients[row["patient_id"]] = row
 
     # Intents.
 
@@ -240,7 +255,7 @@ class SecondClient:
         known = self.patients.get(who)
         if known and journey and journey["journey_version"] > known["journey"]["journey_version"]:
             known["journey"] = journey
-        if verdict["code"] == "rebound" and was in self.patients:
+        if verdict["code"] in ("rebound", "blocked_card") and was in self.patients:
             cards, bound = row["body"].get("cards", []), self.patients[was]["bindings"]
             self.patients[was]["bindings"] = [each for each in bound if card_of(each) not in cards]
         self.forget(lambda patient: patient.get("gone") is True)
@@ -282,6 +297,11 @@ class SecondClient:
             self.patients[row["patient_id"]] = row | ({"journey": known} if newer else {})
         for gone in page["gone"]:
             self.patients.get(gone, {})["gone"] = True
+        if page["reset"]:
+            self.blocked, self.unnamed = [], self.blocked + self.unnamed
+        lifted, named = ([card_of(card) for card in page[name]] for name in ("unblocked", "blocked"))
+        self.blocked = [card for card in self.blocked if card not in lifted] + named
+        self.unnamed = [card for card in self.unnamed if page["more"] and card not in lifted]
         if not page["more"]:
             self.forget(lambda patient: patient.get("gone"))
             for left in [each for each in self.patients.values() if each["journey"]["journey_version"] < 0]:

@@ -13,9 +13,10 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from kiosk.store import outbox, patients
+from kiosk.store import blocked_cards, outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, CentralClient
+from sync.agent.lookup import Lookups
 from sync.agent.steps import Puller, Pusher
 from sync.agent.versions import Negotiation
 from sync.cards import canonical_card
@@ -141,6 +142,12 @@ class Subject(Protocol):
     def holder(self, uid: bytes) -> str | None:
         """The patient of a card, by the pulled rows."""
 
+    def look_up(self, uid: bytes) -> None:
+        """Asks the centre who holds a card."""
+
+    def blocked(self, uid: bytes) -> bool:
+        """Whether a card was reported lost, by the pulled pages."""
+
     def check_in(self, uid: bytes) -> list[str]:
         """Scans, registers and confirms the arrival, offline. Returns the ids of the three actions."""
 
@@ -203,6 +210,13 @@ class RealAgent:
 
     def holder(self, uid: bytes) -> str | None:
         return self.parts.patient_of_card(_cards(uid))
+
+    def look_up(self, uid: bytes) -> None:
+        assert Lookups(self.ledger, lambda: self._clients[1], lambda *_: None).run_once(_cards(uid))
+
+    def blocked(self, uid: bytes) -> bool:
+        with self._store.read() as db:
+            return blocked_cards.is_blocked(db, _cards(uid))
 
     def check_in(self, uid: bytes) -> list[str]:
         done = self.journeys.tap(_cards(uid), ("scan_nfc",))
@@ -307,6 +321,12 @@ class Second:
     def holder(self, uid: bytes) -> str | None:
         found = self._client.holder(uid.hex())
         return found[0] if found else None
+
+    def look_up(self, uid: bytes) -> None:
+        self._client.look_up(uid.hex())
+
+    def blocked(self, uid: bytes) -> bool:
+        return self._client.is_blocked(uid.hex())
 
     def check_in(self, uid: bytes) -> list[str]:
         client = self._client

@@ -198,6 +198,28 @@ def test_a_reset_forgets_all_patients_except_those_with_pending_actions(make: Ma
     assert subject.state("P1") is None
 
 
+def test_a_reset_keeps_the_blocked_cards_that_it_names_and_lifts_the_others(make: Make, site: Site):
+    subject = make()
+    for card in ("P1", "new"):
+        assert site.centre.block_card(card).done
+    subject.pull()
+
+    def half_of_it(_: str, page: Json) -> Json:
+        return page | {"blocked": [], "more": True}
+
+    site.centre.time.pass_minutes(DAY_IN_MINUTES)
+    with site.centre.store.write() as db:  # the client never hears of this change
+        db.execute("update card_blocks set end_ms = 1 where change = (select max(change) from card_blocks)")
+    site.between.change = half_of_it
+    subject.pull_once()
+    assert [subject.blocked(uid(card)) for card in ("P1", "new")] == [True, True], "the snapshot is not complete"
+    assert site.centre.unblock_card("P1").done
+    assert site.centre.block_card("P1").done
+    site.between.change = lambda call, page: page
+    subject.pull()
+    assert [subject.blocked(uid(card)) for card in ("P1", "new")] == [True, False]
+
+
 def test_pending_actions_go_on_in_the_visit_that_was_opened_elsewhere_first(make: Make, site: Site):
     first, second = make(), make()
     first.scan(uid("P1"))

@@ -19,6 +19,8 @@ from sync.protocol import (
     Enrolment,
     EnrolRequest,
     Intent,
+    LookupAnswer,
+    LookupRequest,
     PatientRow,
     PullAnswer,
     PullRequest,
@@ -68,7 +70,7 @@ def test_every_code_of_the_protocol_is_explained():
 
 
 MESSAGES = [Intent, PushRequest, PushAnswer, VerdictRow, PullRequest, PullAnswer, PatientRow, EnrolRequest, Enrolment]
-MESSAGES += [CallRefused, Site, Journey, QueueEntry, Appointment, Exam]
+MESSAGES += [LookupRequest, LookupAnswer, CallRefused, Site, Journey, QueueEntry, Appointment, Exam]
 
 
 def fields() -> Iterator[tuple[str, str]]:

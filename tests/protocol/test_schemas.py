@@ -16,6 +16,8 @@ NAMES = {
     "push-answer": "PushAnswer",
     "pull-request": "PullRequest",
     "pull-answer": "PullAnswer",
+    "lookup-request": "LookupRequest",
+    "lookup-answer": "LookupAnswer",
     "enrol-request": "EnrolRequest",
     "enrolment": "Enrolment",
     "call-refused": "CallRefused",

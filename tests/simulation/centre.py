@@ -13,6 +13,7 @@ import msgspec
 
 from sync.cards import CardHash
 from sync.central import centre as product
+from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.maintenance.backup import back_up
@@ -20,9 +21,11 @@ from sync.central.maintenance.housekeeping import close_days
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
 from sync.central.records.journeys import read_journey
+from sync.central.records.roster import is_guest
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
 from sync.central.services.bind_card import BINDING, bind_card
+from sync.central.services.block_card import BLOCK, UNBLOCK, block_card, unblock_card
 from sync.central.services.change_entry import change_entry, correct_journey
 from sync.central.services.inbox import list_cases, settle
 from sync.central.services.inbox_views import CasePage
@@ -34,7 +37,7 @@ from sync.central.store.errors import StaleJourney
 from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
-from sync.protocol import CallRefused, EndCode, PullRequest, PushRequest
+from sync.protocol import CallRefused, EndCode, LookupRequest, PullRequest, PushRequest
 from tests.simulation.crashes import FragileCentreStore, Fuse
 from tests.simulation.hospital import CENTRE_FILE, KEYS
 from tests.site_rules import with_changed
@@ -80,7 +83,14 @@ class Centre:
     def _outcome(self, kiosk_id: str, path: str, body: bytes) -> object:
         if path.endswith("/push"):
             return receive_batch(self.parts, kiosk_id, msgspec.json.decode(body, type=PushRequest))
+        if path.endswith("/lookup"):
+            return look_up(self.parts, kiosk_id, msgspec.json.decode(body, type=LookupRequest))
         return self.pulls.pull(kiosk_id, msgspec.json.decode(body, type=PullRequest))
+
+    def is_guest(self, patient_id: str) -> bool:
+        """Whether a kiosk has looked a patient up today."""
+        with self.store.read() as db:
+            return is_guest(db, patient_id, self.today())
 
     def tick(self) -> None:
         """Does the work that the service does by itself every few seconds."""
@@ -123,9 +133,9 @@ class Centre:
         assert isinstance(listed, CasePage)
         return listed.cases
 
-    def settle(self, action_id: str, exception_id: str, how: str, patient_id: str) -> Answer:
+    def settle(self, action_id: str, exception_id: str, how: str, patient_id: str, *, bind: bool = False) -> Answer:
         """Staff settle a case of the exception inbox."""
-        payload = {"how": how, "reason": "looked at", "patient_id": patient_id}
+        payload = {"how": how, "reason": "looked at", "patient_id": patient_id, "bind": bind}
         return settle(self.parts, AT_THE_DESK, exception_id, ActionRequest("settle", action_id, payload))
 
     def merge(self, action_id: str, kept: str, gone: str) -> Answer:
@@ -136,6 +146,16 @@ class Centre:
         """Staff bind a card to a patient."""
         payload = {"patient_id": patient_id, "tag_id": f"{cards[0].key_id}:{cards[0].uid_hash}"}
         return bind_card(self.parts, AT_THE_DESK, patient_id, ActionRequest(BINDING, action_id, payload, cards))
+
+    def block_card(self, action_id: str, cards: tuple[CardHash, ...]) -> Answer:
+        """Staff block a card that was reported lost."""
+        payload = {"reason": "lost", "tag_id": f"{cards[0].key_id}:{cards[0].uid_hash}"}
+        return block_card(self.parts, AT_THE_DESK, ActionRequest(BLOCK, action_id, payload, cards))
+
+    def unblock_card(self, action_id: str, cards: tuple[CardHash, ...]) -> Answer:
+        """Staff unblock a card that was found."""
+        payload = {"reason": "found", "tag_id": f"{cards[0].key_id}:{cards[0].uid_hash}"}
+        return unblock_card(self.parts, AT_THE_DESK, ActionRequest(UNBLOCK, action_id, payload, cards))
 
     def back_up(self, into: Path) -> None:
         """Makes a backup by the service itself. The kiosks learn which actions it covers."""

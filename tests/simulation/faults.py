@@ -284,6 +284,18 @@ def _tag_bound_anew(world: World) -> None:
     world.happened("tag re-bound")
 
 
+def _card_reported_lost(world: World) -> None:
+    """The desk blocks a card that was reported lost, or unblocks it after it was found."""
+    card, action_id = world.chance.choice(CARDS), world.new_id()
+    answer = world.centre.block_card(action_id, cards_of(card))
+    if not answer.done:
+        answer = world.centre.unblock_card(action_id, cards_of(card))
+        world.note(f"desk: card {card} was found: {answer.status}")
+        return
+    world.note(f"desk: card {card} is lost")
+    world.happened("card reported lost")
+
+
 def _patients_merged(world: World) -> None:
     kept, gone = world.chance.sample(PATIENTS, 2)
     answer = world.centre.merge(world.new_id(), kept, gone)
@@ -337,6 +349,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("kiosk rolled back", _kiosk_rolled_back, 2, 2),
     Fault("kiosk cloned", _kiosk_cloned, 1, 1),
     Fault("tag re-bound", _tag_bound_anew, 3),
+    Fault("card reported lost", _card_reported_lost, 2, 3),
     Fault("patients merged", _patients_merged, 1, 1),
     Fault("rules changed", _rules_changed, 1, 1),
     Fault("day's end", _day_ends, 1, 2),

@@ -12,6 +12,7 @@ from kiosk.store import outbox, outbox_bodies, patients
 from kiosk.store.outbox import OutboxRow
 from sync.central.maintenance.health import check
 from sync.central.records.bindings import binding_of_card
+from sync.central.records.card_blocks import block_of_card
 from sync.central.records.cases import DUPLICATE_NUMBER, FORK
 from sync.clock import site_day
 from sync.rebase import view
@@ -32,7 +33,7 @@ class Problem:
 
 def look(world: World) -> list[Problem]:
     """All problems of a world at rest."""
-    checks = (_verdicts, _effects, _aliases, _bases, _cards, _health, _unread, _tickets, _waiting)
+    checks = (_verdicts, _effects, _aliases, _bases, _cards, _lost_cards, _health, _unread, _tickets, _waiting)
     return [Problem(kind, text) for check_of in checks for kind, text in check_of(world)]
 
 
@@ -135,7 +136,7 @@ def _bases(world: World) -> Found:
     for patient_id in patients:
         journey = world.centre.journey(patient_id)
         assert journey is not None
-        on_roster = journey.visit_id is not None or bool(journey.appointments)
+        on_roster = journey.visit_id is not None or bool(journey.appointments) or world.centre.is_guest(patient_id)
         for kiosk in world.kiosks:
             known = kiosk.patient(patient_id)
             status = kiosk.journeys.patient_status(patient_id)
@@ -181,6 +182,21 @@ def _cards(world: World) -> Found:
             patient = kiosk.patient(patient_id) if patient_id else None
             if patient and not patient.provisional and (holder is None or holder.patient_id != patient_id):
                 yield "diverged", f"{kiosk.name} takes card {card} for {patient_id}, the centre for {holder}"
+
+
+def _lost_cards(world: World) -> Found:
+    """A card that was reported lost is bound to nobody, and opens nobody at any kiosk. No other card is blocked."""
+    for card in CARDS:
+        cards = cards_of(card)
+        with world.centre.store.read() as db:
+            is_lost, holder = block_of_card(db, cards) is not None, binding_of_card(db, cards)
+        if is_lost and holder is not None:
+            yield "broken", f"card {card} was reported lost, and {holder.patient_id} holds it"
+        for kiosk in world.kiosks:
+            if kiosk.knows_lost(cards) != is_lost:
+                yield "diverged", f"{kiosk.name} takes card {card} for {'usable' if is_lost else 'lost'}"
+            elif is_lost and kiosk.parts.patient_of_card(cards) is not None:
+                yield "broken", f"{kiosk.name} opens somebody for the lost card {card}"
 
 
 def _health(world: World) -> Found:

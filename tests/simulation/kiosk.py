@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.store import outbox, patients
+from kiosk.store import blocked_cards, outbox, patients
 from kiosk.store.patients import Patient
+from sync.agent.lookup import Lookups
 from sync.agent.steps import Puller, Pusher, StepResult
+from sync.cards import CardHash
 from sync.clock import ClockReading
 from tests.kiosk.parts import KioskParts
 from tests.simulation.crashes import Crash, FragileKioskStore, Fuse
@@ -53,6 +55,7 @@ class SimulatedKiosk:
         self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         self.pusher = Pusher(self.ledger, SimulatedClient(self.link))
         self.puller = Puller(self.ledger, SimulatedClient(self.link), wait_s=0)
+        self.lookups = Lookups(self.ledger, lambda: SimulatedClient(self.link), lambda *_: None)
 
     def reopen(self) -> None:
         """The process has died, and another one starts on its file."""
@@ -144,6 +147,11 @@ class SimulatedKiosk:
         """The centre's incarnation that this kiosk knows."""
         assert self.journeys.identity is not None
         return self.journeys.identity.server_incarnation
+
+    def knows_lost(self, cards: tuple[CardHash, ...]) -> bool:
+        """Whether this kiosk knows that a card was reported lost."""
+        with self.store.read() as db:
+            return blocked_cards.is_blocked(db, cards)
 
     def patient(self, patient_id: str) -> Patient | None:
         """A patient, as the kiosk holds the record."""

@@ -168,6 +168,13 @@ MUTANTS: tuple[Mutant, ...] = (
         300,
     ),
     Mutant(
+        "lost cards of a page forgotten",
+        "kiosk/journey/pages.py",
+        "    blocked_cards.block(db, page.blocked)\n",
+        "",
+        100,
+    ),
+    Mutant(
         "what lies on the disk is taken for what was written",
         "kiosk/store/outbox_bodies.py",
         'if digest(row["body"]) != row["digest"]:',

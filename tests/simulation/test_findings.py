@@ -18,7 +18,7 @@ from sync.central.services.hospital_import import take_hospital
 from sync.ids import new_id
 from sync.protocol import CallRefused, Code, PushAnswer, PushRequest, Verdict
 from tests.sync.central.two_stores.acts import finish
-from tests.sync.central.wire import EVERYTHING, KEYS, MINUTE, PATIENTS, Centre, Kiosk, Time, Wire, cards_of
+from tests.sync.central.wire import BY_STAFF, EVERYTHING, KEYS, MINUTE, PATIENTS, Centre, Kiosk, Time, Wire, cards_of
 
 YEARS_MS = 5 * 365 * 24 * 60 * MINUTE
 
@@ -50,7 +50,7 @@ def book_for_tomorrow(centre: Centre) -> None:
 def give(centre: Centre, card: str, patient_id: str) -> None:
     """Staff bind a card to a patient."""
     with centre.store.write() as db:
-        bind(db, patient_id, cards_of(card), new_id(), centre.time())
+        bind(db, patient_id, cards_of(card), new_id(), centre.time(), BY_STAFF)
         for each in PATIENTS:
             mark_changed(db, each)
 

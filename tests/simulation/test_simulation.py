@@ -11,6 +11,7 @@ import pytest
 
 from tests.simulation.__main__ import template
 from tests.simulation.faults import FAULTS
+from tests.simulation.hospital import cards_of
 from tests.simulation.invariants import look
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.schedule import ACTIONS, STRIKES, play
@@ -100,6 +101,18 @@ def test_damage_at_the_centre_is_seen(world: World, damage: str, kind: str):
     with world.centre.store.write() as db:
         db.execute(damage)
     assert kind in {problem.kind for problem in look(world)}
+
+
+def test_a_lost_card_that_a_kiosk_does_not_know_and_one_that_somebody_holds_are_seen(world: World):
+    world.centre.block_card(world.new_id(), cards_of("P1"))
+    assert "diverged" in {problem.kind for problem in look(world)}
+    for kiosk in world.kiosks:
+        kiosk.pull()
+        kiosk.pull()
+    assert look(world) == []
+    with world.centre.store.write() as db:
+        db.execute("update bindings set end_ms = null")
+    assert "broken" in {problem.kind for problem in look(world)}
 
 
 def test_an_action_that_still_waits_in_an_outbox_is_seen(world: World):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from kiosk.journey.journeys import BLOCKED_CARD
 from sync.ids import uuid7
 from sync.journey.model import STAFF, PatientId
 from sync.journey.rules import available_actions
@@ -19,6 +20,7 @@ from tests.simulation.network import Link
 
 MINUTE = 60_000
 PAGES = (2, 3, 7, 200)  # rows of a page of the roster
+LOOKED_UP = 0.7  # of the cards that a kiosk does not know
 
 
 class World:
@@ -90,7 +92,13 @@ class World:
 
     def _act(self, kiosk: SimulatedKiosk, card: str) -> bool:
         cards, journeys = cards_of(card), kiosk.journeys
+        if kiosk.knows_lost(cards):
+            assert journeys.tap(cards, ("scan_nfc",)) is BLOCKED_CARD, "a lost card opened somebody"
+            return False
         patient_id = kiosk.parts.patient_of_card(cards)
+        if patient_id is None and self.chance.random() < LOOKED_UP:
+            kiosk.lookups.run_once(cards)
+            patient_id = kiosk.parts.patient_of_card(cards)
         if patient_id is None:
             unknown = PatientId(f"card-{self.new_id()}")
             acted = journeys.check_in_unknown(unknown, cards, "scan_nfc", self.new_id())
@@ -133,8 +141,12 @@ class World:
             return False
         exception_id, how = self.chance.choice(cases)["exception_id"], self.chance.choice(_HOW)
         action_id = self.new_id()
-        answer = self.centre.settle(action_id, exception_id, how, patient_id)
-        self._staff_did(action_id, f"desk: case {exception_id[-4:]}: {how} ({patient_id}) {answer.status}", answer.done)
+        bind = how == "reassign" and self.chance.random() < 0.5
+        answer = self.centre.settle(action_id, exception_id, how, patient_id, bind=bind)
+        what = f"{how}{' with its card' if bind else ''}"
+        self._staff_did(
+            action_id, f"desk: case {exception_id[-4:]}: {what} ({patient_id}) {answer.status}", answer.done
+        )
         return answer.done
 
     def _correct(self, patient_id: str) -> bool:

@@ -74,18 +74,22 @@ def show(url: str, keys: Path | None, exception_id: str, as_json: bool) -> None:
 @click.option("--apply", "how", flag_value="apply", help="The actions count, as the patient did them.")
 @click.option("--discard", "how", flag_value="discard", help="The actions do not count; give a --reason.")
 @click.option("--reassign", "patient_id", metavar="PATIENT", help="The actions count as this patient's.")
+@click.option("--bind", is_flag=True, help="With --reassign: the card of the actions becomes the patient's.")
 @click.option("--reason", default="", help="The reason, for the audit.")
 def settle(
-    url: str, keys: Path | None, exception_id: str, how: str | None, patient_id: str | None, reason: str
+    url: str, keys: Path | None, exception_id: str, how: str | None, patient_id: str | None, bind: bool, reason: str
 ) -> None:
     """Settle a case. Kiosks learn the new verdicts with their next pull.
 
     \b
     Examples:
       kiosk-central exceptions settle --database sqlite:///central.db --apply 0198a1b2-0000-7000-8000-000000000001
+      kiosk-central exceptions settle --database sqlite:///c.db --reassign D-1001 --bind 0198a1b2-0000-7000-8000-01
     """
     if (how is None) == (patient_id is None):
         raise click.UsageError("give one of --apply, --discard, --reassign PATIENT")
+    if bind and patient_id is None:
+        raise click.UsageError("--bind goes with --reassign PATIENT alone")
     settled = ask(
         url,
         keys,
@@ -93,11 +97,13 @@ def settle(
         exception_id=exception_id,
         how=how or "reassign",
         patient_id=patient_id,
+        bind=bind,
         reason=reason,
     )
     for each in settled["verdicts"]:
         click.echo(f"{each['action_id']}  {each['verdict']}  {each['code']}")
-    click.echo(f"case {settled['exception_id']}: {settled['settled']}")
+    bound = f", binding {settled['binding_id']}" if settled["binding_id"] else ""
+    click.echo(f"case {settled['exception_id']}: {settled['settled']}{bound}")
 
 
 COMMANDS: tuple[click.Command, ...] = (exceptions,)
@@ -126,6 +132,8 @@ def _in_words(case: Mapping[str, Any]) -> str:
             lines += [f"{title}:", *(f"  {key}: {value}" for key, value in detail[name].items())]
     lines += [f"  {key}: {value}" for key, value in detail.items() if key not in _SHOWN_ABOVE]
     lines += [f"action   {each['action_id']}  {each['action_type']}  {each['code']}" for each in case["actions"]]
+    if case["has_card"]:
+        lines.append(f"card     {_card_in_words(case)}")
     if case["now"]:
         lines.append(f"now      {case['now']['journey_state']}")
     if case["quarantined"]:
@@ -133,6 +141,12 @@ def _in_words(case: Mapping[str, Any]) -> str:
     settled = f"settled  {case['settled_at']} by {case['settled_by']}"
     lines.append(settled if case["settled_at"] else f"settle   {', '.join(case['may'])}")
     return "\n".join(lines)
+
+
+def _card_in_words(case: Mapping[str, Any]) -> str:
+    if case["card_blocked"]:
+        return "is blocked: it was reported lost"
+    return "can be bound with --reassign PATIENT --bind" if case["may_bind"] else "cannot be bound: there are several"
 
 
 _SHOWN_ABOVE = frozenset({"shown", "known", "happened_at", "time_quality", "action_type"})

@@ -53,6 +53,7 @@ class Evidence:
       centre knows no such patient. `journey` is the subject's journey as of `today`.
     - `day`: the site day of the action by the best known time. `arrived_ms` is that time where it can be trusted.
     - `card_holder`: the patient who holds the card now. `binding_holder`: the patient of the binding that was read.
+      `card_blocked`: the card was reported lost.
     - `visit`: the visit that the action names, where it is the subject's.
     - `unseen_visit`: the first visit of that day that the kiosk cannot have known of.
     - `visit_waits`: an earlier action of the visit waits for staff.
@@ -74,6 +75,7 @@ class Evidence:
     journey: Journey
     card_holder: PatientId | None = None
     binding_holder: PatientId | None = None
+    card_blocked: bool = False
     visit: Visit | None = None
     unseen_visit: VisitId | None = None
     visit_waits: bool = False

@@ -76,6 +76,7 @@ def gather(db: WriteTransaction, context: JudgingContext, received: ReceivedActi
         journey=journey or Journey(PatientId(intent.patient_id), context.definitions.initial, context.today),
         card_holder=identities.card_holder,
         binding_holder=identities.binding_holder,
+        card_blocked=identities.card_blocked,
         visit_waits=_waits(db, context, intent, visit),
         prior_verdict=received.prior_verdict,
     )

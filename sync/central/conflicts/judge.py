@@ -21,7 +21,7 @@ from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import Decision, Journey, QueueEntry
 from sync.protocol import Code, Intent, Verdict
 
-_WITHOUT_PATIENT = frozenset({Code.REBOUND, Code.UNKNOWN_CARD, Code.UNKNOWN_PATIENT})
+_WITHOUT_PATIENT = frozenset({Code.REBOUND, Code.BLOCKED_CARD, Code.UNKNOWN_CARD, Code.UNKNOWN_PATIENT})
 _MET_ANOTHER = frozenset({Verdict.MERGED, Verdict.SUPERSEDED})
 
 

@@ -180,6 +180,11 @@ def _depends(case: ConflictCase) -> Resolution | None:
     return _to_staff(Code.DEPENDS) if case.evidence.visit_waits and not case.fits else None
 
 
+def _blocked(case: ConflictCase) -> Resolution | None:
+    """The card was reported lost. Whoever held it to the reader, the action changes nobody."""
+    return _to_staff(Code.BLOCKED_CARD) if case.evidence.card_blocked else None
+
+
 def _unknown(case: ConflictCase) -> Resolution | None:
     """The centre knows no such patient, or no holder of the card."""
     if case.evidence.subject is not None:
@@ -323,6 +328,7 @@ def _later_leg(case: ConflictCase) -> Resolution | None:
 TABLE: tuple[ConflictRule, ...] = (
     ConflictRule(0, _forbidden),
     ConflictRule(15, _depends),
+    ConflictRule(7, _blocked),
     ConflictRule(8, _unknown),
     ConflictRule(7, _rebound),
     ConflictRule(13, _two_visits),

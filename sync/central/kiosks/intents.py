@@ -9,10 +9,9 @@ from typing import Any
 import msgspec
 
 from sync.ids import is_uuid
-from sync.protocol import Intent, canonical
+from sync.protocol import MAX_CARD_KEYS, Intent, canonical
 
 MAX_TEXT = 128  # characters of an id, a queue number, a state
-MAX_CARDS = 8
 MAX_DEPTH = 32  # nested lists and objects
 _PLACE = frozenset({"kiosk_id", "epoch", "seq"})  # an action may move in a chain, and is still the same action
 _CARD_AS_READ = "tag_id"
@@ -126,7 +125,7 @@ def _checks(intent: Intent) -> list[tuple[str, bool]]:
         ("an id is no UUID", all(is_uuid(value) for value in ids)),
         ("a text is too long", all(len(text) <= MAX_TEXT for text in (*texts, *cards, *intent.appointment_ids))),
         ("no patient is named", bool(intent.patient_id)),
-        ("too many cards", len(intent.cards) <= MAX_CARDS),
+        ("too many cards", len(intent.cards) <= MAX_CARD_KEYS),
         ("a number is out of range", _in_range(intent)),
         ("site_day is no date", _is_date(intent.site_day)),
     ]

@@ -9,12 +9,14 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sync.cards import CardHash
 from sync.central.maintenance.restore_gap import restored_at
 from sync.central.records.appointments import bookings
 from sync.central.records.bindings import bindings_of
+from sync.central.records.card_blocks import CardBlock, blocks_in_force, changed_blocks
 from sync.central.records.journeys import read_journey
 from sync.central.records.patients import merges_after, name_and_language
-from sync.central.records.roster import changed_patients, first_change_of_day, roster_members
+from sync.central.records.roster import changed_patients, first_change_of_day, is_guest, roster_members
 from sync.central.records.verdicts import RevisedVerdict, current_verdict_row, revised_verdicts
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import day_after
@@ -22,6 +24,7 @@ from sync.journey.definitions import Definitions
 from sync.protocol import PatientRow, PullRequest, Renamed, VerdictRow
 
 MERGES_A_ROW = 20  # a merged record is so much smaller than a patient's row
+BLOCKS_A_ROW = 20  # and so is a blocked card
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,24 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page. `gone` are patients who have left the roster."""
+    """One page. `gone` are patients who have left the roster. `blocked` and `unblocked` are hashes of cards."""
 
     span: Span
     patients: tuple[PatientRow, ...]
     gone: tuple[str, ...]
     verdicts: tuple[VerdictRow, ...]
     renamed: tuple[Renamed, ...]
+    blocked: tuple[CardHash, ...]
+    unblocked: tuple[CardHash, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Roster:
+    """The rows of the roster with their changes, and the blocks of cards, complete up to change `end`."""
+
+    rows: tuple[sqlite3.Row, ...] = ()
+    blocks: tuple[CardBlock, ...] = ()
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +82,8 @@ class _Notices:
 def read_page(db: ReadTransaction, page: PageRequest) -> Page:
     """The page after the cursor of a request.
 
-    Rows, verdicts and merged records are each cut at a page's length. The page ends where the first of them is cut.
+    Rows, verdicts, merged records and blocked cards are each cut at a page's length. The page ends where the first of
+    them is cut.
     """
     cursor, latest = page.asked.cursor, db.latest_change()
     first = first_change_of_day(db, page.today) or 0
@@ -79,11 +94,46 @@ def read_page(db: ReadTransaction, page: PageRequest) -> Page:
     needs_snapshot = not is_known or cursor <= 0 or cursor > latest or cursor < first
     if needs_snapshot and is_known and notices.end < first:
         # A snapshot ends at a cursor of today, so the notices of earlier days come before it.
-        return _fill(db, page, notices, [], Span(after, notices.end, reset=False, more=True))
-    rows = roster_members(db, page.today, page.rows) if needs_snapshot else changed_patients(db, after, page.rows)
-    end = min(notices.end, _end([row["change"] for row in rows], page.rows, latest))
+        return _fill(db, page, notices, _Roster(), Span(after, notices.end, reset=False, more=True))
+    roster = _read_roster(db, page, None if needs_snapshot else after, latest)
+    end = min(notices.end, roster.end)
     span = Span(0 if needs_snapshot else after, end, reset=needs_snapshot, more=end < latest)
-    return _fill(db, page, notices, rows, span)
+    return _fill(db, page, notices, roster, span)
+
+
+def _read_roster(db: ReadTransaction, page: PageRequest, after: int | None, latest: int) -> _Roster:
+    """The rows and blocks with a change above `after`; with None those of a snapshot."""
+    most_blocks = BLOCKS_A_ROW * page.rows
+    if after is None:
+        rows, blocks = roster_members(db, page.today, page.rows), blocks_in_force(db, most_blocks)
+    else:
+        rows, blocks = changed_patients(db, after, page.rows), changed_blocks(db, after, most_blocks)
+    end_of_rows = _end([row["change"] for row in rows], page.rows, latest)
+    end_of_blocks = _end([block.change for block in blocks], most_blocks, latest)
+    return _Roster(tuple(rows), tuple(blocks), min(end_of_rows, end_of_blocks))
+
+
+def patient_row(
+    db: ReadTransaction, definitions: Definitions, today: str, patient_id: str, change: int
+) -> PatientRow | None:
+    """A patient as kiosks hold them, as of a change number; None for a patient who is not on the roster."""
+    journey = read_journey(db, definitions, patient_id, today)
+    assert journey is not None
+    masked_name, language = name_and_language(db, patient_id)
+    day = day_after(today)
+    tomorrow = bookings(db, patient_id, day, day_after(day))
+    has_reason = journey.visit_id is not None or journey.appointments or tomorrow
+    if not has_reason and not is_guest(db, patient_id, today):
+        return None
+    return PatientRow(
+        patient_id=patient_id,
+        masked_name=masked_name,
+        language=language,
+        change=change,
+        bindings=bindings_of(db, patient_id),
+        journey=journey,
+        tomorrow=tomorrow,
+    )
 
 
 def _read_notices(db: ReadTransaction, page: PageRequest, after: int, latest: int) -> _Notices:
@@ -100,13 +150,13 @@ def _end(changes: Sequence[int], limit: int, latest: int) -> int:
     return changes[-1] if len(changes) == limit else latest
 
 
-def _fill(db: ReadTransaction, page: PageRequest, notices: _Notices, rows: list[sqlite3.Row], span: Span) -> Page:
+def _fill(db: ReadTransaction, page: PageRequest, notices: _Notices, roster: _Roster, span: Span) -> Page:
     renamed = tuple(each for change, each in notices.renamed if change <= span.cursor)
     patients, gone = [], [each.old for each in renamed]
-    for row in rows:
+    for row in roster.rows:
         if row["change"] > span.cursor:
             break
-        patient = _patient_row(db, page, row["patient_id"], row["change"])
+        patient = patient_row(db, page.definitions, page.today, row["patient_id"], row["change"])
         if patient is not None:
             patients.append(patient)
         elif not span.reset:
@@ -116,24 +166,7 @@ def _fill(db: ReadTransaction, page: PageRequest, notices: _Notices, rows: list[
         for each in notices.verdicts
         if each.record.change <= span.cursor
     )
-    return Page(span, tuple(patients), tuple(gone), verdicts, renamed)
-
-
-def _patient_row(db: ReadTransaction, page: PageRequest, patient_id: str, change: int) -> PatientRow | None:
-    """A patient as kiosks hold them; None for a patient without a visit and without bookings today or tomorrow."""
-    journey = read_journey(db, page.definitions, patient_id, page.today)
-    assert journey is not None
-    masked_name, language = name_and_language(db, patient_id)
-    day = day_after(page.today)
-    tomorrow = bookings(db, patient_id, day, day_after(day))
-    if journey.visit_id is None and not journey.appointments and not tomorrow:
-        return None
-    return PatientRow(
-        patient_id=patient_id,
-        masked_name=masked_name,
-        language=language,
-        change=change,
-        bindings=bindings_of(db, patient_id),
-        journey=journey,
-        tomorrow=tomorrow,
-    )
+    blocks = [block for block in roster.blocks if block.change <= span.cursor]
+    blocked = tuple(card for block in blocks if block.in_force for card in block.cards)
+    unblocked = tuple(card for block in blocks if not block.in_force for card in block.cards)
+    return Page(span, tuple(patients), tuple(gone), verdicts, renamed, blocked, unblocked)

@@ -109,6 +109,8 @@ class PullService:
                 verdicts=page.verdicts,
                 definitions=dict(definitions.document) if is_stale else None,
                 renamed=page.renamed,
+                blocked=page.blocked,
+                unblocked=page.unblocked,
                 last_seq=chain.last_seq if request.epoch == sender.epoch else None,
                 backed_up_seq=chain.backed_up_seq if request.epoch == sender.epoch else 0,
                 epoch=request.epoch,

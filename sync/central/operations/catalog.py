@@ -1,6 +1,7 @@
 """Every operation by its name."""
 
 from sync.central.centre import Centre
+from sync.central.operations.bindings import binding_operations
 from sync.central.operations.hospital import hospital_operations
 from sync.central.operations.inbox import inbox_operations
 from sync.central.operations.kiosks import kiosk_operations
@@ -16,5 +17,6 @@ def operations(centre: Centre) -> dict[str, Operation]:
         **token_operations(centre),
         **kiosk_operations(centre),
         **inbox_operations(centre),
+        **binding_operations(centre),
         **upkeep_operations(centre),
     }

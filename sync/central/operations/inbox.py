@@ -6,15 +6,12 @@ from typing import Any
 import msgspec
 
 from sync.central.centre import Centre
-from sync.central.operations import WHO
+from sync.central.operations.desk import OPERATOR, desk_request, result_of
 from sync.central.services.answers import MAX_ROWS
 from sync.central.services.errors import ApiError
 from sync.central.services.inbox import list_cases, settle, show_case
-from sync.central.services.once import Requester
-from sync.central.services.requests import read_action_request
 from sync.central.services.settlement import read_settlement
 from sync.control import ControlError, Operation
-from sync.journey.model import STAFF
 
 
 def inbox_operations(centre: Centre) -> dict[str, Operation]:
@@ -42,15 +39,8 @@ def _case(centre: Centre, exception_id: str) -> Any:
 
 
 def _settle(centre: Centre, arguments: Mapping[str, Any]) -> Any:
-    payload = read_settlement(arguments.get("how"), arguments.get("reason") or "", arguments.get("patient_id"))
-    if isinstance(payload, ApiError):
-        raise ControlError(payload.message)
-    made = {"action_id": arguments.get("action_id"), "action_type": "settle", "payload": payload}
-    request = read_action_request(made, centre.keys, centre.ids)
-    if isinstance(request, ApiError):
-        raise ControlError(request.message)
-    answer = settle(centre, Requester(STAFF, WHO, "desk"), str(arguments["exception_id"]), request)
-    body = msgspec.json.decode(answer.body)
-    if not answer.done:
-        raise ControlError(str(body["error"]))
-    return body
+    payload = read_settlement(
+        arguments.get("how"), arguments.get("reason") or "", arguments.get("patient_id"), arguments.get("bind", False)
+    )
+    request = desk_request(centre, "settle", payload, arguments.get("action_id"))
+    return result_of(settle(centre, OPERATOR, str(arguments["exception_id"]), request))

@@ -1,12 +1,31 @@
-"""Cards bound to patients: a keyed hash of the card, a patient, a beginning and an end."""
+"""Cards bound to patients: a keyed hash of the card, a patient, a beginning and an end, and who made each of them."""
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sync.cards import CardHash
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import BindingId, PatientId
 from sync.protocol import BindingRow
+
+
+class Origin(StrEnum):
+    """How a binding came about."""
+
+    DESK = "desk"  # staff bound the card by itself
+    IMPORT = "import"  # a hospital document named the card
+    CASE = "case"  # staff bound the card of a case that they settled
+
+
+@dataclass(frozen=True, slots=True)
+class BindingSource:
+    """How a binding came about, by whom, and what staff call the card ("": no label)."""
+
+    origin: Origin
+    who: str
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +34,23 @@ class CardBinding:
 
     patient_id: PatientId
     binding_id: BindingId
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRecord:
+    """A binding on record, in force or ended. `blocked`: its card is blocked now.
+
+    `reason` is why the binding ended, or why the card is blocked.
+    """
+
+    binding_id: BindingId
+    patient_id: PatientId
+    source: BindingSource
+    begin_ms: int
+    end_ms: int | None
+    ended_by: str | None
+    reason: str
+    blocked: bool
 
 
 def binding_of_card(db: ReadTransaction, cards: Sequence[CardHash]) -> CardBinding | None:
@@ -45,31 +81,72 @@ def was_bound_to(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash]
 
 
 def key_ids_in_use(db: ReadTransaction) -> set[str]:
-    """The ids of the keys under which cards were ever bound."""
-    return {row["key_id"] for row in db.rows("select distinct key_id from binding_hashes")}
+    """The ids of the keys under which cards were ever bound or blocked."""
+    rows = db.rows("select key_id from binding_hashes union select key_id from blocked_hashes")
+    return {row["key_id"] for row in rows}
 
 
-def bind(db: WriteTransaction, patient_id: str, cards: Sequence[CardHash], binding_id: str, now_ms: int) -> BindingId:
+def read_binding(db: ReadTransaction, binding_id: str) -> BindingRecord | None:
+    """A binding, in force or ended; None for an unknown id."""
+    row = db.row(f"{_RECORDS} where b.binding_id = :binding_id", binding_id=binding_id)
+    return _record(row) if row else None
+
+
+def binding_records(db: ReadTransaction, patient_id: str) -> tuple[BindingRecord, ...]:
+    """A patient's bindings, in force and ended, in the order in which they began."""
+    rows = db.rows(
+        f"{_RECORDS} where b.patient_id = :patient_id order by b.begin_ms, b.binding_id", patient_id=patient_id
+    )
+    return tuple(_record(row) for row in rows)
+
+
+def hashes_of_binding(db: ReadTransaction, binding_id: str) -> tuple[CardHash, ...]:
+    """The hashes of a binding's card, one for each key that the card was read with."""
+    rows = db.rows(
+        "select key_id, uid_hash from binding_hashes where binding_id = :binding_id order by key_id",
+        binding_id=binding_id,
+    )
+    return tuple(CardHash(row["key_id"], row["uid_hash"]) for row in rows)
+
+
+def bind(
+    db: WriteTransaction,
+    patient_id: str,
+    cards: Sequence[CardHash],
+    binding_id: str,
+    now_ms: int,
+    source: BindingSource,
+) -> BindingId:
     """Binds a card to a patient, ends its earlier binding, and returns the binding in force.
 
-    A card that the patient holds already keeps its binding and gets its hashes under newer keys. The caller gives the
-    patients concerned a new change number.
+    A card that the patient holds already keeps its binding and gets its hashes under newer keys. A label replaces the
+    one of that binding. The caller has made sure that the card is not blocked, and gives the patients concerned a new
+    change number.
     """
     before = binding_of_card(db, cards)
     if before is not None and before.patient_id == patient_id:
         add_hashes(db, before.binding_id, cards)
+        if source.label:
+            _set_label(db, before.binding_id, source.label)
         return before.binding_id
     if before is not None:
-        end_binding(db, before.binding_id, now_ms)
+        end_binding(db, before.binding_id, now_ms, source.who)
     db.execute(
-        "insert into bindings values (:binding_id, :patient_id, :now_ms, null)",
-        {"binding_id": binding_id, "patient_id": patient_id, "now_ms": now_ms},
+        "insert into bindings values (:binding_id, :patient_id, :label, :origin, :now_ms, :who, null, null, null)",
+        {
+            "binding_id": binding_id,
+            "patient_id": patient_id,
+            "label": source.label,
+            "origin": source.origin.value,
+            "now_ms": now_ms,
+            "who": source.who,
+        },
     )
     add_hashes(db, binding_id, cards)
     return BindingId(binding_id)
 
 
-def add_hashes(db: WriteTransaction, binding_id: str, cards: Sequence[CardHash]) -> None:
+def add_hashes(db: WriteTransaction, binding_id: str, cards: Iterable[CardHash]) -> None:
     """Adds a card's hashes under every key that it was read with. So bindings move to a new key."""
     for card in cards:
         db.execute(
@@ -78,11 +155,12 @@ def add_hashes(db: WriteTransaction, binding_id: str, cards: Sequence[CardHash])
         )
 
 
-def end_binding(db: WriteTransaction, binding_id: str, now_ms: int) -> None:
+def end_binding(db: WriteTransaction, binding_id: str, now_ms: int, who: str, reason: str = "") -> None:
     """Ends a binding. Its row stays: actions that were made under it still name it."""
     db.execute(
-        "update bindings set end_ms = :now_ms where binding_id = :binding_id and end_ms is null",
-        {"now_ms": now_ms, "binding_id": binding_id},
+        "update bindings set end_ms = :now_ms, ended_by = :who, end_reason = :reason"
+        " where binding_id = :binding_id and end_ms is null",
+        {"now_ms": now_ms, "who": who, "reason": reason, "binding_id": binding_id},
     )
 
 
@@ -94,3 +172,29 @@ def bindings_of(db: ReadTransaction, patient_id: str) -> tuple[BindingRow, ...]:
         {"patient_id": patient_id},
     )
     return tuple(BindingRow(row["binding_id"], row["key_id"], row["uid_hash"]) for row in rows)
+
+
+_RECORDS = """select b.*, (select max(k.reason) from binding_hashes h
+    join blocked_hashes bh on bh.key_id = h.key_id and bh.uid_hash = h.uid_hash
+    join card_blocks k on k.block_id = bh.block_id
+    where h.binding_id = b.binding_id and k.end_ms is null) as block_reason from bindings b"""
+
+
+def _record(row: sqlite3.Row) -> BindingRecord:
+    blocked = row["block_reason"] is not None
+    return BindingRecord(
+        BindingId(row["binding_id"]),
+        PatientId(row["patient_id"]),
+        BindingSource(Origin(row["origin"]), row["bound_by"], row["label"]),
+        row["begin_ms"],
+        row["end_ms"],
+        row["ended_by"],
+        (row["block_reason"] if blocked else row["end_reason"]) or "",
+        blocked,
+    )
+
+
+def _set_label(db: WriteTransaction, binding_id: str, label: str) -> None:
+    db.execute(
+        "update bindings set label = :label where binding_id = :binding_id", {"label": label, "binding_id": binding_id}
+    )

@@ -121,6 +121,11 @@ def renumber(db: WriteTransaction, patient_id: str) -> int:
     return change
 
 
+def change_of(db: ReadTransaction, patient_id: str) -> int:
+    """The change number of a patient."""
+    return int(db.value("select change from journeys where patient_id = :patient_id", patient_id=patient_id))
+
+
 def count_journeys_by_state(db: ReadTransaction) -> dict[str, int]:
     """The number of journeys in each state."""
     rows = db.rows("select state, count(*) as rows from journeys group by state")

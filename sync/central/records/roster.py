@@ -1,7 +1,11 @@
-"""The roster as rows: the patients that kiosks hold, with a booking of today or tomorrow or on a visit."""
+"""The roster as rows: the patients that kiosks hold.
+
+They are on a visit, or have a booking of today or tomorrow, or a kiosk has looked them up today (guests).
+"""
 
 import sqlite3
 
+from sync.central.records.card_blocks import renumber_blocks
 from sync.central.records.journeys import renumber
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import day_after
@@ -9,7 +13,9 @@ from sync.clock import day_after
 _MEMBERS = (
     "select j.patient_id, j.change from journeys j where j.visit_id is not null"
     " or exists (select 1 from appointments a where a.patient_id = j.patient_id"
-    " and a.site_day in (:today, :tomorrow)) order by j.change"
+    " and a.site_day in (:today, :tomorrow))"
+    " or exists (select 1 from roster_guests g where g.patient_id = j.patient_id and g.site_day = :today)"
+    " order by j.change"
 )
 
 
@@ -39,15 +45,33 @@ def first_change_of_day(db: ReadTransaction, today: str) -> int | None:
     return int(row["first_change"]) if row else None
 
 
+def add_guest(db: WriteTransaction, patient_id: str, today: str) -> None:
+    """Puts a patient on today's roster, whatever their bookings."""
+    db.execute(
+        "insert into roster_guests values (:patient_id, :today) on conflict (patient_id) do update"
+        " set site_day = excluded.site_day",
+        {"patient_id": patient_id, "today": today},
+    )
+
+
+def is_guest(db: ReadTransaction, patient_id: str, today: str) -> bool:
+    """Whether a kiosk has looked a patient up today."""
+    row = db.row("select site_day from roster_guests where patient_id = :patient_id", patient_id=patient_id)
+    return row is not None and row["site_day"] == today
+
+
 def begin_roster_day(db: WriteTransaction, today: str) -> None:
     """Begins today's roster: membership depends on the day, so every kiosk gets a snapshot of it.
 
-    The members get change numbers of today, so that no page of a snapshot ends at a cursor of an earlier day.
+    The members and the blocked cards get change numbers of today, so that no page of a snapshot ends at a cursor of an
+    earlier day.
     """
     db.execute(
         "insert into roster_day values (1, :today, :change) on conflict (id) do update"
         " set site_day = excluded.site_day, first_change = excluded.first_change",
         {"today": today, "change": db.next_change()},
     )
+    db.execute("delete from roster_guests where site_day <> :today", {"today": today})
     for row in db.rows(_MEMBERS, today=today, tomorrow=day_after(today)):
         renumber(db, row["patient_id"])
+    renumber_blocks(db)

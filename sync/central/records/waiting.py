@@ -87,6 +87,19 @@ def waiting_of_case(db: ReadTransaction, exception_id: str) -> list[WaitingActio
     return _in_order(_waiting(row) for row in rows)
 
 
+def cards_of_case(db: ReadTransaction, exception_id: str) -> list[tuple[CardHash, ...]]:
+    """The cards with which the waiting actions of a case were made: the hashes of each action's card, each set once."""
+    rows = db.rows(
+        "select c.verdict_id, c.key_id, c.uid_hash from waiting w join waiting_cards c on c.verdict_id = w.verdict_id"
+        " where w.exception_id = :exception_id order by c.verdict_id, c.key_id, c.uid_hash",
+        exception_id=exception_id,
+    )
+    found: dict[str, tuple[CardHash, ...]] = {}
+    for row in rows:
+        found[row["verdict_id"]] = (*found.get(row["verdict_id"], ()), CardHash(row["key_id"], row["uid_hash"]))
+    return list(dict.fromkeys(found.values()))
+
+
 def case_of_visits(db: ReadTransaction, visit_ids: Collection[str]) -> str | None:
     """The case of the first action that waits in any of these visits; None where none waits."""
     names, parameters = any_of("visit", visit_ids)

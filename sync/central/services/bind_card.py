@@ -1,19 +1,22 @@
 """Binds a card to a patient, for staff."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from sync.cards import CardHash
 from sync.central.centre import Centre
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.audit import note
-from sync.central.records.bindings import bind, binding_of_card
+from sync.central.records.bindings import BindingSource, Origin, bind, binding_of_card
+from sync.central.records.card_blocks import block_of_card
 from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import patient_named
 from sync.central.services.answers import Answer, refused
-from sync.central.services.errors import UNKNOWN_PATIENT
+from sync.central.services.errors import CARD_BLOCKED, UNKNOWN_PATIENT, ApiError
 from sync.central.services.once import ActionContext, Requester, Subject, once
 from sync.central.services.requests import ActionRequest
-from sync.journey.model import PatientId
+from sync.journey.model import BindingId, PatientId
 
 BINDING = "bind"  # the action type
 
@@ -21,7 +24,8 @@ BINDING = "bind"  # the action type
 def bind_card(centre: Centre, requester: Requester, patient_id: str, request: ActionRequest) -> Answer:
     """Binds the card of the request to a patient, and re-judges the actions that waited for that card.
 
-    Answers with {binding_id, patient_id}. Another patient's binding of the card ends.
+    Answers with {binding_id, patient_id}. Another patient's binding of the card ends. A blocked card is refused. The
+    payload may hold a `label` for the card.
     """
 
     def find_subject(context: ActionContext) -> Subject | Answer:
@@ -29,20 +33,43 @@ def bind_card(centre: Centre, requester: Requester, patient_id: str, request: Ac
         # The id as it was sent: a merge of records in between leaves a repeat a repeat.
         return refused(UNKNOWN_PATIENT) if named is None else Subject(patient_id, named)
 
-    def act(context: ActionContext, subject: Subject) -> dict[str, Any]:
+    def act(context: ActionContext, subject: Subject) -> dict[str, Any] | ApiError:
         assert subject.patient_id is not None
         return _bind(context, subject.patient_id)
 
     return once(centre, requester, request, find_subject, act)
 
 
-def _bind(context: ActionContext, patient_id: PatientId) -> dict[str, Any]:
-    db, centre, now_ms, who = context.db, context.centre, context.now_ms, context.requester.who
-    cards, action_id = context.request.cards, context.request.action_id
+def bind_in_action(
+    context: ActionContext, patient_id: PatientId, cards: Sequence[CardHash], origin: Origin, label: str = ""
+) -> BindingId | ApiError:
+    """Binds a card within an action of staff, and notes it in the audit. A blocked card is refused, and nothing is
+    written then.
+
+    The caller re-judges the actions that waited for the card.
+    """
+    db, now_ms, who = context.db, context.now_ms, context.requester.who
+    if block_of_card(db, cards) is not None:
+        return CARD_BLOCKED
     before = binding_of_card(db, cards)
-    binding_id = bind(db, patient_id, cards, centre.ids(), now_ms)
+    binding_id = bind(db, patient_id, cards, context.centre.ids(), now_ms, BindingSource(origin, who, label))
     for holder in {patient_id, before.patient_id if before else patient_id}:
         mark_changed(db, holder)
-    rejudge_card(db, judging_context(db, centre.definitions, centre.ids, now_ms), cards, who)
-    note(db, who, BINDING, now_ms, patient_id=patient_id, action_id=action_id, detail={"binding_id": binding_id})
+    detail = {"binding_id": binding_id, "origin": origin}
+    note(db, who, BINDING, now_ms, patient_id=patient_id, action_id=context.request.action_id, detail=detail)
+    return binding_id
+
+
+def rejudge_bound(context: ActionContext, cards: Sequence[CardHash]) -> None:
+    """Judges the actions again that waited for a card, which is bound now."""
+    judging = judging_context(context.db, context.centre.definitions, context.centre.ids, context.now_ms)
+    rejudge_card(context.db, judging, cards, context.requester.who)
+
+
+def _bind(context: ActionContext, patient_id: PatientId) -> dict[str, Any] | ApiError:
+    cards, label = context.request.cards, context.request.named("label") or ""
+    binding_id = bind_in_action(context, patient_id, cards, Origin.DESK, label)
+    if isinstance(binding_id, ApiError):
+        return binding_id
+    rejudge_bound(context, cards)
     return {"binding_id": binding_id, "patient_id": patient_id}

@@ -14,7 +14,8 @@ from sync.cards import CardKeys, RefusedCard, judge_tag
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.appointments import BookingRow, patients_booked_for, read_booking, write_booking
-from sync.central.records.bindings import bind, binding_of_card, bindings_of, was_bound_to
+from sync.central.records.bindings import BindingSource, Origin, bind, binding_of_card, bindings_of, was_bound_to
+from sync.central.records.card_blocks import block_of_card
 from sync.central.records.exams import is_exam, put_exam
 from sync.central.records.journeys import mark_changed
 from sync.central.records.kiosks import is_prefix_of_kiosk
@@ -117,12 +118,14 @@ class _Import:
             return False  # The card's binding to the patient has ended since. An older document does not undo that.
         if holder is not None and not theirs:
             raise DocumentError(f"a card of patient {named} belongs to patient {holder.patient_id}")
+        if block_of_card(self.db, hashes) is not None:
+            raise DocumentError(f"a card of patient {named} is blocked: it was reported lost")
         before = bindings_of(self.db, patient_id)
-        bind(self.db, patient_id, hashes, new_id(), self.now_ms)
+        bind(self.db, patient_id, hashes, new_id(), self.now_ms, _SOURCE)
         if bindings_of(self.db, patient_id) == before:
             return False
         mark_changed(self.db, patient_id)
-        rejudge_card(self.db, judging_context(self.db, self.definitions, new_id, self.now_ms), hashes, "import")
+        rejudge_card(self.db, judging_context(self.db, self.definitions, new_id, self.now_ms), hashes, _SOURCE.who)
         return True
 
     def appointment(self, part: AppointmentPart) -> bool:
@@ -173,4 +176,5 @@ def _unknown(part: AppointmentPart, what: str, value: str) -> DocumentError:
     return DocumentError(f"appointment {part.appointment_id} names an unknown {what}: {value}")
 
 
+_SOURCE = BindingSource(Origin.IMPORT, "import")
 _YEARS = range(2000, 3000)

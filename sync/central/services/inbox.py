@@ -7,7 +7,9 @@ from sync.central.centre import Centre
 from sync.central.conflicts.gather import JudgingContext, judging_context
 from sync.central.conflicts.rejudge import apply_case, discard_case, discard_verdict, reassign_case
 from sync.central.records.audit import note
+from sync.central.records.bindings import Origin
 from sync.central.records.cases import close_case, read_case
+from sync.central.records.identities import read_identities
 from sync.central.records.journeys import read_journey
 from sync.central.records.patients import patient_named
 from sync.central.records.quarantine import read_quarantined_body
@@ -15,6 +17,8 @@ from sync.central.records.site import read_site
 from sync.central.records.verdicts import latest_verdict
 from sync.central.records.waiting import WaitingAction, waiting_of_case
 from sync.central.services.answers import MAX_ROWS, Answer
+from sync.central.services.bind_card import bind_in_action, rejudge_bound
+from sync.central.services.case_card import read_case_card
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.services.inbox_views import CasePage, case_page, case_view, settlements_of
 from sync.central.services.once import ActionContext, Requester, Subject, once
@@ -22,12 +26,16 @@ from sync.central.services.requests import ActionRequest
 from sync.central.services.settlement import Settlement
 from sync.central.store.errors import is_of_the_action
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.journey.model import PatientId, VisitId
+from sync.journey.model import BindingId, PatientId, VisitId
 
 log = logging.getLogger(__name__)
 
 _NO_CASE = ApiError("not_found", "There is no such case.")
 _NOT_APPLICABLE = ApiError("not_applicable", "The rules do not allow the action in the patient's present state.")
+_APPLIES_TO_NOBODY = ApiError(
+    "not_applicable",
+    "The centre knows no patient of the action. Reassign the case to the patient, with bind for the card.",
+)
 _FAILS_INSIDE = ApiError("not_applicable", "The action still cannot be judged: internal error.")
 
 
@@ -73,23 +81,32 @@ def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[
     if how not in allowed:
         words = f"The case can be settled by: {', '.join(allowed)}." if allowed else "The case is settled already."
         return ApiError("not_allowed", words)
-    if waiting and (error := _judge_or_undo(context, waiting, how)) is not None:
-        return error
+    binding_id = _judge_or_undo(context, exception_id, waiting, how) if waiting else None
+    if isinstance(binding_id, ApiError):
+        return binding_id
     if not waiting:
         _discard_quarantined(db, exception_id, now_ms)
     settlement = {"how": how, "reason": request.payload.get("reason", ""), "patient_id": request.named("patient_id")}
+    if binding_id is not None:
+        settlement["binding_id"] = binding_id
     close_case(db, exception_id, who, settlement, now_ms)
     detail = {"exception_id": exception_id, "how": how}
     note(db, who, "settle", now_ms, action_id=request.action_id, detail=detail)
     verdicts = [_verdict(db, each.verdict_id) for each in waiting]
-    return {"exception_id": exception_id, "settled": how, "verdicts": verdicts}
+    return {"exception_id": exception_id, "settled": how, "verdicts": verdicts, "binding_id": binding_id}
 
 
-def _judge_or_undo(context: ActionContext, waiting: list[WaitingAction], how: Settlement) -> ApiError | None:
-    """Judges the actions of a case. Undoes the judgements where one action fails with an internal error."""
+def _judge_or_undo(
+    context: ActionContext, exception_id: str, waiting: list[WaitingAction], how: Settlement
+) -> BindingId | ApiError | None:
+    """Judges the actions of a case, and returns the binding that staff made with it. Undoes both where one action fails
+    with an internal error.
+    """
     judging = judging_context(context.db, context.centre.definitions, context.centre.ids, context.now_ms)
     try:
         with context.db.savepoint():
+            if how is Settlement.REASSIGN:
+                return _reassign(context, judging, exception_id, waiting)
             return _judge(context, judging, waiting, how)
     except Exception as error:
         if not is_of_the_action(error):
@@ -105,14 +122,37 @@ def _judge(
     if how is Settlement.DISCARD:
         discard_case(db, judging, waiting)
         return None
-    if how is Settlement.APPLY:
-        return None if apply_case(db, judging, waiting) else _NOT_APPLICABLE
-    named = context.request.named("patient_id")
+    if apply_case(db, judging, waiting):
+        return None
+    return _NOT_APPLICABLE if _is_known_patient(db, waiting[0]) else _APPLIES_TO_NOBODY
+
+
+def _reassign(
+    context: ActionContext, judging: JudgingContext, exception_id: str, waiting: list[WaitingAction]
+) -> BindingId | ApiError | None:
+    """Judges the actions of a case as another patient's and, where staff want it, binds their card to the patient.
+
+    The other actions that waited for the card are judged too. Where the card cannot be bound, nothing is written.
+    """
+    db, named = context.db, context.request.named("patient_id")
     patient_id = patient_named(db, named) if named else None
     if patient_id is None:
         return UNKNOWN_PATIENT
+    card, binding_id = read_case_card(db, exception_id), None
+    if context.request.payload.get("bind"):
+        binding_id = card.fault or bind_in_action(context, patient_id, card.cards, Origin.CASE)
+        if isinstance(binding_id, ApiError):
+            return binding_id
     reassign_case(db, judging, waiting, patient_id, _visit_for(db, judging, patient_id))
-    return None
+    if binding_id is not None:
+        rejudge_bound(context, card.cards)
+    return binding_id
+
+
+def _is_known_patient(db: ReadTransaction, waiting: WaitingAction) -> bool:
+    intent = waiting.intent
+    found = read_identities(db, intent.patient_id, intent.cards, intent.binding_id)
+    return found.patient is not None or (intent.provisional and found.card_holder is not None)
 
 
 def _visit_for(db: ReadTransaction, judging: JudgingContext, patient_id: PatientId) -> VisitId:

@@ -10,6 +10,7 @@ from sync.central.records.quarantine import read_quarantined_body
 from sync.central.records.site import SiteSettings
 from sync.central.records.verdicts import latest_verdict
 from sync.central.records.waiting import WaitingAction, waiting_of_case
+from sync.central.services.case_card import read_case_card
 from sync.central.services.current_state import current_state
 from sync.central.services.settlement import Settlement
 from sync.central.store.transactions import ReadTransaction
@@ -31,7 +32,7 @@ class CasePage:
 def case_page(db: ReadTransaction, site: SiteSettings, after: InboxCase | None, limit: int) -> CasePage:
     """The open cases, oldest first: `limit` of them after the case `after`, which may be settled, or from the first."""
     cases = open_cases(db, after, limit)
-    return CasePage([_shown(case, site) for case in cases], count_open_cases(db, after) - len(cases))
+    return CasePage([_shown(db, case, site) for case in cases], count_open_cases(db, after) - len(cases))
 
 
 def case_view(
@@ -47,7 +48,7 @@ def case_view(
     `journey` is the patient's, where the case is about a patient.
     """
     waiting = waiting_of_case(db, case.exception_id)
-    return _shown(case, site) | {
+    return _shown(db, case, site) | {
         "settled_by": case.settled_by,
         "settlement": case.settlement,
         "settled_at": None if case.settled_ms is None else iso(case.settled_ms, site.site.timezone),
@@ -67,8 +68,9 @@ def settlements_of(case: InboxCase, waiting: list[WaitingAction]) -> list[Settle
     return list(Settlement) if waiting else [Settlement.DISCARD]
 
 
-def _shown(case: InboxCase, site: SiteSettings) -> dict[str, Any]:
-    """A case as the API has it: times in ISO 8601."""
+def _shown(db: ReadTransaction, case: InboxCase, site: SiteSettings) -> dict[str, Any]:
+    """A case as the API has it: times in ISO 8601, and whether its actions were made with a card."""
+    card = read_case_card(db, case.exception_id)
     detail = dict(case.detail)
     if "happened_ms" in detail:
         detail["happened_at"] = iso(detail.pop("happened_ms"), site.site.timezone)
@@ -81,6 +83,9 @@ def _shown(case: InboxCase, site: SiteSettings) -> dict[str, Any]:
         "kiosk_id": case.kiosk_id,
         "opened_at": iso(case.opened_ms, site.site.timezone),
         "detail": detail,
+        "has_card": bool(card.cards),
+        "card_blocked": card.blocked,
+        "may_bind": card.fault is None,
     }
 
 
@@ -112,6 +117,7 @@ def _action(db: ReadTransaction, site: SiteSettings, waiting: WaitingAction) -> 
         "leg": intent.leg,
         "queue_number": intent.queue_number,
         "site_day": intent.site_day,
+        "has_card": bool(intent.cards),
         "received_at": iso(waiting.received_ms, site.site.timezone),
     }
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from sync.central.centre import Centre
 from sync.central.days.open_journey import open_journey
 from sync.central.records.bindings import binding_of_card
+from sync.central.records.card_blocks import block_of_card
 from sync.central.records.history import day_end
 from sync.central.records.journeys import save
 from sync.central.records.patients import patient_named
 from sync.central.records.queue_numbers import next_queue_number
 from sync.central.services.answers import Answer, refused_at
 from sync.central.services.current_state import CurrentState, current_state
-from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.services.errors import CARD_BLOCKED, CARD_OF_ANOTHER, UNKNOWN_PATIENT, ApiError
 from sync.central.services.once import ActionContext, Requester, Subject, once
 from sync.central.services.requests import ActionRequest
 from sync.journey.model import (
@@ -30,7 +31,6 @@ from sync.journey.model import (
 from sync.journey.rules import decide
 
 _NOBODY_NAMED = ApiError("unknown_patient", "The request names no known patient.")
-_CARD_OF_ANOTHER = ApiError("card_of_another", "The card belongs to another patient.")
 
 
 def perform(centre: Centre, requester: Requester, patient_id: str | None, request: ActionRequest) -> Answer:
@@ -73,14 +73,16 @@ def state_after(context: ActionContext, decision: Decision) -> CurrentState:
 
 def _patient(context: ActionContext, patient_id: str | None) -> PatientId | ApiError:
     """The patient that an action is for. Where the request names the patient, an unknown card is accepted, and another
-    patient's card is refused.
+    patient's card is refused. A blocked card is refused always.
     """
+    if block_of_card(context.db, context.request.cards) is not None:
+        return CARD_BLOCKED
     named = patient_named(context.db, patient_id) if patient_id is not None else None
     if patient_id is not None and named is None:
         return UNKNOWN_PATIENT
     holder = binding_of_card(context.db, context.request.cards) if context.request.cards else None
     if holder is not None and named is not None and holder.patient_id != named:
-        return _CARD_OF_ANOTHER
+        return CARD_OF_ANOTHER
     return named or (holder.patient_id if holder else _NOBODY_NAMED)
 
 

@@ -13,6 +13,7 @@ from sync.ids import is_uuid
 
 MAX_ID = 128
 MAX_REASON = 500
+MAX_LABEL = 40  # of what staff call a card
 NO_STATE = ApiError("malformed", "The body must name a state.")
 NO_REASON = ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters.")
 _CARD_FIELDS = frozenset({"tag_id"})
@@ -29,7 +30,7 @@ class ActionRequest:
     cards: tuple[CardHash, ...] = ()
 
     def named(self, field: str) -> str | None:
-        """The patient_id, queue_id, exam_id or room that the payload names; None without one."""
+        """The text of a member of the payload, such as patient_id, room or reason; None without one."""
         value = self.payload.get(field)
         return str(value) if value is not None else None
 
@@ -90,6 +91,11 @@ def is_name(value: object) -> bool:
 def is_reason(value: object) -> bool:
     """Whether a value can be the reason that staff give: a text, perhaps empty, not long."""
     return isinstance(value, str) and len(value) <= MAX_REASON
+
+
+def is_label(value: object) -> bool:
+    """Whether a value can be what staff call a card: printable text, perhaps empty, short."""
+    return isinstance(value, str) and len(value) <= MAX_LABEL and value.isprintable()
 
 
 def read_tag(tag_id: object, code: str) -> str | ApiError:

@@ -46,7 +46,15 @@ class VerdictRevised:
     topic: str = ""
 
 
-NewsItem = PatientChanged | TokenRevoked | VerdictRevised
+@dataclass(frozen=True, slots=True)
+class BlockChanged:
+    """A card was blocked or unblocked. It has no listeners of its own, and wakes the pulls that wait."""
+
+    number: int
+    topic: str = ""
+
+
+NewsItem = PatientChanged | TokenRevoked | VerdictRevised | BlockChanged
 Listener = Callable[[NewsItem], None]
 
 

@@ -68,8 +68,13 @@ _PATIENTS = (
     """create table bindings (
         binding_id text primary key,
         patient_id text not null references patients (patient_id),
+        label text not null,               -- what staff call the card; empty without a label
+        origin text not null,              -- desk, import or case
         begin_ms bigint not null,
-        end_ms bigint                      -- null: in force
+        bound_by text not null,
+        end_ms bigint,                     -- null: in force
+        ended_by text,
+        end_reason text                    -- empty where another binding ended it
     )""",
     "create index bindings_of_patient on bindings (patient_id)",
     """create table binding_hashes (
@@ -79,6 +84,25 @@ _PATIENTS = (
         primary key (key_id, uid_hash, binding_id)
     )""",
     "create index hashes_of_binding on binding_hashes (binding_id)",
+    # Cards that were reported lost. A card that is blocked is bound to nobody.
+    """create table card_blocks (
+        block_id text primary key,         -- UUIDv7
+        begin_ms bigint not null,
+        blocked_by text not null,
+        reason text not null,
+        end_ms bigint,                     -- null: in force
+        unblocked_by text,
+        end_reason text,
+        change bigint not null             -- change number under which kiosks pull the block or its end
+    )""",
+    "create index blocks_by_change on card_blocks (change)",
+    """create table blocked_hashes (
+        key_id text not null,
+        uid_hash text not null,
+        block_id text not null references card_blocks (block_id),
+        primary key (key_id, uid_hash, block_id)
+    )""",
+    "create index hashes_of_block on blocked_hashes (block_id)",
     """create table appointments (
         appointment_id text primary key,   -- the hospital's own id
         patient_id text not null references patients (patient_id),

@@ -29,6 +29,14 @@ _KIOSKS = (
         site_day text not null,
         first_change bigint not null       -- a pull cursor below it is from an earlier day
     )""",
+    """create table roster_guests (
+        patient_id text primary key,
+        site_day text not null             -- the day on which a kiosk has looked the patient up
+    )""",
+    """create table lookups (
+        kiosk_id text primary key,
+        times text not null                -- JSON list: the look-ups of the last minute (UTC ms)
+    )""",
 )
 
 _CHAINS = (

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from sync.central.store.news import NewsItem, PatientChanged, VerdictRevised
+from sync.central.store.news import BlockChanged, NewsItem, PatientChanged, VerdictRevised
 
 
 class ReadTransaction:
@@ -71,6 +71,10 @@ class WriteTransaction(ReadTransaction):
     def announce_verdict(self, number: int) -> None:
         """Adds a revised verdict, under its change number, to the news."""
         self.news.append(VerdictRevised(number))
+
+    def announce_block(self, number: int) -> None:
+        """Adds a card that was blocked or unblocked, under the change number, to the news."""
+        self.news.append(BlockChanged(number))
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

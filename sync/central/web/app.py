@@ -9,6 +9,7 @@ from sync.central.kiosks.pull import MAX_POLLS
 from sync.central.maintenance.timekeeper import doubt_of
 from sync.central.services.access_log import AccessLog
 from sync.central.services.answers import accepted
+from sync.central.web.card_api import card_api
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.http import harden, respond
 from sync.central.web.inbox_api import inbox_api
@@ -32,6 +33,7 @@ def create_app(centre: Centre, limits: SocketLimits, most_waiting: int = MAX_POL
     app.register_blueprint(patient_api(centre, endpoints))
     app.register_blueprint(queue_api(centre, endpoints))
     app.register_blueprint(staff_api(centre, endpoints))
+    app.register_blueprint(card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
     app.register_blueprint(kiosk_api(centre, most_waiting))
     add_patient_socket(app, centre, endpoints, limits)

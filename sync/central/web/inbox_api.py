@@ -53,4 +53,6 @@ def _limit(text: str | None) -> int:
 
 
 def _settlement(document: dict[str, Any]) -> dict[str, Any] | ApiError:
-    return read_settlement(document.get("how"), document.get("reason", ""), document.get("patient_id"))
+    return read_settlement(
+        document.get("how"), document.get("reason", ""), document.get("patient_id"), document.get("bind", False)
+    )

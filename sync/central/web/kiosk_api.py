@@ -1,4 +1,4 @@
-"""The sync endpoints over HTTP: push, pull, enrol. Every refusal is a typed body; garbage is 400, never 5xx."""
+"""The sync endpoints over HTTP: push, pull, look-up, enrol. Each refusal is a typed body; garbage is 400, never 5xx."""
 
 import logging
 import sqlite3
@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from sync.central.centre import Centre
 from sync.central.kiosks.enrolment import enrol_kiosk
+from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import MAX_POLLS, PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.kiosks.refusals import fenced, unsupported
@@ -29,6 +30,7 @@ from sync.protocol import (
     CallRefused,
     EndCode,
     EnrolRequest,
+    LookupRequest,
     PullRequest,
     PushRequest,
     RequestVersion,
@@ -54,7 +56,7 @@ STATUS: Mapping[EndCode, HTTPStatus] = {
 def kiosk_api(
     centre: Centre, most_waiting: int = MAX_POLLS, versions: frozenset[int] = SUPPORTED_VERSIONS
 ) -> Blueprint:
-    """The three routes of the wire. A kiosk's token is valid for these routes alone.
+    """The four routes of the wire. A kiosk's token is valid for these routes alone.
 
     At most `most_waiting` pulls wait at a time. `versions` are the protocol versions that this centre speaks.
     """
@@ -75,6 +77,11 @@ def kiosk_api(
     @api.post("/sync/pull")
     def pull() -> Response:
         return for_kiosks(PullRequest, MAX_BODY, pulls.pull)
+
+    @api.post("/sync/lookup")
+    def lookup() -> Response:
+        answer = partial(look_up, centre, address=request.remote_addr, versions=versions)
+        return for_kiosks(LookupRequest, MAX_BODY, answer)
 
     @api.post("/kiosks/enroll")
     def enroll() -> Response:

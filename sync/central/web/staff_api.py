@@ -1,4 +1,4 @@
-"""Requests of staff about a patient over REST: cards, history, merged records and corrected journeys."""
+"""Requests of staff about a patient over REST: history, merged records and corrected journeys."""
 
 from typing import Any
 
@@ -7,29 +7,20 @@ from flask import Blueprint
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
-from sync.central.services.bind_card import BINDING, bind_card
 from sync.central.services.change_entry import correct_journey
 from sync.central.services.errors import ApiError
 from sync.central.services.merge import merge_patients
 from sync.central.services.once import Requester
 from sync.central.services.queue import history
-from sync.central.services.requests import MAX_REASON, NO_STATE, ActionRequest, is_name, is_reason, read_card_to_bind
+from sync.central.services.requests import MAX_REASON, NO_STATE, ActionRequest, is_name, is_reason
 from sync.central.web.endpoints import Endpoints
 from sync.journey.correction import CORRECTION
 from sync.journey.model import STAFF, Role
 
-CREATED = 201
-
 
 def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
-    """The routes under /api/v1/bindings/ and /api/v1/patients/, which a staff token opens."""
+    """The routes about a patient under /api/v1/patients/, which a staff token opens."""
     api = Blueprint("staff", __name__, url_prefix="/api/v1")
-
-    @api.post("/bindings/")
-    @endpoints.endpoint(Role.STAFF, body=endpoints.action(BINDING, _binding))
-    def bind(sender: Bearer, wanted: ActionRequest) -> Answer:
-        answer = bind_card(centre, Requester(STAFF, sender.who, "desk"), str(wanted.named("patient_id")), wanted)
-        return Answer(CREATED, answer.body) if answer.done else answer
 
     @api.get("/patients/<patient_id>/history/")
     @endpoints.endpoint(Role.STAFF)
@@ -50,16 +41,6 @@ def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         return correct_journey(centre, Requester(STAFF, sender.who, "rest"), patient_id, wanted)
 
     return api
-
-
-def _binding(document: dict[str, Any]) -> dict[str, Any] | ApiError:
-    if not is_name(document.get("patient_id")):
-        return ApiError("malformed", "The body must hold patient_id and tag_id.")
-    tag_id = document.get("tag_id")
-    canonical = read_card_to_bind(tag_id, "malformed")
-    if isinstance(canonical, ApiError):
-        return canonical
-    return {"patient_id": document["patient_id"], "tag_id": tag_id}
 
 
 def _merged_record(document: dict[str, Any]) -> dict[str, Any] | ApiError:

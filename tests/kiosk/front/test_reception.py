@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.front.counter import DemoCard
 from kiosk.front.reception import PROBE_S, Reception
-from kiosk.front.screen import Notice, ScreenKind
+from kiosk.front.screen import Notice, Screen, ScreenKind
 from kiosk.front.visitor import DECIDE_S, INFORM_S, KEEPS
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.this_kiosk import ThisKiosk
@@ -25,7 +25,7 @@ from tests.kiosk.samples import Clock, uid
 
 def test_the_whole_way_from_the_tap_to_the_queue_number(rig: ReceptionRig):
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
-    greeted = rig.reception.tap(uid(1))
+    greeted = rig.tap(uid(1))
     assert greeted.screen is ScreenKind.JOURNEY
     assert greeted.patient is not None
     assert greeted.patient.masked_name == "홍*동"
@@ -43,7 +43,7 @@ def test_the_whole_way_from_the_tap_to_the_queue_number(rig: ReceptionRig):
 
 def test_one_tap_may_do_all_steps(tmp_path: Path):
     rig = ReceptionRig(tmp_path, automatic=("scan_nfc", "register", "confirm_arrival"))
-    screen = rig.reception.tap(uid(1))
+    screen = rig.tap(uid(1))
     assert screen.ticket is not None
     assert (screen.ticket.queue_number, screen.next_action) == ("B-001", None)
     rig.store.close()
@@ -54,8 +54,8 @@ def test_frames_rise_by_one_with_every_screen(rig: ReceptionRig):
         frames = []
         for change in (
             lambda: rig.reception.tap(uid(1)),
+            rig.settle,
             rig.reception.keep,
-            lambda: rig.reception.tap(uid(2)),
             rig.reception.leave,
         ):
             change()
@@ -66,7 +66,7 @@ def test_frames_rise_by_one_with_every_screen(rig: ReceptionRig):
 
 
 def test_what_is_shown_offline_claims_nothing_that_only_the_centre_knows(rig: ReceptionRig):
-    waiting = rig.press(rig.press(rig.reception.tap(uid(1))))
+    waiting = rig.press(rig.press(rig.tap(uid(1))))
     assert waiting.ticket is not None
     assert (waiting.central.online, waiting.ticket.people_ahead, waiting.ticket.estimated_wait_time) == (
         False,
@@ -81,8 +81,8 @@ def test_what_is_shown_offline_claims_nothing_that_only_the_centre_knows(rig: Re
 
 
 def test_the_next_person_clears_the_one_before_at_once(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
-    second = rig.reception.tap(uid(2))
+    rig.tap(uid(1))
+    second = rig.tap(uid(2))
     assert second.patient is not None
     assert second.patient.patient_id == "P2"
     late = rig.reception.act("register", "P1", new_id())
@@ -92,25 +92,25 @@ def test_the_next_person_clears_the_one_before_at_once(rig: ReceptionRig):
 
 
 def test_a_screen_that_only_tells_goes_after_fifteen_seconds_and_one_that_asks_after_a_minute(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     rig.seconds.now += DECIDE_S - 1
     assert rig.reception.tick() == pytest.approx(1)
     assert rig.reception.screen().screen is ScreenKind.JOURNEY
     rig.seconds.now += 1
     assert rig.reception.tick() is None
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
-    rig.reception.tap("iso14443a:04040404040404")
+    rig.tap("iso14443a:04040404040404")
     rig.seconds.now += INFORM_S
     rig.reception.tick()
     assert rig.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it asks for a decision, too
-    rig.reception.refuse_card("phone")
+    rig.refuse("phone")
     rig.seconds.now += INFORM_S
     rig.reception.tick()
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
 
 
 def test_keep_using_starts_the_time_afresh_ten_times_at_most(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     for left in range(KEEPS - 1, -1, -1):
         rig.seconds.now += 50
         kept = rig.reception.keep()
@@ -126,7 +126,7 @@ def test_keep_and_leave_with_nobody_there_stay_with_the_attract_screen(rig: Rece
 
 def test_the_clockwork_sends_people_home_by_itself(rig: ReceptionRig):
     with rig.reception.subscribe() as slot:
-        rig.reception.tap(uid(1))
+        rig.tap(uid(1))
         rig.seconds.now += DECIDE_S
         rig.reception.start()
         shown = slot.take(5.0)
@@ -136,19 +136,19 @@ def test_the_clockwork_sends_people_home_by_itself(rig: ReceptionRig):
 
 
 def test_a_second_tap_in_a_later_state_is_friendly(rig: ReceptionRig):
-    rig.press(rig.press(rig.reception.tap(uid(1))))
-    again = rig.reception.tap(uid(1))
+    rig.press(rig.press(rig.tap(uid(1))))
+    again = rig.tap(uid(1))
     assert again.notice is Notice.ALREADY_CHECKED_IN
     assert again.ticket is not None
 
 
 def test_a_second_tap_before_the_first_touch_says_nothing_special(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
-    assert rig.reception.tap(uid(1)).notice is None
+    rig.tap(uid(1))
+    assert rig.tap(uid(1)).notice is None
 
 
 def test_a_patient_who_is_called_is_told_so_and_where(rig: ReceptionRig):
-    rig.press(rig.press(rig.reception.tap(uid(1))))
+    rig.press(rig.press(rig.tap(uid(1))))
     journey = samples.row(1).journey
     called = replace(samples.entry("B-001", state="called"), room="7")
     base = replace(
@@ -176,7 +176,7 @@ def test_all_numbers_that_were_printed_for_one_place_are_shown(rig: ReceptionRig
         samples.row(1).journey, state="WAITING", visit_id="v-1", leg=1, current_queue_id=line.queue_id, entries=(line,)
     )
     rig.pull(samples.row(1, change=2, journey=waiting))
-    shown = rig.reception.tap(uid(1))
+    shown = rig.tap(uid(1))
     assert shown.ticket is not None
     assert shown.journey is not None
     assert (shown.ticket.queue_number, shown.ticket.label_aliases) == ("A-001", ("B-003", "C-002"))
@@ -185,21 +185,21 @@ def test_all_numbers_that_were_printed_for_one_place_are_shown(rig: ReceptionRig
 
 def test_news_of_somebody_else_does_not_touch_the_screen(rig: ReceptionRig):
     rig.reception.update(frozenset(), online=True)
-    frame = rig.reception.tap(uid(1)).frame
+    frame = rig.tap(uid(1)).frame
     rig.reception.update(frozenset({PatientId("P2")}), online=True)
     assert rig.reception.screen().frame == frame
 
 
 def test_saved_becomes_confirmed_by_the_verdict(rig: ReceptionRig):
-    assert not rig.reception.tap(uid(1)).confirmed
+    assert not rig.tap(uid(1)).confirmed
     rig.judge(Verdict.APPLIED, Code.OK)
     assert rig.reception.screen().confirmed
 
 
 def test_an_action_that_waits_for_staff_sends_the_person_to_the_desk(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     rig.judge(Verdict.NEEDS_STAFF, Code.CANCELLED)
-    screen = rig.reception.tap(uid(1))
+    screen = rig.tap(uid(1))
     assert (screen.notice, screen.confirmed) == (Notice.SEE_DESK, False)
 
 
@@ -209,7 +209,7 @@ def test_nobody_who_was_seen_is_sent_into_a_line_they_hold_no_booking_for(rig: R
         samples.row(1).journey, state="COMPLETED", visit_id="v-1", leg=1, journey_version=9, appointments=(done,)
     )
     rig.ledger.adopt(samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2))
-    screen = rig.reception.tap(uid(1))
+    screen = rig.tap(uid(1))
     assert screen.journey is not None
     assert screen.journey.available_actions == ("confirm_arrival",)
     assert screen.next_action is None
@@ -218,13 +218,13 @@ def test_nobody_who_was_seen_is_sent_into_a_line_they_hold_no_booking_for(rig: R
 def test_no_booking_is_said_only_while_the_roster_is_fresh(rig: ReceptionRig):
     nobody = replace(samples.row(4).journey, appointments=())
     rig.ledger.adopt(samples.page(samples.row(4, change=2, journey=nobody), from_cursor=1, cursor=2))
-    assert rig.reception.tap(uid(4)).notice is None
+    assert rig.tap(uid(4)).notice is None
     rig.reception.update(frozenset(), online=True)
     assert rig.reception.screen().notice is Notice.NO_BOOKING
 
 
 def test_an_unknown_card_stores_nothing_until_its_holder_checks_in(rig: ReceptionRig):
-    unknown = rig.reception.tap(uid(99))
+    unknown = rig.tap(uid(99))
     assert (unknown.screen, unknown.next_action) == (ScreenKind.UNKNOWN_CARD, "scan_nfc")
     with rig.store.read() as db:
         assert db.execute("select count(*) from outbox").fetchone()[0] == 0
@@ -232,14 +232,14 @@ def test_an_unknown_card_stores_nothing_until_its_holder_checks_in(rig: Receptio
     saved = rig.press(unknown)
     assert (saved.screen, saved.notice, saved.next_action) == (ScreenKind.JOURNEY, Notice.SEE_DESK, None)
     assert rig.nudges == 1
-    again = rig.reception.tap(uid(99))
+    again = rig.tap(uid(99))
     assert again.patient is not None
     assert unknown.patient is not None
     assert again.patient.patient_id == unknown.patient.patient_id
 
 
 def test_a_refused_card_says_why_and_is_recorded_without_anything_of_it(rig: ReceptionRig):
-    screen = rig.reception.refuse_card("phone")
+    screen = rig.refuse("phone")
     assert (screen.screen, screen.reason) == (ScreenKind.REFUSED_CARD, "phone")
     with rig.store.read() as db:
         kept = db.execute("select kind, detail, patient_id from audit where kind = 'refused_tap'").fetchall()
@@ -247,14 +247,14 @@ def test_a_refused_card_says_why_and_is_recorded_without_anything_of_it(rig: Rec
 
 
 def test_a_press_that_the_rules_refuse_changes_nothing_and_says_so(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     acted = rig.reception.act("confirm_arrival", "P1", new_id())
     assert (acted.code, acted.action_id, acted.screen.notice) == ("not_allowed", None, Notice.NOT_ALLOWED)
     assert rig.reception.act("no_such_thing", "P1", new_id()).code == "unknown_action"
 
 
 def test_a_repeated_press_with_the_same_id_does_it_once(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     action_id = new_id()
     first = rig.reception.act("register", "P1", action_id)
     second = rig.reception.act("register", "P1", action_id)
@@ -285,7 +285,7 @@ def test_a_box_that_no_centre_knows_is_out_of_order_and_says_so(tmp_path: Path):
 
 def test_after_another_enrolment_the_centre_has_to_be_heard_again_before_it_counts_as_online(rig: ReceptionRig):
     rig.reception.update(frozenset(), online=True)
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     rig.reception.reset()
     screen = rig.reception.screen()
     assert (screen.screen, screen.central.online) == (ScreenKind.ATTRACT, False)
@@ -307,7 +307,7 @@ def test_the_demo_cards_are_those_of_the_simulated_reader(rig: ReceptionRig):
 @pytest.mark.disk("4m")
 def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_itself(small_disk: Path):
     rig = ReceptionRig(small_disk)
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     ballast = small_disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -315,13 +315,13 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
                 pass
         except OSError:
             pass
-    screens = [rig.reception.tap(uid(number)).screen for number in (2, 3, 2, 3)]
+    screens = [rig.tap(uid(number)).screen for number in (2, 3, 2, 3)]
     assert screens[-1] is ScreenKind.OUT_OF_ORDER
     assert rig.reception.faults() == ("the database refuses to write",)
     for nothing_to_write in (uid(1), uid(99)):
-        assert rig.reception.tap(nothing_to_write).screen is ScreenKind.OUT_OF_ORDER
+        assert rig.tap(nothing_to_write).screen is ScreenKind.OUT_OF_ORDER
     assert rig.reception.tick() == PROBE_S
-    assert rig.reception.refuse_card("phone").screen is ScreenKind.OUT_OF_ORDER
+    assert rig.refuse("phone").screen is ScreenKind.OUT_OF_ORDER
     ballast.unlink()
     assert rig.reception.tick() is None
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
@@ -335,7 +335,7 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
 @pytest.mark.disk("4m")
 def test_a_press_that_cannot_be_saved_says_so(small_disk: Path):
     rig = ReceptionRig(small_disk)
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     with (small_disk / "ballast").open("wb", buffering=0) as file:
         try:
             while file.write(b"\0" * 4096):
@@ -349,16 +349,21 @@ def test_a_press_that_cannot_be_saved_says_so(small_disk: Path):
 
 
 def test_many_threads_may_use_it_at_once(rig: ReceptionRig):
-    frames: list[int] = []
+    screens: list[Screen] = []
 
-    def tap(number: int) -> None:
+    def use(number: int) -> None:
         for _ in range(5):
-            frames.append(rig.reception.tap(uid(number)).frame)
+            screens.append(rig.tap(uid(number), f"reader {number}"))
+            screens.append(rig.reception.leave())
 
-    threads = [threading.Thread(target=tap, args=(number,)) for number in (1, 2, 3)]
+    threads = [threading.Thread(target=use, args=(number,)) for number in (1, 2, 3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(frames)) == 15
-    assert rig.parts.pending() == 3
+    frames: dict[int, Screen] = {}
+    for screen in screens:
+        assert replace(frames.setdefault(screen.frame, screen), remaining_s=None) == replace(screen, remaining_s=None)
+    assert rig.parts.pending() <= 3
+    rig.reception.leave()
+    assert rig.tap(uid(1), "reader 1").patient is not None

@@ -19,39 +19,39 @@ from tests.kiosk.samples import uid
 
 
 def test_a_reversal_is_shown_at_the_next_tap(rig: ReceptionRig):
-    greeted = rig.reception.tap(uid(1))
+    greeted = rig.tap(uid(1))
     rig.press(greeted)
     rig.judge(Verdict.SUPERSEDED, Code.MOVED_ON)
     base = replace(samples.row(1).journey, state="COMPLETED", visit_id="v-1", leg=1, journey_version=9)
     page = samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2)
     rig.reception.update(rig.ledger.adopt(page) or frozenset(), online=True)
-    assert rig.reception.tap(uid(1)).notice is Notice.REVERSED
+    assert rig.tap(uid(1)).notice is Notice.REVERSED
 
 
 def reverse(rig: ReceptionRig) -> None:
     """The first patient taps and leaves, and staff discard the action."""
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     rig.reception.leave()
     rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
 
 
 def notice_of_a_tap(rig: ReceptionRig) -> Notice | None:
     """The notice of a tap of the first patient. The next tap comes before the patient can read it."""
-    shown = rig.reception.tap(uid(1)).notice
-    rig.reception.tap(uid(2))
+    shown = rig.tap(uid(1)).notice
+    rig.tap(uid(2))
     return shown
 
 
 def test_a_reversal_is_shown_at_a_tap_that_does_something_too(rig: ReceptionRig):
     reverse(rig)
-    again = rig.reception.tap(uid(1))
+    again = rig.tap(uid(1))
     assert (again.notice, again.confirmed, rig.parts.pending()) == (Notice.REVERSED, False, 1)
 
 
 def test_a_reversal_is_shown_until_it_has_stood_before_the_person_and_never_again(rig: ReceptionRig):
     reverse(rig)
     assert [notice_of_a_tap(rig) for _ in range(3)] == [Notice.REVERSED] * 3
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     rig.seconds.now += 1
     assert rig.reception.tick() == SEEN_S - 1
     rig.seconds.now += SEEN_S - 1
@@ -71,37 +71,37 @@ def test_a_reversal_is_shown_until_it_has_stood_before_the_person_and_never_agai
 )
 def test_a_press_counts_the_reversal_on_the_screen_as_seen(rig: ReceptionRig, press: Callable[[ReceptionRig], object]):
     reverse(rig)
-    assert rig.reception.tap(uid(1)).notice is Notice.REVERSED
+    assert rig.tap(uid(1)).notice is Notice.REVERSED
     press(rig)
     assert notice_of_a_tap(rig) is not Notice.REVERSED
 
 
 def test_a_restart_forgets_neither_what_was_seen_nor_what_was_not(rig: ReceptionRig, tmp_path: Path):
     reverse(rig)
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     rig.store.close()
     rig.open(tmp_path)
-    assert rig.reception.tap(uid(1)).notice is Notice.REVERSED
+    assert rig.tap(uid(1)).notice is Notice.REVERSED
     rig.reception.leave()
     rig.store.close()
     rig.open(tmp_path)
-    assert rig.reception.tap(uid(1)).notice is None
+    assert rig.tap(uid(1)).notice is None
 
 
 def test_what_something_more_pressing_hides_waits_for_the_next_tap(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
     refused = rig.reception.act("confirm_arrival", "P1", new_id())
     assert refused.screen.notice is Notice.NOT_ALLOWED
     rig.seconds.now += SEEN_S
     rig.reception.tick()
     rig.reception.leave()
-    assert rig.reception.tap(uid(1)).notice is Notice.REVERSED
+    assert rig.tap(uid(1)).notice is Notice.REVERSED
 
 
 def test_a_reversal_of_a_newer_revision_is_news(rig: ReceptionRig):
     reverse(rig)
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     rig.reception.leave()
     with rig.store.read() as db:
         first = db.execute("select action_id from outbox where status = 'superseded'").fetchone()[0]
@@ -113,7 +113,7 @@ def test_a_reversal_of_a_newer_revision_is_news(rig: ReceptionRig):
 
 def test_a_reversal_that_cannot_be_noted_as_seen_is_told_again(rig: ReceptionRig):
     reverse(rig)
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     with rig.store.write() as db:
         db.execute(
             "create trigger stuck before update of seen_revision on outbox begin select raise(abort, 'stuck'); end"
@@ -123,4 +123,4 @@ def test_a_reversal_that_cannot_be_noted_as_seen_is_told_again(rig: ReceptionRig
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
     with rig.store.write() as db:
         db.execute("drop trigger stuck")
-    assert rig.reception.tap(uid(1)).notice is Notice.REVERSED
+    assert rig.tap(uid(1)).notice is Notice.REVERSED

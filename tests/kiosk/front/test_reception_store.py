@@ -15,7 +15,7 @@ from tests.kiosk.samples import uid
 
 
 def tap(rig: ReceptionRig) -> Screen:
-    return rig.reception.tap(uid(1))
+    return rig.tap(uid(1))
 
 
 def press(rig: ReceptionRig) -> Screen:

@@ -21,7 +21,7 @@ from tests.kiosk.samples import uid
 
 def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(rig: ReceptionRig):
     """The holder of an unknown card has checked in and is still here when the centre names the patient."""
-    unknown = rig.reception.tap(uid(9))
+    unknown = rig.tap(uid(9))
     pressed = rig.press(unknown)
     assert pressed.patient is not None
     with rig.store.read() as db:
@@ -72,7 +72,7 @@ def waiting(rig: ReceptionRig) -> ReceptionRig:
     """The first patient is at the kiosk, with one person ahead in line."""
     rig.pull(in_line(1, "A-002", "08:50", 2), in_line(2, "A-001", "08:40", 2))
     rig.reception.update(frozenset(), online=True)
-    shown = rig.reception.tap(uid(1))
+    shown = rig.tap(uid(1))
     assert shown.ticket is not None
     assert (shown.ticket.people_ahead, shown.ticket.estimated_wait_time) == (1, 10)
     rig.seconds.now += 5
@@ -108,6 +108,10 @@ def given_to_the_third(rig: ReceptionRig) -> frozenset[PatientId]:
     return rig.pull(samples.row(1, bindings=()), samples.row(3, bindings=both))
 
 
+def reported_lost(rig: ReceptionRig) -> frozenset[PatientId]:
+    return rig.pull(samples.row(1, bindings=()), blocked=samples.cards(1))
+
+
 def gone(rig: ReceptionRig) -> frozenset[PatientId]:
     rig.judge(Verdict.APPLIED, Code.OK)
     return rig.pull(gone=("P1",))
@@ -118,6 +122,7 @@ def gone(rig: ReceptionRig) -> frozenset[PatientId]:
     [
         pytest.param(ReceptionRig.rebind, id="rebound by a verdict"),
         pytest.param(given_to_the_third, id="given to another patient by a page"),
+        pytest.param(reported_lost, id="the card was reported lost"),
         pytest.param(gone, id="the patient has left the roster"),
         pytest.param(lambda rig: rig.ledger.fenced(), id="the kiosk was ended"),
     ],
@@ -126,7 +131,7 @@ def test_a_screen_is_left_at_once_when_its_card_no_longer_means_its_patient(
     rig: ReceptionRig, news: Callable[[ReceptionRig], frozenset[PatientId]]
 ):
     rig.reception.update(frozenset(), online=True)
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     with rig.reception.subscribe() as slot:
         rig.reception.update(news(rig), online=True)
         shown = slot.take(5.0)
@@ -139,7 +144,7 @@ def test_a_screen_is_left_at_once_when_its_card_no_longer_means_its_patient(
 
 
 def test_nobody_acts_as_the_former_holder_even_before_the_screen_has_heard(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     touched = rig.rebind()
     with rig.reception.subscribe() as slot:
         acted = rig.reception.act("register", "P1", new_id())
@@ -151,14 +156,14 @@ def test_nobody_acts_as_the_former_holder_even_before_the_screen_has_heard(rig: 
 
 
 def test_an_ended_kiosk_that_is_taken_back_does_not_show_who_stood_there_before(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     rig.reception.update(rig.ledger.fenced(), online=True)
     rig.reception.update(rig.ledger.adopt(samples.page(samples.row(1))) or frozenset(), online=True)
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
 
 
 def test_news_that_leave_the_card_with_its_patient_leave_the_screen(rig: ReceptionRig):
-    rig.reception.tap(uid(1))
+    rig.tap(uid(1))
     rig.reception.update(rig.pull(samples.row(1, change=2), samples.row(2, bindings=())), online=True)
     shown = rig.reception.screen()
     assert shown.patient is not None
@@ -167,7 +172,7 @@ def test_news_that_leave_the_card_with_its_patient_leave_the_screen(rig: Recepti
 
 def test_the_screen_waits_for_who_a_provisional_patient_turned_out_to_be(rig: ReceptionRig):
     """The verdict names a patient whom only the next page brings."""
-    rig.press(rig.reception.tap(uid(9)))
+    rig.press(rig.tap(uid(9)))
     with rig.store.read() as db:
         row = db.execute("select action_id, seq from outbox").fetchone()
     answer = VerdictRow(
@@ -182,7 +187,7 @@ def test_the_screen_waits_for_who_a_provisional_patient_turned_out_to_be(rig: Re
 
 
 def test_the_screen_follows_the_card_where_a_page_says_whose_it_is_before_the_verdict_does(rig: ReceptionRig):
-    rig.press(rig.reception.tap(uid(9)))
+    rig.press(rig.tap(uid(9)))
     rig.reception.update(rig.pull(samples.row(9)), online=True)
     shown = rig.reception.screen()
     assert shown.patient is not None
@@ -190,12 +195,12 @@ def test_the_screen_follows_the_card_where_a_page_says_whose_it_is_before_the_ve
 
 
 def test_a_kiosk_that_was_ended_serves_nobody_and_says_so(rig: ReceptionRig):
-    rig.press(rig.reception.tap(uid(1)))
+    rig.press(rig.tap(uid(1)))
     rig.reception.update(rig.ledger.fenced(), online=True)
     screen = rig.reception.screen()
     assert (screen.screen, screen.reason, screen.patient) == (ScreenKind.OUT_OF_ORDER, "not_enrolled", None)
     assert rig.reception.faults() == (FENCED,)
-    assert rig.reception.tap(uid(2)).screen is ScreenKind.OUT_OF_ORDER
+    assert rig.tap(uid(2)).screen is ScreenKind.OUT_OF_ORDER
     assert rig.parts.pending() == 2
     with rig.store.read() as db:
         answer = status(db, running=True, online=True, reason="fenced", readers=(), faults=rig.reception.faults())
@@ -207,5 +212,36 @@ def test_who_was_ended_is_whole_again_after_an_enrolment(rig: ReceptionRig):
     rig.ledger.enrol(samples.enrolment(epoch=1, kiosk_id="kiosk-2"))
     rig.ledger.adopt(samples.page(samples.row(1)))
     rig.reception.reset()
-    assert rig.reception.tap(uid(1)).screen is ScreenKind.JOURNEY
+    assert rig.tap(uid(1)).screen is ScreenKind.JOURNEY
     assert rig.reception.faults() == ()
+
+
+# A card that was reported lost.
+
+
+def test_a_tap_with_a_card_that_was_reported_lost_names_nobody_and_does_nothing(rig: ReceptionRig):
+    rig.pull(samples.row(1, bindings=()), blocked=samples.cards(1))
+    screen = rig.tap(uid(1))
+    assert (screen.screen, screen.reason) == (ScreenKind.REFUSED_CARD, "blocked_card")
+    assert (screen.patient, screen.journey, screen.next_action) == (None, None, None)
+    assert (rig.parts.pending(), rig.nudges) == (0, 0)
+    with rig.store.read() as db:
+        kinds = [tuple(row) for row in db.execute("select kind, detail from audit where kind = 'refused_tap'")]
+    assert kinds == [("refused_tap", "blocked_card")]
+
+
+def test_an_unknown_card_that_was_reported_lost_since_the_tap_cannot_check_in(rig: ReceptionRig):
+    shown = rig.tap(uid(9))
+    assert shown.patient is not None
+    rig.reception.update(rig.pull(blocked=samples.cards(9)), online=True)
+    pressed = rig.reception.act("scan_nfc", shown.patient.patient_id, new_id())
+    assert (pressed.code, pressed.screen.reason) == ("blocked_card", "blocked_card")
+    assert (rig.parts.pending(), rig.nudges) == (0, 0)
+
+
+def test_a_person_known_by_a_card_alone_leaves_the_screen_when_it_is_reported_lost(rig: ReceptionRig):
+    rig.press(rig.tap(uid(9)))
+    touched = rig.pull(blocked=samples.cards(9))
+    assert touched, "the agent announces the page"
+    rig.reception.update(touched, online=True)
+    assert rig.reception.screen().screen is ScreenKind.ATTRACT

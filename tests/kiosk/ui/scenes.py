@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hardware.card import RefusedReason
-from kiosk.front.screen import Notice, PatientView, Screen
+from kiosk.front.screen import Lookup, Notice, PatientView, Screen
 from sync.journey.definitions import read
 from sync.journey.model import AppointmentId
 from tests.kiosk.ui.staged import HONG, NAMGUNG, SMITH, StagedCounter, fresh_journey
@@ -170,6 +170,14 @@ def unknown_card(counter: StagedCounter) -> Screen:
     return counter.unknown_card()
 
 
+def looked_up(lookup: Lookup) -> Scene:
+    return lambda counter: counter.unknown_card(lookup)
+
+
+def settling(counter: StagedCounter) -> Screen:
+    return counter.show(replace(greeting(counter), settling=True, next_action=None))
+
+
 def refused(reason: str) -> Scene:
     return lambda counter: counter.refuse_card(reason)
 
@@ -222,6 +230,11 @@ ALL: dict[str, Scene] = {
         f"offers {action}": offering(action)
         for action in ("scan_nfc", "complete_exam", "make_payment", "leave_hospital", "sterilise")
     },
-    **{f"refused {reason}": refused(reason) for reason in (*RefusedReason, "magnetic")},
+    "settling": settling,
+    "card asked for": looked_up(Lookup.ASKED),
+    "card not looked up": looked_up(Lookup.UNAVAILABLE),
+    **{
+        f"refused {reason}": refused(reason) for reason in (*RefusedReason, "hold_one_card", "blocked_card", "magnetic")
+    },
     **{f"broken {reason}": broken(reason) for reason in ("store", "not_enrolled", "fuse")},
 }

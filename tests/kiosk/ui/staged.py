@@ -17,6 +17,7 @@ from kiosk.front.screen import (
     CentralView,
     JourneyView,
     KioskView,
+    Lookup,
     Notice,
     PatientView,
     QueueLine,
@@ -144,10 +145,12 @@ class StagedCounter:
             self._journeys[card.patient_id] = outcome.journey
             return self.show(replace(self._of_patient(card, outcome.journey), notice=Notice.CALLED))
 
-    def unknown_card(self) -> Screen:
-        """Taps a card that no patient has."""
+    def unknown_card(self, lookup: Lookup = Lookup.UNKNOWN) -> Screen:
+        """Taps a card that the kiosk does not know. `lookup` is the centre's answer about it."""
         stranger = PatientView("card-1", "", "ko")
-        return self.show(replace(self._blank(ScreenKind.UNKNOWN_CARD), patient=stranger, next_action="scan_nfc"))
+        action = None if lookup is Lookup.ASKED else "scan_nfc"
+        blank = self._blank(ScreenKind.UNKNOWN_CARD)
+        return self.show(replace(blank, patient=stranger, next_action=action, lookup=lookup))
 
     def refuse_card(self, reason: str) -> Screen:
         """Taps a card that cannot be used."""

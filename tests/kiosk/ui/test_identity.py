@@ -21,7 +21,7 @@ def test_nothing_of_the_former_holder_is_left_when_the_card_turns_out_to_be_anot
     rig = ReceptionRig(tmp_path)
     with serving(rig.reception) as server:
         screen = Kiosk(browser, server.url).open()
-        rig.reception.tap(uid(1))
+        rig.tap(uid(1))
         screen.await_text("홍*동 님, 안녕하세요")
         screen.press("staff")
         rig.reception.update(rig.rebind(), online=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from kiosk.front.screen import ScreenKind
+from kiosk.front.screen import Lookup, ScreenKind
 from sync.ids import is_uuid
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.conftest import Staged
@@ -102,7 +103,7 @@ def test_a_press_that_no_longer_fits_is_answered_with_what_does(screen: Kiosk, c
 def test_the_holder_of_an_unknown_card_can_check_in(screen: Kiosk, counter: StagedCounter):
     counter.unknown_card()
     screen.await_screen("unknown_card")
-    assert screen.headline == "처음 보는 카드입니다"
+    assert screen.headline == "등록되지 않은 카드입니다"
     assert screen.button("next").inner_text() == "접수 시작"
     screen.press("next")
     screen.await_screen("journey")
@@ -110,9 +111,32 @@ def test_the_holder_of_an_unknown_card_can_check_in(screen: Kiosk, counter: Stag
     assert counter.acts[0][:2] == ("scan_nfc", "card-1")
 
 
+def test_a_card_that_the_centre_is_asked_about_has_no_button_yet(screen: Kiosk, counter: StagedCounter):
+    counter.unknown_card(Lookup.ASKED)
+    screen.await_screen("unknown_card")
+    assert screen.headline == "카드를 확인하고 있습니다"
+    assert screen.page.locator('[data-name="next"]').count() == 0
+
+
+def test_a_card_that_cannot_be_looked_up_is_never_called_unknown(screen: Kiosk, counter: StagedCounter):
+    counter.unknown_card(Lookup.UNAVAILABLE)
+    screen.await_screen("unknown_card")
+    assert screen.headline == "지금은 카드를 조회할 수 없습니다"
+    assert screen.button("next").inner_text() == "접수 시작"
+
+
+def test_a_tap_that_has_not_acted_greets_its_person_without_a_button(screen: Kiosk, counter: StagedCounter):
+    shown = counter.tap(HONG)
+    counter.show(replace(shown, settling=True, next_action=None))
+    screen.await_text("잠시만 기다려 주세요")
+    assert screen.headline == "홍*동 님, 안녕하세요"
+    assert screen.page.locator('[data-name="next"]').count() == 0
+
+
 @pytest.mark.parametrize(
     ("reason", "headline", "instead"),
     [
+        ("hold_one_card", "카드를 한 장만 대 주세요", "본인의 카드만"),
         ("phone", "휴대전화는\n사용할 수 없습니다", "진료카드를 직접 대 주세요"),
         ("random_id", "사용할 수 없는 카드입니다", "댈 때마다 번호가 바뀌어"),
         ("no_stable_id", "사용할 수 없는 카드입니다", "이 종류의 카드로는"),
@@ -120,6 +144,7 @@ def test_the_holder_of_an_unknown_card_can_check_in(screen: Kiosk, counter: Stag
         ("passport", "여권이나 신분증은\n사용할 수 없습니다", "대신 진료카드를"),
         ("unknown_form", "사용할 수 없는 카드입니다", "등록되지 않은 종류의"),
         ("unreadable", "카드를 읽지 못했습니다", "2초 동안"),
+        ("blocked_card", "분실 신고가 된\n카드입니다", f"{DESK}에서 도와드리겠습니다"),
         ("something_new", "사용할 수 없는 카드입니다", "진료카드를 대 주세요"),
     ],
 )

@@ -44,7 +44,7 @@ def parsed(language: str) -> PoCatalog:
 def test_every_reason_of_a_refused_card_has_words_of_its_own():
     words = (Path(catalogs.__file__).parent / "static" / "screens" / "states.js").read_text("utf-8")
     rows = words.split("export const REFUSALS = {")[1].split("\n};")[0]
-    assert set(re.findall(r"^  (\w+): \{$", rows, re.MULTILINE)) == set(RefusedReason)
+    assert set(re.findall(r"^  (\w+): \{$", rows, re.MULTILINE)) >= set(RefusedReason)
 
 
 def test_korean_and_english_are_spoken():

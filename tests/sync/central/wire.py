@@ -13,17 +13,25 @@ from kiosk.store import outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.cycle import Puller, Pusher
+from sync.agent.lookup import Lookups
 from sync.cards import CardHash, CardKey, CardKeys, canonical_card
 from sync.central import centre as product
 from sync.central.kiosks.enrolment import enrol, new_code
+from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.records.bindings import BindingSource, Origin
 from sync.central.records.definitions import put_in_force
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
+from sync.central.services.bind_card import BINDING, bind_card
+from sync.central.services.bindings import list_bindings
+from sync.central.services.block_card import BLOCK, UNBLOCK, block_card, unblock_card
 from sync.central.services.change_entry import change_entry, correct_journey
+from sync.central.services.end_binding import ENDING, end_binding
+from sync.central.services.errors import ApiError
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.central.services.inbox import list_cases, settle
@@ -44,6 +52,8 @@ from sync.protocol import (
     EndCode,
     Enrolment,
     EnrolRequest,
+    LookupAnswer,
+    LookupRequest,
     PullAnswer,
     PullRequest,
     PushAnswer,
@@ -57,6 +67,7 @@ DAY = "2026-03-02"
 KEYS = CardKeys((CardKey("k1", "11" * 32),))
 PATIENTS = ("P1", "P2", "P3")
 MINUTE = 60_000
+BY_STAFF = BindingSource(Origin.DESK, "desk")
 AT_THE_DESK = Requester(STAFF, "desk", "rest")
 EVERYTHING = tuple(shipped().actions_by("patient"))
 
@@ -167,13 +178,37 @@ class Centre:
         ask = ActionRequest("correct_journey", new_id(), {"state": state, "reason": reason})
         return correct_journey(self.parts, AT_THE_DESK, patient_id, ask)
 
-    def settle(self, how: str, code: str | None = None, **more: str) -> Answer:
+    def settle(self, how: str, code: str | None = None, **more: object) -> Answer:
         """Staff settle the oldest open case, or the oldest with that code."""
         listed = list_cases(self.parts)
         assert isinstance(listed, CasePage)
         found = [each for each in listed.cases if code in (None, each["code"])]
         ask = ActionRequest("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
         return settle(self.parts, AT_THE_DESK, found[0]["exception_id"], ask)
+
+    def bind_card(self, card: str, patient_id: str) -> Answer:
+        """Staff bind a card to a patient."""
+        return bind_card(self.parts, AT_THE_DESK, patient_id, self._about_card(BINDING, card, patient_id=patient_id))
+
+    def end_bindings(self, patient_id: str) -> Answer:
+        """Staff take the one card of a patient."""
+        found = list_bindings(self.parts, patient_id)
+        assert not isinstance(found, ApiError)
+        (held,) = found["bindings"]
+        ask = ActionRequest(ENDING, new_id(), {"reason": ""})
+        return end_binding(self.parts, AT_THE_DESK, patient_id, held["binding_id"], ask)
+
+    def block_card(self, card: str) -> Answer:
+        """Staff block a card that was reported lost."""
+        return block_card(self.parts, AT_THE_DESK, self._about_card(BLOCK, card, reason="lost"))
+
+    def unblock_card(self, card: str) -> Answer:
+        """Staff unblock a card that was found."""
+        return unblock_card(self.parts, AT_THE_DESK, self._about_card(UNBLOCK, card, reason="found"))
+
+    def _about_card(self, action_type: str, card: str, **payload: object) -> ActionRequest:
+        cards = cards_of(card)
+        return ActionRequest(action_type, new_id(), {"tag_id": f"k1:{cards[0].uid_hash}", **payload}, cards)
 
     def restore(self, backup: Path) -> None:
         """The service stops, that file replaces its database, and the service starts again."""
@@ -218,6 +253,10 @@ class Wire:
     def pull(self, request: PullRequest) -> Accepted[PullAnswer] | CallRefused | NoAnswer:
         arrived = msgspec.json.decode(msgspec.json.encode(request), type=PullRequest)
         return self._back(self.centre.pulls.pull(self.kiosk_id, arrived), PullAnswer)
+
+    def look_up(self, request: LookupRequest) -> Accepted[LookupAnswer] | CallRefused | NoAnswer:
+        arrived = msgspec.json.decode(msgspec.json.encode(request), type=LookupRequest)
+        return self._back(look_up(self.centre.parts, self.kiosk_id, arrived), LookupAnswer)
 
     def _back(self, answer: object, answer_type: type) -> Accepted | CallRefused | NoAnswer:
         if self.lose_replies:
@@ -272,6 +311,11 @@ class Kiosk:
 
     def tap(self, patient_id: str, *automatic: str) -> ActionOutcome | None:
         return self.journeys.tap(cards_of(patient_id), automatic or ("scan_nfc",))
+
+    def look_up(self, patient_id: str) -> bool:
+        """Asks the centre who holds a patient's card. Returns whether the centre answered."""
+        lookups = Lookups(self.ledger, lambda: self.wire, lambda *_: None)  # type: ignore[arg-type, return-value]
+        return lookups.run_once(cards_of(patient_id))
 
     def check_in_unknown(self, card: str) -> ActionOutcome:
         """The holder of an unknown card presses "check in"."""

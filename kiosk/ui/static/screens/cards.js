@@ -4,16 +4,17 @@ import { h, icon } from "../dom.js";
 import { _ } from "../words.js";
 import { withoutCard } from "./attract.js";
 import { alarm, next } from "./journey.js";
-import { ANY_REFUSAL, REFUSALS } from "./states.js";
+import { ANY_LOOKUP, ANY_REFUSAL, LOOKUPS, REFUSALS } from "./states.js";
 
-/** Makes the screen of a good card that no patient has. Its holder may check in; the desk then asks for the name. */
+/** Makes the screen of a good card that the kiosk does not know. Its holder may check in; the desk then asks for the name. */
 export function unknownCard({ screen, busy, trouble, press }) {
+  const { title, lead } = LOOKUPS[screen.lookup] ?? ANY_LOOKUP;
   return h(
     "section",
     { class: "screen telling" },
     h("div", { class: "sign" }, icon("card")),
-    h("h1", { tabindex: -1, "data-name": "headline" }, _("This card is new here")),
-    h("p", { class: "lead" }, _("You can check in with it. The staff at the desk will then ask who you are.")),
+    h("h1", { tabindex: -1, "data-name": "headline" }, _(title)),
+    h("p", { class: "lead" }, _(lead)),
     trouble && alarm(trouble),
     screen.next_action && next({ screen, busy, press }),
     h("p", { class: "aside" }, icon("card"), h("span", {}, _("Have you another card? Hold it to the reader."))),
@@ -22,13 +23,14 @@ export function unknownCard({ screen, busy, trouble, press }) {
 
 /** Makes the screen of a card that cannot be used. */
 export function refusedCard({ screen }) {
-  const { title, lead, icon: picture } = REFUSALS[screen.reason] ?? ANY_REFUSAL;
+  const { title, lead, leadWithoutDesk, icon: picture } = REFUSALS[screen.reason] ?? ANY_REFUSAL;
+  const { desk } = screen.kiosk;
   return h(
     "section",
     { class: "screen telling" },
     h("div", { class: "sign refused" }, icon(picture)),
     h("h1", { tabindex: -1, "data-name": "headline" }, _(title)),
-    h("p", { class: "lead" }, _(lead)),
-    withoutCard(screen.kiosk.desk),
+    h("p", { class: "lead" }, _(desk ? lead : (leadWithoutDesk ?? lead), { desk })),
+    !leadWithoutDesk && withoutCard(desk),
   );
 }

@@ -63,6 +63,7 @@ function note(noticeWords) {
 function lead(screen, noticeWords, stateWords) {
   const room = screen.ticket?.called && screen.ticket.room;
   if (room) return _("Please go to {room}", { room });
+  if (screen.settling && !screen.ticket) return _("One moment, please");
   return _(noticeWords?.title ? noticeWords.text : stateWords.lead);
 }
 

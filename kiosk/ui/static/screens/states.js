@@ -87,7 +87,24 @@ export const STEPS = {
 /** For a step without a row. */
 export const ANY_STEP = { text: N_("Go on"), icon: "next" };
 
-/** Per reason why a card is refused: what it is, and what to do instead. */
+/** Per answer of the centre about a card that the kiosk does not know: what is known of it, and what its holder can do. */
+export const LOOKUPS = {
+  asked: { title: N_("We are checking your card"), lead: N_("One moment, please") },
+  unknown: {
+    title: N_("This card is not registered"),
+    lead: N_("You can check in. The staff at the desk will then ask who you are."),
+  },
+  unavailable: {
+    title: N_("Your card cannot be looked up now"),
+    lead: N_("You can check in all the same. The staff at the desk will ask who you are, if need be."),
+  },
+};
+
+/** For an answer without a row. */
+export const ANY_LOOKUP = LOOKUPS.unavailable;
+
+/** Per reason why a card is refused: what it is, and what to do instead. A lead may name the desk; it then has a form
+ *  for a kiosk that knows of none. */
 export const REFUSALS = {
   phone: {
     title: N_("A phone cannot be used here"),
@@ -118,6 +135,17 @@ export const REFUSALS = {
     title: N_("This card cannot be used here"),
     lead: N_("This kiosk does not know this type of card. Please hold your patient card to the reader."),
     icon: "card",
+  },
+  hold_one_card: {
+    title: N_("Please hold one card"),
+    lead: N_("Cards of more than one person were read. Take your card out and hold it alone."),
+    icon: "card",
+  },
+  blocked_card: {
+    title: N_("This card has been reported lost"),
+    lead: N_("Please go to the desk: {desk}"),
+    leadWithoutDesk: N_("Please go to the staff at the desk."),
+    icon: "staff",
   },
   unreadable: {
     title: N_("The card could not be read"),

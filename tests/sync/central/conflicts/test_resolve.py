@@ -356,6 +356,15 @@ def test_case_7_a_card_that_is_no_longer_bound_was_this_patients():
     assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("applied", "ok", 0, "today")
 
 
+@pytest.mark.parametrize(
+    "known", [{}, {"subject": None, "card_holder": None, "binding_holder": None}, {"card_holder": PatientId("Q")}]
+)
+def test_case_7_a_card_that_was_reported_lost_changes_nobody_whoever_holds_it(known: dict[str, PatientId | None]):
+    evidence = known_after(card_blocked=True, **known)
+    found = resolve(evidence, intent("scan_nfc", provisional=evidence.subject is None))
+    assert told(found) == ("needs_staff", "blocked_card", 7, "nowhere")
+
+
 @pytest.mark.parametrize(("provisional", "code"), [(True, "unknown_card"), (False, "unknown_patient")])
 def test_case_8_a_patient_unknown_to_the_centre_needs_staff(provisional: bool, code: str):
     evidence = known_after(subject=None, card_holder=None, binding_holder=None)

@@ -18,7 +18,7 @@ from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
 from sync.ids import new_id
 from sync.protocol import CallRefused, EndCode, PullAnswer, PullRequest
-from tests.sync.central.wire import EVERYTHING, KEYS, Centre, Kiosk, Time, cards_of
+from tests.sync.central.wire import BY_STAFF, EVERYTHING, KEYS, Centre, Kiosk, Time, cards_of
 
 LONG_WAIT_S = 30.0
 DAY_MINUTES = 24 * 60
@@ -218,7 +218,7 @@ def test_a_new_card_and_a_new_grant_reach_the_kiosk(centre: Centre):
     centre.enrol()
     cursor = pull(centre).cursor
     with centre.store.write() as db:
-        bind(db, "P1", cards_of("spare"), new_id(), centre.time())
+        bind(db, "P1", cards_of("spare"), new_id(), centre.time(), BY_STAFF)
         mark_changed(db, "P1")
         db.execute("update kiosks set grants = '[\"scan_nfc\"]'")
     answer = pull(centre, cursor)

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from sync.central.operations.catalog import operations
+from sync.central.records.bindings import end_binding, hashes_of_binding
+from sync.central.records.card_blocks import begin_block
 from sync.central.records.cases import NewCase, open_case
 from sync.central.records.tokens import hash_of
 from sync.ids import new_id
@@ -49,6 +51,37 @@ def settle(centre: Centre, _: Path) -> Row:
     centre.do("settle", exception_id=exception_id, how="discard", reason="seen to", action_id=action_id)
     detail = {"exception_id": exception_id, "how": "discard"}
     return {"kind": "settle", "action_id": action_id, "detail": detail}
+
+
+def binding_end(centre: Centre, _: Path) -> Row:
+    action_id, binding_id = new_id(), binding_of(centre)
+    centre.do("binding-end", patient_id=ANNA, binding_id=binding_id, action_id=action_id)
+    return {"kind": "end_binding", "patient_id": ANNA, "action_id": action_id, "detail": {"binding_id": binding_id}}
+
+
+def binding_block(centre: Centre, _: Path) -> Row:
+    action_id, binding_id = new_id(), binding_of(centre)
+    centre.do("binding-block", patient_id=ANNA, binding_id=binding_id, action_id=action_id)
+    detail = {"block_id": block_of(centre), "binding_id": binding_id}
+    return {"kind": "block_card", "patient_id": ANNA, "action_id": action_id, "detail": detail}
+
+
+def binding_unblock(centre: Centre, _: Path) -> Row:
+    action_id, binding_id = new_id(), binding_of(centre)
+    with centre.store.write() as db:
+        end_binding(db, binding_id, centre.clock(), "desk")
+        begin_block(db, "the block", hashes_of_binding(db, binding_id), "desk", "lost", centre.clock())
+    centre.do("binding-unblock", patient_id=ANNA, binding_id=binding_id, action_id=action_id)
+    detail = {"block_id": "the block", "binding_id": binding_id}
+    return {"kind": "unblock_card", "patient_id": ANNA, "action_id": action_id, "detail": detail}
+
+
+def binding_of(centre: Centre) -> str:
+    return str(centre.do("bindings", patient_id=ANNA)["bindings"][0]["binding_id"])
+
+
+def block_of(centre: Centre) -> str:
+    return str(centre.rows("select block_id from card_blocks")[0]["block_id"])
 
 
 def exception(centre: Centre, _: Path) -> None:
@@ -105,6 +138,10 @@ ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "exceptions": nothing("exceptions"),
     "exception": exception,
     "settle": settle,
+    "bindings": nothing("bindings", patient_id=ANNA),
+    "binding-end": binding_end,
+    "binding-block": binding_block,
+    "binding-unblock": binding_unblock,
     "token": token,
     "token-revoke": token_revoke,
     "import": import_,

@@ -7,6 +7,7 @@ from sync.central.records import bindings, tokens
 from sync.ids import new_id
 from sync.journey.model import Role
 from tests.sync.central.centre import Centre, patient
+from tests.sync.central.wire import BY_STAFF
 
 ANNA, BEN = patient(1), patient(2)
 OLD = CardKeys((CardKey("k1", "11" * 32),))
@@ -17,9 +18,9 @@ CARD = canonical_tag("04deadbeef0001")
 
 def test_a_binding_moves_to_a_new_key_when_the_card_is_read(centre: Centre):
     with centre.store.write() as db:
-        first = bindings.bind(db, ANNA, OLD.hashes(CARD), new_id(), 1)
+        first = bindings.bind(db, ANNA, OLD.hashes(CARD), new_id(), 1, BY_STAFF)
         assert bindings.binding_of_card(db, NEW.hashes(CARD)) is None
-        assert bindings.bind(db, ANNA, BOTH.hashes(CARD), new_id(), 2) == first
+        assert bindings.bind(db, ANNA, BOTH.hashes(CARD), new_id(), 2, BY_STAFF) == first
         assert bindings.binding_of_card(db, NEW.hashes(CARD)) == bindings.CardBinding(ANNA, first)
         rows = [row for row in bindings.bindings_of(db, ANNA) if row.binding_id == first]
         assert [row.key_id for row in rows] == ["k1", "k2"]
@@ -27,14 +28,14 @@ def test_a_binding_moves_to_a_new_key_when_the_card_is_read(centre: Centre):
 
 def test_a_card_moves_to_another_patient_and_the_older_binding_stays_on_record(centre: Centre):
     with centre.store.write() as db:
-        first = bindings.bind(db, ANNA, OLD.hashes(CARD), new_id(), 1)
-        second = bindings.bind(db, BEN, OLD.hashes(CARD), new_id(), 2)
+        first = bindings.bind(db, ANNA, OLD.hashes(CARD), new_id(), 1, BY_STAFF)
+        second = bindings.bind(db, BEN, OLD.hashes(CARD), new_id(), 2, BY_STAFF)
         assert bindings.binding_of_card(db, OLD.hashes(CARD)) == bindings.CardBinding(BEN, second)
         assert bindings.was_bound_to(db, ANNA, OLD.hashes(CARD))
         assert not bindings.was_bound_to(db, patient(3), OLD.hashes(CARD))
         assert db.value("select end_ms from bindings where binding_id = :id", id=first) == 2
         assert first not in {row.binding_id for row in bindings.bindings_of(db, ANNA)}
-        bindings.end_binding(db, second, 3)
+        bindings.end_binding(db, second, 3, "desk")
         assert bindings.binding_of_card(db, OLD.hashes(CARD)) is None
 
 

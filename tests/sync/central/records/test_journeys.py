@@ -552,7 +552,7 @@ def test_a_binding_says_who_bound_which_card(online: Online):
     scene = Scene(online, Box(online), online.newcomer())
     action_id = new_id()
     made = scene.post("/bindings/", patient_id=scene.patient_id, tag_id=NEW_CARD, action_id=action_id)
-    detail = {"binding_id": made["binding_id"]}
+    detail = {"binding_id": made["binding_id"], "origin": "desk"}
     who = scene.who(online.staff)
     assert_audited(scene, who, "bind", detail, action_id=action_id, patient_id=scene.patient_id)
     assert_answered(scene, action_id, "bind", "desk", "applied", patient_id=scene.patient_id)

@@ -16,6 +16,7 @@ from sync.ids import new_id
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF
 from tests.sync.central.centre import DAY, Centre, card, hospital, patient
+from tests.sync.central.wire import BY_STAFF
 
 ANNA = patient(1)
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
@@ -112,7 +113,7 @@ def test_a_booking_that_is_done_is_not_begun_anew_within_its_day(centre: Centre)
 def test_a_card_that_staff_took_away_does_not_come_back_with_the_document(centre: Centre):
     hashes = centre.parts.keys.hashes(canonical_tag(card(1)))
     with centre.store.write() as db:
-        bind(db, patient(2), hashes, new_id(), 5)
+        bind(db, patient(2), hashes, new_id(), 5, BY_STAFF)
     assert centre.do("import", document=hospital(DAY, 20))["cards"] == 0
     with centre.store.read() as db:
         assert binding_of_card(db, hashes).patient_id == patient(2)

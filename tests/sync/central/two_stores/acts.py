@@ -26,7 +26,7 @@ from sync.protocol import (
     canonical,
     chain_hash,
 )
-from tests.sync.central.wire import DAY, Centre, Kiosk, cards_of
+from tests.sync.central.wire import BY_STAFF, DAY, Centre, Kiosk, cards_of
 
 
 def verdicts(kiosk: Kiosk) -> list[tuple[str | None, ...]]:
@@ -54,7 +54,7 @@ def finish(centre: Centre, kiosk: Kiosk, patient_id: str) -> None:
 def give_card(centre: Centre, holder: str, patient_id: str) -> None:
     """Staff bind the card of one patient to another."""
     with centre.store.write() as db:
-        bind(db, patient_id, cards_of(holder), new_id(), centre.time())
+        bind(db, patient_id, cards_of(holder), new_id(), centre.time(), BY_STAFF)
         mark_changed(db, holder)
         mark_changed(db, patient_id)
 
@@ -62,7 +62,7 @@ def give_card(centre: Centre, holder: str, patient_id: str) -> None:
 def bind_card(centre: Centre, card: str, patient_id: str) -> None:
     """Staff bind a card. The actions that waited for it are judged in the same transaction."""
     with centre.store.write() as db:
-        bind(db, patient_id, cards_of(card), new_id(), centre.time())
+        bind(db, patient_id, cards_of(card), new_id(), centre.time(), BY_STAFF)
         mark_changed(db, patient_id)
         rejudge_card(db, judging_context(db, centre.definitions, new_id, centre.time()), cards_of(card), "desk")
 

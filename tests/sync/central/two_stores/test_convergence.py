@@ -25,7 +25,7 @@ from sync.clock import site_day
 from sync.ids import new_id
 from sync.journey.model import STAFF
 from sync.journey.rules import available_actions
-from tests.sync.central.wire import EVERYTHING, PATIENTS, ZONE, Centre, Kiosk, Time, cards_of
+from tests.sync.central.wire import BY_STAFF, EVERYTHING, PATIENTS, ZONE, Centre, Kiosk, Time, cards_of
 
 LONG = bool(os.environ.get("LONG"))
 CARDS = (*PATIENTS, "new")
@@ -96,7 +96,7 @@ class World:
     def give(self, card: str, patient_id: str) -> None:
         """Staff bind a card to a patient. Another patient may have held it before."""
         with self.centre.store.write() as db:
-            bind(db, patient_id, cards_of(card), new_id(), self.centre.time())
+            bind(db, patient_id, cards_of(card), new_id(), self.centre.time(), BY_STAFF)
             for each in PATIENTS:
                 mark_changed(db, each)
             context = judging_context(db, self.centre.definitions, new_id, self.centre.time())

@@ -35,6 +35,7 @@ from sync.protocol import (
     Enrolment,
     EnrolRequest,
     Intent,
+    LookupRequest,
     PullRequest,
     Pushed,
     PushRequest,
@@ -46,7 +47,7 @@ from tests.kiosk.parts import KioskParts
 from tests.sync.central.wire import Centre, Time, cards_of
 
 PATIENCE_S = 20
-PATHS = ("/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/kiosks/enroll")
+PATHS = ("/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/sync/lookup", "/api/v1/kiosks/enroll")
 
 
 class _Quiet(WSGIRequestHandler):
@@ -157,7 +158,7 @@ def test_a_code_that_is_wrong_is_refused_in_the_protocols_words(online: Online):
 
 
 def test_who_guesses_codes_is_told_when_to_come_again(online: Online):
-    answers = [online.post(PATHS[2], b'{"code": "WRONG"}') for _ in range(6)]
+    answers = [online.post(PATHS[3], b'{"code": "WRONG"}') for _ in range(6)]
     last = answers[-1]
     assert (last.status_code, refusal(last).code) == (503, EndCode.TRY_LATER)
     assert int(last.headers["Retry-After"]) >= 1
@@ -166,7 +167,7 @@ def test_who_guesses_codes_is_told_when_to_come_again(online: Online):
 
 def test_a_call_without_a_valid_token_is_fenced(online: Online):
     for token in (None, "", "nk_nonsense", "x" * 5000):
-        for path in PATHS[:2]:
+        for path in PATHS[:3]:
             response = online.post(path, b"{}", token)
             assert (response.status_code, refusal(response).code) == (401, EndCode.FENCED)
             assert response.headers["WWW-Authenticate"] == "Bearer"
@@ -176,9 +177,22 @@ def test_the_tokens_of_patients_and_staff_are_no_kiosks(online: Online):
     with online.centre.store.write() as db:
         tokens = [issue(db, Role.STAFF, 0), issue(db, Role.PATIENT, 0, patient_id="P1")]
     for token in tokens:
-        for path in PATHS[:2]:
+        for path in PATHS[:3]:
             response = online.post(path, b"{}", token)
             assert refusal(response).code is EndCode.FENCED
+
+
+def test_a_kiosk_looks_a_card_up(online: Online):
+    client = online.client()
+    request = LookupRequest(protocol_version=2, kiosk_id=online.enrolment.kiosk_id, cards=cards_of("P3"))
+    found = client.look_up(request)
+    assert isinstance(found, Accepted)
+    assert found.answer.patient is not None
+    assert found.answer.patient.patient_id == "P3"
+    unknown = client.look_up(msgspec.structs.replace(request, cards=cards_of("nobody")))
+    assert isinstance(unknown, Accepted)
+    assert unknown.answer.patient is None
+    client.close()
 
 
 @pytest.mark.parametrize(

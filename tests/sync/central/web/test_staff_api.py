@@ -292,6 +292,9 @@ def test_what_waits_for_staff_is_listed_until_it_is_settled(online: Online):
             "kiosk_id": "K1",
             "detail": {"seq": 4},
             "opened_at": "1970-01-01T09:00:01+09:00",
+            "has_card": False,
+            "card_blocked": False,
+            "may_bind": False,
         }
     ]
 

@@ -1,0 +1,88 @@
+"""One gesture: a hand holds one card or several to the readers. Pure values.
+
+A wallet may hold several cards, and a reader finds them one after another. A gesture begins with its first card, and
+ends when every reader says that its field is clear. Within a gesture the best card counts, whichever comes first: a
+known person's before an unknown card, and that before a card that cannot be used. Between the cards of two people the
+kiosk cannot choose: it acts for nobody.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from enum import Enum, IntEnum
+
+
+class Rank(IntEnum):
+    """How much a card says about its holder. A higher rank takes the screen from a lower one."""
+
+    REFUSED = 0  # it cannot be used
+    UNKNOWN = 1  # no patient has it
+    KNOWN = 2
+
+
+class Effect(Enum):
+    """What a card does to the screen."""
+
+    SHOW = "show"  # the screen is about this card now
+    KEEP = "keep"  # the screen stays
+    HOLD_ONE = "hold_one"  # the cards of two people: the screen asks for one card
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCard:
+    """A card in the field. `holder` tells people apart: a patient id, or the hashes of an unknown card."""
+
+    rank: Rank
+    holder: Hashable = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """The readers that hold a card, the best card so far, and the unknown cards.
+
+    `ambiguous`: the gesture has shown the cards of two people.
+    """
+
+    fields: frozenset[str] = frozenset()
+    best: HeldCard | None = None
+    unknown: frozenset[Hashable] = frozenset()
+    ambiguous: bool = False
+
+    def with_card(self, reader: str, card: HeldCard) -> tuple["Gesture", Effect]:
+        """Returns the gesture with a card that came to a reader, and the card's effect."""
+        after, effect = replace(self, fields=self.fields | {reader})._with_card(card)
+        if card.rank is Rank.UNKNOWN:
+            after = replace(after, unknown=after.unknown | {card.holder})
+        return after, effect
+
+    def with_found(self, cards: Hashable, patient_id: str) -> tuple["Gesture", Effect]:
+        """Returns the gesture after an unknown card turned out to be a patient's, and the effect of that.
+
+        A card of an earlier gesture has none.
+        """
+        if cards not in self.unknown:
+            return self, Effect.KEEP
+        best = None if self.best == HeldCard(Rank.UNKNOWN, cards) else self.best
+        after = replace(self, best=best, unknown=self.unknown - {cards})
+        return after._with_card(HeldCard(Rank.KNOWN, patient_id))
+
+    def without_cards(self, reader: str) -> "Gesture":
+        """Returns the gesture after the field of a reader is clear. With the last field the gesture ends."""
+        fields = self.fields - {reader}
+        return replace(self, fields=fields) if fields else NO_GESTURE
+
+    def without_person(self) -> "Gesture":
+        """Returns the gesture after its person has left the screen: the next card takes the screen."""
+        return Gesture(self.fields)
+
+    def _with_card(self, card: HeldCard) -> tuple["Gesture", Effect]:
+        best = self.best
+        if self.ambiguous or card == best:
+            return self, Effect.KEEP
+        if best is None or card.rank > best.rank or card.rank == best.rank == Rank.REFUSED:
+            return replace(self, best=card), Effect.SHOW
+        if card.rank < best.rank:
+            return self, Effect.KEEP
+        return replace(self, ambiguous=True), Effect.HOLD_ONE
+
+
+NO_GESTURE = Gesture()

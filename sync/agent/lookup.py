@@ -1,0 +1,113 @@
+"""Asks the centre who holds a card that this kiosk does not know. No tap waits for the answer."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from sync.agent.client import Accepted, CentralClient
+from sync.agent.versions import Negotiation
+from sync.cards import CardHash
+from sync.protocol import CallRefused, EndCode, LookupAnswer, LookupRequest
+
+log = logging.getLogger(__name__)
+
+Cards = tuple[CardHash, ...]
+
+
+class LookupLedger(Protocol):
+    """What a look-up needs of the kiosk's store."""
+
+    @property
+    def kiosk_id(self) -> str:
+        """The id of this kiosk. Raises NotEnrolled."""
+        ...
+
+    def take_lookup(self, answer: LookupAnswer) -> None:
+        """Writes the patient of an answer, unless the roster has a later state of them."""
+        ...
+
+
+class Lookups:
+    """Asks about one card at a time, on a thread of its own. A new question replaces one that still waits."""
+
+    def __init__(
+        self,
+        ledger: LookupLedger,
+        connect: Callable[[], CentralClient],
+        announce: Callable[[Cards, bool], object],
+    ) -> None:
+        """`connect` makes the client. `announce` gets each card after its look-up, and whether the centre answered. A
+        patient who was found is in the store then."""
+        self._ledger = ledger
+        self._connect = connect
+        self._announce = announce
+        self._versions = Negotiation()
+        self._changed = threading.Condition()
+        self._waiting: Cards | None = None
+        self._client: CentralClient | None = None
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="sync lookup", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def ask(self, cards: Cards) -> None:
+        """Asks about a card, given as its hash under each key. Returns at once."""
+        with self._changed:
+            self._waiting = cards
+            self._changed.notify()
+
+    def stop(self, timeout_s: float = 1.0) -> None:
+        """Ends the thread. A call under way is cancelled."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+            client = self._client
+        if client:
+            client.abort()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        if client:
+            client.close()
+
+    def run_once(self, cards: Cards) -> bool:
+        """Asks about one card, and writes the patient who holds it. Returns whether the centre answered."""
+        request = LookupRequest(protocol_version=self._versions.version, kiosk_id=self._ledger.kiosk_id, cards=cards)
+        outcome = self._connected().look_up(request)
+        if isinstance(outcome, Accepted):
+            self._versions.learn(outcome.answer.versions)
+            self._ledger.take_lookup(outcome.answer)
+            return True
+        if isinstance(outcome, CallRefused) and outcome.code is EndCode.UNSUPPORTED_VERSION:
+            self._versions.refused(outcome.versions)
+        return False
+
+    def _run(self) -> None:
+        while (cards := self._next()) is not None:
+            try:
+                answered = self.run_once(cards)
+            except Exception as error:  # noqa: BLE001 the edge of this thread: the next card must be looked up
+                # Without the message, which could quote a row.
+                log.error("a look-up failed: %s", type(error).__name__)  # noqa: TRY400
+                answered = False
+            if not self._stopping:
+                self._announce(cards, answered)
+
+    def _next(self) -> Cards | None:
+        """Waits for the next card; None when the thread is to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._waiting is not None)
+            cards, self._waiting = self._waiting, None
+            return None if self._stopping else cards
+
+    def _connected(self) -> CentralClient:
+        """The client. It is made at the first look-up, since the file of the token may be away before."""
+        if self._client is None:
+            client = self._connect()
+            with self._changed:
+                self._client = client
+                if self._stopping:
+                    client.abort()
+        return self._client

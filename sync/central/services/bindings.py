@@ -1,0 +1,67 @@
+"""A patient's bindings as staff see them, in force and ended. A card appears by its binding's id, never as a hash."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sync.central.centre import Centre
+from sync.central.records.bindings import BindingRecord, binding_records, read_binding
+from sync.central.records.patients import patient_named
+from sync.central.records.site import read_site
+from sync.central.services.answers import Answer, refused
+from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.services.once import ActionContext, Subject
+from sync.central.services.requests import NO_REASON, is_reason
+from sync.clock import iso
+
+_NO_BINDING = ApiError("not_found", "The patient has no such binding.")
+
+
+def list_bindings(centre: Centre, patient_id: str) -> dict[str, Any] | ApiError:
+    """The bindings of a patient, oldest first: since, until, state, how each came about and by whom."""
+    with centre.store.read() as db:
+        named = patient_named(db, patient_id)
+        if named is None:
+            return UNKNOWN_PATIENT
+        timezone = read_site(db).site.timezone
+        return {"patient_id": named, "bindings": [_shown(each, timezone) for each in binding_records(db, named)]}
+
+
+def binding_subject(patient_id: str, binding_id: str) -> Callable[[ActionContext], Subject | Answer]:
+    """Finds the subject of an action on a patient's binding. Refuses an unknown patient, and another's binding."""
+
+    def find_subject(context: ActionContext) -> Subject | Answer:
+        named = patient_named(context.db, patient_id)
+        if named is None:
+            return refused(UNKNOWN_PATIENT)
+        found = read_binding(context.db, binding_id)
+        if found is None or found.patient_id != named:
+            return refused(_NO_BINDING)
+        return Subject(binding_id, named)
+
+    return find_subject
+
+
+def read_ending(document: Mapping[str, Any]) -> dict[str, Any] | ApiError:
+    """The payload {reason} of an action that ends a binding, blocks a card or unblocks it, or the error."""
+    reason = document.get("reason", "")
+    return {"reason": reason} if is_reason(reason) else NO_REASON
+
+
+def _shown(record: BindingRecord, timezone: str) -> dict[str, Any]:
+    return {
+        "binding_id": record.binding_id,
+        "label": record.source.label,
+        "state": _state(record),
+        "since": iso(record.begin_ms, timezone),
+        "until": None if record.end_ms is None else iso(record.end_ms, timezone),
+        "origin": record.source.origin,
+        "bound_by": record.source.who,
+        "ended_by": record.ended_by,
+        "reason": record.reason,
+    }
+
+
+def _state(record: BindingRecord) -> str:
+    if record.blocked:
+        return "blocked"
+    return "active" if record.end_ms is None else "ended"
