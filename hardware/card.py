@@ -36,6 +36,8 @@ class RefusedReason(StrEnum):
     PASSPORT = "passport"  # a passport, or another document of ICAO 9303
     UNKNOWN_FORM = "unknown_form"  # nothing proves that the id stays the same
     UNREADABLE = "unreadable"  # taken away too early, damaged, or two cards at once
+    IN_USE = "in_use"  # another program on this machine holds the card
+    LIFT_AGAIN = "lift_again"  # it lay there before the reader looked, so nobody may stand there
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ class Gesture(StrEnum):
     PRESENT = "present"  # hold a card to it and take the card away
     PUT = "put"  # lay a card on it
     LIFT = "lift"  # take that card away
+    LIES = "lies"  # a card lies on it since before it looked, as after a restart of its process
     UNPLUG = "unplug"
     PLUG = "plug"
 
@@ -27,15 +28,15 @@ class GestureResult(StrEnum):
     DONE = "done"  # a gesture that brings no card
     NOT_READY = "not_ready"  # the reader is unplugged, starting or stopped
     NO_READER = "no_reader"  # no simulated reader is configured
-    FAILED = "failed"  # the card was read, and `on_tap` raised an exception
-    TIMED_OUT = "timed_out"  # `on_tap` has not returned yet
+    FAILED = "failed"  # the card was read, and `on_event` raised an exception
+    TIMED_OUT = "timed_out"  # `on_event` has not returned yet
 
 
 @dataclass(frozen=True, slots=True)
 class GestureReply:
     """The reply to a gesture.
 
-    `reason` says why the card was refused, `outcome` is what `on_tap` returned, `detail` a sentence for operators.
+    `reason` says why the card was refused, `outcome` is what `on_event` returned, `detail` a sentence for operators.
     """
 
     result: GestureResult

@@ -10,6 +10,7 @@ from typing import Any
 import nfc.clf
 import nfc.tag
 
+from hardware.apdu import with_right_length
 from hardware.atr import processor_atr, read_atr, storage_atr
 from hardware.card import AroundDriverCall, Found, RefusedReason, Technology, Transmit
 from hardware.dialogue import identify
@@ -49,7 +50,7 @@ def find_card(
     if transmit is None:
         return RefusedReason.UNREADABLE
     form = _processor_form(target, recorded.first_answer, admitted)
-    return identify(form, lambda: raw_id(target), _reported(transmit, driver_call))
+    return identify(form, lambda: raw_id(target), with_right_length(_reported(transmit, driver_call)))
 
 
 def _is_processor(target: Any) -> bool:

@@ -9,18 +9,18 @@ import errno
 import logging
 import termios
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import nfc.clf
 from nfc.clf import pn53x, transport
 
 from hardware.backoff import Backoff
-from hardware.card import Found
-from hardware.debounce import Debounce
+from hardware.card import Found, RefusedReason
 from hardware.form import AdmittedForm
 from hardware.nfcpy_card import find_card, raw_id
 from hardware.pn532_speed import back_to_first_speed
+from hardware.presence import GAP_NS, Presence
 from hardware.reader import ReaderState
 from hardware.wire import Report
 
@@ -30,6 +30,8 @@ _WIDE_ROUND = (*_ROUND, nfc.clf.RemoteTarget("212F"), nfc.clf.RemoteTarget("106B
 _WIDE_EVERY = 4
 _WIDE_AFTER_ONE = 8
 _REST_S = 0.04
+# A card at the edge of the field answers few looks. So the first look is many in a row, or a second of them.
+FIRST_LOOKS = 10
 # After an unplug pyserial raises termios.error, which is no OSError; a frame that was cut short, IndexError.
 _TROUBLE = (OSError, termios.error, IndexError, pn53x.Chipset.Error, transport.libusb.USBError)
 _SILENT = (ReaderState.FAULTY, "the reader at {path} does not answer")
@@ -46,15 +48,19 @@ class NfcpyReader:
 
     def __init__(self, path: str, name: str, report: Report, admitted: Sequence[AdmittedForm] = ()) -> None:
         self._path = path
-        self._name = name
         self._report = report
         self._admitted = admitted
-        self._backoff = Backoff(0.1, 2.0)
+        self._backoff = Backoff(0.1, 1.0)
         self._frontend: Any = None
         self._closed = False
-        self._debounce: Debounce[object] = Debounce()
+        self._presence = Presence(name, report)
+        self._looked_ns = time.monotonic_ns()
+        self._first_looks: int
+        self._first_look_ns: int
+        self._begin_first_look()
+        self._in_trouble = False
         self._rounds = 0
-        self._last: tuple[bytes, Found] | None = None
+        self._answer: bytes | None = None
         # nfcpy logs what it reads, card ids included.
         logging.getLogger("nfc").setLevel(logging.CRITICAL + 1)
 
@@ -64,20 +70,19 @@ class NfcpyReader:
             time.sleep(_REST_S)
             return
         try:
-            found = self._sense(self._opened())
+            self._look(self._opened())
         except _TROUBLE as error:
-            self._let_go()
+            self._in_trouble = True
             state, detail = _STATES.get(_error_number(error), _SILENT)
             self._report.state(state, detail.format(path=self._path))
+            self._recover()
+            self._report.heartbeat()
             time.sleep(self._backoff.next_s())
             return
-        self._report.state(ReaderState.READY, self._path)
         self._backoff.reset()
-        now_ns = time.monotonic_ns()
-        if found is None:
-            self._debounce.emptied(now_ns)
-        elif self._debounce.arrived(found, now_ns):
-            self._report.found(self._name, found, now_ns)
+        if self._first_looks:
+            return
+        self._report.state(ReaderState.READY, self._path)
         time.sleep(_REST_S)
 
     def close(self) -> None:
@@ -93,35 +98,102 @@ class NfcpyReader:
 
     def _opened(self) -> Any:
         if self._frontend is None:
-            self._frontend = _open(self._path)
+            self._frontend = frontend = _open(self._path, self._report)
+            chipset: Any = getattr(frontend.device, "chipset", None)
+            if hasattr(chipset, "power_down"):
+                chipset.power_down = _stay_awake
+            if hasattr(chipset, "in_list_passive_target"):
+                chipset.in_list_passive_target = self._listening(chipset.in_list_passive_target)
         return self._frontend
 
-    def _sense(self, frontend: Any) -> Found | None:
+    def _recover(self) -> None:
+        """After trouble, keeps a device that answers a question about itself, and lets go of any other."""
+        try:
+            self._frontend.device.chipset.get_firmware_version()
+        except (*_TROUBLE, AttributeError):  # also where nothing is open, or the driver has no such question
+            self._let_go()
+
+    def _look(self, frontend: Any) -> None:
+        self._answer = None
+        target = self._sense(frontend)
+        self._note_time()
+        if target is not None:
+            self._presence.see(raw_id(target), lambda: self._read(frontend, target))
+        elif self._answer is not None:
+            self._presence.see(self._answer, _no_target)
+        else:
+            self._presence.see_nothing()
+        self._first_looks = max(0, self._first_looks - 1)
+        if time.monotonic_ns() - self._first_look_ns >= GAP_NS:
+            self._first_looks = 0
+        if not self._first_looks:
+            self._presence.end_first_look()
+        self._looked_ns = time.monotonic_ns()
+
+    def _begin_first_look(self) -> None:
+        self._first_looks = FIRST_LOOKS
+        self._first_look_ns = time.monotonic_ns()
+
+    def _note_time(self) -> None:
+        """After a slow look or a pause of this process, the card of the last look was there until now.
+
+        After trouble with the device nobody knows.
+        """
+        if time.monotonic_ns() - self._looked_ns < GAP_NS:
+            pass
+        elif self._in_trouble:
+            self._presence.lose_sight()
+            self._begin_first_look()
+        else:
+            self._presence.see_same()
+        self._in_trouble = False
+
+    def _sense(self, frontend: Any) -> Any:
+        """The target in the field, or None. A card may answer all the same, in a way that makes no target."""
         wide = self._rounds < 0 or self._rounds % _WIDE_EVERY == 0
-        target = frontend.sense(*(_WIDE_ROUND if wide else _ROUND), iterations=1)
+        try:
+            target = frontend.sense(*(_WIDE_ROUND if wide else _ROUND), iterations=1)
+        except Exception as error:
+            if self._answer is None and isinstance(error, _TROUBLE):
+                raise
+            self._answer = self._answer or b""
+            self._recover()
+            return None
         # A card found in a wide round is looked for in wide rounds until it has left.
         self._rounds = -_WIDE_AFTER_ONE if target and target.brty != "106A" else self._rounds + 1
-        if target is None:
-            self._last = None
-            return None
-        raw = raw_id(target)
-        if self._last is None or self._last[0] != raw:
-            self._last = raw, find_card(frontend, target, self._report.driver_call, self._admitted)
-        return self._last[1]
+        return target
+
+    def _read(self, frontend: Any, target: Any) -> Found:
+        try:
+            return find_card(frontend, target, self._report.driver_call, self._admitted)
+        except Exception:
+            self._recover()
+            raise
+
+    def _listening(self, in_list_passive_target: Callable[..., Any]) -> Callable[..., Any]:
+        """Keeps what a card answered, since nfcpy drops an answer that it does not understand."""
+
+        def listening(*arguments: Any) -> Any:
+            answer = in_list_passive_target(*arguments)
+            self._answer = self._answer if answer is None else bytes(answer)
+            return answer
+
+        return listening
 
 
-def _open(path: str) -> Any:
+def _no_target() -> RefusedReason:
+    return RefusedReason.UNREADABLE
+
+
+def _open(path: str, report: Report) -> Any:
     try:
-        frontend = nfc.clf.ContactlessFrontend(path)
+        return nfc.clf.ContactlessFrontend(path)
     except _TROUBLE:
+        report.heartbeat()
         # A killed process leaves the chip at the speed that the process chose.
         if not back_to_first_speed(path):
             raise
-        frontend = nfc.clf.ContactlessFrontend(path)
-    chipset: Any = getattr(frontend.device, "chipset", None)
-    if hasattr(chipset, "power_down"):
-        chipset.power_down = _stay_awake
-    return frontend
+        return nfc.clf.ContactlessFrontend(path)
 
 
 def _stay_awake(**_: object) -> None:

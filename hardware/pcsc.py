@@ -5,22 +5,25 @@ states of the call before. pyscard's CardMonitor does not fit: it never recovers
 cards by ATR alone, so it misses the second of two equal cards.
 """
 
+import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from smartcard import scard
 
 from hardware.backoff import Backoff
-from hardware.debounce import Debounce
 from hardware.form import AdmittedForm
 from hardware.pcsc_card import read_card
+from hardware.pcsclite import MOST_READERS, PLUGGING, PcscLite, ReaderEvent, printable
+from hardware.presence import Presence, seconds_until
 from hardware.reader import ReaderState
 from hardware.wire import Report
 
-# Short: before pcsc-lite 2.3, only a new listing finds a reader that was plugged in between two calls.
-WAIT_MS = 2_000
-_PLUGGING = "\\\\?PnP?\\Notification"
+# Short: before pcsc-lite 2.3, only a new listing finds a reader that was plugged in between two calls. And a process
+# that says nothing for some seconds hangs.
+WAIT_MS = 1_000
+_POLL_S = 0.05
 _COUNTER = 0xFFFF0000
 # The part of a state that the next call gets back: the card and the counter, without the absence of the reader.
 _FED_BACK = _COUNTER | scard.SCARD_STATE_EMPTY | scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_INUSE
@@ -39,31 +42,45 @@ class PcscError(Exception):
 
 @dataclass(slots=True)
 class _Slot:
-    """One reader: its last event state, and the cards seen last."""
+    """One reader: its last event state, its last ATR, and the number of cards that came to it."""
 
     state: int = scard.SCARD_STATE_UNAWARE
-    debounce: Debounce[object] = field(default_factory=Debounce)
+    atr: bytes = b""
+    cards: int = 0
 
 
 class PcscReader:
-    """All PC/SC readers whose name holds `name`; every reader when it is None."""
+    """All PC/SC readers whose name holds `name`; every reader when it is None.
+
+    Readers whose name holds a text of `leave` belong to earlier entries. One call to pcscd asks about `most` readers.
+    """
 
     def __init__(
-        self, name: str | None, report: Report, wait_ms: int = WAIT_MS, admitted: Sequence[AdmittedForm] = ()
+        self,
+        name: str | None,
+        report: Report,
+        leave: Sequence[str] = (),
+        wait_ms: int = WAIT_MS,
+        most: int = MOST_READERS,
+        admitted: Sequence[AdmittedForm] = (),
     ) -> None:
         self._name = name
+        self._leave = leave
+        self._most = most
         self._report = report
         self._wait_ms = wait_ms
         self._admitted = admitted
         self._backoff = Backoff(0.05, 1.0)
         self._refused = 0
+        self._pcsclite = PcscLite()
         self._context: int | None = None
-        self._slots: dict[str, _Slot] = {}
-        self._others: list[str] = []
+        self._slots: dict[bytes, _Slot] = {}
+        self._presences: dict[bytes, Presence] = {}
+        self._others: list[bytes] = []
         self._plugging = scard.SCARD_STATE_UNAWARE
 
     def step(self) -> None:
-        """Waits up to two seconds for a card or a plug, and reports it."""
+        """Waits up to a second for a card or a plug, and reports it."""
         try:
             context = self._established()
             self._list(context)
@@ -76,8 +93,12 @@ class PcscReader:
             return
         self._backoff.reset()
         self._refused = 0
-        for name, state, atr in events:
-            self._examine(context, name, state, bytes(atr))
+        for presence in self._presences.values():
+            presence.see_same()
+        for event in events:
+            self._note(event)
+        for name in list(self._presences):
+            self._look(context, name)
         self._announce()
 
     def close(self) -> None:
@@ -95,61 +116,109 @@ class PcscReader:
             scard.SCardReleaseContext(self._context)
         self._context = None
         self._slots = {}
+        for presence in self._presences.values():
+            presence.lose_sight()
         self._plugging = scard.SCARD_STATE_UNAWARE
 
     def _list(self, context: int) -> None:
         """Brings the slots in line with the readers that are attached."""
-        result, names = scard.SCardListReaders(context, [])
+        result, names = self._pcsclite.list_readers(context)
         if result == scard.SCARD_E_NO_READERS_AVAILABLE:
             names = []
         else:
             _check(result)
-        wanted = [name for name in names if self._name is None or self._name in name]
+        wanted = [name for name in names if self._is_wanted(printable(name))]
         self._others = [name for name in names if name not in wanted]
+        for name in self._slots.keys() - wanted:
+            self._presences[name].lose_sight()
         self._slots = {name: self._slots.get(name) or _Slot() for name in wanted}
+        for name in wanted:
+            self._presences.setdefault(name, Presence(printable(name), self._report))
         self._announce()
+
+    def _is_wanted(self, name: str) -> bool:
+        return (self._name is None or self._name in name) and not any(earlier in name for earlier in self._leave)
 
     def _announce(self) -> None:
         if not self._slots:
-            self._report.state(ReaderState.ABSENT, _nothing_attached(self._name, self._others))
+            self._report.state(ReaderState.ABSENT, self._nothing_attached())
         elif all(slot.state != scard.SCARD_STATE_UNAWARE for slot in self._slots.values()):
-            self._report.state(ReaderState.READY, ", ".join(self._slots))
+            self._report.state(ReaderState.READY, _listed(self._slots))
 
-    def _wait(self, context: int) -> list[tuple[str, int, list[int]]]:
-        """The readers that changed, as name, event state and ATR, after two seconds at most.
+    def _nothing_attached(self) -> str:
+        """Why there is no reader, for operators: the readers of other names, and those that another entry has."""
+        if self._name is None:
+            return "no reader is attached" + (
+                f" but those of other entries: {_listed(self._others)}" * bool(self._others)
+            )
+        left = [name for name in self._others if self._name in printable(name)]
+        if left:
+            return f"an earlier entry has {_listed(left)}"
+        return f"no reader named {self._name} is attached" + f"; there is {_listed(self._others)}" * bool(self._others)
 
-        The call returns at once for a reader that it asks about for the first time.
+    def _wait(self, context: int) -> list[ReaderEvent]:
+        """The readers that changed, after a second at most.
+
+        The call returns at once for a reader that it asks about for the first time. It takes sixteen readers, so where
+        there are more, each part of them is asked again and again without a wait.
         """
         known = [(name, slot.state) for name, slot in self._slots.items()]
-        result, states = scard.SCardGetStatusChange(context, self._wait_ms, [*known, (_PLUGGING, self._plugging)])
+        if len(known) < self._most:
+            return self._ask(context, self._patience_ms(), [*known, (PLUGGING, self._plugging)])
+        if len(known) == self._most:
+            return self._ask(context, self._patience_ms(), known)
+        parts = [known[at : at + self._most] for at in range(0, len(known), self._most)]
+        until_s = time.monotonic() + self._patience_ms() / 1000
+        while True:
+            if events := [event for part in parts for event in self._ask(context, 0, part)]:
+                return events
+            if time.monotonic() >= until_s:
+                return []
+            time.sleep(_POLL_S)
+
+    def _ask(self, context: int, wait_ms: int, known: list[tuple[bytes, int]]) -> list[ReaderEvent]:
+        result, events = self._pcsclite.wait(context, wait_ms, known)
         if result in _NOTHING_NEW:
             return []
         _check(result)
-        # From pcsc-lite 2.3 on, the pseudo reader counts its events too. A call with an old count returns at once.
-        self._plugging = states.pop()[1] & ~scard.SCARD_STATE_CHANGED
-        return [event for event in states if event[1] & scard.SCARD_STATE_CHANGED]
+        if known[-1][0] == PLUGGING:
+            # From pcsc-lite 2.3 on, the pseudo reader counts its events too. A call with an old count returns at once.
+            self._plugging = events.pop().state & ~scard.SCARD_STATE_CHANGED
+        return [event for event in events if event.state & scard.SCARD_STATE_CHANGED]
 
-    def _examine(self, context: int, name: str, state: int, atr: bytes) -> None:
+    def _patience_ms(self) -> int:
+        """How long a wait may last: until something is due at a slot, such as the end of its second without a card."""
         now_ns = time.monotonic_ns()
-        slot = self._slots[name]
-        before, slot.state = slot.state, state & _FED_BACK
-        if not state & scard.SCARD_STATE_PRESENT:
-            slot.debounce.emptied(now_ns)
-        elif is_tap(before, state):
-            found = read_card(context, name, atr, self._report.driver_call, self._admitted)
-            if slot.debounce.arrived(found, now_ns):
-                self._report.found(name, found, now_ns)
+        waits = [seconds_until(one.due_ns, now_ns, self._wait_ms / 1000) for one in self._presences.values()]
+        return math.ceil(1000 * min(waits, default=self._wait_ms / 1000))
+
+    def _note(self, event: ReaderEvent) -> None:
+        slot = self._slots[event.name]
+        before, slot.state, slot.atr = slot.state, event.state & _FED_BACK, event.atr
+        if event.state & scard.SCARD_STATE_PRESENT:
+            slot.cards += is_other_card(before, event.state)
+
+    def _look(self, context: int, name: bytes) -> None:
+        slot, presence = self._slots.get(name), self._presences[name]
+        if slot and slot.state & scard.SCARD_STATE_PRESENT:
+            presence.see(
+                slot.cards,
+                lambda: read_card(self._pcsclite, context, name, slot.atr, self._report.driver_call, self._admitted),
+            )
+        else:
+            presence.see_nothing()
+        if slot and slot.state != scard.SCARD_STATE_UNAWARE:
+            presence.end_first_look()
+        if not slot and presence.due_ns is None:
+            del self._presences[name]
 
 
-def is_tap(before: int, state: int) -> bool:
+def is_other_card(before: int, state: int) -> bool:
     """Whether a card came: to an empty reader, or so soon after another card that only the event counter changed.
 
-    A card that already lies on a reader at the first look is no tap: nobody looks at the screen then. A card that made
-    the process hang would make it hang again. INUSE and MUTE come and go while a card lies still.
+    INUSE and MUTE come and go while a card lies still.
     """
-    if before == scard.SCARD_STATE_UNAWARE:
-        return False
-    return bool(before & scard.SCARD_STATE_EMPTY) or (before & _COUNTER) != (state & _COUNTER)
+    return not before & scard.SCARD_STATE_PRESENT or (before & _COUNTER) != (state & _COUNTER)
 
 
 def describe_refusals(refused: int) -> str:
@@ -167,7 +236,5 @@ def _check(result: int) -> None:
         raise PcscError(result)
 
 
-def _nothing_attached(name: str | None, others: list[str]) -> str:
-    if name is None:
-        return "no reader is attached"
-    return f"no reader named {name} is attached" + (f"; there is {', '.join(others)}" if others else "")
+def _listed(names: Iterable[bytes]) -> str:
+    return ", ".join(printable(name) for name in names)

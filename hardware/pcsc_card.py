@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from smartcard import scard
 
+from hardware.apdu import with_right_length
 from hardware.atr import read_atr
 from hardware.card import AroundDriverCall, Found, RefusedReason, body
 from hardware.dialogue import identify
 from hardware.form import AdmittedForm
+from hardware.pcsclite import PcscLite
 
 # PC/SC part 3, 3.2.2.1.3: GET DATA, the reader answers with the UID, PUPI or IDm.
 _GET_UID = bytes.fromhex("FFCA000000")
@@ -15,21 +17,33 @@ _PROTOCOLS = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 
 
 def read_card(
-    context: int, reader: str, atr: bytes, driver_call: AroundDriverCall, admitted: Sequence[AdmittedForm] = ()
+    pcsclite: PcscLite,
+    context: int,
+    reader: bytes,
+    atr: bytes,
+    driver_call: AroundDriverCall,
+    admitted: Sequence[AdmittedForm] = (),
 ) -> Found:
     """The card that lies on the reader, or why it cannot be used. `admitted`: the further forms that IT admits."""
-    found = _read_once(context, reader, atr, driver_call, admitted)
+    found = _read_once(pcsclite, context, reader, atr, driver_call, admitted)
     if found is RefusedReason.UNREADABLE:
         # Another program may have reset the card in between.
-        found = _read_once(context, reader, atr, driver_call, admitted)
+        found = _read_once(pcsclite, context, reader, atr, driver_call, admitted)
     return found
 
 
 def _read_once(
-    context: int, reader: str, atr: bytes, driver_call: AroundDriverCall, admitted: Sequence[AdmittedForm]
+    pcsclite: PcscLite,
+    context: int,
+    reader: bytes,
+    atr: bytes,
+    driver_call: AroundDriverCall,
+    admitted: Sequence[AdmittedForm],
 ) -> Found:
     with driver_call():
-        result, card, protocol = scard.SCardConnect(context, reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS)
+        result, card, protocol = pcsclite.connect(context, reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS)
+    if result == scard.SCARD_E_SHARING_VIOLATION:
+        return RefusedReason.IN_USE
     if result != scard.SCARD_S_SUCCESS:
         return RefusedReason.UNREADABLE
 
@@ -39,7 +53,8 @@ def _read_once(
         return bytes(answer) if sent == scard.SCARD_S_SUCCESS else None
 
     try:
-        return identify(read_atr(atr, admitted), lambda: body(transmit(_GET_UID)), transmit)
+        whole = with_right_length(transmit)
+        return identify(read_atr(atr, admitted), lambda: body(whole(_GET_UID)), whole)
     finally:
         # Anything but LEAVE_CARD cuts the power of a phone.
         with driver_call():

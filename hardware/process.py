@@ -19,14 +19,19 @@ class ProcessEnded(Exception):
         self.why = why
 
 
+class ProcessSilent(ProcessEnded):
+    """The process has said nothing for too long."""
+
+
 _GRACE_S = 0.2
 _UNREADABLE = "the reader process sent a message that cannot be read"
 
 
 def command_for(spec: ReaderSpec) -> list[str]:
     """The command that starts this reader's process."""
-    forms = [f"{form.technology}:{form.atr}" for form in spec.admitted]
-    return [sys.executable, "-P", "-m", "hardware.child", spec.kind, spec.name or "", spec.path or "", *forms]
+    forms = ",".join(f"{form.technology}:{form.atr}" for form in spec.admitted)
+    arguments = [spec.kind, spec.name or "", spec.path or "", forms, *spec.leave]
+    return [sys.executable, "-P", "-m", "hardware.child", *arguments]
 
 
 class ReaderProcess:

@@ -13,8 +13,12 @@ class ReaderState(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
+    DEGRADED = "degraded"  # takes cards, but could not read the last ones
     ABSENT = "absent"  # not plugged in
     FAULTY = "faulty"  # does not work although it is, or should be, plugged in
+
+
+OUT_OF_ORDER = frozenset({ReaderState.ABSENT, ReaderState.FAULTY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,16 @@ class RefusedTap:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldClear:
+    """No card has been seen at this reader (or slot) for one second. One comes after each tap or refusal."""
+
+    reader: str
+
+
+Event = Tap | RefusedTap | FieldClear
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderStatus:
     """One configured reader as operators see it. `detail` names its devices, or says what is wrong."""
 
@@ -51,12 +65,14 @@ class ReaderSpec:
     """One reader as configured.
 
     `name` for "pcsc": any part of the PC/SC reader's name, all readers when None. `path` for "nfcpy": its device path,
-    such as "tty:S0:pn532", "usb:054c:06c1" or "udp". `admitted`: the further forms of cards that IT admits.
+    such as "tty:S0:pn532", "usb:054c:06c1" or "udp". `leave` for "pcsc": names whose readers belong to other entries.
+    `admitted`: the further forms of cards that IT admits.
     """
 
     kind: Literal["pcsc", "nfcpy", "simulated"]
     name: str | None = None
     path: str | None = None
+    leave: tuple[str, ...] = ()
     admitted: tuple[AdmittedForm, ...] = ()
 
     @property

@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from hardware.card import Technology
 from hardware.errors import log_without_values
 from hardware.gesture import Gesture, GestureReply, GestureResult
 from hardware.health import Timeouts
-from hardware.reader import ReaderSpec, ReaderStatus, RefusedTap, Tap
+from hardware.reader import Event, ReaderSpec, ReaderStatus
 from hardware.watcher import ReaderWatcher
 
 # A healthy process ends within a few milliseconds; the others are killed.
@@ -20,21 +21,24 @@ _MAX_UID_BYTES = 32
 class Readers:
     """The readers of these specifications.
 
-    `on_tap` gets each usable or refused card, on a thread of that reader. The next card of the same reader waits until
-    `on_tap` returns. `on_status` gets the status of all readers after each change, one call at a time. An exception of
-    either is logged without card data and changes nothing. Neither may wait for `stop`.
+    `on_event` gets each usable or refused card, and each field that is clear again, on a thread of that reader. The
+    next card of the same reader waits until `on_event` returns. `on_status` gets the status of all readers after each
+    change, one call at a time. An exception of either is logged without card data and changes nothing. Neither may wait
+    for `stop`.
     """
 
     def __init__(
         self,
         specs: Sequence[ReaderSpec],
-        on_tap: Callable[[Tap | RefusedTap], object],
+        on_event: Callable[[Event], object],
         on_status: Callable[[tuple[ReaderStatus, ...]], object],
         timeouts: Timeouts = Timeouts(),  # noqa: B008 frozen
     ) -> None:
         self._on_status = on_status
         self._announcing = threading.Lock()
-        self._watchers = tuple(ReaderWatcher(spec, on_tap, self._announce, timeouts) for spec in specs)
+        self._watchers = tuple(
+            ReaderWatcher(spec, on_event, self._announce, timeouts) for spec in without_overlap(specs)
+        )
 
     def start(self) -> None:
         """Starts all readers at once and returns without waiting for them. Once only."""
@@ -59,7 +63,7 @@ class Readers:
     def present(
         self, uid: bytes, technology: Technology = Technology.ISO14443A, timeout_s: float = 10.0
     ) -> GestureReply:
-        """Holds a card to the first simulated reader and takes it away; returns after `on_tap` has returned."""
+        """Holds a card to the first simulated reader and takes it away; returns after `on_event` has returned."""
         return self.gesture(Gesture.PRESENT, uid, technology, timeout_s)
 
     def gesture(
@@ -69,7 +73,7 @@ class Readers:
         technology: Technology = Technology.ISO14443A,
         timeout_s: float = 10.0,
     ) -> GestureReply:
-        """Carries out a gesture at the first simulated reader. Returns after `on_tap` has returned."""
+        """Carries out a gesture at the first simulated reader. Returns after `on_event` has returned."""
         simulated = next((watcher for watcher in self._watchers if watcher.spec.kind == "simulated"), None)
         if simulated is None:
             return GestureReply(GestureResult.NO_READER, detail="no simulated reader is configured")
@@ -81,3 +85,14 @@ class Readers:
                 self._on_status(self.status())
             except Exception as error:  # noqa: BLE001 called at the edge of a reader's thread, which must live on
                 log_without_values("on_status", error)
+
+
+def without_overlap(specs: Sequence[ReaderSpec]) -> list[ReaderSpec]:
+    """The same specifications, in which an attached PC/SC reader belongs to the first that names it."""
+    names: list[str] = []
+    disjoint = []
+    for spec in specs:
+        disjoint.append(replace(spec, leave=(*spec.leave, *names)) if spec.kind == "pcsc" else spec)
+        if spec.kind == "pcsc" and spec.name:
+            names.append(spec.name)
+    return disjoint

@@ -12,15 +12,31 @@ from dataclasses import asdict, dataclass, field
 
 from hardware.card import Card, Found, RefusedReason, Technology, UnknownForm
 from hardware.gesture import Gesture, GestureResult
-from hardware.reader import ReaderState, RefusedTap, Tap
+from hardware.reader import FieldClear, ReaderState, RefusedTap, Tap
 
-MAX_LINE = 4096
+MAX_LINE = 8192
+# So that a state fits a line, whatever the readers are called.
+MAX_DETAIL = 400
 HEARTBEAT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
     """The reader's loop has completed a round."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueBegun:
+    """A dialogue with a card at this reader begins. What goes wrong until its end is the card's fault."""
+
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueEnded:
+    """The dialogue with the card ended. `fault` names the error that it ended with, or is empty."""
+
+    fault: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +70,18 @@ class Crash:
     why: str
 
 
-Message = Tap | RefusedTap | Heartbeat | DriverCall | State | CommandReply | Crash
+Message = (
+    Tap
+    | RefusedTap
+    | FieldClear
+    | Heartbeat
+    | DialogueBegun
+    | DialogueEnded
+    | DriverCall
+    | State
+    | CommandReply
+    | Crash
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +119,10 @@ _DECODERS: dict[str, Callable[[dict[str, str]], Message]] = {
     "tap": lambda line: Tap(line["reader"], bytes.fromhex(line["uid"]), line["technology"], int(line["at_mono_ns"])),
     "refused": lambda line: RefusedTap(line["reader"], RefusedReason(line["reason"])),
     "unknown_form": lambda line: RefusedTap(line["reader"], RefusedReason.UNKNOWN_FORM, _unknown_form(line)),
+    "clear": lambda line: FieldClear(line["reader"]),
     "heartbeat": lambda _: Heartbeat(),
+    "dialogue_begun": lambda line: DialogueBegun(line["reader"]),
+    "dialogue_ended": lambda line: DialogueEnded(line["fault"]),
     "call_begun": lambda _: DriverCall(begun=True),
     "call_returned": lambda _: DriverCall(begun=False),
     "state": lambda line: State(ReaderState(line["state"]), line["detail"]),
@@ -129,8 +159,13 @@ class Report:
         else:
             self._write({"is": "refused", "reader": reader, "reason": found})
 
+    def clear(self, reader: str) -> None:
+        """Writes that no card has been seen at a reader for a second."""
+        self._write({"is": "clear", "reader": reader})
+
     def state(self, state: ReaderState, detail: str = "") -> None:
         """Writes the state of the device, when it changed."""
+        detail = detail if len(detail) <= MAX_DETAIL else detail[: MAX_DETAIL - 1] + "…"
         if self._state != (state, detail):
             self._state = (state, detail)
             self._write({"is": "state", "state": state, "detail": detail})
@@ -139,10 +174,22 @@ class Report:
         """Writes the result of a command."""
         self._write({"is": "reply", "number": number, "result": result, "reason": reason})
 
+    def started(self) -> None:
+        """Writes the first message: the driver is loaded, and the loop begins."""
+        self._write({"is": "heartbeat"})
+
     def heartbeat(self) -> None:
         """Writes a heartbeat when the last message is a second old. Called after each round of the loop."""
         if self._clock() - self._last_s >= HEARTBEAT_S:
             self._write({"is": "heartbeat"})
+
+    def dialogue_begun(self, reader: str) -> None:
+        """Writes that a dialogue with a card at this reader begins."""
+        self._write({"is": "dialogue_begun", "reader": reader})
+
+    def dialogue_ended(self, fault: str = "") -> None:
+        """Writes that the dialogue ended. `fault` is the kind and place of an error that it ended with."""
+        self._write({"is": "dialogue_ended", "fault": fault})
 
     @contextmanager
     def driver_call(self) -> Iterator[None]:

@@ -1,9 +1,10 @@
 """`config.toml`, read once into frozen objects. An unknown key or a wrong value is an error that names it."""
 
 import ipaddress
+import itertools
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -262,6 +263,7 @@ def _faults(config: Config) -> Iterator[str]:
         yield from (f"[[reader]] number {number}: {fault}" for fault in _reader_faults(reader))
     for number, form in enumerate(config.card_form, 1):
         yield from (f"[[card_form]] number {number} atr: {fault}" for fault in _card_form_faults(form.pattern))
+    yield from _overlaps(config.reader)
     yield from _display_faults(config.display)
 
 
@@ -270,6 +272,30 @@ def _card_form_faults(pattern: str) -> Iterator[str]:
         yield 'expected 5 to 33 bytes in hex, where ".." is any byte, such as "3B8980014A434F50............"'
     elif ".." in pattern[:8] or (len(pattern) > 10 and not pattern[8:-2].replace(".", "")):
         yield "the first four bytes and one more before the last must be given: this would admit cards of every kind"
+
+
+def _overlaps(readers: Sequence[ReaderSection]) -> Iterator[str]:
+    """Names each two entries that could drive one device: the card on it would be two taps."""
+    for (one, first), (other, second) in itertools.combinations(enumerate(readers, 1), 2):
+        if first.kind == second.kind and _may_share(first, second):
+            yield f"[[reader]] numbers {one} and {other}: both could be the same reader; {_TELL_APART[first.kind]}"
+
+
+def _may_share(first: ReaderSection, second: ReaderSection) -> bool:
+    if first.kind == "pcsc":
+        names = first.name or "", second.name or ""
+        return names[0] in names[1] or names[1] in names[0]
+    if first.kind == "nfcpy":
+        # "usb" is any device that "usb:054c:06c1" can be.
+        paths = f"{first.path}:", f"{second.path}:"
+        return paths[0].startswith(paths[1]) or paths[1].startswith(paths[0])
+    return False
+
+
+_TELL_APART = {
+    "pcsc": "give each a name, and none that is part of another's",
+    "nfcpy": "give each a path of its own",
+}
 
 
 def _display_faults(display: DisplaySection) -> Iterator[str]:

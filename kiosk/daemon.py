@@ -15,7 +15,7 @@ import msgspec
 
 from hardware.card import Technology, UnknownForm
 from hardware.form import AdmittedForm
-from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
+from hardware.reader import OUT_OF_ORDER, Event, FieldClear, ReaderSpec, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.appliance.unknown_forms import UnknownForms
@@ -96,20 +96,27 @@ class Daemon:
 
     def _start_readers(self, parts: ExitStack) -> None:
         admitted = tuple(AdmittedForm(form.pattern, Technology(form.technology)) for form in self._config.card_form)
-        specs = [ReaderSpec(section.kind, section.name, section.path, admitted) for section in self._config.reader]
-        self._readers = Readers(specs, self._on_tap, self._on_reader_status)
+        specs = [
+            ReaderSpec(section.kind, section.name, section.path, admitted=admitted) for section in self._config.reader
+        ]
+        self._readers = Readers(specs, self._on_event, self._on_reader_status)
         for section in self._config.reader:
             if section.kind == "simulated":
                 self._reception.attach_simulated(_demo_cards(section), self._present_from_page)
         parts.callback(self._readers.stop)
         self._readers.start()
 
-    def _on_tap(self, tap: Tap | RefusedTap) -> Screen:
-        if isinstance(tap, RefusedTap):
-            if tap.form:
-                self._note_unknown_form(tap.form)
-            return self._reception.refuse_card(tap.reason)
-        return self._reception.tap(canonical_card(tap.technology, tap.uid))
+    def _on_event(self, event: Event) -> Screen | None:
+        match event:
+            case Tap():
+                return self._reception.tap(canonical_card(event.technology, event.uid), event.reader)
+            case RefusedTap():
+                if event.form:
+                    self._note_unknown_form(event.form)
+                return self._reception.refuse_card(event.reason, event.reader)
+            case FieldClear():
+                self._reception.clear_field(event.reader)
+                return None
 
     def _note_unknown_form(self, form: UnknownForm) -> None:
         technology = form.technology or ""
@@ -122,8 +129,7 @@ class Daemon:
             )
 
     def _on_reader_status(self, readers: tuple[ReaderStatus, ...]) -> None:
-        broken = {ReaderState.ABSENT, ReaderState.FAULTY}
-        self._reception.set_readers_ready(any(reader.state not in broken for reader in readers))
+        self._reception.set_readers_ready(any(reader.state not in OUT_OF_ORDER for reader in readers))
 
     def _present_from_page(self, uid: str) -> str | None:
         try:

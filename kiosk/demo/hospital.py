@@ -23,7 +23,7 @@ from sync.parent_death import end_with_parent
 
 START_S = 60.0
 STOP_S = 8.0
-DEBOUNCE_S = 0.35
+DEBOUNCE_S = 1.05
 _UNASSIGNED_PORTS = range(20_000, 32_768)  # Linux assigns ports by itself from 32768 on
 
 

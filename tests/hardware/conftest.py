@@ -8,7 +8,17 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from hardware.health import Timeouts
-from hardware.reader import ReaderSpec, ReaderState, ReaderStatus, RefusedReason, RefusedTap, Tap
+from hardware.reader import (
+    OUT_OF_ORDER,
+    Event,
+    FieldClear,
+    ReaderSpec,
+    ReaderState,
+    ReaderStatus,
+    RefusedReason,
+    RefusedTap,
+    Tap,
+)
 from hardware.supervisor import Readers
 from tests.components import demand_pcscd, demand_root_for_devices
 from tests.hardware.rigs.pn532 import EmulatedPn532
@@ -23,10 +33,27 @@ SHORT_DRIVER_CALL = replace(QUICK, driver_call_s=0.5)
 
 @dataclass
 class Log:
-    """The taps and statuses of the readers, in their order."""
+    """The events and statuses of the readers, in their order."""
 
+    events: list[Event] = field(default_factory=list)
     taps: list[Tap | RefusedTap] = field(default_factory=list)
     statuses: list[tuple[ReaderStatus, ...]] = field(default_factory=list)
+
+    def note(self, event: Event) -> None:
+        """Notes an event; taps and refusals stand in a list of their own too."""
+        self.events.append(event)
+        if not isinstance(event, FieldClear):
+            self.taps.append(event)
+
+    @property
+    def clears(self) -> int:
+        """How often a field became clear."""
+        return len(self.events) - len(self.taps)
+
+    def forget(self) -> None:
+        """Forgets all taps and events so far."""
+        self.taps.clear()
+        self.events.clear()
 
     def cards(self, reader: str | None = None) -> list[bytes | RefusedReason]:
         """The taps of one reader or of all, each as its id or as the reason of its refusal."""
@@ -37,10 +64,19 @@ class Log:
         """Waits for this number of taps."""
         until(lambda: len(self.taps) >= count, what)
 
+    def wait_for_clear(self, count: int = 1) -> None:
+        """Waits until a field became clear this often."""
+        until(lambda: self.clears >= count, "a clear field")
+
 
 def wait_for_state(readers: Readers, *wanted: ReaderState) -> None:
     """Waits until the readers are in these states."""
     until(lambda: tuple(status.state for status in readers.status()) == wanted, f"{wanted}")
+
+
+def wait_for_trouble(readers: Readers) -> None:
+    """Waits until the first reader is out of order."""
+    until(lambda: readers.status()[0].state in OUT_OF_ORDER, "trouble")
 
 
 def wait_for_another(spec: ReaderSpec, before: int) -> None:
@@ -62,7 +98,7 @@ def start(log: Log) -> Iterator[StartReaders]:
     started = []
 
     def start_readers(*specs: ReaderSpec, timeouts: Timeouts = QUICK, ready: bool = True) -> Readers:
-        readers = Readers(specs, log.taps.append, log.statuses.append, timeouts)
+        readers = Readers(specs, log.note, log.statuses.append, timeouts)
         started.append(readers)
         readers.start()
         if ready:

@@ -12,7 +12,7 @@ import pytest
 from hardware.gesture import Gesture, GestureResult
 from hardware.process import command_for
 from hardware.reader import ReaderSpec, ReaderState, Tap
-from hardware.wire import Command, CommandReply, State, decode
+from hardware.wire import Command, CommandReply, DialogueBegun, DialogueEnded, Heartbeat, State, decode
 
 DESK = ReaderSpec("simulated", name="desk")
 ANNA = bytes.fromhex("04A1B2C3D4E5F6")
@@ -27,8 +27,11 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def says(child: subprocess.Popen[bytes]) -> object:
+    """The next message that is more than a sign of life."""
     assert child.stdout
-    return decode(child.stdout.readline())
+    while (message := decode(child.stdout.readline())) == Heartbeat():
+        pass
+    return message
 
 
 def tell(child: subprocess.Popen[bytes], line: bytes) -> None:
@@ -40,6 +43,7 @@ def tell(child: subprocess.Popen[bytes], line: bytes) -> None:
 def test_it_says_that_it_is_ready_and_carries_out_what_it_is_told(child: subprocess.Popen[bytes]):
     assert says(child) == State(ReaderState.READY, "")
     tell(child, Command(5, Gesture.PRESENT, ANNA).encode())
+    assert [says(child), says(child)] == [DialogueBegun("desk"), DialogueEnded("")]
     tap = says(child)
     assert isinstance(tap, Tap)
     assert (tap.reader, tap.uid) == ("desk", ANNA)

@@ -17,7 +17,7 @@ from hardware.form import AdmittedForm
 from hardware.nfcpy_reader import NfcpyReader
 from hardware.reader import ReaderSpec, ReaderState, RefusedTap, Tap
 from hardware.wire import Report
-from tests.hardware.conftest import Log, StartReaders, wait_for_another, wait_for_state
+from tests.hardware.conftest import Log, StartReaders, wait_for_another, wait_for_state, wait_for_trouble
 from tests.hardware.rigs.pn532 import EmulatedPn532, Exchange, Target, felica, iso_dep, type_1, type_a, type_b
 from tests.hardware.rigs.processes import processes_of
 
@@ -173,8 +173,8 @@ def test_a_chip_that_locks_up_is_faulty_and_works_after_its_power_was_cut(
 ):
     readers = start(spec_of(chip))
     chip.locked_up = True
-    wait_for_state(readers, ReaderState.FAULTY)
-    assert readers.status()[0].detail == f"the reader at {chip.path} does not answer"
+    wait_for_trouble(readers)
+    assert chip.path in readers.status()[0].detail
     chip.power_cycle()
     wait_for_state(readers, ReaderState.READY)
     chip.put(type_a(ANNA))
@@ -189,7 +189,7 @@ def test_answers_that_are_cut_short_are_trouble_that_passes(
 ):
     readers = start(spec_of(chip))
     chip.cut_to = cut_to
-    wait_for_state(readers, ReaderState.FAULTY)
+    wait_for_trouble(readers)
     chip.cut_to = None
     wait_for_state(readers, ReaderState.READY)
     chip.put(type_a(ANNA))
@@ -201,7 +201,7 @@ def test_answers_that_are_cut_short_are_trouble_that_passes(
 def test_answers_that_come_too_late_are_trouble_that_passes(chip: EmulatedPn532, start: StartReaders, log: Log):
     readers = start(spec_of(chip))
     chip.delay_s = 1.2
-    wait_for_state(readers, ReaderState.FAULTY)
+    wait_for_trouble(readers)
     chip.delay_s = 0.0
     wait_for_state(readers, ReaderState.READY)
     chip.put(type_a(ANNA))
@@ -260,8 +260,8 @@ def test_a_tag_that_another_nfcpy_plays_over_udp_is_read(start: StartReaders, lo
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         path = f"udp:localhost:{probe.getsockname()[1]}"
-    player = subprocess.Popen([sys.executable, "-c", PLAY_A_TAG, path, IDM.hex()])
     start(ReaderSpec("nfcpy", name="by air", path=path))
+    player = subprocess.Popen([sys.executable, "-c", PLAY_A_TAG, path, IDM.hex()])
     log.wait_for(1)
     player.kill()
     player.wait()

@@ -105,7 +105,7 @@ def test_an_unplugged_reader_takes_no_card(start: StartReaders, log: Log):
 
 
 def test_a_card_may_be_presented_while_the_reader_is_still_starting(log: Log):
-    readers = Readers([DESK], log.taps.append, log.statuses.append)
+    readers = Readers([DESK], log.note, log.statuses.append)
     readers.start()
     assert readers.present(ANNA).result is GestureResult.TAPPED
     readers.stop()
@@ -113,7 +113,7 @@ def test_a_card_may_be_presented_while_the_reader_is_still_starting(log: Log):
 
 
 def test_before_the_start_and_after_the_stop_no_card_is_taken(log: Log):
-    readers = Readers([DESK], log.taps.append, log.statuses.append)
+    readers = Readers([DESK], log.note, log.statuses.append)
     assert readers.status()[0].state is ReaderState.STARTING
     assert readers.present(ANNA, timeout_s=0.01).result is GestureResult.NOT_READY
     readers.start()
@@ -223,7 +223,7 @@ def test_a_driver_that_is_broken_is_named_without_what_it_says(
 
 
 def test_a_faulty_reader_that_has_behaved_for_a_while_is_forgiven(start: StartReaders):
-    timeouts = Timeouts(first_wait_s=0.01, most_wait_s=0.02, failures_to_faulty=2, forgiven_after_s=1.0)
+    timeouts = Timeouts(first_wait_s=0.01, most_wait_s=0.02, relapses_to_faulty=2, forgiven_after_s=1.0)
     readers = start(DESK, timeouts=timeouts)
     for _ in range(2):
         wait_for_state(readers, ReaderState.READY)

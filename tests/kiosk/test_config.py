@@ -170,6 +170,16 @@ def test_an_unknown_section_and_an_unknown_key_of_a_reader_are_named():
         ({"reader": [{"kind": "nfcpy"}]}, '[[reader]] number 1: kind = "nfcpy" needs a path'),
         ({"reader": [{"kind": "nfcpy", "path": "x", "name": "y"}]}, "[[reader]] number 1: name is for PC/SC"),
         ({"reader": [{"kind": "pcsc", "path": "x"}]}, "[[reader]] number 1: path is for nfcpy readers only"),
+        ({"reader": [{"kind": "pcsc"}, {"kind": "pcsc"}]}, "[[reader]] numbers 1 and 2: both could be the same reader"),
+        ({"reader": [{"kind": "pcsc"}, {"kind": "pcsc", "name": "ACR"}]}, "[[reader]] numbers 1 and 2: both could"),
+        (
+            {"reader": [{"kind": "pcsc", "name": "ACR1252"}, {"kind": "simulated"}, {"kind": "pcsc", "name": "R12"}]},
+            "[[reader]] numbers 1 and 3: both could be the same reader; give each a name",
+        ),
+        (
+            {"reader": [{"kind": "nfcpy", "path": "usb"}, {"kind": "nfcpy", "path": "usb:054c:06c1"}]},
+            "[[reader]] numbers 1 and 2: both could be the same reader; give each a path of its own",
+        ),
         ({"reader": [{"kind": "pcsc", "cards": "x"}]}, "[[reader]] number 1: cards is for simulated readers only"),
         ({"flow": {"auto": "scan_nfc"}}, "[flow] auto: Expected `bool | array`, got `str`"),
         ({"flow": {"auto": [True]}}, "[flow] auto: Expected `str`, got `bool` - at `$[0]`"),

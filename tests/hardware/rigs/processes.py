@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from hardware.process import command_for
@@ -18,7 +20,7 @@ def processes_of(spec: ReaderSpec, parent: int | None = None) -> list[int]:
         # A thread or a process may end during the search.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for pid in (thread / "children").read_text("ascii").split():
-                if Path(f"/proc/{pid}/cmdline").read_bytes() == wanted:
+                if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(wanted):
                     found.append(int(pid))
     return found
 
@@ -29,3 +31,13 @@ def is_running(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("ascii")
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+@contextlib.contextmanager
+def stopped(pids: list[int]) -> Iterator[None]:
+    """Stops processes for the time of the block."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    yield
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)

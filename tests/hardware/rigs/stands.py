@@ -9,6 +9,7 @@ from hardware.gesture import Gesture
 from hardware.reader import ReaderSpec
 from hardware.supervisor import Readers
 from tests.hardware.rigs.pn532 import EmulatedPn532, iso_dep, type_a
+from tests.hardware.rigs.processes import processes_of, stopped
 from tests.hardware.rigs.vpcd import NOT_FOUND, PHONE, Pcscd, VirtualCard, storage_card
 
 
@@ -20,7 +21,7 @@ class Stand(Protocol):
     def put(self, uid: bytes) -> None: ...
     def lift(self) -> None: ...
     def unplug(self) -> None: ...
-    def plug(self) -> None: ...
+    def plug(self, lying: bytes | None = None) -> None: ...
     def close(self) -> None: ...
 
 
@@ -33,6 +34,7 @@ class PcscStand:
         self._card: VirtualCard | None = None
 
     def put(self, uid: bytes) -> None:
+        self.lift()
         self._card = self._pcscd.insert(storage_card(uid, PHONE) if uid[:1] == b"\x08" else storage_card(uid))
 
     def lift(self) -> None:
@@ -43,8 +45,13 @@ class PcscStand:
     def unplug(self) -> None:
         self._pcscd.restart(plugged=False)
 
-    def plug(self) -> None:
-        self._pcscd.restart()
+    def plug(self, lying: bytes | None = None) -> None:
+        with stopped(processes_of(self.spec) if lying else []):
+            self._pcscd.restart()
+            if lying:
+                self.put(lying)
+                assert self._card
+                self._card.wait_until_noticed()
 
     def close(self) -> None:
         self.lift()
@@ -67,7 +74,9 @@ class NfcpyStand:
     def unplug(self) -> None:
         self._chip.unplug()
 
-    def plug(self) -> None:
+    def plug(self, lying: bytes | None = None) -> None:
+        if lying:
+            self.put(lying)
         self._chip.plug()
 
     def close(self) -> None:
@@ -85,13 +94,19 @@ class SimulatedStand:
     def put(self, uid: bytes) -> None:
         self.readers.gesture(Gesture.PUT, uid)
 
+    def lies(self, uid: bytes) -> None:
+        """The hand has not let go since before the readers of now began."""
+        self.readers.gesture(Gesture.LIES, uid)
+
     def lift(self) -> None:
         self.readers.gesture(Gesture.LIFT)
 
     def unplug(self) -> None:
         self.readers.gesture(Gesture.UNPLUG)
 
-    def plug(self) -> None:
+    def plug(self, lying: bytes | None = None) -> None:
+        if lying:
+            self.put(lying)
         self.readers.gesture(Gesture.PLUG)
 
     def close(self) -> None:

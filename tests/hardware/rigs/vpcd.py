@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,8 +84,9 @@ class VirtualCard:
 
     def __init__(self, port: int, face: CardFace) -> None:
         self._face = face
-        self._stream = socket.create_connection(("127.0.0.1", port))
+        self._stream = connect_to(port)
         self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._noticed = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="virtual card", daemon=True)
         self._thread.start()
 
@@ -101,6 +103,10 @@ class VirtualCard:
                 pass
         self._stream.close()
 
+    def wait_until_noticed(self) -> None:
+        """Waits until pcscd has asked the card for its ATR."""
+        assert self._noticed.wait(10.0)
+
     def __enter__(self) -> Self:
         return self
 
@@ -113,6 +119,7 @@ class VirtualCard:
                 command = self._read(int.from_bytes(self._read(2), "big"))
                 if command == b"\x04":
                     self._write(self._face.atr)
+                    self._noticed.set()
                 elif len(command) > 1 and (answer := self._face.answers(command)) is not None:
                     self._write(answer)  # a command of one byte switches the card off or on, or resets it
 
@@ -131,9 +138,24 @@ class VirtualCard:
         self._stream.sendall(len(data).to_bytes(2, "big") + data)
 
 
+def connect_to(port: int) -> socket.socket:
+    """A connection to a virtual slot. A pcscd that has just started may not listen yet."""
+    until_s = time.monotonic() + SEEN_S
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(0.005)
+
+
 @dataclass
 class Pcscd:
-    """A pcscd in the foreground. Each name is a virtual device with two slots, "NAME 00 00" and "NAME 00 01"."""
+    """A pcscd in the foreground. Each name is a virtual device with two slots, "NAME 00 00" and "NAME 00 01".
+
+    Names are written as UTF-8, and lone surrogates as the bytes that they stand for (PEP 383).
+    """
 
     directory: Path
     names: tuple[str, ...] = ("Virtual PCD",)
@@ -222,7 +244,7 @@ class Pcscd:
             f"CHANNELID 0x{self._ports[name]:04X}\n"
             for name in names
         ]
-        self._conf.write_text("\n".join(entries) or "# no reader\n", "utf-8")
+        self._conf.write_text("\n".join(entries) or "# no reader\n", "utf-8", "surrogateescape")
 
     def _quick_poll(self) -> Path:
         library = self.directory / "quick_poll.so"

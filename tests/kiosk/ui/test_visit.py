@@ -145,6 +145,8 @@ def test_a_tap_that_has_not_acted_greets_its_person_without_a_button(screen: Kio
         ("unknown_form", "사용할 수 없는 카드입니다", "등록되지 않은 종류의"),
         ("unreadable", "카드를 읽지 못했습니다", "2초 동안"),
         ("blocked_card", "분실 신고가 된\n카드입니다", f"{DESK}에서 도와드리겠습니다"),
+        ("in_use", "카드를 읽지 못했습니다", "잠시 후 카드를 다시"),
+        ("lift_again", "카드를 다시 대 주세요", "뗐다가 잠시 후"),
         ("something_new", "사용할 수 없는 카드입니다", "진료카드를 대 주세요"),
     ],
 )

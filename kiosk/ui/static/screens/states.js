@@ -152,6 +152,16 @@ export const REFUSALS = {
     lead: N_("Take it away, then hold it still on the reader for two seconds."),
     icon: "card",
   },
+  in_use: {
+    title: N_("The card could not be read"),
+    lead: N_("The reader is busy right now. Please hold the card again in a moment, or go to the desk."),
+    icon: "card",
+  },
+  lift_again: {
+    title: N_("Please hold your card again"),
+    lead: N_("Please lift the card, wait a moment and hold it to the reader again."),
+    icon: "card",
+  },
 };
 
 /** For a reason without a row. */

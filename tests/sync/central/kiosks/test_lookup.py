@@ -16,7 +16,7 @@ from sync.central.records.journeys import mark_changed
 from sync.central.records.kiosks import revoke_kiosk
 from sync.ids import new_id
 from sync.protocol import MAX_CARD_KEYS, CallRefused, EndCode, LookupAnswer, LookupRequest
-from tests.sync.central.wire import Centre, Kiosk, Time, cards_of
+from tests.sync.central.wire import BY_STAFF, Centre, Kiosk, Time, cards_of
 
 STRANGE = (CardHash("k1", "ab" * 32),)
 
@@ -103,7 +103,7 @@ def test_a_found_patient_is_on_the_roster_for_the_rest_of_the_day(centre: Centre
         assert each.parts.patient_of_card(cards_of("P3")) == "P3"
     # What changes there later reaches the kiosk: the card may be given to somebody else.
     with centre.store.write() as db:
-        bind(db, "P1", cards_of("P3"), new_id(), centre.time())
+        bind(db, "P1", cards_of("P3"), new_id(), centre.time(), BY_STAFF)
         mark_changed(db, "P3")
         mark_changed(db, "P1")
     kiosk.pull()

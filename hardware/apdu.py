@@ -1,0 +1,26 @@
+"""Asks a card again where it says that only the length of the question was wrong (ISO 7816-4, 5.1.3)."""
+
+from hardware.card import Transmit
+
+_WRONG_LE, _MORE = 0x6C, 0x61
+_GET_RESPONSE = bytes.fromhex("00C00000")
+# A sane answer comes in a few pieces. A card that always has more to say is not listened to for ever.
+_MOST_PIECES = 8
+
+
+def with_right_length(transmit: Transmit) -> Transmit:
+    """The same, but the whole answer: a command is sent again with the length that 6Cxx names; 61xx is followed up."""
+
+    def whole(command: bytes) -> bytes | None:
+        answer = transmit(command)
+        if answer is not None and len(answer) == 2 and answer[0] == _WRONG_LE:
+            answer = transmit(command[:-1] + answer[1:])
+        data = b""
+        for _ in range(_MOST_PIECES):
+            if answer is None or len(answer) < 2 or answer[-2] != _MORE:
+                break
+            data += answer[:-2]
+            answer = transmit(_GET_RESPONSE + answer[-1:])
+        return None if answer is None else data + answer
+
+    return whole
