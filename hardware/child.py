@@ -1,6 +1,7 @@
-"""One reader in a process of its own: `python -m hardware.child KIND NAME PATH LEAVE…`.
+"""One reader in a process of its own: `python -m hardware.child KIND NAME PATH FORMS LEAVE…`.
 
-A missing argument is empty. LEAVE are names of PC/SC readers that belong to other entries.
+A missing argument is empty. FORMS are the forms of cards that IT admits: `TECHNOLOGY:ATR`, parted by commas. LEAVE are
+names of PC/SC readers that belong to other entries.
 
 Lines go out on standard output and come in on standard input (see hardware/wire.py). The process ends when its input
 does, and dies with its parent. It imports only what its own kind of reader needs, so that it starts fast.
@@ -14,7 +15,9 @@ import threading
 from collections.abc import Sequence
 from queue import SimpleQueue
 
+from hardware.card import Technology
 from hardware.errors import place_of
+from hardware.form import AdmittedForm
 from hardware.reader import Reader
 from hardware.wire import Command, Report, decode_command
 
@@ -23,7 +26,7 @@ from hardware.wire import Command, Report, decode_command
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def main(kind: str, name: str, path: str, *leave: str) -> None:
+def main(kind: str, name: str, path: str, forms: str, *leave: str) -> None:
     """Drives the reader until the process is ended."""
     die_with_parent()
     # Ctrl-C goes to all processes of a terminal. The supervisor ends its readers itself.
@@ -31,7 +34,7 @@ def main(kind: str, name: str, path: str, *leave: str) -> None:
     report = Report(take_output())
     commands: SimpleQueue[Command] = SimpleQueue()
     try:
-        reader = make_reader(kind, name, path, leave, commands, report)
+        reader = make_reader(kind, name, path, leave, commands, report, read_forms(forms))
         report.started()
         threading.Thread(target=obey, args=(reader, commands), name="commands", daemon=True).start()
         while True:
@@ -42,8 +45,20 @@ def main(kind: str, name: str, path: str, *leave: str) -> None:
         os._exit(1)
 
 
+def read_forms(argument: str) -> tuple[AdmittedForm, ...]:
+    """The admitted forms in an argument. Raises ValueError for any other argument."""
+    parts = [form.partition(":") for form in argument.split(",") if form]
+    return tuple(AdmittedForm(atr, Technology(technology)) for technology, _, atr in parts)
+
+
 def make_reader(
-    kind: str, name: str, path: str, leave: Sequence[str], commands: SimpleQueue[Command], report: Report
+    kind: str,
+    name: str,
+    path: str,
+    leave: Sequence[str],
+    commands: SimpleQueue[Command],
+    report: Report,
+    admitted: Sequence[AdmittedForm] = (),
 ) -> Reader:
     """The reader of this kind. Raises ImportError when its driver is not installed."""
     if kind == "simulated":
@@ -53,10 +68,10 @@ def make_reader(
     if kind == "nfcpy":
         from hardware.nfcpy_reader import NfcpyReader
 
-        return NfcpyReader(path, name or path, report)
+        return NfcpyReader(path, name or path, report, admitted)
     from hardware.pcsc import PcscReader
 
-    return PcscReader(name or None, report, leave)
+    return PcscReader(name or None, report, leave, admitted=admitted)
 
 
 def obey(reader: Reader, commands: SimpleQueue[Command]) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hardware.reader import RefusedReason
+from hardware.card import RefusedReason
 
 UNPLUGGED = "the simulated reader is unplugged"  # for people, in a status and in a reply
 

@@ -9,18 +9,19 @@ import errno
 import logging
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import nfc.clf
 from nfc.clf import pn53x, transport
 
 from hardware.backoff import Backoff
-from hardware.card import Card
+from hardware.card import Found, RefusedReason
+from hardware.form import AdmittedForm
 from hardware.nfcpy_card import find_card
 from hardware.pn532_speed import back_to_first_speed
 from hardware.presence import GAP_NS, Presence
-from hardware.reader import ReaderState, RefusedReason
+from hardware.reader import ReaderState
 from hardware.wire import Report
 
 # Every round looks for type A, every fourth round for the rarer types too: each type costs time on the line.
@@ -45,9 +46,10 @@ _STATES = {
 class NfcpyReader:
     """The reader at an nfcpy device path, such as "tty:S0:pn532", "usb:054c:06c1" or "udp"."""
 
-    def __init__(self, path: str, name: str, report: Report) -> None:
+    def __init__(self, path: str, name: str, report: Report, admitted: Sequence[AdmittedForm] = ()) -> None:
         self._path = path
         self._report = report
+        self._admitted = admitted
         self._backoff = Backoff(0.1, 1.0)
         self._frontend: Any = None
         self._closed = False
@@ -161,9 +163,9 @@ class NfcpyReader:
         self._rounds = -_WIDE_AFTER_ONE if target and target.brty != "106A" else self._rounds + 1
         return target
 
-    def _read(self, frontend: Any, target: Any) -> Card | RefusedReason:
+    def _read(self, frontend: Any, target: Any) -> Found:
         try:
-            return find_card(frontend, target, self._report.driver_call)
+            return find_card(frontend, target, self._report.driver_call, self._admitted)
         except Exception:
             self._recover()
             raise

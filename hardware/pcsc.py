@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from smartcard import scard
 
 from hardware.backoff import Backoff
+from hardware.form import AdmittedForm
 from hardware.pcsc_card import read_card
 from hardware.pcsclite import MOST_READERS, PLUGGING, PcscLite, ReaderEvent, printable
 from hardware.presence import Presence, seconds_until
@@ -61,12 +62,14 @@ class PcscReader:
         leave: Sequence[str] = (),
         wait_ms: int = WAIT_MS,
         most: int = MOST_READERS,
+        admitted: Sequence[AdmittedForm] = (),
     ) -> None:
         self._name = name
         self._leave = leave
         self._most = most
         self._report = report
         self._wait_ms = wait_ms
+        self._admitted = admitted
         self._backoff = Backoff(0.05, 1.0)
         self._refused = 0
         self._pcsclite = PcscLite()
@@ -199,7 +202,8 @@ class PcscReader:
         slot, presence = self._slots.get(name), self._presences[name]
         if slot and slot.state & scard.SCARD_STATE_PRESENT:
             presence.see(
-                slot.cards, lambda: read_card(self._pcsclite, context, name, slot.atr, self._report.driver_call)
+                slot.cards,
+                lambda: read_card(self._pcsclite, context, name, slot.atr, self._report.driver_call, self._admitted),
             )
         else:
             presence.see_nothing()

@@ -1,13 +1,15 @@
 """Reads one card on a PC/SC reader. Every driver call here can hang for ever, so each is reported."""
 
+from collections.abc import Sequence
+
 from smartcard import scard
 
 from hardware.apdu import with_right_length
-from hardware.atr import AtrFacts, read_atr
-from hardware.card import AroundDriverCall, Card, Transmit, body, judge
+from hardware.atr import read_atr
+from hardware.card import AroundDriverCall, Found, RefusedReason, body
+from hardware.dialogue import identify
+from hardware.form import AdmittedForm
 from hardware.pcsclite import PcscLite
-from hardware.reader import RefusedReason
-from hardware.transit import read_transit_card
 
 # PC/SC part 3, 3.2.2.1.3: GET DATA, the reader answers with the UID, PUPI or IDm.
 _GET_UID = bytes.fromhex("FFCA000000")
@@ -15,27 +17,29 @@ _PROTOCOLS = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 
 
 def read_card(
-    pcsclite: PcscLite, context: int, reader: bytes, atr: bytes, driver_call: AroundDriverCall
-) -> Card | RefusedReason:
-    """The card that lies on the reader, or why it cannot be used."""
-    found = _read_once(pcsclite, context, reader, atr, driver_call)
+    pcsclite: PcscLite,
+    context: int,
+    reader: bytes,
+    atr: bytes,
+    driver_call: AroundDriverCall,
+    admitted: Sequence[AdmittedForm] = (),
+) -> Found:
+    """The card that lies on the reader, or why it cannot be used. `admitted`: the further forms that IT admits."""
+    found = _read_once(pcsclite, context, reader, atr, driver_call, admitted)
     if found is RefusedReason.UNREADABLE:
         # Another program may have reset the card in between.
-        found = _read_once(pcsclite, context, reader, atr, driver_call)
+        found = _read_once(pcsclite, context, reader, atr, driver_call, admitted)
     return found
 
 
-def identify(facts: AtrFacts, transmit: Transmit) -> Card | RefusedReason:
-    """The card that answers: by its serial number if it is a transit card, else by its UID."""
-    if facts.processor and not facts.desfire and (transit := read_transit_card(transmit)):
-        return transit
-    uid = body(transmit(_GET_UID))
-    return RefusedReason.UNREADABLE if uid is None else judge(facts.technology, uid, desfire=facts.desfire)
-
-
 def _read_once(
-    pcsclite: PcscLite, context: int, reader: bytes, atr: bytes, driver_call: AroundDriverCall
-) -> Card | RefusedReason:
+    pcsclite: PcscLite,
+    context: int,
+    reader: bytes,
+    atr: bytes,
+    driver_call: AroundDriverCall,
+    admitted: Sequence[AdmittedForm],
+) -> Found:
     with driver_call():
         result, card, protocol = pcsclite.connect(context, reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS)
     if result == scard.SCARD_E_SHARING_VIOLATION:
@@ -52,7 +56,8 @@ def _read_once(
         if not atr:
             # It was mute, and the connection gives it power. Its ATR comes with the next state of the reader.
             return RefusedReason.UNREADABLE
-        return identify(read_atr(atr), with_right_length(transmit))
+        whole = with_right_length(transmit)
+        return identify(read_atr(atr, admitted), lambda: body(whole(_GET_UID)), whole)
     finally:
         # Anything but LEAVE_CARD cuts the power of a phone.
         with driver_call():

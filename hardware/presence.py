@@ -14,17 +14,14 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from hardware.card import Card
+from hardware.card import Found, RefusedReason
 from hardware.errors import place_of
-from hardware.reader import RefusedReason
 from hardware.wire import Report
 
 GAP_NS = 1_000_000_000
 RETRY_NS = 200_000_000
 _RETRY_MOST_NS = 2_000_000_000
 _MAY_PASS = {RefusedReason.UNREADABLE, RefusedReason.IN_USE}
-
-Found = Card | RefusedReason
 
 
 @dataclass(slots=True)

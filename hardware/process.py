@@ -29,7 +29,9 @@ _UNREADABLE = "the reader process sent a message that cannot be read"
 
 def command_for(spec: ReaderSpec) -> list[str]:
     """The command that starts this reader's process."""
-    return [sys.executable, "-P", "-m", "hardware.child", spec.kind, spec.name or "", spec.path or "", *spec.leave]
+    forms = ",".join(f"{form.technology}:{form.atr}" for form in spec.admitted)
+    arguments = [spec.kind, spec.name or "", spec.path or "", forms, *spec.leave]
+    return [sys.executable, "-P", "-m", "hardware.child", *arguments]
 
 
 class ReaderProcess:

@@ -4,16 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
 
-
-class RefusedReason(StrEnum):
-    """Why a card cannot be used, in as much detail as the person who holds it needs."""
-
-    PHONE = "phone"  # a phone or watch shows another id each time
-    RANDOM_ID = "random_id"  # a card that is set to show another id each time
-    NO_STABLE_ID = "no_stable_id"  # a kind of card whose id may change (type B, passports)
-    UNREADABLE = "unreadable"  # taken away too early, damaged, or two cards at once
-    IN_USE = "in_use"  # another program on this machine holds the card
-    LIFT_AGAIN = "lift_again"  # it lay there before the reader looked, so nobody may stand there
+from hardware.card import RefusedReason, UnknownForm
+from hardware.form import AdmittedForm
 
 
 class ReaderState(StrEnum):
@@ -41,10 +33,11 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class RefusedTap:
-    """A card that cannot be used came to a reader. The card's id is not kept."""
+    """A card that cannot be used came to a reader. The card's id is not kept. `form`: of an unknown form, for IT."""
 
     reader: str
     reason: RefusedReason
+    form: UnknownForm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +66,14 @@ class ReaderSpec:
 
     `name` for "pcsc": any part of the PC/SC reader's name, all readers when None. `path` for "nfcpy": its device path,
     such as "tty:S0:pn532", "usb:054c:06c1" or "udp". `leave` for "pcsc": names whose readers belong to other entries.
+    `admitted`: the further forms of cards that IT admits.
     """
 
     kind: Literal["pcsc", "nfcpy", "simulated"]
     name: str | None = None
     path: str | None = None
     leave: tuple[str, ...] = ()
+    admitted: tuple[AdmittedForm, ...] = ()
 
     @property
     def label(self) -> str:

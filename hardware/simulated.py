@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
-from hardware.card import Card, Technology, judge
+from hardware.card import Card, Found, RefusedReason, Technology, UnknownForm, judge
 from hardware.gesture import UNPLUGGED, Gesture, GestureResult
-from hardware.presence import Found, Presence, seconds_until
-from hardware.reader import ReaderState, RefusedReason
+from hardware.presence import Presence, seconds_until
+from hardware.reader import ReaderState
 from hardware.wire import Command, Report
 
 WAIT_S = 1.0
@@ -29,7 +29,7 @@ class SimulatedReader:
         self._presence = Presence(name, report, clock_ns)
         self._presence.end_first_look()
         self._plugged = True
-        self._lying: bytes | None = None
+        self._lying: tuple[Technology, bytes] | None = None
 
     def step(self) -> None:
         """Waits up to a second for a gesture, and carries it out."""
@@ -52,7 +52,7 @@ class SimulatedReader:
     def _carry_out(self, command: Command) -> tuple[GestureResult, RefusedReason | None]:
         self._presence.see_same()
         if command.gesture in {Gesture.PRESENT, Gesture.PUT, Gesture.LIES}:
-            self._lying = command.uid
+            self._lying = command.technology, command.uid
         if command.gesture in {Gesture.PLUG, Gesture.LIES}:
             self._presence.lose_sight()
         if command.gesture in {Gesture.PLUG, Gesture.UNPLUG}:
@@ -71,8 +71,9 @@ class SimulatedReader:
         """Looks at what lies there, as a reader with a device does. Returns what was reported."""
         reported = None
         if self._plugged and self._lying is not None:
-            uid = self._lying
-            reported = self._presence.see(uid, lambda: judge(_technology(uid), uid))
+            lying = self._lying
+            # A random id stands for a phone here: there is no answer whose form could tell.
+            reported = self._presence.see(lying, lambda: judge(*lying, if_random=RefusedReason.PHONE))
         else:
             self._presence.see_nothing()
         self._presence.end_first_look()
@@ -82,8 +83,6 @@ class SimulatedReader:
 def _result(reported: Found | None) -> tuple[GestureResult, RefusedReason | None]:
     if reported is None:
         return GestureResult.DEBOUNCED, None
-    return (GestureResult.TAPPED, None) if isinstance(reported, Card) else (GestureResult.REFUSED, reported)
-
-
-def _technology(uid: bytes) -> Technology:
-    return Technology.FELICA if len(uid) == 8 else Technology.ISO14443A
+    if isinstance(reported, Card):
+        return GestureResult.TAPPED, None
+    return GestureResult.REFUSED, RefusedReason.UNKNOWN_FORM if isinstance(reported, UnknownForm) else reported

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from hardware.card import Technology
 from hardware.errors import log_without_values
 from hardware.gesture import Gesture, GestureReply, GestureResult
 from hardware.health import Timeouts
@@ -59,16 +60,24 @@ class Readers:
         """One status for each specification, in their order."""
         return tuple(watcher.status for watcher in self._watchers)
 
-    def present(self, uid: bytes, timeout_s: float = 10.0) -> GestureReply:
+    def present(
+        self, uid: bytes, technology: Technology = Technology.ISO14443A, timeout_s: float = 10.0
+    ) -> GestureReply:
         """Holds a card to the first simulated reader and takes it away; returns after `on_event` has returned."""
-        return self.gesture(Gesture.PRESENT, uid, timeout_s)
+        return self.gesture(Gesture.PRESENT, uid, technology, timeout_s)
 
-    def gesture(self, gesture: Gesture, uid: bytes = b"", timeout_s: float = 10.0) -> GestureReply:
+    def gesture(
+        self,
+        gesture: Gesture,
+        uid: bytes = b"",
+        technology: Technology = Technology.ISO14443A,
+        timeout_s: float = 10.0,
+    ) -> GestureReply:
         """Carries out a gesture at the first simulated reader. Returns after `on_event` has returned."""
         simulated = next((watcher for watcher in self._watchers if watcher.spec.kind == "simulated"), None)
         if simulated is None:
             return GestureReply(GestureResult.NO_READER, detail="no simulated reader is configured")
-        return simulated.gesture(gesture, uid[:_MAX_UID_BYTES], timeout_s)
+        return simulated.gesture(gesture, uid[:_MAX_UID_BYTES], technology, timeout_s)
 
     def _announce(self) -> None:
         with self._announcing:

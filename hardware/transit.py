@@ -5,12 +5,11 @@ Transit cards are of type A or type B, of plastic or in a phone. A phone may sho
 
 from collections.abc import Iterator
 
-from hardware.card import Card, Technology, Transmit, body, judge
-from hardware.reader import RefusedReason
+from hardware.card import Card, RefusedReason, Technology, Transmit, body, judge
 
 _PURSES = (
-    (Technology.T_MONEY, bytes.fromhex("00A4040007D410000003000100")),
-    (Technology.CASHBEE, bytes.fromhex("00A4040007D410000014000100")),
+    bytes.fromhex("00A4040007D410000003000100"),  # T-money
+    bytes.fromhex("00A4040007D410000014000100"),  # Cashbee
 )
 _TEMPLATE, _PURSE_INFO = 0x6F, 0xB0
 _CSN = slice(4, 12)
@@ -21,13 +20,13 @@ def read_transit_card(transmit: Transmit) -> Card | RefusedReason | None:
 
     A card that falls silent here is unreadable: a transit card that is taken away early must not be read by its UID.
     """
-    for technology, select in _PURSES:
+    for select in _PURSES:
         answer = transmit(select)
         if not answer:
             return RefusedReason.UNREADABLE
         if (purse := body(answer)) is not None:
             csn = serial_number(purse)
-            return RefusedReason.NO_STABLE_ID if csn is None else judge(technology, csn)
+            return RefusedReason.NO_STABLE_ID if csn is None else judge(Technology.KSX6924, csn)
     return None
 
 

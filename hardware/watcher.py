@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from hardware.backoff import Backoff
+from hardware.card import RefusedReason, Technology
 from hardware.errors import log_without_values, place_of
 from hardware.fields import OpenFields
 from hardware.gesture import UNPLUGGED, Gesture, GestureReply, GestureResult
@@ -18,7 +19,6 @@ from hardware.reader import (
     ReaderSpec,
     ReaderState,
     ReaderStatus,
-    RefusedReason,
     RefusedTap,
     Tap,
 )
@@ -64,7 +64,7 @@ class ReaderWatcher:
         self._number = 0
         self._has_reported = False
         # The simulated card and cable, which outlive the process as real ones do. Guarded by `_changed` too.
-        self._lying: bytes | None = None
+        self._lying: tuple[bytes, Technology] | None = None
         self._unplugged = False
         # For the reader's own thread alone.
         self._health = Health(timeouts)
@@ -105,7 +105,7 @@ class ReaderWatcher:
             if self._process:
                 self._process.kill()
 
-    def gesture(self, gesture: Gesture, uid: bytes, timeout_s: float) -> GestureReply:
+    def gesture(self, gesture: Gesture, uid: bytes, technology: Technology, timeout_s: float) -> GestureReply:
         """Orders a simulated reader to carry out a gesture, and waits until `on_event` has returned."""
         until_s = time.monotonic() + timeout_s
         with self._changed:
@@ -115,9 +115,9 @@ class ReaderWatcher:
                 return _not_ready("the reader is stopped")
             self._number += 1
             number, self._replies[self._number] = self._number, None
-            self._remember(gesture, uid)
+            self._remember(gesture, uid, technology)
             try:
-                self._process.send(Command(number, gesture, uid))
+                self._process.send(Command(number, gesture, uid, technology))
                 if not self._changed.wait_for(lambda: self._answered(number), until_s - time.monotonic()):
                     return GestureReply(GestureResult.TIMED_OUT, detail=f"there was no answer within {timeout_s:g} s")
                 return self._replies.get(number) or _INTERRUPTED
@@ -129,10 +129,10 @@ class ReaderWatcher:
     def _settled(self) -> bool:
         return (self._process is not None and self._has_reported) or self._stopping.is_set()
 
-    def _remember(self, gesture: Gesture, uid: bytes) -> None:
+    def _remember(self, gesture: Gesture, uid: bytes, technology: Technology) -> None:
         match gesture:
             case Gesture.PUT | Gesture.LIES:
-                self._lying = uid
+                self._lying = uid, technology
             case Gesture.LIFT | Gesture.PRESENT:
                 self._lying = None
             case Gesture.PLUG | Gesture.UNPLUG:
@@ -143,7 +143,7 @@ class ReaderWatcher:
         if self._unplugged:
             process.send(Command(0, Gesture.UNPLUG))
         if self._lying is not None:
-            process.send(Command(0, Gesture.LIES, self._lying))
+            process.send(Command(0, Gesture.LIES, *self._lying))
 
     def _answered(self, number: int) -> bool:
         # A missing number was removed when its process ended without a reply.

@@ -8,11 +8,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from hardware.card import Card
+from hardware.card import Card, Found, RefusedReason, Technology, UnknownForm
 from hardware.gesture import Gesture, GestureResult
-from hardware.reader import FieldClear, ReaderState, RefusedReason, RefusedTap, Tap
+from hardware.reader import FieldClear, ReaderState, RefusedTap, Tap
 
 MAX_LINE = 8192
 # So that a state fits a line, whatever the readers are called.
@@ -91,16 +91,19 @@ class Command:
     number: int
     gesture: Gesture
     uid: bytes = field(default=b"", repr=False)
+    technology: Technology = Technology.ISO14443A
 
     def encode(self) -> bytes:
         """The command as a line."""
-        return _line({"number": self.number, "gesture": self.gesture, "uid": self.uid.hex()})
+        card = {"uid": self.uid.hex(), "technology": self.technology}
+        return _line({"number": self.number, "gesture": self.gesture, **card})
 
 
 def decode_command(line: bytes) -> Command:
     """The command on a line. Raises ValueError, KeyError or TypeError for any other line."""
     fields = json.loads(line)
-    return Command(int(fields["number"]), Gesture(fields["gesture"]), bytes.fromhex(fields["uid"]))
+    uid, technology = bytes.fromhex(fields["uid"]), Technology(fields["technology"])
+    return Command(int(fields["number"]), Gesture(fields["gesture"]), uid, technology)
 
 
 def decode(line: bytes) -> Message | None:
@@ -115,6 +118,7 @@ def decode(line: bytes) -> Message | None:
 _DECODERS: dict[str, Callable[[dict[str, str]], Message]] = {
     "tap": lambda line: Tap(line["reader"], bytes.fromhex(line["uid"]), line["technology"], int(line["at_mono_ns"])),
     "refused": lambda line: RefusedTap(line["reader"], RefusedReason(line["reason"])),
+    "unknown_form": lambda line: RefusedTap(line["reader"], RefusedReason.UNKNOWN_FORM, _unknown_form(line)),
     "clear": lambda line: FieldClear(line["reader"]),
     "heartbeat": lambda _: Heartbeat(),
     "dialogue_begun": lambda line: DialogueBegun(line["reader"]),
@@ -131,6 +135,11 @@ _DECODERS: dict[str, Callable[[dict[str, str]], Message]] = {
 }
 
 
+def _unknown_form(line: dict[str, str]) -> UnknownForm:
+    technology = Technology(line["technology"]) if line["technology"] else None
+    return UnknownForm(line["atr"], technology, int(line["id_bytes"]))
+
+
 class Report:
     """Writes the messages of a reader's process to a file descriptor. For one thread only."""
 
@@ -140,11 +149,13 @@ class Report:
         self._state: tuple[ReaderState, str] | None = None
         self._last_s = clock()
 
-    def found(self, reader: str, found: Card | RefusedReason, at_mono_ns: int) -> None:
+    def found(self, reader: str, found: Found, at_mono_ns: int) -> None:
         """Writes that a card came, usable or not."""
         if isinstance(found, Card):
             uid, technology = found.uid.hex(), found.technology
             self._write({"is": "tap", "reader": reader, "uid": uid, "technology": technology, "at_mono_ns": at_mono_ns})
+        elif isinstance(found, UnknownForm):
+            self._write({"is": "unknown_form", "reader": reader, **asdict(found)})
         else:
             self._write({"is": "refused", "reader": reader, "reason": found})
 

@@ -115,7 +115,7 @@ def run(config: Config) -> None:
 @with_config
 @click.argument("uid")
 def tap(config: Config, uid: str) -> None:
-    """Hold the card UID (hex) to the running kiosk's simulated reader. Return after the commit."""
+    """Hold the card UID (hex, or TECHNOLOGY:HEX) to the running kiosk's simulated reader. Return after the commit."""
     try:
         parse_uid(uid)
         answer = ask(socket_path(config.store_path), "tap", uid=uid)
@@ -335,6 +335,12 @@ def _status_in_words(report: dict[str, Any]) -> str:
             f"roster   {report['roster']['patients']} patients, as of {report['roster']['as_of'] or 'never'}",
             f"outbox   {report['outbox']['pending']} waiting of {report['outbox']['total']}",
             *readers,
+            *(f"card     refused, of unknown form: {_form_in_words(form)}" for form in report["unknown_forms"]),
             *(f"fault    {fault}" for fault in report["faults"]),
         ]
     )
+
+
+def _form_in_words(form: dict[str, Any]) -> str:
+    technology = form["technology"] or "technology not known"
+    return f"{form['atr']} ({technology}, id of {form['id_bytes']} bytes), seen: {form['count']}, last {form['last']}"

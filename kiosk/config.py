@@ -65,6 +65,18 @@ class ReaderSection(_Section, frozen=True, kw_only=True):
     cards: str | None = None
 
 
+class CardFormSection(_Section, frozen=True, kw_only=True):
+    """A form of cards that this kiosk accepts besides those that it knows. `atr`: hex, where `..` is any byte."""
+
+    atr: str
+    technology: Literal["iso14443a", "felica", "iso15693"]
+
+    @property
+    def pattern(self) -> str:
+        """The ATR in upper-case hex without spaces."""
+        return self.atr.replace(" ", "").upper()
+
+
 class FlowSection(_Section, frozen=True, kw_only=True):
     """The automatic actions of a tap, where the rules allow them.
 
@@ -99,6 +111,7 @@ class Config(_Section, frozen=True, kw_only=True):
     web: WebSection = WebSection()
     central: CentralSection = CentralSection()
     reader: tuple[ReaderSection, ...] = (ReaderSection(kind="pcsc"),)
+    card_form: tuple[CardFormSection, ...] = ()
     flow: FlowSection = FlowSection()
     display: DisplaySection = DisplaySection()
 
@@ -201,6 +214,10 @@ def check_central_url(url: str, plain_http: bool) -> str:
 _NO_URL = "expected a URL of the form https://host[:port], without user, query or white space"
 
 
+_ARRAYS: dict[str, type[_Section]] = {"reader": ReaderSection, "card_form": CardFormSection}
+_ATR_BYTES = range(5, 34)  # ISO 7816-3 ends an ATR at 33 bytes; the shortest of a contactless card has 5
+
+
 def _misshapen(document: object) -> Iterator[str]:
     """Returns unknown keys and values of a wrong type, each with its section and key."""
     if not isinstance(document, dict):
@@ -210,13 +227,13 @@ def _misshapen(document: object) -> Iterator[str]:
     for name, section in document.items():
         if name not in sections:
             yield f"[{name!s:.80}]: unknown section"
-        elif name != "reader":
+        elif name not in _ARRAYS:
             yield from _misfits_of(f"[{name}]", sections[name], section)
         elif isinstance(section, list):
             for number, row in enumerate(section, 1):
-                yield from _misfits_of(f"[[reader]] number {number}", ReaderSection, row)
+                yield from _misfits_of(f"[[{name}]] number {number}", _ARRAYS[name], row)
         else:
-            yield f"[[reader]]: expected an array of tables, got {type(section).__name__}"
+            yield f"[[{name}]]: expected an array of tables, got {type(section).__name__}"
 
 
 def _misfits_of(place: str, kind: type[_Section], section: object) -> Iterator[str]:
@@ -244,8 +261,17 @@ def _faults(config: Config) -> Iterator[str]:
         yield "[central] token_file: not the path of a file"
     for number, reader in enumerate(config.reader, 1):
         yield from (f"[[reader]] number {number}: {fault}" for fault in _reader_faults(reader))
+    for number, form in enumerate(config.card_form, 1):
+        yield from (f"[[card_form]] number {number} atr: {fault}" for fault in _card_form_faults(form.pattern))
     yield from _overlaps(config.reader)
     yield from _display_faults(config.display)
+
+
+def _card_form_faults(pattern: str) -> Iterator[str]:
+    if not re.fullmatch(r"(?:[0-9A-F]{2}|\.\.)*", pattern) or len(pattern) // 2 not in _ATR_BYTES:
+        yield 'expected 5 to 33 bytes in hex, where ".." is any byte, such as "3B8980014A434F50............"'
+    elif ".." in pattern[:8] or (len(pattern) > 10 and not pattern[8:-2].replace(".", "")):
+        yield "the first four bytes and one more before the last must be given: this would admit cards of every kind"
 
 
 def _overlaps(readers: Sequence[ReaderSection]) -> Iterator[str]:

@@ -14,9 +14,12 @@ from typing import Any
 
 import msgspec
 
+from hardware.card import Technology, UnknownForm
+from hardware.form import AdmittedForm
 from hardware.reader import OUT_OF_ORDER, Event, FieldClear, ReaderSpec, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
 from kiosk.appliance.status import outbox_rows, status
+from kiosk.appliance.unknown_forms import UnknownForms
 from kiosk.config import Config, ConfigError, ReaderSection
 from kiosk.enrolment import FAILURES, PendingEnrolment, SiteCards, describe_failure
 from kiosk.front.counter import DemoCard
@@ -33,7 +36,8 @@ from kiosk.uid import NoUid, parse_uid
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent
 from sync.agent.lookup import Lookups
-from sync.cards import CardHash
+from sync.cards import CardHash, canonical_card
+from sync.clock import now_ms
 from sync.control import ControlError, ControlServer, Operation, socket_path
 from sync.journey.model import PatientId
 from sync.protocol import Enrolment
@@ -51,6 +55,7 @@ class Daemon:
         self._lookups: Lookups | None = None
         self._agent_lock = threading.Lock()
         self._enrolling = threading.Lock()
+        self._unknown_forms = UnknownForms()
 
     def start(self) -> None:
         """Starts all parts.
@@ -91,7 +96,10 @@ class Daemon:
     # Readers.
 
     def _start_readers(self, parts: ExitStack) -> None:
-        specs = [ReaderSpec(section.kind, section.name, section.path) for section in self._config.reader]
+        admitted = tuple(AdmittedForm(form.pattern, Technology(form.technology)) for form in self._config.card_form)
+        specs = [
+            ReaderSpec(section.kind, section.name, section.path, admitted=admitted) for section in self._config.reader
+        ]
         self._readers = Readers(specs, self._on_event, self._on_reader_status)
         for section in self._config.reader:
             if section.kind == "simulated":
@@ -102,12 +110,24 @@ class Daemon:
     def _on_event(self, event: Event) -> Screen | None:
         match event:
             case Tap():
-                return self._reception.tap(event.uid, event.reader)
+                return self._reception.tap(canonical_card(event.technology, event.uid), event.reader)
             case RefusedTap():
+                if event.form:
+                    self._note_unknown_form(event.form)
                 return self._reception.refuse_card(event.reason, event.reader)
             case FieldClear():
                 self._reception.clear_field(event.reader)
                 return None
+
+    def _note_unknown_form(self, form: UnknownForm) -> None:
+        technology = form.technology or ""
+        if self._unknown_forms.note(form.atr, technology, form.id_bytes, now_ms()):
+            log.warning(
+                "a card of unknown form was refused: %s, %s, id of %d bytes; [[card_form]] can admit it",
+                form.atr,
+                technology or "technology not known",
+                form.id_bytes,
+            )
 
     def _on_reader_status(self, readers: tuple[ReaderStatus, ...]) -> None:
         self._reception.set_readers_ready(any(reader.state not in OUT_OF_ORDER for reader in readers))
@@ -198,12 +218,12 @@ class Daemon:
 
     def _present(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            uid = parse_uid(request.get("uid"))
+            technology, uid = parse_uid(request.get("uid"))
         except NoUid as error:
             raise ControlError(str(error)) from error
         # A hand takes one card away before it holds the next one.
         self._reception.await_clear_fields(_CLEAR_S)
-        presented = self._readers.present(uid)
+        presented = self._readers.present(uid, Technology(technology))
         if not isinstance(presented.outcome, Screen):
             raise ControlError(presented.detail or _NO_NEW_TAP)
         screen = self._reception.await_settled(_SETTLED_S)
@@ -224,6 +244,7 @@ class Daemon:
                 online=agent.online if agent else False,
                 reason=agent.reason if agent else "",
                 readers=readers,
+                unknown_forms=self._unknown_forms.seen(),
                 faults=faults,
             )
 

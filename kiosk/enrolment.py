@@ -14,7 +14,7 @@ import msgspec
 
 from kiosk.config import Config
 from kiosk.journey.ledger import Ledger, WouldLose
-from sync.cards import CardHash, CardKeys, canonical_uid, read_keys, usable
+from sync.cards import CardHash, CardKeys, read_keys, usable
 from sync.clock import site_day
 from sync.durable import prepare_secret, put_in_place, write_secret
 from sync.journey.definitions import read as parse_definitions
@@ -175,7 +175,7 @@ def _check(enrolment: Enrolment) -> None:
 
 
 class SiteCards:
-    """Hashes UIDs under the site's card keys. The key file is read at the start and after each enrolment."""
+    """Hashes cards under the site's card keys. The key file is read at the start and after each enrolment."""
 
     def __init__(self, config: Config) -> None:
         self._path = config.keys_path
@@ -192,6 +192,6 @@ class SiteCards:
             # Without the message of the parser, which could quote the file.
             log.error("the card keys in %s cannot be used: %s", self._path, type(error).__name__)  # noqa: TRY400
 
-    def hashes(self, uid: bytes) -> tuple[CardHash, ...]:
-        """Returns the card's hash under every key, newest first."""
-        return self._keys.hashes(canonical_uid(uid))
+    def hashes(self, card: str) -> tuple[CardHash, ...]:
+        """Returns the hash of a card's canonical id under every key, newest first."""
+        return self._keys.hashes(card)

@@ -1,4 +1,6 @@
-"""Card ids as keyed hashes: the only form in which a card is stored, sent between the two ends, or logged.
+"""The canonical id of a card, the judgement on a typed one, and its keyed hashes.
+
+The hashes are the only form in which a card is stored, sent between the two ends, or logged.
 
 A plain hash of a four-byte UID is reversed in seconds, so the hash is HMAC-SHA-256 under a key of the site. The keys
 are in a file of their own (0600), never in a database. Each key has an id, so that keys can be rotated.
@@ -13,10 +15,13 @@ from pathlib import Path
 
 import msgspec
 
+from hardware.card import RefusedReason, Technology, judge
 from sync.durable import write_secret
 
 _SEPARATORS = re.compile(r"[\W_]")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){4,16}")
+_TECHNOLOGIES = {str(technology): technology for technology in Technology}
+_OPAQUE = "tag"
 MAX_TAG_ID = 256
 
 
@@ -54,22 +59,81 @@ class CardKeys(msgspec.Struct, frozen=True):
         return tuple(key.hash(canonical) for key in self.keys)
 
 
-def canonical_uid(uid: bytes) -> str:
-    """The canonical id of a card whose UID was read as bytes."""
-    return f"uid:{uid.hex()}"
+@dataclass(frozen=True, slots=True)
+class RefusedCard:
+    """A card that no kiosk accepts. `why` is a part of a sentence, for the person who typed the card."""
+
+    reason: RefusedReason
+
+    @property
+    def why(self) -> str:
+        """Why, in English."""
+        return _WHY.get(self.reason, "cards of this kind are not accepted")
+
+
+_WHY = {
+    RefusedReason.PHONE: "it is a phone, which shows another id each time",
+    RefusedReason.RANDOM_ID: "it is a phone, or a card that shows another id each time",
+    RefusedReason.NO_STABLE_ID: "an id of this kind may change, or was cut short",
+    RefusedReason.UNREADABLE: "no card of this technology has such an id; "
+    "without iso14443a:, felica:, iso15693: or ksx6924: before it, an id is taken for iso14443a",
+}
+
+
+def canonical_card(technology: str, uid: bytes) -> str:
+    """The canonical id of a card that was read as bytes: its technology (`hardware.card.Technology`), and hex."""
+    return f"{technology}:{uid.hex().upper()}"
 
 
 def canonical_tag(tag_id: str) -> str:
-    """The canonical id of a `tag_id` of a client: hex in any case and with any separators, or any other text.
+    """The canonical id of a `tag_id` of a client: a card as `read_uid` takes it, or any other text.
 
-    Raises ValueError where `tag_id` is empty, longer than 256 characters or not printable.
+    Raises ValueError where `tag_id` is empty, longer than 256 characters or not printable, or where a technology is
+    followed by no id.
     """
-    digits, text = _SEPARATORS.sub("", tag_id).lower(), tag_id.strip()
-    if len(tag_id) <= MAX_TAG_ID and _HEX.fullmatch(digits):
-        return f"uid:{digits}"
+    text = tag_id.strip()
+    if len(tag_id) <= MAX_TAG_ID and (read := read_uid(tag_id)):
+        return canonical_card(*read)
     if not text or len(tag_id) > MAX_TAG_ID or not text.isprintable():
         raise ValueError(f"tag_id must hold 1 to {MAX_TAG_ID} printable characters")
-    return f"tag:{text}"
+    return f"{_OPAQUE}:{text}"
+
+
+def judge_tag(tag_id: str) -> str | RefusedCard:
+    """The canonical id of a card that is to be bound, or why no kiosk would accept the card.
+
+    A text that is no id of a card is not judged. Raises ValueError as `canonical_tag` does.
+    """
+    canonical = canonical_tag(tag_id)
+    if read := read_uid(canonical):
+        judged = judge(*read)
+        if isinstance(judged, RefusedReason):
+            return RefusedCard(judged)
+    return canonical
+
+
+def read_uid(text: str) -> tuple[Technology, bytes] | None:
+    """The technology and the 4 to 16 bytes of an id in a text; None for a text of another form.
+
+    The form is `felica:0101010601B00ADE`: a technology, a colon, and hex in any case and with any separators. Hex alone
+    means iso14443a. Raises ValueError where a technology is followed by no id.
+    """
+    prefix, colon, rest = text.partition(":")
+    technology = _TECHNOLOGIES.get(prefix.strip().lower()) if colon else None
+    digits = _SEPARATORS.sub("", rest if technology else text).lower()
+    if _HEX.fullmatch(digits):
+        return technology or Technology.ISO14443A, bytes.fromhex(digits)
+    if technology:
+        raise ValueError(f"{technology}: must be followed by the 4 to 16 bytes of a card's id in hex")
+    return None
+
+
+def holds_card(text: str, canonical: str) -> bool:
+    """Whether a text holds the card with this canonical id, in any spelling and with any technology before it."""
+    kind, _, rest = canonical.partition(":")
+    if kind == _OPAQUE:
+        return text.strip() == rest
+    return rest.lower() in _SEPARATORS.sub("", text).lower()
 
 
 def read_keys(path: Path) -> CardKeys:

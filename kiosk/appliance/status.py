@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
+from kiosk.appliance.unknown_forms import SeenForm
 from kiosk.store import outbox
 from kiosk.store.identity import read_identity
 from sync.clock import iso
@@ -18,6 +19,7 @@ def status(
     online: bool,
     reason: str,
     readers: Sequence[Any],
+    unknown_forms: Sequence[SeenForm] = (),
     faults: Sequence[str],
 ) -> dict[str, Any]:
     """Returns the answer of `kiosk status --json`. `readers` are dataclasses; `reason` is why the last sync failed."""
@@ -51,7 +53,18 @@ def status(
             "total": connection.execute("select count(*) from outbox").fetchone()[0],
         },
         "readers": [dataclasses.asdict(reader) for reader in readers],
+        "unknown_forms": [_seen_form(form, site.timezone if site else "UTC") for form in unknown_forms],
         "faults": list(faults),
+    }
+
+
+def _seen_form(form: SeenForm, timezone: str) -> dict[str, Any]:
+    return {
+        "atr": form.atr,
+        "technology": form.technology or None,
+        "id_bytes": form.id_bytes,
+        "count": form.count,
+        "last": iso(form.last_ms, timezone),
     }
 
 

@@ -33,7 +33,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An invented patient: the UID (hex) of their card, and the number of today's bookings."""
+    """An invented patient: the id of their card, and the number of today's bookings."""
 
     patient_id: str
     uid: str

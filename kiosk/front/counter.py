@@ -22,7 +22,10 @@ class PressResult:
 
 @dataclass(frozen=True, slots=True)
 class DemoCard:
-    """A card of the demo hospital for the simulated reader: a hex UID, and an invented person as the label."""
+    """A card of the demo hospital for the simulated reader: its id, and an invented person as the label.
+
+    The id is a text as `sync.cards.read_uid` takes it.
+    """
 
     uid: str
     label: str
@@ -60,7 +63,7 @@ class Counter(Protocol):
         ...
 
     def present(self, uid: str) -> str | None:
-        """Holds a card (hex UID) to the simulated reader, and returns after the commit: an error message, or None."""
+        """Holds a card (by its id) to the simulated reader, and returns after the commit: an error message, or None."""
         ...
 
     def faults(self) -> tuple[str, ...]:

@@ -43,17 +43,18 @@ class Reception:
     def __init__(
         self,
         journeys: Journeys,
-        hash_uid: Callable[[bytes], tuple[CardHash, ...]],
+        hash_card: Callable[[str], tuple[CardHash, ...]],
         automatic: Callable[[], Sequence[str]],
         nudge: Callable[[], None],
         look_up: Callable[[tuple[CardHash, ...]], bool] = lambda _: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`hash_uid` returns a UID's keyed hashes, `automatic` names the actions that a tap does by itself, `nudge`
-        tells the sync agent that there is something to push. `look_up` begins to ask the centre about an unknown card,
-        and returns False where it cannot ask; the answer comes by `take_lookup`. `monotonic` returns seconds."""
+        """`hash_card` returns a canonical id's keyed hashes, `automatic` names the actions that a tap does by itself,
+        `nudge` tells the sync agent that there is something to push. `look_up` begins to ask the centre about an
+        unknown card, and returns False where it cannot ask; the answer comes by `take_lookup`. `monotonic` returns
+        seconds."""
         self._journeys = journeys
-        self._hash_uid = hash_uid
+        self._hash_card = hash_card
         self._automatic = automatic
         self._nudge = nudge
         self._look_up = look_up
@@ -74,11 +75,11 @@ class Reception:
 
     # The reader's side.
 
-    def tap(self, uid: bytes, reader: str = "") -> Screen:
-        """Takes a usable card that came to a reader. Returns the screen; the tap acts a moment later."""
+    def tap(self, card: str, reader: str = "") -> Screen:
+        """Takes a usable card that came to a reader, by its canonical id. The tap acts after the returned screen."""
         with self._changed, self._journeys.hold_store():
             try:
-                cards = self._hash_uid(uid)
+                cards = self._hash_card(card)
                 patient_id = self._journeys.holder(cards)
             except sqlite3.Error as error:
                 return self._store_failed(error)
@@ -126,7 +127,7 @@ class Reception:
                 self._show(self._visitor)
 
     def attach_simulated(self, cards: tuple[DemoCard, ...], present: Callable[[str], str | None]) -> None:
-        """Attaches a simulated reader: its cards for the page, and how to hold one (hex UID) to it."""
+        """Attaches a simulated reader: its cards for the page, and how to hold one (by its id) to it."""
         self._demo_cards, self._present = cards, present
 
     # The centre's side.

@@ -17,7 +17,7 @@ from pathlib import Path
 from kiosk.front.reception import Reception
 from kiosk.front.screen import ScreenKind
 from sync.agent.steps import Puller, Pusher
-from sync.cards import canonical_uid
+from sync.cards import canonical_card
 from sync.protocol import MAX_BATCH
 from tests.bench.backlog import ACTIONS, FEW, SINGLE, STEPS, TAPS_AT_REST
 from tests.reliability.ends import Kiosk, uid
@@ -34,7 +34,7 @@ class Drain:
         keys = self.kiosk.keys
         self.reception = Reception(
             self.kiosk.journeys,
-            lambda read: keys.hashes(canonical_uid(read)),
+            keys.hashes,
             lambda: ("scan_nfc",),
             lambda: self.kiosk.agent.push_soon(),
         )
@@ -62,7 +62,7 @@ class Drain:
         """Has people tap, one after the other, while `more` is true. Returns the duration of each tap in seconds."""
         took = []
         while more():
-            card = bytes.fromhex(uid(next(self.people)))
+            card = canonical_card("iso14443a", bytes.fromhex(uid(next(self.people))))
             begin = time.perf_counter()
             screen = self.reception.tap(card)
             took.append(time.perf_counter() - begin)

@@ -20,7 +20,6 @@ from kiosk.front.reception import Reception
 from kiosk.front.visitor import SETTLE_S
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
-from sync.cards import canonical_uid
 from tests.bench.figures import Figure, ms, percentile
 from tests.kiosk import samples
 
@@ -64,7 +63,7 @@ class _Kiosk:
         self._ahead_s = 0.0
         self._reception = Reception(
             parts.journeys,
-            lambda uid: samples.KEYS.hashes(canonical_uid(uid)),
+            samples.KEYS.hashes,
             lambda: ("scan_nfc",),
             lambda: None,
             monotonic=lambda: time.monotonic() + self._ahead_s,

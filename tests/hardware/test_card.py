@@ -1,4 +1,4 @@
-"""Usable ids, the facts in an ATR, and the number of a transit card."""
+"""Usable ids, the questions to a card, and the number of a transit card."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.atr import UNKNOWN, AtrFacts, read_atr
-from hardware.card import Card, Technology, body, judge
-from hardware.pcsc_card import identify
-from hardware.reader import RefusedReason, Tap
+from hardware.atr import processor_atr, read_atr, storage_atr
+from hardware.card import Card, Found, RefusedReason, Technology, body, judge
+from hardware.dialogue import identify
+from hardware.reader import Tap
 from hardware.transit import read_transit_card, serial_number
 
 A, B, FELICA, VICINITY = Technology.ISO14443A, Technology.ISO14443B, Technology.FELICA, Technology.ISO15693
@@ -27,81 +27,6 @@ OK = b"\x90\x00"
 NOT_FOUND = b"\x6a\x82"
 
 
-def storage(standard: int, name: int) -> bytes:
-    """The ATR that a reader makes up for a storage card."""
-    atr = bytes.fromhex("3B8F8001804F0CA000000306") + bytes([standard]) + name.to_bytes(2, "big") + bytes(4)
-    return atr + bytes([xor(atr[1:])])
-
-
-def xor(data: bytes) -> int:
-    result = 0
-    for byte in data:
-        result ^= byte
-    return result
-
-
-@pytest.mark.parametrize(
-    ("atr", "facts"),
-    [
-        ("3B8F8001804F0CA000000306030001000000006A", AtrFacts(A, processor=False)),  # MIFARE Classic 1K
-        ("3B8F8001804F0CA0000003060300020000000069", AtrFacts(A, processor=False)),  # MIFARE Classic 4K
-        ("3B8F8001804F0CA0000003060300030000000068", AtrFacts(A, processor=False)),  # Ultralight, NTAG
-        ("3B8F8001804F0CA000000306030026000000004D", AtrFacts(A, processor=False)),  # MIFARE Mini
-        ("3B8F8001804F0CA00000030611003B0000000042", AtrFacts(FELICA, processor=False)),
-        ("3B8F8001804F0CA00000030603F011000000008A", AtrFacts(FELICA, processor=False)),  # FeliCa on an ACR122U
-        ("3B8F8001804F0CA00000030603F0120000000089", AtrFacts(FELICA, processor=False)),  # the same at 424 kbit/s
-        ("3B8F8001804F0CA0000003060B00140000000077", AtrFacts(VICINITY, processor=False)),  # ICODE SLI
-        ("3B8F8001804F0CA0000003060600070000000069", AtrFacts(B, processor=False)),  # SRIX4K
-        ("3B8180018080", AtrFacts(A, processor=True, desfire=True)),  # DESFire
-        ("3B80800101", AtrFacts(A, processor=True)),  # a phone
-        ("3B878001C1052F2F01BCD6A9", AtrFacts(A, processor=True)),  # MIFARE Plus
-        ("3B88800100000000338181003A", AtrFacts(B, processor=True)),  # a type B passport
-        ("3B6500002063CB6800", UNKNOWN),  # a contact card
-        ("3B8F8001804F0CA000000306030001000000006B", UNKNOWN),  # a wrong check byte
-        ("3B8F8001804F0CA00000030603000100", UNKNOWN),  # cut short
-        ("3B8180028083", UNKNOWN),  # not the header of PC/SC part 3
-        ("3B", UNKNOWN),
-        ("", UNKNOWN),
-    ],
-)
-def test_an_atr_tells_technology_and_kind(atr: str, facts: AtrFacts):
-    assert read_atr(bytes.fromhex(atr)) == facts
-
-
-def test_the_application_id_is_found_wherever_it_stands():
-    historical = b"\x80" + b"\x31\x01\x00" + b"\x4f\x08" + bytes.fromhex("A000000306110000")[:8]
-    atr = bytes([0x3B, 0x80 | len(historical), 0x80, 0x01]) + historical
-    assert read_atr(atr + bytes([xor(atr[1:])])) == AtrFacts(FELICA, processor=False)
-
-
-@pytest.mark.parametrize(
-    "historical",
-    [
-        "804F0CA000000307030001000000",  # another registered id
-        "804F05A000000306",  # no standard, no name
-        "804F0FA0000003060300010000",  # names a length beyond its end
-        "804F",
-    ],
-)
-def test_an_application_id_that_is_not_whole_names_no_storage_card(historical: str):
-    data = bytes.fromhex(historical)
-    atr = bytes([0x3B, 0x80 | len(data), 0x80, 0x01]) + data
-    assert read_atr(atr + bytes([xor(atr[1:])])).processor
-
-
-@given(st.binary(max_size=40))
-def test_any_atr_is_read_without_an_error(atr: bytes):
-    assert isinstance(read_atr(atr), AtrFacts)
-
-
-@given(st.binary(max_size=15))
-def test_an_atr_with_one_wrong_byte_is_not_trusted(historical: bytes):
-    head = bytes([0x3B, 0x80 | len(historical), 0x80, 0x01]) + historical
-    atr = head + bytes([xor(head[1:])])
-    assert read_atr(atr) != UNKNOWN
-    assert read_atr(atr[:-1] + bytes([atr[-1] ^ 1])) == UNKNOWN
-
-
 @pytest.mark.parametrize(
     ("technology", "uid"),
     [
@@ -112,9 +37,7 @@ def test_an_atr_with_one_wrong_byte_is_not_trusted(historical: bytes):
         (A, "08112233445566"),  # any seven bytes are the maker's
         (FELICA, "0101010601B00ADE"),
         (VICINITY, "E004010012345678"),
-        (Technology.T_MONEY, CSN.hex()),
-        (Technology.UNKNOWN, "04AABBCCDDEEFF"),
-        (Technology.UNKNOWN, "0101010601B00ADE"),
+        (Technology.KSX6924, CSN.hex()),
     ],
 )
 def test_an_id_that_stays_the_same_is_usable(technology: Technology, uid: str):
@@ -124,8 +47,7 @@ def test_an_id_that_stays_the_same_is_usable(technology: Technology, uid: str):
 @pytest.mark.parametrize(
     ("technology", "uid", "reason"),
     [
-        (A, "08ABCDEF", RefusedReason.PHONE),
-        (Technology.UNKNOWN, "08ABCDEF", RefusedReason.PHONE),
+        (A, "08ABCDEF", RefusedReason.RANDOM_ID),
         (FELICA, "01FE112233445566", RefusedReason.PHONE),
         (FELICA, "02FE112233445566", RefusedReason.PHONE),
         (A, "88041122", RefusedReason.NO_STABLE_ID),
@@ -146,13 +68,13 @@ def test_an_id_that_names_nobody_is_refused(technology: Technology, uid: str, re
     assert judge(technology, bytes.fromhex(uid)) is reason
 
 
-def test_a_desfire_with_random_ids_is_not_called_a_phone():
-    assert judge(A, bytes.fromhex("08ABCDEF"), desfire=True) is RefusedReason.RANDOM_ID
+def test_a_random_id_is_a_phone_only_for_a_reader_that_knows_it():
+    assert judge(A, bytes.fromhex("08ABCDEF"), if_random=RefusedReason.PHONE) is RefusedReason.PHONE
 
 
-@given(st.sampled_from(Technology), st.binary(max_size=20), st.booleans())
-def test_every_id_is_a_card_or_a_reason_and_a_card_keeps_it_whole(technology: Technology, uid: bytes, desfire: bool):
-    found = judge(technology, uid, desfire=desfire)
+@given(st.sampled_from(Technology), st.binary(max_size=20))
+def test_every_id_is_a_card_or_a_reason_and_a_card_keeps_it_whole(technology: Technology, uid: bytes):
+    found = judge(technology, uid)
     assert found == Card(technology, uid) if isinstance(found, Card) else found in RefusedReason
 
 
@@ -172,50 +94,98 @@ def test_an_answer_is_what_stands_before_its_status_even_if_that_ends_like_one()
     assert body(bytes.fromhex("04AA90009000")) == bytes.fromhex("04AA9000")
 
 
-def present(answers: Mapping[bytes, bytes | None]) -> tuple[Card | RefusedReason, list[bytes]]:
-    """The judgement on a processor card with these answers, and the commands that it got."""
+SELECT_WALLET = bytes.fromhex("00A404000A4F53452E5641532E303100")
+SELECT_PPSE = bytes.fromhex("00A404000E325041592E5359532E444446303100")
+SELECT_LDS = bytes.fromhex("00A4040C07A0000002471001")
+SELECT_CARD_ACCESS = bytes.fromhex("00A4020C02011C")
+UID, RANDOM = bytes.fromhex("04AABBCCDDEEFF"), bytes.fromhex("08ABCDEF")
+JCOP = processor_atr(b"JCOP41V22")
+
+
+def present(
+    answers: Mapping[bytes, bytes | None], uid: bytes | None = UID, atr: bytes = JCOP
+) -> tuple[Found, list[bytes]]:
+    """The judgement on a card with these answers, and the commands that it got; GET_UID for its id."""
     commands: list[bytes] = []
 
     def transmit(command: bytes) -> bytes | None:
         commands.append(command)
         return answers.get(command, NOT_FOUND)
 
-    return identify(AtrFacts(A, processor=True), transmit), commands
+    def read_uid() -> bytes | None:
+        commands.append(GET_UID)
+        return uid
+
+    return identify(read_atr(atr), read_uid, transmit), commands
 
 
 def test_a_transit_card_is_known_by_its_serial_number_and_its_uid_is_not_even_asked_for():
-    found, commands = present({SELECT_T_MONEY: PURSE + OK, GET_UID: bytes.fromhex("01020304") + OK})
-    assert found == Card(Technology.T_MONEY, CSN)
+    found, commands = present({SELECT_T_MONEY: PURSE + OK})
+    assert found == Card(Technology.KSX6924, CSN)
     assert commands == [SELECT_T_MONEY]
 
 
 def test_the_other_transit_card_is_known_too():
     found, commands = present({SELECT_CASHBEE: PURSE + OK})
-    assert found == Card(Technology.CASHBEE, CSN)
+    assert found == Card(Technology.KSX6924, CSN)
     assert commands == [SELECT_T_MONEY, SELECT_CASHBEE]
 
 
-def test_a_transit_card_taken_away_early_is_unreadable_and_never_known_by_its_uid():
-    found, _ = present({SELECT_T_MONEY: None, GET_UID: bytes.fromhex("01020304") + OK})
+@pytest.mark.parametrize("silent", [SELECT_T_MONEY, SELECT_CASHBEE, SELECT_PPSE, SELECT_LDS, SELECT_CARD_ACCESS])
+def test_a_card_taken_away_early_is_unreadable_and_never_known_by_its_uid(silent: bytes):
+    found, _ = present({silent: None})
     assert found is RefusedReason.UNREADABLE
 
 
+def test_a_card_without_an_id_is_unreadable():
+    assert present({}, None)[0] is RefusedReason.UNREADABLE
+
+
 def test_a_purse_without_a_number_is_no_way_to_know_a_card():
-    found, _ = present({SELECT_T_MONEY: bytes.fromhex("6F028400") + OK, GET_UID: bytes.fromhex("01020304") + OK})
+    found, _ = present({SELECT_T_MONEY: bytes.fromhex("6F028400") + OK})
     assert found is RefusedReason.NO_STABLE_ID
 
 
-def test_a_processor_card_that_is_no_transit_card_is_known_by_its_uid():
-    found, commands = present({GET_UID: bytes.fromhex("04AABBCCDDEEFF") + OK})
-    assert found == Card(A, bytes.fromhex("04AABBCCDDEEFF"))
-    assert commands == [SELECT_T_MONEY, SELECT_CASHBEE, GET_UID]
+def test_a_processor_card_that_is_nothing_else_is_known_by_its_uid():
+    found, commands = present({})
+    assert found == Card(A, UID)
+    assert commands == [SELECT_T_MONEY, SELECT_CASHBEE, GET_UID, SELECT_PPSE, SELECT_LDS, SELECT_CARD_ACCESS]
 
 
-def test_a_storage_card_and_a_desfire_are_not_commands_for_a_purse():
-    for facts in (AtrFacts(A, processor=False), AtrFacts(A, processor=True, desfire=True)):
-        assert identify(facts, {GET_UID: bytes.fromhex("04AABBCCDDEEFF") + OK}.get) == Card(
-            A, bytes.fromhex("04AABBCCDDEEFF")
-        )
+@pytest.mark.parametrize(
+    "atr", [storage_atr(0x03, 0x0003), processor_atr(b"\x80"), processor_atr(bytes.fromhex("C1052F2F01BCD6"))]
+)
+def test_a_card_whose_form_proves_its_id_is_asked_nothing_else(atr: bytes):
+    found, commands = present({}, atr=atr)
+    assert (found, commands) == (Card(A, UID), [GET_UID])
+
+
+@pytest.mark.parametrize("uid", [UID, RANDOM, bytes.fromhex("01020304")])
+@pytest.mark.parametrize("answer", ["9000", "6F009000", "6110", "6283", "6310"])
+@pytest.mark.parametrize(
+    ("select", "reason"),
+    [
+        (SELECT_PPSE, RefusedReason.BANK_CARD),
+        (SELECT_LDS, RefusedReason.PASSPORT),
+        (SELECT_CARD_ACCESS, RefusedReason.PASSPORT),
+    ],
+)
+def test_a_bank_card_and_a_passport_are_refused_as_such_whatever_their_id(
+    select: bytes, reason: RefusedReason, answer: str, uid: bytes
+):
+    assert present({select: bytes.fromhex(answer)}, uid)[0] is reason
+
+
+@pytest.mark.parametrize("answer", ["6A82", "6D00", "6E00", "6985", "6982", "00"])
+def test_any_other_answer_is_a_no(answer: str):
+    assert present(dict.fromkeys((SELECT_PPSE, SELECT_LDS, SELECT_CARD_ACCESS), bytes.fromhex(answer)))[0] == Card(
+        A, UID
+    )
+
+
+def test_a_phone_with_a_wallet_is_a_phone_though_it_pays_like_a_bank_card():
+    found, _ = present({SELECT_WALLET: OK, SELECT_PPSE: OK}, RANDOM)
+    assert found is RefusedReason.PHONE
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hardware.card import RefusedReason, Technology, UnknownForm
+from hardware.form import AdmittedForm
 from hardware.nfcpy_reader import NfcpyReader
-from hardware.reader import OUT_OF_ORDER, ReaderSpec, ReaderState, ReaderStatus, RefusedReason, Tap
+from hardware.reader import OUT_OF_ORDER, ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
 from hardware.wire import Report
 from tests.components import demand_root_for_devices
@@ -42,6 +44,8 @@ CSN = bytes.fromhex("1010012345678901")
 PURSE = b"\x6f\x31\xb0\x2f" + bytes(4) + CSN + bytes(0x2F - 12) + b"\x90\x00"
 PHONE_ATQA, DESFIRE_ATQA = b"\x00\x04", b"\x03\x44"
 PROCESSOR = 0x20
+SELECT_PPSE = bytes.fromhex("00A404000E325041592E5359532E444446303100")
+SELECT_LDS = bytes.fromhex("00A4040C07A0000002471001")
 
 PLAY_A_TAG = """
 import sys
@@ -54,6 +58,13 @@ frontend.listen(nfc.clf.LocalTarget("212F", sensf_res=answer), timeout=60.0)
 purse = iso_dep(lambda _: PURSE)
 no_purse = iso_dep(lambda _: b"\x6a\x82")
 silent = iso_dep(lambda _: None)
+desfire = iso_dep(lambda _: None, ats=bytes.fromhex("067577810280"))  # a question would make it unreadable
+
+
+def jcop(*selected: bytes) -> Exchange:
+    """A processor card whose ATS names its chip, with these applications and no other."""
+    ats = bytes.fromhex("0E78807002") + b"JCOP41V22"
+    return iso_dep(lambda command: b"\x90\x00" if command in selected else b"\x6a\x82", ats)
 
 
 def spec_of(chip: EmulatedPn532) -> ReaderSpec:
@@ -66,14 +77,23 @@ def spec_of(chip: EmulatedPn532) -> ReaderSpec:
     [
         (type_a(ANNA), (ANNA, "iso14443a")),
         (type_a(ANNA[:4]), (ANNA[:4], "iso14443a")),
-        (type_a(ANNA, PROCESSOR, DESFIRE_ATQA), (ANNA, "iso14443a")),
+        (type_a(ANNA, PROCESSOR, DESFIRE_ATQA, desfire), (ANNA, "iso14443a")),
         (type_a(ANNA, PROCESSOR, b"\x00\x44", no_purse), (ANNA, "iso14443a")),
         (type_1(ANNA[:4]), (ANNA[:4], "iso14443a")),
         (felica(IDM), (IDM, "felica")),
-        (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, purse), (CSN, "t-money")),
-        (type_b(b"abcd", blocks=purse), (CSN, "t-money")),
+        (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, purse), (CSN, "ksx6924")),
+        (type_b(b"abcd", blocks=purse), (CSN, "ksx6924")),
         (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, no_purse), RefusedReason.PHONE),
-        (type_a(b"\x08abc", PROCESSOR, DESFIRE_ATQA), RefusedReason.RANDOM_ID),
+        (type_a(b"\x08abc", PROCESSOR, DESFIRE_ATQA, desfire), RefusedReason.RANDOM_ID),
+        (type_a(ANNA[:4], PROCESSOR, PHONE_ATQA, jcop()), RefusedReason.UNKNOWN_FORM),
+        (type_a(ANNA, PROCESSOR, PHONE_ATQA, jcop(SELECT_PPSE)), RefusedReason.BANK_CARD),
+        (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, jcop(SELECT_LDS)), RefusedReason.PASSPORT),
+        (type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, jcop()), RefusedReason.RANDOM_ID),
+        (type_a(b"\x08abc", PROCESSOR | 0x40, PHONE_ATQA, jcop()), RefusedReason.PHONE),
+        (type_a(b"\x08abc", 0x40, PHONE_ATQA), RefusedReason.PHONE),
+        (type_a(b"\x08abc"), RefusedReason.RANDOM_ID),
+        (type_b(b"abcd", blocks=jcop(SELECT_PPSE)), RefusedReason.BANK_CARD),
+        (type_a(ANNA, PROCESSOR, DESFIRE_ATQA, jcop(SELECT_PPSE)), RefusedReason.BANK_CARD),
         (felica(b"\x02\xfe" + IDM[2:]), RefusedReason.PHONE),
         (type_b(b"abcd", blocks=no_purse), RefusedReason.NO_STABLE_ID),
         (type_a(ANNA[:4], PROCESSOR, PHONE_ATQA, silent), RefusedReason.UNREADABLE),
@@ -92,6 +112,15 @@ def spec_of(chip: EmulatedPn532) -> ReaderSpec:
         "T-money as type B",
         "phone",
         "DESFire with random ids",
+        "a short id that nothing proves",
+        "bank card",
+        "passport",
+        "a card with random ids",
+        "a phone with NFC-DEP",
+        "a phone with NFC-DEP alone",
+        "a storage card with random ids",
+        "bank card of type B",
+        "bank card with the ATQA of DESFire",
         "FeliCa in a phone",
         "type B",
         "silent after it was chosen",
@@ -108,6 +137,26 @@ def test_a_card_is_told_or_refused_for_what_it_is(
     log.wait_for(1)
     (tap,) = log.taps
     assert ((tap.uid, tap.technology) if isinstance(tap, Tap) else tap.reason) == card
+
+
+@pytest.mark.pty
+def test_it_sees_the_form_of_an_unknown_card(chip: EmulatedPn532, start: StartReaders, log: Log):
+    start(spec_of(chip))
+    chip.put(type_a(ANNA[:4], PROCESSOR, PHONE_ATQA, jcop()))
+    log.wait_for(1)
+    form = UnknownForm("3B8980014A434F50............", Technology.ISO14443A, 4)
+    assert log.taps == [RefusedTap(chip.path, RefusedReason.UNKNOWN_FORM, form)]
+
+
+@pytest.mark.pty
+def test_a_form_that_it_admits_is_accepted(chip: EmulatedPn532, start: StartReaders, log: Log):
+    form = AdmittedForm("3B8980014A434F50............", Technology.ISO14443A)
+    start(ReaderSpec("nfcpy", path=chip.path, admitted=(form,)))
+    chip.put(type_b(b"abcd", blocks=jcop()))
+    log.wait_for(1)
+    chip.put(type_a(ANNA[:4], PROCESSOR, PHONE_ATQA, jcop()))
+    log.wait_for(2)
+    assert log.cards() == [RefusedReason.NO_STABLE_ID, ANNA[:4]]
 
 
 @pytest.mark.pty

@@ -17,11 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from smartcard import scard
 
+from hardware.atr import masked, processor_atr
+from hardware.card import RefusedReason, Technology, UnknownForm
+from hardware.form import AdmittedForm
 from hardware.health import Timeouts
 from hardware.pcsc import PcscReader, is_other_card
 from hardware.pcsc_card import read_card
 from hardware.pcsclite import PcscLite
-from hardware.reader import OUT_OF_ORDER, ReaderSpec, ReaderState, RefusedReason, Tap
+from hardware.reader import OUT_OF_ORDER, ReaderSpec, ReaderState, RefusedTap, Tap
 from hardware.wire import Report, State, decode
 from tests.components import demand_pcscd
 from tests.hardware.conftest import SHORT_DRIVER_CALL, Log, StartReaders, wait_for_another, wait_for_state
@@ -40,6 +43,9 @@ OK = b"\x90\x00"
 GET_SEVEN = vpcd.GET_UID[:-1] + b"\x07"
 GET_RESPONSE = bytes.fromhex("00C0000007")
 
+SELECT_PPSE = bytes.fromhex("00A404000E325041592E5359532E444446303100")
+SELECT_LDS = bytes.fromhex("00A4040C07A0000002471001")
+JCOP = processor_atr(b"JCOP41V22")
 SELECT_T_MONEY = bytes.fromhex("00A4040007D410000003000100")
 PURSE = b"\x6f\x31\xb0\x2f" + bytes(4) + CSN + bytes(0x2F - 12)
 
@@ -54,10 +60,14 @@ def transit_card(answers: Mapping[bytes, bytes]) -> CardFace:
         (storage_card(ANNA, vpcd.MIFARE_CLASSIC_1K), (ANNA, "iso14443a")),
         (storage_card(ANNA, vpcd.DESFIRE), (ANNA, "iso14443a")),
         (storage_card(CSN, vpcd.FELICA), (CSN, "felica")),
-        (transit_card({SELECT_T_MONEY: PURSE + OK, vpcd.GET_UID: b"\x08abc" + OK}), (CSN, "t-money")),
+        (transit_card({SELECT_T_MONEY: PURSE + OK, vpcd.GET_UID: b"\x08abc" + OK}), (CSN, "ksx6924")),
         (storage_card(b"\x08abc", vpcd.PHONE), RefusedReason.PHONE),
         (storage_card(b"\x08abc", vpcd.DESFIRE), RefusedReason.RANDOM_ID),
         (storage_card(b"abcd", vpcd.TYPE_B), RefusedReason.NO_STABLE_ID),
+        (card_with(JCOP, {vpcd.GET_UID: ANNA + OK}), (ANNA, "iso14443a")),
+        (card_with(JCOP, {vpcd.GET_UID: ANNA[:4] + OK}), RefusedReason.UNKNOWN_FORM),
+        (card_with(JCOP, {SELECT_PPSE: OK, vpcd.GET_UID: ANNA + OK}), RefusedReason.BANK_CARD),
+        (card_with(vpcd.TYPE_B, {SELECT_LDS: OK, vpcd.GET_UID: b"abcd" + OK}), RefusedReason.PASSPORT),
         (storage_card(ANNA + OK), RefusedReason.UNREADABLE),
         (card_with(vpcd.NTAG, {vpcd.GET_UID: b"\x6c\x07", GET_SEVEN: ANNA + OK}), (ANNA, "iso14443a")),
         (card_with(vpcd.NTAG, {vpcd.GET_UID: b"\x61\x07", GET_RESPONSE: ANNA + OK}), (ANNA, "iso14443a")),
@@ -76,6 +86,10 @@ def transit_card(answers: Mapping[bytes, bytes]) -> CardFace:
         "phone",
         "DESFire with random ids",
         "type B",
+        "a processor card with its maker's id",
+        "a short id that nothing proves",
+        "bank card",
+        "passport of type B",
         "status bytes twice",
         "another length",
         "more to say",
@@ -96,6 +110,21 @@ def test_a_card_is_told_or_refused_for_what_it_is(
     (tap,) = log.taps
     assert ((tap.uid, tap.technology) if isinstance(tap, Tap) else tap.reason) == card
     assert tap.reader == pcscd.readers[0]
+
+
+def test_it_sees_the_form_of_an_unknown_card(pcscd: Pcscd, start: StartReaders, log: Log):
+    start(ALL)
+    with pcscd.insert(card_with(JCOP, {vpcd.GET_UID: ANNA[:4] + OK})):
+        log.wait_for(1)
+    form = UnknownForm("3B8980014A434F50............", None, 4)
+    assert log.taps == [RefusedTap(pcscd.readers[0], RefusedReason.UNKNOWN_FORM, form)]
+
+
+def test_a_form_that_it_admits_is_accepted(pcscd: Pcscd, start: StartReaders, log: Log):
+    start(ReaderSpec("pcsc", admitted=(AdmittedForm(masked(JCOP), Technology.ISO14443A),)))
+    with pcscd.insert(card_with(JCOP, {vpcd.GET_UID: ANNA[:4] + OK})):
+        log.wait_for(1)
+    assert log.cards() == [ANNA[:4]]
 
 
 def test_every_reader_is_watched_when_none_is_named(pcscd: Pcscd, start: StartReaders, log: Log):

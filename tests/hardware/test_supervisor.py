@@ -75,13 +75,13 @@ def desk() -> Iterator[Readers]:
 
 
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(uid=st.binary(max_size=40))
-def test_the_simulated_reader_judges_every_id_as_the_real_ones_do(desk: Readers, uid: bytes):
-    presented = desk.present(uid)
-    expected = judge(Technology.FELICA if len(uid) == 8 else Technology.ISO14443A, uid)
+@given(uid=st.binary(max_size=40), technology=st.sampled_from(Technology))
+def test_the_simulated_reader_judges_every_id_as_the_real_ones_do(desk: Readers, uid: bytes, technology: Technology):
+    presented = desk.present(uid, technology)
+    expected = judge(technology, uid, if_random=RefusedReason.PHONE)
     if presented.result is GestureResult.TAPPED:
         assert isinstance(presented.outcome, Tap)
-        assert (presented.outcome.uid, presented.outcome.reader) == (uid, "module desk")
+        assert (presented.outcome.uid, presented.outcome.technology) == (uid, technology)
         assert not isinstance(expected, RefusedReason)
     elif presented.result is GestureResult.REFUSED:
         assert presented.outcome == RefusedTap("module desk", presented.reason)

@@ -107,9 +107,10 @@ def test_a_driver_call_that_fails_is_reported_as_returned():
     assert pipe.all() == [DriverCall(begun=True), DriverCall(begun=False)]
 
 
-@given(st.integers(0, 2**40), st.sampled_from(Gesture), st.binary(max_size=32))
-def test_a_command_arrives_as_it_was_sent(number: int, gesture: Gesture, uid: bytes):
-    assert decode_command(Command(number, gesture, uid).encode()) == Command(number, gesture, uid)
+@given(st.integers(0, 2**40), st.sampled_from(Gesture), st.binary(max_size=32), st.sampled_from(Technology))
+def test_a_command_arrives_as_it_was_sent(number: int, gesture: Gesture, uid: bytes, technology: Technology):
+    command = Command(number, gesture, uid, technology)
+    assert decode_command(command.encode()) == command
 
 
 @given(st.binary(max_size=32))

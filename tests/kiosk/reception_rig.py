@@ -9,7 +9,7 @@ from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen
 from kiosk.front.visitor import SETTLE_S
 from kiosk.store.sqlite import Store
-from sync.cards import CardHash, canonical_uid
+from sync.cards import CardHash
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, PatientRow, Verdict, VerdictRow
@@ -48,7 +48,7 @@ class ReceptionRig:
         self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         self.reception = Reception(
             self.journeys,
-            lambda read: samples.KEYS.hashes(canonical_uid(read)),
+            samples.KEYS.hashes,
             lambda: self._automatic,
             self._nudge,
             self._look_up,
@@ -63,7 +63,7 @@ class ReceptionRig:
             self.asked.append(cards)
         return self.can_ask
 
-    def tap(self, uid: bytes, reader: str = "") -> Screen:
+    def tap(self, uid: str, reader: str = "") -> Screen:
         """Holds a card to a reader until the tap has acted, takes it away, and returns the screen."""
         if self.reception.tap(uid, reader).settling:
             self.settle()

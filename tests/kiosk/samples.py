@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.store.sqlite import Store
-from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_card
 from sync.clock import ClockReading, local_ms
 from sync.journey.definitions import shipped
 from sync.journey.model import Appointment, AppointmentId, Exam, ExamId, Journey, PatientId, QueueEntry, QueueId
@@ -58,14 +58,14 @@ def enrolment(**changes: Any) -> Enrolment:
     return Enrolment(**values | changes)
 
 
-def uid(number: int) -> bytes:
-    """Returns the UID of the n-th card."""
-    return bytes.fromhex(f"04{number:012x}")
+def uid(number: int) -> str:
+    """Returns the canonical id of the n-th card."""
+    return canonical_card("iso14443a", bytes.fromhex(f"04{number:012x}"))
 
 
 def cards(number: int) -> tuple[CardHash, ...]:
     """Returns the hashes of the n-th card."""
-    return KEYS.hashes(canonical_uid(uid(number)))
+    return KEYS.hashes(uid(number))
 
 
 def booking(patient: int, exam: str = "XRAY", time_of_day: str = "10:00", status: str = "booked") -> Appointment:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.config import (
+    CardFormSection,
     Config,
     ConfigError,
     FlowSection,
@@ -42,6 +43,9 @@ def fault(document: object) -> str:
     return message.removeprefix("config.toml: ")
 
 
+A_FORM = {"atr": "3B8980014A434F50............", "technology": "iso14443a"}
+ARRAYS = {"reader": (ReaderSection, {"kind": "pcsc"}), "card_form": (CardFormSection, A_FORM)}
+
 # The example.
 
 
@@ -52,9 +56,9 @@ def test_the_example_loads_and_is_what_an_empty_file_says():
 def test_the_example_shows_every_key_of_every_section_and_says_what_it_is_for():
     text = EXAMPLE.read_text("utf-8")
     for section in msgspec.structs.fields(Config):
-        header = "[[reader]]" if section.name == "reader" else f"[{section.name}]"
-        block = text.split(f"\n{header}\n")[1].split("\n[")[0]
-        kind = ReaderSection if section.name == "reader" else type(section.default)
+        header = f"[[{section.name}]]" if section.name in ARRAYS else f"[{section.name}]"
+        block = re.split(rf"\n(?:# )?{re.escape(header)}\n", text)[1].split("\n[")[0]
+        kind = ARRAYS[section.name][0] if section.name in ARRAYS else type(section.default)
         for key in msgspec.structs.fields(kind):
             line = re.search(rf"^(# )?{key.name} = .*$", block, re.MULTILINE)
             assert line, f"{header} {key.name}"
@@ -64,11 +68,12 @@ def test_the_example_shows_every_key_of_every_section_and_says_what_it_is_for():
 
 def test_the_lines_of_the_example_that_are_commented_out_are_good_ones():
     text = EXAMPLE.read_text("utf-8")
-    uncommented = re.sub(r"^# (url|name) = ", r"\1 = ", text, flags=re.MULTILINE)
+    uncommented = re.sub(r"^# (url =|name =|atr =|technology =|\[\[card_form\]\])", r"\1", text, flags=re.MULTILINE)
     assert uncommented != text
     config = check_config(tomllib.loads(uncommented), "example")
     assert config.central.url.startswith("https://")
     assert config.reader[0].name
+    assert config.card_form == (CardFormSection(**A_FORM),)
 
 
 # Files.
@@ -144,6 +149,22 @@ def test_an_unknown_section_and_an_unknown_key_of_a_reader_are_named():
         ({"reader": {"kind": "pcsc"}}, "[[reader]]: expected an array of tables, got dict"),
         ({"reader": ["pcsc"]}, "[[reader]] number 1: expected a table, got str"),
         ({"reader": [{}]}, "[[reader]] number 1 kind: missing key"),
+        ({"card_form": A_FORM}, "[[card_form]]: expected an array of tables, got dict"),
+        ({"card_form": [{"atr": "3B80800101"}]}, "[[card_form]] number 1 technology: missing key"),
+        ({"card_form": [A_FORM | {"id": 1}]}, "[[card_form]] number 1 id: unknown key"),
+        (
+            {"card_form": [A_FORM, A_FORM | {"technology": "iso14443b"}]},
+            "[[card_form]] number 2 technology: Invalid enum",
+        ),
+        ({"card_form": [A_FORM | {"atr": ""}]}, "[[card_form]] number 1 atr: expected 5 to 33 bytes in hex"),
+        ({"card_form": [A_FORM | {"atr": "3B8180018"}]}, "[[card_form]] number 1 atr: expected 5 to 33 bytes"),
+        ({"card_form": [A_FORM | {"atr": "3B81800180.x"}]}, "[[card_form]] number 1 atr: expected 5 to 33 bytes"),
+        ({"card_form": [A_FORM | {"atr": "3B" * 34}]}, "[[card_form]] number 1 atr: expected 5 to 33 bytes"),
+        ({"card_form": [A_FORM | {"atr": "3B..8001........"}]}, "[[card_form]] number 1 atr: the first four bytes"),
+        (
+            {"card_form": [A_FORM | {"atr": "3B898001...................."}]},
+            "[[card_form]] number 1 atr: the first four",
+        ),
         ({"reader": [{"kind": "rfid"}]}, "[[reader]] number 1 kind: Invalid enum value 'rfid'"),
         ({"reader": [{"kind": "pcsc", "name": 1}]}, "[[reader]] number 1 name: Expected `str | null`, got `int`"),
         ({"reader": [{"kind": "nfcpy"}]}, '[[reader]] number 1: kind = "nfcpy" needs a path'),
@@ -186,10 +207,10 @@ ANYTHING = st.recursive(
 
 @given(st.sampled_from(msgspec.structs.fields(Config)), st.data())
 def test_any_value_of_any_key_is_taken_or_refused_in_one_line(section: Any, data: st.DataObject):
-    kind = ReaderSection if section.name == "reader" else type(section.default)
+    kind, others = ARRAYS.get(section.name, (type(section.default), {}))
     key = data.draw(st.sampled_from([f.name for f in msgspec.structs.fields(kind)]))
     row = {key: data.draw(ANYTHING)}
-    document = {section.name: [{"kind": "pcsc", **row}] if section.name == "reader" else row}
+    document = {section.name: [{**others, **row}] if section.name in ARRAYS else row}
     try:
         message = f"{section.name} is fine: {check_config(document, 'config.toml').listen}"
     except ConfigError as error:
@@ -209,6 +230,12 @@ def test_keys_and_token_lie_beside_the_database_unless_told_otherwise():
         Path("/srv/k.db.token"),
     )
     assert check_config({"central": {"token_file": "/run/token"}}, "x").token_path == Path("/run/token")
+
+
+@pytest.mark.parametrize("atr", ["3b89 8001 4a43 4f50 ....", "3B80800101", "3B8180018080"])
+def test_a_form_of_cards_is_taken_in_any_case_and_with_spaces(atr: str):
+    (form,) = check_config({"card_form": [A_FORM | {"atr": atr}]}, "x").card_form
+    assert form.pattern == atr.upper().replace(" ", "")
 
 
 def test_without_readers_named_every_pcsc_reader_is_taken_and_an_empty_list_is_none():

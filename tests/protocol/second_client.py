@@ -121,7 +121,7 @@ class SecondClient:
 
     def card(self, uid: str) -> list[Json]:
         """One hash for each key."""
-        keys, text = self.who["card_keys"]["keys"], f"uid:{uid.lower()}".encode()
+        keys, text = self.who["card_keys"]["keys"], f"iso14443a:{uid.upper()}".encode()
         hashed = [(key["key_id"], hmac.new(bytes.fromhex(key["secret"]), text, hashlib.sha256)) for key in keys]
         return [{"key_id": name, "uid_hash": made.hexdigest()} for name, made in hashed]
 

@@ -19,7 +19,7 @@ from sync.agent.client import Accepted, CentralClient
 from sync.agent.lookup import Lookups
 from sync.agent.steps import Puller, Pusher
 from sync.agent.versions import Negotiation
-from sync.cards import canonical_uid
+from sync.cards import canonical_card
 from sync.central.kiosks.enrolment import new_code
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.web.app import create_app
@@ -438,4 +438,4 @@ def site_clock_as_json(site: Site) -> Any:
 
 
 def _cards(uid: bytes) -> Any:
-    return KEYS.hashes(canonical_uid(uid))
+    return KEYS.hashes(canonical_card("iso14443a", uid))

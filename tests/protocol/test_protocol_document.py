@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from hardware.card import Technology
+from sync.cards import CardKey, canonical_tag
 from sync.journey.model import Appointment, Exam, Journey, QueueEntry
 from sync.protocol import (
     NO_HASH,
@@ -35,9 +37,20 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text("utf-8
 EXAMPLES = re.findall(r"```json\n(.*?)\n```", DOCUMENT, re.DOTALL)
 
 
+def test_the_canonical_ids_of_cards_have_the_hashes_beside_them():
+    (secret,) = re.findall(r"Under the secret `([0-9a-f]{64})`", DOCUMENT)
+    vectors = re.findall(r"^\| `([a-z0-9]+:[0-9A-F]+)` \| `([0-9a-f]{64})` \|$", DOCUMENT, re.MULTILINE)
+    assert len(vectors) == 4
+    for text, digest in vectors:
+        assert canonical_tag(text) == text
+        assert CardKey("k", secret).hash(text).uid_hash == digest
+    named = set(re.findall(r"^\| `([a-z0-9]+)` \| the (?:UID|PUPI|IDm|card serial number)", DOCUMENT, re.MULTILINE))
+    assert named == set(Technology)
+
+
 def test_the_examples_of_intents_have_the_hashes_beside_them():
     bodies = [text for text in EXAMPLES if '"action_type"' in text]
-    hashes = re.findall(r"`([0-9a-f]{64})`", DOCUMENT)
+    hashes = re.findall(r"`([0-9a-f]{64})`", DOCUMENT.partition("\n## Intents\n")[2])
     assert len(bodies) == len(hashes) == 2
     head = NO_HASH
     for body, digest in zip(bodies, hashes, strict=True):

@@ -17,7 +17,7 @@ from kiosk.demo.hospital import Places
 from kiosk.store.sqlite import Store
 from sync.agent.client import Accepted, CentralClient
 from sync.agent.cycle import Agent
-from sync.cards import CardHash, canonical_uid
+from sync.cards import CardHash, canonical_card
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import EnrolRequest
@@ -108,7 +108,7 @@ class Kiosk:
         return Agent(self.ledger, self.connect, announce, Impatient())
 
     def cards(self, number: int) -> tuple[CardHash, ...]:
-        return self.keys.hashes(canonical_uid(bytes.fromhex(uid(number))))
+        return self.keys.hashes(canonical_card("iso14443a", bytes.fromhex(uid(number))))
 
     def knows(self, number: int) -> bool:
         """Whether the roster holds that patient."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from kiosk.journey.ledger import Ledger
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store as KioskStore
-from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_card
 from sync.central.centre import Centre
 from sync.central.kiosks.enrolment import NotEnrolled, enrol, new_code
 from sync.central.kiosks.pull import PullService
@@ -51,7 +51,7 @@ _BOOKED = (
 
 def cards_of(card: str) -> tuple[CardHash, ...]:
     """The keyed hashes of a card. A card has the name of its first holder."""
-    return KEYS.hashes(canonical_uid(_uid(card)))
+    return KEYS.hashes(canonical_card("iso14443a", _uid(card)))
 
 
 def make(path: Path) -> None:

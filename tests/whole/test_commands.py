@@ -70,7 +70,9 @@ def test_cards_that_cannot_be_used_are_answered_in_words(standing_town: Town):
     assert (phone.returncode, phone.stdout) == (1, "refused: phone\n")
     stranger = kiosk("tap", "--config", file, STRANGER)
     assert (stranger.returncode, stranger.stdout.split(":")[0]) == (0, "read, but no patient has this card")
-    for nonsense in ("", "xyz", "04", "04" * 40, "-1", "홍길동", "0x04a1b2c3"):
+    felica = kiosk("tap", "--config", file, "felica:0101010601b00ade")
+    assert (felica.returncode, felica.stdout.split(":")[0]) == (0, "read, but no patient has this card")
+    for nonsense in ("", "xyz", "04", "04" * 40, "-1", "홍길동", "0x04a1b2c3", "felica:zz", "foo:04a1b2c3"):
         refused = kiosk("tap", "--config", file, "--", nonsense)
         assert refused.returncode == 2, nonsense
         assert "Traceback" not in refused.stderr

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from playwright.sync_api import Browser
 
+from hardware.atr import processor_atr
+from kiosk.demo import hospital
 from kiosk.demo.hospital import Person, wait_for
 from tests.components import demand_pcscd
-from tests.hardware.rigs.vpcd import Pcscd, storage_card
+from tests.hardware.rigs.vpcd import Pcscd, card_with, storage_card
 from tests.kiosk.ui.browser import Kiosk
 from tests.whole.town import WAIT_S, Town
 
@@ -71,6 +74,34 @@ def test_a_card_on_a_real_reader_stack_becomes_a_checked_in_patient_at_the_centr
         assert town.state(person)["journey_state"] == "ARRIVED"
     assert {row["status"] for row in town.outbox()} == {"applied"}
     assert town.check()["ok"]
+
+
+def test_it_sees_which_unknown_cards_were_refused_and_admits_their_form(town: Town, pcscd: Pcscd):
+    get_uid, uid = bytes.fromhex("FFCA000000"), "04c1c2c3"
+    card = card_with(processor_atr(b"JCOP41V22"), {get_uid: bytes.fromhex(uid) + b"\x90\x00"})
+    shown = "3B8980014A434F50............"
+    with pcscd.insert(card):
+        wait_for(lambda: town.status()["unknown_forms"], "no unknown form", WAIT_S)
+    (form,) = town.status()["unknown_forms"]
+    assert (form["atr"], form["technology"], form["id_bytes"], form["count"]) == (shown, None, 4, 1)
+    assert f"card     refused, of unknown form: {shown}" in hospital.kiosk_command(town.places, "status")
+    log = (town.places.directory / "kiosk.log").read_text("utf-8")
+    assert shown in log
+    assert uid not in log.lower()
+
+    assert town.kiosk is not None
+    town.kiosk.stop()
+    with town.places.config.open("a", encoding="utf-8") as config:
+        config.write(f'[[card_form]]\natr = "{shown}"\ntechnology = "iso14443a"\n')
+    town.start_kiosk()
+    wait_for(lambda: town.status()["readers"][0]["state"] == "ready", "the reader is not ready", WAIT_S)
+    with pcscd.insert(card):
+        wait_for(lambda: "unknown_card" in _screen(town), "the card was not accepted", WAIT_S)
+    assert town.status()["unknown_forms"] == []
+
+
+def _screen(town: Town) -> str:
+    return requests.get(f"{town.places.kiosk_url}/api/v1/state", timeout=WAIT_S).text
 
 
 def _tap(pcscd: Pcscd, town: Town, person: Person, actions: int) -> None:

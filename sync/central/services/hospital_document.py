@@ -43,7 +43,7 @@ class ExamPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PatientPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A patient. `cards` are UIDs in hex or other readings of a card; only their keyed hashes are kept."""
+    """A patient. `cards` are ids as `sync.cards.judge_tag` takes them; only their keyed hashes are kept."""
 
     patient_id: Name
     name: Name

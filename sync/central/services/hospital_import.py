@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sync.cards import CardKeys, canonical_tag
+from sync.cards import CardKeys, RefusedCard, judge_tag
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.appointments import BookingRow, patients_booked_for, read_booking, write_booking
@@ -106,9 +106,12 @@ class _Import:
         patient_id = patient_named(self.db, named)
         assert patient_id is not None
         try:
-            hashes = self.keys.hashes(canonical_tag(card))
+            canonical = judge_tag(card)
         except ValueError as error:
             raise DocumentError(f"a card of patient {named}: {error}") from error
+        if isinstance(canonical, RefusedCard):
+            raise DocumentError(f"a card of patient {named} cannot be bound: {canonical.why}")
+        hashes = self.keys.hashes(canonical)
         holder = binding_of_card(self.db, hashes)
         theirs = holder is not None and holder.patient_id == patient_id
         if not theirs and was_bound_to(self.db, patient_id, hashes):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sync.cards import CardHash, CardKeys, canonical_tag
+from sync.cards import CardHash, CardKeys, RefusedCard, canonical_tag, holds_card, judge_tag
 from sync.central.services.errors import NO_OBJECT, ApiError
 from sync.ids import is_uuid
 
@@ -108,6 +108,20 @@ def read_tag(tag_id: object, code: str) -> str | ApiError:
         return ApiError(code, f"{error}.")
 
 
+def read_card_to_bind(tag_id: object, code: str) -> str | ApiError:
+    """The canonical id of a card that is to be bound.
+
+    Otherwise an error: of this code for a text that is no tag, `unusable_card` for a card that no kiosk accepts.
+    """
+    canonical = read_tag(tag_id, code)
+    if isinstance(canonical, ApiError):
+        return canonical
+    judged = judge_tag(str(tag_id))
+    if isinstance(judged, RefusedCard):
+        return ApiError("unusable_card", f"This card cannot be bound: {judged.why}.")
+    return judged
+
+
 def _canonical(payload: Mapping[str, Any]) -> str | ApiError | None:
     """The canonical id of the card in a payload, at any depth; None where there is none."""
     found: set[str] = set()
@@ -131,20 +145,13 @@ def _card_values(value: object) -> list[Any]:
 
 
 def _without_card(value: Any, canonical: str, card: CardHash) -> Any:
-    """A value with the card's hash in every place of the card, under any key."""
+    """A value with the card's hash in place of every text that holds the card, under any key."""
     if isinstance(value, dict):
         return {
             _without_card(key, canonical, card): _without_card(item, canonical, card) for key, item in value.items()
         }
     if isinstance(value, list):
         return [_without_card(item, canonical, card) for item in value]
-    if isinstance(value, str) and _means(value, canonical):
+    if isinstance(value, str) and holds_card(value, canonical):
         return f"{card.key_id}:{card.uid_hash}"
     return value
-
-
-def _means(text: str, canonical: str) -> bool:
-    try:
-        return canonical_tag(text) == canonical
-    except ValueError:
-        return False

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from sync.cards import holds_card
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
@@ -14,12 +15,12 @@ from sync.central.services.block_card import BLOCK, UNBLOCK, block_binding, bloc
 from sync.central.services.end_binding import ENDING, end_binding
 from sync.central.services.errors import ApiError
 from sync.central.services.once import Requester
-from sync.central.services.requests import MAX_LABEL, ActionRequest, is_label, is_name, read_tag
+from sync.central.services.requests import MAX_LABEL, ActionRequest, is_label, is_name, read_card_to_bind, read_tag
 from sync.central.web.endpoints import Endpoints
 from sync.journey.model import STAFF, Role
 
 CREATED = 201
-_CARD_IN_TEXT = ApiError("malformed", "label and reason must not be the card's own number.")
+_CARD_IN_TEXT = ApiError("malformed", "label and reason must not hold the card's own number.")
 
 
 def card_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
@@ -88,7 +89,7 @@ def _binding(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     if not is_name(document.get("patient_id")):
         return ApiError("malformed", "The body must hold patient_id and tag_id.")
     tag_id, label = document.get("tag_id"), document.get("label", "")
-    canonical = read_tag(tag_id, "malformed")
+    canonical = read_card_to_bind(tag_id, "malformed")
     if isinstance(canonical, ApiError):
         return canonical
     if not is_label(label):
@@ -110,5 +111,5 @@ def _card(document: dict[str, Any]) -> dict[str, Any] | ApiError:
 
 
 def _repeats_card(text: object, canonical: str) -> bool:
-    """Whether a text that staff will read is the card's own number, in any spelling."""
-    return read_tag(text, "malformed") == canonical
+    """Whether a text that staff will read holds the card's own number, in any spelling."""
+    return isinstance(text, str) and holds_card(text, canonical)

@@ -99,7 +99,7 @@ def test_a_screen_that_only_tells_goes_after_fifteen_seconds_and_one_that_asks_a
     rig.seconds.now += 1
     assert rig.reception.tick() is None
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
-    rig.tap(b"\x04" * 7)
+    rig.tap("iso14443a:04040404040404")
     rig.seconds.now += INFORM_S
     rig.reception.tick()
     assert rig.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it asks for a decision, too

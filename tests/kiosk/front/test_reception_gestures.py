@@ -13,7 +13,7 @@ from tests.kiosk.reception_rig import ReceptionRig
 from tests.kiosk.samples import uid
 
 ALL_AT_ONCE = ("scan_nfc", "register", "confirm_arrival")
-UNKNOWN = b"\x04" * 7
+UNKNOWN = "iso14443a:04EEEEEEEEEEEE"
 READERS = [("left", "left"), ("left", "right")]
 
 
@@ -152,7 +152,7 @@ def test_a_press_before_the_tap_has_acted_is_no_press(rig: ReceptionRig):
 
 def test_two_unknown_cards_are_two_people_until_the_desk_knows_better(rig: ReceptionRig):
     rig.reception.tap(UNKNOWN)
-    assert rig.reception.tap(b"\x05" * 7).reason == HOLD_ONE_CARD
+    assert rig.reception.tap("iso14443a:05050505050505").reason == HOLD_ONE_CARD
 
 
 def test_the_request_for_one_card_goes_by_itself(rig: ReceptionRig):

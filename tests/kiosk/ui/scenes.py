@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from hardware.card import RefusedReason
 from kiosk.front.screen import Lookup, Notice, PatientView, Screen
 from sync.journey.definitions import read
 from sync.journey.model import AppointmentId
@@ -233,8 +234,7 @@ ALL: dict[str, Scene] = {
     "card asked for": looked_up(Lookup.ASKED),
     "card not looked up": looked_up(Lookup.UNAVAILABLE),
     **{
-        f"refused {reason}": refused(reason)
-        for reason in ("random_id", "no_stable_id", "unreadable", "hold_one_card", "blocked_card", "magnetic")
+        f"refused {reason}": refused(reason) for reason in (*RefusedReason, "hold_one_card", "blocked_card", "magnetic")
     },
     **{f"broken {reason}": broken(reason) for reason in ("store", "not_enrolled", "fuse")},
 }

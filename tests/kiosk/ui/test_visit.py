@@ -137,14 +137,17 @@ def test_a_tap_that_has_not_acted_greets_its_person_without_a_button(screen: Kio
     ("reason", "headline", "instead"),
     [
         ("hold_one_card", "카드를 한 장만 대 주세요", "본인의 카드만"),
-        ("phone", "휴대전화는\n사용할 수 없습니다", "환자 카드를 직접 대 주세요"),
-        ("random_id", "알아볼 수 없는 카드입니다", "댈 때마다 번호가 바뀌는"),
-        ("no_stable_id", "알아볼 수 없는 카드입니다", "정해진 번호가 없습니다"),
+        ("phone", "휴대전화는\n사용할 수 없습니다", "진료카드를 직접 대 주세요"),
+        ("random_id", "사용할 수 없는 카드입니다", "댈 때마다 번호가 바뀌어"),
+        ("no_stable_id", "사용할 수 없는 카드입니다", "이 종류의 카드로는"),
+        ("bank_card", "신용카드·체크카드는\n사용할 수 없습니다", "결제된 금액은 없습니다"),
+        ("passport", "여권이나 신분증은\n사용할 수 없습니다", "대신 진료카드를"),
+        ("unknown_form", "사용할 수 없는 카드입니다", "등록되지 않은 종류의"),
         ("unreadable", "카드를 읽지 못했습니다", "2초 동안"),
         ("blocked_card", "분실 신고가 된\n카드입니다", f"{DESK}에서 도와드리겠습니다"),
         ("in_use", "카드를 읽지 못했습니다", "잠시 후 카드를 다시"),
         ("lift_again", "카드를 다시 대 주세요", "뗐다가 잠시 후"),
-        ("something_new", "사용할 수 없는 카드입니다", "환자 카드를 대 주세요"),
+        ("something_new", "사용할 수 없는 카드입니다", "진료카드를 대 주세요"),
     ],
 )
 def test_a_refused_card_is_told_why_and_what_to_do_instead(

@@ -13,6 +13,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po, write_po
 
+from hardware.card import RefusedReason
 from kiosk.config import DisplaySection
 from kiosk.ui import catalogs
 from kiosk.ui.app import create_app
@@ -38,6 +39,12 @@ def extracted() -> set[str | tuple[str, ...]]:
 def parsed(language: str) -> PoCatalog:
     with (TRANSLATIONS / language / "LC_MESSAGES/messages.po").open("rb") as file:
         return read_po(file, abort_invalid=True)
+
+
+def test_every_reason_of_a_refused_card_has_words_of_its_own():
+    words = (Path(catalogs.__file__).parent / "static" / "screens" / "states.js").read_text("utf-8")
+    rows = words.split("export const REFUSALS = {")[1].split("\n};")[0]
+    assert set(re.findall(r"^  (\w+): \{$", rows, re.MULTILINE)) >= set(RefusedReason)
 
 
 def test_korean_and_english_are_spoken():

@@ -12,7 +12,6 @@ from kiosk.front.screen import Screen, ScreenKind
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store, StoreError
-from sync.cards import canonical_uid
 from sync.ids import new_id
 from tests.kiosk import samples
 from tests.reliability.powercut.kiosk_found import unsound
@@ -59,9 +58,7 @@ class Kiosk:
             self.refused += 1
             self.store.close()
             return False
-        self.reception = Reception(
-            self.journeys, lambda uid: samples.KEYS.hashes(canonical_uid(uid)), lambda: ("scan_nfc",), lambda: None
-        )
+        self.reception = Reception(self.journeys, samples.KEYS.hashes, lambda: ("scan_nfc",), lambda: None)
         return True
 
     def serve(self, person: int) -> None:

@@ -14,7 +14,7 @@ from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.cycle import Puller, Pusher
 from sync.agent.lookup import Lookups
-from sync.cards import CardHash, CardKey, CardKeys, canonical_uid
+from sync.cards import CardHash, CardKey, CardKeys, canonical_card
 from sync.central import centre as product
 from sync.central.kiosks.enrolment import enrol, new_code
 from sync.central.kiosks.lookup import look_up
@@ -92,7 +92,7 @@ def uid(patient_id: str) -> bytes:
 
 def cards_of(patient_id: str, keys: CardKeys = KEYS) -> tuple[CardHash, ...]:
     """The same card as its keyed hashes."""
-    return keys.hashes(canonical_uid(uid(patient_id)))
+    return keys.hashes(canonical_card("iso14443a", uid(patient_id)))
 
 
 def hospital(day: str = DAY) -> dict[str, object]:

@@ -112,13 +112,28 @@ export const REFUSALS = {
     icon: "phone",
   },
   random_id: {
-    title: N_("This card cannot be recognised"),
-    lead: N_("It shows a new number each time. Please use your patient card."),
+    title: N_("This card cannot be used here"),
+    lead: N_("Its number changes each time. Please hold your patient card to the reader."),
     icon: "card",
   },
   no_stable_id: {
-    title: N_("This card cannot be recognised"),
-    lead: N_("Cards of this kind carry no number that lasts. Please use your patient card."),
+    title: N_("This card cannot be used here"),
+    lead: N_("This type of card cannot be used for check-in. Please hold your patient card to the reader."),
+    icon: "card",
+  },
+  bank_card: {
+    title: N_("A bank card cannot be used here"),
+    lead: N_("Nothing was charged. Please take your patient card out of the wallet and hold it to the reader."),
+    icon: "pay",
+  },
+  passport: {
+    title: N_("A passport or ID card cannot be used here"),
+    lead: N_("Please hold your patient card to the reader instead."),
+    icon: "card",
+  },
+  unknown_form: {
+    title: N_("This card cannot be used here"),
+    lead: N_("This kiosk does not know this type of card. Please hold your patient card to the reader."),
     icon: "card",
   },
   hold_one_card: {

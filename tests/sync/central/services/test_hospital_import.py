@@ -134,6 +134,8 @@ def test_a_card_that_staff_took_away_does_not_come_back_with_the_document(centre
         (lambda d: d["exams"][0].update(minutes=-1), "minutes"),
         (lambda d: d["exams"][0].update(exam_id=""), "exam_id"),
         (lambda d: d["patients"][0].update(patient_id="a\nb"), "patient_id"),
+        (lambda d: d["patients"][0].update(cards=["08c0ffee"]), "cannot be bound: it is a phone"),
+        (lambda d: d["patients"][0].update(cards=["felica:zz"]), "felica: must be followed"),
         (lambda d: d["patients"][0].update(patient_id="x" * 200), "patient_id"),
         (lambda d: d["patients"][0].update(birth_date="1.1.1970"), "birth_date"),
         (lambda d: d["patients"][0].update(cards=[""]), "card of patient P01"),

@@ -1,5 +1,7 @@
 """Received requests to act: one spelling of ids, and no card in clear."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,8 +68,24 @@ def test_a_card_that_stands_in_the_metadata_alone_counts():
     assert read({"metadata": [{"tag_id": None}], "tag_id": None}).cards == ()
 
 
+@pytest.mark.parametrize("uid", ["0101010601B00ADE", "0101010601b00ade", "01:01:01:06:01:b0:0a:de"])
+def test_a_card_leaves_no_trace_in_any_spelling_or_place(uid: str):
+    """With its technology in one place and without it, or with another, in the next."""
+    places = {uid: f"ksx6924:{uid}", "note": [f"IDm={uid}", f"read {uid} twice"], "reader": uid.lower()}
+    ask = read({"tag_id": f"felica:{uid}", "metadata": places})
+    assert ask.cards == KEYS.hashes("felica:0101010601B00ADE")
+    assert "0101010601b00ade" not in re.sub(r"[\W_]", "", str(ask.payload)).lower()
+
+
+def test_a_technology_without_an_id_after_it_is_refused_in_words():
+    refused = read({"tag_id": "felica:zz"})
+    assert isinstance(refused, ApiError)
+    assert (refused.code, refused.message.split(":")[0]) == ("invalid_payload", "felica")
+
+
 def test_two_cards_in_one_request_are_refused():
     assert read({"tag_id": UID, "metadata": {"tag_id": "04ffffffff0000"}}).code == "invalid_payload"
+    assert read({"tag_id": UID, "metadata": {"tag_id": f"felica:{UID}"}}).code == "invalid_payload"
 
 
 def test_an_opaque_tag_is_hashed_too():

@@ -13,7 +13,7 @@ from kiosk.config import FlowSection
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.journey.this_kiosk import ThisKiosk
-from sync.cards import canonical_uid
+from sync.cards import canonical_card
 from sync.central.services.current_state import read_current_state
 from sync.central.services.hospital_document import read_hospital
 from sync.central.services.hospital_import import take_hospital
@@ -44,7 +44,7 @@ class Counter:
     reception: Reception
 
     def hold_card(self, patient_id: str) -> Screen:
-        return self.reception.tap(uid(patient_id))
+        return self.reception.tap(canonical_card("iso14443a", uid(patient_id)))
 
     def press(self, action_type: str | None = None) -> Screen:
         """The big button, or that action."""
@@ -76,9 +76,7 @@ def counter_of(tmp_path: Path, centre: Centre) -> Iterator[Callable[..., Counter
             assert identity is not None
             return FlowSection(auto=auto).automatic(identity.actions, kiosk.journeys.definitions.tap)
 
-        reception = Reception(
-            kiosk.journeys, lambda read_uid: KEYS.hashes(canonical_uid(read_uid)), automatic, lambda: None
-        )
+        reception = Reception(kiosk.journeys, KEYS.hashes, automatic, lambda: None)
         made.append(Counter(kiosk, reception))
         return made[-1]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from sync.cards import canonical_tag
 from sync.central.commands.main import main
 from sync.central.operations.catalog import operations
 from sync.control import ControlServer, socket_path
@@ -224,7 +225,7 @@ def test_cards_are_for_staff_alone(online: Online, method: str, path: str):
 
 
 def test_a_case_says_whether_it_has_a_card_that_can_be_bound(online: Online):
-    box, hashed = Box(online), online.centre.parts.keys.hashes(f"uid:{NEW_CARD}")
+    box, hashed = Box(online), online.centre.parts.keys.hashes(canonical_tag(NEW_CARD))
     unknown = box.push(f"card-{new_id()}", "scan_nfc", provisional=True, cards=hashed)
     without = box.push(online.newcomer(), "register", journey_state="ARRIVED")
     found = online.call("GET", f"{API}/exceptions/", online.staff).json()["exceptions"]
@@ -298,7 +299,7 @@ def test_bindings_are_listed_ended_and_blocked_at_the_command_line(
 
 def test_a_case_binds_its_card_at_the_command_line(online: Online, control: object, capsys: pytest.CaptureFixture[str]):
     patient_id, uid = online.newcomer(), "04c0ffee99aa02"
-    hashed = online.centre.parts.keys.hashes(f"uid:{uid}")
+    hashed = online.centre.parts.keys.hashes(canonical_tag(uid))
     verdict = Box(online).push(f"card-{new_id()}", "scan_nfc", provisional=True, cards=hashed)
     found = online.call("GET", f"{API}/exceptions/", online.staff).json()["exceptions"]
     (case,) = [each["exception_id"] for each in found if each["action_id"] == verdict["action_id"]]

@@ -151,6 +151,33 @@ def binding_of(online: Online, patient_id: str, tag_id: str, action_id: str):
     return online.call("POST", f"{API}/bindings/", online.staff, json=body)
 
 
+@pytest.mark.parametrize(
+    ("tag_id", "why"),
+    [
+        ("08c0ffee", "shows another id each time"),
+        ("felica:02FE001122334455", "a phone"),
+        ("iso14443b:01020304", "may change"),
+        ("1010012345678901", "taken for iso14443a"),
+    ],
+)
+def test_a_card_that_every_kiosk_refuses_is_not_bound_and_the_words_say_why(online: Online, tag_id: str, why: str):
+    refused = binding_of(online, online.newcomer(), tag_id, new_id())
+    assert (refused.status_code, refused.json()["code"]) == (400, "unusable_card")
+    assert why in refused.json()["error"]
+    assert tag_id not in refused.text
+
+
+def test_cards_of_two_technologies_with_the_same_bytes_open_two_patients(online: Online):
+    first, second = online.newcomer(), online.newcomer()
+    assert binding_of(online, first, "ksx6924:1010012345678955", new_id()).status_code == 201
+    assert binding_of(online, second, "FeliCa:10 10 01 23 45 67 89 55", new_id()).status_code == 201
+    for technology, holder in {"ksx6924": first, "felica": second, "iso15693": None}.items():
+        with online.centre.store.read() as db:
+            cards = online.centre.parts.keys.hashes(f"{technology}:1010012345678955")
+            binding = binding_of_card(db, cards)
+        assert (binding.patient_id if binding else None) == holder
+
+
 def test_a_late_repeat_of_a_binding_does_not_take_the_card_back(online: Online):
     first, second, action_id, uid = online.newcomer(), online.newcomer(), new_id(), "04C1C2C3C4C5C6"
     made = binding_of(online, first, uid, action_id)
@@ -215,6 +242,7 @@ def test_a_card_is_kept_nowhere_as_it_was_read(online: Online):
         ({"patient_id": "P01", "tag_id": ""}, 400),
         ({"patient_id": "P01", "tag_id": 4}, 400),
         ({"tag_id": "04aabbcc"}, 400),
+        ({"patient_id": "P01", "tag_id": "felica:zz"}, 400),
         ({"patient_id": "nobody", "tag_id": "04aabbcc"}, 404),
     ],
 )
