@@ -19,17 +19,25 @@ from hardware.backoff import Backoff
 from hardware.card import Found, RefusedReason
 from hardware.form import AdmittedForm
 from hardware.nfcpy_card import find_card
+from hardware.pn532_line import relieve
 from hardware.pn532_speed import back_to_first_speed
 from hardware.presence import GAP_NS, Presence
 from hardware.reader import ReaderState
 from hardware.wire import Report
 
-# Every round looks for type A, every fourth round for the rarer types too: each type costs time on the line.
+# Every round looks for type A, every third round for the rarer types too: each type costs time on the line.
 _ROUND = (nfc.clf.RemoteTarget("106A"),)
 _WIDE_ROUND = (*_ROUND, nfc.clf.RemoteTarget("212F"), nfc.clf.RemoteTarget("106B"))
-_WIDE_EVERY = 4
-_WIDE_AFTER_ONE = 8
+_WIDE_EVERY = 3
+# The same in the words of the chip (InListPassiveTarget), for glances at an empty field. A type 1 tag answers only a
+# whole round, so some are between them.
+_QUESTIONS = ((0, b""),)
+_WIDE_QUESTIONS = (*_QUESTIONS, (1, bytes.fromhex("00FFFF0100")), (3, b"\x00"))
+_WHOLE_EVERY = 8
+_WIDE_AFTER_ONE = 9
 _REST_S = 0.04
+# While nothing comes the looks may be rarer: a hand holds a card for longer than that.
+_IDLE_REST_S = 0.1
 # A card at the edge of the field answers few looks. So the first look is many in a row, or a second of them.
 FIRST_LOOKS = 10
 # After an unplug pyserial raises termios.error, which is no OSError; a frame that was cut short, IndexError.
@@ -83,7 +91,7 @@ class NfcpyReader:
         if self._first_looks:
             return
         self._report.state(ReaderState.READY, self._path)
-        time.sleep(_REST_S)
+        time.sleep(_IDLE_REST_S if self._presence.is_clear else _REST_S)
 
     def close(self) -> None:
         """Puts a serial PN532 back to the speed at which it is opened, and closes the device."""
@@ -100,6 +108,7 @@ class NfcpyReader:
         if self._frontend is None:
             self._frontend = frontend = _open(self._path, self._report)
             chipset: Any = getattr(frontend.device, "chipset", None)
+            relieve(chipset)
             if hasattr(chipset, "power_down"):
                 chipset.power_down = _stay_awake
             if hasattr(chipset, "in_list_passive_target"):
@@ -152,6 +161,9 @@ class NfcpyReader:
         """The target in the field, or None. A card may answer all the same, in a way that makes no target."""
         wide = self._rounds < 0 or self._rounds % _WIDE_EVERY == 0
         try:
+            if self._presence.is_clear and self._rounds % _WHOLE_EVERY and self._glance(frontend.device, wide):
+                self._rounds += 1
+                return None
             target = frontend.sense(*(_WIDE_ROUND if wide else _ROUND), iterations=1)
         except Exception as error:
             if self._answer is None and isinstance(error, _TROUBLE):
@@ -162,6 +174,18 @@ class NfcpyReader:
         # A card found in a wide round is looked for in wide rounds until it has left.
         self._rounds = -_WIDE_AFTER_ONE if target and target.brty != "106A" else self._rounds + 1
         return target
+
+    def _glance(self, device: Any, wide: bool) -> bool:
+        """Whether one question for each type says that no card is there. A round of nfcpy asks some more."""
+        chipset: Any = getattr(device, "chipset", None)
+        if not hasattr(chipset, "in_list_passive_target"):
+            return False
+        questions = _WIDE_QUESTIONS if wide else _QUESTIONS
+        nothing = all(chipset.in_list_passive_target(1, *question) is None for question in questions)
+        self._answer = None  # the round that follows is the one that counts
+        if nothing:
+            device.mute()
+        return nothing
 
     def _read(self, frontend: Any, target: Any) -> Found:
         try:

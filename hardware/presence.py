@@ -93,6 +93,11 @@ class Presence:
         self._is_first_look = True
 
     @property
+    def is_clear(self) -> bool:
+        """Whether no card has been seen for a second."""
+        return not self._open and self._last is None
+
+    @property
     def due_ns(self) -> int | None:
         """When the next look is due although nothing changed in the field; None when there is no need of one."""
         if self._last:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +21,7 @@ from hardware.health import Timeouts
 from hardware.reader import Event, FieldClear, ReaderSpec, ReaderState, RefusedReason, Tap
 from hardware.supervisor import Readers
 from tests.components import demand_root_for_devices
-from tests.hardware.conftest import Log, StartReaders, wait_for_another, wait_for_state
+from tests.hardware.conftest import QUICK, Log, StartReaders, wait_for_another, wait_for_state
 from tests.hardware.rigs.processes import is_running, processes_of
 from tests.hardware.rigs.stands import NfcpyStand, PcscStand, SimulatedStand, Stand
 from tests.hardware.rigs.until import until
@@ -157,8 +158,9 @@ def test_a_stop_leaves_no_field_open(stand: Stand, readers: Readers, log: Log):
 
 
 def test_a_card_that_lies_through_a_restart_of_the_process_is_to_be_lifted_and_counts_then(
-    stand: Stand, readers: Readers, log: Log
+    stand: Stand, start: StartReaders, log: Log
 ):
+    at(stand, start(stand.spec, timeouts=replace(QUICK, trouble_s=20.0)))  # a busy machine may start a process slowly
     stand.put(ANNA)
     log.wait_for(1)
     for count in (2, 3):
