@@ -10,10 +10,10 @@ from hardware.wire import State
 class Timeouts:
     """How long a reader's process may be silent, and how failures count. Names that end in `_s` are seconds.
 
-    A process has `start_s` for its first message, and then `idle_s` between two; `driver_call_s` in a call of the
-    driver. Trouble is shown when it has lasted `trouble_s`. A process that was ready and failed is a relapse. So many
-    relapses with less than `forgiven_after_s` in between are a faulty reader, even while a new process is ready. So
-    many unreadable cards in a row are a degraded one.
+    A process has `start_s` for its first message and to open its device, `idle_s` between two other messages, and
+    `driver_call_s` in a call of the driver. Trouble is shown when it has lasted `trouble_s`. A process that was ready
+    and failed is a relapse. So many relapses with less than `forgiven_after_s` in between are a faulty reader, even
+    while a new process is ready. So many unreadable cards in a row are a degraded one.
     """
 
     start_s: float = 15.0

@@ -118,7 +118,8 @@ class NfcpyReader:
     def _recover(self) -> None:
         """After trouble, keeps a device that answers a question about itself, and lets go of any other."""
         try:
-            self._frontend.device.chipset.get_firmware_version()
+            with self._frontend.lock:
+                self._frontend.device.chipset.get_firmware_version()
         except (*_TROUBLE, AttributeError):  # also where nothing is open, or the driver has no such question
             self._let_go()
 
@@ -161,7 +162,7 @@ class NfcpyReader:
         """The target in the field, or None. A card may answer all the same, in a way that makes no target."""
         wide = self._rounds < 0 or self._rounds % _WIDE_EVERY == 0
         try:
-            if self._presence.is_clear and self._rounds % _WHOLE_EVERY and self._glance(frontend.device, wide):
+            if self._presence.is_clear and self._rounds % _WHOLE_EVERY and self._glance(frontend, wide):
                 self._rounds += 1
                 return None
             target = frontend.sense(*(_WIDE_ROUND if wide else _ROUND), iterations=1)
@@ -175,17 +176,18 @@ class NfcpyReader:
         self._rounds = -_WIDE_AFTER_ONE if target and target.brty != "106A" else self._rounds + 1
         return target
 
-    def _glance(self, device: Any, wide: bool) -> bool:
+    def _glance(self, frontend: Any, wide: bool) -> bool:
         """Whether one question for each type says that no card is there. A round of nfcpy asks some more."""
-        chipset: Any = getattr(device, "chipset", None)
-        if not hasattr(chipset, "in_list_passive_target"):
-            return False
         questions = _WIDE_QUESTIONS if wide else _QUESTIONS
-        nothing = all(chipset.in_list_passive_target(1, *question) is None for question in questions)
-        self._answer = None  # the round that follows is the one that counts
-        if nothing:
-            device.mute()
-        return nothing
+        with frontend.lock:  # as nfcpy does, since `close` comes from another thread
+            chipset: Any = getattr(frontend.device, "chipset", None)
+            if not hasattr(chipset, "in_list_passive_target"):
+                return False
+            nothing = all(chipset.in_list_passive_target(1, *question) is None for question in questions)
+            self._answer = None  # the round that follows is the one that counts
+            if nothing:
+                frontend.device.mute()
+            return nothing
 
     def _read(self, frontend: Any, target: Any) -> Found:
         try:
@@ -210,10 +212,11 @@ def _no_target() -> RefusedReason:
 
 
 def _open(path: str, report: Report) -> Any:
+    report.opening()
     try:
         return nfc.clf.ContactlessFrontend(path)
     except _TROUBLE:
-        report.heartbeat()
+        report.opening()
         # A killed process leaves the chip at the speed that the process chose.
         if not back_to_first_speed(path):
             raise

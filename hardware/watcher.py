@@ -31,6 +31,7 @@ from hardware.wire import (
     DriverCall,
     Heartbeat,
     Message,
+    Opening,
     State,
 )
 
@@ -221,8 +222,8 @@ class ReaderWatcher:
                 self._answer(message)
             case DialogueBegun() | DialogueEnded():
                 self._note_dialogue(message)
-            case DriverCall():
-                self._limit_s = self._timeouts.driver_call_s if message.begun else self._timeouts.idle_s
+            case DriverCall() | Opening():
+                self._limit_s = self._limit_after(message)
             case State():
                 self._note_state(message)
             case Crash():
@@ -230,6 +231,11 @@ class ReaderWatcher:
             case Heartbeat():
                 pass
         self._update_status()
+
+    def _limit_after(self, message: DriverCall | Opening) -> float:
+        if isinstance(message, Opening):
+            return self._timeouts.start_s
+        return self._timeouts.driver_call_s if message.begun else self._timeouts.idle_s
 
     def _note_dialogue(self, message: DialogueBegun | DialogueEnded) -> None:
         self._reading = message.reader if isinstance(message, DialogueBegun) else None

@@ -26,6 +26,11 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """The reader opens its device, which takes long where several lines have to be tried."""
+
+
+@dataclass(frozen=True, slots=True)
 class DialogueBegun:
     """A dialogue with a card at this reader begins. What goes wrong until its end is the card's fault."""
 
@@ -75,6 +80,7 @@ Message = (
     | RefusedTap
     | FieldClear
     | Heartbeat
+    | Opening
     | DialogueBegun
     | DialogueEnded
     | DriverCall
@@ -121,6 +127,7 @@ _DECODERS: dict[str, Callable[[dict[str, str]], Message]] = {
     "unknown_form": lambda line: RefusedTap(line["reader"], RefusedReason.UNKNOWN_FORM, _unknown_form(line)),
     "clear": lambda line: FieldClear(line["reader"]),
     "heartbeat": lambda _: Heartbeat(),
+    "opening": lambda _: Opening(),
     "dialogue_begun": lambda line: DialogueBegun(line["reader"]),
     "dialogue_ended": lambda line: DialogueEnded(line["fault"]),
     "call_begun": lambda _: DriverCall(begun=True),
@@ -177,6 +184,10 @@ class Report:
     def started(self) -> None:
         """Writes the first message: the driver is loaded, and the loop begins."""
         self._write({"is": "heartbeat"})
+
+    def opening(self) -> None:
+        """Writes that the device is opened now: the next message may take as long as the first one."""
+        self._write({"is": "opening"})
 
     def heartbeat(self) -> None:
         """Writes a heartbeat when the last message is a second old. Called after each round of the loop."""

@@ -22,6 +22,7 @@ from hardware.wire import (
     DriverCall,
     Heartbeat,
     Message,
+    Opening,
     Report,
     State,
     decode,
@@ -50,6 +51,7 @@ def test_every_message_of_a_reader_is_decoded_as_it_was_written():
     pipe.report.found("desk", RefusedReason.PHONE, 124)
     pipe.report.state(ReaderState.FAULTY, "no power")
     pipe.report.clear("desk")
+    pipe.report.opening()
     pipe.report.dialogue_begun("desk")
     with pipe.report.driver_call():
         pass
@@ -62,6 +64,7 @@ def test_every_message_of_a_reader_is_decoded_as_it_was_written():
         RefusedTap("desk", RefusedReason.PHONE),
         State(ReaderState.FAULTY, "no power"),
         FieldClear("desk"),
+        Opening(),
         DialogueBegun("desk"),
         DriverCall(begun=True),
         DriverCall(begun=False),
