@@ -18,7 +18,7 @@ from nfc.clf import pn53x, transport
 from hardware.backoff import Backoff
 from hardware.card import Found, RefusedReason
 from hardware.form import AdmittedForm
-from hardware.nfcpy_card import find_card, raw_id
+from hardware.nfcpy_card import find_card
 from hardware.pn532_speed import back_to_first_speed
 from hardware.presence import GAP_NS, Presence
 from hardware.reader import ReaderState
@@ -118,7 +118,7 @@ class NfcpyReader:
         target = self._sense(frontend)
         self._note_time()
         if target is not None:
-            self._presence.see(raw_id(target), lambda: self._read(frontend, target))
+            self._presence.see(str(target), lambda: self._read(frontend, target))
         elif self._answer is not None:
             self._presence.see(self._answer, _no_target)
         else:

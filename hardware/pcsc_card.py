@@ -53,6 +53,9 @@ def _read_once(
         return bytes(answer) if sent == scard.SCARD_S_SUCCESS else None
 
     try:
+        if not atr:
+            # It was mute, and the connection gives it power. Its ATR comes with the next state of the reader.
+            return RefusedReason.UNREADABLE
         whole = with_right_length(transmit)
         return identify(read_atr(atr, admitted), lambda: body(whole(_GET_UID)), whole)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -9,17 +10,32 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hardware.card import RefusedReason, Technology, UnknownForm
 from hardware.form import AdmittedForm
 from hardware.nfcpy_reader import NfcpyReader
-from hardware.reader import ReaderSpec, ReaderState, RefusedTap, Tap
+from hardware.reader import OUT_OF_ORDER, ReaderSpec, ReaderState, ReaderStatus, RefusedTap, Tap
+from hardware.supervisor import Readers
 from hardware.wire import Report
-from tests.hardware.conftest import Log, StartReaders, wait_for_another, wait_for_state, wait_for_trouble
+from tests.components import demand_root_for_devices
+from tests.hardware.conftest import (
+    QUICK,
+    SHORT_DRIVER_CALL,
+    Log,
+    StartReaders,
+    wait_for_another,
+    wait_for_state,
+    wait_for_trouble,
+)
 from tests.hardware.rigs.pn532 import EmulatedPn532, Exchange, Target, felica, iso_dep, type_1, type_a, type_b
 from tests.hardware.rigs.processes import processes_of
+from tests.hardware.rigs.until import until
 
 ANNA = bytes.fromhex("04A1B2C3D4E5F6")
 BORA = bytes.fromhex("04112233445566")
@@ -266,3 +282,146 @@ def test_a_tag_that_another_nfcpy_plays_over_udp_is_read(start: StartReaders, lo
     player.kill()
     player.wait()
     assert log.cards("by air") == [IDM]
+
+
+def unanswered_at_first(blocks: Exchange, times: int = 1) -> Exchange:
+    """The same card at the edge of the field, where it misses its first blocks."""
+    left = [times]
+
+    def answer(block: bytes) -> bytes | None:
+        left[0] -= 1
+        return None if left[0] >= 0 else blocks(block)
+
+    return answer
+
+
+@pytest.mark.pty
+def test_a_card_that_misses_the_first_question_is_asked_again_while_it_lies_there(
+    chip: EmulatedPn532, start: StartReaders, log: Log
+):
+    start(spec_of(chip))
+    chip.put(type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, unanswered_at_first(purse)))
+    log.wait_for(2)
+    assert log.cards() == [RefusedReason.UNREADABLE, CSN]
+
+
+@pytest.mark.pty
+def test_a_read_that_the_line_breaks_off_is_refused_and_tried_again_by_the_same_process(
+    chip: EmulatedPn532, start: StartReaders, log: Log
+):
+    def damaged_once(block: bytes) -> bytes | None:
+        if not log.taps:
+            chip.damaged = 1
+        return purse(block)
+
+    readers = start(spec_of(chip))
+    before = processes_of(spec_of(chip))
+    chip.put(type_a(b"\x08abc", PROCESSOR, PHONE_ATQA, damaged_once))
+    log.wait_for(2)
+    assert log.cards() == [RefusedReason.UNREADABLE, CSN]
+    assert processes_of(spec_of(chip)) == before
+    assert [state.state for state in states_of(log)] == [ReaderState.READY]
+    assert readers.status()[0].state is ReaderState.READY
+
+
+@pytest.mark.pty
+def test_cards_that_keep_a_dialogue_open_for_ever_are_refused_and_the_reader_stays_in_order(
+    chip: EmulatedPn532, start: StartReaders, log: Log
+):
+    waits = iso_dep(lambda _: None)
+    start(spec_of(chip), timeouts=SHORT_DRIVER_CALL)
+    for count in range(1, 4):
+        (victim,) = processes_of(spec_of(chip))
+        chip.put(type_a(ANNA, PROCESSOR, b"\x00\x44", lambda block: b"\xf2\x01" if block[0] != 0xE0 else waits(block)))
+        log.wait_for(2 * count)  # refused, and still lying there when the next process looks
+        chip.lift()
+        log.wait_for_clear(count)
+        wait_for_another(spec_of(chip), victim)
+    assert log.cards() == [RefusedReason.UNREADABLE, RefusedReason.LIFT_AGAIN] * 3
+    assert not {status.state for status in states_of(log)} & OUT_OF_ORDER
+
+
+@pytest.mark.pty
+def test_a_damaged_frame_is_nothing_that_anybody_sees(chip: EmulatedPn532, start: StartReaders, log: Log):
+    start(spec_of(chip))
+    for count in range(1, 9):
+        chip.damaged = 1
+        looks = chip.looks
+        until(lambda looks=looks: chip.looks > looks + 2, "looks after it")
+        assert log.taps == []
+        assert len(log.statuses) == 1, count
+    chip.put(type_a(ANNA))
+    log.wait_for(1)
+    assert log.cards() == [ANNA]
+
+
+@pytest.mark.pty
+def test_a_chip_that_answers_no_look_is_faulty_until_it_does(chip: EmulatedPn532, start: StartReaders, log: Log):
+    readers = start(spec_of(chip))
+    chip.deaf = True
+    wait_for_trouble(readers)
+    chip.deaf = False
+    wait_for_state(readers, ReaderState.READY)
+    chip.put(type_a(ANNA))
+    log.wait_for(1)
+
+
+@pytest.mark.pty
+def test_cards_that_cannot_be_read_make_a_degraded_reader_until_one_can(
+    chip: EmulatedPn532, start: StartReaders, log: Log
+):
+    readers = start(spec_of(chip), timeouts=replace(QUICK, unreadable_to_degraded=2))
+    for count in (1, 2):
+        chip.put(type_a(ANNA, PROCESSOR, b"\x00\x44", silent))
+        log.wait_for(count)
+        chip.lift()
+        log.wait_for_clear(count)
+    wait_for_state(readers, ReaderState.DEGRADED)
+    chip.put(type_a(ANNA))
+    log.wait_for(3)
+    wait_for_state(readers, ReaderState.READY)
+
+
+def states_of(log: Log) -> list[ReaderStatus]:
+    return [statuses[0] for statuses in log.statuses if statuses[0].state is not ReaderState.STARTING]
+
+
+@pytest.fixture(scope="module")
+def fuzzed() -> Iterator[tuple[EmulatedPn532, Log, Readers]]:
+    demand_root_for_devices()
+    log = Log()
+    with EmulatedPn532() as chip:
+        readers = Readers([spec_of(chip)], log.note, log.statuses.append, QUICK)
+        readers.start()
+        wait_for_state(readers, ReaderState.READY)
+        yield chip, log, readers
+        readers.stop()
+
+
+answers = st.none() | st.binary(max_size=20) | st.sampled_from([b"\x05\x78\x80\x70\x02", b"\x02\x90\x00", b"\x00"])
+
+
+@pytest.mark.pty
+@settings(deadline=None, max_examples=40)
+@given(
+    modulation=st.sampled_from([0, 0, 0, 1, 3, 4]),
+    found=st.binary(max_size=24)
+    | st.builds(
+        lambda sak, uid: b"\x00\x04" + sak + bytes([len(uid)]) + uid,
+        st.binary(min_size=1, max_size=1),
+        st.binary(max_size=10),
+    ),
+    replies=st.lists(answers, min_size=1, max_size=6),
+)
+def test_no_answer_of_a_card_ends_the_process(
+    fuzzed: tuple[EmulatedPn532, Log, Readers], modulation: int, found: bytes, replies: list[bytes | None]
+):
+    chip, log, _ = fuzzed
+    before = processes_of(spec_of(chip))
+    turns = itertools.cycle(replies)
+    looks = chip.looks
+    chip.put(Target(modulation, found, lambda _: next(turns)))
+    until(lambda: chip.looks > looks + 5, "some looks")
+    chip.lift()
+    assert processes_of(spec_of(chip)) == before
+    assert not {status.state for status in states_of(log)} & OUT_OF_ORDER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import socket
 import threading
@@ -12,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from smartcard import scard
 
 from hardware.atr import masked, processor_atr
@@ -21,7 +24,7 @@ from hardware.health import Timeouts
 from hardware.pcsc import PcscReader, is_other_card
 from hardware.pcsc_card import read_card
 from hardware.pcsclite import PcscLite
-from hardware.reader import ReaderSpec, ReaderState, RefusedTap, Tap
+from hardware.reader import OUT_OF_ORDER, ReaderSpec, ReaderState, RefusedTap, Tap
 from hardware.wire import Report, State, decode
 from tests.components import demand_pcscd
 from tests.hardware.conftest import SHORT_DRIVER_CALL, Log, StartReaders, wait_for_another, wait_for_state
@@ -196,6 +199,46 @@ def test_pcscd_restarts_and_the_next_card_is_read(pcscd: Pcscd, start: StartRead
         with pcscd.insert(storage_card(uid)):
             log.wait_for(count)
     assert log.cards() == [ANNA, BORA]
+
+
+def test_a_pcscd_that_hangs_is_out_of_order_until_it_answers(pcscd: Pcscd, start: StartReaders, log: Log):
+    readers = start(ALL)
+    with pcscd.hung():
+        wait_for_state(readers, ReaderState.FAULTY)
+        until(lambda: "times in a row" in readers.status()[0].detail, "more than one process found it so")
+    wait_for_state(readers, ReaderState.READY)
+    with pcscd.insert(storage_card(ANNA)):
+        log.wait_for(1)
+
+
+def test_a_card_that_fails_at_first_is_read_again_while_it_lies_there(pcscd: Pcscd, start: StartReaders, log: Log):
+    def answers(_: bytes) -> bytes:
+        return ANNA + OK if log.taps else b"\x63\x00"
+
+    start(ALL)
+    with pcscd.insert(CardFace(vpcd.NTAG, answers)):
+        log.wait_for(2)
+    assert log.cards() == [RefusedReason.UNREADABLE, ANNA]
+
+
+@pytest.fixture
+def fuzzed(pcscd: Pcscd, start: StartReaders) -> Pcscd:
+    start(ALL)
+    return pcscd
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    atr=st.sampled_from([vpcd.NTAG, vpcd.PHONE, vpcd.TYPE_B, vpcd.DESFIRE]) | st.binary(min_size=2, max_size=33),
+    replies=st.lists(st.binary(max_size=20) | st.sampled_from([OK, b"\x61\x00", b"\x6c\x00"]), min_size=1, max_size=6),
+)
+def test_no_answer_of_a_card_ends_the_process(fuzzed: Pcscd, log: Log, atr: bytes, replies: list[bytes]):
+    before = processes_of(ALL)
+    turns = itertools.cycle(replies)
+    with fuzzed.insert(CardFace(atr, lambda _: next(turns))) as card:
+        card.wait_until_noticed()
+    assert processes_of(ALL) == before
+    assert not {statuses[0].state for statuses in log.statuses} & OUT_OF_ORDER
 
 
 def test_a_card_that_hangs_costs_its_own_reader_a_moment_and_the_other_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -10,11 +11,14 @@ from hypothesis import strategies as st
 
 from hardware.card import Card, Technology
 from hardware.gesture import Gesture, GestureResult
-from hardware.reader import ReaderState, RefusedReason, RefusedTap, Tap
+from hardware.reader import FieldClear, ReaderState, RefusedReason, RefusedTap, Tap
 from hardware.wire import (
+    MAX_LINE,
     Command,
     CommandReply,
     Crash,
+    DialogueBegun,
+    DialogueEnded,
     DriverCall,
     Heartbeat,
     Message,
@@ -45,8 +49,11 @@ def test_every_message_of_a_reader_is_decoded_as_it_was_written():
     pipe.report.found("desk", Card(Technology.ISO14443A, uid), 123)
     pipe.report.found("desk", RefusedReason.PHONE, 124)
     pipe.report.state(ReaderState.FAULTY, "no power")
+    pipe.report.clear("desk")
+    pipe.report.dialogue_begun("desk")
     with pipe.report.driver_call():
         pass
+    pipe.report.dialogue_ended("TypeError at x.py:1")
     pipe.report.reply(7, GestureResult.REFUSED, RefusedReason.PHONE)
     pipe.report.reply(8, GestureResult.TAPPED)
     pipe.report.crash("KeyError at x.py:1")
@@ -54,8 +61,11 @@ def test_every_message_of_a_reader_is_decoded_as_it_was_written():
         Tap("desk", uid, "iso14443a", 123),
         RefusedTap("desk", RefusedReason.PHONE),
         State(ReaderState.FAULTY, "no power"),
+        FieldClear("desk"),
+        DialogueBegun("desk"),
         DriverCall(begun=True),
         DriverCall(begun=False),
+        DialogueEnded("TypeError at x.py:1"),
         CommandReply(7, GestureResult.REFUSED, RefusedReason.PHONE),
         CommandReply(8, GestureResult.TAPPED, None),
         Crash("KeyError at x.py:1"),
@@ -67,6 +77,15 @@ def test_a_state_is_written_only_when_it_changes():
     for state, detail in [("ready", ""), ("ready", ""), ("ready", "now with a name"), ("absent", ""), ("ready", "")]:
         pipe.report.state(ReaderState(state), detail)
     assert [state.state for state in pipe.all() if isinstance(state, State)] == ["ready", "ready", "absent", "ready"]
+
+
+def test_a_state_fits_a_line_whatever_the_readers_are_called():
+    pipe = ReportPipe()
+    pipe.report.state(ReaderState.READY, "\U0001f4b3" * 10_000)
+    (state,) = pipe.all()
+    assert isinstance(state, State)
+    assert state.detail.endswith("…")
+    assert len(json.dumps(state.detail)) < MAX_LINE
 
 
 def test_a_heartbeat_is_written_once_a_second_and_not_after_other_messages():

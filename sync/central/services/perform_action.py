@@ -45,7 +45,9 @@ def perform(centre: Centre, requester: Requester, patient_id: str | None, reques
             return refused_at(context.db, centre, context.today, requester.actor, patient_id, found)
         return Subject(found, found)
 
-    def act(context: ActionContext, subject: Subject) -> CurrentState | Refusal:
+    def act(context: ActionContext, subject: Subject) -> CurrentState | Refusal | ApiError:
+        if _is_blocked(context):  # not before: a repeat of an action from before the block stays a repeat
+            return CARD_BLOCKED
         decision = decide_and_save(context, subject, lambda journey: _decide(context, journey))
         return decision if isinstance(decision, Refusal) else state_after(context, decision)
 
@@ -73,17 +75,21 @@ def state_after(context: ActionContext, decision: Decision) -> CurrentState:
 
 def _patient(context: ActionContext, patient_id: str | None) -> PatientId | ApiError:
     """The patient that an action is for. Where the request names the patient, an unknown card is accepted, and another
-    patient's card is refused. A blocked card is refused always.
+    patient's card is refused. A blocked card names nobody.
     """
-    if block_of_card(context.db, context.request.cards) is not None:
-        return CARD_BLOCKED
     named = patient_named(context.db, patient_id) if patient_id is not None else None
     if patient_id is not None and named is None:
         return UNKNOWN_PATIENT
     holder = binding_of_card(context.db, context.request.cards) if context.request.cards else None
     if holder is not None and named is not None and holder.patient_id != named:
         return CARD_OF_ANOTHER
+    if named is None and holder is None and _is_blocked(context):
+        return CARD_BLOCKED
     return named or (holder.patient_id if holder else _NOBODY_NAMED)
+
+
+def _is_blocked(context: ActionContext) -> bool:
+    return block_of_card(context.db, context.request.cards) is not None
 
 
 def _decide(context: ActionContext, journey: Journey) -> Decision | Refusal:

@@ -100,6 +100,9 @@ class EmulatedPn532:
         self.locked_up = False  # accepts everything, answers nothing
         self.delay_s = 0.0  # before each answer
         self.cut_to: int | None = None  # sends only this many bytes of each answer
+        self.deaf = False  # answers questions about itself, and no look for a card
+        self.damaged = 0  # so many of the next answers come with a wrong checksum
+        self.looks = 0  # how often it has looked for a card
         self.powered_down = False
         self._target: Target | None = None
         self._guard = threading.Lock()
@@ -217,7 +220,11 @@ class EmulatedPn532:
         else:
             size = len(answer).to_bytes(2, "big")
             head = b"\x00\x00\xff\xff\xff" + size + bytes([-sum(size) & 0xFF])
-        frame = head + answer + bytes([-sum(answer) & 0xFF, 0])
+        wrong, self.damaged = min(self.damaged, 1), max(self.damaged - 1, 0)
+        frame = head + answer + bytes([(wrong - sum(answer)) & 0xFF, 0])
+        if code == 0x4A:
+            self.looks += 1
+            frame = frame[: 0 if self.deaf else None]
         with self._guard, contextlib.suppress(OSError):
             if self._plugged_in:
                 os.write(line, _ACK + frame[: self.cut_to])

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -220,6 +221,14 @@ class Pcscd:
         """Restarts it, as an upgrade does. The virtual driver cannot be unplugged in any other way."""
         self.stop()
         self.start(plugged)
+
+    @contextlib.contextmanager
+    def hung(self) -> Iterator[None]:
+        """For the time of the block it takes calls and answers none."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+        yield
+        self._process.send_signal(signal.SIGCONT)
 
     def insert(self, face: CardFace, slot: int = 0) -> VirtualCard:
         """Puts a card into a slot, counted over all devices."""

@@ -122,6 +122,7 @@ def gone(rig: ReceptionRig) -> frozenset[PatientId]:
     [
         pytest.param(ReceptionRig.rebind, id="rebound by a verdict"),
         pytest.param(given_to_the_third, id="given to another patient by a page"),
+        pytest.param(lambda rig: rig.pull(samples.row(1, bindings=())), id="the binding was ended"),
         pytest.param(reported_lost, id="the card was reported lost"),
         pytest.param(gone, id="the patient has left the roster"),
         pytest.param(lambda rig: rig.ledger.fenced(), id="the kiosk was ended"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.journey.journeys import BLOCKED_CARD
+from kiosk.journey.journeys import BLOCKED_CARD, ActionOutcome
 from kiosk.store import blocked_cards
 from sync.central.maintenance.backup import back_up
 from sync.central.services.answers import Answer
@@ -59,6 +59,16 @@ def test_a_person_known_by_the_card_alone_is_cut_off_when_it_is_blocked(centre: 
     assert kiosk.tap("new") is BLOCKED_CARD
     assert kiosk.journeys.current_patient(done.patient_id, cards_of("new")) is None
     assert kiosk.journeys.act(done.patient_id, "register", None, {}, cards_of("new")).refusal is not None
+
+
+def test_a_person_whom_the_centre_has_named_since_the_tap_is_cut_off_too(centre: Centre, kiosk: Kiosk):
+    done = kiosk.check_in_unknown("P3")
+    assert isinstance(done, ActionOutcome)
+    kiosk.push()
+    assert kiosk.journeys.current_patient(done.patient_id, cards_of("P3")) == "P3"
+    centre.block_card("P3")
+    kiosk.pull()
+    assert kiosk.journeys.current_patient(done.patient_id, cards_of("P3")) is None
 
 
 def test_an_unblocked_card_is_unknown_until_it_is_bound_again(centre: Centre, kiosk: Kiosk):
@@ -117,6 +127,14 @@ def test_a_card_is_blocked_once_and_unblocked_once(centre: Centre):
     assert refused(centre.block_card("P1")) == (409, "card_blocked")
     assert centre.unblock_card("P1").done
     assert refused(centre.unblock_card("P1")) == (400, "not_allowed")
+
+
+def test_a_block_and_its_end_wake_the_pulls_that_wait(centre: Centre):
+    for change in (centre.block_card, centre.unblock_card):
+        with centre.store.read() as db:
+            before = db.latest_change()
+        assert change("new").done
+        assert centre.store.news.wait(before, 0), "a pull that waits would sleep on"
 
 
 def test_a_snapshot_brings_the_blocked_cards_and_lifts_the_others(centre: Centre, kiosk: Kiosk):
@@ -243,6 +261,12 @@ def test_a_case_of_an_unknown_card_says_what_to_do_instead_of_apply(centre: Cent
 
 
 # A binding that ended.
+
+
+def test_an_ended_binding_leaves_the_card_unknown_after_the_next_pull(centre: Centre, kiosk: Kiosk):
+    assert centre.end_bindings("P1").done
+    kiosk.pull()
+    assert kiosk.tap("P1") is None
 
 
 def test_an_ended_binding_clears_the_kiosk_and_leaves_earlier_actions_the_patients(centre: Centre, kiosk: Kiosk):

@@ -123,6 +123,17 @@ def test_a_blocked_card_names_nobody_until_it_is_unblocked_and_bound_again(onlin
     assert [each["state"] for each in listed(online, patient_id)] == ["ended", "active"]
 
 
+def test_a_repeat_of_an_action_from_before_the_block_gets_its_answer(online: Online):
+    patient_id, action_id = online.newcomer(), new_id()
+    sent = {"patient_id": patient_id, "tag_id": own_card(patient_id)}
+    first = online.act(online.staff, "scan_nfc", action_id, **sent)
+    on_card(online, "block", own_card(patient_id))
+    again = online.act(online.staff, "scan_nfc", action_id, **sent)
+    assert (again.status_code, again.content) == (200, first.content)
+    refused = online.act(online.staff, "register", **sent)
+    assert (refused.status_code, refused.json()["code"]) == (409, "card_blocked")
+
+
 def test_a_card_is_blocked_by_its_number_whoever_holds_it(online: Online):
     patient_id = online.newcomer()
     (held,) = listed(online, patient_id)
