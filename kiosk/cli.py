@@ -335,6 +335,7 @@ def _status_in_words(report: dict[str, Any]) -> str:
             f"roster   {report['roster']['patients']} patients, as of {report['roster']['as_of'] or 'never'}",
             f"outbox   {report['outbox']['pending']} waiting of {report['outbox']['total']}",
             *readers,
+            *(f"card     lies at {name}" for name in report["fields"]),
             *(f"card     refused, of unknown form: {_form_in_words(form)}" for form in report["unknown_forms"]),
             *(f"fault    {fault}" for fault in report["faults"]),
         ]

@@ -236,7 +236,7 @@ class Daemon:
     def _status(self) -> dict[str, Any]:
         agent = self._agent
         # Before the store is locked: the reception holds its own lock while it waits for the store.
-        faults, readers = self._reception.faults(), self._readers.status()
+        faults, fields, readers = self._reception.faults(), self._reception.fields(), self._readers.status()
         with self._store.read() as db:
             return status(
                 db,
@@ -244,6 +244,7 @@ class Daemon:
                 online=agent.online if agent else False,
                 reason=agent.reason if agent else "",
                 readers=readers,
+                fields=fields,
                 unknown_forms=self._unknown_forms.seen(),
                 faults=faults,
             )

@@ -19,10 +19,14 @@ def status(
     online: bool,
     reason: str,
     readers: Sequence[Any],
+    fields: Sequence[str] = (),
     unknown_forms: Sequence[SeenForm] = (),
     faults: Sequence[str],
 ) -> dict[str, Any]:
-    """Returns the answer of `kiosk status --json`. `readers` are dataclasses; `reason` is why the last sync failed."""
+    """Returns the answer of `kiosk status --json`. `readers` are dataclasses; `reason` is why the last sync failed.
+
+    `fields` are the names of the readers and slots that hold a card.
+    """
     identity = read_identity(connection)
     site = identity.site if identity else None
     as_of_ms = identity.as_of_ms if identity else None
@@ -53,6 +57,7 @@ def status(
             "total": connection.execute("select count(*) from outbox").fetchone()[0],
         },
         "readers": [dataclasses.asdict(reader) for reader in readers],
+        "fields": list(fields),
         "unknown_forms": [_seen_form(form, site.timezone if site else "UTC") for form in unknown_forms],
         "faults": list(faults),
     }

@@ -23,7 +23,7 @@ from sync.parent_death import end_with_parent
 
 START_S = 60.0
 STOP_S = 8.0
-DEBOUNCE_S = 1.05
+AGAIN_S = 0.05
 _UNASSIGNED_PORTS = range(20_000, 32_768)  # Linux assigns ports by itself from 32768 on
 
 
@@ -186,8 +186,8 @@ def kiosk_command(places: Places, name: str, *words: str, may_fail: bool = False
 def hold_card(places: Places, uid: str) -> None:
     """Holds a card to the kiosk's simulated reader, and returns after the commit.
 
-    The same card within the debounce time is no new tap, so it is held again. Raises ControlError where no tap is
-    accepted within a few seconds.
+    The daemon waits until the card before has left. A reader that is not ready yet is tried again. Raises ControlError
+    where no tap is accepted within a few seconds.
     """
     end = time.monotonic() + STOP_S
     while True:
@@ -196,7 +196,7 @@ def hold_card(places: Places, uid: str) -> None:
         except ControlError:
             if time.monotonic() > end:
                 raise
-            time.sleep(DEBOUNCE_S)  # the reader starts its debounce again at each try
+            time.sleep(AGAIN_S)
         else:
             return
 

@@ -108,6 +108,11 @@ class Reception:
             self._gesture = self._gesture.without_cards(reader)
             self._changed.notify_all()
 
+    def fields(self) -> tuple[str, ...]:
+        """Returns the names of the readers that hold a card, or held one within the last second."""
+        with self._changed:
+            return tuple(sorted(self._gesture.fields))
+
     def await_clear_fields(self, timeout_s: float) -> bool:
         """Waits until no reader holds a card. False where one still does."""
         with self._changed:

@@ -105,5 +105,6 @@ def _screen(town: Town) -> str:
 
 
 def _tap(pcscd: Pcscd, town: Town, person: Person, actions: int) -> None:
+    wait_for(lambda: not town.status()["fields"], "the card before never left", WAIT_S)
     with pcscd.insert(storage_card(bytes.fromhex(person.uid))):
         wait_for(lambda: len(town.outbox()) == actions, "the tap never became an action", WAIT_S)

@@ -29,6 +29,14 @@ def move_rows(db: WriteTransaction, kept: str, gone: str, version: int) -> None:
     )
     for table in (*_TABLES, *_LOOSE_TABLES):
         db.execute(f"update {table} set patient_id = :kept where patient_id = :gone", both)  # noqa: S608
+    # A kiosk that looked the one up today holds the other from now on.
+    db.execute(
+        "insert into roster_guests select :kept, site_day from roster_guests where patient_id = :gone"
+        " on conflict (patient_id) do update set site_day = case when roster_guests.site_day > excluded.site_day"
+        " then roster_guests.site_day else excluded.site_day end",
+        both,
+    )
+    db.execute("delete from roster_guests where patient_id = :gone", both)
     # Those verdicts led to versions of a journey that no longer exists.
     db.execute("update verdicts set patient_id = :kept, changed_version = null where patient_id = :gone", both)
 

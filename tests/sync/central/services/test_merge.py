@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sync.central.records.roster import add_guest
 from sync.central.records.tokens import issue
 from sync.journey.model import Role
 from tests.sync.central.wire import DAY, EVERYTHING, Centre, Kiosk, Time
@@ -31,6 +32,7 @@ AT_THE_CENTRE: dict[str, Rule] = {
     "entry_history": FOLLOW,
     "exceptions": FOLLOW,
     "patient_aliases": FOLLOW,
+    "roster_guests": FOLLOW,
     "tokens": FOLLOW,
     "transitions": FOLLOW,
     "verdicts": FOLLOW,
@@ -82,6 +84,7 @@ def ends(tmp_path: Path) -> Iterator[Ends]:
     assert centre.correct(GONE, "CALLED").done
     with centre.store.write() as db:
         issue(db, Role.PATIENT, centre.time(), patient_id=GONE)
+        add_guest(db, GONE, DAY)
     with kiosk.store.write() as db:
         db.execute("insert or replace into patient_aliases values (?, ?, ?)", (EARLIER, GONE, DAY))
     kiosk.pull()
