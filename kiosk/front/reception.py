@@ -68,6 +68,7 @@ class Reception:
         self._online = False
         self._readers_ready = True
         self._store_fault = False
+        self._probe_s = 0.0  # the time of the next probe of a failed store
         self._stopping = False
         self._demo_cards: tuple[DemoCard, ...] = ()
         self._present: Callable[[str], str | None] | None = None
@@ -265,7 +266,7 @@ class Reception:
             if self._visitor.seen_in_s(now_s) == 0:
                 self._try_to_mark_reversals_seen()
             if self._store_fault:
-                return self._probe_store()
+                return self._probe_store(now_s)
             if self._visitor.is_over(now_s):
                 self._show(ATTRACT)
             return self._visitor.next_change_s(now_s)
@@ -275,10 +276,13 @@ class Reception:
             while not self._stopping:
                 self._changed.wait(self.tick())
 
-    def _probe_store(self) -> float | None:
+    def _probe_store(self, now_s: float) -> float | None:
+        if now_s < self._probe_s:
+            return self._probe_s - now_s
         try:
             self._journeys.probe()
         except sqlite3.Error:
+            self._probe_s = now_s + PROBE_S
             return PROBE_S
         log.info("the database accepts writes again")
         self._store_fault = False
@@ -390,6 +394,8 @@ class Reception:
         # The message of an SQLite error names tables at most, never their content.
         log.error("the database refused an access: %s", error)
         self._store_fault = True
+        # The person reads that nothing was saved. A probe that succeeds at once would leave the tap without a word.
+        self._probe_s = self._monotonic() + PROBE_S
         return self._show(ATTRACT)
 
     def _show(self, visitor: Visitor) -> Screen:

@@ -20,6 +20,7 @@ from sync.agent.steps import Puller, Pusher
 from sync.cards import canonical_card
 from sync.protocol import MAX_BATCH
 from tests.bench.backlog import ACTIONS, FEW, SINGLE, STEPS, TAPS_AT_REST
+from tests.kiosk.reception_rig import Seconds, hold_card
 from tests.reliability.ends import Kiosk, uid
 
 PACE_S = 0.01  # between taps; people tap far less often
@@ -32,11 +33,13 @@ class Drain:
         self.kiosk = Kiosk(directory, url, code, deadline_s=10.0)
         self.people: Iterator[int] = count()
         keys = self.kiosk.keys
+        self.seconds = Seconds()
         self.reception = Reception(
             self.kiosk.journeys,
             keys.hashes,
             lambda: ("scan_nfc",),
             lambda: self.kiosk.agent.push_soon(),
+            monotonic=self.seconds,
         )
         self.actions = 0
 
@@ -64,7 +67,7 @@ class Drain:
         while more():
             card = canonical_card("iso14443a", bytes.fromhex(uid(next(self.people))))
             begin = time.perf_counter()
-            screen = self.reception.tap(card)
+            screen = hold_card(self.reception, self.seconds, card)
             took.append(time.perf_counter() - begin)
             assert screen.screen is ScreenKind.JOURNEY
             self.actions += 1

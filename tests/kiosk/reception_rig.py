@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.front.reception import Reception
-from kiosk.front.screen import Screen
+from kiosk.front.screen import Screen, ScreenKind
 from kiosk.front.visitor import SETTLE_S
 from kiosk.store.sqlite import Store
 from sync.cards import CardHash
@@ -26,6 +26,17 @@ class Seconds:
 
     def __call__(self) -> float:
         return self.now
+
+
+def hold_card(reception: Reception, seconds: Seconds, card: str, reader: str = "") -> Screen:
+    """Holds a card to a reader until the tap has acted, takes it away, and returns the screen."""
+    shown = reception.tap(card, reader)
+    if shown.settling or shown.screen is ScreenKind.OUT_OF_ORDER:
+        seconds.now += SETTLE_S
+        reception.tick()
+    screen = reception.screen()
+    reception.clear_field(reader)
+    return screen
 
 
 class ReceptionRig:
@@ -65,11 +76,7 @@ class ReceptionRig:
 
     def tap(self, uid: str, reader: str = "") -> Screen:
         """Holds a card to a reader until the tap has acted, takes it away, and returns the screen."""
-        if self.reception.tap(uid, reader).settling:
-            self.settle()
-        screen = self.reception.screen()
-        self.reception.clear_field(reader)
-        return screen
+        return hold_card(self.reception, self.seconds, uid, reader)
 
     def refuse(self, reason: str, reader: str = "") -> Screen:
         """Holds a card that cannot be used to a reader, takes it away, and returns the screen."""

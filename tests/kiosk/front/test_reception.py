@@ -320,9 +320,11 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
     assert rig.reception.faults() == ("the database refuses to write",)
     for nothing_to_write in (uid(1), uid(99)):
         assert rig.tap(nothing_to_write).screen is ScreenKind.OUT_OF_ORDER
+    rig.seconds.now += PROBE_S
     assert rig.reception.tick() == PROBE_S
     assert rig.refuse("phone").screen is ScreenKind.OUT_OF_ORDER
     ballast.unlink()
+    rig.seconds.now += PROBE_S
     assert rig.reception.tick() is None
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
     with rig.store.read() as db:
@@ -330,6 +332,20 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
     assert "P1" in kept
     assert kept == {"P1"} | {f"P{n}" for n, s in zip((2, 3), screens, strict=False) if s is ScreenKind.JOURNEY}
     rig.store.close()
+
+
+def test_a_tap_that_a_single_failed_write_refuses_is_told_so_for_two_seconds(rig: ReceptionRig):
+    with rig.store.write() as db:
+        db.execute("create trigger broken before insert on outbox begin select raise(abort, 'no'); end")
+    refused = rig.tap(uid(1))
+    with rig.store.write() as db:
+        db.execute("drop trigger broken")
+    assert (refused.screen, refused.reason) == (ScreenKind.OUT_OF_ORDER, "store")
+    assert rig.reception.tick() == PROBE_S
+    assert rig.reception.screen().screen is ScreenKind.OUT_OF_ORDER
+    rig.seconds.now += PROBE_S
+    assert rig.reception.tick() is None
+    assert rig.tap(uid(1)).next_action == "register"
 
 
 @pytest.mark.disk("4m")

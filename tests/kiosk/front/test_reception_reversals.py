@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.front.reception import PROBE_S
 from kiosk.front.screen import Notice, ScreenKind
 from kiosk.front.visitor import DECIDE_S, SEEN_S
 from sync.ids import new_id
@@ -120,7 +121,9 @@ def test_a_reversal_that_cannot_be_noted_as_seen_is_told_again(rig: ReceptionRig
         )
     rig.seconds.now += SEEN_S
     rig.reception.tick()
-    assert rig.reception.screen().screen is ScreenKind.ATTRACT
+    assert rig.reception.screen().screen is ScreenKind.OUT_OF_ORDER
     with rig.store.write() as db:
         db.execute("drop trigger stuck")
+    rig.seconds.now += PROBE_S
+    rig.reception.tick()
     assert rig.tap(uid(1)).notice is Notice.REVERSED

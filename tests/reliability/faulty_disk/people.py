@@ -7,13 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk.front.reception import STORE_FAULT, Reception
+from kiosk.front.reception import PROBE_S, STORE_FAULT, Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store, StoreError
 from sync.ids import new_id
 from tests.kiosk import samples
+from tests.kiosk.reception_rig import Seconds, hold_card
 from tests.reliability.powercut.kiosk_found import unsound
 
 PEOPLE = 6
@@ -58,13 +59,16 @@ class Kiosk:
             self.refused += 1
             self.store.close()
             return False
-        self.reception = Reception(self.journeys, samples.KEYS.hashes, lambda: ("scan_nfc",), lambda: None)
+        self.seconds = Seconds()
+        self.reception = Reception(
+            self.journeys, samples.KEYS.hashes, lambda: ("scan_nfc",), lambda: None, monotonic=self.seconds
+        )
         return True
 
     def serve(self, person: int) -> None:
         """A person holds a card to the kiosk, and touches the offered buttons until the screen offers none."""
         patient = f"P{person}"
-        screen = self._told(self.reception.tap(samples.uid(person)), patient, "scan_nfc")
+        screen = self._told(hold_card(self.reception, self.seconds, samples.uid(person)), patient, "scan_nfc")
         while screen.next_action:
             action = screen.next_action
             acted = self.reception.act(action, patient, new_id())
@@ -79,6 +83,7 @@ class Kiosk:
 
     def recovers(self) -> None:
         """The disk works again. The kiosk must notice the recovery by itself, and serve all people who come back."""
+        self.seconds.now += PROBE_S
         self.reception.tick()
         if self.reception.faults():
             self.wrong.append(f"the kiosk does not recover: {self.reception.faults()}")

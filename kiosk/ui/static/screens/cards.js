@@ -17,7 +17,7 @@ export function unknownCard({ screen, busy, trouble, press }) {
     h("p", { class: "lead" }, _(lead)),
     trouble && alarm(trouble),
     screen.next_action && next({ screen, busy, press }),
-    h("p", { class: "aside" }, icon("card"), h("span", {}, _("Have you another card? Hold it to the reader."))),
+    screen.lookup !== "asked" && h("p", { class: "aside" }, icon("card"), h("span", {}, _("Have you another card? Hold it to the reader."))),
   );
 }
 

@@ -21,6 +21,7 @@ from sync.clock import day_after
 from sync.ids import new_id
 from sync.journey.definitions import Definitions, read, shipped
 from sync.journey.model import PATIENT
+from tests.kiosk.reception_rig import Seconds, hold_card
 from tests.site_rules import with_renamed, with_weighing
 from tests.sync.central.two_stores.acts import verdicts
 from tests.sync.central.wire import DAY, KEYS, Centre, Kiosk, Time, uid
@@ -42,9 +43,10 @@ class Counter:
 
     kiosk: Kiosk
     reception: Reception
+    seconds: Seconds
 
     def hold_card(self, patient_id: str) -> Screen:
-        return self.reception.tap(canonical_card("iso14443a", uid(patient_id)))
+        return hold_card(self.reception, self.seconds, canonical_card("iso14443a", uid(patient_id)))
 
     def press(self, action_type: str | None = None) -> Screen:
         """The big button, or that action."""
@@ -76,8 +78,9 @@ def counter_of(tmp_path: Path, centre: Centre) -> Iterator[Callable[..., Counter
             assert identity is not None
             return FlowSection(auto=auto).automatic(identity.actions, kiosk.journeys.definitions.tap)
 
-        reception = Reception(kiosk.journeys, KEYS.hashes, automatic, lambda: None)
-        made.append(Counter(kiosk, reception))
+        seconds = Seconds()
+        reception = Reception(kiosk.journeys, KEYS.hashes, automatic, lambda: None, monotonic=seconds)
+        made.append(Counter(kiosk, reception, seconds))
         return made[-1]
 
     yield make
