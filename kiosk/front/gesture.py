@@ -3,7 +3,7 @@
 A wallet may hold several cards, and a reader finds them one after another. A gesture begins with its first card, and
 ends when every reader says that its field is clear. Within a gesture the best card counts, whichever comes first: a
 known person's before an unknown card, and that before a card that cannot be used. Between the cards of two people the
-kiosk cannot choose: it acts for nobody.
+kiosk cannot choose: it acts for nobody. Nor can it choose between two unknown cards, until a known one comes.
 """
 
 from collections.abc import Hashable
@@ -24,7 +24,7 @@ class Effect(Enum):
 
     SHOW = "show"  # the screen is about this card now
     KEEP = "keep"  # the screen stays
-    HOLD_ONE = "hold_one"  # the cards of two people: the screen asks for one card
+    HOLD_ONE = "hold_one"  # two cards of the same rank: the screen asks for one card
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class HeldCard:
 class Gesture:
     """The readers that hold a card, the best card so far, and the unknown cards.
 
-    `ambiguous`: the gesture has shown the cards of two people.
+    `ambiguous`: another card was as good as the best one, so the gesture names nobody.
     """
 
     fields: frozenset[str] = frozenset()
@@ -76,12 +76,12 @@ class Gesture:
 
     def _with_card(self, card: HeldCard) -> tuple["Gesture", Effect]:
         best = self.best
-        if self.ambiguous or card == best:
+        if best is None or card.rank > best.rank:
+            return replace(self, best=card, ambiguous=False), Effect.SHOW
+        if self.ambiguous or card == best or card.rank < best.rank:
             return self, Effect.KEEP
-        if best is None or card.rank > best.rank or card.rank == best.rank == Rank.REFUSED:
+        if card.rank is Rank.REFUSED:
             return replace(self, best=card), Effect.SHOW
-        if card.rank < best.rank:
-            return self, Effect.KEEP
         return replace(self, ambiguous=True), Effect.HOLD_ONE
 
 

@@ -88,6 +88,8 @@ class Reception:
                 return self.refuse_card(patient_id.reason, reader)
             if patient_id is None:
                 self._gesture, effect = self._gesture.with_card(reader, HeldCard(Rank.UNKNOWN, cards))
+                if effect is Effect.HOLD_ONE:
+                    self._ask_centre(cards)  # one of the two may be a patient's
                 return self._take_effect(effect, lambda: self._unknown_card(cards))
             self._gesture, effect = self._gesture.with_card(reader, HeldCard(Rank.KNOWN, patient_id))
             acts_s = self._monotonic() + SETTLE_S
@@ -306,16 +308,18 @@ class Reception:
 
     def _unknown_card(self, cards: tuple[CardHash, ...]) -> Visitor:
         """The holder of an unknown card. The centre is asked where it answers; the first screen does not wait."""
-        asked = self._online and self._look_up(cards)
-        ends_s = self._monotonic() + LOOKUP_S if asked else None
+        ends_s = self._monotonic() + LOOKUP_S if self._ask_centre(cards) else None
         return visitors.unknown_card(PatientId(f"card-{new_id()}"), cards, ends_s)
+
+    def _ask_centre(self, cards: tuple[CardHash, ...]) -> bool:
+        return self._online and self._look_up(cards)
 
     def _take_found(self, cards: tuple[CardHash, ...], patient_id: PatientId, asks: bool) -> None:
         """Shows the patient whom the centre named for a card, where the screen or the gesture is about that card."""
         self._gesture, effect = self._gesture.with_found(cards, patient_id)
         if effect is Effect.HOLD_ONE:
             self._hold_one_card()
-        elif asks:
+        elif asks or (effect is Effect.SHOW and self._visitor.reason == HOLD_ONE_CARD):
             self._show(visitors.settling(patient_id, cards, self._monotonic() + SETTLE_S))
 
     def _act_on_tap(self) -> None:

@@ -23,7 +23,7 @@ SEEN_S = 5.0
 KEEPS = 10
 SETTLE_S = 0.25  # the cards of one wallet come within some 0.1 s of each other
 LOOKUP_S = 1.5  # the longest time in which the centre's answer about an unknown card may change the screen
-HOLD_ONE_CARD = "hold_one_card"  # the reason on the screen for the cards of two people in one gesture
+HOLD_ONE_CARD = "hold_one_card"  # the reason on the screen for two cards that are as good in one gesture
 
 
 @dataclass(frozen=True, slots=True)

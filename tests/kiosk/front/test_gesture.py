@@ -33,10 +33,28 @@ def test_an_unknown_card_wins_over_one_that_cannot_be_used():
 
 
 @pytest.mark.parametrize("two", [(ANNA, BORA), (STRANGE, STRANGER)], ids=["known", "unknown"])
-def test_the_cards_of_two_people_are_no_choice_and_stay_none(two: tuple[HeldCard, HeldCard]):
+def test_two_cards_of_one_rank_are_no_choice_and_stay_none(two: tuple[HeldCard, HeldCard]):
     assert effects(*two) == [Effect.SHOW, Effect.HOLD_ONE]
-    for later in (ANNA, BORA, PHONE, STRANGE):
+    for later in (*two, HeldCard(two[0].rank, "a third"), PHONE, HeldCard(Rank.REFUSED, "bank_card")):
         assert effects(*two, later)[2] is Effect.KEEP
+
+
+def test_a_known_card_wins_over_two_unknown_ones_in_every_order():
+    for cards in itertools.permutations((STRANGE, STRANGER, ANNA)):
+        gesture = NO_GESTURE
+        for card in cards:
+            gesture, _ = gesture.with_card("reader", card)
+        assert (gesture.best, gesture.ambiguous) == (ANNA, False)
+
+
+@pytest.mark.parametrize("found", [STRANGE, STRANGER])
+def test_of_two_unknown_cards_the_one_that_turns_out_to_be_a_patients_takes_the_screen(found: HeldCard):
+    gesture, _ = NO_GESTURE.with_card("reader", STRANGE)
+    gesture, _ = gesture.with_card("reader", STRANGER)
+    gesture, effect = gesture.with_found(found.holder, "P1")
+    assert (gesture.best, gesture.ambiguous, effect) == (ANNA, False, Effect.SHOW)
+    (other,) = {STRANGE, STRANGER} - {found}
+    assert gesture.with_found(other.holder, "P2")[1] is Effect.HOLD_ONE
 
 
 def test_the_same_card_again_changes_nothing():

@@ -13,7 +13,7 @@ from tests.kiosk.reception_rig import ReceptionRig
 from tests.kiosk.samples import uid
 
 ALL_AT_ONCE = ("scan_nfc", "register", "confirm_arrival")
-UNKNOWN = "iso14443a:04EEEEEEEEEEEE"
+UNKNOWN, UNKNOWN_TOO = "iso14443a:04EEEEEEEEEEEE", "iso14443a:05050505050505"
 READERS = [("left", "left"), ("left", "right")]
 
 
@@ -150,9 +150,14 @@ def test_a_press_before_the_tap_has_acted_is_no_press(rig: ReceptionRig):
     assert rig.parts.pending() == 1
 
 
-def test_two_unknown_cards_are_two_people_until_the_desk_knows_better(rig: ReceptionRig):
+def test_between_two_unknown_cards_there_is_no_choice_until_a_known_one_comes(rig: ReceptionRig):
     rig.reception.tap(UNKNOWN)
-    assert rig.reception.tap("iso14443a:05050505050505").reason == HOLD_ONE_CARD
+    assert rig.reception.tap(UNKNOWN_TOO).reason == HOLD_ONE_CARD
+    greeted = rig.reception.tap(uid(1))
+    assert greeted.patient is not None
+    assert (greeted.patient.patient_id, greeted.settling) == ("P1", True)
+    rig.settle()
+    assert rig.parts.pending() == 1
 
 
 def test_the_request_for_one_card_goes_by_itself(rig: ReceptionRig):

@@ -14,7 +14,7 @@ from tests.kiosk import samples
 from tests.kiosk.reception_rig import ReceptionRig
 from tests.kiosk.samples import cards, uid
 
-NEW = 7  # a card that this kiosk does not know
+NEW, OTHER = 7, 8  # cards that this kiosk does not know
 
 
 @pytest.fixture
@@ -122,6 +122,28 @@ def test_a_found_patient_beside_another_known_one_in_one_gesture_is_no_choice(ri
     assert rig.reception.screen().reason == HOLD_ONE_CARD
     rig.settle()
     assert rig.parts.pending() == 0
+
+
+@pytest.mark.parametrize("found_first", [True, False], ids=["the patient's first", "the patient's second"])
+def test_of_two_unknown_cards_the_patients_is_found_and_taken(rig: ReceptionRig, found_first: bool):
+    in_order = [NEW, OTHER] if found_first else [OTHER, NEW]
+    for number in in_order:
+        rig.reception.tap(uid(number))
+    assert rig.asked == [cards(number) for number in in_order]
+    assert rig.reception.screen().reason == HOLD_ONE_CARD
+    rig.reception.take_lookup(cards(OTHER), Lookup.UNKNOWN)
+    answer(rig, patient_without_booking())
+    greeted = rig.reception.screen()
+    assert greeted.patient is not None
+    assert (greeted.patient.patient_id, greeted.settling) == ("P7", True)
+
+
+def test_of_two_unknown_cards_the_patients_does_not_come_back_after_both_have_left(rig: ReceptionRig):
+    rig.reception.tap(uid(NEW))
+    rig.reception.tap(uid(OTHER))
+    rig.reception.clear_field("")
+    answer(rig, patient_without_booking())
+    assert rig.reception.screen().reason == HOLD_ONE_CARD
 
 
 def test_an_answer_after_the_card_has_left_still_names_its_holder(rig: ReceptionRig):

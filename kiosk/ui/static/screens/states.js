@@ -138,7 +138,7 @@ export const REFUSALS = {
   },
   hold_one_card: {
     title: N_("Please hold one card"),
-    lead: N_("Cards of more than one person were read. Take your card out and hold it alone."),
+    lead: N_("More than one card was read. Take your card out and hold it alone."),
     icon: "card",
   },
   blocked_card: {
