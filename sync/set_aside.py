@@ -52,12 +52,14 @@ class _Line(msgspec.Struct, frozen=True):
 class Contents:
     """The contents of a file: its readable actions, and the places of the lost ones.
 
-    `damaged_lines` are the numbers of the lines that cannot be read, from 1.
+    `damaged_lines` are the numbers of the lines that cannot be read, from 1. `is_mixed`: the lines are those of more
+    than one file, so the places say nothing about what is lost.
     """
 
     actions: tuple[SetAside, ...]
     lost: tuple[int, ...]
     damaged_lines: tuple[int, ...]
+    is_mixed: bool = False
 
 
 def line_of(action: SetAside) -> bytes:
@@ -69,16 +71,19 @@ def line_of(action: SetAside) -> bytes:
 def read_lines(lines: Iterable[bytes]) -> Contents:
     """Reads the lines of a file. A line that is damaged in any way counts as lost; empty lines do not count."""
     actions: dict[int, SetAside] = {}
-    damaged = []
+    files: set[tuple[str, str, int]] = set()
+    damaged, is_mixed = [], False
     for number, line in enumerate(lines, 1):
         action = _read(line)
         if action is not None:
-            actions[action.place] = action
+            files.add((action.site_id, action.kiosk_id, action.of))
+            is_mixed = is_mixed or actions.setdefault(action.place, action) != action
         elif line.strip():
             damaged.append(number)
     most = max((action.of for action in actions.values()), default=0)
     lost = tuple(place for place in range(1, most + 1) if place not in actions)
-    return Contents(tuple(actions[place] for place in sorted(actions)), lost, tuple(damaged))
+    in_order = tuple(actions[place] for place in sorted(actions))
+    return Contents(in_order, lost, tuple(damaged), is_mixed or len(files) > 1)
 
 
 def sites_of(actions: Sequence[SetAside]) -> dict[str, str]:

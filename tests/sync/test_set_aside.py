@@ -38,6 +38,23 @@ def test_a_whole_file_is_read_as_it_was_written():
     assert (found.lost, found.damaged_lines) == ((), ())
 
 
+def test_a_file_that_stands_twice_in_another_is_still_one_file():
+    assert read_lines([*LINES, *LINES]) == read_lines(LINES)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"kiosk_id": "kiosk-2"}, {"of": NUMBER + 1}, {"site_id": "site-2"}, {"action_id": "another"}],
+    ids=lambda other: next(iter(other)),
+)
+@pytest.mark.parametrize("other_first", [True, False])
+def test_the_lines_of_two_files_never_pass_for_one(other: dict[str, object], other_first: bool):
+    others = [line_of(action(1, **other))]
+    found = read_lines([*others, *LINES] if other_first else [*LINES, *others])
+    assert found.is_mixed
+    assert not read_lines(LINES).is_mixed
+
+
 @given(st.integers(0, NUMBER - 1), st.floats(0, 1, exclude_max=True), st.integers(0, 7))
 def test_a_bit_that_flips_loses_the_action_of_its_line_alone(number: int, place: float, bit: int):
     line = bytearray(LINES[number])

@@ -82,6 +82,8 @@ def take_in(context: click.Context, url: str, keys: Path | None, file: BinaryIO,
     contents = read_lines(file)
     if not contents.actions:
         raise click.ClickException(f"{file.name} holds no action that can be read")
+    if contents.is_mixed:
+        raise click.ClickException(f"{file.name} holds the lines of more than one file: take each file in by itself")
     taken: list[dict[str, Any]] = []
     for first in range(0, len(contents.actions), AT_ONCE):
         portion = msgspec.to_builtins(contents.actions[first : first + AT_ONCE])

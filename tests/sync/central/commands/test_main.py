@@ -11,6 +11,7 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sync.central.commands.main import main
@@ -204,6 +205,19 @@ def test_a_file_of_another_hospital_or_of_nobody_is_refused_in_words(shell: Shel
         file.write_bytes(nonsense)
         shell("take-in", str(file), code=2)
         assert "holds no action that can be read" in shell.error
+
+
+def test_two_files_in_one_are_refused_before_anything_is_taken_in(shell: Shell, tmp_path: Path):
+    shell("demo-data")
+    site_id = json.loads(shell("site", "--json"))["site_id"]
+    whole = [line_of(_set_aside(place, site_id)) for place in (1, 2, 3)]
+    shorter = [line_of(msgspec.structs.replace(_set_aside(1, site_id), of=1, action_id="another"))]
+    file = tmp_path / "both.aside"
+    for lines in ([*whole, *shorter], [*shorter, *whole]):
+        file.write_bytes(b"".join(lines))
+        shell("take-in", str(file), code=2)
+        assert "holds the lines of more than one file: take each file in by itself" in shell.error
+    assert json.loads(shell("check", "--json"))["waiting_for_staff"] == 0
 
 
 def _set_aside(place: int, site_id: str) -> SetAside:
