@@ -163,7 +163,7 @@ class Reception:
             elif patient_id is not None:
                 self._take_found(cards, patient_id, asks)
             elif asks:
-                self._change_visitor(replace(self._visitor, lookup=answer))
+                self._show(replace(self._visitor, lookup=answer))
             # The person may have checked in before the answer came.
             if self._update_visitor():
                 self._show(self._visitor)
@@ -264,7 +264,7 @@ class Reception:
             if self._visitor.acts_in_s(now_s) == 0:
                 self._act_on_tap()
             if self._visitor.lookup_ends_in_s(now_s) == 0:
-                self._change_visitor(replace(self._visitor, lookup=Lookup.UNAVAILABLE))
+                self._show(replace(self._visitor, lookup=Lookup.UNAVAILABLE))
             if self._visitor.seen_in_s(now_s) == 0:
                 self._try_to_mark_reversals_seen()
             if self._store_fault:
@@ -348,11 +348,6 @@ class Reception:
             return self._unknown_card(cards)
         return visitors.journey(outcome.patient_id, cards, tapped_again=not outcome.action_ids)
 
-    def _change_visitor(self, visitor: Visitor) -> None:
-        """Shows a change of the person on the screen. The time of the screen goes on."""
-        self._visitor = visitor
-        self._show(visitor)
-
     def _update_visitor(self) -> bool:
         """Makes the visitor the patient that the tapped card means now. Returns whether the visitor changed.
 
@@ -417,7 +412,9 @@ class Reception:
         if screen.notice is not Notice.REVERSED:
             visitor = replace(visitor, reversals=())
         if is_new:
-            stay_s = visitors.DECIDE_S if screen.next_action else visitors.INFORM_S
+            # An unsettled screen is about to offer a decision, most likely: its time must not jump up and down.
+            decides = screen.next_action or not visitor.is_settled
+            stay_s = visitors.DECIDE_S if decides else visitors.INFORM_S
             visitor = visitor.start_time(self._monotonic(), stay_s)
             screen = replace(screen, remaining_s=visitor.stay_s)
         if visitor.kind is ScreenKind.ATTRACT:

@@ -1,7 +1,8 @@
 """Who stands at the kiosk, and for how long the screen stays: pure values. Seconds are those of a monotonic clock.
 
-A screen that asks for a decision stays a minute and shows the time left. A screen that only informs stays fifteen
-seconds. "Keep using" starts the time again, ten times at most (EN 301 549, 5.1.4 and WCAG 2.2, 2.2.1 ask for that).
+A screen that asks for a decision stays a minute and shows the time left; so does one that is about to ask. A screen
+that only informs stays fifteen seconds. "Keep using" starts the time again, ten times at most (EN 301 549, 5.1.4 and
+WCAG 2.2, 2.2.1 ask for that).
 
 A tap acts when its card has been alone for a moment (`SETTLE_S`). A wallet may hold the cards of two people, and then
 the kiosk acts for neither. The screen greets the person at once.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.front.screen import Notice, ScreenKind
-from kiosk.front.visitor import HOLD_ONE_CARD, INFORM_S, SETTLE_S
+from kiosk.front.visitor import DECIDE_S, HOLD_ONE_CARD, INFORM_S, SETTLE_S
 from sync.ids import new_id
 from tests.kiosk.reception_rig import ReceptionRig
 from tests.kiosk.samples import uid
@@ -31,6 +31,7 @@ def test_a_tap_greets_its_person_at_once_and_acts_a_moment_later(rig: ReceptionR
     greeted = rig.reception.tap(uid(1))
     assert greeted.patient is not None
     assert (greeted.patient.masked_name, greeted.settling, greeted.next_action) == ("홍*동", True, None)
+    assert greeted.remaining_s == DECIDE_S, "the time does not jump when the tap acts"
     assert rig.parts.pending() == 0
     rig.seconds.now += SETTLE_S / 2
     assert rig.reception.tick() == pytest.approx(SETTLE_S / 2)

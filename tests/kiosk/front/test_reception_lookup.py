@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kiosk.front.screen import Lookup, Screen, ScreenKind
-from kiosk.front.visitor import HOLD_ONE_CARD, LOOKUP_S
+from kiosk.front.visitor import DECIDE_S, HOLD_ONE_CARD, LOOKUP_S
 from sync.journey.model import PatientId
 from sync.protocol import LookupAnswer, PatientRow
 from tests.kiosk import samples
@@ -67,6 +67,18 @@ def test_a_card_that_the_hospital_does_not_know_is_called_unknown(rig: Reception
     screen = rig.reception.screen()
     assert shown(screen) == (ScreenKind.UNKNOWN_CARD, Lookup.UNKNOWN)
     assert screen.next_action == "scan_nfc"
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["the centre answers", "nobody answers"])
+def test_who_is_offered_a_check_in_after_the_look_up_has_the_whole_time_for_it(rig: ReceptionRig, answered: bool):
+    asked = rig.reception.tap(uid(NEW))
+    assert asked.remaining_s == DECIDE_S
+    rig.seconds.now += 1.0 if answered else LOOKUP_S
+    if answered:
+        answer(rig, None)
+    rig.reception.tick()
+    screen = rig.reception.screen()
+    assert (screen.next_action, screen.remaining_s, screen.keeps_left) == ("scan_nfc", DECIDE_S, asked.keeps_left)
 
 
 def test_offline_nobody_is_asked_and_the_card_is_never_called_unknown(rig: ReceptionRig):
