@@ -37,15 +37,33 @@ export function button(name, kind, picture, text, onclick, attributes = {}) {
 }
 
 /**
- * Replaces the children of an element. The focus stays on the element of the same name; a button that is disabled for
- * a while gets it back when it is enabled.
+ * Gives an element these children. What is equal stays the same element, since a finger may be on it; so a listener must
+ * not depend on the drawing that made it. The focus stays on the element of the same name; a button that is disabled for a
+ * while gets it back when it is enabled.
  */
 export function fill(element, ...children) {
   const active = document.activeElement;
   const name = element.contains(active) ? active.dataset.name : active === document.body ? element.dataset.lost : undefined;
-  element.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  setChildren(element, children.flat(Infinity).filter(Boolean));
   delete element.dataset.lost;
   const successor = name && element.querySelector(`[data-name="${CSS.escape(name)}"]`);
   if (successor?.disabled) element.dataset.lost = name;
   else successor?.focus({ preventScroll: true });
+}
+
+function setChildren(element, wanted) {
+  wanted.forEach((child, index) => {
+    const present = element.childNodes[index];
+    if (present) turnInto(present, child);
+    else element.append(child);
+  });
+  while (element.childNodes.length > wanted.length) element.lastChild.remove();
+}
+
+function turnInto(present, wanted) {
+  if (present.isEqualNode(wanted)) return;
+  // A button is one thing: another text on it may mean another listener.
+  const isSameFrame = present.nodeName !== "BUTTON" && present.cloneNode().isEqualNode(wanted.cloneNode());
+  if (isSameFrame && wanted.childNodes.length > 0) setChildren(present, [...wanted.childNodes]);
+  else present.replaceWith(wanted);
 }

@@ -57,6 +57,7 @@ function drawContent(model) {
   content.dataset.key = key;
   content.dataset.screen = kind;
   content.classList.toggle("fresh", isNew);
+  if (isNew) content.replaceChildren();
   fill(content, view);
   if (!isNew) return;
   content.scrollTop = at("sheet").scrollTop = 0;

@@ -133,6 +133,38 @@ def test_a_tap_that_has_not_acted_greets_its_person_without_a_button(screen: Kio
     assert screen.page.locator('[data-name="next"]').count() == 0
 
 
+def hold_down(screen: Kiosk, name: str) -> None:
+    """Puts a finger on a button."""
+    box = screen.button(name).bounding_box()
+    assert box is not None
+    screen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    screen.page.mouse.down()
+
+
+def test_a_button_stays_under_a_finger_while_the_tap_acts(screen: Kiosk, counter: StagedCounter):
+    shown = counter.tap(HONG)
+    screen.await_frame(counter.show(replace(shown, settling=True, next_action=None)).frame)
+    hold_down(screen, "language-en")
+    screen.await_frame(counter.show(shown).frame)
+    screen.page.mouse.up()
+    screen.await_text("Hello, 홍*동")
+    assert screen.language == "en"
+
+
+def test_the_big_button_stays_under_a_finger_while_the_rest_of_the_screen_changes(
+    screen: Kiosk, counter: StagedCounter
+):
+    shown = counter.tap(HONG)
+    screen.await_frame(shown.frame)
+    hold_down(screen, "next")
+    assert shown.journey is not None
+    fewer = replace(shown.journey, appointments=shown.journey.appointments[:1])
+    screen.await_frame(counter.show(replace(shown, journey=fewer)).frame)
+    assert "혈액 검사" not in screen.content.inner_text()
+    screen.page.mouse.up()
+    screen.await_text("접수되었습니다")
+
+
 @pytest.mark.parametrize(
     ("reason", "headline", "instead"),
     [
