@@ -108,8 +108,8 @@ def read_tag(tag_id: object, code: str) -> str | ApiError:
         return ApiError(code, f"{error}.")
 
 
-def read_card_to_bind(tag_id: object, code: str) -> str | ApiError:
-    """The canonical id of a card that is to be bound.
+def read_usable_card(tag_id: object, code: str, done: str) -> str | ApiError:
+    """The canonical id of a card that is to be bound or blocked (`done`, in English).
 
     Otherwise an error: of this code for a text that is no tag, `unusable_card` for a card that no kiosk accepts.
     """
@@ -118,7 +118,7 @@ def read_card_to_bind(tag_id: object, code: str) -> str | ApiError:
         return canonical
     judged = judge_tag(str(tag_id))
     if isinstance(judged, RefusedCard):
-        return ApiError("unusable_card", f"This card cannot be bound: {judged.why}.")
+        return ApiError("unusable_card", f"This card cannot be {done}: {judged.why}.")
     return judged
 
 

@@ -15,7 +15,7 @@ from sync.central.services.block_card import BLOCK, UNBLOCK, block_binding, bloc
 from sync.central.services.end_binding import ENDING, end_binding
 from sync.central.services.errors import ApiError
 from sync.central.services.once import Requester
-from sync.central.services.requests import MAX_LABEL, ActionRequest, is_label, is_name, read_card_to_bind, read_tag
+from sync.central.services.requests import MAX_LABEL, ActionRequest, is_label, is_name, read_tag, read_usable_card
 from sync.central.web.endpoints import Endpoints
 from sync.journey.model import STAFF, Role
 
@@ -74,7 +74,10 @@ def _on_card(
 ) -> Callable[..., Response]:
     """The view of an action on a card that the body names."""
 
-    @endpoints.endpoint(Role.STAFF, body=endpoints.action(action_type, _card))
+    # What was blocked by mistake can always be unblocked.
+    read = _card_to_block if action_type == BLOCK else _card
+
+    @endpoints.endpoint(Role.STAFF, body=endpoints.action(action_type, read))
     def view(sender: Bearer, wanted: ActionRequest) -> Answer:
         return act(centre, _at_the_desk(sender), wanted)
 
@@ -89,7 +92,7 @@ def _binding(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     if not is_name(document.get("patient_id")):
         return ApiError("malformed", "The body must hold patient_id and tag_id.")
     tag_id, label = document.get("tag_id"), document.get("label", "")
-    canonical = read_card_to_bind(tag_id, "malformed")
+    canonical = read_usable_card(tag_id, "malformed", "bound")
     if isinstance(canonical, ApiError):
         return canonical
     if not is_label(label):
@@ -108,6 +111,11 @@ def _card(document: dict[str, Any]) -> dict[str, Any] | ApiError:
     if isinstance(ending, ApiError):
         return ending
     return _CARD_IN_TEXT if _repeats_card(ending["reason"], canonical) else {"tag_id": tag_id, **ending}
+
+
+def _card_to_block(document: dict[str, Any]) -> dict[str, Any] | ApiError:
+    canonical = read_usable_card(document.get("tag_id"), "malformed", "blocked")
+    return canonical if isinstance(canonical, ApiError) else _card(document)
 
 
 def _repeats_card(text: object, canonical: str) -> bool:

@@ -148,6 +148,17 @@ def test_a_card_is_blocked_by_its_number_whoever_holds_it(online: Online):
     assert on_card(online, "unblock", NEW_CARD).ok
 
 
+@pytest.mark.parametrize("mistyped", [NEW_CARD[:-2], f"felica:{NEW_CARD}", "08c0ffee"])
+def test_an_id_that_no_kiosk_accepts_is_not_called_blocked(online: Online, mistyped: str):
+    before = online.centre.rows("select * from card_blocks")
+    refused = on_card(online, "block", mistyped)
+    assert (refused.status_code, refused.json()["code"]) == (400, "unusable_card")
+    assert refused.json()["error"].startswith("This card cannot be blocked: ")
+    assert online.centre.rows("select * from card_blocks") == before
+    # A block from before this judgement can be ended.
+    assert on_card(online, "unblock", mistyped).json()["code"] == "not_allowed"
+
+
 def test_the_card_of_an_ended_binding_is_blocked_unless_it_is_another_patients_now(online: Online):
     patient_id, taker = online.newcomer(), online.newcomer()
     (held,) = listed(online, patient_id)
