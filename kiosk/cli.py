@@ -20,7 +20,7 @@ from kiosk.signals import StopSignal
 from kiosk.store.old_site import Kept, read_kept, set_aside
 from kiosk.store.sqlite import Store, StoreError, peek
 from kiosk.uid import NoUid, parse_uid
-from sync.control import ControlError, NotRunning, ask, socket_path
+from sync.control import ControlError, NotRunning, Unanswered, ask, socket_path
 from sync.logs import log_to_stderr
 from sync.protocol import CallRefused, EndCode, Enrolment, EnrolRequest
 
@@ -252,6 +252,11 @@ def _complete(config: Config, enrolment: Enrolment, aside: Path | None) -> str |
         file: str | None = ask(socket_path(config.store_path), "enrol", _LONG_S, **arguments)["set_aside"]
     except NotRunning:
         file = _complete_without_daemon(config, enrolment, aside)
+    except (Unanswered, TimeoutError) as error:
+        raise Failure(
+            f"{error}. It may have enrolled this machine as {enrolment.kiosk_id}: when it runs again, kiosk status"
+            " shows its id and its site. If they are the former ones, use a new code"
+        ) from error
     except (ControlError, OSError) as error:
         raise Failure(str(error)) from error
     return file

@@ -30,6 +30,10 @@ class ControlError(Exception):
     """The daemon refused the request. The message says why, for the person at the command line."""
 
 
+class Unanswered(ControlError):
+    """The daemon got the request and gave no answer to it. It may have carried the request out."""
+
+
 class NotRunning(Exception):
     """No daemon listens at the socket."""
 
@@ -40,7 +44,10 @@ def socket_path(database: Path) -> Path:
 
 
 def ask(path: Path, op: str, timeout_s: float = 30.0, **arguments: object) -> Any:
-    """Sends one request to the daemon and returns its result. Raises NotRunning, ControlError or TimeoutError."""
+    """Sends one request to the daemon and returns its result.
+
+    Raises NotRunning, ControlError (Unanswered among them) or TimeoutError.
+    """
     request = json.dumps({"op": op, **arguments}).encode() + b"\n"
     if len(request) > MAX_LINE:
         raise ControlError("the request is too long")
@@ -49,7 +56,7 @@ def ask(path: Path, op: str, timeout_s: float = 30.0, **arguments: object) -> An
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise ControlError("the daemon gave no answer that can be read")
+        raise Unanswered("the daemon gave no answer that can be read")
     if "error" in answer:
         raise ControlError(str(answer["error"]))
     return answer.get("result")
@@ -140,6 +147,8 @@ def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:
         raise NotRunning(str(path)) from error
     except TimeoutError:
         raise
+    except (ConnectionResetError, BrokenPipeError) as error:
+        raise Unanswered("the daemon ended before it answered") from error
     except PermissionError as error:
         raise ControlError(f"{path}: only the daemon's own user and root may ask it") from error
     except OSError as error:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from sync.control import MAX_LINE, ControlError, ControlServer, NotRunning, ask, socket_path
+from sync.control import MAX_LINE, ControlError, ControlServer, NotRunning, Unanswered, ask, socket_path
 from tests.components import demand
 
 NOTHING = b""
@@ -303,14 +303,14 @@ def answering(path: Path, answer: bytes, *, reset: bool = False) -> threading.Th
 @pytest.mark.parametrize("answer", [b"", b"\n", b"garbage\n", b"\xff\n", b"[]\n", b"null\n", b'{"result": 1'])
 def test_an_unreadable_answer_is_a_clear_error(path: Path, answer: bytes):
     daemon = answering(path, answer)
-    with pytest.raises(ControlError, match="no answer that can be read"):
+    with pytest.raises(Unanswered, match="no answer that can be read"):
         ask(path, "echo")
     daemon.join()
 
 
 def test_a_connection_that_breaks_is_a_clear_error(path: Path):
     daemon = answering(path, b"", reset=True)
-    with pytest.raises(ControlError):
+    with pytest.raises(Unanswered):
         ask(path, "echo", text="x" * 1000)
     daemon.join()
 

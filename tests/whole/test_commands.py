@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import requests
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import command_of
+from sync.control import socket_path
 from tests.whole.town import Town
 
 pytestmark = pytest.mark.processes
@@ -184,6 +186,29 @@ def test_after_an_enrolment_that_could_not_be_kept_the_kiosk_goes_on_as_what_it_
     town.await_settled()
     assert town.state(town.people[1])["journey_state"] == "ARRIVED"
     assert not (town.places.directory / "kiosk.db.enrolment").exists()
+
+
+DYING_DAEMON = """
+import os, sys, threading
+from pathlib import Path
+from sync.control import ControlServer
+ControlServer(Path(sys.argv[1]), {"enrol": lambda _: os._exit(1)}).start()
+print("ready", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_a_daemon_that_dies_while_it_enrols_leaves_the_operator_with_a_next_step(standing_town: Town, tmp_path: Path):
+    file, places = config(tmp_path), standing_town.places
+    code = hospital.central_command(places, "enroll-code").strip()
+    command = [sys.executable, "-c", DYING_DAEMON, str(socket_path(tmp_path / "kiosk.db"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as daemon:
+        assert daemon.stdout is not None
+        assert daemon.stdout.readline() == b"ready\n"
+        failed = kiosk("enroll", "--config", file, "--central", places.central_url, "--code", code)
+    assert failed.returncode == 1
+    assert "It may have enrolled this machine as kiosk" in failed.stderr
+    assert "kiosk status shows its id and its site. If they are the former ones, use a new code" in failed.stderr
 
 
 def test_a_code_with_half_a_character_in_it_ends_with_exit_code_2(tmp_path: Path):
