@@ -36,7 +36,8 @@ export class Person {
     return this.chosenLanguage ?? this.patientLanguage ?? this.siteLanguage;
   }
 
-  /** Follows the patient on a screen. Settings made before a tap stay; another patient starts with the kiosk's own. */
+  /** Follows the patient on a screen. Settings made before a tap stay; another patient starts with the kiosk's own. While
+   *  the centre is asked who holds a card, the person has no name yet, and keeps the settings when the answer brings one. */
   updateFor(screen, tags) {
     this.siteLanguage = tags[0] ?? this.siteLanguage;
     const next = screen.patient?.patient_id ?? null;
@@ -45,7 +46,7 @@ export class Person {
     this.served = !isFree;
     if (next !== null && next !== this.patientId) {
       if (this.patientId !== null) this.reset();
-      this.patientId = next;
+      this.patientId = screen.lookup === "asked" ? null : next;
       this.patientLanguage = tags.includes(screen.patient.language) ? screen.patient.language : null;
     }
     this.apply();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from kiosk.front.screen import Lookup
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.conftest import Staged
 from tests.kiosk.ui.staged import HONG, NAMGUNG, SMITH, StagedCounter
@@ -57,6 +58,25 @@ def test_the_next_patient_starts_afresh(screen: Kiosk, counter: StagedCounter):
     change_all(screen)
     counter.tap(NAMGUNG)
     screen.await_text("남궁** 님, 안녕하세요")
+    assert settings(screen) == NONE_CHANGED
+
+
+def test_a_person_whom_a_look_up_names_keeps_what_was_chosen_meanwhile(screen: Kiosk, counter: StagedCounter):
+    counter.unknown_card(Lookup.ASKED)
+    screen.await_screen("unknown_card")
+    change_all(screen)
+    screen.await_frame(counter.unknown_card(Lookup.ASKED).frame)
+    counter.tap(HONG)
+    screen.await_screen("journey")
+    assert settings(screen) == ALL_CHANGED
+
+
+def test_a_card_that_is_looked_up_after_a_patient_starts_afresh(screen: Kiosk, counter: StagedCounter):
+    counter.tap(HONG)
+    screen.await_screen("journey")
+    change_all(screen)
+    counter.unknown_card(Lookup.ASKED)
+    screen.await_screen("unknown_card")
     assert settings(screen) == NONE_CHANGED
 
 
