@@ -12,7 +12,7 @@ import nfc.tag
 
 from hardware.apdu import with_right_length
 from hardware.atr import processor_atr, read_atr, storage_atr
-from hardware.card import AroundDriverCall, Found, RefusedReason, Technology, Transmit
+from hardware.card import AroundDriverCall, Found, RefusedReason, Technology, Transmit, judge
 from hardware.dialogue import identify
 from hardware.form import AdmittedForm, CardForm, judge_form
 
@@ -22,12 +22,13 @@ _SAK_PROCESSOR, _SAK_NFC_DEP = 0x20, 0x40
 _ATQB_PROCESSOR = 0x01
 # PC/SC part 3, supplement: standard bytes, and names by the SAK. Another SAK stands behind FF.
 _TYPE_A, _TYPE_B, _FELICA = 0x03, 0x07, 0x11
+_CHANGING = {RefusedReason.RANDOM_ID, RefusedReason.NO_STABLE_ID, RefusedReason.PHONE}
 _NAMES = {0x08: 0x0001, 0x18: 0x0002, 0x00: 0x0003, 0x09: 0x0026}
 _FELICA_NAME, _TOPAZ_NAME = 0x003B, 0x0030
 
 
 def raw_id(target: Any) -> bytes:
-    """The id that `sense` found, usable or not."""
+    """The id that `sense` found, usable or not; empty where it found none."""
     for answer, where in (
         (target.sdd_res, slice(None)),
         (target.rid_res, slice(2, 6)),
@@ -35,7 +36,18 @@ def raw_id(target: Any) -> bytes:
     ):
         if answer:
             return bytes(answer[where])
-    return bytes(target.sensf_res[1:9])
+    return bytes((target.sensf_res or b"")[1:9])
+
+
+def keeps_id(target: Any) -> bool:
+    """Whether the card shows this id at the next look too. `sense` switches the field off before each."""
+    return judge(_technology(target), raw_id(target)) not in _CHANGING
+
+
+def _technology(target: Any) -> Technology:
+    if target.sensb_res:
+        return Technology.ISO14443B
+    return Technology.FELICA if target.sensf_res else Technology.ISO14443A
 
 
 def find_card(

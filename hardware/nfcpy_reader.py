@@ -18,7 +18,7 @@ from nfc.clf import pn53x, transport
 from hardware.backoff import Backoff
 from hardware.card import Found, RefusedReason
 from hardware.form import AdmittedForm
-from hardware.nfcpy_card import find_card
+from hardware.nfcpy_card import find_card, keeps_id
 from hardware.pn532_line import relieve
 from hardware.pn532_speed import back_to_first_speed
 from hardware.presence import GAP_NS, Presence
@@ -128,7 +128,7 @@ class NfcpyReader:
         target = self._sense(frontend)
         self._note_time()
         if target is not None:
-            self._presence.see(str(target), lambda: self._read(frontend, target))
+            self._presence.see(str(target), lambda: self._read(frontend, target), keeps_id(target))
         elif self._answer is not None:
             self._presence.see(self._answer, _no_target)
         else:

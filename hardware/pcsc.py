@@ -16,7 +16,7 @@ from hardware.backoff import Backoff
 from hardware.form import AdmittedForm
 from hardware.pcsc_card import read_card
 from hardware.pcsclite import MOST_READERS, PLUGGING, PcscLite, ReaderEvent, printable
-from hardware.presence import Presence, seconds_until
+from hardware.presence import GAP_NS, Presence, seconds_until
 from hardware.reader import ReaderState
 from hardware.wire import Report
 
@@ -42,11 +42,17 @@ class PcscError(Exception):
 
 @dataclass(slots=True)
 class _Slot:
-    """One reader: its last event state, its last ATR, and the number of cards that came to it."""
+    """One reader: its last event state, its last ATR, the number of cards that came to it, and its first look's end."""
 
+    looked_ns: int
     state: int = scard.SCARD_STATE_UNAWARE
     atr: bytes = b""
     cards: int = 0
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether the first look is over."""
+        return self.state != scard.SCARD_STATE_UNAWARE and time.monotonic_ns() >= self.looked_ns
 
 
 class PcscReader:
@@ -78,6 +84,7 @@ class PcscReader:
         self._presences: dict[bytes, Presence] = {}
         self._others: list[bytes] = []
         self._plugging = scard.SCARD_STATE_UNAWARE
+        self._has_listed = False
 
     def step(self) -> None:
         """Waits up to a second for a card or a plug, and reports it."""
@@ -131,7 +138,10 @@ class PcscReader:
         self._others = [name for name in names if name not in wanted]
         for name in self._slots.keys() - wanted:
             self._presences[name].lose_sight()
-        self._slots = {name: self._slots.get(name) or _Slot() for name in wanted}
+        # A reader that has just got power, or a new pcscd, takes a moment to find the card that lies there.
+        looked_ns = time.monotonic_ns() + GAP_NS * self._has_listed
+        self._has_listed = True
+        self._slots = {name: self._slots.get(name) or _Slot(looked_ns) for name in wanted}
         for name in wanted:
             self._presences.setdefault(name, Presence(printable(name), self._report))
         self._announce()
@@ -142,7 +152,7 @@ class PcscReader:
     def _announce(self) -> None:
         if not self._slots:
             self._report.state(ReaderState.ABSENT, self._nothing_attached())
-        elif all(slot.state != scard.SCARD_STATE_UNAWARE for slot in self._slots.values()):
+        elif all(slot.has_looked for slot in self._slots.values()):
             self._report.state(ReaderState.READY, _listed(self._slots))
 
     def _nothing_attached(self) -> str:
@@ -189,7 +199,9 @@ class PcscReader:
     def _patience_ms(self) -> int:
         """How long a wait may last: until something is due at a slot, such as the end of its second without a card."""
         now_ns = time.monotonic_ns()
-        waits = [seconds_until(one.due_ns, now_ns, self._wait_ms / 1000) for one in self._presences.values()]
+        dues = [presence.due_ns for presence in self._presences.values()]
+        dues += [slot.looked_ns for slot in self._slots.values() if not slot.has_looked]
+        waits = [seconds_until(due_ns, now_ns, self._wait_ms / 1000) for due_ns in dues]
         return math.ceil(1000 * min(waits, default=self._wait_ms / 1000))
 
     def _note(self, event: ReaderEvent) -> None:
@@ -204,10 +216,11 @@ class PcscReader:
             presence.see(
                 slot.cards,
                 lambda: read_card(self._pcsclite, context, name, slot.atr, self._report.driver_call, self._admitted),
+                has_name=False,
             )
         else:
             presence.see_nothing()
-        if slot and slot.state != scard.SCARD_STATE_UNAWARE:
+        if slot and slot.has_looked:
             presence.end_first_look()
         if not slot and presence.due_ns is None:
             del self._presences[name]

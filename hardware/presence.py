@@ -6,6 +6,7 @@ The rules are the same for every kind of reader, and have their one home here:
   times in one movement of the hand. Two cards in one wallet answer alternately.
 - What lies there at the first look is no tap: nobody may stand there any more. It is not even read, since a card that
   made a process hang would make the next one hang too. It is refused: lift it and hold it again.
+- A card that nothing tells from the one that lay there is taken for it, until that one has been away for a second.
 - A card that could not be read is read again while it lies there.
 - The field is clear when no card has been seen for one second.
 """
@@ -29,6 +30,7 @@ class _Lying:
     """One card in the field: what it was found to be, when it was last seen, and when it is read again."""
 
     found: Found
+    has_name: bool
     seen_ns: int
     retry_ns: int = 0
     wait_ns: int = RETRY_NS
@@ -49,16 +51,18 @@ class Presence:
         self._open = True
         self._is_first_look = True
 
-    def see(self, mark: Hashable, read: Callable[[], Found]) -> Found | None:
+    def see(self, mark: Hashable, read: Callable[[], Found], has_name: bool = True) -> Found | None:
         """Notes a card in the field, and reports it. Returns what it reports; None for a card that was there before.
 
-        `mark` tells the card from others before anything is said to it; `read` speaks with it.
+        `mark` tells the card from others before anything is said to it; `read` speaks with it. `has_name` is false
+        where one card may come with another mark each time.
         """
         now_ns = self._forget()
         card = self._cards.get(mark)
         if card is None:
-            found = RefusedReason.LIFT_AGAIN if self._is_first_look else self._read(read)
-            card = self._cards[mark] = _Lying(found, now_ns, self._clock_ns() + RETRY_NS)
+            lay_there = self._is_first_look or (not has_name and self._a_nameless_card_lay_there())
+            found = RefusedReason.LIFT_AGAIN if lay_there else self._read(read)
+            card = self._cards[mark] = _Lying(found, has_name, now_ns, self._clock_ns() + RETRY_NS)
         elif card.found in _MAY_PASS and now_ns >= card.retry_ns:
             card.found = self._read(read)
             card.wait_ns = min(2 * card.wait_ns, _RETRY_MOST_NS)
@@ -103,6 +107,9 @@ class Presence:
         if self._last:
             return self._last.retry_ns if self._last.found in _MAY_PASS else None
         return self._seen_ns + GAP_NS if self._open else None
+
+    def _a_nameless_card_lay_there(self) -> bool:
+        return any(card.found is RefusedReason.LIFT_AGAIN and not card.has_name for card in self._cards.values())
 
     def _read(self, read: Callable[[], Found]) -> Found:
         """Speaks with a card. Whatever is raised meanwhile is the card's fault: a reader is judged without a card."""

@@ -100,6 +100,7 @@ def spec_of(chip: EmulatedPn532) -> ReaderSpec:
         (type_a(ANNA[:4], PROCESSOR, PHONE_ATQA), RefusedReason.UNREADABLE),
         (type_a(ANNA[:4], PROCESSOR, PHONE_ATQA, iso_dep(lambda _: PURSE, ats=b"\x01")), RefusedReason.UNREADABLE),
         (type_a(bytes(4)), RefusedReason.UNREADABLE),
+        (type_a(b""), RefusedReason.UNREADABLE),
     ],
     ids=[
         "NTAG",
@@ -127,6 +128,7 @@ def spec_of(chip: EmulatedPn532) -> ReaderSpec:
         "gone before it was chosen",
         "an answer to select that nfcpy cannot read",
         "only zeros",
+        "no id",
     ],
 )
 def test_a_card_is_told_or_refused_for_what_it_is(
@@ -170,6 +172,31 @@ def test_a_phone_that_shows_another_id_at_each_look_is_refused_once(chip: Emulat
     chip.put(type_a(ANNA))
     log.wait_for(2)
     assert log.cards() == [RefusedReason.PHONE, ANNA]
+
+
+@pytest.mark.pty
+@pytest.mark.parametrize("of_type_b", [False, True], ids=["type A", "type B"])
+def test_a_transit_card_that_lay_there_and_shows_another_id_at_each_look_is_no_tap(
+    chip: EmulatedPn532, start: StartReaders, log: Log, of_type_b: bool
+):
+    def transit_card(last: int) -> Target:
+        if of_type_b:
+            return type_b(b"abc" + bytes([last]), blocks=purse)
+        return type_a(b"\x08ab" + bytes([last]), PROCESSOR, PHONE_ATQA, purse)
+
+    chip.put(transit_card(0))
+    start(spec_of(chip))
+    log.wait_for(1)
+    for last in range(1, 8):
+        chip.put(transit_card(last))
+        looks = chip.looks
+        until(lambda looks=looks: chip.looks > looks + 6, "looks at it")
+    assert log.cards() == [RefusedReason.LIFT_AGAIN]
+    chip.lift()
+    log.wait_for_clear()
+    chip.put(transit_card(0))
+    log.wait_for(2)
+    assert log.cards() == [RefusedReason.LIFT_AGAIN, CSN]
 
 
 @pytest.mark.pty

@@ -37,12 +37,12 @@ class Field:
         if not first_look:
             self.presence.end_first_look()
 
-    def look(self, at_ns: int, seen: object, read: Callable[[], Found] | None = None) -> None:
+    def look(self, at_ns: int, seen: object, read: Callable[[], Found] | None = None, has_name: bool = True) -> None:
         self.now_ns = at_ns
         if seen is None:
             self.presence.see_nothing()
         else:
-            self.presence.see(seen, read or (lambda: seen))  # type: ignore[arg-type, return-value]
+            self.presence.see(seen, read or (lambda: seen), has_name)  # type: ignore[arg-type, return-value]
         lines = self._read.read(65536) or b""
         self.reported += [(at_ns, decode(line)) for line in lines.splitlines()]
 
@@ -102,6 +102,19 @@ def test_a_card_of_the_first_look_is_refused_unread_and_taps_after_a_second_away
     field.look(2000 * MS, None)
     field.look(2001 * MS, ANNA)
     assert field.taps == [(0, RefusedReason.LIFT_AGAIN), (600 * MS, b"bora"), (2001 * MS, b"anna")]
+
+
+def test_a_card_that_may_be_the_one_that_lay_there_taps_only_after_a_second_away():
+    field = Field(first_look=True)
+    field.look(0, 1, lambda: ANNA, has_name=False)
+    field.presence.end_first_look()
+    for mark, at_ns in enumerate(range(100 * MS, 3000 * MS, 500 * MS), 2):
+        field.look(at_ns, mark, lambda: ANNA, has_name=False)
+        field.look(at_ns + 10 * MS, None)
+    field.look(2700 * MS, BORA)
+    field.look(3610 * MS, None)
+    field.look(3620 * MS, 100, lambda: ANNA, has_name=False)
+    assert field.taps == [(0, RefusedReason.LIFT_AGAIN), (2700 * MS, b"bora"), (3620 * MS, b"anna")]
 
 
 def test_after_a_loss_of_sight_the_next_look_is_a_first_one():
