@@ -155,15 +155,18 @@ class ReaderWatcher:
     def _run(self) -> None:
         backoff = Backoff(self._timeouts.first_wait_s, self._timeouts.most_wait_s)
         while not self._stopping.is_set():
+            was_silent = False
             try:
                 self._attend()
             except Exception as error:  # noqa: BLE001 the edge of this thread: a reader is never given up
+                # The silence has lasted long enough: what hung may go on at any moment.
+                was_silent = isinstance(error, ProcessSilent)
                 if not self._stopping.is_set():
                     self._note_failure(error)
-            if self._health.keeps_failing:
-                self._wait(backoff.next_s())
-            else:
+            if not self._health.keeps_failing:
                 backoff.reset()
+            elif not was_silent:
+                self._wait(backoff.next_s())
         self._deliver_all(self._fields.all())
 
     def _attend(self) -> None:

@@ -235,6 +235,16 @@ def test_a_faulty_reader_that_has_behaved_for_a_while_is_forgiven(start: StartRe
     wait_for_state(readers, ReaderState.READY)
 
 
+def test_a_process_that_fell_silent_is_replaced_without_a_wait_however_often(start: StartReaders):
+    timeouts = Timeouts(idle_s=2.0, first_wait_s=600.0, most_wait_s=600.0, relapses_to_faulty=99)
+    readers = start(DESK, timeouts=timeouts)
+    for _ in range(2):
+        (silent,) = processes_of(DESK)
+        os.kill(silent, signal.SIGSTOP)
+        wait_for_another(DESK, silent)
+        wait_for_state(readers, ReaderState.READY)
+
+
 def test_stopping_twice_and_stopping_what_never_started_is_no_error():
     readers = Readers([DESK], lambda _: None, lambda _: None)
     readers.stop()
