@@ -315,9 +315,10 @@ def _stop_after_a_dead_thread(stop_signal: StopSignal, failed: threading.Event) 
 
 
 def _tap_in_words(answer: dict[str, Any]) -> str:
+    unknown = "no patient has this card" if answer["lookup"] == "unknown" else "the card cannot be looked up now"
     words = {
         "journey": f"accepted: {answer['journey_state']}",
-        "unknown_card": "read, but no patient has this card: the screen offers a check-in",
+        "unknown_card": f"read, but {unknown}: the screen offers a check-in",
         "refused_card": f"refused: {answer['reason']}",
         "out_of_order": f"not accepted: the kiosk is out of order: {answer['reason']}",
         "attract": "read, but the screen has gone back to its start already",

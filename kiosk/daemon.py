@@ -230,6 +230,7 @@ class Daemon:
         return {
             "screen": screen.screen,
             "reason": screen.reason,
+            "lookup": screen.lookup,
             "journey_state": screen.journey.journey_state if screen.journey else None,
         }
 

@@ -188,6 +188,16 @@ def test_after_an_enrolment_that_could_not_be_kept_the_kiosk_goes_on_as_what_it_
     assert not (town.places.directory / "kiosk.db.enrolment").exists()
 
 
+def test_without_the_centre_a_strange_card_is_not_said_to_be_nobodys(standing_town: Town):
+    town = standing_town
+    town.go_offline()
+    tapped = kiosk("tap", "--config", str(town.places.config), "04d0c0ffee5e81")
+    town.wire.mend()
+    town.await_online()
+    words = "read, but the card cannot be looked up now: the screen offers a check-in\n"
+    assert (tapped.returncode, tapped.stdout) == (0, words)
+
+
 DYING_DAEMON = """
 import os, sys, threading
 from pathlib import Path
