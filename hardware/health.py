@@ -27,9 +27,6 @@ class Timeouts:
     most_wait_s: float = 3.0
 
 
-HELD_BY_ANOTHER = (
-    "another program holds the card at {reader} exclusively; `ss -xp` as root lists the programs connected to pcscd"
-)
 _STARTING = State(ReaderState.STARTING, "")
 
 
@@ -50,7 +47,7 @@ class Health:
         self._failed_at_s = 0.0
         self._why = ""
         self._unreadable: dict[str, int] = {}
-        self._in_use: set[str] = set()
+        self._in_use: dict[str, str] = {}
 
     @property
     def keeps_failing(self) -> bool:
@@ -69,15 +66,15 @@ class Health:
         """Notes that a card was read. The reader works, so earlier failures no longer count."""
         self._failures = self._relapses = 0
         self._unreadable.pop(reader, None)
-        self._in_use.discard(reader)
+        self._in_use.pop(reader, None)
 
     def card_unreadable(self, reader: str) -> None:
         """Notes that a card could not be read. That is the card's fault, until it happens many times in a row."""
         self._unreadable[reader] = self._unreadable.get(reader, 0) + 1
 
-    def card_in_use(self, reader: str) -> None:
-        """Notes that another program holds the card. The reader is degraded until it reads one."""
-        self._in_use.add(reader)
+    def card_in_use(self, reader: str, why: str) -> None:
+        """Notes that another program held the card. The reader is degraded until it reads one."""
+        self._in_use[reader] = why
 
     def failed(self, why: str, since_s: float, now_s: float) -> None:
         """Notes that the process ended or was killed without a card, and that nothing was heard from it since then."""
@@ -123,7 +120,7 @@ class Health:
             for name, count in self._unreadable.items()
             if count >= most
         ]
-        return "; ".join([*runs, *[HELD_BY_ANOTHER.format(reader=name) for name in sorted(self._in_use)]])
+        return "; ".join([*runs, *[self._in_use[name] for name in sorted(self._in_use)]])
 
     def _begin_trouble(self, state: State, since_s: float) -> None:
         if self._trouble is None:

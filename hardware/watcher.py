@@ -10,7 +10,8 @@ from hardware.card import RefusedReason, Technology
 from hardware.errors import log_without_values, place_of
 from hardware.fields import OpenFields
 from hardware.gesture import UNPLUGGED, Gesture, GestureReply, GestureResult
-from hardware.health import HELD_BY_ANOTHER, Health, Timeouts
+from hardware.health import Health, Timeouts
+from hardware.pcsc_programs import FIND_ALL, programs_with_pcsc
 from hardware.process import ProcessEnded, ProcessSilent, ReaderProcess, command_for
 from hardware.reader import (
     OUT_OF_ORDER,
@@ -219,8 +220,8 @@ class ReaderWatcher:
             self._limit_s = self._timeouts.idle_s
         match message:
             case Tap() | RefusedTap() | FieldClear():
-                self._note_card(message)
                 self._deliver(message)
+                self._note_card(message)
             case CommandReply():
                 self._answer(message)
             case DialogueBegun() | DialogueEnded():
@@ -261,8 +262,9 @@ class ReaderWatcher:
             case RefusedTap(reason=RefusedReason.UNREADABLE):
                 self._health.card_unreadable(event.reader)
             case RefusedTap(reason=RefusedReason.IN_USE):
-                log.warning("reader %s: %s", self.spec.label, HELD_BY_ANOTHER.format(reader=event.reader))
-                self._health.card_in_use(event.reader)
+                why = _held_by_another(event.reader)
+                log.warning("reader %s: %s", self.spec.label, why)
+                self._health.card_in_use(event.reader, why)
             case RefusedTap(reason=RefusedReason.LIFT_AGAIN) | FieldClear():
                 pass
             case RefusedTap():
@@ -328,6 +330,15 @@ class ReaderWatcher:
         self._on_change()
         if now.state in OUT_OF_ORDER:
             self._deliver_all(self._fields.all())
+
+
+def _held_by_another(reader: str) -> str:
+    seen = programs_with_pcsc()
+    return (
+        f"another program held the last card at {reader} exclusively; "
+        + f"PC/SC is used by {', '.join(seen)}; " * bool(seen)
+        + f"as root, {FIND_ALL} finds all programs that use PC/SC"
+    )
 
 
 def _not_ready(why: str) -> GestureReply:

@@ -6,6 +6,8 @@ import contextlib
 import itertools
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -323,25 +325,44 @@ def test_a_card_that_another_program_holds_is_in_use_and_taps_once_it_is_let_go(
     pcscd: Pcscd, start: StartReaders, log: Log, caplog: pytest.LogCaptureFixture
 ):
     readers = start(ALL)
-    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
-    held: list[int | None] = []
     with pcscd.insert(storage_card(ANNA)) as card:
         with stopped(processes_of(ALL)):
             card.wait_until_noticed()
-            until(lambda: held.append(hold_alone(context, pcscd.readers[0])) or held[-1], "the card")
+            holder = hold_alone(pcscd.readers[0])
         log.wait_for(1)
         wait_for_state(readers, ReaderState.DEGRADED)
-        scard.SCardDisconnect(held[-1], scard.SCARD_LEAVE_CARD)
+        holder.communicate()
         log.wait_for(2)
     assert log.cards() == [RefusedReason.IN_USE, ANNA]
     wait_for_state(readers, ReaderState.READY)
-    assert f"another program holds the card at {pcscd.readers[0]} exclusively" in caplog.text
+    (warning,) = [record.getMessage() for record in caplog.records if "exclusively" in record.getMessage()]
+    assert f"another program held the last card at {pcscd.readers[0]} exclusively; PC/SC is used by " in warning
+    assert f"({holder.pid})" in warning
+    assert f"({os.getpid()})" not in warning
+    assert not [pid for pid in processes_of(ALL) if f"({pid})" in warning]
 
 
-def hold_alone(context: int, reader: str) -> int | None:
-    """A handle of the card that keeps all others from it; None while pcscd has not seen the card."""
-    result, card, _ = scard.SCardConnect(context, reader, scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T1)
-    return card if result == scard.SCARD_S_SUCCESS else None
+HOLD_ALONE = """
+import sys
+from smartcard import scard
+_, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+held = 1
+while held:
+    held, card, _ = scard.SCardConnect(context, sys.argv[1], scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T1)
+print("held", flush=True)
+sys.stdin.read()
+scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)
+"""
+
+
+def hold_alone(reader: str) -> subprocess.Popen[bytes]:
+    """A program that keeps the card in a reader from all others until its input ends."""
+    program = subprocess.Popen(
+        [sys.executable, "-c", HOLD_ALONE, reader], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert program.stdout
+    assert program.stdout.readline() == b"held\n"
+    return program
 
 
 def hold_a_card(pcscd: Pcscd) -> None:
