@@ -1,4 +1,7 @@
-"""Asks a card again where it says that only the length of the question was wrong (ISO 7816-4, 5.1.3)."""
+"""Questions to a card: asked again where only their length was wrong (ISO 7816-4, 5.1.3), and for so long at most."""
+
+import time
+from collections.abc import Callable
 
 from hardware.card import Transmit
 
@@ -6,6 +9,8 @@ _WRONG_LE, _MORE = 0x6C, 0x61
 _GET_RESPONSE = bytes.fromhex("00C00000")
 # A sane answer comes in a few pieces. A card that always has more to say is not listened to for ever.
 _MOST_PIECES = 8
+# The longest time of a dialogue. A phone takes some tenths of a second for each question.
+DIALOGUE_S = 3.0
 
 
 def with_right_length(transmit: Transmit) -> Transmit:
@@ -24,3 +29,11 @@ def with_right_length(transmit: Transmit) -> Transmit:
         return None if answer is None else data + answer
 
     return whole
+
+
+def in_time(transmit: Transmit, until_s: float, monotonic: Callable[[], float] = time.monotonic) -> Transmit:
+    """The same until that time (monotonic). From then on the card counts as silent, and is asked nothing more.
+
+    A card that answers each question slowly, and always has more to say, would keep its holder waiting for long.
+    """
+    return lambda command: transmit(command) if monotonic() < until_s else None

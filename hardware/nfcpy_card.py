@@ -3,6 +3,7 @@
 Its form is judged by the ATR that a PC/SC reader would show, so both kinds of reader accept the same cards.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import nfc.clf
 import nfc.tag
 
-from hardware.apdu import with_right_length
+from hardware.apdu import DIALOGUE_S, in_time, with_right_length
 from hardware.atr import processor_atr, read_atr, storage_atr
 from hardware.card import AroundDriverCall, Found, RefusedReason, Technology, Transmit, judge
 from hardware.dialogue import identify
@@ -56,13 +57,14 @@ def find_card(
     """The card that the target is, or why it cannot be used. `admitted`: the further forms that IT admits."""
     if not _is_processor(target):
         return judge_form(read_atr(_storage_atr(target), admitted), raw_id(target))
+    until_s = time.monotonic() + DIALOGUE_S
     recorded = _Recorded(frontend)
     with driver_call():
         transmit = _activate(recorded, target)
     if transmit is None:
         return RefusedReason.UNREADABLE
     form = _processor_form(target, recorded.first_answer, admitted)
-    return identify(form, lambda: raw_id(target), with_right_length(_reported(transmit, driver_call)))
+    return identify(form, lambda: raw_id(target), with_right_length(in_time(_reported(transmit, driver_call), until_s)))
 
 
 def _is_processor(target: Any) -> bool:

@@ -1,10 +1,11 @@
 """Reads one card on a PC/SC reader. Every driver call here can hang for ever, so each is reported."""
 
+import time
 from collections.abc import Sequence
 
 from smartcard import scard
 
-from hardware.apdu import with_right_length
+from hardware.apdu import DIALOGUE_S, in_time, with_right_length
 from hardware.atr import read_atr
 from hardware.card import AroundDriverCall, Found, RefusedReason, body
 from hardware.dialogue import identify
@@ -25,10 +26,11 @@ def read_card(
     admitted: Sequence[AdmittedForm] = (),
 ) -> Found:
     """The card that lies on the reader, or why it cannot be used. `admitted`: the further forms that IT admits."""
-    found = _read_once(pcsclite, context, reader, atr, driver_call, admitted)
+    until_s = time.monotonic() + DIALOGUE_S
+    found = _read_once(pcsclite, context, reader, atr, driver_call, admitted, until_s)
     if found is RefusedReason.UNREADABLE:
         # Another program may have reset the card in between.
-        found = _read_once(pcsclite, context, reader, atr, driver_call, admitted)
+        found = _read_once(pcsclite, context, reader, atr, driver_call, admitted, until_s)
     return found
 
 
@@ -39,6 +41,7 @@ def _read_once(
     atr: bytes,
     driver_call: AroundDriverCall,
     admitted: Sequence[AdmittedForm],
+    until_s: float,
 ) -> Found:
     with driver_call():
         result, card, protocol = pcsclite.connect(context, reader, scard.SCARD_SHARE_SHARED, _PROTOCOLS)
@@ -56,7 +59,7 @@ def _read_once(
         if not atr:
             # It was mute, and the connection gives it power. Its ATR comes with the next state of the reader.
             return RefusedReason.UNREADABLE
-        whole = with_right_length(transmit)
+        whole = with_right_length(in_time(transmit, until_s))
         return identify(read_atr(atr, admitted), lambda: body(whole(_GET_UID)), whole)
     finally:
         # Anything but LEAVE_CARD cuts the power of a phone.

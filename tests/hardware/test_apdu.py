@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.apdu import with_right_length
+from hardware.apdu import in_time, with_right_length
 
 SELECT = bytes.fromhex("00A4040007D410000003000100")
 
@@ -29,3 +29,15 @@ def test_a_card_that_falls_silent_in_between_has_not_answered():
 def test_any_answers_come_to_an_end(answers: list[bytes | None]):
     turns = iter(answers)
     with_right_length(lambda _: next(turns))(SELECT)
+
+
+def test_a_card_that_always_has_more_to_say_is_silent_once_its_time_is_up():
+    now_s, asked = [0.0], []
+
+    def slow(command: bytes) -> bytes:
+        asked.append(command)
+        now_s[0] += 1.0
+        return b"on\x61\x02"
+
+    assert with_right_length(in_time(slow, 3.0, lambda: now_s[0]))(SELECT) is None
+    assert len(asked) == 3

@@ -213,6 +213,21 @@ def test_a_pcscd_that_hangs_is_out_of_order_until_it_answers(pcscd: Pcscd, start
         log.wait_for(1)
 
 
+def test_a_card_that_answers_slowly_and_never_ends_is_refused_while_it_lies_there(
+    pcscd: Pcscd, start: StartReaders, log: Log
+):
+    def answers(_: bytes) -> bytes:
+        time.sleep(1.2)
+        return b"\x61\x07"
+
+    start(ALL)
+    (before,) = processes_of(ALL)
+    with pcscd.insert(CardFace(JCOP, answers)):
+        log.wait_for(1)
+    assert log.cards() == [RefusedReason.UNREADABLE]
+    assert processes_of(ALL) == [before]
+
+
 def test_a_card_that_fails_at_first_is_read_again_while_it_lies_there(pcscd: Pcscd, start: StartReaders, log: Log):
     def answers(_: bytes) -> bytes:
         return ANNA + OK if log.taps else b"\x63\x00"
