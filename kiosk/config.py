@@ -285,11 +285,32 @@ def _may_share(first: ReaderSection, second: ReaderSection) -> bool:
     if first.kind == "pcsc":
         names = first.name or "", second.name or ""
         return names[0] in names[1] or names[1] in names[0]
-    if first.kind == "nfcpy":
-        # "usb" is any device that "usb:054c:06c1" can be.
-        paths = f"{first.path}:", f"{second.path}:"
-        return paths[0].startswith(paths[1]) or paths[1].startswith(paths[0])
-    return False
+    return first.kind == "nfcpy" and _paths_may_meet(first.path or "", second.path or "")
+
+
+def _paths_may_meet(first: str, second: str) -> bool:
+    """Whether two paths of nfcpy could lead to one device. "usb" is any device that "usb:054c:06c1" can be."""
+    (bus, *one), (other_bus, *other) = first.split(":"), second.split(":")
+    if bus != other_bus:
+        return False
+    if bus == "tty":
+        return _lines_may_meet(*("".join(parts[:1]).removeprefix("tty") for parts in (one, other)))
+    if bus == "usb" and one and other and (len(one[0]) == _USB_ID) != (len(other[0]) == _USB_ID):
+        return True  # a maker's device at any place, and a place with any device
+    return all(part.lower() == other_part.lower() for part, other_part in zip(one, other, strict=False))
+
+
+def _lines_may_meet(first: str, second: str) -> bool:
+    """Whether two names of serial lines could be one: "USB" is the first of "USB0", "USB1"; no name is any line."""
+    if not first or not second or first == second:
+        return True
+    pairs = (first, second), (second, first)
+    return any(kind in _LINES and re.fullmatch(kind + "[0-9]+", line) for kind, line in pairs)
+
+
+# As nfcpy reads its paths: the first part after "usb" is a maker's number of four digits, or a bus of up to three.
+_USB_ID = 4
+_LINES = {"S", "ACM", "AMA", "USB"}
 
 
 _TELL_APART = {

@@ -337,3 +337,32 @@ def test_what_is_no_usable_url_is_refused_without_being_quoted_since_it_may_hold
     with pytest.raises(ConfigError, match="expected a URL") as found:
         check_central_url(url, plain_http=True)
     assert "secret" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("paths", "could_meet"),
+    [
+        (("usb:054c:06c1", "usb:054C:06C1"), True),
+        (("usb:054c:06c1", "usb:001:005"), True),
+        (("usb:054c", "usb:054c:06c1"), True),
+        (("usb:001:005", "usb:001:006"), False),
+        (("usb:054c:06c1", "usb:054c:06c3"), False),
+        (("tty:S0:pn532", "tty:S0"), True),
+        (("tty:S0:pn532", "tty:S0:arygon"), True),
+        (("tty:S0:pn532", "tty:ttyS0:pn532"), True),
+        (("tty:USB:pn532", "tty:USB1:pn532"), True),
+        (("tty::pn532", "tty:AMA0:pn532"), True),
+        (("tty:USB0:pn532", "tty:USB1:pn532"), False),
+        (("tty:S0:pn532", "tty:S01:pn532"), False),
+        (("tty:PN532:pn532", "usb"), False),
+        (("udp", "udp:localhost:54321"), True),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True], ids=["", "turned"])
+def test_two_paths_that_could_be_one_device_are_an_error(paths: tuple[str, str], could_meet: bool, turned: bool):
+    readers = [{"kind": "nfcpy", "path": path} for path in (paths[::-1] if turned else paths)]
+    if could_meet:
+        with pytest.raises(ConfigError, match="numbers 1 and 2: both could be the same reader"):
+            check_config({"reader": readers}, "here")
+    else:
+        assert len(check_config({"reader": readers}, "here").reader) == 2
