@@ -20,7 +20,7 @@ BORA = Card(Technology.ISO14443A, b"bora")
 UNREADABLE = RefusedReason.UNREADABLE
 
 # Moments, rising: at each a card is in the field, or none is (None).
-moments = st.lists(st.tuples(st.integers(0, 1400), st.sampled_from([ANNA, BORA, None])), min_size=1, max_size=40).map(
+moments = st.lists(st.tuples(st.integers(1, 1400), st.sampled_from([ANNA, BORA, None])), min_size=1, max_size=40).map(
     lambda steps: [(sum(step for step, _ in steps[: n + 1]) * MS, seen) for n, (_, seen) in enumerate(steps)]
 )
 
