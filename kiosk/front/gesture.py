@@ -1,9 +1,10 @@
 """One gesture: a hand holds one card or several to the readers. Pure values.
 
 A wallet may hold several cards, and a reader finds them one after another. A gesture begins with its first card, and
-ends when every reader says that its field is clear. Within a gesture the best card counts, whichever comes first: a
-known person's before an unknown card, and that before a card that cannot be used. Between the cards of two people the
-kiosk cannot choose: it acts for nobody. Nor can it choose between two unknown cards, until a known one comes.
+ends when every reader that holds a card of it says that its field is clear. Within a gesture the best card counts,
+whichever comes first: a known person's before an unknown card, and that before a card that cannot be used. Between the
+cards of two people the kiosk cannot choose: it acts for nobody. Nor can it choose between two unknown cards, until a
+known one comes.
 """
 
 from collections.abc import Hashable
@@ -37,19 +38,31 @@ class HeldCard:
 
 @dataclass(frozen=True, slots=True)
 class Gesture:
-    """The readers that hold a card, the best card so far, and the unknown cards.
+    """The readers that hold a card of it, the best card so far, and the unknown cards.
 
-    `ambiguous`: another card was as good as the best one, so the gesture names nobody.
+    `ambiguous`: another card was as good as the best one, so the gesture names nobody. `left`: the readers with a card
+    that nobody holds, because it lay there before or because its person has gone. Such a card does not keep a gesture
+    from its end.
     """
 
     fields: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
     best: HeldCard | None = None
     unknown: frozenset[Hashable] = frozenset()
     ambiguous: bool = False
 
-    def with_card(self, reader: str, card: HeldCard) -> tuple["Gesture", Effect]:
-        """Returns the gesture with a card that came to a reader, and the card's effect."""
-        after, effect = replace(self, fields=self.fields | {reader})._with_card(card)
+    @property
+    def readers(self) -> frozenset[str]:
+        """The readers that hold any card."""
+        return self.fields | self.left
+
+    def with_card(self, reader: str, card: HeldCard, lay_there: bool = False) -> tuple["Gesture", Effect]:
+        """Returns the gesture with a card that came to a reader, or lay there before, and the card's effect."""
+        if lay_there and reader not in self.fields:
+            held = replace(self, left=self.left | {reader})
+        else:
+            held = replace(self, fields=self.fields | {reader}, left=self.left - {reader})
+        after, effect = held._with_card(card)
         if card.rank is Rank.UNKNOWN:
             after = replace(after, unknown=after.unknown | {card.holder})
         return after, effect
@@ -67,12 +80,12 @@ class Gesture:
 
     def without_cards(self, reader: str) -> "Gesture":
         """Returns the gesture after the field of a reader is clear. With the last field the gesture ends."""
-        fields = self.fields - {reader}
-        return replace(self, fields=fields) if fields else NO_GESTURE
+        fields, left = self.fields - {reader}, self.left - {reader}
+        return replace(self, fields=fields, left=left) if fields else Gesture(left=left)
 
     def without_person(self) -> "Gesture":
         """Returns the gesture after its person has left the screen: the next card takes the screen."""
-        return Gesture(self.fields)
+        return Gesture(left=self.readers)
 
     def _with_card(self, card: HeldCard) -> tuple["Gesture", Effect]:
         best = self.best

@@ -20,7 +20,7 @@ from kiosk.front.counter import DemoCard, PressResult
 from kiosk.front.gesture import NO_GESTURE, Effect, HeldCard, Rank
 from kiosk.front.latest import Broadcast, LatestSlot
 from kiosk.front.screen import Lookup, Notice, QueueLine, Screen, ScreenKind
-from kiosk.front.visitor import ATTRACT, HOLD_ONE_CARD, LOOKUP_S, SETTLE_S, Visitor
+from kiosk.front.visitor import ATTRACT, HOLD_ONE_CARD, LIFT_AGAIN, LOOKUP_S, SETTLE_S, Visitor
 from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from kiosk.journey.patient_status import PatientStatus
 from kiosk.journey.this_kiosk import NotEnrolled
@@ -102,7 +102,9 @@ class Reception:
                 self._journeys.note_refused_tap(reason)
             except sqlite3.Error as error:
                 return self._store_failed(error)
-            self._gesture, effect = self._gesture.with_card(reader, HeldCard(Rank.REFUSED, reason))
+            self._gesture, effect = self._gesture.with_card(
+                reader, HeldCard(Rank.REFUSED, reason), reason == LIFT_AGAIN
+            )
             return self._take_effect(effect, lambda: visitors.refused_card(reason))
 
     def clear_field(self, reader: str) -> None:
@@ -114,12 +116,12 @@ class Reception:
     def fields(self) -> tuple[str, ...]:
         """Returns the names of the readers that hold a card, or held one within the last second."""
         with self._changed:
-            return tuple(sorted(self._gesture.fields))
+            return tuple(sorted(self._gesture.readers))
 
     def await_clear_fields(self, timeout_s: float) -> bool:
         """Waits until no reader holds a card. False where one still does."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._gesture == NO_GESTURE, timeout_s)
+            return self._changed.wait_for(lambda: not self._gesture.readers, timeout_s)
 
     def await_settled(self, timeout_s: float) -> Screen:
         """Waits until the tap on the screen has acted. Returns the screen then, or after the time."""

@@ -24,6 +24,7 @@ SEEN_S = 5.0
 KEEPS = 10
 SETTLE_S = 0.25  # the cards of one wallet come within some 0.1 s of each other
 LOOKUP_S = 1.5  # the longest time in which the centre's answer about an unknown card may change the screen
+LIFT_AGAIN = "lift_again"  # the reason of a reader for a card that lay there before it looked
 HOLD_ONE_CARD = "hold_one_card"  # the reason on the screen for two cards that are as good in one gesture
 
 

@@ -95,6 +95,31 @@ def test_the_next_card_takes_the_screen_after_its_person_has_left():
     assert (after.best, effect) == (BORA, Effect.SHOW)
 
 
+def test_a_card_that_lay_there_before_keeps_no_gesture_from_its_end():
+    gesture, effect = NO_GESTURE.with_card("slot", PHONE, lay_there=True)
+    assert effect is Effect.SHOW
+    gesture, effect = gesture.with_card("reader", ANNA)
+    assert effect is Effect.SHOW
+    ended = gesture.without_cards("reader")
+    assert ended.readers == {"slot"}
+    assert ended.with_card("reader", BORA)[1] is Effect.SHOW
+    assert ended.without_cards("slot") == NO_GESTURE
+
+
+def test_a_card_whose_person_has_left_keeps_no_later_gesture_from_its_end():
+    gesture, _ = NO_GESTURE.with_card("forgotten", ANNA)
+    gesture, _ = gesture.without_person().with_card("reader", BORA)
+    assert gesture.readers == {"forgotten", "reader"}
+    assert gesture.without_cards("reader").with_card("reader", STRANGE)[1] is Effect.SHOW
+
+
+def test_a_card_of_the_gesture_that_lies_through_a_restart_of_its_reader_is_still_of_the_gesture():
+    gesture, _ = NO_GESTURE.with_card("reader", ANNA)
+    gesture, effect = gesture.with_card("reader", PHONE, lay_there=True)
+    assert (gesture.fields, effect) == ({"reader"}, Effect.KEEP)
+    assert gesture.with_card("reader", BORA)[1] is Effect.HOLD_ONE
+
+
 def test_an_unknown_card_that_turns_out_to_be_a_patients_takes_the_screen():
     gesture, _ = NO_GESTURE.with_card("reader", STRANGE)
     found, effect = gesture.with_found(STRANGE.holder, "P1")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hardware.card import RefusedReason
 from kiosk.front.screen import Notice, ScreenKind
 from kiosk.front.visitor import DECIDE_S, HOLD_ONE_CARD, INFORM_S, SETTLE_S
 from sync.ids import new_id
@@ -79,6 +80,18 @@ def test_one_card_alone_is_taken_after_the_gesture_of_two(rig: ReceptionRig):
     screen = rig.tap(uid(2))
     assert screen.patient is not None
     assert screen.patient.patient_id == "P2"
+
+
+def test_a_card_that_lies_at_another_reader_makes_nobody_wait_for_the_person_before(rig: ReceptionRig):
+    rig.reception.refuse_card(RefusedReason.LIFT_AGAIN, "slot")
+    for number, patient_id in [(1, "P1"), (2, "P2")]:
+        rig.reception.tap(uid(number), "reader")
+        rig.settle()
+        screen = rig.reception.screen()
+        assert screen.patient is not None
+        assert screen.patient.patient_id == patient_id
+        rig.reception.clear_field("reader")
+    assert rig.reception.fields() == ("slot",)
 
 
 @pytest.mark.parametrize("other", ["phone", "unreadable", "unknown"])
