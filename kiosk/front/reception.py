@@ -24,6 +24,7 @@ from kiosk.front.visitor import ATTRACT, HOLD_ONE_CARD, LIFT_AGAIN, LOOKUP_S, SE
 from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from kiosk.journey.patient_status import PatientStatus
 from kiosk.journey.this_kiosk import NotEnrolled
+from kiosk.store.patients import Patient
 from sync.cards import CardHash
 from sync.ids import new_id
 from sync.journey.model import PatientId
@@ -81,19 +82,21 @@ class Reception:
         with self._changed, self._journeys.hold_store():
             try:
                 cards = self._hash_card(card)
-                patient_id = self._journeys.holder(cards)
+                holder = self._journeys.holder(cards)
             except sqlite3.Error as error:
                 return self._store_failed(error)
-            if isinstance(patient_id, CardRefused):
-                return self.refuse_card(patient_id.reason, reader)
-            if patient_id is None:
+            if isinstance(holder, CardRefused):
+                return self.refuse_card(holder.reason, reader)
+            if holder is None:
                 self._gesture, effect = self._gesture.with_card(reader, HeldCard(Rank.UNKNOWN, cards))
                 if effect is Effect.HOLD_ONE:
                     self._ask_centre(cards)  # one of the two may be a patient's
                 return self._take_effect(effect, lambda: self._unknown_card(cards))
-            self._gesture, effect = self._gesture.with_card(reader, HeldCard(Rank.KNOWN, patient_id))
+            # This kiosk made a provisional patient for the card. Nobody knows yet whose it is.
+            rank = Rank.UNKNOWN if holder.provisional else Rank.KNOWN
+            self._gesture, effect = self._gesture.with_card(reader, HeldCard(rank, holder.patient_id))
             acts_s = self._monotonic() + SETTLE_S
-            return self._take_effect(effect, lambda: visitors.settling(patient_id, cards, acts_s))
+            return self._take_effect(effect, lambda: visitors.settling(holder.patient_id, cards, acts_s))
 
     def refuse_card(self, reason: str, reader: str = "") -> Screen:
         """Takes a card that cannot be used. Only the reason is stored."""
@@ -155,15 +158,15 @@ class Reception:
         with self._changed, self._journeys.hold_store():
             asks = self._visitor.lookup is Lookup.ASKED and self._visitor.cards == cards
             try:
-                patient_id = self._journeys.holder(cards)
+                holder = self._journeys.holder(cards)
             except sqlite3.Error as error:
                 self._store_failed(error)
                 return
-            if isinstance(patient_id, CardRefused):
+            if isinstance(holder, CardRefused):
                 if asks:
-                    self._show(visitors.refused_card(patient_id.reason))
-            elif patient_id is not None:
-                self._take_found(cards, patient_id, asks)
+                    self._show(visitors.refused_card(holder.reason))
+            elif holder is not None:
+                self._take_found(cards, holder, asks)
             elif asks:
                 self._show(replace(self._visitor, lookup=answer))
             # The person may have checked in before the answer came.
@@ -316,8 +319,11 @@ class Reception:
     def _ask_centre(self, cards: tuple[CardHash, ...]) -> bool:
         return self._online and self._look_up(cards)
 
-    def _take_found(self, cards: tuple[CardHash, ...], patient_id: PatientId, asks: bool) -> None:
+    def _take_found(self, cards: tuple[CardHash, ...], holder: Patient, asks: bool) -> None:
         """Shows the patient whom the centre named for a card, where the screen or the gesture is about that card."""
+        if holder.provisional:
+            return
+        patient_id = holder.patient_id
         self._gesture, effect = self._gesture.with_found(cards, patient_id)
         if effect is Effect.HOLD_ONE:
             self._hold_one_card()

@@ -64,7 +64,7 @@ class Journeys:
         """Reads the clocks of this machine."""
         return self._kiosk.clock()
 
-    def holder(self, cards: Sequence[CardHash]) -> PatientId | CardRefused | None:
+    def holder(self, cards: Sequence[CardHash]) -> Patient | CardRefused | None:
         """Returns the patient that a card is bound to; None for a card that this kiosk does not know.
 
         A card that was reported lost is refused.
@@ -73,7 +73,7 @@ class Journeys:
             if blocked_cards.is_blocked(db, cards):
                 return BLOCKED_CARD
             found = patients.read_holder(db, cards)
-        return found.patient.patient_id if found else None
+        return found.patient if found else None
 
     def tap(self, cards: Sequence[CardHash], automatic: Sequence[str]) -> ActionOutcome | CardRefused | None:
         """Handles a tap of a known card: does the automatic actions that the rules allow now, in the rules' order.

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from sync.agent.client import Accepted, CentralClient
@@ -38,8 +39,11 @@ class Lookups:
         connect: Callable[[], CentralClient],
         announce: Callable[[Cards, bool], object],
     ) -> None:
-        """`connect` makes the client. `announce` gets each card after its look-up, and whether the centre answered. A
-        patient who was found is in the store then."""
+        """`connect` makes a client for each card: look-ups are rare, and a connection that lay idle may be dead.
+
+        `announce` gets each card after its look-up, and whether the centre answered. A patient who was found is in the
+        store then.
+        """
         self._ledger = ledger
         self._connect = connect
         self._announce = announce
@@ -70,8 +74,6 @@ class Lookups:
             client.abort()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
-        if client:
-            client.close()
 
     def run_once(self, cards: Cards) -> bool:
         """Asks about one card, and writes the patient who holds it. Returns whether the centre answered."""
@@ -84,7 +86,8 @@ class Lookups:
             kiosk_id=identity.kiosk_id,
             cards=cards,
         )
-        outcome = self._connected().look_up(request)
+        with self._connected() as client:
+            outcome = client.look_up(request)
         if isinstance(outcome, Accepted) and outcome.answer.site_id == identity.site_id:
             self._versions.learn(outcome.answer.versions)
             self._ledger.take_lookup(outcome.answer)
@@ -111,12 +114,17 @@ class Lookups:
             cards, self._waiting = self._waiting, None
             return None if self._stopping else cards
 
-    def _connected(self) -> CentralClient:
-        """The client. It is made at the first look-up, since the file of the token may be away before."""
-        if self._client is None:
-            client = self._connect()
+    @contextmanager
+    def _connected(self) -> Iterator[CentralClient]:
+        """A client for one call, which `stop` can cancel."""
+        client = self._connect()
+        with self._changed:
+            self._client = client
+            if self._stopping:
+                client.abort()
+        try:
+            yield client
+        finally:
             with self._changed:
-                self._client = client
-                if self._stopping:
-                    client.abort()
-        return self._client
+                self._client = None
+            client.close()

@@ -117,5 +117,8 @@ class SimulatedClient(CentralClient):
         self._link = link
         self._deadline_s = 10.0
 
+    def close(self) -> None:
+        """Does nothing: there is no connection."""
+
     def _post(self, path: str, body: bytes, deadline_s: float) -> tuple[int, bytes, float | None]:
         return *self._link.call(path, body), None

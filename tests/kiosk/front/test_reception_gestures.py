@@ -174,6 +174,19 @@ def test_between_two_unknown_cards_there_is_no_choice_until_a_known_one_comes(ri
     assert rig.parts.pending() == 1
 
 
+@pytest.mark.parametrize("known_first", [True, False], ids=["known first", "known second"])
+def test_a_card_that_was_checked_in_unknown_gives_way_to_its_owners_hospital_card(rig: ReceptionRig, known_first: bool):
+    rig.press(rig.tap(UNKNOWN))
+    rig.reception.leave()
+    for card in (uid(1), UNKNOWN) if known_first else (UNKNOWN, uid(1)):
+        rig.reception.tap(card)
+        rig.seconds.now += 0.1
+    rig.settle()
+    screen = rig.reception.screen()
+    assert screen.patient is not None
+    assert screen.patient.patient_id == "P1"
+
+
 def test_the_request_for_one_card_goes_by_itself(rig: ReceptionRig):
     rig.reception.tap(uid(1))
     rig.reception.tap(uid(2))

@@ -260,6 +260,9 @@ class Wire:
         arrived = msgspec.json.decode(msgspec.json.encode(request), type=PullRequest)
         return self._back(self.centre.pulls.pull(self.kiosk_id, arrived), PullAnswer)
 
+    def close(self) -> None:
+        """Does nothing: there is no connection."""
+
     def look_up(self, request: LookupRequest) -> Accepted[LookupAnswer] | CallRefused | NoAnswer:
         arrived = msgspec.json.decode(msgspec.json.encode(request), type=LookupRequest)
         return self._back(look_up(self.centre.parts, self.kiosk_id, arrived), LookupAnswer)
