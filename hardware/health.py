@@ -18,7 +18,7 @@ class Timeouts:
 
     start_s: float = 15.0
     idle_s: float = 4.0
-    driver_call_s: float = 3.0
+    driver_call_s: float = 2.5  # with `trouble_s`: pcscd that hangs in the middle of a card is known within 5 s
     trouble_s: float = 2.0
     relapses_to_faulty: int = 3
     forgiven_after_s: float = 10.0
