@@ -14,7 +14,10 @@ DIALOGUE_S = 3.0
 
 
 def with_right_length(transmit: Transmit) -> Transmit:
-    """The same, but the whole answer: a command is sent again with the length that 6Cxx names; 61xx is followed up."""
+    """Returns a `transmit` that gives whole answers.
+
+    It sends a command again with the length that 6Cxx names, and fetches the rest that 61xx announces.
+    """
 
     def whole(command: bytes) -> bytes | None:
         answer = transmit(command)
@@ -32,8 +35,8 @@ def with_right_length(transmit: Transmit) -> Transmit:
 
 
 def in_time(transmit: Transmit, until_s: float, monotonic: Callable[[], float] = time.monotonic) -> Transmit:
-    """The same until that time (monotonic). From then on the card counts as silent, and is asked nothing more.
+    """Returns a `transmit` that asks the card nothing after `until_s` (monotonic): the card counts as silent then.
 
-    A card that answers each question slowly, and always has more to say, would keep its holder waiting for long.
+    A card that answers slowly, and always has more to say, would keep its holder waiting for long.
     """
     return lambda command: transmit(command) if monotonic() < until_s else None

@@ -145,9 +145,9 @@ class NfcpyReader:
         self._first_look_ns = time.monotonic_ns()
 
     def _note_time(self) -> None:
-        """After a slow look or a pause of this process, the card of the last look was there until now.
+        """Counts the card of the last look as present until now, after a slow look or a pause of this process.
 
-        After trouble with the device nobody knows.
+        After trouble with the device a card may have come or gone, so a first look begins.
         """
         if time.monotonic_ns() - self._looked_ns < GAP_NS:
             pass

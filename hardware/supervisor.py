@@ -88,7 +88,7 @@ class Readers:
 
 
 def without_overlap(specs: Sequence[ReaderSpec]) -> list[ReaderSpec]:
-    """The same specifications, in which an attached PC/SC reader belongs to the first that names it."""
+    """Returns the specifications without overlap: an attached PC/SC reader belongs to the first that names it."""
     names: list[str] = []
     disjoint = []
     for spec in specs:
