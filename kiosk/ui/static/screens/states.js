@@ -96,7 +96,7 @@ export const LOOKUPS = {
   },
   unavailable: {
     title: N_("Your card cannot be looked up now"),
-    lead: N_("You can check in all the same. The staff at the desk will ask who you are, if need be."),
+    lead: N_("You can check in all the same. The desk may ask who you are."),
   },
 };
 
