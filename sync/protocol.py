@@ -51,6 +51,8 @@ class Code(StrEnum):
     BLOCKED_CARD = "blocked_card"  # the card was reported lost, and opens nobody
     DEPENDS = "depends"  # an earlier action of the visit waits for staff
     MONEY = "money"
+    PROOF_MISSING = "proof_missing"  # such as a payment without the id of a receipt
+    PROOF_USED = "proof_used"  # the same proof counts for another visit already
     NOT_ALLOWED = "not_allowed"
     FORBIDDEN = "forbidden"  # the kiosk is not granted this action
     OLD_RULES = "old_rules"  # made under a version of the definitions that the centre no longer judges by

@@ -75,14 +75,15 @@ def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     """Returns the action of the one big button: the first that the rules allow here; None for no button.
 
     A patient known by the card alone gets none, since the desk has to help. After an exam done today, an action that
-    opens a queue entry without a booking is no button either.
+    opens a queue entry without a booking is no button either. Nor is an action that needs a proof: the page has none.
     """
     if status.patient.provisional:
         return None
     journey = status.journey
     booked = any(a.status in definitions.open_appointments for a in journey.appointments)
     for name in status.available:
-        if definitions.actions[name].opens_entry and journey.leg > 0 and not booked:
+        rule = definitions.actions[name]
+        if rule.proof is not None or (rule.opens_entry and journey.leg > 0 and not booked):
             continue
         return name
     return None

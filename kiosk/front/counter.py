@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from kiosk.front.latest import LatestSlot
 from kiosk.front.screen import Screen
@@ -38,11 +38,13 @@ class Counter(Protocol):
         """Returns the screen of this moment."""
         ...
 
-    def act(self, action_type: str, patient_id: str, action_id: str | None) -> PressResult:
+    def act(
+        self, action_type: str, patient_id: str, action_id: str | None, payload: dict[str, Any] | None = None
+    ) -> PressResult:
         """Does an action for the patient on the screen, and returns after its commit.
 
         The page makes `action_id` (a UUID) at the press. A repeat with the same id changes nothing and has the same
-        result.
+        result. `payload` is the action's own data, such as the receipt of a payment.
         """
         ...
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Any
 
 from kiosk.front import visitor as visitors
 from kiosk.front.build_screen import ScreenContext, build_screen
@@ -186,7 +187,9 @@ class Reception:
         with self._changed:
             return self._current_screen()
 
-    def act(self, action_type: str, patient_id: str, action_id: str | None) -> PressResult:
+    def act(
+        self, action_type: str, patient_id: str, action_id: str | None, payload: dict[str, Any] | None = None
+    ) -> PressResult:
         """Does an action for the patient on the screen, and returns after its commit."""
         with self._changed, self._journeys.hold_store():
             # The store may hold changes that `update` has not reported yet.
@@ -199,7 +202,7 @@ class Reception:
                 )
             try:
                 self._mark_reversals_seen()
-                outcome = self._act(visitor, action_type, action_id)
+                outcome = self._act(visitor, action_type, action_id, payload or {})
             except sqlite3.Error as error:
                 return PressResult(self._store_failed(error), error="It could not be saved.", code="store")
             if isinstance(outcome, CardRefused):
@@ -374,11 +377,13 @@ class Reception:
         self._visitor = replace(visitor, patient_id=patient_id) if patient_id else ATTRACT
         return True
 
-    def _act(self, visitor: Visitor, action_type: str, action_id: str | None) -> ActionOutcome | CardRefused:
+    def _act(
+        self, visitor: Visitor, action_type: str, action_id: str | None, payload: dict[str, Any]
+    ) -> ActionOutcome | CardRefused:
         assert visitor.patient_id is not None
         if visitor.kind is ScreenKind.UNKNOWN_CARD:
             return self._journeys.check_in_unknown(visitor.patient_id, visitor.cards, action_type, action_id)
-        return self._journeys.act(visitor.patient_id, action_type, action_id, {}, visitor.cards)
+        return self._journeys.act(visitor.patient_id, action_type, action_id, payload, visitor.cards)
 
     def _lines_moved(self) -> bool:
         """Whether other people have moved in a queue on the screen."""

@@ -48,6 +48,7 @@ def apply(
         context.clock.wall_ms,
         opens,
         exam_id=outbox.named_exam(kiosk_action.payload),
+        payload=kiosk_action.payload,
     )
     decision = decide(context.definitions, journey, action)
     if isinstance(decision, Refusal):

@@ -273,5 +273,6 @@ def _pending(intent: Intent, visit_id: str, grants: frozenset[str], site: Site) 
         intent.clock.wall_ms,
         opens,
         exam_id=named_exam(intent.payload),
+        payload=intent.payload,
     )
     return Pending(action, VisitId(visit_id), intent.leg, intent.journey_state, intent.site_day)

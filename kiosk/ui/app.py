@@ -90,7 +90,8 @@ def _act(counter: Counter) -> Response:
     press = read_action(_body())
     if isinstance(press, Malformed):
         return _json(PageError(error=press.error, code=press.code), 400)
-    return _press_result(counter.act(press.action_type, press.payload.patient_id, press.action_id))
+    target = press.payload
+    return _press_result(counter.act(press.action_type, target.patient_id, press.action_id, target.own_data))
 
 
 def _body() -> bytes:

@@ -7,6 +7,7 @@ import msgspec
 from kiosk.front.counter import PressResult
 from kiosk.front.screen import Screen
 from sync.ids import is_uuid
+from sync.journey.proof import MAX_PROOF
 
 FAILED = "the kiosk could not do that"  # the daemon failed; its log has the reason
 MAX_BYTES = 16 * 1024  # the limit of a request body and of a WebSocket message
@@ -23,9 +24,15 @@ class Malformed(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The patient that an action is for."""
+    """The patient that an action is for. A payment terminal's program also names the receipt."""
 
     patient_id: Id
+    receipt_id: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PROOF)] | None = None
+
+    @property
+    def own_data(self) -> dict[str, Any]:
+        """The payload of the action, as the centre gets it."""
+        return {} if self.receipt_id is None else {"receipt_id": self.receipt_id}
 
 
 class PressRequest(msgspec.Struct, frozen=True, tag_field="command", tag="perform_action"):

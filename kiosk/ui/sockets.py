@@ -121,7 +121,8 @@ def answer(counter: Counter, command: Command | Malformed) -> object:
         case Malformed():
             return PageError(type="error", error=command.error, code=command.code)
         case PressRequest():
-            result = counter.act(command.action_type, command.payload.patient_id, command.action_id)
+            target = command.payload
+            result = counter.act(command.action_type, target.patient_id, command.action_id, target.own_data)
             return result_of(result, command.action_id)
         case FetchInitialState():
             return State("initial_state", counter.screen())

@@ -51,6 +51,7 @@ class ActionRule(_Table, frozen=True):
     never_in: Names = frozenset()
     no_entry: Name | None = None
     money: bool = False
+    proof: Name | None = None
 
 
 class DayEnd(_Table, frozen=True):
@@ -269,6 +270,7 @@ def _misfits_of(rule: ActionRule) -> Iterator[str]:
         (rule.appointments is not None and touches_entry, "changes all appointments and an entry, but may do one"),
         (bool(rule.rejoin) and not rule.opens_entry, "has rejoin but opens no entry"),
         (rule.no_entry is not None and rule.entry is None, "has no_entry but changes no entry"),
+        (rule.proof is not None and "patient" not in rule.by, "needs a proof of kiosks, which may not send it"),
     )
     yield from (f"{rule.name} {fault}" for true, fault in faults if true)
 
@@ -316,6 +318,8 @@ def _tap_faults(d: Definitions) -> Iterator[str]:
         yield f"tap is {d.tap}, which is no action of a patient"
     elif rule.visit != "open" or d.initial not in rule.moves:
         yield f"tap is {d.tap}, which opens no visit in {d.initial}"
+    elif rule.proof is not None:
+        yield f"tap is {d.tap}, which needs a proof that no card has"
 
 
 def _kiosk_faults(d: Definitions) -> Iterator[str]:

@@ -6,7 +6,7 @@ All values are frozen; times are UTC milliseconds since 1970 (`*_ms`); ids are s
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 
 PatientId = NewType("PatientId", str)
 VisitId = NewType("VisitId", str)
@@ -146,7 +146,10 @@ class Opens:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One intent. `queue_id` or `exam_id` names its entry. Without a name, the action is about the current entry."""
+    """One intent. `queue_id` or `exam_id` names its entry. Without a name, the action is about the current entry.
+
+    `payload` is the action's own data. The rules read the proof in it (`sync.journey.proof`), and nothing else.
+    """
 
     action_id: ActionId
     action_type: str
@@ -156,6 +159,7 @@ class Action:
     queue_id: QueueId | None = None
     exam_id: ExamId | None = None
     room: str | None = None
+    payload: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,7 @@ class RefusalCode(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_ALLOWED = "not_allowed"
     NO_SUCH_ENTRY = "no_such_entry"
+    PROOF_MISSING = "proof_missing"
     TOO_LARGE = "too_large"
 
 
@@ -232,5 +237,6 @@ _MESSAGES: Mapping[RefusalCode, str] = {
     RefusalCode.FORBIDDEN: "{action} may not be sent by this sender.",
     RefusalCode.NOT_ALLOWED: "{action} is not allowed in state {state}.",
     RefusalCode.NO_SUCH_ENTRY: "{action} names no queue entry or appointment of this patient today.",
+    RefusalCode.PROOF_MISSING: "{action} needs a proof in its payload, such as the id of a receipt.",
     RefusalCode.TOO_LARGE: "{action} carries too much text.",
 }

@@ -28,6 +28,7 @@ from sync.journey.model import (
     Transition,
     Trigger,
 )
+from sync.journey.proof import lacks_proof
 
 
 def decide(definitions: Definitions, journey: Journey, action: Action) -> Decision | Refusal:
@@ -37,11 +38,10 @@ def decide(definitions: Definitions, journey: Journey, action: Action) -> Decisi
         return _refuse(definitions, journey, action, RefusalCode.UNKNOWN_ACTION)
     if not may_send(rule, action.actor):
         return _refuse(definitions, journey, action, RefusalCode.FORBIDDEN)
-    if rule.opens_entry:
-        return _open(definitions, journey, action, rule)
-    if rule.entry:
-        return _change(definitions, journey, action, rule)
-    return _move(definitions, journey, action, rule)
+    outcome = _effect(definitions, journey, action, rule)
+    if isinstance(outcome, Decision) and lacks_proof(rule, action.actor, action.payload):
+        return _refuse(definitions, journey, action, RefusalCode.PROOF_MISSING)
+    return outcome
 
 
 def may_send(rule: ActionRule, actor: Actor) -> bool:
@@ -141,6 +141,14 @@ def _opened(entry: QueueEntry) -> tuple[int, str]:
 
 def _refuse(definitions: Definitions, journey: Journey, action: Action, code: RefusalCode) -> Refusal:
     return Refusal(code, action.action_type, journey.state, available_actions(definitions, journey, action.actor))
+
+
+def _effect(definitions: Definitions, journey: Journey, action: Action, rule: ActionRule) -> Decision | Refusal:
+    if rule.opens_entry:
+        return _open(definitions, journey, action, rule)
+    if rule.entry:
+        return _change(definitions, journey, action, rule)
+    return _move(definitions, journey, action, rule)
 
 
 def _target(definitions: Definitions, journey: Journey, rule: ActionRule, entry: QueueEntry | None) -> str | None:

@@ -132,12 +132,18 @@ class World:
             self._acknowledge(kiosk, found.action_ids, f"{card} taps as {patient_id}")
             return True
         action_id = self.new_id()
-        acted = journeys.act(patient_id, action_type, action_id, {}, cards)
+        payload = self._payload(action_type)
+        acted = journeys.act(patient_id, action_type, action_id, payload, cards)
         self._acknowledge(kiosk, acted.action_ids, f"{card} does {action_type} as {patient_id}")
         if self.chance.random() < 0.1:
-            again = journeys.act(patient_id, action_type, action_id, {}, cards)
+            again = journeys.act(patient_id, action_type, action_id, payload, cards)
             assert again == acted, "a repeat was done again"
         return True
+
+    def _payload(self, action_type: str) -> dict[str, str]:
+        """The payload of a press. The terminal of a payment gives a receipt, and sometimes the receipt of another."""
+        proof = self.centre.definitions.actions[action_type].proof
+        return {proof: f"R-{self.chance.randrange(40)}"} if proof else {}
 
     def _acknowledge(self, kiosk: SimulatedKiosk, action_ids: tuple[str, ...], what: str) -> None:
         self.actions += len(action_ids)

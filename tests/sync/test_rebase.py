@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.journey.model import ActionId, Actor, Appointment, Decision, Journey, Opens, QueueId, Role, VisitId
+from sync.journey.model import Action, ActionId, Actor, Appointment, Decision, Journey, Opens, QueueId, Role, VisitId
 from sync.journey.rules import decide
 from sync.rebase import Pending, as_of, fits, rebase, view
 from tests.sync.journey.samples import DAY, DESK, NEXT_DAY, RULES, action, booking, decided, entry, patient
@@ -18,6 +18,11 @@ NO_BOOKINGS: tuple[Appointment, ...] = ()
 
 def nothing(_: str) -> tuple[Appointment, ...]:
     return NO_BOOKINGS
+
+
+def asked_here(name: str) -> Action:
+    """An action of a kiosk that is granted every action, with the proof that it needs."""
+    return action(name, EVERYTHING, payload={"receipt_id": "R-1"} if RULES.actions[name].proof else {})
 
 
 class Kiosk:
@@ -31,7 +36,7 @@ class Kiosk:
     def act(self, name: str) -> None:
         before, number = self.journey, len(self.pending) + 1
         opens = Opens(VisitId("mine"), QueueId(f"k{number}"), f"K-{number:03d}", DESK)
-        asked = replace(action(name, EVERYTHING), action_id=ActionId(f"k{number}"), opens=opens)
+        asked = replace(asked_here(name), action_id=ActionId(f"k{number}"), opens=opens)
         after = decided(before, asked).journey
         visit_id = after.visit_id or before.visit_id
         assert visit_id is not None
@@ -102,6 +107,13 @@ def test_an_action_that_the_rules_now_refuse_is_unfit():
     pending = kiosk("scan_nfc").pending
     without_grants = replace(pending[0], action=replace(pending[0].action, actor=Actor(Role.KIOSK)))
     assert rebase(RULES, patient(), [without_grants]).unfit == ("k1",)
+
+
+def test_a_payment_without_a_receipt_is_not_replayed():
+    (pending,) = kiosk("make_payment", start=patient("COMPLETED")).pending
+    unproven = replace(pending, action=replace(pending.action, payload={}))
+    shown = rebase(RULES, patient("COMPLETED"), [unproven])
+    assert (shown.journey.state, shown.unfit) == ("COMPLETED", ("k1",))
 
 
 def test_day_visit_leg_and_state_must_all_fit():
@@ -185,7 +197,7 @@ def test_replaying_is_the_same_whatever_part_the_base_has_taken_in_so_far(mine, 
     start = patient("UNREGISTERED", [booking("X"), booking("Y", 2000)])
     did = Kiosk(start)
     for name in mine:
-        asked = replace(action(name, EVERYTHING), action_id=ActionId("try"))
+        asked = replace(asked_here(name), action_id=ActionId("try"))
         if isinstance(decide(RULES, did.journey, asked), Decision):
             did.act(name)
     taken = data.draw(st.integers(0, len(did.pending)))

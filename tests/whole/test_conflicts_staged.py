@@ -203,12 +203,36 @@ def test_case_12_what_was_done_before_the_rules_were_raised_is_judged_by_its_own
     assert town.check()["ok"]
 
 
+def pays(town: Town, person: Person) -> bool:
+    """Whether a payment is the next step of a person at the kiosk."""
+    return "make_payment" in shown(town, person)["journey"]["available_actions"]
+
+
+def test_case_18_a_payment_without_a_receipt_is_refused_and_anothers_receipt_waits_for_staff(town: Town):
+    first, second = town.people[0], town.people[2]  # two of earlier tests, who may wait already
+    for person in (first, second):
+        waits = town.state(person)["journey_state"] == "WAITING"
+        town.by_hand(person, *(() if waits else ENTRANCE), *EXAM)
+        wait_for(lambda: pays(town, person), "the kiosk never got the verdicts", WAIT_S)  # noqa: B023
+        assert shown(town, person)["next_action"] is None
+        refused = town.press(person, "make_payment")
+        assert (refused.status_code, refused.json()["code"]) == (400, "proof_missing")
+        assert town.press(person, "make_payment", receipt_id="R-18").ok
+        town.await_settled()
+    assert [codes(town, each)[-1] for each in (first, second)] == [("applied", "ok"), ("needs_staff", "proof_used")]
+    assert [town.state(person)["journey_state"] for person in (first, second)] == ["PAYMENT", "COMPLETED"]
+    (case,) = [case for case in town.cases() if case["code"] == "proof_used"]
+    assert (case["patient_id"], case["detail"]["conflict"]) == (second.patient_id, 18)
+    town.settle(case, "discard", "paid by another")
+    assert town.check()["ok"]
+
+
 def test_case_17_a_payment_taken_at_both_ends_is_never_dropped_and_sent_to_the_desk(town: Town):
     person = town.people[1]
     town.by_hand(person, *ENTRANCE, *EXAM)
-    wait_for(lambda: shown(town, person)["next_action"] == "make_payment", "the kiosk never got the verdicts", WAIT_S)
+    wait_for(lambda: pays(town, person), "the kiosk never got the verdicts", WAIT_S)
     town.go_offline()
-    assert town.press(person, "make_payment").ok
+    assert town.press(person, "make_payment", receipt_id="R-1").ok
     town.by_hand(person, "make_payment")
     town.wire.mend()
     town.await_settled()

@@ -100,13 +100,13 @@ class Town:
     def screen(self) -> Any:
         return requests.get(f"{self.places.kiosk_url}/api/v1/state", timeout=10).json()
 
-    def press(self, person: Person, action: str, action_id: str | None = None) -> requests.Response:
+    def press(self, person: Person, action: str, action_id: str | None = None, **payload: object) -> requests.Response:
         return requests.post(
             f"{self.places.kiosk_url}/api/v1/actions",
             json={
                 "action_type": action,
                 "action_id": action_id or new_id(),
-                "payload": {"patient_id": person.patient_id},
+                "payload": {"patient_id": person.patient_id, **payload},
             },
             headers={"X-Kiosk": "1"},
             timeout=10,

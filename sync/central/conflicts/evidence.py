@@ -60,6 +60,7 @@ class Evidence:
     - `changed_elsewhere`: someone else changed the journey since the kiosk's last pull.
     - `corrected`: staff corrected the journey in this visit since then.
     - `two_visits`: the visit is one of two that were under way when two records were merged.
+    - `proof_used`: the proof in the action's payload counts for another visit already.
     - `recorded_payload`: the payload of the same action for the same leg in the visit's history.
     - `prior_verdict`: the verdict that the kiosk got before the centre was restored.
     """
@@ -82,5 +83,6 @@ class Evidence:
     changed_elsewhere: bool = False
     corrected: bool = False
     two_visits: bool = False
+    proof_used: bool = False
     recorded_payload: Mapping[str, Any] = field(default_factory=dict)
     prior_verdict: PriorVerdict | None = None

@@ -14,6 +14,7 @@ from sync.central.records.definitions import Rules, can_judge, supported_rules
 from sync.central.records.entries import entries_of_visit
 from sync.central.records.history import PastTransition, day_end, transitions_of_visit
 from sync.central.records.identities import Identities, read_identities
+from sync.central.records.proofs import visit_of_proof
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.unseen_changes import own_changes_since, unseen_visit_since
 from sync.central.records.visits import VisitRow, read_visit
@@ -22,6 +23,7 @@ from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import TimeQuality
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId, QueueEntry, QueueId, Trigger
+from sync.journey.proof import proof_in
 from sync.protocol import Intent
 
 TRUSTED = frozenset({TimeQuality.MEASURED, TimeQuality.SYNCHRONISED})
@@ -78,6 +80,7 @@ def gather(db: WriteTransaction, context: JudgingContext, received: ReceivedActi
         binding_holder=identities.binding_holder,
         card_blocked=identities.card_blocked,
         visit_waits=_waits(db, context, intent, visit),
+        proof_used=_proof_used(db, rules, intent, visit),
         prior_verdict=received.prior_verdict,
     )
     return _with_visit(db, context, received, evidence, visit) if journey else evidence
@@ -104,6 +107,14 @@ def _waits(db: ReadTransaction, context: JudgingContext, intent: Intent, visit: 
     """Whether an action of the visit waits for staff, other than those that are judged again now."""
     visit_ids = {intent.visit_id, visit.visit_id if visit else intent.visit_id}
     return not context.rejudged.issuperset(actions_waiting_in(db, visit_ids))
+
+
+def _proof_used(db: ReadTransaction, rules: Definitions | None, intent: Intent, visit: VisitRow | None) -> bool:
+    """Whether the proof of the action counts for another visit already. An action without a proof costs no read."""
+    rule = rules.actions.get(intent.action_type) if rules else None
+    proof = proof_in(rule, intent.payload) if rule else None
+    proven = visit_of_proof(db, intent.action_type, proof) if proof is not None else None
+    return proven is not None and (visit is None or visit.visit_id != proven)
 
 
 def _with_visit(

@@ -14,11 +14,13 @@ from sync.central.records.entries import entry_with_number
 from sync.central.records.history import Provenance, last_action_of_visit
 from sync.central.records.journeys import save
 from sync.central.records.patients import add_patient_alias
+from sync.central.records.proofs import use_proof
 from sync.central.records.queue_numbers import next_queue_number
 from sync.central.records.verdicts import VerdictRecord, add_verdict
 from sync.central.records.visits import add_visit_alias, set_arrival, set_earlier_arrival
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import Decision, Journey, QueueEntry
+from sync.journey.proof import proof_in
 from sync.protocol import Code, Intent, Verdict
 
 _WITHOUT_PATIENT = frozenset({Code.REBOUND, Code.BLOCKED_CARD, Code.UNKNOWN_CARD, Code.UNKNOWN_PATIENT})
@@ -82,6 +84,8 @@ def enact(
     """Writes a resolution and its verdict. `revision` is as in `judge`; at 0 the resolution's own revision counts."""
     judged = _JudgedAction(context, received, evidence)
     journey = _apply(db, judged, resolution)
+    if resolution.verdict is Verdict.APPLIED:
+        _use_proof(db, judged, resolution)
     record = _verdict_record(db, judged, resolution, journey, revision)
     add_verdict(db, record, context.now_ms)
     _inform_staff(db, judged, resolution)
@@ -118,6 +122,15 @@ def _apply(db: WriteTransaction, judged: _JudgedAction, resolution: Resolution) 
         write_late(db, judged.context, evidence, decision, judged.provenance)
         return evidence.journey
     return _move_today(db, judged, decision, applied=resolution.verdict is Verdict.APPLIED)
+
+
+def _use_proof(db: WriteTransaction, judged: _JudgedAction, resolution: Resolution) -> None:
+    """Notes that the proof of an applied action counts for its visit."""
+    intent, rules = judged.intent, judged.evidence.rules
+    rule = rules.actions.get(intent.action_type) if rules else None
+    proof = proof_in(rule, intent.payload) if rule else None
+    if proof is not None and resolution.visit_id is not None:
+        use_proof(db, intent.action_type, proof, resolution.visit_id)
 
 
 def _move_today(db: WriteTransaction, judged: _JudgedAction, decision: Decision, *, applied: bool) -> Journey:

@@ -26,6 +26,7 @@ from sync.journey.model import (
     Role,
     VisitId,
 )
+from sync.journey.proof import lacks_proof
 from sync.journey.rules import decide, may_send
 from sync.protocol import Code, Intent, PriorVerdict, Verdict
 
@@ -148,6 +149,7 @@ def action_of(evidence: Evidence, intent: Intent) -> Action:
         evidence.received_ms if evidence.arrived_ms is None else evidence.arrived_ms,
         opens,
         exam_id=ExamId(exam_id) if isinstance(exam_id, str) else None,
+        payload=intent.payload,
     )
 
 
@@ -206,6 +208,13 @@ def _two_visits(case: ConflictCase) -> Resolution | None:
 def _money(case: ConflictCase) -> Resolution | None:
     """Money has moved. An action that does not fit exactly goes to staff, and is never dropped or guessed at."""
     return _to_staff(Code.MONEY) if case.rule.money and not case.fits else None
+
+
+def _unproven(case: ConflictCase) -> Resolution | None:
+    """The action needs a proof, such as the id of a receipt. It has none, or one that counts for another visit."""
+    if lacks_proof(case.rule, case.action.actor, case.action.payload):
+        return _to_staff(Code.PROOF_MISSING)
+    return _to_staff(Code.PROOF_USED) if case.evidence.proof_used else None
 
 
 def _corrected(case: ConflictCase) -> Resolution | None:
@@ -333,6 +342,7 @@ TABLE: tuple[ConflictRule, ...] = (
     ConflictRule(7, _rebound),
     ConflictRule(13, _two_visits),
     ConflictRule(17, _money),
+    ConflictRule(18, _unproven),
     ConflictRule(14, _corrected),
     ConflictRule(2, _answers_differ),
     ConflictRule(6, _late),

@@ -105,6 +105,7 @@ def _decide(context: ActionContext, journey: Journey) -> Decision | Refusal:
         QueueId(queue_id) if queue_id else None,
         ExamId(exam_id) if exam_id else None,
         request.named("room"),
+        request.payload,
     )
     decision = decide(definitions, journey, action)
     if isinstance(decision, Refusal) or decision.opened is None:

@@ -207,6 +207,13 @@ _JOURNEYS = (
         primary key (change, position)
     )""",
     "create index history_of_entry on entry_history (queue_id, change)",
+    # The proofs of kiosks' actions, such as the receipt of a payment. One proof counts for one visit.
+    """create table proofs (
+        action text not null,
+        proof text not null,
+        visit_id text not null references visits (visit_id),
+        primary key (action, proof)
+    )""",
     # Corrections of journeys by staff.
     """create table corrections (
         change bigint primary key,

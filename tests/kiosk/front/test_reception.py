@@ -215,6 +215,30 @@ def test_nobody_who_was_seen_is_sent_into_a_line_they_hold_no_booking_for(rig: R
     assert screen.next_action is None
 
 
+def at_the_till(rig: ReceptionRig) -> Screen:
+    """The screen of a patient who has been seen, at a kiosk that is granted the payment."""
+    seen = replace(samples.row(1).journey, state="COMPLETED", visit_id="v-1", leg=1, journey_version=9, appointments=())
+    row = samples.row(1, change=2, journey=seen)
+    rig.ledger.adopt(samples.page(row, from_cursor=1, cursor=2, actions=("make_payment",)))
+    return rig.tap(uid(1))
+
+
+def test_a_payment_is_no_button_since_the_page_has_no_receipt(rig: ReceptionRig):
+    screen = at_the_till(rig)
+    assert screen.journey is not None
+    assert screen.journey.available_actions == ("make_payment",)
+    assert screen.next_action is None
+
+
+def test_a_press_for_a_payment_counts_with_a_receipt_alone(rig: ReceptionRig):
+    at_the_till(rig)
+    refused = rig.reception.act("make_payment", "P1", new_id())
+    assert refused.code == "proof_missing"
+    paid = rig.reception.act("make_payment", "P1", new_id(), {"receipt_id": "R-1"})
+    assert paid.screen.journey is not None
+    assert (paid.error, paid.screen.journey.journey_state) == (None, "PAYMENT")
+
+
 def test_no_booking_is_said_only_while_the_roster_is_fresh(rig: ReceptionRig):
     nobody = replace(samples.row(4).journey, appointments=())
     rig.ledger.adopt(samples.page(samples.row(4, change=2, journey=nobody), from_cursor=1, cursor=2))

@@ -17,7 +17,7 @@ from kiosk.store.sqlite import Store
 from sync.cards import CardHash
 from sync.clock import ClockReading
 from sync.ids import is_uuid, new_id
-from sync.journey.model import ExamId, Journey, PatientId, RefusalCode
+from sync.journey.model import ExamId, Journey, PatientId, RefusalCode, VisitId
 from sync.protocol import Code, Intent, Verdict, VerdictRow, chain_hash
 from tests.kiosk import samples
 from tests.kiosk.parts import KioskParts
@@ -248,6 +248,20 @@ def test_a_press_that_the_rules_refuse_leaves_only_an_audit_row(kiosk: Kiosk, ac
     assert len(after.pop("audit")) == len(before.pop("audit")) + 1
     assert after == before
     assert kiosk.audit()[-1] == ("refused", "P1", "ARRIVED", None, code)
+
+
+def test_a_payment_needs_a_receipt_which_the_action_and_its_replay_keep(kiosk: Kiosk):
+    seen = replace(row(1).journey, state="COMPLETED", visit_id=VisitId("v-1"), leg=1, journey_version=9)
+    kiosk.ledger.adopt(page(row(1, change=2, journey=seen), from_cursor=1, cursor=2, actions=("make_payment",)))
+    refused = kiosk.journeys.act("P1", "make_payment", None, {})
+    assert refused.refusal is not None
+    assert refused.refusal.code is RefusalCode.PROOF_MISSING
+    assert kiosk.journeys.act("P1", "make_payment", None, {"receipt_id": "R-1"}).refusal is None
+    assert msgspec.json.decode(kiosk.ledger.batch(1, None)[0].body, type=Intent).payload == {"receipt_id": "R-1"}
+    kiosk.ledger.adopt(page(row(1, change=3, journey=seen), from_cursor=2, cursor=3, actions=("make_payment",)))
+    status = kiosk.journeys.patient_status("P1")
+    assert status is not None
+    assert status.journey.state == "PAYMENT"
 
 
 def test_a_press_for_somebody_unknown_is_refused_and_leaves_nothing(kiosk: Kiosk):

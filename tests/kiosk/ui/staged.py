@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kiosk.front.counter import DemoCard, PressResult
 from kiosk.front.latest import Broadcast, LatestSlot
@@ -102,6 +103,7 @@ class StagedCounter:
         self.people_ahead: int | None = 3
         self.confirmed = True
         self.acts: list[tuple[str, str, str | None]] = []
+        self.payloads: list[dict[str, Any]] = []
         self.keeps = 0
         self.breakage: Exception | None = None
         self.gate = threading.Event()  # a press waits for this, so that a test can look at the screen meanwhile
@@ -185,12 +187,15 @@ class StagedCounter:
         with self._lock:
             return self._screen
 
-    def act(self, action_type: str, patient_id: str, action_id: str | None) -> PressResult:
+    def act(
+        self, action_type: str, patient_id: str, action_id: str | None, payload: dict[str, Any] | None = None
+    ) -> PressResult:
         self._break()
         self.at_gate.release()
         assert self.gate.wait(30)
         with self._lock:
             self.acts.append((action_type, patient_id, action_id))
+            self.payloads.append(payload or {})
             if action_id in self._answers:
                 return self._answers[action_id]
             answer = self._act(action_type, patient_id, action_id)

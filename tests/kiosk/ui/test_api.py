@@ -72,6 +72,24 @@ def test_an_unknown_action_is_refused(kiosk: Client, counter: StagedCounter):
     assert (answer.status_code, answer.json()["code"]) == (400, "unknown_action")
 
 
+def test_a_payment_terminal_names_its_receipt(kiosk: Client, counter: StagedCounter):
+    counter.tap(HONG)
+    paid = action("make_payment", HONG.patient_id)
+    paid["payload"]["receipt_id"] = "R-1"
+    kiosk.post("/api/v1/actions", json=paid)
+    assert counter.payloads == [{"receipt_id": "R-1"}]
+
+
+@pytest.mark.parametrize("receipt", ["", "7" * 201, 7])
+def test_a_receipt_of_another_form_is_refused(kiosk: Client, counter: StagedCounter, receipt: object):
+    counter.tap(HONG)
+    paid = action("make_payment", HONG.patient_id)
+    paid["payload"]["receipt_id"] = receipt
+    answer = kiosk.post("/api/v1/actions", json=paid)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    assert counter.acts == []
+
+
 def test_a_body_over_the_limit_is_refused(kiosk: Client, counter: StagedCounter):
     counter.tap(HONG)
     big = action("register", HONG.patient_id, answers="x" * 20_000)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from sync.journey.definitions import shipped
 from sync.journey.model import (
@@ -98,6 +99,7 @@ def action(
     entry: int | None = None,
     exam: str | None = None,
     room: str | None = None,
+    payload: Mapping[str, Any] | None = None,
 ) -> Action:
     """An action. The ids of its new rows come from `number`. `entry` and `exam` name its entry."""
     return Action(
@@ -109,6 +111,7 @@ def action(
         QueueId(f"q{entry}") if entry else None,
         ExamId(exam) if exam else None,
         room,
+        payload or {},
     )
 
 

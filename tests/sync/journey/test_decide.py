@@ -180,6 +180,38 @@ def test_a_kiosk_may_do_only_what_it_is_granted():
     assert refusal.available_actions == ("confirm_arrival",)
 
 
+TILL = Actor(Role.KIOSK, frozenset({"make_payment"}))
+
+
+@pytest.mark.parametrize("payload", [{}, {"receipt_id": ""}, {"receipt_id": "7" * 201}, {"receipt_id": 7}, {"id": "7"}])
+def test_a_kiosk_does_not_take_a_payment_without_a_receipt(payload: dict[str, object]):
+    for state in ("COMPLETED", "PAYMENT"):
+        refusal = refused(patient(state), action("make_payment", TILL, payload=payload))
+        assert (refusal.code, refusal.journey_state) == (RefusalCode.PROOF_MISSING, state)
+        assert refusal.available_actions == ("make_payment",)
+
+
+@pytest.mark.parametrize("receipt", ["7", "7" * 200])
+def test_a_kiosk_takes_a_payment_with_a_receipt(receipt: str):
+    paid = action("make_payment", TILL, payload={"receipt_id": receipt})
+    first = decided(patient("COMPLETED"), paid).journey
+    assert (first.state, decided(first, paid).journey.state) == ("PAYMENT", "FINISHED")
+
+
+@pytest.mark.parametrize("actor", [PATIENT, STAFF])
+def test_a_patients_app_and_staff_need_no_receipt(actor: Actor):
+    assert decided(patient("COMPLETED"), action("make_payment", actor)).journey.state == "PAYMENT"
+
+
+def test_a_receipt_opens_no_payment_to_a_kiosk_that_is_not_granted_it():
+    paid = action("make_payment", ENTRANCE, payload={"receipt_id": "7"})
+    assert refused(patient("COMPLETED"), paid).code is RefusalCode.FORBIDDEN
+
+
+def test_a_payment_without_a_receipt_that_the_state_does_not_allow_is_refused_for_the_state():
+    assert refused(patient("ARRIVED"), action("make_payment", TILL)).code is RefusalCode.NOT_ALLOWED
+
+
 @pytest.mark.parametrize("name", list(RULES.actions))
 def test_the_system_itself_sends_no_action(name: str):
     assert refused(patient("ARRIVED"), action(name, SYSTEM)).code is RefusalCode.FORBIDDEN

@@ -148,6 +148,8 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (action(moves={"WAITING": "CALLED"}, opens_entry=True, entry=CHANGE), "extra opens an entry and changes one"),
     (action(rejoin={"no_show": "waiting"}), "extra has rejoin but opens no entry"),
     (action(no_entry="cancelled"), "extra has no_entry but changes no entry"),
+    (action(by=["staff"], proof="slip"), "extra needs a proof of kiosks, which may not send it"),
+    (action(proof=""), "proof = '': "),
     *((action(name=word), f"{word} is a word that the rules use themselves") for word in BuiltIn),
     # Mappings and reach.
     (drop("queue_to_journey", "delayed"), "queue_to_journey leaves out delayed"),
@@ -170,6 +172,7 @@ FAULTS: list[tuple[Callable[[Document], None], str]] = [
     (put("start_exam", "tap"), "tap is start_exam, which is no action of a patient"),
     (put("register", "tap"), "tap is register, which opens no visit in UNREGISTERED"),
     (row("scan_nfc", "moves", {"FINISHED": "ARRIVED"}), "tap is scan_nfc, which opens no visit in UNREGISTERED"),
+    (row("scan_nfc", "proof", "slip"), "tap is scan_nfc, which needs a proof that no card has"),
     (put(["dance"], "kiosks", "exit"), "unknown action of a patient in kiosks.exit: dance"),
     (put(["start_exam"], "kiosks", "exit"), "unknown action of a patient in kiosks.exit: start_exam"),
     (put([], "kiosks", "exit"), "kiosks.exit is granted nothing"),

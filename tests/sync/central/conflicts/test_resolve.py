@@ -402,8 +402,11 @@ def test_case_15_an_action_that_fits_the_patients_journey_depends_on_nothing():
 PAID = ("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", "complete_exam")
 
 
+RECEIPT = {"receipt_id": "R-1"}
+
+
 def test_case_17_a_payment_that_fits_is_applied():
-    found = resolve(known_after(*PAID), intent("make_payment", 1, "COMPLETED"))
+    found = resolve(known_after(*PAID), intent("make_payment", 1, "COMPLETED", payload=RECEIPT))
     assert told(found) == ("applied", "ok", 0, "today")
 
 
@@ -424,8 +427,26 @@ def test_case_17_money_that_does_not_fit_is_never_dropped_and_never_guessed_at(e
 
 def test_case_17_a_payment_that_the_rules_refuse_where_the_kiosk_made_it_needs_staff():
     evidence = known_after("scan_nfc", changed_elsewhere=True)
-    found = resolve(evidence, intent("make_payment", 0, "ARRIVED"))
+    found = resolve(evidence, intent("make_payment", 0, "ARRIVED", payload=RECEIPT))
     assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
+
+
+@pytest.mark.parametrize("payload", [{}, {"receipt_id": ""}, {"receipt_id": 7}, {"receipt": "R-1"}])
+def test_case_18_a_payment_of_a_kiosk_without_a_receipt_waits_for_staff(payload: dict[str, Any]):
+    found = resolve(known_after(*PAID), intent("make_payment", 1, "COMPLETED", payload=payload))
+    assert told(found) == ("needs_staff", "proof_missing", 18, "nowhere")
+
+
+def test_case_18_a_receipt_that_counts_for_another_visit_waits_for_staff():
+    evidence = known_after(*PAID, proof_used=True)
+    found = resolve(evidence, intent("make_payment", 1, "COMPLETED", payload=RECEIPT))
+    assert told(found) == ("needs_staff", "proof_used", 18, "nowhere")
+
+
+def test_case_18_staff_may_apply_a_payment_without_a_receipt():
+    found = resolve_for_staff(known_after(*PAID), intent("make_payment", 1, "COMPLETED"))
+    assert found is not None
+    assert told(found) == ("applied", "ok", 0, "today")
 
 
 def test_an_action_that_the_rules_do_not_have_needs_staff():

@@ -142,19 +142,52 @@ def test_case_15_another_visit_does_not_wait(centre: Centre, kiosk: Kiosk):
     ]
 
 
-def test_case_17_money_taken_at_two_kiosks_is_for_staff(centre: Centre, kiosk: Kiosk, other: Kiosk):
-    kiosk.check_in("P2")
+def examined(centre: Centre, kiosk: Kiosk, patient_id: str) -> None:
+    """Plays a visit up to the payment."""
+    kiosk.check_in(patient_id)
     kiosk.sync()
     for action in ("call_patient", "start_exam", "complete_exam"):
-        centre.staff(action, "P2")
+        assert centre.staff(action, patient_id).done
     kiosk.pull()
+
+
+def test_case_17_money_taken_at_two_kiosks_is_for_staff(centre: Centre, kiosk: Kiosk, other: Kiosk):
+    examined(centre, kiosk, "P2")
     other.pull()
-    kiosk.act("P2", "make_payment")
-    other.act("P2", "make_payment")
+    kiosk.act("P2", "make_payment", receipt_id="R-1")
+    other.act("P2", "make_payment", receipt_id="R-2")
     kiosk.sync()
     other.sync()
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
     assert other.last() == (Verdict.NEEDS_STAFF, Code.MONEY)
+    assert centre.journey("P2").state == "PAYMENT"
+
+
+def test_case_18_one_receipt_pays_both_steps_of_one_visit_and_no_other_visit(
+    centre: Centre, kiosk: Kiosk, other: Kiosk
+):
+    examined(centre, kiosk, "P1")
+    examined(centre, other, "P2")
+    for payer, patient_id in ((kiosk, "P1"), (kiosk, "P1"), (other, "P2")):
+        assert payer.act(patient_id, "make_payment", receipt_id="R-1").action_ids
+        payer.sync()
+    assert verdicts(kiosk)[-2:] == [("applied", "ok"), ("applied", "ok")]
+    assert other.last() == (Verdict.NEEDS_STAFF, Code.PROOF_USED)
+    assert [centre.journey(each).state for each in ("P1", "P2")] == ["FINISHED", "COMPLETED"]
+    assert centre.open_cases() == ["proof_used"]
+
+
+def test_case_18_a_payment_that_a_kiosk_pushes_without_a_receipt_waits_for_staff_who_may_apply_it(
+    centre: Centre, kiosk: Kiosk
+):
+    examined(centre, kiosk, "P2")
+    assert kiosk.act("P2", "make_payment", receipt_id="R-1").action_ids
+    with kiosk.store.write() as db:
+        rewrite_last(db, payload={})
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.PROOF_MISSING)
+    assert centre.journey("P2").state == "COMPLETED"
+    centre.settle("apply")
     assert centre.journey("P2").state == "PAYMENT"
 
 

@@ -65,7 +65,8 @@ class Days:
 
     def at_the_kiosk(self, patient_id: str, *actions: str) -> None:
         for action in actions:
-            acted = self.kiosk.act(patient_id, self.name(action))
+            payload = {"receipt_id": f"R-{patient_id}"} if shipped().actions[action].proof else {}
+            acted = self.kiosk.act(patient_id, self.name(action), **payload)
             assert acted.refusal is None, (action, acted.refusal)
         self.kiosk.sync()
 

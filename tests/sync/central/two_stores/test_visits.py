@@ -155,7 +155,7 @@ def test_case_6_a_visit_that_the_day_ended_continues_in_its_history(centre: Cent
     kiosk.pull()
     kiosk.act("P1", "enter_exam_room")
     kiosk.act("P1", "complete_exam")
-    kiosk.act("P1", "make_payment")
+    kiosk.act("P1", "make_payment", receipt_id="R-1")
     centre.time.pass_minutes(24 * 60)
     kiosk.sync()
     assert verdicts(kiosk)[3:] == [("applied", "late"), ("applied", "late"), ("needs_staff", "money")]
