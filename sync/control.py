@@ -1,8 +1,8 @@
 """The control socket: how a command asks a running daemon on the same machine for an operation.
 
 SQLite wants one writer, so a command does not open the database of a running daemon: it asks the daemon. The socket is
-a Unix socket beside the database (0600). A request and its answer are one line of JSON each: {"op": …, …}, and
-{"result": …} or {"error": …}.
+a Unix socket beside the database (0600). A daemon may have another socket for other users, with fewer operations. A
+request and its answer are one line of JSON each: {"op": …, …}, and {"result": …} or {"error": …}.
 """
 
 import json
@@ -11,8 +11,10 @@ import os
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from sync.logs import INTERNAL
 log = logging.getLogger(__name__)
 
 MAX_LINE = 32 * 1024 * 1024  # bytes: a whole hospital document
-REQUEST_S = 10.0  # a client that sends no byte for so long is disconnected
+CHUNK = 64 * 1024
 RETRY_S = 0.2  # until the next try to accept, where the process has no file descriptor left
 Operation = Callable[[Mapping[str, Any]], object]
 
@@ -34,8 +36,26 @@ class Unanswered(ControlError):
     """The daemon got the request and gave no answer to it. It may have carried the request out."""
 
 
+class NotPermitted(ControlError):
+    """This user may not use the socket."""
+
+
 class NotRunning(Exception):
     """No daemon listens at the socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may use a socket, and how much of the daemon they can take up.
+
+    `mode` are the rights of the socket's file. At most `clients` are served at a time; the others wait. A request has
+    at most `max_line` bytes and is whole within `request_s` seconds. Its answer is read in the same time.
+    """
+
+    mode: int = 0o600
+    clients: int = 16
+    max_line: int = MAX_LINE
+    request_s: float = 10.0
 
 
 def socket_path(database: Path) -> Path:
@@ -62,23 +82,32 @@ def ask(path: Path, op: str, timeout_s: float = 30.0, **arguments: object) -> An
     return answer.get("result")
 
 
+OWNER_ONLY = Access()
+
+
 class ControlServer:
     """Answers requests until `stop`, each connection in a thread of its own."""
 
-    def __init__(self, path: Path, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, path: Path, operations: Mapping[str, Operation], access: Access = OWNER_ONLY) -> None:
         """`operations` are the operations by name. An operation gets the request's arguments and returns JSON values;
         it raises ControlError to refuse."""
         self._path = path
         self._operations = operations
+        self._access = access
+        self._places = threading.Semaphore(access.clients)
         self._listener: socket.socket | None = None
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Binds the socket (0600) and serves. Replaces a socket that an earlier run has left. Raises OSError."""
-        self._path.unlink(missing_ok=True)
+        """Binds the socket and serves. Replaces a socket that an earlier run has left, and no other file.
+
+        Raises OSError.
+        """
+        if self._path.is_socket():
+            self._path.unlink()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            _bind(listener, self._path)
+            _bind(listener, self._path, self._access.mode)
         except OSError:
             listener.close()
             raise
@@ -93,27 +122,36 @@ class ControlServer:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self._listener = None
+            self._places.release()  # wakes the accepting thread where it waits for a place
 
     def _accept(self, listener: socket.socket) -> None:
-        while not self._stopped.is_set():
+        while True:
+            # A place before a connection: clients without one wait in the kernel, and hold no thread here.
+            self._places.acquire()
+            if self._stopped.is_set():
+                return
             try:
                 connection, _ = listener.accept()
             except OSError as error:
+                self._places.release()
                 # The server was stopped, or the process has no file descriptor left for now.
                 if not self._stopped.is_set():
                     log.warning("the control socket accepts no request: %s", error.strerror)
                 self._stopped.wait(RETRY_S)
                 continue
-            connection.settimeout(REQUEST_S)
             threading.Thread(target=self._serve, args=(connection,), name="control request", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        # Closing the stream fails too where writing has failed, so the stream is inside the try.
         try:
-            with connection, connection.makefile("rwb") as stream:
-                stream.write(self._answer(stream.readline(MAX_LINE)) + b"\n")
+            with connection:
+                line = _read_line(connection, self._access.max_line, self._access.request_s)
+                answer = self._answer(line)
+                connection.settimeout(self._access.request_s)
+                connection.sendall(answer + b"\n")
         except OSError:
             log.debug("a control client left before its answer")
+        finally:
+            self._places.release()
 
     def _answer(self, line: bytes) -> bytes:
         try:
@@ -150,7 +188,7 @@ def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:
     except (ConnectionResetError, BrokenPipeError) as error:
         raise Unanswered("the daemon ended before it answered") from error
     except PermissionError as error:
-        raise ControlError(f"{path}: only the daemon's own user and root may ask it") from error
+        raise NotPermitted(f"{path}: only the daemon's own user and root may ask it") from error
     except OSError as error:
         raise ControlError(f"{path}: {error.strerror or error}") from error
 
@@ -159,11 +197,27 @@ def _error(message: str) -> bytes:
     return json.dumps({"error": message}).encode()
 
 
-def _bind(listener: socket.socket, path: Path) -> None:
+def _read_line(connection: socket.socket, most: int, seconds: float) -> bytes:
+    """The first line of a connection, cut off after `most` bytes. Raises TimeoutError where it takes longer."""
+    end = time.monotonic() + seconds
+    line = bytearray()
+    while len(line) < most:
+        # The time is for the whole line: a client that sends byte by byte gets no more of it.
+        connection.settimeout(max(end - time.monotonic(), 0.001))
+        chunk, newline, _ = connection.recv(min(CHUNK, most - len(line))).partition(b"\n")
+        line += chunk
+        if newline or not chunk:
+            break
+    return bytes(line)
+
+
+def _bind(listener: socket.socket, path: Path, mode: int) -> None:
     umask = os.umask(0o177)
     try:
         with _short_name(path) as name:
             listener.bind(name)
+            # Wider rights come by chmod. A wider umask would count for the files of other threads too.
+            Path(name).chmod(mode)
     finally:
         os.umask(umask)
     listener.listen(16)
