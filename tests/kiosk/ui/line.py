@@ -16,6 +16,8 @@ class Line(Client):
     def handshake(self) -> None:
         super().handshake()
         self._handle_events()
+        # A close that came along too is heard by the first `receive`, which has its reason.
+        self.connected = True
 
 
 class Page:
