@@ -20,7 +20,7 @@ from kiosk.signals import StopSignal
 from kiosk.store.old_site import Kept, read_kept, set_aside
 from kiosk.store.sqlite import Store, StoreError, peek
 from kiosk.uid import NoUid, parse_uid
-from sync.control import ControlError, NotRunning, Unanswered, ask, socket_path
+from sync.control import ControlError, NotPermitted, NotRunning, Unanswered, ask, socket_path
 from sync.logs import log_to_stderr
 from sync.protocol import CallRefused, EndCode, Enrolment, EnrolRequest
 
@@ -128,6 +128,25 @@ def tap(config: Config, uid: str) -> None:
     click.echo(_tap_in_words(answer))
     if answer["screen"] in {"refused_card", "out_of_order"}:
         raise SystemExit(1)
+
+
+@main.command("page-url", epilog=_example("page-url"))
+@with_config
+def page_url(config: Config) -> None:
+    """Print a URL that opens the touch screen of the running kiosk once, within ten minutes.
+
+    The daemon's user, the members of its group and root may ask.
+    """
+    path = config.page_socket_path
+    try:
+        url = ask(path, "page-url")
+    except NotRunning as error:
+        raise NoDaemon("no kiosk is running with this configuration") from error
+    except NotPermitted as error:
+        raise Failure(f"{path}: only the daemon's user, the members of its group and root may ask") from error
+    except (ControlError, OSError) as error:
+        raise Failure(str(error)) from error
+    click.echo(url)
 
 
 @main.command("status", epilog=_example("status", "--json"))

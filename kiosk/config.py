@@ -14,6 +14,7 @@ import msgspec
 from sync.tables import misfits
 
 DEFAULT_STORE = "/var/lib/nfc-kiosk/kiosk.db"
+DEFAULT_PAGE_SOCKET = "/run/nfc-kiosk/page.sock"  # the unit's directory, which its group may enter
 MAX_FILE = 1024 * 1024
 
 
@@ -42,9 +43,10 @@ class StoreSection(_Section, frozen=True, kw_only=True):
 
 
 class WebSection(_Section, frozen=True, kw_only=True):
-    """Where the touch screen's page is served, on loopback only."""
+    """Where the touch screen's page is served, on loopback only, and the socket where its browser asks to be let in."""
 
     listen: str = "127.0.0.1:8080"
+    page_socket: str = ""
 
 
 class CentralSection(_Section, frozen=True, kw_only=True):
@@ -134,6 +136,21 @@ class Config(_Section, frozen=True, kw_only=True):
     def enrolment_path(self) -> Path:
         """The file (0600) with the centre's answer to an enrolment that is not complete."""
         return self._beside(".enrolment")
+
+    @property
+    def page_key_path(self) -> Path:
+        """The file (0600) with the key that signs the page's cookies."""
+        return self._beside(".pagekey")
+
+    @property
+    def page_socket_path(self) -> Path:
+        """The socket of `kiosk page-url`.
+
+        Only the daemon's user may enter the directory of the installed database, so its socket is elsewhere.
+        """
+        if self.web.page_socket:
+            return Path(self.web.page_socket)
+        return Path(DEFAULT_PAGE_SOCKET) if self.store.path == DEFAULT_STORE else self._beside(".page.sock")
 
     @property
     def listen(self) -> tuple[str, int]:
@@ -252,6 +269,7 @@ def _faults(config: Config) -> Iterator[str]:
             yield f"[web] listen: the touch screen is served on loopback only, not on {config.listen[0][:80]}"
     except ConfigError as error:
         yield f"[web] listen: {error}"
+    yield from _page_socket_faults(config)
     try:
         if config.central.url:
             check_central_url(config.central.url, config.central.plain_http)
@@ -265,6 +283,14 @@ def _faults(config: Config) -> Iterator[str]:
         yield from (f"[[card_form]] number {number} atr: {fault}" for fault in _card_form_faults(form.pattern))
     yield from _overlaps(config.reader)
     yield from _display_faults(config.display)
+
+
+def _page_socket_faults(config: Config) -> Iterator[str]:
+    path = config.web.page_socket
+    if "\0" in path or path.endswith("/"):
+        yield f"[web] page_socket: not the path of a socket: {path[:80]!r}"
+    elif path and Path(path) in {config.store_path, config.store_path.with_name(config.store_path.name + ".sock")}:
+        yield "[web] page_socket: that is the path of the database or of its control socket"
 
 
 def _card_form_faults(pattern: str) -> Iterator[str]:

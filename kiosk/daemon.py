@@ -30,15 +30,17 @@ from kiosk.journey.journeys import Journeys
 from kiosk.journey.ledger import Ledger
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store, StoreError
+from kiosk.ui.admission import Admission
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
+from kiosk.ui.signing_key import load_signing_key
 from kiosk.uid import NoUid, parse_uid
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent
 from sync.agent.lookup import Lookups
 from sync.cards import CardHash, canonical_card
 from sync.clock import now_ms
-from sync.control import ControlError, ControlServer, Operation, socket_path
+from sync.control import Access, ControlError, ControlServer, Operation, socket_path
 from sync.journey.model import PatientId
 from sync.protocol import Enrolment
 
@@ -60,8 +62,8 @@ class Daemon:
     def start(self) -> None:
         """Starts all parts.
 
-        Raises StoreError, ConfigError (the cards of a simulated reader) or OSError (a port in use). Every part is
-        stopped again then.
+        Raises StoreError, ConfigError (the cards of a simulated reader, the page's socket) or OSError (a port in use).
+        Every part is stopped again then.
         """
         with ExitStack() as parts:
             self._store = Store(self._config.store_path)
@@ -81,10 +83,7 @@ class Daemon:
             control = ControlServer(socket_path(self._config.store_path), self._operations())
             control.start()
             parts.callback(control.stop)
-            # Last, so that every other part runs once /healthz answers.
-            page = PageServer(create_app(self._reception, self._config.display), *self._config.listen)
-            page.start()
-            parts.callback(page.stop)
+            page = self._start_page(parts)
             self._parts = parts.pop_all()
         self._report_undefined_actions()
         log.info("ready: the page is on %s", page.url)
@@ -92,6 +91,24 @@ class Daemon:
     def stop(self) -> None:
         """Stops all parts, in reverse. May be called twice."""
         self._parts.close()
+
+    # The page.
+
+    def _start_page(self, parts: ExitStack) -> PageServer:
+        """Starts the page last, so that every other part runs once /healthz answers."""
+        admission = Admission(load_signing_key(self._config.page_key_path))
+        page = PageServer(create_app(self._reception, self._config.display, admission), *self._config.listen)
+        parts.callback(page.stop)
+        path = self._config.page_socket_path
+        operations: dict[str, Operation] = {"page-url": lambda _: admission.one_time_url(page.url)}
+        asked = ControlServer(path, operations, _FOR_THE_GROUP)
+        try:
+            asked.start()
+        except OSError as error:
+            raise ConfigError(f"[web] page_socket: no socket can be made at {path}: {error.strerror}") from error
+        parts.callback(asked.stop)
+        page.start()
+        return page
 
     # Readers.
 
@@ -291,6 +308,8 @@ class Daemon:
         return {"kiosk_id": enrolment.kiosk_id, "set_aside": str(file) if file else None}
 
 
+# A browser's user asks for one URL at a time.
+_FOR_THE_GROUP = Access(mode=0o660, clients=4, max_line=1024, request_s=5.0)
 _CLEAR_S = 2.0  # the time for a card that has left to count as away; a card that lies on a reader stays longer
 _SETTLED_S = 5.0
 _NO_NEW_TAP = "no new tap: the same card came back too soon"

@@ -36,9 +36,10 @@ def run(central_port: int, kiosk_port: int, data: Path | None, fresh: bool) -> N
         try:
             _prepare(places, fresh)
             programs, people = _start(places, running)
-        except (DemoError, OSError) as error:
+            page_url = hospital.page_url(places)
+        except (DemoError, ControlError, NotRunning, OSError) as error:
             raise click.ClickException(str(error)) from error
-        click.echo(_what_to_try(places, people))
+        click.echo(_what_to_try(places, people, page_url))
         while not stop_signal.wait(CHECK_S):
             if dead := [program.name for program in programs if program.process.poll() is not None]:
                 raise click.ClickException(f"the {dead[0]} ended unexpectedly; the logs are in {places.directory}")
@@ -85,19 +86,21 @@ def _start(places: Places, running: ExitStack) -> tuple[list[hospital.Program], 
     return [central, kiosk], people
 
 
-def _what_to_try(places: Places, people: list[hospital.Person]) -> str:
+def _what_to_try(places: Places, people: list[hospital.Person], page_url: str) -> str:
     programs = Path(sys.executable).parent
     programs = programs.relative_to(Path.cwd()) if programs.is_relative_to(Path.cwd()) else programs
     first = people[0]
     call = json.dumps({"action_type": "call_patient", "payload": {"patient_id": first.patient_id, "room": "3"}})
     return f"""
-  the kiosk's touch screen   {places.kiosk_url}/
+  the kiosk's touch screen   {page_url}
   the centre's API           {places.central_url}/api/v1/
   databases and logs         {places.directory}
 
 Try it:
   - Open the touch screen in a browser and hold a card to the simulated reader: the strip at its top.
     A real PC/SC reader is attached as soon as pcscd sees it.
+  - Its address opens one browser, within ten minutes. This prints another:
+      {programs}/kiosk page-url --config {places.config}
   - Or from a second terminal:
       {programs}/kiosk tap --config {places.config} {first.uid}
       {programs}/kiosk status --config {places.config}

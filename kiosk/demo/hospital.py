@@ -65,6 +65,11 @@ class Places:
         return f"http://127.0.0.1:{self.central_port}"
 
     @property
+    def page_socket(self) -> Path:
+        """The socket where a browser asks to be let in."""
+        return self.directory / "kiosk.db.page.sock"
+
+    @property
     def kiosk_url(self) -> str:
         """The kiosk's page."""
         return f"http://127.0.0.1:{self.kiosk_port}"
@@ -199,6 +204,21 @@ def hold_card(places: Places, uid: str) -> None:
             time.sleep(AGAIN_S)
         else:
             return
+
+
+def page_url(places: Places) -> str:
+    """Returns a URL that opens the running kiosk's page once. Raises ControlError or NotRunning."""
+    return str(ask(places.page_socket, "page-url"))
+
+
+def open_page(places: Places) -> dict[str, str]:
+    """Opens the running kiosk's page as its browser does. Returns the cookies, which outlive a restart of the kiosk.
+
+    Raises ControlError, NotRunning or requests.RequestException.
+    """
+    answer = requests.get(page_url(places), allow_redirects=False, timeout=10)
+    answer.raise_for_status()
+    return answer.cookies.get_dict()
 
 
 def command_of(name: str) -> list[str]:

@@ -40,6 +40,7 @@ class StoryParts:
 
     places: Places
     wire: Wire
+    cookies: dict[str, str]
     staff: requests.Session
     visits: list[Visit]
 
@@ -77,7 +78,8 @@ def _start(directory: Path, running: ExitStack) -> StoryParts:
     staff = requests.Session()
     running.callback(staff.close)
     staff.headers["Authorization"] = f"Bearer {hospital.central_command(places, 'token', '--role', 'staff').strip()}"
-    return StoryParts(places, wire, staff, [Visit(person) for person in people if person.booked][:PEOPLE])
+    visits = [Visit(person) for person in people if person.booked][:PEOPLE]
+    return StoryParts(places, wire, hospital.open_page(places), staff, visits)
 
 
 def _steps(visits: list[Visit]) -> Iterator[tuple[str, Any, list[Visit]]]:
@@ -125,6 +127,7 @@ def _press(parts: StoryParts, visit: Visit, action: str) -> Any:
         f"{parts.places.kiosk_url}/api/v1/actions",
         json={"action_type": action, "action_id": new_id(), "payload": {"patient_id": visit.person.patient_id}},
         headers={"X-Kiosk": "1"},
+        cookies=parts.cookies,
         timeout=10,
     )
     if not answer.ok:
@@ -206,7 +209,7 @@ def _table(parts: StoryParts) -> str:
 
 
 def _screen(parts: StoryParts) -> Any:
-    return requests.get(f"{parts.places.kiosk_url}/api/v1/state", timeout=10).json()
+    return requests.get(f"{parts.places.kiosk_url}/api/v1/state", cookies=parts.cookies, timeout=10).json()
 
 
 def _status(parts: StoryParts) -> Any:

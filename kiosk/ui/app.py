@@ -2,7 +2,8 @@
 
 `GET /` is the page, `GET /api/v1/state` the screen, `POST /api/v1/actions|keep|leave` a press. `/ws` offers the
 same on a socket. `GET /healthz` says whether taps are accepted. `/api/v1/demo/cards` exists with a simulated reader
-only. Every error is JSON with `error` (English) and `code`. No URL and no log holds data of a person.
+only. All but `/healthz` needs the cookie that `GET /open/KEY` gives. Every error is JSON with `error` (English) and
+`code`; a browser that opens the page without a cookie gets a page. No URL and no log holds data of a person.
 """
 
 import logging
@@ -18,8 +19,10 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from kiosk.front.counter import Counter, PressResult
 from kiosk.front.screen import Screen
 from kiosk.ui import guard
+from kiosk.ui.admission import Admission
 from kiosk.ui.catalogs import TRANSLATIONS, Catalog, read_catalogs
 from kiosk.ui.display import Display, measure
+from kiosk.ui.entrance import add_entrance
 from kiosk.ui.messages import FAILED, MAX_BYTES, Health, Malformed, PageError, read_action, read_card
 from kiosk.ui.sockets import add_page_socket
 
@@ -28,17 +31,28 @@ STATIC = Path(__file__).with_name("static")
 log = logging.getLogger(__name__)
 
 
-def create_app(counter: Counter, display: Display, translations: Path = TRANSLATIONS, max_sockets: int = 8) -> Flask:
-    """Makes the app in front of a counter, for a screen of that size, in the languages of a folder of catalogs."""
+def create_app(
+    counter: Counter,
+    display: Display,
+    admission: Admission,
+    translations: Path = TRANSLATIONS,
+    max_sockets: int = 8,
+) -> Flask:
+    """Makes the app in front of a counter, for a screen of that size, in the languages of a folder of catalogs.
+
+    `admission` says which browser gets in.
+    """
+    catalogs = read_catalogs(translations)
     app = Flask(__name__)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
     app.before_request(_refuse_foreign_requests)
+    add_entrance(app, admission, catalogs, "GET /healthz")
     app.after_request(guard.harden)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _internal_error)
 
-    page = _Page(counter, display, translations)
+    page = _Page(counter, display, catalogs)
     app.add_url_rule("/", view_func=page.show, endpoint="page")
     _serve(app, "GET", "/healthz", lambda: _health(counter))
     _serve(app, "GET", "/api/v1/state", lambda: _json(counter.screen()))
@@ -54,10 +68,10 @@ def create_app(counter: Counter, display: Display, translations: Path = TRANSLAT
 class _Page:
     """The page with everything that it needs to start, so that it is complete without a request."""
 
-    def __init__(self, counter: Counter, display: Display, translations: Path) -> None:
+    def __init__(self, counter: Counter, display: Display, catalogs: tuple[Catalog, ...]) -> None:
         self._counter = counter
         self._measures = asdict(measure(display))
-        self._catalogs = read_catalogs(translations)
+        self._catalogs = catalogs
         self._modules = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
 
     def show(self) -> str:

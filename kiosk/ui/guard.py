@@ -35,7 +35,6 @@ _POLICY = "; ".join(
     )
 )
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -59,7 +58,11 @@ def check_request(request: Request) -> PageError | None:
 
 
 def harden(response: Response) -> Response:
-    """Adds headers that forbid caching and everything that the page does not need. Returns the response."""
+    """Adds headers that forbid caching and everything that the page does not need. Returns the response.
+
+    A page with a policy of its own keeps that.
+    """
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
     for name, value in _HEADERS.items():
         response.headers[name] = value
     return response

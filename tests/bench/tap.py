@@ -22,6 +22,7 @@ from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
 from tests.bench.figures import Figure, ms, percentile
 from tests.kiosk import samples
+from tests.kiosk.ui.admitted import ADMISSION, cookie_of
 
 TAPS = 1000
 WARM_UP = 50
@@ -68,7 +69,7 @@ class _Kiosk:
             lambda: None,
             monotonic=lambda: time.monotonic() + self._ahead_s,
         )
-        self._page = PageServer(create_app(self._reception, DisplaySection()), "127.0.0.1", 0)
+        self._page = PageServer(create_app(self._reception, DisplaySection(), ADMISSION), "127.0.0.1", 0)
         self._page.start()
         self._screen = _Screen(self._page.port)
         self._screen.receive()
@@ -105,6 +106,7 @@ class _Screen:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=5)
         self._socket.sendall(
             f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Cookie: {cookie_of(port)['Cookie']}\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         self._stream = self._socket.makefile("rb")

@@ -140,6 +140,16 @@ def test_an_unknown_section_and_an_unknown_key_of_a_reader_are_named():
         ({"store": {"path": "/var/lib/"}}, "[store] path: not the path of a file: '/var/lib/'"),
         ({"web": {"listen": 8080}}, "[web] listen: Expected `str`, got `int`"),
         ({"web": {"listen": "8080"}}, "[web] listen: expected HOST:PORT, got '8080'"),
+        ({"web": {"page_socket": "a\0b"}}, "[web] page_socket: not the path of a socket"),
+        ({"web": {"page_socket": "/run/"}}, "[web] page_socket: not the path of a socket: '/run/'"),
+        (
+            {"web": {"page_socket": "/k/k.db"}, "store": {"path": "/k/k.db"}},
+            "[web] page_socket: that is the path of the database or of its control socket",
+        ),
+        (
+            {"web": {"page_socket": "/k/k.db.sock"}, "store": {"path": "/k/k.db"}},
+            "[web] page_socket: that is the path of the database or of its control socket",
+        ),
         ({"web": {"listen": "0.0.0.0:8080"}}, "[web] listen: the touch screen is served on loopback only"),
         ({"web": {"listen": "example.org:80"}}, "[web] listen: the touch screen is served on loopback only"),
         ({"central": {"url": "ftp://x"}}, "[central] url: expected a URL"),
@@ -230,6 +240,15 @@ def test_keys_and_token_lie_beside_the_database_unless_told_otherwise():
         Path("/srv/k.db.token"),
     )
     assert check_config({"central": {"token_file": "/run/token"}}, "x").token_path == Path("/run/token")
+
+
+def test_the_pages_socket_is_where_the_browsers_user_can_reach_it():
+    assert Config().page_socket_path == Path("/run/nfc-kiosk/page.sock")
+    beside = check_config({"store": {"path": "/home/me/kiosk.db"}}, "x")
+    assert beside.page_socket_path == Path("/home/me/kiosk.db.page.sock")
+    elsewhere = check_config({"store": {"path": "/home/me/kiosk.db"}, "web": {"page_socket": "/run/k/page.sock"}}, "x")
+    assert elsewhere.page_socket_path == Path("/run/k/page.sock")
+    assert beside.page_key_path == elsewhere.page_key_path == Path("/home/me/kiosk.db.pagekey")
 
 
 @pytest.mark.parametrize("atr", ["3b89 8001 4a43 4f50 ....", "3B80800101", "3B8180018080"])

@@ -54,6 +54,7 @@ class House:
         hospital.write_config(self.places, f"http://127.0.0.1:{self.proxy.port}", ["simulated"])
         hospital.enrol(self.places, f"http://127.0.0.1:{self.proxy.port}")
         self.kiosk = hospital.start_kiosk(self.places)
+        self._cookies: dict[str, str] = {}
 
     def kill_kiosk(self, when: Callable[[], object]) -> None:
         """Kills the kiosk once it serves and `when` has returned. It starts again during the next kill."""
@@ -61,6 +62,7 @@ class House:
         when()
         self.kiosk.kill()
         self.kiosk = hospital.start_kiosk(self.places)
+        self._cookies: dict[str, str] = {}
 
     def kill_centre(self, when: Callable[[], object]) -> None:
         """Kills the centre once it serves and `when` has returned."""
@@ -72,13 +74,19 @@ class House:
     def ask(self, op: str) -> Any:
         return ask(socket_path(self.places.directory / "kiosk.db"), op)
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of an open page, which outlive every kill."""
+        self._cookies = self._cookies or hospital.open_page(self.places)
+        return self._cookies
+
     def screen(self) -> Any:
-        return requests.get(f"{self.places.kiosk_url}/api/v1/state", timeout=10).json()
+        return requests.get(f"{self.places.kiosk_url}/api/v1/state", cookies=self.cookies, timeout=10).json()
 
     def press(self, patient: str, action: str, action_id: str) -> bool:
         body = {"action_type": action, "action_id": action_id, "payload": {"patient_id": patient}}
         url = f"{self.places.kiosk_url}/api/v1/actions"
-        return requests.post(url, json=body, headers={"X-Kiosk": "1"}, timeout=10).ok
+        return requests.post(url, json=body, headers={"X-Kiosk": "1"}, cookies=self.cookies, timeout=10).ok
 
     def close(self) -> None:
         self.kiosk.stop()

@@ -81,6 +81,7 @@ def test_the_card_of_a_case_is_known_at_the_next_tap_after_the_case_bound_it(sta
             "payload": {"patient_id": screen["patient"]["patient_id"]},
         },
         headers={"X-Kiosk": "1"},
+        cookies=town.cookies,
         timeout=10,
     )
     assert pressed.ok, pressed.text

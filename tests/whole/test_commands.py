@@ -250,7 +250,7 @@ def test_a_centre_that_does_not_answer_is_said_so(tmp_path: Path):
     assert "did not answer" in failed.stderr
 
 
-@pytest.mark.parametrize("command", ["run", "status", "outbox", "tap", "enroll"])
+@pytest.mark.parametrize("command", ["run", "status", "outbox", "tap", "enroll", "page-url"])
 def test_a_configuration_that_cannot_be_used_ends_with_exit_code_2_and_names_the_fault(tmp_path: Path, command: str):
     more = {"tap": ["04a1b2c3d4e5f6"], "enroll": ["--central", "https://a.example", "--code", "x"]}.get(command, [])
     faults = [
@@ -288,7 +288,9 @@ def test_on_any_free_port_the_log_says_which_it_is(tmp_path: Path):
         assert daemon.stderr is not None
         ready = next(line for line in daemon.stderr if "ready" in line)
         address = ready.split()[-1]
-        assert requests.get(f"{address}api/v1/state", timeout=10).json()["screen"] == "out_of_order"
+        url = kiosk("page-url", "--config", str(tmp_path / "config.toml")).stdout.strip()
+        assert url.startswith(f"{address}open/")
+        assert requests.get(url, timeout=10).ok
         daemon.terminate()
         assert daemon.wait(30) == 0
 

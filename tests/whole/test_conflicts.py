@@ -48,6 +48,7 @@ def check_in_unknown(town: Town, uid: str) -> None:
             "payload": {"patient_id": screen["patient"]["patient_id"]},
         },
         headers={"X-Kiosk": "1"},
+        cookies=town.cookies,
         timeout=10,
     )
     assert pressed.ok, pressed.text

@@ -46,7 +46,7 @@ def test_a_card_on_a_real_reader_stack_becomes_a_checked_in_patient_at_the_centr
     town: Town, pcscd: Pcscd, browser: Browser
 ):
     first, *rest = town.people[:4]
-    screen = Kiosk(browser, f"{town.places.kiosk_url}/").open()
+    screen = Kiosk(browser, f"{town.places.kiosk_url}/").open(hospital.page_url(town.places))
     screen.await_screen("attract")
     with pcscd.insert(storage_card(bytes.fromhex(first.uid))):
         screen.await_text(first.masked_name)
@@ -101,7 +101,7 @@ def test_it_sees_which_unknown_cards_were_refused_and_admits_their_form(town: To
 
 
 def _screen(town: Town) -> str:
-    return requests.get(f"{town.places.kiosk_url}/api/v1/state", timeout=WAIT_S).text
+    return requests.get(f"{town.places.kiosk_url}/api/v1/state", cookies=town.cookies, timeout=WAIT_S).text
 
 
 def _tap(pcscd: Pcscd, town: Town, person: Person, actions: int) -> None:

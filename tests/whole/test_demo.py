@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 import requests
 
 from kiosk.demo import hospital
+
+HOUSE = Path(__file__).resolve().parent.parent.parent
 
 pytestmark = pytest.mark.processes
 
@@ -49,8 +52,14 @@ def test_the_demo_serves_until_it_is_interrupted_and_takes_everything_with_it(tm
                 break
         assert running.poll() is None, "".join(lines)
         assert requests.get(f"http://127.0.0.1:{ports[1]}/healthz", timeout=5).ok
-        cards = requests.get(f"http://127.0.0.1:{ports[1]}/api/v1/demo/cards", timeout=5)
-        assert cards.ok
+        (page_url,) = re.findall(rf"http://127\.0\.0\.1:{ports[1]}/open/\S+", "".join(lines))
+        with requests.Session() as browser:
+            assert browser.get(page_url, timeout=5).ok
+            assert browser.get(f"http://127.0.0.1:{ports[1]}/api/v1/demo/cards", timeout=5).ok
+        assert requests.get(page_url, timeout=5).status_code == 403
+        (another,) = [line.split() for line in lines if "page-url" in line]
+        printed = subprocess.run(another, capture_output=True, text=True, timeout=60, cwd=HOUSE)
+        assert requests.get(printed.stdout.strip(), timeout=5).ok
         os.killpg(running.pid, signal.SIGINT)
         running.communicate(timeout=10)
         assert running.returncode == 0

@@ -43,6 +43,7 @@ class Town:
         self.unbooked: list[Person] = [person for person in persons if not person.booked]
         hospital.enrol(self.places, self.through, actions)
         self.kiosk: Program | None = None
+        self._cookies: dict[str, str] = {}
         self.staff = requests.Session()
         self.staff.headers["Authorization"] = f"Bearer {self.token('staff')}"
 
@@ -97,8 +98,14 @@ class Town:
     def tap(self, person: Person) -> None:
         hospital.hold_card(self.places, person.uid)
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of an open page, which outlive a restart of the kiosk."""
+        self._cookies = self._cookies or hospital.open_page(self.places)
+        return self._cookies
+
     def screen(self) -> Any:
-        return requests.get(f"{self.places.kiosk_url}/api/v1/state", timeout=10).json()
+        return requests.get(f"{self.places.kiosk_url}/api/v1/state", cookies=self.cookies, timeout=10).json()
 
     def press(self, person: Person, action: str, action_id: str | None = None, **payload: object) -> requests.Response:
         return requests.post(
@@ -109,6 +116,7 @@ class Town:
                 "payload": {"patient_id": person.patient_id, **payload},
             },
             headers={"X-Kiosk": "1"},
+            cookies=self.cookies,
             timeout=10,
         )
 

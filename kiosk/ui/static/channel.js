@@ -6,11 +6,15 @@ const ANSWER_WITHIN_MS = 4_000;
 const POLL_EVERY_MS = 1_000;
 const RETRY_MS = { first: 250, most: 8_000 };
 
-/** Receives screens and sends commands. `onScreen` gets every new screen, `onReachable` whether the daemon answers. */
+/**
+ * Receives screens and sends commands. `onScreen` gets every new screen, `onReachable` whether the daemon answers.
+ * `onShutOut` is called where the daemon does not know this browser.
+ */
 export class Channel {
-  constructor(onScreen, onReachable) {
+  constructor(onScreen, onReachable, onShutOut) {
     this.onScreen = onScreen;
     this.onReachable = onReachable;
+    this.onShutOut = onShutOut;
     this.frame = -1;
     this.socket = null;
     this.failures = 0;
@@ -110,6 +114,7 @@ export class Channel {
     this.polling = false;
     if (this.open) return;
     if (answer?.status === 200) this.acceptScreen(answer.body, true);
+    else if (answer?.body.code === "no_page") this.onShutOut();
     else this.onReachable(false);
   }
 

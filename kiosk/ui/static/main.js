@@ -30,6 +30,7 @@ class Page {
     this.channel = new Channel(
       (screen) => this.receiveScreen(screen),
       (reachable) => this.setReachable(reachable),
+      () => this.shutOut(),
     );
     this.presses = new Presses(this.channel);
     this.countdown = new Countdown(
@@ -80,6 +81,13 @@ class Page {
   setAway(away) {
     this.away = away;
     this.draw();
+  }
+
+  // The daemon sends no more screens, so the person who is shown may have left long ago.
+  shutOut() {
+    if (this.away && this.nobody) return;
+    this.away = true;
+    this.timeIsUp();
   }
 
   // The person.

@@ -10,6 +10,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+from tests.kiosk.ui.admitted import ADMISSION
+
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -61,9 +63,12 @@ class Kiosk:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.url = url
 
-    def open(self) -> Kiosk:
-        """Loads the page and waits until it shows a screen of the kiosk."""
-        self.page.goto(self.url)
+    def open(self, one_time_url: str | None = None) -> Kiosk:
+        """Loads the page and waits until it shows a screen of the kiosk.
+
+        A kiosk that is no test's own has its own one-time URL, by `kiosk page-url`.
+        """
+        self.page.goto(one_time_url or ADMISSION.one_time_url(self.url))
         self.page.locator("html[data-frame]").wait_for()
         self.page.evaluate("document.fonts.ready.then(() => true)")
         return self

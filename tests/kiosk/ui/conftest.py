@@ -14,6 +14,7 @@ from kiosk.config import DisplaySection
 from kiosk.front.counter import Counter
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
+from tests.kiosk.ui.admitted import ADMISSION
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.staged import StagedCounter
 
@@ -38,7 +39,7 @@ def kiosk(server: PageServer) -> Iterator[Client]:
 @contextmanager
 def serving(counter: Counter, **options: int) -> Iterator[PageServer]:
     """Serves the page of a counter on a free port."""
-    server = PageServer(create_app(counter, DisplaySection(), **options), "127.0.0.1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION, **options), "127.0.0.1", 0)
     server.start()
     try:
         yield server
@@ -47,13 +48,14 @@ def serving(counter: Counter, **options: int) -> Iterator[PageServer]:
 
 
 class Client(requests.Session):
-    """Calls the HTTP API of one kiosk, with the headers of its page."""
+    """Calls the HTTP API of one kiosk, with the headers and the cookie of its page."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
         self.trust_env = False
         self.url = url
         self.headers["X-Kiosk"] = "1"
+        super().request("GET", ADMISSION.one_time_url(url), timeout=10, allow_redirects=False).raise_for_status()
 
     def request(self, method, url, *args, **kwargs):
         kwargs.setdefault("timeout", 10)

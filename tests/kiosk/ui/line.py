@@ -8,6 +8,7 @@ from typing import Any
 from simple_websocket import Client
 
 from kiosk.ui.server import PageServer
+from tests.kiosk.ui.admitted import cookie_of
 
 
 class Line(Client):
@@ -24,7 +25,8 @@ class Page:
     """The messages of a page, both ways."""
 
     def __init__(self, server: PageServer, headers: dict[str, str] | None = None) -> None:
-        self.line = Line.connect(f"ws://127.0.0.1:{server.port}/ws", headers=headers)
+        given = cookie_of(server.port) | (headers or {})
+        self.line = Line.connect(f"ws://127.0.0.1:{server.port}/ws", headers=given)
 
     def hear(self) -> dict[str, Any]:
         message = self.line.receive(10)

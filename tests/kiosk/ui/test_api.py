@@ -14,6 +14,7 @@ import pytest
 
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.ui.server import PageServer
+from tests.kiosk.ui.admitted import cookie_of
 from tests.kiosk.ui.conftest import Client, serving
 from tests.kiosk.ui.staged import HONG, NAMGUNG, NOBODY, StagedCounter
 
@@ -128,7 +129,7 @@ def test_health_is_ok_until_something_is_out_of_order(kiosk: Client, counter: St
 def test_every_error_is_json_with_a_code(server: PageServer, method: str, path: str, status: int):
     # Not through requests, which would normalise the path.
     line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-    line.request(method, path, headers={"X-Kiosk": "1"})
+    line.request(method, path, headers={"X-Kiosk": "1", **cookie_of(server.port)})
     answer = line.getresponse()
     assert answer.status == status
     assert set(json.loads(answer.read())) == {"error", "code"}

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Route, WebSocketRoute
 from kiosk.config import DisplaySection
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
+from tests.kiosk.ui.admitted import ADMISSION
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.conftest import Staged, serving
 from tests.kiosk.ui.staged import HONG, NAMGUNG, StagedCounter
@@ -63,7 +64,7 @@ def without_sockets(counter: StagedCounter, browser: Browser) -> Iterator[Shaken
 
 def again(counter: StagedCounter, server: PageServer) -> PageServer:
     """Starts the daemon's server again, on the same port."""
-    back = PageServer(create_app(counter, DisplaySection()), "127.0.0.1", server.port)
+    back = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", server.port)
     back.start()
     return back
 

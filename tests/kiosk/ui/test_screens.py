@@ -14,6 +14,7 @@ from kiosk.config import DisplaySection
 from kiosk.ui.app import create_app
 from kiosk.ui.display import measure
 from kiosk.ui.server import PageServer
+from tests.kiosk.ui.admitted import ADMISSION
 from tests.kiosk.ui.browser import Kiosk, Look
 from tests.kiosk.ui.scenes import ALL, MAIN, Scene
 from tests.kiosk.ui.staged import DESK, StagedCounter
@@ -38,7 +39,7 @@ class Stage:
 
     def __init__(self, browser: Browser, display: DisplaySection) -> None:
         self.counter = StagedCounter()
-        self.server = PageServer(create_app(self.counter, display), "127.0.0.1", 0)
+        self.server = PageServer(create_app(self.counter, display, ADMISSION), "127.0.0.1", 0)
         self.server.start()
         self.measures = measure(display)
         self.screen = Kiosk(browser, self.server.url, display.resolution).open()
@@ -222,7 +223,8 @@ def test_the_browser_had_nothing_to_complain_of_and_keeps_nothing(stage: Stage):
     stage.looks("ko")
     assert stage.screen.complaints == []
     assert stage.screen.stored == []
-    assert stage.screen.context.cookies() == []
+    (cookie,) = stage.screen.context.cookies()  # the page's way in, which ends with the browser
+    assert (cookie["expires"], cookie["httpOnly"], cookie["sameSite"]) == (-1, True, "Strict")
 
 
 def _gap(one, other) -> float:

@@ -15,6 +15,7 @@ from flask import Flask
 from kiosk.config import DisplaySection
 from kiosk.ui.app import create_app
 from kiosk.ui.server import CannotListen, PageServer
+from tests.kiosk.ui.admitted import ADMISSION
 from tests.kiosk.ui.conftest import Client
 from tests.kiosk.ui.line import Page
 from tests.kiosk.ui.staged import HONG, StagedCounter
@@ -40,7 +41,7 @@ def test_an_address_that_is_none_of_this_machine_is_an_error(host: str, port: in
 
 
 def test_it_listens_on_the_other_loopback_too(counter: StagedCounter):
-    server = PageServer(create_app(counter, DisplaySection()), "::1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), "::1", 0)
     server.start()
     assert server.url == f"http://[::1]:{server.port}/"
     assert requests.get(server.url + "healthz", timeout=10).status_code == 200
@@ -48,7 +49,7 @@ def test_it_listens_on_the_other_loopback_too(counter: StagedCounter):
 
 
 def test_it_is_alive_between_start_and_stop(counter: StagedCounter):
-    server = PageServer(create_app(counter, DisplaySection()), "127.0.0.1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", 0)
     assert not server.alive
     server.start()
     assert server.alive
@@ -58,18 +59,18 @@ def test_it_is_alive_between_start_and_stop(counter: StagedCounter):
 
 
 def test_a_port_is_free_again_after_the_stop(counter: StagedCounter):
-    first = PageServer(create_app(counter, DisplaySection()), "127.0.0.1", 0)
+    first = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", 0)
     first.start()
     Page(first).hear()
     first.stop()
-    second = PageServer(create_app(counter, DisplaySection()), "127.0.0.1", first.port)
+    second = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", first.port)
     second.start()
     assert requests.get(second.url + "healthz", timeout=10).status_code == 200
     second.stop()
 
 
 def test_one_that_was_never_started_can_be_stopped(counter: StagedCounter):
-    server = PageServer(create_app(counter, DisplaySection()), "127.0.0.1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", 0)
     server.stop()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", server.port), timeout=10)
@@ -132,7 +133,7 @@ def test_a_stop_does_not_wait_for_an_answer_that_never_comes(server: PageServer,
 
 @pytest.fixture
 def narrow(counter: StagedCounter) -> Iterator[PageServer]:
-    server = PageServer(create_app(counter, DisplaySection()), "127.0.0.1", 0, max_connections=2)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", 0, max_connections=2)
     server.start()
     yield server
     server.stop()

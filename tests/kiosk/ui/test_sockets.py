@@ -16,6 +16,7 @@ from simple_websocket import ConnectionClosed
 from simple_websocket.errors import ConnectionError as Refused
 
 from kiosk.ui.server import PageServer
+from tests.kiosk.ui.admitted import cookie_of
 from tests.kiosk.ui.conftest import serving
 from tests.kiosk.ui.line import Page
 from tests.kiosk.ui.staged import HONG, NAMGUNG, StagedCounter
@@ -218,7 +219,7 @@ def test_a_page_that_vanishes_gives_its_place_back(small: PageServer):
 )
 def test_half_a_handshake_is_a_bad_request(server: PageServer, headers: dict[str, str]):
     lines = ["GET /ws HTTP/1.1", "Host: 127.0.0.1", "Upgrade: websocket", "Connection: Upgrade"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {value}" for name, value in (headers | cookie_of(server.port)).items()]
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
         raw.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         answer = b""
@@ -232,7 +233,8 @@ def test_nothing_follows_the_last_frame(server: PageServer, counter: StagedCount
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
         raw.sendall(
             b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Cookie: " + cookie_of(server.port)["Cookie"].encode() + b"\r\n\r\n"
         )
         heard = raw.recv(65536)
         while b"initial_state" not in heard:

@@ -19,6 +19,7 @@ from kiosk.ui import catalogs
 from kiosk.ui.app import create_app
 from kiosk.ui.catalogs import TRANSLATIONS, read_catalogs
 from kiosk.ui.server import PageServer
+from tests.kiosk.ui.admitted import ADMISSION
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.scenes import ALL
 from tests.kiosk.ui.staged import StagedCounter
@@ -115,7 +116,7 @@ def nobodys(tmp_path: Path, browser) -> Iterator[tuple[Kiosk, StagedCounter]]:
     write(tmp_path, "en", marked)
     counter = StagedCounter(demo=True)
     counter.languages = ("en",)
-    server = PageServer(create_app(counter, DisplaySection(), tmp_path), "127.0.0.1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION, tmp_path), "127.0.0.1", 0)
     server.start()
     kiosk = Kiosk(browser, server.url).open()
     yield kiosk, counter
@@ -183,10 +184,10 @@ def without_marked(text: str) -> str:
 @pytest.mark.xdist_group("browser-words")
 def test_the_shell_of_the_page_speaks_the_language_before_any_script_runs(tmp_path: Path, browser):
     write(tmp_path, "en", {"One moment, please": "⟦moment⟧", "Check-in kiosk": "⟦kiosk⟧"})
-    server = PageServer(create_app(StagedCounter(), DisplaySection(), tmp_path), "127.0.0.1", 0)
+    server = PageServer(create_app(StagedCounter(), DisplaySection(), ADMISSION, tmp_path), "127.0.0.1", 0)
     server.start()
     kiosk = Kiosk(browser, server.url, java_script_enabled=False)
-    kiosk.page.goto(server.url)
+    kiosk.page.goto(ADMISSION.one_time_url(server.url))
     assert kiosk.page.title() == "⟦kiosk⟧"
     assert kiosk.headline == "⟦moment⟧"
     assert "This screen cannot be used now" in kiosk.content.inner_text()
