@@ -81,6 +81,9 @@ UNITS: dict[str, Unit] = {
             "User": "nfc-kiosk",
             "Group": "nfc-kiosk",
             "StateDirectory": "nfc-kiosk",
+            # The socket of kiosk page-url is in it, and the browser's user reaches it by the group.
+            "RuntimeDirectory": "nfc-kiosk",
+            "RuntimeDirectoryMode": "0750",
             "ConfigurationDirectory": "nfc-kiosk",
             "ConfigurationDirectoryMode": "0750",
             "WorkingDirectory": "/var/lib/nfc-kiosk",
@@ -149,6 +152,7 @@ def test_every_file_has_its_test():
         "nfc-kiosk.sysusers",
         "nfc-kiosk.tmpfiles",
         "nfc-kiosk.modprobe",
+        "nfc-kiosk-browser.sh",
         "70-nfc-kiosk.rules",
         "50-nfc-kiosk.polkit.js",
     }
@@ -196,11 +200,12 @@ def test_the_kernels_own_drivers_are_kept_off_the_readers():
     ]
 
 
-OWNED = {"GROUP=": "nfc-kiosk", "MODE=": "0660"}
+# Not the group: the browser's user is a member of it.
+OWNED = {"OWNER=": "nfc-kiosk", "MODE=": "0600"}
 USB_READER = {"SUBSYSTEM==": "usb", "ENV{DEVTYPE}==": "usb_device", **OWNED, "ATTR{power/control}=": "on"}
 
 
-def test_the_readers_that_nfcpy_drives_are_the_kiosks_and_stay_awake():
+def test_the_readers_that_nfcpy_drives_are_the_kiosks_users_and_stay_awake():
     rules = [dict(re.findall(r'([\w{}/]+[=+!]?=)"([^"]*)"', line)) for line in lines("70-nfc-kiosk.rules")]
     assert rules == [
         {"ACTION!=": "add|change", "GOTO=": "nfc_kiosk_end"},
