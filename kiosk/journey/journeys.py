@@ -26,11 +26,13 @@ from sync.journey.model import ActionId, Decision, Journey, PatientId, Refusal, 
 
 @dataclass(frozen=True, slots=True)
 class ActionOutcome:
-    """The result of a tap or a press: the ids of the accepted actions, or the refusal of a press."""
+    """The result of a tap or a press: the ids of the accepted actions, or the refusal of a press. `done` names the
+    last accepted action."""
 
     patient_id: PatientId
     action_ids: tuple[ActionId, ...] = ()
     refusal: Refusal | None = None
+    done: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Journeys:
             context, patient = self._kiosk.context(), holder.patient
             if _waits_for_desk(db, context, patient):
                 return ActionOutcome(patient.patient_id)
-            accepted = []
+            accepted, done = [], None
             for action_type in context.definitions.actions:
                 if action_type not in automatic:
                     continue
@@ -98,7 +100,8 @@ class Journeys:
                 patient, decision = apply(db, context, self._kiosk.new_id, patient, action)
                 if isinstance(decision, Decision):
                     accepted.append(ActionId(action.action_id))
-            return ActionOutcome(patient.patient_id, tuple(accepted))
+                    done = action_type
+            return ActionOutcome(patient.patient_id, tuple(accepted), done=done)
 
     def act(
         self,
@@ -196,7 +199,7 @@ class Journeys:
         context = self._kiosk.context()
         _, decision = apply(db, context, self._kiosk.new_id, patient, action)
         if isinstance(decision, Decision):
-            return ActionOutcome(patient.patient_id, (ActionId(action.action_id),))
+            return ActionOutcome(patient.patient_id, (ActionId(action.action_id),), done=action.action_type)
         audit.note(
             db,
             context.at_ms,
@@ -232,7 +235,7 @@ def _earlier_outcome(
     sent = outbox_bodies.read(row)
     sent_patient_id = sent.patient_id if sent else row["patient_id"]
     if (sent_patient_id, row["action_type"]) == (patient_id, action_type):
-        return ActionOutcome(PatientId(row["patient_id"]), (ActionId(row["action_id"]),))
+        return ActionOutcome(PatientId(row["patient_id"]), (ActionId(row["action_id"]),), done=action_type)
     return _refused(patient_id, action_type, sent.journey_state if sent else "")
 
 

@@ -5,15 +5,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kiosk.journey.transaction_context import TransactionContext
+from kiosk.store import outbox_bodies
 from sync.journey.model import ActionId, Journey
 
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """An action that this kiosk accepted and the centre decided differently. `revision` is the verdict's."""
+    """An action that this kiosk accepted and the centre decided differently. `revision` is the verdict's.
+
+    `queue_number` is the number that the action gave and that no longer counts; "" where it gave none, or where the
+    number counts still.
+    """
 
     action_id: ActionId
     revision: int
+    action_type: str
+    queue_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +39,15 @@ def read_outcomes(db: sqlite3.Connection, context: TransactionContext, journey: 
     in the present visit.
     """
     rows = db.execute(
-        "select action_id, status, revision, seen_revision, site_day, visit_id, judged_ms from outbox"
+        "select action_id, action_type, status, revision, seen_revision, site_day, visit_id, judged_ms, body, digest"
+        " from outbox"
         " where patient_id = ? and status in ('pending', 'needs_staff', 'superseded') order by epoch, seq",
         (journey.patient_id,),
     ).fetchall()
     pending = sum(row["status"] == "pending" for row in rows)
     needs_staff = any(row["status"] == "needs_staff" and _is_current(context, journey, row) for row in rows)
     unseen = [row for row in rows if row["status"] == "superseded" and not _is_seen(row)]
-    return Outcomes(pending, needs_staff, tuple(Reversal(row["action_id"], row["revision"]) for row in unseen))
+    return Outcomes(pending, needs_staff, tuple(_reversal(context, journey, row) for row in unseen))
 
 
 def mark_seen(db: sqlite3.Connection, reversals: Iterable[Reversal]) -> None:
@@ -48,6 +56,14 @@ def mark_seen(db: sqlite3.Connection, reversals: Iterable[Reversal]) -> None:
         "update outbox set seen_revision = ? where action_id = ?",
         [(reversal.revision, reversal.action_id) for reversal in reversals],
     )
+
+
+def _reversal(context: TransactionContext, journey: Journey, row: sqlite3.Row) -> Reversal:
+    sent = outbox_bodies.read(row)
+    number = sent.queue_number if sent else ""
+    live = [entry for entry in journey.entries if entry.state in context.definitions.live]
+    counts = any(number in (entry.queue_number, *entry.label_aliases) for entry in live)
+    return Reversal(row["action_id"], row["revision"], row["action_type"], "" if counts else number)
 
 
 def _is_seen(row: sqlite3.Row) -> bool:

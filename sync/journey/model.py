@@ -135,6 +135,15 @@ class Journey:
 
 
 @dataclass(frozen=True, slots=True)
+class NextExam:
+    """What a confirmed arrival is about: an exam, and the number of its live entry where there is one already."""
+
+    exam_id: ExamId
+    exam_name: str
+    queue_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Opens:
     """The ids and the label of what an action may open. The end that applies the action first makes them."""
 

@@ -20,6 +20,7 @@ from sync.journey.model import (
     EntryChange,
     ExamId,
     Journey,
+    NextExam,
     QueueEntry,
     QueueId,
     Refusal,
@@ -63,6 +64,13 @@ def available_actions(definitions: Definitions, journey: Journey, actor: Actor) 
         for name, rule in definitions.actions.items()
         if may_send(rule, actor) and _target(definitions, journey, rule, current) is not None
     )
+
+
+def next_exam(definitions: Definitions, journey: Journey) -> NextExam | None:
+    """The exam that a confirmed arrival would be about now; None where it would be the walk-in desk."""
+    joined = _joinable(definitions, journey)
+    exam = _next_booking(definitions, journey) or joined
+    return NextExam(exam.exam_id, exam.exam_name, joined.queue_number if joined else None) if exam else None
 
 
 def change_entry(definitions: Definitions, journey: Journey, queue_id: QueueId, new_state: str) -> Decision | Refusal:
