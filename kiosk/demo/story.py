@@ -158,7 +158,7 @@ def _await_call(parts: StoryParts, visits: list[Visit]) -> None:
 
 
 def _called(screen: Any) -> bool:
-    return bool(screen["notice"] == "called" and screen["ticket"]["room"] == "3")
+    return bool(screen["ticket"] and screen["ticket"]["called"] and screen["ticket"]["room"] == "3")
 
 
 def _cut(parts: StoryParts, _: list[Visit]) -> None:

@@ -8,20 +8,23 @@ from kiosk.front.screen import (
     JourneyView,
     KioskView,
     Lookup,
-    Notice,
     PatientView,
     QueueLine,
     Screen,
     ScreenKind,
 )
+from kiosk.front.situation import read_situation
 from kiosk.front.visitor import Visitor
 from kiosk.journey.patient_status import PatientStatus
 from kiosk.store.identity import Identity
 from sync.clock import iso
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import is_called, is_over, waits
-from sync.journey.model import Appointment, QueueEntry
+from sync.journey.model import Appointment, NextExam, QueueEntry
+from sync.journey.rules import next_exam
 from sync.protocol import DEFAULT_LANGUAGES
+from sync.words import names
+from sync.words.table import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
             # A press in that moment could land on the screen of the patient whom the centre names.
             is_asked = visitor.lookup is Lookup.ASKED
             action = None if is_asked else check_in_action(context.definitions, identity)
-            return replace(occupied, patient=stranger, next_action=action, lookup=visitor.lookup)
+            label = names.button(action) if action else None
+            return replace(occupied, patient=stranger, next_action=action, button=label, lookup=visitor.lookup)
         case ScreenKind.REFUSED_CARD:
             return replace(occupied, reason=visitor.reason)
         case _:
@@ -74,19 +78,16 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
 def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     """Returns the action of the one big button: the first that the rules allow here; None for no button.
 
-    A patient known by the card alone gets none, since the desk has to help. After an exam done today, an action that
-    opens a queue entry without a booking is no button either. Nor is an action that needs a proof: the page has none.
+    A patient known by the card alone gets none, and neither does one whose action waits for staff: the desk has to
+    help. After an exam done today, an action that opens a queue entry needs a booking or a live number. An action that
+    needs a proof is no button: the page has none.
     """
-    if status.patient.provisional:
+    if status.patient.provisional or status.needs_staff:
         return None
     journey = status.journey
-    booked = any(a.status in definitions.open_appointments for a in journey.appointments)
-    for name in status.available:
-        rule = definitions.actions[name]
-        if rule.proof is not None or (rule.opens_entry and journey.leg > 0 and not booked):
-            continue
-        return name
-    return None
+    goes_on = journey.leg == 0 or next_exam(definitions, journey) is not None
+    rules = (definitions.actions[name] for name in status.available)
+    return next((rule.name for rule in rules if rule.proof is None and (goes_on or not rule.opens_entry)), None)
 
 
 def check_in_action(definitions: Definitions, identity: Identity) -> str | None:
@@ -99,51 +100,52 @@ def _journey(
 ) -> Screen:
     journey, definitions = status.journey, context.definitions
     listed = [e for e in journey.entries if e.state in definitions.listed]
-    lines = {e.queue_id: _queue_line(definitions, e, status, context.online) for e in listed}
     way, step = definitions.step_of(journey.state)
     view = JourneyView(
         journey.state,
-        tuple(lines.values()),
+        tuple(_queue_line(definitions, e, status, context.online) for e in listed),
         tuple(_booking(definitions, a, identity.site.timezone) for a in journey.appointments),
         status.available,
         iso(context.wall_ms, identity.site.timezone),
     )
-    patient = status.patient
+    patient, action = status.patient, _offered(definitions, visitor, status)
+    said = say(read_situation(definitions, visitor, status, action, context.online, occupied.kiosk.desk))
+    current = journey.current if said.has_ticket else None
+    exam = _exam_of(definitions, status, action)
     return replace(
         occupied,
         way=way,
         step=step,
         patient=PatientView(patient.patient_id, patient.masked_name, patient.language),
         journey=view,
-        next_action=None if visitor.acts_s is not None else next_action(definitions, status),
+        next_action=action,
+        next_exam=exam.exam_id if exam else "",
+        # A visit's first exam is in the list of bookings above the button.
+        button=names.button(action, exam.exam_name if exam and journey.leg else "") if action else None,
+        said=said,
         settling=visitor.acts_s is not None,
-        ticket=lines.get(journey.current_queue_id) if journey.current_queue_id else None,
+        ticket=_queue_line(definitions, current, status, context.online) if current else None,
         confirmed=not status.pending and not status.needs_staff,
-        notice=_notice(context, visitor, status),
     )
 
 
-def _notice(context: ScreenContext, visitor: Visitor, status: PatientStatus) -> Notice | None:
-    """Returns the most pressing notice. The others wait for the next tap."""
-    journey, definitions = status.journey, context.definitions
-    current = journey.current
-    called = current is not None and is_called(definitions, current)
-    notices: tuple[tuple[bool, Notice], ...] = (
-        (status.needs_staff or status.patient.provisional, Notice.SEE_DESK),
-        (called, Notice.CALLED),
-        (visitor.refused, Notice.NOT_ALLOWED),
-        (bool(visitor.reversals), Notice.REVERSED),
-        (
-            visitor.tapped_again and current is not None and current.state in definitions.listed,
-            Notice.ALREADY_CHECKED_IN,
-        ),
-        (context.online and not journey.appointments and not journey.entries, Notice.NO_BOOKING),
-    )
-    return next((notice for applies, notice in notices if applies), None)
+def _offered(definitions: Definitions, visitor: Visitor, status: PatientStatus) -> str | None:
+    """The action of the button. None before the tap has acted, and after a press that ended the visit."""
+    done = definitions.actions.get(visitor.done or "")
+    has_left = done is not None and done.visit == "close"
+    return None if visitor.acts_s is not None or has_left else next_action(definitions, status)
+
+
+def _exam_of(definitions: Definitions, status: PatientStatus, action: str | None) -> NextExam | None:
+    """The exam that an action is about; None where it is about none, or about the walk-in desk."""
+    opens = action is not None and definitions.actions[action].opens_entry
+    return next_exam(definitions, status.journey) if opens else None
 
 
 def _queue_line(definitions: Definitions, entry: QueueEntry, status: PatientStatus, is_fresh: bool) -> QueueLine:
     has_wait = is_fresh and waits(definitions, entry)
+    ahead = status.people_ahead.get(entry.queue_id) if has_wait else None
+    minutes = status.wait_minutes.get(entry.queue_id) if has_wait else None
     return QueueLine(
         entry.queue_id,
         entry.exam_id,
@@ -151,10 +153,14 @@ def _queue_line(definitions: Definitions, entry: QueueEntry, status: PatientStat
         entry.state,
         entry.queue_number,
         entry.room,
-        status.people_ahead.get(entry.queue_id) if has_wait else None,
-        status.wait_minutes.get(entry.queue_id) if has_wait else None,
+        ahead,
+        minutes,
         entry.label_aliases,
         is_called(definitions, entry),
+        names.entry_state(entry.state),
+        None if ahead is None else names.people_ahead(ahead),
+        names.wait(minutes) if minutes and ahead else None,
+        names.also(entry.label_aliases),
     )
 
 
@@ -167,6 +173,7 @@ def _booking(definitions: Definitions, appointment: Appointment, timezone: str) 
         iso(appointment.scheduled_ms, timezone),
         appointment.status,
         is_over(definitions, appointment),
+        names.booking_status(appointment.status),
     )
 
 

@@ -20,7 +20,7 @@ from kiosk.front.build_screen import ScreenContext, build_screen
 from kiosk.front.counter import DemoCard, PressResult
 from kiosk.front.gesture import NO_GESTURE, Effect, HeldCard, Rank
 from kiosk.front.latest import Broadcast, LatestSlot
-from kiosk.front.screen import Lookup, Notice, QueueLine, Screen, ScreenKind
+from kiosk.front.screen import Lookup, QueueLine, Screen, ScreenKind
 from kiosk.front.visitor import ATTRACT, HOLD_ONE_CARD, LIFT_AGAIN, LOOKUP_S, SETTLE_S, Visitor
 from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from kiosk.journey.patient_status import PatientStatus
@@ -357,7 +357,8 @@ class Reception:
             return visitors.refused_card(outcome.reason)
         if outcome is None:
             return self._unknown_card(cards)
-        return visitors.journey(outcome.patient_id, cards, tapped_again=not outcome.action_ids)
+        shown = visitors.journey(outcome.patient_id, cards, tapped_again=not outcome.action_ids)
+        return replace(shown, done=outcome.done)
 
     def _update_visitor(self) -> bool:
         """Makes the visitor the patient that the tapped card means now. Returns whether the visitor changed.
@@ -413,8 +414,8 @@ class Reception:
     def _show(self, visitor: Visitor) -> Screen:
         """Makes and publishes the screen of a visitor.
 
-        The time of another visitor than the last starts now, with the patient's reversals on the screen. A more
-        pressing notice hides the reversals; they then wait for the next screen.
+        The time of another visitor than the last starts now, with the patient's reversals on the screen. A screen out
+        of order hides them; they then wait for the next screen.
         """
         self._frame += 1
         is_new = visitor is not self._visitor and visitor.kind is not ScreenKind.ATTRACT
@@ -422,7 +423,7 @@ class Reception:
         if is_new and status:
             visitor = replace(visitor, reversals=status.reversals)
         screen = self._build_screen(visitor, status)
-        if screen.notice is not Notice.REVERSED:
+        if screen.said is None:
             visitor = replace(visitor, reversals=())
         if is_new:
             # An unsettled screen is about to offer a decision, most likely: its time must not jump up and down.
@@ -484,4 +485,5 @@ def _lines(screen: Screen | None) -> tuple[QueueLine, ...]:
 
 def _visitor_after_press(before: Visitor, outcome: ActionOutcome) -> Visitor:
     after = visitors.journey(outcome.patient_id, before.cards)
-    return replace(after, tapped_id=before.tapped_id or outcome.patient_id, refused=outcome.refusal is not None)
+    tapped_id = before.tapped_id or outcome.patient_id
+    return replace(after, tapped_id=tapped_id, refused=outcome.refusal is not None, done=outcome.done)

@@ -1,11 +1,15 @@
 """What the touch screen shows, as data: one frozen, numbered and complete `Screen`.
 
-The screen decides nothing: `next_action` comes from the rules, words come from the catalogs. A person's data is in it
-only while that person stands at the kiosk. The JSON field names are those of the dataclasses.
+The page decides nothing: `next_action` comes from the rules, and `said` from the table of words. The page translates
+and draws. A person's data is in it only while that person stands at the kiosk. The JSON field names are those of the
+dataclasses.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from sync.words.text import Text
+from sync.words.words import Button, Words
 
 
 class ScreenKind(StrEnum):
@@ -16,17 +20,6 @@ class ScreenKind(StrEnum):
     UNKNOWN_CARD = "unknown_card"  # the card is readable, but no patient has it
     REFUSED_CARD = "refused_card"  # a phone, a random id, an unreadable card: the reason, and what to do instead
     OUT_OF_ORDER = "out_of_order"  # no reader, no enrolment or no writable store: where to go instead
-
-
-class Notice(StrEnum):
-    """A message to the person, shown with the journey."""
-
-    ALREADY_CHECKED_IN = "already_checked_in"  # a second tap: friendly, never an error
-    CALLED = "called"  # the patient is expected in a room
-    NOT_ALLOWED = "not_allowed"  # the rules refused the press; the screen shows what they allow
-    SEE_DESK = "see_desk"  # an action of this patient waits for staff
-    REVERSED = "reversed"  # the centre decided differently from the kiosk
-    NO_BOOKING = "no_booking"  # no booking today; shown only while the roster is fresh
 
 
 class Lookup(StrEnum):
@@ -66,7 +59,7 @@ class PatientView:
 @dataclass(frozen=True, slots=True)
 class Booking:
     """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset. `over`: it
-    needs no further attention."""
+    needs no further attention. `word` is the word for its status (None: it needs none)."""
 
     appointment_id: str
     exam_id: str
@@ -75,13 +68,15 @@ class Booking:
     scheduled_at: str
     status: str
     over: bool = False
+    word: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
     """One queue entry. `estimated_wait_time` is in minutes. It and `people_ahead` are None where the patient does not
     wait there, or where the roster is too old. `label_aliases` are the numbers that other kiosks printed for the same
-    entry. `called`: the patient is expected in the room."""
+    entry. `called`: the patient is expected in the room. `word` (the state), `ahead`, `wait` and `also` (the other
+    numbers) are words for these values, None where there is nothing to say."""
 
     queue_id: str
     exam_id: str
@@ -93,6 +88,10 @@ class QueueLine:
     estimated_wait_time: int | None
     label_aliases: tuple[str, ...] = ()
     called: bool = False
+    word: Text | None = None
+    ahead: Text | None = None
+    wait: Text | None = None
+    also: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +111,12 @@ class Screen:
 
     `ways` are the ways through the hospital, each a list of the names of its steps. `way` and `step` say where the
     patient is, both from 0; without a patient it is the first step of the first way. `next_action` is the action of the
-    one big button (None: no button). `ticket` is the current queue entry. `confirmed`: the centre has judged every
-    action of this patient here. `remaining_s`: seconds until the screen goes back to `attract` by itself (None: it
-    stays). `keeps_left`: how often "keep using" may still extend that. `reason` is why the card is refused, or what is
-    out of order. `settling`: the card was just held, and the kiosk acts in a moment. `lookup` is the centre's answer
-    about an unknown card.
+    one big button (None: no button), `button` its label, and `next_exam` the id of the exam that it is about ("": of
+    none). `said` is what a known patient is told. `ticket` is the current queue entry, where its number still counts.
+    `confirmed`: the centre has judged every action of this patient here. `remaining_s`: seconds until the screen goes
+    back to `attract` by itself (None: it stays). `keeps_left`: how often "keep using" may still extend that. `reason`
+    is why the card is refused, or what is out of order. `settling`: the card was just held, and the kiosk acts in a
+    moment. `lookup` is the centre's answer about an unknown card.
     """
 
     frame: int
@@ -130,9 +130,11 @@ class Screen:
     patient: PatientView | None = None
     journey: JourneyView | None = None
     next_action: str | None = None
+    next_exam: str = ""
+    button: Button | None = None
+    said: Words | None = None
     ticket: QueueLine | None = None
     confirmed: bool = True
-    notice: Notice | None = None
     reason: str | None = None
     remaining_s: float | None = None
     keeps_left: int = 0

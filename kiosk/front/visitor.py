@@ -34,10 +34,10 @@ class Visitor:
 
     `cards` are the hashes of the tapped card. `tapped_id` is the patient that the card meant at the tap, `patient_id`
     the patient that it means now. `reason` is why a card is refused. `tapped_again`: the tap changed nothing.
-    `refused`: the rules refused the press. `reversals` are those on the screen, `reversals_seen` tells whether the
-    person has seen them. `lookup` is what the centre says about an unknown card. The screen is up since `since_s`,
-    stays `stay_s` seconds without a touch, and ends at `ends_s`. The tap acts at `acts_s`, and the look-up ends at
-    `lookup_ends_s` (all monotonic).
+    `refused`: the rules refused the press. `done` names the action that this press or tap did last. `reversals` are
+    those on the screen, `reversals_seen` tells whether the person has seen them. `lookup` is what the centre says about
+    an unknown card. The screen is up since `since_s`, stays `stay_s` seconds without a touch, and ends at `ends_s`. The
+    tap acts at `acts_s`, and the look-up ends at `lookup_ends_s` (all monotonic).
     """
 
     kind: ScreenKind = ScreenKind.ATTRACT
@@ -47,6 +47,7 @@ class Visitor:
     reason: str | None = None
     tapped_again: bool = False
     refused: bool = False
+    done: str | None = None
     reversals: tuple[Reversal, ...] = ()
     reversals_seen: bool = False
     since_s: float = 0.0

@@ -7,7 +7,7 @@ only. All but `/healthz` needs the cookie that `GET /open/KEY` gives. Every erro
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,16 @@ from kiosk.front.counter import Counter, PressResult
 from kiosk.front.screen import Screen
 from kiosk.ui import guard
 from kiosk.ui.admission import Admission
-from kiosk.ui.catalogs import TRANSLATIONS, Catalog, read_catalogs
 from kiosk.ui.display import Display, measure
 from kiosk.ui.entrance import add_entrance
 from kiosk.ui.messages import FAILED, MAX_BYTES, Health, Malformed, PageError, read_action, read_card
 from kiosk.ui.sockets import add_page_socket
+from sync.words.catalogs import TRANSLATIONS as SHARED_WORDS
+from sync.words.catalogs import Catalog, read_catalogs
 
 STATIC = Path(__file__).with_name("static")
+TRANSLATIONS = Path(__file__).with_name("translations")  # the catalogs of the words of this screen alone
+HOMES = (SHARED_WORDS, TRANSLATIONS)
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +38,14 @@ def create_app(
     counter: Counter,
     display: Display,
     admission: Admission,
-    translations: Path = TRANSLATIONS,
+    translations: Sequence[Path] = HOMES,
     max_sockets: int = 8,
 ) -> Flask:
-    """Makes the app in front of a counter, for a screen of that size, in the languages of a folder of catalogs.
+    """Makes the app in front of a counter, for a screen of that size, in the languages of these folders of catalogs.
 
     `admission` says which browser gets in.
     """
-    catalogs = read_catalogs(translations)
+    catalogs = read_catalogs(*translations)
     app = Flask(__name__)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES

@@ -12,8 +12,8 @@ import msgspec
 from flask import Flask, Response, render_template, request
 
 from kiosk.ui.admission import Admission
-from kiosk.ui.catalogs import Catalog
 from kiosk.ui.messages import PageError
+from sync.words.catalogs import Catalog
 
 _TEMPLATES = Path(__file__).with_name("templates")
 Word = Callable[[str], object]

@@ -13,6 +13,7 @@ from sync.cards import CardHash
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, PatientRow, Verdict, VerdictRow
+from sync.words.words import NoteKind
 from tests.kiosk import samples
 from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import Clock
@@ -37,6 +38,18 @@ def hold_card(reception: Reception, seconds: Seconds, card: str, reader: str = "
     screen = reception.screen()
     reception.clear_field(reader)
     return screen
+
+
+def noted(screen: Screen) -> tuple[NoteKind, ...]:
+    """Returns what the notes of a screen are about."""
+    assert screen.said is not None
+    return tuple(note.kind for note in screen.said.notes)
+
+
+def title(screen: Screen) -> str:
+    """Returns the English headline of a patient's screen."""
+    assert screen.said is not None
+    return screen.said.title.text
 
 
 class ReceptionRig:

@@ -241,7 +241,7 @@ def test_case_17_a_payment_taken_at_both_ends_is_never_dropped_and_sent_to_the_d
     assert (case["code"], case["detail"]["conflict"], case["detail"]["action_type"]) == ("money", 17, "make_payment")
     assert [row["action"] for row in town.history(person)].count("make_payment") == 1
     screen = shown(town, person)
-    assert (screen["notice"], screen["confirmed"]) == ("see_desk", False)
+    assert (screen["said"]["place"], screen["next_action"], screen["confirmed"]) == ("desk", None, False)
     town.settle(case, "discard", "paid once only")
     wait_for(lambda: codes(town, person)[-1] == ("superseded", "discarded"), "the kiosk never got the verdicts", WAIT_S)
     assert town.state(person)["journey_state"] == "PAYMENT"
@@ -268,7 +268,7 @@ def test_case_16_what_a_restore_undoes_is_told_to_the_kiosk_and_to_staff(town: T
     case = case_of(town, person)
     assert (case["code"], case["detail"]["conflict"], case["detail"]["action_type"]) == ("reversed", 16, "register")
     assert [row["action"] for row in town.history(person)] == ["scan_nfc", "correct_journey"]
-    assert shown(town, person)["notice"] == "reversed"
+    assert [note["kind"] for note in shown(town, person)["said"]["notes"]] == ["reversed"]
     assert town.check()["ok"]
 
 

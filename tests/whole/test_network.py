@@ -59,7 +59,7 @@ def test_a_call_by_staff_reaches_the_screen_of_the_patient_who_stands_there(town
     town.check_in(person)
     town.await_settled()
     assert town.perform(person, "call_patient", room="7").ok
-    wait_for(lambda: town.screen()["notice"] == "called", "the screen never said so", WAIT_S)
+    wait_for(lambda: town.screen()["ticket"]["called"], "the screen never said so", WAIT_S)
     assert town.screen()["ticket"]["room"] == "7"
 
 
@@ -76,7 +76,7 @@ def test_a_person_checked_in_at_the_kiosk_while_staff_cancelled_is_sent_to_the_d
     statuses = {row["action_type"]: row["status"] for row in town.outbox()}
     assert statuses["confirm_arrival"] == "needs_staff"
     town.tap(person)
-    assert town.screen()["notice"] == "see_desk"
+    assert town.screen()["said"]["place"] == "desk"
     assert town.check()["ok"]
 
 

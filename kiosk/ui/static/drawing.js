@@ -52,7 +52,7 @@ function drawContent(model) {
   const trouble = model.trouble && _(model.trouble);
   const view = kind in SCREENS ? SCREENS[kind]({ ...model, trouble }) : outage(screen, kind === "away" ? kind : screen.reason);
   // The same screen keeps scroll position and focus. Another one begins at its top, where a screen reader starts.
-  const key = [kind, screen?.patient?.patient_id, screen?.journey?.journey_state, screen?.notice].join();
+  const key = [kind, screen?.patient?.patient_id, screen?.journey?.journey_state, screen?.said?.title.text].join();
   const isNew = content.dataset.key !== key;
   content.dataset.key = key;
   content.dataset.screen = kind;
@@ -67,8 +67,7 @@ function drawContent(model) {
 
 function drawBanner({ screen, nobody, away }) {
   const lines = away && !nobody ? [_("The kiosk does not answer. Please wait a moment.")] : [];
-  const offline = screen && !nobody ? apart(screen) : null;
-  if (offline) lines.push(offline.words, offline.asOf);
+  if (screen && !nobody) lines.push(...apart(screen));
   const paragraphs = lines.filter(Boolean).map((line) => h("p", {}, line));
   fill(at("banner"), paragraphs.length > 0 && [icon("apart"), h("div", {}, paragraphs)]);
 }

@@ -205,8 +205,8 @@ class Page {
   troubleOf(answer) {
     if (answer?.ok) return null;
     if (!answer) return N_("There is no answer. Press again, or go to the desk.");
-    // A refusal comes with a screen that shows it: by a notice, or by another person.
-    return this.screen.notice ? null : N_("That could not be done. Please go to the desk.");
+    // A refusal comes with a screen that shows it: by a note, or by another person.
+    return this.screen.said?.notes.length ? null : N_("That could not be done. Please go to the desk.");
   }
 
   // The demo.

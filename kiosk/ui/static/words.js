@@ -35,6 +35,11 @@ export function _(text, values = {}) {
   return put(current.messages[text] ?? text, values);
 }
 
+/** Returns a text that came with the screen, in the language in use. */
+export function said({ text, values, many, n }) {
+  return many ? ngettext(text, many, n, values) : _(text, values);
+}
+
 /** Returns the text for a number in the plural form of the language in use; `{n}` is the number as written there. */
 export function ngettext(one, many, n, values = {}) {
   const rules = new Intl.PluralRules(current.tag);

@@ -1,10 +1,11 @@
-"""Patients as rows: which patient an id means, and the masked form of a name."""
+"""Patients as rows: which patient an id means."""
 
 from sync.central.records.journeys import add_journey, mark_changed
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import PatientId
 from sync.protocol import Renamed
+from sync.words.masks import masked
 
 
 def patient_named(db: ReadTransaction, patient_id: str) -> PatientId | None:
@@ -84,17 +85,3 @@ def merges_after(db: ReadTransaction, after: int, limit: int) -> list[tuple[int,
         limit=limit,
     )
     return [(row["change"], Renamed(row["alias_id"], row["patient_id"])) for row in rows]
-
-
-def masked(name: str) -> str:
-    """A name as a public screen may show it. Each word keeps its first letter, and from three letters on its last.
-
-    Korean usage: 홍길동 is shown as 홍*동, 이솔 as 이*, 남궁민수 as 남**수.
-    """
-    return " ".join(_masked_word(word) for word in name.split())
-
-
-def _masked_word(word: str) -> str:
-    if len(word) < 3:
-        return word[:1] + "*"
-    return word[0] + "*" * (len(word) - 2) + word[-1]

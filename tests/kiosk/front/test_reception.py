@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.front.counter import DemoCard
 from kiosk.front.reception import PROBE_S, Reception
-from kiosk.front.screen import Notice, Screen, ScreenKind
+from kiosk.front.screen import Screen, ScreenKind
 from kiosk.front.visitor import DECIDE_S, INFORM_S, KEEPS
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.this_kiosk import ThisKiosk
@@ -18,8 +18,9 @@ from kiosk.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict
+from sync.words.words import NoteKind
 from tests.kiosk import samples
-from tests.kiosk.reception_rig import ReceptionRig
+from tests.kiosk.reception_rig import ReceptionRig, noted, title
 from tests.kiosk.samples import Clock, uid
 
 
@@ -138,13 +139,13 @@ def test_the_clockwork_sends_people_home_by_itself(rig: ReceptionRig):
 def test_a_second_tap_in_a_later_state_is_friendly(rig: ReceptionRig):
     rig.press(rig.press(rig.tap(uid(1))))
     again = rig.tap(uid(1))
-    assert again.notice is Notice.ALREADY_CHECKED_IN
+    assert noted(again) == (NoteKind.REPEATED,)
     assert again.ticket is not None
 
 
 def test_a_second_tap_before_the_first_touch_says_nothing_special(rig: ReceptionRig):
     rig.tap(uid(1))
-    assert rig.tap(uid(1)).notice is None
+    assert noted(rig.tap(uid(1))) == ()
 
 
 def test_a_patient_who_is_called_is_told_so_and_where(rig: ReceptionRig):
@@ -165,7 +166,7 @@ def test_a_patient_who_is_called_is_told_so_and_where(rig: ReceptionRig):
     assert touched
     rig.reception.update(touched, online=True)
     screen = rig.reception.screen()
-    assert screen.notice is Notice.CALLED
+    assert title(screen) == "Please go in now"
     assert screen.ticket is not None
     assert (screen.ticket.room, screen.confirmed) == ("7", True)
 
@@ -200,7 +201,7 @@ def test_an_action_that_waits_for_staff_sends_the_person_to_the_desk(rig: Recept
     rig.tap(uid(1))
     rig.judge(Verdict.NEEDS_STAFF, Code.CANCELLED)
     screen = rig.tap(uid(1))
-    assert (screen.notice, screen.confirmed) == (Notice.SEE_DESK, False)
+    assert (title(screen), screen.confirmed, screen.next_action) == ("Please see the staff at the desk", False, None)
 
 
 def test_nobody_who_was_seen_is_sent_into_a_line_they_hold_no_booking_for(rig: ReceptionRig):
@@ -242,9 +243,9 @@ def test_a_press_for_a_payment_counts_with_a_receipt_alone(rig: ReceptionRig):
 def test_no_booking_is_said_only_while_the_roster_is_fresh(rig: ReceptionRig):
     nobody = replace(samples.row(4).journey, appointments=())
     rig.ledger.adopt(samples.page(samples.row(4, change=2, journey=nobody), from_cursor=1, cursor=2))
-    assert rig.tap(uid(4)).notice is None
+    assert title(rig.tap(uid(4))) == "Hello, {name}"
     rig.reception.update(frozenset(), online=True)
-    assert rig.reception.screen().notice is Notice.NO_BOOKING
+    assert title(rig.reception.screen()) == "No appointment today"
 
 
 def test_an_unknown_card_stores_nothing_until_its_holder_checks_in(rig: ReceptionRig):
@@ -254,7 +255,11 @@ def test_an_unknown_card_stores_nothing_until_its_holder_checks_in(rig: Receptio
         assert db.execute("select count(*) from outbox").fetchone()[0] == 0
         assert db.execute("select count(*) from bindings").fetchone()[0] == 3
     saved = rig.press(unknown)
-    assert (saved.screen, saved.notice, saved.next_action) == (ScreenKind.JOURNEY, Notice.SEE_DESK, None)
+    assert (saved.screen, title(saved), saved.next_action) == (
+        ScreenKind.JOURNEY,
+        "Please see the staff at the desk",
+        None,
+    )
     assert rig.nudges == 1
     again = rig.tap(uid(99))
     assert again.patient is not None
@@ -273,7 +278,7 @@ def test_a_refused_card_says_why_and_is_recorded_without_anything_of_it(rig: Rec
 def test_a_press_that_the_rules_refuse_changes_nothing_and_says_so(rig: ReceptionRig):
     rig.tap(uid(1))
     acted = rig.reception.act("confirm_arrival", "P1", new_id())
-    assert (acted.code, acted.action_id, acted.screen.notice) == ("not_allowed", None, Notice.NOT_ALLOWED)
+    assert (acted.code, acted.action_id, noted(acted.screen)) == ("not_allowed", None, (NoteKind.REFUSED,))
     assert rig.reception.act("no_such_thing", "P1", new_id()).code == "unknown_action"
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from hardware.card import RefusedReason
-from kiosk.front.screen import Notice, ScreenKind
+from kiosk.front.screen import ScreenKind
 from kiosk.front.visitor import DECIDE_S, HOLD_ONE_CARD, INFORM_S, SETTLE_S
 from sync.ids import new_id
-from tests.kiosk.reception_rig import ReceptionRig
+from sync.words.words import NoteKind
+from tests.kiosk.reception_rig import ReceptionRig, noted
 from tests.kiosk.samples import uid
 
 ALL_AT_ONCE = ("scan_nfc", "register", "confirm_arrival")
@@ -127,13 +128,13 @@ def test_a_card_that_flickers_within_one_gesture_is_one_tap(rig: ReceptionRig):
     rig.reception.tap(uid(1))
     rig.settle()
     again = rig.reception.tap(uid(1))
-    assert (again.notice, again.next_action) == (None, "register")
+    assert (noted(again), again.next_action) == ((), "register")
     assert rig.parts.pending() == 1
 
 
 def test_a_card_that_comes_back_in_a_later_gesture_is_a_second_tap(rig: ReceptionRig):
     rig.press(rig.press(rig.tap(uid(1))))
-    assert rig.tap(uid(1)).notice is Notice.ALREADY_CHECKED_IN
+    assert noted(rig.tap(uid(1))) == (NoteKind.REPEATED,)
 
 
 def test_a_refusal_in_a_later_gesture_takes_the_screen(rig: ReceptionRig):

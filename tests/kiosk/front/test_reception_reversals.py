@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from kiosk.front.reception import PROBE_S
-from kiosk.front.screen import Notice, ScreenKind
+from kiosk.front.screen import Screen, ScreenKind
 from kiosk.front.visitor import DECIDE_S, SEEN_S
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict, VerdictRow
+from sync.words.words import NoteKind, Words
 from tests.kiosk import samples
-from tests.kiosk.reception_rig import ReceptionRig
+from tests.kiosk.reception_rig import ReceptionRig, noted
 from tests.kiosk.samples import uid
+
+REVERSED = (NoteKind.REVERSED,)
 
 
 def test_a_reversal_is_shown_at_the_next_tap(rig: ReceptionRig):
@@ -26,7 +29,7 @@ def test_a_reversal_is_shown_at_the_next_tap(rig: ReceptionRig):
     base = replace(samples.row(1).journey, state="COMPLETED", visit_id="v-1", leg=1, journey_version=9)
     page = samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2)
     rig.reception.update(rig.ledger.adopt(page) or frozenset(), online=True)
-    assert rig.tap(uid(1)).notice is Notice.REVERSED
+    assert noted(rig.tap(uid(1))) == REVERSED
 
 
 def reverse(rig: ReceptionRig) -> None:
@@ -36,9 +39,9 @@ def reverse(rig: ReceptionRig) -> None:
     rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
 
 
-def notice_of_a_tap(rig: ReceptionRig) -> Notice | None:
-    """The notice of a tap of the first patient. The next tap comes before the patient can read it."""
-    shown = rig.tap(uid(1)).notice
+def notes_of_a_tap(rig: ReceptionRig) -> tuple[NoteKind, ...]:
+    """The notes of a tap of the first patient. The next tap comes before the patient can read it."""
+    shown = noted(rig.tap(uid(1)))
     rig.tap(uid(2))
     return shown
 
@@ -46,20 +49,20 @@ def notice_of_a_tap(rig: ReceptionRig) -> Notice | None:
 def test_a_reversal_is_shown_at_a_tap_that_does_something_too(rig: ReceptionRig):
     reverse(rig)
     again = rig.tap(uid(1))
-    assert (again.notice, again.confirmed, rig.parts.pending()) == (Notice.REVERSED, False, 1)
+    assert (noted(again), again.confirmed, rig.parts.pending()) == (REVERSED, False, 1)
 
 
 def test_a_reversal_is_shown_until_it_has_stood_before_the_person_and_never_again(rig: ReceptionRig):
     reverse(rig)
-    assert [notice_of_a_tap(rig) for _ in range(3)] == [Notice.REVERSED] * 3
+    assert [notes_of_a_tap(rig) for _ in range(3)] == [REVERSED] * 3
     rig.tap(uid(1))
     rig.seconds.now += 1
     assert rig.reception.tick() == SEEN_S - 1
     rig.seconds.now += SEEN_S - 1
     assert rig.reception.tick() == DECIDE_S - SEEN_S
     rig.reception.update(frozenset({PatientId("P1")}), online=True)
-    assert rig.reception.screen().notice is Notice.REVERSED, "this screen goes on saying it"
-    assert [notice_of_a_tap(rig) for _ in range(2)] == [None, None]
+    assert noted(rig.reception.screen()) == REVERSED, "this screen goes on saying it"
+    assert [notes_of_a_tap(rig) for _ in range(2)] == [(), ()]
 
 
 @pytest.mark.parametrize(
@@ -72,9 +75,9 @@ def test_a_reversal_is_shown_until_it_has_stood_before_the_person_and_never_agai
 )
 def test_a_press_counts_the_reversal_on_the_screen_as_seen(rig: ReceptionRig, press: Callable[[ReceptionRig], object]):
     reverse(rig)
-    assert rig.tap(uid(1)).notice is Notice.REVERSED
+    assert noted(rig.tap(uid(1))) == REVERSED
     press(rig)
-    assert notice_of_a_tap(rig) is not Notice.REVERSED
+    assert NoteKind.REVERSED not in notes_of_a_tap(rig)
 
 
 def test_a_restart_forgets_neither_what_was_seen_nor_what_was_not(rig: ReceptionRig, tmp_path: Path):
@@ -82,22 +85,35 @@ def test_a_restart_forgets_neither_what_was_seen_nor_what_was_not(rig: Reception
     rig.tap(uid(1))
     rig.store.close()
     rig.open(tmp_path)
-    assert rig.tap(uid(1)).notice is Notice.REVERSED
+    assert noted(rig.tap(uid(1))) == REVERSED
     rig.reception.leave()
     rig.store.close()
     rig.open(tmp_path)
-    assert rig.tap(uid(1)).notice is None
+    assert noted(rig.tap(uid(1))) == ()
 
 
-def test_what_something_more_pressing_hides_waits_for_the_next_tap(rig: ReceptionRig):
+def test_a_reversal_stands_beside_whatever_else_is_said(rig: ReceptionRig):
     rig.tap(uid(1))
     rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
     refused = rig.reception.act("confirm_arrival", "P1", new_id())
-    assert refused.screen.notice is Notice.NOT_ALLOWED
-    rig.seconds.now += SEEN_S
-    rig.reception.tick()
-    rig.reception.leave()
-    assert rig.tap(uid(1)).notice is Notice.REVERSED
+    assert noted(refused.screen) == (NoteKind.REVERSED, NoteKind.REFUSED)
+
+
+def test_a_number_that_died_is_named_and_one_that_counts_still_is_not(rig: ReceptionRig):
+    waiting = rig.press(rig.press(rig.tap(uid(1))))
+    assert waiting.ticket is not None
+    rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
+    (note,) = [each for each in said(rig.tap(uid(1))).notes if each.text.values.get("numbers")]
+    assert note.text.values["numbers"] == "B-001"
+    journey = samples.row(1).journey
+    line = replace(samples.entry("A-001"), label_aliases=("B-001",))
+    rig.pull(samples.row(1, change=2, journey=replace(journey, state="WAITING", entries=(line,))))
+    assert not [each for each in said(rig.tap(uid(1))).notes if each.text.values.get("numbers")]
+
+
+def said(screen: Screen) -> Words:
+    assert screen.said is not None
+    return screen.said
 
 
 def test_a_reversal_of_a_newer_revision_is_news(rig: ReceptionRig):
@@ -109,7 +125,7 @@ def test_a_reversal_of_a_newer_revision_is_news(rig: ReceptionRig):
     for revision, verdict in ((1, Verdict.APPLIED), (2, Verdict.SUPERSEDED)):
         again = VerdictRow(action_id=first, seq=1, verdict=verdict, code=Code.OK, revision=revision)
         rig.ledger.retire([again])
-    assert notice_of_a_tap(rig) is Notice.REVERSED
+    assert notes_of_a_tap(rig) == REVERSED
 
 
 def test_a_reversal_that_cannot_be_noted_as_seen_is_told_again(rig: ReceptionRig):
@@ -126,4 +142,4 @@ def test_a_reversal_that_cannot_be_noted_as_seen_is_told_again(rig: ReceptionRig
         db.execute("drop trigger stuck")
     rig.seconds.now += PROBE_S
     rig.reception.tick()
-    assert rig.tap(uid(1)).notice is Notice.REVERSED
+    assert noted(rig.tap(uid(1))) == REVERSED

@@ -11,12 +11,13 @@ from kiosk.front.screen import (
     CentralView,
     JourneyView,
     KioskView,
-    Notice,
     PatientView,
     QueueLine,
     Screen,
     ScreenKind,
 )
+from sync.words.situation import Entry, Situation
+from sync.words.table import say
 
 LINE = QueueLine("q-1", "XRAY", "영상 촬영", "waiting", "B-001", "3", 2, 20)
 SCREEN = Screen(
@@ -35,7 +36,7 @@ SCREEN = Screen(
     ),
     next_action=None,
     ticket=LINE,
-    notice=Notice.CALLED,
+    said=say(Situation("WAITING", Entry("waiting", "B-001", "영상 촬영", "3"))),
 )
 
 

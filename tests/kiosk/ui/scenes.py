@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from hardware.card import RefusedReason
-from kiosk.front.screen import Lookup, Notice, PatientView, Screen
-from sync.journey.definitions import read
-from sync.journey.model import AppointmentId
+from kiosk.front.screen import Lookup, Screen
+from kiosk.journey.outcomes import Reversal
+from sync.journey.definitions import read, shipped
+from sync.journey.model import ActionId, AppointmentId, Journey, QueueId
 from tests.kiosk.ui.staged import HONG, NAMGUNG, SMITH, StagedCounter, fresh_journey
 from tests.site_rules import with_weighing
 
@@ -46,42 +48,71 @@ def next_in_line(counter: StagedCounter) -> Screen:
     return shown
 
 
-def two_numbers(counter: StagedCounter) -> Screen:
-    shown = number(counter)
-    assert shown.journey
-    assert shown.ticket
-    other = replace(
-        shown.ticket, queue_id="other", queue_number="B-044", exam_name="혈액 검사", state="delayed", room="1층 채혈실"
-    )
-    lines = (*shown.journey.queue_details, other)
-    return counter.show(replace(shown, journey=replace(shown.journey, queue_details=lines)))
+def in_entry_state(*states: str) -> Scene:
+    """Returns the scene of a patient whose entries are in these states, the current one first."""
+
+    def scene(counter: StagedCounter) -> Screen:
+        number(counter)
+        journey = counter.journey_of(HONG)
+        first = journey.entries[0]
+        other = replace(
+            first, queue_id=QueueId("other"), queue_number="B-044", exam_name="혈액 검사", room="1층 채혈실"
+        )
+        entries = tuple(replace(entry, state=state) for entry, state in zip((first, other), states, strict=False))
+        state = counter.definitions.queue_to_journey[states[0]]
+        return counter.stand(HONG, replace(journey, state=state, entries=entries))
+
+    return scene
 
 
-def with_slips(scene: Scene, *numbers: str) -> Scene:
-    """Returns the scene of a patient whose queue entry has these numbers as well."""
+def with_entries(scene: Scene, **changes: Any) -> Scene:
+    """Returns the scene of a patient with these changes of every queue entry."""
 
     def with_them(counter: StagedCounter) -> Screen:
-        shown = scene(counter)
-        assert shown.journey
-        assert shown.ticket
-        ticket, *others = (replace(line, label_aliases=numbers) for line in shown.journey.queue_details)
-        journey = replace(shown.journey, queue_details=(ticket, *others))
-        return counter.show(replace(shown, ticket=ticket, journey=journey))
+        scene(counter)
+        journey = counter.journey_of(HONG)
+        entries = tuple(replace(entry, **changes) for entry in journey.entries)
+        return counter.stand(HONG, replace(journey, entries=entries))
 
     return with_them
 
 
-def delayed(counter: StagedCounter) -> Screen:
-    shown = number(counter)
-    assert shown.ticket
-    return counter.show(replace(shown, ticket=replace(shown.ticket, state="delayed")))
+def with_slips(scene: Scene, *numbers: str) -> Scene:
+    """Returns the scene of a patient whose queue entry has these numbers as well."""
+    return with_entries(scene, label_aliases=numbers)
 
 
-def saved(counter: StagedCounter) -> Screen:
-    counter.confirmed = False
-    shown = number(counter)
-    counter.confirmed = True
-    return shown
+def done_here(scene: Scene, **changes: Any) -> Scene:
+    """Returns the scene with changes of the visitor: what was done at the screen."""
+
+    def with_them(counter: StagedCounter) -> Screen:
+        scene(counter)
+        return counter.stand(HONG, counter.journey_of(HONG), **changes)
+
+    return with_them
+
+
+def set_to(scene: Scene, **attributes: Any) -> Scene:
+    """Returns the scene with these attributes of the counter."""
+
+    def with_them(counter: StagedCounter) -> Screen:
+        before = {name: getattr(counter, name) for name in attributes}
+        vars(counter).update(attributes)
+        shown = scene(counter)
+        vars(counter).update(before)
+        return shown
+
+    return with_them
+
+
+def granted(scene: Scene, *kinds: str) -> Scene:
+    """Returns the scene at a kiosk of these kinds, after a way at one of every kind."""
+
+    def there(counter: StagedCounter) -> Screen:
+        scene(counter)
+        return set_to(done_here(lambda c: c.screen()), kinds=kinds)(counter)
+
+    return there
 
 
 def offline(counter: StagedCounter) -> Screen:
@@ -93,6 +124,7 @@ def offline(counter: StagedCounter) -> Screen:
 
 def offline_greeting(counter: StagedCounter) -> Screen:
     counter.cut_off()
+    counter.confirmed = True
     shown = counter.tap(HONG)
     counter.cut_off(online=True)
     return shown
@@ -103,23 +135,32 @@ def called(counter: StagedCounter) -> Screen:
     return counter.call(HONG, "3번 검사실")
 
 
-def noticed(notice: Notice) -> Scene:
-    def scene(counter: StagedCounter) -> Screen:
-        shown = greeting(counter) if notice in (Notice.NOT_ALLOWED, Notice.NO_BOOKING) else number(counter)
-        return counter.show(replace(shown, notice=notice))
-
-    return scene
+def greeted(counter: StagedCounter) -> Journey:
+    """Greets the patient, and returns the journey."""
+    greeting(counter)
+    return counter.journey_of(HONG)
 
 
 def in_state(state: str) -> Scene:
+    """Returns the scene of a patient in that state of the journey, with a booking left."""
+    return lambda counter: counter.stand(HONG, replace(greeted(counter), state=state, leg=1))
+
+
+def at_the_end(state: str, entry_state: str = "completed", status: str = "completed") -> Scene:
+    """Returns the scene of a patient in that state of the journey, with nothing left."""
+
     def scene(counter: StagedCounter) -> Screen:
-        shown = greeting(counter)
-        assert shown.journey
-        journey = replace(shown.journey, journey_state=state)
-        way, step = counter.definitions.step_of(state)
-        return counter.show(replace(shown, journey=journey, next_action=None, way=way, step=step))
+        number(counter)
+        journey = counter.journey_of(HONG)
+        entries = tuple(replace(entry, state=entry_state) for entry in journey.entries)
+        booked = tuple(replace(each, status=status) for each in journey.appointments)
+        return counter.stand(HONG, replace(journey, state=state, entries=entries, appointments=booked))
 
     return scene
+
+
+def without_bookings(counter: StagedCounter) -> Screen:
+    return counter.stand(HONG, replace(greeted(counter), appointments=()))
 
 
 def weighed(counter: StagedCounter) -> Screen:
@@ -129,41 +170,28 @@ def weighed(counter: StagedCounter) -> Screen:
     return counter.tap(HONG, "weigh")
 
 
-def offering(action_type: str) -> Scene:
-    def scene(counter: StagedCounter) -> Screen:
-        return counter.show(replace(greeting(counter), next_action=action_type))
-
-    return scene
-
-
 def day_gone_by(counter: StagedCounter) -> Screen:
-    shown = greeting(counter)
-    assert shown.journey
     statuses = ("completed", "cancelled", "no_show", "waiting", "in_progress", "arrived", "sterilised")
     booked_for = fresh_journey(HONG).appointments[0]
-    days = (replace(booked_for, appointment_id=AppointmentId(each), status=each, room="") for each in statuses)
-    booked = tuple(counter.booking(each) for each in days)
-    return counter.show(replace(shown, journey=replace(shown.journey, appointments=booked)))
+    days = tuple(replace(booked_for, appointment_id=AppointmentId(each), status=each, room="") for each in statuses)
+    return counter.stand(HONG, replace(greeted(counter), appointments=days))
 
 
 def provisional(counter: StagedCounter) -> Screen:
-    shown = counter.tap(HONG)
-    assert shown.journey
-    journey = replace(shown.journey, appointments=(), available_actions=())
-    return counter.show(
-        replace(
-            shown,
-            patient=PatientView("card-1", "", "ko"),
-            journey=journey,
-            next_action=None,
-            confirmed=False,
-            notice=Notice.SEE_DESK,
-        )
-    )
+    card = replace(HONG, uid="", patient_id="card-1", masked_name="", booked=())
+    return counter.stand(card, replace(fresh_journey(card), state="ARRIVED"), done="scan_nfc")
 
 
 def nameless(counter: StagedCounter) -> Screen:
-    return counter.show(replace(greeting(counter), patient=PatientView("card-2", "", "ko")))
+    return counter.stand(replace(HONG, masked_name=""), greeted(counter))
+
+
+REVERSALS = (
+    Reversal(ActionId("r-1"), 1, "register"),
+    Reversal(ActionId("r-2"), 1, "confirm_arrival", "B-009"),
+    Reversal(ActionId("r-3"), 1, "make_payment"),
+)
+STATES = (*shipped().journey_states, "STERILISED")
 
 
 def unknown_card(counter: StagedCounter) -> Screen:
@@ -175,7 +203,7 @@ def looked_up(lookup: Lookup) -> Scene:
 
 
 def settling(counter: StagedCounter) -> Screen:
-    return counter.show(replace(greeting(counter), settling=True, next_action=None))
+    return counter.stand(HONG, greeted(counter), acts_s=1.0)
 
 
 def refused(reason: str) -> Scene:
@@ -209,27 +237,36 @@ ALL: dict[str, Scene] = {
     "attract without a desk": attract_without_a_desk,
     "number of a foreigner": number_of_a_foreigner,
     "next in line": next_in_line,
-    "two numbers": two_numbers,
+    "two numbers": in_entry_state("waiting", "delayed"),
     "two slips": with_slips(number, "A-044"),
-    "two slips of each number": with_slips(two_numbers, "A-044", "C-105"),
+    "two slips of each number": with_slips(in_entry_state("waiting", "delayed"), "A-044", "C-105"),
     "called with two slips": with_slips(called, "A-044"),
-    "delayed with two slips": with_slips(delayed, "A-044"),
-    "delayed": delayed,
-    "saved": saved,
+    "delayed with two slips": with_slips(in_entry_state("delayed"), "A-044"),
+    "saved": set_to(number, confirmed=False),
     "offline greeting": offline_greeting,
     "day gone by": day_gone_by,
-    "provisional": provisional,
+    "provisional": set_to(provisional, confirmed=False),
     "nameless": nameless,
     "weighed": weighed,
-    **{f"notice {notice}": noticed(notice) for notice in Notice},
-    **{
-        f"state {state}": in_state(state)
-        for state in ("UNREGISTERED", "CALLED", "IN_PROGRESS", "COMPLETED", "PAYMENT", "FINISHED", "STERILISED")
-    },
-    **{
-        f"offers {action}": offering(action)
-        for action in ("scan_nfc", "complete_exam", "make_payment", "leave_hospital", "sterilise")
-    },
+    "without bookings": without_bookings,
+    **{f"entry {state}": in_entry_state(state) for state in shipped().queue_states if state != "waiting"},
+    "entry sterilised": at_the_end("WAITING", "sterilised"),
+    "cancelled beside another number": in_entry_state("cancelled", "waiting"),
+    "completed beside another number": in_entry_state("completed", "no_show"),
+    **{f"number without a room, {state}": with_entries(in_entry_state(state), room="") for state in shipped().listed},
+    "tapped again": done_here(number, tapped_again=True),
+    "refused": done_here(greeting, refused=True),
+    "reversed": done_here(number, reversals=REVERSALS),
+    "needs staff": set_to(greeting, needs_staff=True),
+    "number that needs staff": set_to(number, needs_staff=True),
+    "called and needs staff": set_to(called, needs_staff=True),
+    **{f"state {state}": in_state(state) for state in STATES},
+    **{f"state {state}, nothing granted": granted(in_state(state)) for state in STATES},
+    **{f"state {state}, payment": granted(in_state(state), "payment") for state in ("COMPLETED", "PAYMENT")},
+    **{f"end {state}": at_the_end(state) for state in STATES},
+    **{f"end {state}, nothing granted": granted(at_the_end(state)) for state in STATES},
+    "cancelled at the end": granted(at_the_end("COMPLETED", "cancelled", "cancelled")),
+    "gone": done_here(in_state("UNREGISTERED"), done="leave_hospital"),
     "settling": settling,
     "card asked for": looked_up(Lookup.ASKED),
     "card not looked up": looked_up(Lookup.UNAVAILABLE),

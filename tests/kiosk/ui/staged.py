@@ -11,24 +11,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import structs
+
+from kiosk.front import visitor as visitors
+from kiosk.front.build_screen import ScreenContext, build_screen
 from kiosk.front.counter import DemoCard, PressResult
 from kiosk.front.latest import Broadcast, LatestSlot
-from kiosk.front.screen import (
-    Booking,
-    CentralView,
-    JourneyView,
-    KioskView,
-    Lookup,
-    Notice,
-    PatientView,
-    QueueLine,
-    Screen,
-    ScreenKind,
-)
+from kiosk.front.screen import CentralView, KioskView, Lookup, PatientView, Screen, ScreenKind
+from kiosk.journey.patient_status import PatientStatus
+from kiosk.store.patients import Patient
 from sync.clock import iso
 from sync.ids import new_id
 from sync.journey.definitions import shipped
-from sync.journey.meaning import is_called, is_over, waits
 from sync.journey.model import (
     Action,
     ActionId,
@@ -41,13 +35,14 @@ from sync.journey.model import (
     Journey,
     Opens,
     PatientId,
-    QueueEntry,
     QueueId,
     Refusal,
     Role,
     VisitId,
 )
 from sync.journey.rules import available_actions, decide
+from sync.words import names
+from tests.kiosk.samples import IDENTITY, SITE
 
 DAY = "2026-03-02"
 MORNING_MS = 1_772_411_400_000  # 2026-03-02T09:30 in Seoul
@@ -102,6 +97,8 @@ class StagedCounter:
         self.stay_s: float | None = 60.0
         self.people_ahead: int | None = 3
         self.confirmed = True
+        self.needs_staff = False
+        self.kinds: tuple[str, ...] = KINDS
         self.acts: list[tuple[str, str, str | None]] = []
         self.payloads: list[dict[str, Any]] = []
         self.keeps = 0
@@ -130,7 +127,7 @@ class StagedCounter:
     def tap(self, card: Card, *actions: str) -> Screen:
         """Taps a card, and does these actions for its patient."""
         with self._lock:
-            journey = self._journeys.get(card.patient_id) or fresh_journey(card)
+            journey = self.journey_of(card)
             for action_type in ("scan_nfc", *actions):
                 outcome = self._decide(journey, action_type)
                 journey = outcome.journey if isinstance(outcome, Decision) else journey
@@ -144,15 +141,25 @@ class StagedCounter:
             staff = Action(ActionId(new_id()), "call_patient", Actor(Role.STAFF), MORNING_MS, _opens(1), room=room)
             outcome = decide(self.definitions, journey, staff)
             assert isinstance(outcome, Decision)
-            self._journeys[card.patient_id] = outcome.journey
-            return self.show(replace(self._of_patient(card, outcome.journey), notice=Notice.CALLED))
+            return self.stand(card, outcome.journey)
+
+    def stand(self, card: Card, journey: Journey, **changes: Any) -> Screen:
+        """Shows a patient whose journey is this one. `changes` are of the visitor: what was done here."""
+        with self._lock:
+            self._journeys[card.patient_id] = journey
+            return self.show(self._of_patient(card, journey, **changes))
+
+    def journey_of(self, card: Card) -> Journey:
+        """Returns the present journey of a card's patient."""
+        return self._journeys.get(card.patient_id) or fresh_journey(card)
 
     def unknown_card(self, lookup: Lookup = Lookup.UNKNOWN) -> Screen:
         """Taps a card that the kiosk does not know. `lookup` is the centre's answer about it."""
         stranger = PatientView("card-1", "", "ko")
         action = None if lookup is Lookup.ASKED else "scan_nfc"
         blank = self._blank(ScreenKind.UNKNOWN_CARD)
-        return self.show(replace(blank, patient=stranger, next_action=action, lookup=lookup))
+        button = names.button(action) if action else None
+        return self.show(replace(blank, patient=stranger, next_action=action, button=button, lookup=lookup))
 
     def refuse_card(self, reason: str) -> Screen:
         """Taps a card that cannot be used."""
@@ -245,17 +252,15 @@ class StagedCounter:
         journey = self._journeys.get(patient_id) or fresh_journey(card)
         outcome = self._decide(journey, action_type)
         if isinstance(outcome, Refusal):
-            screen = self.show(replace(self._of_patient(card, journey), notice=Notice.NOT_ALLOWED))
-            return PressResult(screen, error=outcome.message, code=outcome.code)
-        self._journeys[patient_id] = outcome.journey
-        return PressResult(self.show(self._of_patient(card, outcome.journey)), action_id=action_id or new_id())
+            return PressResult(self.stand(card, journey, refused=True), error=outcome.message, code=outcome.code)
+        return PressResult(self.stand(card, outcome.journey, done=action_type), action_id=action_id or new_id())
 
     def _decide(self, journey: Journey, action_type: str) -> Decision | Refusal:
         actor = self._actor()
         return decide(self.definitions, journey, Action(ActionId(new_id()), action_type, actor, MORNING_MS, _opens(17)))
 
     def _actor(self) -> Actor:
-        return Actor(Role.KIOSK, frozenset(self.definitions.granted(KINDS)))
+        return Actor(Role.KIOSK, frozenset(self.definitions.granted(self.kinds)))
 
     def _blank(self, kind: ScreenKind) -> Screen:
         stays = kind is ScreenKind.ATTRACT
@@ -270,51 +275,28 @@ class StagedCounter:
             keeps_left=0 if stays else 10,
         )
 
-    def _of_patient(self, card: Card, journey: Journey) -> Screen:
-        available = available_actions(self.definitions, journey, self._actor())
-        listed = [entry for entry in journey.entries if entry.state in self.definitions.listed]
-        lines = tuple(self._line(entry) for entry in listed)
-        view = JourneyView(
-            journey.state, lines, tuple(map(self.booking, journey.appointments)), available, iso(MORNING_MS, SEOUL)
-        )
-        way, step = self.definitions.step_of(journey.state)
-        return replace(
-            self._blank(ScreenKind.JOURNEY),
-            way=way,
-            step=step,
-            patient=PatientView(card.patient_id, card.masked_name, card.language),
-            journey=view,
-            next_action=available[0] if available else None,
-            ticket=next((line for line in lines if line.queue_id == journey.current_queue_id), None),
-            confirmed=self.confirmed,
-        )
+    def _of_patient(self, card: Card, journey: Journey, **changes: Any) -> Screen:
+        """Returns the screen of a patient, as the kiosk builds it. `changes` are of the visitor."""
+        online = self._central.online
+        desk = replace(SITE.walk_in, public_label=self.kiosk.desk, room="")
+        site = structs.replace(SITE, languages=self.languages, walk_in=desk)
+        identity = replace(IDENTITY, name=self.kiosk.name, site=site)
+        context = ScreenContext(0, identity, self.definitions, online, None, 0.0, MORNING_MS)
+        visitor = replace(visitors.journey(journey.patient_id, ()), ends_s=self.stay_s, **changes)
+        screen = build_screen(context, visitor, self._status(card, journey))
+        return replace(screen, kiosk=self.kiosk, central=self._central)
 
-    def _line(self, entry: QueueEntry) -> QueueLine:
-        ahead = self.people_ahead if waits(self.definitions, entry) else None
-        minutes = None if ahead is None else ahead * entry.minutes
-        return QueueLine(
-            entry.queue_id,
-            entry.exam_id,
-            entry.exam_name,
-            entry.state,
-            entry.queue_number,
-            entry.room,
-            ahead,
-            minutes,
-            entry.label_aliases,
-            is_called(self.definitions, entry),
-        )
-
-    def booking(self, appointment: Appointment) -> Booking:
-        """One of a patient's bookings, as the screen has it."""
-        return Booking(
-            appointment.appointment_id,
-            appointment.exam_id,
-            appointment.exam_name,
-            appointment.room,
-            iso(appointment.scheduled_ms, SEOUL),
-            appointment.status,
-            is_over(self.definitions, appointment),
+    def _status(self, card: Card, journey: Journey) -> PatientStatus:
+        ahead = self.people_ahead or 0
+        return PatientStatus(
+            Patient(journey.patient_id, card.masked_name, card.language, not card.uid, journey, journey, ()),
+            journey,
+            available_actions(self.definitions, journey, self._actor()),
+            0 if self.confirmed else 1,
+            self.needs_staff,
+            (),
+            {entry.queue_id: ahead for entry in journey.entries},
+            {entry.queue_id: ahead * entry.minutes for entry in journey.entries},
         )
 
 

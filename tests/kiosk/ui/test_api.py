@@ -64,7 +64,7 @@ def test_an_action_that_the_state_does_not_allow_is_refused_with_what_is_shown_n
     assert answer.status_code == 400
     assert answer.json()["code"] == "not_allowed"
     assert answer.json()["error"]
-    assert answer.json()["state"]["notice"] == "not_allowed"
+    assert [note["kind"] for note in answer.json()["state"]["said"]["notes"]] == ["refused"]
 
 
 def test_an_unknown_action_is_refused(kiosk: Client, counter: StagedCounter):

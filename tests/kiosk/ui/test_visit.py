@@ -11,7 +11,7 @@ from kiosk.front.screen import Lookup, ScreenKind
 from sync.ids import is_uuid
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.conftest import Staged
-from tests.kiosk.ui.scenes import Scene, called, number, weighed, with_slips
+from tests.kiosk.ui.scenes import Scene, called, number, settling, weighed, with_slips
 from tests.kiosk.ui.staged import DESK, HONG, NAMGUNG, StagedCounter
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-visit")]
@@ -40,7 +40,13 @@ def test_a_patient_taps_registers_arrives_and_reads_the_number(screen: Kiosk, co
     screen.press("next")
     screen.await_text("B-017")
     assert screen.headline == "홍*동 님의 대기번호"
-    for said in ("앞에 3명", "약 30분 대기", "병원에서 확인됨", "흉부 영상 검사"):
+    for said in (
+        "앞에 3명",
+        "약 30분 대기",
+        "접수 완료",
+        "흉부 영상 검사",
+        "2층 영상의학과 205호 앞",
+    ):
         assert said in screen.content.inner_text()
     assert not screen.button("next").is_visible()
     screen.press("home")
@@ -96,7 +102,7 @@ def test_a_press_that_no_longer_fits_is_answered_with_what_does(screen: Kiosk, c
     screen.page.locator('[data-name="next"]:disabled').wait_for()
     counter._journeys[HONG.patient_id] = counter._decide(counter._journeys[HONG.patient_id], "register").journey
     counter.gate.set()
-    screen.await_text("그 단계는 지금 할 수 없습니다")
+    screen.await_text("지금은 진행하실 수 없습니다")
     assert "도착 확인" in screen.button("next").inner_text()
 
 
@@ -107,7 +113,8 @@ def test_the_holder_of_an_unknown_card_can_check_in(screen: Kiosk, counter: Stag
     assert screen.button("next").inner_text() == "접수 시작"
     screen.press("next")
     screen.await_screen("journey")
-    assert screen.headline == "안녕하세요"
+    assert screen.headline == "접수 창구로 가 주세요"
+    assert DESK in screen.content.inner_text()
     assert counter.acts[0][:2] == ("scan_nfc", "card-1")
 
 
@@ -126,8 +133,7 @@ def test_a_card_that_cannot_be_looked_up_is_never_called_unknown(screen: Kiosk, 
 
 
 def test_a_tap_that_has_not_acted_greets_its_person_without_a_button(screen: Kiosk, counter: StagedCounter):
-    shown = counter.tap(HONG)
-    counter.show(replace(shown, settling=True, next_action=None))
+    settling(counter)
     screen.await_text("잠시만 기다려 주세요")
     assert screen.headline == "홍*동 님, 안녕하세요"
     assert screen.page.locator('[data-name="next"]').count() == 0
@@ -143,7 +149,7 @@ def hold_down(screen: Kiosk, name: str) -> None:
 
 def test_a_button_stays_under_a_finger_while_the_tap_acts(screen: Kiosk, counter: StagedCounter):
     shown = counter.tap(HONG)
-    screen.await_frame(counter.show(replace(shown, settling=True, next_action=None)).frame)
+    screen.await_frame(settling(counter).frame)
     hold_down(screen, "language-en")
     screen.await_frame(counter.show(shown).frame)
     screen.page.mouse.up()
@@ -213,35 +219,35 @@ def test_offline_says_saved_and_valid_and_as_of_when(screen: Kiosk, counter: Sta
     counter.tap(HONG, "register", "confirm_arrival")
     screen.await_text("B-017")
     banner = screen.page.locator("#banner").inner_text()
-    assert "저장되었고 번호는 유효합니다" in banner
+    assert "이 번호로 기다려 주세요" in banner
     assert "다시 대지 않으셔도 됩니다" in banner
-    assert "오전 9:05 기준" in banner
+    assert "오전 9:05 현재 정보입니다" in banner
     said = screen.content.inner_text()
-    assert "이 기기에 저장됨" in said
+    assert "접수됨(통신 복구 후 전송)" in said
     # A roster this old says nothing about other people.
-    assert "앞에" not in said
+    assert not re.search(r"앞에 \d+명", said)
     assert "대기\n" not in said
     counter.cut_off(online=True)
     counter.tap(HONG)
-    screen.await_text("병원에서 확인됨")
+    screen.await_text("접수 완료")
     assert screen.page.locator("#banner").inner_text() == ""
 
 
 def test_what_is_saved_but_not_confirmed_says_so(screen: Kiosk, counter: StagedCounter):
     counter.confirmed = False
     counter.tap(HONG, "register", "confirm_arrival")
-    screen.await_text("저장됨, 확인 중")
+    screen.await_text("접수 처리 중")
     counter.confirmed = True
     counter.tap(HONG)
-    screen.await_text("병원에서 확인됨")
-    assert "저장됨, 확인 중" not in screen.content.inner_text()
+    screen.await_text("접수 완료")
+    assert "접수 처리 중" not in screen.content.inner_text()
 
 
 def test_a_called_patient_is_told_where_to_go(screen: Kiosk, counter: StagedCounter):
     counter.tap(HONG, "register", "confirm_arrival")
     counter.call(HONG, "3번 검사실")
     screen.await_text("지금 들어가 주세요")
-    assert "3번 검사실 안으로 들어가 주세요" in screen.content.inner_text()
+    assert "들어가실 곳: 3번 검사실" in screen.content.inner_text()
 
 
 @pytest.mark.parametrize(("language", "said"), [("ko", "A-044도 같은 번호"), ("en", "also A-044")])

@@ -14,37 +14,46 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po, write_po
 
 from hardware.card import RefusedReason
+from kiosk import ui
 from kiosk.config import DisplaySection
-from kiosk.ui import catalogs
-from kiosk.ui.app import create_app
-from kiosk.ui.catalogs import TRANSLATIONS, read_catalogs
+from kiosk.ui.app import TRANSLATIONS, create_app
 from kiosk.ui.server import PageServer
+from sync import words
+from sync.words.catalogs import read_catalogs
 from tests.kiosk.ui.admitted import ADMISSION
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.scenes import ALL
 from tests.kiosk.ui.staged import StagedCounter
 
-UI = Path(catalogs.__file__).parent
+SHARED, UI = Path(words.__file__).parent, Path(ui.__file__).parent
 LANGUAGES = sorted(path.parent.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES/messages.po"))
-KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "plural": (1, 2)}
 PLACEHOLDER = re.compile(r"\{\w+\}")
 
+Message = str | tuple[str, ...]
 
-def extracted() -> set[str | tuple[str, ...]]:
-    """Returns every text that the page's sources mark for translation, as pybabel finds them."""
-    methods, options = parse_mapping_cfg((UI / "babel.cfg").open(encoding="utf-8"))
-    found = extract_from_dir(UI, methods, options, keywords=KEYWORDS)
+
+def marked(home: Path) -> set[Message]:
+    """Returns every text that the sources of a home of words mark for translation, as pybabel finds them."""
+    methods, options = parse_mapping_cfg((home / "babel.cfg").open(encoding="utf-8"))
+    found = extract_from_dir(home, methods, options, keywords=KEYWORDS)
     return {tuple(message) if isinstance(message, (list, tuple)) else message for _, _, message, _, _ in found}
 
 
-def parsed(language: str) -> PoCatalog:
-    with (TRANSLATIONS / language / "LC_MESSAGES/messages.po").open("rb") as file:
+def extracted(home: Path | None = None) -> set[Message]:
+    """Returns the texts of a home; of both without one. A text that both mark belongs to the shared words."""
+    shared, own = marked(SHARED), marked(UI)
+    return {SHARED: shared, UI: own - shared, None: shared | own}[home]
+
+
+def parsed(home: Path, language: str) -> PoCatalog:
+    with (home / "translations" / language / "LC_MESSAGES/messages.po").open("rb") as file:
         return read_po(file, abort_invalid=True)
 
 
 def test_every_reason_of_a_refused_card_has_words_of_its_own():
-    words = (Path(catalogs.__file__).parent / "static" / "screens" / "states.js").read_text("utf-8")
-    rows = words.split("export const REFUSALS = {")[1].split("\n};")[0]
+    table = (UI / "static" / "screens" / "states.js").read_text("utf-8")
+    rows = table.split("export const REFUSALS = {")[1].split("\n};")[0]
     assert set(re.findall(r"^  (\w+): \{$", rows, re.MULTILINE)) >= set(RefusedReason)
 
 
@@ -52,11 +61,16 @@ def test_korean_and_english_are_spoken():
     assert {"ko", "en"} <= set(LANGUAGES)
 
 
+def test_both_homes_of_words_speak_the_same_languages():
+    assert {path.parent.parent.name for path in SHARED.glob("translations/*/LC_MESSAGES/messages.po")} == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("home", [SHARED, UI], ids=["shared", "screen"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_is_translated_and_nothing_else_is(language: str):
-    catalog = parsed(language)
+def test_every_text_is_translated_and_nothing_else_is(language: str, home: Path):
+    catalog = parsed(home, language)
     messages = {message.id: message for message in catalog if message.id}
-    assert set(messages) == extracted()
+    assert set(messages) == extracted(home)
     assert not catalog.obsolete
     for message in messages.values():
         forms = message.string if isinstance(message.string, tuple) else (message.string,)
@@ -66,9 +80,10 @@ def test_every_text_is_translated_and_nothing_else_is(language: str):
         assert len(forms) == (catalog.num_plurals if message.pluralizable else 1), message.id
 
 
+@pytest.mark.parametrize("home", [SHARED, UI], ids=["shared", "screen"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_translation_holds_the_same_places_for_values(language: str):
-    for message in parsed(language):
+def test_a_translation_holds_the_same_places_for_values(language: str, home: Path):
+    for message in parsed(home, language):
         ids = message.id if isinstance(message.id, tuple) else (message.id,)
         forms = message.string if isinstance(message.string, tuple) else (message.string,)
         for form in forms if message.id else ():
@@ -93,6 +108,13 @@ def test_a_half_translated_plural_is_shown_in_english(tmp_path: Path):
     assert read_catalogs(tmp_path)[0].messages == {}
 
 
+def test_the_catalogs_of_a_language_in_two_homes_are_one(tmp_path: Path):
+    write(tmp_path / "one", "ko", {"Home": "집"})
+    write(tmp_path / "other", "ko", {"Back": "이전"})
+    (read,) = read_catalogs(tmp_path / "one", tmp_path / "other")
+    assert (read.tag, read.messages) == ("ko", {"Home": "집", "Back": "이전"})
+
+
 def test_a_folder_without_catalogs_is_an_error(tmp_path: Path):
     with pytest.raises(ValueError, match="no catalog"):
         read_catalogs(tmp_path)
@@ -110,13 +132,13 @@ def test_a_broken_catalog_is_an_error(tmp_path: Path):
 
 @pytest.fixture
 def nobodys(tmp_path: Path, browser) -> Iterator[tuple[Kiosk, StagedCounter]]:
-    marked: dict[str | tuple[str, ...], str | tuple[str, ...]] = {}
+    bracketed: dict[Message, Message] = {}
     for message in extracted():
-        marked[message] = f"⟦{message}⟧" if isinstance(message, str) else tuple(f"⟦{form}⟧" for form in message)
-    write(tmp_path, "en", marked)
+        bracketed[message] = f"⟦{message}⟧" if isinstance(message, str) else tuple(f"⟦{form}⟧" for form in message)
+    write(tmp_path, "en", bracketed)
     counter = StagedCounter(demo=True)
     counter.languages = ("en",)
-    server = PageServer(create_app(counter, DisplaySection(), ADMISSION, tmp_path), "127.0.0.1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION, [tmp_path]), "127.0.0.1", 0)
     server.start()
     kiosk = Kiosk(browser, server.url).open()
     yield kiosk, counter
@@ -184,7 +206,7 @@ def without_marked(text: str) -> str:
 @pytest.mark.xdist_group("browser-words")
 def test_the_shell_of_the_page_speaks_the_language_before_any_script_runs(tmp_path: Path, browser):
     write(tmp_path, "en", {"One moment, please": "⟦moment⟧", "Check-in kiosk": "⟦kiosk⟧"})
-    server = PageServer(create_app(StagedCounter(), DisplaySection(), ADMISSION, tmp_path), "127.0.0.1", 0)
+    server = PageServer(create_app(StagedCounter(), DisplaySection(), ADMISSION, [tmp_path]), "127.0.0.1", 0)
     server.start()
     kiosk = Kiosk(browser, server.url, java_script_enabled=False)
     kiosk.page.goto(ADMISSION.one_time_url(server.url))

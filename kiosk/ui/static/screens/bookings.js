@@ -1,8 +1,7 @@
 // Today's appointments: time, exam, room, status.
 
 import { h, icon } from "../dom.js";
-import { _, clock } from "../words.js";
-import { BOOKINGS } from "./states.js";
+import { _, clock, said } from "../words.js";
 
 /** Makes the list of the day's appointments; nothing where there are none. */
 export function bookings(appointments) {
@@ -16,8 +15,7 @@ export function bookings(appointments) {
   );
 }
 
-function booking({ scheduled_at, exam_name, room, status, over }) {
-  const word = BOOKINGS[status];
+function booking({ scheduled_at, exam_name, room, word, over }) {
   return h(
     "li",
     { class: over ? "over" : "" },
@@ -27,7 +25,7 @@ function booking({ scheduled_at, exam_name, room, status, over }) {
       { class: "what" },
       h("span", { class: "exam" }, exam_name),
       room && h("span", { class: "room" }, icon("place"), h("span", {}, room)),
-      word && h("span", { class: "status" }, _(word)),
+      word && h("span", { class: "status" }, said(word)),
     ),
   );
 }

@@ -1,77 +1,7 @@
-// The words for each state, action and notice, as tables: a new state is a new row. A state, action or notice without a
-// row gets words that are always true.
+// The words that this screen alone needs, as tables: steps, look-ups, refused cards, outages. What has no row gets words
+// that are always true. The words for journeys and queue entries come with the daemon's screen.
 
 import { N_ } from "../words.js";
-
-/** Per journey state: the headline and the lead. `anonymous` is the headline for a patient without a known name. */
-export const STATES = {
-  UNREGISTERED: { title: N_("Hello, {name}"), anonymous: N_("Hello"), lead: N_("Shall we check you in for today?") },
-  ARRIVED: { title: N_("Hello, {name}"), anonymous: N_("Hello"), lead: N_("Are these right? Then please register.") },
-  REGISTERED: { title: N_("You are registered"), lead: N_("Say that you are here to get your number.") },
-  WAITING: {
-    title: N_("Your number, {name}"),
-    anonymous: N_("Your number"),
-    lead: N_("Please wait until it is called."),
-  },
-  CALLED: { title: N_("Please go in now"), lead: N_("It is your turn.") },
-  IN_PROGRESS: { title: N_("You are being seen now"), lead: N_("Please follow what the staff tell you.") },
-  COMPLETED: { title: N_("Your exam is done"), lead: N_("Please see what comes next for you.") },
-  PAYMENT: { title: N_("Payment is under way"), lead: N_("Please finish your payment.") },
-  FINISHED: { title: N_("All is done for today"), lead: N_("Get well soon.") },
-};
-
-/** For a state without a row. */
-export const ANY_STATE = { title: N_("Hello, {name}"), anonymous: N_("Hello"), lead: N_("This is where you stand now.") };
-
-/** Per patient action: the big button. */
-export const ACTIONS = {
-  scan_nfc: { label: N_("Check in"), icon: "card" },
-  register: { label: N_("Register now"), icon: "form" },
-  confirm_arrival: { label: N_("Confirm arrival"), icon: "arrive" },
-  enter_exam_room: { label: N_("I am going in"), icon: "exam" },
-  complete_exam: { label: N_("My exam is done"), icon: "check" },
-  make_payment: { label: N_("Pay now"), icon: "pay" },
-  leave_hospital: { label: N_("Leave the hospital"), icon: "leave" },
-};
-
-/** For an action without a row. */
-export const ANY_ACTION = { label: N_("Go on"), icon: "next" };
-
-/** Per notice: text, icon and tone. With a `title` the notice is the headline. */
-export const NOTICES = {
-  already_checked_in: { text: N_("You are checked in already."), icon: "check", tone: "good" },
-  called: { title: N_("Please go in now"), text: N_("It is your turn."), icon: "call", tone: "good" },
-  not_allowed: { text: N_("That step is not possible now."), icon: "note", tone: "mild" },
-  see_desk: {
-    title: N_("Please see the staff at the desk"),
-    text: N_("They need to check something with you."),
-    icon: "staff",
-    tone: "mild",
-  },
-  reversed: { text: N_("The hospital decided otherwise."), icon: "warn", tone: "mild" },
-  no_booking: {
-    title: N_("No appointment today"),
-    text: N_("You may go on without one, or ask the staff at the desk."),
-    icon: "calendar",
-    tone: "mild",
-  },
-};
-
-/** Per state of a queue entry: its word; `waiting` needs none. */
-export const LINES = {
-  delayed: N_("A little late"),
-  called: N_("Called"),
-  in_progress: N_("In progress"),
-};
-
-/** Per status of a booking: its word; `booked` needs none. */
-export const BOOKINGS = {
-  waiting: N_("Waiting"),
-  in_progress: N_("In progress"),
-  completed: N_("Done"),
-  no_show: N_("Missed"),
-  cancelled: N_("Cancelled"),
-};
 
 /** Per step of a way through the hospital: its word and its icon. */
 export const STEPS = {

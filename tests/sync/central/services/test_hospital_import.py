@@ -8,13 +8,13 @@ from sync.cards import canonical_tag
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
 from sync.central.records.bindings import bind, binding_of_card
-from sync.central.records.patients import masked
 from sync.central.services.demo_hospital import demo_hospital
 from sync.central.services.hospital_document import DocumentError, read_hospital
 from sync.control import ControlError
 from sync.ids import new_id
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF
+from sync.words.masks import masked
 from tests.sync.central.centre import DAY, Centre, card, hospital, patient
 from tests.sync.central.wire import BY_STAFF
 

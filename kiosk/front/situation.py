@@ -1,0 +1,59 @@
+"""Reads the situation of the person on the screen, which the words are chosen by: a pure function."""
+
+from kiosk.front.visitor import Visitor
+from kiosk.journey.patient_status import PatientStatus
+from sync.journey.definitions import Definitions
+from sync.journey.model import Journey, QueueEntry
+from sync.journey.rules import next_exam
+from sync.words.situation import Bookings, Deed, Entry, Exam, Reversed, Situation
+
+
+def read_situation(
+    definitions: Definitions, visitor: Visitor, status: PatientStatus, action: str | None, online: bool, desk: str
+) -> Situation:
+    """Returns where a patient stands. `action` is what the screen offers, `desk` where the staff are ("": unknown)."""
+    journey, patient = status.journey, status.patient
+    return Situation(
+        journey=journey.state,
+        entry=_entry(definitions, journey.current),
+        deed=_deed(visitor),
+        done=visitor.done or "",
+        button=action or "",
+        bookings=_bookings(definitions, journey),
+        next=_next(definitions, journey),
+        pending=status.pending > 0,
+        needs_staff=status.needs_staff,
+        reversals=tuple(Reversed(each.action_type, each.queue_number) for each in visitor.reversals),
+        online=online,
+        provisional=patient.provisional,
+        name=patient.masked_name,
+        desk=desk,
+    )
+
+
+def _entry(definitions: Definitions, entry: QueueEntry | None) -> Entry | None:
+    if entry is None:
+        return None
+    return Entry(entry.state, entry.queue_number, entry.exam_name, entry.room, entry.state in definitions.live)
+
+
+def _deed(visitor: Visitor) -> Deed:
+    if visitor.acts_s is not None:
+        return Deed.HELD
+    if visitor.refused:
+        return Deed.REFUSED
+    if visitor.done:
+        return Deed.ACCEPTED
+    return Deed.TAPPED_AGAIN if visitor.tapped_again else Deed.NOTHING
+
+
+def _bookings(definitions: Definitions, journey: Journey) -> Bookings:
+    if not journey.appointments:
+        return Bookings.NONE
+    is_open = any(booking.status in definitions.open_appointments for booking in journey.appointments)
+    return Bookings.OPEN if is_open else Bookings.OVER
+
+
+def _next(definitions: Definitions, journey: Journey) -> Exam | None:
+    following = next_exam(definitions, journey)
+    return Exam(following.exam_name, following.queue_number or "") if following else None

@@ -1,0 +1,107 @@
+"""What the words depend on: the journey, its current entry, the deed here, and what the centre says. Plain values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Deed(StrEnum):
+    """What was done at this screen since the person came."""
+
+    NOTHING = "nothing"
+    HELD = "held"  # the card was just held; the screen acts in a moment
+    TAPPED_AGAIN = "tapped_again"  # the tap changed nothing
+    ACCEPTED = "accepted"  # an action was accepted, `Situation.done`
+    REFUSED = "refused"  # the rules refused a press
+
+
+class Bookings(StrEnum):
+    """The patient's bookings of the day, as far as they are known."""
+
+    NONE = "none"
+    OPEN = "open"  # at least one is still to come
+    OVER = "over"  # none is still to come
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The current queue entry. `live`: the patient may still be seen on it. `room` is "" where it is not known."""
+
+    state: str
+    number: str
+    exam: str
+    room: str = ""
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """The exam that comes next. `number` is that of a live entry of it, "" without one."""
+
+    name: str
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """An action that was accepted here and decided differently by the centre.
+
+    `number` is the queue number that it gave and that no longer counts; "" where it gave none.
+    """
+
+    action: str
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Where a patient stands, as one screen knows it.
+
+    `journey` is the state of the journey. `done` names the accepted action, `button` the action that the screen offers
+    ("": none). `next` is the exam that comes next; None where neither a booking nor a live entry is left. `pending`:
+    actions of the patient here wait for the centre. `needs_staff`: one waits for staff. `online`: the centre answers,
+    so the data is fresh. `provisional`: the patient is known by the card alone. `name` is the masked name and `desk`
+    where the staff are, in the hospital's own words; "" where they are not known.
+    """
+
+    journey: str
+    entry: Entry | None = None
+    deed: Deed = Deed.NOTHING
+    done: str = ""
+    button: str = ""
+    bookings: Bookings = Bookings.NONE
+    next: Exam | None = None
+    pending: bool = False
+    needs_staff: bool = False
+    reversals: tuple[Reversed, ...] = ()
+    online: bool = True
+    provisional: bool = False
+    name: str = ""
+    desk: str = ""
+
+    @property
+    def entry_state(self) -> str:
+        """The state of the current entry; "" without one."""
+        return self.entry.state if self.entry else ""
+
+    @property
+    def has_button(self) -> bool:
+        """Whether the screen offers an action."""
+        return bool(self.button)
+
+    @property
+    def has_next(self) -> bool:
+        """Whether an exam or a live number is left."""
+        return self.next is not None
+
+    def values(self) -> dict[str, str]:
+        """Returns the values of the places in a text, by their names."""
+        entry, following = self.entry, self.next
+        return {
+            "name": self.name,
+            "desk": self.desk,
+            "room": entry.room if entry else "",
+            "exam": entry.exam if entry else "",
+            "number": entry.number if entry else "",
+            "next": following.name if following else "",
+            "next_number": following.number if following else "",
+        }
