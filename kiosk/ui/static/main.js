@@ -206,7 +206,7 @@ class Page {
     if (answer?.ok) return null;
     if (!answer) return N_("There is no answer. Press again, or go to the desk.");
     // A refusal comes with a screen that shows it: by a note, or by another person.
-    return this.screen.said?.notes.length ? null : N_("That could not be done. Please go to the desk.");
+    return this.screen.said?.notes.some(({ kind }) => kind === "refused") ? null : N_("That could not be done. Please go to the desk.");
   }
 
   // The demo.

@@ -1,0 +1,125 @@
+"""What the page draws of the words that the daemon has chosen."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.kiosk.ui.browser import Kiosk
+from tests.kiosk.ui.conftest import Staged
+from tests.kiosk.ui.scenes import ALL
+from tests.kiosk.ui.staged import DESK, StagedCounter
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-said")]
+
+
+@pytest.fixture
+def counter(staged: Staged) -> StagedCounter:
+    return staged.counter
+
+
+@pytest.fixture
+def screen(staged: Staged) -> Kiosk:
+    return staged.screen
+
+
+def shown(screen: Kiosk, counter: StagedCounter, scene: str) -> str:
+    """Shows a scene, and returns the text of the content."""
+    screen.await_frame(ALL[scene](counter).frame)
+    return screen.content.inner_text()
+
+
+def test_a_missed_call_is_shown_with_its_number_its_state_and_the_desk(screen: Kiosk, counter: StagedCounter):
+    said = shown(screen, counter, "entry no_show")
+    assert screen.headline == "호출되었으나\n자리에 계시지 않았습니다"
+    for words in ("B-017", "미방문", f"가실 곳: {DESK}"):
+        assert words in said
+    assert "기다려" not in said
+    assert "접수 완료" not in said
+
+
+@pytest.mark.parametrize(
+    ("scene", "headline", "place"),
+    [
+        ("cancelled at the end", "진료·검사가 취소되었습니다", f"가실 곳: {DESK}"),
+        ("end COMPLETED, nothing granted", "진료·검사를 마쳤습니다", "가실 곳: 수납 창구"),
+        ("end FINISHED, nothing granted", "오늘 일정을 모두 마치셨습니다", "가실 곳: 출구"),
+        ("state FINISHED, nothing granted", "수납을 마치셨습니다", f"가실 곳: {DESK}"),
+        ("gone", "홍*동 님, 안녕히 가세요", "가실 곳: 출구"),
+        ("number that needs staff", "접수 창구로 가 주세요", f"가실 곳: {DESK}"),
+    ],
+)
+def test_the_place_of_the_next_step_is_named(
+    screen: Kiosk, counter: StagedCounter, scene: str, headline: str, place: str
+):
+    shown(screen, counter, scene)
+    assert screen.headline == headline
+    assert screen.content.locator(".goto").inner_text() == place
+
+
+def test_the_button_of_a_further_exam_names_it(screen: Kiosk, counter: StagedCounter):
+    shown(screen, counter, "entry completed")
+    assert screen.button("next").inner_text() == "도착 확인: 혈액 검사"
+    assert "다음은 혈액 검사입니다" in screen.content.inner_text()
+
+
+def test_a_reversal_names_the_number_that_died_beside_the_one_that_counts(screen: Kiosk, counter: StagedCounter):
+    shown(screen, counter, "reversed")
+    notes = screen.content.locator('[data-kind="reversed"]').all_inner_texts()
+    assert notes == [
+        f"더 이상 유효하지 않은 대기번호: B-009. 문의하실 곳: {DESK}",
+        f"수납 내용이 변경되었습니다. 문의하실 곳: {DESK}",
+    ]
+    assert screen.content.locator(".number").inner_text() == "B-017"
+
+
+def test_a_greeting_without_the_centre_says_how_old_it_is_and_nothing_else(screen: Kiosk, counter: StagedCounter):
+    shown(screen, counter, "offline greeting")
+    assert screen.page.locator("#banner").inner_text() == "오전 9:05 현재 정보입니다"
+    assert "저장" not in screen.content.inner_text()
+
+
+def test_a_name_that_is_not_known_leaves_no_gap(screen: Kiosk, counter: StagedCounter):
+    shown(screen, counter, "nameless")
+    assert screen.headline == "안녕하세요"
+    assert screen.content.locator(".whose").count() == 0
+
+
+def test_every_place_in_a_text_has_its_value_on_the_screen(screen: Kiosk, counter: StagedCounter):
+    for language in ("ko", "en"):
+        screen.press(f"language-{language}")
+        for name, scene in ALL.items():
+            counter.new_day()
+            screen.await_frame(scene(counter).frame)
+            assert not re.search(r"\{\w*\}", screen.page.inner_text("body")), name
+
+
+IN_SIGHT = """(element) => {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const seen = (share) => {
+    const found = document.elementFromPoint(left + width / 2, top + share * height);
+    return element.contains(found);
+  };
+  return seen(0.1) && seen(0.9);
+}"""
+
+
+@pytest.mark.parametrize("size", [(1080, 1920), (400, 640)], ids=str)
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_cause_step_and_place_are_in_sight_without_scrolling(
+    counter: StagedCounter, server, browser, size: tuple[int, int], language: str
+):
+    screen = Kiosk(browser, server.url, size).open()
+    hidden = []
+    for name, scene in ALL.items():
+        counter.new_day()
+        drawn = scene(counter)
+        screen.await_frame(drawn.frame)
+        if screen.language != language:
+            screen.press(f"language-{language}")
+        if drawn.said is not None:
+            parts = screen.content.locator("h1, .lead, .goto, .next").all()
+            hidden += [(name, part.inner_text()) for part in parts if not part.evaluate(IN_SIGHT)]
+    screen.close()
+    assert hidden == []
