@@ -82,11 +82,13 @@ def test_a_person_checked_in_at_the_kiosk_while_staff_cancelled_is_sent_to_the_d
 
 def test_the_kiosk_stops_cleanly_with_sockets_open(town: Town):
     host, port = "127.0.0.1", town.places.kiosk_port
+    (cookie,) = (f"{name}={value}" for name, value in town.cookies.items())
     sockets = [socket.create_connection((host, port)) for _ in range(3)]
     for each in sockets:
         each.sendall(
             f"GET /ws HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            f"Cookie: {cookie}\r\n\r\n".encode()
         )
         assert b"101" in each.recv(4096)
     assert town.kiosk is not None

@@ -31,8 +31,10 @@ BROWSER_USER = 64322
 OTHER_USER = """
 import json, os, sys
 from pathlib import Path
+from click.testing import CliRunner
+from kiosk.cli import main
 from sync.control import ControlError, NotRunning, ask
-page, control, beside = map(Path, sys.argv[3:])
+page, control, beside, config = map(Path, sys.argv[3:])
 os.setgroups([int(sys.argv[2])] if sys.argv[2] else []); os.setgid(64399); os.setuid(int(sys.argv[1]))
 
 def attempt(call, *words):
@@ -41,7 +43,9 @@ def attempt(call, *words):
     except (ControlError, NotRunning, OSError) as error:
         return type(error).__name__
 
+command = CliRunner().invoke(main, ["page-url", "--config", str(config)])
 print(json.dumps({
+    "command": command.output,
     "page": attempt(ask, page, "page-url"),
     "status": attempt(ask, page, "status"),
     "control": attempt(ask, control, "status"),
@@ -128,6 +132,7 @@ def test_a_member_of_the_daemons_group_reaches_the_page_and_nothing_else(tmp_pat
             '[[reader]]\nkind = "simulated"\n',
             "utf-8",
         )
+        config.chmod(0o644)
         daemon = subprocess.Popen([*command_of("kiosk"), "run", "--config", str(config)], group=GROUP, umask=0o077)
         try:
             wait_for(lambda: (run / "page.sock").exists(), "the daemon made no socket")
@@ -141,6 +146,10 @@ def test_a_member_of_the_daemons_group_reaches_the_page_and_nothing_else(tmp_pat
             "NotPermitted",
             "PermissionError",
         )
+        assert member["command"].startswith("http://127.0.0.1:")
+        assert stranger.pop("command") == (
+            f"Error: {run}/page.sock: only the daemon's user, the members of its group and root may ask\n"
+        )
         assert set(stranger.values()) <= {"NotPermitted", "PermissionError"}
     finally:
         subprocess.run(["rm", "-r", str(base)], check=True)
@@ -148,7 +157,8 @@ def test_a_member_of_the_daemons_group_reaches_the_page_and_nothing_else(tmp_pat
 
 def attempts(base: Path, group: int | None) -> dict[str, str]:
     """What a user of that group gets: a URL of the page, or the name of the error, of each thing that it tries."""
-    places = [base / "run/page.sock", base / "state/kiosk.db.sock", base / "state/kiosk.db.pagekey"]
+    names = ("run/page.sock", "state/kiosk.db.sock", "state/kiosk.db.pagekey", "config.toml")
+    places = [base / name for name in names]
     words = [str(BROWSER_USER), "" if group is None else str(group), *map(str, places)]
     tried = subprocess.run([sys.executable, "-c", OTHER_USER, *words], capture_output=True, text=True, check=True)
     found: dict[str, str] = json.loads(tried.stdout)
