@@ -4,13 +4,16 @@
 config=${KIOSK_CONFIG:-/etc/nfc-kiosk/config.toml}
 kiosk=${KIOSK_PROGRAM:-/opt/nfc-kiosk/.venv/bin/kiosk}
 
+# A new profile in memory for each start: nothing of a person reaches the disk, and no tabs wait to be restored.
+profiles=$(mktemp -d "${XDG_RUNTIME_DIR:-/dev/shm}/nfc-kiosk-browser.XXXXXX") || exit 1
+
 while :; do
+    # Here and not after the browser: parts of one that crashed may still write into their profile for a moment.
+    rm -rf "$profiles"/*
     # A URL opens the page once, so each start needs another one. Without a daemon there is none: the loop asks again.
     if url=$("$kiosk" page-url --config "$config"); then
-        # A new profile in memory: nothing of a person reaches the disk, and after a crash no tabs wait to be restored.
-        profile=$(mktemp -d "${XDG_RUNTIME_DIR:-/dev/shm}/nfc-kiosk-browser.XXXXXX") || exit 1
+        profile=$(mktemp -d "$profiles/XXXXXX")
         chromium --kiosk --incognito --no-first-run --user-data-dir="$profile" "$@" "$url"
-        rm -rf "$profile"
     fi
     sleep 2
 done
