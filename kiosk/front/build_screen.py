@@ -132,7 +132,7 @@ def _journey(
 def _offered(definitions: Definitions, visitor: Visitor, status: PatientStatus) -> str | None:
     """The action of the button. None before the tap has acted, and after a press that ended the visit."""
     done = definitions.actions.get(visitor.done or "")
-    has_left = done is not None and done.visit == "close"
+    has_left = done is not None and done.visit == "close" and status.journey.visit_id is None
     return None if visitor.acts_s is not None or has_left else next_action(definitions, status)
 
 

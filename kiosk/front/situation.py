@@ -5,7 +5,7 @@ from kiosk.journey.patient_status import PatientStatus
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, QueueEntry
 from sync.journey.rules import next_exam
-from sync.words.situation import Bookings, Deed, Entry, Exam, Reversed, Situation
+from sync.words.situation import Deed, Entry, Exam, Reversed, Situation
 
 
 def read_situation(
@@ -19,7 +19,7 @@ def read_situation(
         deed=_deed(visitor),
         done=visitor.done or "",
         button=action or "",
-        bookings=_bookings(definitions, journey),
+        has_bookings=bool(journey.appointments),
         next=_next(definitions, journey),
         pending=status.pending > 0,
         needs_staff=status.needs_staff,
@@ -45,13 +45,6 @@ def _deed(visitor: Visitor) -> Deed:
     if visitor.done:
         return Deed.ACCEPTED
     return Deed.TAPPED_AGAIN if visitor.tapped_again else Deed.NOTHING
-
-
-def _bookings(definitions: Definitions, journey: Journey) -> Bookings:
-    if not journey.appointments:
-        return Bookings.NONE
-    is_open = any(booking.status in definitions.open_appointments for booking in journey.appointments)
-    return Bookings.OPEN if is_open else Bookings.OVER
 
 
 def _next(definitions: Definitions, journey: Journey) -> Exam | None:

@@ -14,14 +14,6 @@ class Deed(StrEnum):
     REFUSED = "refused"  # the rules refused a press
 
 
-class Bookings(StrEnum):
-    """The patient's bookings of the day, as far as they are known."""
-
-    NONE = "none"
-    OPEN = "open"  # at least one is still to come
-    OVER = "over"  # none is still to come
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """The current queue entry. `live`: the patient may still be seen on it. `room` is "" where it is not known."""
@@ -57,10 +49,11 @@ class Situation:
     """Where a patient stands, as one screen knows it.
 
     `journey` is the state of the journey. `done` names the accepted action, `button` the action that the screen offers
-    ("": none). `next` is the exam that comes next; None where neither a booking nor a live entry is left. `pending`:
-    actions of the patient here wait for the centre. `needs_staff`: one waits for staff. `online`: the centre answers,
-    so the data is fresh. `provisional`: the patient is known by the card alone. `name` is the masked name and `desk`
-    where the staff are, in the hospital's own words; "" where they are not known.
+    ("": none). `has_bookings`: the patient had a booking for today, open or over. `next` is the exam that comes next;
+    None where neither a booking nor a live entry is left. `pending`: actions of the patient here wait for the centre.
+    `needs_staff`: one waits for staff. `online`: the centre answers, so the data is fresh. `provisional`: the patient
+    is known by the card alone. `name` is the masked name and `desk` where the staff are, in the hospital's own words;
+    "" where they are not known.
     """
 
     journey: str
@@ -68,7 +61,7 @@ class Situation:
     deed: Deed = Deed.NOTHING
     done: str = ""
     button: str = ""
-    bookings: Bookings = Bookings.NONE
+    has_bookings: bool = False
     next: Exam | None = None
     pending: bool = False
     needs_staff: bool = False

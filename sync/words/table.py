@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync.words.notes import banner, notes, stamp
-from sync.words.situation import Bookings, Deed, Situation
+from sync.words.situation import Deed, Situation
 from sync.words.text import N_, Phrase, fill
 from sync.words.words import Place, Words
 
@@ -87,9 +87,12 @@ CAUSES = (
     Cause(_where(journey=_FOLLOWING, entry_state=_GONE), (N_("No number of yours is valid here"),)),
     Cause(_where(journey="UNREGISTERED", done="leave_hospital"), (N_("Goodbye, {name}"), N_("Goodbye"))),
     Cause(_where(journey=_BEFORE_REGISTRATION, has_button=False), (N_("You are not checked in yet"),)),
-    Cause(_where(journey=_BEFORE_REGISTRATION, online=True, bookings=Bookings.NONE), (N_("No appointment today"),)),
     Cause(
-        _where(journey=_BEFORE_REGISTRATION, online=True, bookings=Bookings.OVER),
+        _where(journey=_BEFORE_REGISTRATION, online=True, has_next=False, has_bookings=False),
+        (N_("No appointment today"),),
+    ),
+    Cause(
+        _where(journey=_BEFORE_REGISTRATION, online=True, has_next=False),
         (N_("No appointment is left today"),),
     ),
     Cause(_where(journey=_BEFORE_REGISTRATION), _HELLO),
@@ -156,13 +159,13 @@ STEPS = (
         Place.DESK,
     ),
     Step(
-        _where(journey=_BEFORE_REGISTRATION, online=True, bookings=(Bookings.NONE, Bookings.OVER)),
+        _where(journey=_BEFORE_REGISTRATION, online=True, has_next=False),
         (N_("You may go on without one, or ask the staff at the desk."),),
         Place.HERE,
     ),
     Step(_where(journey="UNREGISTERED", button="scan_nfc"), (N_("Shall we check you in for today?"),), Place.HERE),
     Step(
-        _where(journey="ARRIVED", button="register", bookings=Bookings.OPEN),
+        _where(journey="ARRIVED", button="register", has_next=True),
         (N_('Is this correct? Press "Register now".'),),
         Place.HERE,
     ),

@@ -111,6 +111,15 @@ def test_a_number_that_died_is_named_and_one_that_counts_still_is_not(rig: Recep
     assert not [each for each in said(rig.tap(uid(1))).notes if each.text.values.get("numbers")]
 
 
+def test_a_reversal_whose_body_is_damaged_is_told_without_its_number(rig: ReceptionRig):
+    rig.press(rig.press(rig.tap(uid(1))))
+    with rig.store.write() as db:
+        db.execute("update outbox set body = x'00'")
+    rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
+    (note,) = said(rig.tap(uid(1))).notes
+    assert note.text.text == "Your check-in was changed. Please ask here: {desk}"
+
+
 def said(screen: Screen) -> Words:
     assert screen.said is not None
     return screen.said

@@ -163,6 +163,12 @@ def without_bookings(counter: StagedCounter) -> Screen:
     return counter.stand(HONG, replace(greeted(counter), appointments=()))
 
 
+def gone(counter: StagedCounter) -> Screen:
+    """A patient who has just left the hospital."""
+    left = replace(greeted(counter), state="UNREGISTERED", visit_id=None)
+    return counter.stand(HONG, left, done="leave_hospital")
+
+
 def weighed(counter: StagedCounter) -> Screen:
     """A state that a site added between two shipped states, with a step and an action."""
     rules = with_weighing(counter.definitions.document)
@@ -266,7 +272,7 @@ ALL: dict[str, Scene] = {
     **{f"end {state}": at_the_end(state) for state in STATES},
     **{f"end {state}, nothing granted": granted(at_the_end(state)) for state in STATES},
     "cancelled at the end": granted(at_the_end("COMPLETED", "cancelled", "cancelled")),
-    "gone": done_here(in_state("UNREGISTERED"), done="leave_hospital"),
+    "gone": gone,
     "settling": settling,
     "card asked for": looked_up(Lookup.ASKED),
     "card not looked up": looked_up(Lookup.UNAVAILABLE),

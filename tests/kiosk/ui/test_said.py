@@ -58,6 +58,13 @@ def test_the_place_of_the_next_step_is_named(
     assert screen.content.locator(".goto").inner_text() == place
 
 
+def test_a_patient_who_has_left_is_offered_no_new_visit(screen: Kiosk, counter: StagedCounter):
+    shown(screen, counter, "gone")
+    assert screen.button("next").count() == 0
+    shown(screen, counter, "state UNREGISTERED")
+    assert screen.button("next").inner_text() == "접수 시작"
+
+
 def test_the_button_of_a_further_exam_names_it(screen: Kiosk, counter: StagedCounter):
     shown(screen, counter, "entry completed")
     assert screen.button("next").inner_text() == "도착 확인: 혈액 검사"

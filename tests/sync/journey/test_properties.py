@@ -27,7 +27,7 @@ from sync.journey.model import (
     Role,
     VisitId,
 )
-from sync.journey.rules import available_actions, change_entry, close_day, decide, is_legal, people_ahead
+from sync.journey.rules import available_actions, change_entry, close_day, decide, is_legal, next_exam, people_ahead
 
 from .samples import DESK, RULES, booking, entry, patient
 
@@ -177,8 +177,22 @@ class PatientsDays(RuleBasedStateMachine):
             assert after.leg == 0
             assert asked.action_type in ("scan_nfc", "leave_hospital")
         assert (outcome.opened is not None) <= confirmed
+        if confirmed:
+            self.check_next_exam(before, after)
         if RULES.actions[asked.action_type].entry and asked.queue_id:
             self.check_other_entry(before, after, asked.queue_id)
+
+    def check_next_exam(self, before: Journey, after: Journey) -> None:
+        """A confirmed arrival is about the exam that was announced, and joins the number that was announced."""
+        announced, current = next_exam(RULES, before), after.current
+        assert current is not None
+        if announced is None:
+            assert current.exam_id == DESK.exam_id
+        else:
+            assert (current.exam_id, current.exam_name) == (announced.exam_id, announced.exam_name)
+            known = {entry.queue_number for entry in before.entries}
+            assert announced.queue_number in (None, current.queue_number)
+            assert (announced.queue_number is None) == (current.queue_number not in known)
 
     def check_other_entry(self, before: Journey, after: Journey, queue_id: QueueId) -> None:
         """A change to an entry that is not the current one never moves the journey."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sync.journey.definitions import shipped
-from sync.words.situation import Bookings, Deed, Entry, Exam, Reversed, Situation
+from sync.words.situation import Deed, Entry, Exam, Reversed, Situation
 
 RULES = shipped()
 INVENTED = "STERILISED"
@@ -30,15 +30,15 @@ ENTRIES = (None, *(entry(state) for state in (*RULES.queue_states, INVENTED)))
 def every_situation() -> Iterator[Situation]:
     """Returns the whole product of the facts that choose the words, without the buttons that no screen offers."""
     left = (
-        (Bookings.NONE, None),
-        (Bookings.OVER, None),
-        (Bookings.OPEN, Exam(NEXT)),
-        (Bookings.OVER, Exam(NEXT, "C-3")),
+        (False, None),
+        (True, None),
+        (True, Exam(NEXT)),
+        (False, Exam(NEXT, "C-3")),
     )
     facts = itertools.product(
         (*RULES.journey_states, INVENTED), ENTRIES, deeds(), BUTTONS, left, (True, False), (True, False), standings()
     )
-    for journey, current, (deed, done), button, (bookings, following), pending, online, standing in facts:
+    for journey, current, (deed, done), button, (has_bookings, following), pending, online, standing in facts:
         if deed is Deed.HELD and button:
             continue  # no button stands before the tap has acted
         if button and standing in ((True, False), (False, True)):
@@ -49,7 +49,7 @@ def every_situation() -> Iterator[Situation]:
             deed,
             done,
             button,
-            bookings,
+            has_bookings,
             following,
             pending,
             needs_staff=standing[0],

@@ -10,7 +10,7 @@ import pytest
 
 from sync import words
 from sync.words.catalogs import TRANSLATIONS, read_catalogs
-from sync.words.situation import Bookings, Deed, Entry, Exam, Reversed, Situation
+from sync.words.situation import Deed, Entry, Exam, Reversed, Situation
 from sync.words.table import CAUSES, STEPS, say
 from sync.words.text import Text, places_of
 from sync.words.words import NoteKind, Place, Words
@@ -48,7 +48,7 @@ def test_an_exam_that_staff_cancelled_is_never_called_done():
 
 
 def test_after_the_last_exam_the_payment_desk_is_named():
-    said = say(Situation("COMPLETED", entry("completed"), bookings=Bookings.OVER))
+    said = say(Situation("COMPLETED", entry("completed"), has_bookings=True))
     assert (said.lead.text, said.place) == ("Please go to the payment desk.", Place.PAYMENT)
 
 
@@ -60,7 +60,7 @@ def test_before_a_further_exam_the_exam_is_named():
 
 
 def test_a_greeting_without_the_centre_claims_nothing_to_be_saved():
-    greeted = Situation("ARRIVED", button="register", bookings=Bookings.OPEN, online=False, pending=True)
+    greeted = Situation("ARRIVED", button="register", next=Exam(NEXT), online=False, pending=True)
     assert say(greeted).banner is None
     assert say(Situation("ARRIVED", online=False)).banner is None
 
@@ -90,12 +90,12 @@ def test_an_exam_in_progress_is_named_with_its_room():
 
 
 def test_a_patient_who_leaves_reads_goodbye_and_no_question():
-    left = Situation("UNREGISTERED", deed=Deed.ACCEPTED, done="leave_hospital", bookings=Bookings.OVER)
+    left = Situation("UNREGISTERED", deed=Deed.ACCEPTED, done="leave_hospital", has_bookings=True)
     assert (say(left).title.text, say(left).place) == ("Goodbye", Place.EXIT)
 
 
 def test_a_patient_with_something_left_is_never_told_that_all_is_done():
-    left = say(Situation("FINISHED", entry("completed"), bookings=Bookings.OPEN, next=Exam(NEXT), desk=DESK))
+    left = say(Situation("FINISHED", entry("completed"), has_bookings=True, next=Exam(NEXT), desk=DESK))
     assert (left.title.text, left.lead.values, left.place) == ("Your payment is done", {"next": NEXT}, Place.DESK)
     assert say(Situation("FINISHED", entry("completed"))).title.text == "All is done for today"
 
@@ -188,14 +188,14 @@ def test_all_is_done_only_where_nothing_is_left_and_the_data_is_fresh():
     assert done
     for situation in done:
         assert (situation.journey, situation.next, situation.online) == ("FINISHED", None, True)
-        assert situation.bookings is not Bookings.OPEN
 
 
 def test_no_booking_is_said_only_from_fresh_data():
     for situation, said in every():
         if "No appointment" in said.title.text:
             assert situation.online, situation
-            assert situation.bookings is not Bookings.OPEN, situation
+            assert situation.next is None, situation
+            assert ("today" in said.title.text.split("left")[0]) == (not situation.has_bookings), situation
 
 
 def test_nobody_is_told_not_to_tap_again_but_where_something_is_saved_and_nothing_is_left_to_press():
