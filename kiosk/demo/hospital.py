@@ -211,16 +211,6 @@ def page_url(places: Places) -> str:
     return str(ask(places.page_socket, "page-url"))
 
 
-def open_page(places: Places) -> dict[str, str]:
-    """Opens the running kiosk's page as its browser does. Returns the cookies, which outlive a restart of the kiosk.
-
-    Raises ControlError, NotRunning or requests.RequestException.
-    """
-    answer = requests.get(page_url(places), allow_redirects=False, timeout=10)
-    answer.raise_for_status()
-    return answer.cookies.get_dict()
-
-
 def command_of(name: str) -> list[str]:
     """Returns the command of a program of this installation. PATH is not used."""
     return [str(Path(sys.executable).with_name(name))]

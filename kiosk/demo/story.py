@@ -11,6 +11,7 @@ import requests
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import DemoError, Person, Places
+from kiosk.demo.open_page import OpenPage
 from kiosk.demo.wire import Wire
 from sync.control import ask, socket_path
 from sync.ids import new_id
@@ -40,7 +41,7 @@ class StoryParts:
 
     places: Places
     wire: Wire
-    cookies: dict[str, str]
+    page: OpenPage
     staff: requests.Session
     visits: list[Visit]
 
@@ -79,7 +80,7 @@ def _start(directory: Path, running: ExitStack) -> StoryParts:
     running.callback(staff.close)
     staff.headers["Authorization"] = f"Bearer {hospital.central_command(places, 'token', '--role', 'staff').strip()}"
     visits = [Visit(person) for person in people if person.booked][:PEOPLE]
-    return StoryParts(places, wire, hospital.open_page(places), staff, visits)
+    return StoryParts(places, wire, OpenPage(places), staff, visits)
 
 
 def _steps(visits: list[Visit]) -> Iterator[tuple[str, Any, list[Visit]]]:
@@ -110,8 +111,8 @@ def _check_in(parts: StoryParts, visits: list[Visit]) -> None:
     for visit in visits:
         hospital.hold_card(parts.places, visit.person.uid)
         screen = _screen(parts)
-        while action := screen["next_action"]:
-            screen = _press(parts, visit, action)
+        while screen["next_action"]:
+            screen = _press(parts, screen)
         visit.state = screen["journey"]["journey_state"]
         visit.number = screen["ticket"]["queue_number"]
         action_ids = [r["action_id"] for r in _outbox(parts) if r["patient_id"] == visit.person.patient_id]
@@ -122,17 +123,11 @@ def _check_in(parts: StoryParts, visits: list[Visit]) -> None:
         visit.actions += action_ids
 
 
-def _press(parts: StoryParts, visit: Visit, action: str) -> Any:
-    answer = requests.post(
-        f"{parts.places.kiosk_url}/api/v1/actions",
-        json={"action_type": action, "action_id": new_id(), "payload": {"patient_id": visit.person.patient_id}},
-        headers={"X-Kiosk": "1"},
-        cookies=parts.cookies,
-        timeout=10,
-    )
+def _press(parts: StoryParts, screen: Any) -> Any:
+    answer = parts.page.press(screen)
     if not answer.ok:
-        raise DemoError(f"the kiosk refused {action}: {answer.text[:200]}")
-    return _screen(parts)
+        raise DemoError(f"the kiosk refused {screen['next_action']}: {answer.text[:200]}")
+    return answer.json()
 
 
 def _call(parts: StoryParts, visits: list[Visit]) -> None:
@@ -209,7 +204,7 @@ def _table(parts: StoryParts) -> str:
 
 
 def _screen(parts: StoryParts) -> Any:
-    return requests.get(f"{parts.places.kiosk_url}/api/v1/state", cookies=parts.cookies, timeout=10).json()
+    return parts.page.screen()
 
 
 def _status(parts: StoryParts) -> Any:

@@ -31,7 +31,7 @@ from sync.words.table import say
 class ScreenContext:
     """What a screen shows besides the person: the kiosk, its rules, whether the centre answers, the fault and the time.
 
-    `online`: the centre answers. `now_s` is the monotonic clock, `wall_ms` the wall clock (UTC ms).
+    `online`: the centre answers. `wall_ms` is the wall clock (UTC ms).
     """
 
     frame: int
@@ -39,7 +39,6 @@ class ScreenContext:
     definitions: Definitions
     online: bool
     fault: str | None
-    now_s: float
     wall_ms: int
 
 
@@ -52,14 +51,15 @@ def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus
         kiosk=KioskView(identity.kiosk_id, identity.name, _desk(identity)) if identity else KioskView("", ""),
         central=CentralView(context.online, _as_of(identity)),
         languages=identity.site.languages if identity else DEFAULT_LANGUAGES,
+        stay=visitor.stay,
         ways=tuple(tuple(step.name for step in way) for way in context.definitions.ways),
     )
     if context.fault or identity is None:
         return replace(empty, screen=ScreenKind.OUT_OF_ORDER, reason=context.fault or "not_enrolled")
-    occupied = replace(
-        empty, screen=visitor.kind, remaining_s=visitor.remaining_s(context.now_s), keeps_left=visitor.keeps_left
-    )
+    occupied = replace(empty, screen=visitor.kind, keeps_left=visitor.keeps_left)
     match visitor.kind:
+        case ScreenKind.JOURNEY if visitor.veiled:
+            return replace(occupied, screen=ScreenKind.STILL_HERE)
         case ScreenKind.JOURNEY if status:
             return _journey(context, identity, occupied, visitor, status)
         case ScreenKind.UNKNOWN_CARD:

@@ -2,22 +2,24 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from kiosk.front.latest import LatestSlot
+from kiosk.front.offer import Press
 from kiosk.front.screen import Screen
 
 
 @dataclass(frozen=True, slots=True)
 class PressResult:
-    """The result of a press. `error` and `code` are None where the action was accepted. `conflict`: the press names
-    another person than the one on the screen. `screen` is the screen after the press."""
+    """The result of a press. `error` and `code` are None where the action was accepted.
+
+    `code` is a `Misplaced` where the press was not for what is on the screen. `screen` is the screen after the press.
+    """
 
     screen: Screen
     action_id: str | None = None
     error: str | None = None
     code: str | None = None
-    conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +40,31 @@ class Counter(Protocol):
         """Returns the screen of this moment."""
         ...
 
-    def act(
-        self, action_type: str, patient_id: str, action_id: str | None, payload: dict[str, Any] | None = None
-    ) -> PressResult:
-        """Does an action for the patient on the screen, and returns after its commit.
+    def act(self, press: Press) -> PressResult:
+        """Does the offered action for the patient on the screen, and returns after its commit.
 
-        The page makes `action_id` (a UUID) at the press. A repeat with the same id changes nothing and has the same
-        result. `payload` is the action's own data, such as the receipt of a payment.
+        The page makes the action id (a UUID) at the press. A repeat of the press changes nothing and has the same
+        result. An action that needs a proof has no button and no offer: a payment terminal reports it.
         """
         ...
 
-    def keep(self) -> Screen:
-        """Gives the person more time: the time starts again, ten times at most. Returns the screen after it."""
+    def keep(self, stay: str) -> Screen:
+        """Gives the person of a stay more time: the time starts again, ten times at most. Returns the screen after it.
+
+        Where another person stands there by now, this and the following methods change nothing.
+        """
         ...
 
-    def leave(self) -> Screen:
-        """Clears the screen, since the person is done. Returns the screen after it."""
+    def leave(self, stay: str) -> Screen:
+        """Clears the screen, since the person of a stay is done. Returns the screen after it."""
+        ...
+
+    def touch(self, stay: str) -> Screen:
+        """Notes that the person of a stay has touched the glass. Returns the screen after it, with its data shown."""
+        ...
+
+    def set_pace(self, stay: str, slow: bool) -> Screen:
+        """Gives the person of a stay three times as much time for everything, or the usual time."""
         ...
 
     def subscribe(self) -> AbstractContextManager[LatestSlot[Screen]]:

@@ -13,17 +13,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
 
 from kiosk.front import visitor as visitors
-from kiosk.front.build_screen import ScreenContext, build_screen
 from kiosk.front.counter import DemoCard, PressResult
-from kiosk.front.gesture import NO_GESTURE, Effect, HeldCard, Rank
-from kiosk.front.latest import Broadcast, LatestSlot
-from kiosk.front.screen import Lookup, QueueLine, Screen, ScreenKind
+from kiosk.front.gesture import NO_GESTURE, Effect, Gesture, HeldCard, Rank
+from kiosk.front.latest import LatestSlot
+from kiosk.front.offer import Misplaced, Press
+from kiosk.front.present_screen import NO_READER, NOT_ENROLLED, STORE_FAULT, PresentScreen
+from kiosk.front.screen import Lookup, Screen, ScreenKind
 from kiosk.front.visitor import ATTRACT, HOLD_ONE_CARD, LIFT_AGAIN, LOOKUP_S, SETTLE_S, Visitor
 from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
-from kiosk.journey.patient_status import PatientStatus
 from kiosk.journey.this_kiosk import NotEnrolled
 from kiosk.store.patients import Patient
 from sync.cards import CardHash
@@ -33,9 +32,6 @@ from sync.journey.model import PatientId
 log = logging.getLogger(__name__)
 
 PROBE_S = 2.0  # how often a store that refused a write is probed
-STORE_FAULT = "store"
-NOT_ENROLLED = "not_enrolled"
-NO_READER = "reader"
 FENCED = "The centre does not accept this kiosk. Its unsent actions are kept. Run kiosk enroll."
 
 
@@ -61,15 +57,9 @@ class Reception:
         self._nudge = nudge
         self._look_up = look_up
         self._monotonic = monotonic
-        self._broadcast: Broadcast[Screen] = Broadcast()
+        self._present_screen = PresentScreen(journeys, monotonic)
         self._changed = threading.Condition(threading.RLock())
-        self._visitor = ATTRACT
         self._gesture = NO_GESTURE
-        self._frame = 0
-        self._published: Screen | None = None
-        self._online = False
-        self._readers_ready = True
-        self._store_fault = False
         self._probe_s = 0.0  # the time of the next probe of a failed store
         self._stopping = False
         self._demo_cards: tuple[DemoCard, ...] = ()
@@ -89,13 +79,13 @@ class Reception:
             if isinstance(holder, CardRefused):
                 return self.refuse_card(holder.reason, reader)
             if holder is None:
-                self._gesture, effect = self._gesture.with_card(reader, HeldCard(Rank.UNKNOWN, cards))
+                effect = self._take_gesture(*self._gesture.with_card(reader, HeldCard(Rank.UNKNOWN, cards)))
                 if effect is Effect.HOLD_ONE:
                     self._ask_centre(cards)  # one of the two may be a patient's
                 return self._take_effect(effect, lambda: self._unknown_card(cards))
             # This kiosk made a provisional patient for the card. Nobody knows yet whose it is.
             rank = Rank.UNKNOWN if holder.provisional else Rank.KNOWN
-            self._gesture, effect = self._gesture.with_card(reader, HeldCard(rank, holder.patient_id))
+            effect = self._take_gesture(*self._gesture.with_card(reader, HeldCard(rank, holder.patient_id)))
             acts_s = self._monotonic() + SETTLE_S
             return self._take_effect(effect, lambda: visitors.settling(holder.patient_id, cards, acts_s))
 
@@ -106,15 +96,16 @@ class Reception:
                 self._journeys.note_refused_tap(reason)
             except sqlite3.Error as error:
                 return self._store_failed(error)
-            self._gesture, effect = self._gesture.with_card(
-                reader, HeldCard(Rank.REFUSED, reason), reason == LIFT_AGAIN
-            )
+            card = HeldCard(Rank.REFUSED, reason)
+            effect = self._take_gesture(*self._gesture.with_card(reader, card, reason == LIFT_AGAIN))
             return self._take_effect(effect, lambda: visitors.refused_card(reason))
 
     def clear_field(self, reader: str) -> None:
         """Notes that no card has been in the field of a reader for a second."""
         with self._changed:
-            self._gesture = self._gesture.without_cards(reader)
+            self._take_gesture(self._gesture.without_cards(reader))
+            # The hand that lifts a card is there.
+            self._visitor = self._visitor.touched(self._monotonic()) if not self._visitor.veiled else self._visitor
             self._changed.notify_all()
 
     def fields(self) -> tuple[str, ...]:
@@ -136,9 +127,9 @@ class Reception:
     def set_readers_ready(self, ready: bool) -> None:
         """Notes whether any reader can take a tap."""
         with self._changed:
-            if ready != self._readers_ready:
-                self._readers_ready = ready
-                self._show(self._visitor)
+            if ready != self._present_screen.readers_ready:
+                self._present_screen.readers_ready = ready
+                self._show_again(self._visitor)
 
     def attach_simulated(self, cards: tuple[DemoCard, ...], present: Callable[[str], str | None]) -> None:
         """Attaches a simulated reader: its cards for the page, and how to hold one (by its id) to it."""
@@ -149,10 +140,10 @@ class Reception:
     def update(self, patient_ids: frozenset[PatientId], online: bool) -> None:
         """Takes news of the sync agent: these patients have changed, and the centre is online or not."""
         with self._changed:
-            has_turned, self._online = online != self._online, online
+            has_turned, self._present_screen.online = online != self._present_screen.online, online
             concerns_visitor = self._update_visitor() or has_turned or self._visitor.patient_id in patient_ids
-            if concerns_visitor or (patient_ids and self._lines_moved()):
-                self._show(self._visitor)
+            if concerns_visitor or (patient_ids and self._present_screen.lines_moved()):
+                self._show_again(self._visitor)
 
     def take_lookup(self, cards: tuple[CardHash, ...], answer: Lookup) -> None:
         """Takes the centre's answer about an unknown card. A patient who was found is in the store already."""
@@ -171,13 +162,12 @@ class Reception:
             elif asks:
                 self._show(replace(self._visitor, lookup=answer))
             # The person may have checked in before the answer came.
-            if self._update_visitor():
-                self._show(self._visitor)
+            self._update_visitor()
 
     def reset(self) -> None:
         """Clears the screen after an enrolment: the kiosk is another one, and the centre has not answered it yet."""
         with self._changed:
-            self._online = False
+            self._present_screen.online = False
             self._show(ATTRACT)
 
     # The screen's side: kiosk.front.counter.Counter.
@@ -187,24 +177,20 @@ class Reception:
         with self._changed:
             return self._current_screen()
 
-    def act(
-        self, action_type: str, patient_id: str, action_id: str | None, payload: dict[str, Any] | None = None
-    ) -> PressResult:
-        """Does an action for the patient on the screen, and returns after its commit."""
+    def act(self, press: Press) -> PressResult:
+        """Does the offered action for the patient on the screen, and returns after its commit."""
         with self._changed, self._journeys.hold_store():
             # The store may hold changes that `update` has not reported yet.
-            if self._update_visitor():
-                self._show(self._visitor)
+            self._update_visitor()
             visitor = self._visitor
-            if visitor.patient_id != patient_id or visitor.acts_s is not None or self._fault():
-                return PressResult(
-                    self._current_screen(), error="That person is not on the screen.", code="conflict", conflict=True
-                )
+            if misplaced := self._misplaced(press):
+                return PressResult(self._current_screen(), error=_MISPLACED[misplaced], code=misplaced)
             try:
                 self._mark_reversals_seen()
-                outcome = self._act(visitor, action_type, action_id, payload or {})
+                outcome = self._act(visitor, press)
             except sqlite3.Error as error:
                 return PressResult(self._store_failed(error), error="It could not be saved.", code="store")
+            self._present_screen.answer(press)
             if isinstance(outcome, CardRefused):
                 screen = self._show(visitors.refused_card(outcome.reason))
                 return PressResult(screen, error="The card was reported lost.", code=outcome.reason)
@@ -214,22 +200,28 @@ class Reception:
         self._nudge()
         return PressResult(screen, action_id=outcome.action_ids[0])
 
-    def keep(self) -> Screen:
-        """Gives the person more time."""
-        with self._changed:
-            self._try_to_mark_reversals_seen()
-            self._visitor = self._visitor.extend_time(self._monotonic())
-            return self._show(self._visitor)
+    def keep(self, stay: str) -> Screen:
+        """Gives the person of that stay more time."""
+        return self._for_person(stay, lambda visitor: visitor.extend_time(self._monotonic()))
 
-    def leave(self) -> Screen:
-        """Clears the screen: the person is done."""
+    def leave(self, stay: str) -> Screen:
+        """Clears the screen: the person of that stay is done."""
+        return self._for_person(stay, lambda _: ATTRACT)
+
+    def touch(self, stay: str) -> Screen:
+        """Notes that the person of that stay has touched the glass. Hidden data comes back."""
+        return self._for_person(stay, lambda visitor: visitor)
+
+    def set_pace(self, stay: str, slow: bool) -> Screen:
+        """Gives the person of that stay, or the next one, more time for everything, or the usual time."""
         with self._changed:
-            self._try_to_mark_reversals_seen()
-            return self._show(ATTRACT)
+            if stay == self._visitor.stay:
+                self._present_screen.set_pace(slow)
+            return self._for_person(stay, lambda visitor: visitor)
 
     def subscribe(self) -> AbstractContextManager[LatestSlot[Screen]]:
         """Subscribes to the screens as they change."""
-        return self._broadcast.subscribe()
+        return self._present_screen.subscribe()
 
     def demo_cards(self) -> tuple[DemoCard, ...]:
         """Returns the cards of the simulated reader."""
@@ -242,7 +234,7 @@ class Reception:
     def faults(self) -> tuple[str, ...]:
         """Returns the faults that keep the kiosk from accepting taps, in English."""
         with self._changed:
-            fault, identity = self._fault(), self._journeys.identity
+            fault, identity = self._present_screen.fault(), self._journeys.identity
         if fault == NOT_ENROLLED and identity is not None:
             return (FENCED,)
         return (_FAULTS[fault],) if fault else ()
@@ -263,7 +255,7 @@ class Reception:
             self._changed.notify_all()
         if self._timer:
             self._timer.join(1.0)
-        self._broadcast.close()
+        self._present_screen.close()
 
     def tick(self) -> float | None:
         """Does the work that is due now. Returns the seconds until more work is due; None where none is."""
@@ -275,11 +267,14 @@ class Reception:
                 self._show(replace(self._visitor, lookup=Lookup.UNAVAILABLE))
             if self._visitor.seen_in_s(now_s) == 0:
                 self._try_to_mark_reversals_seen()
-            if self._store_fault:
+            if self._present_screen.store_fault:
                 return self._probe_store(now_s)
             if self._visitor.is_over(now_s):
                 self._show(ATTRACT)
-            return self._visitor.next_change_s(now_s)
+            if self._present_screen.hides_in_s(now_s) == 0:
+                self._show_again(replace(self._visitor, veiled=True))
+            waits = (self._visitor.next_change_s(now_s), self._present_screen.hides_in_s(now_s))
+            return min((wait for wait in waits if wait is not None), default=None)
 
     def _run(self) -> None:
         with self._changed:
@@ -295,7 +290,7 @@ class Reception:
             self._probe_s = now_s + PROBE_S
             return PROBE_S
         log.info("the database accepts writes again")
-        self._store_fault = False
+        self._present_screen.store_fault = False
         self._show(ATTRACT)
         return None
 
@@ -320,14 +315,14 @@ class Reception:
         return visitors.unknown_card(PatientId(f"card-{new_id()}"), cards, ends_s)
 
     def _ask_centre(self, cards: tuple[CardHash, ...]) -> bool:
-        return self._online and self._look_up(cards)
+        return self._present_screen.online and self._look_up(cards)
 
     def _take_found(self, cards: tuple[CardHash, ...], holder: Patient, asks: bool) -> None:
         """Shows the patient whom the centre named for a card, where the screen or the gesture is about that card."""
         if holder.provisional:
             return
         patient_id = holder.patient_id
-        self._gesture, effect = self._gesture.with_found(cards, patient_id)
+        effect = self._take_gesture(*self._gesture.with_found(cards, patient_id))
         if effect is Effect.HOLD_ONE:
             self._hold_one_card()
         elif asks or (effect is Effect.SHOW and self._visitor.reason == HOLD_ONE_CARD):
@@ -347,7 +342,7 @@ class Reception:
                 return
             has_written = isinstance(outcome, ActionOutcome) and bool(outcome.action_ids)
             # Only a tap that wrote a row proves that the disk takes writes again.
-            self._store_fault = self._store_fault and not has_written
+            self._present_screen.store_fault = self._present_screen.store_fault and not has_written
             self._show(self._visitor_after_tap(outcome, cards))
         if has_written:
             self._nudge()
@@ -361,7 +356,7 @@ class Reception:
         return replace(shown, done=outcome.done)
 
     def _update_visitor(self) -> bool:
-        """Makes the visitor the patient that the tapped card means now. Returns whether the visitor changed.
+        """Shows the patient that the tapped card means now. Returns whether that is another one than on the screen.
 
         The time of the screen goes on. Where the card no longer means that patient, the screen becomes free: the holder
         may neither act nor read as them.
@@ -375,21 +370,18 @@ class Reception:
             return False
         if patient_id == visitor.patient_id:
             return False
-        self._visitor = replace(visitor, patient_id=patient_id) if patient_id else ATTRACT
+        if patient_id:
+            self._show_again(replace(visitor, patient_id=patient_id))
+        else:
+            self._show(ATTRACT)
         return True
 
-    def _act(
-        self, visitor: Visitor, action_type: str, action_id: str | None, payload: dict[str, Any]
-    ) -> ActionOutcome | CardRefused:
+    def _act(self, visitor: Visitor, press: Press) -> ActionOutcome | CardRefused:
         assert visitor.patient_id is not None
+        action_type, action_id, cards = press.action_type, press.action_id, visitor.cards
         if visitor.kind is ScreenKind.UNKNOWN_CARD:
-            return self._journeys.check_in_unknown(visitor.patient_id, visitor.cards, action_type, action_id)
-        return self._journeys.act(visitor.patient_id, action_type, action_id, payload, visitor.cards)
-
-    def _lines_moved(self) -> bool:
-        """Whether other people have moved in a queue on the screen."""
-        lines = _lines(self._published)
-        return bool(lines) and self._online and _lines(self._current_screen()) != lines
+            return self._journeys.check_in_unknown(visitor.patient_id, cards, action_type, action_id)
+        return self._journeys.act(visitor.patient_id, action_type, action_id, dict(press.payload), cards)
 
     def _try_to_mark_reversals_seen(self) -> None:
         try:
@@ -406,72 +398,63 @@ class Reception:
     def _store_failed(self, error: sqlite3.Error) -> Screen:
         # The message of an SQLite error names tables at most, never their content.
         log.error("the database refused an access: %s", error)
-        self._store_fault = True
+        self._present_screen.store_fault = True
         # The person reads that nothing was saved. A probe that succeeds at once would leave the tap without a word.
         self._probe_s = self._monotonic() + PROBE_S
         return self._show(ATTRACT)
 
-    def _show(self, visitor: Visitor) -> Screen:
-        """Makes and publishes the screen of a visitor.
+    def _misplaced(self, press: Press) -> Misplaced | None:
+        if self._present_screen.fault() or self._visitor.acts_s is not None:
+            return Misplaced.CONFLICT
+        rule = self._journeys.definitions.actions.get(press.action_type)
+        if rule and rule.proof:
+            # A payment terminal reports it, and no finger: nothing on the screen stands for it.
+            return None if press.patient_id == self._visitor.patient_id else Misplaced.CONFLICT
+        return self._present_screen.misplaced(press)
 
-        The time of another visitor than the last starts now, with the patient's reversals on the screen. A screen out
-        of order hides them; they then wait for the next screen.
-        """
-        self._frame += 1
-        is_new = visitor is not self._visitor and visitor.kind is not ScreenKind.ATTRACT
-        status = self._status(visitor)
-        if is_new and status:
-            visitor = replace(visitor, reversals=status.reversals)
-        screen = self._build_screen(visitor, status)
-        if screen.said is None:
-            visitor = replace(visitor, reversals=())
-        if is_new:
-            # An unsettled screen is about to offer a decision, most likely: its time must not jump up and down.
-            decides = screen.next_action or not visitor.is_settled
-            stay_s = visitors.DECIDE_S if decides else visitors.INFORM_S
-            visitor = visitor.start_time(self._monotonic(), stay_s)
-            screen = replace(screen, remaining_s=visitor.stay_s)
-        if visitor.kind is ScreenKind.ATTRACT:
-            self._gesture = self._gesture.without_person()
-        self._visitor, self._published = visitor, screen
-        self._broadcast.publish(screen)
+    def _for_person(self, stay: str, change: Callable[[Visitor], Visitor]) -> Screen:
+        """Shows the change of the person of a stay. A finger of somebody who has gone changes nothing."""
+        with self._changed:
+            if stay != self._visitor.stay:
+                return self._current_screen()
+            self._try_to_mark_reversals_seen()
+            return self._show_again(change(self._visitor.touched(self._monotonic())))
+
+    @property
+    def _visitor(self) -> Visitor:
+        return self._present_screen.visitor
+
+    @_visitor.setter
+    def _visitor(self, visitor: Visitor) -> None:
+        self._present_screen.visitor = visitor
+
+    def _show(self, visitor: Visitor) -> Screen:
+        return self._shown(self._present_screen.show(visitor))
+
+    def _show_again(self, visitor: Visitor) -> Screen:
+        """Shows the person on the screen with something changed. The time goes on."""
+        return self._shown(self._present_screen.show(visitor, goes_on=True))
+
+    def _shown(self, screen: Screen) -> Screen:
+        if self._visitor.kind is ScreenKind.ATTRACT:
+            self._take_gesture(self._gesture.without_person())
         self._changed.notify_all()
         return screen
 
     def _current_screen(self) -> Screen:
-        return self._build_screen(self._visitor, self._status(self._visitor))
+        return self._present_screen.current()
 
-    def _build_screen(self, visitor: Visitor, status: PatientStatus | None) -> Screen:
-        context = ScreenContext(
-            self._frame,
-            self._journeys.identity,
-            self._journeys.definitions,
-            self._online,
-            self._fault(),
-            self._monotonic(),
-            self._journeys.clock().wall_ms,
-        )
-        return build_screen(context, visitor, status)
-
-    def _status(self, visitor: Visitor) -> PatientStatus | None:
-        if visitor.kind is not ScreenKind.JOURNEY or visitor.patient_id is None or self._fault():
-            return None
-        try:
-            return self._journeys.patient_status(visitor.patient_id)
-        except sqlite3.Error:
-            log.exception("the store cannot be read")
-            self._store_fault = True
-            return None
-
-    def _fault(self) -> str | None:
-        if self._store_fault:
-            return STORE_FAULT
-        identity = self._journeys.identity
-        if identity is None or identity.fenced_ms is not None:
-            return NOT_ENROLLED
-        return None if self._readers_ready else NO_READER
+    def _take_gesture(self, gesture: Gesture, effect: Effect = Effect.KEEP) -> Effect:
+        self._gesture = gesture
+        self._present_screen.card_is_here = bool(gesture.fields)
+        return effect
 
 
+_MISPLACED = {
+    Misplaced.CONFLICT: "That person is not on the screen.",
+    Misplaced.STALE: "The screen asks something else now.",
+    Misplaced.TOO_SOON: "The screen has only just changed.",
+}
 _FAULTS = {
     STORE_FAULT: "the database refuses to write",
     NOT_ENROLLED: "this kiosk is not enrolled yet: kiosk enroll",
@@ -479,11 +462,8 @@ _FAULTS = {
 }
 
 
-def _lines(screen: Screen | None) -> tuple[QueueLine, ...]:
-    return screen.journey.queue_details if screen and screen.journey else ()
-
-
 def _visitor_after_press(before: Visitor, outcome: ActionOutcome) -> Visitor:
     after = visitors.journey(outcome.patient_id, before.cards)
     tapped_id = before.tapped_id or outcome.patient_id
-    return replace(after, tapped_id=tapped_id, refused=outcome.refusal is not None, done=outcome.done)
+    refused = outcome.refusal is not None
+    return replace(after, stay=before.stay, tapped_id=tapped_id, refused=refused, done=outcome.done)

@@ -17,6 +17,7 @@ class ScreenKind(StrEnum):
 
     ATTRACT = "attract"  # no person: what the kiosk is for, where to hold the card
     JOURNEY = "journey"  # a known patient: the state, the next action, the queue number
+    STILL_HERE = "still_here"  # a patient who may have left: the data is hidden until a touch
     UNKNOWN_CARD = "unknown_card"  # the card is readable, but no patient has it
     REFUSED_CARD = "refused_card"  # a phone, a random id, an unreadable card: the reason, and what to do instead
     OUT_OF_ORDER = "out_of_order"  # no reader, no enrolment or no writable store: where to go instead
@@ -109,14 +110,16 @@ class JourneyView:
 class Screen:
     """Everything that the page needs. `frame` rises by one with each change, so that the page notices a gap.
 
-    `ways` are the ways through the hospital, each a list of the names of its steps. `way` and `step` say where the
-    patient is, both from 0; without a patient it is the first step of the first way. `next_action` is the action of the
-    one big button (None: no button), `button` its label, and `next_exam` the id of the exam that it is about ("": of
-    none). `said` is what a known patient is told. `ticket` is the current queue entry, where its number still counts.
-    `confirmed`: the centre has judged every action of this patient here. `remaining_s`: seconds until the screen goes
-    back to `attract` by itself (None: it stays). `keeps_left`: how often "keep using" may still extend that. `reason`
-    is why the card is refused, or what is out of order. `settling`: the card was just held, and the kiosk acts in a
-    moment. `lookup` is the centre's answer about an unknown card.
+    `stay` is the id of the present person's stay at the kiosk, and `offer` that of the offer of `next_action`: what a
+    finger does names them. `ways` are the ways through the hospital, each a list of the names of its steps. `way` and
+    `step` say where the patient is, both from 0; without a patient it is the first step of the first way.
+    `next_action` is the action of the one big button (None: no button), `button` its label, and `next_exam` the id of
+    the exam that it is about ("": of none). `said` is what a known patient is told. `ticket` is the current queue
+    entry, where its number still counts. `confirmed`: the centre has judged every action of this patient here. `reason`
+    is why the card is refused, or what is out of order. `remaining_s`: seconds until the screen goes back to `attract`
+    by itself (None: it stays). `keeps_left`: how often "keep using" may still extend that. `slow`: the person has more
+    time for everything. `settling`: the card was just held, and the kiosk acts in a moment. `lookup` is the centre's
+    answer about an unknown card.
     """
 
     frame: int
@@ -124,6 +127,7 @@ class Screen:
     kiosk: KioskView
     central: CentralView
     languages: tuple[str, ...]
+    stay: str = ""
     ways: tuple[tuple[str, ...], ...] = ()
     way: int = 0
     step: int = 0
@@ -133,10 +137,12 @@ class Screen:
     next_exam: str = ""
     button: Button | None = None
     said: Words | None = None
+    offer: str | None = None
     ticket: QueueLine | None = None
     confirmed: bool = True
     reason: str | None = None
     remaining_s: float | None = None
     keeps_left: int = 0
+    slow: bool = False
     settling: bool = False
     lookup: Lookup | None = None

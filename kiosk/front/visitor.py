@@ -1,14 +1,18 @@
 """Who stands at the kiosk, and for how long the screen stays: pure values. Seconds are those of a monotonic clock.
 
 A screen that asks for a decision stays a minute and shows the time left; so does one that is about to ask. A screen
-that only informs stays fifteen seconds. "Keep using" starts the time again, ten times at most (EN 301 549, 5.1.4 and
-WCAG 2.2, 2.2.1 ask for that).
+that only informs stays half a minute. "Keep using" starts the time again, ten times at most (EN 301 549, 5.1.4 and
+WCAG 2.2, 2.2.1 ask for that). A person who needs more time gets three times as much of all of it.
+
+A person who walks away leaves a name on the screen. So a screen that asks for a decision hides the person's data when
+no card is at a reader and no finger has touched the glass for 25 seconds. A touch brings the data back.
 
 A tap acts when its card has been alone for a moment (`SETTLE_S`). A wallet may hold the cards of two people, and then
 the kiosk acts for neither. The screen greets the person at once.
 
 A reversal counts as seen once it has been on the screen for five seconds after the person's own tap or press, or once
-the person presses anything on that screen.
+the person touches that screen. The person may be gone when a reversal comes to a screen that is up already: then the
+five seconds do not count.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +23,9 @@ from sync.cards import CardHash
 from sync.journey.model import PatientId
 
 DECIDE_S = 60.0
-INFORM_S = 15.0
+INFORM_S = 30.0
+HIDE_S = 25.0  # without a touch and a card
+PATIENT = 3.0  # the times of a person who needs more time, as a multiple
 SEEN_S = 5.0
 KEEPS = 10
 SETTLE_S = 0.25  # the cards of one wallet come within some 0.1 s of each other
@@ -32,12 +38,14 @@ HOLD_ONE_CARD = "hold_one_card"  # the reason on the screen for two cards that a
 class Visitor:
     """The person that the screen is about, and the screen's time.
 
-    `cards` are the hashes of the tapped card. `tapped_id` is the patient that the card meant at the tap, `patient_id`
-    the patient that it means now. `reason` is why a card is refused. `tapped_again`: the tap changed nothing.
-    `refused`: the rules refused the press. `done` names the action that this press or tap did last. `reversals` are
-    those on the screen, `reversals_seen` tells whether the person has seen them. `lookup` is what the centre says about
-    an unknown card. The screen is up since `since_s`, stays `stay_s` seconds without a touch, and ends at `ends_s`. The
-    tap acts at `acts_s`, and the look-up ends at `lookup_ends_s` (all monotonic).
+    `stay` is the id of the person's stay at the kiosk ("": not given yet). `cards` are the hashes of the tapped card.
+    `tapped_id` is the patient that the card meant at the tap, `patient_id` the patient that it means now. `reason` is
+    why a card is refused. `tapped_again`: the tap changed nothing. `refused`: the rules refused the press. `done` names
+    the action that this press or tap did last. `reversals` are those on the screen, `reversals_seen` tells whether the
+    person has seen them, and at `seen_s` they count as seen (None: not by time). `lookup` is what the centre says about
+    an unknown card. The screen stays `stay_s` seconds without a touch, and ends at `ends_s`. It was touched last at
+    `touched_s`; `veiled`: it hides the person's data. The tap acts at `acts_s`, and the look-up ends at
+    `lookup_ends_s` (all monotonic).
     """
 
     kind: ScreenKind = ScreenKind.ATTRACT
@@ -50,13 +58,16 @@ class Visitor:
     done: str | None = None
     reversals: tuple[Reversal, ...] = ()
     reversals_seen: bool = False
-    since_s: float = 0.0
+    seen_s: float | None = None
     stay_s: float = 0.0
     ends_s: float | None = None
+    touched_s: float = 0.0
+    veiled: bool = False
     keeps_left: int = 0
     acts_s: float | None = None
     lookup: Lookup | None = None
     lookup_ends_s: float = 0.0
+    stay: str = ""
 
     @property
     def is_settled(self) -> bool:
@@ -65,7 +76,11 @@ class Visitor:
 
     def start_time(self, now_s: float, stay_s: float) -> "Visitor":
         """Returns the visitor with `stay_s` seconds from now."""
-        return replace(self, since_s=now_s, stay_s=stay_s, ends_s=now_s + stay_s)
+        return replace(self, stay_s=stay_s, ends_s=now_s + stay_s)
+
+    def with_time(self, now_s: float, least_s: float) -> "Visitor":
+        """Returns the visitor with at least `least_s` seconds from now; unchanged where the screen stays."""
+        return self if self.ends_s is None else replace(self, ends_s=max(self.ends_s, now_s + least_s))
 
     def extend_time(self, now_s: float) -> "Visitor":
         """Returns the visitor with the time started again; unchanged where no extension is left."""
@@ -73,14 +88,26 @@ class Visitor:
             return self
         return replace(self, keeps_left=self.keeps_left - 1, ends_s=now_s + self.stay_s)
 
+    def touched(self, now_s: float) -> "Visitor":
+        """Returns the visitor after a touch: the person is there."""
+        return replace(self, touched_s=now_s, veiled=False)
+
+    def with_reversals(self, unseen: tuple[Reversal, ...], seen_s: float | None) -> "Visitor":
+        """Returns the visitor with these reversals on the screen too. They count as seen at `seen_s`."""
+        shown = {(reversal.action_id, reversal.revision) for reversal in self.reversals}
+        new = tuple(reversal for reversal in unseen if (reversal.action_id, reversal.revision) not in shown)
+        if not new:
+            return self
+        return replace(self, reversals=(*self.reversals, *new), reversals_seen=False, seen_s=seen_s)
+
     def remaining_s(self, now_s: float) -> float | None:
         """Returns the seconds left; None where the screen stays."""
         return None if self.ends_s is None else max(0.0, self.ends_s - now_s)
 
     def seen_in_s(self, now_s: float) -> float | None:
-        """Returns the seconds until the reversals count as seen; None where no reversal is unseen."""
-        has_unseen = self.reversals and not self.reversals_seen
-        return max(0.0, self.since_s + SEEN_S - now_s) if has_unseen else None
+        """Returns the seconds until the reversals count as seen; None where they do not by time."""
+        is_due = self.reversals and not self.reversals_seen and self.seen_s is not None
+        return max(0.0, self.seen_s - now_s) if is_due and self.seen_s is not None else None
 
     def acts_in_s(self, now_s: float) -> float | None:
         """Returns the seconds until the tap acts; None where it has acted, or does not act."""

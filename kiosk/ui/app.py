@@ -1,14 +1,16 @@
 """The touch screen's web app: the page, its API and its WebSocket, served on loopback only.
 
-`GET /` is the page, `GET /api/v1/state` the screen, `POST /api/v1/actions|keep|leave` a press. `/ws` offers the
-same on a socket. `GET /healthz` says whether taps are accepted. `/api/v1/demo/cards` exists with a simulated reader
-only. All but `/healthz` needs the cookie that `GET /open/KEY` gives. Every error is JSON with `error` (English) and
-`code`; a browser that opens the page without a cookie gets a page. No URL and no log holds data of a person.
+`GET /` is the page, `GET /api/v1/state` the screen, `POST /api/v1/actions|keep|leave|touch|pace` what a finger does.
+`/ws` offers the same on a socket. `GET /healthz` says whether taps are accepted. `/api/v1/demo/cards` exists with a
+simulated reader only. All but `/healthz` needs the cookie that `GET /open/KEY` gives. Every error is JSON with `error`
+(English) and `code`; a browser that opens the page without a cookie gets a page. No URL and no log holds data of a
+person.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,24 @@ from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from kiosk.front.counter import Counter, PressResult
+from kiosk.front.offer import DEAD_S, Misplaced
 from kiosk.front.screen import Screen
 from kiosk.ui import guard
 from kiosk.ui.admission import Admission
 from kiosk.ui.display import Display, measure
 from kiosk.ui.entrance import add_entrance
-from kiosk.ui.messages import FAILED, MAX_BYTES, Health, Malformed, PageError, read_action, read_card
-from kiosk.ui.sockets import add_page_socket
+from kiosk.ui.messages import (
+    FAILED,
+    MAX_BYTES,
+    PERSON_COMMANDS,
+    Health,
+    Malformed,
+    PageError,
+    read_action,
+    read_card,
+    read_person_command,
+)
+from kiosk.ui.sockets import add_page_socket, obey
 from sync.words.catalogs import TRANSLATIONS as SHARED_WORDS
 from sync.words.catalogs import Catalog, read_catalogs
 
@@ -40,10 +53,11 @@ def create_app(
     admission: Admission,
     translations: Sequence[Path] = HOMES,
     max_sockets: int = 8,
+    dead_s: float = DEAD_S,
 ) -> Flask:
     """Makes the app in front of a counter, for a screen of that size, in the languages of these folders of catalogs.
 
-    `admission` says which browser gets in.
+    `admission` says which browser gets in. The page's new buttons are dead for `dead_s` seconds.
     """
     catalogs = read_catalogs(*translations)
     app = Flask(__name__)
@@ -55,13 +69,13 @@ def create_app(
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _internal_error)
 
-    page = _Page(counter, display, catalogs)
+    page = _Page(counter, display, catalogs, dead_s)
     app.add_url_rule("/", view_func=page.show, endpoint="page")
     _serve(app, "GET", "/healthz", lambda: _health(counter))
     _serve(app, "GET", "/api/v1/state", lambda: _json(counter.screen()))
     _serve(app, "POST", "/api/v1/actions", lambda: _act(counter))
-    _serve(app, "POST", "/api/v1/keep", lambda: _json(counter.keep()))
-    _serve(app, "POST", "/api/v1/leave", lambda: _json(counter.leave()))
+    for name in PERSON_COMMANDS:
+        _serve(app, "POST", f"/api/v1/{name}", partial(_obey, counter, name))
     _serve(app, "GET", "/api/v1/demo/cards", lambda: _cards(counter))
     _serve(app, "POST", "/api/v1/demo/cards", lambda: _present(counter))
     add_page_socket(app, "/ws", counter, max_sockets)
@@ -71,8 +85,9 @@ def create_app(
 class _Page:
     """The page with everything that it needs to start, so that it is complete without a request."""
 
-    def __init__(self, counter: Counter, display: Display, catalogs: tuple[Catalog, ...]) -> None:
+    def __init__(self, counter: Counter, display: Display, catalogs: tuple[Catalog, ...], dead_s: float) -> None:
         self._counter = counter
+        self._dead_ms = round(dead_s * 1000)
         self._measures = asdict(measure(display))
         self._catalogs = catalogs
         self._modules = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
@@ -83,6 +98,7 @@ class _Page:
             "display": self._measures,
             "catalogs": [msgspec.to_builtins(catalog) for catalog in self._catalogs],
             "demo": bool(self._counter.demo_cards()),
+            "dead_ms": self._dead_ms,
         }
         return render_template(
             "page.html",
@@ -107,8 +123,14 @@ def _act(counter: Counter) -> Response:
     press = read_action(_body())
     if isinstance(press, Malformed):
         return _json(PageError(error=press.error, code=press.code), 400)
-    target = press.payload
-    return _press_result(counter.act(press.action_type, target.patient_id, press.action_id, target.own_data))
+    return _press_result(counter.act(press.press))
+
+
+def _obey(counter: Counter, name: str) -> Response:
+    command = read_person_command(name, _body())
+    if isinstance(command, Malformed):
+        return _json(PageError(error=command.error, code=command.code), 400)
+    return _json(obey(counter, command))
 
 
 def _body() -> bytes:
@@ -123,7 +145,7 @@ def _press_result(result: PressResult) -> Response:
     if result.error is None:
         return _json(result.screen)
     error = PageError(error=result.error, code=result.code or "refused", state=result.screen)
-    return _json(error, 409 if result.conflict else 400)
+    return _json(error, 409 if result.code in set(Misplaced) else 400)
 
 
 def _cards(counter: Counter) -> Response:

@@ -1,10 +1,12 @@
 """The messages between the page and the daemon: those of the centre's WebSocket, also used over HTTP."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from kiosk.front.counter import PressResult
+from kiosk.front.offer import Press
 from kiosk.front.screen import Screen
 from sync.ids import is_uuid
 from sync.journey.proof import MAX_PROOF
@@ -36,11 +38,21 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class PressRequest(msgspec.Struct, frozen=True, tag_field="command", tag="perform_action"):
-    """An action for the person on the screen. `action_id` is a UUID made at the press; a repeat has the same one."""
+    """An answer to the offer that was under the finger, for the person who was on the screen then.
+
+    A payment terminal's program knows of no offer. `action_id` is a UUID made at the press; a repeat has the same one.
+    """
 
     action_type: Word
     payload: Target
+    offer: Id | None = None
     action_id: str | None = None
+
+    @property
+    def press(self) -> Press:
+        """The press as the counter takes it."""
+        target = self.payload
+        return Press(self.offer, target.patient_id, self.action_type, self.action_id, target.own_data)
 
 
 class CardRequest(msgspec.Struct, frozen=True):
@@ -54,18 +66,41 @@ class FetchInitialState(msgspec.Struct, frozen=True, tag_field="command", tag="f
 
 
 class Keep(msgspec.Struct, frozen=True, tag_field="command", tag="keep"):
-    """The person asks for more time."""
+    """The person of a stay asks for more time."""
+
+    stay: Id
 
 
 class Leave(msgspec.Struct, frozen=True, tag_field="command", tag="leave"):
-    """The person is done."""
+    """The person of a stay is done."""
+
+    stay: Id
+
+
+class Touch(msgspec.Struct, frozen=True, tag_field="command", tag="touch"):
+    """The person of a stay has touched the glass."""
+
+    stay: Id
+
+
+class SetPace(msgspec.Struct, frozen=True, tag_field="command", tag="pace"):
+    """The person of a stay needs more time for everything, or the usual time."""
+
+    stay: Id
+    slow: bool
+
+
+PersonCommand = Keep | Leave | Touch | SetPace
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="command", tag="ping"):
     """The page checks whether the daemon answers."""
 
 
-Command = PressRequest | FetchInitialState | Keep | Leave | Ping
+Command = PressRequest | FetchInitialState | PersonCommand | Ping
+
+
+PERSON_COMMANDS: Mapping[str, type[PersonCommand]] = {"keep": Keep, "leave": Leave, "touch": Touch, "pace": SetPace}
 
 
 class State(msgspec.Struct, frozen=True):
@@ -111,6 +146,12 @@ class Pong(msgspec.Struct, frozen=True):
 def read_action(body: bytes) -> PressRequest | Malformed:
     """Reads the body of `POST /api/v1/actions`."""
     return _with_checked_id(_decode(body, PressRequest))
+
+
+def read_person_command(name: str, body: bytes) -> PersonCommand | Malformed:
+    """Reads the body of `POST /api/v1/NAME`, where NAME is that of a command of `PERSON_COMMANDS`."""
+    command: PersonCommand | Malformed = _decode(body, PERSON_COMMANDS[name])
+    return command
 
 
 def read_card(body: bytes) -> CardRequest | Malformed:

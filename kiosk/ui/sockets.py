@@ -26,10 +26,13 @@ from kiosk.ui.messages import (
     Leave,
     Malformed,
     PageError,
+    PersonCommand,
     Ping,
     Pong,
     PressRequest,
+    SetPace,
     State,
+    Touch,
     read_command,
     result_of,
 )
@@ -121,17 +124,26 @@ def answer(counter: Counter, command: Command | Malformed) -> object:
         case Malformed():
             return PageError(type="error", error=command.error, code=command.code)
         case PressRequest():
-            target = command.payload
-            result = counter.act(command.action_type, target.patient_id, command.action_id, target.own_data)
-            return result_of(result, command.action_id)
+            return result_of(counter.act(command.press), command.action_id)
         case FetchInitialState():
             return State("initial_state", counter.screen())
-        case Keep():
-            return State("state_update", counter.keep())
-        case Leave():
-            return State("state_update", counter.leave())
+        case Keep() | Leave() | Touch() | SetPace():
+            return State("state_update", obey(counter, command))
         case Ping():
             return Pong()
+
+
+def obey(counter: Counter, command: PersonCommand) -> Screen:
+    """Does what the person of a stay asks. Returns the screen after it."""
+    match command:
+        case Keep():
+            return counter.keep(command.stay)
+        case Leave():
+            return counter.leave(command.stay)
+        case Touch():
+            return counter.touch(command.stay)
+        case SetPace():
+            return counter.set_pace(command.stay, command.slow)
 
 
 def _broken(command: Command | Malformed) -> object:

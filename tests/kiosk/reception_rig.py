@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kiosk.front.counter import PressResult
+from kiosk.front.offer import DEAD_S, Press
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.front.visitor import SETTLE_S
@@ -103,11 +105,28 @@ class ReceptionRig:
         self.reception.tick()
 
     def press(self, screen: Screen) -> Screen:
+        """Presses the button of a screen, and returns the screen after it."""
         assert screen.patient is not None
         assert screen.next_action is not None
-        acted = self.reception.act(screen.next_action, screen.patient.patient_id, new_id())
+        acted = self.act(screen.next_action, screen.patient.patient_id, offer=screen.offer)
         assert acted.error is None
         return acted.screen
+
+    def act(
+        self, action_type: str, patient_id: str, action_id: str | None = None, offer: str | None = None
+    ) -> PressResult:
+        """Presses a button for that action and patient, as soon as it lives. Without `offer` it is the present one."""
+        offer = offer or self.reception.screen().offer or "no offer"
+        self.seconds.now += DEAD_S
+        return self.reception.act(Press(offer, patient_id, action_type, action_id or new_id()))
+
+    def keep(self) -> Screen:
+        """Presses "keep using", and returns the screen after it."""
+        return self.reception.keep(self.reception.screen().stay)
+
+    def leave(self) -> Screen:
+        """Presses "home", and returns the screen after it."""
+        return self.reception.leave(self.reception.screen().stay)
 
     def judge(self, verdict: Verdict, code: Code) -> None:
         """Writes one verdict for every pending action, and updates the reception."""

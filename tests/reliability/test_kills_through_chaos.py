@@ -18,6 +18,7 @@ import requests
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import wait_for
+from kiosk.demo.open_page import OpenPage
 from sync.control import ControlError, NotRunning, ask, socket_path
 from sync.ids import new_id
 from tests.reliability.chaos_proxy import Behaviour, ChaosProxy, Kind, calm, storm
@@ -54,7 +55,6 @@ class House:
         hospital.write_config(self.places, f"http://127.0.0.1:{self.proxy.port}", ["simulated"])
         hospital.enrol(self.places, f"http://127.0.0.1:{self.proxy.port}")
         self.kiosk = hospital.start_kiosk(self.places)
-        self._cookies: dict[str, str] = {}
 
     def kill_kiosk(self, when: Callable[[], object]) -> None:
         """Kills the kiosk once it serves and `when` has returned. It starts again during the next kill."""
@@ -62,7 +62,6 @@ class House:
         when()
         self.kiosk.kill()
         self.kiosk = hospital.start_kiosk(self.places)
-        self._cookies: dict[str, str] = {}
 
     def kill_centre(self, when: Callable[[], object]) -> None:
         """Kills the centre once it serves and `when` has returned."""
@@ -73,20 +72,6 @@ class House:
 
     def ask(self, op: str) -> Any:
         return ask(socket_path(self.places.directory / "kiosk.db"), op)
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """The cookies of an open page, which outlive every kill."""
-        self._cookies = self._cookies or hospital.open_page(self.places)
-        return self._cookies
-
-    def screen(self) -> Any:
-        return requests.get(f"{self.places.kiosk_url}/api/v1/state", cookies=self.cookies, timeout=10).json()
-
-    def press(self, patient: str, action: str, action_id: str) -> bool:
-        body = {"action_type": action, "action_id": action_id, "payload": {"patient_id": patient}}
-        url = f"{self.places.kiosk_url}/api/v1/actions"
-        return requests.post(url, json=body, headers={"X-Kiosk": "1"}, cookies=self.cookies, timeout=10).ok
 
     def close(self) -> None:
         self.kiosk.stop()
@@ -99,6 +84,7 @@ class Crowd:
     """People who come one after the other. A person without an answer tries again, with the same action id."""
 
     house: House
+    page: OpenPage
     acknowledged: list[str] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
     served: int = 0
@@ -120,12 +106,12 @@ class Crowd:
     def _checks_in(self, number: int, ids: dict[str, str]) -> bool:
         """Taps, and does every action that the screen offers. Returns whether the person waits for their exam."""
         hospital.hold_card(self.house.places, uid(number))
-        screen = self.house.screen()
+        screen = self.page.screen()
         while screen["screen"] == "journey" and (action := screen["next_action"]):
-            if not self.house.press(f"P{number}", action, ids[action]):
+            if not self.page.press(screen, ids[action]).ok:
                 return False
             self.acknowledged.append(ids[action])
-            screen = self.house.screen()
+            screen = self.page.screen()
         return bool(screen["screen"] == "journey" and screen["journey"]["journey_state"] == "WAITING")
 
 
@@ -144,7 +130,7 @@ def house() -> Iterator[House]:
 def test_both_ends_killed_at_any_moment_over_a_bad_wire_have_every_action_once(house: House):
     house.proxy.behave(storm(SEED, *WEATHER))
     house.proxy.reset()
-    crowd, chance = Crowd(house), random.Random(SEED)
+    crowd, chance = Crowd(house, OpenPage(house.places)), random.Random(SEED)
     walking = threading.Thread(target=crowd.run, daemon=True)
     walking.start()
     for _ in range(KILLS):

@@ -7,10 +7,8 @@ import subprocess
 from typing import Any
 
 import pytest
-import requests
 
 from kiosk.demo.hospital import command_of, hold_card, wait_for
-from sync.ids import new_id
 from tests.whole.town import WAIT_S, Town
 
 pytestmark = pytest.mark.processes
@@ -72,18 +70,7 @@ def test_a_lost_card_clears_the_screen_and_opens_nobody_with_or_without_the_netw
 def test_the_card_of_a_case_is_known_at_the_next_tap_after_the_case_bound_it(standing_town: Town):
     town, person = standing_town, standing_town.people[1]
     hold_card(town.places, NEW_CARD)
-    screen = town.screen()
-    pressed = requests.post(
-        f"{town.places.kiosk_url}/api/v1/actions",
-        json={
-            "action_type": screen["next_action"],
-            "action_id": new_id(),
-            "payload": {"patient_id": screen["patient"]["patient_id"]},
-        },
-        headers={"X-Kiosk": "1"},
-        cookies=town.cookies,
-        timeout=10,
-    )
+    pressed = town.page.press(town.screen())
     assert pressed.ok, pressed.text
     wait_for(lambda: bool(town.cases()), "staff never got the case", WAIT_S)
     (case,) = town.cases()

@@ -10,7 +10,6 @@ import pytest
 import requests
 
 from kiosk.demo.hospital import command_of, hold_card, wait_for
-from sync.ids import new_id
 from tests.whole.town import WAIT_S, Town
 
 pytestmark = pytest.mark.processes
@@ -39,18 +38,7 @@ def verdicts(town: Town) -> dict[str, list[str]]:
 
 def check_in_unknown(town: Town, uid: str) -> None:
     hold_card(town.places, uid)
-    screen = town.screen()
-    pressed = requests.post(
-        f"{town.places.kiosk_url}/api/v1/actions",
-        json={
-            "action_type": screen["next_action"],
-            "action_id": new_id(),
-            "payload": {"patient_id": screen["patient"]["patient_id"]},
-        },
-        headers={"X-Kiosk": "1"},
-        cookies=town.cookies,
-        timeout=10,
-    )
+    pressed = town.page.press(town.screen())
     assert pressed.ok, pressed.text
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from playwright.sync_api import Browser
 
 from hardware.atr import processor_atr
@@ -101,7 +100,7 @@ def test_it_sees_which_unknown_cards_were_refused_and_admits_their_form(town: To
 
 
 def _screen(town: Town) -> str:
-    return requests.get(f"{town.places.kiosk_url}/api/v1/state", cookies=town.cookies, timeout=WAIT_S).text
+    return str(town.screen()["screen"])
 
 
 def _tap(pcscd: Pcscd, town: Town, person: Person, actions: int) -> None:

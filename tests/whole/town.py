@@ -13,6 +13,7 @@ import requests
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Person, Places, Program, wait_for
+from kiosk.demo.open_page import OpenPage
 from kiosk.demo.wire import Wire
 from sync.control import ask, socket_path
 from sync.ids import new_id
@@ -43,7 +44,7 @@ class Town:
         self.unbooked: list[Person] = [person for person in persons if not person.booked]
         hospital.enrol(self.places, self.through, actions)
         self.kiosk: Program | None = None
-        self._cookies: dict[str, str] = {}
+        self.page = OpenPage(self.places)
         self.staff = requests.Session()
         self.staff.headers["Authorization"] = f"Bearer {self.token('staff')}"
 
@@ -98,36 +99,22 @@ class Town:
     def tap(self, person: Person) -> None:
         hospital.hold_card(self.places, person.uid)
 
-    @property
-    def cookies(self) -> dict[str, str]:
-        """The cookies of an open page, which outlive a restart of the kiosk."""
-        self._cookies = self._cookies or hospital.open_page(self.places)
-        return self._cookies
-
     def screen(self) -> Any:
-        return requests.get(f"{self.places.kiosk_url}/api/v1/state", cookies=self.cookies, timeout=10).json()
+        return self.page.screen()
 
     def press(self, person: Person, action: str, action_id: str | None = None, **payload: object) -> requests.Response:
-        return requests.post(
-            f"{self.places.kiosk_url}/api/v1/actions",
-            json={
-                "action_type": action,
-                "action_id": action_id or new_id(),
-                "payload": {"patient_id": person.patient_id, **payload},
-            },
-            headers={"X-Kiosk": "1"},
-            cookies=self.cookies,
-            timeout=10,
-        )
+        """Presses the button of the screen, with that person and that action in the request."""
+        target = {"patient_id": person.patient_id, **payload}
+        return self.page.press(self.screen() | {"patient": target}, action_id, action_type=action, payload=target)
 
     def check_in(self, person: Person) -> Any:
         """Taps, and presses every action that the screen offers. Returns the last screen."""
         self.tap(person)
         screen = self.screen()
         while screen["next_action"]:
-            pressed = self.press(person, screen["next_action"])
+            pressed = self.page.press(screen)
             assert pressed.ok, pressed.text
-            screen = self.screen()
+            screen = pressed.json()
         return screen
 
     def status(self) -> Any:

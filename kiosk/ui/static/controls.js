@@ -18,6 +18,7 @@ export function showHead(screen, person) {
         class: "language",
         lang: tag,
         "data-name": `language-${tag}`,
+        "data-stay": screen?.stay,
         "aria-pressed": String(tag === language()),
         onclick: () => person.choose(tag),
       },
@@ -47,19 +48,20 @@ export function showSteps(screen) {
 }
 
 /** Shows home, back and staff. */
-export function showWays({ home, back, help, nothingToLeave }) {
+export function showWays(screen, { home, back, help, nothingToLeave }) {
+  const ofPerson = { "data-stay": screen?.stay };
   at("ways").setAttribute("aria-label", _("Navigation"));
   fill(
     at("ways"),
-    button("home", "way", "home", _("Home"), home),
-    button("back", "way", "back", _("Back"), back, { disabled: nothingToLeave }),
+    button("home", "way", "home", _("Home"), home, ofPerson),
+    button("back", "way", "back", _("Back"), back, { ...ofPerson, disabled: nothingToLeave }),
     button("staff", "way", "staff", _("Staff"), help),
   );
 }
 
 /** Shows contrast, size and posture. */
-export function showTools(person) {
-  const pressed = (on) => ({ "aria-pressed": String(on) });
+export function showTools(screen, person) {
+  const pressed = (on) => ({ "data-stay": screen?.stay, "aria-pressed": String(on) });
   const percent = person.zoom.toLocaleString(language(), { style: "percent" });
   const size = person.zoom > 1 ? percent : _("Zoom");
   // Enlarged, they would take the room of everything else, so they scroll with the content.
@@ -75,13 +77,14 @@ export function showTools(person) {
 }
 
 /** Shows the time left and the button for more; nothing where there is no limit. */
-export function showTime(left, { keep, canKeep, forSettings }) {
+export function showTime(left, { stay, keep, canKeep, forSettings }) {
   const box = at("time");
   if (left === null) {
     fill(box);
     return;
   }
-  const more = h("button", { type: "button", class: "keep", "data-name": "keep", onclick: keep }, _("Keep using"));
+  const ofPerson = { "data-name": "keep", "data-stay": stay };
+  const more = h("button", { type: "button", class: "keep", ...ofPerson, onclick: keep }, _("Keep using"));
   fill(
     box,
     h("div", { class: "bar" }, h("div", { class: "passed" })),

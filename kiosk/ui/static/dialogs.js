@@ -23,16 +23,18 @@ export function openHelp() {
   if (!at("help").open) at("help").showModal();
 }
 
-/** Fills the dialog about the staff: where they are, and the time left. The kiosk cannot call them. */
-export function showHelp(screen, timed, forSettings) {
+/** Fills the dialog about the staff: where they are, the time left, and more time. The kiosk cannot call them. */
+export function showHelp(screen, { left, forSettings, setPace }) {
   const desk = screen?.kiosk.desk;
+  const pace = { "data-stay": screen?.stay, "aria-pressed": String(Boolean(screen?.slow)) };
   fill(
     at("help"),
     h("div", { class: "sign" }, icon("staff")),
     h("h1", { id: "help-title", tabindex: -1 }, _("The staff will help you")),
     h("p", { class: "goto" }, icon("place"), h("span", {}, desk || _("At the check-in desk"))),
-    timed && h("p", { class: "note mild" }, icon("clock"), seconds(forSettings)),
+    left !== null && h("p", { class: "note mild" }, icon("clock"), seconds(forSettings)),
     h("p", { class: "lead" }, _("You may leave this screen as it is: it clears itself.")),
+    screen && button("slow", "keep pace", screen.slow ? "check" : "clock", _("Three times as much time"), setPace, pace),
     button("close", "next", "back", _("Back to the screen"), () => at("help").close()),
   );
 }

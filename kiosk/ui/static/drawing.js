@@ -7,11 +7,12 @@ import { attract } from "./screens/attract.js";
 import { refusedCard, unknownCard } from "./screens/cards.js";
 import { apart, journey } from "./screens/journey.js";
 import { outage, starting } from "./screens/outage.js";
+import { stillHere } from "./screens/still_here.js";
 import { _, language } from "./words.js";
 
 const SLACK_PX = 6; // shadows and borders, nothing to scroll for
 
-const SCREENS = { attract, journey, unknown_card: unknownCard, refused_card: refusedCard, starting };
+const SCREENS = { attract, journey, unknown_card: unknownCard, refused_card: refusedCard, still_here: stillHere, starting };
 
 const at = (id) => document.getElementById(id);
 
@@ -21,15 +22,15 @@ export function draw(model) {
   document.title = _("Check-in kiosk");
   showHead(screen, person);
   showSteps(screen);
-  showTools(person);
-  showWays({ home: model.leave, back: model.leave, help: openHelp, nothingToLeave: model.nobody });
+  showTools(screen, person);
+  showWays(screen, { home: model.leave, back: model.leave, help: openHelp, nothingToLeave: model.nobody });
   showDemoStrip(model.demo);
-  showHelp(screen, model.left !== null, model.forSettings);
+  showHelp(screen, model);
   if (model.cards) showCards(model.cards, model.present);
   drawBanner(model);
   drawContent(model);
   const canKeep = model.forSettings || (screen?.keeps_left ?? 0) > 0;
-  showTime(model.left, { keep: model.keep, canKeep, forSettings: model.forSettings });
+  showTime(model.left, { stay: screen?.stay, keep: model.keep, canKeep, forSettings: model.forSettings });
   drawMore();
 }
 
@@ -56,6 +57,8 @@ function drawContent(model) {
   const isNew = content.dataset.key !== key;
   content.dataset.key = key;
   content.dataset.screen = kind;
+  content.dataset.stay = screen?.stay ?? "";
+  content.dataset.patient = screen?.patient?.patient_id ?? "";
   content.classList.toggle("fresh", isNew);
   if (isNew) content.replaceChildren();
   fill(content, view);

@@ -4,15 +4,18 @@
 import { Channel } from "./channel.js";
 import { secondsLeft, showPassing } from "./controls.js";
 import { Countdown } from "./countdown.js";
+import { DeadTime } from "./dead_time.js";
 import { closeDialogs } from "./dialogs.js";
 import { draw, drawMore } from "./drawing.js";
-import { keepMeasure } from "./millimetre.js";
+import { watchFingers } from "./finger.js";
+import { keepMeasure, millimetre } from "./millimetre.js";
 import { Person } from "./person.js";
 import { Presses } from "./press.js";
 import { N_, loadCatalogs, offered } from "./words.js";
 
 const SETTINGS_STAY_S = 60;
 const GRACE_MS = 2_000; // how long the daemon may be silent before the page says so
+const TOUCH_EVERY_MS = 2_000; // the daemon hears of touches so often at most
 const NOBODY = ["attract", "out_of_order"];
 
 class Page {
@@ -33,6 +36,8 @@ class Page {
       () => this.shutOut(),
     );
     this.presses = new Presses(this.channel);
+    this.deadTime = new DeadTime(start.dead_ms, () => this.draw());
+    this.touchedAt = -Infinity;
     this.countdown = new Countdown(
       (left, share, soon) => this.passTime(left, share, soon),
       () => this.timeIsUp(),
@@ -46,6 +51,8 @@ class Page {
     this.channel.start();
     for (const id of ["content", "sheet"]) document.getElementById(id).addEventListener("scroll", drawMore);
     window.addEventListener("resize", () => this.draw());
+    const isPresent = ({ dataset: { stay } }) => stay === undefined || stay === this.screen?.stay;
+    watchFingers({ isPresent, touched: () => this.touch(), mm: millimetre });
     window.addEventListener("contextmenu", (event) => event.preventDefault());
     document.fonts.ready.then(drawMore);
     if (this.demo) this.fetchCards();
@@ -57,11 +64,13 @@ class Page {
     const before = this.screen;
     const hasNews = this.expired || !before || contentOf(screen) !== contentOf(before);
     const samePerson = before?.screen === screen.screen && before.patient?.patient_id === screen.patient?.patient_id;
+    if (before?.stay !== screen.stay) this.touchedAt = -Infinity;
     this.screen = screen;
     this.expired = false;
     if (!samePerson) closeDialogs();
     if (!samePerson || before.next_action !== screen.next_action) this.trouble = null;
     this.person.updateFor(screen, offered(screen.languages));
+    this.deadTime.follow(screen);
     this.setTime();
     document.documentElement.dataset.frame = screen.frame;
     // A screen of the same content is not drawn again: a finger may be on a button.
@@ -97,14 +106,15 @@ class Page {
     this.draw();
   }
 
-  async press() {
-    if (this.busy) return;
-    const { next_action: action, patient } = this.screen;
-    const pressed = { action, patient_id: patient.patient_id };
+  async press(event) {
+    // What was under the finger when it went down, whatever the screen shows now.
+    const { offer, action, patient } = event.currentTarget.dataset;
+    if (this.busy || offer !== this.screen.offer) return;
+    const pressed = { offer };
     this.pressed = pressed;
     this.trouble = null;
     this.draw();
-    const answer = await this.presses.act(action, patient.patient_id);
+    const answer = await this.presses.act({ offer, action, patient });
     // Another person may have come and pressed meanwhile.
     if (this.pressed !== pressed) return;
     if (this.busy) this.trouble = this.troubleOf(answer);
@@ -113,16 +123,15 @@ class Page {
   }
 
   async leave(event) {
-    const { dataset } = event.currentTarget;
-    if (closeDialogs() && dataset.name === "back") return;
+    const { name, stay } = event.currentTarget.dataset;
+    if (closeDialogs() && name === "back") return;
     if (this.nobody) {
-      this.person.reset();
-      this.settingsChanged();
+      this.resetSettings();
       return;
     }
     event.currentTarget.disabled = true;
     // The person leaves the screen even where the daemon does not answer.
-    if (!(await this.channel.send("leave"))) this.timeIsUp();
+    if (!(await this.channel.send("leave", { stay })) && stay === this.screen.stay) this.timeIsUp();
   }
 
   async keep(event) {
@@ -131,14 +140,37 @@ class Page {
       return;
     }
     event.currentTarget.disabled = true;
-    await this.channel.send("keep");
+    await this.channel.send("keep", { stay: event.currentTarget.dataset.stay });
     this.draw();
+  }
+
+  async setPace(event) {
+    const { stay } = event.currentTarget.dataset;
+    await this.channel.send("pace", { stay, slow: !this.screen.slow });
+  }
+
+  /** Tells the daemon that the person is there. Hidden data comes back by its own button alone. */
+  touch() {
+    if (this.nobody || this.kind === "still_here") return;
+    if (performance.now() - this.touchedAt < TOUCH_EVERY_MS) return;
+    this.touchedAt = performance.now();
+    this.channel.send("touch", { stay: this.screen.stay });
+  }
+
+  async goOn(event) {
+    await this.channel.send("touch", { stay: event.currentTarget.dataset.stay });
+  }
+
+  resetSettings() {
+    this.person.reset();
+    if (this.screen?.slow) this.channel.send("pace", { stay: this.screen.stay, slow: false });
+    this.settingsChanged();
   }
 
   // Time.
 
   get forSettings() {
-    return this.nobody && this.person.isChanged;
+    return this.nobody && (this.person.isChanged || Boolean(this.screen?.slow));
   }
 
   setTime() {
@@ -154,6 +186,10 @@ class Page {
 
   // The daemon clears the screen. Where it does not answer, the page does, so that the next person sees no data.
   timeIsUp() {
+    if (this.nobody) {
+      this.resetSettings();
+      return;
+    }
     this.expired = true;
     closeDialogs();
     this.person.reset();
@@ -170,8 +206,7 @@ class Page {
 
   /** Whether the action of the screen is under way. */
   get busy() {
-    const { pressed, screen } = this;
-    return Boolean(pressed) && pressed.action === screen.next_action && pressed.patient_id === screen.patient?.patient_id;
+    return Boolean(this.pressed) && this.pressed.offer === this.screen.offer;
   }
 
   get kind() {
@@ -194,11 +229,14 @@ class Page {
       forSettings: this.forSettings,
       demo: this.demo,
       cards: this.cards,
-      press: () => this.press(),
+      press: (event) => this.press(event),
       leave: (event) => this.leave(event),
       keep: (event) => this.keep(event),
+      setPace: (event) => this.setPace(event),
+      goOn: (event) => this.goOn(event),
       present: (uid) => this.present(uid),
     });
+    this.deadTime.mark();
     this.countdown.step();
   }
 

@@ -41,3 +41,8 @@ export function keepMeasure(display, person) {
   window.addEventListener("resize", measure);
   return measure;
 }
+
+/** Returns the CSS pixels of a millimetre on this page. */
+export function millimetre() {
+  return parseFloat(document.documentElement.style.getPropertyValue("--mm"));
+}

@@ -10,9 +10,9 @@ export class Presses {
     this.unanswered = null;
   }
 
-  /** Sends an action for a patient. Returns `{ok, code}`, or null where no answer comes after several tries. */
-  async act(actionType, patientId) {
-    const action = this.actionFor(actionType, patientId);
+  /** Sends the answer to an offer. Returns `{ok, code}`, or null where no answer comes after several tries. */
+  async act(offer) {
+    const action = this.actionFor(offer);
     for (const [attempt, pause] of PAUSES_MS.entries()) {
       if (pause) await new Promise((resolve) => setTimeout(resolve, pause));
       // A socket that gave no answer may be dead without an error, so every second try goes over HTTP.
@@ -25,14 +25,10 @@ export class Presses {
     return null;
   }
 
-  actionFor(actionType, patientId) {
-    const { unanswered } = this;
-    if (unanswered?.action_type === actionType && unanswered.payload.patient_id === patientId) return unanswered;
-    this.unanswered = {
-      action_type: actionType,
-      payload: { patient_id: patientId },
-      action_id: crypto.randomUUID(),
-    };
+  actionFor({ offer, action, patient }) {
+    if (this.unanswered?.offer !== offer) {
+      this.unanswered = { action_type: action, payload: { patient_id: patient }, offer, action_id: crypto.randomUUID() };
+    }
     return this.unanswered;
   }
 }

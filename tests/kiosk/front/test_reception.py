@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.front.counter import DemoCard
+from kiosk.front.offer import Misplaced, Press
 from kiosk.front.reception import PROBE_S, Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.front.visitor import DECIDE_S, INFORM_S, KEEPS
@@ -56,8 +57,8 @@ def test_frames_rise_by_one_with_every_screen(rig: ReceptionRig):
         for change in (
             lambda: rig.reception.tap(uid(1)),
             rig.settle,
-            rig.reception.keep,
-            rig.reception.leave,
+            rig.keep,
+            rig.leave,
         ):
             change()
             taken = slot.take(1.0)
@@ -86,43 +87,25 @@ def test_the_next_person_clears_the_one_before_at_once(rig: ReceptionRig):
     second = rig.tap(uid(2))
     assert second.patient is not None
     assert second.patient.patient_id == "P2"
-    late = rig.reception.act("register", "P1", new_id())
-    assert late.conflict
+    late = rig.act("register", "P1", new_id())
+    assert late.code == Misplaced.CONFLICT
     assert late.screen.patient is not None
     assert late.screen.patient.patient_id == "P2"
-
-
-def test_a_screen_that_only_tells_goes_after_fifteen_seconds_and_one_that_asks_after_a_minute(rig: ReceptionRig):
-    rig.tap(uid(1))
-    rig.seconds.now += DECIDE_S - 1
-    assert rig.reception.tick() == pytest.approx(1)
-    assert rig.reception.screen().screen is ScreenKind.JOURNEY
-    rig.seconds.now += 1
-    assert rig.reception.tick() is None
-    assert rig.reception.screen().screen is ScreenKind.ATTRACT
-    rig.tap("iso14443a:04040404040404")
-    rig.seconds.now += INFORM_S
-    rig.reception.tick()
-    assert rig.reception.screen().screen is ScreenKind.UNKNOWN_CARD  # it asks for a decision, too
-    rig.refuse("phone")
-    rig.seconds.now += INFORM_S
-    rig.reception.tick()
-    assert rig.reception.screen().screen is ScreenKind.ATTRACT
 
 
 def test_keep_using_starts_the_time_afresh_ten_times_at_most(rig: ReceptionRig):
     rig.tap(uid(1))
     for left in range(KEEPS - 1, -1, -1):
         rig.seconds.now += 50
-        kept = rig.reception.keep()
+        kept = rig.keep()
         assert (kept.keeps_left, kept.remaining_s) == (left, DECIDE_S)
     rig.seconds.now += 50
-    assert rig.reception.keep().remaining_s == pytest.approx(10)
+    assert rig.keep().remaining_s == pytest.approx(10)
 
 
 def test_keep_and_leave_with_nobody_there_stay_with_the_attract_screen(rig: ReceptionRig):
-    assert rig.reception.keep().screen is ScreenKind.ATTRACT
-    assert rig.reception.leave().screen is ScreenKind.ATTRACT
+    assert rig.keep().screen is ScreenKind.ATTRACT
+    assert rig.leave().screen is ScreenKind.ATTRACT
 
 
 def test_the_clockwork_sends_people_home_by_itself(rig: ReceptionRig):
@@ -233,9 +216,9 @@ def test_a_payment_is_no_button_since_the_page_has_no_receipt(rig: ReceptionRig)
 
 def test_a_press_for_a_payment_counts_with_a_receipt_alone(rig: ReceptionRig):
     at_the_till(rig)
-    refused = rig.reception.act("make_payment", "P1", new_id())
+    refused = rig.reception.act(Press(None, "P1", "make_payment", new_id()))
     assert refused.code == "proof_missing"
-    paid = rig.reception.act("make_payment", "P1", new_id(), {"receipt_id": "R-1"})
+    paid = rig.reception.act(Press(None, "P1", "make_payment", new_id(), {"receipt_id": "R-1"}))
     assert paid.screen.journey is not None
     assert (paid.error, paid.screen.journey.journey_state) == (None, "PAYMENT")
 
@@ -275,22 +258,6 @@ def test_a_refused_card_says_why_and_is_recorded_without_anything_of_it(rig: Rec
     assert [tuple(each) for each in kept] == [("refused_tap", "phone", None)]
 
 
-def test_a_press_that_the_rules_refuse_changes_nothing_and_says_so(rig: ReceptionRig):
-    rig.tap(uid(1))
-    acted = rig.reception.act("confirm_arrival", "P1", new_id())
-    assert (acted.code, acted.action_id, noted(acted.screen)) == ("not_allowed", None, (NoteKind.REFUSED,))
-    assert rig.reception.act("no_such_thing", "P1", new_id()).code == "unknown_action"
-
-
-def test_a_repeated_press_with_the_same_id_does_it_once(rig: ReceptionRig):
-    rig.tap(uid(1))
-    action_id = new_id()
-    first = rig.reception.act("register", "P1", action_id)
-    second = rig.reception.act("register", "P1", action_id)
-    assert (first.action_id, second.action_id, second.error) == (action_id, action_id, None)
-    assert rig.parts.pending() == 2
-
-
 def test_without_a_reader_it_is_out_of_order_until_one_comes(rig: ReceptionRig):
     rig.reception.set_readers_ready(False)
     screen = rig.reception.screen()
@@ -308,7 +275,7 @@ def test_a_box_that_no_centre_knows_is_out_of_order_and_says_so(tmp_path: Path):
     assert (screen.screen, screen.reason, screen.languages) == (ScreenKind.OUT_OF_ORDER, "not_enrolled", ("ko", "en"))
     reception.reset()
     assert reception.faults() == ("this kiosk is not enrolled yet: kiosk enroll",)
-    assert reception.act("scan_nfc", "P1", None).conflict
+    assert reception.act(Press("an offer", "P1", "scan_nfc", None)).code == Misplaced.CONFLICT
     store.close()
 
 
@@ -387,9 +354,10 @@ def test_a_press_that_cannot_be_saved_says_so(small_disk: Path):
                 pass
         except OSError:
             pass
-    codes = [rig.reception.act(action, "P1", new_id()).code for action in ("register", "confirm_arrival")]
-    assert codes[-1] in {"store", "conflict"}
-    assert "store" in codes
+    while (pressed := rig.act(rig.reception.screen().next_action or "", "P1")).code is None:
+        pass
+    assert pressed.code == "store"
+    assert pressed.screen.screen is ScreenKind.OUT_OF_ORDER
     rig.store.close()
 
 
@@ -399,7 +367,7 @@ def test_many_threads_may_use_it_at_once(rig: ReceptionRig):
     def use(number: int) -> None:
         for _ in range(5):
             screens.append(rig.tap(uid(number), f"reader {number}"))
-            screens.append(rig.reception.leave())
+            screens.append(rig.leave())
 
     threads = [threading.Thread(target=use, args=(number,)) for number in (1, 2, 3)]
     for thread in threads:
@@ -410,5 +378,5 @@ def test_many_threads_may_use_it_at_once(rig: ReceptionRig):
     for screen in screens:
         assert replace(frames.setdefault(screen.frame, screen), remaining_s=None) == replace(screen, remaining_s=None)
     assert rig.parts.pending() <= 3
-    rig.reception.leave()
+    rig.leave()
     assert rig.tap(uid(1), "reader 1").patient is not None

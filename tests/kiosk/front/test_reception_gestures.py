@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hardware.card import RefusedReason
+from kiosk.front.offer import Misplaced
 from kiosk.front.screen import ScreenKind
 from kiosk.front.visitor import DECIDE_S, HOLD_ONE_CARD, INFORM_S, SETTLE_S
-from sync.ids import new_id
 from sync.words.words import NoteKind
 from tests.kiosk.reception_rig import ReceptionRig, noted
 from tests.kiosk.samples import uid
@@ -68,8 +68,8 @@ def test_a_second_person_after_the_tap_has_acted_takes_the_first_from_the_screen
     rig.settle()
     both = rig.reception.tap(uid(2))
     assert (both.reason, both.patient) == (HOLD_ONE_CARD, None)
-    assert rig.reception.act("register", "P1", new_id()).conflict
-    assert rig.reception.act("register", "P2", new_id()).conflict
+    assert rig.act("register", "P1").code == Misplaced.CONFLICT
+    assert rig.act("register", "P2").code == Misplaced.CONFLICT
     rig.settle()
     assert rig.parts.pending() == 1
 
@@ -145,7 +145,7 @@ def test_a_refusal_in_a_later_gesture_takes_the_screen(rig: ReceptionRig):
 def test_the_next_person_is_served_at_once_after_done_was_pressed_with_the_card_still_there(rig: ReceptionRig):
     rig.reception.tap(uid(1))
     rig.settle()
-    rig.reception.leave()
+    rig.leave()
     screen = rig.tap(uid(2))
     assert screen.patient is not None
     assert screen.patient.patient_id == "P2"
@@ -153,14 +153,14 @@ def test_the_next_person_is_served_at_once_after_done_was_pressed_with_the_card_
 
 def test_done_before_the_tap_has_acted_means_that_it_never_acts(rig: ReceptionRig):
     rig.reception.tap(uid(1))
-    rig.reception.leave()
+    rig.leave()
     rig.settle()
     assert rig.parts.pending() == 0
 
 
 def test_a_press_before_the_tap_has_acted_is_no_press(rig: ReceptionRig):
     rig.reception.tap(uid(1))
-    assert rig.reception.act("register", "P1", new_id()).conflict
+    assert rig.act("register", "P1").code == Misplaced.CONFLICT
     rig.settle()
     assert rig.parts.pending() == 1
 
@@ -178,7 +178,7 @@ def test_between_two_unknown_cards_there_is_no_choice_until_a_known_one_comes(ri
 @pytest.mark.parametrize("known_first", [True, False], ids=["known first", "known second"])
 def test_a_card_that_was_checked_in_unknown_gives_way_to_its_owners_hospital_card(rig: ReceptionRig, known_first: bool):
     rig.press(rig.tap(UNKNOWN))
-    rig.reception.leave()
+    rig.leave()
     for card in (uid(1), UNKNOWN) if known_first else (UNKNOWN, uid(1)):
         rig.reception.tap(card)
         rig.seconds.now += 0.1
@@ -206,7 +206,7 @@ def test_the_clockwork_lets_a_tap_act_by_itself(rig: ReceptionRig):
     rig.reception.start()
     rig.reception.tap(uid(1))
     rig.seconds.now += SETTLE_S
-    rig.reception.keep()  # wakes the clockwork, whose clock a test moves
+    rig.keep()  # wakes the clockwork, whose clock a test moves
     assert rig.reception.await_settled(30.0).next_action == "register"
     rig.reception.clear_field("")
     assert rig.reception.await_clear_fields(0)

@@ -10,8 +10,7 @@ import pytest
 
 from kiosk.front.reception import PROBE_S
 from kiosk.front.screen import Screen, ScreenKind
-from kiosk.front.visitor import DECIDE_S, SEEN_S
-from sync.ids import new_id
+from kiosk.front.visitor import HIDE_S, INFORM_S, SEEN_S
 from sync.journey.model import PatientId
 from sync.protocol import Code, Verdict, VerdictRow
 from sync.words.words import NoteKind, Words
@@ -35,7 +34,7 @@ def test_a_reversal_is_shown_at_the_next_tap(rig: ReceptionRig):
 def reverse(rig: ReceptionRig) -> None:
     """The first patient taps and leaves, and staff discard the action."""
     rig.tap(uid(1))
-    rig.reception.leave()
+    rig.leave()
     rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
 
 
@@ -59,7 +58,7 @@ def test_a_reversal_is_shown_until_it_has_stood_before_the_person_and_never_agai
     rig.seconds.now += 1
     assert rig.reception.tick() == SEEN_S - 1
     rig.seconds.now += SEEN_S - 1
-    assert rig.reception.tick() == DECIDE_S - SEEN_S
+    assert rig.reception.tick() == HIDE_S - SEEN_S
     rig.reception.update(frozenset({PatientId("P1")}), online=True)
     assert noted(rig.reception.screen()) == REVERSED, "this screen goes on saying it"
     assert [notes_of_a_tap(rig) for _ in range(2)] == [(), ()]
@@ -69,8 +68,8 @@ def test_a_reversal_is_shown_until_it_has_stood_before_the_person_and_never_agai
     "press",
     [
         pytest.param(lambda rig: rig.press(rig.reception.screen()), id="press"),
-        pytest.param(lambda rig: rig.reception.keep(), id="keep"),
-        pytest.param(lambda rig: rig.reception.leave(), id="leave"),
+        pytest.param(lambda rig: rig.keep(), id="keep"),
+        pytest.param(lambda rig: rig.leave(), id="leave"),
     ],
 )
 def test_a_press_counts_the_reversal_on_the_screen_as_seen(rig: ReceptionRig, press: Callable[[ReceptionRig], object]):
@@ -86,17 +85,33 @@ def test_a_restart_forgets_neither_what_was_seen_nor_what_was_not(rig: Reception
     rig.store.close()
     rig.open(tmp_path)
     assert noted(rig.tap(uid(1))) == REVERSED
-    rig.reception.leave()
+    rig.leave()
     rig.store.close()
     rig.open(tmp_path)
     assert noted(rig.tap(uid(1))) == ()
 
 
-def test_a_reversal_stands_beside_whatever_else_is_said(rig: ReceptionRig):
+def test_a_reversal_comes_at_once_before_the_person_whose_number_has_died(rig: ReceptionRig):
+    waiting = rig.press(rig.press(rig.tap(uid(1))))
+    assert waiting.ticket is not None
+    rig.seconds.now += INFORM_S - 5
+    rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
+    told = rig.reception.screen()
+    assert NoteKind.REVERSED in noted(told)
+    assert told.remaining_s is not None
+    assert told.remaining_s >= INFORM_S
+
+
+def test_a_reversal_that_comes_to_a_screen_is_seen_by_a_touch_and_not_by_time(rig: ReceptionRig):
+    """The person may have left the screen already."""
     rig.tap(uid(1))
     rig.judge(Verdict.SUPERSEDED, Code.DISCARDED)
-    refused = rig.reception.act("confirm_arrival", "P1", new_id())
-    assert noted(refused.screen) == (NoteKind.REVERSED, NoteKind.REFUSED)
+    rig.seconds.now += SEEN_S
+    rig.reception.tick()
+    assert notes_of_a_tap(rig) == REVERSED
+    shown = rig.tap(uid(1))
+    rig.reception.touch(shown.stay)
+    assert NoteKind.REVERSED not in notes_of_a_tap(rig)
 
 
 def test_a_number_that_died_is_named_and_one_that_counts_still_is_not(rig: ReceptionRig):
@@ -128,7 +143,7 @@ def said(screen: Screen) -> Words:
 def test_a_reversal_of_a_newer_revision_is_news(rig: ReceptionRig):
     reverse(rig)
     rig.tap(uid(1))
-    rig.reception.leave()
+    rig.leave()
     with rig.store.read() as db:
         first = db.execute("select action_id from outbox where status = 'superseded'").fetchone()[0]
     for revision, verdict in ((1, Verdict.APPLIED), (2, Verdict.SUPERSEDED)):

@@ -9,23 +9,23 @@ import pytest
 
 from kiosk.demo.hospital import wait_for
 from kiosk.front.screen import Screen, ScreenKind
-from sync.ids import new_id
 from tests.kiosk.reception_rig import ReceptionRig
 from tests.kiosk.samples import uid
 
 
-def tap(rig: ReceptionRig) -> Screen:
+def tap(rig: ReceptionRig, _: Screen) -> Screen:
     return rig.tap(uid(1))
 
 
-def press(rig: ReceptionRig) -> Screen:
-    return rig.reception.act("register", "P1", new_id()).screen
+def press(rig: ReceptionRig, before: Screen) -> Screen:
+    return rig.press(before)
 
 
 @pytest.mark.parametrize("person", [tap, press])
-def test_a_thread_that_waits_comes_after_the_screen(rig: ReceptionRig, person: Callable[[ReceptionRig], Screen]):
-    if person is press:
-        tap(rig)
+def test_a_thread_that_waits_comes_after_the_screen(
+    rig: ReceptionRig, person: Callable[[ReceptionRig, Screen], Screen]
+):
+    before = rig.tap(uid(1)) if person is press else rig.reception.screen()
     waiting = rig.store._lock._queue
     shown = list[Screen | None]()
     with rig.reception.subscribe() as slot:
@@ -35,7 +35,7 @@ def test_a_thread_that_waits_comes_after_the_screen(rig: ReceptionRig, person: C
             with rig.store.write():
                 shown.append(slot.take(0))
 
-        threads = [threading.Thread(target=run) for run in (lambda: person(rig), sync)]
+        threads = [threading.Thread(target=run) for run in (lambda: person(rig, before), sync)]
         with rig.store.read():
             for number, thread in enumerate(threads, 1):
                 thread.start()

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from kiosk.appliance.status import status
+from kiosk.front.offer import Misplaced
 from kiosk.front.reception import FENCED
 from kiosk.front.screen import ScreenKind
 from kiosk.front.visitor import INFORM_S
@@ -33,8 +34,8 @@ def test_the_screen_follows_a_provisional_patient_who_turns_out_to_be_somebody(r
     shown = rig.reception.screen()
     assert shown.patient is not None
     assert (shown.screen, shown.patient.patient_id, shown.patient.masked_name) == (ScreenKind.JOURNEY, "P2", "홍*동")
-    late = rig.reception.act("register", pressed.patient.patient_id, new_id())
-    assert late.conflict, "a press for the former patient id gets the new screen"
+    late = rig.act("register", pressed.patient.patient_id, new_id())
+    assert late.code == Misplaced.CONFLICT, "a press for the former patient id gets the new screen"
     assert late.screen.patient == shown.patient
     rig.press(late.screen)
     rig.reception.update(rig.pull(samples.row(1, change=2)), online=False)
@@ -140,17 +141,17 @@ def test_a_screen_is_left_at_once_when_its_card_no_longer_means_its_patient(
     assert (shown.patient, shown.journey, shown.next_action) == (None, None, None)
     assert rig.reception.screen() == shown
     waiting = rig.parts.pending()
-    late = rig.reception.act("register", "P1", new_id())
-    assert (late.conflict, late.screen.patient, rig.parts.pending()) == (True, None, waiting)
+    late = rig.act("register", "P1", new_id())
+    assert (late.code == Misplaced.CONFLICT, late.screen.patient, rig.parts.pending()) == (True, None, waiting)
 
 
 def test_nobody_acts_as_the_former_holder_even_before_the_screen_has_heard(rig: ReceptionRig):
     rig.tap(uid(1))
     touched = rig.rebind()
     with rig.reception.subscribe() as slot:
-        acted = rig.reception.act("register", "P1", new_id())
+        acted = rig.act("register", "P1", new_id())
         shown = slot.take(5.0)
-    assert (acted.conflict, acted.screen.screen, rig.parts.pending()) == (True, ScreenKind.ATTRACT, 0)
+    assert (acted.code == Misplaced.CONFLICT, acted.screen.screen, rig.parts.pending()) == (True, ScreenKind.ATTRACT, 0)
     assert shown == acted.screen
     rig.reception.update(touched, online=False)
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
@@ -235,7 +236,7 @@ def test_an_unknown_card_that_was_reported_lost_since_the_tap_cannot_check_in(ri
     shown = rig.tap(uid(9))
     assert shown.patient is not None
     rig.reception.update(rig.pull(blocked=samples.cards(9)), online=True)
-    pressed = rig.reception.act("scan_nfc", shown.patient.patient_id, new_id())
+    pressed = rig.act("scan_nfc", shown.patient.patient_id, new_id())
     assert (pressed.code, pressed.screen.reason) == ("blocked_card", "blocked_card")
     assert (rig.parts.pending(), rig.nudges) == (0, 0)
 

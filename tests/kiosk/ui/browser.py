@@ -85,6 +85,10 @@ class Kiosk:
         """Waits until the page has the screen of that frame number."""
         self.page.locator(f'html[data-frame="{frame}"]').wait_for()
 
+    def await_buttons(self) -> None:
+        """Waits until no button is dead: a new person has been on the screen for a moment."""
+        self.page.locator("button[aria-disabled=true]").first.wait_for(state="detached")
+
     def await_painting(self) -> None:
         """Waits until the page has drawn the last change: two frames of the browser."""
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

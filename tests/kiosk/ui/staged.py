@@ -17,6 +17,7 @@ from kiosk.front import visitor as visitors
 from kiosk.front.build_screen import ScreenContext, build_screen
 from kiosk.front.counter import DemoCard, PressResult
 from kiosk.front.latest import Broadcast, LatestSlot
+from kiosk.front.offer import DEAD_S, Offers, Press, question_of
 from kiosk.front.screen import CentralView, KioskView, Lookup, PatientView, Screen, ScreenKind
 from kiosk.journey.patient_status import PatientStatus
 from kiosk.store.patients import Patient
@@ -85,6 +86,8 @@ class StagedCounter:
         self._live: Broadcast[Screen] = Broadcast()
         self._cards = {card.uid: card for card in (HONG, NAMGUNG, SMITH)}
         self._frame = 0
+        self._stay = new_id()
+        self._screen: Screen | None = None
         self.begin()
 
     # For the test.
@@ -102,6 +105,10 @@ class StagedCounter:
         self.acts: list[tuple[str, str, str | None]] = []
         self.payloads: list[dict[str, Any]] = []
         self.keeps = 0
+        self.touches: list[str] = []
+        self.slow = False
+        self._hidden: Screen | None = None
+        self._offers = Offers()
         self.breakage: Exception | None = None
         self.gate = threading.Event()  # a press waits for this, so that a test can look at the screen meanwhile
         self.gate.set()
@@ -113,10 +120,15 @@ class StagedCounter:
         return self.attract()
 
     def show(self, screen: Screen) -> Screen:
-        """Publishes a screen under the next frame number."""
+        """Publishes a screen under the next frame number, with the ids of its stay and of its offer."""
         with self._lock:
             self._frame += 1
-            self._screen = replace(screen, frame=self._frame)
+            if _person(screen) not in (None, _person(self._screen)):
+                self._stay = new_id()
+            screen = replace(screen, frame=self._frame, stay=self._stay, slow=self.slow)
+            self._offers = self._offers.follow(question_of(screen), 0.0, new_id)
+            present = self._offers.present
+            self._screen = replace(screen, offer=present.offer_id if present else None)
             self._live.publish(self._screen)
             return self._screen
 
@@ -133,6 +145,13 @@ class StagedCounter:
                 journey = outcome.journey if isinstance(outcome, Decision) else journey
             self._journeys[card.patient_id] = journey
             return self.show(self._of_patient(card, journey))
+
+    def overtake(self, card: Card, action_type: str) -> None:
+        """Does an action for a patient, of which the screen has not heard yet."""
+        with self._lock:
+            outcome = self._decide(self._journeys[card.patient_id], action_type)
+            assert isinstance(outcome, Decision)
+            self._journeys[card.patient_id] = outcome.journey
 
     def call(self, card: Card, room: str) -> Screen:
         """Calls the patient into a room, as staff do."""
@@ -165,6 +184,12 @@ class StagedCounter:
         """Taps a card that cannot be used."""
         return self.show(replace(self._blank(ScreenKind.REFUSED_CARD), reason=reason))
 
+    def hide(self) -> Screen:
+        """Hides the data of the person on the screen, who may have left."""
+        with self._lock:
+            self._hidden = self._screen
+            return self.show(replace(self._blank(ScreenKind.STILL_HERE)))
+
     def break_down(self, reason: str) -> Screen:
         """Puts the kiosk out of order."""
         self.fault = reason
@@ -194,30 +219,45 @@ class StagedCounter:
         with self._lock:
             return self._screen
 
-    def act(
-        self, action_type: str, patient_id: str, action_id: str | None, payload: dict[str, Any] | None = None
-    ) -> PressResult:
+    def act(self, press: Press) -> PressResult:
         self._break()
         self.at_gate.release()
         assert self.gate.wait(30)
         with self._lock:
-            self.acts.append((action_type, patient_id, action_id))
-            self.payloads.append(payload or {})
-            if action_id in self._answers:
-                return self._answers[action_id]
-            answer = self._act(action_type, patient_id, action_id)
-            if action_id:
-                self._answers[action_id] = answer
+            self.acts.append((press.action_type, press.patient_id, press.action_id))
+            self.payloads.append(dict(press.payload))
+            if press.action_id in self._answers:
+                return self._answers[press.action_id]
+            answer = self._act(press)
+            if press.action_id:
+                self._answers[press.action_id] = answer
             return answer
 
-    def keep(self) -> Screen:
+    def keep(self, stay: str) -> Screen:
         with self._lock:
+            if stay != self._stay:
+                return self._screen
             self.keeps += 1
             left = max(0, self._screen.keeps_left - 1)
             return self.show(replace(self._screen, remaining_s=self.stay_s, keeps_left=left))
 
-    def leave(self) -> Screen:
-        return self.attract()
+    def leave(self, stay: str) -> Screen:
+        with self._lock:
+            return self.attract() if stay == self._stay else self._screen
+
+    def touch(self, stay: str) -> Screen:
+        with self._lock:
+            self.touches.append(stay)
+            if stay == self._stay and self._screen.screen is ScreenKind.STILL_HERE and self._hidden:
+                return self.show(self._hidden)
+            return self._screen
+
+    def set_pace(self, stay: str, slow: bool) -> Screen:
+        with self._lock:
+            if stay != self._stay:
+                return self._screen
+            self.slow = slow
+            return self.show(self._screen)
 
     def subscribe(self) -> AbstractContextManager[LatestSlot[Screen]]:
         return self._live.subscribe()
@@ -243,10 +283,11 @@ class StagedCounter:
         if self.breakage:
             raise self.breakage
 
-    def _act(self, action_type: str, patient_id: str, action_id: str | None) -> PressResult:
-        here = self._screen.patient
-        if here is None or here.patient_id != patient_id:
-            return PressResult(self._screen, error="That person is not on the screen.", code="conflict", conflict=True)
+    def _act(self, press: Press) -> PressResult:
+        action_type, patient_id, action_id = press.action_type, press.patient_id, press.action_id
+        if misplaced := self._offers.misplaced(press, DEAD_S):
+            return PressResult(self._screen, error="The press is for something else.", code=misplaced)
+        self._offers = self._offers.answer(press)
         card = next((c for c in self._cards.values() if c.patient_id == patient_id), None)
         card = card or Card("", "", patient_id, "", booked=())
         journey = self._journeys.get(patient_id) or fresh_journey(card)
@@ -270,7 +311,7 @@ class StagedCounter:
             self.kiosk,
             self._central,
             self.languages,
-            tuple(tuple(step.name for step in way) for way in self.definitions.ways),
+            ways=tuple(tuple(step.name for step in way) for way in self.definitions.ways),
             remaining_s=None if stays else self.stay_s,
             keeps_left=0 if stays else 10,
         )
@@ -281,10 +322,10 @@ class StagedCounter:
         desk = replace(SITE.walk_in, public_label=self.kiosk.desk, room="")
         site = structs.replace(SITE, languages=self.languages, walk_in=desk)
         identity = replace(IDENTITY, name=self.kiosk.name, site=site)
-        context = ScreenContext(0, identity, self.definitions, online, None, 0.0, MORNING_MS)
-        visitor = replace(visitors.journey(journey.patient_id, ()), ends_s=self.stay_s, **changes)
+        context = ScreenContext(0, identity, self.definitions, online, None, MORNING_MS)
+        visitor = replace(visitors.journey(journey.patient_id, ()), **changes)
         screen = build_screen(context, visitor, self._status(card, journey))
-        return replace(screen, kiosk=self.kiosk, central=self._central)
+        return replace(screen, kiosk=self.kiosk, central=self._central, remaining_s=self.stay_s)
 
     def _status(self, card: Card, journey: Journey) -> PatientStatus:
         ahead = self.people_ahead or 0
@@ -298,6 +339,13 @@ class StagedCounter:
             {entry.queue_id: ahead for entry in journey.entries},
             {entry.queue_id: ahead * entry.minutes for entry in journey.entries},
         )
+
+
+def _person(screen: Screen | None) -> object:
+    """Tells the people on two screens apart. None for hidden data: the person before is still there."""
+    if screen is None or screen.screen is ScreenKind.STILL_HERE:
+        return None
+    return screen.screen, screen.patient and screen.patient.patient_id
 
 
 def fresh_journey(card: Card) -> Journey:

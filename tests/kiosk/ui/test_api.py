@@ -19,8 +19,8 @@ from tests.kiosk.ui.conftest import Client, serving
 from tests.kiosk.ui.staged import HONG, NAMGUNG, NOBODY, StagedCounter
 
 
-def action(action_type: str, patient_id: str, **more: object) -> dict[str, object]:
-    return {"action_type": action_type, "payload": {"patient_id": patient_id}, **more}
+def action(action_type: str, patient_id: str, offer: str | None = "an offer", **more: object) -> dict[str, object]:
+    return {"action_type": action_type, "payload": {"patient_id": patient_id}, "offer": offer, **more}
 
 
 def test_the_state_is_the_whole_screen_under_the_names_of_its_fields(kiosk: Client, counter: StagedCounter):
@@ -33,44 +33,48 @@ def test_the_state_is_the_whole_screen_under_the_names_of_its_fields(kiosk: Clie
 
 
 def test_an_action_answers_with_the_state_after_it(kiosk: Client, counter: StagedCounter):
-    counter.tap(HONG)
-    answer = kiosk.post("/api/v1/actions", json=action("register", HONG.patient_id))
+    shown = counter.tap(HONG)
+    answer = kiosk.post("/api/v1/actions", json=action("register", HONG.patient_id, shown.offer))
     assert answer.status_code == 200
     assert answer.json()["journey"]["journey_state"] == "REGISTERED"
     assert answer.json()["next_action"] == "confirm_arrival"
 
 
 def test_a_repeat_with_the_same_id_does_nothing_again_and_gets_the_same_answer(kiosk: Client, counter: StagedCounter):
-    counter.tap(HONG)
-    once = action("register", HONG.patient_id, action_id=str(uuid.uuid4()))
+    shown = counter.tap(HONG)
+    once = action("register", HONG.patient_id, shown.offer, action_id=str(uuid.uuid4()))
     first, second = (kiosk.post("/api/v1/actions", json=once) for _ in range(2))
     assert first.json() == second.json()
     assert counter.screen().frame == first.json()["frame"]
 
 
 def test_an_action_for_somebody_who_is_not_on_the_screen_is_a_conflict(kiosk: Client, counter: StagedCounter):
-    counter.tap(HONG)
-    answer = kiosk.post("/api/v1/actions", json=action("register", NAMGUNG.patient_id))
+    shown = counter.tap(HONG)
+    answer = kiosk.post("/api/v1/actions", json=action("register", NAMGUNG.patient_id, shown.offer))
     assert answer.status_code == 409
     assert answer.json()["code"] == "conflict"
     assert answer.json()["state"]["patient"]["patient_id"] == HONG.patient_id
 
 
-def test_an_action_that_the_state_does_not_allow_is_refused_with_what_is_shown_now(
-    kiosk: Client, counter: StagedCounter
-):
-    counter.tap(HONG)
-    answer = kiosk.post("/api/v1/actions", json=action("make_payment", HONG.patient_id))
-    assert answer.status_code == 400
-    assert answer.json()["code"] == "not_allowed"
-    assert answer.json()["error"]
-    assert [note["kind"] for note in answer.json()["state"]["said"]["notes"]] == ["refused"]
+def test_a_press_for_an_offer_that_is_over_is_a_conflict_too(kiosk: Client, counter: StagedCounter):
+    shown = counter.tap(HONG)
+    for body in (
+        action("register", HONG.patient_id),
+        action("register", HONG.patient_id, None),
+        action("fly", HONG.patient_id, shown.offer),
+    ):
+        answer = kiosk.post("/api/v1/actions", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "stale")
+        assert answer.json()["error"]
+        assert answer.json()["state"]["offer"] == shown.offer
 
 
-def test_an_unknown_action_is_refused(kiosk: Client, counter: StagedCounter):
-    counter.tap(HONG)
-    answer = kiosk.post("/api/v1/actions", json=action("fly", HONG.patient_id))
-    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_action")
+def test_an_action_that_the_rules_refuse_is_answered_with_what_is_shown_now(kiosk: Client, counter: StagedCounter):
+    shown = counter.tap(HONG)
+    counter.overtake(HONG, "register")
+    answer = kiosk.post("/api/v1/actions", json=action("register", HONG.patient_id, shown.offer))
+    assert (answer.status_code, answer.json()["code"]) == (400, "not_allowed")
+    assert answer.json()["state"]["next_action"] == "confirm_arrival"
 
 
 def test_a_payment_terminal_names_its_receipt(kiosk: Client, counter: StagedCounter):
@@ -100,10 +104,19 @@ def test_a_body_over_the_limit_is_refused(kiosk: Client, counter: StagedCounter)
 
 
 def test_keep_and_leave_answer_with_the_state_after_them(kiosk: Client, counter: StagedCounter):
-    counter.tap(HONG)
-    assert kiosk.post("/api/v1/keep").json()["keeps_left"] == 9
-    assert kiosk.post("/api/v1/leave").json()["screen"] == "attract"
+    stay = {"stay": counter.tap(HONG).stay}
+    assert kiosk.post("/api/v1/keep", json=stay).json()["keeps_left"] == 9
+    assert kiosk.post("/api/v1/pace", json=stay | {"slow": True}).json()["slow"] is True
+    assert kiosk.post("/api/v1/leave", json=stay).json()["screen"] == "attract"
     assert counter.screen().screen is ScreenKind.ATTRACT
+
+
+def test_hidden_data_come_back_with_a_touch(kiosk: Client, counter: StagedCounter):
+    shown = counter.tap(HONG)
+    hidden = counter.hide()
+    assert HONG.masked_name not in kiosk.get("/api/v1/state").text
+    assert kiosk.post("/api/v1/touch", json={"stay": hidden.stay}).json()["patient"]["patient_id"] == HONG.patient_id
+    assert hidden.stay == shown.stay
 
 
 def test_health_is_ok_until_something_is_out_of_order(kiosk: Client, counter: StagedCounter):

@@ -56,7 +56,8 @@ def test_a_name_that_was_made_to_point_here_does_not(kiosk: Client, host: str):
 
 @pytest.mark.parametrize("host", HERE)
 def test_a_page_of_this_machine_may_ask(kiosk: Client, host: str):
-    assert kiosk.post("/api/v1/leave", headers={"Origin": f"http://{host}"}).status_code == 200
+    answer = kiosk.post("/api/v1/leave", json={"stay": "S-1"}, headers={"Origin": f"http://{host}"})
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_page_from_elsewhere_may_not(kiosk: Client, origin: str):
         assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
 
 
-@pytest.mark.parametrize("path", ["actions", "keep", "leave", "demo/cards"])
+@pytest.mark.parametrize("path", ["actions", "keep", "leave", "touch", "pace", "demo/cards"])
 @pytest.mark.parametrize("header", [{}, {"X-Kiosk": ""}, {"X-Kiosk": "yes"}])
 def test_a_change_needs_the_header_that_a_form_elsewhere_cannot_send(
     server: PageServer, path: str, header: dict[str, str]

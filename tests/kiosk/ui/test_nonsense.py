@@ -41,6 +41,7 @@ NONSENSE = {
     "bytes that are no text": b'{"action_type": "\xff", "payload": {"patient_id": "P-1"}}',
     "half a surrogate": b'{"action_type": "register", "payload": {"patient_id": "\\ud800"}}',
     "a deep nest": b'{"x": ' + b"[" * 15_000,
+    "an offer that is a list": json.dumps(action("register", "P-1") | {"offer": []}).encode(),
     "a number out of range": b'{"action_type": 1e999, "payload": {"patient_id": "P-1"}}',
 }
 
@@ -65,7 +66,10 @@ def test_nonsense_is_a_bad_request_that_says_so(kiosk: Client, counter: StagedCo
         '{"command": 5}',
         '{"command": "perform_action"}',
         '{"command": "perform_action", "action_type": "register", "payload": 5}',
-        '{"command": "perform_action", "action_type": "x", "payload": {"patient_id": "P"}, "action_id": "17"}',
+        json.dumps({"command": "perform_action", **action("x", "P", action_id="17")}),
+        '{"command": "leave"}',
+        '{"command": "keep", "stay": 5}',
+        '{"command": "pace", "stay": "S", "slow": "very"}',
         b"\xff\xfe",
         '{"command": "ping", "x": ' + "[" * 15_000,
     ],

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.kiosk.ui.browser import Kiosk
-from tests.kiosk.ui.conftest import Staged
+from tests.kiosk.ui.conftest import Staged, serving
 from tests.kiosk.ui.scenes import ALL
 from tests.kiosk.ui.staged import DESK, StagedCounter
 
@@ -115,18 +115,20 @@ IN_SIGHT = """(element) => {
 @pytest.mark.parametrize("size", [(1080, 1920), (400, 640)], ids=str)
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_cause_step_and_place_are_in_sight_without_scrolling(
-    counter: StagedCounter, server, browser, size: tuple[int, int], language: str
+    counter: StagedCounter, browser, size: tuple[int, int], language: str
 ):
-    screen = Kiosk(browser, server.url, size).open()
     hidden = []
-    for name, scene in ALL.items():
-        counter.new_day()
-        drawn = scene(counter)
-        screen.await_frame(drawn.frame)
-        if screen.language != language:
-            screen.press(f"language-{language}")
-        if drawn.said is not None:
-            parts = screen.content.locator("h1, .lead, .goto, .next").all()
-            hidden += [(name, part.inner_text()) for part in parts if not part.evaluate(IN_SIGHT)]
-    screen.close()
+    with serving(counter, dead_s=0) as server:
+        screen = Kiosk(browser, server.url, size).open()
+        for name, scene in ALL.items():
+            counter.new_day()
+            drawn = scene(counter)
+            screen.await_frame(drawn.frame)
+            screen.await_buttons()
+            if screen.language != language:
+                screen.press(f"language-{language}")
+            if drawn.said is not None:
+                parts = screen.content.locator("h1, .lead, .goto, .next").all()
+                hidden += [(name, part.inner_text()) for part in parts if not part.evaluate(IN_SIGHT)]
+        screen.close()
     assert hidden == []

@@ -93,10 +93,10 @@ def test_a_stop_ends_every_connection_those_that_say_nothing_too(server: PageSer
 
 
 def test_a_stop_lets_an_answer_on_its_way_go_out(server: PageServer, kiosk: Client, counter: StagedCounter):
-    counter.tap(HONG)
+    shown = counter.tap(HONG)
     counter.gate.clear()
     answers = []
-    body = {"action_type": "register", "payload": {"patient_id": HONG.patient_id}}
+    body = {"action_type": "register", "payload": {"patient_id": HONG.patient_id}, "offer": shown.offer}
     asking = threading.Thread(target=lambda: answers.append(kiosk.post("/api/v1/actions", json=body)))
     asking.start()
     assert counter.at_gate.acquire(timeout=10)
@@ -111,9 +111,9 @@ def test_a_stop_lets_an_answer_on_its_way_go_out(server: PageServer, kiosk: Clie
 
 
 def test_a_stop_does_not_wait_for_an_answer_that_never_comes(server: PageServer, kiosk: Client, counter: StagedCounter):
-    counter.tap(HONG)
+    shown = counter.tap(HONG)
     counter.gate.clear()
-    body = {"action_type": "register", "payload": {"patient_id": HONG.patient_id}}
+    body = {"action_type": "register", "payload": {"patient_id": HONG.patient_id}, "offer": shown.offer}
     lost = []
 
     def ask() -> None:

@@ -15,6 +15,7 @@ import pytest
 from simple_websocket import ConnectionClosed
 from simple_websocket.errors import ConnectionError as Refused
 
+from kiosk.front.screen import Screen
 from kiosk.ui.server import PageServer
 from tests.kiosk.ui.admitted import cookie_of
 from tests.kiosk.ui.conftest import serving
@@ -29,8 +30,10 @@ def page(server: PageServer) -> Iterator[Page]:
     page.close()
 
 
-def act(page: Page, action_type: str, patient_id: str, action_id: str | None = None) -> dict[str, Any]:
-    page.say("perform_action", action_type=action_type, payload={"patient_id": patient_id}, action_id=action_id)
+def act(page: Page, shown: Screen, patient_id: str = HONG.patient_id, action_id: str | None = None) -> dict[str, Any]:
+    """Presses the button of a screen, for that patient."""
+    body = {"action_type": shown.next_action, "payload": {"patient_id": patient_id}, "offer": shown.offer}
+    page.say("perform_action", **body, action_id=action_id)
     return page.hear_until("action_result")
 
 
@@ -67,26 +70,26 @@ def test_a_ping_is_answered(page: Page):
 
 
 def test_an_action_is_answered_with_its_id_and_the_state_after_it(page: Page, counter: StagedCounter):
-    counter.tap(HONG)
+    shown = counter.tap(HONG)
     action_id = str(uuid.uuid4())
-    result = act(page, "register", HONG.patient_id, action_id)
+    result = act(page, shown, action_id=action_id)
     assert result["success"] is True
     assert result["action_id"] == action_id
     assert result["payload"]["journey"]["journey_state"] == "REGISTERED"
 
 
 def test_a_repeat_over_the_socket_does_nothing_again(page: Page, counter: StagedCounter):
-    counter.tap(HONG)
+    shown = counter.tap(HONG)
     action_id = str(uuid.uuid4())
-    first = act(page, "register", HONG.patient_id, action_id)
-    assert act(page, "register", HONG.patient_id, action_id) == first
+    first = act(page, shown, action_id=action_id)
+    assert act(page, shown, action_id=action_id) == first
     assert counter.screen().frame == first["payload"]["frame"]
 
 
 def test_a_refused_action_says_why_and_what_is_shown(page: Page, counter: StagedCounter):
-    counter.tap(HONG)
+    shown = counter.tap(HONG)
     action_id = str(uuid.uuid4())
-    result = act(page, "register", NAMGUNG.patient_id, action_id)
+    result = act(page, shown, NAMGUNG.patient_id, action_id)
     assert result["success"] is False
     assert result["code"] == "conflict"
     assert result["action_id"] == action_id
@@ -94,15 +97,19 @@ def test_a_refused_action_says_why_and_what_is_shown(page: Page, counter: Staged
 
 
 def test_keep_and_leave_answer_with_the_state(page: Page, counter: StagedCounter):
-    counter.tap(HONG)
+    stay = counter.tap(HONG).stay
     page.hear_until("initial_state")
-    page.say("keep")
+    page.say("keep", stay=stay)
     while page.hear_until("state_update")["payload"]["keeps_left"] != 9:
         pass
-    page.say("leave")
+    page.say("pace", stay=stay, slow=True)
+    while not page.hear_until("state_update")["payload"]["slow"]:
+        pass
+    page.say("touch", stay=stay)
+    page.say("leave", stay=stay)
     while page.hear_until("state_update")["payload"]["screen"] != "attract":
         pass
-    assert counter.keeps == 1
+    assert (counter.keeps, counter.touches) == (1, [stay])
 
 
 def test_a_message_over_the_limit_ends_the_socket(page: Page):
@@ -117,10 +124,12 @@ def test_what_breaks_is_told_in_a_sentence_and_the_socket_stays(
     page: Page, counter: StagedCounter, caplog: pytest.LogCaptureFixture
 ):
     page.hear()
+    shown = counter.tap(HONG)
+    page.hear()
     counter.breakage = RuntimeError("the staged breakage")
     with caplog.at_level(logging.ERROR):
         action_id = str(uuid.uuid4())
-        result = act(page, "register", HONG.patient_id, action_id)
+        result = act(page, shown, action_id=action_id)
         page.say("fetch_initial_state")
         error = page.hear()
     assert (result["success"], result["code"], result["action_id"]) == (False, "internal", action_id)
@@ -152,8 +161,8 @@ def test_two_pages_see_the_same(server: PageServer, counter: StagedCounter):
     pages = [Page(server), Page(server)]
     for page in pages:
         page.hear()
-    counter.tap(HONG)
-    result = act(pages[0], "register", HONG.patient_id)
+    shown = counter.tap(HONG)
+    result = act(pages[0], shown)
     while (heard := pages[1].hear_until("state_update")["payload"])["frame"] < result["payload"]["frame"]:
         pass
     assert heard == result["payload"]
@@ -162,10 +171,11 @@ def test_two_pages_see_the_same(server: PageServer, counter: StagedCounter):
 
 
 def test_a_flood_of_commands_waits_its_turn_and_delays_no_other_page(server: PageServer, counter: StagedCounter):
-    counter.tap(HONG)
+    shown = counter.tap(HONG)
     counter.gate.clear()
     page = Page(server)
-    page.say("perform_action", action_type="register", payload={"patient_id": HONG.patient_id})
+    body = {"action_type": "register", "payload": {"patient_id": HONG.patient_id}, "offer": shown.offer}
+    page.say("perform_action", **body)
     # The first command waits at the gate, and the rest wait behind it.
     for _ in range(500):
         page.say("ping")

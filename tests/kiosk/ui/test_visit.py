@@ -82,6 +82,8 @@ def test_a_button_is_dead_while_its_action_is_being_done_and_a_double_press_send
 ):
     counter.tap(HONG)
     counter.gate.clear()
+    screen.await_text("홍*동")
+    screen.await_buttons()
     screen.button("next").dblclick()
     busy = screen.page.locator('[data-name="next"]:disabled')
     busy.wait_for()
@@ -90,6 +92,7 @@ def test_a_button_is_dead_while_its_action_is_being_done_and_a_double_press_send
     busy.click(force=True)
     counter.gate.set()
     screen.await_text("접수되었습니다")
+    screen.await_buttons()
     assert screen.button("next").is_enabled()
     assert len(counter.acts) == 1
 
@@ -143,6 +146,7 @@ def hold_down(screen: Kiosk, name: str) -> None:
     """Puts a finger on a button."""
     box = screen.button(name).bounding_box()
     assert box is not None
+    screen.await_buttons()
     screen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     screen.page.mouse.down()
 
@@ -315,6 +319,7 @@ def test_the_keyboard_reaches_everything_and_the_headline_is_read_first(screen: 
     screen.await_screen("journey")
     focused = "document.activeElement.dataset.name ?? document.activeElement.tagName"
     assert screen.page.evaluate(focused) == "headline"
+    screen.await_buttons()
     screen.page.keyboard.press("Tab")
     assert screen.page.evaluate(focused) == "next"
     screen.page.keyboard.press("Enter")

@@ -138,7 +138,7 @@ def nobodys(tmp_path: Path, browser) -> Iterator[tuple[Kiosk, StagedCounter]]:
     write(tmp_path, "en", bracketed)
     counter = StagedCounter(demo=True)
     counter.languages = ("en",)
-    server = PageServer(create_app(counter, DisplaySection(), ADMISSION, [tmp_path]), "127.0.0.1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION, [tmp_path], dead_s=0), "127.0.0.1", 0)
     server.start()
     kiosk = Kiosk(browser, server.url).open()
     yield kiosk, counter

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kiosk.front.offer import DEAD_S, Press
 from kiosk.front.reception import PROBE_S, STORE_FAULT, Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.journey.journeys import Journeys
@@ -71,7 +72,8 @@ class Kiosk:
         screen = self._told(hold_card(self.reception, self.seconds, samples.uid(person)), patient, "scan_nfc")
         while screen.next_action:
             action = screen.next_action
-            acted = self.reception.act(action, patient, new_id())
+            self.seconds.now += DEAD_S
+            acted = self.reception.act(Press(screen.offer, patient, action, new_id()))
             if acted.error is None:
                 self._acknowledge(patient, action)
             else:

@@ -34,6 +34,10 @@ export function next({ screen, busy, press }) {
   const { label, icon: picture } = screen.button;
   return button("next", "next", busy ? "clock" : picture, busy ? _("One moment, please") : said(label), press, {
     disabled: busy,
+    "data-stay": screen.stay,
+    "data-offer": screen.offer,
+    "data-action": screen.next_action,
+    "data-patient": screen.patient.patient_id,
     "aria-busy": busy ? "true" : false,
   });
 }

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kiosk.config import FlowSection
+from kiosk.front.offer import DEAD_S, Press
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.journey.this_kiosk import ThisKiosk
@@ -48,11 +49,12 @@ class Counter:
     def hold_card(self, patient_id: str) -> Screen:
         return hold_card(self.reception, self.seconds, canonical_card("iso14443a", uid(patient_id)))
 
-    def press(self, action_type: str | None = None) -> Screen:
-        """The big button, or that action."""
+    def press(self) -> Screen:
+        """Presses the big button, and returns the screen after it."""
         shown = self.reception.screen()
         assert shown.patient is not None
-        pressed = self.reception.act(action_type or shown.next_action or "", shown.patient.patient_id, new_id())
+        self.seconds.now += DEAD_S
+        pressed = self.reception.act(Press(shown.offer, shown.patient.patient_id, shown.next_action or "", new_id()))
         assert pressed.error is None
         return pressed.screen
 
@@ -165,7 +167,7 @@ def test_a_new_state_and_a_new_action_are_an_edit_of_data_up_to_the_screen(
         "WAITING",
     ]
     counter.hold_card("P2")
-    counter.press("register")
+    assert counter.kiosk.journeys.act("P2", "register", None, {}).refusal is None
     centre.staff("scan_nfc", "P3")
     current = read_current_state(centre.parts, PATIENT, "P3")
     assert current is not None
@@ -217,7 +219,7 @@ def test_what_a_kiosk_did_while_it_was_granted_counts_by_the_rules_that_it_knew(
 ):
     counter = counter_of()
     counter.hold_card("P1")
-    counter.press("register")
+    counter.press()
     kiosks = {**SHIPPED["kiosks"], "entrance": ["scan_nfc", "confirm_arrival"]}
     put_in_force(centre, {**SHIPPED, "version": 2, "kiosks": kiosks})
     counter.kiosk.sync()
