@@ -1,6 +1,6 @@
 """The screen of this moment: whose it is, what it offers, until when, and what is out of order.
 
-Not safe from several threads: the reception calls it under its lock.
+Not safe from several threads: the reception and its card desk use it under one lock.
 """
 
 import logging
@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from kiosk.front import visitor as visitors
 from kiosk.front.build_screen import ScreenContext, build_screen
+from kiosk.front.gesture import NO_GESTURE
 from kiosk.front.latest import Broadcast, LatestSlot
 from kiosk.front.offer import Misplaced, Offers, Press, question_of
 from kiosk.front.screen import QueueLine, Screen, ScreenKind
@@ -22,23 +23,31 @@ from sync.ids import new_id
 
 log = logging.getLogger(__name__)
 
+PROBE_S = 2.0  # how often a store that refused a write is probed
 STORE_FAULT = "store"
 NOT_ENROLLED = "not_enrolled"
 NO_READER = "reader"
 
 
 class PresentScreen:
-    """The present visitor and screen. Each change is published to the pages under the next frame number."""
+    """The present visitor, gesture and screen. Each change is published to the pages under the next frame number."""
 
-    def __init__(self, journeys: Journeys, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """`monotonic` returns seconds."""
+    def __init__(
+        self,
+        journeys: Journeys,
+        on_change: Callable[[], None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`on_change` is called after each screen. `monotonic` returns seconds."""
         self.visitor = replace(ATTRACT, stay=new_id())
+        self.gesture = NO_GESTURE
         self.online = False
         self.readers_ready = True
         self.store_fault = False
-        self.card_is_here = False  # a card of the person is at a reader
         self._journeys = journeys
+        self._on_change = on_change
         self._monotonic = monotonic
+        self._probe_s = 0.0  # the time of the next probe of a failed store
         self._broadcast: Broadcast[Screen] = Broadcast()
         self._offers = Offers()
         self._slow = False
@@ -74,17 +83,42 @@ class PresentScreen:
             visitor = visitor.start_time(now_s, self._stay_s(visitor))
         elif _tells_news(self._published, screen):
             visitor = visitor.with_time(now_s, self._pace * visitors.INFORM_S)
+        if visitor.kind is ScreenKind.ATTRACT:
+            self.gesture = self.gesture.without_person()
         self.visitor, self._published = visitor, self._finish(screen, visitor, now_s)
         self._broadcast.publish(self._published)
+        self._on_change()
         return self._published
+
+    def show_again(self, visitor: Visitor | None = None) -> Screen:
+        """Shows the person on the screen with something changed: of the visitor, or around the visitor."""
+        return self.show(visitor or self.visitor, goes_on=True)
 
     def current(self) -> Screen:
         """Returns the screen of this moment. A changed offer is published before."""
         screen = self._build(self.visitor, self.status(self.visitor))
         present = self._offers.present
         if question_of(screen) != (present.question if present else None):
-            return self.show(self.visitor, goes_on=True)
+            return self.show_again()
         return self._finish(screen, self.visitor, self._monotonic())
+
+    def follow_card(self) -> bool:
+        """Shows the patient that the tapped card means now. Returns whether that is another one than on the screen.
+
+        The time of the screen goes on. Where the card no longer means that patient, the screen becomes free: the holder
+        may neither act nor read as them.
+        """
+        visitor = self.visitor
+        if visitor.tapped_id is None:
+            return False
+        try:
+            patient_id = self._journeys.current_patient(visitor.tapped_id, visitor.cards)
+        except sqlite3.Error:
+            return False
+        if patient_id == visitor.patient_id:
+            return False
+        self.show_again(replace(visitor, patient_id=patient_id) if patient_id else ATTRACT)
+        return True
 
     def lines_moved(self) -> bool:
         """Whether other people have moved in a queue on the screen."""
@@ -112,9 +146,42 @@ class PresentScreen:
         """Returns the seconds until the screen hides the person's data; None where it does not."""
         visitor = self.visitor
         offers = self._offers.present is not None and visitor.kind is ScreenKind.JOURNEY
-        if not offers or visitor.veiled or self.card_is_here:
+        if not offers or visitor.veiled or self.gesture.fields:
             return None
         return max(0.0, visitor.touched_s + self._pace * visitors.HIDE_S - now_s)
+
+    def store_failed(self, error: sqlite3.Error) -> Screen:
+        """Notes that the store refused an access, and shows the kiosk out of order."""
+        # The message of an SQLite error names tables at most, never their content.
+        log.error("the database refused an access: %s", error)
+        self.store_fault = True
+        # The person reads that nothing was saved. A probe that succeeds at once would leave the tap without a word.
+        self._probe_s = self._monotonic() + PROBE_S
+        return self.show(ATTRACT)
+
+    def probe_store(self) -> float | None:
+        """Tries a failed store when its time has come. Returns the seconds until the next try; None where it works."""
+        now_s = self._monotonic()
+        if now_s < self._probe_s:
+            return self._probe_s - now_s
+        try:
+            self._journeys.probe()
+        except sqlite3.Error:
+            self._probe_s = now_s + PROBE_S
+            return PROBE_S
+        log.info("the database accepts writes again")
+        self.store_fault = False
+        self.show(ATTRACT)
+        return None
+
+    def mark_reversals_seen(self) -> None:
+        """Notes that the person has seen the reversals on the screen. No later screen shows them.
+
+        Raises sqlite3.Error.
+        """
+        if self.visitor.reversals and not self.visitor.reversals_seen:
+            self._journeys.mark_reversals_seen(self.visitor.reversals)
+            self.visitor = replace(self.visitor, reversals_seen=True)
 
     def fault(self) -> str | None:
         """Returns what keeps the kiosk from accepting taps; None without a fault."""

@@ -10,7 +10,8 @@ import pytest
 
 from kiosk.front.counter import DemoCard
 from kiosk.front.offer import Misplaced, Press
-from kiosk.front.reception import PROBE_S, Reception
+from kiosk.front.present_screen import PROBE_S
+from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.front.visitor import DECIDE_S, INFORM_S, KEEPS
 from kiosk.journey.journeys import Journeys

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.front.reception import PROBE_S
+from kiosk.front.present_screen import PROBE_S
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.front.visitor import HIDE_S, INFORM_S, SEEN_S
 from sync.journey.model import PatientId

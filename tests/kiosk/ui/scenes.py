@@ -238,6 +238,13 @@ MAIN: dict[str, Scene] = {
     "out of order": broken("reader"),
 }
 
+
+def hidden(counter: StagedCounter) -> Screen:
+    """The person has walked away from the greeting, and the data is hidden."""
+    counter.tap(HONG)
+    return counter.hide()
+
+
 ALL: dict[str, Scene] = {
     **MAIN,
     "attract without a desk": attract_without_a_desk,
@@ -274,6 +281,7 @@ ALL: dict[str, Scene] = {
     "cancelled at the end": granted(at_the_end("COMPLETED", "cancelled", "cancelled")),
     "gone": gone,
     "settling": settling,
+    "hidden": hidden,
     "card asked for": looked_up(Lookup.ASKED),
     "card not looked up": looked_up(Lookup.UNAVAILABLE),
     **{

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiosk.front.offer import DEAD_S, Press
-from kiosk.front.reception import PROBE_S, STORE_FAULT, Reception
+from kiosk.front.present_screen import PROBE_S, STORE_FAULT
+from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.this_kiosk import ThisKiosk
