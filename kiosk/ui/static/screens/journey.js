@@ -6,6 +6,7 @@ import { bookings } from "./bookings.js";
 import { isAtTheRoom, otherLines, ticket } from "./ticket.js";
 
 const PLACES = { exit: "leave", payment: "pay" };
+const UNBROKEN = ["name", "number", "numbers", "next_number"];
 
 /** Makes the screen of a patient. `press` does the next action; `busy`: it is under way. */
 export function journey({ screen, busy, trouble, press }) {
@@ -17,8 +18,8 @@ export function journey({ screen, busy, trouble, press }) {
       "div",
       { class: "heading" },
       patient.masked_name && !words.title.values.name && h("p", { class: "whose" }, _("For {name}", { name: patient.masked_name })),
-      h("h1", { tabindex: -1, "data-name": "headline" }, withName(words.title)),
-      !saysToWait(words) && h("p", { class: "lead" }, said(words.lead)),
+      h("h1", { tabindex: -1, "data-name": "headline" }, unbroken(words.title)),
+      !saysToWait(words) && h("p", { class: "lead" }, unbroken(words.lead)),
       words.notes.map(note),
     ),
     words.where && !(screen.ticket && isAtTheRoom(words)) && where(words),
@@ -47,12 +48,11 @@ export function alarm(text) {
   return h("p", { class: "note bad", role: "alert" }, icon("warn"), h("span", {}, text));
 }
 
-// A masked name is never broken into two lines.
-function withName(title) {
-  const { name } = title.values;
-  if (!name) return said(title);
-  const [before, after] = said({ ...title, values: { ...title.values, name: "\n" } }).split("\n");
-  return [before, h("span", { class: "named" }, name), after];
+// A masked name and a queue number are never broken into two lines.
+function unbroken({ values, ...text }) {
+  const mark = ([name, value]) => [name, UNBROKEN.includes(name) ? `\0${value}\0` : value];
+  const parts = said({ ...text, values: Object.fromEntries(Object.entries(values).map(mark)) }).split("\0");
+  return parts.map((part, index) => (index % 2 ? h("span", { class: "unbroken" }, part) : part));
 }
 
 // The banner then has the next step, and there is little room below it.
@@ -65,7 +65,7 @@ function where({ place, where: text }) {
 }
 
 function note({ kind, text, icon: picture, tone }) {
-  return h("p", { class: `note ${tone}`, "data-kind": kind }, icon(picture), h("span", {}, said(text)));
+  return h("p", { class: `note ${tone}`, "data-kind": kind }, icon(picture), h("span", {}, unbroken(text)));
 }
 
 /** Returns what the banner says of a centre that does not answer: that the person may go, and how old the data is. */
