@@ -221,6 +221,9 @@ class PresentScreen:
         return visitor.stay or (before.stay if is_same else new_id())
 
     def _build(self, visitor: Visitor, status: PatientStatus | None) -> Screen:
+        published = self._published
+        if published is not None and self._is_on_the_way(visitor, status, published):
+            return replace(published, frame=self._frame, next_action=None, button=None)
         context = ScreenContext(
             self._frame,
             self._journeys.identity,
@@ -230,6 +233,16 @@ class PresentScreen:
             self._journeys.clock().wall_ms,
         )
         return build_screen(context, visitor, status)
+
+    def _is_on_the_way(self, visitor: Visitor, status: PatientStatus | None, published: Screen) -> bool:
+        """Whether a verdict has named the patient of an unknown card, whom only the next page brings.
+
+        The person reads on meanwhile. A screen without them would take their language and size away.
+        """
+        if visitor.kind is not ScreenKind.JOURNEY or status is not None or self.fault():
+            return False
+        former = published.patient
+        return published.stay == visitor.stay and former is not None and former.patient_id != visitor.patient_id
 
     def _finish(self, screen: Screen, visitor: Visitor, now_s: float) -> Screen:
         """The screen with what the passing of time changes."""

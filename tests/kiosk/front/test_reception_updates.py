@@ -173,15 +173,17 @@ def test_news_that_leave_the_card_with_its_patient_leave_the_screen(rig: Recepti
 
 
 def test_the_screen_waits_for_who_a_provisional_patient_turned_out_to_be(rig: ReceptionRig):
-    """The verdict names a patient whom only the next page brings."""
-    rig.press(rig.tap(uid(9)))
+    """The verdict names a patient whom only the next page brings. The person reads on meanwhile."""
+    pressed = rig.press(rig.tap(uid(9)))
     with rig.store.read() as db:
         row = db.execute("select action_id, seq from outbox").fetchone()
     answer = VerdictRow(
         action_id=row["action_id"], seq=row["seq"], verdict=Verdict.APPLIED, code=Code.OK, patient_id="P9"
     )
     rig.reception.update(rig.ledger.retire([answer]), online=True)
-    assert rig.reception.screen().patient is None
+    meanwhile = rig.reception.screen()
+    assert (meanwhile.patient, meanwhile.stay, meanwhile.said) == (pressed.patient, pressed.stay, pressed.said)
+    assert (meanwhile.next_action, meanwhile.offer) == (None, None)
     rig.reception.update(rig.pull(samples.row(9)), online=True)
     shown = rig.reception.screen()
     assert shown.patient is not None
