@@ -204,8 +204,8 @@ def unknown_card(counter: StagedCounter) -> Screen:
     return counter.unknown_card()
 
 
-def looked_up(lookup: Lookup) -> Scene:
-    return lambda counter: counter.unknown_card(lookup)
+def looked_up(lookup: Lookup, may_check_in: bool = True) -> Scene:
+    return lambda counter: counter.unknown_card(lookup, may_check_in)
 
 
 def settling(counter: StagedCounter) -> Screen:
@@ -284,6 +284,7 @@ ALL: dict[str, Scene] = {
     "hidden": hidden,
     "card asked for": looked_up(Lookup.ASKED),
     "card not looked up": looked_up(Lookup.UNAVAILABLE),
+    **{f"card {lookup}, nothing granted": looked_up(lookup, may_check_in=False) for lookup in Lookup},
     **{
         f"refused {reason}": refused(reason) for reason in (*RefusedReason, "hold_one_card", "blocked_card", "magnetic")
     },

@@ -172,10 +172,10 @@ class StagedCounter:
         """Returns the present journey of a card's patient."""
         return self._journeys.get(card.patient_id) or fresh_journey(card)
 
-    def unknown_card(self, lookup: Lookup = Lookup.UNKNOWN) -> Screen:
-        """Taps a card that the kiosk does not know. `lookup` is the centre's answer about it."""
+    def unknown_card(self, lookup: Lookup = Lookup.UNKNOWN, may_check_in: bool = True) -> Screen:
+        """Taps a card that the kiosk does not know. `lookup`: the answer about it. `may_check_in`: a grant."""
         stranger = PatientView("card-1", "", "ko")
-        action = None if lookup is Lookup.ASKED else "scan_nfc"
+        action = "scan_nfc" if may_check_in and lookup is not Lookup.ASKED else None
         blank = self._blank(ScreenKind.UNKNOWN_CARD)
         button = names.button(action) if action else None
         return self.show(replace(blank, patient=stranger, next_action=action, button=button, lookup=lookup))

@@ -135,6 +135,19 @@ def test_a_card_that_cannot_be_looked_up_is_never_called_unknown(screen: Kiosk, 
     assert screen.button("next").inner_text() == "접수 시작"
 
 
+@pytest.mark.parametrize("lookup", [Lookup.UNKNOWN, Lookup.UNAVAILABLE])
+def test_a_kiosk_that_may_not_check_in_sends_the_holder_of_an_unknown_card_to_the_desk(
+    screen: Kiosk, counter: StagedCounter, lookup: Lookup
+):
+    screen.await_frame(counter.unknown_card(lookup, may_check_in=False).frame)
+    assert screen.button("next").count() == 0
+    said = screen.content.inner_text()
+    assert "이 기기에서는 이 카드로 접수하실 수 없습니다." in said
+    assert "접수하시면" not in said
+    assert "그래도 접수하실 수 있습니다" not in said
+    assert screen.content.locator(".goto").inner_text() == f"{DESK}에서 접수해 주세요"
+
+
 def test_a_tap_that_has_not_acted_greets_its_person_without_a_button(screen: Kiosk, counter: StagedCounter):
     settling(counter)
     screen.await_text("잠시만 기다려 주세요")

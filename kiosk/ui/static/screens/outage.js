@@ -6,20 +6,20 @@ import { ANY_OUTAGE, OUTAGES } from "./states.js";
 
 /** Makes the screen of a kiosk that cannot check people in. `reason` is a key of OUTAGES. */
 export function outage(screen, reason) {
-  const desk = screen?.kiosk.desk;
   return h(
     "section",
     { class: "screen telling" },
     h("div", { class: "sign broken" }, icon("warn")),
     h("h1", { tabindex: -1, "data-name": "headline" }, _("This kiosk is out of order")),
     h("p", { class: "lead" }, _(OUTAGES[reason] ?? ANY_OUTAGE)),
-    h(
-      "p",
-      { class: "goto" },
-      icon("place"),
-      h("span", {}, desk ? _("Please check in at the desk: {desk}", { desk }) : _("Please check in at the desk.")),
-    ),
+    checkInAtTheDesk(screen?.kiosk.desk),
   );
+}
+
+/** Sends a person who cannot check in here to the desk. */
+export function checkInAtTheDesk(desk) {
+  const words = desk ? _("Please check in at the desk: {desk}", { desk }) : _("Please check in at the desk.");
+  return h("p", { class: "goto" }, icon("place"), h("span", {}, words));
 }
 
 /** Makes the screen of a page that has just opened. */

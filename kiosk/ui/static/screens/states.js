@@ -33,6 +33,9 @@ export const LOOKUPS = {
 /** For an answer without a row. */
 export const ANY_LOOKUP = LOOKUPS.unavailable;
 
+/** Instead of these leads, on a kiosk that may not check anybody in. */
+export const NO_CHECK_IN = N_("You cannot check in with this card at this kiosk.");
+
 /** Per reason why a card is refused: what it is, and what to do instead. A lead may name the desk; it then has a form
  *  for a kiosk that knows of none. */
 export const REFUSALS = {
