@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from sync.journey.bookings import follow_entry
 from sync.journey.definitions import Definitions
 from sync.journey.model import BuiltIn, Decision, EntryChange, Journey, Refusal, RefusalCode, Transition, Trigger
 
@@ -12,7 +13,8 @@ def correct(definitions: Definitions, journey: Journey, state: str) -> Decision 
     """The journey in that state, with its current entry in the matching state, or a refusal.
 
     The journey stays in its visit and leg: a correction neither opens nor closes a visit. A state that maps to a queue
-    state moves the current entry too, even an ended one. For any other state, the current entry must have ended.
+    state moves the current entry and its booking too, even where they have ended. For any other state, the current
+    entry must have ended.
     """
     known = state in definitions.journey_states and state not in (definitions.initial, journey.state)
     if not known or journey.visit_id is None:
@@ -29,7 +31,8 @@ def correct(definitions: Definitions, journey: Journey, state: str) -> Decision 
     changed = replace(entry, state=target)
     entries = tuple(changed if e.queue_id == entry.queue_id else e for e in journey.entries)
     change = EntryChange(entry.queue_id, entry.state, target, CORRECTION)
-    return Decision(replace(moved, entries=entries), (row,), (change,))
+    followed, bookings = follow_entry(definitions, replace(moved, entries=entries), changed, entry.state)
+    return Decision(followed, (row,), (change,), bookings)
 
 
 def is_correction(definitions: Definitions, row: Transition) -> bool:

@@ -5,9 +5,9 @@ runs it again when it replays pending actions on a newer base. It interprets `de
 no action itself.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
+from sync.journey.bookings import follow_entry, set_bookings
 from sync.journey.correction import is_correction
 from sync.journey.definitions import ActionRule, Definitions
 from sync.journey.model import (
@@ -190,7 +190,7 @@ def _move(definitions: Definitions, journey: Journey, action: Action, rule: Acti
     changes: tuple[AppointmentChange, ...] = ()
     if rule.appointments:
         sources, status = rule.appointments.sources, rule.appointments.target
-        moved, changes = _set_appointments(moved, lambda a: a.status in sources, status)
+        moved, changes = set_bookings(moved, lambda a: a.status in sources, status)
     return Decision(_next(moved), (_row(journey, action, rule, target),), (), changes)
 
 
@@ -208,7 +208,7 @@ def _open(definitions: Definitions, journey: Journey, action: Action, rule: Acti
         entry, previous = replace(joined, state=rule.rejoin.get(joined.state, joined.state)), joined.state
         moved = _replace_entry(moved, entry)
     changes = (EntryChange(entry.queue_id, previous, entry.state, action.action_type),)
-    moved, appointments = _set_entry_appointment(definitions, moved, entry)
+    moved, appointments = follow_entry(definitions, moved, entry)
     moved = replace(moved, current_queue_id=entry.queue_id)
     # Staff may have called the joined entry before the patient confirmed. The journey takes the state of the entry.
     followed, sync_rows = _follow(definitions, moved, entry)
@@ -243,7 +243,7 @@ def _change_appointment_alone(
     if journey.state in rule.never_in:
         return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
     named = action.exam_id
-    moved, changes = _set_appointments(
+    moved, changes = set_bookings(
         journey, lambda a: a.exam_id == named and a.status in definitions.open_appointments, status
     )
     if not changes:
@@ -310,37 +310,12 @@ def _with_entry(
     room: str | None = None,
 ) -> tuple[Journey, EntryChange, tuple[AppointmentChange, ...]]:
     changed = replace(entry, state=state, room=room or entry.room)
-    after, appointments = _set_entry_appointment(definitions, _replace_entry(journey, changed), changed)
+    after, appointments = follow_entry(definitions, _replace_entry(journey, changed), changed)
     return after, EntryChange(entry.queue_id, entry.state, state, reason), appointments
 
 
 def _replace_entry(journey: Journey, changed: QueueEntry) -> Journey:
     return replace(journey, entries=tuple(changed if e.queue_id == changed.queue_id else e for e in journey.entries))
-
-
-def _set_entry_appointment(
-    definitions: Definitions, journey: Journey, entry: QueueEntry
-) -> tuple[Journey, tuple[AppointmentChange, ...]]:
-    """Sets the status of the entry's booking: the earliest booking of the exam that has not ended."""
-    status = definitions.queue_to_appointment[entry.state]
-    ended = {definitions.queue_to_appointment[s] for s in definitions.queue_states if s not in definitions.live}
-    mine = [a for a in journey.appointments if a.exam_id == entry.exam_id and a.status not in ended]
-    first = min(mine, key=lambda a: (a.scheduled_ms, a.appointment_id), default=None)
-    return _set_appointments(journey, lambda a: a is first, status)
-
-
-def _set_appointments(
-    journey: Journey, chosen: Callable[[Appointment], bool], status: str
-) -> tuple[Journey, tuple[AppointmentChange, ...]]:
-    changes = tuple(
-        AppointmentChange(a.appointment_id, a.status, status)
-        for a in journey.appointments
-        if chosen(a) and a.status != status
-    )
-    if not changes:
-        return journey, ()
-    after = tuple(replace(a, status=status) if chosen(a) else a for a in journey.appointments)
-    return replace(journey, appointments=after), changes
 
 
 def _follow(definitions: Definitions, journey: Journey, entry: QueueEntry) -> tuple[Journey, tuple[Transition, ...]]:

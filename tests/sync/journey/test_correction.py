@@ -12,6 +12,8 @@ from sync.journey.model import (
     STAFF,
     Action,
     ActionId,
+    Appointment,
+    AppointmentId,
     Decision,
     Exam,
     ExamId,
@@ -47,6 +49,19 @@ def corrected(journey: Journey, state: str) -> Decision:
     return outcome
 
 
+def with_bookings(journey: Journey, *states: str) -> Journey:
+    """Returns the journey with bookings of its exam in these states, one after the other in the day."""
+    bookings = (
+        Appointment(AppointmentId(f"a{number}"), DESK.exam_id, "Desk", "0", number, state)
+        for number, state in enumerate(states)
+    )
+    return replace(journey, appointments=tuple(bookings))
+
+
+def statuses(journey: Journey) -> list[str]:
+    return [booking.status for booking in journey.appointments]
+
+
 def test_a_patient_called_by_mistake_waits_again_and_so_does_the_entry():
     journey = after(*TO_PAYMENT[:4])
     found = corrected(journey, "WAITING")
@@ -62,6 +77,21 @@ def test_an_exam_that_was_not_over_goes_on():
     found = corrected(after(*TO_PAYMENT[:6]), "IN_PROGRESS")
     assert found.journey.current is not None
     assert found.journey.current.state == "in_progress"
+
+
+def test_the_booking_goes_with_the_entry_of_a_corrected_journey_and_comes_back_with_it():
+    booked = with_bookings(after(*TO_PAYMENT[:3]), "completed", "waiting", "booked")
+    done = corrected(booked, "COMPLETED")
+    assert statuses(done.journey) == ["completed", "completed", "booked"]
+    assert [(c.appointment_id, c.previous, c.new) for c in done.appointment_changes] == [("a1", "waiting", "completed")]
+    again = corrected(done.journey, "IN_PROGRESS")
+    assert statuses(again.journey) == ["completed", "in_progress", "booked"]
+
+
+def test_a_correction_of_an_entry_without_a_booking_changes_no_booking():
+    booked = with_bookings(after(*TO_PAYMENT[:6]), "booked")
+    found = corrected(booked, "IN_PROGRESS")
+    assert (statuses(found.journey), found.appointment_changes) == (["booked"], ())
 
 
 def test_a_payment_that_was_none_is_taken_back_and_the_entry_stays_as_it_is():
