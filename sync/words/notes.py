@@ -21,7 +21,7 @@ def notes(situation: Situation) -> tuple[Note, ...]:
         found.append(Note(NoteKind.NEEDS_STAFF, Text(_STAFF_WILL_CHECK), "staff", "mild"))
     if situation.deed is Deed.REFUSED:
         found.append(Note(NoteKind.REFUSED, fill(_REFUSED, situation.values()), "note", "mild"))
-    if situation.deed is Deed.TAPPED_AGAIN and situation.entry_state in _LISTED and not situation.needs_staff:
+    if situation.deed is Deed.TAPPED_AGAIN and situation.entry_state in _IN_LINE and not situation.needs_staff:
         found.append(Note(NoteKind.REPEATED, Text(_REPEATED), "check", "good"))
     return tuple(found)
 

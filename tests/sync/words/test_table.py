@@ -183,6 +183,11 @@ def test_a_called_patient_is_sent_in_whatever_else_there_is_to_say():
             assert said.place is Place.ROOM, situation
 
 
+def test_only_a_patient_who_waits_is_told_of_a_second_tap():
+    told = [situation for situation, said in every() if NoteKind.REPEATED in [note.kind for note in said.notes]]
+    assert {situation.entry_state for situation in told} == {"waiting", "delayed"}
+
+
 def test_all_is_done_only_where_nothing_is_left_and_the_data_is_fresh():
     done = [situation for situation, said in every() if said.title.text == "All is done for today"]
     assert done
