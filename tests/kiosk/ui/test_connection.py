@@ -171,7 +171,7 @@ def test_a_daemon_that_is_away_is_told_of_and_its_return_too(
     shaken.open()
     server.stop()
     shaken.until_seen('#content[data-screen="away"]')
-    assert "화면 연결이 끊겼습니다" in shaken.content.inner_text()
+    assert "통신이 원활하지 않습니다" in shaken.content.inner_text()
     assert "접수 창구" in shaken.content.inner_text()
     back = again(counter, server)
     shaken.until_seen('#content[data-screen="attract"]')

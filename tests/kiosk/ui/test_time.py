@@ -57,14 +57,14 @@ def test_the_time_that_is_left_is_seen(clockwork: Kiosk, counter: StagedCounter)
 def test_the_time_is_seen_in_front_of_the_dialog_too(clockwork: Kiosk, counter: StagedCounter):
     clockwork.await_frame(counter.tap(HONG).frame)
     clockwork.press("staff")
-    expect(clockwork.page.locator("#help .seconds")).to_have_text(re.compile(r"(60|59|58)초 뒤 처음 화면"))
+    expect(clockwork.page.locator("#help .seconds")).to_have_text(re.compile(r"(60|59|58)초 후 처음으로 돌아갑니다"))
 
 
 def test_twenty_seconds_before_the_end_it_is_said(clockwork: Kiosk, counter: StagedCounter):
     clockwork.await_frame(counter.tap(HONG).frame)
     clockwork.page.clock.fast_forward(41_000)
     clockwork.page.locator("#time.soon").wait_for()
-    expect(clockwork.page.locator("#spoken")).to_have_text(re.compile("(20|19|18)초 뒤 처음 화면"))
+    expect(clockwork.page.locator("#spoken")).to_have_text(re.compile("(20|19|18)초 후 처음으로 돌아갑니다"))
 
 
 def test_keep_using_starts_the_time_afresh(clockwork: Kiosk, counter: StagedCounter):

@@ -193,7 +193,7 @@ def test_the_big_button_stays_under_a_finger_while_the_rest_of_the_screen_change
     [
         ("hold_one_card", "카드를 한 장만 대 주세요", "본인의 카드만"),
         ("phone", "휴대전화는\n사용할 수 없습니다", "진료카드를 직접 대 주세요"),
-        ("random_id", "사용할 수 없는 카드입니다", "댈 때마다 번호가 바뀌어"),
+        ("random_id", "사용할 수 없는 카드입니다", "이 종류의 카드로는"),
         ("no_stable_id", "사용할 수 없는 카드입니다", "이 종류의 카드로는"),
         ("bank_card", "신용카드·체크카드는\n사용할 수 없습니다", "결제된 금액은 없습니다"),
         ("passport", "여권이나 신분증은\n사용할 수 없습니다", "대신 진료카드를"),

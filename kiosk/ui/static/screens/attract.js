@@ -22,6 +22,6 @@ export function attract({ screen }) {
 
 /** Says where to go without a usable card. */
 export function withoutCard(desk) {
-  const words = desk ? _("No card? {desk}", { desk }) : _("No card? The staff at the desk will help you.");
+  const words = desk ? _("No card? Go to: {desk}", { desk }) : _("No card? The staff at the desk will help you.");
   return h("p", { class: "aside" }, icon("staff"), h("span", {}, words));
 }

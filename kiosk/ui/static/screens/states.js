@@ -46,7 +46,7 @@ export const REFUSALS = {
   },
   random_id: {
     title: N_("This card cannot be used here"),
-    lead: N_("Its number changes each time. Please hold your patient card to the reader."),
+    lead: N_("This type of card cannot be used for check-in. Please hold your patient card to the reader."),
     icon: "card",
   },
   no_stable_id: {
