@@ -220,6 +220,22 @@ def test_the_dialog_that_says_where_staff_are_is_large_and_clear(stage: Stage):
         stage.screen.press("close")
 
 
+@pytest.mark.parametrize("stage", NARROW, indirect=True)
+@pytest.mark.parametrize(("setting", "least"), [(None, 4.5), ("contrast", 7)])
+def test_each_switch_can_be_read_while_it_is_on(stage: Stage, setting: str | None, least: float):
+    switches = stage.screen.page.locator("button[aria-pressed]")
+    for _ in stage.show({"greeting": MAIN["greeting"]}, "ko", *([setting] if setting else [])):
+        stage.screen.press("staff")
+        stage.screen.press("slow")
+        stage.screen.page.locator('[data-name="slow"][aria-pressed="true"]').wait_for()
+        assert switches.count() > 3
+        texts = stage.screen.look().texts
+        assert "모든 시간을 3배로 늘리기" in [text["words"] for text in texts]
+        assert [text for text in texts if text["contrast"] < least] == []
+        stage.screen.press("slow")
+        stage.screen.press("close")
+
+
 def test_the_browser_had_nothing_to_complain_of_and_keeps_nothing(stage: Stage):
     stage.looks("ko")
     assert stage.screen.complaints == []
