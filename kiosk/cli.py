@@ -188,11 +188,15 @@ def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
     A kiosk that goes to another hospital forgets everything of the present one. What it has not sent there goes into
     the file of --set-aside, for `kiosk-central take-in` at that hospital.
     """
+    from kiosk.route import route_to_centre
     from sync.agent.client import Accepted, CentralClient, NoAnswer
+    from sync.agent.route import UnusableFile
 
+    route = route_to_centre(config.central)
     try:
         url = check_central_url(central, config.central.plain_http)
-    except ConfigError as error:
+        route.check()
+    except (ConfigError, UnusableFile) as error:
         raise BadInput(str(error)) from error
     wish, (site_id, kept) = config.kiosk, _present_site(config)
     if aside:
@@ -207,7 +211,7 @@ def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
         ticket_prefix=wish.ticket_prefix,
         actions=wish.actions,
     )
-    client = CentralClient(url)
+    client = CentralClient(url, route=route)
     answer = client.enrol(request)
     client.close()
     match answer:

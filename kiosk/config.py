@@ -50,11 +50,20 @@ class WebSection(_Section, frozen=True, kw_only=True):
 
 
 class CentralSection(_Section, frozen=True, kw_only=True):
-    """Where the centre is. `plain_http` allows http:// to another host than this one."""
+    """Where the centre is, and how a connection to it is made. Paths are PEM files, read at each connection.
+
+    `plain_http` allows http:// to another host than this one. `ca_file` replaces the system's store. `client_key` may
+    be empty where `client_cert` holds the key. `proxy_login_file` holds the proxy's user:password.
+    """
 
     url: str = ""
     token_file: str = ""
     plain_http: bool = False
+    ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+    proxy: str = ""
+    proxy_login_file: str = ""
 
 
 class ReaderSection(_Section, frozen=True, kw_only=True):
@@ -275,14 +284,35 @@ def _faults(config: Config) -> Iterator[str]:
             check_central_url(config.central.url, config.central.plain_http)
     except ConfigError as error:
         yield f"[central] url: {error}"
-    if "\0" in config.central.token_file:
-        yield "[central] token_file: not the path of a file"
+    yield from _central_faults(config.central)
     for number, reader in enumerate(config.reader, 1):
         yield from (f"[[reader]] number {number}: {fault}" for fault in _reader_faults(reader))
     for number, form in enumerate(config.card_form, 1):
         yield from (f"[[card_form]] number {number} atr: {fault}" for fault in _card_form_faults(form.pattern))
     yield from _overlaps(config.reader)
     yield from _display_faults(config.display)
+
+
+def _central_faults(central: CentralSection) -> Iterator[str]:
+    for key in ("token_file", "ca_file", "client_cert", "client_key", "proxy_login_file"):
+        if "\0" in getattr(central, key):
+            yield f"[central] {key}: not the path of a file"
+    if central.client_key and not central.client_cert:
+        yield "[central] client_key: it needs client_cert, the certificate of the key"
+    if central.proxy_login_file and not central.proxy:
+        yield "[central] proxy_login_file: it needs proxy"
+    if central.proxy and not _is_proxy(central.proxy):
+        # The message leaves out the text, which may hold a password.
+        yield "[central] proxy: expected http://host:port; user and password go into proxy_login_file"
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        plain = f"http://{parts.netloc}" == url.rstrip("/") and "@" not in url and url.isprintable() and " " not in url
+        return bool(plain and parts.hostname and parts.port)
+    except ValueError:
+        return False
 
 
 def _page_socket_faults(config: Config) -> Iterator[str]:

@@ -29,6 +29,7 @@ from kiosk.front.visitor import LOOKUP_S
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.ledger import Ledger
 from kiosk.journey.this_kiosk import ThisKiosk
+from kiosk.route import route_to_centre
 from kiosk.store.sqlite import Store, StoreError
 from kiosk.ui.admission import Admission
 from kiosk.ui.app import create_app
@@ -179,10 +180,11 @@ class Daemon:
     def _connect(self) -> CentralClient:
         token = self._enrolment.token()
         self._cards.refresh()  # an enrolment brings keys and token together
-        return CentralClient(self._config.central.url, token)
+        return CentralClient(self._config.central.url, token, route=route_to_centre(self._config.central))
 
     def _connect_quickly(self) -> CentralClient:
-        return CentralClient(self._config.central.url, self._enrolment.token(), deadline_s=LOOKUP_S)
+        central = self._config.central
+        return CentralClient(central.url, self._enrolment.token(), LOOKUP_S, route_to_centre(central))
 
     def _look_up(self, cards: tuple[CardHash, ...]) -> bool:
         lookups = self._lookups

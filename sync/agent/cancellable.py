@@ -6,8 +6,11 @@ import threading
 from typing import Any
 
 from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from sync.agent.route import Route
 
 
 class CallCancelled(OSError):
@@ -15,19 +18,41 @@ class CallCancelled(OSError):
 
 
 class CancellableAdapter(HTTPAdapter):
-    """Carries one call at a time, and knows the connection of that call."""
+    """Carries one call at a time over a route, and knows the connection of that call."""
 
-    def __init__(self) -> None:
+    def __init__(self, route: Route | None = None) -> None:
+        self._route = route or Route()
         self._lock = threading.Lock()
         self._call = 0
         self._cancelled = False
         self._closed = False
         self._connection: HTTPConnection | None = None
+        self._proxy_headers: dict[str, str] = {}
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Makes the connection pools, whose connections report when they connect. The base class calls this."""
         super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools()
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> PoolManager:
+        """Returns the pools of a proxy, whose connections report too. Raises UnusableFile."""
+        if self._proxy_headers != (headers := self._route.proxy_headers()):
+            self.proxy_manager.clear()  # the login has changed since
+        self._proxy_headers = headers
+        manager: PoolManager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = self._pools()
+        return manager
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:  # noqa: ARG002
+        """Returns the headers for a proxy. The base class would take a login from the proxy's URL."""
+        return self._proxy_headers
+
+    def cert_verify(self, conn: Any, *_: object) -> None:
+        """Leaves the trust to the route. The base class would trust the CAs of certifi besides."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+    def _pools(self) -> dict[str, type[HTTPConnectionPool]]:
         adapter = self
 
         class Plain(HTTPConnection):
@@ -36,6 +61,7 @@ class CancellableAdapter(HTTPAdapter):
 
         class Secure(HTTPSConnection):
             def connect(self) -> None:
+                self.ssl_context = adapter._route.context()
                 adapter._connect(self, super().connect)
 
         class PlainPool(HTTPConnectionPool):
@@ -44,7 +70,7 @@ class CancellableAdapter(HTTPAdapter):
         class SecurePool(HTTPSConnectionPool):
             ConnectionCls = Secure
 
-        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+        return {"http": PlainPool, "https": SecurePool}
 
     def begin(self) -> int:
         """Begins a call and returns its number. Raises CallCancelled after `cancel_all`."""

@@ -11,6 +11,8 @@ import requests
 import urllib3
 
 from sync.agent.cancellable import CancellableAdapter
+from sync.agent.route import Route
+from sync.agent.route_faults import describe
 from sync.protocol import (
     CallRefused,
     Enrolment,
@@ -51,15 +53,21 @@ class NoAnswer:
 class CentralClient:
     """Calls the centre over one connection, which stays open. Each thread needs a client of its own."""
 
-    def __init__(self, url: str, token: str = "", deadline_s: float = READ_S) -> None:
-        """`deadline_s` is the time for a whole call, up to the last byte of the answer."""
+    def __init__(self, url: str, token: str = "", deadline_s: float = READ_S, route: Route | None = None) -> None:
+        """`deadline_s` is the time for a whole call, up to the last byte of the answer.
+
+        Without a `route` the system's store of certificates is trusted, and no proxy is used.
+        """
         self._url = url.rstrip("/")
         self._deadline_s = deadline_s
-        self._adapter = CancellableAdapter()
+        self._route = route or Route()
+        self._adapter = CancellableAdapter(self._route)
         self._session = requests.Session()
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
         self._session.trust_env = False  # no proxy of the environment sees a patient's data
+        if self._route.proxy:
+            self._session.proxies = {"http": self._route.proxy, "https": self._route.proxy}
         self._session.headers["Content-Type"] = "application/json"
         # A compressed answer could be small on the wire and huge in memory.
         self._session.headers["Accept-Encoding"] = "identity"
@@ -96,8 +104,7 @@ class CentralClient:
         try:
             status, body, retry_after_s = self._post(path, msgspec.json.encode(message), self._deadline_s + wait_s)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            # The messages of these errors hold addresses and object reprs; the type says enough.
-            return NoAnswer(type(error).__name__)
+            return NoAnswer(describe(error, self._url, self._route))
         try:
             if status == 200:
                 return Accepted(msgspec.json.decode(body, type=answer_type))

@@ -155,6 +155,15 @@ def test_an_unknown_section_and_an_unknown_key_of_a_reader_are_named():
         ({"central": {"url": "ftp://x"}}, "[central] url: expected a URL"),
         ({"central": {"url": "http://hospital.example"}}, "[central] url: plain http would send the token in clear"),
         ({"central": {"token_file": "a\0b"}}, "[central] token_file: not the path of a file"),
+        ({"central": {"ca_file": "a\0b"}}, "[central] ca_file: not the path of a file"),
+        ({"central": {"client_cert": "a\0b"}}, "[central] client_cert: not the path of a file"),
+        ({"central": {"client_key": "/k.pem"}}, "[central] client_key: it needs client_cert"),
+        ({"central": {"proxy_login_file": "/login"}}, "[central] proxy_login_file: it needs proxy"),
+        ({"central": {"proxy": "proxy.example:3128"}}, "[central] proxy: expected http://host:port"),
+        ({"central": {"proxy": "https://proxy.example:3128"}}, "[central] proxy: expected http://host:port"),
+        ({"central": {"proxy": "http://proxy.example"}}, "[central] proxy: expected http://host:port"),
+        ({"central": {"proxy": "http://proxy.example:99999"}}, "[central] proxy: expected http://host:port"),
+        ({"central": {"proxy": "http://proxy.example:3128/x"}}, "[central] proxy: expected http://host:port"),
         ({"central": {"plain_http": 1}}, "[central] plain_http: Expected `bool`, got `int`"),
         ({"reader": {"kind": "pcsc"}}, "[[reader]]: expected an array of tables, got dict"),
         ({"reader": ["pcsc"]}, "[[reader]] number 1: expected a table, got str"),
@@ -385,3 +394,15 @@ def test_two_paths_that_could_be_one_device_are_an_error(paths: tuple[str, str],
             check_config({"reader": readers}, "here")
     else:
         assert len(check_config({"reader": readers}, "here").reader) == 2
+
+
+def test_a_password_in_the_proxys_url_is_refused_and_not_repeated():
+    with pytest.raises(ConfigError) as refused:
+        check_config({"central": {"proxy": "http://user:s3cret@proxy.example:3128"}}, "config.toml")
+    assert "user and password go into proxy_login_file" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy.example:3128", "http://10.1.2.3:8080/", "http://[fd00::1]:3128"])
+def test_a_proxy_is_a_host_and_a_port(proxy: str):
+    assert check_config({"central": {"proxy": proxy}}, "config.toml").central.proxy == proxy

@@ -250,6 +250,13 @@ def test_a_centre_that_does_not_answer_is_said_so(tmp_path: Path):
     assert "did not answer" in failed.stderr
 
 
+def test_a_certificate_file_that_cannot_be_used_ends_an_enrolment_before_the_code_is_sent(tmp_path: Path):
+    file = config(tmp_path, f'[central]\nca_file = "{tmp_path}/none.pem"\n')
+    failed = kiosk("enroll", "--config", file, "--central", "https://127.0.0.1:1", "--code", "x")
+    assert failed.returncode == 2
+    assert f"[central] ca_file: {tmp_path}/none.pem: No such file or directory" in failed.stderr
+
+
 @pytest.mark.parametrize("command", ["run", "status", "outbox", "tap", "enroll", "page-url"])
 def test_a_configuration_that_cannot_be_used_ends_with_exit_code_2_and_names_the_fault(tmp_path: Path, command: str):
     more = {"tap": ["04a1b2c3d4e5f6"], "enroll": ["--central", "https://a.example", "--code", "x"]}.get(command, [])
