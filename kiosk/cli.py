@@ -194,7 +194,7 @@ def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
 
     route = route_to_centre(config.central)
     try:
-        url = check_central_url(central, config.central.plain_http)
+        url = check_central_url(central, config.central.plain_http, config.central.proxy)
         route.check()
     except (ConfigError, UnusableFile) as error:
         raise BadInput(str(error)) from error

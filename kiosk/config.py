@@ -217,8 +217,8 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def check_central_url(url: str, plain_http: bool) -> str:
-    """Returns the centre's base URL without a trailing slash.
+def check_central_url(url: str, plain_http: bool, proxy: str = "") -> str:
+    """Returns the centre's base URL without a trailing slash. `proxy` is that of [central].
 
     Raises ConfigError where the text is no such URL, or where the token would cross a network unencrypted.
     """
@@ -231,7 +231,8 @@ def check_central_url(url: str, plain_http: bool) -> str:
     has_extras = not url.isprintable() or any(character in url for character in " @?#\\")
     if parts.scheme not in {"http", "https"} or not parts.hostname or has_extras:
         raise ConfigError(_NO_URL)
-    if parts.scheme == "http" and not is_loopback(parts.hostname) and not plain_http:
+    # A proxy gets a plain request whole, whatever host it is for.
+    if parts.scheme == "http" and not plain_http and (proxy or not is_loopback(parts.hostname)):
         raise ConfigError("plain http would send the token in clear: use https, or set [central] plain_http = true")
     return url.rstrip("/")
 
@@ -281,7 +282,7 @@ def _faults(config: Config) -> Iterator[str]:
     yield from _page_socket_faults(config)
     try:
         if config.central.url:
-            check_central_url(config.central.url, config.central.plain_http)
+            check_central_url(config.central.url, config.central.plain_http, config.central.proxy)
     except ConfigError as error:
         yield f"[central] url: {error}"
     yield from _central_faults(config.central)

@@ -40,6 +40,15 @@ def chromium() -> str:
     return str(found)
 
 
+def debian_program(name: str) -> str:
+    """The path of a program of Debian: installed, or unpacked by `.ci/setup test`."""
+    unpacked = Path(__file__).parent.parent / ".venv/debian"
+    places = [Path(f"/usr/sbin/{name}"), unpacked / "usr/sbin" / name, unpacked / "usr/bin" / name]
+    found = shutil.which(name) or next((str(place) for place in places if place.exists()), None)
+    demand(found is not None, name)
+    return str(found)
+
+
 def demand_pcscd() -> None:
     """Demands a real pcscd with the virtual card driver, and root to start it."""
     demand(os.geteuid() == 0, "root, to start a pcscd,")

@@ -21,9 +21,9 @@ _NOT_YET_VALID, _EXPIRED, _SELF_SIGNED = 9, 10, 18
 _WITHOUT_ISSUER = {2, 19, 20, 21}
 _OTHER_NAME = {62, 64}
 
-_NO_TLS = "the centre's port speaks no TLS: is [central] url right, with https and the port?"
-_WITHOUT_OURS = "the centre wants a client certificate: name one in [central] client_cert"
-_OURS_REFUSED = "the centre refuses the client certificate of [central] client_cert"
+_NO_TLS = "plain_port: the centre's port speaks no TLS: is [central] url right, with https and the port?"
+_WITHOUT_OURS = "client_certificate: the centre wants a client certificate: name one in [central] client_cert"
+_OURS_REFUSED = "client_certificate: the centre refuses the client certificate of [central] client_cert"
 _ABOUT_OURS = (  # the ends of the alerts by which a server refuses a client certificate (RFC 8446, 6.2)
     "CERTIFICATE_REQUIRED",
     "HANDSHAKE_FAILURE",
@@ -38,15 +38,16 @@ _ABOUT_OURS = (  # the ends of the alerts by which a server refuses a client cer
 
 
 def describe(error: BaseException, url: str, route: Route) -> str:
-    """The reason of a failed call to `url`. It holds no token, no login and no body.
+    """The reason of a failed call to `url`: a code, a colon and a sentence. It holds no token, no login and no body.
 
+    Empty where neither route nor TLS is the cause.
     Where the centre's certificate was not trusted, or the connection was cut off, this connects once more to learn why.
     Nothing is sent there.
     """
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, UnusableFile):
-            return str(cause)
+            return f"unusable_file: {cause}"
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _untrusted(cause, url, route)
         if isinstance(cause, ssl.SSLError) and (said := _of_tls(cause.reason or "", route)):
@@ -57,8 +58,7 @@ def describe(error: BaseException, url: str, route: Route) -> str:
     cut_off = any(isinstance(cause, (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError)) for cause in causes)
     if cut_off and url.startswith("https:") and (said := _refusal_after_handshake(url, route)):
         return said
-    # The messages of other errors hold addresses and object reprs; the type says enough.
-    return type(error).__name__
+    return ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -86,10 +86,10 @@ def _untrusted(error: ssl.SSLCertVerificationError, url: str, route: Route) -> s
     host, shown = urlsplit(url).hostname or "", _presented(url, route)
     why = _why(error, host, shown, route)
     if shown is None:
-        return f"the centre's certificate is not trusted: {why}"
+        return f"untrusted: the centre's certificate is not trusted: {why}"
     dates = f"valid {shown.begin:%Y-%m-%d} to {shown.end:%Y-%m-%d}"
     return (
-        f"the centre's certificate is not trusted: {why}"
+        f"untrusted: the centre's certificate is not trusted: {why}"
         f" ({shown.subject}, issued by {shown.issuer}, {dates}, SHA-256 {shown.sha256})"
     )
 
@@ -170,7 +170,7 @@ def _of_proxy(error: urllib3.exceptions.ProxyError, url: str, route: Route) -> s
     proxy, centre = urlsplit(route.proxy).netloc, urlsplit(url).netloc
     status = re.search(r"Tunnel connection failed: (\d{3})", str(error.original_error))
     if status is None:
-        return f"the proxy {proxy} of [central] proxy cannot be reached"
+        return f"proxy: the proxy {proxy} of [central] proxy cannot be reached"
     if status[1] == "407":
-        return f"the proxy {proxy} wants a user and a password (HTTP 407): see [central] proxy_login_file"
-    return f"the proxy {proxy} does not connect to {centre} (HTTP {status[1]}): have it allowed there"
+        return f"proxy: the proxy {proxy} wants a user and a password (HTTP 407): see [central] proxy_login_file"
+    return f"proxy: the proxy {proxy} does not connect to {centre} (HTTP {status[1]}): have it allowed there"

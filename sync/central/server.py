@@ -99,6 +99,9 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": _GRACE_S,
             "control_socket_disable": True,  # it would lie in the home directory
             "loglevel": "error",
+            # The application alone decides whom it believes. By default any process of this machine could set these.
+            "secure_scheme_headers": {},
+            "forwarder_headers": "",
             "umask": 0o077,
             "worker_exit": lambda _, __: self._end(),
         }

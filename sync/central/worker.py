@@ -8,6 +8,8 @@ from sync.central.maintenance.housekeeping import Housekeeping
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
 from sync.central.records.audit import KEPT_DAYS
+from sync.central.records.web_settings import WebSettings, read_web_settings
+from sync.central.services.web_settings import chosen
 from sync.central.web.app import create_app
 from sync.control import ControlServer, socket_path
 from sync.journey.definitions import Definitions
@@ -25,8 +27,9 @@ class Worker:
         keys: Path | None = None,
         definitions: Definitions | None = None,
         audit_days: int = KEPT_DAYS,
+        web: WebSettings | None = None,
     ) -> None:
-        """Starts every part. The audit is kept for `audit_days`.
+        """Starts every part. The audit is kept for `audit_days`. Each setting of `web` wins over the stored one.
 
         Raises StoreError, or OSError where the control socket cannot be made.
         """
@@ -34,8 +37,10 @@ class Worker:
         self._sockets = SocketLimits(MAX_SOCKETS)
         self._housekeeping = Housekeeping(self._centre, audit_days=audit_days)
         self._control = ControlServer(socket_path(self._centre.store.path), operations(self._centre))
-        self.app: Flask = create_app(self._centre, self._sockets)
         try:
+            with self._centre.store.read() as db:
+                web = chosen(web or WebSettings(), read_web_settings(db))
+            self.app: Flask = create_app(self._centre, self._sockets, web=web)
             self._control.start()
         except BaseException:
             self._centre.store.close()

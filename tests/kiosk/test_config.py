@@ -164,6 +164,10 @@ def test_an_unknown_section_and_an_unknown_key_of_a_reader_are_named():
         ({"central": {"proxy": "http://proxy.example"}}, "[central] proxy: expected http://host:port"),
         ({"central": {"proxy": "http://proxy.example:99999"}}, "[central] proxy: expected http://host:port"),
         ({"central": {"proxy": "http://proxy.example:3128/x"}}, "[central] proxy: expected http://host:port"),
+        (
+            {"central": {"url": "http://127.0.0.1:8000", "proxy": "http://proxy.example:3128"}},
+            "[central] url: plain http would send the token in clear",
+        ),
         ({"central": {"plain_http": 1}}, "[central] plain_http: Expected `bool`, got `int`"),
         ({"reader": {"kind": "pcsc"}}, "[[reader]]: expected an array of tables, got dict"),
         ({"reader": ["pcsc"]}, "[[reader]] number 1: expected a table, got str"),

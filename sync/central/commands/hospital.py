@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from sync.central.commands.options import as_json_option, ask, on_database, print_json
+from sync.central.commands.web_options import web_options
 
 
 @click.command("demo-data")
@@ -54,18 +55,30 @@ def import_(url: str, keys: Path | None, file: BinaryIO) -> None:
 @click.option("--ticket-prefix", metavar="LETTERS", help="The prefix of the queue numbers that the centre gives.")
 @click.option("--language", "languages", multiple=True, metavar="LANG", help="In order of preference; repeatable.")
 @click.option("--new-id", is_flag=True, help="Make a copy of another centre's database a site of its own.")
+@web_options
 @as_json_option
 def site(
-    url: str, keys: Path | None, as_json: bool, languages: tuple[str, ...], new_id: bool, **wanted: str | None
+    url: str,
+    keys: Path | None,
+    as_json: bool,
+    languages: tuple[str, ...],
+    new_id: bool,
+    trusted_proxies: tuple[str, ...],
+    allowed_origins: tuple[str, ...],
+    **wanted: str | None,
 ) -> None:
     """Show the id and the settings of the site, and change the given ones.
+
+    Public URL, proxies and origins count from the next start of the service. An empty text removes them.
 
     \b
     Examples:
       kiosk-central site --database sqlite:///central.db
       kiosk-central site --database sqlite:///central.db --timezone Asia/Seoul --language ko --language en
     """
-    settings = ask(url, keys, "site", languages=list(languages) or None, new_id=new_id or None, **wanted)
+    lists = {"languages": languages, "trusted_proxies": trusted_proxies, "allowed_origins": allowed_origins}
+    given = {name: list(values) or None for name, values in lists.items()}
+    settings = ask(url, keys, "site", new_id=new_id or None, **given, **wanted)
     if as_json:
         print_json(settings)
         return

@@ -5,9 +5,11 @@ from pathlib import Path
 import click
 
 from sync.central.commands.options import on_database
+from sync.central.commands.web_options import web_options
 from sync.central.opening import open_centre
 from sync.central.records.audit import KEPT_DAYS
 from sync.central.records.definitions import definitions_from_file
+from sync.central.records.web_settings import WebSettings
 from sync.journey.definitions import shipped
 from sync.logs import log_to_stderr
 
@@ -30,8 +32,20 @@ from sync.logs import log_to_stderr
     show_default=True,
     help="How long the audit is kept.",
 )
-def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_days: int) -> None:
+@web_options
+def run(
+    url: str,
+    keys: Path | None,
+    address: str,
+    rules: Path | None,
+    audit_days: int,
+    public_url: str | None,
+    trusted_proxies: tuple[str, ...],
+    allowed_origins: tuple[str, ...],
+) -> None:
     """Serve until told to stop (SIGTERM or Ctrl-C).
+
+    `kiosk-central site` keeps public URL, proxies and origins too. An option given here wins.
 
     \b
     Examples:
@@ -49,7 +63,8 @@ def run(url: str, keys: Path | None, address: str, rules: Path | None, audit_day
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
-    serve(listener, lambda: Worker(url, keys, definitions, audit_days))
+    web = WebSettings(public_url or "", trusted_proxies, allowed_origins)
+    serve(listener, lambda: Worker(url, keys, definitions, audit_days, web))
 
 
 COMMANDS: tuple[click.Command, ...] = (run,)

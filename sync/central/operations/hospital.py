@@ -13,9 +13,11 @@ from sync.central.records.audit import note
 from sync.central.records.kiosks import kiosks
 from sync.central.records.patients import name_and_language, patient_named
 from sync.central.records.site import NoSite, read_site, renew_site_id
+from sync.central.records.web_settings import read_web_settings, write_web_settings
 from sync.central.services.demo_hospital import demo_cards, demo_hospital
 from sync.central.services.hospital_document import DocumentError, SitePart, check_site, read_hospital
 from sync.central.services.hospital_import import put_site, take_hospital
+from sync.central.services.web_settings import SETTINGS, WebSettingsError, changed
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import day_after, site_day
 from sync.control import ControlError, Operation
@@ -95,13 +97,16 @@ def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
             _renew_id(db)
             renewed = {"site_id": read_site(db).site_id}
         try:
-            part = msgspec.convert({**site, **wanted}, SitePart)
+            web = changed(read_web_settings(db), {name: wanted[name] for name in SETTINGS if name in wanted})
+            site |= {name: value for name, value in wanted.items() if name not in SETTINGS}
+            part = msgspec.convert(site, SitePart)
             check_site(part)
             put_site(db, part)
-        except (msgspec.ValidationError, DocumentError) as error:
+        except (msgspec.ValidationError, DocumentError, WebSettingsError) as error:
             raise ControlError(str(error)) from error
+        write_web_settings(db, web)
         note(db, WHO, "site", now_ms, detail={**wanted, **renewed})
-        return _shown(db, {**site, **wanted})
+        return _shown(db, site)
 
 
 def _renew_id(db: WriteTransaction) -> None:
@@ -116,7 +121,16 @@ def _renew_id(db: WriteTransaction) -> None:
 
 
 def _shown(db: ReadTransaction, site: dict[str, Any]) -> dict[str, Any]:
-    return {"site_id": read_site(db).site_id, **site}
+    return {"site_id": read_site(db).site_id, **site, **_web(db)}
+
+
+def _web(db: ReadTransaction) -> dict[str, Any]:
+    web = read_web_settings(db)
+    return {
+        "public_url": web.public_url,
+        "trusted_proxies": list(web.trusted_proxies),
+        "allowed_origins": list(web.allowed_origins),
+    }
 
 
 def _site_or_none(db: ReadTransaction) -> dict[str, Any] | None:

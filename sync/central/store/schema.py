@@ -18,6 +18,12 @@ _SITE = (
         desk_exam_id text not null,        -- the exam that a patient without a booking is queued for
         ticket_prefix text not null        -- prefix of the queue numbers that the centre gives
     )""",
+    """create table web_settings (
+        id bigint primary key check (id = 1),
+        public_url text not null,          -- the URL under which apps reach the centre; empty where none is set
+        trusted_proxies text not null,     -- JSON list of networks whose X-Forwarded-For is believed
+        allowed_origins text not null      -- JSON list of the origins of apps
+    )""",
     """create table incarnation (
         id bigint primary key check (id = 1),
         server_incarnation text not null,  -- replaced when the database turns out to be a restored one

@@ -24,6 +24,7 @@ from sync.central.services.requests import ActionRequest, read_action_request
 from sync.central.store.news import NewsItem, PatientChanged
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.http import decode, respond
+from sync.central.web.origins import Origins
 from sync.central.web.patient_api import perform_for
 from sync.central.web.senders import socket_token
 from sync.journey.model import Role
@@ -51,8 +52,10 @@ class UpdatedState(CurrentState, frozen=True):
     action: str | None = None
 
 
-def add_patient_socket(app: Flask, centre: Centre, endpoints: Endpoints, limits: SocketLimits) -> None:
-    """Adds the socket to an app."""
+def add_patient_socket(
+    app: Flask, centre: Centre, endpoints: Endpoints, limits: SocketLimits, origins: Origins
+) -> None:
+    """Adds the socket to an app. A page of another site is refused before the handshake (RFC 6455, 10.2)."""
 
     def serve(websocket: Any) -> None:
         _serve(centre, endpoints, limits, websocket)
@@ -60,21 +63,10 @@ def add_patient_socket(app: Flask, centre: Centre, endpoints: Endpoints, limits:
     def refuse(why: Refused) -> Response:
         return respond(_REFUSALS[why])
 
-    add_socket(app, PATH, serve, limits, refuse, admit=_refuse_foreign_origin, subprotocols=("bearer",))
+    def admit() -> Response | None:
+        return None if origins.may_open_socket(request.environ) else respond(_FOREIGN_ORIGIN)
 
-
-def _refuse_foreign_origin() -> Response | None:
-    """A page of another site is refused before the handshake (RFC 6455, 10.2)."""
-    origin = request.headers.get("Origin")
-    if origin is None or origin.partition("://")[2] in _own_names():
-        return None
-    return respond(_FOREIGN_ORIGIN)
-
-
-def _own_names() -> tuple[str, str]:
-    """The origins of this site: the `Host` of the request, and the same with the port that clients may leave out."""
-    name = request.host.rpartition(":")[0] or request.host
-    return request.host, f"{name}:{request.environ['SERVER_PORT']}"
+    add_socket(app, PATH, serve, limits, refuse, admit=admit, subprotocols=("bearer",))
 
 
 def _serve(centre: Centre, endpoints: Endpoints, limits: SocketLimits, websocket: Any) -> None:

@@ -217,14 +217,14 @@ def test_a_centre_that_wants_a_client_certificate_gets_it(authority: Authority, 
 def test_a_missing_client_certificate_is_told(authority: Authority):
     with SecurePeer(authority.server("127.0.0.1"), clients_of=authority.root) as centre:
         said = reason(pushed(centre.url, Route(ca_file=str(authority.root))))
-    assert said == "the centre wants a client certificate: name one in [central] client_cert"
+    assert said == "client_certificate: the centre wants a client certificate: name one in [central] client_cert"
 
 
 def test_a_refused_client_certificate_is_told(authority: Authority, stranger: Authority):
     shown = Route(ca_file=str(authority.root), client_cert=str(stranger.client("entrance-1").chain))
     with SecurePeer(authority.server("127.0.0.1"), clients_of=authority.root) as centre:
         said = reason(pushed(centre.url, shown))
-    assert said == "the centre refuses the client certificate of [central] client_cert"
+    assert said == "client_certificate: the centre refuses the client certificate of [central] client_cert"
 
 
 # The files.
@@ -315,7 +315,7 @@ def test_the_proxys_login_is_read_from_its_file_and_a_new_one_counts_without_a_r
 def test_a_proxy_that_refuses_or_is_away_is_named(authority: Authority):
     with nobody() as away:
         said = reason(pushed("https://centre.hospital.example", Route(proxy=away)))
-    assert said == f"the proxy {away.removeprefix('http://')} of [central] proxy cannot be reached"
+    assert said == f"proxy: the proxy {away.removeprefix('http://')} of [central] proxy cannot be reached"
     with ConnectProxy(refuse="403 Forbidden") as proxy:
         said = reason(pushed("https://centre.hospital.example", Route(proxy=proxy.url)))
     assert "does not connect to centre.hospital.example (HTTP 403)" in said

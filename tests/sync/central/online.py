@@ -16,6 +16,7 @@ from simple_websocket import ConnectionError as NoHandshake
 from werkzeug.serving import WSGIRequestHandler, make_server
 from wsproto.events import RejectConnection, Request
 
+from sync.central.records.web_settings import WebSettings
 from sync.central.web.app import create_app
 from sync.ids import new_id
 from sync.journey.model import Role
@@ -35,10 +36,10 @@ class _Quiet(WSGIRequestHandler):
 class Online:
     """One server for a module of tests; each test takes patients of its own."""
 
-    def __init__(self, directory: Path, max_sockets: int = 40) -> None:
+    def __init__(self, directory: Path, max_sockets: int = 40, web: WebSettings | None = None) -> None:
         self.centre = Centre(directory, patients=PATIENTS)
         self.sockets = SocketLimits(max_sockets)
-        self.app = create_app(self.centre.parts, self.sockets, 8)
+        self.app = create_app(self.centre.parts, self.sockets, 8, web)
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=_Quiet)
         self.host = f"127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever)

@@ -149,6 +149,9 @@ def test_the_site_is_shown_and_set(shell: Shell):
         "day_starts_at": "04:00",
         "languages": ["ko", "en"],
         "ticket_prefix": "C",
+        "public_url": "",
+        "trusted_proxies": [],
+        "allowed_origins": [],
     }
     set_ = shell("site", "--name", "Other", "--day-starts-at", "05:30", "--language", "en", "--language", "ko")
     assert "name: Other\n" in set_
@@ -157,6 +160,64 @@ def test_the_site_is_shown_and_set(shell: Shell):
     for wrong in (("--timezone", "Mars"), ("--day-starts-at", "5"), ("--desk", "nowhere"), ("--ticket-prefix", "ß")):
         shell("site", *wrong, code=2)
     assert shell("site") == set_
+
+
+def test_the_way_to_the_centre_is_kept_with_the_site(shell: Shell):
+    shell("demo-data")
+    set_ = shell(
+        "site",
+        *("--public-url", "https://Checkin.Hospital.example:443/"),
+        *("--trusted-proxy", "10.1.2.3", "--trusted-proxy", "fd00::/64"),
+        *("--allow-origin", "https://App.example:443", "--allow-origin", "capacitor://localhost"),
+    )
+    for line in (
+        "public_url: https://checkin.hospital.example",
+        "trusted_proxies: 10.1.2.3/32, fd00::/64",
+        "allowed_origins: https://app.example, capacitor://localhost",
+    ):
+        assert line in set_.splitlines()
+    assert shell("site", "--name", "Other") == set_.replace("가상 병원", "Other")
+    shell("import", _without_site(shell.path.parent))
+    emptied = shell("site", "--public-url", "", "--trusted-proxy", "", "--allow-origin", "")
+    for line in ("public_url: ", "trusted_proxies: ", "allowed_origins: "):
+        assert line in emptied.splitlines()
+
+
+def _without_site(directory: Path) -> str:
+    """A document that leaves the settings of the site alone."""
+    file = directory / "hospital.json"
+    file.write_text('{"exams": [], "patients": [], "appointments": []}')
+    return str(file)
+
+
+@pytest.mark.parametrize("command", ["run", "site"])
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--trusted-proxy", "proxy.example", "is no IP address and no network"),
+        ("--trusted-proxy", "10.1.2.3/8", "is no IP address and no network"),
+        ("--trusted-proxy", "fe80::1%eth0/128", "is no IP address and no network"),
+        ("--trusted-proxy", "0.0.0.0/0", "every address"),
+        ("--trusted-proxy", "::/0", "every address"),
+        ("--public-url", "checkin.example", "no URL of the form"),
+        ("--public-url", "ftp://checkin.example", "no URL of the form"),
+        ("--public-url", "https://checkin.example/app", "no origin"),
+        ("--public-url", "https://user:secret@checkin.example", "no origin"),
+        ("--public-url", "https://checkin.example:99999", "no such port"),
+        ("--public-url", "https://", "no URL of the form"),
+        ("--allow-origin", "*", "every page of the web"),
+        ("--allow-origin", "https://*.example", "no origin"),
+        ("--allow-origin", "app.example", "no origin"),
+        ("--allow-origin", "https://", "names no host"),
+        ("--allow-origin", "https://app.example/", "no origin"),
+        ("--allow-origin", "https://app.example\r\nSet-Cookie: a=b", "no origin"),
+    ],
+)
+def test_a_value_that_names_no_proxy_url_or_origin_is_an_error(
+    shell: Shell, command: str, option: str, value: str, words: str
+):
+    shell(command, option, value, code=2)
+    assert words in shell.error
 
 
 def test_a_site_keeps_its_id_until_a_copy_without_kiosks_gets_another_one(shell: Shell):

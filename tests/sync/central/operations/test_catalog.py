@@ -116,8 +116,9 @@ def demo_data(centre: Centre, _: Path) -> Row:
 
 
 def site(centre: Centre, _: Path) -> Row:
-    centre.do("site", name="Another name")
-    return {"kind": "site", "detail": {"name": "Another name"}}
+    wanted = {"name": "Another name", "allowed_origins": ["capacitor://localhost"]}
+    centre.do("site", **wanted)
+    return {"kind": "site", "detail": wanted}
 
 
 def backup(centre: Centre, directory: Path) -> Row:
