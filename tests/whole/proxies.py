@@ -40,6 +40,7 @@ def nginx(directory: Path, shown: Signed, central_port: int, port: int, clients_
         (SAMPLES / "nginx.conf").read_text(),
         {
             "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+            "listen [::]:443 ssl;": "",
             "checkin.hospital.example;": f"{HOST};",
             "/etc/ssl/checkin.pem": str(shown.chain),
             "/etc/ssl/private/checkin.key": str(shown.key),

@@ -4,6 +4,7 @@ Codes and tokens are shown once and stored as hashes. Wrong codes are counted by
 """
 
 import hashlib
+import ipaddress
 import itertools
 import re
 import secrets
@@ -54,7 +55,7 @@ def enrol_kiosk(centre: Centre, message: EnrolRequest, address: str) -> Enrolmen
     """Enrols the kiosk that sent a message from a network address, or says why not."""
     now_ms = centre.clock()
     with centre.store.write() as db:
-        outcome = enrol(db, read_site(db), centre.definitions, centre.keys, message, address, now_ms)
+        outcome = enrol(db, read_site(db), centre.definitions, centre.keys, message, _origin(address), now_ms)
     if not isinstance(outcome, NotEnrolled):
         return outcome
     return CallRefused(code=outcome.code, error=outcome.error, retry_after_s=outcome.retry_after_s)
@@ -109,6 +110,15 @@ def enrol(
         site=settings.site,
         definitions=dict(definitions.document),
     )
+
+
+def _origin(address: str) -> str:
+    """Whom wrong codes are counted for: an IPv4 address, or the /64 of an IPv6 one, where one machine has many."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return address if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
 
 
 def _limited(db: WriteTransaction, origin: str, now_ms: int) -> NotEnrolled | None:

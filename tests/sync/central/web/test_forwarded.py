@@ -145,6 +145,12 @@ def test_wrong_codes_from_one_address_lock_out_that_address_alone(proxied: Onlin
     assert enrol(proxied, "192.0.2.8").status_code == 401
 
 
+def test_the_many_addresses_of_one_ipv6_machine_are_locked_out_together(proxied: Online):
+    tried = [enrol(proxied, f"2001:db8:0:1::{number:x}") for number in range(1, 7)]
+    assert [answer.status_code for answer in tried] == [401] * 5 + [503]
+    assert enrol(proxied, "2001:db8:0:2::1").status_code == 401
+
+
 def test_the_audit_has_the_clients_address(proxied: Online):
     who = proxied.newcomer()
     headers = {"X-Forwarded-For": f"{FORGED}, {CLIENT}", "Authorization": f"Bearer {proxied.staff}"}
