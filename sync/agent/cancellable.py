@@ -72,6 +72,11 @@ class CancellableAdapter(HTTPAdapter):
 
         return {"http": PlainPool, "https": SecurePool}
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the last call was cancelled, at its deadline or for good."""
+        return self._cancelled
+
     def begin(self) -> int:
         """Begins a call and returns its number. Raises CallCancelled after `cancel_all`."""
         with self._lock:

@@ -104,8 +104,10 @@ class CentralClient:
         try:
             status, body, retry_after_s = self._post(path, msgspec.json.encode(message), self._deadline_s + wait_s)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            # A cancelled call looks like one that was cut off, and nobody waits for the reason.
+            said = "" if self._adapter.is_cancelled else describe(error, self._url, self._route)
             # The messages of other errors hold addresses and object reprs; the type says enough.
-            return NoAnswer(describe(error, self._url, self._route) or type(error).__name__)
+            return NoAnswer(said or type(error).__name__)
         try:
             if status == 200:
                 return Accepted(msgspec.json.decode(body, type=answer_type))
