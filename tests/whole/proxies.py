@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kiosk.demo.hospital import free_port, wait_for
+from sync.parent_death import end_with_parent
 from tests.authority import Authority, Signed
 from tests.components import debian_program
 
@@ -112,7 +115,13 @@ def in_front(
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            # A test run that is killed leaves no proxy behind.
+            preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid()),
         )
     try:
         wait_for(lambda: _listens(front.port, process, log), f"{name} never listened", _WAIT_S)
