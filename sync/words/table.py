@@ -68,6 +68,7 @@ def _where(**facts: Any) -> Facts:
 _FOLLOWING = ("WAITING", "CALLED", "IN_PROGRESS")  # the journey is where its entry is
 _BESIDE_ENTRIES = ("UNREGISTERED", "ARRIVED", "REGISTERED", "COMPLETED", "PAYMENT", "FINISHED")
 _BEFORE_REGISTRATION = ("UNREGISTERED", "ARRIVED")
+_NOTHING_TO_CHECK_IN_FOR = {"has_button": False, "online": True, "has_next": False, "has_bookings": True}
 _GONE = ("", "completed", "cancelled")  # no entry, or one that has ended
 
 _HELLO = (N_("Hello, {name}"), N_("Hello"))
@@ -75,6 +76,7 @@ _YOUR_NUMBER = (N_("Your number, {name}"), N_("Your number"))
 _SEE_STAFF = (N_("Please see the staff at the desk"),)
 _TO_GET_A_NUMBER = (N_('Press "Confirm arrival" to get your number.'),)
 _ASK_AT_THE_DESK = (N_("Please ask at the desk."),)
+_NOTHING_LEFT = (N_("No appointment is left today"),)
 
 CAUSES = (
     Cause(_where(provisional=True), _SEE_STAFF),
@@ -86,15 +88,13 @@ CAUSES = (
     Cause(_where(deed=Deed.HELD), _HELLO),
     Cause(_where(journey=_FOLLOWING, entry_state=_GONE), (N_("No number of yours is valid here"),)),
     Cause(_where(journey="UNREGISTERED", done="leave_hospital"), (N_("Goodbye, {name}"), N_("Goodbye"))),
+    Cause(_where(journey=_BEFORE_REGISTRATION, **_NOTHING_TO_CHECK_IN_FOR), _NOTHING_LEFT),
     Cause(_where(journey=_BEFORE_REGISTRATION, has_button=False), (N_("You are not checked in yet"),)),
     Cause(
         _where(journey=_BEFORE_REGISTRATION, online=True, has_next=False, has_bookings=False),
         (N_("No appointment today"),),
     ),
-    Cause(
-        _where(journey=_BEFORE_REGISTRATION, online=True, has_next=False),
-        (N_("No appointment is left today"),),
-    ),
+    Cause(_where(journey=_BEFORE_REGISTRATION, online=True, has_next=False), _NOTHING_LEFT),
     Cause(_where(journey=_BEFORE_REGISTRATION), _HELLO),
     Cause(_where(journey="REGISTERED", has_button=False), (N_("Your arrival is not confirmed yet"),)),
     Cause(_where(journey="REGISTERED"), (N_("You are registered"),)),
@@ -148,6 +148,7 @@ STEPS = (
     Step(
         _where(journey="UNREGISTERED", done="leave_hospital"), (N_("Your visit is over. Get well soon."),), Place.EXIT
     ),
+    Step(_where(journey=_BEFORE_REGISTRATION, **_NOTHING_TO_CHECK_IN_FOR), _ASK_AT_THE_DESK, Place.DESK),
     Step(
         _where(journey=_BEFORE_REGISTRATION, has_button=False),
         (N_("You cannot check in at this kiosk. Please check in at the desk."),),

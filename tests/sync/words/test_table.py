@@ -253,6 +253,14 @@ def test_each_patient_who_the_desk_has_to_help_is_sent_there():
             assert said.place is Place.DESK or NoteKind.NEEDS_STAFF in kinds, situation
 
 
+def test_nobody_is_sent_to_check_in_who_has_nothing_left_today():
+    for situation, said in every():
+        if said.lead.text.startswith("You cannot check in at this kiosk."):
+            assert not (situation.online and situation.has_bookings and not situation.next), situation
+    back = say(Situation("UNREGISTERED", has_bookings=True, desk=DESK))
+    assert (back.title.text, back.place) == ("No appointment is left today", Place.DESK)
+
+
 def test_the_first_visit_question_is_asked_of_nobody_who_has_begun():
     for situation, said in every():
         if said.lead.text == "Shall we check you in for today?":
