@@ -11,7 +11,7 @@ from dataclasses import replace
 from kiosk.front import visitor as visitors
 from kiosk.front.gesture import Effect, Gesture, HeldCard, Rank
 from kiosk.front.present_screen import PresentScreen
-from kiosk.front.screen import Lookup, Screen
+from kiosk.front.screen import Lookup, Screen, ScreenKind
 from kiosk.front.visitor import ATTRACT, HOLD_ONE_CARD, LIFT_AGAIN, LOOKUP_S, SETTLE_S, Visitor
 from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from kiosk.journey.this_kiosk import NotEnrolled
@@ -140,7 +140,10 @@ class CardDesk:
     def _unknown_card(self, cards: tuple[CardHash, ...]) -> Visitor:
         """The holder of an unknown card. The centre is asked where it answers; the first screen does not wait."""
         ends_s = self._monotonic() + LOOKUP_S if self._ask_centre(cards) else None
-        return visitors.unknown_card(PatientId(f"card-{new_id()}"), cards, ends_s)
+        before = self._present.visitor
+        # The same card once more is the same person, who keeps the stay and with it the settings.
+        known_id = before.patient_id if before.kind is ScreenKind.UNKNOWN_CARD and before.cards == cards else None
+        return visitors.unknown_card(known_id or PatientId(f"card-{new_id()}"), cards, ends_s)
 
     def _ask_centre(self, cards: tuple[CardHash, ...]) -> bool:
         return self._present.online and self._look_up(cards)

@@ -227,3 +227,15 @@ def test_the_roster_forgets_a_found_patient_who_has_left_it(rig: ReceptionRig):
     assert rig.parts.patient_of_card(cards(NEW)) == PatientId("P7")
     rig.pull(gone=("P7",))
     assert rig.parts.patient_of_card(cards(NEW)) is None
+
+
+def test_the_same_unknown_card_once_more_is_the_same_person_with_the_same_settings(rig: ReceptionRig):
+    rig.can_ask = False
+    first = rig.tap(uid(NEW))
+    rig.reception.set_pace(first.stay, slow=True)
+    again = rig.tap(uid(NEW))
+    assert (again.stay, again.patient, again.slow) == (first.stay, first.patient, True)
+    other = rig.tap(uid(OTHER))
+    assert other.stay != first.stay
+    assert other.patient != first.patient
+    assert not other.slow
