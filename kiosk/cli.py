@@ -17,7 +17,7 @@ import msgspec
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, check_central_url, read_config
 from kiosk.signals import StopSignal
-from kiosk.store.old_site import Kept, read_kept, set_aside
+from kiosk.store.old_site import Kept, UnknownAction, read_kept, set_aside
 from kiosk.store.sqlite import Store, StoreError, peek
 from kiosk.uid import NoUid, parse_uid
 from sync.control import ControlError, NotPermitted, NotRunning, Unanswered, ask, socket_path
@@ -162,17 +162,21 @@ def status_command(config: Config, as_json: bool) -> None:
 @with_config
 @as_json_option
 @aside_option
-def outbox(config: Config, as_json: bool, aside: Path | None) -> None:
+@click.option("--action", "actions", multiple=True, metavar="ID", help="Set only this action aside; repeatable.")
+def outbox(config: Config, as_json: bool, aside: Path | None, actions: tuple[str, ...]) -> None:
     """List every action of this kiosk, with its verdict."""
+    if actions and not aside:
+        raise BadInput("--action says what goes into the file of --set-aside FILE, and no FILE is named")
     if aside:
-        _set_aside(config, aside)
+        _set_aside(config, aside, actions)
     rows = _ask_daemon_or_file(config, "outbox", outbox_rows)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
         click.echo(
-            f"{row['seq']:>6}  {row['action_type']:<16} {row['status']:<12} {row['code'] or '':<16} {row['action_id']}"
+            f"{row['seq']:>6}  {row['action_type']:<16} {_outbox_status(row):<12} {row['code'] or '':<16}"
+            f" {row['action_id']}"
         )
     click.echo(f"{sum(row['status'] == 'pending' for row in rows)} of {len(rows)} actions wait for the centre")
 
@@ -230,6 +234,10 @@ def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
         click.echo(f'set this in the configuration too: [central] url = "{url}"', err=True)
 
 
+def _outbox_status(row: dict[str, Any]) -> str:
+    return "refused" if row["status"] == "pending" and row["parked_ms"] is not None else str(row["status"])
+
+
 def _present_site(config: Config) -> tuple[str, Kept | None]:
     """The id of the site that this machine belongs to (empty: none), and what it keeps for the site."""
     if not config.store_path.exists():
@@ -239,29 +247,30 @@ def _present_site(config: Config) -> tuple[str, Kept | None]:
     return site["site_id"] if site else "", Kept(**kept) if isinstance(kept, dict) else kept
 
 
-def _set_aside(config: Config, file: Path) -> None:
-    """Has the kept actions written into a file, and says so."""
+def _set_aside(config: Config, file: Path, actions: tuple[str, ...] = ()) -> None:
+    """Has the kept actions, or those of these ids, written into a file, and says so."""
     path = socket_path(config.store_path)
     try:
-        written = ask(path, "set-aside", _LONG_S, file=str(file))
+        written = ask(path, "set-aside", _LONG_S, file=str(file), actions=list(actions))
     except NotRunning:
-        written = _set_aside_without_daemon(config, file)
+        written = _set_aside_without_daemon(config, file, actions)
     except (ControlError, OSError) as error:
         raise Failure(str(error)) from error
     if written:
+        chosen = "the actions that were named" if actions else "the actions that only this kiosk is sure to have"
         said = "it holds ids of patients; kiosk-central take-in at their hospital takes it in"
-        click.echo(f"{file} has the actions that only this kiosk is sure to have: {said}", err=True)
+        click.echo(f"{file} has {chosen}: {said}", err=True)
     else:
         click.echo("there is nothing to set aside", err=True)
 
 
-def _set_aside_without_daemon(config: Config, file: Path) -> bool:
+def _set_aside_without_daemon(config: Config, file: Path, actions: tuple[str, ...]) -> bool:
     if not config.store_path.exists():
         return False
     try:
         with peek(config.store_path) as db:
-            return set_aside(db, file)
-    except (StoreError, OSError) as error:
+            return set_aside(db, file, actions)
+    except (StoreError, OSError, UnknownAction) as error:
         raise Failure(str(error)) from error
 
 
@@ -352,7 +361,10 @@ def _tap_in_words(answer: dict[str, Any]) -> str:
 def _status_in_words(report: dict[str, Any]) -> str:
     kiosk = report["kiosk"]
     name = f"{kiosk['id']} ({kiosk['name']})" if kiosk else "not enrolled yet: kiosk enroll"
-    centre = "online" if report["online"] else f"offline ({report['sync_error'] or 'no answer yet'})"
+    error = report["sync_error"]
+    centre = (
+        f"online{f', but: {error}' if error else ''}" if report["online"] else f"offline ({error or 'no answer yet'})"
+    )
     readers = [f"reader   {r['name']}: {r['state']} {r['detail']}".rstrip() for r in report["readers"]]
     return "\n".join(
         [
@@ -362,13 +374,18 @@ def _status_in_words(report: dict[str, Any]) -> str:
             f"centre   {centre}",
             *(["enrol    the centre does not accept this kiosk: kiosk enroll"] if report["fenced"] else []),
             f"roster   {report['roster']['patients']} patients, as of {report['roster']['as_of'] or 'never'}",
-            f"outbox   {report['outbox']['pending']} waiting of {report['outbox']['total']}",
+            f"outbox   {_outbox_in_words(report['outbox'])}",
             *readers,
             *(f"card     lies at {name}" for name in report["fields"]),
             *(f"card     refused, of unknown form: {_form_in_words(form)}" for form in report["unknown_forms"]),
             *(f"fault    {fault}" for fault in report["faults"]),
         ]
     )
+
+
+def _outbox_in_words(outbox: dict[str, Any]) -> str:
+    since = f", since {outbox['waiting_since']}" if outbox["waiting_since"] else ""
+    return f"{outbox['pending']} waiting of {outbox['total']}{since}"
 
 
 def _form_in_words(form: dict[str, Any]) -> str:

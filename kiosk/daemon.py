@@ -285,7 +285,7 @@ class Daemon:
         if not isinstance(file, str):
             raise ControlError("no file is named")
         try:
-            return self._ledger.set_aside(Path(file))
+            return self._ledger.set_aside(Path(file), [str(each) for each in request.get("actions") or ()])
         except (OSError, ValueError, StoreError) as error:
             raise ControlError(str(error)) from error
 

@@ -63,6 +63,13 @@ def event_time(event: ClockReading, sent: ClockReading, received_ms: int) -> Eve
     return EventTime(event.wall_ms, quality)
 
 
+def age_ms(event: ClockReading, now: ClockReading) -> int:
+    """How long ago something was, by the clocks of the machine that saw it. The wall clock counts only across boots."""
+    if event.boot_id and event.boot_id == now.boot_id and event.mono_ms <= now.mono_ms:
+        return now.mono_ms - event.mono_ms
+    return max(now.wall_ms - event.wall_ms, 0)
+
+
 def read_clock() -> ClockReading:
     """The present reading of this machine's clocks. A clock counts as synchronised when systemd-timesyncd says so. No
     other daemon is asked.

@@ -147,7 +147,11 @@ class RequestVersion(msgspec.Struct, frozen=True):
 
 class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
     """At most 100 actions and 256 KiB of bodies, in the order of `seq`. `now` is the reading of the kiosk's clocks at
-    sending. `site_id` is the kiosk's site: the centre of another one refuses the call, and a call without it."""
+    sending. `site_id` is the kiosk's site: the centre of another one refuses the call, and a call without it.
+
+    `trial` is an action that the centre does not read. A kiosk sends it beside an empty list, to learn whether the
+    network lets the action pass by now.
+    """
 
     protocol_version: int
     site_id: str = ""
@@ -156,6 +160,7 @@ class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
     now: ClockReading
     server_incarnation: str | None = None
     actions: list[Pushed]
+    trial: Pushed | None = None
 
 
 class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,10 +258,24 @@ class Renamed(msgspec.Struct, frozen=True):
     patient_id: str
 
 
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """The actions of a kiosk that wait for a verdict.
+
+    `waiting` is their number, `age_ms` the age of the oldest by the kiosk's clocks. `oldest` is a number by which the
+    kiosk knows the oldest: it stays the same while that one waits. An id could be one more text that a filter
+    dislikes. `parked` is the number of those that the network does not let pass, so that they have left the chain.
+    """
+
+    waiting: int
+    oldest: int
+    age_ms: int
+    parked: int = 0
+
+
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for the changes after `cursor` (0: everything). The centre may wait up to `wait_s` seconds for news.
 
-    `site_id` is as in a push.
+    `site_id` is as in a push. `backlog` is None where no action waits.
     """
 
     protocol_version: int
@@ -267,6 +286,7 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     server_incarnation: str | None = None
     definitions_version: int = 0
     wait_s: float = 0.0
+    backlog: Backlog | None = None
 
 
 class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,9 @@ from importlib.metadata import version
 from typing import Any
 
 from kiosk.appliance.unknown_forms import SeenForm
-from kiosk.store import outbox
+from kiosk.store import outbox, outbox_parked
 from kiosk.store.identity import read_identity
+from kiosk.store.outbox_parked import Parked
 from sync.clock import iso
 
 
@@ -30,6 +31,8 @@ def status(
     identity = read_identity(connection)
     site = identity.site if identity else None
     as_of_ms = identity.as_of_ms if identity else None
+    timezone = site.timezone if site else "UTC"
+    oldest, parked = outbox.oldest_pending(connection), outbox_parked.parked(connection)
     return {
         "version": version("nfc-kiosk"),
         "running": running,
@@ -55,12 +58,28 @@ def status(
         "outbox": {
             "pending": outbox.pending_count(connection),
             "total": connection.execute("select count(*) from outbox").fetchone()[0],
+            "waiting_since": iso(oldest["applied_ms"], timezone) if oldest else None,
+            "refused_by_network": {
+                "actions": parked.number,
+                "action_id": parked.action_id,
+                "since": iso(parked.since_ms, timezone),
+            }
+            if parked
+            else None,
         },
         "readers": [dataclasses.asdict(reader) for reader in readers],
         "fields": list(fields),
-        "unknown_forms": [_seen_form(form, site.timezone if site else "UTC") for form in unknown_forms],
-        "faults": list(faults),
+        "unknown_forms": [_seen_form(form, timezone) for form in unknown_forms],
+        "faults": [*faults, *([_refused_in_words(parked, timezone)] if parked else [])],
     }
+
+
+def _refused_in_words(parked: Parked, timezone: str) -> str:
+    actions = "one action" if parked.number == 1 else f"{parked.number} actions"
+    return (
+        f"the centre's network refuses {actions}, the first of them {parked.action_id},"
+        f" since {iso(parked.since_ms, timezone)}: mend the firewall, or kiosk outbox --set-aside FILE --action ID"
+    )
 
 
 def _seen_form(form: SeenForm, timezone: str) -> dict[str, Any]:

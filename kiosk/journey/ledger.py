@@ -9,7 +9,7 @@ from kiosk.journey import pages, verdicts, views
 from kiosk.journey.purge import purge
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.journey.transaction_context import TransactionContext
-from kiosk.store import audit, blocked_cards, old_site, outbox, outbox_epochs, roster
+from kiosk.store import audit, blocked_cards, old_site, outbox, outbox_bodies, outbox_epochs, outbox_parked, roster
 from kiosk.store.identity import (
     Identity,
     mark_fenced,
@@ -20,10 +20,10 @@ from kiosk.store.identity import (
 )
 from kiosk.store.old_site import Kept
 from kiosk.store.sqlite import peek
-from sync.clock import ClockReading
+from sync.clock import ClockReading, age_ms
 from sync.journey.definitions import read as parse_definitions
 from sync.journey.model import PatientId
-from sync.protocol import Enrolment, LookupAnswer, PullAnswer, Pushed, VerdictRow
+from sync.protocol import Backlog, Enrolment, LookupAnswer, PullAnswer, Pushed, VerdictRow
 
 VERDICTS_AT_ONCE = 10  # verdicts of one transaction, which takes about as long as a tap
 
@@ -94,14 +94,14 @@ class Ledger:
             self._answered, self._purged_day = Answered(), ""
         return file
 
-    def set_aside(self, file: Path) -> bool:
-        """Writes the actions that only this kiosk is sure to have into a new file. They stay here too.
+    def set_aside(self, file: Path, action_ids: Sequence[str] = ()) -> bool:
+        """Writes the actions that only this kiosk is sure to have into a new file, or only those of `action_ids`.
 
-        Returns False, without a file, where there are none. Raises FileExistsError, OSError and StoreError. No tap
-        waits meanwhile.
+        They stay here too. Returns False, without a file, where there are none. Raises FileExistsError, OSError,
+        StoreError and UnknownAction. No tap waits meanwhile.
         """
         with peek(self._store.path) as db:
-            return old_site.set_aside(db, file)
+            return old_site.set_aside(db, file, action_ids)
 
     def kept(self) -> Kept | None:
         """Returns what this kiosk keeps for its site, or None. Raises StoreError. No tap waits meanwhile."""
@@ -119,9 +119,50 @@ class Ledger:
             return outbox.first_unread(db, expected_seq)
 
     def has_pending(self) -> bool:
-        """Whether any action is pending."""
+        """Whether any action of the chain is pending."""
         with self._store.read() as db:
             return outbox.has_pending(db)
+
+    def backlog(self) -> Backlog | None:
+        """Returns all pending actions in a few numbers; None where nothing is pending."""
+        with self._store.read() as db:
+            oldest, parked = outbox.oldest_pending(db), outbox_parked.parked(db)
+            number = outbox.pending_count(db)
+        if oldest is None:
+            return None
+        sent, now = outbox_bodies.read(oldest), self.clock()
+        return Backlog(
+            waiting=number,
+            oldest=oldest["place"],
+            age_ms=age_ms(sent.clock, now) if sent else max(now.wall_ms - oldest["applied_ms"], 0),
+            parked=parked.number if parked else 0,
+        )
+
+    def park(self, action_id: str, epoch: int) -> int:
+        """Takes an action of that epoch out of the chain, with its patient's later ones. Returns their number.
+
+        They stay pending. Raises NotEnrolled.
+        """
+        with self._store.write() as db:
+            context = self._kiosk.context()
+            if epoch != context.identity.epoch:
+                return 0
+            number = outbox_parked.park(db, action_id, context.at_ms)
+            if number:
+                audit.note(db, context.at_ms, "parked", f"{number} actions of one patient", action_id=action_id)
+        return number
+
+    def parked(self) -> list[Pushed]:
+        """Returns each patient's first parked action, unread."""
+        with self._store.read() as db:
+            return outbox_parked.first_of_each_patient(db)
+
+    def unpark(self, action_id: str) -> None:
+        """Puts a parked action and its patient's others at the end of the chain. Raises NotEnrolled."""
+        with self._store.write() as db:
+            context = self._kiosk.context()
+            number = outbox_parked.unpark(db, action_id)
+            audit.note(db, context.at_ms, "unparked", f"{number} actions of one patient", action_id=action_id)
 
     def retire(
         self,

@@ -5,8 +5,9 @@ Every function takes the connection of an open transaction, or of one that reads
 
 import base64
 import hashlib
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,21 @@ Connection = sqlite3.Connection
 # Only this kiosk is sure to have these actions: the centre has not judged them for good, or has them in no backup.
 _KEPT = f"(status in ('pending', 'needs_staff') or not {BACKED_UP})"
 _FORGOTTEN = ("outbox", "patients", "patient_aliases", "blocked_cards", "queue_numbers", "audit")
+
+
+class UnknownAction(ValueError):
+    """The outbox has no action of an id. The message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Which rows of the outbox go into a file: a condition, and its values."""
+
+    where: str
+    values: tuple[str, ...] = ()
+
+
+_KEPT_ROWS = _Chosen(_KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +76,19 @@ def read_kept(connection: Connection) -> Kept | None:
     return Kept(identity.site_id, identity.site.name, number, pending, since)
 
 
-def set_aside(connection: Connection, path: Path) -> bool:
-    """Writes the kept actions into a new file (0600), durably. Returns False, without a file, where there are none.
+def set_aside(connection: Connection, path: Path, action_ids: Sequence[str] = ()) -> bool:
+    """Writes the kept actions into a new file (0600), durably; with `action_ids`, these alone, judged or not.
 
-    A file that holds just these actions counts as written. Raises FileExistsError where it holds anything else, and
-    OSError.
+    Returns False, without a file, where there are none. A file that holds just these actions counts as written. Raises
+    FileExistsError where it holds anything else, UnknownAction, and OSError.
     """
-    if read_kept(connection) is None:
+    chosen = _named(connection, action_ids) if action_ids else _KEPT_ROWS
+    if not action_ids and read_kept(connection) is None:
         return False
-    if path.exists() and _digest_of_file(path) == _digest_of_lines(connection):
+    if path.exists() and _digest_of_file(path) == _digest_of_lines(connection, chosen):
         discard_prepared(path)
         return True
-    write_new_secret(path, _lines(connection))
+    write_new_secret(path, _lines(connection, chosen))
     return True
 
 
@@ -94,11 +111,19 @@ def forget(connection: Connection) -> None:
         connection.execute(f"delete from {table}")  # noqa: S608
 
 
-def _lines(connection: Connection) -> Iterator[bytes]:
+def _named(connection: Connection, action_ids: Sequence[str]) -> _Chosen:
+    known = {row[0] for row in connection.execute("select action_id from outbox")}
+    if unknown := sorted(set(action_ids) - known):
+        raise UnknownAction(f"the outbox has no action {unknown[0]}")
+    return _Chosen("action_id in (select value from json_each(?))", (json.dumps(action_ids),))
+
+
+def _lines(connection: Connection, chosen: _Chosen) -> Iterator[bytes]:
     identity = read_identity(connection)
     assert identity is not None
-    (number,) = connection.execute(f"select count(*) from outbox where {_KEPT}").fetchone()  # noqa: S608
-    rows = connection.execute(f"select * from outbox where {_KEPT} order by epoch, seq")  # noqa: S608
+    (number,) = connection.execute(f"select count(*) from outbox where {chosen.where}", chosen.values).fetchone()  # noqa: S608
+    # The rowid keeps the order in which they were done, where some of them are parked.
+    rows = connection.execute(f"select * from outbox where {chosen.where} order by rowid", chosen.values)  # noqa: S608
     for place, row in enumerate(rows, 1):
         yield line_of(
             SetAside(
@@ -118,9 +143,9 @@ def _lines(connection: Connection) -> Iterator[bytes]:
         )
 
 
-def _digest_of_lines(connection: Connection) -> str:
+def _digest_of_lines(connection: Connection, chosen: _Chosen) -> str:
     digest = hashlib.sha256()
-    for line in _lines(connection):
+    for line in _lines(connection, chosen):
         digest.update(line)
     return digest.hexdigest()
 

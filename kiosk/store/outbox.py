@@ -13,6 +13,8 @@ import msgspec
 
 from kiosk.store import outbox_bodies
 from kiosk.store.identity import move_head
+from kiosk.store.outbox_epochs import OUT_OF_CHAIN
+from kiosk.store.outbox_parked import has_parked, next_rowid
 from sync.journey.model import Action, ActionId, Actor, ExamId, Opens, PatientId, QueueId, Role, VisitId
 from sync.protocol import (
     MAX_ACTION_BODY,
@@ -31,9 +33,11 @@ Connection = sqlite3.Connection
 PENDING = "pending"  # a literal in the statements, since SQLite takes an index "where status = 'pending'" only then
 _ENVELOPE = 1024  # bytes of a push without its actions
 # A backup that holds an action of the present epoch also holds all actions of earlier epochs.
+# A parked row is in no chain, so no seq says whether a backup holds it.
 BACKED_UP = (
-    "exists (select 1 from identity i where (outbox.epoch = i.epoch and outbox.seq <= i.backed_up_seq)"
-    " or (outbox.epoch < i.epoch and i.backed_up_seq > 0))"
+    "(parked_ms is null and exists (select 1 from identity i where"
+    " (outbox.epoch = i.epoch and outbox.seq <= i.backed_up_seq)"
+    " or (outbox.epoch < i.epoch and i.backed_up_seq > 0)))"
 )
 _OF_THIS_SITE = "site_id = (select site_id from identity)"
 # The kiosk knows the patient, and the patient has not seen the reversal.
@@ -65,6 +69,7 @@ class OutboxRow:
     code: str | None
     applied_ms: int
     judged_ms: int | None
+    parked_ms: int | None  # when it left the chain, since the network does not let it pass
 
 
 def head(connection: Connection) -> Head:
@@ -73,7 +78,7 @@ def head(connection: Connection) -> Head:
 
 
 def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
-    """Adds an intent to the end of the chain, and moves the head to it.
+    """Adds an intent to the end of the chain, and moves the head to it. It is parked where its patient has parked ones.
 
     Returns False, and writes nothing, where the intent is larger than a body may be.
     """
@@ -81,14 +86,15 @@ def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
     if len(body) > MAX_ACTION_BODY:
         return False
     chained = chain_hash(last_hash, body)
+    is_parked = has_parked(connection, intent.patient_id)
     connection.execute(
         "insert into outbox (action_id, site_id, epoch, seq, patient_id, visit_id, action_type, body, digest, hash,"
-        " status, site_day, applied_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " status, site_day, applied_ms, parked_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             intent.action_id,
             intent.site_id,
-            intent.epoch,
-            intent.seq,
+            OUT_OF_CHAIN if is_parked else intent.epoch,
+            next_rowid(connection) if is_parked else intent.seq,
             intent.patient_id,
             intent.visit_id,
             intent.action_type,
@@ -98,9 +104,11 @@ def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
             PENDING,
             intent.site_day,
             intent.clock.wall_ms,
+            intent.clock.wall_ms if is_parked else None,
         ),
     )
-    move_head(connection, intent.seq + 1, chained)
+    if not is_parked:
+        move_head(connection, intent.seq + 1, chained)
     return True
 
 
@@ -237,14 +245,26 @@ def pending_patients(connection: Connection) -> set[PatientId]:
 
 
 def has_pending(connection: Connection) -> bool:
-    """Whether any action is pending. Every push asks this, and a count of a long backlog would take milliseconds."""
-    return bool(connection.execute("select exists (select 1 from outbox where status = 'pending')").fetchone()[0])
+    """Whether any action of the chain is pending: parked ones wait for the network.
+
+    Every push asks this, and a count of a long backlog would take milliseconds.
+    """
+    found = connection.execute("select 1 from outbox where status = 'pending' and parked_ms is null limit 1")
+    return found.fetchone() is not None
 
 
 def pending_count(connection: Connection) -> int:
     """Returns how many actions are pending."""
     count: int = connection.execute("select count(*) from outbox where status = 'pending'").fetchone()[0]
     return count
+
+
+def oldest_pending(connection: Connection) -> sqlite3.Row | None:
+    """Returns the pending row that was done first, parked or not, with its rowid as `place`; None without one."""
+    row: sqlite3.Row | None = connection.execute(
+        "select rowid as place, * from outbox where rowid = (select min(rowid) from outbox where status = 'pending')"
+    ).fetchone()
+    return row
 
 
 def named_exam(payload: Mapping[str, Any]) -> ExamId | None:
@@ -258,8 +278,8 @@ def rows(connection: Connection) -> list[OutboxRow]:
     return [
         OutboxRow(**dict(row))
         for row in connection.execute(
-            "select action_id, epoch, seq, action_type, patient_id, status, code, applied_ms, judged_ms"
-            " from outbox order by epoch, seq"
+            "select action_id, epoch, seq, action_type, patient_id, status, code, applied_ms, judged_ms,"
+            " parked_ms from outbox order by epoch, seq"
         )
     ]
 

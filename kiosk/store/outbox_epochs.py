@@ -17,13 +17,14 @@ Connection = sqlite3.Connection
 
 _ROWS_AT_ONCE = 500
 _TO_RENUMBER = -(2**40)  # the epoch of rows to renumber, far below every real epoch
-_WAIT_AGAIN = (
+OUT_OF_CHAIN = -(2**41)  # the epoch of parked rows; their seq is the rowid
+WAIT_AGAIN = (
     "update outbox set held = json_object('verdict', status, 'code', code, 'revision', revision), status = 'pending'"
 )
 
 
 def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
-    """Renumbers the pending rows under a new epoch. Returns their number.
+    """Renumbers the pending rows under a new epoch. Returns their number. Parked rows stay out of the chain.
 
     A row that cannot be read keeps its body; in the chain a stand-in takes its place.
     """
@@ -32,11 +33,13 @@ def start_epoch(connection: Connection, kiosk_id: str, epoch: int) -> int:
     )
     # Two steps, since rows that are not renumbered yet may have the new numbers. The rowid keeps the order of writing
     # through every renumbering.
-    connection.execute("update outbox set epoch = ?, seq = rowid where status = 'pending'", (_TO_RENUMBER,))
+    connection.execute(
+        "update outbox set epoch = ?, seq = rowid where status = 'pending' and parked_ms is null", (_TO_RENUMBER,)
+    )
     seq, last_hash = 0, NO_HASH
     for row in _rows_to_renumber(connection):
         seq += 1
-        last_hash = _renumber(connection, row, kiosk_id, epoch, seq, last_hash)
+        last_hash = renumber(connection, row, kiosk_id, epoch, seq, last_hash)
     move_head(connection, seq + 1, last_hash)
     return seq
 
@@ -51,10 +54,10 @@ def reopen(connection: Connection) -> None:
     all rows get the next epoch, in order. The centre replaces that epoch by one that it knows.
     """
     connection.execute("update identity set backed_up_seq = 0")
-    connection.execute(f"{_WAIT_AGAIN} where status <> 'pending'")
+    connection.execute(f"{WAIT_AGAIN} where status <> 'pending'")
     identity = connection.execute("select kiosk_id, epoch from identity").fetchone()
     earlier = connection.execute(
-        "select 1 from outbox where status = 'pending' and epoch < ?", (identity["epoch"],)
+        "select 1 from outbox where status = 'pending' and parked_ms is null and epoch < ?", (identity["epoch"],)
     ).fetchone()
     if earlier:
         start_epoch(connection, identity["kiosk_id"], identity["epoch"] + 1)
@@ -66,27 +69,15 @@ def move_before_first_epoch(connection: Connection) -> None:
     Rows that wait for staff are sent again, so that this kiosk gets the decision of the staff.
     """
     # The centre's quarantine record decides a quarantined row. Sent again, the row would be quarantined again.
-    connection.execute(f"{_WAIT_AGAIN} where status = 'needs_staff' and code <> 'quarantined'")
+    connection.execute(f"{WAIT_AGAIN} where status = 'needs_staff' and code <> 'quarantined'")
     (newest,) = connection.execute("select coalesce(max(epoch), 0) from outbox").fetchone()
     # Two steps, since another row may still have the new place.
     for shift in (_TO_RENUMBER, -_TO_RENUMBER - newest):
         connection.execute("update outbox set epoch = epoch + ? where status <> 'pending'", (shift,))
 
 
-def _rows_to_renumber(connection: Connection) -> Iterator[sqlite3.Row]:
-    """The rows to renumber, in order. They are read in portions: weeks without the centre leave very many."""
-    after = 0
-    while rows := connection.execute(
-        "select seq as place, action_id, body, digest from outbox where status = 'pending' and epoch = ? and seq > ?"
-        " order by seq limit ?",
-        (_TO_RENUMBER, after, _ROWS_AT_ONCE),
-    ).fetchall():
-        yield from rows
-        after = rows[-1]["place"]
-
-
-def _renumber(connection: Connection, row: sqlite3.Row, kiosk_id: str, epoch: int, seq: int, last_hash: str) -> str:
-    """Writes a row's new place in the chain. Returns its hash there."""
+def renumber(connection: Connection, row: sqlite3.Row, kiosk_id: str, epoch: int, seq: int, last_hash: str) -> str:
+    """Writes the new place in the chain of a row, whose rowid is `place`. Returns its hash there."""
     pending = outbox_bodies.read(row)
     if pending is None:
         hashed = chain_hash(last_hash, outbox_bodies.stand_in(row["action_id"], seq, row["body"]))
@@ -100,3 +91,15 @@ def _renumber(connection: Connection, row: sqlite3.Row, kiosk_id: str, epoch: in
         (epoch, seq, written, digest, hashed, row["place"]),
     )
     return hashed
+
+
+def _rows_to_renumber(connection: Connection) -> Iterator[sqlite3.Row]:
+    """The rows to renumber, in order. They are read in portions: weeks without the centre leave very many."""
+    after = 0
+    while rows := connection.execute(
+        "select rowid as place, action_id, body, digest from outbox where status = 'pending' and epoch = ? and seq > ?"
+        " order by seq limit ?",
+        (_TO_RENUMBER, after, _ROWS_AT_ONCE),
+    ).fetchall():
+        yield from rows
+        after = rows[-1]["place"]

@@ -116,10 +116,12 @@ _FIRST_SCHEMA = (
         site_day text not null,
         applied_ms integer not null,
         judged_ms integer,
+        parked_ms integer,                 -- when it left the chain, since the network lets it not pass; null: in it
         unique (epoch, seq)
     ) strict""",
     "create index outbox_pending on outbox (patient_id) where status = 'pending'",
     "create index outbox_waiting on outbox (epoch, seq) where status = 'pending'",
+    "create index outbox_parked on outbox (patient_id) where status = 'pending' and parked_ms is not null",
     "create index outbox_of_patient on outbox (patient_id, site_day)",
     """create table audit (
         audit_id integer primary key,

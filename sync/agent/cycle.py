@@ -9,7 +9,7 @@ from sync.agent.backoff import Reachability
 from sync.agent.client import CentralClient
 from sync.agent.driver import Driver
 from sync.agent.ledger import Ledger
-from sync.agent.steps import Puller, Pusher, StepResult
+from sync.agent.steps import LONG_POLL_S, Puller, Pusher, StepResult
 from sync.agent.versions import Negotiation
 from sync.journey.model import PatientId
 from sync.protocol import SUPPORTED_VERSIONS
@@ -31,14 +31,17 @@ class Agent:
         announce: Callable[[frozenset[PatientId]], object],
         chance: random.Random | None = None,
         versions: frozenset[int] = SUPPORTED_VERSIONS,
+        wait_s: float = LONG_POLL_S,
     ) -> None:
         """`connect` makes a client for each thread. `announce` gets the patients that a step has touched. It gets none
-        where only online/offline has changed. `versions` are the versions of the protocol that this end speaks.
+        where only online/offline has changed. `versions` are the versions of the protocol that this end speaks. The
+        centre may hold a pull for `wait_s` seconds.
         """
         self._ledger = ledger
         self._connect = connect
         self._announce = announce
         self._versions = versions
+        self._wait_s = wait_s
         chance = chance or random.Random()  # noqa: S311 - jitter is no secret
         self._lock = threading.Lock()
         self._reachability = Reachability()
@@ -115,13 +118,14 @@ class Agent:
             self._steps[name] = (
                 Pusher(self._ledger, client, versions=versions)
                 if name == PUSH
-                else Puller(self._ledger, client, versions=versions)
+                else Puller(self._ledger, client, self._wait_s, versions=versions)
             )
         return self._steps[name]
 
     def _note(self, name: str, result: StepResult) -> bool:
         """Notes the reason and the reachability after a step. Returns whether online/offline has changed."""
-        before, reason = self._reasons[name], result.reason if result.failed else ""
+        is_fault = result.failed or result.retry_after_s is not None
+        before, reason = self._reasons[name], result.reason if is_fault else ""
         if reason and reason != before:
             log.warning("sync %s: %s", name, reason)
         self._reasons[name] = reason

@@ -61,10 +61,19 @@ class Driver:
 
     def _wait_after(self, result: StepResult, failures: int) -> None:
         # Nothing shortens a wait that the centre asked for; a backoff of this end ends when the centre answers again.
-        if result.failed:
-            ended_by = self._stop if result.retry_after_s else self._retry
-            ended_by.wait(full_jitter(failures, self._chance, result.retry_after_s))
-        elif result.retry_after_s:
-            self._stop.wait(min(result.retry_after_s, CAP_S))
+        wait_s = pause_s(result, failures, self._idle_s, self._chance)
+        if result.retry_after_s:
+            self._stop.wait(wait_s)
+        elif result.failed:
+            self._retry.wait(wait_s)
         elif not result.again:
-            self._wake.wait(self._idle_s)
+            self._wake.wait(wait_s)
+
+
+def pause_s(result: StepResult, failures: int, idle_s: float, chance: random.Random) -> float:
+    """Seconds until the step after this result, where nothing ends the wait. `failures` counts those in a row."""
+    if result.failed:
+        return full_jitter(failures, chance, result.retry_after_s)
+    if result.retry_after_s:
+        return min(result.retry_after_s, CAP_S)
+    return 0.0 if result.again else idle_s

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from sync.clock import ClockReading
 from sync.journey.model import PatientId
-from sync.protocol import PullAnswer, Pushed, VerdictRow
+from sync.protocol import Backlog, PullAnswer, Pushed, VerdictRow
 
 
 class KioskState(Protocol):
@@ -48,7 +48,23 @@ class Ledger(Protocol):
         ...
 
     def has_pending(self) -> bool:
-        """Whether any action waits for its verdict."""
+        """Whether any action of the chain waits for its verdict."""
+        ...
+
+    def backlog(self) -> Backlog | None:
+        """All actions that wait for a verdict, the parked ones included; None where none waits."""
+        ...
+
+    def park(self, action_id: str, epoch: int) -> int:
+        """Takes an action of that epoch out of the chain, with its patient's later ones. Returns their number."""
+        ...
+
+    def parked(self) -> list[Pushed]:
+        """The first parked action of each patient, as an unread record."""
+        ...
+
+    def unpark(self, action_id: str) -> None:
+        """Puts a parked action and its patient's others at the end of the chain, since the network lets it pass."""
         ...
 
     def retire(

@@ -1,48 +1,92 @@
-"""When to give up on one readable action that the centre cannot take in, and to send it as an unread record.
+"""When one action is at fault, not the network: it is sent as an unread record then, and parked at last.
 
-A refusal of the protocol comes from a centre that works, and the centre will refuse again. A bare HTTP 500 may come
-from a bad upgrade or a full disk. Such a fault may pass, and must not send a healthy action into quarantine soon.
+A firewall may refuse one body by any status, a reset, a page or silence, so no list of answers tells it. A push
+fails by its own content where another push passes right after it. A push without actions is that other push.
 """
 
 from dataclasses import dataclass, replace
 
-from sync.agent.backoff import CAP_S
-from sync.agent.client import NoAnswer
-from sync.protocol import CallRefused, EndCode
+from sync.protocol import Pushed
 
-REFUSALS_BEFORE_UNREAD = 5  # answers of the protocol, in a row
-FAILING_BEFORE_UNREAD_MS = 10 * 60 * 1000  # of other answers that report a failure
-# Answers by which a server reports that it failed over this request. A proxy's 502 to 504 do not report on the server.
-_FAILING = frozenset({400, 413, 422, 500})
-_LONGEST_PAUSE_MS = int(CAP_S * 1000)  # between two failures: the rest of a longer silence does not count
+PAUSE_S = 5.0  # between two pushes of an action that fails alone: a firewall may lock out a fast client
+BATCHES_BEFORE_ALONE = 2  # the first one may have met an outage that was over with the next call
+FAILURES_BEFORE_UNREAD = 2
+# An unread record is judged like any other, so it costs nothing. A parked action waits, so a fault that passes soon, as
+# in a restart of the centre, must not park it. With calls that time out after 10 s, it is parked within 90 s of
+# its first push.
+FAILURES_BEFORE_PARKED = 3
+FAILING_BEFORE_PARKED_MS = 30_000
+TRIAL_EVERY_MS = 15 * 60_000  # parked actions are tried again after this time, and at each start
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPush:
+    """A push that failed: the number of its actions, the hash of the first, and what was said of it."""
+
+    number: int
+    action: str
+    unread: bool
+    words: str
+
+    @classmethod
+    def of(cls, actions: list[Pushed], reason: str) -> "FailedPush":
+        """The failure of a push. `reason` quotes nothing of its content."""
+        words = f"the network does not let an action pass ({reason}), while other calls pass"
+        return cls(len(actions), actions[0].hash, actions[0].opaque is not None, words)
 
 
 @dataclass(frozen=True, slots=True)
 class PoisonWatch:
-    """The one action (by its hash) over which the centre fails: how often the centre refused it, and for how long it
-    has been failing. Times are milliseconds of the monotonic clock."""
+    """The action (by its hash) that fails alone: how often it has failed as it is and unread, and since when unread.
+
+    `parked` counts the actions that were parked since the last one that passed. Each of them doubles the time for the
+    next: where no action passes, the content of one is not the cause. Times are milliseconds of the monotonic clock.
+    """
 
     action: str = ""
-    refusals: int = 0
-    failing_ms: int = 0
-    last_ms: int = 0
+    failures: int = 0
+    unread_failures: int = 0
+    unread_since_ms: int = 0
+    parked: int = 0
 
-    def after_push(self, action: str, outcome: object, now_ms: int) -> "PoisonWatch":
-        """The next value after a push. `action` is the hash of the push's only action, empty where it had several.
+    def after_failure(self, action: str, now_ms: int, *, unread: bool) -> "PoisonWatch":
+        """The next value after a push of that action alone has failed, while the network passes others."""
+        before = self if action == self.action else PoisonWatch(action, parked=self.parked)
+        if not unread:
+            return replace(before, failures=before.failures + 1)
+        since_ms = before.unread_since_ms if before.unread_failures else now_ms
+        return replace(before, unread_failures=before.unread_failures + 1, unread_since_ms=since_ms)
 
-        A push without any answer of the centre changes nothing.
-        """
-        refused = isinstance(outcome, CallRefused) and outcome.code is EndCode.MALFORMED
-        failed = isinstance(outcome, NoAnswer) and outcome.status in _FAILING
-        if not action or not (refused or failed):
-            return self if isinstance(outcome, NoAnswer) else PoisonWatch()
-        if action != self.action:
-            return PoisonWatch(action, refusals=int(refused), last_ms=now_ms)
-        since_ms = min(now_ms - self.last_ms, _LONGEST_PAUSE_MS) if failed else 0
-        return replace(self, refusals=self.refusals + refused, failing_ms=self.failing_ms + since_ms, last_ms=now_ms)
+    def after_parking(self) -> "PoisonWatch":
+        """The next value after that action was parked."""
+        return PoisonWatch(parked=self.parked + 1)
 
-    def is_poison(self, action: str) -> bool:
-        """Whether the centre will never take in the action of that hash as it is."""
-        return action == self.action and (
-            self.refusals >= REFUSALS_BEFORE_UNREAD or self.failing_ms >= FAILING_BEFORE_UNREAD_MS
-        )
+    @property
+    def pauses(self) -> bool:
+        """Whether the next push of that action waits. The first failure may be a lost answer, so it costs no time."""
+        return self.failures + self.unread_failures > 1
+
+    def goes_unread(self, action: str) -> bool:
+        """Whether the action of that hash goes as an unread record."""
+        return action == self.action and self.failures >= FAILURES_BEFORE_UNREAD
+
+    def is_stuck(self, action: str, now_ms: int) -> bool:
+        """Whether the action of that hash does not pass in any form."""
+        failing_ms = FAILING_BEFORE_PARKED_MS << min(self.parked, _MOST_DOUBLED)
+        is_failing = self.unread_failures >= FAILURES_BEFORE_PARKED and now_ms - self.unread_since_ms >= failing_ms
+        return action == self.action and is_failing
+
+
+_MOST_DOUBLED = 7  # to 75 minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """The parked actions that are still to be tried in this round, and the time of the next round."""
+
+    next_ms: int = 0
+    left: tuple[Pushed, ...] = ()
+
+    def first(self) -> "tuple[Pushed | None, Trials]":
+        """The next action to try, if any, and the trials after it."""
+        return (self.left[0], replace(self, left=self.left[1:])) if self.left else (None, self)

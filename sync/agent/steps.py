@@ -1,10 +1,11 @@
 """Push and pull, each as one step: the call to the centre, and what its outcome means. No threads and no waiting."""
 
+import logging
 from dataclasses import dataclass, field
 
-from sync.agent.client import CentralClient, NoAnswer
+from sync.agent.client import Accepted, CentralClient, NoAnswer
 from sync.agent.ledger import KioskState, Ledger
-from sync.agent.poison import PoisonWatch
+from sync.agent.poison import BATCHES_BEFORE_ALONE, PAUSE_S, TRIAL_EVERY_MS, FailedPush, PoisonWatch, Trials
 from sync.agent.versions import Negotiation
 from sync.journey.model import PatientId
 from sync.protocol import (
@@ -17,10 +18,15 @@ from sync.protocol import (
     PushRequest,
 )
 
+log = logging.getLogger(__name__)
+
 LONG_POLL_S = 25.0
 OTHER_SITE = "this centre is another hospital's: check [central] url, or enrol this kiosk there"
 # Refusals that change the kiosk. They count only with the id of the kiosk's own site.
 _CHANGING = frozenset({EndCode.GAP, EndCode.FORK, EndCode.FENCED})
+
+# Refusals of a centre that has read the whole call, so the network let it pass.
+_READ = frozenset({EndCode.FORK, EndCode.GAP, EndCode.TRY_LATER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class StepResult:
     - `touched`: the patients whose journeys may look different now.
     - `again`: there is more to do at once.
     - `failed`: the next step waits for the backoff; `reason` says why.
+    - `reason` with `retry_after_s` alone: the network passes this call and not another one, so no backoff grows.
     - `reached`: whether the centre answered; None where there was no call.
     - `retry_after_s`: the wait that the centre asks for.
     """
@@ -46,8 +53,9 @@ class StepResult:
 class Pusher:
     """Pushes the outbox, one batch a step.
 
-    A failure halves the next batch, down to one action. An action that the centre never takes in is then sent as an
-    unread record, for quarantine, and the actions after it go on.
+    A failure halves the next batch, down to one action, and a push without actions follows it. Where that one passes
+    twice, the network passes all but the failed batches. Actions then go one by one, and the one at fault goes as an
+    unread record. Where that fails too, the action is parked, the actions after it go on, and trials follow.
     """
 
     ledger: Ledger
@@ -57,36 +65,47 @@ class Pusher:
     _expected_seq: int | None = field(default=None, init=False)
     _forked: bool = field(default=False, init=False)
     _poison: PoisonWatch = field(default=PoisonWatch(), init=False)
+    _alone: int = field(default=0, init=False)  # actions that still go one by one
+    _doubts: int = field(default=0, init=False)  # batches that failed alone, since nothing was left to push
+    _failed: FailedPush | None = field(default=None, init=False)  # until a push without actions has followed it
+    _trials: Trials = field(default=Trials(), init=False)
 
     def run_once(self) -> StepResult:
         """Pushes the next batch, if there is one, and retires the actions of its verdicts."""
         identity = self.ledger.identity
         if identity is None:
             return StepResult()
+        if self._failed is not None:
+            return self._ask_network(identity, self._failed)
         actions = self._next_batch()
         if not _is_still(identity, self.ledger.identity):
             return StepResult(again=True)  # enrolled or renumbered meanwhile: the batch is of another chain, or site
         if not actions:
-            return self._nothing_to_send()
+            return self._nothing_to_send(identity)
+        if self._poison.is_stuck(actions[0].hash, self._now_ms()):
+            return self._park(identity, actions[0])
         outcome = self.client.push(self._request(identity, actions))
-        only_action = actions[0].hash if len(actions) == 1 else ""
-        self._poison = self._poison.after_push(only_action, outcome, self.ledger.clock().mono_ms)
         if isinstance(outcome, NoAnswer):
             self.limit = max(1, self.limit // 2)
+            self._failed = FailedPush.of(actions, outcome.reason)
             return _no_answer(outcome)
         if isinstance(outcome, CallRefused):
+            if outcome.code is EndCode.MALFORMED:
+                self._note_fault(FailedPush.of(actions, str(outcome.code)))
             return self._follow_refusal(identity, outcome)
-        return self._retire(identity, outcome.answer)
+        result = self._retire(identity, outcome.answer)
+        self._note_passed(actions, result)
+        return result
 
     def _next_batch(self) -> list[Pushed]:
-        """The next batch; only its first action, as an unread record, where the centre never takes that action in."""
-        actions = self.ledger.batch(self.limit, self._expected_seq)
-        if not actions or not self._poison.is_poison(actions[0].hash):
+        """The next batch; only its first action, as an unread record, where that action does not pass as it is."""
+        actions = self.ledger.batch(1 if self._alone else self.limit, self._expected_seq)
+        if not actions or not self._poison.goes_unread(actions[0].hash):
             return actions
         unread = self.ledger.unread(self._expected_seq)
         return [unread] if unread else actions
 
-    def _request(self, identity: KioskState, actions: list[Pushed]) -> PushRequest:
+    def _request(self, identity: KioskState, actions: list[Pushed], trial: Pushed | None = None) -> PushRequest:
         return PushRequest(
             protocol_version=self.versions.version,
             site_id=identity.site_id,
@@ -95,14 +114,74 @@ class Pusher:
             now=self.ledger.clock(),
             server_incarnation=identity.server_incarnation,
             actions=actions,
+            trial=trial,
         )
 
-    def _nothing_to_send(self) -> StepResult:
+    def _ask_network(self, identity: KioskState, failed: FailedPush) -> StepResult:
+        """Pushes no action. An answer of the centre says that the failed push alone does not pass."""
+        self._failed = None
+        outcome = self.client.push(self._request(identity, []))
+        if isinstance(outcome, NoAnswer):
+            return _no_answer(outcome)
+        if isinstance(outcome, CallRefused):
+            return self._follow_refusal(identity, outcome)
+        if outcome.answer.site_id != identity.site_id:
+            return _other_site()
+        self._note_fault(failed)
+        if not self._poison.pauses:
+            return StepResult(again=True, reached=True)
+        return StepResult(reached=True, retry_after_s=PAUSE_S, reason=failed.words)
+
+    def _note_fault(self, failed: FailedPush) -> None:
+        """Notes that a push failed though the network passes others."""
+        if failed.number == 1:
+            self._poison = self._poison.after_failure(failed.action, self._now_ms(), unread=failed.unread)
+            return
+        self._doubts += 1
+        self._poison = PoisonWatch(parked=self._poison.parked)
+        if self._doubts >= BATCHES_BEFORE_ALONE:
+            self._alone = failed.number
+
+    def _note_passed(self, actions: list[Pushed], result: StepResult) -> None:
+        if not result.failed:
+            self._alone = max(0, self._alone - len(actions))
+            self._poison = PoisonWatch()
+            if not result.again:
+                self._doubts = 0
+        elif result.reached:  # the centre's answer lacks the verdict of the action
+            self._note_fault(FailedPush.of(actions, result.reason))
+
+    def _park(self, identity: KioskState, stuck: Pushed) -> StepResult:
+        """Takes the first action out of the chain. The centre then asks for it, in vain, and names a new epoch."""
+        action_id = stuck.opaque.action_id if stuck.opaque else ""
+        number = self.ledger.park(action_id, identity.epoch)
+        self._poison = self._poison.after_parking()
+        self._trials = Trials(self._now_ms() + TRIAL_EVERY_MS)
+        log.error("the network lets no form of action %s pass: %d actions of its patient wait here", action_id, number)
+        return StepResult(again=True)
+
+    def _nothing_to_send(self, identity: KioskState) -> StepResult:
         expected_seq, self._expected_seq = self._expected_seq, None
         if expected_seq is None or not self.ledger.has_pending():
-            return StepResult()
+            return self._try_parked(identity)
         # The centre answers the next batch with the same gap, until it gives up this chain and names a new epoch.
         return StepResult(failed=True, reason=f"action {expected_seq}, which the centre expects, is missing here")
+
+    def _try_parked(self, identity: KioskState) -> StepResult:
+        """Tries whether the network lets a parked action pass by now. The centre ignores the trial."""
+        now_ms = self._now_ms()
+        if now_ms >= self._trials.next_ms:
+            self._trials = Trials(now_ms + TRIAL_EVERY_MS, tuple(self.ledger.parked()))
+        trial, self._trials = self._trials.first()
+        if trial is None or trial.opaque is None:
+            return StepResult()
+        outcome = self.client.push(self._request(identity, [], trial))
+        if isinstance(outcome, Accepted) or (isinstance(outcome, CallRefused) and outcome.code in _READ):
+            self.ledger.unpark(trial.opaque.action_id)
+        return StepResult(again=True)
+
+    def _now_ms(self) -> int:
+        return self.ledger.clock().mono_ms
 
     def _retire(self, identity: KioskState, answer: PushAnswer) -> StepResult:
         if answer.site_id != identity.site_id:
@@ -136,8 +215,6 @@ class Pusher:
             repeated, self._forked, self._expected_seq = self._forked, True, None
             self.ledger.start_epoch(refused.epoch, refused.site_id)
             return StepResult(again=not repeated, failed=repeated, reached=True, reason="fork")
-        if refused.code is EndCode.MALFORMED:
-            self.limit = max(1, self.limit // 2)
         return _report_refusal(self.ledger, self.versions, refused)
 
 
@@ -189,6 +266,7 @@ class Puller:
             server_incarnation=identity.server_incarnation or None,
             definitions_version=identity.definitions_version,
             wait_s=wait_s,
+            backlog=self.ledger.backlog(),
         )
 
 

@@ -207,7 +207,7 @@ class SecondClient:
 
     def pushed(self, row: Json) -> Json:
         body, verdict = row["body"], row["verdict"] or row["held"]
-        if self.choked == (row["hash"], 5):
+        if self.choked == (row["hash"], 2):
             record = base64.b64encode(canonical(body)).decode()
             opaque = {"seq": row["seq"], "action_id": body["action_id"], "body": record}
             return {"hash": row["hash"], "body": None, "opaque": opaque}
@@ -241,9 +241,9 @@ class SecondClient:
             return 0
         if refused.code in ("", "malformed"):
             self.expected, self.most = asked, max(1, self.most // 2)
-            if len(sent) == 1 and refused.code == "malformed":
+            if len(sent) == 1:
                 times = self.choked[1] if self.choked[0] == sent[0]["hash"] else 0
-                self.choked = (sent[0]["hash"], min(5, times + 1))
+                self.choked = (sent[0]["hash"], min(2, times + 1))
         return max(random.uniform(0, min(60, 0.5 * 2**self.failures)), refused.retry_after_s)
 
     def settle(self, rows: list[Json], verdict: Json) -> None:

@@ -70,8 +70,8 @@ class Between:
         return [message[member] for call, message in self.asked if call == "push"]
 
     def seqs(self) -> list[list[int]]:
-        """The seqs of the actions of each push."""
-        return [[action["body"]["seq"] for action in actions] for actions in self.pushed()]
+        """The seqs of the actions of each push. A push without actions asks whether the network passes anything."""
+        return [[action["body"]["seq"] for action in actions] for actions in self.pushed() if actions]
 
 
 def refusal(status: int, retry_after_s: int | None = None, **body: Any) -> Response:

@@ -13,7 +13,7 @@ from tests.simulation.centre import Centre
 from tests.simulation.crashes import Crash, Fuse, Moment
 from tests.simulation.hospital import CARDS, KIOSKS, PATIENTS, ZONE, cards_of
 from tests.simulation.kiosk import SimulatedKiosk
-from tests.simulation.network import Link, Trouble
+from tests.simulation.network import Disliked, Link, Trouble
 from tests.simulation.world import MINUTE, World
 
 PULL = "/api/v1/sync/pull"
@@ -117,6 +117,26 @@ def _partition(world: World) -> None:
     world.note(f"{kiosk.name}: cut off until event {kiosk.link.cut_until}")
     world.pull(kiosk)
     world.happened("partition")
+
+
+def _patient_refused(world: World) -> None:
+    """A firewall lets one patient's actions pass in no form, for so long that they are parked."""
+    kiosk = world.pick_kiosk()
+    _with_something_to_push(world, kiosk)
+    waiting = [row.patient_id for row in kiosk.rows() if row.status == "pending" and row.parked_ms is None]
+    if not waiting:
+        return
+    until = world.event + world.chance.randrange(1, 30)
+    kiosk.link.disliked = Disliked(world.chance.choice(waiting), until, answers=world.chance.random() < 0.3)
+    world.note(f"{kiosk.name}: actions of {kiosk.link.disliked.patient_id} pass in no form until event {until}")
+    for _ in range(40):
+        world.push(kiosk)
+        world.now_ms += 5_000
+        if world.chance.random() < 0.1:
+            _something_small(world, kiosk)
+        if any(row.parked_ms for row in kiosk.rows()):
+            world.happened("patient refused")
+            break
 
 
 def _half_open(world: World) -> None:
@@ -381,6 +401,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("reply overtaken", _overtaken, 6),
     Fault("partition", _partition, 3, 3),
     Fault("half-open", _half_open, 3, 3),
+    Fault("patient refused", _patient_refused, 3, 2),
     *(
         Fault(name, breaks(name, moment, most, error), 3)
         for name, breaks, moment, most, error in (

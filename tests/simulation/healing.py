@@ -8,6 +8,7 @@ from collections.abc import Callable
 from random import Random
 
 from sync.agent.steps import StepResult
+from sync.central.records.backlogs import read_backlog
 from tests.simulation.invariants import Problem
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.world import World
@@ -50,10 +51,13 @@ def _repeat(world: World, kiosk: SimulatedKiosk, name: str, step: Callable[[], S
 
 
 def _at_rest(world: World, kiosk: SimulatedKiosk) -> bool:
-    """Whether this kiosk has nothing left to push or pull."""
+    """Whether this kiosk has nothing left to push or pull, and the centre has heard so."""
     identity = kiosk.journeys.identity
     assert identity is not None
     with world.centre.store.read() as db:
+        told = read_backlog(db, identity.kiosk_id)
         latest, (incarnation,) = db.latest_change(), db.row("select server_incarnation from incarnation") or ("",)
     state = (identity.cursor, identity.server_incarnation, identity.definitions_version)
-    return state == (latest, incarnation, world.centre.definitions.version) and not kiosk.parts.pending()
+    return (
+        state == (latest, incarnation, world.centre.definitions.version) and not kiosk.parts.pending() and told is None
+    )

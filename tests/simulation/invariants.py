@@ -215,8 +215,11 @@ def _health(world: World) -> Found:
     """`kiosk-central check` finds nothing, and only actions whose record was damaged are in quarantine."""
     with world.centre.store.read() as db:
         health = check(db, world.centre.definitions)
-    if not health.ok:
-        yield "unwell", f"{health.inconsistent} {health.orphans} {health.illegal_transitions}"
+    # A kiosk that has gone elsewhere tells nothing more. Its last word stands until an operator revokes it.
+    here = {kiosk.journeys.identity.kiosk_id for kiosk in world.kiosks if kiosk.journeys.identity}
+    stuck = [each for each in health.stuck_kiosks if each.kiosk_id in here]
+    if stuck or health.inconsistent or health.orphans or health.illegal_transitions:
+        yield "unwell", f"{health.inconsistent} {health.orphans} {health.illegal_transitions} {stuck}"
     rows = world.centre.rows(
         "select q.kiosk_id, q.seq, q.reason, e.action_id from quarantine q"
         " left join exceptions e on e.exception_id = q.exception_id and e.code = 'quarantined'"

@@ -42,10 +42,24 @@ class Caught:
 _RETIRE_ALL = """self.ledger.retire([__import__("sync.protocol").protocol.VerdictRow(action_id=__import__("json").loads(
                 bytes(each.body))["action_id"], seq=0, verdict="{verdict}", code="ok") for each in actions])
 """
-_REFUSED = "            return self._follow_refusal(identity, outcome)\n"
-_ANSWERED = "        return self._retire(identity, outcome.answer)\n"
+_REFUSED = "        if isinstance(outcome, CallRefused):\n            if outcome.code is EndCode.MALFORMED:\n"
+_ANSWERED = "        result = self._retire(identity, outcome.answer)\n"
 
 MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "a parked action counts as judged",
+        "kiosk/store/outbox_parked.py",
+        "set epoch = ?, seq = rowid, parked_ms = ?",
+        "set epoch = ?, seq = rowid, status = 'superseded', parked_ms = ?",
+        100,
+    ),
+    Mutant(
+        "a parked action never tried again",
+        "sync/agent/steps.py",
+        "            self.ledger.unpark(trial.opaque.action_id)\n",
+        "            pass\n",
+        100,
+    ),
     Mutant(
         "no dedupe by id",
         "sync/central/kiosks/judge_link.py",
@@ -57,7 +71,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "discard on reject",
         "sync/agent/steps.py",
         _REFUSED,
-        f"            {_RETIRE_ALL.format(verdict='superseded')}{_REFUSED}",
+        f"        if isinstance(outcome, CallRefused):\n            {_RETIRE_ALL.format(verdict='superseded')}"
+        "            if outcome.code is EndCode.MALFORMED:\n",
         20,
     ),
     Mutant(

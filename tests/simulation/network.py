@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
 import requests
 
 from sync.agent.client import CentralClient
+from sync.protocol import PushRequest
 from tests.simulation.centre import Centre
 from tests.simulation.crashes import Crash
 
@@ -22,6 +25,24 @@ class Trouble(StrEnum):
     DELAYED = "request delayed"  # the kiosk gives up; the request arrives later, after newer ones
     HELD = "reply held"  # the kiosk gives up; the reply arrives later, as the answer to another call
     GARBLED = "reply garbled"
+
+
+@dataclass(frozen=True, slots=True)
+class Disliked:
+    """A patient whose actions a firewall lets pass in no form, up to an event. With `answers`, it drops the answer."""
+
+    patient_id: str
+    until: int
+    answers: bool
+
+    def strikes(self, path: str, body: bytes) -> bool:
+        """Whether the firewall strikes a call."""
+        if not path.endswith("/push"):
+            return False
+        push = msgspec.json.decode(body, type=PushRequest)
+        sent = [*push.actions, *([push.trial] if push.trial else [])]
+        name = f'"patient_id":"{self.patient_id}"'.encode()
+        return any(name in (base64.b64decode(each.opaque.body) if each.opaque else bytes(each.body)) for each in sent)
 
 
 @dataclass(slots=True)
@@ -40,10 +61,15 @@ class Link:
     meanwhile: Callable[[], None] | None = None  # runs while the next reply is under way
     versions_at_reply: dict[str, int] = field(default_factory=dict)  # the kiosk's, when the reply arrived
     was_reset: bool = False  # a page with a reset came
+    disliked: Disliked | None = None
 
     def call(self, path: str, body: bytes) -> tuple[int, bytes]:
         """Makes one call. Raises requests.ConnectionError or requests.Timeout where no answer arrives."""
         if self.event < self.cut_until:
+            raise requests.ConnectionError
+        disliked = self.disliked if self.disliked and self.event < self.disliked.until else None
+        refused = disliked is not None and disliked.strikes(path, body)
+        if refused and disliked and not disliked.answers:
             raise requests.ConnectionError
         trouble, self.trouble = self.trouble, None
         if trouble is Trouble.REQUEST_LOST:
@@ -55,6 +81,8 @@ class Link:
         if trouble is Trouble.DOUBLED:
             status, answer = self._deliver(path, body)
         self._let_happen()
+        if refused:
+            raise requests.ReadTimeout
         return self._reply(trouble, path, status, answer)
 
     def deliver_delayed(self, *, everything: bool = False) -> int:
@@ -67,7 +95,7 @@ class Link:
 
     def heal(self) -> None:
         """Ends all faults."""
-        self.trouble = self.meanwhile = None
+        self.trouble = self.meanwhile = self.disliked = None
         self.cut_until = self.half_open_until = 0
         self.held, self.late = [], False
 

@@ -40,7 +40,7 @@ def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
 @on_database
 @as_json_option
 def list_kiosks(url: str, keys: Path | None, as_json: bool) -> None:
-    """List the kiosks: id, prefix of their numbers, granted actions, time of the last contact.
+    """List the kiosks: id, prefix of their numbers, granted actions, last contact, actions that wait there.
 
     \b
     Examples:
@@ -121,4 +121,11 @@ def _line(row: Mapping[str, Any]) -> str:
     kiosk = msgspec.convert(row, Kiosk)
     contact = f"last contact {iso(kiosk.seen_ms, 'UTC')}" if kiosk.seen_ms is not None else "no contact yet"
     state = "revoked" if kiosk.revoked_ms else contact
-    return f"{kiosk.kiosk_id}  {kiosk.ticket_prefix}  {kiosk.name}  {' '.join(row['actions'])}  {state}"
+    words = [kiosk.kiosk_id, kiosk.ticket_prefix, kiosk.name, " ".join(row["actions"]), state]
+    return "  ".join([*words, *([backlog_in_words(row["backlog"])] if row["backlog"] else [])])
+
+
+def backlog_in_words(backlog: Mapping[str, Any]) -> str:
+    """The waiting actions of a kiosk, for an operator."""
+    parked = f", {backlog['parked']} refused by the network" if backlog["parked"] else ""
+    return f"{backlog['waiting']} waiting since {iso(backlog['since_ms'], 'UTC')}{parked}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from sync.central.commands.kiosks import backlog_in_words
 from sync.central.commands.options import as_json_option, ask, naming_database, on_database, print_json
 from sync.central.maintenance.restore import restore
 from sync.central.store.errors import StoreError
@@ -19,7 +20,7 @@ _UNWELL = 1
 @as_json_option
 @click.pass_context
 def check(context: click.Context, url: str, keys: Path | None, as_json: bool) -> None:
-    """Check journeys, queue, history and clock. Exits with 1 where one is not in order.
+    """Check journeys, queue, history, clock and the kiosks' waiting actions. Exits with 1 where one is not in order.
 
     \b
     Examples:
@@ -108,6 +109,8 @@ def _in_words(health: dict[str, Any]) -> str:
         ]
     for found in health["illegal_transitions"]:
         lines.append("illegal: {from_state} -{action}-> {to_state} ({trigger_type}), {rows} rows".format(**found))
+    for found in health["stuck_kiosks"]:
+        lines.append(f"kiosk {found['kiosk_id']} pulls, but its actions do not arrive: {backlog_in_words(found)}")
     lines.append(
         f"{health['patients']} patients, {health['live_entries']} live entries,"
         f" {health['waiting_for_staff']} cases waiting for staff"

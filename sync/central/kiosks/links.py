@@ -113,7 +113,7 @@ def _repeats(db: ReadTransaction, chain: Chain, links: Sequence[Link]) -> tuple[
 
 def _link(pushed: Pushed) -> Link:
     if pushed.opaque is not None:
-        return _opaque_link(pushed.hash, pushed.opaque)
+        return _opaque_link(pushed, pushed.opaque)
     raw = bytes(pushed.body)
     body = read_body(raw)
     document, canonical = (body.document, body.canonical) if body else (None, None)
@@ -122,7 +122,7 @@ def _link(pushed: Pushed) -> Link:
     return Link(seq, pushed.hash, raw, document, canonical, claimed.id, pushed.held)
 
 
-def _opaque_link(digest: str, sent: Opaque) -> Link:
+def _opaque_link(pushed: Pushed, sent: Opaque) -> Link:
     """A record as stored on a disk.
 
     Its content counts only where it names the action that it was sent as, and where the hash covers it. A bit that
@@ -139,7 +139,7 @@ def _opaque_link(digest: str, sent: Opaque) -> Link:
         sent.action_id,
     )
     content, canonical = (document, body.canonical) if body and is_sent_action else (None, None)
-    return Link(sent.seq, digest, raw, content, canonical, sent.action_id, opaque=True)
+    return Link(sent.seq, pushed.hash, raw, content, canonical, sent.action_id, pushed.held, opaque=True)
 
 
 def _begin(chain: Chain, links: Sequence[Link]) -> int:

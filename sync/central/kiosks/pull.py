@@ -10,6 +10,7 @@ from sync.central.centre import Centre
 from sync.central.kiosks.page import PageRequest, read_page
 from sync.central.kiosks.refusals import of_other_site, sender_of, unsupported
 from sync.central.maintenance.incarnation import begin_new_incarnation
+from sync.central.records.backlogs import Told, is_news, note_backlog, read_backlog
 from sync.central.records.chains import read_chain
 from sync.central.records.kiosks import Kiosk, note_contact, read_kiosk
 from sync.central.records.roster import begin_roster_day, first_change_of_day
@@ -68,7 +69,8 @@ class PullService:
         return self._answer(kiosk_id, request)
 
     def _note_call(self, kiosk_id: str, request: PullRequest) -> None:
-        """Writes the changes that a call itself causes: a new day's roster, the last contact, a new incarnation.
+        """Writes the changes that a call itself causes: a new day's roster, the last contact, what waits at the
+        kiosk, a new incarnation.
 
         Most calls change nothing, and do not wait for a writer.
         """
@@ -85,6 +87,8 @@ class PullService:
             if first_change_of_day(db, today) is None:
                 begin_roster_day(db, today)
             note_contact(db, kiosk_id, now_ms)
+            if _is_enrolled(read_kiosk(db, kiosk_id)):
+                note_backlog(db, Told(kiosk_id, request.backlog, now_ms))
 
     def _answer(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
         with self._centre.store.read() as db:
@@ -133,12 +137,17 @@ def _has_news(request: PullRequest, answer: PullAnswer) -> bool:
 def _changes_something(db: ReadTransaction, kiosk_id: str, request: PullRequest, now_ms: int) -> bool:
     kiosk = read_kiosk(db, kiosk_id)
     contact_is_old = kiosk is not None and (kiosk.seen_ms or 0) < now_ms - SEEN_EVERY_MS
+    tells_news = _is_enrolled(kiosk) and is_news(read_backlog(db, kiosk_id), Told(kiosk_id, request.backlog, now_ms))
     begins_day = first_change_of_day(db, read_site(db).day(now_ms)) is None
-    return contact_is_old or begins_day or _knows_lost_changes(db, kiosk, request)
+    return contact_is_old or begins_day or tells_news or _knows_lost_changes(db, kiosk, request)
 
 
 def _knows_lost_changes(db: ReadTransaction, kiosk: Kiosk | None, request: PullRequest) -> bool:
     """Whether an enrolled kiosk has pulled changes of this incarnation that the database does not have."""
-    if kiosk is None or kiosk.revoked_ms is not None:
+    if not _is_enrolled(kiosk):
         return False
     return request.server_incarnation == read_site(db).server_incarnation and request.cursor > db.latest_change()
+
+
+def _is_enrolled(kiosk: Kiosk | None) -> bool:
+    return kiosk is not None and kiosk.revoked_ms is None

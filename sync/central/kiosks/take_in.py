@@ -15,6 +15,7 @@ from sync.central.kiosks.links import Link
 from sync.central.records.chains import Chain, read_receipt
 from sync.central.records.kiosks import Kiosk, read_kiosk
 from sync.central.records.site import SiteSettings, read_site
+from sync.central.records.verdicts import announce_first_verdict
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import ClockReading
 from sync.journey.definitions import ENTRANCE
@@ -40,7 +41,10 @@ def take_in(db: WriteTransaction, centre: Centre, actions: Sequence[SetAside]) -
     _refuse_other_site(read_site(db), actions)
     context = judging_context(db, centre.definitions, centre.ids, centre.clock())
     verdicts = [_judge(db, context, action) for action in actions]
-    db.next_change()  # as after a push: a backup from before is older now, even where no journey has moved
+    # As after a push: a backup from before is older now, even where no journey has moved. The kiosk may still wait for
+    # these verdicts, and gets them with its next pull.
+    for verdict in verdicts:
+        announce_first_verdict(db, verdict.action_id, db.next_change())
     return verdicts
 
 

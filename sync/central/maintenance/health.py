@@ -1,7 +1,9 @@
-"""The health check: journeys and queue agree, no journey lacks its entry, and every transition was legal."""
+"""The health check: journeys and queue agree, no journey lacks its entry, every transition was legal, and no kiosk
+pulls while its actions do not arrive."""
 
 import msgspec
 
+from sync.central.records.backlogs import KioskBacklog, backlogs
 from sync.central.records.cases import count_open_cases
 from sync.central.records.definitions import all_definitions
 from sync.central.records.entries import count_entries_by_state
@@ -13,6 +15,9 @@ from sync.journey.definitions import Definitions
 from sync.journey.rules import is_legal
 
 MAX_LISTED = 100
+# The kiosk isolates an action that does not pass within two minutes, and pauses for a minute at most. So after five
+# minutes of pulls with the same oldest action, that one does not arrive by itself.
+STUCK_AFTER_MS = 5 * 60_000
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -34,6 +39,16 @@ class IllegalTransition(msgspec.Struct, frozen=True):
     rows: int
 
 
+class StuckKiosk(msgspec.Struct, frozen=True):
+    """A kiosk that pulls, and whose actions do not arrive: how many wait, since when (UTC ms), and how many of
+    them the network between does not let pass."""
+
+    kiosk_id: str
+    waiting: int
+    since_ms: int
+    parked: int
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The result of the check. The lists of journeys have at most 100 items each; the counts are complete."""
 
@@ -41,6 +56,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     inconsistent: list[Finding]
     orphans: list[Finding]
     illegal_transitions: list[IllegalTransition]
+    stuck_kiosks: list[StuckKiosk]
     patients: int
     live_entries: int
     waiting_for_staff: int
@@ -53,17 +69,28 @@ def check(db: ReadTransaction, definitions: Definitions) -> Health:
     orphans, inconsistent = _journeys(db, definitions)
     illegal = _illegal(db, definitions)
     entries = count_entries_by_state(db)
+    stuck = [_stuck(each) for each in backlogs(db).values() if _is_stuck(each)]
     return Health(
-        ok=not (orphans or inconsistent or illegal),
+        ok=not (orphans or inconsistent or illegal or stuck),
         inconsistent=inconsistent,
         orphans=orphans,
         illegal_transitions=illegal,
+        stuck_kiosks=stuck[:MAX_LISTED],
         patients=count_patients(db),
         live_entries=sum(entries.get(state, 0) for state in definitions.live),
         waiting_for_staff=count_open_cases(db),
         journey_states=_in_order(count_journeys_by_state(db), definitions.journey_states),
         queue_states=_in_order(entries, definitions.queue_states),
     )
+
+
+def _is_stuck(backlog: KioskBacklog) -> bool:
+    """Whether the oldest action does not arrive though the kiosk pulls. A kiosk without a network tells nothing new."""
+    return backlog.parked > 0 or backlog.told_ms - backlog.first_told_ms >= STUCK_AFTER_MS
+
+
+def _stuck(backlog: KioskBacklog) -> StuckKiosk:
+    return StuckKiosk(backlog.kiosk_id, backlog.waiting, backlog.since_ms, backlog.parked)
 
 
 def _journeys(db: ReadTransaction, definitions: Definitions) -> tuple[list[Finding], list[Finding]]:

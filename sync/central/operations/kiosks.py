@@ -9,6 +9,7 @@ from sync.central.kiosks.enrolment import new_code
 from sync.central.kiosks.take_in import AT_ONCE, OtherSite, take_in
 from sync.central.operations import WHO
 from sync.central.records.audit import note
+from sync.central.records.backlogs import backlogs
 from sync.central.records.kiosks import kiosks, revoke_kiosk
 from sync.central.records.site import NoSite
 from sync.control import ControlError, Operation
@@ -39,9 +40,13 @@ def _enroll_code(centre: Centre, grants: list[str] | None) -> str:
 
 def _kiosks(centre: Centre) -> list[dict[str, Any]]:
     with centre.store.read() as db:
-        found = kiosks(db)
+        found, waiting = kiosks(db), backlogs(db)
     granted = centre.definitions.granted
-    return [msgspec.to_builtins(each) | {"actions": granted(each.grants)} for each in found]
+    return [
+        msgspec.to_builtins(each)
+        | {"actions": granted(each.grants), "backlog": msgspec.to_builtins(waiting.get(each.kiosk_id))}
+        for each in found
+    ]
 
 
 def _revoke(centre: Centre, kiosk_id: str) -> bool:

@@ -73,6 +73,19 @@ def add_verdict(db: WriteTransaction, record: VerdictRecord, now_ms: int) -> Non
     )
 
 
+def announce_first_verdict(db: WriteTransaction, verdict_id: str, change: int) -> None:
+    """Lets kiosks pull a verdict that no push has answered. One that has a change number already stays as it is.
+
+    `change` is for this verdict alone, since a page may end at it.
+    """
+    announced = db.execute(
+        "update verdicts set change = :change where verdict_id = :verdict_id and change = 0",
+        {"verdict_id": verdict_id, "change": change},
+    )
+    if announced.rowcount:
+        db.announce_verdict(change)
+
+
 def latest_verdict(db: ReadTransaction, verdict_id: str) -> VerdictRecord | None:
     """The verdict in force; None for an action without one."""
     row = db.row(

@@ -11,6 +11,15 @@ _KIOSKS = (
         seen_ms bigint,                    -- last contact
         revoked_ms bigint
     )""",
+    """create table backlogs (
+        kiosk_id text primary key references kiosks (kiosk_id),
+        waiting bigint not null,           -- actions at the kiosk without a verdict, as its last pull told
+        since_ms bigint not null,          -- when the oldest was done
+        oldest bigint not null,            -- the kiosk's own number for the oldest
+        parked bigint not null,            -- those that the network between does not let pass
+        first_told_ms bigint not null,     -- the first pull that told this oldest action
+        told_ms bigint not null            -- the last one
+    )""",
     """create table enrol_codes (
         code_hash text primary key,        -- SHA-256; the code itself is shown once and stored nowhere
         grants text,                       -- JSON list: the most that it grants; null: no limit

@@ -1,60 +1,47 @@
-"""When a readable action is given up: after some refusals of the centre, or after a long time of failures."""
+"""When one action counts as the fault: it goes unread after two failures, and is parked where that fails on."""
 
 from __future__ import annotations
 
-import pytest
+from sync.agent.poison import FAILING_BEFORE_PARKED_MS, PoisonWatch
 
-from sync.agent.client import Accepted, NoAnswer
-from sync.agent.poison import FAILING_BEFORE_UNREAD_MS, REFUSALS_BEFORE_UNREAD, PoisonWatch
-from sync.protocol import CallRefused, EndCode
-
-REFUSED = CallRefused(code=EndCode.MALFORMED, error="no")
-BUSY = CallRefused(code=EndCode.TRY_LATER, error="later")
-FAILED, SILENT, PROXY = NoAnswer("HTTP 500", status=500), NoAnswer("Timeout"), NoAnswer("HTTP 502", status=502)
-MINUTE = 60_000
+SECOND = 1000
 
 
-def after(*outcomes: object, between_ms: int = MINUTE, action: str = "h") -> PoisonWatch:
-    watch = PoisonWatch()
-    for number, outcome in enumerate(outcomes):
-        watch = watch.after_push(action, outcome, number * between_ms)
+def after(plain: int = 0, unread: int = 0, between_ms: int = 10 * SECOND, parked: int = 0) -> PoisonWatch:
+    """A watch after failures of the action "h", the unread ones at 0, `between_ms`, …"""
+    watch = PoisonWatch(parked=parked)
+    for _ in range(plain):
+        watch = watch.after_failure("h", 0, unread=False)
+    for number in range(unread):
+        watch = watch.after_failure("h", number * between_ms, unread=True)
     return watch
 
 
-MINUTES = FAILING_BEFORE_UNREAD_MS // MINUTE
+def test_an_action_goes_unread_after_two_failures_while_the_network_passes_others():
+    assert not after(plain=1).goes_unread("h")
+    assert after(plain=2).goes_unread("h")
+    assert not after(plain=2).goes_unread("another")
 
 
-@pytest.mark.parametrize(
-    ("outcomes", "given_up"),
-    [
-        ([REFUSED] * REFUSALS_BEFORE_UNREAD, True),
-        ([REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), False),
-        ([*[REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), BUSY, REFUSED], False),
-        ([*[REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), Accepted(None), REFUSED], False),
-        ([*[REFUSED] * (REFUSALS_BEFORE_UNREAD - 1), SILENT, PROXY, REFUSED], True),
-        ([FAILED] * (MINUTES + 1), True),
-        ([FAILED] * MINUTES, False),
-        ([*[FAILED] * MINUTES, *[SILENT] * MINUTES, FAILED], True),
-        ([*[FAILED] * MINUTES, BUSY, FAILED], False),
-        ([FAILED, *[SILENT] * (3 * MINUTES), FAILED], False),
-        ([SILENT, PROXY] * MINUTES, False),
-    ],
-)
-def test_one_action_in_a_push_is_given_up(outcomes: list[object], given_up: bool):
-    watch = after(*outcomes)
-    assert watch.is_poison("h") is given_up
-    assert not watch.is_poison("another")
+def test_an_action_is_stuck_after_three_unread_failures_over_half_a_minute():
+    assert not after(2, 2).is_stuck("h", 10 * FAILING_BEFORE_PARKED_MS)
+    assert not after(2, 3).is_stuck("h", FAILING_BEFORE_PARKED_MS - 1)
+    assert after(2, 3).is_stuck("h", FAILING_BEFORE_PARKED_MS)
+    assert not after(2, 3).is_stuck("another", FAILING_BEFORE_PARKED_MS)
 
 
-def test_many_failures_in_a_short_time_do_not_count_as_a_long_one():
-    assert not after(*[FAILED] * 500, between_ms=500).is_poison("h")
-
-
-def test_a_push_of_several_actions_gives_up_none():
-    assert not after(*[REFUSED, FAILED] * 50, action="").is_poison("")
+def test_failures_of_the_readable_form_alone_do_not_park_an_action():
+    assert not after(plain=50).is_stuck("h", 10 * FAILING_BEFORE_PARKED_MS)
 
 
 def test_the_count_begins_again_with_another_action():
-    watch = after(*[REFUSED] * REFUSALS_BEFORE_UNREAD).after_push("other", REFUSED, 0)
-    assert not watch.is_poison("h")
-    assert not watch.is_poison("other")
+    watch = after(2, 3).after_failure("other", 0, unread=False)
+    assert not watch.goes_unread("h")
+    assert not watch.goes_unread("other")
+
+
+def test_each_parked_action_doubles_the_time_for_the_next_where_none_passes_between():
+    watch = after(2, 3, parked=2)
+    assert not watch.is_stuck("h", 4 * FAILING_BEFORE_PARKED_MS - 1)
+    assert watch.is_stuck("h", 4 * FAILING_BEFORE_PARKED_MS)
+    assert watch.after_parking() == PoisonWatch(parked=3)

