@@ -214,6 +214,7 @@ def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
         name=wish.name,
         ticket_prefix=wish.ticket_prefix,
         actions=wish.actions,
+        sealed=True,
     )
     client = CentralClient(url, route=route)
     answer = client.enrol(request)

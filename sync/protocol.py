@@ -258,6 +258,12 @@ class Renamed(msgspec.Struct, frozen=True):
     patient_id: str
 
 
+class Sealed(msgspec.Struct, frozen=True):
+    """An answer in Base64 (RFC 4648, 4), so that no content filter between reads it; None in one that is not sealed."""
+
+    sealed: str | None = None
+
+
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """The actions of a kiosk that wait for a verdict.
 
@@ -275,7 +281,7 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for the changes after `cursor` (0: everything). The centre may wait up to `wait_s` seconds for news.
 
-    `site_id` is as in a push. `backlog` is None where no action waits.
+    `site_id` is as in a push. `backlog` is None where no action waits. `sealed` asks for an answer in Base64.
     """
 
     protocol_version: int
@@ -287,6 +293,7 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     definitions_version: int = 0
     wait_s: float = 0.0
     backlog: Backlog | None = None
+    sealed: bool = False
 
 
 class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -330,12 +337,16 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LookupRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks who holds one card that the kiosk does not know: the card's hashes, one for each key."""
+    """Asks who holds one card that the kiosk does not know: the card's hashes, one for each key.
+
+    `sealed` is as in a pull.
+    """
 
     protocol_version: int
     site_id: str
     kiosk_id: str
     cards: tuple[CardHash, ...]
+    sealed: bool = False
 
 
 class LookupAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -355,7 +366,8 @@ class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A one-use code, and the wishes of the kiosk's configuration. The centre decides.
 
     `site_id` is the site that the machine belongs to already, if any. `kept` counts the actions of that site that the
-    machine must not lose. With such actions the centre of another site refuses, and the code stays good.
+    machine must not lose. With such actions the centre of another site refuses, and the code stays good. `sealed` is as
+    in a pull.
     """
 
     code: str
@@ -365,6 +377,7 @@ class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     ticket_prefix: str = ""
     actions: tuple[str, ...] = ()
+    sealed: bool = False
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):

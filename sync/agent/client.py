@@ -1,5 +1,6 @@
 """HTTP to the centre with typed outcomes: an answer, a refusal of the protocol, or no answer. No call raises."""
 
+import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from sync.protocol import (
     PullRequest,
     PushAnswer,
     PushRequest,
+    Sealed,
 )
 
 T = TypeVar("T")
@@ -110,7 +112,7 @@ class CentralClient:
             return NoAnswer(said or type(error).__name__)
         try:
             if status == 200:
-                return Accepted(msgspec.json.decode(body, type=answer_type))
+                return Accepted(msgspec.json.decode(_unsealed(body), type=answer_type))
             refused = msgspec.json.decode(body, type=CallRefused)
         except (ValueError, RecursionError):
             return NoAnswer(f"HTTP {status} with a body that is not of the protocol", retry_after_s, status)
@@ -145,6 +147,12 @@ class CentralClient:
             yield
         finally:
             timer.cancel()
+
+
+def _unsealed(body: bytes) -> bytes:
+    """The answer in a body that may be sealed. Raises ValueError where it is none of the protocol."""
+    sealed = msgspec.json.decode(body, type=Sealed).sealed
+    return body if sealed is None else base64.b64decode(sealed, validate=True)
 
 
 def _seconds(header: str | None) -> float | None:

@@ -85,6 +85,7 @@ class Lookups:
             site_id=identity.site_id,
             kiosk_id=identity.kiosk_id,
             cards=cards,
+            sealed=True,
         )
         with self._connected() as client:
             outcome = client.look_up(request)

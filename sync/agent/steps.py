@@ -223,7 +223,7 @@ class Puller:
     """Pulls pages until there is nothing new, then lets the centre hold the call for `wait_s`.
 
     The first call, and the call after one without an answer, ask for no wait: the screen learns at once that the centre
-    answers.
+    answers. They ask for a sealed answer, since a filter may have refused the content of the page.
     """
 
     ledger: Ledger
@@ -267,6 +267,7 @@ class Puller:
             definitions_version=identity.definitions_version,
             wait_s=wait_s,
             backlog=self.ledger.backlog(),
+            sealed=not self._was_answered,
         )
 
 

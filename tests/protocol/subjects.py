@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import threading
@@ -62,7 +63,10 @@ class Between:
         if response is None:
             response = Response.from_app(self.centre, environ | {"wsgi.input": io.BytesIO(data)}, buffered=True)
             if response.status_code == 200:
-                response.set_data(json.dumps(self.change(call, json.loads(response.get_data()))))
+                answer = _opened(json.loads(response.get_data()))
+                changed = self.change(call, answer)
+                if changed != answer:
+                    response.set_data(json.dumps(changed))
         return response(environ, start_response)
 
     def pushed(self, member: str = "actions") -> list[Any]:
@@ -72,6 +76,11 @@ class Between:
     def seqs(self) -> list[list[int]]:
         """The seqs of the actions of each push. A push without actions asks whether the network passes anything."""
         return [[action["body"]["seq"] for action in actions] for actions in self.pushed() if actions]
+
+
+def _opened(answer: Json) -> Json:
+    """An answer that may be sealed."""
+    return json.loads(base64.b64decode(answer["sealed"])) if "sealed" in answer else answer
 
 
 def refusal(status: int, retry_after_s: int | None = None, **body: Any) -> Response:

@@ -1,5 +1,6 @@
 """The sync endpoints over HTTP: push, pull, look-up, enrol. Each refusal is a typed body; garbage is 400, never 5xx."""
 
+import base64
 import logging
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
@@ -34,6 +35,7 @@ from sync.protocol import (
     PullRequest,
     PushRequest,
     RequestVersion,
+    Sealed,
 )
 
 log = logging.getLogger(__name__)
@@ -70,7 +72,9 @@ def kiosk_api(
         if isinstance(sender, ApiError) or sender.kiosk_id is None:
             with centre.store.read() as db:
                 return _reply(stranger(db, getattr(message, "site_id", None)))
-        return _reply(message if isinstance(message, CallRefused) else answer(sender.kiosk_id, message))
+        if isinstance(message, CallRefused):
+            return _reply(message)
+        return _reply(answer(sender.kiosk_id, message), sealed=getattr(message, "sealed", False))
 
     @api.post("/sync/push")
     def push() -> Response:
@@ -89,7 +93,7 @@ def kiosk_api(
     def enroll() -> Response:
         message = _read(EnrolRequest, MAX_BODY)
         if not isinstance(message, CallRefused):
-            return _reply(enrol_kiosk(centre, message, request.remote_addr or ""))
+            return _reply(enrol_kiosk(centre, message, request.remote_addr or ""), sealed=message.sealed)
         return _reply(message)
 
     api.register_error_handler(HTTPException, _http_error)
@@ -119,9 +123,12 @@ def _version(body: bytes) -> int | None:
         return None
 
 
-def _reply(answer: object) -> Response:
+def _reply(answer: object, *, sealed: bool = False) -> Response:
     if not isinstance(answer, CallRefused):
-        return Response(msgspec.json.encode(answer), HTTPStatus.OK, content_type=JSON)
+        body = msgspec.json.encode(answer)
+        if sealed:
+            body = msgspec.json.encode(Sealed(base64.b64encode(body).decode()))
+        return Response(body, HTTPStatus.OK, content_type=JSON)
     status = STATUS[answer.code]
     response = Response(msgspec.json.encode(answer), status, content_type=JSON)
     if answer.retry_after_s is not None:

@@ -23,6 +23,7 @@ from kiosk.store.sqlite import Store
 from sync.agent.client import READ_S, Accepted, CentralClient
 from sync.agent.cycle import PULL, PUSH, SAFETY_TIMER_S, Agent
 from sync.agent.driver import pause_s
+from sync.agent.lookup import Lookups
 from sync.agent.poison import TRIAL_EVERY_MS
 from sync.agent.steps import LONG_POLL_S, StepResult
 from sync.central.kiosks.take_in import take_in
@@ -300,3 +301,50 @@ def test_a_kiosk_that_pulls_while_no_push_passes_is_found_by_the_check(hospital:
     hospital.box.let_pass()
     hospital.run(180, until=lambda: hospital.listed() is None)
     assert hospital.health() == (True, [])
+
+
+# Answers.
+
+
+def refusing_answers(*words: bytes) -> Callable[[Request, Response], Response]:
+    """A filter that refuses each answer with one of these words in it."""
+
+    def change(_: Request, answer: Response) -> Response:
+        return Response(403, (), b"blocked") if any(word in answer.body for word in words) else answer
+
+    return change
+
+
+def test_a_page_with_a_row_that_a_filter_dislikes_arrives_sealed(hospital: Hospital):
+    hospital.run(60)
+    hospital.box.rewrite(refusing_answers(b'"patient_id":"P1"'))
+    assert hospital.site.centre.staff("scan_nfc", "P1").done
+
+    def knows() -> bool:
+        found = hospital.parts.journeys.patient_status(PatientId("P1"))
+        return found is not None and found.journey.state == "ARRIVED"
+
+    assert hospital.run(ISOLATED_WITHIN_S, until=knows) < ISOLATED_WITHIN_S
+    hospital.run(60)
+    assert hospital.agent.reason == ""
+
+
+def test_where_a_page_passes_in_no_form_the_kiosk_names_it_and_pushes_on(hospital: Hospital):
+    hospital.run(60)
+    hospital.box.rewrite(refusing_answers(b'"patients":', b'"sealed":'))
+    hospital.check_in("P1")
+    hospital.run(120)
+    assert not hospital.waiting()
+    assert "403" in hospital.agent.reason
+
+
+def test_a_look_up_and_an_enrolment_pass_a_filter_that_reads_their_answers(hospital: Hospital):
+    hospital.run(5)
+    hospital.box.rewrite(refusing_answers(b'"patient_id":"P3"', b'"card_keys"'))
+    lookups = Lookups(hospital.ledger, hospital.agent._connect, lambda *_: None)
+    assert lookups.run_once(cards_of("P3"))
+    assert hospital.parts.patient_of_card(cards_of("P3")) == "P3"
+    client = CentralClient(hospital.box.url)
+    made = client.enrol(EnrolRequest(code=hospital.site.code(), sealed=True))
+    client.close()
+    assert isinstance(made, Accepted)
