@@ -75,9 +75,9 @@ def status(
 
 
 def _refused_in_words(parked: Parked, timezone: str) -> str:
-    actions = "one action" if parked.number == 1 else f"{parked.number} actions"
+    several = f"{parked.number} actions, the first of them"
     return (
-        f"the centre's network refuses {actions}, the first of them {parked.action_id},"
+        f"the centre's network refuses {'one action' if parked.number == 1 else several} {parked.action_id},"
         f" since {iso(parked.since_ms, timezone)}: mend the firewall, or kiosk outbox --set-aside FILE --action ID"
     )
 

@@ -456,3 +456,15 @@ def test_a_short_command_loads_no_web_server(shell: Shell):
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_kiosk_whose_actions_do_not_arrive_is_listed_and_fails_the_check(shell: Shell):
+    shell("demo-data")
+    with closing(sqlite3.connect(shell.path)) as db, db:
+        db.execute("insert into kiosks values ('lobby', 'Lobby', 'B', '[]', 1, 0, 1772409600000, null)")
+        db.execute("insert into backlogs values ('lobby', 3, 1772409600000, 7, 1, 1772409700000, 1772409700000)")
+    said = "3 waiting since 2026-03-02T00:00:00+00:00, 1 refused by the network"
+    assert said in shell("kiosks")
+    assert json.loads(shell("kiosks", "--json"))[0]["backlog"]["waiting"] == 3
+    assert f"kiosk lobby pulls, but its actions do not arrive: {said}" in shell("check", code=1)
+    assert json.loads(shell("check", "--json", code=1))["stuck_kiosks"][0]["kiosk_id"] == "lobby"
