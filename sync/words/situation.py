@@ -89,10 +89,13 @@ class Situation:
     def values(self) -> dict[str, str]:
         """Returns the values of the places in a text, by their names."""
         entry, following = self.entry, self.next
+        room = entry.room if entry else ""
         return {
             "name": self.name,
             "desk": self.desk,
-            "room": entry.room if entry else "",
+            "room": room,
+            # Staff often call into a room by its number alone. "Please go to 3" is no place.
+            "room_number": room if room.isdecimal() else "",
             "exam": entry.exam if entry else "",
             "number": entry.number if entry else "",
             "next": following.name if following else "",

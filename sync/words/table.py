@@ -76,6 +76,7 @@ _YOUR_NUMBER = (N_("Your number, {name}"), N_("Your number"))
 _SEE_STAFF = (N_("Please see the staff at the desk"),)
 _TO_GET_A_NUMBER = (N_('Press "Confirm arrival" to get your number.'),)
 _ASK_AT_THE_DESK = (N_("Please ask at the desk."),)
+_ROOM = (N_("Room: number {room_number}"), N_("Room: {room}"), N_("The staff will show you the room."))
 _NOTHING_LEFT = (N_("No appointment is left today"),)
 
 CAUSES = (
@@ -114,7 +115,7 @@ STEPS = (
     ),
     Step(
         _where(journey=_FOLLOWING, entry_state="called"),
-        (N_("Please go to {room}"), N_("It is your turn.")),
+        (N_("Please go to room {room_number}"), N_("Please go to {room}"), N_("It is your turn.")),
         Place.ROOM,
     ),
     Step(
@@ -236,9 +237,9 @@ STEPS = (
 )
 
 PLACES: Mapping[Place, Phrase] = {
-    Place.ROOM: (N_("Room: {room}"), N_("The staff will show you the room.")),
-    Place.FRONT: (N_("At {room}"), N_("The staff will show you where to wait.")),
-    Place.INSIDE: (N_("Room: {room}"), N_("The staff will show you the room.")),
+    Place.ROOM: _ROOM,
+    Place.FRONT: (N_("At room {room_number}"), N_("At {room}"), N_("The staff will show you where to wait.")),
+    Place.INSIDE: _ROOM,
     Place.DESK: (N_("Go to: {desk}"), N_("Go to the check-in desk")),
     Place.PAYMENT: (N_("Go to the payment desk"),),
     Place.EXIT: (N_("To the way out"),),

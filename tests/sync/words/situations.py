@@ -72,10 +72,11 @@ def standings() -> tuple[tuple[bool, bool], ...]:
 
 
 def with_less(situation: Situation) -> Iterator[Situation]:
-    """Returns the situation where name, desk or room is not known, and the one with reversals."""
+    """Returns the situation without name, desk or room, with a number as its room, and with reversals."""
     yield replace(situation, name="")
     for reversals in REVERSALS:
         yield replace(situation, desk="", reversals=reversals)
         yield replace(situation, reversals=reversals)
     if situation.entry is not None:
-        yield replace(situation, entry=replace(situation.entry, room=""))
+        for room in ("", "3"):
+            yield replace(situation, entry=replace(situation.entry, room=room))

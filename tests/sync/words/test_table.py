@@ -183,6 +183,15 @@ def test_a_called_patient_is_sent_in_whatever_else_there_is_to_say():
             assert said.place is Place.ROOM, situation
 
 
+def test_a_room_that_is_a_mere_number_is_called_a_room():
+    called = say(Situation("CALLED", entry("called", room="3")))
+    assert called.lead == Text("Please go to room {room_number}", {"room_number": "3"})
+    assert called.where == Text("Room: number {room_number}", {"room_number": "3"})
+    assert say(Situation("WAITING", entry("waiting", room="3"))).where == Text(
+        "At room {room_number}", {"room_number": "3"}
+    )
+
+
 def test_only_a_patient_who_waits_is_told_of_a_second_tap():
     told = [situation for situation, said in every() if NoteKind.REPEATED in [note.kind for note in said.notes]]
     assert {situation.entry_state for situation in told} == {"waiting", "delayed"}
