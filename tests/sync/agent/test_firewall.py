@@ -59,7 +59,7 @@ class Hospital:
     parts: KioskParts
     agent: Agent
     kiosk_id: str
-    over: threading.Event
+    gives_up_early: threading.Event
 
     def __post_init__(self) -> None:
         self.ledger, self._started_ms = self.parts.ledger, self.site.centre.time()
@@ -67,6 +67,7 @@ class Hospital:
         self._failures = {PUSH: 0, PULL: 0}
         self._idle_s = {PUSH: SAFETY_TIMER_S, PULL: LONG_POLL_S}
         self.reasons: set[str] = set()
+        self.dropped = 0  # calls without any answer
 
     def check_in_everybody(self) -> None:
         """P1 checks in among others: 24 actions, of which P1's are in the middle."""
@@ -94,9 +95,9 @@ class Hospital:
 
     def _step(self, name: str) -> None:
         time = self.site.centre.time
+        before = self.dropped
         result: StepResult = self.agent.step(name)
-        if result.failed and "Timeout" in result.reason:
-            time.now_ms += int(READ_S * 1000)
+        time.now_ms += int(READ_S * 1000) * (self.dropped - before)
         self._failures[name] = self._failures[name] + 1 if result.failed else 0
         wait_s = pause_s(result, self._failures[name], self._idle_s[name], Longest())
         self._due_ms[name] = time() + int(wait_s * 1000) + 1
@@ -134,7 +135,7 @@ class Hospital:
 @pytest.fixture
 def hospital(tmp_path: Path) -> Iterator[Hospital]:
     site = Site(tmp_path / "centre.db")
-    over = threading.Event()
+    gives_up_early = threading.Event()
     with Middlebox(site.url) as box:
         first = CentralClient(box.url)
         made = first.enrol(EnrolRequest(code=site.code(), actions=EVERYTHING))
@@ -146,10 +147,10 @@ def hospital(tmp_path: Path) -> Iterator[Hospital]:
         token = made.answer.token
 
         def connect() -> CentralClient:
-            return CentralClient(box.url, token, deadline_s=SHORT_S if over.is_set() else READ_S)
+            return CentralClient(box.url, token, deadline_s=SHORT_S if gives_up_early.is_set() else READ_S)
 
         agent = Agent(parts.ledger, connect, lambda _: None, Longest(), wait_s=0.0)
-        yield Hospital(site, box, parts, agent, made.answer.kiosk_id, over)
+        yield Hospital(site, box, parts, agent, made.answer.kiosk_id, gives_up_early)
         agent.stop()
         store.close()
     site.close()
@@ -213,13 +214,21 @@ def test_where_no_form_of_a_body_passes_the_rest_flows_within_two_minutes_and_bo
 def test_the_same_where_the_firewall_drops_the_body_in_silence(hospital: Hospital):
     hospital.run(5)
     hospital.check_in_everybody()
-    hold = threading.Event()
-    hospital.box.block(lambda request: in_any_form(request) and (hold.wait(READ_S) or True), RESET)
+    end = threading.Event()
+
+    def holds(request: Request) -> bool:
+        if not in_any_form(request):
+            return False
+        hospital.dropped += 1
+        return end.wait(READ_S) or True
+
+    hospital.box.block(holds, RESET)
     hospital.agent.stop()
-    hospital.over.set()  # clients made from now on give up early in real time
+    hospital.gives_up_early.set()
     hospital.agent = Agent(hospital.ledger, hospital.agent._connect, lambda _: None, Longest(), wait_s=0.0)
     took_s = hospital.run(ISOLATED_WITHIN_S, until=lambda: not hospital.others_wait())
-    hold.set()
+    end.set()
+    assert hospital.dropped > 5
     assert took_s < ISOLATED_WITHIN_S
     assert [row.patient_id for row in hospital.waiting()] == ["P1"] * 3
 
