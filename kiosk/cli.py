@@ -227,7 +227,7 @@ def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
         case CallRefused():
             raise BadInput(answer.error)
         case NoAnswer():
-            raise Failure(f"the centre at {url} did not answer ({answer.reason})")
+            raise Failure(f"no usable answer from the centre at {url}: {answer.reason}")
     click.echo(f"enrolled as {enrolment.kiosk_id} ({enrolment.name}), queue numbers from {enrolment.ticket_prefix}-001")
     if file and file != str(aside):
         click.echo(f"{file} holds the actions as well: the kiosk went on while it was enrolled", err=True)
@@ -373,7 +373,7 @@ def _status_in_words(report: dict[str, Any]) -> str:
             *([f"site     {report['site']['name']} ({report['site']['site_id']})"] if report["site"] else []),
             f"daemon   {'running' if report['running'] else 'not running'}",
             f"centre   {centre}",
-            *(["enrol    the centre does not accept this kiosk: kiosk enroll"] if report["fenced"] else []),
+            *(["enrol    the centre has ended this kiosk: kiosk enroll"] if report["ended"] else []),
             f"roster   {report['roster']['patients']} patients, as of {report['roster']['as_of'] or 'never'}",
             f"outbox   {_outbox_in_words(report['outbox'])}",
             *readers,

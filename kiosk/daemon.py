@@ -6,6 +6,7 @@ and systemd starts it again. Nothing that was acknowledged is in memory alone.
 
 import dataclasses
 import logging
+import sqlite3
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -39,11 +40,12 @@ from kiosk.uid import NoUid, parse_uid
 from sync.agent.client import CentralClient
 from sync.agent.cycle import Agent
 from sync.agent.lookup import Lookups
+from sync.agent.steps import ENDED
 from sync.cards import CardHash, canonical_card
 from sync.clock import now_ms
 from sync.control import Access, ControlError, ControlServer, Operation, socket_path
 from sync.journey.model import PatientId
-from sync.protocol import Enrolment
+from sync.protocol import EndCode, Enrolment
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class Daemon:
         self._agent_lock = threading.Lock()
         self._enrolling = threading.Lock()
         self._unknown_forms = UnknownForms()
+        self._is_erased = False
 
     def start(self) -> None:
         """Starts all parts.
@@ -73,6 +76,7 @@ class Daemon:
             self._ledger = Ledger(self._kiosk)
             self._enrolment = PendingEnrolment(self._config, self._ledger)
             self._resume_enrolment()
+            self._erase_ended()  # again, where the power went in the middle
             self._cards = SiteCards(self._config)
             journeys = Journeys(self._kiosk)
             self._reception = Reception(journeys, self._cards.hashes, self._automatic, self._nudge, self._look_up)
@@ -160,7 +164,8 @@ class Daemon:
     # The centre.
 
     def _start_agent(self) -> None:
-        if self._kiosk.identity is None or not self._config.central.url:
+        identity = self._kiosk.identity
+        if identity is None or identity.ended_ms is not None or not self._config.central.url:
             return
         with self._agent_lock:
             self._agent = Agent(self._ledger, self._connect, self._on_sync)
@@ -198,6 +203,9 @@ class Daemon:
     def _on_sync(self, patient_ids: frozenset[PatientId]) -> None:
         agent = self._agent
         self._reception.update(patient_ids, agent.online if agent else False)
+        if agent and agent.refusal is EndCode.ENDED and not self._is_erased:
+            self._erase_ended()
+            self._cards.refresh()
 
     def _nudge(self) -> None:
         if agent := self._agent:
@@ -222,6 +230,15 @@ class Daemon:
         except FAILURES as error:
             # Without the traceback: its messages could quote the answer of the centre.
             log.error("%s", describe_failure(error, can_resume=True))  # noqa: TRY400
+
+    def _erase_ended(self) -> None:
+        """Erases what a kiosk that the centre has ended must not keep. The next step of the agent tries it again."""
+        try:
+            self._is_erased = self._enrolment.erase_ended()
+        except (OSError, sqlite3.Error) as error:
+            log.error("the data of this kiosk, which has ended, could not be erased: %s", error)  # noqa: TRY400
+        if self._is_erased:
+            log.warning("the centre has ended this kiosk: its patients, token and card keys are erased")
 
     # The control socket.
 
@@ -262,12 +279,17 @@ class Daemon:
                 db,
                 running=True,
                 online=agent.online if agent else False,
-                reason=agent.reason if agent else "",
+                reason=agent.reason if agent else self._reason_without_agent(),
+                not_known=agent is not None and agent.refusal is EndCode.NOT_KNOWN,
                 readers=readers,
                 fields=fields,
                 unknown_forms=self._unknown_forms.seen(),
                 faults=faults,
             )
+
+    def _reason_without_agent(self) -> str:
+        identity = self._kiosk.identity
+        return ENDED if identity and identity.ended_ms is not None else ""
 
     def _outbox(self) -> list[dict[str, Any]]:
         with self._store.read() as db:
@@ -304,6 +326,7 @@ class Daemon:
                 raise ControlError(describe_failure(error, can_resume=can_resume)) from error
             finally:
                 # After a failure the kiosk keeps its former identity, with an outbox to push.
+                self._is_erased = False
                 self._cards.refresh()
                 self._reception.reset()
                 self._start_agent()

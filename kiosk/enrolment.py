@@ -14,9 +14,10 @@ import msgspec
 
 from kiosk.config import Config
 from kiosk.journey.ledger import Ledger, WouldLose
+from kiosk.store.identity import token_hash
 from sync.cards import CardHash, CardKeys, read_keys, usable
 from sync.clock import site_day
-from sync.durable import prepare_secret, put_in_place, write_secret
+from sync.durable import erase, prepare_secret, put_in_place, write_secret
 from sync.journey.definitions import read as parse_definitions
 from sync.protocol import Enrolment
 
@@ -78,9 +79,25 @@ class PendingEnrolment:
             self._finish_begun()
             return self._config.token_path.read_text("utf-8").strip()
 
+    def erase_ended(self) -> bool:
+        """Erases the token, the card keys and the traces of patients of a kiosk that the centre has ended.
+
+        Returns False for any other kiosk, of which nothing is erased. Raises OSError or sqlite3.Error; it may be called
+        again then.
+        """
+        with self._lock:
+            # Under the lock: a new enrolment may have begun meanwhile, and its secrets stay.
+            identity = self._ledger.identity
+            if identity is None or identity.ended_ms is None:
+                return False
+            for path in (self._config.token_path, self._config.keys_path):
+                erase(path)
+            self._ledger.erase_traces()
+            return True
+
     def _finish_begun(self) -> None:
         """Writes the secrets of an enrolment whose identity is committed. With the old token the centre would take
-        this machine for another kiosk, and fence it."""
+        this machine for another kiosk, and not know it."""
         waiting = self._read_file()
         if waiting is not None and self._is_committed(waiting.enrolment):
             self._resume()
@@ -143,14 +160,10 @@ class PendingEnrolment:
     def _is_committed(self, enrolment: Enrolment) -> bool:
         """Whether the identity of an enrolment is in the store.
 
-        An incarnation of a centre gives no kiosk id twice, unless an undetected restore set the centre back. Then the
-        centre fences a kiosk that enrolls again under its own id.
+        Its token tells. A centre that an undetected restore set back may give the same kiosk id twice.
         """
         identity = self._ledger.identity
-        if identity is None or identity.fenced_ms is not None:
-            return False
-        known = (identity.site_id, identity.kiosk_id, identity.server_incarnation)
-        return known == (enrolment.site_id, enrolment.kiosk_id, enrolment.server_incarnation)
+        return identity is not None and identity.token_sha256 == token_hash(enrolment.token)
 
 
 def describe_failure(error: Exception, *, can_resume: bool) -> str:

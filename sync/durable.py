@@ -66,6 +66,24 @@ def put_in_place(prepared: Path, path: Path) -> None:
     sync_path(path.parent)
 
 
+def erase(path: Path) -> None:
+    """Overwrites a file with zeros and removes it, durably. Nothing happens where there is no such file. Raises
+    OSError.
+
+    A flash medium may keep the old content in a place that no program can read.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        write_durably(descriptor, bytes(os.fstat(descriptor).st_size))
+    finally:
+        os.close(descriptor)
+    path.unlink()
+    sync_path(path.parent)
+
+
 def free_name(path: Path, ending: str) -> Path:
     """A path beside a file that does not exist yet: the file's name with `ending`, from the second on with a number."""
     names = (path.with_name(f"{path.name}{ending}{number}") for number in ("", *(f"-{n}" for n in range(2, 1000))))

@@ -197,7 +197,9 @@ class EndCode(StrEnum):
 
     GAP = "gap"  # send again from `expected_seq`
     FORK = "fork"  # the chain does not continue the centre's: renumber under `epoch`
-    FENCED = "fenced"  # the token is unknown or revoked: enrol again
+    ENDED = "ended"  # the token was revoked: forget the patients, and enrol again
+    NOT_KNOWN = "not_known"  # no token came, or one that the centre does not know: keep everything
+    NO_SITE = "no_site"  # the centre has no hospital yet; an operator has to import one
     OTHER_SITE = "other_site"  # the kiosk belongs to another site than the centre
     UNSUPPORTED_VERSION = "unsupported_version"
     TRY_LATER = "try_later"  # busy; `retry_after_s`
@@ -207,9 +209,10 @@ class EndCode(StrEnum):
 class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
     """The body of every refused sync call (HTTP 4xx or 503).
 
-    `site_id` is the site of the centre, beside `gap`, `fork`, `fenced` and `other_site`: a kiosk of another site
-    follows none of them. `versions` are the versions of this protocol that the centre speaks, beside
-    `unsupported_version`.
+    `site_id` is the site of the centre, beside `gap`, `fork`, `ended`, `not_known` and `other_site`: a kiosk of another
+    site follows none of them. `versions` are the versions of this protocol that the centre speaks, beside
+    `unsupported_version`. `token_sha256` is the SHA-256 (hex) of the token that came with the call, beside `ended` and
+    `not_known`; None where no token came. A kiosk believes `ended` only beside the hash of its own token.
     """
 
     code: EndCode
@@ -219,6 +222,7 @@ class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int | None = None
     retry_after_s: float | None = None
     versions: tuple[int, ...] = ()
+    token_sha256: str | None = None
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):

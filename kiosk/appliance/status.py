@@ -19,6 +19,7 @@ def status(
     running: bool,
     online: bool,
     reason: str,
+    not_known: bool = False,
     readers: Sequence[Any],
     fields: Sequence[str] = (),
     unknown_forms: Sequence[SeenForm] = (),
@@ -26,7 +27,8 @@ def status(
 ) -> dict[str, Any]:
     """Returns the answer of `kiosk status --json`. `readers` are dataclasses; `reason` is why the last sync failed.
 
-    `fields` are the names of the readers and slots that hold a card.
+    `not_known`: the centre does not know this kiosk's token, or did not get it. `fields` are the names of the readers
+    and slots that hold a card.
     """
     identity = read_identity(connection)
     site = identity.site if identity else None
@@ -37,7 +39,8 @@ def status(
         "version": version("nfc-kiosk"),
         "running": running,
         "enrolled": identity is not None,
-        "fenced": identity is not None and identity.fenced_ms is not None,
+        "ended": identity is not None and identity.ended_ms is not None,
+        "not_known": not_known,
         "kiosk": {
             "id": identity.kiosk_id,
             "name": identity.name,

@@ -188,7 +188,7 @@ class PresentScreen:
         if self.store_fault:
             return STORE_FAULT
         identity = self._journeys.identity
-        if identity is None or identity.fenced_ms is not None:
+        if identity is None or identity.ended_ms is not None:
             return NOT_ENROLLED
         return None if self.readers_ready else NO_READER
 

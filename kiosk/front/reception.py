@@ -25,7 +25,7 @@ from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from sync.cards import CardHash
 from sync.journey.model import PatientId
 
-FENCED = "The centre does not accept this kiosk. Its unsent actions are kept. Run kiosk enroll."
+ENDED = "The centre has ended this kiosk. Its unsent actions are kept. Run kiosk enroll."
 
 
 class Reception:
@@ -189,7 +189,7 @@ class Reception:
         with self._changed:
             fault, identity = self._present.fault(), self._journeys.identity
         if fault == NOT_ENROLLED and identity is not None:
-            return (FENCED,)
+            return (ENDED,)
         return (_FAULTS[fault],) if fault else ()
 
     # Time.

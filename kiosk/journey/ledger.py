@@ -12,7 +12,7 @@ from kiosk.journey.transaction_context import TransactionContext
 from kiosk.store import audit, blocked_cards, old_site, outbox, outbox_bodies, outbox_epochs, outbox_parked, roster
 from kiosk.store.identity import (
     Identity,
-    mark_fenced,
+    mark_ended,
     read_identity,
     reset_cursor,
     write_enrolment,
@@ -243,7 +243,7 @@ class Ledger:
         with self._store.write() as db:
             context = self._kiosk.context()
             identity = context.identity
-            is_fresh = row is not None and row.change > identity.cursor and identity.fenced_ms is None
+            is_fresh = row is not None and row.change > identity.cursor and identity.ended_ms is None
             of_this_roster = (answer.site_id, answer.server_incarnation) == (
                 identity.site_id,
                 identity.server_incarnation,
@@ -251,22 +251,27 @@ class Ledger:
             if row is not None and is_fresh and of_this_roster:
                 pages.write_row(db, context, row)
 
-    def fenced(self, site_id: str | None = None) -> frozenset[PatientId]:
-        """Fences this kiosk, which the centre has ended or does not know: all patients are forgotten.
+    def end(self, site_id: str | None = None) -> frozenset[PatientId]:
+        """Ends this kiosk, whose token the centre has revoked: all data of patients is forgotten but the kept actions.
 
-        Pending actions stay for the next enrolment. The word of another site's centre (`site_id`) changes nothing.
-        Returns the forgotten patients. Raises NotEnrolled.
+        These stay for the next enrolment. The word of another site's centre (`site_id`) changes nothing. Returns the
+        forgotten patients. Raises NotEnrolled.
         """
-        if self._kiosk.enrolled_identity().fenced_ms is not None:
+        if self._kiosk.enrolled_identity().ended_ms is not None:
             return frozenset()
         with self._kiosk.change() as db:
             context = self._kiosk.context()
             if site_id not in (None, context.identity.site_id):
                 return frozenset()
             forgotten = roster.clear(db)
-            mark_fenced(db, context.at_ms)
-            audit.note(db, context.at_ms, "fenced", f"{len(forgotten)} patients forgotten")
+            old_site.forget_all_but_kept(db)
+            mark_ended(db, context.at_ms)
+            audit.note(db, context.at_ms, "ended", f"{len(forgotten)} patients forgotten")
         return frozenset(forgotten)
+
+    def erase_traces(self) -> None:
+        """Removes from the disk what was deleted. Raises sqlite3.Error, such as on a full disk."""
+        self._store.erase_traces()
 
     def start_epoch(self, epoch: int, site_id: str | None = None) -> None:
         """Renumbers the pending actions under a new epoch, since the chain forked (a restored or cloned disk).

@@ -17,6 +17,8 @@ def is_overtaken(page: PullAnswer, identity: Identity) -> bool:
     incarnation."""
     if page.site_id != identity.site_id:
         return True
+    if identity.ended_ms is not None:
+        return True  # it was under way when the kiosk ended, and must not bring the patients back
     if page.asked_cursor != identity.cursor:
         return True
     continues = page.from_cursor == identity.cursor and page.server_incarnation == identity.server_incarnation

@@ -3,6 +3,7 @@
 Every function takes the connection of an open transaction, or of one that reads.
 """
 
+import hashlib
 import sqlite3
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,7 @@ class Identity:
 
     site_id: str
     kiosk_id: str
+    token_sha256: str
     name: str
     ticket_prefix: str
     actions: frozenset[str]
@@ -36,7 +38,7 @@ class Identity:
     as_of_ms: int | None
     site: Site
     definitions_version: int
-    fenced_ms: int | None = None
+    ended_ms: int | None = None
     as_of_clock: ClockReading | None = None
 
 
@@ -48,6 +50,7 @@ def read_identity(connection: Connection) -> Identity | None:
     return Identity(
         site_id=row["site_id"],
         kiosk_id=row["kiosk_id"],
+        token_sha256=row["token_sha256"],
         name=row["name"],
         ticket_prefix=row["ticket_prefix"],
         actions=frozenset(_actions.decode(row["actions"])),
@@ -58,7 +61,7 @@ def read_identity(connection: Connection) -> Identity | None:
         as_of_ms=row["as_of_ms"],
         site=_site.decode(row["site"]),
         definitions_version=row["definitions_version"],
-        fenced_ms=row["fenced_ms"],
+        ended_ms=row["ended_ms"],
         as_of_clock=_clock.decode(row["as_of_clock"]) if row["as_of_clock"] else None,
     )
 
@@ -76,12 +79,13 @@ def write_enrolment(connection: Connection, enrolment: Enrolment) -> None:
     """Replaces the identity by the one of an enrolment. Nothing is pulled yet, and the hash chain is empty."""
     connection.execute("delete from identity")
     connection.execute(
-        "insert into identity (site_id, kiosk_id, name, ticket_prefix, actions, epoch, next_seq, last_hash,"
-        " backed_up_seq, server_incarnation, cursor, site, definitions_version, definitions)"
-        " values (?, ?, ?, ?, ?, ?, 1, ?, 0, ?, 0, ?, ?, ?)",
+        "insert into identity (site_id, kiosk_id, token_sha256, name, ticket_prefix, actions, epoch, next_seq,"
+        " last_hash, backed_up_seq, server_incarnation, cursor, site, definitions_version, definitions)"
+        " values (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, ?, 0, ?, ?, ?)",
         (
             enrolment.site_id,
             enrolment.kiosk_id,
+            token_hash(enrolment.token),
             enrolment.name,
             enrolment.ticket_prefix,
             _json(list(enrolment.actions)),
@@ -108,7 +112,7 @@ def write_page(connection: Connection, page: PullAnswer, clock: ClockReading) ->
     """
     connection.execute(
         "update identity set cursor = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?, actions = ?, site = ?,"
-        " fenced_ms = null, as_of_clock = iif(?, as_of_clock, ?)",
+        " as_of_clock = iif(?, as_of_clock, ?)",
         (
             page.cursor,
             page.more,
@@ -132,9 +136,14 @@ def reset_cursor(connection: Connection) -> None:
     connection.execute("update identity set cursor = 0")
 
 
-def mark_fenced(connection: Connection, at_ms: int) -> None:
+def mark_ended(connection: Connection, at_ms: int) -> None:
     """Notes that the centre has ended this kiosk. `at_ms` is UTC ms."""
-    connection.execute("update identity set cursor = 0, as_of_ms = null, as_of_clock = null, fenced_ms = ?", (at_ms,))
+    connection.execute("update identity set cursor = 0, as_of_ms = null, as_of_clock = null, ended_ms = ?", (at_ms,))
+
+
+def token_hash(token: str) -> str:
+    """The SHA-256 (hex) of a token: it tells two enrolments apart, and opens nothing."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @lru_cache(maxsize=2)

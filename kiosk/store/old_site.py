@@ -23,6 +23,7 @@ Connection = sqlite3.Connection
 # Only this kiosk is sure to have these actions: the centre has not judged them for good, or has them in no backup.
 _KEPT = f"(status in ('pending', 'needs_staff') or not {BACKED_UP})"
 _FORGOTTEN = ("outbox", "patients", "patient_aliases", "blocked_cards", "queue_numbers", "audit")
+_NOT_KEPT = ("blocked_cards", "audit")  # of a kiosk that has ended; its numbers of today stay on paper
 
 
 class UnknownAction(ValueError):
@@ -109,6 +110,13 @@ def forget(connection: Connection) -> None:
     """Removes everything of the site: actions, patients, cards, queue numbers and audit."""
     for table in _FORGOTTEN:
         connection.execute(f"delete from {table}")  # noqa: S608
+
+
+def forget_all_but_kept(connection: Connection) -> None:
+    """Removes what a kiosk that has ended does not owe its site: cards, audit, and the actions that a backup holds."""
+    for table in _NOT_KEPT:
+        connection.execute(f"delete from {table}")  # noqa: S608
+    connection.execute(f"delete from outbox where not {_KEPT}")  # noqa: S608
 
 
 def _named(connection: Connection, action_ids: Sequence[str]) -> _Chosen:

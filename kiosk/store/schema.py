@@ -37,6 +37,7 @@ _FIRST_SCHEMA = (
         id integer primary key check (id = 1),
         site_id text not null,             -- the site that this kiosk belongs to
         kiosk_id text not null,
+        token_sha256 text not null,        -- of the token, which stands in a file of its own
         name text not null,
         ticket_prefix text not null,
         actions text not null,             -- JSON list: what the centre grants
@@ -48,7 +49,7 @@ _FIRST_SCHEMA = (
         cursor integer not null,           -- the last change number pulled
         as_of_ms integer,                  -- when the roster was last whole, by the centre's clock
         as_of_clock text,                  -- JSON ClockReading: this box's clocks at as_of_ms
-        fenced_ms integer,                 -- when the centre ended this kiosk
+        ended_ms integer,                 -- when the centre ended this kiosk for good
         site text not null,                -- JSON Site
         definitions_version integer not null,
         definitions text not null          -- JSON document
@@ -126,7 +127,7 @@ _FIRST_SCHEMA = (
     """create table audit (
         audit_id integer primary key,
         at_ms integer not null,
-        kind text not null,                -- applied, refused, verdict, refused_tap, enrolled, fenced, epoch, lost …
+        kind text not null,                -- applied, refused, verdict, refused_tap, enrolled, ended, epoch, lost …
         patient_id text,
         action_id text,
         from_state text,

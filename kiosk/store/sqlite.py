@@ -62,6 +62,17 @@ class Store:
         with self.write() as db:
             db.execute("insert into probe values (1, 1) on conflict (id) do update set tries = tries + 1")
 
+    def erase_traces(self) -> None:
+        """Writes the file again without what was deleted, and empties the log. Waits for readers of the file.
+
+        `secure_delete` clears deleted rows; a page that was rebuilt may still hold old bytes in its free space. Raises
+        sqlite3.Error; it may be called again then.
+        """
+        with self._lock:
+            self._connection.execute("vacuum")
+            if not empty_log(self._connection):
+                raise sqlite3.OperationalError("a reader keeps the log")
+
     def close(self) -> None:
         """Writes the log back into the file and closes the file. May be called twice."""
         with self._lock:

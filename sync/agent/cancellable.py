@@ -12,6 +12,17 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from sync.agent.route import Route
 
+# A cable that is pulled sends no reset. A held call must end all the same: after four seconds without a byte, and three
+# questions that the other machine does not answer (tcp(7)). The last option does it where data is on its way.
+_SOCKET_OPTIONS = [
+    *HTTPConnection.default_socket_options,
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 4),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 7000),
+]
+
 
 class CallCancelled(OSError):
     """The call was cancelled."""
@@ -32,7 +43,7 @@ class CancellableAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Makes the connection pools, whose connections report when they connect. The base class calls this."""
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, **kwargs, socket_options=_SOCKET_OPTIONS)
         self.poolmanager.pool_classes_by_scheme = self._pools()
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> PoolManager:
@@ -40,7 +51,7 @@ class CancellableAdapter(HTTPAdapter):
         if self._proxy_headers != (headers := self._route.proxy_headers()):
             self.proxy_manager.clear()  # the login has changed since
         self._proxy_headers = headers
-        manager: PoolManager = super().proxy_manager_for(proxy, **kwargs)
+        manager: PoolManager = super().proxy_manager_for(proxy, **kwargs, socket_options=_SOCKET_OPTIONS)
         manager.pool_classes_by_scheme = self._pools()
         return manager
 
@@ -76,6 +87,11 @@ class CancellableAdapter(HTTPAdapter):
     def is_cancelled(self) -> bool:
         """Whether the last call was cancelled, at its deadline or for good."""
         return self._cancelled
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether the present call, or the last one, was cancelled at its deadline."""
+        return self._cancelled and not self._closed
 
     def begin(self) -> int:
         """Begins a call and returns its number. Raises CallCancelled after `cancel_all`."""

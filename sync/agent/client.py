@@ -1,7 +1,9 @@
 """HTTP to the centre with typed outcomes: an answer, a refusal of the protocol, or no answer. No call raises."""
 
 import base64
+import hashlib
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,11 +13,13 @@ import msgspec
 import requests
 import urllib3
 
+from sync.agent.answers import MAX_ANSWER, Received, TooLarge, altered, of_failure, of_garbage, plain_body
 from sync.agent.cancellable import CancellableAdapter
 from sync.agent.route import Route
 from sync.agent.route_faults import describe
 from sync.protocol import (
     CallRefused,
+    EndCode,
     Enrolment,
     EnrolRequest,
     LookupAnswer,
@@ -31,8 +35,8 @@ T = TypeVar("T")
 
 CONNECT_S = 3.05
 READ_S = 10.0
-MAX_ANSWER = 16 * 1024 * 1024
 CHUNK = 64 * 1024
+_TOO_SLOW = "too_slow: no whole answer came in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Accepted(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
     """No usable answer: no connection, a time-out, a broken server or garbage. The centre may have committed all the
-    same."""
+    same. `reason` is a code and a sentence of `sync.agent.answers`."""
 
     reason: str
     retry_after_s: float | None = None
@@ -73,6 +77,7 @@ class CentralClient:
         self._session.headers["Content-Type"] = "application/json"
         # A compressed answer could be small on the wire and huge in memory.
         self._session.headers["Accept-Encoding"] = "identity"
+        self._token_sha256 = hashlib.sha256(token.encode()).hexdigest() if token else None
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
@@ -104,24 +109,33 @@ class CentralClient:
         self, path: str, message: object, answer_type: type[T], wait_s: float = 0.0
     ) -> Accepted[T] | CallRefused | NoAnswer:
         try:
-            status, body, retry_after_s = self._post(path, msgspec.json.encode(message), self._deadline_s + wait_s)
+            received = self._post(path, msgspec.json.encode(message), self._deadline_s + wait_s)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            # A cancelled call looks like one that was cut off, and nobody waits for the reason.
+            if self._adapter.was_cancelled:
+                return NoAnswer(_TOO_SLOW)
+            # A call that is cancelled for good looks like one that was cut off, and nobody waits for the reason.
             said = "" if self._adapter.is_cancelled else describe(error, self._url, self._route)
-            # The messages of other errors hold addresses and object reprs; the type says enough.
-            return NoAnswer(said or type(error).__name__)
+            return NoAnswer(said or of_failure(error))
+        except TooLarge as error:
+            return NoAnswer(of_garbage(Received(200, b""), error))
+        if reason := altered(received):
+            return NoAnswer(reason, received.retry_after_s, received.status)
         try:
-            if status == 200:
+            body = plain_body(received)
+            if received.status == 200:
                 return Accepted(msgspec.json.decode(_unsealed(body), type=answer_type))
             refused = msgspec.json.decode(body, type=CallRefused)
-        except (ValueError, RecursionError):
-            return NoAnswer(f"HTTP {status} with a body that is not of the protocol", retry_after_s, status)
+        except (ValueError, RecursionError, EOFError, zlib.error) as error:
+            return NoAnswer(of_garbage(received, error), received.retry_after_s, received.status)
+        if refused.code is EndCode.ENDED and refused.token_sha256 != self._token_sha256:
+            # No middlebox knows the hash of the token, so only the centre can end this kiosk.
+            return NoAnswer("not_ended: the answer ends another token than this kiosk's", status=received.status)
         if refused.retry_after_s is None:
-            return msgspec.structs.replace(refused, retry_after_s=retry_after_s)
+            return msgspec.structs.replace(refused, retry_after_s=received.retry_after_s)
         return refused
 
-    def _post(self, path: str, body: bytes, deadline_s: float) -> tuple[int, bytes, float | None]:
-        """Posts a body. Returns the status, the answer's body and its Retry-After in seconds."""
+    def _post(self, path: str, body: bytes, deadline_s: float) -> Received:
+        """Posts a body and returns the whole answer. Raises TooLarge, and the errors of requests and of sockets."""
         with (
             self._deadline(deadline_s),
             self._session.post(
@@ -132,8 +146,16 @@ class CentralClient:
             for chunk in response.raw.stream(CHUNK, decode_content=False):
                 received += chunk
                 if len(received) > MAX_ANSWER:
-                    raise requests.exceptions.ContentDecodingError
-            return response.status_code, bytes(received), _seconds(response.headers.get("Retry-After"))
+                    raise TooLarge
+            headers = response.headers
+            return Received(
+                response.status_code,
+                bytes(received),
+                content_type=headers.get("Content-Type", ""),
+                encoding=headers.get("Content-Encoding", ""),
+                location=headers.get("Location", ""),
+                retry_after_s=_seconds(headers.get("Retry-After")),
+            )
 
     @contextmanager
     def _deadline(self, deadline_s: float) -> Iterator[None]:

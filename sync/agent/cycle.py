@@ -3,16 +3,18 @@
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 
-from sync.agent.backoff import Reachability
+from sync.agent.backoff import CAP_S
 from sync.agent.client import CentralClient
 from sync.agent.driver import Driver
 from sync.agent.ledger import Ledger
+from sync.agent.reachability import RETRY_WITHIN_S, Reachability
 from sync.agent.steps import LONG_POLL_S, Puller, Pusher, StepResult
 from sync.agent.versions import Negotiation
 from sync.journey.model import PatientId
-from sync.protocol import SUPPORTED_VERSIONS
+from sync.protocol import SUPPORTED_VERSIONS, EndCode
 
 log = logging.getLogger(__name__)
 
@@ -32,31 +34,44 @@ class Agent:
         chance: random.Random | None = None,
         versions: frozenset[int] = SUPPORTED_VERSIONS,
         wait_s: float = LONG_POLL_S,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`connect` makes a client for each thread. `announce` gets the patients that a step has touched. It gets none
-        where only online/offline has changed. `versions` are the versions of the protocol that this end speaks. The
-        centre may hold a pull for `wait_s` seconds.
+        where only online/offline or `refusal` has changed. `versions` are the versions of the protocol that this
+        end speaks. The centre may hold a pull for `wait_s` seconds. `monotonic` returns seconds.
         """
         self._ledger = ledger
         self._connect = connect
         self._announce = announce
         self._versions = versions
         self._wait_s = wait_s
+        self._monotonic = monotonic
         chance = chance or random.Random()  # noqa: S311 - jitter is no secret
         self._lock = threading.Lock()
+        self._outcome = threading.Condition(self._lock)
+        self._stopping = False
+        self._shown = False  # the value of `online` that was announced last
         self._reachability = Reachability()
         self._reasons = {PUSH: "", PULL: ""}
+        self._refusals: dict[str, EndCode | None] = {PUSH: None, PULL: None}
+        self._clock_watcher = threading.Thread(target=self._watch_clock, name="sync reachability", daemon=True)
         self._clients: list[CentralClient] = []
         self._steps: dict[str, Pusher | Puller] = {}
         self._drivers = {
-            PUSH: Driver("sync push", lambda: self.step(PUSH), SAFETY_TIMER_S, chance),
-            PULL: Driver("sync pull", lambda: self.step(PULL), PAUSE_S, chance),
+            PUSH: Driver("sync push", lambda: self.step(PUSH), SAFETY_TIMER_S, chance, self._longest_backoff_s),
+            PULL: Driver("sync pull", lambda: self.step(PULL), PAUSE_S, chance, self._longest_backoff_s),
         }
 
     @property
     def online(self) -> bool:
-        """Whether the centre has answered recent calls."""
-        return self._reachability.online
+        """Whether the centre answers, as it is shown to people: with hysteresis in time."""
+        with self._lock:
+            return self._reachability.at(self._monotonic()).online
+
+    @property
+    def refusal(self) -> EndCode | None:
+        """`ended` or `not_known`, where the centre said so to the last call; else None."""
+        return next((refusal for refusal in self._refusals.values() if refusal), None)
 
     @property
     def reason(self) -> str:
@@ -64,7 +79,8 @@ class Agent:
         return next((reason for reason in self._reasons.values() if reason), "")
 
     def start(self) -> None:
-        """Starts both threads."""
+        """Starts the threads."""
+        self._clock_watcher.start()
         for driver in self._drivers.values():
             driver.start()
 
@@ -77,11 +93,15 @@ class Agent:
         for driver in self._drivers.values():
             driver.stop()
         with self._lock:
+            self._stopping = True
+            self._outcome.notify()
             clients = list(self._clients)
         for client in clients:
             client.abort()
         for driver in self._drivers.values():
             driver.join(timeout_s)
+        if self._clock_watcher.is_alive():
+            self._clock_watcher.join(timeout_s)
         for client in clients:
             client.close()
 
@@ -97,8 +117,8 @@ class Agent:
             result = StepResult(failed=True, reason=type(error).__name__)
         if self._drivers[name].stopping:
             return result
-        changed = self._note(name, result)
-        if changed or result.touched:
+        has_news = self._note(name, result)
+        if has_news or result.touched:
             self._announce(result.touched)
         if name == PULL and result.touched and self._ledger.has_pending():
             # The page may come from a restored centre. The actions that it lacks are pushed before the safety timer
@@ -123,7 +143,7 @@ class Agent:
         return self._steps[name]
 
     def _note(self, name: str, result: StepResult) -> bool:
-        """Notes the reason and the reachability after a step. Returns whether online/offline has changed."""
+        """Notes the reason and the reachability after a step. Returns whether there is something to announce."""
         is_fault = result.failed or result.retry_after_s is not None
         before, reason = self._reasons[name], result.reason if is_fault else ""
         if reason and reason != before:
@@ -132,9 +152,39 @@ class Agent:
         if before and not reason:
             for driver in self._drivers.values():
                 driver.end_backoff()
-        if result.reached is None:
-            return False
+        refused_before, self._refusals[name] = self._refusals[name], result.refusal
         with self._lock:
-            earlier = self._reachability
-            self._reachability = earlier.after_call(result.reached)
-            return earlier.online != self._reachability.online
+            if name == PULL:
+                self._reachability = self._after_pull(result)
+                self._outcome.notify()
+            # What follows the end of a kiosk may fail, and is tried again after each step.
+            return self._has_turned() or refused_before != result.refusal or result.refusal is EndCode.ENDED
+
+    def _after_pull(self, result: StepResult) -> Reachability:
+        """The reachability after a pull. A push says nothing of the roster, and one body may fail for its own sake."""
+        if result.reached is None:
+            return self._reachability
+        if result.reached and not result.failed:
+            return self._reachability.after_answer(self._monotonic(), is_current=result.is_current)
+        return self._reachability.after_failure(self._monotonic())
+
+    def _has_turned(self) -> bool:
+        """Whether `online` differs from what was announced last. The caller holds the lock, and announces it."""
+        self._reachability = self._reachability.at(self._monotonic())
+        before, self._shown = self._shown, self._reachability.online
+        return before != self._shown
+
+    def _watch_clock(self) -> None:
+        """Announces the changes of `online` that come by time alone, between two calls."""
+        while True:
+            with self._lock:
+                while not self._stopping and not self._has_turned():
+                    changes_at_s = self._reachability.changes_at_s
+                    self._outcome.wait(None if changes_at_s is None else max(0.0, changes_at_s - self._monotonic()))
+                if self._stopping:
+                    return
+            self._announce(frozenset())
+
+    def _longest_backoff_s(self) -> float:
+        with self._lock:
+            return RETRY_WITHIN_S if self._reachability.is_in_doubt else CAP_S

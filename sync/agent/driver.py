@@ -12,10 +12,19 @@ class Driver:
     """Repeats a step in its own thread: at once while there is more to do, after the backoff where the step failed,
     else after `idle_s` or a call of `wake`. The step catches its own errors."""
 
-    def __init__(self, name: str, step: Callable[[], StepResult], idle_s: float, chance: random.Random) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], StepResult],
+        idle_s: float,
+        chance: random.Random,
+        longest_backoff_s: Callable[[], float] = lambda: CAP_S,
+    ) -> None:
+        """`longest_backoff_s` says how long the next backoff may be at most."""
         self._step = step
         self._idle_s = idle_s
         self._chance = chance
+        self._longest_backoff_s = longest_backoff_s
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._retry = threading.Event()
@@ -61,7 +70,7 @@ class Driver:
 
     def _wait_after(self, result: StepResult, failures: int) -> None:
         # Nothing shortens a wait that the centre asked for; a backoff of this end ends when the centre answers again.
-        wait_s = pause_s(result, failures, self._idle_s, self._chance)
+        wait_s = pause_s(result, failures, self._idle_s, self._chance, self._longest_backoff_s())
         if result.retry_after_s:
             self._stop.wait(wait_s)
         elif result.failed:
@@ -70,10 +79,12 @@ class Driver:
             self._wake.wait(wait_s)
 
 
-def pause_s(result: StepResult, failures: int, idle_s: float, chance: random.Random) -> float:
+def pause_s(
+    result: StepResult, failures: int, idle_s: float, chance: random.Random, longest_backoff_s: float = CAP_S
+) -> float:
     """Seconds until the step after this result, where nothing ends the wait. `failures` counts those in a row."""
     if result.failed:
-        return full_jitter(failures, chance, result.retry_after_s)
+        return full_jitter(failures, chance, result.retry_after_s, longest_backoff_s)
     if result.retry_after_s:
         return min(result.retry_after_s, CAP_S)
     return 0.0 if result.again else idle_s

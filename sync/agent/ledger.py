@@ -23,6 +23,8 @@ class KioskState(Protocol):
     def server_incarnation(self) -> str: ...
     @property
     def definitions_version(self) -> int: ...
+    @property
+    def ended_ms(self) -> int | None: ...
 
 
 class Ledger(Protocol):
@@ -99,8 +101,8 @@ class Ledger(Protocol):
         """
         ...
 
-    def fenced(self, site_id: str | None = None) -> frozenset[PatientId]:
-        """Forgets all patients, because the centre of this site no longer accepts this kiosk. Pending actions stay.
+    def end(self, site_id: str | None = None) -> frozenset[PatientId]:
+        """Forgets all patients, because the centre of this site has revoked this kiosk's token. Pending actions stay.
         Returns the forgotten patients."""
         ...
 

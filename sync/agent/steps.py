@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass, field
 
+from sync.agent.answers import in_words
 from sync.agent.client import Accepted, CentralClient, NoAnswer
 from sync.agent.ledger import KioskState, Ledger
 from sync.agent.poison import BATCHES_BEFORE_ALONE, PAUSE_S, TRIAL_EVERY_MS, FailedPush, PoisonWatch, Trials
@@ -22,8 +23,9 @@ log = logging.getLogger(__name__)
 
 LONG_POLL_S = 25.0
 OTHER_SITE = "this centre is another hospital's: check [central] url, or enrol this kiosk there"
+ENDED = "ended: the centre has revoked this kiosk: run kiosk enroll with a new code"
 # Refusals that change the kiosk. They count only with the id of the kiosk's own site.
-_CHANGING = frozenset({EndCode.GAP, EndCode.FORK, EndCode.FENCED})
+_CHANGING = frozenset({EndCode.GAP, EndCode.FORK, EndCode.ENDED})
 
 # Refusals of a centre that has read the whole call, so the network let it pass.
 _READ = frozenset({EndCode.FORK, EndCode.GAP, EndCode.TRY_LATER})
@@ -38,6 +40,8 @@ class StepResult:
     - `failed`: the next step waits for the backoff; `reason` says why.
     - `reason` with `retry_after_s` alone: the network passes this call and not another one, so no backoff grows.
     - `reached`: whether the centre answered; None where there was no call.
+    - `is_current`: the pull has made the roster up to date.
+    - `refusal`: the centre has ended this kiosk, or does not know it.
     - `retry_after_s`: the wait that the centre asks for.
     """
 
@@ -45,6 +49,8 @@ class StepResult:
     again: bool = False
     failed: bool = False
     reached: bool | None = None
+    is_current: bool = False
+    refusal: EndCode | None = None
     retry_after_s: float | None = None
     reason: str = ""
 
@@ -73,7 +79,7 @@ class Pusher:
     def run_once(self) -> StepResult:
         """Pushes the next batch, if there is one, and retires the actions of its verdicts."""
         identity = self.ledger.identity
-        if identity is None:
+        if identity is None or identity.ended_ms is not None:
             return StepResult()
         if self._failed is not None:
             return self._ask_network(identity, self._failed)
@@ -237,6 +243,8 @@ class Puller:
         identity = self.ledger.identity
         if identity is None:
             return StepResult(failed=True, reason="not enrolled")
+        if identity.ended_ms is not None:
+            return _ended()
         cursor, answered_seq = identity.cursor, self.ledger.answered_seq()
         outcome = self.client.pull(self._request(identity, self.wait_s if self._was_answered else 0.0))
         self._was_answered = not isinstance(outcome, NoAnswer)
@@ -254,7 +262,9 @@ class Puller:
         if touched is None:
             return StepResult(failed=True, reached=True, reason="the page does not continue what the kiosk has")
         has_news = bool(touched) or page.more or page.cursor != cursor
-        return StepResult(touched, again=has_news, reached=True, retry_after_s=page.retry_after_s)
+        return StepResult(
+            touched, again=has_news, reached=True, is_current=not page.more, retry_after_s=page.retry_after_s
+        )
 
     def _request(self, identity: KioskState, wait_s: float) -> PullRequest:
         return PullRequest(
@@ -297,11 +307,19 @@ def _other_site() -> StepResult:
 
 def _report_refusal(ledger: Ledger, versions: Negotiation, refused: CallRefused) -> StepResult:
     """The result of a refusal that means the same for push and pull."""
-    touched, reason = frozenset[PatientId](), str(refused.code)
+    reason = in_words(refused)
     if refused.code is EndCode.UNSUPPORTED_VERSION:
         if versions.refused(refused.versions):
             return StepResult(again=True, reached=True)
         reason = f"{refused.code}: {versions.explain(refused.versions)}"
-    if refused.code is EndCode.FENCED:
-        touched = ledger.fenced(refused.site_id)
-    return StepResult(touched, failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=reason)
+    if refused.code is EndCode.ENDED:
+        return _ended(ledger.end(refused.site_id))
+    if refused.code is EndCode.NOT_KNOWN:
+        # Whatever dropped or changed the token: the roster stays, and the kiosk works as without a network.
+        return StepResult(failed=True, reached=False, refusal=refused.code, reason=reason)
+    return StepResult(failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=reason)
+
+
+def _ended(forgotten: frozenset[PatientId] = frozenset()) -> StepResult:
+    """The result for a kiosk that the centre has ended. It calls the centre no more."""
+    return StepResult(forgotten, failed=True, reached=False, refusal=EndCode.ENDED, reason=ENDED)

@@ -21,7 +21,7 @@ SITE_ID = "01900000-0000-7000-8000-0000000000a1"
 KEYS = CardKeys((CardKey("k1", "11" * 32),))
 DESK = Exam(ExamId("DESK"), "Reception", "접수 창구", "1층 안내")
 SITE = Site(name="푸른 병원", timezone=TIMEZONE, day_starts_at="04:00", walk_in=DESK)
-IDENTITY = Identity(SITE_ID, "kiosk-1", "본관 입구", "B", frozenset(), 1, 0, "one", 1, None, SITE, 1)
+IDENTITY = Identity(SITE_ID, "kiosk-1", "", "본관 입구", "B", frozenset(), 1, 0, "one", 1, None, SITE, 1)
 GRANTS = ("scan_nfc", "register", "confirm_arrival")
 
 

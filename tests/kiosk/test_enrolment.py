@@ -21,7 +21,7 @@ import pytest
 from kiosk.config import Config, check_config
 from kiosk.enrolment import EnrolmentFile, PendingEnrolment, SiteCards, describe_failure
 from kiosk.journey.ledger import WouldLose
-from kiosk.store.sqlite import Store
+from kiosk.store.sqlite import Store, peek
 from sync.cards import CardKey, CardKeys, read_keys
 from sync.protocol import Code, Enrolment, Intent, Verdict, VerdictRow
 from sync.set_aside import SetAside, read_lines
@@ -123,15 +123,41 @@ def test_an_answer_that_is_of_no_use_changes_nothing_and_is_not_kept(box: Box, c
     assert box.parts.patient_of_card(samples.cards(1)) == "P1", "the roster is there"
 
 
-def test_a_kiosk_that_was_fenced_off_and_is_enrolled_again_under_its_id_is_the_one_of_the_answer(box: Box):
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_kiosk_that_is_enrolled_again_under_its_own_id_is_the_one_of_the_answer(box: Box, ended: bool):
     """A restore that the centre did not notice set it back to a time before this kiosk."""
-    box.ledger.fenced()
+    if ended:
+        box.ledger.end()
     again = msgspec.structs.replace(FIRST, token="another", ticket_prefix="Z")
     box.enrolment.complete(again)
     assert of(again) == box.what_it_is()
     assert box.journeys.identity is not None
-    assert (box.journeys.identity.ticket_prefix, box.journeys.identity.fenced_ms) == ("Z", None)
+    assert (box.journeys.identity.ticket_prefix, box.journeys.identity.ended_ms) == ("Z", None)
     assert box.files() == {".token", ".keys"}
+
+
+def test_a_kiosk_that_goes_on_is_not_erased(box: Box):
+    assert not box.enrolment.erase_ended()
+    assert box.files() == {".token", ".keys"}
+    assert box.parts.patient_of_card(samples.cards(1)) == "P1"
+
+
+def test_an_ended_kiosk_is_erased_and_a_repeat_does_no_harm(box: Box):
+    box.ledger.end()
+    for _ in range(2):
+        assert box.enrolment.erase_ended()
+        assert box.files() == set()
+    assert box.parts.pending() == 2
+    name = samples.row(3).masked_name.encode()
+    assert not [path for path in box.directory.iterdir() if path.is_file() and name in path.read_bytes()]
+
+
+def test_an_erasure_that_could_not_empty_the_log_is_done_again(box: Box):
+    box.ledger.end()
+    with peek(box.config.store_path), pytest.raises(sqlite3.OperationalError):
+        box.enrolment.erase_ended()
+    assert box.enrolment.erase_ended()
+    assert box.config.store_path.with_name("kiosk.db-wal").stat().st_size == 0
 
 
 def test_where_a_secret_cannot_be_written_it_goes_on_as_it_was_and_the_next_start_goes_on(box: Box):

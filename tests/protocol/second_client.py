@@ -24,7 +24,17 @@ BOOT_ID = str(uuid.uuid4())
 VERSION, MOST, MOST_BYTES = 2, 100, 256 * 1024
 PUSH, PULL, LOOKUP = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/sync/lookup"
 ENROLL = "/api/v1/kiosks/enroll"
-REFUSALS = {"gap", "fork", "fenced", "other_site", "unsupported_version", "try_later", "malformed"}
+REFUSALS = {
+    "gap",
+    "fork",
+    "ended",
+    "not_known",
+    "no_site",
+    "other_site",
+    "unsupported_version",
+    "try_later",
+    "malformed",
+}
 
 
 def uuid7() -> str:
@@ -95,9 +105,11 @@ class SecondClient:
         try:
             answer = self.call(path, {**message, "protocol_version": VERSION, "site_id": self.who["site_id"]})
         except Refused as refused:
-            if refused.code in {"gap", "fork", "fenced"} and refused.body.get("site_id") != self.who["site_id"]:
+            if refused.code in {"gap", "fork", "ended"} and refused.body.get("site_id") != self.who["site_id"]:
                 raise Refused(0, {}, 0) from refused  # Refusals: not the word of its site
-            if refused.code == "fenced":
+            if refused.code == "ended":
+                if refused.body.get("token_sha256") != hashlib.sha256(self.token.encode()).hexdigest():
+                    raise Refused(0, {}, 0) from refused  # Refusals: not about its token
                 self.patients = {}
             raise
         if answer["site_id"] != self.who["site_id"]:

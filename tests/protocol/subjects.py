@@ -269,7 +269,7 @@ class RealAgent:
     def pull_is_refused(self) -> str:
         stepped = self._puller.run_once()
         assert stepped.failed
-        return str(stepped.reason)
+        return str(stepped.refusal or stepped.reason)
 
     def forget_answers(self) -> None:
         with self._store.write() as db:

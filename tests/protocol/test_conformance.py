@@ -150,7 +150,7 @@ def test_a_revoked_kiosk_keeps_its_actions_for_the_next_enrolment(make: Make, si
     ids = subject.check_in(uid("P1"))
     with site.centre.store.write() as db:
         assert revoke_kiosk(db, "kiosk-1", site.centre.time())
-    assert subject.pull_is_refused() == "fenced"
+    assert subject.pull_is_refused() == "ended"
     assert (subject.holder(uid("P1")), subject.pending()) == (None, 3)
     subject.enrol(site)
     subject.pull()

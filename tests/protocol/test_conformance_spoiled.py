@@ -311,7 +311,7 @@ def test_judged_actions_are_not_sent_in_the_first_epoch_of_another_enrolment(mak
     subject.push()
     ids.append(subject.scan(uid("P2")))
     revoke(site, "kiosk-1")
-    assert subject.pull_is_refused() == "fenced"
+    assert subject.pull_is_refused() == "ended"
     subject.enrol(site)
     subject.pull()
     subject.push()
@@ -345,7 +345,7 @@ def test_a_restore_to_before_the_first_enrolment_loses_none_of_its_actions(make:
     ids.append(subject.scan(uid("P2")))
     subject.push()
     site.restore(tmp_path / "backup.db")
-    assert subject.pull_is_refused() == "fenced"
+    assert subject.pull_is_refused() == "not_known"
     subject.enrol(site)
     subject.pull()
     assert subject.pending() == 2

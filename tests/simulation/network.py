@@ -10,6 +10,8 @@ from enum import StrEnum
 import msgspec
 import requests
 
+from sync.agent.answers import Received
+from sync.agent.cancellable import CancellableAdapter
 from sync.agent.client import CentralClient
 from sync.protocol import PushRequest
 from tests.simulation.centre import Centre
@@ -144,9 +146,11 @@ class SimulatedClient(CentralClient):
     def __init__(self, link: Link) -> None:
         self._link = link
         self._deadline_s = 10.0
+        self._adapter = CancellableAdapter()
+        self._token_sha256 = None
 
     def close(self) -> None:
         """Does nothing: there is no connection."""
 
-    def _post(self, path: str, body: bytes, deadline_s: float) -> tuple[int, bytes, float | None]:
-        return *self._link.call(path, body), None
+    def _post(self, path: str, body: bytes, deadline_s: float) -> Received:
+        return Received(*self._link.call(path, body))

@@ -40,7 +40,7 @@ class NotEnrolled:
     """Why a request to enrol is refused. `retry_after_s` is set after too many wrong codes."""
 
     error: str
-    code: EndCode = EndCode.FENCED
+    code: EndCode = EndCode.NOT_KNOWN
     retry_after_s: float | None = None
 
 

@@ -49,7 +49,7 @@ def read_site(db: ReadTransaction) -> SiteSettings:
         " from site s join exams e on e.exam_id = s.desk_exam_id join incarnation i on i.id = s.id"
     )
     if row is None:
-        raise NoSite("the database holds no hospital yet: import one, or make the demo one")
+        raise NoSite("this centre has no hospital yet: run kiosk-central import")
     return _settings(tuple(row))
 
 

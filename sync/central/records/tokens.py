@@ -73,6 +73,21 @@ def bearer_of_hash(db: ReadTransaction, token_hash: str, now_ms: int) -> Bearer 
     return Bearer(Role(row["role"]), token_hash, row["patient_id"], row["kiosk_id"])
 
 
+def was_revoked(db: ReadTransaction, token_hash: str) -> bool:
+    """Whether the token with this hash was a kiosk's and was revoked. The hashes of revoked tokens stay for good."""
+    row = db.row(
+        "select 1 from tokens where token_hash = :token_hash and kiosk_id is not null and revoked_ms is not null",
+        token_hash=token_hash,
+    )
+    return row is not None
+
+
+def kiosk_token(db: ReadTransaction, kiosk_id: str) -> str | None:
+    """The hash of a kiosk's token, valid or not. A kiosk gets one token, with its enrolment."""
+    row = db.row("select token_hash from tokens where kiosk_id = :kiosk_id", kiosk_id=kiosk_id)
+    return row["token_hash"] if row else None
+
+
 def revoke(db: WriteTransaction, token_hash: str, now_ms: int) -> bool:
     """Revokes a valid token for good, and announces it: the sockets of the token close on that news.
 

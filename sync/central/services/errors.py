@@ -21,6 +21,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "busy": HTTPStatus.SERVICE_UNAVAILABLE,
+    "no_site": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

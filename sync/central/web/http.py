@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from sync.central.records.site import NoSite
 from sync.central.services.answers import Answer, refused
 from sync.central.services.errors import ApiError, error_body, nested_too_deep
-from sync.central.store.errors import StaleJourney
+from sync.central.store.errors import StaleJourney, trouble_in_words
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def harden(app: Flask) -> None:
     app.register_error_handler(RecursionError, lambda _: respond(nested_too_deep("body")))
     for breakage in (sqlite3.OperationalError, StaleJourney):
         app.register_error_handler(breakage, _busy)
-    app.register_error_handler(NoSite, lambda error: respond(ApiError("busy", str(error))))
+    app.register_error_handler(NoSite, _no_site)
     app.register_error_handler(Exception, _broken)
 
 
@@ -98,7 +98,13 @@ def _http_error(error: HTTPException) -> Response:
 
 def _busy(error: Exception) -> Response:
     log.error("a request met a busy or failing database: %s", error)
-    return respond(ApiError("busy", "The database is busy; try again."))
+    return respond(ApiError("busy", f"{trouble_in_words(error)}."))
+
+
+def _no_site(error: Exception) -> Response:
+    response = respond(ApiError("no_site", f"{error}."))
+    del response.headers["Retry-After"]  # an operator has to act first
+    return response
 
 
 def _broken(_: Exception) -> Response:

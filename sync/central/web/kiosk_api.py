@@ -21,7 +21,7 @@ from sync.central.kiosks.refusals import stranger, unsupported
 from sync.central.records.site import NoSite
 from sync.central.services.authentication import authenticate
 from sync.central.services.errors import ApiError
-from sync.central.store.errors import StaleJourney
+from sync.central.store.errors import StaleJourney, trouble_in_words
 from sync.central.web.http import JSON, MAX_BODY
 from sync.central.web.senders import header_token
 from sync.journey.model import Role
@@ -48,7 +48,9 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 STATUS: Mapping[EndCode, HTTPStatus] = {
     EndCode.GAP: HTTPStatus.CONFLICT,
     EndCode.FORK: HTTPStatus.CONFLICT,
-    EndCode.FENCED: HTTPStatus.UNAUTHORIZED,
+    EndCode.ENDED: HTTPStatus.UNAUTHORIZED,
+    EndCode.NOT_KNOWN: HTTPStatus.UNAUTHORIZED,
+    EndCode.NO_SITE: HTTPStatus.SERVICE_UNAVAILABLE,
     EndCode.OTHER_SITE: HTTPStatus.CONFLICT,
     EndCode.UNSUPPORTED_VERSION: HTTPStatus.BAD_REQUEST,
     EndCode.TRY_LATER: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -67,11 +69,12 @@ def kiosk_api(
     api = Blueprint("kiosk", __name__, url_prefix="/api/v1")
 
     def for_kiosks(message_type: type[T], limit: int, answer: Callable[[str, T], object]) -> Response:
-        sender = authenticate(centre, header_token(), (Role.KIOSK,))
+        token = header_token()
+        sender = authenticate(centre, token, (Role.KIOSK,))
         message = _read(message_type, limit, versions)
         if isinstance(sender, ApiError) or sender.kiosk_id is None:
             with centre.store.read() as db:
-                return _reply(stranger(db, getattr(message, "site_id", None)))
+                return _reply(stranger(db, getattr(message, "site_id", None), token))
         if isinstance(message, CallRefused):
             return _reply(message)
         return _reply(answer(sender.kiosk_id, message), sealed=getattr(message, "sealed", False))
@@ -97,8 +100,9 @@ def kiosk_api(
         return _reply(message)
 
     api.register_error_handler(HTTPException, _http_error)
-    for breakage in (sqlite3.OperationalError, StaleJourney, NoSite):
+    for breakage in (sqlite3.OperationalError, StaleJourney):
         api.register_error_handler(breakage, _busy)
+    api.register_error_handler(NoSite, lambda error: _reply(CallRefused(code=EndCode.NO_SITE, error=str(error))))
     return api
 
 
@@ -146,4 +150,4 @@ def _http_error(error: HTTPException) -> Response:
 
 def _busy(error: Exception) -> Response:
     log.warning("a kiosk is to try later: %s", error)
-    return _reply(CallRefused(code=EndCode.TRY_LATER, error="the centre is busy; try later", retry_after_s=_BUSY_S))
+    return _reply(CallRefused(code=EndCode.TRY_LATER, error=trouble_in_words(error), retry_after_s=_BUSY_S))

@@ -21,6 +21,7 @@ from sync.central.services.authentication import actor_of, authenticate, refresh
 from sync.central.services.current_state import CurrentState, read_current_state
 from sync.central.services.errors import MISSING_PATIENT_ID, ApiError, error_body, nested_too_deep
 from sync.central.services.requests import ActionRequest, read_action_request
+from sync.central.store.errors import trouble_in_words
 from sync.central.store.news import NewsItem, PatientChanged
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.http import decode, respond
@@ -38,7 +39,6 @@ PATH = "/ws/patient-journey/"
 _CHECK_EVERY_S = 30.0  # the expiry of the token is noticed within this time
 _ROLES = (Role.PATIENT, Role.STAFF)
 _FOREIGN_ORIGIN = ApiError("foreign_origin", "A page of another site may not open this socket.")
-_BUSY = ApiError("busy", "The database is busy; send it again.")
 _UNKNOWN_COMMAND = ApiError("unknown_command", "The message names no known command.")
 _REFUSALS = {
     Refused.FULL: ApiError("busy", "Too many sockets are open; use plain requests for now."),
@@ -186,9 +186,9 @@ class _Conversation:
             answer = perform_for(self._centre, self._sender, "websocket", wanted, self._subject)
         except RecursionError:
             answer = refused(nested_too_deep("message"))
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             log.exception("an action met a busy or failing database")
-            answer = refused(_BUSY)
+            answer = refused(ApiError("busy", f"{trouble_in_words(error)}."))
         self._send_result(answer, action_id)
 
     def _send_state(self, subject: str) -> None:

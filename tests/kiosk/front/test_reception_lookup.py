@@ -209,7 +209,7 @@ def test_a_row_of_another_site_is_not_written(rig: ReceptionRig):
 
 
 def test_a_kiosk_that_was_ended_takes_no_row(rig: ReceptionRig):
-    rig.ledger.fenced()
+    rig.ledger.end()
     rig.ledger.take_lookup(
         LookupAnswer(
             site_id=samples.SITE_ID, server_incarnation="one", patient=patient_without_booking(), versions=(2,)

@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.appliance.status import status
 from kiosk.front.offer import Misplaced
-from kiosk.front.reception import FENCED
+from kiosk.front.reception import ENDED
 from kiosk.front.screen import ScreenKind
 from kiosk.front.visitor import INFORM_S
 from sync.ids import new_id
@@ -126,7 +126,7 @@ def gone(rig: ReceptionRig) -> frozenset[PatientId]:
         pytest.param(lambda rig: rig.pull(samples.row(1, bindings=())), id="the binding was ended"),
         pytest.param(reported_lost, id="the card was reported lost"),
         pytest.param(gone, id="the patient has left the roster"),
-        pytest.param(lambda rig: rig.ledger.fenced(), id="the kiosk was ended"),
+        pytest.param(lambda rig: rig.ledger.end(), id="the kiosk was ended"),
     ],
 )
 def test_a_screen_is_left_at_once_when_its_card_no_longer_means_its_patient(
@@ -157,10 +157,14 @@ def test_nobody_acts_as_the_former_holder_even_before_the_screen_has_heard(rig: 
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
 
 
-def test_an_ended_kiosk_that_is_taken_back_does_not_show_who_stood_there_before(rig: ReceptionRig):
+def test_an_ended_kiosk_that_is_enrolled_again_does_not_show_who_stood_there_before(rig: ReceptionRig):
     rig.tap(uid(1))
-    rig.reception.update(rig.ledger.fenced(), online=True)
-    rig.reception.update(rig.ledger.adopt(samples.page(samples.row(1))) or frozenset(), online=True)
+    rig.reception.update(rig.ledger.end(), online=True)
+    late = samples.page(samples.row(1))
+    assert rig.ledger.adopt(late) is None, "a page that was under way brings nobody back"
+    assert rig.reception.screen().screen is ScreenKind.OUT_OF_ORDER
+    rig.ledger.enrol(samples.enrolment(token="another"))
+    rig.reception.update(rig.ledger.adopt(late) or frozenset(), online=True)
     assert rig.reception.screen().screen is ScreenKind.ATTRACT
 
 
@@ -200,19 +204,19 @@ def test_the_screen_follows_the_card_where_a_page_says_whose_it_is_before_the_ve
 
 def test_a_kiosk_that_was_ended_serves_nobody_and_says_so(rig: ReceptionRig):
     rig.press(rig.tap(uid(1)))
-    rig.reception.update(rig.ledger.fenced(), online=True)
+    rig.reception.update(rig.ledger.end(), online=True)
     screen = rig.reception.screen()
     assert (screen.screen, screen.reason, screen.patient) == (ScreenKind.OUT_OF_ORDER, "not_enrolled", None)
-    assert rig.reception.faults() == (FENCED,)
+    assert rig.reception.faults() == (ENDED,)
     assert rig.tap(uid(2)).screen is ScreenKind.OUT_OF_ORDER
     assert rig.parts.pending() == 2
     with rig.store.read() as db:
-        answer = status(db, running=True, online=True, reason="fenced", readers=(), faults=rig.reception.faults())
-    assert (answer["fenced"], answer["roster"]["patients"], answer["outbox"]["pending"]) == (True, 0, 2)
+        answer = status(db, running=True, online=True, reason="ended", readers=(), faults=rig.reception.faults())
+    assert (answer["ended"], answer["roster"]["patients"], answer["outbox"]["pending"]) == (True, 0, 2)
 
 
 def test_who_was_ended_is_whole_again_after_an_enrolment(rig: ReceptionRig):
-    rig.ledger.fenced()
+    rig.ledger.end()
     rig.ledger.enrol(samples.enrolment(epoch=1, kiosk_id="kiosk-2"))
     rig.ledger.adopt(samples.page(samples.row(1)))
     rig.reception.reset()

@@ -56,9 +56,9 @@ def test_there_is_one_identity_at_most(store: Store):
         assert db.execute("select count(*) from identity").fetchone()[0] == 1
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
         db.execute(
-            "insert into identity select 2, site_id, kiosk_id, name, ticket_prefix, actions, epoch, next_seq,"
-            " last_hash, backed_up_seq, server_incarnation, cursor, as_of_ms, site, definitions_version, definitions,"
-            " fenced_ms, as_of_clock from identity"
+            "insert into identity select 2, site_id, kiosk_id, token_sha256, name, ticket_prefix, actions, epoch,"
+            " next_seq, last_hash, backed_up_seq, server_incarnation, cursor, as_of_ms, site, definitions_version,"
+            " definitions, ended_ms, as_of_clock from identity"
         )
 
 

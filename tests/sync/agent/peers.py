@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -234,6 +235,11 @@ class Centre:
 def refusal(code: Any, status: int = 409, **fields: Any) -> tuple[int, CallRefused]:
     """A typed refusal of the kiosk's own site, with its HTTP status."""
     return status, CallRefused(code=code, error="no", **{"site_id": SITE_ID} | fields)
+
+
+def ended(**fields: Any) -> tuple[int, CallRefused]:
+    """The centre's word that the token of these tests, "token", was revoked."""
+    return refusal(EndCode.ENDED, 401, **{"token_sha256": hashlib.sha256(b"token").hexdigest()} | fields)
 
 
 @contextlib.contextmanager

@@ -80,7 +80,7 @@ def test_a_card_of_nobody_is_an_answer_too(kiosk: KioskParts):
     "answer",
     [
         refused(EndCode.TRY_LATER, "503 Service Unavailable"),
-        refused(EndCode.FENCED, "401 Unauthorized"),
+        refused(EndCode.ENDED, "401 Unauthorized"),
         refused(EndCode.UNSUPPORTED_VERSION, "400 Bad Request"),
         http("200 OK", b"<html>a portal</html>"),
         http("200 OK", b'{"patient": null}'),

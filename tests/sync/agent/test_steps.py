@@ -30,7 +30,7 @@ from tests.kiosk import samples
 from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import SITE_ID, Clock, cards, page, row
 
-from .peers import Centre, http, refusal
+from .peers import Centre, ended, http, refusal
 
 
 @dataclass
@@ -154,7 +154,7 @@ def test_the_actions_of_a_batch_that_the_centre_cannot_read_go_one_by_one(wire: 
     wire.pusher.limit = 4
     wire.centre.on_push = lambda _: refusal(EndCode.MALFORMED, 400)
     steps = [wire.pusher.run_once() for _ in range(3)]
-    assert [(s.failed, s.reached, s.reason) for s in steps] == [(True, True, "malformed")] * 3
+    assert [(s.failed, s.reached, s.reason) for s in steps] == [(True, True, "malformed: no")] * 3
     assert [len(seqs) for seqs in wire.pushed()] == [4, 4, 1]
 
 
@@ -298,7 +298,7 @@ def test_a_resend_without_progress_at_the_centre_is_a_failure(wire: Wire):
 def test_a_gap_without_a_number_is_a_plain_failure(wire: Wire):
     wire.tap(1)
     wire.centre.on_push = lambda _: refusal(EndCode.GAP)
-    assert wire.pusher.run_once() == StepResult(failed=True, reached=True, reason="gap")
+    assert wire.pusher.run_once() == StepResult(failed=True, reached=True, reason="gap: no")
 
 
 # Forks, and other refusals of a call.
@@ -336,7 +336,7 @@ def test_a_fork_after_a_fork_waits_for_the_backoff(wire: Wire):
 def test_a_fork_that_leads_nowhere_changes_nothing(wire: Wire, epoch: int | None):
     wire.tap(1)
     wire.centre.on_push = lambda _: refusal(EndCode.FORK, epoch=epoch)
-    assert wire.pusher.run_once() == StepResult(failed=True, reached=True, reason="fork")
+    assert wire.pusher.run_once() == StepResult(failed=True, reached=True, reason="fork: no")
     assert wire.journeys.identity is not None
     assert wire.journeys.identity.epoch == 1
 
@@ -344,7 +344,7 @@ def test_a_fork_that_leads_nowhere_changes_nothing(wire: Wire, epoch: int | None
 def test_a_refused_call_keeps_everything_and_waits_as_the_centre_asks(wire: Wire):
     wire.tap(1)
     wire.centre.on_push = wire.centre.on_pull = lambda _: refusal(EndCode.TRY_LATER, 503, retry_after_s=12.0)
-    expected = StepResult(failed=True, reached=True, retry_after_s=12.0, reason=EndCode.TRY_LATER)
+    expected = StepResult(failed=True, reached=True, retry_after_s=12.0, reason="try_later: no")
     assert wire.pusher.run_once() == expected
     assert wire.puller.run_once() == expected
     assert wire.parts.pending() == 1
@@ -357,8 +357,8 @@ ELSEWHERE = "01900000-0000-7000-8000-0000000000b2"
     "answer",
     [
         refusal(EndCode.OTHER_SITE, site_id=ELSEWHERE),
-        refusal(EndCode.FENCED, 401, site_id=ELSEWHERE),
-        refusal(EndCode.FENCED, 401, site_id=None),
+        ended(site_id=ELSEWHERE),
+        ended(site_id=None),
         refusal(EndCode.FORK, epoch=9, site_id=ELSEWHERE),
         refusal(EndCode.GAP, expected_seq=1, site_id=None),
     ],
@@ -389,15 +389,40 @@ def test_verdicts_and_pages_of_another_site_are_not_adopted(wire: Wire):
     assert wire.parts.patient_of_card(cards(2)) == "P2"
 
 
-def test_a_fenced_kiosk_forgets_its_patients_and_keeps_its_pending_actions(wire: Wire):
+def test_an_ended_kiosk_forgets_its_patients_keeps_its_pending_actions_and_calls_no_more(wire: Wire):
     wire.tap(1)
-    wire.centre.on_push = wire.centre.on_pull = lambda _: refusal(EndCode.FENCED, 401)
+    wire.centre.on_push = wire.centre.on_pull = lambda _: ended()
     result = wire.pusher.run_once()
-    assert (result.failed, result.reason) == (True, EndCode.FENCED)
+    assert (result.failed, result.refusal) == (True, EndCode.ENDED)
     assert "P1" in result.touched
-    assert wire.puller.run_once() == StepResult(failed=True, reached=True, reason=EndCode.FENCED)
+    again = wire.puller.run_once()
+    assert (again.failed, again.refusal, again.touched) == (True, EndCode.ENDED, frozenset())
+    assert wire.pusher.run_once() == StepResult()
     assert wire.parts.patient_of_card(cards(1)) is None
     assert wire.parts.pending() == 1
+    assert (len(wire.centre.pushes), wire.centre.pulls) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (ended(token_sha256=None), "not_ended: "),
+        (ended(token_sha256="0" * 64), "not_ended: "),
+        (refusal(EndCode.NOT_KNOWN, 401, token_sha256=None), "not_known: no token reaches the centre"),
+        (refusal(EndCode.NOT_KNOWN, 401, token_sha256="0" * 64), "not_known: the centre does not know"),
+        ((401, {"code": "fenced", "error": "no"}), "not_protocol: HTTP 401 "),
+        ((403, {"error": "blocked"}), "not_protocol: HTTP 403 "),
+    ],
+)
+def test_only_the_centres_word_about_the_very_token_ends_a_kiosk(wire: Wire, answer: object, reason: str):
+    wire.tap(1)
+    before = wire.journeys.identity
+    wire.centre.on_push = wire.centre.on_pull = lambda _: answer
+    for step in (wire.pusher.run_once(), wire.puller.run_once()):
+        assert (step.failed, step.reached, step.touched) == (True, False, frozenset())
+        assert step.reason.startswith(reason)
+    assert wire.journeys.identity == before
+    assert (wire.parts.patient_of_card(cards(1)), wire.parts.pending()) == ("P1", 1)
 
 
 # Pull.
@@ -405,7 +430,7 @@ def test_a_fenced_kiosk_forgets_its_patients_and_keeps_its_pending_actions(wire:
 
 def test_a_pull_names_the_kiosks_cursor_and_adopts_the_page(wire: Wire):
     wire.centre.page = lambda request: page(row(7), from_cursor=request.cursor, cursor=5)
-    assert wire.puller.run_once() == StepResult(frozenset({"P7"}), again=True, reached=True)
+    assert wire.puller.run_once() == StepResult(frozenset({"P7"}), again=True, reached=True, is_current=True)
     assert wire.parts.patient_of_card(cards(7)) == "P7"
     (pull,) = wire.centre.pulls
     assert (pull.protocol_version, pull.kiosk_id, pull.epoch, pull.cursor) == (2, "kiosk-1", 1, 1)
@@ -416,13 +441,14 @@ def test_a_pull_names_the_kiosks_cursor_and_adopts_the_page(wire: Wire):
 
 
 def test_after_an_empty_page_there_is_no_call_at_once(wire: Wire):
-    assert wire.puller.run_once() == StepResult(reached=True)
+    assert wire.puller.run_once() == StepResult(reached=True, is_current=True)
 
 
 @pytest.mark.parametrize("changes", [{"more": True}, {"cursor": 9}])
 def test_a_page_without_patients_that_moves_the_cursor_is_followed_at_once(wire: Wire, changes: dict[str, object]):
     wire.centre.page = lambda request: page(from_cursor=request.cursor, **{"cursor": request.cursor, **changes})
-    assert wire.puller.run_once() == StepResult(again=True, reached=True)
+    is_current = not changes.get("more", False)
+    assert wire.puller.run_once() == StepResult(again=True, reached=True, is_current=is_current)
 
 
 def test_a_page_that_does_not_start_at_the_cursor_is_discarded_as_a_failure(wire: Wire):

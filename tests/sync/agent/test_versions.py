@@ -70,7 +70,7 @@ def test_an_agent_without_a_common_version_says_so_and_keeps_its_pending_actions
         for name in (cycle.PUSH, cycle.PULL):
             result = agent.step(name)
             assert (result.failed, result.reached, result.again) == (True, True, False)
-        assert agent.online, "the centre answers"
+        assert not agent.online, "the roster does not come"
         assert agent.reason == "unsupported_version: the centre speaks protocol versions 3, this kiosk 1, 2"
         assert kiosk.pending() == 1
         centre.versions = (1, 2, 3)

@@ -142,14 +142,14 @@ def test_what_is_no_card_is_malformed_and_costs_nothing(centre: Centre, cards: t
     assert looks(centre) == []
 
 
-def test_a_kiosk_that_is_ended_or_names_another_is_fenced(centre: Centre):
+def test_a_kiosk_that_is_ended_or_names_another_looks_up_nobody(centre: Centre):
     centre.enrol()
-    assert refused(ask(centre, STRANGE, kiosk_id="kiosk-9")).code is EndCode.FENCED
+    assert refused(ask(centre, STRANGE, kiosk_id="kiosk-9")).code is EndCode.NOT_KNOWN
     claims = LookupRequest(protocol_version=2, site_id=centre.site_id, kiosk_id="kiosk-2", cards=STRANGE)
-    assert refused(look_up(centre.parts, "kiosk-1", claims)).code is EndCode.FENCED
+    assert refused(look_up(centre.parts, "kiosk-1", claims)).code is EndCode.NOT_KNOWN
     with centre.store.write() as db:
         revoke_kiosk(db, "kiosk-1", centre.time())
-    assert refused(ask(centre, cards_of("P3"))).code is EndCode.FENCED
+    assert refused(ask(centre, cards_of("P3"))).code is EndCode.ENDED
     assert looks(centre) == []
 
 

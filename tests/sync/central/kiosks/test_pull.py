@@ -438,7 +438,7 @@ def test_a_place_is_free_again_after_a_call_has_waited(centre: Centre):
 # Senders that are refused.
 
 
-def test_an_unknown_or_revoked_kiosk_is_fenced(centre: Centre):
+def test_a_revoked_kiosk_has_ended_and_an_unknown_one_is_not_known(centre: Centre):
     centre.enrol()
     centre.enrol()
     for kiosk_id, named in (("nobody", "nobody"), ("kiosk-1", "kiosk-2")):
@@ -446,12 +446,12 @@ def test_an_unknown_or_revoked_kiosk_is_fenced(centre: Centre):
             kiosk_id, PullRequest(protocol_version=2, site_id=centre.site_id, kiosk_id=named, epoch=1, cursor=0)
         )
         assert isinstance(answer, CallRefused)
-        assert answer.code is EndCode.FENCED
+        assert answer.code is EndCode.NOT_KNOWN
     with centre.store.write() as db:
         db.execute("update kiosks set revoked_ms = 1")
     answer = refused_or_not(centre)
     assert isinstance(answer, CallRefused)
-    assert answer.code is EndCode.FENCED
+    assert answer.code is EndCode.ENDED
 
 
 def test_an_unsupported_version_is_refused(centre: Centre):

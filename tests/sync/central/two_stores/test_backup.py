@@ -17,7 +17,7 @@ from sync.central.store.errors import StoreError
 from sync.central.store.sqlite import Store
 from sync.protocol import CallRefused, Code, EndCode, Opaque, PushAnswer, Pushed, PushRequest, Verdict, canonical
 from tests.sync.central.two_stores.acts import intent_of, push, rewrite_last
-from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time, Wire
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time, Wire, cards_of
 
 
 @pytest.fixture
@@ -139,7 +139,8 @@ def test_a_kiosk_that_the_backup_lacks_is_enrolled_again_and_sends_everything(tm
     kiosk.check_in("P1")
     kiosk.sync()
     centre.restore(backup)
-    assert kiosk.puller.run_once().reason == EndCode.FENCED
+    assert kiosk.puller.run_once().refusal is EndCode.NOT_KNOWN
+    assert kiosk.parts.patient_of_card(cards_of("P1")) == "P1"
     kiosk.ledger.enrol(centre.enrol("L", EVERYTHING))
     kiosk.connect()
     kiosk.pull()

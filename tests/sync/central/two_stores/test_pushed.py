@@ -108,12 +108,12 @@ def test_the_centre_gives_a_number_where_the_kiosk_had_joined_an_entry_that_has_
 # Senders that are refused.
 
 
-def test_a_kiosk_that_was_revoked_is_fenced_and_keeps_its_actions(centre: Centre, kiosk: Kiosk):
+def test_a_kiosk_that_was_revoked_ends_and_keeps_its_actions(centre: Centre, kiosk: Kiosk):
     kiosk.tap("P1")
     with centre.store.write() as db:
         db.execute("update kiosks set revoked_ms = 1")
     stepped = kiosk.pusher.run_once()
-    assert (stepped.failed, stepped.reason) == (True, EndCode.FENCED)
+    assert (stepped.failed, stepped.refusal) == (True, EndCode.ENDED)
     assert kiosk.parts.pending() == 1
 
 
@@ -121,7 +121,7 @@ def test_a_token_speaks_for_its_own_kiosk_only(centre: Centre, kiosk: Kiosk, oth
     for kiosk_id in ("kiosk-2", "nobody"):
         answer = receive_batch(centre.parts, kiosk_id, request_of(kiosk, []))
         assert isinstance(answer, CallRefused)
-        assert answer.code is EndCode.FENCED
+        assert answer.code is EndCode.NOT_KNOWN
 
 
 def test_an_unsupported_version_is_refused(centre: Centre, kiosk: Kiosk):

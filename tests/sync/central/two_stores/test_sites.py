@@ -298,7 +298,7 @@ def test_answers_of_the_old_site_that_come_after_a_move_change_nothing(
     assert kiosk.ledger.adopt(late_page) is None
     verdict = VerdictRow(action_id=action_id, seq=1, verdict=Verdict.APPLIED, code=Code.OK)
     assert kiosk.ledger.retire([verdict], 7, epoch=1, site_id=centre.site_id) == frozenset()
-    assert kiosk.ledger.fenced(centre.site_id) == frozenset()
+    assert kiosk.ledger.end(centre.site_id) == frozenset()
     kiosk.ledger.start_epoch(9, centre.site_id)
     assert kiosk.journeys.identity == before
 

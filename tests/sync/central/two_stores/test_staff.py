@@ -359,14 +359,14 @@ def test_a_revoked_kiosk_forgets_its_patients_and_keeps_its_unsent_actions(centr
         db.execute("update kiosks set revoked_ms = 1")
     assert kiosk.puller.run_once().failed
     assert kiosk.journeys.identity is not None
-    assert kiosk.journeys.identity.fenced_ms is not None
+    assert kiosk.journeys.identity.ended_ms is not None
     assert kiosk.base("P1") is None
     assert kiosk.parts.patient_of_card(cards_of("P1")) is None
     assert kiosk.parts.pending() == 3
     assert kiosk.pusher.run_once().touched == frozenset(), "once is enough"
     kiosk.ledger.enrol(centre.enrol("D", EVERYTHING))
     kiosk.connect()
-    assert kiosk.journeys.identity.fenced_ms is None
+    assert kiosk.journeys.identity.ended_ms is None
     kiosk.sync()
     assert verdicts(kiosk) == [("applied", "ok")] * 3
     assert_in_step(centre, kiosk)

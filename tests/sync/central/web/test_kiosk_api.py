@@ -22,7 +22,7 @@ from sync.agent.client import Accepted, CentralClient, NoAnswer
 from sync.agent.cycle import Agent
 from sync.central.kiosks.enrolment import new_code
 from sync.central.records.kiosks import revoke_kiosk
-from sync.central.records.tokens import issue
+from sync.central.records.tokens import hash_of, issue
 from sync.central.web.app import create_app
 from sync.clock import ClockReading, read_clock
 from sync.ids import new_id
@@ -155,7 +155,7 @@ def wait_until(heard: threading.Event, so: Any) -> None:
 def test_a_code_that_is_wrong_is_refused_in_the_protocols_words(online: Online):
     outcome = CentralClient(online.url).enrol(EnrolRequest(code="WRONG"))
     assert isinstance(outcome, CallRefused)
-    assert outcome.code is EndCode.FENCED
+    assert outcome.code is EndCode.NOT_KNOWN
 
 
 def test_who_guesses_codes_is_told_when_to_come_again(online: Online):
@@ -166,11 +166,12 @@ def test_who_guesses_codes_is_told_when_to_come_again(online: Online):
     online.centre.time.pass_minutes(2)
 
 
-def test_a_call_without_a_valid_token_is_fenced(online: Online):
+def test_a_call_without_a_known_token_is_told_which_token_came(online: Online):
     for token in (None, "", "nk_nonsense", "x" * 5000):
         for path in PATHS[:3]:
             response = online.post(path, b"{}", token)
-            assert (response.status_code, refusal(response).code) == (401, EndCode.FENCED)
+            assert (response.status_code, refusal(response).code) == (401, EndCode.NOT_KNOWN)
+            assert refusal(response).token_sha256 == (hash_of(token) if token else None)
             assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
@@ -180,7 +181,7 @@ def test_the_tokens_of_patients_and_staff_are_no_kiosks(online: Online):
     for token in tokens:
         for path in PATHS[:3]:
             response = online.post(path, b"{}", token)
-            assert refusal(response).code is EndCode.FENCED
+            assert refusal(response).code is EndCode.NOT_KNOWN
 
 
 def test_a_kiosk_looks_a_card_up(online: Online):
@@ -222,7 +223,7 @@ def test_a_kiosks_token_reaches_the_wire_alone(online: Online, method: str, path
     assert response.status_code == 403
 
 
-def test_a_revoked_kiosk_is_fenced_at_once(online: Online):
+def test_a_revoked_kiosk_is_told_that_its_very_token_has_ended(online: Online):
     gone = online.centre.enrol("G")
     with online.centre.store.write() as db:
         revoke_kiosk(db, gone.kiosk_id, online.centre.time())
@@ -230,7 +231,7 @@ def test_a_revoked_kiosk_is_fenced_at_once(online: Online):
         PullRequest(protocol_version=2, site_id=gone.site_id, kiosk_id=gone.kiosk_id, epoch=1, cursor=0)
     )
     assert isinstance(outcome, CallRefused)
-    assert outcome.code is EndCode.FENCED
+    assert (outcome.code, outcome.token_sha256) == (EndCode.ENDED, hash_of(gone.token))
 
 
 @pytest.mark.parametrize("site_id", ["", "01900000-0000-7000-8000-0000000000b2"])
@@ -254,9 +255,9 @@ def test_a_refusal_that_a_kiosk_obeys_names_the_site(online: Online):
     client = CentralClient(online.url, fresh.token)
     gap = client.push(online.push_body([pushed(online, 7, fresh.kiosk_id)], kiosk_id=fresh.kiosk_id))
     fork = client.push(online.push_body([], kiosk_id=fresh.kiosk_id, epoch=9))
-    fenced = client.push(online.push_body([], kiosk_id=online.enrolment.kiosk_id))
+    foreign = client.push(online.push_body([], kiosk_id=online.enrolment.kiosk_id))
     unknown = CentralClient(online.url, "nobodys").push(online.push_body([]))
-    for refused in (gap, fork, fenced, unknown):
+    for refused in (gap, fork, foreign, unknown):
         assert isinstance(refused, CallRefused)
         assert refused.site_id == online.centre.site_id
 
@@ -266,7 +267,7 @@ def test_each_refusal_has_its_status(online: Online):
     asked = [
         (online.push_body([pushed(online, 7, fresh.kiosk_id)], kiosk_id=fresh.kiosk_id), 409, EndCode.GAP),
         (online.push_body([], kiosk_id=fresh.kiosk_id, epoch=9), 409, EndCode.FORK),
-        (online.push_body([], kiosk_id=online.enrolment.kiosk_id), 401, EndCode.FENCED),
+        (online.push_body([], kiosk_id=online.enrolment.kiosk_id), 401, EndCode.NOT_KNOWN),
         (online.push_body([], kiosk_id=fresh.kiosk_id, protocol_version=99), 400, EndCode.UNSUPPORTED_VERSION),
     ]
     for body, status, ends in asked:
@@ -384,6 +385,24 @@ def test_whatever_stands_in_an_action_is_judged_or_set_aside(online: Online, cha
 def test_no_message_ever_breaks_the_service(online: Online, path: str, body: object):
     response = online.post(path, msgspec.json.encode(body), online.enrolment.token)
     assert response.status_code < 500
+
+
+def test_a_centre_without_a_hospital_says_so_and_not_that_it_is_busy(tmp_path: Path):
+    centre = Centre(tmp_path / "centre.db", Time())
+    client = create_app(centre.parts, SocketLimits(1), 1).test_client()
+    with centre.store.write() as db:
+        token = issue(db, Role.STAFF, 0)
+        db.execute("delete from site")
+    for path in PATHS:
+        body = b'{"code": "X"}' if path.endswith("enroll") else b"{}"
+        response = client.post(path, data=body)
+        refused = msgspec.json.decode(response.data, type=CallRefused)
+        assert (response.status_code, refused.code) == (503, EndCode.NO_SITE)
+        assert refused.error == "this centre has no hospital yet: run kiosk-central import"
+        assert "Retry-After" not in response.headers
+    app = client.get("/api/v1/queue/", headers={"Authorization": f"Bearer {token}"})
+    assert (app.status_code, app.get_json()["code"], "Retry-After" in app.headers) == (503, "no_site", False)
+    centre.store.close()
 
 
 def test_a_database_that_fails_says_try_later(tmp_path: Path):
