@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from kiosk.demo import hospital
-from kiosk.demo.hospital import command_of
+from kiosk.demo.hospital import Places, command_of
 from sync.control import socket_path
 from tests.whole.town import Town
 
@@ -176,12 +176,12 @@ def test_after_an_enrolment_that_could_not_be_kept_the_kiosk_goes_on_as_what_it_
     town.await_settled()
     assert town.state(town.people[0])["journey_state"] == "ARRIVED"
     status = town.status()
-    assert (status["kiosk"]["id"], status["fenced"], status["online"]) == (before, False, True)
+    assert (status["kiosk"]["id"], status["ended"], status["online"]) == (before, False, True)
     assert town.kiosk is not None
     town.kiosk.stop()
     town.open()
     status = town.status()
-    assert (status["kiosk"]["id"] != before, status["fenced"]) == (True, False), "the code was not used up for nothing"
+    assert (status["kiosk"]["id"] != before, status["ended"]) == (True, False), "the code was not used up for nothing"
     town.tap(town.people[1])
     town.await_settled()
     assert town.state(town.people[1])["journey_state"] == "ARRIVED"
@@ -247,7 +247,23 @@ def test_a_centre_that_does_not_answer_is_said_so(tmp_path: Path):
     url = f"http://127.0.0.1:{hospital.free_port()}"
     failed = kiosk("enroll", "--config", config(tmp_path), "--central", url, "--code", "x")
     assert failed.returncode == 1
-    assert "did not answer" in failed.stderr
+    assert f"no usable answer from the centre at {url}: refused: " in failed.stderr
+
+
+def test_a_centre_without_a_hospital_says_so_and_what_to_do(tmp_path: Path):
+    places = Places(tmp_path, hospital.free_port(), hospital.free_port())
+    central = hospital.start_central(places)
+    try:
+        central.await_health()
+        code = hospital.central_command(places, "enroll-code").strip()
+        words = ("enroll", "--config", config(tmp_path), "--central", places.central_url, "--code", code)
+        refused = kiosk(*words)
+        assert refused.returncode == 2
+        assert "this centre has no hospital yet: run kiosk-central import" in refused.stderr
+        hospital.fill(places)
+        assert kiosk(*words).returncode == 0, "the code is still good"
+    finally:
+        central.stop()
 
 
 def test_a_certificate_file_that_cannot_be_used_ends_an_enrolment_before_the_code_is_sent(tmp_path: Path):

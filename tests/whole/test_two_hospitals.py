@@ -74,7 +74,7 @@ def test_check_ins_of_one_hospital_never_reach_another_and_end_at_their_own(town
     # It still has the address of the old centre, which tells it nothing and takes nothing.
     town.wire.mend()
     hospital.wait_for(lambda: town.status()["sync_error"] == OTHER_SITE, "it never noticed", WAIT_S)
-    assert not town.status()["fenced"]
+    assert not town.status()["ended"]
     move_on(town, other.central_url)
     town.await_online()
     assert standing(other) == untouched
@@ -107,7 +107,7 @@ def test_a_wrong_address_in_the_configuration_costs_nothing_and_a_file_can_go_ah
     town.check_in(town.people[0])
     hospital.wait_for(lambda: town.status()["sync_error"] == OTHER_SITE, "it never noticed", WAIT_S)
     status = town.status()
-    assert (status["online"], status["fenced"], status["outbox"]["pending"]) == (False, False, 3)
+    assert (status["online"], status["ended"], status["outbox"]["pending"]) == (False, False, 3)
     assert status["roster"]["patients"] >= len(town.people)
     assert standing(other) == untouched
     file = tmp_path / "hall.aside"
