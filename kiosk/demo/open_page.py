@@ -27,7 +27,7 @@ class OpenPage:
     def screen(self) -> Any:
         """Returns the screen of this moment, as JSON."""
         url = f"{self._places.kiosk_url}/api/v1/state"
-        return requests.get(url, cookies=self._admit(), timeout=TIMEOUT_S).json()
+        return requests.get(url, cookies=self.cookies(), timeout=TIMEOUT_S).json()
 
     def press(self, screen: Any, action_id: str | None = None, **changes: Any) -> requests.Response:
         """Presses the button of a screen as soon as it lives, and returns the answer.
@@ -47,18 +47,19 @@ class OpenPage:
             time.sleep(AGAIN_S)
         return answer
 
-    def _post(self, body: dict[str, Any]) -> requests.Response:
-        return requests.post(
-            f"{self._places.kiosk_url}/api/v1/actions",
-            json=body,
-            headers={"X-Kiosk": "1"},
-            cookies=self._admit(),
-            timeout=TIMEOUT_S,
-        )
-
-    def _admit(self) -> dict[str, str]:
+    def cookies(self) -> dict[str, str]:
+        """Returns the cookies of the page."""
         if not self._cookies:
             answer = requests.get(hospital.page_url(self._places), allow_redirects=False, timeout=TIMEOUT_S)
             answer.raise_for_status()
             self._cookies = answer.cookies.get_dict()
         return self._cookies
+
+    def _post(self, body: dict[str, Any]) -> requests.Response:
+        return requests.post(
+            f"{self._places.kiosk_url}/api/v1/actions",
+            json=body,
+            headers={"X-Kiosk": "1"},
+            cookies=self.cookies(),
+            timeout=TIMEOUT_S,
+        )

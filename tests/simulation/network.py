@@ -13,6 +13,7 @@ import requests
 from sync.agent.answers import Received
 from sync.agent.cancellable import CancellableAdapter
 from sync.agent.client import CentralClient
+from sync.agent.route import Route
 from sync.protocol import PushRequest
 from tests.simulation.centre import Centre
 from tests.simulation.crashes import Crash
@@ -145,6 +146,7 @@ class SimulatedClient(CentralClient):
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._url, self._route = "", Route()
         self._deadline_s = 10.0
         self._adapter = CancellableAdapter()
         self._token_sha256 = None

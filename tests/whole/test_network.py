@@ -82,7 +82,7 @@ def test_a_person_checked_in_at_the_kiosk_while_staff_cancelled_is_sent_to_the_d
 
 def test_the_kiosk_stops_cleanly_with_sockets_open(town: Town):
     host, port = "127.0.0.1", town.places.kiosk_port
-    (cookie,) = (f"{name}={value}" for name, value in town.cookies.items())
+    (cookie,) = (f"{name}={value}" for name, value in town.page.cookies().items())
     sockets = [socket.create_connection((host, port)) for _ in range(3)]
     for each in sockets:
         each.sendall(
