@@ -149,7 +149,9 @@ def hospital(tmp_path: Path) -> Iterator[Hospital]:
         def connect() -> CentralClient:
             return CentralClient(box.url, token, deadline_s=SHORT_S if gives_up_early.is_set() else READ_S)
 
-        agent = Agent(parts.ledger, connect, lambda _: None, Longest(), wait_s=0.0)
+        agent = Agent(
+            parts.ledger, connect, lambda _: None, Longest(), wait_s=0.0, monotonic=lambda: site.centre.time() / 1000
+        )
         yield Hospital(site, box, parts, agent, made.answer.kiosk_id, gives_up_early)
         agent.stop()
         store.close()
@@ -225,7 +227,14 @@ def test_the_same_where_the_firewall_drops_the_body_in_silence(hospital: Hospita
     hospital.box.block(holds, RESET)
     hospital.agent.stop()
     hospital.gives_up_early.set()
-    hospital.agent = Agent(hospital.ledger, hospital.agent._connect, lambda _: None, Longest(), wait_s=0.0)
+    hospital.agent = Agent(
+        hospital.ledger,
+        hospital.agent._connect,
+        lambda _: None,
+        Longest(),
+        wait_s=0.0,
+        monotonic=lambda: hospital.site.centre.time() / 1000,
+    )
     took_s = hospital.run(ISOLATED_WITHIN_S, until=lambda: not hospital.others_wait())
     end.set()
     assert hospital.dropped > 5
