@@ -17,6 +17,7 @@ import pytest
 from kiosk.demo import hospital
 from kiosk.demo.hospital import wait_for
 from kiosk.demo.wire import Wire
+from sync.agent.reachability import OFFLINE_AFTER_S
 from sync.control import ControlError, NotRunning
 from tests.middlebox import Middlebox, Request, Response
 from tests.whole.town import WAIT_S, Town
@@ -25,7 +26,6 @@ pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("middlebox")]
 
 LONG_WAIT_S = 90.0  # a backoff after a few failures may take most of a minute
 REFUSED_CALLS = 5
-RESTART_S = 5.0  # a restart that takes longer, on a busy machine, may show
 PORTAL = b"<html><head><title>Guest network: please log in</title></head></html>"
 
 
@@ -158,7 +158,6 @@ def test_a_restart_of_the_centre_shows_on_no_screen(town: Town):
         began_s = time.monotonic()
         town.stop_central()
         town.start_central()
-        took_s = time.monotonic() - began_s
         calls = len(box_of(town).seen)
         shown = []
 
@@ -167,7 +166,8 @@ def test_a_restart_of_the_centre_shows_on_no_screen(town: Town):
             return len(box_of(town).seen) > calls and not sync_error(town)
 
         wait_for(is_back, "the kiosk never called again", WAIT_S)
-        if took_s < RESTART_S:
+        # On a busy machine it may take longer, and then it shows.
+        if time.monotonic() - began_s < OFFLINE_AFTER_S:
             assert set(shown) == {(True, True)}
             return
         town.await_online()
