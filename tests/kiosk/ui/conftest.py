@@ -18,6 +18,8 @@ from tests.kiosk.ui.admitted import ADMISSION
 from tests.kiosk.ui.browser import Kiosk
 from tests.kiosk.ui.staged import StagedCounter
 
+SHORTLY_DEAD_S = 0.2  # how long new buttons are dead on the screens of tests, which press as soon as they live
+
 
 @pytest.fixture
 def counter() -> StagedCounter:
@@ -37,7 +39,7 @@ def kiosk(server: PageServer) -> Iterator[Client]:
 
 
 @contextmanager
-def serving(counter: Counter, **options: int) -> Iterator[PageServer]:
+def serving(counter: Counter, **options: float) -> Iterator[PageServer]:
     """Serves the page of a counter on a free port."""
     server = PageServer(create_app(counter, DisplaySection(), ADMISSION, **options), "127.0.0.1", 0)
     server.start()
@@ -82,7 +84,7 @@ class Staged(NamedTuple):
 def open_screen(browser: Browser) -> Iterator[Staged]:
     """One screen for all tests of a file, since to open one takes longer than most tests."""
     counter = StagedCounter()
-    with serving(counter) as server:
+    with serving(counter, dead_s=SHORTLY_DEAD_S) as server:
         screen = Kiosk(browser, server.url).open()
         yield Staged(counter, screen)
         screen.close()
