@@ -101,16 +101,16 @@ class ControlServer:
     def start(self) -> None:
         """Binds the socket and serves. Replaces a socket that an earlier run has left, and no other file.
 
-        Raises OSError.
+        Raises OSError, which names the file.
         """
         if self._path.is_socket():
             self._path.unlink()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             _bind(listener, self._path, self._access.mode)
-        except OSError:
+        except OSError as error:
             listener.close()
-            raise
+            raise OSError(error.errno, error.strerror or str(error), str(self._path)) from error
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), name="control", daemon=True).start()
 

@@ -1,5 +1,6 @@
 """How long to wait after a failure."""
 
+import math
 import random
 
 CAP_S = 60.0
@@ -16,3 +17,11 @@ def full_jitter(
     """
     wait = chance.uniform(0, min(CAP_S, longest_s, FIRST_S * 2 ** min(failures, 16)))
     return max(wait, min(retry_after_s or 0.0, CAP_S))
+
+
+def most_failures(longest_s: float) -> int:
+    """The number of failures whose wait may reach `longest_s`. More of them in the same time count no more.
+
+    A kiosk in doubt calls often. Those calls must not make the waits long once the doubt is over.
+    """
+    return math.ceil(math.log2(longest_s / FIRST_S))

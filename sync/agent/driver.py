@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable
 
-from sync.agent.backoff import CAP_S, full_jitter
+from sync.agent.backoff import CAP_S, full_jitter, most_failures
 from sync.agent.steps import StepResult
 
 
@@ -64,7 +64,7 @@ class Driver:
             self._wake.clear()
             self._retry.clear()
             result = self._step()
-            failures = failures + 1 if result.failed else 0
+            failures = min(failures + 1, most_failures(self._longest_backoff_s())) if result.failed else 0
             if not self._stop.is_set():
                 self._wait_after(result, failures)
 

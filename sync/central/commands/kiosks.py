@@ -125,7 +125,14 @@ def _line(row: Mapping[str, Any]) -> str:
     return "  ".join([*words, *([backlog_in_words(row["backlog"])] if row["backlog"] else [])])
 
 
-def backlog_in_words(backlog: Mapping[str, Any]) -> str:
+def backlog_in_words(row: Mapping[str, Any]) -> str:
     """The waiting actions of a kiosk, for an operator."""
-    parked = f", {backlog['parked']} refused by the network" if backlog["parked"] else ""
-    return f"{backlog['waiting']} waiting since {iso(backlog['since_ms'], 'UTC')}{parked}"
+    backlog = msgspec.convert(row, _Backlog)
+    parked = f", {backlog.parked} refused by the network" if backlog.parked else ""
+    return f"{backlog.waiting} waiting since {iso(backlog.since_ms, 'UTC')}{parked}"
+
+
+class _Backlog(msgspec.Struct, frozen=True):
+    waiting: int
+    since_ms: int
+    parked: int

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.agent.backoff import CAP_S, FIRST_S, full_jitter
+from sync.agent.backoff import CAP_S, FIRST_S, full_jitter, most_failures
+from sync.agent.reachability import RETRY_WITHIN_S
 
 FAILURES = st.one_of(st.integers(0, 40), st.integers(10**6, 10**12))
 
@@ -38,3 +39,8 @@ def test_the_jitter_is_full_so_that_kiosks_that_failed_together_do_not_return_to
 def test_a_kiosk_in_doubt_waits_less():
     assert max(full_jitter(9, random.Random(seed), longest_s=2.0) for seed in range(200)) <= 2.0
     assert full_jitter(9, random.Random(1), retry_after_s=30.0, longest_s=2.0) == 30.0
+
+
+def test_the_many_calls_of_a_kiosk_in_doubt_do_not_make_the_waits_after_it_long():
+    assert FIRST_S * 2 ** most_failures(RETRY_WITHIN_S) == RETRY_WITHIN_S
+    assert FIRST_S * 2 ** most_failures(CAP_S) >= CAP_S
