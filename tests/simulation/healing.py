@@ -9,6 +9,7 @@ from random import Random
 
 from sync.agent.steps import StepResult
 from sync.central.records.backlogs import read_backlog
+from sync.central.records.kiosks import read_kiosk
 from tests.simulation.invariants import Problem
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.world import World
@@ -55,9 +56,8 @@ def _at_rest(world: World, kiosk: SimulatedKiosk) -> bool:
     identity = kiosk.journeys.identity
     assert identity is not None
     with world.centre.store.read() as db:
-        told = read_backlog(db, identity.kiosk_id)
+        told, row = read_backlog(db, identity.kiosk_id), read_kiosk(db, identity.kiosk_id)
         latest, (incarnation,) = db.latest_change(), db.row("select server_incarnation from incarnation") or ("",)
     state = (identity.cursor, identity.server_incarnation, identity.definitions_version)
-    return (
-        state == (latest, incarnation, world.centre.definitions.version) and not kiosk.parts.pending() and told is None
-    )
+    has_told = told is None and (row is None or row.unanswered_ms is None)
+    return state == (latest, incarnation, world.centre.definitions.version) and not kiosk.parts.pending() and has_told

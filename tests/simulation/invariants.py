@@ -217,7 +217,8 @@ def _health(world: World) -> Found:
         health = check(db, world.centre.definitions)
     # A kiosk that has gone elsewhere tells nothing more. Its last word stands until an operator revokes it.
     here = {kiosk.journeys.identity.kiosk_id for kiosk in world.kiosks if kiosk.journeys.identity}
-    stuck = [each for each in health.stuck_kiosks if each.kiosk_id in here]
+    stuck: list[object] = [each for each in health.stuck_kiosks if each.kiosk_id in here]
+    stuck += [each for each in health.unanswered_kiosks if each.kiosk_id in here]
     if stuck or health.inconsistent or health.orphans or health.illegal_transitions:
         yield "unwell", f"{health.inconsistent} {health.orphans} {health.illegal_transitions} {stuck}"
     rows = world.centre.rows(

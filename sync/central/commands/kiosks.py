@@ -120,6 +120,8 @@ _MOST_SHOWN = 20
 def _line(row: Mapping[str, Any]) -> str:
     kiosk = msgspec.convert(row, Kiosk)
     contact = f"last contact {iso(kiosk.seen_ms, 'UTC')}" if kiosk.seen_ms is not None else "no contact yet"
+    if kiosk.unanswered_ms is not None:
+        contact += f", without an answer to its pulls since {iso(kiosk.unanswered_ms, 'UTC')}"
     state = "revoked" if kiosk.revoked_ms else contact
     words = [kiosk.kiosk_id, kiosk.ticket_prefix, kiosk.name, " ".join(row["actions"]), state]
     return "  ".join([*words, *([backlog_in_words(row["backlog"])] if row["backlog"] else [])])

@@ -111,6 +111,11 @@ def _in_words(health: dict[str, Any]) -> str:
         lines.append("illegal: {from_state} -{action}-> {to_state} ({trigger_type}), {rows} rows".format(**found))
     for found in health["stuck_kiosks"]:
         lines.append(f"kiosk {found['kiosk_id']} pulls, but its actions do not arrive: {backlog_in_words(found)}")
+    for found in health["unanswered_kiosks"]:
+        lines.append(
+            f"kiosk {found['kiosk_id']} calls, but gets no answer to its pulls since {iso(found['since_ms'], 'UTC')},"
+            f" last call {iso(found['seen_ms'], 'UTC')}: let the network pass POST /api/v1/sync/pull and its answers"
+        )
     lines.append(
         f"{health['patients']} patients, {health['live_entries']} live entries,"
         f" {health['waiting_for_staff']} cases waiting for staff"

@@ -12,7 +12,7 @@ from sync.central.kiosks.refusals import of_other_site, sender_of, unsupported
 from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.records.backlogs import Told, is_news, note_backlog, read_backlog
 from sync.central.records.chains import read_chain
-from sync.central.records.kiosks import Kiosk, note_contact, read_kiosk
+from sync.central.records.kiosks import Kiosk, note_answered, note_contact, read_kiosk
 from sync.central.records.roster import begin_roster_day, first_change_of_day
 from sync.central.records.site import read_site
 from sync.central.store.transactions import ReadTransaction
@@ -86,7 +86,8 @@ class PullService:
             today = read_site(db).day(now_ms)
             if first_change_of_day(db, today) is None:
                 begin_roster_day(db, today)
-            note_contact(db, kiosk_id, now_ms)
+            note = note_answered if _is_answered(request) else note_contact
+            note(db, kiosk_id, now_ms)
             if _is_enrolled(read_kiosk(db, kiosk_id)):
                 note_backlog(db, Told(kiosk_id, request.backlog, now_ms))
 
@@ -136,10 +137,21 @@ def _has_news(request: PullRequest, answer: PullAnswer) -> bool:
 
 def _changes_something(db: ReadTransaction, kiosk_id: str, request: PullRequest, now_ms: int) -> bool:
     kiosk = read_kiosk(db, kiosk_id)
-    contact_is_old = kiosk is not None and (kiosk.seen_ms or 0) < now_ms - SEEN_EVERY_MS
+    contact_is_old = kiosk is not None and _must_note(kiosk, request, now_ms)
     tells_news = _is_enrolled(kiosk) and is_news(read_backlog(db, kiosk_id), Told(kiosk_id, request.backlog, now_ms))
     begins_day = first_change_of_day(db, read_site(db).day(now_ms)) is None
     return contact_is_old or begins_day or tells_news or _knows_lost_changes(db, kiosk, request)
+
+
+def _must_note(kiosk: Kiosk, request: PullRequest, now_ms: int) -> bool:
+    """Whether the last record of such a call is old. Pushes record contacts too, so each kind has its own time."""
+    noted_ms = kiosk.answered_ms if _is_answered(request) else kiosk.seen_ms
+    return (noted_ms or 0) < now_ms - SEEN_EVERY_MS or (_is_answered(request) and kiosk.unanswered_ms is not None)
+
+
+def _is_answered(request: PullRequest) -> bool:
+    """Whether the answer to the pull before has arrived. Else, and after its start, a kiosk asks for a sealed one."""
+    return not request.sealed
 
 
 def _knows_lost_changes(db: ReadTransaction, kiosk: Kiosk | None, request: PullRequest) -> bool:

@@ -1,5 +1,5 @@
-"""The health check: journeys and queue agree, no journey lacks its entry, every transition was legal, and no kiosk
-pulls while its actions do not arrive."""
+"""The health check: journeys and queue agree, no journey lacks its entry, every transition was legal, no kiosk
+pulls while its actions do not arrive, and none calls without getting the answers to its pulls."""
 
 import msgspec
 
@@ -9,6 +9,7 @@ from sync.central.records.definitions import all_definitions
 from sync.central.records.entries import count_entries_by_state
 from sync.central.records.history import kinds_of_transitions
 from sync.central.records.journeys import count_journeys_by_state, journeys_with_current_entries
+from sync.central.records.kiosks import Kiosk, kiosks
 from sync.central.records.patients import count_patients
 from sync.central.store.transactions import ReadTransaction
 from sync.journey.definitions import Definitions
@@ -18,6 +19,9 @@ MAX_LISTED = 100
 # The kiosk isolates an action that does not pass within two minutes, and pauses for a minute at most. So after five
 # minutes of pulls with the same oldest action, that one does not arrive by itself.
 STUCK_AFTER_MS = 5 * 60_000
+# A kiosk without an answer pulls once in 70 s at least, the second time in another form. So after five minutes four
+# pulls have failed, and a restart of the centre is long over.
+UNANSWERED_AFTER_MS = 5 * 60_000
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -49,6 +53,14 @@ class StuckKiosk(msgspec.Struct, frozen=True):
     parked: int
 
 
+class UnansweredKiosk(msgspec.Struct, frozen=True):
+    """A kiosk that calls and gets no answer to its pulls, since when and up to which call (UTC ms)."""
+
+    kiosk_id: str
+    since_ms: int
+    seen_ms: int
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The result of the check. The lists of journeys have at most 100 items each; the counts are complete."""
 
@@ -57,6 +69,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     orphans: list[Finding]
     illegal_transitions: list[IllegalTransition]
     stuck_kiosks: list[StuckKiosk]
+    unanswered_kiosks: list[UnansweredKiosk]
     patients: int
     live_entries: int
     waiting_for_staff: int
@@ -70,12 +83,14 @@ def check(db: ReadTransaction, definitions: Definitions) -> Health:
     illegal = _illegal(db, definitions)
     entries = count_entries_by_state(db)
     stuck = [_stuck(each) for each in backlogs(db).values() if _is_stuck(each)]
+    unanswered = [found for kiosk in kiosks(db) if (found := _unanswered(kiosk))]
     return Health(
-        ok=not (orphans or inconsistent or illegal or stuck),
+        ok=not (orphans or inconsistent or illegal or stuck or unanswered),
         inconsistent=inconsistent,
         orphans=orphans,
         illegal_transitions=illegal,
         stuck_kiosks=stuck[:MAX_LISTED],
+        unanswered_kiosks=unanswered[:MAX_LISTED],
         patients=count_patients(db),
         live_entries=sum(entries.get(state, 0) for state in definitions.live),
         waiting_for_staff=count_open_cases(db),
@@ -91,6 +106,13 @@ def _is_stuck(backlog: KioskBacklog) -> bool:
 
 def _stuck(backlog: KioskBacklog) -> StuckKiosk:
     return StuckKiosk(backlog.kiosk_id, backlog.waiting, backlog.since_ms, backlog.parked)
+
+
+def _unanswered(kiosk: Kiosk) -> UnansweredKiosk | None:
+    since_ms, seen_ms = kiosk.unanswered_ms, kiosk.seen_ms
+    if kiosk.revoked_ms is not None or since_ms is None or seen_ms is None:
+        return None
+    return UnansweredKiosk(kiosk.kiosk_id, since_ms, seen_ms) if seen_ms - since_ms >= UNANSWERED_AFTER_MS else None
 
 
 def _journeys(db: ReadTransaction, definitions: Definitions) -> tuple[list[Finding], list[Finding]]:

@@ -10,12 +10,17 @@ from sync.central.records.tokens import revoke
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import KioskId
 
+# Two pulls of a kiosk that gets its answers are at most 40 s apart, and one a minute is recorded.
+ANSWERED_EVERY_MS = 2 * 60_000
+
 
 @dataclass(frozen=True, slots=True)
 class Kiosk:
     """One kiosk. `grants` are kinds of kiosk and actions: `Definitions.granted()` resolves them.
 
-    `seen_ms` is its last contact.
+    - `seen_ms`: its last contact.
+    - `answered_ms`: the last pull that shows that the answer before it arrived.
+    - `unanswered_ms`: the first contact without such a pull before it; None while answers arrive.
     """
 
     kiosk_id: KioskId
@@ -26,6 +31,8 @@ class Kiosk:
     enrolled_ms: int
     seen_ms: int | None
     revoked_ms: int | None
+    answered_ms: int | None = None
+    unanswered_ms: int | None = None
 
 
 def read_kiosk(db: ReadTransaction, kiosk_id: str) -> Kiosk | None:
@@ -55,7 +62,7 @@ def prefixes_since(db: ReadTransaction, since_ms: int) -> set[str]:
 def add_kiosk(db: WriteTransaction, kiosk: Kiosk) -> None:
     """Adds a kiosk, with the chain of its first epoch."""
     db.execute(
-        "insert into kiosks values (:kiosk_id, :name, :prefix, :grants, :epoch, :enrolled_ms, null, null)",
+        "insert into kiosks values (:kiosk_id, :name, :prefix, :grants, :epoch, :enrolled_ms, null, null, null, null)",
         {
             "kiosk_id": kiosk.kiosk_id,
             "name": kiosk.name,
@@ -80,8 +87,21 @@ def revoke_kiosk(db: WriteTransaction, kiosk_id: str, now_ms: int) -> bool:
 
 
 def note_contact(db: WriteTransaction, kiosk_id: str, now_ms: int) -> None:
-    """Records the time of a kiosk's last contact."""
-    db.execute("update kiosks set seen_ms = :now_ms where kiosk_id = :id", {"now_ms": now_ms, "id": kiosk_id})
+    """Records a contact that does not show that the kiosk gets the answers to its pulls."""
+    db.execute(
+        "update kiosks set seen_ms = :now_ms, unanswered_ms = case"
+        " when coalesce(answered_ms, enrolled_ms) >= :recent_ms then null else coalesce(unanswered_ms, :now_ms) end"
+        " where kiosk_id = :id",
+        {"now_ms": now_ms, "recent_ms": now_ms - ANSWERED_EVERY_MS, "id": kiosk_id},
+    )
+
+
+def note_answered(db: WriteTransaction, kiosk_id: str, now_ms: int) -> None:
+    """Records a pull that shows that the answer before it arrived."""
+    db.execute(
+        "update kiosks set seen_ms = :now_ms, answered_ms = :now_ms, unanswered_ms = null where kiosk_id = :id",
+        {"now_ms": now_ms, "id": kiosk_id},
+    )
 
 
 def begin_epoch(db: WriteTransaction, kiosk_id: str, epoch: int) -> None:
@@ -100,4 +120,6 @@ def _kiosk(row: sqlite3.Row) -> Kiosk:
         row["enrolled_ms"],
         row["seen_ms"],
         row["revoked_ms"],
+        row["answered_ms"],
+        row["unanswered_ms"],
     )

@@ -9,7 +9,9 @@ _KIOSKS = (
         epoch bigint not null,             -- number of its present chain
         enrolled_ms bigint not null,
         seen_ms bigint,                    -- last contact
-        revoked_ms bigint
+        revoked_ms bigint,
+        answered_ms bigint,                -- last pull that shows that the answer before it arrived
+        unanswered_ms bigint               -- first contact without such a pull before it; null while answers arrive
     )""",
     """create table backlogs (
         kiosk_id text primary key references kiosks (kiosk_id),

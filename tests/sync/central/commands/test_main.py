@@ -228,7 +228,7 @@ def test_a_site_keeps_its_id_until_a_copy_without_kiosks_gets_another_one(shell:
     assert json.loads(shell("site", "--json"))["site_id"] == before
     store = Store(shell.url)
     with store.write() as db:
-        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null)")
+        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null, null, null)")
     store.close()
     shell("site", "--new-id", code=2)
     assert "1 kiosks belong to this site: K1" in shell.error
@@ -292,7 +292,7 @@ def test_the_centre_gives_no_numbers_under_a_kiosks_prefix(shell: Shell):
     shell("demo-data")
     store = Store(shell.url)
     with store.write() as db:
-        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null)")
+        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null, null, null)")
     store.close()
     shell("site", "--ticket-prefix", "B", code=2)
     assert "is a kiosk's" in shell.error
@@ -461,10 +461,24 @@ def test_a_short_command_loads_no_web_server(shell: Shell):
 def test_a_kiosk_whose_actions_do_not_arrive_is_listed_and_fails_the_check(shell: Shell):
     shell("demo-data")
     with closing(sqlite3.connect(shell.path)) as db, db:
-        db.execute("insert into kiosks values ('lobby', 'Lobby', 'B', '[]', 1, 0, 1772409600000, null)")
+        db.execute("insert into kiosks values ('lobby', 'Lobby', 'B', '[]', 1, 0, 1772409600000, null, null, null)")
         db.execute("insert into backlogs values ('lobby', 3, 1772409600000, 7, 1, 1772409700000, 1772409700000)")
     said = "3 waiting since 2026-03-02T00:00:00+00:00, 1 refused by the network"
     assert said in shell("kiosks")
     assert json.loads(shell("kiosks", "--json"))[0]["backlog"]["waiting"] == 3
     assert f"kiosk lobby pulls, but its actions do not arrive: {said}" in shell("check", code=1)
     assert json.loads(shell("check", "--json", code=1))["stuck_kiosks"][0]["kiosk_id"] == "lobby"
+
+
+def test_a_kiosk_that_gets_no_answer_to_its_pulls_is_listed_and_fails_the_check(shell: Shell):
+    shell("demo-data")
+    began, called = 1772409600000, 1772409900000
+    with closing(sqlite3.connect(shell.path)) as db, db:
+        db.execute(f"insert into kiosks values ('lobby', 'Lobby', 'B', '[]', 1, 0, {called}, null, 0, {began})")
+    said = "without an answer to its pulls since 2026-03-02T00:00:00+00:00"
+    assert f"last contact 2026-03-02T00:05:00+00:00, {said}" in shell("kiosks")
+    checked = shell("check", code=1)
+    assert "kiosk lobby calls, but gets no answer to its pulls since 2026-03-02T00:00:00+00:00" in checked
+    assert "let the network pass POST /api/v1/sync/pull" in checked
+    (found,) = json.loads(shell("check", "--json", code=1))["unanswered_kiosks"]
+    assert found == {"kiosk_id": "lobby", "since_ms": began, "seen_ms": called}

@@ -43,7 +43,7 @@ def enroll_code(centre: Centre, _: Path) -> Row:
 
 def kiosk_revoke(centre: Centre, _: Path) -> Row:
     with centre.store.write() as db:
-        db.execute("insert into kiosks values ('K1', 'hall', 'A', '[]', 1, 0, null, null)")
+        db.execute("insert into kiosks values ('K1', 'hall', 'A', '[]', 1, 0, null, null, null, null)")
     centre.do("kiosk-revoke", kiosk_id="K1")
     return {"kind": "kiosk-revoke", "detail": {"kiosk_id": "K1"}}
 
@@ -190,7 +190,7 @@ def test_kiosks_are_listed_in_the_order_of_their_enrolment(centre: Centre):
     with centre.store.write() as db:
         for kiosk_id, enrolled_ms in (("K3", 1), ("K2", 2), ("K1", 2), ("K0", 3)):
             db.execute(
-                "insert into kiosks values (:id, 'hall', :id, '[]', 1, :at_ms, null, null)",
+                "insert into kiosks values (:id, 'hall', :id, '[]', 1, :at_ms, null, null, null, null)",
                 {"id": kiosk_id, "at_ms": enrolled_ms},
             )
     assert [row["kiosk_id"] for row in centre.do("kiosks")] == ["K3", "K1", "K2", "K0"]
