@@ -14,6 +14,7 @@ from sync.clock import iso
 from sync.set_aside import Contents, read_lines
 
 _SOME_LOST = 1
+_NO_HOSPITAL = "this centre has no hospital yet: run kiosk-central import before the code is used"
 
 
 @click.command("enroll-code")
@@ -33,7 +34,10 @@ def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
       kiosk-central enroll-code --database sqlite:///central.db
       kiosk-central enroll-code --database sqlite:///central.db --action make_payment
     """
-    click.echo(ask(url, keys, "enroll-code", actions=list(actions) or None))
+    made = ask(url, keys, "enroll-code", actions=list(actions) or None)
+    click.echo(made["code"])
+    if not made["has_hospital"]:
+        click.echo(_NO_HOSPITAL, err=True)
 
 
 @click.command("kiosks")

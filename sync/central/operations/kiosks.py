@@ -11,7 +11,7 @@ from sync.central.operations import WHO
 from sync.central.records.audit import note
 from sync.central.records.backlogs import backlogs
 from sync.central.records.kiosks import kiosks, revoke_kiosk
-from sync.central.records.site import NoSite
+from sync.central.records.site import NoSite, has_site
 from sync.control import ControlError, Operation
 from sync.set_aside import SetAside
 
@@ -26,7 +26,8 @@ def kiosk_operations(centre: Centre) -> dict[str, Operation]:
     }
 
 
-def _enroll_code(centre: Centre, grants: list[str] | None) -> str:
+def _enroll_code(centre: Centre, grants: list[str] | None) -> dict[str, Any]:
+    """A new code, and whether the centre has a hospital. Until then, the code enrols nobody."""
     known = (*centre.definitions.kiosks, *centre.definitions.actions_by("patient"))
     for name in grants or ():
         if name not in known:
@@ -35,7 +36,7 @@ def _enroll_code(centre: Centre, grants: list[str] | None) -> str:
     with centre.store.write() as db:
         code = new_code(db, now_ms, grants)
         note(db, WHO, "enroll-code", now_ms, detail={"grants": grants})
-    return code
+        return {"code": code, "has_hospital": has_site(db)}
 
 
 def _kiosks(centre: Centre) -> list[dict[str, Any]]:

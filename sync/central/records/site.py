@@ -53,6 +53,11 @@ def read_site(db: ReadTransaction) -> SiteSettings:
     return _settings(tuple(row))
 
 
+def has_site(db: ReadTransaction) -> bool:
+    """Whether the database holds a hospital."""
+    return db.row("select 1 from site") is not None
+
+
 def write_site(
     db: WriteTransaction,
     *,

@@ -258,6 +258,16 @@ def test_the_command_prints_the_code_alone(url: str):
     assert found.card_keys == parts.keys
 
 
+def test_a_code_made_before_the_import_comes_with_a_warning_on_the_error_stream(tmp_path: Path):
+    empty = f"sqlite:///{tmp_path / 'empty.db'}"
+    printed = run(empty, "enroll-code")
+    assert printed.exit_code == 0
+    assert len(printed.stdout.split()) == 1
+    assert printed.stderr.startswith("this centre has no hospital yet: run kiosk-central import")
+    assert run(empty, "demo-data").exit_code == 0
+    assert run(empty, "enroll-code").stderr == ""
+
+
 def test_a_code_for_an_action_that_no_kiosk_can_have_is_refused(url: str):
     refused = run(url, "enroll-code", "--action", "call_patient")
     assert refused.exit_code != 0
