@@ -193,7 +193,8 @@ def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
     the file of --set-aside, for `kiosk-central take-in` at that hospital.
     """
     from kiosk.route import route_to_centre
-    from sync.agent.client import Accepted, CentralClient, NoAnswer
+    from sync.agent.answers import advised
+    from sync.agent.client import ENROL_PATH, Accepted, CentralClient, NoAnswer
     from sync.agent.route import UnusableFile
 
     route = route_to_centre(config.central)
@@ -227,7 +228,7 @@ def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
         case CallRefused():
             raise BadInput(answer.error)
         case NoAnswer():
-            raise Failure(f"no usable answer from the centre at {url}: {answer.reason}")
+            raise Failure(f"no usable answer from the centre at {url}: {advised(answer.reason, ENROL_PATH)}")
     click.echo(f"enrolled as {enrolment.kiosk_id} ({enrolment.name}), queue numbers from {enrolment.ticket_prefix}-001")
     if file and file != str(aside):
         click.echo(f"{file} holds the actions as well: the kiosk went on while it was enrolled", err=True)

@@ -284,8 +284,15 @@ class Daemon:
                 readers=readers,
                 fields=fields,
                 unknown_forms=self._unknown_forms.seen(),
-                faults=faults,
+                faults=(*faults, *self._lookup_faults(agent)),
             )
+
+    def _lookup_faults(self, agent: Agent | None) -> tuple[str, ...]:
+        """The fault of look-ups that fail while the centre answers other calls."""
+        lookups = self._lookups
+        if lookups is None or agent is None or not agent.online or not lookups.reason:
+            return ()
+        return (f"the last card was not looked up: {lookups.reason}",)
 
     def _reason_without_agent(self) -> str:
         identity = self._kiosk.identity

@@ -27,6 +27,9 @@ MAX_NAME = 60  # characters of a title, a type or a host
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _TLS_ALERT = "\x15\x03"
+_OF_A_FILTER = frozenset(
+    {"web_page", "reset", "closed", "too_slow", "empty", "cut_short", "content_type", "not_protocol", "transformed"}
+)
 _UNTOUCHED = frozenset({"", "identity", "gzip"})
 
 
@@ -54,6 +57,13 @@ def in_words(refused: CallRefused) -> str:
             return f"not_known: no token reaches the centre: a proxy may drop the header Authorization; {kept}"
         return f"not_known: the centre does not know this kiosk's token: run kiosk enroll with a new code; {kept}"
     return f"{refused.code}: {_printable(refused.error, MAX_WORDS)}"
+
+
+def advised(reason: str, path: str) -> str:
+    """A reason, and what helps where a filter on the way may have refused the call to `path` for its content."""
+    if reason.partition(":")[0] not in _OF_A_FILTER:
+        return reason
+    return f"{reason}; where other calls pass, let the network pass POST {path} and its answers unread"
 
 
 def altered(received: Received) -> str | None:

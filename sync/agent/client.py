@@ -39,6 +39,9 @@ CHUNK = 64 * 1024
 _TOO_SLOW = "too_slow: no whole answer came in time"
 
 
+LOOKUP_PATH, ENROL_PATH = "/api/v1/sync/lookup", "/api/v1/kiosks/enroll"
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted(Generic[T]):
     """The centre's answer, in the form that the protocol names."""
@@ -91,11 +94,11 @@ class CentralClient:
 
     def look_up(self, request: LookupRequest) -> Accepted[LookupAnswer] | CallRefused | NoAnswer:
         """Asks who holds a card."""
-        return self._call("/api/v1/sync/lookup", request, LookupAnswer)
+        return self._call(LOOKUP_PATH, request, LookupAnswer)
 
     def enrol(self, request: EnrolRequest) -> Accepted[Enrolment] | CallRefused | NoAnswer:
         """Exchanges a one-use code for an identity."""
-        return self._call("/api/v1/kiosks/enroll", request, Enrolment)
+        return self._call(ENROL_PATH, request, Enrolment)
 
     def close(self) -> None:
         """Closes the connection."""

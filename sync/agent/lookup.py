@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from sync.agent.client import Accepted, CentralClient
+from sync.agent.answers import advised, in_words
+from sync.agent.client import LOOKUP_PATH, Accepted, CentralClient, NoAnswer
 from sync.agent.ledger import KioskState
 from sync.agent.versions import Negotiation
 from sync.cards import CardHash
@@ -52,7 +53,13 @@ class Lookups:
         self._waiting: Cards | None = None
         self._client: CentralClient | None = None
         self._stopping = False
+        self._reason = ""
         self._thread = threading.Thread(target=self._run, name="sync lookup", daemon=True)
+
+    @property
+    def reason(self) -> str:
+        """Why the last look-up got no answer, and what helps; empty where it got one."""
+        return self._reason
 
     def start(self) -> None:
         """Starts the thread."""
@@ -92,10 +99,20 @@ class Lookups:
         if isinstance(outcome, Accepted) and outcome.answer.site_id == identity.site_id:
             self._versions.learn(outcome.answer.versions)
             self._ledger.take_lookup(outcome.answer)
+            self._note("")
             return True
+        if isinstance(outcome, NoAnswer):
+            self._note(advised(outcome.reason, LOOKUP_PATH))
+        elif isinstance(outcome, CallRefused):
+            self._note(in_words(outcome))
         if isinstance(outcome, CallRefused) and outcome.code is EndCode.UNSUPPORTED_VERSION:
             self._versions.refused(outcome.versions)
         return False
+
+    def _note(self, reason: str) -> None:
+        if reason and reason != self._reason and not self._stopping:
+            log.warning("look-up of a card: %s", reason)
+        self._reason = reason
 
     def _run(self) -> None:
         while (cards := self._next()) is not None:

@@ -14,6 +14,7 @@ import requests
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Places, command_of
 from sync.control import socket_path
+from tests.middlebox import Middlebox
 from tests.whole.town import Town
 
 pytestmark = pytest.mark.processes
@@ -248,6 +249,16 @@ def test_a_centre_that_does_not_answer_is_said_so(tmp_path: Path):
     failed = kiosk("enroll", "--config", config(tmp_path), "--central", url, "--code", "x")
     assert failed.returncode == 1
     assert f"no usable answer from the centre at {url}: refused: " in failed.stderr
+
+
+def test_an_enrolment_that_a_filter_refuses_says_which_path_to_let_pass(tmp_path: Path):
+    with Middlebox("http://127.0.0.1:1") as box:
+        box.block(lambda request: request.path.endswith("/enroll"))
+        failed = kiosk("enroll", "--config", config(tmp_path), "--central", box.url, "--code", "SECRET-CODE")
+    assert failed.returncode == 1
+    assert 'web_page: HTTP 403 with a web page titled "Request blocked (403)"' in failed.stderr
+    assert "let the network pass POST /api/v1/kiosks/enroll and its answers unread" in failed.stderr
+    assert "SECRET" not in failed.stderr
 
 
 def test_a_centre_without_a_hospital_says_so_and_what_to_do(tmp_path: Path):

@@ -147,3 +147,22 @@ def test_a_stop_cancels_the_call_and_tells_nobody(kiosk: KioskParts):
 def test_a_stop_without_a_question_ends_at_once(kiosk: KioskParts):
     with nobody() as url, Asked(kiosk, url):
         pass
+
+
+def test_a_look_up_that_a_filter_refuses_says_what_helps_until_one_is_answered(kiosk: KioskParts):
+    page = b"<html><head><title>Request blocked</title></head></html>"
+    with RawPeer(sending(http("403 Forbidden", page))) as peer, Asked(kiosk, peer.url) as asked:
+        assert asked.ask() == (cards(NEW), False)
+        assert asked.lookups.reason.startswith('web_page: HTTP 403 with a web page titled "Request blocked"')
+        assert asked.lookups.reason.endswith("let the network pass POST /api/v1/sync/lookup and its answers unread")
+        assert not any(each.uid_hash in asked.lookups.reason for each in cards(NEW))
+        peer.script = sending(found(NEW))
+        assert asked.ask() == (cards(NEW), True)
+        assert asked.lookups.reason == ""
+
+
+def test_a_look_up_without_a_network_blames_no_filter(kiosk: KioskParts):
+    with nobody() as url, Asked(kiosk, url) as asked:
+        assert asked.ask() == (cards(NEW), False)
+        assert asked.lookups.reason.startswith("refused: ")
+        assert "let the network pass" not in asked.lookups.reason
