@@ -81,7 +81,7 @@ def test_offline_never_shows_before_a_while_without_answers_and_always_after_it(
     for gap_s, outcome in events:
         before = value.at(now_s + gap_s)
         now_s += gap_s
-        is_long = failing_since_s is not None and now_s - failing_since_s >= OFFLINE_AFTER_S
+        is_long = failing_since_s is not None and now_s >= failing_since_s + OFFLINE_AFTER_S
         if value.online:
             assert before.online == (not is_long)
         if outcome == "failed":
