@@ -57,11 +57,11 @@ class Route:
 
 
 def _trust(context: ssl.SSLContext, file: str) -> None:
-    _read("ca_file", file)
+    content = _read("ca_file", file)
     try:
         context.load_verify_locations(cafile=file)
     except (ssl.SSLError, OSError) as error:
-        raise UnusableFile(f"[central] ca_file: {file}: no certificate in PEM") from error
+        raise UnusableFile(f"[central] ca_file: {file}: no certificate in PEM{_hint(content)}") from error
 
 
 def _show(context: ssl.SSLContext, certificate: str, key: str) -> None:
@@ -77,6 +77,11 @@ def _show(context: ssl.SSLContext, certificate: str, key: str) -> None:
         mismatch = isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH"
         why = "the key is not that of the certificate" if mismatch else "a certificate and its key in PEM are needed"
         raise UnusableFile(f"[central] {name}: {file}: {why}") from error
+
+
+def _hint(content: bytes) -> str:
+    # A sequence of DER. Windows exports a CA in this form.
+    return ", but one in DER: convert it by openssl x509 -inform DER" if content.startswith(b"\x30\x82") else ""
 
 
 class _EncryptedKey(ValueError):

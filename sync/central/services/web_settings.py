@@ -24,7 +24,7 @@ def proxy_network(text: str) -> str:
         network = ipaddress.ip_network(text.replace("%", " "))  # no names of network cards: they differ by machine
     except ValueError as error:
         raise WebSettingsError(
-            f"{text[:80]!r} is no IP address and no network, such as 10.1.2.3 or 10.1.2.0/24"
+            f"{text[:80]!r} is no IP address and no network{_meant(text)}, such as 10.1.2.3 or 10.1.2.0/24"
         ) from error
     if network.prefixlen == 0:
         raise WebSettingsError(f"{text} is every address: anybody could claim to be anybody")
@@ -36,7 +36,7 @@ def public_url(text: str) -> str:
     if not text:
         return ""
     bare = text.rstrip("/").lower()
-    if not bare.startswith(tuple(f"{scheme}://" for scheme in _WEB)):
+    if not bare.startswith(tuple(f"{scheme}://" for scheme in _WEB)) or not _ORIGIN.fullmatch(bare):
         raise WebSettingsError(f"{text[:80]!r} is no URL of the form https://host[:port], without a path")
     return origin(bare)
 
@@ -49,7 +49,10 @@ def origin(text: str) -> str:
     if bare == "*":
         raise WebSettingsError("* is every page of the web: name the origins of the apps, one by one")
     if not _ORIGIN.fullmatch(bare):
-        raise WebSettingsError(f"{text[:80]!r} is no origin, such as https://app.example:8443 or capacitor://localhost")
+        raise WebSettingsError(
+            f"{text[:80]!r} is no origin, such as https://app.example:8443 or capacitor://localhost:"
+            " scheme, host and port, and no slash after them"
+        )
     scheme, _, place = bare.partition("://")
     if scheme not in _WEB:
         return bare
@@ -76,6 +79,14 @@ def chosen(options: WebSettings, stored: WebSettings) -> WebSettings:
         _given(options.trusted_proxies, stored.trusted_proxies),
         _given(options.allowed_origins, stored.allowed_origins),
     )
+
+
+def _meant(text: str) -> str:
+    """The network that an address with too many bits lies in, in words; empty for any other text."""
+    try:
+        return f" (its network is {ipaddress.ip_network(text, strict=False)})" if "/" in text else ""
+    except ValueError:
+        return ""
 
 
 def _given(option: tuple[str, ...], stored: tuple[str, ...]) -> tuple[str, ...]:

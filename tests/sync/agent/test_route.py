@@ -244,10 +244,17 @@ def _text(place: Path, text: str) -> str:
     return str(file)
 
 
+def _der(authority: Authority, place: Path) -> str:
+    file = place / "file.cer"
+    file.write_bytes(ssl.PEM_cert_to_DER_cert(authority.root.read_text()))
+    return str(file)
+
+
 WRONG_FILES: dict[str, tuple[Callable[[Authority, Path], Route], str]] = {
     "a missing ca_file": (lambda _, place: Route(ca_file=str(place / "none.pem")), "[central] ca_file"),
     "a directory": (lambda _, place: Route(ca_file=str(place)), "[central] ca_file"),
     "no PEM": (lambda _, place: Route(ca_file=_text(place, "hello")), "no certificate in PEM"),
+    "DER": (lambda ca, place: Route(ca_file=_der(ca, place)), "convert it by openssl x509 -inform DER"),
     "an empty file": (lambda _, place: Route(ca_file=_text(place, "")), "no certificate in PEM"),
     "a key for a CA": (lambda ca, _: Route(ca_file=str(ca.client("k").key)), "no certificate in PEM"),
     "a missing client_cert": (lambda _, place: Route(client_cert=str(place / "none")), "[central] client_cert"),
