@@ -30,6 +30,15 @@ _TLS_ALERT = "\x15\x03"
 _OF_A_FILTER = frozenset(
     {"web_page", "reset", "closed", "too_slow", "empty", "cut_short", "content_type", "not_protocol", "transformed"}
 )
+_NO_CENTRE = "a proxy on the way gets no answer from the centre: is the service running?"
+# Statuses that the centre never sends, whatever their body holds.
+_OF_OTHERS = {
+    407: ("proxy_login", "a proxy asks for a login"),
+    429: ("rate_limited", "something on the way limits the number of calls: except the centre from that"),
+    502: ("gateway", _NO_CENTRE),
+    504: ("gateway", _NO_CENTRE),
+    511: ("portal", "a portal of the network asks for a login: except this kiosk from that"),
+}
 _UNTOUCHED = frozenset({"", "identity", "gzip"})
 
 
@@ -74,8 +83,9 @@ def altered(received: Received) -> str | None:
         return "transformed: HTTP 203: a proxy has changed the centre's answer"
     if 300 <= status < 400:
         return f"redirect: HTTP {status}: the answer leads to {_host(received.location)}, not to the centre"
-    if status == 407:
-        return "proxy_login: HTTP 407: a proxy asks for a login"
+    if status in _OF_OTHERS:
+        code, words = _OF_OTHERS[status]
+        return f"{code}: HTTP {status}: {words}"
     if received.encoding.strip().lower() not in _UNTOUCHED:
         encoding = _printable(received.encoding, MAX_NAME)
         return f"compressed: HTTP {status} in an encoding that was not asked for: {encoding}"

@@ -22,7 +22,9 @@ from sync.protocol import (
 log = logging.getLogger(__name__)
 
 LONG_POLL_S = 25.0
-OTHER_SITE = "this centre is another hospital's: check [central] url, or enrol this kiosk there"
+OTHER_SITE = "other_site: this centre is another hospital's: check [central] url, or enrol this kiosk there"
+STALE_PUSH = "stale: the answer has no verdict for a pushed action: a proxy on the way may repeat an old answer"
+STALE_PULL = "stale: the page does not continue what the kiosk has: a proxy on the way may repeat an old answer"
 ENDED = "ended: the centre has revoked this kiosk: run kiosk enroll with a new code"
 # Refusals that change the kiosk. They count only with the id of the kiosk's own site.
 _CHANGING = frozenset({EndCode.GAP, EndCode.FORK, EndCode.ENDED})
@@ -207,7 +209,7 @@ class Pusher:
         self._forked = False
         self.limit = min(MAX_BATCH, self.limit * 2)
         if not progressed:
-            return StepResult(failed=True, reached=True, reason="the answer has no verdict for a pushed action")
+            return StepResult(failed=True, reached=True, reason=STALE_PUSH)
         return StepResult(touched, again=self.ledger.has_pending(), reached=True)
 
     def _follow_refusal(self, identity: KioskState, refused: CallRefused) -> StepResult:
@@ -260,7 +262,7 @@ class Puller:
             return _other_site()
         self.versions.learn(page.versions)
         if touched is None:
-            return StepResult(failed=True, reached=True, reason="the page does not continue what the kiosk has")
+            return StepResult(failed=True, reached=True, reason=STALE_PULL)
         has_news = bool(touched) or page.more or page.cursor != cursor
         return StepResult(
             touched, again=has_news, reached=True, is_current=not page.more, retry_after_s=page.retry_after_s

@@ -20,8 +20,11 @@ from simple_websocket import ConnectionError as NoHandshake
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import DemoError, Person, Places, wait_for
+from sync.agent.client import CentralClient, NoAnswer
+from sync.agent.route import Route
 from sync.control import ask, socket_path
 from sync.ids import new_id
+from sync.protocol import EnrolRequest
 from tests.authority import Authority
 from tests.connect_proxy import ConnectProxy
 from tests.sync.central.online import WholeClient
@@ -267,3 +270,14 @@ def test_a_proxy_that_wants_client_certificates_lets_this_kiosk_alone_in_through
         assert all(line.startswith(b"CONNECT ") for line in outbound.asked)
         log = (house.places.directory / "kiosk.log").read_text("utf-8")
         assert "s3cret" not in log
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in PROXIES])
+def test_a_centre_that_is_away_behind_its_proxy_is_named_as_such(name: str, tmp_path: Path):
+    authority = Authority(tmp_path / "ca")
+    with in_front(name, tmp_path / "proxy", authority, hospital.free_port()) as front:
+        client = CentralClient(front.url, route=Route(ca_file=str(authority.root)))
+        outcome = client.enrol(EnrolRequest(code="x"))
+        client.close()
+    assert isinstance(outcome, NoAnswer)
+    assert outcome.reason.startswith("gateway: HTTP 502: ")

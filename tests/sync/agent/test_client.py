@@ -208,6 +208,24 @@ def test_an_unusable_answer_is_no_answer_with_a_short_reason(answer: bytes):
     assert "127.0.0.1" not in outcome.reason
 
 
+@pytest.mark.parametrize("body", [b"", HTML, b'{"error": "no"}'], ids=["empty", "a page", "JSON"])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("407 Proxy Authentication Required", "proxy_login"),
+        ("429 Too Many Requests", "rate_limited"),
+        ("502 Bad Gateway", "gateway"),
+        ("504 Gateway Timeout", "gateway"),
+        ("511 Network Authentication Required", "portal"),
+    ],
+)
+def test_a_status_that_the_centre_never_sends_is_named_whatever_its_body(status: str, code: str, body: bytes):
+    with RawPeer(sending(http(status, body, Content_Type="text/html"))) as peer:
+        outcome = pushed(peer.url)
+    assert isinstance(outcome, NoAnswer)
+    assert outcome.reason.startswith(f"{code}: HTTP {status[:3]}: ")
+
+
 def test_after_an_unusable_answer_the_client_still_works():
     answers = [http("200 OK", GOOD[:50], Content_Length="9999"), b"garbage\r\n\r\n", http("200 OK", GOOD)]
 
