@@ -152,6 +152,10 @@ class Agent:
         if before and not reason:
             for driver in self._drivers.values():
                 driver.end_backoff()
+            pusher = self._steps.get(PUSH)
+            if name == PULL and isinstance(pusher, Pusher):
+                # What refused the pulls may have refused actions as well.
+                pusher.try_parked_soon()
         refused_before, self._refusals[name] = self._refusals[name], result.refusal
         with self._lock:
             if name == PULL:

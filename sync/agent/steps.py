@@ -105,6 +105,10 @@ class Pusher:
         self._note_passed(actions, result)
         return result
 
+    def try_parked_soon(self) -> None:
+        """Tries the parked actions with the next step that has nothing to push. Any thread may call this."""
+        self._trials = Trials()
+
     def _next_batch(self) -> list[Pushed]:
         """The next batch; only its first action, as an unread record, where that action does not pass as it is."""
         actions = self.ledger.batch(1 if self._alone else self.limit, self._expected_seq)

@@ -27,7 +27,7 @@ from sync.agent.lookup import Lookups
 from sync.agent.poison import TRIAL_EVERY_MS
 from sync.agent.steps import LONG_POLL_S, StepResult
 from sync.central.kiosks.take_in import take_in
-from sync.central.maintenance.health import STUCK_AFTER_MS, check
+from sync.central.maintenance.health import STUCK_AFTER_MS, UNANSWERED_AFTER_MS, check
 from sync.central.operations.kiosks import kiosk_operations
 from sync.ids import new_id
 from sync.journey.model import PatientId
@@ -124,6 +124,11 @@ class Hospital:
         with self.site.centre.store.read() as db:
             found = check(db, self.site.centre.definitions)
         return found.ok, [(each.kiosk_id, each.waiting, each.parked) for each in found.stuck_kiosks]
+
+    def unanswered(self) -> list[str]:
+        """The kiosks of which the centre knows that they get no answer to their pulls."""
+        with self.site.centre.store.read() as db:
+            return [each.kiosk_id for each in check(db, self.site.centre.definitions).unanswered_kiosks]
 
     def listed(self) -> dict[str, object] | None:
         """The backlog of the kiosk in the list of kiosks."""
@@ -266,6 +271,23 @@ def test_parked_actions_arrive_by_themselves_and_once_when_the_firewall_is_mende
     assert hospital.health() == (True, [])
 
 
+def test_parked_actions_arrive_soon_where_what_refused_them_refused_pulls_as_well(hospital: Hospital):
+    hospital.run(60)
+    kept: dict[str, Response] = {}
+    hospital.box.rewrite(lambda request, answer: kept.setdefault(request.path, answer))
+    hospital.check_in("P1")
+    hospital.run(60)
+    name = PatientId(f"card-{new_id()}")
+    hospital.parts.journeys.check_in_unknown(name, cards_of("x-1"), "scan_nfc", None)
+    hospital.run(TRIAL_EVERY_MS / 1000 / 3)
+    assert hospital.kiosk_faults()
+    assert any(reason.startswith("stale: ") for reason in hospital.reasons)
+    hospital.box.let_pass()
+    took_s = hospital.run(TRIAL_EVERY_MS / 1000, until=lambda: not hospital.waiting())
+    assert took_s <= ISOLATED_WITHIN_S
+    assert [row.parked_ms for row in hospital.rows()] == [None] * 4
+
+
 def test_later_actions_of_a_parked_patient_wait_behind_them_and_others_go_on(hospital: Hospital):
     park(hospital)
     assert hospital.parts.journeys.act(PatientId("P2"), "scan_nfc", None, {}).action_ids
@@ -354,6 +376,25 @@ def test_where_a_page_passes_in_no_form_the_kiosk_names_it_and_pushes_on(hospita
     hospital.run(120)
     assert not hospital.waiting()
     assert "403" in hospital.agent.reason
+    assert hospital.unanswered() == []
+    hospital.run(2 * UNANSWERED_AFTER_MS / 1000)
+    assert hospital.unanswered() == [hospital.kiosk_id]
+    hospital.box.let_pass()
+    hospital.run(180, until=lambda: not hospital.unanswered())
+    assert hospital.health() == (True, [])
+
+
+def test_a_kiosk_whose_pulls_are_refused_while_it_pushes_is_found_by_the_check(hospital: Hospital):
+    hospital.run(60)
+    hospital.box.block(lambda request: request.path.endswith("/pull"), RESET)
+    for number in range(2 * UNANSWERED_AFTER_MS // 60_000):
+        name = PatientId(f"card-{new_id()}")
+        hospital.parts.journeys.check_in_unknown(name, cards_of(f"x-{number}"), "scan_nfc", None)
+        hospital.run(60)
+    assert hospital.unanswered() == [hospital.kiosk_id]
+    hospital.box.let_pass()
+    hospital.run(180, until=lambda: not hospital.unanswered())
+    assert hospital.health() == (True, [])
 
 
 def test_a_look_up_and_an_enrolment_pass_a_filter_that_reads_their_answers(hospital: Hospital):
