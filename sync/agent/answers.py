@@ -63,7 +63,8 @@ def in_words(refused: CallRefused) -> str:
     if refused.code is EndCode.NOT_KNOWN:
         kept = "this kiosk goes on, and keeps its patients and unsent actions"
         if refused.token_sha256 is None:
-            return f"not_known: no token reaches the centre: a proxy may drop the header Authorization; {kept}"
+            lost = "this kiosk's token does not reach the centre: a proxy may drop or change the header Authorization"
+            return f"not_known: {lost}; {kept}"
         return f"not_known: the centre does not know this kiosk's token: run kiosk enroll with a new code; {kept}"
     return f"{refused.code}: {_printable(refused.error, MAX_WORDS)}"
 

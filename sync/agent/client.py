@@ -36,6 +36,7 @@ T = TypeVar("T")
 CONNECT_S = 3.05
 READ_S = 10.0
 CHUNK = 64 * 1024
+_NOT_ENDED = "not_ended: the answer ends another token than this kiosk's: a proxy may mix up answers"
 _TOO_SLOW = "too_slow: no whole answer came in time"
 
 
@@ -132,7 +133,10 @@ class CentralClient:
             return NoAnswer(of_garbage(received, error), received.retry_after_s, received.status)
         if refused.code is EndCode.ENDED and refused.token_sha256 != self._token_sha256:
             # No middlebox knows the hash of the token, so only the centre can end this kiosk.
-            return NoAnswer("not_ended: the answer ends another token than this kiosk's", status=received.status)
+            return NoAnswer(_NOT_ENDED, status=received.status)
+        if refused.code is EndCode.NOT_KNOWN and refused.token_sha256 != self._token_sha256:
+            # The centre got another token: to this kiosk, its own did not arrive.
+            refused = msgspec.structs.replace(refused, token_sha256=None)
         if refused.retry_after_s is None:
             return msgspec.structs.replace(refused, retry_after_s=received.retry_after_s)
         return refused

@@ -71,7 +71,7 @@ def test_a_dropped_token_wipes_nothing_and_the_kiosk_goes_on_and_comes_back_by_i
     assert (screen["journey"]["journey_state"], screen["central"]["online"]) == ("WAITING", False)
     status = town.status()
     assert (status["ended"], status["not_known"], status["roster"]["patients"]) == (False, True, roster)
-    assert status["sync_error"].startswith("not_known: no token reaches the centre")
+    assert status["sync_error"].startswith("not_known: this kiosk's token does not reach the centre")
     assert status["outbox"]["pending"] == 3
     box.let_pass()
     wait_for(lambda: not town.status()["outbox"]["pending"], "the outbox never emptied", LONG_WAIT_S)

@@ -403,13 +403,17 @@ def test_an_ended_kiosk_forgets_its_patients_keeps_its_pending_actions_and_calls
     assert (len(wire.centre.pushes), wire.centre.pulls) == (1, [])
 
 
+OWN = ended()[1].token_sha256
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
         (ended(token_sha256=None), "not_ended: "),
         (ended(token_sha256="0" * 64), "not_ended: "),
-        (refusal(EndCode.NOT_KNOWN, 401, token_sha256=None), "not_known: no token reaches the centre"),
-        (refusal(EndCode.NOT_KNOWN, 401, token_sha256="0" * 64), "not_known: the centre does not know"),
+        (refusal(EndCode.NOT_KNOWN, 401, token_sha256=None), "not_known: this kiosk's token does not reach"),
+        (refusal(EndCode.NOT_KNOWN, 401, token_sha256="0" * 64), "not_known: this kiosk's token does not reach"),
+        (refusal(EndCode.NOT_KNOWN, 401, token_sha256=OWN), "not_known: the centre does not know"),
         ((401, {"code": "fenced", "error": "no"}), "not_protocol: HTTP 401 "),
         ((403, {"error": "blocked"}), "not_protocol: HTTP 403 "),
     ],
