@@ -285,7 +285,8 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for the changes after `cursor` (0: everything). The centre may wait up to `wait_s` seconds for news.
 
-    `site_id` is as in a push. `backlog` is None where no action waits. `sealed` asks for an answer in Base64.
+    `site_id` is as in a push. `backlog` is None where no action waits. `sealed` asks for an answer in Base64. It also
+    tells that no answer to the pull before has come, so a client sets it in that case alone, and in its first pull.
     """
 
     protocol_version: int
