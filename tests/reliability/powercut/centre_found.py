@@ -39,7 +39,8 @@ class FoundCentre:
                 return f"damaged: {damage}"
             if db.row("pragma foreign_key_check"):
                 return "a row refers to a missing row"
-            if not check(db, shipped()).ok:
+            health = check(db, shipped())
+            if health.inconsistent or health.orphans or health.illegal_transitions:
                 return "journeys and queue differ"
             if db.row("select 1 from transitions where action_id is not null group by action_id having count(*) > 1"):
                 return "an action has its effect twice"
