@@ -1,4 +1,4 @@
-"""The storm: the stories that have failed before and some others on a real kiosk, and 500 others with LONG=1."""
+"""The storm: stories that have failed before and a few others on a real kiosk; with LONG=1 all, and 500 others."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from playwright.sync_api import Browser
 from tests.storm.found import FOUND
 from tests.storm.play import play
 from tests.storm.stage import Stage, stage
-from tests.storm.story import Step, story
+from tests.storm.story import Cut, Step, story
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
-STORIES = 500 if os.environ.get("LONG") else 6
+LONG = bool(os.environ.get("LONG"))
+STORIES = 500 if LONG else 3
+# Without the network a kiosk shows itself offline after eight seconds, and tests of both ends try the same.
+PLAYED = [name for name, steps in FOUND.items() if LONG or not any(isinstance(step, Cut) for step in steps)]
 HOSPITALS = 2  # on two cores
 
 
@@ -35,7 +38,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iter
         yield made
 
 
-@pytest.mark.parametrize("name", _shared(FOUND))
+@pytest.mark.parametrize("name", _shared(PLAYED))
 def test_a_fault_that_the_storm_has_found_is_gone(standing: Stage, name: str):
     _demand_no_fault(standing, 0, FOUND[name])
 
