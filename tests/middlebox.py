@@ -38,7 +38,7 @@ class Request:
         return _first(self.headers, name)
 
     def without(self, name: str) -> Request:
-        """The same request without the headers of that name."""
+        """Returns the request without its headers of a name."""
         return replace(self, headers=_without(self.headers, name))
 
 
@@ -56,11 +56,11 @@ class Response:
         return _first(self.headers, name)
 
     def with_header(self, name: str, value: str) -> Response:
-        """The same answer with this header instead of those of that name."""
+        """Returns the answer with one header of a name, in place of any others."""
         return replace(self, headers=(*_without(self.headers, name), (name, value)))
 
     def without(self, name: str) -> Response:
-        """The same answer without the headers of that name."""
+        """Returns the answer without its headers of a name."""
         return replace(self, headers=_without(self.headers, name))
 
 
@@ -118,7 +118,7 @@ class Middlebox:
         self._rules = replace(self._rules, blocks=(*self._rules.blocks, (predicate, how)))
 
     def strip_header(self, header: str) -> None:
-        """Every request loses the headers of that name."""
+        """Removes the headers of a name from each request."""
         self._rules = replace(self._rules, strips=(*self._rules.strips, header))
 
     def rewrite(self, change: Callable[[Request, Response], Response]) -> None:

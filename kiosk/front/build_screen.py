@@ -79,15 +79,19 @@ def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     """Returns the action of the one big button: the first that the rules allow here; None for no button.
 
     A patient known by the card alone gets none, and neither does one whose action waits for staff: the desk has to
-    help. After an exam done today, an action that opens a queue entry needs a booking or a live number. An action that
-    needs a proof is no button: the page has none.
+    help. After an exam done today, an action that opens a queue entry needs a booking or a live number. While one of
+    them is left, no button ends the visit. An action that needs a proof is no button: the page has none.
     """
     if status.patient.provisional or status.needs_staff:
         return None
     journey = status.journey
-    goes_on = journey.leg == 0 or next_exam(definitions, journey) is not None
-    rules = (definitions.actions[name] for name in status.available)
-    return next((rule.name for rule in rules if rule.proof is None and (goes_on or not rule.opens_entry)), None)
+    has_more = next_exam(definitions, journey) is not None
+    for rule in (definitions.actions[name] for name in status.available):
+        opens_nothing = rule.opens_entry and journey.leg > 0 and not has_more
+        ends_too_soon = rule.visit == "close" and has_more
+        if rule.proof is None and not opens_nothing and not ends_too_soon:
+            return rule.name
+    return None
 
 
 def check_in_action(definitions: Definitions, identity: Identity) -> str | None:

@@ -263,7 +263,7 @@ class Reception:
         return self._present.misplaced(press)
 
     def _for_person(self, stay: str, change: Callable[[Visitor], Visitor]) -> Screen:
-        """Shows the change of the person of a stay. A finger of somebody who has gone changes nothing."""
+        """Changes the visitor of a stay and shows it. A press of an earlier stay changes nothing."""
         with self._changed:
             if stay != self._visitor.stay:
                 return self._present.current()

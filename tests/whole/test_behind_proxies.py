@@ -206,7 +206,7 @@ def opened(house: Hospital, headers: dict[str, str]) -> WholeClient:
     return WholeClient(url, headers=headers, ssl_context=context)
 
 
-def test_whoever_calls_the_centre_past_the_proxy_is_believed_nothing(house: Hospital):
+def test_a_client_that_goes_past_the_proxy_is_not_believed(house: Hospital):
     """The centre's own server believes no header either, in whatever spelling."""
     person = house.people[4]
     headers = {

@@ -65,6 +65,16 @@ def test_a_patient_who_has_left_is_offered_no_new_visit(screen: Kiosk, counter: 
     assert screen.button("next").inner_text() == "접수 시작"
 
 
+def test_a_patient_with_an_exam_left_is_sent_to_the_desk_and_offered_no_end_of_the_visit(
+    screen: Kiosk, counter: StagedCounter
+):
+    shown(screen, counter, "state FINISHED")
+    assert screen.button("next").count() == 0
+    assert screen.content.locator(".goto").inner_text() == f"가실 곳: {DESK}"
+    shown(screen, counter, "end FINISHED")
+    assert screen.button("next").inner_text() == "이용 마치기"
+
+
 def test_the_button_of_a_further_exam_names_it(screen: Kiosk, counter: StagedCounter):
     shown(screen, counter, "entry completed")
     assert screen.button("next").inner_text() == "도착 확인: 혈액 검사"
