@@ -12,12 +12,11 @@ from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.store.sqlite import Store as KioskStore
 from sync.cards import CardHash, CardKey, CardKeys, canonical_card
 from sync.central.centre import Centre
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.kiosks.enrolment import NotEnrolled, enrol, new_code
 from sync.central.kiosks.pull import PullService
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.records.site import read_site
-from sync.central.services.hospital_document import read_hospital
-from sync.central.services.hospital_import import take_hospital
 from sync.central.store.sqlite import Store
 from sync.clock import ClockReading, local_ms
 from sync.journey.definitions import shipped

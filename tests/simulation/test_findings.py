@@ -10,11 +10,10 @@ import pytest
 
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.steps import Pusher
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.records.bindings import bind
 from sync.central.records.journeys import mark_changed
-from sync.central.services.hospital_document import read_hospital
-from sync.central.services.hospital_import import take_hospital
 from sync.ids import new_id
 from sync.protocol import CallRefused, Code, PushAnswer, PushRequest, Verdict
 from tests.sync.central.two_stores.acts import finish

@@ -7,16 +7,18 @@ from typing import Any
 import msgspec
 
 from sync.central.centre import Centre
+from sync.central.imports.outcomes import RefusedRow
+from sync.central.imports.parts import Kind, SitePart, read_part
+from sync.central.imports.take_site import site_settings, take_site
+from sync.central.imports.whole import DocumentError, read_hospital, take_hospital
 from sync.central.operations import WHO
 from sync.central.records.appointments import bookings
 from sync.central.records.audit import note
 from sync.central.records.kiosks import kiosks
 from sync.central.records.patients import name_and_language, patient_named
-from sync.central.records.site import NoSite, read_site, renew_site_id
+from sync.central.records.site import has_site, read_site, renew_site_id
 from sync.central.records.web_settings import read_web_settings, write_web_settings
 from sync.central.services.demo_hospital import demo_cards, demo_hospital
-from sync.central.services.hospital_document import DocumentError, SitePart, check_site, read_hospital
-from sync.central.services.hospital_import import put_site, take_hospital
 from sync.central.services.web_settings import SETTINGS, WebSettingsError, changed
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import day_after, site_day
@@ -58,7 +60,7 @@ def _import(centre: Centre, document: object) -> dict[str, int]:
 def _demo_data(centre: Centre) -> list[dict[str, Any]]:
     """Makes or completes the demo hospital for today, and lists its patients with their cards."""
     with centre.store.read() as db:
-        site_exists = _site_or_none(db) is not None
+        site_exists = has_site(db)
     if site_exists:
         # The site keeps the operator's settings, and its own day counts.
         document = {**demo_hospital(_today(centre)), "site": None}
@@ -87,26 +89,25 @@ def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
     now_ms = centre.clock()
     wanted = {setting: value for setting, value in arguments.items() if value is not None}
     with centre.store.write() as db:
-        site = _site_or_none(db)
-        if site is None:
+        if not has_site(db):
             raise ControlError("the database holds no hospital yet")
         if not wanted:
-            return _shown(db, site)
+            return _shown(db)
         renewed: dict[str, Any] = {}
         if wanted.pop("new_id", False):
             _renew_id(db)
             renewed = {"site_id": read_site(db).site_id}
         try:
             web = changed(read_web_settings(db), {name: wanted[name] for name in SETTINGS if name in wanted})
-            site |= {name: value for name, value in wanted.items() if name not in SETTINGS}
-            part = msgspec.convert(site, SitePart)
-            check_site(part)
-            put_site(db, part)
-        except (msgspec.ValidationError, DocumentError, WebSettingsError) as error:
+        except WebSettingsError as error:
             raise ControlError(str(error)) from error
+        part = read_part(Kind.SITE, {name: value for name, value in wanted.items() if name not in SETTINGS})
+        taken = take_site(db, part) if isinstance(part, SitePart) else part
+        if isinstance(taken, RefusedRow):
+            raise ControlError(taken.reason)
         write_web_settings(db, web)
         note(db, WHO, "site", now_ms, detail={**wanted, **renewed})
-        return _shown(db, site)
+        return _shown(db)
 
 
 def _renew_id(db: WriteTransaction) -> None:
@@ -120,8 +121,10 @@ def _renew_id(db: WriteTransaction) -> None:
     renew_site_id(db)
 
 
-def _shown(db: ReadTransaction, site: dict[str, Any]) -> dict[str, Any]:
-    return {"site_id": read_site(db).site_id, **site, **_web(db)}
+def _shown(db: ReadTransaction) -> dict[str, Any]:
+    site = site_settings(db)
+    assert site is not None
+    return {"site_id": read_site(db).site_id, **site, "languages": list(site["languages"]), **_web(db)}
 
 
 def _web(db: ReadTransaction) -> dict[str, Any]:
@@ -130,19 +133,4 @@ def _web(db: ReadTransaction) -> dict[str, Any]:
         "public_url": web.public_url,
         "trusted_proxies": list(web.trusted_proxies),
         "allowed_origins": list(web.allowed_origins),
-    }
-
-
-def _site_or_none(db: ReadTransaction) -> dict[str, Any] | None:
-    try:
-        settings = read_site(db)
-    except NoSite:
-        return None
-    return {
-        "name": settings.site.name,
-        "desk": settings.site.walk_in.exam_id,
-        "timezone": settings.site.timezone,
-        "day_starts_at": settings.site.day_starts_at,
-        "languages": list(settings.site.languages),
-        "ticket_prefix": settings.ticket_prefix,
     }

@@ -1,11 +1,12 @@
 """Patients as rows: which patient an id means."""
 
+from typing import Any
+
 from sync.central.records.journeys import add_journey, mark_changed
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import PatientId
 from sync.protocol import Renamed
-from sync.words.masks import masked
 
 
 def patient_named(db: ReadTransaction, patient_id: str) -> PatientId | None:
@@ -25,6 +26,12 @@ def name_and_language(db: ReadTransaction, patient_id: str) -> tuple[str, str]:
     return row["masked_name"], row["language"]
 
 
+def read_patient(db: ReadTransaction, patient_id: str) -> dict[str, Any] | None:
+    """The row of a patient by column: name, masked_name, language and birth_date among them; None for an unknown id."""
+    row = db.row("select * from patients where patient_id = :patient_id", patient_id=patient_id)
+    return dict(row) if row else None
+
+
 def count_patients(db: ReadTransaction) -> int:
     """The number of patients."""
     return int(db.value("select count(*) from patients"))
@@ -38,7 +45,7 @@ def put_patient(
     *,
     today: str,
     now_ms: int,
-    masked_name: str | None,
+    masked_name: str,
     language: str,
     birth_date: str | None,
 ) -> bool:
@@ -49,7 +56,7 @@ def put_patient(
     values = {
         "patient_id": patient_id,
         "name": name,
-        "masked_name": masked(name) if masked_name is None else masked_name,
+        "masked_name": masked_name,
         "language": language,
         "birth_date": birth_date,
     }

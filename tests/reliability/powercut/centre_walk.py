@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
-from sync.central.services.hospital_document import read_hospital
-from sync.central.services.hospital_import import take_hospital
 from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
 from sync.central.store.errors import StoreError

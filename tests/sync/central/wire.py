@@ -16,6 +16,7 @@ from sync.agent.cycle import Puller, Pusher
 from sync.agent.lookup import Lookups
 from sync.cards import CardHash, CardKey, CardKeys, canonical_card
 from sync.central import centre as product
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.kiosks.enrolment import enrol, new_code
 from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import PullService
@@ -32,8 +33,6 @@ from sync.central.services.block_card import BLOCK, UNBLOCK, block_card, unblock
 from sync.central.services.change_entry import change_entry, correct_journey
 from sync.central.services.end_binding import ENDING, end_binding
 from sync.central.services.errors import ApiError
-from sync.central.services.hospital_document import read_hospital
-from sync.central.services.hospital_import import take_hospital
 from sync.central.services.inbox import list_cases, settle
 from sync.central.services.inbox_views import CasePage
 from sync.central.services.merge import merge_patients

@@ -10,12 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.kiosks.pull import PullService
 from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.records.bindings import bind
 from sync.central.records.journeys import mark_changed
-from sync.central.services.hospital_document import read_hospital
-from sync.central.services.hospital_import import take_hospital
 from sync.ids import new_id
 from sync.protocol import CallRefused, EndCode, PullAnswer, PullRequest
 from tests.sync.central.wire import BY_STAFF, EVERYTHING, KEYS, Centre, Kiosk, Time, cards_of

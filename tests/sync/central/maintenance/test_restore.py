@@ -13,11 +13,10 @@ from typing import NamedTuple
 import pytest
 
 from sync.central.commands.main import main
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.maintenance.restore import restore
-from sync.central.services.hospital_document import read_hospital
-from sync.central.services.hospital_import import take_hospital
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.sqlite import Store
 from tests.sync.central.wire import KEYS, Centre, Time

@@ -9,10 +9,9 @@ import pytest
 
 from kiosk.journey.journeys import BLOCKED_CARD, ActionOutcome
 from kiosk.store import blocked_cards
+from sync.central.imports.whole import DocumentError, read_hospital, take_hospital
 from sync.central.maintenance.backup import back_up
 from sync.central.services.answers import Answer
-from sync.central.services.hospital_document import DocumentError, read_hospital
-from sync.central.services.hospital_import import take_hospital
 from sync.journey.model import PatientId
 from tests.sync.central.two_stores.acts import verdicts
 from tests.sync.central.wire import EVERYTHING, KEYS, Centre, Kiosk, Time, cards_of, uid
@@ -110,7 +109,7 @@ def test_a_blocked_card_can_be_bound_in_no_way(centre: Centre, kiosk: Kiosk):
     centre.block_card("new")
     assert refused(centre.bind_card("new", "P3")) == (409, "card_blocked")
     assert refused(centre.settle("reassign", patient_id="P3", bind=True)) == (409, "card_blocked")
-    with pytest.raises(DocumentError, match="a card of patient P3 is blocked: it was reported lost"):
+    with pytest.raises(DocumentError, match="P3: card 1 is blocked: it was reported lost"):
         take(centre, {"patients": [{"patient_id": "P3", "name": "Person P3", "cards": [uid("new").hex()]}]})
     assert centre.rows("select count(*) as n from bindings where patient_id = 'P3'") == [{"n": 1}]
     assert centre.open_cases() == ["unknown_card"]

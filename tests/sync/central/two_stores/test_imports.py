@@ -6,8 +6,7 @@ import msgspec
 import pytest
 
 from kiosk.store import patients
-from sync.central.services.hospital_document import DocumentError, read_hospital
-from sync.central.services.hospital_import import ImportReport, take_hospital
+from sync.central.imports.whole import DocumentError, ImportReport, read_hospital, take_hospital
 from sync.clock import day_after
 from tests.sync.central.wire import DAY, KEYS, Centre, Kiosk, cards_of, hospital
 

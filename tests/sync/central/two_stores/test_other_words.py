@@ -12,12 +12,11 @@ from typing import Any
 
 import msgspec
 
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.maintenance.health import check
 from sync.central.maintenance.housekeeping import close_days, correct_all_future_days
 from sync.central.records.site import read_site
 from sync.central.services.current_state import CurrentState, read_current_state
-from sync.central.services.hospital_document import read_hospital
-from sync.central.services.hospital_import import take_hospital
 from sync.clock import day_after
 from sync.journey.definitions import Definitions, read, shipped
 from sync.journey.model import STAFF

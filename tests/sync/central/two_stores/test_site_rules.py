@@ -15,9 +15,8 @@ from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.journey.this_kiosk import ThisKiosk
 from sync.cards import canonical_card
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.services.current_state import read_current_state
-from sync.central.services.hospital_document import read_hospital
-from sync.central.services.hospital_import import take_hospital
 from sync.clock import day_after
 from sync.ids import new_id
 from sync.journey.definitions import Definitions, read, shipped

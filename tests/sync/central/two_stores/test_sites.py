@@ -12,13 +12,12 @@ import pytest
 from kiosk.journey.ledger import WouldLose
 from kiosk.store import outbox
 from sync.agent.steps import OTHER_SITE, Pusher
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.kiosks.enrolment import enrol_kiosk, new_code
 from sync.central.kiosks.take_in import OtherSite, take_in
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.records.kiosks import revoke_kiosk
-from sync.central.services.hospital_document import read_hospital
-from sync.central.services.hospital_import import take_hospital
 from sync.protocol import (
     CallRefused,
     Code,

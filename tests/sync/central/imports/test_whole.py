@@ -5,11 +5,12 @@ import copy
 import pytest
 
 from sync.cards import canonical_tag
+from sync.central.imports.parts import Kind
+from sync.central.imports.whole import DocumentError, read_hospital
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
 from sync.central.records.bindings import bind, binding_of_card
 from sync.central.services.demo_hospital import demo_hospital
-from sync.central.services.hospital_document import DocumentError, read_hospital
 from sync.control import ControlError
 from sync.ids import new_id
 from sync.journey.definitions import read, shipped
@@ -138,7 +139,7 @@ def test_a_card_that_staff_took_away_does_not_come_back_with_the_document(centre
         (lambda d: d["patients"][0].update(cards=["felica:zz"]), "felica: must be followed"),
         (lambda d: d["patients"][0].update(patient_id="x" * 200), "patient_id"),
         (lambda d: d["patients"][0].update(birth_date="1.1.1970"), "birth_date"),
-        (lambda d: d["patients"][0].update(cards=[""]), "card of patient P01"),
+        (lambda d: d["patients"][0].update(cards=[""]), "P01: card 1"),
         (
             lambda d: d["patients"][0].update(cards=[card(2), card(2)]) or d["patients"][1].update(cards=[card(2)]),
             "belongs to",
@@ -167,11 +168,12 @@ def test_what_is_no_document_is_refused(document):
 
 def test_the_demo_hospital_is_a_document_like_any_other():
     hospital_ = read_hospital(demo_hospital(DAY))
-    booked = {each.patient_id for each in hospital_.appointments}
-    assert len(hospital_.patients) >= 8
+    patients, appointments = hospital_.rows[Kind.PATIENT], hospital_.rows[Kind.APPOINTMENT]
+    booked = {each.patient_id for each in appointments}
+    assert len(patients) >= 8
     assert len(booked) >= 5
-    assert any(sum(a.patient_id == p for a in hospital_.appointments) == 2 for p in booked)
-    assert {each.patient_id for each in hospital_.patients} - booked
+    assert any(sum(a.patient_id == p for a in appointments) == 2 for p in booked)
+    assert {each.patient_id for each in patients} - booked
 
 
 def test_the_demo_data_are_made_once_and_booked_anew_each_day(tmp_path):

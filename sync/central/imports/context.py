@@ -1,0 +1,20 @@
+"""What the taking of a row needs: the transaction, the rules, the site and the time."""
+
+from dataclasses import dataclass
+
+from sync.cards import CardKeys
+from sync.central.records.site import SiteSettings
+from sync.central.store.transactions import WriteTransaction
+from sync.journey.definitions import Definitions
+
+
+@dataclass(frozen=True, slots=True)
+class ImportContext:
+    """One transaction in which rows are taken, on a site that exists. `today` is the day of the site."""
+
+    db: WriteTransaction
+    definitions: Definitions
+    keys: CardKeys
+    site: SiteSettings
+    today: str
+    now_ms: int
