@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from kiosk.store.fair_lock import FairLock
 from kiosk.store.schema import migrate
 from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log
+from sync.fair_lock import FairLock
 
 
 class StoreError(Exception):

@@ -42,8 +42,15 @@ def import_(url: str, keys: Path | None, file: BinaryIO) -> None:
         document = msgspec.json.decode(file.read())
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise click.ClickException(f"{file.name} is not JSON that can be read: {error}") from error
-    counts = ask(url, keys, "import", document=document)
-    click.echo("new or changed: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    rows = [
+        {"kind": kind, "line": line, "fields": fields}
+        for kind in ("exams", "site", "patients", "appointments")
+        for line, fields in enumerate(
+            [document[kind]] if kind == "site" and "site" in document else document.get(kind, ()), 1
+        )
+    ]
+    for begin in range(0, len(rows), 500):
+        ask(url, keys, "import-rows", rows=rows[begin : begin + 500])
 
 
 @click.command()

@@ -1,10 +1,12 @@
 """What the taking of a row needs: the transaction, the rules, the site and the time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sync.cards import CardKeys
 from sync.central.records.site import SiteSettings
 from sync.central.store.transactions import WriteTransaction
+from sync.ids import new_id
 from sync.journey.definitions import Definitions
 
 
@@ -18,3 +20,4 @@ class ImportContext:
     site: SiteSettings
     today: str
     now_ms: int
+    ids: Callable[[], str] = new_id

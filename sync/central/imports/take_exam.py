@@ -7,8 +7,11 @@ from msgspec import UNSET, UnsetType
 
 from sync.central.imports.outcomes import UNCHANGED, RefusedRow, RowOutcome, TakenRow
 from sync.central.imports.parts import ExamPart
+from sync.central.records.appointments import patients_booked_for
 from sync.central.records.exams import put_exam, read_exam
+from sync.central.records.journeys import mark_changed
 from sync.central.store.transactions import WriteTransaction
+from sync.clock import day_after
 from sync.journey.model import Exam, ExamId
 
 T = TypeVar("T")
@@ -30,6 +33,15 @@ def take_exam(db: WriteTransaction, part: ExamPart) -> RowOutcome:
         overnight=_value(part.overnight, before.overnight, _DEFAULT.overnight),
     )
     return TakenRow(changed=True) if put_exam(db, exam) else UNCHANGED
+
+
+def announce_exam(db: WriteTransaction, exam_id: str, today: str) -> None:
+    """Announces a changed exam to the patients who are booked for it today or tomorrow: those that kiosks hold.
+
+    Label and room are shown with the booking. Later days are not shown to anybody yet.
+    """
+    for patient_id in patients_booked_for(db, exam_id, (today, day_after(today))):
+        mark_changed(db, patient_id)
 
 
 def _value(given: T | UnsetType | None, before: T, default: T) -> T:

@@ -1,60 +1,71 @@
 """Takes a row of `patients`, with the cards."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from sync.central.imports.context import ImportContext
-from sync.central.imports.outcomes import RefusedRow, RowOutcome, TakenRow
+from sync.central.imports.outcomes import HeldCards, RefusedRow, RowOutcome, TakenRow
 from sync.central.imports.parts import PatientPart, given_or
-from sync.central.imports.take_cards import CardsOutcome, take_cards
-from sync.central.records.patients import patient_named, put_patient, read_patient
-from sync.protocol import DEFAULT_LANGUAGES
+from sync.central.imports.take_cards import NO_MOVES, CardsOutcome, Moves, take_cards
+from sync.central.records.patients import add_patient, patient_named, read_patient, update_patient
 from sync.words.masks import masked
 
+Values = Mapping[str, Any]
 
-def take_patient(context: ImportContext, part: PatientPart) -> RowOutcome:
-    """Adds a patient, or changes what the part names. Where the row is refused, the caller undoes what it wrote.
+
+def take_patient(
+    context: ImportContext, part: PatientPart, moves: Moves = NO_MOVES, *, last: bool = False
+) -> RowOutcome:
+    """Adds a patient, or changes what the part names. Where the row is refused, the caller undoes what was written.
 
     A patient id that was merged into another patient means the other patient, who gets the cards and keeps the name.
+    `moves` and `last` are those of `take_cards`.
     """
-    patient_id = patient_named(context.db, part.patient_id) or part.patient_id
+    patient_id = patient_named(context.db, part.patient_id)
     changed = False
-    if patient_id == part.patient_id:
-        values = _values(context, part)
-        if isinstance(values, RefusedRow):
-            return values
-        changed = put_patient(
-            context.db, context.definitions, patient_id, today=context.today, now_ms=context.now_ms, **values
-        )
+    if patient_id in (None, part.patient_id):
+        before = read_patient(context.db, part.patient_id) if patient_id else None
+        after = _values(context, part, before)
+        if isinstance(after, RefusedRow):
+            return after
+        changed = _write(context, part.patient_id, before, after)
     cards = CardsOutcome()
-    if part.cards is not UNSET:
-        taken = take_cards(context, patient_id, part.cards or ())
-        if isinstance(taken, RefusedRow):
+    if not isinstance(part.cards, UnsetType):
+        taken = take_cards(context, patient_id or part.patient_id, part.cards or (), moves, last=last)
+        if isinstance(taken, HeldCards | RefusedRow):
             return taken
         cards = taken
-    return TakenRow(changed, cards.changed, cards.note)
+    return TakenRow(changed, cards.changed, cards.note, cards.omits)
 
 
-def _values(context: ImportContext, part: PatientPart) -> dict[str, Any] | RefusedRow:
+def _write(context: ImportContext, patient_id: str, before: Values | None, after: Values) -> bool:
+    if before is None:
+        add_patient(context.db, context.definitions, patient_id, after, context.today, context.now_ms)
+        return True
+    if all(before[column] == value for column, value in after.items()):
+        return False
+    update_patient(context.db, patient_id, after)
+    return True
+
+
+def _values(context: ImportContext, part: PatientPart, before: Values | None) -> Values | RefusedRow:
     """The patient's columns after this part."""
-    before = read_patient(context.db, part.patient_id)
     name = given_or(part.name, before["name"] if before else None)
-    if name is None:
-        return RefusedRow("a new patient needs a name")
     if not name:
-        return RefusedRow("name is empty")
+        return RefusedRow("a new patient needs a name")
     return {
         "name": name,
         "masked_name": _masked_name(part, before, name),
-        "language": _value(part.language, before and before["language"], DEFAULT_LANGUAGES[0]),
+        "language": _value(part.language, before and before["language"], context.site.site.languages[0]),
         "birth_date": _value(part.birth_date, before and before["birth_date"], None),
     }
 
 
-def _masked_name(part: PatientPart, before: dict[str, Any] | None, name: str) -> str:
-    """The given one; else an earlier one that was given. One that was made of an earlier name is made anew."""
-    if part.masked_name is not UNSET and part.masked_name is not None:
+def _masked_name(part: PatientPart, before: Values | None, name: str) -> str:
+    """The given one; else an earlier one that was given. One that was made of an earlier name is made again."""
+    if not isinstance(part.masked_name, UnsetType) and part.masked_name is not None:
         return part.masked_name
     was_given = before is not None and before["masked_name"] != masked(before["name"])
     if part.masked_name is UNSET and before is not None and was_given:
@@ -63,6 +74,7 @@ def _masked_name(part: PatientPart, before: dict[str, Any] | None, name: str) ->
 
 
 def _value(given: Any, before: Any, default: Any) -> Any:
+    """The given value; the one before where none is given; the default where the document removes the value."""
     if given is UNSET:
         return default if before is None else before
     return default if given is None else given

@@ -8,14 +8,12 @@ import msgspec
 
 from sync.cards import CardKeys
 from sync.central.imports.context import ImportContext
-from sync.central.imports.outcomes import RefusedRow, RowOutcome, TakenRow
+from sync.central.imports.outcomes import HeldCards, RefusedRow, RowOutcome, TakenRow
 from sync.central.imports.parts import ExamPart, Kind, Part, read_part
 from sync.central.imports.take_booking import take_booking
-from sync.central.imports.take_exam import take_exam
+from sync.central.imports.take_exam import announce_exam, take_exam
 from sync.central.imports.take_patient import take_patient
 from sync.central.imports.take_site import take_site
-from sync.central.records.appointments import patients_booked_for
-from sync.central.records.journeys import mark_changed
 from sync.central.records.site import NoSite, read_site
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.definitions import Definitions
@@ -84,8 +82,7 @@ def take_hospital(
     bookings = _taken(Kind.APPOINTMENT, hospital, lambda part: take_booking(context, part))
     for part, outcome in zip(hospital.rows.get(Kind.EXAM, ()), exams, strict=True):
         if outcome.changed and isinstance(part, ExamPart):
-            for patient_id in patients_booked_for(db, part.exam_id, context.today):
-                mark_changed(db, patient_id)
+            announce_exam(db, part.exam_id, context.today)
     return ImportReport(
         sum(each.changed for each in exams),
         sum(each.changed for each in patients),
@@ -100,6 +97,9 @@ def _taken(kind: Kind, hospital: Hospital, take: Callable[[Any], RowOutcome]) ->
         outcome = take(part)
         if isinstance(outcome, RefusedRow):
             raise DocumentError(f"{kind}: {_name(part)}{outcome.reason}")
+        if isinstance(outcome, HeldCards):
+            holders = ", ".join(outcome.holders.values())
+            raise DocumentError(f"{kind}: {_name(part)}cards belong to other patients: {holders}")
         outcomes.append(outcome)
     return outcomes
 

@@ -9,8 +9,9 @@ import msgspec
 from sync.central.centre import Centre
 from sync.central.imports.outcomes import RefusedRow
 from sync.central.imports.parts import Kind, SitePart, read_part
+from sync.central.imports.portion import SentRow, take_rows
 from sync.central.imports.take_site import site_settings, take_site
-from sync.central.imports.whole import DocumentError, read_hospital, take_hospital
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.operations import WHO
 from sync.central.records.appointments import bookings
 from sync.central.records.audit import note
@@ -39,22 +40,30 @@ class DemoPatient:
 def hospital_operations(centre: Centre) -> dict[str, Operation]:
     """The operations on the hospital, by name."""
     return {
-        "import": lambda arguments: _import(centre, arguments.get("document")),
+        "import-rows": lambda arguments: _import_rows(centre, arguments),
+        "import-done": lambda arguments: _import_done(centre, arguments),
         "demo-data": lambda _: _demo_data(centre),
         "site": lambda arguments: _site(centre, arguments),
     }
 
 
-def _import(centre: Centre, document: object) -> dict[str, int]:
-    now_ms = centre.clock()
+def _import_rows(centre: Centre, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Takes rows of a document, or with `check` says what would become of them. A result for each, in their order."""
     try:
-        hospital = read_hospital(document)
-        with centre.store.write() as db:
-            report = take_hospital(db, centre.definitions, centre.keys, hospital, now_ms)
-            note(db, WHO, "import", now_ms, detail=msgspec.to_builtins(report))
-    except DocumentError as error:
-        raise ControlError(str(error)) from error
-    return dict(msgspec.to_builtins(report))
+        rows = msgspec.convert(arguments.get("rows"), list[SentRow])
+    except msgspec.ValidationError as error:
+        raise ControlError(f"these are no rows: {error}") from error
+    return list(msgspec.to_builtins(take_rows(centre, rows, check=bool(arguments.get("check")))))
+
+
+def _import_done(centre: Centre, counts: Mapping[str, Any]) -> None:
+    """Notes the counts of an import: {exams, patients, cards, appointments, refused, …}."""
+    try:
+        detail = msgspec.convert(counts, dict[str, int])
+    except msgspec.ValidationError as error:
+        raise ControlError(f"these are no counts: {error}") from error
+    with centre.store.write() as db:
+        note(db, WHO, "import", centre.clock(), detail=detail)
 
 
 def _demo_data(centre: Centre) -> list[dict[str, Any]]:
@@ -66,7 +75,10 @@ def _demo_data(centre: Centre) -> list[dict[str, Any]]:
         document = {**demo_hospital(_today(centre)), "site": None}
     else:
         document = demo_hospital(site_day(centre.clock(), "Asia/Seoul", "04:00"))
-    _import(centre, document)
+    now_ms = centre.clock()
+    with centre.store.write() as db:
+        report = take_hospital(db, centre.definitions, centre.keys, read_hospital(document), now_ms)
+        note(db, WHO, "demo-data", now_ms, detail=msgspec.to_builtins(report))
     return [asdict(_demo_patient(centre, patient_id, uid)) for patient_id, uid in demo_cards().items()]
 
 

@@ -1,8 +1,9 @@
 """Bookings as rows."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
 from sync.journey.model import Appointment, AppointmentId, ExamId, PatientId
 
 
@@ -40,12 +41,13 @@ def read_booking(db: ReadTransaction, appointment_id: str) -> BookingRow | None:
     return BookingRow(*row) if row else None
 
 
-def patients_booked_for(db: ReadTransaction, exam_id: str, first_day: str) -> list[PatientId]:
-    """The patients with a booking of this exam on the site day `first_day` or later."""
+def patients_booked_for(db: ReadTransaction, exam_id: str, days: Collection[str]) -> list[PatientId]:
+    """The patients with a booking of this exam on one of these days of the site."""
+    names, parameters = any_of("day", days)
     rows = db.rows(
-        "select distinct patient_id from appointments where exam_id = :exam_id and site_day >= :first_day",
+        f"select distinct patient_id from appointments where exam_id = :exam_id and site_day in {names}",  # noqa: S608
         exam_id=exam_id,
-        first_day=first_day,
+        **parameters,
     )
     return [PatientId(row["patient_id"]) for row in rows]
 

@@ -66,18 +66,22 @@ def binding_of_card(db: ReadTransaction, cards: Sequence[CardHash]) -> CardBindi
     return None
 
 
-def was_bound_to(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash]) -> bool:
-    """Whether the card is or was bound to this patient."""
-    return any(
-        db.row(
-            "select 1 from binding_hashes h join bindings b on b.binding_id = h.binding_id"
-            " where h.key_id = :key_id and h.uid_hash = :uid_hash and b.patient_id = :patient_id",
-            key_id=card.key_id,
-            uid_hash=card.uid_hash,
-            patient_id=patient_id,
-        )
-        for card in cards
+def was_taken_from(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash], *, by_others_than: str) -> bool:
+    """Whether the card was this patient's, and the last of these bindings was ended by somebody else than that."""
+    newest = max(
+        (
+            (row["begin_ms"], row["binding_id"], row["ended_by"])
+            for card in cards
+            for row in db.execute(
+                "select b.begin_ms, b.binding_id, b.ended_by from binding_hashes h"
+                " join bindings b on b.binding_id = h.binding_id where h.key_id = :key_id and h.uid_hash = :uid_hash"
+                " and b.patient_id = :patient_id and b.end_ms is not null",
+                {"key_id": card.key_id, "uid_hash": card.uid_hash, "patient_id": patient_id},
+            )
+        ),
+        default=None,
     )
+    return newest is not None and newest[2] != by_others_than
 
 
 def key_ids_in_use(db: ReadTransaction) -> set[str]:

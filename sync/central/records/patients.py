@@ -1,5 +1,6 @@
 """Patients as rows: which patient an id means."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sync.central.records.journeys import add_journey, mark_changed
@@ -37,43 +38,35 @@ def count_patients(db: ReadTransaction) -> int:
     return int(db.value("select count(*) from patients"))
 
 
-def put_patient(
+def add_patient(
     db: WriteTransaction,
     definitions: Definitions,
     patient_id: str,
-    name: str,
-    *,
+    values: Mapping[str, Any],
     today: str,
     now_ms: int,
-    masked_name: str,
-    language: str,
-    birth_date: str | None,
-) -> bool:
-    """Adds a patient with a journey in the initial state, or updates name, language and birth date.
-
-    Returns whether anything changed. A patient who changed has a new change number.
-    """
-    values = {
-        "patient_id": patient_id,
-        "name": name,
-        "masked_name": masked_name,
-        "language": language,
-        "birth_date": birth_date,
-    }
-    before = db.row("select * from patients where patient_id = :patient_id", patient_id=patient_id)
-    if before is not None and all(before[column] == value for column, value in values.items()):
-        return False
+) -> None:
+    """Adds a patient with a journey in the initial state. `values` are name, masked_name, language and birth_date."""
     db.execute(
-        "insert into patients values (:patient_id, :name, :masked_name, :language, :birth_date, :now_ms)"
-        " on conflict (patient_id) do update set name = excluded.name, masked_name = excluded.masked_name,"
-        " language = excluded.language, birth_date = excluded.birth_date",
-        {**values, "now_ms": now_ms},
+        "insert into patients values (:patient_id, :name, :masked_name, :language, :birth_date, :now_ms)",
+        {**values, "patient_id": patient_id, "now_ms": now_ms},
     )
-    if before is None:
-        add_journey(db, definitions, patient_id, today)
-    else:
-        mark_changed(db, patient_id)
-    return True
+    add_journey(db, definitions, patient_id, today)
+
+
+def update_patient(db: WriteTransaction, patient_id: str, values: Mapping[str, Any]) -> None:
+    """Replaces name, masked_name, language and birth_date of a patient, and announces the change."""
+    db.execute(
+        "update patients set name = :name, masked_name = :masked_name, language = :language, birth_date = :birth_date"
+        " where patient_id = :patient_id",
+        {**values, "patient_id": patient_id},
+    )
+    mark_changed(db, patient_id)
+
+
+def is_merged(db: ReadTransaction, patient_id: str) -> bool:
+    """Whether the record of another patient was merged into this patient's."""
+    return db.row("select 1 from patient_aliases where patient_id = :id and change > 0", id=patient_id) is not None
 
 
 def add_patient_alias(db: WriteTransaction, alias_id: str, patient_id: str, now_ms: int) -> None:

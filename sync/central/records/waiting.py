@@ -66,6 +66,18 @@ def actions_waiting_in(db: ReadTransaction, visit_ids: Collection[str]) -> list[
     return [row["verdict_id"] for row in rows]
 
 
+def is_awaited(db: ReadTransaction, cards: Sequence[CardHash]) -> bool:
+    """Whether any action that was made with this card waits for staff."""
+    return any(
+        db.row(
+            "select 1 from waiting_cards where key_id = :key_id and uid_hash = :uid_hash",
+            key_id=card.key_id,
+            uid_hash=card.uid_hash,
+        )
+        for card in cards
+    )
+
+
 def waiting_for_card(db: ReadTransaction, cards: Sequence[CardHash], code: Code) -> list[WaitingAction]:
     """The actions of every visit in which an action with this card waits because of `code`, in the order of receipt."""
     visits: dict[str, None] = {}

@@ -121,6 +121,7 @@ _PATIENTS = (
     )""",
     "create index appointments_of_patient on appointments (patient_id, site_day)",
     "create index appointments_of_day on appointments (site_day, patient_id)",
+    "create index appointments_of_exam on appointments (exam_id, site_day, patient_id)",
 )
 
 _JOURNEYS = (

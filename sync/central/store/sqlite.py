@@ -8,7 +8,6 @@ import logging
 import os
 import re
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,6 +17,7 @@ from sync.central.store.news import News
 from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION, SET_VERSION, VERSION_TABLE
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log, set_aside_stray_log
+from sync.fair_lock import FairLock
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Store:
         """
         self.path = database_path(url)
         self.news = news or News()
-        self._lock = threading.RLock()
+        self._lock = FairLock()
         self._readers: list[sqlite3.Connection] = []
         self._sync_failed = False
         self._database_lock = hold_database(self.path)

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from sync.central import centre as central
+from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
 from sync.central.records import tokens
@@ -75,6 +77,13 @@ def patient(number: int) -> str:
     return f"P{number:02d}"
 
 
+def take_document(parts: central.Centre, document: dict[str, Any]) -> dict[str, int]:
+    """Imports a small document in one transaction: the counts of what it changed. Raises DocumentError."""
+    with parts.store.write() as db:
+        report = take_hospital(db, parts.definitions, parts.keys, read_hospital(document), parts.clock())
+    return dict(msgspec.to_builtins(report))
+
+
 @dataclass
 class Centre:
     """The centre over a real file; `parts` is the product's own record of it."""
@@ -86,7 +95,7 @@ class Centre:
     def __post_init__(self) -> None:
         self.url = f"sqlite:///{self.directory}/centre.db"
         self.open()
-        self.do("import", document=hospital(DAY, self.patients))
+        self.take(hospital(DAY, self.patients))
 
     def open(self) -> None:
         """Opens the database, as a start of the service does."""
@@ -96,6 +105,10 @@ class Centre:
     def do(self, op: str, **arguments: object) -> Any:
         """An operation of the command line."""
         return operations(self.parts)[op](arguments)
+
+    def take(self, document: dict[str, Any]) -> dict[str, int]:
+        """Imports a small document: the counts of what it changed."""
+        return take_document(self.parts, document)
 
     def act(
         self,

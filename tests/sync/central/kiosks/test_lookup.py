@@ -72,10 +72,10 @@ def test_each_look_up_is_a_row_of_the_access_log_and_no_hash_is_in_it(centre: Ce
     centre.enrol()
     answered(centre, cards_of("P3"))
     answered(centre, STRANGE)
-    assert looks(centre) == [
+    assert set(looks(centre)) == {
         ("kiosk-1", "P3", '{"from":"192.0.2.7"}'),
         ("kiosk-1", None, '{"from":"192.0.2.7"}'),
-    ]
+    }
 
 
 def test_a_kiosk_has_twenty_look_ups_a_minute_and_another_kiosk_its_own(centre: Centre):

@@ -8,13 +8,12 @@ from sync.central.days.future_days import patients_of_future_days
 from sync.central.days.open_journey import open_journey
 from sync.central.maintenance.housekeeping import Housekeeping, close_days, correct_all_future_days
 from sync.central.opening import open_centre
-from sync.central.operations.catalog import operations
 from sync.central.records.history import day_end
 from sync.central.records.journeys import read_journey, save
 from sync.central.store.errors import StaleJourney
 from sync.journey.definitions import read, shipped
 from sync.journey.rules import close_day
-from tests.sync.central.centre import DAY, Centre, Clock, hospital, patient
+from tests.sync.central.centre import DAY, Centre, Clock, hospital, patient, take_document
 
 ANNA, BEN = patient(1), patient(2)
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
@@ -95,7 +94,7 @@ def test_the_sweep_closes_more_patients_than_one_transaction_holds(tmp_path):
 
 def test_bookings_of_every_day_that_was_missed_lapse(centre: Centre):
     centre.clock.set("2026-03-01", "12:00")
-    centre.do("import", document={**hospital("2026-03-04", 3), "site": None})
+    centre.take({**hospital("2026-03-04", 3), "site": None})
     centre.clock.set("2026-03-09", "12:00")
     centre.walk(ANNA, "scan_nfc")
     assert appointment_states(centre, ANNA) == {"no_show"}
@@ -181,7 +180,7 @@ def test_visits_of_days_that_have_not_come_keep_their_order(centre: Centre, of_o
 
 
 def test_bookings_that_lapsed_before_their_day_are_open_again_by_an_action_and_by_the_sweep(centre: Centre):
-    centre.do("import", document={**hospital("2026-03-20", 20), "site": None})
+    centre.take({**hospital("2026-03-20", 20), "site": None})
     before = centre.rows("select appointment_id, status from appointments order by appointment_id")
     clock_is_ahead_for_a_moment(centre)
     assert centre.rows("select distinct status from appointments") == [{"status": "no_show"}]
@@ -198,7 +197,7 @@ def test_bookings_open_again_as_the_definitions_say_wherever_that_status_stands_
     open_centre(f"sqlite:///{tmp_path}/centre.db", definitions=definitions).store.close()
     centre = Centre(tmp_path)
     assert centre.parts.definitions.appointment_states[0] == "arrived"
-    centre.do("import", document={**hospital(AHEAD, 20), "site": None})
+    centre.take({**hospital(AHEAD, 20), "site": None})
     with centre.store.read() as db:
         assert patients_of_future_days(db, centre.parts.definitions, DAY, 100) == [], (
             "a future day has only the bookings"
@@ -290,7 +289,7 @@ def test_housekeeping_waits_for_a_hospital_and_takes_care_of_it(tmp_path, caplog
     parts = replace(open_centre(f"sqlite:///{tmp_path}/centre.db"), clock=clock)
     waiting = Housekeeping(parts, tick_s=0.01)
     waiting.start()
-    operations(parts)["import"]({"document": hospital(DAY, 1)})
+    take_document(parts, hospital(DAY, 1))
     clock.set(NEXT_DAY, "05:00")
     with parts.store.read() as db:
         after = db.latest_change()

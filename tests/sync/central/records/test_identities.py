@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sync.cards import CardHash
-from sync.central.records.bindings import bind, binding_of_card, was_bound_to
+from sync.central.records.bindings import bind, binding_of_card, end_binding, was_taken_from
 from sync.central.records.card_blocks import begin_block, end_block
 from sync.central.records.identities import Identities, read_identities
 from sync.central.records.patients import add_patient_alias
@@ -62,10 +62,17 @@ def test_where_two_hashes_lead_to_two_patients_the_first_hash_counts(centre: Cen
             assert binding.patient_id == holder
 
 
-def test_a_card_that_was_taken_away_was_bound_before(centre: Centre):
+def test_a_card_was_taken_from_a_patient_by_those_who_ended_the_last_binding(centre: Centre):
+    def was_taken(patient_id: str, *cards: CardHash) -> bool:
+        return was_taken_from(db, patient_id, cards, by_others_than="import")
+
     with centre.store.write() as db:
         bind(db, "P01", [OLD_KEY], "b1", 1, BY_STAFF)
+        assert not was_taken("P01", OLD_KEY), "it is in force"
         bind(db, "P02", [OLD_KEY], "b2", 2, BY_STAFF)
-        assert was_bound_to(db, "P01", [NEW_KEY, OLD_KEY])
-        assert not was_bound_to(db, "P03", [OLD_KEY])
-        assert not was_bound_to(db, "P01", [])
+        assert was_taken("P01", NEW_KEY, OLD_KEY)
+        assert not was_taken("P03", OLD_KEY)
+        assert not was_taken("P01")
+        bind(db, "P01", [OLD_KEY], "b3", 3, BY_STAFF)
+        end_binding(db, "b3", 4, "import")
+        assert not was_taken("P01", OLD_KEY), "the last of them counts"

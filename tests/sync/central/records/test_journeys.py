@@ -255,7 +255,7 @@ def staff_bind_the_card_that_a_kiosk_read(scene: Scene) -> Stated:
 def an_import_binds_the_card_that_a_kiosk_read(scene: Scene) -> Stated:
     stated = _unknown_card(scene)
     patient = {"patient_id": scene.patient_id, "name": "환자", "cards": [NEW_CARD]}
-    scene.online.centre.do("import", document={"exams": [], "patients": [patient], "appointments": []})
+    scene.online.centre.take({"exams": [], "patients": [patient], "appointments": []})
     return stated
 
 

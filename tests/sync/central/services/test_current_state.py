@@ -30,9 +30,8 @@ def test_the_places_in_line_are_in_the_order_in_which_they_were_opened(centre: C
 
 def test_the_appointments_are_in_the_order_of_their_times(centre: Centre):
     booked = (("b", "xray", "14:00"), ("a", "sleep", "14:00"), ("c", "blood", "08:30"))
-    centre.do(
-        "import",
-        document={
+    centre.take(
+        {
             "exams": [],
             "patients": [{"patient_id": "new", "name": "환자"}],
             "appointments": [

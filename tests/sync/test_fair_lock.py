@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from kiosk.demo.hospital import wait_for
-from kiosk.store.fair_lock import FairLock
+from sync.fair_lock import FairLock
 
 
 def waiting(turns: FairLock, number: int) -> None:
