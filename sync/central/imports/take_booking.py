@@ -5,13 +5,14 @@ from zoneinfo import ZoneInfo
 
 from msgspec import UnsetType
 
+from sync.central.imports.announce import announce
 from sync.central.imports.context import ImportContext
 from sync.central.imports.outcomes import UNCHANGED, RefusedRow, RowOutcome, TakenRow
 from sync.central.imports.parts import AppointmentPart, given_or
 from sync.central.records.appointments import BookingRow, read_booking, write_booking
 from sync.central.records.exams import is_exam
-from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import patient_named
+from sync.central.records.roster import is_on_roster
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import came_to_nothing
 
@@ -45,8 +46,9 @@ def take_booking(context: ImportContext, part: AppointmentPart) -> RowOutcome:
     status, day = context.definitions.fresh_appointment, context.site.day(scheduled_ms)
     if known is not None and known.site_day == day and not _is_rebooked(context.definitions, known, scheduled_ms):
         status = known.status
+    was_on_roster = is_on_roster(db, patient_id, context.today)
     write_booking(db, BookingRow(part.appointment_id, patient_id, exam_id, scheduled_ms, day, status))
-    mark_changed(db, patient_id)
+    announce(context, patient_id, was_on_roster=was_on_roster)
     return TakenRow(changed=True)
 
 

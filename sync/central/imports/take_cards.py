@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sync.cards import CardHash, RefusedCard, judge_tag
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
+from sync.central.imports.announce import announce
 from sync.central.imports.context import ImportContext
 from sync.central.imports.outcomes import HeldCards, RefusedRow
 from sync.central.records.bindings import (
@@ -27,7 +28,6 @@ from sync.central.records.bindings import (
     was_taken_from,
 )
 from sync.central.records.card_blocks import block_of_card
-from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import is_merged
 from sync.central.records.waiting import is_awaited
 from sync.journey.model import PatientId
@@ -81,7 +81,7 @@ def take_cards(
             end_binding(context.db, binding_id, context.now_ms, SOURCE.who, "the hospital's document leaves it out")
         taken.changed += len(omitted)
     if taken.changed:
-        mark_changed(context.db, patient_id)
+        announce(context, patient_id)
     return CardsOutcome(taken.changed, "; ".join(taken.notes), omits=bool(omitted) and not last)
 
 
@@ -131,7 +131,7 @@ def _bind(context: ImportContext, patient_id: str, hashes: tuple[CardHash, ...],
     db = context.db
     bind(db, patient_id, hashes, context.ids(), context.now_ms, SOURCE)
     if holder is not None:
-        mark_changed(db, holder.patient_id)
+        announce(context, holder.patient_id)
     if is_awaited(db, hashes):
         rejudge_card(db, judging_context(db, context.definitions, context.ids, context.now_ms), hashes, SOURCE.who)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from sync.central.imports.announce import announce
 from sync.central.imports.context import ImportContext
 from sync.central.imports.outcomes import HeldCards, RefusedRow, RowOutcome, TakenRow
 from sync.central.imports.parts import PatientPart, given_or
@@ -47,6 +48,7 @@ def _write(context: ImportContext, patient_id: str, before: Values | None, after
     if all(before[column] == value for column, value in after.items()):
         return False
     update_patient(context.db, patient_id, after)
+    announce(context, patient_id)
     return True
 
 

@@ -157,15 +157,16 @@ def patients_of_ended_days(db: ReadTransaction, definitions: Definitions, today:
     return [PatientId(row["patient_id"]) for row in rows]
 
 
-def add_journey(db: WriteTransaction, definitions: Definitions, patient_id: str, today: str) -> int:
-    """Adds the journey of a new patient, in the initial state. Returns its change number."""
-    change = db.next_change()
+def add_journey(db: WriteTransaction, definitions: Definitions, patient_id: str, today: str) -> None:
+    """Adds the journey of a new patient, in the initial state.
+
+    It has no change number yet, and is announced to nobody: a new patient is on no roster. A booking, a card or a
+    look-up that makes the patient known to kiosks gives the first number.
+    """
     db.execute(
-        "insert into journeys values (:patient_id, :state, :site_day, null, 0, 0, null, :change)",
-        {"patient_id": patient_id, "state": definitions.initial, "site_day": today, "change": change},
+        "insert into journeys values (:patient_id, :state, :site_day, null, 0, 0, null, 0)",
+        {"patient_id": patient_id, "state": definitions.initial, "site_day": today},
     )
-    db.announce(change, patient_id)
-    return change
 
 
 def _update_journey(db: WriteTransaction, before: Journey, after: Journey, change: int) -> None:

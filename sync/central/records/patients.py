@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sync.central.records.journeys import add_journey, mark_changed
+from sync.central.records.journeys import add_journey
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import PatientId
@@ -55,13 +55,12 @@ def add_patient(
 
 
 def update_patient(db: WriteTransaction, patient_id: str, values: Mapping[str, Any]) -> None:
-    """Replaces name, masked_name, language and birth_date of a patient, and announces the change."""
+    """Replaces name, masked_name, language and birth_date of a patient. The caller announces the change."""
     db.execute(
         "update patients set name = :name, masked_name = :masked_name, language = :language, birth_date = :birth_date"
         " where patient_id = :patient_id",
         {**values, "patient_id": patient_id},
     )
-    mark_changed(db, patient_id)
 
 
 def is_merged(db: ReadTransaction, patient_id: str) -> bool:

@@ -10,13 +10,13 @@ from sync.central.records.journeys import renumber
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import day_after
 
-_MEMBERS = (
-    "select j.patient_id, j.change from journeys j where j.visit_id is not null"
+_IS_MEMBER = (
+    "(j.visit_id is not null"
     " or exists (select 1 from appointments a where a.patient_id = j.patient_id"
     " and a.site_day in (:today, :tomorrow))"
-    " or exists (select 1 from roster_guests g where g.patient_id = j.patient_id and g.site_day = :today)"
-    " order by j.change"
+    " or exists (select 1 from roster_guests g where g.patient_id = j.patient_id and g.site_day = :today))"
 )
+_MEMBERS = f"select j.patient_id, j.change from journeys j where {_IS_MEMBER} order by j.change"  # noqa: S608 (constants)
 
 
 def roster_members(db: ReadTransaction, today: str, limit: int) -> list[sqlite3.Row]:
@@ -52,6 +52,17 @@ def add_guest(db: WriteTransaction, patient_id: str, today: str) -> None:
         " set site_day = excluded.site_day",
         {"patient_id": patient_id, "today": today},
     )
+
+
+def is_on_roster(db: ReadTransaction, patient_id: str, today: str) -> bool:
+    """Whether kiosks hold a patient today."""
+    row = db.row(
+        f"select 1 from journeys j where j.patient_id = :patient_id and {_IS_MEMBER}",  # noqa: S608 (constants)
+        patient_id=patient_id,
+        today=today,
+        tomorrow=day_after(today),
+    )
+    return row is not None
 
 
 def is_guest(db: ReadTransaction, patient_id: str, today: str) -> bool:

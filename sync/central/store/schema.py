@@ -133,7 +133,7 @@ _JOURNEYS = (
         leg bigint not null,               -- number of the exam within the visit
         journey_version bigint not null,
         current_queue_id text,
-        change bigint not null             -- change number of the last change of anything that concerns the patient
+        change bigint not null             -- of the last change of anything that concerns the patient; 0: none yet
     )""",
     "create index journeys_by_change on journeys (change)",
     "create index journeys_by_day on journeys (site_day)",

@@ -74,7 +74,7 @@ def test_a_site_comes_into_force_for_the_rows_after_it(tmp_path):
 
 def test_another_writer_comes_between_the_rows(centre: Centre):
     """Rows enough for many portions; an action that asks for the writer in the middle does not wait for their end."""
-    rows = [patient_row(f"N{number}", name=f"Sample {number}") for number in range(3000)]
+    rows = [patient_row("P02", name="First"), *(patient_row(f"N{each}", name="Sample") for each in range(3000))]
     done: list[int] = []
     begun = threading.Event()
 
@@ -84,7 +84,7 @@ def test_another_writer_comes_between_the_rows(centre: Centre):
         done.append(centre.rows("select count(*) as n from patients")[0]["n"])
 
     thread = threading.Thread(target=act)
-    with centre.store.news.listen("N0", lambda _: begun.set()):
+    with centre.store.news.listen("P02", lambda _: begun.set()):
         thread.start()
         taken(centre, *rows)
     thread.join()
