@@ -14,7 +14,6 @@ from sync.central.services.demo_hospital import demo_hospital
 from sync.ids import new_id
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF
-from sync.words.masks import masked
 from tests.sync.central.centre import DAY, Centre, card, hospital, patient, take_document
 from tests.sync.central.wire import BY_STAFF
 
@@ -191,11 +190,3 @@ def test_the_demo_hospital_stands_alone(empty):
     patients = operations(empty)["demo-data"]({})
     assert len({each["uid"] for each in patients}) == len(patients)
     assert rows(empty, "select name from site") == [{"name": "가상 병원"}]
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [("홍길동", "홍*동"), ("이솔", "이*"), ("남궁민수", "남**수"), ("Anna Berg", "A**a B**g"), ("솔", "솔*"), ("", "")],
-)
-def test_a_masked_name_keeps_its_edges(name, shown):
-    assert masked(name) == shown
