@@ -1,8 +1,6 @@
 """Queue entries as rows, and the lines that they form."""
 
 import sqlite3
-from collections.abc import Collection
-from dataclasses import dataclass
 from functools import lru_cache
 
 import msgspec
@@ -12,16 +10,6 @@ from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId, QueueEntry
 
 _labels = msgspec.json.Decoder(tuple[str, ...])
-
-
-@dataclass(frozen=True, slots=True)
-class ListedEntry:
-    """An entry in a list for staff, with the patient that it belongs to."""
-
-    entry: QueueEntry
-    patient_id: PatientId
-    masked_name: str
-    journey_state: str
 
 
 def entries_of_day(db: ReadTransaction, patient_id: str, site_day: str) -> tuple[QueueEntry, ...]:
@@ -92,43 +80,6 @@ def entry_with_number(db: ReadTransaction, site_day: str, number: str, but: str)
     )
     with_number = (r for r in rows if number == r["queue_number"] or number in _labels.decode(r["label_aliases"]))
     return next((str(row["queue_id"]) for row in with_number if row["queue_id"] != but), None)
-
-
-def find_entries(
-    db: ReadTransaction,
-    site_day: str,
-    states: Collection[str],
-    limit: int,
-    *,
-    exam_id: str | None = None,
-    text: str | None = None,
-    by_name: bool = False,
-) -> list[ListedEntry]:
-    """The first `limit` entries of a day in any of these states, sorted by exam, each line in its order.
-
-    `text` is a queue number or a patient id; with `by_name` also the beginning of a name. None does not narrow.
-    """
-    names, parameters = any_of("state", states)
-    rows = db.execute(
-        "select e.*, p.masked_name, j.state as journey_state"  # noqa: S608 (placeholders only)
-        " from entries e join patients p on p.patient_id = e.patient_id join journeys j on j.patient_id = e.patient_id"
-        f" where e.site_day = :site_day and e.state in {names}"
-        " and (cast(:exam_id as text) is null or e.exam_id = :exam_id)"
-        " and (cast(:text as text) is null or e.patient_id = :text or lower(e.queue_number) = lower(:text)"
-        " or lower(e.label_aliases) like '%\"' || lower(:text_like) || '\"%' escape '\\'"
-        " or (:by_name = 1 and lower(p.name) like lower(:text_like) || '%' escape '\\'))"
-        f" order by e.exam_id, {line_order('e')} limit :limit",
-        {
-            "site_day": site_day,
-            "exam_id": exam_id,
-            "text": text,
-            "text_like": _literal(text or ""),
-            "by_name": int(by_name),
-            "limit": limit,
-            **parameters,
-        },
-    )
-    return [ListedEntry(entry_of_row(row), row["patient_id"], row["masked_name"], row["journey_state"]) for row in rows]
 
 
 def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fresh: bool) -> None:
@@ -204,11 +155,6 @@ def entry_of_row(row: sqlite3.Row) -> QueueEntry:
         bool(overnight),
         _labels.decode(label_aliases),
     )
-
-
-def _literal(text: str) -> str:
-    """Text that `like … escape '\\'` takes as it stands."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _is_ahead(line: tuple[tuple[str, bool], ...]) -> str:

@@ -8,10 +8,18 @@ from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.model import PatientId
 from sync.protocol import Renamed
+from sync.text import clean, fold
 
 
 def patient_named(db: ReadTransaction, patient_id: str) -> PatientId | None:
-    """The patient that an id means: the patient of that id, or of that alias; None for an unknown id."""
+    """The patient that an id means: the patient of that id, or of that alias; None for an unknown id.
+
+    People type ids, so the id is cleaned as an import cleans it.
+    """
+    try:
+        patient_id = clean(patient_id)
+    except ValueError:
+        return None
     row = db.row(
         "select patient_id from patients where patient_id = :patient_id"
         " union all select patient_id from patient_aliases where alias_id = :patient_id",
@@ -48,8 +56,15 @@ def add_patient(
 ) -> None:
     """Adds a patient with a journey in the initial state. `values` are name, masked_name, language and birth_date."""
     db.execute(
-        "insert into patients values (:patient_id, :name, :masked_name, :language, :birth_date, :now_ms)",
-        {**values, "patient_id": patient_id, "now_ms": now_ms},
+        "insert into patients values (:patient_id, :name, :masked_name, :language, :birth_date, :now_ms, :id_folded,"
+        " :name_folded)",
+        {
+            **values,
+            "patient_id": patient_id,
+            "now_ms": now_ms,
+            "id_folded": fold(patient_id),
+            "name_folded": fold(values["name"]),
+        },
     )
     add_journey(db, definitions, patient_id, today)
 
@@ -57,9 +72,9 @@ def add_patient(
 def update_patient(db: WriteTransaction, patient_id: str, values: Mapping[str, Any]) -> None:
     """Replaces name, masked_name, language and birth_date of a patient. The caller announces the change."""
     db.execute(
-        "update patients set name = :name, masked_name = :masked_name, language = :language, birth_date = :birth_date"
-        " where patient_id = :patient_id",
-        {**values, "patient_id": patient_id},
+        "update patients set name = :name, masked_name = :masked_name, language = :language, birth_date = :birth_date,"
+        " name_folded = :name_folded where patient_id = :patient_id",
+        {**values, "patient_id": patient_id, "name_folded": fold(values["name"])},
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from sync.central.centre import Centre
-from sync.central.records.entries import ListedEntry, find_entries
+from sync.central.records.entry_search import ListedEntry, find_entries
 from sync.central.records.history import RecordedTransition, newest_transitions
 from sync.central.records.patients import patient_named
 from sync.central.records.site import SiteSettings, read_site
@@ -39,7 +39,8 @@ class QueueRow(msgspec.Struct, frozen=True):
 class Search(msgspec.Struct, frozen=True):
     """A search of the queue. A field that is not given does not limit the search.
 
-    `q` is a queue number or a patient id; with `by_name` also the beginning of a name. No URL may hold a name.
+    `q` is a queue number or a patient id; with `by_name` also the beginnings of words of a name. No URL may hold a
+    name.
     """
 
     exam_id: str | None = None

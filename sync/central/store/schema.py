@@ -62,7 +62,9 @@ _PATIENTS = (
         masked_name text not null,         -- what a screen in a hall may show
         language text not null,
         birth_date text,                   -- ISO date
-        created_ms bigint not null
+        created_ms bigint not null,
+        id_folded text not null,           -- patient_id and name as `sync.text.fold` gives them. Where folding
+        name_folded text not null          -- changes, a migration has to fold them again
     )""",
     """create table patient_aliases (
         alias_id text primary key,         -- id of a merged record, or the name that a kiosk made for an unknown card

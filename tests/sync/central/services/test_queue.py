@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
+import pytest
+
+from sync.central.records.patients import add_patient_alias, patient_named
 from sync.central.services.queue import QueuePage, Search, history, search_queue
+from sync.journey.model import STAFF
 from tests.sync.central.centre import Centre, patient
 
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
@@ -62,3 +67,104 @@ def test_a_history_is_in_the_order_in_which_it_happened_within_one_change_too(ce
         ("confirm_arrival", "WAITING"),
         ("queue_sync", "CALLED"),
     ]
+
+
+PEOPLE = {
+    "P-1": "Émilie O’Brien",
+    "P-2": "Anna Berg",
+    "p-2": "Jean-Pierre Dupont",
+    "P-3": "홍길동",
+}
+
+
+@pytest.fixture
+def named(centre: Centre) -> Centre:
+    """A centre where people of these names wait."""
+    centre.do("import", document={"patients": [{"patient_id": each, "name": name} for each, name in PEOPLE.items()]})
+    for each in PEOPLE:
+        centre.walk(each, *TO_WAITING)
+    return centre
+
+
+def found(centre: Centre, text: str, *, by_name: bool = True) -> list[str]:
+    """The patients whom a search finds, in its order."""
+    page = search_queue(centre.parts, Search(q=text, by_name=by_name))
+    assert isinstance(page, QueuePage)
+    return [row.patient_id for row in page.entries]
+
+
+@pytest.mark.parametrize(
+    ("text", "patients"),
+    [
+        ("ÉMILIE", ["P-1"]),
+        ("émilie", ["P-1"]),
+        ("emil", ["P-1"]),
+        ("o'brien", ["P-1"]),
+        ("O`Br", ["P-1"]),
+        ("berg", ["P-2"]),
+        ("Berg, Anna".replace(",", ""), ["P-2"]),
+        ("an be", ["P-2"]),
+        ("erg", []),
+        ("pierre", ["p-2"]),
+        ("jean pierre", ["p-2"]),
+        ("Jean‐Pierre", ["p-2"]),
+        (unicodedata.normalize("NFD", "홍길"), ["P-3"]),
+        ("길동", []),
+        ("%", []),
+        ("_nna", []),
+        ("-", []),
+        (" ", []),
+        ("‮anna", ["P-2"]),
+    ],
+)
+def test_a_name_is_found_by_the_beginnings_of_its_words_however_they_are_typed(named: Centre, text, patients):
+    assert found(named, text) == patients
+    assert found(named, text, by_name=False) == []
+
+
+@pytest.mark.parametrize("text", ["p-1", "P-1", " P-1 ", "p 1", "Ｐ－１"])
+def test_a_patient_id_is_found_however_it_is_typed(named: Centre, text):
+    assert found(named, text, by_name=False) == ["P-1"]
+
+
+def test_of_ids_that_differ_in_case_alone_the_exact_one_comes_first(named: Centre):
+    assert found(named, "P-2") == ["P-2", "p-2"]
+    assert found(named, "p-2") == ["p-2", "P-2"]
+
+
+def test_the_id_of_a_merged_record_finds_the_patient_who_has_it_now(named: Centre):
+    with named.store.write() as db:
+        add_patient_alias(db, "OLD-7", "P-3", named.clock())
+    assert found(named, "OLD-7 ") == ["P-3"]
+
+
+def test_a_new_name_is_found_and_the_former_one_no_longer(named: Centre):
+    named.do("import", document={"patients": [{"patient_id": "P-2", "name": "Anna Świątek"}]})
+    assert found(named, "swiatek") == ["P-2"]
+    assert found(named, "berg") == []
+
+
+@pytest.mark.parametrize("typed", ["{0}-{1:03d}", "{0}{1:03d}", "{0}{1}", "{0} {1}", "{0}-{1}", "{0}–{1:04d}"])
+def test_a_queue_number_is_found_however_it_is_typed(named: Centre, typed):
+    (entry,) = named.state("P-1")["queue_details"]
+    prefix, count = entry["queue_number"].split("-")
+    for text in (typed.format(prefix, int(count)), typed.format(prefix.lower(), int(count))):
+        assert found(named, text, by_name=False) == ["P-1"]
+
+
+def test_a_queue_number_that_another_kiosk_printed_is_found_too(named: Centre):
+    with named.store.write() as db:
+        db.execute("update entries set label_aliases = '[\"Q2-042\"]' where patient_id = 'P-1'")
+    for text in ("Q2-042", "q2 42", "q2042"):
+        assert found(named, text) == ["P-1"]
+    assert found(named, "q-2") == []
+
+
+@pytest.mark.parametrize("typed", [" P-1", "P-1 ", "P-1 "])
+def test_an_id_with_a_space_at_its_end_is_the_same_patient_everywhere(named: Centre, typed):
+    assert named.state(typed, STAFF)["queue_details"] == named.state("P-1")["queue_details"]
+
+
+def test_an_id_with_a_mark_that_nobody_sees_is_nobodys(named: Centre):
+    with named.store.read() as db:
+        assert patient_named(db, "P-1‮") is None

@@ -1,0 +1,76 @@
+"""The search of a day's queue entries by what people type: a number, a patient's id, a name."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sync.central.records.entries import entry_of_row, line_order
+from sync.central.records.patients import patient_named
+from sync.central.store.transactions import ReadTransaction, any_of
+from sync.journey.model import PatientId, QueueEntry
+from sync.journey.queue_numbers import queue_numbers_of
+from sync.text import fold
+
+_MOST_WORDS = 8  # the words of a text that are looked for in a name
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEntry:
+    """An entry in a list for staff, with the patient that it belongs to."""
+
+    entry: QueueEntry
+    patient_id: PatientId
+    masked_name: str
+    journey_state: str
+
+
+def find_entries(
+    db: ReadTransaction,
+    site_day: str,
+    states: Collection[str],
+    limit: int,
+    *,
+    exam_id: str | None = None,
+    text: str | None = None,
+    by_name: bool = False,
+) -> list[ListedEntry]:
+    """The first `limit` entries of a day in any of these states, sorted by exam, each line in its order.
+
+    `text` is a queue number or a patient's id, and with `by_name` also the beginnings of words of a name. Case, accents
+    and the forms of hyphens, apostrophes and spaces do not count. The patient of exactly that id comes first. None does
+    not narrow.
+    """
+    names, parameters = any_of("state", states)
+    exact = patient_named(db, text) if text is not None else None
+    condition, wanted = ("1 = 1", {}) if text is None else _meaning(text, by_name)
+    # Only the entries of one day are compared, so the folded names need no index.
+    rows = db.execute(
+        "select e.*, p.masked_name, j.state as journey_state"  # noqa: S608 (placeholders only)
+        " from entries e join patients p on p.patient_id = e.patient_id join journeys j on j.patient_id = e.patient_id"
+        f" where e.site_day = :site_day and e.state in {names}"
+        " and (cast(:exam_id as text) is null or e.exam_id = :exam_id)"
+        f" and (e.patient_id = :exact or {condition})"
+        f" order by case when e.patient_id = :exact then 0 else 1 end, e.exam_id, {line_order('e')} limit :limit",
+        {"site_day": site_day, "exam_id": exam_id, "exact": exact, "limit": limit, **parameters, **wanted},
+    )
+    return [ListedEntry(entry_of_row(row), row["patient_id"], row["masked_name"], row["journey_state"]) for row in rows]
+
+
+def _meaning(text: str, by_name: bool) -> tuple[str, dict[str, str]]:
+    """The SQL condition that an entry is what a person means by a text, and its parameters."""
+    folded = fold(text)
+    if not folded:  # such as a hyphen alone
+        return "1 = 0", {}
+    terms, parameters = ["p.id_folded = :folded"], {"folded": folded}
+    for place, number in enumerate(queue_numbers_of(folded)):
+        terms.append(f"e.queue_number = :number{place} or e.label_aliases like :alias{place}")
+        parameters |= {f"number{place}": number, f"alias{place}": f'%"{number}"%'}
+    if by_name:
+        words = {f"word{place}": f"% {_literal(word)}%" for place, word in enumerate(folded.split()[:_MOST_WORDS])}
+        terms.append(" and ".join(f"' ' || p.name_folded like :{word} escape '\\'" for word in words))
+        parameters |= words
+    return " or ".join(terms), parameters
+
+
+def _literal(text: str) -> str:
+    """Text that `like … escape '\\'` takes as it stands."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
