@@ -1,4 +1,4 @@
-"""The commands for the hospital itself: `import`, `site` and `demo-data`."""
+"""The commands for the hospital itself: `import` and `site`."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -8,24 +8,6 @@ import msgspec
 
 from sync.central.commands.options import as_json_option, ask, on_database, print_json
 from sync.central.commands.web_options import web_options
-
-
-@click.command("demo-data")
-@on_database
-@as_json_option
-def demo_data(url: str, keys: Path | None, as_json: bool) -> None:
-    """Make the demo hospital, or complete it for today, and list its patients with their cards.
-
-    \b
-    Examples:
-      kiosk-central demo-data --database sqlite:///central.db
-    """
-    patients = ask(url, keys, "demo-data")
-    if as_json:
-        print_json(patients)
-        return
-    for patient in patients:
-        click.echo(f"{patient['patient_id']}  {patient['uid']}  {patient['masked_name']}  booked: {patient['booked']}")
 
 
 @click.command("import")
@@ -93,4 +75,4 @@ def site(
         click.echo(f"{setting}: {', '.join(value) if isinstance(value, list) else value}")
 
 
-COMMANDS: tuple[click.Command, ...] = (demo_data, import_, site)
+COMMANDS: tuple[click.Command, ...] = (import_, site)

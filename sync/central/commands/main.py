@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from sync.central.commands import bindings, hospital, inbox, kiosks, service, tokens, upkeep
+from sync.central.commands import bindings, demo, hospital, inbox, kiosks, service, tokens, upkeep
 from sync.central.store.errors import StoreError
 from sync.control import ControlError
 
@@ -55,6 +55,6 @@ def cli() -> None:
     """
 
 
-for _room in (service, hospital, tokens, kiosks, inbox, bindings, upkeep):
+for _room in (service, demo, hospital, tokens, kiosks, inbox, bindings, upkeep):
     for _command in _room.COMMANDS:
         cli.add_command(_command)

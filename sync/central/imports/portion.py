@@ -20,7 +20,7 @@ from sync.central.imports.take_booking import take_booking
 from sync.central.imports.take_exam import announce_exam, take_exam
 from sync.central.imports.take_patient import take_patient
 from sync.central.imports.take_site import take_site
-from sync.central.records.site import NoSite, read_site
+from sync.central.records.site import NoSite, read_site, set_demo
 from sync.central.store.errors import is_of_the_action
 from sync.central.store.transactions import WriteTransaction
 from sync.logs import INTERNAL
@@ -140,6 +140,8 @@ class _Taking:
 
     def _site(self, part: SitePart) -> RowOutcome:
         outcome = take_site(self._db, part)
+        if isinstance(outcome, TakenRow):
+            set_demo(self._db, is_demo=False)
         self._context = self._new_context()
         return outcome
 

@@ -1,7 +1,6 @@
-"""The hospital itself: its site, its import, and the demo hospital."""
+"""The hospital itself: its site and its import."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
@@ -11,30 +10,14 @@ from sync.central.imports.outcomes import RefusedRow
 from sync.central.imports.parts import Kind, SitePart, read_part
 from sync.central.imports.portion import SentRow, take_rows
 from sync.central.imports.take_site import site_settings, take_site
-from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.operations import WHO
-from sync.central.records.appointments import bookings
 from sync.central.records.audit import note
 from sync.central.records.kiosks import kiosks
-from sync.central.records.patients import name_and_language, patient_named
 from sync.central.records.site import has_site, read_site, renew_site_id
 from sync.central.records.web_settings import read_web_settings, write_web_settings
-from sync.central.services.demo_hospital import demo_cards, demo_hospital
 from sync.central.services.web_settings import SETTINGS, WebSettingsError, changed
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.clock import day_after, site_day
 from sync.control import ControlError, Operation
-
-
-@dataclass(frozen=True, slots=True)
-class DemoPatient:
-    """A patient of the demo hospital, with the UID of the card and the number of today's bookings."""
-
-    patient_id: str
-    uid: str
-    masked_name: str
-    language: str
-    booked: int
 
 
 def hospital_operations(centre: Centre) -> dict[str, Operation]:
@@ -42,7 +25,6 @@ def hospital_operations(centre: Centre) -> dict[str, Operation]:
     return {
         "import-rows": lambda arguments: _import_rows(centre, arguments),
         "import-done": lambda arguments: _import_done(centre, arguments),
-        "demo-data": lambda _: _demo_data(centre),
         "site": lambda arguments: _site(centre, arguments),
     }
 
@@ -64,36 +46,6 @@ def _import_done(centre: Centre, counts: Mapping[str, Any]) -> None:
         raise ControlError(f"these are no counts: {error}") from error
     with centre.store.write() as db:
         note(db, WHO, "import", centre.clock(), detail=detail)
-
-
-def _demo_data(centre: Centre) -> list[dict[str, Any]]:
-    """Makes or completes the demo hospital for today, and lists its patients with their cards."""
-    with centre.store.read() as db:
-        site_exists = has_site(db)
-    if site_exists:
-        # The site keeps the operator's settings, and its own day counts.
-        document = {**demo_hospital(_today(centre)), "site": None}
-    else:
-        document = demo_hospital(site_day(centre.clock(), "Asia/Seoul", "04:00"))
-    now_ms = centre.clock()
-    with centre.store.write() as db:
-        report = take_hospital(db, centre.definitions, centre.keys, read_hospital(document), now_ms)
-        note(db, WHO, "demo-data", now_ms, detail=msgspec.to_builtins(report))
-    return [asdict(_demo_patient(centre, patient_id, uid)) for patient_id, uid in demo_cards().items()]
-
-
-def _today(centre: Centre) -> str:
-    with centre.store.read() as db:
-        return read_site(db).day(centre.clock())
-
-
-def _demo_patient(centre: Centre, patient_id: str, uid: str) -> DemoPatient:
-    with centre.store.read() as db:
-        today, named = read_site(db).day(centre.clock()), patient_named(db, patient_id)
-        assert named is not None
-        masked_name, language = name_and_language(db, named)
-        todays = bookings(db, named, today, day_after(today))
-    return DemoPatient(patient_id, uid, masked_name, language, len(todays))
 
 
 def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sync.clock import MINUTE_MS, site_day
 from sync.ids import new_id
 from sync.protocol import Site
 
+_DEMO = "demo_hospital"  # the name of a counter
 _languages = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -92,6 +93,16 @@ def write_site(
 def renew_site_id(db: WriteTransaction) -> None:
     """Gives the site a new id: it is another site from now on."""
     db.execute("update site set site_id = :site_id", {"site_id": new_id()})
+
+
+def is_demo(db: ReadTransaction) -> bool:
+    """Whether the hospital is the demo's: its cards are known to everybody."""
+    return bool(db.counter(_DEMO))
+
+
+def set_demo(db: WriteTransaction, *, is_demo: bool) -> None:
+    """Marks the hospital as the demo's, or as a real one."""
+    db.set_counter(_DEMO, int(is_demo))
 
 
 @lru_cache(maxsize=16)

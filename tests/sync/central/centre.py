@@ -91,11 +91,13 @@ class Centre:
     directory: Path
     clock: Clock = field(default_factory=Clock)
     patients: int = 20
+    filled: bool = True
 
     def __post_init__(self) -> None:
         self.url = f"sqlite:///{self.directory}/centre.db"
         self.open()
-        self.take(hospital(DAY, self.patients))
+        if self.filled:
+            self.take(hospital(DAY, self.patients))
 
     def open(self) -> None:
         """Opens the database, as a start of the service does."""

@@ -33,7 +33,7 @@ OTHERWISE = {
     ("sync/words/words.py", "exit"),
     ("sync/words/words.py", "payment"),
     ("sync/protocol.py", "cancelled"),
-    ("sync/central/commands/hospital.py", "booked"),
+    ("sync/central/commands/demo.py", "booked"),
     ("sync/journey/definitions.py", "entrance"),  # the one kind that every site has
 }
 

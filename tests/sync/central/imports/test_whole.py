@@ -172,21 +172,3 @@ def test_the_demo_hospital_is_a_document_like_any_other():
     assert len(booked) >= 5
     assert any(sum(a.patient_id == p for a in appointments) == 2 for p in booked)
     assert {each.patient_id for each in patients} - booked
-
-
-def test_the_demo_data_are_made_once_and_booked_anew_each_day(tmp_path):
-    centre = Centre(tmp_path, patients=1)
-    first = centre.do("demo-data")
-    assert centre.do("demo-data") == first
-    assert [set(each) for each in first] == [{"patient_id", "uid", "masked_name", "language", "booked"}] * len(first)
-    assert sum(each["booked"] for each in first) == 8
-    assert centre.do("site")["name"] == "Test hospital", "an existing site keeps its settings"
-    centre.clock.set("2026-03-03", "09:00")
-    assert sum(each["booked"] for each in centre.do("demo-data")) == 8
-    centre.store.close()
-
-
-def test_the_demo_hospital_stands_alone(empty):
-    patients = operations(empty)["demo-data"]({})
-    assert len({each["uid"] for each in patients}) == len(patients)
-    assert rows(empty, "select name from site") == [{"name": "가상 병원"}]

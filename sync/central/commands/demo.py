@@ -1,0 +1,30 @@
+"""The command `demo-data`."""
+
+from pathlib import Path
+
+import click
+
+from sync.central.commands.options import as_json_option, ask, on_database, print_json
+
+
+@click.command("demo-data")
+@on_database
+@as_json_option
+def demo_data(url: str, keys: Path | None, as_json: bool) -> None:
+    """Make the demo hospital, or complete it for today, and list its patients with their cards.
+
+    A database that holds another hospital is refused.
+
+    \b
+    Examples:
+      kiosk-central demo-data --database sqlite:///central.db
+    """
+    patients = ask(url, keys, "demo-data")
+    if as_json:
+        print_json(patients)
+        return
+    for patient in patients:
+        click.echo(f"{patient['patient_id']}  {patient['uid']}  {patient['masked_name']}  booked: {patient['booked']}")
+
+
+COMMANDS: tuple[click.Command, ...] = (demo_data,)
