@@ -1,4 +1,4 @@
-"""`make bench`: measures every figure and prints it. ARGS names some of: tap, daemon, central, backlog."""
+"""`make bench`: measures every figure and prints it. ARGS names some of: tap, daemon, central, backlog, days."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import backlog, central, daemon, tap
+from tests.bench import backlog, central, daemon, days, tap
 from tests.bench.figures import table
 
-PARTS = {"tap": tap.measure, "daemon": daemon.measure, "central": central.measure, "backlog": backlog.measure}
+PARTS = {
+    "tap": tap.measure,
+    "daemon": daemon.measure,
+    "central": central.measure,
+    "backlog": backlog.measure,
+    "days": days.measure,
+}
 
 
 def main(names: list[str]) -> int:

@@ -5,14 +5,25 @@ case: only people can say where that patient stands now.
 """
 
 from sync.central.records.cases import DAY_ENDED, NewCase, open_case
-from sync.central.records.future_days import ended_visit, move_to_day, patients_with_later_rows, reopen_bookings
+from sync.central.records.future_days import (
+    ended_visit,
+    has_later_rows,
+    move_to_day,
+    patients_with_later_rows,
+    reopen_bookings,
+)
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.definitions import Definitions
 
 
-def patients_of_future_days(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[str]:
+def patients_of_future_days(db: ReadTransaction, definitions: Definitions, today: str) -> list[str]:
     """Patients with a journey of a day after `today`, or with a booking of such a day that was used or has lapsed."""
-    return patients_with_later_rows(db, today, _used_statuses(definitions), limit)
+    return patients_with_later_rows(db, today, _used_statuses(definitions))
+
+
+def is_of_future_days(db: ReadTransaction, definitions: Definitions, patient_id: str, today: str) -> bool:
+    """Whether a patient is one of `patients_of_future_days()`."""
+    return has_later_rows(db, patient_id, today, _used_statuses(definitions))
 
 
 def correct_future_days(

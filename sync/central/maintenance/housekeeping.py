@@ -5,20 +5,22 @@ One step and a driver. A step that fails is logged, and tried again at the next 
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
 
 from sync.central.centre import Centre
-from sync.central.days.future_days import correct_future_days, patients_of_future_days
+from sync.central.days.future_days import correct_future_days, is_of_future_days, patients_of_future_days
 from sync.central.days.open_journey import open_journey
 from sync.central.maintenance.incarnation import update_marker
 from sync.central.records.audit import KEPT_DAYS, delete_old_rows
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, patients_of_ended_days
 from sync.central.records.site import NoSite, read_site
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 log = logging.getLogger(__name__)
 
 TICK_S = 10.0
-_AT_ONCE = 100
+_AT_ONCE = 100  # patients a transaction, so that it takes 50 ms at most
 
 
 class Housekeeping:
@@ -65,33 +67,50 @@ class Housekeeping:
 
 
 def close_days(centre: Centre, today: str) -> int:
-    """Ends every day before `today`, a hundred patients a transaction. Returns the number of patients concerned."""
-    done = 0
-    while True:
-        with centre.store.write() as db:
-            overdue = patients_of_ended_days(db, centre.definitions, today, _AT_ONCE)
-            provenance = day_end(centre.clock())
-            for patient_id in overdue:
-                open_journey(db, centre.definitions, patient_id, today, provenance)
-        done += len(overdue)
-        if not overdue:
-            return done
+    """Ends every day before `today`. Returns the number of patients concerned."""
+
+    def close(db: WriteTransaction, patient_id: str) -> None:
+        open_journey(db, centre.definitions, patient_id, today, day_end(centre.clock()))
+
+    return _in_portions(centre, lambda db: patients_of_ended_days(db, centre.definitions, today), close)
 
 
 def correct_all_future_days(centre: Centre, today: str) -> int:
-    """Moves rows that a clock ahead of time wrote under later days to `today`, a hundred patients a transaction.
+    """Moves rows that a clock ahead of time wrote under later days to `today`.
 
     Returns the number of patients concerned.
     """
+
+    def correct(db: WriteTransaction, patient_id: str) -> None:
+        # An action may have corrected the patient's rows since they were found.
+        if is_of_future_days(db, centre.definitions, patient_id, today):
+            correct_future_days(db, centre.definitions, patient_id, today, centre.ids(), centre.clock())
+            mark_changed(db, patient_id)
+
+    done = _in_portions(centre, lambda db: patients_of_future_days(db, centre.definitions, today), correct)
+    if done:
+        log.warning("the clock had been ahead: the rows of %s patients were moved to today", done)
+    return done
+
+
+def _in_portions(
+    centre: Centre,
+    find: Callable[[ReadTransaction], Sequence[str]],
+    change: Callable[[WriteTransaction, str], None],
+) -> int:
+    """Changes all patients who are found, until none is left. Returns their number.
+
+    They are found in a view that holds up no writer, and all at once: a walk over every patient for each portion would
+    grow with the square of their number. A portion is one transaction.
+    """
     done = 0
     while True:
-        with centre.store.write() as db:
-            patient_ids = patients_of_future_days(db, centre.definitions, today, _AT_ONCE)
-            for patient_id in patient_ids:
-                correct_future_days(db, centre.definitions, patient_id, today, centre.ids(), centre.clock())
-                mark_changed(db, patient_id)
-        done += len(patient_ids)
-        if not patient_ids:
-            if done:
-                log.warning("the clock had been ahead: the rows of %s patients were moved to today", done)
+        with centre.store.read() as view:
+            found = find(view)
+        for start in range(0, len(found), _AT_ONCE):
+            with centre.store.write() as db:
+                for patient_id in found[start : start + _AT_ONCE]:
+                    change(db, patient_id)
+        if not found:
             return done
+        done += len(found)

@@ -16,16 +16,28 @@ class EndedVisit:
     from_state: str
 
 
-def patients_with_later_rows(db: ReadTransaction, today: str, statuses: Collection[str], limit: int) -> list[str]:
+def patients_with_later_rows(db: ReadTransaction, today: str, statuses: Collection[str]) -> list[str]:
     """Patients with a journey of a day after `today`, or with a booking of such a day in one of these statuses."""
     names, parameters = any_of("status", statuses)
     rows = db.execute(
         "select patient_id from journeys where site_day > :today"  # noqa: S608 (placeholders only)
-        f" union select patient_id from appointments where site_day > :today and status in {names}"
-        " order by patient_id limit :limit",
-        {"today": today, "limit": limit, **parameters},
+        f" union select patient_id from appointments where site_day > :today and status in {names} order by patient_id",
+        {"today": today, **parameters},
     )
     return [row["patient_id"] for row in rows]
+
+
+def has_later_rows(db: ReadTransaction, patient_id: str, today: str, statuses: Collection[str]) -> bool:
+    """Whether a patient is one of `patients_with_later_rows()`."""
+    names, parameters = any_of("status", statuses)
+    row = db.row(
+        "select 1 from journeys where patient_id = :patient_id and site_day > :today union all"  # noqa: S608
+        f" select 1 from appointments where patient_id = :patient_id and site_day > :today and status in {names}",
+        patient_id=patient_id,
+        today=today,
+        **parameters,
+    )
+    return row is not None
 
 
 def move_to_day(db: WriteTransaction, patient_id: str, today: str) -> None:

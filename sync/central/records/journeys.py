@@ -142,8 +142,8 @@ def journeys_with_current_entries(db: ReadTransaction) -> Iterator[CurrentEntry]
     return (CurrentEntry(*row) for row in rows)
 
 
-def patients_of_ended_days(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[PatientId]:
-    """Patients with an ended day that is not closed yet, and whom its end changes: the first `limit` of them."""
+def patients_of_ended_days(db: ReadTransaction, definitions: Definitions, today: str) -> list[PatientId]:
+    """Patients with an ended day that is not closed yet, and whom its end changes."""
     live, live_states = any_of("live", definitions.live)
     lapsing, lapsing_statuses = any_of("status", definitions.day_end.appointments_from)
     rows = db.execute(
@@ -151,8 +151,8 @@ def patients_of_ended_days(db: ReadTransaction, definitions: Definitions, today:
         " or exists (select 1 from entries e where e.patient_id = j.patient_id and e.site_day = j.site_day"
         f" and e.state in {live})"
         " or exists (select 1 from appointments a where a.patient_id = j.patient_id and a.site_day < :today"
-        f" and a.status in {lapsing})) order by j.patient_id limit :limit",
-        {"today": today, "initial": definitions.initial, "limit": limit, **live_states, **lapsing_statuses},
+        f" and a.status in {lapsing})) order by j.patient_id",
+        {"today": today, "initial": definitions.initial, **live_states, **lapsing_statuses},
     )
     return [PatientId(row["patient_id"]) for row in rows]
 

@@ -1,6 +1,8 @@
 """The day's end at 04:00 local time: open journeys, entries and bookings are closed once, by the first request."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -199,9 +201,7 @@ def test_bookings_open_again_as_the_definitions_say_wherever_that_status_stands_
     assert centre.parts.definitions.appointment_states[0] == "arrived"
     centre.take({**hospital(AHEAD, 20), "site": None})
     with centre.store.read() as db:
-        assert patients_of_future_days(db, centre.parts.definitions, DAY, 100) == [], (
-            "a future day has only the bookings"
-        )
+        assert patients_of_future_days(db, centre.parts.definitions, DAY) == [], "a future day has only the bookings"
     clock_is_ahead_for_a_moment(centre, "scan_nfc", "register")
     assert correct_all_future_days(centre.parts, DAY) == 16
     assert appointment_states(centre, ANNA) == {"booked"}
@@ -299,3 +299,45 @@ def test_housekeeping_waits_for_a_hospital_and_takes_care_of_it(tmp_path, caplog
         assert {row["status"] for row in db.rows("select status from appointments")} == {"no_show"}
     assert caplog.records == []
     parts.store.close()
+
+
+# A large centre: a walk over every patient for each portion would grow with the square of their number.
+
+
+def day_ends(centre: Centre) -> int:
+    return close_days(centre.parts, NEXT_DAY)
+
+
+def clock_is_right_again(centre: Centre) -> int:
+    return correct_all_future_days(centre.parts, DAY)
+
+
+@pytest.mark.parametrize("patients", [140, 420])
+@pytest.mark.parametrize("work", [day_ends, clock_is_right_again])
+def test_however_many_patients_there_are_all_of_them_are_walked_over_twice(tmp_path: Path, patients: int, work):
+    """One walk finds them all, and one finds that none is left."""
+    centre = Centre(tmp_path, patients=patients)
+    if work is clock_is_right_again:
+        clock_is_ahead_for_a_moment(centre)
+    statements: list[str] = []
+    for transaction in (centre.store.read, centre.store.write):
+        with transaction() as db:
+            db.execute.__self__.set_trace_callback(statements.append)
+    assert work(centre) == patients * 4 // 5, "each fifth patient has no booking"
+    about_everybody = [each for each in statements if IS_WALK.search(each)]
+    assert len(about_everybody) == 2
+    centre.store.close()
+
+
+IS_WALK = re.compile(r"from (journeys|appointments)( \w)? where (\w\.)?site_day [<>]")
+
+
+def test_a_patient_whom_an_action_corrected_meanwhile_gets_no_second_case(tmp_path: Path):
+    centre = Centre(tmp_path, patients=140)
+    late = patient(99)  # the last in the order of ids, so in the second transaction
+    centre.walk(late, *TO_WAITING)
+    clock_is_ahead_for_a_moment(centre)
+    with centre.store.news.listen(ANNA, lambda _: centre.act(late, "register")):
+        assert correct_all_future_days(centre.parts, DAY) == 112
+    assert len(centre.rows("select 1 from exceptions")) == 1
+    centre.store.close()
