@@ -8,12 +8,14 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
+from kiosk.appliance.disk import room_faults
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, check_central_url, read_config
 from kiosk.signals import StopSignal
@@ -154,7 +156,7 @@ def page_url(config: Config) -> None:
 @as_json_option
 def status_command(config: Config, as_json: bool) -> None:
     """Show the state of this kiosk: centre, roster, outbox, readers."""
-    report = _ask_daemon_or_file(config, "status", _offline_status)
+    report = _ask_daemon_or_file(config, "status", partial(_offline_status, config.store_path))
     click.echo(json.dumps(report, indent=2, ensure_ascii=False) if as_json else _status_in_words(report))
 
 
@@ -244,7 +246,7 @@ def _present_site(config: Config) -> tuple[str, Kept | None]:
     """The id of the site that this machine belongs to (empty: none), and what it keeps for the site."""
     if not config.store_path.exists():
         return "", None
-    site = _ask_daemon_or_file(config, "status", _offline_status)["site"]
+    site = _ask_daemon_or_file(config, "status", partial(_offline_status, config.store_path))["site"]
     kept = _ask_daemon_or_file(config, "kept", read_kept)
     return site["site_id"] if site else "", Kept(**kept) if isinstance(kept, dict) else kept
 
@@ -316,8 +318,9 @@ def _complete_without_daemon(config: Config, enrolment: Enrolment, aside: Path |
         store.close()
 
 
-def _offline_status(db: sqlite3.Connection) -> dict[str, Any]:
-    return status(db, running=False, online=False, reason="", readers=(), faults=("no daemon is running",))
+def _offline_status(path: Path, db: sqlite3.Connection) -> dict[str, Any]:
+    faults = ("no daemon is running", *room_faults(path))
+    return status(db, running=False, online=False, reason="", readers=(), faults=faults)
 
 
 def _ask_daemon_or_file(config: Config, op: str, read_file: Callable[[Any], Any]) -> Any:

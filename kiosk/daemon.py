@@ -19,6 +19,7 @@ from hardware.card import Technology, UnknownForm
 from hardware.form import AdmittedForm
 from hardware.reader import OUT_OF_ORDER, Event, FieldClear, ReaderSpec, ReaderStatus, RefusedTap, Tap
 from hardware.supervisor import Readers
+from kiosk.appliance.disk import disk_faults
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.appliance.unknown_forms import UnknownForms
 from kiosk.config import Config, ConfigError, ReaderSection
@@ -274,6 +275,7 @@ class Daemon:
         agent = self._agent
         # Before the store is locked: the reception holds its own lock while it waits for the store.
         faults, fields, readers = self._reception.faults(), self._reception.fields(), self._readers.status()
+        disk = disk_faults(self._store)
         with self._store.read() as db:
             return status(
                 db,
@@ -284,7 +286,7 @@ class Daemon:
                 readers=readers,
                 fields=fields,
                 unknown_forms=self._unknown_forms.seen(),
-                faults=(*faults, *self._lookup_faults(agent)),
+                faults=(*disk, *faults, *self._lookup_faults(agent)),
             )
 
     def _lookup_faults(self, agent: Agent | None) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from sync.durable import free_name, sync_path, write_durably, write_secret
 
+LOW_BYTES = 256 * 1024 * 1024  # with less than this free, somebody should make room before the disk is full
+
 
 def hold(database: Path) -> int | None:
     """Locks a database against a second process, by a lock on a file beside it. The database need not exist yet.
@@ -114,6 +116,12 @@ def empty_log(connection: sqlite3.Connection) -> bool:
     sqlite3.Error.
     """
     return not connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+
+
+def free_bytes(database: Path) -> int:
+    """The bytes that are free for this program on the file system of a database. Raises OSError."""
+    found = os.statvfs(database.parent)
+    return found.f_bavail * found.f_frsize
 
 
 def _log_of(database: Path) -> Path:

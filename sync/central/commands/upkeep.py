@@ -8,9 +8,10 @@ import click
 from sync.central.commands.kiosks import backlog_in_words
 from sync.central.commands.options import as_json_option, ask, naming_database, on_database, print_json
 from sync.central.maintenance.restore import restore
-from sync.central.store.errors import StoreError
+from sync.central.store.errors import IN_WORDS, StoreError, Trouble
 from sync.central.store.sqlite import database_path
 from sync.clock import iso
+from sync.database_file import LOW_BYTES
 
 _UNWELL = 1
 
@@ -20,7 +21,7 @@ _UNWELL = 1
 @as_json_option
 @click.pass_context
 def check(context: click.Context, url: str, keys: Path | None, as_json: bool) -> None:
-    """Check journeys, queue, history, clock and the kiosks' waiting actions. Exits with 1 where one is not in order.
+    """Check journeys, queue, history, disk, clock and the kiosks' waiting actions. Exits with 1 where one is not well.
 
     \b
     Examples:
@@ -98,13 +99,22 @@ def _clock_in_words(machine_ms: int, taken_ms: int) -> str:
     return f"the clock is in doubt: it says {iso(machine_ms, 'UTC')}, and the centre uses {iso(taken_ms, 'UTC')}"
 
 
+def _disk_in_words(trouble: str | None, free_bytes: int, is_low: bool) -> list[str]:
+    lines = [f"{IN_WORDS[Trouble(trouble)]}: nothing is saved"] if trouble else []
+    if is_low:
+        lines.append(f"the disk has {free_bytes // 2**20} MiB left: make room, at least {LOW_BYTES // 2**20} MiB")
+    return lines
+
+
 def _in_words(health: dict[str, Any]) -> str:
     lines = ["all is well" if health["ok"] else "NOT WELL"]
     if health["clock"]:
         lines.append(_clock_in_words(**health["clock"]))
+    lines += _disk_in_words(**health["disk"])
     for what in ("inconsistent", "orphans"):
         lines += [
-            f"{what}: patient {found['patient_id']} is {found['journey_state']}, the entry is {found['entry_state']}"
+            f"{what}: patient {found['patient_id']} is {found['journey_state']} on {found['site_day']},"
+            f" the entry is {found['entry_state']}"
             for found in health[what]
         ]
     for found in health["illegal_transitions"]:
@@ -116,10 +126,11 @@ def _in_words(health: dict[str, Any]) -> str:
             f"kiosk {found['kiosk_id']} calls, but gets no answer to its pulls since {iso(found['since_ms'], 'UTC')},"
             f" last call {iso(found['seen_ms'], 'UTC')}: let the network pass POST /api/v1/sync/pull and its answers"
         )
-    lines.append(
-        f"{health['patients']} patients, {health['live_entries']} live entries,"
-        f" {health['waiting_for_staff']} cases waiting for staff"
-    )
+    lines.append(f"{health['patients']} patients, {health['waiting_for_staff']} cases of all days waiting for staff")
+    if health["unended"]:
+        lines.append(f"{health['unended']} patients of earlier days whose day is not ended yet: the service ends it")
+    if health["day"]:
+        lines.append(f"on {health['day']}: {health['live_entries']} live entries")
     for what in ("journey_states", "queue_states"):
         lines += [f"  {state}: {count}" for state, count in health[what].items() if count]
     return "\n".join(lines)

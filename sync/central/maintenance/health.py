@@ -8,7 +8,11 @@ from sync.central.records.cases import count_open_cases
 from sync.central.records.definitions import all_definitions
 from sync.central.records.entries import count_entries_by_state
 from sync.central.records.history import kinds_of_transitions
-from sync.central.records.journeys import count_journeys_by_state, journeys_with_current_entries
+from sync.central.records.journeys import (
+    count_journeys_by_state,
+    journeys_with_current_entries,
+    patients_of_ended_days,
+)
 from sync.central.records.kiosks import Kiosk, kiosks
 from sync.central.records.patients import count_patients
 from sync.central.store.transactions import ReadTransaction
@@ -25,9 +29,10 @@ UNANSWERED_AFTER_MS = 5 * 60_000
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A journey that is not in order: its state, and the state of its current entry."""
+    """A journey that is not in order: its day and its state, and the state of its current entry."""
 
     patient_id: str
+    site_day: str
     journey_state: str
     queue_id: str | None
     entry_state: str | None
@@ -62,9 +67,14 @@ class UnansweredKiosk(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of the check. The lists of journeys have at most 100 items each; the counts are complete."""
+    """The result of the check. The lists of journeys have at most 100 items each; the counts are complete.
+
+    Findings are of every day. Live entries and the counts of states are of `day`, the present day of the site.
+    `unended` counts patients of earlier days that are not ended yet. The service ends them within seconds.
+    """
 
     ok: bool
+    day: str | None
     inconsistent: list[Finding]
     orphans: list[Finding]
     illegal_transitions: list[IllegalTransition]
@@ -72,20 +82,26 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     unanswered_kiosks: list[UnansweredKiosk]
     patients: int
     live_entries: int
+    unended: int
     waiting_for_staff: int
     journey_states: dict[str, int]
     queue_states: dict[str, int]
 
 
-def check(db: ReadTransaction, definitions: Definitions) -> Health:
-    """Checks every journey, and every kind of transition in the history."""
+def check(db: ReadTransaction, definitions: Definitions, today: str | None = None) -> Health:
+    """Checks every journey, and every kind of transition in the history.
+
+    `today` is the day of the site that is counted; None where nothing is to be counted, or there is no hospital yet.
+    """
     orphans, inconsistent = _journeys(db, definitions)
     illegal = _illegal(db, definitions)
-    entries = count_entries_by_state(db)
+    entries = count_entries_by_state(db, today) if today else {}
+    journeys = count_journeys_by_state(db, definitions, today) if today else {}
     stuck = [_stuck(each) for each in backlogs(db).values() if _is_stuck(each)]
     unanswered = [found for kiosk in kiosks(db) if (found := _unanswered(kiosk))]
     return Health(
         ok=not (orphans or inconsistent or illegal or stuck or unanswered),
+        day=today,
         inconsistent=inconsistent,
         orphans=orphans,
         illegal_transitions=illegal,
@@ -93,8 +109,9 @@ def check(db: ReadTransaction, definitions: Definitions) -> Health:
         unanswered_kiosks=unanswered[:MAX_LISTED],
         patients=count_patients(db),
         live_entries=sum(entries.get(state, 0) for state in definitions.live),
+        unended=len(patients_of_ended_days(db, definitions, today)) if today else 0,
         waiting_for_staff=count_open_cases(db),
-        journey_states=_in_order(count_journeys_by_state(db), definitions.journey_states),
+        journey_states=_in_order(journeys, definitions.journey_states),
         queue_states=_in_order(entries, definitions.queue_states),
     )
 
@@ -122,7 +139,7 @@ def _journeys(db: ReadTransaction, definitions: Definitions) -> tuple[list[Findi
     known = set(definitions.journey_states)
     for current in journeys_with_current_entries(db):
         state, entry_state = current.journey_state, current.entry_state
-        finding = Finding(current.patient_id, state, current.queue_id, entry_state)
+        finding = Finding(current.patient_id, current.site_day, state, current.queue_id, entry_state)
         if state not in known:
             inconsistent.append(finding)
         elif state not in mapped:

@@ -8,11 +8,14 @@ import msgspec
 
 from sync.central.centre import Centre
 from sync.central.maintenance.backup import back_up
+from sync.central.maintenance.disk import look_at_disk
 from sync.central.maintenance.health import check
 from sync.central.maintenance.timekeeper import Doubt, Timekeeper, doubt_of, note_confirmed_time
 from sync.central.operations import WHO
 from sync.central.records.audit import note
+from sync.central.records.site import NoSite, read_site
 from sync.central.store.errors import StoreError
+from sync.central.store.transactions import ReadTransaction
 from sync.control import ControlError, Operation
 
 
@@ -27,9 +30,21 @@ def upkeep_operations(centre: Centre) -> dict[str, Operation]:
 
 def _check(centre: Centre) -> dict[str, Any]:
     with centre.store.read() as db:
-        health = dict(msgspec.to_builtins(check(db, centre.definitions)))
-    doubt = doubt_of(centre.clock)
-    return {**health, "ok": health["ok"] and doubt is None, "clock": dataclasses.asdict(doubt) if doubt else None}
+        health = check(db, centre.definitions, _today(db, centre.clock()))
+    disk, doubt = look_at_disk(centre.store), doubt_of(centre.clock)
+    return {
+        **msgspec.to_builtins(health),
+        "ok": health.ok and disk.ok and doubt is None,
+        "disk": msgspec.to_builtins(disk),
+        "clock": dataclasses.asdict(doubt) if doubt else None,
+    }
+
+
+def _today(db: ReadTransaction, now_ms: int) -> str | None:
+    try:
+        return read_site(db).day(now_ms)
+    except NoSite:
+        return None
 
 
 def _clock(centre: Centre, believe: bool) -> dict[str, Any]:

@@ -61,9 +61,12 @@ def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, en
     )
 
 
-def count_entries_by_state(db: ReadTransaction) -> dict[str, int]:
-    """The number of entries of all days in each state."""
-    return {row["state"]: row["rows"] for row in db.rows("select state, count(*) as rows from entries group by state")}
+def count_entries_by_state(db: ReadTransaction, site_day: str) -> dict[str, int]:
+    """The number of entries of a site day in each state. An entry that outlasts a day's end is of the new day."""
+    rows = db.rows(
+        "select state, count(*) as rows from entries where site_day = :site_day group by state", site_day=site_day
+    )
+    return {row["state"]: row["rows"] for row in rows}
 
 
 def entry_with_number(db: ReadTransaction, site_day: str, number: str, but: str) -> str | None:

@@ -23,6 +23,7 @@ class CurrentEntry:
     """The state of a patient's journey, and its current entry; None where it has none on its day."""
 
     patient_id: str
+    site_day: str
     journey_state: str
     queue_id: str | None
     entry_state: str | None
@@ -126,16 +127,20 @@ def change_of(db: ReadTransaction, patient_id: str) -> int:
     return int(db.value("select change from journeys where patient_id = :patient_id", patient_id=patient_id))
 
 
-def count_journeys_by_state(db: ReadTransaction) -> dict[str, int]:
-    """The number of journeys in each state."""
-    rows = db.rows("select state, count(*) as rows from journeys group by state")
+def count_journeys_by_state(db: ReadTransaction, definitions: Definitions, site_day: str) -> dict[str, int]:
+    """The number of journeys in each state on a day of the site: those of that day, and those that have not begun."""
+    rows = db.rows(
+        "select state, count(*) as rows from journeys where site_day >= :site_day or state = :initial group by state",
+        site_day=site_day,
+        initial=definitions.initial,
+    )
     return {row["state"]: row["rows"] for row in rows}
 
 
 def journeys_with_current_entries(db: ReadTransaction) -> Iterator[CurrentEntry]:
     """Every journey's state with its current entry, in the order of the patient ids."""
     rows = db.execute(
-        "select j.patient_id, j.state, e.queue_id, e.state as entry_state"
+        "select j.patient_id, j.site_day, j.state, e.queue_id, e.state as entry_state"
         " from journeys j left join entries e on e.queue_id = j.current_queue_id and e.patient_id = j.patient_id"
         " and e.site_day = j.site_day order by j.patient_id"
     )

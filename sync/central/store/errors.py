@@ -1,6 +1,7 @@
 """The faults of the database, and which of them concern one action alone."""
 
 import sqlite3
+from enum import StrEnum
 
 
 class StoreError(Exception):
@@ -29,19 +30,38 @@ def is_of_the_action(error: Exception) -> bool:
 _OF_THE_DATA = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 
-def trouble_in_words(error: Exception) -> str:
-    """Why the database takes no request now, without the error's own text, which could quote a row.
+class Trouble(StrEnum):
+    """What keeps the database from taking a request. A busy one is free again soon; an operator ends the others."""
 
-    A busy database is free again soon. Other trouble lasts until an operator ends it.
-    """
+    BUSY = "busy"
+    DISK_FULL = "disk_full"
+    READ_ONLY = "read_only"
+    DISK_FAILS = "disk_fails"
+    CANNOT_OPEN = "cannot_open"
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """What keeps the database from taking a request that failed with this error."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY)
-    return _LASTING.get(code & _PRIMARY, "The database of the centre is busy: try again")
+    return _LASTING.get(code & _PRIMARY, Trouble.BUSY)
+
+
+def trouble_in_words(error: Exception) -> str:
+    """Why the database takes no request now, without the error's own text, which could quote a row."""
+    return IN_WORDS[trouble_of(error)]
 
 
 _PRIMARY = 0xFF  # an extended code has its primary code in the lowest byte (sqlite.org/rescode.html)
 _LASTING = {
-    sqlite3.SQLITE_FULL: "The disk of the centre is full",
-    sqlite3.SQLITE_READONLY: "The database of the centre is read-only",
-    sqlite3.SQLITE_IOERR: "The disk of the centre fails",
-    sqlite3.SQLITE_CANTOPEN: "The database of the centre cannot be opened",
+    sqlite3.SQLITE_FULL: Trouble.DISK_FULL,
+    sqlite3.SQLITE_READONLY: Trouble.READ_ONLY,
+    sqlite3.SQLITE_IOERR: Trouble.DISK_FAILS,
+    sqlite3.SQLITE_CANTOPEN: Trouble.CANNOT_OPEN,
+}
+IN_WORDS = {
+    Trouble.BUSY: "The database of the centre is busy: try again",
+    Trouble.DISK_FULL: "The disk of the centre is full",
+    Trouble.READ_ONLY: "The database of the centre is read-only",
+    Trouble.DISK_FAILS: "The disk of the centre fails",
+    Trouble.CANNOT_OPEN: "The database of the centre cannot be opened",
 }

@@ -1,15 +1,18 @@
 """The centre as a web application: every endpoint over one centre."""
 
 import dataclasses
+from http import HTTPStatus
 
-from flask import Flask, Response
+import msgspec
+from flask import Flask
 
 from sync.central.centre import Centre
 from sync.central.kiosks.pull import MAX_POLLS
+from sync.central.maintenance.disk import WriteWatch
 from sync.central.maintenance.timekeeper import doubt_of
 from sync.central.records.web_settings import WebSettings
 from sync.central.services.access_log import AccessLog
-from sync.central.services.answers import accepted
+from sync.central.services.answers import Answer, accepted
 from sync.central.web.card_api import card_api
 from sync.central.web.endpoints import Endpoints
 from sync.central.web.forwarded import behind_proxies
@@ -49,11 +52,15 @@ def create_app(
     add_patient_socket(app, centre, endpoints, limits, origins)
     app.wsgi_app = behind_proxies(origins.with_cors(app.wsgi_app), web.trusted_proxies)  # type: ignore[method-assign, assignment]
 
-    @app.get("/healthz")
-    def healthz() -> Response:
-        centre.store.probe()
-        doubt = doubt_of(centre.clock)
-        status = {"status": "clock_in_doubt", **dataclasses.asdict(doubt)} if doubt else {"status": "ok"}
-        return respond(accepted(status))
-
+    writes = WriteWatch(centre.store)
+    app.get("/healthz")(lambda: respond(_health(centre, writes)))
     return app
+
+
+def _health(centre: Centre, writes: WriteWatch) -> Answer:
+    """Whether the centre works, for programs that watch it or send it requests."""
+    centre.store.probe()
+    if trouble := writes.trouble():
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, msgspec.json.encode({"status": trouble}))
+    doubt = doubt_of(centre.clock)
+    return accepted({"status": "clock_in_doubt", **dataclasses.asdict(doubt)} if doubt else {"status": "ok"})

@@ -312,7 +312,8 @@ def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
     store.close()
     said = shell("check", code=1)
     assert said.startswith("NOT WELL\n")
-    assert "orphans: patient D-1001 is CALLED, the entry is None" in said
+    assert "orphans: patient D-1001 is CALLED on 20" in said
+    assert ", the entry is None\n" in said
     assert "illegal: PAYMENT -fly-> CALLED (nfc_tag), 1 rows" in said
     assert not json.loads(shell("check", "--json", code=1))["ok"]
 

@@ -3,10 +3,11 @@
 import pytest
 
 from sync.central.maintenance.health import check
+from sync.central.maintenance.housekeeping import close_days
 from sync.central.opening import open_centre
 from sync.journey.definitions import read
 from tests.site_rules import with_changed
-from tests.sync.central.centre import Centre, patient
+from tests.sync.central.centre import DAY, Centre, patient
 
 ANNA = patient(1)
 
@@ -42,9 +43,43 @@ def test_a_sound_database_is_well_and_counted(waiting: Centre):
     assert health["queue_states"]["waiting"] == 1
 
 
+def test_only_entries_of_the_present_day_are_live(waiting: Centre):
+    waiting.clock.set("2026-03-03", "09:00")
+    before = waiting.do("check")
+    close_days(waiting.parts, "2026-03-03")
+    after = waiting.do("check")
+    for health in (before, after):
+        assert (health["ok"], health["day"], health["live_entries"]) == (True, "2026-03-03", 0)
+        assert sum(health["queue_states"].values()) == 0
+        assert health["journey_states"]["WAITING"] == 0
+    assert (before["unended"], after["unended"]) == (16, 0)
+    assert after["journey_states"]["UNREGISTERED"] == 20
+
+
+def test_an_entry_that_outlasts_the_day_is_live_on_the_next_one(waiting: Centre):
+    waiting.walk(ANNA, "call_patient", "start_exam")
+    waiting.clock.set("2026-03-03", "09:00")
+    close_days(waiting.parts, "2026-03-03")
+    health = waiting.do("check")
+    assert (health["live_entries"], health["queue_states"]["in_progress"]) == (1, 1)
+
+
+def test_a_centre_without_a_hospital_has_nothing_to_count(tmp_path):
+    centre = Centre(tmp_path, filled=False)
+    health = centre.do("check")
+    assert (health["ok"], health["day"], health["patients"], health["live_entries"]) == (True, None, 0, 0)
+    centre.store.close()
+
+
 def test_a_journey_and_an_entry_that_disagree_are_inconsistent(waiting: Centre):
     (finding,) = break_it(waiting, "update entries set state = 'called'")["inconsistent"]
-    assert (finding["patient_id"], finding["journey_state"], finding["entry_state"]) == (ANNA, "WAITING", "called")
+    assert finding.pop("queue_id")
+    assert finding == {
+        "patient_id": ANNA,
+        "site_day": DAY,
+        "journey_state": "WAITING",
+        "entry_state": "called",
+    }
 
 
 @pytest.mark.parametrize(
