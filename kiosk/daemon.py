@@ -73,6 +73,7 @@ class Daemon:
         with ExitStack() as parts:
             self._store = Store(self._config.store_path)
             parts.callback(self._store.close)
+            self._store.check_in_background()
             self._kiosk = ThisKiosk(self._store)
             self._ledger = Ledger(self._kiosk)
             self._enrolment = PendingEnrolment(self._config, self._ledger)

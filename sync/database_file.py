@@ -58,7 +58,7 @@ def set_aside_stray_log(database: Path) -> Path | None:
     Such a log belongs to an earlier database, whose file was replaced by a backup, and SQLite would replay it onto the
     backup. Only the process that holds the database may call this, before it opens the database.
     """
-    log = _log_of(database)
+    log = log_of(database)
     if not log.exists() or not keeps_no_log(database):
         return None
     stray = free_name(database, "-wal.stray")
@@ -86,7 +86,7 @@ def renew_log(database: Path) -> None:
 
     Only the process that holds the database may call this, before it opens the database. Raises OSError.
     """
-    log = _log_of(database)
+    log = log_of(database)
     try:
         content = log.read_bytes()
     except FileNotFoundError:
@@ -124,5 +124,6 @@ def free_bytes(database: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def _log_of(database: Path) -> Path:
+def log_of(database: Path) -> Path:
+    """The path of a database's log."""
     return database.with_name(f"{database.name}-wal")

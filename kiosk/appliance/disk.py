@@ -8,8 +8,12 @@ from sync.database_file import LOW_BYTES, free_bytes
 
 
 def disk_faults(store: Store) -> list[str]:
-    """The faults of the disk under an open store. A small write is tried: a full disk still reads."""
+    """The faults of an open store and of the disk under it. A small write is tried: a full disk still reads."""
     faults = room_faults(store.path)
+    if store.damage:
+        faults.insert(
+            0, f"{store.damage}: kiosk outbox --set-aside FILE saves its actions, and the next start refuses it"
+        )
     try:
         store.probe()
     except sqlite3.Error as error:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kiosk.store.schema import migrate
+from sync.database_check import BackgroundCheck, demand_sound, note_clean_stop, take_clean_stop
 from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log
 from sync.fair_lock import FairLock
 
@@ -22,14 +23,19 @@ class Store:
     """The open database. Every access goes through `write()` or `read()`, from any thread."""
 
     def __init__(self, path: Path) -> None:
-        """Opens or makes the file, checks it and brings its schema up to date. Raises StoreError."""
+        """Opens or makes the file, and brings its schema up to date. Raises StoreError.
+
+        The whole file is checked, unless it was closed in good order: then `check_in_background()` may do it.
+        """
         self.path = path
         self._lock = FairLock()
         self._closed = False
         self._sync_failed = False
+        self._check = BackgroundCheck(path)
         self._lock_file = _lock_out_others(path)
         try:
-            self._connection = _open(path)
+            self._is_checked = not take_clean_stop(path)
+            self._connection = _open(path, is_to_check=self._is_checked)
         except (sqlite3.Error, OSError, ValueError) as error:
             os.close(self._lock_file)
             raise StoreError(f"{path}: {error}") from error
@@ -57,6 +63,21 @@ class Store:
         with self._lock:
             yield self._connection
 
+    def check_in_background(self) -> BackgroundCheck | None:
+        """Checks the whole file beside its use, and returns the check; None where the opening has checked the file.
+
+        Called at most once.
+        """
+        if self._is_checked:
+            return None
+        self._check.start()
+        return self._check
+
+    @property
+    def damage(self) -> str | None:
+        """The damage that the check in the background has found, in words; None where it has found none."""
+        return self._check.damage
+
     def probe(self) -> None:
         """Tests whether the disk takes writes, by a write. Raises sqlite3.Error where it does not."""
         with self.write() as db:
@@ -75,6 +96,7 @@ class Store:
 
     def close(self) -> None:
         """Writes the log back into the file and closes the file. May be called twice."""
+        self._check.stop()
         with self._lock:
             if self._closed:
                 return
@@ -82,6 +104,8 @@ class Store:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("pragma wal_checkpoint(truncate)")
             self._connection.close()
+            if not (self._sync_failed or self.damage):
+                note_clean_stop(self.path)
             os.close(self._lock_file)
 
 
@@ -117,7 +141,7 @@ def _lock_out_others(path: Path) -> int:
     return lock_file
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, *, is_to_check: bool) -> sqlite3.Connection:
     is_new = not path.exists()
     renew_log(path)
     connection = connect(path)
@@ -134,15 +158,10 @@ def _open(path: Path) -> sqlite3.Connection:
             "temp_store=memory",
         ):
             connection.execute(f"pragma {pragma}")
-        _check(connection)
+        if is_to_check:
+            demand_sound(connection)
         migrate(connection)
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _check(connection: sqlite3.Connection) -> None:
-    fault = connection.execute("pragma quick_check(1)").fetchone()[0]
-    if fault != "ok":
-        raise sqlite3.DatabaseError(f"the database is damaged: {fault}")

@@ -46,6 +46,7 @@ class Worker:
             self._centre.store.close()
             raise
         self._housekeeping.start()
+        self._centre.store.check_in_background()
 
     def end_waiting(self) -> None:
         """Ends open sockets and waiting calls, so that nothing holds up a stop."""

@@ -110,6 +110,8 @@ def _in_words(health: dict[str, Any]) -> str:
     lines = ["all is well" if health["ok"] else "NOT WELL"]
     if health["clock"]:
         lines.append(_clock_in_words(**health["clock"]))
+    if health["damage"]:
+        lines.append(f"{health['damage']}. The next start refuses it: restore a backup")
     lines += _disk_in_words(**health["disk"])
     for what in ("inconsistent", "orphans"):
         lines += [

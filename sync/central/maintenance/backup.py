@@ -54,7 +54,7 @@ def back_up(store: Store, file: Path) -> Backup:
 
 
 def _refuse_own_files(database: Path, file: Path) -> None:
-    own = {database.name + ending for ending in ("", "-wal", "-shm", ".lock", ".keys", ".opened")}
+    own = {database.name + ending for ending in ("", "-wal", "-shm", ".lock", ".keys", ".opened", ".stopped")}
     own.add(socket_path(database).name)
     if file.is_dir() or (file.parent.resolve() == database.parent.resolve() and file.name in own):
         raise StoreError(f"{file}: a backup cannot be written there")

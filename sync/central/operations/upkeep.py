@@ -34,7 +34,8 @@ def _check(centre: Centre) -> dict[str, Any]:
     disk, doubt = look_at_disk(centre.store), doubt_of(centre.clock)
     return {
         **msgspec.to_builtins(health),
-        "ok": health.ok and disk.ok and doubt is None,
+        "ok": health.ok and disk.ok and doubt is None and centre.store.damage is None,
+        "damage": centre.store.damage,
         "disk": msgspec.to_builtins(disk),
         "clock": dataclasses.asdict(doubt) if doubt else None,
     }

@@ -16,6 +16,7 @@ from sync.central.store.errors import InUse, StoreError
 from sync.central.store.news import News
 from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION, SET_VERSION, VERSION_TABLE
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.database_check import BackgroundCheck, demand_sound, note_clean_stop, take_clean_stop
 from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log, set_aside_stray_log
 from sync.fair_lock import FairLock
 
@@ -28,16 +29,19 @@ class Store:
     def __init__(self, url: str, news: News | None = None) -> None:
         """Opens or creates the database, locks it against other processes, and brings its schema up to date.
 
-        Raises StoreError, or InUse where another process has the database open.
+        The whole file is checked, unless it was closed in good order: then `check_in_background()` may do it. Raises
+        StoreError, or InUse where another process has the database open.
         """
         self.path = database_path(url)
         self.news = news or News()
         self._lock = FairLock()
         self._readers: list[sqlite3.Connection] = []
         self._sync_failed = False
+        self._check = BackgroundCheck(self.path)
         self._database_lock = hold_database(self.path)
         try:
-            self._writer = _open(self.path)
+            self._is_checked = not take_clean_stop(self.path)
+            self._writer = _open(self.path, is_to_check=self._is_checked)
         # SQLite's message about a damaged file may be no UTF-8: that is the ValueError.
         except (sqlite3.Error, OSError, ValueError) as error:
             os.close(self._database_lock)
@@ -77,6 +81,21 @@ class Store:
             connection.execute("rollback")
             self._readers.append(connection)
 
+    def check_in_background(self) -> BackgroundCheck | None:
+        """Checks the whole file beside its use, and returns the check; None where the opening has checked the file.
+
+        Called at most once.
+        """
+        if self._is_checked:
+            return None
+        self._check.start()
+        return self._check
+
+    @property
+    def damage(self) -> str | None:
+        """The damage that the check in the background has found, in words; None where it has found none."""
+        return self._check.damage
+
     def probe(self) -> None:
         """Reads one row. Raises sqlite3.Error where the database cannot be read."""
         with self.read() as db:
@@ -94,11 +113,14 @@ class Store:
 
     def close(self) -> None:
         """Writes the log back into the file and closes the file."""
+        self._check.stop()
         with self._lock, contextlib.suppress(sqlite3.Error):
             while self._readers:
                 self._readers.pop().close()
             self._writer.execute("pragma wal_checkpoint(truncate)")
         self._writer.close()
+        if not (self._sync_failed or self.damage):
+            note_clean_stop(self.path)
         os.close(self._database_lock)
 
     def _take_reader(self) -> sqlite3.Connection:
@@ -171,7 +193,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, *, is_to_check: bool) -> sqlite3.Connection:
     is_new = not path.exists()
     if stray := set_aside_stray_log(path):
         log.warning(
@@ -183,18 +205,13 @@ def _open(path: Path) -> sqlite3.Connection:
         if is_new:
             path.chmod(0o600)
         connection.execute("pragma journal_mode=wal")
-        _check(connection, path)
+        if is_to_check:
+            demand_sound(connection)
         migrate(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    fault = connection.execute("pragma quick_check(1)").fetchone()[0]
-    if fault != "ok":
-        raise StoreError(f"{path}: the database is damaged: {fault}")
 
 
 def _for_sqlite(statement: str) -> str:

@@ -62,5 +62,7 @@ def _health(centre: Centre, writes: WriteWatch) -> Answer:
     centre.store.probe()
     if trouble := writes.trouble():
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, msgspec.json.encode({"status": trouble}))
+    if centre.store.damage:
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, msgspec.json.encode({"status": "damaged"}))
     doubt = doubt_of(centre.clock)
     return accepted({"status": "clock_in_doubt", **dataclasses.asdict(doubt)} if doubt else {"status": "ok"})

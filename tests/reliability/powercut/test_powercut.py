@@ -69,7 +69,7 @@ def test_the_journal_replayed_to_its_end_gives_the_very_files(recordings: Record
         disk.apply(event)
     assert disk.now() == {path.name: path.read_bytes() for path in (kept / "watched").iterdir()}
     kinds = {event.kind for event in events}
-    assert kinds == {*Kind} - ({Kind.RENAMED} if of == "kiosk" else set())
+    assert kinds == {*Kind}
     main = next(event.file for event in events if event.payload == SUBJECTS[of].database.encode())
     checkpoints = [event for event in events if event.kind is Kind.SYNCED and event.file == main]
     assert len(checkpoints) >= 10
