@@ -40,7 +40,7 @@ class Housekeeping:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops the thread after the step under way."""
+        """Stops the thread after the transaction under way."""
         self._stopped.set()
         self._thread.join()
 
@@ -60,23 +60,23 @@ class Housekeeping:
             except NoSite:
                 return
         if today != self._closed_until:
-            correct_all_future_days(self._centre, today)
-            close_days(self._centre, today)
+            correct_all_future_days(self._centre, today, self._stopped.is_set)
+            close_days(self._centre, today, self._stopped.is_set)
             delete_old_rows(self._centre.store, self._centre.clock(), self._audit_days)
             self._closed_until = today
 
 
-def close_days(centre: Centre, today: str) -> int:
-    """Ends every day before `today`. Returns the number of patients concerned."""
+def close_days(centre: Centre, today: str, is_stopped: Callable[[], bool] = lambda: False) -> int:
+    """Ends every day before `today`, unless it is stopped. Returns the number of patients concerned."""
 
     def close(db: WriteTransaction, patient_id: str) -> None:
         open_journey(db, centre.definitions, patient_id, today, day_end(centre.clock()))
 
-    return _in_portions(centre, lambda db: patients_of_ended_days(db, centre.definitions, today), close)
+    return _in_portions(centre, lambda db: patients_of_ended_days(db, centre.definitions, today), close, is_stopped)
 
 
-def correct_all_future_days(centre: Centre, today: str) -> int:
-    """Moves rows that a clock ahead of time wrote under later days to `today`.
+def correct_all_future_days(centre: Centre, today: str, is_stopped: Callable[[], bool] = lambda: False) -> int:
+    """Moves rows that a clock ahead of time wrote under later days to `today`, unless it is stopped.
 
     Returns the number of patients concerned.
     """
@@ -87,7 +87,7 @@ def correct_all_future_days(centre: Centre, today: str) -> int:
             correct_future_days(db, centre.definitions, patient_id, today, centre.ids(), centre.clock())
             mark_changed(db, patient_id)
 
-    done = _in_portions(centre, lambda db: patients_of_future_days(db, centre.definitions, today), correct)
+    done = _in_portions(centre, lambda db: patients_of_future_days(db, centre.definitions, today), correct, is_stopped)
     if done:
         log.warning("the clock had been ahead: the rows of %s patients were moved to today", done)
     return done
@@ -97,8 +97,9 @@ def _in_portions(
     centre: Centre,
     find: Callable[[ReadTransaction], Sequence[str]],
     change: Callable[[WriteTransaction, str], None],
+    is_stopped: Callable[[], bool],
 ) -> int:
-    """Changes all patients who are found, until none is left. Returns their number.
+    """Changes all patients who are found, until none is left or it is stopped. Returns their number.
 
     They are found in a view that holds up no writer, and all at once: a walk over every patient for each portion would
     grow with the square of their number. A portion is one transaction.
@@ -107,10 +108,13 @@ def _in_portions(
     while True:
         with centre.store.read() as view:
             found = find(view)
-        for start in range(0, len(found), _AT_ONCE):
-            with centre.store.write() as db:
-                for patient_id in found[start : start + _AT_ONCE]:
-                    change(db, patient_id)
         if not found:
             return done
-        done += len(found)
+        for start in range(0, len(found), _AT_ONCE):
+            if is_stopped():
+                return done
+            portion = found[start : start + _AT_ONCE]
+            with centre.store.write() as db:
+                for patient_id in portion:
+                    change(db, patient_id)
+            done += len(portion)

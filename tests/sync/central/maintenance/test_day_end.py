@@ -332,6 +332,15 @@ def test_however_many_patients_there_are_all_of_them_are_walked_over_twice(tmp_p
 IS_WALK = re.compile(r"from (journeys|appointments)( \w)? where (\w\.)?site_day [<>]")
 
 
+def test_a_stop_does_not_wait_for_every_patient(tmp_path: Path):
+    centre = Centre(tmp_path, patients=420)
+    heard: list[object] = []
+    with centre.store.news.listen(ANNA, heard.append):
+        assert close_days(centre.parts, NEXT_DAY, lambda: bool(heard)) == 100
+    assert close_days(centre.parts, NEXT_DAY) == 420 * 4 // 5 - 100
+    centre.store.close()
+
+
 def test_a_patient_whom_an_action_corrected_meanwhile_gets_no_second_case(tmp_path: Path):
     centre = Centre(tmp_path, patients=140)
     late = patient(99)  # the last in the order of ids, so in the second transaction
