@@ -1,6 +1,5 @@
-"""What is wrong with the disk under the kiosk's store, in words for `kiosk status`."""
+"""What is wrong with the kiosk's database file and the disk under it, in words for `kiosk status`."""
 
-import sqlite3
 from pathlib import Path
 
 from kiosk.store.sqlite import Store
@@ -8,18 +7,9 @@ from sync.database_file import LOW_BYTES, free_bytes
 
 
 def disk_faults(store: Store) -> list[str]:
-    """The faults of an open store and of the disk under it. A small write is tried: a full disk still reads."""
-    faults = room_faults(store.path)
-    if store.damage:
-        faults.insert(
-            0, f"{store.damage}: kiosk outbox --set-aside FILE saves its actions, and the next start refuses it"
-        )
-    try:
-        store.probe()
-    except sqlite3.Error as error:
-        # The message of an SQLite error names tables at most, never their content.
-        faults.insert(0, f"no tap can be saved: {error}")
-    return faults
+    """The faults of an open store's file, and of the disk under it. The reception knows whether it takes writes."""
+    damage = f"{store.damage}: kiosk outbox --set-aside FILE saves its actions, and the next start refuses it"
+    return [*([damage] if store.damage else []), *room_faults(store.path)]
 
 
 def room_faults(database: Path) -> list[str]:

@@ -24,6 +24,7 @@ from sync.ids import new_id
 log = logging.getLogger(__name__)
 
 PROBE_S = 2.0  # how often a store that refused a write is probed
+FRESH_S = 5.0  # how long a working store is believed to work, where somebody asks
 STORE_FAULT = "store"
 NOT_ENROLLED = "not_enrolled"
 NO_READER = "reader"
@@ -48,6 +49,7 @@ class PresentScreen:
         self._on_change = on_change
         self._monotonic = monotonic
         self._probe_s = 0.0  # the time of the next probe of a failed store
+        self._fresh_s = 0.0  # until then, nobody's question probes a working store
         self._broadcast: Broadcast[Screen] = Broadcast()
         self._offers = Offers()
         self._slow = False
@@ -158,6 +160,17 @@ class PresentScreen:
         # The person reads that nothing was saved. A probe that succeeds at once would leave the tap without a word.
         self._probe_s = self._monotonic() + PROBE_S
         return self.show(ATTRACT)
+
+    def doubt_store(self) -> None:
+        """Probes a store that is believed to work, at most once in `FRESH_S`: a full disk still reads."""
+        now_s = self._monotonic()
+        if self.store_fault or now_s < self._fresh_s:
+            return
+        self._fresh_s = now_s + FRESH_S
+        try:
+            self._journeys.probe()
+        except sqlite3.Error as error:
+            self.store_failed(error)
 
     def probe_store(self) -> float | None:
         """Tries a failed store when its time has come. Returns the seconds until the next try; None where it works."""

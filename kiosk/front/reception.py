@@ -185,8 +185,9 @@ class Reception:
         return self._hold_demo_card(uid) if self._hold_demo_card else "This kiosk has no simulated reader."
 
     def faults(self) -> tuple[str, ...]:
-        """Returns the faults that keep the kiosk from accepting taps, in English."""
+        """Returns the faults that keep the kiosk from accepting taps, in English. A small write tries the store."""
         with self._changed:
+            self._present.doubt_store()
             fault, identity = self._present.fault(), self._journeys.identity
         if fault == NOT_ENROLLED and identity is not None:
             return (ENDED,)

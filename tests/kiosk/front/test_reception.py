@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from kiosk.front.counter import DemoCard
 from kiosk.front.offer import Misplaced, Press
-from kiosk.front.present_screen import PROBE_S
+from kiosk.front.present_screen import FRESH_S, PROBE_S
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.front.visitor import DECIDE_S, INFORM_S, KEEPS
@@ -328,6 +329,24 @@ def test_a_full_disk_refuses_taps_in_words_keeps_what_was_saved_and_recovers_by_
         kept = {r["patient_id"] for r in db.execute("select patient_id from outbox")}
     assert "P1" in kept
     assert kept == {"P1"} | {f"P{n}" for n, s in zip((2, 3), screens, strict=False) if s is ScreenKind.JOURNEY}
+    rig.store.close()
+
+
+@pytest.mark.disk("4m")
+def test_a_full_disk_is_a_fault_before_anybody_holds_a_card_to_the_kiosk(small_disk: Path):
+    rig = ReceptionRig(small_disk)
+    assert rig.reception.faults() == ()
+    free = os.statvfs(small_disk)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(free.f_bavail * free.f_bsize))
+    assert rig.reception.faults() == (), "whoever asks, the store is tried once in five seconds"
+    rig.seconds.now += FRESH_S
+    assert rig.reception.faults() == ("the database refuses to write",)
+    assert rig.reception.screen().screen is ScreenKind.OUT_OF_ORDER
+    ballast.unlink()
+    rig.seconds.now += PROBE_S
+    assert rig.reception.tick() is None
+    assert rig.reception.faults() == ()
     rig.store.close()
 
 
