@@ -39,7 +39,8 @@ def fold(text: str) -> str:
     The database holds folded names. So a change of this function means a migration that folds them again.
     """
     # Before NFKC, which makes a space and an accent of an acute that stands alone, and after it, for the wide forms.
-    plain = unicodedata.normalize("NFKC", text.translate(_PUNCTUATION)).translate(_PUNCTUATION).casefold()
+    first = unicodedata.normalize("NFC", text).translate(_PUNCTUATION)
+    plain = unicodedata.normalize("NFKC", first).casefold().translate(_PUNCTUATION)
     bare = "".join(_folded(each) for each in unicodedata.normalize("NFKD", plain))
     return " ".join(unicodedata.normalize("NFC", bare).translate(_LETTERS).split())
 

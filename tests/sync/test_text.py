@@ -17,6 +17,8 @@ SAME = [
     ("O'Brien", "O`BRIEN"),
     ("O'Brien", "O´Brien"),
     ("D'Angelo", "dʼangelo"),
+    ("D'Angelo", "D\u1ffdAngelo"),
+    ("Tlil'", "TLIL\ua78b"),
     ("Jean-Pierre", "jean pierre"),
     ("Jean-Pierre", "Jean–Pierre"),
     ("Jean-Pierre", "Jean‑Pierre"),
