@@ -3,7 +3,7 @@
 import re
 
 _PARTED = re.compile(r"([a-z][a-z0-9]{0,3}) ([0-9]{1,6})")
-_TOGETHER = re.compile(r"[a-z][a-z0-9]+")
+_TOGETHER = re.compile(r"[a-z][a-z0-9]{1,9}")  # the longest prefix and number
 
 
 def queue_number(prefix: str, count: int) -> str:

@@ -10,6 +10,7 @@ from sync.journey.model import PatientId, QueueEntry
 from sync.journey.queue_numbers import queue_numbers_of
 from sync.text import fold
 
+_LONGEST = 1000
 _MOST_WORDS = 8  # the words of a text that are looked for in a name
 
 
@@ -58,7 +59,8 @@ def find_entries(
 def _meaning(text: str, by_name: bool) -> tuple[str, dict[str, str]]:
     """The SQL condition that an entry is what a person means by a text, and its parameters."""
     folded = fold(text)
-    if not folded:  # such as a hyphen alone
+    # A hyphen alone names nobody. SQLite refuses a pattern of 50,000 bytes, and nobody types a thousand letters.
+    if not folded or len(folded) > _LONGEST:
         return "1 = 0", {}
     terms, parameters = ["p.id_folded = :folded"], {"folded": folded}
     for place, number in enumerate(queue_numbers_of(folded)):

@@ -152,6 +152,11 @@ def test_a_queue_number_is_found_however_it_is_typed(named: Centre, typed):
         assert found(named, text, by_name=False) == ["P-1"]
 
 
+@pytest.mark.parametrize("text", ["a" * 100_000, "a1" * 50_000, "a " * 50_000], ids=["a word", "a number", "words"])
+def test_a_text_that_is_far_too_long_finds_nobody(named: Centre, text: str):
+    assert found(named, text) == []
+
+
 def test_a_queue_number_that_another_kiosk_printed_is_found_too(named: Centre):
     with named.store.write() as db:
         db.execute("update entries set label_aliases = '[\"Q2-042\"]' where patient_id = 'P-1'")
