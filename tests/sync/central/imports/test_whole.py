@@ -8,7 +8,6 @@ from sync.cards import canonical_tag
 from sync.central.imports.parts import Kind
 from sync.central.imports.whole import DocumentError, read_hospital
 from sync.central.opening import open_centre
-from sync.central.operations.catalog import operations
 from sync.central.records.bindings import bind, binding_of_card
 from sync.central.services.demo_hospital import demo_hospital
 from sync.ids import new_id

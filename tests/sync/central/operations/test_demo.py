@@ -69,5 +69,5 @@ def test_a_real_hospital_of_the_demos_name_is_refused_too(centre: Centre):
 
 def test_a_demo_hospital_that_became_a_real_one_by_an_import_is_refused(demo: Centre):
     demo.do("demo-data")
-    demo.do("import", document=hospital(DAY, 1))
+    demo.take(hospital(DAY, 1))
     refused(demo)

@@ -80,7 +80,7 @@ PEOPLE = {
 @pytest.fixture
 def named(centre: Centre) -> Centre:
     """A centre where people of these names wait."""
-    centre.do("import", document={"patients": [{"patient_id": each, "name": name} for each, name in PEOPLE.items()]})
+    centre.take({"patients": [{"patient_id": each, "name": name} for each, name in PEOPLE.items()]})
     for each in PEOPLE:
         centre.walk(each, *TO_WAITING)
     return centre
@@ -139,7 +139,7 @@ def test_the_id_of_a_merged_record_finds_the_patient_who_has_it_now(named: Centr
 
 
 def test_a_new_name_is_found_and_the_former_one_no_longer(named: Centre):
-    named.do("import", document={"patients": [{"patient_id": "P-2", "name": "Anna Świątek"}]})
+    named.take({"patients": [{"patient_id": "P-2", "name": "Anna Świątek"}]})
     assert found(named, "swiatek") == ["P-2"]
     assert found(named, "berg") == []
 
