@@ -31,7 +31,7 @@ PORTION_S = 0.03  # a transaction under the writer is at most 50 ms, its commit 
 NO_SITE = RefusedRow("there is no site yet: the document needs one, with the name and the desk")
 
 
-class SentRow(msgspec.Struct, frozen=True):
+class PortionRow(msgspec.Struct, frozen=True):
     """A row as the command sends it.
 
     `moves` has the cards (by their numbers in the row, from 1 on) that each holder gives up by the same document.
@@ -45,7 +45,7 @@ class SentRow(msgspec.Struct, frozen=True):
     last: bool = False
 
 
-class RowResult(msgspec.Struct, frozen=True):
+class RowAnswer(msgspec.Struct, frozen=True):
     """What became of a row. Neither `refused` nor `held`: it was taken.
 
     `refused` says why not, in English. `held` has the other holder of a card, by the number of the card in the row;
@@ -65,11 +65,11 @@ class _Undo(Exception):
     """Undoes a row, or the transaction of a check."""
 
 
-def take_rows(centre: Centre, sent: Sequence[SentRow], *, check: bool = False) -> list[RowResult]:
+def take_rows(centre: Centre, sent: Sequence[PortionRow], *, check: bool = False) -> list[RowAnswer]:
     """Takes rows in their order. With `check`, all of it is one transaction that is undone at the end."""
     if check:
         return _check(centre, sent)
-    results: list[RowResult] = []
+    results: list[RowAnswer] = []
     while len(results) < len(sent):
         with centre.store.write() as db:
             taking = _Taking(centre, db)
@@ -80,8 +80,8 @@ def take_rows(centre: Centre, sent: Sequence[SentRow], *, check: bool = False) -
     return results
 
 
-def _check(centre: Centre, sent: Sequence[SentRow]) -> list[RowResult]:
-    results: list[RowResult] = []
+def _check(centre: Centre, sent: Sequence[PortionRow]) -> list[RowAnswer]:
+    results: list[RowAnswer] = []
     with contextlib.suppress(_Undo), centre.store.write() as db:
         taking = _Taking(centre, db)
         results = [taking.take(each) for each in sent]
@@ -98,7 +98,7 @@ class _Taking:
         self._now_ms = centre.clock()
         self._context = self._new_context()
 
-    def take(self, sent: SentRow) -> RowResult:
+    def take(self, sent: PortionRow) -> RowAnswer:
         """Takes one row. A row that is not taken leaves the transaction as it was."""
         try:
             outcome = self._undone_unless_taken(sent)
@@ -110,7 +110,7 @@ class _Taking:
             outcome = RefusedRow(INTERNAL)
         return _result(sent, outcome)
 
-    def _undone_unless_taken(self, sent: SentRow) -> RowOutcome:
+    def _undone_unless_taken(self, sent: PortionRow) -> RowOutcome:
         outcome: RowOutcome = RefusedRow("")
         with contextlib.suppress(_Undo), self._db.savepoint():
             outcome = self._outcome(sent)
@@ -118,7 +118,7 @@ class _Taking:
                 raise _Undo
         return outcome
 
-    def _outcome(self, sent: SentRow) -> RowOutcome:
+    def _outcome(self, sent: PortionRow) -> RowOutcome:
         part = read_part(sent.kind, sent.fields)
         if isinstance(part, RefusedRow):
             return part
@@ -154,9 +154,9 @@ class _Taking:
         return ImportContext(self._db, centre.definitions, centre.keys, site, site.day(now_ms), now_ms, centre.ids)
 
 
-def _result(sent: SentRow, outcome: RowOutcome) -> RowResult:
+def _result(sent: PortionRow, outcome: RowOutcome) -> RowAnswer:
     if isinstance(outcome, RefusedRow):
-        return RowResult(sent.line, refused=outcome.reason)
+        return RowAnswer(sent.line, refused=outcome.reason)
     if isinstance(outcome, HeldCards):
-        return RowResult(sent.line, held={str(number): holder for number, holder in outcome.holders.items()})
-    return RowResult(sent.line, outcome.changed, outcome.cards, note=outcome.note, omits=outcome.omits)
+        return RowAnswer(sent.line, held={str(number): holder for number, holder in outcome.holders.items()})
+    return RowAnswer(sent.line, outcome.changed, outcome.cards, note=outcome.note, omits=outcome.omits)

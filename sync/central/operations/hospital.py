@@ -1,14 +1,11 @@
-"""The hospital itself: its site and its import."""
+"""The hospital itself: its site."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from sync.central.centre import Centre
 from sync.central.imports.outcomes import RefusedRow
 from sync.central.imports.parts import Kind, SitePart, read_part
-from sync.central.imports.portion import SentRow, take_rows
 from sync.central.imports.take_site import site_settings, take_site
 from sync.central.operations import WHO
 from sync.central.records.audit import note
@@ -23,29 +20,8 @@ from sync.control import ControlError, Operation
 def hospital_operations(centre: Centre) -> dict[str, Operation]:
     """The operations on the hospital, by name."""
     return {
-        "import-rows": lambda arguments: _import_rows(centre, arguments),
-        "import-done": lambda arguments: _import_done(centre, arguments),
         "site": lambda arguments: _site(centre, arguments),
     }
-
-
-def _import_rows(centre: Centre, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Takes rows of a document, or with `check` says what would become of them. A result for each, in their order."""
-    try:
-        rows = msgspec.convert(arguments.get("rows"), list[SentRow])
-    except msgspec.ValidationError as error:
-        raise ControlError(f"these are no rows: {error}") from error
-    return list(msgspec.to_builtins(take_rows(centre, rows, check=bool(arguments.get("check")))))
-
-
-def _import_done(centre: Centre, counts: Mapping[str, Any]) -> None:
-    """Notes the counts of an import: {exams, patients, cards, appointments, refused, …}."""
-    try:
-        detail = msgspec.convert(counts, dict[str, int])
-    except msgspec.ValidationError as error:
-        raise ControlError(f"these are no counts: {error}") from error
-    with centre.store.write() as db:
-        note(db, WHO, "import", centre.clock(), detail=detail)
 
 
 def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:

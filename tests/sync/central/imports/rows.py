@@ -6,24 +6,24 @@ from typing import Any
 
 from sync.cards import canonical_tag
 from sync.central.imports.parts import Kind
-from sync.central.imports.portion import RowResult, SentRow, take_rows
+from sync.central.imports.portion import PortionRow, RowAnswer, take_rows
 from sync.central.records.bindings import binding_of_card
 from tests.sync.central.centre import Centre
 
 
-def sent(kind: str, line: int = 1, **fields: Any) -> SentRow:
-    return SentRow(Kind(kind), line, fields)
+def sent(kind: str, line: int = 1, **fields: Any) -> PortionRow:
+    return PortionRow(Kind(kind), line, fields)
 
 
-def patient_row(patient_id: str, **fields: Any) -> SentRow:
+def patient_row(patient_id: str, **fields: Any) -> PortionRow:
     return sent("patients", patient_id=patient_id, **fields)
 
 
-def take(centre: Centre, *rows: SentRow, check: bool = False) -> list[RowResult]:
+def take(centre: Centre, *rows: PortionRow, check: bool = False) -> list[RowAnswer]:
     return take_rows(centre.parts, rows, check=check)
 
 
-def taken(centre: Centre, *rows: SentRow) -> list[RowResult]:
+def taken(centre: Centre, *rows: PortionRow) -> list[RowAnswer]:
     """Rows of which none is refused."""
     results = take(centre, *rows)
     assert [each for each in results if each.refused or each.held] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.central.imports.portion import SentRow
+from sync.central.imports.portion import PortionRow
 from sync.central.records.exams import read_exam
 from tests.sync.central.centre import Centre
 from tests.sync.central.imports.rows import patient_columns, patient_row, sent, take, taken
@@ -87,6 +87,8 @@ def test_a_site_keeps_what_its_row_leaves_out(centre: Centre):
         (sent("appointments", appointment_id="new", scheduled_at="2026-03-02T09:00"), "patient_id"),
     ],
 )
-def test_what_a_new_record_needs_is_asked_for_and_what_cannot_be_removed_stays(centre: Centre, row: SentRow, said: str):
+def test_what_a_new_record_needs_is_asked_for_and_what_cannot_be_removed_stays(
+    centre: Centre, row: PortionRow, said: str
+):
     (result,) = take(centre, row)
     assert said in result.refused

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sync.cards import canonical_tag
-from sync.central.imports.portion import SentRow
+from sync.central.imports.portion import PortionRow
 from sync.central.records.bindings import bind, binding_records
 from sync.central.services.merge import merge
 from sync.ids import new_id
@@ -17,12 +17,12 @@ from tests.sync.central.wire import BY_STAFF
 ONE, TWO, THREE = card(1), card(2), "04c0ffee00abcd"
 
 
-def moved(row: SentRow, **moves: tuple[int, ...]) -> SentRow:
+def moved(row: PortionRow, **moves: tuple[int, ...]) -> PortionRow:
     """A row as it is sent again, with the cards that their holders give up."""
     return msgspec.structs.replace(row, moves=moves)
 
 
-def last(row: SentRow) -> SentRow:
+def last(row: PortionRow) -> PortionRow:
     """A row as it is sent again once the whole document is in."""
     return msgspec.structs.replace(row, last=True)
 

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from sync.central.imports.portion import SentRow, take_rows
+from sync.central.imports.portion import PortionRow, take_rows
 from sync.central.opening import open_centre
 from tests.sync.central.centre import DAY, Centre, hospital
 from tests.sync.central.imports.rows import patient_columns, patient_row, sent, take, taken
 
 
-def booking(number: int, **fields: object) -> SentRow:
+def booking(number: int, **fields: object) -> PortionRow:
     row = {"appointment_id": f"B{number}", "patient_id": "P01", "exam_id": "blood", "scheduled_at": f"{DAY}T11:00"}
     return sent("appointments", number, **row | fields)
 

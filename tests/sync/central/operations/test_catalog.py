@@ -106,6 +106,12 @@ def import_done(centre: Centre, _: Path) -> Row:
     return {"kind": "import", "detail": {"patients": 1, "cards": 1, "refused": 2}}
 
 
+def import_done(centre: Centre, _: Path) -> Row:
+    counts = {"rows": {"patients": {"changed": 1}}, "cards": 1, "complete": True}
+    centre.do("import-done", **counts)
+    return {"kind": "import", "detail": counts}
+
+
 def demo_data(centre: Centre, _: Path) -> Row:
     make_demo(centre)
     made = centre.do("demo-data")
@@ -161,6 +167,7 @@ ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "token": token,
     "token-revoke": token_revoke,
     "import-rows": nothing("import-rows", rows=[{"kind": "exams", "line": 1, "fields": {"exam_id": "x"}}]),
+    "import-day": nothing("import-day", day="2026-12-01", named=[]),
     "import-done": import_done,
     "demo-data": demo_data,
     "site": site,
