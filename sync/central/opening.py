@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from sync.central.records.bindings import key_ids_in_use
 from sync.central.records.definitions import newest_definitions, put_in_force
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.sqlite import Store, database_path
-from sync.control import NotRunning, Operation, ask, socket_path
+from sync.control import NotRunning, Operation, Unanswered, ask, socket_path
 from sync.journey.definitions import Definitions, shipped
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,58 @@ def open_centre(
     return _patiently(lambda: _open(url, keys, definitions), patience_s)
 
 
+class _Line:
+    """The way to a centre for a command: to the service that has the database open, or to the database itself.
+
+    The first operation decides. A database that it opens stays open, and closed to a service, until `close`.
+    """
+
+    def __init__(self, url: str, keys: Path | None, operations: Callable[[Centre], Mapping[str, Operation]]) -> None:
+        self._url = url
+        self._keys = keys
+        self._operations = operations
+        self._service_answered = False
+        self._centre: Centre | None = None
+
+    def __call__(self, op: str, /, **arguments: object) -> Any:
+        """Runs an operation. Raises ControlError or StoreError."""
+        if self._centre is None:
+            try:
+                return self._ask(op, arguments)
+            except NotRunning as error:
+                if self._service_answered:
+                    raise Unanswered("the service has ended") from error
+        return self._operations(self._open_centre())[op](arguments)
+
+    def close(self) -> None:
+        """Closes the database, where the line has opened it."""
+        if self._centre is not None:
+            self._centre.store.close()
+
+    def _ask(self, op: str, arguments: Mapping[str, object]) -> Any:
+        answer = ask(socket_path(database_path(self._url)), op, _ANSWER_WITHIN_S, **arguments)
+        self._service_answered = True
+        return answer
+
+    def _open_centre(self) -> Centre:
+        if self._centre is None:
+            self._centre = _open(self._url, self._keys)
+        return self._centre
+
+
+@contextmanager
+def line_to(
+    url: str, keys: Path | None, operations: Callable[[Centre], Mapping[str, Operation]]
+) -> Iterator[Callable[..., Any]]:
+    """A line to a centre, for several operations after one another."""
+    line = _Line(url, keys, operations)
+    try:
+        # Where another process holds the database and does not answer, it starts or stops.
+        yield lambda op, /, **arguments: _patiently(lambda: line(op, **arguments), PATIENCE_S)
+    finally:
+        line.close()
+
+
 def call(
     url: str,
     keys: Path | None,
@@ -46,18 +99,8 @@ def call(
 
     Raises ControlError or StoreError.
     """
-
-    def attempt() -> Any:
-        try:
-            return ask(socket_path(database_path(url)), op, _ANSWER_WITHIN_S, **arguments)
-        except NotRunning:
-            centre = _open(url, keys)
-        try:
-            return operations(centre)[op](arguments)
-        finally:
-            centre.store.close()
-
-    return _patiently(attempt, PATIENCE_S)
+    with line_to(url, keys, operations) as ask_centre:
+        return ask_centre(op, **arguments)
 
 
 def keys_path(database: Path) -> Path:

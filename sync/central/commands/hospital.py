@@ -1,38 +1,13 @@
-"""The commands for the hospital itself: `import` and `site`."""
+"""The command for the hospital itself: `site`."""
 
 from pathlib import Path
-from typing import BinaryIO
 
 import click
-import msgspec
 
 from sync.central.commands.options import as_json_option, ask, on_database, print_json
 from sync.central.commands.web_options import web_options
 
 
-@click.command("import")
-@on_database
-@click.argument("file", type=click.File("rb"))
-def import_(url: str, keys: Path | None, file: BinaryIO) -> None:
-    """Import a hospital document in JSON: site, exams, patients, cards, appointments.
-
-    \b
-    Examples:
-      kiosk-central import --database sqlite:///central.db hospital.json
-    """
-    try:
-        document = msgspec.json.decode(file.read())
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise click.ClickException(f"{file.name} is not JSON that can be read: {error}") from error
-    rows = [
-        {"kind": kind, "line": line, "fields": fields}
-        for kind in ("exams", "site", "patients", "appointments")
-        for line, fields in enumerate(
-            [document[kind]] if kind == "site" and "site" in document else document.get(kind, ()), 1
-        )
-    ]
-    for begin in range(0, len(rows), 500):
-        ask(url, keys, "import-rows", rows=rows[begin : begin + 500])
 
 
 @click.command()
@@ -75,4 +50,4 @@ def site(
         click.echo(f"{setting}: {', '.join(value) if isinstance(value, list) else value}")
 
 
-COMMANDS: tuple[click.Command, ...] = (import_, site)
+COMMANDS: tuple[click.Command, ...] = (site,)

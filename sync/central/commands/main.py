@@ -1,6 +1,7 @@
 """The command `kiosk-central`.
 
-Exit codes: 0 done; 1 the check found a fault; 2 the command failed, and one line on standard error says why.
+Exit codes: 0 done; 1 the check found a fault, or a document has refused rows; 2 the command failed, and one line on
+standard error says why.
 """
 
 import sqlite3
@@ -10,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from sync.central.commands import bindings, demo, hospital, inbox, kiosks, service, tokens, upkeep
+from sync.central.commands import bindings, demo, hospital, imports, inbox, kiosks, service, tokens, upkeep
 from sync.central.store.errors import StoreError
 from sync.control import ControlError
 
@@ -55,6 +56,6 @@ def cli() -> None:
     """
 
 
-for _room in (service, demo, hospital, tokens, kiosks, inbox, bindings, upkeep):
+for _room in (service, demo, hospital, imports, tokens, kiosks, inbox, bindings, upkeep):
     for _command in _room.COMMANDS:
         cli.add_command(_command)

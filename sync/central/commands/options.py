@@ -1,13 +1,14 @@
 """The shared parts of the commands: the options that name the database, the way to the service, and JSON output."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from sync.central.opening import call
+from sync.central.opening import call, line_to
 from sync.central.operations.catalog import operations
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -35,6 +36,11 @@ def naming_database(command: Callable[..., Any]) -> Callable[..., Any]:
 def ask(url: str, keys: Path | None, operation: str, **arguments: object) -> Any:
     """Runs an operation in the running service, or here. Raises ControlError or StoreError."""
     return call(url, keys, operations, operation, **arguments)
+
+
+def line(url: str, keys: Path | None) -> AbstractContextManager[Callable[..., Any]]:
+    """The way to the running service, or to the database here, for several operations. They raise as `ask` does."""
+    return line_to(url, keys, operations)
 
 
 def print_json(value: object) -> None:

@@ -125,14 +125,22 @@ def test_a_token_that_makes_no_sense_is_refused_in_a_line(shell: Shell, argument
 def test_a_document_is_imported_from_a_file_or_standard_input(shell: Shell, tmp_path):
     document = tmp_path / "hospital.json"
     document.write_text(json.dumps(hospital(DAY, 4)))
-    assert shell("import", str(document)) == "new or changed: 4 exams, 4 patients, 4 cards, 8 appointments\n"
+    assert shell("import", str(document)).splitlines() == [
+        "exams: 4 new or changed, 0 unchanged, 0 refused",
+        "site: 1 new or changed, 0 unchanged, 0 refused",
+        "patients: 4 new or changed, 0 unchanged, 0 refused",
+        "appointments: 8 new or changed, 0 unchanged, 0 refused",
+        "cards: 4 bound or ended",
+        "read as JSON in UTF-8",
+    ]
     document.write_text("{")
     shell("import", str(document), code=2)
     assert "not JSON" in shell.error
     document.write_text("[" * 5000)
     shell("import", str(document), code=2)
     document.write_text('{"site": 3}')
-    shell("import", str(document), code=2)
+    shell("import", str(document), code=1)
+    assert shell.error == "line 1, site: expected an object, got a whole number\n"
     shell("import", str(tmp_path / "missing.json"), code=2)
 
 
