@@ -74,16 +74,13 @@ def import_(
     """
     reading = Reading(encoding, Kind(kind) if kind else None, ignored)
     wishes = _Wishes(strict, check, force, as_json)
-    with interruptible() as interruption, closing(Spool()) as spool:
+    with _ended_by_signal(context) as interruption, closing(Spool()) as spool:
         spool.add(_complete_day(day) for day in days)
-        try:
-            document = _read(file, reading, spool, interruption)
-        except Interrupted as error:
-            click.echo("interrupted while the document was read: nothing was taken", err=True)
-            context.exit(_BY_SIGNAL + error.signum)
+        document = _read(file, reading, spool)
         if days and document.form == "CSV" and (spool.count(Kind.PATIENT).rows or spool.count(Kind.EXAM).rows):
             raise click.UsageError("--complete-day needs a file of appointments")
         with line(url, keys) as ask:
+            interruption.defer()
             context.exit(_take(spool, ask, document, wishes, interruption))
 
 
@@ -97,13 +94,24 @@ def _complete_day(day: str) -> DocumentRow:
     return DocumentRow(OtherKind.COMPLETE_DAY, 0, found)
 
 
-def _read(file: str, reading: Reading, spool: Spool, interruption: Interruption) -> OpenDocument:
+@contextmanager
+def _ended_by_signal(context: click.Context) -> Iterator[Interruption]:
+    """Lets Ctrl-C and SIGTERM end the command, between two requests or at the second one at once."""
+    try:
+        with interruptible() as interruption:
+            yield interruption
+    except Interrupted as error:
+        click.echo("interrupted: the same document, imported again, completes what is missing", err=True)
+        context.exit(_BY_SIGNAL + error.signum)
+
+
+def _read(file: str, reading: Reading, spool: Spool) -> OpenDocument:
     """Reads the file into the spool. Nothing was sent to the centre then."""
     before = spool.size()
     try:
         with open_source(file) as source, _bar(source.size, "reading") as advance:
-            document = read_document(source, reading, interruption.check)
-            spool.add(document.rows, _reading_tick(source, advance, interruption))
+            document = read_document(source, reading)
+            spool.add(document.rows, _reading_tick(source, advance))
             spool.judge()
     except BrokenDocument as error:
         readable = spool.size() - before
@@ -162,12 +170,11 @@ def _bar(length: int, label: str) -> Iterator[Callable[[int], None]]:
         yield bar.update
 
 
-def _reading_tick(source: Source, advance: Callable[[int], None], interruption: Interruption) -> Callable[[], None]:
+def _reading_tick(source: Source, advance: Callable[[int], None]) -> Callable[[], None]:
     shown = 0
 
     def tick() -> None:
         nonlocal shown
-        interruption.check()
         place = source.file.tell()
         advance(place - shown)
         shown = place

@@ -1,7 +1,7 @@
 """The encoding of a file, found by its bytes."""
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -33,11 +33,11 @@ class _Fault:
     long_characters: int
 
 
-def find_encoding(file: BinaryIO, name: str, named: str | None, stop: Callable[[], None]) -> str:
+def find_encoding(file: BinaryIO, name: str, named: str | None) -> str:
     """The encoding of a file: `named` where it is given, else UTF-8, UTF-16 or CP949, by a look at every byte.
 
-    The file is at its beginning before and after. `name` is what messages call it. `stop` is called between two
-    chunks, and may raise. Raises BrokenDocument where the bytes are no text in the encoding.
+    The file is at its beginning before and after. `name` is what messages call it. Raises BrokenDocument where the
+    bytes are no text in the encoding.
     """
     start = file.read(64 * 1024)
     file.seek(0)
@@ -46,25 +46,25 @@ def find_encoding(file: BinaryIO, name: str, named: str | None, stop: Callable[[
             raise BrokenDocument(f"{name} is {what}: export it as CSV or JSON")
     if named is not None:
         encoding = _with_mark(_known(named), start)
-        if fault := _first_fault(file, encoding, stop):
+        if fault := _first_fault(file, encoding):
             raise BrokenDocument(f"{name} is no {named}: the byte at offset {fault.offset} does not fit")
         return encoding
     marked = next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
     if marked is not None or b"\0" in start:
         encoding = marked or _order(start)
-        if fault := _first_fault(file, encoding, stop):
+        if fault := _first_fault(file, encoding):
             raise _unknown(name, f"it is no {encoding.upper()} from the byte at offset {fault.offset} on")
         return encoding
-    return _without_mark(file, name, stop)
+    return _without_mark(file, name)
 
 
-def _without_mark(file: BinaryIO, name: str, stop: Callable[[], None]) -> str:
-    utf8 = _first_fault(file, "utf-8", stop)
+def _without_mark(file: BinaryIO, name: str) -> str:
+    utf8 = _first_fault(file, "utf-8")
     if utf8 is None:
         return "utf-8"
     if utf8.long_characters >= _SURELY_UTF8:
         raise _unknown(name, f"it begins as UTF-8, and the byte at offset {utf8.offset} does not fit")
-    korean = _first_fault(file, _KOREAN, stop)
+    korean = _first_fault(file, _KOREAN)
     if korean is None:
         return _KOREAN
     raise _unknown(name, f"it is no UTF-8 (offset {utf8.offset}) and no CP949 (offset {korean.offset})")
@@ -99,12 +99,11 @@ def _order(start: bytes) -> str:
     return "utf-16-le" if start[1::2].count(0) >= start[0::2].count(0) else "utf-16-be"
 
 
-def _first_fault(file: BinaryIO, encoding: str, stop: Callable[[], None]) -> _Fault | None:
+def _first_fault(file: BinaryIO, encoding: str) -> _Fault | None:
     """Where the bytes of a file are no text in an encoding; None where all of them are. Rewinds the file."""
     decoder, passed, long_characters = codecs.getincrementaldecoder(encoding)(), 0, 0
     try:
         for chunk in _chunks(file):
-            stop()
             held = len(decoder.getstate()[0])
             try:
                 text = decoder.decode(chunk, final=not chunk)

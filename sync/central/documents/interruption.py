@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a document is taken: the request under way gets its answer first."""
+"""Ctrl-C and SIGTERM while a document is read and taken. A request under way gets its answer first."""
 
 import signal
 import threading
@@ -18,19 +18,24 @@ class Interrupted(Exception):
 
 
 class Interruption:
-    """Whether the command was asked to end."""
+    """Whether the command was asked to end. Until `defer`, a signal ends it at once."""
 
     def __init__(self) -> None:
+        self._deferred = False
         self._signum: int | None = None
 
+    def defer(self) -> None:
+        """From now on a signal waits for `check`, and a second one ends the command at once."""
+        self._deferred = True
+
     def check(self) -> None:
-        """Raises Interrupted where the command was asked to end. It is called where nothing is under way."""
+        """Raises Interrupted where a signal waits. It is called where no request is under way."""
         if self._signum is not None:
             raise Interrupted(self._signum)
 
-    def note(self, signum: int, _: FrameType | None) -> None:
-        """Takes a signal. A second one does not wait for an answer."""
-        if self._signum is not None:
+    def take(self, signum: int, _: FrameType | None) -> None:
+        """Takes a signal. Raises Interrupted where it does not wait."""
+        if not self._deferred or self._signum is not None:
             raise Interrupted(signum)
         self._signum = signum
 
@@ -42,7 +47,7 @@ def interruptible() -> Iterator[Interruption]:
     if threading.current_thread() is not threading.main_thread():
         yield interruption  # Signals go to the main thread alone.
         return
-    before = {each: signal.signal(each, interruption.note) for each in _SIGNALS}
+    before = {each: signal.signal(each, interruption.take) for each in _SIGNALS}
     try:
         yield interruption
     finally:

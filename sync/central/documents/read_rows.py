@@ -93,15 +93,15 @@ class OpenDocument:
     rows: Iterator[DocumentRow]
 
 
-def read_document(source: Source, reading: Reading, stop: Callable[[], None]) -> OpenDocument:
+def read_document(source: Source, reading: Reading) -> OpenDocument:
     """The rows of a file, each refused by itself where it cannot be taken as it stands.
 
-    A file that begins with a bracket is JSON, any other is CSV. `stop` is called while the encoding is looked for, and
-    may raise. Raises BrokenDocument, at once or from the rows.
+    A file that begins with a bracket is JSON, any other is CSV. Raises BrokenDocument, at once or from the
+    rows.
     """
     if not source.size:
         raise BrokenDocument(f"{source.name} is empty")
-    encoding = find_encoding(source.file, source.name, reading.encoding, stop)
+    encoding = find_encoding(source.file, source.name, reading.encoding)
     # The line ends stay as they are: those within a cell of CSV belong to its text.
     text = io.TextIOWrapper(source.file, encoding, newline="")
     beginning = text.read(4096).lstrip("\ufeff \t\r\n")[:1]

@@ -194,14 +194,17 @@ class Spool:
 
     def waiting(self, kind: RowKind) -> Iterator[SpooledRow]:
         """The rows of a kind that are not refused, in the order of the document."""
-        return self._pages("kind = :kind and refused = ''", kind.value)
+        return self._pages("+kind = :kind and refused = ''", kind.value)
 
     def omitting(self) -> Iterator[SpooledRow]:
         """The rows of patients that leave out a card of an earlier document."""
-        return self._pages("kind = :kind and omits and refused = ''", Kind.PATIENT.value)
+        return self._pages("+kind = :kind and omits and refused = ''", Kind.PATIENT.value)
 
     def _pages(self, where: str, kind: str) -> Iterator[SpooledRow]:
-        """The rows of a condition, page by page: a row may be changed while they are read."""
+        """The rows of a condition, page by page: a row may be changed while they are read.
+
+        The condition says +kind, so that SQLite walks on from `after`, and sorts no rows of a kind for each page.
+        """
         after = 0
         while True:
             page = self._db.execute(

@@ -1,10 +1,13 @@
 """The command `import`, beside a running service and on a database that no service has open."""
 
+import contextlib
 import io
 import json
 import os
+import select
 import signal
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +20,7 @@ from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
 from sync.control import ControlServer, Operation, socket_path
 from tests.sync.central.commands.test_main import Shell
-from tests.sync.central.test_server import Process
+from tests.sync.central.test_server import COMMAND, Process
 
 FIRST = "04000000000101"
 SECOND = "04aabbccdd0101"
@@ -438,3 +441,45 @@ def test_a_service_that_stops_in_the_middle_is_told_and_a_second_run_completes_i
     stopping.centre.store.close()
     report = json.loads(alone("import", file, "--json"))
     assert report["rows"]["patients"] == {"changed": 1100, "unchanged": 500, "refused": 0, "waiting": 0}
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_at_once_while_it_waits_for_standard_input(tmp_path: Path, how: int):
+    waiting = subprocess.Popen(
+        [*COMMAND, "import", "--database", f"sqlite:///{tmp_path}/centre.db", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert waiting.stdin
+    os.set_blocking(waiting.stdin.fileno(), False)
+    _fill(waiting.stdin.fileno())
+    waiting.send_signal(how)
+    _, error = waiting.communicate()
+    assert (waiting.returncode, b"Traceback" in error, b"interrupted" in error) == (128 + how, False, True)
+    assert not (tmp_path / "centre.db").exists()
+
+
+def _fill(pipe: int) -> None:
+    """Writes until the other end has begun to read: more than the pipe holds."""
+    written = 0
+    while written < 1024 * 1024:
+        select.select([], [pipe], [])
+        with contextlib.suppress(BlockingIOError):
+            written += os.write(pipe, b" " * 4096)
+
+
+@pytest.mark.processes
+def test_a_terminal_shows_how_far_it_is_and_a_file_gets_words_alone(tmp_path: Path):
+    file = tmp_path / "hospital.json"
+    file.write_text(json.dumps(BASE))
+    command = [*COMMAND, "import", "--database", f"sqlite:///{tmp_path}/centre.db", str(file)]
+    master, slave = os.openpty()
+    subprocess.run(command, stderr=slave, stdout=subprocess.PIPE, check=True)
+    os.close(slave)
+    shown = os.read(master, 100_000).decode()
+    os.close(master)
+    assert "reading" in shown
+    assert "taking" in shown
+    assert "100%" in shown
+    assert subprocess.run(command, capture_output=True, check=True).stderr == b""

@@ -12,7 +12,7 @@ TEXT = '{"patients": [{"patient_id": "P-1", "name": "홍길동"}]}'
 
 
 def found(content: bytes, named: str | None = None) -> str:
-    return find_encoding(io.BytesIO(content), "patients.json", named, lambda: None)
+    return find_encoding(io.BytesIO(content), "patients.json", named)
 
 
 def fault_of(content: bytes, named: str | None = None) -> str:

@@ -62,7 +62,7 @@ def read_into(spool: Spool, tmp_path: Path, document: Mapping[str, Any]) -> None
     file = tmp_path / "document.json"
     file.write_text(json.dumps(document, indent=1))
     with open_source(str(file)) as source:
-        spool.add(read_document(source, Reading(), lambda: None).rows)
+        spool.add(read_document(source, Reading()).rows)
     spool.judge()
 
 

@@ -141,7 +141,7 @@ def test_the_memory_does_not_grow_with_the_document(tmp_path: Path):
         gc.collect()
         tracemalloc.start()
         with closing(Spool()) as spool, open_source(str(file)) as source:
-            spool.add(read_document(source, Reading(), lambda: None).rows)
+            spool.add(read_document(source, Reading()).rows)
             spool.judge()
             assert spool.count(Kind.PATIENT).refused == 0
             assert spool.size() == rows
