@@ -7,17 +7,19 @@ from typing import Any, get_args
 
 import msgspec
 
-from sync.central.imports.parts import AppointmentPart, ExamPart, Kind, Part, PatientPart
+from sync.central.imports.parts import AppointmentPart, ExamPart, Kind, Part, PatientPart, SitePart
 
 _PARTS: Mapping[Kind, type[Part]] = {
+    Kind.SITE: SitePart,
     Kind.EXAM: ExamPart,
     Kind.PATIENT: PatientPart,
     Kind.APPOINTMENT: AppointmentPart,
 }
-# The fields by kind, the own id first.
-COLUMNS: Mapping[Kind, tuple[str, ...]] = {
+# The fields by kind, the own id first. The site has no id.
+FIELDS: Mapping[Kind, tuple[str, ...]] = {
     kind: tuple(field.name for field in msgspec.structs.fields(part)) for kind, part in _PARTS.items()
 }
+COLUMNS: Mapping[Kind, tuple[str, ...]] = {kind: FIELDS[kind] for kind in (Kind.EXAM, Kind.PATIENT, Kind.APPOINTMENT)}
 _REMOVABLE: Mapping[Kind, frozenset[str]] = {
     kind: frozenset(field.name for field in msgspec.structs.fields(part) if NoneType in get_args(field.type))
     for kind, part in _PARTS.items()

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import select
 import signal
 import sqlite3
@@ -16,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from sync.central.documents.cells import FIELDS
+from sync.central.documents.dates import iso_moment
+from sync.central.imports.parts import Kind
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
 from sync.control import ControlServer, Operation, socket_path
@@ -117,10 +121,10 @@ def test_a_document_taken_twice_changes_nothing_the_second_time(shell: Shell):
 
 def test_a_doubled_id_is_an_error_of_each_row_that_bears_it(shell: Shell):
     take(shell, BASE)
-    booking = {"appointment_id": "TWICE", "patient_id": "T-1", "exam_id": "RAD", "scheduled_at": "2026-12-01T09:00"}
+    booking = {"appointment_id": "TWICE", "patient_id": "T-1", "exam_id": "RAD", "scheduled_at": "2099-12-01T09:00"}
     document = {
         "patients": [{"patient_id": "T-3", "name": "김가상"}, {"patient_id": "T-3", "name": "이가상"}],
-        "appointments": [booking, {**booking, "exam_id": "LAB", "scheduled_at": "2026-12-01T15:00"}],
+        "appointments": [booking, {**booking, "exam_id": "LAB", "scheduled_at": "2099-12-01T15:00"}],
     }
     report = take(shell, document, code=1)
     assert refusals(report) == [
@@ -135,9 +139,9 @@ def test_a_doubled_id_is_an_error_of_each_row_that_bears_it(shell: Shell):
 def test_one_bad_row_is_refused_and_the_others_are_taken(shell: Shell):
     take(shell, BASE)
     bookings = [
-        {"appointment_id": "G-1", "patient_id": "T-1", "exam_id": "RAD", "scheduled_at": "2026-12-02T09:00"},
+        {"appointment_id": "G-1", "patient_id": "T-1", "exam_id": "RAD", "scheduled_at": "2099-12-02T09:00"},
         {"appointment_id": "G-2", "patient_id": "T-1", "exam_id": "RAD", "scheduled_at": "2026-06-30T23:59:60"},
-        {"appointment_id": "G-3", "patient_id": "T-1", "exam_id": "nowhere", "scheduled_at": "2026-12-02T09:00"},
+        {"appointment_id": "G-3", "patient_id": "T-1", "exam_id": "nowhere", "scheduled_at": "2099-12-02T09:00"},
         {"appointment_id": "G-4", "patient_id": "T-1", "exam_id": "LAB", "scheduled_at": "2026-12-02 10:00"},
     ]
     out = shell("import", written(shell, {"appointments": bookings}), code=1)
@@ -182,7 +186,7 @@ def test_a_check_says_what_would_be_taken_and_writes_nothing(shell: Shell):
     assert rows(shell, "select * from audit where kind = 'import'") == []
 
 
-def _booking(appointment_id: str, patient_id: str, at: str = "2026-12-01T09:00") -> dict[str, str]:
+def _booking(appointment_id: str, patient_id: str, at: str = "2099-12-01T09:00") -> dict[str, str]:
     return {"appointment_id": appointment_id, "patient_id": patient_id, "exam_id": "RAD", "scheduled_at": at}
 
 
@@ -293,15 +297,15 @@ def test_an_empty_cell_removes_and_a_column_left_out_does_not(alone: Shell):
 def test_complete_days_cancel_what_the_document_does_not_name(shell: Shell):
     bookings = [_booking(f"D-{n}", "T-1") for n in range(10)]
     take(shell, {**BASE, "appointments": bookings})
-    report = take(shell, {"appointments": bookings[:9], "complete_days": ["2026-12-01"]})
+    report = take(shell, {"appointments": bookings[:9], "complete_days": ["2099-12-01"]})
     assert (report["cancelled"], report["rows"]["complete_days"]["refused"]) == (1, 0)
     file = written(shell, "appointment_id\nD-1\nD-2\n", "bookings.csv")
-    report = json.loads(shell("import", file, "--complete-day", "2026.12.1", "--json", code=1))
+    report = json.loads(shell("import", file, "--complete-day", "2099.12.1", "--json", code=1))
     assert (report["cancelled"], report["rows"]["appointments"]["unchanged"]) == (0, 2)
     assert [(each["line"], each["kind"], each["id"]) for each in report["refusals"]] == [
-        (None, "complete_days", "2026-12-01")
+        (None, "complete_days", "2099-12-01")
     ]
-    report = json.loads(shell("import", file, "--complete-day", "2026-12-01", "--force", "--json"))
+    report = json.loads(shell("import", file, "--complete-day", "2099-12-01", "--force", "--json"))
     assert report["cancelled"] == 7
 
 
@@ -483,3 +487,43 @@ def test_a_terminal_shows_how_far_it_is_and_a_file_gets_words_alone(tmp_path: Pa
     assert "taking" in shown
     assert "100%" in shown
     assert subprocess.run(command, capture_output=True, check=True).stderr == b""
+
+
+# docs/import.md: somebody who has only that page brings a hospital in.
+
+PAGE = (Path(__file__).parents[4] / "docs/import.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The blocks of code of the page in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_the_examples_of_the_page_are_taken_whole_in_their_order(alone: Shell):
+    site, document = blocks("json")
+    for name, text in {"site.json": site, **dict(zip("abc", blocks("csv"), strict=True)), "d": document}.items():
+        file = written(alone, text, name)
+        assert json.loads(alone("import", file, "--check", "--force", "--json"))["refused"] == 0
+        assert json.loads(alone("import", file, "--force", "--json"))["refused"] == 0
+    counts = {table: len(rows(alone, f"select * from {table}")) for table in ("exams", "patients", "bindings")}
+    assert counts == {"exams": 3, "patients": 2, "bindings": 3}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_page_has_a_line_for_every_field_and_for_no_other(kind: Kind):
+    (section,) = re.findall(rf"^### `{kind}`\n(.*?)(?=^##)", PAGE, re.MULTILINE | re.DOTALL)
+    assert tuple(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == FIELDS[kind]
+
+
+def test_the_page_names_every_member_of_the_report(alone: Shell):
+    members = json.loads(alone("import", written(alone, BASE), "--json"))
+    (table,) = re.findall(r"^\| member \| holds \|\n(.*?)\n\n", PAGE, re.MULTILINE | re.DOTALL)
+    first_column = "".join(re.findall(r"^\|(.*?)\|", table, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", first_column)) == set(members)
+
+
+@pytest.mark.parametrize(
+    "spelling", re.findall(r"`([^`]+)`", PAGE.partition("| written as | means |")[2].partition("\n\n")[0])
+)
+def test_every_spelling_of_a_date_on_the_page_is_read(spelling: str):
+    assert iso_moment(spelling)
