@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -145,7 +146,10 @@ def _spelled(fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 def _plain(reason: str) -> str:
     """A reason of msgspec in words for an operator: the place first, and its types by their English names."""
-    for name, words in _TYPES.items():
-        reason = reason.replace(f"`{name}`", words)
+    reason = re.sub(r"(?<=(?:got|ted) )`([a-z |]+)`", _type_in_words, reason)
     fault, _, place = f"{reason[:1].lower()}{reason[1:]}".partition(" - at `$.")
     return f"{place.rstrip('`')}: {fault}" if place else fault
+
+
+def _type_in_words(found: re.Match[str]) -> str:
+    return " or ".join(_TYPES.get(name, name) for name in found.group(1).split(" | "))

@@ -18,6 +18,7 @@ from sync.central.imports.parts import Kind
 from sync.text import clean
 
 _AT_ONCE = 1000
+_LONGEST_REASON = 300  # characters
 _MOST_LINES = 5  # of the lines that a reason names
 _SCHEMA = """
 create table rows (
@@ -120,7 +121,7 @@ class Spool:
                     row.line,
                     row.sent,
                     cards is not None,
-                    row.refused,
+                    _printable(row.refused),
                 ),
             ).lastrowid
             claims = [(card, number, place) for place, card in enumerate(cards or (), 1) if card]
@@ -173,7 +174,7 @@ class Spool:
 
     def refuse(self, number: int, why: str) -> None:
         """Refuses a row. A reason of before stays in front."""
-        self._db.execute(f"{_ADD_REASON} where number = :number", {"why": why, "number": number})
+        self._db.execute(f"{_ADD_REASON} where number = :number", {"why": _printable(why), "number": number})
 
     def take(self, number: int, *, changed: bool, cards: int, note: str, omits: bool, again: bool = False) -> None:
         """Notes that a row was taken. `again`: it was taken before, and what changed now is added."""
@@ -181,7 +182,7 @@ class Spool:
             "update rows set taken = 1, note = case when ? = '' then note else ? end, omits = ?,"
             " changed = case when ? then max(changed, ?) else ? end, cards = case when ? then cards + ? else ? end"
             " where number = ?",
-            (note, note, omits, again, changed, changed, again, cards, cards, number),
+            (note, _printable(note), omits, again, changed, changed, again, cards, cards, number),
         )
 
     def take_day(self, number: int, cancelled: int) -> None:
@@ -303,6 +304,14 @@ def _cleaned(text: object) -> str | None:
         return clean(text) or None if isinstance(text, str) else None
     except ValueError:
         return None
+
+
+def _printable(text: str) -> str:
+    """A text that a terminal can show: the rest of a long one is left out, and what is no letter or sign is escaped."""
+    shown = text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
+    if shown.isprintable():
+        return shown
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in shown)
 
 
 def _on_lines(lines: Sequence[int], times: int) -> str:
