@@ -8,8 +8,6 @@ from sync.central.commands.options import as_json_option, ask, on_database, prin
 from sync.central.commands.web_options import web_options
 
 
-
-
 @click.command()
 @on_database
 @click.option("--name", help="The name of the hospital.")

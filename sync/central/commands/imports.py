@@ -114,8 +114,8 @@ def _read(file: str, reading: Reading, spool: Spool) -> OpenDocument:
             spool.add(document.rows, _reading_tick(source, advance))
             spool.judge()
     except BrokenDocument as error:
-        readable = spool.size() - before
-        raise click.ClickException(f"{error}. {readable} rows before it can be read; nothing was taken") from error
+        readable = f"{spool.size() - before} rows before it can be read; " if spool.size() > before else ""
+        raise click.ClickException(f"{error}. {readable}nothing was taken") from error
     return document
 
 
@@ -145,8 +145,9 @@ def _run(taking: Taking, document: OpenDocument) -> int:
         report = taking.report(document.encoding, document.form)
         if report.checked_only or not report.taken:
             raise
+        what = f"the database: {error}" if isinstance(error, sqlite3.Error) else str(error)
         raise click.ClickException(
-            f"{error}. {report.taken} rows were taken before, {report.waiting} were not reached:"
+            f"{what}. {report.taken} rows were taken before, {report.waiting} were not reached:"
             " import the document again to complete it"
         ) from error
     return 0

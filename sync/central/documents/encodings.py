@@ -22,6 +22,9 @@ _OTHER_FILES = (
     (b"%PDF", "a PDF"),
 )
 _KOREAN = "cp949"  # EUC-KR is a part of it
+_ZEROS_OF_UTF16 = (
+    32  # One byte of so many is a zero in any text with braces and quotes. A stray one is its row's fault.
+)
 _SURELY_UTF8 = 3  # So many characters of three bytes come by chance in no file of CP949.
 
 
@@ -50,7 +53,7 @@ def find_encoding(file: BinaryIO, name: str, named: str | None) -> str:
             raise BrokenDocument(f"{name} is no {named}: the byte at offset {fault.offset} does not fit")
         return encoding
     marked = next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
-    if marked is not None or b"\0" in start:
+    if marked is not None or start.count(0) * _ZEROS_OF_UTF16 > len(start):
         encoding = marked or _order(start)
         if fault := _first_fault(file, encoding):
             raise _unknown(name, f"it is no {encoding.upper()} from the byte at offset {fault.offset} on")

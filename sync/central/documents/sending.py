@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ MOST_ROWS = 500  # of one request
 MOST_BYTES = 256 * 1024  # of one request
 _FRAME = 256  # bytes of a row in a request beside its fields
 _TRIES = 3  # A card that somebody else moves meanwhile is asked for again.
+T = TypeVar("T")
 Moves = Mapping[str, Sequence[int]]
 
 
@@ -41,6 +42,13 @@ class RowAnswer(msgspec.Struct, frozen=True):
     note: str = ""
     held: dict[str, str] = {}
     omits: bool = False
+
+
+class DayAnswer(msgspec.Struct, frozen=True):
+    """What the centre answers to a complete day: the number of bookings that it cancelled, or why it cancelled none."""
+
+    cancelled: int
+    refused: str = ""
 
 
 @dataclass(slots=True)
@@ -119,10 +127,7 @@ class Sender:
         self, context: list[dict[str, Any]], rows: Sequence[tuple[SpooledRow, Moves]], *, last: bool
     ) -> list[RowAnswer]:
         sent = [*context, *(_as_sent(row, moves, last=last) for row, moves in rows)]
-        try:
-            answers = msgspec.convert(self._ask("import-rows", rows=sent, check=self._check), list[RowAnswer])
-        except msgspec.ValidationError as error:
-            raise ControlError(f"the service answers in another form: {error}") from error
+        answers = _read_answer(self._ask("import-rows", rows=sent, check=self._check), list[RowAnswer])
         if len(answers) != len(sent):
             raise ControlError(f"the service answered {len(answers)} of {len(sent)} rows")
         return answers[len(context) :]
@@ -179,12 +184,20 @@ class Sender:
                 self._spool.take_day(row.number, 0)
         named = self._spool.named(Kind.APPOINTMENT) if days else []
         for day, row in sorted(days.items()):
-            answer = self._ask("import-day", day=day, named=named, force=force, check=self._check)
-            if answer["refused"]:
-                self._spool.refuse(row.number, answer["refused"])
+            found = self._ask("import-day", day=day, named=named, force=force, check=self._check)
+            answer = _read_answer(found, DayAnswer)
+            if answer.refused:
+                self._spool.refuse(row.number, answer.refused)
             else:
-                self._spool.take_day(row.number, answer["cancelled"])
+                self._spool.take_day(row.number, answer.cancelled)
             self._tick(1)
+
+
+def _read_answer(answer: object, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError as error:
+        raise ControlError(f"the service answers in another form: {error}") from error
 
 
 def _as_sent(row: SpooledRow, moves: Moves, *, last: bool, bare: bool = False) -> dict[str, Any]:

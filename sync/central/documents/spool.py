@@ -241,7 +241,7 @@ class Spool:
         """The count of the rows of a kind."""
         return KindCount(
             *self._db.execute(
-                "select count(*), coalesce(sum(taken and refused = ''), 0), coalesce(sum(changed), 0),"
+                "select count(*), coalesce(sum(taken and refused = ''), 0), coalesce(sum(changed and refused = ''), 0),"
                 " coalesce(sum(refused != ''), 0), coalesce(sum(cards), 0), coalesce(sum(cancelled), 0)"
                 " from rows where kind = ?",
                 (kind.value,),

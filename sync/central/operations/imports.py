@@ -32,7 +32,7 @@ def _rows(centre: Centre, arguments: Mapping[str, Any]) -> Any:
 
 def _day(centre: Centre, arguments: Mapping[str, Any]) -> Any:
     named, force, check = arguments["named"], bool(arguments.get("force")), bool(arguments.get("check"))
-    return take_complete_day(centre, str(arguments["day"]), named, force=force, check=check)
+    return msgspec.to_builtins(take_complete_day(centre, str(arguments["day"]), named, force=force, check=check))
 
 
 def _done(centre: Centre, counts: Mapping[str, Any]) -> bool:

@@ -299,6 +299,13 @@ def test_complete_days_cancel_what_the_document_does_not_name(shell: Shell):
     take(shell, {**BASE, "appointments": bookings})
     report = take(shell, {"appointments": bookings[:9], "complete_days": ["2099-12-01"]})
     assert (report["cancelled"], report["rows"]["complete_days"]["refused"]) == (1, 0)
+    strict = {
+        "exams": [{"exam_id": "INFO", "room": "7"}],
+        "appointments": bookings[:2],
+        "complete_days": ["2099-12-01"],
+    }
+    assert take(shell, strict, "--strict", code=1)["checked_only"]
+    assert rows(shell, "select room from exams where exam_id = 'INFO'") == [{"room": "1"}]
     file = written(shell, "appointment_id\nD-1\nD-2\n", "bookings.csv")
     report = json.loads(shell("import", file, "--complete-day", "2099.12.1", "--json", code=1))
     assert (report["cancelled"], report["rows"]["appointments"]["unchanged"]) == (0, 2)

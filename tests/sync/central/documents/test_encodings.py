@@ -103,5 +103,10 @@ def test_an_encoding_that_there_is_not_is_named(name: str):
     assert "there is no encoding" in fault_of(b"{}", name)
 
 
+def test_a_stray_zero_makes_no_utf_16_of_a_file():
+    assert found(TEXT.encode() + b"\0") == "utf-8"
+    assert found(TEXT.encode("cp949") + b"\0") == "cp949"
+
+
 def test_a_file_of_utf_16_that_was_cut_is_told_with_the_offset():
     assert "offset" in fault_of(TEXT.encode("utf-16")[:-1])

@@ -241,3 +241,15 @@ def test_a_card_that_never_comes_free_is_refused_in_the_end(spool: Spool, tmp_pa
     )
     Sender(spool, ask, lambda rows: None).send()
     assert reasons(spool) == {"P-1": "its cards have changed holders while the document was taken"}
+
+
+def test_a_row_that_is_refused_at_the_last_counts_as_refused_alone(spool: Spool, tmp_path: Path):
+    read_into(spool, tmp_path, {"patients": [{"patient_id": "P-1", "cards": []}]})
+
+    def answers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        refused = "a case is open" if rows[0]["last"] else ""
+        return [{"line": 1, "changed": True, "cards": 1, "refused": refused, "omits": True}]
+
+    Sender(spool, Scripted(answers), lambda rows: None).send()
+    count = spool.count(Kind.PATIENT)
+    assert (count.rows, count.taken, count.changed, count.refused) == (1, 0, 0, 1)

@@ -9,7 +9,7 @@ import pytest
 
 from sync.central.services.demo_hospital import demo_cards
 from sync.control import ControlError
-from tests.sync.central.centre import DAY, Centre, hospital
+from tests.sync.central.centre import Centre
 
 SETTINGS = ("name", "desk", "timezone", "day_starts_at", "languages", "ticket_prefix")
 
@@ -69,5 +69,5 @@ def test_a_real_hospital_of_the_demos_name_is_refused_too(centre: Centre):
 
 def test_a_demo_hospital_that_became_a_real_one_by_an_import_is_refused(demo: Centre):
     demo.do("demo-data")
-    demo.take(hospital(DAY, 1))
+    demo.do("import-rows", rows=[{"kind": "site", "line": 1, "fields": {"name": "Real hospital"}}])
     refused(demo)
