@@ -55,18 +55,19 @@ def _rows(lines: "_CountedLines", table: _Table, delimiter: str) -> Iterator[Doc
 
 
 def _row(table: _Table, first: int, last: int, cells: Sequence[str]) -> DocumentRow:
-    fields: dict[str, Any] = {}
     if len(cells) != len(table.fields):
         reason = f"it has {len(cells)} cells, and the header has {len(table.fields)}"
-        return DocumentRow(table.kind, first, fields, reason + _until(first, last))
+        # No cell can be trusted to stand under its name, not even the id.
+        return DocumentRow(table.kind, first, {}, reason + _until(first, last))
+    fields: dict[str, Any] = {}
+    refused = ""
     for name, cell in zip(table.fields, cells, strict=True):
-        if name is None:
-            continue
-        value = read_cell(table.kind, name, cell)
+        value = read_cell(table.kind, name, cell) if name is not None else {}
         if isinstance(value, ValueError):
-            return DocumentRow(table.kind, first, fields, f"{name} {value}{_until(first, last)}")
-        fields.update(value)
-    return DocumentRow(table.kind, first, fields)
+            refused = refused or f"{name} {value}{_until(first, last)}"
+        else:
+            fields.update(value)
+    return DocumentRow(table.kind, first, fields, refused)
 
 
 def _until(first: int, last: int) -> str:

@@ -16,6 +16,7 @@ from sync.text import clean
 MOST_ROWS = 500  # of one request
 MOST_BYTES = 256 * 1024  # of one request
 _FRAME = 256  # bytes of a row in a request beside its fields
+_NAMELESS = "the document does not name every booking: rows of appointments have no id that can be read"
 _TRIES = 3  # A card that somebody else moves meanwhile is asked for again.
 T = TypeVar("T")
 Moves = Mapping[str, Sequence[int]]
@@ -183,7 +184,12 @@ class Sender:
             if first is not row:
                 self._spool.take_day(row.number, 0)
         named = self._spool.named(Kind.APPOINTMENT) if days else []
+        nameless = self._spool.nameless(Kind.APPOINTMENT) if not force else []
         for day, row in sorted(days.items()):
+            if nameless:
+                lines = ", ".join(str(line) for line in nameless)
+                self._spool.refuse(row.number, f"{_NAMELESS}, such as on line {lines}")
+                continue
             found = self._ask("import-day", day=day, named=named, force=force, check=self._check)
             answer = _read_answer(found, DayAnswer)
             if answer.refused:

@@ -237,6 +237,13 @@ class Spool:
         rows = self._db.execute("select distinct row_id from rows where kind = ? and row_id is not null", (kind.value,))
         return [row_id for (row_id,) in rows]
 
+    def nameless(self, kind: RowKind) -> list[int]:
+        """The lines of the first rows of a kind that have no id that can be read."""
+        rows = self._db.execute(
+            "select line from rows where kind = ? and row_id is null order by number limit ?", (kind.value, _MOST_LINES)
+        )
+        return [line for (line,) in rows]
+
     def count(self, kind: RowKind) -> KindCount:
         """The count of the rows of a kind."""
         return KindCount(

@@ -137,6 +137,11 @@ def test_a_cell_that_cannot_be_read_refuses_its_row_and_does_not_show_its_text()
     ]
 
 
+def test_a_row_with_a_cell_that_cannot_be_read_keeps_its_id():
+    (row,) = read_csv(io.StringIO("minutes,exam_id\nlong,X"))
+    assert (row.fields, row.refused) == ({"exam_id": "X"}, "minutes is no whole number")
+
+
 def test_a_cell_in_quotes_may_hold_a_line_break_and_the_lines_after_it_are_counted():
     text = 'patient_id,name\nP-1,"a\nb"\n\n ,\nP-2,"say ""hi"""\n'
     assert rows(text) == [

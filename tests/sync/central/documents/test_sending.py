@@ -204,6 +204,22 @@ def test_a_booking_whose_row_was_refused_counts_as_named(centre: Centre, spool: 
     assert len(list(spool.refusals())) == 3
 
 
+@pytest.mark.parametrize("nameless", [{"exam_id": "xray"}, {"appointment_id": 17}, {"appointment_id": "\u200b"}, "A-1"])
+def test_a_complete_day_is_refused_where_a_booking_of_the_document_has_no_id(
+    centre: Centre, spool: Spool, tmp_path: Path, nameless: object
+):
+    bookings = hospital(DAY, 20)["appointments"][1:]
+    read_into(spool, tmp_path, {"complete_days": [DAY], "appointments": [*bookings, nameless]})
+    ask = Listening(centre.parts)
+    Sender(spool, ask, lambda rows: None).send()
+    assert "does not name every booking: rows of appointments have no id" in reasons(spool)[DAY]
+    assert "import-day" not in ask.kinds()
+    with closing(Spool()) as again:
+        read_into(again, tmp_path, {"complete_days": [DAY], "appointments": [*bookings, nameless]})
+        Sender(again, ask, lambda rows: None).send(force=True)
+        assert DAY not in reasons(again)
+
+
 @dataclass
 class Scripted:
     """A centre that answers as the test says."""
