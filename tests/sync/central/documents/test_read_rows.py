@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 from contextlib import closing
 from typing import Any
@@ -96,3 +97,38 @@ def test_a_row_without_its_id_is_refused():
         (1, "object missing required field `patient_id`"),
         (1, "expected an object, got a whole number"),
     ]
+
+
+class Dribble(io.RawIOBase):
+    """A file that gives its bytes in pieces."""
+
+    def __init__(self, content: bytes, sizes: list[int]) -> None:
+        self._whole = io.BytesIO(content)
+        self._sizes = itertools.cycle(sizes)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._whole.seek(place, whence)
+
+    def readinto(self, buffer: Any, /) -> int:
+        piece = self._whole.read(min(next(self._sizes), len(buffer)))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([DOCUMENT, TABLE, TABLE.replace("\n", "\r\n")]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp949"]),
+    st.lists(st.integers(1, 40), min_size=1, max_size=9),
+)
+def test_any_split_of_the_bytes_gives_the_same_rows(text: str, encoding: str, sizes: list[int]):
+    content = text.encode(encoding)
+    whole = Source(io.BytesIO(content), "export", len(content))
+    split = Source(io.BufferedReader(Dribble(content, sizes), 16), "export", len(content))
+    assert list(read_document(split, Reading()).rows) == list(read_document(whole, Reading()).rows)
