@@ -1,6 +1,6 @@
 """A row of a document, as it was read: its kind, its line and its fields."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -38,9 +38,6 @@ class DocumentRow:
     fields: Any = field(repr=False)
     refused: str = ""
     sent: str = field(default="", repr=False)
-
-
-Rows = Iterator[DocumentRow]
 
 
 class BrokenDocument(Exception):
