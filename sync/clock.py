@@ -110,6 +110,11 @@ def day_after(day: str) -> str:
     return (datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)).date().isoformat()
 
 
+def day_before(day: str) -> str:
+    """The ISO date before this one."""
+    return (datetime.fromisoformat(day).replace(tzinfo=UTC) - timedelta(days=1)).date().isoformat()
+
+
 def local_ms(day: str, time_of_day: str, timezone: str) -> int:
     """UTC ms of a local time ("09:30") on an ISO date. Raises ValueError, or KeyError for an unknown time zone."""
     return int(datetime.fromisoformat(f"{day}T{time_of_day}").replace(tzinfo=ZoneInfo(timezone)).timestamp() * 1000)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kiosk.journey import views
 from kiosk.journey.transaction_context import TransactionContext
-from kiosk.journey.views import with_todays_view
-from kiosk.store import audit, outbox, patients, queue_numbers
+from kiosk.store import audit, outbox, queue_numbers
 from kiosk.store.patients import Patient
 from sync.cards import CardHash
 from sync.journey.model import Action, ActionId, Decision, Journey, Opens, QueueId, Refusal, RefusalCode, VisitId
@@ -38,7 +38,7 @@ def apply(
     `new_id` makes the ids of the visit and queue entry that the action opens. Returns the patient after the action. A
     refusal writes nothing.
     """
-    patient = with_todays_view(db, context, patient)
+    patient = views.with_todays_view(db, context, patient)
     journey = context.journey(patient)
     opens = _opens(db, context, new_id, kiosk_action.action_type)
     action = Action(
@@ -58,9 +58,9 @@ def apply(
     if not outbox.append(db, intent, head.last_hash):
         return patient, Refusal(RefusalCode.TOO_LARGE, kiosk_action.action_type, journey.state)
     after = replace(patient, view=decision.journey)
-    patients.save(db, after)
+    views.save(db, context, after)
     if decision.opened:
-        queue_numbers.use_queue_number(db, context.today, context.numbers_since, day_is_sure=context.clock.synchronised)
+        queue_numbers.use_queue_number(db, opens.queue_number, context.today, day_is_sure=context.clock.synchronised)
     audit.note(
         db,
         context.at_ms,
@@ -79,7 +79,7 @@ def _opens(db: sqlite3.Connection, context: TransactionContext, new_id: Callable
     rule = context.definitions.actions.get(action_type)
     opens_entry = rule is not None and rule.opens_entry
     prefix, since_day = context.identity.ticket_prefix, context.numbers_since
-    queue_number = queue_numbers.peek_queue_number(db, prefix, since_day) if opens_entry else ""
+    queue_number = queue_numbers.peek_queue_number(db, prefix, since_day, context.at_ms) if opens_entry else ""
     return Opens(VisitId(new_id()), QueueId(new_id()), queue_number, context.identity.site.walk_in)
 
 

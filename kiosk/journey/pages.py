@@ -68,7 +68,7 @@ def write_row(db: sqlite3.Connection, context: TransactionContext, row: PatientR
     # A verdict that came before the page may have brought a newer journey.
     if known and known.base.journey_version > patient.base.journey_version:
         patient = replace(patient, base=known.base)
-    patients.save(db, views.with_view(db, context, patient), row.change)
+    views.save(db, context, views.with_view(db, context, patient), row.change)
     patient_aliases.forget(db, row.patient_id)
     patients.unbind_all(db, row.patient_id)
     patients.bind(db, row.patient_id, [(CardHash(b.key_id, b.uid_hash), b.binding_id) for b in row.bindings])
@@ -87,7 +87,7 @@ def _complete(db: sqlite3.Connection, context: TransactionContext, now_ms: int) 
     Patients that the snapshot has not named leave the roster. Returns the patients whose views must be replayed: those
     patients, and the patients last viewed while the clock was ahead.
     """
-    queue_numbers.correct_day(db, context.day_of(now_ms))
+    queue_numbers.correct_day(db, context.day_of(now_ms), now_ms)
     blocked_cards.end_snapshot(db)
     unnamed = roster.end_snapshot(db)
     for patient in unnamed:

@@ -25,4 +25,5 @@ def purge(db: sqlite3.Connection, context: TransactionContext, now_ms: int) -> N
     outbox.forget_backed_up(db, today, OUTBOX_ROWS)
     audit.forget_before(db, now_ms - AUDIT_MS)
     queue_numbers.forget_old_days(db, QUEUE_NUMBER_DAYS)
+    queue_numbers.forget_unused(db, today, now_ms)
     patient_aliases.forget_before(db, today)

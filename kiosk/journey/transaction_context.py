@@ -31,12 +31,10 @@ class TransactionContext:
 
     @property
     def numbers_since(self) -> str:
-        """The first site day whose queue numbers must not be given again.
+        """The first site day whose queue numbers must not be given again: the day of the last whole roster.
 
-        A trusted clock gives today, an untrusted clock the day of the last roster.
+        The roster of a new day tells which numbers of earlier days are still in use. Until it comes the count goes on.
         """
-        if self.clock.synchronised:
-            return self.today
         return self.day_of(self.identity.as_of_ms) if self.identity.as_of_ms is not None else ""
 
     def day_of(self, at_ms: int) -> str:

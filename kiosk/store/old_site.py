@@ -22,7 +22,7 @@ Connection = sqlite3.Connection
 
 # Only this kiosk is sure to have these actions: the centre has not judged them for good, or has them in no backup.
 _KEPT = f"(status in ('pending', 'needs_staff') or not {BACKED_UP})"
-_FORGOTTEN = ("outbox", "patients", "patient_aliases", "blocked_cards", "queue_numbers", "audit")
+_FORGOTTEN = ("outbox", "patients", "patient_aliases", "blocked_cards", "queue_numbers", "number_uses", "audit")
 _NOT_KEPT = ("blocked_cards", "audit")  # of a kiosk that has ended; its numbers of today stay on paper
 
 

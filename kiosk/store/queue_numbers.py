@@ -1,37 +1,57 @@
-"""Queue numbers as this kiosk prints them: its prefix and a count of the day. No number is given twice.
+"""Queue numbers as this kiosk prints them: its prefix and a count of the day. A number in use is skipped.
 
-Without a trusted clock the day is uncertain. Every function takes the connection of an open transaction.
+A day begins with the first whole roster of that day, which tells the numbers of earlier days that are still in use.
+Until then the count of the day before goes on. Every function takes the connection of an open transaction.
 """
 
 import sqlite3
+from collections.abc import Iterable
 
 from sync.clock import day_after
-from sync.journey.queue_numbers import queue_number
+from sync.journey.queue_numbers import IN_USE_MS, NumberUse, count_of, is_in_use, next_number
 
 Connection = sqlite3.Connection
 
 _UNKNOWN_DAY = ""  # the site_day of numbers given while the clock was not trusted
 
 
-def peek_queue_number(connection: Connection, prefix: str, since_day: str) -> str:
-    """Returns the next queue number, such as `B-017`: one more than any given on `since_day` or later."""
-    return queue_number(prefix, _last_count(connection, since_day) + 1)
+def peek_queue_number(connection: Connection, prefix: str, since_day: str, now_ms: int) -> str:
+    """Returns the next queue number, such as `B-017`: the first above those given on `since_day` or later.
+
+    A number in use is skipped. `now_ms` is the present time (UTC ms).
+    """
+
+    def in_use(number: str) -> bool:
+        row = connection.execute(
+            "select site_day, last_ms from number_uses where queue_number = ?", (number,)
+        ).fetchone()
+        return row is not None and is_in_use(NumberUse(*row), since_day, now_ms)
+
+    return next_number(prefix, _last_count(connection, since_day), in_use)
 
 
-def use_queue_number(connection: Connection, site_day: str, since_day: str, *, day_is_sure: bool) -> None:
-    """Notes that the next number has been given on a site day, so that it is never given again.
+def use_queue_number(connection: Connection, number: str, site_day: str, *, day_is_sure: bool) -> None:
+    """Notes that a number has been given on a site day: the next one is above it.
 
     Where the day is not sure, the number counts for every day.
     """
-    count = _last_count(connection, since_day) + 1
     for counted_day in (site_day,) if day_is_sure else (site_day, _UNKNOWN_DAY):
-        _raise_count(connection, counted_day, count)
+        _raise_count(connection, counted_day, count_of(number))
 
 
-def correct_day(connection: Connection, site_day: str) -> None:
+def note_in_use(connection: Connection, numbers: Iterable[str], site_day: str, now_ms: int) -> None:
+    """Notes that entries of a site day bear these numbers, and that one of the entries changes now (UTC ms)."""
+    connection.executemany(
+        "insert into number_uses values (?, ?, ?) on conflict (queue_number) do update"
+        " set site_day = max(site_day, excluded.site_day), last_ms = max(last_ms, excluded.last_ms)",
+        [(number, site_day, now_ms) for number in numbers],
+    )
+
+
+def correct_day(connection: Connection, site_day: str, now_ms: int) -> None:
     """Moves numbers given on an unknown or a distant day to the site day that the centre names.
 
-    The day after that one may have begun at this kiosk, so its numbers stay.
+    The day after that one may have begun at this kiosk, so its numbers stay. `now_ms` is the centre's time (UTC ms).
     """
     wrong_days = (day_after(site_day), _UNKNOWN_DAY)
     count = connection.execute(
@@ -40,6 +60,9 @@ def correct_day(connection: Connection, site_day: str) -> None:
     if count is not None:
         connection.execute("delete from queue_numbers where site_day > ? or site_day = ?", wrong_days)
         _raise_count(connection, site_day, count)
+    # The clock was ahead. Without this the numbers would stay in use for as long as it was.
+    connection.execute("update number_uses set site_day = ? where site_day > ?", (site_day, day_after(site_day)))
+    connection.execute("update number_uses set last_ms = ? where last_ms > ?", (now_ms, now_ms))
 
 
 def forget_old_days(connection: Connection, days: int) -> None:
@@ -49,6 +72,11 @@ def forget_old_days(connection: Connection, days: int) -> None:
         " (select site_day from queue_numbers order by site_day desc limit ?)",
         (days,),
     )
+
+
+def forget_unused(connection: Connection, since_day: str, now_ms: int) -> None:
+    """Removes the uses of numbers that may be given again."""
+    connection.execute("delete from number_uses where site_day < ? and last_ms <= ?", (since_day, now_ms - IN_USE_MS))
 
 
 def _last_count(connection: Connection, since_day: str) -> int:

@@ -138,4 +138,10 @@ _FIRST_SCHEMA = (
     "create table probe (id integer primary key check (id = 1), tries integer not null) strict",
     # The last queue number given on a site day.
     "create table queue_numbers (site_day text primary key, used integer not null) strict, without rowid",
+    # Numbers of this kiosk's prefix that were given here, or that an entry of a pulled patient bears.
+    """create table number_uses (
+        queue_number text primary key,
+        site_day text not null,            -- the last day of an entry that bears it
+        last_ms integer not null           -- when it was given, or when an entry that bears it changed last
+    ) strict, without rowid""",
 )

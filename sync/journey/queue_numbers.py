@@ -1,9 +1,29 @@
-"""Queue numbers as people read and type them, alike at both ends."""
+"""Queue numbers, alike at both ends: how people read and type them, and when one may be given again.
+
+Each day counts from one. A number of an earlier day may still be in a hand: an overnight exam waits on, and a visit
+goes on after its exam. So a number that is in use is skipped.
+"""
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# Longer than a visit goes on after the last change of its entry. Shorter than from one morning to the next.
+IN_USE_MS = 12 * 3600 * 1000
 
 _PARTED = re.compile(r"([a-z][a-z0-9]{0,3}) ([0-9]{1,6})")
 _TOGETHER = re.compile(r"[a-z][a-z0-9]{1,9}")  # the longest prefix and number
+
+
+@dataclass(frozen=True, slots=True)
+class NumberUse:
+    """The last use of a queue number: the last site day of an entry that bears it, and its last sign of life (UTC ms).
+
+    A sign of life is the giving of the number, or a change of its entry. The end of a day is none.
+    """
+
+    site_day: str
+    last_ms: int
 
 
 def queue_number(prefix: str, count: int) -> str:
@@ -22,3 +42,26 @@ def queue_numbers_of(folded: str) -> tuple[str, ...]:
         parted = [f"{folded[:end]} {folded[end:]}" for end in range(1, len(folded))]
     readings = (_PARTED.fullmatch(each) for each in parted)
     return tuple(queue_number(found[1].upper(), int(found[2])) for found in readings if found)
+
+
+def count_of(number: str) -> int:
+    """The count in a queue number: 17 for "B-017"."""
+    return int(number.rpartition("-")[2])
+
+
+def prefix_of(number: str) -> str:
+    """The prefix in a queue number: "B" for "B-017"."""
+    return number.rpartition("-")[0]
+
+
+def is_in_use(use: NumberUse, since_day: str, now_ms: int) -> bool:
+    """Whether a number must not be given: an entry of `since_day` or later bears it, or somebody may still hold it."""
+    return use.site_day >= since_day or now_ms - use.last_ms < IN_USE_MS
+
+
+def next_number(prefix: str, used: int, in_use: Callable[[str], bool]) -> str:
+    """The first queue number above the count `used` that is not in use."""
+    count = used + 1
+    while in_use(number := queue_number(prefix, count)):
+        count += 1
+    return number

@@ -91,7 +91,7 @@ def close_day(definitions: Definitions, journey: Journey, site_day: str) -> Deci
 
     A patient who is being seen, or whose exam is marked overnight, keeps the state. So does the patient's entry.
     """
-    staying = tuple(entry for entry in journey.entries if _stays(definitions, entry))
+    staying = tuple(entry for entry in journey.entries if outlasts_day(definitions, entry))
     closed, changes, lapsed = _close_entries(definitions, journey)
     if journey.current in staying:
         kept = replace(journey, site_day=site_day, entries=staying, appointments=())
@@ -106,6 +106,11 @@ def close_day(definitions: Definitions, journey: Journey, site_day: str) -> Deci
     moved = journey.state != definitions.initial
     row = Transition(journey.state, BuiltIn.CLOSE_DAY, definitions.initial, Trigger.SYSTEM_AUTO)
     return Decision(_next(after) if moved or closed else after, (row,) if moved else (), changes, lapsed)
+
+
+def outlasts_day(definitions: Definitions, entry: QueueEntry) -> bool:
+    """Whether a live entry goes on after the end of its day: its patient is being seen, or its exam is overnight."""
+    return entry.state in definitions.live and (entry.state in definitions.day_end.entries_stay or entry.overnight)
 
 
 def people_ahead(definitions: Definitions, line: tuple[QueueEntry, ...], entry: QueueEntry) -> int:
@@ -346,10 +351,6 @@ def _sync(journey: Journey, target: str) -> tuple[Journey, tuple[Transition, ...
     return replace(journey, state=target), (Transition(journey.state, BuiltIn.QUEUE_SYNC, target, Trigger.QUEUE_SYNC),)
 
 
-def _stays(definitions: Definitions, entry: QueueEntry) -> bool:
-    return entry.state in definitions.live and (entry.state in definitions.day_end.entries_stay or entry.overnight)
-
-
 def _close_entries(
     definitions: Definitions, journey: Journey
 ) -> tuple[bool, tuple[EntryChange, ...], tuple[AppointmentChange, ...]]:
@@ -357,9 +358,9 @@ def _close_entries(
     changes = tuple(
         EntryChange(e.queue_id, e.state, end.entries_to, BuiltIn.CLOSE_DAY)
         for e in journey.entries
-        if e.state in definitions.live and not _stays(definitions, e) and e.state != end.entries_to
+        if e.state in definitions.live and not outlasts_day(definitions, e) and e.state != end.entries_to
     )
-    staying = {e.exam_id for e in journey.entries if _stays(definitions, e)}
+    staying = {e.exam_id for e in journey.entries if outlasts_day(definitions, e)}
     lapsed = tuple(
         AppointmentChange(a.appointment_id, a.status, end.appointments_to)
         for a in journey.appointments

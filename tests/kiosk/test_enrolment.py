@@ -323,7 +323,7 @@ def test_after_a_move_nothing_of_the_old_site_is_left_but_the_file(box: Box):
     assert box.what_it_is() == of(ELSEWHERE)
     assert [(each.seq, each.held is not None) for each in set_aside_in(file)] == [(1, True), (2, False), (3, False)]
     with box.store.read() as db:
-        for table in ("outbox", "patients", "patient_aliases", "bindings", "entries", "queue_numbers"):
+        for table in ("outbox", "patients", "patient_aliases", "bindings", "entries", "queue_numbers", "number_uses"):
             assert db.execute(f"select count(*) from {table}").fetchone()[0] == 0, table
         assert [row["kind"] for row in db.execute("select kind from audit")] == ["enrolled"]
         assert box.ledger.identity is not None

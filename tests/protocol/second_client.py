@@ -76,7 +76,7 @@ class SecondClient:
         self.patients: dict[str, Json] = {}
         self.blocked: list[Json] = []  # cards
         self.unnamed: list[Json] = []  # blocked cards that the snapshot under way has not named yet
-        self.numbers: dict[str, int] = {}
+        self.numbers = 0
 
     # Transport.
 
@@ -161,9 +161,10 @@ class SecondClient:
         now, mono = time.time_ns() // 10**6, time.monotonic_ns() // 10**6
         return {"wall_ms": now, "mono_ms": mono, "boot_id": BOOT_ID, "synchronised": True}
 
-    def number(self, site_day: str) -> str:
-        self.numbers[site_day] = self.numbers.get(site_day, 0) + 1
-        return f"{self.who['ticket_prefix']}-{self.numbers[site_day]:03d}"
+    def number(self) -> str:
+        """A count that never begins again skips every number in use."""
+        self.numbers += 1
+        return f"{self.who['ticket_prefix']}-{self.numbers:03d}"
 
     def act(self, action_type: str, patient_id: str, **shown: Any) -> Json:
         """Appends an intent to the chain. `shown` are members of the body, as the person was shown them."""

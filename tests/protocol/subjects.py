@@ -343,7 +343,7 @@ class Second:
         beside = {name: scanned[name] for name in ("visit_id", "cards", "binding_id", "appointment_ids", "site_day")}
         who = scanned["patient_id"]
         registered = client.act("register", who, journey_state="ARRIVED", **beside)
-        number = client.number(DAY)
+        number = client.number()
         confirmed = client.act("confirm_arrival", who, journey_state="REGISTERED", queue_number=number, **beside)
         return [body["action_id"] for body in (scanned, registered, confirmed)]
 

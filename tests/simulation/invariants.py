@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+import msgspec
+
 from kiosk.journey.transaction_context import transaction_context
 from kiosk.store import outbox, outbox_bodies, patients
 from kiosk.store.outbox import OutboxRow
@@ -14,9 +16,8 @@ from sync.central.maintenance.health import check
 from sync.central.records.bindings import binding_of_card
 from sync.central.records.card_blocks import block_of_card
 from sync.central.records.cases import DUPLICATE_NUMBER, FORK
-from sync.clock import site_day
 from sync.rebase import view
-from tests.simulation.hospital import CARDS, ZONE, cards_of
+from tests.simulation.hospital import CARDS, cards_of
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.world import World
 
@@ -144,11 +145,12 @@ def _effects(world: World) -> Found:
 
 def _bases(world: World) -> Found:
     """Each kiosk holds and shows the patients of the roster as the centre has them. Others may stay, as not here."""
-    patients = [row[0] for row in world.centre.rows("select patient_id from patients order by patient_id")]
-    for patient_id in patients:
+    for patient_id in _patients(world):
         journey = world.centre.journey(patient_id)
         assert journey is not None
-        on_roster = journey.visit_id is not None or bool(journey.appointments) or world.centre.is_guest(patient_id)
+        in_line = any(entry.state in world.centre.definitions.live for entry in journey.entries)
+        has_reason = journey.visit_id is not None or in_line or bool(journey.appointments)
+        on_roster = has_reason or world.centre.is_guest(patient_id)
         for kiosk in world.kiosks:
             known = kiosk.patient(patient_id)
             status = kiosk.journeys.patient_status(patient_id)
@@ -241,22 +243,30 @@ def _unread(world: World) -> Found:
 
 
 def _tickets(world: World) -> Found:
-    """No two tickets of a day are alike, except where a clone or a disk that was set back was detected."""
-    rows = world.centre.rows(
-        "select e.queue_id, e.queue_number, e.opened_ms, v.site_day as visit_day, e.site_day from entries e"
-        " join visits v on v.visit_id = e.visit_id order by e.queue_id"
-    )
-    held: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    """No two entries of a day have one number, and no two live entries of any days, except where a clone or a disk that
+    was set back was detected. An entry that stays overnight is an entry of each of its days.
+    """
+    held: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    rows = world.centre.rows("select queue_id, queue_number, label_aliases, site_day from entries order by queue_id")
     for row in rows:
-        # An entry that stays overnight keeps its number, which may be given again on the next day.
-        opened = site_day(row["opened_ms"], ZONE, "04:00")
-        held[opened, row["visit_day"], row["site_day"], row["queue_number"]].append(row["queue_id"])
+        for number in (row["queue_number"], *msgspec.json.decode(row["label_aliases"])):
+            held[row["site_day"], number].add(row["queue_id"])
+    for journey in map(world.centre.journey, _patients(world)):
+        for entry in journey.entries if journey else ():
+            for number in (
+                (entry.queue_number, *entry.label_aliases) if entry.state in world.centre.definitions.live else ()
+            ):
+                held["live", number].add(entry.queue_id)
     prefixes = dict(world.centre.rows("select ticket_prefix, kiosk_id from kiosks"))
-    for (*_, number), queue_ids in held.items():
+    for (day, number), queue_ids in held.items():
         if len(queue_ids) > 1 and prefixes.get(number.split("-")[0]) not in world.books.suspects:
-            yield "doubled", f"ticket {number} was given to {queue_ids}"
+            yield "doubled", f"ticket {number} was given to {sorted(queue_ids)} ({day})"
         elif len(queue_ids) > 1 and not _detected(world, number, prefixes):
-            yield "doubled", f"ticket {number} was given to {queue_ids}, and staff have no case"
+            yield "doubled", f"ticket {number} was given to {sorted(queue_ids)} ({day}), and staff have no case"
+
+
+def _patients(world: World) -> list[str]:
+    return [row[0] for row in world.centre.rows("select patient_id from patients order by patient_id")]
 
 
 def _detected(world: World, number: str, prefixes: dict[str, str]) -> bool:

@@ -25,11 +25,11 @@ class OtherKiosk(SecondClient):
     ) -> list[dict[str, Any]]:
         """Makes the first `most` of a scan, a registration with these answers and an arrival. Sends nothing."""
         common = {"cards": self.card(person.uid), "visit_id": uuid7(), **shown}
-        day = common.setdefault("site_day", self.today())
+        common.setdefault("site_day", self.today())
         steps: list[tuple[str, dict[str, Any]]] = [
             ("scan_nfc", {"journey_state": "UNREGISTERED"}),
             ("register", {"journey_state": "ARRIVED", "payload": {"answers": answers} if answers else {}}),
-            ("confirm_arrival", {"journey_state": "REGISTERED", "queue_number": self.number(day)}),
+            ("confirm_arrival", {"journey_state": "REGISTERED", "queue_number": self.number()}),
         ]
         return [self.act(action, person.patient_id, **common, **own) for action, own in steps[:most]]
 

@@ -10,12 +10,11 @@ from sync.central.conflicts.resolve import Place, Resolution, resolve
 from sync.central.conflicts.waiting import hold_for_staff, report_to_staff
 from sync.central.records.bindings import add_hashes, binding_of_card
 from sync.central.records.cases import DUPLICATE_NUMBER, REVERSED, NewCase, open_case
-from sync.central.records.entries import entry_with_number
 from sync.central.records.history import Provenance, last_action_of_visit
 from sync.central.records.journeys import save
 from sync.central.records.patients import add_patient_alias
 from sync.central.records.proofs import use_proof
-from sync.central.records.queue_numbers import next_queue_number
+from sync.central.records.queue_numbers import next_queue_number, twin_of_number
 from sync.central.records.verdicts import VerdictRecord, add_verdict
 from sync.central.records.visits import add_visit_alias, set_arrival, set_earlier_arrival
 from sync.central.store.transactions import WriteTransaction
@@ -137,7 +136,9 @@ def _move_today(db: WriteTransaction, judged: _JudgedAction, decision: Decision,
     evidence = judged.evidence
     opened = decision.opened
     if opened is not None and not opened.queue_number:
-        number = next_queue_number(db, judged.context.settings.ticket_prefix, evidence.today)
+        context = judged.context
+        prefix = context.settings.ticket_prefix
+        number = next_queue_number(db, context.definitions, prefix, evidence.today, context.now_ms)
         decision = _with_number(decision, opened, number)
     _report_duplicates(db, judged, evidence.journey, decision.journey)
     save(db, evidence.journey, decision, judged.provenance, judged.intent.action_type if applied else None)
@@ -157,8 +158,9 @@ def _with_number(decision: Decision, opened: QueueEntry, number: str) -> Decisio
 
 def _report_duplicates(db: WriteTransaction, judged: _JudgedAction, before: Journey | None, after: Journey) -> None:
     """Opens a case for each new queue number that another entry has too. A printed number stays as it is."""
+    definitions, today = judged.context.definitions, judged.evidence.today
     for queue_id, number in _numbers(after) - _numbers(before):
-        twin = entry_with_number(db, after.site_day, number, but=queue_id)
+        twin = twin_of_number(db, definitions, after.site_day, today, number, but=queue_id)
         if twin is None:
             continue
         new = NewCase(

@@ -14,5 +14,5 @@ def announce(context: ImportContext, patient_id: str, *, was_on_roster: bool = F
 
     `was_on_roster`: kiosks held the patient before the change, and may have to forget the patient now.
     """
-    if was_on_roster or is_on_roster(context.db, patient_id, context.today):
+    if was_on_roster or is_on_roster(context.db, context.definitions, patient_id, context.today):
         mark_changed(context.db, patient_id)

@@ -46,7 +46,7 @@ def take_booking(context: ImportContext, part: AppointmentPart) -> RowOutcome:
     status, day = context.definitions.fresh_appointment, context.site.day(scheduled_ms)
     if known is not None and known.site_day == day and not _is_rebooked(context.definitions, known, scheduled_ms):
         status = known.status
-    was_on_roster = is_on_roster(db, patient_id, context.today)
+    was_on_roster = is_on_roster(db, context.definitions, patient_id, context.today)
     write_booking(db, BookingRow(part.appointment_id, patient_id, exam_id, scheduled_ms, day, status))
     announce(context, patient_id, was_on_roster=was_on_roster)
     return TakenRow(changed=True)

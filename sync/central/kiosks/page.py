@@ -105,7 +105,7 @@ def _read_roster(db: ReadTransaction, page: PageRequest, after: int | None, late
     """The rows and blocks with a change above `after`; with None those of a snapshot."""
     most_blocks = BLOCKS_A_ROW * page.rows
     if after is None:
-        rows, blocks = roster_members(db, page.today, page.rows), blocks_in_force(db, most_blocks)
+        rows, blocks = roster_members(db, page.definitions, page.today, page.rows), blocks_in_force(db, most_blocks)
     else:
         rows, blocks = changed_patients(db, after, page.rows), changed_blocks(db, after, most_blocks)
     end_of_rows = _end([row["change"] for row in rows], page.rows, latest)
@@ -122,7 +122,8 @@ def patient_row(
     masked_name, language = name_and_language(db, patient_id)
     day = day_after(today)
     tomorrow = bookings(db, patient_id, day, day_after(day))
-    has_reason = journey.visit_id is not None or journey.appointments or tomorrow
+    waits = any(entry.state in definitions.live for entry in journey.entries)
+    has_reason = journey.visit_id is not None or waits or journey.appointments or tomorrow
     if not has_reason and not is_guest(db, patient_id, today):
         return None
     return PatientRow(

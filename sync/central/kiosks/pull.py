@@ -85,7 +85,7 @@ class PullService:
                 begin_new_incarnation(db, now_ms)
             today = read_site(db).day(now_ms)
             if first_change_of_day(db, today) is None:
-                begin_roster_day(db, today)
+                begin_roster_day(db, self._centre.definitions, today)
             note = note_answered if _is_answered(request) else note_contact
             note(db, kiosk_id, now_ms)
             if _is_enrolled(read_kiosk(db, kiosk_id)):

@@ -11,6 +11,7 @@ from sync.central.records.queue_numbers import skip_queue_numbers
 from sync.central.records.site import NoSite, read_site
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import local_ms
+from sync.journey.queue_numbers import IN_USE_MS
 
 ON_PAPER_MS = 48 * 3600 * 1000  # the longest use of a printed number
 _PER_NUMBER_MS = 5000  # above the rate of any centre, from the beginning of the day
@@ -27,8 +28,10 @@ def note_restore(db: WriteTransaction, now_ms: int) -> None:
         return
     day = site.day(now_ms)
     since_ms = now_ms - local_ms(day, site.site.day_starts_at, site.site.timezone)
-    # Computed from the time alone: a new machine, or a second restore on one day, leaves no other source.
-    skip_queue_numbers(db, site.ticket_prefix, day, max(since_ms, 0) // _PER_NUMBER_MS)
+    # Computed from the time alone: a new machine, or a second restore on one day, leaves no other source. A day that
+    # begins soon skips the same numbers, since they are still in use then.
+    for each in {day, site.day(now_ms + IN_USE_MS)}:
+        skip_queue_numbers(db, site.ticket_prefix, each, max(since_ms, 0) // _PER_NUMBER_MS)
 
 
 def prefixes_uncertain(db: ReadTransaction, now_ms: int) -> bool:

@@ -1,18 +1,50 @@
-"""Queue numbers that the centre gives: a prefix and a count of the day, like "C-001"."""
+"""Queue numbers that the centre gives: a prefix and a count of the day, like "C-001". A number in use is skipped."""
 
-from sync.central.store.transactions import WriteTransaction
-from sync.journey.queue_numbers import queue_number
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sync.central.records.entries import entry_of_row
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
+from sync.clock import day_before
+from sync.journey.definitions import Definitions
+from sync.journey.model import BuiltIn, QueueEntry
+from sync.journey.queue_numbers import NumberUse, count_of, is_in_use, next_number
+from sync.journey.rules import outlasts_day
 
 
-def next_queue_number(db: WriteTransaction, prefix: str, day: str) -> str:
-    """Takes the next queue number under a prefix on a day of the site."""
-    used = db.value(
-        "insert into queue_numbers values (:day, :prefix, 1)"
-        " on conflict (site_day, prefix) do update set used = queue_numbers.used + 1 returning used",
-        day=day,
-        prefix=prefix,
-    )
-    return queue_number(prefix, used)
+@dataclass(frozen=True, slots=True)
+class _Bearer:
+    """An entry that bears a number, its day and that of its journey, and the last sign of life of the number (UTC ms).
+
+    A day's end leaves its entries in a state that is live on their day. So an entry is live while its journey is of
+    its day.
+    """
+
+    entry: QueueEntry
+    site_day: str
+    journey_day: str
+    last_ms: int
+
+    def is_live(self, definitions: Definitions, today: str) -> bool:
+        """Whether the entry is live today, though its own day may not be closed yet."""
+        is_open = self.site_day == self.journey_day and self.entry.state in definitions.live
+        return is_open and (self.site_day >= today or outlasts_day(definitions, self.entry))
+
+
+def next_queue_number(db: WriteTransaction, definitions: Definitions, prefix: str, day: str, now_ms: int) -> str:
+    """Takes the next queue number under a prefix on a day of the site.
+
+    A number is skipped while an entry of the day or a live entry of an earlier day bears it, and for some hours after.
+    """
+
+    def in_use(number: str) -> bool:
+        bearers = _bearers(db, definitions, number, day_before(day))
+        return any(is_in_use(_use(each, definitions, day), day, now_ms) for each in bearers)
+
+    row = db.row("select used from queue_numbers where site_day = :day and prefix = :prefix", day=day, prefix=prefix)
+    number = next_number(prefix, row["used"] if row else 0, in_use)
+    skip_queue_numbers(db, prefix, day, count_of(number))
+    return number
 
 
 def skip_queue_numbers(db: WriteTransaction, prefix: str, day: str, used: int) -> None:
@@ -22,3 +54,48 @@ def skip_queue_numbers(db: WriteTransaction, prefix: str, day: str, used: int) -
         " set used = case when queue_numbers.used > excluded.used then queue_numbers.used else excluded.used end",
         {"day": day, "prefix": prefix, "used": used},
     )
+
+
+def twin_of_number(
+    db: ReadTransaction, definitions: Definitions, site_day: str, today: str, number: str, but: str
+) -> str | None:
+    """The queue id of another entry than `but` that bears a number of an entry of a day; None without one.
+
+    It is an entry of that day. For an entry of today, it may also be a live one of an earlier day.
+    """
+    found = (each for each in _bearers(db, definitions, number, site_day) if each.entry.queue_id != but)
+    is_today = site_day >= today
+    twins = (e for e in found if e.site_day == site_day or (is_today and e.is_live(definitions, today)))
+    return next((each.entry.queue_id for each in twins), None)
+
+
+def _use(bearer: _Bearer, definitions: Definitions, day: str) -> NumberUse:
+    """The use of a number by its bearer. A live entry is of this day."""
+    is_live = bearer.is_live(definitions, day)
+    return NumberUse(max(bearer.site_day, day) if is_live else bearer.site_day, bearer.last_ms)
+
+
+def _bearers(db: ReadTransaction, definitions: Definitions, number: str, since_day: str) -> Iterator[_Bearer]:
+    """The entries of `since_day` or later, and the open ones of all days, that bear a number."""
+    live, live_states = any_of("live", definitions.live)
+    concerned = f"(e.site_day >= :since_day or e.state in {live} and e.site_day = j.site_day)"
+    rows = db.rows(
+        f"{_BEARERS} where e.queue_number = :number and {concerned}"
+        f" union all {_BEARERS} where e.label_aliases <> '[]' and e.queue_number <> :number and {concerned}",
+        number=number,
+        since_day=since_day,
+        day_end=BuiltIn.CLOSE_DAY.value,
+        **live_states,
+    )
+    for row in rows:
+        entry = entry_of_row(row)
+        if number in (entry.queue_number, *entry.label_aliases):
+            yield _Bearer(entry, row["site_day"], row["journey_day"], row["last_ms"])
+
+
+# The end of a day is no sign of life: who was not seen by then has left long before.
+_BEARERS = (
+    "select e.*, j.site_day as journey_day, coalesce((select max(h.recorded_ms) from entry_history h"
+    " where h.queue_id = e.queue_id and h.reason <> :day_end), e.opened_ms) as last_ms"
+    " from entries e join journeys j on j.patient_id = e.patient_id"
+)

@@ -1,27 +1,44 @@
 """The roster as rows: the patients that kiosks hold.
 
-They are on a visit, or have a booking of today or tomorrow, or a kiosk has looked them up today (guests).
+They are on a visit, or have a place in a line, or have a booking of today or tomorrow, or a kiosk has looked them up
+today (guests). A place in a line may outlast its visit, and a kiosk must not give its number again.
 """
 
 import sqlite3
 
 from sync.central.records.card_blocks import renumber_blocks
 from sync.central.records.journeys import renumber
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.clock import day_after
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
+from sync.clock import day_after, day_before
+from sync.journey.definitions import Definitions
 
+# Entries of yesterday are among them, since their day may not be closed yet.
 _IS_MEMBER = (
-    "(j.visit_id is not null"
+    "(j.visit_id is not null or {has_place}"
     " or exists (select 1 from appointments a where a.patient_id = j.patient_id"
     " and a.site_day in (:today, :tomorrow))"
     " or exists (select 1 from roster_guests g where g.patient_id = j.patient_id and g.site_day = :today))"
 )
-_MEMBERS = f"select j.patient_id, j.change from journeys j where {_IS_MEMBER} order by j.change"  # noqa: S608 (constants)
+_LIVE_ENTRIES = "entries e where e.site_day >= :yesterday and e.site_day = {journey}.site_day and e.state in {live}"
+# The list of all members reads the entries once, and the question about one patient those of this patient.
+_PLACES = (
+    "j.patient_id in (select e.patient_id from journeys o, "
+    + _LIVE_ENTRIES.replace("{journey}", "o")
+    + " and e.patient_id = o.patient_id)"
+)
+_PLACE = "exists (select 1 from " + _LIVE_ENTRIES.replace("{journey}", "j") + " and e.patient_id = j.patient_id)"
+_MEMBERS = (
+    "select j.patient_id, j.change from journeys j where "
+    + _IS_MEMBER.replace("{has_place}", _PLACES)
+    + " order by j.change"
+)
+_ONE = "select 1 from journeys j where j.patient_id = :patient_id and " + _IS_MEMBER.replace("{has_place}", _PLACE)
 
 
-def roster_members(db: ReadTransaction, today: str, limit: int) -> list[sqlite3.Row]:
+def roster_members(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[sqlite3.Row]:
     """The first patients on the roster in the order of their changes: patient_id and change."""
-    return db.rows(f"{_MEMBERS} limit :limit", today=today, tomorrow=day_after(today), limit=limit)
+    members, parameters = _of_day(_MEMBERS, definitions, today)
+    return db.rows(f"{members} limit :limit", **parameters, limit=limit)
 
 
 def changed_patients(db: ReadTransaction, after: int, limit: int) -> list[sqlite3.Row]:
@@ -54,15 +71,10 @@ def add_guest(db: WriteTransaction, patient_id: str, today: str) -> None:
     )
 
 
-def is_on_roster(db: ReadTransaction, patient_id: str, today: str) -> bool:
+def is_on_roster(db: ReadTransaction, definitions: Definitions, patient_id: str, today: str) -> bool:
     """Whether kiosks hold a patient today."""
-    row = db.row(
-        f"select 1 from journeys j where j.patient_id = :patient_id and {_IS_MEMBER}",  # noqa: S608 (constants)
-        patient_id=patient_id,
-        today=today,
-        tomorrow=day_after(today),
-    )
-    return row is not None
+    query, parameters = _of_day(_ONE, definitions, today)
+    return db.row(query, **parameters, patient_id=patient_id) is not None
 
 
 def is_guest(db: ReadTransaction, patient_id: str, today: str) -> bool:
@@ -71,7 +83,7 @@ def is_guest(db: ReadTransaction, patient_id: str, today: str) -> bool:
     return row is not None and row["site_day"] == today
 
 
-def begin_roster_day(db: WriteTransaction, today: str) -> None:
+def begin_roster_day(db: WriteTransaction, definitions: Definitions, today: str) -> None:
     """Begins today's roster: membership depends on the day, so every kiosk gets a snapshot of it.
 
     The members and the blocked cards get change numbers of today, so that no page of a snapshot ends at a cursor of an
@@ -83,6 +95,14 @@ def begin_roster_day(db: WriteTransaction, today: str) -> None:
         {"today": today, "change": db.next_change()},
     )
     db.execute("delete from roster_guests where site_day <> :today", {"today": today})
-    for row in db.rows(_MEMBERS, today=today, tomorrow=day_after(today)):
+    members, parameters = _of_day(_MEMBERS, definitions, today)
+    for row in db.rows(members, **parameters):
         renumber(db, row["patient_id"])
     renumber_blocks(db)
+
+
+def _of_day(query: str, definitions: Definitions, today: str) -> tuple[str, dict[str, str]]:
+    """A query for the roster of a day, and its parameters."""
+    live, states = any_of("live", definitions.live)
+    days = {"today": today, "yesterday": day_before(today), "tomorrow": day_after(today)}
+    return query.format(live=live), {**days, **states}

@@ -110,8 +110,9 @@ def _decide(context: ActionContext, journey: Journey) -> Decision | Refusal:
     decision = decide(definitions, journey, action)
     if isinstance(decision, Refusal) or decision.opened is None:
         return decision
-    # Only an entry that opens takes a number, so the day's numbers have no gaps.
-    label = next_queue_number(context.db, context.site.ticket_prefix, journey.site_day)
+    # Only an entry that opens takes a number, so a refused action takes none.
+    prefix = context.site.ticket_prefix
+    label = next_queue_number(context.db, definitions, prefix, journey.site_day, context.now_ms)
     return decide(definitions, journey, replace(action, opens=replace(action.opens, queue_number=label)))
 
 

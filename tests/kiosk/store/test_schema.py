@@ -69,7 +69,7 @@ def test_the_kiosk_of_a_file_of_the_first_schema_goes_on(tmp_path: Path):
     status = parts.journeys.patient_status("P2")
     assert status is not None
     assert (status.journey.state, status.pending, status.journey.leg) == ("WAITING", 1, 1)
-    assert status.journey.entries[0].queue_number == "B-001"
+    assert status.journey.entries[0].queue_number == "B-002", "another patient has B-001"
     assert parts.pending() == 2
     previous = ""
     for pushed in parts.ledger.batch(10, 1):

@@ -23,7 +23,7 @@ from tests.reliability.powercut.walk import StepOfWalk, run, settings
 DATABASE = "kiosk.db"
 PEOPLE = 60
 ALL_STEPS = ("scan_nfc", "register", "confirm_arrival")
-TABLES = ("identity", "patients", "bindings", "entries", "outbox", "audit", "probe", "queue_numbers")
+TABLES = ("identity", "patients", "bindings", "entries", "outbox", "audit", "probe", "queue_numbers", "number_uses")
 
 
 @dataclass
