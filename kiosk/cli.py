@@ -24,7 +24,7 @@ from kiosk.store.sqlite import Store, StoreError, peek
 from kiosk.uid import NoUid, parse_uid
 from sync.control import ControlError, NotPermitted, NotRunning, Unanswered, ask, socket_path
 from sync.logs import log_to_stderr
-from sync.protocol import CallRefused, EndCode, Enrolment, EnrolRequest
+from sync.protocol import PROTOCOL_VERSION, CallRefused, EndCode, Enrolment, EnrolRequest
 
 _LONG_S = 600.0  # for operations on a backlog of weeks
 
@@ -85,7 +85,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 
 
 @click.group(epilog="\b\nExample:\n  kiosk status --config /etc/nfc-kiosk/config.toml")
-@click.version_option(package_name="nfc-kiosk")
+@click.version_option(package_name="nfc-kiosk", message=f"%(prog)s %(version)s, protocol_version {PROTOCOL_VERSION}")
 def main() -> None:
     """The NFC check-in kiosk."""
 

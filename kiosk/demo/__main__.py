@@ -105,8 +105,9 @@ Try it:
       {programs}/kiosk tap --config {places.config} {first.uid}
       {programs}/kiosk status --config {places.config}
   - Once that patient has confirmed, call them as the staff do, and tap the card again:
+      TOKEN=$({programs}/kiosk-central token --database {places.database} --role staff --name demo)
       curl -sS {places.central_url}/api/v1/patient-journey/perform-action/ -H "Content-Type: application/json" \\
-        -H "Authorization: Bearer $({programs}/kiosk-central token --database {places.database} --role staff)" \\
+        -H "Authorization: Bearer $TOKEN" \\
         -d '{call}'
 
 Ctrl-C stops both."""

@@ -78,7 +78,8 @@ def _start(directory: Path, running: ExitStack) -> StoryParts:
     kiosk.await_health()
     staff = requests.Session()
     running.callback(staff.close)
-    staff.headers["Authorization"] = f"Bearer {hospital.central_command(places, 'token', '--role', 'staff').strip()}"
+    token = hospital.central_command(places, "token", "--role", "staff", "--name", "demo").strip()
+    staff.headers["Authorization"] = f"Bearer {token}"
     visits = [Visit(person) for person in people if person.booked][:PEOPLE]
     return StoryParts(places, wire, OpenPage(places), staff, visits)
 

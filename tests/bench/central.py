@@ -42,7 +42,7 @@ def measure(directory: Path) -> list[Figure]:
     directory.mkdir(parents=True)
     places = Places(directory, hospital.free_port(), hospital.free_port())
     _fill(places)
-    token = hospital.central_command(places, "token", "--role", "staff").strip()
+    token = hospital.central_command(places, "token", "--role", "staff", "--name", "tests").strip()
     bodies = [
         {"action_type": "scan_nfc", "action_id": new_id(), "payload": {"patient_id": f"P{number}"}}
         for number in range(PATIENTS)

@@ -218,27 +218,6 @@ MUTANTS: tuple[Mutant, ...] = (
         100,
     ),
     Mutant(
-        "numbers in use are given again",
-        "sync/journey/queue_numbers.py",
-        "    return use.site_day >= since_day or now_ms - use.last_ms < IN_USE_MS",
-        "    return False",
-        1000,
-    ),
-    Mutant(
-        "a kiosk notes no numbers in use",
-        "kiosk/journey/views.py",
-        "    queue_numbers.note_in_use(db, own, patient.view.site_day, context.at_ms)\n",
-        "",
-        1000,
-    ),
-    Mutant(
-        "a kiosk begins a day's numbers by its clock",
-        "kiosk/journey/transaction_context.py",
-        'return self.day_of(self.identity.as_of_ms) if self.identity.as_of_ms is not None else ""',
-        "return self.today",
-        2000,
-    ),
-    Mutant(
         "what lies on the disk is taken for what was written",
         "kiosk/store/outbox_bodies.py",
         'if digest(row["body"]) != row["digest"]:',

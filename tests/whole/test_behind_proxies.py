@@ -98,7 +98,7 @@ def standing(name: str, place: Path, stack: ExitStack, *, with_clients: bool = F
     stack.callback(central.stop)
     central.await_health()
     people = hospital.fill(places)
-    staff = hospital.central_command(places, "token", "--role", "staff").strip()
+    staff = hospital.central_command(places, "token", "--role", "staff", "--name", "tests").strip()
     return Hospital(places, front, authority, [person for person in people if person.booked], staff)
 
 

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import requests
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Places, command_of
 from sync.control import socket_path
+from sync.protocol import PROTOCOL_VERSION
 from tests.middlebox import Middlebox
 from tests.whole.town import Town
 
@@ -33,6 +35,14 @@ def config(directory: Path, text: str = "") -> str:
     path = directory / "config.toml"
     path.write_text(f'[store]\npath = "{directory}/kiosk.db"\n{text}', "utf-8")
     return str(path)
+
+
+def test_the_version_is_one_line_with_that_of_the_protocol():
+    asked = kiosk("--version")
+    assert (asked.returncode, asked.stdout) == (
+        0,
+        f"kiosk {version('nfc-kiosk')}, protocol_version {PROTOCOL_VERSION}\n",
+    )
 
 
 def test_what_operators_scripts_rely_on(standing_town: Town):

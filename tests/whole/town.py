@@ -46,7 +46,7 @@ class Town:
         self.kiosk: Program | None = None
         self.page = OpenPage(self.places)
         self.staff = requests.Session()
-        self.staff.headers["Authorization"] = f"Bearer {self.token('staff')}"
+        self.staff.headers["Authorization"] = f"Bearer {self.token('staff', '--name', 'town')}"
 
     @property
     def through(self) -> str:

@@ -7,6 +7,7 @@ standard error says why.
 import sqlite3
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import NoReturn
 
 import click
@@ -14,6 +15,8 @@ import click
 from sync.central.commands import bindings, demo, hospital, imports, inbox, kiosks, service, tokens, upkeep
 from sync.central.store.errors import StoreError
 from sync.control import ControlError
+from sync.journey.definitions import shipped
+from sync.protocol import PROTOCOL_VERSION
 
 _FAILED = 2
 
@@ -45,7 +48,24 @@ def _demand_text(arguments: Sequence[str]) -> None:
         raise click.UsageError("an argument is not UTF-8") from error
 
 
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(
+            f"kiosk-central {version('nfc-kiosk')}, protocol_version {PROTOCOL_VERSION},"
+            f" definitions_version {shipped().version}"
+        )
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the versions of the program, of the protocol and of its rules.",
+)
 def cli() -> None:
     """The central service of the NFC check-in kiosks.
 

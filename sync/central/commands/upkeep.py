@@ -128,6 +128,9 @@ def _in_words(health: dict[str, Any]) -> str:
             f"kiosk {found['kiosk_id']} calls, but gets no answer to its pulls since {iso(found['since_ms'], 'UTC')},"
             f" last call {iso(found['seen_ms'], 'UTC')}: let the network pass POST /api/v1/sync/pull and its answers"
         )
+    for found in health["expiring_tokens"]:
+        end = iso(found["expires_ms"], "UTC")
+        lines.append(f"the staff token {found['name']} ({found['token_id']}) expires {end}: make another one")
     lines.append(f"{health['patients']} patients, {health['waiting_for_staff']} cases of all days waiting for staff")
     if health["unended"]:
         lines.append(f"{health['unended']} patients of earlier days whose day is not ended yet: the service ends it")

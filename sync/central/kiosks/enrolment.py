@@ -96,7 +96,7 @@ def enrol(
         revoked_ms=None,
     )
     add_kiosk(db, kiosk)
-    token = issue(db, Role.KIOSK, now_ms, kiosk_id=kiosk.kiosk_id, label=kiosk.name)
+    token = issue(db, Role.KIOSK, now_ms, kiosk_id=kiosk.kiosk_id, name=kiosk.name)
     return Enrolment(
         kiosk_id=kiosk.kiosk_id,
         epoch=kiosk.epoch,

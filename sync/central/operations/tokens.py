@@ -1,44 +1,117 @@
-"""Bearer tokens for apps and staff: an operator makes and revokes them."""
+"""Bearer tokens for apps and staff: an operator makes, lists and ends them."""
 
 from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from sync.central.centre import Centre
 from sync.central.operations import WHO
 from sync.central.records.audit import note
 from sync.central.records.patients import patient_named
-from sync.central.records.tokens import hash_of, issue, revoke
+from sync.central.records.tokens import (
+    ID_LENGTH,
+    PREFIX,
+    TokenSearch,
+    hash_of,
+    hash_of_id,
+    id_of,
+    issue,
+    kiosk_of_token,
+    revoke,
+    tokens,
+)
+from sync.central.store.transactions import ReadTransaction
+from sync.clock import DAY_MS
 from sync.control import ControlError, Operation
 from sync.journey.model import Role
+from sync.text import clean
+
+STAFF_LIFE_MS = 365 * DAY_MS  # a token that is forgotten on a machine ends within a year
+MAX_NAME = 40
+MAX_LISTED = 500
+NEVER = 0  # as a life in ms
 
 
 def token_operations(centre: Centre) -> dict[str, Operation]:
     """The operations on tokens, by name."""
     return {
         "token": lambda arguments: _issue(centre, arguments),
+        "tokens": lambda arguments: _list(centre, arguments),
         "token-revoke": lambda arguments: _revoke(centre, str(arguments["token"])),
     }
 
 
-def _issue(centre: Centre, arguments: Mapping[str, Any]) -> str:
-    """Makes a token. The token is shown only here."""
+def _issue(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Makes a token: {token, token_id, expires_ms}. The token is shown only here.
+
+    `life_ms` is its life; `NEVER` is for ever. Without one, a token of staff lives a year, and a patient's for ever.
+    """
     role, named = Role(arguments["role"]), arguments.get("patient_id")
     if (role is Role.PATIENT) != (named is not None):
         raise ControlError("a patient's token needs --patient, and no other takes it")
+    name = _name(arguments.get("name"))
+    if role is Role.STAFF and not name:
+        raise ControlError("a staff token needs --name: the person, the board or the program that uses it")
     now_ms = centre.clock()
+    life_ms = arguments.get("life_ms")
+    life_ms = (STAFF_LIFE_MS if role is Role.STAFF else NEVER) if life_ms is None else int(life_ms)
+    expires_ms = None if life_ms == NEVER else now_ms + life_ms
     with centre.store.write() as db:
         patient_id = patient_named(db, named) if named is not None else None
         if named is not None and patient_id is None:
             raise ControlError(f"there is no patient {named}")
-        token = issue(db, role, now_ms, patient_id=patient_id)
-        note(db, WHO, "token", now_ms, patient_id=patient_id, detail={"role": role, "token": hash_of(token)[:12]})
-    return token
+        token = issue(db, role, now_ms, patient_id=patient_id, name=name, expires_ms=expires_ms)
+        token_id = id_of(hash_of(token))
+        detail = {"role": role, "token": token_id, "name": name, "expires_ms": expires_ms}
+        note(db, WHO, "token", now_ms, patient_id=patient_id, detail=detail)
+    return {"token": token, "token_id": token_id, "expires_ms": expires_ms}
 
 
-def _revoke(centre: Centre, token: str) -> bool:
-    now_ms, token_hash = centre.clock(), hash_of(token)
+def _name(given: object) -> str:
+    try:
+        name = clean(str(given or ""))
+    except ValueError as error:
+        raise ControlError(f"the name {error}") from error
+    if len(name) > MAX_NAME:
+        raise ControlError(f"a name has at most {MAX_NAME} characters")
+    return name
+
+
+def _list(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The tokens that an operator looks for: {tokens, more}. `more`: there are others after the last one."""
+    limit = min(max(int(arguments.get("limit") or MAX_LISTED), 1), MAX_LISTED)
+    with centre.store.read() as db:
+        named, after = arguments.get("patient_id"), arguments.get("after")
+        search = TokenSearch(
+            limit + 1,
+            role=arguments.get("role"),
+            patient_id=patient_named(db, str(named)) or str(named) if named is not None else None,
+            after=_known_hash(db, str(after)) if after is not None else None,
+            with_ended=bool(arguments.get("all")),
+        )
+        found = tokens(db, search, centre.clock())
+    return {"tokens": msgspec.to_builtins(found[:limit]), "more": len(found) > limit}
+
+
+def _revoke(centre: Centre, named: str) -> str:
+    """Ends a token, by its id or by its text, and returns its id."""
+    now_ms = centre.clock()
     with centre.store.write() as db:
+        token_hash = _known_hash(db, named)
+        kiosk_id = kiosk_of_token(db, token_hash)
+        if kiosk_id is not None:
+            raise ControlError(f"this is the token of a kiosk: kiosk-central kiosk-revoke {kiosk_id}")
         if not revoke(db, token_hash, now_ms):
-            raise ControlError("there is no such valid token")
-        note(db, WHO, "token-revoke", now_ms, detail={"token": token_hash[:12]})
-    return True
+            raise ControlError("this token has ended already")
+        note(db, WHO, "token-revoke", now_ms, detail={"token": id_of(token_hash)})
+    return id_of(token_hash)
+
+
+def _known_hash(db: ReadTransaction, named: str) -> str:
+    """The hash of the token that an id or the text of a token names. Raises ControlError where there is none."""
+    token_id = id_of(hash_of(named)) if named.startswith(PREFIX) else named.lower()
+    found = hash_of_id(db, token_id) if len(token_id) == ID_LENGTH else None
+    if found is None or (named.startswith(PREFIX) and found != hash_of(named)):
+        raise ControlError("there is no such token")
+    return found

@@ -14,6 +14,7 @@ from sync.central.maintenance.timekeeper import Doubt, Timekeeper, doubt_of, not
 from sync.central.operations import WHO
 from sync.central.records.audit import note
 from sync.central.records.site import NoSite, read_site
+from sync.central.records.tokens import staff_tokens_ending_soon
 from sync.central.store.errors import StoreError
 from sync.central.store.transactions import ReadTransaction
 from sync.control import ControlError, Operation
@@ -31,6 +32,8 @@ def upkeep_operations(centre: Centre) -> dict[str, Operation]:
 def _check(centre: Centre) -> dict[str, Any]:
     with centre.store.read() as db:
         health = check(db, centre.definitions, _today(db, centre.clock()))
+        # A board without a token goes dark. There are two weeks to make another one, so all is still well.
+        expiring = staff_tokens_ending_soon(db, centre.clock())
     disk, doubt = look_at_disk(centre.store), doubt_of(centre.clock)
     return {
         **msgspec.to_builtins(health),
@@ -38,6 +41,7 @@ def _check(centre: Centre) -> dict[str, Any]:
         "damage": centre.store.damage,
         "disk": msgspec.to_builtins(disk),
         "clock": dataclasses.asdict(doubt) if doubt else None,
+        "expiring_tokens": msgspec.to_builtins(expiring),
     }
 
 

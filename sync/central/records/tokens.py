@@ -1,33 +1,85 @@
-"""Bearer tokens (RFC 6750): 256 random bits, shown once, stored as SHA-256, each for one role and one subject."""
+"""Bearer tokens (RFC 6750): 256 random bits, shown once, stored as SHA-256, each for one role and one subject.
+
+The id of a token is the beginning of its hash: it is no secret, and no two tokens share it.
+"""
 
 import hashlib
+import itertools
 import secrets
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
 
 from sync.central.store.news import TokenRevoked
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.clock import DAY_MS
 from sync.journey.model import KioskId, PatientId, Role
 
 PREFIX = "nk_"  # scanners of logs and repositories recognise a token by this prefix
+ID_LENGTH = 12  # hex digits
+SOON_MS = 14 * DAY_MS  # an operator has this long to make another token
 
 _IS_VALID = "revoked_ms is null and (expires_ms is null or expires_ms > :now_ms)"
 
 
+class TokenState(StrEnum):
+    """What becomes of a token."""
+
+    ACTIVE = "active"
+    EXPIRES_SOON = "expires_soon"  # within two weeks
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """The bearer of a valid token: a role, and the patient or kiosk that the token is for."""
+    """The bearer of a valid token: a role, and the patient or kiosk that the token is for. Times are UTC ms."""
 
     role: Role
     token_hash: str
     patient_id: PatientId | None = None
     kiosk_id: KioskId | None = None
+    name: str = ""
+    expires_ms: int | None = None
+    used_ms: int | None = None
 
     @property
     def who(self) -> str:
-        """The name of the bearer in history and audit. It distinguishes two bearers of one role, and holds no
-        secret.
+        """The name of the bearer in history and audit, such as "staff:Ward 3 board (1a2b3c4d5e6f)".
+
+        It distinguishes two bearers of one role, and holds no secret.
         """
-        return f"{self.role}:{self.kiosk_id or self.token_hash[:12]}"
+        if self.kiosk_id:
+            return f"{self.role}:{self.kiosk_id}"
+        token_id = id_of(self.token_hash)
+        return f"{self.role}:{self.name} ({token_id})" if self.name else f"{self.role}:{token_id}"
+
+
+class TokenRecord(msgspec.Struct, frozen=True):
+    """A token of staff or of a patient, as an operator sees it. Times are UTC ms; `used_ms` is true to a day."""
+
+    token_id: str
+    role: Role
+    patient_id: str | None
+    name: str
+    created_ms: int
+    expires_ms: int | None
+    used_ms: int | None
+    revoked_ms: int | None
+    state: TokenState
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSearch:
+    """Which tokens are listed: a role, a patient (None: any), ended ones too, those after a token, at most `limit`."""
+
+    limit: int
+    role: str | None = None
+    patient_id: str | None = None
+    after: str | None = None
+    with_ended: bool = False
 
 
 def issue(
@@ -37,19 +89,21 @@ def issue(
     *,
     patient_id: str | None = None,
     kiosk_id: str | None = None,
-    label: str = "",
+    name: str = "",
     expires_ms: int | None = None,
 ) -> str:
     """Makes a token and returns it. The database stores its hash alone."""
-    token = PREFIX + secrets.token_urlsafe(32)
+    made = (PREFIX + secrets.token_urlsafe(32) for _ in itertools.count())
+    token = next(each for each in made if hash_of_id(db, id_of(hash_of(each))) is None)
     db.execute(
-        "insert into tokens values (:token_hash, :role, :patient_id, :kiosk_id, :label, :now_ms, :expires_ms, null)",
+        "insert into tokens values"
+        " (:token_hash, :role, :patient_id, :kiosk_id, :name, :now_ms, :expires_ms, null, null)",
         {
             "token_hash": hash_of(token),
             "role": role.value,
             "patient_id": patient_id,
             "kiosk_id": kiosk_id,
-            "label": label,
+            "name": name,
             "now_ms": now_ms,
             "expires_ms": expires_ms,
         },
@@ -65,12 +119,70 @@ def bearer(db: ReadTransaction, token: str, now_ms: int) -> Bearer | None:
 def bearer_of_hash(db: ReadTransaction, token_hash: str, now_ms: int) -> Bearer | None:
     """The bearer of the token with this hash; None where it is unknown, revoked or has expired."""
     row = db.execute(
-        f"select role, patient_id, kiosk_id from tokens where token_hash = :token_hash and {_IS_VALID}",  # noqa: S608
+        "select role, patient_id, kiosk_id, name, expires_ms, used_ms from tokens"  # noqa: S608
+        f" where token_hash = :token_hash and {_IS_VALID}",
         {"token_hash": token_hash, "now_ms": now_ms},
     ).fetchone()
     if row is None:
         return None
-    return Bearer(Role(row["role"]), token_hash, row["patient_id"], row["kiosk_id"])
+    role, *rest = row
+    return Bearer(Role(role), token_hash, *rest)
+
+
+def mark_used(db: WriteTransaction, token_hash: str, now_ms: int) -> None:
+    """Notes that a token is in use."""
+    db.execute(
+        "update tokens set used_ms = :now_ms where token_hash = :token_hash",
+        {"now_ms": now_ms, "token_hash": token_hash},
+    )
+
+
+def tokens(db: ReadTransaction, search: TokenSearch, now_ms: int) -> list[TokenRecord]:
+    """The tokens of staff and of patients in the order in which they were made. Kiosks have a list of their own."""
+    rows = db.rows(
+        "select token_hash, role, patient_id, name, created_ms, expires_ms, used_ms, revoked_ms from tokens"  # noqa: S608
+        " where kiosk_id is null and (cast(:role as text) is null or role = :role)"
+        " and (cast(:patient_id as text) is null or patient_id = :patient_id)"
+        f" and (:with_ended = 1 or {_IS_VALID})"
+        " and (cast(:after as text) is null or (created_ms, token_hash) >"
+        " (select a.created_ms, a.token_hash from tokens a where a.token_hash = :after))"
+        " order by created_ms, token_hash limit :limit",
+        role=search.role,
+        patient_id=search.patient_id,
+        after=search.after,
+        with_ended=int(search.with_ended),
+        limit=search.limit,
+        now_ms=now_ms,
+    )
+    return [_record(row, now_ms) for row in rows]
+
+
+def staff_tokens_ending_soon(db: ReadTransaction, now_ms: int) -> list[TokenRecord]:
+    """The valid tokens of staff that expire within two weeks, the first to expire first."""
+    rows = db.rows(
+        "select token_hash, role, patient_id, name, created_ms, expires_ms, used_ms, revoked_ms from tokens"  # noqa: S608
+        f" where role = :role and expires_ms < :soon_ms and {_IS_VALID} order by expires_ms, token_hash",
+        role=Role.STAFF.value,
+        soon_ms=now_ms + SOON_MS,
+        now_ms=now_ms,
+    )
+    return [_record(row, now_ms) for row in rows]
+
+
+def hash_of_id(db: ReadTransaction, token_id: str) -> str | None:
+    """The hash of the token of an id; None where there is none."""
+    # "g" comes after every hex digit, so the primary key finds the row.
+    row = db.row(
+        "select token_hash from tokens where token_hash >= :token_id and token_hash < :token_id || 'g'",
+        token_id=token_id,
+    )
+    return row["token_hash"] if row else None
+
+
+def kiosk_of_token(db: ReadTransaction, token_hash: str) -> str | None:
+    """The kiosk that a token is for; None where it is no kiosk's."""
+    row = db.row("select kiosk_id from tokens where token_hash = :token_hash", token_hash=token_hash)
+    return row["kiosk_id"] if row else None
 
 
 def was_revoked(db: ReadTransaction, token_hash: str) -> bool:
@@ -106,3 +218,22 @@ def revoke(db: WriteTransaction, token_hash: str, now_ms: int) -> bool:
 def hash_of(token: str) -> str:
     """The form in which a token is stored. 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def id_of(token_hash: str) -> str:
+    """The id of the token with this hash."""
+    return token_hash[:ID_LENGTH]
+
+
+def _record(row: Any, now_ms: int) -> TokenRecord:
+    columns = dict(row)
+    token_id, state = id_of(columns.pop("token_hash")), _state(row["expires_ms"], row["revoked_ms"], now_ms)
+    return msgspec.convert({**columns, "token_id": token_id, "state": state}, TokenRecord)
+
+
+def _state(expires_ms: int | None, revoked_ms: int | None, now_ms: int) -> TokenState:
+    if revoked_ms is not None:
+        return TokenState.REVOKED
+    if expires_ms is None or expires_ms - now_ms >= SOON_MS:
+        return TokenState.ACTIVE
+    return TokenState.EXPIRES_SOON if expires_ms > now_ms else TokenState.EXPIRED

@@ -1,11 +1,14 @@
 """Who sends a request, and which patient it may be about."""
 
+import sqlite3
 from collections.abc import Collection
+from contextlib import suppress
 
 from sync.central.centre import Centre
 from sync.central.records.patients import patient_named
-from sync.central.records.tokens import Bearer, bearer, bearer_of_hash
+from sync.central.records.tokens import Bearer, bearer, bearer_of_hash, mark_used
 from sync.central.services.errors import ApiError
+from sync.clock import DAY_MS
 from sync.journey.model import PATIENT, STAFF, Actor, PatientId, Role
 
 _UNAUTHORIZED = ApiError("unauthorized", "A valid bearer token is needed.")
@@ -21,7 +24,10 @@ def authenticate(centre: Centre, token: str | None, roles: Collection[Role]) -> 
         found = bearer(db, token, centre.clock())
     if found is None:
         return _UNAUTHORIZED
-    return found if found.role in roles else _FORBIDDEN
+    if found.role not in roles:
+        return _FORBIDDEN
+    _note_use(centre, found)
+    return found
 
 
 def refresh(centre: Centre, sender: Bearer, subject: str | None) -> tuple[Bearer | None, str | None]:
@@ -53,3 +59,13 @@ def subject_of(centre: Centre, sender: Bearer, named: str | None) -> str | ApiEr
         return own
     with centre.store.read() as db:
         return own if patient_named(db, named) == own else _OTHER_PATIENT
+
+
+def _note_use(centre: Centre, sender: Bearer) -> None:
+    """Notes the use of a token once a day: a write for each request would be one for each look of a board."""
+    now_ms = centre.clock()
+    if sender.used_ms is not None and abs(now_ms - sender.used_ms) < DAY_MS:
+        return
+    # A database that takes no writes still answers.
+    with suppress(sqlite3.Error), centre.store.write() as db:
+        mark_used(db, sender.token_hash, now_ms)

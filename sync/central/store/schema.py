@@ -251,9 +251,10 @@ _ACCESS = (
         role text not null,                -- patient, staff or kiosk
         patient_id text references patients (patient_id),
         kiosk_id text,
-        label text not null,
+        name text not null,                -- whose it is, for staff: a person, a board, an app; empty without a name
         created_ms bigint not null,
         expires_ms bigint,                 -- null: never
+        used_ms bigint,                    -- a use within a day of the last one; null: none yet, and for kiosks
         revoked_ms bigint
     )""",
     "create index tokens_of_patient on tokens (patient_id)",

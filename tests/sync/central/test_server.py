@@ -63,7 +63,7 @@ class Process:
     def demo_token(self) -> str:
         """Makes the demo hospital. Returns a token of its first patient."""
         demo = ask(socket_path(self.path), "demo-data")
-        return str(ask(socket_path(self.path), "token", role="patient", patient_id=demo[0]["patient_id"]))
+        return str(ask(socket_path(self.path), "token", role="patient", patient_id=demo[0]["patient_id"])["token"])
 
     def act(self, token: str, action_type: str, action_id: str = "") -> requests.Response:
         return requests.post(
@@ -114,7 +114,7 @@ def test_it_serves_and_commands_reach_it_while_it_runs(start):
     assert requests.get(f"http://{centre.address}/healthz", timeout=PATIENCE_S).json() == {"status": "ok"}
     empty = requests.get(
         f"http://{centre.address}/api/v1/patient-journey/current-state/",
-        headers={"Authorization": f"Bearer {centre.command('token', '--role', 'staff')}"},
+        headers={"Authorization": f"Bearer {centre.command('token', '--role', 'staff', '--name', 'desk')}"},
         params={"patient_id": "x"},
         timeout=PATIENCE_S,
     )

@@ -9,7 +9,9 @@ import threading
 from contextlib import closing
 from dataclasses import replace
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,6 +20,7 @@ from sync.central.commands.main import main
 from sync.central.maintenance.timekeeper import Timekeeper
 from sync.central.opening import keys_path, open_centre
 from sync.central.operations.catalog import operations
+from sync.central.records.tokens import hash_of, id_of, issue
 from sync.central.services.merge import merge_patients
 from sync.central.services.once import Requester
 from sync.central.services.requests import ActionRequest
@@ -28,7 +31,8 @@ from sync.control import ControlServer, socket_path
 from sync.durable import write_secret
 from sync.ids import is_uuid, new_id
 from sync.journey.definitions import shipped
-from sync.journey.model import STAFF
+from sync.journey.model import STAFF, Role
+from sync.protocol import PROTOCOL_VERSION
 from sync.set_aside import SetAside, line_of
 from tests.sync.central.centre import DAY, hospital
 
@@ -88,21 +92,91 @@ def test_the_demo_hospital_is_listed_whole_after_two_of_its_records_were_merged(
     assert after[1] == {**after[0], "patient_id": before[1]["patient_id"], "uid": before[1]["uid"]}
 
 
+def give_stdin(monkeypatch, text: str) -> None:
+    """Makes a text the standard input."""
+    read, write = os.pipe()
+    os.write(write, text.encode())
+    os.close(write)
+    monkeypatch.setattr("sys.stdin", os.fdopen(read))
+
+
+def listed(shell: Shell, *words: str) -> list[dict[str, Any]]:
+    return list(json.loads(shell("tokens", "--json", *words))["tokens"])
+
+
 def test_a_token_is_printed_alone_and_can_be_revoked(shell: Shell, monkeypatch):
     shell("demo-data")
     token = shell("token", "--role", "patient", "--patient", "D-1001")
     assert token.startswith("nk_")
     assert token.count("\n") == 1
-    shell("token-revoke", token.strip())
+    (made,) = listed(shell)
+    assert (made["patient_id"], made["expires_ms"], made["state"]) == ("D-1001", None, "active")
+    give_stdin(monkeypatch, token)
+    shell("token-revoke")
     shell("token-revoke", token.strip(), code=2)
-    assert shell.lines_of_error() == ["kiosk-central: there is no such valid token"]
-    staff = shell("token", "--role", "staff")
-    read, write = os.pipe()
-    os.write(write, staff.encode())
-    os.close(write)
-    with os.fdopen(read) as stdin:
-        monkeypatch.setattr("sys.stdin", stdin)
-        shell("token-revoke")
+    assert shell.lines_of_error() == ["kiosk-central: this token has ended already"]
+    shell("token-revoke", "nk_unknown", code=2)
+    assert shell.lines_of_error() == ["kiosk-central: there is no such token"]
+
+
+def test_a_token_is_listed_and_ended_by_its_id(shell: Shell):
+    shell("demo-data")
+    shell("token", "--role", "staff", "--name", "Ward 3 board", "--expires", "90d")
+    token_id = shell.error.split()[1].rstrip(",")
+    shell("token", "--role", "staff", "--name", "front desk")
+    first, second = listed(shell, "--role", "staff")
+    assert (first["token_id"], first["name"], first["used_ms"], first["state"]) == (
+        token_id,
+        "Ward 3 board",
+        None,
+        "active",
+    )
+    assert [each["expires_ms"] - each["created_ms"] for each in (first, second)] == [90 * DAY_MS, 365 * DAY_MS]
+    assert f"{token_id}  staff    Ward 3 board  made " in shell("tokens")
+    shell("token-revoke", token_id.upper())
+    assert [each["name"] for each in listed(shell)] == ["front desk"]
+    assert [each["state"] for each in listed(shell, "--all")] == ["revoked", "active"]
+    for unknown in ("123456789abc", token_id[:4], ""):
+        shell("token-revoke", unknown, code=2)
+        assert shell.lines_of_error() == ["kiosk-central: there is no such token"]
+
+
+def test_a_list_of_tokens_is_cut_and_goes_on_after_any_of_them(shell: Shell):
+    shell("demo-data")
+    for patient_id in ("D-1001", "D-1002", "D-1001"):
+        shell("token", "--role", "patient", "--patient", patient_id, "--name", "phone")
+    every = listed(shell)
+    assert listed(shell, "--limit", "2") == every[:2]
+    assert listed(shell, "--after", every[1]["token_id"]) == every[2:]
+    assert [each["patient_id"] for each in listed(shell, "--patient", "D-1001")] == ["D-1001", "D-1001"]
+    shell("tokens", "--limit", "2")
+    assert shell.lines_of_error() == [f"more follow: --after {every[1]['token_id']}"]
+    shell("tokens", "--after", "123456789abc", code=2)
+
+
+def test_a_token_that_ends_soon_is_marked_and_named_by_the_check(shell: Shell):
+    shell("demo-data")
+    shell("token", "--role", "staff", "--name", "Ward 3 board", "--expires", "4w")
+    assert "expires" not in shell("check")
+    shell("token", "--role", "staff", "--name", "Ward 4 board", "--expires", "12h")
+    assert "EXPIRES SOON" in shell("tokens").splitlines()[1]
+    assert "the staff token Ward 4 board (" in shell("check")
+    shell("token", "--role", "staff", "--name", "Ward 5 board", "--expires", "never")
+    assert "never expires" in shell("tokens")
+
+
+def test_the_token_of_a_kiosk_is_not_listed_and_only_ends_with_its_kiosk(shell: Shell):
+    shell("demo-data")
+    parts = open_centre(shell.url)
+    with parts.store.write() as db:
+        token = issue(db, Role.KIOSK, 0, kiosk_id="entrance-1", name="Entrance")
+    parts.store.close()
+    assert listed(shell, "--all") == []
+    for named in (token, id_of(hash_of(token))):
+        shell("token-revoke", named, code=2)
+        assert shell.lines_of_error() == [
+            "kiosk-central: this is the token of a kiosk: kiosk-central kiosk-revoke entrance-1"
+        ]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +184,12 @@ def test_a_token_is_printed_alone_and_can_be_revoked(shell: Shell, monkeypatch):
     [
         (("--role", "patient"), "needs --patient"),
         (("--role", "staff", "--patient", "D-1001"), "no other takes it"),
+        (("--role", "staff"), "a staff token needs --name"),
+        (("--role", "staff", "--name", "  "), "a staff token needs --name"),
+        (("--role", "staff", "--name", "x" * 41), "at most 40 characters"),
+        (("--role", "staff", "--name", "Ward\u202e 3"), "a character that nobody sees"),
+        (("--role", "staff", "--name", "x", "--expires", "90"), "no length of time such as 90d"),
+        (("--role", "staff", "--name", "x", "--expires", "0d"), "no length of time such as 90d"),
         (("--role", "patient", "--patient", "nobody"), "there is no patient nobody"),
         (("--role", "doctor"), "is not one of"),
         (("--role", "patient", "--patient", "\udcff"), "not UTF-8"),
@@ -337,7 +417,7 @@ def test_the_check_makes_no_database_to_find_it_well(shell: Shell):
     "url", ["postgresql://host/db", "centre.db", "sqlite:////proc/none/centre.db", "sqlite:////dev/null"]
 )
 def test_a_database_that_cannot_be_is_told_in_one_line(shell: Shell, command, url):
-    more = ("--role", "staff") if command == "token" else ()
+    more = ("--role", "staff", "--name", "desk") if command == "token" else ()
     shell(command, *more, code=2, url=url)
     assert len(shell.lines_of_error()) == 1
 
@@ -363,7 +443,7 @@ def test_a_database_that_fails_in_the_middle_is_told_in_one_line(shell: Shell):
     shell("demo-data")
     with closing(sqlite3.connect(shell.path)) as db:
         db.execute("create trigger no_room before insert on tokens begin select raise(abort, 'no room'); end")
-    shell("token", "--role", "staff", code=2)
+    shell("token", "--role", "staff", "--name", "desk", code=2)
     assert shell.lines_of_error() == ["kiosk-central: the database: no room"]
 
 
@@ -415,6 +495,14 @@ def test_help_says_what_there_is(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["fly"])
     assert ended.value.code == 2
+
+
+def test_the_version_is_one_line_with_those_of_the_protocol_and_the_rules(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    out, err = capsys.readouterr()
+    stated = f"kiosk-central {version('nfc-kiosk')}, protocol_version {PROTOCOL_VERSION}, definitions_version 1\n"
+    assert (ended.value.code or 0, out, err) == (0, stated, "")
 
 
 class Interrupted:

@@ -91,8 +91,10 @@ def exception(centre: Centre, _: Path) -> None:
 
 
 def token(centre: Centre, _: Path) -> Row:
-    made = centre.do("token", role="patient", patient_id=ANNA)
-    return {"kind": "token", "patient_id": ANNA, "detail": {"role": "patient", "token": hash_of(made)[:12]}}
+    made = centre.do("token", role="patient", patient_id=ANNA, name="phone")
+    token_id = hash_of(made["token"])[:12]
+    detail = {"role": "patient", "token": token_id, "name": "phone", "expires_ms": None}
+    return {"kind": "token", "patient_id": ANNA, "detail": detail}
 
 
 def token_revoke(centre: Centre, _: Path) -> Row:
@@ -160,6 +162,7 @@ ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "binding-block": binding_block,
     "binding-unblock": binding_unblock,
     "token": token,
+    "tokens": nothing("tokens"),
     "token-revoke": token_revoke,
     "import-rows": nothing("import-rows", rows=[{"kind": "exams", "line": 1, "fields": {"exam_id": "x"}}]),
     "import-day": nothing("import-day", day="2026-12-01", named=[]),
