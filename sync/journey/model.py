@@ -222,6 +222,7 @@ class RefusalCode(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_ALLOWED = "not_allowed"
     NO_SUCH_ENTRY = "no_such_entry"
+    ENTRY_NOT_NAMED = "entry_not_named"
     PROOF_MISSING = "proof_missing"
     TOO_LARGE = "too_large"
 
@@ -246,6 +247,7 @@ _MESSAGES: Mapping[RefusalCode, str] = {
     RefusalCode.FORBIDDEN: "{action} may not be sent by this sender.",
     RefusalCode.NOT_ALLOWED: "{action} is not allowed in state {state}.",
     RefusalCode.NO_SUCH_ENTRY: "{action} names no queue entry or appointment of this patient today.",
+    RefusalCode.ENTRY_NOT_NAMED: "{action} needs queue_id or exam_id: only another entry or booking allows it.",
     RefusalCode.PROOF_MISSING: "{action} needs a proof in its payload, such as the id of a receipt.",
     RefusalCode.TOO_LARGE: "{action} carries too much text.",
 }

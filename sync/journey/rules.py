@@ -225,14 +225,11 @@ def _change(definitions: Definitions, journey: Journey, action: Action, rule: Ac
     """An action on one entry, named or current; the journey moves with its current entry only."""
     assert rule.entry is not None
     entry = _meant(definitions, journey, action)
-    if entry is None:
-        if rule.no_entry is not None and action.queue_id is None:
-            return _change_appointment_alone(definitions, journey, action, rule, rule.no_entry)
-        named = action.queue_id is not None or action.exam_id is not None
-        return _refuse(definitions, journey, action, RefusalCode.NO_SUCH_ENTRY if named else RefusalCode.NOT_ALLOWED)
+    if entry is None and rule.no_entry is not None and action.exam_id is not None and action.queue_id is None:
+        return _change_appointment_alone(definitions, journey, action, rule, rule.no_entry)
     target = _target(definitions, journey, rule, entry)
-    if target is None:
-        return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
+    if entry is None or target is None:
+        return _refuse(definitions, journey, action, _why_not(definitions, journey, action, rule, entry))
     # Only the staff of a room know the room.
     room = action.room if action.actor.role is Role.STAFF else None
     moved, change, appointments = _with_entry(definitions, journey, entry, rule.entry.target, action.action_type, room)
@@ -240,6 +237,20 @@ def _change(definitions: Definitions, journey: Journey, action: Action, rule: Ac
     row = _row(journey, action, rule, target)
     moved, sync_rows = _take_next(definitions, moved, entry)
     return Decision(moved, (row, *sync_rows), (change,), appointments)
+
+
+def _why_not(
+    definitions: Definitions, journey: Journey, action: Action, rule: ActionRule, entry: QueueEntry | None
+) -> RefusalCode:
+    """Why an action on one entry is refused: it names no entry that exists, or none at all, or its entry does not allow
+    it.
+    """
+    if action.queue_id is not None or action.exam_id is not None:
+        return RefusalCode.NO_SUCH_ENTRY if entry is None else RefusalCode.NOT_ALLOWED
+    others = any(_target(definitions, journey, rule, other) is not None for other in journey.entries)
+    booked = any(booking.status in definitions.open_appointments for booking in journey.appointments)
+    cancels = rule.no_entry is not None and journey.state not in rule.never_in and booked
+    return RefusalCode.ENTRY_NOT_NAMED if others or cancels else RefusalCode.NOT_ALLOWED
 
 
 def _change_appointment_alone(

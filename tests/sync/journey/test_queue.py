@@ -128,6 +128,34 @@ def test_without_a_current_entry_an_unnamed_action_on_one_is_not_allowed():
     assert refused(patient("ARRIVED"), action("call_patient")).code is RefusalCode.NOT_ALLOWED
 
 
+@pytest.mark.parametrize(
+    ("action_type", "other"),
+    [
+        ("call_patient", "waiting"),
+        ("call_patient", "no_show"),
+        ("start_exam", "called"),
+        ("complete_exam", "in_progress"),
+        ("mark_no_show", "called"),
+        ("cancel_appointment", "waiting"),
+    ],
+)
+@pytest.mark.parametrize("current", [1, None], ids=["the current entry has ended", "no entry is current"])
+def test_an_action_that_only_another_entry_allows_is_told_that_it_names_none(action_type, other, current):
+    before = patient("COMPLETED", entries=[entry(1, "X", "completed"), entry(2, "Y", other)], current=current)
+    refusal = refused(before, action(action_type))
+    assert refusal.code is RefusalCode.ENTRY_NOT_NAMED
+    assert f"{action_type} needs queue_id or exam_id" in refusal.message
+    assert isinstance(decide(RULES, before, action(action_type, exam="Y")), Decision)
+
+
+def test_a_cancellation_that_names_no_booking_is_told_so():
+    before = patient("ARRIVED", [booking("X")])
+    assert refused(before, action("cancel_appointment")).code is RefusalCode.ENTRY_NOT_NAMED
+    assert refused(patient("ARRIVED"), action("cancel_appointment")).code is RefusalCode.NOT_ALLOWED
+    finished = patient("FINISHED", [booking("X")])
+    assert refused(finished, action("cancel_appointment")).code is RefusalCode.NOT_ALLOWED
+
+
 def test_an_entry_that_has_ended_takes_no_action():
     assert refused(two("completed"), action("call_patient", entry=1)).code is RefusalCode.NOT_ALLOWED
 
@@ -225,7 +253,7 @@ def test_nothing_is_cancelled_any_more_once_the_visit_is_finished():
     assert not is_legal(RULES, row)
 
 
-@pytest.mark.parametrize("asked", [{}, {"exam": "NOPE"}, {"entry": 5}, {"entry": 5, "exam": "X"}])
+@pytest.mark.parametrize("asked", [{"exam": "NOPE"}, {"entry": 5}, {"entry": 5, "exam": "X"}])
 def test_cancelling_what_is_not_there_is_refused(asked: dict[str, int]):
     before = patient("ARRIVED", [booking("X")])
     assert refused(before, action("cancel_appointment", **asked)).code is RefusalCode.NO_SUCH_ENTRY
