@@ -19,7 +19,7 @@ from sync.websocket.limits import SocketLimits
 
 log = logging.getLogger(__name__)
 
-GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR = 1001, 1008, 1011  # RFC 6455, 7.4.1
+GOING_AWAY, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1011, 1013  # RFC 6455, 7.4.1, and its registry at IANA
 PING_INTERVAL_S = 25
 MAX_MESSAGE = 16 * 1024  # bytes
 _CONNECTION_KEYS = ("gunicorn.socket", "werkzeug.socket")

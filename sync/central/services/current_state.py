@@ -16,9 +16,10 @@ from sync.journey.rules import available_actions
 
 
 class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One place in a line. `estimated_wait_time` is in minutes; 0 once the patient is called.
+    """One place in a line. `estimated_wait_time` is in minutes. It and `people_ahead` are 0 once the patient is called.
 
-    `label_aliases` are the numbers that other kiosks printed for the same place, left out where there are none.
+    `room` is the exam's, or the one that the patient was called into. `label_aliases` are the numbers that other kiosks
+    printed for the same place, left out where there are none.
     """
 
     queue_id: str
@@ -27,6 +28,8 @@ class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     state: str
     queue_number: str
     estimated_wait_time: int
+    room: str
+    people_ahead: int
     label_aliases: tuple[str, ...] = ()
 
 
@@ -75,20 +78,27 @@ def current_state(
     )
 
 
-def estimated_wait(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
+def people_before(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
+    """The number of people before this entry in its line; 0 for an entry that does not wait for its turn."""
+    return count_ahead(db, definitions, site_day, entry) if waits(definitions, entry) else 0
+
+
+def estimated_wait(entry: QueueEntry, ahead: int) -> int:
     """Minutes until this entry's turn: the planned minutes of the exam for each person ahead."""
-    return count_ahead(db, definitions, site_day, entry) * entry.minutes if waits(definitions, entry) else 0
+    return ahead * entry.minutes
 
 
 def _queue_detail(db: ReadTransaction, definitions: Definitions, journey: Journey, entry: QueueEntry) -> QueueDetail:
-    wait = estimated_wait(db, definitions, journey.site_day, entry)
+    ahead = people_before(db, definitions, journey.site_day, entry)
     return QueueDetail(
         entry.queue_id,
         entry.exam_id,
         entry.exam_name,
         entry.state,
         entry.queue_number,
-        wait,
+        estimated_wait(entry, ahead),
+        entry.room,
+        ahead,
         entry.label_aliases,
     )
 

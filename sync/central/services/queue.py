@@ -11,7 +11,7 @@ from sync.central.records.history import RecordedTransition, newest_transitions
 from sync.central.records.patients import patient_named
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.answers import MAX_ROWS
-from sync.central.services.current_state import estimated_wait
+from sync.central.services.current_state import estimated_wait, people_before
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
@@ -33,6 +33,7 @@ class QueueRow(msgspec.Struct, frozen=True):
     priority: int
     opened_at: str
     estimated_wait_time: int
+    people_ahead: int
     journey_state: str
 
 
@@ -91,6 +92,7 @@ def _queue_row(
     db: ReadTransaction, definitions: Definitions, site: SiteSettings, today: str, listed: ListedEntry
 ) -> QueueRow:
     entry = listed.entry
+    ahead = people_before(db, definitions, today, entry)
     return QueueRow(
         entry.queue_id,
         listed.patient_id,
@@ -103,7 +105,8 @@ def _queue_row(
         entry.label_aliases,
         entry.priority,
         iso(entry.opened_ms, site.site.timezone),
-        estimated_wait(db, definitions, today, entry),
+        estimated_wait(entry, ahead),
+        ahead,
         listed.journey_state,
     )
 

@@ -15,6 +15,7 @@ import msgspec
 from flask import Flask, Response, request
 
 from sync.central.centre import Centre
+from sync.central.records.site import NoSite
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer, refused
 from sync.central.services.authentication import actor_of, authenticate, refresh, subject_of
@@ -29,15 +30,19 @@ from sync.central.web.origins import Origins
 from sync.central.web.patient_api import perform_for
 from sync.central.web.senders import socket_token
 from sync.journey.model import Role
-from sync.websocket.adapter import GOING_AWAY, POLICY_VIOLATION, Refused, add_socket
+from sync.websocket.adapter import GOING_AWAY, TRY_AGAIN_LATER, Refused, add_socket
 from sync.websocket.connection import Wakeable
 from sync.websocket.limits import SocketLimits
 
 log = logging.getLogger(__name__)
 
 PATH = "/ws/patient-journey/"
-_CHECK_EVERY_S = 30.0  # the expiry of the token is noticed within this time
+_CHECK_EVERY_S = 30.0  # a clock that was set is noticed within this time
+_NOT_BEFORE_S = 0.01
 _ROLES = (Role.PATIENT, Role.STAFF)
+# Close codes for private use (RFC 6455, 7.4.2), by the code of the error: 4000 and the HTTP status.
+_CLOSE_CODES = {"unauthorized": 4401, "forbidden": 4403}
+_NO_LONGER_VALID = ApiError("unauthorized", "the token is no longer valid")
 _FOREIGN_ORIGIN = ApiError("foreign_origin", "A page of another site may not open this socket.")
 _UNKNOWN_COMMAND = ApiError("unknown_command", "The message names no known command.")
 _REFUSALS = {
@@ -58,7 +63,11 @@ def add_patient_socket(
     """Adds the socket to an app. A page of another site is refused before the handshake (RFC 6455, 10.2)."""
 
     def serve(websocket: Any) -> None:
-        _serve(centre, endpoints, limits, websocket)
+        try:
+            _serve(centre, endpoints, limits, websocket)
+        except (sqlite3.OperationalError, NoSite) as error:
+            log.warning("a socket met a centre that cannot answer now: %s", error)
+            websocket.close(TRY_AGAIN_LATER, "no_site" if isinstance(error, NoSite) else "busy")
 
     def refuse(why: Refused) -> Response:
         return respond(_REFUSALS[why])
@@ -73,8 +82,11 @@ def _serve(centre: Centre, endpoints: Endpoints, limits: SocketLimits, websocket
     sender = authenticate(centre, socket_token(), _ROLES)
     named = request.args.get("patient_id")
     subject = sender if isinstance(sender, ApiError) else subject_of(centre, sender, named)
-    if isinstance(sender, ApiError) or isinstance(subject, ApiError):
-        websocket.close(POLICY_VIOLATION, "a valid token is needed")
+    if isinstance(sender, ApiError):
+        _refuse(websocket, sender)
+        return
+    if isinstance(subject, ApiError):
+        _refuse(websocket, subject)
         return
     news = _NewsBox(websocket.event)
     conversation = _Conversation(centre, endpoints, websocket, sender, subject)
@@ -84,6 +96,10 @@ def _serve(centre: Centre, endpoints: Endpoints, limits: SocketLimits, websocket
             for topic in conversation.topics:
                 listening.enter_context(centre.store.news.listen(topic, news.put))
             goes_on = conversation.serve_until_end(limits, news)
+
+
+def _refuse(websocket: Any, error: ApiError) -> None:
+    websocket.close(_CLOSE_CODES[error.code], error.code)
 
 
 class _NewsBox:
@@ -142,15 +158,21 @@ class _Conversation:
                 return False
             topics = self.topics
             if not self._refresh():
-                self._websocket.close(POLICY_VIOLATION, "the token is no longer valid")
+                _refuse(self._websocket, _NO_LONGER_VALID)
                 return False
             if self.topics != topics:
                 return True
             if (change := news.take()) is not None:
                 self._send_update(change)
-            message = self._websocket.receive(timeout=_CHECK_EVERY_S)
+            message = self._websocket.receive(timeout=self._patience_s())
             if message is not None:
                 self._answer(decode(message))
+
+    def _patience_s(self) -> float:
+        """How long the socket may sleep: until its token expires at most."""
+        expires_ms = self._sender.expires_ms
+        left_s = _CHECK_EVERY_S if expires_ms is None else (expires_ms - self._centre.clock()) / 1000
+        return min(_CHECK_EVERY_S, max(left_s, _NOT_BEFORE_S))
 
     def _refresh(self) -> bool:
         """Follows merges of records; False where the token is no longer valid."""

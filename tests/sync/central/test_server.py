@@ -128,7 +128,7 @@ def test_it_serves_and_commands_reach_it_while_it_runs(start):
     watching = centre.open_socket(token)
     assert watching.next()["type"] == "initial_state"
     centre.command("token-revoke", token)
-    assert watching.closed() == 1008
+    assert watching.closed() == 4401
     assert socket_path(centre.path).stat().st_mode & 0o077 == 0
     assert centre.stop() == (0, "")
     assert not socket_path(centre.path).exists()

@@ -60,6 +60,8 @@ def test_the_current_state_has_exactly_the_fields_that_front_ends_use(centre: Ce
         "state": "waiting",
         "queue_number": "C-001",
         "estimated_wait_time": 0,
+        "room": "1",
+        "people_ahead": 0,
     }
     with centre.store.write() as db:
         db.execute("update entries set label_aliases = '[\"B-007\"]'")
@@ -83,10 +85,21 @@ def test_who_comes_later_waits_for_those_before_and_nobody_waits_who_is_called(c
     for number in (1, 2, 3):
         centre.walk(patient(number), *TO_WAITING)
         centre.clock.now_ms += 1000
-    waits = [centre.state(patient(number))["queue_details"][0]["estimated_wait_time"] for number in (1, 2, 3)]
-    assert waits == [0, 5, 10]
+
+    def waits(number: int) -> tuple[int, int]:
+        (entry,) = centre.state(patient(number))["queue_details"]
+        return entry["people_ahead"], entry["estimated_wait_time"]
+
+    assert [waits(number) for number in (1, 2, 3)] == [(0, 0), (1, 5), (2, 10)]
     centre.walk(patient(3), "call_patient")
-    assert centre.state(patient(3))["queue_details"][0]["estimated_wait_time"] == 0
+    assert waits(3) == (0, 0)
+
+
+def test_a_called_patient_reads_the_room_of_the_call(centre: Centre):
+    assert centre.walk(ANNA, *TO_WAITING)["queue_details"][0]["room"] == "1"
+    assert centre.act(ANNA, "call_patient", STAFF, room="Blood draw 4").done
+    (entry,) = centre.state(ANNA)["queue_details"]
+    assert (entry["state"], entry["room"]) == ("called", "Blood draw 4")
 
 
 def test_queue_numbers_are_given_once_without_gaps_and_start_anew_each_day(centre: Centre):

@@ -5,13 +5,15 @@ from socket import SHUT_RDWR
 
 import pytest
 from simple_websocket import ConnectionError as NoHandshake
+from wsproto.events import Ping
 
 from sync.ids import new_id
 from sync.journey.model import Role
 from sync.websocket.connection import MAX_WAITING
 from tests.sync.central.online import API, PATIENCE_S, Online
 
-POLICY_VIOLATION, GOING_AWAY, TOO_BIG = 1008, 1001, 1009
+UNAUTHORIZED, FORBIDDEN = 4401, 4403
+GOING_AWAY, PROTOCOL_ERROR, NOT_UTF8, UNRESPONSIVE, TOO_BIG, TRY_AGAIN_LATER = 1001, 1002, 1007, 1008, 1009, 1013
 HANDSHAKE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
@@ -183,19 +185,19 @@ def test_a_payload_nested_too_deep_is_refused_and_the_socket_stays(online: Onlin
 @pytest.mark.parametrize(("token", "browser"), [(None, False), ("nk_nonsense", False), ("nk_nonsense", True)])
 def test_without_a_valid_token_it_is_closed_at_once(online: Online, token, browser):
     with online.socket(token, browser=browser) as socket:
-        assert socket.closed() == POLICY_VIOLATION
+        assert socket.closed() == UNAUTHORIZED
 
 
 def test_a_kiosks_token_opens_no_socket_and_a_patients_none_of_another(online: Online, mine):
     with online.socket(online.centre.token(Role.KIOSK, kiosk_id="K1")) as socket:
-        assert socket.closed() == POLICY_VIOLATION
+        assert socket.closed() == FORBIDDEN
     with online.socket(mine[1], query="?patient_id=P80") as socket:
-        assert socket.closed() == POLICY_VIOLATION
+        assert socket.closed() == FORBIDDEN
 
 
 def test_a_token_in_the_query_string_is_no_token(online: Online, mine):
     with online.socket(None, query=f"?token={mine[1]}") as socket:
-        assert socket.closed() == POLICY_VIOLATION
+        assert socket.closed() == UNAUTHORIZED
 
 
 def test_revoking_a_token_closes_its_sockets_and_no_other(online: Online, mine):
@@ -203,9 +205,63 @@ def test_revoking_a_token_closes_its_sockets_and_no_other(online: Online, mine):
     with online.socket(mine[1]) as ended, online.socket(other) as kept:
         ended.next(), kept.next()
         online.centre.do("token-revoke", token=mine[1])
-        assert ended.closed() == POLICY_VIOLATION
+        assert ended.closed() == UNAUTHORIZED
         kept.ask("ping")
         assert kept.next() == {"type": "pong"}
+
+
+def test_a_token_that_expires_closes_its_socket(online: Online, mine):
+    clock = online.centre.clock
+    token = online.centre.token(Role.PATIENT, mine[0], expires_ms=clock() + 50)
+    with online.socket(token) as socket, online.socket(mine[1]) as kept:
+        socket.next(), kept.next()
+        clock.now_ms += 50
+        assert socket.closed() == UNAUTHORIZED
+        kept.ask("ping")
+        assert kept.next() == {"type": "pong"}
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (b"\x81\x01x", PROTOCOL_ERROR),  # without a mask
+        (b"\x83\x80\x00\x00\x00\x00", PROTOCOL_ERROR),  # an opcode that is reserved
+        (b"\x81\x81\x00\x00\x00\x00\xff", NOT_UTF8),
+    ],
+    ids=["unmasked", "reserved", "not UTF-8"],
+)
+def test_a_frame_that_is_none_closes_the_socket(online: Online, mine, frame: bytes, code: int):
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        socket.client.sock.sendall(frame)
+        assert socket.closed() == code
+
+
+def test_a_peer_that_answers_no_ping_is_closed(tmp_path):
+    impatient = Online(tmp_path)
+    try:
+        impatient.app.config["SOCK_SERVER_OPTIONS"]["ping_interval"] = 0.2
+        with impatient.socket(impatient.own_token(impatient.newcomer())) as socket:
+            socket.next()
+            client, receive = socket.client, socket.client.ws.events
+            client.ws.events = lambda: (event for event in receive() if not isinstance(event, Ping))
+            assert socket.closed() == UNRESPONSIVE
+    finally:
+        impatient.close()
+
+
+def test_a_centre_without_a_hospital_asks_to_try_again_later(tmp_path):
+    empty = Online(tmp_path)
+    try:
+        token = empty.own_token(empty.newcomer())
+        with empty.socket(token) as socket:
+            socket.next()
+            with empty.centre.store.write() as db:
+                db.execute("delete from site")
+            socket.ask("fetch_initial_state")
+            assert socket.closed() == TRY_AGAIN_LATER
+    finally:
+        empty.close()
 
 
 def test_a_page_of_another_site_is_refused_before_the_handshake(online: Online, mine):
@@ -305,6 +361,19 @@ def test_staff_who_name_nobody_get_no_state_until_they_do(online: Online, mine):
         assert socket.next()["code"] == "unknown_patient"
         socket.ask("fetch_initial_state", patient_id=mine[0])
         assert socket.next()["type"] == "initial_state"
+        socket.ask("perform_action", action_type="scan_nfc", payload={})
+        assert socket.next()["code"] == "unknown_patient"
+        socket.ask("perform_action", action_type="scan_nfc", payload={"patient_id": mine[0]})
+        assert socket.next()["success"]
+        socket.ask("ping")
+        assert socket.next() == {"type": "pong"}, "it follows nobody, so it hears of no change"
+
+
+def test_staff_who_follow_an_unknown_patient_are_told_and_the_socket_stays(online: Online):
+    with online.socket(online.staff, query="?patient_id=nobody") as socket:
+        assert socket.next()["code"] == "unknown_patient"
+        socket.ask("ping")
+        assert socket.next() == {"type": "pong"}
 
 
 def test_a_patient_cannot_fetch_another(online: Online, mine):
