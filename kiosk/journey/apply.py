@@ -60,7 +60,14 @@ def apply(
     after = replace(patient, view=decision.journey)
     views.save(db, context, after)
     if decision.opened:
-        queue_numbers.use_queue_number(db, opens.queue_number, context.today, day_is_sure=context.clock.synchronised)
+        queue_numbers.use_queue_number(
+            db,
+            opens.queue_number,
+            kiosk_action.action_id,
+            context.today,
+            context.at_ms,
+            day_is_sure=context.clock.synchronised,
+        )
     audit.note(
         db,
         context.at_ms,

@@ -12,6 +12,11 @@ from sync.journey.queue_numbers import IN_USE_MS, NumberUse, count_of, is_in_use
 
 Connection = sqlite3.Connection
 
+# The centre, or its staff, may still give the number to an entry that waits.
+_IS_UNDECIDED = (
+    "exists (select 1 from outbox o where o.action_id = number_uses.action_id"
+    " and o.status in ('pending', 'needs_staff'))"
+)
 _UNKNOWN_DAY = ""  # the site_day of numbers given while the clock was not trusted
 
 
@@ -23,26 +28,31 @@ def peek_queue_number(connection: Connection, prefix: str, since_day: str, now_m
 
     def in_use(number: str) -> bool:
         row = connection.execute(
-            "select site_day, last_ms from number_uses where queue_number = ?", (number,)
+            f"select site_day, last_ms, {_IS_UNDECIDED} from number_uses where queue_number = ?",  # noqa: S608
+            (number,),
         ).fetchone()
         return row is not None and is_in_use(NumberUse(*row), since_day, now_ms)
 
     return next_number(prefix, _last_count(connection, since_day), in_use)
 
 
-def use_queue_number(connection: Connection, number: str, site_day: str, *, day_is_sure: bool) -> None:
-    """Notes that a number has been given on a site day: the next one is above it.
+def use_queue_number(
+    connection: Connection, number: str, action_id: str, site_day: str, now_ms: int, *, day_is_sure: bool
+) -> None:
+    """Notes that an action has given a number on a site day, now (UTC ms): the next one is above it.
 
     Where the day is not sure, the number counts for every day.
     """
     for counted_day in (site_day,) if day_is_sure else (site_day, _UNKNOWN_DAY):
         _raise_count(connection, counted_day, count_of(number))
+    note_in_use(connection, [number], site_day, now_ms)
+    connection.execute("update number_uses set action_id = ? where queue_number = ?", (action_id, number))
 
 
 def note_in_use(connection: Connection, numbers: Iterable[str], site_day: str, now_ms: int) -> None:
     """Notes that entries of a site day bear these numbers, and that one of the entries changes now (UTC ms)."""
     connection.executemany(
-        "insert into number_uses values (?, ?, ?) on conflict (queue_number) do update"
+        "insert into number_uses values (?, ?, ?, null) on conflict (queue_number) do update"
         " set site_day = max(site_day, excluded.site_day), last_ms = max(last_ms, excluded.last_ms)",
         [(number, site_day, now_ms) for number in numbers],
     )
@@ -75,8 +85,11 @@ def forget_old_days(connection: Connection, days: int) -> None:
 
 
 def forget_unused(connection: Connection, since_day: str, now_ms: int) -> None:
-    """Removes the uses of numbers that may be given again."""
-    connection.execute("delete from number_uses where site_day < ? and last_ms <= ?", (since_day, now_ms - IN_USE_MS))
+    """Removes the uses of numbers that may be given again on a day, at a time (UTC ms)."""
+    connection.execute(
+        f"delete from number_uses where site_day < ? and last_ms <= ? and not {_IS_UNDECIDED}",  # noqa: S608
+        (since_day, now_ms - IN_USE_MS),
+    )
 
 
 def _last_count(connection: Connection, since_day: str) -> int:

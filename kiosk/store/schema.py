@@ -142,6 +142,7 @@ _FIRST_SCHEMA = (
     """create table number_uses (
         queue_number text primary key,
         site_day text not null,            -- the last day of an entry that bears it
-        last_ms integer not null           -- when it was given, or when an entry that bears it changed last
+        last_ms integer not null,          -- when it was given, or when an entry that bears it changed last
+        action_id text                     -- the action that gave it last; null: not given here
     ) strict, without rowid""",
 )

@@ -19,11 +19,13 @@ _TOGETHER = re.compile(r"[a-z][a-z0-9]{1,9}")  # the longest prefix and number
 class NumberUse:
     """The last use of a queue number: the last site day of an entry that bears it, and its last sign of life (UTC ms).
 
-    A sign of life is the giving of the number, or a change of its entry. The end of a day is none.
+    A sign of life is the giving of the number, or a change of its entry. The end of a day is none. `is_undecided`: the
+    action that gave the number waits for the centre or for staff, who may still give the number to an entry.
     """
 
     site_day: str
     last_ms: int
+    is_undecided: bool = False
 
 
 def queue_number(prefix: str, count: int) -> str:
@@ -56,7 +58,7 @@ def prefix_of(number: str) -> str:
 
 def is_in_use(use: NumberUse, since_day: str, now_ms: int) -> bool:
     """Whether a number must not be given: an entry of `since_day` or later bears it, or somebody may still hold it."""
-    return use.site_day >= since_day or now_ms - use.last_ms < IN_USE_MS
+    return use.is_undecided or use.site_day >= since_day or now_ms - use.last_ms < IN_USE_MS
 
 
 def next_number(prefix: str, used: int, in_use: Callable[[str], bool]) -> str:

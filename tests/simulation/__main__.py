@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from tests.simulation import hospital
@@ -71,10 +72,13 @@ def _many(first: int, number: int, jobs: int) -> int:
     return bool(failed)
 
 
-def template() -> tempfile.TemporaryDirectory[str]:
-    """A directory with the files with which every schedule begins. It exists as long as the context."""
+def template(overnight: Collection[str] = hospital.OVERNIGHT) -> tempfile.TemporaryDirectory[str]:
+    """A directory with the files with which every schedule begins. It exists as long as the context.
+
+    The entries of the exams `overnight` outlast the end of a day.
+    """
     made = tempfile.TemporaryDirectory(prefix="simulation-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None)
-    hospital.make(Path(made.name))
+    hospital.make(Path(made.name), overnight)
     return made
 
 

@@ -5,6 +5,7 @@ Another hospital was made of the same document, so it has the same name and the 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from kiosk.journey.ledger import Ledger
@@ -32,6 +33,7 @@ CARDS = (*PATIENTS, *STRANGERS)
 EVERYTHING = tuple(shipped().actions_by("patient"))
 ENTRANCE = ("scan_nfc", "register", "confirm_arrival")
 KIOSKS = {"A": EVERYTHING, "B": EVERYTHING, "D": ENTRANCE}
+OVERNIGHT, OPEN_AT_NIGHT = ("S",), ("DESK", "S")  # exams whose entries outlast the end of a day
 CENTRE_FILE = "centre.db"
 ELSEWHERE = "elsewhere"  # the directory of the other hospital
 
@@ -53,12 +55,15 @@ def cards_of(card: str) -> tuple[CardHash, ...]:
     return KEYS.hashes(canonical_card("iso14443a", _uid(card)))
 
 
-def make(path: Path) -> None:
-    """Writes the files of the centres and of the kiosks into a directory. The kiosks are enrolled and up to date."""
+def make(path: Path, overnight: Collection[str] = OVERNIGHT) -> None:
+    """Writes the files of the centres and of the kiosks into a directory. The kiosks are enrolled and up to date.
+
+    The entries of the exams `overnight` outlast the end of a day.
+    """
     definitions = shipped()
     (path / ELSEWHERE).mkdir()
-    _make_centre(path / ELSEWHERE).close()
-    store = _make_centre(path)
+    _make_centre(path / ELSEWHERE, overnight).close()
+    store = _make_centre(path, overnight)
     pulls = PullService(Centre(store, KEYS, definitions, lambda: OPENS_MS))
     for name, actions in KIOSKS.items():
         _make_kiosk(path / f"{name}.db", enrolled(store, f"kiosk-{name}", name, actions, OPENS_MS), pulls)
@@ -74,11 +79,11 @@ def enrolled(store: Store, kiosk_id: str, prefix: str, actions: tuple[str, ...],
     return made
 
 
-def _make_centre(directory: Path) -> Store:
+def _make_centre(directory: Path, overnight: Collection[str]) -> Store:
     store = Store(f"sqlite:///{directory / CENTRE_FILE}")
     open_incarnation(store)
     with store.write() as db:
-        take_hospital(db, shipped(), KEYS, read_hospital(_document()), OPENS_MS)
+        take_hospital(db, shipped(), KEYS, read_hospital(_document(overnight)), OPENS_MS)
     return store
 
 
@@ -106,13 +111,13 @@ def _uid(card: str) -> bytes:
     return card.encode().rjust(4, b"\0")
 
 
-def _document() -> dict[str, object]:
-    exams = (("DESK", 5, False), ("X", 10, False), ("E", 20, False), ("S", 30, True))
+def _document(overnight: Collection[str]) -> dict[str, object]:
+    exams = (("DESK", 5), ("X", 10), ("E", 20), ("S", 30))
     return {
         "site": {"name": "Simulated", "desk": "DESK", "ticket_prefix": "C"},
         "exams": [
-            {"exam_id": e, "title": e, "public_label": e, "room": e, "minutes": minutes, "overnight": overnight}
-            for e, minutes, overnight in exams
+            {"exam_id": e, "title": e, "public_label": e, "room": e, "minutes": minutes, "overnight": e in overnight}
+            for e, minutes in exams
         ],
         "patients": [{"patient_id": p, "name": f"Person {p}", "cards": [_uid(p).hex()]} for p in PATIENTS],
         "appointments": [

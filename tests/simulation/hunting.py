@@ -6,19 +6,21 @@ import json
 import sys
 
 from tests.simulation.__main__ import template
-from tests.simulation.schedule import play
+from tests.simulation.hospital import OPEN_AT_NIGHT
+from tests.simulation.schedule import nights_of, play
 
 
-def main(first: int, number: int) -> None:
+def main(first: int, number: int, *, nights: bool) -> None:
     """Prints the number of schedules, and the kinds of problems of the last one (none where no schedule failed)."""
     kinds: list[str] = []
     played = 0
-    with template() as made:
+    with template(OPEN_AT_NIGHT) if nights else template() as made:
         while played < number and not kinds:
-            kinds = sorted({problem.kind for problem in play(first + played, made).problems})
+            seed = first + played
+            kinds = sorted({problem.kind for problem in play(seed, made, nights_of(seed) if nights else None).problems})
             played += 1
     print(json.dumps({"schedules": played, "kinds": kinds}))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), nights="nights" in sys.argv)

@@ -22,13 +22,17 @@ COPIED = ("kiosk", "sync", "hardware", "tests")
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One breakage: its file, the text there, the replacement, and the number of schedules that must catch it."""
+    """One breakage: its file, the text there, the replacement, and the number of schedules that must catch it.
+
+    `nights`: the schedules are those of a hospital whose desk is open around the clock.
+    """
 
     name: str
     file: str
     text: str
     instead: str
     within: int
+    nights: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +222,38 @@ MUTANTS: tuple[Mutant, ...] = (
         100,
     ),
     Mutant(
+        "numbers in use are given again",
+        "sync/journey/queue_numbers.py",
+        "    return use.is_undecided or use.site_day >= since_day or now_ms - use.last_ms < IN_USE_MS",
+        "    return False",
+        20,
+        nights=True,
+    ),
+    Mutant(
+        "a kiosk notes no numbers of its patients",
+        "kiosk/journey/views.py",
+        "    queue_numbers.note_in_use(db, own, patient.view.site_day, context.at_ms)\n",
+        "",
+        100,
+        nights=True,
+    ),
+    Mutant(
+        "a kiosk begins a day's numbers by its clock",
+        "kiosk/journey/transaction_context.py",
+        'return self.day_of(self.identity.as_of_ms) if self.identity.as_of_ms is not None else ""',
+        "return self.today",
+        100,
+        nights=True,
+    ),
+    Mutant(
+        "numbers of undecided actions are given again",
+        "sync/journey/queue_numbers.py",
+        "    return use.is_undecided or use.site_day",
+        "    return use.site_day",
+        300,
+        nights=True,
+    ),
+    Mutant(
         "what lies on the disk is taken for what was written",
         "kiosk/store/outbox_bodies.py",
         'if digest(row["body"]) != row["digest"]:',
@@ -242,7 +278,14 @@ def hunt(mutant: Mutant, first: int = 0) -> Caught | None:
             shutil.copytree(HOUSE / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         _break(copy / mutant.file, mutant)
         completed = subprocess.run(
-            [sys.executable, "-m", "tests.simulation.hunting", str(first), str(mutant.within)],
+            [
+                sys.executable,
+                "-m",
+                "tests.simulation.hunting",
+                str(first),
+                str(mutant.within),
+                *["nights"] * mutant.nights,
+            ],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy), "PYTHONHASHSEED": "0"},
             capture_output=True,

@@ -19,6 +19,7 @@ from tests.simulation.world import World
 
 ACTIONS, STRIKES, STEPS = 40, 30, 8  # events of people, faults and sync; the first two are the least that take effect
 STAFF_SHARE = 0.3
+NIGHT, NIGHTS = "day's end", 3
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -50,6 +51,15 @@ def events_of(seed: int) -> list[Event]:
     kinds = ["staff"] * staffed + ["act"] * (ACTIONS - staffed) + ["sync"] * STEPS + ["backup"] * 2 + ["snapshot"] * 3
     chosen: list[tuple[str, Fault | None]] = [(kind, None) for kind in kinds]
     chosen += [("fault", fault) for fault in _faults(chance)]
+    chance.shuffle(chosen)
+    return [Event(number, kind, fault) for number, (kind, fault) in enumerate(chosen, 1)]
+
+
+def nights_of(seed: int) -> list[Event]:
+    """The events of a busy hospital over three nights, without a fault, from a seed."""
+    chance = Random(seed)
+    kinds: list[tuple[str, Fault | None]] = [("act", None)] * 120 + [("staff", None)] * 20 + [("sync", None)] * 20
+    chosen = [*kinds, *[("fault", next(fault for fault in FAULTS if fault.name == NIGHT))] * NIGHTS]
     chance.shuffle(chosen)
     return [Event(number, kind, fault) for number, (kind, fault) in enumerate(chosen, 1)]
 

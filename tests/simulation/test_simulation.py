@@ -103,6 +103,16 @@ def test_damage_at_the_centre_is_seen(world: World, damage: str, kind: str):
     assert kind in {problem.kind for problem in look(world)}
 
 
+def test_two_live_entries_with_one_number_are_seen(world: World):
+    for patient_id in ("P1", "P2"):
+        for action in ("scan_nfc", "register", "confirm_arrival"):
+            assert world.centre.staff(world.new_id(), action, patient_id, {}).done
+    assert "doubled" not in {problem.kind for problem in look(world)}
+    with world.centre.store.write() as db:
+        db.execute("update entries set queue_number = 'C-001'")
+    assert "doubled" in {problem.kind for problem in look(world)}
+
+
 def test_a_lost_card_that_a_kiosk_does_not_know_and_one_that_somebody_holds_are_seen(world: World):
     world.centre.block_card(world.new_id(), cards_of("P1"))
     assert "diverged" in {problem.kind for problem in look(world)}

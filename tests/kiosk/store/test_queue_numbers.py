@@ -26,8 +26,7 @@ def give(db: Connection, day: str, now_ms: int, *, since_day: str = "", day_is_s
     """Gives the next number on a day, as `apply()` does."""
     number = queue_numbers.peek_queue_number(db, "B", since_day or day, now_ms)
     assert queue_numbers.peek_queue_number(db, "B", since_day or day, now_ms) == number
-    queue_numbers.note_in_use(db, [number], day, now_ms)
-    queue_numbers.use_queue_number(db, number, day, day_is_sure=day_is_sure)
+    queue_numbers.use_queue_number(db, number, f"action {number}", day, now_ms, day_is_sure=day_is_sure)
     return number
 
 

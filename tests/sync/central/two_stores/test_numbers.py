@@ -15,8 +15,8 @@ NEXT_DAY = "2026-03-03"
 
 
 @pytest.fixture
-def waiting(centre: Centre, kiosk: Kiosk) -> str:
-    """The number of a patient who waits overnight, as the kiosk printed it."""
+def booked(centre: Centre, kiosk: Kiosk) -> None:
+    """P3 is booked for an overnight exam of today, the others for tomorrow."""
     document = {
         "exams": [{"exam_id": "S", "title": "Sleep", "public_label": "Sleep", "room": "9", "overnight": True}],
         "appointments": [
@@ -28,6 +28,11 @@ def waiting(centre: Centre, kiosk: Kiosk) -> str:
     with centre.store.write() as db:
         take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
     kiosk.pull()
+
+
+@pytest.fixture
+def waiting(centre: Centre, kiosk: Kiosk, booked: None) -> str:
+    """The number of P3, who waits overnight, as the kiosk printed it."""
     kiosk.check_in("P3")
     kiosk.sync()
     number = centre.journey("P3").entries[0].queue_number
@@ -98,14 +103,24 @@ def test_a_kiosk_knows_the_number_of_a_live_entry_whose_visit_has_ended(centre: 
     assert printed(kiosk, "P1") == "A-002"
 
 
-def test_the_day_after_a_quiet_night_begins_at_one(centre: Centre, kiosk: Kiosk):
-    document = {
-        "appointments": [
-            {"appointment_id": "B1", "patient_id": "P1", "exam_id": "X", "scheduled_at": f"{NEXT_DAY}T10:00"}
-        ]
-    }
-    with centre.store.write() as db:
-        take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
+def test_a_number_whose_action_the_centre_has_not_judged_is_not_given_again(
+    centre: Centre, kiosk: Kiosk, other: Kiosk, booked: None
+):
+    """It becomes a second number of the entry that another kiosk has opened, and that still waits."""
+    other.pull()
+    for each in (kiosk, other):
+        each.check_in("P3")
+    other.sync()
+    morning(centre)
+    kiosk.pull()
+    assert last_number(kiosk.view("P3")) == "B-001", "its own slip says A-001"
+    assert printed(kiosk, "P1") == "A-002"
+    kiosk.sync()
+    assert centre.journey("P3").entries[0].label_aliases == ("A-001",)
+    assert centre.open_cases() == []
+
+
+def test_the_day_after_a_quiet_night_begins_at_one(centre: Centre, kiosk: Kiosk, booked: None):
     assert printed(kiosk, "P2") == "A-001"
     kiosk.sync()
     morning(centre)
@@ -115,11 +130,13 @@ def test_the_day_after_a_quiet_night_begins_at_one(centre: Centre, kiosk: Kiosk)
     assert centre.open_cases() == []
 
 
-def test_a_number_of_yesterday_that_arrives_late_is_no_double_of_todays(centre: Centre, kiosk: Kiosk, waiting: str):
-    assert printed(kiosk, "P2") == "A-002"
+def test_a_number_of_yesterday_that_arrives_late_is_no_double_of_todays(centre: Centre, kiosk: Kiosk, booked: None):
+    assert printed(kiosk, "P2") == "A-001"
     morning(centre)
     kiosk.pull()
-    assert printed(kiosk, "P1") == "A-002"
+    with kiosk.store.write() as db:
+        db.execute("delete from number_uses")
+    assert printed(kiosk, "P1") == "A-001"
     kiosk.sync()
     assert centre.open_cases() == []
 
