@@ -16,8 +16,9 @@ from sync.central.maintenance.health import check
 from sync.central.records.bindings import binding_of_card
 from sync.central.records.card_blocks import block_of_card
 from sync.central.records.cases import DUPLICATE_NUMBER, FORK
+from sync.clock import site_day
 from sync.rebase import view
-from tests.simulation.hospital import CARDS, cards_of
+from tests.simulation.hospital import CARDS, ZONE, cards_of
 from tests.simulation.kiosk import SimulatedKiosk
 from tests.simulation.world import World
 
@@ -243,12 +244,17 @@ def _unread(world: World) -> Found:
 
 
 def _tickets(world: World) -> Found:
-    """No two entries of a day have one number, and no two live entries of any days, except where a clone or a disk that
-    was set back was detected. An entry that stays overnight is an entry of each of its days.
+    """No two entries of a day have one number, and no two live entries of any days.
+
+    A clone, and a disk that was set back, must be detected there. An entry that stays overnight is an entry of each of
+    its days. An entry that came late into the history of an earlier day has a number of a later day.
     """
     held: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    rows = world.centre.rows("select queue_id, queue_number, label_aliases, site_day from entries order by queue_id")
+    columns = "queue_id, queue_number, label_aliases, site_day, opened_ms"
+    rows = world.centre.rows(f"select {columns} from entries order by queue_id")
     for row in rows:
+        if site_day(row["opened_ms"], ZONE, "04:00") > row["site_day"]:
+            continue
         for number in (row["queue_number"], *msgspec.json.decode(row["label_aliases"])):
             held[row["site_day"], number].add(row["queue_id"])
     for journey in map(world.centre.journey, _patients(world)):

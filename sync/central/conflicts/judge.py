@@ -117,7 +117,9 @@ def _apply(db: WriteTransaction, judged: _JudgedAction, resolution: Resolution) 
     if decision is None:
         return evidence.journey
     if resolution.place is Place.HISTORY:
-        _report_duplicates(db, judged, evidence.visit.history if evidence.visit else None, decision.journey)
+        # A number that was given on a later day than that of the visit is none of that day.
+        if judged.intent.site_day <= decision.journey.site_day:
+            _report_duplicates(db, judged, evidence.visit.history if evidence.visit else None, decision.journey)
         write_late(db, judged.context, evidence, decision, judged.provenance)
         return evidence.journey
     return _move_today(db, judged, decision, applied=resolution.verdict is Verdict.APPLIED)
