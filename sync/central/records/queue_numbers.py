@@ -63,7 +63,7 @@ def twin_of_number(
 
     It is an entry of that day. For an entry of today, it may also be a live one of an earlier day.
     """
-    found = (each for each in _bearers(db, definitions, number, site_day) if each.entry.queue_id != but)
+    found = (each for each in _bearers(db, definitions, number, day_before(site_day)) if each.entry.queue_id != but)
     is_today = site_day >= today
     twins = (e for e in found if e.site_day == site_day or (is_today and e.is_live(definitions, today)))
     return next((each.entry.queue_id for each in twins), None)
@@ -76,12 +76,16 @@ def _use(bearer: _Bearer, definitions: Definitions, day: str) -> NumberUse:
 
 
 def _bearers(db: ReadTransaction, definitions: Definitions, number: str, since_day: str) -> Iterator[_Bearer]:
-    """The entries of `since_day` or later, and the open ones of all days, that bear a number."""
+    """The entries of `since_day` or later, and the open ones of all days, that bear a number.
+
+    Second numbers are looked up among the entries of `since_day` or later alone: those of all days are many.
+    """
     live, live_states = any_of("live", definitions.live)
-    concerned = f"(e.site_day >= :since_day or e.state in {live} and e.site_day = j.site_day)"
     rows = db.rows(
-        f"{_BEARERS} where e.queue_number = :number and {concerned}"
-        f" union all {_BEARERS} where e.label_aliases <> '[]' and e.queue_number <> :number and {concerned}",
+        f"{_BEARERS} where e.queue_number = :number and e.site_day >= :since_day union all {_BEARERS}"
+        f" where e.queue_number = :number and e.site_day < :since_day and e.state in {live} and e.site_day = j.site_day"
+        f" union all {_BEARERS} where e.label_aliases <> '[]' and e.site_day >= :since_day"
+        " and e.queue_number <> :number",
         number=number,
         since_day=since_day,
         day_end=BuiltIn.CLOSE_DAY.value,

@@ -161,7 +161,7 @@ _JOURNEYS = (
     # Every new number is looked up among those of the day and among the live ones of all days.
     "create index entries_by_number on entries (queue_number, site_day, state)",
     # Few entries have a second number.
-    "create index entries_with_aliases on entries (site_day, state) where label_aliases <> '[]'",
+    "create index entries_with_aliases on entries (site_day) where label_aliases <> '[]'",
     """create table visits (
         visit_id text primary key,
         patient_id text not null references patients (patient_id),
