@@ -12,33 +12,28 @@ from sync.central.store.transactions import ReadTransaction, WriteTransaction, a
 from sync.clock import day_after, day_before
 from sync.journey.definitions import Definitions
 
+# The list of all members reads the live entries once, and the question about one patient those of this patient.
 # Entries of yesterday are among them, since their day may not be closed yet.
-_IS_MEMBER = (
-    "(j.visit_id is not null or {has_place}"
+_IN_A_LINE = (
+    "j.patient_id in (select e.patient_id from entries e join journeys o on o.patient_id = e.patient_id"
+    " and o.site_day = e.site_day where e.site_day >= :yesterday and e.state in {live})"
+)
+_HAS_A_PLACE = (
+    "exists (select 1 from entries e where e.patient_id = j.patient_id and e.site_day = j.site_day"
+    " and e.site_day >= :yesterday and e.state in {live})"
+)
+_MEMBER = (
+    "select j.patient_id, j.change from journeys j where (j.visit_id is not null or {has_place}"
     " or exists (select 1 from appointments a where a.patient_id = j.patient_id"
     " and a.site_day in (:today, :tomorrow))"
     " or exists (select 1 from roster_guests g where g.patient_id = j.patient_id and g.site_day = :today))"
 )
-_LIVE_ENTRIES = "entries e where e.site_day >= :yesterday and e.site_day = {journey}.site_day and e.state in {live}"
-# The list of all members reads the entries once, and the question about one patient those of this patient.
-_PLACES = (
-    "j.patient_id in (select e.patient_id from journeys o, "
-    + _LIVE_ENTRIES.replace("{journey}", "o")
-    + " and e.patient_id = o.patient_id)"
-)
-_PLACE = "exists (select 1 from " + _LIVE_ENTRIES.replace("{journey}", "j") + " and e.patient_id = j.patient_id)"
-_MEMBERS = (
-    "select j.patient_id, j.change from journeys j where "
-    + _IS_MEMBER.replace("{has_place}", _PLACES)
-    + " order by j.change"
-)
-_ONE = "select 1 from journeys j where j.patient_id = :patient_id and " + _IS_MEMBER.replace("{has_place}", _PLACE)
 
 
 def roster_members(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[sqlite3.Row]:
     """The first patients on the roster in the order of their changes: patient_id and change."""
-    members, parameters = _of_day(_MEMBERS, definitions, today)
-    return db.rows(f"{members} limit :limit", **parameters, limit=limit)
+    members, parameters = _members(definitions, today, _IN_A_LINE)
+    return db.rows(f"{members} order by j.change limit :limit", **parameters, limit=limit)
 
 
 def changed_patients(db: ReadTransaction, after: int, limit: int) -> list[sqlite3.Row]:
@@ -73,8 +68,8 @@ def add_guest(db: WriteTransaction, patient_id: str, today: str) -> None:
 
 def is_on_roster(db: ReadTransaction, definitions: Definitions, patient_id: str, today: str) -> bool:
     """Whether kiosks hold a patient today."""
-    query, parameters = _of_day(_ONE, definitions, today)
-    return db.row(query, **parameters, patient_id=patient_id) is not None
+    members, parameters = _members(definitions, today, _HAS_A_PLACE)
+    return db.row(f"{members} and j.patient_id = :patient_id", **parameters, patient_id=patient_id) is not None
 
 
 def is_guest(db: ReadTransaction, patient_id: str, today: str) -> bool:
@@ -95,14 +90,14 @@ def begin_roster_day(db: WriteTransaction, definitions: Definitions, today: str)
         {"today": today, "change": db.next_change()},
     )
     db.execute("delete from roster_guests where site_day <> :today", {"today": today})
-    members, parameters = _of_day(_MEMBERS, definitions, today)
-    for row in db.rows(members, **parameters):
+    members, parameters = _members(definitions, today, _IN_A_LINE)
+    for row in db.rows(f"{members} order by j.change", **parameters):
         renumber(db, row["patient_id"])
     renumber_blocks(db)
 
 
-def _of_day(query: str, definitions: Definitions, today: str) -> tuple[str, dict[str, str]]:
-    """A query for the roster of a day, and its parameters."""
+def _members(definitions: Definitions, today: str, has_place: str) -> tuple[str, dict[str, str]]:
+    """The query for the members of a day's roster, and its parameters. `has_place` is the condition of a live entry."""
     live, states = any_of("live", definitions.live)
     days = {"today": today, "yesterday": day_before(today), "tomorrow": day_after(today)}
-    return query.format(live=live), {**days, **states}
+    return _MEMBER.format(has_place=has_place.format(live=live)), {**days, **states}

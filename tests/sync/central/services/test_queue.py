@@ -173,6 +173,8 @@ def test_an_id_with_a_space_at_its_end_is_the_same_patient_everywhere(named: Cen
 def test_an_id_with_a_mark_that_nobody_sees_is_nobodys(named: Centre):
     with named.store.read() as db:
         assert patient_named(db, "P-1‮") is None
+
+
 def test_a_row_of_the_queue_has_the_people_ahead_and_the_wait(centre: Centre):
     now = centre.clock()
     for number in (1, 2):
