@@ -1,5 +1,6 @@
 """The commands of upkeep: `check`, `clock`, `backup` and `restore`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,35 +108,51 @@ def _disk_in_words(trouble: str | None, free_bytes: int, is_low: bool) -> list[s
 
 
 def _in_words(health: dict[str, Any]) -> str:
-    lines = ["all is well" if health["ok"] else "NOT WELL"]
+    parts = (_machine_in_words, _journeys_in_words, _kiosks_in_words, _tokens_in_words, _counts_in_words)
+    headline = "all is well" if health["ok"] else "NOT WELL"
+    return "\n".join([headline, *(line for part in parts for line in part(health))])
+
+
+def _machine_in_words(health: dict[str, Any]) -> Iterator[str]:
     if health["clock"]:
-        lines.append(_clock_in_words(**health["clock"]))
+        yield _clock_in_words(**health["clock"])
     if health["damage"]:
-        lines.append(f"{health['damage']}. The next start refuses it: restore a backup")
-    lines += _disk_in_words(**health["disk"])
+        yield f"{health['damage']}. The next start refuses it: restore a backup"
+    yield from _disk_in_words(**health["disk"])
+
+
+def _journeys_in_words(health: dict[str, Any]) -> Iterator[str]:
     for what in ("inconsistent", "orphans"):
-        lines += [
-            f"{what}: patient {found['patient_id']} is {found['journey_state']} on {found['site_day']},"
-            f" the entry is {found['entry_state']}"
-            for found in health[what]
-        ]
+        for found in health[what]:
+            yield (
+                f"{what}: patient {found['patient_id']} is {found['journey_state']} on {found['site_day']},"
+                f" the entry is {found['entry_state']}"
+            )
     for found in health["illegal_transitions"]:
-        lines.append("illegal: {from_state} -{action}-> {to_state} ({trigger_type}), {rows} rows".format(**found))
+        yield "illegal: {from_state} -{action}-> {to_state} ({trigger_type}), {rows} rows".format(**found)
+
+
+def _kiosks_in_words(health: dict[str, Any]) -> Iterator[str]:
     for found in health["stuck_kiosks"]:
-        lines.append(f"kiosk {found['kiosk_id']} pulls, but its actions do not arrive: {backlog_in_words(found)}")
+        yield f"kiosk {found['kiosk_id']} pulls, but its actions do not arrive: {backlog_in_words(found)}"
     for found in health["unanswered_kiosks"]:
-        lines.append(
+        yield (
             f"kiosk {found['kiosk_id']} calls, but gets no answer to its pulls since {iso(found['since_ms'], 'UTC')},"
             f" last call {iso(found['seen_ms'], 'UTC')}: let the network pass POST /api/v1/sync/pull and its answers"
         )
+
+
+def _tokens_in_words(health: dict[str, Any]) -> Iterator[str]:
     for found in health["expiring_tokens"]:
         end = iso(found["expires_ms"], "UTC")
-        lines.append(f"the staff token {found['name']} ({found['token_id']}) expires {end}: make another one")
-    lines.append(f"{health['patients']} patients, {health['waiting_for_staff']} cases of all days waiting for staff")
+        yield f"the staff token {found['name']} ({found['token_id']}) expires {end}: make another one"
+
+
+def _counts_in_words(health: dict[str, Any]) -> Iterator[str]:
+    yield f"{health['patients']} patients, {health['waiting_for_staff']} cases of all days waiting for staff"
     if health["unended"]:
-        lines.append(f"{health['unended']} patients of earlier days whose day is not ended yet: the service ends it")
+        yield f"{health['unended']} patients of earlier days whose day is not ended yet: the service ends it"
     if health["day"]:
-        lines.append(f"on {health['day']}: {health['live_entries']} live entries")
+        yield f"on {health['day']}: {health['live_entries']} live entries"
     for what in ("journey_states", "queue_states"):
-        lines += [f"  {state}: {count}" for state, count in health[what].items() if count]
-    return "\n".join(lines)
+        yield from (f"  {state}: {count}" for state, count in health[what].items() if count)

@@ -23,7 +23,7 @@ def take(centre: Centre, day: str = DAY, prefix: str = "C") -> str:
 
 def book_overnight(centre: Centre, patient_id: str, day: str = DAY) -> None:
     booking = {"appointment_id": f"S-{patient_id}", "patient_id": patient_id, "exam_id": "sleep"}
-    centre.do("import", document={"appointments": [booking | {"scheduled_at": f"{day}T20:00"}]})
+    centre.take({"appointments": [booking | {"scheduled_at": f"{day}T20:00"}]})
 
 
 def label(centre: Centre, patient_id: str) -> str:
