@@ -73,7 +73,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     - `queue_number`: the number given to that entry; empty where no entry was opened, so that the number stays free.
     - `base_version`: the last `journey_version` of this patient that the kiosk got from the centre.
     - `appointment_ids`: the open bookings that the person was shown.
-    - `cards`: the hashes of the card that was read, one for each key.
+    - `card`: the hash of the card that was read, under the newest key.
     - `provisional`: the kiosk knows no patient for the card. `patient_id` is the id that the kiosk made.
     """
 
@@ -94,7 +94,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     clock: ClockReading
     journey_state: str = ""
     binding_id: str | None = None
-    cards: tuple[CardHash, ...] = ()
+    card: CardHash | None = None
     appointment_ids: tuple[str, ...] = ()
     provisional: bool = False
     payload: dict[str, Any] = {}

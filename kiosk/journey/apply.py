@@ -118,7 +118,7 @@ def _intent(
         clock=context.clock,
         journey_state=journey.state,
         binding_id=kiosk_action.binding_id,
-        cards=kiosk_action.cards,
+        card=kiosk_action.cards[0] if kiosk_action.cards else None,
         appointment_ids=tuple(a.appointment_id for a in journey.appointments if a.status in open_statuses),
         provisional=patient.provisional,
         payload=kiosk_action.payload,

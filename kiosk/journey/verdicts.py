@@ -70,7 +70,7 @@ def _save_base(db: sqlite3.Connection, patient_id: PatientId, verdict: VerdictRo
 
 
 def _unbind(db: sqlite3.Connection, patient_id: str, sent: Intent) -> None:
-    if sent.cards:
-        patients.unbind(db, patient_id, sent.cards, sent.binding_id)
+    if sent.card is not None:
+        patients.unbind(db, patient_id, sent.card, sent.binding_id)
     else:
         patients.unbind_all(db, patient_id)

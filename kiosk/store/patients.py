@@ -142,12 +142,12 @@ def bind(connection: Connection, patient_id: str, cards: Iterable[tuple[CardHash
     )
 
 
-def unbind(connection: Connection, patient_id: str, cards: Iterable[CardHash], binding_id: str | None = None) -> None:
-    """Forgets these cards of a patient. A card with a newer binding than `binding_id` stays."""
-    connection.executemany(
+def unbind(connection: Connection, patient_id: str, card: CardHash, binding_id: str | None = None) -> None:
+    """Forgets a card of a patient. A card with a newer binding than `binding_id` stays."""
+    connection.execute(
         "delete from bindings where patient_id = ? and key_id = ? and uid_hash = ?"
         " and (binding_id is null or binding_id = ?)",
-        [(patient_id, card.key_id, card.uid_hash, binding_id) for card in cards],
+        (patient_id, card.key_id, card.uid_hash, binding_id),
     )
 
 

@@ -275,8 +275,8 @@ class SecondClient:
         if known and journey and journey["journey_version"] > known["journey"]["journey_version"]:
             known["journey"] = journey
         if verdict["code"] in ("rebound", "blocked_card") and was in self.patients:
-            cards, bound = row["body"].get("cards", []), self.patients[was]["bindings"]
-            self.patients[was]["bindings"] = [each for each in bound if card_of(each) not in cards]
+            card, bound = row["body"].get("card"), self.patients[was]["bindings"]
+            self.patients[was]["bindings"] = [each for each in bound if card_of(each) != card]
         self.forget(lambda patient: patient.get("gone") is True)
 
     # Pull.

@@ -340,7 +340,7 @@ class Second:
     def check_in(self, uid: bytes) -> list[str]:
         client = self._client
         scanned = self._scan(uid)
-        beside = {name: scanned[name] for name in ("visit_id", "cards", "binding_id", "appointment_ids", "site_day")}
+        beside = {name: scanned[name] for name in ("visit_id", "card", "binding_id", "appointment_ids", "site_day")}
         who = scanned["patient_id"]
         registered = client.act("register", who, journey_state="ARRIVED", **beside)
         number = client.number()
@@ -352,7 +352,7 @@ class Second:
 
     def answer(self, uid: bytes, text: str) -> list[str]:
         scanned = self._scan(uid)
-        names = ("visit_id", "cards", "site_day", "provisional")
+        names = ("visit_id", "card", "site_day", "provisional")
         beside = {name: scanned[name] for name in names if name in scanned}
         said = {"answers": {"note": text}}
         registered = self._client.act(
@@ -417,11 +417,11 @@ class Second:
         client, cards = self._client, self._client.card(uid.hex())
         found = client.holder(uid.hex())
         if found is None:
-            return client.act("scan_nfc", f"card-{uuid7()}", cards=cards, provisional=True, site_day=DAY)
+            return client.act("scan_nfc", f"card-{uuid7()}", card=cards[0], provisional=True, site_day=DAY)
         row = client.patients[found[0]]
         booked = [a["appointment_id"] for a in row["journey"]["appointments"] if a["status"] == "booked"]
         return client.act(
-            "scan_nfc", found[0], cards=cards, binding_id=found[1], appointment_ids=booked, visit_id=uuid7()
+            "scan_nfc", found[0], card=cards[0], binding_id=found[1], appointment_ids=booked, visit_id=uuid7()
         )
 
 

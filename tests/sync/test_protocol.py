@@ -120,7 +120,7 @@ def test_a_changed_moved_or_missing_link_breaks_the_chain():
         site_day=st.text(),
         clock=st.builds(ClockReading, st.integers(), st.integers(), st.text(), st.booleans()),
         binding_id=st.none() | st.text(),
-        cards=st.lists(st.builds(CardHash, st.text(), st.text()), max_size=2).map(tuple),
+        card=st.none() | st.builds(CardHash, st.text(), st.text()),
         payload=st.dictionaries(st.text(), JSON, max_size=3),
     )
 )
@@ -165,7 +165,7 @@ def test_the_actions_of_a_push_are_read():
         "b-1",
         False,
     )
-    assert last.cards == (CardHash("k1", "ab" * 32),)
+    assert last.card == CardHash("k1", "ab" * 32)
     assert last.appointment_ids == ("A-1",)
     assert intents[1].payload == {"language": "ko"}
 

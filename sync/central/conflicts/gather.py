@@ -61,7 +61,7 @@ def gather(db: WriteTransaction, context: JudgingContext, received: ReceivedActi
     """The evidence for one action. A day that has ended for the subject is closed first."""
     intent, happened = received.intent, received.happened
     arrived_ms = happened.at_ms if happened.quality in TRUSTED else None
-    identities = read_identities(db, intent.patient_id, intent.cards, intent.binding_id)
+    identities = read_identities(db, intent.patient_id, intent.card, intent.binding_id)
     subject = _subject(identities, intent)
     journey = _journey(db, context, subject)
     rules = _rules(context, intent, journey)

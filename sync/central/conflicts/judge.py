@@ -8,7 +8,6 @@ from sync.central.conflicts.gather import JudgingContext, gather
 from sync.central.conflicts.late import write_late
 from sync.central.conflicts.resolve import Place, Resolution, resolve
 from sync.central.conflicts.waiting import hold_for_staff, report_to_staff
-from sync.central.records.bindings import add_hashes, binding_of_card
 from sync.central.records.cases import DUPLICATE_NUMBER, REVERSED, NewCase, open_case
 from sync.central.records.history import Provenance, last_action_of_visit
 from sync.central.records.journeys import save
@@ -182,16 +181,10 @@ def _numbers(journey: Journey | None) -> set[tuple[str, str]]:
 
 
 def _follow_card(db: WriteTransaction, judged: _JudgedAction) -> None:
-    """Makes a kiosk's own id for the holder of an unknown card an alias of the patient.
-
-    A card that was read under several keys gets its hashes under all of them.
-    """
+    """Makes a kiosk's own id for the holder of an unknown card an alias of the patient."""
     intent, subject = judged.intent, judged.evidence.subject
     if intent.provisional and subject is not None and subject != intent.patient_id:
         add_patient_alias(db, intent.patient_id, subject, judged.context.now_ms)
-    binding = binding_of_card(db, intent.cards) if len(intent.cards) > 1 else None
-    if binding is not None:
-        add_hashes(db, binding.binding_id, intent.cards)
 
 
 def _metadata(intent: Intent) -> dict[str, Any]:

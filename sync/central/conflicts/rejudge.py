@@ -116,7 +116,7 @@ def reassign_case(
             patient_id=patient_id,
             visit_id=each.intent.visit_id if is_visit_of(db, each.intent.visit_id, patient_id) else visit_id,
             provisional=False,
-            cards=(),
+            card=None,
             binding_id=None,
             base_version=0,
         )

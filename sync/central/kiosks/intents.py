@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from sync.ids import is_uuid
-from sync.protocol import MAX_CARD_KEYS, Intent, canonical
+from sync.protocol import Intent, canonical
 
 MAX_TEXT = 128  # characters of an id, a queue number, a state
 MAX_DEPTH = 32  # nested lists and objects
@@ -120,12 +120,11 @@ _EMPTY: tuple[object, ...] = (None, "", 0, [], {})
 def _checks(intent: Intent) -> list[tuple[str, bool]]:
     ids = (intent.action_id, intent.visit_id, intent.queue_id)
     texts = (intent.action_type, intent.patient_id, intent.queue_number, intent.journey_state, intent.binding_id or "")
-    cards = [text for card in intent.cards for text in (card.key_id, card.uid_hash)]
+    card = (intent.card.key_id, intent.card.uid_hash) if intent.card else ()
     return [
         ("an id is no UUID", all(is_uuid(value) for value in ids)),
-        ("a text is too long", all(len(text) <= MAX_TEXT for text in (*texts, *cards, *intent.appointment_ids))),
+        ("a text is too long", all(len(text) <= MAX_TEXT for text in (*texts, *card, *intent.appointment_ids))),
         ("no patient is named", bool(intent.patient_id)),
-        ("too many cards", len(intent.cards) <= MAX_CARD_KEYS),
         ("a number is out of range", _in_range(intent)),
         ("site_day is no date", _is_date(intent.site_day)),
     ]

@@ -50,13 +50,12 @@ def add_waiting(db: WriteTransaction, waiting: WaitingAction) -> None:
             "received_ms": waiting.received_ms,
         },
     )
-    db.executemany(
-        "insert into waiting_cards values (:key_id, :uid_hash, :verdict_id)",
-        [
-            {"key_id": card.key_id, "uid_hash": card.uid_hash, "verdict_id": waiting.verdict_id}
-            for card in dict.fromkeys(waiting.intent.cards)
-        ],
-    )
+    card = waiting.intent.card
+    if card is not None:
+        db.execute(
+            "insert into waiting_cards values (:key_id, :uid_hash, :verdict_id)",
+            {"key_id": card.key_id, "uid_hash": card.uid_hash, "verdict_id": waiting.verdict_id},
+        )
 
 
 def actions_waiting_in(db: ReadTransaction, visit_ids: Collection[str]) -> list[str]:

@@ -151,7 +151,7 @@ def _reassign(
 
 def _is_known_patient(db: ReadTransaction, waiting: WaitingAction) -> bool:
     intent = waiting.intent
-    found = read_identities(db, intent.patient_id, intent.cards, intent.binding_id)
+    found = read_identities(db, intent.patient_id, intent.card, intent.binding_id)
     return found.patient is not None or (intent.provisional and found.card_holder is not None)
 
 

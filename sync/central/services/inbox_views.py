@@ -117,7 +117,7 @@ def _action(db: ReadTransaction, site: SiteSettings, waiting: WaitingAction) -> 
         "leg": intent.leg,
         "queue_number": intent.queue_number,
         "site_day": intent.site_day,
-        "has_card": bool(intent.cards),
+        "has_card": intent.card is not None,
         "received_at": iso(waiting.received_ms, site.site.timezone),
     }
 

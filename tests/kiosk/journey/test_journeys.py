@@ -95,7 +95,7 @@ def test_a_tap_opens_a_visit_in_one_transaction_of_view_outbox_and_audit(kiosk: 
         0,
         1,
     )
-    assert (intent.binding_id, intent.cards, intent.provisional) == ("b-1", cards(1), False)
+    assert (intent.binding_id, intent.card, intent.provisional) == ("b-1", cards(1)[0], False)
     assert intent.appointment_ids == ("A1-XRAY",)
     assert intent.clock == kiosk.clock()
     status = kiosk.journeys.patient_status("P1")
@@ -277,8 +277,8 @@ def test_a_press_carries_the_card_of_the_tap_before_it_and_its_binding(kiosk: Ki
     kiosk.journeys.act("P1", "register", None, {}, cards(1))
     kiosk.journeys.act("P1", "confirm_arrival", None, {}, cards(2))
     register, confirm = kiosk.intents()[1:]
-    assert (register.binding_id, register.cards) == ("b-1", cards(1))
-    assert (confirm.binding_id, confirm.cards) == (None, cards(2))
+    assert (register.binding_id, register.card) == ("b-1", cards(1)[0])
+    assert (confirm.binding_id, confirm.card) == (None, cards(2)[0])
 
 
 def test_the_payload_goes_along_and_an_exam_that_it_names_is_meant(kiosk: Kiosk):
@@ -318,7 +318,12 @@ def test_only_when_the_holder_of_an_unknown_card_checks_in_is_the_card_kept_as_i
     acted = kiosk.journeys.check_in_unknown(PatientId("card-9"), cards(9), "scan_nfc", None)
     assert (acted.patient_id, acted.refusal, len(acted.action_ids)) == ("card-9", None, 1)
     (intent,) = kiosk.intents()
-    assert (intent.patient_id, intent.provisional, intent.cards, intent.binding_id) == ("card-9", True, cards(9), None)
+    assert (intent.patient_id, intent.provisional, intent.card, intent.binding_id) == (
+        "card-9",
+        True,
+        cards(9)[0],
+        None,
+    )
     status = kiosk.journeys.patient_status("card-9")
     assert status is not None
     assert (

@@ -80,11 +80,11 @@ def test_a_card_bound_to_another_patient_is_no_longer_the_first_ones(store: Stor
         found = patients.read_holder(db, [card])
         assert found is not None
         assert found.patient.patient_id == "P8"
-        patients.unbind(db, "P7", [card])
+        patients.unbind(db, "P7", card)
         assert patients.read_holder(db, [card]) is not None
-        patients.unbind(db, "P8", [card], "b-6")
+        patients.unbind(db, "P8", card, "b-6")
         assert patients.read_holder(db, [card]) is not None, "a newer binding than that"
-        patients.unbind(db, "P8", [card], "b-8")
+        patients.unbind(db, "P8", card, "b-8")
         assert patients.read_holder(db, [card]) is None
 
 
@@ -93,7 +93,7 @@ def test_cards_are_forgotten_one_by_one_or_all_together(store: Store):
     with store.write() as db:
         patients.save(db, patient(7))
         patients.bind(db, "P7", [(first, None), (second, None)])
-        patients.unbind(db, "P7", [first])
+        patients.unbind(db, "P7", first)
         assert patients.read_holder(db, [first]) is None
         assert patients.read_holder(db, [second]) is not None
         patients.unbind_all(db, "P7")

@@ -266,7 +266,7 @@ def _unknown_card(scene: Scene) -> Stated:
     """A kiosk has opened a visit for an unknown card. A minute later staff bind the card to a patient."""
     (newest, *_) = scene.online.centre.parts.keys.hashes(canonical_tag(NEW_CARD))
     provisional = f"card-{new_id()}"
-    verdict = scene.box.push(provisional, "scan_nfc", provisional=True, cards=(newest,))
+    verdict = scene.box.push(provisional, "scan_nfc", provisional=True, card=newest)
     assert (verdict["verdict"], verdict["code"]) == ("needs_staff", "unknown_card")
     happened_ms = scene.now_ms
     scene.walk()

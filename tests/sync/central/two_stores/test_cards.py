@@ -111,12 +111,19 @@ def test_a_binding_that_the_centre_does_not_know_is_no_conflict(centre: Centre, 
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
 
 
-def test_a_card_read_under_two_keys_is_known_under_both(centre: Centre, kiosk: Kiosk):
-    newer = CardKeys((CardKey("k2", "22" * 32), *KEYS.keys))
-    kiosk.journeys.tap(cards_of("P1", newer), ["scan_nfc"])
+def test_nothing_is_learnt_from_the_card_that_a_kiosk_names(centre: Centre, kiosk: Kiosk):
+    """A kiosk says that P1 was there with a card that is nobody's. The card stays nobody's."""
+    before = centre.rows("select * from binding_hashes")
+    kiosk.journeys.tap(cards_of("P1", CardKeys((CardKey("k2", "22" * 32), *KEYS.keys))), ["scan_nfc"])
     kiosk.sync()
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
-    hashes = centre.rows(
-        "select key_id from binding_hashes h join bindings b using (binding_id) where patient_id = 'P1'"
-    )
-    assert [row["key_id"] for row in hashes] == ["k1", "k2"]
+    assert centre.rows("select * from binding_hashes") == before
+
+
+def test_a_check_in_of_one_patient_with_the_card_of_another_is_for_staff(centre: Centre, kiosk: Kiosk):
+    kiosk.tap("P1")
+    with kiosk.store.write() as db:
+        rewrite_last(db, card=cards_of("P3")[0])
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.REBOUND)
+    assert centre.journey("P1").state == centre.journey("P3").state == "UNREGISTERED"

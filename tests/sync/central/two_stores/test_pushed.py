@@ -149,7 +149,7 @@ def test_a_batch_of_more_than_a_hundred_is_refused(centre: Centre, kiosk: Kiosk)
         ({"patient_id": ""}, "no patient is named"),
         ({"patient_id": "x" * 129}, "a text is too long"),
         ({"appointment_ids": ("x" * 129,)}, "a text is too long"),
-        ({"cards": ({"key_id": "k", "uid_hash": "h"},) * 9}, "too many cards"),
+        ({"card": {"key_id": "k", "uid_hash": "h" * 129}}, "a text is too long"),
         ({"leg": -1}, "a number is out of range"),
         ({"base_version": 2**60}, "a number is out of range"),
         ({"clock": {"wall_ms": 2**62, "mono_ms": 0, "boot_id": "", "synchronised": True}}, "a number is out of range"),

@@ -237,7 +237,7 @@ def test_cards_are_for_staff_alone(online: Online, method: str, path: str):
 
 def test_a_case_says_whether_it_has_a_card_that_can_be_bound(online: Online):
     box, hashed = Box(online), online.centre.parts.keys.hashes(canonical_tag(NEW_CARD))
-    unknown = box.push(f"card-{new_id()}", "scan_nfc", provisional=True, cards=hashed)
+    unknown = box.push(f"card-{new_id()}", "scan_nfc", provisional=True, card=hashed[0])
     without = box.push(online.newcomer(), "register", journey_state="ARRIVED")
     found = online.call("GET", f"{API}/exceptions/", online.staff).json()["exceptions"]
     told = {each["action_id"]: (each["has_card"], each["card_blocked"], each["may_bind"]) for each in found}
@@ -311,7 +311,7 @@ def test_bindings_are_listed_ended_and_blocked_at_the_command_line(
 def test_a_case_binds_its_card_at_the_command_line(online: Online, control: object, capsys: pytest.CaptureFixture[str]):
     patient_id, uid = online.newcomer(), "04c0ffee99aa02"
     hashed = online.centre.parts.keys.hashes(canonical_tag(uid))
-    verdict = Box(online).push(f"card-{new_id()}", "scan_nfc", provisional=True, cards=hashed)
+    verdict = Box(online).push(f"card-{new_id()}", "scan_nfc", provisional=True, card=hashed[0])
     found = online.call("GET", f"{API}/exceptions/", online.staff).json()["exceptions"]
     (case,) = [each["exception_id"] for each in found if each["action_id"] == verdict["action_id"]]
     assert "can be bound with --reassign" in command(online, capsys, "exceptions", "show", case)[1]
