@@ -5,6 +5,7 @@ import secrets
 import time
 import uuid
 
+_PROVISIONAL = "card-"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -19,6 +20,16 @@ def uuid7(now_ms: int, randomness: bytes) -> str:
 def new_id() -> str:
     """A new UUIDv7 by this machine's clock. A wrong clock does no harm, since ids decide no order."""
     return uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+
+
+def provisional_id() -> str:
+    """A new id that a kiosk gives the holder of an unknown card. No hospital's patient has one of this form."""
+    return f"{_PROVISIONAL}{new_id()}"
+
+
+def is_provisional_id(text: str) -> bool:
+    """Whether a patient's id is one that a kiosk made for the holder of an unknown card."""
+    return text.startswith(_PROVISIONAL) and is_uuid(text.removeprefix(_PROVISIONAL))
 
 
 def is_uuid(text: object) -> bool:

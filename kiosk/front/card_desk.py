@@ -17,7 +17,7 @@ from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from kiosk.journey.this_kiosk import NotEnrolled
 from kiosk.store.patients import Patient
 from sync.cards import CardHash
-from sync.ids import new_id
+from sync.ids import provisional_id
 from sync.journey.model import PatientId
 
 
@@ -143,7 +143,7 @@ class CardDesk:
         before = self._present.visitor
         # The same card once more is the same person, who keeps the stay and with it the settings.
         known_id = before.patient_id if before.kind is ScreenKind.UNKNOWN_CARD and before.cards == cards else None
-        return visitors.unknown_card(known_id or PatientId(f"card-{new_id()}"), cards, ends_s)
+        return visitors.unknown_card(known_id or PatientId(provisional_id()), cards, ends_s)
 
     def _ask_centre(self, cards: tuple[CardHash, ...]) -> bool:
         return self._present.online and self._look_up(cards)

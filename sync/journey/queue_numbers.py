@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 # Longer than a visit goes on after the last change of its entry. Shorter than from one morning to the next.
 IN_USE_MS = 12 * 3600 * 1000
+LARGEST_COUNT = 99_999
 
+_NUMBER = re.compile(r"([A-Z][A-Z0-9]{0,3})-([0-9]{3,5})")
 _PARTED = re.compile(r"([a-z][a-z0-9]{0,3}) ([0-9]{1,6})")
 _TOGETHER = re.compile(r"[a-z][a-z0-9]{1,9}")  # the longest prefix and number
 
@@ -67,3 +69,9 @@ def next_number(prefix: str, used: int, in_use: Callable[[str], bool]) -> str:
     while in_use(number := queue_number(prefix, count)):
         count += 1
     return number
+
+
+def read_queue_number(text: str) -> tuple[str, int] | None:
+    """The prefix and the count of a queue number; None for any other text."""
+    found = _NUMBER.fullmatch(text)
+    return (found[1], int(found[2])) if found else None

@@ -73,7 +73,9 @@ def make(path: Path, overnight: Collection[str] = OVERNIGHT) -> None:
 def enrolled(store: Store, kiosk_id: str, prefix: str, actions: tuple[str, ...], now_ms: int) -> Enrolment:
     """The centre of this database enrols a kiosk."""
     with store.write() as db:
-        request = EnrolRequest(code=new_code(db, now_ms), kiosk_id=kiosk_id, ticket_prefix=prefix, actions=actions)
+        request = EnrolRequest(
+            code=new_code(db, now_ms, actions), kiosk_id=kiosk_id, ticket_prefix=prefix, actions=actions
+        )
         made = enrol(db, read_site(db), shipped(), KEYS, request, "127.0.0.1", now_ms)
     assert not isinstance(made, NotEnrolled)
     return made

@@ -17,7 +17,8 @@ class OtherKiosk(SecondClient):
 
     def __init__(self, town: Town) -> None:
         super().__init__(town.places.central_url)
-        self.enrol(hospital.central_command(town.places, "enroll-code").strip(), actions=list(GRANTED))
+        grants = [word for action in GRANTED for word in ("--action", action)]
+        self.enrol(hospital.central_command(town.places, "enroll-code", *grants).strip(), actions=list(GRANTED))
         self.pull()
 
     def check_in(

@@ -24,7 +24,7 @@ _NO_HOSPITAL = "this centre has no hospital yet: run kiosk-central import before
     "actions",
     multiple=True,
     metavar="ACTION",
-    help="Grant this action at most, or the actions of this kind of kiosk, such as payment; repeatable.",
+    help="What the kiosk may do: an action, or a kind of kiosk such as payment; repeatable. Default: entrance.",
 )
 def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
     """Print a code that enrols one kiosk within ten minutes.
@@ -32,7 +32,7 @@ def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
     \b
     Examples:
       kiosk-central enroll-code --database sqlite:///central.db
-      kiosk-central enroll-code --database sqlite:///central.db --action make_payment
+      kiosk-central enroll-code --database sqlite:///central.db --action payment
     """
     made = ask(url, keys, "enroll-code", actions=list(actions) or None)
     click.echo(made["code"])

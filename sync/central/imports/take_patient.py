@@ -11,6 +11,7 @@ from sync.central.imports.outcomes import HeldCards, RefusedRow, RowOutcome, Tak
 from sync.central.imports.parts import PatientPart, given_or
 from sync.central.imports.take_cards import NO_MOVES, CardsOutcome, Moves, take_cards
 from sync.central.records.patients import add_patient, patient_named, read_patient, update_patient
+from sync.ids import is_provisional_id
 from sync.words.masks import masked
 
 Values = Mapping[str, Any]
@@ -24,6 +25,8 @@ def take_patient(
     A patient id that was merged into another patient means the other patient, who gets the cards and keeps the name.
     `moves` and `last` are those of `take_cards`.
     """
+    if is_provisional_id(part.patient_id):
+        return RefusedRow("patient_id has the form that kiosks give the holders of unknown cards")
     patient_id = patient_named(context.db, part.patient_id)
     changed = False
     if patient_id in (None, part.patient_id):

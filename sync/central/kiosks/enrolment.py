@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from sync.cards import CardKeys
 from sync.central.centre import Centre
 from sync.central.maintenance.restore_gap import ON_PAPER_MS, prefixes_uncertain, random_prefixes
-from sync.central.records.enrolment import add_code, add_failure, count_failures, delete_failures_before, use_code
+from sync.central.records.enrolment import (
+    add_code,
+    add_failure,
+    count_failures,
+    delete_failures_before,
+    use_code,
+    valid_code,
+)
 from sync.central.records.kiosks import Kiosk, add_kiosk, prefixes_since, read_kiosk
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.tokens import issue
@@ -44,8 +51,8 @@ class NotEnrolled:
     retry_after_s: float | None = None
 
 
-def new_code(db: WriteTransaction, now_ms: int, grants: Sequence[str] | None = None) -> str:
-    """Makes a one-use code, valid for ten minutes. `grants` (kinds of kiosk, actions) limit what the code grants."""
+def new_code(db: WriteTransaction, now_ms: int, grants: Sequence[str] = (ENTRANCE,)) -> str:
+    """Makes a one-use code, valid for ten minutes. It grants these kinds of kiosk and actions at most."""
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH))
     add_code(db, _hash(code), grants, now_ms, now_ms + CODE_LIFE_MS)
     return f"{code[:5]}-{code[5:]}"
@@ -80,16 +87,21 @@ def enrol(
         return limited
     if request.kept > 0 and request.site_id != settings.site_id:
         return NotEnrolled("this kiosk keeps actions of another site, which would be lost here", EndCode.OTHER_SITE)
-    code = use_code(db, _typed_hash(request.code), now_ms)
+    code_hash = _typed_hash(request.code)
+    code = valid_code(db, code_hash, now_ms)
     if code is None:
         add_failure(db, origin, now_ms)
         return NotEnrolled("this code is unknown, used or older than ten minutes: make a new one at the centre")
+    grants = _grants(definitions, request.actions, code.grants)
+    if not grants:
+        return NotEnrolled(f"this code is for: {', '.join(code.grants)}; this kiosk asks for other actions")
+    use_code(db, code_hash, now_ms)
     kiosk_id = _free_id(db, request.kiosk_id)
     kiosk = Kiosk(
         kiosk_id=kiosk_id,
         name=_name(request) or kiosk_id,
         ticket_prefix=_free_prefix(db, request.ticket_prefix, settings.ticket_prefix, now_ms),
-        grants=_grants(definitions, request.actions, code.grants),
+        grants=grants,
         epoch=1,
         enrolled_ms=now_ms,
         seen_ms=None,
@@ -161,15 +173,12 @@ def _prefixes() -> Iterator[str]:
         yield from ("".join(letters) for letters in itertools.product(_PREFIX_LETTERS, repeat=length))
 
 
-def _grants(definitions: Definitions, wish: Sequence[str], most: Sequence[str] | None) -> tuple[str, ...]:
+def _grants(definitions: Definitions, wish: Sequence[str], most: Sequence[str]) -> tuple[str, ...]:
     """The grants of a kiosk: those that it asks for, as far as the code allows them.
 
     A kind that the code allows stays a kind, so that a change of the kind at the centre reaches the kiosk. Of any
     other grant, the actions that both allow stay.
     """
-    if most is None:
-        known = definitions.kiosks.keys() | set(definitions.actions_by("patient"))
-        return tuple(name for name in wish or (ENTRANCE,) if name in known)
     if not wish:
         return tuple(most)
     named = tuple(name for name in wish if name in most)

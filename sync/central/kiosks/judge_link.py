@@ -5,6 +5,7 @@ import logging
 from sync.central.conflicts.evidence import ReceivedAction
 from sync.central.conflicts.judge import judge
 from sync.central.kiosks.batch import Batch
+from sync.central.kiosks.claims import refused_claim
 from sync.central.kiosks.intents import UnreadableIntent, content_hash, read_intent
 from sync.central.kiosks.links import Link
 from sync.central.kiosks.quarantine import quarantine
@@ -62,6 +63,9 @@ def _judge(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
     received = _received(batch, link, intent)
     if received is None:
         return _quarantine(db, batch, link, "it belongs to another chain")
+    reason = refused_claim(db, batch, intent)
+    if reason is not None:
+        return _quarantine(db, batch, link, reason)
     return _judge_received(db, batch, link, received)
 
 

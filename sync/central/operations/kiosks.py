@@ -1,5 +1,6 @@
 """The kiosks, for an operator: make an enrolment code, list them, revoke one, take in what one set aside."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,29 +14,30 @@ from sync.central.records.backlogs import backlogs
 from sync.central.records.kiosks import kiosks, revoke_kiosk
 from sync.central.records.site import NoSite, has_site
 from sync.control import ControlError, Operation
+from sync.journey.definitions import ENTRANCE
 from sync.set_aside import SetAside
 
 
 def kiosk_operations(centre: Centre) -> dict[str, Operation]:
     """The operations on kiosks, by name."""
     return {
-        "enroll-code": lambda arguments: _enroll_code(centre, arguments.get("actions")),
+        "enroll-code": lambda arguments: _enroll_code(centre, arguments.get("actions") or (ENTRANCE,)),
         "kiosks": lambda _: _kiosks(centre),
         "kiosk-revoke": lambda arguments: _revoke(centre, str(arguments["kiosk_id"])),
         "take-in": lambda arguments: _take_in(centre, arguments.get("actions")),
     }
 
 
-def _enroll_code(centre: Centre, grants: list[str] | None) -> dict[str, Any]:
+def _enroll_code(centre: Centre, grants: Sequence[str]) -> dict[str, Any]:
     """A new code, and whether the centre has a hospital. Until then, the code enrols nobody."""
     known = (*centre.definitions.kiosks, *centre.definitions.actions_by("patient"))
-    for name in grants or ():
+    for name in grants:
         if name not in known:
             raise ControlError(f"{name} is no action that a kiosk can be granted: {', '.join(known)}")
     now_ms = centre.clock()
     with centre.store.write() as db:
         code = new_code(db, now_ms, grants)
-        note(db, WHO, "enroll-code", now_ms, detail={"grants": grants})
+        note(db, WHO, "enroll-code", now_ms, detail={"grants": list(grants)})
         return {"code": code, "has_hospital": has_site(db)}
 
 

@@ -11,9 +11,9 @@ from sync.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class EnrolCode:
-    """A code that was used just now. `grants` limit what the code grants; None: no limit."""
+    """A code that enrols one kiosk. `grants` are the kinds of kiosk and the actions that it grants at most."""
 
-    grants: tuple[str, ...] | None
+    grants: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +25,36 @@ class Failures:
     first_ms: int | None
 
 
-def add_code(db: WriteTransaction, code_hash: str, grants: Sequence[str] | None, now_ms: int, expires_ms: int) -> None:
+def add_code(db: WriteTransaction, code_hash: str, grants: Sequence[str], now_ms: int, expires_ms: int) -> None:
     """Stores a code, and deletes those that were used or have expired."""
     db.execute("delete from enrol_codes where expires_ms < :now_ms or used_ms is not null", {"now_ms": now_ms})
     db.execute(
         "insert into enrol_codes values (:code_hash, :grants, :now_ms, :expires_ms, null)",
         {
             "code_hash": code_hash,
-            "grants": None if grants is None else msgspec.json.encode(list(grants)).decode(),
+            "grants": msgspec.json.encode(list(grants)).decode(),
             "now_ms": now_ms,
             "expires_ms": expires_ms,
         },
     )
 
 
-def use_code(db: WriteTransaction, code_hash: str, now_ms: int) -> EnrolCode | None:
-    """Uses up a code. None for a code that is unknown, used or has expired."""
+def valid_code(db: ReadTransaction, code_hash: str, now_ms: int) -> EnrolCode | None:
+    """The code of a hash. None for a code that is unknown, used or has expired."""
     row = db.row(
-        "update enrol_codes set used_ms = :now_ms where code_hash = :code_hash and used_ms is null"
-        " and expires_ms > :now_ms returning grants",
+        "select grants from enrol_codes where code_hash = :code_hash and used_ms is null and expires_ms > :now_ms",
         now_ms=now_ms,
         code_hash=code_hash,
     )
-    if row is None:
-        return None
-    return EnrolCode(msgspec.json.decode(row["grants"], type=tuple[str, ...]) if row["grants"] else None)
+    return EnrolCode(msgspec.json.decode(row["grants"], type=tuple[str, ...])) if row else None
+
+
+def use_code(db: WriteTransaction, code_hash: str, now_ms: int) -> None:
+    """Uses up a valid code."""
+    db.execute(
+        "update enrol_codes set used_ms = :now_ms where code_hash = :code_hash",
+        {"now_ms": now_ms, "code_hash": code_hash},
+    )
 
 
 def add_failure(db: WriteTransaction, origin: str, now_ms: int) -> None:

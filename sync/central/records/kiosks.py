@@ -51,6 +51,14 @@ def is_prefix_of_kiosk(db: ReadTransaction, ticket_prefix: str) -> bool:
     return db.row("select 1 from kiosks where ticket_prefix = :prefix", prefix=ticket_prefix) is not None
 
 
+def is_prefix_in_use(db: ReadTransaction, ticket_prefix: str) -> bool:
+    """Whether a kiosk that was not revoked has this ticket prefix."""
+    return (
+        db.row("select 1 from kiosks where ticket_prefix = :prefix and revoked_ms is null", prefix=ticket_prefix)
+        is not None
+    )
+
+
 def prefixes_since(db: ReadTransaction, since_ms: int) -> set[str]:
     """The ticket prefixes of the kiosks that were not revoked, or were revoked after `since_ms`."""
     rows = db.rows(

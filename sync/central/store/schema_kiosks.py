@@ -24,7 +24,7 @@ _KIOSKS = (
     )""",
     """create table enrol_codes (
         code_hash text primary key,        -- SHA-256; the code itself is shown once and stored nowhere
-        grants text,                       -- JSON list: the most that it grants; null: no limit
+        grants text not null,              -- JSON list: the most that it grants
         created_ms bigint not null,
         expires_ms bigint not null,
         used_ms bigint

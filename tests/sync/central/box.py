@@ -30,7 +30,7 @@ class Box:
 
     def __init__(self, online: Online, actions: tuple[str, ...] = GRANTS) -> None:
         self.online = online
-        request = EnrolRequest(code=online.centre.do("enroll-code")["code"], actions=actions)
+        request = EnrolRequest(code=online.centre.do("enroll-code", actions=list(actions))["code"], actions=actions)
         made = online.call("POST", f"{API}/kiosks/enroll", data=canonical(request)).json()
         self.site_id = made["site_id"]
         self.kiosk_id, self.token, self.prefix = made["kiosk_id"], made["token"], made["ticket_prefix"]

@@ -43,7 +43,7 @@ from sync.central.store.sqlite import Store
 from sync.central.web.kiosk_api import MAX_PUSH
 from sync.clock import ClockReading, local_ms
 from sync.ids import new_id
-from sync.journey.definitions import Definitions, shipped
+from sync.journey.definitions import ENTRANCE, Definitions, shipped
 from sync.journey.model import STAFF, Journey, PatientId
 from sync.protocol import (
     CallRefused,
@@ -151,7 +151,10 @@ class Centre:
         """A new kiosk of the site."""
         with self.store.write() as db:
             request = EnrolRequest(
-                code=new_code(db, self.time()), kiosk_id=kiosk_id, ticket_prefix=prefix, actions=actions
+                code=new_code(db, self.time(), actions or (ENTRANCE,)),
+                kiosk_id=kiosk_id,
+                ticket_prefix=prefix,
+                actions=actions,
             )
             made = enrol(db, read_site(db), self.definitions, KEYS, request, "127.0.0.1", self.time())
         assert isinstance(made, Enrolment)

@@ -104,16 +104,16 @@ def a_merge_of_two_visits(ends: Ends) -> dict[str, Any]:
 def a_number_printed_twice(ends: Ends) -> dict[str, Any]:
     ends.kiosk.check_in("P1")
     ends.kiosk.sync()
-    ends.other.check_in("P2")
-    with ends.other.store.write() as db:
+    ends.kiosk.check_in("P2")
+    with ends.kiosk.store.write() as db:
         rewrite_last(db, queue_number="A-001")
-    ends.other.sync()
+    ends.kiosk.sync()
     entries = [ends.centre.journey(patient_id).entries[0].queue_id for patient_id in ("P1", "P2")]
     return {
         "code": DUPLICATE_NUMBER,
-        "kiosk_id": kiosk_id(ends.other),
+        "kiosk_id": kiosk_id(ends.kiosk),
         "patient_id": "P2",
-        "action_id": ends.last_action(ends.other),
+        "action_id": ends.last_action(ends.kiosk),
         "detail": {"queue_number": "A-001", "queue_ids": entries},
     }
 
