@@ -13,6 +13,12 @@ from sync.central.store.sqlite import database_path
 from sync.clock import iso
 
 _UNWELL = 1
+_STRAY = {
+    "other_exam": "queue entry {queue_id} is in the line of another exam",
+    "other_day": "it is of another day, and queue entry {queue_id} is live",
+    "called_off": "it is cancelled, and queue entry {queue_id} is live",
+    "no_entry": "the patient waits or is seen by its status, and has no live queue entry",
+}
 
 
 @click.command()
@@ -109,6 +115,9 @@ def _in_words(health: dict[str, Any]) -> str:
         ]
     for found in health["illegal_transitions"]:
         lines.append("illegal: {from_state} -{action}-> {to_state} ({trigger_type}), {rows} rows".format(**found))
+    for found in health["stray_bookings"]:
+        words = _STRAY[found["fault"]].format(**found)
+        lines.append(f"booking {found['appointment_id']} of patient {found['patient_id']}: {words}")
     for found in health["stuck_kiosks"]:
         lines.append(f"kiosk {found['kiosk_id']} pulls, but its actions do not arrive: {backlog_in_words(found)}")
     for found in health["unanswered_kiosks"]:

@@ -9,6 +9,7 @@ import msgspec
 from sync.central.centre import Centre
 from sync.central.imports.outcomes import RefusedRow
 from sync.central.imports.parts import Kind, SitePart, read_part
+from sync.central.imports.take_complete_day import take_complete_day
 from sync.central.imports.take_site import site_settings, take_site
 from sync.central.imports.whole import DocumentError, read_hospital, take_hospital
 from sync.central.operations import WHO
@@ -16,7 +17,7 @@ from sync.central.records.appointments import bookings
 from sync.central.records.audit import note
 from sync.central.records.kiosks import kiosks
 from sync.central.records.patients import name_and_language, patient_named
-from sync.central.records.site import has_site, read_site, renew_site_id
+from sync.central.records.site import NoSite, has_site, read_site, renew_site_id
 from sync.central.records.web_settings import read_web_settings, write_web_settings
 from sync.central.services.demo_hospital import demo_cards, demo_hospital
 from sync.central.services.web_settings import SETTINGS, WebSettingsError, changed
@@ -36,10 +37,19 @@ class DemoPatient:
     booked: int
 
 
+@dataclass(frozen=True, slots=True)
+class CompletedDay:
+    """The number of bookings of a day that were cancelled, and why none was; "" where they were."""
+
+    cancelled: int
+    refused: str
+
+
 def hospital_operations(centre: Centre) -> dict[str, Operation]:
     """The operations on the hospital, by name."""
     return {
         "import": lambda arguments: _import(centre, arguments.get("document")),
+        "import-day": lambda arguments: _import_day(centre, arguments),
         "demo-data": lambda _: _demo_data(centre),
         "site": lambda arguments: _site(centre, arguments),
     }
@@ -55,6 +65,20 @@ def _import(centre: Centre, document: object) -> dict[str, int]:
     except DocumentError as error:
         raise ControlError(str(error)) from error
     return dict(msgspec.to_builtins(report))
+
+
+def _import_day(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Cancels the bookings of `day` that are not in `named`. `refused` says why none was cancelled, else it is ""."""
+    force, check = bool(arguments.get("force")), bool(arguments.get("check"))
+    try:
+        number, refused = take_complete_day(centre, arguments["day"], arguments["named"], force=force, check=check)
+    except NoSite as error:
+        raise ControlError(str(error)) from error
+    if number and not check:
+        with centre.store.write() as db:
+            detail = {"day": arguments["day"], "bookings": number}
+            note(db, WHO, "import-day", centre.clock(), detail=detail)
+    return asdict(CompletedDay(number, refused))
 
 
 def _demo_data(centre: Centre) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AppointmentDetail(msgspec.Struct, frozen=True):
-    """One booking of today; `scheduled_at` is ISO 8601 with the site's offset."""
+    """One booking of today; `scheduled_at` is ISO 8601 with the site's offset, or the date alone for the whole day."""
 
     appointment_id: str
     exam_id: str
@@ -69,7 +69,7 @@ def current_state(
     return CurrentState(
         journey.state,
         [_queue_detail(db, definitions, journey, e) for e in journey.entries if e.state in definitions.listed],
-        [_appointment_detail(appointment, zone) for appointment in journey.appointments],
+        [_appointment_detail(appointment, site) for appointment in journey.appointments],
         available_actions(definitions, journey, actor),
         iso(now_ms, zone),
     )
@@ -93,11 +93,12 @@ def _queue_detail(db: ReadTransaction, definitions: Definitions, journey: Journe
     )
 
 
-def _appointment_detail(appointment: Appointment, zone: str) -> AppointmentDetail:
+def _appointment_detail(appointment: Appointment, site: SiteSettings) -> AppointmentDetail:
+    at_ms = appointment.scheduled_ms
     return AppointmentDetail(
         appointment.appointment_id,
         appointment.exam_id,
         appointment.exam_name,
-        iso(appointment.scheduled_ms, zone),
+        site.day(at_ms) if appointment.all_day else iso(at_ms, site.site.timezone),
         appointment.status,
     )

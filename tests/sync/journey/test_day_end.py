@@ -68,7 +68,7 @@ def test_who_is_being_seen_stays_where_they_are():
 def test_an_overnight_exam_keeps_entry_journey_and_booking(state: str):
     before = patient(
         RULES.queue_to_journey[state],
-        [booking("X", status="waiting", overnight=True)],
+        [booking("X", status=RULES.queue_to_appointment[state], overnight=True)],
         [entry(1, state=state, overnight=True)],
         1,
     )

@@ -20,7 +20,7 @@ from sync.central.records.tokens import hash_of
 from sync.ids import new_id
 from sync.journey.model import Role
 from sync.set_aside import SetAside
-from tests.sync.central.centre import Centre, patient
+from tests.sync.central.centre import DAY, Centre, patient
 
 ANNA = patient(1)
 
@@ -107,6 +107,12 @@ def import_(centre: Centre, _: Path) -> Row:
     return {"kind": "import", "detail": {"exams": 0, "patients": 1, "cards": 1, "appointments": 0}}
 
 
+def import_day(centre: Centre, _: Path) -> Row:
+    named = [row["appointment_id"] for row in centre.rows("select appointment_id from appointments")][1:]
+    centre.do("import-day", day=DAY, named=named)
+    return {"kind": "import-day", "detail": {"day": DAY, "bookings": 1}}
+
+
 def demo_data(centre: Centre, _: Path) -> Row:
     made = centre.do("demo-data")
     (row,) = centre.rows("select detail from audit order by audit_id desc limit 1")
@@ -158,6 +164,7 @@ ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "token": token,
     "token-revoke": token_revoke,
     "import": import_,
+    "import-day": import_day,
     "demo-data": demo_data,
     "site": site,
     "check": nothing("check"),
