@@ -11,7 +11,6 @@ from sync.central.records.entries import patient_in_line_for
 from sync.central.records.history import Provenance, day_end
 from sync.central.records.journeys import mark_changed, save
 from sync.clock import TimeQuality, day_after
-from sync.ids import new_id
 from sync.journey.model import Journey, QueueEntry
 from sync.journey.moves import follow_booking
 
@@ -78,7 +77,7 @@ def _report(context: ImportContext, journey: Journey, entry: QueueEntry, before:
         "after": _shown(after),
     }
     new = NewCase(BOOKING_MOVED, None, detail, after.patient_id, visit_id=journey.visit_id)
-    open_case(context.db, new_id(), new, context.now_ms)
+    open_case(context.db, context.ids(), new, context.now_ms)
 
 
 def _shown(booking: BookingRow) -> dict[str, Any]:

@@ -1,16 +1,21 @@
 """What the taking of a row needs: the transaction, the rules, the site and the time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sync.cards import CardKeys
 from sync.central.records.site import SiteSettings
 from sync.central.store.transactions import WriteTransaction
+from sync.ids import new_id
 from sync.journey.definitions import Definitions
 
 
 @dataclass(frozen=True, slots=True)
 class ImportContext:
-    """One transaction in which rows are taken, on a site that exists. `today` is the day of the site."""
+    """One transaction in which rows are taken, on a site that exists. `today` is the day of the site.
+
+    `ids` makes the ids of new cases.
+    """
 
     db: WriteTransaction
     definitions: Definitions
@@ -18,3 +23,4 @@ class ImportContext:
     site: SiteSettings
     today: str
     now_ms: int
+    ids: Callable[[], str] = new_id

@@ -60,8 +60,9 @@ def _cancel(centre: Centre, day: str, left_out: Iterator[str]) -> int:
     while appointment_id is not None:
         with centre.store.write() as db:
             until = monotonic() + PORTION_S
-            settings, now_ms = read_site(db), centre.clock()
-            context = ImportContext(db, centre.definitions, centre.keys, settings, settings.day(now_ms), now_ms)
+            site, now_ms = read_site(db), centre.clock()
+            today = site.day(now_ms)
+            context = ImportContext(db, centre.definitions, centre.keys, site, today, now_ms, centre.ids)
             while appointment_id is not None and monotonic() < until:
                 cancelled += _leave_out(context, day, appointment_id)
                 appointment_id = next(left_out, None)
