@@ -83,7 +83,7 @@ def _when(context: ImportContext, part: AppointmentPart, known: Schedule | None)
         when = schedule(context.site, part.scheduled_at)
     except ValueError as error:
         return RefusedRow(f"scheduled_at {error}")
-    # The same words mean what they meant. A change of the site's clock goes its own way: `days/derive.py`.
+    # The same words mean what they meant. A correction of the site's clock goes its own way: `days/derive.py`.
     return known if known is not None and known.said == when.said else when
 
 

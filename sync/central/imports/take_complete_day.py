@@ -63,9 +63,11 @@ def _cancel(centre: Centre, day: str, left_out: Iterator[str]) -> int:
             site, now_ms = read_site(db), centre.clock()
             today = site.day(now_ms)
             context = ImportContext(db, centre.definitions, centre.keys, site, today, now_ms, centre.ids)
-            while appointment_id is not None and monotonic() < until:
+            while appointment_id is not None:
                 cancelled += _leave_out(context, day, appointment_id)
                 appointment_id = next(left_out, None)
+                if monotonic() >= until:
+                    break
     return cancelled
 
 

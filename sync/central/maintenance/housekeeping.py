@@ -1,4 +1,5 @@
-"""The centre's background work: ends days, corrects rows of a wrong clock, deletes old audit rows, updates the marker.
+"""The centre's background work: derives days again and ends them, corrects rows of a wrong clock, deletes old audit
+rows, updates the marker.
 
 One step and a driver. A step that fails is logged, and tried again at the next tick.
 """
@@ -9,6 +10,7 @@ import threading
 from sync.central.centre import Centre
 from sync.central.days.future_days import correct_future_days, patients_of_future_days
 from sync.central.days.open_journey import open_journey
+from sync.central.maintenance.derived_days import derive_days
 from sync.central.maintenance.incarnation import update_marker
 from sync.central.records.audit import KEPT_DAYS, delete_old_rows
 from sync.central.records.history import day_end
@@ -57,6 +59,7 @@ class Housekeeping:
                 today = read_site(db).day(self._centre.clock())
             except NoSite:
                 return
+        derive_days(self._centre)
         if today != self._closed_until:
             correct_all_future_days(self._centre, today)
             close_days(self._centre, today)

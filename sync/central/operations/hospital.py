@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from sync.central.imports.parts import Kind, SitePart, read_part
 from sync.central.imports.take_complete_day import take_complete_day
 from sync.central.imports.take_site import site_settings, take_site
 from sync.central.imports.whole import DocumentError, read_hospital, take_hospital
+from sync.central.maintenance.derived_days import derive_days
 from sync.central.operations import WHO
 from sync.central.records.appointments import bookings
 from sync.central.records.audit import note
@@ -24,6 +25,8 @@ from sync.central.services.web_settings import SETTINGS, WebSettingsError, chang
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import day_after, site_day
 from sync.control import ControlError, Operation
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,17 @@ class CompletedDay:
 def hospital_operations(centre: Centre) -> dict[str, Operation]:
     """The operations on the hospital, by name."""
     return {
-        "import": lambda arguments: _import(centre, arguments.get("document")),
+        "import": lambda arguments: _with_days(centre, _import(centre, arguments.get("document"))),
         "import-day": lambda arguments: _import_day(centre, arguments),
         "demo-data": lambda _: _demo_data(centre),
-        "site": lambda arguments: _site(centre, arguments),
+        "site": lambda arguments: _with_days(centre, _site(centre, arguments)),
     }
+
+
+def _with_days(centre: Centre, result: T) -> T:
+    """The result of an operation that may have corrected the clock of the site. The days of bookings follow first."""
+    derive_days(centre)
+    return result
 
 
 def _import(centre: Centre, document: object) -> dict[str, int]:
@@ -126,7 +135,7 @@ def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
         except WebSettingsError as error:
             raise ControlError(str(error)) from error
         part = read_part(Kind.SITE, {name: value for name, value in wanted.items() if name not in SETTINGS})
-        taken = take_site(db, part) if isinstance(part, SitePart) else part
+        taken = take_site(db, part, now_ms) if isinstance(part, SitePart) else part
         if isinstance(taken, RefusedRow):
             raise ControlError(taken.reason)
         write_web_settings(db, web)

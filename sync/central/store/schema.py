@@ -18,6 +18,13 @@ _SITE = (
         desk_exam_id text not null,        -- the exam that a patient without a booking is queued for
         ticket_prefix text not null        -- prefix of the queue numbers that the centre gives
     )""",
+    # The clock of the site by which the days of bookings were derived.
+    """create table derived_days (
+        id bigint primary key check (id = 1),
+        timezone text not null,            -- empty: the site's clock was corrected, and the days are derived again
+        day_starts_at text not null,
+        after_id text not null             -- the last booking that the correction has reached; empty before the first
+    )""",
     """create table web_settings (
         id bigint primary key check (id = 1),
         public_url text not null,          -- the URL under which apps reach the centre; empty where none is set
