@@ -80,6 +80,7 @@ class Appointment:
     """A booking of today. `exam_name` is the exam's public label.
 
     `all_day`: it has no time, and the exam may be at any time of the day. `scheduled_ms` is the start of the day then.
+    `last_day` is the last site day on which it can be used (`sync.journey.grace`); "" means its own day.
     """
 
     appointment_id: AppointmentId
@@ -91,6 +92,7 @@ class Appointment:
     minutes: int = 10
     overnight: bool = False
     all_day: bool = False
+    last_day: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.kiosks.take_in import AT_ONCE, take_in
 from sync.central.maintenance.backup import back_up
-from sync.central.maintenance.housekeeping import close_days
+from sync.central.maintenance.housekeeping import close_days, lapse_late_bookings
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
 from sync.central.records.journeys import read_journey
@@ -120,6 +120,7 @@ class Centre:
         """Does the work that the service does by itself every few seconds."""
         update_marker(self.store)
         close_days(self.parts, self.today())
+        lapse_late_bookings(self.parts)
 
     def today(self) -> str:
         """The day of the site."""

@@ -380,7 +380,10 @@ def _booking_changed(world: World) -> None:
     appointment_id, today = world.chance.choice(rows)["appointment_id"], world.centre.today()
     said = {
         "exam_id": world.chance.choice(("X", "E", "S")),
-        "scheduled_at": world.chance.choice((today, f"{today}T17:00", f"{day_after(today)}T09:00")),
+        # The third is within the last two hours of today.
+        "scheduled_at": world.chance.choice(
+            (today, f"{today}T17:00", f"{day_after(today)}T03:50", f"{day_after(today)}T09:00")
+        ),
         "status": world.chance.choice(("booked", "cancelled")),
     }
     names = world.chance.sample(sorted(said), world.chance.randrange(1, 3))

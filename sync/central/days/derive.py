@@ -25,6 +25,8 @@ def derive_booking(
     when = schedule(settings, before.schedule.said)
     if patient_in_line_for(db, appointment_id, definitions.live) is not None:
         when = replace(when, site_day=before.schedule.site_day)
+    elif when.site_day < today <= when.last_day and before.schedule.site_day >= today:
+        when = replace(when, site_day=today)
     if when == before.schedule:
         return False
     status = definitions.fresh_appointment if _lapsed_too_soon(definitions, before, when.site_day, today) else None

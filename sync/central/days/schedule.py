@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 from sync.central.records.appointments import Schedule
 from sync.central.records.site import SiteSettings
-from sync.clock import local_ms
+from sync.clock import day_after, local_ms
+from sync.journey.grace import is_late_in_day
 
 _YEARS = range(2000, 3000)
 
@@ -19,7 +20,7 @@ def schedule(settings: SiteSettings, said: str) -> Schedule:
     if day is not None:
         _refuse_year(day.year)
         start_ms = local_ms(day.isoformat(), site.day_starts_at, site.timezone)
-        return Schedule(day.isoformat(), start_ms, True, day.isoformat())
+        return Schedule(day.isoformat(), start_ms, True, day.isoformat(), day.isoformat())
     try:
         moment = datetime.fromisoformat(said)
     except ValueError as error:
@@ -27,7 +28,11 @@ def schedule(settings: SiteSettings, said: str) -> Schedule:
     _refuse_year(moment.year)
     local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(site.timezone))
     at_ms = int(local.timestamp() * 1000)
-    return Schedule(moment.isoformat(), at_ms, False, settings.day(at_ms))
+    own_day = settings.day(at_ms)
+    next_day = day_after(own_day)
+    ends_ms = local_ms(next_day, site.day_starts_at, site.timezone)
+    last_day = next_day if is_late_in_day(at_ms, ends_ms) else own_day
+    return Schedule(moment.isoformat(), at_ms, False, own_day, last_day)
 
 
 def _date(said: str) -> date | None:

@@ -83,8 +83,11 @@ def _when(context: ImportContext, part: AppointmentPart, known: Schedule | None)
         when = schedule(context.site, part.scheduled_at)
     except ValueError as error:
         return RefusedRow(f"scheduled_at {error}")
-    # The same words mean what they meant. A correction of the site's clock goes its own way: `days/derive.py`.
-    return known if known is not None and known.said == when.said else when
+    # The same moment stays on the day on which the booking is used, and the same words mean what they meant. A
+    # correction of the site's clock goes its own way: `days/derive.py`.
+    if known is None or not (known.said == when.said or _moment(known) == _moment(when)):
+        return when
+    return replace(known, said=when.said)
 
 
 def _with_status(
@@ -118,9 +121,9 @@ def _is_fresh(
         return True
     if before.exam_id != said.exam_id:
         return before.status not in definitions.open_appointments
-    is_rebooked = _moment(before) != _moment(said) and came_to_nothing(definitions, before.status)
+    is_rebooked = _moment(before.schedule) != _moment(said.schedule) and came_to_nothing(definitions, before.status)
     return is_rebooked and not in_line
 
 
-def _moment(booking: BookingRow) -> tuple[int, bool]:
-    return booking.schedule.scheduled_ms, booking.schedule.all_day
+def _moment(when: Schedule) -> tuple[int, bool]:
+    return when.scheduled_ms, when.all_day

@@ -23,8 +23,8 @@ PORTION_S = 0.03  # the time under the writer after which others get a turn
 def derive_days(centre: Centre, portion_s: float = PORTION_S) -> int:
     """Derives the days of the bookings from the day before yesterday on, where the clock of the site was corrected.
 
-    Each transaction takes a portion of `portion_s` seconds, one booking at least, and notes how far it came, so that a call that was cut off is continued by the
-    next one. Returns the number of bookings that changed.
+    Each transaction takes a portion of `portion_s` seconds, one booking at least, and notes how far it came. The next
+    call continues one that was cut off. Returns the number of bookings that changed.
     """
     with centre.store.read() as db:
         if days_are_derived(db):

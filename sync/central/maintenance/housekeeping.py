@@ -12,10 +12,13 @@ from sync.central.days.future_days import correct_future_days, patients_of_futur
 from sync.central.days.open_journey import open_journey
 from sync.central.maintenance.derived_days import derive_days
 from sync.central.maintenance.incarnation import update_marker
+from sync.central.records.appointments import late_bookings, set_appointment_status
 from sync.central.records.audit import KEPT_DAYS, delete_old_rows
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, patients_of_ended_days
 from sync.central.records.site import NoSite, read_site
+from sync.clock import local_ms
+from sync.journey.grace import lapsed_before_ms
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class Housekeeping:
             except NoSite:
                 return
         derive_days(self._centre)
+        lapse_late_bookings(self._centre)
         if today != self._closed_until:
             correct_all_future_days(self._centre, today)
             close_days(self._centre, today)
@@ -78,6 +82,27 @@ def close_days(centre: Centre, today: str) -> int:
                 open_journey(db, centre.definitions, patient_id, today, provenance)
         done += len(overdue)
         if not overdue:
+            return done
+
+
+def lapse_late_bookings(centre: Centre) -> int:
+    """Ends the bookings of yesterday's last hours that nobody has used in time, a hundred in a transaction.
+
+    Returns their number.
+    """
+    definitions, done = centre.definitions, 0
+    while True:
+        with centre.store.write() as db:
+            settings, now_ms = read_site(db), centre.clock()
+            today, site = settings.day(now_ms), settings.site
+            starts_ms = local_ms(today, site.day_starts_at, site.timezone)
+            before_ms = min(starts_ms, lapsed_before_ms(now_ms))
+            late = late_bookings(db, today, before_ms, definitions.open_appointments, _AT_ONCE)
+            for appointment_id, patient_id in late:
+                set_appointment_status(db, appointment_id, definitions.day_end.appointments_to)
+                mark_changed(db, patient_id)
+        done += len(late)
+        if not late:
             return done
 
 

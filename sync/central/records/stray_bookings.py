@@ -9,9 +9,6 @@ from sync.central.store.transactions import ReadTransaction, any_of
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import cancellation
 
-# An entry is opened within two hours of a day's boundary for a booking within two hours of it, on the other side.
-_NEAR_MS = 4 * 60 * 60_000
-
 
 class Stray(StrEnum):
     """What a booking and its entry disagree about."""
@@ -49,11 +46,9 @@ def _of_entries(db: ReadTransaction, definitions: Definitions) -> list[StrayBook
         " a.exam_id <> e.exam_id as is_other from journeys j"
         " join entries e on e.patient_id = j.patient_id and e.site_day = j.site_day"
         f" join appointments a on a.appointment_id = e.appointment_id where e.state in {live}"
-        " and (a.status = :cancelled or a.exam_id <> e.exam_id or (a.site_day > e.site_day"
-        f" or a.site_day < e.site_day and e.overnight = 0 and e.state not in {staying})"
-        " and (a.all_day = 1 or abs(a.scheduled_ms - e.opened_ms) > :near))",
+        " and (a.status = :cancelled or a.exam_id <> e.exam_id or a.site_day > e.site_day"
+        f" or a.site_day < e.site_day and e.overnight = 0 and e.state not in {staying})",
         cancelled=(rule.no_entry if rule else None) or "",
-        near=_NEAR_MS,
         **live_states,
         **staying_states,
     )

@@ -124,7 +124,8 @@ _PATIENTS = (
         scheduled_at text not null,        -- ISO 8601, as the hospital said it: a date, a local time, or an instant
         scheduled_ms bigint not null,      -- its moment by the site's clock; without a time, the start of its day
         all_day bigint not null,           -- 1: a date without a time
-        site_day text not null,            -- its day by the site's clock
+        site_day text not null,            -- its day by the site's clock; the day beside it once it is used there
+        last_day text not null,            -- the last day on which it can be used
         status text not null,              -- an appointment state of the definitions
         withdrawn text,                    -- how the hospital's system cancelled it: `row`, or `left_out` of its day
         legacy_status text                 -- status in the system that the booking was migrated from, for the way back

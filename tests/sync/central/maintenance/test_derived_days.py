@@ -65,7 +65,7 @@ def test_a_patient_who_waits_keeps_the_place_whatever_day_it_is_in_the_right_zon
 
 def test_a_booking_that_lapsed_by_the_wrong_clock_stands_again(centre: Centre):
     take(centre, "early", patient_id=ANNA, exam_id="sleep", scheduled_at=f"{NEXT_DAY}T04:30")
-    centre.do("site", day_starts_at="05:00")
+    centre.do("site", day_starts_at="08:00")
     centre.clock.set(NEXT_DAY, "09:00")
     centre.walk(ANNA, "scan_nfc")
     assert booking(centre, "early")["status"] == "no_show"
