@@ -49,10 +49,14 @@ class TransactionContext:
         return tuple(booking for booking in patient.tomorrow if self.day_of(booking.scheduled_ms) == day)
 
     def within_reach(self, patient: Patient) -> tuple[Appointment, ...]:
-        """Returns the bookings of the day after the base that can be used before that day begins."""
+        """Returns the bookings of the day after the base that can be used before that day begins.
+
+        A verdict may have brought a base of a later day than the page that brought `tomorrow`.
+        """
         site = self.identity.site
         ends_ms = local_ms(day_after(patient.base.site_day), site.day_starts_at, site.timezone)
-        return tuple(each for each in patient.tomorrow if is_within_reach(each, min(self.at_ms, ends_ms)))
+        of_next_day = (each for each in patient.tomorrow if each.scheduled_ms >= ends_ms)
+        return tuple(each for each in of_next_day if is_within_reach(each, min(self.at_ms, ends_ms)))
 
     def journey(self, patient: Patient, day: str | None = None) -> Journey:
         """Returns a patient's view on a site day (None: today)."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sync.journey.model import Appointment, Journey
+from sync.journey.model import Appointment, Journey, VisitId
+from sync.protocol import Code, Verdict, VerdictRow
 from tests.kiosk.journey.small_kiosk import NEXT_DAY, SmallKiosk, journey
 from tests.kiosk.samples import TODAY, at, booking, row
 
@@ -60,3 +61,27 @@ def test_a_booking_from_before_the_last_hours_is_not(kiosk: SmallKiosk):
     set_clock(kiosk, "04:10")
     kiosk.tap(2, *STEPS)
     assert exams(kiosk) == [("DESK", "waiting")]
+
+
+def test_what_a_page_said_of_a_day_is_not_added_to_a_newer_journey_of_that_day(kiosk: SmallKiosk):
+    kiosk.pull(row(2, journey=unbooked(), tomorrow=(near("10:00"),)))
+    set_clock(kiosk, "09:00")
+    (tapped,) = kiosk.tap(2)
+    visit = VisitId(tapped.visit_id)
+    newer = replace(unbooked(), site_day=NEXT_DAY, state="ARRIVED", visit_id=visit, journey_version=9)
+    kiosk.ledger.retire(
+        [
+            VerdictRow(
+                action_id=tapped.action_id,
+                seq=tapped.seq,
+                verdict=Verdict.APPLIED,
+                code=Code.OK,
+                patient_id="P2",
+                visit_id=visit,
+                journey=newer,
+            )
+        ]
+    )
+    status = kiosk.journeys.patient_status("P2")
+    assert status is not None
+    assert status.journey.appointments == ()
