@@ -1,18 +1,23 @@
 """A patient's current state in the form of the public interface. Field names are fixed: front ends use them."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from sync.central.centre import Centre
+from sync.central.records.appointments import bookings
 from sync.central.records.entries import count_ahead
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.answers import journey_of
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.store.transactions import ReadTransaction
-from sync.clock import iso
+from sync.clock import day_after, iso
 from sync.journey.definitions import Definitions
+from sync.journey.grace import is_within_reach
 from sync.journey.meaning import waits
 from sync.journey.model import Actor, Appointment, Journey, QueueEntry
 from sync.journey.rules import available_actions
+from sync.rebase import with_bookings
 
 
 class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,7 +63,8 @@ def read_current_state(centre: Centre, actor: Actor, name: str) -> CurrentState 
         journey = journey_of(db, centre, site.day(now_ms), name)
         if journey is None:
             return UNKNOWN_PATIENT
-        return current_state(db, centre.definitions, site, journey, actor, now_ms)
+        shown = with_bookings(journey, _within_reach(db, site, journey, now_ms))
+        return current_state(db, centre.definitions, site, shown, actor, now_ms)
 
 
 def current_state(
@@ -78,6 +84,13 @@ def current_state(
 def estimated_wait(db: ReadTransaction, definitions: Definitions, site_day: str, entry: QueueEntry) -> int:
     """Minutes until this entry's turn: the planned minutes of the exam for each person ahead."""
     return count_ahead(db, definitions, site_day, entry) * entry.minutes if waits(definitions, entry) else 0
+
+
+def _within_reach(db: ReadTransaction, site: SiteSettings, journey: Journey, now_ms: int) -> Iterator[Appointment]:
+    """The bookings of tomorrow that an arrival now may be for."""
+    tomorrow = day_after(site.day(now_ms))
+    following = bookings(db, journey.patient_id, tomorrow, day_after(tomorrow))
+    return (each for each in following if is_within_reach(each, now_ms))
 
 
 def _queue_detail(db: ReadTransaction, definitions: Definitions, journey: Journey, entry: QueueEntry) -> QueueDetail:

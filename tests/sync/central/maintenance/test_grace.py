@@ -37,6 +37,15 @@ def test_who_comes_minutes_before_the_day_of_the_booking_begins_is_in_its_line_a
     assert centre.do("check")["ok"]
 
 
+def test_an_app_shows_a_booking_as_soon_as_it_is_within_reach(centre: Centre):
+    book(centre, "04:05")
+    centre.clock.set(NEXT_DAY, "02:00")
+    assert centre.state(EVE)["appointments"] == []
+    for at in ("02:05", "03:59", "04:00"):
+        centre.clock.set(NEXT_DAY, at)
+        assert [each["appointment_id"] for each in centre.state(EVE)["appointments"]] == ["near"]
+
+
 def test_a_booking_that_was_used_before_its_day_began_is_not_offered_on_it(centre: Centre):
     book(centre, "04:05")
     centre.clock.set(NEXT_DAY, "03:30")
