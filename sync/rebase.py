@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from sync.journey.bookings import place_of_booking
+from sync.journey.day_end import close_day
 from sync.journey.definitions import Definitions
 from sync.journey.model import Action, ActionId, Appointment, Journey, Refusal, VisitId
-from sync.journey.rules import close_day, decide
+from sync.journey.rules import decide
 
 
 @dataclass(frozen=True, slots=True)

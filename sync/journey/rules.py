@@ -1,4 +1,4 @@
-"""The one pure function that decides an action, and the functions for a queue entry and the end of a day.
+"""The one pure function that decides an action, and the function for a queue entry.
 
 `decide(definitions, journey, action)` runs at the kiosk at once, and at the centre, whose decision is final. A kiosk
 runs it again when it replays pending actions on a newer base. It interprets `definitions.toml`, and names no state and
@@ -7,7 +7,7 @@ no action itself.
 
 from dataclasses import replace
 
-from sync.journey.bookings import agrees, booking_of, follow_entry, place_of_booking, set_bookings
+from sync.journey.bookings import follow_entry, place_of_booking, set_bookings
 from sync.journey.correction import is_correction
 from sync.journey.definitions import ActionRule, Definitions
 from sync.journey.model import (
@@ -88,31 +88,6 @@ def set_entry(definitions: Definitions, journey: Journey, entry: QueueEntry, sta
     changed, change, appointments = _with_entry(definitions, journey, entry, state, reason)
     after, transitions = _follow(definitions, changed, entry)
     return Decision(_next(after), transitions, (change,), appointments)
-
-
-def close_day(definitions: Definitions, journey: Journey, site_day: str) -> Decision:
-    """The end of the site's day: the journey starts afresh on `site_day`, live entries end, bookings lapse.
-
-    A patient who is being seen, whose exam is marked overnight, or whose booking can be used on the new day too, keeps
-    the state. So does the patient's entry. The journey keeps the bookings that can still be used.
-    """
-    staying = tuple(entry for entry in journey.entries if _stays(definitions, journey, entry, site_day))
-    closed, changes, lapsed = _close_entries(definitions, journey, site_day)
-    usable = tuple(each for each in journey.appointments if _outlasts(definitions, each, site_day))
-    if journey.current in staying:
-        kept = replace(journey, site_day=site_day, entries=staying, appointments=usable)
-        return Decision(_next(kept), (), changes, lapsed)
-    after = Journey(
-        journey.patient_id,
-        definitions.initial,
-        site_day,
-        journey_version=journey.journey_version,
-        entries=staying,
-        appointments=usable,
-    )
-    moved = journey.state != definitions.initial
-    row = Transition(journey.state, BuiltIn.CLOSE_DAY, definitions.initial, Trigger.SYSTEM_AUTO)
-    return Decision(_next(after) if moved or closed else after, (row,) if moved else (), changes, lapsed)
 
 
 def people_ahead(definitions: Definitions, line: tuple[QueueEntry, ...], entry: QueueEntry) -> int:
@@ -357,44 +332,6 @@ def _sync(journey: Journey, target: str) -> tuple[Journey, tuple[Transition, ...
     if target == journey.state:
         return journey, ()
     return replace(journey, state=target), (Transition(journey.state, BuiltIn.QUEUE_SYNC, target, Trigger.QUEUE_SYNC),)
-
-
-def _stays(definitions: Definitions, journey: Journey, entry: QueueEntry, site_day: str) -> bool:
-    booking = booking_of(journey, entry)
-    outlasts = booking is not None and _outlasts(definitions, booking, site_day)
-    is_kept = entry.state in definitions.day_end.entries_stay or entry.overnight or outlasts
-    return entry.state in definitions.live and is_kept
-
-
-def _outlasts(definitions: Definitions, booking: Appointment, site_day: str) -> bool:
-    """Whether a booking that has not come to its end can be used on this later day as well."""
-    return booking.last_day >= site_day and booking.status in definitions.day_end.appointments_from
-
-
-def _close_entries(
-    definitions: Definitions, journey: Journey, site_day: str
-) -> tuple[bool, tuple[EntryChange, ...], tuple[AppointmentChange, ...]]:
-    end = definitions.day_end
-    changes = tuple(
-        EntryChange(e.queue_id, e.state, end.entries_to, BuiltIn.CLOSE_DAY)
-        for e in journey.entries
-        if e.state in definitions.live and not _stays(definitions, journey, e, site_day) and e.state != end.entries_to
-    )
-    lapsed = tuple(
-        AppointmentChange(a.appointment_id, a.status, end.appointments_to)
-        for a in journey.appointments
-        if a.status in end.appointments_from
-        and not _outlasts(definitions, a, site_day)
-        and not _is_held(definitions, journey, a, site_day)
-    )
-    return bool(changes or lapsed), changes, lapsed
-
-
-def _is_held(definitions: Definitions, journey: Journey, booking: Appointment, site_day: str) -> bool:
-    """Whether the entry of a booking stays at the end of the day."""
-    its_own = (e for e in journey.entries if e.appointment_id == booking.appointment_id)
-    staying = (e for e in its_own if _stays(definitions, journey, e, site_day))
-    return any(agrees(definitions, booking, e, e.state) for e in staying)
 
 
 def _row(journey: Journey, action: Action, rule: ActionRule, target: str) -> Transition:

@@ -9,10 +9,10 @@ from sync.central.records.journeys import is_current, mark_changed, save, stored
 from sync.central.store.transactions import WriteTransaction
 from sync.clock import day_after
 from sync.ids import new_id
+from sync.journey.day_end import close_day
 from sync.journey.definitions import Definitions
 from sync.journey.grace import GRACE_MS
 from sync.journey.model import BuiltIn, Journey
-from sync.journey.rules import close_day
 
 
 def open_journey(

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from sync.journey.day_end import close_day
 from sync.journey.model import AppointmentChange, EntryChange, QueueId, Transition
-from sync.journey.rules import close_day, is_legal
+from sync.journey.rules import is_legal
 
 from .samples import NEXT_DAY, RULES, action, booking, decided, entry, patient, walked
 

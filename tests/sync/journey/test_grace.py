@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from sync.journey.day_end import close_day
 from sync.journey.grace import GRACE_MS, is_late_in_day, is_within_reach, lapsed_before_ms
 from sync.journey.model import Appointment
-from sync.journey.rules import close_day
 from sync.rebase import as_of
 
 from .samples import NEXT_DAY, RULES, booking, entry, patient, statuses
