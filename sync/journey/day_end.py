@@ -21,13 +21,13 @@ def close_day(definitions: Definitions, journey: Journey, site_day: str) -> Deci
     """The end of the site's day: the journey starts afresh on `site_day`, live entries end, bookings lapse.
 
     A patient who is being seen, whose exam is marked overnight, or whose booking can be used on the new day too, keeps
-    the state. So does the patient's entry. The journey keeps the bookings that can still be used.
+    the state. So does the patient's entry. The journey keeps the bookings that can still be used, or whose entry stays.
     """
     staying = tuple(entry for entry in journey.entries if _stays(definitions, journey, entry, site_day))
     closed, changes, lapsed = _close_entries(definitions, journey, site_day)
-    usable = tuple(each for each in journey.appointments if _outlasts(definitions, each, site_day))
+    kept_bookings = tuple(each for each in journey.appointments if _is_kept(definitions, journey, each, site_day))
     if journey.current in staying:
-        kept = replace(journey, site_day=site_day, entries=staying, appointments=usable)
+        kept = replace(journey, site_day=site_day, entries=staying, appointments=kept_bookings)
         return Decision(_next(kept), (), changes, lapsed)
     after = Journey(
         journey.patient_id,
@@ -35,7 +35,7 @@ def close_day(definitions: Definitions, journey: Journey, site_day: str) -> Deci
         site_day,
         journey_version=journey.journey_version,
         entries=staying,
-        appointments=usable,
+        appointments=kept_bookings,
     )
     moved = journey.state != definitions.initial
     row = Transition(journey.state, BuiltIn.CLOSE_DAY, definitions.initial, Trigger.SYSTEM_AUTO)
@@ -66,15 +66,15 @@ def _close_entries(
     lapsed = tuple(
         AppointmentChange(a.appointment_id, a.status, end.appointments_to)
         for a in journey.appointments
-        if a.status in end.appointments_from
-        and not _outlasts(definitions, a, site_day)
-        and not _is_held(definitions, journey, a, site_day)
+        if a.status in end.appointments_from and not _is_kept(definitions, journey, a, site_day)
     )
     return bool(changes or lapsed), changes, lapsed
 
 
-def _is_held(definitions: Definitions, journey: Journey, booking: Appointment, site_day: str) -> bool:
-    """Whether the entry of a booking stays at the end of the day."""
+def _is_kept(definitions: Definitions, journey: Journey, booking: Appointment, site_day: str) -> bool:
+    """Whether a booking can be used on the new day too, or is that of an entry that stays."""
+    if _outlasts(definitions, booking, site_day):
+        return True
     its_own = (e for e in journey.entries if e.appointment_id == booking.appointment_id)
     staying = (e for e in its_own if _stays(definitions, journey, e, site_day))
     return any(agrees(definitions, booking, e, e.state) for e in staying)

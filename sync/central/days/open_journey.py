@@ -34,7 +34,7 @@ def open_journey(
         return stored_journey(db, patient_id, today)
     closed = close_day(definitions, stored, today)
     save(db, stored, closed, provenance, BuiltIn.CLOSE_DAY)
-    carry_bookings(db, patient_id, today, definitions.day_end.appointments_from)
+    carry_bookings(db, today, [booking.appointment_id for booking in closed.journey.appointments])
     return replace(closed.journey, appointments=bookings(db, patient_id, today, day_after(today)))
 
 

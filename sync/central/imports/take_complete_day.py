@@ -23,13 +23,16 @@ def take_complete_day(centre: Centre, day: str, named: Collection[str], *, force
     `named` are the ids that it names. The queue entry of a booking follows, or staff get a case. Returns the number of
     cancelled bookings, and why none was; "" where they were. More than a fifth of the day's open bookings needs
     `force`. `check` writes nothing, and counts those that would be cancelled. A call that was cut off is repeated. On a
-    day that has ended nothing is open. Raises NoSite before a hospital was imported.
+    day that has ended nothing is open. A booking that outlasted the day before is none of this day's: no document of it
+    names that booking. Raises NoSite before a hospital was imported.
     """
     if not _is_day(day):
         return 0, f"{day!r} is no date, such as 2026-12-01"
     with centre.store.read() as db:
-        is_over = day < read_site(db).day(centre.clock())
-        open_ones = [] if is_over else bookings_of_day(db, day, _open_statuses(centre.definitions))
+        site = read_site(db)
+        found = bookings_of_day(db, day, _open_statuses(centre.definitions))
+    is_over = day < site.day(centre.clock())
+    open_ones = [each for each, scheduled_ms in found if site.day(scheduled_ms) == day and not is_over]
     names = frozenset(named)
     left_out = [each for each in open_ones if each not in names]
     if not force and len(left_out) * MOST_SHARE > len(open_ones):

@@ -73,16 +73,16 @@ def read_booking(db: ReadTransaction, appointment_id: str) -> BookingRow | None:
     return BookingRow(row["appointment_id"], row["patient_id"], row["exam_id"], schedule, row["status"], withdrawn)
 
 
-def bookings_of_day(db: ReadTransaction, site_day: str, statuses: Collection[str]) -> list[str]:
-    """The ids of a day's bookings with one of these statuses, by patient."""
+def bookings_of_day(db: ReadTransaction, site_day: str, statuses: Collection[str]) -> list[tuple[str, int]]:
+    """A day's bookings with one of these statuses, by patient: the id and the time (UTC ms) of each."""
     names, parameters = any_of("status", statuses)
     rows = db.rows(
-        f"select appointment_id from appointments where site_day = :site_day and status in {names}"  # noqa: S608
+        f"select appointment_id, scheduled_ms from appointments where site_day = :site_day and status in {names}"  # noqa: S608
         " order by patient_id, appointment_id",
         site_day=site_day,
         **parameters,
     )
-    return [row["appointment_id"] for row in rows]
+    return [(row["appointment_id"], row["scheduled_ms"]) for row in rows]
 
 
 def patients_booked_for(db: ReadTransaction, exam_id: str, first_day: str) -> list[PatientId]:
@@ -127,17 +127,13 @@ def set_appointment_status(db: WriteTransaction, appointment_id: str, status: st
     )
 
 
-def carry_bookings(db: WriteTransaction, patient_id: str, today: str, statuses: Collection[str]) -> None:
-    """Makes a patient's bookings of earlier days that can still be used bookings of today.
-
-    `statuses` are those of bookings that have not come to their end.
-    """
-    names, parameters = any_of("status", statuses)
-    db.execute(
-        "update appointments set site_day = :today where patient_id = :patient_id"  # noqa: S608 (placeholders only)
-        f" and site_day < :today and last_day >= :today and status in {names}",
-        {"patient_id": patient_id, "today": today, **parameters},
-    )
+def carry_bookings(db: WriteTransaction, today: str, appointment_ids: Collection[str]) -> None:
+    """Makes bookings that outlast the end of their day bookings of today."""
+    for appointment_id in appointment_ids:
+        db.execute(
+            "update appointments set site_day = :today where appointment_id = :appointment_id",
+            {"today": today, "appointment_id": appointment_id},
+        )
 
 
 def bring_bookings_forward(

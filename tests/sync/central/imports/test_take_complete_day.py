@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sync.central.maintenance.housekeeping import close_days
 from sync.journey.model import STAFF
 from tests.sync.central.centre import DAY, Centre, patient
 from tests.sync.central.imports.test_take_booking import ANNA, BLOOD, NEXT_DAY, TO_WAITING, booking, cases, take
@@ -92,3 +93,13 @@ def test_a_booking_that_is_done_is_neither_cancelled_nor_counted(centre: Centre)
         centre.act(ANNA, action, STAFF)
     assert day(centre, all_but(centre, BLOOD)) == {"cancelled": 0, "refused": ""}
     assert booking(centre)["status"] == "completed"
+
+
+def test_an_exam_that_went_on_overnight_is_none_of_the_new_days_bookings(centre: Centre):
+    take(centre, "night", patient_id=ANNA, exam_id="sleep", scheduled_at=f"{DAY}T08:00")
+    centre.walk(ANNA, *TO_WAITING)
+    centre.clock.set(NEXT_DAY, "09:00")
+    close_days(centre.parts, NEXT_DAY)
+    assert day(centre, [], force=True, day=NEXT_DAY) == {"cancelled": 0, "refused": ""}
+    centre.walk(ANNA, "call_patient", "start_exam", "complete_exam")
+    assert booking(centre, "night")["status"] == "completed"
