@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from sync.journey.bookings import place_of_booking
+from sync.journey.day_end import close_day
 from sync.journey.definitions import Definitions
 from sync.journey.model import Action, ActionId, Appointment, Journey, Refusal, VisitId
-from sync.journey.rules import close_day, decide
+from sync.journey.rules import decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,19 @@ def fits(journey: Journey, pending: Pending) -> bool:
 
 
 def as_of(definitions: Definitions, journey: Journey, site_day: str, bookings: tuple[Appointment, ...]) -> Journey:
-    """The journey on a site day. A journey of an earlier day gets a day's end and the new day's `bookings`."""
+    """The journey on a site day. A journey of an earlier day gets a day's end and the new day's `bookings`, after
+    those that can still be used.
+    """
     if journey.site_day >= site_day:
         return journey
-    return replace(close_day(definitions, journey, site_day).journey, appointments=bookings)
+    closed = close_day(definitions, journey, site_day).journey
+    # A booking that was used before its day began is not fresh on its day.
+    own = {booking.appointment_id for booking in journey.appointments}
+    return with_bookings(closed, (each for each in bookings if each.appointment_id not in own))
+
+
+def with_bookings(journey: Journey, bookings: Iterable[Appointment]) -> Journey:
+    """The journey with these bookings besides its own, in their order."""
+    own = {booking.appointment_id for booking in journey.appointments}
+    more = (each for each in bookings if each.appointment_id not in own)
+    return replace(journey, appointments=tuple(sorted((*journey.appointments, *more), key=place_of_booking)))

@@ -17,12 +17,13 @@ from kiosk.front.situation import read_situation
 from kiosk.front.visitor import Visitor
 from kiosk.journey.patient_status import PatientStatus
 from kiosk.store.identity import Identity
-from sync.clock import iso
+from sync.clock import iso, site_day
+from sync.journey.bookings import place_of_booking
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import is_called, is_over, waits
 from sync.journey.model import Appointment, NextExam, QueueEntry
 from sync.journey.rules import next_exam
-from sync.protocol import DEFAULT_LANGUAGES
+from sync.protocol import DEFAULT_LANGUAGES, Site
 from sync.words import names
 from sync.words.table import say
 
@@ -108,7 +109,7 @@ def _journey(
     view = JourneyView(
         journey.state,
         tuple(_queue_line(definitions, e, status, context.online) for e in listed),
-        tuple(_booking(definitions, a, identity.site.timezone) for a in journey.appointments),
+        tuple(_booking(definitions, a, identity.site) for a in sorted(journey.appointments, key=place_of_booking)),
         status.available,
         iso(context.wall_ms, identity.site.timezone),
     )
@@ -168,16 +169,19 @@ def _queue_line(definitions: Definitions, entry: QueueEntry, status: PatientStat
     )
 
 
-def _booking(definitions: Definitions, appointment: Appointment, timezone: str) -> Booking:
+def _booking(definitions: Definitions, appointment: Appointment, site: Site) -> Booking:
+    at_ms, is_all_day = appointment.scheduled_ms, appointment.all_day
+    day = site_day(at_ms, site.timezone, site.day_starts_at)
     return Booking(
         appointment.appointment_id,
         appointment.exam_id,
         appointment.exam_name,
         appointment.room,
-        iso(appointment.scheduled_ms, timezone),
+        day if is_all_day else iso(at_ms, site.timezone),
         appointment.status,
         is_over(definitions, appointment),
         names.booking_status(appointment.status),
+        names.any_time() if is_all_day else None,
     )
 
 

@@ -59,8 +59,9 @@ class PatientView:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset. `over`: it
-    needs no further attention. `word` is the word for its status (None: it needs none)."""
+    """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset, or the date
+    alone. `over`: it needs no further attention. `word` is the word for its status (None: it needs none), `any_time`
+    the words in place of a time (None: it has one)."""
 
     appointment_id: str
     exam_id: str
@@ -70,6 +71,7 @@ class Booking:
     status: str
     over: bool = False
     word: Text | None = None
+    any_time: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

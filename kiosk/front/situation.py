@@ -34,7 +34,9 @@ def read_situation(
 def _entry(definitions: Definitions, entry: QueueEntry | None) -> Entry | None:
     if entry is None:
         return None
-    return Entry(entry.state, entry.queue_number, entry.exam_name, entry.room, entry.state in definitions.live)
+    return Entry(
+        entry.state, entry.queue_number, entry.exam_name, entry.room, entry.state in definitions.live, entry.moved_from
+    )
 
 
 def _deed(visitor: Visitor) -> Deed:

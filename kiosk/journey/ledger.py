@@ -149,6 +149,8 @@ class Ledger:
                 return 0
             number = outbox_parked.park(db, action_id, context.at_ms)
             if number:
+                # What was judged after it in the chain waits again, and is shown again.
+                views.replay(db, context, outbox.pending_patients(db))
                 audit.note(db, context.at_ms, "parked", f"{number} actions of one patient", action_id=action_id)
         return number
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from kiosk.store.identity import Identity
 from kiosk.store.patients import Patient
-from sync.clock import ClockReading, site_day
+from sync.clock import ClockReading, day_after, local_ms, site_day
 from sync.journey.definitions import Definitions
+from sync.journey.grace import is_within_reach
 from sync.journey.model import Actor, Appointment, Journey, Role
 from sync.rebase import as_of
 
@@ -44,6 +45,16 @@ class TransactionContext:
     def bookings(self, patient: Patient, day: str) -> tuple[Appointment, ...]:
         """Returns the known bookings of a patient on a day after the day of the base. The roster may be days old."""
         return tuple(booking for booking in patient.tomorrow if self.day_of(booking.scheduled_ms) == day)
+
+    def within_reach(self, patient: Patient) -> tuple[Appointment, ...]:
+        """Returns the bookings of the day after the base that can be used before that day begins.
+
+        A verdict may have brought a base of a later day than the page that brought `tomorrow`.
+        """
+        site = self.identity.site
+        ends_ms = local_ms(day_after(patient.base.site_day), site.day_starts_at, site.timezone)
+        of_next_day = (each for each in patient.tomorrow if each.scheduled_ms >= ends_ms)
+        return tuple(each for each in of_next_day if is_within_reach(each, min(self.at_ms, ends_ms)))
 
     def journey(self, patient: Patient, day: str | None = None) -> Journey:
         """Returns a patient's view on a site day (None: today)."""

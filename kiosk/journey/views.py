@@ -9,7 +9,7 @@ from kiosk.store import outbox, patients, queue_numbers
 from kiosk.store.patients import Patient
 from sync.journey.model import PatientId
 from sync.journey.queue_numbers import prefix_of
-from sync.rebase import view
+from sync.rebase import view, with_bookings
 
 
 def replay(db: sqlite3.Connection, context: TransactionContext, patient_ids: Iterable[PatientId]) -> None:
@@ -39,6 +39,7 @@ def with_view(db: sqlite3.Connection, context: TransactionContext, patient: Pati
     if patient.provisional:
         # Only this kiosk made the base, perhaps while its clock was ahead.
         base = replace(base, site_day=min(base.site_day, context.today))
+    base = with_bookings(base, context.within_reach(patient))
     rebased = view(context.definitions, base, pending, context.today, lambda day: context.bookings(patient, day))
     return replace(patient, view=rebased.journey)
 
@@ -47,6 +48,8 @@ def with_todays_view(db: sqlite3.Connection, context: TransactionContext, patien
     """Returns the patient with a view of today; a view of another day is made again.
 
     A view of a future day was made while the clock was ahead, and its visit was closed then. Pending actions may be of
-    a day that was in the future and is now today.
+    a day that was in the future and is now today. Some minutes before the next day, its first bookings count too.
     """
-    return patient if patient.view.site_day == context.today else with_view(db, context, patient)
+    shown = {booking.appointment_id for booking in patient.view.appointments}
+    has_all = shown.issuperset(booking.appointment_id for booking in context.within_reach(patient))
+    return patient if has_all and patient.view.site_day == context.today else with_view(db, context, patient)

@@ -232,7 +232,7 @@ def pending_of(connection: Connection, patient_id: str, grants: frozenset[str], 
     """Returns a patient's readable pending actions in the order in which they are replayed."""
     rows = connection.execute(
         "select action_id, body, digest, visit_id from outbox where patient_id = ? and status = 'pending'"
-        " order by epoch, seq",
+        " order by rowid",  # as they were done: what is parked has left the chain, and its place there says nothing
         (patient_id,),
     )
     read = ((outbox_bodies.read(row), row["visit_id"]) for row in rows)

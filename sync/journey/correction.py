@@ -2,9 +2,20 @@
 
 from dataclasses import replace
 
-from sync.journey.bookings import follow_entry
+from sync.journey.bookings import agrees, booking_of, follow_entry
 from sync.journey.definitions import Definitions
-from sync.journey.model import BuiltIn, Decision, EntryChange, Journey, Refusal, RefusalCode, Transition, Trigger
+from sync.journey.model import (
+    AppointmentId,
+    BuiltIn,
+    Decision,
+    EntryChange,
+    Journey,
+    QueueEntry,
+    Refusal,
+    RefusalCode,
+    Transition,
+    Trigger,
+)
 
 CORRECTION = BuiltIn.CORRECT_JOURNEY
 
@@ -13,8 +24,8 @@ def correct(definitions: Definitions, journey: Journey, state: str) -> Decision 
     """The journey in that state, with its current entry in the matching state, or a refusal.
 
     The journey stays in its visit and leg: a correction neither opens nor closes a visit. A state that maps to a queue
-    state moves the current entry and its booking too, even where they have ended. For any other state, the current
-    entry must have ended.
+    state moves the current entry and its booking too, even where they have ended. An entry whose booking has gone
+    another way is live again without one. For any other state, the current entry must have ended.
     """
     known = state in definitions.journey_states and state not in (definitions.initial, journey.state)
     if not known or journey.visit_id is None:
@@ -28,11 +39,17 @@ def correct(definitions: Definitions, journey: Journey, state: str) -> Decision 
     row = Transition(journey.state, CORRECTION, state, Trigger.STAFF_ACTION)
     if target is None or entry is None or entry.state == target:
         return Decision(moved, (row,))
-    changed = replace(entry, state=target)
-    entries = tuple(changed if e.queue_id == entry.queue_id else e for e in journey.entries)
+    changed = replace(entry, state=target, appointment_id=_booking_kept(definitions, journey, entry))
     change = EntryChange(entry.queue_id, entry.state, target, CORRECTION)
-    followed, bookings = follow_entry(definitions, replace(moved, entries=entries), changed, entry.state)
+    followed, bookings = follow_entry(definitions, moved.with_entry(changed), changed, entry.state)
     return Decision(followed, (row,), (change,), bookings)
+
+
+def _booking_kept(definitions: Definitions, journey: Journey, entry: QueueEntry) -> AppointmentId | None:
+    """The booking that an entry keeps: a live entry its own, and an ended one the booking that ended with it."""
+    booking = booking_of(journey, entry)
+    is_kept = entry.state in definitions.live or (booking and agrees(definitions, booking, entry, entry.state))
+    return entry.appointment_id if is_kept else None
 
 
 def is_correction(definitions: Definitions, row: Transition) -> bool:

@@ -1,6 +1,6 @@
 """What the state of a queue entry or of a booking means for people. Pure, as the rules are."""
 
-from sync.journey.definitions import Definitions
+from sync.journey.definitions import ActionRule, Definitions
 from sync.journey.model import Appointment, QueueEntry
 
 
@@ -23,7 +23,17 @@ def came_to_nothing(definitions: Definitions, appointment_status: str) -> bool:
     return appointment_status in cancelled | {definitions.day_end.appointments_to}
 
 
-def is_over(definitions: Definitions, appointment: Appointment) -> bool:
-    """Whether a booking is over: its entry has ended, or the booking was missed or cancelled."""
+def cancellation(definitions: Definitions) -> ActionRule | None:
+    """The action by which staff cancel a booking, with its entry or without one; None where the rules have none."""
+    return next((rule for rule in definitions.actions.values() if rule.no_entry is not None), None)
+
+
+def is_done(definitions: Definitions, appointment_status: str) -> bool:
+    """Whether this status of a booking means that the exam was done."""
     ended = {definitions.queue_to_appointment[s] for s in definitions.queue_states if s not in definitions.live}
-    return appointment.status in ended or came_to_nothing(definitions, appointment.status)
+    return appointment_status in ended and not came_to_nothing(definitions, appointment_status)
+
+
+def is_over(definitions: Definitions, appointment: Appointment) -> bool:
+    """Whether a booking is over: its exam was done, or the booking was missed or cancelled."""
+    return is_done(definitions, appointment.status) or came_to_nothing(definitions, appointment.status)

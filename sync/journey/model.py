@@ -4,7 +4,7 @@ All values are frozen; times are UTC milliseconds since 1970 (`*_ms`); ids are s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -47,6 +47,7 @@ class BuiltIn(StrEnum):
     CLOSE_DAY = "close_day"
     CHANGE_ENTRY = "change_entry"
     CORRECT_JOURNEY = "correct_journey"
+    MOVE_BOOKING = "move_booking"  # the hospital moved or cancelled the booking of an entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,11 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """A booking of today. `exam_name` is the exam's public label."""
+    """A booking of today. `exam_name` is the exam's public label.
+
+    `all_day`: it has no time, and the exam may be at any time of the day. `scheduled_ms` is the start of the day then.
+    `last_day` is the last site day on which it can be used (`sync.journey.grace`); "" means its own day.
+    """
 
     appointment_id: AppointmentId
     exam_id: ExamId
@@ -86,11 +91,17 @@ class Appointment:
     status: str
     minutes: int = 10
     overnight: bool = False
+    all_day: bool = False
+    last_day: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """A place in the line of one exam. `queue_number` is the printed label; it never changes."""
+    """A place in the line of one exam. `queue_number` is the printed label; it never changes.
+
+    `appointment_id` is the booking that the patient is in the line for; None at the walk-in desk. `moved_from` is the
+    name of the exam that the number was given for, where the booking was moved to another exam since; else "".
+    """
 
     queue_id: QueueId
     exam_id: ExamId
@@ -104,6 +115,8 @@ class QueueEntry:
     minutes: int = 10
     overnight: bool = False
     label_aliases: tuple[str, ...] = ()
+    appointment_id: AppointmentId | None = None
+    moved_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +135,7 @@ class Journey:
     journey_version: int = 0
     current_queue_id: QueueId | None = None
     entries: tuple[QueueEntry, ...] = ()  # in the order in which they were opened
-    appointments: tuple[Appointment, ...] = ()  # in the order of their times
+    appointments: tuple[Appointment, ...] = ()  # in the order of their times, those of the whole day last
 
     def entry(self, queue_id: QueueId | None) -> QueueEntry | None:
         """The entry of that id, or None."""
@@ -132,6 +145,10 @@ class Journey:
     def current(self) -> QueueEntry | None:
         """The entry that the journey follows, or None."""
         return self.entry(self.current_queue_id)
+
+    def with_entry(self, changed: QueueEntry) -> "Journey":
+        """The journey with one of its entries changed."""
+        return replace(self, entries=tuple(changed if e.queue_id == changed.queue_id else e for e in self.entries))
 
 
 @dataclass(frozen=True, slots=True)

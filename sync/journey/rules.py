@@ -1,4 +1,4 @@
-"""The one pure function that decides an action, and the functions for a queue entry and the end of a day.
+"""The one pure function that decides an action, and the function for a queue entry.
 
 `decide(definitions, journey, action)` runs at the kiosk at once, and at the centre, whose decision is final. A kiosk
 runs it again when it replays pending actions on a newer base. It interprets `definitions.toml`, and names no state and
@@ -7,7 +7,7 @@ no action itself.
 
 from dataclasses import replace
 
-from sync.journey.bookings import follow_entry, set_bookings
+from sync.journey.bookings import follow_entry, place_of_booking, set_bookings
 from sync.journey.correction import is_correction
 from sync.journey.definitions import ActionRule, Definitions
 from sync.journey.model import (
@@ -18,7 +18,6 @@ from sync.journey.model import (
     BuiltIn,
     Decision,
     EntryChange,
-    ExamId,
     Journey,
     NextExam,
     QueueEntry,
@@ -81,36 +80,14 @@ def change_entry(definitions: Definitions, journey: Journey, queue_id: QueueId, 
         return Refusal(RefusalCode.NO_SUCH_ENTRY, BuiltIn.CHANGE_ENTRY, journey.state)
     if new_state not in definitions.queue_states or entry.state not in definitions.live:
         return Refusal(RefusalCode.NOT_ALLOWED, BuiltIn.CHANGE_ENTRY, journey.state)
-    changed, change, appointments = _with_entry(definitions, journey, entry, new_state, BuiltIn.CHANGE_ENTRY)
+    return set_entry(definitions, journey, entry, new_state, BuiltIn.CHANGE_ENTRY)
+
+
+def set_entry(definitions: Definitions, journey: Journey, entry: QueueEntry, state: str, reason: str) -> Decision:
+    """Sets an entry to a state, with its booking; the journey follows its current entry (trigger `queue_sync`)."""
+    changed, change, appointments = _with_entry(definitions, journey, entry, state, reason)
     after, transitions = _follow(definitions, changed, entry)
     return Decision(_next(after), transitions, (change,), appointments)
-
-
-def close_day(definitions: Definitions, journey: Journey, site_day: str) -> Decision:
-    """The end of the site's day: the journey starts afresh on `site_day`, live entries end, bookings lapse.
-
-    A patient who is being seen, or whose exam is marked overnight, keeps the state. So does the patient's entry.
-    """
-    staying = tuple(entry for entry in journey.entries if outlasts_day(definitions, entry))
-    closed, changes, lapsed = _close_entries(definitions, journey)
-    if journey.current in staying:
-        kept = replace(journey, site_day=site_day, entries=staying, appointments=())
-        return Decision(_next(kept), (), changes, lapsed)
-    after = Journey(
-        journey.patient_id,
-        definitions.initial,
-        site_day,
-        journey_version=journey.journey_version,
-        entries=staying,
-    )
-    moved = journey.state != definitions.initial
-    row = Transition(journey.state, BuiltIn.CLOSE_DAY, definitions.initial, Trigger.SYSTEM_AUTO)
-    return Decision(_next(after) if moved or closed else after, (row,) if moved else (), changes, lapsed)
-
-
-def outlasts_day(definitions: Definitions, entry: QueueEntry) -> bool:
-    """Whether a live entry goes on after the end of its day: its patient is being seen, or its exam is overnight."""
-    return entry.state in definitions.live and (entry.state in definitions.day_end.entries_stay or entry.overnight)
 
 
 def people_ahead(definitions: Definitions, line: tuple[QueueEntry, ...], entry: QueueEntry) -> int:
@@ -205,15 +182,16 @@ def _open(definitions: Definitions, journey: Journey, action: Action, rule: Acti
     if target is None:
         return _refuse(definitions, journey, action, RefusalCode.NOT_ALLOWED)
     moved = replace(journey, state=target, leg=journey.leg + 1)
-    joined = _joinable(definitions, journey)
+    joined, booked = _joinable(definitions, journey), _next_booking(definitions, journey)
     if joined is None:
         entry, previous = _new_entry(definitions, moved, action), None
         moved = replace(moved, entries=(*moved.entries, entry))
     else:
-        entry, previous = replace(joined, state=rule.rejoin.get(joined.state, joined.state)), joined.state
-        moved = _replace_entry(moved, entry)
+        previous, link = joined.state, booked.appointment_id if booked else joined.appointment_id
+        entry = replace(joined, state=rule.rejoin.get(joined.state, joined.state), appointment_id=link)
+        moved = moved.with_entry(entry)
     changes = (EntryChange(entry.queue_id, previous, entry.state, action.action_type),)
-    moved, appointments = follow_entry(definitions, moved, entry)
+    moved, appointments = follow_entry(definitions, moved, entry, None if booked else previous)
     moved = replace(moved, current_queue_id=entry.queue_id)
     # Staff may have called the joined entry before the patient confirmed. The journey takes the state of the entry.
     followed, sync_rows = _follow(definitions, moved, entry)
@@ -280,20 +258,28 @@ def _meant(definitions: Definitions, journey: Journey, action: Action) -> QueueE
 
 
 def _joinable(definitions: Definitions, journey: Journey) -> QueueEntry | None:
-    """The live entry that a confirmed arrival joins: that of the next booking, or the oldest where none is booked."""
+    """The live entry that a confirmed arrival joins: one that the next booking may have, or the oldest where none is
+    booked.
+    """
     booked = _next_booking(definitions, journey)
-    return _oldest_live(definitions, journey, booked.exam_id if booked else None)
+    return entry_for(definitions, journey, booked) if booked else _oldest_live(definitions, journey)
 
 
-def _oldest_live(definitions: Definitions, journey: Journey, exam_id: ExamId | None = None) -> QueueEntry | None:
-    """The live entry that was opened first; of one exam, where `exam_id` is given."""
-    live = (e for e in journey.entries if e.state in definitions.live and exam_id in (None, e.exam_id))
-    return min(live, key=_opened, default=None)
+def entry_for(definitions: Definitions, journey: Journey, booking: Appointment) -> QueueEntry | None:
+    """The live entry of the booking's exam that is the booking's, or that no booking has yet; the oldest of them."""
+    its_own = (None, booking.appointment_id)
+    fitting = tuple(e for e in journey.entries if e.exam_id == booking.exam_id and e.appointment_id in its_own)
+    return _oldest_live(definitions, replace(journey, entries=fitting))
+
+
+def _oldest_live(definitions: Definitions, journey: Journey) -> QueueEntry | None:
+    """The live entry that was opened first."""
+    return min((e for e in journey.entries if e.state in definitions.live), key=_opened, default=None)
 
 
 def _next_booking(definitions: Definitions, journey: Journey) -> Appointment | None:
-    open_ones = [a for a in journey.appointments if a.status in definitions.open_appointments]
-    return min(open_ones, key=lambda a: (a.scheduled_ms, a.appointment_id), default=None)
+    open_ones = (a for a in journey.appointments if a.status in definitions.open_appointments)
+    return min(open_ones, key=place_of_booking, default=None)
 
 
 def _new_entry(definitions: Definitions, journey: Journey, action: Action) -> QueueEntry:
@@ -314,7 +300,8 @@ def _new_entry(definitions: Definitions, journey: Journey, action: Action) -> Qu
             desk.overnight,
         )
     exam = (booked.exam_id, booked.exam_name, booked.room)
-    return QueueEntry(opens.queue_id, *exam, state, *place, 0, booked.minutes, booked.overnight)
+    length = (booked.minutes, booked.overnight)
+    return QueueEntry(opens.queue_id, *exam, state, *place, 0, *length, appointment_id=booked.appointment_id)
 
 
 def _with_entry(
@@ -326,12 +313,8 @@ def _with_entry(
     room: str | None = None,
 ) -> tuple[Journey, EntryChange, tuple[AppointmentChange, ...]]:
     changed = replace(entry, state=state, room=room or entry.room)
-    after, appointments = follow_entry(definitions, _replace_entry(journey, changed), changed)
+    after, appointments = follow_entry(definitions, journey.with_entry(changed), changed, entry.state)
     return after, EntryChange(entry.queue_id, entry.state, state, reason), appointments
-
-
-def _replace_entry(journey: Journey, changed: QueueEntry) -> Journey:
-    return replace(journey, entries=tuple(changed if e.queue_id == changed.queue_id else e for e in journey.entries))
 
 
 def _follow(definitions: Definitions, journey: Journey, entry: QueueEntry) -> tuple[Journey, tuple[Transition, ...]]:
@@ -360,24 +343,6 @@ def _sync(journey: Journey, target: str) -> tuple[Journey, tuple[Transition, ...
     if target == journey.state:
         return journey, ()
     return replace(journey, state=target), (Transition(journey.state, BuiltIn.QUEUE_SYNC, target, Trigger.QUEUE_SYNC),)
-
-
-def _close_entries(
-    definitions: Definitions, journey: Journey
-) -> tuple[bool, tuple[EntryChange, ...], tuple[AppointmentChange, ...]]:
-    end = definitions.day_end
-    changes = tuple(
-        EntryChange(e.queue_id, e.state, end.entries_to, BuiltIn.CLOSE_DAY)
-        for e in journey.entries
-        if e.state in definitions.live and not outlasts_day(definitions, e) and e.state != end.entries_to
-    )
-    staying = {e.exam_id for e in journey.entries if outlasts_day(definitions, e)}
-    lapsed = tuple(
-        AppointmentChange(a.appointment_id, a.status, end.appointments_to)
-        for a in journey.appointments
-        if a.status in end.appointments_from and a.exam_id not in staying
-    )
-    return bool(changes or lapsed), changes, lapsed
 
 
 def _row(journey: Journey, action: Action, rule: ActionRule, target: str) -> Transition:

@@ -22,6 +22,11 @@ def booking_status(status: str) -> Text | None:
     return Text(_BOOKING_STATUSES[status]) if status in _BOOKING_STATUSES else None
 
 
+def any_time() -> Text:
+    """Returns the words in place of a time, for an exam that may be at any time of the day."""
+    return Text(N_("Any time today"))
+
+
 def people_ahead(count: int) -> Text:
     """Returns the words for the number of people ahead in the line."""
     return plural("{n} person ahead", "{n} people ahead", count) if count else Text(N_("You are next"))

@@ -17,6 +17,8 @@ def notes(situation: Situation) -> tuple[Note, ...]:
     if situation.reversals:
         texts = _reversals(situation)
         found += [Note(NoteKind.REVERSED, text, "warn", "mild") for text in texts]
+    if situation.entry is not None and situation.entry.moved_from and situation.entry_state in _LISTED:
+        found.append(Note(NoteKind.MOVED, fill(_MOVED, situation.values()), "note", "mild"))
     if situation.needs_staff and situation.entry_state in _WITH_STAFF and not situation.provisional:
         found.append(Note(NoteKind.NEEDS_STAFF, Text(_STAFF_WILL_CHECK), "staff", "mild"))
     if situation.deed is Deed.REFUSED:
@@ -69,6 +71,10 @@ _SAVED_HERE = N_("This is saved. No need to tap again.")
 _REFUSED = (
     N_("That is not possible now. Please ask here: {desk}"),
     N_("That is not possible now. Please ask at the desk."),
+)
+_MOVED = (
+    N_("Your exam was changed from {moved_from} to {exam}. Your number stays the same."),
+    N_("Your exam was changed. Your number stays the same."),
 )
 _NUMBERS_LOST = (
     N_("No longer valid: your number {numbers}. Please ask here: {desk}"),

@@ -16,13 +16,17 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The current queue entry. `live`: the patient may still be seen on it. `room` is "" where it is not known."""
+    """The current queue entry. `live`: the patient may still be seen on it. `room` is "" where it is not known.
+
+    `moved_from` is the exam that its number was given for, "" where that is `exam`.
+    """
 
     state: str
     number: str
     exam: str
     room: str = ""
     live: bool = True
+    moved_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class Situation:
             # Staff often call into a room by its number alone. "Please go to 3" is no place.
             "room_number": room if room.isdecimal() else "",
             "exam": entry.exam if entry else "",
+            "moved_from": entry.moved_from if entry else "",
             "number": entry.number if entry else "",
             "next": following.name if following else "",
             "next_number": following.number if following else "",

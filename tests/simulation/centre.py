@@ -13,12 +13,17 @@ import msgspec
 
 from sync.cards import CardHash
 from sync.central import centre as product
+from sync.central.imports.context import ImportContext
+from sync.central.imports.outcomes import RowOutcome
+from sync.central.imports.parts import AppointmentPart, Kind, read_part
+from sync.central.imports.take_booking import take_booking
+from sync.central.imports.take_complete_day import take_complete_day
 from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.kiosks.take_in import AT_ONCE, take_in
 from sync.central.maintenance.backup import back_up
-from sync.central.maintenance.housekeeping import close_days
+from sync.central.maintenance.housekeeping import close_days, lapse_late_bookings
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
 from sync.central.records.journeys import read_journey
@@ -115,6 +120,7 @@ class Centre:
         """Does the work that the service does by itself every few seconds."""
         update_marker(self.store)
         close_days(self.parts, self.today())
+        lapse_late_bookings(self.parts)
 
     def today(self) -> str:
         """The day of the site."""
@@ -134,6 +140,19 @@ class Centre:
     def staff(self, action_id: str, action_type: str, patient_id: str, payload: dict[str, object]) -> Answer:
         """An action at the desk."""
         return perform(self.parts, AT_THE_DESK, patient_id, ActionRequest(action_type, action_id, payload))
+
+    def import_booking(self, fields: dict[str, str]) -> RowOutcome:
+        """Takes a row of a booking, as a document of the hospital brings it."""
+        part = read_part(Kind.APPOINTMENT, fields)
+        assert isinstance(part, AppointmentPart)
+        with self.store.write() as db:
+            site, now_ms = read_site(db), self.clock()
+            context = ImportContext(db, self.definitions, KEYS, site, site.day(now_ms), now_ms, self.ids)
+            return take_booking(context, part)
+
+    def import_day(self, named: list[str]) -> int:
+        """Takes today, with every booking of it named. Returns the number of bookings that were cancelled."""
+        return take_complete_day(self.parts, self.today(), named, force=True, check=False)[0]
 
     def change_entry(self, action_id: str, queue_id: str, state: str) -> Answer:
         """A direct change of an entry at the desk."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sync.central.records.patients import patient_named
-from sync.clock import local_ms
+from sync.clock import day_after, local_ms
 from sync.journey.model import PatientId
 from tests.simulation.centre import Centre
 from tests.simulation.crashes import Crash, Fuse, Moment
@@ -374,6 +374,33 @@ def _patients_merged(world: World) -> None:
     world.happened("patients merged")
 
 
+def _booking_changed(world: World) -> None:
+    """The hospital's system moves a booking to another exam or day, cancels it, or has it again."""
+    rows = world.centre.rows("select appointment_id from appointments order by appointment_id")
+    appointment_id, today = world.chance.choice(rows)["appointment_id"], world.centre.today()
+    said = {
+        "exam_id": world.chance.choice(("X", "E", "S")),
+        # The third is within the last two hours of today.
+        "scheduled_at": world.chance.choice(
+            (today, f"{today}T17:00", f"{day_after(today)}T03:50", f"{day_after(today)}T09:00")
+        ),
+        "status": world.chance.choice(("booked", "cancelled")),
+    }
+    names = world.chance.sample(sorted(said), world.chance.randrange(1, 3))
+    fields = {name: said[name] for name in names}
+    outcome = world.centre.import_booking({"appointment_id": appointment_id, **fields})
+    world.note(f"hospital: {appointment_id} {fields}: {outcome}")
+    world.happened("booking changed")
+
+
+def _day_completed(world: World) -> None:
+    """The hospital's system names every booking of today, and leaves some out."""
+    rows = world.centre.rows("select appointment_id from appointments order by appointment_id")
+    named = [row["appointment_id"] for row in rows if world.chance.random() < 0.8]
+    world.note(f"hospital: today has {' '.join(named)}: {world.centre.import_day(named)} cancelled")
+    world.happened("day completed")
+
+
 def _rules_changed(world: World) -> None:
     supported = world.chance.random() < 0.5
     world.centre.change_rules(still_judges_by_old=supported)
@@ -424,6 +451,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("tag re-bound", _tag_bound_anew, 3),
     Fault("card reported lost", _card_reported_lost, 2, 3),
     Fault("patients merged", _patients_merged, 1, 1),
+    Fault("booking changed", _booking_changed, 6),
+    Fault("day completed", _day_completed, 1, 1),
     Fault("rules changed", _rules_changed, 1, 1),
     Fault("day's end", _day_ends, 1, 2),
     Fault("record damaged", _record_damaged, 1, 1),

@@ -222,6 +222,7 @@ def _health(world: World) -> Found:
     here = {kiosk.journeys.identity.kiosk_id for kiosk in world.kiosks if kiosk.journeys.identity}
     stuck: list[object] = [each for each in health.stuck_kiosks if each.kiosk_id in here]
     stuck += [each for each in health.unanswered_kiosks if each.kiosk_id in here]
+    stuck += health.stray_bookings
     if stuck or health.inconsistent or health.orphans or health.illegal_transitions:
         yield "unwell", f"{health.inconsistent} {health.orphans} {health.illegal_transitions} {stuck}"
     rows = world.centre.rows(

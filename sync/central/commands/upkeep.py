@@ -15,6 +15,12 @@ from sync.clock import iso
 from sync.database_file import LOW_BYTES
 
 _UNWELL = 1
+_STRAY = {
+    "other_exam": "queue entry {queue_id} is in the line of another exam",
+    "other_day": "it is of another day, and queue entry {queue_id} is live",
+    "called_off": "it is cancelled, and queue entry {queue_id} is live",
+    "no_entry": "the patient waits or is seen by its status, and has no live queue entry",
+}
 
 
 @click.command()
@@ -130,6 +136,9 @@ def _journeys_in_words(health: dict[str, Any]) -> Iterator[str]:
             )
     for found in health["illegal_transitions"]:
         yield "illegal: {from_state} -{action}-> {to_state} ({trigger_type}), {rows} rows".format(**found)
+    for found in health["stray_bookings"]:
+        words = _STRAY[found["fault"]].format(**found)
+        yield f"booking {found['appointment_id']} of patient {found['patient_id']}: {words}"
 
 
 def _kiosks_in_words(health: dict[str, Any]) -> Iterator[str]:

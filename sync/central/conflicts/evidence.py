@@ -54,6 +54,7 @@ class Evidence:
     - `day`: the site day of the action by the best known time. `arrived_ms` is that time where it can be trusted.
     - `card_holder`: the patient who holds the card now. `binding_holder`: the patient of the binding that was read.
       `card_blocked`: the card was reported lost.
+    - `moved`: the bookings that the person was shown, and that are of another day by now.
     - `visit`: the visit that the action names, where it is the subject's.
     - `unseen_visit`: the first visit of that day that the kiosk cannot have known of.
     - `visit_waits`: an earlier action of the visit waits for staff.
@@ -77,6 +78,7 @@ class Evidence:
     card_holder: PatientId | None = None
     binding_holder: PatientId | None = None
     card_blocked: bool = False
+    moved: frozenset[str] = frozenset()
     visit: Visit | None = None
     unseen_visit: VisitId | None = None
     visit_waits: bool = False

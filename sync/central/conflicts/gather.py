@@ -10,6 +10,7 @@ from typing import Any
 
 from sync.central.conflicts.evidence import Evidence, ReceivedAction, Visit
 from sync.central.days.open_journey import open_journey
+from sync.central.records.appointments import read_booking
 from sync.central.records.definitions import Rules, can_judge, supported_rules
 from sync.central.records.entries import entries_of_visit
 from sync.central.records.history import PastTransition, day_end, transitions_of_visit
@@ -79,6 +80,7 @@ def gather(db: WriteTransaction, context: JudgingContext, received: ReceivedActi
         card_holder=identities.card_holder,
         binding_holder=identities.binding_holder,
         card_blocked=identities.card_blocked,
+        moved=_moved(db, intent, journey) if journey else frozenset(),
         visit_waits=_waits(db, context, intent, visit),
         proof_used=_proof_used(db, rules, intent, visit),
         prior_verdict=received.prior_verdict,
@@ -101,6 +103,14 @@ def _journey(db: WriteTransaction, context: JudgingContext, subject: PatientId |
     if subject is None:
         return None
     return open_journey(db, context.definitions, subject, context.today, day_end(context.now_ms))
+
+
+def _moved(db: ReadTransaction, intent: Intent, journey: Journey) -> frozenset[str]:
+    """The bookings that the person was shown for a day, and that the hospital has moved to another day since."""
+    todays = {booking.appointment_id for booking in journey.appointments}
+    missing = (read_booking(db, each) for each in intent.appointment_ids if each not in todays)
+    rows = (row for row in missing if row is not None and row.patient_id == journey.patient_id)
+    return frozenset(row.appointment_id for row in rows if row.schedule.site_day != intent.site_day)
 
 
 def _waits(db: ReadTransaction, context: JudgingContext, intent: Intent, visit: VisitRow | None) -> bool:

@@ -294,17 +294,19 @@ def _second_slip(case: ConflictCase) -> Resolution | None:
 
 
 def _cancelled(case: ConflictCase) -> Resolution | None:
-    """Staff cancelled a booking that the person was shown, or the entry that the person would have joined."""
+    """A booking that the person was shown was cancelled or moved to another day, or the entry was cancelled that the
+    person would have joined.
+    """
     cancelled = {case.rules.queue_to_appointment[state] for state in case.rules.hands_over}
     entry = _entry_of_leg(case)
     if entry is not None:
         return _to_staff(Code.CANCELLED) if entry.state in case.rules.hands_over else None
     if case.evidence.journey.leg != case.intent.leg or not (case.rule.appointments or case.rule.opens_entry):
         return None
-    shown = [a for a in case.evidence.journey.appointments if a.appointment_id in case.intent.appointment_ids]
+    gone = {a.appointment_id for a in case.evidence.journey.appointments if a.status in cancelled} | case.evidence.moved
     # An arrival concerns the next booking alone; a registration confirms all of them.
-    concerned = shown[:1] if case.rule.opens_entry else shown
-    return _to_staff(Code.CANCELLED) if any(a.status in cancelled for a in concerned) else None
+    shown = case.intent.appointment_ids
+    return _to_staff(Code.CANCELLED) if gone.intersection(shown[:1] if case.rule.opens_entry else shown) else None
 
 
 def _already_called(case: ConflictCase) -> Resolution | None:

@@ -12,7 +12,10 @@ from sync.journey.definitions import Definitions
 
 @dataclass(frozen=True, slots=True)
 class ImportContext:
-    """One transaction in which rows are taken, on a site that exists. `today` is the day of the site."""
+    """One transaction in which rows are taken, on a site that exists. `today` is the day of the site.
+
+    `ids` makes the ids of new cases.
+    """
 
     db: WriteTransaction
     definitions: Definitions

@@ -139,7 +139,7 @@ class _Taking:
         return outcome
 
     def _site(self, part: SitePart) -> RowOutcome:
-        outcome = take_site(self._db, part)
+        outcome = take_site(self._db, part, self._now_ms)
         if isinstance(outcome, TakenRow):
             set_demo(self._db, is_demo=False)
         self._context = self._new_context()

@@ -1,27 +1,63 @@
 """Takes a row of `appointments`."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from dataclasses import replace
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
-from sync.central.imports.announce import announce
+from sync.central.days.schedule import schedule
+from sync.central.imports.change_booking import booking_in_line, change_booking
 from sync.central.imports.context import ImportContext
-from sync.central.imports.outcomes import UNCHANGED, RefusedRow, RowOutcome, TakenRow
+from sync.central.imports.outcomes import RefusedRow, RowOutcome, TakenRow
 from sync.central.imports.parts import AppointmentPart, given_or
-from sync.central.records.appointments import BookingRow, read_booking, write_booking
+from sync.central.records.appointments import BookingRow, Schedule, Withdrawn, read_booking
 from sync.central.records.exams import is_exam
 from sync.central.records.patients import patient_named
-from sync.central.records.roster import is_on_roster
 from sync.journey.definitions import Definitions
-from sync.journey.meaning import came_to_nothing
+from sync.journey.meaning import came_to_nothing, cancellation, is_done
 
-_YEARS = range(2000, 3000)
+_NEVER_KNOWN = TakenRow(changed=False, note="the booking is cancelled, and was never known here")
+_DONE = "the exam is done, so the booking was not cancelled"
 
 
 def take_booking(context: ImportContext, part: AppointmentPart) -> RowOutcome:
-    """Adds or changes a booking. A refused row leaves the database as it was."""
-    db, known = context.db, read_booking(context.db, part.appointment_id)
+    """Adds, changes or cancels a booking. A refused row leaves the database as it was.
+
+    The queue entry of the booking follows. Where the patient is called or being seen, staff get a case instead.
+    """
+    refused = _refused_status(context.definitions, part)
+    if refused is not None:
+        return refused
+    known = read_booking(context.db, part.appointment_id)
+    if known is None and _cancels(context.definitions, part):
+        return _NEVER_KNOWN
+    said = _said(context, part, known)
+    if isinstance(said, RefusedRow):
+        return said
+    line = booking_in_line(context, part.appointment_id)
+    before = read_booking(context.db, part.appointment_id)  # the end of the patient's day may have changed it
+    after = _with_status(context.definitions, part, before, said, in_line=line is not None)
+    is_kept = _cancels(context.definitions, part) and after.withdrawn is None
+    if after != before:
+        change_booking(context, after, before, line)
+    return TakenRow(changed=after != before, note=_DONE if is_kept else "")
+
+
+def _refused_status(definitions: Definitions, part: AppointmentPart) -> RefusedRow | None:
+    """A document says whether a booking stands. What became of it here, only this service says."""
+    rule = cancellation(definitions)
+    words = [definitions.fresh_appointment, *([rule.no_entry] if rule else [])]
+    if part.status is UNSET or part.status in words:
+        return None
+    return RefusedRow(f"status is {part.status}, and a document may only say {' or '.join(map(str, words))}")
+
+
+def _cancels(definitions: Definitions, part: AppointmentPart) -> bool:
+    return part.status is not UNSET and part.status != definitions.fresh_appointment
+
+
+def _said(context: ImportContext, part: AppointmentPart, known: BookingRow | None) -> BookingRow | RefusedRow:
+    """The booking with what the part says of its patient, its exam and its time, or why the part is refused."""
+    db = context.db
     named = given_or(part.patient_id, known.patient_id if known else None)
     exam_id = given_or(part.exam_id, known.exam_id if known else None)
     if named is None or exam_id is None:
@@ -33,36 +69,61 @@ def take_booking(context: ImportContext, part: AppointmentPart) -> RowOutcome:
         return RefusedRow(f"unknown exam: {exam_id}")
     if known is not None and known.patient_id != patient_id:
         return RefusedRow("the booking is another patient's")
-    scheduled_ms = known.scheduled_ms if known else None
-    if not isinstance(part.scheduled_at, UnsetType):
-        moment = _moment(context, part.scheduled_at)
-        if isinstance(moment, RefusedRow):
-            return moment
-        scheduled_ms = moment
-    if scheduled_ms is None:
-        return RefusedRow("scheduled_at is missing, and no earlier row named it")
-    if known and (known.patient_id, known.exam_id, known.scheduled_ms) == (patient_id, exam_id, scheduled_ms):
-        return UNCHANGED
-    status, day = context.definitions.fresh_appointment, context.site.day(scheduled_ms)
-    if known is not None and known.site_day == day and not _is_rebooked(context.definitions, known, scheduled_ms):
-        status = known.status
-    was_on_roster = is_on_roster(db, context.definitions, patient_id, context.today)
-    write_booking(db, BookingRow(part.appointment_id, patient_id, exam_id, scheduled_ms, day, status))
-    announce(context, patient_id, was_on_roster=was_on_roster)
-    return TakenRow(changed=True)
+    when = _when(context, part, known.schedule if known else None)
+    if isinstance(when, RefusedRow):
+        return when
+    status = known.status if known else context.definitions.fresh_appointment
+    return BookingRow(part.appointment_id, patient_id, exam_id, when, status, known.withdrawn if known else None)
 
 
-def _is_rebooked(definitions: Definitions, known: BookingRow, scheduled_ms: int) -> bool:
-    """Whether a booking that was cancelled or missed got another time within its day."""
-    return known.scheduled_ms != scheduled_ms and came_to_nothing(definitions, known.status)
-
-
-def _moment(context: ImportContext, scheduled_at: str) -> int | RefusedRow:
+def _when(context: ImportContext, part: AppointmentPart, known: Schedule | None) -> Schedule | RefusedRow:
+    if isinstance(part.scheduled_at, UnsetType):
+        return known or RefusedRow("scheduled_at is missing, and no earlier row named it")
     try:
-        moment = datetime.fromisoformat(scheduled_at)
-    except ValueError:
-        return RefusedRow("scheduled_at is no ISO 8601 time")
-    if moment.year not in _YEARS:
-        return RefusedRow("scheduled_at is not within 2000 to 2999")
-    local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(context.site.site.timezone))
-    return int(local.timestamp() * 1000)
+        when = schedule(context.site, part.scheduled_at)
+    except ValueError as error:
+        return RefusedRow(f"scheduled_at {error}")
+    # The same moment stays on the day on which the booking is used, and the same words mean what they meant. A
+    # correction of the site's clock goes its own way: `days/derive.py`.
+    if known is None or not (known.said == when.said or _moment(known) == _moment(when)):
+        return when
+    return replace(known, said=when.said)
+
+
+def _with_status(
+    definitions: Definitions, part: AppointmentPart, before: BookingRow | None, said: BookingRow, *, in_line: bool
+) -> BookingRow:
+    """The booking with its status after the part. `in_line`: its queue entry is live."""
+    if before is None:
+        return said
+    rule = cancellation(definitions)
+    if rule is not None and rule.no_entry is not None and _cancels(definitions, part):
+        if is_done(definitions, before.status):
+            return replace(said, status=before.status, withdrawn=None)
+        return replace(said, status=rule.no_entry, withdrawn=Withdrawn.ROW)
+    if _is_fresh(definitions, part, before, said, in_line=in_line):
+        return replace(said, status=definitions.fresh_appointment, withdrawn=None)
+    return replace(said, status=before.status, withdrawn=before.withdrawn)
+
+
+def _is_fresh(
+    definitions: Definitions, part: AppointmentPart, before: BookingRow, said: BookingRow, *, in_line: bool
+) -> bool:
+    """Whether nothing counts any more that happened to the booking here.
+
+    So it is on another day, for another exam, with another time after it was missed or cancelled, and where the
+    hospital's system has it again. Each night's document says again that a booking stands: what staff cancelled stays
+    cancelled.
+    """
+    if before.withdrawn is Withdrawn.LEFT_OUT or (before.withdrawn and part.status is not UNSET):
+        return True
+    if before.schedule.site_day != said.schedule.site_day:
+        return True
+    if before.exam_id != said.exam_id:
+        return before.status not in definitions.open_appointments
+    is_rebooked = _moment(before.schedule) != _moment(said.schedule) and came_to_nothing(definitions, before.status)
+    return is_rebooked and not in_line
+
+
+def _moment(when: Schedule) -> tuple[int, bool]:
+    return when.scheduled_ms, when.all_day

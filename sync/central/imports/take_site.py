@@ -7,6 +7,7 @@ from msgspec import UNSET
 
 from sync.central.imports.outcomes import UNCHANGED, RefusedRow, RowOutcome, TakenRow
 from sync.central.imports.parts import SitePart
+from sync.central.records.derived_days import move_visits
 from sync.central.records.exams import is_exam
 from sync.central.records.kiosks import is_prefix_of_kiosk
 from sync.central.records.site import NoSite, read_site, write_site
@@ -21,8 +22,12 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-def take_site(db: WriteTransaction, part: SitePart) -> RowOutcome:
-    """Makes the site, or changes what the part names. A refused row leaves the database as it was."""
+def take_site(db: WriteTransaction, part: SitePart, now_ms: int) -> RowOutcome:
+    """Makes the site, or changes what the part names. A refused row leaves the database as it was.
+
+    Where the time zone or the day's start changes, the visits under way go on in the day that it is then, and
+    `derive_days()` has to follow.
+    """
     before = site_settings(db)
     given = {name: value for name, value in msgspec.structs.asdict(part).items() if value is not UNSET}
     removed = {name: _DEFAULTS[name] for name, value in given.items() if value is None}
@@ -36,7 +41,10 @@ def take_site(db: WriteTransaction, part: SitePart) -> RowOutcome:
         return RefusedRow(f"the ticket_prefix {after['ticket_prefix']} is a kiosk's")
     if after == before:
         return UNCHANGED
+    settings = read_site(db) if before else None
     write_site(db, **after)
+    if settings is not None:
+        move_visits(db, settings.day(now_ms), read_site(db).day(now_ms))
     return TakenRow(changed=True)
 
 

@@ -72,7 +72,7 @@ def take_hospital(
 ) -> ImportReport:
     """Takes every row. Raises DocumentError for the first that is refused: the caller's transaction is undone."""
     exams = _taken(Kind.EXAM, hospital, lambda part: take_exam(db, part))
-    _taken(Kind.SITE, hospital, lambda part: take_site(db, part))
+    _taken(Kind.SITE, hospital, lambda part: take_site(db, part, now_ms))
     try:
         site = read_site(db)
     except NoSite as error:

@@ -1,10 +1,10 @@
-"""The health check: journeys and queue agree, no journey lacks its entry, every transition was legal, no kiosk
-pulls while its actions do not arrive, and none calls without getting the answers to its pulls."""
+"""The health check: journeys, bookings and queue agree, no journey lacks its entry, every transition was legal, no
+kiosk pulls while its actions do not arrive, and none calls without getting the answers to its pulls."""
 
 import msgspec
 
 from sync.central.records.backlogs import KioskBacklog, backlogs
-from sync.central.records.cases import count_open_cases
+from sync.central.records.cases import BOOKING_MOVED, cases_of, count_open_cases
 from sync.central.records.definitions import all_definitions
 from sync.central.records.entries import count_entries_by_state
 from sync.central.records.history import kinds_of_transitions
@@ -15,6 +15,7 @@ from sync.central.records.journeys import (
 )
 from sync.central.records.kiosks import Kiosk, kiosks
 from sync.central.records.patients import count_patients
+from sync.central.records.stray_bookings import StrayBooking, stray_bookings
 from sync.central.store.transactions import ReadTransaction
 from sync.journey.definitions import Definitions
 from sync.journey.rules import is_legal
@@ -48,6 +49,16 @@ class IllegalTransition(msgspec.Struct, frozen=True):
     rows: int
 
 
+class BookingFinding(msgspec.Struct, frozen=True):
+    """A booking that its live entry does not fit (`other_exam`, `other_day`, `called_off`), or that should have a live
+    entry and has none (`no_entry`). A case of the inbox about the entry covers it."""
+
+    patient_id: str
+    appointment_id: str
+    queue_id: str | None
+    fault: str
+
+
 class StuckKiosk(msgspec.Struct, frozen=True):
     """A kiosk that pulls, and whose actions do not arrive: how many wait, since when (UTC ms), and how many of
     them the network between does not let pass."""
@@ -78,6 +89,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     inconsistent: list[Finding]
     orphans: list[Finding]
     illegal_transitions: list[IllegalTransition]
+    stray_bookings: list[BookingFinding]
     stuck_kiosks: list[StuckKiosk]
     unanswered_kiosks: list[UnansweredKiosk]
     patients: int
@@ -89,22 +101,24 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(db: ReadTransaction, definitions: Definitions, today: str | None = None) -> Health:
-    """Checks every journey, and every kind of transition in the history.
+    """Checks every journey and its bookings, and every kind of transition in the history.
 
     `today` is the day of the site that is counted; None where nothing is to be counted, or there is no hospital yet.
     """
     orphans, inconsistent = _journeys(db, definitions)
     illegal = _illegal(db, definitions)
+    strays = [_stray(each) for each in stray_bookings(db, definitions) if not _is_covered(db, each)]
     entries = count_entries_by_state(db, today) if today else {}
     journeys = count_journeys_by_state(db, definitions, today) if today else {}
     stuck = [_stuck(each) for each in backlogs(db).values() if _is_stuck(each)]
     unanswered = [found for kiosk in kiosks(db) if (found := _unanswered(kiosk))]
     return Health(
-        ok=not (orphans or inconsistent or illegal or stuck or unanswered),
+        ok=not (orphans or inconsistent or illegal or strays or stuck or unanswered),
         day=today,
         inconsistent=inconsistent,
         orphans=orphans,
         illegal_transitions=illegal,
+        stray_bookings=strays[:MAX_LISTED],
         stuck_kiosks=stuck[:MAX_LISTED],
         unanswered_kiosks=unanswered[:MAX_LISTED],
         patients=count_patients(db),
@@ -114,6 +128,16 @@ def check(db: ReadTransaction, definitions: Definitions, today: str | None = Non
         journey_states=_in_order(journeys, definitions.journey_states),
         queue_states=_in_order(entries, definitions.queue_states),
     )
+
+
+def _stray(found: StrayBooking) -> BookingFinding:
+    return BookingFinding(found.patient_id, found.appointment_id, found.queue_id, found.fault)
+
+
+def _is_covered(db: ReadTransaction, found: StrayBooking) -> bool:
+    """Whether staff have, or had, a case about the entry. What they settled is as they want it."""
+    cases = cases_of(db, BOOKING_MOVED, found.patient_id)
+    return any(case.detail["queue_id"] == found.queue_id for case in cases)
 
 
 def _is_stuck(backlog: KioskBacklog) -> bool:

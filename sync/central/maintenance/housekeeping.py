@@ -1,4 +1,5 @@
-"""The centre's background work: ends days, corrects rows of a wrong clock, deletes old audit rows, updates the marker.
+"""The centre's background work: derives days again and ends them, corrects rows of a wrong clock, deletes old audit
+rows, updates the marker.
 
 One step and a driver. A step that fails is logged, and tried again at the next tick.
 """
@@ -10,12 +11,16 @@ from collections.abc import Callable, Sequence
 from sync.central.centre import Centre
 from sync.central.days.future_days import correct_future_days, is_of_future_days, patients_of_future_days
 from sync.central.days.open_journey import open_journey
+from sync.central.maintenance.derived_days import derive_days
 from sync.central.maintenance.incarnation import update_marker
+from sync.central.records.appointments import late_bookings, set_appointment_status
 from sync.central.records.audit import KEPT_DAYS, delete_old_rows
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, patients_of_ended_days
 from sync.central.records.site import NoSite, read_site
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.clock import local_ms
+from sync.journey.grace import lapsed_before_ms
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +64,8 @@ class Housekeeping:
                 today = read_site(db).day(self._centre.clock())
             except NoSite:
                 return
+        derive_days(self._centre)
+        lapse_late_bookings(self._centre)
         if today != self._closed_until:
             correct_all_future_days(self._centre, today, self._stopped.is_set)
             close_days(self._centre, today, self._stopped.is_set)
@@ -73,6 +80,27 @@ def close_days(centre: Centre, today: str, is_stopped: Callable[[], bool] = lamb
         open_journey(db, centre.definitions, patient_id, today, day_end(centre.clock()))
 
     return _in_portions(centre, lambda db: patients_of_ended_days(db, centre.definitions, today), close, is_stopped)
+
+
+def lapse_late_bookings(centre: Centre) -> int:
+    """Ends the bookings of yesterday's last hours that nobody has used in time, a hundred in a transaction.
+
+    Returns their number.
+    """
+    definitions, done = centre.definitions, 0
+    while True:
+        with centre.store.write() as db:
+            settings, now_ms = read_site(db), centre.clock()
+            today, site = settings.day(now_ms), settings.site
+            starts_ms = local_ms(today, site.day_starts_at, site.timezone)
+            before_ms = min(starts_ms, lapsed_before_ms(now_ms))
+            late = late_bookings(db, today, before_ms, definitions.open_appointments, _AT_ONCE)
+            for appointment_id, patient_id in late:
+                set_appointment_status(db, appointment_id, definitions.day_end.appointments_to)
+                mark_changed(db, patient_id)
+        done += len(late)
+        if not late:
+            return done
 
 
 def correct_all_future_days(centre: Centre, today: str, is_stopped: Callable[[], bool] = lambda: False) -> int:

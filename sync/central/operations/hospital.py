@@ -1,12 +1,13 @@
 """The hospital itself: its site."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from sync.central.centre import Centre
 from sync.central.imports.outcomes import RefusedRow
 from sync.central.imports.parts import Kind, SitePart, read_part
 from sync.central.imports.take_site import site_settings, take_site
+from sync.central.maintenance.derived_days import derive_days
 from sync.central.operations import WHO
 from sync.central.records.audit import note
 from sync.central.records.kiosks import kiosks
@@ -16,12 +17,20 @@ from sync.central.services.web_settings import SETTINGS, WebSettingsError, chang
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.control import ControlError, Operation
 
+T = TypeVar("T")
+
 
 def hospital_operations(centre: Centre) -> dict[str, Operation]:
     """The operations on the hospital, by name."""
     return {
-        "site": lambda arguments: _site(centre, arguments),
+        "site": lambda arguments: _with_days(centre, _site(centre, arguments)),
     }
+
+
+def _with_days(centre: Centre, result: T) -> T:
+    """The result of an operation that may have corrected the clock of the site. The days of bookings follow first."""
+    derive_days(centre)
+    return result
 
 
 def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,7 +51,7 @@ def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
         except WebSettingsError as error:
             raise ControlError(str(error)) from error
         part = read_part(Kind.SITE, {name: value for name, value in wanted.items() if name not in SETTINGS})
-        taken = take_site(db, part) if isinstance(part, SitePart) else part
+        taken = take_site(db, part, now_ms) if isinstance(part, SitePart) else part
         if isinstance(taken, RefusedRow):
             raise ControlError(taken.reason)
         write_web_settings(db, web)

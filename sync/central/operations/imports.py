@@ -1,16 +1,28 @@
 """A hospital's document, for an operator: a portion of rows, a complete day, the end of it."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
 
 from sync.central.centre import Centre
+from sync.central.imports.parts import Kind
 from sync.central.imports.portion import PortionRow, take_rows
 from sync.central.imports.take_complete_day import take_complete_day
+from sync.central.maintenance.derived_days import derive_days
 from sync.central.operations import WHO
 from sync.central.records.audit import note
+from sync.central.records.site import NoSite
 from sync.control import ControlError, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedDay:
+    """The number of bookings of a day that were cancelled, and why none was; "" where they were."""
+
+    cancelled: int
+    refused: str
 
 
 def import_operations(centre: Centre) -> dict[str, Operation]:
@@ -27,12 +39,23 @@ def _rows(centre: Centre, arguments: Mapping[str, Any]) -> Any:
         rows = msgspec.convert(arguments.get("rows"), list[PortionRow])
     except msgspec.ValidationError as error:
         raise ControlError(f"no rows of a document: {error}") from error
-    return msgspec.to_builtins(take_rows(centre, rows, check=bool(arguments.get("check"))))
+    answers = take_rows(centre, rows, check=bool(arguments.get("check")))
+    if any(row.kind is Kind.SITE for row in rows):
+        derive_days(centre)  # the row may have corrected the clock of the site
+    return msgspec.to_builtins(answers)
 
 
 def _day(centre: Centre, arguments: Mapping[str, Any]) -> Any:
-    named, force, check = arguments["named"], bool(arguments.get("force")), bool(arguments.get("check"))
-    return msgspec.to_builtins(take_complete_day(centre, str(arguments["day"]), named, force=force, check=check))
+    """Cancels the bookings of `day` that are not in `named`. `refused` says why none was cancelled, else it is ""."""
+    day, force, check = str(arguments["day"]), bool(arguments.get("force")), bool(arguments.get("check"))
+    try:
+        number, refused = take_complete_day(centre, day, arguments["named"], force=force, check=check)
+    except NoSite as error:
+        raise ControlError(str(error)) from error
+    if number and not check:
+        with centre.store.write() as db:
+            note(db, WHO, "import-day", centre.clock(), detail={"day": day, "bookings": number})
+    return asdict(CompletedDay(number, refused))
 
 
 def _done(centre: Centre, counts: Mapping[str, Any]) -> bool:

@@ -2,30 +2,55 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
+from sync.clock import day_after
 from sync.journey.model import Appointment, AppointmentId, ExamId, PatientId
+
+
+class Withdrawn(StrEnum):
+    """How the hospital's system cancelled a booking."""
+
+    ROW = "row"  # a row of a document said so
+    LEFT_OUT = "left_out"  # a document named every booking of its day, and not this one
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a booking is. `said` is the hospital's own word, ISO 8601: a date, a local time, or an instant.
+
+    `scheduled_ms` (UTC ms) and `site_day` follow from it by the site's clock. `all_day`: it is a date without a time.
+    `last_day` is the last site day on which the booking can be used. A booking that is used on the day beside its own
+    is of that `site_day` from then on.
+    """
+
+    said: str
+    scheduled_ms: int
+    all_day: bool
+    site_day: str
+    last_day: str
 
 
 @dataclass(frozen=True, slots=True)
 class BookingRow:
-    """A booking of any day, with its patient. `scheduled_ms` is UTC ms."""
+    """A booking of any day, with its patient. `withdrawn` is None where the hospital's system has not cancelled it."""
 
     appointment_id: str
     patient_id: str
     exam_id: str
-    scheduled_ms: int
-    site_day: str
+    schedule: Schedule
     status: str
+    withdrawn: Withdrawn | None = None
 
 
 def bookings(db: ReadTransaction, patient_id: str, first_day: str, before_day: str) -> tuple[Appointment, ...]:
     """A patient's appointments from site day `first_day` up to and without `before_day`, in order of time."""
     rows = db.execute(
-        "select a.appointment_id, a.exam_id, e.public_label, e.room, a.scheduled_ms, a.status, e.minutes, e.overnight"
-        " from appointments a join exams e on e.exam_id = a.exam_id"
+        "select a.appointment_id, a.exam_id, e.public_label, e.room, a.scheduled_ms, a.status, e.minutes, e.overnight,"
+        " a.all_day, a.last_day from appointments a join exams e on e.exam_id = a.exam_id"
         " where a.patient_id = :patient_id and a.site_day >= :first and a.site_day < :before"
-        " order by a.scheduled_ms, a.appointment_id",
+        " order by a.all_day, a.scheduled_ms, a.appointment_id",
         {"patient_id": patient_id, "first": first_day, "before": before_day},
     )
     return tuple(_appointment(*row) for row in rows)
@@ -34,11 +59,30 @@ def bookings(db: ReadTransaction, patient_id: str, first_day: str, before_day: s
 def read_booking(db: ReadTransaction, appointment_id: str) -> BookingRow | None:
     """The booking of an id, or None."""
     row = db.row(
-        "select appointment_id, patient_id, exam_id, scheduled_ms, site_day, status from appointments"
-        " where appointment_id = :appointment_id",
+        "select appointment_id, patient_id, exam_id, scheduled_at, scheduled_ms, all_day, site_day, last_day,"
+        " status, withdrawn"
+        " from appointments where appointment_id = :appointment_id",
         appointment_id=appointment_id,
     )
-    return BookingRow(*row) if row else None
+    if row is None:
+        return None
+    schedule = Schedule(
+        row["scheduled_at"], row["scheduled_ms"], bool(row["all_day"]), row["site_day"], row["last_day"]
+    )
+    withdrawn = Withdrawn(row["withdrawn"]) if row["withdrawn"] else None
+    return BookingRow(row["appointment_id"], row["patient_id"], row["exam_id"], schedule, row["status"], withdrawn)
+
+
+def bookings_of_day(db: ReadTransaction, site_day: str, statuses: Collection[str]) -> list[tuple[str, int]]:
+    """A day's bookings with one of these statuses, by patient: the id and the time (UTC ms) of each."""
+    names, parameters = any_of("status", statuses)
+    rows = db.rows(
+        f"select appointment_id, scheduled_ms from appointments where site_day = :site_day and status in {names}"  # noqa: S608
+        " order by patient_id, appointment_id",
+        site_day=site_day,
+        **parameters,
+    )
+    return [(row["appointment_id"], row["scheduled_ms"]) for row in rows]
 
 
 def patients_booked_for(db: ReadTransaction, exam_id: str, days: Collection[str]) -> list[PatientId]:
@@ -53,18 +97,25 @@ def patients_booked_for(db: ReadTransaction, exam_id: str, days: Collection[str]
 
 
 def write_booking(db: WriteTransaction, booking: BookingRow) -> None:
-    """Adds a booking, or updates its exam, its time and its status. Its patient stays the same."""
+    """Adds a booking, or updates everything of it but its patient."""
     db.execute(
-        "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_ms, :site_day,"
-        " :status, null) on conflict (appointment_id) do update set exam_id = excluded.exam_id,"
-        " scheduled_ms = excluded.scheduled_ms, site_day = excluded.site_day, status = excluded.status",
+        "insert into appointments values (:appointment_id, :patient_id, :exam_id, :scheduled_at, :scheduled_ms,"
+        " :all_day, :site_day, :last_day, :status, :withdrawn, null) on conflict (appointment_id) do update set"
+        " exam_id = excluded.exam_id, scheduled_at = excluded.scheduled_at, scheduled_ms = excluded.scheduled_ms,"
+        " all_day = excluded.all_day, site_day = excluded.site_day, last_day = excluded.last_day,"
+        " status = excluded.status,"
+        " withdrawn = excluded.withdrawn",
         {
             "appointment_id": booking.appointment_id,
             "patient_id": booking.patient_id,
             "exam_id": booking.exam_id,
-            "scheduled_ms": booking.scheduled_ms,
-            "site_day": booking.site_day,
+            "scheduled_at": booking.schedule.said,
+            "scheduled_ms": booking.schedule.scheduled_ms,
+            "all_day": int(booking.schedule.all_day),
+            "site_day": booking.schedule.site_day,
+            "last_day": booking.schedule.last_day,
             "status": booking.status,
+            "withdrawn": booking.withdrawn,
         },
     )
 
@@ -77,6 +128,47 @@ def set_appointment_status(db: WriteTransaction, appointment_id: str, status: st
     )
 
 
+def carry_bookings(db: WriteTransaction, today: str, appointment_ids: Collection[str]) -> None:
+    """Makes bookings that outlast the end of their day bookings of today."""
+    for appointment_id in appointment_ids:
+        db.execute(
+            "update appointments set site_day = :today where appointment_id = :appointment_id",
+            {"today": today, "appointment_id": appointment_id},
+        )
+
+
+def bring_bookings_forward(
+    db: WriteTransaction, patient_id: str, today: str, before_ms: int, statuses: Collection[str]
+) -> bool:
+    """Makes a patient's bookings of tomorrow up to a moment bookings of today, where they are in these statuses.
+
+    Returns whether there were any.
+    """
+    names, parameters = any_of("status", statuses)
+    moved = db.execute(
+        "update appointments set site_day = :today where patient_id = :patient_id"  # noqa: S608 (placeholders only)
+        f" and site_day = :tomorrow and all_day = 0 and scheduled_ms <= :before_ms and status in {names}",
+        {"patient_id": patient_id, "today": today, "tomorrow": day_after(today), "before_ms": before_ms, **parameters},
+    )
+    return moved.rowcount > 0
+
+
+def late_bookings(
+    db: ReadTransaction, today: str, before_ms: int, statuses: Collection[str], limit: int
+) -> list[tuple[str, PatientId]]:
+    """The first of today's bookings in these statuses with a time before a moment: id and patient."""
+    names, parameters = any_of("status", statuses)
+    rows = db.rows(
+        "select appointment_id, patient_id from appointments where site_day = :today and all_day = 0"  # noqa: S608
+        f" and scheduled_ms < :before_ms and status in {names} order by appointment_id limit :limit",
+        today=today,
+        before_ms=before_ms,
+        limit=limit,
+        **parameters,
+    )
+    return [(row["appointment_id"], PatientId(row["patient_id"])) for row in rows]
+
+
 def _appointment(
     appointment_id: str,
     exam_id: str,
@@ -86,6 +178,8 @@ def _appointment(
     status: str,
     minutes: int,
     overnight: int,
+    all_day: int,
+    last_day: str,
 ) -> Appointment:
     return Appointment(
         AppointmentId(appointment_id),
@@ -96,4 +190,6 @@ def _appointment(
         status,
         minutes,
         bool(overnight),
+        bool(all_day),
+        last_day,
     )

@@ -15,6 +15,7 @@ GAP = "gap"  # actions of a kiosk are lost
 TWO_VISITS = "two_visits"  # two records of one person were merged, and each was on a visit
 REVERSED = "reversed"  # the kiosk was told that the action was applied; after a restore of the centre it is not applied
 DUPLICATE_NUMBER = "duplicate_number"  # a cloned or set-back kiosk printed a number that was in use
+BOOKING_MOVED = "booking_moved"  # the hospital moved or cancelled the booking of a patient who was called already
 DAY_ENDED = "day_ended"  # the centre's clock was ahead, and ended the day of a patient on a visit
 
 
@@ -94,6 +95,16 @@ def has_open_case(db: ReadTransaction, code: str, kiosk_id: str) -> bool:
         kiosk_id=kiosk_id,
     )
     return row is not None
+
+
+def cases_of(db: ReadTransaction, code: str, patient_id: str) -> list[InboxCase]:
+    """The cases with this code about a patient, open and settled, oldest first."""
+    rows = db.rows(
+        "select * from exceptions where code = :code and patient_id = :patient_id order by opened_ms, exception_id",
+        code=code,
+        patient_id=patient_id,
+    )
+    return [_case(row) for row in rows]
 
 
 def close_case(db: WriteTransaction, exception_id: str, who: str, settlement: Mapping[str, Any], now_ms: int) -> None:

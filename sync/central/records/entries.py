@@ -1,6 +1,7 @@
 """Queue entries as rows, and the lines that they form."""
 
 import sqlite3
+from collections.abc import Collection
 from functools import lru_cache
 
 import msgspec
@@ -33,6 +34,17 @@ def entries_of_visit(db: ReadTransaction, patient_id: str, visit_id: str) -> tup
 def patient_of_entry(db: ReadTransaction, queue_id: str) -> PatientId | None:
     """The patient whose entry this is; None for an unknown entry."""
     row = db.row("select patient_id from entries where queue_id = :queue_id", queue_id=queue_id)
+    return PatientId(row["patient_id"]) if row else None
+
+
+def patient_in_line_for(db: ReadTransaction, appointment_id: str, live: Collection[str]) -> PatientId | None:
+    """The patient whose entry for this booking is in one of the states `live`; None where there is no such entry."""
+    states, parameters = any_of("state", live)
+    row = db.row(
+        f"select patient_id from entries where appointment_id = :appointment_id and state in {states}",  # noqa: S608
+        appointment_id=appointment_id,
+        **parameters,
+    )
     return PatientId(row["patient_id"]) if row else None
 
 
@@ -90,32 +102,37 @@ def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fr
     changing = {
         "queue_id": entry.queue_id,
         "site_day": journey.site_day,
-        "state": entry.state,
+        "exam_id": entry.exam_id,
+        "exam_name": entry.exam_name,
         "room": entry.room,
-        "priority": entry.priority,
+        "state": entry.state,
         "label_aliases": msgspec.json.encode(entry.label_aliases).decode(),
+        "priority": entry.priority,
+        "minutes": entry.minutes,
+        "overnight": int(entry.overnight),
         "opened_ms": entry.opened_ms,
+        "appointment_id": entry.appointment_id,
+        "moved_from": entry.moved_from,
     }
     if not fresh:
         db.execute(
-            "update entries set site_day = :site_day, state = :state, room = :room, priority = :priority,"
-            " label_aliases = :label_aliases, opened_ms = :opened_ms where queue_id = :queue_id",
+            "update entries set site_day = :site_day, exam_id = :exam_id, exam_name = :exam_name, room = :room,"
+            " state = :state, label_aliases = :label_aliases, priority = :priority, minutes = :minutes,"
+            " overnight = :overnight, opened_ms = :opened_ms, appointment_id = :appointment_id,"
+            " moved_from = :moved_from where queue_id = :queue_id",
             changing,
         )
         return
     db.execute(
         "insert into entries values (:queue_id, :patient_id, :visit_id, :site_day, :exam_id, :exam_name, :room, :state,"
-        " :queue_number, :label_aliases, :leg, :priority, :minutes, :overnight, :opened_ms)",
+        " :queue_number, :label_aliases, :leg, :priority, :minutes, :overnight, :opened_ms, :appointment_id,"
+        " :moved_from)",
         {
             **changing,
             "patient_id": journey.patient_id,
             "visit_id": journey.visit_id,
-            "exam_id": entry.exam_id,
-            "exam_name": entry.exam_name,
             "queue_number": entry.queue_number,
             "leg": entry.leg,
-            "minutes": entry.minutes,
-            "overnight": int(entry.overnight),
         },
     )
 
@@ -143,7 +160,9 @@ def entry_of_row(row: sqlite3.Row) -> QueueEntry:
         minutes,
         overnight,
         opened_ms,
-    ) = row[:15]
+        appointment_id,
+        moved_from,
+    ) = row[:17]
     return QueueEntry(
         queue_id,
         exam_id,
@@ -157,6 +176,8 @@ def entry_of_row(row: sqlite3.Row) -> QueueEntry:
         minutes,
         bool(overnight),
         _labels.decode(label_aliases),
+        appointment_id,
+        moved_from,
     )
 
 

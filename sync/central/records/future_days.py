@@ -41,8 +41,17 @@ def has_later_rows(db: ReadTransaction, patient_id: str, today: str, statuses: C
 
 
 def move_to_day(db: WriteTransaction, patient_id: str, today: str) -> None:
-    """Moves a patient's journey, entries and visits of days after `today` to today. The visits stay in their order."""
+    """Moves a patient's journey, entries and visits of days after `today` to today. The visits stay in their order.
+
+    An entry gives up a booking of a later day: that day is still to come.
+    """
     scope = {"patient_id": patient_id, "today": today}
+    db.execute(
+        "update entries set appointment_id = null where patient_id = :patient_id and site_day > :today"
+        " and exists (select 1 from appointments a where a.appointment_id = entries.appointment_id"
+        " and a.site_day > :today)",
+        scope,
+    )
     for table in ("journeys", "entries"):
         db.execute(
             f"update {table} set site_day = :today where patient_id = :patient_id and site_day > :today",  # noqa: S608
@@ -71,8 +80,8 @@ def reopen_bookings(
     db.execute(
         "update appointments set status = :fresh where patient_id = :patient_id"  # noqa: S608 (placeholders only)
         f" and (site_day > :today and status in {names} or site_day = :today and status = :lapsed"
-        " and not exists (select 1 from entries e where e.patient_id = :patient_id and e.site_day = :today"
-        " and e.exam_id = appointments.exam_id))",
+        " and not exists (select 1 from entries e where e.appointment_id = appointments.appointment_id"
+        " and e.site_day = :today))",
         {"patient_id": patient_id, "today": today, "fresh": fresh, "lapsed": lapsed, **parameters},
     )
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from sync.central.records.entries import entry_of_row
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
 from sync.clock import day_before
+from sync.journey.day_end import outlasts_day
 from sync.journey.definitions import Definitions
 from sync.journey.model import BuiltIn, QueueEntry
 from sync.journey.queue_numbers import NumberUse, count_of, is_in_use, next_number
-from sync.journey.rules import outlasts_day
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def write_site(
 ) -> None:
     """Writes the row of the site, in place of an earlier one. `desk` is the exam id of the walk-in desk.
 
-    The first row gets a new site id, and every later one keeps it.
+    The first row gets a new site id, and every later one keeps it. The days of bookings are derived by its clock.
     """
     db.execute(
         "insert into site values (1, :site_id, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix)"
@@ -87,6 +87,18 @@ def write_site(
             "desk": desk,
             "ticket_prefix": ticket_prefix,
         },
+    )
+    _note_clock(db)
+
+
+def _note_clock(db: WriteTransaction) -> None:
+    """Notes the clock of a new site as that of all its days. Where it differs from the clock before, the days are by
+    none until they are derived again.
+    """
+    db.execute(
+        "insert into derived_days select 1, timezone, day_starts_at, '' from site where true"
+        " on conflict (id) do update set timezone = '', after_id = ''"
+        " where excluded.timezone <> derived_days.timezone or excluded.day_starts_at <> derived_days.day_starts_at"
     )
 
 

@@ -1,18 +1,23 @@
 """A patient's current state in the form of the public interface. Field names are fixed: front ends use them."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from sync.central.centre import Centre
+from sync.central.records.appointments import bookings
 from sync.central.records.entries import count_ahead
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.answers import journey_of
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.store.transactions import ReadTransaction
-from sync.clock import iso
+from sync.clock import day_after, iso
 from sync.journey.definitions import Definitions
+from sync.journey.grace import is_within_reach
 from sync.journey.meaning import waits
 from sync.journey.model import Actor, Appointment, Journey, QueueEntry
 from sync.journey.rules import available_actions
+from sync.rebase import with_bookings
 
 
 class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,7 +39,7 @@ class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AppointmentDetail(msgspec.Struct, frozen=True):
-    """One booking of today; `scheduled_at` is ISO 8601 with the site's offset."""
+    """One booking of today; `scheduled_at` is ISO 8601 with the site's offset, or the date alone for the whole day."""
 
     appointment_id: str
     exam_id: str
@@ -61,7 +66,8 @@ def read_current_state(centre: Centre, actor: Actor, name: str) -> CurrentState 
         journey = journey_of(db, centre, site.day(now_ms), name)
         if journey is None:
             return UNKNOWN_PATIENT
-        return current_state(db, centre.definitions, site, journey, actor, now_ms)
+        shown = with_bookings(journey, _within_reach(db, site, journey, now_ms))
+        return current_state(db, centre.definitions, site, shown, actor, now_ms)
 
 
 def current_state(
@@ -72,7 +78,7 @@ def current_state(
     return CurrentState(
         journey.state,
         [_queue_detail(db, definitions, journey, e) for e in journey.entries if e.state in definitions.listed],
-        [_appointment_detail(appointment, zone) for appointment in journey.appointments],
+        [_appointment_detail(appointment, site) for appointment in journey.appointments],
         available_actions(definitions, journey, actor),
         iso(now_ms, zone),
     )
@@ -86,6 +92,13 @@ def people_before(db: ReadTransaction, definitions: Definitions, site_day: str, 
 def estimated_wait(entry: QueueEntry, ahead: int) -> int:
     """Minutes until this entry's turn: the planned minutes of the exam for each person ahead."""
     return ahead * entry.minutes
+
+
+def _within_reach(db: ReadTransaction, site: SiteSettings, journey: Journey, now_ms: int) -> Iterator[Appointment]:
+    """The bookings of tomorrow that an arrival now may be for."""
+    tomorrow = day_after(site.day(now_ms))
+    following = bookings(db, journey.patient_id, tomorrow, day_after(tomorrow))
+    return (each for each in following if is_within_reach(each, now_ms))
 
 
 def _queue_detail(db: ReadTransaction, definitions: Definitions, journey: Journey, entry: QueueEntry) -> QueueDetail:
@@ -103,11 +116,12 @@ def _queue_detail(db: ReadTransaction, definitions: Definitions, journey: Journe
     )
 
 
-def _appointment_detail(appointment: Appointment, zone: str) -> AppointmentDetail:
+def _appointment_detail(appointment: Appointment, site: SiteSettings) -> AppointmentDetail:
+    at_ms = appointment.scheduled_ms
     return AppointmentDetail(
         appointment.appointment_id,
         appointment.exam_id,
         appointment.exam_name,
-        iso(appointment.scheduled_ms, zone),
+        site.day(at_ms) if appointment.all_day else iso(at_ms, site.site.timezone),
         appointment.status,
     )

@@ -18,6 +18,13 @@ _SITE = (
         desk_exam_id text not null,        -- the exam that a patient without a booking is queued for
         ticket_prefix text not null        -- prefix of the queue numbers that the centre gives
     )""",
+    # The clock of the site by which the days of bookings were derived.
+    """create table derived_days (
+        id bigint primary key check (id = 1),
+        timezone text not null,            -- empty: the site's clock was corrected, and the days are derived again
+        day_starts_at text not null,
+        after_id text not null             -- the last booking that the correction has reached; empty before the first
+    )""",
     """create table web_settings (
         id bigint primary key check (id = 1),
         public_url text not null,          -- the URL under which apps reach the centre; empty where none is set
@@ -116,9 +123,13 @@ _PATIENTS = (
         appointment_id text primary key,   -- the hospital's own id
         patient_id text not null references patients (patient_id),
         exam_id text not null references exams (exam_id),
-        scheduled_ms bigint not null,
-        site_day text not null,            -- the day of `scheduled_ms`
+        scheduled_at text not null,        -- ISO 8601, as the hospital said it: a date, a local time, or an instant
+        scheduled_ms bigint not null,      -- its moment by the site's clock; without a time, the start of its day
+        all_day bigint not null,           -- 1: a date without a time
+        site_day text not null,            -- its day by the site's clock; the day beside it once it is used there
+        last_day text not null,            -- the last day on which it can be used
         status text not null,              -- an appointment state of the definitions
+        withdrawn text,                    -- how the hospital's system cancelled it: `row`, or `left_out` of its day
         legacy_status text                 -- status in the system that the booking was migrated from, for the way back
     )""",
     "create index appointments_of_patient on appointments (patient_id, site_day)",
@@ -145,7 +156,7 @@ _JOURNEYS = (
         visit_id text,
         site_day text not null,            -- the journey's day; moves on with an entry that outlasts a day's end
         exam_id text not null references exams (exam_id),
-        exam_name text not null,           -- the exam's public label when the entry was opened
+        exam_name text not null,           -- the exam's public label when the entry got into its line
         room text not null,
         state text not null,               -- a queue state of the definitions
         queue_number text not null,        -- printed on paper, so it never changes
@@ -154,9 +165,12 @@ _JOURNEYS = (
         priority bigint not null,          -- higher goes first
         minutes bigint not null,           -- planned length of the exam
         overnight bigint not null,
-        opened_ms bigint not null
+        opened_ms bigint not null,
+        appointment_id text references appointments (appointment_id),  -- null: without a booking
+        moved_from text not null           -- name of the exam on the ticket, where the booking was moved; else empty
     )""",
     "create index entries_of_patient on entries (patient_id, site_day)",
+    "create index entries_of_booking on entries (appointment_id) where appointment_id is not null",
     "create index entries_of_line on entries (site_day, exam_id, state)",
     # Every new number is looked up among those of the day and among the live ones of all days.
     "create index entries_by_number on entries (queue_number, site_day, state)",
@@ -273,6 +287,7 @@ _ACCESS = (
         settlement text                    -- JSON: how it was settled (apply, discard, reassign), reason, patient
     )""",
     "create index exceptions_of_action on exceptions (action_id)",
+    "create index exceptions_of_patient on exceptions (patient_id)",
     "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
     """create table audit (
         audit_id text primary key,         -- UUIDv7

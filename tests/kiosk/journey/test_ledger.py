@@ -197,3 +197,11 @@ def test_under_a_new_epoch_taps_go_on_where_the_renumbered_ones_end(kiosk: Small
         previous = chain_hash(previous, bytes(pushed.body))
         assert pushed.hash == previous
     assert kiosk.one("select detail from audit where kind = 'epoch'") == "epoch 7, 2 pending"
+
+
+def test_what_waits_again_beside_a_parked_action_is_shown_as_done_again(kiosk: SmallKiosk):
+    (held_up,), (judged,) = kiosk.tap(2), kiosk.tap(1)
+    kiosk.ledger.retire([kiosk.judge(judged, journey(1, "UNREGISTERED", 5), verdict=Verdict.SUPERSEDED)])
+    assert kiosk.state("P1") == "UNREGISTERED"
+    kiosk.ledger.park(held_up.action_id, held_up.epoch)
+    assert kiosk.state("P1") == "ARRIVED"

@@ -11,8 +11,8 @@ from tests.kiosk.samples import at, booking, entry, row
 
 
 def test_who_has_nothing_here_any_more_is_forgotten_with_the_first_page_of_a_day(kiosk: SmallKiosk):
-    tomorrow = replace(booking(2), scheduled_ms=at("10:00", NEXT_DAY))
-    later = replace(booking(3), scheduled_ms=at("10:00", "2026-03-04"))
+    tomorrow = replace(booking(2, "BLOOD"), scheduled_ms=at("10:00", NEXT_DAY))
+    later = replace(booking(3, "BLOOD"), scheduled_ms=at("10:00", "2026-03-04"))
     kiosk.pull(row(2, tomorrow=(tomorrow,)), row(3, tomorrow=(later,)))
     kiosk.pull(
         row(4),

@@ -117,3 +117,16 @@ def test_a_verdict_retires_a_parked_action_and_no_backup_counts_as_holding_it(st
         assert outbox_parked.parked(db) is None
         outbox.forget_backed_up(db, "2099-01-01", 100_000)
         assert [row.action_id for row in outbox.rows(db)] == [a]
+
+
+def test_what_the_centre_lost_is_replayed_before_what_was_parked_after_it(store: Store):
+    first, second = fill(store, "P1", "P1")
+    with store.write() as db:
+        row = VerdictRow(action_id=first, seq=1, verdict=Verdict.APPLIED, code=Code.OK, patient_id="P1")
+        outbox.retire(db, row, NOW_MS)
+    park(store, second)
+    with store.write() as db:
+        outbox_epochs.reopen(db)
+    with store.read() as db:
+        pending = outbox.pending_of(db, "P1", frozenset(), samples.SITE)
+    assert [each.action.action_id for each in pending] == [first, second]

@@ -159,6 +159,14 @@ def at_the_end(state: str, entry_state: str = "completed", status: str = "comple
     return scene
 
 
+def at_any_time(counter: StagedCounter) -> Screen:
+    """The patient's first booking has no time."""
+    greeting(counter)
+    journey = counter.journey_of(HONG)
+    first, *others = journey.appointments
+    return counter.stand(HONG, replace(journey, appointments=(replace(first, all_day=True), *others)))
+
+
 def without_bookings(counter: StagedCounter) -> Screen:
     return counter.stand(HONG, replace(greeted(counter), appointments=()))
 
@@ -262,6 +270,8 @@ ALL: dict[str, Scene] = {
     "nameless": nameless,
     "weighed": weighed,
     "without bookings": without_bookings,
+    "at any time": at_any_time,
+    "moved to another exam": with_entries(number, moved_from="혈액 검사"),
     **{f"entry {state}": in_entry_state(state) for state in shipped().queue_states if state != "waiting"},
     "entry sterilised": at_the_end("WAITING", "sterilised"),
     "cancelled beside another number": in_entry_state("cancelled", "waiting"),

@@ -39,6 +39,17 @@ def test_a_missed_call_is_shown_with_its_number_its_state_and_the_desk(screen: K
     assert "접수 완료" not in said
 
 
+def test_an_exam_without_a_time_is_for_any_time_of_the_day(screen: Kiosk, counter: StagedCounter):
+    assert "오늘 중" in shown(screen, counter, "at any time")
+
+
+def test_a_number_that_was_given_for_another_exam_says_so(screen: Kiosk, counter: StagedCounter):
+    said = shown(screen, counter, "moved to another exam")
+    assert "혈액 검사 → " in said
+    assert "번호는 그대로입니다." in said
+    assert "B-017" in said
+
+
 @pytest.mark.parametrize(
     ("scene", "headline", "place"),
     [

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sync.journey.bookings import agrees
 from sync.journey.definitions import shipped
 from sync.journey.model import (
     PATIENT,
@@ -75,7 +76,10 @@ def patient(
     entries: Sequence[QueueEntry] = (),
     current: int | None = None,
 ) -> Journey:
-    """A patient in a state; in a visit unless unregistered, with `current` naming the entry by its number."""
+    """A patient in a state; in a visit unless unregistered, with `current` naming the entry by its number.
+
+    An entry without a booking gets the first one of its exam that stands as the entry does.
+    """
     begun = state != "UNREGISTERED"
     return Journey(
         PatientId("P1"),
@@ -85,9 +89,15 @@ def patient(
         1 if entries else 0,
         7,
         QueueId(f"q{current}") if current else None,
-        tuple(entries),
+        tuple(_with_booking(each, bookings) for each in entries),
         tuple(bookings),
     )
+
+
+def _with_booking(entry: QueueEntry, bookings: Sequence[Appointment]) -> QueueEntry:
+    fitting = (b for b in bookings if entry.appointment_id is None and agrees(RULES, b, entry, entry.state))
+    found = next(fitting, None)
+    return replace(entry, appointment_id=found.appointment_id) if found else entry
 
 
 def action(

@@ -50,12 +50,15 @@ def corrected(journey: Journey, state: str) -> Decision:
 
 
 def with_bookings(journey: Journey, *states: str) -> Journey:
-    """Returns the journey with bookings of its exam in these states, one after the other in the day."""
+    """Returns the journey with bookings of its exam in these states, one after the other in the day. The entry is of
+    the second one."""
     bookings = (
         Appointment(AppointmentId(f"a{number}"), DESK.exam_id, "Desk", "0", number, state)
         for number, state in enumerate(states)
     )
-    return replace(journey, appointments=tuple(bookings))
+    assert journey.current is not None
+    linked = replace(journey.current, appointment_id=AppointmentId("a1"))
+    return replace(journey.with_entry(linked), appointments=tuple(bookings))
 
 
 def statuses(journey: Journey) -> list[str]:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from sync.journey.day_end import close_day
 from sync.journey.model import AppointmentChange, EntryChange, QueueId, Transition
-from sync.journey.rules import close_day, is_legal
+from sync.journey.rules import is_legal
 
 from .samples import NEXT_DAY, RULES, action, booking, decided, entry, patient, walked
 
@@ -68,14 +69,14 @@ def test_who_is_being_seen_stays_where_they_are():
 def test_an_overnight_exam_keeps_entry_journey_and_booking(state: str):
     before = patient(
         RULES.queue_to_journey[state],
-        [booking("X", status="waiting", overnight=True)],
+        [booking("X", status=RULES.queue_to_appointment[state], overnight=True)],
         [entry(1, state=state, overnight=True)],
         1,
     )
     closed = close_day(RULES, before, NEXT_DAY)
     assert closed.journey.state == before.state
     assert closed.journey.entries == before.entries
-    assert closed.appointment_changes == ()
+    assert (closed.journey.appointments, closed.appointment_changes) == (before.appointments, ())
 
 
 def test_an_overnight_exam_that_has_ended_does_not_stay():

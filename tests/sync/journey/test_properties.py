@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sync.clock import day_after
+from sync.journey.day_end import close_day
 from sync.journey.model import (
     PATIENT,
     STAFF,
@@ -27,7 +28,7 @@ from sync.journey.model import (
     Role,
     VisitId,
 )
-from sync.journey.rules import available_actions, change_entry, close_day, decide, is_legal, next_exam, people_ahead
+from sync.journey.rules import available_actions, change_entry, decide, is_legal, next_exam, people_ahead
 
 from .samples import DESK, RULES, booking, entry, patient
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sync.journey.definitions import read
@@ -24,7 +26,8 @@ from .samples import RULES, action, booking, decided, entry, patient, refused, s
 
 
 def waiting(state: str = "waiting") -> Journey:
-    return patient(RULES.queue_to_journey[state], [booking("X", status="waiting")], [entry(1, state=state)], 1)
+    booked = booking("X", status=RULES.queue_to_appointment[state])
+    return patient(RULES.queue_to_journey[state], [booked], [entry(1, state=state)], 1)
 
 
 def changed(journey: Journey, queue_id: str, state: str) -> Decision:
@@ -264,17 +267,12 @@ def test_a_booking_that_is_over_is_not_cancelled_again():
     assert refused(before, action("cancel_appointment", exam="X")).code is RefusalCode.NO_SUCH_ENTRY
 
 
-def test_of_two_bookings_of_one_exam_the_earliest_that_has_not_ended_moves():
-    before = patient(
-        "CALLED",
-        [booking("X", 1000, "completed"), booking("X", 2000, "waiting"), booking("X", 3000, "arrived")],
-        [entry(1, state="called")],
-        1,
-    )
-    done = decided(before, action("start_exam"))
-    assert done.appointment_changes == (
-        AppointmentChange(before.appointments[1].appointment_id, "waiting", "in_progress"),
-    )
+@pytest.mark.parametrize("mine", [0, 1])
+def test_of_two_bookings_of_one_exam_the_one_of_the_entry_moves(mine: int):
+    bookings = [booking("X", 1000, "waiting"), booking("X", 2000, "waiting")]
+    called = replace(entry(1, state="called"), appointment_id=bookings[mine].appointment_id)
+    done = decided(patient("CALLED", bookings, [called], 1), action("start_exam"))
+    assert done.appointment_changes == (AppointmentChange(bookings[mine].appointment_id, "waiting", "in_progress"),)
 
 
 # Direct changes by staff.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def texts(said: Words) -> tuple[Text, ...]:
     """Returns all that is said."""
     maybe = (said.where, said.stamp.text if said.stamp else None, said.banner)
     return (said.title, said.lead, *(note.text for note in said.notes), *(text for text in maybe if text))
+
+
+def test_a_number_of_a_moved_booking_names_both_exams_while_it_counts():
+    moved = replace(entry("waiting"), moved_from="혈액 검사")
+    (note,) = say(Situation("WAITING", moved)).notes
+    assert (note.kind, note.text.values) == (NoteKind.MOVED, {"moved_from": "혈액 검사", "exam": moved.exam})
+    assert say(Situation("COMPLETED", replace(moved, state="completed", live=False))).notes == ()
 
 
 # The nine untruths.

@@ -3,23 +3,22 @@
 import { h, icon } from "../dom.js";
 import { _, clock, said } from "../words.js";
 
-/** Makes the list of the day's appointments; nothing where there are none. */
+/** Makes the list of the day's appointments, in their order; nothing where there are none. */
 export function bookings(appointments) {
   if (!appointments.length) return null;
-  const inOrder = [...appointments].sort((one, other) => one.scheduled_at.localeCompare(other.scheduled_at));
   return h(
     "section",
     { class: "bookings", "aria-labelledby": "bookings-title" },
     h("h2", { id: "bookings-title" }, icon("calendar"), h("span", {}, _("Today's appointments"))),
-    h("ul", {}, inOrder.map(booking)),
+    h("ul", {}, appointments.map(booking)),
   );
 }
 
-function booking({ scheduled_at, exam_name, room, word, over }) {
+function booking({ scheduled_at, exam_name, room, word, over, any_time }) {
   return h(
     "li",
     { class: over ? "over" : "" },
-    h("time", { datetime: scheduled_at }, clock(scheduled_at)),
+    h("time", { datetime: scheduled_at }, any_time ? said(any_time) : clock(scheduled_at)),
     h(
       "div",
       { class: "what" },

@@ -247,6 +247,25 @@ def test_case_3_a_booking_that_the_person_was_not_shown_is_no_conflict():
     assert told(found) == ("applied", "ok", 0, "today")
 
 
+@pytest.mark.parametrize(
+    ("action", "moved", "verdict"),
+    [
+        ("register", "A2", "needs_staff"),
+        ("confirm_arrival", "A1", "needs_staff"),
+        ("confirm_arrival", "A2", "applied"),
+    ],
+)
+def test_case_3_a_booking_that_was_shown_and_is_of_another_day_by_now_needs_staff(
+    action: str, moved: str, verdict: str
+):
+    done = ("scan_nfc",) if action == "register" else ("scan_nfc", "register")
+    evidence = known_after(*done, moved=frozenset({moved}))
+    left = tuple(each for each in evidence.journey.appointments if each.appointment_id != moved)
+    evidence = replace(evidence, journey=replace(evidence.journey, appointments=left))
+    found = resolve(evidence, intent(action, 0, evidence.journey.state))
+    assert told(found)[0] == verdict
+
+
 def test_case_3_an_arrival_whose_entry_staff_cancelled_needs_staff():
     evidence = known_after("scan_nfc", "register", "confirm_arrival", "cancel_appointment")
     found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))

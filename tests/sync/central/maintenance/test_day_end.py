@@ -13,8 +13,8 @@ from sync.central.opening import open_centre
 from sync.central.records.history import day_end
 from sync.central.records.journeys import read_journey, save
 from sync.central.store.errors import StaleJourney
+from sync.journey.day_end import close_day
 from sync.journey.definitions import read, shipped
-from sync.journey.rules import close_day
 from tests.sync.central.centre import DAY, Centre, Clock, hospital, patient, take_document
 
 ANNA, BEN = patient(1), patient(2)

@@ -97,6 +97,22 @@ def test_a_journey_without_the_live_entry_that_it_needs_is_an_orphan(waiting: Ce
     assert finding["patient_id"] == ANNA
 
 
+@pytest.mark.parametrize(
+    ("sql", "fault"),
+    [
+        ("update appointments set exam_id = 'sleep' where status = 'waiting'", "other_exam"),
+        ("update appointments set site_day = '2026-03-03', all_day = 1 where status = 'waiting'", "other_day"),
+        ("update appointments set site_day = '2026-03-01', all_day = 1 where status = 'waiting'", "other_day"),
+        ("update appointments set status = 'cancelled' where status = 'waiting'", "called_off"),
+        ("update entries set appointment_id = null", "no_entry"),
+    ],
+)
+def test_a_booking_and_its_entry_that_disagree_are_found(waiting: Centre, sql: str, fault: str):
+    (finding,) = break_it(waiting, sql)["stray_bookings"]
+    assert (finding["patient_id"], finding["appointment_id"]) == (ANNA, f"2026-03-02-{ANNA}-blood")
+    assert finding["fault"] == fault
+
+
 def test_an_unknown_state_is_inconsistent(waiting: Centre):
     health = break_it(waiting, f"update journeys set state = 'LOST' where patient_id = '{ANNA}'")
     assert [finding["journey_state"] for finding in health["inconsistent"]] == ["LOST"]

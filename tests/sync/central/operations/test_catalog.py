@@ -20,7 +20,7 @@ from sync.central.records.tokens import hash_of
 from sync.ids import new_id
 from sync.journey.model import Role
 from sync.set_aside import SetAside
-from tests.sync.central.centre import Centre, patient
+from tests.sync.central.centre import DAY, Centre, patient
 
 ANNA = patient(1)
 
@@ -109,6 +109,12 @@ def import_done(centre: Centre, _: Path) -> Row:
     return {"kind": "import", "detail": counts}
 
 
+def import_day(centre: Centre, _: Path) -> Row:
+    named = [row["appointment_id"] for row in centre.rows("select appointment_id from appointments")][1:]
+    centre.do("import-day", day=DAY, named=named)
+    return {"kind": "import-day", "detail": {"day": DAY, "bookings": 1}}
+
+
 def demo_data(centre: Centre, _: Path) -> Row:
     make_demo(centre)
     made = centre.do("demo-data")
@@ -165,7 +171,7 @@ ROWS: dict[str, Callable[[Centre, Path], Row | None]] = {
     "tokens": nothing("tokens"),
     "token-revoke": token_revoke,
     "import-rows": nothing("import-rows", rows=[{"kind": "exams", "line": 1, "fields": {"exam_id": "x"}}]),
-    "import-day": nothing("import-day", day="2026-12-01", named=[]),
+    "import-day": import_day,
     "import-done": import_done,
     "demo-data": demo_data,
     "site": site,

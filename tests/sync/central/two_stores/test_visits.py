@@ -6,9 +6,11 @@ from pathlib import Path
 
 import msgspec
 
+from sync.central.imports.whole import read_hospital, take_hospital
+from sync.journey.definitions import shipped
 from sync.protocol import Code, Verdict
 from tests.sync.central.two_stores.acts import finish, rewrite_last, transitions, verdicts
-from tests.sync.central.wire import DAY, Centre, Kiosk
+from tests.sync.central.wire import DAY, KEYS, Centre, Kiosk
 
 
 def test_case_1_scanned_at_two_offline_kiosks_is_one_visit_with_two_numbers(centre: Centre, kiosk: Kiosk, other: Kiosk):
@@ -93,6 +95,53 @@ def test_case_3_an_action_for_a_cancelled_booking_needs_staff_and_its_data_is_ke
     assert detail["shown"]["journey_state"] == "ARRIVED"
     assert detail["shown"]["appointment_ids"] == ["A3"]
     assert detail["known"]["journey_state"] == "ARRIVED"
+
+
+def test_case_3_an_arrival_for_a_booking_that_the_hospital_moved_to_another_day_needs_staff(
+    centre: Centre, kiosk: Kiosk
+):
+    kiosk.check_in("P2")
+    moved(centre, "A3", scheduled_at="2026-03-09T10:00")
+    kiosk.sync()
+    assert verdicts(kiosk) == [("applied", "ok"), ("needs_staff", "cancelled"), ("needs_staff", "depends")]
+    assert centre.journey("P2").entries == ()
+
+
+def test_an_arrival_for_a_booking_that_the_hospital_moved_to_another_exam_is_one_for_that_exam(
+    centre: Centre, kiosk: Kiosk
+):
+    kiosk.check_in("P2")
+    moved(centre, "A3", exam_id="E")
+    kiosk.sync()
+    assert {verdict for verdict, _ in verdicts(kiosk)} == {"applied"}
+    (entry,) = kiosk.view("P2").entries
+    assert (entry.exam_id, entry.appointment_id, entry.queue_number) == ("E", "A3", "A-001")
+    assert centre.journey("P2").entries == (entry,)
+
+
+def test_a_kiosk_shows_the_entry_that_the_hospital_moved_and_its_room(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in("P2")
+    kiosk.sync()
+    moved(centre, "A3", exam_id="E")
+    kiosk.sync()
+    (entry,) = kiosk.view("P2").entries
+    assert (entry.exam_id, entry.state, entry.queue_number, entry.moved_from) == ("E", "waiting", "A-001", "Radiology")
+
+
+def test_a_kiosk_shows_no_wait_for_a_booking_that_the_hospital_cancelled(centre: Centre, kiosk: Kiosk):
+    kiosk.check_in("P2")
+    kiosk.sync()
+    moved(centre, "A3", status="cancelled")
+    kiosk.sync()
+    assert kiosk.view("P2").state == "COMPLETED"
+    assert [entry.state for entry in kiosk.view("P2").entries] == ["cancelled"]
+
+
+def moved(centre: Centre, appointment_id: str, **fields: str) -> None:
+    """The hospital's document changes a booking."""
+    row = {"appointment_id": appointment_id, **fields}
+    with centre.store.write() as db:
+        take_hospital(db, shipped(), KEYS, read_hospital({"appointments": [row]}), centre.time())
 
 
 def test_case_4_a_called_patient_keeps_the_call(centre: Centre, kiosk: Kiosk, other: Kiosk):
