@@ -17,6 +17,16 @@ settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 
+# Whole systems wait for processes and outages. They begin first, so that no worker waits for one of them at the end.
+LONGEST_FIRST = ("reliability", "storm", "whole")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sorts the tests of whole systems before the others. Tests of one file stay in their order."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONGEST_FIRST)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of a process: its starting takes longer than most of them."""
