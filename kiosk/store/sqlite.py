@@ -11,8 +11,9 @@ from pathlib import Path
 
 from kiosk.store.schema import migrate
 from sync.database_check import BackgroundCheck, demand_sound, note_clean_stop, take_clean_stop
-from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log
+from sync.database_file import connect, empty_log, hold, renew_log
 from sync.fair_lock import FairLock
+from sync.write_ahead_log import WriteAheadLog
 
 
 class StoreError(Exception):
@@ -30,12 +31,12 @@ class Store:
         self.path = path
         self._lock = FairLock()
         self._closed = False
-        self._sync_failed = False
         self._check = BackgroundCheck(path)
         self._lock_file = _lock_out_others(path)
         try:
             self._is_checked = not take_clean_stop(path)
             self._connection = _open(path, is_to_check=self._is_checked)
+            self.log = WriteAheadLog(self._connection)
         except (sqlite3.Error, OSError, ValueError) as error:
             os.close(self._lock_file)
             raise StoreError(f"{path}: {error}") from error
@@ -44,18 +45,18 @@ class Store:
     def write(self) -> Iterator[sqlite3.Connection]:
         """Opens a transaction. It is durable when the context ends; an exception inside undoes all of it."""
         with self._lock:
-            if self._sync_failed:
-                self._sync_failed = not empty_log(self._connection)
+            self.log.begin()
             try:
                 self._connection.execute("begin immediate")
                 yield self._connection
                 self._connection.execute("commit")
             except BaseException as error:
-                self._sync_failed |= is_failed_sync(error)
+                self.log.fail(error)
                 # A commit that failed for lack of space may have rolled back already.
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
                 raise
+            self.log.commit()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -104,7 +105,7 @@ class Store:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("pragma wal_checkpoint(truncate)")
             self._connection.close()
-            if not (self._sync_failed or self.damage):
+            if self.log.is_sound and not self.damage:
                 note_clean_stop(self.path)
             os.close(self._lock_file)
 

@@ -17,8 +17,9 @@ from sync.central.store.news import News
 from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION, SET_VERSION, VERSION_TABLE
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.database_check import BackgroundCheck, demand_sound, note_clean_stop, take_clean_stop
-from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log, set_aside_stray_log
+from sync.database_file import connect, hold, renew_log, set_aside_stray_log
 from sync.fair_lock import FairLock
+from sync.write_ahead_log import WriteAheadLog
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +37,12 @@ class Store:
         self.news = news or News()
         self._lock = FairLock()
         self._readers: list[sqlite3.Connection] = []
-        self._sync_failed = False
         self._check = BackgroundCheck(self.path)
         self._database_lock = hold_database(self.path)
         try:
             self._is_checked = not take_clean_stop(self.path)
             self._writer = _open(self.path, is_to_check=self._is_checked)
+            self.log = WriteAheadLog(self._writer)
         # SQLite's message about a damaged file may be no UTF-8: that is the ValueError.
         except (sqlite3.Error, OSError, ValueError) as error:
             os.close(self._database_lock)
@@ -54,19 +55,19 @@ class Store:
     def write(self) -> Iterator[WriteTransaction]:
         """One transaction. It is durable once the context ends; an exception inside undoes all of it."""
         with self._lock:
-            if self._sync_failed:
-                self._sync_failed = not empty_log(self._writer)
+            self.log.begin()
             self._writer.execute("begin immediate")
             try:
                 transaction = WriteTransaction(self._writer)
                 yield transaction
                 self._writer.execute("commit")
             except BaseException as error:
-                self._sync_failed |= is_failed_sync(error)
+                self.log.fail(error)
                 # A commit that fails on a full disk may have rolled back by itself.
                 if self._writer.in_transaction:
                     self._writer.execute("rollback")
                 raise
+            self.log.commit()
         if transaction.news:
             self.news.announce(transaction.news)
 
@@ -119,7 +120,7 @@ class Store:
                 self._readers.pop().close()
             self._writer.execute("pragma wal_checkpoint(truncate)")
         self._writer.close()
-        if not (self._sync_failed or self.damage):
+        if self.log.is_sound and not self.damage:
             note_clean_stop(self.path)
         os.close(self._database_lock)
 

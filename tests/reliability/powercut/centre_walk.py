@@ -19,7 +19,7 @@ from sync.central.store.errors import StoreError
 from sync.central.store.sqlite import Store
 from sync.ids import new_id
 from tests.reliability.powercut.marks import digest
-from tests.reliability.powercut.walk import StepOfWalk, run, settings
+from tests.reliability.powercut.walk import CHECKPOINTED_AFTER, StepOfWalk, run, setting
 from tests.sync.central.wire import AT_THE_DESK, DAY, EVERYTHING, KEYS, Centre, Kiosk, Time, uid
 
 DATABASE = "central.db"
@@ -124,8 +124,8 @@ class CentreWalk:
         return chosen.__get__(self)
 
     def _set(self) -> None:
-        for setting in settings(self.synchronous):
-            self.centre.store._writer.execute(setting)
+        self.centre.store._writer.execute(setting(self.synchronous))
+        self.centre.store.log.checkpoint_rows = CHECKPOINTED_AFTER
 
 
 _WEIGHTS: Sequence[tuple[Callable[[CentreWalk], tuple[str, ...]], int]] = (

@@ -18,7 +18,7 @@ from sync.protocol import Code, Verdict, VerdictRow
 from tests.kiosk import samples
 from tests.kiosk.parts import KioskParts
 from tests.reliability.powercut.marks import digest
-from tests.reliability.powercut.walk import StepOfWalk, run, settings
+from tests.reliability.powercut.walk import CHECKPOINTED_AFTER, StepOfWalk, run, setting
 
 DATABASE = "kiosk.db"
 PEOPLE = 60
@@ -42,9 +42,9 @@ class KioskWalk:
 
     def open(self) -> tuple[str, ...]:
         self.store = Store(self.path)
+        self.store.log.checkpoint_rows = CHECKPOINTED_AFTER
         with self.store.read() as db:
-            for setting in settings(self.synchronous):
-                db.execute(setting)
+            db.execute(setting(self.synchronous))
         parts = KioskParts(self.store, self.clock)
         self.journeys, self.ledger = parts.journeys, parts.ledger
         return ()

@@ -1,0 +1,49 @@
+"""The log of the connection that writes a database: emptied after a failed sync, and copied back before it grows long.
+
+SQLite's automatic checkpoint reports no error. It syncs the log first. Where that sync fails, the kernel counts the
+log's pages as written, and everything that is added behind them is lost with them in a power cut. So this program
+makes the checkpoints, and sees them fail.
+"""
+
+import sqlite3
+
+from sync.database_file import empty_log, is_failed_sync
+
+CHECKPOINT_ROWS = 1000  # changed rows; each fills a page of the log or a few
+
+
+class WriteAheadLog:
+    """Kept by the store of one connection, under the store's lock. `checkpoint_rows` may be changed at any time."""
+
+    def __init__(self, connection: sqlite3.Connection, checkpoint_rows: int = CHECKPOINT_ROWS) -> None:
+        """Turns the automatic checkpoint off. Raises sqlite3.Error."""
+        connection.execute("pragma wal_autocheckpoint=0")
+        self.checkpoint_rows = checkpoint_rows
+        self._connection = connection
+        self._copied = connection.total_changes
+        self._sync_failed = False
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether everything in the log is on the disk."""
+        return not self._sync_failed
+
+    def begin(self) -> None:
+        """Called before a transaction. Empties the log first where a sync of it has failed. Raises sqlite3.Error."""
+        if self._sync_failed:
+            self._sync_failed = not empty_log(self._connection)
+
+    def fail(self, error: BaseException) -> None:
+        """Called with the error of a transaction or of its commit."""
+        self._sync_failed |= is_failed_sync(error)
+
+    def commit(self) -> None:
+        """Called after a commit, which is durable whatever happens here. Copies a long log back into the database."""
+        changes = self._connection.total_changes
+        if changes - self._copied < self.checkpoint_rows:
+            return
+        self._copied = changes
+        try:
+            self._connection.execute("pragma wal_checkpoint(passive)").fetchone()
+        except sqlite3.Error as error:
+            self.fail(error)  # on a full disk the log just stays: the next checkpoint copies it

@@ -1,0 +1,87 @@
+"""The log of a writing connection: copied back before it grows long, and never added to after a failed sync."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sync.database_file import connect
+from sync.write_ahead_log import WriteAheadLog
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    connection = connect(tmp_path / "a.db")
+    connection.execute("pragma journal_mode=wal")
+    connection.execute("create table t (x)")
+    yield connection
+    connection.close()
+
+
+def insert(writer: sqlite3.Connection, log: WriteAheadLog, rows: int) -> None:
+    log.begin()
+    writer.execute("begin immediate")
+    writer.executemany("insert into t values (?)", [("x" * 100,)] * rows)
+    writer.execute("commit")
+    log.commit()
+
+
+def rows_without_the_log(tmp_path: Path) -> int:
+    """The rows that the database file alone holds."""
+    copy = tmp_path / "copy.db"
+    copy.write_bytes((tmp_path / "a.db").read_bytes())
+    with sqlite3.connect(f"{copy.as_uri()}?immutable=1", uri=True) as alone:
+        return int(alone.execute("select count(*) from sqlite_master").fetchone()[0]) and int(
+            alone.execute("select count(*) from t").fetchone()[0]
+        )
+
+
+def test_a_log_is_copied_back_after_so_many_changed_rows_and_not_before(writer: sqlite3.Connection, tmp_path: Path):
+    log = WriteAheadLog(writer, checkpoint_rows=100)
+    insert(writer, log, 99)
+    assert rows_without_the_log(tmp_path) == 0
+    insert(writer, log, 1)
+    assert rows_without_the_log(tmp_path) == 100
+    insert(writer, log, 99)
+    assert rows_without_the_log(tmp_path) == 100
+
+
+def test_sqlite_itself_makes_no_checkpoint_behind_our_back(writer: sqlite3.Connection, tmp_path: Path):
+    log = WriteAheadLog(writer, checkpoint_rows=10**9)
+    for _ in range(3):
+        insert(writer, log, 100_000)
+    assert rows_without_the_log(tmp_path) == 0
+
+
+def test_after_a_failed_sync_the_log_is_emptied_before_the_next_transaction(writer: sqlite3.Connection, tmp_path: Path):
+    log = WriteAheadLog(writer)
+    insert(writer, log, 5)
+    failed = sqlite3.OperationalError("disk I/O error")
+    failed.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    log.fail(failed)
+    assert not log.is_sound
+    log.begin()
+    assert log.is_sound
+    assert (tmp_path / "a.db-wal").stat().st_size == 0
+
+
+def test_another_error_leaves_the_log(writer: sqlite3.Connection):
+    log = WriteAheadLog(writer)
+    for error in (sqlite3.OperationalError("locked"), KeyError(), KeyboardInterrupt()):
+        log.fail(error)
+    assert log.is_sound
+
+
+def test_a_checkpoint_that_a_reader_holds_up_is_no_error_and_comes_later(writer: sqlite3.Connection, tmp_path: Path):
+    log = WriteAheadLog(writer, checkpoint_rows=10)
+    reader = connect(tmp_path / "a.db")
+    reader.execute("begin")
+    reader.execute("select count(*) from t").fetchone()
+    insert(writer, log, 10)
+    assert log.is_sound
+    reader.close()
+    insert(writer, log, 10)
+    assert rows_without_the_log(tmp_path) == 20
