@@ -9,18 +9,25 @@ import sqlite3
 
 from sync.database_file import empty_log, is_failed_sync
 
-CHECKPOINT_ROWS = 1000  # changed rows; each fills a page of the log or a few
+CHECKPOINT_PAGES = 1000  # of the log, as SQLite's own default
+PAGES_A_ROW = 10  # of the first log, until its checkpoint tells better
+MOST_ROWS = 8000  # changed rows until a checkpoint, at most
 
 
 class WriteAheadLog:
-    """Kept by the store of one connection, under the store's lock. `checkpoint_rows` may be changed at any time."""
+    """Kept by the store of one connection, under the store's lock.
 
-    def __init__(self, connection: sqlite3.Connection, checkpoint_rows: int = CHECKPOINT_ROWS) -> None:
+    SQLite tells the length of the log at a checkpoint alone. So changed rows are counted, and each checkpoint tells how
+    many rows make a log of `checkpoint_pages`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
         """Turns the automatic checkpoint off. Raises sqlite3.Error."""
         connection.execute("pragma wal_autocheckpoint=0")
-        self.checkpoint_rows = checkpoint_rows
+        self.checkpoint_pages = CHECKPOINT_PAGES
         self._connection = connection
         self._copied = connection.total_changes
+        self._pages_a_row = float(PAGES_A_ROW)
         self._sync_failed = False
 
     @property
@@ -39,11 +46,14 @@ class WriteAheadLog:
 
     def commit(self) -> None:
         """Called after a commit, which is durable whatever happens here. Copies a long log back into the database."""
-        changes = self._connection.total_changes
-        if changes - self._copied < self.checkpoint_rows:
+        rows = self._connection.total_changes - self._copied
+        if rows < min(self.checkpoint_pages / self._pages_a_row, MOST_ROWS):
             return
-        self._copied = changes
+        self._copied += rows
         try:
-            self._connection.execute("pragma wal_checkpoint(passive)").fetchone()
+            _, pages, _ = self._connection.execute("pragma wal_checkpoint(passive)").fetchone()
         except sqlite3.Error as error:
             self.fail(error)  # on a full disk the log just stays: the next checkpoint copies it
+            return
+        # The next log grows as this one did, or up to four times as slowly.
+        self._pages_a_row = max(pages / rows, self._pages_a_row / 4)

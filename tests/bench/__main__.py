@@ -1,4 +1,5 @@
-"""`make bench`: measures every figure and prints it. ARGS names some of: tap, daemon, central, backlog, days."""
+"""`make bench`: measures every figure and prints it. ARGS names some of: tap, daemon, central, backlog, days,
+imports."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import backlog, central, daemon, days, tap
+from tests.bench import backlog, central, daemon, days, imports, tap
 from tests.bench.figures import table
 
 PARTS = {
@@ -17,6 +18,7 @@ PARTS = {
     "central": central.measure,
     "backlog": backlog.measure,
     "days": days.measure,
+    "imports": imports.measure,
 }
 
 

@@ -61,9 +61,9 @@ def fill(url: str, patients: int) -> None:
             ((f"P{n:06d}", initial, LATER) for n in numbers),
         )
         db.executemany(
-            "insert into appointments values (?, ?, 'desk', 0, ?, ?, null)",
+            "insert into appointments values (?, ?, 'desk', ?, ?, 0, ?, ?, ?, null, null)",
             (
-                (f"A{n:06d}-{day}", f"P{n:06d}", day, status)
+                (f"A{n:06d}-{day}", f"P{n:06d}", f"{day}T12:00", _noon(day), day, day, status)
                 for n in numbers
                 for day, status in ((LATER, lapsed), (LATEST, centre.definitions.fresh_appointment))
             ),

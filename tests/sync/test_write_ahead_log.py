@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from sync.database_file import connect
-from sync.write_ahead_log import WriteAheadLog
+from sync.write_ahead_log import CHECKPOINT_PAGES, PAGES_A_ROW, WriteAheadLog
+
+FIRST_ROWS = CHECKPOINT_PAGES // PAGES_A_ROW
 
 
 @pytest.fixture
@@ -39,20 +41,25 @@ def rows_without_the_log(tmp_path: Path) -> int:
         )
 
 
-def test_a_log_is_copied_back_after_so_many_changed_rows_and_not_before(writer: sqlite3.Connection, tmp_path: Path):
-    log = WriteAheadLog(writer, checkpoint_rows=100)
-    insert(writer, log, 99)
+def test_a_log_is_copied_back_when_it_has_grown_long_and_not_before(writer: sqlite3.Connection, tmp_path: Path):
+    log, length = WriteAheadLog(writer), tmp_path / "a.db-wal"
+    insert(writer, log, FIRST_ROWS - 1)
     assert rows_without_the_log(tmp_path) == 0
     insert(writer, log, 1)
-    assert rows_without_the_log(tmp_path) == 100
-    insert(writer, log, 99)
-    assert rows_without_the_log(tmp_path) == 100
+    assert rows_without_the_log(tmp_path) == FIRST_ROWS
+    for _ in range(2000):
+        insert(writer, log, 10)
+    assert rows_without_the_log(tmp_path) > 10_000
+    assert CHECKPOINT_PAGES / 4 < length.stat().st_size / 4096 < CHECKPOINT_PAGES * 4
 
 
 def test_sqlite_itself_makes_no_checkpoint_behind_our_back(writer: sqlite3.Connection, tmp_path: Path):
-    log = WriteAheadLog(writer, checkpoint_rows=10**9)
+    log = WriteAheadLog(writer)
+    log.begin()
     for _ in range(3):
-        insert(writer, log, 100_000)
+        writer.execute("begin immediate")
+        writer.executemany("insert into t values (?)", [("x" * 100,)] * 100_000)
+        writer.execute("commit")
     assert rows_without_the_log(tmp_path) == 0
 
 
@@ -76,12 +83,13 @@ def test_another_error_leaves_the_log(writer: sqlite3.Connection):
 
 
 def test_a_checkpoint_that_a_reader_holds_up_is_no_error_and_comes_later(writer: sqlite3.Connection, tmp_path: Path):
-    log = WriteAheadLog(writer, checkpoint_rows=10)
+    log = WriteAheadLog(writer)
     reader = connect(tmp_path / "a.db")
     reader.execute("begin")
     reader.execute("select count(*) from t").fetchone()
-    insert(writer, log, 10)
+    insert(writer, log, FIRST_ROWS)
     assert log.is_sound
+    assert rows_without_the_log(tmp_path) == 0
     reader.close()
-    insert(writer, log, 10)
-    assert rows_without_the_log(tmp_path) == 20
+    insert(writer, log, 4 * FIRST_ROWS)
+    assert rows_without_the_log(tmp_path) == 5 * FIRST_ROWS

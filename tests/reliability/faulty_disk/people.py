@@ -20,7 +20,7 @@ from tests.kiosk.reception_rig import Seconds, hold_card
 from tests.reliability.powercut.kiosk_found import unsound
 
 PEOPLE = 6
-CHECKPOINTED_AFTER = 20  # changed rows, so that a few people cause several checkpoints
+CHECKPOINTED_AFTER = 50  # pages, so that a few people cause several checkpoints
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Kiosk:
                 self.wrong.append(f"the store does not open, and the error names no file: {error}")
             return False
         try:
-            self.store.log.checkpoint_rows = CHECKPOINTED_AFTER
+            self.store.log.checkpoint_pages = CHECKPOINTED_AFTER
             self._settle_doubt(self.kept())
             self.journeys = Journeys(ThisKiosk(self.store, samples.Clock()))
         except sqlite3.Error:  # the daemon's start fails, and systemd tries again

@@ -125,7 +125,7 @@ class CentreWalk:
 
     def _set(self) -> None:
         self.centre.store._writer.execute(setting(self.synchronous))
-        self.centre.store.log.checkpoint_rows = CHECKPOINTED_AFTER
+        self.centre.store.log.checkpoint_pages = CHECKPOINTED_AFTER
 
 
 _WEIGHTS: Sequence[tuple[Callable[[CentreWalk], tuple[str, ...]], int]] = (

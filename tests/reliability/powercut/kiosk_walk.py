@@ -42,7 +42,7 @@ class KioskWalk:
 
     def open(self) -> tuple[str, ...]:
         self.store = Store(self.path)
-        self.store.log.checkpoint_rows = CHECKPOINTED_AFTER
+        self.store.log.checkpoint_pages = CHECKPOINTED_AFTER
         with self.store.read() as db:
             db.execute(setting(self.synchronous))
         parts = KioskParts(self.store, self.clock)

@@ -22,7 +22,7 @@ from typing import Protocol
 from tests.reliability.powercut.marks import Step, mark
 from tests.reliability.preload import Call, Faults
 
-CHECKPOINTED_AFTER = 40  # changed rows, since a short walk changes few
+CHECKPOINTED_AFTER = 120  # pages, since a short walk makes no long log
 StepOfWalk = Callable[[], tuple[str, ...]]
 
 
