@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sync.central.documents.read_rows import Reading, open_source, read_document
-from sync.central.documents.sending import MOST_BYTES, MOST_ROWS, Sender
+from sync.central.documents.sending import MOST_BYTES, MOST_CHECKED, MOST_ROWS, Sender
 from sync.central.documents.spool import Spool
 from sync.central.documents.taking import Taking
 from sync.central.imports.parts import Kind
@@ -175,6 +175,8 @@ def test_a_check_judges_each_row_with_the_rows_that_it_names(spool: Spool, tmp_p
     assert reasons(spool) == {}
     portions = empty.portions()
     assert max(len(rows) for rows in portions) <= MOST_ROWS
+    checked = [arguments["rows"] for op, arguments in empty.asked if op == "import-rows" and arguments["check"]]
+    assert 1 < max(len(rows) for rows in checked) <= MOST_CHECKED, "the centre cannot pause within a check"
     assert max(len(json.dumps(rows)) for rows in portions) <= MOST_BYTES
     with empty.centre.store.read() as db:
         assert db.value("select count(*) from appointments") == 2 * 960
