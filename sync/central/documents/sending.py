@@ -14,6 +14,7 @@ from sync.control import ControlError
 from sync.text import clean
 
 MOST_ROWS = 500  # of one request
+MOST_CHECKED = 50  # of one request that checks: the centre holds the writer for all of it
 MOST_BYTES = 256 * 1024  # of one request
 _FRAME = 256  # bytes of a row in a request beside its fields
 _NAMELESS = "the document does not name every booking: rows of appointments have no id that can be read"
@@ -54,8 +55,12 @@ class DayAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Request:
-    """Rows that go to the centre together. `context` are rows that they name, before them in a request that checks."""
+    """Rows that go to the centre together, `most` at once.
 
+    `context` are rows that they name, before them in a request that checks.
+    """
+
+    most: int
     rows: list[SpooledRow] = field(default_factory=list)
     context: dict[int, SpooledRow] = field(default_factory=dict)
     size: int = 0
@@ -64,7 +69,7 @@ class _Request:
         """Adds a row, with the rows that it names. False where there is no room for them."""
         more = [each for each in named if each.number not in self.context]
         size = self.size + sum(len(each.fields) + _FRAME for each in (row, *more))
-        full = len(self.rows) + len(self.context) + 1 + len(more) > MOST_ROWS or size > MOST_BYTES
+        full = len(self.rows) + len(self.context) + 1 + len(more) > self.most or size > MOST_BYTES
         if full and self.rows:
             return False
         self.rows.append(row)
@@ -98,12 +103,13 @@ class Sender:
         self._send_days(force)
 
     def _send_all(self, rows: Iterator[SpooledRow], *, last: bool = False) -> None:
-        request = _Request()
+        most = MOST_CHECKED if self._check else MOST_ROWS
+        request = _Request(most)
         for row in rows:
             named = self._named_by(row)
             if not request.add(row, named):
                 self._send_request(request, last=last)
-                request = _Request()
+                request = _Request(most)
                 request.add(row, named)
         if request.rows:
             self._send_request(request, last=last)
