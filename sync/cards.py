@@ -112,6 +112,11 @@ def judge_tag(tag_id: str) -> str | RefusedCard:
     return canonical
 
 
+def is_card(canonical: str) -> bool:
+    """Whether a canonical id is that of a card, which a reader can show. Any other text is none."""
+    return not canonical.startswith(f"{_OPAQUE}:")
+
+
 def read_uid(text: str) -> tuple[Technology, bytes] | None:
     """The technology and the 4 to 16 bytes of an id in a text; None for a text of another form.
 

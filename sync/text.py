@@ -8,6 +8,7 @@ import unicodedata
 
 # Joiners form part of a letter or an emoji: a name may hold them between other characters.
 _JOINERS = frozenset("\u200c\u200d")
+_NAMES = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}
 _REFUSED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 # What NFKC leaves apart, and people type for each other.
@@ -27,8 +28,10 @@ def clean(text: str) -> str:
     if found.isprintable():
         return found  # It holds none of the refused kinds, as nearly every text. A look at each character takes longer.
     bare = found.strip("".join(_JOINERS))
-    if bare != found or any(unicodedata.category(each) in _REFUSED and each not in _JOINERS for each in found):
-        raise ValueError("holds a character that nobody sees, such as a control or a direction mark")
+    unseen = [each for each in bare if unicodedata.category(each) in _REFUSED and each not in _JOINERS]
+    if bare != found or unseen:
+        first = (unseen or [each for each in found if each in _JOINERS])[0]
+        raise ValueError(f"holds {_NAMES.get(first, f'U+{ord(first):04X}')}, a character that nobody sees")
     return found
 
 

@@ -109,6 +109,15 @@ def test_a_commands_section_names_every_option_and_argument_with_its_default_and
     assert documented(name) == taken(LEAVES[name])
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_changelog_lists_every_command(program: str):
+    listed = re.search(rf"`{program} ([a-z-]+(?:\s\|\s+[a-z-]+)+)`", (HOUSE / "CHANGELOG.md").read_text("utf-8"))
+    assert listed is not None
+    root = PROGRAMS[program]
+    assert isinstance(root, click.Group)
+    assert set(re.findall(r"[a-z-]+", listed[1])) == set(root.commands)
+
+
 # Commands that are named anywhere in the documents, and the examples of the help.
 
 

@@ -39,7 +39,7 @@ class _Wishes:
 
 @click.command("import")
 @on_database
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--kind", type=click.Choice(_CSV_KINDS), help="The rows of a CSV file.  [default: its header says it]")
 @click.option("--encoding", metavar="NAME", help="The encoding of FILE, such as cp949.  [default: its bytes say it]")
 @click.option("--ignore-column", "ignored", multiple=True, metavar="NAME", help="A column to leave out; repeatable.")

@@ -7,22 +7,13 @@ from typing import Any, get_args
 
 import msgspec
 
-from sync.central.imports.parts import AppointmentPart, ExamPart, Kind, Part, PatientPart, SitePart
+from sync.central.imports.parts import FIELDS, PARTS, Kind
+from sync.central.imports.reasons import NO_MINUTES
 
-_PARTS: Mapping[Kind, type[Part]] = {
-    Kind.SITE: SitePart,
-    Kind.EXAM: ExamPart,
-    Kind.PATIENT: PatientPart,
-    Kind.APPOINTMENT: AppointmentPart,
-}
-# The fields by kind, the own id first. The site has no id.
-FIELDS: Mapping[Kind, tuple[str, ...]] = {
-    kind: tuple(field.name for field in msgspec.structs.fields(part)) for kind, part in _PARTS.items()
-}
 COLUMNS: Mapping[Kind, tuple[str, ...]] = {kind: FIELDS[kind] for kind in (Kind.EXAM, Kind.PATIENT, Kind.APPOINTMENT)}
 _REMOVABLE: Mapping[Kind, frozenset[str]] = {
     kind: frozenset(field.name for field in msgspec.structs.fields(part) if NoneType in get_args(field.type))
-    for kind, part in _PARTS.items()
+    for kind, part in PARTS.items()
 }
 _YES = frozenset({"true", "1", "yes", "y"})
 _NO = frozenset({"false", "0", "no", "n"})
@@ -47,7 +38,7 @@ def _cards(cell: str) -> list[str]:
 
 def _minutes(cell: str) -> int:
     if not re.fullmatch(r"\d{1,4}", cell.strip(), re.ASCII):
-        raise ValueError("is no whole number")
+        raise ValueError(NO_MINUTES)
     return int(cell)
 
 

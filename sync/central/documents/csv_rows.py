@@ -16,10 +16,14 @@ _MARK = "sep="  # a first line of Excel, which names the delimiter
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The header of a file: the kind of its rows, and the field of each column, None for one that is ignored."""
+    """The header of a file: the kind of its rows, and the field of each column, None for one that is ignored.
+
+    `nameless` are the columns, counted from 0, that the header leaves empty. Their cells have to be empty too.
+    """
 
     kind: Kind
     fields: Sequence[str | None]
+    nameless: Sequence[int]
 
 
 def read_csv(text: TextIO, kind: Kind | None = None, ignored: Collection[str] = ()) -> Iterator[DocumentRow]:
@@ -35,7 +39,8 @@ def read_csv(text: TextIO, kind: Kind | None = None, ignored: Collection[str] = 
         delimiter, header = header.rstrip("\r\n")[len(_MARK) :], next(lines, "")
     names, delimiter = _names(header, delimiter, ignored)
     found = kind or _kind_of(names)
-    yield from _rows(lines, _Table(found, _fields(found, names, ignored)), delimiter)
+    nameless = [] if "" in ignored else [number for number, name in enumerate(names) if not name]
+    yield from _rows(lines, _Table(found, _fields(found, names, ignored), nameless), delimiter)
 
 
 def _rows(lines: "_CountedLines", table: _Table, delimiter: str) -> Iterator[DocumentRow]:
@@ -56,9 +61,12 @@ def _rows(lines: "_CountedLines", table: _Table, delimiter: str) -> Iterator[Doc
 
 def _row(table: _Table, first: int, last: int, cells: Sequence[str]) -> DocumentRow:
     if len(cells) != len(table.fields):
-        reason = f"it has {len(cells)} cells, and the header has {len(table.fields)}"
+        reason = f"it has {len(cells)} cell{'s' * (len(cells) != 1)}, and the header has {len(table.fields)}"
         # No cell can be trusted to stand under its name, not even the id.
         return DocumentRow(table.kind, first, {}, reason + _until(first, last))
+    stray = next((number for number in table.nameless if cells[number].strip()), None)
+    if stray is not None:
+        return DocumentRow(table.kind, first, {}, f"column {stray + 1} has no name{_until(first, last)}")
     fields: dict[str, Any] = {}
     refused = ""
     for name, cell in zip(table.fields, cells, strict=True):
@@ -107,7 +115,7 @@ def _kind_of(names: Iterable[str]) -> Kind:
 
 def _fields(kind: Kind, names: Sequence[str], ignored: Collection[str]) -> list[str | None]:
     columns = COLUMNS[kind]
-    left_out = {_plain(name) for name in ignored}
+    left_out = {"", *(_plain(name) for name in ignored)}
     for number, name in enumerate(names, 1):
         if name not in columns and name not in left_out:
             raise BrokenDocument(

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import shutil
 import sys
 import tempfile
@@ -22,15 +21,6 @@ from sync.central.imports.parts import Kind, read_part
 
 STANDARD_INPUT = "-"
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
-_TYPES = {
-    "str": "a text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "an object",
-    "null": "null",
-}
 _NO_DAY = "it is no date of the calendar, such as 2026-12-01"
 _SPELLED: dict[str, tuple[Callable[[str], str | None], str]] = {
     "birth_date": (iso_date, "is no date of the calendar, such as 1958-03-02"),
@@ -125,7 +115,7 @@ def _checked(row: DocumentRow) -> DocumentRow:
     else:
         fields, refused = _spelled(row.fields) if isinstance(row.fields, dict) else (row.fields, "")
         if not refused and isinstance(part := read_part(row.kind, fields), RefusedRow):
-            refused = _plain(part.reason)
+            refused = part.reason
     sent = "" if refused else _ENCODE(fields)
     if len(sent) > MAX_ROW:
         refused, sent = f"it is longer than {MAX_ROW} bytes", ""
@@ -142,14 +132,3 @@ def _spelled(fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
                 return fields, f"{name} {otherwise}"
             fields[name] = spelled
     return fields, ""
-
-
-def _plain(reason: str) -> str:
-    """A reason of msgspec in words for an operator: the place first, and its types by their English names."""
-    reason = re.sub(r"(?<=(?:got|ted) )`([a-z |]+)`", _type_in_words, reason)
-    fault, _, place = f"{reason[:1].lower()}{reason[1:]}".partition(" - at `$.")
-    return f"{place.rstrip('`')}: {fault}" if place else fault
-
-
-def _type_in_words(found: re.Match[str]) -> str:
-    return " or ".join(_TYPES.get(name, name) for name in found.group(1).split(" | "))

@@ -83,6 +83,8 @@ def in_words(report: Report) -> Iterator[str]:
     days = report.rows[OtherKind.COMPLETE_DAY]
     if any(msgspec.structs.astuple(days)):
         yield f"complete days: {days.unchanged} taken, {_rest(days)}; {report.cancelled} bookings cancelled"
+    if not any(any(msgspec.structs.astuple(each)) for each in report.rows.values()):
+        yield "there is no row in it"
     encoding = report.encoding.removesuffix("-sig").upper()
     yield f"read as {report.form} in {encoding}" + ("; nothing was written" if report.checked_only else "")
 

@@ -14,7 +14,7 @@ from sync.control import ControlError
 from sync.text import clean
 
 MOST_ROWS = 500  # of one request
-MOST_CHECKED = 100  # of one request that checks: it is one transaction, and the centre cannot pause in it
+MOST_CHECKED = 50  # of one request that checks: the centre holds the writer for all of it
 MOST_BYTES = 256 * 1024  # of one request
 _FRAME = 256  # bytes of a row in a request beside its fields
 _NAMELESS = "the document does not name every booking: rows of appointments have no id that can be read"
@@ -55,7 +55,10 @@ class DayAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Request:
-    """Rows that go to the centre together. `context` are rows that they name, before them in a request that checks."""
+    """Rows that go to the centre together, `most` at once.
+
+    `context` are rows that they name, before them in a request that checks.
+    """
 
     most: int
     rows: list[SpooledRow] = field(default_factory=list)

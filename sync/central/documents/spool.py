@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
-from sync.cards import canonical_tag
+from sync.cards import canonical_tag, is_card
 from sync.central.documents.rows import ID_FIELDS, DocumentRow, OtherKind, RowKind
 from sync.central.imports.parts import Kind
 from sync.text import clean
@@ -300,10 +300,12 @@ def _cards_of(row: DocumentRow) -> Sequence[str | None] | None:
 
 
 def _canonical(card: object) -> str | None:
+    """The canonical id of a card; None for a text that is none: the centre refuses its row."""
     try:
-        return canonical_tag(_cleaned(card) or "")
+        canonical = canonical_tag(_cleaned(card) or "")
     except ValueError:
-        return None  # The centre refuses the row.
+        return None
+    return canonical if is_card(canonical) else None
 
 
 def _cleaned(text: object) -> str | None:

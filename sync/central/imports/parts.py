@@ -14,15 +14,17 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from sync.central.imports.outcomes import RefusedRow
+from sync.central.imports.reasons import MAX_MINUTES, in_plain_words
 from sync.text import clean
 
 T = TypeVar("T")
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Text = Annotated[str, msgspec.Meta(max_length=256)]
-Minutes = Annotated[int, msgspec.Meta(ge=0, le=24 * 60)]
+Minutes = Annotated[int, msgspec.Meta(ge=0, le=MAX_MINUTES)]
 TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Prefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9]{0,3}$")]
-Languages = Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
+Language = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=128)]  # BCP 47
+Languages = Annotated[tuple[Language, ...], msgspec.Meta(min_length=1)]
 
 
 class Kind(StrEnum):
@@ -65,7 +67,7 @@ class PatientPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patient_id: Name
     name: Name | UnsetType = UNSET
     masked_name: Text | UnsetType | None = UNSET
-    language: Name | UnsetType | None = UNSET
+    language: Language | UnsetType | None = UNSET
     birth_date: Name | UnsetType | None = UNSET
     cards: tuple[str, ...] | UnsetType | None = UNSET
 
@@ -81,19 +83,25 @@ class AppointmentPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Part = SitePart | ExamPart | PatientPart | AppointmentPart
-_TYPES: Mapping[Kind, type[Part]] = {
+PARTS: Mapping[Kind, type[Part]] = {
     Kind.EXAM: ExamPart,
     Kind.SITE: SitePart,
     Kind.PATIENT: PatientPart,
     Kind.APPOINTMENT: AppointmentPart,
+}
+# The fields by kind, the own id first. The site has no id.
+FIELDS: Mapping[Kind, tuple[str, ...]] = {
+    kind: tuple(field.name for field in msgspec.structs.fields(part)) for kind, part in PARTS.items()
 }
 
 
 def read_part(kind: Kind, fields: object) -> Part | RefusedRow:
     """The typed part of a row, with every text in its one form (`sync.text.clean`), or why it is refused."""
     try:
-        part = msgspec.convert(_cleaned(fields), _TYPES[kind])
-    except (msgspec.ValidationError, ValueError) as error:
+        part = msgspec.convert(_cleaned(fields), PARTS[kind])
+    except msgspec.ValidationError as error:
+        return RefusedRow(in_plain_words(str(error), kind, FIELDS[kind]))
+    except ValueError as error:
         return RefusedRow(str(error))
     if isinstance(part, SitePart) and isinstance(part.timezone, str) and not is_zone(part.timezone):
         return RefusedRow(f"timezone {part.timezone!r} is no IANA time zone")

@@ -66,7 +66,7 @@ class _Undo(Exception):
 
 
 def take_rows(centre: Centre, sent: Sequence[PortionRow], *, check: bool = False) -> list[RowAnswer]:
-    """Takes rows in their order. With `check`, all of it is one transaction that is undone at the end."""
+    """Takes rows in their order. With `check`, all of it is one transaction that is undone at the end: so send few."""
     if check:
         return _check(centre, sent)
     results: list[RowAnswer] = []

@@ -8,7 +8,7 @@ it up, and a card that its patient's row leaves out ends.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sync.cards import CardHash, RefusedCard, judge_tag
+from sync.cards import CardHash, RefusedCard, is_card, judge_tag
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.imports.announce import announce
@@ -94,6 +94,8 @@ def _hashed(context: ImportContext, cards: Sequence[str]) -> list[tuple[CardHash
             return RefusedRow(f"card {number}: {error}")
         if isinstance(canonical, RefusedCard):
             return RefusedRow(f"card {number} cannot be bound: {canonical.why}")
+        if not is_card(canonical):
+            return RefusedRow(f"card {number} is no id of a card: it is written in hex, such as 04A1B2C3D4E501")
         hashed.append(context.keys.hashes(canonical))
     return hashed
 

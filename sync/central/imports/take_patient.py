@@ -11,6 +11,7 @@ from sync.central.imports.outcomes import HeldCards, RefusedRow, RowOutcome, Tak
 from sync.central.imports.parts import PatientPart, given_or
 from sync.central.imports.take_cards import NO_MOVES, CardsOutcome, Moves, take_cards
 from sync.central.records.patients import add_patient, patient_named, read_patient, update_patient
+from sync.clock import day_after
 from sync.ids import is_provisional_id
 from sync.words.masks import masked
 
@@ -60,6 +61,9 @@ def _values(context: ImportContext, part: PatientPart, before: Values | None) ->
     name = given_or(part.name, before["name"] if before else None)
     if not name:
         return RefusedRow("a new patient needs a name")
+    # The calendar is ahead of the site's day until the day's start.
+    if isinstance(part.birth_date, str) and part.birth_date > day_after(context.today):
+        return RefusedRow("birth_date is in the future")
     return {
         "name": name,
         "masked_name": _masked_name(part, before, name),

@@ -17,9 +17,8 @@ from typing import Any
 
 import pytest
 
-from sync.central.documents.cells import FIELDS
 from sync.central.documents.dates import iso_moment
-from sync.central.imports.parts import Kind
+from sync.central.imports.parts import FIELDS, Kind
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
 from sync.control import ControlServer, Operation, socket_path
@@ -346,10 +345,16 @@ def test_a_file_that_is_no_document_is_told_and_nothing_is_done(alone: Shell, na
 
 def test_a_file_or_a_database_that_is_not_there_is_told(alone: Shell, tmp_path: Path):
     alone("import", str(tmp_path / "missing.json"), code=2)
-    assert "No such file" in alone.error
+    assert "does not exist" in alone.error
     alone("import", str(tmp_path), code=2)
+    assert "is a directory" in alone.error
     alone("import", written(alone, BASE), code=2, url="sqlite:////proc/none/centre.db")
     assert len(alone.lines_of_error()) == 1
+
+
+def test_a_document_without_rows_says_so(alone: Shell):
+    for text, name in (("patient_id,name\n", "patients.csv"), ("{}", "all.json")):
+        assert "there is no row in it" in alone("import", written(alone, text, name))
 
 
 def test_standard_input_and_a_pipe_are_read_too(alone: Shell, monkeypatch, tmp_path: Path):

@@ -245,8 +245,17 @@ def test_the_site_is_shown_and_set(shell: Shell):
     assert "name: Other\n" in set_
     assert "languages: en, ko\n" in set_
     assert shell("site") == set_
-    for wrong in (("--timezone", "Mars"), ("--day-starts-at", "5"), ("--desk", "nowhere"), ("--ticket-prefix", "ß")):
-        shell("site", *wrong, code=2)
+    wrongs = {
+        "--timezone": "Mars",
+        "--day-starts-at": "5",
+        "--desk": "nowhere",
+        "--ticket-prefix": "ß",
+        "--language": "German",
+    }
+    for option, wrong in wrongs.items():
+        shell("site", option, wrong, code=2)
+        assert "Expected" not in shell.error
+        assert "regex" not in shell.error
     assert shell("site") == set_
 
 

@@ -84,7 +84,6 @@ def test_an_unknown_column_is_named_with_those_that_there_are():
         ("", "the header names none of"),
         ("name,language\nx,ko", "the header names none of"),
         ("patient_id,name,name\n1,2,3", "the column name comes twice"),
-        ("patient_id,,name\n1,2,3", "column 2, '', is no field"),
         ("patient_id,exam_id,title\n", "is no field of patients"),
         ('"patient_id,name\n', "the header names none of"),
     ],
@@ -105,6 +104,18 @@ def test_an_empty_cell_removes_what_can_be_removed_and_leaves_the_rest_unchanged
         (2, {"exam_id": "X", "room": None, "minutes": None, "overnight": None})
     ]
     assert rows("appointment_id,patient_id,exam_id,scheduled_at\nA,,,") == [(2, {"appointment_id": "A"})]
+
+
+def test_a_column_without_a_name_is_left_out_where_it_is_empty():
+    text = "patient_id,,name,\nP-1,,Kim,\nP-2,,Kim,x\nP-3,y,Kim,\n"
+    assert rows(text) == [
+        (2, {"patient_id": "P-1", "name": "Kim"}),
+        (3, "column 4 has no name"),
+        (4, "column 2 has no name"),
+    ]
+    assert [fields for _, fields in rows(text, ignored=("",))] == [
+        {"patient_id": f"P-{n}", "name": "Kim"} for n in (1, 2, 3)
+    ]
 
 
 def test_a_column_that_is_left_out_is_no_field():
@@ -131,15 +142,15 @@ def test_a_yes_and_a_no_are_read(cell: str, overnight: bool):
 def test_a_cell_that_cannot_be_read_refuses_its_row_and_does_not_show_its_text():
     assert rows("exam_id,overnight,minutes\nX,maybe,5\nY,no,5.5\nZ,no,5\nW,no,٣") == [
         (2, "overnight is none of true, false, 1, 0, yes, no, Y, N"),
-        (3, "minutes is no whole number"),
+        (3, "minutes is no whole number from 0 to 1440"),
         (4, {"exam_id": "Z", "overnight": False, "minutes": 5}),
-        (5, "minutes is no whole number"),
+        (5, "minutes is no whole number from 0 to 1440"),
     ]
 
 
 def test_a_row_with_a_cell_that_cannot_be_read_keeps_its_id():
     (row,) = read_csv(io.StringIO("minutes,exam_id\nlong,X"))
-    assert (row.fields, row.refused) == ({"exam_id": "X"}, "minutes is no whole number")
+    assert (row.fields, row.refused) == ({"exam_id": "X"}, "minutes is no whole number from 0 to 1440")
 
 
 def test_a_cell_in_quotes_may_hold_a_line_break_and_the_lines_after_it_are_counted():
@@ -152,7 +163,7 @@ def test_a_cell_in_quotes_may_hold_a_line_break_and_the_lines_after_it_are_count
 
 def test_a_row_of_another_length_is_refused_and_the_next_is_read():
     assert rows("patient_id,name\nP-1\nP-2,b,c\nP-3,d") == [
-        (2, "it has 1 cells, and the header has 2"),
+        (2, "it has 1 cell, and the header has 2"),
         (3, "it has 3 cells, and the header has 2"),
         (4, {"patient_id": "P-3", "name": "d"}),
     ]

@@ -112,6 +112,13 @@ def test_a_portion_has_a_bounded_number_of_rows_and_bytes(spool: Spool, tmp_path
     assert sum(len(rows) for rows in portions) == 4 + 1 + 1200 + 2 * 960
 
 
+def test_a_check_holds_the_writer_for_few_rows_at_once(spool: Spool, tmp_path: Path, empty: Listening):
+    ask = take(empty, spool, tmp_path, hospital(DAY, 120), check=True)
+    assert reasons(spool) == {}
+    assert max(len(rows) for rows in ask.portions()) <= MOST_CHECKED < MOST_ROWS
+    assert (spool.count(Kind.PATIENT).taken, spool.count(Kind.APPOINTMENT).taken) == (120, 192)
+
+
 def test_two_patients_with_each_others_cards_are_set_right_however_far_apart(
     centre: Centre, spool: Spool, tmp_path: Path
 ):

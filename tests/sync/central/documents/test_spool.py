@@ -84,6 +84,11 @@ def test_one_row_may_name_a_card_twice_and_a_doubled_row_is_refused_once(spool: 
     assert found == dict.fromkeys((2, 3), "the same id is on lines 2 and 3")
 
 
+def test_a_text_that_is_no_card_is_claimed_by_nobody(spool: Spool):
+    # The centre refuses each of these rows, and says why.
+    assert refusals(spool, *(patient(line, f"P-{line}", "N/A") for line in (1, 2, 3))) == {}
+
+
 def test_a_holder_gives_up_cards_by_a_row_of_its_own_with_a_list(spool: Spool):
     no_card = DocumentRow(Kind.PATIENT, 5, {"patient_id": "P-5", "cards": None}, "", "{}")
     refusals(

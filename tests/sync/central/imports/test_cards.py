@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
-from sync.cards import canonical_tag
-from sync.central.imports.portion import PortionRow
-from sync.central.records.bindings import bind, binding_records
+from sync.cards import CardKey, CardKeys, canonical_tag
+from sync.central.imports.portion import PortionRow, take_rows
+from sync.central.records.bindings import bind, binding_of_card, binding_records
 from sync.central.services.merge import merge
 from sync.ids import new_id
 from tests.sync.central.centre import Centre, card
-from tests.sync.central.imports.rows import holder, patient_row, take, taken
+from tests.sync.central.imports.rows import holder, patient_columns, patient_row, take, taken
 from tests.sync.central.wire import BY_STAFF
 
 ONE, TWO, THREE = card(1), card(2), "04c0ffee00abcd"
@@ -37,6 +39,24 @@ def test_a_card_of_another_patient_names_its_holder_and_nothing_of_the_row_is_ta
     assert (result.refused, result.held) == ("", {"2": "P02"})
     assert holder(centre, TWO) == "P02"
     assert centre.rows("select name from patients where patient_id = 'P01'") == [{"name": "환자01"}]
+
+
+@pytest.mark.parametrize("text", ["XYZ", "N/A", "-", "없음", "Anna Example", "tag:7"])
+def test_a_text_that_no_reader_shows_is_no_card(centre: Centre, text: str):
+    (result,) = take(centre, patient_row("P01", name="Other", cards=[ONE, text]))
+    assert result.refused == "card 2 is no id of a card: it is written in hex, such as 04A1B2C3D4E501"
+    assert patient_columns(centre, "P01")["name"] == "환자01"
+
+
+def test_a_card_that_is_named_again_after_a_new_key_is_known_under_that_key(centre: Centre):
+    keys = CardKeys((CardKey("new", "ab" * 32), *centre.parts.keys.keys))
+    for changed in (1, 0):
+        (result,) = take_rows(replace(centre.parts, keys=keys), [patient_row("P01", cards=[ONE])])
+        assert (result.refused, result.cards) == ("", changed)
+    with centre.store.read() as db:
+        binding = binding_of_card(db, keys.hashes(canonical_tag(ONE))[:1])
+    assert binding is not None
+    assert binding.patient_id == "P01"
 
 
 def test_swapped_cards_are_swapped_and_no_card_is_without_a_holder_in_between(centre: Centre):

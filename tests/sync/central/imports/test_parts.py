@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import date, timedelta
 
 import pytest
 
 from sync.central.imports.outcomes import RefusedRow
 from sync.central.imports.parts import Kind, PatientPart, read_part
-from tests.sync.central.centre import Centre
+from tests.sync.central.centre import DAY, Centre
 from tests.sync.central.imports.rows import patient_columns, patient_row, take, taken
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
@@ -75,6 +76,26 @@ def test_a_name_that_holds_what_nobody_sees_is_refused(name: str):
 )
 def test_a_birth_date_is_a_date_of_the_calendar(born: str):
     assert read(birth_date=born) == RefusedRow("birth_date is no date of the calendar, such as 1958-03-02")
+
+
+@pytest.mark.parametrize("tag", ["ko", "en-US", "zh-Hant-TW", "haw"])
+def test_a_language_is_a_tag(tag: str):
+    part = read(language=tag)
+    assert isinstance(part, PatientPart)
+    assert part.language == tag
+
+
+@pytest.mark.parametrize("tag", ["German", "KO", "k", "", "한국어", "en_US", "ko\n-", "en-"])
+def test_a_language_that_is_no_tag_is_refused(tag: str):
+    assert isinstance(read(language=tag), RefusedRow)
+
+
+def test_nobody_was_born_in_the_future(centre: Centre):
+    # The day of the site may be one behind the calendar.
+    today = date.fromisoformat(DAY)
+    taken(centre, patient_row("P01", birth_date=str(today + timedelta(days=1))))
+    (result,) = take(centre, patient_row("P01", birth_date=str(today + timedelta(days=2))))
+    assert result.refused == "birth_date is in the future"
 
 
 def test_an_id_is_one_id_in_every_spelling(centre: Centre):

@@ -74,6 +74,21 @@ def test_a_waiting_patient_moves_to_the_line_of_the_other_exam_with_the_number_t
     assert is_well(waiting)
 
 
+def test_who_has_arrived_has_arrived_for_the_other_exam_too(centre: Centre):
+    centre.walk(ANNA, "scan_nfc", "register")
+    assert take(centre, BLOOD, exam_id="sleep") == TakenRow(changed=True)
+    assert (booking(centre)["exam_id"], booking(centre)["status"]) == ("sleep", "arrived")
+
+
+def test_another_time_of_the_day_takes_no_missed_call_back_while_the_place_is_kept(called: Centre):
+    called.act(ANNA, "mark_no_show", STAFF)
+    assert take(called, BLOOD, scheduled_at=f"{DAY}T15:00") == TakenRow(changed=True)
+    (entry,) = called.rows("select state from entries")
+    assert (booking(called)["status"], entry["state"]) == ("no_show", "no_show")
+    assert called.rows("select 1 from entry_history where reason = 'move_booking'") == []
+    assert is_well(called)
+
+
 def test_kiosks_and_apps_hear_of_an_entry_that_moved_and_the_journey_has_a_new_version(waiting: Centre):
     (before,) = waiting.rows("select journey_version, change from journeys where patient_id = :id", id=ANNA)
     heard = []

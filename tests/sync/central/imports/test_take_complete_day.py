@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sync.central.imports import take_complete_day
+from sync.central.imports.outcomes import RowOutcome, TakenRow
 from sync.central.maintenance.housekeeping import close_days
 from sync.journey.model import STAFF
 from tests.sync.central.centre import DAY, Centre, patient
@@ -63,6 +65,21 @@ def test_more_than_a_fifth_of_a_day_is_not_cancelled_without_force(centre: Centr
     assert cancelled(centre) == []
     assert day(centre, all_but(centre)[:26])["cancelled"] == 6
     assert day(centre, [], force=True)["cancelled"] == 26
+
+
+def test_others_come_between_the_portions_and_what_they_change_counts(centre: Centre, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(take_complete_day, "PORTION_S", 0)
+    other = f"{DAY}-{BEN}-blood"
+    seen: list[tuple[list[str], RowOutcome]] = []
+
+    def move_the_other(_: object) -> None:
+        if not seen:
+            seen.append((cancelled(centre), take(centre, other, scheduled_at=f"{NEXT_DAY}T10:00")))
+
+    with centre.store.news.listen(ANNA, move_the_other):
+        assert day(centre, all_but(centre, BLOOD, other))["cancelled"] == 1
+    assert seen == [([BLOOD], TakenRow(changed=True))]
+    assert booking(centre, other)["status"] == "booked"
 
 
 def test_a_check_counts_and_writes_nothing(centre: Centre):

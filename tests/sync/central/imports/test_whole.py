@@ -63,13 +63,18 @@ def test_what_changed_is_told_to_those_who_follow(centre: Centre):
     assert centre.rows("select masked_name from patients where patient_id = :id", id=ANNA) == [{"masked_name": "새*름"}]
 
 
-def test_another_room_of_an_exam_is_told_to_all_who_are_booked_there(centre: Centre):
+def test_another_room_of_an_exam_is_told_to_all_who_are_booked_there_today_or_tomorrow(centre: Centre):
+    tomorrow, later = (
+        {"appointment_id": each, "patient_id": patient(n), "exam_id": "blood", "scheduled_at": each}
+        for n, each in ((5, "2026-03-03"), (10, "2026-03-04"))
+    )
+    centre.take({"appointments": [tomorrow, later]})
     document = {"exams": [hospital(DAY, 1)["exams"][1] | {"room": "12"}]}
     with centre.store.read() as db:
         before = db.latest_change()
     assert centre.take(document)["exams"] == 1
     changed = centre.rows("select count(*) as n from journeys where change > :before", before=before)
-    assert changed == [{"n": 16}]
+    assert changed == [{"n": 17}]
 
 
 def test_a_booking_keeps_its_status_when_it_is_moved(centre: Centre):
