@@ -43,7 +43,7 @@ def follow_exam(definitions: Definitions, journey: Journey, before: Exam, exam: 
         if entry.exam_id != exam.exam_id or not waits(definitions, entry):
             return entry
         room = exam.room if entry.room == before.room else entry.room
-        there = _with_place(entry, exam.public_label, room)
+        there = with_place(entry, exam.public_label, room)
         return replace(there, minutes=exam.minutes, overnight=exam.overnight)
 
     after = replace(journey, entries=tuple(now(entry) for entry in journey.entries))
@@ -71,7 +71,7 @@ def _move(definitions: Definitions, journey: Journey, entry: QueueEntry, booking
         ended = _end(definitions, followed, entry)
         return ended and replace(ended, appointment_changes=bookings)
     moved = replace(
-        _with_place(entry, booking.exam_name, booking.room),
+        with_place(entry, booking.exam_name, booking.room),
         exam_id=booking.exam_id,
         minutes=booking.minutes,
         overnight=booking.overnight,
@@ -81,7 +81,13 @@ def _move(definitions: Definitions, journey: Journey, entry: QueueEntry, booking
     return replace(_decided(journey, followed, bookings), entry_changes=(change,))
 
 
-def _with_place(entry: QueueEntry, exam_name: str, room: str) -> QueueEntry:
+def on_ticket(entry: QueueEntry, printed: Exam) -> QueueEntry:
+    """An entry whose number was printed for this exam. It may have been opened for another one."""
+    before = replace(entry, exam_name=printed.public_label, room=printed.room)
+    return with_place(before, entry.exam_name, entry.room)
+
+
+def with_place(entry: QueueEntry, exam_name: str, room: str) -> QueueEntry:
     """The entry with another name and room of its exam. It keeps what its ticket says, where that is another one."""
     name_before, room_before = entry.moved_from or entry.exam_name, entry.moved_from_room or entry.room
     return replace(
