@@ -34,13 +34,14 @@ def follow_booking(definitions: Definitions, journey: Journey, entry: QueueEntry
 
 
 def follow_exam(definitions: Definitions, journey: Journey, before: Exam, exam: Exam) -> Decision | None:
-    """The journey after its waiting entries have followed a change of their exam; None where nothing changes.
+    """The journey after its entries have followed a change of their exam; None where nothing changes.
 
-    A room that staff named in a call stays. So does all of an entry whose patient is called or being seen.
+    A room that staff named in a call stays. So does all of an entry whose patient is being seen.
     """
 
     def now(entry: QueueEntry) -> QueueEntry:
-        if entry.exam_id != exam.exam_id or not waits(definitions, entry):
+        is_before_exam = waits(definitions, entry) or entry.state in definitions.in_line
+        if entry.exam_id != exam.exam_id or not is_before_exam:
             return entry
         room = exam.room if entry.room == before.room else entry.room
         there = with_place(entry, exam.public_label, room)

@@ -24,7 +24,7 @@ _DEFAULT = Exam(ExamId(""), "", "", "")
 
 
 def take_exam(db: WriteTransaction, part: ExamPart, context: ImportContext | None) -> RowOutcome:
-    """Adds an exam, or changes what the part names. The queue entries that wait for it follow.
+    """Adds an exam, or changes what the part names. The queue entries before it follow.
 
     `context` is None before there is a site: nobody waits then. The caller announces a change to the patients booked
     for the exam.

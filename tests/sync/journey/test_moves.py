@@ -90,12 +90,18 @@ def test_a_waiting_entry_follows_its_exam_and_keeps_what_the_ticket_says():
     assert (back.journey.entries[0].moved_from, back.journey.entries[0].moved_from_room) == ("", "")
 
 
-def test_a_room_that_staff_named_stays_and_so_does_a_patient_who_is_called_or_seen():
+def test_a_patient_who_is_called_to_the_room_of_the_exam_is_sent_to_the_new_one():
     old = Exam(ExamId("X"), "X", "검사 X", "room X")
-    for state in WITH_STAFF:
-        assert follow_exam(RULES, in_x(state), old, replace(old, room="401")) is None
-    missed = in_x("no_show")
-    called_into = missed.with_entry(replace(missed.entries[0], room="3"))
+    done = follow_exam(RULES, in_x("called"), old, replace(old, room="401"))
+    assert done is not None
+    assert (done.journey.entries[0].room, done.journey.entries[0].state) == ("401", "called")
+    assert follow_exam(RULES, in_x("in_progress"), old, replace(old, room="401")) is None
+
+
+@pytest.mark.parametrize("state", ["called", "no_show"])
+def test_a_room_that_staff_named_stays(state: str):
+    old, before = Exam(ExamId("X"), "X", "검사 X", "room X"), in_x(state)
+    called_into = before.with_entry(replace(before.entries[0], room="3"))
     done = follow_exam(RULES, called_into, old, replace(old, room="401", minutes=40))
     assert done is not None
     assert (done.journey.entries[0].room, done.journey.entries[0].moved_from_room) == ("3", "")

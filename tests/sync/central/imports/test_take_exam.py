@@ -49,6 +49,9 @@ def test_a_called_patient_stays_in_the_room_of_the_call(waiting: Centre):
     before = current(waiting)
     taken(waiting, sent("exams", exam_id="blood", room="401", minutes=20))
     assert current(waiting) == before
+    waiting.walk(ANNA, "start_exam")
+    taken(waiting, sent("exams", exam_id="blood", public_label="Blood"))
+    assert current(waiting) == before | {"state": "in_progress"}
 
 
 def test_an_entry_that_has_ended_keeps_the_room_where_it_was(waiting: Centre):
