@@ -45,8 +45,8 @@ def change_booking(
         announce(context, after.patient_id, was_on_roster=was_on_roster)
         return
     journey, entry = line
-    today = context.today
-    now = replace(journey, appointments=bookings(context.db, after.patient_id, today, day_after(today)))
+    day = journey.site_day  # the next one, where it begins just now
+    now = replace(journey, appointments=bookings(context.db, after.patient_id, day, day_after(day)))
     decision = follow_booking(context.definitions, now, entry)
     if decision is None or decision.journey == now:
         mark_changed(context.db, after.patient_id)
