@@ -71,6 +71,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     - `leg`, `journey_state`: the visit's count of exams and the journey's state before the action.
     - `queue_id`: the id of the entry that the action would open.
     - `queue_number`: the number given to that entry; empty where no entry was opened, so that the number stays free.
+    - `exam_id`: the exam that this number was given for; empty where no entry was opened.
     - `base_version`: the last `journey_version` of this patient that the kiosk got from the centre.
     - `appointment_ids`: the open bookings that the person was shown.
     - `card`: the hash of the card that was read, under the newest key.
@@ -93,6 +94,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     site_day: str
     clock: ClockReading
     journey_state: str = ""
+    exam_id: str = ""
     binding_id: str | None = None
     card: CardHash | None = None
     appointment_ids: tuple[str, ...] = ()

@@ -2,8 +2,9 @@
 
 from kiosk.front.visitor import Visitor
 from kiosk.journey.patient_status import PatientStatus
+from sync.journey.bookings import booking_of
 from sync.journey.definitions import Definitions
-from sync.journey.model import Journey, QueueEntry
+from sync.journey.model import Journey
 from sync.journey.rules import next_exam
 from sync.words.situation import Deed, Entry, Exam, Reversed, Situation
 
@@ -15,7 +16,7 @@ def read_situation(
     journey, patient = status.journey, status.patient
     return Situation(
         journey=journey.state,
-        entry=_entry(definitions, journey.current),
+        entry=_entry(definitions, journey),
         deed=_deed(visitor),
         done=visitor.done or "",
         button=action or "",
@@ -31,11 +32,19 @@ def read_situation(
     )
 
 
-def _entry(definitions: Definitions, entry: QueueEntry | None) -> Entry | None:
+def _entry(definitions: Definitions, journey: Journey) -> Entry | None:
+    entry = journey.current
     if entry is None:
         return None
     return Entry(
-        entry.state, entry.queue_number, entry.exam_name, entry.room, entry.state in definitions.live, entry.moved_from
+        entry.state,
+        entry.queue_number,
+        entry.exam_name,
+        entry.room,
+        entry.state in definitions.live,
+        entry.moved_from,
+        is_room_changed=bool(entry.moved_from_room),
+        is_of_another_day=entry.appointment_id is not None and booking_of(journey, entry) is None,
     )
 
 

@@ -112,6 +112,7 @@ def _intent(
         leg=journey.leg,
         queue_id=opens.queue_id,
         queue_number=opens.queue_number if decision.opened else "",
+        exam_id=decision.opened.exam_id if decision.opened else "",
         base_version=max(patient.base.journey_version, 0),
         definitions_version=context.definitions.version,
         site_day=context.today,

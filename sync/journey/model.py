@@ -99,8 +99,9 @@ class Appointment:
 class QueueEntry:
     """A place in the line of one exam. `queue_number` is the printed label; it never changes.
 
-    `appointment_id` is the booking that the patient is in the line for; None at the walk-in desk. `moved_from` is the
-    name of the exam that the number was given for, where the booking was moved to another exam since; else "".
+    `appointment_id` is the booking that the patient is in the line for; None at the walk-in desk. `moved_from` and
+    `moved_from_room` are what the ticket says: the name of the exam, where it has another name now, and the room, where
+    the patient waits at another room now; else "".
     """
 
     queue_id: QueueId
@@ -117,6 +118,7 @@ class QueueEntry:
     label_aliases: tuple[str, ...] = ()
     appointment_id: AppointmentId | None = None
     moved_from: str = ""
+    moved_from_room: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,20 @@
-"""What becomes of a queue entry whose booking the hospital has moved or cancelled. Pure, as the rules are."""
+"""What becomes of a queue entry whose booking or exam the hospital has changed. Pure, as the rules are."""
 
 from dataclasses import replace
 
 from sync.journey.bookings import booking_of, follow_entry
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import cancellation, waits
-from sync.journey.model import Appointment, AppointmentChange, BuiltIn, Decision, EntryChange, Journey, QueueEntry
+from sync.journey.model import (
+    Appointment,
+    AppointmentChange,
+    BuiltIn,
+    Decision,
+    EntryChange,
+    Exam,
+    Journey,
+    QueueEntry,
+)
 from sync.journey.rules import entry_for, set_entry
 
 
@@ -24,6 +33,24 @@ def follow_booking(definitions: Definitions, journey: Journey, entry: QueueEntry
     return _end(definitions, journey, entry) if waits(definitions, entry) else None
 
 
+def follow_exam(definitions: Definitions, journey: Journey, before: Exam, exam: Exam) -> Decision | None:
+    """The journey after its entries have followed a change of their exam; None where nothing changes.
+
+    A room that staff named in a call stays. So does all of an entry whose patient is being seen.
+    """
+
+    def now(entry: QueueEntry) -> QueueEntry:
+        is_before_exam = waits(definitions, entry) or entry.state in definitions.in_line
+        if entry.exam_id != exam.exam_id or not is_before_exam:
+            return entry
+        room = exam.room if entry.room == before.room else entry.room
+        there = with_place(entry, exam.public_label, room)
+        return replace(there, minutes=exam.minutes, overnight=exam.overnight)
+
+    after = replace(journey, entries=tuple(now(entry) for entry in journey.entries))
+    return None if after == journey else _decided(journey, after, ())
+
+
 def _is_cancelled(definitions: Definitions, booking: Appointment) -> bool:
     rule = cancellation(definitions)
     return rule is not None and booking.status == rule.no_entry
@@ -31,28 +58,46 @@ def _is_cancelled(definitions: Definitions, booking: Appointment) -> bool:
 
 def _move(definitions: Definitions, journey: Journey, entry: QueueEntry, booking: Appointment) -> Decision | None:
     """The entry in the line of the booking's exam. Where the patient has a place there without a booking, that place
-    gets the booking and the earlier of the two times of arrival, and the entry ends.
+    gets the booking, the earlier of the two times of arrival and the numbers on paper, and the entry ends.
     """
     there = entry_for(definitions, journey, booking)
     if there is not None:
-        opened_ms = min(there.opened_ms, entry.opened_ms)
-        joined = replace(there, appointment_id=booking.appointment_id, opened_ms=opened_ms)
+        joined = replace(
+            there,
+            appointment_id=booking.appointment_id,
+            opened_ms=min(there.opened_ms, entry.opened_ms),
+            label_aliases=tuple(dict.fromkeys((*there.label_aliases, entry.queue_number, *entry.label_aliases))),
+        )
         followed, bookings = follow_entry(definitions, journey.with_entry(joined), joined, None)
         ended = _end(definitions, followed, entry)
         return ended and replace(ended, appointment_changes=bookings)
-    first_name = entry.moved_from or entry.exam_name
     moved = replace(
-        entry,
+        with_place(entry, booking.exam_name, booking.room),
         exam_id=booking.exam_id,
-        exam_name=booking.exam_name,
-        room=booking.room,
         minutes=booking.minutes,
         overnight=booking.overnight,
-        moved_from="" if first_name == booking.exam_name else first_name,
     )
     change = EntryChange(entry.queue_id, entry.state, entry.state, BuiltIn.MOVE_BOOKING)
     followed, bookings = follow_entry(definitions, journey.with_entry(moved), moved, None)
     return replace(_decided(journey, followed, bookings), entry_changes=(change,))
+
+
+def on_ticket(entry: QueueEntry, printed: Exam) -> QueueEntry:
+    """An entry whose number was printed for this exam. It may have been opened for another one."""
+    before = replace(entry, exam_name=printed.public_label, room=printed.room)
+    return with_place(before, entry.exam_name, entry.room)
+
+
+def with_place(entry: QueueEntry, exam_name: str, room: str) -> QueueEntry:
+    """The entry with another name and room of its exam. It keeps what its ticket says, where that is another one."""
+    name_before, room_before = entry.moved_from or entry.exam_name, entry.moved_from_room or entry.room
+    return replace(
+        entry,
+        exam_name=exam_name,
+        room=room,
+        moved_from="" if name_before == exam_name else name_before,
+        moved_from_room="" if room_before == room else room_before,
+    )
 
 
 def _end(definitions: Definitions, journey: Journey, entry: QueueEntry) -> Decision | None:

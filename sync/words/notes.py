@@ -17,8 +17,8 @@ def notes(situation: Situation) -> tuple[Note, ...]:
     if situation.reversals:
         texts = _reversals(situation)
         found += [Note(NoteKind.REVERSED, text, "warn", "mild") for text in texts]
-    if situation.entry is not None and situation.entry.moved_from and situation.entry_state in _LISTED:
-        found.append(Note(NoteKind.MOVED, fill(_MOVED, situation.values()), "note", "mild"))
+    if (moved := _moved(situation)) is not None:
+        found.append(Note(NoteKind.MOVED, moved, "note", "mild"))
     if situation.needs_staff and situation.entry_state in _WITH_STAFF and not situation.provisional:
         found.append(Note(NoteKind.NEEDS_STAFF, Text(_STAFF_WILL_CHECK), "staff", "mild"))
     if situation.deed is Deed.REFUSED:
@@ -46,6 +46,19 @@ def banner(situation: Situation, has_ticket: bool) -> Text | None:
         return None
     waits = has_ticket and situation.entry_state in _IN_LINE
     return Text(_WAIT_WITH_THIS_NUMBER if waits else _SAVED_HERE)
+
+
+def _moved(situation: Situation) -> Text | None:
+    """What the ticket says of exam or room and no longer holds; None where all of it holds.
+
+    A patient who is called or seen is told the room anyway.
+    """
+    entry = situation.entry
+    if entry is None or not entry.live:
+        return None
+    if entry.moved_from:
+        return fill(_MOVED, situation.values())
+    return Text(_ROOM_CHANGED) if entry.is_room_changed and entry.state in _IN_LINE else None
 
 
 def _reversals(situation: Situation) -> list[Text]:
@@ -76,6 +89,7 @@ _MOVED = (
     N_("Your exam was changed from {moved_from} to {exam}. Your number stays the same."),
     N_("Your exam was changed. Your number stays the same."),
 )
+_ROOM_CHANGED = N_("The room was changed. Your number stays the same.")
 _NUMBERS_LOST = (
     N_("No longer valid: your number {numbers}. Please ask here: {desk}"),
     N_("No longer valid: your number {numbers}. Please ask at the desk."),

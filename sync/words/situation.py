@@ -18,7 +18,8 @@ class Deed(StrEnum):
 class Entry:
     """The current queue entry. `live`: the patient may still be seen on it. `room` is "" where it is not known.
 
-    `moved_from` is the exam that its number was given for, "" where that is `exam`.
+    `moved_from` is the exam that its ticket names, "" where that is `exam`. `is_room_changed`: its ticket names another
+    room than `room`. `is_of_another_day`: its booking is none of today any more.
     """
 
     state: str
@@ -27,6 +28,8 @@ class Entry:
     room: str = ""
     live: bool = True
     moved_from: str = ""
+    is_room_changed: bool = False
+    is_of_another_day: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,11 @@ class Situation:
     def entry_state(self) -> str:
         """The state of the current entry; "" without one."""
         return self.entry.state if self.entry else ""
+
+    @property
+    def is_of_another_day(self) -> bool:
+        """Whether the booking of the current entry is none of today any more."""
+        return self.entry is not None and self.entry.is_of_another_day
 
     @property
     def has_button(self) -> bool:

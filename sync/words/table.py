@@ -100,6 +100,10 @@ CAUSES = (
     Cause(_where(journey="REGISTERED", has_button=False), (N_("Your arrival is not confirmed yet"),)),
     Cause(_where(journey="REGISTERED"), (N_("You are registered"),)),
     Cause(_where(journey="COMPLETED", entry_state="completed"), (N_("Your exam is done"),)),
+    Cause(
+        _where(journey="COMPLETED", entry_state="cancelled", is_of_another_day=True),
+        (N_("Not today any more: {exam}"), N_("Your exam does not take place today")),
+    ),
     Cause(_where(journey="COMPLETED", entry_state="cancelled"), (N_("Your exam was cancelled"),)),
     Cause(_where(journey="PAYMENT"), (N_("Payment is under way"),)),
     Cause(_where(journey="FINISHED", has_next=False, online=True), (N_("All is done for today"),)),

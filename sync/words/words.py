@@ -22,7 +22,7 @@ class NoteKind(StrEnum):
     """What a note is about."""
 
     REVERSED = "reversed"  # the centre decided differently from this kiosk
-    MOVED = "moved"  # the number was given for another exam
+    MOVED = "moved"  # the ticket names another exam or another room
     REFUSED = "refused"  # the rules refused the press
     NEEDS_STAFF = "needs_staff"  # an action of the patient waits for staff
     REPEATED = "repeated"  # a second tap

@@ -9,6 +9,7 @@ from sync.central.conflicts.late import write_late
 from sync.central.conflicts.resolve import Place, Resolution, resolve
 from sync.central.conflicts.waiting import hold_for_staff, report_to_staff
 from sync.central.records.cases import DUPLICATE_NUMBER, REVERSED, NewCase, open_case
+from sync.central.records.exams import read_exam
 from sync.central.records.history import Provenance, last_action_of_visit
 from sync.central.records.journeys import save
 from sync.central.records.patients import add_patient_alias
@@ -18,6 +19,7 @@ from sync.central.records.verdicts import VerdictRecord, add_verdict
 from sync.central.records.visits import add_visit_alias, set_arrival, set_earlier_arrival
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import Decision, Journey, QueueEntry
+from sync.journey.moves import on_ticket
 from sync.journey.proof import proof_in
 from sync.protocol import Code, Intent, Verdict
 
@@ -139,8 +141,12 @@ def _move_today(db: WriteTransaction, judged: _JudgedAction, decision: Decision,
     if opened is not None and not opened.queue_number:
         context = judged.context
         prefix = context.settings.ticket_prefix
+        # The kiosk printed none, since it had joined another entry.
         number = next_queue_number(db, context.definitions, prefix, evidence.today, context.now_ms)
-        decision = _with_number(decision, opened, number)
+        decision = _with_opened(decision, replace(opened, queue_number=number))
+    elif opened is not None and judged.intent.exam_id not in ("", opened.exam_id):
+        printed = read_exam(db, judged.intent.exam_id)
+        decision = _with_opened(decision, on_ticket(opened, printed)) if printed else decision
     _report_duplicates(db, judged, evidence.journey, decision.journey)
     save(db, evidence.journey, decision, judged.provenance, judged.intent.action_type if applied else None)
     visit_id = decision.journey.visit_id
@@ -150,11 +156,9 @@ def _move_today(db: WriteTransaction, judged: _JudgedAction, decision: Decision,
     return decision.journey
 
 
-def _with_number(decision: Decision, opened: QueueEntry, number: str) -> Decision:
-    """The decision with a queue number of the centre's: the kiosk printed none, since it had joined another entry."""
-    numbered = replace(opened, queue_number=number)
-    entries = tuple(numbered if e.queue_id == opened.queue_id else e for e in decision.journey.entries)
-    return replace(decision, journey=replace(decision.journey, entries=entries))
+def _with_opened(decision: Decision, opened: QueueEntry) -> Decision:
+    """The decision with the entry that it opened as it stands on paper."""
+    return replace(decision, journey=decision.journey.with_entry(opened))
 
 
 def _report_duplicates(db: WriteTransaction, judged: _JudgedAction, before: Journey | None, after: Journey) -> None:

@@ -78,6 +78,7 @@ def _detail(received: ReceivedAction, evidence: Evidence, conflict: int) -> dict
             "leg": intent.leg,
             "site_day": intent.site_day,
             "queue_number": intent.queue_number,
+            "exam_id": intent.exam_id,
             "appointment_ids": intent.appointment_ids,
             "base_version": intent.base_version,
             "patient_id": intent.patient_id,

@@ -5,18 +5,17 @@ from typing import Any
 
 from sync.central.days.open_journey import open_journey
 from sync.central.imports.announce import announce
-from sync.central.imports.context import ImportContext
+from sync.central.imports.context import WHO, ImportContext
 from sync.central.records.appointments import BookingRow, bookings, write_booking
 from sync.central.records.cases import BOOKING_MOVED, NewCase, cases_of, close_case, open_case
 from sync.central.records.entries import patient_in_line_for
-from sync.central.records.history import Provenance, day_end
+from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, save
 from sync.central.records.roster import is_on_roster
-from sync.clock import TimeQuality, day_after
+from sync.clock import day_after
+from sync.journey.grace import GRACE_MS
 from sync.journey.model import Journey, QueueEntry
 from sync.journey.moves import follow_booking
-
-WHO = "import"
 
 
 def booking_in_line(context: ImportContext, appointment_id: str) -> tuple[Journey, QueueEntry] | None:
@@ -39,27 +38,36 @@ def change_booking(
     context: ImportContext, after: BookingRow, before: BookingRow | None, line: tuple[Journey, QueueEntry] | None
 ) -> None:
     """Writes a booking, announces it, and lets the queue entry follow. `line` is what `booking_in_line()` found."""
+    after = _on_day_of_use(context, after, in_line=line is not None)
     was_on_roster = is_on_roster(context.db, context.definitions, after.patient_id, context.today)
     write_booking(context.db, after)
     if line is None:
         announce(context, after.patient_id, was_on_roster=was_on_roster)
         return
     journey, entry = line
-    today = context.today
-    now = replace(journey, appointments=bookings(context.db, after.patient_id, today, day_after(today)))
+    day = journey.site_day  # the next one, where it begins just now
+    now = replace(journey, appointments=bookings(context.db, after.patient_id, day, day_after(day)))
     decision = follow_booking(context.definitions, now, entry)
     if decision is None or decision.journey == now:
         mark_changed(context.db, after.patient_id)
     else:
-        save(context.db, journey, decision, _by_import(context.now_ms))
+        save(context.db, journey, decision, context.provenance)
     _close_cases(context, after)
     if decision is None and before is not None:
         _report(context, journey, entry, before, after)
 
 
-def _by_import(now_ms: int) -> Provenance:
-    """The origin of the rows of a change that an import caused."""
-    return Provenance("centre", WHO, now_ms, now_ms, TimeQuality.RECEIVED)
+def _on_day_of_use(context: ImportContext, booking: BookingRow, *, in_line: bool) -> BookingRow:
+    """The booking, of today where the grace at the boundary of a day lets it be used today.
+
+    One of tomorrow becomes one of today only where the patient is in line for it: else its use brings it forward.
+    """
+    when, today = booking.schedule, context.today
+    is_near = not when.all_day and abs(when.scheduled_ms - context.now_ms) <= GRACE_MS
+    is_reached = in_line and when.site_day == day_after(today)
+    if is_near and (is_reached or when.site_day < today <= when.last_day):
+        return replace(booking, schedule=replace(when, site_day=today))
+    return booking
 
 
 def _close_cases(context: ImportContext, after: BookingRow) -> None:

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sync.cards import CardKeys
+from sync.central.records.history import Provenance
 from sync.central.records.site import SiteSettings
 from sync.central.store.transactions import WriteTransaction
+from sync.clock import TimeQuality
 from sync.ids import new_id
 from sync.journey.definitions import Definitions
+
+WHO = "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +28,8 @@ class ImportContext:
     today: str
     now_ms: int
     ids: Callable[[], str] = new_id
+
+    @property
+    def provenance(self) -> Provenance:
+        """The origin of the rows of a change that an import caused."""
+        return Provenance("centre", WHO, self.now_ms, self.now_ms, TimeQuality.RECEIVED)

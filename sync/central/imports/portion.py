@@ -133,7 +133,7 @@ class _Taking:
         return take_booking(self._context, part)
 
     def _exam(self, part: ExamPart) -> RowOutcome:
-        outcome = take_exam(self._db, part)
+        outcome = take_exam(self._db, part, self._context)
         if self._context is not None and isinstance(outcome, TakenRow) and outcome.changed:
             announce_exam(self._db, part.exam_id, self._context.today)
         return outcome

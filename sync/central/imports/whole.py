@@ -71,13 +71,11 @@ def take_hospital(
     db: WriteTransaction, definitions: Definitions, keys: CardKeys, hospital: Hospital, now_ms: int
 ) -> ImportReport:
     """Takes every row. Raises DocumentError for the first that is refused: the caller's transaction is undone."""
-    exams = _taken(Kind.EXAM, hospital, lambda part: take_exam(db, part))
+    exams = _taken(Kind.EXAM, hospital, lambda part: take_exam(db, part, _context(db, definitions, keys, now_ms)))
     _taken(Kind.SITE, hospital, lambda part: take_site(db, part, now_ms))
-    try:
-        site = read_site(db)
-    except NoSite as error:
-        raise DocumentError("site is missing, and the database holds none yet") from error
-    context = ImportContext(db, definitions, keys, site, site.day(now_ms), now_ms)
+    context = _context(db, definitions, keys, now_ms)
+    if context is None:
+        raise DocumentError("site is missing, and the database holds none yet")
     patients = _taken(Kind.PATIENT, hospital, lambda part: take_patient(context, part))
     bookings = _taken(Kind.APPOINTMENT, hospital, lambda part: take_booking(context, part))
     for part, outcome in zip(hospital.rows.get(Kind.EXAM, ()), exams, strict=True):
@@ -89,6 +87,14 @@ def take_hospital(
         sum(each.cards for each in patients),
         sum(each.changed for each in bookings),
     )
+
+
+def _context(db: WriteTransaction, definitions: Definitions, keys: CardKeys, now_ms: int) -> ImportContext | None:
+    try:
+        site = read_site(db)
+    except NoSite:
+        return None
+    return ImportContext(db, definitions, keys, site, site.day(now_ms), now_ms)
 
 
 def _taken(kind: Kind, hospital: Hospital, take: Callable[[Any], RowOutcome]) -> list[TakenRow]:

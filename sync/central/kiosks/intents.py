@@ -119,7 +119,8 @@ _EMPTY: tuple[object, ...] = (None, "", 0, [], {})
 
 def _checks(intent: Intent) -> list[tuple[str, bool]]:
     ids = (intent.action_id, intent.visit_id, intent.queue_id)
-    texts = (intent.action_type, intent.patient_id, intent.queue_number, intent.journey_state, intent.binding_id or "")
+    names = (intent.action_type, intent.patient_id, intent.queue_number, intent.exam_id)
+    texts = (*names, intent.journey_state, intent.binding_id or "")
     card = (intent.card.key_id, intent.card.uid_hash) if intent.card else ()
     return [
         ("an id is no UUID", all(is_uuid(value) for value in ids)),

@@ -48,6 +48,22 @@ def patient_in_line_for(db: ReadTransaction, appointment_id: str, live: Collecti
     return PatientId(row["patient_id"]) if row else None
 
 
+def patients_in_line(
+    db: ReadTransaction, exam_id: str, days: Collection[str], live: Collection[str]
+) -> list[PatientId]:
+    """The patients with an entry of this exam on one of these days, in one of the states `live`."""
+    states, live_states = any_of("state", live)
+    names, named_days = any_of("day", days)
+    rows = db.rows(
+        f"select distinct patient_id from entries where site_day in {names} and exam_id = :exam_id"  # noqa: S608
+        f" and state in {states} order by patient_id",
+        exam_id=exam_id,
+        **live_states,
+        **named_days,
+    )
+    return [PatientId(row["patient_id"]) for row in rows]
+
+
 def line_order(table: str) -> str:
     """The SQL that sorts the entries of a line as `place_in_line()` of the rules does: the terms of an `order by`."""
     return ", ".join(f"{table}.{column} {'desc' if falls else 'asc'}" for column, falls in _LINE)
@@ -113,20 +129,21 @@ def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fr
         "opened_ms": entry.opened_ms,
         "appointment_id": entry.appointment_id,
         "moved_from": entry.moved_from,
+        "moved_from_room": entry.moved_from_room,
     }
     if not fresh:
         db.execute(
             "update entries set site_day = :site_day, exam_id = :exam_id, exam_name = :exam_name, room = :room,"
             " state = :state, label_aliases = :label_aliases, priority = :priority, minutes = :minutes,"
             " overnight = :overnight, opened_ms = :opened_ms, appointment_id = :appointment_id,"
-            " moved_from = :moved_from where queue_id = :queue_id",
+            " moved_from = :moved_from, moved_from_room = :moved_from_room where queue_id = :queue_id",
             changing,
         )
         return
     db.execute(
         "insert into entries values (:queue_id, :patient_id, :visit_id, :site_day, :exam_id, :exam_name, :room, :state,"
         " :queue_number, :label_aliases, :leg, :priority, :minutes, :overnight, :opened_ms, :appointment_id,"
-        " :moved_from)",
+        " :moved_from, :moved_from_room)",
         {
             **changing,
             "patient_id": journey.patient_id,
@@ -162,7 +179,8 @@ def entry_of_row(row: sqlite3.Row) -> QueueEntry:
         opened_ms,
         appointment_id,
         moved_from,
-    ) = row[:17]
+        moved_from_room,
+    ) = row[:18]
     return QueueEntry(
         queue_id,
         exam_id,
@@ -178,6 +196,7 @@ def entry_of_row(row: sqlite3.Row) -> QueueEntry:
         _labels.decode(label_aliases),
         appointment_id,
         moved_from,
+        moved_from_room,
     )
 
 

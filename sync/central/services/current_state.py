@@ -23,8 +23,8 @@ from sync.rebase import with_bookings
 class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     """One place in a line. `estimated_wait_time` is in minutes. It and `people_ahead` are 0 once the patient is called.
 
-    `room` is the exam's, or the one that the patient was called into. `label_aliases` are the numbers that other kiosks
-    printed for the same place, left out where there are none.
+    `room` is the exam's, or the one that the patient was called into. `label_aliases` are the other numbers that
+    were printed for the same place, left out where there are none.
     """
 
     queue_id: str

@@ -160,14 +160,15 @@ _JOURNEYS = (
         room text not null,
         state text not null,               -- a queue state of the definitions
         queue_number text not null,        -- printed on paper, so it never changes
-        label_aliases text not null,       -- JSON list: numbers that other kiosks printed for the same place
+        label_aliases text not null,       -- JSON list: other numbers that were printed for the same place
         leg bigint not null,
         priority bigint not null,          -- higher goes first
         minutes bigint not null,           -- planned length of the exam
         overnight bigint not null,
         opened_ms bigint not null,
         appointment_id text references appointments (appointment_id),  -- null: without a booking
-        moved_from text not null           -- name of the exam on the ticket, where the booking was moved; else empty
+        moved_from text not null,          -- name of the exam on the ticket, where it has another one now; else empty
+        moved_from_room text not null      -- room on the ticket, where the patient waits at another one now; else empty
     )""",
     "create index entries_of_patient on entries (patient_id, site_day)",
     "create index entries_of_booking on entries (appointment_id) where appointment_id is not null",

@@ -184,6 +184,7 @@ def test_presses_lead_from_registration_to_a_number_and_people_ahead(kiosk: Kios
     assert [a.status for a in status.journey.appointments] == ["waiting"]
     assert [i.queue_number for i in kiosk.intents()] == ["", "", "B-001"]
     assert [i.appointment_ids for i in kiosk.intents()] == [("A1-XRAY",)] * 3
+    assert [i.exam_id for i in kiosk.intents()] == ["", "", "XRAY"]
 
 
 def test_numbers_go_only_to_those_who_get_an_entry(kiosk: Kiosk):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sync.journey.definitions import read
-from sync.journey.model import Appointment, BuiltIn, Decision, EntryChange, Journey, QueueId, Transition
-from sync.journey.moves import follow_booking
+from sync.journey.model import Appointment, BuiltIn, Decision, EntryChange, Exam, ExamId, Journey, QueueId, Transition
+from sync.journey.moves import follow_booking, follow_exam
 from sync.journey.rules import decide, next_exam
 from tests.site_rules import with_changed
 
@@ -67,6 +67,46 @@ def test_an_entry_that_moves_twice_keeps_the_exam_of_its_ticket():
     assert followed(to_b(there, "C")).journey.entries[0].moved_from == "검사 X"
 
 
+def test_an_exam_of_the_same_name_in_another_room_is_another_place_than_the_ticket_names():
+    before = to_b(in_x())
+    same_name = tuple(replace(each, exam_name="검사 X") for each in before.appointments)
+    there = followed(replace(before, appointments=same_name)).journey
+    assert (there.entries[0].moved_from, there.entries[0].moved_from_room) == ("", "room X")
+    assert followed(to_b(there, "X")).journey.entries[0].moved_from_room == ""
+
+
+def test_a_waiting_entry_follows_its_exam_and_keeps_what_the_ticket_says():
+    before, old = in_x(), Exam(ExamId("X"), "X", "검사 X", "room X")
+    new = replace(old, public_label="영상 검사", room="401", minutes=40, overnight=True)
+    done = follow_exam(RULES, before, old, new)
+    assert done is not None
+    (now,) = done.journey.entries
+    assert (now.exam_name, now.room, now.minutes, now.overnight) == ("영상 검사", "401", 40, True)
+    assert (now.moved_from, now.moved_from_room) == ("검사 X", "room X")
+    assert done.journey.journey_version == before.journey_version + 1
+    assert follow_exam(RULES, done.journey, new, new) is None
+    back = follow_exam(RULES, done.journey, new, old)
+    assert back is not None
+    assert (back.journey.entries[0].moved_from, back.journey.entries[0].moved_from_room) == ("", "")
+
+
+def test_a_patient_who_is_called_to_the_room_of_the_exam_is_sent_to_the_new_one():
+    old = Exam(ExamId("X"), "X", "검사 X", "room X")
+    done = follow_exam(RULES, in_x("called"), old, replace(old, room="401"))
+    assert done is not None
+    assert (done.journey.entries[0].room, done.journey.entries[0].state) == ("401", "called")
+    assert follow_exam(RULES, in_x("in_progress"), old, replace(old, room="401")) is None
+
+
+@pytest.mark.parametrize("state", ["called", "no_show"])
+def test_a_room_that_staff_named_stays(state: str):
+    old, before = Exam(ExamId("X"), "X", "검사 X", "room X"), in_x(state)
+    called_into = before.with_entry(replace(before.entries[0], room="3"))
+    done = follow_exam(RULES, called_into, old, replace(old, room="401", minutes=40))
+    assert done is not None
+    assert (done.journey.entries[0].room, done.journey.entries[0].moved_from_room) == ("3", "")
+
+
 @pytest.mark.parametrize("state", WITH_STAFF)
 @pytest.mark.parametrize("change", [to_b, lambda journey: with_status(journey, "cancelled")])
 def test_a_patient_who_is_called_or_seen_is_left_to_the_staff(state: str, change):
@@ -96,6 +136,7 @@ def test_a_place_without_a_booking_in_the_line_of_the_exam_gets_the_booking_and_
     ended, joined = done.journey.entries
     assert ended.state == "cancelled"
     assert (joined.appointment_id, joined.opened_ms) == (before.appointments[0].appointment_id, 3)
+    assert joined.label_aliases == (ended.queue_number,)
     assert done.journey.state == "CALLED"
     assert statuses(done.journey) == {"B": "waiting"}
 

@@ -24,7 +24,8 @@ def entry(state: str, room: str = ROOM) -> Entry:
     return Entry(state, "B-017", "흉부 영상 검사", room, state in RULES.live or state == INVENTED)
 
 
-ENTRIES = (None, *(entry(state) for state in (*RULES.queue_states, INVENTED)))
+OF_ANOTHER_DAY = replace(entry("cancelled"), is_of_another_day=True)
+ENTRIES = (None, *(entry(state) for state in (*RULES.queue_states, INVENTED)), OF_ANOTHER_DAY)
 
 
 def every_situation() -> Iterator[Situation]:

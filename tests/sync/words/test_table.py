@@ -38,6 +38,27 @@ def test_a_number_of_a_moved_booking_names_both_exams_while_it_counts():
     (note,) = say(Situation("WAITING", moved)).notes
     assert (note.kind, note.text.values) == (NoteKind.MOVED, {"moved_from": "혈액 검사", "exam": moved.exam})
     assert say(Situation("COMPLETED", replace(moved, state="completed", live=False))).notes == ()
+    missed = say(Situation("WAITING", replace(moved, state="no_show"))).notes
+    assert [each.kind for each in missed] == [NoteKind.MOVED]
+
+
+def test_a_patient_who_waits_reads_that_the_room_on_the_ticket_has_changed():
+    elsewhere = replace(entry("waiting"), is_room_changed=True)
+    (note,) = say(Situation("WAITING", elsewhere)).notes
+    assert note.kind is NoteKind.MOVED
+    assert note.text == Text("The room was changed. Your number stays the same.")
+    # The staff call into a room anyway, and a note that names the exams is enough.
+    assert say(Situation("CALLED", replace(elsewhere, state="called"))).notes == ()
+    assert len(say(Situation("WAITING", replace(elsewhere, moved_from="혈액 검사"))).notes) == 1
+
+
+def test_an_exam_of_another_day_is_not_called_cancelled():
+    moved = replace(entry("cancelled"), is_of_another_day=True)
+    said = say(Situation("COMPLETED", moved, desk=DESK))
+    assert said.title == Text("Not today any more: {exam}", {"exam": moved.exam})
+    assert said.place is Place.DESK
+    following = say(Situation("COMPLETED", moved, button="confirm_arrival", next=Exam(NEXT), has_bookings=True))
+    assert (following.title, following.lead.values) == (said.title, {"next": NEXT})
 
 
 # The nine untruths.

@@ -146,6 +146,15 @@ def test_a_waiting_patient_whose_booking_is_gone_waits_no_longer(waiting: Centre
     assert current(waiting)["exam_id"] == "xray"
 
 
+def test_a_place_of_the_day_that_begins_just_now_follows_its_booking(centre: Centre):
+    take(centre, BLOOD, scheduled_at=f"{NEXT_DAY}T10:00")
+    centre.clock.set(NEXT_DAY, "04:00")
+    centre.walk(ANNA, *TO_WAITING)
+    centre.clock.now_ms -= 1  # the import read the clock, and waited for the writer
+    take(centre, BLOOD, exam_id="sleep")
+    assert (current(centre)["exam_id"], booking(centre)["status"]) == ("sleep", "waiting")
+
+
 def test_a_booking_that_was_moved_to_tomorrow_can_be_used_tomorrow(waiting: Centre):
     take(waiting, BLOOD, scheduled_at=f"{NEXT_DAY}T10:00")
     waiting.clock.set(NEXT_DAY, "09:00")

@@ -37,6 +37,35 @@ def test_who_comes_minutes_before_the_day_of_the_booking_begins_is_in_its_line_a
     assert centre.do("check")["ok"]
 
 
+@pytest.mark.parametrize(
+    ("booked", "at", "moved"), [("03:30", "03:00", "04:30"), ("03:50", "04:10", "03:40"), ("04:30", "04:10", "03:50")]
+)
+def test_who_waits_near_the_boundary_keeps_the_place_where_the_booking_moves_over_it(
+    centre: Centre, booked: str, at: str, moved: str
+):
+    book(centre, booked)
+    centre.clock.set(NEXT_DAY, at)
+    centre.walk(EVE, *TO_WAITING)
+    for _ in range(2):
+        book(centre, moved)
+        assert (centre.state(EVE)["journey_state"], exam(centre)) == ("WAITING", "xray")
+    assert booking(centre, "near")["status"] == "waiting"
+    centre.clock.set(NEXT_DAY, "05:00")
+    close_days(centre.parts, NEXT_DAY)
+    lapse_late_bookings(centre.parts)
+    assert (centre.state(EVE)["journey_state"], exam(centre)) == ("WAITING", "xray")
+    assert centre.do("check")["ok"]
+
+
+def test_a_booking_that_comes_minutes_after_its_day_has_ended_can_still_be_used(centre: Centre):
+    centre.clock.set(NEXT_DAY, "04:10")
+    close_days(centre.parts, NEXT_DAY)
+    centre.walk(EVE, "scan_nfc", "register")
+    book(centre, "03:50")
+    centre.walk(EVE, "confirm_arrival")
+    assert exam(centre) == "xray"
+
+
 def test_an_app_shows_a_booking_as_soon_as_it_is_within_reach(centre: Centre):
     book(centre, "04:05")
     centre.clock.set(NEXT_DAY, "02:00")

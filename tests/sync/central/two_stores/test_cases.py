@@ -148,7 +148,8 @@ def an_action_that_is_none(ends: Ends) -> dict[str, Any]:
 def an_action_that_waits(ends: Ends) -> dict[str, Any]:
     visit_id = new_id()
     push(ends.centre, ends.kiosk, chained([intent_of(ends.kiosk, action_type="register", visit_id=visit_id)]))
-    shown = {"journey_state": "UNREGISTERED", "leg": 0, "site_day": DAY, "queue_number": "", "appointment_ids": []}
+    shown = {"journey_state": "UNREGISTERED", "leg": 0, "site_day": DAY, "queue_number": "", "exam_id": ""}
+    shown |= {"appointment_ids": []}
     known = {"patient_id": "P1", "journey_state": "UNREGISTERED", "leg": 0, "visit_id": None, "journey_version": 0}
     return {
         "code": Code.NOT_ALLOWED,

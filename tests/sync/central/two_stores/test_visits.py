@@ -116,6 +116,7 @@ def test_an_arrival_for_a_booking_that_the_hospital_moved_to_another_exam_is_one
     assert {verdict for verdict, _ in verdicts(kiosk)} == {"applied"}
     (entry,) = kiosk.view("P2").entries
     assert (entry.exam_id, entry.appointment_id, entry.queue_number) == ("E", "A3", "A-001")
+    assert (entry.moved_from, entry.moved_from_room) == ("Radiology", "1")
     assert centre.journey("P2").entries == (entry,)
 
 
