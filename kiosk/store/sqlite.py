@@ -4,15 +4,34 @@ sqlite-utils makes the schema; the path of a tap is plain SQL. WAL with `synchro
 """
 
 import contextlib
-import os
+import logging
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from kiosk.store.schema import migrate
-from sync.database_check import BackgroundCheck, demand_sound, note_clean_stop, take_clean_stop
-from sync.database_file import connect, empty_log, hold, is_failed_sync, renew_log
+from sync.database_check import (
+    BackgroundCheck,
+    demand_file_of_log,
+    demand_sound,
+    note_clean_stop,
+    take_clean_stop,
+)
+from sync.database_file import (
+    Hold,
+    connect,
+    empty_log,
+    hold,
+    is_failed_sync,
+    real_path,
+    renew_log,
+    set_aside_stray_log,
+)
 from sync.fair_lock import FairLock
+from sync.open_files import FileLost, OpenFiles
+from sync.rescue import discard_rescued, write_rescued
+
+log = logging.getLogger(__name__)
 
 
 class StoreError(Exception):
@@ -27,25 +46,33 @@ class Store:
 
         The whole file is checked, unless it was closed in good order: then `check_in_background()` may do it.
         """
-        self.path = path
+        self.path = real_path(path)
         self._lock = FairLock()
-        self._closed = False
-        self._sync_failed = False
-        self._check = BackgroundCheck(path)
-        self._lock_file = _lock_out_others(path)
+        self._closed = self._sync_failed = self._is_rescued = False
+        self._check = BackgroundCheck(self.path)
+        self._files = OpenFiles(self.path)
         try:
-            self._is_checked = not take_clean_stop(path)
-            self._connection = _open(path, is_to_check=self._is_checked)
+            self._hold = _lock_out_others(self.path)
+        except OSError as error:
+            raise StoreError(f"{path}: {error.strerror}") from error
+        try:
+            self._is_checked = not take_clean_stop(self.path)
+            self._connection = _open(self.path, is_to_check=self._is_checked)
+            self._files.note()
         except (sqlite3.Error, OSError, ValueError) as error:
-            os.close(self._lock_file)
+            self._hold.release()
             raise StoreError(f"{path}: {error}") from error
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Opens a transaction. It is durable when the context ends; an exception inside undoes all of it."""
+        """Opens a transaction. It is durable when the context ends; an exception inside undoes all of it.
+
+        Raises FileLost where the file is no longer at its path. What was committed then may be there or not.
+        """
         with self._lock:
             if self._sync_failed:
-                self._sync_failed = not empty_log(self._connection)
+                self._sync_failed = not self._empty_log()
+            self._files.confirm()
             try:
                 self._connection.execute("begin immediate")
                 yield self._connection
@@ -56,6 +83,7 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
                 raise
+            self._files.confirm()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -91,22 +119,67 @@ class Store:
         """
         with self._lock:
             self._connection.execute("vacuum")
-            if not empty_log(self._connection):
+            if not self._empty_log():
                 raise sqlite3.OperationalError("a reader keeps the log")
 
+    def tend(self) -> bool:
+        """Looks after the file. Returns whether the program has to end, and the next start mends it.
+
+        Where the file is no longer at its path, what is still open is written there first. Raises sqlite3.Error,
+        OSError or StoreError where that fails: it may be called again then.
+        """
+        return self.rescue()
+
+    def rescue(self) -> bool:
+        """Writes what is still open of a lost file to its path. Returns whether there was, or had been, need to.
+
+        The store takes nothing more then. What has taken the file's place is kept beside it.
+        """
+        with self._lock:
+            if self._closed or self._is_rescued:
+                return self._is_rescued
+            try:
+                self._files.confirm()
+            except FileLost as error:
+                log.critical("%s", error)
+                self._write_rescued()
+            return self._is_rescued
+
     def close(self) -> None:
-        """Writes the log back into the file and closes the file. May be called twice."""
+        """Writes the log back into the file and closes the file. A lost file is rescued first. May be called twice."""
         self._check.stop()
+        try:
+            self.rescue()
+        except (sqlite3.Error, OSError, StoreError) as error:
+            log.critical("%s: what was open could not be saved: %s", self.path, error)
+            self._closed = True  # SQLite would remove the log beside whatever has taken the place
         with self._lock:
             if self._closed:
                 return
             self._closed = True
+            self._files.forget()
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("pragma wal_checkpoint(truncate)")
             self._connection.close()
-            if not (self._sync_failed or self.damage):
+            if not (self._sync_failed or self.damage or self._is_rescued):
                 note_clean_stop(self.path)
-            os.close(self._lock_file)
+            self._hold.release()
+
+    def _empty_log(self) -> bool:
+        self._files.confirm()
+        try:
+            return empty_log(self._connection)
+        finally:
+            self._files.note()  # it may be empty also where its sync failed
+
+    def _write_rescued(self) -> None:
+        self._hold.release()
+        self._hold = _lock_out_others(self.path)
+        stray = write_rescued(self._connection, self.path)
+        self._is_rescued = True
+        log.critical("%s is written again from what was open", self.path)
+        if stray:
+            log.critical("%s is what lay in its place", stray)
 
 
 @contextlib.contextmanager
@@ -130,24 +203,21 @@ def peek(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _lock_out_others(path: Path) -> int:
-    """Refuses a second daemon, which would push under the same epoch. Returns the descriptor of the lock file."""
-    try:
-        lock_file = hold(path)
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from error
-    if lock_file is None:
+def _lock_out_others(path: Path) -> Hold:
+    """Refuses a second daemon, which would push under the same epoch. Makes an empty file where there is none."""
+    held = hold(path, create=True)
+    if held is None:
         raise StoreError(f"{path}: another kiosk daemon is using it")
-    return lock_file
+    return held
 
 
 def _open(path: Path, *, is_to_check: bool) -> sqlite3.Connection:
-    is_new = not path.exists()
+    set_aside_stray_log(path)
+    demand_file_of_log(path)
+    discard_rescued(path)
     renew_log(path)
     connection = connect(path)
     try:
-        if is_new:
-            path.chmod(0o600)
         connection.row_factory = sqlite3.Row
         for pragma in (
             "journal_mode=wal",

@@ -47,7 +47,7 @@ def restore(database: Path, file: Path) -> RestoreReport:
         raise StoreError(f"{file}: was not restored: {error}") from error
     finally:
         part.unlink(missing_ok=True)
-        os.close(lock)
+        lock.release()
 
 
 def _copy(file: Path, part: Path) -> int:
