@@ -9,11 +9,15 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from kiosk.store.damage import discard_work, kept_files, recover
+from kiosk.store.salvage import salvage
 from kiosk.store.schema import migrate
+from sync.clock import now_ms
 from sync.database_check import (
     BackgroundCheck,
     demand_file_of_log,
     demand_sound,
+    is_damage,
     note_clean_stop,
     take_clean_stop,
 )
@@ -27,6 +31,7 @@ from sync.database_file import (
     renew_log,
     set_aside_stray_log,
 )
+from sync.durable import erase
 from sync.fair_lock import FairLock
 from sync.open_files import FileLost, OpenFiles
 from sync.rescue import discard_rescued, write_rescued
@@ -44,11 +49,12 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Opens or makes the file, and brings its schema up to date. Raises StoreError.
 
-        The whole file is checked, unless it was closed in good order: then `check_in_background()` may do it.
+        The whole file is checked, unless it was closed in good order: then `check_in_background()` may do it. A damaged
+        file is kept beside the new one that takes what can be read of it.
         """
         self.path = real_path(path)
         self._lock = FairLock()
-        self._closed = self._sync_failed = self._is_rescued = False
+        self._closed = self._sync_failed = self._met_damage = self._is_rescued = False
         self._check = BackgroundCheck(self.path)
         self._files = OpenFiles(self.path)
         try:
@@ -57,7 +63,7 @@ class Store:
             raise StoreError(f"{path}: {error.strerror}") from error
         try:
             self._is_checked = not take_clean_stop(self.path)
-            self._connection = _open(self.path, is_to_check=self._is_checked)
+            self._connection = self._open()
             self._files.note()
         except (sqlite3.Error, OSError, ValueError) as error:
             self._hold.release()
@@ -69,7 +75,7 @@ class Store:
 
         Raises FileLost where the file is no longer at its path. What was committed then may be there or not.
         """
-        with self._lock:
+        with self._lock, self._notes_trouble():
             if self._sync_failed:
                 self._sync_failed = not self._empty_log()
             self._files.confirm()
@@ -88,7 +94,7 @@ class Store:
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Holds the store: no other thread reads or writes it until the context ends."""
-        with self._lock:
+        with self._lock, self._notes_trouble():
             yield self._connection
 
     def check_in_background(self) -> BackgroundCheck | None:
@@ -114,13 +120,15 @@ class Store:
     def erase_traces(self) -> None:
         """Writes the file again without what was deleted, and empties the log. Waits for readers of the file.
 
-        `secure_delete` clears deleted rows; a page that was rebuilt may still hold old bytes in its free space. Raises
-        sqlite3.Error; it may be called again then.
+        `secure_delete` clears deleted rows; a page that was rebuilt may still hold old bytes in its free space. Damaged
+        and stray files beside it go too. Raises sqlite3.Error or OSError; it may be called again then.
         """
         with self._lock:
             self._connection.execute("vacuum")
             if not self._empty_log():
                 raise sqlite3.OperationalError("a reader keeps the log")
+            for kept in kept_files(self.path):
+                erase(kept)
 
     def tend(self) -> bool:
         """Looks after the file. Returns whether the program has to end, and the next start mends it.
@@ -128,7 +136,7 @@ class Store:
         Where the file is no longer at its path, what is still open is written there first. Raises sqlite3.Error,
         OSError or StoreError where that fails: it may be called again then.
         """
-        return self.rescue()
+        return self._met_damage or self.rescue()
 
     def rescue(self) -> bool:
         """Writes what is still open of a lost file to its path. Returns whether there was, or had been, need to.
@@ -161,7 +169,7 @@ class Store:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("pragma wal_checkpoint(truncate)")
             self._connection.close()
-            if not (self._sync_failed or self.damage or self._is_rescued):
+            if not (self._sync_failed or self.damage or self._met_damage or self._is_rescued):
                 note_clean_stop(self.path)
             self._hold.release()
 
@@ -172,10 +180,36 @@ class Store:
         finally:
             self._files.note()  # it may be empty also where its sync failed
 
+    @contextlib.contextmanager
+    def _notes_trouble(self) -> Iterator[None]:
+        """Notes damage that an access meets."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._met_damage |= is_damage(error)
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        for _ in range(2):  # a read that fails once may look like damage
+            try:
+                return _open(self.path, is_to_check=self._is_checked)
+            except (sqlite3.Error, ValueError) as error:
+                # SQLite's message about a damaged file may be no UTF-8: that is the ValueError.
+                if not (is_damage(error) or isinstance(error, ValueError)):
+                    raise
+                log.critical("%s: %s", self.path, error)
+        log.critical("%s: %s", self.path, recover(self.path, now_ms()))
+        return _open(self.path, is_to_check=True)
+
     def _write_rescued(self) -> None:
         self._hold.release()
         self._hold = _lock_out_others(self.path)
-        stray = write_rescued(self._connection, self.path)
+        try:
+            stray = write_rescued(self._connection, self.path)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            stray = write_rescued(self._connection, self.path, lambda old, new: salvage(old, new, now_ms()))
         self._is_rescued = True
         log.critical("%s is written again from what was open", self.path)
         if stray:
@@ -214,6 +248,7 @@ def _lock_out_others(path: Path) -> Hold:
 def _open(path: Path, *, is_to_check: bool) -> sqlite3.Connection:
     set_aside_stray_log(path)
     demand_file_of_log(path)
+    discard_work(path)
     discard_rescued(path)
     renew_log(path)
     connection = connect(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,35 @@ def test_what_a_kiosk_accepted_before_its_database_was_deleted_reaches_the_centr
     town.await_settled()
     assert town.state(first)["journey_state"] == "ARRIVED"
     town.tap(second)
+    assert town.screen()["journey"]["journey_state"] == "ARRIVED"
+
+
+def damage(path: Path, table: str) -> None:
+    """Overwrites the first page of a table of a stopped kiosk."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (page,) = db.execute("select rootpage from sqlite_master where name = ?", (table,)).fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(b"\xff" * PAGE)
+
+
+def test_a_damaged_kiosk_recovers_its_actions_and_pulls_its_roster_again(town: Town):
+    town.go_offline()
+    person, other, *_ = town.people
+    town.tap(person)
+    assert town.kiosk is not None
+    town.kiosk.stop()
+    damage(town.places.directory / "kiosk.db", "patients")
+    town.start_kiosk()
+    assert [row["patient_id"] for row in town.outbox() if row["status"] == "pending"] == [person.patient_id]
+    (fault,) = [each for each in town.status()["faults"] if "damaged" in each]
+    assert "1 actions recovered, 0 lost" in fault
+    town.wire.mend()
+    town.await_online()
+    town.await_settled()
+    assert town.state(person)["journey_state"] == "ARRIVED"
+    assert [case["code"] for case in town.cases()] == ["fork"]
+    town.tap(other)
     assert town.screen()["journey"]["journey_state"] == "ARRIVED"
 
 
