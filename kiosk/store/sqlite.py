@@ -12,6 +12,7 @@ from pathlib import Path
 from kiosk.store.damage import discard_work, kept_files, recover
 from kiosk.store.salvage import salvage
 from kiosk.store.schema import migrate
+from sync.ballast import Ballast, is_full
 from sync.clock import now_ms
 from sync.database_check import (
     BackgroundCheck,
@@ -53,6 +54,7 @@ class Store:
         file is kept beside the new one that takes what can be read of it.
         """
         self.path = real_path(path)
+        self.ballast = Ballast(self.path)
         self._lock = FairLock()
         self._closed = self._sync_failed = self._met_damage = self._is_rescued = False
         self._check = BackgroundCheck(self.path)
@@ -63,7 +65,7 @@ class Store:
             raise StoreError(f"{path}: {error.strerror}") from error
         try:
             self._is_checked = not take_clean_stop(self.path)
-            self._connection = self._open()
+            self._connection = self._open_with_ballast()
             self._files.note()
         except (sqlite3.Error, OSError, ValueError) as error:
             self._hold.release()
@@ -131,12 +133,15 @@ class Store:
                 erase(kept)
 
     def tend(self) -> bool:
-        """Looks after the file. Returns whether the program has to end, and the next start mends it.
+        """Looks after the file and its ballast. Returns whether the program has to end, and the next start mends it.
 
         Where the file is no longer at its path, what is still open is written there first. Raises sqlite3.Error,
         OSError or StoreError where that fails: it may be called again then.
         """
-        return self._met_damage or self.rescue()
+        if self._met_damage or self.rescue():
+            return True
+        self.ballast.tend()
+        return False
 
     def rescue(self) -> bool:
         """Writes what is still open of a lost file to its path. Returns whether there was, or had been, need to.
@@ -182,12 +187,23 @@ class Store:
 
     @contextlib.contextmanager
     def _notes_trouble(self) -> Iterator[None]:
-        """Notes damage that an access meets."""
+        """Notes damage that an access meets, and gives a full disk the room of the ballast for the next one."""
         try:
             yield
         except sqlite3.Error as error:
             self._met_damage |= is_damage(error)
+            if is_full(error) and self.ballast.release():
+                log.critical("%s: the disk is full; the ballast is released", self.path)
             raise
+
+    def _open_with_ballast(self) -> sqlite3.Connection:
+        try:
+            return self._open()
+        except (sqlite3.Error, OSError) as error:
+            if not (is_full(error) and self.ballast.release()):
+                raise
+            log.critical("%s: the disk is full; the ballast is released", self.path)
+            return self._open()
 
     def _open(self) -> sqlite3.Connection:
         for _ in range(2):  # a read that fails once may look like damage

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+from sync.ballast import Ballast, is_full
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.news import News
 from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION, SET_VERSION, VERSION_TABLE
@@ -51,6 +52,7 @@ class Store:
         """
         self.path = database_path(url)
         self.news = news or News()
+        self.ballast = Ballast(self.path)
         self._lock = FairLock()
         self._readers: list[sqlite3.Connection] = []
         self._sync_failed = self._is_rescued = False
@@ -61,7 +63,7 @@ class Store:
         self._hold = hold_database(self.path, create=create)
         try:
             self._is_checked = not take_clean_stop(self.path)
-            self._writer = _open(self.path, is_to_check=self._is_checked)
+            self._writer = self._open_with_ballast()
             self._files.note()
         # SQLite's message about a damaged file may be no UTF-8: that is the ValueError.
         except (sqlite3.Error, OSError, ValueError) as error:
@@ -77,7 +79,7 @@ class Store:
 
         Raises FileLost where the file is no longer at its path. What was committed then may be there or not.
         """
-        with self._lock:
+        with self._lock, self._releasing_ballast():
             if self._sync_failed:
                 self._sync_failed = not self._empty_log()
             self._files.confirm()
@@ -138,12 +140,15 @@ class Store:
             source.close()
 
     def tend(self) -> bool:
-        """Looks after the file. Returns whether the program has to end, and the next start mends it.
+        """Looks after the file and its ballast. Returns whether the program has to end, and the next start mends it.
 
         Where the file is no longer at its path, what is still open is written there first. Raises sqlite3.Error,
         OSError or StoreError where that fails: it may be called again then.
         """
-        return self.rescue()
+        if self.rescue():
+            return True
+        self.ballast.tend()
+        return False
 
     def rescue(self) -> bool:
         """Writes what is still open of a lost file to its path. Returns whether there was, or had been, need to.
@@ -190,6 +195,29 @@ class Store:
             return empty_log(self._writer)
         finally:
             self._files.note()  # it may be empty also where its sync failed
+
+    @contextlib.contextmanager
+    def _releasing_ballast(self) -> Iterator[None]:
+        """Gives a full disk the room of the ballast for the next transaction."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._release_ballast(error)
+            raise
+
+    def _open_with_ballast(self) -> sqlite3.Connection:
+        try:
+            return _open(self.path, is_to_check=self._is_checked)
+        except (sqlite3.Error, OSError) as error:
+            if not self._release_ballast(error):
+                raise
+            return _open(self.path, is_to_check=self._is_checked)
+
+    def _release_ballast(self, error: Exception) -> bool:
+        if not (is_full(error) and self.ballast.release()):
+            return False
+        log.critical("%s: the disk is full; the ballast is released", self.path)
+        return True
 
     def _take_reader(self) -> sqlite3.Connection:
         # list.pop is atomic, so readers need no lock.
