@@ -15,7 +15,7 @@ from typing import Any
 import click
 import msgspec
 
-from kiosk.appliance.disk import room_faults
+from kiosk.appliance.disk import kept_faults, room_faults
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, check_central_url, read_config
 from kiosk.signals import StopSignal
@@ -319,7 +319,7 @@ def _complete_without_daemon(config: Config, enrolment: Enrolment, aside: Path |
 
 
 def _offline_status(path: Path, db: sqlite3.Connection) -> dict[str, Any]:
-    faults = ("no daemon is running", *room_faults(path))
+    faults = ("no daemon is running", *kept_faults(path, db), *room_faults(path))
     return status(db, running=False, online=False, reason="", readers=(), faults=faults)
 
 

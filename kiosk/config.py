@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from sync.database_file import real_path
 from sync.tables import misfits
 
 DEFAULT_STORE = "/var/lib/nfc-kiosk/kiosk.db"
@@ -128,8 +129,8 @@ class Config(_Section, frozen=True, kw_only=True):
 
     @property
     def store_path(self) -> Path:
-        """The kiosk's database."""
-        return Path(self.store.path)
+        """The kiosk's database: the file itself, where the path is a symbolic link."""
+        return real_path(Path(self.store.path))
 
     @property
     def token_path(self) -> Path:

@@ -45,6 +45,7 @@ from sync.agent.steps import ENDED
 from sync.cards import CardHash, canonical_card
 from sync.clock import now_ms
 from sync.control import Access, ControlError, ControlServer, Operation, socket_path
+from sync.database_watch import DatabaseWatch
 from sync.journey.model import PatientId
 from sync.protocol import EndCode, Enrolment
 
@@ -74,10 +75,14 @@ class Daemon:
             self._store = Store(self._config.store_path)
             parts.callback(self._store.close)
             self._store.check_in_background()
+            watch = DatabaseWatch(self._store.tend, _end_program)
+            watch.start()
+            parts.callback(watch.stop)
             self._kiosk = ThisKiosk(self._store)
             self._ledger = Ledger(self._kiosk)
             self._enrolment = PendingEnrolment(self._config, self._ledger)
             self._resume_enrolment()
+            self._report_lost_database()
             self._erase_ended()  # again, where the power went in the middle
             self._cards = SiteCards(self._config)
             journeys = Journeys(self._kiosk)
@@ -225,6 +230,15 @@ class Daemon:
         for name in sorted(configured - definitions.actions.keys() - definitions.kiosks.keys()):
             log.warning("the configuration names an action that is not defined: %s", name)
 
+    def _report_lost_database(self) -> None:
+        """Logs that an enrolled kiosk has lost its database while it was off: its actions are gone with it."""
+        if self._kiosk.identity is None and self._config.token_path.exists():
+            log.critical(
+                "%s has no identity, and the token of one is there: was the database deleted? Put it back, or use"
+                " kiosk enroll",
+                self._config.store_path,
+            )
+
     def _resume_enrolment(self) -> None:
         """Completes an enrolment that a crash or a full disk has interrupted."""
         try:
@@ -348,6 +362,11 @@ _FOR_THE_GROUP = Access(mode=0o660, clients=4, max_line=1024, request_s=5.0)
 _CLEAR_S = 2.0  # the time for a card that has left to count as away; a card that lies on a reader stays longer
 _SETTLED_S = 5.0
 _NO_NEW_TAP = "no new tap: the same card came back too soon"
+
+
+def _end_program() -> None:
+    """Ends the daemon: the thread that calls this fails, and the next start opens what was saved."""
+    raise StoreError("the database has to be opened again")
 
 
 def _demo_cards(section: ReaderSection) -> tuple[DemoCard, ...]:

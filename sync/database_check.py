@@ -62,14 +62,34 @@ def mark_path(database: Path) -> Path:
     return database.with_name(f"{database.name}.stopped")
 
 
+class Damaged(sqlite3.DatabaseError):
+    """The file of a database is damaged. The message says what was found."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an error says that the file of a database is damaged, and not that it cannot be reached or is too new."""
+    return isinstance(error, Damaged) or (
+        isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+    )
+
+
 def demand_sound(connection: sqlite3.Connection) -> None:
-    """Checks every page of a database. Raises sqlite3.DatabaseError where one is damaged, or cannot be read."""
+    """Checks every page of a database. Raises Damaged where one is, and sqlite3.Error where none can be read."""
     try:
         found = connection.execute("pragma quick_check(1)").fetchone()[0]
     except UnicodeDecodeError:  # SQLite quotes what it found
         found = "it holds what is no text"
     if found != "ok":
-        raise sqlite3.DatabaseError(f"the database is damaged: {found}")
+        raise Damaged(f"the database is damaged: {found}")
+
+
+def demand_file_of_log(database: Path) -> None:
+    """Raises Damaged where an empty file has a log: it was cut short, and SQLite would delete the log. Raises OSError.
+
+    To be called before the database is opened, by the process that holds it.
+    """
+    if database.stat().st_size == 0 and _has_log(database):
+        raise Damaged("the database is damaged: its file is empty, and its log is not")
 
 
 class BackgroundCheck:
@@ -134,3 +154,6 @@ def _has_log(database: Path) -> bool:
         return log_of(database).stat().st_size > 0
     except FileNotFoundError:
         return False
+
+
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

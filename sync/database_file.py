@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from sync.durable import free_name, sync_path, write_durably, write_secret
@@ -18,15 +19,57 @@ from sync.durable import free_name, sync_path, write_durably, write_secret
 LOW_BYTES = 256 * 1024 * 1024  # with less than this free, somebody should make room before the disk is full
 
 
-def hold(database: Path) -> int | None:
-    """Locks a database against a second process, by a lock on a file beside it. The database need not exist yet.
+class Hold:
+    """A database that this process alone may open, until `release()`. The kernel ends it with the process."""
 
-    Returns the descriptor of the lock file, to be closed at the end; None where another process holds the lock. The
-    kernel ends the lock with the process. Raises OSError, or ValueError where the path can be no name of a file.
+    def __init__(self, descriptors: Sequence[int]) -> None:
+        self._descriptors = list(descriptors)
+
+    def release(self) -> None:
+        """Ends the hold. May be called twice.
+
+        The database must be closed: the end of any descriptor of a file ends SQLite's own locks on it.
+        """
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+
+def real_path(database: Path) -> Path:
+    """The path of the file itself, where the path of a database is a symbolic link.
+
+    SQLite keeps the log beside the file itself, so everything else belongs there too.
+    """
+    return Path(os.path.realpath(database)) if os.path.islink(database) else database
+
+
+def hold(database: Path, *, create: bool = False) -> Hold | None:
+    """Locks a database against every other process, whatever name it opens it by.
+
+    One lock is on a file beside it, which holds the name also where no file has it yet. The other one is on the file
+    itself, which may have further names. With `create` an empty file is made where there is none. Returns None where
+    another process holds one of the two. Raises OSError, or ValueError where the path can be no name of a file.
     """
     database.parent.mkdir(parents=True, exist_ok=True)
-    name = database.with_name(f"{database.name}.lock")
-    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    name = _lock(database.with_name(f"{database.name}.lock"), os.O_RDWR | os.O_CREAT)
+    if name is None:
+        return None
+    held = Hold([name])
+    try:
+        file = _lock(database, os.O_RDONLY | (os.O_CREAT if create else 0))
+    except FileNotFoundError:
+        return held
+    except OSError:
+        held.release()
+        raise
+    if file is None:
+        held.release()
+        return None
+    return Hold([name, file])
+
+
+def _lock(path: Path, flags: int) -> int | None:
+    """Opens and locks a file. Returns its descriptor, or None where it is locked already. Raises OSError."""
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -40,11 +83,11 @@ def hold(database: Path) -> int | None:
 def connect(path: Path, cached_statements: int = 128) -> sqlite3.Connection:
     """A connection that any thread may use, without automatic transactions. Raises sqlite3.Error.
 
-    "Powersafe overwrite" is off: each commit fills its last sector, so that a power cut in the next commit cannot ruin
-    it.
+    It never makes a file: where the path has none, a new empty database would hide that one was lost. "Powersafe
+    overwrite" is off: each commit fills its last sector, so that a power cut in the next commit cannot ruin it.
     """
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?psow=0",
+        f"{path.absolute().as_uri()}?mode=rw&psow=0",
         uri=True,
         check_same_thread=False,
         isolation_level=None,

@@ -6,6 +6,7 @@ makes the checkpoints, and sees them fail.
 """
 
 import sqlite3
+from collections.abc import Callable
 
 from sync.database_file import empty_log, is_failed_sync
 
@@ -21,14 +22,15 @@ class WriteAheadLog:
     many rows make a log of `checkpoint_pages`.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Turns the automatic checkpoint off. Raises sqlite3.Error."""
+    def __init__(self, connection: sqlite3.Connection, empty: Callable[[], bool] | None = None) -> None:
+        """Turns the automatic checkpoint off. `empty` empties the log, as `empty_log()` does. Raises sqlite3.Error."""
         connection.execute("pragma wal_autocheckpoint=0")
         self.checkpoint_pages = CHECKPOINT_PAGES
         self._connection = connection
         self._copied = connection.total_changes
         self._pages_a_row = float(PAGES_A_ROW)
         self._sync_failed = False
+        self._empty = empty or (lambda: empty_log(connection))
 
     @property
     def is_sound(self) -> bool:
@@ -38,7 +40,7 @@ class WriteAheadLog:
     def begin(self) -> None:
         """Called before a transaction. Empties the log first where a sync of it has failed. Raises sqlite3.Error."""
         if self._sync_failed:
-            self._sync_failed = not empty_log(self._connection)
+            self._sync_failed = not self._empty()
 
     def fail(self, error: BaseException) -> None:
         """Called with the error of a transaction or of its commit."""

@@ -121,8 +121,8 @@ class Program:
 
 
 def start_central(places: Places, *words: str) -> Program:
-    """Starts the centre, with these words added to the command line."""
-    command = [*command_of("kiosk-central"), "run", "--database", places.database]
+    """Starts the centre, and makes its database where there is none. `words` are added to the command line."""
+    command = [*command_of("kiosk-central"), "run", "--create", "--database", places.database]
     command += ["--listen", f"127.0.0.1:{places.central_port}", *words]
     return Program("centre", command, places.directory / "central.log", f"{places.central_url}/healthz")
 

@@ -26,14 +26,19 @@ T = TypeVar("T")
 
 
 def open_centre(
-    url: str, keys: Path | None = None, definitions: Definitions | None = None, patience_s: float = PATIENCE_S
+    url: str,
+    keys: Path | None = None,
+    definitions: Definitions | None = None,
+    patience_s: float = PATIENCE_S,
+    *,
+    create: bool = True,
 ) -> Centre:
     """The centre over a database and its key file, which lies beside the database by default. Raises StoreError.
 
-    `definitions` come into force where they are newer than those in force. Waits at most `patience_s` seconds for
-    another process that is closing the database.
+    Without `create` there must be a database. `definitions` come into force where they are newer than those in force.
+    Waits at most `patience_s` seconds for another process that is closing the database.
     """
-    return _patiently(lambda: _open(url, keys, definitions), patience_s)
+    return _patiently(lambda: _open(url, keys, definitions, create=create), patience_s)
 
 
 class _Line:
@@ -42,7 +47,10 @@ class _Line:
     The first operation decides. A database that it opens stays open, and closed to a service, until `close`.
     """
 
-    def __init__(self, url: str, keys: Path | None, operations: Callable[[Centre], Mapping[str, Operation]]) -> None:
+    def __init__(
+        self, url: str, keys: Path | None, operations: Callable[[Centre], Mapping[str, Operation]], *, create: bool
+    ) -> None:
+        self._create = create
         self._url = url
         self._keys = keys
         self._operations = operations
@@ -71,16 +79,16 @@ class _Line:
 
     def _open_centre(self) -> Centre:
         if self._centre is None:
-            self._centre = _open(self._url, self._keys)
+            self._centre = _open(self._url, self._keys, create=self._create)
         return self._centre
 
 
 @contextmanager
 def line_to(
-    url: str, keys: Path | None, operations: Callable[[Centre], Mapping[str, Operation]]
+    url: str, keys: Path | None, operations: Callable[[Centre], Mapping[str, Operation]], *, create: bool = False
 ) -> Iterator[Callable[..., Any]]:
-    """A line to a centre, for several operations after one another."""
-    line = _Line(url, keys, operations)
+    """A line to a centre, for several operations after one another. `create` makes a database where there is none."""
+    line = _Line(url, keys, operations, create=create)
     try:
         # Where another process holds the database and does not answer, it starts or stops.
         yield lambda op, /, **arguments: _patiently(lambda: line(op, **arguments), PATIENCE_S)
@@ -120,8 +128,8 @@ def _patiently(attempt: Callable[[], T], patience_s: float) -> T:
             time.sleep(0.05)
 
 
-def _open(url: str, keys: Path | None, offered: Definitions | None = None) -> Centre:
-    store = Store(url)
+def _open(url: str, keys: Path | None, offered: Definitions | None = None, *, create: bool) -> Centre:
+    store = Store(url, create=create)
     try:
         with store.read() as db:
             clock = Timekeeper(last_known_ms=last_known_ms(db))

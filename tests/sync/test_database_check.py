@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.appliance.disk import disk_faults
+from kiosk.store.damage import kept_files
 from kiosk.store.sqlite import Store as KioskStore
-from kiosk.store.sqlite import StoreError as KioskStoreError
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.restore import restore
 from sync.central.store.errors import StoreError
@@ -29,8 +29,19 @@ def central(path: Path) -> Store:
     return Store(f"sqlite:///{path}")
 
 
+def is_refused(path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"a\.db: the database is damaged"):
+            central(path)
+
+
+def is_recovered(path: Path) -> None:
+    KioskStore(path).close()
+    assert kept_files(path) == [path.with_name("a.db.damaged")]
+
+
 BOTH_ENDS = pytest.mark.parametrize(
-    ("open_store", "refusal"), [(central, StoreError), (KioskStore, KioskStoreError)], ids=["centre", "kiosk"]
+    ("open_store", "at_next_start"), [(central, is_refused), (KioskStore, is_recovered)], ids=["centre", "kiosk"]
 )
 
 
@@ -63,7 +74,7 @@ def rot(path: Path, table: str) -> None:
 
 
 @BOTH_ENDS
-def test_after_a_clean_stop_the_next_start_checks_beside_its_work(tmp_path: Path, open_store, refusal):
+def test_after_a_clean_stop_the_next_start_checks_beside_its_work(tmp_path: Path, open_store, at_next_start):
     path = tmp_path / "a.db"
     assert is_checked_first(open_store, path), "the first opening makes the file"
     assert not is_checked_first(open_store, path)
@@ -71,7 +82,7 @@ def test_after_a_clean_stop_the_next_start_checks_beside_its_work(tmp_path: Path
 
 
 @BOTH_ENDS
-def test_a_running_program_leaves_no_mark_so_a_crash_leaves_none(tmp_path: Path, open_store, refusal):
+def test_a_running_program_leaves_no_mark_so_a_crash_leaves_none(tmp_path: Path, open_store, at_next_start):
     path = tmp_path / "a.db"
     open_store(path).close()
     assert mark_path(path).exists()
@@ -82,7 +93,9 @@ def test_a_running_program_leaves_no_mark_so_a_crash_leaves_none(tmp_path: Path,
 
 @BOTH_ENDS
 @pytest.mark.parametrize("change", ["a copy", "a write", "a log", "another mark", "half a mark"])
-def test_another_file_than_the_one_that_was_closed_is_checked_first(tmp_path: Path, open_store, refusal, change: str):
+def test_another_file_than_the_one_that_was_closed_is_checked_first(
+    tmp_path: Path, open_store, at_next_start, change: str
+):
     path = tmp_path / "a.db"
     open_store(path).close()
     if change == "a copy":
@@ -112,7 +125,7 @@ def test_a_restored_database_is_checked_first_and_so_is_a_backup(tmp_path: Path)
 
 
 @BOTH_ENDS
-def test_damage_that_came_while_it_was_off_is_found_beside_the_work(tmp_path: Path, open_store, refusal):
+def test_damage_that_came_while_it_was_off_is_found_beside_the_work(tmp_path: Path, open_store, at_next_start):
     path = tmp_path / "a.db"
     open_store(path).close()
     rot(path, "audit")
@@ -121,9 +134,7 @@ def test_damage_that_came_while_it_was_off_is_found_beside_the_work(tmp_path: Pa
     assert damage is not None
     assert damage.startswith("the database is damaged: ")
     store.close()
-    for _ in range(2):
-        with pytest.raises(refusal, match=r"a\.db: the database is damaged"):
-            open_store(path)
+    at_next_start(path)
 
 
 def test_a_damaged_centre_says_so_to_operators_and_monitors_and_goes_on(tmp_path: Path):

@@ -13,9 +13,15 @@ import pytest
 from sync.database_file import connect, empty_log, is_failed_sync, renew_log
 
 
+def made(path: Path) -> sqlite3.Connection:
+    """A connection to a new database."""
+    path.touch()
+    return connect(path)
+
+
 def crash(path: Path) -> bytes:
     """Makes a database as a killed process leaves it. Returns its log."""
-    db = connect(path)
+    db = made(path)
     db.execute("pragma journal_mode=wal")
     db.execute("create table t (n integer)")
     for number in range(3):
@@ -68,15 +74,21 @@ def test_on_a_full_disk_the_log_is_written_again_in_place(small_disk: Path):
 @pytest.mark.parametrize("name", ["plain.db", "a b?c#d%25.db", "병원.db"])
 def test_a_database_may_have_any_name(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    db = connect(Path(name))
+    db = made(Path(name))
     db.execute("create table t (n integer)")
     db.close()
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_a_connection_never_makes_a_file(tmp_path: Path):
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        connect(tmp_path / "a.db").execute("select 1 from sqlite_master")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_commit_fills_its_last_sector(tmp_path: Path):
     sizes = []
-    for number, opened in enumerate((connect, lambda path: sqlite3.connect(path, isolation_level=None))):
+    for number, opened in enumerate((made, lambda path: sqlite3.connect(path, isolation_level=None))):
         path = tmp_path / f"{number}.db"
         db = opened(path)
         for statement in ("pragma journal_mode=wal", "pragma synchronous=full", "create table t (n integer)"):
@@ -88,7 +100,7 @@ def test_a_commit_fills_its_last_sector(tmp_path: Path):
 
 def test_the_log_is_emptied_unless_a_reader_prevents_it(tmp_path: Path):
     path = tmp_path / "a.db"
-    writer, reader = connect(path), connect(path)
+    writer, reader = made(path), connect(path)
     for statement in ("pragma journal_mode=wal", "pragma busy_timeout=0", "create table t (n integer)"):
         writer.execute(statement)
     reader.execute("begin")

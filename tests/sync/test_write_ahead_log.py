@@ -16,6 +16,7 @@ FIRST_ROWS = CHECKPOINT_PAGES // PAGES_A_ROW
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    (tmp_path / "a.db").touch()
     connection = connect(tmp_path / "a.db")
     connection.execute("pragma journal_mode=wal")
     connection.execute("create table t (x)")

@@ -362,8 +362,8 @@ def test_a_second_daemon_on_the_same_store_and_one_on_a_taken_port_are_refused(s
     assert "Traceback" not in refused.stderr
 
 
-def test_a_damaged_database_is_refused_in_words(tmp_path: Path):
-    (tmp_path / "kiosk.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 8192)
+def test_a_database_that_is_a_directory_is_refused_in_words(tmp_path: Path):
+    (tmp_path / "kiosk.db").mkdir()
     refused = kiosk("run", "--config", config(tmp_path, '[[reader]]\nkind = "simulated"\n'))
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr

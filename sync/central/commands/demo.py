@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from sync.central.commands.options import as_json_option, ask, on_database, print_json
+from sync.central.commands.options import as_json_option, line, on_database, print_json
 
 
 @click.command("demo-data")
@@ -13,13 +13,14 @@ from sync.central.commands.options import as_json_option, ask, on_database, prin
 def demo_data(url: str, keys: Path | None, as_json: bool) -> None:
     """Make the demo hospital, or complete it for today, and list its patients with their cards.
 
-    A database that holds another hospital is refused.
+    The database is made where there is none. One that holds another hospital is refused.
 
     \b
     Examples:
       kiosk-central demo-data --database sqlite:///central.db
     """
-    patients = ask(url, keys, "demo-data")
+    with line(url, keys, create=True) as ask:
+        patients = ask("demo-data")
     if as_json:
         print_json(patients)
         return

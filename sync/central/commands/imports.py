@@ -65,7 +65,8 @@ def import_(
 ) -> None:
     """Take a document of the hospital's system: site, exams, patients, cards and bookings, in JSON or CSV.
 
-    Each row is taken or refused by itself. Exits with 1 where anything was refused. `-` is standard input.
+    The database is made where there is none, but not by --check. Each row is taken or refused by itself. Exits with 1
+    where anything was refused. `-` is standard input.
 
     \b
     Examples:
@@ -79,7 +80,7 @@ def import_(
         document = _read(file, reading, spool)
         if days and document.form == "CSV" and (spool.count(Kind.PATIENT).rows or spool.count(Kind.EXAM).rows):
             raise click.UsageError("--complete-day needs a file of appointments")
-        with line(url, keys) as ask:
+        with line(url, keys, create=not check) as ask:
             interruption.defer()
             context.exit(_take(spool, ask, document, wishes, interruption))
 

@@ -38,9 +38,12 @@ def ask(url: str, keys: Path | None, operation: str, **arguments: object) -> Any
     return call(url, keys, operations, operation, **arguments)
 
 
-def line(url: str, keys: Path | None) -> AbstractContextManager[Callable[..., Any]]:
-    """The way to the running service, or to the database here, for several operations. They raise as `ask` does."""
-    return line_to(url, keys, operations)
+def line(url: str, keys: Path | None, *, create: bool) -> AbstractContextManager[Callable[..., Any]]:
+    """The way to the running service, or to the database here, for several operations. They raise as `ask` does.
+
+    `create` makes a database where there is none.
+    """
+    return line_to(url, keys, operations, create=create)
 
 
 def print_json(value: object) -> None:

@@ -16,6 +16,7 @@ from sync.logs import log_to_stderr
 
 @click.command()
 @on_database
+@click.option("--create", is_flag=True, help="Make the database where there is none.")
 @click.option("--listen", "address", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
 @click.option(
     "--definitions",
@@ -36,6 +37,7 @@ from sync.logs import log_to_stderr
 def run(
     url: str,
     keys: Path | None,
+    create: bool,
     address: str,
     rules: Path | None,
     audit_days: int,
@@ -49,7 +51,7 @@ def run(
 
     \b
     Examples:
-      kiosk-central run --database sqlite:///central.db
+      kiosk-central run --database sqlite:///central.db --create
       kiosk-central run --database sqlite:////var/lib/nfc-kiosk-central/central.db --listen 0.0.0.0:8000
     """
     # Imported here: the other commands are many and short, and need no web server.
@@ -59,7 +61,7 @@ def run(
     log_to_stderr()
     definitions = definitions_from_file(rules) if rules else shipped()
     # Opened and closed once before the fork, so that a fault of the database ends the command with one line.
-    open_centre(url, keys, definitions).store.close()
+    open_centre(url, keys, definitions, create=create).store.close()
     listener = listen(address)
     host, port = listener.getsockname()[:2]
     click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")

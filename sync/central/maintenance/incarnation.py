@@ -5,21 +5,27 @@ numbers. The database was restored where the marker does not hold the id of its 
 number. It becomes a new incarnation then, and skips the queue numbers that may have been given since the backup.
 
 A crash between the two writes begins a new incarnation needlessly. That does no harm: actions are known by their ids.
+A full disk takes no opening id. Then the one before stays, where the database is the one that was opened last.
 """
 
+import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from sync.ballast import is_full
 from sync.central.maintenance.restore_gap import note_restore
 from sync.central.records.incarnation import Incarnation, read_incarnation, write_incarnation
 from sync.central.store.sqlite import Store
 from sync.central.store.transactions import WriteTransaction
 from sync.clock import now_ms
-from sync.durable import write_secret
+from sync.durable import prepare_secret, put_in_place, write_secret
 from sync.ids import new_id
+
+log = logging.getLogger(__name__)
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -30,17 +36,38 @@ class Marker(msgspec.Struct, frozen=True):
 
 
 def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
-    """Records the opening of a store, and returns the incarnation that it belongs to. Called once an opening."""
+    """Records the opening of a store, and returns the incarnation that it belongs to. Called once an opening.
+
+    Raises sqlite3.Error or OSError where neither can be: the disk is full, and the database was restored or is new.
+    """
+    try:
+        return _record_opening(store, clock)
+    except (sqlite3.Error, OSError) as error:
+        continued = _continued(store)
+        if continued is None or not is_full(error):
+            raise
+        log.critical("%s: the disk is full; this start is not recorded", store.path)
+        return continued
+
+
+def _record_opening(store: Store, clock: Callable[[], int]) -> str:
     opened_id = new_id()
-    with store.write() as db:
-        known = read_incarnation(db)
-        change = db.latest_change()
-        continues = known is not None and _matches_marker(_read(store.path), known.opened_id, change)
-        incarnation = known.server_incarnation if known is not None and continues else new_id()
-        write_incarnation(db, Incarnation(incarnation, opened_id))
-        if known is not None and not continues:
-            note_restore(db, clock())
-    _write(store.path, Marker(opened_id, change))
+    with store.read() as view:
+        change = view.latest_change()
+    # Before the commit, since a full disk would leave a database whose marker is another one's.
+    prepared = prepare_secret(marker_path(store.path), msgspec.json.encode(Marker(opened_id, change)))
+    try:
+        with store.write() as db:
+            known = read_incarnation(db)
+            continues = known is not None and _matches_marker(_read(store.path), known.opened_id, change)
+            incarnation = known.server_incarnation if known is not None and continues else new_id()
+            write_incarnation(db, Incarnation(incarnation, opened_id))
+            if known is not None and not continues:
+                note_restore(db, clock())
+    except BaseException:
+        prepared.unlink(missing_ok=True)
+        raise
+    put_in_place(prepared, marker_path(store.path))
     return incarnation
 
 
@@ -65,6 +92,15 @@ def update_marker(store: Store) -> None:
 def marker_path(database: Path) -> Path:
     """The path of the marker. A backup must not hold the marker."""
     return database.with_name(database.name + ".opened")
+
+
+def _continued(store: Store) -> str | None:
+    """The incarnation of a database that was opened last with this marker; None for any other."""
+    with store.read() as db:
+        known = read_incarnation(db)
+        change = db.latest_change()
+    matches = known is not None and _matches_marker(_read(store.path), known.opened_id, change)
+    return known.server_incarnation if known is not None and matches else None
 
 
 def _matches_marker(marker: Marker | None, opened_id: str, change: int) -> bool:

@@ -1,8 +1,6 @@
 """Puts a backup in the place of the centre's database, completely or not at all, and keeps the old database.
 
-At every moment one complete database stands in the place: the old one with its log, or the new one. The next opening
-renames a log of the old database that lies beside the new one. The marker beside the database stays, so the next start
-recognises the restore.
+The marker beside the database stays, so the next start recognises the restore.
 """
 
 import os
@@ -15,9 +13,8 @@ from sync.central.maintenance.backup import mark_as_copy, verify_copy
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.sqlite import hold_database, schema_version
 from sync.database_file import keeps_no_log
-from sync.durable import free_name, sync_path
-
-_KEPT = ("", "-wal", "-journal")  # the files that make up a database, also after a crash
+from sync.durable import sync_path
+from sync.replacement import put_in_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +42,12 @@ def restore(database: Path, file: Path) -> RestoreReport:
         if database.exists() and database.samefile(file):
             raise StoreError(f"{file}: is the database itself")
         change = _copy(file, part)
-        return RestoreReport(change, _put_in_place(part, database))
+        return RestoreReport(change, put_in_place(part, database, ".replaced"))
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{file}: was not restored: {error}") from error
     finally:
         part.unlink(missing_ok=True)
-        os.close(lock)
+        lock.release()
 
 
 def _copy(file: Path, part: Path) -> int:
@@ -79,36 +76,3 @@ def _check_origin(copy: sqlite3.Connection, file: Path) -> None:
         raise StoreError(f"{file}: is no database of a centre: {error}") from error
     if version == 0 or known is None:
         raise StoreError(f"{file}: is no database of a centre")
-
-
-def _put_in_place(part: Path, database: Path) -> Path | None:
-    """Gives the old database a second name, and its own name to the copy. Each step is durable before the next."""
-    kept = _keep(database) if database.exists() else None
-    # The journal of a commit that a crash interrupted: SQLite would roll it back into any file with the database's
-    # name.
-    _beside(database, "-journal").unlink(missing_ok=True)
-    sync_path(database.parent)
-    part.replace(database)
-    sync_path(database.parent)
-    for ending in ("-wal", "-shm"):
-        _beside(database, ending).unlink(missing_ok=True)
-    sync_path(database.parent)
-    return kept
-
-
-def _keep(database: Path) -> Path:
-    """A second name for each file, not a copy: the disk may be full, or unable to read the old files."""
-    for earlier in database.parent.glob(f"{database.name}.replaced*"):
-        if earlier.samefile(database):  # left by an interrupted restore: two names of one database would damage it
-            for ending in _KEPT:
-                _beside(earlier, ending).unlink(missing_ok=True)
-    kept = free_name(database, ".replaced")
-    for ending in _KEPT:
-        if _beside(database, ending).exists():
-            os.link(_beside(database, ending), _beside(kept, ending))
-    sync_path(database.parent)
-    return kept
-
-
-def _beside(database: Path, ending: str) -> Path:
-    return database.with_name(database.name + ending)

@@ -5,20 +5,36 @@ SQLite runs in WAL with `synchronous=FULL`. Everything that is particular to SQL
 
 import contextlib
 import logging
-import os
 import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+from sync.ballast import Ballast, is_full
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.news import News
 from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION, SET_VERSION, VERSION_TABLE
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.database_check import BackgroundCheck, demand_sound, note_clean_stop, take_clean_stop
-from sync.database_file import connect, hold, renew_log, set_aside_stray_log
+from sync.database_check import (
+    BackgroundCheck,
+    demand_file_of_log,
+    demand_sound,
+    note_clean_stop,
+    take_clean_stop,
+)
+from sync.database_file import (
+    Hold,
+    connect,
+    empty_log,
+    hold,
+    real_path,
+    renew_log,
+    set_aside_stray_log,
+)
 from sync.fair_lock import FairLock
+from sync.open_files import FileLost, OpenFiles
+from sync.rescue import discard_rescued, write_rescued
 from sync.write_ahead_log import WriteAheadLog
 
 log = logging.getLogger(__name__)
@@ -27,35 +43,46 @@ log = logging.getLogger(__name__)
 class Store:
     """One open database. Everything goes through `write()` or `read()`, from any thread."""
 
-    def __init__(self, url: str, news: News | None = None) -> None:
-        """Opens or creates the database, locks it against other processes, and brings its schema up to date.
+    def __init__(self, url: str, news: News | None = None, *, create: bool = True) -> None:
+        """Opens the database, locks it against other processes, and brings its schema up to date.
 
-        The whole file is checked, unless it was closed in good order: then `check_in_background()` may do it. Raises
-        StoreError, or InUse where another process has the database open.
+        Without `create` there must be one: an empty database under a mistyped path would be another centre. The whole
+        file is checked, unless it was closed in good order: then `check_in_background()` may do it. Raises StoreError,
+        or InUse where another process has the database open.
         """
         self.path = database_path(url)
         self.news = news or News()
+        self.ballast = Ballast(self.path)
         self._lock = FairLock()
         self._readers: list[sqlite3.Connection] = []
+        self._is_rescued = False
         self._check = BackgroundCheck(self.path)
-        self._database_lock = hold_database(self.path)
+        self._files = OpenFiles(self.path)
+        if not create:
+            demand_database(self.path)
+        self._hold = hold_database(self.path, create=create)
         try:
             self._is_checked = not take_clean_stop(self.path)
-            self._writer = _open(self.path, is_to_check=self._is_checked)
-            self.log = WriteAheadLog(self._writer)
+            self._writer = self._open_with_ballast()
+            self._files.note()
+            self.log = WriteAheadLog(self._writer, self._empty_log)
         # SQLite's message about a damaged file may be no UTF-8: that is the ValueError.
         except (sqlite3.Error, OSError, ValueError) as error:
-            os.close(self._database_lock)
+            self._hold.release()
             raise StoreError(f"{self.path}: {error}") from error
         except StoreError:
-            os.close(self._database_lock)
+            self._hold.release()
             raise
 
     @contextlib.contextmanager
     def write(self) -> Iterator[WriteTransaction]:
-        """One transaction. It is durable once the context ends; an exception inside undoes all of it."""
-        with self._lock:
+        """One transaction. It is durable once the context ends; an exception inside undoes all of it.
+
+        Raises FileLost where the file is no longer at its path. What was committed then may be there or not.
+        """
+        with self._lock, self._releasing_ballast():
             self.log.begin()
+            self._files.confirm()
             self._writer.execute("begin immediate")
             try:
                 transaction = WriteTransaction(self._writer)
@@ -67,6 +94,7 @@ class Store:
                 if self._writer.in_transaction:
                     self._writer.execute("rollback")
                 raise
+            self._files.confirm()
             self.log.commit()
         if transaction.news:
             self.news.announce(transaction.news)
@@ -104,7 +132,7 @@ class Store:
 
     def copy_to(self, file: Path) -> None:
         """Copies one moment's state into another file while others read and write. Raises sqlite3.Error."""
-        source, target = _connect(self.path), sqlite3.connect(file)
+        source, target = self._connect_again(), sqlite3.connect(file)
         try:
             source.backup(target)
             target.execute("pragma journal_mode=delete")  # the copy is one file without a log beside it
@@ -112,24 +140,102 @@ class Store:
             target.close()
             source.close()
 
+    def tend(self) -> bool:
+        """Looks after the file and its ballast. Returns whether the program has to end, and the next start mends it.
+
+        Where the file is no longer at its path, what is still open is written there first. Raises sqlite3.Error,
+        OSError or StoreError where that fails: it may be called again then.
+        """
+        if self.rescue():
+            return True
+        self.ballast.tend()
+        return False
+
+    def rescue(self) -> bool:
+        """Writes what is still open of a lost file to its path. Returns whether there was, or had been, need to.
+
+        The store takes nothing more then. What has taken the file's place is kept beside it.
+        """
+        with self._lock:
+            if self._is_rescued:
+                return True
+            try:
+                self._files.confirm()
+            except FileLost as error:
+                log.critical("%s", error)
+                self._hold.release()
+                self._hold = hold_database(self.path)
+                stray = write_rescued(self._writer, self.path)
+                self._is_rescued = True
+                log.critical("%s is written again from what was open", self.path)
+                if stray:
+                    log.critical("%s is what lay in its place", stray)
+            return self._is_rescued
+
     def close(self) -> None:
-        """Writes the log back into the file and closes the file."""
+        """Writes the log back into the file and closes the file. A lost file is rescued first."""
         self._check.stop()
+        try:
+            self.rescue()
+        except (sqlite3.Error, OSError, StoreError) as error:
+            log.critical("%s: what was open could not be saved: %s", self.path, error)
+            return  # SQLite would remove the log beside whatever has taken the place
         with self._lock, contextlib.suppress(sqlite3.Error):
+            self._files.forget()
             while self._readers:
                 self._readers.pop().close()
             self._writer.execute("pragma wal_checkpoint(truncate)")
         self._writer.close()
-        if self.log.is_sound and not self.damage:
+        if self.log.is_sound and not (self.damage or self._is_rescued):
             note_clean_stop(self.path)
-        os.close(self._database_lock)
+        self._hold.release()
+
+    def _empty_log(self) -> bool:
+        self._files.confirm()
+        try:
+            return empty_log(self._writer)
+        finally:
+            self._files.note()  # it may be empty also where its sync failed
+
+    @contextlib.contextmanager
+    def _releasing_ballast(self) -> Iterator[None]:
+        """Gives a full disk the room of the ballast for the next transaction."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._release_ballast(error)
+            raise
+
+    def _open_with_ballast(self) -> sqlite3.Connection:
+        try:
+            return _open(self.path, is_to_check=self._is_checked)
+        except (sqlite3.Error, OSError) as error:
+            if not self._release_ballast(error):
+                raise
+            return _open(self.path, is_to_check=self._is_checked)
+
+    def _release_ballast(self, error: Exception) -> bool:
+        if not (is_full(error) and self.ballast.release()):
+            return False
+        log.critical("%s: the disk is full; the ballast is released", self.path)
+        return True
 
     def _take_reader(self) -> sqlite3.Connection:
         # list.pop is atomic, so readers need no lock.
         with contextlib.suppress(IndexError):
             return self._readers.pop()
-        connection = _connect(self.path)
+        connection = self._connect_again()
         connection.execute("pragma query_only=on")
+        return connection
+
+    def _connect_again(self) -> sqlite3.Connection:
+        """A further connection to the very file that is open. Raises FileLost where the path has another one."""
+        connection = _connect(self.path)
+        try:
+            self._files.demand_same()
+        except FileLost:
+            connection.close()
+            raise
         return connection
 
 
@@ -138,21 +244,31 @@ def database_path(url: str) -> Path:
     match = re.fullmatch(r"sqlite:///([^?#]+)", url)
     if match is None:
         raise StoreError(f"{url[:200]}: this version does not know such a database URL; give sqlite:///path/to/file.db")
-    return Path(unquote(match[1]))
+    return real_path(Path(unquote(match[1])))
 
 
-def hold_database(path: Path) -> int:
-    """Locks a database against a second process, which would be a second writer. Returns the descriptor of the lock.
+def demand_database(path: Path) -> None:
+    """Raises StoreError where there is no file at the path."""
+    if not path.exists():
+        raise StoreError(
+            f"{path}: there is no such database. Correct --database, or make one:"
+            " kiosk-central import, or kiosk-central run --create"
+        )
 
-    The caller closes the descriptor. Raises InUse, or StoreError where no file can be at that path.
+
+def hold_database(path: Path, *, create: bool = False) -> Hold:
+    """Locks a database against a second process, which would be a second writer.
+
+    With `create` an empty file is made where there is none. The caller releases the hold, after it has closed the
+    database. Raises InUse, or StoreError where no file can be at that path.
     """
     try:
-        descriptor = hold(path)
+        held = hold(path, create=create)
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: {error}") from error
-    if descriptor is None:
+    if held is None:
         raise InUse(f"{path}: another process is using it")
-    return descriptor
+    return held
 
 
 def schema_version(connection: sqlite3.Connection, path: Path) -> int:
@@ -195,16 +311,15 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path, *, is_to_check: bool) -> sqlite3.Connection:
-    is_new = not path.exists()
     if stray := set_aside_stray_log(path):
         log.warning(
             "%s came without its log; the log beside it belongs to another database, and is now %s", path, stray
         )
+    demand_file_of_log(path)
+    discard_rescued(path)
     renew_log(path)
     connection = _connect(path)
     try:
-        if is_new:
-            path.chmod(0o600)
         connection.execute("pragma journal_mode=wal")
         if is_to_check:
             demand_sound(connection)

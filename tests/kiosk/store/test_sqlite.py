@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.store.damage import kept_files
 from kiosk.store.sqlite import Store, StoreError, peek
 
 
@@ -194,16 +195,19 @@ def broken(path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["garbage", "header", "pages", "cut short"])
-def test_a_damaged_file_is_refused_in_words_and_left_as_it_is(tmp_path: Path, kind: str):
+def test_a_damaged_file_is_kept_beside_a_new_one(tmp_path: Path, kind: str):
     path = tmp_path / "kiosk.db"
     Store(path).close()
     broken(path, kind)
     damaged = path.read_bytes()
-    for _ in range(2):  # the second try shows that the first released its lock
-        with pytest.raises(StoreError, match=r"kiosk\.db: ") as found:
-            Store(path)
-        assert "another kiosk" not in str(found.value)
-    assert path.read_bytes() == damaged
+    opened = Store(path)
+    label(opened, "2026-03-02")
+    opened.close()
+    assert path.with_name("kiosk.db.damaged").read_bytes() == damaged
+    again = Store(path)
+    assert numbered_days(again) == ["2026-03-02"]
+    assert kept_files(path) == [path.with_name("kiosk.db.damaged")]
+    again.close()
 
 
 @pytest.mark.parametrize("name", ["", "file/kiosk.db", "directory"])
@@ -246,6 +250,7 @@ def test_peek_says_that_there_is_none_or_that_it_is_none(tmp_path: Path):
 CHILD = """
 import sys
 from pathlib import Path
+from kiosk.store.damage import kept_files
 from kiosk.store.sqlite import Store
 
 store = Store(Path(sys.argv[1]))

@@ -114,7 +114,10 @@ class CentreWalk:
 
     def checkpoint(self) -> tuple[str, ...]:
         kind = self.chance.choice(("passive", "full", "restart", "truncate"))
-        self.centre.store._writer.execute(f"pragma wal_checkpoint({kind})").fetchone()
+        try:
+            self.centre.store._writer.execute(f"pragma wal_checkpoint({kind})").fetchone()
+        finally:
+            self.centre.store._files.note()
         return ()
 
     def next(self) -> StepOfWalk:

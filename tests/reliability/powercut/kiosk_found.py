@@ -7,7 +7,8 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from kiosk.store import outbox, outbox_bodies
-from kiosk.store.sqlite import Store
+from kiosk.store.damage import kept_files
+from kiosk.store.sqlite import Store, StoreError
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import NO_HASH, chain_hash
@@ -18,10 +19,13 @@ from tests.reliability.powercut.marks import digest
 
 
 class FoundKiosk:
-    """The store, opened by the real code. Raises kiosk.store.sqlite.StoreError where that refuses."""
+    """The store, opened by the real code. Raises StoreError where it is damaged: no power cut may need a recovery."""
 
     def __init__(self, directory: Path) -> None:
         self._store = Store(directory / DATABASE)
+        if damaged := kept_files(self._store.path):
+            self._store.close()
+            raise StoreError(f"damaged: {damaged[0]}")
         self._kiosk = KioskParts(self._store, samples.Clock())
 
     @property

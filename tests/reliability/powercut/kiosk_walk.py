@@ -138,7 +138,10 @@ class KioskWalk:
     def checkpoint(self) -> tuple[str, ...]:
         kind = self.chance.choice(("passive", "full", "restart", "truncate"))
         with self.store.read() as db:
-            db.execute(f"pragma wal_checkpoint({kind})").fetchone()
+            try:
+                db.execute(f"pragma wal_checkpoint({kind})").fetchone()
+            finally:
+                self.store._files.note()
         return ()
 
     def next(self) -> StepOfWalk:

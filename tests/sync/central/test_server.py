@@ -35,7 +35,7 @@ class Process:
         self.url = f"sqlite:///{self.path}"
         self.environment = {**os.environ, "HOME": str(directory)}
         self.process = subprocess.Popen(
-            [*COMMAND, "run", "--database", self.url, "--listen", f"127.0.0.1:{port}"],
+            [*COMMAND, "run", "--create", "--database", self.url, "--listen", f"127.0.0.1:{port}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -188,7 +188,7 @@ def test_a_worker_that_dies_is_started_anew(start):
 def test_a_second_one_on_its_port_is_refused_in_one_line(start):
     centre = start()
     second = subprocess.run(
-        [*COMMAND, "run", "--database", f"{centre.url}.other", "--listen", centre.address],
+        [*COMMAND, "run", "--create", "--database", f"{centre.url}.other", "--listen", centre.address],
         capture_output=True,
         text=True,
         env=centre.environment,
@@ -248,6 +248,7 @@ def test_a_peer_that_stops_in_the_middle_of_a_request_is_given_up(tmp_path):
 
 def test_a_database_is_let_go_where_the_control_socket_cannot_be_made(tmp_path):
     url = f"sqlite:///{tmp_path}/centre.db"
+    Store(url).close()
     socket_path(tmp_path / "centre.db").mkdir()
     with pytest.raises(OSError, match=r"centre\.db\.sock"):
         Worker(url)

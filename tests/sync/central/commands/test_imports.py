@@ -172,6 +172,9 @@ def test_a_strict_document_with_a_bad_row_writes_nothing_and_without_one_everyth
 
 def test_a_check_says_what_would_be_taken_and_writes_nothing(shell: Shell):
     document = {**BASE, "appointments": [_booking("C-1", "T-1"), _booking("C-2", "T-2")]}
+    take(shell, {})
+    with closing(sqlite3.connect(shell.path)) as db, db:
+        db.execute("delete from audit")
     out = shell("import", written(shell, document), "--check")
     assert out.splitlines() == [
         "exams: 3 new or changed, 0 unchanged, 0 refused",
@@ -512,6 +515,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_examples_of_the_page_are_taken_whole_in_their_order(alone: Shell):
+    take(alone, {})
     site, document = blocks("json")
     for name, text in {"site.json": site, **dict(zip("abc", blocks("csv"), strict=True)), "d": document}.items():
         file = written(alone, text, name)

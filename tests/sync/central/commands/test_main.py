@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sync.central.commands.main import main
+from sync.central.commands.main import cli, main
 from sync.central.maintenance.timekeeper import Timekeeper
 from sync.central.opening import keys_path, open_centre
 from sync.central.operations.catalog import operations
@@ -225,6 +225,7 @@ def test_a_document_is_imported_from_a_file_or_standard_input(shell: Shell, tmp_
 
 
 def test_the_site_is_shown_and_set(shell: Shell):
+    Store(shell.url).close()
     shell("site", code=2)
     assert shell.lines_of_error() == ["kiosk-central: the database holds no hospital yet"]
     shell("demo-data")
@@ -415,10 +416,45 @@ def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
     assert not json.loads(shell("check", "--json", code=1))["ok"]
 
 
-def test_the_check_makes_no_database_to_find_it_well(shell: Shell):
-    shell("check", code=2)
-    assert "no such database" in shell.error
+MAKERS = {"demo-data", "import", "restore"}  # `restore` puts a backup there
+WITHOUT_DATABASE = {
+    "bindings": "bindings list --database URL P1",
+    "check": "check --database URL",
+    "clock": "clock --database URL",
+    "enroll-code": "enroll-code --database URL",
+    "backup": "backup --database URL copy.db",
+    "exceptions": "exceptions list --database URL",
+    "kiosk-revoke": "kiosk-revoke --database URL K1",
+    "kiosks": "kiosks --database URL",
+    "run": "run --database URL",
+    "site": "site --database URL",
+    "take-in": "take-in --database URL FILE",
+    "token": "token --database URL --role staff --name desk",
+    "token-revoke": "token-revoke --database URL 0123456789ab",
+    "tokens": "tokens --database URL",
+}
+
+
+@pytest.mark.parametrize("command", sorted(set(cli.commands) - MAKERS))
+def test_no_command_makes_a_database_under_a_mistyped_path(tmp_path: Path, capsys, command: str):
+    file, path = tmp_path / "file", tmp_path / "typo" / "centre.db"
+    file.write_bytes(line_of(_set_aside(1, "a site")))
+    places = {"URL": f"sqlite:///{path}", "FILE": str(file)}
+    with pytest.raises(SystemExit) as ended:
+        main([places.get(word, word) for word in WITHOUT_DATABASE[command].split()])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"kiosk-central: {path}: there is no such database. Correct --database")
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_check_of_a_document_makes_no_database_and_its_import_does(shell: Shell, tmp_path: Path):
+    exam = {"exam_id": "desk", "title": "Desk", "public_label": "Desk", "room": "1"}
+    (tmp_path / "hospital.json").write_text(json.dumps({"exams": [exam]}))
+    shell("import", str(tmp_path / "hospital.json"), "--check", code=2)
+    assert "there is no such database" in shell.error
     assert not shell.path.exists()
+    shell("import", str(tmp_path / "hospital.json"))
+    assert shell.path.exists()
 
 
 @pytest.mark.parametrize("command", ["check", "demo-data", "token", "enroll-code", "kiosks", "site", "run"])

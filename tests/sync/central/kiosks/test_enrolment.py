@@ -271,6 +271,7 @@ def test_the_command_prints_the_code_alone(url: str):
 
 def test_a_code_made_before_the_import_comes_with_a_warning_on_the_error_stream(tmp_path: Path):
     empty = f"sqlite:///{tmp_path / 'empty.db'}"
+    open_centre(empty).store.close()
     printed = run(empty, "enroll-code")
     assert printed.exit_code == 0
     assert len(printed.stdout.split()) == 1
