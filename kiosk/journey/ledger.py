@@ -233,6 +233,17 @@ class Ledger:
         self._purged_day = purged_day
         return frozenset(changed)
 
+    def pull_from_beginning(self, cursor: int) -> None:
+        """Makes the next page the first of a snapshot, since the centre refuses this cursor.
+
+        Nothing changes where a page has moved the cursor meanwhile. Raises NotEnrolled.
+        """
+        with self._kiosk.change() as db:
+            context = self._kiosk.context()
+            if context.identity.cursor == cursor:
+                reset_cursor(db)
+                audit.note(db, context.at_ms, "cursor", "the centre refused the cursor; the roster is pulled again")
+
     def take_lookup(self, answer: LookupAnswer) -> None:
         """Writes the patient whom the centre named for a card. Raises NotEnrolled.
 

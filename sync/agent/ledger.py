@@ -20,6 +20,8 @@ class KioskState(Protocol):
     @property
     def cursor(self) -> int: ...
     @property
+    def cursor_mac(self) -> str: ...
+    @property
     def server_incarnation(self) -> str: ...
     @property
     def definitions_version(self) -> int: ...
@@ -89,6 +91,10 @@ class Ledger(Protocol):
 
     def answered_seq(self) -> int:
         """The last seq of the present epoch that has a verdict since the start of the program; 0 where none has."""
+        ...
+
+    def pull_from_beginning(self, cursor: int) -> None:
+        """Pulls a snapshot next, where the kiosk still has this cursor, which the centre refuses."""
         ...
 
     def adopt(

@@ -7,15 +7,17 @@ from collections.abc import Collection
 import msgspec
 
 from sync.central.centre import Centre
+from sync.central.kiosks.cursors import Cursor, cursor_mac, kind_of_cursor
 from sync.central.kiosks.page import PageRequest, read_page
-from sync.central.kiosks.refusals import of_other_site, sender_of, unsupported
+from sync.central.kiosks.refusals import bad_cursor, of_other_site, sender_of, unsupported
 from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.records.backlogs import Told, is_news, note_backlog, read_backlog
+from sync.central.records.cases import BAD_CURSOR, NewCase, has_open_case, open_case
 from sync.central.records.chains import read_chain
 from sync.central.records.kiosks import Kiosk, note_answered, note_contact, read_kiosk
 from sync.central.records.roster import begin_roster_day, first_change_of_day
 from sync.central.records.site import read_site
-from sync.central.store.transactions import ReadTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.protocol import SUPPORTED_VERSIONS, CallRefused, PullAnswer, PullRequest
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,7 @@ PAGE = 25  # patients a page; a kiosk adopts a page in one transaction, and a ta
 LONGEST_WAIT_S = 30.0
 MAX_POLLS = 32  # calls that wait at a time
 RETRY_AFTER_S = 5.0  # for a call that cannot wait, since too many calls wait already
+_LARGEST = 2**53  # of a number in a case
 SEEN_EVERY_MS = 60_000  # the least time between two records of a kiosk's last contact
 
 
@@ -80,9 +83,7 @@ class PullService:
         with self._centre.store.write() as db:
             # Read again: another call may have begun the next day while this call waited to write.
             now_ms = self._centre.clock()
-            if _knows_lost_changes(db, read_kiosk(db, kiosk_id), request):
-                log.warning("kiosk %s knows changes that the database does not: it was set back", kiosk_id)
-                begin_new_incarnation(db, now_ms)
+            self._note_cursor(db, kiosk_id, request, now_ms)
             today = read_site(db).day(now_ms)
             if first_change_of_day(db, today) is None:
                 begin_roster_day(db, self._centre.definitions, today)
@@ -91,11 +92,26 @@ class PullService:
             if _is_enrolled(read_kiosk(db, kiosk_id)):
                 note_backlog(db, Told(kiosk_id, request.backlog, now_ms))
 
+    def _note_cursor(self, db: WriteTransaction, kiosk_id: str, request: PullRequest, now_ms: int) -> None:
+        """Begins a new incarnation where the database was set back. Tells staff of a cursor that was made up."""
+        if not _is_enrolled(read_kiosk(db, kiosk_id)):
+            return
+        cursor = kind_of_cursor(db, kiosk_id, request)
+        if cursor is Cursor.LOST:
+            log.warning("kiosk %s knows changes that the database does not: it was set back", kiosk_id)
+            begin_new_incarnation(db, now_ms)
+        if cursor is Cursor.MADE_UP and not has_open_case(db, BAD_CURSOR, kiosk_id):
+            log.warning("kiosk %s names a cursor that it was never given", kiosk_id)
+            detail = {"cursor": min(request.cursor, _LARGEST), "latest": db.latest_change()}
+            open_case(db, self._centre.ids(), NewCase(BAD_CURSOR, kiosk_id, detail), now_ms)
+
     def _answer(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
         with self._centre.store.read() as db:
             sender = sender_of(db, kiosk_id, request.kiosk_id)
             if isinstance(sender, CallRefused):
                 return sender
+            if kind_of_cursor(db, kiosk_id, request) is Cursor.MADE_UP:
+                return bad_cursor(read_site(db).site_id)
             # The first read sets the moment that this transaction sees. A clock read after it names no earlier day.
             now_ms, site, definitions = self._centre.clock(), read_site(db), self._centre.definitions
             page = read_page(
@@ -109,6 +125,7 @@ class PullService:
                 server_incarnation=site.server_incarnation,
                 from_cursor=page.span.from_cursor,
                 cursor=page.span.cursor,
+                cursor_mac=cursor_mac(db, kiosk_id, page.span.cursor),
                 reset=page.span.reset,
                 more=page.span.more,
                 patients=page.patients,
@@ -140,7 +157,7 @@ def _changes_something(db: ReadTransaction, kiosk_id: str, request: PullRequest,
     contact_is_old = kiosk is not None and _must_note(kiosk, request, now_ms)
     tells_news = _is_enrolled(kiosk) and is_news(read_backlog(db, kiosk_id), Told(kiosk_id, request.backlog, now_ms))
     begins_day = first_change_of_day(db, read_site(db).day(now_ms)) is None
-    return contact_is_old or begins_day or tells_news or _knows_lost_changes(db, kiosk, request)
+    return contact_is_old or begins_day or tells_news or _is_cursor_news(db, kiosk, request)
 
 
 def _must_note(kiosk: Kiosk, request: PullRequest, now_ms: int) -> bool:
@@ -154,11 +171,12 @@ def _is_answered(request: PullRequest) -> bool:
     return not request.sealed
 
 
-def _knows_lost_changes(db: ReadTransaction, kiosk: Kiosk | None, request: PullRequest) -> bool:
-    """Whether an enrolled kiosk has pulled changes of this incarnation that the database does not have."""
-    if not _is_enrolled(kiosk):
+def _is_cursor_news(db: ReadTransaction, kiosk: Kiosk | None, request: PullRequest) -> bool:
+    """Whether the cursor of an enrolled kiosk is to be noted: it shows a loss, or a lie that staff do not know of."""
+    if kiosk is None or not _is_enrolled(kiosk):
         return False
-    return request.server_incarnation == read_site(db).server_incarnation and request.cursor > db.latest_change()
+    cursor = kind_of_cursor(db, kiosk.kiosk_id, request)
+    return cursor is Cursor.LOST or (cursor is Cursor.MADE_UP and not has_open_case(db, BAD_CURSOR, kiosk.kiosk_id))
 
 
 def _is_enrolled(kiosk: Kiosk | None) -> bool:

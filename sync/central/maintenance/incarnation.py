@@ -7,6 +7,7 @@ number. It becomes a new incarnation then, and skips the queue numbers that may 
 A crash between the two writes begins a new incarnation needlessly. That does no harm: actions are known by their ids.
 """
 
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,8 @@ def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
         change = db.latest_change()
         continues = known is not None and _matches_marker(_read(store.path), known.opened_id, change)
         incarnation = known.server_incarnation if known is not None and continues else new_id()
-        write_incarnation(db, Incarnation(incarnation, opened_id))
+        secret = known.cursor_secret if known is not None else secrets.token_hex()
+        write_incarnation(db, Incarnation(incarnation, opened_id, secret))
         if known is not None and not continues:
             note_restore(db, clock())
     _write(store.path, Marker(opened_id, change))

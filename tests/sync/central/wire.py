@@ -130,7 +130,7 @@ class Centre:
         if not fresh:
             return
         with self.store.write() as db:
-            db.execute("insert into incarnation values (1, 'first', 'x')")
+            db.execute("insert into incarnation values (1, 'first', 'x', 'secret')")
             take_hospital(db, self.definitions, KEYS, read_hospital(hospital()), self.time())
 
     def open(self) -> None:
