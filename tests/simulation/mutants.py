@@ -108,6 +108,13 @@ MUTANTS: tuple[Mutant, ...] = (
         300,
     ),
     Mutant(
+        "a restore makes strangers of patients",
+        "sync/central/kiosks/claims.py",
+        " or _may_know_lost_rows(db, batch)",
+        "",
+        300,
+    ),
+    Mutant(
         "no check where a page was asked for",
         "kiosk/journey/ledger.py",
         "if pages.is_overtaken(page, before.identity):",

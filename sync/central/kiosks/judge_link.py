@@ -15,7 +15,7 @@ from sync.central.records.verdicts import VerdictRecord, current_verdict_row, la
 from sync.central.store.errors import is_of_the_action
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.logs import INTERNAL
-from sync.protocol import Intent, VerdictRow
+from sync.protocol import Code, Intent, VerdictRow
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +63,9 @@ def _judge(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
     received = _received(batch, link, intent)
     if received is None:
         return _quarantine(db, batch, link, "it belongs to another chain")
-    reason = refused_claim(db, batch, intent)
-    if reason is not None:
-        return _quarantine(db, batch, link, reason)
+    claim = refused_claim(db, batch, intent)
+    if claim is not None:
+        return _quarantine(db, batch, link, claim.reason, received if claim.may_count else None, claim.code)
     return _judge_received(db, batch, link, received)
 
 
@@ -82,9 +82,14 @@ def _judge_received(db: WriteTransaction, batch: Batch, link: Link, received: Re
 
 
 def _quarantine(
-    db: WriteTransaction, batch: Batch, link: Link, reason: str, received: ReceivedAction | None = None
+    db: WriteTransaction,
+    batch: Batch,
+    link: Link,
+    reason: str,
+    received: ReceivedAction | None = None,
+    code: str = Code.QUARANTINED,
 ) -> VerdictRow:
-    record = quarantine(db, batch, link, reason, received)
+    record = quarantine(db, batch, link, reason, received, code)
     _add_receipt(db, batch, link, record)
     return verdict_row(record, link.action_id, link.seq, None)
 

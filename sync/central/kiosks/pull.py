@@ -13,6 +13,7 @@ from sync.central.kiosks.refusals import bad_cursor, of_other_site, sender_of, u
 from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.records.backlogs import Told, is_news, note_backlog, read_backlog
 from sync.central.records.cases import BAD_CURSOR, NewCase, has_open_case, open_case
+from sync.central.records.catching_up import end_catching_up, is_catching_up
 from sync.central.records.chains import read_chain
 from sync.central.records.kiosks import Kiosk, note_answered, note_contact, read_kiosk
 from sync.central.records.roster import begin_roster_day, first_change_of_day
@@ -87,6 +88,8 @@ class PullService:
             today = read_site(db).day(now_ms)
             if first_change_of_day(db, today) is None:
                 begin_roster_day(db, self._centre.definitions, today)
+            if _has_caught_up(db, kiosk_id, request):
+                end_catching_up(db, kiosk_id)
             note = note_answered if _is_answered(request) else note_contact
             note(db, kiosk_id, now_ms)
             if _is_enrolled(read_kiosk(db, kiosk_id)):
@@ -157,7 +160,14 @@ def _changes_something(db: ReadTransaction, kiosk_id: str, request: PullRequest,
     contact_is_old = kiosk is not None and _must_note(kiosk, request, now_ms)
     tells_news = _is_enrolled(kiosk) and is_news(read_backlog(db, kiosk_id), Told(kiosk_id, request.backlog, now_ms))
     begins_day = first_change_of_day(db, read_site(db).day(now_ms)) is None
-    return contact_is_old or begins_day or tells_news or _is_cursor_news(db, kiosk, request)
+    has_caught_up = _has_caught_up(db, kiosk_id, request)
+    return contact_is_old or begins_day or tells_news or has_caught_up or _is_cursor_news(db, kiosk, request)
+
+
+def _has_caught_up(db: ReadTransaction, kiosk_id: str, request: PullRequest) -> bool:
+    """Whether a kiosk knows of the last restore and has no action left, so that all it kept was judged."""
+    is_done = request.backlog is None and request.server_incarnation == read_site(db).server_incarnation
+    return is_done and is_catching_up(db, kiosk_id)
 
 
 def _must_note(kiosk: Kiosk, request: PullRequest, now_ms: int) -> bool:

@@ -22,6 +22,11 @@ _KIOSKS = (
         first_told_ms bigint not null,     -- the first pull that told this oldest action
         told_ms bigint not null            -- the last one
     )""",
+    # Kiosks that may hold actions about rows that a restore of the centre has lost.
+    """create table catching_up (
+        kiosk_id text primary key references kiosks (kiosk_id),
+        since_ms bigint not null           -- the restore, or the kiosk's enrolment after one
+    )""",
     """create table enrol_codes (
         code_hash text primary key,        -- SHA-256; the code itself is shown once and stored nowhere
         grants text not null,              -- JSON list: the most that it grants
