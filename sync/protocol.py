@@ -287,7 +287,8 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for the changes after `cursor` (0: everything). The centre may wait up to `wait_s` seconds for news.
 
     `cursor_mac` is the one that came with the cursor, and proves that the cursor is the centre's.
-    `site_id` is as in a push. `backlog` is None where no action waits. `sealed` asks for an answer in Base64. It also
+    `site_id` is as in a push. `last_seq` is the last action of the kiosk's chain, with or without a verdict, and 0
+    where there is none. `backlog` is None where no action waits. `sealed` asks for an answer in Base64. It also
     tells that no answer to the pull before has come, so a client sets it in that case alone, and in its first pull.
     """
 
@@ -300,6 +301,7 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     server_incarnation: str | None = None
     definitions_version: int = 0
     wait_s: float = 0.0
+    last_seq: int = 0
     backlog: Backlog | None = None
     sealed: bool = False
 

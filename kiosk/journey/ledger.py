@@ -123,6 +123,12 @@ class Ledger:
         with self._store.read() as db:
             return outbox.has_pending(db)
 
+    def last_seq(self, epoch: int) -> int:
+        """Returns the last seq of the chain; 0 for none, and where the chain is of another epoch."""
+        with self._store.read() as db:
+            head = outbox.head(db)
+        return head.next_seq - 1 if head.epoch == epoch else 0
+
     def backlog(self) -> Backlog | None:
         """Returns all pending actions in a few numbers; None where nothing is pending."""
         with self._store.read() as db:

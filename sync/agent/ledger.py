@@ -55,6 +55,10 @@ class Ledger(Protocol):
         """Whether any action of the chain waits for its verdict."""
         ...
 
+    def last_seq(self, epoch: int) -> int:
+        """The last action of the chain, with or without a verdict; 0 for none, and where the epoch is another."""
+        ...
+
     def backlog(self) -> Backlog | None:
         """All actions that wait for a verdict, the parked ones included; None where none waits."""
         ...

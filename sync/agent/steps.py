@@ -276,6 +276,8 @@ class Puller:
         )
 
     def _request(self, identity: KioskState, wait_s: float) -> PullRequest:
+        # Before the end of the chain: a parked action that goes back to the end must not be told as never parked.
+        backlog = self.ledger.backlog()
         return PullRequest(
             protocol_version=self.versions.version,
             site_id=identity.site_id,
@@ -286,7 +288,8 @@ class Puller:
             server_incarnation=identity.server_incarnation or None,
             definitions_version=identity.definitions_version,
             wait_s=wait_s,
-            backlog=self.ledger.backlog(),
+            last_seq=self.ledger.last_seq(identity.epoch),
+            backlog=backlog,
             sealed=not self._was_answered,
         )
 

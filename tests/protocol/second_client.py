@@ -279,7 +279,10 @@ class SecondClient:
         """Pulls one page. Returns whether it held news."""
         request = {"kiosk_id": self.who["kiosk_id"], "epoch": self.epoch, "cursor": self.cursor, "wait_s": 0}
         known = {"server_incarnation": self.incarnation, "definitions_version": self.definitions["version"]}
-        known["cursor_mac"] = self.cursor_mac
+        waits, now = self.pending(), self.clock()["mono_ms"]
+        oldest = {"oldest": waits[0]["seq"], "age_ms": now - waits[0]["body"]["clock"]["mono_ms"]} if waits else {}
+        backlog = {"waiting": len(waits), **oldest} if waits else None
+        known |= {"cursor_mac": self.cursor_mac, "last_seq": self.next_seq - 1, "backlog": backlog}
         answered = self.answered
         try:
             page = self.ask(PULL, request | known)

@@ -18,6 +18,7 @@ from sync.central.records.chains import read_chain
 from sync.central.records.kiosks import Kiosk, note_answered, note_contact, read_kiosk
 from sync.central.records.roster import begin_roster_day, first_change_of_day
 from sync.central.records.site import read_site
+from sync.central.records.told_seqs import last_told, note_told
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.protocol import SUPPORTED_VERSIONS, CallRefused, PullAnswer, PullRequest
 
@@ -92,7 +93,11 @@ class PullService:
                 end_catching_up(db, kiosk_id)
             note = note_answered if _is_answered(request) else note_contact
             note(db, kiosk_id, now_ms)
-            if _is_enrolled(read_kiosk(db, kiosk_id)):
+            kiosk = read_kiosk(db, kiosk_id)
+            seq = _told_seq(db, kiosk, request)
+            if kiosk is not None and seq is not None:
+                note_told(db, kiosk_id, kiosk.epoch, seq, now_ms)
+            if _is_enrolled(kiosk):
                 note_backlog(db, Told(kiosk_id, request.backlog, now_ms))
 
     def _note_cursor(self, db: WriteTransaction, kiosk_id: str, request: PullRequest, now_ms: int) -> None:
@@ -160,14 +165,40 @@ def _changes_something(db: ReadTransaction, kiosk_id: str, request: PullRequest,
     contact_is_old = kiosk is not None and _must_note(kiosk, request, now_ms)
     tells_news = _is_enrolled(kiosk) and is_news(read_backlog(db, kiosk_id), Told(kiosk_id, request.backlog, now_ms))
     begins_day = first_change_of_day(db, read_site(db).day(now_ms)) is None
+    tells_more = kiosk is not None and _tells_of_waiting(db, kiosk, request)
     has_caught_up = _has_caught_up(db, kiosk_id, request)
-    return contact_is_old or begins_day or tells_news or has_caught_up or _is_cursor_news(db, kiosk, request)
+    return (
+        contact_is_old or begins_day or tells_news or tells_more or has_caught_up or _is_cursor_news(db, kiosk, request)
+    )
 
 
 def _has_caught_up(db: ReadTransaction, kiosk_id: str, request: PullRequest) -> bool:
     """Whether a kiosk knows of the last restore and has no action left, so that all it kept was judged."""
     is_done = request.backlog is None and request.server_incarnation == read_site(db).server_incarnation
     return is_done and is_catching_up(db, kiosk_id)
+
+
+def _told_seq(db: ReadTransaction, kiosk: Kiosk | None, request: PullRequest) -> int | None:
+    """The end of a kiosk's chain, as far as its pull can be believed; None where the pull says nothing of it.
+
+    A kiosk that tells of no waiting action has none beyond those that the centre has: else it could tell a large seq
+    once, and date all actions up to it as it likes. Parked actions come back under later numbers. After a restore the
+    actions above the centre's last one are older than the pull, until the kiosk has heard of it.
+    """
+    if kiosk is None or not _is_enrolled(kiosk) or request.epoch != kiosk.epoch:
+        return None
+    if request.server_incarnation != read_site(db).server_incarnation or (request.backlog and request.backlog.parked):
+        return None
+    received = read_chain(db, kiosk.kiosk_id, kiosk.epoch).last_seq
+    return max(min(request.last_seq, _LARGEST), received) if request.backlog else received
+
+
+def _tells_of_waiting(db: ReadTransaction, kiosk: Kiosk, request: PullRequest) -> bool:
+    """Whether a pull is the first one that tells of an action. A seq that the centre has is noted once a minute."""
+    seq, before = _told_seq(db, kiosk, request), last_told(db, kiosk.kiosk_id, kiosk.epoch)
+    if seq is None or request.backlog is None:
+        return seq is not None and before is None
+    return before is None or seq > before.seq
 
 
 def _must_note(kiosk: Kiosk, request: PullRequest, now_ms: int) -> bool:

@@ -65,6 +65,14 @@ _CHAINS = (
         backed_up_seq bigint not null,     -- the last seq that a verified backup of this database holds
         primary key (kiosk_id, epoch)
     )""",
+    """create table told_seqs (
+        kiosk_id text not null references kiosks (kiosk_id),
+        epoch bigint not null,
+        seq bigint not null,               -- the end of the kiosk's chain, as a pull told it
+        first_ms bigint not null,          -- the first such pull
+        last_ms bigint not null,           -- the last one, to the minute
+        primary key (kiosk_id, epoch, seq)
+    )""",
     """create table receipts (
         kiosk_id text not null,
         epoch bigint not null,
@@ -114,7 +122,9 @@ _WAITING = (
         code text not null,
         intent text not null,              -- JSON Intent
         sent_clock text not null,          -- JSON ClockReading: the kiosk's clocks when it sent the action
-        received_ms bigint not null
+        received_ms bigint not null,
+        earliest_ms bigint,                -- it happened between the two; null where an end is unknown
+        latest_ms bigint
     )""",
     "create index waiting_of_visit on waiting (visit_id)",
     "create index waiting_of_case on waiting (exception_id)",

@@ -79,6 +79,7 @@ def test_the_event_time_is_counted_back_by_the_clock_of_one_boot(centre: Centre,
 def test_a_claimed_time_is_in_the_history_and_gives_no_place_in_line(centre: Centre, tmp_path: Path):
     kiosk = Kiosk(tmp_path / "k.db", centre, "K", wall_offset_ms=-60 * MINUTE, synchronised=False)
     kiosk.pull()
+    centre.time.pass_minutes(90)
     happened = centre.time()
     kiosk.check_in("P1")
     kiosk.reboot()
