@@ -201,6 +201,7 @@ class EndCode(StrEnum):
     FORK = "fork"  # the chain does not continue the centre's: renumber under `epoch`
     ENDED = "ended"  # the token was revoked: forget the patients, and enrol again
     NOT_KNOWN = "not_known"  # no token came, or one that the centre does not know: keep everything
+    BAD_CURSOR = "bad_cursor"  # the centre never gave the cursor to the kiosk: pull from the beginning
     NO_SITE = "no_site"  # the centre has no hospital yet; an operator has to import one
     OTHER_SITE = "other_site"  # the kiosk belongs to another site than the centre
     UNSUPPORTED_VERSION = "unsupported_version"
@@ -211,10 +212,10 @@ class EndCode(StrEnum):
 class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
     """The body of every refused sync call (HTTP 4xx or 503).
 
-    `site_id` is the site of the centre, beside `gap`, `fork`, `ended`, `not_known` and `other_site`: a kiosk of another
-    site follows none of them. `versions` are the versions of this protocol that the centre speaks, beside
-    `unsupported_version`. `token_sha256` is the SHA-256 (hex) of the token that came with the call, beside `ended` and
-    `not_known`; None where no token came. A kiosk believes `ended` only beside the hash of its own token.
+    `site_id` is the site of the centre, beside `gap`, `fork`, `ended`, `not_known`, `bad_cursor` and `other_site`: a
+    kiosk of another site follows none of them. `versions` are the versions of this protocol that the centre speaks,
+    beside `unsupported_version`. `token_sha256` is the SHA-256 (hex) of the token that came with the call, beside
+    `ended` and `not_known`; None where no token came. A kiosk believes `ended` only beside the hash of its own token.
     """
 
     code: EndCode
@@ -287,7 +288,9 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for the changes after `cursor` (0: everything). The centre may wait up to `wait_s` seconds for news.
 
-    `site_id` is as in a push. `backlog` is None where no action waits. `sealed` asks for an answer in Base64. It also
+    `cursor_mac` is the one that came with the cursor, and proves that the cursor is the centre's.
+    `site_id` is as in a push. `last_seq` is the last action of the kiosk's chain, with or without a verdict, and 0
+    where there is none. `backlog` is None where no action waits. `sealed` asks for an answer in Base64. It also
     tells that no answer to the pull before has come, so a client sets it in that case alone, and in its first pull.
     """
 
@@ -296,9 +299,11 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     kiosk_id: str
     epoch: int
     cursor: int
+    cursor_mac: str = ""
     server_incarnation: str | None = None
     definitions_version: int = 0
     wait_s: float = 0.0
+    last_seq: int = 0
     backlog: Backlog | None = None
     sealed: bool = False
 
@@ -307,6 +312,7 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A page: the changes after `from_cursor`, up to `cursor`. With `reset`, it begins a snapshot of the roster.
 
     - `site_id`: as in a push's answer.
+    - `cursor_mac`: the centre's own mark of incarnation, kiosk and `cursor`, for the next request.
     - `gone`: patients that have left the roster.
     - `verdicts`: verdicts for this kiosk's actions that have a new revision.
     - `renamed`: records that were merged into others.
@@ -323,6 +329,7 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
     server_incarnation: str
     from_cursor: int
     cursor: int
+    cursor_mac: str
     reset: bool
     more: bool
     patients: tuple[PatientRow, ...]

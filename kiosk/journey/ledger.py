@@ -123,6 +123,12 @@ class Ledger:
         with self._store.read() as db:
             return outbox.has_pending(db)
 
+    def last_seq(self, epoch: int) -> int:
+        """Returns the last seq of the chain; 0 for none, and where the chain is of another epoch."""
+        with self._store.read() as db:
+            head = outbox.head(db)
+        return head.next_seq - 1 if head.epoch == epoch else 0
+
     def backlog(self) -> Backlog | None:
         """Returns all pending actions in a few numbers; None where nothing is pending."""
         with self._store.read() as db:
@@ -234,6 +240,17 @@ class Ledger:
             purged_day = self._purge_once_a_day(db, context, page)
         self._purged_day = purged_day
         return frozenset(changed)
+
+    def pull_from_beginning(self, cursor: int) -> None:
+        """Makes the next page the first of a snapshot, since the centre refuses this cursor.
+
+        Nothing changes where a page has moved the cursor meanwhile. Raises NotEnrolled.
+        """
+        with self._kiosk.change() as db:
+            context = self._kiosk.context()
+            if context.identity.cursor == cursor:
+                reset_cursor(db)
+                audit.note(db, context.at_ms, "cursor", "the centre refused the cursor; the roster is pulled again")
 
     def take_lookup(self, answer: LookupAnswer) -> None:
         """Writes the patient whom the centre named for a card. Raises NotEnrolled.

@@ -40,6 +40,7 @@ class Identity:
     definitions_version: int
     ended_ms: int | None = None
     as_of_clock: ClockReading | None = None
+    cursor_mac: str = ""
 
 
 def read_identity(connection: Connection) -> Identity | None:
@@ -58,6 +59,7 @@ def read_identity(connection: Connection) -> Identity | None:
         backed_up_seq=row["backed_up_seq"],
         server_incarnation=row["server_incarnation"],
         cursor=row["cursor"],
+        cursor_mac=row["cursor_mac"],
         as_of_ms=row["as_of_ms"],
         site=_site.decode(row["site"]),
         definitions_version=row["definitions_version"],
@@ -80,8 +82,8 @@ def write_enrolment(connection: Connection, enrolment: Enrolment) -> None:
     connection.execute("delete from identity")
     connection.execute(
         "insert into identity (site_id, kiosk_id, token_sha256, name, ticket_prefix, actions, epoch, next_seq,"
-        " last_hash, backed_up_seq, server_incarnation, cursor, site, definitions_version, definitions)"
-        " values (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, ?, 0, ?, ?, ?)",
+        " last_hash, backed_up_seq, server_incarnation, cursor, cursor_mac, site, definitions_version,"
+        " definitions) values (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, ?, 0, '', ?, ?, ?)",
         (
             enrolment.site_id,
             enrolment.kiosk_id,
@@ -111,10 +113,11 @@ def write_page(connection: Connection, page: PullAnswer, clock: ClockReading) ->
     `as_of_clock`) is written with the last page alone: only then the roster is complete.
     """
     connection.execute(
-        "update identity set cursor = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?, actions = ?, site = ?,"
-        " as_of_clock = iif(?, as_of_clock, ?)",
+        "update identity set cursor = ?, cursor_mac = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?,"
+        " actions = ?, site = ?, as_of_clock = iif(?, as_of_clock, ?)",
         (
             page.cursor,
+            page.cursor_mac,
             page.more,
             page.now_ms,
             page.server_incarnation,
@@ -133,12 +136,14 @@ def write_page(connection: Connection, page: PullAnswer, clock: ClockReading) ->
 
 def reset_cursor(connection: Connection) -> None:
     """Makes the next page the first of a snapshot."""
-    connection.execute("update identity set cursor = 0")
+    connection.execute("update identity set cursor = 0, cursor_mac = ''")
 
 
 def mark_ended(connection: Connection, at_ms: int) -> None:
     """Notes that the centre has ended this kiosk. `at_ms` is UTC ms."""
-    connection.execute("update identity set cursor = 0, as_of_ms = null, as_of_clock = null, ended_ms = ?", (at_ms,))
+    connection.execute(
+        "update identity set cursor = 0, cursor_mac = '', as_of_ms = null, as_of_clock = null, ended_ms = ?", (at_ms,)
+    )
 
 
 def token_hash(token: str) -> str:

@@ -47,6 +47,7 @@ _FIRST_SCHEMA = (
         backed_up_seq integer not null,    -- the last seq of this epoch that the centre's backups hold
         server_incarnation text not null,
         cursor integer not null,           -- the last change number pulled
+        cursor_mac text not null,          -- the centre's proof that it gave this cursor; empty beside 0
         as_of_ms integer,                  -- when the roster was last whole, by the centre's clock
         as_of_clock text,                  -- JSON ClockReading: this box's clocks at as_of_ms
         ended_ms integer,                 -- when the centre ended this kiosk for good

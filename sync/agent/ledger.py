@@ -20,6 +20,8 @@ class KioskState(Protocol):
     @property
     def cursor(self) -> int: ...
     @property
+    def cursor_mac(self) -> str: ...
+    @property
     def server_incarnation(self) -> str: ...
     @property
     def definitions_version(self) -> int: ...
@@ -51,6 +53,10 @@ class Ledger(Protocol):
 
     def has_pending(self) -> bool:
         """Whether any action of the chain waits for its verdict."""
+        ...
+
+    def last_seq(self, epoch: int) -> int:
+        """The last action of the chain, with or without a verdict; 0 for none, and where the epoch is another."""
         ...
 
     def backlog(self) -> Backlog | None:
@@ -89,6 +95,10 @@ class Ledger(Protocol):
 
     def answered_seq(self) -> int:
         """The last seq of the present epoch that has a verdict since the start of the program; 0 where none has."""
+        ...
+
+    def pull_from_beginning(self, cursor: int) -> None:
+        """Pulls a snapshot next, where the kiosk still has this cursor, which the centre refuses."""
         ...
 
     def adopt(

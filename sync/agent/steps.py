@@ -27,7 +27,7 @@ STALE_PUSH = "stale: the answer has no verdict for a pushed action: a proxy on t
 STALE_PULL = "stale: the page does not continue what the kiosk has: a proxy on the way may repeat an old answer"
 ENDED = "ended: the centre has revoked this kiosk: run kiosk enroll with a new code"
 # Refusals that change the kiosk. They count only with the id of the kiosk's own site.
-_CHANGING = frozenset({EndCode.GAP, EndCode.FORK, EndCode.ENDED})
+_CHANGING = frozenset({EndCode.GAP, EndCode.FORK, EndCode.ENDED, EndCode.BAD_CURSOR})
 
 # Refusals of a centre that has read the whole call, so the network let it pass.
 _READ = frozenset({EndCode.FORK, EndCode.GAP, EndCode.TRY_LATER})
@@ -259,6 +259,9 @@ class Puller:
         if isinstance(outcome, CallRefused):
             if _is_of_other_site(identity, outcome):
                 return _other_site()
+            if outcome.code is EndCode.BAD_CURSOR and cursor:
+                self.ledger.pull_from_beginning(cursor)
+                return StepResult(again=True, reached=True)
             return _report_refusal(self.ledger, self.versions, outcome)
         page = outcome.answer
         touched = self.ledger.adopt(page, epoch=identity.epoch, answered_seq=answered_seq)
@@ -273,16 +276,20 @@ class Puller:
         )
 
     def _request(self, identity: KioskState, wait_s: float) -> PullRequest:
+        # Before the end of the chain: a parked action that goes back to the end must not be told as never parked.
+        backlog = self.ledger.backlog()
         return PullRequest(
             protocol_version=self.versions.version,
             site_id=identity.site_id,
             kiosk_id=identity.kiosk_id,
             epoch=identity.epoch,
             cursor=identity.cursor,
+            cursor_mac=identity.cursor_mac,
             server_incarnation=identity.server_incarnation or None,
             definitions_version=identity.definitions_version,
             wait_s=wait_s,
-            backlog=self.ledger.backlog(),
+            last_seq=self.ledger.last_seq(identity.epoch),
+            backlog=backlog,
             sealed=not self._was_answered,
         )
 

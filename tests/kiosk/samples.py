@@ -102,6 +102,7 @@ def page(*rows: PatientRow, from_cursor: int = 0, cursor: int = 1, **changes: An
         "site_id": SITE_ID,
         "server_incarnation": "one",
         "from_cursor": from_cursor,
+        "cursor_mac": "",
         "cursor": cursor,
         "reset": from_cursor == 0,
         "more": False,

@@ -24,17 +24,8 @@ BOOT_ID = str(uuid.uuid4())
 VERSION, MOST, MOST_BYTES = 2, 100, 256 * 1024
 PUSH, PULL, LOOKUP = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/sync/lookup"
 ENROLL = "/api/v1/kiosks/enroll"
-REFUSALS = {
-    "gap",
-    "fork",
-    "ended",
-    "not_known",
-    "no_site",
-    "other_site",
-    "unsupported_version",
-    "try_later",
-    "malformed",
-}
+OF_ITS_SITE = {"gap", "fork", "ended", "bad_cursor"}  # refusals that change the client
+REFUSALS = OF_ITS_SITE | {"not_known", "no_site", "other_site", "unsupported_version", "try_later", "malformed"}
 
 
 def uuid7() -> str:
@@ -67,7 +58,7 @@ class SecondClient:
 
     def __init__(self, url: str) -> None:
         self.address = urlsplit(url).netloc
-        self.token = self.incarnation = ""
+        self.token = self.incarnation = self.cursor_mac = ""
         self.who, self.site, self.definitions = Json(), Json(), Json()
         self.cursor, self.epoch, self.next_seq, self.head, self.answered = 0, 1, 1, "", 0
         self.most, self.expected, self.choked, self.failures = MOST, 0, ("", 0), 0
@@ -105,7 +96,10 @@ class SecondClient:
         try:
             answer = self.call(path, {**message, "protocol_version": VERSION, "site_id": self.who["site_id"]})
         except Refused as refused:
-            if refused.code in {"gap", "fork", "ended"} and refused.body.get("site_id") != self.who["site_id"]:
+            if (
+                refused.code in {"gap", "fork", "ended", "bad_cursor"}
+                and refused.body.get("site_id") != self.who["site_id"]
+            ):
                 raise Refused(0, {}, 0) from refused  # Refusals: not the word of its site
             if refused.code == "ended":
                 if refused.body.get("token_sha256") != hashlib.sha256(self.token.encode()).hexdigest():
@@ -285,8 +279,18 @@ class SecondClient:
         """Pulls one page. Returns whether it held news."""
         request = {"kiosk_id": self.who["kiosk_id"], "epoch": self.epoch, "cursor": self.cursor, "wait_s": 0}
         known = {"server_incarnation": self.incarnation, "definitions_version": self.definitions["version"]}
+        waits, now = self.pending(), self.clock()["mono_ms"]
+        oldest = {"oldest": waits[0]["seq"], "age_ms": now - waits[0]["body"]["clock"]["mono_ms"]} if waits else {}
+        backlog = {"waiting": len(waits), **oldest} if waits else None
+        known |= {"cursor_mac": self.cursor_mac, "last_seq": self.next_seq - 1, "backlog": backlog}
         answered = self.answered
-        page = self.ask(PULL, request | known)
+        try:
+            page = self.ask(PULL, request | known)
+        except Refused as refused:
+            if refused.code != "bad_cursor":
+                raise
+            self.cursor = 0
+            return True
         goes_on = (page["from_cursor"], page["server_incarnation"]) == (self.cursor, self.incarnation)
         if page["asked_cursor"] != self.cursor or not (page["reset"] or goes_on):
             return True
@@ -303,7 +307,7 @@ class SecondClient:
         self.take_over(page)
         news = page["more"] or page["cursor"] != self.cursor
         self.cursor, self.incarnation, self.site = page["cursor"], page["server_incarnation"], page["site"]
-        self.definitions = page["definitions"] or self.definitions
+        self.definitions, self.cursor_mac = page["definitions"] or self.definitions, page["cursor_mac"]
         return bool(news)
 
     def take_over(self, page: Json) -> None:

@@ -145,6 +145,21 @@ def test_a_restored_centre_is_sent_the_actions_that_it_misses(make: Make, site: 
     assert site.centre.open_cases() == []
 
 
+def test_a_client_proves_that_a_centre_was_set_back(make: Make, site: Site):
+    subject = make()
+    with site.centre.store.read() as db:
+        before = db.latest_change()
+    assert site.centre.staff("scan_nfc", "P3").done
+    subject.pull()
+    with site.centre.store.write() as db:
+        db.set_counter("change", before)
+        (first,) = db.row("select server_incarnation from incarnation")
+    subject.pull()
+    (row,) = site.centre.rows("select server_incarnation from incarnation")
+    assert row["server_incarnation"] != first
+    assert site.centre.open_cases() == []
+
+
 def test_a_revoked_kiosk_keeps_its_actions_for_the_next_enrolment(make: Make, site: Site):
     subject = make()
     ids = subject.check_in(uid("P1"))

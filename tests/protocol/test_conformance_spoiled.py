@@ -167,6 +167,20 @@ def test_a_page_that_does_not_begin_at_the_cursor_is_discarded(make: Make, site:
     assert subject.state("P1") == "ARRIVED"
 
 
+def test_a_cursor_that_the_centre_does_not_know_for_its_own_is_followed_by_a_snapshot(make: Make, site: Site):
+    subject = make()
+    action_id = subject.scan(uid("P1"))
+    site.between.change = lambda call, page: page | {"cursor": page["cursor"] + 10**6}
+    assert site.centre.staff("scan_nfc", "P2").done
+    subject.pull_once()
+    site.between.change = lambda call, page: page
+    assert site.centre.staff("scan_nfc", "P3").done
+    subject.pull()
+    assert (subject.state("P3"), subject.pending(), site.centre.open_cases()) == ("ARRIVED", 1, ["bad_cursor"])
+    subject.push()
+    assert subject.verdict(action_id) == OK
+
+
 def test_a_late_row_does_not_set_back_a_journey_that_a_verdict_has_told(make: Make, site: Site):
     def earlier_version(_: str, page: Json) -> Json:
         for row in page["patients"]:

@@ -15,7 +15,7 @@ from kiosk.store.outbox import OutboxRow
 from sync.central.maintenance.health import check
 from sync.central.records.bindings import binding_of_card
 from sync.central.records.card_blocks import block_of_card
-from sync.central.records.cases import DUPLICATE_NUMBER, FORK
+from sync.central.records.cases import BAD_CURSOR, DUPLICATE_NUMBER, FORK
 from sync.clock import site_day
 from sync.rebase import view
 from tests.simulation.hospital import CARDS, ZONE, cards_of
@@ -215,7 +215,7 @@ def _lost_cards(world: World) -> Found:
 
 
 def _health(world: World) -> Found:
-    """`kiosk-central check` finds nothing, and only actions whose record was damaged are in quarantine."""
+    """`kiosk-central check` finds nothing, only damaged records are in quarantine, and no cursor counts as made up."""
     with world.centre.store.read() as db:
         health = check(db, world.centre.definitions)
     # A kiosk that has gone elsewhere tells nothing more. Its last word stands until an operator revokes it.
@@ -232,6 +232,8 @@ def _health(world: World) -> Found:
     for row in rows:
         if row["action_id"] not in world.books.damaged:
             yield "unwell", f"action {row['seq']} of {row['kiosk_id']} was quarantined: {row['reason']}"
+    for row in world.centre.rows("select kiosk_id from exceptions where code = :code", code=BAD_CURSOR):
+        yield "unwell", f"the centre takes a cursor of {row['kiosk_id']} for made up"
 
 
 def _unread(world: World) -> Found:

@@ -101,6 +101,20 @@ MUTANTS: tuple[Mutant, ...] = (
         100,
     ),
     Mutant(
+        "the cursors of other incarnations count",
+        "sync/central/kiosks/cursors.py",
+        "if not is_of_now or request.cursor <= db.latest_change():",
+        "if request.cursor <= db.latest_change():",
+        300,
+    ),
+    Mutant(
+        "a restore makes strangers of patients",
+        "sync/central/kiosks/claims.py",
+        " or _may_know_lost_rows(db, batch)",
+        "",
+        300,
+    ),
+    Mutant(
         "no check where a page was asked for",
         "kiosk/journey/ledger.py",
         "if pages.is_overtaken(page, before.identity):",

@@ -1,9 +1,10 @@
 """The evidence for a verdict on one action of a kiosk, as plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sync.central.records.told_seqs import ANY_TIME, Window
 from sync.clock import ClockReading, EventTime, event_time
 from sync.journey.definitions import Definitions
 from sync.journey.model import Exam, Journey, PatientId, VisitId
@@ -15,7 +16,8 @@ class ReceivedAction:
     """An action as received.
 
     `grants` are the kinds of kiosk and the actions that the kiosk is granted, `sent` its clocks at sending.
-    `prior_verdict` is the verdict that the kiosk got before the centre was restored.
+    `prior_verdict` is the verdict that the kiosk got before the centre was restored. `window` is the time in which the
+    action happened, by the centre's clock and what the kiosk had told before.
     """
 
     intent: Intent
@@ -24,11 +26,19 @@ class ReceivedAction:
     sent: ClockReading
     received_ms: int
     prior_verdict: PriorVerdict | None = None
+    window: Window = ANY_TIME
 
     @property
     def happened(self) -> EventTime:
-        """The best known time of the action."""
-        return event_time(self.intent.clock, self.sent, self.received_ms)
+        """The best known time of the action. A time outside of the window counts as its nearest end."""
+        claimed = event_time(self.intent.clock, self.sent, self.received_ms)
+        at_ms = claimed.at_ms
+        if self.window.latest_ms is not None:
+            at_ms = min(at_ms, self.window.latest_ms)
+        if self.window.earliest_ms is not None:
+            at_ms = max(at_ms, self.window.earliest_ms)
+        # The centre's clock may have been set right since the window was noted.
+        return replace(claimed, at_ms=min(at_ms, self.received_ms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,9 @@ def _as_received(db: WriteTransaction, waiting: WaitingAction) -> ReceivedAction
     """The action as received, with the grants that its kiosk has now."""
     sender = read_kiosk(db, waiting.kiosk_id)
     grants = sender.grants if sender else ()
-    return ReceivedAction(waiting.intent, waiting.kiosk_id, grants, waiting.sent, waiting.received_ms)
+    return ReceivedAction(
+        waiting.intent, waiting.kiosk_id, grants, waiting.sent, waiting.received_ms, window=waiting.window
+    )
 
 
 def _update_outcome(db: WriteTransaction, record: VerdictRecord) -> None:

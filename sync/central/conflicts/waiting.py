@@ -38,6 +38,7 @@ def hold_in_case(db: WriteTransaction, received: ReceivedAction, visit_id: str, 
         intent=intent,
         sent=received.sent,
         received_ms=received.received_ms,
+        window=received.window,
     )
     add_waiting(db, waiting)
 

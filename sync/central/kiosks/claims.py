@@ -8,24 +8,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sync.central.kiosks.batch import Batch
-from sync.central.records.kiosks import is_prefix_in_use
+from sync.central.maintenance.restore_gap import was_restored
+from sync.central.records.bindings import has_held
+from sync.central.records.cases import NOT_NAMED
+from sync.central.records.catching_up import is_catching_up
+from sync.central.records.identities import read_identities
+from sync.central.records.kiosks import is_prefix_in_use, read_kiosk
+from sync.central.records.roster import is_on_roster
+from sync.central.records.visits import is_visit_of
 from sync.central.store.transactions import ReadTransaction
 from sync.ids import is_provisional_id
 from sync.journey.queue_numbers import LARGEST_COUNT, read_queue_number
-from sync.protocol import Intent
+from sync.protocol import Code, Intent
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A kind of claim: the reason for staff where it is refused, and the function that says whether it is believed."""
+    """A kind of claim: the reason for staff where it is refused, and the function that says whether it is believed.
+
+    `code` is that of the case. `may_count`: staff may still apply the action, or reassign it.
+    """
 
     reason: str
     believed: Callable[[ReadTransaction, Batch, Intent], bool]
+    code: str = Code.QUARANTINED
+    may_count: bool = False
 
 
-def refused_claim(db: ReadTransaction, batch: Batch, intent: Intent) -> str | None:
-    """The reason, for staff, why an action is not believed; None for one that can be judged."""
-    return next((claim.reason for claim in CLAIMS if not claim.believed(db, batch, intent)), None)
+def refused_claim(db: ReadTransaction, batch: Batch, intent: Intent) -> Claim | None:
+    """The first claim of an action that is not believed; None for an action that can be judged."""
+    return next((claim for claim in CLAIMS if not claim.believed(db, batch, intent)), None)
 
 
 def _names_a_stranger_by_its_own_id(_: ReadTransaction, __: Batch, intent: Intent) -> bool:
@@ -55,8 +67,39 @@ def _has_its_own_number(db: ReadTransaction, batch: Batch, intent: Intent) -> bo
     return read[0] != batch.context.settings.ticket_prefix and not is_prefix_in_use(db, read[0])
 
 
+def _names_whom_it_was_told_of(db: ReadTransaction, batch: Batch, intent: Intent) -> bool:
+    """A patient is one whom a page or a look-up named: a verdict tells the journey, so an id alone is not enough.
+
+    A row that named the patient on any day told ids that nobody can guess: a binding, in force or ended, the hash of a
+    card, or a visit. An action that names one of them is believed, and so is the id that a kiosk has made for the
+    patient. Without one, a patient of today's roster is believed, since every kiosk gets that row. Nothing is kept for
+    each kiosk, so the rule lets these through:
+
+    - what another kiosk was told, at any time;
+    - the holder of a card, by the hash of the card alone. A kiosk may ask for that with a look-up;
+    - whatever a kiosk sends until it has sent all that it kept before a restore, which may have lost those rows.
+
+    An id that is nobody's is judged, so a verdict tells whether an id is anybody's. Each such try is a case for staff.
+    """
+    known = read_identities(db, intent.patient_id, intent.card, intent.binding_id)
+    patient = known.patient
+    if patient is None or patient == known.binding_holder or is_provisional_id(intent.patient_id):
+        return True
+    if is_visit_of(db, intent.visit_id, patient) or (intent.card and has_held(db, patient, intent.card)):
+        return True
+    context = batch.context
+    return is_on_roster(db, context.definitions, patient, context.today) or _may_know_lost_rows(db, batch)
+
+
+def _may_know_lost_rows(db: ReadTransaction, batch: Batch) -> bool:
+    """Whether the kiosk may know rows that a restore has lost. So may a kiosk that itself was lost, by a file."""
+    kiosk_id = batch.sender.kiosk_id
+    return is_catching_up(db, kiosk_id) or (was_restored(db) and read_kiosk(db, kiosk_id) is None)
+
+
 CLAIMS = (
     Claim("its id for the holder of an unknown card is not one that a kiosk makes", _names_a_stranger_by_its_own_id),
     Claim("its queue number is none", _has_a_number),
     Claim("its queue number is another kiosk's, or the centre's", _has_its_own_number),
+    Claim("the centre never named its patient to a kiosk", _names_whom_it_was_told_of, NOT_NAMED, may_count=True),
 )

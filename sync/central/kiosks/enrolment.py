@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from sync.cards import CardKeys
 from sync.central.centre import Centre
-from sync.central.maintenance.restore_gap import ON_PAPER_MS, prefixes_uncertain, random_prefixes
+from sync.central.maintenance.restore_gap import ON_PAPER_MS, prefixes_uncertain, random_prefixes, was_restored
+from sync.central.records.catching_up import note_catching_up
 from sync.central.records.enrolment import (
     add_code,
     add_failure,
@@ -108,6 +109,8 @@ def enrol(
         revoked_ms=None,
     )
     add_kiosk(db, kiosk)
+    if request.kept > 0 and was_restored(db):
+        note_catching_up(db, kiosk_id, now_ms)
     token = issue(db, Role.KIOSK, now_ms, kiosk_id=kiosk.kiosk_id, name=kiosk.name)
     return Enrolment(
         kiosk_id=kiosk.kiosk_id,

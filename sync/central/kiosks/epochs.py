@@ -9,6 +9,7 @@ from sync.central.records.audit import note
 from sync.central.records.cases import FORK, GAP, NewCase, has_open_case, open_case
 from sync.central.records.chains import write_chain
 from sync.central.records.kiosks import begin_epoch
+from sync.central.records.told_seqs import carry_over
 from sync.central.store.transactions import WriteTransaction
 from sync.protocol import CallRefused, EndCode
 
@@ -44,6 +45,7 @@ def begin_next_epoch(db: WriteTransaction, batch: Batch, sent_epoch: int, code: 
     if sent_epoch >= chain.epoch or not chain.unused:
         epoch = max(chain.epoch, min(sent_epoch, _MAX_EPOCH)) + 1
         begin_epoch(db, chain.kiosk_id, epoch)
+        carry_over(db, chain, epoch)
         _inform_staff(db, batch, code, {"epoch": sent_epoch, "new_epoch": epoch, "last_seq": chain.last_seq})
     return CallRefused(
         code=EndCode.FORK,

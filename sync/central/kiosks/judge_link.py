@@ -11,11 +11,12 @@ from sync.central.kiosks.links import Link
 from sync.central.kiosks.quarantine import quarantine
 from sync.central.records.chains import Receipt, put_receipt, read_receipt
 from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
+from sync.central.records.told_seqs import read_window
 from sync.central.records.verdicts import VerdictRecord, current_verdict_row, latest_verdict, verdict_row
 from sync.central.store.errors import is_of_the_action
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.logs import INTERNAL
-from sync.protocol import Intent, VerdictRow
+from sync.protocol import Code, Intent, VerdictRow
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def judge_link(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
         # The error's message may quote the action; the error's type does not.
         log.error("action %s of %s failed: %s", link.seq, batch.sender.kiosk_id, type(error).__name__)  # noqa: TRY400
         with db.savepoint():
-            return _quarantine(db, batch, link, INTERNAL, _received(batch, link, read_intent(link.document)))
+            return _quarantine(db, batch, link, INTERNAL, _received(db, batch, link, read_intent(link.document)))
 
 
 def repeat_verdict(db: ReadTransaction, batch: Batch, link: Link, verdict_id: str) -> VerdictRow:
@@ -60,12 +61,12 @@ def _judge(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
         return _quarantine(db, batch, link, "it belongs to another site")
     if stored_answer(db, intent.action_id) is not None:
         return _quarantine(db, batch, link, "its id was used for another action")
-    received = _received(batch, link, intent)
+    received = _received(db, batch, link, intent)
     if received is None:
         return _quarantine(db, batch, link, "it belongs to another chain")
-    reason = refused_claim(db, batch, intent)
-    if reason is not None:
-        return _quarantine(db, batch, link, reason)
+    claim = refused_claim(db, batch, intent)
+    if claim is not None:
+        return _quarantine(db, batch, link, claim.reason, received if claim.may_count else None, claim.code)
     return _judge_received(db, batch, link, received)
 
 
@@ -82,9 +83,14 @@ def _judge_received(db: WriteTransaction, batch: Batch, link: Link, received: Re
 
 
 def _quarantine(
-    db: WriteTransaction, batch: Batch, link: Link, reason: str, received: ReceivedAction | None = None
+    db: WriteTransaction,
+    batch: Batch,
+    link: Link,
+    reason: str,
+    received: ReceivedAction | None = None,
+    code: str = Code.QUARANTINED,
 ) -> VerdictRow:
-    record = quarantine(db, batch, link, reason, received)
+    record = quarantine(db, batch, link, reason, received, code)
     _add_receipt(db, batch, link, record)
     return verdict_row(record, link.action_id, link.seq, None)
 
@@ -114,7 +120,9 @@ def _reason(link: Link, unreadable: UnreadableIntent) -> str:
     return unreadable.reason if link.canonical is not None else "not JSON that can be kept"
 
 
-def _received(batch: Batch, link: Link, intent: Intent | UnreadableIntent) -> ReceivedAction | None:
+def _received(
+    db: ReadTransaction, batch: Batch, link: Link, intent: Intent | UnreadableIntent
+) -> ReceivedAction | None:
     """The action as it came in; None where it is unreadable, or names another place than its own in the chain.
 
     None for another site's action too: its patient's id may be another person's here, and staff could apply it.
@@ -124,4 +132,5 @@ def _received(batch: Batch, link: Link, intent: Intent | UnreadableIntent) -> Re
         return None
     prior = link.prior_verdict if link.prior_verdict and link.prior_verdict.revision in _REVISIONS else None
     sender = batch.sender
-    return ReceivedAction(intent, sender.kiosk_id, batch.sender.grants, batch.sent, batch.context.now_ms, prior)
+    window = read_window(db, batch.chain, link.seq)
+    return ReceivedAction(intent, sender.kiosk_id, sender.grants, batch.sent, batch.context.now_ms, prior, window)

@@ -17,6 +17,7 @@ from sync.central.kiosks.links import Fork, Gap, Link, fit, links_of
 from sync.central.kiosks.refusals import of_other_site, sender_of, unsupported
 from sync.central.records.chains import Chain, read_chain, write_chain
 from sync.central.records.kiosks import note_contact
+from sync.central.records.told_seqs import forget_judged
 from sync.central.store.transactions import WriteTransaction
 from sync.protocol import (
     MAX_BATCH,
@@ -82,6 +83,7 @@ def _advance(db: WriteTransaction, chain: Chain, fresh: Sequence[Link]) -> Chain
         return chain
     advanced = replace(chain, last_seq=fresh[-1].seq, last_hash=fresh[-1].hash, times_asked=0)
     write_chain(db, advanced)
+    forget_judged(db, advanced)
     # Verdicts that move no journey take no change number. Without this number, an earlier backup would look as new as
     # the database, and a restored centre would not ask the kiosk for their actions.
     db.next_change()

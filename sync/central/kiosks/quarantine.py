@@ -21,12 +21,17 @@ log = logging.getLogger(__name__)
 
 
 def quarantine(
-    db: WriteTransaction, batch: Batch, link: Link, reason: str, received: ReceivedAction | None = None
+    db: WriteTransaction,
+    batch: Batch,
+    link: Link,
+    reason: str,
+    received: ReceivedAction | None = None,
+    code: str = Code.QUARANTINED,
 ) -> VerdictRecord:
-    """Puts an action into quarantine. The reason quotes no part of the action.
+    """Puts an action into quarantine. The reason quotes no part of the action. `code` is that of the case.
 
     The verdict gets an id of the centre's where the action's own id is no UUID or another action's. `received` is the
-    action where it could be read and failed while it was judged: staff may have it judged again.
+    action where it could be read and staff may have it judged nevertheless.
     """
     context, chain = batch.context, batch.chain
     action_id = link.action_id if _is_free_id(db, link.action_id) else None
@@ -41,7 +46,7 @@ def quarantine(
     if action_id is not None:
         _store_answer(db, batch, action_id, link.body)
     exception_id = context.ids()
-    open_case(db, exception_id, _new_case(db, batch, link, reason, received), context.now_ms)
+    open_case(db, exception_id, _new_case(db, batch, link, reason, received, code), context.now_ms)
     if action_id is not None and received is not None:
         visit_id = visit_named(db, received.intent.visit_id)
         hold_in_case(db, received, visit_id, Code.QUARANTINED, exception_id)
@@ -65,8 +70,10 @@ def _store_answer(db: WriteTransaction, batch: Batch, action_id: str, raw: bytes
         store_answer(db, action_id, None, "", batch.chain.kiosk_id, answer, batch.context.now_ms)
 
 
-def _new_case(db: ReadTransaction, batch: Batch, link: Link, reason: str, received: ReceivedAction | None) -> NewCase:
+def _new_case(
+    db: ReadTransaction, batch: Batch, link: Link, reason: str, received: ReceivedAction | None, code: str
+) -> NewCase:
     detail = {"epoch": batch.chain.epoch, "seq": link.seq, "hash": link.hash, "reason": reason}
     patient_id = patient_named(db, received.intent.patient_id) if received else None
     action_id = link.action_id if is_uuid(link.action_id) else None
-    return NewCase(Code.QUARANTINED, batch.chain.kiosk_id, detail, patient_id, action_id)
+    return NewCase(code, batch.chain.kiosk_id, detail, patient_id, action_id)

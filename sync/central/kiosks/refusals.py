@@ -1,4 +1,4 @@
-"""The refusals that the sync calls share: another site, an ended or unknown kiosk, an unsupported version."""
+"""The refusals of the sync calls: another site, an ended or unknown kiosk, a bad cursor, an unsupported version."""
 
 from collections.abc import Collection
 
@@ -54,6 +54,12 @@ def not_known(site_id: str, token_sha256: str | None) -> CallRefused:
     """The answer to a call whose token is no kiosk's, or another kiosk's. None: no token came."""
     error = "the token belongs to no kiosk of this name" if token_sha256 else "no token came with the call"
     return CallRefused(code=EndCode.NOT_KNOWN, error=error, site_id=site_id, token_sha256=token_sha256)
+
+
+def bad_cursor(site_id: str) -> CallRefused:
+    """The answer to a pull from a cursor that the centre never gave to the kiosk."""
+    error = "the centre never gave this cursor to this kiosk: pull from the beginning"
+    return CallRefused(code=EndCode.BAD_CURSOR, error=error, site_id=site_id)
 
 
 def unsupported(versions: Collection[int]) -> CallRefused:

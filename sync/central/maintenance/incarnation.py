@@ -9,6 +9,7 @@ A full disk takes no opening id. Then the one before stays, where the database i
 """
 
 import logging
+import secrets
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -61,7 +62,8 @@ def _record_opening(store: Store, clock: Callable[[], int]) -> str:
             known = read_incarnation(db)
             continues = known is not None and _matches_marker(_read(store.path), known.opened_id, change)
             incarnation = known.server_incarnation if known is not None and continues else new_id()
-            write_incarnation(db, Incarnation(incarnation, opened_id))
+            secret = known.cursor_secret if known is not None else secrets.token_hex()
+            write_incarnation(db, Incarnation(incarnation, opened_id, secret))
             if known is not None and not continues:
                 note_restore(db, clock())
     except BaseException:

@@ -1,12 +1,14 @@
-"""Queue numbers and ticket prefixes that the lost part of a restored database had given out.
+"""Queue numbers, ticket prefixes and rows of patients that the lost part of a restored database had given out.
 
 The slips of paper are still in use. So the centre's own numbers of the day continue above every number that may have
-been given. Kiosks that are enrolled within two days get random prefixes instead of chosen ones.
+been given. Kiosks that are enrolled within two days get random prefixes instead of chosen ones. Kiosks also know
+patients and cards that the database has lost. They may name them until they have sent all that they kept.
 """
 
 import secrets
 from collections.abc import Iterator
 
+from sync.central.records.catching_up import begin_catching_up
 from sync.central.records.queue_numbers import skip_queue_numbers
 from sync.central.records.site import NoSite, read_site
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
@@ -22,6 +24,7 @@ def note_restore(db: WriteTransaction, now_ms: int) -> None:
     """Records a restore from a backup, and skips the queue numbers that the lost part may have given."""
     db.set_counter(_RESTORED, now_ms)
     db.set_counter(_RESTORED_AT, db.latest_change())
+    begin_catching_up(db, now_ms)
     try:
         site = read_site(db)
     except NoSite:
@@ -38,6 +41,11 @@ def prefixes_uncertain(db: ReadTransaction, now_ms: int) -> bool:
     """Whether kiosks may print under prefixes that this database does not hold."""
     restored_ms = db.counter(_RESTORED)
     return restored_ms is not None and abs(now_ms - restored_ms) < ON_PAPER_MS
+
+
+def was_restored(db: ReadTransaction) -> bool:
+    """Whether this database was ever restored."""
+    return db.counter(_RESTORED) is not None
 
 
 def restored_at(db: ReadTransaction) -> int:

@@ -66,6 +66,18 @@ def binding_of_card(db: ReadTransaction, cards: Sequence[CardHash]) -> CardBindi
     return None
 
 
+def has_held(db: ReadTransaction, patient_id: str, card: CardHash) -> bool:
+    """Whether the card is or was this patient's."""
+    row = db.row(
+        "select 1 from binding_hashes h join bindings b on b.binding_id = h.binding_id"
+        " where h.key_id = :key_id and h.uid_hash = :uid_hash and b.patient_id = :patient_id",
+        key_id=card.key_id,
+        uid_hash=card.uid_hash,
+        patient_id=patient_id,
+    )
+    return row is not None
+
+
 def was_taken_from(db: ReadTransaction, patient_id: str, cards: Sequence[CardHash], *, by_others_than: str) -> bool:
     """Whether the card was this patient's, and the last of these bindings was ended by somebody else than that."""
     newest = max(

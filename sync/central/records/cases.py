@@ -12,6 +12,8 @@ from sync.central.store.transactions import ReadTransaction, WriteTransaction
 # Codes of cases without a single verdict. A case about a verdict has the verdict's own code.
 FORK = "fork"  # a kiosk's disk was restored or cloned
 GAP = "gap"  # actions of a kiosk are lost
+BAD_CURSOR = "bad_cursor"  # a kiosk named a cursor that the centre has given to nobody
+NOT_NAMED = "not_named"  # an action about a patient whom the centre never named to a kiosk
 TWO_VISITS = "two_visits"  # two records of one person were merged, and each was on a visit
 REVERSED = "reversed"  # the kiosk was told that the action was applied; after a restore of the centre it is not applied
 DUPLICATE_NUMBER = "duplicate_number"  # a cloned or set-back kiosk printed a number that was in use

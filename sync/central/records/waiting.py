@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from sync.cards import CardHash
+from sync.central.records.told_seqs import Window
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
 from sync.clock import ClockReading
 from sync.protocol import Code, Intent, canonical
@@ -20,6 +21,7 @@ class WaitingAction:
     """An action that waits for staff in a case, because of `code`.
 
     `visit_id` is the visit of the action, aliases resolved. `sent` is the kiosk's clocks when it sent the action.
+    `window` is the time in which it happened.
     """
 
     verdict_id: str
@@ -31,13 +33,14 @@ class WaitingAction:
     intent: Intent
     sent: ClockReading
     received_ms: int
+    window: Window
 
 
 def add_waiting(db: WriteTransaction, waiting: WaitingAction) -> None:
     """Stores an action whole in its case."""
     db.execute(
         "insert into waiting values (:verdict_id, :exception_id, :kiosk_id, :seq, :visit_id, :code, :intent,"
-        " :sent_clock, :received_ms)",
+        " :sent_clock, :received_ms, :earliest_ms, :latest_ms)",
         {
             "verdict_id": waiting.verdict_id,
             "exception_id": waiting.exception_id,
@@ -48,6 +51,8 @@ def add_waiting(db: WriteTransaction, waiting: WaitingAction) -> None:
             "intent": canonical(waiting.intent).decode(),
             "sent_clock": msgspec.json.encode(waiting.sent).decode(),
             "received_ms": waiting.received_ms,
+            "earliest_ms": waiting.window.earliest_ms,
+            "latest_ms": waiting.window.latest_ms,
         },
     )
     card = waiting.intent.card
@@ -152,4 +157,5 @@ def _waiting(row: sqlite3.Row) -> WaitingAction:
         _intent.decode(row["intent"]),
         _clock.decode(row["sent_clock"]),
         row["received_ms"],
+        Window(row["earliest_ms"], row["latest_ms"]),
     )

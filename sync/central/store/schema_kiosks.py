@@ -22,6 +22,11 @@ _KIOSKS = (
         first_told_ms bigint not null,     -- the first pull that told this oldest action
         told_ms bigint not null            -- the last one
     )""",
+    # Kiosks that may hold actions about rows that a restore of the centre has lost.
+    """create table catching_up (
+        kiosk_id text primary key references kiosks (kiosk_id),
+        since_ms bigint not null           -- the restore, or the kiosk's enrolment after one
+    )""",
     """create table enrol_codes (
         code_hash text primary key,        -- SHA-256; the code itself is shown once and stored nowhere
         grants text not null,              -- JSON list: the most that it grants
@@ -59,6 +64,14 @@ _CHAINS = (
         times_asked bigint not null,       -- how often in a row the kiosk was asked for the next seq
         backed_up_seq bigint not null,     -- the last seq that a verified backup of this database holds
         primary key (kiosk_id, epoch)
+    )""",
+    """create table told_seqs (
+        kiosk_id text not null references kiosks (kiosk_id),
+        epoch bigint not null,
+        seq bigint not null,               -- the end of the kiosk's chain, as a pull told it
+        first_ms bigint not null,          -- the first such pull
+        last_ms bigint not null,           -- the last one, to the minute
+        primary key (kiosk_id, epoch, seq)
     )""",
     """create table receipts (
         kiosk_id text not null,
@@ -109,7 +122,9 @@ _WAITING = (
         code text not null,
         intent text not null,              -- JSON Intent
         sent_clock text not null,          -- JSON ClockReading: the kiosk's clocks when it sent the action
-        received_ms bigint not null
+        received_ms bigint not null,
+        earliest_ms bigint,                -- it happened between the two; null where an end is unknown
+        latest_ms bigint
     )""",
     "create index waiting_of_visit on waiting (visit_id)",
     "create index waiting_of_case on waiting (exception_id)",

@@ -57,8 +57,8 @@ def test_there_is_one_identity_at_most(store: Store):
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
         db.execute(
             "insert into identity select 2, site_id, kiosk_id, token_sha256, name, ticket_prefix, actions, epoch,"
-            " next_seq, last_hash, backed_up_seq, server_incarnation, cursor, as_of_ms, site, definitions_version,"
-            " definitions, ended_ms, as_of_clock from identity"
+            " next_seq, last_hash, backed_up_seq, server_incarnation, cursor, cursor_mac, as_of_ms, site,"
+            " definitions_version, definitions, ended_ms, as_of_clock from identity"
         )
 
 

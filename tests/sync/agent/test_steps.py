@@ -350,6 +350,31 @@ def test_a_refused_call_keeps_everything_and_waits_as_the_centre_asks(wire: Wire
     assert wire.parts.pending() == 1
 
 
+def test_a_refused_cursor_begins_again_with_a_snapshot_and_keeps_everything(wire: Wire):
+    wire.tap(1)
+    asked: list[tuple[int, str]] = []
+
+    def refuse_all_but_the_beginning(pull: PullRequest) -> object:
+        asked.append((pull.cursor, pull.cursor_mac))
+        return refusal(EndCode.BAD_CURSOR, 409) if pull.cursor else None
+
+    own_page = wire.centre.page
+    wire.centre.page = lambda pull: msgspec.structs.replace(own_page(pull), cursor=5, cursor_mac="proof")
+    wire.puller.run_once()
+    wire.centre.on_pull = refuse_all_but_the_beginning
+    refused = wire.puller.run_once()
+    assert (refused.again, refused.failed, refused.reached) == (True, False, True)
+    wire.puller.run_once()
+    assert asked == [(5, "proof"), (0, "")]
+    assert wire.parts.pending() == 1
+
+
+def test_a_centre_that_refuses_even_the_beginning_is_asked_again_after_a_wait(wire: Wire):
+    wire.centre.on_pull = lambda _: refusal(EndCode.BAD_CURSOR, 409)
+    first, second = wire.puller.run_once(), wire.puller.run_once()
+    assert (first.again, second.again, second.failed, second.reason) == (True, False, True, "bad_cursor: no")
+
+
 ELSEWHERE = "01900000-0000-7000-8000-0000000000b2"
 
 
@@ -361,6 +386,7 @@ ELSEWHERE = "01900000-0000-7000-8000-0000000000b2"
         ended(site_id=None),
         refusal(EndCode.FORK, epoch=9, site_id=ELSEWHERE),
         refusal(EndCode.GAP, expected_seq=1, site_id=None),
+        refusal(EndCode.BAD_CURSOR, site_id=ELSEWHERE),
     ],
     ids=lambda answer: f"{answer[1].code} {answer[1].site_id}",
 )

@@ -130,7 +130,7 @@ class Centre:
         if not fresh:
             return
         with self.store.write() as db:
-            db.execute("insert into incarnation values (1, 'first', 'x')")
+            db.execute("insert into incarnation values (1, 'first', 'x', 'secret')")
             take_hospital(db, self.definitions, KEYS, read_hospital(hospital()), self.time())
 
     def open(self) -> None:
@@ -147,7 +147,7 @@ class Centre:
         with self.store.read() as db:
             return read_site(db).site_id
 
-    def enrol(self, prefix: str = "", actions: tuple[str, ...] = (), kiosk_id: str = "") -> Enrolment:
+    def enrol(self, prefix: str = "", actions: tuple[str, ...] = (), kiosk_id: str = "", kept: int = 0) -> Enrolment:
         """A new kiosk of the site."""
         with self.store.write() as db:
             request = EnrolRequest(
@@ -155,6 +155,8 @@ class Centre:
                 kiosk_id=kiosk_id,
                 ticket_prefix=prefix,
                 actions=actions,
+                site_id=read_site(db).site_id if kept else "",
+                kept=kept,
             )
             made = enrol(db, read_site(db), self.definitions, KEYS, request, "127.0.0.1", self.time())
         assert isinstance(made, Enrolment)

@@ -173,7 +173,12 @@ def test_a_row_changed_between_two_pages_comes_again_later(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"cursor": 10**30}, {"cursor": 10**6}, {"cursor": -5}, {"server_incarnation": "another"}],
+    [
+        {"cursor": -5},
+        {"server_incarnation": "another"},
+        {"server_incarnation": "another", "cursor": 10**6},
+        {"server_incarnation": "another", "cursor": 10**30},
+    ],
     ids=str,
 )
 def test_a_cursor_of_another_database_gets_a_snapshot(centre: Centre, changes: dict[str, Any]):
@@ -184,19 +189,70 @@ def test_a_cursor_of_another_database_gets_a_snapshot(centre: Centre, changes: d
     assert (answer.reset, sorted(ids(answer))) == (True, ["P1", "P2"])
 
 
+def set_back(centre: Centre) -> PullAnswer:
+    """A snapshot of the whole machine was restored, which includes the marker. The answer is from before it."""
+    before = pull(centre)
+    centre.staff("scan_nfc", "P3")
+    answer = pull(centre, before.cursor)
+    assert answer.cursor > before.cursor
+    with centre.store.write() as db:
+        db.set_counter("change", before.cursor)
+    return answer
+
+
+def incarnation(centre: Centre) -> str:
+    (row,) = centre.rows("select server_incarnation from incarnation")
+    return str(row["server_incarnation"])
+
+
 def test_a_kiosk_with_changes_that_the_database_lacks_shows_that_it_was_set_back(centre: Centre):
-    """A snapshot of the whole machine was restored, which includes the marker."""
     for prefix in ("A", "B"):
         centre.enrol(prefix)
     latest = pull(centre).cursor
-    answer = pull(centre, latest + 1)
+    lost = set_back(centre)
+    answer = pull(centre, lost.cursor, cursor_mac=lost.cursor_mac)
     assert answer.reset
     assert answer.server_incarnation != "first"
     for_the_other = pull(centre, latest, kiosk_id="kiosk-2")
     assert (for_the_other.reset, for_the_other.server_incarnation) == (True, answer.server_incarnation)
-    assert pull(centre, latest + 1).server_incarnation == answer.server_incarnation, (
-        "its incarnation is the old one now"
-    )
+    again = pull(centre, lost.cursor, cursor_mac=lost.cursor_mac)
+    assert again.server_incarnation == answer.server_incarnation, "its incarnation is the old one now"
+    assert centre.open_cases() == []
+
+
+@pytest.mark.parametrize("named", ["first", None])
+def test_a_cursor_that_the_centre_never_gave_resets_nobody(centre: Centre, named: str | None):
+    centre.enrol()
+    latest = pull(centre)
+    for cursor in (latest.cursor + 1, 10**30):
+        for mac in ("", latest.cursor_mac, "é" * 64):
+            refused = refused_or_not(centre, cursor, cursor_mac=mac, server_incarnation=named)
+            assert isinstance(refused, CallRefused)
+            assert (refused.code, refused.site_id) == (EndCode.BAD_CURSOR, centre.site_id)
+    assert incarnation(centre) == "first"
+    assert centre.open_cases() == ["bad_cursor"], "staff are told once"
+
+
+@pytest.mark.parametrize("borrowed", ["another kiosk's", "an earlier incarnation's"])
+def test_a_cursor_that_was_given_to_another_proves_nothing(centre: Centre, borrowed: str):
+    for prefix in ("A", "B"):
+        centre.enrol(prefix)
+    lost = set_back(centre)
+    if borrowed == "an earlier incarnation's":
+        with centre.store.write() as db:
+            begin_new_incarnation(db, centre.time())
+    before, liar = incarnation(centre), "kiosk-2" if borrowed == "another kiosk's" else "kiosk-1"
+    refused = refused_or_not(centre, lost.cursor, liar, cursor_mac=lost.cursor_mac, server_incarnation=before)
+    assert isinstance(refused, CallRefused)
+    assert (refused.code, incarnation(centre)) == (EndCode.BAD_CURSOR, before)
+
+
+def test_staff_hear_again_of_made_up_cursors_after_they_have_settled_the_case(centre: Centre):
+    centre.enrol()
+    for _ in range(2):
+        assert isinstance(refused_or_not(centre, 10**6), CallRefused)
+        assert centre.open_cases() == ["bad_cursor"]
+        assert centre.settle("discard", reason="seen to").done
 
 
 def test_a_revoked_kiosk_begins_no_new_incarnation(centre: Centre):

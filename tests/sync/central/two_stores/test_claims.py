@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
 import pytest
 
+from sync.cards import CardHash
 from sync.central.imports.parts import Kind
 from sync.central.imports.portion import PortionRow, take_rows
+from sync.central.kiosks.take_in import take_in
+from sync.central.maintenance.backup import back_up
+from sync.central.maintenance.housekeeping import close_days
+from sync.central.records.site import read_site
 from sync.ids import new_id, provisional_id
 from sync.journey.model import PatientId
-from sync.protocol import Code, Verdict
-from tests.sync.central.two_stores.acts import rewrite_last
-from tests.sync.central.wire import Centre, Kiosk, cards_of
+from sync.protocol import Code, PullAnswer, PullRequest, PushAnswer, Verdict, VerdictRow
+from sync.set_aside import read_lines
+from tests.sync.central.two_stores.acts import chained, intent_of, push, rewrite_last
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, cards_of
 
 
 def arrive(kiosk: Kiosk) -> None:
@@ -101,3 +111,190 @@ def test_a_number_of_a_prefix_that_a_restore_has_lost_is_the_kiosks_own(centre: 
         rewrite_last(db, queue_number="QQ-017")
     kiosk.push()
     assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+
+
+STRANGER = (Verdict.NEEDS_STAFF, Code.QUARANTINED, None, None, None)
+
+
+def about(centre: Centre, kiosk: Kiosk, patient_id: str, **said: object) -> VerdictRow:
+    """The verdict on a scan that the kiosk makes up about a patient, at the end of its chain."""
+    chain = centre.rows("select last_seq, last_hash from chains where kiosk_id = 'kiosk-1'")
+    (head,) = chain
+    intent = intent_of(
+        kiosk, seq=int(str(head["last_seq"])) + 1, action_id=new_id(), visit_id=new_id(), patient_id=patient_id
+    )
+    body = msgspec.structs.replace(intent, **said)
+    answer = push(centre, kiosk, chained([body], str(head["last_hash"])))
+    assert isinstance(answer, PushAnswer)
+    (verdict,) = answer.verdicts
+    return verdict
+
+
+def pull_of(kiosk: Kiosk) -> PullRequest:
+    """A pull of the changes since the kiosk's last page."""
+    identity = kiosk.journeys.identity
+    assert identity is not None
+    return PullRequest(
+        protocol_version=2,
+        site_id=identity.site_id,
+        kiosk_id=identity.kiosk_id,
+        epoch=identity.epoch,
+        cursor=identity.cursor,
+        server_incarnation=identity.server_incarnation,
+    )
+
+
+def told(verdict: VerdictRow) -> tuple[object, ...]:
+    """What a verdict tells a kiosk of a patient."""
+    return (verdict.verdict, verdict.code, verdict.patient_id, verdict.visit_id, verdict.journey)
+
+
+def test_an_id_alone_gets_no_answer_about_the_patient(centre: Centre, kiosk: Kiosk):
+    before = centre.journey("P3")
+    assert told(about(centre, kiosk, "P3")) == STRANGER
+    assert (centre.journey("P3"), centre.open_cases()) == (before, ["not_named"])
+    (row,) = centre.rows("select reason from quarantine")
+    assert row["reason"] == "the centre never named its patient to a kiosk"
+
+
+@pytest.mark.parametrize("said", [{"binding_id": new_id()}, {"card": CardHash("k1", "0" * 64)}, {"visit_id": "P1's"}])
+def test_an_id_beside_ids_of_others_gets_no_answer_either(centre: Centre, kiosk: Kiosk, said: dict[str, object]):
+    kiosk.tap("P1")
+    kiosk.sync()
+    journey = centre.journey("P1")
+    said = {name: journey.visit_id if value == "P1's" else value for name, value in said.items()}
+    assert told(about(centre, kiosk, "P3", **said)) == STRANGER
+
+
+def test_what_staff_decide_about_a_stranger_tells_the_kiosk_as_much_as_they_decide(centre: Centre, kiosk: Kiosk):
+    for how, verdict in (("discard", (Verdict.SUPERSEDED, Code.DISCARDED)), ("apply", (Verdict.APPLIED, Code.OK))):
+        stranger = about(centre, kiosk, "P3")
+        assert centre.settle(how, "not_named", reason="seen to").done
+        page = centre.pulls.pull("kiosk-1", pull_of(kiosk))
+        assert isinstance(page, PullAnswer)
+        (revised,) = (each for each in page.verdicts if each.action_id == stranger.action_id)
+        assert told(revised)[:2] == verdict
+        assert (revised.patient_id, revised.journey is not None) == (("P3", True) if how == "apply" else (None, False))
+
+
+def test_staff_may_reassign_an_action_about_a_stranger(centre: Centre, kiosk: Kiosk):
+    about(centre, kiosk, "P3")
+    assert centre.settle("reassign", "not_named", patient_id="P2").done
+    assert (centre.journey("P2").state, centre.journey("P3").state) == ("ARRIVED", "UNREGISTERED")
+
+
+def test_a_patient_of_todays_roster_is_no_stranger(centre: Centre, kiosk: Kiosk):
+    assert about(centre, kiosk, "P1").verdict is Verdict.APPLIED
+
+
+def days_later(centre: Centre, kiosk: Kiosk, offline: Callable[[], object]) -> None:
+    """The kiosk looks P3 up, goes on offline, and pushes three days later."""
+    assert kiosk.look_up("P3")
+    offline()
+    centre.time.pass_minutes(3 * 24 * 60)
+    kiosk.push()
+
+
+def test_a_patient_whom_a_kiosk_has_looked_up_is_named_for_good(centre: Centre, kiosk: Kiosk):
+    days_later(centre, kiosk, lambda: kiosk.tap("P3"))
+    assert kiosk.last() == (Verdict.APPLIED, Code.LATE)
+
+
+def test_a_card_that_staff_took_meanwhile_still_names_its_holder_of_then(centre: Centre, kiosk: Kiosk):
+    def offline() -> None:
+        kiosk.tap("P3")
+        assert centre.end_bindings("P3").done
+
+    days_later(centre, kiosk, offline)
+    assert kiosk.last() == (Verdict.APPLIED, Code.LATE)
+
+
+def test_a_record_that_was_merged_into_another_names_the_other(centre: Centre, kiosk: Kiosk):
+    def offline() -> None:
+        kiosk.tap("P3")
+        assert centre.merge("P2", "P3").done
+
+    days_later(centre, kiosk, offline)
+    assert kiosk.last() == (Verdict.APPLIED, Code.LATE)
+
+
+def test_a_press_without_a_card_is_named_by_the_visit_that_the_kiosk_opened(centre: Centre, kiosk: Kiosk):
+    def offline() -> None:
+        kiosk.tap("P3")
+        kiosk.push()
+        kiosk.act("P3", "register")
+
+    days_later(centre, kiosk, offline)
+    assert kiosk.last() == (Verdict.APPLIED, Code.LATE)
+
+
+def next_day(centre: Centre) -> None:
+    """A day later nobody is on a visit any more."""
+    centre.time.pass_minutes(24 * 60)
+    with centre.store.read() as db:
+        today = read_site(db).day(centre.time())
+    close_days(centre.parts, today)
+
+
+def test_an_id_that_a_kiosk_has_made_names_the_patient_whom_staff_chose_for_it(centre: Centre, kiosk: Kiosk):
+    name = PatientId(provisional_id())
+    kiosk.journeys.check_in_unknown(name, cards_of("new"), "scan_nfc", None)
+    kiosk.act(name, "register")
+    kiosk.pusher.limit = 1
+    kiosk.pusher.run_once()
+    assert centre.settle("reassign", "unknown_card", patient_id="P3").done
+    next_day(centre)
+    kiosk.push()
+    assert kiosk.last()[1] is not Code.QUARANTINED
+
+
+def lose_card(centre: Centre, kiosk: Kiosk, backup: Path) -> None:
+    """The kiosk takes P3 by a card that the desk has bound today, and the centre loses that binding in a restore."""
+    assert centre.end_bindings("P3").done
+    back_up(centre.store, backup)
+    assert centre.bind_card("new", "P3").done
+    assert kiosk.look_up("new")
+    kiosk.tap("new")
+    centre.restore(backup)
+
+
+def test_a_patient_whom_a_restore_has_made_a_stranger_is_named_until_the_kiosk_has_sent_everything(
+    centre: Centre, kiosk: Kiosk, tmp_path: Path
+):
+    lose_card(centre, kiosk, tmp_path / "backup.db")
+    kiosk.pull()
+    kiosk.sync()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    next_day(centre)
+    assert told(about(centre, kiosk, "P3")) == STRANGER
+    assert centre.rows("select kiosk_id from catching_up") == []
+
+
+def test_a_kiosk_that_is_enrolled_again_after_a_restore_still_names_the_patients_that_it_kept(
+    centre: Centre, kiosk: Kiosk, tmp_path: Path
+):
+    lose_card(centre, kiosk, tmp_path / "backup.db")
+    kiosk.ledger.enrol(centre.enrol("A", EVERYTHING, kept=1))
+    kiosk.connect()
+    kiosk.push()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+
+
+def test_the_file_of_a_kiosk_that_a_restore_has_lost_names_the_patients_that_it_kept(
+    centre: Centre, kiosk: Kiosk, tmp_path: Path
+):
+    before = tmp_path / "before.db"
+    back_up(centre.store, before)
+    lost = Kiosk(tmp_path / "lost.db", centre, "L", EVERYTHING)
+    lost.pull()
+    assert centre.end_bindings("P3").done
+    assert centre.bind_card("new", "P3").done
+    assert lost.look_up("new")
+    lost.tap("new")
+    assert lost.ledger.set_aside(tmp_path / "aside.jsonl")
+    centre.restore(before)
+    with centre.store.write() as db:
+        (verdict,) = take_in(
+            db, centre.parts, read_lines((tmp_path / "aside.jsonl").read_bytes().splitlines(True)).actions
+        )
+    assert (verdict.verdict, verdict.code) == (Verdict.APPLIED, Code.OK)

@@ -22,7 +22,7 @@ from tests.sync.central.two_stores.acts import (
     transitions,
     verdicts,
 )
-from tests.sync.central.wire import MINUTE, Centre, Kiosk
+from tests.sync.central.wire import MINUTE, Centre, Kiosk, cards_of
 
 
 def test_a_check_in_reaches_the_centre_once_and_the_kiosk_holds_the_same(centre: Centre, kiosk: Kiosk):
@@ -79,6 +79,7 @@ def test_the_event_time_is_counted_back_by_the_clock_of_one_boot(centre: Centre,
 def test_a_claimed_time_is_in_the_history_and_gives_no_place_in_line(centre: Centre, tmp_path: Path):
     kiosk = Kiosk(tmp_path / "k.db", centre, "K", wall_offset_ms=-60 * MINUTE, synchronised=False)
     kiosk.pull()
+    centre.time.pass_minutes(90)
     happened = centre.time()
     kiosk.check_in("P1")
     kiosk.reboot()
@@ -202,7 +203,7 @@ def test_an_action_that_the_tables_cannot_take_is_set_aside_whole(centre: Centre
     visit_id = str(centre.journey("P1").visit_id)
     bodies = [
         intent_of(kiosk, seq=2, patient_id="P2", visit_id=visit_id),
-        intent_of(kiosk, seq=3, patient_id="P3", action_id=new_id(), visit_id=new_id()),
+        intent_of(kiosk, seq=3, patient_id="P3", card=cards_of("P3")[0], action_id=new_id(), visit_id=new_id()),
     ]
     with kiosk.store.read() as db:
         head = db.execute("select last_hash from identity").fetchone()[0]
@@ -257,7 +258,15 @@ def test_a_database_that_fails_decides_nothing(centre: Centre, kiosk: Kiosk):
     """The disk is full in the middle of a batch: no action is judged until there is room, and then all are."""
     large = {"answer": "x" * 8000}
     bodies: list[object] = [
-        intent_of(kiosk, seq=place, action_id=new_id(), visit_id=new_id(), patient_id=patient_id, payload=large)
+        intent_of(
+            kiosk,
+            seq=place,
+            action_id=new_id(),
+            visit_id=new_id(),
+            patient_id=patient_id,
+            card=cards_of(patient_id)[0],
+            payload=large,
+        )
         for place, patient_id in enumerate(["P1", "P2", "P3"], 1)
     ]
     with centre.store.write() as db:
