@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sync.durable import free_name, sync_path, write_durably, write_secret
 
+FULL_BYTES = 64 * 1024  # with less than this free, the next commit may find no room
 LOW_BYTES = 256 * 1024 * 1024  # with less than this free, somebody should make room before the disk is full
 
 

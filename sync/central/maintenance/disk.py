@@ -12,7 +12,7 @@ import msgspec
 
 from sync.central.store.errors import Trouble, trouble_of
 from sync.central.store.sqlite import Store
-from sync.database_file import LOW_BYTES, free_bytes
+from sync.database_file import FULL_BYTES, LOW_BYTES, free_bytes
 
 FRESH_S = 5.0
 _TRIES = "write_tries"  # the name of a counter: a row with the value that it has would write nothing
@@ -41,7 +41,15 @@ def look_at_disk(store: Store) -> Disk:
 
 
 def write_trouble(store: Store) -> Trouble | None:
-    """What keeps the database from writing, by one small commit; None where nothing does."""
+    """What keeps the database from writing, by one small commit; None where nothing does.
+
+    A disk without room counts as full. The log may have room for this commit, and not for the next one.
+    """
+    try:
+        if free_bytes(store.path) < FULL_BYTES:
+            return Trouble.DISK_FULL
+    except OSError:
+        return Trouble.DISK_FAILS
     try:
         with store.write() as db:
             db.set_counter(_TRIES, (db.counter(_TRIES) or 0) + 1)
