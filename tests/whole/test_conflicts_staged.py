@@ -6,7 +6,9 @@ takes a person of its own.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -103,6 +105,17 @@ def test_case_5_an_arrival_confirmed_for_an_exam_that_is_over_never_queues_the_n
     assert town.check()["ok"]
 
 
+def has_not_called_since(town: Town, kiosk: OtherKiosk, at_ms: int) -> None:
+    """Makes the centre remember the last pull of a kiosk as one of that time. No action can be older than that pull."""
+    town.stop_central()
+    with closing(sqlite3.connect(town.places.directory / "central.db")) as database, database:
+        told = database.execute(
+            "update told_seqs set first_ms = ?, last_ms = ? where kiosk_id = ?", (at_ms, at_ms, kiosk.who["kiosk_id"])
+        )
+    assert told.rowcount == 1
+    town.start_central()
+
+
 def test_case_6_what_was_done_on_a_day_that_is_over_is_kept_in_its_history_and_money_is_for_staff(town: Town):
     person = town.people[5]
     other = OtherKiosk(town)
@@ -112,6 +125,7 @@ def test_case_6_what_was_done_on_a_day_that_is_over_is_kept_in_its_history_and_m
     # The clock of another boot: its wall time alone tells when this was.
     then = now | {"wall_ms": now["wall_ms"] - DAY_MS, "boot_id": uuid7()}
     before = town.state(person) | {"timestamp": ""}
+    has_not_called_since(town, other, then["wall_ms"] - DAY_MS)
     visit_id = uuid7()
     other.check_in(person, site_day=yesterday, clock=then, visit_id=visit_id)
     other.act(
