@@ -339,7 +339,7 @@ def test_a_full_disk_is_a_fault_before_anybody_holds_a_card_to_the_kiosk(small_d
     free = os.statvfs(small_disk)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(free.f_bavail * free.f_bsize))
-    assert rig.reception.faults() == (), "whoever asks, the store is tried once in five seconds"
+    assert rig.reception.faults() == (), "the store is tried once in five seconds, however often it is asked"
     rig.seconds.now += FRESH_S
     assert rig.reception.faults() == ("the database refuses to write",)
     assert rig.reception.screen().screen is ScreenKind.OUT_OF_ORDER

@@ -504,7 +504,7 @@ def test_a_terminal_shows_how_far_it_is_and_a_file_gets_words_alone(tmp_path: Pa
     assert subprocess.run(command, capture_output=True, check=True).stderr == b""
 
 
-# docs/import.md: somebody who has only that page brings a hospital in.
+# A reader of docs/import.md alone brings a hospital in.
 
 PAGE = (Path(__file__).parents[4] / "docs/import.md").read_text("utf-8")
 
