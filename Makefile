@@ -6,8 +6,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test test-long simulate check bench lock clean
 
-# An activated environment of another project must not lend its packages to this one.
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# An activated environment of another project must not lend its packages to this one. Nor must a shell that keeps Python from
+# saving what it compiles: the tests start hundreds of processes, and each would compile the program again.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export PYTHON ARGS
 
 help: ## this list
@@ -33,9 +34,9 @@ test-long: ## the same with the slow cases: many more examples and rounds
 	@.ci/setup test
 	@LONG=1 .ci/test $(ARGS)
 
-simulate: ## hospitals in trouble from seeds: N=50000 schedules over all cores, or SEED=123 again with its log
+simulate: ## hospitals in trouble from seeds: N=50000 schedules over all cores, or SEED=123 again with its log; LIAR=all, none
 	@.ci/setup check
-	@PYTHONHASHSEED=0 exec .venv/bin/python -m tests.simulation $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@PYTHONHASHSEED=0 exec .venv/bin/python -m tests.simulation $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED)) $(if $(LIAR),--liar $(LIAR)) $(ARGS)
 
 check: ## format, lint, types, and imports between rooms
 	@.ci/setup check
@@ -50,5 +51,5 @@ lock: ## choose the versions of all dependencies again (.ci/lock); ARGS=--upgrad
 	@.ci/lock/remake $(ARGS)
 
 clean: ## remove .venv and what tools left behind; data and configuration stay
-	@rm -rf .venv build *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv build mutants *.egg-info .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -33,6 +33,7 @@ class RefusedReason(StrEnum):
     RANDOM_ID = "random_id"  # a card that is set to show another id each time
     NO_STABLE_ID = "no_stable_id"  # a kind of card whose id may change, such as type B
     BANK_CARD = "bank_card"
+    SHORT_UID = "short_uid"  # a UID of 4 bytes, at a site that does not accept such cards; no reader says this
     PASSPORT = "passport"  # a passport, or another document of ICAO 9303
     UNKNOWN_FORM = "unknown_form"  # nothing proves that the id stays the same
     UNREADABLE = "unreadable"  # taken away too early, damaged, or two cards at once

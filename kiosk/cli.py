@@ -3,6 +3,7 @@
 Each command imports only what it needs. Scripts call `status` and `tap` often, and the daemon's parts load slowly.
 """
 
+import gc
 import json
 import logging
 import sqlite3
@@ -18,6 +19,7 @@ import msgspec
 from kiosk.appliance.disk import kept_faults, room_faults
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.config import Config, ConfigError, check_central_url, read_config
+from kiosk.enrol_code import NoCode, read_code
 from kiosk.signals import StopSignal
 from kiosk.store.old_site import Kept, UnknownAction, read_kept, set_aside
 from kiosk.store.sqlite import Store, StoreError, peek
@@ -52,13 +54,6 @@ def _config(path: str) -> Config:
         return read_config(Path(path))
     except ConfigError as error:
         raise BadInput(str(error)) from error
-
-
-def _code(text: str) -> str:
-    # A byte that is no UTF-8 comes as a lone surrogate, which cannot be sent.
-    if not text.isprintable():
-        raise BadInput("the code may hold printable characters only")
-    return text
 
 
 def _example(command: str, arguments: str = "") -> str:
@@ -107,6 +102,7 @@ def run(config: Config) -> None:
         raise BadInput(str(error)) from error
     except (StoreError, OSError, ValueError) as error:
         raise Failure(str(error)) from error
+    gc.freeze()  # what the start has made stays: a collection of all objects would halt a tap for its sake
     stop_signal.wait()
     daemon.stop()
     if failed.is_set():
@@ -183,27 +179,31 @@ def outbox(config: Config, as_json: bool, aside: Path | None, actions: tuple[str
     click.echo(f"{sum(row['status'] == 'pending' for row in rows)} of {len(rows)} actions wait for the centre")
 
 
-@main.command(epilog=_example("enroll", "--central https://checkin.hospital.example --code ABCDE-23456"))
+@main.command(epilog=_example("enroll", "--central https://checkin.hospital.example"))
 @with_config
 @click.option("--central", required=True, metavar="URL", help="The centre, such as https://checkin.hospital.example.")
-@click.option("--code", type=_code, required=True, help="The code from `kiosk-central enroll-code`: it works once.")
+@click.option("--code", help="The code from `kiosk-central enroll-code`; asked for if not given.")
 @aside_option
-def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
+def enroll(config: Config, central: str, code: str | None, aside: Path | None) -> None:
     """Enrol this machine as a kiosk of a centre. The daemon may be running.
 
     A kiosk that goes to another hospital forgets everything of the present one. What it has not sent there goes into
     the file of --set-aside, for `kiosk-central take-in` at that hospital.
+
+    Other processes can read --code. Without it the command asks, or reads a line of standard input.
     """
+    from kiosk.enrolment_call import ask_to_enrol, forget_attempt
     from kiosk.route import route_to_centre
     from sync.agent.answers import advised
-    from sync.agent.client import ENROL_PATH, Accepted, CentralClient, NoAnswer
+    from sync.agent.client import ENROL_PATH, Accepted, NoAnswer
     from sync.agent.route import UnusableFile
 
     route = route_to_centre(config.central)
     try:
         url = check_central_url(central, config.central.plain_http, config.central.proxy)
         route.check()
-    except (ConfigError, UnusableFile) as error:
+        code = read_code(code)
+    except (ConfigError, UnusableFile, NoCode) as error:
         raise BadInput(str(error)) from error
     wish, (site_id, kept) = config.kiosk, _present_site(config)
     if aside:
@@ -219,18 +219,16 @@ def enroll(config: Config, central: str, code: str, aside: Path | None) -> None:
         actions=wish.actions,
         sealed=True,
     )
-    client = CentralClient(url, route=route)
-    answer = client.enrol(request)
-    client.close()
-    match answer:
+    match ask_to_enrol(url, route, request, config.attempt_path):
         case Accepted(enrolment):
             file = _complete(config, enrolment, aside)
+            forget_attempt(config.attempt_path)
         case CallRefused(code=EndCode.OTHER_SITE) if kept:
             raise Failure(f"{kept.words}. The code is still good")
-        case CallRefused():
-            raise BadInput(answer.error)
-        case NoAnswer():
-            raise Failure(f"no usable answer from the centre at {url}: {advised(answer.reason, ENROL_PATH)}")
+        case CallRefused(error=words):
+            raise BadInput(words)
+        case NoAnswer(reason=reason):
+            raise Failure(f"no usable answer from the centre at {url}: {advised(reason, ENROL_PATH)}")
     click.echo(f"enrolled as {enrolment.kiosk_id} ({enrolment.name}), queue numbers from {enrolment.ticket_prefix}-001")
     if file and file != str(aside):
         click.echo(f"{file} holds the actions as well: the kiosk went on while it was enrolled", err=True)

@@ -134,7 +134,7 @@ class Config(_Section, frozen=True, kw_only=True):
 
     @property
     def token_path(self) -> Path:
-        """The file with this kiosk's token (0600)."""
+        """The file (0600) with this kiosk's token. Former tokens follow in it, a line each."""
         return Path(self.central.token_file) if self.central.token_file else self._beside(".token")
 
     @property
@@ -146,6 +146,11 @@ class Config(_Section, frozen=True, kw_only=True):
     def enrolment_path(self) -> Path:
         """The file (0600) with the centre's answer to an enrolment that is not complete."""
         return self._beside(".enrolment")
+
+    @property
+    def attempt_path(self) -> Path:
+        """The file (0600) with the attempt of an enrolment that the centre has not answered."""
+        return self._beside(".attempt")
 
     @property
     def page_key_path(self) -> Path:

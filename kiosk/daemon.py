@@ -23,7 +23,7 @@ from kiosk.appliance.disk import disk_faults
 from kiosk.appliance.status import outbox_rows, status
 from kiosk.appliance.unknown_forms import UnknownForms
 from kiosk.config import Config, ConfigError, ReaderSection
-from kiosk.enrolment import FAILURES, PendingEnrolment, SiteCards, describe_failure
+from kiosk.enrolment import FAILURES, PendingEnrolment, describe_failure
 from kiosk.front.counter import DemoCard
 from kiosk.front.reception import Reception
 from kiosk.front.screen import Lookup, Screen
@@ -31,8 +31,9 @@ from kiosk.front.visitor import LOOKUP_S
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.ledger import Ledger
 from kiosk.journey.this_kiosk import ThisKiosk
-from kiosk.route import route_to_centre
+from kiosk.route import faults_of_route, route_to_centre
 from kiosk.store.sqlite import Store, StoreError
+from kiosk.tokens import KioskTokens
 from kiosk.ui.admission import Admission
 from kiosk.ui.app import create_app
 from kiosk.ui.server import PageServer
@@ -84,20 +85,22 @@ class Daemon:
             self._resume_enrolment()
             self._report_lost_database()
             self._erase_ended()  # again, where the power went in the middle
-            self._cards = SiteCards(self._config)
             journeys = Journeys(self._kiosk)
-            self._reception = Reception(journeys, self._cards.hashes, self._automatic, self._nudge, self._look_up)
+            self._reception = Reception(journeys, self._kiosk.cards.hashes, self._automatic, self._nudge, self._look_up)
             self._reception.start()
             parts.callback(self._reception.stop)
             self._start_readers(parts)
             self._start_agent()
             parts.callback(self._stop_agent)
-            control = ControlServer(socket_path(self._config.store_path), self._operations())
+            operations = self._operations()
+            control = ControlServer(socket_path(self._config.store_path), lambda _: operations)
             control.start()
             parts.callback(control.stop)
             page = self._start_page(parts)
             self._parts = parts.pop_all()
         self._report_undefined_actions()
+        for fault in faults_of_route(self._config.central):
+            log.warning("%s", fault)
         log.info("ready: the page is on %s", page.url)
 
     def stop(self) -> None:
@@ -109,11 +112,12 @@ class Daemon:
     def _start_page(self, parts: ExitStack) -> PageServer:
         """Starts the page last, so that every other part runs once /healthz answers."""
         admission = Admission(load_signing_key(self._config.page_key_path))
-        page = PageServer(create_app(self._reception, self._config.display, admission), *self._config.listen)
+        app = create_app(self._reception, self._config.display, admission)
+        page = PageServer(app, admission, *self._config.listen)
         parts.callback(page.stop)
         path = self._config.page_socket_path
         operations: dict[str, Operation] = {"page-url": lambda _: admission.one_time_url(page.url)}
-        asked = ControlServer(path, operations, _FOR_THE_GROUP)
+        asked = ControlServer(path, lambda _: operations, _FOR_THE_GROUP)
         try:
             asked.start()
         except OSError as error:
@@ -175,7 +179,8 @@ class Daemon:
         if identity is None or identity.ended_ms is not None or not self._config.central.url:
             return
         with self._agent_lock:
-            self._agent = Agent(self._ledger, self._connect, self._on_sync)
+            self._tokens = KioskTokens(self._enrolment)
+            self._agent = Agent(self._ledger, self._connect, self._on_sync, tokens=self._tokens)
             self._agent.start()
             self._lookups = Lookups(self._ledger, self._connect_quickly, self._on_lookup)
             self._lookups.start()
@@ -190,13 +195,13 @@ class Daemon:
             agent.stop()
 
     def _connect(self) -> CentralClient:
-        token = self._enrolment.token()
-        self._cards.refresh()  # an enrolment brings keys and token together
+        token = self._tokens.present()
+        self._kiosk.cards.refresh()  # an enrolment brings keys and token together
         return CentralClient(self._config.central.url, token, route=route_to_centre(self._config.central))
 
     def _connect_quickly(self) -> CentralClient:
         central = self._config.central
-        return CentralClient(central.url, self._enrolment.token(), LOOKUP_S, route_to_centre(central))
+        return CentralClient(central.url, self._tokens.present(), LOOKUP_S, route_to_centre(central))
 
     def _look_up(self, cards: tuple[CardHash, ...]) -> bool:
         lookups = self._lookups
@@ -212,7 +217,7 @@ class Daemon:
         self._reception.update(patient_ids, agent.online if agent else False)
         if agent and agent.refusal is EndCode.ENDED and not self._is_erased:
             self._erase_ended()
-            self._cards.refresh()
+            self._kiosk.cards.refresh()
 
     def _nudge(self) -> None:
         if agent := self._agent:
@@ -297,11 +302,17 @@ class Daemon:
                 running=True,
                 online=agent.online if agent else False,
                 reason=agent.reason if agent else self._reason_without_agent(),
-                not_known=agent is not None and agent.refusal is EndCode.NOT_KNOWN,
+                refusal=agent.refusal if agent else None,
                 readers=readers,
                 fields=fields,
                 unknown_forms=self._unknown_forms.seen(),
-                faults=(*disk, *faults, *self._lookup_faults(agent)),
+                faults=(
+                    *disk,
+                    *faults,
+                    *self._lookup_faults(agent),
+                    *_renewal_faults(agent),
+                    *faults_of_route(self._config.central),
+                ),
             )
 
     def _lookup_faults(self, agent: Agent | None) -> tuple[str, ...]:
@@ -351,7 +362,7 @@ class Daemon:
             finally:
                 # After a failure the kiosk keeps its former identity, with an outbox to push.
                 self._is_erased = False
-                self._cards.refresh()
+                self._kiosk.cards.refresh()
                 self._reception.reset()
                 self._start_agent()
         return {"kiosk_id": enrolment.kiosk_id, "set_aside": str(file) if file else None}
@@ -362,6 +373,11 @@ _FOR_THE_GROUP = Access(mode=0o660, clients=4, max_line=1024, request_s=5.0)
 _CLEAR_S = 2.0  # the time for a card that has left to count as away; a card that lies on a reader stays longer
 _SETTLED_S = 5.0
 _NO_NEW_TAP = "no new tap: the same card came back too soon"
+
+
+def _renewal_faults(agent: Agent | None) -> tuple[str, ...]:
+    fault = agent.renewal_fault if agent else ""
+    return (f"the token was not renewed: {fault}",) if fault else ()
 
 
 def _end_program() -> None:

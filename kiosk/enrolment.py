@@ -15,7 +15,7 @@ import msgspec
 from kiosk.config import Config
 from kiosk.journey.ledger import Ledger, WouldLose
 from kiosk.store.identity import token_hash
-from sync.cards import CardHash, CardKeys, read_keys, usable
+from sync.cards import usable
 from sync.clock import site_day
 from sync.durable import erase, prepare_secret, put_in_place, write_secret
 from sync.journey.definitions import read as parse_definitions
@@ -23,6 +23,9 @@ from sync.protocol import Enrolment
 
 log = logging.getLogger(__name__)
 
+# A centre that was restored from a backup may know a former token alone. There is a new one each month, and each time
+# that an operator asks for it.
+TOKENS_KEPT = 4
 FAILURES = (OSError, sqlite3.Error, ValueError, KeyError)  # what `PendingEnrolment` raises
 
 
@@ -73,11 +76,27 @@ class PendingEnrolment:
             return False
         return waiting is not None and waiting.enrolment == enrolment
 
-    def token(self) -> str:
-        """Returns the token of this kiosk. Raises OSError where its file cannot be written or read."""
+    def tokens(self) -> tuple[str, ...]:
+        """Returns the tokens of this kiosk, newest first. Raises OSError where the file cannot be written or read."""
         with self._lock:
             self._finish_begun()
-            return self._config.token_path.read_text("utf-8").strip()
+            return self._read_tokens()
+
+    def add_token(self, token: str, asked_with: str | None) -> None:
+        """Saves a newer token, durably and before the former ones. `asked_with` is the hash of the token of the call.
+
+        Nothing happens where that token is none of this kiosk: it was enrolled meanwhile. Raises OSError, and the file
+        is unchanged then.
+        """
+        with self._lock:
+            self._finish_begun()
+            tokens = self._read_tokens()
+            if any(token_hash(each) == asked_with for each in tokens):
+                kept = [token, *tokens][:TOKENS_KEPT]
+                write_secret(self._config.token_path, "\n".join(kept).encode())
+
+    def _read_tokens(self) -> tuple[str, ...]:
+        return tuple(self._config.token_path.read_text("utf-8").split())
 
     def erase_ended(self) -> bool:
         """Erases the token, the card keys and the traces of patients of a kiosk that the centre has ended.
@@ -185,26 +204,3 @@ def _check(enrolment: Enrolment) -> None:
     site_day(0, enrolment.site.timezone, enrolment.site.day_starts_at)
     if not usable(enrolment.card_keys):
         raise ValueError("no usable card key")
-
-
-class SiteCards:
-    """Hashes cards under the site's card keys. The key file is read at the start and after each enrolment."""
-
-    def __init__(self, config: Config) -> None:
-        self._path = config.keys_path
-        self._keys = CardKeys(())
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Reads the key file again. Without a usable file no card is known, and the log says why."""
-        try:
-            self._keys = read_keys(self._path)
-        except FileNotFoundError:
-            log.info("no card keys yet: the enrolment brings them")
-        except (OSError, ValueError) as error:
-            # Without the message of the parser, which could quote the file.
-            log.error("the card keys in %s cannot be used: %s", self._path, type(error).__name__)  # noqa: TRY400
-
-    def hashes(self, card: str) -> tuple[CardHash, ...]:
-        """Returns the hash of a card's canonical id under every key, newest first."""
-        return self._keys.hashes(card)

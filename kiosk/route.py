@@ -1,6 +1,8 @@
 """The route to the centre that the configuration describes."""
 
-from kiosk.config import CentralSection
+from urllib.parse import urlsplit
+
+from kiosk.config import CentralSection, is_loopback
 from sync.agent.route import Route
 
 
@@ -13,3 +15,11 @@ def route_to_centre(central: CentralSection) -> Route:
         proxy=central.proxy.rstrip("/"),
         proxy_login_file=central.proxy_login_file,
     )
+
+
+def faults_of_route(central: CentralSection) -> tuple[str, ...]:
+    """Returns what is wrong with the route, in words: that it is not encrypted. Empty where nothing is."""
+    parts = urlsplit(central.url)
+    if parts.scheme != "http" or (is_loopback(parts.hostname) and not central.proxy):
+        return ()
+    return ("the network can read this kiosk's token and its patients: [central] url is http, by plain_http = true",)

@@ -3,13 +3,17 @@
 The hashes are the only form in which a card is stored, sent between the two ends, or logged.
 
 A plain hash of a four-byte UID is reversed in seconds, so the hash is HMAC-SHA-256 under a key of the site. The keys
-are in a file of their own (0600), never in a database. Each key has an id, so that keys can be rotated.
+are in a file of their own (0600), never in a database.
+
+Keys rotate by layers: the hash under a newer key is the HMAC of the hash under the key before it. So a stored hash is
+lifted to a new key without the card.
 """
 
-import hashlib
 import hmac
+import itertools
 import re
 import secrets
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,13 +24,14 @@ from sync.durable import write_secret
 
 _SEPARATORS = re.compile(r"[\W_]")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){4,16}")
+_HASH = re.compile(r"[0-9a-f]{64}")
 _TECHNOLOGIES = {str(technology): technology for technology in Technology}
 _OPAQUE = "tag"
 MAX_TAG_ID = 256
+_SHORT_DIGITS = 8  # of a UID of 4 bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CardHash:
+class CardHash(msgspec.Struct, frozen=True):
     """A card under one key: the id of the key, and the hash (64 hex digits)."""
 
     key_id: str
@@ -40,23 +45,68 @@ class CardKey:
     key_id: str
     secret: str = field(repr=False)
 
-    def hash(self, canonical: str) -> CardHash:
-        """The hash of a card's canonical id. Raises ValueError where the secret is not hex."""
-        secret = bytes.fromhex(self.secret)
-        return CardHash(self.key_id, hmac.new(secret, canonical.encode(), hashlib.sha256).hexdigest())
+    def hash(self, text: str) -> CardHash:
+        """The hash of a text: a card's canonical id, or the hash under the key before this one.
+
+        Raises ValueError where the secret is not hex.
+        """
+        return CardHash(self.key_id, hmac.digest(bytes.fromhex(self.secret), text.encode(), "sha256").hex())
 
 
 class CardKeys(msgspec.Struct, frozen=True):
-    """The site's keys, newest first. During a rotation there are two keys.
+    """The site's keys in the order of their layers, oldest first.
 
-    This is the JSON of the key file and of an enrolment.
+    This is the JSON of the key file, of an enrolment and of a pull's answer.
     """
 
     keys: tuple[CardKey, ...]
 
+    @property
+    def newest(self) -> str:
+        """The id of the newest key; empty without keys."""
+        return self.keys[-1].key_id if self.keys else ""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the keys, oldest first."""
+        return tuple(key.key_id for key in self.keys)
+
     def hashes(self, canonical: str) -> tuple[CardHash, ...]:
-        """A card's hashes from its canonical id, one for each key, newest key first."""
-        return tuple(key.hash(canonical) for key in self.keys)
+        """A card's hashes from its canonical id, one for each layer, newest first."""
+        return _layers(canonical, self.keys)
+
+    def layers_of(self, card: CardHash) -> tuple[CardHash, ...]:
+        """The hashes of a card from its own layer up, newest first. A hash under an unknown key stays alone."""
+        if card.key_id not in self.ids or not _HASH.fullmatch(card.uid_hash):
+            return (card,)
+        return (*_layers(card.uid_hash, self.keys[self.ids.index(card.key_id) + 1 :]), card)
+
+    def lift(self, card: CardHash) -> CardHash:
+        """The hash of a card under the newest key. A hash under an unknown key stays as it is."""
+        return card if card.key_id == self.newest else self.layers_of(card)[0]
+
+    def lift_in(self, text: str) -> str:
+        """A text with the hashes of cards in it under the newest key, in the forms in which the centre keeps them.
+
+        These are `key_id:uid_hash`, and the JSON of a `CardHash`.
+        """
+        former = "|".join(re.escape(key_id) for key_id in self.ids[:-1])
+        if not former:
+            return text
+
+        def lifted(found: re.Match[str]) -> str:
+            card = self.lift(CardHash(found[1], found[3]))
+            return f"{card.key_id}{found[2]}{card.uid_hash}"
+
+        return re.sub(rf'\b({former})(:|"\s*,\s*"uid_hash"\s*:\s*")([0-9a-f]{{64}})\b', lifted, text)
+
+
+def _layers(text: str, keys: Iterable[CardKey]) -> tuple[CardHash, ...]:
+    """The hashes of a text under these keys, each over the hash before it, newest first."""
+    found: list[CardHash] = []
+    for key in keys:
+        found.append(key.hash(found[-1].uid_hash if found else text))
+    return tuple(reversed(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +125,13 @@ _WHY = {
     RefusedReason.PHONE: "it is a phone, which shows another id each time",
     RefusedReason.RANDOM_ID: "it is a phone, or a card that shows another id each time",
     RefusedReason.NO_STABLE_ID: "an id of this kind may change, or was cut short",
+    RefusedReason.SHORT_UID: "its UID has only 4 bytes, and this hospital does not accept such cards",
     RefusedReason.UNREADABLE: "no card of this technology has such an id; "
     "without iso14443a:, felica:, iso15693: or ksx6924: before it, an id is taken for iso14443a",
 }
+
+
+SHORT_UID = RefusedCard(RefusedReason.SHORT_UID)
 
 
 def canonical_card(technology: str, uid: bytes) -> str:
@@ -110,6 +164,16 @@ def judge_tag(tag_id: str) -> str | RefusedCard:
         if isinstance(judged, RefusedReason):
             return RefusedCard(judged)
     return canonical
+
+
+def judge_at_site(canonical: str, *, refuses_short_uids: bool) -> RefusedCard | None:
+    """Why a site does not accept a usable card; None where it does.
+
+    A UID of 4 bytes is easy to copy, and few enough exist to try all under a stolen key.
+    """
+    technology, _, uid = canonical.partition(":")
+    is_short = technology == Technology.ISO14443A and len(uid) == _SHORT_DIGITS
+    return SHORT_UID if is_short and refuses_short_uids else None
 
 
 def is_card(canonical: str) -> bool:
@@ -163,6 +227,17 @@ def load_or_make_keys(path: Path) -> CardKeys:
     """The keys of a key file. Where there is no file, makes a first key and writes it. Raises as `read_keys` does."""
     if path.exists():
         return read_keys(path)
-    keys = CardKeys((CardKey(f"k{secrets.token_hex(3)}", secrets.token_hex(32)),))
-    write_secret(path, msgspec.json.encode(keys))
+    keys = CardKeys((new_key(()),))
+    write_keys(path, keys)
     return keys
+
+
+def new_key(taken: Collection[str]) -> CardKey:
+    """A new key, with an id that is not in `taken`."""
+    ids = (f"k{secrets.token_hex(3)}" for _ in itertools.count())
+    return CardKey(next(key_id for key_id in ids if key_id not in taken), secrets.token_hex(32))
+
+
+def write_keys(path: Path, keys: CardKeys) -> None:
+    """Writes a key file that only its owner may read: whole or not at all, and durable. Raises OSError."""
+    write_secret(path, msgspec.json.encode(keys))

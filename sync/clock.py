@@ -9,9 +9,11 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
@@ -43,8 +45,7 @@ class TimeQuality(StrEnum):
     RECEIVED = "received"  # the moment of the receipt, since the wall clock is useless
 
 
-@dataclass(frozen=True, slots=True)
-class EventTime:
+class EventTime(msgspec.Struct, frozen=True):
     """When something happened (UTC ms), and the quality of that time."""
 
     at_ms: int
@@ -71,15 +72,18 @@ def age_ms(event: ClockReading, now: ClockReading) -> int:
 
 
 def read_clock() -> ClockReading:
-    """The present reading of this machine's clocks. A clock counts as synchronised when systemd-timesyncd says so. No
-    other daemon is asked.
-    """
+    """The present reading of this machine's clocks."""
     return ClockReading(
         wall_ms=now_ms(),
         mono_ms=time.monotonic_ns() // 1_000_000,
         boot_id=_boot_id(),
-        synchronised=os.path.exists(_SYNCHRONISED),
+        synchronised=is_synchronised(),
     )
+
+
+def is_synchronised() -> bool:
+    """Whether systemd-timesyncd says that this machine's wall clock is synchronised. No other daemon is asked."""
+    return os.path.exists(_SYNCHRONISED)
 
 
 def now_ms() -> int:
@@ -91,7 +95,12 @@ def iso(at_ms: int, timezone: str) -> str:
     """A time as ISO 8601, to the second, with the offset of a time zone (IANA name). A time outside 1970 to 9999 is
     shown as the nearest time inside.
     """
-    return _local(at_ms, timezone).isoformat(timespec="seconds")
+    return _iso(at_ms // 1000, timezone)
+
+
+@lru_cache(maxsize=1024)  # the same bookings are shown again and again, and many answers bear one second
+def _iso(at_s: int, timezone: str) -> str:
+    return _local(at_s * 1000, timezone).isoformat(timespec="seconds")
 
 
 def site_day(at_ms: int, timezone: str, day_starts_at: str) -> str:
@@ -100,16 +109,23 @@ def site_day(at_ms: int, timezone: str, day_starts_at: str) -> str:
     Raises ValueError where `day_starts_at` or the time zone is malformed, and KeyError (zoneinfo.ZoneInfoNotFoundError)
     where the time zone is unknown.
     """
+    return _site_day(at_ms // 1000, timezone, day_starts_at)
+
+
+@lru_cache(maxsize=64)  # one tap or action asks several times within a second
+def _site_day(at_s: int, timezone: str, day_starts_at: str) -> str:
     hours, minutes = day_starts_at.split(":")
-    local = _local(at_ms, timezone).replace(tzinfo=None)
+    local = _local(at_s * 1000, timezone).replace(tzinfo=None)
     return (local - timedelta(hours=int(hours), minutes=int(minutes))).date().isoformat()
 
 
+@lru_cache(maxsize=64)
 def day_after(day: str) -> str:
     """The ISO date after this one."""
     return (datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)).date().isoformat()
 
 
+@lru_cache(maxsize=64)
 def day_before(day: str) -> str:
     """The ISO date before this one."""
     return (datetime.fromisoformat(day).replace(tzinfo=UTC) - timedelta(days=1)).date().isoformat()

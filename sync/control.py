@@ -8,12 +8,14 @@ request and its answer are one line of JSON each: {"op": …, …}, and {"result
 import json
 import logging
 import os
+import select
 import socket
 import sqlite3
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ MAX_LINE = 32 * 1024 * 1024  # bytes: a whole hospital document
 CHUNK = 64 * 1024
 RETRY_S = 0.2  # until the next try to accept, where the process has no file descriptor left
 Operation = Callable[[Mapping[str, Any]], object]
+_CREDENTIALS = struct.Struct("3i")  # process, user and group
 
 
 class ControlError(Exception):
@@ -49,13 +52,15 @@ class Access:
     """Who may use a socket, and how much of the daemon they can take up.
 
     `mode` are the rights of the socket's file. At most `clients` are served at a time; the others wait. A request has
-    at most `max_line` bytes and is whole within `request_s` seconds. Its answer is read in the same time.
+    at most `max_line` bytes and is whole within `request_s` seconds. Its answer is read in the same time. While others
+    wait, a request that is not whole after `slow_s` seconds is ended.
     """
 
     mode: int = 0o600
     clients: int = 16
     max_line: int = MAX_LINE
     request_s: float = 10.0
+    slow_s: float = 0.5
 
 
 def socket_path(database: Path) -> Path:
@@ -88,13 +93,17 @@ OWNER_ONLY = Access()
 class ControlServer:
     """Answers requests until `stop`, each connection in a thread of its own."""
 
-    def __init__(self, path: Path, operations: Mapping[str, Operation], access: Access = OWNER_ONLY) -> None:
-        """`operations` are the operations by name. An operation gets the request's arguments and returns JSON values;
-        it raises ControlError to refuse."""
+    def __init__(
+        self, path: Path, operations: Callable[[int], Mapping[str, Operation]], access: Access = OWNER_ONLY
+    ) -> None:
+        """`operations` gives the operations by name, for the user id of the client. An operation gets the request's
+        arguments and returns JSON values; it raises ControlError to refuse."""
         self._path = path
         self._operations = operations
         self._access = access
         self._places = threading.Semaphore(access.clients)
+        self._lock = threading.Lock()
+        self._reading: dict[socket.socket, float] = {}  # since when (monotonic), oldest first
         self._listener: socket.socket | None = None
         self._stopped = threading.Event()
 
@@ -112,7 +121,9 @@ class ControlServer:
             listener.close()
             raise OSError(error.errno, error.strerror or str(error), str(self._path)) from error
         self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), name="control", daemon=True).start()
+        waiting = select.poll()
+        waiting.register(listener, select.POLLIN)
+        threading.Thread(target=self._accept, args=(listener, waiting), name="control", daemon=True).start()
 
     def stop(self) -> None:
         """Closes the socket and removes its file. Does not wait for operations under way."""
@@ -124,10 +135,12 @@ class ControlServer:
             self._listener = None
             self._places.release()  # wakes the accepting thread where it waits for a place
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, waiting: select.poll) -> None:
         while True:
             # A place before a connection: clients without one wait in the kernel, and hold no thread here.
-            self._places.acquire()
+            while not self._places.acquire(timeout=RETRY_S):
+                if any(events & select.POLLIN for _, events in waiting.poll(0)):
+                    self._end_slowest()
             if self._stopped.is_set():
                 return
             try:
@@ -144,8 +157,8 @@ class ControlServer:
     def _serve(self, connection: socket.socket) -> None:
         try:
             with connection:
-                line = _read_line(connection, self._access.max_line, self._access.request_s)
-                answer = self._answer(line)
+                line = self._read(connection)
+                answer = self._answer(line, self._operations(_user_of(connection)))
                 connection.settimeout(self._access.request_s)
                 connection.sendall(answer + b"\n")
         except OSError:
@@ -153,10 +166,28 @@ class ControlServer:
         finally:
             self._places.release()
 
-    def _answer(self, line: bytes) -> bytes:
+    def _read(self, connection: socket.socket) -> bytes:
+        with self._lock:
+            self._reading[connection] = time.monotonic()
+        try:
+            return _read_line(connection, self._access.max_line, self._access.request_s)
+        finally:
+            with self._lock:
+                self._reading.pop(connection, None)
+
+    def _end_slowest(self) -> None:
+        """Ends the oldest request that is not whole after `slow_s` seconds. Its sender has sent little, or nothing."""
+        with self._lock:
+            oldest = next(iter(self._reading), None)
+            if oldest and self._reading[oldest] + self._access.slow_s <= time.monotonic():
+                del self._reading[oldest]
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+
+    def _answer(self, line: bytes, operations: Mapping[str, Operation]) -> bytes:
         try:
             request = json.loads(line)
-            operation = self._operations[request.pop("op")]
+            operation = operations[request.pop("op")]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _error("the daemon does not know this request")
         try:
@@ -191,6 +222,12 @@ def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:
         raise NotPermitted(f"{path}: only the daemon's own user and root may ask it") from error
     except OSError as error:
         raise ControlError(f"{path}: {error.strerror or error}") from error
+
+
+def _user_of(connection: socket.socket) -> int:
+    """The user id of the process at the other end, as the kernel knows it (unix(7), SO_PEERCRED)."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(credentials)[1])
 
 
 def _error(message: str) -> bytes:

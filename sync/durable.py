@@ -67,11 +67,16 @@ def put_in_place(prepared: Path, path: Path) -> None:
 
 
 def erase(path: Path) -> None:
-    """Overwrites a file with zeros and removes it, durably. Nothing happens where there is no such file. Raises
-    OSError.
+    """Overwrites a file with zeros and removes it, durably, and what a crash has left of its writing. Nothing happens
+    where there is no such file. Raises OSError.
 
     A flash medium may keep the old content in a place that no program can read.
     """
+    for each in (_prepared(path), path):
+        _erase(each)
+
+
+def _erase(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -18,7 +18,21 @@ class FairLock:
         self._depth = 0
         self._queue: deque[tuple[int, threading.Lock]] = deque()  # waiting threads, each with its gate
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a thread waits for the lock."""
+        return bool(self._queue)
+
     def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def acquire(self) -> None:
+        """Waits for the lock, and takes it. An exception that ends the wait leaves it to the others."""
         thread_id = threading.get_ident()
         with self._state:
             if self._owner in (0, thread_id):
@@ -33,9 +47,8 @@ class FairLock:
             self._stop_waiting(thread_id, gate)
             raise
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def release(self) -> None:
+        """Gives the lock to the thread that has waited longest."""
         with self._state:
             self._depth -= 1
             if not self._depth:

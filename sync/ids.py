@@ -1,25 +1,25 @@
 """Ids: UUIDs of version 7 (RFC 9562, 5.7), so that rows sort by the time at which they were made."""
 
+import os
 import re
-import secrets
 import time
-import uuid
 
+_LARGEST_MS = (1 << 48) - 1
 _PROVISIONAL = "card-"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def uuid7(now_ms: int, randomness: bytes) -> str:
     """The UUIDv7 of a time (UTC ms) and ten random bytes, as text."""
-    value = (now_ms & (1 << 48) - 1) << 80 | int.from_bytes(randomness[:10], "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    time_part, rest = f"{now_ms & _LARGEST_MS:012x}", randomness[:10].hex()
+    # The version 7 takes the place of four random bits, and the variant 0b10 of two.
+    variant = "89ab"[int(rest[4], 16) & 0b11]
+    return f"{time_part[:8]}-{time_part[8:]}-7{rest[1:4]}-{variant}{rest[5:8]}-{rest[8:]}"
 
 
 def new_id() -> str:
     """A new UUIDv7 by this machine's clock. A wrong clock does no harm, since ids decide no order."""
-    return uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
 
 
 def provisional_id() -> str:

@@ -6,7 +6,6 @@ gone with the process. So a commit is acknowledged only while path and file belo
 
 import os
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 
 from sync.database_file import log_of
@@ -19,20 +18,13 @@ class FileLost(sqlite3.OperationalError):
     sqlite_errorname = "SQLITE_CANTOPEN"
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    device: int
-    inode: int
-    size: int
-
-
 class OpenFiles:
     """The files of one open database, the log among them. Only the thread that holds the store may use them."""
 
     def __init__(self, database: Path) -> None:
         """Nothing is compared before the first `note()`."""
         self._paths = tuple(str(path.absolute()) for path in (database, log_of(database)))
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, os.stat_result] = {}
 
     def note(self) -> None:
         """Takes the files as they are. To be called after the opening, and after a step that makes a file smaller.
@@ -52,7 +44,7 @@ class OpenFiles:
         for path, before in self._seen.items():
             now = _look(path)
             _demand_same(path, before, now)
-            if now.size < before.size:
+            if now.st_size < before.st_size:
                 raise FileLost(f"{path} was cut short")
             self._seen[path] = now
 
@@ -69,14 +61,13 @@ class OpenFiles:
         self._seen.clear()
 
 
-def _look(path: str) -> _Seen:
+def _look(path: str) -> os.stat_result:
     try:
-        found = os.stat(path)
+        return os.stat(path)
     except OSError as error:
         raise FileLost(f"{path} is not there any more: {error.strerror}") from error
-    return _Seen(found.st_dev, found.st_ino, found.st_size)
 
 
-def _demand_same(path: str, before: _Seen, now: _Seen) -> None:
-    if (before.device, before.inode) != (now.device, now.inode):
+def _demand_same(path: str, before: os.stat_result, now: os.stat_result) -> None:
+    if before.st_ino != now.st_ino or before.st_dev != now.st_dev:
         raise FileLost(f"{path} is another file than the one that is open")

@@ -8,7 +8,7 @@ they do not know. `docs/protocol.md` says what each message means.
 
 import hashlib
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -18,9 +18,10 @@ from sync.journey.model import Appointment, Exam, Journey
 
 PROTOCOL_VERSION = 2
 SUPPORTED_VERSIONS = frozenset({PROTOCOL_VERSION})  # those that this end speaks
-MAX_BATCH = 100  # actions of one push
+MAX_BATCH = 160  # actions of one push
 MAX_BATCH_BYTES = 256 * 1024  # of the bodies of one push
-MAX_CARD_KEYS = 8  # hashes of one card
+PAGE_ROWS = 25  # patients in a page for a kiosk that does not say how many it takes
+MAX_PAGE_ROWS = 500  # patients in one page at most
 MAX_ACTION_BODY = 32 * 1024  # bytes of one action's body: several fit into a batch, in Base64 too
 DEFAULT_LANGUAGES = ("ko", "en")  # of a site that names none; the first one also for a patient without a language
 NO_HASH = ""  # the previous hash of the first action of a chain
@@ -74,7 +75,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     - `exam_id`: the exam that this number was given for; empty where no entry was opened.
     - `base_version`: the last `journey_version` of this patient that the kiosk got from the centre.
     - `appointment_ids`: the open bookings that the person was shown.
-    - `card`: the hash of the card that was read, under the newest key.
+    - `card`: the hash of the card that was read, under the kiosk's newest key at that time.
     - `provisional`: the kiosk knows no patient for the card. `patient_id` is the id that the kiosk made.
     """
 
@@ -114,13 +115,14 @@ class Opaque(msgspec.Struct, frozen=True, omit_defaults=True):
     """A record as stored on the kiosk's disk. It cannot be read, or the centre never accepts it.
 
     `body` is Base64 (RFC 4648, 4) of the record's first 32 KiB. `size` is the whole record's in bytes, where it is
-    longer than that.
+    longer than that. `readable`: the kiosk can read it, and only the way to the centre refuses it.
     """
 
     seq: int
     action_id: str
     body: str
     size: int | None = None
+    readable: bool = False
 
 
 class Pushed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -148,7 +150,7 @@ class RequestVersion(msgspec.Struct, frozen=True):
 
 
 class PushRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """At most 100 actions and 256 KiB of bodies, in the order of `seq`. `now` is the reading of the kiosk's clocks at
+    """At most 160 actions and 256 KiB of bodies, in the order of `seq`. `now` is the reading of the kiosk's clocks at
     sending. `site_id` is the kiosk's site: the centre of another one refuses the call, and a call without it.
 
     `trial` is an action that the centre does not read. A kiosk sends it beside an empty list, to learn whether the
@@ -201,6 +203,7 @@ class EndCode(StrEnum):
     FORK = "fork"  # the chain does not continue the centre's: renumber under `epoch`
     ENDED = "ended"  # the token was revoked: forget the patients, and enrol again
     NOT_KNOWN = "not_known"  # no token came, or one that the centre does not know: keep everything
+    REPLACED = "replaced"  # a newer token has replaced the one that came: keep everything, and enrol again
     BAD_CURSOR = "bad_cursor"  # the centre never gave the cursor to the kiosk: pull from the beginning
     NO_SITE = "no_site"  # the centre has no hospital yet; an operator has to import one
     OTHER_SITE = "other_site"  # the kiosk belongs to another site than the centre
@@ -212,10 +215,11 @@ class EndCode(StrEnum):
 class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
     """The body of every refused sync call (HTTP 4xx or 503).
 
-    `site_id` is the site of the centre, beside `gap`, `fork`, `ended`, `not_known`, `bad_cursor` and `other_site`: a
-    kiosk of another site follows none of them. `versions` are the versions of this protocol that the centre speaks,
-    beside `unsupported_version`. `token_sha256` is the SHA-256 (hex) of the token that came with the call, beside
-    `ended` and `not_known`; None where no token came. A kiosk believes `ended` only beside the hash of its own token.
+    `site_id` is the site of the centre, beside `gap`, `fork`, `ended`, `not_known`, `replaced`, `bad_cursor` and
+    `other_site`: a kiosk of another site follows none of them. `versions` are the versions of this protocol that the
+    centre speaks, beside `unsupported_version`. `token_sha256` is the SHA-256 (hex) of the token that came with the
+    call, beside `ended`, `not_known` and `replaced`; None where no token came. A kiosk believes `ended` only beside the
+    hash of its own token.
     """
 
     code: EndCode
@@ -229,13 +233,17 @@ class CallRefused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """The kiosk's site: name, IANA time zone, start of the day (local time), walk-in desk, languages of the screen."""
+    """The kiosk's site: name, IANA time zone, start of the day (local time), walk-in desk, languages of the screen.
+
+    `refuse_short_uids`: the site does not accept cards of iso14443a with a UID of 4 bytes.
+    """
 
     name: str
     timezone: str
     day_starts_at: str
     walk_in: Exam
     languages: tuple[str, ...] = DEFAULT_LANGUAGES
+    refuse_short_uids: bool = False
 
 
 class BindingRow(msgspec.Struct, frozen=True):
@@ -290,8 +298,11 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `cursor_mac` is the one that came with the cursor, and proves that the cursor is the centre's.
     `site_id` is as in a push. `last_seq` is the last action of the kiosk's chain, with or without a verdict, and 0
-    where there is none. `backlog` is None where no action waits. `sealed` asks for an answer in Base64. It also
-    tells that no answer to the pull before has come, so a client sets it in that case alone, and in its first pull.
+    where there is none. `chain_hash` is the hash of that action. `backlog` is None where no action waits.
+    `card_key_id` is the newest card key of the kiosk, and empty where it has none: the centre sends its keys to a kiosk
+    with another one. `rows` is how many patients the kiosk takes in one page, and 500 at most count. `sealed` asks for
+    an answer in Base64. It also tells that no answer to the pull before has come, so a client sets it in that case
+    alone, and in its first pull.
     """
 
     protocol_version: int
@@ -304,11 +315,41 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     definitions_version: int = 0
     wait_s: float = 0.0
     last_seq: int = 0
+    chain_hash: str = ""
     backlog: Backlog | None = None
+    card_key_id: str | None = None
+    rows: int = PAGE_ROWS
     sealed: bool = False
 
 
-class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class PageHead(msgspec.Struct, frozen=True, kw_only=True):
+    """A page without the rows that many kiosks get alike: the fields are explained at PullAnswer."""
+
+    site_id: str
+    server_incarnation: str
+    from_cursor: int
+    cursor: int
+    cursor_mac: str
+    reset: bool
+    more: bool
+    gone: tuple[str, ...]
+    actions: tuple[str, ...]
+    site: Site
+    now_ms: int
+    verdicts: tuple[VerdictRow, ...] = ()
+    definitions: dict[str, Any] | None = None
+    retry_after_s: float | None = None
+    renamed: tuple[Renamed, ...]
+    last_seq: int | None
+    backed_up_seq: int
+    epoch: int
+    asked_cursor: int
+    versions: tuple[int, ...]
+    card_keys: CardKeys | None = None
+    renew_token: bool = False
+
+
+class PullAnswer(PageHead, frozen=True, kw_only=True):
     """A page: the changes after `from_cursor`, up to `cursor`. With `reset`, it begins a snapshot of the roster.
 
     - `site_id`: as in a push's answer.
@@ -323,35 +364,34 @@ class PullAnswer(msgspec.Struct, frozen=True, kw_only=True):
       None where the centre knows the kiosk in another epoch.
     - `asked_cursor`: the cursor of the request.
     - `versions`: the versions of this protocol that the centre speaks.
+    - `card_keys`: every card key, oldest first, where the kiosk's newest one is another; else None.
+    - `renew_token`: the kiosk is to ask for a newer token.
     """
 
-    site_id: str
-    server_incarnation: str
-    from_cursor: int
-    cursor: int
-    cursor_mac: str
-    reset: bool
-    more: bool
     patients: tuple[PatientRow, ...]
-    gone: tuple[str, ...]
-    actions: tuple[str, ...]
-    site: Site
-    now_ms: int
-    verdicts: tuple[VerdictRow, ...] = ()
-    definitions: dict[str, Any] | None = None
-    retry_after_s: float | None = None
-    renamed: tuple[Renamed, ...]
     blocked: tuple[CardHash, ...]
     unblocked: tuple[CardHash, ...]
-    last_seq: int | None
-    backed_up_seq: int
-    epoch: int
-    asked_cursor: int
+
+
+class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks for a newer token, with the present one. `sealed` is as in a pull."""
+
+    protocol_version: int
+    site_id: str
+    kiosk_id: str
+    sealed: bool = False
+
+
+class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A newer token of the kiosk. Its first use replaces the present one, which is valid for five minutes more."""
+
+    site_id: str
+    token: Annotated[str, msgspec.Meta(pattern="^[!-~]{32,256}$")]
     versions: tuple[int, ...]
 
 
 class LookupRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks who holds one card that the kiosk does not know: the card's hashes, one for each key.
+    """Asks who holds one card that the kiosk does not know. `card` is its hash under the kiosk's newest key.
 
     `sealed` is as in a pull.
     """
@@ -359,7 +399,7 @@ class LookupRequest(msgspec.Struct, frozen=True, kw_only=True):
     protocol_version: int
     site_id: str
     kiosk_id: str
-    cards: tuple[CardHash, ...]
+    card: CardHash
     sealed: bool = False
 
 
@@ -380,11 +420,13 @@ class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A one-use code, and the wishes of the kiosk's configuration. The centre decides.
 
     `site_id` is the site that the machine belongs to already, if any. `kept` counts the actions of that site that the
-    machine must not lose. With such actions the centre of another site refuses, and the code stays good. `sealed` is as
-    in a pull.
+    machine must not lose. With such actions the centre of another site refuses, and the code stays good. `attempt` is
+    random and secret, 16 to 32 bytes in hex: a repeat with the same code and attempt gets the same answer. Empty: no
+    repeat is answered. `sealed` is as in a pull.
     """
 
     code: str
+    attempt: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32,64})?$")] = ""
     site_id: str = ""
     kept: int = 0
     kiosk_id: str = ""

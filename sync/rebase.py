@@ -1,8 +1,10 @@
 """Replays pending actions on a newer base. Pure, with the same `decide()` as at the tap and at the centre."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from itertools import groupby
+
+import msgspec
+from msgspec.structs import replace
 
 from sync.journey.bookings import place_of_booking
 from sync.journey.day_end import close_day
@@ -11,8 +13,7 @@ from sync.journey.model import Action, ActionId, Appointment, Journey, Refusal, 
 from sync.journey.rules import decide
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True):
     """A pending action, with the visit, leg, journey state and site day in which it was made."""
 
     action: Action
@@ -22,8 +23,7 @@ class Pending:
     site_day: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rebased:
+class Rebased(msgspec.Struct, frozen=True):
     """The journey for the screen (the base with the pending actions on top), and the actions that no longer fit."""
 
     journey: Journey

@@ -327,13 +327,21 @@ def test_every_file_lies_where_the_plan_has_a_place_for_it():
     assert {name.split("/")[0] for name in tracked_files()} <= TOP_LEVEL
 
 
+def headings(document: Path) -> set[str]:
+    """The headings of a document, in the form in which a link names them."""
+    text = re.sub(r"^```.*?^```", "", document.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
 def test_every_link_of_the_documents_leads_somewhere():
     dead = []
     for name in tracked_files():
         if name.endswith(".md"):
-            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (HOUSE / name).read_text("utf-8")):
-                if not ((HOUSE / name).parent / target).exists():
-                    dead.append(f"{name}: {target}")
+            for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", (HOUSE / name).read_text("utf-8")):
+                file = (HOUSE / name).parent / target if target else HOUSE / name
+                if not file.exists() or (heading and heading not in headings(file)):
+                    dead.append(f"{name}: {target}#{heading}")
     assert not dead, "\n".join(dead)
 
 

@@ -41,7 +41,7 @@ def box() -> Iterator[Middlebox]:
 
 
 def post(box: Middlebox, body: bytes = b"hello") -> requests.Response:
-    return requests.post(f"{box.url}/path", data=body, headers={"Authorization": "Bearer x"}, timeout=10)
+    return requests.post(f"{box.url}/path", data=body, headers={"Authorization": "Bearer x"}, timeout=30)
 
 
 def test_requests_and_answers_pass_unchanged(box: Middlebox):

@@ -109,8 +109,9 @@ UNITS: dict[str, Unit] = {
             "Group": "nfc-kiosk-central",
             "StateDirectory": "nfc-kiosk-central",
             "WorkingDirectory": "/var/lib/nfc-kiosk-central",
-            "MemoryMax": "1G",
-            "TasksMax": "256",
+            "MemoryMax": "768M",
+            "LimitNOFILE": "16384",
+            "TasksMax": "128",
             # The kiosk cannot have it: the kiosk needs the id of the boot, which is under /proc/sys.
             "ProcSubset": "pid",
             # The proxy in front of it is on this machine.

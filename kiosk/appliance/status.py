@@ -3,7 +3,6 @@
 import dataclasses
 import sqlite3
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 from kiosk.appliance.unknown_forms import SeenForm
@@ -11,6 +10,7 @@ from kiosk.store import outbox, outbox_parked
 from kiosk.store.identity import read_identity
 from kiosk.store.outbox_parked import Parked
 from sync.clock import iso
+from sync.protocol import EndCode
 
 
 def status(
@@ -19,7 +19,7 @@ def status(
     running: bool,
     online: bool,
     reason: str,
-    not_known: bool = False,
+    refusal: EndCode | None = None,
     readers: Sequence[Any],
     fields: Sequence[str] = (),
     unknown_forms: Sequence[SeenForm] = (),
@@ -27,9 +27,11 @@ def status(
 ) -> dict[str, Any]:
     """Returns the answer of `kiosk status --json`. `readers` are dataclasses; `reason` is why the last sync failed.
 
-    `not_known`: the centre does not know this kiosk's token, or did not get it. `fields` are the names of the readers
+    `refusal`: what the centre said of this kiosk's token to the last call. `fields` are the names of the readers
     and slots that hold a card.
     """
+    from importlib.metadata import version  # most commands ask the daemon, and need not load it
+
     identity = read_identity(connection)
     site = identity.site if identity else None
     as_of_ms = identity.as_of_ms if identity else None
@@ -40,7 +42,8 @@ def status(
         "running": running,
         "enrolled": identity is not None,
         "ended": identity is not None and identity.ended_ms is not None,
-        "not_known": not_known,
+        "not_known": refusal is EndCode.NOT_KNOWN,
+        "replaced": refusal is EndCode.REPLACED,
         "kiosk": {
             "id": identity.kiosk_id,
             "name": identity.name,

@@ -179,8 +179,8 @@ def enrol(places: Places, central_url: str, actions: Sequence[str] = ()) -> None
 
 
 def central_command(places: Places, name: str, *words: str) -> str:
-    """Runs `kiosk-central NAME` and returns its output. Raises DemoError where it fails."""
-    return _run([*command_of("kiosk-central"), name, "--database", places.database, *words])
+    """Runs `kiosk-central NAME`, of one word or two, and returns its output. Raises DemoError where it fails."""
+    return _run([*command_of("kiosk-central"), *name.split(), "--database", places.database, *words])
 
 
 def kiosk_command(places: Places, name: str, *words: str, may_fail: bool = False) -> str:

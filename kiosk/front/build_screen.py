@@ -1,6 +1,8 @@
 """Builds the `Screen` of a moment from a visitor and a patient's status: a pure function of the two."""
 
-from dataclasses import dataclass, replace
+from typing import Any
+
+from msgspec import Struct
 
 from kiosk.front.screen import (
     Booking,
@@ -22,14 +24,12 @@ from sync.journey.bookings import place_of_booking
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import is_called, is_over, waits
 from sync.journey.model import Appointment, NextExam, QueueEntry
-from sync.journey.rules import next_exam
 from sync.protocol import DEFAULT_LANGUAGES, Site
 from sync.words import names
 from sync.words.table import say
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenContext:
+class ScreenContext(Struct, frozen=True):
     """What a screen shows besides the person: the kiosk, its rules, whether the centre answers, the fault and the time.
 
     `online`: the centre answers. `wall_ms` is the wall clock (UTC ms).
@@ -46,34 +46,33 @@ class ScreenContext:
 def build_screen(context: ScreenContext, visitor: Visitor, status: PatientStatus | None) -> Screen:
     """Returns the whole screen. A fault, or no enrolment, hides every person behind "out of order"."""
     identity = context.identity
-    empty = Screen(
-        frame=context.frame,
-        screen=ScreenKind.ATTRACT,
-        kiosk=KioskView(identity.kiosk_id, identity.name, _desk(identity)) if identity else KioskView("", ""),
-        central=CentralView(context.online, _as_of(identity)),
-        languages=identity.site.languages if identity else DEFAULT_LANGUAGES,
-        stay=visitor.stay,
-        ways=tuple(tuple(step.name for step in way) for way in context.definitions.ways),
-    )
+    common = _common(context, visitor)
     if context.fault or identity is None:
-        return replace(empty, screen=ScreenKind.OUT_OF_ORDER, reason=context.fault or "not_enrolled")
-    occupied = replace(empty, screen=visitor.kind, keeps_left=visitor.keeps_left)
+        return Screen(screen=ScreenKind.OUT_OF_ORDER, reason=context.fault or "not_enrolled", **common)
+    occupied = common | {"keeps_left": visitor.keeps_left}
     match visitor.kind:
         case ScreenKind.JOURNEY if visitor.veiled:
-            return replace(occupied, screen=ScreenKind.STILL_HERE)
+            return Screen(screen=ScreenKind.STILL_HERE, **occupied)
         case ScreenKind.JOURNEY if status:
             return _journey(context, identity, occupied, visitor, status)
         case ScreenKind.UNKNOWN_CARD:
-            stranger = PatientView(str(visitor.patient_id), "", empty.languages[0])
+            stranger = PatientView(str(visitor.patient_id), "", identity.site.languages[0])
             # A press in that moment could land on the screen of the patient whom the centre names.
             is_asked = visitor.lookup is Lookup.ASKED
             action = None if is_asked else check_in_action(context.definitions, identity)
             label = names.button(action) if action else None
-            return replace(occupied, patient=stranger, next_action=action, button=label, lookup=visitor.lookup)
+            return Screen(
+                screen=visitor.kind,
+                patient=stranger,
+                next_action=action,
+                button=label,
+                lookup=visitor.lookup,
+                **occupied,
+            )
         case ScreenKind.REFUSED_CARD:
-            return replace(occupied, reason=visitor.reason)
+            return Screen(screen=visitor.kind, reason=visitor.reason, **occupied)
         case _:
-            return empty
+            return Screen(screen=ScreenKind.ATTRACT, **common)
 
 
 def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
@@ -86,7 +85,7 @@ def next_action(definitions: Definitions, status: PatientStatus) -> str | None:
     if status.patient.provisional or status.needs_staff:
         return None
     journey = status.journey
-    has_more = next_exam(definitions, journey) is not None
+    has_more = status.next_exam is not None
     for rule in (definitions.actions[name] for name in status.available):
         opens_nothing = rule.opens_entry and journey.leg > 0 and not has_more
         ends_too_soon = rule.visit == "close" and has_more
@@ -100,8 +99,21 @@ def check_in_action(definitions: Definitions, identity: Identity) -> str | None:
     return definitions.tap if definitions.tap in identity.actions else None
 
 
+def _common(context: ScreenContext, visitor: Visitor) -> dict[str, Any]:
+    """The fields that every screen has. They are put together first: a copy of a screen costs more than the screen."""
+    identity = context.identity
+    return {
+        "frame": context.frame,
+        "kiosk": KioskView(identity.kiosk_id, identity.name, _desk(identity)) if identity else KioskView("", ""),
+        "central": CentralView(context.online, _as_of(identity)),
+        "languages": identity.site.languages if identity else DEFAULT_LANGUAGES,
+        "stay": visitor.stay,
+        "ways": tuple(tuple(step.name for step in way) for way in context.definitions.ways),
+    }
+
+
 def _journey(
-    context: ScreenContext, identity: Identity, occupied: Screen, visitor: Visitor, status: PatientStatus
+    context: ScreenContext, identity: Identity, occupied: dict[str, Any], visitor: Visitor, status: PatientStatus
 ) -> Screen:
     journey, definitions = status.journey, context.definitions
     listed = [e for e in journey.entries if e.state in definitions.listed]
@@ -114,11 +126,12 @@ def _journey(
         iso(context.wall_ms, identity.site.timezone),
     )
     patient, action = status.patient, _offered(definitions, visitor, status)
-    said = say(read_situation(definitions, visitor, status, action, context.online, occupied.kiosk.desk))
+    said = say(read_situation(definitions, visitor, status, action, context.online, occupied["kiosk"].desk))
     current = journey.current if said.has_ticket else None
     exam = _exam_of(definitions, status, action)
-    return replace(
-        occupied,
+    return Screen(
+        **occupied,
+        screen=visitor.kind,
         way=way,
         step=step,
         patient=PatientView(patient.patient_id, patient.masked_name, patient.language),
@@ -144,7 +157,7 @@ def _offered(definitions: Definitions, visitor: Visitor, status: PatientStatus) 
 def _exam_of(definitions: Definitions, status: PatientStatus, action: str | None) -> NextExam | None:
     """The exam that an action is about; None where it is about none, or about the walk-in desk."""
     opens = action is not None and definitions.actions[action].opens_entry
-    return next_exam(definitions, status.journey) if opens else None
+    return status.next_exam if opens else None
 
 
 def _queue_line(definitions: Definitions, entry: QueueEntry, status: PatientStatus, is_fresh: bool) -> QueueLine:
@@ -171,13 +184,12 @@ def _queue_line(definitions: Definitions, entry: QueueEntry, status: PatientStat
 
 def _booking(definitions: Definitions, appointment: Appointment, site: Site) -> Booking:
     at_ms, is_all_day = appointment.scheduled_ms, appointment.all_day
-    day = site_day(at_ms, site.timezone, site.day_starts_at)
     return Booking(
         appointment.appointment_id,
         appointment.exam_id,
         appointment.exam_name,
         appointment.room,
-        day if is_all_day else iso(at_ms, site.timezone),
+        site_day(at_ms, site.timezone, site.day_starts_at) if is_all_day else iso(at_ms, site.timezone),
         appointment.status,
         is_over(definitions, appointment),
         names.booking_status(appointment.status),

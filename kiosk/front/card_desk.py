@@ -6,7 +6,8 @@ Not safe from several threads: the reception calls it under its lock.
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from kiosk.front import visitor as visitors
 from kiosk.front.gesture import Effect, Gesture, HeldCard, Rank
@@ -16,7 +17,7 @@ from kiosk.front.visitor import ATTRACT, HOLD_ONE_CARD, LIFT_AGAIN, LOOKUP_S, SE
 from kiosk.journey.journeys import ActionOutcome, CardRefused, Journeys
 from kiosk.journey.this_kiosk import NotEnrolled
 from kiosk.store.patients import Patient
-from sync.cards import CardHash
+from sync.cards import CardHash, judge_at_site
 from sync.ids import provisional_id
 from sync.journey.model import PatientId
 
@@ -45,6 +46,10 @@ class CardDesk:
 
     def tap(self, card: str, reader: str) -> Screen:
         """Takes a usable card that came to a reader, by its canonical id. The tap acts after the returned screen."""
+        identity = self._journeys.identity
+        refused = judge_at_site(card, refuses_short_uids=identity is not None and identity.site.refuse_short_uids)
+        if refused is not None:
+            return self.refuse(refused.reason, reader)
         try:
             cards = self._hash_card(card)
             holder = self._journeys.holder(cards)
@@ -165,5 +170,4 @@ class CardDesk:
             return visitors.refused_card(outcome.reason)
         if outcome is None:
             return self._unknown_card(cards)
-        shown = visitors.journey(outcome.patient_id, cards, tapped_again=not outcome.action_ids)
-        return replace(shown, done=outcome.done)
+        return visitors.journey(outcome.patient_id, cards, tapped_again=not outcome.action_ids, done=outcome.done)

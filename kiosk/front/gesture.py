@@ -8,8 +8,10 @@ known one comes.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Rank(IntEnum):
@@ -28,16 +30,14 @@ class Effect(Enum):
     HOLD_ONE = "hold_one"  # two cards of the same rank: the screen asks for one card
 
 
-@dataclass(frozen=True, slots=True)
-class HeldCard:
+class HeldCard(Struct, frozen=True):
     """A card in the field. `holder` tells people apart: a patient id, or the hashes of an unknown card."""
 
     rank: Rank
     holder: Hashable = None
 
 
-@dataclass(frozen=True, slots=True)
-class Gesture:
+class Gesture(Struct, frozen=True):
     """The readers that hold a card of it, the best card so far, and the unknown cards.
 
     `ambiguous`: another card was as good as the best one, so the gesture names nobody. `left`: the readers with a card

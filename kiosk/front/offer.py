@@ -6,9 +6,11 @@ not in its first moment (`DEAD_S`): that finger was on its way to what was there
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kiosk.front.screen import Screen
 
@@ -23,8 +25,7 @@ class Misplaced(StrEnum):
     TOO_SOON = "too_soon"  # the finger was on its way before the offer was there
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What the button asks. The offer stays while the question does."""
 
     stay: str
@@ -34,8 +35,7 @@ class Question:
     exam_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Press:
+class Press(Struct, frozen=True):
     """A press: the offer that was under the finger, and the action and the patient that the button stood for.
 
     `payload` is the action's own data, such as the receipt of a payment.
@@ -48,8 +48,7 @@ class Press:
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """The offer that stands since `since_s` (monotonic), under its id."""
 
     offer_id: str
@@ -57,8 +56,7 @@ class Offer:
     since_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Offers:
+class Offers(Struct, frozen=True):
     """The offer on the screen, and the press that answered the last one."""
 
     present: Offer | None = None

@@ -8,7 +8,8 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from kiosk.front import visitor as visitors
 from kiosk.front.build_screen import ScreenContext, build_screen
@@ -68,9 +69,11 @@ class PresentScreen:
         """Makes and publishes the screen of a visitor. Its time starts now, or goes on."""
         before, now_s = self.visitor, self._monotonic()
         is_new = not goes_on and visitor.kind is not ScreenKind.ATTRACT
-        visitor = replace(visitor, stay=self._stay_of(visitor))
+        stay = self._stay_of(visitor)
         if is_new:
-            visitor = visitor.touched(now_s)
+            visitor = replace(visitor, stay=stay, touched_s=now_s, veiled=False)
+        elif stay != visitor.stay:
+            visitor = replace(visitor, stay=stay)
         if _is_another_person(before, visitor):
             self._slow = False
         status = self.status(visitor)

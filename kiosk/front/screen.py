@@ -5,8 +5,9 @@ and draws. A person's data is in it only while that person stands at the kiosk. 
 dataclasses.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from sync.words.text import Text
 from sync.words.words import Button, Words
@@ -31,8 +32,7 @@ class Lookup(StrEnum):
     UNAVAILABLE = "unavailable"  # the centre cannot be asked now: the card may be a patient's
 
 
-@dataclass(frozen=True, slots=True)
-class KioskView:
+class KioskView(Struct, frozen=True):
     """This kiosk, as people know it. `desk` is where the staff are, in the hospital's own words ("": unknown)."""
 
     kiosk_id: str
@@ -40,16 +40,14 @@ class KioskView:
     desk: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CentralView:
+class CentralView(Struct, frozen=True):
     """Whether the centre answers. `as_of` (ISO 8601 with offset) is when the roster was last complete."""
 
     online: bool
     as_of: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PatientView:
+class PatientView(Struct, frozen=True):
     """The person on the screen, by a masked name."""
 
     patient_id: str
@@ -57,8 +55,7 @@ class PatientView:
     language: str
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(Struct, frozen=True):
     """One of today's appointments. `exam_name` is the public label; `scheduled_at` is ISO 8601 with offset, or the date
     alone. `over`: it needs no further attention. `word` is the word for its status (None: it needs none), `any_time`
     the words in place of a time (None: it has one)."""
@@ -74,8 +71,7 @@ class Booking:
     any_time: Text | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLine:
+class QueueLine(Struct, frozen=True):
     """One queue entry. `estimated_wait_time` is in minutes. It and `people_ahead` are None where the patient does not
     wait there, or where the roster is too old. `label_aliases` are the numbers that other kiosks printed for the same
     entry. `called`: the patient is expected in the room. `word` (the state), `ahead`, `wait` and `also` (the other
@@ -97,8 +93,7 @@ class QueueLine:
     also: Text | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JourneyView:
+class JourneyView(Struct, frozen=True):
     """The patient's current state, with the field names of the centre's API. `timestamp` is ISO 8601 with offset."""
 
     journey_state: str
@@ -108,8 +103,7 @@ class JourneyView:
     timestamp: str
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(Struct, frozen=True):
     """Everything that the page needs. `frame` rises by one with each change, so that the page notices a gap.
 
     `stay` is the id of the present person's stay at the kiosk, and `offer` that of the offer of `next_action`: what a

@@ -4,8 +4,7 @@ from kiosk.front.visitor import Visitor
 from kiosk.journey.patient_status import PatientStatus
 from sync.journey.bookings import booking_of
 from sync.journey.definitions import Definitions
-from sync.journey.model import Journey
-from sync.journey.rules import next_exam
+from sync.journey.model import Journey, NextExam
 from sync.words.situation import Deed, Entry, Exam, Reversed, Situation
 
 
@@ -21,7 +20,7 @@ def read_situation(
         done=visitor.done or "",
         button=action or "",
         has_bookings=bool(journey.appointments),
-        next=_next(definitions, journey),
+        next=_next(status.next_exam),
         pending=status.pending > 0,
         needs_staff=status.needs_staff,
         reversals=tuple(Reversed(each.action_type, each.queue_number) for each in visitor.reversals),
@@ -58,6 +57,5 @@ def _deed(visitor: Visitor) -> Deed:
     return Deed.TAPPED_AGAIN if visitor.tapped_again else Deed.NOTHING
 
 
-def _next(definitions: Definitions, journey: Journey) -> Exam | None:
-    following = next_exam(definitions, journey)
+def _next(following: NextExam | None) -> Exam | None:
     return Exam(following.exam_name, following.queue_number or "") if following else None

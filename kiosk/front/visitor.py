@@ -15,7 +15,8 @@ the person touches that screen. The person may be gone when a reversal comes to 
 five seconds do not count.
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kiosk.front.screen import Lookup, ScreenKind
 from kiosk.journey.outcomes import Reversal
@@ -34,8 +35,7 @@ LIFT_AGAIN = "lift_again"  # the reason of a reader for a card that lay there be
 HOLD_ONE_CARD = "hold_one_card"  # the reason on the screen for two cards that are as good in one gesture
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Struct, frozen=True):
     """The person that the screen is about, and the screen's time.
 
     `stay` is the id of the person's stay at the kiosk ("": not given yet). `cards` are the hashes of the tapped card.
@@ -130,14 +130,30 @@ class Visitor:
 ATTRACT = Visitor()
 
 
-def journey(patient_id: PatientId, cards: tuple[CardHash, ...], tapped_again: bool = False) -> Visitor:
+def journey(
+    patient_id: PatientId,
+    cards: tuple[CardHash, ...],
+    *,
+    tapped_again: bool = False,
+    done: str | None = None,
+    acts_s: float | None = None,
+) -> Visitor:
     """Returns a known patient with the card of the tap."""
-    return Visitor(ScreenKind.JOURNEY, patient_id, cards, patient_id, tapped_again=tapped_again, keeps_left=KEEPS)
+    return Visitor(
+        ScreenKind.JOURNEY,
+        patient_id,
+        cards,
+        patient_id,
+        tapped_again=tapped_again,
+        done=done,
+        keeps_left=KEEPS,
+        acts_s=acts_s,
+    )
 
 
 def settling(patient_id: PatientId, cards: tuple[CardHash, ...], acts_s: float) -> Visitor:
     """Returns a known patient whose tap acts at `acts_s` (monotonic)."""
-    return replace(journey(patient_id, cards), acts_s=acts_s)
+    return journey(patient_id, cards, acts_s=acts_s)
 
 
 def unknown_card(patient_id: PatientId, cards: tuple[CardHash, ...], lookup_ends_s: float | None) -> Visitor:

@@ -1,27 +1,31 @@
 """The journey service for people: a tap, a press, and the status of a patient for a screen.
 
-The way of an action: card or press → patient → `apply()` → `decide()` → one transaction (patient, outbox row, audit
-row) → commit. The caller announces it after the commit. Nothing here waits for the network.
+The way of an action: card or press → patient → `judge()` → `decide()` → one transaction (queue number, outbox row,
+patient, place in line) → commit. The caller announces it after the commit. Nothing here waits for the network.
 """
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from kiosk.journey.apply import KioskAction, apply
-from kiosk.journey.outcomes import Reversal, mark_seen, read_outcomes
-from kiosk.journey.patient_status import PatientStatus, read_patient_status
+from msgspec.structs import replace
+
+from kiosk.journey.apply import KioskAction, Undone, Written, judge, write
+from kiosk.journey.outcomes import Act, Reversal, mark_seen, outcomes_of, read_acts
+from kiosk.journey.patient_status import PatientStatus, patient_status
 from kiosk.journey.this_kiosk import ThisKiosk
 from kiosk.journey.transaction_context import TransactionContext
-from kiosk.store import audit, blocked_cards, outbox, outbox_bodies, patient_aliases, patients
+from kiosk.store import audit, outbox, outbox_bodies, patient_aliases, patients
 from kiosk.store.identity import Identity
-from kiosk.store.patients import Patient
+from kiosk.store.patients import CardHolder, FoundCard, Patient
+from kiosk.store.remembered import Remembered
 from sync.cards import CardHash
 from sync.clock import ClockReading
 from sync.journey.definitions import Definitions
-from sync.journey.model import ActionId, Decision, Journey, PatientId, Refusal, RefusalCode
+from sync.journey.model import ActionId, Journey, PatientId, QueueEntry, Refusal, RefusalCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Journeys:
     def __init__(self, kiosk: ThisKiosk) -> None:
         self._kiosk = kiosk
         self._store = kiosk.store
+        self._remembered = Remembered(kiosk.store)
 
     @property
     def identity(self) -> Identity | None:
@@ -72,10 +77,10 @@ class Journeys:
         A card that was reported lost is refused.
         """
         with self._store.read() as db:
-            if blocked_cards.is_blocked(db, cards):
-                return BLOCKED_CARD
-            found = patients.read_holder(db, cards)
-        return found.patient if found else None
+            found = self._find(db, self._kiosk.cards.present(cards))
+        if found.is_blocked:
+            return BLOCKED_CARD
+        return found.holder.patient if found.holder else None
 
     def tap(self, cards: Sequence[CardHash], automatic: Sequence[str]) -> ActionOutcome | CardRefused | None:
         """Handles a tap of a known card: does the automatic actions that the rules allow now, in the rules' order.
@@ -83,25 +88,24 @@ class Journeys:
         All of them are one transaction. Returns None where no patient has the card; nothing of the card is stored then.
         A card that was reported lost is refused.
         """
-        with self._store.write() as db:
-            if blocked_cards.is_blocked(db, cards):
-                return self._refuse_blocked(db)
-            holder = patients.read_holder(db, cards)
-            if holder is None:
+        with self._store.read() as db:
+            cards = self._kiosk.cards.present(cards)
+            found = self._find(db, cards)
+            if found.is_blocked:
+                return self._refuse_blocked()
+            if found.holder is None:
                 return None
-            context, patient = self._kiosk.context(), holder.patient
-            if _waits_for_desk(db, context, patient):
+            context, patient = self._kiosk.context(), found.holder.patient
+            acts = self._acts(db, patient.patient_id)
+            if patient.provisional and outcomes_of(acts, context, context.journey(patient)).needs_staff:
+                # The desk was asked already who holds the card. A new question at every tap would help nobody.
                 return ActionOutcome(patient.patient_id)
-            accepted, done = [], None
-            for action_type in context.definitions.actions:
-                if action_type not in automatic:
-                    continue
-                action = KioskAction(action_type, self._kiosk.new_id(), tuple(cards), holder.binding_id)
-                patient, decision = apply(db, context, self._kiosk.new_id, patient, action)
-                if isinstance(decision, Decision):
-                    accepted.append(ActionId(action.action_id))
-                    done = action_type
-            return ActionOutcome(patient.patient_id, tuple(accepted), done=done)
+            allowed = [action_type for action_type in context.definitions.actions if action_type in automatic]
+            done = self._do_allowed(db, context, found.holder, cards, allowed)
+            if done:
+                self._remember(cards, found.holder.binding_id, done[-1], (*acts, *(each.act for each in done)))
+            action_ids = tuple(each.act.action_id for each in done)
+            return ActionOutcome(patient.patient_id, action_ids, done=done[-1].act.action_type if done else None)
 
     def act(
         self,
@@ -115,16 +119,16 @@ class Journeys:
 
         A repeat with the same action id changes nothing and has the outcome of the first press.
         """
-        with self._store.write() as db:
-            if earlier := _earlier_outcome(db, patient_id, action_type, action_id):
-                return earlier
-            patient = patients.read(db, patient_id)
-            if patient is None or blocked_cards.is_blocked(db, cards):
-                return _refused(patient_id, action_type, self.definitions.initial)
-            holder = patients.read_holder(db, cards)
-            binding_id = holder.binding_id if holder and holder.patient.patient_id == patient_id else None
+        with self._store.read() as db:
+            cards = self._kiosk.cards.present(cards)
+            patient, found = self._patient(db, patient_id), self._find(db, cards)
+            if patient is None or found.is_blocked:
+                earlier = _earlier_outcome(db, patient_id, action_type, action_id)
+                return earlier or _refused(patient_id, action_type, self.definitions.initial)
+            is_holder = found.holder is not None and found.holder.patient.patient_id == patient_id
+            binding_id = found.holder.binding_id if found.holder and is_holder else None
             action = KioskAction(action_type, action_id or self._kiosk.new_id(), tuple(cards), binding_id, payload)
-            return self._press(db, patient, action)
+            return self._press(db, patient, action, patient_id, holds_card=is_holder)
 
     def check_in_unknown(
         self, patient_id: PatientId, cards: Sequence[CardHash], action_type: str, action_id: str | None
@@ -134,20 +138,18 @@ class Journeys:
         The centre or the desk ties the provisional patient to a real one. Where the action is refused, nothing
         of the card is stored. A card that was reported lost since the tap is refused. Raises NotEnrolled.
         """
-        with self._store.write() as db:
-            if earlier := _earlier_outcome(db, patient_id, action_type, action_id):
-                return earlier
-            if blocked_cards.is_blocked(db, cards):
-                return self._refuse_blocked(db)
+        with self._store.read() as db:
+            cards = self._kiosk.cards.present(cards)
+            found = self._find(db, cards)
+            if found.is_blocked:
+                return _earlier_outcome(db, patient_id, action_type, action_id) or self._refuse_blocked()
             action = KioskAction(action_type, action_id or self._kiosk.new_id(), tuple(cards))
-            # The card may be known since the tap.
-            holder = patients.read_holder(db, cards)
-            if holder is not None:
-                return self._press(db, holder.patient, replace(action, binding_id=holder.binding_id))
-            outcome = self._press(db, _provisional_patient(self._kiosk.context(), patient_id), action)
-            if not outcome.refusal:
-                patients.bind(db, patient_id, [(card, None) for card in cards])
-            return outcome
+            if found.holder is not None:  # the card is known since the tap
+                action = replace(action, binding_id=found.holder.binding_id)
+                return self._press(db, found.holder.patient, action, patient_id, holds_card=True)
+            known = self._patient(db, patient_id)
+            stranger = known or _provisional_patient(self._kiosk.context(), patient_id)
+            return self._press(db, stranger, action, patient_id, is_new=known is None)
 
     def note_refused_tap(self, reason: str) -> None:
         """Records that a card could not be used. Nothing of the card itself is stored."""
@@ -162,8 +164,11 @@ class Journeys:
     def patient_status(self, patient_id: str) -> PatientStatus | None:
         """Returns the status of a patient now; None where the kiosk does not know the patient."""
         with self._store.read() as db:
-            patient = patients.read(db, patient_id)
-            return read_patient_status(db, self._kiosk.context(), patient) if patient else None
+            patient = self._patient(db, patient_id)
+            if patient is None:
+                return None
+            context, acts = self._kiosk.context(), self._acts(db, patient_id)
+            return patient_status(db, context, patient, acts, partial(self._ahead, db))
 
     def current_patient(self, tapped_id: PatientId, cards: Sequence[CardHash]) -> PatientId | None:
         """Returns the present patient of an earlier tap; None where the card no longer names its holder, or is blocked.
@@ -172,11 +177,11 @@ class Journeys:
         a real one, records may have been merged, and the card may have been bound to another patient.
         """
         with self._store.read() as db:
-            if blocked_cards.is_blocked(db, cards):
-                return None
-            patient_id = patient_aliases.resolve(db, tapped_id)
-            holder, tapped = patients.read_holder(db, cards), patients.read(db, tapped_id)
-        holder_id = holder.patient.patient_id if holder else None
+            found = self._find(db, self._kiosk.cards.present(cards))
+            holder_id = found.holder.patient.patient_id if found.holder else None
+            if found.is_blocked or holder_id == tapped_id:
+                return None if found.is_blocked else tapped_id
+            patient_id, tapped = patient_aliases.resolve(db, tapped_id), self._patient(db, tapped_id)
         if holder_id is None and patient_id != tapped_id:
             return patient_id  # the centre has named the patient; its next page binds the card
         # The card alone identifies a provisional patient.
@@ -191,30 +196,125 @@ class Journeys:
         """Tests whether the store takes writes. Raises sqlite3.Error where it does not."""
         self._store.probe()
 
-    def _refuse_blocked(self, db: sqlite3.Connection) -> CardRefused:
-        audit.note(db, self.clock().wall_ms, "refused_tap", BLOCKED_CARD.reason)
+    # What follows is called while the store is held: what was read stays right until this thread writes.
+
+    def _find(self, db: sqlite3.Connection, cards: Sequence[CardHash]) -> FoundCard:
+        found = self._remembered.get(tuple(cards), lambda: patients.find_card(db, cards))
+        if found.holder:
+            self._remembered.put((Patient, found.holder.patient.patient_id), found.holder.patient)
+        return found
+
+    def _patient(self, db: sqlite3.Connection, patient_id: str) -> Patient | None:
+        return self._remembered.get((Patient, patient_id), lambda: patients.read(db, patient_id))
+
+    def _acts(self, db: sqlite3.Connection, patient_id: str) -> tuple[Act, ...]:
+        return self._remembered.get((Act, patient_id), lambda: read_acts(db, patient_id))
+
+    def _head(self, db: sqlite3.Connection, patient_id: str) -> outbox.Head:
+        return self._remembered.get((outbox.Head, patient_id), lambda: outbox.head(db, patient_id))
+
+    def _ahead(self, db: sqlite3.Connection, entry: QueueEntry, site_day: str) -> int:
+        in_line = self.definitions.in_line
+        return self._remembered.get((entry, site_day), lambda: patients.count_ahead(db, entry, site_day, in_line))
+
+    def _remember(
+        self, cards: Sequence[CardHash], binding_id: str | None, last: Written, acts: tuple[Act, ...]
+    ) -> None:
+        """Keeps what was just written: the screen after an action asks for nothing else."""
+        patient_id = last.patient.patient_id
+        self._remembered.put((Patient, patient_id), last.patient)
+        self._remembered.put((Act, patient_id), acts)
+        self._remembered.put((outbox.Head, patient_id), last.head)
+        if last.joined:
+            entry, ahead = last.joined
+            self._remembered.put((entry, last.patient.view.site_day), ahead)
+        if cards:
+            self._remembered.put(tuple(cards), FoundCard(False, CardHolder(last.patient, binding_id)))
+
+    def _do_allowed(
+        self,
+        db: sqlite3.Connection,
+        context: TransactionContext,
+        holder: CardHolder,
+        cards: Sequence[CardHash],
+        action_types: Sequence[str],
+    ) -> list[Written]:
+        """Does those of these actions that the rules allow, one after the other, in one transaction."""
+        done: list[Written] = []
+        patient, head = holder.patient, self._head(db, holder.patient.patient_id)
+        with ExitStack() as transaction:
+            for action_type in action_types:
+                action = KioskAction(action_type, self._kiosk.new_id(), tuple(cards), holder.binding_id)
+                judged = judge(db, context, self._kiosk.new_id, patient, action)
+                if isinstance(judged, Refusal):
+                    continue
+                if not done:
+                    transaction.enter_context(self._store.write())
+                done.append(write(db, context, judged, head))
+                patient, head = done[-1].patient, done[-1].head
+        return done
+
+    def _press(
+        self,
+        db: sqlite3.Connection,
+        patient: Patient,
+        action: KioskAction,
+        asked_id: str,
+        *,
+        is_new: bool = False,
+        holds_card: bool | None = None,
+    ) -> ActionOutcome:
+        """Does an action. `asked_id` is the patient of the press. `is_new`: the patient has no row yet.
+
+        `holds_card`: the card is bound to the patient; None where it is to be.
+        """
+        context, patient_id = self._kiosk.context(), patient.patient_id
+        judged = judge(db, context, self._kiosk.new_id, patient, action, is_new=is_new)
+        if isinstance(judged, Refusal):
+            return self._refuse(db, context, patient_id, action, asked_id, judged)
+        head, acts = self._head(db, patient_id), () if is_new else self._acts(db, patient_id)
+        try:
+            with self._store.write() as db:
+                written = write(db, context, judged, head)
+                if holds_card is None:
+                    patients.bind(db, patient_id, [(action.cards[0], None)])
+        except Undone as undone:
+            return self._refuse(db, context, patient_id, action, asked_id, undone.refusal)
+        except sqlite3.IntegrityError:
+            if earlier := _earlier_outcome(db, asked_id, action.action_type, action.action_id):
+                return earlier
+            raise
+        cards = () if holds_card is False else action.cards
+        self._remember(cards, action.binding_id, written, (*acts, written.act))
+        return ActionOutcome(patient_id, (written.act.action_id,), done=action.action_type)
+
+    def _refuse(
+        self,
+        db: sqlite3.Connection,
+        context: TransactionContext,
+        patient_id: PatientId,
+        action: KioskAction,
+        asked_id: str,
+        refusal: Refusal,
+    ) -> ActionOutcome:
+        """Answers a press that the rules refuse: with the outcome of the first press where it is a repeat."""
+        if earlier := _earlier_outcome(db, asked_id, action.action_type, action.action_id):
+            return earlier
+        with self._store.write() as db:
+            audit.note(
+                db,
+                context.at_ms,
+                "refused",
+                refusal.code,
+                patient_id=patient_id,
+                action_id=action.action_id,
+                from_state=refusal.journey_state,
+            )
+        return ActionOutcome(patient_id, refusal=refusal)
+
+    def _refuse_blocked(self) -> CardRefused:
+        self.note_refused_tap(BLOCKED_CARD.reason)
         return BLOCKED_CARD
-
-    def _press(self, db: sqlite3.Connection, patient: Patient, action: KioskAction) -> ActionOutcome:
-        context = self._kiosk.context()
-        _, decision = apply(db, context, self._kiosk.new_id, patient, action)
-        if isinstance(decision, Decision):
-            return ActionOutcome(patient.patient_id, (ActionId(action.action_id),), done=action.action_type)
-        audit.note(
-            db,
-            context.at_ms,
-            "refused",
-            decision.code,
-            patient_id=patient.patient_id,
-            action_id=action.action_id,
-            from_state=decision.journey_state,
-        )
-        return ActionOutcome(patient.patient_id, refusal=decision)
-
-
-def _waits_for_desk(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> bool:
-    """Whether the desk was already asked who holds the card. A new question at every tap would help nobody."""
-    return patient.provisional and read_outcomes(db, context, context.journey(patient)).needs_staff
 
 
 def _provisional_patient(context: TransactionContext, patient_id: PatientId) -> Patient:

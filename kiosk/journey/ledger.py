@@ -6,26 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.journey import pages, verdicts, views
-from kiosk.journey.purge import purge
+from kiosk.journey.adoption import PORTION_S, Adoption, Portions
+from kiosk.journey.new_card_keys import lift_cards, take_card_keys
+from kiosk.journey.portion import VERDICTS_AT_FIRST, next_portion
 from kiosk.journey.this_kiosk import ThisKiosk
-from kiosk.journey.transaction_context import TransactionContext
-from kiosk.store import audit, blocked_cards, old_site, outbox, outbox_bodies, outbox_epochs, outbox_parked, roster
+from kiosk.store import (
+    audit,
+    old_site,
+    outbox,
+    outbox_bodies,
+    outbox_epochs,
+    outbox_parked,
+    roster,
+)
 from kiosk.store.identity import (
     Identity,
+    follow_restore,
     mark_ended,
     read_identity,
     reset_cursor,
     write_enrolment,
-    write_page,
 )
 from kiosk.store.old_site import Kept
 from kiosk.store.sqlite import peek
 from sync.clock import ClockReading, age_ms
 from sync.journey.definitions import read as parse_definitions
 from sync.journey.model import PatientId
-from sync.protocol import Backlog, Enrolment, LookupAnswer, PullAnswer, Pushed, VerdictRow
-
-VERDICTS_AT_ONCE = 10  # verdicts of one transaction, which takes about as long as a tap
+from sync.protocol import NO_HASH, Backlog, Enrolment, LookupAnswer, PullAnswer, Pushed, VerdictRow
 
 
 class WouldLose(ValueError):
@@ -44,14 +51,17 @@ class Answered:
 class Ledger:
     """The `sync.agent.ledger.Ledger` of this kiosk, and its enrolment. May be called from any thread.
 
-    Each method that writes uses one transaction, except `retire`.
+    Each method that writes uses one transaction, except `retire` and `adopt`.
     """
 
-    def __init__(self, kiosk: ThisKiosk) -> None:
+    def __init__(self, kiosk: ThisKiosk, portion_s: float = PORTION_S) -> None:
+        """`portion_s` is the longest time of one transaction of a page, in seconds, without its commit."""
         self._kiosk = kiosk
         self._store = kiosk.store
+        self._portions = Portions(lambda: kiosk.store.is_wanted, portion_s)
         self._purged_day = ""
         self._answered = Answered()
+        self._at_once = VERDICTS_AT_FIRST
 
     @property
     def identity(self) -> Identity | None:
@@ -111,7 +121,8 @@ class Ledger:
     def batch(self, limit: int, expected_seq: int | None) -> list[Pushed]:
         """Returns the next actions to push, from the first pending one or from `expected_seq`."""
         with self._store.read() as db:
-            return outbox.batch(db, limit, expected_seq)
+            rows = outbox.rows_to_push(db, limit, expected_seq)
+        return outbox.pushed(rows)  # no tap waits meanwhile
 
     def unread(self, expected_seq: int | None) -> Pushed | None:
         """Returns the first of the next actions with its body unread; None where there is none."""
@@ -123,11 +134,11 @@ class Ledger:
         with self._store.read() as db:
             return outbox.has_pending(db)
 
-    def last_seq(self, epoch: int) -> int:
-        """Returns the last seq of the chain; 0 for none, and where the chain is of another epoch."""
+    def chain_end(self, epoch: int) -> tuple[int, str]:
+        """Returns seq and hash of the chain's last action; 0 and `NO_HASH` for none, and for another epoch."""
         with self._store.read() as db:
             head = outbox.head(db)
-        return head.next_seq - 1 if head.epoch == epoch else 0
+        return (head.next_seq - 1, head.last_hash) if head.epoch == epoch else (0, NO_HASH)
 
     def backlog(self) -> Backlog | None:
         """Returns all pending actions in a few numbers; None where nothing is pending."""
@@ -183,19 +194,21 @@ class Ledger:
     ) -> frozenset[PatientId]:
         """Retires the rows of these verdicts and brings their patients up to date. Returns the changed patients.
 
-        The verdicts are written in several transactions, so that a tap waits for one of them at most. `epoch` is the
+        The verdicts are written in several short transactions, and a tap waits for one of them at most. `epoch` is the
         epoch of the push, `backed_up_seq` the last of its actions that the centre's backups hold. `incarnations` are
         two incarnations of the centre: the one known at the push, and the one that answered. Where the kiosk knows
         another one now, the centre was restored meanwhile and the verdicts are void. They are void too where they come
         from another site (`site_id`) than that of the kiosk now.
         """
         changed: set[PatientId] = set()
-        for first in range(0, max(len(verdicts), 1), VERDICTS_AT_ONCE):
-            portion = verdicts[first : first + VERDICTS_AT_ONCE]
+        first = 0
+        while first == 0 or first < len(verdicts):
+            portion = verdicts[first : first + self._at_once]
             patient_ids = self._retire_portion(portion, backed_up_seq, epoch, incarnations, site_id)
             if patient_ids is None:
                 break
             changed |= patient_ids
+            first += max(len(portion), 1)
         return frozenset(changed)
 
     def answered_seq(self) -> int:
@@ -211,12 +224,18 @@ class Ledger:
     ) -> frozenset[PatientId] | None:
         """Writes a page of the centre's roster. Returns the changed patients; None where the page is overtaken.
 
-        The page was asked for in `epoch`, when the centre had answered for the actions up to `answered_seq`. Raises
-        NotEnrolled, and ValueError or KeyError where the page's definitions or site cannot be used. Nothing changes
-        then.
+        A large page is written in several transactions, so that a tap waits for one of them at most. The page was
+        asked for in `epoch`, when the centre had answered for the actions up to `answered_seq`. New card keys of the
+        page are in the key file before anything else of it is written. Raises NotEnrolled, ValueError or KeyError where
+        the page's definitions, site or card keys cannot be used, and OSError where the key file cannot be written. No
+        row changes then.
         """
         definitions = parse_definitions(page.definitions) if page.definitions else self._kiosk.definitions
-        with self._kiosk.change() as db:
+        if take_card_keys(self._kiosk, page):
+            return frozenset()
+        lift_cards(self._kiosk)
+        adoption = Adoption(page, definitions, self._kiosk.clock(), self._portions, self._purged_day)
+        with self._kiosk.change(in_background=True) as db:
             before = self._kiosk.context()
             if pages.is_overtaken(page, before.identity):
                 return None
@@ -225,21 +244,21 @@ class Ledger:
             restored = page.server_incarnation != before.identity.server_incarnation
             if restored:
                 outbox_epochs.reopen(db)
+                follow_restore(db, page.server_incarnation)
                 self._answered = Answered()
-            changed: set[PatientId] = set()
-            if page.reset:
-                changed = roster.begin_snapshot(db)
-                blocked_cards.begin_snapshot(db)
-            write_page(db, page, self._kiosk.clock())
-            # The same numbers in an earlier epoch are other actions, which no backup need hold.
-            if not restored and page.epoch == before.identity.epoch:
-                outbox.mark_backed_up(db, page.backed_up_seq)
-            context = self._kiosk.context(db, definitions)
-            rules_or_day_changed = bool(page.definitions) or restored or context.today != before.today
-            changed |= pages.write(db, context, page, all_pending=rules_or_day_changed)
-            purged_day = self._purge_once_a_day(db, context, page)
-        self._purged_day = purged_day
-        return frozenset(changed)
+            adoption.begin(db, before, restored=restored)
+            adoption.take_portion(db, before.keys)
+        while not adoption.is_complete:
+            with self._kiosk.change(in_background=True) as db:
+                if not adoption.goes_on(db):
+                    return frozenset(adoption.changed)
+                adoption.take_portion(db, self._kiosk.cards.keys)
+        self._purged_day = adoption.purged_day
+        return frozenset(adoption.changed)
+
+    def card_key_id(self) -> str:
+        """Returns the id of the newest card key; empty where there is none."""
+        return self._kiosk.cards.keys.newest
 
     def pull_from_beginning(self, cursor: int) -> None:
         """Makes the next page the first of a snapshot, since the centre refuses this cursor.
@@ -315,6 +334,7 @@ class Ledger:
     ) -> set[PatientId] | None:
         """Writes verdicts in one transaction. Returns the changed patients; None where the verdicts are void."""
         with self._store.write() as db:
+            begun_ms = self.clock().mono_ms
             context = self._kiosk.context()
             identity = context.identity
             if incarnations and identity.server_incarnation not in incarnations:
@@ -329,14 +349,8 @@ class Ledger:
                 # Inside the transaction: a pull right after it may learn of a restore, and must reset this.
                 last_seq = max([self.answered_seq(), *(verdict.seq for verdict in portion)])
                 self._answered = Answered(identity.kiosk_id, identity.epoch, last_seq)
+        self._at_once = next_portion(self._at_once, len(portion), self.clock().mono_ms - begun_ms)
         return changed
-
-    def _purge_once_a_day(self, db: sqlite3.Connection, context: TransactionContext, page: PullAnswer) -> str:
-        """Purges with the first page of a day that makes the roster whole. Returns the day of the last purge."""
-        if page.more or self._purged_day == context.today:
-            return self._purged_day
-        purge(db, context, page.now_ms)
-        return context.today
 
     def _send_everything_again(self, db: sqlite3.Connection) -> frozenset[PatientId]:
         """Makes every row pending again and the next page the first of a snapshot: the centre has lost verdicts."""

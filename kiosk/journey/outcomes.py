@@ -2,15 +2,17 @@
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kiosk.journey.transaction_context import TransactionContext
 from kiosk.store import outbox_bodies
+from kiosk.store.outbox import PENDING
 from sync.journey.model import ActionId, Journey
+from sync.protocol import Intent
 
 
-@dataclass(frozen=True, slots=True)
-class Reversal:
+class Reversal(Struct, frozen=True):
     """An action that this kiosk accepted and the centre decided differently. `revision` is the verdict's.
 
     `queue_number` is the number that the action gave and that no longer counts; "" where it gave none, or where the
@@ -23,8 +25,7 @@ class Reversal:
     queue_number: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcomes:
+class Outcomes(Struct, frozen=True):
     """How many actions are pending, whether one waits for staff, and the reversals that the patient has not seen."""
 
     pending: int
@@ -32,22 +33,48 @@ class Outcomes:
     reversals: tuple[Reversal, ...]
 
 
-def read_outcomes(db: sqlite3.Connection, context: TransactionContext, journey: Journey) -> Outcomes:
-    """Returns the outcomes for the patient of a journey.
+class Act(Struct, frozen=True):
+    """An action of a patient in the outbox that a screen may tell of. `queue_number` is the number that it gave, where
+    the centre has decided it differently."""
 
-    Pending actions and reversals of every day count. An action that waits for staff counts where it was done today or
-    in the present visit.
-    """
+    action_id: ActionId
+    action_type: str
+    status: str
+    site_day: str
+    visit_id: str
+    revision: int = 0
+    seen_revision: int | None = None
+    judged_ms: int | None = None
+    queue_number: str = ""
+
+    @classmethod
+    def pending(cls, intent: Intent) -> "Act":
+        """Returns an action that was written just now."""
+        return cls(ActionId(intent.action_id), intent.action_type, PENDING, intent.site_day, intent.visit_id)
+
+
+def read_acts(db: sqlite3.Connection, patient_id: str) -> tuple[Act, ...]:
+    """Returns the actions of a patient that a screen may tell of, in their order in the chain."""
     rows = db.execute(
         "select action_id, action_type, status, revision, seen_revision, site_day, visit_id, judged_ms, body, digest"
         " from outbox"
         " where patient_id = ? and status in ('pending', 'needs_staff', 'superseded') order by epoch, seq",
-        (journey.patient_id,),
-    ).fetchall()
-    pending = sum(row["status"] == "pending" for row in rows)
-    needs_staff = any(row["status"] == "needs_staff" and _is_current(context, journey, row) for row in rows)
-    unseen = [row for row in rows if row["status"] == "superseded" and not _is_seen(row)]
-    return Outcomes(pending, needs_staff, tuple(_reversal(context, journey, row) for row in unseen))
+        (patient_id,),
+    )
+    return tuple(_act(row) for row in rows)
+
+
+def outcomes_of(acts: Iterable[Act], context: TransactionContext, journey: Journey) -> Outcomes:
+    """Returns the outcomes of these actions for the patient of a journey.
+
+    Pending actions and reversals of every day count. An action that waits for staff counts where it was done today or
+    in the present visit.
+    """
+    acts = tuple(acts)
+    pending = sum(act.status == PENDING for act in acts)
+    needs_staff = any(act.status == "needs_staff" and _is_current(context, journey, act) for act in acts)
+    unseen = [act for act in acts if act.status == "superseded" and not _is_seen(act)]
+    return Outcomes(pending, needs_staff, tuple(_reversal(context, journey, act) for act in unseen))
 
 
 def mark_seen(db: sqlite3.Connection, reversals: Iterable[Reversal]) -> None:
@@ -58,19 +85,33 @@ def mark_seen(db: sqlite3.Connection, reversals: Iterable[Reversal]) -> None:
     )
 
 
-def _reversal(context: TransactionContext, journey: Journey, row: sqlite3.Row) -> Reversal:
-    sent = outbox_bodies.read(row)
-    number = sent.queue_number if sent else ""
+def _act(row: sqlite3.Row) -> Act:
+    sent = outbox_bodies.read(row) if row["status"] == "superseded" else None
+    return Act(
+        row["action_id"],
+        row["action_type"],
+        row["status"],
+        row["site_day"],
+        row["visit_id"],
+        row["revision"],
+        row["seen_revision"],
+        row["judged_ms"],
+        sent.queue_number if sent else "",
+    )
+
+
+def _reversal(context: TransactionContext, journey: Journey, act: Act) -> Reversal:
     live = [entry for entry in journey.entries if entry.state in context.definitions.live]
-    counts = any(number in (entry.queue_number, *entry.label_aliases) for entry in live)
-    return Reversal(row["action_id"], row["revision"], row["action_type"], "" if counts else number)
+    counts = any(act.queue_number in (entry.queue_number, *entry.label_aliases) for entry in live)
+    return Reversal(act.action_id, act.revision, act.action_type, "" if counts else act.queue_number)
 
 
-def _is_seen(row: sqlite3.Row) -> bool:
-    return row["seen_revision"] is not None and row["seen_revision"] >= row["revision"]
+def _is_seen(act: Act) -> bool:
+    return act.seen_revision is not None and act.seen_revision >= act.revision
 
 
-def _is_current(context: TransactionContext, journey: Journey, row: sqlite3.Row) -> bool:
+def _is_current(context: TransactionContext, journey: Journey, act: Act) -> bool:
+    assert act.judged_ms is not None
     # The clock was ahead at an action of a future day. The day of its verdict is used instead.
-    done_on = min(row["site_day"], context.day_of(row["judged_ms"]))
-    return done_on >= context.today or bool(row["visit_id"] == journey.visit_id)
+    done_on = min(act.site_day, context.day_of(act.judged_ms))
+    return done_on >= context.today or act.visit_id == journey.visit_id

@@ -1,21 +1,22 @@
 """A patient's status as this kiosk knows it: everything that a screen shows of the patient."""
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
-from kiosk.journey.outcomes import Reversal, read_outcomes
+from msgspec import Struct
+
+from kiosk.journey.outcomes import Act, Reversal, outcomes_of
 from kiosk.journey.transaction_context import TransactionContext
 from kiosk.journey.views import with_todays_view
-from kiosk.store import patients
 from kiosk.store.patients import Patient
-from sync.journey.model import Journey
-from sync.journey.rules import available_actions, people_ahead
+from sync.journey.model import Journey, NextExam, QueueEntry
+from sync.journey.rules import available_actions, next_exam
 
 
-@dataclass(frozen=True, slots=True)
-class PatientStatus:
+class PatientStatus(Struct, frozen=True):
     """One patient at one moment. `people_ahead` and `wait_minutes` hold a value per queue entry, by its id.
-    `reversals` are accepted actions that the centre decided differently and the patient has not seen."""
+    `reversals` are accepted actions that the centre decided differently and the patient has not seen. `next_exam` is
+    what a confirmed arrival would be about; None for the walk-in desk."""
 
     patient: Patient
     journey: Journey
@@ -25,16 +26,25 @@ class PatientStatus:
     reversals: tuple[Reversal, ...]
     people_ahead: dict[str, int]
     wait_minutes: dict[str, int]
+    next_exam: NextExam | None
 
 
-def read_patient_status(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> PatientStatus:
-    """Returns the status of a patient at the time of the context."""
+def patient_status(
+    db: sqlite3.Connection,
+    context: TransactionContext,
+    patient: Patient,
+    acts: Iterable[Act],
+    count_ahead: Callable[[QueueEntry, str], int],
+) -> PatientStatus:
+    """Returns the status of a patient with these acts at the time of the context.
+
+    `count_ahead` says how many are before an entry in its line on a site day.
+    """
     patient = with_todays_view(db, context, patient)
     journey = context.journey(patient)
-    outcomes = read_outcomes(db, context, journey)
+    outcomes = outcomes_of(acts, context, journey)
     listed = [entry for entry in journey.entries if entry.state in context.definitions.listed]
-    lines = [(entry, patients.read_line(db, entry.exam_id, context.today)) for entry in listed]
-    ahead = {entry.queue_id: people_ahead(context.definitions, line, entry) for entry, line in lines}
+    ahead = {entry.queue_id: count_ahead(entry, context.today) for entry in listed}
     return PatientStatus(
         patient,
         journey,
@@ -44,4 +54,5 @@ def read_patient_status(db: sqlite3.Connection, context: TransactionContext, pat
         outcomes.reversals,
         {str(queue_id): count for queue_id, count in ahead.items()},
         {str(entry.queue_id): ahead[entry.queue_id] * entry.minutes for entry in listed},
+        next_exam(context.definitions, journey),
     )

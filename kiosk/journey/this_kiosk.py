@@ -12,6 +12,7 @@ from dataclasses import replace
 from kiosk.journey.transaction_context import TransactionContext, transaction_context
 from kiosk.store import audit
 from kiosk.store.identity import Identity, read_definitions, read_identity
+from kiosk.store.site_cards import SiteCards
 from kiosk.store.sqlite import Store
 from sync.clock import ClockReading, read_clock
 from sync.ids import new_id
@@ -27,7 +28,7 @@ class NotEnrolled(Exception):
 
 
 class ThisKiosk:
-    """One kiosk: its store, its clock, its identity and definitions. May be used from any thread."""
+    """One kiosk: its store, its clock, its card keys, its identity and definitions. May be used from any thread."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class ThisKiosk:
         self.store = store
         self.clock = clock
         self.new_id = new_id
+        self.cards = SiteCards(store.path.with_name(f"{store.path.name}.keys"))
         self._identity, self._definitions = self._read()
         self._report_unreadable_definitions()
 
@@ -69,16 +71,17 @@ class ThisKiosk:
         identity = read_identity(changing) if changing else self._identity
         if identity is None:
             raise NotEnrolled
-        return transaction_context(identity, definitions or self._definitions, self.clock())
+        return transaction_context(identity, definitions or self._definitions, self.clock(), self.cards.keys)
 
     @contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
+    def change(self, *, in_background: bool = False) -> Iterator[sqlite3.Connection]:
         """Opens a transaction that may change the identity or the definitions.
 
-        After the commit both are read again, before another thread gets the store. A failed commit changes nothing.
+        `in_background` is as in `Store.write`. After the commit both are read again, before another thread gets the
+        store. A failed commit changes nothing.
         """
         with self.store.read():
-            with self.store.write() as db:
+            with self.store.write(in_background=in_background) as db:
                 yield db
             self._identity, self._definitions = self._read()
 

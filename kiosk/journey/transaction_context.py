@@ -1,9 +1,10 @@
 """The context that one transaction of the journey service uses: the kiosk's identity, the rules, and the time."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from kiosk.store.identity import Identity
 from kiosk.store.patients import Patient
+from sync.cards import CardKeys
 from sync.clock import ClockReading, day_after, local_ms, site_day
 from sync.journey.definitions import Definitions
 from sync.journey.grace import is_within_reach
@@ -11,9 +12,10 @@ from sync.journey.model import Actor, Appointment, Journey, Role
 from sync.rebase import as_of
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionContext:
-    """The kiosk and the time of one transaction. `at_ms` is UTC ms, `today` the site day that it belongs to.
+class TransactionContext(Struct, frozen=True):
+    """The kiosk, its card keys and the time of one transaction.
+
+    `at_ms` is UTC ms, `today` the site day that it belongs to.
 
     Where the centre has sent the time in this boot, `at_ms` is that time plus what the monotonic clock has counted
     since. Else it is the later of the wall clock and the last roster: a clock without a battery starts in the past.
@@ -24,6 +26,7 @@ class TransactionContext:
     clock: ClockReading
     at_ms: int
     today: str
+    keys: CardKeys
 
     @property
     def actor(self) -> Actor:
@@ -51,6 +54,8 @@ class TransactionContext:
 
         A verdict may have brought a base of a later day than the page that brought `tomorrow`.
         """
+        if not patient.tomorrow:
+            return ()
         site = self.identity.site
         ends_ms = local_ms(day_after(patient.base.site_day), site.day_starts_at, site.timezone)
         of_next_day = (each for each in patient.tomorrow if each.scheduled_ms >= ends_ms)
@@ -62,12 +67,14 @@ class TransactionContext:
         return as_of(self.definitions, patient.view, day, self.bookings(patient, day))
 
 
-def transaction_context(identity: Identity, definitions: Definitions, clock: ClockReading) -> TransactionContext:
+def transaction_context(
+    identity: Identity, definitions: Definitions, clock: ClockReading, keys: CardKeys
+) -> TransactionContext:
     """Returns the context at a clock reading. Raises ValueError or KeyError where the site's time zone or start of the
     day cannot be used."""
     at_ms = _at_ms(identity, clock)
     return TransactionContext(
-        identity, definitions, clock, at_ms, site_day(at_ms, identity.site.timezone, identity.site.day_starts_at)
+        identity, definitions, clock, at_ms, site_day(at_ms, identity.site.timezone, identity.site.day_starts_at), keys
     )
 
 

@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from kiosk.journey.transaction_context import TransactionContext
 from kiosk.store import outbox, patients, queue_numbers
 from kiosk.store.patients import Patient
-from sync.journey.model import PatientId
+from sync.journey.model import PatientId, QueueEntry
 from sync.journey.queue_numbers import prefix_of
 from sync.rebase import view, with_bookings
 
@@ -17,18 +18,18 @@ def replay(db: sqlite3.Connection, context: TransactionContext, patient_ids: Ite
     for patient_id in patient_ids:
         patient = patients.read(db, patient_id)
         if patient is not None:
-            save(db, context, with_view(db, context, patient))
+            after = with_view(db, context, patient)
+            patients.save_view(db, after, patient)
+            note_numbers(db, context, after.view.site_day, after.view.entries)
 
 
-def save(db: sqlite3.Connection, context: TransactionContext, patient: Patient, change: int | None = None) -> None:
-    """Writes a patient, and notes the queue numbers of the view as in use.
-
-    Without `change` the change number stays.
-    """
-    patients.save(db, patient, change)
-    numbers = [number for entry in patient.view.entries for number in (entry.queue_number, *entry.label_aliases)]
+def note_numbers(
+    db: sqlite3.Connection, context: TransactionContext, site_day: str, entries: Iterable[QueueEntry]
+) -> None:
+    """Notes the queue numbers of entries of a site day as in use."""
+    numbers = [number for entry in entries for number in (entry.queue_number, *entry.label_aliases)]
     own = [number for number in numbers if prefix_of(number) == context.identity.ticket_prefix]
-    queue_numbers.note_in_use(db, own, patient.view.site_day, context.at_ms)
+    queue_numbers.note_in_use(db, own, site_day, context.at_ms)
 
 
 def with_view(db: sqlite3.Connection, context: TransactionContext, patient: Patient) -> Patient:

@@ -11,20 +11,11 @@ from sync.cards import CardHash
 Connection = sqlite3.Connection
 
 
-def is_blocked(connection: Connection, cards: Iterable[CardHash]) -> bool:
-    """Whether one of a card's hashes is blocked."""
-    return any(
-        connection.execute(
-            "select 1 from blocked_cards where key_id = ? and uid_hash = ?", (card.key_id, card.uid_hash)
-        ).fetchone()
-        for card in cards
-    )
-
-
-def block(connection: Connection, cards: Iterable[CardHash]) -> None:
-    """Blocks cards. A block of the last snapshot that is named again stays."""
+def block(connection: Connection, cards: Iterable[CardHash], generation: int) -> None:
+    """Blocks cards that a page of this generation of the roster names."""
     connection.executemany(
-        "insert or replace into blocked_cards values (?, ?, 1)", [(card.key_id, card.uid_hash) for card in cards]
+        "insert or replace into blocked_cards values (?, ?, ?)",
+        [(card.key_id, card.uid_hash, generation) for card in cards],
     )
 
 
@@ -35,11 +26,6 @@ def unblock(connection: Connection, cards: Iterable[CardHash]) -> None:
     )
 
 
-def begin_snapshot(connection: Connection) -> None:
-    """Marks every card as not named yet by the snapshot. The cards stay blocked until the snapshot is complete."""
-    connection.execute("update blocked_cards set named = 0")
-
-
-def end_snapshot(connection: Connection) -> None:
-    """Unblocks the cards that the snapshot has not named."""
-    connection.execute("delete from blocked_cards where named = 0")
+def unblock_unnamed(connection: Connection, generation: int) -> None:
+    """Unblocks the cards of earlier generations of the roster: the snapshot has not named them."""
+    connection.execute("delete from blocked_cards where generation < ?", (generation,))

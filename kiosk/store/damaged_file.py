@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from kiosk.store.schema import migrate
+from kiosk.store.migrate import migrate
 from sync.database_file import log_of
 from sync.replacement import beside
 

@@ -5,8 +5,10 @@ Every function takes the connection of an open transaction, or of one that reads
 
 import hashlib
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -41,6 +43,26 @@ class Identity:
     ended_ms: int | None = None
     as_of_clock: ClockReading | None = None
     cursor_mac: str = ""
+    generation: int = 0
+
+    def after_page(self, page: PullAnswer, generation: int, clock: ClockReading) -> "Identity":
+        """Returns the identity once a page of that generation of the roster is adopted.
+
+        `clock` is a reading of this machine's clocks at the arrival of the page. The time of the roster (`as_of_ms`,
+        `as_of_clock`) comes with the last page alone: only then the roster is complete.
+        """
+        return replace(
+            self,
+            actions=frozenset(page.actions),
+            site=page.site,
+            server_incarnation=page.server_incarnation,
+            cursor=page.cursor,
+            cursor_mac=page.cursor_mac,
+            generation=generation,
+            definitions_version=page.definitions["version"] if page.definitions else self.definitions_version,
+            as_of_ms=self.as_of_ms if page.more else page.now_ms,
+            as_of_clock=self.as_of_clock if page.more else clock,
+        )
 
 
 def read_identity(connection: Connection) -> Identity | None:
@@ -60,6 +82,7 @@ def read_identity(connection: Connection) -> Identity | None:
         server_incarnation=row["server_incarnation"],
         cursor=row["cursor"],
         cursor_mac=row["cursor_mac"],
+        generation=row["generation"],
         as_of_ms=row["as_of_ms"],
         site=_site.decode(row["site"]),
         definitions_version=row["definitions_version"],
@@ -78,12 +101,16 @@ def read_definitions(connection: Connection) -> Definitions | None:
 
 
 def write_enrolment(connection: Connection, enrolment: Enrolment) -> None:
-    """Replaces the identity by the one of an enrolment. Nothing is pulled yet, and the hash chain is empty."""
+    """Replaces the identity by the one of an enrolment. Nothing is pulled yet, and the hash chain is empty.
+
+    The roster begins another generation, so that no page of before the enrolment goes on.
+    """
+    generation = read_generation(connection) + 1
     connection.execute("delete from identity")
     connection.execute(
         "insert into identity (site_id, kiosk_id, token_sha256, name, ticket_prefix, actions, epoch, next_seq,"
-        " last_hash, backed_up_seq, server_incarnation, cursor, cursor_mac, site, definitions_version,"
-        " definitions) values (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, ?, 0, '', ?, ?, ?)",
+        " last_hash, backed_up_seq, server_incarnation, cursor, cursor_mac, generation, site, definitions_version,"
+        " definitions) values (?, ?, ?, ?, ?, ?, ?, 1, ?, 0, ?, 0, '', ?, ?, ?, ?)",
         (
             enrolment.site_id,
             enrolment.kiosk_id,
@@ -94,6 +121,7 @@ def write_enrolment(connection: Connection, enrolment: Enrolment) -> None:
             enrolment.epoch,
             NO_HASH,
             enrolment.server_incarnation,
+            generation,
             _json(enrolment.site),
             enrolment.definitions["version"],
             _json(enrolment.definitions),
@@ -106,32 +134,39 @@ def move_head(connection: Connection, next_seq: int, last_hash: str) -> None:
     connection.execute("update identity set next_seq = ?, last_hash = ?", (next_seq, last_hash))
 
 
-def write_page(connection: Connection, page: PullAnswer, clock: ClockReading) -> None:
-    """Writes the kiosk's own values in a page of the roster, and the cursor after the page.
-
-    `clock` is a reading of this machine's clocks at the arrival of the page. The time of the roster (`as_of_ms`,
-    `as_of_clock`) is written with the last page alone: only then the roster is complete.
-    """
+def write_page(connection: Connection, after: Identity, definitions: Mapping[str, Any] | None) -> None:
+    """Writes the identity after a page (`Identity.after_page`), and the definitions of the page where it has some."""
     connection.execute(
-        "update identity set cursor = ?, cursor_mac = ?, as_of_ms = iif(?, as_of_ms, ?), server_incarnation = ?,"
-        " actions = ?, site = ?, as_of_clock = iif(?, as_of_clock, ?)",
+        "update identity set cursor = ?, cursor_mac = ?, generation = ?, as_of_ms = ?, as_of_clock = ?,"
+        " server_incarnation = ?, actions = ?, site = ?",
         (
-            page.cursor,
-            page.cursor_mac,
-            page.more,
-            page.now_ms,
-            page.server_incarnation,
-            _json(page.actions),
-            _json(page.site),
-            page.more,
-            _json(clock),
+            after.cursor,
+            after.cursor_mac,
+            after.generation,
+            after.as_of_ms,
+            _json(after.as_of_clock) if after.as_of_clock else None,
+            after.server_incarnation,
+            _json(sorted(after.actions)),
+            _json(after.site),
         ),
     )
-    if page.definitions:
+    if definitions:
         connection.execute(
             "update identity set definitions_version = ?, definitions = ?",
-            (page.definitions["version"], _json(page.definitions)),
+            (after.definitions_version, _json(definitions)),
         )
+
+
+def read_generation(connection: Connection) -> int:
+    """Returns the present generation of the roster; 0 before the enrolment."""
+    row = connection.execute("select generation from identity").fetchone()
+    return row[0] if row else 0
+
+
+def follow_restore(connection: Connection, server_incarnation: str) -> None:
+    """Notes that the centre was restored, and makes the next page the first of a snapshot."""
+    connection.execute("update identity set server_incarnation = ?", (server_incarnation,))
+    reset_cursor(connection)
 
 
 def reset_cursor(connection: Connection) -> None:

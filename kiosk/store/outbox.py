@@ -5,7 +5,7 @@ them again after a restore. Every function takes the connection of an open trans
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import msgspec
 from kiosk.store import outbox_bodies
 from kiosk.store.identity import move_head
 from kiosk.store.outbox_epochs import OUT_OF_CHAIN
-from kiosk.store.outbox_parked import has_parked, next_rowid
+from kiosk.store.outbox_parked import HAS_PARKED, next_rowid
 from sync.journey.model import Action, ActionId, Actor, ExamId, Opens, PatientId, QueueId, Role, VisitId
 from sync.protocol import (
     MAX_ACTION_BODY,
@@ -25,7 +25,7 @@ from sync.protocol import (
     Site,
     VerdictRow,
     canonical,
-    chain_hash,
+    link_hash,
 )
 from sync.rebase import Pending
 
@@ -39,6 +39,7 @@ BACKED_UP = (
     " (outbox.epoch = i.epoch and outbox.seq <= i.backed_up_seq)"
     " or (outbox.epoch < i.epoch and i.backed_up_seq > 0)))"
 )
+_FORGOTTEN = "returning action_id, patient_id, action_type, applied_ms"
 _OF_THIS_SITE = "site_id = (select site_id from identity)"
 # The kiosk knows the patient, and the patient has not seen the reversal.
 _UNSEEN_REVERSAL = (
@@ -49,11 +50,15 @@ _UNSEEN_REVERSAL = (
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the chain: the next seq of the epoch, and the hash of the last action."""
+    """The end of the chain: the next seq of the epoch, and the hash of the last action.
+
+    `parks`: the next action is parked beside the chain, as earlier ones of its patient.
+    """
 
     epoch: int
     next_seq: int
     last_hash: str
+    parks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +77,29 @@ class OutboxRow:
     parked_ms: int | None  # when it left the chain, since the network does not let it pass
 
 
-def head(connection: Connection) -> Head:
-    """Returns the head of the chain. Raises TypeError before the enrolment, without a chain."""
-    return Head(*connection.execute("select epoch, next_seq, last_hash from identity").fetchone())
+def head(connection: Connection, patient_id: str = "") -> Head:
+    """Returns the head of the chain for the next action of a patient.
+
+    Raises TypeError before the enrolment, without a chain.
+    """
+    epoch, next_seq, last_hash, parks = connection.execute(
+        f"select epoch, next_seq, last_hash, {HAS_PARKED} from identity",  # noqa: S608
+        (patient_id,),
+    ).fetchone()
+    return Head(epoch, next_seq, last_hash, bool(parks))
 
 
-def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
-    """Adds an intent to the end of the chain, and moves the head to it. It is parked where its patient has parked ones.
+def append(connection: Connection, intent: Intent, at: Head) -> Head | None:
+    """Adds an intent to the end of the chain, or parks it beside the chain. Returns the head after it.
 
-    Returns False, and writes nothing, where the intent is larger than a body may be.
+    Returns None, and writes nothing, where the intent is larger than a body may be. Raises sqlite3.IntegrityError where
+    the outbox has an action of that id.
     """
     body = canonical(intent)
     if len(body) > MAX_ACTION_BODY:
-        return False
-    chained = chain_hash(last_hash, body)
-    is_parked = has_parked(connection, intent.patient_id)
+        return None
+    chained = link_hash(at.last_hash, body)
+    is_parked = at.parks
     connection.execute(
         "insert into outbox (action_id, site_id, epoch, seq, patient_id, visit_id, action_type, body, digest, hash,"
         " status, site_day, applied_ms, parked_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -107,17 +120,23 @@ def append(connection: Connection, intent: Intent, last_hash: str) -> bool:
             intent.clock.wall_ms if is_parked else None,
         ),
     )
-    if not is_parked:
-        move_head(connection, intent.seq + 1, chained)
-    return True
+    if is_parked:
+        return at
+    move_head(connection, intent.seq + 1, chained)
+    return Head(intent.epoch, intent.seq + 1, chained)
 
 
 def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[Pushed]:
     """Returns the next actions to push, in order, within the limits of the protocol.
 
     The batch begins with `expected_seq`, or with the first pending action where that is None. It is empty where nothing
-    is pending, and where the outbox lacks the expected action. A row that cannot be read is sent as an opaque record.
+    is pending, and where the outbox lacks the expected action.
     """
+    return pushed(rows_to_push(connection, limit, expected_seq))
+
+
+def rows_to_push(connection: Connection, limit: int, expected_seq: int | None) -> list[sqlite3.Row]:
+    """Returns the rows of `batch`, at least as many as fit into a push."""
     epoch = head(connection).epoch
     first = connection.execute(
         "select min(seq) from outbox where status = 'pending' and epoch = ?", (epoch,)
@@ -127,18 +146,21 @@ def batch(connection: Connection, limit: int, expected_seq: int | None) -> list[
         f"select {outbox_bodies.COLUMNS} from outbox where epoch = ? and seq >= ? and {_OF_THIS_SITE}"  # noqa: S608
         " order by seq limit ?",
         (epoch, first, min(limit, MAX_BATCH)),
-    )
-    pushed: list[Pushed] = []
+    ).fetchall()
+    return [row for place, row in enumerate(rows) if row["seq"] == first + place]
+
+
+def pushed(rows: Iterable[sqlite3.Row]) -> list[Pushed]:
+    """Returns rows as they are sent, as many as fit into a push. A row that cannot be read becomes an opaque record."""
+    actions: list[Pushed] = []
     size = _ENVELOPE
     for row in rows:
-        if row["seq"] != first + len(pushed):
-            break
         following = outbox_bodies.pushed(row)
         size += len(msgspec.json.encode(following)) + 1
-        if pushed and size > MAX_BATCH_BYTES:
+        if actions and size > MAX_BATCH_BYTES:
             break
-        pushed.append(following)
-    return pushed
+        actions.append(following)
+    return actions
 
 
 def first_unread(connection: Connection, expected_seq: int | None) -> Pushed | None:
@@ -152,21 +174,30 @@ def first_unread(connection: Connection, expected_seq: int | None) -> Pushed | N
     return outbox_bodies.unread(row) if row else None
 
 
-def retire(connection: Connection, verdict: VerdictRow, judged_ms: int) -> sqlite3.Row | None:
-    """Writes a verdict into its row. Returns the row before it.
+def unsettled(connection: Connection, verdicts: Collection[VerdictRow]) -> dict[str, sqlite3.Row]:
+    """Returns the rows that these verdicts retire, by action id.
 
-    Returns None, and writes nothing, where the action is unknown or its row has a verdict of that revision or newer.
+    A verdict of an unknown action has none, nor one whose row has a verdict of that revision or newer.
     """
-    row: sqlite3.Row | None = connection.execute(
-        "select * from outbox where action_id = ? and (status = 'pending' or revision < ?)",
-        (verdict.action_id, verdict.revision),
-    ).fetchone()
-    if row is not None:
-        connection.execute(
-            "update outbox set status = ?, code = ?, revision = ?, judged_ms = ?, held = null where action_id = ?",
-            (verdict.verdict, verdict.code, verdict.revision, judged_ms, verdict.action_id),
-        )
-    return row
+    revisions = {verdict.action_id: verdict.revision for verdict in verdicts}
+    rows = connection.execute(
+        f"select * from outbox where action_id in ({','.join('?' * len(revisions))})",  # noqa: S608
+        tuple(revisions),
+    )
+    found = {row["action_id"]: row for row in rows}
+    return {
+        action_id: row
+        for action_id, row in found.items()
+        if row["status"] == PENDING or row["revision"] < revisions[action_id]
+    }
+
+
+def retire(connection: Connection, verdicts: Iterable[VerdictRow], judged_ms: int) -> None:
+    """Writes verdicts into their rows."""
+    connection.executemany(
+        "update outbox set status = ?, code = ?, revision = ?, judged_ms = ?, held = null where action_id = ?",
+        [(each.verdict, each.code, each.revision, judged_ms, each.action_id) for each in verdicts],
+    )
 
 
 def find(connection: Connection, action_id: str) -> sqlite3.Row | None:
@@ -210,22 +241,24 @@ def mark_backed_up(connection: Connection, backed_up_seq: int) -> None:
     connection.execute("update identity set backed_up_seq = max(backed_up_seq, ?)", (backed_up_seq,))
 
 
-def forget_backed_up(connection: Connection, before_day: str, limit: int) -> None:
+def forget_backed_up(connection: Connection, before_day: str, limit: int) -> list[sqlite3.Row]:
     """Removes judged rows of earlier days that the centre's backups hold. An unseen reversal stays.
 
     Of rows that no backup holds the newest `limit` stay: the clock must not decide which actions the centre can ask for
-    again.
+    again. Returns action_id, patient_id, action_type and applied_ms of the removed rows.
     """
-    connection.execute(
-        "delete from outbox where status <> 'pending' and site_day < ?"  # noqa: S608
-        f" and {BACKED_UP} and not {_UNSEEN_REVERSAL}",
-        (before_day,),
-    )
-    connection.execute(
-        "delete from outbox where status <> 'pending' and rowid <="
-        " (select rowid from outbox order by rowid desc limit 1 offset ?)",
-        (limit,),
-    )
+    return [
+        *connection.execute(
+            "delete from outbox where status <> 'pending' and site_day < ?"  # noqa: S608
+            f" and {BACKED_UP} and not {_UNSEEN_REVERSAL} {_FORGOTTEN}",
+            (before_day,),
+        ),
+        *connection.execute(
+            "delete from outbox where status <> 'pending' and rowid <="  # noqa: S608
+            f" (select rowid from outbox order by rowid desc limit 1 offset ?) {_FORGOTTEN}",
+            (limit,),
+        ),
+    ]
 
 
 def pending_of(connection: Connection, patient_id: str, grants: frozenset[str], site: Site) -> list[Pending]:

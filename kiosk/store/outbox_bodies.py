@@ -44,9 +44,15 @@ def pushed(row: sqlite3.Row) -> Pushed:
 
 
 def unread(row: sqlite3.Row) -> Pushed:
-    """Returns a row as an opaque record: its unread body and its hash. A body too large for a push is cut."""
+    """Returns a row as an opaque record: its body as stored, and its hash. A body too large for a push is cut."""
     size = len(row["body"])
-    opaque = Opaque(row["seq"], row["action_id"], _base64(row["body"]), size if size > MAX_ACTION_BODY else None)
+    opaque = Opaque(
+        row["seq"],
+        row["action_id"],
+        _base64(row["body"]),
+        size if size > MAX_ACTION_BODY else None,
+        readable=read(row) is not None,
+    )
     return Pushed(row["hash"], msgspec.Raw(b"null"), prior_verdict(row), opaque)
 
 

@@ -18,6 +18,7 @@ Connection = sqlite3.Connection
 
 _MOST_TRIED = 100  # patients whose actions are tried in one round
 _PARKED = "status = 'pending' and parked_ms is not null"
+HAS_PARKED = f"exists (select 1 from outbox where {_PARKED} and patient_id = ?)"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,6 @@ def next_rowid(connection: Connection) -> int:
     """Returns the rowid of the next row: the seq of a row that is parked from its beginning."""
     number: int = connection.execute("select coalesce(max(rowid), 0) + 1 from outbox").fetchone()[0]
     return number
-
-
-def has_parked(connection: Connection, patient_id: str) -> bool:
-    """Whether actions of this patient are parked."""
-    found = connection.execute(f"select 1 from outbox where {_PARKED} and patient_id = ? limit 1", (patient_id,))  # noqa: S608
-    return found.fetchone() is not None
 
 
 def parked(connection: Connection) -> Parked | None:

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from sync.clock import day_after
-from sync.journey.queue_numbers import IN_USE_MS, NumberUse, count_of, is_in_use, next_number
+from sync.journey.queue_numbers import IN_USE_MS, NumberUse, count_of, is_in_use, queue_number
 
 Connection = sqlite3.Connection
 
@@ -20,38 +20,32 @@ _IS_UNDECIDED = (
 _UNKNOWN_DAY = ""  # the site_day of numbers given while the clock was not trusted
 
 
-def peek_queue_number(connection: Connection, prefix: str, since_day: str, now_ms: int) -> str:
-    """Returns the next queue number, such as `B-017`: the first above those given on `since_day` or later.
+def take_queue_number(
+    connection: Connection,
+    prefix: str,
+    action_id: str,
+    *,
+    site_day: str,
+    since_day: str,
+    now_ms: int,
+    day_is_sure: bool,
+) -> str:
+    """Gives the next queue number, such as `B-017`, to an action of a site day, now (UTC ms).
 
-    A number in use is skipped. `now_ms` is the present time (UTC ms).
+    It is the first above those given on that day, and on `since_day` or later, that is not in use. Where the day is not
+    sure, the number counts for every day.
     """
-
-    def in_use(number: str) -> bool:
-        row = connection.execute(
-            f"select site_day, last_ms, {_IS_UNDECIDED} from number_uses where queue_number = ?",  # noqa: S608
-            (number,),
-        ).fetchone()
-        return row is not None and is_in_use(NumberUse(*row), since_day, now_ms)
-
-    return next_number(prefix, _last_count(connection, since_day), in_use)
-
-
-def use_queue_number(
-    connection: Connection, number: str, action_id: str, site_day: str, now_ms: int, *, day_is_sure: bool
-) -> None:
-    """Notes that an action has given a number on a site day, now (UTC ms): the next one is above it.
-
-    Where the day is not sure, the number counts for every day.
-    """
-    for counted_day in (site_day,) if day_is_sure else (site_day, _UNKNOWN_DAY):
-        _raise_count(connection, counted_day, count_of(number))
-    note_in_use(connection, [number], site_day, now_ms)
-    connection.execute("update number_uses set action_id = ? where queue_number = ?", (action_id, number))
+    number = ""
+    while not number or not _use(connection, number, action_id, site_day, since_day, now_ms):
+        number = queue_number(prefix, _next_count(connection, site_day, since_day))
+    if not day_is_sure:
+        _raise_count(connection, _UNKNOWN_DAY, count_of(number))
+    return number
 
 
 def note_in_use(connection: Connection, numbers: Iterable[str], site_day: str, now_ms: int) -> None:
     """Notes that entries of a site day bear these numbers, and that one of the entries changes now (UTC ms)."""
-    connection.executemany(
+    connection.executemany(  # none at all for no number
         "insert into number_uses values (?, ?, ?, null) on conflict (queue_number) do update"
         " set site_day = max(site_day, excluded.site_day), last_ms = max(last_ms, excluded.last_ms)",
         [(number, site_day, now_ms) for number in numbers],
@@ -92,12 +86,36 @@ def forget_unused(connection: Connection, since_day: str, now_ms: int) -> None:
     )
 
 
-def _last_count(connection: Connection, since_day: str) -> int:
+def _next_count(connection: Connection, site_day: str, since_day: str) -> int:
+    """Raises the count of a day, and returns it."""
     count: int = connection.execute(
-        "select coalesce(max(used), 0) from queue_numbers where site_day >= ? or site_day = ?",
-        (since_day, _UNKNOWN_DAY),
+        "insert into queue_numbers values"
+        " (?, 1 + (select coalesce(max(used), 0) from queue_numbers where site_day >= ? or site_day = ?))"
+        " on conflict (site_day) do update set used = max(used + 1, excluded.used) returning used",
+        (site_day, since_day, _UNKNOWN_DAY),
     ).fetchone()[0]
     return count
+
+
+def _use(connection: Connection, number: str, action_id: str, site_day: str, since_day: str, now_ms: int) -> bool:
+    """Notes that an action gives a number. Returns False, and notes nothing, where the number is in use."""
+    found = connection.execute(
+        "insert into number_uses values (?, ?, ?, ?)"  # noqa: S608
+        # A row that is there stays as it is.
+        " on conflict (queue_number) do update set queue_number = queue_number"
+        f" returning action_id, site_day, last_ms, {_IS_UNDECIDED}",
+        (number, site_day, now_ms, action_id),
+    ).fetchone()
+    if found[0] == action_id:
+        return True
+    if is_in_use(NumberUse(*found[1:]), since_day, now_ms):
+        return False
+    connection.execute(
+        "update number_uses set action_id = ?, site_day = max(site_day, ?), last_ms = max(last_ms, ?)"
+        " where queue_number = ?",
+        (action_id, site_day, now_ms, number),
+    )
+    return True
 
 
 def _raise_count(connection: Connection, site_day: str, count: int) -> None:

@@ -1,67 +1,62 @@
-"""The patients on the centre's roster: a snapshot of the roster, and patients who leave it.
+"""The patients on the centre's roster: whom a snapshot has named, and who leaves.
 
-A patient who has left the roster stays in the kiosk until the last of their pending actions has its verdict. Every
-function takes the connection of an open transaction.
+Each snapshot begins a generation of the roster, a number that rises. Whoever is named by the snapshot, or by a page
+after it, is of that generation. So the end of the snapshot finds those whom it has not named. A patient who has left
+the roster stays in the kiosk until the last of their pending actions has its verdict. Every function takes the
+connection of an open transaction.
 """
 
 import sqlite3
 
-from kiosk.store import patients
-from kiosk.store.patients import Patient
+from kiosk.store.identity import read_generation
 from sync.journey.model import PatientId
 
 Connection = sqlite3.Connection
 
-_BEFORE_SNAPSHOT = -1  # the journey_version of a base before a snapshot: every other is newer
-# Values of `gone`. They stand in the statements as literals, since SQLite takes an index "where gone = 2" only then.
-_LEFT, _UNNAMED = 1, 2
+_LEFT = 0  # the generation of who has left
+_HAS_PENDING = "exists (select 1 from outbox o where o.patient_id = patients.patient_id and o.status = 'pending')"
 
 
-def begin_snapshot(connection: Connection) -> set[PatientId]:
-    """Marks every patient as not named yet by the snapshot, and every base as older than any. Returns all patients.
+def next_generation(connection: Connection) -> int:
+    """Returns the generation of the next snapshot. It is above those of a snapshot that was broken off."""
+    named = connection.execute("select max(generation) from patients").fetchone()[0]
+    blocked = connection.execute("select max(generation) from blocked_cards").fetchone()[0]
+    return 1 + max(read_generation(connection), named or 0, blocked or 0)
 
-    They stay until the snapshot is complete: a network failure half-way must not lose half of the patients.
-    """
-    patient_ids = _all_ids(connection)
-    connection.execute(
-        "update patients set journey_version = ?, base = json_set(base, '$.journey_version', ?), gone = ?"
-        " where provisional = 0",
-        (_BEFORE_SNAPSHOT, _BEFORE_SNAPSHOT, _UNNAMED),
+
+def unnamed(connection: Connection, generation: int, limit: int) -> list[PatientId]:
+    """Returns at most `limit` patients of earlier generations, whom no page since has named."""
+    rows = connection.execute(
+        "select patient_id from patients where generation > ? and generation < ? limit ?", (_LEFT, generation, limit)
     )
-    return patient_ids
-
-
-def end_snapshot(connection: Connection) -> list[Patient]:
-    """Marks the patients whom the snapshot has not named as departed.
-
-    Returns the patients who stay because of a pending action, except those that a verdict updated during the snapshot.
-    """
-    unnamed = connection.execute(
-        f"select * from patients where gone = {_UNNAMED} and journey_version = ?"  # noqa: S608
-        " and exists (select 1 from outbox o where o.patient_id = patients.patient_id and o.status = 'pending')",
-        (_BEFORE_SNAPSHOT,),
-    ).fetchall()
-    connection.execute(f"update patients set gone = {_LEFT} where gone = {_UNNAMED}")  # noqa: S608
-    forget_departed(connection)
-    return [patients.from_record(row) for row in unnamed]
+    return [PatientId(row[0]) for row in rows]
 
 
 def mark_departed(connection: Connection, patient_id: str) -> None:
     """Notes that a patient has left the roster."""
-    connection.execute("update patients set gone = ? where patient_id = ?", (_LEFT, patient_id))
+    connection.execute("update patients set generation = ? where patient_id = ?", (_LEFT, patient_id))
+
+
+def forget_unless_pending(connection: Connection, patient_id: str) -> bool:
+    """Removes a patient who has nothing pending. Returns whether it did."""
+    removed = connection.execute(
+        f"delete from patients where patient_id = ? and not {_HAS_PENDING}",  # noqa: S608
+        (patient_id,),
+    )
+    return removed.rowcount == 1
 
 
 def forget_departed(connection: Connection) -> None:
     """Removes the patients who have left the roster and have nothing pending."""
     connection.execute(
-        f"delete from patients where gone = {_LEFT} and not exists"  # noqa: S608
-        " (select 1 from outbox o where o.patient_id = patients.patient_id and o.status = 'pending')"
+        f"delete from patients where generation = ? and not {_HAS_PENDING}",  # noqa: S608
+        (_LEFT,),
     )
 
 
 def clear(connection: Connection) -> set[PatientId]:
     """Removes all patients and aliases. Returns the patients."""
-    patient_ids = _all_ids(connection)
+    patient_ids = {PatientId(row[0]) for row in connection.execute("select patient_id from patients")}
     connection.execute("delete from patients")
     connection.execute("delete from patient_aliases")
     return patient_ids
@@ -70,7 +65,3 @@ def clear(connection: Connection) -> set[PatientId]:
 def clear_confirmed(connection: Connection) -> None:
     """Removes all patients whom the centre has named. The provisional patients, known to this kiosk alone, stay."""
     connection.execute("delete from patients where provisional = 0")
-
-
-def _all_ids(connection: Connection) -> set[PatientId]:
-    return {PatientId(row[0]) for row in connection.execute("select patient_id from patients")}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from kiosk.store import audit
 from kiosk.store.identity import Identity, read_identity
+from kiosk.store.migrate import migrate
 from kiosk.store.outbox_epochs import start_epoch
-from kiosk.store.schema import migrate
 from sync.protocol import Verdict
 
 Connection = sqlite3.Connection

@@ -4,25 +4,9 @@ sqlite-utils records the applied migrations in the file; they are its schema ver
 edited: a change of the tables is a new migration after the last one.
 """
 
-import sqlite3
-
 from sqlite_utils import Database, Migrations
 
 MIGRATIONS = Migrations("nfc-kiosk")
-
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Brings the tables up to date. Raises sqlite3.DatabaseError where a newer version of the program wrote the file.
-
-    No transaction may be open on the connection.
-    """
-    database = Database(connection)
-    known = {migration.name for migration in MIGRATIONS.pending(Database(memory=True))}
-    applied = {migration.name for migration in MIGRATIONS.applied(database)}
-    if newer := applied - known:
-        raise sqlite3.DatabaseError(f"written by a newer version of this program (schema {max(newer)})")
-    if applied != known:
-        MIGRATIONS.apply(database)
 
 
 @MIGRATIONS()
@@ -37,7 +21,7 @@ _FIRST_SCHEMA = (
         id integer primary key check (id = 1),
         site_id text not null,             -- the site that this kiosk belongs to
         kiosk_id text not null,
-        token_sha256 text not null,        -- of the token, which stands in a file of its own
+        token_sha256 text not null,        -- of the token of its enrolment; tokens stand in a file of their own
         name text not null,
         ticket_prefix text not null,
         actions text not null,             -- JSON list: what the centre grants
@@ -48,6 +32,7 @@ _FIRST_SCHEMA = (
         server_incarnation text not null,
         cursor integer not null,           -- the last change number pulled
         cursor_mac text not null,          -- the centre's proof that it gave this cursor; empty beside 0
+        generation integer not null,       -- of the roster: the number of its last snapshot
         as_of_ms integer,                  -- when the roster was last whole, by the centre's clock
         as_of_clock text,                  -- JSON ClockReading: this box's clocks at as_of_ms
         ended_ms integer,                 -- when the centre ended this kiosk for good
@@ -59,19 +44,16 @@ _FIRST_SCHEMA = (
         patient_id text primary key,
         masked_name text not null,
         language text not null,
-        change integer not null,
         provisional integer not null,      -- 1: the kiosk knows no patient for the card
-        journey_version integer not null,  -- of the base
-        journey_state text not null,       -- of the view
+        generation integer,                -- of the last page that named the patient; 0: has left; null: none has
+        base_generation integer not null,  -- of the page or verdict that brought the base
         site_day text not null,            -- of the view
         base text not null,                -- JSON Journey, as pulled or as in the last verdict
         view text not null,                -- JSON Journey, base with pending actions on top
-        tomorrow text not null,            -- JSON list of the next day's bookings
-        gone integer not null default 0    -- 1: has left the roster; 2: not named yet by the snapshot under way
+        tomorrow text not null             -- JSON list of the next day's bookings
     ) strict""",
     "create index patients_of_day on patients (site_day)",
-    "create index patients_gone on patients (patient_id) where gone = 1",
-    "create index patients_unnamed on patients (patient_id) where gone = 2",
+    "create index patients_of_generation on patients (generation)",
     """create table patient_aliases (
         alias_id text primary key,         -- an id that the kiosk made for a card, or a record merged into another
         patient_id text not null,
@@ -88,16 +70,20 @@ _FIRST_SCHEMA = (
     """create table blocked_cards (
         key_id text not null,
         uid_hash text not null,
-        named integer not null,            -- 0: not named yet by the snapshot under way
+        generation integer not null,       -- of the last page that named the card
         primary key (key_id, uid_hash)
     ) strict, without rowid""",
+    # The queue entries of the views, by their place in the line of an exam: `place_in_line()` of the rules.
     """create table entries (
         queue_id text primary key,
         patient_id text not null references patients on delete cascade,
         exam_id text not null,
-        entry text not null                -- JSON QueueEntry of the view
+        site_day text not null,
+        state text not null,
+        urgency integer not null,          -- the first part of the place, and so on
+        opened_ms integer not null
     ) strict, without rowid""",
-    "create index entries_of_exam on entries (exam_id)",
+    "create index entries_in_line on entries (exam_id, site_day, state, urgency, opened_ms, queue_id)",
     "create index entries_of_patient on entries (patient_id)",
     """create table outbox (
         action_id text primary key,

@@ -8,10 +8,11 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 
 from kiosk.store.damage import discard_work, kept_files, recover
+from kiosk.store.migrate import migrate
 from kiosk.store.salvage import salvage
-from kiosk.store.schema import migrate
 from sync.ballast import Ballast, is_full
 from sync.clock import now_ms
 from sync.database_check import (
@@ -56,6 +57,7 @@ class Store:
         self.path = real_path(path)
         self.ballast = Ballast(self.path)
         self._lock = FairLock()
+        self._version = 0
         self._closed = self._met_damage = self._is_rescued = False
         self._check = BackgroundCheck(self.path)
         self._files = OpenFiles(self.path)
@@ -66,19 +68,31 @@ class Store:
         try:
             self._is_checked = not take_clean_stop(self.path)
             self._connection = self._open_with_ballast()
+            self._reading = _Reading(self, self._lock, self._connection)
             self._files.note()
             self.log = WriteAheadLog(self._connection, self._empty_log)
         except (sqlite3.Error, OSError, ValueError) as error:
             self._hold.release()
             raise StoreError(f"{path}: {error}") from error
 
+    @property
+    def version(self) -> int:
+        """A number that changes whenever a transaction begins and ends: what was read before may have changed then."""
+        return self._version
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a thread waits for the store."""
+        return self._lock.is_wanted
+
     @contextlib.contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, *, in_background: bool = False) -> Iterator[sqlite3.Connection]:
         """Opens a transaction. It is durable when the context ends; an exception inside undoes all of it.
 
-        Raises FileLost where the file is no longer at its path. What was committed then may be there or not.
+        `in_background`: no person waits for it, so it copies the log back earlier than others have to. Raises FileLost
+        where the file is no longer at its path. What was committed then may be there or not.
         """
-        with self._lock, self._notes_trouble():
+        with self._lock, self._counted(), self._notes_trouble():
             self.log.begin()
             self._files.confirm()
             try:
@@ -92,13 +106,27 @@ class Store:
                     self._connection.execute("rollback")
                 raise
             self._files.confirm()
-            self.log.commit()
+            self.log.commit(in_background=in_background, is_wanted=self.is_wanted)
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def _counted(self) -> Iterator[None]:
+        self._version += 1
+        try:
+            yield
+        finally:
+            self._version += 1
+
+    def read(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         """Holds the store: no other thread reads or writes it until the context ends."""
-        with self._lock, self._notes_trouble():
-            yield self._connection
+        return self._reading
+
+    def note_trouble(self, error: BaseException | None) -> None:
+        """Notes damage that an access has met, and gives a full disk the room of the ballast for the next one."""
+        if not isinstance(error, sqlite3.Error):
+            return
+        self._met_damage |= is_damage(error)
+        if is_full(error) and self.ballast.release():
+            log.critical("%s: the disk is full; the ballast is released", self.path)
 
     def check_in_background(self) -> BackgroundCheck | None:
         """Checks the whole file beside its use, and returns the check; None where the opening has checked the file.
@@ -142,6 +170,7 @@ class Store:
         if self._met_damage or self.rescue():
             return True
         self.ballast.tend()
+        self._shorten_log()
         return False
 
     def rescue(self) -> bool:
@@ -179,6 +208,12 @@ class Store:
                 note_clean_stop(self.path)
             self._hold.release()
 
+    def _shorten_log(self) -> None:
+        """Copies the log back while nobody waits, so that a tap seldom has to. Without the centre nobody else does."""
+        with self._lock:
+            if not self._closed and not self.is_wanted:
+                self.log.copy_early()
+
     def _empty_log(self) -> bool:
         self._files.confirm()
         try:
@@ -188,13 +223,10 @@ class Store:
 
     @contextlib.contextmanager
     def _notes_trouble(self) -> Iterator[None]:
-        """Notes damage that an access meets, and gives a full disk the room of the ballast for the next one."""
         try:
             yield
         except sqlite3.Error as error:
-            self._met_damage |= is_damage(error)
-            if is_full(error) and self.ballast.release():
-                log.critical("%s: the disk is full; the ballast is released", self.path)
+            self.note_trouble(error)
             raise
 
     def _open_with_ballast(self) -> sqlite3.Connection:
@@ -231,6 +263,26 @@ class Store:
         log.critical("%s is written again from what was open", self.path)
         if stray:
             log.critical("%s is what lay in its place", stray)
+
+
+class _Reading(contextlib.AbstractContextManager[sqlite3.Connection]):
+    """The context of `Store.read()`. One object serves all: a tap enters it a dozen times."""
+
+    def __init__(self, store: Store, lock: FairLock, connection: sqlite3.Connection) -> None:
+        self._store, self._lock, self._connection = store, lock, connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._lock.__enter__()
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                self._store.note_trouble(error)
+        finally:
+            self._lock.__exit__(kind, error, trace)
 
 
 @contextlib.contextmanager

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import msgspec
 from flask import Flask, Response, render_template, request
+from werkzeug.http import parse_cookie
 
 from kiosk.ui.admission import Admission
 from kiosk.ui.messages import PageError
 from sync.words.catalogs import Catalog
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_OPEN = "/open/"
 Word = Callable[[str], object]
 
 
@@ -23,7 +25,21 @@ def add_entrance(app: Flask, admission: Admission, catalogs: Iterable[Catalog], 
     """Adds `/open/KEY` to an app, and demands a cookie for each request but those to the endpoints `free`."""
     entrance = _Entrance(admission, catalogs, {"open", *free})
     app.before_request(entrance.demand_cookie)
-    app.add_url_rule("/open/<key>", endpoint="open", view_func=entrance.open)
+    app.add_url_rule(f"{_OPEN}<key>", endpoint="open", view_func=entrance.open)
+
+
+def is_shown(head: bytes, port: int, admission: Admission) -> bool:
+    """Whether the head of a request shows a cookie of this kiosk, or a key that opens its page now.
+
+    `port` is the one that the page is served on.
+    """
+    line, *headers = head.decode("latin-1").split("\n")
+    path = line.split(" ")[1:2]
+    if path and path[0].startswith(_OPEN):
+        return admission.is_good(path[0].removeprefix(_OPEN))
+    named = (header.partition(":") for header in headers)
+    cookies = (parse_cookie(value.strip()) for name, _, value in named if name.strip().lower() == "cookie")
+    return any(admission.admits(each.get(_cookie_name(port))) for each in cookies)
 
 
 class _Entrance:
@@ -49,11 +65,16 @@ class _Entrance:
             return self._page_for_strangers()
         answer = Response(status=303, headers={"Location": "/"})
         if is_good and is_get:
-            answer.set_cookie(_cookie_name(), self._admission.make_cookie(), httponly=True, samesite="Strict")
+            answer.set_cookie(
+                _cookie_name(request.environ["SERVER_PORT"]),
+                self._admission.make_cookie(),
+                httponly=True,
+                samesite="Strict",
+            )
         return answer
 
     def _has_cookie(self) -> bool:
-        return self._admission.admits(request.cookies.get(_cookie_name()))
+        return self._admission.admits(request.cookies.get(_cookie_name(request.environ["SERVER_PORT"])))
 
     def _page_for_strangers(self) -> Response:
         page = Response(render_template("no_page.html", languages=self._languages, style=self._style), 403)
@@ -73,9 +94,9 @@ def _policy(style: str) -> str:
     )
 
 
-def _cookie_name() -> str:
+def _cookie_name(port: object) -> str:
     # A browser sends the cookies of a host to each of its ports.
-    return f"nfc-kiosk-page-{request.environ['SERVER_PORT']}"
+    return f"nfc-kiosk-page-{port}"
 
 
 def _refusal() -> Response:

@@ -4,33 +4,59 @@ URLs are not logged.
 """
 
 import contextlib
+import io
 import logging
 import socket
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from kiosk.ui.admission import Admission
+from kiosk.ui.entrance import is_shown
+from kiosk.ui.places import Places
+from kiosk.ui.request_stream import RequestStream
+from kiosk.ui.waiting_room import Arrival, WaitingRoom
+
 log = logging.getLogger(__name__)
 
 SILENCE_S = 15.0  # how long the server waits for a byte of a connection, in either direction
-POLL_S = 0.05  # how soon the listening thread notices the order to stop
 
 
 class CannotListen(OSError):
     """The address is in use or not of this machine; the message names it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many connections there may be, and how long a whole request may take from the connection's beginning.
+
+    `waiting` have asked nothing yet. `own` are of the kiosk's browser, `strangers` of other processes.
+    """
+
+    waiting: int = 128
+    own: int = 32
+    strangers: int = 8
+    request_s: float = 5.0
+
+
+LIMITS = Limits()
+
+
 class PageServer:
     """The server of one app. It is bound when made, and serves between `start()` and `stop()`."""
 
-    def __init__(self, app: Flask, host: str, port: int, max_connections: int = 32) -> None:
-        """Takes the address; port 0 means any that is free. Raises CannotListen."""
+    def __init__(self, app: Flask, admission: Admission, host: str, port: int, limits: Limits = LIMITS) -> None:
+        """Takes the address; port 0 means any that is free. `admission` tells the kiosk's own browser from others.
+
+        Raises CannotListen.
+        """
         with _listen(host, port) as listening:
-            self._server = _Server(app, host, listening, max_connections)
+            self._server = _Server(app, admission, host, listening, limits)
         self._thread: threading.Thread | None = None
 
     @property
@@ -52,13 +78,11 @@ class PageServer:
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return self._server.connections.count
+        return self._server.room.count + self._server.places.count
 
     def start(self) -> None:
         """Begins to serve, in a thread of its own."""
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(POLL_S,), name="page-server", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.room.run, name="page-server", daemon=True)
         self._thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
@@ -68,51 +92,16 @@ class PageServer:
         """
         deadline = time.monotonic() + timeout_s
         if self._thread:
-            self._server.shutdown()
+            self._server.room.stop()
             self._thread.join(timeout_s)
             self._thread = None
         self._server.server_close()
-        connections = self._server.connections
+        places = self._server.places
         # The peer gets the end of the stream, and an answer can still go out.
-        connections.cut(socket.SHUT_RD)
-        if not connections.await_end(max(0.0, deadline - time.monotonic()) / 2):
-            connections.cut(socket.SHUT_RDWR)
-            connections.await_end(max(0.0, deadline - time.monotonic()))
-
-
-class _Connections:
-    """The open connections, no more than `limit`."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._changed = threading.Condition()
-        self._open: set[socket.socket] = set()
-
-    @property
-    def count(self) -> int:
-        return len(self._open)
-
-    def admit(self, connection: socket.socket) -> bool:
-        with self._changed:
-            if len(self._open) >= self._limit:
-                return False
-            self._open.add(connection)
-            return True
-
-    def ended(self, connection: socket.socket) -> None:
-        with self._changed:
-            self._open.discard(connection)
-            self._changed.notify_all()
-
-    def cut(self, direction: int) -> None:
-        with self._changed:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(direction)
-
-    def await_end(self, timeout_s: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._open, timeout_s)
+        places.cut(socket.SHUT_RD)
+        if not places.await_end(max(0.0, deadline - time.monotonic()) / 2):
+            places.cut(socket.SHUT_RDWR)
+            places.await_end(max(0.0, deadline - time.monotonic()))
 
 
 class _Handler(WSGIRequestHandler):
@@ -120,8 +109,14 @@ class _Handler(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = SILENCE_S
+    server: "_Server"
     error_content_type = "text/plain"
     error_message_format = "%(code)d %(message)s\n"
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(RequestStream(self.connection, self.server.deadline_of(self.connection)))
 
     def run_wsgi(self) -> None:
         try:
@@ -144,23 +139,44 @@ class _Handler(WSGIRequestHandler):
 class _Server(ThreadedWSGIServer):
     """Werkzeug's server on a given socket. On a socket of its own, it would end the process when a port is in use."""
 
-    def __init__(self, app: Flask, host: str, listening: socket.socket, max_connections: int) -> None:
+    def __init__(self, app: Flask, admission: Admission, host: str, listening: socket.socket, limits: Limits) -> None:
         super().__init__(host, listening.getsockname()[1], app, _Handler, fd=listening.fileno())
-        self.connections = _Connections(max_connections)
+        self._admission = admission
+        self._deadlines: dict[socket.socket, float] = {}
+        self.room = WaitingRoom(self.socket, limits.waiting, limits.request_s, self._admit)
+        self.places = Places(limits.own, limits.strangers)
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if self.connections.admit(request):
-            super().process_request(request, client_address)
+    def deadline_of(self, connection: socket.socket) -> float:
+        """When the request of a connection has to be whole (monotonic, seconds)."""
+        return self._deadlines[connection]
+
+    def _admit(self, arrival: Arrival) -> None:
+        connection = arrival.connection
+        if self.places.enter(connection, is_own=is_shown(arrival.head, self.port, self._admission)):
+            self._deadlines[connection] = arrival.deadline
+            self._serve(connection, arrival.address)
             return
         with contextlib.suppress(OSError):
-            request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        self.shutdown_request(request)
+            connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        self.shutdown_request(connection)
+
+    def _serve(self, connection: socket.socket, address: Any) -> None:
+        try:
+            self.process_request(connection, address)
+        except RuntimeError:  # the machine has no thread left
+            self.handle_error()
+            self._end(connection)
+            self.shutdown_request(connection)
+
+    def _end(self, connection: socket.socket) -> None:
+        del self._deadlines[connection]
+        self.places.leave(connection)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.connections.ended(request)
+            self._end(request)
 
     def handle_error(self, *_: Any) -> None:
         # The edge of a connection: the peer is gone, and the log has the place of the failure.
@@ -173,7 +189,7 @@ class _Server(ThreadedWSGIServer):
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=64)
+        return socket.create_server((host, port), family=family, backlog=512)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise CannotListen(f"the page cannot be served on {host}:{port}: {reason}") from error

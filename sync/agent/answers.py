@@ -30,7 +30,10 @@ _TLS_ALERT = "\x15\x03"
 _OF_A_FILTER = frozenset(
     {"web_page", "reset", "closed", "too_slow", "empty", "cut_short", "content_type", "not_protocol", "transformed"}
 )
+_KEPT = "this kiosk goes on, and keeps its patients and unsent actions"
 _NO_CENTRE = "a proxy on the way gets no answer from the centre: is the service running?"
+# The call may have reached the centre, which may have done what it asks for.
+_MAY_HAVE_ARRIVED = frozenset({"reset", "closed", "too_slow", "empty", "cut_short", "gateway"})
 # Statuses that the centre never sends, whatever their body holds.
 _OF_OTHERS = {
     407: ("proxy_login", "a proxy asks for a login"),
@@ -61,11 +64,13 @@ class Received:
 def in_words(refused: CallRefused) -> str:
     """Why the centre refused a call."""
     if refused.code is EndCode.NOT_KNOWN:
-        kept = "this kiosk goes on, and keeps its patients and unsent actions"
         if refused.token_sha256 is None:
             lost = "this kiosk's token does not reach the centre: a proxy may drop or change the header Authorization"
-            return f"not_known: {lost}; {kept}"
-        return f"not_known: the centre does not know this kiosk's token: run kiosk enroll with a new code; {kept}"
+            return f"not_known: {lost}; {_KEPT}"
+        return f"not_known: the centre does not know this kiosk's token: run kiosk enroll with a new code; {_KEPT}"
+    if refused.code is EndCode.REPLACED:
+        copied = "a newer token of this kiosk is in use: a copy of its disk is, or its disk was set back"
+        return f"replaced: {copied}: run kiosk enroll with a new code; {_KEPT}"
     return f"{refused.code}: {_printable(refused.error, MAX_WORDS)}"
 
 
@@ -74,6 +79,11 @@ def advised(reason: str, path: str) -> str:
     if reason.partition(":")[0] not in _OF_A_FILTER:
         return reason
     return f"{reason}; where other calls pass, let the network pass POST {path} and its answers unread"
+
+
+def may_have_arrived(reason: str) -> bool:
+    """Whether a call that failed for this reason may have reached the centre, and a repeat may get an answer."""
+    return reason.partition(":")[0] in _MAY_HAVE_ARRIVED
 
 
 def altered(received: Received) -> str | None:

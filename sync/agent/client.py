@@ -29,6 +29,8 @@ from sync.protocol import (
     PushAnswer,
     PushRequest,
     Sealed,
+    TokenAnswer,
+    TokenRequest,
 )
 
 T = TypeVar("T")
@@ -37,10 +39,12 @@ CONNECT_S = 3.05
 READ_S = 10.0
 CHUNK = 64 * 1024
 _NOT_ENDED = "not_ended: the answer ends another token than this kiosk's: a proxy may mix up answers"
+_OF_A_TOKEN = frozenset({EndCode.NOT_KNOWN, EndCode.REPLACED})
 _TOO_SLOW = "too_slow: no whole answer came in time"
 
 
 LOOKUP_PATH, ENROL_PATH = "/api/v1/sync/lookup", "/api/v1/kiosks/enroll"
+RENEWAL_PATH = "/api/v1/kiosks/token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,15 @@ class CentralClient:
         """Exchanges a one-use code for an identity."""
         return self._call(ENROL_PATH, request, Enrolment)
 
+    def renew_token(self, request: TokenRequest) -> Accepted[TokenAnswer] | CallRefused | NoAnswer:
+        """Asks for a newer token than the one of this client."""
+        return self._call(RENEWAL_PATH, request, TokenAnswer)
+
+    @property
+    def token_sha256(self) -> str | None:
+        """The SHA-256 (hex) of the token that this client sends; None where it sends none."""
+        return self._token_sha256
+
     def close(self) -> None:
         """Closes the connection."""
         self._session.close()
@@ -134,9 +147,9 @@ class CentralClient:
         if refused.code is EndCode.ENDED and refused.token_sha256 != self._token_sha256:
             # No middlebox knows the hash of the token, so only the centre can end this kiosk.
             return NoAnswer(_NOT_ENDED, status=received.status)
-        if refused.code is EndCode.NOT_KNOWN and refused.token_sha256 != self._token_sha256:
+        if refused.code in _OF_A_TOKEN and refused.token_sha256 != self._token_sha256:
             # The centre got another token: to this kiosk, its own did not arrive.
-            refused = msgspec.structs.replace(refused, token_sha256=None)
+            refused = msgspec.structs.replace(refused, code=EndCode.NOT_KNOWN, token_sha256=None)
         if refused.retry_after_s is None:
             return msgspec.structs.replace(refused, retry_after_s=received.retry_after_s)
         return refused

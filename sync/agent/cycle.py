@@ -9,8 +9,11 @@ from collections.abc import Callable
 from sync.agent.backoff import CAP_S
 from sync.agent.client import CentralClient
 from sync.agent.driver import Driver
+from sync.agent.first_calls import FirstCalls
 from sync.agent.ledger import Ledger
+from sync.agent.overlap import in_thread
 from sync.agent.reachability import RETRY_WITHIN_S, Reachability
+from sync.agent.renewal import Renewal, Tokens
 from sync.agent.steps import LONG_POLL_S, Puller, Pusher, StepResult
 from sync.agent.versions import Negotiation
 from sync.journey.model import PatientId
@@ -20,6 +23,8 @@ log = logging.getLogger(__name__)
 
 PUSH, PULL = "push", "pull"
 SAFETY_TIMER_S = 30.0  # the longest time between two pushes, in case a call of `push_soon` was lost
+# The screen of an action is sent first: a push takes the interpreter from the page's thread for milliseconds.
+GATHER_S = 0.02
 PAUSE_S = 1.0  # after a page without news: limits the calls to a centre that holds no call open
 
 
@@ -35,10 +40,12 @@ class Agent:
         versions: frozenset[int] = SUPPORTED_VERSIONS,
         wait_s: float = LONG_POLL_S,
         monotonic: Callable[[], float] = time.monotonic,
+        tokens: Tokens | None = None,
     ) -> None:
-        """`connect` makes a client for each thread. `announce` gets the patients that a step has touched. It gets none
-        where only online/offline or `refusal` has changed. `versions` are the versions of the protocol that this
-        end speaks. The centre may hold a pull for `wait_s` seconds. `monotonic` returns seconds.
+        """`connect` makes a client with the present token, for each thread. `announce` gets the patients that a step
+        has touched. It gets none where only online/offline or `refusal` has changed. `versions` are the versions of
+        the protocol that this end speaks. The centre may hold a pull for `wait_s` seconds. `monotonic` returns seconds.
+        Without `tokens` the kiosk has one token, which it never renews.
         """
         self._ledger = ledger
         self._connect = connect
@@ -47,6 +54,7 @@ class Agent:
         self._wait_s = wait_s
         self._monotonic = monotonic
         chance = chance or random.Random()  # noqa: S311 - jitter is no secret
+        self._first_calls = FirstCalls(chance)
         self._lock = threading.Lock()
         self._outcome = threading.Condition(self._lock)
         self._stopping = False
@@ -57,8 +65,14 @@ class Agent:
         self._clock_watcher = threading.Thread(target=self._watch_clock, name="sync reachability", daemon=True)
         self._clients: list[CentralClient] = []
         self._steps: dict[str, Pusher | Puller] = {}
+        self._tokens = tokens
+        self._renewal = Renewal(ledger, tokens, monotonic) if tokens else None
+        self._token_changes = 0
+        self._connected_at: dict[str, int] = {}  # the number of token changes at the making of each client
         self._drivers = {
-            PUSH: Driver("sync push", lambda: self.step(PUSH), SAFETY_TIMER_S, chance, self._longest_backoff_s),
+            PUSH: Driver(
+                "sync push", lambda: self.step(PUSH), SAFETY_TIMER_S, chance, self._longest_backoff_s, GATHER_S
+            ),
             PULL: Driver("sync pull", lambda: self.step(PULL), PAUSE_S, chance, self._longest_backoff_s),
         }
 
@@ -70,13 +84,18 @@ class Agent:
 
     @property
     def refusal(self) -> EndCode | None:
-        """`ended` or `not_known`, where the centre said so to the last call; else None."""
+        """`ended`, `not_known` or `replaced`, where the centre said so to the last call; else None."""
         return next((refusal for refusal in self._refusals.values() if refusal), None)
 
     @property
     def reason(self) -> str:
         """Why the last failed step failed, in a few words; empty where both last steps succeeded."""
         return next((reason for reason in self._reasons.values() if reason), "")
+
+    @property
+    def renewal_fault(self) -> str:
+        """Why the last renewal of the token failed, and what helps; empty where it succeeded."""
+        return self._renewal.reason if self._renewal else ""
 
     def start(self) -> None:
         """Starts the threads."""
@@ -107,9 +126,11 @@ class Agent:
 
     def step(self, name: str) -> StepResult:
         """One step of PUSH or PULL, in this thread. An exception, such as a full disk, is a failed step: it never ends
-        a driver."""
+        a driver. The first pull of a day waits first."""
+        if name == PULL and (wait_s := self._first_calls.wait_s(self._ledger.identity, self._ledger.clock().wall_ms)):
+            return StepResult(retry_after_s=wait_s)
         try:
-            result = self._stepper(name).run_once()
+            result = self._after_token(self._stepper(name).run_once())
         except Exception as error:
             if self._drivers[name].stopping:
                 return StepResult()
@@ -120,27 +141,66 @@ class Agent:
         has_news = self._note(name, result)
         if has_news or result.touched:
             self._announce(result.touched)
+        if result.renew_token and not self._drivers[name].stopping:
+            self._renew()
         if name == PULL and result.touched and self._ledger.has_pending():
             # The page may come from a restored centre. The actions that it lacks are pushed before the safety timer
             # ends.
             self.push_soon()
         return result
 
+    def _after_token(self, result: StepResult) -> StepResult:
+        """The result of a step, or another try at once, where the kiosk has another token than the one refused."""
+        if self._tokens and result.refused_token and self._tokens.refuse(result.refused_token):
+            self._change_token()
+            return StepResult(again=True)
+        if self._tokens and result.reached:
+            self._tokens.accept()
+        return result
+
+    def _renew(self) -> None:
+        """Asks for a newer token, in this thread. A failure fails no step: the present token is valid."""
+        puller = self._steps[PULL]
+        try:
+            if self._renewal and self._renewal.run_once(puller.client, puller.versions):
+                self._change_token()
+        except Exception:
+            log.exception("the renewal of the token failed")
+
+    def _change_token(self) -> None:
+        with self._lock:
+            self._token_changes += 1
+
     def _stepper(self, name: str) -> Pusher | Puller:
-        """The step of that name. It gets its client at its first use, since the file of the token may be away."""
-        if name not in self._steps:
-            client = self._connect()
-            with self._lock:
-                self._clients.append(client)
-            if self._drivers[name].stopping:
-                client.abort()  # stop() has aborted the earlier clients already
-            versions = Negotiation(self._versions)
-            self._steps[name] = (
-                Pusher(self._ledger, client, versions=versions)
-                if name == PUSH
-                else Puller(self._ledger, client, self._wait_s, versions=versions)
-            )
-        return self._steps[name]
+        """The step of that name. It gets its client at its first use, since the file of the token may be away, and
+        another one after each change of the token."""
+        with self._lock:
+            changes, step = self._token_changes, self._steps.get(name)
+        if step is None or self._connected_at[name] != changes:
+            client = self._client(name, step.client if step else None)
+            step = self._steps[name] = self._with_client(name, step, client)
+            self._connected_at[name] = changes
+        return step
+
+    def _client(self, name: str, former: CentralClient | None) -> CentralClient:
+        """A client with the present token, in place of the former one."""
+        client = self._connect()
+        with self._lock:
+            self._clients = [each for each in self._clients if each is not former] + [client]
+        if former is not None:
+            former.close()
+        if self._drivers[name].stopping:
+            client.abort()  # stop() has aborted the earlier clients already
+        return client
+
+    def _with_client(self, name: str, step: Pusher | Puller | None, client: CentralClient) -> Pusher | Puller:
+        if step is not None:
+            step.client = client
+            return step
+        versions = Negotiation(self._versions)
+        if name == PUSH:
+            return Pusher(self._ledger, client, versions=versions, begin=in_thread)
+        return Puller(self._ledger, client, self._wait_s, versions=versions)
 
     def _note(self, name: str, result: StepResult) -> bool:
         """Notes the reason and the reachability after a step. Returns whether there is something to announce."""

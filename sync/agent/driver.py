@@ -19,12 +19,15 @@ class Driver:
         idle_s: float,
         chance: random.Random,
         longest_backoff_s: Callable[[], float] = lambda: CAP_S,
+        gather_s: float = 0.0,
     ) -> None:
-        """`longest_backoff_s` says how long the next backoff may be at most."""
+        """`longest_backoff_s` says how long the next backoff may be at most. A step that `wake` asks for begins
+        `gather_s` later."""
         self._step = step
         self._idle_s = idle_s
         self._chance = chance
         self._longest_backoff_s = longest_backoff_s
+        self._gather_s = gather_s
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._retry = threading.Event()
@@ -75,8 +78,8 @@ class Driver:
             self._stop.wait(wait_s)
         elif result.failed:
             self._retry.wait(wait_s)
-        elif not result.again:
-            self._wake.wait(wait_s)
+        elif not result.again and self._wake.wait(wait_s):
+            self._stop.wait(self._gather_s)
 
 
 def pause_s(

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from sync.clock import ClockReading
 from sync.journey.model import PatientId
-from sync.protocol import Backlog, PullAnswer, Pushed, VerdictRow
+from sync.protocol import Backlog, PullAnswer, Pushed, Site, VerdictRow
 
 
 class KioskState(Protocol):
@@ -25,6 +25,8 @@ class KioskState(Protocol):
     def server_incarnation(self) -> str: ...
     @property
     def definitions_version(self) -> int: ...
+    @property
+    def site(self) -> Site: ...
     @property
     def ended_ms(self) -> int | None: ...
 
@@ -55,8 +57,15 @@ class Ledger(Protocol):
         """Whether any action of the chain waits for its verdict."""
         ...
 
-    def last_seq(self, epoch: int) -> int:
-        """The last action of the chain, with or without a verdict; 0 for none, and where the epoch is another."""
+    def chain_end(self, epoch: int) -> tuple[int, str]:
+        """Seq and hash of the chain's last action, with or without a verdict.
+
+        They are 0 and `NO_HASH` for none, and where the epoch is another.
+        """
+        ...
+
+    def card_key_id(self) -> str:
+        """The id of the kiosk's newest card key; empty where there is none."""
         ...
 
     def backlog(self) -> Backlog | None:

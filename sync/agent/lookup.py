@@ -66,7 +66,7 @@ class Lookups:
         self._thread.start()
 
     def ask(self, cards: Cards) -> None:
-        """Asks about a card, given as its hash under each key. Returns at once."""
+        """Asks about a card, given as its hashes under every key, newest first. Returns at once."""
         with self._changed:
             self._waiting = cards
             self._changed.notify()
@@ -91,7 +91,7 @@ class Lookups:
             protocol_version=self._versions.version,
             site_id=identity.site_id,
             kiosk_id=identity.kiosk_id,
-            cards=cards,
+            card=cards[0],
             sealed=True,
         )
         with self._connected() as client:

@@ -8,6 +8,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from sync.key_pair import UnusablePair, der_hint, load_pair
+
 
 class UnusableFile(OSError):
     """A file that the configuration names cannot be used. The message names the key and the file."""
@@ -61,36 +63,14 @@ def _trust(context: ssl.SSLContext, file: str) -> None:
     try:
         context.load_verify_locations(cafile=file)
     except (ssl.SSLError, OSError) as error:
-        raise UnusableFile(f"[central] ca_file: {file}: no certificate in PEM{_hint(content)}") from error
+        raise UnusableFile(f"[central] ca_file: {file}: no certificate in PEM{der_hint(content)}") from error
 
 
 def _show(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    _read("client_cert", certificate)
-    if key:
-        _read("client_key", key)
-    name, file = ("client_key", key) if key else ("client_cert", certificate)
     try:
-        context.load_cert_chain(certificate, key or None, password=_refuse_password)
-    except _EncryptedKey as error:
-        raise UnusableFile(f"[central] {name}: {file}: the key has a password; store it without one (0600)") from error
-    except (ssl.SSLError, OSError) as error:
-        mismatch = isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH"
-        why = "the key is not that of the certificate" if mismatch else "a certificate and its key in PEM are needed"
-        raise UnusableFile(f"[central] {name}: {file}: {why}") from error
-
-
-def _hint(content: bytes) -> str:
-    # A sequence of DER. Windows exports a CA in this form.
-    return ", but one in DER: convert it by openssl x509 -inform DER" if content.startswith(b"\x30\x82") else ""
-
-
-class _EncryptedKey(ValueError):
-    pass
-
-
-def _refuse_password() -> str:
-    # OpenSSL would ask on the terminal, where nobody sits.
-    raise _EncryptedKey
+        load_pair(context, certificate, key)
+    except UnusablePair as error:
+        raise UnusableFile(f"[central] {'client_key' if error.of_key else 'client_cert'}: {error}") from error
 
 
 def _read(key: str, file: str) -> bytes:

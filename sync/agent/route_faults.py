@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from sync.agent.certificate import Certificate, read_certificate
 from sync.agent.route import Route, UnusableFile
+from sync.certificate import Certificate, read_certificate
 
 _LOOK_S = 3.05  # for each step of a connection that only asks why
 _ALERT_S = 1.0

@@ -1,16 +1,19 @@
 """Push and pull, each as one step: the call to the centre, and what its outcome means. No threads and no waiting."""
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from sync.agent.answers import in_words
 from sync.agent.client import Accepted, CentralClient, NoAnswer
 from sync.agent.ledger import KioskState, Ledger
+from sync.agent.overlap import Begin, at_once
 from sync.agent.poison import BATCHES_BEFORE_ALONE, PAUSE_S, TRIAL_EVERY_MS, FailedPush, PoisonWatch, Trials
 from sync.agent.versions import Negotiation
 from sync.journey.model import PatientId
 from sync.protocol import (
     MAX_BATCH,
+    MAX_PAGE_ROWS,
     CallRefused,
     EndCode,
     PullRequest,
@@ -43,7 +46,9 @@ class StepResult:
     - `reason` with `retry_after_s` alone: the network passes this call and not another one, so no backoff grows.
     - `reached`: whether the centre answered; None where there was no call.
     - `is_current`: the pull has made the roster up to date.
-    - `refusal`: the centre has ended this kiosk, or does not know it.
+    - `refusal`: the centre has ended this kiosk, does not know it, or has replaced its token.
+    - `refused_token`: the SHA-256 (hex) of the token that the centre does not know, or has replaced.
+    - `renew_token`: the centre asks the kiosk to renew its token.
     - `retry_after_s`: the wait that the centre asks for.
     """
 
@@ -53,13 +58,30 @@ class StepResult:
     reached: bool | None = None
     is_current: bool = False
     refusal: EndCode | None = None
+    refused_token: str | None = None
+    renew_token: bool = False
     retry_after_s: float | None = None
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A batch on its way: the identity under which it was sent, its actions, and the way to wait for its outcome.
+
+    `following` are the actions after it, from `next_seq` on; none where that seq is not known yet.
+    """
+
+    identity: KioskState
+    actions: list[Pushed]
+    wait: Callable[[], Accepted[PushAnswer] | CallRefused | NoAnswer]
+    next_seq: int | None = None
+    following: Sequence[Pushed] = ()
+
+
 @dataclass(slots=True)
 class Pusher:
-    """Pushes the outbox, one batch a step.
+    """Pushes the outbox, one batch a step. The next batch is under way while the verdicts of the last one are written.
+    The one after it is read by then.
 
     A failure halves the next batch, down to one action, and a push without actions follows it. Where that one passes
     twice, the network passes all but the failed batches. Actions then go one by one, and the one at fault goes as an
@@ -70,6 +92,8 @@ class Pusher:
     client: CentralClient
     limit: int = MAX_BATCH
     versions: Negotiation = field(default_factory=Negotiation)
+    begin: Begin[Accepted[PushAnswer] | CallRefused | NoAnswer] = at_once
+    _sent: _Sent | None = field(default=None, init=False)  # after a batch that passed whole
     _expected_seq: int | None = field(default=None, init=False)
     _forked: bool = field(default=False, init=False)
     _poison: PoisonWatch = field(default=PoisonWatch(), init=False)
@@ -80,6 +104,9 @@ class Pusher:
 
     def run_once(self) -> StepResult:
         """Pushes the next batch, if there is one, and retires the actions of its verdicts."""
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            return self._finish(sent)
         identity = self.ledger.identity
         if identity is None or identity.ended_ms is not None:
             return StepResult()
@@ -92,7 +119,18 @@ class Pusher:
             return self._nothing_to_send(identity)
         if self._poison.is_stuck(actions[0].hash, self._now_ms()):
             return self._park(identity, actions[0])
-        outcome = self.client.push(self._request(identity, actions))
+        return self._finish(self._send(identity, actions))
+
+    def _send(self, identity: KioskState, actions: list[Pushed], next_seq: int | None = None) -> _Sent:
+        request, client = self._request(identity, actions), self.client
+        wait = self.begin(lambda: client.push(request))
+        # Read while the centre judges this batch: it would wait for the next one otherwise.
+        following = self.ledger.batch(self.limit, next_seq) if next_seq is not None else ()
+        return _Sent(identity, actions, wait, next_seq, following)
+
+    def _finish(self, sent: _Sent) -> StepResult:
+        """Waits for the outcome of a batch. Sends the next one, and retires the actions of the verdicts."""
+        identity, actions, outcome = sent.identity, sent.actions, sent.wait()
         if isinstance(outcome, NoAnswer):
             self.limit = max(1, self.limit // 2)
             self._failed = FailedPush.of(actions, outcome.reason)
@@ -101,9 +139,26 @@ class Pusher:
             if outcome.code is EndCode.MALFORMED:
                 self._note_fault(FailedPush.of(actions, str(outcome.code)))
             return self._follow_refusal(identity, outcome)
+        self._sent = self._send_next(sent, outcome.answer)
         result = self._retire(identity, outcome.answer)
         self._note_passed(actions, result)
-        return result
+        return replace(result, again=True) if self._sent is not None else result
+
+    def _send_next(self, sent: _Sent, answer: PushAnswer) -> _Sent | None:
+        """Sends the batch after one that has passed whole; None where there is none, or where anything is in doubt."""
+        identity = sent.identity
+        has_failed = self.limit < MAX_BATCH or self._alone or self._poison != PoisonWatch()
+        judged = [verdict.seq for verdict in answer.verdicts]
+        is_whole = len(judged) == len(sent.actions) and judged[-1] == answer.last_seq
+        of_now = (answer.site_id, answer.server_incarnation) == (identity.site_id, identity.server_incarnation)
+        if has_failed or self._expected_seq is not None or not (is_whole and of_now):
+            return None
+        first = answer.last_seq + 1
+        actions = [*sent.following] if sent.next_seq == first else []
+        actions = actions or self.ledger.batch(self.limit, first)
+        if not actions or not _is_still(identity, self.ledger.identity):
+            return None
+        return self._send(identity, actions, first + len(actions))
 
     def try_parked_soon(self) -> None:
         """Tries the parked actions with the next step that has nothing to push. Any thread may call this."""
@@ -242,6 +297,7 @@ class Puller:
     client: CentralClient
     wait_s: float = LONG_POLL_S
     versions: Negotiation = field(default_factory=Negotiation)
+    rows: int = MAX_PAGE_ROWS  # the ledger adopts a page in portions, so a large one holds up no tap
     _was_answered: bool = field(default=False, init=False)
 
     def run_once(self) -> StepResult:
@@ -272,12 +328,17 @@ class Puller:
             return StepResult(failed=True, reached=True, reason=STALE_PULL)
         has_news = bool(touched) or page.more or page.cursor != cursor
         return StepResult(
-            touched, again=has_news, reached=True, is_current=not page.more, retry_after_s=page.retry_after_s
+            touched,
+            again=has_news,
+            reached=True,
+            is_current=not page.more,
+            renew_token=page.renew_token,
+            retry_after_s=page.retry_after_s,
         )
 
     def _request(self, identity: KioskState, wait_s: float) -> PullRequest:
         # Before the end of the chain: a parked action that goes back to the end must not be told as never parked.
-        backlog = self.ledger.backlog()
+        backlog, (last_seq, last_hash) = self.ledger.backlog(), self.ledger.chain_end(identity.epoch)
         return PullRequest(
             protocol_version=self.versions.version,
             site_id=identity.site_id,
@@ -288,8 +349,11 @@ class Puller:
             server_incarnation=identity.server_incarnation or None,
             definitions_version=identity.definitions_version,
             wait_s=wait_s,
-            last_seq=self.ledger.last_seq(identity.epoch),
+            last_seq=last_seq,
+            chain_hash=last_hash,
             backlog=backlog,
+            card_key_id=self.ledger.card_key_id(),
+            rows=self.rows,
             sealed=not self._was_answered,
         )
 
@@ -327,9 +391,11 @@ def _report_refusal(ledger: Ledger, versions: Negotiation, refused: CallRefused)
         reason = f"{refused.code}: {versions.explain(refused.versions)}"
     if refused.code is EndCode.ENDED:
         return _ended(ledger.end(refused.site_id))
-    if refused.code is EndCode.NOT_KNOWN:
+    if refused.code in (EndCode.NOT_KNOWN, EndCode.REPLACED):
         # Whatever dropped or changed the token: the roster stays, and the kiosk works as without a network.
-        return StepResult(failed=True, reached=False, refusal=refused.code, reason=reason)
+        return StepResult(
+            failed=True, reached=False, refusal=refused.code, refused_token=refused.token_sha256, reason=reason
+        )
     return StepResult(failed=True, reached=True, retry_after_s=refused.retry_after_s, reason=reason)
 
 

@@ -1,7 +1,8 @@
 """What happens to a booking when its queue entry changes. Pure, as the rules are."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sync.journey.definitions import Definitions
 from sync.journey.model import Appointment, AppointmentChange, Journey, QueueEntry

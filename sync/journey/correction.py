@@ -1,6 +1,6 @@
 """A correction: staff set a journey to another state than the one that the actions led to. Pure, as the rules are."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sync.journey.bookings import agrees, booking_of, follow_entry
 from sync.journey.definitions import Definitions

@@ -1,6 +1,6 @@
 """The end of the site's day. Pure, as the rules are."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sync.journey.bookings import agrees, booking_of
 from sync.journey.definitions import Definitions

@@ -4,13 +4,14 @@ the centre sent, into `Definitions`, or raises `DefinitionsError` with every fau
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
 from importlib import resources
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from sync.journey.model import UNSENT, BuiltIn, Trigger
+from sync.journey.model import UNSENT, Actor, BuiltIn, Trigger
 from sync.tables import Misfit, misfits
 
 ENTRANCE = "entrance"  # the kind of a kiosk whose configuration asks for no kind
@@ -99,11 +100,27 @@ class _Document(_Parts, frozen=True):
     actions: tuple[dict[str, Any], ...]
 
 
-class Definitions(_Parts, frozen=True):
+# A journey's state, the state of its current entry (None without one), and who asks.
+Situation = tuple[str, str | None, Actor]
+
+
+class Definitions(_Parts, frozen=True, dict=True):
     """The journey's states, actions and mappings, validated. `document` is what travels to kiosks and apps."""
 
     actions: Mapping[str, ActionRule]
     document: Mapping[str, Any]
+    steps: Mapping[Name, tuple[int, int]]
+
+    @cached_property
+    def available(self) -> dict[Situation, tuple[str, ...]]:
+        """What `rules.available_actions()` has found. Every answer and every screen asks, and situations are few."""
+        return {}
+
+    @cached_property
+    def waiting(self) -> frozenset[str]:
+        """The states of an entry that waits for its turn: those to which a confirmed arrival leads."""
+        reached = {state for rule in self.actions.values() if rule.opens_entry for state in rule.moves.values()}
+        return frozenset(state for state, journey_state in self.queue_to_journey.items() if journey_state in reached)
 
     def actions_by(self, sender: Sender) -> tuple[str, ...]:
         """The names of the actions that list this sender, in the document's order."""
@@ -118,7 +135,7 @@ class Definitions(_Parts, frozen=True):
         names = set(grants)
         for kind in names & self.kiosks.keys():
             names |= self.kiosks[kind]
-        return tuple(name for name in self.actions_by("patient") if name in names)
+        return tuple(name for name, rule in self.actions.items() if name in names and "patient" in rule.by)
 
     def state_transitions(self) -> dict[str, dict[str, str]]:
         """The table {state: {action: next state}} of the public interface."""
@@ -132,14 +149,7 @@ class Definitions(_Parts, frozen=True):
 
         A state without a step counts at the step of the state before it in `journey_states`.
         """
-        known = state in self.journey_states
-        before = self.journey_states[: self.journey_states.index(state) + 1] if known else ()
-        steps = {state: (way, at) for way, at, step in self._steps() for state in step.states}
-        return next((steps[earlier] for earlier in reversed(before) if earlier in steps), (0, 0))
-
-    def _steps(self) -> Iterator[tuple[int, int, Step]]:
-        for way, steps in enumerate(self.ways):
-            yield from ((way, at, step) for at, step in enumerate(steps))
+        return self.steps.get(state, (0, 0))
 
 
 def shipped() -> Definitions:
@@ -192,8 +202,23 @@ def _build(parts: _Document, document: Mapping[str, Any]) -> Definitions:
         "kiosks": MappingProxyType(parts.kiosks),
         "actions": MappingProxyType({rule.name: rule for rule in rules}),
         "document": document,
+        "steps": _steps(parts),
     }
     return Definitions(**msgspec.structs.asdict(parts) | built)
+
+
+def _steps(parts: _Parts) -> Mapping[str, tuple[int, int]]:
+    """The way of each journey state, and its step in the way: `Definitions.step_of`. Every screen asks for them."""
+    own = {
+        state: (way, at)
+        for way, steps in enumerate(parts.ways)
+        for at, step in enumerate(steps)
+        for state in step.states
+    }
+    found, last = {}, (0, 0)
+    for state in parts.journey_states:
+        last = found[state] = own.get(state, last)
+    return MappingProxyType(found)
 
 
 def _in_order(states: Sequence[str], mapping: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,8 +6,7 @@ from sync.journey.model import Appointment, QueueEntry
 
 def waits(definitions: Definitions, entry: QueueEntry) -> bool:
     """Whether an entry waits for its turn: its state is one to which a confirmed arrival leads."""
-    state = definitions.queue_to_journey.get(entry.state)
-    return any(state in rule.moves.values() for rule in definitions.actions.values() if rule.opens_entry)
+    return entry.state in definitions.waiting
 
 
 def is_called(definitions: Definitions, entry: QueueEntry) -> bool:

@@ -1,6 +1,6 @@
 """What becomes of a queue entry whose booking or exam the hospital has changed. Pure, as the rules are."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sync.journey.bookings import booking_of, follow_entry
 from sync.journey.definitions import Definitions

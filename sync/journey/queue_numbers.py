@@ -6,7 +6,8 @@ goes on after its exam. So a number that is in use is skipped.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 # Longer than a visit goes on after the last change of its entry. Shorter than from one morning to the next.
 IN_USE_MS = 12 * 3600 * 1000
@@ -17,8 +18,7 @@ _PARTED = re.compile(r"([a-z][a-z0-9]{0,3}) ([0-9]{1,6})")
 _TOGETHER = re.compile(r"[a-z][a-z0-9]{1,9}")  # the longest prefix and number
 
 
-@dataclass(frozen=True, slots=True)
-class NumberUse:
+class NumberUse(msgspec.Struct, frozen=True):
     """The last use of a queue number: the last site day of an entry that bears it, and its last sign of life (UTC ms).
 
     A sign of life is the giving of the number, or a change of its entry. The end of a day is none. `is_undecided`: the

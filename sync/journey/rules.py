@@ -5,7 +5,7 @@ runs it again when it replays pending actions on a newer base. It interprets `de
 no action itself.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sync.journey.bookings import follow_entry, place_of_booking, set_bookings
 from sync.journey.correction import is_correction
@@ -29,6 +29,7 @@ from sync.journey.model import (
     Trigger,
 )
 from sync.journey.proof import lacks_proof
+from sync.journey.take_back import is_take_back
 
 
 def decide(definitions: Definitions, journey: Journey, action: Action) -> Decision | Refusal:
@@ -58,11 +59,15 @@ def may_send(rule: ActionRule, actor: Actor) -> bool:
 def available_actions(definitions: Definitions, journey: Journey, actor: Actor) -> tuple[str, ...]:
     """The actions that this actor may do now on the journey's current entry, in the definitions' order."""
     current = journey.current
-    return tuple(
-        name
-        for name, rule in definitions.actions.items()
-        if may_send(rule, actor) and _target(definitions, journey, rule, current) is not None
-    )
+    situation = (journey.state, current.state if current else None, actor)
+    available = definitions.available.get(situation)
+    if available is None:
+        available = definitions.available[situation] = tuple(
+            name
+            for name, rule in definitions.actions.items()
+            if may_send(rule, actor) and _target(definitions, journey, rule, current) is not None
+        )
+    return available
 
 
 def next_exam(definitions: Definitions, journey: Journey) -> NextExam | None:
@@ -108,7 +113,9 @@ def place_in_line(entry: QueueEntry) -> tuple[int, int, str]:
 
 
 def is_legal(definitions: Definitions, row: Transition) -> bool:
-    """Whether the rules can write a history row: by the table, the queue mapping, a day's end, or a correction."""
+    """Whether the rules can write a history row: by the table, the queue mapping, a day's end, a correction,
+    or by taking back what a kiosk did.
+    """
     if row.trigger_type == Trigger.SYSTEM_AUTO:
         return row.to_state == definitions.initial and row.from_state in definitions.journey_states
     mapped = set(definitions.queue_to_journey.values())
@@ -116,7 +123,7 @@ def is_legal(definitions: Definitions, row: Transition) -> bool:
         return row.from_state in mapped and row.to_state in mapped
     rule = definitions.actions.get(row.action)
     if rule is None:
-        return is_correction(definitions, row)
+        return is_correction(definitions, row) or is_take_back(definitions, row)
     if row.from_state in rule.never_in:
         return False
     # A change to an entry that is not the current one leaves the journey where it is.

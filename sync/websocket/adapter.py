@@ -1,4 +1,4 @@
-"""A WebSocket route of a Flask app, by flask-sock."""
+"""A WebSocket route of a Flask app on threads, by flask-sock."""
 
 import base64
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 GOING_AWAY, INTERNAL_ERROR, TRY_AGAIN_LATER = 1001, 1011, 1013  # RFC 6455, 7.4.1, and its registry at IANA
 PING_INTERVAL_S = 25
 MAX_MESSAGE = 16 * 1024  # bytes
-_CONNECTION_KEYS = ("gunicorn.socket", "werkzeug.socket")
+_CONNECTION_KEY = "werkzeug.socket"
 _EXTENSIONS = "HTTP_SEC_WEBSOCKET_EXTENSIONS"
 
 
@@ -123,6 +123,5 @@ def is_handshake(environ: Mapping[str, Any]) -> bool:
 def _prepare(environ: dict[str, Any]) -> None:
     # Compression costs memory for each socket and needs a lock of its own around every send.
     environ.pop(_EXTENSIONS, None)
-    for key in _CONNECTION_KEYS:
-        if key in environ:
-            environ[key] = WholeFrames(environ[key])
+    if _CONNECTION_KEY in environ:
+        environ[_CONNECTION_KEY] = WholeFrames(environ[_CONNECTION_KEY])

@@ -1,7 +1,8 @@
 """What the words depend on: the journey, its current entry, the deed here, and what the centre says. Plain values."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Deed(StrEnum):
@@ -14,8 +15,7 @@ class Deed(StrEnum):
     REFUSED = "refused"  # the rules refused a press
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """The current queue entry. `live`: the patient may still be seen on it. `room` is "" where it is not known.
 
     `moved_from` is the exam that its ticket names, "" where that is `exam`. `is_room_changed`: its ticket names another
@@ -32,16 +32,14 @@ class Entry:
     is_of_another_day: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Exam:
+class Exam(Struct, frozen=True):
     """The exam that comes next. `number` is that of a live entry of it, "" without one."""
 
     name: str
     number: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reversed:
+class Reversed(Struct, frozen=True):
     """An action that was accepted here and decided differently by the centre.
 
     `number` is the queue number that it gave and that no longer counts; "" where it gave none.
@@ -51,8 +49,7 @@ class Reversed:
     number: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """Where a patient stands, as one screen knows it.
 
     `journey` is the state of the journey. `done` names the accepted action, `button` the action that the screen offers

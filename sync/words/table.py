@@ -4,8 +4,10 @@ In each table the first row whose facts hold is taken, and the last row holds al
 has added gets the last words, which are always true and send to the desk.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from sync.words.notes import banner, notes, stamp
@@ -35,9 +37,7 @@ class Step:
 
 def say(situation: Situation) -> Words:
     """Returns the words of a situation. Every situation has some."""
-    values = situation.values()
-    cause = next(cause for cause in CAUSES if _holds(cause.facts, situation))
-    step = next(step for step in STEPS if _holds(step.facts, situation))
+    values, (cause, step) = situation.values(), _rows(_facts_of(situation))
     where = PLACES.get(step.place)
     return Words(
         fill(cause.title, values),
@@ -57,8 +57,16 @@ def has_ticket(situation: Situation) -> bool:
     return entry is not None and entry.live and situation.journey not in _BESIDE_ENTRIES
 
 
-def _holds(facts: Facts, situation: Situation) -> bool:
-    return all(getattr(situation, name) in wanted for name, wanted in facts.items())
+@lru_cache(maxsize=512)  # the facts name no person: most patients of a day are in one of a few situations
+def _rows(facts: tuple[Any, ...]) -> tuple[Cause, Step]:
+    """The rows of a situation with these facts, in the order of `_ASKED`."""
+    found = dict(zip(_ASKED, facts, strict=True))
+    cause = next(cause for cause in CAUSES if _holds(cause.facts, found))
+    return cause, next(step for step in STEPS if _holds(step.facts, found))
+
+
+def _holds(facts: Facts, found: Mapping[str, Any]) -> bool:
+    return all(found[name] in wanted for name, wanted in facts.items())
 
 
 def _where(**facts: Any) -> Facts:
@@ -248,3 +256,6 @@ PLACES: Mapping[Place, Phrase] = {
     Place.PAYMENT: (N_("Go to the payment desk"),),
     Place.EXIT: (N_("To the way out"),),
 }
+
+_ASKED = tuple(sorted({name for row in (*CAUSES, *STEPS) for name in row.facts}))
+_facts_of: Callable[[Situation], tuple[Any, ...]] = attrgetter(*_ASKED)

@@ -1,14 +1,15 @@
 """A text to be shown: its English form, which is its id in the catalogs, and the values of its places."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import lru_cache
 from string import Formatter
+
+from msgspec import Struct, field
 
 Phrase = tuple[str, ...]  # one message in several forms: a form is used where each of its places has a value
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A text before its translation. `values` fill its places. A text about a number `n` has a plural form, `many`."""
 
     text: str
@@ -36,6 +37,7 @@ def fill(phrase: Phrase, values: Mapping[str, str]) -> Text:
     raise ValueError(f"no form of {phrase[0]!r} can be filled")
 
 
+@lru_cache(maxsize=512)  # the texts are those of the tables
 def places_of(text: str) -> tuple[str, ...]:
     """Returns the names of a text's places, in their order."""
     return tuple(place for _, place, _, _ in Formatter().parse(text) if place)

@@ -1,7 +1,8 @@
 """What is said in a situation: the cause, the next step, the place, and what stands beside them."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from sync.words.text import Text
 
@@ -36,8 +37,7 @@ class Receipt(StrEnum):
     SAVED = "saved"  # the centre cannot be reached
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A sentence beside the next step. `tone` is "good" or "mild"; `icon` names a picture."""
 
     kind: NoteKind
@@ -46,24 +46,21 @@ class Note:
     tone: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """How far the check-in of the shown number has come, in words."""
 
     kind: Receipt
     text: Text
 
 
-@dataclass(frozen=True, slots=True)
-class Button:
+class Button(Struct, frozen=True):
     """The label of an action."""
 
     label: Text
     icon: str
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """What a patient is told.
 
     `title` is the cause: what stands now. `lead` is the next step. `place` is where that is, in words in `where` (None:

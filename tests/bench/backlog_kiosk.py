@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kiosk.front.reception import Reception
 from kiosk.front.screen import ScreenKind
+from sync.agent.overlap import in_thread
 from sync.agent.steps import Puller, Pusher
 from sync.cards import canonical_card
 from sync.protocol import MAX_BATCH
@@ -84,6 +85,18 @@ class Drain:
         while self.pending():
             pusher.limit = limit
             assert not pusher.run_once().failed
+        took = time.perf_counter() - begin
+        client.close()
+        return before / took
+
+    def drain(self) -> float:
+        """Pushes all that is pending, as the daemon does. Returns actions a second."""
+        client = self.kiosk.connect()
+        pusher = Pusher(self.kiosk.ledger, client, begin=in_thread)
+        before = self.kiosk.parts.pending()
+        begin = time.perf_counter()
+        while (step := pusher.run_once()).again:
+            assert not step.failed
         took = time.perf_counter() - begin
         client.close()
         return before / took

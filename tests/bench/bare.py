@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import sys
 import threading
@@ -11,14 +12,23 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from sync.central.server import listen, serve
+from sync.central.frames import Begin
+from sync.central.gateway.listening import listen
+from sync.central.gateway.program import Command
+from sync.central.network.web_settings import WebSettings
+from sync.central.server import serve
+from sync.central.worker.process import run_worker
 
 
 class Bare:
     """Takes the place of the centre's worker: an app, and a way to end it."""
 
+    web = WebSettings()
+
     def __init__(self, directory: Path) -> None:
-        requests = json.loads((directory / "statements.json").read_text("utf-8"))
+        recorded = json.loads((directory / "statements.json").read_text("utf-8"))
+        # One text for each statement, as a program has: the driver finds a prepared statement by its text.
+        requests = [[(many, sys.intern(sql), given) for many, sql, given in each] for each in recorded]
         connection = sqlite3.connect(
             directory / "central.db", check_same_thread=False, isolation_level=None, cached_statements=512
         )
@@ -41,7 +51,15 @@ class Bare:
                         connection.executemany(sql, parameters)
                     else:
                         connection.execute(sql, parameters).fetchall()
+            self.after(body)
             return Response(json.dumps({"done": body["action_type"]}), content_type="application/json")
+
+    def after(self, body: Any) -> None:
+        """What follows the commit of a request."""
+
+    def begin(self, _: Begin) -> Bare:
+        """Is served as it is."""
+        return self
 
     def end_waiting(self) -> None:
         """Does nothing: no request waits here."""
@@ -50,5 +68,13 @@ class Bare:
         """Does nothing: the connection ends with the process."""
 
 
+def main(words: list[str]) -> None:
+    """`DIRECTORY PORT` is the server, which starts `DIRECTORY PORT LINK`, its worker."""
+    directory, port, *link = words
+    if link:
+        run_worker(socket.socket(fileno=int(link[0])), lambda: Bare(Path(directory)))
+    serve(listen(f"127.0.0.1:{port}"), Command([sys.executable, "-m", "tests.bench.bare", directory, port]))
+
+
 if __name__ == "__main__":
-    serve(listen(f"127.0.0.1:{sys.argv[2]}"), lambda: Bare(Path(sys.argv[1])))  # type: ignore[arg-type, return-value]
+    main(sys.argv[1:])

@@ -16,8 +16,8 @@ from sync.central.centre import Centre
 from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.maintenance.housekeeping import close_days, correct_all_future_days
 from sync.central.opening import open_centre
-from sync.central.services.once import Requester
 from sync.central.services.perform_action import perform
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.clock import local_ms
 from sync.ids import new_id
@@ -35,11 +35,11 @@ def measure(directory: Path, patients: int = PATIENTS) -> list[Figure]:
     fill(f"sqlite:///{directory}/centre.db", patients)
     shutil.copy(directory / "centre.db", directory / "other.db")
     shutil.copy(directory / "centre.db.keys", directory / "other.db.keys")
-    ahead = _beside(f"sqlite:///{directory}/centre.db", DAY, correct_all_future_days)
-    ended = _beside(f"sqlite:///{directory}/other.db", PAST, close_days)
+    ahead = beside(f"sqlite:///{directory}/centre.db", DAY, correct_all_future_days)
+    ended = beside(f"sqlite:///{directory}/other.db", PAST, close_days)
     return [
-        Figure(f"{patients} patients of a later day are moved to today", *_said(*ahead)),
-        Figure(f"the day of {patients} patients ends", *_said(*ended)),
+        Figure(f"{patients} patients of a later day are moved to today", *said(*ahead)),
+        Figure(f"the day of {patients} patients ends", *said(*ended)),
     ]
 
 
@@ -71,7 +71,7 @@ def fill(url: str, patients: int) -> None:
     centre.store.close()
 
 
-def _said(took_s: float, waits_s: list[float]) -> tuple[str, str]:
+def said(took_s: float, waits_s: list[float]) -> tuple[str, str]:
     worst = f"an action waited {ms(percentile(waits_s, 0.99))} (p99), {ms(max(waits_s))} at most"
     return f"{took_s:.1f} s", f"{worst}; {len(waits_s) / took_s:.0f} /s"
 
@@ -80,7 +80,7 @@ def _noon(day: str) -> int:
     return local_ms(day, "12:00", "Asia/Seoul")
 
 
-def _beside(url: str, today: str, work: Callable[[Centre, str], int]) -> tuple[float, list[float]]:
+def beside(url: str, today: str, work: Callable[[Centre, str], int]) -> tuple[float, list[float]]:
     """The seconds of a work, and those of each action that staff did meanwhile."""
     centre = replace(open_centre(url), clock=lambda: _noon(today))
     waits_s: list[float] = []

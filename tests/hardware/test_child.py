@@ -52,7 +52,7 @@ def test_it_says_that_it_is_ready_and_carries_out_what_it_is_told(child: subproc
 
 def test_it_ends_with_its_input(child: subprocess.Popen[bytes]):
     says(child)
-    out, err = child.communicate(timeout=10.0)
+    out, err = child.communicate(timeout=30)
     assert (out, err, child.returncode) == (b"", b"", 0)
 
 
@@ -66,7 +66,7 @@ def test_ctrl_c_is_its_supervisors_business(child: subprocess.Popen[bytes]):
 def test_a_command_that_is_none_ends_it(child: subprocess.Popen[bytes]):
     says(child)
     tell(child, b"dance\n")
-    assert child.wait(10.0) == 0
+    assert child.wait(30.0) == 0
 
 
 def test_its_parent_is_free_to_import_no_driver_of_any_reader():

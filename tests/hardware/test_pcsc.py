@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -340,10 +340,11 @@ def test_a_card_that_another_program_holds_is_in_use_and_taps_once_it_is_let_go(
     pcscd: Pcscd, start: StartReaders, log: Log, caplog: pytest.LogCaptureFixture
 ):
     readers = start(ALL)
-    with pcscd.insert(storage_card(ANNA)) as card:
-        with stopped(processes_of(ALL)):
-            card.wait_until_noticed()
-            holder = hold_alone(pcscd.readers[0])
+    with holding_alone(pcscd.readers[0]) as holder, contextlib.ExitStack() as reader:
+        with stopped(processes_of(ALL)):  # for a moment: a process that is silent for long is started again
+            reader.enter_context(pcscd.insert(storage_card(ANNA)))
+            assert holder.stdout
+            assert holder.stdout.readline() == b"held\n"
         log.wait_for(1)
         wait_for_state(readers, ReaderState.DEGRADED)
         holder.communicate()
@@ -358,26 +359,33 @@ def test_a_card_that_another_program_holds_is_in_use_and_taps_once_it_is_let_go(
 
 
 HOLD_ALONE = """
-import sys
+import sys, time
 from smartcard import scard
 _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+print("waits", flush=True)
 held = 1
 while held:
     held, card, _ = scard.SCardConnect(context, sys.argv[1], scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T1)
+    time.sleep(0.002)
 print("held", flush=True)
 sys.stdin.read()
 scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)
 """
 
 
-def hold_alone(reader: str) -> subprocess.Popen[bytes]:
-    """A program that keeps the card in a reader from all others until its input ends."""
+@contextlib.contextmanager
+def holding_alone(reader: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that takes the next card in a reader, and keeps it from all others until its input ends."""
     program = subprocess.Popen(
         [sys.executable, "-c", HOLD_ALONE, reader], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    assert program.stdout
-    assert program.stdout.readline() == b"held\n"
-    return program
+    try:
+        assert program.stdout
+        assert program.stdout.readline() == b"waits\n"
+        yield program
+    finally:
+        program.kill()
+        program.wait()
 
 
 def hold_a_card(pcscd: Pcscd) -> None:
@@ -395,7 +403,7 @@ def test_a_hanging_card_does_not_keep_the_process_when_it_is_to_end(pcscd: Pcscd
 
     readers = start(ALL, timeouts=Timeouts())
     with pcscd.insert(CardFace(vpcd.NTAG, hang)):
-        assert called.wait(10.0)
+        assert called.wait(30.0)
         readers.stop()
         assert processes_of(ALL) == []
 

@@ -124,7 +124,7 @@ def test_before_the_start_and_after_the_stop_no_card_is_taken(log: Log):
 
 def test_who_presents_a_card_does_not_wait_for_ever():
     go_on = threading.Event()
-    readers = Readers([DESK], lambda _: go_on.wait(10.0), lambda _: None)
+    readers = Readers([DESK], lambda _: go_on.wait(30.0), lambda _: None)
     readers.start()
     wait_for_state(readers, ReaderState.READY)
     presented = readers.present(ANNA, timeout_s=0.2)
@@ -150,14 +150,14 @@ def test_who_waits_for_a_card_is_told_when_the_process_dies_or_the_readers_stop(
 
         def hold(_: object, held: threading.Event = held, go_on: threading.Event = go_on) -> None:
             held.set()
-            go_on.wait(10.0)
+            go_on.wait(30.0)
 
         readers = Readers([DESK], hold, lambda _: None, QUICK)
         readers.start()
         results: list[GestureReply] = []
         waiting = threading.Thread(target=lambda: results.append(readers.present(ANNA)))  # noqa: B023
         waiting.start()
-        assert held.wait(10.0)
+        assert held.wait(30.0)
         if end == "kill":
             # The answer is in the pipe by now. The reply after the handling of the card is lost.
             os.kill(processes_of(DESK)[0], signal.SIGSTOP)
@@ -165,7 +165,7 @@ def test_who_waits_for_a_card_is_told_when_the_process_dies_or_the_readers_stop(
         else:
             readers.stop(0.1)
         go_on.set()
-        waiting.join(10.0)
+        waiting.join(30)
         readers.stop()
         assert results[0].result in {GestureResult.NOT_READY, GestureResult.TAPPED}
 
@@ -181,7 +181,7 @@ def test_many_hands_at_once_get_each_their_own_answer(start: StartReaders, log: 
     for hand in hands:
         hand.start()
     for hand in hands:
-        hand.join(10.0)
+        hand.join(30)
     assert all(results[number].result is GestureResult.TAPPED for number in range(1, 20, 2))
     assert {results[number].result for number in range(0, 20, 2)} <= {GestureResult.REFUSED, GestureResult.DEBOUNCED}
 
@@ -261,12 +261,12 @@ def test_a_process_is_stopped_even_while_the_card_it_read_is_being_dealt_with():
 
     def hold(_: object) -> None:
         held.set()
-        go_on.wait(10.0)
+        go_on.wait(30.0)
 
     readers = Readers([DESK], hold, lambda _: None)
     readers.start()
     threading.Thread(target=readers.present, args=(ANNA,), daemon=True).start()
-    assert held.wait(10.0)
+    assert held.wait(30.0)
     readers.stop(1.0)
     go_on.set()
     until(lambda: not processes_of(DESK), "the process is gone")
@@ -278,7 +278,7 @@ def test_a_process_is_stopped_even_while_the_card_it_read_is_being_dealt_with():
 def test_a_process_whose_message_cannot_be_read_is_given_up(says: str):
     process = ReaderProcess([sys.executable, "-c", f"{says}; import time; time.sleep(60)"])
     with pytest.raises(ProcessEnded, match="sent a message that cannot be read"):
-        process.receive(10.0)
+        process.receive(30)
     process.close()
 
 
@@ -292,7 +292,7 @@ def test_a_process_whose_message_cannot_be_read_is_given_up(says: str):
 def test_how_a_process_ended_is_told_in_words(says: str, why: str):
     process = ReaderProcess([sys.executable, "-c", says])
     with pytest.raises(ProcessEnded) as ended:
-        process.receive(10.0)
+        process.receive(30)
     assert ended.value.why == why
     process.close()
 
@@ -306,6 +306,6 @@ for piece in ['{"is": ', '"heartbeat"}', chr(10)]:
 time.sleep(60)
 """
     process = ReaderProcess([sys.executable, "-c", half])
-    assert process.receive(10.0) == Heartbeat()
+    assert process.receive(30) == Heartbeat()
     assert process.receive(0.01) is None
     process.close()

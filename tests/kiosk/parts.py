@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from kiosk.journey.adoption import PORTION_S
 from kiosk.journey.journeys import Journeys
 from kiosk.journey.ledger import Ledger
 from kiosk.journey.this_kiosk import ThisKiosk
@@ -19,12 +20,16 @@ class KioskParts:
     """The journey service and the ledger of one kiosk."""
 
     def __init__(
-        self, store: Store, clock: Callable[[], ClockReading] = read_clock, new_id: Callable[[], str] = new_id
+        self,
+        store: Store,
+        clock: Callable[[], ClockReading] = read_clock,
+        new_id: Callable[[], str] = new_id,
+        portion_s: float = PORTION_S,
     ) -> None:
         self.store = store
         self.kiosk = ThisKiosk(store, clock, new_id)
         self.journeys = Journeys(self.kiosk)
-        self.ledger = Ledger(self.kiosk)
+        self.ledger = Ledger(self.kiosk, portion_s)
 
     @property
     def today(self) -> str:
@@ -39,7 +44,7 @@ class KioskParts:
     def patient_of_card(self, cards: Sequence[CardHash]) -> PatientId | None:
         """Returns the patient that a card is bound to, or None."""
         with self.store.read() as db:
-            holder = patients.read_holder(db, cards)
+            holder = patients.read_holder(db, self.kiosk.cards.present(cards))
         return holder.patient.patient_id if holder else None
 
     def resolve(self, patient_id: str) -> PatientId:

@@ -9,7 +9,7 @@ from typing import Any
 from kiosk.store.identity import Identity
 from kiosk.store.sqlite import Store
 from sync.cards import CardHash, CardKey, CardKeys, canonical_card
-from sync.clock import ClockReading, local_ms
+from sync.clock import ClockReading, local_ms, read_clock
 from sync.journey.definitions import shipped
 from sync.journey.model import Appointment, AppointmentId, Exam, ExamId, Journey, PatientId, QueueEntry, QueueId
 from sync.protocol import SUPPORTED_VERSIONS, BindingRow, Enrolment, PatientRow, PullAnswer, Site
@@ -41,6 +41,18 @@ class Clock:
 
     def forward(self, ms: int) -> None:
         self.reading = replace(self.reading, wall_ms=self.reading.wall_ms + ms, mono_ms=self.reading.mono_ms + ms)
+
+
+class RunningClock(Clock):
+    """The clock of this machine, set to nine o'clock at its making."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._behind_ms = read_clock().wall_ms - self.reading.wall_ms
+
+    def __call__(self) -> ClockReading:
+        now = read_clock()
+        return ClockReading(now.wall_ms - self._behind_ms, now.mono_ms, now.boot_id, now.synchronised)
 
 
 def enrolment(**changes: Any) -> Enrolment:

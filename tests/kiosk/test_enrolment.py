@@ -19,8 +19,9 @@ import msgspec
 import pytest
 
 from kiosk.config import Config, check_config
-from kiosk.enrolment import EnrolmentFile, PendingEnrolment, SiteCards, describe_failure
+from kiosk.enrolment import EnrolmentFile, PendingEnrolment, describe_failure
 from kiosk.journey.ledger import WouldLose
+from kiosk.store.site_cards import SiteCards
 from kiosk.store.sqlite import Store, peek
 from sync.cards import CardKey, CardKeys, read_keys
 from sync.protocol import Code, Enrolment, Intent, Verdict, VerdictRow
@@ -66,7 +67,7 @@ class Box:
 
     def what_it_is(self) -> tuple[str, str, CardKeys]:
         assert self.journeys.identity is not None
-        return self.journeys.identity.kiosk_id, self.enrolment.token(), read_keys(self.config.keys_path)
+        return self.journeys.identity.kiosk_id, self.enrolment.tokens()[0], read_keys(self.config.keys_path)
 
     def chain(self) -> list[tuple[str, int, int]]:
         bodies = [msgspec.json.decode(pushed.body, type=Intent) for pushed in self.ledger.batch(10, None)]
@@ -202,13 +203,13 @@ def test_once_the_identity_has_turned_it_does_not_speak_before_the_secrets_have_
     keys = box.config.keys_path
     keys.unlink()
     keys.mkdir()
-    for attempt in (box.enrolment.resume, box.enrolment.token, lambda: box.enrolment.complete(FIRST)):
+    for attempt in (box.enrolment.resume, box.enrolment.tokens, lambda: box.enrolment.complete(FIRST)):
         with pytest.raises(IsADirectoryError):
             attempt()
     assert box.config.token_path.read_text("utf-8") == FIRST.token
     assert box.enrolment.is_pending(SECOND), "another code must not cost the only copy of the token"
     keys.rmdir()
-    assert box.enrolment.token() == SECOND.token
+    assert box.enrolment.tokens() == (SECOND.token,)
     assert of(SECOND) == box.what_it_is()
     assert box.files() == {".token", ".keys"}
 
@@ -223,7 +224,7 @@ def test_an_answer_that_can_no_longer_be_read_stands_in_nobodys_way(box: Box):
 
 
 def test_the_cards_are_known_by_the_new_keys_once_they_are_read_again(box: Box):
-    cards = SiteCards(box.config)
+    cards = SiteCards(box.config.keys_path)
     assert cards.hashes(samples.uid(1)) == samples.cards(1)
     box.enrolment.complete(SECOND)
     cards.refresh()

@@ -26,6 +26,8 @@ from sync.protocol import (
     PullRequest,
     PushAnswer,
     PushRequest,
+    TokenAnswer,
+    TokenRequest,
 )
 
 FILE = Path(__file__).parents[2] / "docs" / "protocol.schema.json"
@@ -39,6 +41,8 @@ MESSAGES = (
     LookupAnswer,
     EnrolRequest,
     Enrolment,
+    TokenRequest,
+    TokenAnswer,
     CallRefused,
 )
 _KINDS: dict[str, tuple[type, ...]] = {

@@ -21,11 +21,12 @@ from urllib.parse import urlsplit
 
 Json = dict[str, Any]
 BOOT_ID = str(uuid.uuid4())
-VERSION, MOST, MOST_BYTES = 2, 100, 256 * 1024
+VERSION, MOST, MOST_BYTES = 2, 160, 256 * 1024
 PUSH, PULL, LOOKUP = "/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/sync/lookup"
-ENROLL = "/api/v1/kiosks/enroll"
+ENROLL, RENEW = "/api/v1/kiosks/enroll", "/api/v1/kiosks/token"
 OF_ITS_SITE = {"gap", "fork", "ended", "bad_cursor"}  # refusals that change the client
-REFUSALS = OF_ITS_SITE | {"not_known", "no_site", "other_site", "unsupported_version", "try_later", "malformed"}
+REFUSALS = OF_ITS_SITE | {"not_known", "replaced", "no_site", "other_site", "try_later", "malformed"}
+REFUSALS |= {"unsupported_version"}
 
 
 def uuid7() -> str:
@@ -96,10 +97,7 @@ class SecondClient:
         try:
             answer = self.call(path, {**message, "protocol_version": VERSION, "site_id": self.who["site_id"]})
         except Refused as refused:
-            if (
-                refused.code in {"gap", "fork", "ended", "bad_cursor"}
-                and refused.body.get("site_id") != self.who["site_id"]
-            ):
+            if refused.code in OF_ITS_SITE and refused.body.get("site_id") != self.who["site_id"]:
                 raise Refused(0, {}, 0) from refused  # Refusals: not the word of its site
             if refused.code == "ended":
                 if refused.body.get("token_sha256") != hashlib.sha256(self.token.encode()).hexdigest():
@@ -114,7 +112,8 @@ class SecondClient:
 
     def enrol(self, code: str, **wishes: Any) -> None:
         before = self.who.get("site_id", "")
-        answer = self.call(ENROLL, {"code": code, "site_id": before, "kept": len(self.outbox), **wishes})
+        request = {"code": code, "attempt": os.urandom(16).hex(), "site_id": before, "kept": len(self.outbox)}
+        answer = self.call(ENROLL, {**request, **wishes})
         if before == answer["site_id"] and self.incarnation != answer["server_incarnation"]:
             self.reopen()
         self.who, self.token, self.incarnation = answer, answer["token"], answer["server_incarnation"]
@@ -125,26 +124,32 @@ class SecondClient:
                 row["held"], row["verdict"] = row["verdict"], None
         self.renumber(answer["epoch"])
 
-    def card(self, uid: str) -> list[Json]:
-        """One hash for each key."""
-        keys, text = self.who["card_keys"]["keys"], f"iso14443a:{uid.upper()}".encode()
-        hashed = [(key["key_id"], hmac.new(bytes.fromhex(key["secret"]), text, hashlib.sha256)) for key in keys]
-        return [{"key_id": name, "uid_hash": made.hexdigest()} for name, made in hashed]
+    def card(self, uid: str) -> Json:
+        return self.lift({"key_id": None, "uid_hash": f"iso14443a:{uid.upper()}"})
+
+    def lift(self, card: Json) -> Json:
+        """The card under the newest key, from its hash under any key."""
+        keys = self.who["card_keys"]["keys"]
+        names = [None, *(key["key_id"] for key in keys)]
+        for key in keys[names.index(card["key_id"]) :] if card["key_id"] in names else ():
+            made = hmac.new(bytes.fromhex(key["secret"]), card["uid_hash"].encode(), hashlib.sha256)
+            card = {"key_id": key["key_id"], "uid_hash": made.hexdigest()}
+        return card
 
     def holder(self, uid: str) -> tuple[str, str] | None:
         """Patient and binding of a card, from the pulled rows. A blocked card has neither."""
-        cards = [card for card in self.card(uid) if not self.is_blocked(uid)]
+        card = None if self.is_blocked(uid) else self.card(uid)
         held = [(name, bound) for name, row in self.patients.items() for bound in row["bindings"]]
-        return next(((name, bound["binding_id"]) for name, bound in held if card_of(bound) in cards), None)
+        return next(((name, bound["binding_id"]) for name, bound in held if self.lift(card_of(bound)) == card), None)
 
     def is_blocked(self, uid: str) -> bool:
-        return any(card in self.blocked + self.unnamed for card in self.card(uid))
+        return self.card(uid) in [self.lift(card) for card in self.blocked + self.unnamed]
 
     # Look-up.
 
     def look_up(self, uid: str) -> None:
         """Takes the row over, unless the pages are further."""
-        answer = self.ask(LOOKUP, {"kiosk_id": self.who["kiosk_id"], "cards": self.card(uid)})
+        answer = self.ask(LOOKUP, {"kiosk_id": self.who["kiosk_id"], "card": self.card(uid)})
         row = answer["patient"]
         if row and row["change"] > self.cursor and answer["server_incarnation"] == self.incarnation:
             self.patients[row["patient_id"]] = row
@@ -216,7 +221,7 @@ class SecondClient:
         body, verdict = row["body"], row["verdict"] or row["held"]
         if self.choked == (row["hash"], 2):
             record = base64.b64encode(canonical(body)).decode()
-            opaque = {"seq": row["seq"], "action_id": body["action_id"], "body": record}
+            opaque = {"seq": row["seq"], "action_id": body["action_id"], "body": record, "readable": True}
             return {"hash": row["hash"], "body": None, "opaque": opaque}
         beside = {"held": {name: verdict[name] for name in ("verdict", "code", "revision")}} if verdict else {}
         return {"hash": row["hash"], "body": body} | beside
@@ -269,8 +274,8 @@ class SecondClient:
         if known and journey and journey["journey_version"] > known["journey"]["journey_version"]:
             known["journey"] = journey
         if verdict["code"] in ("rebound", "blocked_card") and was in self.patients:
-            card, bound = row["body"].get("card"), self.patients[was]["bindings"]
-            self.patients[was]["bindings"] = [each for each in bound if card_of(each) != card]
+            card, bound = self.lift(row["body"]["card"]), self.patients[was]["bindings"]
+            self.patients[was]["bindings"] = [each for each in bound if self.lift(card_of(each)) != card]
         self.forget(lambda patient: patient.get("gone") is True)
 
     # Pull.
@@ -282,8 +287,9 @@ class SecondClient:
         waits, now = self.pending(), self.clock()["mono_ms"]
         oldest = {"oldest": waits[0]["seq"], "age_ms": now - waits[0]["body"]["clock"]["mono_ms"]} if waits else {}
         backlog = {"waiting": len(waits), **oldest} if waits else None
-        known |= {"cursor_mac": self.cursor_mac, "last_seq": self.next_seq - 1, "backlog": backlog}
-        answered = self.answered
+        known |= {"cursor_mac": self.cursor_mac, "backlog": backlog}
+        known |= {"last_seq": self.next_seq - 1, "chain_hash": self.head}
+        answered, known["card_key_id"] = self.answered, self.who["card_keys"]["keys"][-1]["key_id"]
         try:
             page = self.ask(PULL, request | known)
         except Refused as refused:
@@ -294,6 +300,7 @@ class SecondClient:
         goes_on = (page["from_cursor"], page["server_incarnation"]) == (self.cursor, self.incarnation)
         if page["asked_cursor"] != self.cursor or not (page["reset"] or goes_on):
             return True
+        self.who["card_keys"] = page["card_keys"] or self.who["card_keys"]
         if page["server_incarnation"] != self.incarnation:
             self.reopen()
         elif (last_seq := page["last_seq"]) is not None and last_seq < answered:
@@ -308,6 +315,8 @@ class SecondClient:
         news = page["more"] or page["cursor"] != self.cursor
         self.cursor, self.incarnation, self.site = page["cursor"], page["server_incarnation"], page["site"]
         self.definitions, self.cursor_mac = page["definitions"] or self.definitions, page["cursor_mac"]
+        if page.get("renew_token"):
+            self.token = self.ask(RENEW, {"kiosk_id": self.who["kiosk_id"]})["token"]
         return bool(news)
 
     def take_over(self, page: Json) -> None:
@@ -322,9 +331,9 @@ class SecondClient:
             self.patients.get(gone, {})["gone"] = True
         if page["reset"]:
             self.blocked, self.unnamed = [], self.blocked + self.unnamed
-        lifted, named = ([card_of(card) for card in page[name]] for name in ("unblocked", "blocked"))
-        self.blocked = [card for card in self.blocked if card not in lifted] + named
-        self.unnamed = [card for card in self.unnamed if page["more"] and card not in lifted]
+        free, named = ([self.lift(card_of(card)) for card in page[name]] for name in ("unblocked", "blocked"))
+        self.blocked = [card for card in map(self.lift, self.blocked) if card not in free] + named
+        self.unnamed = [card for card in map(self.lift, self.unnamed) if page["more"] and card not in free]
         if not page["more"]:
             self.forget(lambda patient: patient.get("gone"))
             for left in [each for each in self.patients.values() if each["journey"]["journey_version"] < 0]:

@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from kiosk.store import blocked_cards, outbox, patients
+from kiosk.store import outbox, patients
 from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, CentralClient
 from sync.agent.lookup import Lookups
@@ -24,12 +24,12 @@ from sync.cards import canonical_card
 from sync.central.kiosks.enrolment import new_code
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.web.app import create_app
-from sync.central.web.kiosk_api import kiosk_api
+from sync.central.web.kiosk_api import add_kiosk_api
+from sync.central.web.socket_places import SocketPlaces
 from sync.clock import ClockReading
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import SUPPORTED_VERSIONS, EnrolRequest
-from sync.websocket.limits import SocketLimits
 from tests.kiosk.parts import KioskParts
 from tests.protocol.second_client import Refused, SecondClient, uuid7
 from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Time
@@ -107,7 +107,7 @@ class Site:
 
     def code(self) -> str:
         with self.centre.store.write() as db:
-            return new_code(db, self.centre.time())
+            return new_code(db, self.centre.time(), EVERYTHING)
 
     def restore(self, backup: Path) -> None:
         self._stop()
@@ -117,7 +117,7 @@ class Site:
     def speak(self, *versions: int) -> None:
         """From the next call on, the centre speaks these versions of the protocol."""
         app = Flask("centre")
-        app.register_blueprint(kiosk_api(self.centre.parts, versions=frozenset(versions)))
+        add_kiosk_api(app, self.centre.parts, versions=frozenset(versions))
         self.between.centre = app
 
     def lose_chains(self) -> None:
@@ -131,7 +131,7 @@ class Site:
         self.centre.store.close()
 
     def _start(self) -> None:
-        self.between.centre = create_app(self.centre.parts, SocketLimits(2), 2)
+        self.between.centre = create_app(self.centre.parts, SocketPlaces(2), 2)
         self._server = make_server("127.0.0.1", self._port, self.between, threaded=True, request_handler=_Quiet)
         self._port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -225,7 +225,7 @@ class RealAgent:
 
     def blocked(self, uid: bytes) -> bool:
         with self._store.read() as db:
-            return blocked_cards.is_blocked(db, _cards(uid))
+            return patients.find_card(db, self.parts.kiosk.cards.present(_cards(uid))).is_blocked
 
     def check_in(self, uid: bytes) -> list[str]:
         done = self.journeys.tap(_cards(uid), ("scan_nfc",))
@@ -414,14 +414,14 @@ class Second:
         """Does nothing: this client holds no connection."""
 
     def _scan(self, uid: bytes) -> dict[str, Any]:
-        client, cards = self._client, self._client.card(uid.hex())
+        client, card = self._client, self._client.card(uid.hex())
         found = client.holder(uid.hex())
         if found is None:
-            return client.act("scan_nfc", f"card-{uuid7()}", card=cards[0], provisional=True, site_day=DAY)
+            return client.act("scan_nfc", f"card-{uuid7()}", card=card, provisional=True, site_day=DAY)
         row = client.patients[found[0]]
         booked = [a["appointment_id"] for a in row["journey"]["appointments"] if a["status"] == "booked"]
         return client.act(
-            "scan_nfc", found[0], card=cards[0], binding_id=found[1], appointment_ids=booked, visit_id=uuid7()
+            "scan_nfc", found[0], card=card, binding_id=found[1], appointment_ids=booked, visit_id=uuid7()
         )
 
 

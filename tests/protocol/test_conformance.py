@@ -11,12 +11,13 @@ from pathlib import Path
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.maintenance.backup import back_up
+from sync.central.operations.catalog import operations
 from sync.central.records.bindings import bind
 from sync.central.records.journeys import mark_changed
 from sync.central.records.kiosks import revoke_kiosk
 from sync.ids import new_id
 from tests.protocol import second_client
-from tests.protocol.subjects import Make, Site, verdicts_of
+from tests.protocol.subjects import Make, Second, Site, verdicts_of
 from tests.sync.central.wire import BY_STAFF, cards_of, uid
 
 
@@ -173,6 +174,19 @@ def test_a_revoked_kiosk_keeps_its_actions_for_the_next_enrolment(make: Make, si
     assert verdicts_of(subject, ids) == [("applied", "ok")] * 3
 
 
+def test_the_second_client_renews_its_token_and_is_not_refused_later(tmp_path: Path, site: Site):
+    subject = Second(tmp_path)
+    subject.enrol(site)
+    operations(site.centre.parts)["kiosk-renew"]({})
+    for _ in range(2):
+        subject.pull()
+    site.centre.time.pass_minutes(6)
+    subject.pull()
+    tokens = site.centre.rows("select replaced_ms from tokens where kiosk_id is not null order by created_ms, used_ms")
+    assert sorted(row["replaced_ms"] is None for row in tokens) == [False, True]
+    assert site.centre.open_cases() == []
+
+
 def test_a_merged_record_is_followed(make: Make, site: Site):
     subject = make()
     ids = subject.check_in(uid("P2"))
@@ -185,7 +199,7 @@ def test_a_merged_record_is_followed(make: Make, site: Site):
 
 def test_the_second_client_is_small_and_uses_none_of_our_code():
     text = Path(second_client.__file__).read_text("utf-8")
-    assert len(text.splitlines()) < 340
+    assert len(text.splitlines()) < 350
     imported = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):

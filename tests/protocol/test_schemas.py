@@ -20,6 +20,8 @@ NAMES = {
     "lookup-answer": "LookupAnswer",
     "enrol-request": "EnrolRequest",
     "enrolment": "Enrolment",
+    "token-request": "TokenRequest",
+    "token-answer": "TokenAnswer",
     "call-refused": "CallRefused",
     "version-refused": "CallRefused",
 }

@@ -137,5 +137,8 @@ def test_the_agents_long_poll_recovers_from_a_wire_that_never_answers(wire: Wire
 
 def test_each_person_has_a_number_of_their_own(wire: Wire):
     with wire.kiosk.store.read() as db:
-        numbers = [row[0] for row in db.execute("select json_extract(entry, '$.queue_number') from entries")]
+        numbers = [
+            row[0]
+            for row in db.execute("select e.value ->> '$.queue_number' from patients, json_each(view, '$.entries') e")
+        ]
     assert len(numbers) == len(set(numbers)) == len(wire.saved) / len(STEPS)

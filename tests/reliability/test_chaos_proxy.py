@@ -84,7 +84,7 @@ def read_to_end(client: socket.socket) -> tuple[bytes, OSError | None]:
 
 
 def test_without_a_behaviour_it_passes_everything(proxy: ChaosProxy, echo: EchoServer):
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
     for _ in range(3):
         connection.request("POST", "/", WORDS)
         assert connection.getresponse().read() == WORDS
@@ -109,7 +109,7 @@ def test_a_connection_that_is_too_slow_is_a_time_out(proxy: ChaosProxy, kind: Ki
 @pytest.mark.parametrize("after", [0, 1, 300])
 def test_a_reset_comes_in_mid_answer_after_the_whole_request(proxy: ChaosProxy, echo: EchoServer, after: int):
     proxy.behave(always(Behaviour(Kind.RESET, after)))
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as client:
         client.sendall(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(WORDS), WORDS))
         received, error = read_to_end(client)
     assert (len(received), type(error)) == (after, ConnectionResetError)
@@ -141,7 +141,7 @@ def test_a_black_hole_swallows_the_answer(proxy: ChaosProxy, echo: EchoServer, a
 
 def test_a_repeated_request_arrives_twice_and_is_answered_once(proxy: ChaosProxy, echo: EchoServer):
     proxy.behave(always(Behaviour(Kind.REPEAT)))
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
     for _ in range(2):
         connection.request("POST", "/", WORDS)
         assert connection.getresponse().read() == WORDS
@@ -152,7 +152,7 @@ def test_a_repeated_request_arrives_twice_and_is_answered_once(proxy: ChaosProxy
 
 def test_a_request_in_pieces_is_repeated_whole(proxy: ChaosProxy, echo: EchoServer):
     proxy.behave(always(Behaviour(Kind.REPEAT)))
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as client:
         for piece in (b"POST / HTTP/1.1\r\nContent-Le", b"ngth: 6\r\n\r\nabc", b"defPOST / HTTP/1.1\r\n"):
             client.sendall(piece)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -170,7 +170,7 @@ def test_a_connection_to_a_port_without_a_listener_ends():
 
 
 def test_open_connections_can_be_reset_and_later_ones_pass(proxy: ChaosProxy):
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
     connection.request("POST", "/", WORDS)
     assert connection.getresponse().read() == WORDS
     proxy.reset()
@@ -182,7 +182,7 @@ def test_open_connections_can_be_reset_and_later_ones_pass(proxy: ChaosProxy):
 
 def test_closing_the_proxy_ends_connections_under_way(echo: EchoServer):
     proxy = ChaosProxy("127.0.0.1", echo.server_port, always(Behaviour(Kind.STALL, pause_s=3600)))
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as client:
         client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")
         wait_for(lambda: proxy.struck[Kind.STALL], "it never stalled")
         proxy.close()

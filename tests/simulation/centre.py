@@ -4,41 +4,43 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from sync.cards import CardHash
+from sync.cards import CardHash, CardKey
 from sync.central import centre as product
 from sync.central.imports.context import ImportContext
 from sync.central.imports.outcomes import RowOutcome
 from sync.central.imports.parts import AppointmentPart, Kind, read_part
 from sync.central.imports.take_booking import take_booking
 from sync.central.imports.take_complete_day import take_complete_day
+from sync.central.kiosks.answering import Pulled
 from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.kiosks.take_in import AT_ONCE, take_in
 from sync.central.maintenance.backup import back_up
+from sync.central.maintenance.card_rotation import begin_rotation, publish_all, walk_on, walk_portion
 from sync.central.maintenance.housekeeping import close_days, lapse_late_bookings
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
+from sync.central.opening import read_site_keys
 from sync.central.records.definitions import SUPPORTED_BEFORE, put_in_force
 from sync.central.records.journeys import read_journey
-from sync.central.records.roster import is_guest
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
 from sync.central.services.bind_card import BINDING, bind_card
 from sync.central.services.block_card import BLOCK, UNBLOCK, block_card, unblock_card
 from sync.central.services.change_entry import change_entry, correct_journey
 from sync.central.services.inbox import list_cases, settle
-from sync.central.services.inbox_views import CasePage
 from sync.central.services.merge import merge_patients
-from sync.central.services.once import Requester
 from sync.central.services.perform_action import perform
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.central.services.told import Told
 from sync.central.store.errors import StaleJourney
 from sync.central.web.kiosk_api import STATUS
 from sync.journey.definitions import read, shipped
@@ -46,8 +48,9 @@ from sync.journey.model import STAFF, Journey
 from sync.protocol import CallRefused, EndCode, Enrolment, LookupRequest, PullRequest, PushRequest, VerdictRow
 from sync.set_aside import read_lines
 from tests.simulation.crashes import FragileCentreStore, Fuse
-from tests.simulation.hospital import CENTRE_FILE, EVERYTHING, KEYS, enrolled
+from tests.simulation.hospital import CARDS, CENTRE_FILE, EVERYTHING, KEY_FILE, cards_of, enrolled
 from tests.site_rules import with_changed
+from tests.sync.central.wire import read_page
 
 AT_THE_DESK = Requester(STAFF, "desk", "rest")
 FILES = (CENTRE_FILE, f"{CENTRE_FILE}-wal")
@@ -69,7 +72,9 @@ class Centre:
         open_incarnation(self.store, self.clock)
         with self.store.write() as db:
             self.definitions = put_in_force(db, self.definitions, self.clock())
-        self.parts = product.Centre(self.store, KEYS, self.definitions, self.clock, self.ids)
+            keys = read_site_keys(self.home / KEY_FILE, db)
+        self.parts = product.Centre(self.store, keys, self.definitions, self.clock, self.ids)
+        publish_all(self.parts)
         self.pulls = PullService(self.parts, page=self.page)
 
     def reopen(self) -> None:
@@ -82,6 +87,8 @@ class Centre:
         """Answers a call as received over the wire. Returns the HTTP status and the body."""
         try:
             outcome = self._outcome(kiosk_id, path, body)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            outcome = CallRefused(code=EndCode.MALFORMED, error="the body is no message of this protocol")
         except (sqlite3.OperationalError, StaleJourney):
             outcome = CallRefused(code=EndCode.TRY_LATER, error="the centre is busy; try later", retry_after_s=1.0)
         status = STATUS[outcome.code] if isinstance(outcome, CallRefused) else HTTPStatus.OK
@@ -92,16 +99,18 @@ class Centre:
             return receive_batch(self.parts, kiosk_id, msgspec.json.decode(body, type=PushRequest))
         if path.endswith("/lookup"):
             return look_up(self.parts, kiosk_id, msgspec.json.decode(body, type=LookupRequest))
-        return self.pulls.pull(kiosk_id, msgspec.json.decode(body, type=PullRequest))
+        found = self.pulls.pull(kiosk_id, msgspec.json.decode(body, type=PullRequest))
+        return read_page(found) if isinstance(found, Pulled) else found
 
     def is_guest(self, patient_id: str) -> bool:
         """Whether a kiosk has looked a patient up today."""
         with self.store.read() as db:
-            return is_guest(db, patient_id, self.today())
+            row = db.row("select site_day from roster_guests where patient_id = :patient_id", patient_id=patient_id)
+            return row is not None and row["site_day"] == self.today()
 
     def enrol(self, kiosk_id: str, prefix: str) -> Enrolment:
         """A new kiosk of this site, with every grant."""
-        return enrolled(self.store, kiosk_id, prefix, EVERYTHING, self.clock())
+        return enrolled(self.store, kiosk_id, prefix, EVERYTHING, self.clock(), self.parts.keys.published)
 
     def take_in(self, file: Path) -> list[VerdictRow]:
         """Takes in a file of actions that a kiosk has set aside, as the command does."""
@@ -119,6 +128,7 @@ class Centre:
     def tick(self) -> None:
         """Does the work that the service does by itself every few seconds."""
         update_marker(self.store)
+        walk_on(self.parts)
         close_days(self.parts, self.today())
         lapse_late_bookings(self.parts)
 
@@ -147,7 +157,7 @@ class Centre:
         assert isinstance(part, AppointmentPart)
         with self.store.write() as db:
             site, now_ms = read_site(db), self.clock()
-            context = ImportContext(db, self.definitions, KEYS, site, site.day(now_ms), now_ms, self.ids)
+            context = ImportContext(db, self.definitions, self.parts.keys, site, site.day(now_ms), now_ms, self.ids)
             return take_booking(context, part)
 
     def import_day(self, named: list[str]) -> int:
@@ -168,8 +178,8 @@ class Centre:
     def cases(self) -> list[dict[str, Any]]:
         """The cases in the exception inbox."""
         listed = list_cases(self.parts)
-        assert isinstance(listed, CasePage)
-        return listed.cases
+        assert isinstance(listed, Told)
+        return list(listed.value["exceptions"])
 
     def settle(self, action_id: str, exception_id: str, how: str, patient_id: str, *, bind: bool = False) -> Answer:
         """Staff settle a case of the exception inbox."""
@@ -220,6 +230,31 @@ class Centre:
             if (backup / name).exists():
                 shutil.copyfile(backup / name, self.home / name)
         self.open()
+
+    def rotate(self) -> None:
+        """An operator begins a rotation of the card keys. The new key is of the schedule, so a seed replays exactly."""
+
+        def next_key(taken: Collection[str]) -> CardKey:
+            return CardKey(f"k{len(taken) + 1}", f"{len(taken) + 1:064x}")
+
+        begin_rotation(self.parts, "operator", next_key)
+
+    def walk(self, at_once: int) -> None:
+        """Goes on with the rotation by one transaction of so many rows."""
+        walk_portion(self.parts, at_once)
+
+    def cards_of_bindings(self) -> dict[str, str]:
+        """The card of each binding, ended ones included, as far as its hash is that of a known card."""
+        found = {}
+        for card in CARDS:
+            for stored in self.parts.keys.stored(cards_of(card)):
+                rows = self.rows(
+                    "select binding_id from binding_hashes where key_id = :key_id and uid_hash = :uid_hash",
+                    key_id=stored.key_id,
+                    uid_hash=stored.uid_hash,
+                )
+                found |= {row["binding_id"]: card for row in rows}
+        return found
 
     def change_rules(self, *, still_judges_by_old: bool) -> None:
         """An upgrade of the rules: a patient who is paying may leave. The kiosks get the rules with their next pull."""

@@ -80,8 +80,8 @@ class FragileKioskStore(KioskStore):
         super().__init__(path)
 
     @contextmanager
-    def write(self) -> Iterator[Any]:
-        with super().write() as connection:
+    def write(self, *, in_background: bool = False) -> Iterator[Any]:
+        with super().write(in_background=in_background) as connection:
             yield Tripwire(connection, self._fuse) if self._fuse.lit else connection
             self._fuse.at(Moment.STATEMENT)
         self._fuse.at(Moment.COMMITTED)
@@ -95,8 +95,8 @@ class FragileCentreStore(CentreStore):
         super().__init__(f"sqlite:///{path}")
 
     @contextmanager
-    def write(self) -> Iterator[WriteTransaction]:
-        with super().write() as transaction:
+    def write(self, *, brief: bool = False) -> Iterator[WriteTransaction]:
+        with super().write(brief=brief) as transaction:
             if self._fuse.lit:
                 transaction.execute = self._fuse.counted(transaction.execute)
                 transaction.executemany = self._fuse.counted(transaction.executemany)

@@ -239,6 +239,8 @@ def _clock_set_right(world: World) -> None:
 def _centre_restored(world: World) -> None:
     backup = world.chance.choice(world.backups)
     world.centre.restore(backup)
+    if world.liar:
+        world.liar.restored()
     on_disks = {row.action_id for kiosk in world.kiosks for row in kiosk.rows()}
     world.books.centre_set_back(backup.name, world.at_centre(), on_disks)
     world.note(f"centre: restored from {backup.name}")
@@ -367,6 +369,28 @@ def _card_reported_lost(world: World) -> None:
     world.happened("card reported lost")
 
 
+def _card_keys_rotated(world: World) -> None:
+    """An operator rotates the card keys, while kiosks and staff go on. The centre may die in the middle.
+
+    The service goes on with the walk by itself, some time later.
+    """
+    centre = world.centre
+    world.bound.update(centre.cards_of_bindings())
+    centre.rotate()
+    breaks = world.chance.random() < 0.4
+    for _ in range(world.chance.randrange(0, 12)):
+        if breaks:
+            centre.fuse.light(world.chance.choice(list(Moment)), world.chance.randrange(1, 12))
+        try:
+            centre.walk(world.chance.randrange(1, 4))
+        except Crash:
+            centre.reopen()
+        centre.fuse.put_out()
+        _something_small(world)
+    world.note(f"centre: the card keys are {', '.join(centre.parts.keys.known.ids)}")
+    world.happened("card keys rotated")
+
+
 def _patients_merged(world: World) -> None:
     kept, gone = world.chance.sample(PATIENTS, 2)
     answer = world.centre.merge(world.new_id(), kept, gone)
@@ -450,6 +474,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("kiosk goes elsewhere", _goes_elsewhere, 2, 1),
     Fault("tag re-bound", _tag_bound_anew, 3),
     Fault("card reported lost", _card_reported_lost, 2, 3),
+    Fault("card keys rotated", _card_keys_rotated, 2, 2),
     Fault("patients merged", _patients_merged, 1, 1),
     Fault("booking changed", _booking_changed, 6),
     Fault("day completed", _day_completed, 1, 1),

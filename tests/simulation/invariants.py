@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
 from kiosk.journey.transaction_context import transaction_context
 from kiosk.store import outbox, outbox_bodies, patients
@@ -17,12 +18,15 @@ from sync.central.records.bindings import binding_of_card
 from sync.central.records.card_blocks import block_of_card
 from sync.central.records.cases import BAD_CURSOR, DUPLICATE_NUMBER, FORK
 from sync.clock import site_day
+from sync.logs import INTERNAL
 from sync.rebase import view
+from tests.simulation.account import effects_of_the_liar, event_times
 from tests.simulation.hospital import CARDS, ZONE, cards_of
 from tests.simulation.kiosk import SimulatedKiosk
+from tests.simulation.liar import KIOSK_ID
 from tests.simulation.world import World
 
-KINDS = ("lost", "doubled", "diverged", "stuck", "unwell", "broken")
+KINDS = ("lost", "doubled", "diverged", "stuck", "unwell", "believed", "misdated", "broken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,23 @@ class Problem:
 
 def look(world: World) -> list[Problem]:
     """All problems of a world at rest."""
-    checks = (_sites, _verdicts, _effects, _aliases, _bases, _cards, _lost_cards, _health, _unread, _tickets, _waiting)
+    checks = (
+        *(
+            _sites,
+            _verdicts,
+            _effects,
+            _aliases,
+            _bases,
+            _cards,
+            _card_layers,
+            _lost_cards,
+            _health,
+            _unread,
+            _tickets,
+            _waiting,
+        ),
+        *(effects_of_the_liar, event_times),
+    )
     return [Problem(kind, text) for check_of in checks for kind, text in check_of(world)]
 
 
@@ -62,7 +82,9 @@ def _views(kiosk: SimulatedKiosk) -> Found:
         waiting = sorted(outbox.pending_patients(db) - damaged)
         known = {patient_id: patients.read(db, patient_id) for patient_id in waiting}
         pending = {each: outbox.pending_of(db, each, identity.actions, identity.site) for each in waiting}
-    now = transaction_context(identity, kiosk.journeys.definitions, kiosk.journeys.clock())
+    now = transaction_context(
+        identity, kiosk.journeys.definitions, kiosk.journeys.clock(), kiosk.parts.kiosk.cards.keys
+    )
     for patient_id, patient in known.items():
         status = kiosk.journeys.patient_status(patient_id)
         if patient is None or status is None:
@@ -191,7 +213,7 @@ def _cards(world: World) -> Found:
     """A card has the same holder at each kiosk as at the centre."""
     for card in CARDS:
         with world.centre.store.read() as db:
-            holder = binding_of_card(db, cards_of(card))
+            holder = binding_of_card(db, world.centre.parts.keys.stored(cards_of(card)))
         for kiosk in world.kiosks:
             patient_id = kiosk.parts.patient_of_card(cards_of(card))
             patient = kiosk.patient(patient_id) if patient_id else None
@@ -199,12 +221,34 @@ def _cards(world: World) -> Found:
                 yield "diverged", f"{kiosk.name} takes card {card} for {patient_id}, the centre for {holder}"
 
 
+def _card_layers(world: World) -> Found:
+    """After a rotation each card is stored once, under the newest key, and each binding is of the card that it was."""
+    newest = world.centre.parts.keys.known.newest
+    for table, owner in (("binding_hashes", "binding_id"), ("blocked_hashes", "block_id")):
+        rows = world.centre.rows(f"select {owner} as owner, count(*) as n, min(key_id) as k from {table} group by 1")
+        for row in rows:
+            if (row["n"], row["k"]) != (1, newest):
+                yield "broken", f"{owner} {row['owner']} has {row['n']} hashes, one under {row['k']}, not {newest}"
+    for row in world.centre.rows("select verdict_id, key_id from waiting_cards"):
+        if row["key_id"] in world.centre.parts.keys.known.ids[:-1]:
+            yield "broken", f"action {row['verdict_id']} waits for a card under {row['key_id']}"
+    now = world.centre.cards_of_bindings()
+    there = {row[0] for row in world.centre.rows("select binding_id from bindings")}
+    for binding_id, card in world.bound.items():
+        if binding_id in there and now.get(binding_id) != card:
+            yield "broken", f"binding {binding_id} was of {card}, now {now.get(binding_id)}"
+    for kiosk in world.kiosks:
+        if kiosk.ledger.card_key_id() != newest:
+            yield "diverged", f"{kiosk.name} has the card key {kiosk.ledger.card_key_id()}, the centre {newest}"
+
+
 def _lost_cards(world: World) -> Found:
     """A card that was reported lost is bound to nobody, and opens nobody at any kiosk. No other card is blocked."""
     for card in CARDS:
         cards = cards_of(card)
         with world.centre.store.read() as db:
-            is_lost, holder = block_of_card(db, cards) is not None, binding_of_card(db, cards)
+            stored = world.centre.parts.keys.stored(cards)
+            is_lost, holder = block_of_card(db, stored) is not None, binding_of_card(db, stored)
         if is_lost and holder is not None:
             yield "broken", f"card {card} was reported lost, and {holder.patient_id} holds it"
         for kiosk in world.kiosks:
@@ -226,18 +270,20 @@ def _health(world: World) -> Found:
     if stuck or health.inconsistent or health.orphans or health.illegal_transitions:
         yield "unwell", f"{health.inconsistent} {health.orphans} {health.illegal_transitions} {stuck}"
     rows = world.centre.rows(
-        "select q.kiosk_id, q.seq, q.reason, e.action_id from quarantine q"
-        " left join exceptions e on e.exception_id = q.exception_id and e.code = 'quarantined'"
+        "select kiosk_id, seq, reason, action_id from quarantine where kiosk_id <> :liar", liar=KIOSK_ID
     )
     for row in rows:
         if row["action_id"] not in world.books.damaged:
             yield "unwell", f"action {row['seq']} of {row['kiosk_id']} was quarantined: {row['reason']}"
-    for row in world.centre.rows("select kiosk_id from exceptions where code = :code", code=BAD_CURSOR):
+    made_up = "select kiosk_id from exceptions where code = :code and kiosk_id <> :liar"
+    for row in world.centre.rows(made_up, code=BAD_CURSOR, liar=KIOSK_ID):
         yield "unwell", f"the centre takes a cursor of {row['kiosk_id']} for made up"
 
 
 def _unread(world: World) -> Found:
-    """Staff have a case for each quarantined action."""
+    """Staff have a case for each quarantined action, and none met an internal error."""
+    failed = world.centre.rows("select kiosk_id, seq from quarantine where reason = :reason", reason=INTERNAL)
+    yield from (("broken", f"action {row['seq']} of {row['kiosk_id']} met an internal error") for row in failed)
     rows = world.centre.rows("select q.verdict_id from quarantine q join exceptions e using (exception_id)")
     aside = {each for each, (_, code) in _given(world).items() if code == "quarantined"}
     yield from (
@@ -290,7 +336,7 @@ def _detected(world: World, number: str, prefixes: dict[str, str]) -> bool:
 
 def _waiting(world: World) -> Found:
     """The actions that wait for staff are those whose verdict needs staff."""
-    waiting = {row[0] for row in world.centre.rows("select verdict_id from waiting")}
+    waiting = {row[0] for row in world.centre.rows("select verdict_id from waiting where code <> 'quarantined'")}
     given = _given(world).items()
     needing = {each for each, (verdict, code) in given if verdict == "needs_staff" and code != "quarantined"}
     for action_id in sorted(waiting ^ needing):

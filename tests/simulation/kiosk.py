@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from kiosk.store import blocked_cards, outbox, patients
+from kiosk.store import outbox, patients
+from kiosk.store.identity import read_generation
 from kiosk.store.patients import Patient
 from sync.agent.lookup import Lookups
 from sync.agent.steps import Puller, Pusher, StepResult
@@ -21,6 +22,7 @@ from tests.kiosk.parts import KioskParts
 from tests.simulation.crashes import Crash, FragileKioskStore, Fuse
 from tests.simulation.network import Link, SimulatedClient
 
+EACH_STEP_ALONE = 0.0  # the time of a portion of a page: each step is a transaction, at whose end the box may die
 NO_CLOCK_MS = 946_684_800_000  # the year 2000: the clock of a box without a battery after a boot
 
 
@@ -54,7 +56,7 @@ class SimulatedKiosk:
     def open(self) -> None:
         """Starts the daemon."""
         self.store = FragileKioskStore(self.path, self.fuse)
-        self.parts = KioskParts(self.store, lambda: self.clocks.read(self._now()), self._ids)
+        self.parts = KioskParts(self.store, lambda: self.clocks.read(self._now()), self._ids, EACH_STEP_ALONE)
         self.journeys, self.ledger = self.parts.journeys, self.parts.ledger
         self.pusher = Pusher(self.ledger, SimulatedClient(self.link))
         self.puller = Puller(self.ledger, SimulatedClient(self.link), wait_s=0)
@@ -124,9 +126,9 @@ class SimulatedKiosk:
                 shutil.copyfile(kept, file)
         self.open()
 
-    def files(self) -> tuple[Path, Path]:
-        """The database and its log."""
-        return self.path, self.path.with_name(f"{self.path.name}-wal")
+    def files(self) -> tuple[Path, ...]:
+        """The database, its log and its card keys."""
+        return self.path, *(self.path.with_name(f"{self.path.name}{ending}") for ending in ("-wal", ".keys"))
 
     def flip(self, action_id: str, places: list[tuple[float, int]]) -> None:
         """Flips bits of an action's body on the disk. A place is a part of the body's length, and a bit there."""
@@ -142,9 +144,11 @@ class SimulatedKiosk:
             return outbox.rows(db)
 
     def versions(self) -> dict[str, int]:
-        """The journey_version of every base."""
+        """The journey_version of every base; -1 where a snapshot has begun since."""
         with self.store.read() as db:
-            return dict(tuple(row) for row in db.execute("select patient_id, journey_version from patients"))
+            generation = read_generation(db)
+            kept = [patients.read(db, row[0]) for row in db.execute("select patient_id from patients").fetchall()]
+            return {each.patient_id: each.base_version(generation) for each in kept if each is not None}
 
     def incarnation(self) -> str:
         """The centre's incarnation that this kiosk knows."""
@@ -154,7 +158,7 @@ class SimulatedKiosk:
     def knows_lost(self, cards: tuple[CardHash, ...]) -> bool:
         """Whether this kiosk knows that a card was reported lost."""
         with self.store.read() as db:
-            return blocked_cards.is_blocked(db, cards)
+            return patients.find_card(db, self.parts.kiosk.cards.present(cards)).is_blocked
 
     def site_id(self) -> str:
         """The site that this kiosk belongs to."""

@@ -16,23 +16,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.simulation.mutant import Mutant
+from tests.simulation.mutants_believed import BELIEVED
+
 HOUSE = Path(__file__).resolve().parents[2]
 COPIED = ("kiosk", "sync", "hardware", "tests")
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One breakage: its file, the text there, the replacement, and the number of schedules that must catch it.
-
-    `nights`: the schedules are those of a hospital whose desk is open around the clock.
-    """
-
-    name: str
-    file: str
-    text: str
-    instead: str
-    within: int
-    nights: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +36,7 @@ _RETIRE_ALL = """self.ledger.retire([__import__("sync.protocol").protocol.Verdic
 """
 _REFUSED = "        if isinstance(outcome, CallRefused):\n            if outcome.code is EndCode.MALFORMED:\n"
 _ANSWERED = "        result = self._retire(identity, outcome.answer)\n"
+
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
@@ -103,8 +92,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the cursors of other incarnations count",
         "sync/central/kiosks/cursors.py",
-        "if not is_of_now or request.cursor <= db.latest_change():",
-        "if request.cursor <= db.latest_change():",
+        "if not is_of_now or request.cursor <= moment.latest:",
+        "if request.cursor <= moment.latest:",
         300,
     ),
     Mutant(
@@ -181,9 +170,16 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "base overwritten by an older page",
         "kiosk/journey/pages.py",
-        "if known and known.base.journey_version > patient.base.journey_version:",
+        "if known and known.base_version(generation) > patient.base.journey_version:",
         "if False:",
         300,
+    ),
+    Mutant(
+        "the cursor moves before the rows of its page",
+        "kiosk/journey/adoption.py",
+        "        yield from self._notices()\n",
+        "        self._move_cursor()\n        yield\n        yield from self._notices()\n",
+        100,
     ),
     Mutant(
         "receipts not kept",
@@ -217,23 +213,44 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "cards of before stay",
         "kiosk/journey/pages.py",
-        "    patients.unbind_all(db, row.patient_id)\n    patients.bind(",
-        "    patients.bind(",
+        "patients.bind_only(db, row.patient_id, cards)",
+        "patients.bind(db, row.patient_id, cards)",
         100,
     ),
     Mutant(
         "a roster started afresh keeps whom it does not name",
-        "kiosk/journey/pages.py",
-        "unnamed = roster.end_snapshot(db)",
-        "unnamed = []",
+        "kiosk/journey/adoption.py",
+        "while leavers := roster.unnamed(self._db, self._generation, _PATIENTS_AT_ONCE):",
+        "while leavers := []:",
         300,
     ),
     Mutant(
         "lost cards of a page forgotten",
-        "kiosk/journey/pages.py",
-        "    blocked_cards.block(db, page.blocked)\n",
+        "kiosk/journey/adoption.py",
+        "            blocked_cards.block(self._db, some, self._generation)\n",
         "",
         100,
+    ),
+    Mutant(
+        "a card key published before the cards have it",
+        "sync/central/maintenance/card_rotation.py",
+        "[(table, key_id) for key_id in walk.former for table in LASTING], Step.PUBLISH)",
+        "[], Step.PUBLISH)",
+        20,
+    ),
+    Mutant(
+        "cards judged under the key that they came with",
+        "sync/central/kiosks/judge_link.py",
+        "card=batch.keys.lift(intent.card)",
+        "card=intent.card",
+        300,
+    ),
+    Mutant(
+        "a kiosk does not lift its cards to a new key",
+        "kiosk/journey/new_card_keys.py",
+        "    while _has_older_cards(kiosk):",
+        "    while False:",
+        300,
     ),
     Mutant(
         "numbers in use are given again",
@@ -246,7 +263,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a kiosk notes no numbers of its patients",
         "kiosk/journey/views.py",
-        "    queue_numbers.note_in_use(db, own, patient.view.site_day, context.at_ms)\n",
+        "    queue_numbers.note_in_use(db, own, site_day, context.at_ms)\n",
         "",
         100,
         nights=True,
@@ -281,6 +298,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "if False:",
         2000,
     ),
+    *BELIEVED,
 )
 
 
@@ -299,6 +317,7 @@ def hunt(mutant: Mutant, first: int = 0) -> Caught | None:
                 str(first),
                 str(mutant.within),
                 *["nights"] * mutant.nights,
+                *["lied_to"] * mutant.lied_to,
             ],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy), "PYTHONHASHSEED": "0"},

@@ -19,6 +19,7 @@ from tests.simulation.world import World
 
 ACTIONS, STRIKES, STEPS = 40, 30, 8  # events of people, faults and sync; the first two are the least that take effect
 STAFF_SHARE = 0.3
+LIES, LIED_TO_EVERY = 12, 4  # events of a kiosk that lies, in each fourth schedule
 NIGHT, NIGHTS = "day's end", 3
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -40,17 +41,30 @@ class Played:
     actions: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     gone: int = 0  # actions that were lost with the only disk that had them
+    lied_to: bool = False
+    lies: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
+    @property
+    def again(self) -> str:
+        """The command that plays the schedule again. With a liar, the events of the seed are others than without."""
+        return f"make simulate SEED={self.seed} LIAR={'all' if self.lied_to else 'none'}"
 
-def events_of(seed: int) -> list[Event]:
-    """The events of a seed."""
+
+def is_lied_to(seed: int) -> bool:
+    """Whether a kiosk lies in the schedule of a seed."""
+    return seed % LIED_TO_EVERY == LIED_TO_EVERY - 1
+
+
+def events_of(seed: int, *, lied_to: bool = False) -> list[Event]:
+    """The events of a seed. `lied_to`: a kiosk tells lies among them."""
     chance = Random(seed)
     staffed = round(ACTIONS * STAFF_SHARE)
     kinds = ["staff"] * staffed + ["act"] * (ACTIONS - staffed) + ["sync"] * STEPS + ["backup"] * 2 + ["snapshot"] * 3
     chosen: list[tuple[str, Fault | None]] = [(kind, None) for kind in kinds]
     chosen += [("fault", fault) for fault in _faults(chance)]
+    chosen += [("lie", None)] * LIES * lied_to
     chance.shuffle(chosen)
     return [Event(number, kind, fault) for number, (kind, fault) in enumerate(chosen, 1)]
 
@@ -75,15 +89,19 @@ def _faults(chance: Random) -> list[Fault]:
     return found
 
 
-def play(seed: int, template: str | Path, events: list[Event] | None = None) -> Played:
-    """Plays the events (by default all of the seed) on files of their own, and checks the world after them."""
+def play(seed: int, template: str | Path, events: list[Event] | None = None, *, lied_to: bool | None = None) -> Played:
+    """Plays the events (by default all of the seed) on files of their own, and checks the world after them.
+
+    `lied_to`: a kiosk lies; by default in the share of the seeds of which `is_lied_to` is true.
+    """
+    lied_to = is_lied_to(seed) and events is None if lied_to is None else lied_to
     logging.disable(logging.CRITICAL)
     home = Path(tempfile.mkdtemp(prefix="simulation-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None))
-    played = Played(seed)
+    played = Played(seed, lied_to=lied_to)
     world = None
     try:
-        world = World(home, Path(template), seed)
-        _play(world, seed, events_of(seed) if events is None else events, whole=events is None)
+        world = World(home, Path(template), seed, lied_to=lied_to)
+        _play(world, seed, events_of(seed, lied_to=lied_to) if events is None else events, whole=events is None)
         played.problems = look_at_views(world) or heal(world) or look(world)
     except (Exception, Crash):  # noqa: BLE001 - any exception is a result of the schedule
         played.problems = [Problem("broken", traceback.format_exc(limit=-12))]
@@ -93,6 +111,7 @@ def play(seed: int, template: str | Path, events: list[Event] | None = None) -> 
             world.close()
             played.actions, played.faults, played.log = world.actions, world.faults, world.log
             played.gone = world.books.gone
+            played.lies = world.liar.lies if world.liar else Counter()
         shutil.rmtree(home)
     return played
 
@@ -120,6 +139,8 @@ def _one(world: World, event: Event) -> None:
         case "backup":
             world.back_up()
             assert not (wrong := look_at_views(world)), wrong
+        case "lie":
+            world.lie()
         case "snapshot":
             world.snapshot(kiosk)
         case _:

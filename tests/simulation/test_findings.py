@@ -17,7 +17,7 @@ from sync.central.records.journeys import mark_changed
 from sync.ids import new_id
 from sync.protocol import CallRefused, Code, PushAnswer, PushRequest, Verdict
 from tests.sync.central.two_stores.acts import finish
-from tests.sync.central.wire import BY_STAFF, EVERYTHING, KEYS, MINUTE, PATIENTS, Centre, Kiosk, Time, Wire, cards_of
+from tests.sync.central.wire import BY_STAFF, EVERYTHING, MINUTE, PATIENTS, Centre, Kiosk, Time, Wire, cards_of
 
 YEARS_MS = 5 * 365 * 24 * 60 * MINUTE
 
@@ -43,7 +43,9 @@ def book_for_tomorrow(centre: Centre) -> None:
         for each in ("P2", "P3")
     ]
     with centre.store.write() as db:
-        take_hospital(db, centre.definitions, KEYS, read_hospital({"appointments": bookings}), centre.time())
+        take_hospital(
+            db, centre.definitions, centre.parts.keys, read_hospital({"appointments": bookings}), centre.time()
+        )
 
 
 def give(centre: Centre, card: str, patient_id: str) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulation.mutants import HOUSE, MUTANTS, Mutant, hunt
+from tests.simulation.mutant import Mutant
+from tests.simulation.mutants import HOUSE, MUTANTS, hunt
 
 LONG = bool(os.environ.get("LONG"))
 QUICK = ("discard on reject", "receipts not kept")

@@ -10,14 +10,17 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.simulation.schedule import Played, play
 
 
-def play_all(template: str, seeds: range, jobs: int) -> Iterator[Played]:
-    """Plays the schedules of these seeds and yields them in their order. Only failed schedules have their log."""
+def play_all(template: str, seeds: range, jobs: int, *, lied_to: bool | None = None) -> Iterator[Played]:
+    """Plays the schedules of these seeds and yields them in their order. Only failed schedules have their log.
+
+    `lied_to` is as in `play`.
+    """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, gc.freeze) as pool:
-        yield from pool.map(_play, [(template, seed) for seed in seeds], chunksize=8)
+        yield from pool.map(_play, [(template, seed, lied_to) for seed in seeds], chunksize=8)
 
 
-def _play(arguments: tuple[str, int]) -> Played:
-    template, seed = arguments
-    played = play(seed, template)
-    return played if played.problems else Played(seed, played.actions, played.faults, played.gone)
+def _play(arguments: tuple[str, int, bool | None]) -> Played:
+    template, seed, lied_to = arguments
+    played = play(seed, template, lied_to=lied_to)
+    return played if played.problems else Played(seed, played.actions, played.faults, played.gone, lies=played.lies)

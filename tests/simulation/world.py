@@ -9,13 +9,18 @@ from pathlib import Path
 from random import Random
 
 from kiosk.journey.journeys import BLOCKED_CARD
+from sync.central.days.open_journey import open_journey
+from sync.central.records.history import day_end
+from sync.central.records.site import read_site
 from sync.ids import uuid7
 from sync.journey.model import STAFF, PatientId
 from sync.journey.rules import available_actions
 from tests.simulation.books import Books
 from tests.simulation.centre import Centre
-from tests.simulation.hospital import CARDS, ELSEWHERE, KIOSKS, OPENS_MS, PATIENTS, cards_of
+from tests.simulation.hospital import CARDS, ELSEWHERE, KIOSKS, LIARS_OWN, LIED_TO, OPENS_MS, PATIENTS, cards_of
 from tests.simulation.kiosk import SimulatedKiosk
+from tests.simulation.liar import KIOSK_ID, Liar
+from tests.simulation.lies import LIES
 from tests.simulation.network import Link
 
 MINUTE = 60_000
@@ -26,22 +31,32 @@ LOOKED_UP = 0.7  # of the cards that a kiosk does not know
 class World:
     """The world of one schedule, in a directory of its own. It begins as the template of `hospital.make`."""
 
-    def __init__(self, home: Path, template: Path, seed: int) -> None:
-        self.home, self.template = home, template
+    def __init__(self, home: Path, template: Path, seed: int, *, lied_to: bool = False) -> None:
+        """`lied_to`: one more kiosk tells lies."""
+        self.home, self.template = home, template / LIED_TO if lied_to else template
         self.now_ms = OPENS_MS
         self.chance = Random(f"{seed}")
         self.event = 0
         self.log: list[str] = []
         self.actions = 0
+        self.done_ms: dict[str, int] = {}  # the true time (UTC ms) of each acknowledged action
         self.faults: Counter[str] = Counter()
         self.books = Books()
-        shutil.copytree(template, home, dirs_exist_ok=True)
+        shutil.copytree(self.template, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns(LIED_TO))
         page = self.chance.choice(PAGES)
         self.centre = Centre(home, self.clock, self.new_id, page)
         self.backups = [self._copy_of_template("backup-0")]
         self.kiosks = [self._kiosk(name, f"kiosk-{name}") for name in KIOSKS]
         self.snapshots: dict[str, list[Path]] = {kiosk.name: [] for kiosk in self.kiosks}
+        with self.centre.store.read() as db:
+            self.site_id = read_site(db).site_id
+        self.liar = Liar(self) if lied_to else None
+        self.cards, self.patients = CARDS, PATIENTS
+        if self.liar:
+            self.books.suspect(KIOSK_ID)  # it gives its own numbers as it likes
+            self.cards, self.patients = (*CARDS, *LIARS_OWN), (*PATIENTS, *LIARS_OWN)
         self.elsewhere: Centre | None = None  # the other hospital, once a kiosk was there
+        self.bound: dict[str, str] = {}  # the card of each binding, as it was before a rotation of the card keys
         self.files: list[Path] = []  # of kiosks that went there, for this centre
 
     def clock(self) -> int:
@@ -101,9 +116,9 @@ class World:
         """A person holds a card to the kiosk and does an offered action. If the kiosk offers none, the next person
         tries.
         """
-        first = self.chance.randrange(len(CARDS))
-        for place in range(len(CARDS)):
-            card = CARDS[(first + place) % len(CARDS)]
+        first = self.chance.randrange(len(self.cards))
+        for place in range(len(self.cards)):
+            card = self.cards[(first + place) % len(self.cards)]
             if self._act(kiosk, card):
                 return
 
@@ -147,22 +162,26 @@ class World:
 
     def _acknowledge(self, kiosk: SimulatedKiosk, action_ids: tuple[str, ...], what: str) -> None:
         self.actions += len(action_ids)
+        self.done_ms |= dict.fromkeys(action_ids, self.now_ms)
         self.books.acknowledge(action_ids)
         self.note(f"{kiosk.name}: {what} {' '.join(each[-4:] for each in action_ids)}")
 
     def staff(self) -> None:
         """Staff do an action that the rules allow, for the first patient for whom the rules allow it."""
-        first = self.chance.randrange(len(PATIENTS))
+        first = self.chance.randrange(len(self.patients))
         do = self.chance.choices((self._staff_act, self._change_entry, self._settle, self._correct), (14, 3, 2, 1))[0]
-        for place in range(len(PATIENTS)):
-            if do(PATIENTS[(first + place) % len(PATIENTS)]):
+        for place in range(len(self.patients)):
+            if do(self.patients[(first + place) % len(self.patients)]):
                 return
 
     def _settle(self, patient_id: str) -> bool:
         cases = self.centre.cases()
         if not cases:
             return False
-        exception_id, how = self.chance.choice(cases)["exception_id"], self.chance.choice(_HOW)
+        case = self.chance.choice(cases)
+        # Staff who look at what the liar sent do not make it true.
+        how = "discard" if case["kiosk_id"] == KIOSK_ID else self.chance.choice(_HOW)
+        exception_id = case["exception_id"]
         action_id = self.new_id()
         bind = how == "reassign" and self.chance.random() < 0.5
         answer = self.centre.settle(action_id, exception_id, how, patient_id, bind=bind)
@@ -216,6 +235,25 @@ class World:
         self.note(f"{what} {action_id[-4:]}")
 
     # The machines.
+
+    def lie(self) -> None:
+        """The kiosk that lies tells some lies. The centre has done before what it does by itself."""
+        if self.liar is None:
+            return
+        for _ in range(self.chance.randrange(1, 4)):
+            self._settle_down()
+            lie = self.chance.choices(LIES, [each.weight for each in LIES])[0]
+            lie.tell(self.liar)
+            self.liar.lies[lie.name] += 1
+            self.note(f"{KIOSK_ID}: {lie.name}")
+
+    def _settle_down(self) -> None:
+        """Any call about a patient ends the patient's day and brings bookings forward. That is no effect of a lie."""
+        self.centre.tick()
+        today = self.centre.today()
+        with self.centre.store.write() as db:
+            for row in db.rows("select patient_id from patients order by patient_id"):
+                open_journey(db, self.centre.definitions, row["patient_id"], today, day_end(self.now_ms))
 
     def sync(self, kiosk: SimulatedKiosk) -> None:
         """One push or pull step, with a batch of some size."""

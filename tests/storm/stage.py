@@ -215,11 +215,11 @@ class Stage:
             return False
         url = f"{self.town.places.central_url}/api/v1/queue/{entries[0]['queue_id']}/"
         body = {"state": "delayed", "reason": "storm", "action_id": new_id()}
-        return self.town.staff.patch(url, json=body, timeout=10).ok
+        return self.town.staff.patch(url, json=body, timeout=30).ok
 
     def _post(self, path: str, **body: object) -> requests.Response:
         url = f"{self.town.places.central_url}/api/v1/{path}"
-        return self.town.staff.post(url, json={**body, "action_id": new_id()}, timeout=10)
+        return self.town.staff.post(url, json={**body, "action_id": new_id()}, timeout=30)
 
     # The people.
 

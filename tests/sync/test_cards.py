@@ -15,43 +15,87 @@ from hypothesis import strategies as st
 
 from hardware.card import Card, RefusedReason, Technology, judge
 from sync.cards import (
+    CardHash,
     CardKey,
     CardKeys,
     RefusedCard,
     canonical_card,
     canonical_tag,
     holds_card,
+    judge_at_site,
     judge_tag,
     load_or_make_keys,
+    new_key,
     read_keys,
     read_uid,
 )
+from sync.protocol import canonical
 
 OLD, NEW = "11" * 32, "22" * 32
+KEYS = CardKeys((CardKey("k1", OLD), CardKey("k2", NEW)))
 
 
-def test_a_hash_is_hmac_sha256_under_the_key_and_says_which_key():
-    hashed = CardKey("k1", OLD).hash("iso14443a:04A1B2C3")
-    assert hashed.key_id == "k1"
-    assert hashed.uid_hash == hmac.new(bytes.fromhex(OLD), b"iso14443a:04A1B2C3", hashlib.sha256).hexdigest()
+def test_the_first_layer_is_hmac_sha256_of_the_canonical_id_under_the_oldest_key():
+    (card,) = CardKeys((CardKey("k1", OLD),)).hashes("iso14443a:04A1B2C3")
+    assert card == CardHash("k1", hmac.new(bytes.fromhex(OLD), b"iso14443a:04A1B2C3", hashlib.sha256).hexdigest())
 
 
-def test_during_a_rotation_a_card_has_a_hash_under_each_key_newest_first():
-    keys = CardKeys((CardKey("k2", NEW), CardKey("k1", OLD)))
-    hashes = keys.hashes("iso14443a:04A1B2C3")
-    assert [h.key_id for h in hashes] == ["k2", "k1"]
-    assert len({h.uid_hash for h in hashes}) == 2
-    assert hashes[1] == CardKeys((CardKey("k1", OLD),)).hashes("iso14443a:04A1B2C3")[0]
+def test_each_further_layer_is_hmac_sha256_of_the_hex_text_of_the_hash_below():
+    newest, oldest = KEYS.hashes("iso14443a:04A1B2C3")
+    assert (newest.key_id, oldest.key_id) == ("k2", "k1") == (KEYS.newest, KEYS.ids[0])
+    assert oldest == CardKeys(KEYS.keys[:1]).hashes("iso14443a:04A1B2C3")[0]
+    expected = hmac.new(bytes.fromhex(NEW), oldest.uid_hash.encode(), hashlib.sha256).hexdigest()
+    assert newest.uid_hash == expected
 
 
-def test_the_newest_key_is_the_first_however_its_file_was_written_since(tmp_path: Path):
+def test_a_hash_is_lifted_from_any_layer_without_the_card():
+    keys = CardKeys((*KEYS.keys, CardKey("k3", "33" * 32)))
+    third, second, first = keys.hashes("felica:0101010601B00ADE")
+    assert [keys.lift(each) for each in (first, second, third)] == [third] * 3
+    assert keys.layers_of(second) == (third, second)
+
+
+@pytest.mark.parametrize(
+    "card", [CardHash("k9", "ab" * 32), CardHash("k1", "zz" * 32), CardHash("k1", "ab"), CardHash("k1", "AB" * 32)]
+)
+def test_a_hash_under_an_unknown_key_and_what_is_no_hash_stay_as_they_are(card: CardHash):
+    assert KEYS.lift(card) == card
+    assert KEYS.layers_of(card) == (card,)
+
+
+def test_the_hashes_in_a_text_are_lifted_and_nothing_else_of_it_changes():
+    newest, oldest = KEYS.hashes("iso14443a:04A1B2C3")
+    tag, of_other = f"k1:{oldest.uid_hash}", f"k9:{oldest.uid_hash}"
+    text = json.dumps({"tag_id": tag, "card": {"key_id": "k1", "uid_hash": oldest.uid_hash}, "note": of_other})
+    lifted = json.loads(KEYS.lift_in(text))
+    assert lifted["tag_id"] == f"k2:{newest.uid_hash}"
+    assert lifted["card"] == {"key_id": "k2", "uid_hash": newest.uid_hash}
+    assert lifted["note"] == of_other
+    compact = canonical({"card": oldest}).decode()
+    assert KEYS.lift_in(compact) == canonical({"card": newest}).decode()
+    assert KEYS.lift_in(KEYS.lift_in(text)) == KEYS.lift_in(text)
+    for other in ("k1: 3", f"xk1:{oldest.uid_hash}", f"k1:{oldest.uid_hash}ff", "", "k1:" + "g" * 64):
+        assert KEYS.lift_in(other) == other
+    assert CardKeys(KEYS.keys[:1]).lift_in(text) == text
+
+
+def test_the_newest_key_is_the_last_however_its_file_was_written_since(tmp_path: Path):
     keys, path = CardKeys((CardKey("k1", NEW), CardKey("k0", OLD))), tmp_path / "site.keys"
     path.write_text(json.dumps(json.loads(msgspec.json.encode(keys)), sort_keys=True))
     assert read_keys(path) == keys
+    assert read_keys(path).newest == "k0"
+
+
+def test_a_new_key_has_an_id_of_its_own_and_a_secret_of_32_bytes():
+    first, second = new_key(()), new_key(())
+    assert first.secret != second.secret
+    assert len(bytes.fromhex(first.secret)) == 32
+    assert first.key_id not in {new_key({first.key_id}).key_id for _ in range(20)}
 
 
 def test_without_keys_a_card_has_no_hash():
     assert CardKeys(()).hashes("iso14443a:04A1B2C3") == ()
+    assert (CardKeys(()).newest, CardKeys(()).lift_in("k1")) == ("", "k1")
 
 
 def test_a_secret_is_not_in_the_repr_of_its_key():
@@ -257,3 +301,20 @@ def test_a_file_without_a_usable_key_is_an_error_and_stays_as_it_is(tmp_path: Pa
 def test_a_missing_key_file_is_an_os_error(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         read_keys(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("canonical_id", "is_short"),
+    [
+        ("iso14443a:C0FFEE77", True),
+        ("iso14443a:04C0FFEE990001", False),
+        ("iso14443a:04C0FFEE99000102FF01", False),
+        ("iso15693:E004010012345678", False),
+        ("tag:C0FFEE77", False),
+    ],
+)
+def test_a_uid_of_four_bytes_is_not_accepted_where_the_site_says_so(canonical_id: str, is_short: bool):
+    refused = judge_at_site(canonical_id, refuses_short_uids=True)
+    assert (refused is not None) == is_short
+    assert refused is None or (refused.reason, refused.why[:18]) == (RefusedReason.SHORT_UID, "its UID has only 4")
+    assert judge_at_site(canonical_id, refuses_short_uids=False) is None

@@ -11,6 +11,8 @@ import socket
 import sqlite3
 import stat
 import struct
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from sync.control import MAX_LINE, ControlError, ControlServer, NotRunning, Unanswered, ask, socket_path
+from sync.control import MAX_LINE, Access, ControlError, ControlServer, NotRunning, Unanswered, ask, socket_path
 from tests.components import demand
 
 NOTHING = b""
@@ -55,9 +57,31 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(path: Path) -> Iterator[ControlServer]:
     operations = {"echo": echo, "refuse": refuse, "break": break_down, "fill": fill_up, "object": unanswerable}
-    running = ControlServer(path, operations)
+    running = ControlServer(path, lambda _: operations)
     running.start()
     yield running
+    running.stop()
+
+
+def test_operations_are_those_of_the_user_at_the_other_end(path: Path):
+    running = ControlServer(path, lambda uid: {"who": lambda _: uid})
+    running.start()
+    assert ask(path, "who") == os.getuid()
+    running.stop()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
+def test_another_user_is_known_by_the_kernel_and_not_by_what_is_asked(path: Path):
+    running = ControlServer(path, lambda uid: {"who": lambda _: uid}, Access(mode=0o666))
+    running.start()
+    path.parent.chmod(0o755)
+    # Relative to the directory of the process: those above it are root's alone.
+    script = (
+        "import os, socket; os.setuid(65534); s = socket.socket(socket.AF_UNIX)\n"
+        f's.connect({path.name!r}); s.sendall(b\'{{"op": "who", "uid": 0}}\\n\'); print(s.makefile().readline())'
+    )
+    ran = subprocess.run([sys.executable, "-c", script], cwd=path.parent, capture_output=True, text=True, check=False)
+    assert json.loads(ran.stdout) == {"result": 65534}, ran.stderr
     running.stop()
 
 
@@ -84,7 +108,7 @@ def test_a_request_is_answered(server: ControlServer, path: Path):
 
 def test_only_its_owner_may_use_the_socket_with_any_umask(path: Path):
     before = os.umask(0)
-    running = ControlServer(path, {})
+    running = ControlServer(path, lambda _: {})
     try:
         running.start()
         assert os.umask(0) == 0
@@ -156,7 +180,7 @@ def test_a_request_that_is_too_long_is_refused_before_it_is_sent(server: Control
 
 def test_a_long_answer_arrives_whole(path: Path):
     rows = [{"action_id": f"a-{n}", "status": "pending"} for n in range(20_000)]
-    running = ControlServer(path, {"outbox": lambda _: rows})
+    running = ControlServer(path, lambda _: {"outbox": lambda _: rows})
     running.start()
     try:
         assert ask(path, "outbox") == rows
@@ -174,7 +198,7 @@ def test_a_client_that_leaves_before_its_answer_does_no_harm(path: Path):
 
     deaths: list[threading.ExceptHookArgs] = []
     before, threading.excepthook = threading.excepthook, deaths.append
-    running = ControlServer(path, {"slowly": slowly, "echo": echo})
+    running = ControlServer(path, lambda _: {"slowly": slowly, "echo": echo})
     running.start()
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -212,7 +236,7 @@ def test_a_deep_directory_and_a_long_path_are_reached_too(tmp_path: Path):
     deep.mkdir(parents=True)
     path = socket_path(deep / "kiosk.db")
     assert len(os.fsencode(path)) > 300
-    running = ControlServer(path, {"echo": echo})
+    running = ControlServer(path, lambda _: {"echo": echo})
     running.start()
     try:
         assert ask(path, "echo", x=1) == {"x": 1}
@@ -223,7 +247,7 @@ def test_a_deep_directory_and_a_long_path_are_reached_too(tmp_path: Path):
 def test_a_name_too_long_for_any_socket_is_an_error_at_both_ends(tmp_path: Path):
     path = tmp_path / ("n" * 200)
     with pytest.raises(OSError, match="too long"):
-        ControlServer(path, {}).start()
+        ControlServer(path, lambda _: {}).start()
     with pytest.raises(ControlError, match="too long"):
         ask(path, "echo")
 
@@ -243,7 +267,7 @@ def test_the_socket_of_a_crashed_daemon_is_replaced_by_the_next_daemon(path: Pat
         crashed.bind(str(path))
     with pytest.raises(NotRunning):
         ask(path, "echo")
-    running = ControlServer(path, {"echo": echo})
+    running = ControlServer(path, lambda _: {"echo": echo})
     running.start()
     try:
         assert ask(path, "echo") == {}
@@ -252,7 +276,7 @@ def test_the_socket_of_a_crashed_daemon_is_replaced_by_the_next_daemon(path: Pat
 
 
 def test_after_a_stop_no_daemon_answers_and_no_file_is_left(path: Path):
-    running = ControlServer(path, {"echo": echo})
+    running = ControlServer(path, lambda _: {"echo": echo})
     running.stop()
     running.start()
     running.stop()
@@ -267,7 +291,7 @@ def test_a_socket_of_another_user_is_an_error_that_says_so():
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         path = Path(name) / "kiosk.db.sock"
-        running = ControlServer(path, {"echo": echo})
+        running = ControlServer(path, lambda _: {"echo": echo})
         running.start()
         os.seteuid(65534)
         try:
@@ -337,7 +361,7 @@ def test_the_server_survives_a_lack_of_file_descriptors(path: Path):
 
     watcher, logger = LogWatcher(), logging.getLogger("sync.control")
     logger.addHandler(watcher)
-    running = ControlServer(path, {"hold": hold, "echo": echo})
+    running = ControlServer(path, lambda _: {"hold": hold, "echo": echo})
     running.start()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     holding, silent, waiting = (socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(3))

@@ -19,8 +19,8 @@ from sync.central.maintenance.restore import restore
 from sync.central.store.errors import StoreError
 from sync.central.store.sqlite import Store
 from sync.central.web.app import create_app
+from sync.central.web.socket_places import SocketPlaces
 from sync.database_check import BackgroundCheck, mark_path, note_clean_stop, take_clean_stop
-from sync.websocket.limits import SocketLimits
 from tests.kiosk import samples
 from tests.sync.central.centre import Centre, patient
 
@@ -145,7 +145,7 @@ def test_a_damaged_centre_says_so_to_operators_and_monitors_and_goes_on(tmp_path
     damage = checked(centre.store)
     found = centre.do("check")
     assert (found["ok"], found["damage"]) == (False, damage)
-    health = create_app(centre.parts, SocketLimits(1)).test_client().get("/healthz")
+    health = create_app(centre.parts, SocketPlaces(1)).test_client().get("/healthz")
     assert (health.status_code, health.json) == (503, {"status": "damaged"})
     assert centre.walk(patient(1), "scan_nfc", "register", "confirm_arrival")["journey_state"] == "WAITING"
     centre.store.close()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sync.journey.model import Action, ActionId, Actor, Appointment, Decision, Journey, Opens, QueueId, Role, VisitId
 from sync.journey.rules import decide
-from sync.rebase import Pending, as_of, fits, rebase, view
+from sync.rebase import Pending, as_of, fits, rebase, view, with_bookings
 from tests.sync.journey.samples import DAY, DESK, NEXT_DAY, RULES, action, booking, decided, entry, patient
 
 EVERYTHING = Actor(Role.KIOSK, frozenset(RULES.actions))
@@ -167,6 +166,31 @@ def test_both_days_of_an_offline_kiosk_are_replayed_in_order():
     today.act("scan_nfc")
     shown = view(RULES, base, yesterday.pending + today.pending, NEXT_DAY, nothing)
     assert (shown.journey.state, shown.journey.visit_id, shown.unfit) == ("ARRIVED", "mine", ())
+
+
+def test_actions_of_a_day_are_replayed_on_the_bookings_of_that_day():
+    at_dawn = as_of(RULES, patient(), NEXT_DAY, (booking("Y"),))
+    did = Kiosk(at_dawn, NEXT_DAY)
+    for name in ("scan_nfc", "register", "confirm_arrival"):
+        did.act(name)
+    shown = view(RULES, patient(), did.pending, NEXT_DAY, lambda day: (booking("Y"),) if day == NEXT_DAY else ())
+    assert shown.journey == did.journey
+    assert [each.exam_id for each in shown.journey.entries] == ["Y"]
+
+
+def test_bookings_that_are_added_take_their_place_by_time():
+    shown = with_bookings(patient("ARRIVED", [booking("X", 2000)]), [booking("Z", 3000), booking("Y", 1000)])
+    assert [each.exam_id for each in shown.appointments] == ["Y", "X", "Z"]
+
+
+def test_a_booking_that_the_journey_has_is_not_added_again():
+    arrived = booking("X", status="arrived")
+    assert with_bookings(patient("ARRIVED", [arrived]), [booking("X")]).appointments == (arrived,)
+
+
+def test_a_booking_that_was_used_before_its_day_is_not_fresh_on_its_day():
+    base = patient("FINISHED", [booking("X", status="completed")])
+    assert as_of(RULES, base, NEXT_DAY, (booking("X"),)).appointments == ()
 
 
 def test_a_day_that_has_not_come_is_a_clock_that_was_ahead_and_counts_as_today():

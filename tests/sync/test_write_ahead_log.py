@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sync.database_file import connect
-from sync.write_ahead_log import CHECKPOINT_PAGES, PAGES_A_ROW, WriteAheadLog
+from sync.write_ahead_log import CHECKPOINT_PAGES, EARLY, PAGES_A_ROW, WriteAheadLog
 
 FIRST_ROWS = CHECKPOINT_PAGES // PAGES_A_ROW
 
@@ -54,6 +54,48 @@ def test_a_log_is_copied_back_when_it_has_grown_long_and_not_before(writer: sqli
     assert CHECKPOINT_PAGES / 4 < length.stat().st_size / 4096 < CHECKPOINT_PAGES * 4
 
 
+def test_many_small_rows_in_the_background_do_not_let_the_log_of_people_grow_long(
+    writer: sqlite3.Connection, tmp_path: Path
+):
+    log, length = WriteAheadLog(writer), tmp_path / "a.db-wal"
+    for _ in range(200):
+        writer.execute("begin immediate")
+        writer.executemany("insert into t values (?)", [("x",)] * 300)
+        writer.execute("commit")
+        log.commit(in_background=True)
+    for _ in range(5000):
+        writer.execute("begin immediate")
+        writer.execute("insert into t values (?)", ("x" * 3000,))
+        writer.execute("commit")
+        log.commit()
+    assert length.stat().st_size / 4096 < CHECKPOINT_PAGES * 4
+
+
+def test_work_in_the_background_copies_a_log_back_early(writer: sqlite3.Connection, tmp_path: Path):
+    log = WriteAheadLog(writer)
+    rows = int(FIRST_ROWS * EARLY)
+    writer.executemany("insert into t values (?)", [("x" * 100,)] * (rows - 1))
+    log.commit(in_background=True)
+    assert rows_without_the_log(tmp_path) == 0
+    writer.execute("insert into t values (?)", ("x",))
+    log.commit(in_background=True, is_wanted=True)
+    log.commit()
+    assert rows_without_the_log(tmp_path) == 0
+    log.commit(in_background=True)
+    assert rows_without_the_log(tmp_path) == rows
+
+
+def test_between_transactions_a_log_is_copied_back_early(writer: sqlite3.Connection, tmp_path: Path):
+    log, rows = WriteAheadLog(writer), int(FIRST_ROWS * EARLY)
+    insert(writer, log, rows - 1)
+    log.copy_early()
+    assert rows_without_the_log(tmp_path) == 0
+    insert(writer, log, 1)
+    assert rows_without_the_log(tmp_path) == 0
+    log.copy_early()
+    assert rows_without_the_log(tmp_path) == rows
+
+
 def test_sqlite_itself_makes_no_checkpoint_behind_our_back(writer: sqlite3.Connection, tmp_path: Path):
     log = WriteAheadLog(writer)
     log.begin()
@@ -66,11 +108,13 @@ def test_sqlite_itself_makes_no_checkpoint_behind_our_back(writer: sqlite3.Conne
 
 def test_after_a_failed_sync_the_log_is_emptied_before_the_next_transaction(writer: sqlite3.Connection, tmp_path: Path):
     log = WriteAheadLog(writer)
-    insert(writer, log, 5)
+    insert(writer, log, FIRST_ROWS - 1)
     failed = sqlite3.OperationalError("disk I/O error")
     failed.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
     log.fail(failed)
     assert not log.is_sound
+    log.copy_early()
+    assert rows_without_the_log(tmp_path) == 0
     log.begin()
     assert log.is_sound
     assert (tmp_path / "a.db-wal").stat().st_size == 0

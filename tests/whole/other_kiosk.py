@@ -25,7 +25,7 @@ class OtherKiosk(SecondClient):
         self, person: Person, answers: dict[str, str] | None = None, most: int = 3, **shown: Any
     ) -> list[dict[str, Any]]:
         """Makes the first `most` of a scan, a registration with these answers and an arrival. Sends nothing."""
-        common = {"card": self.card(person.uid)[0], "visit_id": uuid7(), **shown}
+        common = {"card": self.card(person.uid), "visit_id": uuid7(), **shown}
         common.setdefault("site_day", self.today())
         steps: list[tuple[str, dict[str, Any]]] = [
             ("scan_nfc", {"journey_state": "UNREGISTERED"}),

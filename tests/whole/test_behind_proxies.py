@@ -132,7 +132,7 @@ def state_at_centre(house: Hospital, person: Person) -> str:
 
 def state_at_kiosk(house: Hospital, person: Person) -> str:
     with closing(sqlite3.connect(house.places.directory / "kiosk.db")) as db:
-        query = "select journey_state from patients where patient_id = ?"
+        query = "select view ->> '$.state' from patients where patient_id = ?"
         return str(db.execute(query, (person.patient_id,)).fetchone()[0])
 
 
@@ -156,11 +156,13 @@ def test_the_audit_and_the_lock_out_have_the_clients_address_whatever_the_client
     path = f"{API}/patient-journey/current-state/"
     assert house.call("GET", path, house.staff, CLIENT, params=query, headers=forged).ok
     [look] = house.rows(f"select detail from audit where kind like 'look:%' and patient_id = '{person.patient_id}'")
-    assert json.loads(look) == {"from": CLIENT}
+    assert json.loads(look) == {"channel": "rest", "from": CLIENT}
     wrong = {"code": "AAAAA-AAAAA", "site_id": "", "kept": 0}
     tried = [house.call("POST", f"{API}/kiosks/enroll", None, CLIENT, json=wrong, headers=forged) for _ in range(6)]
     assert [answer.status_code for answer in tried] == [401] * 5 + [503]
     assert house.call("POST", f"{API}/kiosks/enroll", None, OTHER, json=wrong, headers=forged).status_code == 401
+    right = wrong | {"code": hospital.central_command(house.places, "enroll-code").strip()}
+    assert house.call("POST", f"{API}/kiosks/enroll", None, CLIENT, json=right, headers=forged).status_code == 200
     assert set(house.rows("select origin from enrol_failures")) == {CLIENT, OTHER}
 
 
@@ -223,7 +225,7 @@ def test_a_client_that_goes_past_the_proxy_is_not_believed(house: Hospital):
         answer = session.get(url, params={"patient_id": person.patient_id}, headers=headers, timeout=WAIT_S)
     assert answer.ok, answer.text
     [look] = house.rows(f"select detail from audit where kind like 'look:%' and patient_id = '{person.patient_id}'")
-    assert json.loads(look) == {"from": CLIENT}
+    assert json.loads(look) == {"channel": "rest", "from": CLIENT}
 
 
 def test_a_running_kiosk_names_what_is_wrong_with_the_certificate_and_goes_on_when_the_file_is_right(tmp_path: Path):

@@ -46,7 +46,7 @@ class Session:
     def ask(self, what: str) -> Any:
         """The browser's own answer about itself; None where no browser runs."""
         try:
-            return requests.get(f"http://127.0.0.1:{self.port}/json/{what}", timeout=5).json()
+            return requests.get(f"http://127.0.0.1:{self.port}/json/{what}", timeout=30).json()
         except (requests.RequestException, ValueError):
             return None
 

@@ -55,7 +55,7 @@ def test_a_lost_card_clears_the_screen_and_opens_nobody_with_or_without_the_netw
     town.wire.mend()
     central(town, "bindings", "unblock", person.patient_id, binding_id, "--reason", "found")
     body = {"patient_id": person.patient_id, "tag_id": person.uid}
-    bound = town.staff.post(f"{town.places.central_url}/api/v1/bindings/", json=body, timeout=10)
+    bound = town.staff.post(f"{town.places.central_url}/api/v1/bindings/", json=body, timeout=30)
     assert bound.status_code == 201, bound.text
 
     def is_known_again() -> bool:

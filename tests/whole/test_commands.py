@@ -186,8 +186,9 @@ def test_after_an_enrolment_that_could_not_be_kept_the_kiosk_goes_on_as_what_it_
     town.tap(town.people[0])
     town.await_settled()
     assert town.state(town.people[0])["journey_state"] == "ARRIVED"
+    town.await_online()  # a call may have failed while the token was away
     status = town.status()
-    assert (status["kiosk"]["id"], status["ended"], status["online"]) == (before, False, True)
+    assert (status["kiosk"]["id"], status["ended"]) == (before, False)
     assert town.kiosk is not None
     town.kiosk.stop()
     town.open()
@@ -213,7 +214,7 @@ DYING_DAEMON = """
 import os, sys, threading
 from pathlib import Path
 from sync.control import ControlServer
-ControlServer(Path(sys.argv[1]), {"enrol": lambda _: os._exit(1)}).start()
+ControlServer(Path(sys.argv[1]), lambda _: {"enrol": lambda _: os._exit(1)}).start()
 print("ready", flush=True)
 threading.Event().wait()
 """
@@ -334,7 +335,7 @@ def test_on_any_free_port_the_log_says_which_it_is(tmp_path: Path):
         address = ready.split()[-1]
         url = kiosk("page-url", "--config", str(tmp_path / "config.toml")).stdout.strip()
         assert url.startswith(f"{address}open/")
-        assert requests.get(url, timeout=10).ok
+        assert requests.get(url, timeout=30).ok
         daemon.terminate()
         assert daemon.wait(30) == 0
 

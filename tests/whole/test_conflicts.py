@@ -23,7 +23,7 @@ def central(town: Town, *words: str) -> str:
 
 
 def post(town: Town, path: str, **body: Any) -> requests.Response:
-    answer = town.staff.post(f"{town.places.central_url}/api/v1/{path}", json=body, timeout=10)
+    answer = town.staff.post(f"{town.places.central_url}/api/v1/{path}", json=body, timeout=30)
     assert answer.ok, answer.text
     return answer
 

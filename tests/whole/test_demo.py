@@ -51,17 +51,17 @@ def test_the_demo_serves_until_it_is_interrupted_and_takes_everything_with_it(tm
             if "Ctrl-C stops both" in line:
                 break
         assert running.poll() is None, "".join(lines)
-        assert requests.get(f"http://127.0.0.1:{ports[1]}/healthz", timeout=5).ok
+        assert requests.get(f"http://127.0.0.1:{ports[1]}/healthz", timeout=30).ok
         (page_url,) = re.findall(rf"http://127\.0\.0\.1:{ports[1]}/open/\S+", "".join(lines))
         with requests.Session() as browser:
-            assert browser.get(page_url, timeout=5).ok
-            assert browser.get(f"http://127.0.0.1:{ports[1]}/api/v1/demo/cards", timeout=5).ok
-        assert requests.get(page_url, timeout=5).status_code == 403
+            assert browser.get(page_url, timeout=30).ok
+            assert browser.get(f"http://127.0.0.1:{ports[1]}/api/v1/demo/cards", timeout=30).ok
+        assert requests.get(page_url, timeout=30).status_code == 403
         (another,) = [line.split() for line in lines if "page-url" in line]
         printed = subprocess.run(another, capture_output=True, text=True, timeout=60, cwd=HOUSE)
-        assert requests.get(printed.stdout.strip(), timeout=5).ok
+        assert requests.get(printed.stdout.strip(), timeout=30).ok
         os.killpg(running.pid, signal.SIGINT)
-        running.communicate(timeout=10)
+        running.communicate(timeout=30)
         assert running.returncode == 0
         with pytest.raises(ProcessLookupError):
             os.killpg(running.pid, 0)

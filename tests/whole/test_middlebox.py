@@ -227,7 +227,7 @@ def test_a_revoked_kiosk_leaves_nothing_readable_and_keeps_its_unsent_actions(tm
         token = tmp_path / "kiosk.db.token"
         secret = token.read_bytes()
         assert {what for _, what in found_in(town, sought)} == set(sought), "they can be found before"
-        hospital.central_command(town.places, "kiosk-revoke", town.status()["kiosk"]["id"])
+        hospital.central_command(town.places, "kiosks revoke", town.status()["kiosk"]["id"])
         wait_for(lambda: town.status()["ended"], "it never learnt of it", LONG_WAIT_S)
         wait_for(lambda: found_in(town, sought) == [], "something was left", WAIT_S)
         status = town.status()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -77,7 +78,9 @@ def test_check_ins_of_one_hospital_never_reach_another_and_end_at_their_own(town
     assert not town.status()["ended"]
     move_on(town, other.central_url)
     town.await_online()
-    assert standing(other) == untouched
+    # The other hospital's staff hear of the enrolment that was refused, and of nothing else.
+    assert standing(other) == untouched.replace(" 0 cases", " 1 cases")
+    assert json.loads(hospital.central_command(other, "exceptions list", "--json"))[0]["code"] == "enrolment_refused"
     town.tap(town.people[3])
     town.await_settled()
     assert [row["status"] for row in town.outbox()] == ["applied"]

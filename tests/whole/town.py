@@ -148,7 +148,7 @@ class Town:
 
     def history(self, person: Person) -> list[Any]:
         url = f"{self.places.central_url}/api/v1/patients/{person.patient_id}/history/"
-        answer = self.staff.get(url, timeout=10)
+        answer = self.staff.get(url, timeout=30)
         assert answer.ok, answer.text
         rows: list[Any] = answer.json()["transitions"]
         return rows
@@ -180,7 +180,7 @@ class Town:
 
     def cases(self) -> list[Any]:
         """The exception inbox, oldest first."""
-        answer = self.staff.get(f"{self.places.central_url}/api/v1/exceptions/", timeout=10)
+        answer = self.staff.get(f"{self.places.central_url}/api/v1/exceptions/", timeout=30)
         assert answer.ok, answer.text
         found: list[Any] = answer.json()["exceptions"]
         return found

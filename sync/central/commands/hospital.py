@@ -16,6 +16,11 @@ from sync.central.commands.web_options import web_options
 @click.option("--desk", metavar="EXAM", help="The exam id of the desk for patients without a booking.")
 @click.option("--ticket-prefix", metavar="LETTERS", help="The prefix of the queue numbers that the centre gives.")
 @click.option("--language", "languages", multiple=True, metavar="LANG", help="In order of preference; repeatable.")
+@click.option(
+    "--refuse-short-uids/--accept-short-uids",
+    default=None,
+    help="Whether cards with a UID of 4 bytes are refused: they are easy to copy.",
+)
 @click.option("--new-id", is_flag=True, help="Make a copy of another centre's database a site of its own.")
 @web_options
 @as_json_option
@@ -27,7 +32,7 @@ def site(
     new_id: bool,
     trusted_proxies: tuple[str, ...],
     allowed_origins: tuple[str, ...],
-    **wanted: str | None,
+    **wanted: str | bool | None,
 ) -> None:
     """Show the id and the settings of the site, and change the given ones.
 
@@ -45,7 +50,13 @@ def site(
         print_json(settings)
         return
     for setting, value in settings.items():
-        click.echo(f"{setting}: {', '.join(value) if isinstance(value, list) else value}")
+        click.echo(f"{setting}: {_in_words(value)}")
 
 
 COMMANDS: tuple[click.Command, ...] = (site,)
+
+
+def _in_words(value: str | bool | list[str]) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else value

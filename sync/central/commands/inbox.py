@@ -1,4 +1,4 @@
-"""The commands for the exception inbox: `exceptions list`, `show` and `settle`."""
+"""The commands for the exception inbox: `exceptions list`, `show`, `settle` and `discard`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from sync.central.commands.options import as_json_option, ask, on_database, print_json
-from sync.central.services.answers import MAX_ROWS
+from sync.central.commands.options import as_json_option, ask, line, on_database, print_json
+from sync.central.commands.portions import counts_in_words, in_portions
+from sync.central.services.lists import MAX_ROWS
 
 
 @click.group()
@@ -106,15 +107,36 @@ def settle(
     click.echo(f"case {settled['exception_id']}: {settled['settled']}{bound}")
 
 
+@exceptions.command()
+@on_database
+@click.option("--kiosk", "kiosk_id", metavar="KIOSK", required=True, help="The kiosk whose cases are discarded.")
+@click.option("--reason", required=True, help="The reason, for the audit.")
+@click.option("--dry-run", "trial", is_flag=True, help="Count the cases, and change nothing.")
+def discard(url: str, keys: Path | None, kiosk_id: str, reason: str, trial: bool) -> None:
+    """Discard all open cases of a kiosk. Cases in which another kiosk's action waits too stay.
+
+    \b
+    Examples:
+      kiosk-central exceptions discard --database sqlite:///central.db --kiosk entrance-1 --reason stolen
+    """
+    with line(url, keys, create=False) as centre:
+        period = centre("kiosk-cases", kiosk_id=kiosk_id, reason=reason)
+        common = {"period": period, "reason": reason, "with_reports": True, "trial": trial}
+        counts = in_portions(centre, "kiosk-cases-discard", "cases", common)
+    click.echo(counts_in_words(counts))
+    if trial:
+        click.echo("nothing was changed: this was a dry run", err=True)
+
+
 COMMANDS: tuple[click.Command, ...] = (exceptions,)
 
 
 def _line(case: Mapping[str, Any]) -> str:
     what = case["detail"].get("action_type", "-")
     who = case["patient_id"] or "-"
-    return (
-        f"{case['exception_id']}  {case['opened_at']}  {case['code']:<16} {what:<16} {who}  {case['kiosk_id'] or '-'}"
-    )
+    kiosk = case["kiosk_id"] or "-"
+    often = f"  {case['count']} times, last {case['last_at']}" if case["count"] > 1 else ""
+    return f"{case['exception_id']}  {case['opened_at']}  {case['code']:<16} {what:<16} {who}  {kiosk}{often}"
 
 
 def _in_words(case: Mapping[str, Any]) -> str:
@@ -125,12 +147,15 @@ def _in_words(case: Mapping[str, Any]) -> str:
         f"patient  {patient['patient_id'] + ' ' + patient['masked_name'] if patient else 'unknown'}",
         f"kiosk    {kiosk['kiosk_id'] + ' ' + kiosk['name'] if kiosk else '-'}",
     ]
+    if case["count"] > 1:
+        lines.append(f"happened {case['count']} times, last {case['last_at']}")
     if "happened_at" in detail:
         lines.append(f"happened {detail['happened_at']} ({detail['time_quality']})")
     for title, name in (("kiosk showed", "shown"), ("centre knew", "known")):
         if name in detail:
             lines += [f"{title}:", *(f"  {key}: {value}" for key, value in detail[name].items())]
     lines += [f"  {key}: {value}" for key, value in detail.items() if key not in _SHOWN_ABOVE]
+    lines += [_act_in_words(each) for each in detail.get("acts", ())]
     lines += [f"action   {each['action_id']}  {each['action_type']}  {each['code']}" for each in case["actions"]]
     if case["has_card"]:
         lines.append(f"card     {_card_in_words(case)}")
@@ -143,10 +168,16 @@ def _in_words(case: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _act_in_words(act: Mapping[str, Any]) -> str:
+    """An act that was not taken back."""
+    states = f"{act['from_state']}→{act['to_state']}"
+    return f"act      {act['action_id']}  {act['received_at']}  {states}  visit {act['visit_id']}  {act['why']}"
+
+
 def _card_in_words(case: Mapping[str, Any]) -> str:
     if case["card_blocked"]:
         return "is blocked: it was reported lost"
     return "can be bound with --reassign PATIENT --bind" if case["may_bind"] else "cannot be bound: there are several"
 
 
-_SHOWN_ABOVE = frozenset({"shown", "known", "happened_at", "time_quality", "action_type"})
+_SHOWN_ABOVE = frozenset({"acts", "shown", "known", "happened_at", "time_quality", "action_type"})

@@ -1,4 +1,4 @@
-"""The commands for kiosks: `enroll-code`, `kiosks`, `kiosk-revoke` and `take-in`."""
+"""The commands for kiosks: `enroll-code`, `kiosks` with `list`, `renew`, `revoke`, `acts` and `undo`, and `take-in`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
+from sync.central.commands.kiosk_tokens import renew, tokens_in_words
 from sync.central.commands.options import as_json_option, ask, on_database, print_json
-from sync.central.kiosks.take_in import AT_ONCE
+from sync.central.commands.undo import acts, undo
 from sync.central.records.kiosks import Kiosk
 from sync.clock import iso
 from sync.set_aside import Contents, read_lines
@@ -40,15 +41,25 @@ def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
         click.echo(_NO_HOSPITAL, err=True)
 
 
-@click.command("kiosks")
-@on_database
-@as_json_option
-def list_kiosks(url: str, keys: Path | None, as_json: bool) -> None:
-    """List the kiosks: id, prefix of their numbers, granted actions, last contact, actions that wait there.
+@click.group("kiosks")
+def kiosks() -> None:
+    """The kiosks: list them, renew their tokens, revoke one, list what one did, take it back.
 
     \b
     Examples:
-      kiosk-central kiosks --database sqlite:///central.db
+      kiosk-central kiosks list --database sqlite:///central.db
+    """
+
+
+@kiosks.command("list")
+@on_database
+@as_json_option
+def list_kiosks(url: str, keys: Path | None, as_json: bool) -> None:
+    """List the kiosks: id, prefix of their numbers, granted actions, last contact, waiting actions, age of the token.
+
+    \b
+    Examples:
+      kiosk-central kiosks list --database sqlite:///central.db
     """
     found = ask(url, keys, "kiosks")
     if as_json:
@@ -58,7 +69,7 @@ def list_kiosks(url: str, keys: Path | None, as_json: bool) -> None:
         click.echo(_line(each))
 
 
-@click.command("kiosk-revoke")
+@kiosks.command("revoke")
 @on_database
 @click.argument("kiosk_id")
 def revoke_one(url: str, keys: Path | None, kiosk_id: str) -> None:
@@ -66,7 +77,7 @@ def revoke_one(url: str, keys: Path | None, kiosk_id: str) -> None:
 
     \b
     Examples:
-      kiosk-central kiosk-revoke --database sqlite:///central.db entrance-1
+      kiosk-central kiosks revoke --database sqlite:///central.db entrance-1
     """
     ask(url, keys, "kiosk-revoke", kiosk_id=kiosk_id)
 
@@ -83,6 +94,8 @@ def take_in(context: click.Context, url: str, keys: Path | None, file: BinaryIO,
     Examples:
       kiosk-central take-in --database sqlite:///central.db entrance-1.aside
     """
+    from sync.central.kiosks.take_in import AT_ONCE  # it loads the whole judgement of actions
+
     contents = read_lines(file)
     if not contents.actions:
         raise click.ClickException(f"{file.name} holds no action that can be read")
@@ -104,7 +117,10 @@ def take_in(context: click.Context, url: str, keys: Path | None, file: BinaryIO,
         context.exit(_SOME_LOST)
 
 
-COMMANDS: tuple[click.Command, ...] = (enroll_code, list_kiosks, revoke_one, take_in)
+for _command in (renew, acts, undo):
+    kiosks.add_command(_command)
+
+COMMANDS: tuple[click.Command, ...] = (enroll_code, kiosks, take_in)
 
 
 def _loss_in_words(contents: Contents) -> str:
@@ -128,7 +144,8 @@ def _line(row: Mapping[str, Any]) -> str:
         contact += f", without an answer to its pulls since {iso(kiosk.unanswered_ms, 'UTC')}"
     state = "revoked" if kiosk.revoked_ms else contact
     words = [kiosk.kiosk_id, kiosk.ticket_prefix, kiosk.name, " ".join(row["actions"]), state]
-    return "  ".join([*words, *([backlog_in_words(row["backlog"])] if row["backlog"] else [])])
+    more = [backlog_in_words(row["backlog"])] if row["backlog"] else []
+    return "  ".join([*words, *more, *([tokens_in_words(row["token"])] if row["token"] else [])])
 
 
 def backlog_in_words(row: Mapping[str, Any]) -> str:

@@ -6,17 +6,13 @@ standard error says why.
 
 import sqlite3
 import sys
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 import click
 
-from sync.central.commands import bindings, demo, hospital, imports, inbox, kiosks, service, tokens, upkeep
 from sync.central.store.errors import StoreError
 from sync.control import ControlError
-from sync.journey.definitions import shipped
-from sync.protocol import PROTOCOL_VERSION
 
 _FAILED = 2
 
@@ -50,6 +46,11 @@ def _demand_text(arguments: Sequence[str]) -> None:
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
+        from sync.journey.definitions import shipped
+        from sync.protocol import PROTOCOL_VERSION
+
         click.echo(
             f"kiosk-central {version('nfc-kiosk')}, protocol_version {PROTOCOL_VERSION},"
             f" definitions_version {shipped().version}"
@@ -57,7 +58,29 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands, which are loaded when one is used: `run` is to start the worker soon, and needs no other one."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted(["run", *_short_commands()])
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        """The command of a name, or None."""
+        if name == "run":
+            from sync.central.commands.service import run
+
+            return run
+        return _short_commands().get(name)
+
+
+def _short_commands() -> Mapping[str, click.Command]:
+    from sync.central.commands.short import COMMANDS
+
+    return COMMANDS
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,
@@ -74,8 +97,3 @@ def cli() -> None:
       kiosk-central demo-data --database sqlite:///central.db
       kiosk-central run --database sqlite:///central.db
     """
-
-
-for _room in (service, demo, hospital, imports, tokens, kiosks, inbox, bindings, upkeep):
-    for _command in _room.COMMANDS:
-        cli.add_command(_command)

@@ -1,5 +1,6 @@
 """The shared parts of the commands: the options that name the database, the way to the service, and JSON output."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -8,8 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from sync.central.opening import call, line_to
-from sync.central.operations.catalog import operations
+from sync.central.line import OpenedHere, line_to
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -35,15 +35,26 @@ def naming_database(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def ask(url: str, keys: Path | None, operation: str, **arguments: object) -> Any:
     """Runs an operation in the running service, or here. Raises ControlError or StoreError."""
-    return call(url, keys, operations, operation, **arguments)
+    with line(url, keys) as asking:
+        return asking(operation, **arguments)
 
 
-def line(url: str, keys: Path | None, *, create: bool) -> AbstractContextManager[Callable[..., Any]]:
+def line(url: str, keys: Path | None, *, create: bool = False) -> AbstractContextManager[Callable[..., Any]]:
     """The way to the running service, or to the database here, for several operations. They raise as `ask` does.
 
     `create` makes a database where there is none.
     """
-    return line_to(url, keys, operations, create=create)
+    return line_to(url, lambda: _open_here(url, keys, create=create))
+
+
+def _open_here(url: str, keys: Path | None, *, create: bool) -> OpenedHere:
+    """A database that no service has open, with its operations for this process's own user."""
+    # Imported here: where a service answers, a command needs nothing of this.
+    from sync.central.opening import open_now
+    from sync.central.operations.catalog import operations_for
+
+    centre = open_now(url, keys, create=create)
+    return OpenedHere(operations_for(centre, os.getuid()), centre.store.close)
 
 
 def print_json(value: object) -> None:

@@ -1,23 +1,47 @@
 """The command that serves: `run`."""
 
+import logging
 from pathlib import Path
+from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from sync.central.commands.options import on_database
 from sync.central.commands.web_options import web_options
-from sync.central.opening import open_centre
-from sync.central.records.audit import KEPT_DAYS
-from sync.central.records.definitions import definitions_from_file
-from sync.central.records.web_settings import WebSettings
-from sync.journey.definitions import shipped
+from sync.central.frames import Begin
+from sync.central.gateway.listening import host_and_port, listen
+from sync.central.gateway.program import Command, started
+from sync.central.network.exposure import Exposure, exposure
+from sync.central.network.web_settings import WebSettings
+from sync.central.records.audit_kinds import KEPT_DAYS
+from sync.central.worker.plan import Plan
 from sync.logs import log_to_stderr
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
 @on_database
 @click.option("--create", is_flag=True, help="Make the database where there is none.")
 @click.option("--listen", "address", metavar="HOST:PORT", default="127.0.0.1:8000", show_default=True)
+@click.option(
+    "--tls-cert",
+    metavar="F",
+    type=click.Path(path_type=Path),
+    help="Serve https with this certificate and its chain, in PEM. A renewed file counts at once.",
+)
+@click.option(
+    "--tls-key",
+    metavar="F",
+    type=click.Path(path_type=Path),
+    help="The certificate's key.  [default: in the file of --tls-cert]",
+)
+@click.option(
+    "--insecure",
+    is_flag=True,
+    help="Serve other machines over http: tokens and patients' data cross the network in clear.",
+)
 @click.option(
     "--definitions",
     "rules",
@@ -39,6 +63,9 @@ def run(
     keys: Path | None,
     create: bool,
     address: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    insecure: bool,
     rules: Path | None,
     audit_days: int,
     public_url: str | None,
@@ -49,24 +76,57 @@ def run(
 
     `kiosk-central site` keeps public URL, proxies and origins too. An option given here wins.
 
+    Other machines are served over https: by --tls-cert, or by a proxy that --trusted-proxy and an https --public-url
+    name.
+
     \b
     Examples:
       kiosk-central run --database sqlite:///central.db --create
-      kiosk-central run --database sqlite:////var/lib/nfc-kiosk-central/central.db --listen 0.0.0.0:8000
+      kiosk-central run --database sqlite:///central.db --listen 0.0.0.0:8443 --tls-cert own.pem --tls-key own.key
     """
-    # Imported here: the other commands are many and short, and need no web server.
-    from sync.central.server import listen, serve
-    from sync.central.worker import Worker
-
+    if tls_key and not tls_cert:
+        raise click.UsageError("--tls-key needs --tls-cert, the certificate of the key")
+    host_and_port(address)
     log_to_stderr()
-    definitions = definitions_from_file(rules) if rules else shipped()
-    # Opened and closed once before the fork, so that a fault of the database ends the command with one line.
-    open_centre(url, keys, definitions, create=create).store.close()
-    listener = listen(address)
-    host, port = listener.getsockname()[:2]
-    click.echo(f"kiosk-central listens on http://{f'[{host}]' if ':' in host else host}:{port}")
-    web = WebSettings(public_url or "", trusted_proxies, allowed_origins)
-    serve(listener, lambda: Worker(url, keys, definitions, audit_days, web))
+    plan = Plan(
+        url=url,
+        keys=str(keys) if keys else None,
+        create=create,
+        definitions=_document(rules) if rules else None,
+        audit_days=audit_days,
+        web=WebSettings(public_url or "", trusted_proxies, allowed_origins),
+        tls_cert=str(tls_cert) if tls_cert else None,
+        tls_key=str(tls_key) if tls_key else None,
+    )
+    with started(Command(*plan.words())) as worker:
+        # Imported here: the web server loads while the worker opens and checks the database.
+        from sync.central.server import serve
+        from sync.central.tls.certificate import ServedCertificate
+
+        web = worker.hear().web
+        certificate = ServedCertificate(tls_cert, tls_key) if tls_cert else None
+        listener = listen(address)
+        host, port = listener.getsockname()[:2]
+        protection = exposure(host, web, has_certificate=certificate is not None, insecure=insecure)
+        if protection is None:
+            raise click.UsageError(_UNPROTECTED.format(address=address))
+        if protection is Exposure.NOTHING:
+            log.warning("--insecure: tokens and patients' data cross the network in clear at %s", address)
+        scheme = "https" if certificate else "http"
+        click.echo(f"kiosk-central listens on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+        again = Command(*replace(plan, create=False).words())
+        begin = Begin(web, proxies_only=protection is Exposure.PROXY)
+        if not serve(listener, again, certificate, begin, first=worker):
+            raise click.ClickException("the service did not start")
 
 
-COMMANDS: tuple[click.Command, ...] = (run,)
+def _document(rules: Path) -> dict[str, Any]:
+    from sync.central.records.definitions import definitions_from_file  # few sites have rules of their own
+
+    return dict(definitions_from_file(rules).document)
+
+
+_UNPROTECTED = (
+    "other machines reach {address}, where tokens and patients' data would cross the network in clear: give --tls-cert,"
+    " or --trusted-proxy with an https --public-url, or --insecure"
+)

@@ -10,8 +10,8 @@ import click
 import msgspec
 
 from sync.central.commands.options import as_json_option, ask, on_database, print_json
-from sync.central.operations.tokens import MAX_LISTED, NEVER
-from sync.central.records.tokens import TokenRecord, TokenState
+from sync.central.records.tokens import NEVER, TokenRecord, TokenState
+from sync.central.services.lists import MAX_ROWS
 from sync.clock import DAY_MS, iso
 from sync.journey.model import Role
 
@@ -72,7 +72,7 @@ def token(
 @click.option("--all", "with_ended", is_flag=True, help="List ended and expired tokens too.")
 @click.option("--after", metavar="TOKEN_ID", help="Begin after this token.")
 @click.option(
-    "--limit", type=click.IntRange(1, MAX_LISTED), default=MAX_LISTED, show_default=True, help="List at most so many."
+    "--limit", type=click.IntRange(1, MAX_ROWS), default=MAX_ROWS, show_default=True, help="List at most so many."
 )
 @as_json_option
 def list_tokens(

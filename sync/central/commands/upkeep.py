@@ -8,9 +8,8 @@ import click
 
 from sync.central.commands.kiosks import backlog_in_words
 from sync.central.commands.options import as_json_option, ask, naming_database, on_database, print_json
-from sync.central.maintenance.restore import restore
 from sync.central.store.errors import IN_WORDS, Trouble
-from sync.central.store.sqlite import database_path
+from sync.central.store.place import database_path
 from sync.clock import iso
 from sync.database_file import LOW_BYTES
 
@@ -86,6 +85,8 @@ def restore_(url: str, file: Path) -> None:
     Examples:
       kiosk-central restore --database sqlite:///central.db /srv/backup/central.db
     """
+    from sync.central.maintenance.restore import restore  # it loads the database, which the others need not
+
     database = database_path(url)
     report = restore(database, file)
     click.echo(f"{database} is now {file}, up to change {report.change}")
@@ -110,6 +111,13 @@ def _disk_in_words(trouble: str | None, free_bytes: int, is_low: bool) -> list[s
     return lines
 
 
+def _certificate_in_words(ends_ms: int, ends_soon: bool, fault: str) -> Iterator[str]:
+    if fault:
+        yield f"the new certificate cannot be used, and the one before stays in use: {fault}"
+    if ends_soon:
+        yield f"the certificate in use ends {iso(ends_ms, 'UTC')}: renew it"
+
+
 def _in_words(health: dict[str, Any]) -> str:
     parts = (_machine_in_words, _journeys_in_words, _kiosks_in_words, _tokens_in_words, _counts_in_words)
     headline = "all is well" if health["ok"] else "NOT WELL"
@@ -122,9 +130,13 @@ def _machine_in_words(health: dict[str, Any]) -> Iterator[str]:
     if health["damage"]:
         yield f"{health['damage']}. The next start refuses it: restore a backup"
     yield from _disk_in_words(**health["disk"])
+    if certificate := health["certificate"]:
+        yield from _certificate_in_words(**certificate)
 
 
 def _journeys_in_words(health: dict[str, Any]) -> Iterator[str]:
+    if health["withheld"]:
+        yield f"{health['withheld']} findings name patients: they are shown once the database takes writes"
     for what in ("inconsistent", "orphans"):
         for found in health[what]:
             yield (
@@ -145,6 +157,17 @@ def _kiosks_in_words(health: dict[str, Any]) -> Iterator[str]:
         yield (
             f"kiosk {found['kiosk_id']} calls, but gets no answer to its pulls since {iso(found['since_ms'], 'UTC')},"
             f" last call {iso(found['seen_ms'], 'UTC')}: let the network pass POST /api/v1/sync/pull and its answers"
+        )
+    for found in health["kiosks_with_other_card_keys"]:
+        yield (
+            f"kiosk {found['kiosk_id']} has the card key {found['key_id']}, which the key file lacks: it is an older"
+            " one. Put the newest key file back"
+        )
+
+    for found in health["copied_kiosks"]:
+        yield (
+            f"kiosk {found['kiosk_id']}: a replaced token was used {iso(found['used_ms'], 'UTC')}: somebody has a copy"
+            f" of its disk, or it was set back: kiosks revoke {found['kiosk_id']}, enrol it again, settle the case"
         )
 
 

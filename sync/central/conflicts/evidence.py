@@ -1,8 +1,10 @@
 """The evidence for a verdict on one action of a kiosk, as plain values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from sync.central.records.told_seqs import ANY_TIME, Window
 from sync.clock import ClockReading, EventTime, event_time
@@ -11,8 +13,7 @@ from sync.journey.model import Exam, Journey, PatientId, VisitId
 from sync.protocol import Intent, PriorVerdict
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedAction:
+class ReceivedAction(msgspec.Struct, frozen=True):
     """An action as received.
 
     `grants` are the kinds of kiosk and the actions that the kiosk is granted, `sent` its clocks at sending.
@@ -41,8 +42,7 @@ class ReceivedAction:
         return replace(claimed, at_ms=min(at_ms, self.received_ms))
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """The visit that an action names, aliases resolved: the journey at the end of its own history, and its actions.
 
     `done` holds each action of its history with the leg that the action is of.
@@ -53,8 +53,7 @@ class Visit:
     done: frozenset[tuple[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """The knowledge of the centre that concerns one action.
 
     - `rules`: the definitions that the kiosk judged by; None where they are no longer supported. `grants`: the actions
@@ -67,9 +66,10 @@ class Evidence:
     - `moved`: the bookings that the person was shown, and that are of another day by now.
     - `visit`: the visit that the action names, where it is the subject's.
     - `unseen_visit`: the first visit of that day that the kiosk cannot have known of.
-    - `visit_waits`: an earlier action of the visit waits for staff.
+    - `visit_waits`: an earlier action of this kiosk in the visit waits for staff.
     - `changed_elsewhere`: someone else changed the journey since the kiosk's last pull.
     - `corrected`: staff corrected the journey in this visit since then.
+    - `denied`: the visit was opened by a kiosk, and that was taken back.
     - `two_visits`: the visit is one of two that were under way when two records were merged.
     - `proof_used`: the proof in the action's payload counts for another visit already.
     - `recorded_payload`: the payload of the same action for the same leg in the visit's history.
@@ -94,7 +94,8 @@ class Evidence:
     visit_waits: bool = False
     changed_elsewhere: bool = False
     corrected: bool = False
+    denied: bool = False
     two_visits: bool = False
     proof_used: bool = False
-    recorded_payload: Mapping[str, Any] = field(default_factory=dict)
+    recorded_payload: Mapping[str, Any] = {}
     prior_verdict: PriorVerdict | None = None

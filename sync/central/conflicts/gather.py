@@ -5,8 +5,10 @@ its waiting actions, and the changes since the kiosk's last pull.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from sync.central.conflicts.evidence import Evidence, ReceivedAction, Visit
 from sync.central.days.open_journey import open_journey
@@ -14,7 +16,7 @@ from sync.central.records.appointments import read_booking
 from sync.central.records.definitions import Rules, can_judge, supported_rules
 from sync.central.records.entries import entries_of_visit
 from sync.central.records.history import PastTransition, day_end, transitions_of_visit
-from sync.central.records.identities import Identities, read_identities
+from sync.central.records.identities import read_identities
 from sync.central.records.proofs import visit_of_proof
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.records.unseen_changes import own_changes_since, unseen_visit_since
@@ -23,15 +25,15 @@ from sync.central.records.waiting import actions_waiting_in
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import TimeQuality
 from sync.journey.definitions import Definitions
-from sync.journey.model import Journey, PatientId, QueueEntry, QueueId, Trigger
+from sync.journey.model import Journey, PatientId, QueueEntry, Trigger
 from sync.journey.proof import proof_in
 from sync.protocol import Intent
 
 TRUSTED = frozenset({TimeQuality.MEASURED, TimeQuality.SYNCHRONISED})
+_NONE: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class JudgingContext:
+class JudgingContext(msgspec.Struct, frozen=True):
     """The values that every judgement of one transaction needs besides the action: rules, site, ids and time.
 
     `definitions` are the centre's own; `rules` gives those of another version that the centre still judges by.
@@ -60,37 +62,46 @@ def judging_context(
 
 def gather(db: WriteTransaction, context: JudgingContext, received: ReceivedAction) -> Evidence:
     """The evidence for one action. A day that has ended for the subject is closed first."""
-    intent, happened = received.intent, received.happened
+    intent, kiosk_id, happened, today = received.intent, received.kiosk_id, received.happened, context.today
     arrived_ms = happened.at_ms if happened.quality in TRUSTED else None
+    day = context.settings.day(arrived_ms) if arrived_ms is not None else min(intent.site_day, today)
     identities = read_identities(db, intent.patient_id, intent.card, intent.binding_id)
-    subject = _subject(identities, intent)
-    journey = _journey(db, context, subject)
-    rules = _rules(context, intent, journey)
+    subject = identities.subject(provisional=intent.provisional)
+    known = _journey(db, context, subject, today)
+    journey = known or Journey(PatientId(intent.patient_id), context.definitions.initial, today)
+    # A kiosk's versions of a record that was merged into this one, or of a card's holder, are not of this journey.
+    base_version = intent.base_version if intent.patient_id == subject else 0
+    own_changes = own_changes_since(db, journey.patient_id, kiosk_id, base_version)
+    rules = _rules(context, intent, known)
     visit = read_visit(db, intent.visit_id)
-    evidence = Evidence(
+    own = visit if visit is not None and visit.patient_id == journey.patient_id else None
+    past = transitions_of_visit(db, own.visit_id) if own else ()
+    unseen = (journey.patient_id, kiosk_id, base_version, day, arrived_ms or 0)
+    return Evidence(
         rules=rules,
         grants=frozenset((rules or context.definitions).granted(received.grants)),
         walk_in=context.settings.site.walk_in,
-        today=context.today,
-        day=context.settings.day(arrived_ms) if arrived_ms is not None else min(intent.site_day, context.today),
+        today=today,
+        day=day,
         received_ms=received.received_ms,
         arrived_ms=arrived_ms,
-        subject=subject if journey else None,
-        journey=journey or Journey(PatientId(intent.patient_id), context.definitions.initial, context.today),
+        subject=subject,
+        journey=journey,
         card_holder=identities.card_holder,
         binding_holder=identities.binding_holder,
         card_blocked=identities.card_blocked,
-        moved=_moved(db, intent, journey) if journey else frozenset(),
-        visit_waits=_waits(db, context, intent, visit),
+        moved=_moved(db, intent, journey),
+        visit=_visit(db, context.definitions, journey, own, past) if own else None,
+        unseen_visit=None if own else unseen_visit_since(db, *unseen),
+        visit_waits=_waits(db, context, received, subject, visit),
+        changed_elsewhere=journey.journey_version - base_version > own_changes,
+        corrected=own is not None and own.corrected_version > base_version,
+        denied=own is not None and own.denied,
+        two_visits=own is not None and own.merged,
         proof_used=_proof_used(db, rules, intent, visit),
+        recorded_payload=_recorded_payload(past, intent),
         prior_verdict=received.prior_verdict,
     )
-    return _with_visit(db, context, received, evidence, visit) if journey else evidence
-
-
-def _subject(identities: Identities, intent: Intent) -> PatientId | None:
-    """The patient whom the id names. Without one, the holder of the card, where the kiosk did not know the card."""
-    return identities.patient or (identities.card_holder if intent.provisional else None)
 
 
 def _rules(context: JudgingContext, intent: Intent, journey: Journey | None) -> Definitions | None:
@@ -99,24 +110,39 @@ def _rules(context: JudgingContext, intent: Intent, journey: Journey | None) -> 
     return rules if rules is None or journey is None or can_judge(rules, journey) else None
 
 
-def _journey(db: WriteTransaction, context: JudgingContext, subject: PatientId | None) -> Journey | None:
+def _journey(db: WriteTransaction, context: JudgingContext, subject: PatientId | None, today: str) -> Journey | None:
     if subject is None:
         return None
-    return open_journey(db, context.definitions, subject, context.today, day_end(context.now_ms))
+    return open_journey(db, context.definitions, subject, today, day_end(context.now_ms))
 
 
 def _moved(db: ReadTransaction, intent: Intent, journey: Journey) -> frozenset[str]:
     """The bookings that the person was shown for a day, and that the hospital has moved to another day since."""
     todays = {booking.appointment_id for booking in journey.appointments}
-    missing = (read_booking(db, each) for each in intent.appointment_ids if each not in todays)
-    rows = (row for row in missing if row is not None and row.patient_id == journey.patient_id)
+    missing = [each for each in intent.appointment_ids if each not in todays]
+    if not missing:
+        return _NONE
+    read = (read_booking(db, each) for each in missing)
+    rows = (row for row in read if row is not None and row.patient_id == journey.patient_id)
     return frozenset(row.appointment_id for row in rows if row.schedule.site_day != intent.site_day)
 
 
-def _waits(db: ReadTransaction, context: JudgingContext, intent: Intent, visit: VisitRow | None) -> bool:
-    """Whether an action of the visit waits for staff, other than those that are judged again now."""
-    visit_ids = {intent.visit_id, visit.visit_id if visit else intent.visit_id}
-    return not context.rejudged.issuperset(actions_waiting_in(db, visit_ids))
+def _waits(
+    db: ReadTransaction,
+    context: JudgingContext,
+    received: ReceivedAction,
+    subject: PatientId | None,
+    visit: VisitRow | None,
+) -> bool:
+    """Whether an action of this kiosk in the visit waits for staff, other than those that are judged again now.
+
+    An action waits for none in the visit of another patient.
+    """
+    if visit is not None and visit.patient_id != subject:
+        return False
+    named = received.intent.visit_id
+    visit_ids = {named, visit.visit_id if visit else named}
+    return not context.rejudged.issuperset(actions_waiting_in(db, visit_ids, received.kiosk_id))
 
 
 def _proof_used(db: ReadTransaction, rules: Definitions | None, intent: Intent, visit: VisitRow | None) -> bool:
@@ -125,31 +151,6 @@ def _proof_used(db: ReadTransaction, rules: Definitions | None, intent: Intent, 
     proof = proof_in(rule, intent.payload) if rule else None
     proven = visit_of_proof(db, intent.action_type, proof) if proof is not None else None
     return proven is not None and (visit is None or visit.visit_id != proven)
-
-
-def _with_visit(
-    db: WriteTransaction, context: JudgingContext, received: ReceivedAction, evidence: Evidence, row: VisitRow | None
-) -> Evidence:
-    """The evidence with all that depends on the subject's journey and on the visit that the action names."""
-    intent, journey = received.intent, evidence.journey
-    # A kiosk's versions of a record that was merged into this one, or of a card's holder, are not of this journey.
-    base_version = intent.base_version if intent.patient_id == evidence.subject else 0
-    patient_id, kiosk_id = journey.patient_id, received.kiosk_id
-    own_changes = own_changes_since(db, patient_id, kiosk_id, base_version)
-    changed_elsewhere = journey.journey_version - base_version > own_changes
-    if row is None or row.patient_id != patient_id:
-        arrived_ms = evidence.arrived_ms or 0
-        unseen = unseen_visit_since(db, patient_id, kiosk_id, base_version, evidence.day, arrived_ms)
-        return replace(evidence, changed_elsewhere=changed_elsewhere, unseen_visit=unseen)
-    past = transitions_of_visit(db, row.visit_id)
-    return replace(
-        evidence,
-        changed_elsewhere=changed_elsewhere,
-        visit=_visit(db, context.definitions, journey, row, past),
-        corrected=row.corrected_version > base_version,
-        two_visits=row.merged,
-        recorded_payload=_recorded_payload(past, intent),
-    )
 
 
 def _recorded_payload(past: tuple[PastTransition, ...], intent: Intent) -> Mapping[str, Any]:
@@ -177,7 +178,7 @@ def _with_entries(db: ReadTransaction, definitions: Definitions, history: Journe
     found = entries_of_visit(db, history.patient_id, str(history.visit_id))
     entries = tuple(_reopened(definitions, history, entry) for entry in found)
     current = next((entry.queue_id for entry in reversed(entries) if entry.leg == history.leg), None)
-    return replace(history, entries=entries, current_queue_id=current and QueueId(current))
+    return replace(history, entries=entries, current_queue_id=current)
 
 
 def _reopened(definitions: Definitions, history: Journey, entry: QueueEntry) -> QueueEntry:

@@ -1,7 +1,9 @@
 """Judges one action: evidence, resolution, effects and verdict, in the transaction (or savepoint) of the caller."""
 
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from sync.central.conflicts.evidence import Evidence, ReceivedAction
 from sync.central.conflicts.gather import JudgingContext, gather
@@ -9,6 +11,7 @@ from sync.central.conflicts.late import write_late
 from sync.central.conflicts.resolve import Place, Resolution, resolve
 from sync.central.conflicts.waiting import hold_for_staff, report_to_staff
 from sync.central.records.cases import DUPLICATE_NUMBER, REVERSED, NewCase, open_case
+from sync.central.records.effects import Changed, Effect, add_effect
 from sync.central.records.exams import read_exam
 from sync.central.records.history import Provenance, last_action_of_visit
 from sync.central.records.journeys import save
@@ -21,22 +24,21 @@ from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import Decision, Journey, QueueEntry
 from sync.journey.moves import on_ticket
 from sync.journey.proof import proof_in
+from sync.journey.take_back import before
 from sync.protocol import Code, Intent, Verdict
 
 _WITHOUT_PATIENT = frozenset({Code.REBOUND, Code.BLOCKED_CARD, Code.UNKNOWN_CARD, Code.UNKNOWN_PATIENT})
 _MET_ANOTHER = frozenset({Verdict.MERGED, Verdict.SUPERSEDED})
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """A verdict as it was recorded, and the patient's journey after it (None where no known patient is concerned)."""
 
     record: VerdictRecord
     journey: Journey | None
 
 
-@dataclass(frozen=True, slots=True)
-class _JudgedAction:
+class _JudgedAction(msgspec.Struct, frozen=True):
     """One action under judgement: the context, the action as received, and the evidence."""
 
     context: JudgingContext
@@ -79,15 +81,17 @@ def enact(
     evidence: Evidence,
     resolution: Resolution,
     *,
-    revision: int = 0,
+    revision: int,
 ) -> Judgement:
     """Writes a resolution and its verdict. `revision` is as in `judge`; at 0 the resolution's own revision counts."""
     judged = _JudgedAction(context, received, evidence)
+    names = _give_names(db, judged, resolution)
     journey = _apply(db, judged, resolution)
     if resolution.verdict is Verdict.APPLIED:
         _use_proof(db, judged, resolution)
     record = _verdict_record(db, judged, resolution, journey, revision)
     add_verdict(db, record, context.now_ms)
+    _record_effect(db, judged, resolution, names, record, by_staff=revision > 0)
     _inform_staff(db, judged, resolution)
     if record.change and record.patient_id is not None:
         db.announce(record.change, record.patient_id)
@@ -109,12 +113,6 @@ def _inform_staff(db: WriteTransaction, judged: _JudgedAction, resolution: Resol
 def _apply(db: WriteTransaction, judged: _JudgedAction, resolution: Resolution) -> Journey:
     """Writes the effect in its place, and returns the patient's journey of today after the effect."""
     evidence, decision = judged.evidence, resolution.decision
-    if resolution.verdict is not Verdict.NEEDS_STAFF:
-        _follow_card(db, judged)
-    if resolution.place is Place.ALIAS and resolution.visit_id is not None:
-        add_visit_alias(db, judged.intent.visit_id, resolution.visit_id, judged.context.now_ms)
-        if evidence.arrived_ms is not None:
-            set_earlier_arrival(db, resolution.visit_id, evidence.arrived_ms)
     if decision is None:
         return evidence.journey
     if resolution.place is Place.HISTORY:
@@ -144,7 +142,7 @@ def _move_today(db: WriteTransaction, judged: _JudgedAction, decision: Decision,
         # The kiosk printed none, since it had joined another entry.
         number = next_queue_number(db, context.definitions, prefix, evidence.today, context.now_ms)
         decision = _with_opened(decision, replace(opened, queue_number=number))
-    elif opened is not None and judged.intent.exam_id not in ("", opened.exam_id):
+    elif opened is not None:
         printed = read_exam(db, judged.intent.exam_id)
         decision = _with_opened(decision, on_ticket(opened, printed)) if printed else decision
     _report_duplicates(db, judged, evidence.journey, decision.journey)
@@ -163,19 +161,20 @@ def _with_opened(decision: Decision, opened: QueueEntry) -> Decision:
 
 def _report_duplicates(db: WriteTransaction, judged: _JudgedAction, before: Journey | None, after: Journey) -> None:
     """Opens a case for each new queue number that another entry has too. A printed number stays as it is."""
+    if before is not None and after.entries == before.entries:
+        return
     definitions, today = judged.context.definitions, judged.evidence.today
     for queue_id, number in _numbers(after) - _numbers(before):
         twin = twin_of_number(db, definitions, after.site_day, today, number, but=queue_id)
-        if twin is None:
-            continue
-        new = NewCase(
-            DUPLICATE_NUMBER,
-            judged.received.kiosk_id,
-            {"queue_number": number, "queue_ids": [twin, queue_id]},
-            patient_id=judged.evidence.subject,
-            action_id=judged.intent.action_id,
-        )
-        open_case(db, judged.context.ids(), new, judged.context.now_ms)
+        if twin is not None:
+            new = NewCase(
+                DUPLICATE_NUMBER,
+                judged.received.kiosk_id,
+                {"queue_number": number, "queue_ids": [twin, queue_id]},
+                patient_id=judged.evidence.subject,
+                action_id=judged.intent.action_id,
+            )
+            open_case(db, judged.context.ids(), new, judged.context.now_ms)
 
 
 def _numbers(journey: Journey | None) -> set[tuple[str, str]]:
@@ -184,11 +183,64 @@ def _numbers(journey: Journey | None) -> set[tuple[str, str]]:
     return {(entry.queue_id, number) for entry in entries for number in (entry.queue_number, *entry.label_aliases)}
 
 
-def _follow_card(db: WriteTransaction, judged: _JudgedAction) -> None:
+def _give_names(db: WriteTransaction, judged: _JudgedAction, resolution: Resolution) -> Changed:
+    """Makes the ids that the kiosk made other names of the patient and of the visit. Returns those that are new.
+
+    An action that waits, or that staff discarded, names nobody.
+    """
+    names, context, visit_id = Changed(), judged.context, resolution.visit_id
+    if resolution.code is not Code.DISCARDED and resolution.verdict is not Verdict.NEEDS_STAFF:
+        names = _follow_card(db, judged)
+    if resolution.place is not Place.ALIAS or visit_id is None:
+        return names
+    if add_visit_alias(db, judged.intent.visit_id, visit_id, context.now_ms):
+        names = replace(names, visit_alias=judged.intent.visit_id)
+    if judged.evidence.arrived_ms is not None:
+        names = replace(names, arrival=set_earlier_arrival(db, visit_id, judged.evidence.arrived_ms))
+    return names
+
+
+def _follow_card(db: WriteTransaction, judged: _JudgedAction) -> Changed:
     """Makes a kiosk's own id for the holder of an unknown card an alias of the patient."""
     intent, subject = judged.intent, judged.evidence.subject
-    if intent.provisional and subject is not None and subject != intent.patient_id:
-        add_patient_alias(db, intent.patient_id, subject, judged.context.now_ms)
+    if not intent.provisional or subject is None or subject == intent.patient_id:
+        return Changed()
+    is_new = add_patient_alias(db, intent.patient_id, subject, judged.context.now_ms)
+    return Changed(patient_alias=intent.patient_id if is_new else None)
+
+
+def _record_effect(
+    db: WriteTransaction,
+    judged: _JudgedAction,
+    resolution: Resolution,
+    names: Changed,
+    record: VerdictRecord,
+    *,
+    by_staff: bool,
+) -> None:
+    """Records the way back for an action that changed something."""
+    evidence, decision = judged.evidence, resolution.decision
+    journey = _history(evidence) if resolution.place is Place.HISTORY else evidence.journey
+    rule = evidence.rules.actions.get(judged.intent.action_type) if evidence.rules else None
+    changed = replace(
+        names,
+        before=before(journey, decision) if decision is not None else None,
+        is_money=rule is not None and rule.money,
+        by_staff=by_staff,
+    )
+    if changed.is_nothing or evidence.subject is None:
+        return
+    kiosk_id, now_ms = judged.received.kiosk_id, judged.context.now_ms
+    effect = Effect(record.verdict_id, kiosk_id, evidence.subject, record.visit_id, changed, record.seq, now_ms)
+    add_effect(db, effect)
+
+
+def _history(evidence: Evidence) -> Journey:
+    """The ended day that a late action is of, before the action."""
+    if evidence.visit is not None:
+        return evidence.visit.history
+    patient_id = evidence.journey.patient_id
+    return Journey(patient_id, evidence.rules.initial if evidence.rules else evidence.journey.state, evidence.day)
 
 
 def _metadata(intent: Intent) -> dict[str, Any]:
@@ -207,7 +259,7 @@ def _verdict_record(
     intent, evidence = judged.intent, judged.evidence
     from_state, to_state = _states(evidence, resolution, after)
     visit_id = resolution.visit_id or (evidence.visit.visit_id if evidence.visit else None)
-    met_another = visit_id is not None and resolution.verdict in _MET_ANOTHER
+    met_in = visit_id if resolution.verdict in _MET_ANOTHER else None
     return VerdictRecord(
         verdict_id=intent.action_id,
         kiosk_id=judged.received.kiosk_id,
@@ -222,7 +274,7 @@ def _verdict_record(
         to_state=to_state,
         changed_version=after.journey_version if after.journey_version != evidence.journey.journey_version else None,
         definitions_version=intent.definitions_version,
-        counterpart=last_action_of_visit(db, str(visit_id), intent.action_type) if met_another else None,
+        counterpart=last_action_of_visit(db, met_in, intent.action_type) if met_in is not None else None,
         change=db.next_change() if revision else 0,
     )
 
@@ -230,7 +282,7 @@ def _verdict_record(
 def _states(evidence: Evidence, resolution: Resolution, after: Journey) -> tuple[str, str]:
     """The states before and after the action: of its visit where the visit's day has ended, else of today's journey."""
     visit, decision = evidence.visit, resolution.decision
-    if resolution.place is Place.HISTORY and decision is not None:
+    if decision is not None:
         began = decision.transitions[0].from_state if decision.transitions else decision.journey.state
         return began, decision.journey.state
     if visit is not None and visit.history.site_day < evidence.today:

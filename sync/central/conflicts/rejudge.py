@@ -5,9 +5,8 @@ Every function runs in the transaction of the decision that it follows from.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
-import msgspec
+from msgspec.structs import replace
 
 from sync.cards import CardHash
 from sync.central.conflicts.evidence import Evidence, ReceivedAction
@@ -111,7 +110,7 @@ def reassign_case(
     for each, own_context in _with_contexts(context, actions):
         if each.intent.provisional:
             add_patient_alias(db, each.intent.patient_id, patient_id, context.now_ms)
-        reassigned = msgspec.structs.replace(
+        reassigned = replace(
             each.intent,
             patient_id=patient_id,
             visit_id=each.intent.visit_id if is_visit_of(db, each.intent.visit_id, patient_id) else visit_id,
@@ -126,12 +125,17 @@ def reassign_case(
 
 def discard_verdict(db: WriteTransaction, verdict_id: str, now_ms: int) -> None:
     """Ends a quarantined body as superseded, with the code `discarded`. The body itself was never judged."""
+    supersede(db, verdict_id, Code.DISCARDED, now_ms)
+
+
+def supersede(db: WriteTransaction, verdict_id: str, code: Code, now_ms: int) -> None:
+    """Ends an action as superseded, with this code, without a judgement. Kiosks pull the verdict."""
     before = latest_verdict(db, verdict_id)
     assert before is not None
     record = replace(
         before,
         verdict=Verdict.SUPERSEDED,
-        code=Code.DISCARDED,
+        code=code,
         revision=before.revision + 1,
         change=db.next_change(),
     )

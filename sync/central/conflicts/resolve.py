@@ -6,8 +6,11 @@ are those of `docs/protocol.md`. A new kind of conflict is a new row.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 from sync.central.conflicts.evidence import Evidence
 from sync.journey.definitions import ActionRule, Definitions
@@ -40,8 +43,7 @@ class Place(StrEnum):
     ALIAS = "alias"  # the visit that it would open becomes an alias of `visit_id`
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True):
     """The verdict, the row of the table behind it (0: no conflict), and the effect with its place.
 
     `revision` is that of the verdict. `reversed`: the kiosk was told that the action was applied. It is not applied
@@ -58,41 +60,26 @@ class Resolution:
     reversed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ConflictCase:
-    """An action with its rule and evidence, as the rows of the table examine it."""
+class ConflictCase(msgspec.Struct, frozen=True):
+    """An action with its rule and evidence, as the rows of the table examine it.
+
+    - `live`: the action belongs to the visit that the patient is on.
+    - `fits`: the patient's visit, leg and state are those that the kiosk showed at the action.
+    - `opens_visit`: the action would open its visit.
+    - `leg`: the leg that the action was made in, or the leg that it would begin.
+    - `done_before`: the visit's history holds this action for this leg already, from any sender.
+    """
 
     evidence: Evidence
     intent: Intent
     rules: Definitions
     rule: ActionRule
     action: Action
-
-    @property
-    def live(self) -> bool:
-        """Whether the action belongs to the visit that the patient is on."""
-        return self.evidence.visit is not None and self.evidence.visit.visit_id == self.evidence.journey.visit_id
-
-    @property
-    def fits(self) -> bool:
-        """Whether the patient's visit, leg and state are those that the kiosk showed at the action."""
-        journey, intent = self.evidence.journey, self.intent
-        return self.live and journey.leg == intent.leg and journey.state == intent.journey_state
-
-    @property
-    def opens_visit(self) -> bool:
-        """Whether the action would open its visit."""
-        return self.rule.visit == "open"
-
-    @property
-    def leg(self) -> int:
-        """The leg of the action: the leg that it was made in, or the leg that it would begin."""
-        return self.intent.leg + int(self.rule.opens_entry)
-
-    @property
-    def done_before(self) -> bool:
-        """Whether the visit's history holds this action for this leg already, from any sender."""
-        return self.evidence.visit is not None and (self.rule.name, self.leg) in self.evidence.visit.done
+    live: bool
+    fits: bool
+    opens_visit: bool
+    leg: int
+    done_before: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +103,7 @@ def resolve_for_staff(evidence: Evidence, intent: Intent) -> Resolution | None:
     rule = evidence.rules.actions.get(intent.action_type) if evidence.rules else None
     if evidence.rules is None or rule is None or evidence.subject is None:
         return None
-    case = ConflictCase(evidence, intent, evidence.rules, rule, replace(action_of(evidence, intent), actor=STAFF))
+    case = _case(evidence, intent, evidence.rules, rule, replace(action_of(evidence, intent), actor=STAFF))
     found = _late(case) or _opened_elsewhere(case) or _decided(case)
     return found if found.verdict in _DONE else None
 
@@ -127,12 +114,29 @@ def _resolved(evidence: Evidence, intent: Intent) -> Resolution:
     rule = evidence.rules.actions.get(intent.action_type)
     if rule is None:
         return _to_staff(Code.NOT_ALLOWED)
-    case = ConflictCase(evidence, intent, evidence.rules, rule, action_of(evidence, intent))
+    case = _case(evidence, intent, evidence.rules, rule, action_of(evidence, intent))
     for row in TABLE:
         found = row.judge(case)
         if found is not None:
-            return replace(found, conflict=row.number) if row.number and not found.conflict else found
+            return replace(found, conflict=found.conflict or row.number)
     return _decided(case)
+
+
+def _case(evidence: Evidence, intent: Intent, rules: Definitions, rule: ActionRule, action: Action) -> ConflictCase:
+    journey, visit, leg = evidence.journey, evidence.visit, intent.leg + int(rule.opens_entry)
+    is_live = visit is not None and visit.visit_id == journey.visit_id
+    return ConflictCase(
+        evidence,
+        intent,
+        rules,
+        rule,
+        action,
+        live=is_live,
+        fits=is_live and (journey.leg, journey.state) == (intent.leg, intent.journey_state),
+        opens_visit=rule.visit == "open",
+        leg=leg,
+        done_before=visit is not None and (rule.name, leg) in visit.done,
+    )
 
 
 def action_of(evidence: Evidence, intent: Intent) -> Action:
@@ -183,7 +187,7 @@ def _depends(case: ConflictCase) -> Resolution | None:
 
 
 def _blocked(case: ConflictCase) -> Resolution | None:
-    """The card was reported lost. Whoever held it to the reader, the action changes nobody."""
+    """The card was reported lost. The action changes nobody, also not its holder."""
     return _to_staff(Code.BLOCKED_CARD) if case.evidence.card_blocked else None
 
 
@@ -217,6 +221,11 @@ def _unproven(case: ConflictCase) -> Resolution | None:
     return _to_staff(Code.PROOF_USED) if case.evidence.proof_used else None
 
 
+def _denied(case: ConflictCase) -> Resolution | None:
+    """Staff took back that a kiosk opened the visit. Here somebody was at another kiosk, and only staff know who."""
+    return _to_staff(Code.CORRECTED) if case.evidence.denied else None
+
+
 def _corrected(case: ConflictCase) -> Resolution | None:
     """Staff corrected the journey since the kiosk's last pull. A printed queue number still becomes an alias."""
     if not case.evidence.corrected:
@@ -245,7 +254,7 @@ def _late(case: ConflictCase) -> Resolution | None:
         if evidence.unseen_visit is not None:
             return _alias(evidence.unseen_visit)
         history = Journey(evidence.journey.patient_id, case.rules.initial, evidence.day)
-    elif case.live or visit.history.site_day >= evidence.today:
+    elif visit.history.site_day >= evidence.today:
         return None
     else:
         history = visit.history
@@ -297,12 +306,12 @@ def _cancelled(case: ConflictCase) -> Resolution | None:
     """A booking that the person was shown was cancelled or moved to another day, or the entry was cancelled that the
     person would have joined.
     """
-    cancelled = {case.rules.queue_to_appointment[state] for state in case.rules.hands_over}
     entry = _entry_of_leg(case)
     if entry is not None:
         return _to_staff(Code.CANCELLED) if entry.state in case.rules.hands_over else None
     if case.evidence.journey.leg != case.intent.leg or not (case.rule.appointments or case.rule.opens_entry):
         return None
+    cancelled = {case.rules.queue_to_appointment[state] for state in case.rules.hands_over}
     gone = {a.appointment_id for a in case.evidence.journey.appointments if a.status in cancelled} | case.evidence.moved
     # An arrival concerns the next booking alone; a registration confirms all of them.
     shown = case.intent.appointment_ids
@@ -345,6 +354,7 @@ TABLE: tuple[ConflictRule, ...] = (
     ConflictRule(13, _two_visits),
     ConflictRule(17, _money),
     ConflictRule(18, _unproven),
+    ConflictRule(14, _denied),
     ConflictRule(14, _corrected),
     ConflictRule(2, _answers_differ),
     ConflictRule(6, _late),
@@ -376,7 +386,7 @@ def _decided(case: ConflictCase) -> Resolution:
 def _entry_of_leg(case: ConflictCase) -> QueueEntry | None:
     """The entry that another confirmation opened or joined for the leg that this action would begin."""
     journey = case.evidence.journey
-    if not case.live or not case.rule.opens_entry or journey.leg != case.leg:
+    if not case.rule.opens_entry or journey.leg != case.leg:
         return None
     return _of_leg(journey, case.leg) or journey.current
 
@@ -395,8 +405,8 @@ def _second_label(case: ConflictCase, entry: QueueEntry, *, moves_up: bool) -> D
     changed = entry
     if label and label not in (entry.queue_number, *entry.label_aliases):
         changed = replace(changed, label_aliases=(*entry.label_aliases, label))
-    if moves_up and arrived_ms is not None and arrived_ms < entry.opened_ms:
-        changed = replace(changed, opened_ms=arrived_ms)
+    if moves_up and arrived_ms is not None:
+        changed = replace(changed, opened_ms=min(arrived_ms, entry.opened_ms))
     if changed == entry:
         return None
     journey = case.evidence.journey

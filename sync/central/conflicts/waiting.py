@@ -1,7 +1,8 @@
 """What becomes of an action that staff must see: it waits in a case of the exception inbox, or a case reports it."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from sync.central.conflicts.evidence import Evidence, ReceivedAction
 from sync.central.records.cases import NewCase, open_case
@@ -19,7 +20,7 @@ def hold_for_staff(
     """
     intent = received.intent
     visit_id = evidence.visit.visit_id if evidence.visit else intent.visit_id
-    joined = case_of_visits(db, {intent.visit_id, visit_id}) if code is Code.DEPENDS else None
+    joined = case_of_visits(db, {intent.visit_id, visit_id}, received.kiosk_id) if code is Code.DEPENDS else None
     if joined is None:
         open_case(db, exception_id, _case_about(received, evidence, code, conflict), received.received_ms)
     hold_in_case(db, received, visit_id, code, joined or exception_id)

@@ -1,6 +1,6 @@
 """Derives the moment and the day of a booking again, where the clock of the site was corrected."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sync.central.days.schedule import schedule
 from sync.central.records.appointments import BookingRow, read_booking, write_booking

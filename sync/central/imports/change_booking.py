@@ -1,7 +1,8 @@
 """Writes what a document made of a booking. The queue entry of the booking follows it, or staff get a case."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from sync.central.days.open_journey import open_journey
 from sync.central.imports.announce import announce

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sync.cards import CardKeys
 from sync.central.records.history import Provenance
 from sync.central.records.site import SiteSettings
+from sync.central.site_keys import SiteKeys
 from sync.central.store.transactions import WriteTransaction
 from sync.clock import TimeQuality
 from sync.ids import new_id
@@ -23,7 +23,7 @@ class ImportContext:
 
     db: WriteTransaction
     definitions: Definitions
-    keys: CardKeys
+    keys: SiteKeys
     site: SiteSettings
     today: str
     now_ms: int

@@ -33,9 +33,13 @@ class HeldCards:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A row of which nothing was taken, and why, in English, for the operator."""
+    """A row of which nothing was taken, and why, in English, for the operator.
+
+    `names` is the patient, if any, whom the reason names and the row does not.
+    """
 
     reason: str
+    names: PatientId | None = None
 
 
 RowOutcome = TakenRow | HeldCards | RefusedRow

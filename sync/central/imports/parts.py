@@ -45,6 +45,7 @@ class SitePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     day_starts_at: TimeOfDay | UnsetType | None = UNSET
     languages: Languages | UnsetType | None = UNSET
     ticket_prefix: Prefix | UnsetType | None = UNSET
+    refuse_short_uids: bool | UnsetType | None = UNSET
 
 
 class ExamPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

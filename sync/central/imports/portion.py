@@ -22,12 +22,11 @@ from sync.central.imports.take_patient import take_patient
 from sync.central.imports.take_site import take_site
 from sync.central.records.site import NoSite, read_site, set_demo
 from sync.central.store.errors import is_of_the_action
-from sync.central.store.transactions import WriteTransaction
+from sync.central.store.transactions import PORTION_S, WriteTransaction
 from sync.logs import INTERNAL
 
 log = logging.getLogger(__name__)
 
-PORTION_S = 0.03  # a transaction under the writer is at most 50 ms, its commit included
 NO_SITE = RefusedRow("there is no site yet: the document needs one, with the name and the desk")
 
 
@@ -48,8 +47,9 @@ class PortionRow(msgspec.Struct, frozen=True):
 class RowAnswer(msgspec.Struct, frozen=True):
     """What became of a row. Neither `refused` nor `held`: it was taken.
 
-    `refused` says why not, in English. `held` has the other holder of a card, by the number of the card in the row;
-    the row can be sent again with `moves`. `omits`: the row can be sent again as `last`.
+    `refused` says why not, in English, and `named` is the patient whom it names, if any. `held` has the other holder of
+    a card, by the number of the card in the row; the row can be sent again with `moves`. `omits`: the row can be sent
+    again as `last`.
     """
 
     line: int
@@ -59,6 +59,12 @@ class RowAnswer(msgspec.Struct, frozen=True):
     note: str = ""
     held: Mapping[str, str] = {}
     omits: bool = False
+    named: str | None = None
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """The patients whom the answer names and the row does not."""
+        return (*self.held.values(), *([self.named] if self.named is not None else []))
 
 
 class _Undo(Exception):
@@ -156,7 +162,7 @@ class _Taking:
 
 def _result(sent: PortionRow, outcome: RowOutcome) -> RowAnswer:
     if isinstance(outcome, RefusedRow):
-        return RowAnswer(sent.line, refused=outcome.reason)
+        return RowAnswer(sent.line, refused=outcome.reason, named=outcome.names)
     if isinstance(outcome, HeldCards):
         return RowAnswer(sent.line, held={str(number): holder for number, holder in outcome.holders.items()})
     return RowAnswer(sent.line, outcome.changed, outcome.cards, note=outcome.note, omits=outcome.omits)

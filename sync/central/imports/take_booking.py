@@ -1,8 +1,7 @@
 """Takes a row of `appointments`."""
 
-from dataclasses import replace
-
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from sync.central.days.schedule import schedule
 from sync.central.imports.change_booking import booking_in_line, change_booking

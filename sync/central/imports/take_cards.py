@@ -8,7 +8,7 @@ it up, and a card that its patient's row leaves out ends.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sync.cards import CardHash, RefusedCard, is_card, judge_tag
+from sync.cards import CardHash, RefusedCard, canonical_tag, is_card, judge_at_site, judge_tag
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.imports.announce import announce
@@ -18,7 +18,6 @@ from sync.central.records.bindings import (
     BindingSource,
     CardBinding,
     Origin,
-    add_hashes,
     bind,
     binding_of_card,
     binding_records,
@@ -57,6 +56,15 @@ class _Taken:
     held: dict[int, PatientId] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _NamedCard:
+    """A card of a row: its number in the row from 1 on, its text, and the hashes under which it is stored."""
+
+    number: int
+    text: str = field(repr=False)
+    hashes: tuple[CardHash, ...]
+
+
 def take_cards(
     context: ImportContext, patient_id: str, cards: Sequence[str], moves: Moves = NO_MOVES, *, last: bool = False
 ) -> CardsOutcome | HeldCards | RefusedRow:
@@ -70,7 +78,7 @@ def take_cards(
         return hashed
     taken = _Taken()
     for number, hashes in enumerate(hashed, 1):
-        refused = _take(context, patient_id, number, hashes, moves, taken)
+        refused = _take(context, patient_id, _NamedCard(number, cards[number - 1], hashes), moves, taken)
         if refused:
             return refused
     if taken.held:
@@ -100,24 +108,23 @@ def _hashed(context: ImportContext, cards: Sequence[str]) -> list[tuple[CardHash
     return hashed
 
 
-def _take(
-    context: ImportContext, patient_id: str, number: int, hashes: tuple[CardHash, ...], moves: Moves, taken: _Taken
-) -> RefusedRow | None:
+def _take(context: ImportContext, patient_id: str, card: _NamedCard, moves: Moves, taken: _Taken) -> RefusedRow | None:
     """Takes one card into `taken`, or says why the row is refused."""
-    db = context.db
+    db, number, hashes = context.db, card.number, card.hashes
+    unaccepted = judge_at_site(canonical_tag(card.text), refuses_short_uids=context.site.site.refuse_short_uids)
     holder = binding_of_card(db, hashes)
     if holder is not None and holder.patient_id == patient_id:
-        if not set(hashes) <= set(hashes_of_binding(db, holder.binding_id)):
-            add_hashes(db, holder.binding_id, hashes)
-            taken.changed += 1
-    elif was_taken_from(db, patient_id, hashes, by_others_than=SOURCE.who):
+        return None
+    if was_taken_from(db, patient_id, hashes, by_others_than=SOURCE.who):
         taken.notes.append(f"card {number} stays as staff left it: they ended its binding to this patient")
     elif block_of_card(db, hashes) is not None:
         return RefusedRow(f"card {number} is blocked: it was reported lost")
     elif holder is not None and _is_of_staff(context, holder):
-        return RefusedRow(f"card {number} belongs to patient {holder.patient_id}: staff bound it")
+        return RefusedRow(f"card {number} belongs to patient {holder.patient_id}: staff bound it", holder.patient_id)
     elif holder is not None and number not in moves.get(holder.patient_id, ()):
         taken.held[number] = holder.patient_id
+    elif unaccepted is not None:
+        return RefusedRow(f"card {number} cannot be bound: {unaccepted.why}")
     else:
         _bind(context, patient_id, hashes, holder)
         taken.changed += 1

@@ -1,19 +1,20 @@
 """Takes a day of which a document names every booking: the others of that day are cancelled."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from datetime import date
 from time import monotonic
+
+from msgspec.structs import replace
 
 from sync.central.centre import Centre
 from sync.central.imports.change_booking import booking_in_line, change_booking
 from sync.central.imports.context import ImportContext
 from sync.central.records.appointments import Withdrawn, bookings_of_day, read_booking
 from sync.central.records.site import read_site
+from sync.central.store.transactions import PORTION_S
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import cancellation, is_done
 
-PORTION_S = 0.03  # the time under the writer after which others get a turn
 MOST_SHARE = 5  # one booking in five may go without `force`: a document that lost its half is likelier
 
 

@@ -1,9 +1,9 @@
 """Takes a row of `exams`. The patients who wait for the exam are told of the change."""
 
-from dataclasses import replace
 from typing import TypeVar
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from sync.central.days.open_journey import open_journey
 from sync.central.imports.context import ImportContext

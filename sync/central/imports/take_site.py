@@ -11,6 +11,7 @@ from sync.central.records.derived_days import move_visits
 from sync.central.records.exams import is_exam
 from sync.central.records.kiosks import is_prefix_of_kiosk
 from sync.central.records.site import NoSite, read_site, write_site
+from sync.central.store.news import KiosksToTell
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.protocol import DEFAULT_LANGUAGES
 
@@ -19,6 +20,7 @@ _DEFAULTS: dict[str, Any] = {
     "day_starts_at": "04:00",
     "languages": DEFAULT_LANGUAGES,
     "ticket_prefix": "C",
+    "refuse_short_uids": False,
 }
 
 
@@ -45,6 +47,7 @@ def take_site(db: WriteTransaction, part: SitePart, now_ms: int) -> RowOutcome:
     write_site(db, **after)
     if settings is not None:
         move_visits(db, settings.day(now_ms), read_site(db).day(now_ms))
+        db.news.append(KiosksToTell(db.next_change()))
     return TakenRow(changed=True)
 
 
@@ -61,4 +64,5 @@ def site_settings(db: ReadTransaction) -> dict[str, Any] | None:
         "day_starts_at": settings.site.day_starts_at,
         "languages": settings.site.languages,
         "ticket_prefix": settings.ticket_prefix,
+        "refuse_short_uids": settings.site.refuse_short_uids,
     }

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from sync.cards import CardKeys
 from sync.central.imports.context import ImportContext
 from sync.central.imports.outcomes import HeldCards, RefusedRow, RowOutcome, TakenRow
 from sync.central.imports.parts import ExamPart, Kind, Part, read_part
@@ -15,6 +14,7 @@ from sync.central.imports.take_exam import announce_exam, take_exam
 from sync.central.imports.take_patient import take_patient
 from sync.central.imports.take_site import take_site
 from sync.central.records.site import NoSite, read_site
+from sync.central.site_keys import SiteKeys
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.definitions import Definitions
 
@@ -68,7 +68,7 @@ def _part(kind: Kind, fields: object) -> Part:
 
 
 def take_hospital(
-    db: WriteTransaction, definitions: Definitions, keys: CardKeys, hospital: Hospital, now_ms: int
+    db: WriteTransaction, definitions: Definitions, keys: SiteKeys, hospital: Hospital, now_ms: int
 ) -> ImportReport:
     """Takes every row. Raises DocumentError for the first that is refused: the caller's transaction is undone."""
     exams = _taken(Kind.EXAM, hospital, lambda part: take_exam(db, part, _context(db, definitions, keys, now_ms)))
@@ -89,7 +89,7 @@ def take_hospital(
     )
 
 
-def _context(db: WriteTransaction, definitions: Definitions, keys: CardKeys, now_ms: int) -> ImportContext | None:
+def _context(db: WriteTransaction, definitions: Definitions, keys: SiteKeys, now_ms: int) -> ImportContext | None:
     try:
         site = read_site(db)
     except NoSite:

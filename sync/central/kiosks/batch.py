@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sync.cards import CardKeys
 from sync.central.conflicts.gather import JudgingContext
 from sync.central.records.chains import Chain
 from sync.central.records.kiosks import Kiosk
@@ -13,9 +14,11 @@ class Batch:
     """The common values of the links of a batch: the judging context, the sender, its chain before the batch.
 
     `sent` is the kiosk's clocks at sending. `in_chain`: the links continue the chain; False for links from a file.
+    `keys` are the card keys of the kiosks.
     """
 
     context: JudgingContext
+    keys: CardKeys
     sender: Kiosk
     chain: Chain
     sent: ClockReading

@@ -9,8 +9,7 @@ lie about it costs the kiosk alone.
 import hmac
 from enum import Enum, auto
 
-from sync.central.records.incarnation import read_incarnation
-from sync.central.store.transactions import ReadTransaction
+from sync.central.records.standings import Moment
 from sync.protocol import PullRequest, canonical
 
 
@@ -22,24 +21,18 @@ class Cursor(Enum):
     MADE_UP = auto()  # beyond the last change, and the centre never gave it to this kiosk
 
 
-def kind_of_cursor(db: ReadTransaction, kiosk_id: str, request: PullRequest) -> Cursor:
+def kind_of_cursor(moment: Moment, kiosk_id: str, request: PullRequest) -> Cursor:
     """What the cursor is that a kiosk names. `kiosk_id` is the kiosk of the token."""
-    known = read_incarnation(db)
-    is_of_now = known is not None and request.server_incarnation in (None, known.server_incarnation)
-    if not is_of_now or request.cursor <= db.latest_change():
+    is_of_now = request.server_incarnation in (None, moment.server_incarnation)
+    if not is_of_now or request.cursor <= moment.latest:
         return Cursor.PAST
-    given = cursor_mac(db, kiosk_id, request.cursor).encode()
-    return Cursor.LOST if hmac.compare_digest(given, _bytes(request.cursor_mac)) else Cursor.MADE_UP
-
-
-def cursor_mac(db: ReadTransaction, kiosk_id: str, cursor: int) -> str:
-    """The MAC (HMAC-SHA-256, hex) of a cursor that the centre gives to a kiosk in this incarnation."""
-    known = read_incarnation(db)
-    assert known is not None
-    text = canonical([known.server_incarnation, kiosk_id, cursor])
-    return hmac.digest(known.cursor_secret.encode(), text, "sha256").hex()
-
-
-def _bytes(mac: str) -> bytes:
+    given = cursor_mac(moment, kiosk_id, request.cursor)
     # Any text may come, and `compare_digest` raises for text beyond ASCII.
-    return mac.encode("utf-8", "surrogatepass")
+    is_given = hmac.compare_digest(given.encode(), request.cursor_mac.encode())
+    return Cursor.LOST if is_given else Cursor.MADE_UP
+
+
+def cursor_mac(moment: Moment, kiosk_id: str, cursor: int) -> str:
+    """The MAC (HMAC-SHA-256, hex) of a cursor that the centre gives to a kiosk in this incarnation."""
+    text = canonical([moment.server_incarnation, kiosk_id, cursor])
+    return hmac.digest(moment.cursor_secret.encode(), text, "sha256").hex()

@@ -1,10 +1,16 @@
 """Enrolment: a one-use code makes a machine a kiosk of this site. The centre gives it its id, prefix and grants.
 
-Codes and tokens are shown once and stored as hashes. Wrong codes are counted by the network address of the request.
+Codes and tokens are shown once and stored as hashes. A request that knows a code is never refused for the wrong codes
+of others, since anybody could stop all enrolments then. Guessing is hopeless without a lock: there are 31^10 codes,
+8 * 10^14. 10,000 guesses a second, for the ten minutes of one code, have one chance in 130 million. So the
+limits on wrong codes only bound the work and the rows that these cause. Wrong codes are counted by network address.
+
+A kiosk whose answer was lost asks again with the same `attempt`, a random text that nobody else knows. Code and attempt
+make the token, so the repeat gets the same answer.
 """
 
 import hashlib
-import ipaddress
+import hmac
 import itertools
 import re
 import secrets
@@ -13,19 +19,16 @@ from dataclasses import dataclass
 
 from sync.cards import CardKeys
 from sync.central.centre import Centre
+from sync.central.kiosks.enrolment_cases import note_cut_grants, note_refused_enrolment
 from sync.central.maintenance.restore_gap import ON_PAPER_MS, prefixes_uncertain, random_prefixes, was_restored
+from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.catching_up import note_catching_up
-from sync.central.records.enrolment import (
-    add_code,
-    add_failure,
-    count_failures,
-    delete_failures_before,
-    use_code,
-    valid_code,
-)
+from sync.central.records.enrolment import EnrolCode, add_code, add_failure, count_failures, read_code, use_code
 from sync.central.records.kiosks import Kiosk, add_kiosk, prefixes_since, read_kiosk
 from sync.central.records.site import SiteSettings, read_site
-from sync.central.records.tokens import issue
+from sync.central.records.tokens import bearer, issue, token_of
+from sync.central.services.refused_access import note_refusal, origin_of
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.definitions import ENTRANCE, Definitions
 from sync.journey.model import KioskId, Role
@@ -35,6 +38,8 @@ CODE_LIFE_MS = 10 * 60 * 1000
 FAILURE_WINDOW_MS = 60 * 1000
 FAILURES_OF_ONE = 5  # wrong codes a minute from one address, and from all of them
 FAILURES_OF_ALL = 50
+# The code was wrong, or came after too many wrong ones, or was made for other actions.
+_REFUSED_CODES = frozenset({EndCode.NOT_KNOWN, EndCode.TRY_LATER})
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # characters that are not confused when they are read aloud or typed
 _CODE_LENGTH = 10
@@ -55,18 +60,28 @@ class NotEnrolled:
 def new_code(db: WriteTransaction, now_ms: int, grants: Sequence[str] = (ENTRANCE,)) -> str:
     """Makes a one-use code, valid for ten minutes. It grants these kinds of kiosk and actions at most."""
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH))
-    add_code(db, _hash(code), grants, now_ms, now_ms + CODE_LIFE_MS)
+    add_code(db, EnrolCode(_hash(code), tuple(grants), secrets.token_hex(), now_ms), CODE_LIFE_MS)
     return f"{code[:5]}-{code[5:]}"
 
 
 def enrol_kiosk(centre: Centre, message: EnrolRequest, address: str) -> Enrolment | CallRefused:
     """Enrols the kiosk that sent a message from a network address, or says why not."""
-    now_ms = centre.clock()
+    now_ms, origin = centre.clock(), origin_of(address)
+    with centre.store.read() as view:
+        # Without a write: a flood of wrong codes must not keep the writer busy.
+        settings, is_known = read_site(view), read_code(view, _typed_hash(message.code)) is not None
+        limited = None if is_known else _limited(view, origin, now_ms)
+    if limited is not None:
+        return _refused(centre, limited, address)
     with centre.store.write() as db:
-        outcome = enrol(db, read_site(db), centre.definitions, centre.keys, message, _origin(address), now_ms)
-    if not isinstance(outcome, NotEnrolled):
-        return outcome
-    return CallRefused(code=outcome.code, error=outcome.error, retry_after_s=outcome.retry_after_s)
+        outcome = enrol(db, settings, centre.definitions, centre.keys.published, message, origin, now_ms)
+        if isinstance(outcome, Enrolment):
+            detail = {"from": address, "prefix": outcome.ticket_prefix, "actions": outcome.actions}
+            note(db, outcome.kiosk_id, AuditKind.ENROLLED, now_ms, detail=detail)
+            note_cut_grants(db, centre, message, outcome)
+        else:
+            note_refused_enrolment(db, centre, outcome.code, outcome.error, address)
+    return _refused(centre, outcome, address) if isinstance(outcome, NotEnrolled) else outcome
 
 
 def enrol(
@@ -81,22 +96,54 @@ def enrol(
     """Turns a code into a kiosk. The suggestions of the kiosk's configuration are used where they are free and allowed.
 
     For two days after a restore no suggested prefix counts as free. `origin` is the network address of the request.
-    A kiosk that keeps actions of another site is refused before its code is looked at.
+    A kiosk that keeps actions of another site is refused before its code is looked at. Only a code that never was is a
+    wrong one: to come second with a right code is no guess.
     """
-    limited = _limited(db, origin, now_ms)
-    if limited is not None:
-        return limited
     if request.kept > 0 and request.site_id != settings.site_id:
         return NotEnrolled("this kiosk keeps actions of another site, which would be lost here", EndCode.OTHER_SITE)
-    code_hash = _typed_hash(request.code)
-    code = valid_code(db, code_hash, now_ms)
+    code = read_code(db, _typed_hash(request.code))
     if code is None:
-        add_failure(db, origin, now_ms)
-        return NotEnrolled("this code is unknown, used or older than ten minutes: make a new one at the centre")
+        return _wrong_code(db, origin, now_ms)
+    if abs(now_ms - code.created_ms) >= CODE_LIFE_MS:
+        return NotEnrolled("this code is older than ten minutes: make a new one at the centre")
+    token = token_of(_keyed(code.secret, request.attempt or secrets.token_hex()))
+    if code.kiosk_id is not None:
+        kiosk = _same_machine(db, code.kiosk_id, token, now_ms)
+        if kiosk is None:
+            return NotEnrolled("this code is used: make a new one at the centre")
+        return _enrolment(kiosk, token, settings, definitions, keys)
     grants = _grants(definitions, request.actions, code.grants)
     if not grants:
         return NotEnrolled(f"this code is for: {', '.join(code.grants)}; this kiosk asks for other actions")
-    use_code(db, code_hash, now_ms)
+    kiosk = _new_kiosk(db, request, settings, grants, now_ms)
+    use_code(db, code.code_hash, kiosk.kiosk_id)
+    issue(db, Role.KIOSK, now_ms, kiosk_id=kiosk.kiosk_id, name=kiosk.name, token=token)
+    return _enrolment(kiosk, token, settings, definitions, keys)
+
+
+def _refused(centre: Centre, refusal: NotEnrolled, address: str) -> CallRefused:
+    if refusal.code in _REFUSED_CODES:
+        note_refusal(centre, AuditKind.REFUSED_CODE, address)
+    return CallRefused(code=refusal.code, error=refusal.error, retry_after_s=refusal.retry_after_s)
+
+
+def _wrong_code(db: WriteTransaction, origin: str, now_ms: int) -> NotEnrolled:
+    limited = _limited(db, origin, now_ms)
+    if limited is not None:
+        return limited
+    add_failure(db, origin, now_ms, FAILURE_WINDOW_MS)
+    return NotEnrolled("this code is unknown or older than ten minutes: make a new one at the centre")
+
+
+def _same_machine(db: ReadTransaction, kiosk_id: str, token: str, now_ms: int) -> Kiosk | None:
+    """The kiosk that a code has made, for the machine that has asked before; None for any other machine."""
+    holder = bearer(db, token, now_ms)
+    return read_kiosk(db, kiosk_id) if holder is not None and holder.kiosk_id == kiosk_id else None
+
+
+def _new_kiosk(
+    db: WriteTransaction, request: EnrolRequest, settings: SiteSettings, grants: tuple[str, ...], now_ms: int
+) -> Kiosk:
     kiosk_id = _free_id(db, request.kiosk_id)
     kiosk = Kiosk(
         kiosk_id=kiosk_id,
@@ -111,7 +158,10 @@ def enrol(
     add_kiosk(db, kiosk)
     if request.kept > 0 and was_restored(db):
         note_catching_up(db, kiosk_id, now_ms)
-    token = issue(db, Role.KIOSK, now_ms, kiosk_id=kiosk.kiosk_id, name=kiosk.name)
+    return kiosk
+
+
+def _enrolment(kiosk: Kiosk, token: str, settings: SiteSettings, definitions: Definitions, keys: CardKeys) -> Enrolment:
     return Enrolment(
         kiosk_id=kiosk.kiosk_id,
         epoch=kiosk.epoch,
@@ -127,22 +177,16 @@ def enrol(
     )
 
 
-def _origin(address: str) -> str:
-    """Whom wrong codes are counted for: an IPv4 address, or the /64 of an IPv6 one, where one machine has many."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return address if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
-
-
-def _limited(db: WriteTransaction, origin: str, now_ms: int) -> NotEnrolled | None:
-    delete_failures_before(db, now_ms - FAILURE_WINDOW_MS)
-    failures = count_failures(db, origin)
+def _limited(db: ReadTransaction, origin: str, now_ms: int) -> NotEnrolled | None:
+    failures = count_failures(db, origin, now_ms, FAILURE_WINDOW_MS)
     if failures.first_ms is None or (failures.of_one < FAILURES_OF_ONE and failures.of_all < FAILURES_OF_ALL):
         return None
-    wait_s = max(1.0, (failures.first_ms + FAILURE_WINDOW_MS - now_ms) / 1000)
+    wait_s = min(max(1.0, (failures.first_ms + FAILURE_WINDOW_MS - now_ms) / 1000), FAILURE_WINDOW_MS / 1000)
     return NotEnrolled("too many wrong codes; wait a minute", EndCode.TRY_LATER, wait_s)
+
+
+def _keyed(secret: str, text: str) -> bytes:
+    return hmac.digest(bytes.fromhex(secret), text.encode(), "sha256")
 
 
 def _typed_hash(typed: str) -> str:

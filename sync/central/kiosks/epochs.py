@@ -6,7 +6,8 @@ from dataclasses import replace
 from sync.central.kiosks.batch import Batch
 from sync.central.kiosks.links import Gap
 from sync.central.records.audit import note
-from sync.central.records.cases import FORK, GAP, NewCase, has_open_case, open_case
+from sync.central.records.audit_kinds import AuditKind
+from sync.central.records.cases import FORK, GAP, NewCase, open_or_repeat
 from sync.central.records.chains import write_chain
 from sync.central.records.kiosks import begin_epoch
 from sync.central.records.told_seqs import carry_over
@@ -57,9 +58,8 @@ def begin_next_epoch(db: WriteTransaction, batch: Batch, sent_epoch: int, code: 
 
 def _inform_staff(db: WriteTransaction, batch: Batch, code: str, detail: dict[str, int]) -> None:
     context, kiosk_id = batch.context, batch.chain.kiosk_id
-    note(db, kiosk_id, code, context.now_ms, detail=detail)
-    if not has_open_case(db, code, kiosk_id):
-        open_case(db, context.ids(), NewCase(code, kiosk_id, detail), context.now_ms)
+    note(db, kiosk_id, AuditKind(code), context.now_ms, detail=detail)
+    open_or_repeat(db, context.ids(), NewCase(code, kiosk_id, detail, matter=code), context.now_ms)
     log.warning(
         "kiosk %s: %s in epoch %s; it continues in epoch %s", kiosk_id, code, detail["epoch"], detail["new_epoch"]
     )

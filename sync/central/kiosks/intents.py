@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,8 +19,7 @@ _CARD_AS_READ = "tag_id"
 _MOMENTS = range(-(2**53), 2**53)  # range of a clock reading, in milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(msgspec.Struct, frozen=True):
     """A body as JSON values, and in canonical JSON."""
 
     value: Any
@@ -42,7 +42,9 @@ def read_body(raw: bytes) -> Body | None:
     """A body as JSON; None where it is broken, has numbers out of range, or is nested too deep."""
     try:
         value = msgspec.json.decode(raw)
-        return Body(value, canonical(value)) if _is_shallow(value) else None
+        # What opens so few lists and objects in all is nested no deeper.
+        is_shallow = raw.count(b"{") + raw.count(b"[") < MAX_DEPTH or _is_shallow(value)
+        return Body(value, canonical(value)) if is_shallow else None
     except (ValueError, RecursionError):
         return None
 
@@ -55,9 +57,9 @@ def read_intent(document: dict[str, Any] | None) -> Intent | UnreadableIntent:
         intent = msgspec.convert(document, Intent)
     except (msgspec.ValidationError, RecursionError):
         return UnreadableIntent("not an intent")
-    for reason, sound in _checks(intent):
-        if not sound:
-            return UnreadableIntent(reason)
+    reason = _unsound(intent)
+    if reason is not None:
+        return UnreadableIntent(reason)
     if _CARD_AS_READ in intent.payload:
         payload = {key: value for key, value in intent.payload.items() if key != _CARD_AS_READ}
         return msgspec.structs.replace(intent, payload=payload)
@@ -89,13 +91,27 @@ def claimed_identity(raw: bytes) -> ClaimedIdentity:
         return ClaimedIdentity()
 
 
+def identity_in(document: dict[str, Any]) -> ClaimedIdentity:
+    """As `claimed_identity`, for a body that was read already."""
+    return ClaimedIdentity(document.get("action_id"), document.get("seq"))
+
+
 def content_hash(document: dict[str, Any]) -> str:
     """SHA-256 (hex) over the content of an action, without its place in a chain.
 
     Empty members count as absent: an action that a newer kiosk encodes again, with more fields, stays the same action.
     """
-    content = {key: value for key, value in document.items() if key not in _PLACE and value not in _EMPTY}
+    content = {key: value for key, value in document.items() if value}
+    for key in _PLACE:
+        content.pop(key, None)
     return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def hash_of_raw(raw: bytes) -> str:
+    """The content hash of a body as it came: of the bytes, which no action has, where the body is no JSON object."""
+    body = read_body(raw)
+    document = body.document if body else None
+    return hashlib.sha256(raw).hexdigest() if document is None else content_hash(document)
 
 
 def _is_shallow(value: Any) -> bool:
@@ -114,29 +130,24 @@ def _inside(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-_EMPTY: tuple[object, ...] = (None, "", 0, [], {})
-
-
-def _checks(intent: Intent) -> list[tuple[str, bool]]:
-    ids = (intent.action_id, intent.visit_id, intent.queue_id)
+def _unsound(intent: Intent) -> str | None:
+    """Why an intent cannot be kept or judged; None for a sound one."""
+    if not (is_uuid(intent.action_id) and is_uuid(intent.visit_id) and is_uuid(intent.queue_id)):
+        return "an id is no UUID"
     names = (intent.action_type, intent.patient_id, intent.queue_number, intent.exam_id)
-    texts = (*names, intent.journey_state, intent.binding_id or "")
     card = (intent.card.key_id, intent.card.uid_hash) if intent.card else ()
-    return [
-        ("an id is no UUID", all(is_uuid(value) for value in ids)),
-        ("a text is too long", all(len(text) <= MAX_TEXT for text in (*texts, *card, *intent.appointment_ids))),
-        ("no patient is named", bool(intent.patient_id)),
-        ("a number is out of range", _in_range(intent)),
-        ("site_day is no date", _is_date(intent.site_day)),
-    ]
+    texts = (*names, intent.journey_state, intent.binding_id or "", *card, *intent.appointment_ids)
+    if max(map(len, texts)) > MAX_TEXT:
+        return "a text is too long"
+    if not intent.patient_id:
+        return "no patient is named"
+    counts, clock = (intent.leg, intent.base_version, intent.definitions_version), intent.clock
+    if min(counts) < 0 or max(counts) >= 2**53 or clock.wall_ms not in _MOMENTS or clock.mono_ms not in _MOMENTS:
+        return "a number is out of range"
+    return None if _is_date(intent.site_day) else "site_day is no date"
 
 
-def _in_range(intent: Intent) -> bool:
-    clock = intent.clock
-    counts = (intent.leg, intent.base_version, intent.definitions_version)
-    return all(0 <= count < 2**53 for count in counts) and clock.wall_ms in _MOMENTS and clock.mono_ms in _MOMENTS
-
-
+@lru_cache(maxsize=64)
 def _is_date(text: str) -> bool:
     try:
         return date.fromisoformat(text).isoformat() == text

@@ -2,21 +2,24 @@
 
 import logging
 
+import msgspec
+
 from sync.central.conflicts.evidence import ReceivedAction
 from sync.central.conflicts.judge import judge
 from sync.central.kiosks.batch import Batch
-from sync.central.kiosks.claims import refused_claim
-from sync.central.kiosks.intents import UnreadableIntent, content_hash, read_intent
+from sync.central.kiosks.claims import refused_claim, refused_time
+from sync.central.kiosks.intents import UnreadableIntent, content_hash
 from sync.central.kiosks.links import Link
 from sync.central.kiosks.quarantine import quarantine
 from sync.central.records.chains import Receipt, put_receipt, read_receipt
 from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
 from sync.central.records.told_seqs import read_window
 from sync.central.records.verdicts import VerdictRecord, current_verdict_row, latest_verdict, verdict_row
+from sync.central.records.waiting import note_sent_again
 from sync.central.store.errors import is_of_the_action
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.logs import INTERNAL
-from sync.protocol import Code, Intent, VerdictRow
+from sync.protocol import Code, Intent, Verdict, VerdictRow
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +34,14 @@ def judge_link(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
     """
     try:
         with db.savepoint():
-            return _judge(db, batch, link)
+            return judge_within(db, batch, link)
     except Exception as error:
         if not is_of_the_action(error):
             raise
         # The error's message may quote the action; the error's type does not.
         log.error("action %s of %s failed: %s", link.seq, batch.sender.kiosk_id, type(error).__name__)  # noqa: TRY400
         with db.savepoint():
-            return _quarantine(db, batch, link, INTERNAL, _received(db, batch, link, read_intent(link.document)))
+            return _quarantine(db, batch, link, INTERNAL, _received(db, batch, link, _read(batch, link)))
 
 
 def repeat_verdict(db: ReadTransaction, batch: Batch, link: Link, verdict_id: str) -> VerdictRow:
@@ -49,12 +52,15 @@ def repeat_verdict(db: ReadTransaction, batch: Batch, link: Link, verdict_id: st
     return current_verdict_row(db, context.definitions, context.today, record, link.action_id, link.seq)
 
 
-def _judge(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
+def judge_within(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
+    """The verdict for a new link, in the savepoint of the caller. Whatever goes wrong is raised."""
     record = _judged_before(db, link)
     if record is not None:
         _add_receipt(db, batch, link, record)
+        if record.verdict is Verdict.NEEDS_STAFF:
+            note_sent_again(db)
         return repeat_verdict(db, batch, link, record.verdict_id)
-    intent = read_intent(link.document)
+    intent = _read(batch, link)
     if isinstance(intent, UnreadableIntent):
         return _quarantine(db, batch, link, _reason(link, intent))
     if intent.site_id != batch.context.settings.site_id:
@@ -64,10 +70,18 @@ def _judge(db: WriteTransaction, batch: Batch, link: Link) -> VerdictRow:
     received = _received(db, batch, link, intent)
     if received is None:
         return _quarantine(db, batch, link, "it belongs to another chain")
-    claim = refused_claim(db, batch, intent)
+    claim = refused_claim(db, batch, intent) or refused_time(db, received)
     if claim is not None:
         return _quarantine(db, batch, link, claim.reason, received if claim.may_count else None, claim.code)
     return _judge_received(db, batch, link, received)
+
+
+def _read(batch: Batch, link: Link) -> Intent | UnreadableIntent:
+    """The intent of a link, with its card under the newest key: the kiosk may have read it under an older one."""
+    intent = link.intent
+    if isinstance(intent, UnreadableIntent) or intent.card is None:
+        return intent
+    return msgspec.structs.replace(intent, card=batch.keys.lift(intent.card))
 
 
 def _judge_received(db: WriteTransaction, batch: Batch, link: Link, received: ReceivedAction) -> VerdictRow:
@@ -107,10 +121,12 @@ def _judged_before(db: ReadTransaction, link: Link) -> VerdictRecord | None:
     An opaque record counts as the action of its id, since its content may have been damaged on the kiosk's disk.
     """
     record = latest_verdict(db, link.action_id)
-    if record is None or link.opaque or link.document is None:
-        return record if link.opaque else None
+    if link.opaque:
+        return record
     before = stored_answer(db, link.action_id)
-    return record if before is not None and before.content_hash == content_hash(link.document) else None
+    if before is None or link.document is None:
+        return None
+    return record if before.content_hash == content_hash(link.document) else None
 
 
 def _reason(link: Link, unreadable: UnreadableIntent) -> str:

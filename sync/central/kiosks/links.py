@@ -2,39 +2,42 @@
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sync.central.kiosks.intents import claimed_identity, read_body
+import msgspec
+from msgspec.structs import replace
+
+from sync.central.kiosks.intents import UnreadableIntent, claimed_identity, identity_in, read_body, read_intent
 from sync.central.records.chains import Chain, read_receipt
 from sync.central.store.transactions import ReadTransaction
-from sync.protocol import NO_HASH, Opaque, PriorVerdict, Pushed, link_hash
+from sync.protocol import NO_HASH, Intent, Opaque, PriorVerdict, Pushed, link_hash
 
 _NO_SEQ = -(2**63)  # the seq of a body that names none
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """One action of a batch: its seq, its hash, and its body as it came and as JSON values (None: no JSON object).
 
+    - `intent`: the intent in the body, or why there is none that can be judged.
     - `canonical`: the bytes that the hash must cover; None where they are unknown, and the hash is not checked.
     - `action_id`: the id that the body names, in any form.
     - `prior_verdict`: the verdict that the kiosk got before the centre was restored.
-    - `opaque`: the record was sent as stored on the kiosk's disk, and its hash is not checked.
+    - `opaque`: the record was sent as stored on the kiosk's disk, where it may be damaged. Its hash is not checked.
     """
 
     seq: int
     hash: str
     body: bytes
     document: dict[str, Any] | None
+    intent: Intent | UnreadableIntent
     canonical: bytes | None = None
     action_id: str = ""
     prior_verdict: PriorVerdict | None = None
     opaque: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(msgspec.Struct, frozen=True):
     """A link that was judged before, and the id of its verdict."""
 
     link: Link
@@ -95,7 +98,7 @@ def _chained(head: str, links: Sequence[Link]) -> list[Link] | None:
         follows = link.canonical is None or link_hash(head, link.canonical) == link.hash
         if not follows and not link.opaque:
             return None
-        chained.append(link if follows else replace(link, document=None))
+        chained.append(link if follows else replace(link, document=None, intent=read_intent(None)))
         head = link.hash
     return chained
 
@@ -117,16 +120,17 @@ def _link(pushed: Pushed) -> Link:
     raw = bytes(pushed.body)
     body = read_body(raw)
     document, canonical = (body.document, body.canonical) if body else (None, None)
-    claimed = claimed_identity(raw)
+    claimed = claimed_identity(raw) if document is None else identity_in(document)
     seq = _NO_SEQ if claimed.place is None else claimed.place
-    return Link(seq, pushed.hash, raw, document, canonical, claimed.id, pushed.held)
+    return Link(seq, pushed.hash, raw, document, read_intent(document), canonical, claimed.id, pushed.held)
 
 
 def _opaque_link(pushed: Pushed, sent: Opaque) -> Link:
     """A record as stored on a disk.
 
     Its content counts only where it names the action that it was sent as, and where the hash covers it. A bit that
-    flipped on the disk may have made it another patient's action.
+    flipped on the disk may have made it another patient's action. One that the kiosk can read is a link like any other:
+    where its hash does not follow, the chain has forked.
     """
     try:
         raw = base64.b64decode(sent.body, validate=True)
@@ -139,7 +143,9 @@ def _opaque_link(pushed: Pushed, sent: Opaque) -> Link:
         sent.action_id,
     )
     content, canonical = (document, body.canonical) if body and is_sent_action else (None, None)
-    return Link(sent.seq, pushed.hash, raw, content, canonical, sent.action_id, pushed.held, opaque=True)
+    is_opaque = not (sent.readable and is_sent_action)
+    intent = read_intent(content)
+    return Link(sent.seq, pushed.hash, raw, content, intent, canonical, sent.action_id, pushed.held, is_opaque)
 
 
 def _begin(chain: Chain, links: Sequence[Link]) -> int:

@@ -6,20 +6,23 @@ card after card.
 
 from collections.abc import Collection
 
+import msgspec
+
 from sync.cards import CardHash
 from sync.central.centre import Centre
-from sync.central.kiosks.page import patient_row
 from sync.central.kiosks.refusals import of_other_site, sender_of, unsupported
 from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.bindings import binding_of_card
 from sync.central.records.journeys import change_of, renumber
 from sync.central.records.lookups import lookups_since, write_lookups
 from sync.central.records.roster import add_guest
+from sync.central.records.roster_rows import roster_rows
 from sync.central.records.site import read_site
-from sync.central.store.transactions import WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.protocol import (
-    MAX_CARD_KEYS,
     SUPPORTED_VERSIONS,
+    BindingRow,
     CallRefused,
     EndCode,
     LookupAnswer,
@@ -29,7 +32,6 @@ from sync.protocol import (
 
 MOST_A_MINUTE = 20
 MINUTE_MS = 60_000
-LOOK = "look:card"  # the kind of the row in the access log
 _MAX_TEXT = 128
 
 
@@ -46,9 +48,9 @@ def look_up(
     """
     if request.protocol_version not in versions:
         return unsupported(versions)
-    if not _is_card(request.cards):
-        return CallRefused(code=EndCode.MALFORMED, error=f"cards must hold 1 to {MAX_CARD_KEYS} hashes of one card")
-    with centre.store.write() as db:
+    if not _is_card(request.card):
+        return CallRefused(code=EndCode.MALFORMED, error="card must be the hash of a card")
+    with centre.store.write(brief=True) as db:
         refused = of_other_site(db, request.site_id)
         if refused is not None:
             return refused
@@ -61,9 +63,9 @@ def look_up(
             wait_s = max(1.0, (recent[0] + MINUTE_MS - now_ms) / 1000)
             return CallRefused(code=EndCode.TRY_LATER, error="too many look-ups; wait a minute", retry_after_s=wait_s)
         write_lookups(db, kiosk_id, (*recent, now_ms))
-        patient = _holder(db, centre, request.cards, settings.day(now_ms))
+        patient = _holder(db, centre, request.card, settings.day(now_ms))
         patient_id = patient.patient_id if patient else None
-        note(db, kiosk_id, LOOK, now_ms, patient_id=patient_id, detail={"from": address})
+        note(db, kiosk_id, AuditKind.LOOK_CARD, now_ms, patient_id=patient_id, detail={"from": address})
         return LookupAnswer(
             site_id=settings.site_id,
             server_incarnation=settings.server_incarnation,
@@ -72,19 +74,28 @@ def look_up(
         )
 
 
-def _is_card(cards: tuple[CardHash, ...]) -> bool:
-    texts = [text for card in cards for text in (card.key_id, card.uid_hash)]
-    return 1 <= len(cards) <= MAX_CARD_KEYS and all(len(text) <= _MAX_TEXT for text in texts)
+def _is_card(card: CardHash) -> bool:
+    return len(card.key_id) <= _MAX_TEXT and len(card.uid_hash) <= _MAX_TEXT
 
 
-def _holder(db: WriteTransaction, centre: Centre, cards: tuple[CardHash, ...], today: str) -> PatientRow | None:
-    binding = binding_of_card(db, cards)
+def _holder(db: WriteTransaction, centre: Centre, card: CardHash, today: str) -> PatientRow | None:
+    binding = binding_of_card(db, (centre.keys.lift(card),))
     if binding is None:
         return None
-    patient_id = binding.patient_id
-    row = patient_row(db, centre.definitions, today, patient_id, change_of(db, patient_id))
+    row = _row(db, centre, today, change_of(db, binding.patient_id))
     if row is None:
         # Pages bring the later changes of a patient on the roster alone.
-        add_guest(db, patient_id, today)
-        row = patient_row(db, centre.definitions, today, patient_id, renumber(db, patient_id))
-    return row
+        add_guest(db, binding.patient_id, today)
+        row = _row(db, centre, today, renumber(db, binding.patient_id))
+    return row and _naming(row, BindingRow(binding.binding_id, card.key_id, card.uid_hash))
+
+
+def _row(db: ReadTransaction, centre: Centre, today: str, change: int) -> PatientRow | None:
+    """The row of the patient who has this change number; None for one who is on no roster, and for the number 0."""
+    found = roster_rows(db, centre.definitions, today, change - 1, change) if change else ()
+    return found[0].row if found else None
+
+
+def _naming(row: PatientRow, asked: BindingRow) -> PatientRow:
+    """The row with the card as the kiosk asked for it: the kiosk may not have the newest key yet."""
+    return row if asked in row.bindings else msgspec.structs.replace(row, bindings=(*row.bindings, asked))

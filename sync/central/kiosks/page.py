@@ -1,173 +1,147 @@
-"""The pull page: the part of the roster between two cursors, with revised verdicts and merged records.
+"""The rows of a page: the part of the roster between two changes, read and encoded once for all kiosks that ask for
+it.
 
 Change numbers are taken in the transaction that writes, so their order is commit order: a kiosk that has one change has
-every change before it. A cursor of an earlier day, or of another incarnation of the database, gets a snapshot. Verdicts
-and merged records continue from that cursor nevertheless, unless it is of another incarnation.
+every change before it. What a page says of its span holds for good: a row that changes later has a later number, and
+comes again. So a page may be used a little later than it was read. The kiosk then asks for the changes since.
 """
 
-import sqlite3
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from sync.cards import CardHash
-from sync.central.maintenance.restore_gap import restored_at
-from sync.central.records.appointments import bookings
-from sync.central.records.bindings import bindings_of
 from sync.central.records.card_blocks import CardBlock, blocks_in_force, changed_blocks
-from sync.central.records.journeys import read_journey
-from sync.central.records.patients import merges_after, name_and_language
-from sync.central.records.roster import changed_patients, first_change_of_day, is_guest, roster_members
-from sync.central.records.verdicts import RevisedVerdict, current_verdict_row, revised_verdicts
+from sync.central.records.roster import changes_of_members, changes_of_patients
+from sync.central.records.roster_rows import Changed, roster_rows
 from sync.central.store.transactions import ReadTransaction
-from sync.clock import day_after
 from sync.journey.definitions import Definitions
-from sync.protocol import PatientRow, PullRequest, Renamed, VerdictRow
+from sync.protocol import PatientRow
 
-MERGES_A_ROW = 20  # a merged record is so much smaller than a patient's row
-BLOCKS_A_ROW = 20  # and so is a blocked card
-
-
-@dataclass(frozen=True, slots=True)
-class PageRequest:
-    """Which page is read: the kiosk's request, the site's day and incarnation, and the number of rows in a page."""
-
-    asked: PullRequest
-    definitions: Definitions
-    server_incarnation: str
-    today: str
-    rows: int
+BLOCKS_A_ROW = 20  # a blocked card is so much smaller than a patient's row
+MOST_BYTES = 32 * 1024 * 1024  # of the pages that are kept
+KEPT_MS = 3000  # how long a page is used after something has changed; kiosks that begin a day come together
+_WORTH_KEEPING = 100  # rows; a smaller page is read again sooner than its kiosk could ask twice
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The cursors that a page lies between. `reset`: a snapshot begins. `more`: another page follows."""
+    """Which page: the changes above `after`, in a roster of the day `today`, with at most `rows` patients.
 
-    from_cursor: int
-    cursor: int
-    reset: bool
-    more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page. `gone` are patients who have left the roster. `blocked` and `unblocked` are hashes of cards."""
-
-    span: Span
-    patients: tuple[PatientRow, ...]
-    gone: tuple[str, ...]
-    verdicts: tuple[VerdictRow, ...]
-    renamed: tuple[Renamed, ...]
-    blocked: tuple[CardHash, ...]
-    unblocked: tuple[CardHash, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Roster:
-    """The rows of the roster with their changes, and the blocks of cards, complete up to change `end`."""
-
-    rows: tuple[sqlite3.Row, ...] = ()
-    blocks: tuple[CardBlock, ...] = ()
-    end: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Notices:
-    """Revised verdicts of the kiosk's actions, and merged records with their changes, complete up to change `end`."""
-
-    verdicts: tuple[RevisedVerdict, ...]
-    renamed: tuple[tuple[int, Renamed], ...]
-    end: int
-
-
-def read_page(db: ReadTransaction, page: PageRequest) -> Page:
-    """The page after the cursor of a request.
-
-    Rows, verdicts, merged records and blocked cards are each cut at a page's length. The page ends where the first of
-    them is cut.
+    `after` is None for the first page of a snapshot. The roster of the day began with `first_change`, in the
+    incarnation `server_incarnation`.
     """
-    cursor, latest = page.asked.cursor, db.latest_change()
-    first = first_change_of_day(db, page.today) or 0
-    is_known = page.asked.server_incarnation in (None, page.server_incarnation)
-    # After a restore a kiosk sends all its actions again, so the verdicts in the backup come as answers to them.
-    after = min(max(cursor, 0), latest) if is_known else restored_at(db)
-    notices = _read_notices(db, page, after, latest)
-    needs_snapshot = not is_known or cursor <= 0 or cursor > latest or cursor < first
-    if needs_snapshot and is_known and notices.end < first:
-        # A snapshot ends at a cursor of today, so the notices of earlier days come before it.
-        return _fill(db, page, notices, _Roster(), Span(after, notices.end, reset=False, more=True))
-    roster = _read_roster(db, page, None if needs_snapshot else after, latest)
-    end = min(notices.end, roster.end)
-    span = Span(0 if needs_snapshot else after, end, reset=needs_snapshot, more=end < latest)
-    return _fill(db, page, notices, roster, span)
+
+    after: int | None
+    rows: int
+    today: str
+    first_change: int
+    server_incarnation: str
 
 
-def _read_roster(db: ReadTransaction, page: PageRequest, after: int | None, latest: int) -> _Roster:
-    """The rows and blocks with a change above `after`; with None those of a snapshot."""
-    most_blocks = BLOCKS_A_ROW * page.rows
-    if after is None:
-        rows, blocks = roster_members(db, page.definitions, page.today, page.rows), blocks_in_force(db, most_blocks)
+@dataclass(frozen=True, slots=True)
+class RosterPage:
+    """The rows of a page, complete up to the change `end`.
+
+    `members` are the last members of an answer as JSON, with the bracket that ends it: they follow a `PageHead`.
+    `named` are the ids of the patients, `gone` those of patients who have left the roster.
+    """
+
+    end: int
+    members: bytes
+    named: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+class _Members(msgspec.Struct, frozen=True):
+    """What a PullAnswer has after its PageHead."""
+
+    patients: Sequence[PatientRow] = ()
+    blocked: Sequence[CardHash] = ()
+    unblocked: Sequence[CardHash] = ()
+
+    def encoded(self) -> bytes:
+        return msgspec.json.encode(self)[1:]
+
+
+NO_ROWS = RosterPage(0, _Members().encoded(), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A page with the last change when it was read, and the time of that (UTC ms)."""
+
+    page: RosterPage
+    latest: int
+    at_ms: int
+
+    def holds(self, latest: int, now_ms: int) -> bool:
+        """Whether the page is used for another kiosk."""
+        is_large = len(self.page.named) + len(self.page.gone) >= _WORTH_KEEPING
+        is_cut = self.page.end < self.latest
+        return latest == self.latest or ((is_large or is_cut) and 0 <= now_ms - self.at_ms < KEPT_MS)
+
+
+class Pages:
+    """The pages of one version of the rules. May be used from any thread: each page is read once."""
+
+    def __init__(self, definitions: Definitions, most_bytes: int = MOST_BYTES) -> None:
+        self._definitions = definitions
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Span, _Kept] = OrderedDict()  # the last one used is the last
+        self._bytes = 0
+
+    def page(self, db: ReadTransaction, span: Span, latest: int, now_ms: int) -> RosterPage:
+        """The page of a span, as of a moment not long ago. `latest` is the last change that the transaction sees."""
+        with self._lock:
+            kept = self._kept.get(span)
+            if kept is None or not kept.holds(latest, now_ms):
+                kept = _Kept(read_rows(db, self._definitions, span, latest), latest, now_ms)
+                self._keep(span, kept)
+            self._kept.move_to_end(span)
+            return kept.page
+
+    def _keep(self, span: Span, kept: _Kept) -> None:
+        before = self._kept.pop(span, None)
+        self._kept[span] = kept
+        self._bytes += len(kept.page.members) - (len(before.page.members) if before else 0)
+        while self._bytes > self._most_bytes and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= len(oldest.page.members)
+
+
+def read_rows(db: ReadTransaction, definitions: Definitions, span: Span, until: int) -> RosterPage:
+    """The page of a span up to a change. It ends where its patients or its blocked cards are cut at a page's length."""
+    most_blocks = BLOCKS_A_ROW * span.rows
+    if span.after is None:
+        changes = changes_of_members(db, definitions, span.today, until, span.rows)
+        blocks = blocks_in_force(db, until, most_blocks)
     else:
-        rows, blocks = changed_patients(db, after, page.rows), changed_blocks(db, after, most_blocks)
-    end_of_rows = _end([row["change"] for row in rows], page.rows, latest)
-    end_of_blocks = _end([block.change for block in blocks], most_blocks, latest)
-    return _Roster(tuple(rows), tuple(blocks), min(end_of_rows, end_of_blocks))
+        changes = changes_of_patients(db, span.after, until, span.rows)
+        blocks = changed_blocks(db, span.after, until, most_blocks)
+    end_of_blocks = end_of([block.change for block in blocks], most_blocks, until)
+    end = min(end_of(changes, span.rows, until), end_of_blocks)
+    changed = roster_rows(db, definitions, span.today, changes[0] - 1, min(changes[-1], end)) if changes else []
+    return _page(span, changed, [block for block in blocks if block.change <= end], end)
 
 
-def patient_row(
-    db: ReadTransaction, definitions: Definitions, today: str, patient_id: str, change: int
-) -> PatientRow | None:
-    """A patient as kiosks hold them, as of a change number; None for a patient who is not on the roster."""
-    journey = read_journey(db, definitions, patient_id, today)
-    assert journey is not None
-    masked_name, language = name_and_language(db, patient_id)
-    day = day_after(today)
-    tomorrow = bookings(db, patient_id, day, day_after(day))
-    waits = any(entry.state in definitions.live for entry in journey.entries)
-    has_reason = journey.visit_id is not None or waits or journey.appointments or tomorrow
-    if not has_reason and not is_guest(db, patient_id, today):
-        return None
-    return PatientRow(
-        patient_id=patient_id,
-        masked_name=masked_name,
-        language=language,
-        change=change,
-        bindings=bindings_of(db, patient_id),
-        journey=journey,
-        tomorrow=tomorrow,
-    )
-
-
-def _read_notices(db: ReadTransaction, page: PageRequest, after: int, latest: int) -> _Notices:
-    most_merges = MERGES_A_ROW * page.rows
-    verdicts = revised_verdicts(db, page.asked.kiosk_id, after, page.rows)
-    renamed = merges_after(db, after, most_merges)
-    end_of_verdicts = _end([each.record.change for each in verdicts], page.rows, latest)
-    end_of_merges = _end([change for change, _ in renamed], most_merges, latest)
-    return _Notices(tuple(verdicts), tuple(renamed), min(end_of_verdicts, end_of_merges))
-
-
-def _end(changes: Sequence[int], limit: int, latest: int) -> int:
+def end_of(changes: Sequence[int], limit: int, latest: int) -> int:
     """The change up to which a list that was read with a limit is complete."""
     return changes[-1] if len(changes) == limit else latest
 
 
-def _fill(db: ReadTransaction, page: PageRequest, notices: _Notices, roster: _Roster, span: Span) -> Page:
-    renamed = tuple(each for change, each in notices.renamed if change <= span.cursor)
-    patients, gone = [], [each.old for each in renamed]
-    for row in roster.rows:
-        if row["change"] > span.cursor:
-            break
-        patient = patient_row(db, page.definitions, page.today, row["patient_id"], row["change"])
-        if patient is not None:
-            patients.append(patient)
-        elif not span.reset:
-            gone.append(row["patient_id"])
-    verdicts = tuple(
-        current_verdict_row(db, page.definitions, page.today, each.record, each.action_id, each.seq)
-        for each in notices.verdicts
-        if each.record.change <= span.cursor
+def _page(span: Span, changed: Sequence[Changed], blocks: Sequence[CardBlock], end: int) -> RosterPage:
+    patients = [each.row for each in changed if each.row is not None]
+    blocked = [card for block in blocks if block.in_force for card in block.cards]
+    unblocked = [card for block in blocks if not block.in_force for card in block.cards]
+    return RosterPage(
+        end=end,
+        members=_Members(patients, blocked, unblocked).encoded(),
+        named=tuple(each.patient_id for each in patients),
+        # A snapshot names nobody who has left: its kiosk forgets whom it does not name.
+        gone=tuple(each.patient_id for each in changed if each.row is None) if span.after is not None else (),
     )
-    blocks = [block for block in roster.blocks if block.change <= span.cursor]
-    blocked = tuple(card for block in blocks if block.in_force for card in block.cards)
-    unblocked = tuple(card for block in blocks if not block.in_force for card in block.cards)
-    return Page(span, tuple(patients), tuple(gone), verdicts, renamed, blocked, unblocked)

@@ -1,224 +1,140 @@
-"""Pull: the next page of the roster for a kiosk, at once or as soon as something changes."""
+"""Pull: the next page of the roster for a kiosk, at once or as soon as something changes.
 
-import logging
-import threading
-from collections.abc import Collection
+One thread makes all answers, as sets. A call that waits holds no thread, and a change costs those who act the same
+whether one kiosk waits for it or a thousand.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 import msgspec
 
 from sync.central.centre import Centre
-from sync.central.kiosks.cursors import Cursor, cursor_mac, kind_of_cursor
-from sync.central.kiosks.page import PageRequest, read_page
-from sync.central.kiosks.refusals import bad_cursor, of_other_site, sender_of, unsupported
-from sync.central.maintenance.incarnation import begin_new_incarnation
-from sync.central.records.backlogs import Told, is_news, note_backlog, read_backlog
-from sync.central.records.cases import BAD_CURSOR, NewCase, has_open_case, open_case
-from sync.central.records.catching_up import end_catching_up, is_catching_up
-from sync.central.records.chains import read_chain
-from sync.central.records.kiosks import Kiosk, note_answered, note_contact, read_kiosk
-from sync.central.records.roster import begin_roster_day, first_change_of_day
-from sync.central.records.site import read_site
-from sync.central.records.told_seqs import last_told, note_told
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.protocol import SUPPORTED_VERSIONS, CallRefused, PullAnswer, PullRequest
+from sync.central.kiosks.answering import Answered, Asked, Present, Pulled, answer_pulls, newer_keys
+from sync.central.kiosks.page import Pages
+from sync.central.kiosks.reception import Reception
+from sync.central.kiosks.waiting_room import Reply, WaitingCall, WaitingRoom
+from sync.central.store.transactions import ReadTransaction
+from sync.protocol import MAX_PAGE_ROWS, SUPPORTED_VERSIONS, CallRefused, PullRequest
 
-log = logging.getLogger(__name__)
-
-PAGE = 25  # patients a page; a kiosk adopts a page in one transaction, and a tap waits for that
 LONGEST_WAIT_S = 30.0
-MAX_POLLS = 32  # calls that wait at a time
+MOST_WAITING = 10_000  # calls that wait at a time
 RETRY_AFTER_S = 5.0  # for a call that cannot wait, since too many calls wait already
-_LARGEST = 2**53  # of a number in a case
-SEEN_EVERY_MS = 60_000  # the least time between two records of a kiosk's last contact
+_AT_ONCE = 500  # answers as of one moment
+# So many answers leave together; then those who act have their turn. Eight kiosks that get their answers and call again
+# take some two milliseconds of the gateway.
+_PART = 8
+_REST_S = 0.01
+_SPREAD_S = 0.3  # all rests of a set are no longer
 
 
 class PullService:
-    """Answers pulls, from any thread. At most `most_waiting` calls wait at a time."""
+    """Answers pulls, from any thread. At most `most_waiting` calls wait at a time, one a kiosk."""
 
     def __init__(
         self,
         centre: Centre,
-        most_waiting: int = MAX_POLLS,
-        page: int = PAGE,
+        most_waiting: int = MOST_WAITING,
+        page: int = MAX_PAGE_ROWS,
         versions: Collection[int] = SUPPORTED_VERSIONS,
     ) -> None:
-        """`page` is the number of patients in a page, `versions` the protocol versions that this centre speaks."""
+        """`page` is the most patients in a page, `versions` the protocol versions that this centre speaks."""
         self._centre = centre
-        self._places = threading.Semaphore(most_waiting)
         self._page = page
         self._versions = tuple(sorted(versions))
+        self._pages = Pages(centre.definitions)
+        self._more_after: dict[str, int] = {}  # the cursors of answers after which there is more, by kiosk
+        self._reception = Reception(centre, self._versions)
+        self._room = WaitingRoom(self._receive_calls, self._answer_calls, centre.store.news, most_waiting)
 
-    def pull(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
-        """The next page. `kiosk_id` is the kiosk of the token.
+    def pull(self, kiosk_id: str, request: PullRequest) -> Answered:
+        """The answer as of now, without any wait. `kiosk_id` is the kiosk of the token.
 
-        Waits up to `wait_s` where there is nothing new. Where too many calls wait already, the answer comes at once and
-        says when to call again.
+        Raises NoSite, and sqlite3.OperationalError where the database is busy.
         """
-        if request.protocol_version not in self._versions:
-            return unsupported(self._versions)
+        asked = self._asked(kiosk_id, request)
+        (received,) = self._reception.receive([asked])
+        if isinstance(received, Exception):
+            raise received
+        if isinstance(received, CallRefused):
+            return received
         with self._centre.store.read() as db:
-            refused = of_other_site(db, request.site_id)
-        if refused is not None:
-            return refused
-        self._note_call(kiosk_id, request)
-        answer = self._answer(kiosk_id, request)
-        wait_s = min(request.wait_s, LONGEST_WAIT_S)
-        if isinstance(answer, CallRefused) or wait_s <= 0 or _has_news(request, answer):
-            return answer
-        if not self._places.acquire(blocking=False):
-            return msgspec.structs.replace(answer, retry_after_s=RETRY_AFTER_S)
+            return next(self._answers(db, [asked]))
+
+    def wait(self, kiosk_id: str, request: PullRequest, reply: Reply, unconfirmed: str = "") -> Callable[[], None]:
+        """Answers by `reply`, from another thread, up to `wait_s` later where there is nothing new.
+
+        `reply` gets the answer, or the error by which it failed, and raises nothing. A later pull of the kiosk ends
+        this one, which is answered then. Where too many calls wait already, the answer comes now and says when to call
+        again. `unconfirmed` is the hash of the token where it is not confirmed yet: `reply` gets BearerChanged where it
+        is not valid. Returns the function that drops the call, whose client has left.
+        """
+        until_s = time.monotonic() + min(request.wait_s, LONGEST_WAIT_S)
+        call = WaitingCall(self._asked(kiosk_id, request, unconfirmed), until_s, reply)
+        self._room.enter(call)
+        return partial(self._room.leave, call)
+
+    def close(self) -> None:
+        """Answers all calls that wait. Later ones are answered at once."""
+        self._room.close()
+
+    def _asked(self, kiosk_id: str, request: PullRequest, unconfirmed: str = "") -> Asked:
+        return Asked(kiosk_id, request, min(max(request.rows, 1), self._page), unconfirmed)
+
+    def _receive_calls(self, calls: Sequence[WaitingCall]) -> None:
+        """Has calls that have just come answered, or lets them wait."""
+        for call, received in zip(calls, self._reception.receive([each.asked for each in calls]), strict=True):
+            if not isinstance(received, Present):
+                call.reply(received)
+            elif self._is_urgent(call.asked, received):
+                self._room.hurry(call)
+            elif not self._room.admit(call, received.moment.latest):
+                self._room.hurry(replace(call, retry_after_s=RETRY_AFTER_S))
+
+    def _is_urgent(self, asked: Asked, present: Present) -> bool:
+        """Whether a pull is not gathered with others: it asks for no wait, or for what no change tells."""
+        request = asked.request
+        return (
+            request.wait_s <= 0
+            or request.definitions_version != self._centre.definitions.version
+            or newer_keys(self._centre.keys.published, request) is not None
+            or present.needs_snapshot(request)
+            or self._more_after.get(asked.kiosk_id) == request.cursor
+        )
+
+    def _answers(self, db: ReadTransaction, asked: Sequence[Asked]) -> Iterator[Answered]:
+        return answer_pulls(db, self._centre, self._pages, asked, self._versions)
+
+    def _answer_calls(self, calls: Sequence[WaitingCall]) -> None:
+        """Answers calls as sets."""
+        for begin in range(0, len(calls), _AT_ONCE):
+            self._answer_set(calls[begin : begin + _AT_ONCE])
+
+    def _answer_set(self, calls: Sequence[WaitingCall]) -> None:
+        """Answers calls as of one moment, and lets others work in between."""
+        number, rest_s = 0, min(_REST_S, _SPREAD_S * _PART / len(calls))
         try:
-            self._centre.store.news.wait(answer.cursor, wait_s)
-        finally:
-            self._places.release()
-        return self._answer(kiosk_id, request)
+            with self._centre.store.read() as db:
+                for answer in self._answers(db, [call.asked for call in calls]):
+                    call = calls[number]
+                    number += 1
+                    call.reply(self._noted(call, answer))
+                    if number % _PART == 0:
+                        self._room.rest(rest_s)
+        except Exception as error:  # noqa: BLE001 - each call ends with it, and its edge logs it
+            for call in calls[number:]:
+                call.reply(error)
 
-    def _note_call(self, kiosk_id: str, request: PullRequest) -> None:
-        """Writes the changes that a call itself causes: a new day's roster, the last contact, what waits at the
-        kiosk, a new incarnation.
-
-        Most calls change nothing, and do not wait for a writer.
-        """
-        with self._centre.store.read() as db:
-            if not _changes_something(db, kiosk_id, request, self._centre.clock()):
-                return
-        with self._centre.store.write() as db:
-            # Read again: another call may have begun the next day while this call waited to write.
-            now_ms = self._centre.clock()
-            self._note_cursor(db, kiosk_id, request, now_ms)
-            today = read_site(db).day(now_ms)
-            if first_change_of_day(db, today) is None:
-                begin_roster_day(db, self._centre.definitions, today)
-            if _has_caught_up(db, kiosk_id, request):
-                end_catching_up(db, kiosk_id)
-            note = note_answered if _is_answered(request) else note_contact
-            note(db, kiosk_id, now_ms)
-            kiosk = read_kiosk(db, kiosk_id)
-            seq = _told_seq(db, kiosk, request)
-            if kiosk is not None and seq is not None:
-                note_told(db, kiosk_id, kiosk.epoch, seq, now_ms)
-            if _is_enrolled(kiosk):
-                note_backlog(db, Told(kiosk_id, request.backlog, now_ms))
-
-    def _note_cursor(self, db: WriteTransaction, kiosk_id: str, request: PullRequest, now_ms: int) -> None:
-        """Begins a new incarnation where the database was set back. Tells staff of a cursor that was made up."""
-        if not _is_enrolled(read_kiosk(db, kiosk_id)):
-            return
-        cursor = kind_of_cursor(db, kiosk_id, request)
-        if cursor is Cursor.LOST:
-            log.warning("kiosk %s knows changes that the database does not: it was set back", kiosk_id)
-            begin_new_incarnation(db, now_ms)
-        if cursor is Cursor.MADE_UP and not has_open_case(db, BAD_CURSOR, kiosk_id):
-            log.warning("kiosk %s names a cursor that it was never given", kiosk_id)
-            detail = {"cursor": min(request.cursor, _LARGEST), "latest": db.latest_change()}
-            open_case(db, self._centre.ids(), NewCase(BAD_CURSOR, kiosk_id, detail), now_ms)
-
-    def _answer(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
-        with self._centre.store.read() as db:
-            sender = sender_of(db, kiosk_id, request.kiosk_id)
-            if isinstance(sender, CallRefused):
-                return sender
-            if kind_of_cursor(db, kiosk_id, request) is Cursor.MADE_UP:
-                return bad_cursor(read_site(db).site_id)
-            # The first read sets the moment that this transaction sees. A clock read after it names no earlier day.
-            now_ms, site, definitions = self._centre.clock(), read_site(db), self._centre.definitions
-            page = read_page(
-                db,
-                PageRequest(request, definitions, site.server_incarnation, site.day(now_ms), self._page),
-            )
-            is_stale = request.definitions_version != definitions.version
-            chain = read_chain(db, kiosk_id, sender.epoch)
-            return PullAnswer(
-                site_id=site.site_id,
-                server_incarnation=site.server_incarnation,
-                from_cursor=page.span.from_cursor,
-                cursor=page.span.cursor,
-                cursor_mac=cursor_mac(db, kiosk_id, page.span.cursor),
-                reset=page.span.reset,
-                more=page.span.more,
-                patients=page.patients,
-                gone=page.gone,
-                actions=definitions.granted(sender.grants),
-                site=site.site,
-                now_ms=now_ms,
-                verdicts=page.verdicts,
-                definitions=dict(definitions.document) if is_stale else None,
-                renamed=page.renamed,
-                blocked=page.blocked,
-                unblocked=page.unblocked,
-                last_seq=chain.last_seq if request.epoch == sender.epoch else None,
-                backed_up_seq=chain.backed_up_seq if request.epoch == sender.epoch else 0,
-                epoch=request.epoch,
-                asked_cursor=request.cursor,
-                versions=self._versions,
-            )
-
-
-def _has_news(request: PullRequest, answer: PullAnswer) -> bool:
-    """Whether an answer holds anything that the kiosk must get at once."""
-    parts = (answer.reset, answer.patients, answer.gone, answer.verdicts, answer.renamed, answer.definitions)
-    return any(parts) or answer.cursor != request.cursor
-
-
-def _changes_something(db: ReadTransaction, kiosk_id: str, request: PullRequest, now_ms: int) -> bool:
-    kiosk = read_kiosk(db, kiosk_id)
-    contact_is_old = kiosk is not None and _must_note(kiosk, request, now_ms)
-    tells_news = _is_enrolled(kiosk) and is_news(read_backlog(db, kiosk_id), Told(kiosk_id, request.backlog, now_ms))
-    begins_day = first_change_of_day(db, read_site(db).day(now_ms)) is None
-    tells_more = kiosk is not None and _tells_of_waiting(db, kiosk, request)
-    has_caught_up = _has_caught_up(db, kiosk_id, request)
-    return (
-        contact_is_old or begins_day or tells_news or tells_more or has_caught_up or _is_cursor_news(db, kiosk, request)
-    )
-
-
-def _has_caught_up(db: ReadTransaction, kiosk_id: str, request: PullRequest) -> bool:
-    """Whether a kiosk knows of the last restore and has no action left, so that all it kept was judged."""
-    is_done = request.backlog is None and request.server_incarnation == read_site(db).server_incarnation
-    return is_done and is_catching_up(db, kiosk_id)
-
-
-def _told_seq(db: ReadTransaction, kiosk: Kiosk | None, request: PullRequest) -> int | None:
-    """The end of a kiosk's chain, as far as its pull can be believed; None where the pull says nothing of it.
-
-    A kiosk that tells of no waiting action has none beyond those that the centre has: else it could tell a large seq
-    once, and date all actions up to it as it likes. Parked actions come back under later numbers. After a restore the
-    actions above the centre's last one are older than the pull, until the kiosk has heard of it.
-    """
-    if kiosk is None or not _is_enrolled(kiosk) or request.epoch != kiosk.epoch:
-        return None
-    if request.server_incarnation != read_site(db).server_incarnation or (request.backlog and request.backlog.parked):
-        return None
-    received = read_chain(db, kiosk.kiosk_id, kiosk.epoch).last_seq
-    return max(min(request.last_seq, _LARGEST), received) if request.backlog else received
-
-
-def _tells_of_waiting(db: ReadTransaction, kiosk: Kiosk, request: PullRequest) -> bool:
-    """Whether a pull is the first one that tells of an action. A seq that the centre has is noted once a minute."""
-    seq, before = _told_seq(db, kiosk, request), last_told(db, kiosk.kiosk_id, kiosk.epoch)
-    if seq is None or request.backlog is None:
-        return seq is not None and before is None
-    return before is None or seq > before.seq
-
-
-def _must_note(kiosk: Kiosk, request: PullRequest, now_ms: int) -> bool:
-    """Whether the last record of such a call is old. Pushes record contacts too, so each kind has its own time."""
-    noted_ms = kiosk.answered_ms if _is_answered(request) else kiosk.seen_ms
-    return (noted_ms or 0) < now_ms - SEEN_EVERY_MS or (_is_answered(request) and kiosk.unanswered_ms is not None)
-
-
-def _is_answered(request: PullRequest) -> bool:
-    """Whether the answer to the pull before has arrived. Else, and after its start, a kiosk asks for a sealed one."""
-    return not request.sealed
-
-
-def _is_cursor_news(db: ReadTransaction, kiosk: Kiosk | None, request: PullRequest) -> bool:
-    """Whether the cursor of an enrolled kiosk is to be noted: it shows a loss, or a lie that staff do not know of."""
-    if kiosk is None or not _is_enrolled(kiosk):
-        return False
-    cursor = kind_of_cursor(db, kiosk.kiosk_id, request)
-    return cursor is Cursor.LOST or (cursor is Cursor.MADE_UP and not has_open_case(db, BAD_CURSOR, kiosk.kiosk_id))
-
-
-def _is_enrolled(kiosk: Kiosk | None) -> bool:
-    return kiosk is not None and kiosk.revoked_ms is None
+    def _noted(self, call: WaitingCall, answer: Answered) -> Answered:
+        """The answer as it leaves. A kiosk that has to ask for more does not wait next time."""
+        kiosk_id = call.asked.kiosk_id
+        self._more_after.pop(kiosk_id, None)
+        if not isinstance(answer, Pulled):
+            return answer
+        if answer.head.more:
+            self._more_after[kiosk_id] = answer.head.cursor
+        if call.retry_after_s is None:
+            return answer
+        return replace(answer, head=msgspec.structs.replace(answer.head, retry_after_s=call.retry_after_s))

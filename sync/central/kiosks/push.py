@@ -1,8 +1,8 @@
 """Push: a batch of a kiosk's actions is fitted to its chain, judged action by action, and committed whole.
 
-A batch is one transaction, and an action is a savepoint in it. Effects, verdicts, receipts and the chain's new head
-commit together. An action that cannot be judged goes into quarantine, and the chain moves on. A database that is busy
-or full raises, and the chain stays where it is.
+A batch is one transaction. Effects, verdicts, receipts and the chain's new head commit together. An action that cannot
+be judged goes into quarantine, and the chain moves on. A database that is busy or full raises, and the chain stays
+where it is.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,13 +11,17 @@ from dataclasses import replace
 from sync.central.centre import Centre
 from sync.central.conflicts.gather import judging_context
 from sync.central.kiosks.batch import Batch
+from sync.central.kiosks.card_limit import count_cards
 from sync.central.kiosks.epochs import ask_for_missing, begin_next_epoch
-from sync.central.kiosks.judge_link import judge_link, repeat_verdict
+from sync.central.kiosks.judge_batch import judge_batch
+from sync.central.kiosks.judge_link import repeat_verdict
 from sync.central.kiosks.links import Fork, Gap, Link, fit, links_of
 from sync.central.kiosks.refusals import of_other_site, sender_of, unsupported
+from sync.central.kiosks.rewritten import hold_against_told
 from sync.central.records.chains import Chain, read_chain, write_chain
 from sync.central.records.kiosks import note_contact
 from sync.central.records.told_seqs import forget_judged
+from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import WriteTransaction
 from sync.protocol import (
     MAX_BATCH,
@@ -50,7 +54,7 @@ def receive_batch(
             return sender
         note_contact(db, kiosk_id, now_ms)
         context = judging_context(db, centre.definitions, centre.ids, now_ms)
-        batch = Batch(context, sender, read_chain(db, kiosk_id, sender.epoch), request.now)
+        batch = Batch(context, centre.keys.published, sender, read_chain(db, kiosk_id, sender.epoch), request.now)
         return _take(db, batch, request, versions)
 
 
@@ -64,8 +68,13 @@ def _take(
         return ask_for_missing(db, batch, fitted)
     if isinstance(fitted, Fork):
         return begin_next_epoch(db, batch, request.epoch)
+    together = SetTransaction(db)
+    too_many = count_cards(db, together, batch, fitted.fresh)
+    if too_many is not None:
+        return too_many
+    hold_against_told(db, batch, fitted.fresh)
     verdicts = [repeat_verdict(db, batch, each.link, each.verdict_id) for each in fitted.repeats]
-    verdicts += [judge_link(db, batch, link) for link in fitted.fresh]
+    verdicts += judge_batch(db, batch, fitted.fresh, together)
     chain = _advance(db, batch.chain, fitted.fresh)
     return PushAnswer(
         site_id=batch.context.settings.site_id,

@@ -6,6 +6,7 @@ are: the kiosk may be revoked, unknown after a restore, or push the same actions
 
 from collections.abc import Sequence
 
+from sync.cards import CardKeys
 from sync.central.centre import Centre
 from sync.central.conflicts.gather import JudgingContext, judging_context
 from sync.central.kiosks.batch import Batch
@@ -40,7 +41,7 @@ def take_in(db: WriteTransaction, centre: Centre, actions: Sequence[SetAside]) -
     """
     _refuse_other_site(read_site(db), actions)
     context = judging_context(db, centre.definitions, centre.ids, centre.clock())
-    verdicts = [_judge(db, context, action) for action in actions]
+    verdicts = [_judge(db, context, centre.keys.published, action) for action in actions]
     # As after a push: a backup from before is older now, even where no journey has moved. The kiosk may still wait for
     # these verdicts, and gets them with its next pull.
     for verdict in verdicts:
@@ -57,9 +58,9 @@ def _refuse_other_site(settings: SiteSettings, actions: Sequence[SetAside]) -> N
             )
 
 
-def _judge(db: WriteTransaction, context: JudgingContext, action: SetAside) -> VerdictRow:
+def _judge(db: WriteTransaction, context: JudgingContext, keys: CardKeys, action: SetAside) -> VerdictRow:
     link, chain = _link_in_chain(action)
-    batch = Batch(context, _sender(db, chain.kiosk_id), chain, _NO_CLOCK, in_chain=False)
+    batch = Batch(context, keys, _sender(db, chain.kiosk_id), chain, _NO_CLOCK, in_chain=False)
     receipt = read_receipt(db, batch.chain, link.seq)
     if receipt is not None and receipt.hash == link.hash:
         return repeat_verdict(db, batch, link, receipt.verdict_id)
@@ -76,9 +77,9 @@ def _link_in_chain(action: SetAside) -> tuple[Link, Chain]:
     document = body.document if body else None
     intent = read_intent(document)
     if not isinstance(intent, Intent) or intent.action_id != action.action_id or not _can_keep(intent):
-        link = Link(action.seq, action.hash, raw, None, action_id=action.action_id, opaque=True)
+        link = Link(action.seq, action.hash, raw, None, read_intent(None), action_id=action.action_id, opaque=True)
         return link, Chain(action.kiosk_id, action.epoch)
-    link = Link(intent.seq, action.hash, raw, document, action_id=action.action_id, prior_verdict=action.held)
+    link = Link(intent.seq, action.hash, raw, document, intent, action_id=action.action_id, prior_verdict=action.held)
     return link, Chain(intent.kiosk_id, intent.epoch)
 
 

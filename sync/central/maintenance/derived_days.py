@@ -14,10 +14,9 @@ from sync.central.records.derived_days import (
     note_derived,
 )
 from sync.central.records.site import read_site
+from sync.central.store.transactions import PORTION_S
 
 log = logging.getLogger(__name__)
-
-PORTION_S = 0.03  # the time under the writer after which others get a turn
 
 
 def derive_days(centre: Centre, portion_s: float = PORTION_S) -> int:

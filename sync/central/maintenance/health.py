@@ -1,10 +1,11 @@
 """The health check: journeys, bookings and queue agree, no journey lacks its entry, every transition was legal, no
-kiosk pulls while its actions do not arrive, and none calls without getting the answers to its pulls."""
+kiosk pulls while its actions do not arrive, none calls without getting the answers to its pulls, and no replaced token
+of a kiosk was used."""
 
 import msgspec
 
 from sync.central.records.backlogs import KioskBacklog, backlogs
-from sync.central.records.cases import BOOKING_MOVED, cases_of, count_open_cases
+from sync.central.records.cases import BOOKING_MOVED, REPLACED_IN_USE, cases_of, count_open_cases, open_cases_with
 from sync.central.records.definitions import all_definitions
 from sync.central.records.entries import count_entries_by_state
 from sync.central.records.history import kinds_of_transitions
@@ -77,6 +78,13 @@ class UnansweredKiosk(msgspec.Struct, frozen=True):
     seen_ms: int
 
 
+class CopiedKiosk(msgspec.Struct, frozen=True):
+    """A kiosk whose replaced token was used, and when (UTC ms): its disk was copied or set back. Staff have a case."""
+
+    kiosk_id: str
+    used_ms: int
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The result of the check. The lists of journeys have at most 100 items each; the counts are complete.
 
@@ -92,6 +100,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     stray_bookings: list[BookingFinding]
     stuck_kiosks: list[StuckKiosk]
     unanswered_kiosks: list[UnansweredKiosk]
+    copied_kiosks: list[CopiedKiosk]
     patients: int
     live_entries: int
     unended: int
@@ -112,8 +121,9 @@ def check(db: ReadTransaction, definitions: Definitions, today: str | None = Non
     journeys = count_journeys_by_state(db, definitions, today) if today else {}
     stuck = [_stuck(each) for each in backlogs(db).values() if _is_stuck(each)]
     unanswered = [found for kiosk in kiosks(db) if (found := _unanswered(kiosk))]
+    copied = [CopiedKiosk(str(case.kiosk_id), case.opened_ms) for case in open_cases_with(db, REPLACED_IN_USE)]
     return Health(
-        ok=not (orphans or inconsistent or illegal or strays or stuck or unanswered),
+        ok=not (orphans or inconsistent or illegal or strays or stuck or unanswered or copied),
         day=today,
         inconsistent=inconsistent,
         orphans=orphans,
@@ -121,6 +131,7 @@ def check(db: ReadTransaction, definitions: Definitions, today: str | None = Non
         stray_bookings=strays[:MAX_LISTED],
         stuck_kiosks=stuck[:MAX_LISTED],
         unanswered_kiosks=unanswered[:MAX_LISTED],
+        copied_kiosks=copied[:MAX_LISTED],
         patients=count_patients(db),
         live_entries=sum(entries.get(state, 0) for state in definitions.live),
         unended=len(patients_of_ended_days(db, definitions, today)) if today else 0,

@@ -1,5 +1,5 @@
 """The centre's background work: derives days again and ends them, corrects rows of a wrong clock, deletes old audit
-rows, updates the marker.
+rows, updates the marker, writes what the audit counts, goes on with a rotation of the card keys.
 
 One step and a driver. A step that fails is logged, and tried again at the next tick.
 """
@@ -11,13 +11,16 @@ from collections.abc import Callable, Sequence
 from sync.central.centre import Centre
 from sync.central.days.future_days import correct_future_days, is_of_future_days, patients_of_future_days
 from sync.central.days.open_journey import open_journey
+from sync.central.maintenance.card_rotation import walk_on
 from sync.central.maintenance.derived_days import derive_days
 from sync.central.maintenance.incarnation import update_marker
 from sync.central.records.appointments import late_bookings, set_appointment_status
-from sync.central.records.audit import KEPT_DAYS, delete_old_rows
+from sync.central.records.audit import delete_old_rows
+from sync.central.records.audit_kinds import KEPT_DAYS
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed, patients_of_ended_days
 from sync.central.records.site import NoSite, read_site
+from sync.central.services.access_log import write_tallies
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import local_ms
 from sync.journey.grace import lapsed_before_ms
@@ -45,20 +48,23 @@ class Housekeeping:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops the thread after the transaction under way."""
+        """Stops the thread after the transaction under way, and writes what the audit has counted."""
         self._stopped.set()
         self._thread.join()
+        _try(self._write_tallies)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            try:
-                self._tick()
-            except Exception:
-                log.exception("a background step failed; it is tried again")
+            _try(self._write_tallies)
+            _try(self._tick)
             self._stopped.wait(self._tick_s)
+
+    def _write_tallies(self) -> None:
+        write_tallies(self._centre)
 
     def _tick(self) -> None:
         update_marker(self._centre.store)
+        walk_on(self._centre, self._stopped.is_set)
         with self._centre.store.read() as db:
             try:
                 today = read_site(db).day(self._centre.clock())
@@ -71,6 +77,13 @@ class Housekeeping:
             close_days(self._centre, today, self._stopped.is_set)
             delete_old_rows(self._centre.store, self._centre.clock(), self._audit_days)
             self._closed_until = today
+
+
+def _try(step: Callable[[], None]) -> None:
+    try:
+        step()
+    except Exception:
+        log.exception("a background step failed; it is tried again")
 
 
 def close_days(centre: Centre, today: str, is_stopped: Callable[[], bool] = lambda: False) -> int:
@@ -96,7 +109,7 @@ def lapse_late_bookings(centre: Centre) -> int:
             before_ms = min(starts_ms, lapsed_before_ms(now_ms))
             late = late_bookings(db, today, before_ms, definitions.open_appointments, _AT_ONCE)
             for appointment_id, patient_id in late:
-                set_appointment_status(db, appointment_id, definitions.day_end.appointments_to)
+                set_appointment_status(db, [appointment_id], definitions.day_end.appointments_to)
                 mark_changed(db, patient_id)
         done += len(late)
         if not late:

@@ -9,11 +9,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sync.central.records.history import last_recorded_ms
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.clock import DAY_MS, MINUTE_MS, ClockReading, iso, read_clock
+from sync.clock import DAY_MS, MINUTE_MS, is_synchronised, iso, now_ms
 
 log = logging.getLogger(__name__)
 
@@ -37,73 +37,86 @@ class _Jump:
     since_mono_ms: int
 
 
-def clocks() -> ClockReading:
+# The wall clock and the monotonic clock at one moment (ms).
+Clocks = tuple[int, int]
+
+
+def clocks() -> Clocks:
     """This machine's clocks. The monotonic clock continues while the machine sleeps."""
-    return replace(read_clock(), mono_ms=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+    return now_ms(), time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
 class Timekeeper:
     """A callable that gives the time (UTC ms), from any thread. Time goes back only with a jump that is followed."""
 
-    def __init__(self, read: Callable[[], ClockReading] = clocks, last_known_ms: int | None = None) -> None:
-        """`last_known_ms`: the last moment in the database; None where there is none."""
+    def __init__(
+        self,
+        read: Callable[[], Clocks] = clocks,
+        last_known_ms: int | None = None,
+        is_synchronised: Callable[[], bool] = is_synchronised,
+    ) -> None:
+        """`last_known_ms`: the last moment in the database; None where there is none.
+
+        `is_synchronised` tells whether a time server vouches for the wall clock. It is asked about large jumps alone.
+        """
         self._read = read
+        self._is_synchronised = is_synchronised
         self._lock = threading.Lock()
         self._jump: _Jump | None = None
-        now = read()
-        if last_known_ms is None or now.synchronised or 0 <= now.wall_ms - last_known_ms <= LONGEST_OFF_MS:
-            self._wall_ms, self._mono_ms = now.wall_ms, now.mono_ms
+        wall_ms, self._mono_ms = read()
+        if last_known_ms is None or 0 <= wall_ms - last_known_ms <= LONGEST_OFF_MS or is_synchronised():
+            self._wall_ms = wall_ms
         else:
-            self._wall_ms, self._mono_ms = last_known_ms, now.mono_ms
+            self._wall_ms = last_known_ms
         self()
 
     def __call__(self) -> int:
         """The time."""
-        now = self._read()
+        wall_ms, mono_ms = self._read()
         with self._lock:
-            taken_ms = self._wall_ms + now.mono_ms - self._mono_ms
-            if self._follows(now, now.wall_ms - taken_ms):
-                if abs(now.wall_ms - taken_ms) <= LARGEST_STEP_MS:
-                    taken_ms = max(now.wall_ms, taken_ms if self._jump else self._wall_ms)
+            taken_ms = self._wall_ms + mono_ms - self._mono_ms
+            if self._follows(wall_ms, mono_ms, wall_ms - taken_ms):
+                if abs(wall_ms - taken_ms) <= LARGEST_STEP_MS:
+                    taken_ms = max(wall_ms, taken_ms if self._jump else self._wall_ms)
                 else:
-                    taken_ms = now.wall_ms
+                    taken_ms = wall_ms
                 self._jump = None
-                self._wall_ms, self._mono_ms = taken_ms, now.mono_ms
+                self._wall_ms, self._mono_ms = taken_ms, mono_ms
             return taken_ms
 
     @property
     def doubt(self) -> Doubt | None:
         """The machine's time and the centre's, while the centre does not follow the machine's clock; else None."""
         taken_ms = self()
-        return Doubt(self._read().wall_ms, taken_ms) if self._jump else None
+        return Doubt(self._read()[0], taken_ms) if self._jump else None
 
     def believe(self) -> int:
         """Follows the machine's clock at once, since a person has checked it. Returns its time (UTC ms)."""
-        now = self._read()
+        wall_ms, mono_ms = self._read()
         with self._lock:
             self._jump = None
-            self._wall_ms, self._mono_ms = now.wall_ms, now.mono_ms
-        log.warning("a person confirmed the clock: %s", iso(now.wall_ms, "UTC"))
-        return now.wall_ms
+            self._wall_ms, self._mono_ms = wall_ms, mono_ms
+        log.warning("a person confirmed the clock: %s", iso(wall_ms, "UTC"))
+        return wall_ms
 
-    def _follows(self, now: ClockReading, by_ms: int) -> bool:
+    def _follows(self, wall_ms: int, mono_ms: int, by_ms: int) -> bool:
         """Whether the centre follows the machine's clock, which is `by_ms` ahead of the expected time."""
         if abs(by_ms) <= LARGEST_STEP_MS:
             if self._jump:
-                log.warning("the clock is right again: %s", iso(now.wall_ms, "UTC"))
+                log.warning("the clock is right again: %s", iso(wall_ms, "UTC"))
             return True
         if self._jump is None or abs(by_ms - self._jump.by_ms) > LARGEST_STEP_MS:
-            self._jump = _Jump(by_ms, now.mono_ms)
+            self._jump = _Jump(by_ms, mono_ms)
             log.error(
                 "the clock is in doubt: it says %s, and should say %s; the centre goes on from the expected time"
                 " (if the clock is right: kiosk-central clock --believe)",
-                iso(now.wall_ms, "UTC"),
-                iso(now.wall_ms - by_ms, "UTC"),
+                iso(wall_ms, "UTC"),
+                iso(wall_ms - by_ms, "UTC"),
             )
-        stood = now.mono_ms - self._jump.since_mono_ms >= JUMP_LASTS_MS
-        if not stood or (abs(by_ms) > LARGEST_UNVOUCHED_JUMP_MS and not now.synchronised):
+        stood = mono_ms - self._jump.since_mono_ms >= JUMP_LASTS_MS
+        if not stood or (abs(by_ms) > LARGEST_UNVOUCHED_JUMP_MS and not self._is_synchronised()):
             return False
-        log.warning("the clock has jumped, and the centre follows it now: %s", iso(now.wall_ms, "UTC"))
+        log.warning("the clock has jumped, and the centre follows it now: %s", iso(wall_ms, "UTC"))
         return True
 
 

@@ -3,40 +3,40 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from sync.central.centre import Centre
-from sync.central.operations.desk import OPERATOR, desk_request, result_of
+from sync.central.operations import TellingOperation
+from sync.central.operations.desk import desk_request, told_by
 from sync.central.services.answers import Answer
 from sync.central.services.bindings import list_bindings, read_ending
 from sync.central.services.block_card import BLOCK, UNBLOCK, block_binding, unblock_binding
 from sync.central.services.end_binding import ENDING, end_binding
 from sync.central.services.errors import ApiError
-from sync.central.services.once import Requester
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
-from sync.control import ControlError, Operation
+from sync.central.services.told import Telling
+from sync.control import ControlError
 
 _Act = Callable[[Centre, Requester, str, str, ActionRequest], Answer]
 
 
-def binding_operations(centre: Centre) -> dict[str, Operation]:
+def binding_operations(centre: Centre, operator: Requester) -> dict[str, TellingOperation]:
     """The operations on bindings, by name."""
     return {
         "bindings": lambda arguments: _list(centre, str(arguments["patient_id"])),
-        "binding-end": lambda arguments: _act(centre, arguments, ENDING, end_binding),
-        "binding-block": lambda arguments: _act(centre, arguments, BLOCK, block_binding),
-        "binding-unblock": lambda arguments: _act(centre, arguments, UNBLOCK, unblock_binding),
+        "binding-end": lambda arguments: _act(centre, operator, arguments, ENDING, end_binding),
+        "binding-block": lambda arguments: _act(centre, operator, arguments, BLOCK, block_binding),
+        "binding-unblock": lambda arguments: _act(centre, operator, arguments, UNBLOCK, unblock_binding),
     }
 
 
-def _list(centre: Centre, patient_id: str) -> Any:
+def _list(centre: Centre, patient_id: str) -> Telling:
     found = list_bindings(centre, patient_id)
     if isinstance(found, ApiError):
         raise ControlError(f"there is no patient {patient_id[:64]}")
-    return msgspec.to_builtins(found)
+    return found
 
 
-def _act(centre: Centre, arguments: Mapping[str, Any], action_type: str, act: _Act) -> Any:
+def _act(centre: Centre, operator: Requester, arguments: Mapping[str, Any], action_type: str, act: _Act) -> Telling:
     payload = read_ending({"reason": arguments.get("reason") or ""})
     request = desk_request(centre, action_type, payload, arguments.get("action_id"))
-    return result_of(act(centre, OPERATOR, str(arguments["patient_id"]), str(arguments["binding_id"]), request))
+    return told_by(act(centre, operator, str(arguments["patient_id"]), str(arguments["binding_id"]), request))

@@ -5,15 +5,18 @@ from typing import Any
 
 from sync.central.centre import Centre
 from sync.central.imports.whole import read_hospital, take_hospital
-from sync.central.operations import WHO
+from sync.central.operations import TellingOperation
 from sync.central.records.appointments import bookings
 from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.patients import name_and_language, patient_named
 from sync.central.records.site import has_site, is_demo, read_site, set_demo
 from sync.central.services.demo_hospital import demo_cards, demo_hospital
+from sync.central.services.requester import Requester
+from sync.central.services.told import Telling, told_of
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import day_after, site_day
-from sync.control import ControlError, Operation
+from sync.control import ControlError
 
 _REAL = (
     "this database holds a hospital that demo-data has not made. The demo would change its exams, and add patients"
@@ -32,21 +35,23 @@ class DemoPatient:
     booked: int
 
 
-def demo_operations(centre: Centre) -> dict[str, Operation]:
+def demo_operations(centre: Centre, operator: Requester) -> dict[str, TellingOperation]:
     """The operation on the demo hospital, by name."""
-    return {"demo-data": lambda _: _demo_data(centre)}
+    return {"demo-data": lambda _: _demo_data(centre, operator)}
 
 
-def _demo_data(centre: Centre) -> list[dict[str, Any]]:
+def _demo_data(centre: Centre, operator: Requester) -> Telling:
     """Makes or completes the demo hospital for today, and lists its patients with their cards."""
     now_ms = centre.clock()
     with centre.store.write() as db:
         hospital = read_hospital(_document(db, now_ms))
         counts = take_hospital(db, centre.definitions, centre.keys, hospital, now_ms)
         set_demo(db, is_demo=True)
-        note(db, WHO, "demo-data", now_ms, detail={"patients": counts.patients, "appointments": counts.appointments})
+        made = {"patients": counts.patients, "appointments": counts.appointments}
+        note(db, operator.who, AuditKind.DEMO_DATA, now_ms, detail=made)
         today = read_site(db).day(now_ms)
-        return [asdict(_patient(db, today, patient_id, uid)) for patient_id, uid in demo_cards().items()]
+        listed = [_patient(db, today, patient_id, uid) for patient_id, uid in demo_cards().items()]
+    return told_of([asdict(each) for each in listed], AuditKind.LOOK_DEMO, [each.patient_id for each in listed])
 
 
 def _document(db: WriteTransaction, now_ms: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An operator's action as an action of staff: the request of a command, and the answer to it."""
+"""An operator as a member of staff: who it is, the request of a command, and the answer to it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,15 +6,21 @@ from typing import Any
 import msgspec
 
 from sync.central.centre import Centre
-from sync.central.operations import WHO
 from sync.central.services.answers import Answer
 from sync.central.services.errors import ApiError
-from sync.central.services.once import Requester
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest, read_action_request
+from sync.central.services.told import Told
 from sync.control import ControlError
 from sync.journey.model import STAFF
 
-OPERATOR = Requester(STAFF, WHO, "desk")
+_WHO = "command line"
+OPERATOR = Requester(STAFF, _WHO, "desk")
+
+
+def operator_named(user: str) -> Requester:
+    """The operator who is this user of the machine, such as "command line:root" in history and audit."""
+    return Requester(STAFF, f"{_WHO}:{user}", "desk")
 
 
 def desk_request(
@@ -30,9 +36,9 @@ def desk_request(
     return request
 
 
-def result_of(answer: Answer) -> Any:
-    """The value of an answer. Raises ControlError where the request was refused."""
+def told_by(answer: Answer) -> Told:
+    """What an answer tells. Raises ControlError where the request was refused."""
     body = msgspec.json.decode(answer.body)
     if not answer.done:
         raise ControlError(str(body["error"]))
-    return body
+    return answer.told.within(lambda _: body)

@@ -8,22 +8,25 @@ from sync.central.imports.outcomes import RefusedRow
 from sync.central.imports.parts import Kind, SitePart, read_part
 from sync.central.imports.take_site import site_settings, take_site
 from sync.central.maintenance.derived_days import derive_days
-from sync.central.operations import WHO
+from sync.central.operations import TellingOperation
 from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.kiosks import kiosks
 from sync.central.records.site import has_site, read_site, renew_site_id
 from sync.central.records.web_settings import read_web_settings, write_web_settings
+from sync.central.services.requester import Requester
+from sync.central.services.told import AboutNobody
 from sync.central.services.web_settings import SETTINGS, WebSettingsError, changed
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.control import ControlError, Operation
+from sync.control import ControlError
 
 T = TypeVar("T")
 
 
-def hospital_operations(centre: Centre) -> dict[str, Operation]:
+def hospital_operations(centre: Centre, operator: Requester) -> dict[str, TellingOperation]:
     """The operations on the hospital, by name."""
     return {
-        "site": lambda arguments: _with_days(centre, _site(centre, arguments)),
+        "site": lambda arguments: _with_days(centre, AboutNobody(_site(centre, operator, arguments))),
     }
 
 
@@ -33,7 +36,7 @@ def _with_days(centre: Centre, result: T) -> T:
     return result
 
 
-def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _site(centre: Centre, operator: Requester, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Changes the given settings of the site, and returns all settings after the change."""
     now_ms = centre.clock()
     wanted = {setting: value for setting, value in arguments.items() if value is not None}
@@ -55,7 +58,7 @@ def _site(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(taken, RefusedRow):
             raise ControlError(taken.reason)
         write_web_settings(db, web)
-        note(db, WHO, "site", now_ms, detail={**wanted, **renewed})
+        note(db, operator.who, AuditKind.SITE, now_ms, detail={**wanted, **renewed})
         return _shown(db)
 
 
@@ -65,7 +68,7 @@ def _renew_id(db: WriteTransaction) -> None:
     if active:
         raise ControlError(
             f"{len(active)} kiosks belong to this site: {', '.join(active)}. A new id would cut them off, with all that"
-            " they have not sent. If this is a copy of another centre's database, end them here first: kiosk-revoke"
+            " they have not sent. If this is a copy of another centre's database, end them here first: kiosks revoke"
         )
     renew_site_id(db)
 

@@ -1,7 +1,7 @@
 """A hospital's document, for an operator: a portion of rows, a complete day, the end of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -11,10 +11,13 @@ from sync.central.imports.parts import Kind
 from sync.central.imports.portion import PortionRow, take_rows
 from sync.central.imports.take_complete_day import take_complete_day
 from sync.central.maintenance.derived_days import derive_days
-from sync.central.operations import WHO
+from sync.central.operations import TellingOperation
 from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.site import NoSite
-from sync.control import ControlError, Operation
+from sync.central.services.requester import Requester
+from sync.central.services.told import AboutNobody, Telling, told_of
+from sync.control import ControlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +28,16 @@ class CompletedDay:
     refused: str
 
 
-def import_operations(centre: Centre) -> dict[str, Operation]:
+def import_operations(centre: Centre, operator: Requester) -> dict[str, TellingOperation]:
     """The operations that take a document, by name."""
     return {
         "import-rows": lambda arguments: _rows(centre, arguments),
-        "import-day": lambda arguments: _day(centre, arguments),
-        "import-done": lambda arguments: _done(centre, arguments),
+        "import-day": lambda arguments: _day(centre, operator, arguments),
+        "import-done": lambda arguments: _done(centre, operator, arguments),
     }
 
 
-def _rows(centre: Centre, arguments: Mapping[str, Any]) -> Any:
+def _rows(centre: Centre, arguments: Mapping[str, Any]) -> Telling:
     try:
         rows = msgspec.convert(arguments.get("rows"), list[PortionRow])
     except msgspec.ValidationError as error:
@@ -42,10 +45,11 @@ def _rows(centre: Centre, arguments: Mapping[str, Any]) -> Any:
     answers = take_rows(centre, rows, check=bool(arguments.get("check")))
     if any(row.kind is Kind.SITE for row in rows):
         derive_days(centre)  # the row may have corrected the clock of the site
-    return msgspec.to_builtins(answers)
+    holders = [holder for answer in answers for holder in answer.holders]
+    return told_of(answers, AuditKind.LOOK_IMPORT, holders)
 
 
-def _day(centre: Centre, arguments: Mapping[str, Any]) -> Any:
+def _day(centre: Centre, operator: Requester, arguments: Mapping[str, Any]) -> Telling:
     """Cancels the bookings of `day` that are not in `named`. `refused` says why none was cancelled, else it is ""."""
     day, force, check = str(arguments["day"]), bool(arguments.get("force")), bool(arguments.get("check"))
     try:
@@ -54,12 +58,12 @@ def _day(centre: Centre, arguments: Mapping[str, Any]) -> Any:
         raise ControlError(str(error)) from error
     if number and not check:
         with centre.store.write() as db:
-            note(db, WHO, "import-day", centre.clock(), detail={"day": day, "bookings": number})
-    return asdict(CompletedDay(number, refused))
+            note(db, operator.who, AuditKind.IMPORT_DAY, centre.clock(), detail={"day": day, "bookings": number})
+    return AboutNobody(CompletedDay(number, refused))
 
 
-def _done(centre: Centre, counts: Mapping[str, Any]) -> bool:
+def _done(centre: Centre, operator: Requester, counts: Mapping[str, Any]) -> Telling:
     now_ms = centre.clock()
     with centre.store.write() as db:
-        note(db, WHO, "import", now_ms, detail=counts)
-    return True
+        note(db, operator.who, AuditKind.IMPORT, now_ms, detail=counts)
+    return AboutNobody(True)

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from sync.central.centre import Centre
-from sync.central.operations import WHO
+from sync.central.operations import TellingOperation
 from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.patients import patient_named
 from sync.central.records.tokens import (
     ID_LENGTH,
+    NEVER,
     PREFIX,
     TokenSearch,
     hash_of,
@@ -21,28 +21,29 @@ from sync.central.records.tokens import (
     revoke,
     tokens,
 )
+from sync.central.services.lists import MAX_ROWS
+from sync.central.services.requester import Requester
+from sync.central.services.told import AboutNobody, Telling, told_of
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import DAY_MS
-from sync.control import ControlError, Operation
+from sync.control import ControlError
 from sync.journey.model import Role
 from sync.text import clean
 
 STAFF_LIFE_MS = 365 * DAY_MS  # a token that is forgotten on a machine ends within a year
 MAX_NAME = 40
-MAX_LISTED = 500
-NEVER = 0  # as a life in ms
 
 
-def token_operations(centre: Centre) -> dict[str, Operation]:
+def token_operations(centre: Centre, operator: Requester) -> dict[str, TellingOperation]:
     """The operations on tokens, by name."""
     return {
-        "token": lambda arguments: _issue(centre, arguments),
+        "token": lambda arguments: _issue(centre, operator, arguments),
         "tokens": lambda arguments: _list(centre, arguments),
-        "token-revoke": lambda arguments: _revoke(centre, str(arguments["token"])),
+        "token-revoke": lambda arguments: _revoke(centre, operator, str(arguments["token"])),
     }
 
 
-def _issue(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _issue(centre: Centre, operator: Requester, arguments: Mapping[str, Any]) -> Telling:
     """Makes a token: {token, token_id, expires_ms}. The token is shown only here.
 
     `life_ms` is its life; `NEVER` is for ever. Without one, a token of staff lives a year, and a patient's for ever.
@@ -64,8 +65,8 @@ def _issue(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
         token = issue(db, role, now_ms, patient_id=patient_id, name=name, expires_ms=expires_ms)
         token_id = id_of(hash_of(token))
         detail = {"role": role, "token": token_id, "name": name, "expires_ms": expires_ms}
-        note(db, WHO, "token", now_ms, patient_id=patient_id, detail=detail)
-    return {"token": token, "token_id": token_id, "expires_ms": expires_ms}
+        note(db, operator.who, AuditKind.ISSUE, now_ms, patient_id=patient_id, detail=detail)
+    return AboutNobody({"token": token, "token_id": token_id, "expires_ms": expires_ms})
 
 
 def _name(given: object) -> str:
@@ -78,9 +79,9 @@ def _name(given: object) -> str:
     return name
 
 
-def _list(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _list(centre: Centre, arguments: Mapping[str, Any]) -> Telling:
     """The tokens that an operator looks for: {tokens, more}. `more`: there are others after the last one."""
-    limit = min(max(int(arguments.get("limit") or MAX_LISTED), 1), MAX_LISTED)
+    limit = min(max(int(arguments.get("limit") or MAX_ROWS), 1), MAX_ROWS)
     with centre.store.read() as db:
         named, after = arguments.get("patient_id"), arguments.get("after")
         search = TokenSearch(
@@ -91,21 +92,23 @@ def _list(centre: Centre, arguments: Mapping[str, Any]) -> dict[str, Any]:
             with_ended=bool(arguments.get("all")),
         )
         found = tokens(db, search, centre.clock())
-    return {"tokens": msgspec.to_builtins(found[:limit]), "more": len(found) > limit}
+    listed = found[:limit]
+    patients = [each.patient_id for each in listed if each.patient_id is not None]
+    return told_of({"tokens": listed, "more": len(found) > limit}, AuditKind.LOOK_TOKENS, patients)
 
 
-def _revoke(centre: Centre, named: str) -> str:
+def _revoke(centre: Centre, operator: Requester, named: str) -> Telling:
     """Ends a token, by its id or by its text, and returns its id."""
     now_ms = centre.clock()
     with centre.store.write() as db:
         token_hash = _known_hash(db, named)
         kiosk_id = kiosk_of_token(db, token_hash)
         if kiosk_id is not None:
-            raise ControlError(f"this is the token of a kiosk: kiosk-central kiosk-revoke {kiosk_id}")
+            raise ControlError(f"this is the token of a kiosk: kiosk-central kiosks revoke {kiosk_id}")
         if not revoke(db, token_hash, now_ms):
             raise ControlError("this token has ended already")
-        note(db, WHO, "token-revoke", now_ms, detail={"token": id_of(token_hash)})
-    return id_of(token_hash)
+        note(db, operator.who, AuditKind.REVOKE, now_ms, detail={"token": id_of(token_hash)})
+    return AboutNobody(id_of(token_hash))
 
 
 def _known_hash(db: ReadTransaction, named: str) -> str:

@@ -1,10 +1,13 @@
 """Bookings as rows."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
+import msgspec
+
+from sync.central.records.parts import Part
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, Writing, any_of, each_of
 from sync.clock import day_after
 from sync.journey.model import Appointment, AppointmentId, ExamId, PatientId
 
@@ -16,8 +19,7 @@ class Withdrawn(StrEnum):
     LEFT_OUT = "left_out"  # a document named every booking of its day, and not this one
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True):
     """When a booking is. `said` is the hospital's own word, ISO 8601: a date, a local time, or an instant.
 
     `scheduled_ms` (UTC ms) and `site_day` follow from it by the site's clock. `all_day`: it is a date without a time.
@@ -32,8 +34,7 @@ class Schedule:
     last_day: str
 
 
-@dataclass(frozen=True, slots=True)
-class BookingRow:
+class BookingRow(msgspec.Struct, frozen=True):
     """A booking of any day, with its patient. `withdrawn` is None where the hospital's system has not cancelled it."""
 
     appointment_id: str
@@ -44,16 +45,55 @@ class BookingRow:
     withdrawn: Withdrawn | None = None
 
 
+# With its day first.
+BOOKINGS = Part(
+    "booking",
+    ("a.site_day", "a.appointment_id", "a.exam_id", "x.public_label", "x.room", "a.status", "a.last_day"),
+    ("a.scheduled_ms", "x.minutes", "x.overnight", "a.all_day"),
+)
+
+
 def bookings(db: ReadTransaction, patient_id: str, first_day: str, before_day: str) -> tuple[Appointment, ...]:
     """A patient's appointments from site day `first_day` up to and without `before_day`, in order of time."""
     rows = db.execute(
-        "select a.appointment_id, a.exam_id, e.public_label, e.room, a.scheduled_ms, a.status, e.minutes, e.overnight,"
-        " a.all_day, a.last_day from appointments a join exams e on e.exam_id = a.exam_id"
-        " where a.patient_id = :patient_id and a.site_day >= :first and a.site_day < :before"
-        " order by a.all_day, a.scheduled_ms, a.appointment_id",
+        f"select {_COLUMNS} where a.patient_id = :patient_id and a.site_day >= :first and a.site_day < :before"
+        f" {_IN_ORDER}",
         {"patient_id": patient_id, "first": first_day, "before": before_day},
     )
-    return tuple(_appointment(*row) for row in rows)
+    return tuple(appointment_of_columns(*row) for row in rows)
+
+
+def bookings_of_patients(
+    db: ReadTransaction, patient_ids: Collection[str], first_day: str, before_day: str
+) -> dict[str, tuple[Appointment, ...]]:
+    """The appointments of these patients as `bookings` gives each's. A patient without any is left out."""
+    names, parameters = each_of("patient", patient_ids)
+    rows = db.execute(
+        f"select a.patient_id, {_COLUMNS} where a.patient_id in {names} and a.site_day >= :first"
+        f" and a.site_day < :before {_IN_ORDER}",
+        {**parameters, "first": first_day, "before": before_day},
+    )
+    found: dict[str, tuple[Appointment, ...]] = {}
+    for patient_id, *row in rows:
+        found[patient_id] = (*found.get(patient_id, ()), appointment_of_columns(*row))
+    return found
+
+
+def patients_with_forward_bookings(
+    db: ReadTransaction, patient_ids: Collection[str], today: str, before_ms: int, statuses: Collection[str]
+) -> set[str]:
+    """Those of the patients who have a booking that `bring_bookings_forward` would make one of today."""
+    names, parameters = each_of("patient", patient_ids)
+    among, of_status = any_of("status", statuses)
+    rows = db.rows(
+        "select distinct patient_id from appointments where site_day = :tomorrow and all_day = 0"  # noqa: S608
+        f" and scheduled_ms <= :before_ms and status in {among} and patient_id in {names}",
+        tomorrow=day_after(today),
+        before_ms=before_ms,
+        **parameters,
+        **of_status,
+    )
+    return {row["patient_id"] for row in rows}
 
 
 def read_booking(db: ReadTransaction, appointment_id: str) -> BookingRow | None:
@@ -120,11 +160,16 @@ def write_booking(db: WriteTransaction, booking: BookingRow) -> None:
     )
 
 
-def set_appointment_status(db: WriteTransaction, appointment_id: str, status: str) -> None:
-    """Changes the status of an appointment."""
+def set_appointment_status(db: WriteTransaction, appointment_ids: Collection[str], status: str) -> None:
+    """Changes the status of some appointments."""
+    if db.writes_together:
+        for appointment_id in appointment_ids:
+            db.write(_SET_STATUS, {"status": status, "appointment_id": appointment_id})
+        return
+    names, parameters = any_of("id", appointment_ids)
     db.execute(
-        "update appointments set status = :status where appointment_id = :appointment_id",
-        {"status": status, "appointment_id": appointment_id},
+        f"update appointments set status = :status where appointment_id in {names}",  # noqa: S608 (placeholders only)
+        {"status": status, **parameters},
     )
 
 
@@ -153,6 +198,14 @@ def bring_bookings_forward(
     return moved.rowcount > 0
 
 
+def booking_of_part(values: tuple[Any, ...]) -> tuple[str, Appointment]:
+    """The day and the booking of a row of the part `BOOKINGS`."""
+    day, appointment_id, exam_id, label, room, status, last_day, scheduled_ms, minutes, overnight, all_day = values
+    return day, appointment_of_columns(
+        appointment_id, exam_id, label, room, scheduled_ms, status, minutes, overnight, all_day, last_day
+    )
+
+
 def late_bookings(
     db: ReadTransaction, today: str, before_ms: int, statuses: Collection[str], limit: int
 ) -> list[tuple[str, PatientId]]:
@@ -169,7 +222,7 @@ def late_bookings(
     return [(row["appointment_id"], PatientId(row["patient_id"])) for row in rows]
 
 
-def _appointment(
+def appointment_of_columns(
     appointment_id: str,
     exam_id: str,
     public_label: str,
@@ -181,6 +234,7 @@ def _appointment(
     all_day: int,
     last_day: str,
 ) -> Appointment:
+    """A booking from its columns, and those of its exam."""
     return Appointment(
         AppointmentId(appointment_id),
         ExamId(exam_id),
@@ -193,3 +247,11 @@ def _appointment(
         bool(all_day),
         last_day,
     )
+
+
+_COLUMNS = (
+    "a.appointment_id, a.exam_id, e.public_label, e.room, a.scheduled_ms, a.status, e.minutes, e.overnight,"
+    " a.all_day, a.last_day from appointments a join exams e on e.exam_id = a.exam_id"
+)
+_IN_ORDER = "order by a.all_day, a.scheduled_ms, a.appointment_id"
+_SET_STATUS = Writing("update appointments set status = :status where appointment_id = :appointment_id")

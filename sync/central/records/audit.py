@@ -1,23 +1,23 @@
-"""The audit: who looked at which patient, and the actions besides journeys. One row each, ids only."""
+"""The audit: who was told of which patient, who was refused, and the actions besides journeys. Ids only."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from sync.central.records.audit_kinds import KEPT_DAYS, AuditKind
 from sync.central.store.sqlite import Store
 from sync.central.store.transactions import WriteTransaction
 from sync.clock import DAY_MS
 from sync.ids import new_id, uuid7
 
-KEPT_DAYS = 730
 _AT_ONCE = 1000
 
 
 def note(
     db: WriteTransaction,
     who: str,
-    kind: str,
+    kind: AuditKind,
     now_ms: int,
     *,
     patient_id: str | None = None,
@@ -31,7 +31,7 @@ def note(
             "audit_id": new_id(),
             "now_ms": now_ms,
             "who": who,
-            "kind": kind,
+            "kind": str(kind),
             "patient_id": patient_id,
             "action_id": action_id,
             "detail": msgspec.json.encode(detail or {}).decode(),

@@ -40,7 +40,22 @@ class Told:
 def read_backlog(db: ReadTransaction, kiosk_id: str) -> KioskBacklog | None:
     """The waiting actions of a kiosk; None where nothing waits."""
     row = db.row("select * from backlogs where kiosk_id = :kiosk_id", kiosk_id=kiosk_id)
-    return KioskBacklog(**dict(row)) if row else None
+    return backlog_of_columns(*row) if row else None
+
+
+def backlog_of_columns(
+    kiosk_id: str, waiting: int, since_ms: int, oldest: int, parked: int, first_told_ms: int, told_ms: int
+) -> KioskBacklog:
+    """The waiting actions of a kiosk from the columns of their table, in their order."""
+    return KioskBacklog(
+        kiosk_id=kiosk_id,
+        waiting=waiting,
+        since_ms=since_ms,
+        oldest=oldest,
+        parked=parked,
+        first_told_ms=first_told_ms,
+        told_ms=told_ms,
+    )
 
 
 def backlogs(db: ReadTransaction) -> dict[str, KioskBacklog]:
@@ -49,7 +64,7 @@ def backlogs(db: ReadTransaction) -> dict[str, KioskBacklog]:
         "select b.* from backlogs b join kiosks k on k.kiosk_id = b.kiosk_id where k.revoked_ms is null"
         " order by b.kiosk_id"
     )
-    return {row["kiosk_id"]: KioskBacklog(**dict(row)) for row in rows}
+    return {row["kiosk_id"]: backlog_of_columns(*row) for row in rows}
 
 
 def is_news(before: KioskBacklog | None, told: Told) -> bool:

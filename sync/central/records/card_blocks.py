@@ -1,9 +1,14 @@
 """Blocked cards: the keyed hashes of a card that opens nobody, with a beginning and an end. Kiosks pull them."""
 
-from collections.abc import Iterable
+import itertools
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from sync.cards import CardHash
+from sync.central.records.bindings import each_card
+from sync.central.records.parts import Part
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 
@@ -16,8 +21,11 @@ class CardBlock:
     change: int
 
 
+BLOCKS = Part("block", ("b.block_id",))
+
+
 def block_of_card(db: ReadTransaction, cards: Iterable[CardHash]) -> str | None:
-    """The id of the block in force of a card, given as its hash under each key; None for a card without one."""
+    """The id of the block in force of a card, given as the hashes under which it is stored; None without one."""
     for card in cards:
         row = db.row(
             "select b.block_id from blocked_hashes h join card_blocks b on b.block_id = h.block_id"
@@ -28,6 +36,19 @@ def block_of_card(db: ReadTransaction, cards: Iterable[CardHash]) -> str | None:
         if row is not None:
             return str(row["block_id"])
     return None
+
+
+def blocked_among(db: ReadTransaction, cards: Collection[CardHash]) -> set[CardHash]:
+    """Those of the cards that are blocked."""
+    if not cards:
+        return set()
+    those, parameters = each_card(cards)
+    rows = db.rows(
+        "select h.key_id, h.uid_hash from blocked_hashes h join card_blocks b on b.block_id = h.block_id"  # noqa: S608
+        f" where {those} and b.end_ms is null",
+        **parameters,
+    )
+    return {CardHash(row["key_id"], row["uid_hash"]) for row in rows}
 
 
 def begin_block(
@@ -57,37 +78,43 @@ def end_block(db: WriteTransaction, block_id: str, who: str, reason: str, now_ms
     db.announce_block(change)
 
 
-def blocks_in_force(db: ReadTransaction, limit: int) -> list[CardBlock]:
-    """The first blocks in force in the order of their changes: those of a snapshot."""
-    return _read_blocks(db, "end_ms is null", 0, limit)
+def blocks_in_force(db: ReadTransaction, until: int, limit: int) -> list[CardBlock]:
+    """The first blocks in force with a change number up to `until`, in its order: those of a snapshot."""
+    return _read_blocks(db, "end_ms is null", 0, until, limit)
 
 
-def changed_blocks(db: ReadTransaction, after: int, limit: int) -> list[CardBlock]:
-    """The first blocks with a change number above `after`, in its order. Ended blocks are among them."""
-    return _read_blocks(db, "change > :after", after, limit)
+def changed_blocks(db: ReadTransaction, after: int, until: int, limit: int) -> list[CardBlock]:
+    """The first blocks with a change number above `after` and up to `until`, in its order. Ended blocks are among
+    them."""
+    return _read_blocks(db, "change > :after", after, until, limit)
 
 
 def renumber_blocks(db: WriteTransaction) -> None:
     """Gives each block in force a new change number, for the snapshot of a new day. Announces nothing."""
-    for row in db.rows("select block_id from card_blocks where end_ms is null order by change"):
-        db.execute(
-            "update card_blocks set change = :change where block_id = :block_id",
-            {"change": db.next_change(), "block_id": row["block_id"]},
-        )
+    blocks = [
+        row["block_id"] for row in db.rows("select block_id from card_blocks where end_ms is null order by change")
+    ]
+    db.executemany(
+        "update card_blocks set change = :change where block_id = :block_id",
+        [
+            {"change": change, "block_id": each}
+            for change, each in zip(db.next_changes(len(blocks)), blocks, strict=True)
+        ],
+    )
 
 
-def _read_blocks(db: ReadTransaction, condition: str, after: int, limit: int) -> list[CardBlock]:
+def _read_blocks(db: ReadTransaction, condition: str, after: int, until: int, limit: int) -> list[CardBlock]:
     rows = db.rows(
-        f"select block_id, end_ms, change from card_blocks where {condition} order by change limit :limit",  # noqa: S608
+        "select b.block_id, b.end_ms, b.change, h.key_id, h.uid_hash from (select block_id, end_ms, change"  # noqa: S608
+        f" from card_blocks where {condition} and change <= :until order by change limit :limit) b"
+        " left join blocked_hashes h on h.block_id = b.block_id order by b.change, h.key_id, h.uid_hash",
         after=after,
+        until=until,
         limit=limit,
     )
-    return [CardBlock(_hashes(db, row["block_id"]), row["end_ms"] is None, row["change"]) for row in rows]
+    blocks = (list(group) for _, group in itertools.groupby(rows, key=itemgetter("block_id")))
+    return [CardBlock(_cards(hashes), hashes[0]["end_ms"] is None, hashes[0]["change"]) for hashes in blocks]
 
 
-def _hashes(db: ReadTransaction, block_id: str) -> tuple[CardHash, ...]:
-    rows = db.rows(
-        "select key_id, uid_hash from blocked_hashes where block_id = :block_id order by key_id, uid_hash",
-        block_id=block_id,
-    )
-    return tuple(CardHash(row["key_id"], row["uid_hash"]) for row in rows)
+def _cards(hashes: Sequence[sqlite3.Row]) -> tuple[CardHash, ...]:
+    return tuple(CardHash(row["key_id"], row["uid_hash"]) for row in hashes if row["key_id"] is not None)

@@ -7,23 +7,34 @@ from typing import Any
 
 import msgspec
 
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.central.records.effects import Period
+from sync.central.store.transactions import Order, ReadTransaction, WriteTransaction, Writing
 
 # Codes of cases without a single verdict. A case about a verdict has the verdict's own code.
 FORK = "fork"  # a kiosk's disk was restored or cloned
 GAP = "gap"  # actions of a kiosk are lost
 BAD_CURSOR = "bad_cursor"  # a kiosk named a cursor that the centre has given to nobody
+REPLACED_IN_USE = "replaced_token"  # a kiosk's token was used after a newer one had replaced it
+REWRITTEN = "rewritten"  # a kiosk sent another action than the one that it had told of
+MANY_CARDS = "many_cards"  # a kiosk named more cards than a reader can read
 NOT_NAMED = "not_named"  # an action about a patient whom the centre never named to a kiosk
 TWO_VISITS = "two_visits"  # two records of one person were merged, and each was on a visit
 REVERSED = "reversed"  # the kiosk was told that the action was applied; after a restore of the centre it is not applied
 DUPLICATE_NUMBER = "duplicate_number"  # a cloned or set-back kiosk printed a number that was in use
 BOOKING_MOVED = "booking_moved"  # the hospital moved or cancelled the booking of a patient who was called already
 DAY_ENDED = "day_ended"  # the centre's clock was ahead, and ended the day of a patient on a visit
+TAKEN_BACK = "taken_back"  # an action of a time of which all that the kiosk did was taken back
+NOT_TAKEN_BACK = "not_taken_back"  # acts of a kiosk that were to be taken back, and others have built on them
+CALL_REFUSED = "call_refused"  # calls of a kiosk that were refused, such as those in another kiosk's name
+GRANTS_CUT = "grants_cut"  # a kiosk asked at its enrolment for more than its code grants
+ENROLMENT_REFUSED = "enrolment_refused"  # somebody tried to enrol a kiosk, and was refused
 
 
-@dataclass(frozen=True, slots=True)
-class NewCase:
-    """The matter of a case: ids, and a detail of ids and states, or of answers where answers differ."""
+class NewCase(msgspec.Struct, frozen=True):
+    """The matter of a case: ids, and a detail of ids and states, or of answers where answers differ.
+
+    Where it may happen again and again, `matter` says what the repeats have in common: they go into one case.
+    """
 
     code: str
     kiosk_id: str | None
@@ -31,11 +42,15 @@ class NewCase:
     patient_id: str | None = None
     action_id: str | None = None
     visit_id: str | None = None
+    matter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InboxCase:
-    """A case of the inbox. `settled_ms`, `settled_by` and `settlement` are None while the case is open."""
+    """A case of the inbox. `settled_ms`, `settled_by` and `settlement` are None while the case is open.
+
+    `count` says how often it happened, `last_ms` when it happened last.
+    """
 
     exception_id: str
     code: str
@@ -48,13 +63,14 @@ class InboxCase:
     settled_ms: int | None
     settled_by: str | None
     settlement: Mapping[str, Any] | None
+    count: int
+    last_ms: int
 
 
 def open_case(db: WriteTransaction, exception_id: str, new: NewCase, now_ms: int) -> None:
     """Adds a case to the inbox."""
-    db.execute(
-        "insert into exceptions values (:exception_id, :code, :patient_id, :action_id, :visit_id, :kiosk_id, :detail,"
-        " :now_ms, null, null, null)",
+    db.write(
+        _ADD,
         {
             "exception_id": exception_id,
             "code": new.code,
@@ -64,8 +80,46 @@ def open_case(db: WriteTransaction, exception_id: str, new: NewCase, now_ms: int
             "kiosk_id": new.kiosk_id,
             "detail": msgspec.json.encode(new.detail).decode(),
             "now_ms": now_ms,
+            "matter": new.matter,
         },
     )
+
+
+def open_or_repeat(db: WriteTransaction, exception_id: str, new: NewCase, now_ms: int, most: int | None = None) -> str:
+    """Adds a case, or counts a repeat in the open case of the same kiosk, code and matter. Returns the case's id.
+
+    A case that has counted `most` of them takes no more.
+    """
+    repeated = db.row(
+        "update exceptions set count = count + 1, last_ms = :now_ms where exception_id = (select exception_id"
+        " from exceptions where code = :code and matter = :matter and settled_ms is null"
+        " and coalesce(kiosk_id, '') = :kiosk_id and (:most is null or count < :most)"
+        " order by opened_ms limit 1) returning exception_id",
+        now_ms=now_ms,
+        code=new.code,
+        matter=new.matter,
+        kiosk_id=new.kiosk_id or "",
+        most=most,
+    )
+    if repeated is not None:
+        return str(repeated["exception_id"])
+    open_case(db, exception_id, new, now_ms)
+    return exception_id
+
+
+def open_cases_of_kiosk(db: ReadTransaction, period: Period, after: str, limit: int) -> list[InboxCase]:
+    """The open cases of a kiosk, of a period of opening, by their ids: `limit` of them after the id `after`."""
+    rows = db.rows(
+        "select * from exceptions where kiosk_id = :kiosk_id and settled_ms is null and opened_ms >= :since_ms"
+        " and (:until_ms is null or opened_ms <= :until_ms) and exception_id > :after"
+        " order by exception_id limit :limit",
+        kiosk_id=period.kiosk_id,
+        since_ms=period.since_ms,
+        until_ms=period.until_ms,
+        after=after,
+        limit=limit,
+    )
+    return [_case(row) for row in rows]
 
 
 def read_case(db: ReadTransaction, exception_id: str) -> InboxCase | None:
@@ -97,6 +151,14 @@ def has_open_case(db: ReadTransaction, code: str, kiosk_id: str) -> bool:
         kiosk_id=kiosk_id,
     )
     return row is not None
+
+
+def open_cases_with(db: ReadTransaction, code: str) -> list[InboxCase]:
+    """The open cases with this code, oldest first."""
+    rows = db.rows(
+        "select * from exceptions where code = :code and settled_ms is null order by opened_ms, exception_id", code=code
+    )
+    return [_case(row) for row in rows]
 
 
 def cases_of(db: ReadTransaction, code: str, patient_id: str) -> list[InboxCase]:
@@ -144,4 +206,13 @@ def _case(row: sqlite3.Row) -> InboxCase:
         row["settled_ms"],
         row["settled_by"],
         None if row["settlement"] is None else msgspec.json.decode(row["settlement"]),
+        row["count"],
+        row["last_ms"],
     )
+
+
+_ADD = Writing(
+    "insert into exceptions values (:exception_id, :code, :patient_id, :action_id, :visit_id, :kiosk_id, :detail,"
+    " :now_ms, null, null, null, :matter, 1, :now_ms)",
+    Order.FIRST,
+)

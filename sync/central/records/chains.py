@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+import msgspec
+
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, Writing
 from sync.protocol import NO_HASH
 
 
@@ -26,8 +28,7 @@ class Chain:
         return self.last_seq == 0
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """The receipt of one seq from an earlier push: its hash in the chain, and the id of its verdict."""
 
     hash: str
@@ -83,9 +84,8 @@ def read_receipt(db: ReadTransaction, chain: Chain, seq: int) -> Receipt | None:
 
 def put_receipt(db: WriteTransaction, chain: Chain, seq: int, receipt: Receipt) -> None:
     """Records that the action at a seq of a chain was judged, in place of an earlier record."""
-    db.execute(
-        "insert into receipts values (:kiosk_id, :epoch, :seq, :hash, :verdict_id)"
-        " on conflict (kiosk_id, epoch, seq) do update set hash = excluded.hash, verdict_id = excluded.verdict_id",
+    db.write(
+        _PUT_RECEIPT,
         {
             "kiosk_id": chain.kiosk_id,
             "epoch": chain.epoch,
@@ -94,3 +94,9 @@ def put_receipt(db: WriteTransaction, chain: Chain, seq: int, receipt: Receipt) 
             "verdict_id": receipt.verdict_id,
         },
     )
+
+
+_PUT_RECEIPT = Writing(
+    "insert into receipts values (:kiosk_id, :epoch, :seq, :hash, :verdict_id)"
+    " on conflict (kiosk_id, epoch, seq) do update set hash = excluded.hash, verdict_id = excluded.verdict_id"
+)

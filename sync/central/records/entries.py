@@ -1,16 +1,38 @@
 """Queue entries as rows, and the lines that they form."""
 
-import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
-from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
+from sync.central.records.parts import Part
+from sync.central.store.set_transaction import SetTransaction
+from sync.central.store.transactions import (
+    UNREAD,
+    Order,
+    Question,
+    ReadTransaction,
+    WriteTransaction,
+    Writing,
+    any_of,
+    each_of,
+)
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId, QueueEntry
 
+ENTRY_COLUMNS = 18  # of the table
 _labels = msgspec.json.Decoder(tuple[str, ...])
+
+
+ENTRIES = Part(
+    "entry",
+    (
+        *("e.queue_id", "e.exam_id", "e.exam_name", "e.room", "e.state", "e.queue_number", "e.label_aliases"),
+        *("e.appointment_id", "e.moved_from", "e.moved_from_room"),
+    ),
+    ("e.leg", "e.opened_ms", "e.priority", "e.minutes", "e.overnight"),
+)
 
 
 def entries_of_day(db: ReadTransaction, patient_id: str, site_day: str) -> tuple[QueueEntry, ...]:
@@ -33,8 +55,63 @@ def entries_of_visit(db: ReadTransaction, patient_id: str, visit_id: str) -> tup
 
 def patient_of_entry(db: ReadTransaction, queue_id: str) -> PatientId | None:
     """The patient whose entry this is; None for an unknown entry."""
+    known = db.known(_PATIENT, queue_id)
+    if known is not UNREAD:
+        return known
     row = db.row("select patient_id from entries where queue_id = :queue_id", queue_id=queue_id)
     return PatientId(row["patient_id"]) if row else None
+
+
+def read_patients_of_entries_ahead(db: SetTransaction, queue_ids: Collection[str]) -> None:
+    """Reads the patients whose entries these are."""
+    names, parameters = each_of("entry", queue_ids)
+    rows = db.rows(f"select queue_id, patient_id from entries where queue_id in {names}", **parameters)  # noqa: S608
+    db.read_ahead(_PATIENT, dict.fromkeys(queue_ids) | {row["queue_id"]: PatientId(row["patient_id"]) for row in rows})
+
+
+def read_numbers_ahead(
+    db: SetTransaction, numbers: Collection[str], day: str, since_day: str, live: Collection[str]
+) -> None:
+    """Reads which of these queue numbers no entry of `since_day` or later bears, and no open one of earlier days.
+
+    That is noted for `day`.
+    """
+    names, parameters = each_of("number", numbers)
+    states, live_states = any_of("state", live)
+    bearers = db.rows(
+        f"select distinct queue_number from entries where queue_number in {names}"  # noqa: S608
+        f" and (site_day >= :since_day or state in {states})",
+        since_day=since_day,
+        **parameters,
+        **live_states,
+    )
+    aliases = db.rows(
+        "select label_aliases from entries where label_aliases <> '[]' and site_day >= :since_day", since_day=since_day
+    )
+    borne = {row["queue_number"] for row in bearers}
+    borne.update(number for row in aliases for number in _labels.decode(row["label_aliases"]))
+    db.read_ahead(_FREE_ON, {number: "" if number in borne else day for number in numbers})
+
+
+def is_free_number(db: ReadTransaction, number: str, day: str) -> bool:
+    """Whether it was read ahead that no entry bears a queue number on a day, nor an open one of earlier days."""
+    return db.known(_FREE_ON, number) == day
+
+
+def entries_of_patients(
+    db: ReadTransaction, patient_ids: Collection[str], site_day: str
+) -> dict[str, tuple[QueueEntry, ...]]:
+    """The entries of these patients of one day of the site, in the order of opening. Who has none is left out."""
+    names, parameters = each_of("patient", patient_ids)
+    rows = db.execute(
+        f"select * from entries where patient_id in {names} and site_day = :site_day"  # noqa: S608
+        " order by opened_ms, queue_id",
+        {**parameters, "site_day": site_day},
+    )
+    found: dict[str, tuple[QueueEntry, ...]] = {}
+    for row in rows:
+        found[row["patient_id"]] = (*found.get(row["patient_id"], ()), entry_of_row(row))
+    return found
 
 
 def patient_in_line_for(db: ReadTransaction, appointment_id: str, live: Collection[str]) -> PatientId | None:
@@ -131,19 +208,14 @@ def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fr
         "moved_from": entry.moved_from,
         "moved_from_room": entry.moved_from_room,
     }
+    for number in (entry.queue_number, *entry.label_aliases):
+        db.learn(_FREE_ON, number, "")
     if not fresh:
-        db.execute(
-            "update entries set site_day = :site_day, exam_id = :exam_id, exam_name = :exam_name, room = :room,"
-            " state = :state, label_aliases = :label_aliases, priority = :priority, minutes = :minutes,"
-            " overnight = :overnight, opened_ms = :opened_ms, appointment_id = :appointment_id,"
-            " moved_from = :moved_from, moved_from_room = :moved_from_room where queue_id = :queue_id",
-            changing,
-        )
+        db.write(_CHANGE, changing)
         return
-    db.execute(
-        "insert into entries values (:queue_id, :patient_id, :visit_id, :site_day, :exam_id, :exam_name, :room, :state,"
-        " :queue_number, :label_aliases, :leg, :priority, :minutes, :overnight, :opened_ms, :appointment_id,"
-        " :moved_from, :moved_from_room)",
+    db.learn(_PATIENT, entry.queue_id, journey.patient_id)
+    db.write(
+        _ADD,
         {
             **changing,
             "patient_id": journey.patient_id,
@@ -156,10 +228,10 @@ def write_entry(db: WriteTransaction, journey: Journey, entry: QueueEntry, *, fr
 
 def set_entry_state(db: WriteTransaction, queue_id: str, state: str) -> None:
     """Changes the state of an entry."""
-    db.execute("update entries set state = :state where queue_id = :queue_id", {"state": state, "queue_id": queue_id})
+    db.write(_SET_STATE, {"state": state, "queue_id": queue_id})
 
 
-def entry_of_row(row: sqlite3.Row) -> QueueEntry:
+def entry_of_row(row: Sequence[Any]) -> QueueEntry:
     """An entry from a row whose first columns are those of the table, in their order."""
     (
         queue_id,
@@ -180,7 +252,7 @@ def entry_of_row(row: sqlite3.Row) -> QueueEntry:
         appointment_id,
         moved_from,
         moved_from_room,
-    ) = row[:18]
+    ) = row[:ENTRY_COLUMNS]
     return QueueEntry(
         queue_id,
         exam_id,
@@ -200,6 +272,29 @@ def entry_of_row(row: sqlite3.Row) -> QueueEntry:
     )
 
 
+def entry_of_part(values: tuple[Any, ...]) -> QueueEntry:
+    """An entry from a row of the part `ENTRIES`."""
+    queue_id, exam_id, exam_name, room, state, number, aliases, appointment_id, moved_from, moved_room = values[:10]
+    leg, opened_ms, priority, minutes, overnight = values[10:]
+    return QueueEntry(
+        queue_id,
+        exam_id,
+        exam_name,
+        room,
+        state,
+        number,
+        leg,
+        opened_ms,
+        priority,
+        minutes,
+        bool(overnight),
+        _labels.decode(aliases),
+        appointment_id,
+        moved_from,
+        moved_room,
+    )
+
+
 def _is_ahead(line: tuple[tuple[str, bool], ...]) -> str:
     """The SQL condition that a row stands in a line before the entry whose columns are the parameters."""
     (column, falls), rest = line[0], line[1:]
@@ -211,3 +306,20 @@ def _is_ahead(line: tuple[tuple[str, bool], ...]) -> str:
 _LINE = (("priority", True), ("opened_ms", False), ("queue_id", False))
 _IS_AHEAD = _is_ahead(_LINE)
 _in_line = lru_cache(maxsize=8)(lambda states: any_of("state", states))
+
+_PATIENT: Question[str, PatientId | None] = Question()
+_FREE_ON: Question[str, str] = Question()  # a day on which nobody bears the number; empty for a number to look up
+_CHANGE = Writing(
+    "update entries set site_day = :site_day, exam_id = :exam_id, exam_name = :exam_name, room = :room,"
+    " state = :state, label_aliases = :label_aliases, priority = :priority, minutes = :minutes,"
+    " overnight = :overnight, opened_ms = :opened_ms, appointment_id = :appointment_id,"
+    " moved_from = :moved_from, moved_from_room = :moved_from_room where queue_id = :queue_id",
+    Order.CHANGES,
+)
+_SET_STATE = Writing("update entries set state = :state where queue_id = :queue_id", Order.CHANGES)
+_ADD = Writing(
+    "insert into entries values (:queue_id, :patient_id, :visit_id, :site_day, :exam_id, :exam_name, :room, :state,"
+    " :queue_number, :label_aliases, :leg, :priority, :minutes, :overnight, :opened_ms, :appointment_id,"
+    " :moved_from, :moved_from_room)",
+    Order.SECOND,
+)

@@ -1,6 +1,9 @@
 """Exams as rows, the desk for patients without a booking among them."""
 
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from collections.abc import Collection
+
+from sync.central.store.set_transaction import SetTransaction
+from sync.central.store.transactions import UNREAD, Question, ReadTransaction, WriteTransaction, each_of
 from sync.journey.model import Exam, ExamId
 
 
@@ -11,11 +14,18 @@ def is_exam(db: ReadTransaction, exam_id: str) -> bool:
 
 def read_exam(db: ReadTransaction, exam_id: str) -> Exam | None:
     """The exam of an id, or None."""
-    row = db.row(
-        "select exam_id, title, public_label, room, minutes, overnight from exams where exam_id = :exam_id",
-        exam_id=exam_id,
-    )
+    known = db.known(_EXAM, exam_id)
+    if known is not UNREAD:
+        return known
+    row = db.row(f"{_EXAMS} where exam_id = :exam_id", exam_id=exam_id)
     return exam_of_row(*row) if row else None
+
+
+def read_exams_ahead(db: SetTransaction, exam_ids: Collection[str]) -> None:
+    """Reads the exams of these ids."""
+    names, parameters = each_of("exam", exam_ids)
+    rows = db.rows(f"{_EXAMS} where exam_id in {names}", **parameters)
+    db.read_ahead(_EXAM, dict.fromkeys(exam_ids) | {row["exam_id"]: exam_of_row(*row) for row in rows})
 
 
 def put_exam(db: WriteTransaction, exam: Exam) -> bool:
@@ -41,3 +51,7 @@ def put_exam(db: WriteTransaction, exam: Exam) -> bool:
 def exam_of_row(exam_id: str, title: str, public_label: str, room: str, minutes: int, overnight: int) -> Exam:
     """An exam from the columns of the table, in their order."""
     return Exam(ExamId(exam_id), title, public_label, room, minutes, bool(overnight))
+
+
+_EXAM: Question[str, Exam | None] = Question()
+_EXAMS = "select exam_id, title, public_label, room, minutes, overnight from exams"

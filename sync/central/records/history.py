@@ -1,21 +1,21 @@
 """The history of journeys and queue entries as rows: the change, its action, its time and its origin."""
 
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.central.store.set_transaction import SetTransaction
+from sync.central.store.transactions import UNREAD, Question, ReadTransaction, WriteTransaction, Writing, each_of
 from sync.clock import TimeQuality
 from sync.journey.model import EntryChange, Role, Transition
 
 _metadata = msgspec.json.Decoder(dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(msgspec.Struct, frozen=True):
     """The origin of the rows of one change.
 
     `source` is the channel: `rest`, `websocket`, a kiosk's id or the centre itself. `who` is the actor's name in the
@@ -28,7 +28,7 @@ class Provenance:
     recorded_ms: int
     time_quality: TimeQuality = TimeQuality.RECEIVED
     action_id: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = {}
 
 
 def day_end(now_ms: int) -> Provenance:
@@ -36,8 +36,7 @@ def day_end(now_ms: int) -> Provenance:
     return Provenance("centre", Role.SYSTEM, now_ms, now_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class PastTransition:
+class PastTransition(msgspec.Struct, frozen=True):
     """A transition of a visit's history. `metadata` is JSON."""
 
     action: str
@@ -108,12 +107,29 @@ def last_recorded_ms(db: ReadTransaction, after: int) -> int | None:
 
 def transitions_of_visit(db: ReadTransaction, visit_id: str) -> tuple[PastTransition, ...]:
     """A visit's transitions, oldest first."""
+    known = db.known(_OF_VISIT, visit_id)
+    if known is not UNREAD:
+        return known
     rows = db.execute(
         "select action, leg, to_state, trigger_type, metadata from transitions where visit_id = :visit_id"
         " order by change, position",
         {"visit_id": visit_id},
     )
     return tuple(PastTransition(*row) for row in rows)
+
+
+def read_transitions_ahead(db: SetTransaction, visit_ids: Collection[str]) -> None:
+    """Reads the transitions of these visits."""
+    names, parameters = each_of("visit", visit_ids)
+    rows = db.execute(
+        "select visit_id, action, leg, to_state, trigger_type, metadata from transitions"  # noqa: S608
+        f" where visit_id in {names} order by change, position",
+        parameters,
+    )
+    past: dict[str, tuple[PastTransition, ...]] = dict.fromkeys(visit_ids, ())
+    for visit_id, *row in rows:
+        past[visit_id] += (PastTransition(*row),)
+    db.read_ahead(_OF_VISIT, past)
 
 
 def last_action_of_visit(db: ReadTransaction, visit_id: str, action: str) -> str | None:
@@ -140,10 +156,10 @@ def add_transitions(
 
     `change` is the change number of this transaction; a number takes rows only once.
     """
+    metadata = msgspec.json.encode(provenance.metadata).decode() if rows else ""
     for position, row in enumerate(rows):
-        db.execute(
-            "insert into transitions values (:change, :position, :patient_id, :visit_id, :leg, :action_id, :from_state,"
-            " :to_state, :action, :trigger_type, :source, :metadata, :happened_ms, :recorded_ms, :time_quality)",
+        db.write(
+            _ADD,
             {
                 "change": change,
                 "position": position,
@@ -156,12 +172,18 @@ def add_transitions(
                 "action": row.action,
                 "trigger_type": row.trigger_type,
                 "source": provenance.source,
-                "metadata": msgspec.json.encode(provenance.metadata).decode(),
+                "metadata": metadata,
                 "happened_ms": provenance.happened_ms,
                 "recorded_ms": provenance.recorded_ms,
                 "time_quality": provenance.time_quality.value,
             },
         )
+    if visit_id is None:
+        return
+    known = db.known(_OF_VISIT, visit_id)
+    if known is not UNREAD:
+        added = (PastTransition(row.action, leg, row.to_state, row.trigger_type, metadata) for row in rows)
+        db.learn(_OF_VISIT, visit_id, (*known, *added))
 
 
 def add_entry_history(
@@ -169,9 +191,8 @@ def add_entry_history(
 ) -> None:
     """Adds rows to the history of a patient's entries, under the change number of this transaction."""
     for position, change in enumerate(changes):
-        db.execute(
-            "insert into entry_history values (:change, :position, :queue_id, :patient_id, :action_id, :previous, :new,"
-            " :reason, :who, :happened_ms, :recorded_ms)",
+        db.write(
+            _ADD_OF_ENTRY,
             {
                 "change": number,
                 "position": position,
@@ -203,3 +224,14 @@ def _recorded(row: sqlite3.Row) -> RecordedTransition:
         row["recorded_ms"],
         row["time_quality"],
     )
+
+
+_OF_VISIT: Question[str, tuple[PastTransition, ...]] = Question()
+_ADD = Writing(
+    "insert into transitions values (:change, :position, :patient_id, :visit_id, :leg, :action_id, :from_state,"
+    " :to_state, :action, :trigger_type, :source, :metadata, :happened_ms, :recorded_ms, :time_quality)"
+)
+_ADD_OF_ENTRY = Writing(
+    "insert into entry_history values (:change, :position, :queue_id, :patient_id, :action_id, :previous, :new,"
+    " :reason, :who, :happened_ms, :recorded_ms)"
+)

@@ -3,19 +3,47 @@
 A writer changes journey, entries, appointments, visit and history, and takes a change number, in one transaction.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from sync.central.records.appointments import bookings, set_appointment_status
-from sync.central.records.entries import entries_of_day, set_entry_state, write_entry
+from msgspec.structs import replace
+
+from sync.central.records.appointments import bookings, bookings_of_patients, set_appointment_status
+from sync.central.records.entries import entries_of_day, entries_of_patients, set_entry_state, write_entry
 from sync.central.records.history import Provenance, add_entry_history, add_transitions
+from sync.central.records.parts import Part
 from sync.central.records.visits import write_visit_change
-from sync.central.store.errors import StaleJourney
-from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
+from sync.central.store.transactions import (
+    UNREAD,
+    Question,
+    ReadTransaction,
+    WriteTransaction,
+    Writing,
+    any_of,
+    each_of,
+)
 from sync.clock import day_after
 from sync.journey.definitions import Definitions
-from sync.journey.model import Decision, EntryChange, Journey, PatientId, QueueId, VisitId
+from sync.journey.model import (
+    Appointment,
+    BuiltIn,
+    Decision,
+    EntryChange,
+    Journey,
+    PatientId,
+    QueueEntry,
+    QueueId,
+    VisitId,
+)
 from sync.rebase import as_of
+
+JOURNEYS = Part(
+    "journey",
+    ("j.patient_id", "j.state", "j.site_day", "j.visit_id", "j.current_queue_id"),
+    ("j.leg", "j.journey_version"),
+)
+_JOURNEY_QUERY = JOURNEYS.of("from journeys j where j.patient_id = :patient_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +63,69 @@ def read_journey(db: ReadTransaction, definitions: Definitions, patient_id: str,
     `today` is the day of the site.
     """
     stored = stored_journey(db, patient_id, today)
-    if stored is None or is_current(stored, today):
+    if stored is None:
+        return None
+    return as_seen(definitions, stored, today, lambda: bookings(db, patient_id, today, day_after(today)))
+
+
+def as_seen(
+    definitions: Definitions, stored: Journey, today: str, booked: Callable[[], tuple[Appointment, ...]]
+) -> Journey:
+    """A stored journey as of today. `booked` returns the patient's bookings of today."""
+    if is_current(stored, today):
         return stored
     if stored.site_day > today:  # the clock was ahead
-        return replace(stored, site_day=today, appointments=bookings(db, patient_id, today, day_after(today)))
-    return as_of(definitions, stored, today, bookings(db, patient_id, today, day_after(today)))
+        return replace(stored, site_day=today, appointments=booked())
+    return as_of(definitions, stored, today, booked())
 
 
 def stored_journey(db: ReadTransaction, patient_id: str, today: str) -> Journey | None:
     """The journey as it was last written. One of a past day has all bookings since, for the day's end to end them."""
-    row = db.execute(
-        "select state, site_day, visit_id, leg, journey_version, current_queue_id from journeys"
-        " where patient_id = :patient_id",
-        {"patient_id": patient_id},
-    ).fetchone()
+    row = db.row(_JOURNEY_QUERY, patient_id=patient_id)
     if row is None:
         return None
-    day = row["site_day"]
+    values = JOURNEYS.values(row)
+    day = day_of_part(values)
+    booked = bookings(db, patient_id, day, max(today, day_after(day)))
+    return journey_of_part(values, entries_of_day(db, patient_id, day), booked)
+
+
+def day_of_part(values: tuple[Any, ...]) -> str:
+    """The day of a journey, from a row of the part `JOURNEYS`."""
+    return str(values[2])
+
+
+def journey_of_part(
+    values: tuple[Any, ...], entries: tuple[QueueEntry, ...], appointments: tuple[Appointment, ...]
+) -> Journey:
+    """A journey from a row of the part `JOURNEYS`, and its entries and bookings."""
+    patient_id, state, day, visit_id, queue_id, leg, version = values
     return Journey(
         PatientId(patient_id),
-        row["state"],
+        state,
         day,
-        row["visit_id"] and VisitId(row["visit_id"]),
-        row["leg"],
-        row["journey_version"],
-        row["current_queue_id"] and QueueId(row["current_queue_id"]),
-        entries_of_day(db, patient_id, day),
-        bookings(db, patient_id, day, max(today, day_after(day))),
+        visit_id and VisitId(visit_id),
+        leg,
+        version,
+        queue_id and QueueId(queue_id),
+        entries,
+        appointments,
     )
+
+
+def stored_journeys(db: ReadTransaction, patient_ids: Collection[str], today: str) -> Iterator[Journey]:
+    """The journeys of these patients as they were last written, as `stored_journey` gives each."""
+    names, parameters = each_of("patient", patient_ids)
+    query = JOURNEYS.of(f"from journeys j where j.patient_id in {names}")
+    found = [JOURNEYS.values(row) for row in db.rows(query, **parameters)]
+    by_day: dict[str, list[tuple[Any, ...]]] = {}
+    for values in found:
+        by_day.setdefault(day_of_part(values), []).append(values)
+    for day, of_day in by_day.items():
+        ids = [values[0] for values in of_day]
+        entries = entries_of_patients(db, ids, day)
+        booked = bookings_of_patients(db, ids, day, max(today, day_after(day)))
+        yield from (journey_of_part(values, entries.get(values[0], ()), booked.get(values[0], ())) for values in of_day)
 
 
 def is_current(stored: Journey, today: str) -> bool:
@@ -80,15 +143,18 @@ def save(
     after = decision.journey
     change = db.next_change()
     _update_journey(db, before, after, change)
-    write_visit_change(db, before, after, provenance.happened_ms)
+    write_visit_change(db, before, after, provenance.happened_ms, goes_back=action == BuiltIn.TAKE_BACK)
     _write_entries(db, before, after, decision.entry_changes)
-    for booking in decision.appointment_changes:
-        set_appointment_status(db, booking.appointment_id, booking.new)
+    for status in dict.fromkeys(change.new for change in decision.appointment_changes):
+        changed = [change.appointment_id for change in decision.appointment_changes if change.new == status]
+        set_appointment_status(db, changed, status)
     visit_id = after.visit_id or before.visit_id
     leg = after.leg if after.visit_id else before.leg
     add_transitions(db, change, before.patient_id, visit_id, leg, decision.transitions, provenance)
     add_entry_history(db, change, before.patient_id, decision.entry_changes, provenance)
     db.announce(change, before.patient_id, action, provenance.action_id)
+    if db.known(OPEN, before.patient_id) is not UNREAD:
+        db.learn(OPEN, before.patient_id, _as_stored(after))
     return change
 
 
@@ -175,10 +241,8 @@ def add_journey(db: WriteTransaction, definitions: Definitions, patient_id: str,
 
 
 def _update_journey(db: WriteTransaction, before: Journey, after: Journey, change: int) -> None:
-    updated = db.execute(
-        "update journeys set state = :state, site_day = :site_day, visit_id = :visit_id, leg = :leg,"
-        " journey_version = :version, current_queue_id = :current_queue_id, change = :change"
-        " where patient_id = :patient_id and journey_version = :version_before and site_day = :site_day_before",
+    db.write(
+        _UPDATE,
         {
             "state": after.state,
             "site_day": after.site_day,
@@ -192,8 +256,6 @@ def _update_journey(db: WriteTransaction, before: Journey, after: Journey, chang
             "site_day_before": before.site_day,
         },
     )
-    if updated.rowcount != 1:
-        raise StaleJourney(before.patient_id)
 
 
 def _write_entries(db: WriteTransaction, before: Journey, after: Journey, changes: tuple[EntryChange, ...]) -> None:
@@ -206,3 +268,19 @@ def _write_entries(db: WriteTransaction, before: Journey, after: Journey, change
     for change in changes:
         if after.entry(change.queue_id) is None:
             set_entry_state(db, change.queue_id, change.new)
+
+
+def _as_stored(journey: Journey) -> Journey:
+    """A journey as it is read again: its entries are in the order of opening."""
+    if len(journey.entries) < 2:
+        return journey
+    return replace(journey, entries=tuple(sorted(journey.entries, key=lambda each: (each.opened_ms, each.queue_id))))
+
+
+OPEN: Question[str, Journey] = Question()  # by patient: the journey of today, where a writer need not close its day
+_UPDATE = Writing(
+    "update journeys set state = :state, site_day = :site_day, visit_id = :visit_id, leg = :leg,"
+    " journey_version = :version, current_queue_id = :current_queue_id, change = :change"
+    " where patient_id = :patient_id and journey_version = :version_before and site_day = :site_day_before",
+    changes_one=True,
+)

@@ -1,12 +1,13 @@
 """The kiosks of the site as rows, each with the id, the ticket prefix and the grants that the centre gave it."""
 
-import sqlite3
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 
 from sync.central.records.chains import Chain, write_chain
-from sync.central.records.tokens import revoke
+from sync.central.records.kiosk_tokens import revoke_tokens
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import KioskId
 
@@ -21,6 +22,7 @@ class Kiosk:
     - `seen_ms`: its last contact.
     - `answered_ms`: the last pull that shows that the answer before it arrived.
     - `unanswered_ms`: the first contact without such a pull before it; None while answers arrive.
+    - `renewal_asked_ms`: when an operator asked for a new token; None where none is asked for.
     """
 
     kiosk_id: KioskId
@@ -33,17 +35,18 @@ class Kiosk:
     revoked_ms: int | None
     answered_ms: int | None = None
     unanswered_ms: int | None = None
+    renewal_asked_ms: int | None = None
 
 
 def read_kiosk(db: ReadTransaction, kiosk_id: str) -> Kiosk | None:
     """The kiosk of an id, or None."""
     row = db.row("select * from kiosks where kiosk_id = :kiosk_id", kiosk_id=kiosk_id)
-    return _kiosk(row) if row else None
+    return kiosk_of_columns(*row) if row else None
 
 
 def kiosks(db: ReadTransaction) -> list[Kiosk]:
     """All kiosks, revoked ones included, in the order of enrolment."""
-    return [_kiosk(row) for row in db.rows("select * from kiosks order by enrolled_ms, kiosk_id")]
+    return [kiosk_of_columns(*row) for row in db.rows("select * from kiosks order by enrolled_ms, kiosk_id")]
 
 
 def is_prefix_of_kiosk(db: ReadTransaction, ticket_prefix: str) -> bool:
@@ -70,7 +73,8 @@ def prefixes_since(db: ReadTransaction, since_ms: int) -> set[str]:
 def add_kiosk(db: WriteTransaction, kiosk: Kiosk) -> None:
     """Adds a kiosk, with the chain of its first epoch."""
     db.execute(
-        "insert into kiosks values (:kiosk_id, :name, :prefix, :grants, :epoch, :enrolled_ms, null, null, null, null)",
+        "insert into kiosks values"
+        " (:kiosk_id, :name, :prefix, :grants, :epoch, :enrolled_ms, null, null, null, null, null)",
         {
             "kiosk_id": kiosk.kiosk_id,
             "name": kiosk.name,
@@ -89,8 +93,7 @@ def revoke_kiosk(db: WriteTransaction, kiosk_id: str, now_ms: int) -> bool:
         "update kiosks set revoked_ms = :now_ms where kiosk_id = :kiosk_id and revoked_ms is null",
         {"now_ms": now_ms, "kiosk_id": kiosk_id},
     )
-    for row in db.rows("select token_hash from tokens where kiosk_id = :kiosk_id", kiosk_id=kiosk_id):
-        revoke(db, row["token_hash"], now_ms)
+    revoke_tokens(db, kiosk_id, now_ms)
     return ended.rowcount == 1
 
 
@@ -112,22 +115,27 @@ def note_answered(db: WriteTransaction, kiosk_id: str, now_ms: int) -> None:
     )
 
 
+def ask_for_renewal(db: WriteTransaction, kiosk_id: str, now_ms: int | None) -> bool:
+    """Records that a new token is asked for; with None, that it is there. False for an unknown or revoked kiosk."""
+    asked = db.execute(
+        "update kiosks set renewal_asked_ms = :now_ms where kiosk_id = :id and revoked_ms is null",
+        {"now_ms": now_ms, "id": kiosk_id},
+    )
+    return asked.rowcount == 1
+
+
 def begin_epoch(db: WriteTransaction, kiosk_id: str, epoch: int) -> None:
     """Begins an epoch of a kiosk, with an empty chain."""
     db.execute("update kiosks set epoch = :epoch where kiosk_id = :id", {"epoch": epoch, "id": kiosk_id})
     write_chain(db, Chain(kiosk_id, epoch))
 
 
-def _kiosk(row: sqlite3.Row) -> Kiosk:
-    return Kiosk(
-        row["kiosk_id"],
-        row["name"],
-        row["ticket_prefix"],
-        msgspec.json.decode(row["grants"], type=tuple[str, ...]),
-        row["epoch"],
-        row["enrolled_ms"],
-        row["seen_ms"],
-        row["revoked_ms"],
-        row["answered_ms"],
-        row["unanswered_ms"],
-    )
+def kiosk_of_columns(kiosk_id: str, name: str, ticket_prefix: str, grants: str, *rest: Any) -> Kiosk:
+    """A kiosk from the columns of its table, in their order."""
+    return Kiosk(KioskId(kiosk_id), name, ticket_prefix, _grants(grants), *rest)
+
+
+@lru_cache(maxsize=64)
+def _grants(text: str) -> tuple[str, ...]:
+    # Kiosks have few combinations of grants, and each call of a kiosk needs them.
+    return msgspec.json.decode(text, type=tuple[str, ...])

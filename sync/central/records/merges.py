@@ -3,7 +3,7 @@
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import Journey
 
-_TABLES = ("bindings", "appointments", "entries", "transitions", "entry_history", "corrections", "tokens")
+_TABLES = ("bindings", "appointments", "entries", "transitions", "entry_history", "corrections", "effects", "tokens")
 _LOOSE_TABLES = ("patient_aliases", "actions", "exceptions")  # their patient_id need not be a known patient
 
 
@@ -22,7 +22,8 @@ def move_rows(db: WriteTransaction, kept: str, gone: str, version: int) -> None:
     # A day's visits are counted, so the other record's visits come after the patient's own. No kiosk has seen one of
     # them as a visit of this patient yet.
     db.execute(
-        "update visits set patient_id = :kept, opened_version = :version, ordinal = ordinal"
+        "update visits set patient_id = :kept,"
+        " opened_version = case when opened_version = 0 then 0 else :version end, ordinal = ordinal"
         " + (select coalesce(max(v.ordinal), 0) from visits v"
         " where v.patient_id = :kept and v.site_day = visits.site_day) where patient_id = :gone",
         {**both, "version": version},

@@ -1,10 +1,11 @@
 """Patients as rows: which patient an id means."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sync.central.records.journeys import add_journey
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.central.store.set_transaction import SetTransaction
+from sync.central.store.transactions import UNREAD, Question, ReadTransaction, WriteTransaction, each_of
 from sync.journey.definitions import Definitions
 from sync.journey.model import PatientId
 from sync.protocol import Renamed
@@ -20,12 +21,41 @@ def patient_named(db: ReadTransaction, patient_id: str) -> PatientId | None:
         patient_id = clean(patient_id)
     except ValueError:
         return None
+    known = db.known(_NAMED, patient_id)
+    if known is not UNREAD:
+        return known
     row = db.row(
         "select patient_id from patients where patient_id = :patient_id"
         " union all select patient_id from patient_aliases where alias_id = :patient_id",
         patient_id=patient_id,
     )
     return PatientId(row["patient_id"]) if row else None
+
+
+def read_patients_ahead(db: SetTransaction, ids: Collection[str]) -> dict[str, PatientId | None]:
+    """Reads which patients these ids mean, those that are not known yet. Returns that of all."""
+    known = {each: answer for each in ids if (answer := db.known(_NAMED, each)) is not UNREAD}
+    if len(known) < len(ids):
+        known |= _read_ahead(db, [each for each in ids if each not in known])
+    return known
+
+
+def _read_ahead(db: SetTransaction, ids: Collection[str]) -> dict[str, PatientId | None]:
+    names, parameters = each_of("patient", ids)
+    query = f"select alias_id, patient_id from patient_aliases where alias_id in {names}"  # noqa: S608
+    aliases = db.rows(query, **parameters)
+    rows = db.rows(f"select patient_id from patients where patient_id in {names}", **parameters)  # noqa: S608
+    meant = {row["alias_id"]: PatientId(row["patient_id"]) for row in aliases}
+    own = {row["patient_id"]: PatientId(row["patient_id"]) for row in rows}
+    answers = dict.fromkeys(ids) | meant | own
+    db.read_ahead(_NAMED, answers)
+    return answers
+
+
+def names_of(db: ReadTransaction, patient_id: PatientId) -> tuple[str, ...]:
+    """The ids that mean a patient: the present one, then those of records that were merged into it."""
+    rows = db.rows("select alias_id from patient_aliases where patient_id = :id order by alias_id", id=patient_id)
+    return (patient_id, *(row["alias_id"] for row in rows))
 
 
 def name_and_language(db: ReadTransaction, patient_id: str) -> tuple[str, str]:
@@ -83,12 +113,20 @@ def is_merged(db: ReadTransaction, patient_id: str) -> bool:
     return db.row("select 1 from patient_aliases where patient_id = :id and change > 0", id=patient_id) is not None
 
 
-def add_patient_alias(db: WriteTransaction, alias_id: str, patient_id: str, now_ms: int) -> None:
-    """Makes the id that the kiosk made for an unknown card another id of a patient."""
-    db.execute(
+def add_patient_alias(db: WriteTransaction, alias_id: str, patient_id: str, now_ms: int) -> bool:
+    """Makes the id that the kiosk made for an unknown card another id of a patient. Returns whether it was none
+    before.
+    """
+    added = db.execute(
         "insert into patient_aliases values (:alias_id, :patient_id, :now_ms, 0) on conflict (alias_id) do nothing",
         {"alias_id": alias_id, "patient_id": patient_id, "now_ms": now_ms},
     )
+    return added.rowcount == 1
+
+
+def remove_patient_alias(db: WriteTransaction, alias_id: str) -> None:
+    """Makes an id that a kiosk made no other id of a patient."""
+    db.execute("delete from patient_aliases where alias_id = :alias_id and change = 0", {"alias_id": alias_id})
 
 
 def merges_after(db: ReadTransaction, after: int, limit: int) -> list[tuple[int, Renamed]]:
@@ -99,3 +137,6 @@ def merges_after(db: ReadTransaction, after: int, limit: int) -> list[tuple[int,
         limit=limit,
     )
     return [(row["change"], Renamed(row["alias_id"], row["patient_id"])) for row in rows]
+
+
+_NAMED: Question[str, PatientId | None] = Question()

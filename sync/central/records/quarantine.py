@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, Writing
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedBody:
-    """A body that came from a kiosk, its place in the kiosk's chain, its verdict and its case."""
+    """A body that came from a kiosk, its place in the kiosk's chain, its verdict and its case.
+
+    `action_id` is the id by which the kiosk knows it, where that is a UUID.
+    """
 
     verdict_id: str
     exception_id: str
@@ -16,13 +19,13 @@ class QuarantinedBody:
     seq: int
     reason: str
     body: str
+    action_id: str | None = None
 
 
 def add_quarantined_body(db: WriteTransaction, quarantined: QuarantinedBody, received_ms: int) -> None:
     """Stores a quarantined body."""
-    db.execute(
-        "insert into quarantine values (:verdict_id, :exception_id, :kiosk_id, :epoch, :seq, :reason, :body,"
-        " :received_ms)",
+    db.write(
+        _ADD,
         {
             "verdict_id": quarantined.verdict_id,
             "exception_id": quarantined.exception_id,
@@ -32,14 +35,28 @@ def add_quarantined_body(db: WriteTransaction, quarantined: QuarantinedBody, rec
             "reason": quarantined.reason,
             "body": quarantined.body,
             "received_ms": received_ms,
+            "action_id": quarantined.action_id,
         },
     )
 
 
 def read_quarantined_body(db: ReadTransaction, exception_id: str) -> QuarantinedBody | None:
-    """The quarantined body of a case; None for a case without one."""
-    row = db.row(
-        "select verdict_id, exception_id, kiosk_id, epoch, seq, reason, body from quarantine where exception_id = :id",
-        id=exception_id,
-    )
+    """The first quarantined body of a case; None for a case without one."""
+    row = db.row(f"{_OF_CASE} order by received_ms, epoch, seq limit 1", id=exception_id)
     return QuarantinedBody(*row) if row else None
+
+
+def quarantined_verdicts(db: ReadTransaction, exception_id: str) -> list[str]:
+    """The ids of the verdicts on all quarantined bodies of a case, in the order of receipt."""
+    rows = db.rows(f"{_OF_CASE} order by received_ms, epoch, seq", id=exception_id)
+    return [row["verdict_id"] for row in rows]
+
+
+_ADD = Writing(
+    "insert into quarantine values (:verdict_id, :exception_id, :kiosk_id, :epoch, :seq, :reason, :body,"
+    " :received_ms, :action_id)"
+)
+_OF_CASE = (
+    "select verdict_id, exception_id, kiosk_id, epoch, seq, reason, body, action_id from quarantine"
+    " where exception_id = :id"
+)

@@ -1,15 +1,17 @@
 """Queue numbers that the centre gives: a prefix and a count of the day, like "C-001". A number in use is skipped."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sync.central.records.entries import entry_of_row
+from sync.central.records.entries import entry_of_row, is_free_number, read_numbers_ahead
+from sync.central.records.parts import Part
+from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
 from sync.clock import day_before
 from sync.journey.day_end import outlasts_day
 from sync.journey.definitions import Definitions
 from sync.journey.model import BuiltIn, QueueEntry
-from sync.journey.queue_numbers import NumberUse, count_of, is_in_use, next_number
+from sync.journey.queue_numbers import NumberUse, count_of, is_in_use, next_number, queue_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +33,35 @@ class _Bearer:
         return is_open and (self.site_day >= today or outlasts_day(definitions, self.entry))
 
 
-def next_queue_number(db: WriteTransaction, definitions: Definitions, prefix: str, day: str, now_ms: int) -> str:
+# The day, and the last number that was given on it.
+USED_NUMBERS = Part("number", ("q.site_day",), ("q.used",))
+
+
+def next_queue_number(
+    db: WriteTransaction, definitions: Definitions, prefix: str, day: str, now_ms: int, used: int = 0
+) -> str:
     """Takes the next queue number under a prefix on a day of the site.
 
     A number is skipped while an entry of the day or a live entry of an earlier day bears it, and for some hours after.
+    Where `used` is the last number that was given on that day, one statement is enough.
     """
-
-    def in_use(number: str) -> bool:
-        bearers = _bearers(db, definitions, number, day_before(day))
-        return any(is_in_use(_use(each, definitions, day), day, now_ms) for each in bearers)
-
-    row = db.row("select used from queue_numbers where site_day = :day and prefix = :prefix", day=day, prefix=prefix)
-    number = next_number(prefix, row["used"] if row else 0, in_use)
-    skip_queue_numbers(db, prefix, day, count_of(number))
+    expected, since_day = queue_number(prefix, used + 1), day_before(day)
+    live, live_states = any_of("live", definitions.live)
+    taken = db.row(
+        "insert into queue_numbers values (:day, :prefix, 1) on conflict (site_day, prefix) do update"  # noqa: S608
+        f" set used = queue_numbers.used + 1 returning used, ({_may_be_borne(live)}) as is_borne",
+        day=day,
+        prefix=prefix,
+        number=expected,
+        since_day=since_day,
+        **live_states,
+    )
+    assert taken is not None
+    if (number := queue_number(prefix, taken["used"])) == expected and not taken["is_borne"]:
+        return number
+    number = next_number(prefix, taken["used"] - 1, lambda each: _is_in_use(db, definitions, each, day, now_ms))
+    if count_of(number) > taken["used"]:
+        skip_queue_numbers(db, prefix, day, count_of(number))
     return number
 
 
@@ -63,10 +81,31 @@ def twin_of_number(
 
     It is an entry of that day. For an entry of today, it may also be a live one of an earlier day.
     """
+    if is_free_number(db, number, site_day):
+        return None
     found = (each for each in _bearers(db, definitions, number, day_before(site_day)) if each.entry.queue_id != but)
     is_today = site_day >= today
     twins = (e for e in found if e.site_day == site_day or (is_today and e.is_live(definitions, today)))
     return next((each.entry.queue_id for each in twins), None)
+
+
+def read_twins_ahead(db: SetTransaction, definitions: Definitions, today: str, numbers: Collection[str]) -> None:
+    """Reads which of these numbers are no entry's of today yet, nor a live one's of an earlier day."""
+    read_numbers_ahead(db, numbers, today, day_before(today), definitions.live)
+
+
+def _is_in_use(db: ReadTransaction, definitions: Definitions, number: str, day: str, now_ms: int) -> bool:
+    bearers = _bearers(db, definitions, number, day_before(day))
+    return any(is_in_use(_use(each, definitions, day), day, now_ms) for each in bearers)
+
+
+def _may_be_borne(live: str) -> str:
+    """SQL for whether `_bearers()` may find somebody. Whoever has two numbers counts as a bearer of every number."""
+    return (
+        "exists (select 1 from entries e where e.queue_number = :number"  # noqa: S608 (placeholders only)
+        f" and (e.site_day >= :since_day or e.state in {live}))"
+        " or exists (select 1 from entries e where e.label_aliases <> '[]' and e.site_day >= :since_day)"
+    )
 
 
 def _use(bearer: _Bearer, definitions: Definitions, day: str) -> NumberUse:

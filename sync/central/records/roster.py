@@ -4,57 +4,44 @@ They are on a visit, or have a place in a line, or have a booking of today or to
 today (guests). A place in a line may outlast its visit, and a kiosk must not give its number again.
 """
 
-import sqlite3
-
 from sync.central.records.card_blocks import renumber_blocks
-from sync.central.records.journeys import renumber
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
 from sync.clock import day_after, day_before
 from sync.journey.definitions import Definitions
 
-# The list of all members reads the live entries once, and the question about one patient those of this patient.
-# Entries of yesterday are among them, since their day may not be closed yet.
-_IN_A_LINE = (
-    "j.patient_id in (select e.patient_id from entries e join journeys o on o.patient_id = e.patient_id"
-    " and o.site_day = e.site_day where e.site_day >= :yesterday and e.state in {live})"
-)
-_HAS_A_PLACE = (
-    "exists (select 1 from entries e where e.patient_id = j.patient_id and e.site_day = j.site_day"
-    " and e.site_day >= :yesterday and e.state in {live})"
-)
-_MEMBER = (
-    "select j.patient_id, j.change from journeys j where (j.visit_id is not null or {has_place}"
-    " or exists (select 1 from appointments a where a.patient_id = j.patient_id"
-    " and a.site_day in (:today, :tomorrow))"
-    " or exists (select 1 from roster_guests g where g.patient_id = j.patient_id and g.site_day = :today))"
-)
+# Entries of yesterday are among them, since their day may not be closed yet. Each part is a short way over an index,
+# for all patients and for one.
+_MEMBERS = """select distinct j.patient_id, j.change from (
+    select patient_id from journeys where visit_id is not null
+    union all select e.patient_id from entries e
+    join journeys o on o.patient_id = e.patient_id and o.site_day = e.site_day
+    where e.site_day >= :yesterday and e.state in {live}
+    union all select patient_id from appointments where site_day in (:today, :tomorrow)
+    union all select patient_id from roster_guests where site_day = :today
+    ) m join journeys j on j.patient_id = m.patient_id where """
 
 
-def roster_members(db: ReadTransaction, definitions: Definitions, today: str, limit: int) -> list[sqlite3.Row]:
-    """The first patients on the roster in the order of their changes: patient_id and change."""
-    members, parameters = _members(definitions, today, _IN_A_LINE)
-    return db.rows(f"{members} order by j.change limit :limit", **parameters, limit=limit)
+def changes_of_members(db: ReadTransaction, definitions: Definitions, today: str, until: int, limit: int) -> list[int]:
+    """The first change numbers of the patients on the roster, up to `until`, in their order."""
+    members, parameters = _members(definitions, today)
+    rows = db.rows(
+        f"{members} j.change <= :until order by j.change limit :limit", **parameters, until=until, limit=limit
+    )
+    return [row["change"] for row in rows]
 
 
-def changed_patients(db: ReadTransaction, after: int, limit: int) -> list[sqlite3.Row]:
-    """The first patients with a change number above `after`, in its order: patient_id and change.
+def changes_of_patients(db: ReadTransaction, after: int, until: int, limit: int) -> list[int]:
+    """The first change numbers of patients above `after` and up to `until`, in their order.
 
-    Patients who are not on the roster are among them, since a kiosk must forget a patient who has left it.
+    Those of patients who are not on the roster are among them, since a kiosk must forget a patient who has left it.
     """
-    return db.rows(
-        "select patient_id, change from journeys where change > :after order by change limit :limit",
+    rows = db.rows(
+        "select change from journeys where change > :after and change <= :until order by change limit :limit",
         after=after,
+        until=until,
         limit=limit,
     )
-
-
-def first_change_of_day(db: ReadTransaction, today: str) -> int | None:
-    """The change number at which today's roster began.
-
-    None where no pull has come since the last day's end, or where the clock was ahead at the last pull.
-    """
-    row = db.row("select first_change from roster_day where site_day = :today", today=today)
-    return int(row["first_change"]) if row else None
+    return [row["change"] for row in rows]
 
 
 def add_guest(db: WriteTransaction, patient_id: str, today: str) -> None:
@@ -68,14 +55,8 @@ def add_guest(db: WriteTransaction, patient_id: str, today: str) -> None:
 
 def is_on_roster(db: ReadTransaction, definitions: Definitions, patient_id: str, today: str) -> bool:
     """Whether kiosks hold a patient today."""
-    members, parameters = _members(definitions, today, _HAS_A_PLACE)
-    return db.row(f"{members} and j.patient_id = :patient_id", **parameters, patient_id=patient_id) is not None
-
-
-def is_guest(db: ReadTransaction, patient_id: str, today: str) -> bool:
-    """Whether a kiosk has looked a patient up today."""
-    row = db.row("select site_day from roster_guests where patient_id = :patient_id", patient_id=patient_id)
-    return row is not None and row["site_day"] == today
+    members, parameters = _members(definitions, today)
+    return db.row(f"{members} m.patient_id = :patient_id", **parameters, patient_id=patient_id) is not None
 
 
 def begin_roster_day(db: WriteTransaction, definitions: Definitions, today: str) -> None:
@@ -90,14 +71,20 @@ def begin_roster_day(db: WriteTransaction, definitions: Definitions, today: str)
         {"today": today, "change": db.next_change()},
     )
     db.execute("delete from roster_guests where site_day <> :today", {"today": today})
-    members, parameters = _members(definitions, today, _IN_A_LINE)
-    for row in db.rows(f"{members} order by j.change", **parameters):
-        renumber(db, row["patient_id"])
+    members, parameters = _members(definitions, today)
+    patients = [row["patient_id"] for row in db.rows(f"{members} true order by j.change", **parameters)]
+    db.executemany(
+        "update journeys set change = :change where patient_id = :patient_id",
+        [
+            {"change": change, "patient_id": each}
+            for change, each in zip(db.next_changes(len(patients)), patients, strict=True)
+        ],
+    )
     renumber_blocks(db)
 
 
-def _members(definitions: Definitions, today: str, has_place: str) -> tuple[str, dict[str, str]]:
-    """The query for the members of a day's roster, and its parameters. `has_place` is the condition of a live entry."""
+def _members(definitions: Definitions, today: str) -> tuple[str, dict[str, str]]:
+    """The query for the members of a day's roster, to be ended by a condition, and its parameters."""
     live, states = any_of("live", definitions.live)
     days = {"today": today, "yesterday": day_before(today), "tomorrow": day_after(today)}
-    return _MEMBER.format(has_place=has_place.format(live=live)), {**days, **states}
+    return _MEMBERS.format(live=live), {**days, **states}

@@ -1,5 +1,6 @@
 """The site as the centre's database has it: name, time zone, day's start, walk-in desk, ticket prefix."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -7,17 +8,35 @@ from typing import Any
 import msgspec
 
 from sync.central.records.exams import exam_of_row
+from sync.central.records.parts import Part
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-from sync.clock import MINUTE_MS, site_day
+from sync.clock import MINUTE_MS, local_ms, site_day
 from sync.ids import new_id
 from sync.protocol import Site
 
+SITE = Part(
+    "site",
+    (
+        *("s.site_id", "s.name", "s.timezone", "s.day_starts_at", "s.languages", "s.ticket_prefix"),
+        *("i.server_incarnation", "x.exam_id", "x.title", "x.public_label", "x.room"),
+    ),
+    ("s.refuse_short_uids", "x.minutes", "x.overnight"),
+)
+SITE_SOURCE = "from site s join exams x on x.exam_id = s.desk_exam_id join incarnation i on i.id = s.id"
+_SITE_QUERY = SITE.of(SITE_SOURCE)
 _DEMO = "demo_hospital"  # the name of a counter
 _languages = msgspec.json.Decoder(tuple[str, ...])
 
 
 class NoSite(Exception):
     """The database holds no hospital yet."""
+
+
+class SiteDay(msgspec.Struct, frozen=True):
+    """A day of the site: its ISO date, and its beginning (UTC ms)."""
+
+    day: str
+    begin_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +51,19 @@ class SiteSettings:
     ticket_prefix: str
     server_incarnation: str
 
+    def site_day(self, at_ms: int) -> SiteDay:
+        """The day of the site that a moment belongs to, with its beginning."""
+        day = self.day(at_ms)
+        return SiteDay(day, _begin_ms(day, self.site.timezone, self.site.day_starts_at))
+
     def day(self, at_ms: int) -> str:
         """The day of the site (ISO date) that a moment belongs to."""
         return _day(at_ms // MINUTE_MS, self.site.timezone, self.site.day_starts_at)
+
+
+@lru_cache(maxsize=16)
+def _begin_ms(day: str, timezone: str, day_starts_at: str) -> int:
+    return local_ms(day, day_starts_at, timezone)
 
 
 @lru_cache(maxsize=256)
@@ -45,13 +74,14 @@ def _day(minute: int, timezone: str, day_starts_at: str) -> str:
 
 def read_site(db: ReadTransaction) -> SiteSettings:
     """The settings of this site. Raises NoSite before a hospital was imported."""
-    row = db.row(
-        "select s.site_id, s.name, s.timezone, s.day_starts_at, s.languages, s.ticket_prefix, i.server_incarnation, e.*"
-        " from site s join exams e on e.exam_id = s.desk_exam_id join incarnation i on i.id = s.id"
-    )
-    if row is None:
+    return site_of([SITE.values(row) for row in db.rows(_SITE_QUERY)])
+
+
+def site_of(rows: Sequence[tuple[Any, ...]]) -> SiteSettings:
+    """The settings in the rows of the part `SITE`. Raises NoSite where there is none."""
+    if not rows:
         raise NoSite("this centre has no hospital yet: run kiosk-central import")
-    return _settings(tuple(row))
+    return _settings(rows[0])
 
 
 def has_site(db: ReadTransaction) -> bool:
@@ -68,16 +98,19 @@ def write_site(
     languages: tuple[str, ...],
     desk: str,
     ticket_prefix: str,
+    refuse_short_uids: bool,
 ) -> None:
     """Writes the row of the site, in place of an earlier one. `desk` is the exam id of the walk-in desk.
 
     The first row gets a new site id, and every later one keeps it. The days of bookings are derived by its clock.
     """
     db.execute(
-        "insert into site values (1, :site_id, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix)"
+        "insert into site values (1, :site_id, :name, :timezone, :day_starts_at, :languages, :desk, :ticket_prefix,"
+        " :refuse_short_uids)"
         " on conflict (id) do update set name = excluded.name, timezone = excluded.timezone,"
         " day_starts_at = excluded.day_starts_at, languages = excluded.languages,"
-        " desk_exam_id = excluded.desk_exam_id, ticket_prefix = excluded.ticket_prefix",
+        " desk_exam_id = excluded.desk_exam_id, ticket_prefix = excluded.ticket_prefix,"
+        " refuse_short_uids = excluded.refuse_short_uids",
         {
             "site_id": new_id(),
             "name": name,
@@ -86,6 +119,7 @@ def write_site(
             "languages": msgspec.json.encode(languages).decode(),
             "desk": desk,
             "ticket_prefix": ticket_prefix,
+            "refuse_short_uids": int(refuse_short_uids),
         },
     )
     _note_clock(db)
@@ -120,12 +154,14 @@ def set_demo(db: WriteTransaction, *, is_demo: bool) -> None:
 @lru_cache(maxsize=16)
 def _settings(row: tuple[Any, ...]) -> SiteSettings:
     # Cached by the row itself: every request needs the settings, and they hardly ever change.
-    site_id, name, timezone, day_starts_at, languages, ticket_prefix, server_incarnation, *desk = row
+    site_id, name, timezone, day_starts_at, languages, ticket_prefix, server_incarnation, *rest = row
+    exam_id, title, public_label, room, refuse_short_uids, minutes, overnight = rest
     site = Site(
         name=name,
         timezone=timezone,
         day_starts_at=day_starts_at,
-        walk_in=exam_of_row(*desk),
+        walk_in=exam_of_row(exam_id, title, public_label, room, minutes, overnight),
         languages=_languages.decode(languages),
+        refuse_short_uids=bool(refuse_short_uids),
     )
     return SiteSettings(site, site_id, ticket_prefix, server_incarnation)

@@ -3,17 +3,21 @@
 The id of a token is the beginning of its hash: it is no secret, and no two tokens share it.
 """
 
+import base64
 import hashlib
 import itertools
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from sync.central.records.parts import Part
+from sync.central.store.at_once import rows_at_once
 from sync.central.store.news import TokenRevoked
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import ReadTransaction, WriteTransaction, each_of
 from sync.clock import DAY_MS
 from sync.journey.model import KioskId, PatientId, Role
 
@@ -21,7 +25,13 @@ PREFIX = "nk_"  # scanners of logs and repositories recognise a token by this pr
 ID_LENGTH = 12  # hex digits
 SOON_MS = 14 * DAY_MS  # an operator has this long to make another token
 
-_IS_VALID = "revoked_ms is null and (expires_ms is null or expires_ms > :now_ms)"
+# A kiosk's calls under way when its newer token is used for the first time still bear the former one.
+OVERLAP_MS = 5 * 60_000
+
+_IS_VALID = (
+    "revoked_ms is null and (expires_ms is null or expires_ms > :now_ms)"
+    f" and (replaced_ms is null or abs(:now_ms - replaced_ms) < {OVERLAP_MS})"
+)
 
 
 class TokenState(StrEnum):
@@ -31,10 +41,10 @@ class TokenState(StrEnum):
     EXPIRES_SOON = "expires_soon"  # within two weeks
     EXPIRED = "expired"
     REVOKED = "revoked"
+    REPLACED = "replaced"  # a kiosk's, by a newer one
 
 
-@dataclass(frozen=True, slots=True)
-class Bearer:
+class Bearer(msgspec.Struct, frozen=True):
     """The bearer of a valid token: a role, and the patient or kiosk that the token is for. Times are UTC ms."""
 
     role: Role
@@ -55,6 +65,9 @@ class Bearer:
             return f"{self.role}:{self.kiosk_id}"
         token_id = id_of(self.token_hash)
         return f"{self.role}:{self.name} ({token_id})" if self.name else f"{self.role}:{token_id}"
+
+
+NEVER = 0  # as the life of a token, in ms
 
 
 class TokenRecord(msgspec.Struct, frozen=True):
@@ -82,6 +95,10 @@ class TokenSearch:
     with_ended: bool = False
 
 
+BEARERS = Part("bearer", ("role", "patient_id", "kiosk_id", "name"), ("expires_ms", "used_ms"))
+VALID_BEARERS = BEARERS.of(f"from tokens where token_hash = :token_hash and {_IS_VALID}")
+
+
 def issue(
     db: WriteTransaction,
     role: Role,
@@ -91,13 +108,14 @@ def issue(
     kiosk_id: str | None = None,
     name: str = "",
     expires_ms: int | None = None,
+    token: str | None = None,
 ) -> str:
-    """Makes a token and returns it. The database stores its hash alone."""
-    made = (PREFIX + secrets.token_urlsafe(32) for _ in itertools.count())
-    token = next(each for each in made if hash_of_id(db, id_of(hash_of(each))) is None)
+    """Makes a token and returns it. The database stores its hash alone. `token` is one of `token_of()`."""
+    made = (token_of(secrets.token_bytes()) for _ in itertools.count())
+    token = token or next(each for each in made if hash_of_id(db, id_of(hash_of(each))) is None)
     db.execute(
         "insert into tokens values"
-        " (:token_hash, :role, :patient_id, :kiosk_id, :name, :now_ms, :expires_ms, null, null)",
+        " (:token_hash, :role, :patient_id, :kiosk_id, :name, :now_ms, :expires_ms, null, null, null)",
         {
             "token_hash": hash_of(token),
             "role": role.value,
@@ -111,22 +129,53 @@ def issue(
     return token
 
 
+def token_of(secret: bytes) -> str:
+    """A token of 32 bytes that nobody can guess."""
+    return PREFIX + base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
+
+
 def bearer(db: ReadTransaction, token: str, now_ms: int) -> Bearer | None:
-    """The bearer of a token; None where the token is unknown, revoked or has expired."""
+    """The bearer of a token; None where the token is unknown, revoked, replaced or has expired."""
     return bearer_of_hash(db, hash_of(token), now_ms)
 
 
 def bearer_of_hash(db: ReadTransaction, token_hash: str, now_ms: int) -> Bearer | None:
-    """The bearer of the token with this hash; None where it is unknown, revoked or has expired."""
-    row = db.execute(
-        "select role, patient_id, kiosk_id, name, expires_ms, used_ms from tokens"  # noqa: S608
-        f" where token_hash = :token_hash and {_IS_VALID}",
-        {"token_hash": token_hash, "now_ms": now_ms},
-    ).fetchone()
+    """The bearer of the token with this hash; None where it is unknown, revoked, replaced or has expired.
+
+    A replaced token is valid for five minutes more.
+    """
+    row = db.row(VALID_BEARERS, token_hash=token_hash, now_ms=now_ms)
+    return bearer_of_part(BEARERS.values(row), token_hash) if row else None
+
+
+def valid_tokens(db: ReadTransaction, token_hashes: Collection[str], now_ms: int) -> frozenset[str]:
+    """Those of some hashes of tokens that are the hashes of valid ones."""
+    if not token_hashes:
+        return frozenset()
+    tokens, parameters = each_of("token", token_hashes)
+    query = f"select token_hash from tokens where token_hash in {tokens} and {_IS_VALID}"  # noqa: S608
+    return frozenset(token_hash for (token_hash,) in rows_at_once(db, query, 1, {**parameters, "now_ms": now_ms}))
+
+
+def bearer_of_part(values: tuple[Any, ...], token_hash: str) -> Bearer:
+    """A bearer from a row of the part `BEARERS`."""
+    role, *rest = values
+    return Bearer(Role(role), token_hash, *rest)
+
+
+def ended_bearer(db: ReadTransaction, token_hash: str, now_ms: int) -> tuple[Bearer, TokenState] | None:
+    """The bearer of a token that was revoked or replaced or has expired, and which; None for an unknown token."""
+    row = db.row(
+        "select role, patient_id, kiosk_id, name, expires_ms, used_ms, revoked_ms, replaced_ms from tokens"
+        " where token_hash = :token_hash",
+        token_hash=token_hash,
+    )
     if row is None:
         return None
-    role, *rest = row
-    return Bearer(Role(role), token_hash, *rest)
+    role, *rest, revoked_ms, replaced_ms = row
+    state = _state(row["expires_ms"], revoked_ms, now_ms)
+    was_replaced = replaced_ms is not None and revoked_ms is None
+    return Bearer(Role(role), token_hash, *rest), TokenState.REPLACED if was_replaced else state
 
 
 def mark_used(db: WriteTransaction, token_hash: str, now_ms: int) -> None:
@@ -183,21 +232,6 @@ def kiosk_of_token(db: ReadTransaction, token_hash: str) -> str | None:
     """The kiosk that a token is for; None where it is no kiosk's."""
     row = db.row("select kiosk_id from tokens where token_hash = :token_hash", token_hash=token_hash)
     return row["kiosk_id"] if row else None
-
-
-def was_revoked(db: ReadTransaction, token_hash: str) -> bool:
-    """Whether the token with this hash was a kiosk's and was revoked. The hashes of revoked tokens stay for good."""
-    row = db.row(
-        "select 1 from tokens where token_hash = :token_hash and kiosk_id is not null and revoked_ms is not null",
-        token_hash=token_hash,
-    )
-    return row is not None
-
-
-def kiosk_token(db: ReadTransaction, kiosk_id: str) -> str | None:
-    """The hash of a kiosk's token, valid or not. A kiosk gets one token, with its enrolment."""
-    row = db.row("select token_hash from tokens where kiosk_id = :kiosk_id", kiosk_id=kiosk_id)
-    return row["token_hash"] if row else None
 
 
 def revoke(db: WriteTransaction, token_hash: str, now_ms: int) -> bool:

@@ -1,17 +1,21 @@
 """Verdicts as rows: one row for each revision, with its grounds. The last revision is in force."""
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 
+import msgspec
+
 from sync.central.records.journeys import read_journey
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.central.records.unseen_changes import note_own_change
+from sync.central.store.set_transaction import SetTransaction
+from sync.central.store.transactions import UNREAD, Question, ReadTransaction, WriteTransaction, Writing, each_of
 from sync.journey.definitions import Definitions
 from sync.journey.model import Journey
 from sync.protocol import Code, Verdict, VerdictRow
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictRecord:
+class VerdictRecord(msgspec.Struct, frozen=True):
     """One revision of a verdict. `verdict_id` is the action's id, or an id of the centre's where the action has none.
 
     `conflict` is the row of the table of conflicts (0: no conflict). `changed_version` is the journey_version after the
@@ -49,9 +53,8 @@ def add_verdict(db: WriteTransaction, record: VerdictRecord, now_ms: int) -> Non
     """Adds a verdict or a further revision of one. A revision wakes the pulls that wait."""
     if record.change:
         db.announce_verdict(record.change)
-    db.execute(
-        "insert into verdicts values (:verdict_id, :revision, :kiosk_id, :seq, :patient_id, :visit_id, :verdict, :code,"
-        " :conflict, :from_state, :to_state, :changed_version, :definitions_version, :counterpart, :change, :now_ms)",
+    db.write(
+        _ADD,
         {
             "verdict_id": record.verdict_id,
             "revision": record.revision,
@@ -71,6 +74,8 @@ def add_verdict(db: WriteTransaction, record: VerdictRecord, now_ms: int) -> Non
             "now_ms": now_ms,
         },
     )
+    db.learn(_IN_FORCE, record.verdict_id, record)
+    note_own_change(db, record.patient_id, record.kiosk_id, record.changed_version)
 
 
 def announce_first_verdict(db: WriteTransaction, verdict_id: str, change: int) -> None:
@@ -88,10 +93,30 @@ def announce_first_verdict(db: WriteTransaction, verdict_id: str, change: int) -
 
 def latest_verdict(db: ReadTransaction, verdict_id: str) -> VerdictRecord | None:
     """The verdict in force; None for an action without one."""
+    known = db.known(_IN_FORCE, verdict_id)
+    if known is not UNREAD:
+        return known
     row = db.row(
         "select * from verdicts where verdict_id = :verdict_id order by revision desc limit 1", verdict_id=verdict_id
     )
     return _record(row) if row else None
+
+
+def read_verdicts_ahead(db: SetTransaction, verdict_ids: Collection[str]) -> None:
+    """Reads the verdicts in force of a set of actions."""
+    names, parameters = each_of("verdict", verdict_ids)
+    rows = db.rows(f"select * from verdicts where verdict_id in {names} order by revision", **parameters)  # noqa: S608
+    db.read_ahead(_IN_FORCE, dict.fromkeys(verdict_ids) | {row["verdict_id"]: _record(row) for row in rows})
+
+
+def kiosks_with_revised(db: ReadTransaction, after: int) -> set[str]:
+    """The kiosks that made or sent an action whose verdict was revised under a change number above `after`."""
+    rows = db.rows(
+        "select kiosk_id from verdicts where change > :after union select r.kiosk_id from verdicts v"
+        " join receipts r on r.verdict_id = v.verdict_id where v.change > :after",
+        after=after,
+    )
+    return {row["kiosk_id"] for row in rows}
 
 
 def revised_verdicts(db: ReadTransaction, kiosk_id: str, after: int, limit: int) -> list[RevisedVerdict]:
@@ -100,11 +125,10 @@ def revised_verdicts(db: ReadTransaction, kiosk_id: str, after: int, limit: int)
     The verdicts are of actions that the kiosk made or sent, also under an earlier enrolment.
     """
     rows = db.rows(
-        "select v.*, coalesce(e.action_id, v.verdict_id) as action_id, coalesce((select r.seq from receipts r"
+        "select v.*, coalesce(q.action_id, v.verdict_id) as action_id, coalesce((select r.seq from receipts r"
         " where r.verdict_id = v.verdict_id and r.kiosk_id = :kiosk_id order by r.epoch desc, r.seq desc limit 1),"
-        # An action quarantined under an id of the centre's has the id that the kiosk knows in its case.
+        # An action quarantined under an id of the centre's has the id that the kiosk knows with its body.
         " v.seq) as sent_seq from verdicts v left join quarantine q on q.verdict_id = v.verdict_id"
-        " left join exceptions e on e.exception_id = q.exception_id"
         " where v.change > :after and (v.kiosk_id = :kiosk_id or exists"
         " (select 1 from receipts r where r.verdict_id = v.verdict_id and r.kiosk_id = :kiosk_id))"
         " and not exists (select 1 from verdicts w where w.verdict_id = v.verdict_id and w.revision > v.revision)"
@@ -156,3 +180,10 @@ def _record(row: sqlite3.Row) -> VerdictRecord:
         counterpart=row["counterpart"],
         change=row["change"],
     )
+
+
+_IN_FORCE: Question[str, VerdictRecord | None] = Question()
+_ADD = Writing(
+    "insert into verdicts values (:verdict_id, :revision, :kiosk_id, :seq, :patient_id, :visit_id, :verdict, :code,"
+    " :conflict, :from_state, :to_state, :changed_version, :definitions_version, :counterpart, :change, :now_ms)"
+)

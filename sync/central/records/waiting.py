@@ -2,13 +2,22 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
 from sync.cards import CardHash
 from sync.central.records.told_seqs import Window
-from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
+from sync.central.store.set_transaction import SetTransaction
+from sync.central.store.transactions import (
+    UNREAD,
+    Order,
+    Question,
+    ReadTransaction,
+    WriteTransaction,
+    Writing,
+    any_of,
+    each_of,
+)
 from sync.clock import ClockReading
 from sync.protocol import Code, Intent, canonical
 
@@ -16,8 +25,7 @@ _intent = msgspec.json.Decoder(Intent)
 _clock = msgspec.json.Decoder(ClockReading)
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingAction:
+class WaitingAction(msgspec.Struct, frozen=True):
     """An action that waits for staff in a case, because of `code`.
 
     `visit_id` is the visit of the action, aliases resolved. `sent` is the kiosk's clocks when it sent the action.
@@ -38,9 +46,8 @@ class WaitingAction:
 
 def add_waiting(db: WriteTransaction, waiting: WaitingAction) -> None:
     """Stores an action whole in its case."""
-    db.execute(
-        "insert into waiting values (:verdict_id, :exception_id, :kiosk_id, :seq, :visit_id, :code, :intent,"
-        " :sent_clock, :received_ms, :earliest_ms, :latest_ms)",
+    db.write(
+        _ADD,
         {
             "verdict_id": waiting.verdict_id,
             "exception_id": waiting.exception_id,
@@ -57,17 +64,43 @@ def add_waiting(db: WriteTransaction, waiting: WaitingAction) -> None:
     )
     card = waiting.intent.card
     if card is not None:
-        db.execute(
-            "insert into waiting_cards values (:key_id, :uid_hash, :verdict_id)",
-            {"key_id": card.key_id, "uid_hash": card.uid_hash, "verdict_id": waiting.verdict_id},
-        )
+        row = {"key_id": card.key_id, "uid_hash": card.uid_hash, "verdict_id": waiting.verdict_id}
+        db.write(_ADD_CARD, row)
+    place = (waiting.visit_id, waiting.kiosk_id)
+    known = db.known(_WAITING, place)
+    if known is not UNREAD:
+        db.learn(_WAITING, place, (*known, waiting.verdict_id))
 
 
-def actions_waiting_in(db: ReadTransaction, visit_ids: Collection[str]) -> list[str]:
-    """The ids of the actions that wait in any of these visits."""
+def actions_waiting_in(db: ReadTransaction, visit_ids: Collection[str], kiosk_id: str) -> list[str]:
+    """The ids of the actions of a kiosk that wait in any of these visits.
+
+    No other kiosk has built on them, since an action that waits has moved no journey.
+    """
+    known: list[str] | None = []
+    for visit_id in visit_ids:
+        found = db.known(_WAITING, (visit_id, kiosk_id))
+        known = None if found is UNREAD or known is None else [*known, *found]
+    if known is not None:
+        return known
     names, parameters = any_of("visit", visit_ids)
-    rows = db.rows(f"select verdict_id from waiting where visit_id in {names}", **parameters)  # noqa: S608
-    return [row["verdict_id"] for row in rows]
+    query = f"select verdict_id from waiting where visit_id in {names} and {_SENT}"  # noqa: S608
+    return [row["verdict_id"] for row in db.rows(query, **parameters, kiosk_id=kiosk_id)]
+
+
+def read_waiting_ahead(db: SetTransaction, visit_ids: Collection[str], kiosk_id: str) -> None:
+    """Reads the actions of a kiosk that wait in each of these visits."""
+    names, parameters = each_of("visit", visit_ids)
+    query = f"select visit_id, verdict_id from waiting where visit_id in {names} and {_SENT}"  # noqa: S608
+    found: dict[tuple[str, str], tuple[str, ...]] = {(visit_id, kiosk_id): () for visit_id in visit_ids}
+    for row in db.rows(query, **parameters, kiosk_id=kiosk_id):
+        found[(row["visit_id"], kiosk_id)] += (row["verdict_id"],)
+    db.read_ahead(_WAITING, found)
+
+
+def note_sent_again(db: WriteTransaction) -> None:
+    """Notes that a receipt was written for an action that may wait: it is now one of that kiosk too."""
+    db.unlearn(_WAITING)
 
 
 def is_awaited(db: ReadTransaction, cards: Sequence[CardHash]) -> bool:
@@ -116,12 +149,14 @@ def cards_of_case(db: ReadTransaction, exception_id: str) -> list[tuple[CardHash
     return list(dict.fromkeys(found.values()))
 
 
-def case_of_visits(db: ReadTransaction, visit_ids: Collection[str]) -> str | None:
-    """The case of the first action that waits in any of these visits; None where none waits."""
+def case_of_visits(db: ReadTransaction, visit_ids: Collection[str], kiosk_id: str) -> str | None:
+    """The case of the first action of a kiosk that waits in any of these visits; None where none waits."""
     names, parameters = any_of("visit", visit_ids)
     row = db.row(
-        f"select exception_id from waiting where visit_id in {names} order by received_ms, seq limit 1",  # noqa: S608
+        f"select exception_id from waiting where visit_id in {names} and {_SENT}"  # noqa: S608
+        " order by received_ms, seq limit 1",
         **parameters,
+        kiosk_id=kiosk_id,
     )
     return str(row["exception_id"]) if row else None
 
@@ -159,3 +194,19 @@ def _waiting(row: sqlite3.Row) -> WaitingAction:
         row["received_ms"],
         Window(row["earliest_ms"], row["latest_ms"]),
     )
+
+
+# A kiosk that was enrolled again sends its waiting actions under its new id. Its former id calls no more, and a restore
+# may have lost it. A kiosk that repeats the action of one that still calls gets the verdict, and no part in the case.
+_SENT = (
+    "(kiosk_id = :kiosk_id or (exists (select 1 from receipts r where r.verdict_id = waiting.verdict_id"
+    " and r.kiosk_id = :kiosk_id) and not exists (select 1 from kiosks other join kiosks k on k.kiosk_id = :kiosk_id"
+    " where other.kiosk_id = waiting.kiosk_id and other.seen_ms > k.enrolled_ms)))"
+)
+_ADD = Writing(
+    "insert into waiting values (:verdict_id, :exception_id, :kiosk_id, :seq, :visit_id, :code, :intent,"
+    " :sent_clock, :received_ms, :earliest_ms, :latest_ms)",
+    Order.SECOND,
+)
+_ADD_CARD = Writing("insert into waiting_cards values (:key_id, :uid_hash, :verdict_id)")
+_WAITING: Question[tuple[str, str], tuple[str, ...]] = Question()  # by visit and kiosk

@@ -1,21 +1,11 @@
-"""How the centre is reached: its public URL, the proxies that it believes, and the origins of apps. One row."""
-
-from dataclasses import dataclass
+"""The web settings that `kiosk-central site` keeps. One row."""
 
 import msgspec
 
+from sync.central.network.web_settings import WebSettings
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 _texts = msgspec.json.Decoder(tuple[str, ...])
-
-
-@dataclass(frozen=True, slots=True)
-class WebSettings:
-    """`public_url` is empty where none is set. `trusted_proxies` are networks, `allowed_origins` exact origins."""
-
-    public_url: str = ""
-    trusted_proxies: tuple[str, ...] = ()
-    allowed_origins: tuple[str, ...] = ()
 
 
 def read_web_settings(db: ReadTransaction) -> WebSettings:

@@ -1,48 +1,84 @@
-"""The access log: which staff member looked at which patient, for the audit.
+"""The access log: which staff were told of which patients, and how many patients each kiosk was told of.
 
-The requests of a board, one every few seconds, count as one look at each patient.
+A look that cannot be recorded raises sqlite3.OperationalError, and nothing is told then.
 """
 
-import threading
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Mapping
 
-from sync.central.records.audit import note
-from sync.central.store.sqlite import Store
+from sync.central.centre import Centre
+from sync.central.records.audit_kinds import AuditKind
+from sync.central.records.looks import Look, add_look
+from sync.central.records.site import SiteDay, read_site
+from sync.central.records.tallies import Counted, Tally, write_tally
+from sync.central.services.requester import Requester
+from sync.central.services.told import Told
+from sync.central.store.transactions import WriteTransaction
+from sync.journey.model import Role
 
-SAME_LOOK_MS = 10 * 60 * 1000  # a second look of the same bearer at the same patient within this time is the same look
-_View = tuple[str, str, str | None]  # who, the kind of look, the address
-
-
-class AccessLog:
-    """Records looks: each once in ten minutes, the patients of one look in one row. May be called from any thread."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._lock = threading.Lock()
-        # The time of the last recorded look at each patient. After a restart a look may be recorded twice.
-        self._recorded: dict[_View, dict[str, int]] = {}
-
-    def record(self, who: str, kind: str, address: str | None, patient_ids: Sequence[str], now_ms: int) -> None:
-        """Records that a bearer looked at these patients. Durable when it returns, or durable already."""
-        view = (who, kind, address)
-        with self._lock:
-            recent = {each: at_ms for each, at_ms in self._recorded.get(view, {}).items() if _same(at_ms, now_ms)}
-        new = [patient_id for patient_id in patient_ids if patient_id not in recent]
-        if not new:
-            return
-        only = new[0] if len(new) == 1 else None
-        detail = {"from": address} if only else {"from": address, "patient_ids": new}
-        with self._store.write() as db:
-            note(db, who, f"look:{kind}", now_ms, patient_id=only, detail=detail)
-        with self._lock:
-            # After the commit: a look that could not be written is not recorded.
-            self._recorded = {each: times for each, times in self._recorded.items() if _any_recent(times, now_ms)}
-            self._recorded[view] = {**recent, **dict.fromkeys(new, now_ms)}
+# What kiosks are told without a count, and why.
+UNRECORDED_TO_KIOSKS: Mapping[AuditKind, str] = {
+    AuditKind.TOLD_VERDICTS: "a verdict is about what this kiosk did itself",
+    AuditKind.LOOK_CARD: "the transaction of the look-up has written the row, since each look-up counts",
+}
 
 
-def _same(at_ms: int, now_ms: int) -> bool:
-    return abs(now_ms - at_ms) < SAME_LOOK_MS
+def record(centre: Centre, requester: Requester, told: Told) -> None:
+    """Records that a requester is told of patients. Durable when it returns, or counted for the next write."""
+    if requester.actor.role is Role.KIOSK:
+        _count(centre, requester, told)
+        return
+    now_ms = centre.clock()
+    look = _unrecorded(centre, requester, told, now_ms)
+    if look is not None:
+        with centre.store.write(brief=True) as db:
+            add_look(db, look, now_ms)
+        centre.looks.remember(look, now_ms)
 
 
-def _any_recent(times: dict[str, int], now_ms: int) -> bool:
-    return any(_same(at_ms, now_ms) for at_ms in times.values())
+def record_within(db: WriteTransaction, centre: Centre, requester: Requester, told: Told, now_ms: int) -> Look | None:
+    """Writes the row of a look in the transaction of an action, so that the action needs no second one.
+
+    Returns the look that the caller has remembered (`centre.looks`) after the commit; None where no row was due.
+    """
+    look = _unrecorded(centre, requester, told, now_ms)
+    if look is not None:
+        add_look(db, look, now_ms)
+    return look
+
+
+def write_tallies(centre: Centre) -> None:
+    """Writes what was counted since the last time. Raises sqlite3.Error, and keeps the counts then."""
+    counted = centre.tallies.take()
+    if not counted:
+        return
+    try:
+        with centre.store.write() as db:
+            for tally, each in counted.items():
+                write_tally(db, tally, each)
+    except sqlite3.Error:
+        centre.tallies.give_back(counted)
+        raise
+
+
+def _unrecorded(centre: Centre, requester: Requester, told: Told, now_ms: int) -> Look | None:
+    if requester.actor.role is not Role.STAFF or not told.patients:
+        return None
+    look = Look(requester.who, told.kind, requester.channel, requester.address, told.patients)
+    return centre.looks.unrecorded(look, now_ms)
+
+
+def _count(centre: Centre, requester: Requester, told: Told) -> None:
+    """Counts the patients of a page for the row of the kiosk and the day."""
+    if told.kind in UNRECORDED_TO_KIOSKS or not told.patients:
+        return
+    now_ms = centre.clock()
+    day = told.day or _day_of(centre, now_ms)
+    detail = {"from": requester.address, "day": day.day}
+    tally = Tally(told.kind, requester.who, day.begin_ms, (day.day,))
+    centre.tallies.add(tally, Counted(len(told.patients), now_ms, detail))
+
+
+def _day_of(centre: Centre, now_ms: int) -> SiteDay:
+    with centre.store.glance() as db:
+        return read_site(db).site_day(now_ms)

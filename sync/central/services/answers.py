@@ -3,39 +3,51 @@
 import msgspec
 
 from sync.central.centre import Centre
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.journeys import read_journey
 from sync.central.records.patients import patient_named
 from sync.central.records.site import read_site
 from sync.central.services.errors import ApiError, error_body, error_of
+from sync.central.services.told import Told, told_of
 from sync.central.store.transactions import ReadTransaction
 from sync.journey.model import Actor, Journey, Refusal
 from sync.journey.rules import available_actions
 
-MAX_ROWS = 500  # of any list in an answer
-
 
 class Answer(msgspec.Struct, frozen=True):
-    """The HTTP status, and the body as JSON: a CurrentState or another value, or an ErrorBody."""
+    """The answer to an action: the HTTP status, the body as JSON, and the patients whose data the body holds.
+
+    The body is a CurrentState or another value, or an ErrorBody.
+    """
 
     status: int
     body: bytes
+    patients: tuple[str, ...]
 
     @property
     def done(self) -> bool:
         """Whether the request was granted."""
         return self.status < 400
 
+    @property
+    def told(self) -> Told:
+        """What the answer tells."""
+        return told_of(msgspec.Raw(self.body), AuditKind.LOOK_ACTION, self.patients)
 
-def accepted(value: object) -> Answer:
-    """The answer to a request that was granted. `value` is what msgspec can encode."""
-    return Answer(200, msgspec.json.encode(value))
+
+def accepted(value: object, patients: tuple[str, ...]) -> Answer:
+    """The answer to a request that was granted. `value` is what msgspec can encode, and holds data of `patients`."""
+    return Answer(200, msgspec.json.encode(value), patients)
 
 
-def refused(error: ApiError | Refusal, journey_state: str | None = None, actions: tuple[str, ...] = ()) -> Answer:
-    """The answer to a request that was not granted. A refusal by the rules includes the state and the available
-    actions.
-    """
-    return Answer(error_of(error).status, msgspec.json.encode(error_body(error, journey_state, actions)))
+def refused(error: ApiError) -> Answer:
+    """The answer to a request that was not granted. It tells of no patient."""
+    return Answer(error.status, msgspec.json.encode(error_body(error)), ())
+
+
+def refused_by_rules(refusal: Refusal, patients: tuple[str, ...]) -> Answer:
+    """The answer to an action that the rules refuse. It tells the state and the available actions of `patients`."""
+    return Answer(error_of(refusal).status, msgspec.json.encode(error_body(refusal)), patients)
 
 
 def refused_at(
@@ -45,7 +57,8 @@ def refused_at(
     journey = journey_of(db, centre, today, patient_id) if patient_id is not None else None
     if journey is None:
         return refused(error)
-    return refused(error, journey.state, available_actions(centre.definitions, journey, actor))
+    body = error_body(error, journey.state, available_actions(centre.definitions, journey, actor))
+    return Answer(error.status, msgspec.json.encode(body), (journey.patient_id,))
 
 
 def refuse(centre: Centre, actor: Actor, patient_id: str | None, error: ApiError) -> Answer:

@@ -5,29 +5,66 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from sync.central.centre import Centre
+from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
+from sync.central.records.kiosk_tokens import replace_others
+from sync.central.records.kiosks import ask_for_renewal
 from sync.central.records.patients import patient_named
-from sync.central.records.tokens import Bearer, bearer, bearer_of_hash, mark_used
+from sync.central.records.tokens import (
+    Bearer,
+    TokenState,
+    bearer,
+    bearer_of_hash,
+    ended_bearer,
+    hash_of,
+    id_of,
+    mark_used,
+)
 from sync.central.services.errors import ApiError
+from sync.central.services.refused_access import note_refusal
+from sync.central.store.transactions import WriteTransaction
 from sync.clock import DAY_MS
 from sync.journey.model import PATIENT, STAFF, Actor, PatientId, Role
 
 _UNAUTHORIZED = ApiError("unauthorized", "A valid bearer token is needed.")
 _FORBIDDEN = ApiError("forbidden", "This token may not do that.")
+_ENDED = {
+    TokenState.REVOKED: AuditKind.REFUSED_REVOKED,
+    TokenState.REPLACED: AuditKind.REFUSED_REPLACED,
+    TokenState.EXPIRED: AuditKind.REFUSED_EXPIRED,
+}
 _OTHER_PATIENT = ApiError("forbidden", "This token acts for its own patient only.")
 
 
-def authenticate(centre: Centre, token: str | None, roles: Collection[Role]) -> Bearer | ApiError:
-    """The bearer of a valid token of one of these roles."""
+def authenticate(
+    centre: Centre, token: str | None, roles: Collection[Role], address: str | None = None
+) -> Bearer | ApiError:
+    """The bearer of a valid token of one of these roles. A token that is refused is counted for its `address`."""
     if not token:
         return _UNAUTHORIZED
-    with centre.store.read() as db:
+    with centre.store.glance() as db:
         found = bearer(db, token, centre.clock())
     if found is None:
+        _note_invalid(centre, hash_of(token), address)
         return _UNAUTHORIZED
     if found.role not in roles:
+        note_refusal(centre, AuditKind.REFUSED_ROLE, address, found.who, id_of(found.token_hash))
         return _FORBIDDEN
-    _note_use(centre, found)
+    if _is_due(found, centre.clock()):
+        _note_use(centre, found)
+    else:
+        centre.bearers.remember(found)
     return found
+
+
+def expected(centre: Centre, token: str | None, roles: Collection[Role]) -> Bearer | None:
+    """The bearer of a token as the database has named them lately, for an action that confirms them; None without one.
+
+    None also where the use of the token is to be noted again.
+    """
+    known = centre.bearers.get(hash_of(token)) if token else None
+    is_usable = known is not None and known.role in roles and not _is_due(known, centre.clock())
+    return known if is_usable else None
 
 
 def refresh(centre: Centre, sender: Bearer, subject: str | None) -> tuple[Bearer | None, str | None]:
@@ -57,15 +94,39 @@ def subject_of(centre: Centre, sender: Bearer, named: str | None) -> str | ApiEr
     own: PatientId | None = sender.patient_id
     if named is None or named == own:
         return own
-    with centre.store.read() as db:
+    with centre.store.glance() as db:
         return own if patient_named(db, named) == own else _OTHER_PATIENT
 
 
-def _note_use(centre: Centre, sender: Bearer) -> None:
-    """Notes the use of a token once a day: a write for each request would be one for each look of a board."""
-    now_ms = centre.clock()
-    if sender.used_ms is not None and abs(now_ms - sender.used_ms) < DAY_MS:
+def _note_invalid(centre: Centre, token_hash: str, address: str | None) -> None:
+    with centre.store.glance() as db:
+        ended = ended_bearer(db, token_hash, centre.clock())
+    if ended is None:
+        note_refusal(centre, AuditKind.REFUSED_UNKNOWN, address, token_id=id_of(token_hash))
         return
+    bearer_then, state = ended
+    note_refusal(centre, _ENDED[state], address, bearer_then.who, id_of(token_hash))
+
+
+def _is_due(sender: Bearer, now_ms: int) -> bool:
+    """Whether the use of a token is to be noted: once a day. A write for each request would be one for each look of a
+    board.
+    """
+    return sender.used_ms is None or abs(now_ms - sender.used_ms) >= DAY_MS
+
+
+def _note_use(centre: Centre, sender: Bearer) -> None:
+    """Notes the use of a token."""
+    now_ms = centre.clock()
     # A database that takes no writes still answers.
-    with suppress(sqlite3.Error), centre.store.write() as db:
+    with suppress(sqlite3.Error), centre.store.write(brief=True) as db:
         mark_used(db, sender.token_hash, now_ms)
+        if sender.kiosk_id is not None and sender.used_ms is None:
+            _take_over(db, sender.kiosk_id, sender.token_hash, now_ms)
+
+
+def _take_over(db: WriteTransaction, kiosk_id: str, token_hash: str, now_ms: int) -> None:
+    """Lets a kiosk's token take the place of its former ones. Its first use proves that the kiosk has it."""
+    if replace_others(db, kiosk_id, token_hash, now_ms):
+        ask_for_renewal(db, kiosk_id, None)
+        note(db, kiosk_id, AuditKind.RENEWED, now_ms, detail={"token": id_of(token_hash)})

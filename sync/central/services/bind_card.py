@@ -3,22 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sync.cards import CardHash
+from sync.cards import SHORT_UID, CardHash
 from sync.central.centre import Centre
 from sync.central.conflicts.gather import judging_context
 from sync.central.conflicts.rejudge import rejudge_card
 from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.bindings import BindingSource, Origin, bind, binding_of_card
 from sync.central.records.card_blocks import block_of_card
 from sync.central.records.journeys import mark_changed
 from sync.central.records.patients import patient_named
 from sync.central.services.answers import Answer, refused
 from sync.central.services.errors import CARD_BLOCKED, UNKNOWN_PATIENT, ApiError
-from sync.central.services.once import ActionContext, Requester, Subject, once
+from sync.central.services.once import ActionContext, Subject, once
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.journey.model import BindingId, PatientId
 
 BINDING = "bind"  # the action type
+_SHORT_UID = ApiError("unusable_card", f"This card cannot be bound: {SHORT_UID.why}.")
 
 
 def bind_card(centre: Centre, requester: Requester, patient_id: str, request: ActionRequest) -> Answer:
@@ -56,7 +59,7 @@ def bind_in_action(
     for holder in {patient_id, before.patient_id if before else patient_id}:
         mark_changed(db, holder)
     detail = {"binding_id": binding_id, "origin": origin}
-    note(db, who, BINDING, now_ms, patient_id=patient_id, action_id=context.request.action_id, detail=detail)
+    note(db, who, AuditKind.BIND, now_ms, patient_id=patient_id, action_id=context.request.action_id, detail=detail)
     return binding_id
 
 
@@ -67,7 +70,9 @@ def rejudge_bound(context: ActionContext, cards: Sequence[CardHash]) -> None:
 
 
 def _bind(context: ActionContext, patient_id: PatientId) -> dict[str, Any] | ApiError:
-    cards, label = context.request.cards, context.request.named("label") or ""
+    if context.request.short_uid and context.site.site.refuse_short_uids:
+        return _SHORT_UID
+    cards, label = context.cards, context.request.named("label") or ""
     binding_id = bind_in_action(context, patient_id, cards, Origin.DESK, label)
     if isinstance(binding_id, ApiError):
         return binding_id

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sync.central.centre import Centre
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.bindings import BindingRecord, binding_records, read_binding
 from sync.central.records.patients import patient_named
 from sync.central.records.site import read_site
@@ -11,19 +12,21 @@ from sync.central.services.answers import Answer, refused
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.services.once import ActionContext, Subject
 from sync.central.services.requests import NO_REASON, is_reason
+from sync.central.services.told import Told
 from sync.clock import iso
 
 _NO_BINDING = ApiError("not_found", "The patient has no such binding.")
 
 
-def list_bindings(centre: Centre, patient_id: str) -> dict[str, Any] | ApiError:
-    """The bindings of a patient, oldest first: since, until, state, how each came about and by whom."""
+def list_bindings(centre: Centre, patient_id: str) -> Told | ApiError:
+    """{patient_id, bindings}: a patient's bindings, oldest first, with state, source and both ends of each."""
     with centre.store.read() as db:
         named = patient_named(db, patient_id)
         if named is None:
             return UNKNOWN_PATIENT
         timezone = read_site(db).site.timezone
-        return {"patient_id": named, "bindings": [_shown(each, timezone) for each in binding_records(db, named)]}
+        shown = {"patient_id": named, "bindings": [_shown(each, timezone) for each in binding_records(db, named)]}
+        return Told(shown, AuditKind.LOOK_BINDINGS, (named,))
 
 
 def binding_subject(patient_id: str, binding_id: str) -> Callable[[ActionContext], Subject | Answer]:

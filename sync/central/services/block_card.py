@@ -7,13 +7,15 @@ from typing import Any
 from sync.cards import CardHash
 from sync.central.centre import Centre
 from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.bindings import CardBinding, binding_of_card, end_binding, hashes_of_binding
 from sync.central.records.card_blocks import begin_block, block_of_card, end_block
 from sync.central.records.journeys import mark_changed
 from sync.central.services.answers import Answer
 from sync.central.services.bindings import binding_subject
 from sync.central.services.errors import CARD_OF_ANOTHER, ApiError
-from sync.central.services.once import ActionContext, Requester, Subject, once
+from sync.central.services.once import ActionContext, Subject, once
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 
 BLOCK, UNBLOCK = "block_card", "unblock_card"  # the action types
@@ -70,7 +72,7 @@ def _on_binding(
     centre: Centre, requester: Requester, patient_id: str, binding_id: str, request: ActionRequest, do: _Do
 ) -> Answer:
     def act(context: ActionContext, subject: Subject) -> dict[str, Any] | ApiError:
-        cards = hashes_of_binding(context.db, binding_id)
+        cards = context.centre.keys.stored(hashes_of_binding(context.db, binding_id))
         holder = binding_of_card(context.db, cards)
         if holder is not None and holder.patient_id != subject.patient_id:
             return CARD_OF_ANOTHER
@@ -86,14 +88,14 @@ def _on_binding(
 
 def _on_card(centre: Centre, requester: Requester, request: ActionRequest, do: _Do, *, blocked: bool) -> Answer:
     def act(context: ActionContext, _: Subject) -> dict[str, Any] | ApiError:
-        done = do(context, request.cards)
+        done = do(context, context.cards)
         if isinstance(done, ApiError):
             return done
         patient_id, binding_id = (done.ended.patient_id, done.ended.binding_id) if done.ended else (None, None)
         _note(context, done, patient_id, binding_id)
         return {"blocked": blocked, "binding_id": binding_id, "patient_id": patient_id}
 
-    return once(centre, requester, request, lambda _: Subject("card"), act)
+    return once(centre, requester, request, lambda _: Subject("card"), act, lambda done: [done["patient_id"]])
 
 
 def _block(context: ActionContext, cards: Sequence[CardHash]) -> _Done | ApiError:
@@ -103,7 +105,7 @@ def _block(context: ActionContext, cards: Sequence[CardHash]) -> _Done | ApiErro
     holder, reason, block_id = binding_of_card(db, cards), context.request.named("reason") or "", context.centre.ids()
     under_every_key = [*cards]
     if holder is not None:
-        under_every_key += hashes_of_binding(db, holder.binding_id)
+        under_every_key += context.centre.keys.stored(hashes_of_binding(db, holder.binding_id))
         end_binding(db, holder.binding_id, now_ms, who, reason)
         mark_changed(db, holder.patient_id)
     begin_block(db, block_id, under_every_key, who, reason, now_ms)
@@ -124,7 +126,7 @@ def _note(context: ActionContext, done: _Done, patient_id: str | None, binding_i
     note(
         context.db,
         context.requester.who,
-        request.action_type,
+        AuditKind(request.action_type),
         context.now_ms,
         patient_id=patient_id,
         action_id=request.action_id,

@@ -1,16 +1,16 @@
 """Direct changes by staff: the state of a queue entry, or a correction of a patient's journey."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sync.central.centre import Centre
-from sync.central.records.entries import patient_of_entry
+from sync.central.records.first_read import By, Wanted
 from sync.central.records.journeys import add_correction
-from sync.central.records.patients import patient_named
 from sync.central.services.answers import Answer, refused
 from sync.central.services.current_state import CurrentState
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.services.once import ActionContext, Requester, Subject, once
+from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.perform_action import decide_and_save, state_after
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.journey.correction import correct
 from sync.journey.model import Decision, Journey, QueueId, Refusal
@@ -26,18 +26,18 @@ def change_entry(centre: Centre, requester: Requester, queue_id: str, request: A
     """
 
     def find_subject(context: ActionContext) -> Subject | Answer:
-        patient_id = patient_of_entry(context.db, queue_id)
+        patient_id = context.found.patient_id
         return refused(_NO_ENTRY) if patient_id is None else Subject(patient_id, patient_id)
 
-    def act(context: ActionContext, subject: Subject) -> CurrentState | Refusal:
+    def act(context: ActionContext, _: Subject) -> CurrentState | Refusal:
         def decide_on(journey: Journey) -> Decision | Refusal:
             state = str(request.payload["state"])
             return _with_reason(decide_entry(centre.definitions, journey, QueueId(queue_id), state), request)
 
-        decision = decide_and_save(context, subject, decide_on)
+        decision = decide_and_save(context, decide_on)
         return decision if isinstance(decision, Refusal) else state_after(context, decision)
 
-    return once(centre, requester, request, find_subject, act)
+    return once(centre, requester, request, find_subject, act, wanted=Wanted(request.action_id, By.ENTRY, queue_id))
 
 
 def correct_journey(centre: Centre, requester: Requester, patient_id: str, request: ActionRequest) -> Answer:
@@ -47,20 +47,20 @@ def correct_journey(centre: Centre, requester: Requester, patient_id: str, reque
     """
 
     def find_subject(context: ActionContext) -> Subject | Answer:
-        named = patient_named(context.db, patient_id)
+        named = context.found.patient_id
         return refused(UNKNOWN_PATIENT) if named is None else Subject(named, named)
 
-    def act(context: ActionContext, subject: Subject) -> CurrentState | Refusal:
+    def act(context: ActionContext, _: Subject) -> CurrentState | Refusal:
         def decide_on(journey: Journey) -> Decision | Refusal:
             return _with_reason(correct(centre.definitions, journey, str(request.payload["state"])), request)
 
-        decision = decide_and_save(context, subject, decide_on)
+        decision = decide_and_save(context, decide_on)
         if isinstance(decision, Refusal):
             return decision
         add_correction(context.db, decision.journey)
         return state_after(context, decision)
 
-    return once(centre, requester, request, find_subject, act)
+    return once(centre, requester, request, find_subject, act, wanted=Wanted(request.action_id, By.NAME, patient_id))
 
 
 def _with_reason(decision: Decision | Refusal, request: ActionRequest) -> Decision | Refusal:

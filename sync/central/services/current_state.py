@@ -6,10 +6,12 @@ import msgspec
 
 from sync.central.centre import Centre
 from sync.central.records.appointments import bookings
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.entries import count_ahead
 from sync.central.records.site import SiteSettings, read_site
 from sync.central.services.answers import journey_of
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.services.told import Told
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import day_after, iso
 from sync.journey.definitions import Definitions
@@ -58,8 +60,8 @@ class CurrentState(msgspec.Struct, frozen=True):
     timestamp: str
 
 
-def read_current_state(centre: Centre, actor: Actor, name: str) -> CurrentState | ApiError:
-    """A patient's state now, as this actor may see and change it. `name` is the patient's id or an alias of it."""
+def read_current_state(centre: Centre, actor: Actor, name: str) -> Told | ApiError:
+    """A patient's CurrentState, as this actor may see and change it. `name` is the patient's id or an alias of it."""
     now_ms = centre.clock()
     with centre.store.read() as db:
         site = read_site(db)
@@ -67,7 +69,8 @@ def read_current_state(centre: Centre, actor: Actor, name: str) -> CurrentState 
         if journey is None:
             return UNKNOWN_PATIENT
         shown = with_bookings(journey, _within_reach(db, site, journey, now_ms))
-        return current_state(db, centre.definitions, site, shown, actor, now_ms)
+        state = current_state(db, centre.definitions, site, shown, actor, now_ms)
+        return Told(state, AuditKind.LOOK_STATE, (journey.patient_id,))
 
 
 def current_state(

@@ -5,11 +5,13 @@ from typing import Any
 from sync.central.centre import Centre
 from sync.central.records import bindings
 from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.journeys import mark_changed
 from sync.central.services.answers import Answer
 from sync.central.services.bindings import binding_subject
 from sync.central.services.errors import ApiError
-from sync.central.services.once import ActionContext, Requester, Subject, once
+from sync.central.services.once import ActionContext, Subject, once
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 
 ENDING = "end_binding"  # the action type
@@ -39,5 +41,5 @@ def _end(context: ActionContext, patient_id: str, binding_id: str) -> dict[str, 
     bindings.end_binding(db, binding_id, now_ms, who, request.named("reason") or "")
     mark_changed(db, patient_id)
     detail = {"binding_id": binding_id}
-    note(db, who, ENDING, now_ms, patient_id=patient_id, action_id=request.action_id, detail=detail)
+    note(db, who, AuditKind.END_BINDING, now_ms, patient_id=patient_id, action_id=request.action_id, detail=detail)
     return {"binding_id": binding_id, "patient_id": patient_id, "state": "ended"}

@@ -1,29 +1,35 @@
 """The exception inbox: staff list its cases, show one, and settle one."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from sync.central.centre import Centre
 from sync.central.conflicts.gather import JudgingContext, judging_context
 from sync.central.conflicts.rejudge import apply_case, discard_case, discard_verdict, reassign_case
 from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.bindings import Origin
 from sync.central.records.cases import close_case, read_case
 from sync.central.records.identities import read_identities
 from sync.central.records.journeys import read_journey
 from sync.central.records.patients import patient_named
-from sync.central.records.quarantine import read_quarantined_body
+from sync.central.records.quarantine import quarantined_verdicts
 from sync.central.records.site import read_site
 from sync.central.records.verdicts import latest_verdict
 from sync.central.records.waiting import WaitingAction, waiting_of_case
-from sync.central.services.answers import MAX_ROWS, Answer
+from sync.central.services.answers import Answer
 from sync.central.services.bind_card import bind_in_action, rejudge_bound
 from sync.central.services.case_card import read_case_card
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.services.inbox_views import CasePage, case_page, case_view, settlements_of
-from sync.central.services.once import ActionContext, Requester, Subject, once
+from sync.central.services.inbox_views import case_page, case_view, settlements_of
+from sync.central.services.lists import MAX_ROWS
+from sync.central.services.named_patients import named_patients
+from sync.central.services.once import ActionContext, Subject, once
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.services.settlement import Settlement
+from sync.central.services.told import Told, told_of
 from sync.central.store.errors import is_of_the_action
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import BindingId, PatientId, VisitId
@@ -39,18 +45,23 @@ _APPLIES_TO_NOBODY = ApiError(
 _FAILS_INSIDE = ApiError("not_applicable", "The action still cannot be judged: internal error.")
 
 
-def list_cases(centre: Centre, after: str | None = None, limit: int = MAX_ROWS) -> CasePage | ApiError:
-    """The open cases, oldest first: those after the case `after`, at most `limit` of them (1 to 500)."""
+def list_cases(centre: Centre, after: str | None = None, limit: int = MAX_ROWS) -> Told | ApiError:
+    """{exceptions, more}: the open cases, oldest first, and the number of those that follow.
+
+    They begin after the case `after`, at most `limit` of them (1 to 500).
+    """
     if limit not in range(1, MAX_ROWS + 1):
         return ApiError("malformed", f"limit must be a number from 1 to {MAX_ROWS}.")
     with centre.store.read() as db:
         begin = read_case(db, after) if after is not None else None
         if after is not None and begin is None:
             return ApiError("not_found", "after must name a case.")
-        return case_page(db, read_site(db), begin, limit)
+        page = case_page(db, read_site(db), begin, limit)
+        shown = {"exceptions": page.cases, "more": page.more}
+        return told_of(shown, AuditKind.LOOK_CASES, named_patients(db, page.cases))
 
 
-def show_case(centre: Centre, exception_id: str) -> dict[str, Any] | ApiError:
+def show_case(centre: Centre, exception_id: str) -> Told | ApiError:
     """One case with all its details."""
     now_ms = centre.clock()
     with centre.store.read() as db:
@@ -59,19 +70,25 @@ def show_case(centre: Centre, exception_id: str) -> dict[str, Any] | ApiError:
             return _NO_CASE
         patient_id = patient_named(db, case.patient_id) if case.patient_id else None
         journey = read_journey(db, centre.definitions, patient_id, site.day(now_ms)) if patient_id else None
-        return case_view(db, centre.definitions, site, case, journey, now_ms)
+        shown = case_view(db, centre.definitions, site, case, journey, now_ms)
+        return told_of(shown, AuditKind.LOOK_CASE, named_patients(db, shown))
 
 
 def settle(centre: Centre, requester: Requester, exception_id: str, request: ActionRequest) -> Answer:
     """Settles a case. The payload is that of `read_settlement()`."""
 
     def act(context: ActionContext, _: Subject) -> dict[str, Any] | ApiError:
-        return _settle(context, exception_id, Settlement(request.payload["how"]))
+        return settle_in_action(context, exception_id, Settlement(request.payload["how"]))
 
-    return once(centre, requester, request, lambda _: Subject(exception_id), act)
+    return once(centre, requester, request, lambda _: Subject(exception_id), act, _patients_in)
 
 
-def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[str, Any] | ApiError:
+def _patients_in(settled: Mapping[str, Any]) -> list[str | None]:
+    return [each["patient_id"] for each in settled["verdicts"]]
+
+
+def settle_in_action(context: ActionContext, exception_id: str, how: Settlement) -> dict[str, Any] | ApiError:
+    """Settles a case in the transaction of an action, and returns the value of the answer."""
     db, request, now_ms, who = context.db, context.request, context.now_ms, context.requester.who
     case = read_case(db, exception_id)
     if case is None:
@@ -91,7 +108,7 @@ def _settle(context: ActionContext, exception_id: str, how: Settlement) -> dict[
         settlement["binding_id"] = binding_id
     close_case(db, exception_id, who, settlement, now_ms)
     detail = {"exception_id": exception_id, "how": how}
-    note(db, who, "settle", now_ms, action_id=request.action_id, detail=detail)
+    note(db, who, AuditKind.SETTLE, now_ms, action_id=request.action_id, detail=detail)
     verdicts = [_verdict(db, each.verdict_id) for each in waiting]
     return {"exception_id": exception_id, "settled": how, "verdicts": verdicts, "binding_id": binding_id}
 
@@ -139,13 +156,14 @@ def _reassign(
     if patient_id is None:
         return UNKNOWN_PATIENT
     card, binding_id = read_case_card(db, exception_id), None
+    cards = context.centre.keys.stored(card.cards)
     if context.request.payload.get("bind"):
-        binding_id = card.fault or bind_in_action(context, patient_id, card.cards, Origin.CASE)
+        binding_id = card.fault or bind_in_action(context, patient_id, cards, Origin.CASE)
         if isinstance(binding_id, ApiError):
             return binding_id
     reassign_case(db, judging, waiting, patient_id, _visit_for(db, judging, patient_id))
     if binding_id is not None:
-        rejudge_bound(context, card.cards)
+        rejudge_bound(context, cards)
     return binding_id
 
 
@@ -163,10 +181,9 @@ def _visit_for(db: ReadTransaction, judging: JudgingContext, patient_id: Patient
 
 
 def _discard_quarantined(db: WriteTransaction, exception_id: str, now_ms: int) -> None:
-    """Discards the quarantined record of a case without actions, where there is one."""
-    quarantined = read_quarantined_body(db, exception_id)
-    if quarantined is not None:
-        discard_verdict(db, quarantined.verdict_id, now_ms)
+    """Discards the quarantined records of a case without actions."""
+    for verdict_id in quarantined_verdicts(db, exception_id):
+        discard_verdict(db, verdict_id, now_ms)
 
 
 def _verdict(db: ReadTransaction, verdict_id: str) -> dict[str, Any]:

@@ -82,6 +82,8 @@ def _shown(db: ReadTransaction, case: InboxCase, site: SiteSettings) -> dict[str
         "visit_id": case.visit_id,
         "kiosk_id": case.kiosk_id,
         "opened_at": iso(case.opened_ms, site.site.timezone),
+        "count": case.count,
+        "last_at": iso(case.last_ms, site.site.timezone),
         "detail": detail,
         "has_card": bool(card.cards),
         "card_blocked": card.blocked,

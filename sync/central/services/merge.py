@@ -11,6 +11,7 @@ from typing import Any
 from sync.central.centre import Centre
 from sync.central.days.open_journey import open_journey
 from sync.central.records.audit import note
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.cases import TWO_VISITS, NewCase, open_case
 from sync.central.records.history import day_end
 from sync.central.records.journeys import mark_changed
@@ -18,7 +19,8 @@ from sync.central.records.merges import end_merged_visit, move_rows, replace_by_
 from sync.central.records.patients import patient_named
 from sync.central.services.answers import Answer
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
-from sync.central.services.once import ActionContext, Requester, Subject, once
+from sync.central.services.once import ActionContext, Subject, once
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.definitions import Definitions
@@ -40,10 +42,11 @@ def merge_patients(centre: Centre, requester: Requester, kept: str, request: Act
             return ApiError("same_patient", "Both ids belong to the same patient already.")
         merge(db, centre.definitions, patient_id, gone, context.today, now_ms, centre.ids)
         detail = {"gone": gone}
-        note(db, requester.who, "merge", now_ms, patient_id=patient_id, action_id=request.action_id, detail=detail)
+        kind, action_id = AuditKind.MERGE, request.action_id
+        note(db, requester.who, kind, now_ms, patient_id=patient_id, action_id=action_id, detail=detail)
         return {"patient_id": patient_id, "merged": gone}
 
-    return once(centre, requester, request, lambda _: Subject(kept), act)
+    return once(centre, requester, request, lambda _: Subject(kept), act, lambda done: list(done.values()))
 
 
 def merge(

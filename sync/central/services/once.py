@@ -1,55 +1,69 @@
 """Does an action once for each action id: in one transaction, and a repeat gets the stored answer.
 
-Its steps: find the subject, look for a stored answer, act, store the answer, commit, announce the change.
+Its steps: read what is stored, find the subject, act, store the answer, commit, announce the change.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import msgspec
+
+from sync.cards import CardHash
 from sync.central.centre import Centre
+from sync.central.records.first_read import FirstRead, Wanted, first_read
 from sync.central.records.history import Provenance
-from sync.central.records.idempotency import StoredAnswer, store_answer, stored_answer
-from sync.central.records.site import SiteSettings, read_site
-from sync.central.services.answers import Answer, accepted, refused, refused_at
+from sync.central.records.idempotency import StoredAnswer, store_answer
+from sync.central.records.site import SiteSettings
+from sync.central.services.access_log import record_within
+from sync.central.services.answers import Answer, accepted, refused, refused_at, refused_by_rules
 from sync.central.services.errors import ApiError
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.store.transactions import WriteTransaction
-from sync.journey.model import Actor, PatientId, Refusal, RefusalCode
+from sync.journey.model import PatientId, Refusal, RefusalCode
 
 _REUSED = ApiError("action_id_reused", "This action_id was used for another request.")
+# The patients whom the value of an answer names, as JSON values. A name may be None.
+PatientsIn = Callable[[Any], Sequence[str | None]]
 # These refusals leave no row. Any other refusal is stored, so that a repeat is refused too.
 _NEVER_POSSIBLE = frozenset({RefusalCode.UNKNOWN_ACTION, RefusalCode.FORBIDDEN})
 
 
-@dataclass(frozen=True, slots=True)
-class Requester:
-    """The sender of an action. `who` is the sender's name in history and audit, `channel` is rest, websocket or
-    desk.
-    """
-
-    actor: Actor
-    who: str
-    channel: str
+class BearerChanged(Exception):
+    """The sender's token is no longer valid, or no longer of the bearer whom the action expected. Nothing is done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """The subject of an action: a patient, or another record by its id, such as a case of the exception inbox."""
 
     record_id: str
     patient_id: PatientId | None = None
 
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The patient, where the subject is one or belongs to one."""
+        return () if self.patient_id is None else (self.patient_id,)
 
-@dataclass(frozen=True, slots=True)
-class ActionContext:
-    """One action inside its transaction."""
+
+class ActionContext(msgspec.Struct, frozen=True):
+    """One action inside its transaction. `found` is what the database said at its beginning."""
 
     centre: Centre
     db: WriteTransaction
-    site: SiteSettings
+    found: FirstRead
     requester: Requester
     request: ActionRequest
     now_ms: int
+
+    @property
+    def site(self) -> SiteSettings:
+        """The settings of the site."""
+        return self.found.site
+
+    @property
+    def cards(self) -> tuple[CardHash, ...]:
+        """The hashes under which the card of the request is stored now; empty without a card."""
+        return self.centre.keys.stored(self.request.cards)
 
     @property
     def today(self) -> str:
@@ -71,32 +85,66 @@ def once(
     request: ActionRequest,
     find_subject: Callable[[ActionContext], Subject | Answer],
     act: Callable[[ActionContext, Subject], object],
+    patients_in: PatientsIn | None = None,
+    wanted: Wanted | None = None,
 ) -> Answer:
     """Does an action in one transaction, once for each action id, and returns the answer to it.
 
-    `find_subject` returns the subject, or the refusal. `act` returns the value of the answer, an ApiError or a Refusal.
-    A repeat gets the stored answer. The same action id with another content is refused. The answers that
-    the rules give are stored. An ApiError is not, and neither is the refusal of an action that no state allows.
+    `wanted` is what the first query looks for, besides the site and an earlier answer. `find_subject` returns the
+    subject, or the refusal. `act` returns the value of the answer, an ApiError or a Refusal. A repeat gets the stored
+    answer. The same action id with another content is refused. The answers that the rules give are stored. An ApiError
+    is not, and neither is the refusal of an action that no state allows.
+
+    Raises BearerChanged where the first query does not confirm the expected bearer of the requester's token.
+
+    The answer tells of the subject's patient, or of those whom `patients_in` finds in its value. The transaction has
+    the row of the access log.
     """
     now_ms = centre.clock()
-    with centre.store.write() as db:
-        context = ActionContext(centre, db, read_site(db), requester, request, now_ms)
+    with centre.store.write(brief=True) as db:
+        found = first_read(db, wanted or Wanted(request.action_id), now_ms)
+        if requester.expected is not None and found.bearer != requester.expected:
+            raise BearerChanged
+        context = ActionContext(centre, db, found, requester, request, now_ms)
         subject = find_subject(context)
-        if isinstance(subject, Answer):
-            return subject
-        content_hash = request.content_hash(requester.actor.role, subject.record_id)
-        stored = stored_answer(db, request.action_id)
-        if stored is not None:
-            return _repeat(context, subject, stored, content_hash)
-        outcome = act(context, subject)
-        if isinstance(outcome, ApiError) or (isinstance(outcome, Refusal) and outcome.code in _NEVER_POSSIBLE):
-            return refused(outcome)
-        answer = refused(outcome) if isinstance(outcome, Refusal) else accepted(outcome)
-        _store(context, subject, answer, content_hash)
+        answer = subject if isinstance(subject, Answer) else _answer(context, subject, act, patients_in)
+        look = record_within(db, centre, requester, answer.told, now_ms)
+    if look is not None:
+        centre.looks.remember(look, now_ms)
+    return answer
+
+
+def _answer(
+    context: ActionContext,
+    subject: Subject,
+    act: Callable[[ActionContext, Subject], object],
+    patients_in: PatientsIn | None,
+) -> Answer:
+    if context.found.answer is not None:
+        return _repeat(context, subject, context.found.answer, patients_in)
+    outcome = act(context, subject)
+    if isinstance(outcome, ApiError):
+        return refused(outcome)
+    if isinstance(outcome, Refusal):
+        answer = refused_by_rules(outcome, subject.patients)
+        if outcome.code not in _NEVER_POSSIBLE:
+            _store(context, subject, answer)
         return answer
+    answer = _about(accepted(outcome, subject.patients), patients_in)
+    _store(context, subject, answer)
+    return answer
 
 
-def _store(context: ActionContext, subject: Subject, answer: Answer, content_hash: str) -> None:
+def _about(answer: Answer, patients_in: PatientsIn | None) -> Answer:
+    """The answer with the patients whom its own value names."""
+    if patients_in is None or not answer.done:
+        return answer
+    named = patients_in(msgspec.json.decode(answer.body))
+    return msgspec.structs.replace(answer, patients=tuple(each for each in named if each is not None))
+
+
+def _store(context: ActionContext, subject: Subject, answer: Answer) -> None:
+    content_hash = context.request.content_hash(context.requester.actor.role, subject.record_id)
     store_answer(
         context.db,
         context.request.action_id,
@@ -108,8 +156,10 @@ def _store(context: ActionContext, subject: Subject, answer: Answer, content_has
     )
 
 
-def _repeat(context: ActionContext, subject: Subject, stored: StoredAnswer, content_hash: str) -> Answer:
-    if stored.content_hash != content_hash or stored.result is None:
-        actor = context.requester.actor
+def _repeat(context: ActionContext, subject: Subject, stored: StoredAnswer, patients_in: PatientsIn | None) -> Answer:
+    actor = context.requester.actor
+    same_content = stored.content_hash in context.request.content_hashes(actor.role, subject.record_id)
+    if not same_content or stored.result is None:
         return refused_at(context.db, context.centre, context.today, actor, subject.patient_id, _REUSED)
-    return Answer(200 if stored.outcome == "applied" else 400, stored.result.encode())
+    answer = Answer(200 if stored.outcome == "applied" else 400, stored.result.encode(), subject.patients)
+    return _about(answer, patients_in)

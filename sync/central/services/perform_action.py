@@ -1,20 +1,20 @@
 """A patient's or a staff member's action on a journey: `decide()`, and one transaction for all its rows."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sync.central.centre import Centre
-from sync.central.days.open_journey import open_journey
-from sync.central.records.bindings import binding_of_card
-from sync.central.records.card_blocks import block_of_card
+from sync.central.days.open_journey import open_read
+from sync.central.records.first_read import By, FirstRead, Wanted
 from sync.central.records.history import day_end
 from sync.central.records.journeys import save
-from sync.central.records.patients import patient_named
 from sync.central.records.queue_numbers import next_queue_number
 from sync.central.services.answers import Answer, refused_at
 from sync.central.services.current_state import CurrentState, current_state
 from sync.central.services.errors import CARD_BLOCKED, CARD_OF_ANOTHER, UNKNOWN_PATIENT, ApiError
-from sync.central.services.once import ActionContext, Requester, Subject, once
+from sync.central.services.once import ActionContext, Subject, once
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.journey.model import (
     Action,
@@ -36,60 +36,64 @@ _NOBODY_NAMED = ApiError("unknown_patient", "The request names no known patient.
 def perform(centre: Centre, requester: Requester, patient_id: str | None, request: ActionRequest) -> Answer:
     """Does an action for a patient and answers with the patient's state after it.
 
-    Without `patient_id` the card in the payload names the patient.
+    Without `patient_id` the card in the payload names the patient. Raises BearerChanged, as `once()` does.
     """
 
+    rule = centre.definitions.actions.get(request.action_type)
+    by = By.NAME if patient_id is not None else By.CARD if request.cards else By.NOTHING
+    wanted = Wanted(
+        request.action_id,
+        by,
+        patient_id or "",
+        centre.keys.stored(request.cards),
+        takes_number=rule is not None and rule.opens_entry,
+        token_hash=requester.expected.token_hash if requester.expected else "",
+    )
+
     def find_subject(context: ActionContext) -> Subject | Answer:
-        found = _patient(context, patient_id)
+        found = _patient(context.found, patient_id)
         if isinstance(found, ApiError):
             return refused_at(context.db, centre, context.today, requester.actor, patient_id, found)
         return Subject(found, found)
 
-    def act(context: ActionContext, subject: Subject) -> CurrentState | Refusal | ApiError:
-        if _is_blocked(context):  # not before: a repeat of an action from before the block stays a repeat
+    def act(context: ActionContext, _: Subject) -> CurrentState | Refusal | ApiError:
+        if context.found.is_blocked:  # not before: a repeat of an action from before the block stays a repeat
             return CARD_BLOCKED
-        decision = decide_and_save(context, subject, lambda journey: _decide(context, journey))
+        decision = decide_and_save(context, lambda journey: _decide(context, journey))
         return decision if isinstance(decision, Refusal) else state_after(context, decision)
 
-    return once(centre, requester, request, find_subject, act)
+    return once(centre, requester, request, find_subject, act, wanted=wanted)
 
 
-def decide_and_save(
-    context: ActionContext, subject: Subject, decide_on: Callable[[Journey], Decision | Refusal]
-) -> Decision | Refusal:
-    """Opens the subject's journey of today, decides on it, and writes the rows of an accepted action."""
+def decide_and_save(context: ActionContext, decide_on: Callable[[Journey], Decision | Refusal]) -> Decision | Refusal:
+    """Opens the journey of today of the request's patient, decides on it, and writes the rows of an accepted action."""
     db, definitions = context.db, context.centre.definitions
-    journey = open_journey(db, definitions, subject.record_id, context.today, day_end(context.now_ms))
-    assert journey is not None
-    decision = decide_on(journey)
+    opened = open_read(db, definitions, context.found, context.today, day_end(context.now_ms))
+    decision = decide_on(opened.journey)
     if isinstance(decision, Decision):
-        save(db, journey, decision, context.provenance, context.request.action_type)
+        save(db, opened.stored, decision, context.provenance, context.request.action_type)
     return decision
 
 
 def state_after(context: ActionContext, decision: Decision) -> CurrentState:
-    """The patient's state after an accepted action, for the answer."""
-    actor = context.requester.actor
-    return current_state(context.db, context.centre.definitions, context.site, decision.journey, actor, context.now_ms)
+    """The patient's state after an accepted action, for the answer and for the sockets that see it alike."""
+    actor, journey = context.requester.actor, decision.journey
+    state = current_state(context.db, context.centre.definitions, context.site, journey, actor, context.now_ms)
+    context.db.announce_state(journey.patient_id, state, actor.role)
+    return state
 
 
-def _patient(context: ActionContext, patient_id: str | None) -> PatientId | ApiError:
+def _patient(found: FirstRead, patient_id: str | None) -> PatientId | ApiError:
     """The patient that an action is for. Where the request names the patient, an unknown card is accepted, and another
     patient's card is refused. A blocked card names nobody.
     """
-    named = patient_named(context.db, patient_id) if patient_id is not None else None
-    if patient_id is not None and named is None:
+    if patient_id is not None and found.patient_id is None:
         return UNKNOWN_PATIENT
-    holder = binding_of_card(context.db, context.request.cards) if context.request.cards else None
-    if holder is not None and named is not None and holder.patient_id != named:
+    if patient_id is not None and found.holder not in (None, found.patient_id):
         return CARD_OF_ANOTHER
-    if named is None and holder is None and _is_blocked(context):
+    if found.patient_id is None and found.is_blocked:
         return CARD_BLOCKED
-    return named or (holder.patient_id if holder else _NOBODY_NAMED)
-
-
-def _is_blocked(context: ActionContext) -> bool:
-    return block_of_card(context.db, context.request.cards) is not None
+    return found.patient_id or _NOBODY_NAMED
 
 
 def _decide(context: ActionContext, journey: Journey) -> Decision | Refusal:
@@ -108,12 +112,13 @@ def _decide(context: ActionContext, journey: Journey) -> Decision | Refusal:
         request.payload,
     )
     decision = decide(definitions, journey, action)
-    if isinstance(decision, Refusal) or decision.opened is None:
+    if isinstance(decision, Refusal) or (opened := decision.opened) is None:
         return decision
     # Only an entry that opens takes a number, so a refused action takes none.
     prefix = context.site.ticket_prefix
-    label = next_queue_number(context.db, definitions, prefix, journey.site_day, context.now_ms)
-    return decide(definitions, journey, replace(action, opens=replace(action.opens, queue_number=label)))
+    used = context.found.used_numbers.get(journey.site_day, 0)
+    label = next_queue_number(context.db, definitions, prefix, journey.site_day, context.now_ms, used)
+    return replace(decision, journey=decision.journey.with_entry(replace(opened, queue_number=label)))
 
 
 def _opens(context: ActionContext, *, new_ids: bool) -> Opens:

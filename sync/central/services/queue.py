@@ -6,13 +6,15 @@ from typing import Any
 import msgspec
 
 from sync.central.centre import Centre
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.entry_search import ListedEntry, find_entries
 from sync.central.records.history import RecordedTransition, newest_transitions
 from sync.central.records.patients import patient_named
 from sync.central.records.site import SiteSettings, read_site
-from sync.central.services.answers import MAX_ROWS
 from sync.central.services.current_state import estimated_wait, people_before
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.services.lists import MAX_ROWS
+from sync.central.services.told import Told, told_of
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import iso
 from sync.journey.definitions import Definitions
@@ -57,18 +59,22 @@ class QueuePage(msgspec.Struct, frozen=True):
     timestamp: str
 
 
-def search_queue(centre: Centre, search: Search) -> QueuePage | ApiError:
-    """Today's entries that fit a search, at most 500, each line in its order. Without a state, the live entries."""
+def search_queue(centre: Centre, search: Search) -> Told | ApiError:
+    """The QueuePage of today's entries that fit a search, at most 500, each line in its order.
+
+    Without a state, the live entries.
+    """
     if search.state is not None and search.state not in centre.definitions.queue_states:
         return ApiError("unknown_state", "There is no such queue state.")
     now_ms = centre.clock()
     with centre.store.read() as db:
         site = read_site(db)
         rows = queue_rows(db, centre.definitions, site, site.day(now_ms), search)
-    return QueuePage(rows, iso(now_ms, site.site.timezone))
+    page = QueuePage(rows, iso(now_ms, site.site.timezone))
+    return told_of(page, AuditKind.LOOK_QUEUE, [row.patient_id for row in rows])
 
 
-def history(centre: Centre, named: str) -> dict[str, Any] | ApiError:
+def history(centre: Centre, named: str) -> Told | ApiError:
     """A patient's transitions, the newest 500, oldest first: {patient_id, transitions}."""
     with centre.store.read() as db:
         patient_id = patient_named(db, named)
@@ -76,7 +82,8 @@ def history(centre: Centre, named: str) -> dict[str, Any] | ApiError:
             return UNKNOWN_PATIENT
         timezone = read_site(db).site.timezone
         rows = newest_transitions(db, patient_id, MAX_ROWS)
-        return {"patient_id": patient_id, "transitions": [_transition(row, timezone) for row in rows]}
+        shown = {"patient_id": patient_id, "transitions": [_transition(row, timezone) for row in rows]}
+        return Told(shown, AuditKind.LOOK_HISTORY, (patient_id,))
 
 
 def queue_rows(

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from sync.cards import CardHash, CardKeys, RefusedCard, canonical_tag, holds_card, judge_tag
+from sync.cards import CardHash, RefusedCard, canonical_tag, holds_card, judge_at_site, judge_tag
 from sync.central.services.errors import NO_OBJECT, ApiError
+from sync.central.site_keys import SiteKeys
 from sync.ids import is_uuid
 
 MAX_ID = 128
@@ -16,18 +16,23 @@ MAX_REASON = 500
 MAX_LABEL = 40  # of what staff call a card
 NO_STATE = ApiError("malformed", "The body must name a state.")
 NO_REASON = ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters.")
+NO_REASON_GIVEN = ApiError("malformed", f"reason must be a text of 1 to {MAX_REASON} characters.")
 _CARD_FIELDS = frozenset({"tag_id"})
 _NAMES = ("patient_id", "queue_id", "exam_id", "room")
 
 
-@dataclass(frozen=True, slots=True)
-class ActionRequest:
-    """One request to act. `payload` holds no card as read; `cards` are its hashes, one for each key."""
+class ActionRequest(msgspec.Struct, frozen=True):
+    """One request to act. `payload` holds no card as read, but its newest hash.
+
+    `cards` are the hashes of the card under the keys of the kiosks, newest first; empty without a card. `short_uid`:
+    the card's UID has 4 bytes.
+    """
 
     action_type: str
     action_id: str
     payload: Mapping[str, Any]
     cards: tuple[CardHash, ...] = ()
+    short_uid: bool = False
 
     def named(self, field: str) -> str | None:
         """The text of a member of the payload, such as patient_id, room or reason; None without one."""
@@ -35,12 +40,23 @@ class ActionRequest:
         return str(value) if value is not None else None
 
     def content_hash(self, role: str, patient_id: str) -> str:
-        """SHA-256 over role, subject, action type and payload. A repeat of an action id has the same one."""
-        content = [role, patient_id, self.action_type, self.payload]
+        """SHA-256 over role, subject, action type and payload. A repeat of an action id has the same one.
+
+        A repeat after a rotation of the card keys has it among its `content_hashes` alone.
+        """
+        return self._content_hash(role, patient_id, self.payload)
+
+    def content_hashes(self, role: str, patient_id: str) -> frozenset[str]:
+        """The content hashes that the request had, or would have had, under each of the card keys."""
+        payloads = [_under(self.payload, self.cards[0], card) for card in self.cards] or [self.payload]
+        return frozenset(self._content_hash(role, patient_id, payload) for payload in payloads)
+
+    def _content_hash(self, role: str, patient_id: str, payload: Mapping[str, Any]) -> str:
+        content = [role, patient_id, self.action_type, payload]
         return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
-def read_action_request(document: object, keys: CardKeys, new_id: Callable[[], str]) -> ActionRequest | ApiError:
+def read_action_request(document: object, keys: SiteKeys, new_id: Callable[[], str]) -> ActionRequest | ApiError:
     """The request in a JSON document {action_type, payload, action_id}, or the error.
 
     A request without an `action_id` gets one of `new_id`. Its client cannot repeat it safely.
@@ -62,11 +78,12 @@ def read_action_request(document: object, keys: CardKeys, new_id: Callable[[], s
         return ActionRequest(action_type, action_id.lower(), payload)
     if isinstance(canonical, ApiError):
         return canonical
-    cards = keys.hashes(canonical)
+    cards = keys.published.hashes(canonical)
     hashed = _without_card(payload, canonical, cards[0])
     if "patient_id" in payload:
         hashed["patient_id"] = payload["patient_id"]  # a card may bear its holder's number, and that is no UID
-    return ActionRequest(action_type, action_id.lower(), hashed, cards)
+    short_uid = judge_at_site(canonical, refuses_short_uids=True) is not None
+    return ActionRequest(action_type, action_id.lower(), hashed, cards, short_uid)
 
 
 def _fault(action_type: object, payload: object, action_id: object) -> ApiError | None:
@@ -91,6 +108,11 @@ def is_name(value: object) -> bool:
 def is_reason(value: object) -> bool:
     """Whether a value can be the reason that staff give: a text, perhaps empty, not long."""
     return isinstance(value, str) and len(value) <= MAX_REASON
+
+
+def is_given(reason: str) -> bool:
+    """Whether a reason that is demanded was given: a text that is not blank, not long."""
+    return bool(reason.strip()) and is_reason(reason)
 
 
 def is_label(value: object) -> bool:
@@ -135,13 +157,12 @@ def _canonical(payload: Mapping[str, Any]) -> str | ApiError | None:
     return found.pop() if found else None
 
 
-def _card_values(value: object) -> list[Any]:
+def _card_values(value: Mapping[str, Any] | list[Any]) -> list[Any]:
     if isinstance(value, list):
-        return [found for item in value for found in _card_values(item)]
-    if not isinstance(value, dict):
-        return []
+        return [found for item in value if isinstance(item, dict | list) for found in _card_values(item)]
     own = [item for key, item in value.items() if key in _CARD_FIELDS and item is not None]
-    return own + [f for key, item in value.items() if key not in _CARD_FIELDS for f in _card_values(item)]
+    inside = [item for key, item in value.items() if key not in _CARD_FIELDS and isinstance(item, dict | list)]
+    return own + [found for item in inside for found in _card_values(item)]
 
 
 def _without_card(value: Any, canonical: str, card: CardHash) -> Any:
@@ -153,5 +174,16 @@ def _without_card(value: Any, canonical: str, card: CardHash) -> Any:
     if isinstance(value, list):
         return [_without_card(item, canonical, card) for item in value]
     if isinstance(value, str) and holds_card(value, canonical):
-        return f"{card.key_id}:{card.uid_hash}"
+        return _as_text(card)
     return value
+
+
+def _under(payload: Mapping[str, Any], newest: CardHash, card: CardHash) -> Mapping[str, Any]:
+    """A payload with another hash of its card in place of the newest one."""
+    text = msgspec.json.encode(payload).decode().replace(_as_text(newest), _as_text(card))
+    found: Mapping[str, Any] = msgspec.json.decode(text)
+    return found
+
+
+def _as_text(card: CardHash) -> str:
+    return f"{card.key_id}:{card.uid_hash}"

@@ -1,7 +1,7 @@
 """News of committed changes. The writer announces them after the commit, and never waits for a listener.
 
-Within one process this is a condition variable and lists of listeners. With PostgreSQL a thread that listens to the
-database hands the same news to `announce`.
+Within one process these are lists of functions. With PostgreSQL a thread that listens to the database hands the same
+news to `announce`.
 """
 
 import threading
@@ -9,15 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class PatientChanged:
-    """A patient's state changed: its change number, and the action behind the change where there was one."""
+
+class PatientChanged(msgspec.Struct, frozen=True):
+    """A patient's state changed: its change number, and the action behind the change where there was one.
+
+    `state` is the state after it as the role `seen_by` sees it, where the change has made it anyway.
+    """
 
     number: int
     patient_id: str
     action: str | None = None
     action_id: str | None = None
+    state: object = None
+    seen_by: str = ""
 
     @property
     def topic(self) -> str:
@@ -25,8 +31,7 @@ class PatientChanged:
         return self.patient_id
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRevoked:
+class TokenRevoked(msgspec.Struct, frozen=True):
     """A token is no longer valid."""
 
     token_hash: str
@@ -38,44 +43,73 @@ class TokenRevoked:
         return self.token_hash
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictRevised:
+class VerdictRevised(msgspec.Struct, frozen=True):
     """A verdict was revised. It has no listeners of its own, and wakes the pulls that wait."""
 
     number: int
     topic: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BlockChanged:
+class BlockChanged(msgspec.Struct, frozen=True):
     """A card was blocked or unblocked. It has no listeners of its own, and wakes the pulls that wait."""
 
     number: int
     topic: str = ""
 
 
-NewsItem = PatientChanged | TokenRevoked | VerdictRevised | BlockChanged
+class CardKeyPublished(msgspec.Struct, frozen=True):
+    """Kiosks get a new card key. It has no listeners of its own, and wakes the pulls that wait."""
+
+    number: int
+    topic: str = ""
+
+
+class KiosksToTell(msgspec.Struct, frozen=True):
+    """Kiosks are to hear at once of a setting of the site, or that a newer token is due.
+
+    It has no listeners of its own, and wakes the pulls that wait.
+    """
+
+    number: int
+    topic: str = ""
+
+
+NewsItem = PatientChanged | TokenRevoked | VerdictRevised | BlockChanged | CardKeyPublished | KiosksToTell
 Listener = Callable[[NewsItem], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Hears that something has changed, and of the end."""
+
+    hear: Callable[[], None]
+    end: Callable[[], None]
+
+
 class News:
-    """Passes changes to their listeners, and wakes the threads that wait for any change."""
+    """Passes changes to their listeners, and says to all who follow that something has changed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
         self._latest = 0
-        self._closed = False
         self._listeners: dict[str, list[Listener]] = {}
+        self._followers: tuple[Follower, ...] = ()
+
+    @property
+    def latest(self) -> int:
+        """The highest change number that was announced; 0 before the first. Earlier processes do not count."""
+        return self._latest
 
     def announce(self, items: Sequence[NewsItem]) -> None:
         """Passes the items to their listeners. Listeners run in this thread, so they must not block."""
         with self._lock:
             calls = [(listener, item) for item in items for listener in self._listeners.get(item.topic, ())]
             self._latest = max(self._latest, *(item.number for item in items))
-            self._changed.notify_all()
+            followers = self._followers
         for listener, item in calls:
             listener(item)
+        for follower in followers:
+            follower.hear()
 
     @contextmanager
     def listen(self, topic: str, listener: Listener) -> Iterator[None]:
@@ -91,17 +125,14 @@ class News:
                 if not remaining:
                     del self._listeners[topic]
 
-    def wait(self, after: int, timeout_s: float) -> bool:
-        """Waits for a change above `after`. False when the time is up or the service stops first.
-
-        Changes from before the start of this process are not counted here, so the caller asks the store first.
-        """
+    def follow(self, hear: Callable[[], None], end: Callable[[], None]) -> None:
+        """Calls `hear` after each announcement from now on, and `end` when the service stops. Neither may block."""
         with self._lock:
-            self._changed.wait_for(lambda: self._latest > after or self._closed, timeout_s)
-            return self._latest > after
+            self._followers = (*self._followers, Follower(hear, end))
 
     def close(self) -> None:
-        """Wakes all waiting threads. Later waits return at once."""
+        """Tells all who follow that the service stops."""
         with self._lock:
-            self._closed = True
-            self._changed.notify_all()
+            followers = self._followers
+        for follower in followers:
+            follower.end()

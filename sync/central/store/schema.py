@@ -16,7 +16,8 @@ _SITE = (
         day_starts_at text not null,       -- local time, like "04:00"
         languages text not null,           -- JSON list
         desk_exam_id text not null,        -- the exam that a patient without a booking is queued for
-        ticket_prefix text not null        -- prefix of the queue numbers that the centre gives
+        ticket_prefix text not null,       -- prefix of the queue numbers that the centre gives
+        refuse_short_uids bigint not null  -- 1: cards of iso14443a with a UID of 4 bytes are not accepted
     )""",
     # The clock of the site by which the days of bookings were derived.
     """create table derived_days (
@@ -24,6 +25,15 @@ _SITE = (
         timezone text not null,            -- empty: the site's clock was corrected, and the days are derived again
         day_starts_at text not null,
         after_id text not null             -- the last booking that the correction has reached; empty before the first
+    )""",
+    # The keys of the cards' hashes by their ids. The secrets are in the key file.
+    """create table card_keys (
+        key_id text primary key,
+        layer bigint not null,             -- its place in the key file, from 1
+        since_ms bigint not null,
+        published_ms bigint,               -- when kiosks got it first; null: cards are still stored without it
+        lifted_ms bigint,                  -- when no card was stored under an older key any more; null until then
+        place text not null                -- JSON: how far the walk over the stored cards has come
     )""",
     """create table web_settings (
         id bigint primary key check (id = 1),
@@ -96,7 +106,7 @@ _PATIENTS = (
     "create index bindings_of_patient on bindings (patient_id)",
     """create table binding_hashes (
         key_id text not null,              -- the card key
-        uid_hash text not null,            -- keyed hash of the card's UID
+        uid_hash text not null,            -- keyed hash of the card's UID; during a rotation a card has two rows
         binding_id text not null references bindings (binding_id),
         primary key (key_id, uid_hash, binding_id)
     )""",
@@ -151,6 +161,7 @@ _JOURNEYS = (
     )""",
     "create index journeys_by_change on journeys (change)",
     "create index journeys_by_day on journeys (site_day)",
+    "create index journeys_on_a_visit on journeys (patient_id) where visit_id is not null",
     """create table entries (
         queue_id text primary key,
         patient_id text not null references patients (patient_id),
@@ -173,7 +184,8 @@ _JOURNEYS = (
     )""",
     "create index entries_of_patient on entries (patient_id, site_day)",
     "create index entries_of_booking on entries (appointment_id) where appointment_id is not null",
-    "create index entries_of_line on entries (site_day, exam_id, state)",
+    # With the place in the line, so that the people ahead are counted in the index alone.
+    "create index entries_of_line on entries (site_day, exam_id, state, priority, opened_ms)",
     # Every new number is looked up among those of the day and among the live ones of all days.
     "create index entries_by_number on entries (queue_number, site_day, state)",
     # Few entries have a second number.
@@ -184,7 +196,7 @@ _JOURNEYS = (
         site_day text not null,
         ordinal bigint not null,           -- the patient's first, second … visit of the day
         opened_ms bigint not null,         -- the earliest trusted arrival
-        opened_version bigint not null,    -- journey_version after the opening
+        opened_version bigint not null,    -- journey_version after the opening; 0: the opening was taken back
         closed_ms bigint,                  -- null: under way
         unique (patient_id, site_day, ordinal)
     )""",
@@ -270,8 +282,9 @@ _ACCESS = (
         name text not null,                -- whose it is, for staff: a person, a board, an app; empty without a name
         created_ms bigint not null,
         expires_ms bigint,                 -- null: never
-        used_ms bigint,                    -- a use within a day of the last one; null: none yet, and for kiosks
-        revoked_ms bigint
+        used_ms bigint,                    -- a use within a day of the last one; null: none yet
+        revoked_ms bigint,
+        replaced_ms bigint                 -- the first use of the kiosk's newer token; null: there was none
     )""",
     "create index tokens_of_patient on tokens (patient_id)",
     "create index tokens_of_kiosk on tokens (kiosk_id)",
@@ -286,10 +299,15 @@ _ACCESS = (
         opened_ms bigint not null,
         settled_ms bigint,                 -- null: open
         settled_by text,
-        settlement text                    -- JSON: how it was settled (apply, discard, reassign), reason, patient
+        settlement text,                   -- JSON: how it was settled (apply, discard, reassign), reason, patient
+        matter text,                       -- what the repeats in the case have in common; null: it stands alone
+        count bigint not null,             -- how often it happened
+        last_ms bigint not null            -- when it happened last
     )""",
     "create index exceptions_of_action on exceptions (action_id)",
     "create index exceptions_of_patient on exceptions (patient_id)",
+    "create index exceptions_of_kiosk on exceptions (kiosk_id, opened_ms, exception_id)",
+    "create index exceptions_with_repeats on exceptions (code, matter) where settled_ms is null and matter is not null",
     "create index exceptions_that_are_open on exceptions (opened_ms, exception_id) where settled_ms is null",
     """create table audit (
         audit_id text primary key,         -- UUIDv7

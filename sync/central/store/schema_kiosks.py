@@ -11,7 +11,8 @@ _KIOSKS = (
         seen_ms bigint,                    -- last contact
         revoked_ms bigint,
         answered_ms bigint,                -- last pull that shows that the answer before it arrived
-        unanswered_ms bigint               -- first contact without such a pull before it; null while answers arrive
+        unanswered_ms bigint,              -- first contact without such a pull before it; null while answers arrive
+        renewal_asked_ms bigint            -- when an operator asked for a new token; null: none is asked for
     )""",
     """create table backlogs (
         kiosk_id text primary key references kiosks (kiosk_id),
@@ -22,6 +23,10 @@ _KIOSKS = (
         first_told_ms bigint not null,     -- the first pull that told this oldest action
         told_ms bigint not null            -- the last one
     )""",
+    """create table kiosk_card_keys (
+        kiosk_id text primary key references kiosks (kiosk_id),
+        key_id text not null               -- its newest card key, as its last pull told; perhaps none of the centre's
+    )""",
     # Kiosks that may hold actions about rows that a restore of the centre has lost.
     """create table catching_up (
         kiosk_id text primary key references kiosks (kiosk_id),
@@ -30,9 +35,9 @@ _KIOSKS = (
     """create table enrol_codes (
         code_hash text primary key,        -- SHA-256; the code itself is shown once and stored nowhere
         grants text not null,              -- JSON list: the most that it grants
+        secret text not null,              -- 32 bytes in hex: with the kiosk's attempt it makes the kiosk's first token
         created_ms bigint not null,
-        expires_ms bigint not null,
-        used_ms bigint
+        kiosk_id text                      -- the kiosk that has used the code; null: nobody has
     )""",
     """create table enrol_failures (
         failure_id text primary key,       -- UUIDv7
@@ -56,6 +61,10 @@ _KIOSKS = (
 )
 
 _CHAINS = (
+    """create table named_cards (
+        kiosk_id text primary key references kiosks (kiosk_id),
+        until_ms bigint not null           -- a reader could have read by then all cards that actions have named
+    )""",
     """create table chains (
         kiosk_id text not null references kiosks (kiosk_id),
         epoch bigint not null,
@@ -71,6 +80,7 @@ _CHAINS = (
         seq bigint not null,               -- the end of the kiosk's chain, as a pull told it
         first_ms bigint not null,          -- the first such pull
         last_ms bigint not null,           -- the last one, to the minute
+        hash text not null,                -- of the action of that seq, as the first one told it; empty: not told
         primary key (kiosk_id, epoch, seq)
     )""",
     """create table receipts (
@@ -108,6 +118,31 @@ _VERDICTS = (
     "create index verdicts_of_patient on verdicts (patient_id, kiosk_id, changed_version)",
     "create index verdicts_to_pull on verdicts (kiosk_id, change)",
     "create index verdicts_by_change on verdicts (change)",
+    "create index verdicts_of_kiosk on verdicts (kiosk_id, recorded_ms, verdict_id)",
+    # What the actions of kiosks have changed. It shows the way back, where all that a kiosk did is taken back.
+    """create table effects (
+        verdict_id text primary key,
+        kiosk_id text not null,
+        patient_id text not null references patients (patient_id),
+        visit_id text,
+        changed text not null,             -- JSON: what was changed, as it was before
+        seq bigint not null,               -- the order of the kiosk's own actions
+        recorded_ms bigint not null,
+        ended_ms bigint,                   -- when it was taken back, or left to staff; null: in force
+        exception_id text                  -- the case in which staff have to decide on it
+    )""",
+    "create index effects_of_patient on effects (patient_id)",
+    "create index effects_in_force on effects (kiosk_id, patient_id, recorded_ms) where ended_ms is null",
+    # What was taken back of kiosks. An action of that time that comes later waits for staff.
+    """create table undos (
+        kiosk_id text not null references kiosks (kiosk_id),
+        since_ms bigint not null,
+        until_ms bigint,                   -- null: to the end, since the kiosk is revoked
+        reason text not null,
+        who text not null,
+        at_ms bigint not null,             -- of the first time
+        primary key (kiosk_id, since_ms)
+    )""",
 )
 
 _WAITING = (
@@ -144,8 +179,10 @@ _WAITING = (
         seq bigint not null,
         reason text not null,
         body text not null,
-        received_ms bigint not null
+        received_ms bigint not null,
+        action_id text                     -- by which the kiosk knows it, where that is a UUID
     )""",
+    "create index quarantine_of_case on quarantine (exception_id)",
 )
 
 KIOSK_TABLES: tuple[str, ...] = (*_KIOSKS, *_CHAINS, *_VERDICTS, *_WAITING)

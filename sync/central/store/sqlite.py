@@ -1,6 +1,7 @@
 """The store on SQLite: one writer, separate readers, and every commit on disk before its news.
 
-SQLite runs in WAL with `synchronous=FULL`. Everything that is particular to SQLite is in this file.
+SQLite runs in WAL with `synchronous=FULL`. Everything that is particular to SQLite is in this file
+and in `shared_commits.py`.
 """
 
 import contextlib
@@ -9,12 +10,13 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote
 
 from sync.ballast import Ballast, is_full
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.news import News
+from sync.central.store.place import database_path
 from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION, SET_VERSION, VERSION_TABLE
+from sync.central.store.shared_commits import SharedCommits
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.database_check import (
     BackgroundCheck,
@@ -28,11 +30,9 @@ from sync.database_file import (
     connect,
     empty_log,
     hold,
-    real_path,
     renew_log,
     set_aside_stray_log,
 )
-from sync.fair_lock import FairLock
 from sync.open_files import FileLost, OpenFiles
 from sync.rescue import discard_rescued, write_rescued
 from sync.write_ahead_log import WriteAheadLog
@@ -53,7 +53,6 @@ class Store:
         self.path = database_path(url)
         self.news = news or News()
         self.ballast = Ballast(self.path)
-        self._lock = FairLock()
         self._readers: list[sqlite3.Connection] = []
         self._is_rescued = False
         self._check = BackgroundCheck(self.path)
@@ -73,29 +72,24 @@ class Store:
         except StoreError:
             self._hold.release()
             raise
+        self._commits = SharedCommits(self._writer, self.log, self._files)
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[WriteTransaction]:
+    def write(self, *, brief: bool = False) -> Iterator[WriteTransaction]:
         """One transaction. It is durable once the context ends; an exception inside undoes all of it.
+
+        A `brief` one takes about a millisecond. Brief ones that wait for each other share a commit, and each context
+        ends after it. Such a transaction sees what the others before it have written. An exception undoes its own part
+        alone, and ends the context at once. Where the commit fails, all of them fail.
 
         Raises FileLost where the file is no longer at its path. What was committed then may be there or not.
         """
-        with self._lock, self._releasing_ballast():
-            self.log.begin()
-            self._files.confirm()
-            self._writer.execute("begin immediate")
-            try:
-                transaction = WriteTransaction(self._writer)
+        try:
+            with self._commits.transaction(brief=brief) as transaction:
                 yield transaction
-                self._writer.execute("commit")
-            except BaseException as error:
-                self.log.fail(error)
-                # A commit that fails on a full disk may have rolled back by itself.
-                if self._writer.in_transaction:
-                    self._writer.execute("rollback")
-                raise
-            self._files.confirm()
-            self.log.commit()
+        except sqlite3.Error as error:
+            self._release_ballast(error)  # the next transaction has room then
+            raise
         if transaction.news:
             self.news.announce(transaction.news)
 
@@ -108,6 +102,15 @@ class Store:
             yield ReadTransaction(connection)
         finally:
             connection.execute("rollback")
+            self._readers.append(connection)
+
+    @contextlib.contextmanager
+    def glance(self) -> Iterator[ReadTransaction]:
+        """A view for one statement, which needs no transaction around it."""
+        connection = self._take_reader()
+        try:
+            yield ReadTransaction(connection)
+        finally:
             self._readers.append(connection)
 
     def check_in_background(self) -> BackgroundCheck | None:
@@ -156,7 +159,7 @@ class Store:
 
         The store takes nothing more then. What has taken the file's place is kept beside it.
         """
-        with self._lock:
+        with self._commits.alone():
             if self._is_rescued:
                 return True
             try:
@@ -180,7 +183,7 @@ class Store:
         except (sqlite3.Error, OSError, StoreError) as error:
             log.critical("%s: what was open could not be saved: %s", self.path, error)
             return  # SQLite would remove the log beside whatever has taken the place
-        with self._lock, contextlib.suppress(sqlite3.Error):
+        with self._commits.alone(), contextlib.suppress(sqlite3.Error):
             self._files.forget()
             while self._readers:
                 self._readers.pop().close()
@@ -196,15 +199,6 @@ class Store:
             return empty_log(self._writer)
         finally:
             self._files.note()  # it may be empty also where its sync failed
-
-    @contextlib.contextmanager
-    def _releasing_ballast(self) -> Iterator[None]:
-        """Gives a full disk the room of the ballast for the next transaction."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            self._release_ballast(error)
-            raise
 
     def _open_with_ballast(self) -> sqlite3.Connection:
         try:
@@ -237,14 +231,6 @@ class Store:
             connection.close()
             raise
         return connection
-
-
-def database_path(url: str) -> Path:
-    """The file of a `sqlite:///relative` or `sqlite:////absolute` URL. Raises StoreError for any other URL."""
-    match = re.fullmatch(r"sqlite:///([^?#]+)", url)
-    if match is None:
-        raise StoreError(f"{url[:200]}: this version does not know such a database URL; give sqlite:///path/to/file.db")
-    return real_path(Path(unquote(match[1])))
 
 
 def demand_database(path: Path) -> None:

@@ -6,10 +6,58 @@ SQL is written once, for SQLite and PostgreSQL: `:name` parameters, rows read by
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from functools import lru_cache
+from typing import Any, Final, Generic, Literal, TypeVar
 
-from sync.central.store.news import BlockChanged, NewsItem, PatientChanged, VerdictRevised
+from msgspec.structs import replace
+
+from sync.central.store.errors import StaleJourney
+from sync.central.store.news import BlockChanged, CardKeyPublished, NewsItem, PatientChanged, VerdictRevised
+
+# Of one transaction of long work. Under the writer it is at most 50 ms, its last item and the commit included.
+PORTION_S = 0.03
+
+NEXT_CHANGE = "update counters set value = value + 1 where name = 'change' returning value"
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Unread(Enum):
+    """The answer to a question whose rows were not read ahead."""
+
+    UNREAD = "unread"
+
+
+UNREAD: Final = Unread.UNREAD
+
+
+class Question(Generic[K, V]):
+    """A question about one row or a few, which a set of actions asks for many keys: its rows can be read ahead."""
+
+
+class Order(IntEnum):
+    """The place of a statement among those of a set: the rows of a later one may refer to those of an earlier one."""
+
+    FIRST = 0  # visits, cases
+    SECOND = 1
+    CHANGES = 2  # of rows that are there by then
+    OTHERS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Writing:
+    """A statement that writes one row, and that a set of actions writes once for all its rows.
+
+    `changes_one`: the row must be there as the statement names it, or another transaction has changed it since.
+    """
+
+    sql: str
+    order: Order = Order.OTHERS
+    changes_one: bool = False
 
 
 class ReadTransaction:
@@ -19,6 +67,10 @@ class ReadTransaction:
         # The hot path: one attribute look-up and no wrapper around the driver.
         self.execute = connection.execute
         self.executemany = connection.executemany
+
+    def known(self, question: Question[K, V], key: K) -> V | Literal[Unread.UNREAD]:  # noqa: ARG002
+        """The answer for a key that was read ahead; UNREAD where the caller has to ask the database."""
+        return UNREAD
 
     def row(self, sql: str, **parameters: object) -> sqlite3.Row | None:
         """The first row, or None."""
@@ -46,16 +98,39 @@ class ReadTransaction:
 
 
 class WriteTransaction(ReadTransaction):
-    """A transaction that writes. Its `news` are announced after the commit."""
+    """A transaction that writes. Its `news` are announced after the commit.
+
+    `writes_together`: `write` keeps the rows for one statement a table.
+    """
+
+    writes_together = False
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self._connection = connection
+        self.connection = connection
         self.news: list[NewsItem] = []
+
+    def learn(self, question: Question[K, V], key: K, answer: V) -> None:
+        """Notes the answer for a key after a `write` of its row. A transaction that reads nothing ahead needs none."""
+
+    def unlearn(self, question: Question[K, V]) -> None:
+        """Forgets the answers to a question, after a `write` that changes them in a way that costs too much to note."""
+
+    def write(self, writing: Writing, row: Mapping[str, object]) -> None:
+        """Writes a row. Raises StaleJourney where another transaction has changed the row that it is to change."""
+        if self.execute(writing.sql, row).rowcount != 1 and writing.changes_one:
+            raise StaleJourney
 
     def next_change(self) -> int:
         """Takes a change number. Its row stays locked until the commit, so numbers become visible in their order."""
-        return int(self.value("update counters set value = value + 1 where name = 'change' returning value"))
+        return int(self.value(NEXT_CHANGE))
+
+    def next_changes(self, number: int) -> range:
+        """Takes so many change numbers at once, as `next_change()` does."""
+        last = self.value(
+            "update counters set value = value + :number where name = 'change' returning value", number=number
+        )
+        return range(last - number + 1, last + 1)
 
     def set_counter(self, name: str, value: int) -> None:
         """Stores a number under a name, in place of an earlier one."""
@@ -68,6 +143,14 @@ class WriteTransaction(ReadTransaction):
         """Adds a change of a patient's state to the news."""
         self.news.append(PatientChanged(number, patient_id, action, action_id))
 
+    def announce_state(self, patient_id: str, state: object, seen_by: str) -> None:
+        """Adds a patient's state, as a role sees it, to the news of the last change of that patient."""
+        for place in reversed(range(len(self.news))):
+            item = self.news[place]
+            if isinstance(item, PatientChanged) and item.patient_id == patient_id:
+                self.news[place] = replace(item, state=state, seen_by=seen_by)
+                return
+
     def announce_verdict(self, number: int) -> None:
         """Adds a revised verdict, under its change number, to the news."""
         self.news.append(VerdictRevised(number))
@@ -75,6 +158,10 @@ class WriteTransaction(ReadTransaction):
     def announce_block(self, number: int) -> None:
         """Adds a card that was blocked or unblocked, under the change number, to the news."""
         self.news.append(BlockChanged(number))
+
+    def announce_card_keys(self, number: int) -> None:
+        """Adds a published card key, under a change number, to the news."""
+        self.news.append(CardKeyPublished(number))
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -85,7 +172,7 @@ class WriteTransaction(ReadTransaction):
             yield
         except BaseException:
             # A full disk rolls back the whole transaction by itself. The caller must see that error, not another one.
-            if self._connection.in_transaction:
+            if self.connection.in_transaction:
                 self.execute("rollback to savepoint part")
                 self.execute("release savepoint part")
             del self.news[news_before:]
@@ -97,3 +184,21 @@ def any_of(name: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
     """For `… in {names}`: the placeholders in brackets, and their parameters. The SQL text holds no value."""
     parameters = {f"{name}{number}": value for number, value in enumerate(sorted(values))}
     return f"({', '.join(f':{each}' for each in parameters)})", parameters
+
+
+def each_of(name: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
+    """As `any_of`, for the keys of a set of any size: the last key is repeated, so that few sizes of statement are
+    prepared. These are the powers of two and, above 64, its multiples.
+    """
+    keys = list(values)
+    size = 1 << max(len(keys) - 1, 0).bit_length() if len(keys) <= 64 else -(-len(keys) // 64) * 64
+    keys += keys[-1:] * (size - len(keys))
+    places, names = _numbered(name, len(keys))
+    return places, dict(zip(names, keys, strict=True))
+
+
+@lru_cache(maxsize=256)
+def _numbered(name: str, number: int) -> tuple[str, tuple[str, ...]]:
+    """So many placeholders in brackets, and their names."""
+    names = tuple(f"{name}{place}" for place in range(number))
+    return f"({', '.join(f':{each}' for each in names)})", names

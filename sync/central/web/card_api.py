@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from flask import Blueprint, Response
 
 from sync.cards import holds_card
@@ -14,10 +15,11 @@ from sync.central.services.bindings import list_bindings, read_ending
 from sync.central.services.block_card import BLOCK, UNBLOCK, block_binding, block_card, unblock_binding, unblock_card
 from sync.central.services.end_binding import ENDING, end_binding
 from sync.central.services.errors import ApiError
-from sync.central.services.once import Requester
+from sync.central.services.requester import Requester
 from sync.central.services.requests import MAX_LABEL, ActionRequest, is_label, is_name, read_tag, read_usable_card
-from sync.central.web.endpoints import Endpoints
-from sync.journey.model import STAFF, Role
+from sync.central.services.told import Told
+from sync.central.web.endpoints import Endpoints, requester_of
+from sync.journey.model import Role
 
 CREATED = 201
 _CARD_IN_TEXT = ApiError("malformed", "label and reason must not hold the card's own number.")
@@ -31,15 +33,12 @@ def card_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     @endpoints.endpoint(Role.STAFF, body=endpoints.action(BINDING, _binding))
     def bind(sender: Bearer, wanted: ActionRequest) -> Answer:
         answer = bind_card(centre, _at_the_desk(sender), str(wanted.named("patient_id")), wanted)
-        return Answer(CREATED, answer.body) if answer.done else answer
+        return msgspec.structs.replace(answer, status=CREATED) if answer.done else answer
 
     @api.get("/patients/<patient_id>/bindings/")
     @endpoints.endpoint(Role.STAFF)
-    def bindings(sender: Bearer, patient_id: str) -> dict[str, Any] | ApiError:
-        found = list_bindings(centre, patient_id)
-        if not isinstance(found, ApiError):
-            endpoints.record_look(sender, "bindings", found["patient_id"])
-        return found
+    def bindings(_: Bearer, patient_id: str) -> Told | ApiError:
+        return list_bindings(centre, patient_id)
 
     for word, action_type, on_binding in _ON_BINDING:
         path = f"/patients/<patient_id>/bindings/<binding_id>/{word}/"
@@ -85,7 +84,7 @@ def _on_card(
 
 
 def _at_the_desk(sender: Bearer) -> Requester:
-    return Requester(STAFF, sender.who, "desk")
+    return requester_of(sender, "desk")
 
 
 def _binding(document: dict[str, Any]) -> dict[str, Any] | ApiError:

@@ -1,36 +1,38 @@
 """One decorator for the endpoints of the API: the sender, the body and the answer.
 
-A view gets the sender. With `body=` it also gets the value that `body` returned. A view returns an Answer, an ApiError
-or any value that becomes JSON.
+A view gets the sender. With `body=` it also gets the value that `body` returned. A view returns what it tells, an
+Answer or an ApiError. Any other value is refused, since it does not say whose data it holds.
 """
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, request
 
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
-from sync.central.services.access_log import AccessLog
-from sync.central.services.answers import Answer, accepted, refused
-from sync.central.services.authentication import authenticate
+from sync.central.services.answers import Answer
+from sync.central.services.authentication import actor_of, authenticate
+from sync.central.services.door import let_out
 from sync.central.services.errors import NO_OBJECT, ApiError
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest, read_action_request
-from sync.central.web.http import read_json, respond
+from sync.central.services.told import Telling
+from sync.central.web.http import read_json, respond, respond_error
 from sync.central.web.senders import header_token
 from sync.journey.model import Role
 
-View = Callable[..., object]
+View = Callable[..., Telling | Answer | ApiError]
 ReadBody = Callable[[dict[str, Any]], object]
 
 
 class Endpoints:
     """The decorators of one centre's endpoints."""
 
-    def __init__(self, centre: Centre, access_log: AccessLog) -> None:
+    def __init__(self, centre: Centre) -> None:
         self._centre = centre
-        self._access_log = access_log
 
     def endpoint(self, *roles: Role, body: ReadBody | None = None) -> Callable[[View], Callable[..., Response]]:
         """A view for senders with a token of one of these roles: `view(sender, **path)`.
@@ -42,8 +44,10 @@ class Endpoints:
         def decorate(view: View) -> Callable[..., Response]:
             @wraps(view)
             def endpoint(**path: str) -> Response:
-                sender = authenticate(self._centre, header_token(), roles)
-                return respond(sender if isinstance(sender, ApiError) else _result(view, sender, body, path))
+                sender = authenticate(self._centre, header_token(), roles, request.remote_addr)
+                if isinstance(sender, ApiError):
+                    return respond_error(sender)
+                return self.answer(requester_of(sender), _result(view, sender, body, path))
 
             return endpoint
 
@@ -61,25 +65,28 @@ class Endpoints:
 
         return read
 
-    def record_look(self, sender: Bearer, kind: str, *patient_ids: str) -> None:
-        """Records in the access log that staff looked at patients, and from which address. Other senders leave no
-        row.
-        """
-        if sender.role is Role.STAFF:
-            self._access_log.record(sender.who, kind, request.remote_addr, patient_ids, self._centre.clock())
+    def answer(self, requester: Requester, result: Telling | Answer | ApiError) -> Response:
+        """The response with what a view has returned."""
+        if isinstance(result, ApiError):
+            return respond_error(result)
+        if isinstance(result, Answer):
+            return respond(result.status, let_out(self._centre, requester, result.told))
+        return respond(HTTPStatus.OK, let_out(self._centre, requester, result))
 
 
-def _result(view: View, sender: Bearer, body: ReadBody | None, path: dict[str, str]) -> Answer:
+def requester_of(sender: Bearer, channel: str = "rest", *, is_expected: bool = False) -> Requester:
+    """The sender of the present request, with the network address of the client. `is_expected`: not confirmed yet."""
+    return Requester(actor_of(sender), sender.who, channel, request.remote_addr, sender if is_expected else None)
+
+
+def _result(view: View, sender: Bearer, body: ReadBody | None, path: dict[str, str]) -> Telling | Answer | ApiError:
     arguments: list[object] = [sender]
     if body is not None:
         value = read_object(body)
         if isinstance(value, ApiError):
-            return refused(value)
+            return value
         arguments.append(value)
-    result = view(*arguments, **path)
-    if isinstance(result, ApiError):
-        return refused(result)
-    return result if isinstance(result, Answer) else accepted(result)
+    return view(*arguments, **path)
 
 
 def read_object(body: ReadBody) -> object:

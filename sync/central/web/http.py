@@ -14,31 +14,28 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from sync.central.network.headers import HTTPS_ONLY, JSON, NO_STORE, SECURITY
 from sync.central.records.site import NoSite
-from sync.central.services.answers import Answer, refused
-from sync.central.services.errors import ApiError, error_body, nested_too_deep
+from sync.central.services.door import Outgoing, say
+from sync.central.services.errors import ApiError, nested_too_deep
 from sync.central.store.errors import StaleJourney, trouble_in_words
+from sync.central.web.api_app import WholeResponse, whole_body
 
 log = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024  # bytes of a request
-_HEADERS = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-]
-_NO_STORE = ("Cache-Control", "no-store")
-JSON = "application/json"
-_INTERNAL = msgspec.json.encode(error_body(ApiError("internal", "Internal error.")))
+INTERNAL = ApiError("internal", "Internal error.")
+_OVER_HTTP = (*SECURITY, NO_STORE)
+_OVER_HTTPS = (*_OVER_HTTP, HTTPS_ONLY)
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 
 
 def read_json() -> Any | ApiError:
-    """The request's body as plain values. A body that is too large is refused by Flask itself, with 413."""
-    if request.content_type != JSON and request.mimetype != JSON:
+    """The request's body as plain values. A body that is too large is refused with 413."""
+    environ = request.environ
+    if environ.get("CONTENT_TYPE") != JSON and request.mimetype != JSON:
         return ApiError("unsupported_media_type", "The body must be application/json.")
-    return decode(request.get_data(cache=False))
+    return decode(whole_body(environ, MAX_BODY))
 
 
 def decode(text: bytes | str) -> Any | ApiError:
@@ -49,16 +46,29 @@ def decode(text: bytes | str) -> Any | ApiError:
         return ApiError("malformed", "The body is not JSON that can be read.")
 
 
-def respond(answer: Answer | ApiError) -> Response:
-    """An answer of a service, or an error, as a response."""
-    if isinstance(answer, ApiError):
-        answer = refused(answer)
-    response = Response(answer.body, answer.status, content_type=JSON)
-    if answer.status == HTTPStatus.UNAUTHORIZED:
+def respond(status: int, body: Outgoing) -> Response:
+    """The response with what came through the door."""
+    response = WholeResponse(body, status, content_type=JSON)
+    if status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "1"
     return response
+
+
+def response_of(status: int, headers: list[tuple[str, str]], body: bytes) -> Response:
+    """A response that was made outside of its view."""
+    return Response(body, status, headers)
+
+
+def no_response() -> Response:
+    """What a view returns whose response leaves later, or which opens a WebSocket. The server drops it."""
+    return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def respond_error(error: ApiError) -> Response:
+    """The response to a request that was not granted. It tells of no patient."""
+    return respond(error.status, say(error))
 
 
 def harden(app: Flask) -> None:
@@ -66,11 +76,16 @@ def harden(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(RecursionError, lambda _: respond(nested_too_deep("body")))
+    app.register_error_handler(RecursionError, lambda _: respond_error(nested_too_deep("body")))
     for breakage in (sqlite3.OperationalError, StaleJourney):
         app.register_error_handler(breakage, _busy)
     app.register_error_handler(NoSite, _no_site)
     app.register_error_handler(Exception, _broken)
+
+
+def security_headers(environ: WSGIEnvironment) -> tuple[tuple[str, str], ...]:
+    """The headers that every response to a request bears. One that already says how it may be stored keeps that."""
+    return _OVER_HTTPS if environ["wsgi.url_scheme"] == "https" else _OVER_HTTP
 
 
 def _with_headers(application: WSGIApplication) -> WSGIApplication:
@@ -78,8 +93,10 @@ def _with_headers(application: WSGIApplication) -> WSGIApplication:
 
     def with_headers(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
-            cached = any(name == _NO_STORE[0] for name, _ in headers)
-            return start_response(status, [*headers, *_HEADERS] if cached else [*headers, *_HEADERS, _NO_STORE], *error)
+            added = security_headers(environ)
+            if NO_STORE[0] in [name for name, _ in headers]:
+                added = tuple(each for each in added if each is not NO_STORE)
+            return start_response(status, [*headers, *added], *error)
 
         return application(environ, start)
 
@@ -89,7 +106,7 @@ def _with_headers(application: WSGIApplication) -> WSGIApplication:
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     found = ApiError(_CODES.get(status, "malformed" if status < 500 else "internal"), error.name + ".")
-    response = respond(Answer(status, msgspec.json.encode(error_body(found))))
+    response = respond(status, say(found))
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
@@ -98,11 +115,11 @@ def _http_error(error: HTTPException) -> Response:
 
 def _busy(error: Exception) -> Response:
     log.error("a request met a busy or failing database: %s", error)
-    return respond(ApiError("busy", f"{trouble_in_words(error)}."))
+    return respond_error(ApiError("busy", f"{trouble_in_words(error)}."))
 
 
 def _no_site(error: Exception) -> Response:
-    response = respond(ApiError("no_site", f"{error}."))
+    response = respond_error(ApiError("no_site", f"{error}."))
     del response.headers["Retry-After"]  # an operator has to act first
     return response
 
@@ -110,4 +127,4 @@ def _no_site(error: Exception) -> Response:
 def _broken(_: Exception) -> Response:
     # The path only: a query string may hold a patient's number.
     log.exception("a request failed: %s %s", request.method, request.path)
-    return respond(Answer(HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL))
+    return respond(HTTPStatus.INTERNAL_SERVER_ERROR, say(INTERNAL))

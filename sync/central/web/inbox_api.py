@@ -6,14 +6,15 @@ from flask import Blueprint, request
 
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
-from sync.central.services.answers import MAX_ROWS, Answer
+from sync.central.services.answers import Answer
 from sync.central.services.errors import ApiError
 from sync.central.services.inbox import list_cases, settle, show_case
-from sync.central.services.once import Requester
+from sync.central.services.lists import MAX_ROWS
 from sync.central.services.requests import ActionRequest
 from sync.central.services.settlement import read_settlement
-from sync.central.web.endpoints import Endpoints
-from sync.journey.model import STAFF, Role
+from sync.central.services.told import Told
+from sync.central.web.endpoints import Endpoints, requester_of
+from sync.journey.model import Role
 
 _DIGITS = 10  # of a number in a query
 
@@ -25,22 +26,18 @@ def inbox_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 
     @api.get("/")
     @for_staff
-    def cases(_: Bearer) -> dict[str, Any] | ApiError:
-        found = list_cases(centre, request.args.get("after") or None, _limit(request.args.get("limit")))
-        return found if isinstance(found, ApiError) else {"exceptions": found.cases, "more": found.more}
+    def cases(_: Bearer) -> Told | ApiError:
+        return list_cases(centre, request.args.get("after") or None, _limit(request.args.get("limit")))
 
     @api.get("/<exception_id>/")
     @for_staff
-    def case(sender: Bearer, exception_id: str) -> dict[str, Any] | ApiError:
-        found = show_case(centre, exception_id)
-        if not isinstance(found, ApiError) and found["patient"]:
-            endpoints.record_look(sender, "exception", found["patient"]["patient_id"])
-        return found
+    def case(_: Bearer, exception_id: str) -> Told | ApiError:
+        return show_case(centre, exception_id)
 
     @api.post("/<exception_id>/settle/")
     @endpoints.endpoint(Role.STAFF, body=endpoints.action("settle", _settlement))
     def settle_case(sender: Bearer, wanted: ActionRequest, exception_id: str) -> Answer:
-        return settle(centre, Requester(STAFF, sender.who, "desk"), exception_id, wanted)
+        return settle(centre, requester_of(sender, "desk"), exception_id, wanted)
 
     return api
 

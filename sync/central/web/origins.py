@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from sync.central.records.web_settings import WebSettings
+from sync.central.network.web_settings import WebSettings
 
 _FOR_KIOSKS = ("/api/v1/sync/", "/api/v1/kiosks/")  # no browser calls these
 _VARY = ("Vary", "Origin")

@@ -1,7 +1,7 @@
 """The patient's WebSocket: the whole state on connect and after every change, and actions as over REST.
 
-One thread serves one socket and is the only one that sends messages on it. A change is put into `_NewsBox` and wakes
-the thread. Several changes become one snapshot, the newest. Answers to actions are sent in turn and never dropped.
+A conversation does one thing at a time, and holds no thread in between. Several changes become one message, with the
+newest state. Answers to actions are sent in turn and never dropped.
 """
 
 import logging
@@ -13,42 +13,42 @@ from typing import Any
 
 import msgspec
 from flask import Flask, Response, request
+from msgspec.structs import replace
 
 from sync.central.centre import Centre
-from sync.central.records.site import NoSite
+from sync.central.records.audit_kinds import AuditKind
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer, refused
-from sync.central.services.authentication import actor_of, authenticate, refresh, subject_of
+from sync.central.services.authentication import authenticate, refresh, subject_of
 from sync.central.services.current_state import CurrentState, read_current_state
+from sync.central.services.door import let_out
 from sync.central.services.errors import MISSING_PATIENT_ID, ApiError, error_body, nested_too_deep
 from sync.central.services.requests import ActionRequest, read_action_request
+from sync.central.services.told import AboutNobody, Telling, Told, told_of
 from sync.central.store.errors import trouble_in_words
 from sync.central.store.news import NewsItem, PatientChanged
-from sync.central.web.endpoints import Endpoints
-from sync.central.web.http import decode, respond
+from sync.central.web.endpoints import requester_of
+from sync.central.web.http import decode, no_response, respond_error
 from sync.central.web.origins import Origins
 from sync.central.web.patient_api import perform_for
 from sync.central.web.senders import socket_token
+from sync.central.web.socket_offer import Conversation, OpenSocket, offer_of, subprotocol_of
+from sync.central.web.socket_places import SocketPlaces
 from sync.journey.model import Role
-from sync.websocket.adapter import GOING_AWAY, TRY_AGAIN_LATER, Refused, add_socket
-from sync.websocket.connection import Wakeable
-from sync.websocket.limits import SocketLimits
 
 log = logging.getLogger(__name__)
 
 PATH = "/ws/patient-journey/"
 _CHECK_EVERY_S = 30.0  # a clock that was set is noticed within this time
-_NOT_BEFORE_S = 0.01
+_STATE = "state"  # of the messages of which the newest is enough
 _ROLES = (Role.PATIENT, Role.STAFF)
 # Close codes for private use (RFC 6455, 7.4.2), by the code of the error: 4000 and the HTTP status.
 _CLOSE_CODES = {"unauthorized": 4401, "forbidden": 4403}
 _NO_LONGER_VALID = ApiError("unauthorized", "the token is no longer valid")
 _FOREIGN_ORIGIN = ApiError("foreign_origin", "A page of another site may not open this socket.")
 _UNKNOWN_COMMAND = ApiError("unknown_command", "The message names no known command.")
-_REFUSALS = {
-    Refused.FULL: ApiError("busy", "Too many sockets are open; use plain requests for now."),
-    Refused.NO_HANDSHAKE: ApiError("malformed", "This is no WebSocket handshake."),
-}
+_FULL = ApiError("busy", "Too many sockets are open; use plain requests for now.")
+_NO_HANDSHAKE = ApiError("malformed", "This is no WebSocket handshake.")
 
 
 class UpdatedState(CurrentState, frozen=True):
@@ -57,122 +57,167 @@ class UpdatedState(CurrentState, frozen=True):
     action: str | None = None
 
 
-def add_patient_socket(
-    app: Flask, centre: Centre, endpoints: Endpoints, limits: SocketLimits, origins: Origins
-) -> None:
+def add_patient_socket(app: Flask, centre: Centre, places: SocketPlaces, origins: Origins) -> None:
     """Adds the socket to an app. A page of another site is refused before the handshake (RFC 6455, 10.2)."""
 
-    def serve(websocket: Any) -> None:
-        try:
-            _serve(centre, endpoints, limits, websocket)
-        except (sqlite3.OperationalError, NoSite) as error:
-            log.warning("a socket met a centre that cannot answer now: %s", error)
-            websocket.close(TRY_AGAIN_LATER, "no_site" if isinstance(error, NoSite) else "busy")
+    @app.route(PATH, websocket=True)
+    def open_socket() -> Response:
+        offer = offer_of(request.environ)
+        if offer is None:
+            return respond_error(_NO_HANDSHAKE)
+        if not origins.may_open_socket(request.environ):
+            return respond_error(_FOREIGN_ORIGIN)
+        sender = authenticate(centre, socket_token(), _ROLES, request.remote_addr)
+        named = request.args.get("patient_id")
+        subject = sender if isinstance(sender, ApiError) else subject_of(centre, sender, named)
+        found = _conversation(offer.socket, sender, subject)
+        if isinstance(found, ApiError):
+            return respond_error(found)
+        offer.accept(found, subprotocol_of(request.environ, "bearer"))
+        return no_response()
 
-    def refuse(why: Refused) -> Response:
-        return respond(_REFUSALS[why])
-
-    def admit() -> Response | None:
-        return None if origins.may_open_socket(request.environ) else respond(_FOREIGN_ORIGIN)
-
-    add_socket(app, PATH, serve, limits, refuse, admit=admit, subprotocols=("bearer",))
-
-
-def _serve(centre: Centre, endpoints: Endpoints, limits: SocketLimits, websocket: Any) -> None:
-    sender = authenticate(centre, socket_token(), _ROLES)
-    named = request.args.get("patient_id")
-    subject = sender if isinstance(sender, ApiError) else subject_of(centre, sender, named)
-    if isinstance(sender, ApiError):
-        _refuse(websocket, sender)
-        return
-    if isinstance(subject, ApiError):
-        _refuse(websocket, subject)
-        return
-    news = _NewsBox(websocket.event)
-    conversation = _Conversation(centre, endpoints, websocket, sender, subject)
-    goes_on = True
-    while goes_on:
-        with ExitStack() as listening:
-            for topic in conversation.topics:
-                listening.enter_context(centre.store.news.listen(topic, news.put))
-            goes_on = conversation.serve_until_end(limits, news)
+    def _conversation(
+        socket: OpenSocket, sender: Bearer | ApiError, subject: str | ApiError | None
+    ) -> Conversation | ApiError:
+        # Only a close code reaches a browser's script; the status of a refused handshake does not.
+        if isinstance(sender, ApiError):
+            return _Refused(socket, sender)
+        if isinstance(subject, ApiError):
+            return _Refused(socket, subject)
+        leave = places.take(sender.token_hash)
+        return _FULL if leave is None else _Conversation(centre, socket, sender, subject, leave)
 
 
-def _refuse(websocket: Any, error: ApiError) -> None:
-    websocket.close(_CLOSE_CODES[error.code], error.code)
+class _Refused:
+    """A socket that is closed at once, since its token is not valid for it."""
+
+    def __init__(self, socket: OpenSocket, error: ApiError) -> None:
+        self._socket = socket
+        self._error = error
+
+    def opened(self) -> None:
+        """Says why."""
+        _refuse(self._socket, self._error)
+
+    def received(self, text: bytes) -> None:
+        """Is not answered."""
+
+    def woken(self) -> None:
+        """Does not happen."""
+
+    def ended(self) -> None:
+        """Holds nothing."""
 
 
-class _NewsBox:
-    """The newest change since the socket's thread last looked."""
+def _refuse(socket: OpenSocket, error: ApiError) -> None:
+    socket.close(_CLOSE_CODES[error.code], error.code)
 
-    def __init__(self, wake: Wakeable) -> None:
-        self._wake = wake
+
+class _News:
+    """The newest change since it was last taken. Safe from any thread.
+
+    It is plain where all news since then were actions with their states. Other news may tell of a token that has ended
+    or of a merged record, and a wake without news of time that has passed.
+
+    Two actions that share a commit are announced by two threads, so an earlier change may come after a later one. It is
+    left out: the later state has it.
+    """
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._change: PatientChanged | None = None
+        self._newest = 0
+        self._is_plain = True
 
     def put(self, item: NewsItem) -> None:
-        """Keeps a change and wakes the socket's thread. The thread checks its token at each wake."""
+        """Keeps a change, and whether it is plain."""
         with self._lock:
-            self._change = item if isinstance(item, PatientChanged) else self._change
-        self._wake.nudge()
+            self._is_plain &= isinstance(item, PatientChanged) and item.state is not None
+            if isinstance(item, PatientChanged) and item.number >= self._newest:
+                self._change, self._newest = item, item.number
 
-    def take(self) -> PatientChanged | None:
-        """Removes and returns the newest change."""
+    def take(self) -> tuple[PatientChanged | None, bool]:
+        """Removes and returns the newest change, and whether the news were plain."""
         with self._lock:
-            change, self._change = self._change, None
-            return change
+            change, is_plain = self._change, self._is_plain
+            self._change, self._is_plain = None, True
+        return change, is_plain and change is not None
 
 
 class _Conversation:
     """One socket of one sender, about one patient. Staff may name others in their commands."""
 
     def __init__(
-        self, centre: Centre, endpoints: Endpoints, websocket: Any, sender: Bearer, subject: str | None
+        self, centre: Centre, socket: OpenSocket, sender: Bearer, subject: str | None, leave: Callable[[], None]
     ) -> None:
         self._centre = centre
-        self._endpoints = endpoints
-        self._websocket = websocket
+        self._socket = socket
         self._sender = sender
+        self._requester = requester_of(sender, "websocket")
         self._subject = subject
-        self._commands: Mapping[str, Callable[[dict[str, Any]], None]] = {
-            "ping": lambda _: self._send({"type": "pong"}),
-            "fetch_initial_state": self._fetch,
-            "perform_action": self._perform,
-        }
+        self._leave = leave
+        self._listening = ExitStack()
+        self._news = _News()
 
     @property
     def topics(self) -> tuple[str, ...]:
         """The topics of the news that concern the socket: its token, and its patient."""
         return (self._sender.token_hash, *filter(None, (self._subject,)))
 
-    def serve_until_end(self, limits: SocketLimits, news: _NewsBox) -> bool:
-        """Serves the socket until it, its token or the service ends (False), or until the record is merged (True).
-
-        After a merge the caller calls again, for the topic of the other record.
-        """
+    def opened(self) -> None:
+        """Listens, and tells the whole state."""
+        self._listen()
+        self._socket.wake_within(self._patience_s())
         if self._subject is not None:
             self._send_state(self._subject)
-        while True:
-            if limits.stopping:
-                self._websocket.close(GOING_AWAY, "the service stops")
-                return False
-            topics = self.topics
-            if not self._refresh():
-                _refuse(self._websocket, _NO_LONGER_VALID)
-                return False
-            if self.topics != topics:
-                return True
-            if (change := news.take()) is not None:
-                self._send_update(change)
-            message = self._websocket.receive(timeout=self._patience_s())
-            if message is not None:
-                self._answer(decode(message))
+
+    def received(self, text: bytes) -> None:
+        """Answers a message. Its sender's token is checked first."""
+        if self._is_valid():
+            self._answer(decode(text))
+
+    def woken(self) -> None:
+        """Tells the newest change. Whatever may have ended the token or moved the patient is looked at first."""
+        change, is_plain = self._news.take()
+        if not (is_plain and self._has_time()) and not self._is_valid():
+            return
+        self._socket.wake_within(self._patience_s())
+        if change is not None:
+            self._send_update(change)
+
+    def ended(self) -> None:
+        """Hears of no more news, and gives its place back."""
+        self._listening.close()
+        self._leave()
+
+    def _listen(self) -> None:
+        for topic in self.topics:
+            self._listening.enter_context(self._centre.store.news.listen(topic, self._take_news))
+
+    def _take_news(self, item: NewsItem) -> None:
+        self._news.put(item)
+        self._socket.wake()
+
+    def _is_valid(self) -> bool:
+        """Whether the token is still valid; the socket is closed where it is not. Follows merges of records."""
+        topics = self.topics
+        if not self._refresh():
+            _refuse(self._socket, _NO_LONGER_VALID)
+            return False
+        if self.topics != topics:
+            self._listening.close()
+            self.opened()
+        return True
+
+    def _has_time(self) -> bool:
+        """Whether the token has not expired."""
+        return self._sender.expires_ms is None or self._centre.clock() < self._sender.expires_ms
 
     def _patience_s(self) -> float:
-        """How long the socket may sleep: until its token expires at most."""
+        """When the token is checked next: when it expires, at the latest."""
         expires_ms = self._sender.expires_ms
         left_s = _CHECK_EVERY_S if expires_ms is None else (expires_ms - self._centre.clock()) / 1000
-        return min(_CHECK_EVERY_S, max(left_s, _NOT_BEFORE_S))
+        return min(_CHECK_EVERY_S, max(left_s, 0.0))
 
     def _refresh(self) -> bool:
         """Follows merges of records; False where the token is no longer valid."""
@@ -185,13 +230,18 @@ class _Conversation:
             self._send_error(document)
             return
         name = document.get("command") if isinstance(document, dict) else None
-        command = self._commands.get(name) if isinstance(name, str) else None
+        command = COMMANDS.get(name) if isinstance(name, str) else None
         if command is None:
             self._send_error(_UNKNOWN_COMMAND)
         else:
-            command(document)
+            command(self, document)
 
-    def _fetch(self, document: dict[str, Any]) -> None:
+    def pong(self, _: dict[str, Any]) -> None:
+        """Answers a ping."""
+        self._send(AboutNobody({"type": "pong"}))
+
+    def fetch(self, document: dict[str, Any]) -> None:
+        """Answers with the state of the patient whom a command names, or of the socket's own."""
         named = document.get("patient_id")
         subject = subject_of(self._centre, self._sender, named if isinstance(named, str) else self._subject)
         if isinstance(subject, str):
@@ -199,13 +249,14 @@ class _Conversation:
         else:
             self._send_error(subject or MISSING_PATIENT_ID)
 
-    def _perform(self, document: dict[str, Any]) -> None:
+    def perform(self, document: dict[str, Any]) -> None:
+        """Does an action, and answers with its result."""
         action_id = document.get("action_id")
         try:
             wanted = read_action_request(document, self._centre.keys, self._centre.ids)
             if isinstance(wanted, ActionRequest):
                 action_id = wanted.action_id
-            answer = perform_for(self._centre, self._sender, "websocket", wanted, self._subject)
+            answer = perform_for(self._centre, self._sender, self._requester, wanted, self._subject)
         except RecursionError:
             answer = refused(nested_too_deep("message"))
         except sqlite3.OperationalError as error:
@@ -214,25 +265,45 @@ class _Conversation:
         self._send_result(answer, action_id)
 
     def _send_state(self, subject: str) -> None:
-        state = read_current_state(self._centre, actor_of(self._sender), subject)
-        if isinstance(state, ApiError):
-            self._send_error(state)
-            return
-        self._endpoints.record_look(self._sender, "socket", subject)
-        self._send({"type": "initial_state", "payload": state})
+        told = self._read_state(subject)
+        if isinstance(told, ApiError):
+            self._send_error(told)
+        else:
+            self._send(told.within(lambda state: {"type": "initial_state", "payload": state}))
 
     def _send_update(self, change: PatientChanged) -> None:
-        state = read_current_state(self._centre, actor_of(self._sender), change.patient_id)
-        if isinstance(state, CurrentState):
-            updated = UpdatedState(**msgspec.structs.asdict(state), action=change.action)
-            self._send({"type": "state_update", "payload": updated, "action_id": change.action_id})
+        if change.state is not None and change.seen_by == self._requester.actor.role:
+            told: Told | ApiError = told_of(change.state, AuditKind.LOOK_SOCKET, (change.patient_id,))
+        else:
+            told = self._read_state(change.patient_id)
+        if not isinstance(told, ApiError):
+            self._send(told.within(lambda state: _update(state, change)), _STATE)
+
+    def _read_state(self, patient_id: str) -> Told | ApiError:
+        told = read_current_state(self._centre, self._requester.actor, patient_id)
+        return told if isinstance(told, ApiError) else replace(told, kind=AuditKind.LOOK_SOCKET)
 
     def _send_result(self, answer: Answer, action_id: object) -> None:
         outcome = {"payload": msgspec.Raw(answer.body)} if answer.done else msgspec.json.decode(answer.body)
-        self._send({"type": "action_result", "success": answer.done, **outcome, "action_id": action_id})
+        result = {"type": "action_result", "success": answer.done, **outcome, "action_id": action_id}
+        self._send(answer.told.within(lambda _: result))
 
     def _send_error(self, error: ApiError) -> None:
-        self._send({"type": "error", **msgspec.to_builtins(error_body(error))})
+        self._send(AboutNobody({"type": "error", **msgspec.to_builtins(error_body(error))}))
 
-    def _send(self, message: dict[str, Any]) -> None:
-        self._websocket.send(msgspec.json.encode(message).decode())
+    def _send(self, message: Telling, stands_for: str = "") -> None:
+        self._socket.send(let_out(self._centre, self._requester, message).decode(), stands_for)
+
+
+def _update(state: object, change: PatientChanged) -> dict[str, object]:
+    """The message of a change."""
+    assert isinstance(state, CurrentState)
+    updated = UpdatedState(**msgspec.structs.asdict(state), action=change.action)
+    return {"type": "state_update", "payload": updated, "action_id": change.action_id}
+
+
+COMMANDS: Mapping[str, Callable[[_Conversation, dict[str, Any]], None]] = {
+    "ping": _Conversation.pong,
+    "fetch_initial_state": _Conversation.fetch,
+    "perform_action": _Conversation.perform,
+}

@@ -10,12 +10,12 @@ from sync.central.services.answers import Answer
 from sync.central.services.change_entry import correct_journey
 from sync.central.services.errors import ApiError
 from sync.central.services.merge import merge_patients
-from sync.central.services.once import Requester
 from sync.central.services.queue import history
 from sync.central.services.requests import MAX_REASON, NO_STATE, ActionRequest, is_name, is_reason
-from sync.central.web.endpoints import Endpoints
+from sync.central.services.told import Told
+from sync.central.web.endpoints import Endpoints, requester_of
 from sync.journey.correction import CORRECTION
-from sync.journey.model import STAFF, Role
+from sync.journey.model import Role
 
 
 def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
@@ -24,21 +24,18 @@ def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 
     @api.get("/patients/<patient_id>/history/")
     @endpoints.endpoint(Role.STAFF)
-    def patient_history(sender: Bearer, patient_id: str) -> dict[str, Any] | ApiError:
-        found = history(centre, patient_id)
-        if not isinstance(found, ApiError):
-            endpoints.record_look(sender, "history", found["patient_id"])
-        return found
+    def patient_history(_: Bearer, patient_id: str) -> Told | ApiError:
+        return history(centre, patient_id)
 
     @api.post("/patients/<patient_id>/merge/")
     @endpoints.endpoint(Role.STAFF, body=endpoints.action("merge", _merged_record))
     def merge(sender: Bearer, wanted: ActionRequest, patient_id: str) -> Answer:
-        return merge_patients(centre, Requester(STAFF, sender.who, "desk"), patient_id, wanted)
+        return merge_patients(centre, requester_of(sender, "desk"), patient_id, wanted)
 
     @api.post("/patients/<patient_id>/correct/")
     @endpoints.endpoint(Role.STAFF, body=endpoints.action(CORRECTION, _correction))
     def correct(sender: Bearer, wanted: ActionRequest, patient_id: str) -> Answer:
-        return correct_journey(centre, Requester(STAFF, sender.who, "rest"), patient_id, wanted)
+        return correct_journey(centre, requester_of(sender), patient_id, wanted)
 
     return api
 

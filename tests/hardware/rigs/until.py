@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def until(true: Callable[[], object], what: str, timeout_s: float = 10.0) -> None:
+def until(true: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
     """Waits until a condition is true. Raises TimeoutError with `what`."""
     deadline = time.monotonic() + timeout_s
     while not true():

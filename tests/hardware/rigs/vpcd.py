@@ -106,7 +106,7 @@ class VirtualCard:
 
     def wait_until_noticed(self) -> None:
         """Waits until pcscd has asked the card for its ATR."""
-        assert self._noticed.wait(10.0)
+        assert self._noticed.wait(30.0)
 
     def __enter__(self) -> Self:
         return self

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from kiosk.front.counter import DemoCard
 from kiosk.front.offer import Misplaced, Press
@@ -136,8 +136,8 @@ def test_a_second_tap_before_the_first_touch_says_nothing_special(rig: Reception
 def test_a_patient_who_is_called_is_told_so_and_where(rig: ReceptionRig):
     rig.press(rig.press(rig.tap(uid(1))))
     journey = samples.row(1).journey
-    called = replace(samples.entry("B-001", state="called"), room="7")
-    base = replace(
+    called = structs.replace(samples.entry("B-001", state="called"), room="7")
+    base = structs.replace(
         journey,
         state="CALLED",
         visit_id="v-1",
@@ -157,8 +157,8 @@ def test_a_patient_who_is_called_is_told_so_and_where(rig: ReceptionRig):
 
 
 def test_all_numbers_that_were_printed_for_one_place_are_shown(rig: ReceptionRig):
-    line = replace(samples.entry("A-001"), label_aliases=("B-003", "C-002"))
-    waiting = replace(
+    line = structs.replace(samples.entry("A-001"), label_aliases=("B-003", "C-002"))
+    waiting = structs.replace(
         samples.row(1).journey, state="WAITING", visit_id="v-1", leg=1, current_queue_id=line.queue_id, entries=(line,)
     )
     rig.pull(samples.row(1, change=2, journey=waiting))
@@ -190,8 +190,8 @@ def test_an_action_that_waits_for_staff_sends_the_person_to_the_desk(rig: Recept
 
 
 def test_nobody_who_was_seen_is_sent_into_a_line_they_hold_no_booking_for(rig: ReceptionRig):
-    done = replace(samples.booking(1), status="completed")
-    base = replace(
+    done = structs.replace(samples.booking(1), status="completed")
+    base = structs.replace(
         samples.row(1).journey, state="COMPLETED", visit_id="v-1", leg=1, journey_version=9, appointments=(done,)
     )
     rig.ledger.adopt(samples.page(samples.row(1, change=2, journey=base), from_cursor=1, cursor=2))
@@ -203,7 +203,9 @@ def test_nobody_who_was_seen_is_sent_into_a_line_they_hold_no_booking_for(rig: R
 
 def at_the_till(rig: ReceptionRig) -> Screen:
     """The screen of a patient who has been seen, at a kiosk that is granted the payment."""
-    seen = replace(samples.row(1).journey, state="COMPLETED", visit_id="v-1", leg=1, journey_version=9, appointments=())
+    seen = structs.replace(
+        samples.row(1).journey, state="COMPLETED", visit_id="v-1", leg=1, journey_version=9, appointments=()
+    )
     row = samples.row(1, change=2, journey=seen)
     rig.ledger.adopt(samples.page(row, from_cursor=1, cursor=2, actions=("make_payment",)))
     return rig.tap(uid(1))
@@ -226,7 +228,7 @@ def test_a_press_for_a_payment_counts_with_a_receipt_alone(rig: ReceptionRig):
 
 
 def test_no_booking_is_said_only_while_the_roster_is_fresh(rig: ReceptionRig):
-    nobody = replace(samples.row(4).journey, appointments=())
+    nobody = structs.replace(samples.row(4).journey, appointments=())
     rig.ledger.adopt(samples.page(samples.row(4, change=2, journey=nobody), from_cursor=1, cursor=2))
     assert title(rig.tap(uid(4))) == "Hello, {name}"
     rig.reception.update(frozenset(), online=True)
@@ -396,7 +398,9 @@ def test_many_threads_may_use_it_at_once(rig: ReceptionRig):
         thread.join()
     frames: dict[int, Screen] = {}
     for screen in screens:
-        assert replace(frames.setdefault(screen.frame, screen), remaining_s=None) == replace(screen, remaining_s=None)
+        assert structs.replace(frames.setdefault(screen.frame, screen), remaining_s=None) == structs.replace(
+            screen, remaining_s=None
+        )
     assert rig.parts.pending() <= 3
     rig.leave()
     assert rig.tap(uid(1), "reader 1").patient is not None

@@ -26,7 +26,7 @@ def audit(rig: ReceptionRig) -> list[tuple[str, str]]:
 
 def states(rig: ReceptionRig) -> list[str]:
     with rig.store.read() as db:
-        return [row[0] for row in db.execute("select journey_state from patients order by patient_id")]
+        return [row[0] for row in db.execute("select view ->> '$.state' from patients order by patient_id")]
 
 
 def test_a_tap_greets_its_person_at_once_and_acts_a_moment_later(rig: ReceptionRig):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from kiosk.front.screen import Lookup, Screen, ScreenKind
 from kiosk.front.visitor import DECIDE_S, HOLD_ONE_CARD, LOOKUP_S
@@ -186,11 +185,14 @@ def test_a_row_that_a_page_has_overtaken_is_not_written(rig: ReceptionRig):
     assert rig.journeys.identity is not None
     rig.ledger.take_lookup(
         LookupAnswer(
-            site_id=samples.SITE_ID, server_incarnation="one", patient=samples.row(NEW, change=1), versions=(2,)
+            site_id=samples.SITE_ID,
+            server_incarnation="one",
+            patient=samples.row(NEW, change=1, masked_name="older"),
+            versions=(2,),
         )
     )
     with rig.store.read() as db:
-        assert db.execute("select change from patients where patient_id = 'P7'").fetchone()[0] == 60
+        assert db.execute("select masked_name from patients where patient_id = 'P7'").fetchone()[0] == "홍*동"
 
 
 def test_a_row_of_another_incarnation_is_not_written(rig: ReceptionRig):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sync.journey.model import Appointment, Journey, VisitId
 from sync.protocol import Code, Verdict, VerdictRow

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from kiosk.journey.ledger import VERDICTS_AT_ONCE
+from kiosk.journey.portion import PORTION_MS, VERDICTS_AT_FIRST
 from kiosk.journey.this_kiosk import NotEnrolled
 from kiosk.store.sqlite import Store
+from sync.clock import ClockReading
 from sync.journey.model import PatientId, VisitId
 from sync.protocol import Code, Intent, Verdict, VerdictRow, chain_hash
 from tests.kiosk import samples
@@ -18,7 +19,17 @@ from tests.kiosk.journey.small_kiosk import SmallKiosk, journey
 from tests.kiosk.parts import KioskParts
 from tests.kiosk.samples import GRANTS, SITE, TODAY, Clock, cards, enrolment, page, row
 
-PEOPLE = 2 * VERDICTS_AT_ONCE + 3
+PEOPLE = 3 * VERDICTS_AT_FIRST + 3
+
+
+class SlowClock(Clock):
+    """A clock that goes on with each look at it."""
+
+    tick_ms = 0
+
+    def __call__(self) -> ClockReading:
+        self.forward(self.tick_ms)
+        return self.reading
 
 
 # Verdicts.
@@ -48,13 +59,27 @@ def test_a_batch_of_verdicts_is_several_transactions(tmp_path: Path):
     parts.store.close()
 
 
+def test_a_transaction_takes_no_more_verdicts_than_the_disk_has_written_in_time(tmp_path: Path):
+    slow = SlowClock()
+    parts = samples.enrolled(tmp_path, slow, *(samples.row(n) for n in range(PEOPLE)))
+    verdicts, statements = pending(parts), list[str]()
+    slow.tick_ms = PORTION_MS
+    with parts.store.read() as db:
+        db.set_trace_callback(statements.append)
+    parts.ledger.retire(verdicts)
+    with parts.store.read() as db:
+        db.set_trace_callback(None)
+    assert statements.count("commit") == 4
+    parts.store.close()
+
+
 def test_what_was_settled_before_it_failed_stays_settled_and_the_rest_stays_pending(tmp_path: Path):
     parts = samples.enrolled(tmp_path, samples.Clock(), *(samples.row(n) for n in range(PEOPLE)))
     verdicts = pending(parts)
-    broken = [*verdicts[: VERDICTS_AT_ONCE + 1], object(), *verdicts[VERDICTS_AT_ONCE + 1 :]]
+    broken = [*verdicts[: VERDICTS_AT_FIRST + 1], object(), *verdicts[VERDICTS_AT_FIRST + 1 :]]
     with pytest.raises(AttributeError):
         parts.ledger.retire(broken)  # type: ignore[arg-type]
-    assert parts.pending() == PEOPLE - VERDICTS_AT_ONCE
+    assert parts.pending() == PEOPLE - VERDICTS_AT_FIRST
     parts.ledger.retire(verdicts)
     assert parts.pending() == 0
     parts.store.close()

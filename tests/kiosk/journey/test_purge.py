@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from kiosk.journey.purge import AUDIT_MS
 from sync.clock import ClockReading
@@ -44,7 +44,18 @@ def test_old_audit_rows_go_in_the_end_and_no_action_that_a_backup_may_miss(kiosk
     kiosk.pull(now_ms=long_after)
     assert kiosk.one("select count(*) from outbox") == 2
     assert kiosk.one("select count(*) from audit where kind = 'verdict'") == 0
-    assert kiosk.one("select count(*) from audit where kind = 'applied'") == 1
+
+
+def test_an_action_that_the_outbox_forgets_is_in_the_audit_from_then_on(kiosk: SmallKiosk):
+    (scan,) = kiosk.tap(1)
+    kiosk.tap(2)
+    kiosk.ledger.retire([kiosk.judge(scan, journey(1, "ARRIVED", 2))], backed_up_seq=1, epoch=1)
+    kiosk.clock.forward(24 * HOUR)
+    kiosk.pull(now_ms=at("09:00", NEXT_DAY))
+    assert kiosk.one("select count(*) from outbox") == 1
+    with kiosk.store.read() as db:
+        (applied,) = db.execute("select at_ms, patient_id, action_id, detail from audit where kind = 'applied'")
+    assert tuple(applied) == (at("09:00"), "P1", scan.action_id, "scan_nfc")
 
 
 def test_a_pull_of_the_same_day_looks_at_nobody_again(kiosk: SmallKiosk):

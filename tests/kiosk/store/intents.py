@@ -47,7 +47,7 @@ def intent(
 def fill(db: sqlite3.Connection, count: int, **changes: object) -> None:
     for _ in range(count):
         head = outbox.head(db)
-        outbox.append(db, intent(head.next_seq, head.epoch, **changes), head.last_hash)  # type: ignore[arg-type]
+        outbox.append(db, intent(head.next_seq, head.epoch, **changes), head)  # type: ignore[arg-type]
 
 
 def verdict(seq: int, revision: int = 0, epoch: int = 1, word: Verdict = Verdict.APPLIED) -> VerdictRow:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.store import patients
-from kiosk.store.identity import read_definitions, read_identity, write_enrolment, write_page
+from kiosk.store.identity import read_definitions, read_generation, read_identity, write_enrolment, write_page
 from kiosk.store.sqlite import Store
 from sync.clock import ClockReading
 from tests.kiosk import samples
@@ -57,7 +57,7 @@ def test_there_is_one_identity_at_most(store: Store):
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
         db.execute(
             "insert into identity select 2, site_id, kiosk_id, token_sha256, name, ticket_prefix, actions, epoch,"
-            " next_seq, last_hash, backed_up_seq, server_incarnation, cursor, cursor_mac, as_of_ms, site,"
+            " next_seq, last_hash, backed_up_seq, server_incarnation, cursor, cursor_mac, generation, as_of_ms, site,"
             " definitions_version, definitions, ended_ms, as_of_clock from identity"
         )
 
@@ -65,12 +65,20 @@ def test_there_is_one_identity_at_most(store: Store):
 def test_a_page_moves_cursor_and_grants_and_the_roster_is_as_of_its_last_page(store: Store):
     with store.write() as db:
         later = samples.at("10:00")
-        write_page(db, page(cursor=7, more=True, now_ms=later, actions=("scan_nfc",), server_incarnation="two"), CLOCK)
-        identity = read_identity(db)
-        assert identity is not None
-        assert (identity.cursor, identity.as_of_ms) == (7, samples.at("09:00"))
-        assert (identity.actions, identity.server_incarnation) == (frozenset({"scan_nfc"}), "two")
-        write_page(db, page(cursor=8, now_ms=later), CLOCK)
-        identity = read_identity(db)
-        assert identity is not None
-        assert (identity.cursor, identity.as_of_ms) == (8, later)
+        first = page(cursor=7, more=True, now_ms=later, actions=("scan_nfc",), server_incarnation="two")
+        for pulled, generation in ((first, 4), (page(cursor=8, now_ms=later), 5)):
+            before = read_identity(db)
+            assert before is not None
+            after = before.after_page(pulled, generation, CLOCK)
+            write_page(db, after, pulled.definitions)
+            assert read_identity(db) == after
+            assert (after.cursor, after.generation) == (pulled.cursor, generation)
+            assert (after.actions, after.server_incarnation) == (frozenset(pulled.actions), pulled.server_incarnation)
+            assert after.as_of_ms == (samples.at("09:00") if pulled.more else later)
+
+
+def test_an_enrolment_begins_another_generation_of_the_roster(store: Store):
+    with store.write() as db:
+        before = read_generation(db)
+        write_enrolment(db, enrolment())
+        assert read_generation(db) == before + 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.journey.outcomes import read_outcomes
+from kiosk.journey.outcomes import outcomes_of, read_acts
 from kiosk.journey.transaction_context import transaction_context
 from kiosk.store import outbox, outbox_bodies, outbox_epochs
 from kiosk.store.identity import read_identity
@@ -26,6 +26,7 @@ from sync.protocol import (
     PushRequest,
     Site,
     Verdict,
+    VerdictRow,
     canonical,
     chain_hash,
 )
@@ -61,7 +62,7 @@ def test_the_same_seq_or_id_is_never_taken_twice(store: Store):
         fill(db, 1)
     for again in (intent(1), msgspec.structs.replace(intent(2), action_id="a-1-1")):
         with pytest.raises(sqlite3.IntegrityError), store.write() as db:
-            outbox.append(db, again, "x")
+            outbox.append(db, again, outbox.Head(1, 1, "x"))
     with store.read() as db:
         assert len(outbox.rows(db)) == 1
 
@@ -76,6 +77,14 @@ def test_before_enrolment_there_is_no_chain(tmp_path: Path):
     opened.close()
 
 
+def settle(db: sqlite3.Connection, judged: VerdictRow, judged_ms: int) -> sqlite3.Row | None:
+    """Writes a verdict where a row waits for it. Returns the row before it."""
+    row = outbox.unsettled(db, [judged]).get(judged.action_id)
+    if row is not None:
+        outbox.retire(db, [judged], judged_ms)
+    return row
+
+
 # Batches.
 
 
@@ -84,7 +93,7 @@ def test_a_batch_begins_with_the_first_that_is_pending_and_holds_so_many_at_most
         assert outbox.batch(db, 10, None) == []
         fill(db, MAX_BATCH + 20)
         for seq in (1, 2, 3):
-            outbox.retire(db, verdict(seq), 0)
+            settle(db, verdict(seq), 0)
         assert seqs(outbox.batch(db, 5, None)) == [4, 5, 6, 7, 8]
         assert len(outbox.batch(db, 10_000, None)) == MAX_BATCH
 
@@ -92,7 +101,7 @@ def test_a_batch_begins_with_the_first_that_is_pending_and_holds_so_many_at_most
 def test_a_row_judged_out_of_turn_goes_along_so_that_the_chain_has_no_hole(store: Store):
     with store.write() as db:
         fill(db, 4)
-        outbox.retire(db, verdict(2), 0)
+        settle(db, verdict(2), 0)
         batch = outbox.batch(db, 10, None)
     assert seqs(batch) == [1, 2, 3, 4]
     check_chain(batch)
@@ -102,7 +111,7 @@ def test_from_where_the_centre_expects_it_also_rows_that_were_judged_are_sent(st
     with store.write() as db:
         fill(db, 5)
         for seq in range(1, 6):
-            outbox.retire(db, verdict(seq), 0)
+            settle(db, verdict(seq), 0)
         assert outbox.batch(db, 10, None) == []
         assert seqs(outbox.batch(db, 10, 2)) == [2, 3, 4, 5]
 
@@ -134,7 +143,7 @@ def test_a_batch_keeps_within_the_bytes_of_the_protocol_whole_request_and_all(st
 def test_an_action_that_says_more_than_a_body_may_hold_is_not_written(store: Store):
     with store.write() as db:
         before = outbox.head(db)
-        assert not outbox.append(db, intent(1, payload={"answers": "x" * MAX_ACTION_BODY}), NO_HASH)
+        assert not outbox.append(db, intent(1, payload={"answers": "x" * MAX_ACTION_BODY}), outbox.Head(1, 1, NO_HASH))
         assert outbox.head(db) == before
         assert outbox.rows(db) == []
 
@@ -157,7 +166,7 @@ def test_one_action_larger_than_a_batch_goes_alone(store: Store):
         enlarge_the_last(db, 2 * MAX_BATCH_BYTES)
         fill(db, 3)
         assert seqs(outbox.batch(db, MAX_BATCH, None)) == [1]
-        outbox.retire(db, verdict(1), 0)
+        settle(db, verdict(1), 0)
         assert seqs(outbox.batch(db, MAX_BATCH, None)) == [2, 3, 4]
 
 
@@ -167,8 +176,8 @@ def test_there_is_no_unread_record_where_nothing_waits(store: Store):
         unread = outbox.first_unread(db, None)
         assert unread is not None
         assert unread.opaque is not None
-        assert (unread.opaque.seq, unread.opaque.action_id) == (1, "a-1-1")
-        outbox.retire(db, verdict(1), 0)
+        assert (unread.opaque.seq, unread.opaque.action_id, unread.opaque.readable) == (1, "a-1-1", True)
+        settle(db, verdict(1), 0)
         assert outbox.first_unread(db, None) is None
         assert outbox.first_unread(db, 1) is not None, "the centre may ask for judged rows again"
         assert outbox.first_unread(db, 9) is None
@@ -180,11 +189,11 @@ def test_there_is_no_unread_record_where_nothing_waits(store: Store):
 def test_only_a_verdict_for_that_very_row_retires_it_and_once(store: Store):
     with store.write() as db:
         fill(db, 3)
-        row = outbox.retire(db, verdict(2), 77)
+        row = settle(db, verdict(2), 77)
         assert row is not None
         assert (row["seq"], row["status"]) == (2, "pending")
-        assert outbox.retire(db, verdict(2), 88) is None
-        assert outbox.retire(db, verdict(9), 88) is None
+        assert settle(db, verdict(2), 88) is None
+        assert settle(db, verdict(9), 88) is None
         verdicts = [(r.seq, r.status, r.code, r.judged_ms) for r in outbox.rows(db)]
     assert verdicts == [(1, "pending", None, None), (2, "applied", "ok", 77), (3, "pending", None, None)]
 
@@ -192,9 +201,9 @@ def test_only_a_verdict_for_that_very_row_retires_it_and_once(store: Store):
 def test_a_verdict_replaces_one_of_an_older_revision_and_never_of_a_newer_one(store: Store):
     with store.write() as db:
         fill(db, 1)
-        outbox.retire(db, verdict(1, 0, word=Verdict.NEEDS_STAFF), 1)
-        assert outbox.retire(db, verdict(1, 2), 2) is not None
-        assert outbox.retire(db, verdict(1, 1, word=Verdict.SUPERSEDED), 3) is None
+        settle(db, verdict(1, 0, word=Verdict.NEEDS_STAFF), 1)
+        assert settle(db, verdict(1, 2), 2) is not None
+        assert settle(db, verdict(1, 1, word=Verdict.SUPERSEDED), 3) is None
         assert [(r.status, r.judged_ms) for r in outbox.rows(db)] == [("applied", 2)]
 
 
@@ -202,7 +211,7 @@ def test_who_has_something_pending_and_how_much_that_is_of_everybody(store: Stor
     with store.write() as db:
         fill(db, 3)
         fill(db, 1, patient="P2")
-        outbox.retire(db, verdict(1), 0)
+        settle(db, verdict(1), 0)
         assert outbox.pending_count(db) == 3
         assert outbox.pending_patients(db) == {"P1", "P2"}
 
@@ -215,7 +224,7 @@ def test_pending_actions_follow_an_alias_of_their_visit_and_bodies_keep_what_was
         fill(db, 2, visit="mine")
         fill(db, 1, visit="other")
         fill(db, 1, patient="P2", visit="mine")
-        outbox.retire(db, verdict(1), 0)
+        settle(db, verdict(1), 0)
         outbox.move_to_visit(db, "P1", "mine", "theirs")
         rows = db.execute("select * from outbox order by seq").fetchall()
         assert [(row["seq"], row["visit_id"]) for row in rows] == [
@@ -232,7 +241,7 @@ def test_pending_actions_follow_an_alias_of_their_visit_and_bodies_keep_what_was
 def test_a_provisional_patients_actions_follow_to_the_real_one(store: Store):
     with store.write() as db:
         fill(db, 2, patient="card-1")
-        outbox.retire(db, verdict(1), 0)
+        settle(db, verdict(1), 0)
         outbox.move_by_sent_patient(db, "card-1", "card-1", "P1")
         assert {row.patient_id for row in outbox.rows(db)} == {"P1"}
         assert [p.action.action_id for p in outbox.pending_of(db, "P1", GRANTS, SITE)] == ["a-1-2"]
@@ -265,7 +274,7 @@ def test_judged_rows_go_once_backups_hold_them_and_their_day_is_over(store: Stor
     with store.write() as db:
         fill(db, 4)
         for seq in (1, 2, 3):
-            outbox.retire(db, verdict(seq), 100)
+            settle(db, verdict(seq), 100)
         outbox.mark_backed_up(db, 2)
         outbox.forget_backed_up(db, "2026-03-02", 50)
         assert len(outbox.rows(db)) == 4
@@ -277,7 +286,7 @@ def test_of_what_no_backup_holds_the_newest_rows_stay_and_all_that_waits(store: 
     with store.write() as db:
         fill(db, 5)
         for seq in (2, 3, 4):
-            outbox.retire(db, verdict(seq), 100)
+            settle(db, verdict(seq), 100)
         outbox.forget_backed_up(db, "2027-03-02", 3)
         assert [row.seq for row in outbox.rows(db)] == [1, 3, 4, 5]
         outbox.forget_backed_up(db, "2027-03-02", 2)
@@ -318,14 +327,14 @@ def test_no_statement_of_the_outbox_reads_it_whole_where_an_index_knows_what_is_
     with store.write() as db:
         identity = read_identity(db)
         assert identity is not None
-        now = transaction_context(identity, shipped(), samples.Clock()())
+        now = transaction_context(identity, shipped(), samples.Clock()(), samples.KEYS)
         fill(db, 2)
         db.set_trace_callback(asked.append)
         outbox.batch(db, 9, None)
         outbox.pending_count(db)
         outbox.pending_patients(db)
         outbox.pending_of(db, "P1", GRANTS, SITE)
-        read_outcomes(db, now, Journey(PatientId("P1"), "UNREGISTERED", "2026-03-02"))
+        outcomes_of(read_acts(db, "P1"), now, Journey(PatientId("P1"), "UNREGISTERED", "2026-03-02"))
         outbox_epochs.start_epoch(db, "kiosk-1", 2)
         db.set_trace_callback(None)
         plans = [

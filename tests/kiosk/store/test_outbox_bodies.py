@@ -98,7 +98,9 @@ def test_in_its_place_it_goes_unread_with_the_hash_that_it_had(kiosk: Kiosk):
     before = [each.hash for each in kiosk.ledger.batch(10, None)]
     kiosk.strike()
     kiosk.check_next("kiosk-1", 1)
-    assert [each.hash for each in kiosk.ledger.batch(10, None)] == before
+    sent = kiosk.ledger.batch(10, None)
+    assert [each.hash for each in sent] == before
+    assert [each.opaque.readable for each in sent if each.opaque] == [False]
 
 
 def test_a_fork_renumbers_it_with_the_others_and_leaves_it_as_it_is(kiosk: Kiosk):

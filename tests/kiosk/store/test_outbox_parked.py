@@ -30,10 +30,10 @@ def fill(store: Store, *patients: str) -> list[str]:
     ids = []
     for patient in patients:
         with store.write() as db:
-            head = outbox.head(db)
+            head = outbox.head(db, patient)
             ids.append(f"a-{outbox_parked.next_rowid(db)}")
             made = msgspec.structs.replace(intent(head.next_seq, head.epoch, patient), action_id=ids[-1])
-            assert outbox.append(db, made, head.last_hash)
+            assert outbox.append(db, made, head)
     return ids
 
 
@@ -99,7 +99,7 @@ def test_judged_rows_after_a_parked_one_are_sent_again_in_the_next_epoch(store: 
     with store.write() as db:
         for seq, action_id in ((1, a), (2, b)):
             verdict = VerdictRow(action_id=action_id, seq=seq, verdict=Verdict.APPLIED, code=Code.OK)
-            outbox.retire(db, verdict, NOW_MS)
+            outbox.retire(db, [verdict], NOW_MS)
     assert park(store, a) == 1
     with store.read() as db:
         assert outbox.pending_count(db) == 2
@@ -112,7 +112,7 @@ def test_a_verdict_retires_a_parked_action_and_no_backup_counts_as_holding_it(st
     (a,) = fill(store, "P1")
     park(store, a)
     with store.write() as db:
-        outbox.retire(db, VerdictRow(action_id=a, seq=1, verdict=Verdict.APPLIED, code=Code.OK), NOW_MS)
+        outbox.retire(db, [VerdictRow(action_id=a, seq=1, verdict=Verdict.APPLIED, code=Code.OK)], NOW_MS)
         outbox.mark_backed_up(db, 99)
         assert outbox_parked.parked(db) is None
         outbox.forget_backed_up(db, "2099-01-01", 100_000)
@@ -123,7 +123,7 @@ def test_what_the_centre_lost_is_replayed_before_what_was_parked_after_it(store:
     first, second = fill(store, "P1", "P1")
     with store.write() as db:
         row = VerdictRow(action_id=first, seq=1, verdict=Verdict.APPLIED, code=Code.OK, patient_id="P1")
-        outbox.retire(db, row, NOW_MS)
+        outbox.retire(db, [row], NOW_MS)
     park(store, second)
     with store.write() as db:
         outbox_epochs.reopen(db)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.store import patients, roster
+from kiosk.store import blocked_cards, patients, roster
 from kiosk.store.sqlite import Store
 from tests.kiosk import samples
 from tests.kiosk.parts import KioskParts
@@ -28,14 +28,33 @@ def known(store: Store) -> set[str]:
         return {each[0] for each in db.execute("select patient_id from patients")}
 
 
-def test_until_a_snapshot_ends_everybody_stays_and_then_those_with_something_pending(parts: KioskParts):
+def test_a_snapshot_has_not_named_who_is_of_an_earlier_generation(parts: KioskParts):
+    parts.journeys.check_in_unknown("card-9", cards(9), "scan_nfc", None)  # type: ignore[arg-type]
     with parts.store.write() as db:
-        assert roster.begin_snapshot(db) == {"P1", "P2", "P3"}
-        patients.save(db, patients.from_page(row(3)), change=2)
-        roster.forget_departed(db)
-    assert known(parts.store) == {"P1", "P2", "P3"}
+        snapshot = roster.next_generation(db)
+        assert sorted(roster.unnamed(db, snapshot, 9)) == ["P1", "P2", "P3"], "nobody but this kiosk knows card-9"
+        patients.save(db, patients.from_page(row(3), snapshot), patients.read(db, "P3"), snapshot)
+        roster.mark_departed(db, "P2")
+        assert roster.unnamed(db, snapshot, 9) == ["P1"]
+        assert roster.unnamed(db, snapshot, 0) == []
+
+
+def test_the_generation_of_a_snapshot_is_above_that_of_one_that_was_broken_off(parts: KioskParts):
     with parts.store.write() as db:
-        assert [patient.patient_id for patient in roster.end_snapshot(db)] == ["P1"]
+        first = roster.next_generation(db)
+        assert roster.next_generation(db) == first
+        patients.save(db, patients.from_page(row(3), first), patients.read(db, "P3"), first)
+        second = roster.next_generation(db)
+        assert second > first
+        blocked_cards.block(db, cards(8), second)
+        assert roster.next_generation(db) > second
+
+
+def test_who_has_nothing_pending_is_forgotten_alone(parts: KioskParts):
+    with parts.store.write() as db:
+        assert not roster.forget_unless_pending(db, "P1")
+        assert roster.forget_unless_pending(db, "P2")
+        assert not roster.forget_unless_pending(db, "nobody")
     assert known(parts.store) == {"P1", "P3"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.store.schema import migrate
+from kiosk.store.migrate import migrate
 from kiosk.store.sqlite import Store, StoreError
 from sync.cards import CardHash
 from sync.journey.model import PatientId

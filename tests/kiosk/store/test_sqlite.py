@@ -127,6 +127,16 @@ def test_a_reader_sees_no_half_of_a_transaction_of_another_thread(store: Store):
 # The file.
 
 
+def test_looking_after_the_file_brings_the_log_into_it_before_a_tap_has_to(store: Store, tmp_path: Path):
+    for number in range(100):
+        label(store, f"day-{number:03d}")
+    assert not store.tend()
+    copy = tmp_path / "copy.db"
+    shutil.copy(store.path, copy)
+    with contextlib.closing(sqlite3.connect(f"{copy.as_uri()}?immutable=1", uri=True)) as alone:
+        assert alone.execute("select count(*) from queue_numbers").fetchone()[0] == 100
+
+
 def test_the_file_and_what_lies_beside_it_are_their_owners_alone(tmp_path: Path):
     before = os.umask(0)
     try:

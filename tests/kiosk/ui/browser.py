@@ -21,7 +21,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000
 MEASURE = Path(__file__).with_name("measure.js").read_text("utf-8")
 
 

@@ -41,7 +41,7 @@ def kiosk(server: PageServer) -> Iterator[Client]:
 @contextmanager
 def serving(counter: Counter, **options: float) -> Iterator[PageServer]:
     """Serves the page of a counter on a free port."""
-    server = PageServer(create_app(counter, DisplaySection(), ADMISSION, **options), "127.0.0.1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION, **options), ADMISSION, "127.0.0.1", 0)
     server.start()
     try:
         yield server
@@ -57,7 +57,7 @@ class Client(requests.Session):
         self.trust_env = False
         self.url = url
         self.headers["X-Kiosk"] = "1"
-        super().request("GET", ADMISSION.one_time_url(url), timeout=10, allow_redirects=False).raise_for_status()
+        super().request("GET", ADMISSION.one_time_url(url), timeout=30, allow_redirects=False).raise_for_status()
 
     def request(self, method, url, *args, **kwargs):
         kwargs.setdefault("timeout", 10)
@@ -80,14 +80,21 @@ class Staged(NamedTuple):
         self.screen.await_frame(self.counter.begin().frame)
 
 
-@pytest.fixture(scope="module")
-def open_screen(browser: Browser) -> Iterator[Staged]:
-    """One screen for all tests of a file, since to open one takes longer than most tests."""
+@contextmanager
+def open_at(browser: Browser, dead_s: float) -> Iterator[Staged]:
+    """A counter with an open screen, whose new buttons are dead for so many seconds."""
     counter = StagedCounter()
-    with serving(counter, dead_s=SHORTLY_DEAD_S) as server:
+    with serving(counter, dead_s=dead_s) as server:
         screen = Kiosk(browser, server.url).open()
         yield Staged(counter, screen)
         screen.close()
+
+
+@pytest.fixture(scope="module")
+def open_screen(browser: Browser) -> Iterator[Staged]:
+    """One screen for all tests of a file, since to open one takes longer than most tests."""
+    with open_at(browser, SHORTLY_DEAD_S) as staged:
+        yield staged
 
 
 @pytest.fixture

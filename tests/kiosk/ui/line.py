@@ -29,7 +29,7 @@ class Page:
         self.line = Line.connect(f"ws://127.0.0.1:{server.port}/ws", headers=given)
 
     def hear(self) -> dict[str, Any]:
-        message = self.line.receive(10)
+        message = self.line.receive(30)
         assert message is not None, "nothing came"
         return json.loads(message)
 

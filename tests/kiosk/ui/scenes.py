@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from hardware.card import RefusedReason
 from kiosk.front.screen import Lookup, Screen
@@ -192,12 +194,12 @@ def day_gone_by(counter: StagedCounter) -> Screen:
 
 
 def provisional(counter: StagedCounter) -> Screen:
-    card = replace(HONG, uid="", patient_id="card-1", masked_name="", booked=())
+    card = dataclasses.replace(HONG, uid="", patient_id="card-1", masked_name="", booked=())
     return counter.stand(card, replace(fresh_journey(card), state="ARRIVED"), done="scan_nfc")
 
 
 def nameless(counter: StagedCounter) -> Screen:
-    return counter.stand(replace(HONG, masked_name=""), greeted(counter))
+    return counter.stand(dataclasses.replace(HONG, masked_name=""), greeted(counter))
 
 
 REVERSALS = (

@@ -41,7 +41,7 @@ from sync.journey.model import (
     Role,
     VisitId,
 )
-from sync.journey.rules import available_actions, decide
+from sync.journey.rules import available_actions, decide, next_exam
 from sync.words import names
 from tests.kiosk.samples import IDENTITY, SITE
 
@@ -125,10 +125,10 @@ class StagedCounter:
             self._frame += 1
             if _person(screen) not in (None, _person(self._screen)):
                 self._stay = new_id()
-            screen = replace(screen, frame=self._frame, stay=self._stay, slow=self.slow)
+            screen = structs.replace(screen, frame=self._frame, stay=self._stay, slow=self.slow)
             self._offers = self._offers.follow(question_of(screen), 0.0, new_id)
             present = self._offers.present
-            self._screen = replace(screen, offer=present.offer_id if present else None)
+            self._screen = structs.replace(screen, offer=present.offer_id if present else None)
             self._live.publish(self._screen)
             return self._screen
 
@@ -178,22 +178,22 @@ class StagedCounter:
         action = "scan_nfc" if may_check_in and lookup is not Lookup.ASKED else None
         blank = self._blank(ScreenKind.UNKNOWN_CARD)
         button = names.button(action) if action else None
-        return self.show(replace(blank, patient=stranger, next_action=action, button=button, lookup=lookup))
+        return self.show(structs.replace(blank, patient=stranger, next_action=action, button=button, lookup=lookup))
 
     def refuse_card(self, reason: str) -> Screen:
         """Taps a card that cannot be used."""
-        return self.show(replace(self._blank(ScreenKind.REFUSED_CARD), reason=reason))
+        return self.show(structs.replace(self._blank(ScreenKind.REFUSED_CARD), reason=reason))
 
     def hide(self) -> Screen:
         """Hides the data of the person on the screen, who may have left."""
         with self._lock:
             self._hidden = self._screen
-            return self.show(replace(self._blank(ScreenKind.STILL_HERE)))
+            return self.show(structs.replace(self._blank(ScreenKind.STILL_HERE)))
 
     def break_down(self, reason: str) -> Screen:
         """Puts the kiosk out of order."""
         self.fault = reason
-        return self.show(replace(self._blank(ScreenKind.OUT_OF_ORDER), reason=reason, remaining_s=None))
+        return self.show(structs.replace(self._blank(ScreenKind.OUT_OF_ORDER), reason=reason, remaining_s=None))
 
     def cut_off(self, online: bool = False) -> None:
         """Takes the centre offline or back online. While it is offline, no action is confirmed."""
@@ -239,7 +239,7 @@ class StagedCounter:
                 return self._screen
             self.keeps += 1
             left = max(0, self._screen.keeps_left - 1)
-            return self.show(replace(self._screen, remaining_s=self.stay_s, keeps_left=left))
+            return self.show(structs.replace(self._screen, remaining_s=self.stay_s, keeps_left=left))
 
     def leave(self, stay: str) -> Screen:
         with self._lock:
@@ -319,13 +319,13 @@ class StagedCounter:
     def _of_patient(self, card: Card, journey: Journey, **changes: Any) -> Screen:
         """Returns the screen of a patient, as the kiosk builds it. `changes` are of the visitor."""
         online = self._central.online
-        desk = replace(SITE.walk_in, public_label=self.kiosk.desk, room="")
+        desk = structs.replace(SITE.walk_in, public_label=self.kiosk.desk, room="")
         site = structs.replace(SITE, languages=self.languages, walk_in=desk)
         identity = replace(IDENTITY, name=self.kiosk.name, site=site)
         context = ScreenContext(0, identity, self.definitions, online, None, MORNING_MS)
-        visitor = replace(visitors.journey(journey.patient_id, ()), **changes)
+        visitor = structs.replace(visitors.journey(journey.patient_id, ()), **changes)
         screen = build_screen(context, visitor, self._status(card, journey))
-        return replace(screen, kiosk=self.kiosk, central=self._central, remaining_s=self.stay_s)
+        return structs.replace(screen, kiosk=self.kiosk, central=self._central, remaining_s=self.stay_s)
 
     def _status(self, card: Card, journey: Journey) -> PatientStatus:
         ahead = self.people_ahead or 0
@@ -338,6 +338,7 @@ class StagedCounter:
             (),
             {entry.queue_id: ahead for entry in journey.entries},
             {entry.queue_id: ahead * entry.minutes for entry in journey.entries},
+            next_exam(self.definitions, journey),
         )
 
 

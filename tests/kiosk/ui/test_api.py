@@ -7,10 +7,10 @@ import json
 import logging
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from kiosk.front.screen import Screen, ScreenKind
 from kiosk.ui.server import PageServer
@@ -141,7 +141,7 @@ def test_health_is_ok_until_something_is_out_of_order(kiosk: Client, counter: St
 )
 def test_every_error_is_json_with_a_code(server: PageServer, method: str, path: str, status: int):
     # Not through requests, which would normalise the path.
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     line.request(method, path, headers={"X-Kiosk": "1", **cookie_of(server.port)})
     answer = line.getresponse()
     assert answer.status == status

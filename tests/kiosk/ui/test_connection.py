@@ -64,7 +64,7 @@ def without_sockets(counter: StagedCounter, browser: Browser) -> Iterator[Shaken
 
 def again(counter: StagedCounter, server: PageServer) -> PageServer:
     """Starts the daemon's server again, on the same port."""
-    back = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", server.port)
+    back = PageServer(create_app(counter, DisplaySection(), ADMISSION), ADMISSION, "127.0.0.1", server.port)
     back.start()
     return back
 

@@ -75,7 +75,7 @@ def call(
     server: PageServer, method: str, path: str, headers: dict[str, str]
 ) -> tuple[int, http.client.HTTPMessage, str]:
     """One request as it stands: requests would keep cookies and follow redirects."""
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     line.request(method, path, headers={"X-Kiosk": "1", **headers})
     answer = line.getresponse()
     text = answer.read().decode()
@@ -115,7 +115,7 @@ def test_a_stranger_does_not_learn_which_routes_there_are(server: PageServer, me
 
 
 def test_everybody_may_ask_for_the_health(server: PageServer):
-    assert requests.get(server.url + "healthz", timeout=10).json() == {"status": "ok", "faults": []}
+    assert requests.get(server.url + "healthz", timeout=30).json() == {"status": "ok", "faults": []}
 
 
 @pytest.mark.parametrize("name", STRANGERS)
@@ -192,7 +192,7 @@ def test_two_browsers_with_two_urls_are_both_in(server: PageServer):
 def test_an_expired_key_and_one_key_too_many_open_nothing(counter: StagedCounter):
     now = [0.0]
     admission = Admission(b"a key", lambda: now[0])
-    server = PageServer(create_app(counter, DisplaySection(), admission), "127.0.0.1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), admission), admission, "127.0.0.1", 0)
     server.start()
     try:
         oldest, *rest = [admission.one_time_url("/") for _ in range(MAX_KEYS + 1)]

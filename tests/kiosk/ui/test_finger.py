@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Browser, CDPSession
 
 from kiosk.front.offer import DEAD_S
 from kiosk.front.screen import Screen
 from tests.kiosk.ui.browser import Kiosk
-from tests.kiosk.ui.conftest import Staged, serving
+from tests.kiosk.ui.conftest import Staged, open_at, serving
 from tests.kiosk.ui.staged import HONG, NAMGUNG, StagedCounter
+
+LONG_DEAD_S = 3.0
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-finger")]
 
@@ -26,7 +29,9 @@ class Hand:
 
     def middle(self, name: str) -> tuple[float, float]:
         """The middle of a button, in CSS pixels."""
-        box = self.screen.button(name).bounding_box()
+        button = self.screen.button(name)
+        button.wait_for()
+        box = button.bounding_box()
         assert box is not None
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
@@ -62,6 +67,19 @@ def hand(staged: Staged) -> Iterator[Hand]:
     line.detach()
 
 
+@pytest.fixture
+def dead_screen(browser: Browser) -> Iterator[Staged]:
+    """A screen whose buttons are dead for so long that a finger comes in time on a busy machine too."""
+    with open_at(browser, LONG_DEAD_S) as staged:
+        yield staged
+
+
+@pytest.fixture
+def early_hand(dead_screen: Staged) -> Hand:
+    page = dead_screen.screen.page
+    return Hand(dead_screen.screen, page.context.new_cdp_session(page))
+
+
 def offer(hand: Hand, counter: StagedCounter) -> Screen:
     """Shows a person's question until its button lives."""
     shown = counter.tap(HONG)
@@ -70,7 +88,8 @@ def offer(hand: Hand, counter: StagedCounter) -> Screen:
     return shown
 
 
-def test_a_button_is_dead_and_looks_it_until_it_has_been_there_for_a_moment(hand: Hand, counter: StagedCounter):
+def test_a_button_is_dead_and_looks_it_until_it_has_been_there_for_a_moment(early_hand: Hand, dead_screen: Staged):
+    hand, counter = early_hand, dead_screen.counter
     shown = counter.tap(HONG)
     hand.screen.await_frame(shown.frame)
     dead = hand.screen.page.locator('[data-name="next"][aria-disabled="true"]')
@@ -122,7 +141,8 @@ def test_no_button_of_one_person_acts_on_the_next(hand: Hand, counter: StagedCou
     assert hand.screen.page.locator("html.zoomed, html.contrast, html.low").count() == 0
 
 
-def test_a_double_press_answers_one_question(hand: Hand, counter: StagedCounter):
+def test_a_double_press_answers_one_question(early_hand: Hand, dead_screen: Staged):
+    hand, counter = early_hand, dead_screen.counter
     offer(hand, counter)
     place = hand.middle("next")
     for _ in range(2):
@@ -213,7 +233,8 @@ def test_a_key_that_is_held_answers_one_question(hand: Hand, counter: StagedCoun
     assert [act[0] for act in counter.acts] == ["register"]
 
 
-def test_a_key_on_a_dead_button_presses_nothing(hand: Hand, counter: StagedCounter):
+def test_a_key_on_a_dead_button_presses_nothing(early_hand: Hand, dead_screen: Staged):
+    hand, counter = early_hand, dead_screen.counter
     hand.screen.await_frame(counter.tap(HONG).frame)
     hand.screen.button("next").focus()
     hand.screen.page.keyboard.press("Enter")

@@ -78,7 +78,7 @@ def test_a_page_from_elsewhere_may_not(kiosk: Client, origin: str):
 def test_a_change_needs_the_header_that_a_form_elsewhere_cannot_send(
     server: PageServer, path: str, header: dict[str, str]
 ):
-    answer = requests.post(f"{server.url}api/v1/{path}", headers=header, timeout=10)
+    answer = requests.post(f"{server.url}api/v1/{path}", headers=header, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (403, "header_missing")
 
 

@@ -39,7 +39,7 @@ class Stage:
 
     def __init__(self, browser: Browser, display: DisplaySection) -> None:
         self.counter = StagedCounter()
-        self.server = PageServer(create_app(self.counter, display, ADMISSION, dead_s=0), "127.0.0.1", 0)
+        self.server = PageServer(create_app(self.counter, display, ADMISSION, dead_s=0), ADMISSION, "127.0.0.1", 0)
         self.server.start()
         self.measures = measure(display)
         self.screen = Kiosk(browser, self.server.url, display.resolution).open()

@@ -6,7 +6,6 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 import requests
@@ -29,7 +28,7 @@ def await_connections(server: PageServer, count: int) -> None:
 
 def test_a_taken_port_is_an_error_that_names_it(server: PageServer):
     with pytest.raises(CannotListen, match=f"127.0.0.1:{server.port}: Address already in use"):
-        PageServer(Flask("other"), "127.0.0.1", server.port)
+        PageServer(Flask("other"), ADMISSION, "127.0.0.1", server.port)
 
 
 @pytest.mark.parametrize(
@@ -37,19 +36,19 @@ def test_a_taken_port_is_an_error_that_names_it(server: PageServer):
 )
 def test_an_address_that_is_none_of_this_machine_is_an_error(host: str, port: int):
     with pytest.raises(CannotListen, match=host):
-        PageServer(Flask("other"), host, port)
+        PageServer(Flask("other"), ADMISSION, host, port)
 
 
 def test_it_listens_on_the_other_loopback_too(counter: StagedCounter):
-    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), "::1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), ADMISSION, "::1", 0)
     server.start()
     assert server.url == f"http://[::1]:{server.port}/"
-    assert requests.get(server.url + "healthz", timeout=10).status_code == 200
+    assert requests.get(server.url + "healthz", timeout=30).status_code == 200
     server.stop()
 
 
 def test_it_is_alive_between_start_and_stop(counter: StagedCounter):
-    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), ADMISSION, "127.0.0.1", 0)
     assert not server.alive
     server.start()
     assert server.alive
@@ -59,26 +58,26 @@ def test_it_is_alive_between_start_and_stop(counter: StagedCounter):
 
 
 def test_a_port_is_free_again_after_the_stop(counter: StagedCounter):
-    first = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", 0)
+    first = PageServer(create_app(counter, DisplaySection(), ADMISSION), ADMISSION, "127.0.0.1", 0)
     first.start()
     Page(first).hear()
     first.stop()
-    second = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", first.port)
+    second = PageServer(create_app(counter, DisplaySection(), ADMISSION), ADMISSION, "127.0.0.1", first.port)
     second.start()
-    assert requests.get(second.url + "healthz", timeout=10).status_code == 200
+    assert requests.get(second.url + "healthz", timeout=30).status_code == 200
     second.stop()
 
 
 def test_one_that_was_never_started_can_be_stopped(counter: StagedCounter):
-    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", 0)
+    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), ADMISSION, "127.0.0.1", 0)
     server.stop()
     with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        socket.create_connection(("127.0.0.1", server.port), timeout=30)
 
 
 def test_a_stop_ends_every_connection_those_that_say_nothing_too(server: PageServer):
     pages = [Page(server) for _ in range(3)]
-    silent = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(3)]
+    silent = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(3)]
     for page in pages:
         page.hear()
     await_connections(server, 6)
@@ -88,7 +87,7 @@ def test_a_stop_ends_every_connection_those_that_say_nothing_too(server: PageSer
         assert line.recv(1) == b""
         line.close()
     for page in pages:
-        page.line.thread.join(10)
+        page.line.thread.join(30)
         assert not page.line.connected
 
 
@@ -99,14 +98,14 @@ def test_a_stop_lets_an_answer_on_its_way_go_out(server: PageServer, kiosk: Clie
     body = {"action_type": "register", "payload": {"patient_id": HONG.patient_id}, "offer": shown.offer}
     asking = threading.Thread(target=lambda: answers.append(kiosk.post("/api/v1/actions", json=body)))
     asking.start()
-    assert counter.at_gate.acquire(timeout=10)
+    assert counter.at_gate.acquire(timeout=30)
     stopping = threading.Thread(target=server.stop, args=(10.0,))
     stopping.start()
     while server.alive:
         time.sleep(0.01)
     counter.gate.set()
-    asking.join(10)
-    stopping.join(10)
+    asking.join(30)
+    stopping.join(30)
     assert answers[0].status_code == 200
 
 
@@ -124,30 +123,11 @@ def test_a_stop_does_not_wait_for_an_answer_that_never_comes(server: PageServer,
 
     asking = threading.Thread(target=ask)
     asking.start()
-    assert counter.at_gate.acquire(timeout=10)
+    assert counter.at_gate.acquire(timeout=30)
     server.stop(0.2)
-    asking.join(10)
+    asking.join(30)
     assert lost
     counter.gate.set()
-
-
-@pytest.fixture
-def narrow(counter: StagedCounter) -> Iterator[PageServer]:
-    server = PageServer(create_app(counter, DisplaySection(), ADMISSION), "127.0.0.1", 0, max_connections=2)
-    server.start()
-    yield server
-    server.stop()
-
-
-def test_a_connection_too_many_is_told_so(narrow: PageServer):
-    silent = [socket.create_connection(("127.0.0.1", narrow.port), timeout=10) for _ in range(2)]
-    await_connections(narrow, 2)
-    with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as third:
-        assert third.recv(100).startswith(b"HTTP/1.1 503 ")
-    for line in silent:
-        line.close()
-    await_connections(narrow, 0)
-    assert requests.get(narrow.url + "healthz", timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -162,7 +142,7 @@ def test_a_connection_too_many_is_told_so(narrow: PageServer):
     ids=["half an address", "half a line", "another HTTP", "an endless line", "TLS"],
 )
 def test_what_is_no_request_is_told_so_in_a_line(server: PageServer, request_line: bytes, status: bytes, caplog):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as raw:
         raw.sendall(request_line + b"\r\nHost: localhost\r\n\r\n")
         answer = b""
         while chunk := raw.recv(4096):
@@ -183,10 +163,10 @@ def test_an_app_that_breaks_is_logged_and_serves_on(caplog: pytest.LogCaptureFix
         start_response("200 OK", [("Content-Length", "0")])
         return [b""]
 
-    server = PageServer(app, "127.0.0.1", 0)
+    server = PageServer(app, ADMISSION, "127.0.0.1", 0)
     server.start()
     with caplog.at_level(logging.ERROR):
-        assert requests.get(server.url + "break", timeout=10).status_code == 500
-        assert requests.get(server.url, timeout=10).status_code == 200
+        assert requests.get(server.url + "break", timeout=30).status_code == 500
+        assert requests.get(server.url, timeout=30).status_code == 200
         server.stop()
     assert "the staged breakage" in caplog.text

@@ -230,7 +230,7 @@ def test_a_page_that_vanishes_gives_its_place_back(small: PageServer):
 def test_half_a_handshake_is_a_bad_request(server: PageServer, headers: dict[str, str]):
     lines = ["GET /ws HTTP/1.1", "Host: 127.0.0.1", "Upgrade: websocket", "Connection: Upgrade"]
     lines += [f"{name}: {value}" for name, value in (headers | cookie_of(server.port)).items()]
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as raw:
         raw.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         answer = b""
         while chunk := raw.recv(4096):
@@ -240,7 +240,7 @@ def test_half_a_handshake_is_a_bad_request(server: PageServer, headers: dict[str
 
 
 def test_nothing_follows_the_last_frame(server: PageServer, counter: StagedCounter):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as raw:
         raw.sendall(
             b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -262,7 +262,7 @@ def test_no_thread_outlives_its_socket(server: PageServer):
     for page in pages:
         page.hear()
         page.close()
-        page.line.thread.join(10)
+        page.line.thread.join(30)
     server.stop()
     since = [thread.name for thread in threading.enumerate() if thread not in before]
     left = [name for name in since if "page" in name or "websocket" in name]

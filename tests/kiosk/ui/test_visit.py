@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from kiosk.front.screen import Lookup, ScreenKind
 from sync.ids import is_uuid
@@ -195,6 +195,7 @@ def test_the_big_button_stays_under_a_finger_while_the_rest_of_the_screen_change
         ("phone", "휴대전화는\n사용할 수 없습니다", "진료카드를 직접 대 주세요"),
         ("random_id", "사용할 수 없는 카드입니다", "이 종류의 카드로는"),
         ("no_stable_id", "사용할 수 없는 카드입니다", "이 종류의 카드로는"),
+        ("short_uid", "이 병원에서 사용하지 않는\n종류의 카드입니다", f"{DESK}에서 도와드리겠습니다"),
         ("bank_card", "신용카드·체크카드는\n사용할 수 없습니다", "결제된 금액은 없습니다"),
         ("passport", "여권이나 신분증은\n사용할 수 없습니다", "대신 진료카드를"),
         ("unknown_form", "사용할 수 없는 카드입니다", "등록되지 않은 종류의"),

@@ -138,7 +138,9 @@ def nobodys(tmp_path: Path, browser) -> Iterator[tuple[Kiosk, StagedCounter]]:
     write(tmp_path, "en", bracketed)
     counter = StagedCounter(demo=True)
     counter.languages = ("en",)
-    server = PageServer(create_app(counter, DisplaySection(), ADMISSION, [tmp_path], dead_s=0), "127.0.0.1", 0)
+    server = PageServer(
+        create_app(counter, DisplaySection(), ADMISSION, [tmp_path], dead_s=0), ADMISSION, "127.0.0.1", 0
+    )
     server.start()
     kiosk = Kiosk(browser, server.url).open()
     yield kiosk, counter
@@ -206,7 +208,7 @@ def without_marked(text: str) -> str:
 @pytest.mark.xdist_group("browser-words")
 def test_the_shell_of_the_page_speaks_the_language_before_any_script_runs(tmp_path: Path, browser):
     write(tmp_path, "en", {"One moment, please": "⟦moment⟧", "Check-in kiosk": "⟦kiosk⟧"})
-    server = PageServer(create_app(StagedCounter(), DisplaySection(), ADMISSION, [tmp_path]), "127.0.0.1", 0)
+    server = PageServer(create_app(StagedCounter(), DisplaySection(), ADMISSION, [tmp_path]), ADMISSION, "127.0.0.1", 0)
     server.start()
     kiosk = Kiosk(browser, server.url, java_script_enabled=False)
     kiosk.page.goto(ADMISSION.one_time_url(server.url))

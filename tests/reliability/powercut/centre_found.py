@@ -9,6 +9,7 @@ from sync.central.maintenance.health import check
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
+from sync.central.site_keys import SiteKeys
 from sync.central.store.sqlite import Store
 from sync.ids import new_id
 from sync.journey.definitions import shipped
@@ -64,7 +65,7 @@ class FoundCentre:
         """Opens the store for service, and performs an action. Returns the fault, or an empty text."""
         open_incarnation(self._store)
         action_id = new_id()
-        centre = Centre(self._store, KEYS, shipped(), Time())
+        centre = Centre(self._store, SiteKeys(Path("none"), KEYS), shipped(), Time())
         perform(centre, AT_THE_DESK, "P1", ActionRequest("scan_nfc", action_id, {}))
         return self.unsound() or ("" if action_id in self.actions() else "the next action has no effect")
 

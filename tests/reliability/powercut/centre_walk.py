@@ -20,7 +20,7 @@ from sync.central.store.sqlite import Store
 from sync.ids import new_id
 from tests.reliability.powercut.marks import digest
 from tests.reliability.powercut.walk import CHECKPOINTED_AFTER, StepOfWalk, run, setting
-from tests.sync.central.wire import AT_THE_DESK, DAY, EVERYTHING, KEYS, Centre, Kiosk, Time, uid
+from tests.sync.central.wire import AT_THE_DESK, DAY, EVERYTHING, Centre, Kiosk, Time, uid
 
 DATABASE = "central.db"
 PEOPLE = tuple(f"Q{number}" for number in range(40))
@@ -74,7 +74,7 @@ class CentreWalk:
     def hospital(self) -> tuple[str, ...]:
         with self.centre.store.write() as db:
             document = read_hospital(_hospital())
-            take_hospital(db, self.centre.definitions, KEYS, document, self.centre.time())
+            take_hospital(db, self.centre.definitions, self.centre.parts.keys, document, self.centre.time())
         return ()
 
     def enrol(self) -> tuple[str, ...]:

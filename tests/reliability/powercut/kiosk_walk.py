@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
-from kiosk.journey.ledger import VERDICTS_AT_ONCE
+from kiosk.journey.portion import VERDICTS_AT_FIRST
 from kiosk.store.sqlite import Store, StoreError
 from sync.ids import new_id
 from sync.journey.model import PatientId
@@ -45,7 +46,8 @@ class KioskWalk:
         self.store.log.checkpoint_pages = CHECKPOINTED_AFTER
         with self.store.read() as db:
             db.execute(setting(self.synchronous))
-        parts = KioskParts(self.store, self.clock)
+        # A page is one transaction: a store may be found in any state after one, and these are noted step by step.
+        parts = KioskParts(self.store, self.clock, portion_s=math.inf)
         self.journeys, self.ledger = parts.journeys, parts.ledger
         return ()
 
@@ -104,7 +106,7 @@ class KioskWalk:
         """The centre judges some pending actions, at most as many as one transaction settles."""
         with self.store.read() as db:
             rows = db.execute("select action_id, seq, patient_id from outbox where status = 'pending' order by seq")
-            judged = rows.fetchmany(self.chance.randint(1, VERDICTS_AT_ONCE))
+            judged = rows.fetchmany(self.chance.randint(1, VERDICTS_AT_FIRST))
         self.ledger.retire(
             [
                 VerdictRow(
@@ -167,7 +169,7 @@ _WEIGHTS: Sequence[tuple[Callable[[KioskWalk], tuple[str, ...]], int]] = (
 
 def replace_journey(row: Any, version: int) -> Any:
     """The row with another version of its journey."""
-    return msgspec.structs.replace(row, journey=replace(row.journey, journey_version=version))
+    return replace(row, journey=replace(row.journey, journey_version=version))
 
 
 if __name__ == "__main__":

@@ -165,6 +165,18 @@ def test_a_stop_ends_every_wait(drive: Callable[[Steps], Driver], outcome: StepR
     assert steps.waiting
 
 
+def test_a_woken_driver_gathers_first_and_a_stop_does_not_wait_for_that():
+    steps = Steps()
+    driver = Driver("gathers", steps, WAIT_S, NoChance(), gather_s=10 * WAIT_S)
+    driver.start()
+    steps.wait_for(1)
+    driver.wake()
+    assert steps.waiting
+    driver.stop()
+    driver.join(WAIT_S)
+    assert steps.waiting
+
+
 def test_a_driver_that_was_never_started_stops_as_well():
     driver = Driver("never", Steps(), 1.0, random.Random())
     driver.stop()

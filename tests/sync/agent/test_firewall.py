@@ -28,7 +28,7 @@ from sync.agent.poison import TRIAL_EVERY_MS
 from sync.agent.steps import LONG_POLL_S, StepResult
 from sync.central.kiosks.take_in import take_in
 from sync.central.maintenance.health import STUCK_AFTER_MS, UNANSWERED_AFTER_MS, check
-from sync.central.operations.kiosks import kiosk_operations
+from sync.central.operations.catalog import operations
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import EnrolRequest, PushRequest
@@ -36,7 +36,7 @@ from sync.set_aside import read_lines
 from tests.kiosk.parts import KioskParts
 from tests.middlebox import RESET, Middlebox, Outcome, Request, Response
 from tests.protocol.subjects import Site, site_clock
-from tests.sync.central.wire import EVERYTHING, cards_of
+from tests.sync.central.wire import cards_of
 
 ISOLATED_WITHIN_S = 120.0
 SHORT_S = 0.3  # the real time of a call without an answer
@@ -132,7 +132,7 @@ class Hospital:
 
     def listed(self) -> dict[str, object] | None:
         """The backlog of the kiosk in the list of kiosks."""
-        listed = kiosk_operations(self.site.centre.parts)["kiosks"]({})
+        listed = operations(self.site.centre.parts)["kiosks"]({})
         (kiosk,) = [each for each in listed if each["kiosk_id"] == self.kiosk_id]
         return kiosk["backlog"]
 
@@ -143,7 +143,7 @@ def hospital(tmp_path: Path) -> Iterator[Hospital]:
     gives_up_early = threading.Event()
     with Middlebox(site.url) as box:
         first = CentralClient(box.url)
-        made = first.enrol(EnrolRequest(code=site.code(), actions=EVERYTHING))
+        made = first.enrol(EnrolRequest(code=site.code()))
         first.close()
         assert isinstance(made, Accepted), made
         store = Store(tmp_path / "kiosk.db")
@@ -194,6 +194,19 @@ def test_a_body_that_the_firewall_refuses_goes_unread_and_the_rest_flows(hospita
     assert {row.status for row in hospital.rows() if row.patient_id == "P1"} == {"applied"}
     assert hospital.site.centre.journey("P1").state == "WAITING"
     assert hospital.site.centre.open_cases() == ["unknown_card"] * OTHERS
+
+
+def test_an_action_that_goes_unread_on_a_chain_that_has_forked_is_judged_like_any_other(hospital: Hospital):
+    """Its hash does not follow, as that of a damaged record. The kiosk can read it: so the chain is another one."""
+    hospital.run(5)
+    hospital.check_in("P1")
+    with hospital.parts.store.write() as db:
+        db.execute("update outbox set hash = 'of a disk that was set back' where seq = 1")
+    hospital.box.block(readable, 403)
+    hospital.run(ISOLATED_WITHIN_S, until=lambda: not hospital.waiting())
+    assert [row.status for row in hospital.rows()] == ["applied"] * 3
+    assert hospital.site.centre.journey("P1").state == "WAITING"
+    assert hospital.site.centre.open_cases() == ["fork"]
 
 
 @pytest.mark.parametrize("how", WAYS.values(), ids=WAYS.keys())

@@ -67,7 +67,7 @@ def test_a_patient_is_in_the_store_before_anybody_is_told(kiosk: KioskParts):
         request = msgspec.json.decode(peer.requests[0].body, type=LookupRequest)
     assert peer.requests[0].path == "/api/v1/sync/lookup"
     assert peer.requests[0].headers["authorization"] == "Bearer token-1"
-    assert (request.kiosk_id, request.cards) == ("kiosk-1", cards(NEW))
+    assert (request.kiosk_id, request.card) == ("kiosk-1", cards(NEW)[0])
 
 
 def test_a_card_of_nobody_is_an_answer_too(kiosk: KioskParts):

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from sync.agent.certificate import read_certificate
 from sync.agent.client import Accepted, CentralClient, NoAnswer
 from sync.agent.route import Route, UnusableFile
+from sync.certificate import read_certificate
 from sync.protocol import CallRefused, PushAnswer
 from tests.authority import Authority, Signed
 from tests.connect_proxy import ConnectProxy

@@ -13,6 +13,7 @@ import pytest
 from kiosk.journey.ledger import Ledger
 from kiosk.store.sqlite import Store
 from sync.agent.client import CentralClient
+from sync.agent.overlap import in_thread
 from sync.agent.steps import OTHER_SITE, Puller, Pusher, StepResult
 from sync.protocol import (
     MAX_BATCH,
@@ -140,12 +141,14 @@ def test_without_a_usable_answer_the_batch_is_halved_down_to_one_and_grows_again
     for _ in range(9):
         result = wire.pusher.run_once()
         assert (result.failed, result.reached, result.again) == (True, False, False)
-    assert [len(seqs) for seqs in wire.pushed()] == [100, 0, 50, 0, 25, 0, 12, 0, 6]
+    halves = [MAX_BATCH // 2**times for times in range(5)]
+    assert [len(seqs) for seqs in wire.pushed()] == [halves[0], 0, halves[1], 0, halves[2], 0, halves[3], 0, halves[4]]
     assert wire.parts.pending() == MAX_BATCH
     wire.centre.on_push = lambda _: None
     wire.centre.pushes.clear()
     wire.run_dry()
-    assert [len(seqs) for seqs in wire.pushed()] == [0, 3, 6, 12, 24, 48, 7]
+    doubles = [MAX_BATCH // 2**times for times in range(5, 0, -1)]
+    assert [len(seqs) for seqs in wire.pushed()] == [0, *doubles, MAX_BATCH - sum(doubles)]
     assert wire.parts.pending() == 0
 
 
@@ -255,13 +258,18 @@ def test_retired_actions_that_the_centre_misses_are_sent_again(wire: Wire):
 
 
 def test_a_long_gap_is_filled_batch_by_batch_after_one_refusal(wire: Wire):
-    wire.fill(250)
+    wire.fill(2 * MAX_BATCH + 50)
     wire.run_dry()
     wire.tap(1)
     wire.centre.pushes.clear()
     gap_until(wire, 1)
     assert not any(step.failed for step in wire.run_dry())
-    assert [(seqs[0], len(seqs)) for seqs in wire.pushed()] == [(251, 1), (1, 100), (101, 100), (201, 51)]
+    assert [(seqs[0], len(seqs)) for seqs in wire.pushed()] == [
+        (2 * MAX_BATCH + 51, 1),
+        (1, MAX_BATCH),
+        (MAX_BATCH + 1, MAX_BATCH),
+        (2 * MAX_BATCH + 1, 51),
+    ]
 
 
 def test_a_gap_that_the_kiosk_cannot_fill_waits_for_the_backoff(wire: Wire):
@@ -440,6 +448,8 @@ OWN = ended()[1].token_sha256
         (refusal(EndCode.NOT_KNOWN, 401, token_sha256=None), "not_known: this kiosk's token does not reach"),
         (refusal(EndCode.NOT_KNOWN, 401, token_sha256="0" * 64), "not_known: this kiosk's token does not reach"),
         (refusal(EndCode.NOT_KNOWN, 401, token_sha256=OWN), "not_known: the centre does not know"),
+        (refusal(EndCode.REPLACED, 401, token_sha256="0" * 64), "not_known: this kiosk's token does not reach"),
+        (refusal(EndCode.REPLACED, 401, token_sha256=OWN), "replaced: a newer token of this kiosk is in use"),
         ((401, {"code": "fenced", "error": "no"}), "not_protocol: HTTP 401 "),
         ((403, {"error": "blocked"}), "not_protocol: HTTP 403 "),
     ],
@@ -519,3 +529,66 @@ def test_push_and_pull_at_the_same_time_lose_nothing(wire: Wire):
     assert wire.parts.pending() == 0
     assert len(wire.centre.kept) == 60
     assert wire.parts.patient_of_card(cards(1019)) == "P1019"
+
+
+# The next batch beside the verdicts of the last one.
+
+
+def test_the_next_batch_is_with_the_centre_before_the_verdicts_of_the_last_one_are_written(wire: Wire):
+    wire.fill(MAX_BATCH + 30)
+    first = wire.pusher.run_once()
+    assert [len(push) for push in wire.pushed()] == [MAX_BATCH, 30]
+    assert (first.again, wire.parts.pending()) == (True, 30)
+    assert not wire.pusher.run_once().again
+    assert (len(wire.pushed()), wire.parts.pending()) == (2, 0)
+
+
+def test_a_batch_that_was_read_before_the_chain_was_renumbered_is_read_again(wire: Wire):
+    wire.fill(3 * MAX_BATCH)
+    wire.pusher.run_once()
+    assert [len(push) for push in wire.pushed()] == [MAX_BATCH, MAX_BATCH], "and the third batch is read"
+    wire.ledger.start_epoch(2)
+    wire.run_dry()
+    assert wire.parts.pending() == 0
+    renumbered = [
+        msgspec.json.decode(sent.body, type=Intent) for push in wire.centre.pushes[2:] for sent in push.actions
+    ]
+    assert {intent.epoch for intent in renumbered} == {push.epoch for push in wire.centre.pushes[2:]} == {2}
+
+
+def test_an_action_that_was_done_since_the_next_batch_was_read_goes_with_the_batch_after_it(wire: Wire):
+    wire.fill(2 * MAX_BATCH + 1)
+    wire.pusher.run_once()
+    wire.tap(1)
+    wire.run_dry()
+    assert [len(push) for push in wire.pushed()] == [MAX_BATCH, MAX_BATCH, 1, 1]
+    assert [seq for seqs in wire.pushed() for seq in seqs] == list(range(1, 2 * MAX_BATCH + 3))
+    assert wire.parts.pending() == 0
+
+
+def test_an_answer_that_was_on_its_way_when_the_kiosk_was_ended_still_counts(wire: Wire):
+    wire.fill(MAX_BATCH + 1)
+    wire.pusher.run_once()
+    wire.ledger.end()
+    wire.pusher.run_once()
+    assert wire.parts.pending() == 0
+    assert wire.pusher.run_once() == StepResult()
+
+
+def test_a_call_in_a_thread_of_its_own_gives_its_outcome_and_its_error():
+    begun, may_end = threading.Event(), threading.Event()
+
+    def call() -> int:
+        begun.set()
+        assert may_end.wait(30)
+        return 7
+
+    def fails() -> int:
+        raise ValueError
+
+    wait = in_thread(call)
+    assert begun.wait(30)
+    may_end.set()
+    assert wait() == 7
+    with pytest.raises(ValueError, match=r"^$"):
+        in_thread(fails)()

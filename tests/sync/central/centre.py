@@ -14,10 +14,11 @@ from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
 from sync.central.records import tokens
 from sync.central.services.answers import Answer
-from sync.central.services.current_state import CurrentState, read_current_state
-from sync.central.services.once import Requester
+from sync.central.services.current_state import read_current_state
 from sync.central.services.perform_action import perform
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.central.services.told import Told
 from sync.clock import local_ms
 from sync.ids import new_id
 from sync.journey.model import PATIENT, STAFF, Actor, Role
@@ -135,8 +136,8 @@ class Centre:
     def state(self, patient_id: str, actor: Actor = PATIENT) -> dict[str, Any]:
         """The current state as JSON values."""
         current = read_current_state(self.parts, actor, patient_id)
-        assert isinstance(current, CurrentState)
-        return dict(msgspec.to_builtins(current))
+        assert isinstance(current, Told)
+        return dict(msgspec.to_builtins(current.value))
 
     def rows(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
         """The rows of a query."""

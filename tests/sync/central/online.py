@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,46 +12,44 @@ from typing import Any
 import requests
 from simple_websocket import Client, ConnectionClosed
 from simple_websocket import ConnectionError as NoHandshake
-from werkzeug.serving import WSGIRequestHandler, make_server
 from wsproto.events import RejectConnection, Request
 
-from sync.central.records.web_settings import WebSettings
+from sync.central.gateway.gateway import SHARES, Shares
+from sync.central.network.web_settings import WebSettings
 from sync.central.web.app import create_app
+from sync.central.web.socket_places import SocketPlaces
 from sync.ids import new_id
 from sync.journey.model import Role
-from sync.websocket.limits import SocketLimits
 from tests.sync.central.centre import Centre, patient
+from tests.sync.central.gateway.in_thread import GatewayInThread, WorkerInThread
 
 PATIENTS = 80
 API = "/api/v1"
 PATIENCE_S = 20
 
 
-class _Quiet(WSGIRequestHandler):
-    def log(self, *_: object) -> None:
-        """Logs nothing: a fault shows in the test."""
-
-
 class Online:
     """One server for a module of tests; each test takes patients of its own."""
 
-    def __init__(self, directory: Path, max_sockets: int = 40, web: WebSettings | None = None) -> None:
-        self.centre = Centre(directory, patients=PATIENTS)
-        self.sockets = SocketLimits(max_sockets)
+    def __init__(
+        self,
+        directory: Path,
+        max_sockets: int = 40,
+        web: WebSettings | None = None,
+        centre: Centre | None = None,
+        shares: Shares = SHARES,
+    ) -> None:
+        self.centre = centre or Centre(directory, patients=PATIENTS)
+        self.sockets = SocketPlaces(max_sockets)
         self.app = create_app(self.centre.parts, self.sockets, 8, web)
-        self._server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=_Quiet)
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
+        worker = WorkerInThread(self.app, self.centre.store.news.close)
+        self._gateway = GatewayInThread(worker, shares, web.trusted_proxies if web else ())
+        self.host = f"127.0.0.1:{self._gateway.port}"
         self._numbers = itertools.count(1)
         self.staff = self.centre.token(Role.STAFF)
 
     def close(self) -> None:
-        self.sockets.stop()
-        self.centre.store.news.close()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._gateway.close()
         self.centre.store.close()
 
     def newcomer(self, *, booked: bool = True) -> str:

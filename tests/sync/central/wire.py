@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +15,17 @@ from kiosk.store.sqlite import Store as KioskStore
 from sync.agent.client import Accepted, NoAnswer
 from sync.agent.cycle import Puller, Pusher
 from sync.agent.lookup import Lookups
-from sync.cards import CardHash, CardKey, CardKeys, canonical_card
+from sync.cards import CardHash, CardKey, CardKeys, canonical_card, write_keys
 from sync.central import centre as product
 from sync.central.imports.whole import read_hospital, take_hospital
+from sync.central.kiosks.answering import Answered, Pulled
 from sync.central.kiosks.enrolment import enrol, new_code
 from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
+from sync.central.maintenance.card_rotation import publish_all
 from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.opening import read_site_keys
 from sync.central.records.bindings import BindingSource, Origin
 from sync.central.records.definitions import put_in_force
 from sync.central.records.journeys import read_journey
@@ -32,13 +36,12 @@ from sync.central.services.bindings import list_bindings
 from sync.central.services.block_card import BLOCK, UNBLOCK, block_card, unblock_card
 from sync.central.services.change_entry import change_entry, correct_journey
 from sync.central.services.end_binding import ENDING, end_binding
-from sync.central.services.errors import ApiError
 from sync.central.services.inbox import list_cases, settle
-from sync.central.services.inbox_views import CasePage
 from sync.central.services.merge import merge_patients
-from sync.central.services.once import Requester
 from sync.central.services.perform_action import perform
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.central.services.told import Told
 from sync.central.store.sqlite import Store
 from sync.central.web.kiosk_api import MAX_PUSH
 from sync.clock import ClockReading, local_ms
@@ -131,21 +134,38 @@ class Centre:
             return
         with self.store.write() as db:
             db.execute("insert into incarnation values (1, 'first', 'x', 'secret')")
-            take_hospital(db, self.definitions, KEYS, read_hospital(hospital()), self.time())
+            take_hospital(db, self.definitions, self.parts.keys, read_hospital(hospital()), self.time())
 
     def open(self) -> None:
         """Opens the database, as a start of the service does."""
         self.store = Store(f"sqlite:///{self.path}")
         with self.store.write() as db:
             self.definitions = put_in_force(db, self.definitions, self.time())
-        self.parts = product.Centre(self.store, KEYS, self.definitions, self.time)
+        keys = self.path.with_suffix(".keys")
+        if not keys.exists():
+            write_keys(keys, KEYS)
+        with self.store.read() as db:
+            site_keys = read_site_keys(keys, db)
+        self.parts = product.Centre(self.store, site_keys, self.definitions, self.time)
+        publish_all(self.parts)
         self.pulls = PullService(self.parts, page=self.page)
+
+    def pull(self, kiosk_id: str, request: PullRequest) -> PullAnswer | CallRefused:
+        """The answer to a pull, as its kiosk reads it. It comes at once, or after `wait_s` at the latest."""
+        answers: queue.SimpleQueue[Answered | Exception] = queue.SimpleQueue()
+        self.pulls.wait(kiosk_id, request, answers.put)
+        return as_read(answers.get())
 
     @property
     def site_id(self) -> str:
         """The site of this centre."""
         with self.store.read() as db:
             return read_site(db).site_id
+
+    def today(self) -> str:
+        """The day of the site."""
+        with self.store.read() as db:
+            return read_site(db).day(self.time())
 
     def enrol(self, prefix: str = "", actions: tuple[str, ...] = (), kiosk_id: str = "", kept: int = 0) -> Enrolment:
         """A new kiosk of the site."""
@@ -158,7 +178,9 @@ class Centre:
                 site_id=read_site(db).site_id if kept else "",
                 kept=kept,
             )
-            made = enrol(db, read_site(db), self.definitions, KEYS, request, "127.0.0.1", self.time())
+            made = enrol(
+                db, read_site(db), self.definitions, self.parts.keys.published, request, "127.0.0.1", self.time()
+            )
         assert isinstance(made, Enrolment)
         return made
 
@@ -191,8 +213,8 @@ class Centre:
     def settle(self, how: str, code: str | None = None, **more: object) -> Answer:
         """Staff settle the oldest open case, or the oldest with that code."""
         listed = list_cases(self.parts)
-        assert isinstance(listed, CasePage)
-        found = [each for each in listed.cases if code in (None, each["code"])]
+        assert isinstance(listed, Told)
+        found = [each for each in listed.value["exceptions"] if code in (None, each["code"])]
         ask = ActionRequest("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
         return settle(self.parts, AT_THE_DESK, found[0]["exception_id"], ask)
 
@@ -203,8 +225,8 @@ class Centre:
     def end_bindings(self, patient_id: str) -> Answer:
         """Staff take the one card of a patient."""
         found = list_bindings(self.parts, patient_id)
-        assert not isinstance(found, ApiError)
-        (held,) = found["bindings"]
+        assert isinstance(found, Told)
+        (held,) = found.value["bindings"]
         ask = ActionRequest(ENDING, new_id(), {"reason": ""})
         return end_binding(self.parts, AT_THE_DESK, patient_id, held["binding_id"], ask)
 
@@ -240,6 +262,18 @@ class Centre:
         return [str(row["code"]) for row in rows]
 
 
+def as_read(answer: Answered | Exception) -> PullAnswer | CallRefused:
+    """What a kiosk reads of an answer to its pull."""
+    if isinstance(answer, Exception):
+        raise answer
+    return answer if isinstance(answer, CallRefused) else read_page(answer)
+
+
+def read_page(pulled: Pulled) -> PullAnswer:
+    """The page that a kiosk reads."""
+    return msgspec.json.decode(msgspec.json.encode(pulled.head)[:-1] + b"," + pulled.rows.members, type=PullAnswer)
+
+
 class Wire:
     """A kiosk's connection to the centre: direct calls with real JSON. It can lose requests and answers."""
 
@@ -262,7 +296,7 @@ class Wire:
 
     def pull(self, request: PullRequest) -> Accepted[PullAnswer] | CallRefused | NoAnswer:
         arrived = msgspec.json.decode(msgspec.json.encode(request), type=PullRequest)
-        return self._back(self.centre.pulls.pull(self.kiosk_id, arrived), PullAnswer)
+        return self._back(self.centre.pull(self.kiosk_id, arrived), PullAnswer)
 
     def close(self) -> None:
         """Does nothing: there is no connection."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from sync.journey.correction import CORRECTION, correct
 from sync.journey.definitions import shipped

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from sync.journey.day_end import close_day
 from sync.journey.model import AppointmentChange, EntryChange, QueueId, Transition

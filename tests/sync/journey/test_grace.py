@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from sync.journey.day_end import close_day
 from sync.journey.grace import GRACE_MS, is_late_in_day, is_within_reach, lapsed_before_ms

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sync.journey.definitions import shipped
 from sync.words.situation import Deed, Entry, Exam, Reversed, Situation

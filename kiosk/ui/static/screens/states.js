@@ -54,6 +54,12 @@ export const REFUSALS = {
     lead: N_("This type of card cannot be used for check-in. Please hold your patient card to the reader."),
     icon: "card",
   },
+  short_uid: {
+    title: N_("This hospital does not accept this type of card"),
+    lead: N_("Please go to the desk: {desk}"),
+    leadWithoutDesk: N_("Please go to the staff at the desk."),
+    icon: "staff",
+  },
   bank_card: {
     title: N_("A bank card cannot be used here"),
     lead: N_("Nothing was charged. Please take your patient card out of the wallet and hold it to the reader."),

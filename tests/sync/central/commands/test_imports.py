@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import pwd
 import re
 import select
 import signal
@@ -18,9 +19,12 @@ from typing import Any
 import pytest
 
 from sync.central.documents.dates import iso_moment
+from sync.central.frames import Begin
 from sync.central.imports.parts import FIELDS, Kind
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations
+from sync.central.worker.parts import OpenCentre
+from sync.central.worker.plan import Plan
 from sync.control import ControlServer, Operation, socket_path
 from tests.sync.central.commands.test_main import Shell
 from tests.sync.central.test_server import COMMAND, Process
@@ -53,13 +57,14 @@ BASE: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=[pytest.param("service", marks=pytest.mark.processes), "file"])
+@pytest.fixture(params=["service", "file"])
 def shell(request, tmp_path: Path, capsys) -> Iterator[Shell]:
-    """Commands on a centre: with a running service, and without one."""
-    process = Process(tmp_path) if request.param == "service" else None
-    yield Shell(tmp_path, capsys)
-    if process is not None:
-        assert process.stop() == (0, "")
+    """Commands on a centre: with the parts of a running service in this process, and without them."""
+    shell = Shell(tmp_path, capsys)
+    service = OpenCentre(Plan(url=shell.url, create=True)).begin(Begin()) if request.param == "service" else None
+    yield shell
+    if service is not None:
+        service.close()
 
 
 @pytest.fixture
@@ -393,7 +398,8 @@ def test_the_audit_has_the_numbers_of_a_run(shell: Shell):
     take(shell, BASE)
     (row,) = rows(shell, "select who, detail from audit where kind = 'import'")
     detail = json.loads(row["detail"])
-    assert (row["who"], detail["rows"]["patients"]["changed"], detail["complete"]) == ("command line", 2, True)
+    who = f"command line:{pwd.getpwuid(os.getuid()).pw_name}"
+    assert (row["who"], detail["rows"]["patients"]["changed"], detail["complete"]) == (who, 2, True)
 
 
 @pytest.mark.processes
@@ -435,7 +441,7 @@ MANY = {**BASE, "patients": [{"patient_id": f"M-{n}", "name": f"환자{n}"} for 
 def test_a_signal_ends_it_after_the_request_under_way_and_a_second_run_completes_it(alone: Shell, how, code):
     file = written(alone, MANY)
     stopping = Stopping(alone, lambda: os.kill(os.getpid(), how))
-    server = ControlServer(socket_path(alone.path), stopping.served())
+    server = ControlServer(socket_path(alone.path), lambda _: stopping.served())
     server.start()
     report = json.loads(alone("import", file, "--json", code=code))
     # Exams and site, then five hundred patients: the third request has its answer.
@@ -452,7 +458,7 @@ def test_a_signal_ends_it_after_the_request_under_way_and_a_second_run_completes
 def test_a_service_that_stops_in_the_middle_is_told_and_a_second_run_completes_it(alone: Shell):
     file = written(alone, MANY)
     stopping = Stopping(alone, lambda: server.stop())
-    server = ControlServer(socket_path(alone.path), stopping.served())
+    server = ControlServer(socket_path(alone.path), lambda _: stopping.served())
     server.start()
     alone("import", file, code=2)
     assert "the service has ended" in alone.error

@@ -13,20 +13,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 import pytest
 
 from sync.central.commands.main import cli, main
 from sync.central.maintenance.timekeeper import Timekeeper
 from sync.central.opening import keys_path, open_centre
-from sync.central.operations.catalog import operations
+from sync.central.operations.catalog import operations_for
 from sync.central.records.tokens import hash_of, id_of, issue
 from sync.central.services.merge import merge_patients
-from sync.central.services.once import Requester
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.store.errors import InUse
 from sync.central.store.sqlite import Store
-from sync.clock import DAY_MS, ClockReading
+from sync.clock import DAY_MS
 from sync.control import ControlServer, socket_path
 from sync.durable import write_secret
 from sync.ids import is_uuid, new_id
@@ -50,7 +51,7 @@ class Shell:
 
     def __call__(self, command: str, *arguments: str, code: int = 0, url: str | None = None) -> str:
         with pytest.raises(SystemExit) as ended:
-            main([command, "--database", url or self.url, *arguments])
+            main([*command.split(), "--database", url or self.url, *arguments])
         out, self.error = self._capture.readouterr()
         assert (ended.value.code or 0) == code, self.error
         if code == 2:
@@ -175,7 +176,7 @@ def test_the_token_of_a_kiosk_is_not_listed_and_only_ends_with_its_kiosk(shell: 
     for named in (token, id_of(hash_of(token))):
         shell("token-revoke", named, code=2)
         assert shell.lines_of_error() == [
-            "kiosk-central: this is the token of a kiosk: kiosk-central kiosk-revoke entrance-1"
+            "kiosk-central: this is the token of a kiosk: kiosk-central kiosks revoke entrance-1"
         ]
 
 
@@ -238,6 +239,7 @@ def test_the_site_is_shown_and_set(shell: Shell):
         "day_starts_at": "04:00",
         "languages": ["ko", "en"],
         "ticket_prefix": "C",
+        "refuse_short_uids": False,
         "public_url": "",
         "trusted_proxies": [],
         "allowed_origins": [],
@@ -258,6 +260,10 @@ def test_the_site_is_shown_and_set(shell: Shell):
         assert "Expected" not in shell.error
         assert "regex" not in shell.error
     assert shell("site") == set_
+    assert "refuse_short_uids: no\n" in set_
+    assert "refuse_short_uids: yes\n" in shell("site", "--refuse-short-uids")
+    assert "refuse_short_uids: yes\n" in shell("site", "--name", "Other")
+    assert shell("site", "--accept-short-uids") == set_
 
 
 def test_the_way_to_the_centre_is_kept_with_the_site(shell: Shell):
@@ -326,11 +332,11 @@ def test_a_site_keeps_its_id_until_a_copy_without_kiosks_gets_another_one(shell:
     assert json.loads(shell("site", "--json"))["site_id"] == before
     store = Store(shell.url)
     with store.write() as db:
-        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null, null, null)")
+        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null, null, null, null)")
     store.close()
     shell("site", "--new-id", code=2)
     assert "1 kiosks belong to this site: K1" in shell.error
-    shell("kiosk-revoke", "K1")
+    shell("kiosks revoke", "K1")
     renewed = json.loads(shell("site", "--new-id", "--name", "Test", "--json"))
     assert renewed["site_id"] != before
     assert (is_uuid(renewed["site_id"]), renewed["name"]) == (True, "Test")
@@ -346,7 +352,9 @@ def test_a_file_that_was_set_aside_is_taken_in_line_by_line_and_what_is_lost_is_
     first = shell("take-in", str(file))
     assert [line.split()[2:4] for line in first.splitlines()[:3]] == [["needs_staff", "quarantined"]] * 3
     assert shell("take-in", str(file)) == first, "no action is done twice"
-    assert json.loads(shell("check", "--json"))["waiting_for_staff"] == 3
+    assert json.loads(shell("check", "--json"))["waiting_for_staff"] == 1
+    (case,) = json.loads(shell("exceptions list", "--json"))
+    assert (case["code"], case["count"]) == ("quarantined", 3)
     file.write_bytes(lines[0] + b'{"checksum": "no"}\n' + lines[2])
     taken = json.loads(shell("take-in", str(file), "--json", code=1))
     assert ([each["place"] for each in taken["actions"]], taken["lost"]) == ([1, 3], [2])
@@ -390,7 +398,7 @@ def test_the_centre_gives_no_numbers_under_a_kiosks_prefix(shell: Shell):
     shell("demo-data")
     store = Store(shell.url)
     with store.write() as db:
-        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null, null, null)")
+        db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null, null, null, null)")
     store.close()
     shell("site", "--ticket-prefix", "B", code=2)
     assert "is a kiosk's" in shell.error
@@ -418,14 +426,15 @@ def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
 
 MAKERS = {"demo-data", "import", "restore"}  # `restore` puts a backup there
 WITHOUT_DATABASE = {
+    "access-log": "access-log --database URL",
     "bindings": "bindings list --database URL P1",
+    "card-keys": "card-keys --database URL",
     "check": "check --database URL",
     "clock": "clock --database URL",
     "enroll-code": "enroll-code --database URL",
     "backup": "backup --database URL copy.db",
     "exceptions": "exceptions list --database URL",
-    "kiosk-revoke": "kiosk-revoke --database URL K1",
-    "kiosks": "kiosks --database URL",
+    "kiosks": "kiosks list --database URL",
     "run": "run --database URL",
     "site": "site --database URL",
     "take-in": "take-in --database URL FILE",
@@ -435,7 +444,7 @@ WITHOUT_DATABASE = {
 }
 
 
-@pytest.mark.parametrize("command", sorted(set(cli.commands) - MAKERS))
+@pytest.mark.parametrize("command", sorted(set(cli.list_commands(click.Context(cli))) - MAKERS))
 def test_no_command_makes_a_database_under_a_mistyped_path(tmp_path: Path, capsys, command: str):
     file, path = tmp_path / "file", tmp_path / "typo" / "centre.db"
     file.write_bytes(line_of(_set_aside(1, "a site")))
@@ -457,7 +466,7 @@ def test_a_check_of_a_document_makes_no_database_and_its_import_does(shell: Shel
     assert shell.path.exists()
 
 
-@pytest.mark.parametrize("command", ["check", "demo-data", "token", "enroll-code", "kiosks", "site", "run"])
+@pytest.mark.parametrize("command", ["check", "demo-data", "token", "enroll-code", "kiosks list", "site", "run"])
 @pytest.mark.parametrize(
     "url", ["postgresql://host/db", "centre.db", "sqlite:////proc/none/centre.db", "sqlite:////dev/null"]
 )
@@ -471,7 +480,11 @@ def test_a_database_without_its_keys_is_not_served(shell: Shell, tmp_path):
     shell("demo-data")
     keys_path(shell.path).unlink()
     shell("demo-data", code=2)
-    assert "other keys" in shell.error
+    assert "the key file is missing: put it back" in shell.error
+    assert not keys_path(shell.path).exists(), "a new one would open no card"
+    keys_path(shell.path).write_bytes(b'{"keys": [{"key_id": "k9", "secret": "%s"}]}' % (b"11" * 32))
+    shell("demo-data", code=2)
+    assert "not the key file of this database: its keys are k9, and the database knows" in shell.error
     write_secret(tmp_path / "more.keys", b"{}")
     shell("demo-data", "--keys", str(tmp_path / "more.keys"), code=2)
     assert "no usable key file" in shell.error
@@ -572,10 +585,10 @@ def test_the_clock_is_shown_and_believed(shell: Shell):
 def test_a_clock_in_doubt_is_told_in_words_until_it_is_believed(shell: Shell):
     shell("demo-data")
     wall_ms = [0]
-    machine_clock = Timekeeper(lambda: ClockReading(wall_ms[0], 0, "boot", False))
+    machine_clock = Timekeeper(lambda: (wall_ms[0], 0), is_synchronised=lambda: False)
     parts = replace(open_centre(shell.url), clock=machine_clock)
     wall_ms[0] = 3 * DAY_MS
-    control = ControlServer(socket_path(shell.path), operations(parts))
+    control = ControlServer(socket_path(shell.path), lambda uid: operations_for(parts, uid))
     control.start()
     machine, taken = "1970-01-04T00:00:00+00:00", "1970-01-01T00:00:00+00:00"
     said = f"the clock is in doubt: it says {machine}, and the centre uses {taken}"
@@ -593,21 +606,40 @@ def test_a_short_command_loads_no_web_server(shell: Shell):
     script = (
         "import sys\n"
         "from sync.central.commands.main import cli\n"
-        f"cli.main(['kiosks', '--database', {shell.url!r}], standalone_mode=False)\n"
-        "print(sorted({'flask', 'werkzeug', 'gunicorn', 'simple_websocket'} & sys.modules.keys()))\n"
+        f"cli.main(['kiosks', 'list', '--database', {shell.url!r}], standalone_mode=False)\n"
+        "print(sorted({'flask', 'werkzeug', 'aiohttp', 'simple_websocket'} & sys.modules.keys()))\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    ("loaded", "foreign"),
+    [
+        (
+            "sync.central.commands.main, sync.central.commands.service",
+            {"aiohttp", "sync.central.store.sqlite"},
+        ),
+        ("sync.central.server", {"flask", "sync.central.centre", "sync.central.store.sqlite"}),
+    ],
+    ids=["before the worker starts", "as the gateway"],
+)
+def test_run_loads_what_its_own_process_needs(loaded: str, foreign: set[str]):
+    script = f"import sys, {loaded}; print(sorted({foreign!r} & sys.modules.keys()))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert ran.stdout == "[]\n"
+
+
 def test_a_kiosk_whose_actions_do_not_arrive_is_listed_and_fails_the_check(shell: Shell):
     shell("demo-data")
     with closing(sqlite3.connect(shell.path)) as db, db:
-        db.execute("insert into kiosks values ('lobby', 'Lobby', 'B', '[]', 1, 0, 1772409600000, null, null, null)")
+        db.execute(
+            "insert into kiosks values ('lobby', 'Lobby', 'B', '[]', 1, 0, 1772409600000, null, null, null, null)"
+        )
         db.execute("insert into backlogs values ('lobby', 3, 1772409600000, 7, 1, 1772409700000, 1772409700000)")
     said = "3 waiting since 2026-03-02T00:00:00+00:00, 1 refused by the network"
-    assert said in shell("kiosks")
-    assert json.loads(shell("kiosks", "--json"))[0]["backlog"]["waiting"] == 3
+    assert said in shell("kiosks list")
+    assert json.loads(shell("kiosks list", "--json"))[0]["backlog"]["waiting"] == 3
     assert f"kiosk lobby pulls, but its actions do not arrive: {said}" in shell("check", code=1)
     assert json.loads(shell("check", "--json", code=1))["stuck_kiosks"][0]["kiosk_id"] == "lobby"
 
@@ -616,9 +648,9 @@ def test_a_kiosk_that_gets_no_answer_to_its_pulls_is_listed_and_fails_the_check(
     shell("demo-data")
     began, called = 1772409600000, 1772409900000
     with closing(sqlite3.connect(shell.path)) as db, db:
-        db.execute(f"insert into kiosks values ('lobby', 'Lobby', 'B', '[]', 1, 0, {called}, null, 0, {began})")
+        db.execute(f"insert into kiosks values ('lobby', 'Lobby', 'B', '[]', 1, 0, {called}, null, 0, {began}, null)")
     said = "without an answer to its pulls since 2026-03-02T00:00:00+00:00"
-    assert f"last contact 2026-03-02T00:05:00+00:00, {said}" in shell("kiosks")
+    assert f"last contact 2026-03-02T00:05:00+00:00, {said}" in shell("kiosks list")
     checked = shell("check", code=1)
     assert "kiosk lobby calls, but gets no answer to its pulls since 2026-03-02T00:00:00+00:00" in checked
     assert "let the network pass POST /api/v1/sync/pull" in checked

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from sync.central.conflicts.evidence import Evidence, Visit
 from sync.central.conflicts.resolve import Resolution, resolve, resolve_for_staff
 from sync.clock import ClockReading
-from sync.journey.definitions import shipped
+from sync.journey.definitions import read, shipped
 from sync.journey.model import (
     STAFF,
     Action,
@@ -28,6 +29,7 @@ from sync.journey.model import (
 )
 from sync.journey.rules import change_entry, decide
 from sync.protocol import Code, Intent, PriorVerdict, Verdict
+from tests.site_rules import rule_of, with_changed
 
 RULES = shipped()
 DAY, DAY_BEFORE = "2026-03-02", "2026-03-01"
@@ -199,10 +201,30 @@ def test_case_1_an_entry_that_staff_opened_is_the_one_place_in_line_too():
     evidence = known_after("scan_nfc", "register", "confirm_arrival")
     entry = evidence.journey.current
     assert entry is not None
-    by_staff = replace(evidence.journey, entries=(replace(entry, leg=0),))
+    by_staff = msgspec.structs.replace(evidence.journey, entries=(msgspec.structs.replace(entry, leg=0),))
     evidence = replace(evidence, journey=by_staff, visit=visit_of(by_staff))
     found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("merged", "already_so", 1, "today")
+
+
+def test_case_1_an_opening_that_the_rules_allow_within_a_visit_begins_another_one():
+    """At this site a person who has paid may come back without having left."""
+    moves = {**rule_of(RULES.document, "scan_nfc")["moves"], "FINISHED": "ARRIVED"}
+    rules = read(with_changed(RULES.document, "scan_nfc", moves=moves))
+    evidence = known_after(*ALL[:-1], rules=rules, visit=None)
+    found = resolve(evidence, intent("scan_nfc", 0, "FINISHED", visit_id=OTHER))
+    assert told(found) == ("applied", "ok", 0, "today")
+    assert found.visit_id == OTHER
+
+
+def test_case_1_the_second_number_becomes_an_alias_of_the_entry_of_its_leg_whichever_entry_is_the_current_one():
+    evidence = known_after("scan_nfc", "register", "confirm_arrival")
+    (entry,) = evidence.journey.entries
+    by_staff = msgspec.structs.replace(entry, queue_id=QueueId("by staff"), leg=0)
+    journey = msgspec.structs.replace(evidence.journey, entries=(entry, by_staff), current_queue_id=by_staff.queue_id)
+    found = resolve(replace(evidence, journey=journey), intent("confirm_arrival", 0, "REGISTERED"))
+    assert found.decision is not None
+    assert [each.label_aliases for each in found.decision.journey.entries] == [("B-001",), ()]
 
 
 def test_case_2_a_second_registration_merges():
@@ -217,10 +239,10 @@ def test_case_2_a_second_registration_merges_though_the_journey_went_on():
 
 def cancelled(evidence: Evidence, *appointment_ids: str) -> Evidence:
     appointments = tuple(
-        replace(a, status="cancelled") if a.appointment_id in appointment_ids else a
+        msgspec.structs.replace(a, status="cancelled") if a.appointment_id in appointment_ids else a
         for a in evidence.journey.appointments
     )
-    journey = replace(evidence.journey, appointments=appointments)
+    journey = msgspec.structs.replace(evidence.journey, appointments=appointments)
     return replace(evidence, journey=journey, visit=evidence.visit and replace(evidence.visit, history=journey))
 
 
@@ -261,7 +283,7 @@ def test_case_3_a_booking_that_was_shown_and_is_of_another_day_by_now_needs_staf
     done = ("scan_nfc",) if action == "register" else ("scan_nfc", "register")
     evidence = known_after(*done, moved=frozenset({moved}))
     left = tuple(each for each in evidence.journey.appointments if each.appointment_id != moved)
-    evidence = replace(evidence, journey=replace(evidence.journey, appointments=left))
+    evidence = replace(evidence, journey=msgspec.structs.replace(evidence.journey, appointments=left))
     found = resolve(evidence, intent(action, 0, evidence.journey.state))
     assert told(found)[0] == verdict
 
@@ -270,6 +292,17 @@ def test_case_3_an_arrival_whose_entry_staff_cancelled_needs_staff():
     evidence = known_after("scan_nfc", "register", "confirm_arrival", "cancel_appointment")
     found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("needs_staff", "cancelled", 3, "nowhere")
+
+
+def test_case_3_a_booking_that_was_cancelled_concerns_no_action_of_an_exam_under_way():
+    evidence = cancelled(known_after("scan_nfc", "register", "confirm_arrival", "call_patient"), "A2")
+    found = resolve(evidence, intent("enter_exam_room", 1, "CALLED"))
+    assert told(found) == ("applied", "ok", 0, "today")
+
+
+def test_case_3_a_booking_that_was_cancelled_after_the_registration_had_moved_on_is_no_conflict():
+    evidence = cancelled(known_after("scan_nfc", "register", "confirm_arrival"), "A2")
+    assert told(resolve(evidence, intent("register", 0, "ARRIVED"))) == ("merged", "already_so", 5, "nowhere")
 
 
 def test_case_4_an_arrival_confirmed_after_the_call_is_superseded_and_its_number_stays_an_alias():
@@ -289,12 +322,13 @@ def test_case_5_an_arrival_for_an_earlier_exam_never_queues_the_patient_again():
     assert found.decision is not None
     labels = [(entry.leg, entry.label_aliases) for entry in found.decision.journey.entries]
     assert labels == [(1, ("B-001",)), (2, ())]
+    assert {entry.opened_ms for entry in found.decision.journey.entries} == {NOW}, "the place in line is of the past"
     assert found.decision.journey.state == "WAITING"
 
 
 def test_case_5_an_earlier_exam_whose_entry_is_unknown_has_no_place_for_the_number():
     evidence = known_after(*ALL[:6], "confirm_arrival")
-    journey = replace(evidence.journey, entries=evidence.journey.entries[1:])
+    journey = msgspec.structs.replace(evidence.journey, entries=evidence.journey.entries[1:])
     found = resolve(replace(evidence, journey=journey), intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("superseded", "earlier_leg", 5, "today")
     assert found.decision is None
@@ -319,6 +353,12 @@ def test_case_6_an_action_of_a_day_that_ended_goes_into_the_history_of_its_visit
     assert found.decision is not None
     assert found.decision.journey.site_day == DAY_BEFORE
     assert found.visit_id == VISIT
+
+
+def test_case_6_a_late_action_of_a_visit_that_was_never_opened_needs_staff():
+    evidence = replace(ended_yesterday(), visit=None)
+    found = resolve(evidence, intent("register", 0, "ARRIVED", site_day=DAY_BEFORE))
+    assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
 
 
 def test_case_6_an_opening_of_a_day_that_ended_opens_a_visit_of_that_day():
@@ -355,7 +395,7 @@ def test_case_6_the_last_action_of_a_late_visit_still_names_its_visit():
 
 def test_case_6_a_visit_that_outlasts_the_night_is_not_late():
     evidence = known_after("scan_nfc", "register")
-    overnight = replace(evidence.journey, site_day=DAY)
+    overnight = msgspec.structs.replace(evidence.journey, site_day=DAY)
     evidence = replace(evidence, journey=overnight, visit=Visit(VISIT, overnight, frozenset()), day=DAY_BEFORE)
     found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("applied", "ok", 0, "today")
@@ -435,13 +475,27 @@ def test_case_17_a_payment_that_fits_is_applied():
         (known_after(*PAID, "make_payment"), intent("make_payment", 1, "COMPLETED")),
         (known_after(*ALL), intent("make_payment", 1, "PAYMENT")),
         (known_after(*PAID, "confirm_arrival"), intent("make_payment", 1, "COMPLETED")),
+        (known_after(*PAID, *PAID[2:]), intent("make_payment", 1, "COMPLETED", payload=RECEIPT)),
         (ended_yesterday(*PAID), intent("make_payment", 1, "COMPLETED")),
         (known_after(*PAID, visit=None), intent("make_payment", 1, "COMPLETED")),
     ],
-    ids=["the other step was paid elsewhere", "visit over", "earlier leg", "day over", "unknown visit"],
+    ids=[
+        "the other step was paid elsewhere",
+        "visit over",
+        "earlier leg",
+        "same state of a later leg",
+        "day over",
+        "unknown visit",
+    ],
 )
 def test_case_17_money_that_does_not_fit_is_never_dropped_and_never_guessed_at(evidence: Evidence, action: Intent):
     assert told(resolve(evidence, action)) == ("needs_staff", "money", 17, "nowhere")
+
+
+def test_case_17_a_payment_after_the_last_one_is_never_taken_for_it():
+    evidence = known_after(*PAID, "make_payment", "make_payment")
+    found = resolve(evidence, intent("make_payment", 1, "FINISHED", payload=RECEIPT))
+    assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
 
 
 def test_case_17_a_payment_that_the_rules_refuse_where_the_kiosk_made_it_needs_staff():
@@ -499,6 +553,18 @@ def test_an_action_of_an_exam_that_the_centre_has_not_reached_needs_staff():
     assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
 
 
+def test_an_action_of_an_exam_that_the_centre_has_not_reached_needs_staff_whatever_changed_elsewhere():
+    evidence = known_after("scan_nfc", "register", changed_elsewhere=True)
+    found = resolve(evidence, intent("enter_exam_room", 1, "CALLED"))
+    assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
+    found = resolve(evidence, intent("confirm_arrival", 1, "COMPLETED"))
+    assert told(found) == ("needs_staff", "not_allowed", 0, "nowhere")
+
+
+def test_an_opening_is_of_no_exam_whatever_leg_it_names():
+    assert told(resolve(known_after(), intent("scan_nfc", 3, "UNREGISTERED"))) == ("applied", "ok", 0, "today")
+
+
 def test_an_effect_that_a_staff_action_had_before_is_already_so():
     evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam")
     assert told(resolve(evidence, intent("enter_exam_room", 1, "CALLED"))) == ("merged", "already_so", 0, "nowhere")
@@ -536,6 +602,13 @@ def test_a_time_that_cannot_be_trusted_gives_no_place_in_line():
     assert found.decision.opened.opened_ms == NOW
 
 
+def test_a_time_that_can_be_trusted_gives_the_place_in_line():
+    found = resolve(known_after("scan_nfc", "register"), intent("confirm_arrival", 0, "REGISTERED"))
+    assert found.decision is not None
+    assert found.decision.opened is not None
+    assert found.decision.opened.opened_ms == EARLIER
+
+
 def test_a_correction_by_staff_is_not_undone_by_an_older_action():
     evidence = known_after(
         "scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", changed_elsewhere=True
@@ -568,6 +641,19 @@ def test_case_2_equal_answers_or_none_merge(payload: dict[str, object]):
     assert told(found) == ("merged", "already_so", 0, "nowhere")
 
 
+def test_case_2_answers_of_a_second_arrival_or_opening_concern_nobody():
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", recorded_payload={"note": "a"})
+    found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED", payload={"note": "b"}))
+    assert told(found) == ("merged", "already_so", 1, "today")
+    found = resolve(evidence, intent("scan_nfc", 0, "UNREGISTERED", payload={"note": "b"}))
+    assert told(found) == ("merged", "already_so", 1, "nowhere")
+
+
+def test_case_2_answers_of_a_first_registration_differ_from_nothing():
+    found = resolve(known_after("scan_nfc"), intent("register", 0, "", payload={"fasting": "no"}))
+    assert told(found) == ("applied", "ok", 0, "today")
+
+
 def test_case_2_a_patient_in_the_state_before_registers_again():
     evidence = replace(known_after("scan_nfc"), recorded_payload={"fasting": "yes"})
     evidence = replace(evidence, visit=visit_of(evidence.journey, "scan_nfc", "register"))
@@ -592,13 +678,31 @@ def test_case_14_a_correction_supersedes_actions_of_kiosks_that_had_not_pulled_i
     assert told(found) == ("superseded", "corrected", 14, "nowhere")
 
 
+def test_case_14_an_action_in_a_visit_whose_opening_was_taken_back_waits_for_staff():
+    over = visit_of(journey_after(), "scan_nfc", "register")
+    for corrected in (False, True):
+        evidence = replace(known_after(), visit=over, denied=True, corrected=corrected)
+        found = resolve(evidence, intent("register", 0, "ARRIVED"))
+        assert told(found) == ("needs_staff", "corrected", 14, "nowhere")
+
+
 def test_case_14_a_printed_number_still_becomes_an_alias():
     evidence = known_after("scan_nfc", "register", "confirm_arrival", corrected=True)
     found = resolve(evidence, intent("confirm_arrival", 0, "REGISTERED"))
     assert told(found) == ("superseded", "corrected", 14, "today")
     assert found.decision is not None
-    assert found.decision.journey.current is not None
-    assert found.decision.journey.current.label_aliases == ("B-001",)
+    current = found.decision.journey.current
+    assert current is not None
+    assert (current.label_aliases, current.opened_ms) == (("B-001",), NOW), "it moves nobody up"
+
+
+def test_case_14_only_an_arrival_of_the_visit_under_way_leaves_its_number():
+    evidence = known_after("scan_nfc", "register", "confirm_arrival", "call_patient", corrected=True)
+    found = resolve(evidence, intent("enter_exam_room", 1, "CALLED"))
+    assert told(found) == ("superseded", "corrected", 14, "nowhere")
+    elsewhere = Visit(OTHER, evidence.journey, frozenset())
+    found = resolve(replace(evidence, visit=elsewhere), intent("confirm_arrival", 0, "REGISTERED", visit_id=OTHER))
+    assert told(found) == ("superseded", "corrected", 14, "nowhere")
 
 
 def test_case_14_money_is_never_superseded():
@@ -626,13 +730,27 @@ def test_case_16_an_action_that_is_no_longer_done_gets_a_new_revision_and_a_case
     assert (found.revision, found.reversed) == (2, True)
 
 
+def test_case_16_an_action_that_someone_else_has_done_since_the_restore_is_still_done():
+    evidence = known_after("scan_nfc", prior_verdict=prior(Verdict.APPLIED, Code.OK))
+    found = resolve(evidence, intent("scan_nfc", state="UNREGISTERED"))
+    assert told(found)[:3] == ("merged", "already_so", 1)
+    assert (found.revision, found.reversed) == (1, False)
+
+
+def test_case_16_an_action_that_was_not_done_before_is_not_undone_by_another_refusal():
+    evidence = known_after("scan_nfc", corrected=True, prior_verdict=prior(Verdict.NEEDS_STAFF, Code.CANCELLED))
+    found = resolve(evidence, intent("register", 0, "ARRIVED"))
+    assert told(found)[:3] == ("superseded", "corrected", 14)
+    assert (found.revision, found.reversed) == (1, False)
+
+
 @pytest.mark.parametrize(
     "before",
     [(Verdict.MERGED, Code.ALREADY_SO), (Verdict.NEEDS_STAFF, Code.CANCELLED), (Verdict.SUPERSEDED, Code.LATE)],
 )
 def test_case_16_a_better_verdict_than_before_opens_no_case(before: tuple[Verdict, Code]):
     found = resolve(known_after(prior_verdict=prior(*before)), intent("scan_nfc", state="UNREGISTERED"))
-    assert (told(found)[:2], found.revision, found.reversed) == (("applied", "ok"), 1, False)
+    assert (told(found), found.revision, found.reversed) == (("applied", "ok", 0, "today"), 1, False)
 
 
 # Actions that staff apply.
@@ -659,7 +777,9 @@ def test_staff_cannot_apply_an_action_that_the_rules_refuse_or_of_no_patient():
 
 def test_an_applied_action_of_a_day_that_has_ended_goes_into_its_history():
     journey = journey_after("scan_nfc", day=DAY_BEFORE)
-    evidence = known_after(visit=Visit(OTHER, replace(journey, visit_id=OTHER), frozenset()), day=DAY_BEFORE)
+    evidence = known_after(
+        visit=Visit(OTHER, msgspec.structs.replace(journey, visit_id=OTHER), frozenset()), day=DAY_BEFORE
+    )
     found = resolve_for_staff(evidence, intent("register", 0, "ARRIVED", visit_id=OTHER))
     assert found is not None
     assert told(found) == ("applied", "late", 0, "history")
@@ -669,3 +789,68 @@ def test_an_applied_opening_while_a_visit_is_under_way_means_that_visit():
     found = resolve_for_staff(known_after("scan_nfc", visit=None), intent("scan_nfc", visit_id=OTHER))
     assert found is not None
     assert told(found) == ("merged", "visit_alias", 1, "alias")
+
+
+# The order of the table, where two rows fit.
+
+
+@pytest.mark.parametrize(
+    ("evidence", "action", "code"),
+    [
+        (
+            known_after("scan_nfc", visit_waits=True, grants=frozenset()),
+            intent("confirm_arrival", 0, "REGISTERED"),
+            "forbidden",
+        ),
+        (
+            known_after("scan_nfc", visit_waits=True, card_blocked=True),
+            intent("confirm_arrival", 0, "REGISTERED"),
+            "depends",
+        ),
+        (known_after(subject=None, card_holder=PatientId("Q")), intent("scan_nfc"), "unknown_patient"),
+        (
+            known_after("scan_nfc", two_visits=True, card_holder=PatientId("Q")),
+            intent("register", 0, "ARRIVED"),
+            "rebound",
+        ),
+        (known_after(*PAID, two_visits=True), intent("make_payment", 0, "COMPLETED"), "two_visits"),
+        (known_after(*PAID), intent("make_payment", 0, "COMPLETED"), "money"),
+        (known_after(*PAID, corrected=True), intent("make_payment", 1, "COMPLETED"), "proof_missing"),
+        (
+            known_after("scan_nfc", "register", corrected=True, recorded_payload={"fasting": "yes"}),
+            intent("register", 0, "ARRIVED", payload={"fasting": "no"}),
+            "corrected",
+        ),
+        (
+            ended_yesterday("scan_nfc", "register", recorded_payload={"fasting": "yes"}),
+            intent("register", 0, "ARRIVED", payload={"fasting": "no"}),
+            "answers_differ",
+        ),
+        (
+            known_after("scan_nfc", visit=None, day=DAY_BEFORE),
+            intent("scan_nfc", 0, "UNREGISTERED", visit_id=OTHER),
+            "late",
+        ),
+        (
+            cancelled(known_after("scan_nfc", visit=Visit(OTHER, journey_after("scan_nfc"), frozenset())), "A1", "A2"),
+            intent("register", 0, "ARRIVED", visit_id=OTHER),
+            "moved_on",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_first_row_of_the_table_that_fits_decides(evidence: Evidence, action: Intent, code: str):
+    assert resolve(evidence, action).code == code
+
+
+def test_an_entry_that_staff_cancelled_is_no_second_slip_though_the_patient_waits_for_another_exam():
+    evidence = known_after("scan_nfc", "register", "confirm_arrival")
+    (entry,) = evidence.journey.entries
+    other = msgspec.structs.replace(entry, queue_id=QueueId("other"), leg=0)
+    journey = msgspec.structs.replace(
+        evidence.journey,
+        entries=(msgspec.structs.replace(entry, state="cancelled"), other),
+        current_queue_id=other.queue_id,
+    )
+    found = resolve(replace(evidence, journey=journey), intent("confirm_arrival", 0, "REGISTERED"))
+    assert told(found) == ("needs_staff", "cancelled", 3, "nowhere")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sync.central.imports.portion import PortionRow
@@ -62,13 +64,21 @@ def test_an_exam_keeps_what_its_row_leaves_out(centre: Centre):
 
 
 def test_a_site_keeps_what_its_row_leaves_out(centre: Centre):
-    settings = {"timezone": "Europe/Berlin", "day_starts_at": "05:00", "ticket_prefix": "Z", "languages": ["en"]}
+    settings: dict[str, Any] = {
+        "timezone": "Europe/Berlin",
+        "day_starts_at": "05:00",
+        "ticket_prefix": "Z",
+        "languages": ["en"],
+    }
+    settings["refuse_short_uids"] = True
     taken(centre, sent("site", **settings))
     taken(centre, sent("site", name="Another name", desk="desk"))
     shown = centre.do("site")
     assert {name: shown[name] for name in settings} == settings
     taken(centre, sent("site", timezone=None, day_starts_at=None, ticket_prefix=None, languages=None))
+    taken(centre, sent("site", refuse_short_uids=None))
     shown = centre.do("site")
+    assert shown["refuse_short_uids"] is False
     assert (shown["timezone"], shown["day_starts_at"], shown["ticket_prefix"]) == ("Asia/Seoul", "04:00", "C")
     assert (shown["name"], shown["languages"]) == ("Another name", ["ko", "en"])
 

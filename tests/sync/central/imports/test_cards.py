@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 
-from sync.cards import CardKey, CardKeys, canonical_tag
-from sync.central.imports.portion import PortionRow, take_rows
-from sync.central.records.bindings import bind, binding_of_card, binding_records
+from sync.cards import canonical_tag
+from sync.central.imports.portion import PortionRow
+from sync.central.records.bindings import bind, binding_records
 from sync.central.services.merge import merge
 from sync.ids import new_id
 from tests.sync.central.centre import Centre, card
-from tests.sync.central.imports.rows import holder, patient_columns, patient_row, take, taken
+from tests.sync.central.imports.rows import holder, patient_columns, patient_row, sent, take, taken
 from tests.sync.central.wire import BY_STAFF
 
 ONE, TWO, THREE = card(1), card(2), "04c0ffee00abcd"
@@ -46,17 +44,6 @@ def test_a_text_that_no_reader_shows_is_no_card(centre: Centre, text: str):
     (result,) = take(centre, patient_row("P01", name="Other", cards=[ONE, text]))
     assert result.refused == "card 2 is no id of a card: it is written in hex, such as 04A1B2C3D4E501"
     assert patient_columns(centre, "P01")["name"] == "환자01"
-
-
-def test_a_card_that_is_named_again_after_a_new_key_is_known_under_that_key(centre: Centre):
-    keys = CardKeys((CardKey("new", "ab" * 32), *centre.parts.keys.keys))
-    for changed in (1, 0):
-        (result,) = take_rows(replace(centre.parts, keys=keys), [patient_row("P01", cards=[ONE])])
-        assert (result.refused, result.cards) == ("", changed)
-    with centre.store.read() as db:
-        binding = binding_of_card(db, keys.hashes(canonical_tag(ONE))[:1])
-    assert binding is not None
-    assert binding.patient_id == "P01"
 
 
 def test_swapped_cards_are_swapped_and_no_card_is_without_a_holder_in_between(centre: Centre):
@@ -151,3 +138,23 @@ def test_cards_of_a_record_that_was_merged_into_another_do_not_end(centre: Centr
         assert not result.omits
         taken(centre, last(row))
     assert (holder(centre, ONE), holder(centre, TWO)) == ("P01", "P01")
+
+
+SHORT, OTHER_SHORT = "c0ffee77", "c0ffee78"
+
+
+def test_a_site_that_refuses_short_uids_takes_no_new_one_and_keeps_those_that_it_has(centre: Centre):
+    taken(centre, patient_row("P01", cards=[ONE, SHORT]))
+    taken(centre, sent("site", refuse_short_uids=True))
+    (kept,) = taken(centre, patient_row("P01", name="Another name", cards=[ONE, SHORT]))
+    assert (kept.changed, kept.cards) == (True, 0)
+    (refused,) = take(centre, patient_row("P01", cards=[ONE, SHORT, OTHER_SHORT]))
+    words = "card 3 cannot be bound: its UID has only 4 bytes, and this hospital does not accept such cards"
+    assert refused.refused == words
+    (moved_here,) = take(centre, moved(patient_row("P02", cards=[TWO, SHORT]), P01=(2,)))
+    assert moved_here.refused == words.replace("card 3", "card 2")
+    assert holder(centre, SHORT) == "P01"
+    taken(centre, patient_row("P02", cards=[TWO, f"felica:{'01' * 3}06{'07' * 4}"]))
+    taken(centre, sent("site", refuse_short_uids=False))
+    taken(centre, patient_row("P01", cards=[ONE, SHORT, OTHER_SHORT]))
+    assert holder(centre, OTHER_SHORT) == "P01"

@@ -79,7 +79,7 @@ def test_another_writer_comes_between_the_rows(centre: Centre):
     begun = threading.Event()
 
     def act() -> None:
-        begun.wait(10)
+        begun.wait(30)
         centre.walk("P01", "scan_nfc")
         done.append(centre.rows("select count(*) as n from patients")[0]["n"])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sync.central.maintenance.health import STUCK_AFTER_MS, StuckKiosk, check
-from sync.central.operations.kiosks import kiosk_operations
+from sync.central.operations.catalog import operations
 from sync.central.records.backlogs import ON_ITS_WAY_MS, KioskBacklog, read_backlog
 from sync.central.records.kiosks import revoke_kiosk
 from sync.protocol import Backlog, CallRefused, PullAnswer, PullRequest
@@ -31,7 +31,7 @@ def pull(centre: Centre, backlog: Backlog | None, kiosk_id: str = "lobby") -> Pu
     request = PullRequest(
         protocol_version=2, site_id=centre.site_id, kiosk_id=kiosk_id, epoch=1, cursor=0, backlog=backlog
     )
-    return centre.pulls.pull(kiosk_id, request)
+    return centre.pull(kiosk_id, request)
 
 
 def waiting(oldest: int = 7, age_ms: int = OLD_MS, parked: int = 0, number: int = 3) -> Backlog:
@@ -55,7 +55,7 @@ def test_a_pull_tells_how_much_waits_and_since_when_by_the_centres_clock(centre:
     found = kept(centre)
     assert found is not None
     assert (found.waiting, found.since_ms, found.parked) == (3, centre.time() - OLD_MS, 0)
-    listed = kiosk_operations(centre.parts)["kiosks"]({})
+    listed = operations(centre.parts)["kiosks"]({})
     assert [each["backlog"]["waiting"] for each in listed] == [3]
 
 
@@ -68,7 +68,7 @@ def test_a_pull_without_a_backlog_ends_it(centre: Centre):
     pull(centre, waiting())
     pull(centre, None)
     assert kept(centre) is None
-    assert kiosk_operations(centre.parts)["kiosks"]({})[0]["backlog"] is None
+    assert operations(centre.parts)["kiosks"]({})[0]["backlog"] is None
 
 
 def pull_for(centre: Centre, total_ms: int, backlog: Backlog) -> None:

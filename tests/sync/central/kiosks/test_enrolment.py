@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,24 +11,26 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sync.central.commands.main import cli
-from sync.central.kiosks.enrolment import CODE_LIFE_MS, FAILURES_OF_ALL, FAILURES_OF_ONE, NotEnrolled, enrol, new_code
+from sync.central.kiosks.enrolment import (
+    CODE_LIFE_MS,
+    FAILURES_OF_ALL,
+    FAILURES_OF_ONE,
+    NotEnrolled,
+    enrol,
+    enrol_kiosk,
+    new_code,
+)
 from sync.central.opening import open_centre
 from sync.central.records.kiosks import Kiosk, kiosks, read_kiosk, revoke_kiosk
 from sync.central.records.site import read_site
 from sync.central.records.tokens import bearer
+from sync.clock import now_ms
 from sync.journey.definitions import ENTRANCE
 from sync.journey.model import Role
-from sync.protocol import Enrolment, EnrolRequest
-from tests.sync.central.wire import KEYS, MINUTE, Centre, Time
+from sync.protocol import CallRefused, EndCode, Enrolment, EnrolRequest
+from tests.sync.central.wire import KEYS, MINUTE, Centre
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
-
-
-@pytest.fixture
-def centre(tmp_path: Path) -> Iterator[Centre]:
-    made = Centre(tmp_path / "centre.db", Time())
-    yield made
-    made.store.close()
 
 
 def code(centre: Centre, *actions: str) -> str:
@@ -189,27 +191,122 @@ def test_old_codes_are_deleted(centre: Centre):
     assert len(centre.rows("select * from enrol_codes")) == 1
 
 
+def guess(centre: Centre, origin: str = HERE) -> NotEnrolled:
+    wrong = ask(centre, "WRONG-WRONG", origin)
+    assert isinstance(wrong, NotEnrolled)
+    return wrong
+
+
 def test_an_address_that_guesses_must_wait_and_others_need_not(centre: Centre):
-    for _ in range(FAILURES_OF_ONE):
-        wrong = ask(centre, "WRONG-WRONG")
-        assert isinstance(wrong, NotEnrolled)
-        assert wrong.retry_after_s is None
-    right = code(centre)
-    limited = ask(centre, right)
-    assert isinstance(limited, NotEnrolled)
-    assert limited.retry_after_s == 60
-    assert isinstance(ask(centre, right, THERE), Enrolment)
-    centre.time.now_ms += MINUTE + 1
-    assert isinstance(ask(centre, code(centre)), Enrolment)
-    assert centre.rows("select * from enrol_failures") == []
+    assert [guess(centre).retry_after_s for _ in range(FAILURES_OF_ONE + 1)] == [None] * FAILURES_OF_ONE + [60]
+    assert guess(centre).code is EndCode.TRY_LATER
+    assert guess(centre, THERE).code is EndCode.NOT_KNOWN
+    centre.time.now_ms += MINUTE
+    assert guess(centre).code is EndCode.NOT_KNOWN
+    assert len(centre.rows("select * from enrol_failures")) == 1, "the old ones are deleted"
 
 
 def test_many_addresses_that_guess_must_wait_together(centre: Centre):
     for number in range(FAILURES_OF_ALL):
-        ask(centre, "WRONG", f"198.51.100.{number}")
-    limited = ask(centre, code(centre), THERE)
-    assert isinstance(limited, NotEnrolled)
-    assert limited.retry_after_s is not None
+        guess(centre, f"198.51.100.{number}")
+    assert guess(centre, THERE).retry_after_s is not None
+
+
+def test_a_right_code_enrols_whatever_was_guessed_before(centre: Centre):
+    """Else anybody who reaches the centre could keep every kiosk from enrolling."""
+    for number in range(FAILURES_OF_ALL + 5):
+        guess(centre, f"198.51.100.{number % 3}")
+    assert isinstance(ask(centre, code(centre), "198.51.100.1"), Enrolment)
+    assert isinstance(ask(centre, code(centre), THERE), Enrolment)
+
+
+def test_wrong_codes_of_a_clock_that_was_ahead_count_no_longer_than_a_minute(centre: Centre):
+    centre.time.pass_minutes(60)
+    for _ in range(FAILURES_OF_ONE):
+        guess(centre)
+    centre.time.pass_minutes(-0.5)
+    assert guess(centre).retry_after_s == 60
+    centre.time.pass_minutes(-59.5)
+    assert guess(centre).retry_after_s is None
+
+
+def test_a_flood_of_wrong_codes_waits_for_no_writer_and_adds_no_row(centre: Centre):
+    for _ in range(FAILURES_OF_ONE):
+        guess(centre)
+    with centre.store.write():  # another process writes, and will for long
+        refused = enrol_kiosk(centre.parts, EnrolRequest(code="WRONG-WRONG"), HERE)
+    assert isinstance(refused, CallRefused)
+    assert refused.code is EndCode.TRY_LATER
+    assert len(centre.rows("select * from enrol_failures")) == FAILURES_OF_ONE
+
+
+@pytest.mark.parametrize("attempt", ["", "5a" * 16])
+def test_whoever_comes_second_with_a_code_is_told_so_and_has_guessed_nothing(centre: Centre, attempt: str):
+    one = code(centre)
+    assert isinstance(ask(centre, one, attempt="a5" * 16), Enrolment)
+    for _ in range(FAILURES_OF_ONE + 1):
+        late = ask(centre, one, attempt=attempt)
+        assert isinstance(late, NotEnrolled)
+        assert (late.code, late.error) == (EndCode.NOT_KNOWN, "this code is used: make a new one at the centre")
+    assert centre.rows("select * from enrol_failures") == []
+    assert len(centre.rows("select * from kiosks")) == 1
+
+
+def test_a_code_that_is_too_old_is_no_guess(centre: Centre):
+    one = code(centre)
+    centre.time.now_ms += CODE_LIFE_MS
+    late = ask(centre, one)
+    assert isinstance(late, NotEnrolled)
+    assert late.error == "this code is older than ten minutes: make a new one at the centre"
+    assert centre.rows("select * from enrol_failures") == []
+
+
+def test_a_code_made_under_a_clock_that_was_ahead_does_not_live_longer(centre: Centre):
+    one = code(centre)
+    centre.time.now_ms -= CODE_LIFE_MS
+    assert isinstance(ask(centre, one), NotEnrolled)
+
+
+def test_a_box_whose_answer_was_lost_gets_it_again(centre: Centre):
+    one, attempt = code(centre), "a5" * 16
+    first = ask(centre, one, attempt=attempt, kiosk_id="lobby", ticket_prefix="L")
+    centre.time.now_ms += CODE_LIFE_MS - 1
+    again = ask(centre, one.lower(), THERE, attempt=attempt, kiosk_id="other", ticket_prefix="X")
+    assert isinstance(first, Enrolment)
+    assert again == first
+    assert len(centre.rows("select * from kiosks")) == 1
+    assert len(centre.rows("select * from tokens")) == 1
+    centre.time.now_ms += 1
+    assert isinstance(ask(centre, one, attempt=attempt), NotEnrolled)
+
+
+def test_without_an_attempt_no_repeat_is_answered(centre: Centre):
+    one = code(centre)
+    assert isinstance(ask(centre, one), Enrolment)
+    assert isinstance(ask(centre, one), NotEnrolled)
+
+
+def test_the_same_attempt_under_another_code_makes_another_token(centre: Centre):
+    found = [ask(centre, code(centre), attempt="a5" * 16) for _ in range(2)]
+    tokens = {each.token for each in found if isinstance(each, Enrolment)}
+    assert len(tokens) == 2
+
+
+def test_a_repeat_for_a_kiosk_that_was_revoked_meanwhile_enrols_nobody(centre: Centre):
+    one, attempt = code(centre), "a5" * 16
+    found = ask(centre, one, attempt=attempt)
+    assert isinstance(found, Enrolment)
+    with centre.store.write() as db:
+        assert revoke_kiosk(db, found.kiosk_id, centre.time())
+    late = ask(centre, one, attempt=attempt)
+    assert isinstance(late, NotEnrolled)
+    assert late.error.startswith("this code is used")
+
+
+@pytest.mark.parametrize("attempt", ["a5" * 15, "A5" * 16, "a5" * 33, "x" * 32, 7, None])
+def test_an_attempt_that_others_could_guess_or_that_is_none_is_malformed(attempt: object):
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"code": "X", "attempt": attempt}, EnrolRequest)
 
 
 def test_a_guess_during_the_wait_is_not_counted_again(centre: Centre):
@@ -244,6 +341,8 @@ def test_a_revoked_kiosk_keeps_its_prefix_while_its_slips_may_be_shown(centre: C
 
 # Commands.
 
+YOUNG = r"token of \d{4}-\d\d-\d\d, renewed from \d{4}-\d\d-\d\d on"
+
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
@@ -254,7 +353,7 @@ def url(tmp_path: Path) -> str:
 
 
 def run(url: str, command: str, *rest: str) -> Result:
-    return CliRunner().invoke(cli, [command, "--database", url, *rest])
+    return CliRunner().invoke(cli, [*command.split(), "--database", url, *rest])
 
 
 def test_the_command_prints_the_code_alone(url: str):
@@ -303,8 +402,9 @@ def test_a_code_can_be_made_for_a_kind_of_kiosk_and_the_list_says_so(url: str):
         request = EnrolRequest(code=one, kiosk_id="till", name="Till", ticket_prefix="T")
         enrol(db, read_site(db), service.definitions, service.keys, request, HERE, service.clock())
     service.store.close()
-    assert run(url, "kiosks").output == "till  T  Till  make_payment  no contact yet\n"
-    (listed,) = json.loads(run(url, "kiosks", "--json").output)
+    listed = run(url, "kiosks list").output
+    assert re.fullmatch(rf"till  T  Till  make_payment  no contact yet  {YOUNG}\n", listed)
+    (listed,) = json.loads(run(url, "kiosks list", "--json").output)
     assert (listed["grants"], listed["actions"]) == (["payment"], ["make_payment"])
 
 
@@ -315,17 +415,18 @@ def test_kiosks_are_listed_and_revoked(url: str):
         request = EnrolRequest(code=one, kiosk_id="lobby", name="Lobby", ticket_prefix="L")
         enrol(db, read_site(db), parts.definitions, parts.keys, request, HERE, parts.clock())
     parts.store.close()
-    assert run(url, "kiosks").output == "lobby  L  Lobby  scan_nfc register confirm_arrival  no contact yet\n"
-    listed = json.loads(run(url, "kiosks", "--json").output)
+    words = "lobby  L  Lobby  scan_nfc register confirm_arrival  no contact yet"
+    assert re.fullmatch(rf"{words}  {YOUNG}\n", run(url, "kiosks list").output)
+    listed = json.loads(run(url, "kiosks list", "--json").output)
     assert [(each["kiosk_id"], each["ticket_prefix"], each["epoch"]) for each in listed] == [("lobby", "L", 1)]
     parts = open_centre(url)
     with parts.store.write() as db:
         db.execute("update kiosks set seen_ms = 0")
     parts.store.close()
-    assert "last contact 1970-01-01T00:00:00+00:00" in run(url, "kiosks").output
-    assert run(url, "kiosk-revoke", "lobby").exit_code == 0
-    assert run(url, "kiosks").output.endswith("revoked\n")
-    assert run(url, "kiosk-revoke", "lobby").exit_code != 0
+    assert "last contact 1970-01-01T00:00:00+00:00" in run(url, "kiosks list").output
+    assert run(url, "kiosks revoke", "lobby").exit_code == 0
+    assert run(url, "kiosks list").output.endswith("revoked\n")
+    assert run(url, "kiosks revoke", "lobby").exit_code != 0
     parts = open_centre(url)
     with parts.store.read() as db:
         assert [row["kind"] for row in db.rows("select kind from audit order by audit_id")][-2:] == [
@@ -333,4 +434,47 @@ def test_kiosks_are_listed_and_revoked(url: str):
             "kiosk-revoke",
         ]
         assert [each.revoked_ms is None for each in kiosks(db)] == [False]
+    parts.store.close()
+
+
+def test_an_operator_asks_for_new_tokens_and_reads_what_became_of_it(url: str):
+    parts = open_centre(url)
+    with parts.store.write() as db:
+        code = new_code(db, parts.clock())
+        found = enrol(
+            db, read_site(db), parts.definitions, parts.keys, EnrolRequest(code=code, name="Hall"), HERE, parts.clock()
+        )
+        assert isinstance(found, Enrolment)
+    parts.store.close()
+    for wrong in ((), ("kiosk-1", "--all")):
+        refused = run(url, "kiosks renew", *wrong)
+        assert (refused.exit_code, "name the kiosks, or give --all" in refused.output) == (2, True)
+    assert "there is no kiosk nobody, or it was revoked" in str(run(url, "kiosks renew", "nobody").exception)
+    assert run(url, "kiosks renew", "--all").output == "kiosk-1\n"
+    assert ", a new one asked for 20" in run(url, "kiosks list").output
+    assert run(url, "kiosks renew", "kiosk-1").output == "kiosk-1\n"
+    change(url, "update kiosks set renewal_asked_ms = null")
+    change(url, "update tokens set created_ms = 0, used_ms = 0")
+    assert "token of 1970-01-01, due to be renewed since 1970-01-31" in run(url, "kiosks list").output
+    change(url, "insert into tokens select 'newer', role, null, kiosk_id, '', 0, null, null, null, null from tokens")
+    assert ", the new one of 1970-01-01T00:00:00+00:00 not used yet" in run(url, "kiosks list").output
+    change(url, f"update tokens set replaced_ms = {now_ms()} where token_hash <> 'newer'")
+    assert ", the former one valid until 20" in run(url, "kiosks list").output
+
+
+def test_a_copied_kiosk_is_named_by_the_check(url: str):
+    change(
+        url,
+        "insert into exceptions values ('x', 'replaced_token', null, null, null, 'lobby', '{}', 0, null, null, null,"
+        " null, 1, 0)",
+    )
+    checked = run(url, "check")
+    assert checked.exit_code == 1
+    assert "kiosk lobby: a replaced token was used 1970-01-01T00:00:00+00:00: somebody has a copy" in checked.output
+
+
+def change(url: str, sql: str) -> None:
+    parts = open_centre(url)
+    with parts.store.write() as db:
+        db.execute(sql)
     parts.store.close()

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from sync.central.kiosks.intents import content_hash
+from sync.central.kiosks.intents import content_hash, read_body, read_intent
 from sync.central.kiosks.links import Continues, Fork, Gap, Link, Repeat, fit, links_of
 from sync.central.records.chains import Chain, read_chain
 from sync.central.store.transactions import ReadTransaction
-from sync.protocol import NO_HASH, PushAnswer, Pushed, chain_hash
+from sync.protocol import NO_HASH, Opaque, PushAnswer, Pushed, canonical, chain_hash, link_hash
 from tests.sync.central.two_stores.acts import chained, intent_of, push
-from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk
 
 FRESH = Chain("kiosk-1", 1)
 BODY = {"action_id": "a", "action_type": "scan_nfc", "patient_id": "P1", "kiosk_id": "kiosk-1", "epoch": 1, "seq": 1}
-
-
-@pytest.fixture
-def centre(tmp_path: Path) -> Iterator[Centre]:
-    made = Centre(tmp_path / "centre.db", Time())
-    yield made
-    made.store.close()
 
 
 @pytest.fixture
@@ -80,3 +74,88 @@ def test_case_11_a_batch_out_of_order_or_with_a_hole_is_refused_whole(db: ReadTr
 def test_case_11_a_chain_that_was_edited_is_a_fork(db: ReadTransaction):
     first, second = links(1, 2)
     assert fit(db, FRESH, (first, replace(second, hash=first.hash))) == Fork()
+
+
+# Places and hashes.
+
+CHAIN = Chain("K", 1, last_seq=4, last_hash="head")
+
+
+def pushed(*bodies: bytes, head: str = "head") -> list[Pushed]:
+    """Bodies as links that follow one another."""
+    made = []
+    for body in bodies:
+        read = read_body(body)
+        head = link_hash(head, read.canonical) if read else f"hash after {head}"
+        made.append(Pushed(head, msgspec.Raw(body)))
+    return made
+
+
+def seqs(links: tuple[Link, ...]) -> list[int]:
+    return [link.seq for link in links]
+
+
+def test_bodies_without_a_seq_stand_where_the_chain_goes_on():
+    assert seqs(links_of(CHAIN, pushed(b"[]", b"[]"))) == [5, 6]
+
+
+def test_a_body_that_names_its_seq_places_those_beside_it():
+    assert seqs(links_of(CHAIN, pushed(b"[]", b'{"seq":3}', b"[]"))) == [2, 3, 4]
+
+
+def test_a_repeat_of_the_last_link_places_the_links_beside_it():
+    first, last = pushed(b"[]", b"[]")
+    chain = Chain("K", 1, last_seq=4, last_hash=last.hash)
+    assert seqs(links_of(chain, [first, last])) == [3, 4]
+
+
+def test_a_link_has_its_body_as_it_came_and_as_values():
+    (link,) = links_of(CHAIN, pushed(b'{"seq": 5, "action_id": "a"}'))
+    assert (link.body, link.document) == (b'{"seq": 5, "action_id": "a"}', {"seq": 5, "action_id": "a"})
+    assert (link.canonical, link.action_id, link.opaque) == (canonical(link.document), "a", False)
+
+
+def test_a_body_that_is_no_json_takes_its_place_and_its_hash_is_not_checked(db: ReadTransaction):
+    links = links_of(CHAIN, pushed(b"broken", b"[]"))
+    assert (links[0].document, links[0].canonical) == (None, None)
+    assert fit(db, CHAIN, links) == Continues((), links)
+
+
+def unread(head: str, *, readable: bool, action_id: str = "a") -> tuple[Link, ...]:
+    """A record that is sent as stored on the disk, as the action "a" after the hash `head`."""
+    body = canonical(BODY | {"seq": 5})
+    opaque = Opaque(5, action_id, base64.b64encode(body).decode(), readable=readable)
+    return links_of(CHAIN, [Pushed(chain_hash(head, body), msgspec.Raw(b"null"), opaque=opaque)])
+
+
+def test_a_record_that_the_kiosk_can_read_is_a_link_like_any_other(db: ReadTransaction):
+    sound = unread(CHAIN.last_hash, readable=True)
+    assert (sound[0].document, sound[0].opaque) == (BODY | {"seq": 5}, False)
+    assert fit(db, CHAIN, sound) == Continues((), sound)
+    assert fit(db, CHAIN, unread("of another chain", readable=True)) == Fork()
+
+
+@pytest.mark.parametrize(("readable", "action_id"), [(False, "a"), (True, "another")])
+def test_the_hash_of_a_record_that_may_be_damaged_is_not_checked(db: ReadTransaction, readable: bool, action_id: str):
+    (link,) = unread("of another chain", readable=readable, action_id=action_id)
+    assert fit(db, CHAIN, [link]) == Continues((), (replace(link, document=None, intent=read_intent(None)),))
+
+
+def test_an_empty_batch_fits(db: ReadTransaction):
+    assert fit(db, CHAIN, ()) == Continues((), ())
+
+
+@pytest.mark.parametrize("seq", [0, -1, -(10**30)])
+def test_a_link_before_the_first_is_a_fork(db: ReadTransaction, seq: int):
+    assert (
+        fit(db, Chain("K", 1), links_of(Chain("K", 1), [Pushed(NO_HASH, msgspec.Raw(b'{"seq":%d}' % seq))])) == Fork()
+    )
+
+
+def test_a_link_whose_receipt_is_missing_is_a_fork(db: ReadTransaction):
+    links = links_of(CHAIN, pushed(b'{"seq":3}', head=NO_HASH))
+    assert fit(db, CHAIN, links) == Fork()
+
+
+def test_a_batch_after_the_next_seq_is_a_gap(db: ReadTransaction):
+    assert fit(db, CHAIN, links_of(CHAIN, pushed(b'{"seq":6}'))) == Gap(5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,24 +11,20 @@ from typing import Any
 import msgspec
 import pytest
 
+from sync.central.imports.parts import SitePart
+from sync.central.imports.take_site import take_site
 from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.kiosks.pull import PullService
+from sync.central.maintenance.card_rotation import begin_rotation, walk_on
 from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.records.bindings import bind
 from sync.central.records.journeys import mark_changed
 from sync.ids import new_id
-from sync.protocol import CallRefused, EndCode, PullAnswer, PullRequest
-from tests.sync.central.wire import BY_STAFF, EVERYTHING, KEYS, Centre, Kiosk, Time, cards_of
+from sync.protocol import MAX_PAGE_ROWS, CallRefused, EndCode, PullAnswer, PullRequest
+from tests.sync.central.wire import BY_STAFF, EVERYTHING, Centre, Kiosk, Time, cards_of
 
 LONG_WAIT_S = 30.0
 DAY_MINUTES = 24 * 60
-
-
-@pytest.fixture
-def centre(tmp_path: Path) -> Iterator[Centre]:
-    made = Centre(tmp_path / "centre.db", Time())
-    yield made
-    made.store.close()
 
 
 def pull(centre: Centre, cursor: int = 0, kiosk_id: str = "kiosk-1", **changes: Any) -> PullAnswer:
@@ -41,7 +38,7 @@ def refused_or_not(
 ) -> PullAnswer | CallRefused:
     fields: dict[str, Any] = {"protocol_version": 2, "kiosk_id": kiosk_id, "epoch": 1, "cursor": cursor}
     fields |= {"site_id": centre.site_id, "server_incarnation": "first", "definitions_version": 1}
-    return centre.pulls.pull(kiosk_id, PullRequest(**(fields | changes)))
+    return centre.pull(kiosk_id, PullRequest(**(fields | changes)))
 
 
 def ids(answer: PullAnswer) -> list[str]:
@@ -55,7 +52,7 @@ def book(centre: Centre, patient_id: str, at: str, appointment_id: str = "A9") -
         ]
     }
     with centre.store.write() as db:
-        take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
+        take_hospital(db, centre.definitions, centre.parts.keys, read_hospital(document), centre.time())
 
 
 def test_the_first_pull_is_a_snapshot_of_the_roster(centre: Centre):
@@ -157,6 +154,28 @@ def test_a_snapshot_in_pages_is_whole_and_comes_to_an_end(tmp_path: Path):
     centre.store.close()
 
 
+@pytest.mark.parametrize(("asked", "told"), [(1, 1), (2, 2), (0, 1), (-5, 1), (None, 25), (500, 500), (2**62, 500)])
+def test_a_page_has_as_many_rows_as_the_kiosk_takes_within_limits(tmp_path: Path, asked: int | None, told: int):
+    centre = Centre(tmp_path / "centre.db", Time(), page=MAX_PAGE_ROWS)
+    centre.enrol()
+    document: dict[str, list[dict[str, Any]]] = {"patients": [], "appointments": []}
+    for number in range(MAX_PAGE_ROWS + 1):
+        document["patients"].append({"patient_id": f"M{number}", "name": f"Many {number}"})
+        document["appointments"].append(
+            {
+                "appointment_id": f"M{number}",
+                "patient_id": f"M{number}",
+                "exam_id": "X",
+                "scheduled_at": "2026-03-02T16:00",
+            }
+        )
+    with centre.store.write() as db:
+        take_hospital(db, centre.definitions, centre.parts.keys, read_hospital(document), centre.time())
+    answer = pull(centre, **({} if asked is None else {"rows": asked}))
+    assert (len(answer.patients), answer.more) == (told, True)
+    centre.store.close()
+
+
 def test_a_row_changed_between_two_pages_comes_again_later(tmp_path: Path):
     centre = Centre(tmp_path / "centre.db", Time(), page=1)
     centre.enrol()
@@ -229,11 +248,12 @@ def test_a_cursor_that_the_centre_never_gave_resets_nobody(centre: Centre, named
             refused = refused_or_not(centre, cursor, cursor_mac=mac, server_incarnation=named)
             assert isinstance(refused, CallRefused)
             assert (refused.code, refused.site_id) == (EndCode.BAD_CURSOR, centre.site_id)
+            assert refused.error == "the centre never gave this cursor to this kiosk: pull from the beginning"
     assert incarnation(centre) == "first"
     assert centre.open_cases() == ["bad_cursor"], "staff are told once"
 
 
-@pytest.mark.parametrize("borrowed", ["another kiosk's", "an earlier incarnation's"])
+@pytest.mark.parametrize("borrowed", ["another kiosk's", "an earlier incarnation's", "by another secret"])
 def test_a_cursor_that_was_given_to_another_proves_nothing(centre: Centre, borrowed: str):
     for prefix in ("A", "B"):
         centre.enrol(prefix)
@@ -241,6 +261,9 @@ def test_a_cursor_that_was_given_to_another_proves_nothing(centre: Centre, borro
     if borrowed == "an earlier incarnation's":
         with centre.store.write() as db:
             begin_new_incarnation(db, centre.time())
+    if borrowed == "by another secret":  # a kiosk knows all but the secret
+        with centre.store.write() as db:
+            db.execute("update incarnation set cursor_secret = 'a guess'")
     before, liar = incarnation(centre), "kiosk-2" if borrowed == "another kiosk's" else "kiosk-1"
     refused = refused_or_not(centre, lost.cursor, liar, cursor_mac=lost.cursor_mac, server_incarnation=before)
     assert isinstance(refused, CallRefused)
@@ -380,7 +403,7 @@ def test_a_new_kiosk_gets_many_merged_records_and_its_snapshot(tmp_path: Path):
     gone = [f"Q{number:03d}" for number in range(45)]
     people = [{"patient_id": each, "name": "Some Body", "cards": []} for each in gone]
     with centre.store.write() as db:
-        take_hospital(db, centre.definitions, KEYS, read_hospital({"patients": people}), centre.time())
+        take_hospital(db, centre.definitions, centre.parts.keys, read_hospital({"patients": people}), centre.time())
     for each in gone:
         assert centre.merge("P3", each).done
     centre.time.pass_minutes(DAY_MINUTES)
@@ -413,7 +436,7 @@ def test_a_real_kiosk_adopts_everything_in_pages(tmp_path: Path):
         assert centre.settle("discard", reason="nobody").done
     centre.time.pass_minutes(DAY_MINUTES)
     book(centre, "P1", "2026-03-03T09:00")
-    centre.pulls.pull(
+    centre.pull(
         "kiosk-1", PullRequest(protocol_version=2, site_id=centre.site_id, kiosk_id="kiosk-1", epoch=1, cursor=0)
     )
     kiosk.pull()
@@ -450,6 +473,36 @@ def test_a_waiting_call_gets_a_change_at_once(centre: Centre):
         waiting.join(0.05)
     waiting.join()
     assert ids(answers[0]) == ["P1"]
+
+
+def test_a_waiting_call_gets_a_new_card_key_at_once(centre: Centre):
+    centre.enrol()
+    cursor, answers = pull(centre).cursor, []
+    waits = {"wait_s": LONG_WAIT_S, "card_key_id": "k1"}
+    waiting = threading.Thread(target=lambda: answers.append(pull(centre, cursor, **waits)))
+    waiting.start()
+    while waiting.is_alive() and not answers:
+        begin_rotation(centre.parts, "operator")
+        walk_on(centre.parts)
+        waiting.join(0.05)
+    waiting.join()
+    assert answers[0].card_keys is not None
+    assert answers[0].card_keys.ids[0] == "k1"
+    assert answers[0].cursor > cursor
+
+
+def test_a_waiting_call_gets_a_changed_setting_of_the_site_at_once(centre: Centre):
+    centre.enrol()
+    cursor, answers = pull(centre).cursor, []
+    waiting = threading.Thread(target=lambda: answers.append(pull(centre, cursor, wait_s=LONG_WAIT_S)))
+    waiting.start()
+    for refuses in itertools.cycle((True, False)):
+        with centre.store.write() as db:
+            take_site(db, SitePart(refuse_short_uids=refuses), centre.time())
+        waiting.join(0.05)
+        if answers:
+            break
+    assert answers[0].cursor > cursor
 
 
 def test_a_call_that_waits_ends_when_the_service_stops(centre: Centre):
@@ -497,7 +550,7 @@ def test_a_revoked_kiosk_has_ended_and_an_unknown_one_is_not_known(centre: Centr
     centre.enrol()
     centre.enrol()
     for kiosk_id, named in (("nobody", "nobody"), ("kiosk-1", "kiosk-2")):
-        answer = centre.pulls.pull(
+        answer = centre.pull(
             kiosk_id, PullRequest(protocol_version=2, site_id=centre.site_id, kiosk_id=named, epoch=1, cursor=0)
         )
         assert isinstance(answer, CallRefused)

@@ -44,7 +44,7 @@ def pull(centre: Centre, *, answered: bool) -> None:
     request = PullRequest(
         protocol_version=2, site_id=centre.site_id, kiosk_id="lobby", epoch=1, cursor=0, sealed=not answered
     )
-    centre.pulls.pull("lobby", request)
+    centre.pull("lobby", request)
 
 
 def lost_answer(centre: Centre) -> None:

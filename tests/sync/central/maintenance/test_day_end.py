@@ -16,6 +16,7 @@ from sync.central.store.errors import StaleJourney
 from sync.journey.day_end import close_day
 from sync.journey.definitions import read, shipped
 from tests.sync.central.centre import DAY, Centre, Clock, hospital, patient, take_document
+from tests.sync.central.hearing import Hearing
 
 ANNA, BEN = patient(1), patient(2)
 TO_WAITING = ("scan_nfc", "register", "confirm_arrival")
@@ -244,10 +245,11 @@ def test_the_background_corrects_rows_of_a_wrong_clock_once_it_is_right(centre: 
     heard = []
     clock_is_ahead_for_a_moment(centre)
     ticking = Housekeeping(centre.parts, tick_s=0.01)
+    hearing = Hearing(centre.store.news)
     with centre.store.news.listen(ANNA, heard.append):
         after = centre.rows("select max(change) as change from journeys")[0]["change"]
         ticking.start()
-        assert centre.store.news.wait(after, timeout_s=30)
+        assert hearing.wait(after, timeout_s=30)
     ticking.stop()
     assert appointment_states(centre, ANNA) == {"booked"}
 
@@ -274,12 +276,13 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
         db.execute("alter table appointments rename to hidden")
     failing = Housekeeping(centre.parts, tick_s=0.01)
     failing.start()
+    hearing = Hearing(centre.store.news)
     with centre.store.news.listen(ANNA, heard.append):
         after = centre.rows("select max(change) as change from journeys")[0]["change"]
-        assert not centre.store.news.wait(after, timeout_s=0.1)
+        assert not hearing.wait(after, timeout_s=0.1)
         with centre.store.write() as db:
             db.execute("alter table hidden rename to appointments")
-        assert centre.store.news.wait(after, timeout_s=30)
+        assert hearing.wait(after, timeout_s=30)
     failing.stop()
     assert centre.rows("select state from journeys where patient_id = :id", id=ANNA) == [{"state": "UNREGISTERED"}]
 
@@ -287,13 +290,13 @@ def test_the_background_closes_the_day_by_itself_and_keeps_going_after_a_failure
 def test_housekeeping_waits_for_a_hospital_and_takes_care_of_it(tmp_path, caplog):
     clock = Clock()
     parts = replace(open_centre(f"sqlite:///{tmp_path}/centre.db"), clock=clock)
-    waiting = Housekeeping(parts, tick_s=0.01)
+    waiting, hearing = Housekeeping(parts, tick_s=0.01), Hearing(parts.store.news)
     waiting.start()
     take_document(parts, hospital(DAY, 1))
     clock.set(NEXT_DAY, "05:00")
     with parts.store.read() as db:
         after = db.latest_change()
-    assert parts.store.news.wait(after, timeout_s=30)
+    assert hearing.wait(after, timeout_s=30)
     waiting.stop()
     with parts.store.read() as db:
         assert {row["status"] for row in db.rows("select status from appointments")} == {"no_show"}

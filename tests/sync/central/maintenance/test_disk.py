@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from sync.central.commands.main import main
 from sync.central.maintenance.disk import WriteWatch, look_at_disk, write_trouble
 from sync.central.store.errors import Trouble
 from sync.central.web.app import create_app
-from sync.websocket.limits import SocketLimits
+from sync.central.web.socket_places import SocketPlaces
+from sync.control import ControlServer, socket_path
 from tests.sync.central.centre import Centre
 
 
@@ -59,12 +61,35 @@ def test_a_disk_that_is_nearly_full_fails_the_check_before_anything_is_refused(o
 
 
 @pytest.mark.disk("8m")
+def test_findings_that_name_patients_are_counted_and_not_shown_where_the_look_cannot_be_noted(
+    on_small_disk: Centre, capsys: pytest.CaptureFixture[str]
+):
+    with on_small_disk.store.write() as db:
+        db.execute("update journeys set state = 'CALLED' where patient_id = 'P01'")
+    ballast = fill(on_small_disk.directory)
+    found = on_small_disk.do("check")
+    assert (found["ok"], found["withheld"], found["orphans"]) == (False, 1, [])
+    server = ControlServer(socket_path(on_small_disk.store.path), lambda _: {"check": lambda _: found})
+    ballast.unlink()
+    server.start()
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "--database", on_small_disk.url])
+    server.stop()
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert "1 findings name patients: they are shown once the database takes writes" in said
+    assert "P01" not in said
+    found = on_small_disk.do("check")
+    assert (found["withheld"], [each["patient_id"] for each in found["orphans"]]) == (0, ["P01"])
+
+
+@pytest.mark.disk("8m")
 def test_monitors_learn_of_a_full_disk_by_the_status_of_the_answer(on_small_disk: Centre):
     ballast = fill(on_small_disk.directory)
-    health = create_app(on_small_disk.parts, SocketLimits(1)).test_client().get("/healthz")
+    health = create_app(on_small_disk.parts, SocketPlaces(1)).test_client().get("/healthz")
     assert (health.status_code, health.json) == (503, {"status": "disk_full"})
     ballast.unlink()
-    health = create_app(on_small_disk.parts, SocketLimits(1)).test_client().get("/healthz")
+    health = create_app(on_small_disk.parts, SocketPlaces(1)).test_client().get("/healthz")
     assert (health.status_code, health.json) == (200, {"status": "ok"})
 
 

@@ -19,7 +19,7 @@ from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.maintenance.restore import restore
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.sqlite import Store
-from tests.sync.central.wire import KEYS, Centre, Time
+from tests.sync.central.wire import Centre, Time
 
 HOUSE = Path(__file__).resolve().parents[4]
 
@@ -61,7 +61,7 @@ def crashed(tmp_path: Path) -> Crashed:
     open_incarnation(centre.store)
     document = {"patients": [{"patient_id": f"Q{number}", "name": "New"} for number in range(300)]}
     with centre.store.write() as db:
-        take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
+        take_hospital(db, centre.definitions, centre.parts.keys, read_hospital(document), centre.time())
     update_marker(centre.store)
     at_the_end = held(centre.store)
     shutil.copytree(living, place)

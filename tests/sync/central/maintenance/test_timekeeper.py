@@ -8,8 +8,8 @@ import pytest
 
 from sync.central.maintenance.timekeeper import Doubt, Timekeeper, clocks, doubt_of, last_known_ms
 from sync.central.web.app import create_app
-from sync.clock import DAY_MS, MINUTE_MS, ClockReading
-from sync.websocket.limits import SocketLimits
+from sync.central.web.socket_places import SocketPlaces
+from sync.clock import DAY_MS, MINUTE_MS
 from tests.sync.central.centre import Centre, patient
 
 START = 1_772_409_600_000
@@ -23,8 +23,9 @@ class Machine:
     mono_ms: int = 5_000
     synchronised: bool = False
 
-    def __call__(self) -> ClockReading:
-        return ClockReading(self.wall_ms, self.mono_ms, "boot", self.synchronised)
+    def keeper(self, last_known_ms: int | None = None) -> Timekeeper:
+        """A timekeeper with these clocks."""
+        return Timekeeper(lambda: (self.wall_ms, self.mono_ms), last_known_ms, lambda: self.synchronised)
 
     def passes(self, ms: int) -> None:
         self.wall_ms += ms
@@ -47,7 +48,7 @@ JUMPS = pytest.mark.parametrize("by_ms", [365 * DAY_MS, -365 * DAY_MS, 3 * DAY_M
 
 
 def test_a_clock_that_is_nearly_right_again_does_not_move_time_back(machine: Machine):
-    keeper = Timekeeper(machine)
+    keeper = machine.keeper()
     machine.wall_ms += 60 * MINUTE_MS
     machine.passes(10 * MINUTE_MS)
     assert keeper() == START + 10 * MINUTE_MS
@@ -60,7 +61,7 @@ def test_a_clock_that_is_nearly_right_again_does_not_move_time_back(machine: Mac
 
 @JUMPS
 def test_a_clock_that_is_wrong_for_a_moment_changes_nothing(machine: Machine, by_ms: int):
-    keeper = Timekeeper(machine)
+    keeper = machine.keeper()
     machine.synchronised = True
     machine.wall_ms += by_ms
     assert keeper() == START
@@ -74,7 +75,7 @@ def test_a_clock_that_is_wrong_for_a_moment_changes_nothing(machine: Machine, by
 
 @JUMPS
 def test_a_lasting_jump_of_a_synchronised_clock_is_followed(machine: Machine, by_ms: int):
-    keeper = Timekeeper(machine)
+    keeper = machine.keeper()
     machine.synchronised = True
     machine.wall_ms += by_ms
     keeper()
@@ -89,7 +90,7 @@ def test_a_lasting_jump_of_a_synchronised_clock_is_followed(machine: Machine, by
 def test_a_lasting_jump_of_an_unsynchronised_clock_is_followed_up_to_a_day(
     machine: Machine, by_ms: int, believed: bool
 ):
-    keeper = Timekeeper(machine)
+    keeper = machine.keeper()
     machine.wall_ms += by_ms
     keeper()
     stands(machine, keeper, 60)
@@ -98,7 +99,7 @@ def test_a_lasting_jump_of_an_unsynchronised_clock_is_followed_up_to_a_day(
 
 
 def test_a_clock_that_keeps_jumping_is_never_followed(machine: Machine):
-    keeper = Timekeeper(machine)
+    keeper = machine.keeper()
     for _ in range(60):
         machine.wall_ms += 10 * MINUTE_MS
         stands(machine, keeper, 1)
@@ -106,7 +107,7 @@ def test_a_clock_that_keeps_jumping_is_never_followed(machine: Machine):
 
 
 def test_a_person_may_confirm_the_clock(machine: Machine, caplog: pytest.LogCaptureFixture):
-    keeper = Timekeeper(machine)
+    keeper = machine.keeper()
     machine.wall_ms -= 40 * DAY_MS
     assert keeper.doubt is not None
     assert "in doubt" in caplog.text
@@ -115,7 +116,7 @@ def test_a_person_may_confirm_the_clock(machine: Machine, caplog: pytest.LogCapt
 
 
 def test_a_small_change_of_the_clock_is_followed_and_time_never_goes_back(machine: Machine):
-    keeper = Timekeeper(machine)
+    keeper = machine.keeper()
     machine.wall_ms += 2 * MINUTE_MS
     assert keeper() == START + 2 * MINUTE_MS
     machine.wall_ms -= MINUTE_MS
@@ -128,7 +129,7 @@ def test_a_small_change_of_the_clock_is_followed_and_time_never_goes_back(machin
 @pytest.mark.parametrize("off_ms", [0, 7 * DAY_MS, 30 * DAY_MS], ids=["a restart", "a holiday", "a month"])
 def test_after_a_while_off_the_clock_is_followed_without_a_time_server(machine: Machine, off_ms: int):
     machine.wall_ms += off_ms
-    keeper = Timekeeper(machine, last_known_ms=START)
+    keeper = machine.keeper(START)
     assert keeper() == START + off_ms
     assert keeper.doubt is None
 
@@ -139,7 +140,7 @@ WRONG = pytest.mark.parametrize("off_ms", [365 * DAY_MS, -2 * DAY_MS, -START], i
 @WRONG
 def test_a_start_with_an_impossible_clock_continues_from_the_databases_last_moment(machine: Machine, off_ms: int):
     machine.wall_ms += off_ms
-    keeper = Timekeeper(machine, last_known_ms=START)
+    keeper = machine.keeper(START)
     assert keeper() == START
     stands(machine, keeper, 60)
     assert keeper() == START + 60 * MINUTE_MS
@@ -151,25 +152,25 @@ def test_a_start_with_an_impossible_clock_continues_from_the_databases_last_mome
 @WRONG
 def test_at_the_start_a_synchronised_clock_is_followed_at_once(machine: Machine, off_ms: int):
     machine.wall_ms, machine.synchronised = START + off_ms, True
-    assert Timekeeper(machine, last_known_ms=START)() == START + off_ms
+    assert machine.keeper(START)() == START + off_ms
 
 
 def test_a_start_shortly_before_the_databases_last_moment_waits_for_the_clock(machine: Machine):
     machine.wall_ms -= MINUTE_MS
-    keeper = Timekeeper(machine, last_known_ms=START)
+    keeper = machine.keeper(START)
     assert (keeper(), keeper.doubt) == (START, None)
     machine.passes(2 * MINUTE_MS)
     assert keeper() == START + MINUTE_MS
 
 
 def test_the_machines_own_clocks_agree_with_each_other():
-    first, second = clocks(), clocks()
-    assert second.mono_ms >= first.mono_ms > 0
+    (_, first_ms), (_, second_ms) = clocks(), clocks()
+    assert second_ms >= first_ms > 0
     assert Timekeeper().doubt is None
 
 
 def test_with_an_empty_database_any_clock_is_followed(machine: Machine):
-    assert Timekeeper(machine, None)() == START
+    assert machine.keeper()() == START
 
 
 def test_the_last_moment_known_is_that_of_the_last_transition(centre: Centre):
@@ -185,7 +186,7 @@ def test_the_last_moment_known_is_that_of_the_last_transition(centre: Centre):
 def test_a_confirmed_time_counts_more_than_rows_written_before(centre: Centre, machine: Machine):
     centre.clock.now_ms += 10 * DAY_MS
     centre.walk(patient(1), "scan_nfc")
-    centre.parts = replace(centre.parts, clock=Timekeeper(machine))
+    centre.parts = replace(centre.parts, clock=machine.keeper())
     centre.do("clock", believe=True)
     with centre.store.read() as db:
         assert last_known_ms(db) == START
@@ -198,11 +199,11 @@ def test_a_confirmed_time_counts_more_than_rows_written_before(centre: Centre, m
 
 def test_a_clock_in_doubt_fails_the_check_and_can_be_confirmed_by_command(centre: Centre, machine: Machine):
     assert centre.do("check")["clock"] is None
-    centre.parts = replace(centre.parts, clock=Timekeeper(machine))
+    centre.parts = replace(centre.parts, clock=machine.keeper())
     machine.wall_ms += 3 * DAY_MS
     found = centre.do("check")
     assert (found["ok"], found["clock"]) == (False, {"machine_ms": START + 3 * DAY_MS, "taken_ms": START})
-    health = create_app(centre.parts, SocketLimits(1)).test_client().get("/healthz")
+    health = create_app(centre.parts, SocketPlaces(1)).test_client().get("/healthz")
     assert (health.status_code, health.json) == (200, {"status": "clock_in_doubt", **found["clock"]})
     assert centre.do("clock") == found["clock"]
     assert centre.do("clock", believe=True) == {"machine_ms": START + 3 * DAY_MS, "taken_ms": START + 3 * DAY_MS}

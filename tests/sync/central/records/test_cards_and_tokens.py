@@ -13,19 +13,7 @@ from tests.sync.central.wire import BY_STAFF
 
 ANNA, BEN = patient(1), patient(2)
 OLD = CardKeys((CardKey("k1", "11" * 32),))
-BOTH = CardKeys((CardKey("k2", "22" * 32), CardKey("k1", "11" * 32)))
-NEW = CardKeys((CardKey("k2", "22" * 32),))
 CARD = canonical_tag("04deadbeef0001")
-
-
-def test_a_binding_moves_to_a_new_key_when_the_card_is_read(centre: Centre):
-    with centre.store.write() as db:
-        first = bindings.bind(db, ANNA, OLD.hashes(CARD), new_id(), 1, BY_STAFF)
-        assert bindings.binding_of_card(db, NEW.hashes(CARD)) is None
-        assert bindings.bind(db, ANNA, BOTH.hashes(CARD), new_id(), 2, BY_STAFF) == first
-        assert bindings.binding_of_card(db, NEW.hashes(CARD)) == bindings.CardBinding(ANNA, first)
-        rows = [row for row in bindings.bindings_of(db, ANNA) if row.binding_id == first]
-        assert [row.key_id for row in rows] == ["k1", "k2"]
 
 
 def test_a_card_moves_to_another_patient_and_the_older_binding_stays_on_record(centre: Centre):

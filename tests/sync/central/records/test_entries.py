@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sync.central.records.entries import count_ahead, write_entry
 from sync.central.records.journeys import read_journey
@@ -91,3 +91,13 @@ def test_who_has_priority_stands_before_who_came_earlier(hospital: Centre):
         listed = queue_rows(db, RULES, read_site(db), DAY, Search())
         assert [row.queue_id for row in listed] == ["urgent", "early", "late"]
         assert [count_ahead(db, RULES, DAY, each) for each in (urgent, early, late)] == [0, 1, 2]
+
+
+def test_the_people_ahead_are_counted_in_the_index_alone(hospital: Centre):
+    entry, statements = QueueEntry(QueueId("q"), ExamId("blood"), "", "", "waiting", "C-001", 1, 0), list[str]()
+    with hospital.store.write() as db:
+        hospital.store._writer.set_trace_callback(statements.append)
+        count_ahead(db, RULES, DAY, entry)
+        hospital.store._writer.set_trace_callback(None)
+    (plan,) = hospital.rows(f"explain query plan {statements[0]}")
+    assert "COVERING INDEX entries_of_line" in plan["detail"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sync.central.records.verdicts import VerdictRecord, add_verdict, latest_verdict, revised_verdicts
 from sync.ids import new_id

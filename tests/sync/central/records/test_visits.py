@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sync.central.records.journeys import add_correction
 from sync.central.records.visits import (
@@ -28,7 +28,7 @@ def test_a_visit_is_read_by_its_own_id_and_by_an_alias(centre: Centre):
     with centre.store.write() as db:
         add_visit(db, "v1", "P01", DAY, 10, 1)
         add_visit_alias(db, "v2", "v1", 20)
-        assert read_visit(db, "v1") == VisitRow(VisitId("v1"), PatientId("P01"), DAY, 0, merged=False)
+        assert read_visit(db, "v1") == VisitRow(VisitId("v1"), PatientId("P01"), DAY, 0, merged=False, denied=False)
         assert read_visit(db, "v2") == read_visit(db, "v1")
         assert read_visit(db, "v3") is None
         assert is_visit_of(db, "v2", "P01")
@@ -42,7 +42,7 @@ def test_a_visit_has_the_version_of_its_last_correction_and_the_mark_of_a_merge(
         for version in (5, 4):
             add_correction(db, replace(ON_VISIT, journey_version=version))
         db.execute("insert into merged_visits values ('v1', 0)")
-        assert read_visit(db, "v1") == VisitRow(VisitId("v1"), PatientId("P01"), DAY, 5, merged=True)
+        assert read_visit(db, "v1") == VisitRow(VisitId("v1"), PatientId("P01"), DAY, 5, merged=True, denied=False)
 
 
 def test_a_new_visit_comes_after_the_highest_of_its_day_also_where_a_merge_left_a_hole(centre: Centre):

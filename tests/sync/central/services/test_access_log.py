@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sync.central.maintenance.housekeeping import Housekeeping
 from sync.central.records.audit import delete_old_rows, note
-from sync.central.services.access_log import SAME_LOOK_MS, AccessLog
+from sync.central.records.audit_kinds import AuditKind
+from sync.central.records.looks import SAME_LOOK_MS
+from sync.central.services.access_log import record
+from sync.central.services.requester import Requester
+from sync.central.services.told import told_of
 from sync.clock import DAY_MS
 from sync.ids import uuid7
+from sync.journey.model import STAFF
 from tests.sync.central.centre import Centre
+from tests.sync.central.hearing import Hearing
 
 PATIENTS = [f"P{number:02d}" for number in range(1, 21)]
+
+
+def look(
+    centre: Centre, patient_ids: list[str], at_ms: int, who: str = "staff:1", kind: str = "queue", address: str = "a"
+) -> None:
+    """A member of staff is told of patients, so many ms after the beginning."""
+    told = told_of(None, AuditKind(f"look:{kind}"), patient_ids)
+    record(replace(centre.parts, clock=lambda: at_ms), Requester(STAFF, who, "rest", address), told)
 
 
 def looks(centre: Centre) -> list[dict[str, Any]]:
@@ -25,18 +40,16 @@ def looks(centre: Centre) -> list[dict[str, Any]]:
 
 
 def test_a_look_at_many_is_one_row_and_its_repeats_are_none(centre: Centre):
-    seen = AccessLog(centre.store)
     for second in range(0, 595, 5):
-        seen.record("staff:1", "queue", "10.0.0.1", PATIENTS, second * 1000)
-    detail = {"from": "10.0.0.1", "patient_ids": PATIENTS}
+        look(centre, PATIENTS, second * 1000)
+    detail = {"from": "a", "channel": "rest", "patient_ids": PATIENTS}
     assert looks(centre) == [{"who": "staff:1", "kind": "look:queue", "patient_id": None, "detail": detail}]
 
 
 def test_who_came_since_is_noted_and_after_a_while_everybody_is_again(centre: Centre):
-    seen = AccessLog(centre.store)
-    seen.record("staff:1", "queue", None, PATIENTS[:3], 0)
-    seen.record("staff:1", "queue", None, PATIENTS[:4], 5_000)
-    seen.record("staff:1", "queue", None, PATIENTS[:3], SAME_LOOK_MS)
+    look(centre, PATIENTS[:3], 0)
+    look(centre, PATIENTS[:4], 5_000)
+    look(centre, PATIENTS[:3], SAME_LOOK_MS)
     assert [(row["patient_id"], row["detail"].get("patient_ids")) for row in looks(centre)] == [
         (None, PATIENTS[:3]),
         (PATIENTS[3], None),
@@ -46,23 +59,28 @@ def test_who_came_since_is_noted_and_after_a_while_everybody_is_again(centre: Ce
 
 @pytest.mark.parametrize("other", [("staff:2", "queue", "a"), ("staff:1", "history", "a"), ("staff:1", "queue", "b")])
 def test_another_bearer_another_kind_and_another_place_are_looks_of_their_own(centre: Centre, other):
-    seen = AccessLog(centre.store)
     for eye in (("staff:1", "queue", "a"), other, ("staff:1", "queue", "a"), other):
-        seen.record(*eye, PATIENTS[:1], 0)
+        look(centre, PATIENTS[:1], 0, *eye)
     noted = sorted((row["who"], row["kind"]) for row in looks(centre))
     assert noted == sorted([("staff:1", "look:queue"), (other[0], f"look:{other[1]}")])
 
 
 def test_a_look_that_could_not_be_noted_is_noted_when_it_comes_again(centre: Centre):
-    seen = AccessLog(centre.store)
     with centre.store.write() as db:
         db.execute("alter table audit rename to hidden")
     with pytest.raises(Exception, match="no such table"):
-        seen.record("staff:1", "queue", None, PATIENTS, 0)
+        look(centre, PATIENTS, 0)
     with centre.store.write() as db:
         db.execute("alter table hidden rename to audit")
-    seen.record("staff:1", "queue", None, PATIENTS, 0)
+    look(centre, PATIENTS, 0)
     assert len(looks(centre)) == 1
+
+
+def test_the_memory_of_looks_holds_those_of_twenty_minutes_at_most(centre: Centre):
+    for minute in range(120):
+        look(centre, [f"P{minute}"], minute * 60_000, who=f"staff:{minute % 7}")
+        assert centre.parts.looks.size() <= 20
+    assert len(looks(centre)) == 120
 
 
 def add(centre: Centre, kind: str, at_ms: int, made_ms: int) -> None:
@@ -101,7 +119,8 @@ def test_the_background_forgets_as_it_is_told(centre: Centre):
     centre.clock.now_ms += DAY_MS  # so that the day's end changes something
     with centre.store.read() as db:
         before = db.latest_change()
+    hearing = Hearing(centre.store.news)
     background.start()
-    assert centre.store.news.wait(before, timeout_s=30)
+    assert hearing.wait(before, timeout_s=30)
     background.stop()
     assert centre.rows("select 1 from audit where kind = 'old'") == []

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sync.central.maintenance.housekeeping import close_days
 from sync.central.records.entries import count_ahead, entry_of_row
 from sync.central.services.change_entry import change_entry
-from sync.central.services.once import Requester
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.clock import site_day
 from sync.ids import new_id

@@ -8,8 +8,8 @@ import pytest
 from sync.central.services.change_entry import change_entry
 from sync.central.services.current_state import read_current_state
 from sync.central.services.errors import UNKNOWN_PATIENT
-from sync.central.services.once import Requester
 from sync.central.services.perform_action import perform
+from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest, read_action_request
 from sync.ids import new_id
 from sync.journey.model import PATIENT, STAFF

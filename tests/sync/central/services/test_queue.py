@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sync.central.records.patients import add_patient_alias, patient_named
-from sync.central.services.queue import QueuePage, Search, history, search_queue
+from sync.central.services.queue import Search, history, search_queue
+from sync.central.services.told import Told
 from sync.journey.model import STAFF
 from tests.sync.central.centre import Centre, patient
 
@@ -31,8 +32,8 @@ def waiting(centre: Centre, number: int, exam_id: str, priority: int, opened_ms:
 def listed(centre: Centre, **search: Any) -> list[str]:
     """The entries of the staff's list, in its order."""
     page = search_queue(centre.parts, Search(**search))
-    assert isinstance(page, QueuePage)
-    return [row.queue_id for row in page.entries]
+    assert isinstance(page, Told)
+    return [row.queue_id for row in page.value.entries]
 
 
 def test_the_queue_is_in_the_order_in_which_its_patients_will_be_called(centre: Centre):
@@ -59,8 +60,8 @@ def test_a_history_is_in_the_order_in_which_it_happened_within_one_change_too(ce
         db.execute("update journeys set state = 'REGISTERED' where patient_id = :id", {"id": one})
     centre.walk(one, "confirm_arrival")
     found = history(centre.parts, one)
-    assert isinstance(found, dict)
-    assert [(row["action"], row["to_state"]) for row in found["transitions"]] == [
+    assert isinstance(found, Told)
+    assert [(row["action"], row["to_state"]) for row in found.value["transitions"]] == [
         ("scan_nfc", "ARRIVED"),
         ("register", "REGISTERED"),
         ("confirm_arrival", "WAITING"),
@@ -89,8 +90,8 @@ def named(centre: Centre) -> Centre:
 def found(centre: Centre, text: str, *, by_name: bool = True) -> list[str]:
     """The patients whom a search finds, in its order."""
     page = search_queue(centre.parts, Search(q=text, by_name=by_name))
-    assert isinstance(page, QueuePage)
-    return [row.patient_id for row in page.entries]
+    assert isinstance(page, Told)
+    return [row.patient_id for row in page.value.entries]
 
 
 @pytest.mark.parametrize(
@@ -180,5 +181,5 @@ def test_a_row_of_the_queue_has_the_people_ahead_and_the_wait(centre: Centre):
     for number in (1, 2):
         waiting(centre, number, "blood", priority=0, opened_ms=now + number)
     page = search_queue(centre.parts, Search(exam_id="blood"))
-    assert isinstance(page, QueuePage)
-    assert [(row.people_ahead, row.estimated_wait_time) for row in page.entries] == [(0, 0), (1, 5)]
+    assert isinstance(page, Told)
+    assert [(row.people_ahead, row.estimated_wait_time) for row in page.value.entries] == [(0, 0), (1, 5)]

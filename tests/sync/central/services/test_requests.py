@@ -1,6 +1,7 @@
 """Received requests to act: one spelling of ids, and no card in clear."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,14 +10,16 @@ from hypothesis import strategies as st
 from sync.cards import CardKey, CardKeys, canonical_tag
 from sync.central.services.errors import ApiError
 from sync.central.services.requests import ActionRequest, read_action_request
+from sync.central.site_keys import SiteKeys
 from sync.ids import is_uuid, new_id
 
-KEYS = CardKeys((CardKey("k2", "22" * 32), CardKey("k1", "11" * 32)))
+KEYS = CardKeys((CardKey("k1", "11" * 32), CardKey("k2", "22" * 32)))
+SITE = SiteKeys(Path("none"), KEYS)
 UID = "04a1b2c3d4e5f6"
 
 
 def read(payload: object, **more: object) -> ActionRequest | ApiError:
-    return read_action_request({"action_type": "scan_nfc", "payload": payload, **more}, KEYS, new_id)
+    return read_action_request({"action_type": "scan_nfc", "payload": payload, **more}, SITE, new_id)
 
 
 def hashed(uid: str) -> str:
@@ -25,7 +28,7 @@ def hashed(uid: str) -> str:
 
 
 def test_a_request_without_an_id_gets_one_and_one_without_a_payload_an_empty_one():
-    ask = read_action_request({"action_type": "scan_nfc"}, KEYS, new_id)
+    ask = read_action_request({"action_type": "scan_nfc"}, SITE, new_id)
     assert isinstance(ask, ActionRequest)
     assert is_uuid(ask.action_id)
     assert (ask.payload, ask.cards) == ({}, ())
@@ -121,7 +124,7 @@ def test_no_payload_keeps_a_card(metadata, uid):
     )
 )
 def test_whatever_comes_is_a_request_or_a_fault(document):
-    assert isinstance(read_action_request(document, KEYS, new_id), ActionRequest | ApiError)
+    assert isinstance(read_action_request(document, SITE, new_id), ActionRequest | ApiError)
     assert isinstance(read(document), ActionRequest | ApiError)
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.news import News, PatientChanged, TokenRevoked
+from sync.central.store.place import database_path
 from sync.central.store.schema import SCHEMA_VERSION
-from sync.central.store.sqlite import Store, database_path
+from sync.central.store.sqlite import Store
 
 
 @pytest.fixture
@@ -240,22 +241,14 @@ def test_rows_are_there_after_the_next_opening(tmp_path):
     again.close()
 
 
-def test_a_wait_for_news_ends_with_a_higher_number_the_services_stop_or_its_time():
-    news = News()
-    news.announce([PatientChanged(4, "p1"), TokenRevoked("hash")])
-    assert news.wait(3, timeout_s=60)
-    assert not news.wait(4, timeout_s=0.01)
-    woken = []
-    waiter = threading.Thread(target=lambda: woken.append(news.wait(4, timeout_s=60)))
-    waiter.start()
-    news.announce([PatientChanged(5, "p2")])
-    waiter.join()
-    assert woken == [True]
-    last = threading.Thread(target=lambda: woken.append(news.wait(5, timeout_s=60)))
-    last.start()
+def test_who_follows_hears_of_each_announcement_and_of_the_end():
+    news, heard = News(), []
+    news.announce([PatientChanged(3, "p0")])
+    news.follow(lambda: heard.append(news.latest), lambda: heard.append("end"))
+    news.announce([PatientChanged(5, "p1"), TokenRevoked("hash")])
+    news.announce([PatientChanged(4, "p2")])
     news.close()
-    last.join()
-    assert woken == [True, False]
+    assert heard == [5, 5, "end"]
 
 
 def test_listeners_get_their_own_topic_and_only_while_they_listen():

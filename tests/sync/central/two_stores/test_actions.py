@@ -191,12 +191,15 @@ def test_case_18_a_payment_that_a_kiosk_pushes_without_a_receipt_waits_for_staff
     assert centre.journey("P2").state == "PAYMENT"
 
 
-def test_an_action_of_a_removed_patient_needs_staff(centre: Centre, kiosk: Kiosk):
+def test_an_action_of_a_removed_patient_needs_staff_and_is_answered_like_one_of_a_stranger(
+    centre: Centre, kiosk: Kiosk
+):
     kiosk.tap("P1")
     with kiosk.store.write() as db:
         rewrite_last(db, patient_id="P9")
     kiosk.sync()
-    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.UNKNOWN_PATIENT)
+    assert kiosk.last() == (Verdict.NEEDS_STAFF, Code.QUARANTINED)
+    assert centre.open_cases() == ["not_named"]
 
 
 def test_every_verdict_is_recorded_with_its_grounds(centre: Centre, kiosk: Kiosk, other: Kiosk):

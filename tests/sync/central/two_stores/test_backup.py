@@ -286,7 +286,7 @@ def test_one_bad_record_is_set_aside_unread_and_holds_back_no_other(
         assert steps < 40
     assert verdicts(kiosk) == [("applied", "ok"), ("needs_staff", "quarantined"), ("needs_staff", "not_allowed")]
     quarantined = centre.rows("select reason, body from quarantine")[0]
-    assert quarantined["reason"] == "no centre could accept it"
+    assert quarantined["reason"] == "site_day is no date"
     assert "scan_nfc" in str(quarantined["body"])
     assert sorted(centre.open_cases()) == ["not_allowed", "quarantined"]
 

@@ -66,6 +66,7 @@ def a_fork(ends: Ends) -> dict[str, Any]:
         "code": FORK,
         "kiosk_id": kiosk_id(ends.kiosk),
         "detail": {"epoch": 1, "new_epoch": 2, "last_seq": 1},
+        "matter": FORK,
     }
 
 
@@ -79,6 +80,7 @@ def a_gap(ends: Ends) -> dict[str, Any]:
         "code": GAP,
         "kiosk_id": kiosk_id(ends.kiosk),
         "detail": {"epoch": 1, "new_epoch": 2, "last_seq": 0},
+        "matter": GAP,
     }
 
 
@@ -142,6 +144,7 @@ def an_action_that_is_none(ends: Ends) -> dict[str, Any]:
         "kiosk_id": kiosk_id(ends.kiosk),
         "action_id": intent_of(ends.kiosk).action_id,
         "detail": {"epoch": 1, "seq": 1, "hash": pushed[0].hash, "reason": "not an intent"},
+        "matter": "not an intent",
     }
 
 
@@ -233,7 +236,8 @@ def test_a_case_names_whom_and_what_it_is_about(ends: Ends, kind: Callable[[Ends
     assert detail == stated.pop("detail")
     nobodys = {"kiosk_id": None, "patient_id": None, "action_id": None, "visit_id": None}
     unsettled = {"settled_ms": None, "settled_by": None, "settlement": None}
-    assert row == nobodys | unsettled | {"opened_ms": ends.centre.time()} | stated
+    once = {"opened_ms": ends.centre.time(), "last_ms": ends.centre.time(), "count": 1, "matter": None}
+    assert row == nobodys | unsettled | once | stated
 
 
 @pytest.mark.parametrize("kind", [a_fork, a_gap], ids=lambda kind: kind.__name__)

@@ -19,7 +19,8 @@ def test_a_gap_is_refused_whole_and_sent_again_from_where_it_is_expected(centre:
     kiosk.pusher.limit = 2
     kiosk.pusher.run_once()
     with centre.store.write() as db:  # the centre was set back to before the first batch
-        for table in ("receipts", "verdicts", "actions", "transitions", "entry_history", "entries", "visits"):
+        judged = ("receipts", "verdicts", "effects", "actions")
+        for table in (*judged, "transitions", "entry_history", "entries", "visits"):
             db.execute(f"delete from {table}")
         db.execute("update chains set last_seq = 0, last_hash = ''")
         db.execute("update journeys set state = 'UNREGISTERED', visit_id = null, leg = 0, current_queue_id = null")

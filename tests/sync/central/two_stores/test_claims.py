@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +18,20 @@ from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.housekeeping import close_days
 from sync.central.records.site import read_site
 from sync.ids import new_id, provisional_id
-from sync.journey.model import PatientId
-from sync.protocol import Code, PullAnswer, PullRequest, PushAnswer, Verdict, VerdictRow
-from sync.set_aside import read_lines
+from sync.journey.model import PatientId, QueueEntry
+from sync.protocol import (
+    Code,
+    PullAnswer,
+    PullRequest,
+    PushAnswer,
+    Verdict,
+    VerdictRow,
+    canonical,
+    chain_hash,
+)
+from sync.set_aside import SetAside, read_lines
 from tests.sync.central.two_stores.acts import chained, intent_of, push, rewrite_last
-from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, cards_of
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time, cards_of
 
 
 def arrive(kiosk: Kiosk) -> None:
@@ -33,6 +44,7 @@ def arrive(kiosk: Kiosk) -> None:
 
 BY_ID = "its id for the holder of an unknown card is not one that a kiosk makes"
 NO_NUMBER = "its queue number is none"
+ANOTHERS_ID = "it would open a visit or an entry under an id that is another patient's"
 ANOTHERS = "its queue number is another kiosk's, or the centre's"
 
 
@@ -91,6 +103,15 @@ def test_the_holder_of_a_card_that_only_the_centre_knows_is_found_by_an_id_of_th
 def test_a_queue_number_is_a_prefix_and_a_count(centre: Centre, kiosk: Kiosk, number: str):
     arrive(kiosk)
     assert refused(centre, kiosk, queue_number=number) == NO_NUMBER
+
+
+@pytest.mark.parametrize("count", ["001", "99999"])
+def test_the_first_and_the_last_count_of_a_day_are_numbers(centre: Centre, kiosk: Kiosk, count: str):
+    arrive(kiosk)
+    with kiosk.store.write() as db:
+        rewrite_last(db, queue_number=f"A-{count}")
+    kiosk.push()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
 
 
 def test_a_queue_number_is_no_other_kiosks(centre: Centre, kiosk: Kiosk):
@@ -170,7 +191,7 @@ def test_what_staff_decide_about_a_stranger_tells_the_kiosk_as_much_as_they_deci
     for how, verdict in (("discard", (Verdict.SUPERSEDED, Code.DISCARDED)), ("apply", (Verdict.APPLIED, Code.OK))):
         stranger = about(centre, kiosk, "P3")
         assert centre.settle(how, "not_named", reason="seen to").done
-        page = centre.pulls.pull("kiosk-1", pull_of(kiosk))
+        page = centre.pull("kiosk-1", pull_of(kiosk))
         assert isinstance(page, PullAnswer)
         (revised,) = (each for each in page.verdicts if each.action_id == stranger.action_id)
         assert told(revised)[:2] == verdict
@@ -185,6 +206,26 @@ def test_staff_may_reassign_an_action_about_a_stranger(centre: Centre, kiosk: Ki
 
 def test_a_patient_of_todays_roster_is_no_stranger(centre: Centre, kiosk: Kiosk):
     assert about(centre, kiosk, "P1").verdict is Verdict.APPLIED
+
+
+@pytest.mark.parametrize("is_ended", [False, True], ids=["in force", "ended"])
+def test_the_id_of_a_binding_names_its_patient_without_the_card(centre: Centre, kiosk: Kiosk, is_ended: bool):
+    (binding,) = centre.rows("select binding_id from bindings where patient_id = 'P3'")
+    if is_ended:
+        assert centre.end_bindings("P3").done
+    assert about(centre, kiosk, "P3", binding_id=binding["binding_id"]).verdict is Verdict.APPLIED
+
+
+def test_the_hash_of_a_card_names_its_holder_without_the_binding(centre: Centre, kiosk: Kiosk):
+    assert about(centre, kiosk, "P3", card=cards_of("P3")[0]).verdict is Verdict.APPLIED
+
+
+def test_a_visit_of_an_earlier_day_names_its_patient_by_itself(centre: Centre, kiosk: Kiosk):
+    assert centre.staff("scan_nfc", "P3").done
+    visit_id = centre.journey("P3").visit_id
+    next_day(centre)
+    assert about(centre, kiosk, "P3", visit_id=visit_id, action_type="register").code is not Code.QUARANTINED
+    assert about(centre, kiosk, "P3").code is Code.QUARANTINED
 
 
 def days_later(centre: Centre, kiosk: Kiosk, offline: Callable[[], object]) -> None:
@@ -298,3 +339,163 @@ def test_the_file_of_a_kiosk_that_a_restore_has_lost_names_the_patients_that_it_
             db, centre.parts, read_lines((tmp_path / "aside.jsonl").read_bytes().splitlines(True)).actions
         )
     assert (verdict.verdict, verdict.code) == (Verdict.APPLIED, Code.OK)
+
+
+def test_a_file_of_a_kiosk_that_never_was_names_nobody_by_an_id(tmp_path: Path):
+    """Only a restore can have lost a kiosk. Without one, a file of an unknown kiosk is made up."""
+    centre = Centre(tmp_path / "centre.db", Time())
+    kiosk = Kiosk(tmp_path / "kiosk.db", centre, "A", EVERYTHING)
+    intent = intent_of(
+        kiosk, kiosk_id="kiosk-X", seq=1, action_id=new_id(), visit_id=new_id(), patient_id="P3", card=None
+    )
+    body = canonical(intent)
+    made_up = SetAside(
+        place=1,
+        of=1,
+        site_id=intent.site_id,
+        site="Hospital",
+        kiosk_id="kiosk-X",
+        epoch=1,
+        seq=1,
+        action_id=intent.action_id,
+        body=base64.b64encode(body).decode(),
+        digest=hashlib.sha256(body).hexdigest(),
+        hash=chain_hash("", body),
+    )
+    with centre.store.write() as db:
+        (verdict,) = take_in(db, centre.parts, [made_up])
+    assert told(verdict) == STRANGER
+    assert centre.open_cases() == ["not_named"]
+    centre.store.close()
+
+
+def entry_of(centre: Centre, kiosk: Kiosk) -> QueueEntry:
+    """P1 waits in a line, by an honest kiosk."""
+    arrive(kiosk)
+    kiosk.sync()
+    entry = centre.journey("P1").current
+    assert entry is not None
+    return entry
+
+
+def test_a_visit_of_another_patient_is_opened_by_nobody_else(centre: Centre, kiosk: Kiosk):
+    entry_of(centre, kiosk)
+    before = centre.journey("P1")
+    verdict = about(centre, kiosk, "P2", visit_id=before.visit_id)
+    assert (verdict.verdict, verdict.code) == (Verdict.NEEDS_STAFF, Code.QUARANTINED)
+    assert (centre.journey("P1"), centre.journey("P2").state) == (before, "UNREGISTERED")
+    (row,) = centre.rows("select reason from quarantine")
+    assert row["reason"] == ANOTHERS_ID
+
+
+@pytest.mark.parametrize("is_by_card", [False, True], ids=["by their id", "by their card and an id of the kiosk"])
+def test_a_patient_opens_their_own_visit_again(centre: Centre, kiosk: Kiosk, is_by_card: bool):
+    kiosk.tap("P1")
+    kiosk.sync()
+    visit_id = centre.journey("P1").visit_id
+    by_card = {"provisional": True, "card": cards_of("P1")[0]} if is_by_card else {}
+    named = provisional_id() if is_by_card else "P1"
+    assert told(about(centre, kiosk, named, visit_id=visit_id, **by_card))[:2] == (Verdict.MERGED, Code.ALREADY_SO)
+
+
+def test_an_id_of_nobody_opens_no_visit_of_the_holder_of_its_card(centre: Centre, kiosk: Kiosk, tmp_path: Path):
+    """A restore may have lost the patient of the id, so the id itself is believed."""
+    kiosk.tap("P1")
+    kiosk.sync()
+    back_up(centre.store, tmp_path / "backup.db")
+    centre.restore(tmp_path / "backup.db")
+    about(centre, kiosk, "P9", visit_id=centre.journey("P1").visit_id, card=cards_of("P1")[0])
+    (row,) = centre.rows("select reason from quarantine")
+    assert row["reason"] == ANOTHERS_ID
+
+
+def test_another_name_of_a_visit_is_no_row_that_an_opening_could_break(centre: Centre, kiosk: Kiosk, other: Kiosk):
+    kiosk.tap("P1")
+    other.tap("P1")
+    kiosk.sync()
+    other.sync()
+    (alias,) = centre.rows("select alias_id from visit_aliases")
+    before = centre.journey("P1")
+    assert about(centre, kiosk, "P2", visit_id=alias["alias_id"]).code is not Code.QUARANTINED
+    assert centre.journey("P1") == before
+
+
+def test_an_action_that_opens_no_entry_may_name_anothers(centre: Centre, kiosk: Kiosk):
+    """It opens nothing that could break: the rules judge it."""
+    entry = entry_of(centre, kiosk)
+    before = centre.journey("P1")
+    verdict = about(centre, kiosk, "P2", action_type="leave_hospital", queue_id=entry.queue_id)
+    assert (verdict.verdict, verdict.code) == (Verdict.NEEDS_STAFF, Code.NOT_ALLOWED)
+    assert centre.journey("P1") == before
+
+
+def test_an_entry_of_another_patient_is_opened_by_nobody_else(centre: Centre, kiosk: Kiosk):
+    entry = entry_of(centre, kiosk)
+    before = centre.journey("P1")
+    kiosk.tap("P2")
+    kiosk.act("P2", "register")
+    kiosk.sync()
+    kiosk.act("P2", "confirm_arrival")
+    assert refused(centre, kiosk, queue_id=entry.queue_id) == ANOTHERS_ID
+    assert centre.journey("P1") == before
+
+
+def test_an_id_of_nobody_gets_the_answer_of_a_strangers(centre: Centre, kiosk: Kiosk):
+    assert told(about(centre, kiosk, "P9")) == STRANGER
+    assert centre.open_cases() == ["not_named"]
+    assert centre.settle("apply", "not_named").status == 409
+    assert centre.settle("reassign", "not_named", patient_id="P2").done
+    assert centre.journey("P2").state == "ARRIVED"
+
+
+def test_an_action_of_an_unknown_kind_opens_nothing(centre: Centre, kiosk: Kiosk):
+    entry = entry_of(centre, kiosk)
+    verdict = about(centre, kiosk, "P2", action_type="nothing", queue_id=entry.queue_id)
+    assert (verdict.verdict, verdict.code) == (Verdict.NEEDS_STAFF, Code.NOT_ALLOWED)
+
+
+def test_an_action_waits_in_no_case_about_another_kiosks_action(centre: Centre, kiosk: Kiosk, other: Kiosk):
+    """The other kiosk's action waits in a visit. This one names that visit for another patient."""
+    other.tap("P1")
+    other.sync()
+    other.act("P1", "register")
+    with other.store.write() as db:
+        rewrite_last(db, card=cards_of("P2")[0])
+    other.push()
+    assert centre.open_cases() == ["rebound"]
+    visit_id = centre.journey("P1").visit_id
+    kiosk.pull()
+    verdict = about(centre, kiosk, "P2", action_type="register", visit_id=visit_id)
+    assert (verdict.verdict, verdict.code) == (Verdict.NEEDS_STAFF, Code.NOT_ALLOWED)
+    assert centre.open_cases() == ["rebound", "not_allowed"]
+    assert len(centre.rows("select distinct exception_id from waiting")) == 2
+
+
+def test_an_action_waits_in_no_case_about_another_patients_action(centre: Centre, kiosk: Kiosk):
+    """The kiosk names the visit of one patient in an action of another, where its own earlier action waits."""
+    kiosk.tap("P1")
+    kiosk.sync()
+    kiosk.act("P1", "register")
+    with kiosk.store.write() as db:
+        rewrite_last(db, card=cards_of("P2")[0])
+    kiosk.push()
+    assert centre.open_cases() == ["rebound"]
+    visit_id = centre.journey("P1").visit_id
+    verdict = about(centre, kiosk, "P2", action_type="register", visit_id=visit_id)
+    assert (verdict.verdict, verdict.code) == (Verdict.NEEDS_STAFF, Code.NOT_ALLOWED)
+    assert len(centre.rows("select distinct exception_id from waiting")) == 2
+
+
+def test_what_waits_at_one_kiosk_holds_up_no_action_of_another(centre: Centre, kiosk: Kiosk, other: Kiosk):
+    kiosk.tap("P1")
+    kiosk.sync()
+    other.pull()
+    kiosk.act("P1", "register")
+    other.act("P1", "register")
+    with other.store.write() as db:
+        rewrite_last(db, action_type="leave_hospital")
+    other.push()
+    assert other.last()[0] is Verdict.NEEDS_STAFF
+    assert centre.staff("register", "P1").done
+    kiosk.push()
+    assert kiosk.last() == (Verdict.MERGED, Code.ALREADY_SO)

@@ -8,14 +8,14 @@ import pytest
 from kiosk.store import patients
 from sync.central.imports.whole import DocumentError, ImportReport, read_hospital, take_hospital
 from sync.clock import day_after
-from tests.sync.central.wire import DAY, KEYS, Centre, Kiosk, cards_of, hospital
+from tests.sync.central.wire import DAY, Centre, Kiosk, cards_of, hospital
 
 NOTHING = ImportReport(0, 0, 0, 0)
 
 
 def take(centre: Centre, document: dict[str, object]) -> ImportReport:
     with centre.store.write() as db:
-        return take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
+        return take_hospital(db, centre.definitions, centre.parts.keys, read_hospital(document), centre.time())
 
 
 def booking(appointment_id: str, patient_id: str, at: str = f"{DAY}T12:00", exam_id: str = "X") -> dict[str, str]:

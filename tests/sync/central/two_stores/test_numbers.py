@@ -9,7 +9,7 @@ from sync.central.maintenance.housekeeping import close_days
 from sync.central.records.site import read_site
 from sync.clock import local_ms
 from sync.journey.model import Journey
-from tests.sync.central.wire import DAY, KEYS, ZONE, Centre, Kiosk
+from tests.sync.central.wire import DAY, ZONE, Centre, Kiosk
 
 NEXT_DAY = "2026-03-03"
 
@@ -26,7 +26,7 @@ def booked(centre: Centre, kiosk: Kiosk) -> None:
         ],
     }
     with centre.store.write() as db:
-        take_hospital(db, centre.definitions, KEYS, read_hospital(document), centre.time())
+        take_hospital(db, centre.definitions, centre.parts.keys, read_hospital(document), centre.time())
     kiosk.pull()
 
 

@@ -20,7 +20,7 @@ from sync.central.services.current_state import CurrentState, read_current_state
 from sync.clock import day_after
 from sync.journey.definitions import Definitions, read, shipped
 from sync.journey.model import STAFF
-from tests.sync.central.wire import DAY, KEYS, PATIENTS, Centre, Kiosk, Time
+from tests.sync.central.wire import DAY, PATIENTS, Centre, Kiosk, Time
 
 MARK = "~"
 
@@ -76,7 +76,7 @@ class Days:
         booking = {"appointment_id": appointment_id, "patient_id": patient_id, "exam_id": exam_id, "scheduled_at": at}
         document = {"exams": [], "patients": [], "appointments": [booking]}
         with self.centre.store.write() as db:
-            take_hospital(db, self.centre.definitions, KEYS, read_hospital(document), self.time())
+            take_hospital(db, self.centre.definitions, self.centre.parts.keys, read_hospital(document), self.time())
 
     def change_entry(self, patient_id: str, state: str) -> None:
         queue_id = self.centre.journey(patient_id).current_queue_id
@@ -141,7 +141,7 @@ class Days:
         """All rows that may hold a name, and the views of apps and the kiosk."""
         with self.centre.store.read() as db:
             health = check(db, self.centre.definitions)
-        states = [read_current_state(self.centre.parts, STAFF, patient_id) for patient_id in PATIENTS]
+        states = [read_current_state(self.centre.parts, STAFF, patient_id).value for patient_id in PATIENTS]
         return {
             "appointments": self.centre.rows("select appointment_id, status from appointments order by appointment_id"),
             "entries": self.centre.rows("select patient_id, leg, state from entries order by patient_id, leg, exam_id"),

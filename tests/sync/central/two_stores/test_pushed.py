@@ -11,7 +11,7 @@ import pytest
 from sync.central.kiosks.push import receive_batch
 from sync.central.store.errors import StaleJourney
 from sync.ids import new_id
-from sync.protocol import CallRefused, Code, EndCode, PushAnswer, Verdict
+from sync.protocol import MAX_BATCH, CallRefused, Code, EndCode, PushAnswer, Verdict
 from tests.sync.central.two_stores.acts import (
     builtins,
     chained,
@@ -131,8 +131,8 @@ def test_an_unsupported_version_is_refused(centre: Centre, kiosk: Kiosk):
     assert answer.code is EndCode.UNSUPPORTED_VERSION
 
 
-def test_a_batch_of_more_than_a_hundred_is_refused(centre: Centre, kiosk: Kiosk):
-    actions = chained([intent_of(kiosk, seq=seq, action_id=new_id()) for seq in range(1, 102)])
+def test_a_batch_of_too_many_is_refused(centre: Centre, kiosk: Kiosk):
+    actions = chained([intent_of(kiosk, seq=seq, action_id=new_id()) for seq in range(1, MAX_BATCH + 2)])
     answer = push(centre, kiosk, actions)
     assert isinstance(answer, CallRefused)
     assert answer.code is EndCode.MALFORMED

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from sync.central.services.inbox import list_cases, show_case
-from sync.central.services.inbox_views import CasePage
+from sync.central.services.told import Told
 from sync.protocol import Code, Verdict
 from tests.sync.central.two_stores.acts import bind_card, transitions, verdicts
 from tests.sync.central.wire import Centre, Kiosk
@@ -55,11 +55,11 @@ def set_aside(centre: Centre, kiosk: Kiosk) -> Centre:
 
 def case_of(centre: Centre, patient_id: str) -> dict[str, object]:
     listed = list_cases(centre.parts)
-    assert isinstance(listed, CasePage)
-    (found,) = [each for each in listed.cases if each["patient_id"] == patient_id]
+    assert isinstance(listed, Told)
+    (found,) = [each for each in listed.value["exceptions"] if each["patient_id"] == patient_id]
     case = show_case(centre.parts, str(found["exception_id"]))
-    assert isinstance(case, dict)
-    return case
+    assert isinstance(case, Told)
+    return dict(case.value)
 
 
 def test_the_case_names_the_patient_and_the_action_that_was_set_aside(set_aside: Centre):

@@ -17,6 +17,7 @@ from kiosk.journey.this_kiosk import ThisKiosk
 from sync.cards import canonical_card
 from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.services.current_state import read_current_state
+from sync.central.services.told import Told
 from sync.clock import day_after
 from sync.ids import new_id
 from sync.journey.definitions import Definitions, read, shipped
@@ -169,8 +170,8 @@ def test_a_new_state_and_a_new_action_are_an_edit_of_data_up_to_the_screen(
     assert counter.kiosk.journeys.act("P2", "register", None, {}).refusal is None
     centre.staff("scan_nfc", "P3")
     current = read_current_state(centre.parts, PATIENT, "P3")
-    assert current is not None
-    assert current.available_actions == ("weigh", "register")
+    assert isinstance(current, Told)
+    assert current.value.available_actions == ("weigh", "register")
 
 
 def test_a_state_of_a_site_that_is_no_step_does_not_throw_the_steps_back(
@@ -230,7 +231,9 @@ def test_a_day_ends_with_equal_rows_where_an_app_or_a_kiosk_meets_its_end_first(
 ):
     tomorrow = {"appointment_id": "A9", "patient_id": "P2", "exam_id": "X", "scheduled_at": f"{day_after(DAY)}T10:00"}
     with centre.store.write() as db:
-        take_hospital(db, centre.definitions, KEYS, read_hospital({"appointments": [tomorrow]}), centre.time())
+        take_hospital(
+            db, centre.definitions, centre.parts.keys, read_hospital({"appointments": [tomorrow]}), centre.time()
+        )
     counter = counter_of()
     for patient_id in ("P1", "P2"):
         for action in ("scan_nfc", "register", "confirm_arrival"):

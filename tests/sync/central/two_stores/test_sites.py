@@ -32,7 +32,7 @@ from sync.protocol import (
 )
 from sync.set_aside import SetAside, read_lines
 from tests.sync.central.two_stores.acts import builtins, chained, intent_of, push
-from tests.sync.central.wire import EVERYTHING, KEYS, Centre, Kiosk, hospital
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, hospital
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def untouched(centre: Centre) -> list[object]:
 def test_the_id_of_a_site_stays_through_imports_backups_and_restores(centre: Centre, tmp_path: Path):
     before = centre.site_id
     with centre.store.write() as db:
-        take_hospital(db, centre.definitions, KEYS, read_hospital(hospital()), centre.time())
+        take_hospital(db, centre.definitions, centre.parts.keys, read_hospital(hospital()), centre.time())
     back_up(centre.store, tmp_path / "backup.db")
     centre.restore(tmp_path / "backup.db")
     assert centre.site_id == before
@@ -313,6 +313,6 @@ def kiosk_page(kiosk: Kiosk, cursor: int) -> PullAnswer:
         epoch=identity.epoch,
         cursor=cursor,
     )
-    page = kiosk.centre.pulls.pull(identity.kiosk_id, request)
+    page = kiosk.centre.pull(identity.kiosk_id, request)
     assert isinstance(page, PullAnswer)
     return page

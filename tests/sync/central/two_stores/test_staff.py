@@ -10,12 +10,15 @@ import msgspec
 import pytest
 
 from kiosk.store import outbox_epochs
+from sync.central.kiosks.take_in import take_in
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.health import check
 from sync.central.records.journeys import mark_changed
+from sync.ids import new_id
 from sync.journey.model import PatientId
-from sync.protocol import Code, PullAnswer, PullRequest, Verdict
-from tests.sync.central.two_stores.acts import bind_card, rewrite_last, verdicts
+from sync.protocol import Code, Intent, PullAnswer, PullRequest, PushAnswer, Verdict
+from sync.set_aside import read_lines
+from tests.sync.central.two_stores.acts import bind_card, chained, push, rewrite_last, verdicts
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, cards_of
 
 
@@ -273,7 +276,7 @@ def test_a_verdict_revised_since_a_restore_reaches_a_kiosk_that_has_not_pulled_t
         server_incarnation=before.server_incarnation,
         definitions_version=1,
     )
-    page = centre.pulls.pull(before.kiosk_id, request)
+    page = centre.pull(before.kiosk_id, request)
     assert isinstance(page, PullAnswer)
     assert page.server_incarnation != before.server_incarnation
     assert [(row.code, row.revision) for row in page.verdicts] == [("ok", 1)]
@@ -384,7 +387,7 @@ def test_a_discarded_action_with_the_id_of_another_reaches_its_kiosk(centre: Cen
     with centre.store.read() as db:
         before = db.latest_change()
     assert centre.settle("discard", reason="a broken disk").done
-    assert centre.store.news.wait(before, 0.0), "it wakes the pulls that wait"
+    assert centre.store.news.latest > before, "it wakes the pulls that wait"
     kiosk.sync()
     other.sync()
     assert verdicts(kiosk) == [("superseded", "discarded")]
@@ -397,7 +400,7 @@ def test_a_verdict_without_a_patient_wakes_the_kiosk_that_waits_for_it(centre: C
     with centre.store.read() as db:
         before = db.latest_change()
     assert centre.settle("discard", reason="gone").done
-    assert centre.store.news.wait(before, 0.0)
+    assert centre.store.news.latest > before
 
 
 def test_a_kiosk_enrolled_again_gets_the_verdicts_of_the_actions_that_it_sent_again(centre: Centre, kiosk: Kiosk):
@@ -412,7 +415,7 @@ def test_a_kiosk_enrolled_again_gets_the_verdicts_of_the_actions_that_it_sent_ag
     assert centre.settle("discard", reason="gone").done
     kiosk.sync()
     assert verdicts(kiosk) == [("superseded", "discarded"), ("applied", "ok")]
-    (told,) = centre.pulls.pull(
+    (told,) = centre.pull(
         kiosk.wire.kiosk_id,
         PullRequest(protocol_version=2, site_id=centre.site_id, kiosk_id=kiosk.wire.kiosk_id, epoch=1, cursor=0),
     ).verdicts
@@ -432,3 +435,52 @@ def test_a_kiosk_enrolled_again_may_send_a_waiting_action_again_to_get_its_verdi
     assert centre.settle("discard", reason="gone").done
     kiosk.sync()
     assert verdicts(kiosk) == [("superseded", "discarded")]
+
+
+@pytest.mark.parametrize("more", [2, 12], ids=["one by one", "as a set"])
+@pytest.mark.parametrize(("calls_on", "first"), [(False, "depends"), (True, "unknown_card")])
+def test_who_repeats_a_waiting_action_has_a_part_in_its_case_where_its_kiosk_calls_no_more(
+    tmp_path: Path, centre: Centre, kiosk: Kiosk, calls_on: bool, first: str, more: int
+):
+    kiosk.check_in_unknown("new")
+    kiosk.sync()
+    other = Kiosk(tmp_path / "other.db", centre, "B", EVERYTHING)
+    other.pull()
+    if calls_on:
+        centre.time.pass_minutes(2)
+        kiosk.pull()
+    codes = repeat_and_go_on(centre, other, more)
+    assert codes == ["unknown_card", first, *["depends"] * (more - 1)]
+    assert len(centre.open_cases()) == (2 if calls_on else 1)
+
+
+def test_a_kiosk_that_a_restore_lost_goes_on_in_the_case_of_its_file(tmp_path: Path, centre: Centre):
+    backup, aside = tmp_path / "backup.db", tmp_path / "aside.jsonl"
+    back_up(centre.store, backup)
+    lost = Kiosk(tmp_path / "lost.db", centre, "L", EVERYTHING)
+    lost.pull()
+    lost.check_in_unknown("new")
+    assert lost.ledger.set_aside(aside)
+    centre.restore(backup)
+    with centre.store.write() as db:
+        take_in(db, centre.parts, read_lines(aside.read_bytes().splitlines(keepends=True)).actions)
+    centre.enrol("A")  # its id is that of the lost one
+    again = Kiosk(tmp_path / "again.db", centre, "B", EVERYTHING)
+    again.pull()
+    assert again.wire.kiosk_id != lost.wire.kiosk_id
+    assert repeat_and_go_on(centre, again, 1) == ["unknown_card", "depends"]
+    assert centre.open_cases() == ["unknown_card"]
+
+
+def repeat_and_go_on(centre: Centre, kiosk: Kiosk, more: int) -> list[str]:
+    """Pushes the one waiting action again, and more of its visit. Returns the codes of the verdicts."""
+    (said,) = centre.rows("select intent from waiting")
+    repeated = msgspec.json.decode(str(said["intent"]), type=Intent)
+    again = msgspec.structs.replace(repeated, kiosk_id=kiosk.wire.kiosk_id, seq=1)
+    own = [
+        msgspec.structs.replace(again, seq=seq, action_id=new_id(), action_type="register")
+        for seq in range(2, 2 + more)
+    ]
+    answer = push(centre, kiosk, chained([again, *own]))
+    assert isinstance(answer, PushAnswer)
+    return [row.code for row in answer.verdicts]

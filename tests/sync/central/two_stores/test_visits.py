@@ -10,7 +10,7 @@ from sync.central.imports.whole import read_hospital, take_hospital
 from sync.journey.definitions import shipped
 from sync.protocol import Code, Verdict
 from tests.sync.central.two_stores.acts import finish, rewrite_last, transitions, verdicts
-from tests.sync.central.wire import DAY, KEYS, Centre, Kiosk
+from tests.sync.central.wire import DAY, Centre, Kiosk
 
 
 def test_case_1_scanned_at_two_offline_kiosks_is_one_visit_with_two_numbers(centre: Centre, kiosk: Kiosk, other: Kiosk):
@@ -142,7 +142,7 @@ def moved(centre: Centre, appointment_id: str, **fields: str) -> None:
     """The hospital's document changes a booking."""
     row = {"appointment_id": appointment_id, **fields}
     with centre.store.write() as db:
-        take_hospital(db, shipped(), KEYS, read_hospital({"appointments": [row]}), centre.time())
+        take_hospital(db, shipped(), centre.parts.keys, read_hospital({"appointments": [row]}), centre.time())
 
 
 def test_case_4_a_called_patient_keeps_the_call(centre: Centre, kiosk: Kiosk, other: Kiosk):

@@ -148,6 +148,24 @@ def test_a_card_is_blocked_by_its_number_whoever_holds_it(online: Online):
     assert on_card(online, "unblock", NEW_CARD).ok
 
 
+def test_a_site_that_refuses_short_uids_binds_none_and_can_still_block_one(online: Online):
+    patient_id, short = online.newcomer(), "c0ffee99"
+    online.centre.do("site", refuse_short_uids=True)
+    try:
+        refused = bind(online, patient_id, short)
+        assert (refused.status_code, refused.json()["code"]) == (400, "unusable_card")
+        assert refused.json()["error"] == (
+            "This card cannot be bound: its UID has only 4 bytes, and this hospital does not accept such cards."
+        )
+        assert len(listed(online, patient_id)) == 1, "the card of the import"
+        assert bind(online, patient_id, NEW_CARD[:-2] + "77").status_code == 201
+        assert on_card(online, "block", short).ok
+        assert on_card(online, "unblock", short).ok
+    finally:
+        online.centre.do("site", refuse_short_uids=False)
+    assert bind(online, patient_id, short).status_code == 201
+
+
 @pytest.mark.parametrize("mistyped", [NEW_CARD[:-2], f"felica:{NEW_CARD}", "08c0ffee"])
 def test_an_id_that_no_kiosk_accepts_is_not_called_blocked(online: Online, mistyped: str):
     before = online.centre.rows("select * from card_blocks")
@@ -280,7 +298,7 @@ def command(online: Online, capsys: pytest.CaptureFixture[str], *words: str) -> 
 @pytest.fixture
 def control(online: Online) -> Iterator[ControlServer]:
     """The service's control socket, as while it runs."""
-    server = ControlServer(socket_path(online.centre.store.path), operations(online.centre.parts))
+    server = ControlServer(socket_path(online.centre.store.path), lambda _: operations(online.centre.parts))
     server.start()
     yield server
     server.stop()

@@ -160,7 +160,7 @@ def command(online: Online, capsys: pytest.CaptureFixture[str], *words: str) -> 
 @pytest.fixture
 def control(online: Online) -> Any:
     """The service's control socket, as while it runs."""
-    server = ControlServer(socket_path(online.centre.store.path), operations(online.centre.parts))
+    server = ControlServer(socket_path(online.centre.store.path), lambda _: operations(online.centre.parts))
     server.start()
     yield server
     server.stop()

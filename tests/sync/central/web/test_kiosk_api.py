@@ -21,9 +21,12 @@ from kiosk.store.sqlite import Store
 from sync.agent.client import Accepted, CentralClient, NoAnswer
 from sync.agent.cycle import Agent
 from sync.central.kiosks.enrolment import new_code
+from sync.central.network.web_settings import WebSettings
 from sync.central.records.kiosks import revoke_kiosk
 from sync.central.records.tokens import hash_of, issue
 from sync.central.web.app import create_app
+from sync.central.web.kiosk_api import MAX_PUSH
+from sync.central.web.socket_places import SocketPlaces
 from sync.clock import ClockReading, read_clock
 from sync.ids import new_id
 from sync.journey.model import Role
@@ -42,7 +45,6 @@ from sync.protocol import (
     canonical,
     chain_hash,
 )
-from sync.websocket.limits import SocketLimits
 from tests.kiosk.parts import KioskParts
 from tests.sync.central.wire import Centre, Time, cards_of
 
@@ -87,7 +89,7 @@ class Online:
 @pytest.fixture(scope="module")
 def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Online]:
     centre = Centre(tmp_path_factory.mktemp("centre") / "centre.db", Time())
-    sockets = SocketLimits(4)
+    sockets = SocketPlaces(4)
     app = create_app(centre.parts, sockets, 4)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever)
@@ -190,13 +192,13 @@ def test_a_kiosk_looks_a_card_up(online: Online):
         protocol_version=2,
         site_id=online.enrolment.site_id,
         kiosk_id=online.enrolment.kiosk_id,
-        cards=cards_of("P3"),
+        card=cards_of("P3")[0],
     )
     found = client.look_up(request)
     assert isinstance(found, Accepted)
     assert found.answer.patient is not None
     assert found.answer.patient.patient_id == "P3"
-    unknown = client.look_up(msgspec.structs.replace(request, cards=cards_of("nobody")))
+    unknown = client.look_up(msgspec.structs.replace(request, card=cards_of("nobody")[0]))
     assert isinstance(unknown, Accepted)
     assert unknown.answer.patient is None
     client.close()
@@ -234,6 +236,26 @@ def test_a_revoked_kiosk_is_told_that_its_very_token_has_ended(online: Online):
     assert (outcome.code, outcome.token_sha256) == (EndCode.ENDED, hash_of(gone.token))
 
 
+@pytest.mark.parametrize("trusted", [("127.0.0.1/32",), ()])
+def test_wrong_codes_count_for_the_client_behind_a_trusted_proxy_and_a_right_code_enrols_behind_any(
+    tmp_path: Path, trusted: tuple[str, ...]
+):
+    centre = Centre(tmp_path / "centre.db", Time())
+    client = create_app(centre.parts, SocketPlaces(1), 1, WebSettings(trusted_proxies=trusted)).test_client()
+
+    def status(address: str, typed: str) -> int:
+        headers = {"X-Forwarded-For": address}
+        return client.post(PATHS[3], json={"code": typed}, headers=headers).status_code
+
+    here, there = "192.0.2.1", "192.0.2.2"
+    assert [status(here, "WRONG") for _ in range(6)] == [401] * 5 + [503]
+    assert status(there, "WRONG") == (401 if trusted else 503), "behind an unknown proxy all are one address"
+    with centre.store.write() as db:
+        right = new_code(db, centre.time())
+    assert status(here, right) == 200
+    centre.store.close()
+
+
 @pytest.mark.parametrize("site_id", ["", "01900000-0000-7000-8000-0000000000b2"])
 def test_a_kiosk_of_another_site_is_told_so_whatever_its_token_and_nothing_is_stored(online: Online, site_id: str):
     own = online.centre.site_id
@@ -257,9 +279,33 @@ def test_a_refusal_that_a_kiosk_obeys_names_the_site(online: Online):
     fork = client.push(online.push_body([], kiosk_id=fresh.kiosk_id, epoch=9))
     foreign = client.push(online.push_body([], kiosk_id=online.enrolment.kiosk_id))
     unknown = CentralClient(online.url, "nobodys").push(online.push_body([]))
-    for refused in (gap, fork, foreign, unknown):
+    without = CentralClient(online.url).push(online.push_body([]))
+    with online.centre.store.write() as db:
+        revoke_kiosk(db, fresh.kiosk_id, online.centre.time())
+    ended = client.push(online.push_body([], kiosk_id=fresh.kiosk_id))
+    for refused in (gap, fork, foreign, unknown, without, ended):
         assert isinstance(refused, CallRefused)
         assert refused.site_id == online.centre.site_id
+
+
+def test_a_refusal_of_the_sender_says_why_and_what_to_do(online: Online):
+    gone = online.centre.enrol("W")
+    with online.centre.store.write() as db:
+        revoke_kiosk(db, gone.kiosk_id, online.centre.time())
+    body = online.push_body([])
+    calls = [
+        (online.client(), online.push_body([], site_id="another")),
+        (CentralClient(online.url), body),
+        (CentralClient(online.url, "nobodys"), body),
+        (CentralClient(online.url, gone.token), online.push_body([], kiosk_id=gone.kiosk_id)),
+    ]
+    told = [client.push(message) for client, message in calls]
+    assert [each.error for each in told if isinstance(each, CallRefused)] == [
+        "this kiosk belongs to another site than this centre: check the address of the centre at the kiosk",
+        "no token came with the call",
+        "the token belongs to no kiosk of this name",
+        "this kiosk was revoked: enrol it again",
+    ]
 
 
 def test_each_refusal_has_its_status(online: Online):
@@ -316,6 +362,31 @@ def test_a_body_without_an_end_is_not_waited_for_beyond_its_limit(online: Online
         head = f"POST {PATHS[0]} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {online.enrolment.token}\r\n"
         connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 99999999\r\n\r\n".encode())
         assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
+
+
+def refused_calls(online: Online, kiosk_id: str) -> list[tuple[str, int]]:
+    """The refused calls of a kiosk that staff know of: the call with the reason, and how often."""
+    rows = online.centre.rows(
+        "select matter, count from exceptions where code = 'call_refused' and kiosk_id = :id order by matter",
+        id=kiosk_id,
+    )
+    return [(str(row["matter"]), int(str(row["count"]))) for row in rows]
+
+
+def test_staff_hear_of_every_refused_call_of_a_kiosk_and_of_no_strangers(online: Online):
+    fresh = online.centre.enrol("R")
+    assert refusal(online.post(PATHS[0], b"{}", fresh.token)).code is EndCode.MALFORMED
+    assert online.post(PATHS[0], b" " * (MAX_PUSH + 1), fresh.token).status_code == 413
+    for _ in range(2):
+        body = msgspec.json.encode(online.push_body([]))  # in another kiosk's name
+        assert refusal(online.post(PATHS[0], body, fresh.token)).code is EndCode.NOT_KNOWN
+    assert refusal(online.post(PATHS[2], b"{}", fresh.token)).code is EndCode.MALFORMED
+    wanted = [("lookup malformed", 1), ("push malformed", 2), ("push not_known", 2)]
+    assert refused_calls(online, fresh.kiosk_id) == wanted
+    before = online.centre.rows("select count(*) as n from exceptions")
+    assert online.post(PATHS[0], b"{}", "nk_nonsense").status_code == 401
+    assert online.post(PATHS[0], b" " * (MAX_PUSH + 1), "nk_nonsense").status_code == 413
+    assert online.centre.rows("select count(*) as n from exceptions") == before
 
 
 GARBAGE = [
@@ -389,7 +460,7 @@ def test_no_message_ever_breaks_the_service(online: Online, path: str, body: obj
 
 def test_a_centre_without_a_hospital_says_so_and_not_that_it_is_busy(tmp_path: Path):
     centre = Centre(tmp_path / "centre.db", Time())
-    client = create_app(centre.parts, SocketLimits(1), 1).test_client()
+    client = create_app(centre.parts, SocketPlaces(1), 1).test_client()
     with centre.store.write() as db:
         token = issue(db, Role.STAFF, 0)
         db.execute("delete from site")
@@ -409,7 +480,7 @@ def test_a_database_that_fails_says_try_later(tmp_path: Path):
     """The tables are gone: the failure is the database's, so the kiosk keeps its actions and sends them again."""
     centre = Centre(tmp_path / "centre.db", Time())
     enrolment = centre.enrol()
-    client = create_app(centre.parts, SocketLimits(1), 1).test_client()
+    client = create_app(centre.parts, SocketPlaces(1), 1).test_client()
     with centre.store.write() as db:
         db.execute("drop table receipts")
     online = Online(centre, "", enrolment)

@@ -13,7 +13,7 @@ from simple_websocket import ConnectionError as NoHandshake
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from sync.central.records.web_settings import WebSettings
+from sync.central.network.web_settings import WebSettings
 from sync.central.web.origins import Origins
 from tests.sync.central.online import API, Online
 

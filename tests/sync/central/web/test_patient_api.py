@@ -165,7 +165,7 @@ def test_a_look_by_staff_is_recorded(online: Online):
     (row,) = online.centre.rows("select who, kind, detail from audit where patient_id = :id", id=patient_id)
     assert row["kind"] == "look:current_state"
     assert row["who"].startswith("staff:")
-    assert row["detail"] == '{"from":"127.0.0.1"}'
+    assert row["detail"] == '{"from":"127.0.0.1","channel":"rest"}'
 
 
 def test_another_patients_card_is_refused_and_an_unknown_one_is_not(online: Online):
@@ -239,8 +239,24 @@ def test_every_other_path_gets_an_answer_in_json(online: Online, method, path, s
     assert answer.headers["Content-Type"] == "application/json"
 
 
-def test_a_method_that_is_not_allowed_names_those_that_are(online: Online):
-    assert "POST" in online.call("GET", PERFORM).headers["Allow"]
+@pytest.mark.parametrize("method", ["GET", "DELETE", "TRACE", "PROPFIND"])
+def test_a_method_that_is_not_allowed_names_those_that_are(online: Online, method):
+    answer = online.call(method, PERFORM)
+    assert (answer.status_code, "POST" in answer.headers["Allow"]) == (405, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/healthz", 200), ("GET", "/nothing", 404), ("TRACE", "/healthz", 405), ("POST", PERFORM, 401)],
+)
+def test_every_answer_forbids_a_browser_to_make_anything_of_it(online: Online, method, path, status):
+    answer = online.call(method, path, json={})
+    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+    assert answer.status_code == status
+    assert policy == dict.fromkeys(("default-src", "base-uri", "form-action", "frame-ancestors"), "'none'")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
 def test_the_service_says_that_it_lives(online: Online):

@@ -1,19 +1,26 @@
 """The patient's WebSocket, with a real client on a real server."""
 
 import threading
+from contextlib import ExitStack
 from socket import SHUT_RDWR
 
 import pytest
 from simple_websocket import ConnectionError as NoHandshake
 from wsproto.events import Ping
 
+from sync.central.gateway.gateway import Shares
+from sync.central.services.current_state import read_current_state
+from sync.central.services.told import Told
+from sync.central.store.news import PatientChanged
+from sync.central.web.socket_places import SOCKETS_OF_A_TOKEN
 from sync.ids import new_id
-from sync.journey.model import Role
-from sync.websocket.connection import MAX_WAITING
+from sync.journey.model import PATIENT, Role
 from tests.sync.central.online import API, PATIENCE_S, Online
 
+MANY = 32
+
 UNAUTHORIZED, FORBIDDEN = 4401, 4403
-GOING_AWAY, PROTOCOL_ERROR, NOT_UTF8, UNRESPONSIVE, TOO_BIG, TRY_AGAIN_LATER = 1001, 1002, 1007, 1008, 1009, 1013
+GOING_AWAY, PROTOCOL_ERROR, NO_CODE, NOT_UTF8, TOO_BIG, TRY_AGAIN_LATER = 1001, 1002, 1005, 1007, 1009, 1013
 HANDSHAKE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
@@ -62,6 +69,18 @@ def test_an_action_over_the_socket_is_answered_with_its_id_and_announced(online:
     assert (update["type"], update["action_id"]) == ("state_update", action_id)
     assert update["payload"] == {**result["payload"], "action": "scan_nfc"}
     assert result["payload"]["journey_state"] == "ARRIVED"
+
+
+def test_an_earlier_change_that_is_announced_later_does_not_take_the_place_of_the_state(online: Online, mine):
+    earlier = read_current_state(online.centre.parts, PATIENT, mine[0])
+    assert isinstance(earlier, Told)
+    with online.socket(mine[1]) as socket:
+        socket.next()
+        online.act(mine[1], "scan_nfc")
+        assert socket.next()["payload"]["journey_state"] == "ARRIVED"
+        online.centre.store.news.announce([PatientChanged(1, mine[0], "register", new_id(), earlier.value, "patient")])
+        socket.ask("ping")
+        assert socket.next() == {"type": "pong"}
 
 
 def test_a_repeat_over_the_other_channel_gets_the_same_answer(online: Online, mine):
@@ -224,11 +243,10 @@ def test_a_token_that_expires_closes_its_socket(online: Online, mine):
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
-        (b"\x81\x01x", PROTOCOL_ERROR),  # without a mask
         (b"\x83\x80\x00\x00\x00\x00", PROTOCOL_ERROR),  # an opcode that is reserved
         (b"\x81\x81\x00\x00\x00\x00\xff", NOT_UTF8),
     ],
-    ids=["unmasked", "reserved", "not UTF-8"],
+    ids=["reserved", "not UTF-8"],
 )
 def test_a_frame_that_is_none_closes_the_socket(online: Online, mine, frame: bytes, code: int):
     with online.socket(mine[1]) as socket:
@@ -238,14 +256,13 @@ def test_a_frame_that_is_none_closes_the_socket(online: Online, mine, frame: byt
 
 
 def test_a_peer_that_answers_no_ping_is_closed(tmp_path):
-    impatient = Online(tmp_path)
+    impatient = Online(tmp_path, shares=Shares(ping_every_s=0.2))
     try:
-        impatient.app.config["SOCK_SERVER_OPTIONS"]["ping_interval"] = 0.2
         with impatient.socket(impatient.own_token(impatient.newcomer())) as socket:
             socket.next()
             client, receive = socket.client, socket.client.ws.events
             client.ws.events = lambda: (event for event in receive() if not isinstance(event, Ping))
-            assert socket.closed() == UNRESPONSIVE
+            assert socket.closed() == NO_CODE
     finally:
         impatient.close()
 
@@ -300,7 +317,7 @@ def test_answers_to_many_actions_all_come_while_states_may_be_joined(online: Onl
 
 
 def test_a_burst_larger_than_may_wait_is_answered_whole_and_in_turn(online: Online, mine):
-    ids = [new_id() for _ in range(3 * MAX_WAITING)]
+    ids = [new_id() for _ in range(3 * MANY)]
     with online.socket(mine[1]) as socket:
         socket.next()
         for action_id in ids:
@@ -425,13 +442,32 @@ def test_one_socket_too_many_is_told_to_use_plain_requests(tmp_path):
         assert wait_until(lambda: small.sockets.open_count == 0)
         with small.socket(token) as again:
             assert again.next()["type"] == "initial_state"
-            small.sockets.stop()
-            assert again.closed() == GOING_AWAY
-        assert wait_until(lambda: small.sockets.open_count == 0)
-        with small.socket(token) as late:
-            assert late.closed() == GOING_AWAY
     finally:
         small.close()
+
+
+def test_one_token_cannot_take_every_place(tmp_path):
+    shared = Online(tmp_path, 2 * SOCKETS_OF_A_TOKEN)
+    try:
+        token, other = (shared.own_token(shared.newcomer()) for _ in range(2))
+        with ExitStack() as stack:
+            for _ in range(SOCKETS_OF_A_TOKEN):
+                stack.enter_context(shared.socket(token)).next()
+            with pytest.raises(NoHandshake) as refused, shared.socket(token):
+                pass
+            assert refused.value.status_code == 503
+            with shared.socket(other) as socket:
+                assert socket.next()["type"] == "initial_state"
+    finally:
+        shared.close()
+
+
+def test_a_stop_tells_every_socket(tmp_path):
+    ending = Online(tmp_path)
+    with ending.socket(ending.own_token(ending.newcomer())) as socket:
+        socket.next()
+        ending.close()
+        assert socket.closed() == GOING_AWAY
 
 
 def test_a_database_that_fails_is_answered_and_the_socket_stays(tmp_path):

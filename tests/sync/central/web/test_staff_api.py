@@ -278,7 +278,7 @@ def test_what_waits_for_staff_is_listed_until_it_is_settled(online: Online):
         for number, settled in ((1, None), (2, 5)):
             db.execute(
                 "insert into exceptions values (:id, 'money', 'P01', null, null, 'K1', '{\"seq\":4}', 1000, :settled,"
-                " null, null)",
+                " null, null, null, 1, 1000)",
                 {"id": f"case-{number}", "settled": settled},
             )
     told = online.call("GET", f"{API}/exceptions/", online.staff).json()["exceptions"]
@@ -292,6 +292,8 @@ def test_what_waits_for_staff_is_listed_until_it_is_settled(online: Online):
             "kiosk_id": "K1",
             "detail": {"seq": 4},
             "opened_at": "1970-01-01T09:00:01+09:00",
+            "count": 1,
+            "last_at": "1970-01-01T09:00:01+09:00",
             "has_card": False,
             "card_blocked": False,
             "may_bind": False,

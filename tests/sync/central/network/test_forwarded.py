@@ -12,8 +12,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.central.records.web_settings import WebSettings
-from sync.central.web.forwarded import behind_proxies, read_address
+from sync.central.network.forwarded import behind_proxies, read_address
+from sync.central.network.web_settings import WebSettings
 from tests.sync.central.online import API, PATIENCE_S, Online
 
 PROXY, SECOND, CLIENT, FORGED = "10.0.0.1", "10.0.0.2", "192.0.2.7", "203.0.113.9"

@@ -9,11 +9,13 @@ import ipaddress
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
-_FOR, _PROTO, _HOST = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"
+FORWARDED_PROTO = "HTTP_X_FORWARDED_PROTO"
+_FOR, _HOST = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST"
 _NAME = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:([0-9]{1,5}))?")
 _PORTS = {"http": "80", "https": "443"}
 _MOST_WARNED = 16  # peers; anybody may send the header
@@ -30,7 +32,7 @@ def behind_proxies(application: WSGIApplication, trusted: Sequence[str]) -> WSGI
         return any(address in network for network in networks)
 
     def with_client(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        peer = read_address(environ.get("REMOTE_ADDR", ""))
+        peer = read_address(environ.get("REMOTE_ADDR", "")) if networks else None
         if peer is not None and is_trusted(peer):
             environ["REMOTE_ADDR"] = str(client_of(peer, environ.get(_FOR, ""), is_trusted))
             environ.pop("REMOTE_PORT", None)
@@ -55,6 +57,7 @@ def client_of(peer: Address, chain: str, is_trusted: Callable[[Address], bool]) 
     return client
 
 
+@lru_cache(maxsize=1024)  # clients ask again and again
 def read_address(text: str) -> Address | None:
     """An IP address, which may have a port. An IPv4 address within IPv6 is an IPv4 address."""
     bare = text
@@ -71,21 +74,22 @@ def read_address(text: str) -> Address | None:
     return address
 
 
+def last_entry(header: str) -> str:
+    """The entry of a list of `X-Forwarded-*` that the nearest proxy wrote."""
+    return header.rpartition(",")[2].strip()
+
+
 def _believe_scheme_and_host(environ: WSGIEnvironment) -> None:
     """Takes scheme and host from the last entry, which the nearest proxy wrote. Any other form does not count."""
-    scheme = _last(environ.get(_PROTO, "")).lower()
+    scheme = last_entry(environ.get(FORWARDED_PROTO, "")).lower()
     if scheme in _PORTS:
         environ["wsgi.url_scheme"] = scheme
-    named = _NAME.fullmatch(_last(environ.get(_HOST, "")))
+    named = _NAME.fullmatch(last_entry(environ.get(_HOST, "")))
     if named:
         environ["HTTP_HOST"] = named[0]
     if named or scheme in _PORTS:
         port = _NAME.fullmatch(environ.get("HTTP_HOST", ""))
         environ["SERVER_PORT"] = (port and port[3]) or _PORTS[environ["wsgi.url_scheme"]]
-
-
-def _last(header: str) -> str:
-    return header.rpartition(",")[2].strip()
 
 
 def _warn(peer: str, warned: set[str]) -> None:

@@ -1,0 +1,12 @@
+"""The short commands: all but `run`. They ask the service that runs, or open the database themselves."""
+
+from collections.abc import Mapping
+
+import click
+
+from sync.central.commands import audit, bindings, card_keys, demo, hospital, imports, inbox, kiosks, tokens, upkeep
+
+_FILES = (demo, hospital, imports, tokens, kiosks, inbox, bindings, card_keys, audit, upkeep)
+COMMANDS: Mapping[str, click.Command] = {
+    command.name: command for file in _FILES for command in file.COMMANDS if command.name
+}

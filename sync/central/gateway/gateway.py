@@ -1,0 +1,236 @@
+"""The gateway: reads each request whole, within its time, and gives each client its share of the worker.
+
+A call that waits for news, and an open WebSocket, hold a connection here and nothing of the worker.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+
+from aiohttp import web
+
+from sync.central.frames import Accept, Answer, Begin, Call
+from sync.central.gateway.accepting import Accepting
+from sync.central.gateway.body import Body, most_bytes, read_body
+from sync.central.gateway.budget import Budget
+from sync.central.gateway.connection import Connection
+from sync.central.gateway.link import Link, NoWorker
+from sync.central.gateway.pace import CALLS_A_SECOND, Pace
+from sync.central.gateway.places import Places
+from sync.central.gateway.program import Program, Started
+from sync.central.gateway.refusals import BUSY, SERVER, TOO_SLOW, refusal
+from sync.central.gateway.sockets import Sockets
+from sync.central.gateway.supervisor import Supervisor
+from sync.central.gateway.turns import Turns
+from sync.central.network.forwarded import client_of, read_address
+from sync.central.tls.certificate import ServedCertificate
+
+log = logging.getLogger(__name__)
+
+WORKER_S = 10.0  # for a worker that starts
+ANSWER_S = 60.0  # for a worker to answer, a wait for news included
+END_S = 1.0  # for connections to end at a stop
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
+_OF_CONNECTION = frozenset({b"content-length", b"connection"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What the gateway holds, in all and for one client, and how long it waits."""
+
+    connections: int = 4096
+    of_an_address: int = 2048
+    with_worker: int = 16  # the worker has more threads: the others take the messages of WebSockets
+    waiting: int = 512  # of one address
+    calls_a_second: float = CALLS_A_SECOND  # of one address, while others call too
+    body_bytes: int = 64 * 1024 * 1024  # of bodies that come in or wait
+    body_bytes_of_an_address: int = 16 * 1024 * 1024
+    patience_s: float = 10.0  # for the head of a request, and for a TLS handshake
+    body_bytes_a_second: float = 16 * 1024  # a body gets this much more time
+    ping_every_s: float = 25.0  # on a WebSocket; its client has half of that for the answer
+
+
+SHARES = Shares()
+
+
+class Gateway:
+    """Serves one listening socket, with one worker behind it. All of it runs on one loop."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        program: Program,
+        certificate: ServedCertificate | None = None,
+        begin: Begin | None = None,
+        shares: Shares = SHARES,
+    ) -> None:
+        """`program` is the worker, and `begin` what it is told: the proxies in it are believed here too."""
+        begin = begin or Begin()
+        self._listener = listener
+        self._port = listener.getsockname()[1]
+        self._certificate = certificate
+        self._proxies = [ipaddress.ip_network(network) for network in begin.web.trusted_proxies]
+        self._shares = shares
+        self._numbers = count(1)
+        self._sockets = Sockets(shares.ping_every_s)
+        self._supervisor = Supervisor(program, begin, self._sockets.take, self._sockets.end_all)
+        self._pace = Pace(shares.calls_a_second)
+        self._turns = Turns(shares.with_worker, shares.waiting)
+        self._budget = Budget(shares.body_bytes, shares.body_bytes_of_an_address)
+        self._places = Places(shares.connections, shares.of_an_address, self._is_proxy)
+        self._server: web.Server | None = None
+
+    async def run(self, first: Started | None = None) -> bool:
+        """Serves until `stop`. False where the worker did not start. `first` is a worker that was heard already."""
+        self._server = web.Server(self._handle, handler_cancellation=True)
+        await self._supervisor.start(first)
+        accepting = Accepting(self._listener, self._connection, self._certificate, self._shares.patience_s)
+        tasks = [asyncio.create_task(accepting.run()), asyncio.create_task(self._end_the_late())]
+        try:
+            return await self._supervisor.run()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await self._server.shutdown(END_S)
+
+    async def stop(self) -> None:
+        """Ends the worker in order, and with it every wait. `run` returns then."""
+        await self._supervisor.stop()
+
+    def _connection(self, plain: socket.socket, address: str) -> Connection | None:
+        """The protocol of a new connection; None where the address has its share already."""
+        assert self._server is not None
+        made = Connection(self._server, plain, address, self._shares.patience_s, self._leave)
+        return made if self._places.take(address, made) else None
+
+    def _leave(self, connection: Connection) -> None:
+        self._places.leave(connection.address, connection)
+
+    async def _end_the_late(self) -> None:
+        """Ends the connections whose request is not whole in time."""
+        assert self._server is not None
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._shares.patience_s / 10)
+            now = loop.time()
+            for each in self._server.connections:
+                if isinstance(each, Connection) and each.due is not None and each.due < now:
+                    each.end()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, Connection)
+        client = self._client(request, connection.address)
+        connection.begin()
+        try:
+            with self._budget.holding(client, most_bytes(request)) as held:
+                if held is None:
+                    return _last(refusal(BUSY))
+                body = await read_body(request, self._shares.patience_s, self._shares.body_bytes_a_second)
+                if body is None:
+                    return _last(refusal(TOO_SLOW))
+                held.shrink(len(body.content))
+                return await self._answer_or_repeat(request, client, self._call(request, body, connection.address))
+        finally:
+            connection.finish()
+
+    def _call(self, request: web.BaseRequest, body: Body, peer: str) -> Call:
+        target = request.raw_path
+        return Call(
+            number=next(self._numbers),
+            method=request.method,
+            target=target if target.startswith("/") else request.rel_url.raw_path_qs,
+            headers=list(request.raw_headers),
+            body=body.content,
+            announced=body.announced,
+            is_socket=request.headers.get("Upgrade", "").lower() == "websocket",
+            peer=peer,
+            scheme="https" if self._certificate else "http",
+            port=self._port,
+        )
+
+    async def _answer_or_repeat(self, request: web.BaseRequest, client: str, call: Call) -> web.StreamResponse:
+        """The answer; from the next worker where one ends before it, and the call changes nothing."""
+        for _ in range(2 if call.method in _SAFE else 1):
+            with suppress(NoWorker):
+                return await self._answer(request, client, call)
+        return refusal(BUSY)
+
+    async def _answer(self, request: web.BaseRequest, client: str, call: Call) -> web.StreamResponse:
+        delay_s = self._pace.delay(client, asyncio.get_running_loop().time())
+        if delay_s > 0:
+            await asyncio.sleep(delay_s)
+        if not await self._turns.take(client):
+            return refusal(BUSY)
+        turn = _Turn(self._turns)
+        try:
+            link = await self._supervisor.link(WORKER_S)
+        except BaseException:
+            turn.end()
+            raise
+        opening = self._sockets.open(call.number, link) if call.is_socket else None
+        try:
+            answer = await self._ask(link, call, turn)
+            if isinstance(answer, Accept):
+                assert opening is not None
+                return await opening.serve(request, answer)
+            return refusal(BUSY) if answer is None else _response(answer)
+        finally:
+            self._sockets.forget(call.number)
+
+    async def _ask(self, link: Link, call: Call, turn: "_Turn") -> Answer | Accept | None:
+        """The worker's answer; None where it takes too long."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await link.ask(call, turn.end)
+        except TimeoutError:
+            log.error("the worker did not answer within %s seconds", ANSWER_S)  # noqa: TRY400 one line
+            return None
+
+    def _client(self, request: web.BaseRequest, peer: str) -> str:
+        """The address whose share a call is of."""
+        chain = ",".join(request.headers.getall("X-Forwarded-For", ()))  # a proxy may add a line of its own
+        if not chain or not self._is_proxy(peer):
+            return peer
+        address = read_address(peer)
+        assert address is not None
+        return str(client_of(address, chain, self._is_trusted))
+
+    def _is_proxy(self, peer: str) -> bool:
+        address = read_address(peer) if self._proxies else None
+        return address is not None and self._is_trusted(address)
+
+    def _is_trusted(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        return any(address in network for network in self._proxies)
+
+
+class _Turn:
+    """A turn that ends once."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns: Turns | None = turns
+
+    def end(self) -> None:
+        turns, self._turns = self._turns, None
+        if turns is not None:
+            turns.give_back()
+
+
+def _response(answer: Answer) -> web.Response:
+    response = web.Response(body=answer.body, status=answer.status, headers=dict((SERVER,)))
+    for name, value in answer.headers:
+        if name.lower() not in _OF_CONNECTION:
+            response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+        elif value.lower() == b"close":
+            response.force_close()
+    return response
+
+
+def _last(response: web.Response) -> web.Response:
+    """A response after which the connection ends: what follows on it is no request."""
+    response.force_close()
+    return response

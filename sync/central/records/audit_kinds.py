@@ -1,0 +1,72 @@
+"""The kinds of rows in the audit. Their one home: a row of another kind does not come into being."""
+
+from enum import StrEnum
+
+KEPT_DAYS = 730  # unless an operator says otherwise
+
+
+class AuditKind(StrEnum):
+    """What a row of the audit says."""
+
+    # Staff, or an operator, were told of patients. Each such row names the patients.
+    LOOK_STATE = "look:current_state"
+    LOOK_SOCKET = "look:socket"
+    LOOK_ACTION = "look:action"  # in the answer to an action, a refusal with the patient's state among them
+    LOOK_QUEUE = "look:queue"
+    LOOK_HISTORY = "look:history"
+    LOOK_BINDINGS = "look:bindings"
+    LOOK_CASES = "look:exceptions"
+    LOOK_CASE = "look:exception"
+    LOOK_TOKENS = "look:tokens"
+    LOOK_CHECK = "look:check"
+    LOOK_TAKE_IN = "look:take-in"
+    LOOK_IMPORT = "look:import"
+    LOOK_DEMO = "look:demo-data"
+    LOOK_ACTS = "look:kiosk_acts"
+    LOOK_AUDIT = "look:access-log"
+
+    # A kiosk was told of patients.
+    LOOK_CARD = "look:card"
+    TOLD_ROSTER = "told:roster"  # one row a kiosk and day, with the number of patients told
+    TOLD_VERDICTS = "told:verdicts"  # leaves no row
+
+    # Who came in, and who did not.
+    ENROLLED = "enrolled"
+    REFUSED_UNKNOWN = "refused:unknown-token"
+    REFUSED_REVOKED = "refused:revoked-token"
+    REFUSED_EXPIRED = "refused:expired-token"
+    REFUSED_REPLACED = "refused:replaced-token"  # a kiosk's, after its overlap with the newer one
+    REFUSED_ROLE = "refused:role"  # the token is valid, and not for this request
+    REFUSED_KIOSK = "refused:other-kiosk"  # the token is valid, and the call names another kiosk
+    REFUSED_CODE = "refused:enroll-code"
+
+    # What staff did besides journeys.
+    SETTLE = "settle"
+    MERGE = "merge"
+    BIND = "bind"
+    END_BINDING = "end_binding"
+    BLOCK_CARD = "block_card"
+    UNBLOCK_CARD = "unblock_card"
+
+    # What operators did.
+    ENROLL_CODE = "enroll-code"
+    KIOSK_REVOKE = "kiosk-revoke"
+    KIOSK_UNDO = "kiosk-undo"
+    TAKE_BACK = "take_back"  # what a kiosk did to one patient
+    KIOSK_RENEW = "kiosk-renew"
+    TAKE_IN = "take-in"
+    ISSUE = "token"
+    REVOKE = "token-revoke"
+    DEMO_DATA = "demo-data"
+    CARD_KEYS = "card-keys"
+    CLOCK = "clock"
+    BACKUP = "backup"
+    SITE = "site"
+    IMPORT = "import"
+    IMPORT_DAY = "import-day"
+
+    # What a kiosk's tokens and its chain showed.
+    RENEWED = "token-renewed"
+    FORK = "fork"
+    REWRITTEN = "rewritten"
+    GAP = "gap"

@@ -1,0 +1,164 @@
+"""The one connection that writes. Brief transactions that wait for each other share a commit.
+
+A commit waits for the disk, and the next writer waits for the commit. So a brief transaction stays open for a writer
+that waits already, which adds its own as a savepoint. The last of them commits for all.
+"""
+
+import contextlib
+import copy
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+
+from sync.central.store.transactions import WriteTransaction
+from sync.fair_lock import FairLock
+from sync.open_files import OpenFiles
+from sync.write_ahead_log import WriteAheadLog
+
+SHARED_S = 0.01  # from the begin of a commit's first transaction, until it takes no further one
+MOST_SHARING = 64
+
+
+class Commit:
+    """One commit, and the transactions that it covers."""
+
+    def __init__(self, shared_s: float) -> None:
+        """It takes further transactions for `shared_s` seconds."""
+        self._until = time.monotonic() + shared_s
+        self._sharing = 1
+        self._settled: threading.Event | None = None  # a transaction that shares with nobody needs none
+        self._error: BaseException | None = None
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether a further transaction may share the commit."""
+        return self._sharing < MOST_SHARING and time.monotonic() < self._until
+
+    def stay_open(self) -> None:
+        """Lets a thread wait for the commit of another one."""
+        self._settled = self._settled or threading.Event()
+
+    def share(self) -> None:
+        """Counts a further transaction."""
+        self._sharing += 1
+
+    def settle(self, error: BaseException | None = None) -> None:
+        """Tells every thread that waits that the commit is durable, or why it is not."""
+        self._error = error
+        if self._settled is not None:
+            self._settled.set()
+
+    def wait(self) -> None:
+        """Waits until the commit is durable. Raises sqlite3.Error where it failed, a copy for each thread."""
+        if self._settled is not None:
+            self._settled.wait()
+        if isinstance(self._error, sqlite3.Error):
+            raise copy.copy(self._error) from self._error
+        if self._error is not None:
+            raise sqlite3.OperationalError("the commit was interrupted") from self._error
+
+
+class SharedCommits:
+    """The connection that writes, its log and its files. Threads take turns in the order of their requests."""
+
+    def __init__(self, connection: sqlite3.Connection, log: WriteAheadLog, files: OpenFiles) -> None:
+        self.shared_s = SHARED_S
+        self._connection = connection
+        self._log = log
+        self._files = files
+        self._turns = FairLock()
+        self._open: Commit | None = None  # the commit of a transaction that was left open for the next writer
+
+    @contextlib.contextmanager
+    def transaction(self, *, brief: bool) -> Iterator[WriteTransaction]:
+        """One transaction, as `Store.write()` says."""
+        self._take_turn()
+        try:
+            commit, is_first = self._begin(brief=brief)
+            try:
+                yield WriteTransaction(self._connection)
+                if not is_first:
+                    self._connection.execute("release savepoint turn")
+            except BaseException as error:
+                self._undo(commit, error, is_first=is_first)
+                raise
+            finally:
+                if brief and self._may_stay_open():
+                    commit.stay_open()
+                else:
+                    self._commit_open()
+        finally:
+            self._turns.release()
+        commit.wait()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """The turn of one thread, with every transaction committed."""
+        self._take_turn()
+        try:
+            self._commit_open()
+            yield
+        finally:
+            self._turns.release()
+
+    def _take_turn(self) -> None:
+        try:
+            self._turns.acquire()
+        except BaseException:
+            # A transaction may have been left open for this very thread.
+            with self._turns:
+                self._commit_open()
+            raise
+
+    def _begin(self, *, brief: bool) -> tuple[Commit, bool]:
+        """The commit that the transaction of this turn is part of, and whether it is the first one there."""
+        if not brief:
+            self._commit_open()
+        if self._open is not None:
+            self._connection.execute("savepoint turn")
+            self._open.share()
+            return self._open, False
+        self._log.begin()
+        self._files.confirm()
+        self._connection.execute("begin immediate")
+        self._open = Commit(self.shared_s)
+        return self._open, True
+
+    def _may_stay_open(self) -> bool:
+        """Whether the open transaction can wait for one more. One that SQLite has rolled back by itself cannot."""
+        is_sound = self._open is not None and self._open.takes_more and self._connection.in_transaction
+        return is_sound and self._turns.is_wanted
+
+    def _undo(self, commit: Commit, error: BaseException, *, is_first: bool) -> None:
+        """Undoes the transaction of this turn alone."""
+        self._log.fail(error)
+        # A full disk rolls back by itself, and with this transaction those that share its commit.
+        if self._connection.in_transaction and not is_first:
+            self._connection.execute("rollback to savepoint turn")
+            self._connection.execute("release savepoint turn")
+            return
+        if self._connection.in_transaction:
+            self._connection.execute("rollback")
+        commit.settle(error)
+        self._open = None
+
+    def _commit_open(self) -> None:
+        """Commits what is open, if anything, and tells those who wait. An error is theirs too: `wait()` raises it."""
+        commit, self._open = self._open, None
+        if commit is None:
+            return
+        try:
+            self._connection.execute("commit")
+            self._files.confirm()
+        except BaseException as error:
+            self._log.fail(error)
+            # A commit that fails on a full disk may have rolled back by itself.
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+            commit.settle(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        commit.settle()
+        self._log.commit()

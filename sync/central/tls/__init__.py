@@ -1,0 +1,1 @@
+"""How the centre itself serves https: its certificate, and one encrypted connection."""

@@ -1,0 +1,29 @@
+"""What a worker's process is told at its start: everything that the operator chose."""
+
+import sys
+from typing import Any
+
+import msgspec
+
+from sync.central.network.web_settings import WebSettings
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of `run`, as JSON can hold them. Paths are those of the command line.
+
+    `definitions` are the document of a site's own rules, `web` the options of the command alone. With `create`, a
+    database is made where there is none.
+    """
+
+    url: str
+    keys: str | None = None
+    create: bool = False
+    definitions: dict[str, Any] | None = None
+    audit_days: int | None = None
+    web: WebSettings = WebSettings()
+    tls_cert: str | None = None
+    tls_key: str | None = None
+
+    def words(self) -> tuple[list[str], bytes]:
+        """The command that starts such a worker, and what it reads from its standard input."""
+        return [sys.executable, "-m", "sync.central.worker"], msgspec.json.encode(self)

@@ -1,0 +1,293 @@
+"""Every endpoint and every command of the socket: who is told of a patient has a row in the access log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import requests
+
+from sync.cards import canonical_tag
+from sync.central.web.patient_socket import COMMANDS, PATH
+from sync.ids import new_id
+from sync.journey.model import STAFF, Role
+from sync.protocol import PROTOCOL_VERSION, LookupRequest, TokenAnswer, TokenRequest, canonical
+from tests.sync.central.door.marked import ANNA, BORIS, CARDS, CLARA, DORA, STRANGE_CARD, MarkedOnline
+from tests.sync.central.online import API
+
+STATE, ACT = f"{API}/patient-journey/current-state/", f"{API}/patient-journey/perform-action/"
+OLD_STATE, OLD_ACT = f"{API}/patient-journey/current_state/", f"{API}/patient-journey/perform_action/"
+QUEUE, CASES, PATIENTS = f"{API}/queue/", f"{API}/exceptions/", f"{API}/patients/"
+OF_BINDING = PATIENTS + "<patient_id>/bindings/<binding_id>/"
+Fill = Callable[[MarkedOnline], dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request of staff, and the patients of whom its answer tells. `of` fills the path."""
+
+    method: str
+    rule: str
+    about: frozenset[str]
+    body: dict[str, Any] | None = None
+    query: dict[str, str] | None = None
+    of: Fill = lambda _: {}
+
+
+def ask(method: str, rule: str, *about: str, of: Fill = lambda _: {}, query: Any = None, **body: Any) -> Ask:
+    return Ask(method, rule, frozenset(about), body or None, query, of)
+
+
+def act(rule: str, *about: str, action_type: str = "scan_nfc", **payload: Any) -> Ask:
+    return ask("POST", rule, *about, action_type=action_type, payload=payload)
+
+
+def case_of(patient_id: str) -> Fill:
+    return lambda marked: {"exception_id": marked.cases[patient_id]}
+
+
+def of_anna(marked: MarkedOnline) -> dict[str, str]:
+    return {"patient_id": ANNA, "binding_id": marked.binding_id, "queue_id": marked.queue_id}
+
+
+def of_nobody(_: MarkedOnline) -> dict[str, str]:
+    return {"patient_id": "nobody", "binding_id": new_id(), "queue_id": new_id(), "exception_id": new_id()}
+
+
+EVERYBODY = (ANNA, BORIS, CLARA)
+ASKED = {
+    "definitions": ask("GET", f"{API}/state-definitions/"),
+    "health": ask("GET", "/healthz"),
+    "state": ask("GET", STATE, ANNA, query={"patient_id": ANNA}),
+    "state, old path": ask("GET", OLD_STATE, ANNA, query={"patient_id": ANNA}),
+    "state of nobody": ask("GET", STATE, query={"patient_id": "nobody"}),
+    "action": act(ACT, BORIS, patient_id=BORIS),
+    "action, old path": act(OLD_ACT, BORIS, patient_id=BORIS),
+    "action by a card": act(ACT, CLARA, tag_id=CARDS[CLARA]),
+    "action that the rules refuse": act(ACT, ANNA, patient_id=ANNA, action_type="complete_exam"),
+    "action of no kind": act(ACT, ANNA, patient_id=ANNA, action_type="dance"),
+    "action with another's card": act(ACT, ANNA, patient_id=ANNA, tag_id=CARDS[BORIS]),
+    "action with a strange card": act(ACT, tag_id=STRANGE_CARD),
+    "no action": ask("POST", ACT, payload={"patient_id": ANNA}),
+    "queue": ask("GET", QUEUE, ANNA),
+    "queue of no state": ask("GET", QUEUE, query={"state": "x"}),
+    "search": ask("POST", QUEUE + "search/", ANNA, q="quix"),
+    "search without result": ask("POST", QUEUE + "search/", q="nobody of this name"),
+    "entry": ask("PATCH", QUEUE + "<queue_id>/", ANNA, of=of_anna, state="called"),
+    "entry, refused": ask("PATCH", QUEUE + "<queue_id>/", ANNA, of=of_anna, state="completed"),
+    "entry of nobody": ask("PATCH", QUEUE + "<queue_id>/", of=of_nobody, state="called"),
+    "history": ask("GET", PATIENTS + "<patient_id>/history/", ANNA, of=of_anna),
+    "history of nobody": ask("GET", PATIENTS + "<patient_id>/history/", of=of_nobody),
+    "merge": ask("POST", PATIENTS + "<patient_id>/merge/", ANNA, DORA, of=of_anna, patient_id=DORA),
+    "merge with nobody": ask("POST", PATIENTS + "<patient_id>/merge/", of=of_anna, patient_id="nobody"),
+    "correct": ask("POST", PATIENTS + "<patient_id>/correct/", ANNA, of=of_anna, state="CALLED", reason="seen"),
+    "bind": ask("POST", f"{API}/bindings/", DORA, patient_id=DORA, tag_id=STRANGE_CARD),
+    "bindings": ask("GET", PATIENTS + "<patient_id>/bindings/", ANNA, of=of_anna),
+    "end": ask("POST", OF_BINDING + "end/", ANNA, of=of_anna, reason="x"),
+    "block": ask("POST", OF_BINDING + "block/", ANNA, of=of_anna, reason="x"),
+    "unblock": ask("POST", OF_BINDING + "unblock/", of=of_anna, reason="not blocked, so it is refused"),
+    "block a card": ask("POST", f"{API}/cards/block/", ANNA, tag_id=CARDS[ANNA], reason="x"),
+    "block a strange card": ask("POST", f"{API}/cards/block/", tag_id=STRANGE_CARD, reason="x"),
+    "unblock a card": ask("POST", f"{API}/cards/unblock/", tag_id=CARDS[ANNA], reason="not blocked"),
+    "cases": ask("GET", CASES, *EVERYBODY[:2]),
+    "case": ask("GET", CASES + "<exception_id>/", ANNA, BORIS, of=case_of(ANNA)),
+    "case of a kiosk": ask("GET", CASES + "<exception_id>/", BORIS, of=case_of(BORIS)),
+    "case of a record that cannot be read": ask("GET", CASES + "<exception_id>/", CLARA, of=case_of(CLARA)),
+    "no case": ask("GET", CASES + "<exception_id>/", of=of_nobody),
+    "settle": ask("POST", CASES + "<exception_id>/settle/", BORIS, of=case_of(BORIS), how="discard", reason="x"),
+    "settle for another": ask(
+        "POST", CASES + "<exception_id>/settle/", ANNA, of=case_of(BORIS), how="reassign", patient_id=ANNA
+    ),
+}
+# What kiosks call, in tests of their own below; and the socket.
+WIRE = ("sync/push", "sync/pull", "sync/lookup", "kiosks/enroll", "kiosks/token")
+OF_KIOSKS = {f"{API}/{name}" for name in WIRE}
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Iterator[MarkedOnline]:
+    made = MarkedOnline(tmp_path)
+    yield made
+    made.close()
+
+
+def test_every_route_is_asked(marked: MarkedOnline):
+    """A new endpoint needs a line in the table, or a test below."""
+    rules = {rule.rule for rule in marked.online.app.url_map.iter_rules()}
+    assert rules == {each.rule for each in ASKED.values()} | OF_KIOSKS | {PATH}
+
+
+def send(marked: MarkedOnline, wanted: Ask, token: str | None) -> requests.Response:
+    path = wanted.rule
+    for name, value in wanted.of(marked).items():
+        path = path.replace(f"<{name}>", value)
+    body = {"action_id": new_id(), **wanted.body} if wanted.body is not None else None
+    return marked.online.call(wanted.method, path, token, json=body, params=wanted.query)
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_staff_who_are_told_of_a_patient_leave_a_row_for_that_patient(marked: MarkedOnline, name: str):
+    wanted, before = ASKED[name], marked.marks()
+    answer = send(marked, wanted, marked.nurse)
+    assert answer.status_code not in (401, 415, 500), answer.text
+    told = marked.told(answer.text, before | marked.marks())
+    noted = marked.noted()
+    assert set().union(*noted.values()) == wanted.about
+    assert told <= wanted.about
+    assert {who.partition(" (")[0] for who in noted} <= {"staff:Nurse"}
+    assert wanted.about or not has_state(answer.json()), "a state is a patient's"
+
+
+def has_state(document: object) -> bool:
+    return isinstance(document, dict) and document.get("journey_state") is not None
+
+
+@pytest.mark.parametrize("name", [name for name, each in ASKED.items() if each.about])
+def test_a_repeated_request_within_ten_minutes_leaves_no_second_row(marked: MarkedOnline, name: str):
+    for _ in range(2):
+        send(marked, ASKED[name], marked.nurse)
+    rows = marked.centre.rows("select kind, patient_id, detail from audit where kind like 'look:%'")
+    named = [(row["kind"], one) for row in rows for one in names(row)]
+    assert len(named) == len(set(named))
+
+
+def names(row: dict[str, Any]) -> list[str]:
+    return [row["patient_id"]] if row["patient_id"] else json.loads(row["detail"])["patient_ids"]
+
+
+def test_the_repeat_of_an_action_by_another_leaves_a_row_too(marked: MarkedOnline):
+    other, action_id = marked.centre.token(Role.STAFF, name="Other"), new_id()
+    path = f"{CASES}{marked.cases[BORIS]}/settle/"
+    for token in (marked.nurse, other):
+        body = {"how": "reassign", "patient_id": ANNA, "action_id": action_id}
+        assert marked.online.call("POST", path, token, json=body).ok
+    noted = {who.partition(" (")[0]: told for who, told in marked.noted().items()}
+    assert noted == {"staff:Nurse": {ANNA}, "staff:Other": {ANNA}}
+
+
+def test_a_patients_own_token_leaves_no_row(marked: MarkedOnline):
+    own = marked.online.own_token(ANNA)
+    assert send(marked, ASKED["state"], own).ok
+    assert send(marked, act(ACT, action_type="dance"), own).json()["journey_state"] == "WAITING"
+    with marked.online.socket(own) as socket:
+        assert socket.next()["type"] == "initial_state"
+    assert marked.noted() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "about"),
+    [(name, each.about) for name, each in ASKED.items() if each.rule not in (STATE, OLD_STATE, ACT, OLD_ACT)],
+)
+def test_no_other_role_is_told_of_anybody_where_staff_are(marked: MarkedOnline, name: str, about: frozenset[str]):
+    for token in (None, marked.box.token, marked.online.own_token(CLARA)):
+        answer = send(marked, ASKED[name], token)
+        assert marked.told(answer.text, marked.marks()) == set()
+        assert answer.status_code in ((200,) if not about and answer.ok else (401, 403))
+
+
+# The socket.
+
+
+def followed(marked: MarkedOnline, *messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a socket of staff that follows Anna answers to messages."""
+    with marked.online.socket(marked.nurse, query=f"?patient_id={ANNA}") as socket:
+        received = [socket.next()]
+        marked.look_again()
+        for message in messages:
+            socket.send(message)
+            received.append(socket.until(ANSWERS[message["command"]]))
+    return received[1:]
+
+
+ANSWERS = {"ping": "pong", "fetch_initial_state": "initial_state", "perform_action": "action_result"}
+SAID = {
+    "ping": ({"command": "ping"}, set()),
+    "fetch_initial_state": ({"command": "fetch_initial_state", "patient_id": BORIS}, {BORIS}),
+    "perform_action": (
+        {"command": "perform_action", "action_type": "complete_exam", "payload": {"patient_id": BORIS}},
+        {BORIS},
+    ),
+}
+
+
+def test_every_command_of_the_socket_is_said():
+    assert set(COMMANDS) == set(SAID) == set(ANSWERS)
+
+
+@pytest.mark.parametrize("command", SAID)
+def test_a_message_to_staff_about_a_patient_leaves_a_row(marked: MarkedOnline, command: str):
+    message, about = SAID[command]
+    (answer,) = followed(marked, message)
+    assert has_state(answer.get("payload", answer)) == bool(about)
+    assert set().union(*marked.noted().values()) == about
+
+
+def test_staff_who_follow_a_patient_leave_a_row_at_the_beginning_and_for_later_news(marked: MarkedOnline):
+    with marked.online.socket(marked.nurse, query=f"?patient_id={ANNA}") as socket:
+        assert socket.next()["type"] == "initial_state"
+        assert set().union(*marked.noted().values()) == {ANNA}
+        marked.look_again()
+        assert marked.centre.act(ANNA, "call_patient", STAFF, room="7").done
+        assert socket.until("state_update")["payload"]["journey_state"] == "CALLED"
+    (row,) = marked.centre.rows("select who, kind from audit where kind = 'look:socket'")
+    assert row["who"].startswith("staff:Nurse")
+
+
+# Kiosks.
+
+
+def test_pages_to_a_kiosk_are_one_row_a_day_with_the_number_of_patients_told(marked: MarkedOnline):
+    told = [marked.box.pulled(0) for _ in range(2)]
+    number = sum(len(page["patients"]) for page in told)
+    assert number > 0
+    assert marked.centre.rows("select 1 from audit") == [], "no poll waits for a writer"
+    marked.write_tallies()
+    marked.box.pulled(0)
+    marked.write_tallies()
+    (row,) = marked.centre.rows("select who, kind, detail from audit")
+    detail = {"from": "127.0.0.1", "day": "2026-03-02", "count": number + number // 2}
+    assert (row["who"], row["kind"], json.loads(row["detail"])) == (marked.box.kiosk_id, "told:roster", detail)
+
+
+def test_the_next_day_of_a_kiosk_has_a_row_of_its_own(marked: MarkedOnline):
+    marked.box.pulled(0)
+    marked.centre.clock.set("2026-03-03", "04:30")
+    marked.centre.act(ANNA, "scan_nfc")
+    marked.box.pulled(0)
+    marked.write_tallies()
+    days = [json.loads(row["detail"])["day"] for row in marked.centre.rows("select detail from audit order by at_ms")]
+    assert days == ["2026-03-02", "2026-03-03"]
+
+
+def test_a_verdict_about_what_the_kiosk_itself_did_leaves_no_look(marked: MarkedOnline):
+    assert marked.box.push(ANNA, "scan_nfc")["patient_id"] == ANNA
+    marked.write_tallies()
+    assert marked.centre.rows("select kind from audit where kind like 'look:%' or kind like 'told:%'") == []
+
+
+def test_each_look_up_of_a_card_is_a_row(marked: MarkedOnline):
+    card = marked.centre.parts.keys.published.hashes(canonical_tag(CARDS[CLARA]))[-1]
+    request = LookupRequest(
+        protocol_version=PROTOCOL_VERSION, site_id=marked.box.site_id, kiosk_id=marked.box.kiosk_id, card=card
+    )
+    for _ in range(2):
+        answer = marked.online.call("POST", f"{API}/sync/lookup", marked.box.token, data=canonical(request))
+        assert CLARA in answer.text
+    rows = marked.centre.rows("select who, kind, patient_id from audit")
+    assert rows == [{"who": marked.box.kiosk_id, "kind": "look:card", "patient_id": CLARA}] * 2
+
+
+def test_a_newer_token_for_a_kiosk_tells_of_nobody(marked: MarkedOnline):
+    marked.box.pulled(0)  # notes the use of the token
+    marked.centre.do("kiosk-renew")
+    marked.forget()
+    request = TokenRequest(protocol_version=PROTOCOL_VERSION, site_id=marked.box.site_id, kiosk_id=marked.box.kiosk_id)
+    answer = marked.online.call("POST", f"{API}/kiosks/token", marked.box.token, data=canonical(request))
+    assert msgspec.json.decode(answer.content, type=TokenAnswer).token
+    assert marked.told(answer.text, marked.marks()) == set()
+    assert marked.noted() == {}
