@@ -194,7 +194,8 @@ def test_a_finger_that_slides_from_one_button_onto_another_presses_the_first(han
     hand.touch("touchStart", start)
     hand.slide(start, 0, -8)
     hand.up()
-    hand.screen.await_painting()
+    while not counter.keeps:
+        hand.screen.await_painting()
     assert counter.keeps == 1
     assert counter.acts == []
 
@@ -229,7 +230,7 @@ def test_a_key_that_is_held_answers_one_question(hand: Hand, counter: StagedCoun
     for _ in range(5):
         keyboard.down("Enter")  # a second "down" is a repeat
     keyboard.up("Enter")
-    hand.screen.await_painting()
+    hand.screen.await_text("접수되었습니다")
     assert [act[0] for act in counter.acts] == ["register"]
 
 
