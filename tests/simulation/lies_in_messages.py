@@ -75,7 +75,7 @@ def false_cursors(liar: Liar) -> None:
     latest = centre.rows("select value from counters where name = 'change'")[0]["value"]
     beyond = latest + liar.chance.choice((1, 5, 10**6, 2**62, 2**70))
     with centre.store.read() as db:
-        anothers = cursor_mac(read_standings(db).moment, "kiosk-A", beyond)
+        anothers = cursor_mac(read_standings(db).moment, "kiosk-A", beyond, more=False)
     (incarnation,) = centre.rows("select server_incarnation from incarnation")[0]
     for mac in ("", anothers, liar.cursor_mac, "\ud800".encode("utf-8", "replace").decode(), "é" * 64):
         answer = liar.pull(adopt=False, cursor=beyond, cursor_mac=mac, server_incarnation=incarnation)

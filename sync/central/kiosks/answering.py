@@ -223,7 +223,7 @@ def _answer(
         server_incarnation=moment.server_incarnation,
         from_cursor=between.from_cursor,
         cursor=between.cursor,
-        cursor_mac=cursor_mac(moment, asked.kiosk_id, between.cursor),
+        cursor_mac=cursor_mac(moment, asked.kiosk_id, between.cursor, more=between.more),
         reset=between.reset,
         more=between.more,
         gone=(*(each.old for each in page.renamed), *page.rows.gone),

@@ -90,7 +90,8 @@ def _names_whom_it_was_told_of(db: ReadTransaction, batch: Batch, intent: Intent
 
     - what another kiosk was told, at any time;
     - the holder of a card, by the hash of the card alone. A kiosk may ask for that with a look-up;
-    - whatever a kiosk sends until it has sent all that it kept before a restore, which may have lost those rows.
+    - whatever a kiosk sends after a restore, which may have lost those rows, until it has sent all that it kept and has
+      the whole roster.
 
     An id that is nobody's gets the same answer as a stranger's, so no verdict tells whether an id is anybody's.
     """

@@ -7,7 +7,7 @@ import logging
 
 from sync.central.centre import Centre
 from sync.central.kiosks.answering import Asked, Present, present_of
-from sync.central.kiosks.cursors import Cursor, kind_of_cursor
+from sync.central.kiosks.cursors import Cursor, has_whole_roster, kind_of_cursor
 from sync.central.maintenance.incarnation import begin_new_incarnation
 from sync.central.records.backlogs import Told, is_news, note_backlog
 from sync.central.records.card_keys import note_told_key
@@ -88,9 +88,13 @@ def _note_cursor(db: WriteTransaction, centre: Centre, present: Present, asked: 
 
 
 def _has_caught_up(present: Present, standing: Standing, request: PullRequest) -> bool:
-    """Whether a kiosk knows of the last restore and has no action left, so that all it kept was judged."""
-    is_done = request.backlog is None and request.server_incarnation == present.moment.server_incarnation
-    return is_done and standing.is_catching_up
+    """Whether a kiosk has nothing left from before the last restore: no action, and no row of the roster.
+
+    A tap may name what such a row tells until the last page of the snapshot has come.
+    """
+    moment = present.moment
+    knows_restore = request.backlog is None and request.server_incarnation == moment.server_incarnation
+    return standing.is_catching_up and knows_restore and has_whole_roster(moment, standing.kiosk.kiosk_id, request)
 
 
 def _told_end(present: Present, standing: Standing, request: PullRequest) -> ToldEnd | None:

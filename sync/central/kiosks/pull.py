@@ -13,6 +13,7 @@ import msgspec
 
 from sync.central.centre import Centre
 from sync.central.kiosks.answering import Answered, Asked, Present, Pulled, answer_pulls, newer_keys
+from sync.central.kiosks.cursors import wants_next_page
 from sync.central.kiosks.page import Pages
 from sync.central.kiosks.reception import Reception
 from sync.central.kiosks.waiting_room import Reply, WaitingCall, WaitingRoom
@@ -45,7 +46,6 @@ class PullService:
         self._page = page
         self._versions = tuple(sorted(versions))
         self._pages = Pages(centre.definitions)
-        self._more_after: dict[str, int] = {}  # the cursors of answers after which there is more, by kiosk
         self._reception = Reception(centre, self._versions)
         self._room = WaitingRoom(self._receive_calls, self._answer_calls, centre.store.news, most_waiting)
 
@@ -101,7 +101,7 @@ class PullService:
             or request.definitions_version != self._centre.definitions.version
             or newer_keys(self._centre.keys.published, request) is not None
             or present.needs_snapshot(request)
-            or self._more_after.get(asked.kiosk_id) == request.cursor
+            or wants_next_page(present.moment, asked.kiosk_id, request)
         )
 
     def _answers(self, db: ReadTransaction, asked: Sequence[Asked]) -> Iterator[Answered]:
@@ -120,21 +120,16 @@ class PullService:
                 for answer in self._answers(db, [call.asked for call in calls]):
                     call = calls[number]
                     number += 1
-                    call.reply(self._noted(call, answer))
+                    call.reply(_with_retry(call, answer))
                     if number % _PART == 0:
                         self._room.rest(rest_s)
         except Exception as error:  # noqa: BLE001 - each call ends with it, and its edge logs it
             for call in calls[number:]:
                 call.reply(error)
 
-    def _noted(self, call: WaitingCall, answer: Answered) -> Answered:
-        """The answer as it leaves. A kiosk that has to ask for more does not wait next time."""
-        kiosk_id = call.asked.kiosk_id
-        self._more_after.pop(kiosk_id, None)
-        if not isinstance(answer, Pulled):
-            return answer
-        if answer.head.more:
-            self._more_after[kiosk_id] = answer.head.cursor
-        if call.retry_after_s is None:
-            return answer
-        return replace(answer, head=msgspec.structs.replace(answer.head, retry_after_s=call.retry_after_s))
+
+def _with_retry(call: WaitingCall, answer: Answered) -> Answered:
+    """The answer to a call, with the time to call again where it could not wait."""
+    if call.retry_after_s is None or not isinstance(answer, Pulled):
+        return answer
+    return replace(answer, head=msgspec.structs.replace(answer.head, retry_after_s=call.retry_after_s))

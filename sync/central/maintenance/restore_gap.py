@@ -2,7 +2,8 @@
 
 The slips of paper are still in use. So the centre's own numbers of the day continue above every number that may have
 been given. Kiosks that are enrolled within two days get random prefixes instead of chosen ones. Kiosks also know
-patients and cards that the database has lost. They may name them until they have sent all that they kept.
+patients and cards that the database has lost. They may name them until they have sent all that they kept
+and have the whole roster.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""Kiosks that may hold actions about rows that a restore of the centre has lost, until they have sent all they kept."""
+"""Kiosks that may hold actions about rows that a restore has lost: not all is sent, or their roster is of before it."""
 
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
@@ -25,5 +25,5 @@ def is_catching_up(db: ReadTransaction, kiosk_id: str) -> bool:
 
 
 def end_catching_up(db: WriteTransaction, kiosk_id: str) -> None:
-    """Forgets the kiosk: it has sent all that it kept."""
+    """Forgets the kiosk: it has sent all that it kept, and has the whole roster."""
     db.execute("delete from catching_up where kiosk_id = :kiosk_id", {"kiosk_id": kiosk_id})

@@ -239,6 +239,16 @@ def test_a_kiosk_with_changes_that_the_database_lacks_shows_that_it_was_set_back
     assert centre.open_cases() == []
 
 
+def test_a_cursor_amid_a_snapshot_shows_too_that_the_database_was_set_back(centre: Centre):
+    centre.enrol()
+    amid = pull(centre, rows=1)
+    assert amid.more
+    with centre.store.write() as db:
+        db.set_counter("change", amid.cursor - 1)
+    answer = pull(centre, amid.cursor, cursor_mac=amid.cursor_mac)
+    assert (answer.reset, answer.server_incarnation != "first") == (True, True)
+
+
 @pytest.mark.parametrize("named", ["first", None])
 def test_a_cursor_that_the_centre_never_gave_resets_nobody(centre: Centre, named: str | None):
     centre.enrol()

@@ -311,6 +311,24 @@ def test_a_patient_whom_a_restore_has_made_a_stranger_is_named_until_the_kiosk_h
     assert centre.rows("select kiosk_id from catching_up") == []
 
 
+def test_a_tap_amid_the_snapshot_after_a_restore_names_a_patient_by_a_row_that_the_snapshot_will_end(
+    centre: Centre, kiosk: Kiosk, tmp_path: Path
+):
+    assert centre.end_bindings("P3").done
+    back_up(centre.store, tmp_path / "backup.db")
+    assert centre.bind_card("new", "P3").done
+    assert kiosk.look_up("new")
+    centre.restore(tmp_path / "backup.db")
+    kiosk.puller.rows = 1
+    for _ in range(2):  # the second one tells that nothing is pending
+        kiosk.puller.run_once()
+    assert kiosk.tap("new")
+    kiosk.push()
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    kiosk.pull()
+    assert centre.rows("select kiosk_id from catching_up") == []
+
+
 def test_a_kiosk_that_is_enrolled_again_after_a_restore_still_names_the_patients_that_it_kept(
     centre: Centre, kiosk: Kiosk, tmp_path: Path
 ):
