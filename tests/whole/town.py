@@ -17,6 +17,7 @@ from kiosk.demo.open_page import OpenPage
 from kiosk.demo.wire import Wire
 from sync.control import ask, socket_path
 from sync.ids import new_id
+from tests.commands import central_command, enrol
 
 WAIT_S = 30.0
 
@@ -42,7 +43,7 @@ class Town:
         persons = hospital.fill(self.places)
         self.people: list[Person] = [person for person in persons if person.booked]
         self.unbooked: list[Person] = [person for person in persons if not person.booked]
-        hospital.enrol(self.places, self.through, actions)
+        enrol(self.places, self.through, actions)
         self.kiosk: Program | None = None
         self.page = OpenPage(self.places)
         self.staff = requests.Session()
@@ -89,7 +90,7 @@ class Town:
         self.stop_central()
 
     def token(self, role: str, *words: str) -> str:
-        return hospital.central_command(self.places, "token", "--role", role, *words).strip()
+        return central_command(self.places, "token", "--role", role, *words).strip()
 
     # The kiosk's side.
 
@@ -194,4 +195,4 @@ class Town:
         assert answer.ok, answer.text
 
     def check(self) -> Any:
-        return json.loads(hospital.central_command(self.places, "check", "--json"))
+        return json.loads(central_command(self.places, "check", "--json"))
