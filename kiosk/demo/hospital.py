@@ -23,6 +23,7 @@ from sync.parent_death import end_with_parent
 
 START_S = 60.0
 STOP_S = 8.0
+HOLD_S = 30.0
 AGAIN_S = 0.05
 _UNASSIGNED_PORTS = range(20_000, 32_768)  # Linux assigns ports by itself from 32768 on
 
@@ -200,9 +201,9 @@ def hold_card(places: Places, uid: str) -> None:
     """Holds a card to the kiosk's simulated reader, and returns after the commit.
 
     The daemon waits until the card before has left. A reader that is not ready yet is tried again. Raises ControlError
-    where no tap is accepted within a few seconds.
+    where no tap is accepted within half a minute.
     """
-    end = time.monotonic() + STOP_S
+    end = time.monotonic() + HOLD_S
     while True:
         try:
             ask(socket_path(places.directory / "kiosk.db"), "tap", uid=uid)

@@ -105,7 +105,7 @@ def test_the_socket_gives_a_url_and_nothing_else_and_no_client_can_hold_the_daem
     silent = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(6)]
     try:
         for client in silent:
-            client.settimeout(10)
+            client.settimeout(30)
             client.connect(str(places.page_socket))
         # The others go on meanwhile, and the silent clients give way to the next request.
         assert standing_town.status()["running"]

@@ -142,7 +142,7 @@ class Town:
         answer = self.staff.get(
             f"{self.places.central_url}/api/v1/patient-journey/current-state/",
             params={"patient_id": person.patient_id},
-            timeout=10,
+            timeout=30,
         )
         assert answer.ok, answer.text
         return answer.json()
@@ -162,7 +162,7 @@ class Town:
                 "action_id": new_id(),
                 "payload": {"patient_id": person.patient_id, **payload},
             },
-            timeout=10,
+            timeout=30,
         )
 
     def by_hand(self, person: Person, *actions: str) -> None:
@@ -175,7 +175,7 @@ class Town:
         answer = self.staff.post(
             f"{self.places.central_url}/api/v1/patients/{person.patient_id}/correct/",
             json={"state": state, "reason": reason},
-            timeout=10,
+            timeout=30,
         )
         assert answer.ok, answer.text
 
@@ -190,7 +190,7 @@ class Town:
         answer = self.staff.post(
             f"{self.places.central_url}/api/v1/exceptions/{case['exception_id']}/settle/",
             json={"how": how, "reason": reason},
-            timeout=10,
+            timeout=30,
         )
         assert answer.ok, answer.text
 
