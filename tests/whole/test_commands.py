@@ -37,6 +37,17 @@ def config(directory: Path, text: str = "") -> str:
     return str(path)
 
 
+def await_daemon(file: str) -> None:
+    """Waits for the running daemon with its readers. The file alone answers before."""
+
+    def is_ready() -> bool:
+        asked = kiosk("status", "--config", file, "--json")
+        status = json.loads(asked.stdout) if asked.returncode == 0 else {"running": False}
+        return status["running"] and all(reader["state"] == "ready" for reader in status["readers"])
+
+    hospital.wait_for(is_ready, "it never answered")
+
+
 def test_the_version_is_one_line_with_that_of_the_protocol():
     asked = program("--version")
     assert (asked.returncode, asked.stdout) == (
@@ -109,7 +120,7 @@ def test_one_code_enrols_one_kiosk_beside_the_running_daemon(standing_town: Town
         f"http://127.0.0.1:{port}/healthz",
     )
     try:
-        hospital.wait_for(lambda: kiosk("status", "--config", file).returncode == 0, "it never answered")
+        await_daemon(file)
         person = town.people[1]
         early = kiosk("tap", "--config", file, person.uid)
         assert (early.returncode, "not_enrolled" in early.stdout) == (1, True)
@@ -158,7 +169,7 @@ def test_an_enrolment_that_cannot_be_kept_is_said_so_and_leaves_the_box_as_it_wa
     daemon = subprocess.Popen([*command_of("kiosk"), "run", "--config", file]) if running else None
     try:
         if running:
-            hospital.wait_for(lambda: kiosk("status", "--config", file).returncode == 0, "it never answered")
+            await_daemon(file)
         code = central_command(town.places, "enroll-code").strip()
         failed = kiosk("enroll", "--config", file, "--central", town.places.central_url, "--code", code)
         assert (failed.returncode, "could not be saved" in failed.stderr) == (1, True)
