@@ -249,7 +249,7 @@ class Choking(Wire):
     on = ""
     answer: CallRefused | NoAnswer = CallRefused(code=EndCode.MALFORMED, error="no")
 
-    def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
+    def push(self, request: PushRequest, _: object = None) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
         if any(self.on.encode() in bytes(pushed.body) for pushed in request.actions):
             return self.answer
         return super().push(request)
