@@ -144,7 +144,7 @@ _ADD = Writing(
 _changed = msgspec.json.Decoder(Changed)
 _IN_FORCE = (
     "kiosk_id = :kiosk_id and ended_ms is null and recorded_ms >= :since_ms"
-    " and (:until_ms is null or recorded_ms <= :until_ms)"
+    " and (cast(:until_ms as bigint) is null or recorded_ms <= :until_ms)"
 )
 
 

@@ -10,6 +10,8 @@ import psycopg
 _CODES = {
     "25006": sqlite3.SQLITE_READONLY,  # read_only_sql_transaction: a standby
     "25P02": sqlite3.SQLITE_BUSY,  # in_failed_sql_transaction: an error before this one was not heard
+    "42P01": sqlite3.SQLITE_ERROR,  # undefined_table
+    "42703": sqlite3.SQLITE_ERROR,  # undefined_column
     "42501": sqlite3.SQLITE_READONLY,  # insufficient_privilege
     "53100": sqlite3.SQLITE_FULL,  # disk_full
     "58030": sqlite3.SQLITE_IOERR,  # io_error

@@ -1,5 +1,6 @@
 """A database and a centre for each test, and a centre that is online for each module."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,16 +11,16 @@ from tests.sync.central.centre import Centre
 from tests.sync.central.databases import POSTGRESQL, SQLITE, Cluster, Database
 from tests.sync.central.online import Online
 
-# The folders whose tests run on each database.
+LONG = bool(os.environ.get("LONG"))
+# The folders whose tests run on each database. In a long run those of the other folders do so too.
 _ON_BOTH = ("store", "records", "conflicts", "services")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs the tests of some folders on each database, and the others on SQLite alone."""
-    chosen = [each.args[0] for each in metafunc.definition.iter_markers("parametrize")]
-    if "database" not in metafunc.fixturenames or "database" in chosen:
+    if "database" not in metafunc.fixturenames or metafunc.definition.get_closest_marker("sqlite"):
         return
-    if metafunc.definition.path.parent.name in _ON_BOTH:
+    if LONG or metafunc.definition.path.parent.name in _ON_BOTH:
         metafunc.parametrize("database", (SQLITE, POSTGRESQL), indirect=True)
 
 

@@ -78,13 +78,15 @@ class Database:
         else:
             db.execute(f"create trigger ignored before update on {table} begin select raise(ignore); end")
 
-    def refuse_updates(self, db: WriteTransaction, table: str) -> None:
-        """Has the database refuse each change of a table's rows."""
+    def refuse(self, db: WriteTransaction, what: str, table: str, condition: str = "true") -> None:
+        """Has the database refuse each `insert` or `update` of a table's rows of which the condition is true."""
         if self.is_postgresql:
-            db.execute("create function refused() returns trigger language plpgsql as 'begin raise disk_full; end'")
-            db.execute(f"create trigger refused before update on {table} execute function refused()")
+            raising = "begin raise integrity_constraint_violation; end"
+            db.execute(f"create function refused() returns trigger language plpgsql as '{raising}'")
+            then = f"for each row when ({condition}) execute function refused()"
         else:
-            db.execute(f"create trigger refused before update on {table} begin select raise(abort, 'full'); end")
+            then = f"when {condition} begin select raise(abort, 'no room'); end"
+        db.execute(f"create trigger refused before {what} on {table} {then}")
 
 
 class Cluster:

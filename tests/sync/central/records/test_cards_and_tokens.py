@@ -9,7 +9,6 @@ from sync.central.services.errors import ApiError
 from sync.ids import new_id
 from sync.journey.model import Role
 from tests.sync.central.centre import Centre, patient
-from tests.sync.central.databases import Database
 from tests.sync.central.wire import BY_STAFF
 
 ANNA, BEN = patient(1), patient(2)
@@ -95,8 +94,8 @@ def test_the_use_of_a_token_is_noted_once_a_day(centre: Centre):
         assert used_at() == first + seen * 3_600_000
 
 
-def test_a_token_serves_while_the_database_takes_no_writes(centre: Centre, database: Database):
+def test_a_token_serves_while_the_database_takes_no_writes(centre: Centre):
     token = centre.token(Role.STAFF)
     with centre.store.write() as db:
-        database.refuse_updates(db, "tokens")
+        centre.database.refuse(db, "update", "tokens")
     assert not isinstance(authenticate(centre.parts, token, (Role.STAFF,)), ApiError)

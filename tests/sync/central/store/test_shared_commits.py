@@ -19,7 +19,7 @@ from kiosk.demo.hospital import wait_for
 from sync.central.store.interface import Store
 from sync.central.store.shared_commits import MOST_SHARING, Commit
 from sync.central.store.sqlite import SqliteStore
-from tests.sync.central.databases import SQLITE, Database
+from tests.sync.central.databases import Database
 
 Work = Callable[[Any], None]
 
@@ -147,7 +147,7 @@ def test_a_commit_that_fails_fails_for_all_and_the_next_writer_begins_afresh(wri
     assert writers.prefixes() == ["C"]
 
 
-@pytest.mark.parametrize("database", [SQLITE], indirect=True)
+@pytest.mark.sqlite
 def test_a_disk_that_fills_up_undoes_all_that_share_the_commit(writers: Writers):
     with writers.store.write() as db:
         db.execute(f"pragma max_page_count = {db.value('pragma page_count')}")
