@@ -15,7 +15,7 @@ from kiosk.appliance.disk import disk_faults
 from kiosk.store.damage import kept_files
 from kiosk.store.sqlite import Store as KioskStore
 from sync.central.maintenance.backup import back_up
-from sync.central.maintenance.restore import restore
+from sync.central.maintenance.restore_file import restore_file
 from sync.central.store.errors import StoreError
 from sync.central.store.sqlite import SqliteStore
 from sync.central.web.app import create_app
@@ -118,7 +118,7 @@ def test_a_restored_database_is_checked_first_and_so_is_a_backup(tmp_path: Path)
     centre = Centre(tmp_path)
     back_up(centre.store, tmp_path / "backup.db")
     centre.store.close()
-    restore(centre.store.path, tmp_path / "backup.db")
+    restore_file(centre.store.path, tmp_path / "backup.db")
     assert is_checked_first(central, centre.store.path)
     assert is_checked_first(central, tmp_path / "backup.db")
     assert not path.exists()

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import psycopg
 
+_FOR_ANY_ROLE = ("--no-owner", "--no-acl")
 _MISSING = "{program} is not installed here: apt install postgresql-client"
 
 
-def dump(url: str, file: Path, snapshot: str) -> None:
-    """Writes what an exported snapshot of a database sees into a file. Raises OSError."""
-    _run(["pg_dump", "--format=custom", "--no-owner", "--no-acl", f"--snapshot={snapshot}", f"--file={file}"], url)
+def dump(url: str, file: Path, snapshot: str, without: str) -> None:
+    """Writes what an exported snapshot of a database sees into a file, without the schemas of a pattern.
+
+    Raises OSError.
+    """
+    chosen = (f"--snapshot={snapshot}", f"--exclude-schema={without}", f"--file={file}")
+    _run(["pg_dump", "--format=custom", *_FOR_ANY_ROLE, *chosen], url)
 
 
 def read_through(file: Path) -> None:
@@ -23,19 +28,8 @@ def read_through(file: Path) -> None:
 
 def load(url: str, file: Path) -> None:
     """Makes the tables of a dump in a database, all of them or none. Raises OSError."""
-    database = psycopg.conninfo.conninfo_to_dict(url).get("dbname", "")
-    _run(
-        [
-            "pg_restore",
-            "--single-transaction",
-            "--exit-on-error",
-            "--no-owner",
-            "--no-acl",
-            f"--dbname={database}",
-            str(file),
-        ],
-        url,
-    )
+    name = psycopg.conninfo.conninfo_to_dict(url).get("dbname", "")
+    _run(["pg_restore", "--single-transaction", *_FOR_ANY_ROLE, f"--dbname={name}", str(file)], url)
 
 
 def _run(words: Sequence[str], url: str | None = None) -> None:

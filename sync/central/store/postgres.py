@@ -6,7 +6,7 @@ Every commit is on the server's disk before its news. Everything that is particu
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,8 @@ from sync.central.store.news import News
 from sync.central.store.pg_connection import Driver, PgConnection, connect
 from sync.central.store.pg_errors import operational
 from sync.central.store.pg_programs import dump, read_through
-from sync.central.store.place import place_of
+from sync.central.store.pg_schemas import REPLACED, has_tables
+from sync.central.store.place import Place, place_of
 from sync.central.store.shared_commits import SharedCommits
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
@@ -62,21 +63,17 @@ class PostgresStore:
         self.place = place_of(url, state_dir)
         self.news = news or News()
         self._readers: list[PgConnection] = []
+        self._writer = hold_database(self.place)
         try:
-            self.place.state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._writer = PgConnection(self._connect_writer)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{self.place}: {error}") from error
-        try:
-            self._demand_form()
+            _demand_form(self._writer, self.place)
             if not create:
-                self._demand_tables()
+                _demand_tables(self._writer, self.place)
             migrate(self._writer, self.place, POSTGRESQL)
         except sqlite3.Error as error:
-            self._close_writer()
+            release_database(self._writer)
             raise StoreError(f"{self.place}: {error}") from error
         except StoreError:
-            self._close_writer()
+            release_database(self._writer)
             raise
         self._commits = SharedCommits(PgWriter(self._writer))
 
@@ -110,7 +107,7 @@ class PostgresStore:
         """Has `pg_dump` write one moment's state into a file, as `Store.copy_to()` says."""
         with self.read() as db:
             snapshot = str(db.value("select pg_export_snapshot()"))
-            dump(self.place.url, file, snapshot)
+            dump(self.place.url, file, snapshot, f"{REPLACED}*")
             read_through(file)
             return look(db)
 
@@ -131,13 +128,7 @@ class PostgresStore:
         with self._commits.alone():
             while self._readers:
                 self._readers.pop().close()
-            self._close_writer()
-
-    def _close_writer(self) -> None:
-        """Ends the connection that writes. The lock is free then, and not only when the server notices."""
-        with contextlib.suppress(sqlite3.Error):
-            self._writer.execute("select pg_advisory_unlock_all()")
-        self._writer.close()
+            release_database(self._writer)
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[PgConnection]:
@@ -165,49 +156,77 @@ class PostgresStore:
         return connection
 
     def _connect_reader(self) -> Driver:
-        return self._connect({"default_transaction_read_only": "on"})
+        return _connect(self.place, {"default_transaction_read_only": "on"})
 
-    def _connect_writer(self) -> Driver:
-        """The connection that writes, with the lock. Raises InUse where another service has it."""
-        made = self._connect({})
-        try:
-            # A commit waits for the disk, whatever the server's own setting is. More than that may be asked there.
-            made.execute(
-                "select set_config('synchronous_commit', case current_setting('synchronous_commit')"
-                " when 'remote_apply' then 'remote_apply' else 'on' end, false)"
-            )
-            held = made.execute("select pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
-        except BaseException:
-            made.close()
-            raise
-        if held is None or not held[0]:
-            made.close()
-            raise InUse(f"{self.place}: another service is using it")
-        return made
 
-    def _connect(self, more: dict[str, str]) -> Driver:
-        return connect(self.place.url, _KEEPALIVES, _SETTINGS | more)
+def hold_database(place: Place) -> PgConnection:
+    """The connection that writes, with the lock that keeps other services out. Makes the directory of the state.
 
-    def _demand_form(self) -> None:
-        """Raises StoreError where the database sorts text otherwise than SQLite does, or has another encoding."""
-        encoding = self._writer.execute("show server_encoding").fetchone()
-        # In another encoding the signs of the next query may not even exist.
-        is_utf8 = encoding is not None and encoding[0] == "UTF8"
-        order = self._writer.execute(f"select {_SORTS_BYTES}").fetchone() if is_utf8 else None
-        if order is None or not order[0]:
-            raise StoreError(
-                f"{self.place}: the database sorts text by a language, or is not in UTF-8. Make another one:"
-                " createdb --template=template0 --locale=C --encoding=UTF8 NAME"
-            )
+    The caller releases it. Raises InUse, or StoreError where the database cannot be reached.
+    """
+    try:
+        place.state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return PgConnection(lambda: _connect_writer(place))
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{place}: {error}") from error
 
-    def _demand_tables(self) -> None:
-        """Raises StoreError where the database has no table of a centre."""
-        row = self._writer.execute("select to_regclass('schema_version') is null").fetchone()
-        if row is None or row[0]:
-            raise StoreError(
-                f"{self.place}: there is no centre in this database. Correct --database, or make one:"
-                " kiosk-central import, or kiosk-central run --create"
-            )
+
+def release_database(connection: PgConnection) -> None:
+    """Ends the connection that writes. The lock is free then, and not only when the server notices."""
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("select pg_advisory_unlock_all()")
+    connection.close()
+
+
+def _connect_writer(place: Place) -> Driver:
+    """Raises InUse where another service has the lock, and psycopg.Error."""
+    made = _connect(place, {})
+    try:
+        # A commit waits for the disk, whatever the server's own setting is. More than that may be asked there.
+        made.execute(
+            "select set_config('synchronous_commit', case current_setting('synchronous_commit')"
+            " when 'remote_apply' then 'remote_apply' else 'on' end, false)"
+        )
+        _take_lock(made, place)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _take_lock(connection: Driver, place: Place) -> None:
+    held = connection.execute("select pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
+    if held is None or not held[0]:
+        raise InUse(f"{place}: another service is using it")
+
+
+def _connect(place: Place, more: Mapping[str, str]) -> Driver:
+    return connect(place.url, _KEEPALIVES, {**_SETTINGS, **more})
+
+
+def _demand_form(connection: PgConnection, place: Place) -> None:
+    """Raises StoreError where the database sorts text otherwise than SQLite does, or has another encoding."""
+    encoding = connection.execute("show server_encoding").fetchone()
+    # In another encoding the signs of the next query may not even exist.
+    is_utf8 = encoding is not None and encoding[0] == "UTF8"
+    order = connection.execute(f"select {_SORTS_BYTES}").fetchone() if is_utf8 else None
+    if order is None or not order[0]:
+        raise StoreError(_OTHER_FORM.format(place=place))
+
+
+def _demand_tables(connection: PgConnection, place: Place) -> None:
+    """Raises StoreError where the database has no table of a centre."""
+    if not has_tables(connection):
+        raise StoreError(
+            f"{place}: there is no centre in this database. Correct --database, or make one:"
+            " kiosk-central import, or kiosk-central run --create"
+        )
+
+
+_OTHER_FORM = (
+    "{place}: the database sorts text by a language, or is not in UTF-8. Make another one:"
+    " createdb --template=template0 --locale=C --encoding=UTF8 NAME"
+)
 
 
 class PgWriter:

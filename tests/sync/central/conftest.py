@@ -18,7 +18,7 @@ _ON_BOTH = ("store", "records", "conflicts", "services")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs the tests of some folders on each database, and the others on SQLite alone."""
-    if "database" not in metafunc.fixturenames or metafunc.definition.get_closest_marker("sqlite"):
+    if "database" not in metafunc.fixturenames or metafunc.definition.get_closest_marker("one_database"):
         return
     if LONG or metafunc.definition.path.parent.name in _ON_BOTH:
         metafunc.parametrize("database", (SQLITE, POSTGRESQL), indirect=True)

@@ -329,7 +329,7 @@ def test_nothing_of_a_batch_stays_where_the_database_itself_fails(centre: Centre
     assert centre.rows("select * from verdicts") == centre.rows("select * from receipts") == []
 
 
-@pytest.mark.sqlite
+@pytest.mark.one_database
 def test_a_batch_that_reading_ahead_does_not_help_stops_it(centre: Centre, sender: Sender):
     """Each of these actions is counted in the case of the first one, which ends what was read ahead."""
     statements: list[str] = []

@@ -147,7 +147,7 @@ def test_a_commit_that_fails_fails_for_all_and_the_next_writer_begins_afresh(wri
     assert writers.prefixes() == ["C"]
 
 
-@pytest.mark.sqlite
+@pytest.mark.one_database
 def test_a_disk_that_fills_up_undoes_all_that_share_the_commit(writers: Writers):
     with writers.store.write() as db:
         db.execute(f"pragma max_page_count = {db.value('pragma page_count')}")

@@ -1,4 +1,4 @@
-"""Puts a backup in the place of the centre's database, completely or not at all, and keeps the old database.
+"""Puts a backup in the place of SQLite's file, completely or not at all, and keeps the old file.
 
 The marker beside the database stays, so the next start recognises the restore.
 """
@@ -6,10 +6,10 @@ The marker beside the database stays, so the next start recognises the restore.
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from sync.central.maintenance.backup import changes_and_chains
+from sync.central.maintenance.restore_report import RestoreReport
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.migrations import schema_version
 from sync.central.store.sqlite import hold_database
@@ -20,15 +20,7 @@ from sync.durable import sync_path
 from sync.replacement import put_in_place
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreReport:
-    """The last change number in the restored database, and where the old one is kept (None where there was none)."""
-
-    change: int
-    kept: Path | None
-
-
-def restore(database: Path, file: Path) -> RestoreReport:
+def restore_file(database: Path, file: Path) -> RestoreReport:
     """Puts a copy of `file`, a backup or a stopped centre's database, in the place of the database.
 
     Raises InUse where a service or another command has the database open. Raises StoreError where the file is no sound
