@@ -144,10 +144,10 @@ class Cluster:
         )
         wait_for(self._answers, "PostgreSQL does not answer", 60.0)
 
-    def stop(self) -> None:
-        """Stops the server in order, and ends every connection."""
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """Stops the server, and ends every connection: in order, or at once as by a crash (SIGQUIT)."""
         assert self._server is not None
-        self._server.send_signal(signal.SIGINT)
+        self._server.send_signal(how)
         self._server.wait()
 
     @contextmanager
