@@ -4,10 +4,12 @@ Korean is written in two ways in Unicode, as whole syllables and as single lette
 same, so every text is stored in NFC.
 """
 
+import re
 import unicodedata
 
 # Joiners form part of a letter or an emoji: a name may hold them between other characters.
 _JOINERS = frozenset("\u200c\u200d")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an escape, and not a backslash that is escaped itself
 _NAMES = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}
 _REFUSED = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
@@ -33,6 +35,12 @@ def clean(text: str) -> str:
         first = (unseen or [each for each in found if each in _JOINERS])[0]
         raise ValueError(f"holds {_NAMES.get(first, f'U+{ord(first):04X}')}, a character that nobody sees")
     return found
+
+
+def holds_nul(json: bytes | str) -> bool:
+    """Whether a text in a JSON document holds U+0000, which PostgreSQL cannot store. JSON has it as an escape alone."""
+    document = json.encode(errors="replace") if isinstance(json, str) else json
+    return b"\\u0000" in document and _NUL.search(document) is not None
 
 
 def fold(text: str) -> str:

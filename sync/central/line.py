@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sync.central.store.errors import InUse
-from sync.central.store.place import database_path
-from sync.control import NotRunning, Operation, Unanswered, ask, socket_path
+from sync.control import NotRunning, Operation, Unanswered, ask
 
 PATIENCE_S = 5.0
 _ANSWER_WITHIN_S = 600.0
@@ -26,8 +26,8 @@ class OpenedHere:
 class _Line:
     """The first operation decides. A database that it opens stays open, and closed to a service, until `close`."""
 
-    def __init__(self, url: str, open_here: Callable[[], OpenedHere]) -> None:
-        self._url = url
+    def __init__(self, socket: Path, open_here: Callable[[], OpenedHere]) -> None:
+        self._socket = socket
         self._open_here = open_here
         self._service_answered = False
         self._here: OpenedHere | None = None
@@ -49,15 +49,18 @@ class _Line:
             self._here.close()
 
     def _ask(self, op: str, arguments: Mapping[str, object]) -> Any:
-        answer = ask(socket_path(database_path(self._url)), op, _ANSWER_WITHIN_S, **arguments)
+        answer = ask(self._socket, op, _ANSWER_WITHIN_S, **arguments)
         self._service_answered = True
         return answer
 
 
 @contextmanager
-def line_to(url: str, open_here: Callable[[], OpenedHere]) -> Iterator[Callable[..., Any]]:
-    """A line to a centre, for several operations after one another. They raise ControlError or StoreError."""
-    line = _Line(url, open_here)
+def line_to(socket: Path, open_here: Callable[[], OpenedHere]) -> Iterator[Callable[..., Any]]:
+    """A line to a centre, for several operations after one another. They raise ControlError or StoreError.
+
+    `socket` is the place of the service's control socket.
+    """
+    line = _Line(socket, open_here)
     try:
         # Where another process holds the database and does not answer, it starts or stops.
         yield lambda op, /, **arguments: patiently(lambda: line(op, **arguments), PATIENCE_S)

@@ -1,12 +1,13 @@
 """Text in its one form, and the form in which a search compares it."""
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.text import fold
+from sync.text import fold, holds_nul
 
 SAME = [
     ("José Ñandú", "jose nandu"),
@@ -55,3 +56,18 @@ def test_folding_again_changes_nothing(text):
 @given(st.text())
 def test_the_form_of_unicode_makes_no_difference(text):
     assert fold(unicodedata.normalize("NFD", text)) == fold(text)
+
+
+@given(
+    st.recursive(st.text("\0\\u0", max_size=5), lambda inner: st.lists(inner) | st.dictionaries(st.text("\0a"), inner))
+)
+def test_a_document_holds_u0000_where_a_text_in_it_does(document: object):
+    text = json.dumps(document)
+    assert holds_nul(text) is holds_nul(text.encode()) is ("\0" in flat(document))
+
+
+def flat(document: object) -> str:
+    """The texts of a document, with its names."""
+    if isinstance(document, dict):
+        return "".join(f"{name}{flat(value)}" for name, value in document.items())
+    return "".join(map(flat, document)) if isinstance(document, list) else str(document)

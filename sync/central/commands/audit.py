@@ -1,12 +1,11 @@
 """The command for the audit: `access-log`."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from sync.central.commands.options import as_json_option, ask, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, ask, on_database, print_json
 from sync.central.services.lists import MAX_ROWS
 
 _MOST_SHOWN = 10  # patients of a row
@@ -27,7 +26,7 @@ _MOST_SHOWN = 10  # patients of a row
     help="List at most this number of rows.",
 )
 @as_json_option
-def access_log(url: str, keys: Path | None, as_json: bool, **search: str | int | None) -> None:
+def access_log(database: Database, as_json: bool, **search: str | int | None) -> None:
     """List the audit, oldest first: who was told of which patients, who was refused, and what operators did.
 
     To read it leaves a row too.
@@ -37,7 +36,7 @@ def access_log(url: str, keys: Path | None, as_json: bool, **search: str | int |
       kiosk-central access-log --database sqlite:///central.db --patient D-1001
       kiosk-central access-log --database sqlite:///central.db --kind refused --since 2026-12-01
     """
-    found = ask(url, keys, "access-log", **search)
+    found = ask(database, "access-log", **search)
     if as_json:
         print_json(found)
         return

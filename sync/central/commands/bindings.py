@@ -1,12 +1,11 @@
 """The commands for patients' cards: `bindings list`, `end`, `block` and `unblock`."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from sync.central.commands.options import as_json_option, ask, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, ask, on_database, print_json
 
 
 @click.group()
@@ -30,14 +29,14 @@ def _on_binding(command: Callable[..., Any]) -> Callable[..., Any]:
 @on_database
 @click.argument("patient_id", metavar="PATIENT")
 @as_json_option
-def list_bindings(url: str, keys: Path | None, patient_id: str, as_json: bool) -> None:
+def list_bindings(database: Database, patient_id: str, as_json: bool) -> None:
     """List a patient's bindings, oldest first: since, until, state, how each came about, and by whom.
 
     \b
     Examples:
       kiosk-central bindings list --database sqlite:///central.db D-1001
     """
-    found = ask(url, keys, "bindings", patient_id=patient_id)
+    found = ask(database, "bindings", patient_id=patient_id)
     if as_json:
         print_json(found["bindings"])
         return
@@ -48,45 +47,45 @@ def list_bindings(url: str, keys: Path | None, patient_id: str, as_json: bool) -
 
 @bindings.command("end")
 @_on_binding
-def end(url: str, keys: Path | None, patient_id: str, binding_id: str, reason: str) -> None:
+def end(database: Database, patient_id: str, binding_id: str, reason: str) -> None:
     """End a binding. The card is unknown then, and may be bound again.
 
     \b
     Examples:
       kiosk-central bindings end --database sqlite:///central.db D-1001 0198a1b2-0000-7000-8000-000000000001
     """
-    _act("binding-end", url, keys, patient_id, binding_id, reason)
+    _act("binding-end", database, patient_id, binding_id, reason)
 
 
 @bindings.command("block")
 @_on_binding
-def block(url: str, keys: Path | None, patient_id: str, binding_id: str, reason: str) -> None:
+def block(database: Database, patient_id: str, binding_id: str, reason: str) -> None:
     """End a binding and block its card, which was lost. The card opens nobody, and cannot be bound.
 
     \b
     Examples:
       kiosk-central bindings block --database sqlite:///central.db D-1001 0198a1b2-0000-7000-8000-000000000001
     """
-    _act("binding-block", url, keys, patient_id, binding_id, reason)
+    _act("binding-block", database, patient_id, binding_id, reason)
 
 
 @bindings.command("unblock")
 @_on_binding
-def unblock(url: str, keys: Path | None, patient_id: str, binding_id: str, reason: str) -> None:
+def unblock(database: Database, patient_id: str, binding_id: str, reason: str) -> None:
     """Unblock the card of a binding. The binding stays ended, and staff may bind the card again.
 
     \b
     Examples:
       kiosk-central bindings unblock --database sqlite:///central.db D-1001 0198a1b2-0000-7000-8000-000000000001
     """
-    _act("binding-unblock", url, keys, patient_id, binding_id, reason)
+    _act("binding-unblock", database, patient_id, binding_id, reason)
 
 
 COMMANDS: tuple[click.Command, ...] = (bindings,)
 
 
-def _act(operation: str, url: str, keys: Path | None, patient_id: str, binding_id: str, reason: str) -> None:
-    done = ask(url, keys, operation, patient_id=patient_id, binding_id=binding_id, reason=reason)
+def _act(operation: str, database: Database, patient_id: str, binding_id: str, reason: str) -> None:
+    done = ask(database, operation, patient_id=patient_id, binding_id=binding_id, reason=reason)
     click.echo(f"binding {done['binding_id']} of patient {done['patient_id']}: {done['state']}")
 
 

@@ -1,12 +1,11 @@
 """The command for the card keys: `card-keys`."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from sync.central.commands.options import as_json_option, line, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, line, on_database, print_json
 from sync.central.maintenance.rotation_steps import Step
 from sync.clock import iso
 
@@ -22,7 +21,7 @@ _IN_WORDS = {
 @on_database
 @click.argument("act", metavar="[rotate]", type=click.Choice(["rotate"]), required=False)
 @as_json_option
-def card_keys(url: str, keys: Path | None, act: str | None, as_json: bool) -> None:
+def card_keys(database: Database, act: str | None, as_json: bool) -> None:
     """List the card keys, or rotate them. No secret is shown.
 
     With `rotate` each stored card gets a hash under a new key, and each kiosk gets the key. A rotation that was
@@ -34,7 +33,7 @@ def card_keys(url: str, keys: Path | None, act: str | None, as_json: bool) -> No
       kiosk-central card-keys --database sqlite:///central.db
       kiosk-central card-keys rotate --database sqlite:///central.db
     """
-    with line(url, keys, create=False) as ask:
+    with line(database, create=False) as ask:
         if act:
             ask("card-keys-begin")
         found = ask("card-keys")

@@ -1,16 +1,14 @@
 """The command `demo-data`."""
 
-from pathlib import Path
-
 import click
 
-from sync.central.commands.options import as_json_option, line, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, line, on_database, print_json
 
 
 @click.command("demo-data")
 @on_database
 @as_json_option
-def demo_data(url: str, keys: Path | None, as_json: bool) -> None:
+def demo_data(database: Database, as_json: bool) -> None:
     """Make the demo hospital, or complete it for today, and list its patients with their cards.
 
     The database is made where there is none. One that holds another hospital is refused.
@@ -19,7 +17,7 @@ def demo_data(url: str, keys: Path | None, as_json: bool) -> None:
     Examples:
       kiosk-central demo-data --database sqlite:///central.db
     """
-    with line(url, keys, create=True) as ask:
+    with line(database, create=True) as ask:
         patients = ask("demo-data")
     if as_json:
         print_json(patients)

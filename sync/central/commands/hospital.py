@@ -1,10 +1,8 @@
 """The command for the hospital itself: `site`."""
 
-from pathlib import Path
-
 import click
 
-from sync.central.commands.options import as_json_option, ask, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, ask, on_database, print_json
 from sync.central.commands.web_options import web_options
 
 
@@ -25,8 +23,7 @@ from sync.central.commands.web_options import web_options
 @web_options
 @as_json_option
 def site(
-    url: str,
-    keys: Path | None,
+    database: Database,
     as_json: bool,
     languages: tuple[str, ...],
     new_id: bool,
@@ -45,7 +42,7 @@ def site(
     """
     lists = {"languages": languages, "trusted_proxies": trusted_proxies, "allowed_origins": allowed_origins}
     given = {name: list(values) or None for name, values in lists.items()}
-    settings = ask(url, keys, "site", new_id=new_id or None, **given, **wanted)
+    settings = ask(database, "site", new_id=new_id or None, **given, **wanted)
     if as_json:
         print_json(settings)
         return

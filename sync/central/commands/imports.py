@@ -5,11 +5,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
-from sync.central.commands.options import as_json_option, line, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, line, on_database, print_json
 from sync.central.documents.dates import iso_date
 from sync.central.documents.interruption import Interrupted, Interruption, interruptible
 from sync.central.documents.read_rows import OpenDocument, Reading, Source, open_source, read_document
@@ -51,8 +50,7 @@ class _Wishes:
 @click.pass_context
 def import_(
     context: click.Context,
-    url: str,
-    keys: Path | None,
+    database: Database,
     file: str,
     kind: str | None,
     encoding: str | None,
@@ -80,7 +78,7 @@ def import_(
         document = _read(file, reading, spool)
         if days and document.form == "CSV" and (spool.count(Kind.PATIENT).rows or spool.count(Kind.EXAM).rows):
             raise click.UsageError("--complete-day needs a file of appointments")
-        with line(url, keys, create=not check) as ask:
+        with line(database, create=not check) as ask:
             interruption.defer()
             context.exit(_take(spool, ask, document, wishes, interruption))
 

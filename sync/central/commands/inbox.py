@@ -1,12 +1,11 @@
 """The commands for the exception inbox: `exceptions list`, `show`, `settle` and `discard`."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from sync.central.commands.options import as_json_option, ask, line, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, ask, line, on_database, print_json
 from sync.central.commands.portions import counts_in_words, in_portions
 from sync.central.services.lists import MAX_ROWS
 
@@ -32,14 +31,14 @@ def exceptions() -> None:
     help="List at most this number of cases.",
 )
 @as_json_option
-def list_cases(url: str, keys: Path | None, after: str | None, limit: int, as_json: bool) -> None:
+def list_cases(database: Database, after: str | None, limit: int, as_json: bool) -> None:
     """List the open cases, oldest first, and their number. Where more cases follow, a last line says how to list them.
 
     \b
     Examples:
       kiosk-central exceptions list --database sqlite:///central.db --limit 20
     """
-    answer = ask(url, keys, "exceptions", after=after, limit=limit)
+    answer = ask(database, "exceptions", after=after, limit=limit)
     found, more = answer["exceptions"], answer["more"]
     if as_json:
         print_json(found)
@@ -55,14 +54,14 @@ def list_cases(url: str, keys: Path | None, after: str | None, limit: int, as_js
 @on_database
 @click.argument("exception_id", metavar="CASE")
 @as_json_option
-def show(url: str, keys: Path | None, exception_id: str, as_json: bool) -> None:
+def show(database: Database, exception_id: str, as_json: bool) -> None:
     """Show a case: patient, actions, times, what the kiosk showed and what the centre knows.
 
     \b
     Examples:
       kiosk-central exceptions show --database sqlite:///central.db 0198a1b2-0000-7000-8000-000000000001
     """
-    found = ask(url, keys, "exception", exception_id=exception_id)
+    found = ask(database, "exception", exception_id=exception_id)
     if as_json:
         print_json(found)
     else:
@@ -78,7 +77,7 @@ def show(url: str, keys: Path | None, exception_id: str, as_json: bool) -> None:
 @click.option("--bind", is_flag=True, help="With --reassign: the card of the actions becomes the patient's.")
 @click.option("--reason", default="", help="The reason, for the audit.")
 def settle(
-    url: str, keys: Path | None, exception_id: str, how: str | None, patient_id: str | None, bind: bool, reason: str
+    database: Database, exception_id: str, how: str | None, patient_id: str | None, bind: bool, reason: str
 ) -> None:
     """Settle a case. Kiosks learn the new verdicts with their next pull.
 
@@ -92,8 +91,7 @@ def settle(
     if bind and patient_id is None:
         raise click.UsageError("--bind goes with --reassign PATIENT alone")
     settled = ask(
-        url,
-        keys,
+        database,
         "settle",
         exception_id=exception_id,
         how=how or "reassign",
@@ -112,14 +110,14 @@ def settle(
 @click.option("--kiosk", "kiosk_id", metavar="KIOSK", required=True, help="The kiosk whose cases are discarded.")
 @click.option("--reason", required=True, help="The reason, for the audit.")
 @click.option("--dry-run", "trial", is_flag=True, help="Count the cases, and change nothing.")
-def discard(url: str, keys: Path | None, kiosk_id: str, reason: str, trial: bool) -> None:
+def discard(database: Database, kiosk_id: str, reason: str, trial: bool) -> None:
     """Discard all open cases of a kiosk. Cases in which another kiosk's action waits too stay.
 
     \b
     Examples:
       kiosk-central exceptions discard --database sqlite:///central.db --kiosk entrance-1 --reason stolen
     """
-    with line(url, keys, create=False) as centre:
+    with line(database, create=False) as centre:
         period = centre("kiosk-cases", kiosk_id=kiosk_id, reason=reason)
         common = {"period": period, "reason": reason, "with_reports": True, "trial": trial}
         counts = in_portions(centre, "kiosk-cases-discard", "cases", common)

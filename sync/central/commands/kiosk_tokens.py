@@ -1,12 +1,11 @@
 """The command for the tokens of kiosks, `kiosks renew`, and what the list of kiosks says of them."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from sync.central.commands.options import ask, on_database
+from sync.central.commands.options import Database, ask, on_database
 from sync.clock import iso
 
 
@@ -14,7 +13,7 @@ from sync.clock import iso
 @on_database
 @click.argument("kiosk_ids", nargs=-1)
 @click.option("--all", "of_all", is_flag=True, help="Every kiosk that is not revoked.")
-def renew(url: str, keys: Path | None, kiosk_ids: tuple[str, ...], of_all: bool) -> None:
+def renew(database: Database, kiosk_ids: tuple[str, ...], of_all: bool) -> None:
     """Ask kiosks for a new token at once, such as after a leak. The former token ends once the new one is in use.
 
     \b
@@ -24,7 +23,7 @@ def renew(url: str, keys: Path | None, kiosk_ids: tuple[str, ...], of_all: bool)
     """
     if of_all == bool(kiosk_ids):
         raise click.UsageError("name the kiosks, or give --all")
-    for kiosk_id in ask(url, keys, "kiosk-renew", kiosk_ids=list(kiosk_ids)):
+    for kiosk_id in ask(database, "kiosk-renew", kiosk_ids=list(kiosk_ids)):
         click.echo(kiosk_id)
 
 

@@ -1,14 +1,13 @@
 """The commands for kiosks: `enroll-code`, `kiosks` with `list`, `renew`, `revoke`, `acts` and `undo`, and `take-in`."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 import msgspec
 
 from sync.central.commands.kiosk_tokens import renew, tokens_in_words
-from sync.central.commands.options import as_json_option, ask, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, ask, on_database, print_json
 from sync.central.commands.undo import acts, undo
 from sync.central.records.kiosks import Kiosk
 from sync.clock import iso
@@ -27,7 +26,7 @@ _NO_HOSPITAL = "this centre has no hospital yet: run kiosk-central import before
     metavar="ACTION",
     help="What the kiosk may do: an action, or a kind of kiosk such as payment; repeatable. Default: entrance.",
 )
-def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
+def enroll_code(database: Database, actions: tuple[str, ...]) -> None:
     """Print a code that enrols one kiosk within ten minutes.
 
     \b
@@ -35,7 +34,7 @@ def enroll_code(url: str, keys: Path | None, actions: tuple[str, ...]) -> None:
       kiosk-central enroll-code --database sqlite:///central.db
       kiosk-central enroll-code --database sqlite:///central.db --action payment
     """
-    made = ask(url, keys, "enroll-code", actions=list(actions) or None)
+    made = ask(database, "enroll-code", actions=list(actions) or None)
     click.echo(made["code"])
     if not made["has_hospital"]:
         click.echo(_NO_HOSPITAL, err=True)
@@ -54,14 +53,14 @@ def kiosks() -> None:
 @kiosks.command("list")
 @on_database
 @as_json_option
-def list_kiosks(url: str, keys: Path | None, as_json: bool) -> None:
+def list_kiosks(database: Database, as_json: bool) -> None:
     """List the kiosks: id, prefix of their numbers, granted actions, last contact, waiting actions, age of the token.
 
     \b
     Examples:
       kiosk-central kiosks list --database sqlite:///central.db
     """
-    found = ask(url, keys, "kiosks")
+    found = ask(database, "kiosks")
     if as_json:
         print_json(found)
         return
@@ -72,14 +71,14 @@ def list_kiosks(url: str, keys: Path | None, as_json: bool) -> None:
 @kiosks.command("revoke")
 @on_database
 @click.argument("kiosk_id")
-def revoke_one(url: str, keys: Path | None, kiosk_id: str) -> None:
+def revoke_one(database: Database, kiosk_id: str) -> None:
     """Revoke a kiosk. Its unsent actions stay on it until it is enrolled again.
 
     \b
     Examples:
       kiosk-central kiosks revoke --database sqlite:///central.db entrance-1
     """
-    ask(url, keys, "kiosk-revoke", kiosk_id=kiosk_id)
+    ask(database, "kiosk-revoke", kiosk_id=kiosk_id)
 
 
 @click.command("take-in")
@@ -87,7 +86,7 @@ def revoke_one(url: str, keys: Path | None, kiosk_id: str) -> None:
 @click.argument("file", type=click.File("rb"))
 @as_json_option
 @click.pass_context
-def take_in(context: click.Context, url: str, keys: Path | None, file: BinaryIO, as_json: bool) -> None:
+def take_in(context: click.Context, database: Database, file: BinaryIO, as_json: bool) -> None:
     """Take in FILE, in which a kiosk of this hospital has set actions aside. A file that comes twice changes nothing.
 
     \b
@@ -104,7 +103,7 @@ def take_in(context: click.Context, url: str, keys: Path | None, file: BinaryIO,
     taken: list[dict[str, Any]] = []
     for first in range(0, len(contents.actions), AT_ONCE):
         portion = msgspec.to_builtins(contents.actions[first : first + AT_ONCE])
-        taken += ask(url, keys, "take-in", actions=portion)
+        taken += ask(database, "take-in", actions=portion)
     if as_json:
         print_json({"actions": taken, "lost": contents.lost, "damaged_lines": contents.damaged_lines})
     else:

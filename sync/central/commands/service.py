@@ -7,7 +7,7 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from sync.central.commands.options import on_database
+from sync.central.commands.options import Database, on_database
 from sync.central.commands.web_options import web_options
 from sync.central.frames import Begin
 from sync.central.gateway.listening import host_and_port, listen
@@ -59,8 +59,7 @@ log = logging.getLogger(__name__)
 )
 @web_options
 def run(
-    url: str,
-    keys: Path | None,
+    database: Database,
     create: bool,
     address: str,
     tls_cert: Path | None,
@@ -83,14 +82,16 @@ def run(
     Examples:
       kiosk-central run --database sqlite:///central.db --create
       kiosk-central run --database sqlite:///central.db --listen 0.0.0.0:8443 --tls-cert own.pem --tls-key own.key
+      kiosk-central run --database postgresql://db.example/hospital --state-dir state
     """
     if tls_key and not tls_cert:
         raise click.UsageError("--tls-key needs --tls-cert, the certificate of the key")
     host_and_port(address)
     log_to_stderr()
     plan = Plan(
-        url=url,
-        keys=str(keys) if keys else None,
+        url=database.url,
+        state_dir=str(database.state_dir) if database.state_dir else None,
+        keys=str(database.keys) if database.keys else None,
         create=create,
         definitions=_document(rules) if rules else None,
         audit_days=audit_days,

@@ -3,13 +3,12 @@
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from sync.central.commands.options import as_json_option, ask, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, ask, on_database, print_json
 from sync.central.records.tokens import NEVER, TokenRecord, TokenState
 from sync.central.services.lists import MAX_ROWS
 from sync.clock import DAY_MS, iso
@@ -49,9 +48,7 @@ def _read_life(_: click.Context, __: click.Parameter, text: str | None) -> int |
     metavar="LIFE",
     help="When it ends: after 90d, 12h or 4w, or never.  [default: 365d for staff, never for a patient]",
 )
-def token(
-    url: str, keys: Path | None, role: str, patient_id: str | None, name: str | None, life_ms: int | None
-) -> None:
+def token(database: Database, role: str, patient_id: str | None, name: str | None, life_ms: int | None) -> None:
     """Make a bearer token and print it; it is not shown again. Its id and its end follow on standard error.
 
     \b
@@ -59,7 +56,7 @@ def token(
       kiosk-central token --database sqlite:///central.db --role staff --name "Ward 3 board" --expires 90d
       kiosk-central token --database sqlite:///central.db --role patient --patient D-1001
     """
-    made = ask(url, keys, "token", role=role, patient_id=patient_id, name=name, life_ms=life_ms)
+    made = ask(database, "token", role=role, patient_id=patient_id, name=name, life_ms=life_ms)
     click.echo(made["token"])
     end = "never expires" if made["expires_ms"] is None else f"expires {iso(made['expires_ms'], 'UTC')}"
     click.echo(f"token {made['token_id']}, {end}", err=True)
@@ -76,8 +73,7 @@ def token(
 )
 @as_json_option
 def list_tokens(
-    url: str,
-    keys: Path | None,
+    database: Database,
     role: str | None,
     patient_id: str | None,
     with_ended: bool,
@@ -93,7 +89,7 @@ def list_tokens(
       kiosk-central tokens --database sqlite:///central.db --patient D-1001 --all
     """
     search = {"role": role, "patient_id": patient_id, "all": with_ended, "after": after, "limit": limit}
-    found = ask(url, keys, "tokens", **search)
+    found = ask(database, "tokens", **search)
     if as_json:
         print_json(found)
         return
@@ -106,7 +102,7 @@ def list_tokens(
 @click.command("token-revoke")
 @on_database
 @click.argument("named", metavar="[TOKEN_ID]", default="-")
-def token_revoke(url: str, keys: Path | None, named: str) -> None:
+def token_revoke(database: Database, named: str) -> None:
     """End a token by its id and close its sockets. Without an argument the id, or the token itself, is read from
     standard input.
 
@@ -115,7 +111,7 @@ def token_revoke(url: str, keys: Path | None, named: str) -> None:
       kiosk-central token-revoke --database sqlite:///central.db 1a2b3c4d5e6f
       kiosk-central token-revoke --database sqlite:///central.db < token.txt
     """
-    ask(url, keys, "token-revoke", token=sys.stdin.readline().strip() if named == "-" else named)
+    ask(database, "token-revoke", token=sys.stdin.readline().strip() if named == "-" else named)
 
 
 COMMANDS: tuple[click.Command, ...] = (token, list_tokens, token_revoke)

@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from sync.central.commands.options import as_json_option, ask, line, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, ask, line, on_database, print_json
 from sync.central.commands.portions import counts_in_words, in_portions
 from sync.central.services.lists import MAX_ROWS
 
@@ -25,8 +24,7 @@ _PERIOD = "A date, or a time in ISO 8601: local time of the site without an offs
 )
 @as_json_option
 def acts(
-    url: str,
-    keys: Path | None,
+    database: Database,
     kiosk_id: str,
     since: str | None,
     until: str | None,
@@ -41,7 +39,7 @@ def acts(
       kiosk-central kiosks acts --database sqlite:///central.db entrance-1 --since 2026-03-02T14:00
     """
     query = {"kiosk_id": kiosk_id, "since": since, "until": until, "after": after, "limit": limit}
-    found = ask(url, keys, "kiosk-acts", **query)
+    found = ask(database, "kiosk-acts", **query)
     if as_json:
         print_json(found)
         return
@@ -61,8 +59,7 @@ def acts(
 @click.option("--dry-run", "trial", is_flag=True, help="Say what would become of its acts, and change nothing.")
 @as_json_option
 def undo(
-    url: str,
-    keys: Path | None,
+    database: Database,
     kiosk_id: str,
     since: str,
     until: str | None,
@@ -78,7 +75,7 @@ def undo(
       kiosk-central kiosks undo --database sqlite:///c.db entrance-1 --since 2026-03-02T14:00 --reason stolen --revoke
     """
     order = {"kiosk_id": kiosk_id, "since": since, "until": until, "reason": reason, "revoke": revoke}
-    with line(url, keys, create=False) as centre:
+    with line(database, create=False) as centre:
         begun = centre("kiosk-undo", order=order, trial=trial)
         common = {"period": begun["period"], "reason": reason, "trial": trial}
         counts = Counter(acts_without_effect=begun["without_effect"])

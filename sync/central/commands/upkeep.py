@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from sync.central.commands.kiosks import backlog_in_words
-from sync.central.commands.options import as_json_option, ask, naming_database, on_database, print_json
+from sync.central.commands.options import Database, as_json_option, ask, naming_database, on_database, print_json
+from sync.central.maintenance.restore_report import RestoreReport
 from sync.central.store.errors import IN_WORDS, Trouble
-from sync.central.store.place import database_path
+from sync.central.store.place import Place
 from sync.clock import iso
 from sync.database_file import LOW_BYTES
 
@@ -26,14 +27,14 @@ _STRAY = {
 @on_database
 @as_json_option
 @click.pass_context
-def check(context: click.Context, url: str, keys: Path | None, as_json: bool) -> None:
+def check(context: click.Context, database: Database, as_json: bool) -> None:
     """Check journeys, queue, history, disk, clock and the kiosks' waiting actions. Exits with 1 where one is not well.
 
     \b
     Examples:
       kiosk-central check --database sqlite:///central.db
     """
-    health = ask(url, keys, "check")
+    health = ask(database, "check")
     if as_json:
         print_json(health)
     else:
@@ -46,7 +47,7 @@ def check(context: click.Context, url: str, keys: Path | None, as_json: bool) ->
 @on_database
 @click.option("--believe", is_flag=True, help="The machine's clock is right: use it, even after a jump.")
 @as_json_option
-def clock(url: str, keys: Path | None, believe: bool, as_json: bool) -> None:
+def clock(database: Database, believe: bool, as_json: bool) -> None:
     """Show the time that the running service uses, and whether it doubts the machine's clock.
 
     \b
@@ -54,7 +55,7 @@ def clock(url: str, keys: Path | None, believe: bool, as_json: bool) -> None:
       kiosk-central clock --database sqlite:///central.db
       kiosk-central clock --database sqlite:///central.db --believe
     """
-    found = ask(url, keys, "clock", believe=believe)
+    found = ask(database, "clock", believe=believe)
     if as_json:
         print_json(found)
     else:
@@ -64,35 +65,44 @@ def clock(url: str, keys: Path | None, believe: bool, as_json: bool) -> None:
 @click.command()
 @on_database
 @click.argument("file", type=click.Path(path_type=Path))
-def backup(url: str, keys: Path | None, file: Path) -> None:
+def backup(database: Database, file: Path) -> None:
     """Write the database into FILE while the service runs, and verify it. Keep the key file elsewhere.
 
     \b
     Examples:
       kiosk-central backup --database sqlite:///central.db /srv/backup/central.db
     """
-    made = ask(url, keys, "backup", file=str(file.absolute()))
+    made = ask(database, "backup", file=str(file.absolute()))
     click.echo(f"{file}: {made['size']} bytes, up to change {made['change']}, {made['chains']} chains of kiosks")
 
 
 @click.command("restore")
 @naming_database
 @click.argument("file", type=click.Path(path_type=Path))
-def restore_(url: str, file: Path) -> None:
-    """Put FILE, a backup, in the database's place while the service is stopped. The old files are kept beside it.
+def restore_(database: Database, file: Path) -> None:
+    """Put FILE, a backup, in the database's place while the service is stopped. The old one is kept beside it.
 
     \b
     Examples:
       kiosk-central restore --database sqlite:///central.db /srv/backup/central.db
     """
-    from sync.central.maintenance.restore import restore  # it loads the database, which the others need not
-
-    database = database_path(url)
-    report = restore(database, file)
-    click.echo(f"{database} is now {file}, up to change {report.change}")
+    place = database.place
+    report = _restored(place, file)
+    click.echo(f"{place} is now {file}, up to change {report.change}")
     if report.kept:
         click.echo(f"the old database is kept as {report.kept}")
     click.echo("start the service: it detects the restore, and kiosks send the actions that the copy lacks")
+
+
+def _restored(place: Place, file: Path) -> RestoreReport:
+    """Restores. What it loads is the database, which the other commands need not."""
+    if place.file is not None:
+        from sync.central.maintenance.restore_file import restore_file
+
+        return restore_file(place.file, file)
+    from sync.central.maintenance.restore_dump import restore_dump
+
+    return restore_dump(place, file)
 
 
 COMMANDS: tuple[click.Command, ...] = (check, clock, backup, restore_)
@@ -104,9 +114,9 @@ def _clock_in_words(machine_ms: int, taken_ms: int) -> str:
     return f"the clock is in doubt: it says {iso(machine_ms, 'UTC')}, and the centre uses {iso(taken_ms, 'UTC')}"
 
 
-def _disk_in_words(trouble: str | None, free_bytes: int, is_low: bool) -> list[str]:
+def _disk_in_words(trouble: str | None, free_bytes: int | None, is_low: bool) -> list[str]:
     lines = [f"{IN_WORDS[Trouble(trouble)]}: nothing is saved"] if trouble else []
-    if is_low:
+    if is_low and free_bytes is not None:
         lines.append(f"the disk has {free_bytes // 2**20} MiB left: make room, at least {LOW_BYTES // 2**20} MiB")
     return lines
 

@@ -11,6 +11,7 @@ import msgspec
 
 from sync.ids import is_uuid
 from sync.protocol import Intent, canonical
+from sync.text import holds_nul
 
 MAX_TEXT = 128  # characters of an id, a queue number, a state
 MAX_DEPTH = 32  # nested lists and objects
@@ -39,7 +40,9 @@ class UnreadableIntent:
 
 
 def read_body(raw: bytes) -> Body | None:
-    """A body as JSON; None where it is broken, has numbers out of range, or is nested too deep."""
+    """A body as JSON; None where it is broken, has numbers out of range, holds U+0000, or is nested too deep."""
+    if holds_nul(raw):
+        return None
     try:
         value = msgspec.json.decode(raw)
         # What opens so few lists and objects in all is nested no deeper.

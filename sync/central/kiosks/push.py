@@ -8,6 +8,9 @@ where it is.
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+import msgspec
+from msgspec.structs import replace as with_fields
+
 from sync.central.centre import Centre
 from sync.central.conflicts.gather import judging_context
 from sync.central.kiosks.batch import Batch
@@ -31,6 +34,8 @@ from sync.protocol import (
     PushAnswer,
     PushRequest,
 )
+
+_NO_BODY = msgspec.Raw(b"null")
 
 
 def receive_batch(
@@ -56,6 +61,13 @@ def receive_batch(
         context = judging_context(db, centre.definitions, centre.ids, now_ms)
         batch = Batch(context, centre.keys.published, sender, read_chain(db, kiosk_id, sender.epoch), request.now)
         return _take(db, batch, request, versions)
+
+
+def without_bodies(request: PushRequest) -> PushRequest:
+    """A push without what its actions say."""
+    bare = [with_fields(each, body=_NO_BODY) for each in request.actions]
+    trial = with_fields(request.trial, body=_NO_BODY) if request.trial is not None else None
+    return with_fields(request, actions=bare, trial=trial)
 
 
 def _take(

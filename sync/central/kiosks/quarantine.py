@@ -19,6 +19,7 @@ from sync.protocol import Code, Verdict
 
 log = logging.getLogger(__name__)
 
+_SIGN_OF_NUL = "\N{SYMBOL FOR NULL}"  # PostgreSQL's texts cannot hold U+0000
 MOST_IN_A_CASE = 500  # bodies: staff discard a case in one transaction
 
 
@@ -52,7 +53,8 @@ def quarantine(
         visit = read_visit(db, received.intent.visit_id)
         visit_id = visit.visit_id if visit is not None else received.intent.visit_id
         hold_in_case(db, received, visit_id, Code.QUARANTINED, exception_id)
-    body = batch.keys.lift_in(link.body.decode(errors="replace"))
+    shown = link.body.decode(errors="replace").replace("\0", _SIGN_OF_NUL)
+    body = batch.keys.lift_in(shown)
     known_id = link.action_id if is_uuid(link.action_id) else None
     quarantined = QuarantinedBody(
         record.verdict_id, exception_id, chain.kiosk_id, chain.epoch, link.seq, reason, body, known_id

@@ -1,6 +1,5 @@
 """What a kiosk did, as the rows say it: its actions with their verdicts, and the cases about it, in order of time."""
 
-import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import msgspec
 
 from sync.central.records.effects import Period
+from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction
 
 
@@ -51,7 +51,8 @@ def acts(db: ReadTransaction, period: Period, after: ActPlace | None, limit: int
         "select * from (select recorded_ms as at_ms, verdict_id as act_id, 'action' as kind from verdicts v"
         " where kiosk_id = :kiosk_id and not exists (select 1 from verdicts w where w.verdict_id = v.verdict_id"
         " and w.revision < v.revision) union all select opened_ms, exception_id, 'case' from exceptions"
-        " where kiosk_id = :kiosk_id) as found where at_ms >= :since_ms and (:until_ms is null or at_ms <= :until_ms)"
+        " where kiosk_id = :kiosk_id) as found where at_ms >= :since_ms"
+        " and (cast(:until_ms as bigint) is null or at_ms <= :until_ms)"
         " and (at_ms, act_id) > (:after_ms, :after) order by at_ms, act_id limit :limit",
         kiosk_id=period.kiosk_id,
         since_ms=period.since_ms,
@@ -68,7 +69,7 @@ def count_without_effect(db: ReadTransaction, period: Period) -> int:
     return int(
         db.value(
             "select count(distinct verdict_id) from verdicts v where kiosk_id = :kiosk_id and recorded_ms >= :since_ms"
-            " and (:until_ms is null or recorded_ms <= :until_ms)"
+            " and (cast(:until_ms as bigint) is null or recorded_ms <= :until_ms)"
             " and not exists (select 1 from effects e where e.verdict_id = v.verdict_id)",
             kiosk_id=period.kiosk_id,
             since_ms=period.since_ms,
@@ -115,6 +116,6 @@ def entry_acts(db: ReadTransaction, patient_id: str, action_id: str) -> list[Ent
 
 def _told_ms(db: ReadTransaction, action_id: str) -> int | None:
     """When an action happened that moved nothing, as the case about it says."""
-    row: sqlite3.Row | None = db.row("select detail from exceptions where action_id = :id limit 1", id=action_id)
+    row: Row | None = db.row("select detail from exceptions where action_id = :id limit 1", id=action_id)
     detail: dict[str, Any] = msgspec.json.decode(row["detail"]) if row else {}
     return detail.get("happened_ms")

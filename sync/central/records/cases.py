@@ -1,6 +1,5 @@
 """Cases of the exception inbox as rows: the matter of each case, and how staff settled it."""
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import msgspec
 
 from sync.central.records.effects import Period
+from sync.central.store.connection import Row
 from sync.central.store.transactions import Order, ReadTransaction, WriteTransaction, Writing
 
 # Codes of cases without a single verdict. A case about a verdict has the verdict's own code.
@@ -93,7 +93,7 @@ def open_or_repeat(db: WriteTransaction, exception_id: str, new: NewCase, now_ms
     repeated = db.row(
         "update exceptions set count = count + 1, last_ms = :now_ms where exception_id = (select exception_id"
         " from exceptions where code = :code and matter = :matter and settled_ms is null"
-        " and coalesce(kiosk_id, '') = :kiosk_id and (:most is null or count < :most)"
+        " and coalesce(kiosk_id, '') = :kiosk_id and (cast(:most as bigint) is null or count < :most)"
         " order by opened_ms limit 1) returning exception_id",
         now_ms=now_ms,
         code=new.code,
@@ -111,7 +111,7 @@ def open_cases_of_kiosk(db: ReadTransaction, period: Period, after: str, limit: 
     """The open cases of a kiosk, of a period of opening, by their ids: `limit` of them after the id `after`."""
     rows = db.rows(
         "select * from exceptions where kiosk_id = :kiosk_id and settled_ms is null and opened_ms >= :since_ms"
-        " and (:until_ms is null or opened_ms <= :until_ms) and exception_id > :after"
+        " and (cast(:until_ms as bigint) is null or opened_ms <= :until_ms) and exception_id > :after"
         " order by exception_id limit :limit",
         kiosk_id=period.kiosk_id,
         since_ms=period.since_ms,
@@ -193,7 +193,7 @@ def _place(after: InboxCase | None) -> dict[str, object]:
     return {"after_ms": after.opened_ms if after else -1, "after": after.exception_id if after else ""}
 
 
-def _case(row: sqlite3.Row) -> InboxCase:
+def _case(row: Row) -> InboxCase:
     return InboxCase(
         row["exception_id"],
         row["code"],

@@ -20,11 +20,13 @@ from sync.central.services.door import Outgoing, say
 from sync.central.services.errors import ApiError, nested_too_deep
 from sync.central.store.errors import StaleJourney, trouble_in_words
 from sync.central.web.api_app import WholeResponse, whole_body
+from sync.text import holds_nul
 
 log = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024  # bytes of a request
 INTERNAL = ApiError("internal", "Internal error.")
+_NUL = ApiError("malformed", "A text of the request holds U+0000.")
 _OVER_HTTP = (*SECURITY, NO_STORE)
 _OVER_HTTPS = (*_OVER_HTTP, HTTPS_ONLY)
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
@@ -40,6 +42,8 @@ def read_json() -> Any | ApiError:
 
 def decode(text: bytes | str) -> Any | ApiError:
     """JSON as plain values, or the error."""
+    if holds_nul(text):
+        return _NUL
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: no UTF-8, or a number of 4300 digits
@@ -74,7 +78,7 @@ def respond_error(error: ApiError) -> Response:
 def harden(app: Flask) -> None:
     """Gives an app its limits, its headers, and an answer to every error."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = _with_headers(_without_nul(app.wsgi_app))  # type: ignore[method-assign, assignment]
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RecursionError, lambda _: respond_error(nested_too_deep("body")))
     for breakage in (sqlite3.OperationalError, StaleJourney):
@@ -101,6 +105,17 @@ def _with_headers(application: WSGIApplication) -> WSGIApplication:
         return application(environ, start)
 
     return with_headers
+
+
+def _without_nul(application: WSGIApplication) -> WSGIApplication:
+    """Refuses a URL with U+0000, which no id and no name holds, and not every database can look for."""
+
+    def without_nul(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if "\0" in environ["PATH_INFO"] or "%00" in environ["QUERY_STRING"]:
+            return respond_error(_NUL)(environ, start_response)
+        return application(environ, start_response)
+
+    return without_nul
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -20,7 +20,7 @@ from sync.central.kiosks.answering import Pulled
 from sync.central.kiosks.enrolment import enrol_kiosk
 from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import MOST_WAITING, PullService
-from sync.central.kiosks.push import receive_batch
+from sync.central.kiosks.push import receive_batch, without_bodies
 from sync.central.kiosks.refusals import about_token, report_refusal, unsupported
 from sync.central.kiosks.renewal import refuse_stranger, renew_token
 from sync.central.kiosks.telling import telling_of
@@ -52,6 +52,7 @@ from sync.protocol import (
     RequestVersion,
     TokenRequest,
 )
+from sync.text import holds_nul
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -169,7 +170,7 @@ class _Calls:
             return False
         body = environ["wsgi.input"].read()
         try:
-            message = msgspec.json.decode(body, type=message_type)
+            message = _decode(body, message_type)
         except _UNREADABLE:
             environ["wsgi.input"] = io.BytesIO(body)
             return False
@@ -263,12 +264,25 @@ def _read(message_type: type[T], limit: int, versions: Collection[int] = ()) -> 
     request.max_content_length = limit
     body = request.get_data(cache=False)
     try:
-        return msgspec.json.decode(body, type=message_type)
+        return _decode(body, message_type)
     except _UNREADABLE:
         if versions and _version(body) not in (None, *versions):
             return unsupported(versions)
         # The parser's message could quote the body.
         return CallRefused(code=EndCode.MALFORMED, error="the body is no message of this protocol")
+
+
+def _decode(body: bytes, message_type: type[T]) -> T:
+    """The message in a body. Raises one of _UNREADABLE, also where it holds U+0000 outside of the bodies of actions.
+
+    An action that holds it is refused alone, so that the kiosk is rid of it.
+    """
+    message = msgspec.json.decode(body, type=message_type)
+    if holds_nul(body):
+        told = without_bodies(message) if isinstance(message, PushRequest) else message
+        if holds_nul(msgspec.json.encode(told)):
+            raise UnicodeError("a text holds U+0000")
+    return message
 
 
 @contextlib.contextmanager

@@ -36,7 +36,13 @@ class OpenCentre:
             # The gateway shows it, and tells of it in the log.
             certificate = ServedCertificate(Path(plan.tls_cert), key, is_shown=False)
         rules = read(plan.definitions) if plan.definitions else shipped()
-        opened = open_centre(plan.url, Path(plan.keys) if plan.keys else None, rules, create=plan.create)
+        opened = open_centre(
+            plan.url,
+            Path(plan.keys) if plan.keys else None,
+            rules,
+            state_dir=Path(plan.state_dir) if plan.state_dir else None,
+            create=plan.create,
+        )
         self._centre = replace(opened, certificate=certificate)
         self._audit_days = plan.audit_days or KEPT_DAYS
         with opened.store.read() as db:
@@ -59,7 +65,7 @@ class Worker:
         self._housekeeping = Housekeeping(self._centre, audit_days=audit_days)
         self._watch = DatabaseWatch(self._centre.store.tend, _end_process)
         served = partial(operations_for, self._centre)
-        self._control = ControlServer(socket_path(self._centre.store.path), served)
+        self._control = ControlServer(socket_path(self._centre.store.place.state), served)
         try:
             self.app: Flask = create_app(self._centre, SocketPlaces(), web=begin.web, proxies_only=begin.proxies_only)
             self._control.start()

@@ -1,17 +1,50 @@
-"""A centre for each test, and one that is online for each module."""
+"""A database and a centre for each test, and a centre that is online for each module."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.sync.central import databases
 from tests.sync.central.centre import Centre
+from tests.sync.central.databases import POSTGRESQL, SQLITE, Cluster, Database
 from tests.sync.central.online import Online
+
+LONG = bool(os.environ.get("LONG"))
+# The folders whose tests run on each database. In a long run those of the other folders do so too.
+_ON_BOTH = ("store", "records", "conflicts", "services")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs the tests of some folders on each database, and the others on SQLite alone."""
+    if "database" not in metafunc.fixturenames or metafunc.definition.get_closest_marker("one_database"):
+        return
+    if LONG or metafunc.definition.path.parent.name in _ON_BOTH:
+        metafunc.parametrize("database", (SQLITE, POSTGRESQL), indirect=True)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A private PostgreSQL for all tests of a process."""
+    with databases.cluster() as made:
+        yield made
 
 
 @pytest.fixture
-def centre(tmp_path: Path) -> Iterator[Centre]:
-    made = Centre(tmp_path)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    if getattr(request, "param", SQLITE) == SQLITE:
+        yield Database(f"sqlite:///{tmp_path}/centre.db")
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    with cluster.database() as url:
+        yield Database(url, tmp_path)
+
+
+@pytest.fixture
+def centre(database: Database, tmp_path: Path) -> Iterator[Centre]:
+    made = Centre(tmp_path, database=database)
     yield made
     made.store.close()
 

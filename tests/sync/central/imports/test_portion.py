@@ -104,6 +104,7 @@ def test_a_check_says_what_would_happen_and_leaves_nothing(centre: Centre):
     assert centre.rows("select 1 from patients where patient_id = 'new'") == []
 
 
+@pytest.mark.one_database
 def test_the_patients_booked_for_an_exam_are_found_without_a_walk_over_all_bookings(centre: Centre):
     plan = centre.rows(
         "explain query plan select distinct patient_id from appointments where exam_id = 'x' and site_day in ('a', 'b')"

@@ -60,6 +60,7 @@ def test_an_entry_that_has_ended_keeps_the_room_where_it_was(waiting: Centre):
     assert waiting.rows("select room from entries") == [{"room": "1"}]
 
 
+@pytest.mark.one_database
 def test_the_patients_in_line_are_found_without_a_walk_over_all_entries(centre: Centre):
     plan = centre.rows(
         "explain query plan select distinct patient_id from entries where site_day in ('a', 'b') and exam_id = 'x'"

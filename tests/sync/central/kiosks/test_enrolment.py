@@ -171,6 +171,7 @@ def test_a_code_may_be_typed_in_any_case_and_with_any_spaces(centre: Centre):
     assert isinstance(ask(centre, f" {code(centre).lower().replace('-', ' - ')} "), Enrolment)
 
 
+@pytest.mark.one_database
 def test_neither_code_nor_token_is_stored(centre: Centre):
     one = code(centre)
     found = ask(centre, one)

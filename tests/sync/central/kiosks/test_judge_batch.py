@@ -312,10 +312,7 @@ def test_what_the_batch_itself_has_changed_is_no_change_by_others(centre: Centre
 
 def test_an_action_that_the_tables_cannot_take_is_set_aside_alone(centre: Centre, sender: Sender):
     with centre.store.write() as db:
-        db.execute(
-            "create trigger no_room before insert on transitions when new.patient_id = 'P2'"
-            " begin select raise(abort, 'no room'); end"
-        )
+        centre.database.refuse(db, "insert", "transitions", "new.patient_id = 'P2'")
     links = [*opened(sender, "P1", "A-001"), *opened(sender, "P2", "A-002")]
     answer = sender.accepted(*links, *opened(sender, "P3", "A-003"))
     assert [row.code for row in answer.verdicts] == ["ok"] * 3 + ["quarantined", "depends", "depends"] + ["ok"] * 3
@@ -332,6 +329,7 @@ def test_nothing_of_a_batch_stays_where_the_database_itself_fails(centre: Centre
     assert centre.rows("select * from verdicts") == centre.rows("select * from receipts") == []
 
 
+@pytest.mark.one_database
 def test_a_batch_that_reading_ahead_does_not_help_stops_it(centre: Centre, sender: Sender):
     """Each of these actions is counted in the case of the first one, which ends what was read ahead."""
     statements: list[str] = []

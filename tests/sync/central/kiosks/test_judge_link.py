@@ -49,7 +49,7 @@ def broken(centre: Centre, sender: Sender, patient_id: str = "P1") -> Intent:
     other = "P3" if patient_id == "P2" else "P2"
     sender.push(sender.intent("scan_nfc", other, card=cards_of(other)[0]))
     with centre.store.write() as db:
-        db.execute("create trigger no_room before insert on transitions begin select raise(abort, 'no room'); end")
+        centre.database.refuse(db, "insert", "transitions")
     return sender.intent("scan_nfc", patient_id)
 
 
@@ -359,6 +359,16 @@ def test_a_record_whose_hash_does_not_cover_it_is_set_aside_and_holds_back_no_ot
     assert [verdict.code for verdict in verdicts] == [Code.QUARANTINED, Code.OK]
     row = only(centre, "select body, reason from quarantine")
     assert row == {"body": "\ufffd\ufffd broken", "reason": "no centre could accept it"}
+
+
+def test_an_action_with_a_text_that_not_every_database_holds_is_set_aside_alone(centre: Centre, sender: Sender):
+    bad = sender.intent(payload={"reason": "a\0b"})
+    first, record = sender.chained(bad), opaque(sender, b"a\0b", new_id())
+    verdicts = sender.accepted(first, record, sender.chained(sender.intent())).verdicts
+    assert [verdict.code for verdict in verdicts] == [Code.QUARANTINED, Code.QUARANTINED, Code.OK]
+    one, other = centre.rows("select action_id, body from quarantine order by seq")
+    assert (one["action_id"], json.loads(str(one["body"]))["payload"]) == (bad.action_id, {"reason": "a\0b"})
+    assert other["body"] == "a\N{SYMBOL FOR NULL}b"
 
 
 def test_a_record_that_is_no_base64_is_kept_as_its_text(centre: Centre, sender: Sender):

@@ -138,6 +138,7 @@ def test_an_error_of_the_database_is_told_to_each_call_and_the_next_ones_are_ans
 # Answers as sets.
 
 
+@pytest.mark.one_database
 def test_a_set_of_answers_takes_the_same_statements_for_any_number_of_kiosks(centre: Centre, kiosks: list[str]):
     before = latest(centre)
     centre.staff("scan_nfc", "P3")
@@ -152,6 +153,7 @@ def test_a_set_of_answers_takes_the_same_statements_for_any_number_of_kiosks(cen
     assert statements(kiosks[:2]) == statements(kiosks)
 
 
+@pytest.mark.one_database
 def test_a_pull_that_only_repeats_takes_few_statements_as_it_comes(centre: Centre, kiosks: list[str]):
     asked = Asked(kiosks[0], asking(centre, kiosks[0], latest(centre)), 25)
     with counting(centre.store) as counted:

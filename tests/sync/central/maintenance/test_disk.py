@@ -93,6 +93,7 @@ def test_monitors_learn_of_a_full_disk_by_the_status_of_the_answer(on_small_disk
     assert (health.status_code, health.json) == (200, {"status": "ok"})
 
 
+@pytest.mark.one_database
 def test_a_database_that_became_read_only_is_named_so(centre: Centre):
     with centre.store.write() as db:
         writer = db.execute.__self__

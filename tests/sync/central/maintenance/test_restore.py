@@ -16,9 +16,9 @@ from sync.central.commands.main import main
 from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
-from sync.central.maintenance.restore import restore
+from sync.central.maintenance.restore_file import restore_file
 from sync.central.store.errors import InUse, StoreError
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from tests.sync.central.wire import Centre, Time
 
 HOUSE = Path(__file__).resolve().parents[4]
@@ -70,7 +70,7 @@ def crashed(tmp_path: Path) -> Crashed:
     return Crashed(place / "central.db", tmp_path / "backup.db", incarnation, in_backup, at_the_end)
 
 
-def held(store: Store) -> Held:
+def held(store: SqliteStore) -> Held:
     with store.read() as db:
         assert db.value("pragma integrity_check(1)") == "ok"
         tables = (db.value(f"select count(*) from {table}") for table in ("patients", "transitions"))
@@ -79,7 +79,7 @@ def held(store: Store) -> Held:
 
 def start(database: Path) -> tuple[str, Held]:
     """Starts a service. Returns its incarnation and the content of its database."""
-    store = Store(f"sqlite:///{database}")
+    store = SqliteStore(f"sqlite:///{database}")
     try:
         found = held(store)
         return open_incarnation(store), found
@@ -127,9 +127,9 @@ def test_the_command_restores_and_prints_what_it_did_and_what_comes_next(
 
 
 def test_a_replaced_database_can_be_put_back_and_no_kept_file_is_overwritten(crashed: Crashed):
-    first = restore(crashed.database, crashed.backup).kept
+    first = restore_file(crashed.database, crashed.backup).kept
     assert first is not None
-    second = restore(crashed.database, first)
+    second = restore_file(crashed.database, first)
     assert (second.change, second.kept) == (crashed.at_the_end.change, first.with_name("central.db.replaced-2"))
     incarnation, found = start(crashed.database)
     assert found == crashed.at_the_end
@@ -137,27 +137,27 @@ def test_a_replaced_database_can_be_put_back_and_no_kept_file_is_overwritten(cra
 
 
 def test_a_backup_is_restored_onto_a_machine_that_has_none(crashed: Crashed, tmp_path: Path):
-    assert restore(tmp_path / "new" / "central.db", crashed.backup).kept is None
+    assert restore_file(tmp_path / "new" / "central.db", crashed.backup).kept is None
     assert start(tmp_path / "new" / "central.db")[1] == crashed.in_backup
 
 
 def test_a_log_beside_the_backup_is_not_taken_for_its_own(crashed: Crashed):
     shutil.copy(crashed.database.with_name("central.db-wal"), f"{crashed.backup}-wal")
-    assert restore(crashed.database, crashed.backup).change == crashed.in_backup.change
+    assert restore_file(crashed.database, crashed.backup).change == crashed.in_backup.change
 
 
 def test_a_journal_that_a_crash_left_is_kept_with_its_database(crashed: Crashed):
     crashed.database.with_name("central.db-journal").write_bytes(b"half a commit")
-    kept = restore(crashed.database, crashed.backup).kept
+    kept = restore_file(crashed.database, crashed.backup).kept
     assert kept is not None
     assert kept.with_name(f"{kept.name}-journal").read_bytes() == b"half a commit"
     assert "central.db-journal" not in crashed.beside()
 
 
 def test_while_the_service_runs_it_is_refused(crashed: Crashed):
-    store = Store(f"sqlite:///{crashed.database}")
+    store = SqliteStore(f"sqlite:///{crashed.database}")
     with pytest.raises(InUse, match="stop it first"):
-        restore(crashed.database, crashed.backup)
+        restore_file(crashed.database, crashed.backup)
     store.close()
     assert start(crashed.database)[1] == crashed.at_the_end
 
@@ -205,13 +205,13 @@ def test_a_file_that_is_no_whole_backup_of_a_centre_is_refused_and_nothing_chang
     before = {name: crashed.database.with_name(name).read_bytes() for name in crashed.beside()}
     spoil(crashed.backup)
     with pytest.raises(StoreError, match=said):
-        restore(crashed.database, crashed.backup)
+        restore_file(crashed.database, crashed.backup)
     assert {name: crashed.database.with_name(name).read_bytes() for name in crashed.beside()} == before
 
 
 def test_the_database_itself_is_no_backup_of_it(crashed: Crashed):
     with pytest.raises(StoreError, match="is the database itself"):
-        restore(crashed.database, crashed.database)
+        restore_file(crashed.database, crashed.database)
     assert start(crashed.database) == (crashed.incarnation, crashed.at_the_end)
 
 
@@ -227,9 +227,9 @@ def dies(event, arguments):
         left -= 1
         if left < 0:
             os._exit(9)
-from sync.central.maintenance.restore import restore
+from sync.central.maintenance.restore_file import restore_file
 sys.addaudithook(dies)
-restore(Path(sys.argv[1]), Path(sys.argv[2]))
+restore_file(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
@@ -247,7 +247,7 @@ def test_cut_off_at_any_step_the_old_or_the_new_database_is_there_whole(crashed:
         now = replace(crashed, database=tmp_path / f"{changes}" / "central.db")
         died = dies_before(now, changes)
         if again and died:
-            restore(now.database, now.backup)
+            restore_file(now.database, now.backup)
         incarnation, found = start(now.database)
         outcomes.append((incarnation == crashed.incarnation, found))
         if found == crashed.in_backup:

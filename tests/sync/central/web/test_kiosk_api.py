@@ -417,6 +417,18 @@ def test_garbage_is_refused_with_a_typed_body(online: Online, path: str, body: b
     assert "Traceback" not in response.text
 
 
+def test_a_call_with_a_text_that_not_every_database_holds_is_refused_and_an_action_with_one_is_not(online: Online):
+    for body in (
+        {"protocol_version": 2, "kiosk_id": "A", "epoch": 1, "cursor": 0, "chain_hash": "\0"},
+        msgspec.to_builtins(online.push_body([], site_id="\0")),
+    ):
+        response = online.post(PATHS["chain_hash" in body], msgspec.json.encode(body), online.enrolment.token)
+        assert refusal(response).code is EndCode.MALFORMED
+    action = Pushed("h", msgspec.Raw(b'{"reason": "\\u0000"}'))
+    response = online.post(PATHS[0], msgspec.json.encode(online.push_body([action])), online.enrolment.token)
+    assert response.status_code == 200
+
+
 def test_an_action_nested_without_end_is_refused(online: Online):
     body = msgspec.json.encode(online.push_body([Pushed("h", msgspec.Raw(b"[" * 3000 + b"]" * 3000))]))
     response = online.post(PATHS[0], body, online.enrolment.token)

@@ -92,7 +92,8 @@ def test_a_repeat_over_http_gets_the_same_bytes(online: Online):
         ("scan_nfc", "malformed"),
         ({"action_type": "scan_nfc", "payload": []}, "invalid_payload"),
         ({"action_type": "scan_nfc", "payload": {"queue_id": 1}}, "invalid_payload"),
-        ({"action_type": "scan_nfc", "payload": {"room": "\u0000"}}, "invalid_payload"),
+        ({"action_type": "scan_nfc", "payload": {"room": "\u0001"}}, "invalid_payload"),
+        ({"action_type": "scan_nfc", "payload": {"reason": "\u0000"}}, "malformed"),
         ({"action_type": "scan_nfc", "payload": {"tag_id": ["04"]}}, "invalid_payload"),
         ({"action_type": "scan_nfc", "payload": {"tag_id": "  "}}, "invalid_payload"),
         ({"action_type": "scan_nfc", "payload": {"tag_id": "a" * 300}}, "invalid_payload"),
@@ -230,7 +231,9 @@ def test_a_body_that_is_too_large_is_refused(online: Online):
         ("GET", PERFORM, 405, "method_not_allowed"),
         ("DELETE", CURRENT, 405, "method_not_allowed"),
         ("GET", "/ws/patient-journey/", 400, "malformed"),
-        ("GET", "/%00", 404, "not_found"),
+        ("GET", "/%00", 400, "malformed"),
+        ("GET", f"{CURRENT}?patient_id=a%00b", 400, "malformed"),
+        ("PATCH", f"{API}/queue/%00/", 400, "malformed"),
     ],
 )
 def test_every_other_path_gets_an_answer_in_json(online: Online, method, path, status, code):

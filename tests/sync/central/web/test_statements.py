@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sync.ids import new_id
 from sync.journey.model import Role
 from tests.sync.central.centre import DAY, Centre, card, patient
@@ -10,6 +12,7 @@ from tests.sync.central.statements import Counted, count_way
 STAFF, PATIENT = Role.STAFF.value, Role.PATIENT.value
 
 
+@pytest.mark.one_database
 def test_each_action_costs_so_many_statements(centre: Centre):
     # An action that changes an entry writes seven rows: change number, journey, entry, booking, both histories and the
     # answer. An arrival takes its queue number, and counts the people ahead, by the statement of the change number.
@@ -28,6 +31,7 @@ def test_each_action_costs_so_many_statements(centre: Centre):
     }
 
 
+@pytest.mark.one_database
 def test_the_first_action_of_a_day_costs_no_more_than_others(centre: Centre):
     new_day = "2026-03-05"
     centre.clock.set(new_day, "09:00")
@@ -41,6 +45,7 @@ def test_the_first_action_of_a_day_costs_no_more_than_others(centre: Centre):
     assert [each["status"] for each in centre.state(patient(5))["appointments"]] == ["booked"]
 
 
+@pytest.mark.one_database
 def test_a_day_that_leaves_something_over_is_closed_first(centre: Centre):
     assert centre.walk(patient(1), "scan_nfc")["journey_state"] == "ARRIVED"
     centre.clock.set("2026-03-05", "09:00")
@@ -60,6 +65,7 @@ def test_a_booking_of_tomorrow_that_can_be_used_is_brought_forward(centre: Centr
     assert [each["exam_id"] for each in state["queue_details"]] == ["blood"]
 
 
+@pytest.mark.one_database
 def test_a_repeat_and_a_change_of_an_entry_cost_few_statements_too(centre: Centre):
     counted, action_id = Counted(centre), new_id()
     payload = {"patient_id": patient(1), "tag_id": f"iso14443a:{card(1)}"}
