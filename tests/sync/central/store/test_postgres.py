@@ -165,10 +165,10 @@ def test_an_error_that_nobody_heard_is_no_commit(store: PostgresStore):
 @pytest.mark.parametrize(
     ("statement", "text", "kind"),
     [
-        ("insert into counters values (:text, 1), (:text, 2)", "Kim Minji", sqlite3.IntegrityError),
+        ("insert into counters (name, value) values (:text, 1), (:text, 2)", "Kim Minji", sqlite3.IntegrityError),
         ("insert into counters (name, value) values ('other', :text)", "Kim Minji", sqlite3.DataError),
-        ("insert into counters values (:text, 1)", "Kim\0Minji", sqlite3.DataError),
-        ("insert into counters values (:text, no_column)", "Kim Minji", sqlite3.OperationalError),
+        ("insert into counters (name, value) values (:text, 1)", "Kim\0Minji", sqlite3.DataError),
+        ("insert into counters (name, value) values (:text, no_column)", "Kim Minji", sqlite3.OperationalError),
         ("select :text from counters where", "Kim Minji", sqlite3.ProgrammingError),
     ],
 )
