@@ -93,9 +93,7 @@ class Cluster:
         for host in self.hosts:
             members = host.members()
             if any(each["role"] == "leader" for each in members):
-                return {
-                    each["name"]: each["role"] for each in members if each.get("state") in ("running", "streaming")
-                }
+                return {each["name"]: each["role"] for each in members if each.get("state") in ("running", "streaming")}
         return {}
 
     def primary(self) -> Host:
