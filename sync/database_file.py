@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from sync.durable import free_name, sync_path, write_durably, write_secret
 
@@ -81,8 +82,16 @@ def _lock(path: Path, flags: int) -> int | None:
     return descriptor
 
 
+ConnectionType = TypeVar("ConnectionType", bound=sqlite3.Connection)
+
+
 def connect(path: Path, cached_statements: int = 128) -> sqlite3.Connection:
-    """A connection that any thread may use, without automatic transactions. Raises sqlite3.Error.
+    """A connection that any thread may use, without automatic transactions. Raises sqlite3.Error."""
+    return connect_as(sqlite3.Connection, path, cached_statements)
+
+
+def connect_as(factory: type[ConnectionType], path: Path, cached_statements: int = 128) -> ConnectionType:
+    """As `connect`, with a class of connections of its own.
 
     It never makes a file: where the path has none, a new empty database would hide that one was lost. "Powersafe
     overwrite" is off: each commit fills its last sector, so that a power cut in the next commit cannot ruin it.
@@ -92,6 +101,7 @@ def connect(path: Path, cached_statements: int = 128) -> sqlite3.Connection:
         uri=True,
         check_same_thread=False,
         isolation_level=None,
+        factory=factory,
         cached_statements=cached_statements,
     )
 

@@ -7,7 +7,7 @@ from sync.central.records.known_bearers import KnownBearers
 from sync.central.records.looks import RecentLooks
 from sync.central.records.tallies import Tallies
 from sync.central.site_keys import SiteKeys
-from sync.central.store.sqlite import Store
+from sync.central.store.interface import Store
 from sync.central.tls.certificate import ServedCertificate
 from sync.clock import now_ms
 from sync.ids import new_id

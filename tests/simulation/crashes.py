@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.store.sqlite import Store as KioskStore
-from sync.central.store.sqlite import Store as CentreStore
+from sync.central.store.sqlite import SqliteStore as CentreStore
 from sync.central.store.transactions import WriteTransaction
 
 

@@ -19,7 +19,7 @@ from sync.central.kiosks.pull import PullService
 from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.records.site import read_site
 from sync.central.site_keys import SiteKeys
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from sync.clock import ClockReading, local_ms
 from sync.journey.definitions import shipped
 from sync.protocol import CallRefused, Enrolment, EnrolRequest, PullRequest
@@ -88,7 +88,7 @@ def _make_hospital(path: Path, overnight: Collection[str], *, lied_to: bool) -> 
 
 
 def enrolled(
-    store: Store, kiosk_id: str, prefix: str, actions: tuple[str, ...], now_ms: int, keys: CardKeys = KEYS
+    store: SqliteStore, kiosk_id: str, prefix: str, actions: tuple[str, ...], now_ms: int, keys: CardKeys = KEYS
 ) -> Enrolment:
     """The centre of this database enrols a kiosk."""
     with store.write() as db:
@@ -100,8 +100,8 @@ def enrolled(
     return made
 
 
-def _make_centre(directory: Path, document: dict[str, object]) -> Store:
-    store = Store(f"sqlite:///{directory / CENTRE_FILE}")
+def _make_centre(directory: Path, document: dict[str, object]) -> SqliteStore:
+    store = SqliteStore(f"sqlite:///{directory / CENTRE_FILE}")
     open_incarnation(store)
     write_keys(directory / KEY_FILE, KEYS)
     keys = SiteKeys(directory / KEY_FILE, KEYS)

@@ -15,7 +15,7 @@ from sync.ballast import BALLAST_BYTES, Ballast, is_full
 from sync.central.maintenance.disk import look_at_disk
 from sync.central.opening import open_centre
 from sync.central.store.errors import Trouble
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from tests.sync.test_open_files import BOTH_ENDS, AnyStore, put, texts
 
 DISK = pytest.mark.disk("48m")
@@ -115,5 +115,5 @@ def test_other_failures_are_no_full_disk(tmp_path: Path):
     assert not is_full(sqlite3.OperationalError("disk I/O error"))
     assert not is_full(FileNotFoundError(2, "no"))
     assert not is_full(KeyError())
-    assert isinstance(Store(f"sqlite:///{tmp_path}/a.db").ballast, Ballast)
+    assert isinstance(SqliteStore(f"sqlite:///{tmp_path}/a.db").ballast, Ballast)
     assert isinstance(KioskStore(tmp_path / "b.db").ballast, Ballast)

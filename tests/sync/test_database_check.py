@@ -17,7 +17,7 @@ from kiosk.store.sqlite import Store as KioskStore
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.restore import restore
 from sync.central.store.errors import StoreError
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from sync.central.web.app import create_app
 from sync.central.web.socket_places import SocketPlaces
 from sync.database_check import BackgroundCheck, mark_path, note_clean_stop, take_clean_stop
@@ -25,8 +25,8 @@ from tests.kiosk import samples
 from tests.sync.central.centre import Centre, patient
 
 
-def central(path: Path) -> Store:
-    return Store(f"sqlite:///{path}")
+def central(path: Path) -> SqliteStore:
+    return SqliteStore(f"sqlite:///{path}")
 
 
 def is_refused(path: Path) -> None:
@@ -45,7 +45,7 @@ BOTH_ENDS = pytest.mark.parametrize(
 )
 
 
-def is_checked_first(open_store: Callable[[Path], Store | KioskStore], path: Path) -> bool:
+def is_checked_first(open_store: Callable[[Path], SqliteStore | KioskStore], path: Path) -> bool:
     """Whether an opening of the database checks the file before its use."""
     store = open_store(path)
     check = store.check_in_background()
@@ -53,7 +53,7 @@ def is_checked_first(open_store: Callable[[Path], Store | KioskStore], path: Pat
     return check is None
 
 
-def checked(store: Store | KioskStore) -> str | None:
+def checked(store: SqliteStore | KioskStore) -> str | None:
     """The damage that the check in the background finds."""
     check = store.check_in_background()
     assert check is not None

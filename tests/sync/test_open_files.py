@@ -13,16 +13,16 @@ import pytest
 from kiosk.store.sqlite import Store as KioskStore
 from kiosk.store.sqlite import StoreError as KioskStoreError
 from sync.central.store.errors import InUse, StoreError, Trouble, trouble_of
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from sync.open_files import FileLost
 
-AnyStore = Store | KioskStore
+AnyStore = SqliteStore | KioskStore
 KIOSK_ROW = "insert into queue_numbers values (?, 1)"
 CENTRE_ROW = "insert into queue_numbers values ('2026-03-02', :prefix, 1)"
 
 
-def central(path: Path) -> Store:
-    return Store(f"sqlite:///{path}")
+def central(path: Path) -> SqliteStore:
+    return SqliteStore(f"sqlite:///{path}")
 
 
 BOTH_ENDS = pytest.mark.parametrize("open_store", [central, KioskStore], ids=["centre", "kiosk"])
@@ -30,7 +30,7 @@ BOTH_ENDS = pytest.mark.parametrize("open_store", [central, KioskStore], ids=["c
 
 def put(store: AnyStore, text: str) -> None:
     """One transaction with one row."""
-    if isinstance(store, Store):
+    if isinstance(store, SqliteStore):
         with store.write() as db:
             db.execute(CENTRE_ROW, {"prefix": text})
     else:
@@ -39,7 +39,7 @@ def put(store: AnyStore, text: str) -> None:
 
 
 def texts(store: AnyStore) -> list[str]:
-    if isinstance(store, Store):
+    if isinstance(store, SqliteStore):
         with store.read() as view:
             return [row["prefix"] for row in view.rows("select prefix from queue_numbers order by 1")]
     with store.read() as db:
@@ -174,7 +174,7 @@ def test_a_centre_reads_nothing_out_of_another_file_in_the_place(tmp_path: Path)
         with pytest.raises(FileLost), store.read():
             pass
         with pytest.raises(FileLost):
-            store.copy_to(tmp_path / "copy.db")
+            store.copy_to(tmp_path / "copy.db", lambda db: db.latest_change())
     store.close()
 
 

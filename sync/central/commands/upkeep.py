@@ -104,9 +104,9 @@ def _clock_in_words(machine_ms: int, taken_ms: int) -> str:
     return f"the clock is in doubt: it says {iso(machine_ms, 'UTC')}, and the centre uses {iso(taken_ms, 'UTC')}"
 
 
-def _disk_in_words(trouble: str | None, free_bytes: int, is_low: bool) -> list[str]:
+def _disk_in_words(trouble: str | None, free_bytes: int | None, is_low: bool) -> list[str]:
     lines = [f"{IN_WORDS[Trouble(trouble)]}: nothing is saved"] if trouble else []
-    if is_low:
+    if is_low and free_bytes is not None:
         lines.append(f"the disk has {free_bytes // 2**20} MiB left: make room, at least {LOW_BYTES // 2**20} MiB")
     return lines
 

@@ -1,4 +1,4 @@
-"""Backups of the centre's database: made by SQLite's own backup while the service runs, and verified by opening them.
+"""Backups of the centre's database: made by the database's own means while the service runs, and verified.
 
 The live database records how far a verified backup holds each kiosk's chain. The answer to every push and pull says so,
 and the kiosk keeps all actions that no backup holds. The key file is not part of a backup: database and keys together
@@ -12,11 +12,11 @@ from pathlib import Path
 
 from sync.central.records.chains import Chain, note_backed_up
 from sync.central.store.errors import StoreError
-from sync.central.store.sqlite import Store
+from sync.central.store.interface import Store
+from sync.central.store.place import Place
 from sync.central.store.transactions import ReadTransaction
 from sync.control import socket_path
 from sync.durable import sync_path
-from sync.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,12 @@ def back_up(store: Store, file: Path) -> Backup:
 
     Raises StoreError where the backup cannot be written, or is damaged.
     """
-    _refuse_own_files(store.path, file)
+    _refuse_own_files(store.place, file)
     part = file.with_name(file.name + ".part")
     try:
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        store.copy_to(part)
-        mark_as_copy(part)
-        change, chains = verify_copy(part)
+        change, chains = store.copy_to(part, changes_and_chains)
         sync_path(part)
         part.replace(file)
         sync_path(file.parent)
@@ -49,36 +47,21 @@ def back_up(store: Store, file: Path) -> Backup:
         raise StoreError(f"{file}: no backup was made: {error}") from error
     with store.write() as db:
         for chain in chains:
-            note_backed_up(db, Chain(chain["kiosk_id"], chain["epoch"], chain["last_seq"]))
+            note_backed_up(db, chain)
     return Backup(file.stat().st_size, change, len(chains))
 
 
-def _refuse_own_files(database: Path, file: Path) -> None:
-    own = {database.name + ending for ending in ("", "-wal", "-shm", ".lock", ".keys", ".opened", ".stopped")}
-    own.add(socket_path(database).name)
-    if file.is_dir() or (file.parent.resolve() == database.parent.resolve() and file.name in own):
+def _refuse_own_files(place: Place, file: Path) -> None:
+    own = {place.state.with_name(place.state.name + ending) for ending in (".keys", ".opened")}
+    own.add(socket_path(place.state))
+    if place.file:
+        endings = ("", "-wal", "-shm", ".lock", ".stopped")
+        own.update(place.file.with_name(place.file.name + ending) for ending in endings)
+    if file.is_dir() or any(each.name == file.name and each.parent.resolve() == file.parent.resolve() for each in own):
         raise StoreError(f"{file}: a backup cannot be written there")
 
 
-def mark_as_copy(part: Path) -> None:
-    """Gives a copy an opening id that no marker holds: opened as a database, it is recognised as a restored one."""
-    copy = sqlite3.connect(part)
-    try:
-        with copy:
-            copy.execute("update incarnation set opened_id = ?", (f"backup {new_id()}",))
-    finally:
-        copy.close()
-
-
-def verify_copy(part: Path) -> tuple[int, list[sqlite3.Row]]:
-    """Checks a copy, and returns its last change number and its chains. Raises sqlite3.Error where it is damaged."""
-    copy = sqlite3.connect(f"{part.absolute().as_uri()}?mode=ro", uri=True)
-    copy.row_factory = sqlite3.Row
-    try:
-        fault = copy.execute("pragma integrity_check(1)").fetchone()[0]
-        if fault != "ok":
-            raise sqlite3.DatabaseError(fault)
-        db = ReadTransaction(copy)
-        return db.latest_change(), db.rows("select kiosk_id, epoch, last_seq from chains")
-    finally:
-        copy.close()
+def changes_and_chains(db: ReadTransaction) -> tuple[int, list[Chain]]:
+    """The last change number of a state, and the kiosks' chains in it."""
+    rows = db.rows("select kiosk_id, epoch, last_seq from chains")
+    return db.latest_change(), [Chain(row["kiosk_id"], row["epoch"], row["last_seq"]) for row in rows]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import msgspec
 
 from sync.central.store.errors import Trouble, trouble_of
-from sync.central.store.sqlite import Store
-from sync.database_file import FULL_BYTES, LOW_BYTES, free_bytes
+from sync.central.store.interface import Store
+from sync.database_file import FULL_BYTES, LOW_BYTES
 
 FRESH_S = 5.0
 _TRIES = "write_tries"  # the name of a counter: a row with the value that it has would write nothing
@@ -21,11 +21,11 @@ _TRIES = "write_tries"  # the name of a counter: a row with the value that it ha
 class Disk(msgspec.Struct, frozen=True):
     """The state of the disk: what keeps the database from writing (None: nothing), and the free bytes.
 
-    `is_low`: too few bytes are left to go on for long.
+    `free_bytes` is None where the disk is another machine's. `is_low`: too few bytes are left to go on for long.
     """
 
     trouble: Trouble | None
-    free_bytes: int
+    free_bytes: int | None
     is_low: bool
 
     @property
@@ -36,8 +36,8 @@ class Disk(msgspec.Struct, frozen=True):
 
 def look_at_disk(store: Store) -> Disk:
     """The state of the disk now, by a write. Raises OSError where the file system does not answer."""
-    free = free_bytes(store.path)
-    return Disk(write_trouble(store), free, free < LOW_BYTES)
+    free = store.free_bytes()
+    return Disk(write_trouble(store), free, free is not None and free < LOW_BYTES)
 
 
 def write_trouble(store: Store) -> Trouble | None:
@@ -46,7 +46,8 @@ def write_trouble(store: Store) -> Trouble | None:
     A disk without room counts as full. The log may have room for this commit, and not for the next one.
     """
     try:
-        if free_bytes(store.path) < FULL_BYTES:
+        free = store.free_bytes()
+        if free is not None and free < FULL_BYTES:
             return Trouble.DISK_FULL
     except OSError:
         return Trouble.DISK_FAILS

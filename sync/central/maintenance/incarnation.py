@@ -20,7 +20,7 @@ import msgspec
 from sync.ballast import is_full
 from sync.central.maintenance.restore_gap import note_restore
 from sync.central.records.incarnation import Incarnation, read_incarnation, write_incarnation
-from sync.central.store.sqlite import Store
+from sync.central.store.interface import Store
 from sync.central.store.transactions import WriteTransaction
 from sync.clock import now_ms
 from sync.durable import prepare_secret, put_in_place, write_secret
@@ -47,7 +47,7 @@ def open_incarnation(store: Store, clock: Callable[[], int] = now_ms) -> str:
         continued = _continued(store)
         if continued is None or not is_full(error):
             raise
-        log.critical("%s: the disk is full; this start is not recorded", store.path)
+        log.critical("%s: the disk is full; this start is not recorded", store.place)
         return continued
 
 
@@ -56,11 +56,11 @@ def _record_opening(store: Store, clock: Callable[[], int]) -> str:
     with store.read() as view:
         change = view.latest_change()
     # Before the commit, since a full disk would leave a database whose marker is another one's.
-    prepared = prepare_secret(marker_path(store.path), msgspec.json.encode(Marker(opened_id, change)))
+    prepared = prepare_secret(marker_path(store.place.state), msgspec.json.encode(Marker(opened_id, change)))
     try:
         with store.write() as db:
             known = read_incarnation(db)
-            continues = known is not None and _matches_marker(_read(store.path), known.opened_id, change)
+            continues = known is not None and _matches_marker(_read(store.place.state), known.opened_id, change)
             incarnation = known.server_incarnation if known is not None and continues else new_id()
             secret = known.cursor_secret if known is not None else secrets.token_hex()
             write_incarnation(db, Incarnation(incarnation, opened_id, secret))
@@ -69,7 +69,7 @@ def _record_opening(store: Store, clock: Callable[[], int]) -> str:
     except BaseException:
         prepared.unlink(missing_ok=True)
         raise
-    put_in_place(prepared, marker_path(store.path))
+    put_in_place(prepared, marker_path(store.place.state))
     return incarnation
 
 
@@ -83,17 +83,29 @@ def begin_new_incarnation(db: WriteTransaction, at_ms: int) -> None:
 
 def update_marker(store: Store) -> None:
     """Writes the database's change number into the marker, where it has risen. Called at intervals."""
-    marker = _read(store.path)
+    marker = _read(store.place.state)
     with store.read() as db:
         known = read_incarnation(db)
         change = db.latest_change()
     if known is not None and marker != Marker(known.opened_id, change):
-        _write(store.path, Marker(known.opened_id, change))
+        _write(store.place.state, Marker(known.opened_id, change))
 
 
-def marker_path(database: Path) -> Path:
+def move_marker(source: Store, target: Store) -> None:
+    """Gives another database with the same rows the marker too, so that its first opening is no restore.
+
+    A database that was itself restored, and not opened since, has no marker that matches: its restore still shows.
+    """
+    with source.read() as db:
+        known = read_incarnation(db)
+        change = db.latest_change()
+    if known is not None and _matches_marker(_read(source.place.state), known.opened_id, change):
+        _write(target.place.state, Marker(known.opened_id, change))
+
+
+def marker_path(state: Path) -> Path:
     """The path of the marker. A backup must not hold the marker."""
-    return database.with_name(database.name + ".opened")
+    return state.with_name(state.name + ".opened")
 
 
 def _continued(store: Store) -> str | None:
@@ -101,7 +113,7 @@ def _continued(store: Store) -> str | None:
     with store.read() as db:
         known = read_incarnation(db)
         change = db.latest_change()
-    matches = known is not None and _matches_marker(_read(store.path), known.opened_id, change)
+    matches = known is not None and _matches_marker(_read(store.place.state), known.opened_id, change)
     return known.server_incarnation if known is not None and matches else None
 
 
@@ -110,12 +122,12 @@ def _matches_marker(marker: Marker | None, opened_id: str, change: int) -> bool:
     return marker is not None and marker.opened_id == opened_id and change >= marker.change
 
 
-def _read(database: Path) -> Marker | None:
+def _read(state: Path) -> Marker | None:
     try:
-        return msgspec.json.decode(marker_path(database).read_bytes(), type=Marker)
+        return msgspec.json.decode(marker_path(state).read_bytes(), type=Marker)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def _write(database: Path, marker: Marker) -> None:
-    write_secret(marker_path(database), msgspec.json.encode(marker))
+def _write(state: Path, marker: Marker) -> None:
+    write_secret(marker_path(state), msgspec.json.encode(marker))

@@ -9,9 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.central.maintenance.backup import mark_as_copy, verify_copy
+from sync.central.maintenance.backup import changes_and_chains
 from sync.central.store.errors import InUse, StoreError
-from sync.central.store.sqlite import hold_database, schema_version
+from sync.central.store.migrations import schema_version
+from sync.central.store.sqlite import hold_database
+from sync.central.store.sqlite_connection import SqliteConnection
+from sync.central.store.sqlite_copy import mark_as_copy, open_copy, verify_copy
 from sync.database_file import keeps_no_log
 from sync.durable import sync_path
 from sync.replacement import put_in_place
@@ -56,18 +59,17 @@ def _copy(file: Path, part: Path) -> int:
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     # A backup has no log: a log beside it belongs to another database.
     alone = "&immutable=1" if keeps_no_log(file) else ""
-    source = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro{alone}", uri=True)
-    with closing(source), closing(sqlite3.connect(part)) as target:
+    with closing(open_copy(file, f"mode=ro{alone}")) as source, closing(open_copy(part, "mode=rw")) as target:
         source.backup(target)
         target.execute("pragma journal_mode=delete")
         _check_origin(target, file)
     mark_as_copy(part)
-    change, _ = verify_copy(part)
+    change, _ = verify_copy(part, changes_and_chains)
     sync_path(part)
     return change
 
 
-def _check_origin(copy: sqlite3.Connection, file: Path) -> None:
+def _check_origin(copy: SqliteConnection, file: Path) -> None:
     """Raises StoreError where a copy is no centre's database, or was made by a newer version."""
     try:
         version = schema_version(copy, file)

@@ -1,6 +1,5 @@
 """What a kiosk did, as the rows say it: its actions with their verdicts, and the cases about it, in order of time."""
 
-import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import msgspec
 
 from sync.central.records.effects import Period
+from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction
 
 
@@ -115,6 +115,6 @@ def entry_acts(db: ReadTransaction, patient_id: str, action_id: str) -> list[Ent
 
 def _told_ms(db: ReadTransaction, action_id: str) -> int | None:
     """When an action happened that moved nothing, as the case about it says."""
-    row: sqlite3.Row | None = db.row("select detail from exceptions where action_id = :id limit 1", id=action_id)
+    row: Row | None = db.row("select detail from exceptions where action_id = :id limit 1", id=action_id)
     detail: dict[str, Any] = msgspec.json.decode(row["detail"]) if row else {}
     return detail.get("happened_ms")

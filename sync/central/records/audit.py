@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from sync.central.records.audit_kinds import KEPT_DAYS, AuditKind
-from sync.central.store.sqlite import Store
+from sync.central.store.interface import Store
 from sync.central.store.transactions import WriteTransaction
 from sync.clock import DAY_MS
 from sync.ids import new_id, uuid7

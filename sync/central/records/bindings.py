@@ -1,6 +1,5 @@
 """Cards bound to patients: a keyed hash of the card, a patient, a beginning and an end, and who made each of them."""
 
-import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +8,7 @@ import msgspec
 
 from sync.cards import CardHash
 from sync.central.records.parts import Part
+from sync.central.store.connection import Row
 from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import UNREAD, Question, ReadTransaction, WriteTransaction, any_of, each_of
 from sync.journey.model import BindingId, PatientId
@@ -244,7 +244,7 @@ _RECORDS = """select b.*, (select max(k.reason) from binding_hashes h
     where h.binding_id = b.binding_id and k.end_ms is null) as block_reason from bindings b"""
 
 
-def _record(row: sqlite3.Row) -> BindingRecord:
+def _record(row: Row) -> BindingRecord:
     blocked = row["block_reason"] is not None
     return BindingRecord(
         BindingId(row["binding_id"]),

@@ -1,7 +1,6 @@
 """Blocked cards: the keyed hashes of a card that opens nobody, with a beginning and an end. Kiosks pull them."""
 
 import itertools
-import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -9,6 +8,7 @@ from operator import itemgetter
 from sync.cards import CardHash
 from sync.central.records.bindings import each_card
 from sync.central.records.parts import Part
+from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
 
@@ -116,5 +116,5 @@ def _read_blocks(db: ReadTransaction, condition: str, after: int, until: int, li
     return [CardBlock(_cards(hashes), hashes[0]["end_ms"] is None, hashes[0]["change"]) for hashes in blocks]
 
 
-def _cards(hashes: Sequence[sqlite3.Row]) -> tuple[CardHash, ...]:
+def _cards(hashes: Sequence[Row]) -> tuple[CardHash, ...]:
     return tuple(CardHash(row["key_id"], row["uid_hash"]) for row in hashes if row["key_id"] is not None)

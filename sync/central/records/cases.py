@@ -1,6 +1,5 @@
 """Cases of the exception inbox as rows: the matter of each case, and how staff settled it."""
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import msgspec
 
 from sync.central.records.effects import Period
+from sync.central.store.connection import Row
 from sync.central.store.transactions import Order, ReadTransaction, WriteTransaction, Writing
 
 # Codes of cases without a single verdict. A case about a verdict has the verdict's own code.
@@ -193,7 +193,7 @@ def _place(after: InboxCase | None) -> dict[str, object]:
     return {"after_ms": after.opened_ms if after else -1, "after": after.exception_id if after else ""}
 
 
-def _case(row: sqlite3.Row) -> InboxCase:
+def _case(row: Row) -> InboxCase:
     return InboxCase(
         row["exception_id"],
         row["code"],

@@ -1,12 +1,12 @@
 """What the actions of kiosks have changed, as rows: the way back for each action that had an effect."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from sync.central.records.visits import EarlierArrival
+from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, Writing, any_of
 from sync.journey.model import PatientId
 from sync.journey.take_back import Before
@@ -152,7 +152,7 @@ def _parameters(period: Period) -> dict[str, object]:
     return {"kiosk_id": period.kiosk_id, "since_ms": period.since_ms, "until_ms": period.until_ms}
 
 
-def _effect(row: sqlite3.Row) -> Effect:
+def _effect(row: Row) -> Effect:
     return Effect(
         row["verdict_id"],
         row["kiosk_id"],

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from sync.central.records.parts import Part
+from sync.central.store.connection import Row
 from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import (
     UNREAD,
@@ -231,7 +232,7 @@ def set_entry_state(db: WriteTransaction, queue_id: str, state: str) -> None:
     db.write(_SET_STATE, {"state": state, "queue_id": queue_id})
 
 
-def entry_of_row(row: Sequence[Any]) -> QueueEntry:
+def entry_of_row(row: Sequence[Any] | Row) -> QueueEntry:
     """An entry from a row whose first columns are those of the table, in their order."""
     (
         queue_id,

@@ -1,12 +1,12 @@
 """The history of journeys and queue entries as rows: the change, its action, its time and its origin."""
 
-import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from sync.central.store.connection import Row
 from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import UNREAD, Question, ReadTransaction, WriteTransaction, Writing, each_of
 from sync.clock import TimeQuality
@@ -209,7 +209,7 @@ def add_entry_history(
         )
 
 
-def _recorded(row: sqlite3.Row) -> RecordedTransition:
+def _recorded(row: Row) -> RecordedTransition:
     return RecordedTransition(
         row["from_state"],
         row["to_state"],

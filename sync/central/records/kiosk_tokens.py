@@ -4,10 +4,10 @@ The first use of a newer token replaces the former ones. The hashes of replaced 
 that their use is recognised.
 """
 
-import sqlite3
 from dataclasses import dataclass
 
 from sync.central.records.tokens import OVERLAP_MS
+from sync.central.store.connection import Row
 from sync.central.store.news import TokenRevoked
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 
@@ -111,5 +111,5 @@ def revoke_tokens(db: WriteTransaction, kiosk_id: str, now_ms: int) -> None:
 _COLUMNS = "token_hash, kiosk_id, created_ms, used_ms, revoked_ms, replaced_ms"
 
 
-def _token(rows: list[sqlite3.Row], place: int) -> KioskToken | None:
+def _token(rows: list[Row], place: int) -> KioskToken | None:
     return KioskToken(*rows[place]) if place < len(rows) else None

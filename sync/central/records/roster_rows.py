@@ -7,7 +7,6 @@ from operator import itemgetter
 from sync.central.records.appointments import appointment_of_columns
 from sync.central.records.entries import ENTRY_COLUMNS, entry_of_row
 from sync.central.records.journeys import as_seen
-from sync.central.store.at_once import rows_at_once
 from sync.central.store.transactions import ReadTransaction
 from sync.clock import day_after
 from sync.journey.definitions import Definitions
@@ -84,17 +83,17 @@ def roster_rows(db: ReadTransaction, definitions: Definitions, today: str, after
     day = _Day(definitions, today)
     span = {"after": after, "until": until}
     parts = _read_parts(db, day, span)
-    journeys = rows_at_once(db, _JOURNEYS, 11, span)
+    journeys = db.rows_at_once(_JOURNEYS, 11, span)
     return [_changed(day, parts, *row) for row in sorted(journeys, key=itemgetter(1))]
 
 
 def _read_parts(db: ReadTransaction, day: _Day, span: dict[str, int]) -> _Parts:
     parts = _Parts()
-    for row in rows_at_once(db, _ENTRIES, ENTRY_COLUMNS, span):
+    for row in db.rows_at_once(_ENTRIES, ENTRY_COLUMNS, span):
         parts.entries[row[1]].append(entry_of_row(row))
-    for patient_id, site_day, *booking in rows_at_once(db, _BOOKINGS, 12, {**span, "today": day.today, "end": day.end}):
+    for patient_id, site_day, *booking in db.rows_at_once(_BOOKINGS, 12, {**span, "today": day.today, "end": day.end}):
         parts.bookings[patient_id].append((site_day, appointment_of_columns(*booking)))
-    for patient_id, *binding in rows_at_once(db, _BINDINGS, 4, span):
+    for patient_id, *binding in db.rows_at_once(_BINDINGS, 4, span):
         parts.bindings[patient_id].append(BindingRow(*binding))
     return parts
 

@@ -1,13 +1,12 @@
 """What an answer to a pull builds on, read for many kiosks by one statement: the moment, and how each kiosk stands."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sync.central.records.backlogs import KioskBacklog, backlog_of_columns
 from sync.central.records.chains import Chain
 from sync.central.records.kiosks import Kiosk, kiosk_of_columns
-from sync.central.store.at_once import rows_at_once
 from sync.central.store.transactions import ReadTransaction, each_of
 
 
@@ -90,12 +89,12 @@ _STANDINGS = """select n.value, coalesce(i.server_incarnation, ''), coalesce(i.c
 def read_standings(db: ReadTransaction, kiosk_ids: Collection[str] = ("",)) -> Standings:
     """The moment, and the standings of these kiosks."""
     kiosks, parameters = each_of("kiosk", kiosk_ids)
-    rows = rows_at_once(db, _STANDINGS.format(kiosks=kiosks), _WIDTH, parameters)
+    rows = db.rows_at_once(_STANDINGS.format(kiosks=kiosks), _WIDTH, parameters)
     found = (_standing(row[5:]) for row in rows if row[5] is not None)
     return Standings(Moment(*rows[0][:5]), {each.kiosk.kiosk_id: each for each in found})
 
 
-def _standing(row: list[Any]) -> Standing:
+def _standing(row: Sequence[Any]) -> Standing:
     kiosk = kiosk_of_columns(*row[:11])
     last_seq, last_hash, times_asked, backed_up_seq, told_ms, told_key, catching_up_ms, token_ms, *backlog = row[11:]
     chain = Chain(kiosk.kiosk_id, kiosk.epoch)

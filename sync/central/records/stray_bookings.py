@@ -1,10 +1,10 @@
 """Bookings and queue entries that do not say the same of a patient."""
 
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction, any_of
 from sync.journey.definitions import Definitions
 from sync.journey.meaning import cancellation
@@ -55,7 +55,7 @@ def _of_entries(db: ReadTransaction, definitions: Definitions) -> list[StrayBook
     return [StrayBooking(row["patient_id"], row["appointment_id"], row["queue_id"], _fault(row)) for row in rows]
 
 
-def _fault(row: sqlite3.Row) -> Stray:
+def _fault(row: Row) -> Stray:
     if row["is_cancelled"]:
         return Stray.CALLED_OFF
     return Stray.OTHER_EXAM if row["is_other"] else Stray.OTHER_DAY

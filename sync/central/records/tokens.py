@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from sync.central.records.parts import Part
-from sync.central.store.at_once import rows_at_once
 from sync.central.store.news import TokenRevoked
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, each_of
 from sync.clock import DAY_MS
@@ -154,7 +153,7 @@ def valid_tokens(db: ReadTransaction, token_hashes: Collection[str], now_ms: int
         return frozenset()
     tokens, parameters = each_of("token", token_hashes)
     query = f"select token_hash from tokens where token_hash in {tokens} and {_IS_VALID}"  # noqa: S608
-    return frozenset(token_hash for (token_hash,) in rows_at_once(db, query, 1, {**parameters, "now_ms": now_ms}))
+    return frozenset(token_hash for (token_hash,) in db.rows_at_once(query, 1, {**parameters, "now_ms": now_ms}))
 
 
 def bearer_of_part(values: tuple[Any, ...], token_hash: str) -> Bearer:

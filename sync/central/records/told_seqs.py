@@ -6,7 +6,6 @@ An action happened after the last pull that told a smaller seq, and before the f
 one, on the centre's clock. Rows that no action to come needs are deleted, so a kiosk has one row while nothing waits.
 """
 
-import sqlite3
 from bisect import bisect_left
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from itertools import accumulate
 import msgspec
 
 from sync.central.records.chains import Chain
+from sync.central.store.connection import Row
 from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import UNREAD, Question, ReadTransaction, WriteTransaction
 from sync.protocol import NO_HASH
@@ -157,7 +157,7 @@ def _window(before_ms: int | None, after_ms: int | None) -> Window:
     return Window(None if before_ms is None else before_ms - ON_ITS_WAY_MS, after_ms)
 
 
-def _told_up_to(db: ReadTransaction, chain: Chain) -> sqlite3.Row | None:
+def _told_up_to(db: ReadTransaction, chain: Chain) -> Row | None:
     """The largest seq that was told up to the end of a chain, and the last pull that told it or a smaller one."""
     row = db.row(
         "select max(seq) as seq, max(last_ms) as last_ms from told_seqs"

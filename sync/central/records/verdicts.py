@@ -1,6 +1,5 @@
 """Verdicts as rows: one row for each revision, with its grounds. The last revision is in force."""
 
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import msgspec
 
 from sync.central.records.journeys import read_journey
 from sync.central.records.unseen_changes import note_own_change
+from sync.central.store.connection import Row
 from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import UNREAD, Question, ReadTransaction, WriteTransaction, Writing, each_of
 from sync.journey.definitions import Definitions
@@ -162,7 +162,7 @@ def current_verdict_row(
     return verdict_row(record, action_id, seq, journey)
 
 
-def _record(row: sqlite3.Row) -> VerdictRecord:
+def _record(row: Row) -> VerdictRecord:
     return VerdictRecord(
         verdict_id=row["verdict_id"],
         kiosk_id=row["kiosk_id"],

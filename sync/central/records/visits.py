@@ -1,10 +1,10 @@
 """Visits as rows, and the other ids that a visit is known by."""
 
-import sqlite3
 from collections.abc import Collection
 
 import msgspec
 
+from sync.central.store.connection import Row
 from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import (
     UNREAD,
@@ -180,7 +180,7 @@ def set_arrival_back(db: WriteTransaction, visit_id: str, change: EarlierArrival
     )
 
 
-def _visit(row: sqlite3.Row) -> VisitRow:
+def _visit(row: Row) -> VisitRow:
     return VisitRow(
         row["visit_id"],
         row["patient_id"],

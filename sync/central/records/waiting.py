@@ -1,12 +1,12 @@
 """Actions that wait for staff as rows, each whole, with the hashes of its card."""
 
-import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from sync.cards import CardHash
 from sync.central.records.told_seqs import Window
+from sync.central.store.connection import Row
 from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import (
     UNREAD,
@@ -181,7 +181,7 @@ def _waiting_of_visit(db: ReadTransaction, visit_id: str) -> list[WaitingAction]
     return [_waiting(row) for row in rows]
 
 
-def _waiting(row: sqlite3.Row) -> WaitingAction:
+def _waiting(row: Row) -> WaitingAction:
     return WaitingAction(
         row["verdict_id"],
         row["exception_id"],

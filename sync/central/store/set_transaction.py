@@ -11,9 +11,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
-from sqlite3 import Cursor
 from typing import Any, Literal, cast
 
+from sync.central.store.connection import Cursor
 from sync.central.store.errors import StaleJourney
 from sync.central.store.transactions import (
     NEXT_CHANGE,
@@ -95,6 +95,11 @@ class SetTransaction(WriteTransaction):
         if self._change is not None:
             self._ask("update counters set value = :value where name = 'change'", {"value": self._change})
             self._change = None
+
+    def rows_at_once(self, sql: str, width: int, parameters: Mapping[str, object]) -> list[Sequence[Any]]:
+        """The rows of a query, after the rows that wait are written."""
+        self._end_ahead_of(sql)
+        return super().rows_at_once(sql, width, parameters)
 
     def _execute(self, sql: str, parameters: Any = ()) -> Cursor:
         self._end_ahead_of(sql)

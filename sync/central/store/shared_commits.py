@@ -11,10 +11,9 @@ import threading
 import time
 from collections.abc import Iterator
 
+from sync.central.store.connection import Writer
 from sync.central.store.transactions import WriteTransaction
 from sync.fair_lock import FairLock
-from sync.open_files import OpenFiles
-from sync.write_ahead_log import WriteAheadLog
 
 SHARED_S = 0.01  # from the begin of a commit's first transaction, until it takes no further one
 MOST_SHARING = 64
@@ -60,13 +59,12 @@ class Commit:
 
 
 class SharedCommits:
-    """The connection that writes, its log and its files. Threads take turns in the order of their requests."""
+    """The connection that writes. Threads take turns in the order of their requests."""
 
-    def __init__(self, connection: sqlite3.Connection, log: WriteAheadLog, files: OpenFiles) -> None:
+    def __init__(self, writer: Writer) -> None:
         self.shared_s = SHARED_S
-        self._connection = connection
-        self._log = log
-        self._files = files
+        self._writer = writer
+        self._connection = writer.connection
         self._turns = FairLock()
         self._open: Commit | None = None  # the commit of a transaction that was left open for the next writer
 
@@ -115,25 +113,31 @@ class SharedCommits:
         """The commit that the transaction of this turn is part of, and whether it is the first one there."""
         if not brief:
             self._commit_open()
-        if self._open is not None:
-            self._connection.execute("savepoint turn")
-            self._open.share()
+        if self._open is not None and self._joins(self._open):
             return self._open, False
-        self._log.begin()
-        self._files.confirm()
-        self._connection.execute("begin immediate")
+        self._writer.begin()
         self._open = Commit(self.shared_s)
         return self._open, True
 
+    def _joins(self, commit: Commit) -> bool:
+        """Adds a transaction to the open one. False where the database has ended that one: it is undone then."""
+        try:
+            self._connection.execute("savepoint turn")
+        except sqlite3.Error as error:
+            self._undo(commit, error, is_first=True)
+            return False
+        commit.share()
+        return True
+
     def _may_stay_open(self) -> bool:
-        """Whether the open transaction can wait for one more. One that SQLite has rolled back by itself cannot."""
+        """Whether the open transaction can wait for one more. One that the database has ended by itself cannot."""
         is_sound = self._open is not None and self._open.takes_more and self._connection.in_transaction
         return is_sound and self._turns.is_wanted
 
     def _undo(self, commit: Commit, error: BaseException, *, is_first: bool) -> None:
         """Undoes the transaction of this turn alone."""
-        self._log.fail(error)
-        # A full disk rolls back by itself, and with this transaction those that share its commit.
+        self._writer.fail(error)
+        # The database may have rolled back by itself, and with this transaction those that share its commit.
         if self._connection.in_transaction and not is_first:
             self._connection.execute("rollback to savepoint turn")
             self._connection.execute("release savepoint turn")
@@ -149,11 +153,10 @@ class SharedCommits:
         if commit is None:
             return
         try:
-            self._connection.execute("commit")
-            self._files.confirm()
+            self._writer.commit()
         except BaseException as error:
-            self._log.fail(error)
-            # A commit that fails on a full disk may have rolled back by itself.
+            self._writer.fail(error)
+            # A commit that fails may have rolled back by itself.
             if self._connection.in_transaction:
                 self._connection.execute("rollback")
             commit.settle(error)
@@ -161,4 +164,4 @@ class SharedCommits:
                 raise
             return
         commit.settle()
-        self._log.commit()
+        self._writer.rest()

@@ -1,22 +1,25 @@
 """The store on SQLite: one writer, separate readers, and every commit on disk before its news.
 
 SQLite runs in WAL with `synchronous=FULL`. Everything that is particular to SQLite is in this file
-and in `shared_commits.py`.
+and in `sqlite_connection.py`.
 """
 
 import contextlib
 import logging
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from sync.ballast import Ballast, is_full
 from sync.central.store.errors import InUse, StoreError
+from sync.central.store.migrations import Dialect, migrate
 from sync.central.store.news import News
-from sync.central.store.place import database_path
-from sync.central.store.schema import MIGRATIONS, SCHEMA_VERSION, SET_VERSION, VERSION_TABLE
+from sync.central.store.place import Place, place_of
 from sync.central.store.shared_commits import SharedCommits
+from sync.central.store.sqlite_connection import SqliteConnection, SqliteWriter
+from sync.central.store.sqlite_copy import mark_as_copy, verify_copy
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.database_check import (
     BackgroundCheck,
@@ -27,8 +30,9 @@ from sync.database_check import (
 )
 from sync.database_file import (
     Hold,
-    connect,
+    connect_as,
     empty_log,
+    free_bytes,
     hold,
     renew_log,
     set_aside_stray_log,
@@ -39,21 +43,27 @@ from sync.write_ahead_log import WriteAheadLog
 
 log = logging.getLogger(__name__)
 
+Found = TypeVar("Found")
 
-class Store:
-    """One open database. Everything goes through `write()` or `read()`, from any thread."""
 
-    def __init__(self, url: str, news: News | None = None, *, create: bool = True) -> None:
+class SqliteStore:
+    """One open file."""
+
+    def __init__(
+        self, url: str, state_dir: Path | None = None, *, news: News | None = None, create: bool = True
+    ) -> None:
         """Opens the database, locks it against other processes, and brings its schema up to date.
 
         Without `create` there must be one: an empty database under a mistyped path would be another centre. The whole
         file is checked, unless it was closed in good order: then `check_in_background()` may do it. Raises StoreError,
         or InUse where another process has the database open.
         """
-        self.path = database_path(url)
+        self.place: Place = place_of(url, state_dir)
+        assert self.place.file is not None
+        self.path = self.place.file
         self.news = news or News()
         self.ballast = Ballast(self.path)
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[SqliteConnection] = []
         self._is_rescued = False
         self._check = BackgroundCheck(self.path)
         self._files = OpenFiles(self.path)
@@ -72,15 +82,11 @@ class Store:
         except StoreError:
             self._hold.release()
             raise
-        self._commits = SharedCommits(self._writer, self.log, self._files)
+        self._commits = SharedCommits(SqliteWriter(self._writer, self.log, self._files))
 
     @contextlib.contextmanager
     def write(self, *, brief: bool = False) -> Iterator[WriteTransaction]:
-        """One transaction. It is durable once the context ends; an exception inside undoes all of it.
-
-        A `brief` one takes about a millisecond. Brief ones that wait for each other share a commit, and each context
-        ends after it. Such a transaction sees what the others before it have written. An exception undoes its own part
-        alone, and ends the context at once. Where the commit fails, all of them fail.
+        """One transaction, as `Store.write()` says.
 
         Raises FileLost where the file is no longer at its path. What was committed then may be there or not.
         """
@@ -133,8 +139,12 @@ class Store:
         with self.read() as db:
             db.latest_change()
 
-    def copy_to(self, file: Path) -> None:
-        """Copies one moment's state into another file while others read and write. Raises sqlite3.Error."""
+    def free_bytes(self) -> int:
+        """The free bytes of the disk under the file. Raises OSError."""
+        return free_bytes(self.path)
+
+    def copy_to(self, file: Path, look: Callable[[ReadTransaction], Found]) -> Found:
+        """Copies one moment's state, as `Store.copy_to()` says."""
         source, target = self._connect_again(), sqlite3.connect(file)
         try:
             source.backup(target)
@@ -142,6 +152,8 @@ class Store:
         finally:
             target.close()
             source.close()
+        mark_as_copy(file)
+        return verify_copy(file, look)
 
     def tend(self) -> bool:
         """Looks after the file and its ballast. Returns whether the program has to end, and the next start mends it.
@@ -200,7 +212,7 @@ class Store:
         finally:
             self._files.note()  # it may be empty also where its sync failed
 
-    def _open_with_ballast(self) -> sqlite3.Connection:
+    def _open_with_ballast(self) -> SqliteConnection:
         try:
             return _open(self.path, is_to_check=self._is_checked)
         except (sqlite3.Error, OSError) as error:
@@ -214,7 +226,7 @@ class Store:
         log.critical("%s: the disk is full; the ballast is released", self.path)
         return True
 
-    def _take_reader(self) -> sqlite3.Connection:
+    def _take_reader(self) -> SqliteConnection:
         # list.pop is atomic, so readers need no lock.
         with contextlib.suppress(IndexError):
             return self._readers.pop()
@@ -222,7 +234,7 @@ class Store:
         connection.execute("pragma query_only=on")
         return connection
 
-    def _connect_again(self) -> sqlite3.Connection:
+    def _connect_again(self) -> SqliteConnection:
         """A further connection to the very file that is open. Raises FileLost where the path has another one."""
         connection = _connect(self.path)
         try:
@@ -257,46 +269,15 @@ def hold_database(path: Path, *, create: bool = False) -> Hold:
     return held
 
 
-def schema_version(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema version of a database; 0 where it has no tables yet.
-
-    Raises StoreError where newer software made the database, and sqlite3.OperationalError where it is no centre's.
-    """
-    row = connection.execute("select max(version) from schema_version").fetchone()
-    version = int(row[0] or 0)
-    if version > SCHEMA_VERSION:
-        raise StoreError(f"{path}: made by a newer version (schema {version}, this one knows {SCHEMA_VERSION})")
-    return version
-
-
-def migrate(connection: sqlite3.Connection, path: Path, target: int = SCHEMA_VERSION) -> None:
-    """Brings the schema up to a version, each version in a transaction of its own.
-
-    Raises StoreError where newer software made the database, and sqlite3.Error where a statement fails.
-    """
-    connection.execute(_for_sqlite(VERSION_TABLE))
-    version = schema_version(connection, path)
-    for number, statements in enumerate(MIGRATIONS[version:target], version + 1):
-        connection.execute("begin immediate")
-        try:
-            for statement in statements:
-                connection.execute(_for_sqlite(statement))
-            connection.execute(SET_VERSION, {"version": number})
-            connection.execute("commit")
-        except BaseException:
-            connection.execute("rollback")
-            raise
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = connect(path, cached_statements=512)
+def _connect(path: Path) -> SqliteConnection:
+    connection = connect_as(SqliteConnection, path, cached_statements=512)
     connection.row_factory = sqlite3.Row
     for pragma in ("synchronous=full", "foreign_keys=on", "busy_timeout=5000", "temp_store=memory"):
         connection.execute(f"pragma {pragma}")
     return connection
 
 
-def _open(path: Path, *, is_to_check: bool) -> sqlite3.Connection:
+def _open(path: Path, *, is_to_check: bool) -> SqliteConnection:
     if stray := set_aside_stray_log(path):
         log.warning(
             "%s came without its log; the log beside it belongs to another database, and is now %s", path, stray
@@ -309,7 +290,7 @@ def _open(path: Path, *, is_to_check: bool) -> sqlite3.Connection:
         connection.execute("pragma journal_mode=wal")
         if is_to_check:
             demand_sound(connection)
-        migrate(connection, path)
+        migrate(connection, path, SQLITE)
     except BaseException:
         connection.close()
         raise
@@ -322,3 +303,6 @@ def _for_sqlite(statement: str) -> str:
         return statement
     sqlite_types = re.sub(r"\bbigint\b", "integer", statement)
     return sqlite_types + " strict, without rowid" if sqlite_types.startswith("create") else sqlite_types
+
+
+SQLITE = Dialect("begin immediate", _for_sqlite)

@@ -5,8 +5,7 @@ SQL is written once, for SQLite and PostgreSQL: `:name` parameters, rows read by
 """
 
 import contextlib
-import sqlite3
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import lru_cache
@@ -14,6 +13,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 from msgspec.structs import replace
 
+from sync.central.store.connection import Connection, Row
 from sync.central.store.errors import StaleJourney
 from sync.central.store.news import BlockChanged, CardKeyPublished, NewsItem, PatientChanged, VerdictRevised
 
@@ -63,7 +63,8 @@ class Writing:
 class ReadTransaction:
     """A consistent view of the database at one moment."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
         # The hot path: one attribute look-up and no wrapper around the driver.
         self.execute = connection.execute
         self.executemany = connection.executemany
@@ -72,18 +73,25 @@ class ReadTransaction:
         """The answer for a key that was read ahead; UNREAD where the caller has to ask the database."""
         return UNREAD
 
-    def row(self, sql: str, **parameters: object) -> sqlite3.Row | None:
+    def row(self, sql: str, **parameters: object) -> Row | None:
         """The first row, or None."""
-        found: sqlite3.Row | None = self.execute(sql, parameters).fetchone()
+        found: Row | None = self.execute(sql, parameters).fetchone()
         return found
 
     def value(self, sql: str, **parameters: object) -> Any:
         """The first column of the first row. The query must give a row."""
         return self.execute(sql, parameters).fetchone()[0]
 
-    def rows(self, sql: str, **parameters: object) -> list[sqlite3.Row]:
+    def rows(self, sql: str, **parameters: object) -> list[Row]:
         """Every row."""
         return self.execute(sql, parameters).fetchall()
+
+    def rows_at_once(self, sql: str, width: int, parameters: Mapping[str, object]) -> list[Sequence[Any]]:
+        """The rows of a query with so many columns, texts and numbers alone. They come in any order.
+
+        It is the way to read many rows beside busy threads.
+        """
+        return self.connection.rows_at_once(sql, width, parameters)
 
     def latest_change(self) -> int:
         """The highest change number in use."""
@@ -105,9 +113,8 @@ class WriteTransaction(ReadTransaction):
 
     writes_together = False
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        self.connection = connection
         self.news: list[NewsItem] = []
 
     def learn(self, question: Question[K, V], key: K, answer: V) -> None:
@@ -171,7 +178,7 @@ class WriteTransaction(ReadTransaction):
         try:
             yield
         except BaseException:
-            # A full disk rolls back the whole transaction by itself. The caller must see that error, not another one.
+            # A full disk or a lost connection ends the whole transaction. The caller must see that error, no other one.
             if self.connection.in_transaction:
                 self.execute("rollback to savepoint part")
                 self.execute("release savepoint part")

@@ -59,7 +59,7 @@ class Worker:
         self._housekeeping = Housekeeping(self._centre, audit_days=audit_days)
         self._watch = DatabaseWatch(self._centre.store.tend, _end_process)
         served = partial(operations_for, self._centre)
-        self._control = ControlServer(socket_path(self._centre.store.path), served)
+        self._control = ControlServer(socket_path(self._centre.store.place.state), served)
         try:
             self.app: Flask = create_app(self._centre, SocketPlaces(), web=begin.web, proxies_only=begin.proxies_only)
             self._control.start()

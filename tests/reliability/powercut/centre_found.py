@@ -10,7 +10,7 @@ from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
 from sync.central.site_keys import SiteKeys
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from sync.ids import new_id
 from sync.journey.definitions import shipped
 from tests.reliability.powercut.centre_walk import DATABASE, digest_of
@@ -21,7 +21,7 @@ class FoundCentre:
     """The store, opened by the real code. Raises sync.central.store.sqlite.StoreError where that refuses."""
 
     def __init__(self, directory: Path) -> None:
-        self._store = Store(f"sqlite:///{directory / DATABASE}")
+        self._store = SqliteStore(f"sqlite:///{directory / DATABASE}")
 
     @property
     def is_blank(self) -> bool:

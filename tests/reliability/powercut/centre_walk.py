@@ -16,7 +16,7 @@ from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.services.perform_action import perform
 from sync.central.services.requests import ActionRequest
 from sync.central.store.errors import StoreError
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from sync.ids import new_id
 from tests.reliability.powercut.marks import digest
 from tests.reliability.powercut.walk import CHECKPOINTED_AFTER, StepOfWalk, run, setting
@@ -141,7 +141,7 @@ _WEIGHTS: Sequence[tuple[Callable[[CentreWalk], tuple[str, ...]], int]] = (
 )
 
 
-def digest_of(store: Store) -> str:
+def digest_of(store: SqliteStore) -> str:
     """The digest of all tables of the centre's store."""
     with store.read() as db:
         tables = db.rows("select name from sqlite_master where type = 'table' and name not like 'sqlite%'")

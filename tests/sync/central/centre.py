@@ -22,6 +22,7 @@ from sync.central.services.told import Told
 from sync.clock import local_ms
 from sync.ids import new_id
 from sync.journey.model import PATIENT, STAFF, Actor, Role
+from tests.sync.central.databases import Database
 
 ZONE = "Asia/Seoul"
 DAY = "2026-03-02"
@@ -93,16 +94,18 @@ class Centre:
     clock: Clock = field(default_factory=Clock)
     patients: int = 20
     filled: bool = True
+    database: Database | None = None
 
     def __post_init__(self) -> None:
-        self.url = f"sqlite:///{self.directory}/centre.db"
+        self.database = self.database or Database(f"sqlite:///{self.directory}/centre.db")
+        self.url = self.database.url
         self.open()
         if self.filled:
             self.take(hospital(DAY, self.patients))
 
     def open(self) -> None:
         """Opens the database, as a start of the service does."""
-        self.parts = replace(open_centre(self.url), clock=self.clock)
+        self.parts = replace(open_centre(self.url, state_dir=self.database.state_dir), clock=self.clock)
         self.store = self.parts.store
 
     def do(self, op: str, **arguments: object) -> Any:

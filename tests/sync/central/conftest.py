@@ -1,17 +1,49 @@
-"""A centre for each test, and one that is online for each module."""
+"""A database and a centre for each test, and a centre that is online for each module."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.sync.central import databases
 from tests.sync.central.centre import Centre
+from tests.sync.central.databases import POSTGRESQL, SQLITE, Cluster, Database
 from tests.sync.central.online import Online
+
+# The folders whose tests run on each database.
+_ON_BOTH = ("store", "records", "conflicts", "services")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs the tests of some folders on each database, and the others on SQLite alone."""
+    chosen = [each.args[0] for each in metafunc.definition.iter_markers("parametrize")]
+    if "database" not in metafunc.fixturenames or "database" in chosen:
+        return
+    if metafunc.definition.path.parent.name in _ON_BOTH:
+        metafunc.parametrize("database", (SQLITE, POSTGRESQL), indirect=True)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A private PostgreSQL for all tests of a process."""
+    with databases.cluster() as made:
+        yield made
 
 
 @pytest.fixture
-def centre(tmp_path: Path) -> Iterator[Centre]:
-    made = Centre(tmp_path)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database."""
+    if getattr(request, "param", SQLITE) == SQLITE:
+        yield Database(f"sqlite:///{tmp_path}/centre.db")
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    with cluster.database() as url:
+        yield Database(url, tmp_path)
+
+
+@pytest.fixture
+def centre(database: Database, tmp_path: Path) -> Iterator[Centre]:
+    made = Centre(tmp_path, database=database)
     yield made
     made.store.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from sync.central.web.app import create_app
 from sync.central.web.socket_places import SocketPlaces
 from sync.ids import new_id
@@ -37,7 +37,7 @@ WAY = (
 
 
 @contextmanager
-def counting(store: Store) -> Iterator[list[str]]:
+def counting(store: SqliteStore) -> Iterator[list[str]]:
     """The statements that a centre's database gets meanwhile."""
     said: list[str] = []
     connections = (store._writer, *store._readers)

@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from sync.central.gateway.gateway import Shares
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from sync.central.tls.certificate import ServedCertificate
 from sync.database_check import take_clean_stop
 from tests.sync.central.gateway.in_thread import GatewayInThread, WorkerInThread
@@ -219,7 +219,7 @@ serve(listener, Command(*Plan(url=sys.argv[1]).words()), certificate, shares=Sha
 
 def test_a_handshake_byte_by_byte_gets_no_longer_than_any_other(tmp_path: Path, files: Files):
     url = f"sqlite:///{tmp_path}/centre.db"
-    Store(url).close()
+    SqliteStore(url).close()
     command = [sys.executable, "-c", IMPATIENT, url, str(files.certificate), str(files.key)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from sync.central.frames import Begin
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from sync.central.worker.parts import OpenCentre
 from sync.central.worker.plan import Plan
 from sync.control import ask, socket_path
@@ -256,9 +256,9 @@ def test_a_peer_that_stops_in_the_middle_of_a_request_is_given_up(tmp_path):
 
 def test_a_database_is_let_go_where_the_control_socket_cannot_be_made(tmp_path):
     url = f"sqlite:///{tmp_path}/centre.db"
-    Store(url).close()
+    SqliteStore(url).close()
     socket_path(tmp_path / "centre.db").mkdir()
     opened = OpenCentre(Plan(url=url))
     with pytest.raises(OSError, match=r"centre\.db\.sock"):
         opened.begin(Begin())
-    Store(url).close()
+    SqliteStore(url).close()

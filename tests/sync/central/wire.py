@@ -28,6 +28,7 @@ from sync.central.maintenance.incarnation import open_incarnation
 from sync.central.opening import read_site_keys
 from sync.central.records.bindings import BindingSource, Origin
 from sync.central.records.definitions import put_in_force
+from sync.central.records.incarnation import read_incarnation
 from sync.central.records.journeys import read_journey
 from sync.central.records.site import read_site
 from sync.central.services.answers import Answer
@@ -42,7 +43,7 @@ from sync.central.services.perform_action import perform
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.services.told import Told
-from sync.central.store.sqlite import Store
+from sync.central.store.opening import open_store
 from sync.central.web.kiosk_api import MAX_PUSH
 from sync.clock import ClockReading, local_ms
 from sync.ids import new_id
@@ -63,6 +64,7 @@ from sync.protocol import (
     Verdict,
 )
 from tests.kiosk.parts import KioskParts
+from tests.sync.central.databases import Database
 
 ZONE = "Asia/Seoul"
 DAY = "2026-03-02"
@@ -120,25 +122,26 @@ def hospital(day: str = DAY) -> dict[str, object]:
 
 @dataclass
 class Centre:
-    """The centre, over a real SQLite file."""
+    """The centre, over a real database: the file at the path, or another one that is named."""
 
     path: Path
     time: Time
     definitions: Definitions = field(default_factory=shipped)
     page: int = 200
+    database: Database | None = None
 
     def __post_init__(self) -> None:
-        fresh = not self.path.exists()
+        self.database = self.database or Database(f"sqlite:///{self.path}")
         self.open()
-        if not fresh:
-            return
         with self.store.write() as db:
+            if read_incarnation(db) is not None:
+                return
             db.execute("insert into incarnation values (1, 'first', 'x', 'secret')")
             take_hospital(db, self.definitions, self.parts.keys, read_hospital(hospital()), self.time())
 
     def open(self) -> None:
         """Opens the database, as a start of the service does."""
-        self.store = Store(f"sqlite:///{self.path}")
+        self.store = open_store(self.database.url, self.database.state_dir)
         with self.store.write() as db:
             self.definitions = put_in_force(db, self.definitions, self.time())
         keys = self.path.with_suffix(".keys")

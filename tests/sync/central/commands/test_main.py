@@ -26,7 +26,7 @@ from sync.central.services.merge import merge_patients
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.store.errors import InUse
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from sync.clock import DAY_MS
 from sync.control import ControlServer, socket_path
 from sync.durable import write_secret
@@ -226,7 +226,7 @@ def test_a_document_is_imported_from_a_file_or_standard_input(shell: Shell, tmp_
 
 
 def test_the_site_is_shown_and_set(shell: Shell):
-    Store(shell.url).close()
+    SqliteStore(shell.url).close()
     shell("site", code=2)
     assert shell.lines_of_error() == ["kiosk-central: the database holds no hospital yet"]
     shell("demo-data")
@@ -330,7 +330,7 @@ def test_a_site_keeps_its_id_until_a_copy_without_kiosks_gets_another_one(shell:
     shell("demo-data")
     shell("site", "--name", "Other")
     assert json.loads(shell("site", "--json"))["site_id"] == before
-    store = Store(shell.url)
+    store = SqliteStore(shell.url)
     with store.write() as db:
         db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null, null, null, null)")
     store.close()
@@ -396,7 +396,7 @@ def _set_aside(place: int, site_id: str) -> SetAside:
 
 def test_the_centre_gives_no_numbers_under_a_kiosks_prefix(shell: Shell):
     shell("demo-data")
-    store = Store(shell.url)
+    store = SqliteStore(shell.url)
     with store.write() as db:
         db.execute("insert into kiosks values ('K1', 'Entrance', 'B', '[]', 1, 0, null, null, null, null, null)")
     store.close()
@@ -408,7 +408,7 @@ def test_the_centre_gives_no_numbers_under_a_kiosks_prefix(shell: Shell):
 def test_the_check_ends_with_1_when_something_is_wrong(shell: Shell):
     shell("demo-data")
     assert shell("check").startswith("all is well\n")
-    store = Store(shell.url)
+    store = SqliteStore(shell.url)
     with store.write() as db:
         db.execute("update journeys set state = 'CALLED' where patient_id = 'D-1001'")
         db.execute(
@@ -435,6 +435,7 @@ WITHOUT_DATABASE = {
     "backup": "backup --database URL copy.db",
     "exceptions": "exceptions list --database URL",
     "kiosks": "kiosks list --database URL",
+    "move": "move --from URL --to sqlite:///other.db",
     "run": "run --database URL",
     "site": "site --database URL",
     "take-in": "take-in --database URL FILE",
@@ -507,14 +508,14 @@ def test_a_database_that_fails_in_the_middle_is_told_in_one_line(shell: Shell):
 
 def test_a_database_that_another_process_holds_for_a_moment_is_waited_for(shell: Shell):
     shell("demo-data")
-    store = Store(shell.url)
+    store = SqliteStore(shell.url)
     threading.Timer(0.2, store.close).start()
     assert shell("check").startswith("all is well\n")
 
 
 def test_a_database_that_another_process_keeps_is_refused(shell: Shell):
     shell("demo-data")
-    store = Store(shell.url)
+    store = SqliteStore(shell.url)
     with pytest.raises(InUse, match="another process is using it"):
         open_centre(shell.url, patience_s=0.1)
     store.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sync.central.maintenance.incarnation import marker_path, open_incarnation, update_marker
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 
 
 class House:
@@ -18,7 +18,7 @@ class House:
 
     def live(self, changes: int = 0, *, marks: bool = True, copies: bool = False) -> str:
         """One run of the service; `copies` makes the backup at its start. Returns its incarnation."""
-        store = Store(f"sqlite:///{self.path}")
+        store = SqliteStore(f"sqlite:///{self.path}")
         incarnation = open_incarnation(store)
         if copies:
             self.copy()
@@ -82,7 +82,7 @@ def test_without_a_readable_marker_a_database_counts_as_restored(house: House, c
 
 def test_the_marker_is_written_only_when_something_changed(house: House):
     house.live(1)
-    store = Store(f"sqlite:///{house.path}")
+    store = SqliteStore(f"sqlite:///{house.path}")
     update_marker(store)
     before = marker_path(house.path).stat().st_ino
     update_marker(store)
@@ -95,7 +95,7 @@ def test_the_marker_is_written_only_when_something_changed(house: House):
 
 
 def test_no_marker_is_written_before_the_first_opening_is_recorded(tmp_path: Path):
-    store = Store(f"sqlite:///{tmp_path}/centre.db")
+    store = SqliteStore(f"sqlite:///{tmp_path}/centre.db")
     update_marker(store)
     assert not marker_path(store.path).exists()
     store.close()

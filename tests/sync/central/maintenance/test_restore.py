@@ -18,7 +18,7 @@ from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.incarnation import open_incarnation, update_marker
 from sync.central.maintenance.restore import restore
 from sync.central.store.errors import InUse, StoreError
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
 from tests.sync.central.wire import Centre, Time
 
 HOUSE = Path(__file__).resolve().parents[4]
@@ -70,7 +70,7 @@ def crashed(tmp_path: Path) -> Crashed:
     return Crashed(place / "central.db", tmp_path / "backup.db", incarnation, in_backup, at_the_end)
 
 
-def held(store: Store) -> Held:
+def held(store: SqliteStore) -> Held:
     with store.read() as db:
         assert db.value("pragma integrity_check(1)") == "ok"
         tables = (db.value(f"select count(*) from {table}") for table in ("patients", "transitions"))
@@ -79,7 +79,7 @@ def held(store: Store) -> Held:
 
 def start(database: Path) -> tuple[str, Held]:
     """Starts a service. Returns its incarnation and the content of its database."""
-    store = Store(f"sqlite:///{database}")
+    store = SqliteStore(f"sqlite:///{database}")
     try:
         found = held(store)
         return open_incarnation(store), found
@@ -155,7 +155,7 @@ def test_a_journal_that_a_crash_left_is_kept_with_its_database(crashed: Crashed)
 
 
 def test_while_the_service_runs_it_is_refused(crashed: Crashed):
-    store = Store(f"sqlite:///{crashed.database}")
+    store = SqliteStore(f"sqlite:///{crashed.database}")
     with pytest.raises(InUse, match="stop it first"):
         restore(crashed.database, crashed.backup)
     store.close()

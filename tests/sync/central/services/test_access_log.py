@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import replace
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_another_bearer_another_kind_and_another_place_are_looks_of_their_own(ce
 def test_a_look_that_could_not_be_noted_is_noted_when_it_comes_again(centre: Centre):
     with centre.store.write() as db:
         db.execute("alter table audit rename to hidden")
-    with pytest.raises(Exception, match="no such table"):
+    with pytest.raises(sqlite3.Error, match="audit"):
         look(centre, PATIENTS, 0)
     with centre.store.write() as db:
         db.execute("alter table hidden rename to audit")

@@ -10,8 +10,9 @@ import pytest
 
 from sync.central.maintenance.health import check
 from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.store.migrations import migrate
 from sync.central.store.schema import SCHEMA_VERSION
-from sync.central.store.sqlite import Store, migrate
+from sync.central.store.sqlite import SQLITE, SqliteStore
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time
 
 FIRST = Path(__file__).parents[3] / "fixtures/centre-schema-1.sql"
@@ -55,7 +56,7 @@ def counts(path: Path) -> dict[str, int]:
 def test_the_first_schema_is_what_the_first_migration_makes(first: Path, tmp_path: Path):
     path = tmp_path / "made.db"
     connection = sqlite3.connect(path)
-    migrate(connection, path, target=1)
+    migrate(connection, path, SQLITE, target=1)
     connection.close()
     assert definitions_of(first) == definitions_of(path)
 
@@ -66,7 +67,7 @@ def test_every_table_of_the_first_schema_has_rows_to_upgrade(first: Path):
 
 def test_a_database_of_the_first_schema_opens_with_all_its_rows(first: Path):
     before = counts(first)
-    store = Store(f"sqlite:///{first}")
+    store = SqliteStore(f"sqlite:///{first}")
     with store.read() as db:
         assert db.value("select version from schema_version") == SCHEMA_VERSION
     store.close()

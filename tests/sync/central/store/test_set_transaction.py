@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from sync.central.store.errors import StaleJourney
+from sync.central.store.interface import Store
 from sync.central.store.set_transaction import SetTransaction
-from sync.central.store.sqlite import Store
 from sync.central.store.transactions import UNREAD, Order, Question, Writing, each_of
 
 COUNTER: Question[str, int] = Question()
 ADD = Writing("insert into counters values (:name, :value)", Order.SECOND)
 RAISE = Writing("update counters set value = value + 1 where name = :name", Order.CHANGES, changes_one=True)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(f"sqlite:///{tmp_path}/centre.db")
-    yield made
-    made.close()
 
 
 def test_a_question_to_the_database_sees_what_waits_to_be_written(store: Store):

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from kiosk.demo.hospital import wait_for
+from sync.central.store.interface import Store
 from sync.central.store.shared_commits import MOST_SHARING, Commit
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
+from tests.sync.central.databases import SQLITE, Database
 
 Work = Callable[[Any], None]
 
@@ -50,15 +52,20 @@ class Writers:
 
     def __init__(self, store: Store, pool: ThreadPoolExecutor) -> None:
         self.store = store
-        self.statements: list[str] = []
+        self.begun = 0
         self._pool = pool
+        self._transactions: set[object] = set()
 
     def prefixes(self) -> list[str]:
         with self.store.read() as db:
             return [row["prefix"] for row in db.rows("select prefix from queue_numbers order by prefix")]
 
-    def count(self, statement: str) -> int:
-        return self.statements.count(statement)
+    def commits(self) -> int:
+        """The number of transactions of the database in which the writers wrote."""
+        return self.begun or len(self._transactions)
+
+    def _hear(self, statement: str) -> None:
+        self.begun += statement == "begin immediate"
 
     def await_waiting(self, number: int) -> None:
         wait_for(lambda: len(self.store._commits._turns._queue) == number, "no writer waits", 10.0)
@@ -67,7 +74,8 @@ class Writers:
     def in_line(self, *works: tuple[str, Work], brief: Collection[str] = "ABCDE") -> Iterator[list[Future[None]]]:
         """Writers that wait while the context is open: each writes a row under its prefix, and does its work."""
         with self.store.write():
-            self.store._writer.set_trace_callback(self.statements.append)
+            if isinstance(self.store, SqliteStore):
+                self.store._writer.set_trace_callback(self._hear)
             futures = []
             for prefix, work in works:
                 futures.append(self._pool.submit(self.write, prefix, work, prefix in brief))
@@ -78,12 +86,14 @@ class Writers:
         with self.store.write(brief=brief) as db:
             db.execute("insert into queue_numbers values ('2026-03-02', :prefix, 1)", {"prefix": prefix})
             db.announce(db.next_change(), prefix)
+            if not isinstance(self.store, SqliteStore):
+                self._transactions.add(db.value("select pg_current_xact_id()::text"))
             work(db)
 
 
 @pytest.fixture
-def writers(tmp_path: Path) -> Iterator[Writers]:
-    store = Store(f"sqlite:///{tmp_path}/centre.db")
+def writers(database: Database) -> Iterator[Writers]:
+    store: Any = database.open()
     store._commits.shared_s = 60.0  # a slow machine shares too
     with ThreadPoolExecutor(8) as pool:
         yield Writers(store, pool)
@@ -94,7 +104,7 @@ def test_writers_that_wait_share_one_commit(writers: Writers):
     with writers.in_line(*((prefix, nothing) for prefix in "ABCDE")) as futures:
         pass
     assert [future.result(10) for future in futures] == [None] * 5
-    assert (writers.count("begin immediate"), writers.count("savepoint turn")) == (1, 4)
+    assert writers.commits() == 1
     assert writers.prefixes() == ["A", "B", "C", "D", "E"]
 
 
@@ -124,7 +134,7 @@ def test_an_exception_undoes_one_transaction_and_the_others_are_committed(writer
             undone.result(10)
     assert (first.result(10), third.result(10)) == (None, None)
     assert writers.prefixes() == ["A", "C"]
-    assert writers.count("begin immediate") == 1
+    assert writers.commits() == 1
 
 
 def test_a_commit_that_fails_fails_for_all_and_the_next_writer_begins_afresh(writers: Writers):
@@ -137,6 +147,7 @@ def test_a_commit_that_fails_fails_for_all_and_the_next_writer_begins_afresh(wri
     assert writers.prefixes() == ["C"]
 
 
+@pytest.mark.parametrize("database", [SQLITE], indirect=True)
 def test_a_disk_that_fills_up_undoes_all_that_share_the_commit(writers: Writers):
     with writers.store.write() as db:
         db.execute(f"pragma max_page_count = {db.value('pragma page_count')}")
@@ -151,7 +162,7 @@ def test_a_disk_that_fills_up_undoes_all_that_share_the_commit(writers: Writers)
     assert writers.prefixes() == ["C"]
 
 
-def test_a_transaction_that_sqlite_has_undone_by_itself_is_left_open_for_nobody(writers: Writers):
+def test_a_transaction_that_the_database_has_undone_by_itself_is_left_open_for_nobody(writers: Writers):
     with writers.in_line(("A", lambda db: db.execute("rollback")), ("B", nothing)) as (first, second):
         pass
     assert isinstance(first.exception(10), sqlite3.OperationalError)
@@ -210,9 +221,10 @@ def test_a_commit_is_shared_by_so_many_transactions_at_most():
 
 WRITING = """
 import os, sys, threading
-from sync.central.store.sqlite import Store
+from pathlib import Path
+from sync.central.store.opening import open_store
 
-store = Store(sys.argv[1])
+store = open_store(sys.argv[1], Path(sys.argv[2]))
 
 def write(thread):
     for number in range(10_000):
@@ -226,14 +238,14 @@ for thread in range(8):
 """
 
 
-def test_a_kill_costs_nothing_that_was_acknowledged(tmp_path: Path):
-    url = f"sqlite:///{tmp_path}/centre.db"
-    with subprocess.Popen([sys.executable, "-c", WRITING, url], stdout=subprocess.PIPE, text=True) as process:
+def test_a_kill_costs_nothing_that_was_acknowledged(database: Database, tmp_path: Path):
+    words = [sys.executable, "-c", WRITING, database.url, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         acknowledged = [process.stdout.readline().strip() for _ in range(400)]
         process.kill()
         acknowledged += process.stdout.read().split()
-    store = Store(url)
+    store = database.open_soon()
     with store.read() as db:
         there = {row["prefix"] for row in db.rows("select prefix from queue_numbers")}
     store.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,9 @@ from sync.agent.client import Accepted, NoAnswer
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.incarnation import marker_path, open_incarnation, update_marker
 from sync.central.store.errors import StoreError
-from sync.central.store.sqlite import Store
+from sync.central.store.sqlite import SqliteStore
+from sync.central.store.sqlite_copy import verify_copy
+from sync.central.store.transactions import ReadTransaction
 from sync.protocol import CallRefused, Code, EndCode, Opaque, PushAnswer, Pushed, PushRequest, Verdict, canonical
 from tests.sync.central.two_stores.acts import intent_of, push, rewrite_last
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time, Wire, cards_of
@@ -57,7 +59,7 @@ def test_a_backup_is_one_file_of_its_owner_that_opens_as_a_database(centre: Cent
     assert made.size == (tmp_path / "backup.db").stat().st_size
     assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.glob("backup*")) == ["backup.db"]
-    copy = Store(f"sqlite:///{tmp_path}/backup.db")
+    copy = SqliteStore(f"sqlite:///{tmp_path}/backup.db")
     with copy.read() as db:
         assert db.value("select count(*) from transitions") == 1
         assert made.change == db.latest_change()
@@ -173,7 +175,12 @@ def test_a_backup_that_cannot_be_written_leaves_the_last_one_alone(centre: Centr
     with pytest.raises(StoreError, match="no backup was made"):
         back_up(centre.store, tmp_path / "nowhere" / "backup.db")
     before = backed_up(centre, tmp_path).read_bytes()
-    centre.store.copy_to = lambda file: file.write_bytes(b"not a database" * 100)  # type: ignore[method-assign]
+
+    def copy_damaged(file: Path, look: Callable[[ReadTransaction], object]) -> object:
+        file.write_bytes(b"not a database" * 100)
+        return verify_copy(file, look)
+
+    centre.store.copy_to = copy_damaged  # type: ignore[method-assign]
     with pytest.raises(StoreError, match="no backup was made"):
         back_up(centre.store, tmp_path / "backup.db")
     assert (tmp_path / "backup.db").read_bytes() == before
@@ -231,7 +238,7 @@ def test_a_kiosk_enrolled_after_a_restore_gets_no_prefix_that_a_lost_kiosk_may_h
 
 
 def test_a_restored_database_without_a_hospital_has_no_numbers_to_skip(tmp_path: Path):
-    store = Store(f"sqlite:///{tmp_path}/empty.db")
+    store = SqliteStore(f"sqlite:///{tmp_path}/empty.db")
     first = open_incarnation(store)
     marker_path(store.path).unlink()
     assert open_incarnation(store) != first

@@ -1,0 +1,24 @@
+"""Opens a database by its URL."""
+
+from pathlib import Path
+
+from sync.central.store.interface import Store
+from sync.central.store.news import News
+from sync.central.store.place import is_postgresql
+
+
+def open_store(url: str, state_dir: Path | None = None, *, news: News | None = None, create: bool = True) -> Store:
+    """Opens the database, locks it against other processes, and brings its schema up to date.
+
+    Without `create` there must be a centre's database: an empty one under a mistyped name would be another centre.
+    Keys, marker and control socket are in `state_dir`, or beside the file of SQLite. Raises StoreError, or InUse where
+    another process has the database open.
+    """
+    # Imported here: a centre on one of them loads nothing of the other.
+    if is_postgresql(url):
+        from sync.central.store.postgres import PostgresStore
+
+        return PostgresStore(url, state_dir, news=news, create=create)
+    from sync.central.store.sqlite import SqliteStore
+
+    return SqliteStore(url, state_dir, news=news, create=create)

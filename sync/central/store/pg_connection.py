@@ -1,0 +1,176 @@
+"""A connection to PostgreSQL that takes the statements of this program as `sqlite3` does.
+
+They name their parameters `:name`, or leave a place `?` for each. Numbers come as they come from SQLite: truth as 0 or
+1, a sum as a whole number.
+"""
+
+import re
+import select
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, ClassVar, cast
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.types.numeric import Int8Dumper
+
+from sync.central.store.pg_errors import translated
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)|(\?)|(%)")
+_OPEN = (TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+
+class PgRow(tuple[Any, ...]):
+    """A row, by place and by name."""
+
+    __slots__ = ()
+    names: ClassVar[tuple[str, ...]] = ()
+    places: ClassVar[Mapping[str, int]] = {}
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """The value of a column. Raises IndexError for a column that is not there, as sqlite3.Row does."""
+        return tuple.__getitem__(self, self.places.get(key, len(self)) if isinstance(key, str) else key)
+
+    def keys(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self.names
+
+
+Driver = psycopg.Connection[PgRow]
+
+
+class PgConnection:
+    """One connection, made by `connect` and made again by `renew` where the server has ended it."""
+
+    def __init__(self, connect: Callable[[], Driver]) -> None:
+        """Raises sqlite3.OperationalError where the server is not reached."""
+        self._connect = connect
+        self._driver = self._connected()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open. It is not where the connection is lost."""
+        return self._driver.pgconn.transaction_status in _OPEN
+
+    @property
+    def can_commit(self) -> bool:
+        """Whether a transaction is open, and no error in it has undone it."""
+        return self._driver.pgconn.transaction_status == TransactionStatus.INTRANS
+
+    def execute(self, sql: str, parameters: Any = (), /) -> "psycopg.Cursor[PgRow]":
+        """Runs a statement. Raises sqlite3.Error."""
+        try:
+            # Without parameters the driver takes a statement as it stands.
+            return self._driver.execute(*((_spelled(sql), parameters) if parameters else (sql.encode(),)))
+        except psycopg.Error as error:
+            raise translated(error) from None  # its own text may quote a row
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> "psycopg.Cursor[PgRow]":
+        """Runs a statement for each row of parameters. Raises sqlite3.Error."""
+        cursor = self._driver.cursor()
+        try:
+            cursor.executemany(_spelled(sql), parameters)
+        except psycopg.Error as error:
+            raise translated(error) from None
+        return cursor
+
+    def rows_at_once(self, sql: str, width: int, parameters: Mapping[str, object], /) -> list[Sequence[Any]]:  # noqa: ARG002
+        """The rows of a query, which the driver brings at once anyway. Raises sqlite3.Error."""
+        return cast("list[Sequence[Any]]", self.execute(sql, parameters).fetchall())
+
+    def renew(self) -> None:
+        """Connects again where the server has ended the connection. Raises sqlite3.OperationalError.
+
+        Called between two transactions alone: the rest of one that was lost must not go to another connection.
+        """
+        if self._has_ended():
+            self._driver.close()
+            self._driver = self._connected()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._driver.close()
+
+    def _connected(self) -> Driver:
+        try:
+            return self._connect()
+        except psycopg.Error as error:
+            raise translated(error) from None
+
+    def _has_ended(self) -> bool:
+        """Whether the server has ended the connection. It says so unasked, so a round trip is made only if it spoke."""
+        link = self._driver.pgconn
+        if link.status != ConnStatus.OK:
+            return True
+        poll = select.poll()
+        poll.register(link.socket, select.POLLIN)
+        if not poll.poll(0):
+            return False
+        try:
+            self._driver.execute("select 1")
+        except psycopg.Error:
+            return True
+        return False
+
+
+def connect(url: str, options: Mapping[str, str], settings: Mapping[str, str]) -> Driver:
+    """A connection with settings of its session, which begins and ends transactions by statements alone.
+
+    `options` are those of libpq; what the URL says of them wins. Raises psycopg.Error.
+    """
+    named = _named(url)
+    made = psycopg.connect(**(dict(options) | named), autocommit=True, row_factory=_row_factory)
+    made.adapters.register_dumper(int, Int8Dumper)  # one type for each number, so that a statement is prepared once
+    made.adapters.register_dumper(bool, _BoolAsNumber)
+    made.adapters.register_loader("bool", _NumberOfBool)
+    made.adapters.register_loader("numeric", _NumberOfSum)
+    try:
+        for name, value in settings.items():
+            made.execute("select set_config(%s, %s, false)", (name, value))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _named(url: str) -> dict[str, Any]:
+    """The parts of a URL by their names. Raises psycopg.OperationalError."""
+    try:
+        return psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise psycopg.OperationalError("the URL is not one that libpq can read") from None  # its text quotes the URL
+
+
+@lru_cache(maxsize=2048)
+def _spelled(sql: str) -> bytes:
+    """A statement as the driver takes it with parameters."""
+    return _PARAMETER.sub(lambda found: f"%({found[1]})s" if found[1] else "%s" if found[2] else "%%", sql).encode()
+
+
+def _row_factory(cursor: "psycopg.Cursor[Any]") -> Callable[[Sequence[Any]], PgRow]:
+    return _row_class(tuple(column.name for column in cursor.description or ()))
+
+
+@lru_cache(maxsize=512)
+def _row_class(names: tuple[str, ...]) -> type[PgRow]:
+    # Of two columns with one name, the first counts.
+    places = {name: place for place, name in reversed(list(enumerate(names)))}
+    return type("PgRow", (PgRow,), {"__slots__": (), "names": names, "places": places})
+
+
+class _BoolAsNumber(Int8Dumper):
+    def dump(self, obj: Any) -> Buffer | None:
+        return super().dump(int(obj))
+
+
+class _NumberOfBool(Loader):
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data) == b"t")
+
+
+class _NumberOfSum(Loader):
+    def load(self, data: Buffer) -> int | float:
+        text = bytes(data)
+        return float(text) if b"." in text else int(text)

@@ -1,0 +1,218 @@
+"""Databases for tests: a file of SQLite, or a database of a private PostgreSQL that ends with the tests."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from kiosk.demo.hospital import wait_for
+from sync.central.line import patiently
+from sync.central.store.interface import Store
+from sync.central.store.opening import open_store
+from sync.central.store.transactions import WriteTransaction
+from tests import components
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+_TEMPLATE = "centre_template"
+_FORM = """select (select md5(string_agg(relname || oid, ' ' order by oid)) from pg_class),
+    (select count(*) from pg_rewrite), (select count(*) from pg_trigger), (select count(*) from pg_proc)"""
+_OTHERS = (
+    "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = current_database() and {not_me}"
+)
+# A new database costs two hundred files, so one is emptied and used again.
+_EMPTY = """do $$ declare each record; begin
+    set local session_replication_role = replica;
+    for each in select tablename from pg_tables where schemaname = 'public' loop
+        execute format('delete from public.%I', each.tablename);
+    end loop;
+    for each in select tablename from pg_tables where schemaname = 'fresh' loop
+        execute format('insert into public.%I select * from fresh.%I', each.tablename, each.tablename);
+    end loop;
+end $$"""
+_KEEP = """do $$ declare each record; filled boolean; begin
+    create schema fresh;
+    for each in select tablename from pg_tables where schemaname = 'public' loop
+        execute format('select exists (select from public.%I)', each.tablename) into filled;
+        if filled then
+            execute format('create table fresh.%I as table public.%I', each.tablename, each.tablename);
+        end if;
+    end loop;
+end $$"""
+_USER = "postgres"  # of the database, and of the system where the tests run as root, as PostgreSQL does not
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of its own for a test: its URL, and the directory of its state where it needs one."""
+
+    url: str
+    state_dir: Path | None = None
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether it is a database of PostgreSQL."""
+        return self.url.startswith(POSTGRESQL)
+
+    def open(self) -> Store:
+        """Its store."""
+        return open_store(self.url, self.state_dir)
+
+    def open_soon(self) -> Store:
+        """Its store, as soon as the server has noticed the end of another process that had it open."""
+        return patiently(self.open, 60.0)
+
+    def ignore_updates(self, db: WriteTransaction, table: str) -> None:
+        """Has the database write no change of a table's rows, and call that no error."""
+        if self.is_postgresql:
+            db.execute(f"create rule ignored as on update to {table} do instead nothing")
+        else:
+            db.execute(f"create trigger ignored before update on {table} begin select raise(ignore); end")
+
+    def refuse_updates(self, db: WriteTransaction, table: str) -> None:
+        """Has the database refuse each change of a table's rows."""
+        if self.is_postgresql:
+            db.execute("create function refused() returns trigger language plpgsql as 'begin raise disk_full; end'")
+            db.execute(f"create trigger refused before update on {table} execute function refused()")
+        else:
+            db.execute(f"create trigger refused before update on {table} begin select raise(abort, 'full'); end")
+
+
+class Cluster:
+    """A private PostgreSQL, at a socket in a directory of its own. What it writes need not survive a power cut."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._numbers = itertools.count(1)
+        self._server: subprocess.Popen[bytes] | None = None
+        if _is_root():
+            shutil.chown(directory, _USER, _USER)
+        self._run(
+            "initdb",
+            "--no-sync",
+            "-A",
+            "trust",
+            "--locale=C",
+            "--encoding=UTF8",
+            f"--username={_USER}",
+            "-D",
+            str(self._data),
+        )
+        self.start()
+        self._sql(f"create database {_TEMPLATE}")
+        open_store(self.url(_TEMPLATE), directory).close()
+        self._sql(_KEEP, _TEMPLATE)
+        self._spare: list[str] = []
+
+    @property
+    def _data(self) -> Path:
+        return self._directory / "data"
+
+    def url(self, name: str) -> str:
+        """The URL of a database of this name."""
+        return f"postgresql://{_USER}@/{name}?host={self._directory}"
+
+    def start(self) -> None:
+        """Starts the server, and returns when it answers."""
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self._directory),
+            "fsync": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "16MB",
+            "max_wal_size": "64MB",
+            "autovacuum": "off",
+            "log_min_messages": "fatal",
+        }
+        words = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
+        # It ends with this process, also where that is killed.
+        self._server = subprocess.Popen(
+            [*_as_owner("--pdeathsig", "INT"), _program("postgres"), "-D", str(self._data), *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(self._answers, "PostgreSQL does not answer", 60.0)
+
+    def stop(self) -> None:
+        """Stops the server in order, and ends every connection."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait()
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a database with the centre's tables, empty. Nobody else uses it while the context is open."""
+        name = self._spare.pop() if self._spare else self._new(f"template {_TEMPLATE}")
+        form = self._sql(_FORM, name)
+        yield self.url(name)
+        self._sql(_OTHERS.format(not_me="pid <> pg_backend_pid()"), name)
+        if self._sql(_FORM, name) == form:
+            self._sql(_EMPTY, name)
+            self._spare.append(name)
+        else:
+            self._sql(f"drop database {name}")
+
+    @contextmanager
+    def bare(self, options: str = "") -> Iterator[str]:
+        """The URL of a new database without tables, made with these options of `create database`."""
+        name = self._new(options)
+        yield self.url(name)
+        self._sql(f"drop database {name} with (force)")
+
+    def _new(self, options: str) -> str:
+        name = f"test{next(self._numbers)}"
+        self._sql(f"create database {name} {options}")
+        return name
+
+    def _answers(self) -> bool:
+        try:
+            self._sql("select 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _sql(self, statement: str, name: str = "postgres") -> object:
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else None
+
+    def _run(self, program: str, *words: str) -> None:
+        subprocess.run([*_as_owner(), _program(program), *words], check=True, capture_output=True)
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A private PostgreSQL while the context is open."""
+    # Its user must reach the directory, and a path of a socket is short.
+    with tempfile.TemporaryDirectory(prefix="nfc-kiosk-pg-") as directory:
+        made = Cluster(Path(directory))
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _as_owner(*options: str) -> list[str]:
+    """The words before a command that runs it as PostgreSQL's user."""
+    change = [f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"] if _is_root() else []
+    return ["setpriv", *change, *options, "--"] if change or options else []
+
+
+def _program(name: str) -> str:
+    """The path of one of PostgreSQL's programs, of its newest version here."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    components.demand(bool(found), "Debian's package postgresql")
+    return str(found[-1])
