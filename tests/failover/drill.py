@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -156,16 +157,17 @@ def _settle(report: Report, load: Load, url: str) -> None:
     report.doubled = [each for each in ids if found[each] > 1]
 
 
+def _in_words(report: Report) -> str:
+    lines = []
+    for how in ("database", "host"):
+        gaps = sorted(gap_s for each, gap_s in report.gaps if each == how)
+        if gaps:
+            lines.append(f"{how}: {len(gaps)} deaths, {gaps[0]:.1f} to {gaps[-1]:.1f} s, median {median(gaps):.1f} s")
+    lost = f"{len(report.lost)} lost, {len(report.doubled)} doubled, {report.unsettled} unsettled"
+    return "\n".join([*lines, f"{report.acknowledged} acknowledged, {lost}; verdicts: {dict(report.judged)}"])
+
+
 if __name__ == "__main__":
     done = drill(int(sys.argv[1]), print)
-    for how in ("database", "host"):
-        gaps = sorted(gap for each, gap in done.gaps if each == how)
-        if gaps:
-            print(
-                f"{how}: {len(gaps)} deaths, gap {gaps[0]:.1f} to {gaps[-1]:.1f} s, median {gaps[len(gaps) // 2]:.1f} s"
-            )
-    print(
-        f"{done.acknowledged} acknowledged, {len(done.lost)} lost, {len(done.doubled)} doubled, {done.unsettled} unsettled"
-    )
-    print(dict(done.judged))
+    print(_in_words(done))
     sys.exit(bool(done.lost or done.doubled or done.unsettled))

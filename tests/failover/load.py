@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import requests
@@ -46,17 +46,17 @@ class Load:
         return len(self.acknowledged) + sum(row["verdict"] is not None for each in self.kiosks for row in each.outbox)
 
     def end(self) -> None:
-        """Lets each client end the action that it is at, and the kiosks send all that they have. Raises their errors."""
+        """Lets each client end the action that it is at, and the kiosks send what they have. Raises their errors."""
         self._ended.set()
         for thread in self._threads:
             thread.join()
         for error in self.failures:
             raise error
 
-    def _begin(self, work: object) -> None:
+    def _begin(self, work: Callable[[], None]) -> None:
         def run() -> None:
             try:
-                work()  # type: ignore[operator]
+                work()
             except BaseException as error:  # noqa: BLE001 - `end()` raises it
                 self.failures.append(error)
 
