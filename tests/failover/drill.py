@@ -29,7 +29,7 @@ from tests.failover.cluster import Cluster, Host, cluster, until
 from tests.failover.load import Load
 
 KIOSKS, APPS = 3, 3
-VISITS_A_ROUND = 150  # of each client: more than it can do
+VISITS_A_ROUND = 80  # of each client: more than it can do
 TIMEZONE = "Asia/Seoul"
 
 

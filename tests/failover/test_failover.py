@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 
-def test_no_acknowledged_action_is_lost_or_doubled_when_the_primary_dies():
+def test_no_acknowledged_action_is_lost_or_doubled_when_the_primary_dies() -> None:
     report = drill(3)
     assert report.acknowledged > 100
     assert (report.lost, report.doubled, report.unsettled) == ([], [], 0)
