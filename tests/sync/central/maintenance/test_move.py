@@ -14,7 +14,9 @@ from sync.central.maintenance.move import PASSES, count_rows, demand_not_moved, 
 from sync.central.store.errors import StoreError
 from sync.central.store.interface import Store
 from sync.central.store.tables import tables
+from sync.protocol import Code, Verdict
 from tests.sync.central.databases import Cluster, Database
+from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time
 
 FIRST = Path(__file__).parents[3] / "fixtures/centre-schema-1.sql"
 NOW_MS = 1_772_411_400_000
@@ -165,3 +167,26 @@ def test_a_text_that_the_other_database_cannot_keep_ends_the_move_and_leaves_not
 
 def test_a_database_without_a_centre_is_not_moved(on_server: Database, tmp_path: Path):
     assert "there is no centre" in Move(Database(f"sqlite:///{tmp_path}/empty.db"), on_server).refused()
+
+
+def test_a_kiosk_goes_on_at_its_cursor_after_a_move(on_server: Database, tmp_path: Path):
+    old = Centre(tmp_path / "wire.db", Time())
+    open_incarnation(old.store)
+    kiosk = Kiosk(tmp_path / "kiosk.db", old, "A", EVERYTHING)
+    kiosk.pull()
+    kiosk.check_in("P1")
+    kiosk.sync()
+    assert kiosk.tap("P2")
+    before = kiosk.journeys.identity
+    old.store.close()
+    Move(old.database, on_server)()
+    kiosk.centre.database = on_server
+    kiosk.centre.open()
+    open_incarnation(kiosk.centre.store)
+    kiosk.sync()
+    after = kiosk.journeys.identity
+    assert (after.server_incarnation, after.generation) == (before.server_incarnation, before.generation)
+    assert after.cursor > before.cursor
+    assert kiosk.last() == (Verdict.APPLIED, Code.OK)
+    assert kiosk.centre.journey("P1").entries
+    kiosk.centre.store.close()
