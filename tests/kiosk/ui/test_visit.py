@@ -157,10 +157,8 @@ def test_a_tap_that_has_not_acted_greets_its_person_without_a_button(screen: Kio
 
 def hold_down(screen: Kiosk, name: str) -> None:
     """Puts a finger on a button."""
-    box = screen.button(name).bounding_box()
-    assert box is not None
     screen.await_buttons()
-    screen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    screen.button(name).hover()  # waits until the button stands still
     screen.page.mouse.down()
 
 
