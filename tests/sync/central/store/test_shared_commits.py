@@ -36,7 +36,7 @@ def undo(_: object) -> None:
 
 def fill(db: Any) -> None:
     """Writes more than the database may hold."""
-    db.executemany("insert into queue_numbers values ('2026-03-02', ?, 1)", ((f"{n:08d}",) for n in range(10_000)))
+    db.executemany("insert into counters (name, value) values (?, 1)", ((f"{n:08d}",) for n in range(10_000)))
 
 
 def break_key(db: Any) -> None:
@@ -55,7 +55,7 @@ class Writers:
 
     def prefixes(self) -> list[str]:
         with self.store.read() as db:
-            return [row["prefix"] for row in db.rows("select prefix from queue_numbers order by prefix")]
+            return [row["name"] for row in db.rows("select name from counters where name <> 'change' order by name")]
 
     def count(self, statement: str) -> int:
         return self.statements.count(statement)
@@ -76,7 +76,7 @@ class Writers:
 
     def write(self, prefix: str, work: Work = nothing, brief: bool = True) -> None:
         with self.store.write(brief=brief) as db:
-            db.execute("insert into queue_numbers values ('2026-03-02', :prefix, 1)", {"prefix": prefix})
+            db.execute("insert into counters (name, value) values (:prefix, 1)", {"prefix": prefix})
             db.announce(db.next_change(), prefix)
             work(db)
 
@@ -218,7 +218,7 @@ def write(thread):
     for number in range(10_000):
         prefix = f"{thread}-{number}"
         with store.write(brief=True) as db:
-            db.execute("insert into queue_numbers values ('2026-03-02', :prefix, 1)", {"prefix": prefix})
+            db.execute("insert into counters (name, value) values (:prefix, 1)", {"prefix": prefix})
         os.write(1, f"{prefix}\\n".encode())
 
 for thread in range(8):
@@ -235,7 +235,7 @@ def test_a_kill_costs_nothing_that_was_acknowledged(tmp_path: Path):
         acknowledged += process.stdout.read().split()
     store = Store(url)
     with store.read() as db:
-        there = {row["prefix"] for row in db.rows("select prefix from queue_numbers")}
+        there = {row["name"] for row in db.rows("select name from counters where name <> 'change'")}
     store.close()
     assert set(acknowledged) <= there
     assert len(there) - len(acknowledged) <= 8  # of each thread one that was not told yet
