@@ -61,7 +61,7 @@ class Writers:
         return self.statements.count(statement)
 
     def await_waiting(self, number: int) -> None:
-        wait_for(lambda: len(self.store._commits._turns._queue) == number, "no writer waits", 10.0)
+        wait_for(lambda: len(self.store._commits._turns._queue) == number, "no writer waits", 30.0)
 
     @contextmanager
     def in_line(self, *works: tuple[str, Work], brief: Collection[str] = "ABCDE") -> Iterator[list[Future[None]]]:
@@ -186,7 +186,7 @@ def test_a_writer_that_is_interrupted_leaves_nobody_waiting(writers: Writers):
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         future = writers._pool.submit(writers.write, "A", interrupt_main)
-        wait_for(lambda: writers.store._commits._turns._owner, "no thread writes", 10.0)
+        wait_for(lambda: writers.store._commits._turns._owner, "no thread writes", 30.0)
         with pytest.raises(InterruptedError):
             writers.write("B")
     finally:
