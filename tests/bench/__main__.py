@@ -1,5 +1,5 @@
 """`make bench`: measures every figure and prints it. ARGS names some of: tap, snapshot, daemon, central,
-backlog, drain, days, imports, cards, waiting, sockets, attack; or large, a snapshot for a million patients."""
+backlog, drain, days, imports, cards, waiting, sockets, attack, postgres; or large, a snapshot for a million."""
 
 from __future__ import annotations
 
@@ -11,7 +11,21 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.bench import attack, backlog, cards, central, daemon, days, drain, imports, snapshot, sockets, tap, waiting
+from tests.bench import (
+    attack,
+    backlog,
+    cards,
+    central,
+    daemon,
+    days,
+    drain,
+    imports,
+    postgres,
+    snapshot,
+    sockets,
+    tap,
+    waiting,
+)
 from tests.bench.figures import table
 
 BUILD = Path.cwd() / "build"
@@ -28,6 +42,7 @@ PARTS = {
     "waiting": waiting.measure,
     "sockets": sockets.measure,
     "attack": attack.measure,
+    "postgres": postgres.measure,
 }
 BY_NAME = {"large": snapshot.measure_large}  # minutes of work: only where they are named
 

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,21 @@ from sync.central.network.web_settings import WebSettings
 from sync.central.server import serve
 from sync.central.worker.process import run_worker
 
+Run = Callable[[str, Any], Any]
+Database = tuple[Run, Run]  # what runs a statement once, and what runs it for each row of parameters
+
 
 class Bare:
     """Takes the place of the centre's worker: an app, and a way to end it."""
 
     web = WebSettings()
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, database: Database | None = None) -> None:
+        """`database` takes the place of the file of SQLite."""
         recorded = json.loads((directory / "statements.json").read_text("utf-8"))
         # One text for each statement, as a program has: the driver finds a prepared statement by its text.
         requests = [[(many, sys.intern(sql), given) for many, sql, given in each] for each in recorded]
-        connection = sqlite3.connect(
-            directory / "central.db", check_same_thread=False, isolation_level=None, cached_statements=512
-        )
-        for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "temp_store=memory"):
-            connection.execute(f"pragma {pragma}")
+        execute, executemany = database or sqlite_file(directory)
         lock = threading.Lock()
         self.app = Flask(__name__, static_folder=None)
 
@@ -48,9 +49,9 @@ class Bare:
             with lock:
                 for many, sql, parameters in statements:
                     if many:
-                        connection.executemany(sql, parameters)
+                        executemany(sql, parameters)
                     else:
-                        connection.execute(sql, parameters).fetchall()
+                        execute(sql, parameters)
             self.after(body)
             return Response(json.dumps({"done": body["action_type"]}), content_type="application/json")
 
@@ -66,6 +67,16 @@ class Bare:
 
     def close(self) -> None:
         """Does nothing: the connection ends with the process."""
+
+
+def sqlite_file(directory: Path) -> Database:
+    """What runs statements on the file of SQLite."""
+    connection = sqlite3.connect(
+        directory / "central.db", check_same_thread=False, isolation_level=None, cached_statements=512
+    )
+    for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "temp_store=memory"):
+        connection.execute(f"pragma {pragma}")
+    return lambda sql, parameters: connection.execute(sql, parameters).fetchall(), connection.executemany
 
 
 def main(words: list[str]) -> None:

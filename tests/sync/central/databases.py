@@ -90,10 +90,11 @@ class Database:
 
 
 class Cluster:
-    """A private PostgreSQL, at a socket in a directory of its own. What it writes need not survive a power cut."""
+    """A private PostgreSQL, at a socket in a directory of its own. What it writes survives a power cut if `durable`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
         self._directory = directory
+        self._syncs = "on" if durable else "off"
         self._numbers = itertools.count(1)
         self._server: subprocess.Popen[bytes] | None = None
         if _is_root():
@@ -128,8 +129,8 @@ class Cluster:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self._directory),
-            "fsync": "off",
-            "full_page_writes": "off",
+            "fsync": self._syncs,
+            "full_page_writes": self._syncs,
             "shared_buffers": "16MB",
             "max_wal_size": "64MB",
             "autovacuum": "off",
@@ -192,11 +193,11 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
     """A private PostgreSQL while the context is open."""
     # Its user must reach the directory, and a path of a socket is short.
     with tempfile.TemporaryDirectory(prefix="nfc-kiosk-pg-") as directory:
-        made = Cluster(Path(directory))
+        made = Cluster(Path(directory), durable=durable)
         try:
             yield made
         finally:
