@@ -35,13 +35,15 @@ class CannotListen(OSError):
 class Limits:
     """How many connections there may be, and how long a whole request may take from the connection's beginning.
 
-    `waiting` have asked nothing yet. `own` are of the kiosk's browser, `strangers` of other processes.
+    `waiting` have asked nothing yet, and each of them keeps its place for `moment_s`: a browser asks as soon as it is
+    connected. `own` are of the kiosk's browser, `strangers` of other processes.
     """
 
     waiting: int = 128
     own: int = 32
     strangers: int = 8
     request_s: float = 5.0
+    moment_s: float = 0.1
 
 
 LIMITS = Limits()
@@ -143,7 +145,7 @@ class _Server(ThreadedWSGIServer):
         super().__init__(host, listening.getsockname()[1], app, _Handler, fd=listening.fileno())
         self._admission = admission
         self._deadlines: dict[socket.socket, float] = {}
-        self.room = WaitingRoom(self.socket, limits.waiting, limits.request_s, self._admit)
+        self.room = WaitingRoom(self.socket, limits.waiting, limits.request_s, limits.moment_s, self._admit)
         self.places = Places(limits.own, limits.strangers)
 
     def deadline_of(self, connection: socket.socket) -> float:

@@ -2,7 +2,8 @@
 
 Any process of the machine can open connections and send nothing, or a byte now and then. One thread accepts all,
 watches all, and hands on those that have asked something. Where the room is full, a newcomer takes the place of the
-oldest.
+oldest, which has had a moment to ask. Until then newcomers wait outside, so a crowd that comes again and again turns
+nobody out who has just come.
 """
 
 import re
@@ -35,11 +36,19 @@ class WaitingRoom:
     """The room behind one listening socket, for at most `limit` connections.
 
     `call` gets each connection that has asked something, and owns it from then on. A connection has `request_s` seconds
-    from its beginning.
+    from its beginning, and `moment_s` in which no other one takes its place.
     """
 
-    def __init__(self, listening: socket.socket, limit: int, request_s: float, call: Callable[[Arrival], None]) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        limit: int,
+        request_s: float,
+        moment_s: float,
+        call: Callable[[Arrival], None],
+    ) -> None:
         self._listening = listening
+        self._moment_s = moment_s
         self._limit = limit
         self._request_s = request_s
         self._call = call
@@ -72,17 +81,28 @@ class WaitingRoom:
     def _accept(self, watched: select.epoll) -> None:
         # A part of the room at a time: a connection whose request has come is read before a crowd can take its place.
         for _ in range(max(1, self._limit // 4)):
+            if self._is_closed:
+                break
             try:
                 connection, address = self._listening.accept()
             except BlockingIOError:
-                return
+                break
             except OSError:  # no file descriptor is left, or the peer has gone
                 self._turn_out_oldest()
-                return
+                break
             while len(self._waiting) >= self._limit:
                 self._turn_out_oldest()
             self._waiting[connection.fileno()] = Arrival(connection, address, time.monotonic() + self._request_s)
             watched.register(connection, _READ)
+        watched.modify(self._listening, 0 if self._is_closed else select.EPOLLIN)
+
+    @property
+    def _is_closed(self) -> bool:
+        """Whether the room is full, and nobody in it has had the moment to ask."""
+        if len(self._waiting) < self._limit:
+            return False
+        begun = next(iter(self._waiting.values())).deadline - self._request_s
+        return time.monotonic() < begun + self._moment_s
 
     def _look(self, watched: select.epoll, file: int, events: int) -> None:
         arrival = self._waiting[file]

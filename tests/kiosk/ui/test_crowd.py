@@ -125,6 +125,20 @@ def test_a_newcomer_takes_the_place_of_the_oldest_that_has_asked_nothing(counter
         assert is_cut(third)
 
 
+def test_a_newcomer_waits_outside_while_those_inside_have_just_come(counter: StagedCounter):
+    with (
+        serving(counter, Limits(waiting=2, request_s=PATIENCE_S, moment_s=PATIENCE_S)) as server,
+        Crowd(server) as crowd,
+    ):
+        first, _ = crowd.join(), crowd.join(HALF)
+        until(lambda: server.connections == 2)
+        third = crowd.join()
+        first.sendall(HALF + b"Connection: close\r\n\r\n")
+        assert b" 200 " in read_all(first)
+        third.sendall(HALF + b"Connection: close\r\n\r\n")
+        assert b" 200 " in read_all(third)
+
+
 @pytest.mark.parametrize("sent", [b"", HALF, HALF_BODY], ids=["nothing", "half a head", "half a body"])
 @pytest.mark.parametrize("goes_on", [False, True], ids=["then silence", "then a byte now and then"])
 def test_a_whole_request_has_one_deadline_whatever_was_sent(counter: StagedCounter, sent: bytes, goes_on: bool):
