@@ -34,6 +34,7 @@ from sync.protocol import (
     PushAnswer,
     PushRequest,
 )
+from sync.text import holds_nul
 
 _NO_BODY = msgspec.Raw(b"null")
 
@@ -63,7 +64,13 @@ def receive_batch(
         return _take(db, batch, request, versions)
 
 
-def without_bodies(request: PushRequest) -> PushRequest:
+def holds_nul_beside_bodies(message: object) -> bool:
+    """Whether a text of a message holds U+0000, other than in the bodies of a push's actions."""
+    told = _without_bodies(message) if isinstance(message, PushRequest) else message
+    return holds_nul(msgspec.json.encode(told))
+
+
+def _without_bodies(request: PushRequest) -> PushRequest:
     """A push without what its actions say."""
     bare = [with_fields(each, body=_NO_BODY) for each in request.actions]
     trial = with_fields(request.trial, body=_NO_BODY) if request.trial is not None else None

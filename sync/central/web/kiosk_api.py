@@ -20,7 +20,7 @@ from sync.central.kiosks.answering import Pulled
 from sync.central.kiosks.enrolment import enrol_kiosk
 from sync.central.kiosks.lookup import look_up
 from sync.central.kiosks.pull import MOST_WAITING, PullService
-from sync.central.kiosks.push import receive_batch, without_bodies
+from sync.central.kiosks.push import holds_nul_beside_bodies, receive_batch
 from sync.central.kiosks.refusals import about_token, report_refusal, unsupported
 from sync.central.kiosks.renewal import refuse_stranger, renew_token
 from sync.central.kiosks.telling import telling_of
@@ -278,10 +278,8 @@ def _decode(body: bytes, message_type: type[T]) -> T:
     An action that holds it is refused alone, so that the kiosk is rid of it.
     """
     message = msgspec.json.decode(body, type=message_type)
-    if holds_nul(body):
-        told = without_bodies(message) if isinstance(message, PushRequest) else message
-        if holds_nul(msgspec.json.encode(told)):
-            raise UnicodeError("a text holds U+0000")
+    if holds_nul(body) and holds_nul_beside_bodies(message):
+        raise UnicodeError("a text holds U+0000")
     return message
 
 
