@@ -23,6 +23,7 @@ from sync.parent_death import end_with_parent
 
 START_S = 60.0
 STOP_S = 8.0
+HOLD_S = 30.0
 AGAIN_S = 0.05
 _UNASSIGNED_PORTS = range(20_000, 32_768)  # Linux assigns ports by itself from 32768 on
 
@@ -160,7 +161,7 @@ def write_config(places: Places, central_url: str, readers: list[str], actions: 
 
 def fill(places: Places) -> list[Person]:
     """Fills the centre with the demo hospital of today, and writes the cards for the page. Returns the people."""
-    rows = json.loads(central_command(places, "demo-data", "--json"))
+    rows = ask_central(places, "demo-data")
     people = [Person(row["patient_id"], row["uid"], row["masked_name"], row["booked"]) for row in rows]
     cards = [{"uid": person.uid, "label": person.masked_name} for person in people]
     # Two more cards: one that no patient has, and a phone.
@@ -171,11 +172,19 @@ def fill(places: Places) -> list[Person]:
 
 def enrol(places: Places, central_url: str, actions: Sequence[str] = ()) -> None:
     """Enrols the kiosk, unless it is enrolled. The code grants these actions (none: those that the kiosk asks for)."""
-    if json.loads(kiosk_command(places, "status", "--json", may_fail=True) or "{}").get("enrolled"):
+    is_old = (places.directory / "kiosk.db").exists()
+    if is_old and json.loads(kiosk_command(places, "status", "--json", may_fail=True) or "{}").get("enrolled"):
         return
-    grants = [word for action in actions for word in ("--action", action)]
-    code = central_command(places, "enroll-code", *grants).strip()
+    code = ask_central(places, "enroll-code", actions=[*actions])["code"]
     kiosk_command(places, "enroll", "--central", central_url, "--code", code)
+
+
+def ask_central(places: Places, op: str, **arguments: Any) -> Any:
+    """Asks the running centre for an operation of its commands, without a process of its own.
+
+    Raises ControlError or NotRunning.
+    """
+    return ask(socket_path(places.directory / "central.db"), op, **arguments)
 
 
 def central_command(places: Places, name: str, *words: str) -> str:
@@ -192,9 +201,9 @@ def hold_card(places: Places, uid: str) -> None:
     """Holds a card to the kiosk's simulated reader, and returns after the commit.
 
     The daemon waits until the card before has left. A reader that is not ready yet is tried again. Raises ControlError
-    where no tap is accepted within a few seconds.
+    where no tap is accepted within half a minute.
     """
-    end = time.monotonic() + STOP_S
+    end = time.monotonic() + HOLD_S
     while True:
         try:
             ask(socket_path(places.directory / "kiosk.db"), "tap", uid=uid)

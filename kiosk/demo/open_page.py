@@ -9,8 +9,8 @@ from kiosk.demo import hospital
 from kiosk.demo.hospital import Places
 from sync.ids import new_id
 
-TIMEOUT_S = 10.0
-DEAD_S = 5.0  # the longest time in which a new button may be dead
+TIMEOUT_S = 30.0
+DEAD_S = 30.0  # a new button is dead for a moment, and a busy machine prolongs it
 AGAIN_S = 0.05
 
 

@@ -78,7 +78,7 @@ def _start(directory: Path, running: ExitStack) -> StoryParts:
     kiosk.await_health()
     staff = requests.Session()
     running.callback(staff.close)
-    token = hospital.central_command(places, "token", "--role", "staff", "--name", "demo").strip()
+    token = hospital.ask_central(places, "token", role="staff", name="demo")["token"]
     staff.headers["Authorization"] = f"Bearer {token}"
     visits = [Visit(person) for person in people if person.booked][:PEOPLE]
     return StoryParts(places, wire, OpenPage(places), staff, visits)

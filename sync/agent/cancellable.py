@@ -3,12 +3,14 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.response import HTTPResponse
 
 from sync.agent.route import Route
 
@@ -38,6 +40,7 @@ class CancellableAdapter(HTTPAdapter):
         self._cancelled = False
         self._closed = False
         self._connection: HTTPConnection | None = None
+        self._has_left: Callable[[], None] = lambda: None
         self._proxy_headers: dict[str, str] = {}
         super().__init__()
 
@@ -70,10 +73,18 @@ class CancellableAdapter(HTTPAdapter):
             def connect(self) -> None:
                 adapter._connect(self, super().connect)
 
+            def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+                adapter._has_left()
+                return super().getresponse()
+
         class Secure(HTTPSConnection):
             def connect(self) -> None:
                 self.ssl_context = adapter._route.context()
                 adapter._connect(self, super().connect)
+
+            def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+                adapter._has_left()
+                return super().getresponse()
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
@@ -93,11 +104,15 @@ class CancellableAdapter(HTTPAdapter):
         """Whether the present call, or the last one, was cancelled at its deadline."""
         return self._cancelled and not self._closed
 
-    def begin(self) -> int:
-        """Begins a call and returns its number. Raises CallCancelled after `cancel_all`."""
+    def begin(self, has_left: Callable[[], None] = lambda: None) -> int:
+        """Begins a call and returns its number. Raises CallCancelled after `cancel_all`.
+
+        `has_left` is called once the whole request is on the way.
+        """
         with self._lock:
             if self._closed:
                 raise CallCancelled
+            self._has_left = has_left
             self._call += 1
             self._cancelled = False
             return self._call

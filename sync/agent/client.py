@@ -4,7 +4,7 @@ import base64
 import hashlib
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -64,6 +64,10 @@ class NoAnswer:
     status: int | None = field(default=None, compare=False)  # the HTTP status, where an answer came
 
 
+def _nobody_waits() -> None:
+    """For a call whose caller does nothing before its answer."""
+
+
 class CentralClient:
     """Calls the centre over one connection, which stays open. Each thread needs a client of its own."""
 
@@ -89,9 +93,11 @@ class CentralClient:
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
-    def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
-        """Sends a batch of actions."""
-        return self._call("/api/v1/sync/push", request, PushAnswer)
+    def push(
+        self, request: PushRequest, has_left: Callable[[], None] = _nobody_waits
+    ) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
+        """Sends a batch of actions. Calls `has_left` once the request is on the way."""
+        return self._call("/api/v1/sync/push", request, PushAnswer, has_left=has_left)
 
     def pull(self, request: PullRequest) -> Accepted[PullAnswer] | CallRefused | NoAnswer:
         """Asks for news. The centre may hold the call for `wait_s` seconds."""
@@ -123,10 +129,15 @@ class CentralClient:
         self._adapter.cancel_all()
 
     def _call(
-        self, path: str, message: object, answer_type: type[T], wait_s: float = 0.0
+        self,
+        path: str,
+        message: object,
+        answer_type: type[T],
+        wait_s: float = 0.0,
+        has_left: Callable[[], None] = _nobody_waits,
     ) -> Accepted[T] | CallRefused | NoAnswer:
         try:
-            received = self._post(path, msgspec.json.encode(message), self._deadline_s + wait_s)
+            received = self._post(path, msgspec.json.encode(message), self._deadline_s + wait_s, has_left)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if self._adapter.was_cancelled:
                 return NoAnswer(_TOO_SLOW)
@@ -154,10 +165,10 @@ class CentralClient:
             return msgspec.structs.replace(refused, retry_after_s=received.retry_after_s)
         return refused
 
-    def _post(self, path: str, body: bytes, deadline_s: float) -> Received:
+    def _post(self, path: str, body: bytes, deadline_s: float, has_left: Callable[[], None]) -> Received:
         """Posts a body and returns the whole answer. Raises TooLarge, and the errors of requests and of sockets."""
         with (
-            self._deadline(deadline_s),
+            self._deadline(deadline_s, has_left),
             self._session.post(
                 self._url + path, data=body, timeout=(CONNECT_S, deadline_s), stream=True, allow_redirects=False
             ) as response,
@@ -178,10 +189,10 @@ class CentralClient:
             )
 
     @contextmanager
-    def _deadline(self, deadline_s: float) -> Iterator[None]:
+    def _deadline(self, deadline_s: float, has_left: Callable[[], None]) -> Iterator[None]:
         """Cancels the call after `deadline_s`. The socket's own limit is for each read: an answer that comes byte by
         byte would never exceed it."""
-        call = self._adapter.begin()
+        call = self._adapter.begin(has_left)
         timer = threading.Timer(deadline_s, self._adapter.cancel, (call,))
         timer.name, timer.daemon = "sync deadline", True
         timer.start()

@@ -123,7 +123,7 @@ class Pusher:
 
     def _send(self, identity: KioskState, actions: list[Pushed], next_seq: int | None = None) -> _Sent:
         request, client = self._request(identity, actions), self.client
-        wait = self.begin(lambda: client.push(request))
+        wait = self.begin(lambda has_left: client.push(request, has_left))
         # Read while the centre judges this batch: it would wait for the next one otherwise.
         following = self.ledger.batch(self.limit, next_seq) if next_seq is not None else ()
         return _Sent(identity, actions, wait, next_seq, following)

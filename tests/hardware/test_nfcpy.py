@@ -357,15 +357,17 @@ def test_cards_that_keep_a_dialogue_open_for_ever_are_refused_and_the_reader_sta
     chip: EmulatedPn532, start: StartReaders, log: Log
 ):
     waits = iso_dep(lambda _: None)
-    start(spec_of(chip), timeouts=SHORT_DRIVER_CALL)
-    for count in range(1, 4):
+    start(spec_of(chip), timeouts=replace(SHORT_DRIVER_CALL, trouble_s=20.0))
+    for _ in range(3):
         (victim,) = processes_of(spec_of(chip))
         chip.put(type_a(ANNA, PROCESSOR, b"\x00\x44", lambda block: b"\xf2\x01" if block[0] != 0xE0 else waits(block)))
-        log.wait_for(2 * count)  # refused, and still lying there when the next process looks
-        chip.lift()
-        log.wait_for_clear(count)
         wait_for_another(spec_of(chip), victim)
-    assert log.cards() == [RefusedReason.UNREADABLE, RefusedReason.LIFT_AGAIN] * 3
+        until(lambda: log.cards()[-1:] == [RefusedReason.LIFT_AGAIN], "the next process sees that it still lies there")
+        clears = log.clears
+        chip.lift()
+        log.wait_for_clear(clears + 1)
+    # On a busy machine the driver itself may break a dialogue off, which is refused too and tried again.
+    assert set(log.cards()) == {RefusedReason.UNREADABLE, RefusedReason.LIFT_AGAIN}
     assert not {status.state for status in states_of(log)} & OUT_OF_ORDER
 
 

@@ -136,7 +136,7 @@ def test_a_centre_that_was_set_back_is_followed_at_once(make_kiosk: MakeKiosk, s
 
 def post(site: Site, call: str, body: bytes, token: str) -> requests.Response:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    return requests.post(f"{site.url}/api/v1/sync/{call}", body, headers=headers, timeout=20)
+    return requests.post(f"{site.url}/api/v1/sync/{call}", body, headers=headers, timeout=30)
 
 
 @pytest.mark.parametrize("call", ["push", "pull"])

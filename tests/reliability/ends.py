@@ -21,6 +21,7 @@ from sync.cards import CardHash, canonical_card
 from sync.ids import new_id
 from sync.journey.model import PatientId
 from sync.protocol import EnrolRequest
+from tests.commands import central_command
 from tests.kiosk.parts import KioskParts
 
 STEPS = ("scan_nfc", "register", "confirm_arrival")
@@ -39,7 +40,7 @@ class Centre:
         self.places = Places(directory, hospital.free_port(), hospital.free_port())
         document = directory / "hospital.json"
         document.write_text(json.dumps(_hospital(patients)), "utf-8")
-        hospital.central_command(self.places, "import", str(document))
+        central_command(self.places, "import", str(document))
         self.start()
 
     def start(self) -> None:
@@ -52,7 +53,7 @@ class Centre:
         self.program = hospital.start_central(self.places)
 
     def enrol_code(self) -> str:
-        return hospital.central_command(self.places, "enroll-code").strip()
+        return central_command(self.places, "enroll-code").strip()
 
     def effects(self) -> Counter[str]:
         """The number of each action's entries in the history of journeys."""
@@ -64,7 +65,7 @@ class Centre:
 
     def check(self) -> Any:
         """The result of `kiosk-central check`."""
-        return json.loads(hospital.central_command(self.places, "check", "--json"))
+        return json.loads(central_command(self.places, "check", "--json"))
 
     def _column(self, sql: str) -> list[Any]:
         path = self.places.directory / "central.db"

@@ -62,7 +62,7 @@ def proxy(echo: EchoServer) -> Iterator[ChaosProxy]:
     made.close()
 
 
-def call(proxy: ChaosProxy, timeout_s: float = 10.0) -> bytes:
+def call(proxy: ChaosProxy, timeout_s: float = 30.0) -> bytes:
     """Makes one request on a new connection. Raises OSError or HTTPException where it fails."""
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=timeout_s)
     try:

@@ -21,6 +21,7 @@ from kiosk.demo.hospital import wait_for
 from kiosk.demo.open_page import OpenPage
 from sync.control import ControlError, NotRunning, ask, socket_path
 from sync.ids import new_id
+from tests.commands import enrol
 from tests.reliability.chaos_proxy import Behaviour, ChaosProxy, Kind, calm, storm
 from tests.reliability.ends import STEPS, Centre, uid
 
@@ -53,7 +54,7 @@ class House:
         self.proxy = ChaosProxy("127.0.0.1", self.places.central_port)
         (directory / "cards.json").write_text("[]", "utf-8")
         hospital.write_config(self.places, f"http://127.0.0.1:{self.proxy.port}", ["simulated"])
-        hospital.enrol(self.places, f"http://127.0.0.1:{self.proxy.port}")
+        enrol(self.places, f"http://127.0.0.1:{self.proxy.port}")
         self.kiosk = hospital.start_kiosk(self.places)
 
     def kill_kiosk(self, when: Callable[[], object]) -> None:

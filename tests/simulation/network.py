@@ -154,5 +154,5 @@ class SimulatedClient(CentralClient):
     def close(self) -> None:
         """Does nothing: there is no connection."""
 
-    def _post(self, path: str, body: bytes, deadline_s: float) -> Received:
+    def _post(self, path: str, body: bytes, deadline_s: float, has_left: Callable[[], None]) -> Received:
         return Received(*self._link.call(path, body))

@@ -181,7 +181,7 @@ def test_a_verdict_from_before_a_restore_does_not_retire_what_the_restored_centr
     class Slow(Wire):
         """The answer is still under way after the centre was restored and a page has shown the restore."""
 
-        def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
+        def push(self, request: PushRequest, _: object = None) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
             outcome = super().push(request)
             assert isinstance(outcome, Accepted)
             answers.append(outcome.answer)

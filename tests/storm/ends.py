@@ -14,7 +14,7 @@ from tests.storm.kiosk_rows import Row
 from tests.storm.stage import Cast
 from tests.whole.town import Town
 
-AGREE_S = 15.0
+AGREE_S = 30.0
 
 
 def disagreements(town: Town, cast: Cast, rows: Sequence[Row], database: Path) -> list[str]:

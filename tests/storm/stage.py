@@ -20,6 +20,7 @@ from kiosk.demo.hospital import DemoError, Person
 from sync.clock import site_day
 from sync.control import ControlError
 from sync.ids import new_id
+from tests.commands import central_command
 from tests.storm.story import BOOKED_ONCE, BOOKED_TWICE, PATIENTS, UNKNOWN
 from tests.whole.town import WAIT_S, Town
 
@@ -226,7 +227,7 @@ class Stage:
     def _import(self, directory: Path, stories: int) -> None:
         file = directory / "storm.json"
         file.write_text(json.dumps(_document(stories)), "utf-8")
-        hospital.central_command(self.town.places, "import", str(file))
+        central_command(self.town.places, "import", str(file))
         self.town.people = [*self.town.people, *(p for n in range(stories) for p in _cast(n).patients if p.booked)]
 
 

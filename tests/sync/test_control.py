@@ -88,7 +88,7 @@ def test_another_user_is_known_by_the_kernel_and_not_by_what_is_asked(path: Path
 def raw(path: Path, sent: bytes, *, half_close: bool = True) -> bytes:
     """Sends raw bytes, and returns what arrives until the other end closes."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(20)
+        connection.settimeout(30)
         connection.connect(str(path))
         connection.sendall(sent)
         if half_close:
@@ -165,7 +165,7 @@ def test_a_line_that_is_no_request_gets_an_error(server: ControlServer, path: Pa
 
 def test_a_line_without_end_is_cut_off(server: ControlServer, path: Path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(20)
+        connection.settimeout(30)
         connection.connect(str(path))
         with pytest.raises(OSError, match=r".+"):  # noqa: PT012 - the statement that fails depends on the buffers
             while True:
@@ -193,7 +193,7 @@ def test_a_client_that_leaves_before_its_answer_does_no_harm(path: Path):
 
     def slowly(_: Mapping[str, Any]) -> object:
         asked.set()
-        go.wait(20)
+        go.wait(30)
         return "x" * 1_000_000
 
     deaths: list[threading.ExceptHookArgs] = []
@@ -204,11 +204,11 @@ def test_a_client_that_leaves_before_its_answer_does_no_harm(path: Path):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.connect(str(path))
             connection.sendall(b'{"op": "slowly"}\n')
-            assert asked.wait(20)
+            assert asked.wait(30)
         serving = [t for t in threading.enumerate() if t.name == "control request"]
         go.set()
         for thread in serving:
-            thread.join(20)
+            thread.join(30)
         assert ask(path, "echo") == {}
         assert deaths == []
     finally:
@@ -357,7 +357,7 @@ def test_the_server_survives_a_lack_of_file_descriptors(path: Path):
 
     def hold(_: Mapping[str, Any]) -> object:
         asked.set()
-        return go.wait(20)
+        return go.wait(30)
 
     watcher, logger = LogWatcher(), logging.getLogger("sync.control")
     logger.addHandler(watcher)
@@ -368,16 +368,16 @@ def test_the_server_survives_a_lack_of_file_descriptors(path: Path):
     try:
         holding.connect(str(path))
         holding.sendall(b'{"op": "hold"}\n')
-        assert asked.wait(20)
+        assert asked.wait(30)
         # No descriptor is left below the limit: accept() fails once the silent client holds the last one.
         lowest_free = os.dup(0)
         os.close(lowest_free)
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
         silent.connect(str(path))
-        waiting.settimeout(20)
+        waiting.settimeout(30)
         waiting.connect(str(path))
         waiting.sendall(b'{"op": "echo", "after": "that"}\n')
-        answered = failed.wait(20)
+        answered = failed.wait(30)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert answered
         with waiting.makefile("rb") as stream:

@@ -51,7 +51,7 @@ def test_more_clients_than_places_wait_for_their_turn_and_get_their_answers(path
 
     def hold(_: Mapping[str, Any]) -> object:
         at_work.release()
-        return go.wait(20)
+        return go.wait(30)
 
     running = ControlServer(path, lambda _: {"hold": hold}, Access(clients=2))
     running.start()
@@ -62,12 +62,12 @@ def test_more_clients_than_places_wait_for_their_turn_and_get_their_answers(path
         for client in clients:
             client.start()
         for _ in range(2):
-            assert at_work.acquire(timeout=20)
+            assert at_work.acquire(timeout=30)
         since = [thread.name for thread in threading.enumerate() if thread not in before]
         assert since.count("control request") == 2
         go.set()
         for client in clients:
-            client.join(20)
+            client.join(30)
         assert answers == [True] * 5
     finally:
         go.set()
@@ -120,7 +120,7 @@ def test_an_operation_that_takes_long_is_never_cut(path: Path):
 
     def hold(_: Mapping[str, Any]) -> object:
         at_work.set()
-        return go.wait(20)
+        return go.wait(30)
 
     running = ControlServer(path, lambda _: {"hold": hold, "echo": echo}, Access(clients=1, slow_s=0))
     running.start()
@@ -128,13 +128,13 @@ def test_an_operation_that_takes_long_is_never_cut(path: Path):
     holding = threading.Thread(target=lambda: answers.append(ask(path, "hold")))
     waiting = threading.Thread(target=lambda: answers.append(ask(path, "echo")))
     holding.start()
-    assert at_work.wait(20)
+    assert at_work.wait(30)
     waiting.start()
     waiting.join(3 * RETRY_S)
     assert answers == []
     go.set()
     for each in (holding, waiting):
-        each.join(20)
+        each.join(30)
     assert sorted(answers, key=str) == [True, {}]
     running.stop()
 
@@ -179,5 +179,5 @@ def test_a_stop_ends_the_thread_that_waits_for_a_place(path: Path):
             time.sleep(0.01)
         running.stop()
         for thread in accepting:
-            thread.join(20)
+            thread.join(30)
             assert not thread.is_alive()

@@ -12,7 +12,7 @@ from sync.fair_lock import FairLock
 
 
 def waiting(turns: FairLock, number: int) -> None:
-    wait_for(lambda: len(turns._queue) == number, "no thread waits", 10.0)
+    wait_for(lambda: len(turns._queue) == number, "no thread waits", 30.0)
 
 
 def test_it_is_handed_over_in_the_order_in_which_it_was_asked_for():
@@ -77,7 +77,7 @@ def test_an_exception_lets_go_of_it():
         raise ValueError("no")
     thread = threading.Thread(target=turns.__enter__)
     thread.start()
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
 
 
@@ -97,7 +97,7 @@ def test_a_wait_that_is_interrupted_takes_nobodys_turn():
     thread = threading.Thread(target=hold)
     try:
         thread.start()
-        wait_for(lambda: turns._owner, "no thread holds it", 10.0)
+        wait_for(lambda: turns._owner, "no thread holds it", 30.0)
         with pytest.raises(InterruptedError), turns:
             pass
     finally:

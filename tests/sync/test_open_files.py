@@ -18,7 +18,7 @@ from sync.open_files import FileLost
 
 AnyStore = SqliteStore | KioskStore
 KIOSK_ROW = "insert into queue_numbers values (?, 1)"
-CENTRE_ROW = "insert into queue_numbers values ('2026-03-02', :prefix, 1)"
+CENTRE_ROW = "insert into counters (name, value) values (:prefix, 1)"
 
 
 def central(path: Path) -> SqliteStore:
@@ -41,7 +41,7 @@ def put(store: AnyStore, text: str) -> None:
 def texts(store: AnyStore) -> list[str]:
     if isinstance(store, SqliteStore):
         with store.read() as view:
-            return [row["prefix"] for row in view.rows("select prefix from queue_numbers order by 1")]
+            return [row["name"] for row in view.rows("select name from counters where name <> 'change' order by 1")]
     with store.read() as db:
         return [row[0] for row in db.execute("select site_day from queue_numbers order by 1")]
 

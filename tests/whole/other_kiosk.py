@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kiosk.demo import hospital
 from kiosk.demo.hospital import Person
+from tests.commands import central_command
 from tests.protocol.second_client import SecondClient, uuid7
 from tests.whole.town import Town
 
@@ -18,7 +18,7 @@ class OtherKiosk(SecondClient):
     def __init__(self, town: Town) -> None:
         super().__init__(town.places.central_url)
         grants = [word for action in GRANTED for word in ("--action", action)]
-        self.enrol(hospital.central_command(town.places, "enroll-code", *grants).strip(), actions=list(GRANTED))
+        self.enrol(central_command(town.places, "enroll-code", *grants).strip(), actions=list(GRANTED))
         self.pull()
 
     def check_in(

@@ -26,6 +26,7 @@ from sync.control import ask, socket_path
 from sync.ids import new_id
 from sync.protocol import EnrolRequest
 from tests.authority import Authority
+from tests.commands import central_command, enrol
 from tests.connect_proxy import ConnectProxy
 from tests.sync.central.online import WholeClient
 from tests.whole.proxies import PROXIES, Front, in_front
@@ -98,7 +99,7 @@ def standing(name: str, place: Path, stack: ExitStack, *, with_clients: bool = F
     stack.callback(central.stop)
     central.await_health()
     people = hospital.fill(places)
-    staff = hospital.central_command(places, "token", "--role", "staff", "--name", "tests").strip()
+    staff = central_command(places, "token", "--role", "staff", "--name", "tests").strip()
     return Hospital(places, front, authority, [person for person in people if person.booked], staff)
 
 
@@ -139,7 +140,7 @@ def state_at_kiosk(house: Hospital, person: Person) -> str:
 def test_a_kiosk_enrols_pulls_and_pushes_through_the_proxy(house: Hospital):
     with ExitStack() as stack:
         house.configure()
-        hospital.enrol(house.places, house.front.url)
+        enrol(house.places, house.front.url)
         person = synced(house, stack)
         assert state_at_centre(house, person) == "ARRIVED"
         # A pull waits at the centre now, and news of another client end it.
@@ -161,7 +162,7 @@ def test_the_audit_and_the_lock_out_have_the_clients_address_whatever_the_client
     tried = [house.call("POST", f"{API}/kiosks/enroll", None, CLIENT, json=wrong, headers=forged) for _ in range(6)]
     assert [answer.status_code for answer in tried] == [401] * 5 + [503]
     assert house.call("POST", f"{API}/kiosks/enroll", None, OTHER, json=wrong, headers=forged).status_code == 401
-    right = wrong | {"code": hospital.central_command(house.places, "enroll-code").strip()}
+    right = wrong | {"code": central_command(house.places, "enroll-code").strip()}
     assert house.call("POST", f"{API}/kiosks/enroll", None, CLIENT, json=right, headers=forged).status_code == 200
     assert set(house.rows("select origin from enrol_failures")) == {CLIENT, OTHER}
 
@@ -169,7 +170,7 @@ def test_the_audit_and_the_lock_out_have_the_clients_address_whatever_the_client
 @pytest.mark.parametrize("origin", [None, "own", APP])
 def test_the_patients_socket_opens_through_the_proxy(house: Hospital, origin: str | None):
     person = house.people[3]
-    token = hospital.central_command(house.places, "token", "--role", "patient", "--patient", person.patient_id).strip()
+    token = central_command(house.places, "token", "--role", "patient", "--patient", person.patient_id).strip()
     headers = {"Authorization": f"Bearer {token}"}
     if origin:
         headers["Origin"] = house.front.url if origin == "own" else origin
@@ -234,7 +235,7 @@ def test_a_running_kiosk_names_what_is_wrong_with_the_certificate_and_goes_on_wh
         trusted = tmp_path / "ca.pem"
         shutil.copy(house.authority.root, trusted)
         house.configure(ca_file=str(trusted))
-        hospital.enrol(house.places, house.front.url)
+        enrol(house.places, house.front.url)
         trusted.unlink()
         kiosk = hospital.start_kiosk(house.places)
         stack.callback(kiosk.stop)
@@ -265,9 +266,9 @@ def test_a_proxy_that_wants_client_certificates_lets_this_kiosk_alone_in_through
         house.configure(**without)
         # nginx ends the handshake well and answers with a page, Caddy refuses the handshake.
         with pytest.raises(DemoError, match=r"HTTP 400|client_certificate: the centre wants a client certificate"):
-            hospital.enrol(house.places, house.front.url)
+            enrol(house.places, house.front.url)
         house.configure(client_cert=str(mine.chain), client_key=str(mine.key), **without)
-        hospital.enrol(house.places, house.front.url)
+        enrol(house.places, house.front.url)
         synced(house, stack)
         assert all(line.startswith(b"CONNECT ") for line in outbound.asked)
         log = (house.places.directory / "kiosk.log").read_text("utf-8")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.demo.hospital import central_command, start_kiosk, wait_for
+from kiosk.demo.hospital import start_kiosk, wait_for
 from sync.cards import CardKeys, canonical_tag, read_keys
+from tests.commands import central_command
 from tests.whole.town import WAIT_S, Town
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]

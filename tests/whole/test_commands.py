@@ -16,6 +16,7 @@ from kiosk.demo import hospital
 from kiosk.demo.hospital import Places, command_of
 from sync.control import socket_path
 from sync.protocol import PROTOCOL_VERSION
+from tests.commands import central_command, kiosk
 from tests.middlebox import Middlebox
 from tests.whole.town import Town
 
@@ -25,10 +26,9 @@ PHONE = "08c0ffee"
 STRANGER = "04d0c0ffee5e80"
 
 
-def kiosk(*words: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*command_of("kiosk"), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
-    )
+def program(*words: str) -> subprocess.CompletedProcess[str]:
+    """Runs `kiosk` as a process of its own."""
+    return subprocess.run([*command_of("kiosk"), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
 def config(directory: Path, text: str = "") -> str:
@@ -37,8 +37,19 @@ def config(directory: Path, text: str = "") -> str:
     return str(path)
 
 
+def await_daemon(file: str) -> None:
+    """Waits for the running daemon with its readers. The file alone answers before."""
+
+    def is_ready() -> bool:
+        asked = kiosk("status", "--config", file, "--json")
+        status = json.loads(asked.stdout) if asked.returncode == 0 else {"running": False}
+        return status["running"] and all(reader["state"] == "ready" for reader in status["readers"])
+
+    hospital.wait_for(is_ready, "it never answered")
+
+
 def test_the_version_is_one_line_with_that_of_the_protocol():
-    asked = kiosk("--version")
+    asked = program("--version")
     assert (asked.returncode, asked.stdout) == (
         0,
         f"kiosk {version('nfc-kiosk')}, protocol_version {PROTOCOL_VERSION}\n",
@@ -48,7 +59,7 @@ def test_the_version_is_one_line_with_that_of_the_protocol():
 def test_what_operators_scripts_rely_on(standing_town: Town):
     town = standing_town
     file = str(town.places.config)
-    tapped = kiosk("tap", "--config", file, town.people[0].uid)
+    tapped = program("tap", "--config", file, town.people[0].uid)
     assert (tapped.returncode, tapped.stdout) == (0, "accepted: ARRIVED\n")
     town.await_settled()
     status = json.loads(kiosk("status", "--config", file, "--json").stdout)
@@ -109,11 +120,11 @@ def test_one_code_enrols_one_kiosk_beside_the_running_daemon(standing_town: Town
         f"http://127.0.0.1:{port}/healthz",
     )
     try:
-        hospital.wait_for(lambda: kiosk("status", "--config", file).returncode == 0, "it never answered")
+        await_daemon(file)
         person = town.people[1]
         early = kiosk("tap", "--config", file, person.uid)
         assert (early.returncode, "not_enrolled" in early.stdout) == (1, True)
-        code = hospital.central_command(town.places, "enroll-code").strip()
+        code = central_command(town.places, "enroll-code").strip()
         words = ("enroll", "--config", file, "--central", town.places.central_url, "--code", code)
         enrolled = kiosk(*words)
         assert enrolled.returncode == 0, enrolled.stderr
@@ -138,7 +149,7 @@ def test_a_box_is_enrolled_before_its_daemon_ever_ran(standing_town: Town, tmp_p
     place = tmp_path / "third"
     place.mkdir()
     file = config(place, f'[central]\nurl = "{town.places.central_url}"\n')
-    code = hospital.central_command(town.places, "enroll-code").strip()
+    code = central_command(town.places, "enroll-code").strip()
     assert kiosk("enroll", "--config", file, "--central", town.places.central_url, "--code", code).returncode == 0
     status = json.loads(kiosk("status", "--config", file, "--json").stdout)
     assert (status["enrolled"], status["running"]) == (True, False)
@@ -158,8 +169,8 @@ def test_an_enrolment_that_cannot_be_kept_is_said_so_and_leaves_the_box_as_it_wa
     daemon = subprocess.Popen([*command_of("kiosk"), "run", "--config", file]) if running else None
     try:
         if running:
-            hospital.wait_for(lambda: kiosk("status", "--config", file).returncode == 0, "it never answered")
-        code = hospital.central_command(town.places, "enroll-code").strip()
+            await_daemon(file)
+        code = central_command(town.places, "enroll-code").strip()
         failed = kiosk("enroll", "--config", file, "--central", town.places.central_url, "--code", code)
         assert (failed.returncode, "could not be saved" in failed.stderr) == (1, True)
         assert "Traceback" not in failed.stderr
@@ -176,7 +187,7 @@ def test_after_an_enrolment_that_could_not_be_kept_the_kiosk_goes_on_as_what_it_
     secret = token.read_text("utf-8")
     token.unlink()
     token.mkdir()
-    code = hospital.central_command(town.places, "enroll-code").strip()
+    code = central_command(town.places, "enroll-code").strip()
     words = ("enroll", "--config", str(town.places.config), "--central", town.through, "--code", code)
     before = town.status()["kiosk"]["id"]
     failed = kiosk(*words)
@@ -222,7 +233,7 @@ threading.Event().wait()
 
 def test_a_daemon_that_dies_while_it_enrols_leaves_the_operator_with_a_next_step(standing_town: Town, tmp_path: Path):
     file, places = config(tmp_path), standing_town.places
-    code = hospital.central_command(places, "enroll-code").strip()
+    code = central_command(places, "enroll-code").strip()
     command = [sys.executable, "-c", DYING_DAEMON, str(socket_path(tmp_path / "kiosk.db"))]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as daemon:
         assert daemon.stdout is not None
@@ -235,7 +246,7 @@ def test_a_daemon_that_dies_while_it_enrols_leaves_the_operator_with_a_next_step
 
 def test_a_code_with_half_a_character_in_it_ends_with_exit_code_2(tmp_path: Path):
     words = ("enroll", "--config", config(tmp_path), "--central", "https://a.example", "--code", "\udcff")
-    refused = kiosk(*words)
+    refused = program(*words)
     assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
 
 
@@ -277,7 +288,7 @@ def test_a_centre_without_a_hospital_says_so_and_what_to_do(tmp_path: Path):
     central = hospital.start_central(places)
     try:
         central.await_health()
-        code = hospital.central_command(places, "enroll-code").strip()
+        code = central_command(places, "enroll-code").strip()
         words = ("enroll", "--config", config(tmp_path), "--central", places.central_url, "--code", code)
         refused = kiosk(*words)
         assert refused.returncode == 2
@@ -304,15 +315,16 @@ def test_a_configuration_that_cannot_be_used_ends_with_exit_code_2_and_names_the
         ("not toml", "not TOML"),
         ('[web]\nlisten = "0.0.0.0:8080"\n', "loopback"),
     ]
+    begin = program if command == "run" else kiosk
     for text, named in faults:
         file = tmp_path / "config.toml"
         file.write_text(text, "utf-8")
-        refused = kiosk(command, "--config", str(file), *more)
+        refused = begin(command, "--config", str(file), *more)
         assert refused.returncode == 2, refused.stderr
         assert named in refused.stderr
         assert "Traceback" not in refused.stderr
-    assert kiosk(command, "--config", str(tmp_path / "absent.toml"), *more).returncode == 2
-    assert kiosk(command).returncode == 2
+    assert begin(command, "--config", str(tmp_path / "absent.toml"), *more).returncode == 2
+    assert begin(command).returncode == 2
 
 
 @pytest.mark.parametrize("cards", [None, "{", "[1]", '[{"uid": "04"}]', "[" * 50_000, '[{"uid": 4, "label": ""}]'])
@@ -320,7 +332,7 @@ def test_demo_cards_that_are_none_end_the_start_with_exit_code_2_and_name_the_fi
     if cards is not None:
         (tmp_path / "cards.json").write_text(cards, "utf-8")
     text = f'[web]\nlisten = "127.0.0.1:0"\n[[reader]]\nkind = "simulated"\ncards = "{tmp_path}/cards.json"\n'
-    refused = kiosk("run", "--config", config(tmp_path, text))
+    refused = program("run", "--config", config(tmp_path, text))
     assert refused.returncode == 2
     assert "cards.json" in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -352,12 +364,12 @@ def test_without_a_database_there_is_nothing_to_tell(tmp_path: Path):
 
 def test_a_second_daemon_on_the_same_store_and_one_on_a_taken_port_are_refused(standing_town: Town, tmp_path: Path):
     town = standing_town
-    second = kiosk("run", "--config", str(town.places.config))
+    second = program("run", "--config", str(town.places.config))
     assert (second.returncode, "another kiosk daemon" in second.stderr) == (1, True)
     place = tmp_path / "other"
     place.mkdir()
     file = config(place, f'[web]\nlisten = "127.0.0.1:{town.places.kiosk_port}"\n[[reader]]\nkind = "simulated"\n')
-    refused = kiosk("run", "--config", file)
+    refused = program("run", "--config", file)
     assert refused.returncode == 1
     assert str(town.places.kiosk_port) in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -365,7 +377,7 @@ def test_a_second_daemon_on_the_same_store_and_one_on_a_taken_port_are_refused(s
 
 def test_a_database_that_is_a_directory_is_refused_in_words(tmp_path: Path):
     (tmp_path / "kiosk.db").mkdir()
-    refused = kiosk("run", "--config", config(tmp_path, '[[reader]]\nkind = "simulated"\n'))
+    refused = program("run", "--config", config(tmp_path, '[[reader]]\nkind = "simulated"\n'))
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
 

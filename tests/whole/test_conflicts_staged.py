@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from kiosk.demo import hospital
 from kiosk.demo.hospital import Person, wait_for
 from sync.clock import DAY_MS
 from sync.journey.definitions import shipped
+from tests.commands import central_command
 from tests.protocol.second_client import Refused, uuid7
 from tests.whole.other_kiosk import GRANTED, OtherKiosk
 from tests.whole.town import WAIT_S, Town
@@ -265,7 +265,7 @@ def test_case_16_what_a_restore_undoes_is_told_to_the_kiosk_and_to_staff(town: T
     """Runs last: the centre loses the actions after its backup, and staff act differently meanwhile."""
     person = town.people[3]
     backup = town.places.directory / "backup.db"
-    hospital.central_command(town.places, "backup", str(backup))
+    central_command(town.places, "backup", str(backup))
     town.tap(person)
     assert town.press(person, "register").ok
     town.await_settled()

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 from hardware.atr import processor_atr
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Person, wait_for
+from tests.commands import kiosk_command
 from tests.components import demand_pcscd
 from tests.hardware.rigs.vpcd import Pcscd, card_with, storage_card
 from tests.kiosk.ui.browser import Kiosk
@@ -83,7 +84,7 @@ def test_it_sees_which_unknown_cards_were_refused_and_admits_their_form(town: To
         wait_for(lambda: town.status()["unknown_forms"], "no unknown form", WAIT_S)
     (form,) = town.status()["unknown_forms"]
     assert (form["atr"], form["technology"], form["id_bytes"], form["count"]) == (shown, None, 4, 1)
-    assert f"card     refused, of unknown form: {shown}" in hospital.kiosk_command(town.places, "status")
+    assert f"card     refused, of unknown form: {shown}" in kiosk_command(town.places, "status")
     log = (town.places.directory / "kiosk.log").read_text("utf-8")
     assert shown in log
     assert uid not in log.lower()

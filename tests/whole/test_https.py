@@ -20,6 +20,7 @@ from sync.agent.route import Route
 from sync.control import ask, socket_path
 from sync.protocol import EnrolRequest
 from tests.authority import Authority, Signed
+from tests.commands import central_command
 
 pytestmark = pytest.mark.processes
 WAIT_S = 60.0
@@ -89,7 +90,7 @@ def secure(tmp_path: Path):
 
 def test_a_kiosk_enrols_and_syncs_with_a_centre_that_serves_https_and_renews_its_certificate(secure: Secure):
     secure.configure()
-    code = hospital.central_command(secure.places, "enroll-code").strip()
+    code = central_command(secure.places, "enroll-code").strip()
     words = [*command_of("kiosk"), "enroll", "--config", str(secure.places.config), "--central", secure.url]
     # The code comes through a pipe, where no process list shows it.
     done = subprocess.run(words, input=f"{code}\n", capture_output=True, text=True, check=False, timeout=WAIT_S)

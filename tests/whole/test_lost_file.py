@@ -11,6 +11,7 @@ import pytest
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Person, Places, wait_for
 from sync.control import ControlError, NotRunning, Unanswered
+from tests.commands import central_command
 from tests.whole.town import WAIT_S, Town
 
 pytestmark = pytest.mark.processes
@@ -95,7 +96,7 @@ def test_a_centre_on_a_mistyped_database_empties_no_kiosk(town: Town, tmp_path: 
     patients = town.status()["roster"]["patients"]
     town.stop_central()
     with pytest.raises(hospital.DemoError, match="there is no such database"):
-        hospital.central_command(Places(tmp_path / "typo", 1, 2), "enroll-code")
+        central_command(Places(tmp_path / "typo", 1, 2), "enroll-code")
     right, town.places = town.places, Places(tmp_path / "typo", town.places.central_port, town.places.kiosk_port)
     town.places.directory.mkdir()
     town.start_central()  # with --create, as a careless operator would

@@ -19,6 +19,7 @@ from kiosk.demo.hospital import wait_for
 from kiosk.demo.wire import Wire
 from sync.agent.reachability import OFFLINE_AFTER_S
 from sync.control import ControlError, NotRunning
+from tests.commands import central_command, kiosk_command
 from tests.middlebox import Middlebox, Request, Response
 from tests.whole.town import WAIT_S, Town
 
@@ -227,7 +228,7 @@ def test_a_revoked_kiosk_leaves_nothing_readable_and_keeps_its_unsent_actions(tm
         token = tmp_path / "kiosk.db.token"
         secret = token.read_bytes()
         assert {what for _, what in found_in(town, sought)} == set(sought), "they can be found before"
-        hospital.central_command(town.places, "kiosks revoke", town.status()["kiosk"]["id"])
+        central_command(town.places, "kiosks revoke", town.status()["kiosk"]["id"])
         wait_for(lambda: town.status()["ended"], "it never learnt of it", LONG_WAIT_S)
         wait_for(lambda: found_in(town, sought) == [], "something was left", WAIT_S)
         status = town.status()
@@ -244,8 +245,8 @@ def test_a_revoked_kiosk_leaves_nothing_readable_and_keeps_its_unsent_actions(tm
         wait_for(lambda: is_running(town), "it never started", WAIT_S)
 
         box_of(town).let_pass()
-        code = hospital.central_command(town.places, "enroll-code").strip()
-        hospital.kiosk_command(town.places, "enroll", "--central", town.through, "--code", code)
+        code = central_command(town.places, "enroll-code").strip()
+        kiosk_command(town.places, "enroll", "--central", town.through, "--code", code)
         town.await_settled()
         assert town.state(town.people[0])["journey_state"] == "WAITING"
         assert {row["status"] for row in town.outbox()} == {"applied"}

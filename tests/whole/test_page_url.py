@@ -18,6 +18,7 @@ from playwright.sync_api import Browser
 from kiosk.demo import hospital
 from kiosk.demo.hospital import command_of, wait_for
 from sync.control import ControlError, ask, socket_path
+from tests.commands import kiosk
 from tests.components import demand
 from tests.kiosk.ui.browser import Kiosk
 from tests.whole.town import Town
@@ -75,11 +76,11 @@ def test_the_command_prints_a_url_alone_that_opens_the_page_once(standing_town: 
 def test_without_a_daemon_the_command_ends_with_exit_code_3(tmp_path: Path):
     file = tmp_path / "config.toml"
     file.write_text(f'[store]\npath = "{tmp_path}/kiosk.db"\n', "utf-8")
-    none = page_url(file)
+    none = kiosk("page-url", "--config", str(file))
     assert (none.returncode, none.stdout) == (3, "")
     assert "no kiosk is running" in none.stderr
     file.write_text('[web]\npage_socket = "/no/such/place.sock"\n', "utf-8")
-    assert page_url(file).returncode == 3
+    assert kiosk("page-url", "--config", str(file)).returncode == 3
 
 
 def test_a_socket_that_cannot_be_made_ends_the_start_and_is_named(tmp_path: Path):
@@ -104,7 +105,7 @@ def test_the_socket_gives_a_url_and_nothing_else_and_no_client_can_hold_the_daem
     silent = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(6)]
     try:
         for client in silent:
-            client.settimeout(10)
+            client.settimeout(30)
             client.connect(str(places.page_socket))
         # The others go on meanwhile, and the silent clients give way to the next request.
         assert standing_town.status()["running"]

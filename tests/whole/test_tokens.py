@@ -14,6 +14,7 @@ import requests
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import wait_for
+from tests.commands import central_command
 from tests.whole.town import Town
 
 pytestmark = pytest.mark.processes
@@ -26,14 +27,14 @@ def kept(town: Town) -> list[str]:
 
 
 def listed(town: Town) -> dict[str, Any]:
-    (found,) = json.loads(hospital.central_command(town.places, "kiosks list", "--json"))
+    (found,) = json.loads(central_command(town.places, "kiosks list", "--json"))
     return dict(found["token"])
 
 
 def renew(town: Town) -> str:
     """Has the kiosk's token renewed, and returns the new one once it is in use."""
     before = kept(town)[0]
-    hospital.central_command(town.places, "kiosks renew", "--all")
+    central_command(town.places, "kiosks renew", "--all")
     wait_for(lambda: kept(town)[0] != before, "no new token came", WAIT_S)
     wait_for(lambda: listed(town)["asked_ms"] is None, "the new token was never used", WAIT_S)
     return kept(town)[0]
@@ -86,7 +87,7 @@ def test_tokens_are_renewed_while_people_check_in_and_the_former_one_is_refused_
 
 def test_a_kiosk_goes_on_by_itself_after_the_restore_of_a_backup_from_before_its_token(town: Town, tmp_path: Path):
     first, backup = kept(town)[0], tmp_path / "backup.db"
-    hospital.central_command(town.places, "backup", str(backup))
+    central_command(town.places, "backup", str(backup))
     second = renew(town)
     third = renew(town)
     assert kept(town) == [third, second, first]
@@ -109,7 +110,7 @@ def test_a_kiosk_goes_on_by_itself_after_the_restore_of_a_backup_from_before_its
 def test_a_killed_kiosk_and_a_killed_centre_have_a_token_that_both_know(town: Town):
     for who in ("kiosk", "centre"):
         before = kept(town)[0]
-        hospital.central_command(town.places, "kiosks renew", "--all")
+        central_command(town.places, "kiosks renew", "--all")
         assert town.kiosk is not None
         if who == "kiosk":
             town.kiosk.kill()

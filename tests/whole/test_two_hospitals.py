@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kiosk.demo import hospital
-from kiosk.demo.hospital import Person, Places, Program, command_of
+from kiosk.demo.hospital import Person, Places, Program
 from sync.agent.steps import OTHER_SITE
+from tests.commands import Ended, central_command, kiosk, kiosk_command
 from tests.whole.town import WAIT_S, Town
 
 pytestmark = pytest.mark.processes
@@ -31,15 +31,13 @@ def other(town: Town, tmp_path: Path) -> Iterator[Places]:
     centre.stop()
 
 
-def enroll(town: Town, at: Places, code: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [*command_of("kiosk"), "enroll", "--config", str(town.places.config)]
-    command += ["--central", at.central_url, "--code", code, *words]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+def enroll(town: Town, at: Places, code: str, *words: str) -> Ended:
+    return kiosk("enroll", "--config", str(town.places.config), "--central", at.central_url, "--code", code, *words)
 
 
 def standing(places: Places) -> str:
     """How many patients are in each state, and how many cases wait for staff."""
-    return hospital.central_command(places, "check")
+    return central_command(places, "check")
 
 
 def move_on(town: Town, to: str) -> None:
@@ -57,7 +55,7 @@ def test_check_ins_of_one_hospital_never_reach_another_and_end_at_their_own(town
     for person in people:
         town.check_in(person)
     done = {row["action_id"] for row in town.outbox()}
-    code = hospital.central_command(other, "enroll-code").strip()
+    code = central_command(other, "enroll-code").strip()
 
     refused = enroll(town, other, code)
     assert refused.returncode == 1
@@ -80,15 +78,15 @@ def test_check_ins_of_one_hospital_never_reach_another_and_end_at_their_own(town
     town.await_online()
     # The other hospital's staff hear of the enrolment that was refused, and of nothing else.
     assert standing(other) == untouched.replace(" 0 cases", " 1 cases")
-    assert json.loads(hospital.central_command(other, "exceptions list", "--json"))[0]["code"] == "enrolment_refused"
+    assert json.loads(central_command(other, "exceptions list", "--json"))[0]["code"] == "enrolment_refused"
     town.tap(town.people[3])
     town.await_settled()
     assert [row["status"] for row in town.outbox()] == ["applied"]
 
     with pytest.raises(hospital.DemoError, match="the file holds actions of 가상 병원"):
-        hospital.central_command(other, "take-in", str(file))
+        central_command(other, "take-in", str(file))
     for _ in range(2):
-        taken = hospital.central_command(town.places, "take-in", str(file)).splitlines()
+        taken = central_command(town.places, "take-in", str(file)).splitlines()
         assert {line.split()[1] for line in taken[:-1]} == done
         assert {tuple(line.split()[2:4]) for line in taken[:-1]} == {("applied", "ok")}
     for person in people:
@@ -114,8 +112,8 @@ def test_a_wrong_address_in_the_configuration_costs_nothing_and_a_file_can_go_ah
     assert status["roster"]["patients"] >= len(town.people)
     assert standing(other) == untouched
     file = tmp_path / "hall.aside"
-    hospital.kiosk_command(town.places, "outbox", "--set-aside", str(file))
-    hospital.central_command(town.places, "take-in", str(file))
+    kiosk_command(town.places, "outbox", "--set-aside", str(file))
+    central_command(town.places, "take-in", str(file))
     assert town.state(town.people[0])["journey_state"] == "WAITING"
     assert town.status()["outbox"]["pending"] == 3, "they stay until they have their verdicts"
     move_on(town, town.through)

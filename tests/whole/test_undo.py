@@ -13,6 +13,7 @@ import pytest
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Person, wait_for
+from tests.commands import central_command
 from tests.protocol.second_client import Refused
 from tests.sync.central.online import Socket, WholeClient
 from tests.whole.other_kiosk import OtherKiosk
@@ -29,7 +30,7 @@ def order(rogue: OtherKiosk) -> list[str]:
 
 
 def undo(town: Town, rogue: OtherKiosk, *words: str) -> dict[str, Any]:
-    text = hospital.central_command(town.places, "kiosks undo", *order(rogue), "--json", *words)
+    text = central_command(town.places, "kiosks undo", *order(rogue), "--json", *words)
     found: dict[str, Any] = json.loads(text)
     return found
 
@@ -140,7 +141,7 @@ def fill(town: Town) -> list[Person]:
     }
     file = town.places.directory / "many.json"
     file.write_text(json.dumps(document), "utf-8")
-    hospital.central_command(town.places, "import", str(file))
+    central_command(town.places, "import", str(file))
     return people
 
 

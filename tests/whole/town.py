@@ -17,6 +17,7 @@ from kiosk.demo.open_page import OpenPage
 from kiosk.demo.wire import Wire
 from sync.control import ask, socket_path
 from sync.ids import new_id
+from tests.commands import central_command, enrol
 
 WAIT_S = 30.0
 
@@ -42,7 +43,7 @@ class Town:
         persons = hospital.fill(self.places)
         self.people: list[Person] = [person for person in persons if person.booked]
         self.unbooked: list[Person] = [person for person in persons if not person.booked]
-        hospital.enrol(self.places, self.through, actions)
+        enrol(self.places, self.through, actions)
         self.kiosk: Program | None = None
         self.page = OpenPage(self.places)
         self.staff = requests.Session()
@@ -89,7 +90,7 @@ class Town:
         self.stop_central()
 
     def token(self, role: str, *words: str) -> str:
-        return hospital.central_command(self.places, "token", "--role", role, *words).strip()
+        return central_command(self.places, "token", "--role", role, *words).strip()
 
     # The kiosk's side.
 
@@ -141,7 +142,7 @@ class Town:
         answer = self.staff.get(
             f"{self.places.central_url}/api/v1/patient-journey/current-state/",
             params={"patient_id": person.patient_id},
-            timeout=10,
+            timeout=30,
         )
         assert answer.ok, answer.text
         return answer.json()
@@ -161,7 +162,7 @@ class Town:
                 "action_id": new_id(),
                 "payload": {"patient_id": person.patient_id, **payload},
             },
-            timeout=10,
+            timeout=30,
         )
 
     def by_hand(self, person: Person, *actions: str) -> None:
@@ -174,7 +175,7 @@ class Town:
         answer = self.staff.post(
             f"{self.places.central_url}/api/v1/patients/{person.patient_id}/correct/",
             json={"state": state, "reason": reason},
-            timeout=10,
+            timeout=30,
         )
         assert answer.ok, answer.text
 
@@ -189,9 +190,9 @@ class Town:
         answer = self.staff.post(
             f"{self.places.central_url}/api/v1/exceptions/{case['exception_id']}/settle/",
             json={"how": how, "reason": reason},
-            timeout=10,
+            timeout=30,
         )
         assert answer.ok, answer.text
 
     def check(self) -> Any:
-        return json.loads(hospital.central_command(self.places, "check", "--json"))
+        return json.loads(central_command(self.places, "check", "--json"))

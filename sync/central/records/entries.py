@@ -1,6 +1,6 @@
 """Queue entries as rows, and the lines that they form."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -152,19 +152,25 @@ def count_ahead(db: ReadTransaction, definitions: Definitions, site_day: str, en
 
     Every answer needs the count, and a line is long in the morning, so its rows are not fetched.
     """
+    query, parameters = those_ahead(definitions, site_day, entry)
+    return int(db.value(query, **parameters))
+
+
+def those_ahead(definitions: Definitions, site_day: str, entry: QueueEntry) -> tuple[str, Mapping[str, object]]:
+    """The query of `count_ahead()`, and its parameters. The entry need not be written yet."""
     states, parameters = _in_line(definitions.in_line)
-    return int(
-        db.value(
-            "select count(*) from entries where site_day = :site_day and exam_id = :exam_id"  # noqa: S608
-            f" and state in {states} and {_IS_AHEAD}",
-            **parameters,
-            site_day=site_day,
-            exam_id=entry.exam_id,
-            priority=entry.priority,
-            opened_ms=entry.opened_ms,
-            queue_id=entry.queue_id,
-        )
+    query = (
+        "select count(*) from entries where site_day = :site_day and exam_id = :exam_id"  # noqa: S608
+        f" and state in {states} and {_IS_AHEAD}"
     )
+    return query, {
+        **parameters,
+        "site_day": site_day,
+        "exam_id": entry.exam_id,
+        "priority": entry.priority,
+        "opened_ms": entry.opened_ms,
+        "queue_id": entry.queue_id,
+    }
 
 
 def count_entries_by_state(db: ReadTransaction, site_day: str) -> dict[str, int]:

@@ -16,7 +16,7 @@ from sync.central.records.entries import ENTRIES, entry_of_part
 from sync.central.records.idempotency import ANSWERS, StoredAnswer
 from sync.central.records.journeys import JOURNEYS, day_of_part, journey_of_part
 from sync.central.records.parts import Rows, by_kind, read_parts
-from sync.central.records.queue_numbers import USED_NUMBERS
+from sync.central.records.queue_numbers import USED_NUMBERS, name_of_numbers
 from sync.central.records.site import SITE, SITE_SOURCE, SiteSettings, site_of
 from sync.central.records.tokens import BEARERS, VALID_BEARERS, Bearer, bearer_of_part
 from sync.central.store.transactions import ReadTransaction
@@ -184,8 +184,8 @@ def _query(by: By, with_card: bool, with_numbers: bool, with_token: bool) -> str
         blocks = "from blocked_hashes h join card_blocks b on b.block_id = h.block_id"
         queries += [HOLDERS.of(_HOLDER_SOURCE), BLOCKS.of(f"{blocks} {_OF_THE_CARD}")]
     if with_numbers:
-        numbers = "from queue_numbers q join site s on q.prefix = s.ticket_prefix"
-        queries.append(USED_NUMBERS.of(f"{numbers} where q.site_day >= :first_day and q.site_day <= :last_day"))
+        numbers = f"from site s join counters n on n.name = {name_of_numbers('s.ticket_prefix')}"
+        queries.append(USED_NUMBERS.of(f"{numbers} where n.site_day >= :first_day and n.site_day <= :last_day"))
     if with_token:
         queries.append(VALID_BEARERS)
     return " union all ".join(queries)

@@ -134,14 +134,20 @@ def is_current(stored: Journey, today: str) -> bool:
 
 
 def save(
-    db: WriteTransaction, before: Journey, decision: Decision, provenance: Provenance, action: str | None = None
+    db: WriteTransaction,
+    before: Journey,
+    decision: Decision,
+    provenance: Provenance,
+    action: str | None = None,
+    change: int | None = None,
 ) -> int:
     """Writes a decision on the journey `before`, announces it, and returns its change number.
 
-    Raises StaleJourney where the database holds another journey than `before`.
+    `change` is that number where this transaction has taken it already. Raises StaleJourney where the database holds
+    another journey than `before`.
     """
     after = decision.journey
-    change = db.next_change()
+    change = db.next_change() if change is None else change
     _update_journey(db, before, after, change)
     write_visit_change(db, before, after, provenance.happened_ms, goes_back=action == BuiltIn.TAKE_BACK)
     _write_entries(db, before, after, decision.entry_changes)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sync.central.records.entries import entry_of_row, is_free_number, read_numbers_ahead
+from sync.central.records.entries import entry_of_row, is_free_number, read_numbers_ahead, those_ahead
 from sync.central.records.parts import Part
 from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import ReadTransaction, WriteTransaction, any_of
@@ -33,43 +33,73 @@ class _Bearer:
         return is_open and (self.site_day >= today or outlasts_day(definitions, self.entry))
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What an entry gets as it opens: its queue number, the change number of its rows, and the people before it."""
+
+    queue_number: str
+    change: int
+    people_ahead: int
+
+
 # The day, and the last number that was given on it.
-USED_NUMBERS = Part("number", ("q.site_day",), ("q.used",))
+USED_NUMBERS = Part("number", ("n.site_day",), ("n.value",))
 
 
-def next_queue_number(
-    db: WriteTransaction, definitions: Definitions, prefix: str, day: str, now_ms: int, used: int = 0
-) -> str:
+def name_of_numbers(prefix: str) -> str:
+    """SQL for the name of the counters of a prefix. `prefix` is SQL too."""
+    return f"'queue_number ' || {prefix}"
+
+
+def next_queue_number(db: WriteTransaction, definitions: Definitions, prefix: str, day: str, now_ms: int) -> str:
     """Takes the next queue number under a prefix on a day of the site.
 
     A number is skipped while an entry of the day or a live entry of an earlier day bears it, and for some hours after.
-    Where `used` is the last number that was given on that day, one statement is enough.
+    """
+    used = db.value(
+        f"insert into counters values ({_NAME}, :day, 1) on conflict (name, site_day) do update"  # noqa: S608
+        " set value = counters.value + 1 returning value",
+        day=day,
+        prefix=prefix,
+    )
+    return _first_free(db, definitions, prefix, day, now_ms, used)
+
+
+def open_in_line(
+    db: WriteTransaction, definitions: Definitions, prefix: str, day: str, entry: QueueEntry, now_ms: int, used: int
+) -> Opening:
+    """Takes the next queue number for an entry that is not written yet, as `next_queue_number()` does.
+
+    Where `used` is the last number that was given on that day, one statement takes that number and the change number,
+    and counts the people before the entry in its exam's line.
     """
     expected, since_day = queue_number(prefix, used + 1), day_before(day)
     live, live_states = any_of("live", definitions.live)
-    taken = db.row(
-        "insert into queue_numbers values (:day, :prefix, 1) on conflict (site_day, prefix) do update"  # noqa: S608
-        f" set used = queue_numbers.used + 1 returning used, ({_may_be_borne(live)}) as is_borne",
+    ahead, of_line = those_ahead(definitions, day, entry)
+    rows = db.rows(
+        f"insert into counters values ('change', '', 1), ({_NAME}, :day, 1)"  # noqa: S608
+        " on conflict (name, site_day) do update set value = counters.value + 1 returning name, value,"
+        f" case when name = 'change' then 0 else ({ahead}) end as people_ahead,"
+        f" case when name = 'change' then false else ({_may_be_borne(live)}) end as is_borne",
         day=day,
         prefix=prefix,
         number=expected,
         since_day=since_day,
         **live_states,
+        **of_line,
     )
-    assert taken is not None
-    if (number := queue_number(prefix, taken["used"])) == expected and not taken["is_borne"]:
-        return number
-    number = next_number(prefix, taken["used"] - 1, lambda each: _is_in_use(db, definitions, each, day, now_ms))
-    if count_of(number) > taken["used"]:
-        skip_queue_numbers(db, prefix, day, count_of(number))
-    return number
+    change, number = sorted(rows, key=lambda row: row["name"] != "change")
+    taken = queue_number(prefix, number["value"])
+    if taken != expected or number["is_borne"]:
+        taken = _first_free(db, definitions, prefix, day, now_ms, number["value"])
+    return Opening(taken, change["value"], number["people_ahead"])
 
 
 def skip_queue_numbers(db: WriteTransaction, prefix: str, day: str, used: int) -> None:
     """Skips the numbers up to `used` under a prefix on a day; later numbers follow the highest of both."""
     db.execute(
-        "insert into queue_numbers values (:day, :prefix, :used) on conflict (site_day, prefix) do update"
-        " set used = case when queue_numbers.used > excluded.used then queue_numbers.used else excluded.used end",
+        f"insert into counters values ({_NAME}, :day, :used) on conflict (name, site_day) do update"  # noqa: S608
+        " set value = case when counters.value > excluded.value then counters.value else excluded.value end",
         {"day": day, "prefix": prefix, "used": used},
     )
 
@@ -92,6 +122,14 @@ def twin_of_number(
 def read_twins_ahead(db: SetTransaction, definitions: Definitions, today: str, numbers: Collection[str]) -> None:
     """Reads which of these numbers are no entry's of today yet, nor a live one's of an earlier day."""
     read_numbers_ahead(db, numbers, today, day_before(today), definitions.live)
+
+
+def _first_free(db: WriteTransaction, definitions: Definitions, prefix: str, day: str, now_ms: int, used: int) -> str:
+    """The number of the count `used`, or the first one after it that is not in use. Those before it are skipped."""
+    number = next_number(prefix, used - 1, lambda each: _is_in_use(db, definitions, each, day, now_ms))
+    if count_of(number) > used:
+        skip_queue_numbers(db, prefix, day, count_of(number))
+    return number
 
 
 def _is_in_use(db: ReadTransaction, definitions: Definitions, number: str, day: str, now_ms: int) -> bool:
@@ -136,6 +174,7 @@ def _bearers(db: ReadTransaction, definitions: Definitions, number: str, since_d
             yield _Bearer(entry, row["site_day"], row["journey_day"], row["last_ms"])
 
 
+_NAME = name_of_numbers(":prefix")
 # The end of a day is no sign of life: who was not seen by then has left long before.
 _BEARERS = (
     "select e.*, j.site_day as journey_day, coalesce((select max(h.recorded_ms) from entry_history h"

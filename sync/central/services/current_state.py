@@ -1,6 +1,7 @@
 """A patient's current state in the form of the public interface. Field names are fixed: front ends use them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -17,9 +18,11 @@ from sync.clock import day_after, iso
 from sync.journey.definitions import Definitions
 from sync.journey.grace import is_within_reach
 from sync.journey.meaning import waits
-from sync.journey.model import Actor, Appointment, Journey, QueueEntry
+from sync.journey.model import Actor, Appointment, Journey, QueueEntry, QueueId
 from sync.journey.rules import available_actions
 from sync.rebase import with_bookings
+
+NOT_COUNTED: Mapping[QueueId, int] = MappingProxyType({})
 
 
 class QueueDetail(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -74,13 +77,19 @@ def read_current_state(centre: Centre, actor: Actor, name: str) -> Told | ApiErr
 
 
 def current_state(
-    db: ReadTransaction, definitions: Definitions, site: SiteSettings, journey: Journey, actor: Actor, now_ms: int
+    db: ReadTransaction,
+    definitions: Definitions,
+    site: SiteSettings,
+    journey: Journey,
+    actor: Actor,
+    now_ms: int,
+    ahead: Mapping[QueueId, int] = NOT_COUNTED,
 ) -> CurrentState:
-    """A journey now, in the form that this actor gets."""
+    """A journey now, in the form that this actor gets. `ahead` are the people before entries that wait, if counted."""
     zone = site.site.timezone
     return CurrentState(
         journey.state,
-        [_queue_detail(db, definitions, journey, e) for e in journey.entries if e.state in definitions.listed],
+        [_queue_detail(db, definitions, journey, e, ahead) for e in journey.entries if e.state in definitions.listed],
         [_appointment_detail(appointment, site) for appointment in journey.appointments],
         available_actions(definitions, journey, actor),
         iso(now_ms, zone),
@@ -104,8 +113,11 @@ def _within_reach(db: ReadTransaction, site: SiteSettings, journey: Journey, now
     return (each for each in following if is_within_reach(each, now_ms))
 
 
-def _queue_detail(db: ReadTransaction, definitions: Definitions, journey: Journey, entry: QueueEntry) -> QueueDetail:
-    ahead = people_before(db, definitions, journey.site_day, entry)
+def _queue_detail(
+    db: ReadTransaction, definitions: Definitions, journey: Journey, entry: QueueEntry, counted: Mapping[QueueId, int]
+) -> QueueDetail:
+    ahead = counted.get(entry.queue_id)
+    ahead = people_before(db, definitions, journey.site_day, entry) if ahead is None else ahead
     return QueueDetail(
         entry.queue_id,
         entry.exam_id,

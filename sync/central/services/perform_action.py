@@ -1,21 +1,22 @@
 """A patient's or a staff member's action on a journey: `decide()`, and one transaction for all its rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
 from sync.central.centre import Centre
-from sync.central.days.open_journey import open_read
+from sync.central.days.open_journey import Opened, open_read
 from sync.central.records.first_read import By, FirstRead, Wanted
 from sync.central.records.history import day_end
 from sync.central.records.journeys import save
-from sync.central.records.queue_numbers import next_queue_number
+from sync.central.records.queue_numbers import open_in_line
 from sync.central.services.answers import Answer, refused_at
-from sync.central.services.current_state import CurrentState, current_state
+from sync.central.services.current_state import NOT_COUNTED, CurrentState, current_state
 from sync.central.services.errors import CARD_BLOCKED, CARD_OF_ANOTHER, UNKNOWN_PATIENT, ApiError
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.journey.meaning import waits
 from sync.journey.model import (
     Action,
     ActionId,
@@ -24,6 +25,7 @@ from sync.journey.model import (
     Journey,
     Opens,
     PatientId,
+    QueueEntry,
     QueueId,
     Refusal,
     VisitId,
@@ -59,28 +61,59 @@ def perform(centre: Centre, requester: Requester, patient_id: str | None, reques
     def act(context: ActionContext, _: Subject) -> CurrentState | Refusal | ApiError:
         if context.found.is_blocked:  # not before: a repeat of an action from before the block stays a repeat
             return CARD_BLOCKED
-        decision = decide_and_save(context, lambda journey: _decide(context, journey))
-        return decision if isinstance(decision, Refusal) else state_after(context, decision)
+        opened = _open_day(context)
+        decision = _decide(context, opened.journey)
+        if isinstance(decision, Refusal):
+            return decision
+        if decision.opened is not None:
+            return _save_with_number(context, opened, decision, decision.opened)
+        _save(context, opened, decision)
+        return state_after(context, decision)
 
     return once(centre, requester, request, find_subject, act, wanted=wanted)
 
 
 def decide_and_save(context: ActionContext, decide_on: Callable[[Journey], Decision | Refusal]) -> Decision | Refusal:
     """Opens the journey of today of the request's patient, decides on it, and writes the rows of an accepted action."""
-    db, definitions = context.db, context.centre.definitions
-    opened = open_read(db, definitions, context.found, context.today, day_end(context.now_ms))
+    opened = _open_day(context)
     decision = decide_on(opened.journey)
     if isinstance(decision, Decision):
-        save(db, opened.stored, decision, context.provenance, context.request.action_type)
+        _save(context, opened, decision)
     return decision
 
 
-def state_after(context: ActionContext, decision: Decision) -> CurrentState:
-    """The patient's state after an accepted action, for the answer and for the sockets that see it alike."""
-    actor, journey = context.requester.actor, decision.journey
-    state = current_state(context.db, context.centre.definitions, context.site, journey, actor, context.now_ms)
+def state_after(context: ActionContext, decision: Decision, ahead: Mapping[QueueId, int] = NOT_COUNTED) -> CurrentState:
+    """The patient's state after an accepted action, for the answer and for the sockets that see it alike.
+
+    `ahead` are the people before entries, where they were counted already.
+    """
+    actor, journey, definitions = context.requester.actor, decision.journey, context.centre.definitions
+    state = current_state(context.db, definitions, context.site, journey, actor, context.now_ms, ahead)
     context.db.announce_state(journey.patient_id, state, actor.role)
     return state
+
+
+def _open_day(context: ActionContext) -> Opened:
+    return open_read(context.db, context.centre.definitions, context.found, context.today, day_end(context.now_ms))
+
+
+def _save(context: ActionContext, opened: Opened, decision: Decision, change: int | None = None) -> None:
+    save(context.db, opened.stored, decision, context.provenance, context.request.action_type, change)
+
+
+def _save_with_number(context: ActionContext, opened: Opened, decision: Decision, entry: QueueEntry) -> CurrentState:
+    """Writes a decision that opens an entry, which gets its queue number. A refused action takes none.
+
+    Returns the state after it.
+    """
+    definitions, day = context.centre.definitions, decision.journey.site_day
+    used = context.found.used_numbers.get(day, 0)
+    opening = open_in_line(context.db, definitions, context.site.ticket_prefix, day, entry, context.now_ms, used)
+    numbered = replace(entry, queue_number=opening.queue_number)
+    decision = replace(decision, journey=decision.journey.with_entry(numbered))
+    _save(context, opened, decision, opening.change)
+    ahead = opening.people_ahead if waits(definitions, entry) else 0
+    return state_after(context, decision, {entry.queue_id: ahead})
 
 
 def _patient(found: FirstRead, patient_id: str | None) -> PatientId | ApiError:
@@ -111,14 +144,7 @@ def _decide(context: ActionContext, journey: Journey) -> Decision | Refusal:
         request.named("room"),
         request.payload,
     )
-    decision = decide(definitions, journey, action)
-    if isinstance(decision, Refusal) or (opened := decision.opened) is None:
-        return decision
-    # Only an entry that opens takes a number, so a refused action takes none.
-    prefix = context.site.ticket_prefix
-    used = context.found.used_numbers.get(journey.site_day, 0)
-    label = next_queue_number(context.db, definitions, prefix, journey.site_day, context.now_ms, used)
-    return replace(decision, journey=decision.journey.with_entry(replace(opened, queue_number=label)))
+    return decide(definitions, journey, action)
 
 
 def _opens(context: ActionContext, *, new_ids: bool) -> Opens:

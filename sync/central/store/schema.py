@@ -52,17 +52,14 @@ _SITE = (
         document text not null,            -- canonical JSON; kiosks that were offline have judged by older versions
         since_ms bigint not null           -- when this version was put in force
     )""",
+    # One table for all counters, so that one statement takes a queue number and a change number.
     """create table counters (
-        name text primary key,
-        value bigint not null              -- `change`: the lock on this row keeps change numbers in commit order
+        name text not null,                -- `change`, or `queue_number` with a prefix, among others
+        site_day text not null default '', -- of a queue number: each day has its own
+        value bigint not null,             -- `change`: the lock on this row keeps change numbers in commit order
+        primary key (name, site_day)
     )""",
-    "insert into counters values ('change', 0)",
-    """create table queue_numbers (
-        site_day text not null,
-        prefix text not null,
-        used bigint not null,              -- the last number given under this prefix on that day
-        primary key (site_day, prefix)
-    )""",
+    "insert into counters (name, value) values ('change', 0)",
     """create table exams (
         exam_id text primary key,
         title text not null,

@@ -142,7 +142,8 @@ class WriteTransaction(ReadTransaction):
     def set_counter(self, name: str, value: int) -> None:
         """Stores a number under a name, in place of an earlier one."""
         self.execute(
-            "insert into counters values (:name, :value) on conflict (name) do update set value = excluded.value",
+            "insert into counters (name, value) values (:name, :value)"
+            " on conflict (name, site_day) do update set value = excluded.value",
             {"name": name, "value": value},
         )
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -29,7 +30,8 @@ from typing import Self
 
 DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 PCSCD = "/usr/sbin/pcscd"
-SEEN_S = 2.0  # pcscd polls every 10 ms, unless it has ended
+SEEN_S = 30.0  # pcscd polls every 10 ms, unless it has ended
+_UNASSIGNED_PORTS = range(20_000, 32_768, 2)  # the kernel gives those above to any connection, also between two starts
 
 MIFARE_CLASSIC_1K = bytes.fromhex("3B8F8001804F0CA000000306030001000000006A")
 NTAG = bytes.fromhex("3B8F8001804F0CA0000003060300030000000068")
@@ -266,9 +268,8 @@ class Pcscd:
 def free_port_pairs() -> Iterator[int]:
     """Ports that are free, as is the next one above each."""
     while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                yield port
+        port = secrets.choice(_UNASSIGNED_PORTS)
+        with socket.socket() as first, socket.socket() as second, contextlib.suppress(OSError):
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            yield port

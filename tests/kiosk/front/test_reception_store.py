@@ -39,7 +39,7 @@ def test_a_thread_that_waits_comes_after_the_screen(
         with rig.store.read():
             for number, thread in enumerate(threads, 1):
                 thread.start()
-                wait_for(lambda number=number: len(waiting) == number, "no thread waits", 10.0)
+                wait_for(lambda number=number: len(waiting) == number, "no thread waits", 30.0)
         for thread in threads:
             thread.join()
     assert shown[0] is not None

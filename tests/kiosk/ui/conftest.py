@@ -60,7 +60,7 @@ class Client(requests.Session):
         super().request("GET", ADMISSION.one_time_url(url), timeout=30, allow_redirects=False).raise_for_status()
 
     def request(self, method, url, *args, **kwargs):
-        kwargs.setdefault("timeout", 10)
+        kwargs.setdefault("timeout", 30)
         return super().request(method, self.url + url.lstrip("/"), *args, **kwargs)
 
 

@@ -25,7 +25,8 @@ from tests.kiosk.ui.conftest import Client
 from tests.kiosk.ui.line import Page
 from tests.kiosk.ui.staged import HONG, StagedCounter
 
-PATIENCE_S = 10
+PATIENCE_S = 30
+LONG_S = 600.0  # longer than the test may take
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 HALF_BODY = b"POST /api/v1/actions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n{"
 
@@ -113,7 +114,7 @@ def test_a_crowd_takes_a_bounded_number_of_threads_and_connections(server: PageS
 
 
 def test_a_newcomer_takes_the_place_of_the_oldest_that_has_asked_nothing(counter: StagedCounter):
-    with serving(counter, Limits(waiting=2, request_s=PATIENCE_S)) as server, Crowd(server) as crowd:
+    with serving(counter, Limits(waiting=2, request_s=LONG_S)) as server, Crowd(server) as crowd:
         first, second = crowd.join(), crowd.join(HALF)
         until(lambda: server.connections == 2)
         third = crowd.join()
@@ -168,7 +169,7 @@ def test_an_open_socket_outlives_the_deadline_of_its_request(counter: StagedCoun
 
 def test_strangers_end_one_another_and_never_the_kiosks_own_browser(counter: StagedCounter):
     # A place of the browser is free again a moment after its answer, so it needs more than those it uses at a time.
-    with serving(counter, Limits(own=4, strangers=2, request_s=PATIENCE_S)) as server, Crowd(server) as crowd:
+    with serving(counter, Limits(own=4, strangers=2, request_s=LONG_S)) as server, Crowd(server) as crowd:
         page = Page(server)
         page.hear()
         slow = [crowd.join(HALF_BODY) for _ in range(2)]

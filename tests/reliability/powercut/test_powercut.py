@@ -18,6 +18,7 @@ from tests.reliability.powercut.journal import Kind
 from tests.reliability.powercut.marks import history
 from tests.reliability.powercut.medium import Disk, Medium
 from tests.reliability.powercut.subjects import SUBJECTS
+from tests.unmeasured import unmeasured
 
 LONG = bool(os.environ.get("LONG"))
 STEPS = 250
@@ -51,7 +52,8 @@ class Recordings:
         """Cuts a recorded life `count` times."""
         kept = self.of(of, synchronous, faulty) / "journal"
         plan = Plan(Run(of, SEED, STEPS, synchronous, faulty), kept, careless)
-        return findings(plan, choose(plan, count), self._place)
+        with unmeasured():
+            return findings(plan, choose(plan, count), self._place)
 
 
 @pytest.fixture(scope="module")

@@ -71,6 +71,23 @@ def test_a_push_a_pull_and_an_enrolment_are_posted_as_json_with_the_token():
     assert peer.connections == 1
 
 
+def test_a_push_tells_that_its_request_has_left_before_the_answer_comes():
+    has_left = threading.Event()
+
+    def script(connection: socket.socket, _: Request) -> object:
+        assert has_left.wait(WAIT_S)
+        connection.sendall(http("200 OK", GOOD))
+        return True
+
+    with RawPeer(script) as peer:
+        client = CentralClient(peer.url, "token-1")
+        assert isinstance(client.push(PUSH, has_left.set), Accepted)
+        has_left.clear()
+        assert isinstance(client.push(PUSH, has_left.set), Accepted), "on the same connection too"
+        client.close()
+    assert peer.connections == 1
+
+
 def test_without_a_token_none_is_sent():
     with RawPeer(sending(http("200 OK", GOOD))) as peer:
         client = CentralClient(peer.url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -578,12 +578,12 @@ def test_an_answer_that_was_on_its_way_when_the_kiosk_was_ended_still_counts(wir
 def test_a_call_in_a_thread_of_its_own_gives_its_outcome_and_its_error():
     begun, may_end = threading.Event(), threading.Event()
 
-    def call() -> int:
+    def call(_: object) -> int:
         begun.set()
         assert may_end.wait(30)
         return 7
 
-    def fails() -> int:
+    def fails(_: object) -> int:
         raise ValueError
 
     wait = in_thread(call)
@@ -592,3 +592,23 @@ def test_a_call_in_a_thread_of_its_own_gives_its_outcome_and_its_error():
     assert wait() == 7
     with pytest.raises(ValueError, match=r"^$"):
         in_thread(fails)()
+
+
+def test_nothing_else_goes_on_until_the_request_of_a_call_in_a_thread_has_left():
+    order, may_end = [], threading.Event()
+
+    def call(has_left: Callable[[], None]) -> None:
+        sum(range(2_000_000))  # longer than a thread keeps the interpreter
+        order.append("sent")
+        has_left()
+        assert may_end.wait(30)
+
+    wait = in_thread(call, leaves_within_s=30)
+    order.append("goes on")
+    may_end.set()
+    wait()
+    assert order == ["sent", "goes on"]
+
+
+def test_a_call_that_ends_before_its_request_has_left_holds_up_nothing():
+    assert in_thread(lambda _: 7, leaves_within_s=30)() == 7

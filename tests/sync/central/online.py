@@ -25,7 +25,7 @@ from tests.sync.central.gateway.in_thread import GatewayInThread, WorkerInThread
 
 PATIENTS = 80
 API = "/api/v1"
-PATIENCE_S = 20
+PATIENCE_S = 30
 
 
 class Online:

@@ -152,7 +152,9 @@ def test_a_full_house_of_handshakes_gives_up_one_for_a_client_with_fewer(files: 
                     socket.create_connection(("127.0.0.1", gateway.port), PATIENCE_S, ("127.0.0.7", 0))
                 )
                 silent.sendall(sent)
-            answer = requests.get(f"https://localhost:{gateway.port}/", timeout=5, verify=str(files.authority.root))
+            answer = requests.get(
+                f"https://localhost:{gateway.port}/", timeout=PATIENCE_S, verify=str(files.authority.root)
+            )
             assert answer.status_code == 200
     finally:
         gateway.close()
@@ -287,7 +289,8 @@ def test_a_proxy_that_the_site_names_is_enough_and_no_other_machine_is_answered(
     # The settings of the start count, also for a worker that starts later.
     centre.command("site", "--trusted-proxy", "")
     os.kill(_worker_of(centre), signal.SIGKILL)
-    assert requests.get(f"http://127.0.0.1:{centre.port}/healthz", timeout=PATIENCE_S).ok
+    while not requests.get(f"http://127.0.0.1:{centre.port}/healthz", timeout=PATIENCE_S).ok:
+        pass
     assert _code_of_other_machine(centre) == "https_only"
     code, said = centre.stop()
     assert (code, "--insecure" in said) == (0, False)

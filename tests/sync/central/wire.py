@@ -287,7 +287,7 @@ class Wire:
         self.lose_replies = 0
         self.heard: list[CallRefused] = []
 
-    def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
+    def push(self, request: PushRequest, _: object = None) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
         if self.lose_requests:
             self.lose_requests -= 1
             return NoAnswer("lost")

@@ -17,7 +17,7 @@ from sync.websocket.adapter import INTERNAL_ERROR, Refused, add_socket, is_hands
 from sync.websocket.connection import MAX_WAITING, BoundedMessages, Wakeable
 from sync.websocket.limits import SocketLimits
 
-PATIENCE_S = 20
+PATIENCE_S = 30
 STATUS = {Refused.FULL: 503, Refused.NO_HANDSHAKE: 400}
 
 

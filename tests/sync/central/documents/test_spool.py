@@ -16,6 +16,7 @@ from sync.central.documents.read_rows import Reading, open_source, read_document
 from sync.central.documents.rows import BrokenDocument, DocumentRow, OtherKind
 from sync.central.documents.spool import Spool
 from sync.central.imports.parts import Kind
+from tests.unmeasured import unmeasured
 
 
 def patient(line: int, patient_id: object, *cards: str, refused: str = "") -> DocumentRow:
@@ -145,7 +146,7 @@ def test_the_memory_does_not_grow_with_the_document(tmp_path: Path):
             out.writelines(f"P-{n},환자{n},04{n:012x}\n" for n in range(rows))
         gc.collect()
         tracemalloc.start()
-        with closing(Spool()) as spool, open_source(str(file)) as source:
+        with unmeasured(), closing(Spool()) as spool, open_source(str(file)) as source:
             spool.add(read_document(source, Reading()).rows)
             spool.judge()
             assert spool.count(Kind.PATIENT).refused == 0

@@ -10,7 +10,7 @@ import pytest
 from sync.central.gateway.body import MAX_BODY
 from sync.central.gateway.gateway import Shares
 from sync.central.web.later import LateResponse
-from tests.sync.central.gateway.conftest import Stage, ask, is_ended, read_answer
+from tests.sync.central.gateway.conftest import Stage, is_ended, read_answer
 
 
 def test_a_request_arrives_as_it_was_sent(stage: Stage):
@@ -86,7 +86,7 @@ def test_a_request_that_is_not_whole_in_time_ends_its_connection(sent: bytes):
         connection = stage.connect()
         connection.sendall(sent)
         assert is_ended(connection)
-        assert ask(stage.connect())[0] == 200
+        stage.connect_answered()
     finally:
         stage.close()
 
@@ -115,8 +115,7 @@ def test_a_byte_now_and_then_buys_no_time():
 def test_a_second_request_has_its_own_time():
     stage = Stage(Shares(patience_s=0.3))
     try:
-        connection = stage.connect()
-        assert ask(connection)[0] == 200
+        connection = stage.connect_answered()
         connection.sendall(b"GET /echo HTTP/1.1\r\n")
         assert is_ended(connection)
     finally:
@@ -135,16 +134,16 @@ def test_what_is_no_request_is_told_so_in_the_form_of_every_answer(stage: Stage,
 def test_a_client_that_leaves_ends_its_wait_for_news(stage: Stage):
     connection = stage.connect()
     connection.sendall(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert stage.begun.acquire(timeout=20)
+    assert stage.begun.acquire(timeout=30)
     connection.close()
-    assert stage.gone.acquire(timeout=20)
+    assert stage.gone.acquire(timeout=30)
 
 
 def test_each_who_waits_gets_its_own_words_and_the_rest_that_many_get(stage: Stage):
     waiting = [stage.connect() for _ in range(4)]
     for each in waiting:
         each.sendall(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert stage.begun.acquire(timeout=20)
+        assert stage.begun.acquire(timeout=30)
     page, other = b"page" * 100_000, b"other"
     for number, rest in enumerate((page, page, other, b"")):
         stage.parked[number](LateResponse(200, [], b"%d" % number, rest))
@@ -155,7 +154,7 @@ def test_each_who_waits_gets_its_own_words_and_the_rest_that_many_get(stage: Sta
 def test_news_reach_who_waits_with_the_headers_of_the_answer(stage: Stage):
     connection = stage.connect()
     connection.sendall(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert stage.begun.acquire(timeout=20)
+    assert stage.begun.acquire(timeout=30)
     stage.parked[0](LateResponse(201, [("X-About", "news")], b"ne", b"ws"))
     head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
     assert (head.split()[1], b"X-About: news" in head, body) == (b"201", True, b"news")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing, suppress
 
 import pytest
@@ -34,6 +35,9 @@ def test_of_a_flood_no_more_is_read_than_is_answered(stage: Stage):
     client = open_socket(stage)
     client.receive(PATIENCE_S)
     stage.hold.clear()
+    client.send("x")
+    while not stage.received:
+        time.sleep(0.01)
     client.sock.settimeout(1.0)
     sent = 0
     with suppress(OSError):

@@ -95,6 +95,14 @@ def test_who_comes_later_waits_for_those_before_and_nobody_waits_who_is_called(c
     assert waits(3) == (0, 0)
 
 
+def test_the_answer_to_an_arrival_counts_the_people_ahead_as_the_state_does(centre: Centre):
+    for number in (1, 2, 3):
+        answered = centre.walk(patient(number), *TO_WAITING)["queue_details"]
+        assert answered == centre.state(patient(number))["queue_details"]
+        assert answered[0]["people_ahead"] == number - 1
+        centre.clock.now_ms += 1000
+
+
 def test_a_called_patient_reads_the_room_of_the_call(centre: Centre):
     assert centre.walk(ANNA, *TO_WAITING)["queue_details"][0]["room"] == "1"
     assert centre.act(ANNA, "call_patient", STAFF, room="Blood draw 4").done

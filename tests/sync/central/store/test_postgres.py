@@ -31,7 +31,7 @@ def store(url: str, tmp_path: Path) -> Iterator[PostgresStore]:
 
 
 def put(db: ReadTransaction, prefix: str) -> None:
-    db.execute("insert into queue_numbers values ('2026-03-02', :prefix, 1)", {"prefix": prefix})
+    db.execute("insert into counters (name, value) values (:prefix, 1)", {"prefix": prefix})
 
 
 def write(store: PostgresStore, prefix: str, *, brief: bool = False) -> None:
@@ -41,7 +41,7 @@ def write(store: PostgresStore, prefix: str, *, brief: bool = False) -> None:
 
 def prefixes(store: PostgresStore) -> list[str]:
     with store.read() as db:
-        return [row["prefix"] for row in db.rows("select prefix from queue_numbers order by prefix")]
+        return [row["name"] for row in db.rows("select name from counters where name <> 'change' order by name")]
 
 
 def end_session(url: str, db: ReadTransaction) -> None:
@@ -68,7 +68,7 @@ def test_after_a_restart_of_the_server_reads_and_writes_go_on(cluster: Cluster, 
     with stopped(cluster):
         pass
     with store.glance() as db:
-        assert db.value("select count(*) from queue_numbers") == 1
+        assert db.counter("A") == 1
     assert prefixes(store) == ["A"]
     write(store, "B", brief=True)
     assert prefixes(store) == ["A", "B"]
@@ -165,10 +165,10 @@ def test_an_error_that_nobody_heard_is_no_commit(store: PostgresStore):
 @pytest.mark.parametrize(
     ("statement", "text", "kind"),
     [
-        ("insert into counters values (:text, 1), (:text, 2)", "Kim Minji", sqlite3.IntegrityError),
-        ("insert into counters values ('other', :text)", "Kim Minji", sqlite3.DataError),
-        ("insert into counters values (:text, 1)", "Kim\0Minji", sqlite3.DataError),
-        ("insert into counters values (:text, no_column)", "Kim Minji", sqlite3.OperationalError),
+        ("insert into counters (name, value) values (:text, 1), (:text, 2)", "Kim Minji", sqlite3.IntegrityError),
+        ("insert into counters (name, value) values ('other', :text)", "Kim Minji", sqlite3.DataError),
+        ("insert into counters (name, value) values (:text, 1)", "Kim\0Minji", sqlite3.DataError),
+        ("insert into counters (name, value) values (:text, no_column)", "Kim Minji", sqlite3.OperationalError),
         ("select :text from counters where", "Kim Minji", sqlite3.ProgrammingError),
     ],
 )

@@ -10,7 +10,7 @@ from sync.central.store.set_transaction import SetTransaction
 from sync.central.store.transactions import UNREAD, Order, Question, Writing, each_of
 
 COUNTER: Question[str, int] = Question()
-ADD = Writing("insert into counters values (:name, :value)", Order.SECOND)
+ADD = Writing("insert into counters (name, value) values (:name, :value)", Order.SECOND)
 RAISE = Writing("update counters set value = value + 1 where name = :name", Order.CHANGES, changes_one=True)
 
 
@@ -44,7 +44,7 @@ def test_many_rows_that_are_written_in_another_way_end_it_too(store: Store):
     with store.write() as db:
         together = SetTransaction(db)
         together.read_ahead(COUNTER, {"a": 1})
-        together.executemany("insert into counters values (:name, 1)", [{"name": "a"}])
+        together.executemany("insert into counters (name, value) values (:name, 1)", [{"name": "a"}])
         assert together.known(COUNTER, "a") is UNREAD
 
 

@@ -38,7 +38,7 @@ def undo(_: object) -> None:
 
 def fill(db: Any) -> None:
     """Writes more than the database may hold."""
-    db.executemany("insert into queue_numbers values ('2026-03-02', ?, 1)", ((f"{n:08d}",) for n in range(10_000)))
+    db.executemany("insert into counters (name, value) values (?, 1)", ((f"{n:08d}",) for n in range(10_000)))
 
 
 def break_key(db: Any) -> None:
@@ -58,7 +58,7 @@ class Writers:
 
     def prefixes(self) -> list[str]:
         with self.store.read() as db:
-            return [row["prefix"] for row in db.rows("select prefix from queue_numbers order by prefix")]
+            return [row["name"] for row in db.rows("select name from counters where name <> 'change' order by name")]
 
     def commits(self) -> int:
         """The number of transactions of the database in which the writers wrote."""
@@ -68,7 +68,7 @@ class Writers:
         self.begun += statement == "begin immediate"
 
     def await_waiting(self, number: int) -> None:
-        wait_for(lambda: len(self.store._commits._turns._queue) == number, "no writer waits", 10.0)
+        wait_for(lambda: len(self.store._commits._turns._queue) == number, "no writer waits", 30.0)
 
     @contextmanager
     def in_line(self, *works: tuple[str, Work], brief: Collection[str] = "ABCDE") -> Iterator[list[Future[None]]]:
@@ -84,7 +84,7 @@ class Writers:
 
     def write(self, prefix: str, work: Work = nothing, brief: bool = True) -> None:
         with self.store.write(brief=brief) as db:
-            db.execute("insert into queue_numbers values ('2026-03-02', :prefix, 1)", {"prefix": prefix})
+            db.execute("insert into counters (name, value) values (:prefix, 1)", {"prefix": prefix})
             db.announce(db.next_change(), prefix)
             if not isinstance(self.store, SqliteStore):
                 self._transactions.add(db.value("select pg_current_xact_id()::text"))
@@ -197,7 +197,7 @@ def test_a_writer_that_is_interrupted_leaves_nobody_waiting(writers: Writers):
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         future = writers._pool.submit(writers.write, "A", interrupt_main)
-        wait_for(lambda: writers.store._commits._turns._owner, "no thread writes", 10.0)
+        wait_for(lambda: writers.store._commits._turns._owner, "no thread writes", 30.0)
         with pytest.raises(InterruptedError):
             writers.write("B")
     finally:
@@ -230,7 +230,7 @@ def write(thread):
     for number in range(10_000):
         prefix = f"{thread}-{number}"
         with store.write(brief=True) as db:
-            db.execute("insert into queue_numbers values ('2026-03-02', :prefix, 1)", {"prefix": prefix})
+            db.execute("insert into counters (name, value) values (:prefix, 1)", {"prefix": prefix})
         os.write(1, f"{prefix}\\n".encode())
 
 for thread in range(8):
@@ -247,7 +247,7 @@ def test_a_kill_costs_nothing_that_was_acknowledged(database: Database, tmp_path
         acknowledged += process.stdout.read().split()
     store = database.open_soon()
     with store.read() as db:
-        there = {row["prefix"] for row in db.rows("select prefix from queue_numbers")}
+        there = {row["name"] for row in db.rows("select name from counters where name <> 'change'")}
     store.close()
     assert set(acknowledged) <= there
     assert len(there) - len(acknowledged) <= 8  # of each thread one that was not told yet

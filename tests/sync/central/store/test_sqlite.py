@@ -17,11 +17,11 @@ def store(tmp_path):
 
 def prefixes(store: SqliteStore) -> list[str]:
     with store.read() as db:
-        return [row["prefix"] for row in db.rows("select prefix from queue_numbers order by prefix")]
+        return [row["name"] for row in db.rows("select name from counters where name <> 'change' order by name")]
 
 
 def put(db, prefix: str) -> None:
-    db.execute("insert into queue_numbers values ('2026-03-02', :prefix, 1)", {"prefix": prefix})
+    db.execute("insert into counters (name, value) values (:prefix, 1)", {"prefix": prefix})
 
 
 def test_a_commit_survives_a_power_cut_and_keys_are_checked(store: SqliteStore):
@@ -32,7 +32,7 @@ def test_a_commit_survives_a_power_cut_and_keys_are_checked(store: SqliteStore):
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
         db.execute("insert into patient_aliases values ('a', 'nobody', 0, 0)")
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
-        db.execute("insert into queue_numbers values ('2026-03-02', 'A', 'many')")
+        db.execute("insert into counters (name, value) values ('A', 'many')")
 
 
 def test_a_full_disk_fails_cleanly_and_nothing_is_half_written(store: SqliteStore):
@@ -40,7 +40,7 @@ def test_a_full_disk_fails_cleanly_and_nothing_is_half_written(store: SqliteStor
         pages = db.value("pragma page_count")
         db.execute(f"pragma max_page_count = {pages}")
     with pytest.raises(sqlite3.OperationalError, match="full"), store.write() as db:
-        db.executemany("insert into queue_numbers values ('2026-03-02', ?, 1)", ((f"{n:08d}",) for n in range(10_000)))
+        db.executemany("insert into counters (name, value) values (?, 1)", ((f"{n:08d}",) for n in range(10_000)))
     assert prefixes(store) == []
     with store.write() as db:
         db.execute("pragma max_page_count = 1000000")
@@ -77,7 +77,7 @@ def test_a_damaged_database_is_refused(tmp_path):
     with store.write() as db:
         for number in range(3000):
             put(db, f"{number:05d}")
-        root = db.value("select rootpage from sqlite_master where name = 'queue_numbers'")
+        root = db.value("select rootpage from sqlite_master where name = 'counters'")
         size = db.value("pragma page_size")
     store.close()
     content = bytearray(path.read_bytes())
@@ -103,7 +103,7 @@ def test_damage_whose_message_is_no_utf8_is_refused_and_unlocked(tmp_path):
 def test_a_migration_that_fails_leaves_the_earlier_version(tmp_path):
     path = tmp_path / "centre.db"
     connection = sqlite3.connect(path)
-    connection.execute("create table queue_numbers (in_the_way text)")
+    connection.execute("create table counters (in_the_way text)")
     connection.commit()
     connection.close()
     with pytest.raises(StoreError, match="already exists"):

@@ -15,7 +15,7 @@ from tests.sync.central.databases import Database
 
 def prefixes(store: Store) -> list[str]:
     with store.read() as db:
-        return [row["prefix"] for row in db.rows("select prefix from queue_numbers order by prefix")]
+        return [row["name"] for row in db.rows("select name from counters where name <> 'change' order by name")]
 
 
 class Undone(Exception):
@@ -27,11 +27,7 @@ def undo(*_: object) -> None:
 
 
 def put(db, prefix: str) -> None:
-    db.execute("insert into queue_numbers values ('2026-03-02', :prefix, 1)", {"prefix": prefix})
-
-
-def at(prefix: str, used: int) -> dict[str, object]:
-    return {"day": "2026-03-02", "prefix": prefix, "used": used}
+    db.execute("insert into counters (name, value) values (:prefix, 1)", {"prefix": prefix})
 
 
 def test_a_transaction_is_whole_or_not_at_all(store: Store):
@@ -73,10 +69,10 @@ def test_news_come_after_the_commit_and_never_from_an_undone_transaction(store: 
 
 def test_readers_see_one_moment_and_cannot_write(store: Store):
     with store.read() as before:
-        assert before.rows("select * from queue_numbers") == []
+        assert before.rows("select * from counters where name <> 'change'") == []
         with store.write() as db:
             put(db, "A")
-        assert before.rows("select * from queue_numbers") == []
+        assert before.rows("select * from counters where name <> 'change'") == []
         with pytest.raises(sqlite3.OperationalError, match=r"readonly|read-only"):
             put(before, "B")
     assert prefixes(store) == ["A"]
@@ -137,23 +133,23 @@ def test_rows_are_there_after_the_next_opening(database: Database):
 def test_rows_are_read_by_place_and_by_name(store: Store):
     with store.write() as db:
         put(db, "A")
-        row = db.row("select prefix, used, used > 0 as given from queue_numbers")
+        row = db.row("select name, value, value > 0 as given from counters where name = 'A'")
         assert row is not None
-        assert (row["prefix"], row[1], row["given"], row[:2], len(row)) == ("A", 1, 1, ("A", 1), 3)
-        assert (dict(row), list(row)) == ({"prefix": "A", "used": 1, "given": 1}, ["A", 1, 1])
+        assert (row["name"], row[1], row["given"], row[:2], len(row)) == ("A", 1, 1, ("A", 1), 3)
+        assert (dict(row), list(row)) == ({"name": "A", "value": 1, "given": 1}, ["A", 1, 1])
         with pytest.raises(IndexError):
             row["other"]
 
 
 def test_numbers_texts_and_truths_come_as_they_went(store: Store):
     with store.write() as db:
-        for number, prefix in enumerate(("%", "가", ":a", "?", "'", "")):
-            db.execute("insert into queue_numbers values (:day, :prefix, :used)", at(prefix, 2**62 + number))
-        db.executemany("insert into queue_numbers values (?, ?, ?)", [("2", "%s", True), ("2", "%(a)s", False)])
-        assert db.value("select sum(used) from queue_numbers where site_day = :day", day="2") == 1
-        rows = db.rows_at_once("select prefix, used from queue_numbers where used >= :least", 2, {"least": 2**62})
-        assert sorted(used - 2**62 for _, used in rows) == list(range(6))
-        assert db.value("select count(*) from queue_numbers where prefix like '%' || :sign || '%'", sign="s") == 2
+        for number, name in enumerate(("%", "가", ":a", "?", "'", "")):
+            db.set_counter(name, 2**62 + number)
+        db.executemany("insert into counters values (?, ?, ?)", [("%s", "2", True), ("%(a)s", "2", False)])
+        assert db.value("select sum(value) from counters where site_day = :day", day="2") == 1
+        rows = db.rows_at_once("select name, value from counters where value >= :least", 2, {"least": 2**62})
+        assert sorted(value - 2**62 for _, value in rows) == list(range(6))
+        assert db.value("select count(*) from counters where name like '%' || :sign || '%'", sign="s") == 2
 
 
 def test_text_is_sorted_by_its_bytes(store: Store):
@@ -167,16 +163,16 @@ def test_a_glance_sees_what_is_committed(store: Store):
     with store.write() as db:
         put(db, "A")
         with store.glance() as other:
-            assert other.value("select count(*) from queue_numbers") == 0
+            assert other.counter("A") is None
     with store.glance() as other:
-        assert other.value("select count(*) from queue_numbers") == 1
+        assert other.counter("A") == 1
 
 
 def test_types_and_keys_are_checked(store: Store):
     with pytest.raises(sqlite3.IntegrityError), store.write() as db:
         db.execute("insert into patient_aliases values ('a', 'nobody', 0, 0)")
     with pytest.raises((sqlite3.IntegrityError, sqlite3.DataError)), store.write() as db:
-        db.execute("insert into queue_numbers values ('2026-03-02', 'A', 'many')")
+        db.execute("insert into counters (name, value) values ('A', 'many')")
 
 
 def test_a_database_that_is_not_there_is_not_made_unasked(database: Database, tmp_path: Path, empty_url: str):

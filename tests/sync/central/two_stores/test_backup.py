@@ -221,7 +221,7 @@ def test_no_number_that_the_centre_gave_comes_again_however_often_it_is_restored
 
 def test_a_count_that_is_higher_already_continues(centre: Centre, tmp_path: Path):
     with centre.store.write() as db:
-        db.execute("insert into queue_numbers values ('2026-03-02', 'C', 9000)")
+        db.execute("insert into counters values ('queue_number C', '2026-03-02', 9000)")
     centre.restore(backed_up(centre, tmp_path))
     assert number_at_the_desk(centre, "P1") == "C-9001"
 
@@ -243,7 +243,7 @@ def test_a_restored_database_without_a_hospital_has_no_numbers_to_skip(tmp_path:
     marker_path(store.path).unlink()
     assert open_incarnation(store) != first
     with store.read() as db:
-        assert db.rows("select * from queue_numbers") == []
+        assert db.rows("select * from counters where name like 'queue_number%'") == []
     store.close()
 
 
@@ -256,7 +256,7 @@ class Choking(Wire):
     on = ""
     answer: CallRefused | NoAnswer = CallRefused(code=EndCode.MALFORMED, error="no")
 
-    def push(self, request: PushRequest) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
+    def push(self, request: PushRequest, _: object = None) -> Accepted[PushAnswer] | CallRefused | NoAnswer:
         if any(self.on.encode() in bytes(pushed.body) for pushed in request.actions):
             return self.answer
         return super().push(request)

@@ -48,7 +48,7 @@ from sync.protocol import (
 from tests.kiosk.parts import KioskParts
 from tests.sync.central.wire import Centre, Time, cards_of
 
-PATIENCE_S = 20
+PATIENCE_S = 30
 PATHS = ("/api/v1/sync/push", "/api/v1/sync/pull", "/api/v1/sync/lookup", "/api/v1/kiosks/enroll")
 
 
