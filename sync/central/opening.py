@@ -3,11 +3,12 @@
 import logging
 from pathlib import Path
 
-from sync.cards import load_or_make_keys, read_keys
+from sync.cards import load_or_make_keys, read_keys, write_keys
 from sync.central.centre import Centre
 from sync.central.line import PATIENCE_S, patiently
 from sync.central.maintenance.card_rotation import publish_all, stored_from
 from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.maintenance.move import demand_not_moved
 from sync.central.maintenance.timekeeper import Timekeeper, last_known_ms
 from sync.central.records.card_keys import read_card_keys
 from sync.central.records.definitions import newest_definitions, put_in_force
@@ -46,6 +47,7 @@ def open_now(
     store = open_store(url, state_dir, create=create)
     try:
         with store.read() as db:
+            demand_not_moved(db, store.place)
             clock = Timekeeper(last_known_ms=last_known_ms(db))
             card_keys = read_site_keys(keys or keys_path(store.place.state), db)
         open_incarnation(store, clock)
@@ -81,6 +83,20 @@ def read_site_keys(path: Path, db: ReadTransaction) -> SiteKeys:
             f" {', '.join(ids)}. Put the key file back that was beside it"
         )
     return SiteKeys(path, keys, stored_from(db) or keys.ids[0])
+
+
+def move_keys(old: Path, new: Path) -> None:
+    """Gives another database the key file too. Raises StoreError where it has another one, and OSError."""
+    try:
+        keys = read_keys(old)
+    except FileNotFoundError as error:
+        raise StoreError(f"{old}: the key file is missing: name it by --keys") from error
+    except ValueError as error:
+        raise StoreError(f"{old}: no usable key file: {error}") from error
+    if not new.exists():
+        write_keys(new, keys)
+    elif new.read_bytes() != old.read_bytes():
+        raise StoreError(f"{new}: is another key file, and stays. Give another state directory")
 
 
 def _in_force(store: Store, offered: Definitions | None, at_ms: int) -> Definitions:

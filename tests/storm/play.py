@@ -34,7 +34,7 @@ from tests.storm.story import (
     TwoFingers,
 )
 
-SETTLED_S = 10.0  # a sentence that is untrue for longer than this is untrue, on a busy machine too
+SETTLED_S = 3.0  # a sentence that is untrue for longer than this is untrue
 
 
 @dataclass

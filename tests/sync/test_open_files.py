@@ -18,7 +18,7 @@ from sync.open_files import FileLost
 
 AnyStore = SqliteStore | KioskStore
 KIOSK_ROW = "insert into queue_numbers values (?, 1)"
-CENTRE_ROW = "insert into counters (name, value) values (:prefix, 1)"
+CENTRE_ROW = "insert into counters (name, value) values (:name, 1)"
 
 
 def central(path: Path) -> SqliteStore:
@@ -32,7 +32,7 @@ def put(store: AnyStore, text: str) -> None:
     """One transaction with one row."""
     if isinstance(store, SqliteStore):
         with store.write() as db:
-            db.execute(CENTRE_ROW, {"prefix": text})
+            db.execute(CENTRE_ROW, {"name": text})
     else:
         with store.write() as db:
             db.execute(KIOSK_ROW, (text,))

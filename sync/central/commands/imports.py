@@ -1,7 +1,6 @@
 """The command that brings a hospital's document in: `import`."""
 
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 import click
 
 from sync.central.commands.options import Database, as_json_option, line, on_database, print_json
+from sync.central.commands.progress import progress_bar
 from sync.central.documents.dates import iso_date
 from sync.central.documents.interruption import Interrupted, Interruption, interruptible
 from sync.central.documents.read_rows import OpenDocument, Reading, Source, open_source, read_document
@@ -108,7 +108,7 @@ def _read(file: str, reading: Reading, spool: Spool) -> OpenDocument:
     """Reads the file into the spool. Nothing was sent to the centre then."""
     before = spool.size()
     try:
-        with open_source(file) as source, _bar(source.size, "reading") as advance:
+        with open_source(file) as source, progress_bar(source.size, "reading") as advance:
             document = read_document(source, reading)
             spool.add(document.rows, _reading_tick(source, advance))
             spool.judge()
@@ -121,7 +121,7 @@ def _read(file: str, reading: Reading, spool: Spool) -> OpenDocument:
 def _take(spool: Spool, ask: Ask, document: OpenDocument, wishes: _Wishes, interruption: Interruption) -> int:
     """Has the rows taken, and prints what became of them. Returns the exit code."""
     passes = 2 if wishes.strict and not wishes.check else 1
-    with _bar(spool.size() * passes, "taking") as advance:
+    with progress_bar(spool.size() * passes, "taking") as advance:
         tick = _taking_tick(advance, interruption)
         taking = Taking(spool, ask, tick, strict=wishes.strict, check=wishes.check, force=wishes.force)
         signum = _run(taking, document)
@@ -160,14 +160,6 @@ def _print(report: Report, spool: Spool, wishes: _Wishes) -> None:
         click.echo(words)
     for words in remarks_in_words(spool, report.refused):
         click.echo(words, err=True)
-
-
-@contextmanager
-def _bar(length: int, label: str) -> Iterator[Callable[[int], None]]:
-    """A progress bar on the terminal of standard error; none where that is no terminal."""
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
-        yield bar.update
 
 
 def _reading_tick(source: Source, advance: Callable[[int], None]) -> Callable[[], None]:

@@ -4,9 +4,21 @@ from collections.abc import Mapping
 
 import click
 
-from sync.central.commands import audit, bindings, card_keys, demo, hospital, imports, inbox, kiosks, tokens, upkeep
+from sync.central.commands import (
+    audit,
+    bindings,
+    card_keys,
+    demo,
+    hospital,
+    imports,
+    inbox,
+    kiosks,
+    move,
+    tokens,
+    upkeep,
+)
 
-_FILES = (demo, hospital, imports, tokens, kiosks, inbox, bindings, card_keys, audit, upkeep)
+_FILES = (demo, hospital, imports, tokens, kiosks, inbox, bindings, card_keys, audit, upkeep, move)
 COMMANDS: Mapping[str, click.Command] = {
     command.name: command for file in _FILES for command in file.COMMANDS if command.name
 }

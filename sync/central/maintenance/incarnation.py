@@ -91,6 +91,18 @@ def update_marker(store: Store) -> None:
         _write(store.place.state, Marker(known.opened_id, change))
 
 
+def move_marker(source: Store, target: Store) -> None:
+    """Gives another database with the same rows the marker too, so that its first opening is no restore.
+
+    A database that was itself restored, and not opened since, has no marker that matches: its restore still shows.
+    """
+    with source.read() as db:
+        known = read_incarnation(db)
+        change = db.latest_change()
+    if known is not None and _matches_marker(_read(source.place.state), known.opened_id, change):
+        _write(target.place.state, Marker(known.opened_id, change))
+
+
 def marker_path(state: Path) -> Path:
     """The path of the marker. A backup must not hold the marker."""
     return state.with_name(state.name + ".opened")

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+_FIRST = -20  # of nice(2)
 _ACK = bytes.fromhex("0000FF00FF00")
 _SPEEDS = [
     termios.B9600,
@@ -163,6 +164,9 @@ class EmulatedPn532:
     # ---- the line ---------------------------------------------------------------------------------------------------
 
     def _serve(self, line: int) -> None:
+        # The driver waits 0.1 s for the chip. A real one is late for no other process of the machine.
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _FIRST)
         received = b""
         while True:
             with contextlib.suppress(OSError, ValueError):  # it may be unplugged at any moment

@@ -30,9 +30,8 @@ class Hand:
     def middle(self, name: str) -> tuple[float, float]:
         """The middle of a button, in CSS pixels."""
         button = self.screen.button(name)
-        button.wait_for()
-        box = button.bounding_box()
-        assert box is not None
+        while (box := button.bounding_box()) is None:  # the page is being drawn
+            self.screen.await_painting()
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     def touch(self, kind: str, *places: tuple[float, float]) -> None:

@@ -435,6 +435,7 @@ WITHOUT_DATABASE = {
     "backup": "backup --database URL copy.db",
     "exceptions": "exceptions list --database URL",
     "kiosks": "kiosks list --database URL",
+    "move": "move --from URL --to sqlite:///other.db",
     "run": "run --database URL",
     "site": "site --database URL",
     "take-in": "take-in --database URL FILE",

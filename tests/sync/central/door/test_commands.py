@@ -219,8 +219,8 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[Marked], list[str]]]] = {
 }
 # The report of an import names the rows of the operator's own document.
 NAMED_BY_THE_OPERATOR = {"import": {DORA}}
-# These tell of nobody: one serves, the other copies a file while no service runs.
-WITHOUT_OPERATION = {"run", "restore"}
+# These tell of nobody: one serves, the others copy a database while no service runs.
+WITHOUT_OPERATION = {"run", "restore", "move"}
 
 
 def a_document(marked: Marked) -> Path:
