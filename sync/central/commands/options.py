@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 class Database:
     """The database that an operator has named, with the places of what is beside it. None: the usual place."""
 
-    url: str
+    url: str = field(repr=False)  # it may hold a password
     state_dir: Path | None = None
     keys: Path | None = None
 

@@ -120,15 +120,15 @@ def connect(url: str, options: Mapping[str, str], settings: Mapping[str, str]) -
 
     `options` are those of libpq; what the URL says of them wins. Raises psycopg.Error.
     """
-    named = _named(url)
+    named, both = _named(url), (list(settings), list(settings.values()))
     made = psycopg.connect(**(dict(options) | named), autocommit=True, row_factory=_row_factory)
     made.adapters.register_dumper(int, Int8Dumper)  # one type for each number, so that a statement is prepared once
     made.adapters.register_dumper(bool, _BoolAsNumber)
     made.adapters.register_loader("bool", _NumberOfBool)
     made.adapters.register_loader("numeric", _NumberOfSum)
     try:
-        for name, value in settings.items():
-            made.execute("select set_config(%s, %s, false)", (name, value))
+        # One way there and back for all of them.
+        made.execute("select set_config(n, v, false) from unnest(%s::text[], %s::text[]) as s (n, v)", both)
     except BaseException:
         made.close()
         raise

@@ -5,7 +5,7 @@ that of the database's own file, or `central` in the state directory.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -26,7 +26,7 @@ class Place:
     - `shown`: the database as messages name it, without a password.
     """
 
-    url: str
+    url: str = field(repr=False)
     file: Path | None
     state: Path
     shown: str

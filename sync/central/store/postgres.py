@@ -160,14 +160,13 @@ class PostgresStore:
 
 
 def hold_database(place: Place) -> PgConnection:
-    """The connection that writes, with the lock that keeps other services out. Makes the directory of the state.
+    """The connection that writes, with the lock that keeps other services out.
 
     The caller releases it. Raises InUse, or StoreError where the database cannot be reached.
     """
     try:
-        place.state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return PgConnection(lambda: _connect_writer(place))
-    except (sqlite3.Error, OSError) as error:
+    except sqlite3.Error as error:
         raise StoreError(f"{place}: {error}") from error
 
 

@@ -26,9 +26,8 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _TEMPLATE = "centre_template"
 _FORM = """select (select md5(string_agg(relname || oid, ' ' order by oid)) from pg_class),
     (select count(*) from pg_rewrite), (select count(*) from pg_trigger), (select count(*) from pg_proc)"""
-_OTHERS = (
-    "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = current_database() and {not_me}"
-)
+_OTHERS = """select pg_terminate_backend(pid, 10000) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()"""
 # A new database costs two hundred files, so one is emptied and used again.
 _EMPTY = """do $$ declare each record; begin
     set local session_replication_role = replica;
@@ -114,6 +113,7 @@ class Cluster:
         self._sql(f"create database {_TEMPLATE}")
         open_store(self.url(_TEMPLATE), directory).close()
         self._sql(_KEEP, _TEMPLATE)
+        self._form = self._sql(_FORM, _TEMPLATE)
         self._spare: list[str] = []
 
     @property
@@ -155,11 +155,13 @@ class Cluster:
     def database(self) -> Iterator[str]:
         """The URL of a database with the centre's tables, empty. Nobody else uses it while the context is open."""
         name = self._spare.pop() if self._spare else self._new(f"template {_TEMPLATE}")
-        form = self._sql(_FORM, name)
         yield self.url(name)
-        self._sql(_OTHERS.format(not_me="pid <> pg_backend_pid()"), name)
-        if self._sql(_FORM, name) == form:
-            self._sql(_EMPTY, name)
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            connection.execute(_OTHERS)
+            is_as_it_was = connection.execute(_FORM).fetchall() == self._form
+            if is_as_it_was:
+                connection.execute(_EMPTY.encode())
+        if is_as_it_was:
             self._spare.append(name)
         else:
             self._sql(f"drop database {name}")

@@ -657,3 +657,21 @@ def test_a_kiosk_that_gets_no_answer_to_its_pulls_is_listed_and_fails_the_check(
     assert "let the network pass POST /api/v1/sync/pull" in checked
     (found,) = json.loads(shell("check", "--json", code=1))["unanswered_kiosks"]
     assert found == {"kiosk_id": "lobby", "since_ms": began, "seen_ms": called}
+
+
+def test_the_files_of_state_are_where_the_operator_wants_them(shell: Shell, tmp_path: Path):
+    state = tmp_path / "state"
+    shell("demo-data", "--state-dir", str(state))
+    assert {path.name for path in state.iterdir()} == {"centre.db.keys", "centre.db.opened"}
+    assert {path.suffix for path in tmp_path.glob("centre.db*")}.isdisjoint({".keys", ".opened"})
+    shell("check", "--state-dir", str(state))
+    shell("check", "--state-dir", str(tmp_path / "centre.db"), code=2)
+    assert "is a file" in shell.error
+    shell("check", code=2)
+    assert "the key file is missing" in shell.error
+
+
+def test_postgresql_without_a_directory_of_state_is_refused_without_the_password(shell: Shell):
+    shell("check", code=2, url="postgresql://me:secret@db.example/hospital")
+    assert "postgresql://db.example/hospital: give --state-dir too" in shell.error
+    assert "secret" not in shell.error

@@ -2,12 +2,13 @@
 
 import os
 import tempfile
+from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from sync.central.maintenance.housekeeping import close_days
 from sync.central.records.entries import count_ahead, entry_of_row
@@ -20,6 +21,7 @@ from sync.journey.definitions import shipped
 from sync.journey.model import PATIENT, STAFF
 from sync.journey.rules import people_ahead
 from tests.sync.central.centre import DAY, ZONE, Centre, patient
+from tests.sync.central.databases import Cluster, Database
 
 RULES = shipped()
 AT_THE_DESK = Requester(STAFF, "staff", "rest")
@@ -30,16 +32,18 @@ actions = st.sampled_from(sorted(RULES.actions))
 class InStep(RuleBasedStateMachine):
     """A hospital of six patients, of whom three act at random."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: Cluster | None = None) -> None:
         super().__init__()
-        self._directory = tempfile.TemporaryDirectory()
-        self.centre = Centre(Path(self._directory.name), patients=6)
+        self._ending = ExitStack()
+        directory = Path(self._ending.enter_context(tempfile.TemporaryDirectory()))
+        url = self._ending.enter_context(cluster.database()) if cluster else None
+        self.centre = Centre(directory, patients=6, database=Database(url, directory) if url else None)
         self.day = date.fromisoformat(DAY)
         self.done: list[tuple[str, str, str, bytes]] = []
 
     def teardown(self) -> None:
         self.centre.store.close()
-        self._directory.cleanup()
+        self._ending.close()
 
     @rule(who=patients, action=actions, exam=st.sampled_from([None, None, "blood", "xray", "desk"]))
     def ask(self, who: str, action: str, exam: str | None) -> None:
@@ -125,10 +129,15 @@ class InStep(RuleBasedStateMachine):
 
 LONG = bool(os.environ.get("LONG"))
 TestInStep = InStep.TestCase
-TestInStep.settings = settings(
+SETTINGS = settings(
     max_examples=200 if LONG else 30,
     derandomize=not LONG,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+TestInStep.settings = SETTINGS
+
+
+def test_the_same_holds_on_postgresql(cluster: Cluster):
+    run_state_machine_as_test(lambda: InStep(cluster), settings=settings(SETTINGS, max_examples=200 if LONG else 6))

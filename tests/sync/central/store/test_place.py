@@ -42,7 +42,7 @@ def test_postgresql_needs_a_directory_of_state():
 )
 def test_no_message_shows_a_password(url: str):
     place = place_of(url, Path("/state"))
-    assert "secret" not in f"{place}"
+    assert "secret" not in f"{place} {place!r}"
     with pytest.raises(StoreError) as refused:
         database_path(url.replace("postgresql", "mysql"))
     assert "secret" not in str(refused.value)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sync.central.store.errors import InUse, StoreError, Trouble, trouble_of
+from sync.central.store.errors import InUse, StoreError, Trouble, is_of_the_action, trouble_of
 from sync.central.store.postgres import PostgresStore
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from tests.sync.central.databases import Cluster
@@ -183,6 +183,34 @@ def test_a_text_that_is_too_long_for_its_index_concerns_its_action_alone(store: 
     text = "".join(f"{number:x}" for number in range(9000))
     with pytest.raises(sqlite3.DataError), store.write() as db:
         db.set_counter(text, 1)
+
+
+@pytest.mark.parametrize(
+    ("state", "trouble"),
+    [
+        ("53100", Trouble.DISK_FULL),
+        ("58030", Trouble.DISK_FAILS),
+        ("25006", Trouble.READ_ONLY),
+        ("42501", Trouble.READ_ONLY),
+        ("08006", Trouble.CANNOT_OPEN),
+        ("3D000", Trouble.CANNOT_OPEN),
+        ("55P03", Trouble.BUSY),
+        ("40P01", Trouble.BUSY),
+        ("57014", Trouble.BUSY),
+        ("53300", Trouble.BUSY),
+    ],
+)
+def test_what_keeps_the_server_from_working_is_told_as_that(store: PostgresStore, state: str, trouble: Trouble):
+    with pytest.raises(sqlite3.OperationalError) as failed, store.write() as db:
+        db.execute(f"do $$ begin raise exception using errcode = '{state}'; end $$")
+    assert trouble_of(failed.value) is trouble
+    assert not is_of_the_action(failed.value)
+
+
+def test_a_table_that_is_missing_stops_a_whole_batch(store: PostgresStore):
+    with pytest.raises(sqlite3.OperationalError) as failed, store.write() as db:
+        db.execute("insert into nowhere values (1)")
+    assert not is_of_the_action(failed.value)
 
 
 @pytest.mark.parametrize("setting", ["off", "local", "remote_apply"])
