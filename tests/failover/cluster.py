@@ -22,12 +22,12 @@ from typing import Any
 import requests
 
 from tests import components
+from tests.postgres_user import as_user, own
 
 CONFIGURATION = Path(__file__).parents[2] / "docs" / "failover"
 NAMES = ("db1", "db2", "db3")
 STEP_S = 0.1
 _OF_ALL = ("initial-cluster:", "hosts:", "server db")  # lines that name every host
-_USER = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class Cluster:
 
     def start(self) -> None:
         """Starts everything, and waits until a primary with a synchronous standby serves."""
-        _own(self.directory)
+        own(self.directory)
         for host in self.hosts:
             host.home.mkdir()
-            _own(host.home)
+            own(host.home)
             self._start(host, "etcd", "etcd", "--config-file", self._written(host, "etcd.yml"))
         for host in self.hosts:
             self.start_database(host)
@@ -127,7 +127,7 @@ class Cluster:
         components.demand(shutil.which(program) is not None, f"Debian's package for {what}")
         with (host.home / f"{what}.log").open("ab") as output:
             self._running[f"{host.name} {what}"] = subprocess.Popen(
-                [*_as_owner(), program, *words], stdout=output, stderr=output, cwd=host.home
+                [*as_user("--pdeathsig", "TERM"), program, *words], stdout=output, stderr=output, cwd=host.home
             )
 
     def _written(self, host: Host, name: str) -> str:
@@ -135,7 +135,7 @@ class Cluster:
         path = host.home / name
         path.write_text("".join(self._line(host, line) for line in _lines(name)))
         path.chmod(0o600)
-        _own(path)
+        own(path)
         return str(path)
 
     def _line(self, host: Host, line: str) -> str:
@@ -176,14 +176,3 @@ def until(true: Any) -> None:
 
 def _lines(name: str) -> list[str]:
     return (CONFIGURATION / name).read_text().splitlines(keepends=True)
-
-
-def _own(path: Path) -> None:
-    if os.geteuid() == 0:
-        shutil.chown(path, _USER, _USER)
-
-
-def _as_owner() -> list[str]:
-    """The words before a command that run it as PostgreSQL's user, and end it with this process."""
-    change = [f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"] if os.geteuid() == 0 else []
-    return ["setpriv", *change, "--pdeathsig", "TERM", "--"]

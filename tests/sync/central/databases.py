@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -21,6 +19,7 @@ from sync.central.store.interface import Store
 from sync.central.store.opening import open_store
 from sync.central.store.transactions import WriteTransaction
 from tests import components
+from tests.postgres_user import as_user, own
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _TEMPLATE = "centre_template"
@@ -47,7 +46,7 @@ _KEEP = """do $$ declare each record; filled boolean; begin
         end if;
     end loop;
 end $$"""
-_USER = "postgres"  # of the database, and of the system where the tests run as root, as PostgreSQL does not
+_USER = "postgres"  # of the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,7 @@ class Cluster:
         self._syncs = "on" if durable else "off"
         self._numbers = itertools.count(1)
         self._server: subprocess.Popen[bytes] | None = None
-        if _is_root():
-            shutil.chown(directory, _USER, _USER)
+        own(directory)
         self._run(
             "initdb",
             "--no-sync",
@@ -139,7 +137,7 @@ class Cluster:
         words = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
         # It ends with this process, also where that is killed.
         self._server = subprocess.Popen(
-            [*_as_owner("--pdeathsig", "INT"), _program("postgres"), "-D", str(self._data), *words],
+            [*as_user("--pdeathsig", "INT"), _program("postgres"), "-D", str(self._data), *words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -191,7 +189,7 @@ class Cluster:
             return cursor.fetchall() if cursor.description else None
 
     def _run(self, program: str, *words: str) -> None:
-        subprocess.run([*_as_owner(), _program(program), *words], check=True, capture_output=True)
+        subprocess.run([*as_user(), _program(program), *words], check=True, capture_output=True)
 
 
 @contextmanager
@@ -204,16 +202,6 @@ def cluster(*, durable: bool = False) -> Iterator[Cluster]:
             yield made
         finally:
             made.stop()
-
-
-def _is_root() -> bool:
-    return os.geteuid() == 0
-
-
-def _as_owner(*options: str) -> list[str]:
-    """The words before a command that runs it as PostgreSQL's user."""
-    change = [f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"] if _is_root() else []
-    return ["setpriv", *change, *options, "--"] if change or options else []
 
 
 def _program(name: str) -> str:
