@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 
 import psycopg
 import pytest
@@ -127,12 +128,12 @@ def test_a_writer_that_finds_the_shared_transaction_gone_begins_its_own(url: str
             with store.write(brief=True) as db:
                 put(db, "A")
                 while not store._commits._turns.is_wanted:
-                    pass
+                    sleep(0.01)
                 end_session(url, db)
 
         failed = pool.submit(first)
         while not store._commits._turns._owner:
-            pass
+            sleep(0.01)
         write(store, "B", brief=True)
         assert isinstance(failed.exception(), sqlite3.OperationalError)
     assert prefixes(store) == ["B"]
