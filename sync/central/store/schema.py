@@ -1,7 +1,7 @@
 """The tables of the centre's database, and the migrations that lead to them. A released migration is never edited.
 
 Statements are in the part of SQL that SQLite and PostgreSQL share: `bigint` for every number (the store writes SQLite's
-own name for it), `text` for the rest, 0 or 1 for truth, a primary key in every table, and no default values.
+own name for it), `text` for the rest, 0 or 1 for truth, a primary key in every table, and no default values but one.
 Columns named `*_ms` hold UTC milliseconds, columns named `*_day` ISO dates of the site, and JSON is text.
 """
 
