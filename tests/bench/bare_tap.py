@@ -9,7 +9,6 @@ hold up a tap.
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from kiosk.store.sqlite import Store
 from kiosk.ui.messages import State
 from sync.database_file import connect
 from tests.bench.page_client import PageClient
+from tests.bench.recording import recording
 from tests.bench.taken import Taken, taken
 from tests.bench.work_thread import WorkThread
 from tests.kiosk import samples
@@ -133,20 +133,9 @@ def _recorded() -> Iterator[list[Statement]]:
     """Yields the list of the statements of every connection that is opened while the context is open."""
     seen: list[Statement] = []
 
-    class Recording(sqlite3.Connection):
-        def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
-            seen.append((sql, values, False))
-            return super().execute(sql, values)
+    def note(many: bool, sql: str, values: Any) -> None:
+        if values or not many:
+            seen.append((sql, values, many))
 
-        def executemany(self, sql: str, values: Any) -> sqlite3.Cursor:
-            rows = list(values)
-            if rows:
-                seen.append((sql, rows, True))
-            return super().executemany(sql, rows)
-
-    plain = sqlite3.connect
-    sqlite3.connect = lambda *args, **options: plain(*args, factory=Recording, **options)  # type: ignore[assignment]
-    try:
+    with recording(note):
         yield seen
-    finally:
-        sqlite3.connect = plain

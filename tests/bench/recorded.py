@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from kiosk.demo.hospital import Places
 from sync.central.opening import open_centre
 from sync.central.web.app import create_app
 from sync.central.web.socket_places import SocketPlaces
+from tests.bench.recording import recording
 
 PATH = "/api/v1/patient-journey/perform-action/"
 Statement = tuple[int, str, Any]
@@ -46,19 +46,7 @@ def record(directory: Path, bodies: list[dict[str, Any]], token: str) -> list[li
     shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("recording"))
     seen: list[Statement] = []
 
-    class Recording(sqlite3.Connection):
-        def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
-            seen.append((0, sql, parameters))
-            return super().execute(sql, parameters)
-
-        def executemany(self, sql: str, parameters: Any) -> sqlite3.Cursor:
-            rows = list(parameters)
-            seen.append((1, sql, rows))
-            return super().executemany(sql, rows)
-
-    plain = sqlite3.connect
-    sqlite3.connect = lambda *args, **options: plain(*args, factory=Recording, **options)  # type: ignore[assignment]
-    try:
+    with recording(lambda many, sql, given: seen.append((int(many), sql, given))):
         centre = open_centre(f"sqlite:///{copy / 'central.db'}")
         client = create_app(centre, SocketPlaces()).test_client()
         requests_seen = []
@@ -68,7 +56,5 @@ def record(directory: Path, bodies: list[dict[str, Any]], token: str) -> list[li
             assert answer.status_code == 200, answer.text
             requests_seen.append(list(seen))
         centre.store.close()
-    finally:
-        sqlite3.connect = plain
-        shutil.rmtree(copy)
+    shutil.rmtree(copy)
     return requests_seen
