@@ -1,6 +1,6 @@
 """The patients on the centre's roster: whom a snapshot has named, and who leaves.
 
-Each snapshot begins a generation of the roster, a number that rises. Whoever is named by the snapshot, or by a page
+Each snapshot begins a generation of the roster, a number that rises. A patient whom the snapshot names, or a page
 after it, is of that generation. So the end of the snapshot finds those whom it has not named. A patient who has left
 the roster stays in the kiosk until the last of their pending actions has its verdict. Every function takes the
 connection of an open transaction.

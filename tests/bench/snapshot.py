@@ -133,7 +133,7 @@ class _Kiosk:
         return took
 
     def tap_and_pause(self, number: int) -> float:
-        """The same, and the pause until the next tap."""
+        """One tap, and the pause until the next one."""
         took = self.tap(number)
         time.sleep(PAUSE_S)
         return took

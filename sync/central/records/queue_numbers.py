@@ -138,7 +138,7 @@ def _is_in_use(db: ReadTransaction, definitions: Definitions, number: str, day: 
 
 
 def _may_be_borne(live: str) -> str:
-    """SQL for whether `_bearers()` may find somebody. Whoever has two numbers counts as a bearer of every number."""
+    """SQL for whether `_bearers()` may find somebody. A patient with two numbers counts as a bearer of each."""
     return (
         "exists (select 1 from entries e where e.queue_number = :number"  # noqa: S608 (placeholders only)
         f" and (e.site_day >= :since_day or e.state in {live}))"

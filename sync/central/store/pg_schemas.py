@@ -30,6 +30,12 @@ def has_tables(connection: Connection) -> bool:
     return bool(connection.execute("select to_regclass('public.schema_version') is not null").fetchone()[0])
 
 
+def is_amid_restore(connection: Connection) -> bool:
+    """Whether a restore was interrupted: the tables were moved away, and none came. Raises sqlite3.Error."""
+    found = connection.execute(f"select 1 from pg_namespace where starts_with(nspname, '{REPLACED}')").fetchone()  # noqa: S608
+    return found is not None and not has_tables(connection)
+
+
 def demand_centre(connection: Connection, shown: object) -> None:
     """Raises StoreError where the tables are no centre's, or a newer version made them. `shown` names their origin."""
     is_centre = has_tables(connection) and connection.execute("select 1 from incarnation").fetchone() is not None

@@ -16,7 +16,7 @@ from sync.central.store.news import News
 from sync.central.store.pg_connection import Driver, PgConnection, connect
 from sync.central.store.pg_errors import operational
 from sync.central.store.pg_programs import dump, read_through
-from sync.central.store.pg_schemas import REPLACED, has_tables
+from sync.central.store.pg_schemas import REPLACED, has_tables, is_amid_restore
 from sync.central.store.place import Place, place_of
 from sync.central.store.shared_commits import SharedCommits
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
@@ -66,6 +66,7 @@ class PostgresStore:
         self._writer = hold_database(self.place)
         try:
             _demand_form(self._writer, self.place)
+            _demand_whole_restore(self._writer, self.place)
             if not create:
                 _demand_tables(self._writer, self.place)
             migrate(self._writer, self.place, POSTGRESQL)
@@ -211,6 +212,12 @@ def _demand_form(connection: PgConnection, place: Place) -> None:
     order = connection.execute(f"select {_SORTS_BYTES}").fetchone() if is_utf8 else None
     if order is None or not order[0]:
         raise StoreError(_OTHER_FORM.format(place=place))
+
+
+def _demand_whole_restore(connection: PgConnection, place: Place) -> None:
+    """Raises StoreError where a restore was interrupted: an empty centre in its place would hide that."""
+    if is_amid_restore(connection):
+        raise StoreError(f"{place}: a restore was interrupted: repeat it by kiosk-central restore")
 
 
 def _demand_tables(connection: PgConnection, place: Place) -> None:

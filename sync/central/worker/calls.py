@@ -1,7 +1,7 @@
 """Answers the frames of the gateway, on a few threads.
 
-The threads take turns at reading: whoever has read a frame answers it, and the next one reads. So no call waits for a
-hand-over between threads, and no more are read than there are threads.
+The threads take turns at reading. The one that has read a frame answers it, and the next one reads. So no call waits
+for a hand-over between threads, and no more are read than there are threads.
 """
 
 import logging

@@ -139,13 +139,13 @@ def full_page(box: Box, **changes: Any) -> PullAnswer:
 
 
 def snapshot(box: Box, **changes: Any) -> PullAnswer:
-    """The same as the only page of a snapshot of the next day, with other rules."""
+    """The whole snapshot of the next day in one page, with other rules."""
     values = {"reset": True, "from_cursor": 0, "asked_cursor": box.cursor, "gone": (), "now_ms": at("09:00", NEXT_DAY)}
     return full_page(box, **values | {"definitions": new_rules()} | changes)
 
 
 def restored(box: Box) -> PullAnswer:
-    """The same as the first page of a restored centre."""
+    """The whole snapshot of a restored centre in one page."""
     return snapshot(box, server_incarnation="two", now_ms=at("10:00"), definitions=None)
 
 

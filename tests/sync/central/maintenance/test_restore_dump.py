@@ -12,7 +12,9 @@ from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.incarnation import update_marker
 from sync.central.maintenance.restore_dump import restore_dump
 from sync.central.store.errors import InUse, StoreError
+from sync.central.store.pg_schemas import REPLACED, keep_tables
 from sync.central.store.place import place_of
+from sync.central.store.postgres import hold_database, release_database
 from tests.sync.central.centre import Centre, patient
 from tests.sync.central.databases import Cluster, Database
 
@@ -117,6 +119,20 @@ def test_a_backup_goes_into_a_database_without_tables(centre: Centre, cluster: C
         with other.read() as db:
             assert db.latest_change() == centre.rows("select value from counters where name = 'change'")[0]["value"]
         other.close()
+
+
+def test_a_restore_that_was_interrupted_leaves_no_empty_centre_and_is_ended_by_another(centre: Centre, tmp_path: Path):
+    back_up(centre.store, tmp_path / "backup")
+    centre.store.close()
+    connection = hold_database(centre.store.place)
+    keep_tables(connection, f"{REPLACED}by_the_interrupted_one")
+    release_database(connection)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="a restore was interrupted: repeat it"):
+            centre.open()
+    restore_dump(centre.store.place, tmp_path / "backup")
+    centre.open()
+    assert centre.state(patient(1))["journey_state"] == "UNREGISTERED"
 
 
 def test_a_backup_that_cannot_be_written_is_told(centre: Centre, tmp_path: Path):

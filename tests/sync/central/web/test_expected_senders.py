@@ -1,4 +1,4 @@
-"""Whoever has acted lately is expected to act again: the action itself confirms the token, in its own transaction."""
+"""A sender who has acted lately is expected again: the action itself confirms the token, in its own transaction."""
 
 from __future__ import annotations
 
