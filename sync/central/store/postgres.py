@@ -33,12 +33,14 @@ _SETTINGS = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25000",  # ms, where what was sent is not acknowledged: no keepalive goes out then
 }
 _KEEPALIVES = {
     "connect_timeout": "10",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
 }
 # Whether text is sorted by its bytes, as SQLite does, and not as a language has it.
 _SORTS_BYTES = "'B' < 'a' and 'a' < 'ab' and 'Z' < '_' and 'a-b' < 'ab' and 'z' < 'é' and 'é' < '가'"
