@@ -75,8 +75,9 @@ def _clock(centre: Centre, operator: Requester, believe: bool) -> Telling:
         with centre.store.write() as db:
             note(db, operator.who, AuditKind.CLOCK, now_ms)
             note_confirmed_time(db, now_ms)
-    doubt = doubt_of(centre.clock) or Doubt(centre.clock(), centre.clock())
-    return AboutNobody(dataclasses.asdict(doubt))
+    doubt, now_ms = doubt_of(centre.clock), centre.clock()
+    # Without a doubt both are one reading: a second one may be a millisecond later.
+    return AboutNobody(dataclasses.asdict(doubt or Doubt(now_ms, now_ms)))
 
 
 def _backup(centre: Centre, operator: Requester, file: str) -> Telling:

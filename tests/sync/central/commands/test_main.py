@@ -1,5 +1,6 @@
 """The command `kiosk-central`, in this process, on a database that no service has open."""
 
+import itertools
 import json
 import os
 import sqlite3
@@ -581,6 +582,14 @@ def test_the_clock_is_shown_and_believed(shell: Shell):
     shell("demo-data")
     assert shell("clock", "--believe").startswith("it is 20")
     assert json.loads(shell("clock", "--json"))["taken_ms"] > 0
+
+
+def test_a_clock_that_goes_on_between_two_readings_is_in_no_doubt(shell: Shell):
+    ticks = itertools.count()
+    parts = replace(open_centre(shell.url), clock=lambda: next(ticks))
+    told = operations_for(parts, os.getuid())["clock"]({})
+    assert told["machine_ms"] == told["taken_ms"]
+    parts.store.close()
 
 
 def test_a_clock_in_doubt_is_told_in_words_until_it_is_believed(shell: Shell):
