@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 import psycopg
+from psycopg import Notify
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import ConnStatus, TransactionStatus
@@ -67,6 +68,16 @@ class PgConnection:
         except psycopg.Error as error:
             raise translated(error) from None  # its own text may quote a row
 
+    def together(self, sql: str) -> "PgRow | None":
+        """Runs several statements in one message. Returns the first row of the last one. Raises sqlite3.Error."""
+        try:
+            cursor = self._driver.execute(sql.encode(), prepare=False)
+            while cursor.nextset():
+                pass
+            return cursor.fetchone() if cursor.description else None
+        except psycopg.Error as error:
+            raise translated(error) from None
+
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> "psycopg.Cursor[PgRow]":
         """Runs a statement for each row of parameters. Raises sqlite3.Error."""
         cursor = self._driver.cursor()
@@ -88,6 +99,35 @@ class PgConnection:
         if self._has_ended():
             self._driver.close()
             self._driver = self._connected()
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether the connection goes through a pooler, which may give each transaction another session."""
+        return self._driver.prepare_threshold is None
+
+    @property
+    def socket(self) -> int:
+        """The file of the connection, for a thread that waits for notifications. Raises sqlite3.OperationalError."""
+        try:
+            return self._driver.pgconn.socket
+        except psycopg.Error as error:
+            raise translated(error) from None
+
+    def hear(self, take: Callable[[Notify], None]) -> None:
+        """Calls `take` with each notification that comes on the connection as it is now, in the thread that reads."""
+        self._driver.add_notify_handler(take)
+
+    def take_notifications(self) -> None:
+        """Reads what the server has sent unasked. Raises sqlite3.OperationalError where the connection is lost."""
+        link = self._driver.pgconn
+        try:
+            link.consume_input()
+            if link.status != ConnStatus.OK:
+                raise psycopg.OperationalError("the connection is lost")
+            while (found := link.notifies()) is not None:
+                link.notify_handler(found) if link.notify_handler else None
+        except psycopg.Error as error:
+            raise translated(error) from None
 
     def close(self) -> None:
         """Ends the connection."""
@@ -128,7 +168,12 @@ def connect(url: str, options: Mapping[str, str], settings: Mapping[str, str]) -
     made.adapters.register_loader("numeric", _NumberOfSum)
     try:
         # One way there and back for all of them.
-        made.execute("select set_config(n, v, false) from unnest(%s::text[], %s::text[]) as s (n, v)", both)
+        found = made.execute(
+            "select pg_backend_pid(), set_config(n, v, false) from unnest(%s::text[], %s::text[]) as s (n, v)", both
+        ).fetchone()
+        # A pooler names itself. A statement that is prepared in one session may then be asked for in another one.
+        if found is not None and found[0] != made.info.backend_pid:
+            made.prepare_threshold = None
     except BaseException:
         made.close()
         raise
