@@ -160,20 +160,17 @@ def connect(url: str, options: Mapping[str, str], settings: Mapping[str, str]) -
 
     `options` are those of libpq; what the URL says of them wins. Raises psycopg.Error.
     """
-    named, both = _named(url), (list(settings), list(settings.values()))
+    named = _named(url)
     made = psycopg.connect(**(dict(options) | named), autocommit=True, row_factory=_row_factory)
     made.adapters.register_dumper(int, Int8Dumper)  # one type for each number, so that a statement is prepared once
     made.adapters.register_dumper(bool, _BoolAsNumber)
     made.adapters.register_loader("bool", _NumberOfBool)
     made.adapters.register_loader("numeric", _NumberOfSum)
     try:
-        # One way there and back for all of them.
-        found = made.execute(
-            "select pg_backend_pid(), set_config(n, v, false) from unnest(%s::text[], %s::text[]) as s (n, v)", both
-        ).fetchone()
-        # A pooler names itself. A statement that is prepared in one session may then be asked for in another one.
-        if found is not None and found[0] != made.info.backend_pid:
-            made.prepare_threshold = None
+        # One way there and back for all of them. A pooler names itself, and gives a session's settings to others.
+        found = made.execute(_SET, (made.info.backend_pid, list(settings), list(settings.values()))).fetchone()
+        if found is not None and found["is_pooled"]:
+            made.prepare_threshold = None  # the next session knows no statement that this one has prepared
     except BaseException:
         made.close()
         raise
@@ -186,6 +183,11 @@ def _named(url: str) -> dict[str, Any]:
         return psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         raise psycopg.OperationalError("the URL is not one that libpq can read") from None  # its text quotes the URL
+
+
+_SET = """select is_pooled, set_config(name, value, is_pooled)
+    from (select pg_backend_pid() <> %s::bigint as is_pooled) pooler
+    cross join unnest(%s::text[], %s::text[]) as settings (name, value)"""
 
 
 @lru_cache(maxsize=2048)

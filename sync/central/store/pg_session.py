@@ -33,6 +33,7 @@ _AGAIN_MS = 1000  # from one try to connect again to the next
 _LOOK_MS = 5000  # without news: the end of a connection that nobody has told is noticed
 
 
+_PROCESS = "select pg_backend_pid()"
 _LOCKS = {Share.HOST: JOIN_AS_HOST, Share.WORKER: JOIN, Share.ALONE: ALONE}
 
 
@@ -65,6 +66,19 @@ class PgSession:
     def be_with_others(self) -> None:
         """Lets other services in again."""
         self._ask(NO_LONGER_ALONE)
+
+    def shares_with(self, other: PgConnection) -> bool:
+        """Whether a pooler gives this session to another connection between two transactions. Raises sqlite3.Error.
+
+        Locks and LISTEN would be lost there.
+        """
+        if not self._connection.is_pooled:
+            return False
+        own = self._connection.together(_PROCESS)
+        taken = other.together(f"begin; {_PROCESS}")  # holds the session that it gets
+        now = self._connection.together(_PROCESS)
+        other.execute("rollback")
+        return own == taken or own != now
 
     def has_other_hosts(self) -> bool:
         """Whether another host has the database open at this moment, for a host. Raises sqlite3.Error."""

@@ -167,6 +167,8 @@ class PostgresStore:
 
     def _prepare(self, connection: PgConnection, *, create: bool, is_alone: bool) -> None:
         """Looks at the database, and brings its schema up to date. Raises StoreError, InUse and sqlite3.Error."""
+        if self._session.shares_with(connection):
+            raise StoreError(_THROUGH_POOLER.format(place=self.place))
         _demand_form(connection, self.place)
         _demand_whole_restore(connection, self.place)
         if not create:
@@ -254,7 +256,8 @@ def _connect_writer(place: Place) -> Driver:
     """Raises psycopg.Error."""
     made = _connect(place.url, {})
     try:
-        made.execute(SYNCHRONOUS.format(is_local="false").encode())
+        if made.prepare_threshold is not None:  # a pooled one does so in each transaction
+            made.execute(SYNCHRONOUS.format(is_local="false").encode())
     except BaseException:
         made.close()
         raise
@@ -290,6 +293,10 @@ def _demand_tables(connection: PgConnection, place: Place) -> None:
         )
 
 
+_THROUGH_POOLER = (
+    "{place}: a pooler there gives each transaction another session, and the news of other services would not come"
+    " through. Name the server's own address too: --direct-database"
+)
 _OTHER_FORM = (
     "{place}: the database sorts text by a language, or is not in UTF-8. Make another one:"
     " createdb --template=template0 --locale=C --encoding=UTF8 NAME"

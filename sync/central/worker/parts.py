@@ -44,6 +44,7 @@ class OpenCentre:
             Path(plan.keys) if plan.keys else None,
             rules,
             state_dir=Path(plan.state_dir) if plan.state_dir else None,
+            direct=plan.direct,
             create=plan.create,
         )
         self._centre = replace(opened, certificate=certificate)
