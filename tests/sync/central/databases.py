@@ -91,7 +91,7 @@ class Cluster:
     """A private PostgreSQL, at a socket in a directory of its own. What it writes survives a power cut if `durable`."""
 
     def __init__(self, directory: Path, *, durable: bool = False) -> None:
-        self._directory = directory
+        self.directory = directory
         self._syncs = "on" if durable else "off"
         self._numbers = itertools.count(1)
         self._server: subprocess.Popen[bytes] | None = None
@@ -116,17 +116,17 @@ class Cluster:
 
     @property
     def _data(self) -> Path:
-        return self._directory / "data"
+        return self.directory / "data"
 
     def url(self, name: str) -> str:
         """The URL of a database of this name."""
-        return f"postgresql://{_USER}@/{name}?host={self._directory}"
+        return f"postgresql://{_USER}@/{name}?host={self.directory}"
 
     def start(self) -> None:
         """Starts the server, and returns when it answers."""
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": str(self._directory),
+            "unix_socket_directories": str(self.directory),
             "fsync": self._syncs,
             "full_page_writes": self._syncs,
             "shared_buffers": "16MB",
@@ -145,9 +145,14 @@ class Cluster:
 
     def stop(self, how: int = signal.SIGINT) -> None:
         """Stops the server, and ends every connection: in order, or at once as by a crash (SIGQUIT)."""
+        self.signal(how)
+        assert self._server is not None
+        self._server.wait()
+
+    def signal(self, how: int) -> None:
+        """Tells the server to stop, as `stop()` does, and does not wait for it."""
         assert self._server is not None
         self._server.send_signal(how)
-        self._server.wait()
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -168,8 +173,10 @@ class Cluster:
     def bare(self, options: str = "") -> Iterator[str]:
         """The URL of a new database without tables, made with these options of `create database`."""
         name = self._new(options)
-        yield self.url(name)
-        self._sql(f"drop database {name} with (force)")
+        try:
+            yield self.url(name)
+        finally:
+            self._sql(f"drop database {name} with (force)")
 
     def _new(self, options: str) -> str:
         name = f"test{next(self._numbers)}"
