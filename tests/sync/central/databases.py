@@ -21,7 +21,7 @@ from sync.central.store.transactions import WriteTransaction
 from tests import components
 from tests.postgres_user import as_user, own
 
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
+SQLITE, POSTGRESQL, POOLED = "sqlite", "postgresql", "pooled"
 _TEMPLATE = "centre_template"
 _FORM = """select (select md5(string_agg(relname || oid, ' ' order by oid)) from pg_class),
     (select count(*) from pg_rewrite), (select count(*) from pg_trigger), (select count(*) from pg_proc)"""
@@ -51,10 +51,11 @@ _USER = "postgres"  # of the database
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database of its own for a test: its URL, and the directory of its state where it needs one."""
+    """The database of a test: its URL, the directory of its state where it needs one, its URL past a pooler."""
 
     url: str
     state_dir: Path | None = None
+    direct: str | None = None
 
     @property
     def is_postgresql(self) -> bool:
@@ -63,7 +64,7 @@ class Database:
 
     def open(self) -> Store:
         """Its store."""
-        return open_store(self.url, self.state_dir)
+        return open_store(self.url, self.state_dir, direct=self.direct)
 
     def open_soon(self) -> Store:
         """Its store, as soon as the server has noticed the end of another process that had it open."""
