@@ -97,8 +97,7 @@ class Cluster:
         self._numbers = itertools.count(1)
         self._server: subprocess.Popen[bytes] | None = None
         own(directory)
-        self._run(
-            "initdb",
+        words = (
             "--no-sync",
             "-A",
             "trust",
@@ -108,6 +107,7 @@ class Cluster:
             "-D",
             str(self._data),
         )
+        run_program("initdb", *words)
         self.start()
         self._sql(f"create database {_TEMPLATE}")
         open_store(self.url(_TEMPLATE), directory).close()
@@ -125,23 +125,7 @@ class Cluster:
 
     def start(self) -> None:
         """Starts the server, and returns when it answers."""
-        settings = {
-            "listen_addresses": "",
-            "unix_socket_directories": str(self.directory),
-            "fsync": self._syncs,
-            "full_page_writes": self._syncs,
-            "shared_buffers": "16MB",
-            "max_wal_size": "64MB",
-            "autovacuum": "off",
-            "log_min_messages": "fatal",
-        }
-        words = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
-        # It ends with this process, also where that is killed.
-        self._server = subprocess.Popen(
-            [*as_user("--pdeathsig", "INT"), _program("postgres"), "-D", str(self._data), *words],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._server = serve(self._data, self.directory, self._syncs)
         wait_for(self._answers, "PostgreSQL does not answer", 60.0)
 
     def stop(self, how: int = signal.SIGINT) -> None:
@@ -196,9 +180,6 @@ class Cluster:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else None
 
-    def _run(self, program: str, *words: str) -> None:
-        subprocess.run([*as_user(), _program(program), *words], check=True, capture_output=True)
-
 
 @contextmanager
 def cluster(*, durable: bool = False) -> Iterator[Cluster]:
@@ -210,6 +191,31 @@ def cluster(*, durable: bool = False) -> Iterator[Cluster]:
             yield made
         finally:
             made.stop()
+
+
+def serve(data: Path, sockets: Path, syncs: str = "off") -> subprocess.Popen[bytes]:
+    """Starts a server on a directory of data, at a socket in another one. It ends with this process."""
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(sockets),
+        "fsync": syncs,
+        "full_page_writes": syncs,
+        "shared_buffers": "16MB",
+        "max_wal_size": "64MB",
+        "autovacuum": "off",
+        "log_min_messages": "fatal",
+    }
+    words = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
+    return subprocess.Popen(
+        [*as_user("--pdeathsig", "INT"), _program("postgres"), "-D", str(data), *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def run_program(name: str, *words: str) -> None:
+    """Runs one of PostgreSQL's programs to its end."""
+    subprocess.run([*as_user(), _program(name), *words], check=True, capture_output=True)
 
 
 def _program(name: str) -> str:
