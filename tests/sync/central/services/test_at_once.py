@@ -39,7 +39,8 @@ def centres(database: Database, tmp_path: Path) -> Iterator[Sequence[Centre]]:
             state.mkdir()
             if made:
                 shutil.copy(made[0].keys.path, state / "central.keys")
-            opened = open_centre(database.url, state_dir=state if database.is_postgresql else None)
+            state_dir = state if database.is_postgresql else None
+            opened = open_centre(database.url, state_dir=state_dir, direct=database.direct)
             stack.enter_context(closing(opened.store))
             made.append(replace(opened, clock=Clock()))
         take_document(made[0], hospital(DAY, ROUNDS))
