@@ -18,6 +18,7 @@ from sync.central.store.errors import Overtaken, StaleJourney
 from sync.central.store.news import (
     BlockChanged,
     CardKeyPublished,
+    CommonChanged,
     NewsItem,
     PatientChanged,
     TimeConfirmed,
@@ -203,6 +204,7 @@ class WriteTransaction(ReadTransaction):
             " on conflict (name, site_day) do update set value = counters.value + 1",
             {"name": COMMON},
         )
+        self.news.append(CommonChanged())
 
     def announce_card_keys(self, number: int) -> None:
         """Adds a published card key, under a change number, to the news."""
