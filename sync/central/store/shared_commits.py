@@ -67,7 +67,7 @@ class Commit:
 class SharedCommits:
     """The connection that writes. Threads take turns in the order of their requests."""
 
-    def __init__(self, writer: Writer, turn_s: float | None = None) -> None:
+    def __init__(self, writer: Writer[WriteTransaction], turn_s: float | None = None) -> None:
         """A thread whose turn has not come after `turn_s` seconds gets an error. Without it there is no end."""
         self.shared_s = SHARED_S
         self.turn_s = turn_s
@@ -83,8 +83,9 @@ class SharedCommits:
         try:
             commit, is_first = self._begin(brief=brief, beside=beside)
             try:
-                transaction = WriteTransaction(self._connection, commit.seen)
+                transaction = self._writer.transaction(commit.seen)
                 yield transaction
+                transaction.flush()
                 if not is_first:
                     self._connection.execute("release savepoint turn")
                 self._writer.tell(transaction.news)
