@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from time import sleep
 
 import pytest
 
+from sync.central.store.errors import Trouble, trouble_of
 from sync.central.store.postgres import PostgresStore
 from tests.sync.central.databases import Cluster
 
@@ -58,6 +61,23 @@ for each in workers:
 store.close()
 """
 
+# A host that stops amid a transaction, as a machine does that is suspended.
+STOPPING = """
+import os, signal, sqlite3, sys
+from pathlib import Path
+from sync.central.store.postgres import PostgresStore
+
+store = PostgresStore(sys.argv[1], Path(sys.argv[2]))
+try:
+    with store.write() as db:
+        db.set_counter("stopped", 1)
+        os.kill(os.getpid(), signal.SIGSTOP)
+except sqlite3.OperationalError:
+    with store.write() as db:
+        db.set_counter("again", 1)
+store.close()
+"""
+
 
 @pytest.fixture
 def store(cluster: Cluster, tmp_path: Path) -> Iterator[PostgresStore]:
@@ -95,3 +115,31 @@ def test_a_reader_that_asks_for_what_is_new_misses_no_change_of_any_writer(store
     assert polls > 1
     while store.news.latest < last:  # each change is told too
         sleep(0.01)
+
+
+@pytest.mark.skipif(not LONG, reason="a part of make test-long: the server waits for half a minute")
+def test_a_host_that_stops_amid_a_transaction_holds_up_the_others_for_a_time_alone(
+    store: PostgresStore, tmp_path: Path
+):
+    (tmp_path / "other").mkdir()
+    words = [sys.executable, "-c", STOPPING, store.place.url, f"{tmp_path}/other"]
+    with subprocess.Popen(words) as other:
+        os.waitid(os.P_PID, other.pid, os.WSTOPPED)
+        errors: list[sqlite3.OperationalError] = []
+        while (error := refusal(store)) is not None:
+            errors.append(error)
+        other.send_signal(signal.SIGCONT)
+        assert other.wait() == 0
+    assert {trouble_of(error) for error in errors} == {Trouble.BUSY}
+    with store.read() as db:
+        assert [db.counter(name) for name in ("one", "stopped", "again")] == [1, None, 1]
+
+
+def refusal(store: PostgresStore) -> sqlite3.OperationalError | None:
+    """Why a write is refused; None where it is done."""
+    try:
+        with store.write() as db:
+            db.set_counter("one", 1)
+    except sqlite3.OperationalError as error:
+        return error
+    return None
