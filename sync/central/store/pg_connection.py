@@ -49,6 +49,8 @@ class PgConnection:
         """Raises sqlite3.OperationalError where the server is not reached."""
         self._connect = connect
         self._driver = self._connected()
+        self._failures = 0  # of messages with several statements
+        self._is_after_failure = False
 
     @property
     def in_transaction(self) -> bool:
@@ -62,6 +64,11 @@ class PgConnection:
 
     def execute(self, sql: str, parameters: Any = (), /) -> "psycopg.Cursor[PgRow]":
         """Runs a statement. Raises sqlite3.Error."""
+        if self._is_after_failure and sql.startswith("rollback"):
+            # The driver counts those as prepared that came after the one that failed, and forgets them with a rollback
+            # that it does not know.
+            self._is_after_failure = False
+            sql = f"{sql} -- {self._failures}"
         try:
             # Without parameters the driver takes a statement as it stands.
             return self._driver.execute(*((_spelled(sql), parameters) if parameters else (sql.encode(),)))
@@ -94,6 +101,8 @@ class PgConnection:
         except psycopg.Error as error:
             failed = failed or error
         if failed is not None:
+            self._failures += 1
+            self._is_after_failure = True
             raise translated(failed) from None
         return [cursor.rowcount for cursor in cursors]
 

@@ -33,16 +33,17 @@ _EMPTY = """do $$ declare each record; begin
     for each in select tablename from pg_tables where schemaname = 'public' loop
         execute format('delete from public.%I', each.tablename);
     end loop;
-    for each in select tablename from pg_tables where schemaname = 'fresh' loop
-        execute format('insert into public.%I select * from fresh.%I', each.tablename, each.tablename);
+    for each in select tablename from pg_tables where schemaname = 'replaced_fresh' loop
+        execute format('insert into public.%I select * from replaced_fresh.%I', each.tablename, each.tablename);
     end loop;
 end $$"""
+# A dump leaves out the schemas of that name.
 _KEEP = """do $$ declare each record; filled boolean; begin
-    create schema fresh;
+    create schema replaced_fresh;
     for each in select tablename from pg_tables where schemaname = 'public' loop
         execute format('select exists (select from public.%I)', each.tablename) into filled;
         if filled then
-            execute format('create table fresh.%I as table public.%I', each.tablename, each.tablename);
+            execute format('create table replaced_fresh.%I as table public.%I', each.tablename, each.tablename);
         end if;
     end loop;
 end $$"""
@@ -61,6 +62,11 @@ class Database:
     def is_postgresql(self) -> bool:
         """Whether it is a database of PostgreSQL."""
         return self.url.startswith(POSTGRESQL)
+
+    @property
+    def options(self) -> list[str]:
+        """The options that name it on a command line."""
+        return ["--database", self.url, *(["--state-dir", str(self.state_dir)] if self.state_dir else [])]
 
     def open(self) -> Store:
         """Its store."""
@@ -86,6 +92,14 @@ class Database:
         else:
             then = f"when {condition} begin select raise(abort, 'no room'); end"
         db.execute(f"create trigger refused before {what} on {table} {then}")
+
+    def refuse_no_more(self, db: WriteTransaction, table: str) -> None:
+        """Has the database take again what `refuse` refused."""
+        if self.is_postgresql:
+            db.execute(f"drop trigger refused on {table}")
+            db.execute("drop function refused")
+        else:
+            db.execute("drop trigger refused")
 
 
 class Cluster:
