@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.sync.central import databases
 from tests.sync.central.centre import Centre
 from tests.sync.central.databases import POOLED, POSTGRESQL, SQLITE, Cluster, Database
 from tests.sync.central.online import PATIENTS, Online
@@ -32,13 +31,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if LONG or metafunc.definition.path.parent.name in _ON_BOTH:
         behind = (POOLED,) if LONG and metafunc.definition.path.parent.name in _ON_BOTH else ()
         metafunc.parametrize("database", (SQLITE, POSTGRESQL, *behind), indirect=True)
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A private PostgreSQL for all tests of a process."""
-    with databases.cluster() as made:
-        yield made
 
 
 @pytest.fixture(scope="session")
