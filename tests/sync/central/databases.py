@@ -33,17 +33,16 @@ _EMPTY = """do $$ declare each record; begin
     for each in select tablename from pg_tables where schemaname = 'public' loop
         execute format('delete from public.%I', each.tablename);
     end loop;
-    for each in select tablename from pg_tables where schemaname = 'replaced_fresh' loop
-        execute format('insert into public.%I select * from replaced_fresh.%I', each.tablename, each.tablename);
+    for each in select tablename from pg_tables where schemaname = 'fresh' loop
+        execute format('insert into public.%I select * from fresh.%I', each.tablename, each.tablename);
     end loop;
 end $$"""
-# A dump leaves out the schemas of that name.
 _KEEP = """do $$ declare each record; filled boolean; begin
-    create schema replaced_fresh;
+    create schema fresh;
     for each in select tablename from pg_tables where schemaname = 'public' loop
         execute format('select exists (select from public.%I)', each.tablename) into filled;
         if filled then
-            execute format('create table replaced_fresh.%I as table public.%I', each.tablename, each.tablename);
+            execute format('create table fresh.%I as table public.%I', each.tablename, each.tablename);
         end if;
     end loop;
 end $$"""
