@@ -117,7 +117,7 @@ def run(
         click.echo(f"kiosk-central listens on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
         again = Command(*replace(plan, create=False).words())
         begin = Begin(web, proxies_only=protection is Exposure.PROXY)
-        if not serve(listener, again, certificate, begin, first=worker):
+        if not serve(listener, [again], certificate, begin, first=worker):
             raise click.ClickException("the service did not start")
 
 

@@ -56,7 +56,7 @@ class Hall:
         with self.centre.store.write() as db:
             self.staff = issue(db, Role.STAFF, self.centre.time())
         app = create_app(self.centre.parts, SocketPlaces(4), most_waiting)
-        self.gateway = GatewayInThread(WorkerInThread(app, self.centre.store.news.close))
+        self.gateway = GatewayInThread([WorkerInThread(app, self.centre.store.news.close)])
         self.url = f"http://127.0.0.1:{self.gateway.port}"
 
     def pull(self, kiosk: Enrolment, cursor: int, wait_s: float) -> Held:
