@@ -37,6 +37,8 @@ class Service:
         said = self._process.stdout.readline() if ready else ""
         assert "listens on http://" in said, self._process.communicate()
         self.url = "http://" + said.strip().rpartition("//")[2]
+        # The port is open before a worker answers on it, and before commands reach the service.
+        assert requests.get(f"{self.url}/healthz", timeout=PATIENCE_S).ok
 
     def command(self, *words: str) -> str:
         done = subprocess.run([*COMMAND, *words, *self._named], capture_output=True, text=True, check=False)
