@@ -23,11 +23,13 @@ from sync.agent.client import Accepted, CentralClient
 from sync.control import ControlError, NotRunning
 from sync.ids import new_id
 from sync.protocol import EnrolRequest, PullAnswer, PullRequest
+from tests.sync.central.conftest import LONG
 from tests.sync.central.databases import Cluster, Database
 from tests.sync.central.postgres_service import COMMAND, Service, wait
 
 pytestmark = [pytest.mark.processes, pytest.mark.one_database, pytest.mark.xdist_group("two workers")]
-PATIENTS = 200
+KILLS = 20 if LONG else 2
+PATIENTS = 100 + 30 * KILLS
 STAFF: dict[str, object] = {"role": "staff", "name": "desk"}
 
 
@@ -173,7 +175,8 @@ def test_one_of_two_who_do_the_same_to_a_patient_is_told_that_it_is_done(ward: W
 
 def test_the_death_of_a_worker_under_load_loses_and_doubles_nothing(ward: Ward):
     desks = [ward.service.token(place, **STAFF) for place in (0, 1)] * 3
-    patients = iter([ward.newcomer() for _ in range(60)])
+    number = 30 * KILLS
+    patients = iter([ward.newcomer() for _ in range(number)])
     acted: list[str] = []
     lock = threading.Lock()
 
@@ -189,13 +192,13 @@ def test_the_death_of_a_worker_under_load_loses_and_doubles_nothing(ward: Ward):
 
     with ThreadPoolExecutor(len(desks)) as pool:
         working = [pool.submit(desk, token) for token in desks]
-        for number in (5, 25):  # one worker, and the other one or the same again
-            wait(lambda: len(acted) >= number or all(each.done() for each in working))  # noqa: B023
+        for kill in range(KILLS):  # the one that has lived longest, so one after the other
+            wait(lambda: len(acted) >= 30 * kill + 5 or all(each.done() for each in working))  # noqa: B023
+            wait(lambda: len(ward.service.worker_pids()) == 2)
             os.kill(min(ward.service.worker_pids()), signal.SIGKILL)
         for each in working:
             each.result()
-    assert len(acted) == 60
-    assert [ward.done(patient_id) for patient_id in acted] == [["scan_nfc", "register"]] * 60
+    assert [ward.done(patient_id) for patient_id in acted] == [["scan_nfc", "register"]] * number
     ward.await_both()
 
 

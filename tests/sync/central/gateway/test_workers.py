@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import select
 import socket
@@ -69,18 +70,21 @@ class Ward:
 
 
 class Unsteady:
-    """A worker that can start while it `is_able`."""
+    """A worker that can start while it `is_able`. Else the machine refuses it a process, or it says why it ends."""
 
-    def __init__(self, worker: Program, *, is_able: bool) -> None:
+    def __init__(self, worker: Program, *, is_able: bool, is_process: bool = True) -> None:
         self.tries = threading.Semaphore(0)  # that were in vain
         self.is_able = is_able
         self._worker = worker
+        self._is_process = is_process
 
     def start(self, link: socket.socket):
         if self.is_able:
             return self._worker.start(link)
-        link.sendall(encode(NotOpened("the database is away")))
         self.tries.release()
+        if not self._is_process:
+            raise OSError(errno.EAGAIN, "no process is left")
+        link.sendall(encode(NotOpened("the database is away")))
         return Ended()
 
 
@@ -218,10 +222,10 @@ def test_a_worker_that_dies_is_started_again_while_the_others_serve(house: House
         assert alive.receive(PATIENCE_S) == "2: still here"
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_a_worker_that_cannot_start_again_is_tried_until_it_can(house: House, place: int):
+@pytest.mark.parametrize(("place", "is_process"), [(0, True), (1, True), (1, False)])
+def test_a_worker_that_cannot_start_again_is_tried_until_it_can(house: House, place: int, is_process: bool):
     programs: list[Program] = [ward.worker for ward in house.wards]
-    unsteady = programs[place] = Unsteady(house.wards[place].worker, is_able=place == 0)
+    unsteady = programs[place] = Unsteady(house.wards[place].worker, is_able=place == 0, is_process=is_process)
     house.serve(programs)
     others = [token_at(other, 3) for other in range(3) if other != place]
     assert {house.place(token) for token in others} == {0, 1, 2} - {place}
