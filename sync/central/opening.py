@@ -170,7 +170,7 @@ def _in_force(store: Store, offered: Definitions | None, at_ms: int) -> Definiti
     with store.write() as db:
         before = newest_definitions(db)
         taken = put_in_force(db, offered, at_ms)
-        if before is not None and taken.version > before.version:
+        if before is None or before.version < taken.version:
             db.note_common_change()
     if taken.version > offered.version:
         log.warning("definitions %s stay in force; %s were offered", taken.version, offered.version)
