@@ -24,7 +24,6 @@ from sync.central.gateway.pace import CALLS_A_SECOND, Pace
 from sync.central.gateway.places import Places
 from sync.central.gateway.program import Program, Started
 from sync.central.gateway.refusals import BUSY, SERVER, TOO_SLOW, refusal
-from sync.central.gateway.routing import place_of
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
 from sync.central.gateway.workers import Workers
@@ -196,7 +195,7 @@ class Gateway:
         headers = request.headers
         token = token_in(headers.get("Authorization", ""), headers.get("Sec-WebSocket-Protocol", ""))
         if token is not None:
-            return place_of(token, len(places))
+            return self._workers.place_for(token)
         # No worker remembers anything of such a call, so the one with the least to do answers it.
         return min(places, key=lambda place: (not self._workers.is_ready(place), self._turns.busy(place)))
 

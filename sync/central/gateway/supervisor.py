@@ -39,6 +39,7 @@ class Supervisor:
         self._take_end = take_end
         self._goes_on = goes_on
         self.is_at_rest = True  # neither running nor about to be
+        self.cannot_start = False  # since the last try, until it is ready
         self._link: Link | None = None
         self._running: Running | None = None
         self._ready = asyncio.Event()
@@ -102,7 +103,7 @@ class Supervisor:
 
     def _take(self, frame: ToGateway) -> None:
         if isinstance(frame, Ready):
-            self._pause_s = FIRST_PAUSE_S
+            self._pause_s, self.cannot_start = FIRST_PAUSE_S, False
             self._ready.set()
         elif isinstance(frame, Opened):
             assert self._link is not None
@@ -137,7 +138,7 @@ class Supervisor:
 
     def _fail(self) -> None:
         """The worker could not start."""
-        self.is_at_rest = True
+        self.is_at_rest = self.cannot_start = True
         reason, self._reason = self._reason, _NO_REASON
         if not self._goes_on():
             log.critical("%s", reason)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from sync.central.frames import Begin
 from sync.central.gateway.link import Link, Taker
 from sync.central.gateway.program import Program, Started
+from sync.central.gateway.routing import place_of
 from sync.central.gateway.supervisor import Supervisor
 
 
@@ -48,6 +49,14 @@ class Workers:
     def is_ready(self, place: int) -> bool:
         """Whether the worker of a place takes calls."""
         return self._each[place].is_ready
+
+    def place_for(self, token: str) -> int:
+        """The place of a bearer's worker. While that one cannot start, another one stands in for it."""
+        place = place_of(token, len(self._each))
+        if not self._each[place].cannot_start:
+            return place
+        able = [other for other in self.places if not self._each[other].cannot_start]
+        return able[place_of(token, len(able))] if able else place
 
     async def link(self, place: int, seconds: float) -> Link:
         """As `Supervisor.link`, of the worker of a place."""
