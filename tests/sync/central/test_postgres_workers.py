@@ -18,11 +18,13 @@ import pytest
 import requests
 
 from sync.agent.client import Accepted, CentralClient
+from sync.central.gateway.routing import place_of
 from sync.control import ControlError, NotRunning
 from sync.ids import new_id
-from sync.protocol import EnrolRequest, PullAnswer, PullRequest
+from sync.protocol import Enrolment, EnrolRequest, PullRequest
 from tests.sync.central.conftest import LONG
 from tests.sync.central.databases import Cluster, Database
+from tests.sync.central.held import Held
 from tests.sync.central.postgres_service import Service, wait
 
 pytestmark = [pytest.mark.processes, pytest.mark.one_database, pytest.mark.xdist_group("two workers")]
@@ -90,41 +92,49 @@ def test_a_patients_socket_hears_what_the_desk_does_at_the_other_worker(ward: Wa
 
 
 def test_a_kiosk_that_waits_is_told_what_happens_at_the_other_worker(ward: Ward):
-    code = ward.service.ask("enroll-code")["code"]
-    enrolled = CentralClient(ward.service.url).enrol(EnrolRequest(code=code, name="Lobby", ticket_prefix="L"))
-    assert isinstance(enrolled, Accepted)
-    client = CentralClient(ward.service.url, enrolled.answer.token)
-    incarnation = ""
-
-    def pull(cursor: int, wait_s: float) -> PullAnswer:
-        answered = client.pull(
-            PullRequest(
-                protocol_version=2,
-                site_id=enrolled.answer.site_id,
-                kiosk_id=enrolled.answer.kiosk_id,
-                epoch=1,
-                cursor=cursor,
-                server_incarnation=incarnation,
-                definitions_version=enrolled.answer.definitions["version"],
-                wait_s=wait_s,
-            )
-        )
-        assert isinstance(answered, Accepted), answered
-        return answered.answer
-
-    page = pull(0, 0.0)
-    incarnation = page.server_incarnation
+    kiosk = _Kiosk(ward.service)
+    beside = _Kiosk(ward.service, kiosk.place)
+    desk = ward.service.token(1 - kiosk.place, **STAFF)
+    page = kiosk.pull(0, 0.0).answer()
     while page.more:
-        page = pull(page.cursor, 0.0)
-    # Without news such a pull lasts half a minute, and the six of them longer than the test may.
-    for place in (0, 1) * 3:
-        desk, patient_id = ward.service.token(place, **STAFF), ward.newcomer()
-        with ThreadPoolExecutor(1) as kiosk:
-            waiting = kiosk.submit(pull, page.cursor, 30.0)
-            assert ward.service.act(desk, "scan_nfc", new_id(), patient_id).status_code == 200
-            page = waiting.result()
+        page = kiosk.pull(page.cursor, 0.0).answer()
+    for _ in range(4):
+        waiting, patient_id = kiosk.pull(page.cursor, 30.0), ward.newcomer()
+        beside.pull(0, 0.0).answer()  # the first one has come by then
+        assert ward.service.act(desk, "scan_nfc", new_id(), patient_id).status_code == 200
+        page = waiting.answer()
         while patient_id not in [row.patient_id for row in page.patients]:
-            page = pull(page.cursor, 30.0)
+            page = kiosk.pull(page.cursor, 30.0).answer()
+
+
+class _Kiosk:
+    """A kiosk that the worker of a place serves, or any worker."""
+
+    def __init__(self, service: Service, place: int | None = None) -> None:
+        self._port = int(service.url.rpartition(":")[2])
+        self._enrolment = self._enrol(service)
+        while place is not None and self.place != place:
+            self._enrolment = self._enrol(service)
+
+    def _enrol(self, service: Service) -> Enrolment:
+        code = service.ask("enroll-code")["code"]
+        enrolled = CentralClient(service.url).enrol(EnrolRequest(code=code, name="Lobby"))
+        assert isinstance(enrolled, Accepted)
+        self.place = place_of(enrolled.answer.token, 2)
+        return enrolled.answer
+
+    def pull(self, cursor: int, wait_s: float) -> Held:
+        request = PullRequest(
+            protocol_version=2,
+            site_id=self._enrolment.site_id,
+            kiosk_id=self._enrolment.kiosk_id,
+            epoch=1,
+            cursor=cursor,
+            server_incarnation=self._enrolment.server_incarnation,
+            definitions_version=self._enrolment.definitions["version"],
+            wait_s=wait_s,
+        )
+        return Held(self._port, self._enrolment.token, request)
 
 
 @pytest.mark.parametrize("place", [0, 1])
