@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from psycopg.sql import Literal
 
+from sync.central.store.errors import Trouble, trouble_of
 from sync.central.store.news import NewsItem
 from sync.central.store.pg_connection import PgConnection
 from sync.central.store.pg_errors import operational
@@ -19,7 +20,10 @@ SYNCHRONOUS = (
     " when 'remote_apply' then 'remote_apply' else 'on' end, {is_local})"
 )
 # Through a pooler each transaction may have another session, whose settings are not ours.
-_OF_A_POOLED_SESSION = f"set local lock_timeout = '5s'; {SYNCHRONOUS.format(is_local='true')}"
+_OF_A_POOLED_SESSION = (
+    "set local lock_timeout = '5s'; set local idle_in_transaction_session_timeout = '30s';"
+    f" {SYNCHRONOUS.format(is_local='true')}"
+)
 _SEEN = f"""select max(value) filter (where name = 'change'), max(value) filter (where name = '{COMMON}')
     from counters where site_day = '' and name in ('change', '{COMMON}')"""  # noqa: S608
 
@@ -83,7 +87,9 @@ class PgWriter:
         self._change = max([self._change, *(each.number for each in self._news)])
 
     def fail(self, error: BaseException) -> None:
-        """Does nothing: the server keeps its own log."""
+        """Ends a session that may not write: the next one may reach a primary, or find that it may."""
+        if isinstance(error, sqlite3.OperationalError) and trouble_of(error) is Trouble.READ_ONLY:
+            self.connection.close()
 
     def rest(self) -> None:
         """Does nothing: the server looks after itself."""

@@ -17,6 +17,7 @@ from sync.fair_lock import FairLock
 
 SHARED_S = 0.01  # from the begin of a commit's first transaction, until it takes no further one
 MOST_SHARING = 64
+TOO_LATE = "the transactions before this one take too long"
 
 
 class Commit:
@@ -66,8 +67,10 @@ class Commit:
 class SharedCommits:
     """The connection that writes. Threads take turns in the order of their requests."""
 
-    def __init__(self, writer: Writer[WriteTransaction]) -> None:
+    def __init__(self, writer: Writer[WriteTransaction], turn_s: float | None = None) -> None:
+        """A thread whose turn has not come after `turn_s` seconds gets an error. Without it there is no end."""
         self.shared_s = SHARED_S
+        self.turn_s = turn_s
         self._writer = writer
         self._connection = writer.connection
         self._turns = FairLock()
@@ -96,6 +99,7 @@ class SharedCommits:
                     self._commit_open()
         finally:
             self._turns.release()
+        self._commit_abandoned()
         commit.wait()
 
     @contextlib.contextmanager
@@ -110,12 +114,22 @@ class SharedCommits:
 
     def _take_turn(self) -> None:
         try:
-            self._turns.acquire()
+            has_turn = self._turns.acquire(self.turn_s)
         except BaseException:
             # A transaction may have been left open for this very thread.
             with self._turns:
                 self._commit_open()
             raise
+        if not has_turn:
+            raise sqlite3.OperationalError(TOO_LATE)
+
+    def _commit_abandoned(self) -> None:
+        """Commits what was left open for a thread whose patience has ended meanwhile."""
+        if self._open is not None and self._turns.acquire(0):
+            try:
+                self._commit_open()
+            finally:
+                self._turns.release()
 
     def _begin(self, *, brief: bool, beside: bool) -> tuple[Commit, bool]:
         """The commit that the transaction of this turn is part of, and whether it is the first one there."""
