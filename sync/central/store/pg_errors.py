@@ -28,7 +28,11 @@ _CODES = {
     "XX001": sqlite3.SQLITE_IOERR,  # data_corrupted
     "XX002": sqlite3.SQLITE_IOERR,  # index_corrupted
 }
-_OVERTAKEN = ("40001", "40P01")  # serialization_failure, deadlock_detected
+_OVERTAKEN = (
+    "40001",  # serialization_failure
+    "40P01",  # deadlock_detected
+    "22012",  # division_by_zero: a row was not there as it was read (pg_transaction.py)
+)
 _OF_THE_DATA = {"22", "54"}  # data_exception; program_limit_exceeded: a value is too long for an index
 # What a statement or a row is to blame for. Every other error is the database's.
 _CLASSES: tuple[tuple[type[psycopg.Error], type[sqlite3.Error]], ...] = (
@@ -41,10 +45,10 @@ _CLASSES: tuple[tuple[type[psycopg.Error], type[sqlite3.Error]], ...] = (
 def translated(error: psycopg.Error) -> sqlite3.Error:
     """The error of `sqlite3` that says the same. Its `sqlite_errorcode` says what keeps the database from working."""
     state = error.sqlstate or ""
-    if isinstance(error, psycopg.DataError) or state[:2] in _OF_THE_DATA:
-        return sqlite3.DataError(f"{type(error).__name__} {state}".strip())
     if state in _OVERTAKEN:
         return Overtaken(_in_words(error))
+    if isinstance(error, psycopg.DataError) or state[:2] in _OF_THE_DATA:
+        return sqlite3.DataError(f"{type(error).__name__} {state}".strip())
     code = _CODES.get(state, _CODES.get(state[:2]))
     if code is not None:
         return operational(_in_words(error), code)

@@ -102,13 +102,34 @@ class PostgresStore:
     def write(self, *, brief: bool = False, beside: bool = False) -> Iterator[WriteTransaction]:
         """One transaction, as `Store.write()` says."""
         try:
-            with self._commits.transaction(brief=brief, beside=beside) as transaction:
+            goes_beside = beside and self._goes_beside()
+            with self._beside() if goes_beside else self._commits.transaction(brief=brief) as transaction:
                 yield transaction
         except sqlite3.OperationalError as error:
             self._is_full |= trouble_of(error) is Trouble.DISK_FULL
             raise
         if transaction.news:
             self.news.announce(transaction.news)
+
+    def _goes_beside(self) -> bool:
+        """Whether a transaction that may be beside others is to be: it shares no commit then.
+
+        Without other services, those that wait for each other in this one had better share.
+        """
+        return self._session.has_others or self._commits.is_idle
+
+    @contextlib.contextmanager
+    def _beside(self) -> Iterator[WriteTransaction]:
+        """One transaction beside those of other services, in turn with those of this one."""
+        with self._commits.alone():
+            transaction = self._writer.begin_beside()
+            try:
+                yield transaction
+                self._writer.commit_beside(transaction)
+            except BaseException as error:
+                self._writer.fail(error)
+                self._writer.undo()
+                raise
 
     @contextlib.contextmanager
     def read(self) -> Iterator[ReadTransaction]:

@@ -23,13 +23,8 @@ TOO_LATE = "the transactions before this one take too long"
 class Commit:
     """One commit, and the transactions that it covers."""
 
-    def __init__(self, shared_s: float, seen: int | None = None, *, beside: bool = False) -> None:
-        """It takes further transactions for `shared_s` seconds: those that are `beside` others, or in turn, as it is.
-
-        `seen` is the last change number that the newest of them has seen, as `Writer.begin()` gives it.
-        """
-        self.beside = beside
-        self.seen = seen
+    def __init__(self, shared_s: float) -> None:
+        """It takes further transactions for `shared_s` seconds."""
         self._until = time.monotonic() + shared_s
         self._sharing = 1
         self._settled: threading.Event | None = None  # a transaction that shares with nobody needs none
@@ -77,13 +72,13 @@ class SharedCommits:
         self._open: Commit | None = None  # the commit of a transaction that was left open for the next writer
 
     @contextlib.contextmanager
-    def transaction(self, *, brief: bool, beside: bool = False) -> Iterator[WriteTransaction]:
+    def transaction(self, *, brief: bool) -> Iterator[WriteTransaction]:
         """One transaction, as `Store.write()` says."""
         self._take_turn()
         try:
-            commit, is_first = self._begin(brief=brief, beside=beside)
+            commit, is_first = self._begin(brief=brief)
             try:
-                transaction = self._writer.transaction(commit.seen)
+                transaction = self._writer.transaction()
                 yield transaction
                 transaction.flush()
                 if not is_first:
@@ -101,6 +96,11 @@ class SharedCommits:
             self._turns.release()
         self._commit_abandoned()
         commit.wait()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has a turn or waits for one."""
+        return self._turns.is_free
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -131,20 +131,20 @@ class SharedCommits:
             finally:
                 self._turns.release()
 
-    def _begin(self, *, brief: bool, beside: bool) -> tuple[Commit, bool]:
+    def _begin(self, *, brief: bool) -> tuple[Commit, bool]:
         """The commit that the transaction of this turn is part of, and whether it is the first one there."""
-        if not brief or (self._open is not None and self._open.beside != beside):
+        if not brief:
             self._commit_open()
         if self._open is not None and self._joins(self._open):
             return self._open, False
-        seen = self._writer.begin(beside=beside)
-        self._open = Commit(self.shared_s, seen, beside=beside)
+        self._writer.begin()
+        self._open = Commit(self.shared_s)
         return self._open, True
 
     def _joins(self, commit: Commit) -> bool:
         """Adds a transaction to the open one. False where the database has ended that one: it is undone then."""
         try:
-            commit.seen = self._writer.join()
+            self._connection.execute("savepoint turn")
         except sqlite3.Error as error:
             self._undo(commit, error, is_first=True)
             return False

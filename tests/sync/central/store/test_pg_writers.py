@@ -26,12 +26,15 @@ WRITING = """
 import sys
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from threading import Thread
 from sync.central.store.errors import Overtaken
 from sync.central.store.postgres import PostgresStore
+from sync.central.store.transactions import Writing
 
 store = PostgresStore(sys.argv[1], Path(sys.argv[2]))
 threads, rounds = int(sys.argv[3]), int(sys.argv[4])
+ADD = Writing("insert into counters (name, value) values (:name, :value)")
 WAYS = ({}, {"brief": True}, {"brief": True, "beside": True})
 
 class Undone(Exception):
@@ -40,7 +43,7 @@ class Undone(Exception):
 def write(way, undone):
     with store.write(**way) as db:
         number = db.next_change()
-        db.set_counter(f"n{number}", number)
+        db.write(ADD, {"name": f"n{token_hex(8)}", "value": number})
         db.announce(number, "P1")
         if undone:
             raise Undone
