@@ -1,5 +1,5 @@
 """`make bench`: measures every figure and prints it. ARGS names some of: tap, snapshot, daemon, central,
-backlog, drain, days, imports, cards, waiting, sockets, attack, postgres; or large, a snapshot for a million."""
+backlog, drain, days, imports, cards, waiting, sockets, attack, postgres, chain, hospital; or large, a snapshot for a million."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from tests.bench import (
     backlog,
     cards,
     central,
+    chain,
     daemon,
     days,
     drain,
+    hospital,
     imports,
     postgres,
     snapshot,
@@ -43,6 +45,8 @@ PARTS = {
     "sockets": sockets.measure,
     "attack": attack.measure,
     "postgres": postgres.measure,
+    "chain": chain.measure,
+    "hospital": hospital.measure,
 }
 BY_NAME = {"large": snapshot.measure_large}  # minutes of work: only where they are named
 

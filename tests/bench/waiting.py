@@ -18,14 +18,9 @@ from zoneinfo import ZoneInfo
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Places
-from sync.central.kiosks.enrolment import enrol_kiosk, new_code
-from sync.central.opening import open_centre
-from sync.central.records.site import read_site
-from sync.central.records.tokens import issue
 from sync.ids import new_id
-from sync.journey.model import Role
-from sync.protocol import Enrolment, EnrolRequest
 from tests.bench.acting import Acted, Door, Journey, act
+from tests.bench.enrolled import enrol_kiosks
 from tests.bench.figures import Figure, ms, percentile
 
 KIOSKS = 200
@@ -158,27 +153,9 @@ def _fill(places: Places) -> str:
     file = places.directory / "hospital.json"
     file.write_text(json.dumps(document), "utf-8")
     hospital.central_command(places, "import", str(file))
-    centre = open_centre(places.database)
-    with centre.store.write() as db:
-        token = issue(db, Role.STAFF, centre.clock(), name="bench")
-    kiosks = []
-    for number in range(KIOSKS):
-        with centre.store.write() as db:
-            code = new_code(db, centre.clock())
-        made = enrol_kiosk(centre, EnrolRequest(code=code, kiosk_id=f"kiosk-{number}"), "127.0.0.1")
-        assert isinstance(made, Enrolment)
-        kiosks.append([made.kiosk_id, made.token])
-    with centre.store.read() as db:
-        site_id = read_site(db).site_id
-    known = {
-        "site_id": site_id,
-        "definitions_version": centre.definitions.version,
-        "card_key_id": centre.keys.published.newest,
-        "kiosks": kiosks,
-    }
-    (places.directory / "kiosks.json").write_text(json.dumps(known), "utf-8")
-    centre.store.close()
-    return token
+    enrolled = enrol_kiosks(places.database, KIOSKS)
+    (places.directory / "kiosks.json").write_text(json.dumps(enrolled.document), "utf-8")
+    return enrolled.token
 
 
 @contextmanager

@@ -118,6 +118,12 @@ class Cluster:
     def _data(self) -> Path:
         return self._directory / "data"
 
+    @property
+    def pid(self) -> int:
+        """The server's first process, from which the others descend."""
+        assert self._server is not None
+        return self._server.pid
+
     def url(self, name: str) -> str:
         """The URL of a database of this name."""
         return f"postgresql://{_USER}@/{name}?host={self._directory}"
