@@ -58,6 +58,11 @@ class SiteKeys:
         """The hash of a card under the newest key of the kiosks. Every stored card has a row under it."""
         return self._published.lift(card)
 
+    def take(self, known: CardKeys, published: CardKeys, stored_from: str) -> None:
+        """Takes the keys as another service of the database has left them."""
+        self._known, self._published = known, published
+        self._stored_from = stored_from or published.newest
+
     def begin(self, key: CardKey) -> None:
         """Stores cards under a new key too, from now on. Kiosks do not have it yet."""
         self._known = CardKeys((*self._known.keys, key))

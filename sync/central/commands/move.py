@@ -37,10 +37,11 @@ def move(source: str, target: str, state_dir: Path | None, keys: Path | None) ->
     from sync.central.maintenance import move as moving
     from sync.central.opening import keys_path, move_keys
     from sync.central.store.opening import open_store
+    from sync.central.store.share import Share
 
-    old = open_store(source, _state_of(source, state_dir), create=False)
+    old = open_store(source, _state_of(source, state_dir), create=False, share=Share.ALONE)
     try:
-        new = open_store(target, _state_of(target, state_dir))
+        new = open_store(target, _state_of(target, state_dir), share=Share.ALONE)
         try:
             if keys is None:
                 move_keys(keys_path(old.place.state), keys_path(new.place.state))

@@ -25,11 +25,12 @@ class Database:
     url: str = field(repr=False)  # it may hold a password
     state_dir: Path | None = None
     keys: Path | None = None
+    direct: str | None = field(default=None, repr=False)
 
     @property
     def place(self) -> Place:
         """Where it is. Raises StoreError."""
-        return place_of(self.url, self.state_dir)
+        return place_of(self.url, self.state_dir, self.direct)
 
 
 def on_database(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,11 +60,17 @@ def naming_database(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Path(file_okay=False, path_type=Path),
         help="The directory of key file, marker and control socket. PostgreSQL needs it.  [default: beside the file]",
     )
+    @click.option(
+        "--direct-database",
+        "direct",
+        metavar="URL",
+        help="The same database past a pooler that --database leads through, such as pgbouncer.",
+    )
     @wraps(command)
     def with_database(
-        *arguments: Any, url: str, state_dir: Path | None, keys: Path | None = None, **options: Any
+        *arguments: Any, url: str, state_dir: Path | None, direct: str | None, keys: Path | None = None, **options: Any
     ) -> Any:
-        return command(*arguments, database=Database(url, state_dir, keys), **options)
+        return command(*arguments, database=Database(url, state_dir, keys, direct), **options)
 
     return with_database
 
@@ -88,7 +95,7 @@ def _open_here(database: Database, *, create: bool) -> OpenedHere:
     from sync.central.opening import open_now
     from sync.central.operations.catalog import operations_for
 
-    centre = open_now(database.url, database.keys, state_dir=database.state_dir, create=create)
+    centre = open_now(database.url, database.keys, state_dir=database.state_dir, direct=database.direct, create=create)
     return OpenedHere(operations_for(centre, os.getuid()), centre.store.close)
 
 

@@ -91,6 +91,7 @@ def run(
     plan = Plan(
         url=database.url,
         state_dir=str(database.state_dir) if database.state_dir else None,
+        direct=database.direct,
         keys=str(database.keys) if database.keys else None,
         create=create,
         definitions=_document(rules) if rules else None,

@@ -109,6 +109,7 @@ def open_read(
             return Opened(stored, stored)
         if stored.site_day < today and (fresh := _unchanged_by_its_end(definitions, stored, today)):
             return Opened(replace(fresh, appointments=found.bookings_of(today)), stored)
+    db.demand_turn()  # more than one journey is read and written
     journey = open_journey(db, definitions, stored.patient_id, today, provenance)
     assert journey is not None
     return Opened(journey, journey)

@@ -51,6 +51,10 @@ log = logging.getLogger(__name__)
 AT_ONCE = 200  # rows of a transaction, so that an action waits 50 ms for it at most
 
 
+class OtherHosts(Exception):
+    """Another host serves the database, and has a key file of its own."""
+
+
 class Place(msgspec.Struct, frozen=True):
     """How far a walk has come: the step, the number of its part, and the last row of that part."""
 
@@ -70,16 +74,20 @@ class _Walk:
 
 
 def begin_rotation(centre: Centre, who: str, make_key: Callable[[Collection[str]], CardKey] = new_key) -> str:
-    """Makes a new card key, durably, unless a rotation is under way. Returns the id of the newest key. Raises OSError.
+    """Makes a new card key, durably, unless a rotation is under way. Returns the id of the newest key.
 
-    `who` is the operator in the audit. `make_key` makes a key with none of these ids.
+    `who` is the operator in the audit. `make_key` makes a key with none of these ids. Raises OSError, and OtherHosts
+    where another host serves the database: its key file would not have the key.
     """
     with centre.store.write() as db:
         if is_lifted(db, centre):
+            if centre.store.has_other_hosts():
+                raise OtherHosts
             key, now_ms = make_key(centre.keys.known.ids), centre.clock()
             write_keys(centre.keys.path, CardKeys((*centre.keys.known.keys, key)))
             centre.keys.begin(key)
             note_met(db, key.key_id, now_ms)
+            db.note_common_change()
             note(db, who, AuditKind.CARD_KEYS, now_ms, detail={"key_id": key.key_id})
     return centre.keys.known.newest
 
@@ -130,10 +138,12 @@ def walk_portion(centre: Centre, at_once: int = AT_ONCE) -> Step:
             keys.publish()
             note_published(db, now_ms)
             db.announce_card_keys(db.next_change())
+            db.note_common_change()
             log.info("card key %s: kiosks get it from now on", keys.known.newest)
         if after.step in (Step.DROP, Step.DONE):
             # Every card has its row under the newest key, and nothing that waits names it by an older one.
             keys.finish()
+            db.note_common_change()
         if after.step is Step.DONE:
             note_published(db, now_ms)
             note_lifted(db, now_ms)

@@ -32,10 +32,16 @@ _AT_ONCE = 100  # patients a transaction, so that it takes 50 ms at most
 
 
 class Housekeeping:
-    """The thread that does a step every `tick_s` seconds, from `start()` to `stop()`."""
+    """The thread that does a step every `tick_s` seconds, from `start()` to `stop()`.
 
-    def __init__(self, centre: Centre, tick_s: float = TICK_S, audit_days: int = KEPT_DAYS) -> None:
-        """Audit rows are kept for `audit_days`."""
+    Of the services of one database, one works on the database. Each writes what it has counted itself.
+    """
+
+    def __init__(
+        self, centre: Centre, tick_s: float = TICK_S, audit_days: int = KEPT_DAYS, *, is_main: bool = True
+    ) -> None:
+        """Audit rows are kept for `audit_days`. The service that `is_main` on its host looks after the marker there."""
+        self._is_main = is_main
         self._centre = centre
         self._audit_days = audit_days
         self._tick_s = tick_s
@@ -56,14 +62,19 @@ class Housekeeping:
     def _run(self) -> None:
         while not self._stopped.is_set():
             _try(self._write_tallies)
-            _try(self._tick)
+            if self._is_main:
+                _try(self._update_marker)
+            if self._centre.store.leads():
+                _try(self._tick)
             self._stopped.wait(self._tick_s)
 
     def _write_tallies(self) -> None:
         write_tallies(self._centre)
 
-    def _tick(self) -> None:
+    def _update_marker(self) -> None:
         update_marker(self._centre.store)
+
+    def _tick(self) -> None:
         walk_on(self._centre, self._stopped.is_set)
         with self._centre.store.read() as db:
             try:

@@ -4,6 +4,7 @@ The old tables stay in the same database, in a schema of their own, which the se
 the state directory stays too, so the next start recognises the restore.
 """
 
+import contextlib
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from sync.central.store.errors import InUse, StoreError
 from sync.central.store.pg_programs import load, read_through
 from sync.central.store.pg_schemas import REPLACED, demand_centre, keep_tables, mark_as_copy, put_back
 from sync.central.store.place import Place
-from sync.central.store.postgres import hold_database, release_database
+from sync.central.store.postgres import connect_to, hold_database
 from sync.central.store.transactions import ReadTransaction
 
 
@@ -26,23 +27,22 @@ def restore_dump(place: Place, file: Path) -> RestoreReport:
     """
     try:
         read_through(file)
-        connection = hold_database(place)
+        alone = hold_database(place)
     except InUse as error:
         raise InUse(f"{place}: the service is using it; stop it first") from error
     except OSError as error:
         raise StoreError(f"{file}: is no sound backup: {error}") from error
     try:
-        return _replace(connection, place, file)
+        with contextlib.closing(alone), contextlib.closing(connect_to(place)) as connection:
+            return _replace(connection, place, file)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(f"{file}: was not restored: {error}") from error
-    finally:
-        release_database(connection)
 
 
 def _replace(connection: Connection, place: Place, file: Path) -> RestoreReport:
     kept = keep_tables(connection, f"{REPLACED}{datetime.now(UTC):%Y%m%d_%H%M%S_%f}")
     try:
-        load(place.url, file)
+        load(place.direct, file)
         demand_centre(connection, file)
         mark_as_copy(connection)
         change = ReadTransaction(connection).latest_change()

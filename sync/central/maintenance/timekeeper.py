@@ -1,17 +1,19 @@
 """The centre's clock: the machine's clock, except for a jump that nothing confirms.
 
 At the end of a day bookings lapse, so a wrong clock must not decide the day. While the service runs, the
-monotonic clock gives the expected time; at the start, the last moment in the database does. docs/architecture.md has
-the rule.
+monotonic clock gives the expected time; at the start, the database's server does, or the last moment in the database.
+docs/architecture.md has the rule.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from sync.central.records.history import last_recorded_ms
+from sync.central.store.news import News, NewsItem
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.clock import DAY_MS, MINUTE_MS, is_synchronised, iso, now_ms
 
@@ -54,20 +56,21 @@ class Timekeeper:
         read: Callable[[], Clocks] = clocks,
         last_known_ms: int | None = None,
         is_synchronised: Callable[[], bool] = is_synchronised,
+        server_ms: int | None = None,
     ) -> None:
         """`last_known_ms`: the last moment in the database; None where there is none.
 
-        `is_synchronised` tells whether a time server vouches for the wall clock. It is asked about large jumps alone.
+        `server_ms` is the time of the database's server, where that is a machine of its own: all hosts of a centre have
+        that time then. `is_synchronised` tells whether a time server vouches for the wall clock. It is asked about
+        large jumps alone.
         """
         self._read = read
         self._is_synchronised = is_synchronised
         self._lock = threading.Lock()
         self._jump: _Jump | None = None
         wall_ms, self._mono_ms = read()
-        if last_known_ms is None or 0 <= wall_ms - last_known_ms <= LONGEST_OFF_MS or is_synchronised():
-            self._wall_ms = wall_ms
-        else:
-            self._wall_ms = last_known_ms
+        expected_ms = _expected(wall_ms, last_known_ms, server_ms)
+        self._wall_ms = wall_ms if expected_ms == wall_ms or is_synchronised() else expected_ms
         self()
 
     def __call__(self) -> int:
@@ -120,9 +123,27 @@ class Timekeeper:
         return True
 
 
+def _expected(wall_ms: int, last_known_ms: int | None, server_ms: int | None) -> int:
+    """The time at a start: that of the machine's clock, unless the server or the database speak against it."""
+    if server_ms is not None:
+        return wall_ms if abs(wall_ms - server_ms) <= LARGEST_STEP_MS else server_ms
+    is_credible = last_known_ms is None or 0 <= wall_ms - last_known_ms <= LONGEST_OFF_MS
+    return wall_ms if is_credible or last_known_ms is None else last_known_ms
+
+
 def doubt_of(clock: Callable[[], int]) -> Doubt | None:
     """The doubt of a clock; None for a clock that is no timekeeper."""
     return clock.doubt if isinstance(clock, Timekeeper) else None
+
+
+def following(news: News, host_id: str, clock: Callable[[], int]) -> AbstractContextManager[None]:
+    """While the context is open, the clock follows a person who confirms the time at another worker of its host."""
+
+    def believe(_: NewsItem) -> None:
+        if isinstance(clock, Timekeeper) and clock.doubt is not None:
+            clock.believe()
+
+    return news.listen(host_id, believe)
 
 
 def note_confirmed_time(db: WriteTransaction, now_ms: int) -> None:

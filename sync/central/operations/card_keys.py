@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from sync.central.centre import Centre
-from sync.central.maintenance.card_rotation import begin_rotation, is_lifted, read_step, walk_portion
+from sync.central.maintenance.card_rotation import OtherHosts, begin_rotation, is_lifted, read_step, walk_portion
 from sync.central.maintenance.rotation_steps import Step
 from sync.central.operations import TellingOperation
 from sync.central.records.card_keys import keys_of_kiosks, read_card_keys
@@ -44,6 +44,8 @@ def _list(centre: Centre) -> dict[str, Any]:
 def _begin(centre: Centre, operator: Requester) -> str:
     try:
         return begin_rotation(centre, operator.who)
+    except OtherHosts as error:
+        raise ControlError(_OTHER_HOSTS.format(file=centre.keys.path)) from error
     except OSError as error:
         raise ControlError(f"{centre.keys.path}: the key file cannot be written: {error.strerror}") from error
 
@@ -54,3 +56,9 @@ def _walk(centre: Centre) -> dict[str, Any]:
     while walk_portion(centre) is not Step.DONE and monotonic() < until:
         pass
     return _list(centre)
+
+
+_OTHER_HOSTS = (
+    "other hosts serve this database, and their key files would not have the new key: stop the service there, rotate,"
+    " copy {file} to them, and start it again"
+)

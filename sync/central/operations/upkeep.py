@@ -9,6 +9,7 @@ from sync.central.centre import Centre
 from sync.central.maintenance.backup import back_up
 from sync.central.maintenance.disk import look_at_disk
 from sync.central.maintenance.health import BookingFinding, Finding, check
+from sync.central.maintenance.incarnation import host_id
 from sync.central.maintenance.timekeeper import Doubt, Timekeeper, doubt_of, note_confirmed_time
 from sync.central.operations import TellingOperation
 from sync.central.records.audit import note
@@ -75,6 +76,7 @@ def _clock(centre: Centre, operator: Requester, believe: bool) -> Telling:
         with centre.store.write() as db:
             note(db, operator.who, AuditKind.CLOCK, now_ms)
             note_confirmed_time(db, now_ms)
+            db.announce_time(host_id(centre.store.place.state))
     doubt, now_ms = doubt_of(centre.clock), centre.clock()
     # Without a doubt both are one reading: a second one may be a millisecond later.
     return AboutNobody(dataclasses.asdict(doubt or Doubt(now_ms, now_ms)))

@@ -3,7 +3,9 @@
 Its steps: read what is stored, find the subject, act, store the answer, commit, announce the change.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -19,6 +21,7 @@ from sync.central.services.answers import Answer, accepted, refused, refused_at,
 from sync.central.services.errors import ApiError
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
+from sync.central.store.errors import Overtaken, StaleJourney
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.model import PatientId, Refusal, RefusalCode
 
@@ -87,6 +90,8 @@ def once(
     act: Callable[[ActionContext, Subject], object],
     patients_in: PatientsIn | None = None,
     wanted: Wanted | None = None,
+    *,
+    beside: bool = False,
 ) -> Answer:
     """Does an action in one transaction, once for each action id, and returns the answer to it.
 
@@ -99,9 +104,33 @@ def once(
 
     The answer tells of the subject's patient, or of those whom `patients_in` finds in its value. The transaction has
     the row of the access log.
+
+    An action that reads and changes one journey may be done `beside` those of other services. Where it meets one of
+    them, it is done again in turn.
     """
+
+    def attempt(*, beside: bool) -> Answer:
+        return _once(centre, requester, request, find_subject, act, patients_in, wanted, beside=beside)
+
+    if beside:
+        with suppress(StaleJourney, Overtaken, sqlite3.IntegrityError):
+            return attempt(beside=True)
+    return attempt(beside=False)
+
+
+def _once(
+    centre: Centre,
+    requester: Requester,
+    request: ActionRequest,
+    find_subject: Callable[[ActionContext], Subject | Answer],
+    act: Callable[[ActionContext, Subject], object],
+    patients_in: PatientsIn | None,
+    wanted: Wanted | None,
+    *,
+    beside: bool,
+) -> Answer:
     now_ms = centre.clock()
-    with centre.store.write(brief=True) as db:
+    with centre.store.write(brief=True, beside=beside) as db:
         found = first_read(db, wanted or Wanted(request.action_id), now_ms)
         if requester.expected is not None and found.bearer != requester.expected:
             raise BearerChanged

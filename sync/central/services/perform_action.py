@@ -70,7 +70,7 @@ def perform(centre: Centre, requester: Requester, patient_id: str | None, reques
         _save(context, opened, decision)
         return state_after(context, decision)
 
-    return once(centre, requester, request, find_subject, act, wanted=wanted)
+    return once(centre, requester, request, find_subject, act, wanted=wanted, beside=True)
 
 
 def decide_and_save(context: ActionContext, decide_on: Callable[[Journey], Decision | Refusal]) -> Decision | Refusal:
@@ -112,6 +112,8 @@ def _save_with_number(context: ActionContext, opened: Opened, decision: Decision
     numbered = replace(entry, queue_number=opening.queue_number)
     decision = replace(decision, journey=decision.journey.with_entry(numbered))
     _save(context, opened, decision, opening.change)
+    if not context.db.has_overtaken_nobody(opening.change):
+        return state_after(context, decision)  # those before the entry are counted again
     ahead = opening.people_ahead if waits(definitions, entry) else 0
     return state_after(context, decision, {entry.queue_id: ahead})
 

@@ -6,6 +6,8 @@ Errors are those of `sqlite3` for both databases: they are the classes of DB-API
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from sync.central.store.news import NewsItem
+
 
 class Row(Protocol):
     """A row: its values in the order of the columns, by place and by name."""
@@ -67,8 +69,17 @@ class Writer(Protocol):
     def connection(self) -> Connection:
         """The connection. It is the same one as long as the writer lives."""
 
-    def begin(self) -> None:
-        """Begins a transaction. Raises sqlite3.Error."""
+    def begin(self, *, beside: bool) -> int | None:
+        """Begins a transaction, `beside` those of other services or in turn with them. Raises sqlite3.Error.
+
+        Returns the last change number, where others may take the next ones meanwhile; None where nobody can.
+        """
+
+    def join(self) -> int | None:
+        """Begins a part, the savepoint `turn`, in the open transaction. Returns and raises as `begin` does."""
+
+    def tell(self, news: Sequence[NewsItem]) -> None:
+        """Has news told to other services by the commit of the open transaction."""
 
     def commit(self) -> None:
         """Makes the transaction durable. Raises as `begin` does."""

@@ -13,7 +13,11 @@ class InUse(StoreError):
 
 
 class StaleJourney(Exception):
-    """Another transaction changed the journey after it was read. The sender is told to try again later."""
+    """Another transaction changed the journey after it was read. What was done is done again in turn."""
+
+
+class Overtaken(sqlite3.OperationalError):
+    """A transaction beside others has met one of them. What was done is done again in turn."""
 
 
 def is_of_the_action(error: Exception) -> bool:

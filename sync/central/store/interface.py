@@ -24,7 +24,7 @@ class Store(Protocol):
     def news(self) -> News:
         """The news of what was committed here."""
 
-    def write(self, *, brief: bool = False) -> AbstractContextManager[WriteTransaction]:
+    def write(self, *, brief: bool = False, beside: bool = False) -> AbstractContextManager[WriteTransaction]:
         """One transaction. It is durable once the context ends; an exception inside undoes all of it.
 
         A `brief` one takes about a millisecond. Brief ones that wait for each other share a commit, and each context
@@ -68,6 +68,22 @@ class Store(Protocol):
 
         Raises sqlite3.Error, OSError or StoreError where that fails: it may be called again then.
         """
+
+    def heed(self, reread: Callable[[ReadTransaction], bool], set_back: Callable[[WriteTransaction], None]) -> None:
+        """Has functions called within a transaction, before anything else in it.
+
+        `reread` follows a `note_common_change()` of another service. It returns whether the program has to end, and the
+        next start mends it. `set_back` follows the loss of changes that this service has seen.
+        """
+
+    def leads(self) -> bool:
+        """Whether this service does the background work of all services of the database."""
+
+    def has_other_hosts(self) -> bool:
+        """Whether another host has the database open at this moment, for a host's main worker. Raises sqlite3.Error."""
+
+    def server_ms(self) -> int | None:
+        """The time of the database's server (UTC ms); None where it is this machine. Raises sqlite3.Error."""
 
     def close(self) -> None:
         """Ends the use of the database, and lets another process open it."""

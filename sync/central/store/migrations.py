@@ -29,6 +29,11 @@ def schema_version(connection: Connection, shown: object) -> int:
     return version
 
 
+def is_newest(connection: Connection, shown: object) -> bool:
+    """Whether the schema is the one of this software. Raises as `schema_version()` does."""
+    return schema_version(connection, shown) == SCHEMA_VERSION
+
+
 def migrate(connection: Connection, shown: object, dialect: Dialect, target: int = SCHEMA_VERSION) -> None:
     """Brings the schema up to a version, each version in a transaction of its own.
 

@@ -1,7 +1,7 @@
 """News of committed changes. The writer announces them after the commit, and never waits for a listener.
 
-Within one process these are lists of functions. With PostgreSQL a thread that listens to the database hands the same
-news to `announce`.
+Within one process these are lists of functions. With PostgreSQL a thread that listens to the database hands the news of
+the other services to `announce` too.
 """
 
 import threading
@@ -74,7 +74,30 @@ class KiosksToTell(msgspec.Struct, frozen=True):
     topic: str = ""
 
 
-NewsItem = PatientChanged | TokenRevoked | VerdictRevised | BlockChanged | CardKeyPublished | KiosksToTell
+class TimeConfirmed(msgspec.Struct, frozen=True):
+    """A person has confirmed the clock of the host that the topic names."""
+
+    number: int
+    topic: str = ""
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """News may have been missed: everything up to a change number may have changed for the listener of the topic."""
+
+    number: int
+    topic: str = ""
+
+
+NewsItem = (
+    PatientChanged
+    | TokenRevoked
+    | VerdictRevised
+    | BlockChanged
+    | CardKeyPublished
+    | KiosksToTell
+    | TimeConfirmed
+    | Missed
+)
 Listener = Callable[[NewsItem], None]
 
 
@@ -110,6 +133,12 @@ class News:
             listener(item)
         for follower in followers:
             follower.hear()
+
+    def announce_missed(self, number: int) -> None:
+        """Tells every listener that anything up to a change number may have changed."""
+        with self._lock:
+            topics = list(self._listeners)
+        self.announce([Missed(number, topic) for topic in topics] or [Missed(number)])
 
     @contextmanager
     def listen(self, topic: str, listener: Listener) -> Iterator[None]:

@@ -6,14 +6,23 @@ from sync.central.store.errors import StoreError
 from sync.central.store.interface import Store
 from sync.central.store.news import News
 from sync.central.store.place import is_postgresql
+from sync.central.store.share import Share
 
 
-def open_store(url: str, state_dir: Path | None = None, *, news: News | None = None, create: bool = True) -> Store:
-    """Opens the database, locks it against other processes, and brings its schema up to date.
+def open_store(
+    url: str,
+    state_dir: Path | None = None,
+    *,
+    direct: str | None = None,
+    news: News | None = None,
+    create: bool = True,
+    share: Share = Share.HOST,
+) -> Store:
+    """Opens the database, and brings its schema up to date.
 
     Without `create` there must be a centre's database: an empty one under a mistyped name would be another centre.
-    Keys, marker and control socket are in `state_dir`, which is made, or beside the file of SQLite. Raises StoreError,
-    or InUse where another process has the database open.
+    Keys, marker and control socket are in `state_dir`, which is made, or beside the file of SQLite. `direct` is the URL
+    of the same database past a pooler. Raises StoreError, or InUse where another process has what `share` demands.
     """
     if state_dir is not None:
         _make(state_dir)
@@ -21,7 +30,7 @@ def open_store(url: str, state_dir: Path | None = None, *, news: News | None = N
     if is_postgresql(url):
         from sync.central.store.postgres import PostgresStore
 
-        return PostgresStore(url, state_dir, news=news, create=create)
+        return PostgresStore(url, state_dir, direct=direct, news=news, create=create, share=share)
     from sync.central.store.sqlite import SqliteStore
 
     return SqliteStore(url, state_dir, news=news, create=create)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 import psycopg
+from psycopg import Notify
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import ConnStatus, TransactionStatus
@@ -67,6 +68,16 @@ class PgConnection:
         except psycopg.Error as error:
             raise translated(error) from None  # its own text may quote a row
 
+    def together(self, sql: str) -> "PgRow | None":
+        """Runs several statements in one message. Returns the first row of the last one. Raises sqlite3.Error."""
+        try:
+            cursor = self._driver.execute(sql.encode(), prepare=False)
+            while cursor.nextset():
+                pass
+            return cursor.fetchone() if cursor.description else None
+        except psycopg.Error as error:
+            raise translated(error) from None
+
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> "psycopg.Cursor[PgRow]":
         """Runs a statement for each row of parameters. Raises sqlite3.Error."""
         cursor = self._driver.cursor()
@@ -88,6 +99,35 @@ class PgConnection:
         if self._has_ended():
             self._driver.close()
             self._driver = self._connected()
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether the connection goes through a pooler, which may give each transaction another session."""
+        return self._driver.prepare_threshold is None
+
+    @property
+    def socket(self) -> int:
+        """The file of the connection, for a thread that waits for notifications. Raises sqlite3.OperationalError."""
+        try:
+            return self._driver.pgconn.socket
+        except psycopg.Error as error:
+            raise translated(error) from None
+
+    def hear(self, take: Callable[[Notify], None]) -> None:
+        """Calls `take` with each notification that comes on the connection as it is now, in the thread that reads."""
+        self._driver.add_notify_handler(take)
+
+    def take_notifications(self) -> None:
+        """Reads what the server has sent unasked. Raises sqlite3.OperationalError where the connection is lost."""
+        link = self._driver.pgconn
+        try:
+            link.consume_input()
+            if link.status != ConnStatus.OK:
+                raise psycopg.OperationalError("the connection is lost")
+            while (found := link.notifies()) is not None:
+                link.notify_handler(found) if link.notify_handler else None
+        except psycopg.Error as error:
+            raise translated(error) from None
 
     def close(self) -> None:
         """Ends the connection."""
@@ -120,15 +160,17 @@ def connect(url: str, options: Mapping[str, str], settings: Mapping[str, str]) -
 
     `options` are those of libpq; what the URL says of them wins. Raises psycopg.Error.
     """
-    named, both = _named(url), (list(settings), list(settings.values()))
+    named = _named(url)
     made = psycopg.connect(**(dict(options) | named), autocommit=True, row_factory=_row_factory)
     made.adapters.register_dumper(int, Int8Dumper)  # one type for each number, so that a statement is prepared once
     made.adapters.register_dumper(bool, _BoolAsNumber)
     made.adapters.register_loader("bool", _NumberOfBool)
     made.adapters.register_loader("numeric", _NumberOfSum)
     try:
-        # One way there and back for all of them.
-        made.execute("select set_config(n, v, false) from unnest(%s::text[], %s::text[]) as s (n, v)", both)
+        # One way there and back for all of them. A pooler names itself, and gives a session's settings to others.
+        found = made.execute(_SET, (made.info.backend_pid, list(settings), list(settings.values()))).fetchone()
+        if found is not None and found["is_pooled"]:
+            made.prepare_threshold = None  # the next session knows no statement that this one has prepared
     except BaseException:
         made.close()
         raise
@@ -141,6 +183,11 @@ def _named(url: str) -> dict[str, Any]:
         return psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         raise psycopg.OperationalError("the URL is not one that libpq can read") from None  # its text quotes the URL
+
+
+_SET = """select is_pooled, set_config(name, value, is_pooled)
+    from (select pg_backend_pid() <> %s::bigint as is_pooled) pooler
+    cross join unnest(%s::text[], %s::text[]) as settings (name, value)"""
 
 
 @lru_cache(maxsize=2048)

@@ -7,6 +7,8 @@ import sqlite3
 
 import psycopg
 
+from sync.central.store.errors import Overtaken
+
 _CODES = {
     "25006": sqlite3.SQLITE_READONLY,  # read_only_sql_transaction: a standby
     "25P02": sqlite3.SQLITE_BUSY,  # in_failed_sql_transaction: an error before this one was not heard
@@ -20,6 +22,7 @@ _CODES = {
     "3D": sqlite3.SQLITE_CANTOPEN,  # invalid_catalog_name
     "": sqlite3.SQLITE_CANTOPEN,  # the server gave no code: it was not reached, or the connection broke
 }
+_OVERTAKEN = ("40001", "40P01")  # serialization_failure, deadlock_detected
 _OF_THE_DATA = {"54": sqlite3.DataError}  # program_limit_exceeded: a value is too long for an index
 _CLASSES: tuple[tuple[type[psycopg.Error], type[sqlite3.Error]], ...] = (
     (psycopg.IntegrityError, sqlite3.IntegrityError),
@@ -35,6 +38,8 @@ def translated(error: psycopg.Error) -> sqlite3.Error:
     state = error.sqlstate or ""
     if isinstance(error, psycopg.DataError):
         return sqlite3.DataError(f"{type(error).__name__} {state}".strip())
+    if state in _OVERTAKEN:
+        return Overtaken(_in_words(error))
     if kind := _OF_THE_DATA.get(state[:2]):
         return kind(f"{type(error).__name__} {state}")
     code = _CODES.get(state, _CODES.get(state[:2]))

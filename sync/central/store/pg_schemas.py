@@ -3,7 +3,6 @@
 from sync.central.store.connection import Connection
 from sync.central.store.errors import StoreError
 from sync.central.store.migrations import schema_version
-from sync.ids import new_id
 
 REPLACED = "replaced_"  # the names of the schemas with replaced tables begin so
 
@@ -44,8 +43,8 @@ def demand_centre(connection: Connection, shown: object) -> None:
 
 
 def mark_as_copy(connection: Connection) -> None:
-    """Gives the tables an opening id that no marker holds, so that the next start recognises the restore."""
-    connection.execute("update incarnation set opened_id = :id", {"id": f"backup {new_id()}"})
+    """Leaves no opening in the tables that a marker could hold, so that the next start recognises the restore."""
+    connection.execute("delete from openings")
 
 
 def _together(connection: Connection, *statements: str) -> None:

@@ -21,12 +21,14 @@ class Place:
     """Where a database is.
 
     - `url`: as it was given. It may hold a password, so it is never shown.
+    - `direct`: the same database past a pooler, for a connection that keeps locks and hears news.
     - `file`: the file of SQLite; None for a database on a server.
     - `state`: the path that keys, marker and control socket are named after. The files have endings of their own.
     - `shown`: the database as messages name it, without a password.
     """
 
     url: str = field(repr=False)
+    direct: str = field(repr=False)
     file: Path | None
     state: Path
     shown: str
@@ -35,18 +37,21 @@ class Place:
         return self.shown
 
 
-def place_of(url: str, state_dir: Path | None = None) -> Place:
+def place_of(url: str, state_dir: Path | None = None, direct: str | None = None) -> Place:
     """The place of a database. Its files of state are in `state_dir`, or beside the database's own file.
 
-    Raises StoreError for a URL of neither database, and for PostgreSQL without a state directory.
+    `direct` is the URL of the same database past a pooler. Raises StoreError for a URL of neither database, and for
+    PostgreSQL without a state directory.
     """
+    if direct is not None and not (is_postgresql(url) and is_postgresql(direct)):
+        raise StoreError("--direct-database is the same database of PostgreSQL as --database, past its pooler")
     if not is_postgresql(url):
         path = database_path(url)
-        return Place(url, path, state_dir / path.name if state_dir else path, str(path))
+        return Place(url, url, path, state_dir / path.name if state_dir else path, str(path))
     shown = _without_secrets(url)
     if state_dir is None:
         raise StoreError(f"{shown}: give --state-dir too, the directory for the key file and the control socket")
-    return Place(url, None, real_path(state_dir / _NAME), shown)
+    return Place(url, direct or url, None, real_path(state_dir / _NAME), shown)
 
 
 def is_postgresql(url: str) -> bool:

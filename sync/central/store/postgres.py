@@ -1,7 +1,7 @@
-"""The store on PostgreSQL: one service a database, one connection that writes, and a few that read.
+"""The store on PostgreSQL: one connection that writes, a few that read, and a session with the other services.
 
-Every commit is on the server's disk before its news. Everything that is particular to PostgreSQL is in this file, in
-`pg_connection.py` and in `pg_errors.py`.
+Every commit is on the server's disk before its news. Everything that is particular to PostgreSQL is in this file and
+in those whose names begin with `pg_`.
 """
 
 import contextlib
@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from sync.central.store.errors import InUse, StoreError
-from sync.central.store.migrations import Dialect, migrate
+from sync.central.store.migrations import Dialect, is_newest, migrate
 from sync.central.store.news import News
 from sync.central.store.pg_connection import Driver, PgConnection, connect
-from sync.central.store.pg_errors import operational
+from sync.central.store.pg_news import new_sender, read_notification
 from sync.central.store.pg_programs import dump, read_through
 from sync.central.store.pg_schemas import REPLACED, has_tables, is_amid_restore
+from sync.central.store.pg_session import PgSession
+from sync.central.store.pg_writer import SYNCHRONOUS, PgWriter
 from sync.central.store.place import Place, place_of
+from sync.central.store.share import Share
 from sync.central.store.shared_commits import SharedCommits
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
-
-# The lock that one service holds as long as it is connected.
-_LOCK = 0x6E66632D6B696F73  # "nfc-kios"
+from sync.database_file import Hold, hold
 
 # Of each connection. A server that is cut off is noticed within half a minute at both ends; else its session would hold
 # the lock for two hours. A table that an administrator has locked ends a transaction after five seconds.
@@ -50,40 +51,49 @@ Found = TypeVar("Found")
 
 
 class PostgresStore:
-    """One database on a server."""
+    """One database on a server, as one service has it open."""
 
     damage: str | None = None  # the server itself checks what it reads
 
     def __init__(
-        self, url: str, state_dir: Path | None = None, *, news: News | None = None, create: bool = True
+        self,
+        url: str,
+        state_dir: Path | None = None,
+        *,
+        direct: str | None = None,
+        news: News | None = None,
+        create: bool = True,
+        share: Share = Share.HOST,
     ) -> None:
-        """Connects, locks the database against other services, and brings its schema up to date.
+        """Connects, takes what `share` demands, and brings the schema up to date.
 
-        Without `create` the centre's tables must be there. Raises StoreError where the database cannot be used, or
-        InUse where another service has it.
+        `direct` is the URL of the same database past a pooler. Without `create` the centre's tables must be there.
+        Raises StoreError where the database cannot be used, or InUse where another process has what is demanded.
         """
-        self.place = place_of(url, state_dir)
+        self.place = place_of(url, state_dir, direct)
         self.news = news or News()
         self._readers: list[PgConnection] = []
-        self._writer = hold_database(self.place)
-        try:
-            _demand_form(self._writer, self.place)
-            _demand_whole_restore(self._writer, self.place)
-            if not create:
-                _demand_tables(self._writer, self.place)
-            migrate(self._writer, self.place, POSTGRESQL)
-        except sqlite3.Error as error:
-            release_database(self._writer)
-            raise StoreError(f"{self.place}: {error}") from error
-        except StoreError:
-            release_database(self._writer)
-            raise
-        self._commits = SharedCommits(PgWriter(self._writer))
+        self._is_outdated = False
+        with contextlib.ExitStack() as opened:
+            if share is Share.HOST:
+                opened.callback(_hold_state(self.place).release)
+            self._session = PgSession(self.place, lambda: _connect(self.place.direct, {}), share)
+            opened.callback(self._session.close)
+            try:
+                connection = PgConnection(lambda: _connect_writer(self.place))
+                opened.callback(connection.close)
+                self._prepare(connection, create=create, is_alone=share is Share.ALONE)
+                self._writer = PgWriter(connection, new_sender(), is_alone=share is Share.ALONE)
+                self._session.listen(self._hear, self._miss)
+            except sqlite3.Error as error:
+                raise StoreError(f"{self.place}: {error}") from error
+            self._opened = opened.pop_all()
+        self._commits = SharedCommits(self._writer)
 
     @contextlib.contextmanager
-    def write(self, *, brief: bool = False) -> Iterator[WriteTransaction]:
+    def write(self, *, brief: bool = False, beside: bool = False) -> Iterator[WriteTransaction]:
         """One transaction, as `Store.write()` says."""
-        with self._commits.transaction(brief=brief) as transaction:
+        with self._commits.transaction(brief=brief, beside=beside) as transaction:
             yield transaction
         if transaction.news:
             self.news.announce(transaction.news)
@@ -110,7 +120,7 @@ class PostgresStore:
         """Has `pg_dump` write one moment's state into a file, as `Store.copy_to()` says."""
         with self.read() as db:
             snapshot = str(db.value("select pg_export_snapshot()"))
-            dump(self.place.url, file, snapshot, f"{REPLACED}*")
+            dump(self.place.direct, file, snapshot, f"{REPLACED}*")
             read_through(file)
             return look(db)
 
@@ -123,15 +133,71 @@ class PostgresStore:
         return
 
     def tend(self) -> bool:
-        """Returns False: there is no file of ours to look after."""
-        return False
+        """Returns whether the program has to end, since the next start reads again what it cannot."""
+        return self._is_outdated
+
+    def heed(self, reread: Callable[[ReadTransaction], bool], set_back: Callable[[WriteTransaction], None]) -> None:
+        """Has functions called within a transaction, as `Store.heed()` says."""
+
+        def outdate(db: ReadTransaction) -> None:
+            self._is_outdated |= reread(db)
+
+        self._writer.heed(outdate, set_back)
+
+    def leads(self) -> bool:
+        """Whether this service does the background work of all services of the database."""
+        return self._session.leads()
+
+    def has_other_hosts(self) -> bool:
+        """Whether another host has the database open at this moment, for a host. Raises sqlite3.Error."""
+        return self._session.has_other_hosts()
+
+    def server_ms(self) -> int:
+        """The time of the server (UTC ms). Raises sqlite3.Error."""
+        with self.glance() as db:
+            return int(db.value("select (extract(epoch from clock_timestamp()) * 1000)::bigint"))
 
     def close(self) -> None:
-        """Ends the connections, and with them the lock."""
+        """Ends the connections, and with them what the service holds."""
+        self._session.close()
         with self._commits.alone():
             while self._readers:
                 self._readers.pop().close()
-            release_database(self._writer)
+            self._opened.close()
+
+    def _prepare(self, connection: PgConnection, *, create: bool, is_alone: bool) -> None:
+        """Looks at the database, and brings its schema up to date. Raises StoreError, InUse and sqlite3.Error."""
+        if self._session.shares_with(connection):
+            raise StoreError(_THROUGH_POOLER.format(place=self.place))
+        _demand_form(connection, self.place)
+        _demand_whole_restore(connection, self.place)
+        if not create:
+            _demand_tables(connection, self.place)
+        if has_tables(connection) and is_newest(connection, self.place):
+            return
+        if is_alone:
+            migrate(connection, self.place, POSTGRESQL)
+            return
+        # Services of another version would not know the new tables, and two would make them at the same time.
+        if not self._session.become_alone():
+            raise InUse(f"{self.place}: its tables are of an older version, and a service is using them")
+        migrate(connection, self.place, POSTGRESQL)
+        self._session.be_with_others()
+
+    def _hear(self, text: str) -> None:
+        """Takes the news of another service."""
+        notification = read_notification(text)
+        if notification is None or notification.sender == self._writer.sender:
+            return
+        if items := notification.news():
+            self.news.announce(items)
+        else:
+            self.news.announce_missed(notification.up_to)
+
+    def _miss(self) -> None:
+        """The news of some time were missed: anything may have changed."""
+        with contextlib.suppress(sqlite3.Error), self.glance() as db:
+            self.news.announce_missed(db.latest_change())
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[PgConnection]:
@@ -159,51 +225,47 @@ class PostgresStore:
         return connection
 
     def _connect_reader(self) -> Driver:
-        return _connect(self.place, {"default_transaction_read_only": "on"})
+        return _connect(self.place.url, {"default_transaction_read_only": "on"})
 
 
-def hold_database(place: Place) -> PgConnection:
-    """The connection that writes, with the lock that keeps other services out.
+def hold_database(place: Place) -> PgSession:
+    """The session of a command that has the database alone. The caller closes it.
 
-    The caller releases it. Raises InUse, or StoreError where the database cannot be reached.
+    Raises InUse, or StoreError where the database cannot be reached.
     """
+    return PgSession(place, lambda: _connect(place.direct, {}), Share.ALONE)
+
+
+def connect_to(place: Place) -> PgConnection:
+    """A connection past a pooler, for a command. Raises sqlite3.Error."""
+    return PgConnection(lambda: _connect(place.direct, {}))
+
+
+def _hold_state(place: Place) -> Hold:
+    """Keeps other services out of a state directory. Raises InUse and StoreError."""
     try:
-        return PgConnection(lambda: _connect_writer(place))
-    except sqlite3.Error as error:
-        raise StoreError(f"{place}: {error}") from error
-
-
-def release_database(connection: PgConnection) -> None:
-    """Ends the connection that writes. The lock is free then, and not only when the server notices."""
-    with contextlib.suppress(sqlite3.Error):
-        connection.execute("select pg_advisory_unlock_all()")
-    connection.close()
+        held = hold(place.state)
+    except OSError as error:
+        raise StoreError(f"{place.state.parent}: {error.strerror}") from error
+    if held is None:
+        raise InUse(f"{place}: another service with this state directory is using it")
+    return held
 
 
 def _connect_writer(place: Place) -> Driver:
-    """Raises InUse where another service has the lock, and psycopg.Error."""
-    made = _connect(place, {})
+    """Raises psycopg.Error."""
+    made = _connect(place.url, {})
     try:
-        # A commit waits for the disk, whatever the server's own setting is. More than that may be asked there.
-        made.execute(
-            "select set_config('synchronous_commit', case current_setting('synchronous_commit')"
-            " when 'remote_apply' then 'remote_apply' else 'on' end, false)"
-        )
-        _take_lock(made, place)
+        if made.prepare_threshold is not None:  # a pooled one does so in each transaction
+            made.execute(SYNCHRONOUS.format(is_local="false").encode())
     except BaseException:
         made.close()
         raise
     return made
 
 
-def _take_lock(connection: Driver, place: Place) -> None:
-    held = connection.execute("select pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
-    if held is None or not held[0]:
-        raise InUse(f"{place}: another service is using it")
-
-
-def _connect(place: Place, more: Mapping[str, str]) -> Driver:
-    return connect(place.url, _KEEPALIVES, {**_SETTINGS, **more})
+def _connect(url: str, more: Mapping[str, str]) -> Driver:
+    return connect(url, _KEEPALIVES, {**_SETTINGS, **more})
 
 
 def _demand_form(connection: PgConnection, place: Place) -> None:
@@ -231,35 +293,11 @@ def _demand_tables(connection: PgConnection, place: Place) -> None:
         )
 
 
+_THROUGH_POOLER = (
+    "{place}: a pooler there gives each transaction another session, and the news of other services would not come"
+    " through. Name the server's own address too: --direct-database"
+)
 _OTHER_FORM = (
     "{place}: the database sorts text by a language, or is not in UTF-8. Make another one:"
     " createdb --template=template0 --locale=C --encoding=UTF8 NAME"
 )
-
-
-class PgWriter:
-    """The connection that writes."""
-
-    def __init__(self, connection: PgConnection) -> None:
-        self.connection = connection
-
-    def begin(self) -> None:
-        """Begins a transaction, on a new connection where the server has ended the last one. Raises sqlite3.Error."""
-        try:
-            self.connection.renew()
-        except InUse as error:
-            raise operational(str(error), sqlite3.SQLITE_CANTOPEN) from error
-        self.connection.execute("begin")
-
-    def commit(self) -> None:
-        """Makes the transaction durable. Raises sqlite3.Error."""
-        # After an error that nobody heard, the server answers a commit by a rollback, and calls that no error.
-        if not self.connection.can_commit:
-            raise operational("the transaction was rolled back")
-        self.connection.execute("commit")
-
-    def fail(self, error: BaseException) -> None:
-        """Does nothing: the server keeps its own log."""
-
-    def rest(self) -> None:
-        """Does nothing: the server looks after itself."""

@@ -44,8 +44,11 @@ _SITE = (
     """create table incarnation (
         id bigint primary key check (id = 1),
         server_incarnation text not null,  -- replaced when the database turns out to be a restored one
-        opened_id text not null,           -- id of the last opening; the marker beside the file holds the same id
         cursor_secret text not null        -- 32 bytes in hex, made at the first opening: signs the kiosks' cursors
+    )""",
+    """create table openings (
+        host_id text primary key,          -- a state directory with its marker; SQLite has one
+        opened_id text not null            -- id of the last opening from there; the marker holds the same id
     )""",
     """create table definitions (
         version bigint primary key,

@@ -22,8 +22,13 @@ MOST_SHARING = 64
 class Commit:
     """One commit, and the transactions that it covers."""
 
-    def __init__(self, shared_s: float) -> None:
-        """It takes further transactions for `shared_s` seconds."""
+    def __init__(self, shared_s: float, seen: int | None = None, *, beside: bool = False) -> None:
+        """It takes further transactions for `shared_s` seconds: those that are `beside` others, or in turn, as it is.
+
+        `seen` is the last change number that the newest of them has seen, as `Writer.begin()` gives it.
+        """
+        self.beside = beside
+        self.seen = seen
         self._until = time.monotonic() + shared_s
         self._sharing = 1
         self._settled: threading.Event | None = None  # a transaction that shares with nobody needs none
@@ -69,15 +74,17 @@ class SharedCommits:
         self._open: Commit | None = None  # the commit of a transaction that was left open for the next writer
 
     @contextlib.contextmanager
-    def transaction(self, *, brief: bool) -> Iterator[WriteTransaction]:
+    def transaction(self, *, brief: bool, beside: bool = False) -> Iterator[WriteTransaction]:
         """One transaction, as `Store.write()` says."""
         self._take_turn()
         try:
-            commit, is_first = self._begin(brief=brief)
+            commit, is_first = self._begin(brief=brief, beside=beside)
             try:
-                yield WriteTransaction(self._connection)
+                transaction = WriteTransaction(self._connection, commit.seen)
+                yield transaction
                 if not is_first:
                     self._connection.execute("release savepoint turn")
+                self._writer.tell(transaction.news)
             except BaseException as error:
                 self._undo(commit, error, is_first=is_first)
                 raise
@@ -109,20 +116,20 @@ class SharedCommits:
                 self._commit_open()
             raise
 
-    def _begin(self, *, brief: bool) -> tuple[Commit, bool]:
+    def _begin(self, *, brief: bool, beside: bool) -> tuple[Commit, bool]:
         """The commit that the transaction of this turn is part of, and whether it is the first one there."""
-        if not brief:
+        if not brief or (self._open is not None and self._open.beside != beside):
             self._commit_open()
         if self._open is not None and self._joins(self._open):
             return self._open, False
-        self._writer.begin()
-        self._open = Commit(self.shared_s)
+        seen = self._writer.begin(beside=beside)
+        self._open = Commit(self.shared_s, seen, beside=beside)
         return self._open, True
 
     def _joins(self, commit: Commit) -> bool:
         """Adds a transaction to the open one. False where the database has ended that one: it is undone then."""
         try:
-            self._connection.execute("savepoint turn")
+            commit.seen = self._writer.join()
         except sqlite3.Error as error:
             self._undo(commit, error, is_first=True)
             return False

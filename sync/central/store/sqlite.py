@@ -85,8 +85,8 @@ class SqliteStore:
         self._commits = SharedCommits(SqliteWriter(self._writer, self.log, self._files))
 
     @contextlib.contextmanager
-    def write(self, *, brief: bool = False) -> Iterator[WriteTransaction]:
-        """One transaction, as `Store.write()` says.
+    def write(self, *, brief: bool = False, beside: bool = False) -> Iterator[WriteTransaction]:  # noqa: ARG002
+        """One transaction, as `Store.write()` says. It is beside nobody: no other service has the file.
 
         Raises FileLost where the file is no longer at its path. What was committed then may be there or not.
         """
@@ -186,6 +186,21 @@ class SqliteStore:
                 if stray:
                     log.critical("%s is what lay in its place", stray)
             return self._is_rescued
+
+    def heed(self, reread: Callable[[ReadTransaction], bool], set_back: Callable[[WriteTransaction], None]) -> None:
+        """Does nothing: no other service changes the file."""
+
+    def leads(self) -> bool:
+        """True: no other service has the file open."""
+        return True
+
+    def has_other_hosts(self) -> bool:
+        """False: no other host has the file open."""
+        return False
+
+    def server_ms(self) -> None:
+        """None: this machine has the file."""
+        return
 
     def close(self) -> None:
         """Writes the log back into the file and closes the file. A lost file is rescued first."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from sync.central.store.news import NewsItem
 from sync.open_files import OpenFiles
 from sync.write_ahead_log import WriteAheadLog
 
@@ -39,11 +40,21 @@ class SqliteWriter:
     log: WriteAheadLog
     files: OpenFiles
 
-    def begin(self) -> None:
-        """Begins a transaction. Raises FileLost where the file is no longer at its path, and sqlite3.Error."""
+    def begin(self, *, beside: bool) -> None:  # noqa: ARG002
+        """Begins a transaction, which is beside nobody.
+
+        Raises FileLost where the file is no longer at its path, and sqlite3.Error.
+        """
         self.log.begin()
         self.files.confirm()
         self.connection.execute("begin immediate")
+
+    def join(self) -> None:
+        """Begins a part of the open transaction. Raises sqlite3.Error."""
+        self.connection.execute("savepoint turn")
+
+    def tell(self, news: Sequence[NewsItem]) -> None:
+        """Does nothing: no other service has the file."""
 
     def commit(self) -> None:
         """Makes the transaction durable. Raises as `begin` does."""

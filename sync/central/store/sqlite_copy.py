@@ -8,15 +8,14 @@ from typing import TypeVar
 
 from sync.central.store.sqlite_connection import SqliteConnection
 from sync.central.store.transactions import ReadTransaction
-from sync.ids import new_id
 
 Found = TypeVar("Found")
 
 
 def mark_as_copy(part: Path) -> None:
-    """Gives a copy an opening id that no marker holds: opened as a database, it is recognised as a restored one."""
+    """Leaves no opening in a copy that a marker could hold, so that its first opening is recognised as a restore."""
     with closing(sqlite3.connect(part)) as copy, copy:
-        copy.execute("update incarnation set opened_id = ?", (f"backup {new_id()}",))
+        copy.execute("delete from openings")
 
 
 def verify_copy(part: Path, look: Callable[[ReadTransaction], Found]) -> Found:

@@ -14,12 +14,20 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from msgspec.structs import replace
 
 from sync.central.store.connection import Connection, Row
-from sync.central.store.errors import StaleJourney
-from sync.central.store.news import BlockChanged, CardKeyPublished, NewsItem, PatientChanged, VerdictRevised
+from sync.central.store.errors import Overtaken, StaleJourney
+from sync.central.store.news import (
+    BlockChanged,
+    CardKeyPublished,
+    NewsItem,
+    PatientChanged,
+    TimeConfirmed,
+    VerdictRevised,
+)
 
 # Of one transaction of long work. Under the writer it is at most 50 ms, its last item and the commit included.
 PORTION_S = 0.03
 
+COMMON = "common"  # the name of a counter: it rises where services have to read again what they keep in memory
 NEXT_CHANGE = "update counters set value = value + 1 where name = 'change' returning value"
 
 K = TypeVar("K", bound=Hashable)
@@ -113,9 +121,23 @@ class WriteTransaction(ReadTransaction):
 
     writes_together = False
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, seen: int | None = None) -> None:
+        """`seen` is the last change number at its begin, where it is beside transactions of other services."""
         super().__init__(connection)
         self.news: list[NewsItem] = []
+        self._seen = seen
+
+    def demand_turn(self) -> None:
+        """Raises Overtaken in a transaction beside others. What reads more than its own rows is done in turn."""
+        if self._seen is not None:
+            raise Overtaken
+
+    def has_overtaken_nobody(self, change: int) -> bool:
+        """Whether nothing else was committed since the begin of this transaction, which has taken this change number.
+
+        False where that is not known.
+        """
+        return self._seen is None or change == self._seen + 1
 
     def learn(self, question: Question[K, V], key: K, answer: V) -> None:
         """Notes the answer for a key after a `write` of its row. A transaction that reads nothing ahead needs none."""
@@ -166,6 +188,18 @@ class WriteTransaction(ReadTransaction):
     def announce_block(self, number: int) -> None:
         """Adds a card that was blocked or unblocked, under the change number, to the news."""
         self.news.append(BlockChanged(number))
+
+    def announce_time(self, host_id: str) -> None:
+        """Adds that a person has confirmed the clock of a host to the news."""
+        self.news.append(TimeConfirmed(0, host_id))
+
+    def note_common_change(self) -> None:
+        """Has every service read again what it keeps in memory: card keys and definitions."""
+        self.execute(
+            "insert into counters (name, value) values (:name, 1)"
+            " on conflict (name, site_day) do update set value = counters.value + 1",
+            {"name": COMMON},
+        )
 
     def announce_card_keys(self, number: int) -> None:
         """Adds a published card key, under a change number, to the news."""

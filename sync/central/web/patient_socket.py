@@ -26,7 +26,7 @@ from sync.central.services.errors import MISSING_PATIENT_ID, ApiError, error_bod
 from sync.central.services.requests import ActionRequest, read_action_request
 from sync.central.services.told import AboutNobody, Telling, Told, told_of
 from sync.central.store.errors import trouble_in_words
-from sync.central.store.news import NewsItem, PatientChanged
+from sync.central.store.news import Missed, NewsItem, PatientChanged
 from sync.central.web.endpoints import requester_of
 from sync.central.web.http import decode, no_response, respond_error
 from sync.central.web.origins import Origins
@@ -195,6 +195,8 @@ class _Conversation:
             self._listening.enter_context(self._centre.store.news.listen(topic, self._take_news))
 
     def _take_news(self, item: NewsItem) -> None:
+        if isinstance(item, Missed) and self._subject is not None:
+            item = PatientChanged(item.number, self._subject)
         self._news.put(item)
         self._socket.wake()
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,8 @@ from flask import Flask
 from sync.central.centre import Centre
 from sync.central.frames import Begin
 from sync.central.maintenance.housekeeping import Housekeeping
+from sync.central.maintenance.incarnation import host_id
+from sync.central.maintenance.timekeeper import following
 from sync.central.opening import open_centre
 from sync.central.operations.catalog import operations_for
 from sync.central.records.audit_kinds import KEPT_DAYS
@@ -41,6 +44,7 @@ class OpenCentre:
             Path(plan.keys) if plan.keys else None,
             rules,
             state_dir=Path(plan.state_dir) if plan.state_dir else None,
+            direct=plan.direct,
             create=plan.create,
         )
         self._centre = replace(opened, certificate=certificate)
@@ -63,6 +67,8 @@ class Worker:
     def __init__(self, centre: Centre, audit_days: int, begin: Begin) -> None:
         self._centre = centre
         self._housekeeping = Housekeeping(self._centre, audit_days=audit_days)
+        self._following = ExitStack()
+        self._following.enter_context(following(centre.store.news, host_id(centre.store.place.state), centre.clock))
         self._watch = DatabaseWatch(self._centre.store.tend, _end_process)
         served = partial(operations_for, self._centre)
         self._control = ControlServer(socket_path(self._centre.store.place.state), served)
@@ -86,6 +92,7 @@ class Worker:
         self._watch.stop()
         self._control.stop()
         self._housekeeping.stop()
+        self._following.close()
         self._centre.store.close()
 
 

@@ -17,6 +17,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     state_dir: str | None = None
+    direct: str | None = None
     keys: str | None = None
     create: bool = False
     definitions: dict[str, Any] | None = None

@@ -148,11 +148,13 @@ def test_a_crash_of_the_database_amid_actions_loses_and_doubles_none(
 
 
 def test_a_second_service_and_a_database_that_is_not_there_are_told_in_words(service: Service, database: Database):
-    named = ["--database", database.url, "--state-dir", f"{database.state_dir}2"]
+    named = ["--database", database.url, "--state-dir", str(database.state_dir)]
+    elsewhere = ["--state-dir", f"{database.state_dir}2"]
     for words, said in (
-        ([*named[:1], database.url.replace("host=", "host=/nowhere"), *named[2:]], "No such file"),
+        ([*named[:1], database.url.replace("host=", "host=/nowhere"), *elsewhere], "No such file"),
         (["--database", database.url], "--state-dir"),
-        (named, "another service is using it"),
+        (named, "another service with this state directory is using it"),
+        ([*named[:2], *elsewhere], "from the host that has it"),
     ):
         done = subprocess.run([*COMMAND, "run", *words], capture_output=True, text=True, check=False, env=os.environ)
         assert (done.returncode, said in done.stderr, PASSWORD in done.stderr) == (2, True, False), done.stderr

@@ -136,7 +136,7 @@ class Centre:
         with self.store.write() as db:
             if read_incarnation(db) is not None:
                 return
-            db.execute("insert into incarnation values (1, 'first', 'x', 'secret')")
+            db.execute("insert into incarnation values (1, 'first', 'secret')")
             take_hospital(db, self.definitions, self.parts.keys, read_hospital(hospital()), self.time())
 
     def open(self) -> None:

@@ -113,7 +113,7 @@ def test_the_first_start_after_a_move_is_no_restore(to_server: Move):
 def test_a_restore_before_a_move_still_shows_after_it(to_server: Move):
     before = incarnation(to_server.old)
     with opened(to_server.old) as store, store.write() as db:
-        db.execute("update incarnation set opened_id = 'of another opening'")
+        db.execute("update openings set opened_id = 'of another opening'")
     to_server()
     assert incarnation(to_server.new) != before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from sync.central.maintenance.restore_dump import restore_dump
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.pg_schemas import REPLACED, keep_tables
 from sync.central.store.place import place_of
-from sync.central.store.postgres import hold_database, release_database
+from sync.central.store.postgres import connect_to, hold_database
 from tests.sync.central.centre import Centre, patient
 from tests.sync.central.databases import Cluster, Database
 
@@ -114,8 +115,8 @@ def test_a_backup_goes_into_a_database_without_tables(centre: Centre, cluster: C
     centre.walk(patient(1), "scan_nfc")
     back_up(centre.store, tmp_path / "backup")
     with cluster.bare() as url:
-        assert restore_dump(place_of(url, tmp_path / "state"), tmp_path / "backup").kept is None
-        other = Database(url, tmp_path / "state").open()
+        assert restore_dump(place_of(url, tmp_path / "other"), tmp_path / "backup").kept is None
+        other = Database(url, tmp_path / "other").open()
         with other.read() as db:
             assert db.latest_change() == centre.rows("select value from counters where name = 'change'")[0]["value"]
         other.close()
@@ -124,9 +125,10 @@ def test_a_backup_goes_into_a_database_without_tables(centre: Centre, cluster: C
 def test_a_restore_that_was_interrupted_leaves_no_empty_centre_and_is_ended_by_another(centre: Centre, tmp_path: Path):
     back_up(centre.store, tmp_path / "backup")
     centre.store.close()
-    connection = hold_database(centre.store.place)
-    keep_tables(connection, f"{REPLACED}by_the_interrupted_one")
-    release_database(connection)
+    alone = hold_database(centre.store.place)
+    with contextlib.closing(connect_to(centre.store.place)) as connection:
+        keep_tables(connection, f"{REPLACED}by_the_interrupted_one")
+    alone.close()
     for _ in range(2):
         with pytest.raises(StoreError, match="a restore was interrupted: repeat it"):
             centre.open()

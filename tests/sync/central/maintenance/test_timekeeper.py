@@ -44,6 +44,22 @@ def stands(machine: Machine, keeper: Timekeeper, minutes: int) -> None:
         keeper()
 
 
+@pytest.mark.parametrize("by_ms", [-365 * DAY_MS, -6 * MINUTE_MS, 6 * MINUTE_MS, 365 * DAY_MS])
+def test_a_start_takes_the_time_of_the_server_where_the_own_clock_is_beside_it(machine: Machine, by_ms: int):
+    keeper = Timekeeper(lambda: (START + by_ms, machine.mono_ms), None, lambda: False, START)
+    assert keeper() == START
+    assert keeper.doubt == Doubt(START + by_ms, START)
+    machine.synchronised = True
+    keeper = Timekeeper(lambda: (START + by_ms, machine.mono_ms), None, lambda: machine.synchronised, START)
+    assert (keeper(), keeper.doubt) == (START + by_ms, None), "a time server vouches for it"
+
+
+@pytest.mark.parametrize("by_ms", [-5 * MINUTE_MS, 0, 5 * MINUTE_MS])
+def test_a_start_keeps_the_own_clock_where_it_is_near_that_of_the_server(machine: Machine, by_ms: int):
+    keeper = Timekeeper(lambda: (START + by_ms, machine.mono_ms), START - 365 * DAY_MS, lambda: False, START)
+    assert (keeper(), keeper.doubt) == (START + by_ms, None)
+
+
 JUMPS = pytest.mark.parametrize("by_ms", [365 * DAY_MS, -365 * DAY_MS, 3 * DAY_MS, 12 * 60 * MINUTE_MS, -DAY_MS])
 
 

@@ -139,19 +139,6 @@ def test_a_writer_that_finds_the_shared_transaction_gone_begins_its_own(url: str
     assert prefixes(store) == ["B"]
 
 
-def test_a_service_whose_database_another_one_has_taken_writes_nothing_more(
-    url: str, store: PostgresStore, tmp_path: Path
-):
-    with pytest.raises(sqlite3.OperationalError), store.write() as db:
-        end_session(url, db)
-    other = PostgresStore(url, tmp_path)
-    with pytest.raises(sqlite3.OperationalError, match="another service"):
-        write(store, "A")
-    other.close()
-    write(store, "B")
-    assert prefixes(store) == ["B"]
-
-
 def test_an_error_that_nobody_heard_is_no_commit(store: PostgresStore):
     def swallow(db: WriteTransaction) -> None:
         put(db, "A")
