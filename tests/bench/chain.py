@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,9 @@ from sync.central.kiosks.waiting_room import interval_s
 from tests.bench.commanded import Commanded, commanded
 from tests.bench.enrolled import enrol_kiosks
 from tests.bench.figures import Figure
-from tests.bench.paced import Acted, Step, act, spread
+from tests.bench.paced import Acted, Step, act, act_while, spread
 from tests.bench.postgres import Copy, copy_centre
-from tests.bench.processes import children, cpu_of_family_s, cpu_s, rss_mb, usage
+from tests.bench.processes import children, cpu_of_family_s, cpu_s, family, rss_mb, usage
 from tests.bench.raw import Client
 from tests.bench.recorded import fill
 from tests.sync.central.databases import cluster
@@ -42,7 +43,7 @@ class Size:
 
 CHAIN = Size()
 SETTLE_S = 2.0  # until all have called again
-AT_ONCE = 20  # kiosks that pull the whole roster together
+AT_ONCE = 100  # kiosks that pull the whole roster together
 
 
 def measure(directory: Path, size: Size = CHAIN) -> list[Figure]:
@@ -62,7 +63,7 @@ def _on_sqlite(places: Places, bench: _Bench) -> Iterator[Figure]:
     central.await_health()
     try:
         with bench.hall() as hall:
-            yield from bench.roster(hall)
+            yield from bench.roster(hall, central)
             yield from bench.run("SQLite", hall, central)
     finally:
         central.stop()
@@ -96,7 +97,7 @@ class _Bench:
         file = self._places.directory / "kiosks.json"
         return commanded("tests.bench.chain_kiosks", "127.0.0.1", self._places.central_port, file)
 
-    def roster(self, hall: Commanded) -> Iterator[Figure]:
+    def roster(self, hall: Commanded, central: Program) -> Iterator[Figure]:
         """What the first roster of one kiosk takes, and of several at once."""
         size = self._size
         (alone,) = hall.ask("snapshot", 1)
@@ -104,10 +105,17 @@ class _Bench:
         assert rows == size.roster, rows
         said = f"{seconds:.1f} s, {octets / 2**20:.0f} MiB in {pages} pages"
         yield Figure(f"one kiosk gets a roster of {size.roster:,}", said)
-        together = hall.ask("snapshot", AT_ONCE)
-        last_s = max(each[0] for each in together)
-        rate = sum(each[3] for each in together) / 2**20 / last_s
+        client = Client(self._places.central_port, self._token)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(hall.ask, "snapshot", AT_ONCE)
+            acted = act_while(client, self._steps, size.changes_a_second, lambda: not asked.done())
+        client.close()
+        last_s = max(each[0] for each in asked.result())
+        rate = sum(each[3] for each in asked.result()) / 2**20 / last_s
         yield Figure(f"{AT_ONCE} kiosks get it at once", f"{last_s:.1f} s, {rate:.0f} MiB/s")
+        yield Figure("  an action meanwhile, p50, p99, longest", spread(acted.took_s))
+        memory = ", ".join(f"{rss_mb(pid):.0f} MB" for pid in family(central.process.pid))
+        yield Figure("  memory of the gateway and the worker after it", memory)
         whole_min = size.kiosks / AT_ONCE * last_s / 60
         yield Figure(f"  so {size.kiosks:,} empty kiosks, by arithmetic", f"{whole_min:.0f} min")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -24,9 +24,17 @@ class Acted:
 
 def act(client: Client, steps: Iterator[Step], a_second: float, lasts_s: float) -> Acted:
     """Takes steps at this pace for so long. Raises AssertionError where one is not done."""
+    number = round(lasts_s * a_second)
+    return act_while(client, islice(steps, number), a_second, lambda: True)
+
+
+def act_while(client: Client, steps: Iterator[Step], a_second: float, goes_on: Callable[[], bool]) -> Acted:
+    """Takes steps at this pace as long as `goes_on()`. Raises AssertionError where one is not done."""
     acted = Acted()
     began_s = time.monotonic()
-    for number, (action, patient_id) in enumerate(islice(steps, round(lasts_s * a_second))):
+    for number, (action, patient_id) in enumerate(steps):
+        if not goes_on():
+            break
         time.sleep(max(0.0, began_s + number / a_second - time.monotonic()))
         sent_s = time.monotonic()
         client.act(number, {"action_type": action, "action_id": new_id(), "payload": {"patient_id": patient_id}})
