@@ -24,6 +24,7 @@ from tests.bench import (
     hospital,
     imports,
     postgres,
+    postgres_workers,
     snapshot,
     sockets,
     tap,
@@ -45,7 +46,7 @@ PARTS = {
     "waiting": waiting.measure,
     "sockets": sockets.measure,
     "attack": attack.measure,
-    "postgres": postgres.measure,
+    "postgres": lambda place: [*postgres.measure(place), *postgres_workers.measure(place / "workers")],
     "chain": chain.measure,
     "hospital": hospital.measure,
 }

@@ -33,6 +33,13 @@ def cpu_of_family_s(pid: int) -> float:
     return sum(_ticks(each, _WITH_ENDED) for each in family(pid)) / os.sysconf("SC_CLK_TCK")
 
 
+def machine_s() -> tuple[float, float]:
+    """The processor time so far (s) of the whole machine: busy, and idle."""
+    ticks = [int(each) for each in Path("/proc/stat").read_text("ascii").splitlines()[0].split()[1:9]]
+    idle = sum(ticks[3:5])  # idle and waiting for a disk (proc(5))
+    return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK"), idle / os.sysconf("SC_CLK_TCK")
+
+
 def rss_mb(pid: int) -> float:
     """The memory of a process that is in use now (MiB)."""
     lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
