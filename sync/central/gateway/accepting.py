@@ -58,6 +58,9 @@ class Accepting:
             beginning = loop.create_task(self._begin(plain, peer[0]))
             self._beginning.add(beginning)
             beginning.add_done_callback(self._beginning.discard)
+            await asyncio.sleep(
+                0
+            )  # where the next one is there already, accepting it would let nobody else have a turn
 
     async def _begin(self, plain: socket.socket, address: str) -> None:
         protocol = self._protocol(plain, address)
