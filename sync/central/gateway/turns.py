@@ -10,7 +10,7 @@ from collections import Counter, deque
 class Turns:
     """At most `width` calls are with each worker at a time. The others wait for it, each address in turn."""
 
-    def __init__(self, width: int, most_waiting: int, workers: int = 1) -> None:
+    def __init__(self, width: int, most_waiting: int, workers: int) -> None:
         """At most `most_waiting` calls of an address wait, in all."""
         self._most_waiting = most_waiting
         self._waits: Counter[str] = Counter()
