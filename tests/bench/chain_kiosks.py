@@ -34,18 +34,19 @@ _PATIENT = re.compile(rb'"patient_id":"([^"]+)","masked_name"')
 class Told:
     """What the kiosks were told.
 
-    `answers` has, for each page that a kiosk got, the number of the page, the centre's time of the answer and the time
-    at which it came (UTC ms).
+    `answers` has, for each page that a kiosk got, the number of the kiosk and of the page, the centre's time of the
+    answer and the time at which it came (UTC ms).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kiosk_ids: list[str]) -> None:
+        self._numbers = {kiosk_id: number for number, kiosk_id in enumerate(kiosk_ids)}
         self.clear()
 
     def clear(self) -> None:
         """Forgets all."""
         self.pages: dict[bytes, int] = {}
         self.patients: list[list[str]] = []
-        self.answers: list[tuple[int, int, float]] = []
+        self.answers: list[tuple[int, int, int, float]] = []
         self.sizes: defaultdict[str, list[int]] = defaultdict(list)  # of all pages of a kiosk, in bytes
         self.is_counting = False
         self.had: Counter[str] = Counter()  # how many kiosks have a patient
@@ -66,7 +67,7 @@ class Told:
             self.patients.append([found.decode() for found in _PATIENT.findall(rows)])
         at = _NOW.search(body, 0, begin)
         assert at is not None
-        self.answers.append((page, int(at[1]), now_ms))
+        self.answers.append((self._numbers[kiosk.kiosk_id], page, int(at[1]), now_ms))
         self.had.update(self.patients[page])
 
 
@@ -132,5 +133,5 @@ if __name__ == "__main__":
     document = json.loads(Path(sys.argv[3]).read_text("utf-8"))
     files = len(document["kiosks"]) + 100
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    noted = Told()
+    noted = Told([kiosk_id for kiosk_id, _ in document["kiosks"]])
     asyncio.run(serve(Hall(sys.argv[1], int(sys.argv[2]), document, noted.take), noted))

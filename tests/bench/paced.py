@@ -21,6 +21,11 @@ class Acted:
     steps: list[tuple[Step, float]] = field(default_factory=list)
     took_s: list[float] = field(default_factory=list)
 
+    @property
+    def answered_ms(self) -> dict[str, float]:
+        """When the last action on each patient was answered (UTC ms)."""
+        return {patient_id: done_ms for (_, patient_id), done_ms in self.steps}
+
 
 def act(client: Client, steps: Iterator[Step], a_second: float, lasts_s: float) -> Acted:
     """Takes steps at this pace for so long. Raises AssertionError where one is not done."""
