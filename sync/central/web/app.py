@@ -1,6 +1,7 @@
 """The centre as a web application: every endpoint over one centre."""
 
 import dataclasses
+import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -14,6 +15,7 @@ from sync.central.network.forwarded import behind_proxies
 from sync.central.network.web_settings import WebSettings
 from sync.central.services.door import publish
 from sync.central.services.told import AboutNobody
+from sync.central.store.errors import trouble_of
 from sync.central.web.api_app import ApiApp
 from sync.central.web.card_api import card_api
 from sync.central.web.endpoints import Endpoints
@@ -68,7 +70,10 @@ def create_app(
 
 def _health(centre: Centre, writes: WriteWatch) -> Response:
     """Whether the centre works, for programs that watch it or send it requests."""
-    centre.store.probe()
+    try:
+        centre.store.probe()
+    except sqlite3.OperationalError as error:
+        return _is(HTTPStatus.SERVICE_UNAVAILABLE, {"status": trouble_of(error)})
     if trouble := writes.trouble():
         return _is(HTTPStatus.SERVICE_UNAVAILABLE, {"status": trouble})
     if centre.store.damage:
