@@ -44,7 +44,7 @@ class Size:
 
 CHAIN = Size()
 SETTLE_S = 2.0  # until all have called again
-AT_ONCE = 100  # kiosks that pull the whole roster together
+AT_ONCE = 100  # kiosks that pull the whole roster together, at most
 
 
 def measure(directory: Path, size: Size = CHAIN) -> list[Figure]:
@@ -110,18 +110,19 @@ class _Bench:
         assert rows == size.roster, rows
         said = f"{seconds:.1f} s, {octets / 2**20:.0f} MiB in {pages} pages"
         yield Figure(f"one kiosk gets a roster of {size.roster:,}", said)
+        at_once = min(AT_ONCE, size.kiosks)
         client = Client(self._places.central_port, self._token)
         with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(hall.ask, "snapshot", AT_ONCE)
+            asked = pool.submit(hall.ask, "snapshot", at_once)
             acted = act_while(client, self._steps, size.changes_a_second, lambda: not asked.done())
         client.close()
         last_s = max(each[0] for each in asked.result())
         rate = sum(each[3] for each in asked.result()) / 2**20 / last_s
-        yield Figure(f"{AT_ONCE} kiosks get it at once", f"{last_s:.1f} s, {rate:.0f} MiB/s")
+        yield Figure(f"{at_once} kiosks get it at once", f"{last_s:.1f} s, {rate:.0f} MiB/s")
         yield Figure("  an action meanwhile, p50, p99, longest", spread(acted.took_s))
         memory = ", ".join(f"{rss_mb(pid):.0f} MB" for pid in family(central.process.pid))
         yield Figure("  memory of the gateway and the worker after it", memory)
-        whole_min = size.kiosks / AT_ONCE * last_s / 60
+        whole_min = size.kiosks / at_once * last_s / 60
         yield Figure(f"  so {size.kiosks:,} empty kiosks, by arithmetic", f"{whole_min:.0f} min")
 
     def run(self, database: str, hall: Commanded, central: Program, server: int | None = None) -> Iterator[Figure]:
