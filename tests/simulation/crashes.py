@@ -95,8 +95,8 @@ class FragileCentreStore(CentreStore):
         super().__init__(f"sqlite:///{path}")
 
     @contextmanager
-    def write(self, *, brief: bool = False) -> Iterator[WriteTransaction]:
-        with super().write(brief=brief) as transaction:
+    def write(self, *, brief: bool = False, beside: bool = False) -> Iterator[WriteTransaction]:
+        with super().write(brief=brief, beside=beside) as transaction:
             if self._fuse.lit:
                 transaction.execute = self._fuse.counted(transaction.execute)
                 transaction.executemany = self._fuse.counted(transaction.executemany)

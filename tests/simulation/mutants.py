@@ -85,8 +85,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no new incarnation after a restore",
         "sync/central/maintenance/incarnation.py",
-        "if known is not None and continues else new_id()",
-        "if known is not None else new_id()",
+        "if joins or _matches(db, marker):",
+        "if known is not None:",
         100,
     ),
     Mutant(
