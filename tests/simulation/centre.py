@@ -179,7 +179,7 @@ class Centre:
         """The cases in the exception inbox."""
         listed = list_cases(self.parts)
         assert isinstance(listed, Told)
-        return list(listed.value["exceptions"])
+        return list(msgspec.to_builtins(listed.value)["exceptions"])
 
     def settle(self, action_id: str, exception_id: str, how: str, patient_id: str, *, bind: bool = False) -> Answer:
         """Staff settle a case of the exception inbox."""

@@ -1,6 +1,6 @@
 """The views of staff: the queue as a list to search, and a patient's history."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -59,6 +59,33 @@ class QueuePage(msgspec.Struct, frozen=True):
     timestamp: str
 
 
+class PastAction(msgspec.Struct, frozen=True):
+    """One transition of a patient's history. Times are ISO 8601 with the site's offset.
+
+    `metadata` holds the other members of the request, with a card as its hashes alone.
+    """
+
+    from_state: str
+    to_state: str
+    action: str
+    trigger_type: str
+    source: str
+    action_id: str | None
+    visit_id: str | None
+    leg: int
+    metadata: Mapping[str, Any]
+    time_quality: str
+    happened_at: str
+    recorded_at: str
+
+
+class History(msgspec.Struct, frozen=True):
+    """A patient's newest transitions, oldest first."""
+
+    patient_id: str
+    transitions: list[PastAction]
+
+
 def search_queue(centre: Centre, search: Search) -> Told | ApiError:
     """The QueuePage of today's entries that fit a search, at most 500, each line in its order.
 
@@ -75,14 +102,14 @@ def search_queue(centre: Centre, search: Search) -> Told | ApiError:
 
 
 def history(centre: Centre, named: str) -> Told | ApiError:
-    """A patient's transitions, the newest 500, oldest first: {patient_id, transitions}."""
+    """A patient's History: the newest 500 transitions, oldest first."""
     with centre.store.read() as db:
         patient_id = patient_named(db, named)
         if patient_id is None:
             return UNKNOWN_PATIENT
         timezone = read_site(db).site.timezone
         rows = newest_transitions(db, patient_id, MAX_ROWS)
-        shown = {"patient_id": patient_id, "transitions": [_transition(row, timezone) for row in rows]}
+        shown = History(patient_id, [_past_action(row, timezone) for row in rows])
         return Told(shown, AuditKind.LOOK_HISTORY, (patient_id,))
 
 
@@ -118,11 +145,18 @@ def _queue_row(
     )
 
 
-def _transition(row: RecordedTransition, timezone: str) -> dict[str, Any]:
-    """A transition as the API has it: times in ISO 8601."""
-    shown = asdict(row)
-    times = {
-        "happened_at": iso(shown.pop("happened_ms"), timezone),
-        "recorded_at": iso(shown.pop("recorded_ms"), timezone),
-    }
-    return shown | times
+def _past_action(row: RecordedTransition, timezone: str) -> PastAction:
+    return PastAction(
+        row.from_state,
+        row.to_state,
+        row.action,
+        row.trigger_type,
+        row.source,
+        row.action_id,
+        row.visit_id,
+        row.leg,
+        row.metadata,
+        row.time_quality,
+        iso(row.happened_ms, timezone),
+        iso(row.recorded_ms, timezone),
+    )

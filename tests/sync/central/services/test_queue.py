@@ -61,7 +61,7 @@ def test_a_history_is_in_the_order_in_which_it_happened_within_one_change_too(ce
     centre.walk(one, "confirm_arrival")
     found = history(centre.parts, one)
     assert isinstance(found, Told)
-    assert [(row["action"], row["to_state"]) for row in found.value["transitions"]] == [
+    assert [(row.action, row.to_state) for row in found.value.transitions] == [
         ("scan_nfc", "ARRIVED"),
         ("register", "REGISTERED"),
         ("confirm_arrival", "WAITING"),
