@@ -25,7 +25,7 @@ from sync.central.services.bind_card import bind_in_action, rejudge_bound
 from sync.central.services.case_card import read_case_card
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.services.inbox_views import case_page, case_view, settlements_of
-from sync.central.services.lists import MAX_ROWS
+from sync.central.services.lists import FIRST, Page
 from sync.central.services.named_patients import named_patients
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.requester import Requester
@@ -48,16 +48,14 @@ _APPLIES_TO_NOBODY = ApiError(
 _FAILS_INSIDE = ApiError("not_applicable", "The action still cannot be judged: internal error.")
 
 
-def list_cases(centre: Centre, after: str | None = None, limit: int = MAX_ROWS) -> Told | ApiError:
-    """A CasePage of the open cases after the case `after`, at most `limit` of them (1 to 500)."""
-    if limit not in range(1, MAX_ROWS + 1):
-        return ApiError("malformed", f"limit must be a number from 1 to {MAX_ROWS}.")
+def list_cases(centre: Centre, page: Page = FIRST) -> Told | ApiError:
+    """A CasePage of the open cases."""
     with centre.store.read() as db:
-        begin = read_case(db, after) if after is not None else None
-        if after is not None and begin is None:
+        begin = read_case(db, page.after) if page.after is not None else None
+        if page.after is not None and begin is None:
             return ApiError("not_found", "after must name a case.")
-        page = case_page(db, read_site(db), begin, limit)
-        return told_of(page, AuditKind.LOOK_CASES, named_patients(db, page))
+        shown = case_page(db, read_site(db), begin, page.limit)
+        return told_of(shown, AuditKind.LOOK_CASES, named_patients(db, shown))
 
 
 def show_case(centre: Centre, exception_id: str) -> Told | ApiError:
