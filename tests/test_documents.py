@@ -16,13 +16,19 @@ from flask import Flask
 from kiosk.cli import main as kiosk
 from kiosk.config import Config, ReaderSection
 from sync.central.commands.main import cli as kiosk_central
+from sync.central.gateway.gateway import SHARES
+from sync.central.gateway.pace import BURST_S
+from sync.central.kiosks.enrolment import FAILURES_OF_ONE
+from sync.central.kiosks.lookup import MOST_A_MINUTE
 from sync.central.opening import open_centre
 from sync.central.services.current_state import AppointmentDetail, CurrentState, QueueDetail
 from sync.central.services.error_codes import CODES
 from sync.central.services.errors import ErrorBody
+from sync.central.services.lists import MAX_ROWS
 from sync.central.services.queue import QueueRow, Search
 from sync.central.web.app import create_app
-from sync.central.web.socket_places import SocketPlaces
+from sync.central.web.socket_messages import CLOSE_CODES
+from sync.central.web.socket_places import MAX_SOCKETS, SOCKETS_OF_A_TOKEN, SocketPlaces
 from sync.journey.model import RefusalCode
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -261,6 +267,30 @@ def test_every_code_of_an_error_is_documented_and_every_documented_code_exists()
 def test_every_field_of_an_answer_is_documented(answer: type[msgspec.Struct]):
     fields = set(answer.__struct_fields__)
     assert {field for field in fields if not re.search(rf"[`\"&?]{field}[`\"=]", DOCUMENTS["api.md"])} == set()
+
+
+def test_the_limits_of_the_interface_are_those_of_the_code():
+    mib = 1024 * 1024
+    limits = [
+        f"| {SHARES.calls_a_second:.0f} a second, a hundred at once |",
+        f"| {SHARES.waiting} | 503 `busy` |",
+        f"| {SHARES.body_bytes // mib} MiB, {SHARES.body_bytes_of_an_address // mib} of one address |",
+        f"| {SHARES.connections}, {SHARES.of_an_address} of one address |",
+        f"| {MAX_SOCKETS:,}, {SOCKETS_OF_A_TOKEN} with one token |",
+        f"| {MOST_A_MINUTE} a minute | 503 `try_later`",
+        f"| {FAILURES_OF_ONE} a minute | 503 `try_later`",
+        f"| rows of a list | {MAX_ROWS} |",
+    ]
+    assert SHARES.calls_a_second * BURST_S == 100
+    assert [limit for limit in limits if limit not in DOCUMENTS["api.md"]] == []
+
+
+def test_the_close_codes_of_the_socket_are_documented():
+    rows = re.findall(
+        r"^\| ([^|]+) \| [^|]+ \| [^|]+ \|$", DOCUMENTS["api.md"].partition("| close code |")[2], re.MULTILINE
+    )
+    named = {int(code) for cell in rows for code in re.findall(r"\b[14]\d{3}\b", cell)}
+    assert named == {each.code for each in CLOSE_CODES}
 
 
 # Other names in the documents.

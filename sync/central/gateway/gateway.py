@@ -22,12 +22,14 @@ from sync.central.gateway.link import Link, NoWorker
 from sync.central.gateway.pace import CALLS_A_SECOND, Pace
 from sync.central.gateway.places import Places
 from sync.central.gateway.program import Program, Started
-from sync.central.gateway.refusals import BUSY, SERVER, TOO_SLOW, refusal
+from sync.central.gateway.refusals import BUSY, TOO_SLOW, own_headers, refusal
+from sync.central.gateway.request_ids import request_id_of, with_request_id
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.supervisor import Supervisor
 from sync.central.gateway.turns import Turns
 from sync.central.network.forwarded import client_of, read_address
 from sync.central.tls.certificate import ServedCertificate
+from sync.logs import serve, served_request
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +128,7 @@ class Gateway:
         assert isinstance(connection, Connection)
         client = self._client(request, connection.address)
         connection.begin()
+        serve(request_id_of(request))
         try:
             with self._budget.holding(client, most_bytes(request)) as held:
                 if held is None:
@@ -144,7 +147,7 @@ class Gateway:
             number=next(self._numbers),
             method=request.method,
             target=target if target.startswith("/") else request.rel_url.raw_path_qs,
-            headers=list(request.raw_headers),
+            headers=with_request_id(list(request.raw_headers), served_request()),
             body=body.content,
             announced=body.announced,
             is_socket=request.headers.get("Upgrade", "").lower() == "websocket",
@@ -221,7 +224,7 @@ class _Turn:
 
 
 def _response(answer: Answer) -> web.Response:
-    response = web.Response(body=answer.body, status=answer.status, headers=dict((SERVER,)))
+    response = web.Response(body=answer.body, status=answer.status, headers=own_headers())
     for name, value in answer.headers:
         if name.lower() not in _OF_CONNECTION:
             response.headers.add(name.decode("latin-1"), value.decode("latin-1"))

@@ -1,6 +1,7 @@
 """The headers that every response of the centre bears, and the type of its bodies."""
 
 JSON = "application/json"
+REQUEST_ID = "X-Request-ID"  # of a request and of the answer to it
 
 
 def content_policy(*more: str) -> str:

@@ -42,6 +42,7 @@ from sync.central.web.kiosk_contracts import ENROL, LOOKUP, PULL, PUSH, STATUS, 
 from sync.central.web.later import Deliver, Later, LateResponse, beside_flask, late, respond_later, take_over
 from sync.central.web.senders import header_token, token_of
 from sync.journey.model import Actor, Role
+from sync.logs import Serving, served_request
 from sync.protocol import (
     MAX_BATCH_BYTES,
     SUPPORTED_VERSIONS,
@@ -177,8 +178,11 @@ class _Calls:
         return True
 
     def _park(self, received: "_Received[T]", wait: Wait[T], deliver: Deliver) -> Callable[[], None]:
+        request_id = served_request()
+
         def end(found: object) -> None:
-            deliver(self._end(received, found))
+            with Serving(request_id):
+                deliver(self._end(received, found))
 
         # A token that the database has just named needs no second confirmation.
         unconfirmed = received.sender.token_hash if received.unconfirmed else ""
