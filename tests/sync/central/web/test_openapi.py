@@ -25,6 +25,7 @@ from sync.central.web.patient_socket import COMMANDS
 from sync.central.web.socket_messages import TAKEN
 from sync.ids import new_id
 from sync.protocol import EndCode
+from tests.sync.central.held_to_document import hold_message_to_document
 from tests.sync.central.online import API, Online
 from tests.sync.central.web.documents import DOCS, documents
 
@@ -118,6 +119,28 @@ def test_the_documents_are_public_and_cached(online: Online):
         again = online.call("GET", f"{API}/{path}", headers={"If-None-Match": first.headers["ETag"]})
         assert (again.status_code, again.content) == (304, b"")
     assert online.call("GET", f"{API}/openapi.json").json() == OPENAPI
+
+
+def test_a_conversation_over_the_socket_has_every_message_of_its_document(online: Online):
+    patient_id = online.newcomer()
+    heard = set[str]()
+    with online.socket(online.own_token(patient_id)) as socket:
+
+        def hear(count: int) -> None:
+            heard.update(hold_message_to_document(socket.next()) for _ in range(count))
+
+        hear(1)
+        socket.ask("ping")
+        socket.ask("fetch_initial_state")
+        socket.ask("fetch_initial_state", patient_id="another")
+        socket.send("no command")
+        hear(4)
+        socket.ask("perform_action", action_type="dance", action_id=["no", "id"])
+        socket.ask("perform_action", action_type="complete_exam", action_id=new_id())
+        hear(2)
+        socket.ask("perform_action", action_type="scan_nfc", action_id=new_id())
+        hear(2)
+    assert heard == {each["$ref"].rpartition("/")[2] for each in ASYNCAPI["operations"]["tell"]["messages"]}
 
 
 # A body is taken where its schema takes it. Names may hold printable text alone, which no schema says.
