@@ -4,9 +4,11 @@ Errors are those of `sqlite3` for both databases: they are the classes of DB-API
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sync.central.store.news import NewsItem
+
+T = TypeVar("T", covariant=True)
 
 
 class Row(Protocol):
@@ -62,7 +64,7 @@ class Connection(Protocol):
         """
 
 
-class Writer(Protocol):
+class Writer(Protocol[T]):
     """The one connection that writes, and what its database needs before and after a transaction."""
 
     @property
@@ -74,6 +76,9 @@ class Writer(Protocol):
 
         Returns the last change number, where others may take the next ones meanwhile; None where nobody can.
         """
+
+    def transaction(self, seen: int | None) -> T:
+        """The transaction, or the part of one, that was begun and has seen this."""
 
     def join(self) -> int | None:
         """Begins a part, the savepoint `turn`, in the open transaction. Returns and raises as `begin` does."""

@@ -81,6 +81,13 @@ class TimeConfirmed(msgspec.Struct, frozen=True):
     topic: str = ""
 
 
+class CommonChanged(msgspec.Struct, frozen=True):
+    """What services keep in memory was changed. It has no listeners of its own."""
+
+    number: int = 0
+    topic: str = ""
+
+
 class Missed(msgspec.Struct, frozen=True):
     """News may have been missed: everything up to a change number may have changed for the listener of the topic."""
 
@@ -96,6 +103,7 @@ NewsItem = (
     | CardKeyPublished
     | KiosksToTell
     | TimeConfirmed
+    | CommonChanged
     | Missed
 )
 Listener = Callable[[NewsItem], None]

@@ -78,6 +78,25 @@ class PgConnection:
         except psycopg.Error as error:
             raise translated(error) from None
 
+    def writes_at_once(self, statements: Sequence[tuple[str, Mapping[str, object]]]) -> list[int]:
+        """Runs statements with their parameters in one message. Returns how many rows each has written.
+
+        None runs after one that fails. Raises sqlite3.Error.
+        """
+        failed: psycopg.Error | None = None
+        try:
+            with self._driver.pipeline() as pipeline:
+                cursors = [self._driver.execute(_spelled(sql), row) for sql, row in statements]
+                try:
+                    pipeline.sync()
+                except psycopg.Error as error:  # outside of the pipeline it would be logged too
+                    failed = error
+        except psycopg.Error as error:
+            failed = failed or error
+        if failed is not None:
+            raise translated(failed) from None
+        return [cursor.rowcount for cursor in cursors]
+
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> "psycopg.Cursor[PgRow]":
         """Runs a statement for each row of parameters. Raises sqlite3.Error."""
         cursor = self._driver.cursor()

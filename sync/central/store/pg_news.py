@@ -19,6 +19,7 @@ _KINDS: Mapping[str, Callable[["_Told"], NewsItem]] = {
     "BlockChanged": lambda told: news.BlockChanged(told.number),
     "CardKeyPublished": lambda told: news.CardKeyPublished(told.number),
     "KiosksToTell": lambda told: news.KiosksToTell(told.number),
+    "CommonChanged": lambda _: news.CommonChanged(),
     "TimeConfirmed": lambda told: news.TimeConfirmed(told.number, told.topic),
 }
 

@@ -10,6 +10,7 @@ import select
 import socket
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from sync.central.store.errors import InUse, StoreError
@@ -48,6 +49,8 @@ class PgSession:
         self._place = place
         self._take = _LOCKS[share]
         self._lock = threading.Lock()
+        self._telling = threading.RLock()
+        self._heard: deque[str] = deque()
         self._leads = False
         self._thread: threading.Thread | None = None
         self._stopped, self._stop = socket.socketpair()
@@ -116,11 +119,12 @@ class PgSession:
     def _ask(self, sql: str) -> bool:
         with self._lock:
             found = self._connection.execute(sql).fetchone()
+        self._tell()
         return found is not None and bool(found[0])
 
     def _begin_to_listen(self) -> None:
         with self._lock:
-            self._connection.hear(lambda notify: self._hear(notify.payload))
+            self._connection.hear(lambda notify: self._heard.append(notify.payload))
             self._connection.execute(f"listen {CHANNEL}")
 
     def _run(self) -> None:
@@ -141,6 +145,13 @@ class PgSession:
                 return
             with self._lock:
                 self._connection.take_notifications()
+            self._tell()
+
+    def _tell(self) -> None:
+        """Passes on what was heard, in its order, in whichever thread has read it."""
+        with self._telling:
+            while self._heard:
+                self._hear(self._heard.popleft())
 
     def _connect_again(self) -> None:
         while not self._is_stopped(_AGAIN_MS):

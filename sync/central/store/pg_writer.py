@@ -10,6 +10,7 @@ from sync.central.store.pg_connection import PgConnection
 from sync.central.store.pg_errors import operational
 from sync.central.store.pg_locks import CHANNEL, waits
 from sync.central.store.pg_news import notifications
+from sync.central.store.pg_transaction import PgTransaction
 from sync.central.store.transactions import COMMON, ReadTransaction, WriteTransaction
 
 # A commit waits for the disk, whatever the server's own setting is. More than that may be asked there.
@@ -59,6 +60,10 @@ class PgWriter:
             raise
         self._change = change
         return change if beside else None
+
+    def transaction(self, seen: int | None) -> PgTransaction:
+        """The transaction."""
+        return PgTransaction(self.connection, seen)
 
     def join(self) -> int | None:
         """Begins a part of the open transaction. Raises sqlite3.Error."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.migrations import Dialect, is_newest, migrate
-from sync.central.store.news import News
+from sync.central.store.news import CommonChanged, News
 from sync.central.store.pg_connection import Driver, PgConnection, connect
 from sync.central.store.pg_news import new_sender, read_notification
 from sync.central.store.pg_programs import dump, read_through
@@ -189,15 +189,24 @@ class PostgresStore:
         notification = read_notification(text)
         if notification is None or notification.sender == self._writer.sender:
             return
-        if items := notification.news():
+        items = notification.news()
+        if not items or CommonChanged() in items:
+            self._reread()
+        if items:
             self.news.announce(items)
         else:
             self.news.announce_missed(notification.up_to)
 
     def _miss(self) -> None:
         """The news of some time were missed: anything may have changed."""
+        self._reread()
         with contextlib.suppress(sqlite3.Error), self.glance() as db:
             self.news.announce_missed(db.latest_change())
+
+    def _reread(self) -> None:
+        """Reads again what another service may have changed, before somebody reads with what is known of old."""
+        with contextlib.suppress(sqlite3.Error), self.write(brief=True):
+            pass
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[PgConnection]:

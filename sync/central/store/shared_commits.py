@@ -66,7 +66,7 @@ class Commit:
 class SharedCommits:
     """The connection that writes. Threads take turns in the order of their requests."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer[WriteTransaction]) -> None:
         self.shared_s = SHARED_S
         self._writer = writer
         self._connection = writer.connection
@@ -80,8 +80,9 @@ class SharedCommits:
         try:
             commit, is_first = self._begin(brief=brief, beside=beside)
             try:
-                transaction = WriteTransaction(self._connection, commit.seen)
+                transaction = self._writer.transaction(commit.seen)
                 yield transaction
+                transaction.flush()
                 if not is_first:
                     self._connection.execute("release savepoint turn")
                 self._writer.tell(transaction.news)

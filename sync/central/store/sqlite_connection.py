@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from sync.central.store.news import NewsItem
+from sync.central.store.transactions import WriteTransaction
 from sync.open_files import OpenFiles
 from sync.write_ahead_log import WriteAheadLog
 
@@ -48,6 +49,10 @@ class SqliteWriter:
         self.log.begin()
         self.files.confirm()
         self.connection.execute("begin immediate")
+
+    def transaction(self, seen: int | None) -> WriteTransaction:
+        """The transaction."""
+        return WriteTransaction(self.connection, seen)
 
     def join(self) -> None:
         """Begins a part of the open transaction. Raises sqlite3.Error."""

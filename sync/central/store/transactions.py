@@ -18,6 +18,7 @@ from sync.central.store.errors import Overtaken, StaleJourney
 from sync.central.store.news import (
     BlockChanged,
     CardKeyPublished,
+    CommonChanged,
     NewsItem,
     PatientChanged,
     TimeConfirmed,
@@ -116,7 +117,7 @@ class ReadTransaction:
 class WriteTransaction(ReadTransaction):
     """A transaction that writes. Its `news` are announced after the commit.
 
-    `writes_together`: `write` keeps the rows for one statement a table.
+    `writes_together`: `write` keeps the rows, and they are written together later.
     """
 
     writes_together = False
@@ -149,6 +150,9 @@ class WriteTransaction(ReadTransaction):
         """Writes a row. Raises StaleJourney where another transaction has changed the row that it is to change."""
         if self.execute(writing.sql, row).rowcount != 1 and writing.changes_one:
             raise StaleJourney
+
+    def flush(self) -> None:
+        """Writes what waits to be written. Called at the end of the transaction. Raises as `write` does."""
 
     def next_change(self) -> int:
         """Takes a change number. Its row stays locked until the commit, so numbers become visible in their order."""
@@ -200,6 +204,7 @@ class WriteTransaction(ReadTransaction):
             " on conflict (name, site_day) do update set value = counters.value + 1",
             {"name": COMMON},
         )
+        self.news.append(CommonChanged())
 
     def announce_card_keys(self, number: int) -> None:
         """Adds a published card key, under a change number, to the news."""
@@ -212,6 +217,7 @@ class WriteTransaction(ReadTransaction):
         self.execute("savepoint part")
         try:
             yield
+            self.flush()
         except BaseException:
             # A full disk or a lost connection ends the whole transaction. The caller must see that error, no other one.
             if self.connection.in_transaction:

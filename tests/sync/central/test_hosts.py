@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -157,6 +158,16 @@ def test_a_worker_has_the_card_keys_that_its_host_has_made(opened: Open):
     with worker.store.write():
         assert (worker.keys.published.newest, worker.keys.in_rows) == (newest, (newest,))
     assert not worker.store.tend()
+
+
+def test_a_worker_that_only_reads_takes_the_card_keys_too(opened: Open):
+    one = opened("one")
+    worker = opened("one", is_main=False)
+    take_document(one, hospital(DAY, 3))
+    newest = begin_rotation(one, "operator")
+    walk_on(one)
+    while worker.keys.in_rows != (newest,):  # the test's own time limit ends a wait in vain
+        sleep(0.01)
 
 
 def test_the_walk_of_a_rotation_goes_on_at_a_worker(opened: Open):

@@ -140,4 +140,4 @@ TestInStep.settings = SETTINGS
 
 
 def test_the_same_holds_on_postgresql(cluster: Cluster):
-    run_state_machine_as_test(lambda: InStep(cluster), settings=settings(SETTINGS, max_examples=200 if LONG else 6))
+    run_state_machine_as_test(lambda: InStep(cluster), settings=settings(SETTINGS, max_examples=60 if LONG else 6))

@@ -7,7 +7,7 @@ import pytest
 from sync.central.store.errors import StaleJourney
 from sync.central.store.interface import Store
 from sync.central.store.set_transaction import SetTransaction
-from sync.central.store.transactions import UNREAD, Order, Question, Writing, each_of
+from sync.central.store.transactions import UNREAD, Order, Question, WriteTransaction, Writing, each_of
 
 COUNTER: Question[str, int] = Question()
 ADD = Writing("insert into counters (name, value) values (:name, :value)", Order.SECOND)
@@ -48,6 +48,11 @@ def test_many_rows_that_are_written_in_another_way_end_it_too(store: Store):
         assert together.known(COUNTER, "a") is UNREAD
 
 
+def write_now(db: WriteTransaction, row: dict[str, object]) -> None:
+    db.write(RAISE, row)
+    db.flush()
+
+
 def test_a_row_that_is_not_as_it_was_read_stops_the_transaction(store: Store):
     with store.write() as db:
         db.set_counter("a", 1)
@@ -57,7 +62,7 @@ def test_a_row_that_is_not_as_it_was_read_stops_the_transaction(store: Store):
         with pytest.raises(StaleJourney):
             together.flush()
         with pytest.raises(StaleJourney):
-            db.write(RAISE, {"name": "b"})
+            write_now(db, {"name": "b"})
 
 
 def test_change_numbers_go_on_within_a_set_and_after_it(store: Store):
