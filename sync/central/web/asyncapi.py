@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from sync.central.network.headers import JSON
-from sync.central.web.openapi import VERSION
+from sync.central.web.openapi import version_of_package
 from sync.central.web.schemas import Schemas, unwrapped
 from sync.central.web.socket_messages import CLOSE_CODES, SENT, TAKEN
 
@@ -25,7 +25,7 @@ def asyncapi_document() -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {
             "title": "The patient's socket of nfc-kiosk",
-            "version": VERSION,
+            "version": version_of_package(),
             "description": unwrapped(_ABOUT),
             "license": {"name": "MIT"},
         },

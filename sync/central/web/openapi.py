@@ -18,7 +18,6 @@ from sync.central.web.kiosk_contracts import STATUS
 from sync.central.web.schemas import Schemas, unwrapped
 from sync.protocol import CallRefused, EndCode
 
-VERSION = version("nfc-kiosk")
 _ADDED_BY_FLASK = frozenset({"HEAD", "OPTIONS"})
 _ABOUT = """\
 Times are ISO 8601 with the site's offset. Members that a reader does not know are ignored. Paths may be written without
@@ -63,7 +62,7 @@ def openapi_document(app: Flask, contracts: Contracts) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "The centre of nfc-kiosk",
-            "version": VERSION,
+            "version": version_of_package(),
             "description": unwrapped(_ABOUT),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
@@ -79,6 +78,11 @@ def openapi_document(app: Flask, contracts: Contracts) -> dict[str, Any]:
             },
         },
     }
+
+
+def version_of_package() -> str:
+    """The version of this package, as it was installed."""
+    return version("nfc-kiosk")
 
 
 def _routes(app: Flask, contracts: Contracts) -> Iterator[tuple[Rule, str, Contract]]:

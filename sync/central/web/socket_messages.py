@@ -81,8 +81,8 @@ class CloseCode(msgspec.Struct, frozen=True):
 
 _AGAIN, _MENDS = "Reconnects with backoff.", "Mends its own fault."
 CLOSE_CODES = (
-    CloseCode(1000, "The client has closed with this code.", "Nothing."),
-    CloseCode(1001, "The service stops, or the client has closed with this code.", _AGAIN),
+    CloseCode(1000, "The client has closed, with any code.", "Nothing."),
+    CloseCode(1001, "The service stops.", _AGAIN),
     CloseCode(1002, "A frame breaks RFC 6455.", _MENDS),
     CloseCode(1006, "The connection was cut, or the client answered no ping. No code came.", _AGAIN),
     CloseCode(1007, "A text is not UTF-8.", _MENDS),
