@@ -46,7 +46,8 @@ def kind_of(schema: dict[str, Any]) -> str:
 
 def _prose(text: str) -> Markup:
     """A description with its names as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704 (escaped)
+    # As plain text: Markup would escape what is put into it.
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 (escaped)
 
 
 def _unlisted(schemas: dict[str, Any], listed: dict[str, Any]) -> dict[str, Any]:

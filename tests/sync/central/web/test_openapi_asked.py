@@ -23,7 +23,9 @@ from schemathesis.generation.case import Case
 from sync.journey.model import Role
 from tests.sync.central.door.marked import ANNA, MarkedOnline
 
-EXAMPLES = 200 if os.environ.get("LONG") else 5  # drawn for an operation; those at the bounds come anyway
+LONG = bool(os.environ.get("LONG"))
+EXAMPLES = 200 if LONG else 5  # drawn for an operation; those at the bounds come anyway
+pytestmark = pytest.mark.timeout(1800 if LONG else 120)
 Bearer = Callable[[MarkedOnline], str | None]
 BEARERS: Mapping[str, Bearer] = {
     "nobody": lambda _: None,
