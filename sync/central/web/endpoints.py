@@ -129,9 +129,15 @@ def _result(
 
 
 def read_query(kind: type[Q]) -> Q | ApiError:
-    """The members of the request's query, or the error. A member without a text counts as one that did not come."""
-    given = {field.encode_name: request.args.get(field.encode_name) for field in msgspec.structs.fields(kind)}
-    return read_members(kind, {name: text for name, text in given.items() if text}, {}, strict=False)
+    """The members of the request's query, or the error. An empty text counts as one that did not come."""
+    given: dict[str, str] = {}
+    for field in msgspec.structs.fields(kind):
+        texts = request.args.getlist(field.encode_name)
+        if len(texts) > 1:
+            return ApiError("malformed", f"{field.encode_name} is given several times.")
+        if texts and (texts[0] or field.default is not None):
+            given[field.encode_name] = texts[0]
+    return read_members(kind, given, {}, strict=False)
 
 
 def _read_object(body: Body) -> object:
