@@ -23,6 +23,11 @@ class FairLock:
         """Whether a thread waits for the lock."""
         return bool(self._queue)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether no thread has the lock."""
+        return self._owner == 0
+
     def __enter__(self) -> None:
         self.acquire()
 
@@ -31,21 +36,30 @@ class FairLock:
     ) -> None:
         self.release()
 
-    def acquire(self) -> None:
-        """Waits for the lock, and takes it. An exception that ends the wait leaves it to the others."""
+    def acquire(self, patience_s: float | None = None) -> bool:
+        """Waits for the lock, and takes it; returns False where `patience_s` seconds have passed first.
+
+        An exception that ends the wait leaves it to the others.
+        """
         thread_id = threading.get_ident()
         with self._state:
             if self._owner in (0, thread_id):
                 self._owner, self._depth = thread_id, self._depth + 1
-                return
+                return True
             gate = threading.Lock()
             gate.acquire()
             self._queue.append((thread_id, gate))
         try:
-            gate.acquire()
+            if gate.acquire(timeout=-1 if patience_s is None else patience_s):
+                return True
         except BaseException:  # Ctrl-C in the main thread: no lock for a thread that has stopped waiting
             self._stop_waiting(thread_id, gate)
             raise
+        with self._state:
+            if (thread_id, gate) not in self._queue:
+                return True  # it came at the last moment
+            self._queue.remove((thread_id, gate))
+            return False
 
     def release(self) -> None:
         """Gives the lock to the thread that has waited longest."""

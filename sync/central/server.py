@@ -1,7 +1,7 @@
-"""Serves the centre: this process is the gateway, and keeps a worker running that has the database open.
+"""Serves the centre: this process is the gateway, and keeps workers running that have the database open.
 
-The worker ends with the gateway. Where it ends by itself, another one is started. A stop ends sockets and waiting calls
-first, so that it takes seconds even with all of them open.
+The workers end with the gateway. Where one ends by itself, another one is started in its place. A stop ends sockets and
+waiting calls first, so that it takes seconds even with all of them open.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import gc
 import resource
 import signal
 import socket
+from collections.abc import Sequence
 
 from sync.central.frames import Begin
 from sync.central.gateway.gateway import SHARES, Gateway, Shares
@@ -20,19 +21,20 @@ _OTHER_FILES = 64
 
 def serve(
     listener: socket.socket,
-    program: Program,
+    programs: Sequence[Program],
     certificate: ServedCertificate | None = None,
     begin: Begin | None = None,
     shares: Shares = SHARES,
     first: Started | None = None,
 ) -> bool:
-    """Serves until SIGTERM or SIGINT. False where the worker ended before it was ready.
+    """Serves until SIGTERM or SIGINT. False where no worker can start.
 
-    With a certificate it serves https. `begin` is what each worker is told. `first` is a worker that was heard already.
+    `programs` are the workers, the main one first. With a certificate it serves https. `begin` is what each worker is
+    told. `first` is the main worker, where that was started and heard already.
     """
     _allow_files(shares.connections)
     gc.freeze()
-    return asyncio.run(_serve(listener, program, certificate, begin, shares, first))
+    return asyncio.run(_serve(listener, programs, certificate, begin, shares, first))
 
 
 def _allow_files(connections: int) -> None:
@@ -46,13 +48,13 @@ def _allow_files(connections: int) -> None:
 
 async def _serve(
     listener: socket.socket,
-    program: Program,
+    programs: Sequence[Program],
     certificate: ServedCertificate | None,
     begin: Begin | None,
     shares: Shares,
     first: Started | None,
 ) -> bool:
-    gateway = Gateway(listener, program, certificate, begin, shares)
+    gateway = Gateway(listener, programs, certificate, begin, shares)
     stopping: set[asyncio.Task[None]] = set()
 
     def stop() -> None:

@@ -21,6 +21,7 @@ from tests.bench import (
     drain,
     imports,
     postgres,
+    postgres_workers,
     snapshot,
     sockets,
     tap,
@@ -42,7 +43,7 @@ PARTS = {
     "waiting": waiting.measure,
     "sockets": sockets.measure,
     "attack": attack.measure,
-    "postgres": postgres.measure,
+    "postgres": lambda place: [*postgres.measure(place), *postgres_workers.measure(place / "workers")],
 }
 BY_NAME = {"large": snapshot.measure_large}  # minutes of work: only where they are named
 

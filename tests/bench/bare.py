@@ -84,7 +84,7 @@ def main(words: list[str]) -> None:
     directory, port, *link = words
     if link:
         run_worker(socket.socket(fileno=int(link[0])), lambda: Bare(Path(directory)))
-    serve(listen(f"127.0.0.1:{port}"), Command([sys.executable, "-m", "tests.bench.bare", directory, port]))
+    serve(listen(f"127.0.0.1:{port}"), [Command([sys.executable, "-m", "tests.bench.bare", directory, port])])
 
 
 if __name__ == "__main__":

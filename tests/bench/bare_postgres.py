@@ -31,7 +31,7 @@ def main(words: list[str]) -> None:
     directory, port, url, *link = words
     if link:
         run_worker(socket.socket(fileno=int(link[0])), lambda: Bare(Path(directory), server(url)))
-    serve(listen(f"127.0.0.1:{port}"), Command([sys.executable, "-m", "tests.bench.bare_postgres", *words]))
+    serve(listen(f"127.0.0.1:{port}"), [Command([sys.executable, "-m", "tests.bench.bare_postgres", *words])])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Clients that cost little: a process of one thread, which keeps some connections busy with requests made before.
 
-It reads a job from its standard input, {"port", "clients", "requests": [the body of each]}, and writes one line,
-{"rate": requests a second, "latencies": seconds}. Client and server share the machine: what the one takes, the other
-lacks.
+It reads a job from its standard input, {"port", "clients", "requests": [each, whole]}, and writes one line,
+{"rate": requests a second, "latencies": seconds, "processors": its own share, 1 is one processor all the time}. Client
+and server share the machine: what the one takes, the other lacks.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Run:
-    """What one run has measured: requests a second, and how long each took (s)."""
+    """What one run has measured: requests a second, how long each took (s), and the processors that the client used."""
 
     rate: float
     latencies: Sequence[float]
+    processors: float
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,14 @@ class Job:
 
 def drive(job: Job) -> Run:
     """Sends the requests in a process of its own. Raises AssertionError where one is not answered with 200."""
-    requests = [_request(job, number, body) for number, body in enumerate(job.bodies, job.first)]
-    document = {"port": job.port, "clients": job.clients, "requests": requests}
+    return send(
+        job.port, job.clients, [_request(job, number, body) for number, body in enumerate(job.bodies, job.first)]
+    )
+
+
+def send(port: int, clients: int, requests: Sequence[str]) -> Run:
+    """As `drive`, with requests that are whole."""
+    document = {"port": port, "clients": clients, "requests": requests}
     done = subprocess.run(
         [sys.executable, "-S", "-E", __file__], input=json.dumps(document), capture_output=True, text=True, check=False
     )
@@ -49,17 +56,26 @@ def drive(job: Job) -> Run:
     return Run(**json.loads(done.stdout))
 
 
-def _request(job: Job, number: int, body: Mapping[str, Any]) -> str:
+def get(path: str, token: str) -> str:
+    """A request that reads."""
+    return "\r\n".join((f"GET {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {token}", "", ""))
+
+
+def post(path: str, token: str, body: Mapping[str, Any], *more: str) -> str:
+    """A POST of JSON, with more lines of the head."""
     content = json.dumps(body)
     head = (
-        f"POST {job.path} HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         "Host: 127.0.0.1",
-        f"Authorization: Bearer {job.token}",
+        f"Authorization: Bearer {token}",
         "Content-Type: application/json",
         f"Content-Length: {len(content)}",
-        f"X-Number: {number}",
     )
-    return "\r\n".join((*head, "", content))
+    return "\r\n".join((*head, *more, "", content))
+
+
+def _request(job: Job, number: int, body: Mapping[str, Any]) -> str:
+    return post(job.path, job.token, body, f"X-Number: {number}")
 
 
 class _Client:
@@ -101,7 +117,7 @@ def _run(port: int, clients: int, requests: list[bytes]) -> dict[str, object]:
         connected = [_Client(port) for _ in range(clients)]
         for client in connected:
             selector.register(client.socket, selectors.EVENT_READ, client)
-        begin = time.perf_counter()
+        begin, spent = time.perf_counter(), time.process_time()
         for client in connected[: len(left)]:
             client.send(left.pop())
         while len(latencies) < len(requests):
@@ -112,7 +128,9 @@ def _run(port: int, clients: int, requests: list[bytes]) -> dict[str, object]:
                 latencies.append(took)
                 if left:
                     key.data.send(left.pop())
-    return {"rate": len(requests) / (time.perf_counter() - begin), "latencies": latencies}
+    took = time.perf_counter() - begin
+    processors = (time.process_time() - spent) / took
+    return {"rate": len(requests) / took, "latencies": latencies, "processors": processors}
 
 
 if __name__ == "__main__":

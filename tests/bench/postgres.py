@@ -53,7 +53,7 @@ def measure(directory: Path) -> list[Figure]:
         server = stack.enter_context(cluster(durable=True))
         copies = [Copy(stack.enter_context(server.bare()), directory / name) for name in ("mine", "bare", "recorded")]
         for copy in copies:
-            _copy(places, copy)
+            copy_centre(places, copy)
         mine, bare, recorded = copies
         (directory / "statements.json").write_text(json.dumps(_record(recorded, bodies, token)), "utf-8")
         listen = f"127.0.0.1:{places.central_port}"
@@ -70,7 +70,8 @@ def measure(directory: Path) -> list[Figure]:
         return by_turns((places.central_port, places.kiosk_port), token, bodies)
 
 
-def _copy(places: Places, copy: Copy) -> None:
+def copy_centre(places: Places, copy: Copy) -> None:
+    """Moves a copy of a centre, which does not run, to the server."""
     source, target = open_store(places.database), open_store(copy.url, copy.state_dir)
     move_keys(keys_path(source.place.state), keys_path(target.place.state))
     move(source, target, now_ms())

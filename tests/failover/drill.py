@@ -1,4 +1,4 @@
-"""A drill: kiosks and apps act at a centre on PostgreSQL, while the primary dies again and again.
+"""A drill: kiosks and apps act at two hosts of a centre on PostgreSQL, while the primary dies again and again.
 
 `python -m tests.failover.drill 50` does it fifty times, and prints how long nobody was answered.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +29,7 @@ from sync.control import ask, socket_path
 from tests.failover.cluster import Cluster, Host, cluster, until
 from tests.failover.load import Load
 
+HOSTS = 2
 KIOSKS, APPS = 3, 3
 VISITS_A_ROUND = 80  # of each client: more than it can do
 TIMEZONE = "Asia/Seoul"
@@ -56,9 +58,11 @@ def drill(rounds: int, say: Callable[[str], None] = lambda _: None) -> Report:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nfc-kiosk-drill-")))
         made = stack.enter_context(cluster())
         url = _make_database(made)
-        centre = _Centre(directory, url)
-        stack.callback(centre.program.stop)
-        load = centre.load(VISITS_A_ROUND * (rounds + 1))
+        centres: list[_Centre] = []
+        for number in range(HOSTS):
+            centres.append(_Centre(directory / f"host{number}", url, centres[0].keys if centres else None))
+            stack.callback(centres[-1].program.stop)
+        load = _load(centres, VISITS_A_ROUND * (rounds + 1))
         try:
             for number in range(rounds):
                 how, kill = (("database", made.kill_database), ("host", made.kill_host))[number % 2]
@@ -95,35 +99,50 @@ def _make_database(made: Cluster) -> str:
 
 
 class _Centre:
-    """The real centre on that database."""
+    """The real centre on one host."""
 
-    def __init__(self, directory: Path, url: str) -> None:
+    def __init__(self, directory: Path, url: str, keys: Path | None) -> None:
+        """`keys` is the key file of the first host."""
         port = free_port()
         self._state = directory / "state"
+        self._state.mkdir(parents=True)
+        self.keys = self._state / "central.keys"
+        if keys is not None:
+            shutil.copy(keys, self.keys)
         self._words = ["--database", url, "--state-dir", str(self._state)]
         self._directory = directory
         self.address = f"http://127.0.0.1:{port}"
         command = [*command_of("kiosk-central"), "run", "--create", *self._words, "--listen", f"127.0.0.1:{port}"]
-        self.program = Program("centre", command, directory / "centre.log", f"{self.address}/healthz")
+        self.program = Program(f"centre {directory.name}", command, directory / "centre.log", f"{self.address}/healthz")
         self.program.await_health()
 
-    def load(self, visits: int) -> Load:
-        """A hospital, and clients with so many visits each."""
-        names = iter([f"P{number:05d}" for number in range((KIOSKS + APPS) * visits)])
-        clients = [list(itertools.islice(names, visits)) for _ in range(KIOSKS + APPS)]
-        document = self._directory / "hospital.json"
-        document.write_text(json.dumps(_hospital(list(itertools.chain.from_iterable(clients)))))
-        command = [*command_of("kiosk-central"), "import", *self._words, str(document)]
+    def take(self, document: dict[str, object]) -> None:
+        """Imports a hospital."""
+        path = self._directory / "hospital.json"
+        path.write_text(json.dumps(document))
+        command = [*command_of("kiosk-central"), "import", *self._words, str(path)]
         subprocess.run(command, check=True, capture_output=True)
-        load = Load(self.address)
-        for each in clients[:KIOSKS]:
-            load.add_kiosk(self._ask("enroll-code")["code"], each)
-        for each in clients[KIOSKS:]:
-            load.add_app([self._ask("token", role="patient", patient_id=name)["token"] for name in each])
-        return load
 
-    def _ask(self, name: str, **words: Any) -> Any:
+    def ask(self, name: str, **words: Any) -> Any:
+        """An operation of the command line."""
         return ask(socket_path(self._state / "central"), name, **words)
+
+
+def _load(centres: Sequence[_Centre], visits: int) -> Load:
+    """A hospital, and clients with so many visits each, spread over the hosts."""
+    names = iter([f"P{number:05d}" for number in range((KIOSKS + APPS) * visits)])
+    clients = [list(itertools.islice(names, visits)) for _ in range(KIOSKS + APPS)]
+    centres[0].take(_hospital(list(itertools.chain.from_iterable(clients))))
+    load = Load()
+    hosts = itertools.cycle(centres)
+    for each in clients[:KIOSKS]:
+        host = next(hosts)
+        load.add_kiosk(host.address, host.ask("enroll-code")["code"], each)
+    for each in clients[KIOSKS:]:
+        host = next(hosts)
+        tokens = [host.ask("token", role="patient", patient_id=name)["token"] for name in each]
+        load.add_app(host.address, tokens)
+    return load
 
 
 def _hospital(patient_ids: list[str]) -> dict[str, object]:

@@ -22,23 +22,22 @@ PATIENCE_S = 30
 class Load:
     """The clients, each in a thread of its own. `acknowledged` are the ids of the actions that an app was told of."""
 
-    url: str
     acknowledged: list[str] = field(default_factory=list)
     kiosks: list[SecondClient] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
-    def add_kiosk(self, code: str, patient_ids: Sequence[str]) -> None:
-        """A kiosk that checks these patients in, one after the other."""
-        client = SecondClient(self.url)
+    def add_kiosk(self, url: str, code: str, patient_ids: Sequence[str]) -> None:
+        """A kiosk of the centre at a URL that checks these patients in, one after the other."""
+        client = SecondClient(url)
         client.enrol(code)
         self.kiosks.append(client)
         self._begin(lambda: self._check_in(client, patient_ids))
 
-    def add_app(self, tokens: Sequence[str]) -> None:
-        """Apps of patients, of whom one acts at a time. Each has its patient's token."""
-        self._begin(lambda: self._act_by_app(tokens))
+    def add_app(self, url: str, tokens: Sequence[str]) -> None:
+        """Apps of patients, of whom one acts at a time at the centre at a URL. Each has its patient's token."""
+        self._begin(lambda: self._act_by_app(url, tokens))
 
     @property
     def answers(self) -> int:
@@ -88,21 +87,21 @@ class Load:
         while (pause_s := client.push()) is not None:
             threading.Event().wait(min(pause_s, LONGEST_PAUSE_S))
 
-    def _act_by_app(self, tokens: Sequence[str]) -> None:
+    def _act_by_app(self, url: str, tokens: Sequence[str]) -> None:
         for token in tokens:
             for action_type in VISIT:
                 if self._ended.wait(REST_S):
                     return
-                self._press(token, action_type)
+                self._press(url, token, action_type)
         raise AssertionError("all patients with an app are through")
 
-    def _press(self, token: str, action_type: str) -> None:
+    def _press(self, url: str, token: str, action_type: str) -> None:
         """One press, which an app repeats under its id until it is answered."""
         body = {"action_type": action_type, "action_id": new_id()}
         while True:
             with contextlib.suppress(requests.RequestException):
                 answer = requests.post(
-                    f"{self.url}/api/v1/patient-journey/perform-action/",
+                    f"{url}/api/v1/patient-journey/perform-action/",
                     headers={"Authorization": f"Bearer {token}"},
                     json=body,
                     timeout=PATIENCE_S,

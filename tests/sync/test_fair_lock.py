@@ -124,3 +124,17 @@ def test_many_threads_are_never_in_it_at_once():
     for thread in threads:
         thread.join()
     assert (max(most), len(most)) == (1, 800)
+
+
+def test_a_thread_whose_patience_ends_leaves_the_lock_to_the_others():
+    turns, found = FairLock(), list[bool]()
+    with turns:
+        threads = [threading.Thread(target=lambda: found.append(turns.acquire(0.01))) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        waiting(turns, 0)
+    assert found == [False] * 3
+    assert turns.acquire(0)
+    turns.release()

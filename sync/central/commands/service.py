@@ -15,6 +15,7 @@ from sync.central.gateway.program import Command, started
 from sync.central.network.exposure import Exposure, exposure
 from sync.central.network.web_settings import WebSettings
 from sync.central.records.audit_kinds import KEPT_DAYS
+from sync.central.store.place import is_postgresql
 from sync.central.worker.plan import Plan
 from sync.logs import log_to_stderr
 
@@ -57,6 +58,14 @@ log = logging.getLogger(__name__)
     show_default=True,
     help="How long the audit is kept.",
 )
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many processes answer requests. More than one needs PostgreSQL.",
+)
 @web_options
 def run(
     database: Database,
@@ -67,6 +76,7 @@ def run(
     insecure: bool,
     rules: Path | None,
     audit_days: int,
+    workers: int,
     public_url: str | None,
     trusted_proxies: tuple[str, ...],
     allowed_origins: tuple[str, ...],
@@ -86,6 +96,8 @@ def run(
     """
     if tls_key and not tls_cert:
         raise click.UsageError("--tls-key needs --tls-cert, the certificate of the key")
+    if workers > 1 and not is_postgresql(database.url):
+        raise click.UsageError("--workers needs a database of PostgreSQL: SQLite has one writer, so one worker")
     host_and_port(address)
     log_to_stderr()
     plan = Plan(
@@ -93,6 +105,7 @@ def run(
         state_dir=str(database.state_dir) if database.state_dir else None,
         direct=database.direct,
         keys=str(database.keys) if database.keys else None,
+        workers=workers,
         create=create,
         definitions=_document(rules) if rules else None,
         audit_days=audit_days,
@@ -116,9 +129,10 @@ def run(
             log.warning("--insecure: tokens and patients' data cross the network in clear at %s", address)
         scheme = "https" if certificate else "http"
         click.echo(f"kiosk-central listens on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
-        again = Command(*replace(plan, create=False).words())
+        again = replace(plan, create=False)
+        programs = [Command(*replace(again, place=place).words()) for place in range(workers)]
         begin = Begin(web, proxies_only=protection is Exposure.PROXY)
-        if not serve(listener, again, certificate, begin, first=worker):
+        if not serve(listener, programs, certificate, begin, first=worker):
             raise click.ClickException("the service did not start")
 
 

@@ -1,12 +1,13 @@
-"""The gateway: reads each request whole, within its time, and gives each client its share of the worker.
+"""The gateway: reads each request whole, within its time, and gives each client its share of the workers.
 
-A call that waits for news, and an open WebSocket, hold a connection here and nothing of the worker.
+A call that waits for news, and an open WebSocket, hold a connection here and nothing of a worker.
 """
 
 import asyncio
 import ipaddress
 import logging
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -25,8 +26,9 @@ from sync.central.gateway.program import Program, Started
 from sync.central.gateway.refusals import BUSY, TOO_SLOW, own_headers, refusal
 from sync.central.gateway.request_ids import request_id_of, with_request_id
 from sync.central.gateway.sockets import Sockets
-from sync.central.gateway.supervisor import Supervisor
 from sync.central.gateway.turns import Turns
+from sync.central.gateway.workers import Workers
+from sync.central.network.bearer import token_in
 from sync.central.network.forwarded import client_of, read_address
 from sync.central.tls.certificate import ServedCertificate
 from sync.logs import serve, served_request
@@ -46,7 +48,7 @@ class Shares:
 
     connections: int = 4096
     of_an_address: int = 2048
-    with_worker: int = 16  # the worker has more threads: the others take the messages of WebSockets
+    with_worker: int = 16  # a worker has more threads: the others take the messages of WebSockets
     waiting: int = 512  # of one address
     calls_a_second: float = CALLS_A_SECOND  # of one address, while others call too
     body_bytes: int = 64 * 1024 * 1024  # of bodies that come in or wait
@@ -60,17 +62,20 @@ SHARES = Shares()
 
 
 class Gateway:
-    """Serves one listening socket, with one worker behind it. All of it runs on one loop."""
+    """Serves one listening socket, with workers behind it. All of it runs on one loop."""
 
     def __init__(
         self,
         listener: socket.socket,
-        program: Program,
+        programs: Sequence[Program],
         certificate: ServedCertificate | None = None,
         begin: Begin | None = None,
         shares: Shares = SHARES,
     ) -> None:
-        """`program` is the worker, and `begin` what it is told: the proxies in it are believed here too."""
+        """`programs` are the workers, the main one first, and `begin` is what they are told.
+
+        The proxies in it are believed here too.
+        """
         begin = begin or Begin()
         self._listener = listener
         self._port = listener.getsockname()[1]
@@ -79,29 +84,28 @@ class Gateway:
         self._shares = shares
         self._numbers = count(1)
         self._sockets = Sockets(shares.ping_every_s)
-        self._supervisor = Supervisor(program, begin, self._sockets.take, self._sockets.end_all)
+        self._workers = Workers(programs, begin, self._sockets.take, self._sockets.end_all)
         self._pace = Pace(shares.calls_a_second)
-        self._turns = Turns(shares.with_worker, shares.waiting)
+        self._turns = Turns(shares.with_worker, shares.waiting, len(programs))
         self._budget = Budget(shares.body_bytes, shares.body_bytes_of_an_address)
         self._places = Places(shares.connections, shares.of_an_address, self._is_proxy)
         self._server: web.Server | None = None
 
     async def run(self, first: Started | None = None) -> bool:
-        """Serves until `stop`. False where the worker did not start. `first` is a worker that was heard already."""
+        """Serves until `stop`. False where no worker can start. `first` is the main one, where it was heard already."""
         self._server = web.Server(self._handle, handler_cancellation=True)
-        await self._supervisor.start(first)
         accepting = Accepting(self._listener, self._connection, self._certificate, self._shares.patience_s)
         tasks = [asyncio.create_task(accepting.run()), asyncio.create_task(self._end_the_late())]
         try:
-            return await self._supervisor.run()
+            return await self._workers.run(first)
         finally:
             for task in tasks:
                 task.cancel()
             await self._server.shutdown(END_S)
 
     async def stop(self) -> None:
-        """Ends the worker in order, and with it every wait. `run` returns then."""
-        await self._supervisor.stop()
+        """Ends the workers in order, and with them every wait. `run` returns then."""
+        await self._workers.stop()
 
     def _connection(self, plain: socket.socket, address: str) -> Connection | None:
         """The protocol of a new connection; None where the address has its share already."""
@@ -157,7 +161,7 @@ class Gateway:
         )
 
     async def _answer_or_repeat(self, request: web.BaseRequest, client: str, call: Call) -> web.StreamResponse:
-        """The answer; from the next worker where one ends before it, and the call changes nothing."""
+        """The answer. Where the worker ends before it, a call that changes nothing is asked once more."""
         for _ in range(2 if call.method in _SAFE else 1):
             with suppress(NoWorker):
                 return await self._answer(request, client, call)
@@ -167,11 +171,12 @@ class Gateway:
         delay_s = self._pace.delay(client, asyncio.get_running_loop().time())
         if delay_s > 0:
             await asyncio.sleep(delay_s)
-        if not await self._turns.take(client):
+        place = self._place(request)
+        if not await self._turns.take(place, client):
             return refusal(BUSY)
-        turn = _Turn(self._turns)
+        turn = _Turn(self._turns, place)
         try:
-            link = await self._supervisor.link(WORKER_S)
+            link = await self._workers.link(place, WORKER_S)
         except BaseException:
             turn.end()
             raise
@@ -184,6 +189,18 @@ class Gateway:
             return refusal(BUSY) if answer is None else _response(answer)
         finally:
             self._sockets.forget(call.number)
+
+    def _place(self, request: web.BaseRequest) -> int:
+        """The place of the worker that a call goes to."""
+        places = self._workers.places
+        if len(places) == 1:
+            return 0
+        headers = request.headers
+        token = token_in(headers.get("Authorization", ""), headers.get("Sec-WebSocket-Protocol", ""))
+        if token is not None:
+            return self._workers.place_for(token)
+        # No worker remembers anything of such a call, so the one with the least to do answers it.
+        return min(places, key=lambda place: (not self._workers.is_ready(place), self._turns.busy(place)))
 
     async def _ask(self, link: Link, call: Call, turn: "_Turn") -> Answer | Accept | None:
         """The worker's answer; None where it takes too long."""
@@ -214,13 +231,14 @@ class Gateway:
 class _Turn:
     """A turn that ends once."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, place: int) -> None:
         self._turns: Turns | None = turns
+        self._place = place
 
     def end(self) -> None:
         turns, self._turns = self._turns, None
         if turns is not None:
-            turns.give_back()
+            turns.give_back(self._place)
 
 
 def _response(answer: Answer) -> web.Response:

@@ -5,6 +5,7 @@ News is gathered: each kiosk that is told comes back at once, so the pace of the
 
 import logging
 import math
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -148,6 +149,8 @@ class WaitingRoom:
         while work := self._wait_for_work():
             try:
                 work.begin()
+            except sqlite3.OperationalError as error:
+                log.warning("pulls met a busy or failing database: %s", error)
             except Exception:
                 log.exception("pulls were not answered")
             if work.tells_news:

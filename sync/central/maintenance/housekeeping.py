@@ -5,6 +5,7 @@ One step and a driver. A step that fails is logged, and tried again at the next 
 """
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 
@@ -93,6 +94,8 @@ class Housekeeping:
 def _try(step: Callable[[], None]) -> None:
     try:
         step()
+    except sqlite3.OperationalError as error:
+        log.warning("a background step met a busy or failing database, and is tried again: %s", error)
     except Exception:
         log.exception("a background step failed; it is tried again")
 

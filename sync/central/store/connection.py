@@ -71,17 +71,11 @@ class Writer(Protocol[T]):
     def connection(self) -> Connection:
         """The connection. It is the same one as long as the writer lives."""
 
-    def begin(self, *, beside: bool) -> int | None:
-        """Begins a transaction, `beside` those of other services or in turn with them. Raises sqlite3.Error.
+    def begin(self) -> None:
+        """Begins a transaction. Raises sqlite3.Error."""
 
-        Returns the last change number, where others may take the next ones meanwhile; None where nobody can.
-        """
-
-    def transaction(self, seen: int | None) -> T:
-        """The transaction, or the part of one, that was begun and has seen this."""
-
-    def join(self) -> int | None:
-        """Begins a part, the savepoint `turn`, in the open transaction. Returns and raises as `begin` does."""
+    def transaction(self) -> T:
+        """The transaction that was begun, or a part of it."""
 
     def tell(self, news: Sequence[NewsItem]) -> None:
         """Has news told to other services by the commit of the open transaction."""

@@ -48,6 +48,7 @@ class PgConnection:
     def __init__(self, connect: Callable[[], Driver]) -> None:
         """Raises sqlite3.OperationalError where the server is not reached."""
         self._connect = connect
+        self._is_doubtful = False  # whether the driver and the server differ on what is prepared
         self._driver = self._connected()
 
     @property
@@ -78,24 +79,27 @@ class PgConnection:
         except psycopg.Error as error:
             raise translated(error) from None
 
-    def writes_at_once(self, statements: Sequence[tuple[str, Mapping[str, object]]]) -> list[int]:
-        """Runs statements with their parameters in one message. Returns how many rows each has written.
+    def at_once(self, statements: Sequence[tuple[str, Mapping[str, object]]]) -> "list[psycopg.Cursor[PgRow]]":
+        """Runs statements with their parameters in one message. Returns what each has given.
 
         None runs after one that fails. Raises sqlite3.Error.
         """
+        done: list[psycopg.Cursor[PgRow]] = []
         failed: psycopg.Error | None = None
         try:
             with self._driver.pipeline() as pipeline:
-                cursors = [self._driver.execute(_spelled(sql), row) for sql, row in statements]
                 try:
+                    done += [self._driver.execute(_spelled(sql), row) for sql, row in statements]
                     pipeline.sync()
                 except psycopg.Error as error:  # outside of the pipeline it would be logged too
                     failed = error
         except psycopg.Error as error:
             failed = failed or error
         if failed is not None:
+            # The driver takes a statement for prepared that the server has skipped after the one that failed.
+            self._driver.prepare_threshold, self._is_doubtful = None, True
             raise translated(failed) from None
-        return [cursor.rowcount for cursor in cursors]
+        return done
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> "psycopg.Cursor[PgRow]":
         """Runs a statement for each row of parameters. Raises sqlite3.Error."""
@@ -111,18 +115,19 @@ class PgConnection:
         return cast("list[Sequence[Any]]", self.execute(sql, parameters).fetchall())
 
     def renew(self) -> None:
-        """Connects again where the server has ended the connection. Raises sqlite3.OperationalError.
+        """Connects again where the connection has ended, or is doubtful. Raises sqlite3.OperationalError.
 
         Called between two transactions alone: the rest of one that was lost must not go to another connection.
         """
-        if self._has_ended():
+        if self._is_doubtful or self._has_ended():
             self._driver.close()
             self._driver = self._connected()
+            self._is_doubtful = False
 
     @property
     def is_pooled(self) -> bool:
         """Whether the connection goes through a pooler, which may give each transaction another session."""
-        return self._driver.prepare_threshold is None
+        return not self._is_doubtful and self._driver.prepare_threshold is None
 
     @property
     def socket(self) -> int:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 
 from psycopg.sql import Literal
 
+from sync.central.store.errors import Trouble, trouble_of
 from sync.central.store.news import NewsItem
 from sync.central.store.pg_connection import PgConnection
 from sync.central.store.pg_errors import operational
 from sync.central.store.pg_locks import CHANNEL, waits
 from sync.central.store.pg_news import notifications
-from sync.central.store.pg_transaction import PgTransaction
+from sync.central.store.pg_transaction import BesideTransaction, PgTransaction
 from sync.central.store.transactions import COMMON, ReadTransaction, WriteTransaction
 
 # A commit waits for the disk, whatever the server's own setting is. More than that may be asked there.
@@ -19,7 +20,10 @@ SYNCHRONOUS = (
     " when 'remote_apply' then 'remote_apply' else 'on' end, {is_local})"
 )
 # Through a pooler each transaction may have another session, whose settings are not ours.
-_OF_A_POOLED_SESSION = f"set local lock_timeout = '5s'; {SYNCHRONOUS.format(is_local='true')}"
+_OF_A_POOLED_SESSION = (
+    "set local lock_timeout = '5s'; set local idle_in_transaction_session_timeout = '30s';"
+    f" {SYNCHRONOUS.format(is_local='true')}"
+)
 _SEEN = f"""select max(value) filter (where name = 'change'), max(value) filter (where name = '{COMMON}')
     from counters where site_day = '' and name in ('change', '{COMMON}')"""  # noqa: S608
 
@@ -41,8 +45,32 @@ class PgWriter:
         """Has functions called before anything else in a transaction, as `Store.heed()` says."""
         self._reread, self._set_back = reread, set_back
 
-    def begin(self, *, beside: bool) -> int | None:
-        """Begins a transaction, on a new connection where the server has ended the last one. Raises sqlite3.Error."""
+    def begin(self) -> None:
+        """Begins a transaction in turn with those of other services. Raises sqlite3.Error."""
+        self._begin_anew(beside=False)
+
+    def transaction(self) -> PgTransaction:
+        """The transaction that was begun, or a part of it."""
+        return PgTransaction(self.connection)
+
+    def begin_beside(self) -> BesideTransaction:
+        """Begins a transaction beside those of other services. Raises sqlite3.Error."""
+        self._begin_anew(beside=True)
+        return BesideTransaction(self.connection, self._change)
+
+    def commit_beside(self, transaction: BesideTransaction) -> None:
+        """Makes such a transaction durable. Raises Overtaken, and as `commit` does."""
+        self._demand_sound()
+        transaction.commit(notifications(self.sender, [] if self._is_alone else transaction.news), CHANNEL)
+        self._saw(transaction.news)
+
+    def undo(self) -> None:
+        """Undoes the open transaction, if there is one. Raises sqlite3.Error."""
+        if self.connection.in_transaction:
+            self.connection.execute("rollback")
+
+    def _begin_anew(self, *, beside: bool) -> None:
+        """Begins a transaction, on a new connection where the server has ended the last one."""
         self.connection.renew()
         try:
             change, common = self._begin(beside=beside)
@@ -55,19 +83,9 @@ class PgWriter:
                 self._reread(ReadTransaction(self.connection))
                 self._common = common
         except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("rollback")
+            self.undo()
             raise
         self._change = change
-        return change if beside else None
-
-    def transaction(self, seen: int | None) -> PgTransaction:
-        """The transaction."""
-        return PgTransaction(self.connection, seen)
-
-    def join(self) -> int | None:
-        """Begins a part of the open transaction. Raises sqlite3.Error."""
-        return _read_seen(self.connection, f"savepoint turn; {_SEEN}")[0]
 
     def tell(self, news: Sequence[NewsItem]) -> None:
         """Has news told to other services by the commit. One that is alone has nobody to tell."""
@@ -76,17 +94,25 @@ class PgWriter:
 
     def commit(self) -> None:
         """Makes the transaction durable. Raises sqlite3.Error."""
-        # After an error that nobody heard, the server answers a commit by a rollback, and calls that no error.
-        if not self.connection.can_commit:
-            raise operational("the transaction was rolled back")
+        self._demand_sound()
         self.connection.together("; ".join([*map(_notify, notifications(self.sender, self._news)), "commit"]))
-        self._change = max([self._change, *(each.number for each in self._news)])
+        self._saw(self._news)
 
     def fail(self, error: BaseException) -> None:
-        """Does nothing: the server keeps its own log."""
+        """Ends a session that may not write: the next one may reach a primary, or find that it may."""
+        if isinstance(error, sqlite3.OperationalError) and trouble_of(error) is Trouble.READ_ONLY:
+            self.connection.close()
 
     def rest(self) -> None:
         """Does nothing: the server looks after itself."""
+
+    def _demand_sound(self) -> None:
+        # After an error that nobody heard, the server answers a commit by a rollback, and calls that no error.
+        if not self.connection.can_commit:
+            raise operational("the transaction was rolled back")
+
+    def _saw(self, news: Sequence[NewsItem]) -> None:
+        self._change = max([self._change, *(each.number for each in news)])
 
     def _begin(self, *, beside: bool) -> tuple[int, int]:
         """Begins a transaction. Returns the last change number, and the number of common changes."""

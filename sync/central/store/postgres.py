@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from sync.central.store.errors import InUse, StoreError
+from sync.central.store.errors import InUse, StoreError, Trouble, trouble_of
 from sync.central.store.migrations import Dialect, is_newest, migrate
 from sync.central.store.news import CommonChanged, News
 from sync.central.store.pg_connection import Driver, PgConnection, connect
@@ -46,6 +46,13 @@ _KEEPALIVES = {
 # Whether text is sorted by its bytes, as SQLite does, and not as a language has it.
 _SORTS_BYTES = "'B' < 'a' and 'a' < 'ab' and 'Z' < '_' and 'a-b' < 'ab' and 'z' < 'é' and 'é' < '가'"
 
+# A table that stays locked ends one transaction after the other. Those who wait hear of it at about the same time.
+_TURN_S = 10.0
+# Of the connection that writes: all others wait for its transaction, and a process that is stopped would never end it.
+_OF_THE_WRITER = {"idle_in_transaction_session_timeout": "30s"}
+# A backup looks for as long as its program takes.
+_OF_A_READER = {"default_transaction_read_only": "on", "idle_in_transaction_session_timeout": "0"}
+
 POSTGRESQL = Dialect("begin", str)
 Found = TypeVar("Found")
 
@@ -74,6 +81,7 @@ class PostgresStore:
         self.news = news or News()
         self._readers: list[PgConnection] = []
         self._is_outdated = False
+        self._is_full = False
         with contextlib.ExitStack() as opened:
             if share is Share.HOST:
                 opened.callback(_hold_state(self.place).release)
@@ -88,15 +96,40 @@ class PostgresStore:
             except sqlite3.Error as error:
                 raise StoreError(f"{self.place}: {error}") from error
             self._opened = opened.pop_all()
-        self._commits = SharedCommits(self._writer)
+        self._commits = SharedCommits(self._writer, _TURN_S)
 
     @contextlib.contextmanager
     def write(self, *, brief: bool = False, beside: bool = False) -> Iterator[WriteTransaction]:
         """One transaction, as `Store.write()` says."""
-        with self._commits.transaction(brief=brief, beside=beside) as transaction:
-            yield transaction
+        try:
+            goes_beside = beside and self._goes_beside()
+            with self._beside() if goes_beside else self._commits.transaction(brief=brief) as transaction:
+                yield transaction
+        except sqlite3.OperationalError as error:
+            self._is_full |= trouble_of(error) is Trouble.DISK_FULL
+            raise
         if transaction.news:
             self.news.announce(transaction.news)
+
+    def _goes_beside(self) -> bool:
+        """Whether a transaction that may be beside others is to be: it shares no commit then.
+
+        Without other services, those that wait for each other in this one had better share.
+        """
+        return self._session.has_others or self._commits.is_idle
+
+    @contextlib.contextmanager
+    def _beside(self) -> Iterator[WriteTransaction]:
+        """One transaction beside those of other services, in turn with those of this one."""
+        with self._commits.alone():
+            transaction = self._writer.begin_beside()
+            try:
+                yield transaction
+                self._writer.commit_beside(transaction)
+            except BaseException as error:
+                self._writer.fail(error)
+                self._writer.undo()
+                raise
 
     @contextlib.contextmanager
     def read(self) -> Iterator[ReadTransaction]:
@@ -124,9 +157,10 @@ class PostgresStore:
             read_through(file)
             return look(db)
 
-    def free_bytes(self) -> None:
-        """None: the disk is the server's."""
-        return
+    def free_bytes(self) -> int | None:
+        """None, since the disk is the server's; 0 from a write that found no room there until there is some."""
+        self._is_full = self._is_full and not self._has_room()
+        return 0 if self._is_full else None
 
     def check_in_background(self) -> None:
         """None: the server itself checks what it reads."""
@@ -184,6 +218,15 @@ class PostgresStore:
         migrate(connection, self.place, POSTGRESQL)
         self._session.be_with_others()
 
+    def _has_room(self) -> bool:
+        """Whether a table can grow. On a full disk a small change still finds room within a table."""
+        try:
+            with self.write() as db:
+                db.execute("create temporary table room on commit drop as select 1")
+        except sqlite3.OperationalError as error:
+            return trouble_of(error) is not Trouble.DISK_FULL
+        return True
+
     def _hear(self, text: str) -> None:
         """Takes the news of another service."""
         notification = read_notification(text)
@@ -234,7 +277,7 @@ class PostgresStore:
         return connection
 
     def _connect_reader(self) -> Driver:
-        return _connect(self.place.url, {"default_transaction_read_only": "on"})
+        return _connect(self.place.url, _OF_A_READER)
 
 
 def hold_database(place: Place) -> PgSession:
@@ -263,7 +306,7 @@ def _hold_state(place: Place) -> Hold:
 
 def _connect_writer(place: Place) -> Driver:
     """Raises psycopg.Error."""
-    made = _connect(place.url, {})
+    made = _connect(place.url, _OF_THE_WRITER)
     try:
         if made.prepare_threshold is not None:  # a pooled one does so in each transaction
             made.execute(SYNCHRONOUS.format(is_local="false").encode())

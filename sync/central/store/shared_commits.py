@@ -17,18 +17,14 @@ from sync.fair_lock import FairLock
 
 SHARED_S = 0.01  # from the begin of a commit's first transaction, until it takes no further one
 MOST_SHARING = 64
+TOO_LATE = "the transactions before this one take too long"
 
 
 class Commit:
     """One commit, and the transactions that it covers."""
 
-    def __init__(self, shared_s: float, seen: int | None = None, *, beside: bool = False) -> None:
-        """It takes further transactions for `shared_s` seconds: those that are `beside` others, or in turn, as it is.
-
-        `seen` is the last change number that the newest of them has seen, as `Writer.begin()` gives it.
-        """
-        self.beside = beside
-        self.seen = seen
+    def __init__(self, shared_s: float) -> None:
+        """It takes further transactions for `shared_s` seconds."""
         self._until = time.monotonic() + shared_s
         self._sharing = 1
         self._settled: threading.Event | None = None  # a transaction that shares with nobody needs none
@@ -66,21 +62,23 @@ class Commit:
 class SharedCommits:
     """The connection that writes. Threads take turns in the order of their requests."""
 
-    def __init__(self, writer: Writer[WriteTransaction]) -> None:
+    def __init__(self, writer: Writer[WriteTransaction], turn_s: float | None = None) -> None:
+        """A thread whose turn has not come after `turn_s` seconds gets an error. Without it there is no end."""
         self.shared_s = SHARED_S
+        self.turn_s = turn_s
         self._writer = writer
         self._connection = writer.connection
         self._turns = FairLock()
         self._open: Commit | None = None  # the commit of a transaction that was left open for the next writer
 
     @contextlib.contextmanager
-    def transaction(self, *, brief: bool, beside: bool = False) -> Iterator[WriteTransaction]:
+    def transaction(self, *, brief: bool) -> Iterator[WriteTransaction]:
         """One transaction, as `Store.write()` says."""
         self._take_turn()
         try:
-            commit, is_first = self._begin(brief=brief, beside=beside)
+            commit, is_first = self._begin(brief=brief)
             try:
-                transaction = self._writer.transaction(commit.seen)
+                transaction = self._writer.transaction()
                 yield transaction
                 transaction.flush()
                 if not is_first:
@@ -96,7 +94,13 @@ class SharedCommits:
                     self._commit_open()
         finally:
             self._turns.release()
+        self._commit_abandoned()
         commit.wait()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has a turn or waits for one."""
+        return self._turns.is_free
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -110,27 +114,37 @@ class SharedCommits:
 
     def _take_turn(self) -> None:
         try:
-            self._turns.acquire()
+            has_turn = self._turns.acquire(self.turn_s)
         except BaseException:
             # A transaction may have been left open for this very thread.
             with self._turns:
                 self._commit_open()
             raise
+        if not has_turn:
+            raise sqlite3.OperationalError(TOO_LATE)
 
-    def _begin(self, *, brief: bool, beside: bool) -> tuple[Commit, bool]:
+    def _commit_abandoned(self) -> None:
+        """Commits what was left open for a thread whose patience has ended meanwhile."""
+        if self._open is not None and self._turns.acquire(0):
+            try:
+                self._commit_open()
+            finally:
+                self._turns.release()
+
+    def _begin(self, *, brief: bool) -> tuple[Commit, bool]:
         """The commit that the transaction of this turn is part of, and whether it is the first one there."""
-        if not brief or (self._open is not None and self._open.beside != beside):
+        if not brief:
             self._commit_open()
         if self._open is not None and self._joins(self._open):
             return self._open, False
-        seen = self._writer.begin(beside=beside)
-        self._open = Commit(self.shared_s, seen, beside=beside)
+        self._writer.begin()
+        self._open = Commit(self.shared_s)
         return self._open, True
 
     def _joins(self, commit: Commit) -> bool:
         """Adds a transaction to the open one. False where the database has ended that one: it is undone then."""
         try:
-            commit.seen = self._writer.join()
+            self._connection.execute("savepoint turn")
         except sqlite3.Error as error:
             self._undo(commit, error, is_first=True)
             return False

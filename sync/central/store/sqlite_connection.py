@@ -41,22 +41,15 @@ class SqliteWriter:
     log: WriteAheadLog
     files: OpenFiles
 
-    def begin(self, *, beside: bool) -> None:  # noqa: ARG002
-        """Begins a transaction, which is beside nobody.
-
-        Raises FileLost where the file is no longer at its path, and sqlite3.Error.
-        """
+    def begin(self) -> None:
+        """Begins a transaction. Raises FileLost where the file is no longer at its path, and sqlite3.Error."""
         self.log.begin()
         self.files.confirm()
         self.connection.execute("begin immediate")
 
-    def transaction(self, seen: int | None) -> WriteTransaction:
+    def transaction(self) -> WriteTransaction:
         """The transaction."""
-        return WriteTransaction(self.connection, seen)
-
-    def join(self) -> None:
-        """Begins a part of the open transaction. Raises sqlite3.Error."""
-        self.connection.execute("savepoint turn")
+        return WriteTransaction(self.connection)
 
     def tell(self, news: Sequence[NewsItem]) -> None:
         """Does nothing: no other service has the file."""

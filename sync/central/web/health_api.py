@@ -1,5 +1,6 @@
 """Whether the centre works, for programs that watch it or send it requests."""
 
+import sqlite3
 from http import HTTPStatus
 from typing import Literal
 
@@ -11,6 +12,7 @@ from sync.central.maintenance.disk import WriteWatch
 from sync.central.maintenance.timekeeper import doubt_of
 from sync.central.services.door import publish
 from sync.central.services.told import AboutNobody
+from sync.central.store.errors import trouble_of
 from sync.central.web.contract import Contract, Contracts
 from sync.central.web.http import respond
 
@@ -48,7 +50,10 @@ def add_health_api(app: Flask, centre: Centre, contracts: Contracts) -> None:
 
 
 def _health(centre: Centre, writes: WriteWatch) -> HealthAnswer | Unhealthy:
-    centre.store.probe()
+    try:
+        centre.store.probe()
+    except sqlite3.OperationalError as error:
+        return Unhealthy(trouble_of(error))
     if trouble := writes.trouble():
         return Unhealthy(trouble)
     if centre.store.damage:

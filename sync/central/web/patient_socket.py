@@ -265,7 +265,7 @@ class _Conversation:
         except RecursionError:
             answer = refused(nested_too_deep("message"))
         except sqlite3.OperationalError as error:
-            log.exception("an action met a busy or failing database")
+            log.warning("an action met a busy or failing database: %s", error)
             answer = refused(ApiError("busy", f"{trouble_in_words(error)}."))
         self._send_result(answer, action_id)
 

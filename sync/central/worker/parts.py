@@ -1,4 +1,4 @@
-"""The parts of the centre's one worker process, started in order and stopped in reverse."""
+"""The parts of a worker process of the centre, started in order and stopped in reverse."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from sync.central.records.web_settings import read_web_settings
 from sync.central.services.web_settings import chosen
 from sync.central.tls.certificate import ServedCertificate
 from sync.central.web.app import create_app
-from sync.central.web.socket_places import SocketPlaces
+from sync.central.web.socket_places import MAX_SOCKETS, SocketPlaces
 from sync.central.worker.plan import Plan
 from sync.control import ControlServer, socket_path
 from sync.database_watch import DatabaseWatch
@@ -46,15 +46,16 @@ class OpenCentre:
             state_dir=Path(plan.state_dir) if plan.state_dir else None,
             direct=plan.direct,
             create=plan.create,
+            is_main=plan.is_main,
         )
         self._centre = replace(opened, certificate=certificate)
-        self._audit_days = plan.audit_days or KEPT_DAYS
+        self._plan = plan
         with opened.store.read() as db:
             self.web = chosen(plan.web, read_web_settings(db))
 
     def begin(self, begin: Begin) -> "Worker":
         """Starts every part. Raises OSError where the control socket cannot be made."""
-        return Worker(self._centre, self._audit_days, begin)
+        return Worker(self._centre, self._plan, begin)
 
     def close(self) -> None:
         """Closes the database."""
@@ -62,19 +63,23 @@ class OpenCentre:
 
 
 class Worker:
-    """A centre over its database, with housekeeping, control socket and web application."""
+    """A centre over its database, with housekeeping and web application. The main worker has the control socket."""
 
-    def __init__(self, centre: Centre, audit_days: int, begin: Begin) -> None:
+    def __init__(self, centre: Centre, plan: Plan, begin: Begin) -> None:
         self._centre = centre
-        self._housekeeping = Housekeeping(self._centre, audit_days=audit_days)
+        self._housekeeping = Housekeeping(self._centre, audit_days=plan.audit_days or KEPT_DAYS, is_main=plan.is_main)
         self._following = ExitStack()
         self._following.enter_context(following(centre.store.news, host_id(centre.store.place.state), centre.clock))
         self._watch = DatabaseWatch(self._centre.store.tend, _end_process)
         served = partial(operations_for, self._centre)
-        self._control = ControlServer(socket_path(self._centre.store.place.state), served)
+        path = socket_path(self._centre.store.place.state)
+        self._control = ControlServer(path, served) if plan.is_main else None
+        # Only a worker knows whose token is valid, so it counts: at the gateway strangers would take the places.
+        places = SocketPlaces(MAX_SOCKETS // plan.workers)
         try:
-            self.app: Flask = create_app(self._centre, SocketPlaces(), web=begin.web, proxies_only=begin.proxies_only)
-            self._control.start()
+            self.app: Flask = create_app(self._centre, places, web=begin.web, proxies_only=begin.proxies_only)
+            if self._control is not None:
+                self._control.start()
         except BaseException:
             self._centre.store.close()
             raise
@@ -90,7 +95,8 @@ class Worker:
         """Ends the rest, the database last."""
         self.end_waiting()
         self._watch.stop()
-        self._control.stop()
+        if self._control is not None:
+            self._control.stop()
         self._housekeeping.stop()
         self._following.close()
         self._centre.store.close()

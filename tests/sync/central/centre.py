@@ -105,7 +105,8 @@ class Centre:
 
     def open(self) -> None:
         """Opens the database, as a start of the service does."""
-        self.parts = replace(open_centre(self.url, state_dir=self.database.state_dir), clock=self.clock)
+        opened = open_centre(self.url, state_dir=self.database.state_dir, direct=self.database.direct)
+        self.parts = replace(opened, clock=self.clock)
         self.store = self.parts.store
 
     def do(self, op: str, **arguments: object) -> Any:

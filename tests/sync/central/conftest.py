@@ -8,8 +8,9 @@ import pytest
 
 from tests.sync.central import databases
 from tests.sync.central.centre import Centre
-from tests.sync.central.databases import POSTGRESQL, SQLITE, Cluster, Database
+from tests.sync.central.databases import POOLED, POSTGRESQL, SQLITE, Cluster, Database
 from tests.sync.central.online import Online
+from tests.sync.central.pooler import Pooler, running
 
 LONG = bool(os.environ.get("LONG"))
 # The folders whose tests run on each database. In a long run those of the other folders do so too.
@@ -17,17 +18,28 @@ _ON_BOTH = ("store", "records", "conflicts", "services")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs the tests of some folders on each database, and the others on SQLite alone."""
+    """Runs the tests of some folders on each database, and the others on SQLite alone.
+
+    A long run has the first ones behind a pooler too.
+    """
     if "database" not in metafunc.fixturenames or metafunc.definition.get_closest_marker("one_database"):
         return
     if LONG or metafunc.definition.path.parent.name in _ON_BOTH:
-        metafunc.parametrize("database", (SQLITE, POSTGRESQL), indirect=True)
+        behind = (POOLED,) if LONG and metafunc.definition.path.parent.name in _ON_BOTH else ()
+        metafunc.parametrize("database", (SQLITE, POSTGRESQL, *behind), indirect=True)
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A private PostgreSQL for all tests of a process."""
     with databases.cluster() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def pooler(cluster: Cluster) -> Iterator[Pooler]:
+    """A pooler before that PostgreSQL."""
+    with running(cluster) as made:
         yield made
 
 
@@ -39,7 +51,11 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         return
     cluster: Cluster = request.getfixturevalue("cluster")
     with cluster.database() as url:
-        yield Database(url, tmp_path)
+        if request.param == POOLED:
+            pooler: Pooler = request.getfixturevalue("pooler")
+            yield Database(pooler.through(url), tmp_path, direct=url)
+        else:
+            yield Database(url, tmp_path)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from sync.central.store.transactions import WriteTransaction
 from tests import components
 from tests.postgres_user import as_user, own
 
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
+SQLITE, POSTGRESQL, POOLED = "sqlite", "postgresql", "pooled"
 _TEMPLATE = "centre_template"
 _FORM = """select (select md5(string_agg(relname || oid, ' ' order by oid)) from pg_class),
     (select count(*) from pg_rewrite), (select count(*) from pg_trigger), (select count(*) from pg_proc)"""
@@ -51,10 +51,11 @@ _USER = "postgres"  # of the database
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database of its own for a test: its URL, and the directory of its state where it needs one."""
+    """The database of a test: its URL, the directory of its state where it needs one, its URL past a pooler."""
 
     url: str
     state_dir: Path | None = None
+    direct: str | None = None
 
     @property
     def is_postgresql(self) -> bool:
@@ -63,7 +64,7 @@ class Database:
 
     def open(self) -> Store:
         """Its store."""
-        return open_store(self.url, self.state_dir)
+        return open_store(self.url, self.state_dir, direct=self.direct)
 
     def open_soon(self) -> Store:
         """Its store, as soon as the server has noticed the end of another process that had it open."""
@@ -91,13 +92,12 @@ class Cluster:
     """A private PostgreSQL, at a socket in a directory of its own. What it writes survives a power cut if `durable`."""
 
     def __init__(self, directory: Path, *, durable: bool = False) -> None:
-        self._directory = directory
+        self.directory = directory
         self._syncs = "on" if durable else "off"
         self._numbers = itertools.count(1)
         self._server: subprocess.Popen[bytes] | None = None
         own(directory)
-        self._run(
-            "initdb",
+        words = (
             "--no-sync",
             "-A",
             "trust",
@@ -107,6 +107,7 @@ class Cluster:
             "-D",
             str(self._data),
         )
+        run_program("initdb", *words)
         self.start()
         self._sql(f"create database {_TEMPLATE}")
         open_store(self.url(_TEMPLATE), directory).close()
@@ -116,38 +117,33 @@ class Cluster:
 
     @property
     def _data(self) -> Path:
-        return self._directory / "data"
+        return self.directory / "data"
+
+    @property
+    def pid(self) -> int:
+        """The server's first process, from which the others descend."""
+        assert self._server is not None
+        return self._server.pid
 
     def url(self, name: str) -> str:
         """The URL of a database of this name."""
-        return f"postgresql://{_USER}@/{name}?host={self._directory}"
+        return f"postgresql://{_USER}@/{name}?host={self.directory}"
 
     def start(self) -> None:
         """Starts the server, and returns when it answers."""
-        settings = {
-            "listen_addresses": "",
-            "unix_socket_directories": str(self._directory),
-            "fsync": self._syncs,
-            "full_page_writes": self._syncs,
-            "shared_buffers": "16MB",
-            "max_wal_size": "64MB",
-            "autovacuum": "off",
-            "log_min_messages": "fatal",
-        }
-        words = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
-        # It ends with this process, also where that is killed.
-        self._server = subprocess.Popen(
-            [*as_user("--pdeathsig", "INT"), _program("postgres"), "-D", str(self._data), *words],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._server = serve(self._data, self.directory, self._syncs)
         wait_for(self._answers, "PostgreSQL does not answer", 60.0)
 
     def stop(self, how: int = signal.SIGINT) -> None:
         """Stops the server, and ends every connection: in order, or at once as by a crash (SIGQUIT)."""
+        self.signal(how)
+        assert self._server is not None
+        self._server.wait()
+
+    def signal(self, how: int) -> None:
+        """Tells the server to stop, as `stop()` does, and does not wait for it."""
         assert self._server is not None
         self._server.send_signal(how)
-        self._server.wait()
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -168,8 +164,10 @@ class Cluster:
     def bare(self, options: str = "") -> Iterator[str]:
         """The URL of a new database without tables, made with these options of `create database`."""
         name = self._new(options)
-        yield self.url(name)
-        self._sql(f"drop database {name} with (force)")
+        try:
+            yield self.url(name)
+        finally:
+            self._sql(f"drop database {name} with (force)")
 
     def _new(self, options: str) -> str:
         name = f"test{next(self._numbers)}"
@@ -188,9 +186,6 @@ class Cluster:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else None
 
-    def _run(self, program: str, *words: str) -> None:
-        subprocess.run([*as_user(), _program(program), *words], check=True, capture_output=True)
-
 
 @contextmanager
 def cluster(*, durable: bool = False) -> Iterator[Cluster]:
@@ -202,6 +197,31 @@ def cluster(*, durable: bool = False) -> Iterator[Cluster]:
             yield made
         finally:
             made.stop()
+
+
+def serve(data: Path, sockets: Path, syncs: str = "off") -> subprocess.Popen[bytes]:
+    """Starts a server on a directory of data, at a socket in another one. It ends with this process."""
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(sockets),
+        "fsync": syncs,
+        "full_page_writes": syncs,
+        "shared_buffers": "16MB",
+        "max_wal_size": "64MB",
+        "autovacuum": "off",
+        "log_min_messages": "fatal",
+    }
+    words = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
+    return subprocess.Popen(
+        [*as_user("--pdeathsig", "INT"), _program("postgres"), "-D", str(data), *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def run_program(name: str, *words: str) -> None:
+    """Runs one of PostgreSQL's programs to its end."""
+    subprocess.run([*as_user(), _program(name), *words], check=True, capture_output=True)
 
 
 def _program(name: str) -> str:

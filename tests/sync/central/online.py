@@ -44,7 +44,7 @@ class Online:
         self.sockets = SocketPlaces(max_sockets)
         self.app = create_app(self.centre.parts, self.sockets, 8, web)
         worker = WorkerInThread(self.app, self.centre.store.news.close)
-        self._gateway = GatewayInThread(worker, shares, web.trusted_proxies if web else ())
+        self._gateway = GatewayInThread([worker], shares, web.trusted_proxies if web else ())
         self.host = f"127.0.0.1:{self._gateway.port}"
         self._numbers = itertools.count(1)
         self.staff = self.centre.token(Role.STAFF)

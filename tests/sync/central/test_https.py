@@ -144,7 +144,7 @@ def test_a_certificate_that_ends_within_two_weeks_is_told_by_log_health_and_chec
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x3f\xff\x01"], ids=["nothing", "half a handshake"])
 def test_a_full_house_of_handshakes_gives_up_one_for_a_client_with_fewer(files: Files, sent: bytes):
     certificate = ServedCertificate(files.certificate, files.key)
-    gateway = GatewayInThread(WorkerInThread(_answer), Shares(connections=4), certificate=certificate)
+    gateway = GatewayInThread([WorkerInThread(_answer)], Shares(connections=4), certificate=certificate)
     try:
         with ExitStack() as stack:
             for _ in range(4):
@@ -162,7 +162,7 @@ def test_a_full_house_of_handshakes_gives_up_one_for_a_client_with_fewer(files: 
 
 def test_an_old_client_is_refused(files: Files):
     certificate = ServedCertificate(files.certificate, files.key)
-    gateway = GatewayInThread(WorkerInThread(_answer), certificate=certificate)
+    gateway = GatewayInThread([WorkerInThread(_answer)], certificate=certificate)
     try:
         for newest, is_served in ((ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True)):
             context = ssl.create_default_context(cafile=str(files.authority.root))
@@ -215,7 +215,7 @@ from sync.central.worker.plan import Plan
 certificate = ServedCertificate(Path(sys.argv[2]), Path(sys.argv[3])) if sys.argv[2:] else None
 listener = listen("127.0.0.1:0")
 print(listener.getsockname()[1], flush=True)
-serve(listener, Command(*Plan(url=sys.argv[1]).words()), certificate, shares=Shares(patience_s=0.3))
+serve(listener, [Command(*Plan(url=sys.argv[1]).words())], certificate, shares=Shares(patience_s=0.3))
 """
 
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 import os
 import random
-import select
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from time import sleep
-from typing import Any
 
 import pytest
 import requests
@@ -25,48 +21,11 @@ from sync.ids import new_id
 from sync.protocol import EnrolRequest
 from tests.kiosk.parts import KioskParts
 from tests.sync.central.databases import Cluster, Database
-from tests.sync.central.online import API, PATIENCE_S
+from tests.sync.central.online import PATIENCE_S
+from tests.sync.central.postgres_service import COMMAND, Service, wait
 
 pytestmark = [pytest.mark.processes, pytest.mark.one_database]
-COMMAND = [sys.executable, "-m", "sync.central"]
 PASSWORD = "not-to-be-shown"  # the server of the tests asks for none
-
-
-class Service:
-    """A running centre on a database, and commands that reach it."""
-
-    def __init__(self, database: Database) -> None:
-        self._named = ["--database", database.url, "--state-dir", str(database.state_dir)]
-        self._process = subprocess.Popen(
-            [*COMMAND, "run", "--create", *self._named, "--listen", "127.0.0.1:0"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
-        said = self._process.stdout.readline() if ready else ""
-        assert "listens on http://" in said, self._process.communicate()
-        self.url = "http://" + said.strip().rpartition("//")[2]
-
-    def command(self, *words: str) -> str:
-        done = subprocess.run([*COMMAND, *words, *self._named], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def call(self, method: str, path: str, token: str, **more: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {token}"}
-        return requests.request(method, f"{self.url}{API}{path}", headers=headers, timeout=PATIENCE_S, **more)
-
-    def stop(self) -> tuple[int, str]:
-        """Stops it in order. Returns its exit code and its standard error."""
-        self._process.send_signal(signal.SIGTERM)
-        _, error = self._process.communicate()
-        return self._process.returncode, error
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.communicate()
 
 
 @pytest.fixture
@@ -80,12 +39,6 @@ def service(database: Database) -> Iterator[Service]:
     made = Service(database)
     yield made
     made.kill()
-
-
-def wait(so: Callable[[], object]) -> None:
-    """Waits until the condition holds. The test's own time limit ends it."""
-    while not so():
-        sleep(0.05)
 
 
 def test_a_crash_of_the_database_amid_actions_loses_and_doubles_none(
@@ -107,13 +60,11 @@ def test_a_crash_of_the_database_amid_actions_loses_and_doubles_none(
         kiosk.ledger, lambda: CentralClient(service.url, enrolled.answer.token), lambda _: None, random.Random(1)
     )
 
-    def state(patient_id: str) -> object:
-        answer = service.call("GET", "/patient-journey/current-state/", staff, params={"patient_id": patient_id})
-        return answer.json()["journey_state"]
+    def state(patient_id: str) -> str:
+        return service.state(staff, patient_id)
 
     def act(action_type: str, action_id: str) -> requests.Response:
-        body = {"action_type": action_type, "action_id": action_id, "payload": {"patient_id": other}}
-        return service.call("POST", "/patient-journey/perform-action/", staff, json=body)
+        return service.act(staff, action_type, action_id, other)
 
     agent.start()
     try:

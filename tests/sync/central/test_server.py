@@ -231,7 +231,7 @@ from sync.central.worker.plan import Plan
 certificate = ServedCertificate(Path(sys.argv[2]), Path(sys.argv[3])) if sys.argv[2:] else None
 listener = listen("127.0.0.1:0")
 print(listener.getsockname()[1], flush=True)
-serve(listener, Command(*Plan(url=sys.argv[1]).words()), certificate, shares=Shares(patience_s=0.3))
+serve(listener, [Command(*Plan(url=sys.argv[1]).words())], certificate, shares=Shares(patience_s=0.3))
 """
 
 

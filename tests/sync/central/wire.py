@@ -43,7 +43,6 @@ from sync.central.services.perform_action import perform
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.services.told import Told
-from sync.central.store.opening import open_store
 from sync.central.web.kiosk_api import MAX_PUSH
 from sync.clock import ClockReading, local_ms
 from sync.ids import new_id
@@ -141,7 +140,7 @@ class Centre:
 
     def open(self) -> None:
         """Opens the database, as a start of the service does."""
-        self.store = open_store(self.database.url, self.database.state_dir)
+        self.store = self.database.open()
         with self.store.write() as db:
             self.definitions = put_in_force(db, self.definitions, self.time())
         keys = self.path.with_suffix(".keys")

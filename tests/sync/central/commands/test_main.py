@@ -531,6 +531,12 @@ def test_an_address_that_is_none_is_told_in_one_line(shell: Shell, address):
     assert len(shell.lines_of_error()) == 1
 
 
+def test_several_workers_need_postgresql(shell: Shell):
+    shell("demo-data")
+    shell("run", "--workers", "2", code=2)
+    assert "--workers needs a database of PostgreSQL" in shell.error
+
+
 def test_rules_that_cannot_be_put_in_force_are_told_in_one_line(shell: Shell, tmp_path):
     open_centre(shell.url, definitions=shipped()).store.close()
     text = resources.files("sync.journey").joinpath("definitions.toml").read_text("utf-8")

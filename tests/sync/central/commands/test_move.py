@@ -11,6 +11,8 @@ from sync.central.commands.main import main
 from sync.central.opening import keys_path
 from tests.sync.central.centre import Centre, patient
 
+pytestmark = pytest.mark.one_database
+
 
 class Operator:
     """Commands of an operator, on the database of a stopped centre and on another one."""

@@ -55,7 +55,7 @@ class Stage:
         self.begun = threading.Semaphore(0)
         self.opening = threading.Event()
         self.app = self._app()
-        self.gateway = GatewayInThread(WorkerInThread(self.app), shares, proxies)
+        self.gateway = GatewayInThread([WorkerInThread(self.app)], shares, proxies)
         self.address = ("127.0.0.1", self.gateway.port)
         self._open = ExitStack()
 

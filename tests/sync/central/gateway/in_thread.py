@@ -1,4 +1,4 @@
-"""The real gateway on a real port, with a worker's real calls, both on threads of the test's own process."""
+"""The real gateway on a real port, with workers' real calls, all on threads of the test's own process."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import asyncio
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from wsgiref.types import WSGIApplication
 
 from sync.central.frames import Begin
 from sync.central.gateway.gateway import SHARES, Gateway, Shares
 from sync.central.gateway.listening import listen
+from sync.central.gateway.program import Program
 from sync.central.network.web_settings import WebSettings
 from sync.central.tls.certificate import ServedCertificate
 from sync.central.worker.calls import Calls
@@ -36,8 +38,13 @@ class WorkerInThread:
         self.calls.end_sockets()
         self.end_waiting()
         self.calls.join(seconds)
-        self._link.shutdown(socket.SHUT_RDWR)
+        self.die()
         self._link.close()
+
+    def die(self) -> None:
+        """Ends the link without a word, as the death of a process does."""
+        with suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
 
 
 class GatewayInThread:
@@ -45,17 +52,18 @@ class GatewayInThread:
 
     def __init__(
         self,
-        worker: WorkerInThread,
+        workers: Sequence[Program],
         shares: Shares = SHARES,
         proxies: Sequence[str] = (),
         certificate: ServedCertificate | None = None,
     ) -> None:
-        self.worker = worker
+        self.workers = workers
         self._certificate = certificate
         self._listener = listen("127.0.0.1:0")
         self.port = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self.gateway: Gateway | None = None
+        self.ended_in_order: bool | None = None  # None while it serves
         self._begun = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(shares, proxies))
         self._thread.start()
@@ -64,20 +72,27 @@ class GatewayInThread:
     def _run(self, shares: Shares, proxies: Sequence[str]) -> None:
         async def serve() -> None:
             begin = Begin(WebSettings(trusted_proxies=tuple(proxies)))
-            self.gateway = Gateway(self._listener, self.worker, self._certificate, begin, shares)
+            self.gateway = Gateway(self._listener, self.workers, self._certificate, begin, shares)
             self._loop.call_soon(self._begun.set)
-            await self.gateway.run()
+            self.ended_in_order = await self.gateway.run()
 
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(serve())
 
     def close(self) -> None:
         assert self.gateway is not None
-        asyncio.run_coroutine_threadsafe(self.gateway.stop(), self._loop).result()
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self.gateway.stop(), self._loop).result()
+        self.join()
+
+    def join(self) -> None:
+        """Waits until it has ended by itself."""
         self._thread.join()
         self._listener.close()
 
-    def close_worker(self) -> None:
-        """The worker says that it is going to end."""
-        assert self.worker.calls is not None
-        self.worker.calls.end_sockets()
+    def close_worker(self, place: int = 0) -> None:
+        """A worker says that it is going to end."""
+        worker = self.workers[place]
+        assert isinstance(worker, WorkerInThread)
+        assert worker.calls is not None
+        worker.calls.end_sockets()

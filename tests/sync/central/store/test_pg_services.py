@@ -19,9 +19,10 @@ from sync.central.store.pg_news import Notification, notifications, read_notific
 from sync.central.store.postgres import PostgresStore
 from sync.central.store.schema import SCHEMA_VERSION
 from sync.central.store.share import Share
-from sync.central.store.transactions import ReadTransaction, WriteTransaction
+from sync.central.store.transactions import NEXT_CHANGE, ReadTransaction, WriteTransaction, Writing
 from tests.sync.central.databases import Cluster
 
+ADD = Writing("insert into counters (name, value) values (:name, :value)")
 Open = Callable[..., PostgresStore]
 
 
@@ -56,6 +57,13 @@ def heard_by(stack: contextlib.ExitStack, store: PostgresStore, topic: str = "P1
     found: SimpleQueue[NewsItem] = SimpleQueue()
     stack.enter_context(store.news.listen(topic, found.put))
     return found
+
+
+def add(db: WriteTransaction, name: str) -> None:
+    """A change with a row that bears its number."""
+    number = db.next_change()
+    db.write(ADD, {"name": name, "value": number})
+    db.announce(number, "P1", name)
 
 
 def end_sessions(url: str) -> None:
@@ -298,20 +306,28 @@ def test_a_database_that_lost_changes_is_noticed_before_the_next_one(url: str, o
         assert db.counter("noticed") == 1
 
 
-def test_transactions_beside_each_other_go_on_at_the_same_time_and_number_in_the_order_of_commits(opened: Open):
+def test_transactions_beside_each_other_number_in_the_order_of_their_commits(opened: Open):
     one, two = opened("one"), opened("two")
-    with one.write(brief=True, beside=True) as here, two.write(brief=True, beside=True) as there:
-        assert here.has_overtaken_nobody(1)
-        number = there.next_change()
-        assert there.has_overtaken_nobody(number)
-        for each in (here, there):
-            with pytest.raises(Overtaken):
-                each.demand_turn()
-        there.announce(number, "P1")
-        there.execute("select 1")
-    with one.write(brief=True, beside=True) as db:
-        number = db.next_change()
-        assert (number, db.has_overtaken_nobody(number)) == (2, True)
+    with contextlib.ExitStack() as stack:
+        heard = heard_by(stack, one)
+        with one.write(brief=True, beside=True) as here:
+            add(here, "one")
+            with two.write(brief=True, beside=True) as there:
+                add(there, "two")
+        found = {heard.get(timeout=30) for _ in range(2)}
+    assert found == {news.PatientChanged(1, "P1", "two"), news.PatientChanged(2, "P1", "one")}
+    with one.read() as db:
+        assert (db.counter("two"), db.counter("one"), db.latest_change()) == (1, 2, 2)
+
+
+def test_a_transaction_beside_others_knows_whether_one_came_before_it(opened: Open):
+    one, two = opened("one"), opened("two")
+    with one.write(brief=True, beside=True) as here:
+        with pytest.raises(Overtaken):
+            here.demand_turn()
+        with two.write(brief=True, beside=True) as there:
+            assert there.has_overtaken_nobody(there.value(NEXT_CHANGE))
+        assert not here.has_overtaken_nobody(here.value(NEXT_CHANGE))
 
 
 def test_a_transaction_in_turn_waits_for_those_beside_each_other(opened: Open):

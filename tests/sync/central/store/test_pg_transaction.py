@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import pytest
 
-from sync.central.store.errors import StaleJourney
+from sync.central.store.errors import Overtaken, StaleJourney
+from sync.central.store.pg_transaction import LATE, BesideTransaction, PgTransaction
 from sync.central.store.postgres import PostgresStore
 from sync.central.store.transactions import WriteTransaction, Writing
 from tests.sync.central.databases import Cluster
@@ -108,3 +111,105 @@ def test_a_part_of_a_shared_commit_that_fails_at_its_end_fails_alone(store: Post
         except sqlite3.IntegrityError:
             assert name == "A"
     assert counters(store) == {"A": 1, "B": 1}
+
+
+def test_a_number_is_taken_with_the_commit_and_all_rows_bear_it(store: PostgresStore):
+    with store.write(brief=True, beside=True) as db:
+        number = db.next_change()
+        assert number == LATE
+        add(db, "A", number)
+        add(db, "B", number)
+        db.announce(number, "P1")
+    assert counters(store) == {"A": 1, "B": 1}
+    assert [each.number for each in db.news] == [1]
+    assert store.news.latest == 1
+
+
+def test_a_query_in_between_sees_the_rows_with_their_number(store: PostgresStore):
+    with store.write(brief=True, beside=True) as db:
+        number = db.next_change()
+        add(db, "A", number)
+        db.announce(number, "P1")
+        assert (db.counter("A"), db.latest_change(), db.news[0].number) == (1, 1, 1)
+        db.execute(ADD.sql, {"name": "B", "value": number})
+        db.executemany(ADD.sql, [{"name": "C", "value": number}])
+        add(db, "D", db.next_change())
+    assert counters(store) == {"A": 1, "B": 1, "C": 1, "D": 2}
+
+
+def test_a_second_number_in_one_transaction_comes_after_the_first(store: PostgresStore):
+    with store.write(brief=True, beside=True) as db:
+        for name in ("A", "B", "C"):
+            add(db, name, db.next_change())
+    assert counters(store) == {"A": 1, "B": 2, "C": 3}
+
+
+@pytest.mark.parametrize(
+    ("writing", "row", "kind"),
+    [
+        (RAISE, {"name": "A", "value": 7}, Overtaken),
+        (ADD, {"name": "A", "value": 1}, sqlite3.IntegrityError),
+        (ADD, {"name": "B", "value": "x"}, sqlite3.DataError),
+    ],
+)
+def test_what_fails_with_the_commit_leaves_nothing(
+    store: PostgresStore, writing: Writing, row: dict[str, object], kind: type[Exception]
+):
+    def fail() -> None:
+        with store.write(brief=True, beside=True) as db:
+            db.announce(db.next_change(), "P1")
+            add(db, "C")
+            db.write(writing, row)
+            add(db, "D")
+
+    with store.write() as db:
+        add(db, "A")
+    with pytest.raises(kind):
+        fail()
+    assert counters(store) == {"A": 1}
+    assert store.news.latest == 0
+    with store.write(brief=True, beside=True) as db:
+        add(db, "B", db.next_change())
+        db.write(RAISE, {"name": "A", "value": 1})
+    assert counters(store) == {"A": 2, "B": 1}
+
+
+def test_a_transaction_that_changes_nothing_takes_no_number(store: PostgresStore):
+    with store.write(brief=True, beside=True) as db:
+        add(db, "A")
+    with store.read() as view:
+        assert view.latest_change() == 0
+    assert counters(store) == {"A": 1}
+
+
+def test_those_who_wait_for_each_other_share_a_commit_where_no_other_service_is_there(store: PostgresStore):
+    kinds: list[type] = []
+
+    def keep_kind() -> None:
+        with store.write(brief=True, beside=True) as db:
+            kinds.append(type(db))
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.write(brief=True):
+            waiting = pool.submit(keep_kind)
+            while not store._commits._turns.is_wanted:
+                sleep(0.01)
+        waiting.result()
+    keep_kind()
+    assert kinds == [PgTransaction, BesideTransaction]
+
+
+def test_statements_that_were_to_be_prepared_after_one_that_fails_go_on(store: PostgresStore):
+    def attempt(number: int, name: str) -> None:
+        with store.write(brief=True, beside=True) as db:
+            add(db, name)
+            for each in range(number):  # each length is a statement of its own, which is prepared after some uses
+                db.write(Writing(f"{ADD.sql} on conflict do nothing returning {each}"), {"name": "E", "value": 1})
+
+    with store.write() as db:
+        add(db, "A")
+    for _ in range(8):
+        with pytest.raises(sqlite3.IntegrityError):
+            attempt(3, "A")
+    attempt(3, "B")
+    assert counters(store) == {"A": 1, "B": 1, "E": 1}

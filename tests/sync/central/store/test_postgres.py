@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import sleep
 
@@ -14,6 +14,7 @@ import pytest
 
 from sync.central.store.errors import InUse, StoreError, Trouble, is_of_the_action, trouble_of
 from sync.central.store.postgres import PostgresStore
+from sync.central.store.shared_commits import TOO_LATE
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from tests.sync.central.databases import Cluster
 
@@ -177,15 +178,30 @@ def test_a_text_that_is_too_long_for_its_index_concerns_its_action_alone(store: 
     ("state", "trouble"),
     [
         ("53100", Trouble.DISK_FULL),
+        ("53400", Trouble.DISK_FULL),
         ("58030", Trouble.DISK_FAILS),
+        ("58P01", Trouble.DISK_FAILS),
+        ("XX001", Trouble.DISK_FAILS),
+        ("XX002", Trouble.DISK_FAILS),
         ("25006", Trouble.READ_ONLY),
         ("42501", Trouble.READ_ONLY),
         ("08006", Trouble.CANNOT_OPEN),
         ("3D000", Trouble.CANNOT_OPEN),
+        ("3F000", Trouble.CANNOT_OPEN),
+        ("42P01", Trouble.CANNOT_OPEN),
+        ("57P04", Trouble.CANNOT_OPEN),
         ("55P03", Trouble.BUSY),
         ("40P01", Trouble.BUSY),
         ("57014", Trouble.BUSY),
+        ("25P03", Trouble.BUSY),
+        ("26000", Trouble.BUSY),
+        ("42P05", Trouble.BUSY),
+        ("53200", Trouble.BUSY),
         ("53300", Trouble.BUSY),
+        ("57P01", Trouble.BUSY),
+        ("57P02", Trouble.BUSY),
+        ("57P05", Trouble.BUSY),
+        ("XX000", Trouble.BUSY),
     ],
 )
 def test_what_keeps_the_server_from_working_is_told_as_that(store: PostgresStore, state: str, trouble: Trouble):
@@ -199,6 +215,67 @@ def test_a_table_that_is_missing_stops_a_whole_batch(store: PostgresStore):
     with pytest.raises(sqlite3.OperationalError) as failed, store.write() as db:
         db.execute("insert into nowhere values (1)")
     assert not is_of_the_action(failed.value)
+
+
+def test_a_statement_that_the_driver_refuses_concerns_its_action_alone(store: PostgresStore):
+    with pytest.raises(sqlite3.ProgrammingError) as failed, store.write() as db:
+        db.execute("insert into counters (name, value) values (:name, :value)", {"name": object(), "value": 1})
+    assert is_of_the_action(failed.value)
+
+
+def test_where_a_table_stays_locked_those_who_wait_for_their_turn_are_told_so_and_reads_go_on(
+    url: str, store: PostgresStore
+):
+    store._commits.turn_s = 0.05
+    waits = "select count(*) from pg_locks where not granted and relation = 'card_blocks'::regclass"
+
+    def unblock() -> None:
+        with store.write() as db:
+            db.execute("set local lock_timeout = 0")
+            db.execute("delete from card_blocks")
+
+    with psycopg.connect(url) as admin, ThreadPoolExecutor(8) as pool:
+        admin.execute("lock table card_blocks in access exclusive mode")
+        first = pool.submit(unblock)
+        while admin.execute(waits).fetchone() != (1,):
+            sleep(0.01)
+        errors = [each.exception() for each in [pool.submit(unblock) for _ in range(7)]]
+        assert prefixes(store) == []
+        admin.rollback()
+    assert {str(error) for error in errors} == {TOO_LATE}
+    assert {trouble_of(error) for error in errors if isinstance(error, sqlite3.OperationalError)} == {Trouble.BUSY}
+    assert first.exception() is None
+
+
+def test_a_table_that_stays_locked_ends_a_transaction(url: str, store: PostgresStore):
+    with psycopg.connect(url) as admin:
+        admin.execute("lock table counters in access exclusive mode")
+        with pytest.raises(sqlite3.OperationalError, match="lock timeout") as failed:
+            write(store, "A")
+    assert trouble_of(failed.value) is Trouble.BUSY
+    write(store, "A")
+
+
+def test_writers_with_little_patience_lose_nothing_that_was_acknowledged(store: PostgresStore):
+    store._commits.turn_s = 0.001
+    done: list[str] = []
+
+    def work(thread: int) -> None:
+        for number in range(40):
+            with suppress(sqlite3.OperationalError):
+                write(store, f"{thread}-{number:02d}", brief=True)
+                done.append(f"{thread}-{number:02d}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert 0 < len(done) < 320
+    assert prefixes(store) == sorted(done)
+
+
+def test_the_server_ends_the_transaction_of_a_process_that_is_stopped_and_no_backup(store: PostgresStore):
+    setting = "show idle_in_transaction_session_timeout"
+    with store.write() as db, store.read() as view:
+        assert (db.value(setting), view.value(setting)) == ("30s", "0")
 
 
 @pytest.mark.parametrize("setting", ["off", "local", "remote_apply"])

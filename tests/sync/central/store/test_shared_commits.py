@@ -224,7 +224,7 @@ import os, sys, threading
 from pathlib import Path
 from sync.central.store.opening import open_store
 
-store = open_store(sys.argv[1], Path(sys.argv[2]))
+store = open_store(sys.argv[1], Path(sys.argv[2]), direct=sys.argv[3] or None)
 
 def write(thread):
     for number in range(10_000):
@@ -239,7 +239,7 @@ for thread in range(8):
 
 
 def test_a_kill_costs_nothing_that_was_acknowledged(database: Database, tmp_path: Path):
-    words = [sys.executable, "-c", WRITING, database.url, str(tmp_path)]
+    words = [sys.executable, "-c", WRITING, database.url, str(tmp_path), database.direct or ""]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         acknowledged = [process.stdout.readline().strip() for _ in range(400)]

@@ -30,7 +30,7 @@ class Door:
         self.by_flask = 0
         app = create_app(self.centre.parts, SocketPlaces(1))
         app.before_request(self._count)
-        self._gateway = GatewayInThread(WorkerInThread(app, self.centre.store.news.close))
+        self._gateway = GatewayInThread([WorkerInThread(app, self.centre.store.news.close)])
         self._bare = create_app(self.centre.parts, SocketPlaces(1)).test_client()
         self.kiosk: Enrolment = self.centre.enrol()
         for _ in range(2):

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import select
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 import requests
 
@@ -17,35 +14,11 @@ from sync.central.web.app import create_app
 from sync.central.web.socket_places import SocketPlaces
 from sync.central.worker.calls import THREADS
 from sync.journey.model import Role
-from sync.protocol import Enrolment, PullAnswer, PullRequest
+from sync.protocol import Enrolment, PullRequest
 from tests.sync.central.gateway.in_thread import GatewayInThread, WorkerInThread
+from tests.sync.central.held import Held
+from tests.sync.central.online import PATIENCE_S
 from tests.sync.central.wire import Centre, Time
-
-PATIENCE_S = 30
-PULL = "/api/v1/sync/pull"
-
-
-class Held:
-    """A connection with a pull under way."""
-
-    def __init__(self, port: int, token: str, request: PullRequest) -> None:
-        body = msgspec.json.encode(request)
-        head = f"POST {PULL} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
-        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        self.connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
-        self.connection.sendall(head.encode() + body)
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether an answer has come, or begins to come."""
-        return bool(select.select([self.connection], [], [], 0)[0])
-
-    def answer(self) -> PullAnswer:
-        with self.connection, self.connection.makefile("rb") as stream:
-            head, _, body = stream.read().partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200"), head
-        assert b"no-store" in head
-        return msgspec.json.decode(body, type=PullAnswer)
 
 
 class Hall:
@@ -56,7 +29,7 @@ class Hall:
         with self.centre.store.write() as db:
             self.staff = issue(db, Role.STAFF, self.centre.time())
         app = create_app(self.centre.parts, SocketPlaces(4), most_waiting)
-        self.gateway = GatewayInThread(WorkerInThread(app, self.centre.store.news.close))
+        self.gateway = GatewayInThread([WorkerInThread(app, self.centre.store.news.close)])
         self.url = f"http://127.0.0.1:{self.gateway.port}"
 
     def pull(self, kiosk: Enrolment, cursor: int, wait_s: float) -> Held:
