@@ -22,7 +22,8 @@ _ADDED_BY_FLASK = frozenset({"HEAD", "OPTIONS"})
 _ABOUT = """\
 Times are ISO 8601 with the site's offset. Members that a reader does not know are ignored. Paths may be written without
 their last slash. An answer has a member `code` where the request was refused, and each answer bears `X-Request-ID`,
-which the centre's log has too. docs/api.md tells what each action means, and how the socket works: asyncapi.json."""
+which the centre's log has too. An answer that asks to wait has the status 503 and `Retry-After` (seconds). docs/api.md
+has the limits and what each action means. asyncapi.json is the document of the socket."""
 _TAGS = {
     "patient": "For patients' apps and staff",
     "queue": "The queue, for staff",
