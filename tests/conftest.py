@@ -12,6 +12,8 @@ from playwright.sync_api import Browser
 
 from tests import components
 from tests.kiosk.ui.browser import running
+from tests.sync.central import databases
+from tests.sync.central.databases import Cluster
 
 # No test asserts a time: a busy machine is no fault of the product.
 settings.register_profile("house", deadline=None)
@@ -40,6 +42,13 @@ def browser() -> Iterator[Browser]:
     """One Chromium for all tests of a process: its starting takes longer than most of them."""
     with running(components.chromium()) as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A private PostgreSQL for all tests of a process."""
+    with databases.cluster() as made:
+        yield made
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ UNITS: dict[str, Unit] = {
             "Group": "nfc-kiosk-central",
             "StateDirectory": "nfc-kiosk-central",
             "WorkingDirectory": "/var/lib/nfc-kiosk-central",
-            "MemoryMax": "768M",
+            "MemoryMax": "896M",
             "LimitNOFILE": "16384",
             "TasksMax": "128",
             # The kiosk cannot have it: the kiosk needs the id of the boot, which is under /proc/sys.

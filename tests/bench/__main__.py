@@ -1,5 +1,6 @@
 """`make bench`: measures every figure and prints it. ARGS names some of: tap, snapshot, daemon, central,
-backlog, drain, days, imports, cards, waiting, sockets, attack, postgres; or large, a snapshot for a million."""
+backlog, drain, days, imports, cards, waiting, sockets, attack, postgres, chain, hospital; or large, a snapshot for a
+million."""
 
 from __future__ import annotations
 
@@ -16,9 +17,11 @@ from tests.bench import (
     backlog,
     cards,
     central,
+    chain,
     daemon,
     days,
     drain,
+    hospital,
     imports,
     postgres,
     postgres_workers,
@@ -44,6 +47,8 @@ PARTS = {
     "sockets": sockets.measure,
     "attack": attack.measure,
     "postgres": lambda place: [*postgres.measure(place), *postgres_workers.measure(place / "workers")],
+    "chain": chain.measure,
+    "hospital": hospital.measure,
 }
 BY_NAME = {"large": snapshot.measure_large}  # minutes of work: only where they are named
 

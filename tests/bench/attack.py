@@ -14,6 +14,7 @@ from kiosk.demo.hospital import Places
 from sync.ids import new_id
 from tests.bench.attackers import KINDS
 from tests.bench.figures import Figure, ms, percentile
+from tests.bench.processes import family, rss_mb
 from tests.bench.raw import Client
 from tests.bench.recorded import fill
 
@@ -37,7 +38,7 @@ def measure(directory: Path) -> list[Figure]:
             alone = _acts(places.central_port, token, numbers)
             with _attack(kind, places.central_port, own):
                 beside = _acts(places.central_port, token, numbers)
-                memory = ", ".join(f"{_rss_mb(pid):.0f}" for pid in _processes(central.process.pid))
+                memory = ", ".join(f"{rss_mb(pid):.0f}" for pid in family(central.process.pid))
             doc = (KINDS[kind].__doc__ or "").rstrip(".")
             figures += [
                 Figure(f"p99 of an action beside: {doc}", f"{ms(beside)} ({ms(alone)} without)"),
@@ -70,13 +71,3 @@ def _attack(kind: str, port: int, token: str) -> Iterator[None]:
         yield
         assert process.stdin is not None
         process.stdin.close()
-
-
-def _processes(gateway: int) -> list[int]:
-    children = Path(f"/proc/{gateway}/task/{gateway}/children").read_text("ascii").split()
-    return [gateway, int(children[0])]
-
-
-def _rss_mb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024

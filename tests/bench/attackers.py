@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
+from sync.central.gateway.gateway import SHARES
 from tests.bench.raw import WebSocket, connect
 
 LONGEST_S = 120.0
@@ -38,7 +39,7 @@ def silent(port: int, _: str) -> Iterator[float]:
     while True:
         held = [each for each in held if not _has_ended(each)]
         with suppress(OSError):
-            while len(held) < 2_000:
+            while len(held) < SHARES.of_an_address:
                 held.append(connect(port, SOURCE))
         yield 0.5
 
@@ -108,7 +109,9 @@ def _has_ended(connection: socket.socket) -> bool:
 
 def main(kind: str, port: str, token: str) -> None:
     """Attacks until told to stop."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (8_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (2 * SHARES.of_an_address, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    )
     until_s = time.monotonic() + LONGEST_S
     for pause_s in KINDS[kind](int(port), token):
         ended, _, _ = select.select([sys.stdin], [], [], pause_s)

@@ -6,6 +6,7 @@ python -m tests.bench.backlog_kiosk DIRECTORY URL URL_OVER_A_SLOW_WIRE CODE CODE
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from sync.agent.steps import Puller, Pusher
 from sync.cards import canonical_card
 from sync.protocol import MAX_BATCH
 from tests.bench.backlog import ACTIONS, FEW, SINGLE, STEPS, TAPS_AT_REST
+from tests.bench.processes import rss_mb
 from tests.kiosk.reception_rig import Seconds, hold_card
 from tests.reliability.ends import Kiosk, uid
 
@@ -114,14 +116,14 @@ def peak_mb(during: Callable[[], object]) -> float:
     def watch() -> None:
         nonlocal most
         while not over.wait(0.05):
-            most = max(most, _rss_mb())
+            most = max(most, rss_mb(os.getpid()))
 
     thread = threading.Thread(target=watch)
     thread.start()
     during()
     over.set()
     thread.join()
-    return max(most, _rss_mb())
+    return max(most, rss_mb(os.getpid()))
 
 
 class Beside:
@@ -182,11 +184,6 @@ def main() -> None:
     }
     drain.kiosk.close()
     print(json.dumps(figures))
-
-
-def _rss_mb() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
 if __name__ == "__main__":

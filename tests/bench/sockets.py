@@ -21,6 +21,7 @@ from sync.clock import now_ms
 from sync.ids import new_id
 from sync.journey.model import Role
 from tests.bench.figures import Figure, ms, percentile
+from tests.bench.processes import family, rss_mb
 from tests.bench.raw import Client, WebSocket
 from tests.bench.recorded import fill, record
 
@@ -119,17 +120,15 @@ def _boards(port: int, staff: list[str], patients: int) -> Iterator[Figure]:
 
 
 def _crowd(central: Program, port: int, staff: list[str]) -> Iterator[Figure]:
-    gateway = central.process.pid
-    worker = int(Path(f"/proc/{gateway}/task/{gateway}/children").read_text("ascii").split()[0])
-    rest = [_rss_kib(pid) for pid in (gateway, worker)]
+    rest = [rss_mb(pid) for pid in family(central.process.pid)]
     sockets: list[WebSocket] = []
     for number in range(MAX_SOCKETS):
         sockets.append(WebSocket(port, staff[number // SOCKETS_OF_A_TOKEN], "P0"))
         assert sockets[-1].await_open() == 101
-    full = [_rss_kib(pid) for pid in (gateway, worker)]
+    full = [rss_mb(pid) for pid in family(central.process.pid)]
     refused = WebSocket(port, staff[-1], "P0").await_open()
-    yield Figure("memory at rest, gateway and worker", ", ".join(f"{each / 1024:.0f} MB" for each in rest), "≤ 128 MB")
-    each_kib = (sum(full) - sum(rest)) / MAX_SOCKETS
+    yield Figure("memory at rest, gateway and worker", ", ".join(f"{each:.0f} MB" for each in rest), "≤ 128 MB")
+    each_kib = 1024 * (sum(full) - sum(rest)) / MAX_SOCKETS
     yield Figure(f"memory of each of {MAX_SOCKETS} sockets", f"{each_kib:.1f} KiB", "≤ 64 KiB")
     yield Figure("the next socket, before the upgrade", str(refused), "503")
     for each in sockets:
@@ -146,8 +145,3 @@ def _tokens(places: Places, number: int) -> list[str]:
         made = [issue(db, Role.STAFF, now_ms(), name=f"board {n}") for n in range(number)]
     centre.store.close()
     return made
-
-
-def _rss_kib(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))

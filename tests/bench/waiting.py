@@ -5,12 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,14 +15,10 @@ from zoneinfo import ZoneInfo
 
 from kiosk.demo import hospital
 from kiosk.demo.hospital import Places
-from sync.central.kiosks.enrolment import enrol_kiosk, new_code
-from sync.central.opening import open_centre
-from sync.central.records.site import read_site
-from sync.central.records.tokens import issue
 from sync.ids import new_id
-from sync.journey.model import Role
-from sync.protocol import Enrolment, EnrolRequest
 from tests.bench.acting import Acted, Door, Journey, act
+from tests.bench.commanded import commanded
+from tests.bench.enrolled import enrol_kiosks
 from tests.bench.figures import Figure, ms, percentile
 
 KIOSKS = 200
@@ -36,6 +29,7 @@ MARK_EVERY_S = 0.05
 SLICE_S = 1.5
 PAIRS = 3
 STEPS = ("scan_nfc", "register", "confirm_arrival", "call_patient", "start_exam", "complete_exam")
+_KIOSKS = ("tests.bench.waiting_kiosks", "127.0.0.1")
 HEARD_WITHIN_S = {5: 0.5, 20: 0.5, 50: 0.5, 200: 1.0}
 SNAPSHOT_WITHIN_S = {50: 5.0, 200: 20.0}
 
@@ -48,8 +42,8 @@ def measure(directory: Path) -> list[Figure]:
     central = hospital.start_central(places)
     central.await_health()
     try:
-        with _hall(places) as ask:
-            bench = _Bench(Door("127.0.0.1", places.central_port, token), ask)
+        with commanded(*_KIOSKS, places.central_port, directory / "kiosks.json") as hall:
+            bench = _Bench(Door("127.0.0.1", places.central_port, token), hall.ask)
             snapshots = [figure for number in SNAPSHOT_WITHIN_S for figure in bench.snapshot(number)]
             shares = [
                 figure for clients in (1, 32) for number in HEARD_WITHIN_S for figure in bench.beside(number, clients)
@@ -158,41 +152,6 @@ def _fill(places: Places) -> str:
     file = places.directory / "hospital.json"
     file.write_text(json.dumps(document), "utf-8")
     hospital.central_command(places, "import", str(file))
-    centre = open_centre(places.database)
-    with centre.store.write() as db:
-        token = issue(db, Role.STAFF, centre.clock(), name="bench")
-    kiosks = []
-    for number in range(KIOSKS):
-        with centre.store.write() as db:
-            code = new_code(db, centre.clock())
-        made = enrol_kiosk(centre, EnrolRequest(code=code, kiosk_id=f"kiosk-{number}"), "127.0.0.1")
-        assert isinstance(made, Enrolment)
-        kiosks.append([made.kiosk_id, made.token])
-    with centre.store.read() as db:
-        site_id = read_site(db).site_id
-    known = {
-        "site_id": site_id,
-        "definitions_version": centre.definitions.version,
-        "card_key_id": centre.keys.published.newest,
-        "kiosks": kiosks,
-    }
-    (places.directory / "kiosks.json").write_text(json.dumps(known), "utf-8")
-    centre.store.close()
-    return token
-
-
-@contextmanager
-def _hall(places: Places) -> Iterator[Any]:
-    """The process of the kiosks, as a function that gives it a command."""
-    command = [sys.executable, "-m", "tests.bench.waiting_kiosks", "127.0.0.1", str(places.central_port)]
-    command.append(str(places.directory / "kiosks.json"))
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-
-        def ask(*words: object) -> Any:
-            print(*words, file=process.stdin, flush=True)
-            return json.loads(process.stdout.readline())  # type: ignore[union-attr]
-
-        yield ask
-        process.kill()
+    enrolled = enrol_kiosks(places.database, KIOSKS)
+    (places.directory / "kiosks.json").write_text(json.dumps(enrolled.document), "utf-8")
+    return enrolled.token

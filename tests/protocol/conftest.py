@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.protocol.subjects import Make, RealAgent, Second, Site, Subject
+from tests.sync.central.databases import POSTGRESQL, SQLITE, Cluster, Database
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    made = Site(tmp_path / "centre.db")
-    yield made
-    made.close()
+@pytest.fixture(params=[SQLITE, POSTGRESQL] if os.environ.get("LONG") else [SQLITE])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """The centre. A long run has it on each database."""
+    with ExitStack() as stack:
+        database = None
+        if request.param == POSTGRESQL:
+            cluster: Cluster = request.getfixturevalue("cluster")
+            database = Database(stack.enter_context(cluster.database()), tmp_path)
+        made = Site(tmp_path / "centre.db", database)
+        stack.callback(made.close)
+        yield made
 
 
 @pytest.fixture(params=[RealAgent, Second], ids=["our agent", "second client"])

@@ -32,6 +32,7 @@ from sync.journey.model import PatientId
 from sync.protocol import SUPPORTED_VERSIONS, EnrolRequest
 from tests.kiosk.parts import KioskParts
 from tests.protocol.second_client import Refused, SecondClient, uuid7
+from tests.sync.central.databases import Database
 from tests.sync.central.wire import DAY, EVERYTHING, KEYS, Centre, Time
 
 
@@ -92,10 +93,11 @@ def refusal(status: int, retry_after_s: int | None = None, **body: Any) -> Respo
 
 
 class Site:
-    """The centre on a real file, on a port that stays the same through a restore."""
+    """The centre on a real database, on a port that stays the same through a restore."""
 
-    def __init__(self, path: Path) -> None:
-        self.centre = Centre(path, Time())
+    def __init__(self, path: Path, database: Database | None = None) -> None:
+        """The database is the file at the path, or another one that is named."""
+        self.centre = Centre(path, Time(), database=database)
         self.between = Between()
         open_incarnation(self.centre.store)
         self._port = 0

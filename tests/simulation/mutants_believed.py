@@ -105,7 +105,7 @@ BELIEVED: tuple[Mutant, ...] = (
     _believed(
         "a pull after a push tells nothing",
         "sync/central/kiosks/contact.py",
-        "return noted_ms is None or noted_ms < present.now_ms - SEEN_EVERY_MS",
+        "return noted_ms is None or noted_ms < present.now_ms - noted_every_ms(standing.kiosk.kiosk_id)",
         "return noted_ms is None",
     ),
     _believed(

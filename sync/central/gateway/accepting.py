@@ -58,6 +58,8 @@ class Accepting:
             beginning = loop.create_task(self._begin(plain, peer[0]))
             self._beginning.add(beginning)
             beginning.add_done_callback(self._beginning.discard)
+            # The next connection may be there already. Accepting it would let nobody else have a turn.
+            await asyncio.sleep(0)
 
     async def _begin(self, plain: socket.socket, address: str) -> None:
         protocol = self._protocol(plain, address)

@@ -14,17 +14,18 @@ from itertools import count
 
 from aiohttp import web
 
-from sync.central.frames import Accept, Answer, Begin, Call
+from sync.central.frames import Accept, Begin, Call
 from sync.central.gateway.accepting import Accepting
 from sync.central.gateway.body import Body, most_bytes, read_body
 from sync.central.gateway.budget import Budget
 from sync.central.gateway.connection import Connection
-from sync.central.gateway.link import Link, NoWorker
+from sync.central.gateway.link import Link, NoWorker, Told
 from sync.central.gateway.pace import CALLS_A_SECOND, Pace
 from sync.central.gateway.places import Places
 from sync.central.gateway.program import Program, Started
-from sync.central.gateway.refusals import BUSY, TOO_SLOW, own_headers, refusal
+from sync.central.gateway.refusals import BUSY, TOO_SLOW, refusal
 from sync.central.gateway.request_ids import request_id_of, with_request_id
+from sync.central.gateway.responses import response
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
 from sync.central.gateway.workers import Workers
@@ -39,17 +40,16 @@ WORKER_S = 10.0  # for a worker that starts
 ANSWER_S = 60.0  # for a worker to answer, a wait for news included
 END_S = 1.0  # for connections to end at a stop
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
-_OF_CONNECTION = frozenset({b"content-length", b"connection"})
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
     """What the gateway holds, in all and for one client, and how long it waits."""
 
-    connections: int = 4096
-    of_an_address: int = 2048
+    connections: int = 8192
+    of_an_address: int = 4096  # a hospital's 500 boards, 2,000 telephones and kiosks may stand behind one router
     with_worker: int = 16  # a worker has more threads: the others take the messages of WebSockets
-    waiting: int = 512  # of one address
+    waiting: int = 4096  # of one address: all its clients come back at once after an outage, and each has its turn
     calls_a_second: float = CALLS_A_SECOND  # of one address, while others call too
     body_bytes: int = 64 * 1024 * 1024  # of bodies that come in or wait
     body_bytes_of_an_address: int = 16 * 1024 * 1024
@@ -186,7 +186,7 @@ class Gateway:
             if isinstance(answer, Accept):
                 assert opening is not None
                 return await opening.serve(request, answer)
-            return refusal(BUSY) if answer is None else _response(answer)
+            return refusal(BUSY) if answer is None else response(answer)
         finally:
             self._sockets.forget(call.number)
 
@@ -202,7 +202,7 @@ class Gateway:
         # No worker remembers anything of such a call, so the one with the least to do answers it.
         return min(places, key=lambda place: (not self._workers.is_ready(place), self._turns.busy(place)))
 
-    async def _ask(self, link: Link, call: Call, turn: "_Turn") -> Answer | Accept | None:
+    async def _ask(self, link: Link, call: Call, turn: "_Turn") -> Told | Accept | None:
         """The worker's answer; None where it takes too long."""
         try:
             async with asyncio.timeout(ANSWER_S):
@@ -239,16 +239,6 @@ class _Turn:
         turns, self._turns = self._turns, None
         if turns is not None:
             turns.give_back(self._place)
-
-
-def _response(answer: Answer) -> web.Response:
-    response = web.Response(body=answer.body, status=answer.status, headers=own_headers())
-    for name, value in answer.headers:
-        if name.lower() not in _OF_CONNECTION:
-            response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
-        elif value.lower() == b"close":
-            response.force_close()
-    return response
 
 
 def _last(response: web.Response) -> web.Response:

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-
-import msgspec
+from dataclasses import dataclass
 
 from sync.central.frames import (
     Accept,
@@ -24,6 +23,14 @@ class NoWorker(Exception):
     """The worker has ended before its answer, or does not start."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer. `rest` is the end of its body, which other answers may have too."""
+
+    answer: Answer
+    rest: bytes
+
+
 Taker = Callable[[ToGateway], None]
 
 
@@ -31,7 +38,7 @@ class _Asked:
     """A call that was handed over. `release` is called once the worker is no longer busy with it."""
 
     def __init__(self, release: Callable[[], None]) -> None:
-        self.answer: asyncio.Future[Answer | Accept] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[Told | Accept] = asyncio.get_running_loop().create_future()
         self.is_parked = False
         self._release = release
 
@@ -40,7 +47,7 @@ class _Asked:
         self.is_parked = True
         self._release()
 
-    def end(self, answer: Answer | Accept | None) -> bool:
+    def end(self, answer: Told | Accept | None) -> bool:
         """The worker has answered, or has ended. Whether somebody still waits for it."""
         self._release()
         if self.answer.done():
@@ -84,7 +91,7 @@ class Link(asyncio.Protocol):
             each.end(None)
         self._take_end(self)
 
-    async def ask(self, call: Call, release: Callable[[], None]) -> Answer | Accept:
+    async def ask(self, call: Call, release: Callable[[], None]) -> Told | Accept:
         """Hands a call over and waits for its answer. Raises NoWorker.
 
         `release` is called when the worker is no longer busy with it: the call is answered, or waits for news.
@@ -114,17 +121,15 @@ class Link(asyncio.Protocol):
         if self._transport is not None and not self._is_finished:
             self._transport.write(encode(frame))
 
-    def _whole(self, answer: Answer | Accept) -> Answer | Accept:
-        if isinstance(answer, Answer) and answer.has_rest:
-            return msgspec.structs.replace(answer, body=answer.body + self._rest, has_rest=False)
-        return answer
+    def _told(self, answer: Answer | Accept) -> Told | Accept:
+        return Told(answer, self._rest if answer.has_rest else b"") if isinstance(answer, Answer) else answer
 
     def _take(self, frame: ToGateway) -> None:
         if isinstance(frame, Rest):
             self._rest = frame.content
         elif isinstance(frame, Answer | Accept):
             asked = self._asked.pop(frame.number, None)
-            if asked is not None and not asked.end(self._whole(frame)) and isinstance(frame, Accept):
+            if asked is not None and not asked.end(self._told(frame)) and isinstance(frame, Accept):
                 self.send(Gone(frame.number))  # its client left before the socket was open
         elif isinstance(frame, Parked):
             if (asked := self._asked.get(frame.number)) is not None:

@@ -2,6 +2,9 @@
 
 import socket
 
+# Connections that wait to be accepted, as far as the system allows: after an outage all clients come at once.
+_BACKLOG = 4096
+
 
 class ListenError(OSError):
     """The centre cannot listen on the address. The message says why, for the operator."""
@@ -21,6 +24,6 @@ def listen(address: str) -> socket.socket:
     host, port = host_and_port(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=512)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, UnicodeError) as error:
         raise ListenError(f"{address}: {error}") from error

@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 
-CALLS_A_SECOND = 400.0  # more than a hospital's apps send through one address
-# Calls of so long may come at once: a hundred. Thirty tablets of a ward behind one address open their page with three
+CALLS_A_SECOND = 600.0  # the kiosks of a chain, behind one address, come back 500 a second
+# Calls of so long may come at once: 150. Thirty tablets of a ward behind one address open their page with three
 # calls each. The kiosks of a site return one after the other, as their answers leave.
 BURST_S = 0.25
 _OTHERS_S = 2.0  # an address counts as calling for so long after a call

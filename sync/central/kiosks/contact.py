@@ -4,6 +4,7 @@ Most pulls change nothing. Each of these is written once a minute, or where it i
 """
 
 import logging
+import zlib
 
 from sync.central.centre import Centre
 from sync.central.kiosks.answering import Asked, Present, present_of
@@ -22,7 +23,7 @@ from sync.protocol import PullRequest
 
 log = logging.getLogger(__name__)
 
-SEEN_EVERY_MS = 60_000  # the least time between two records of a kiosk's last contact
+SEEN_EVERY_MS = 60_000  # the longest time between two records of the last contact of a kiosk that calls
 _LARGEST = 2**53  # of a number in a case
 _LONGEST_ID = 128  # characters of a card key's id
 _HASH_LENGTH = 64  # of SHA-256 in hex
@@ -41,6 +42,15 @@ def changes_something(db: ReadTransaction, present: Present, standing: Standing 
         or _has_caught_up(present, standing, request)
         or (_is_enrolled(standing) and _tells_news(present, standing, asked))
     )
+
+
+def noted_every_ms(kiosk_id: str) -> int:
+    """How long a record of a kiosk's last contact is young enough.
+
+    Kiosks that come back together, as after an outage, differ in it. Else all of them would be noted in one second of
+    each minute, and those who act would wait for that.
+    """
+    return SEEN_EVERY_MS - zlib.crc32(kiosk_id.encode()) % (SEEN_EVERY_MS // 2)
 
 
 def note_pull(db: WriteTransaction, centre: Centre, asked: Asked) -> None:
@@ -126,7 +136,7 @@ def _tells_more(db: ReadTransaction, present: Present, standing: Standing, reque
         return False
     is_received = told.seq == standing.chain.last_seq
     noted_ms = standing.told_ms if is_received else noted_at(db, standing.kiosk.kiosk_id, told)
-    return noted_ms is None or noted_ms < present.now_ms - SEEN_EVERY_MS
+    return noted_ms is None or noted_ms < present.now_ms - noted_every_ms(standing.kiosk.kiosk_id)
 
 
 def _tells_news(present: Present, standing: Standing, asked: Asked) -> bool:
@@ -147,7 +157,9 @@ def _tells_other_key(standing: Standing, key_id: str | None) -> bool:
 def _is_contact_old(kiosk: Kiosk, request: PullRequest, now_ms: int) -> bool:
     """Whether the last record of such a call is old. Pushes record contacts too, so each kind has its own time."""
     noted_ms = kiosk.answered_ms if _is_answered(request) else kiosk.seen_ms
-    return (noted_ms or 0) < now_ms - SEEN_EVERY_MS or (_is_answered(request) and kiosk.unanswered_ms is not None)
+    return (noted_ms or 0) < now_ms - noted_every_ms(kiosk.kiosk_id) or (
+        _is_answered(request) and kiosk.unanswered_ms is not None
+    )
 
 
 def _is_answered(request: PullRequest) -> bool:

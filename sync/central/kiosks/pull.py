@@ -23,12 +23,11 @@ from sync.protocol import MAX_PAGE_ROWS, SUPPORTED_VERSIONS, CallRefused, PullRe
 LONGEST_WAIT_S = 30.0
 MOST_WAITING = 10_000  # calls that wait at a time
 RETRY_AFTER_S = 5.0  # for a call that cannot wait, since too many calls wait already
-_AT_ONCE = 500  # answers as of one moment
 # So many answers leave together; then those who act have their turn. Eight kiosks that get their answers and call again
 # take some two milliseconds of the gateway.
 _PART = 8
 _REST_S = 0.01
-_SPREAD_S = 0.3  # all rests of a set are no longer
+_SPREAD_S = 0.2  # all rests of a set are no longer
 
 
 class PullService:
@@ -108,11 +107,6 @@ class PullService:
         return answer_pulls(db, self._centre, self._pages, asked, self._versions)
 
     def _answer_calls(self, calls: Sequence[WaitingCall]) -> None:
-        """Answers calls as sets."""
-        for begin in range(0, len(calls), _AT_ONCE):
-            self._answer_set(calls[begin : begin + _AT_ONCE])
-
-    def _answer_set(self, calls: Sequence[WaitingCall]) -> None:
         """Answers calls as of one moment, and lets others work in between."""
         number, rest_s = 0, min(_REST_S, _SPREAD_S * _PART / len(calls))
         try:

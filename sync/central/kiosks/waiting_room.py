@@ -17,9 +17,11 @@ from sync.central.store.news import News
 log = logging.getLogger(__name__)
 
 GATHER_S = 0.05  # after the first news: what belongs together is committed by then, and its senders have their answers
-LEAST_PAUSE_S = 0.28  # from the end of a set to the next one
-LONGEST_PAUSE_S = 2.0
-PAUSE_A_CALL_S = 0.0004  # a set itself takes longer: 50 kiosks have a change within half a second, 200 within a second
+# A set itself takes longer than these pauses: 50 kiosks have a change within half a second, 200 within a second.
+_LEAST_PAUSE_S = 0.28
+_PAUSE_A_KIOSK_S = 0.0004
+_KIOSKS_A_SECOND = 500  # that are told and come back, so that they leave others room
+_LONGEST_INTERVAL_S = 10.0
 _IDLE_S = 1.0  # the thread ends where no call has waited for so long
 _ARRIVAL_S = 0.01  # after the first call of a set that comes: after a change kiosks come together
 _RECEIVED_AT_ONCE = 32  # they take a millisecond of the interpreter, and those who act have their turn after it
@@ -49,9 +51,24 @@ class WaitingCall:
 Work = Callable[[Sequence[WaitingCall]], None]
 
 
-def pause_between_sets(waiting: int) -> float:
-    """Seconds from one set to the next, for a number of kiosks that wait."""
-    return min(LEAST_PAUSE_S + PAUSE_A_CALL_S * waiting, LONGEST_PAUSE_S)
+@dataclass(frozen=True, slots=True)
+class LastSet:
+    """The last set that told news: its number of kiosks, and its times on the monotonic clock (s)."""
+
+    kiosks: int = 0
+    began_s: float = -math.inf
+    ended_s: float = -math.inf
+
+    def next_s(self, waiting: int) -> float:
+        """When the next set may begin, for a number of kiosks that wait. Those that were told come back."""
+        kiosks = max(self.kiosks, waiting)
+        pause_s = _LEAST_PAUSE_S + _PAUSE_A_KIOSK_S * kiosks
+        return max(self.ended_s + pause_s, self.began_s + interval_s(kiosks))
+
+
+def interval_s(kiosks: int) -> float:
+    """Seconds from one set to the next, at least: two for 1,000 kiosks."""
+    return min(kiosks / _KIOSKS_A_SECOND, _LONGEST_INTERVAL_S)
 
 
 class WaitingRoom:
@@ -74,7 +91,7 @@ class WaitingRoom:
         self._news = news
         self._seen = 0  # the last change that a call has met
         self._news_since_s = math.inf  # when the first news came that no set has told yet
-        self._last_set_s = -math.inf  # the end of the last set that told news
+        self._last_set = LastSet()
         self._wakes_at_s = math.inf  # when the thread goes on by itself
         self._thread: threading.Thread | None = None
         news.follow(self._hear, self.close)
@@ -147,6 +164,7 @@ class WaitingRoom:
 
     def _run(self) -> None:
         while work := self._wait_for_work():
+            began_s = time.monotonic()
             try:
                 work.begin()
             except sqlite3.OperationalError as error:
@@ -154,7 +172,7 @@ class WaitingRoom:
             except Exception:
                 log.exception("pulls were not answered")
             if work.tells_news:
-                self._last_set_s = time.monotonic()
+                self._last_set = LastSet(len(work.calls), began_s, time.monotonic())
 
     def _wait_for_work(self) -> "_Work | None":
         """The next set of calls, as soon as there is one; None where the thread has nothing to do any more."""
@@ -179,8 +197,7 @@ class WaitingRoom:
         return min(self._come_since_s + _ARRIVAL_S, self._next_set_s())
 
     def _next_set_s(self) -> float:
-        pause_s = pause_between_sets(len(self._waiting))
-        return max(self._news_since_s + GATHER_S, self._last_set_s + pause_s)
+        return max(self._news_since_s + GATHER_S, self._last_set.next_s(len(self._waiting)))
 
     def _earliest_s(self) -> float:
         return min((each.until_s for each in self._waiting.values()), default=math.inf)

@@ -13,7 +13,7 @@ from sync.central.maintenance.restore_report import RestoreReport
 from sync.central.store.connection import Connection
 from sync.central.store.errors import InUse, StoreError
 from sync.central.store.pg_programs import load, read_through
-from sync.central.store.pg_schemas import REPLACED, demand_centre, keep_tables, mark_as_copy, put_back
+from sync.central.store.pg_schemas import OURS, REPLACED, demand_centre, keep_tables, mark_as_copy, put_back
 from sync.central.store.place import Place
 from sync.central.store.postgres import connect_to, hold_database
 from sync.central.store.transactions import ReadTransaction
@@ -42,7 +42,7 @@ def restore_dump(place: Place, file: Path) -> RestoreReport:
 def _replace(connection: Connection, place: Place, file: Path) -> RestoreReport:
     kept = keep_tables(connection, f"{REPLACED}{datetime.now(UTC):%Y%m%d_%H%M%S_%f}")
     try:
-        load(place.direct, file)
+        load(place.direct, file, OURS)
         demand_centre(connection, file)
         mark_as_copy(connection)
         change = ReadTransaction(connection).latest_change()

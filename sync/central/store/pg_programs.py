@@ -12,12 +12,9 @@ _FOR_ANY_ROLE = ("--no-owner", "--no-acl")
 _MISSING = "{program} is not installed here: apt install postgresql-client"
 
 
-def dump(url: str, file: Path, snapshot: str, without: str) -> None:
-    """Writes what an exported snapshot of a database sees into a file, without the schemas of a pattern.
-
-    Raises OSError.
-    """
-    chosen = (f"--snapshot={snapshot}", f"--exclude-schema={without}", f"--file={file}")
+def dump(url: str, file: Path, snapshot: str, schema: str) -> None:
+    """Writes what an exported snapshot of a database sees of a schema into a file. Raises OSError."""
+    chosen = (f"--snapshot={snapshot}", f"--schema={schema}", f"--file={file}")
     _run(["pg_dump", "--format=custom", *_FOR_ANY_ROLE, *chosen], url)
 
 
@@ -26,10 +23,12 @@ def read_through(file: Path) -> None:
     _run(["pg_restore", "--file=/dev/null", str(file)])
 
 
-def load(url: str, file: Path) -> None:
-    """Makes the tables of a dump in a database, all of them or none. Raises OSError."""
+def load(url: str, file: Path, schema: str) -> None:
+    """Makes the tables that a dump has of a schema in a database, all of them or none. Raises OSError."""
     name = psycopg.conninfo.conninfo_to_dict(url).get("dbname", "")
-    _run(["pg_restore", "--single-transaction", *_FOR_ANY_ROLE, f"--dbname={name}", str(file)], url)
+    _run(
+        ["pg_restore", "--single-transaction", *_FOR_ANY_ROLE, f"--schema={schema}", f"--dbname={name}", str(file)], url
+    )
 
 
 def _run(words: Sequence[str], url: str | None = None) -> None:

@@ -4,6 +4,7 @@ from sync.central.store.connection import Connection
 from sync.central.store.errors import StoreError
 from sync.central.store.migrations import schema_version
 
+OURS = "public"  # other programs may have schemas of their own beside it, which no backup holds
 REPLACED = "replaced_"  # the names of the schemas with replaced tables begin so
 
 

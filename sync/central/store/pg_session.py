@@ -34,6 +34,7 @@ from sync.central.store.share import Share
 log = logging.getLogger(__name__)
 
 _AGAIN_MS = 1000  # from one try to connect again to the next
+_PAUSE_MS = 10  # from one reading to the next: many commits are heard at once, and cost a worker little
 _LOOK_MS = 5000  # without news: the end of a connection that nobody has told is noticed
 
 
@@ -153,6 +154,8 @@ class PgSession:
             with self._lock:
                 self._connection.take_notifications()
             self._tell()
+            if self._is_stopped(_PAUSE_MS):
+                return
 
     def _tell(self) -> None:
         """Passes on what was heard, in its order, in whichever thread has read it."""

@@ -16,7 +16,7 @@ from sync.central.store.news import CommonChanged, News
 from sync.central.store.pg_connection import Driver, PgConnection, connect
 from sync.central.store.pg_news import new_sender, read_notification
 from sync.central.store.pg_programs import dump, read_through
-from sync.central.store.pg_schemas import REPLACED, has_tables, is_amid_restore
+from sync.central.store.pg_schemas import OURS, has_tables, is_amid_restore
 from sync.central.store.pg_session import PgSession
 from sync.central.store.pg_writer import SYNCHRONOUS, PgWriter
 from sync.central.store.place import Place, place_of
@@ -153,7 +153,7 @@ class PostgresStore:
         """Has `pg_dump` write one moment's state into a file, as `Store.copy_to()` says."""
         with self.read() as db:
             snapshot = str(db.value("select pg_export_snapshot()"))
-            dump(self.place.direct, file, snapshot, f"{REPLACED}*")
+            dump(self.place.direct, file, snapshot, OURS)
             read_through(file)
             return look(db)
 

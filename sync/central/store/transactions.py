@@ -231,7 +231,7 @@ class WriteTransaction(ReadTransaction):
 def any_of(name: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
     """For `… in {names}`: the placeholders in brackets, and their parameters. The SQL text holds no value."""
     parameters = {f"{name}{number}": value for number, value in enumerate(sorted(values))}
-    return f"({', '.join(f':{each}' for each in parameters)})", parameters
+    return _in_brackets(parameters), parameters
 
 
 def each_of(name: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
@@ -249,4 +249,9 @@ def each_of(name: str, values: Collection[str]) -> tuple[str, dict[str, str]]:
 def _numbered(name: str, number: int) -> tuple[str, tuple[str, ...]]:
     """So many placeholders in brackets, and their names."""
     names = tuple(f"{name}{place}" for place in range(number))
-    return f"({', '.join(f':{each}' for each in names)})", names
+    return _in_brackets(names), names
+
+
+def _in_brackets(names: Collection[str]) -> str:
+    """The placeholders of names. PostgreSQL takes no empty brackets."""
+    return f"({', '.join(f':{each}' for each in names)})" if names else "(select null where 1 = 0)"

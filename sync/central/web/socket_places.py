@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-MAX_SOCKETS = 2000
+MAX_SOCKETS = 3000  # a large hospital has 500 boards and 2,000 telephones at a time
 SOCKETS_OF_A_TOKEN = 64  # a ward's boards may share a token; a patient has a telephone or two
 
 

@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.sync.central import databases
 from tests.sync.central.centre import Centre
 from tests.sync.central.databases import POOLED, POSTGRESQL, SQLITE, Cluster, Database
-from tests.sync.central.online import Online
+from tests.sync.central.online import PATIENTS, Online
 from tests.sync.central.pooler import Pooler, running
 
 LONG = bool(os.environ.get("LONG"))
@@ -20,20 +20,17 @@ _ON_BOTH = ("store", "records", "conflicts", "services")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs the tests of some folders on each database, and the others on SQLite alone.
 
-    A long run has the first ones behind a pooler too.
+    A long run has all of them on each, and the first ones behind a pooler too.
     """
-    if "database" not in metafunc.fixturenames or metafunc.definition.get_closest_marker("one_database"):
+    if metafunc.definition.get_closest_marker("one_database"):
+        return
+    if LONG and "online" in metafunc.fixturenames and not hasattr(metafunc.module, "online"):
+        metafunc.parametrize("online", (SQLITE, POSTGRESQL), indirect=True, scope="module")
+    if "database" not in metafunc.fixturenames:
         return
     if LONG or metafunc.definition.path.parent.name in _ON_BOTH:
         behind = (POOLED,) if LONG and metafunc.definition.path.parent.name in _ON_BOTH else ()
         metafunc.parametrize("database", (SQLITE, POSTGRESQL, *behind), indirect=True)
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A private PostgreSQL for all tests of a process."""
-    with databases.cluster() as made:
-        yield made
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +63,13 @@ def centre(database: Database, tmp_path: Path) -> Iterator[Centre]:
 
 
 @pytest.fixture(scope="module")
-def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Online]:
-    made = Online(tmp_path_factory.mktemp("online"))
-    yield made
-    made.close()
+def online(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Online]:
+    directory = tmp_path_factory.mktemp("online")
+    with ExitStack() as stack:
+        database = None
+        if getattr(request, "param", SQLITE) == POSTGRESQL:
+            cluster: Cluster = request.getfixturevalue("cluster")
+            database = Database(stack.enter_context(cluster.database()), directory)
+        made = Online(directory, centre=Centre(directory, patients=PATIENTS, database=database))
+        stack.callback(made.close)
+        yield made

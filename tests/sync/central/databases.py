@@ -62,6 +62,11 @@ class Database:
         """Whether it is a database of PostgreSQL."""
         return self.url.startswith(POSTGRESQL)
 
+    @property
+    def options(self) -> list[str]:
+        """The options that name it on a command line."""
+        return ["--database", self.url, *(["--state-dir", str(self.state_dir)] if self.state_dir else [])]
+
     def open(self) -> Store:
         """Its store."""
         return open_store(self.url, self.state_dir, direct=self.direct)
@@ -86,6 +91,14 @@ class Database:
         else:
             then = f"when {condition} begin select raise(abort, 'no room'); end"
         db.execute(f"create trigger refused before {what} on {table} {then}")
+
+    def refuse_no_more(self, db: WriteTransaction, table: str) -> None:
+        """Has the database take again what `refuse` refused."""
+        if self.is_postgresql:
+            db.execute(f"drop trigger refused on {table}")
+            db.execute("drop function refused")
+        else:
+            db.execute("drop trigger refused")
 
 
 class Cluster:

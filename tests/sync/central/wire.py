@@ -25,6 +25,7 @@ from sync.central.kiosks.pull import PullService
 from sync.central.kiosks.push import receive_batch
 from sync.central.maintenance.card_rotation import publish_all
 from sync.central.maintenance.incarnation import open_incarnation
+from sync.central.maintenance.restore_dump import restore_dump
 from sync.central.opening import read_site_keys
 from sync.central.records.bindings import BindingSource, Origin
 from sync.central.records.definitions import put_in_force
@@ -247,9 +248,12 @@ class Centre:
     def restore(self, backup: Path) -> None:
         """The service stops, that file replaces its database, and the service starts again."""
         self.store.close()
-        for suffix in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        shutil.copy(backup, self.path)
+        if self.database.is_postgresql:
+            restore_dump(self.store.place, backup)
+        else:
+            for suffix in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            shutil.copy(backup, self.path)
         self.open()
         open_incarnation(self.store, self.time)
 

@@ -27,12 +27,14 @@ def box(online: Online) -> Box:
 @pytest.fixture
 def command(online: Online, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """Runs a command beside the service: its exit code, its output, and what it said beside that."""
-    server = ControlServer(socket_path(online.centre.store.path), lambda uid: operations_for(online.centre.parts, uid))
+    server = ControlServer(
+        socket_path(online.centre.store.place.state), lambda uid: operations_for(online.centre.parts, uid)
+    )
     server.start()
 
     def run(name: str, *words: str) -> Said:
         with pytest.raises(SystemExit) as ended:
-            main([*name.split(), "--database", online.centre.url, *words])
+            main([*name.split(), *online.centre.database.options, *words])
         out, err = capsys.readouterr()
         return int(ended.value.code or 0), out, err
 

@@ -1,6 +1,7 @@
 """How fast the calls of one address go on."""
 
 from sync.central.gateway.pace import BURST_S, Pace
+from sync.central.kiosks.waiting_room import interval_s
 
 
 def test_an_address_alone_has_everything():
@@ -50,3 +51,11 @@ def test_who_calls_slowly_never_waits():
         pace.delay("other", 100.0 + second)
         delays |= {pace.delay("one", 100.0 + second + part / 10) for part in range(10)}
     assert delays == {0.0}
+
+
+def test_the_kiosks_of_a_chain_behind_one_address_come_back_before_the_next_set_beside_others():
+    pace, kiosks = Pace(), 1000
+    for told_s in (100.0 + number * interval_s(kiosks) for number in range(20)):
+        pace.delay("desk", told_s)
+        back_s = [told_s + pace.delay("chain", told_s) for _ in range(kiosks)]
+        assert max(back_s) < told_s + interval_s(kiosks)

@@ -1,6 +1,7 @@
 """How a request comes through the gateway, and what becomes of one that is not whole."""
 
 import json
+import random
 import socket
 import threading
 from contextlib import suppress
@@ -10,7 +11,8 @@ import pytest
 from sync.central.gateway.body import MAX_BODY
 from sync.central.gateway.gateway import Shares
 from sync.central.web.later import LateResponse
-from tests.sync.central.gateway.conftest import Stage, is_ended, read_answer
+from tests.sync.central.gateway.conftest import Stage, ask, is_ended, read_answer
+from tests.sync.central.online import PATIENCE_S
 
 
 def test_a_request_arrives_as_it_was_sent(stage: Stage):
@@ -137,6 +139,20 @@ def test_a_client_that_leaves_ends_its_wait_for_news(stage: Stage):
     assert stage.begun.acquire(timeout=30)
     connection.close()
     assert stage.gone.acquire(timeout=30)
+
+
+def test_a_large_answer_comes_whole_to_each_however_late_they_read(stage: Stage):
+    waiting = [stage.connect() for _ in range(4)]
+    for each in waiting:
+        each.sendall(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert stage.begun.acquire(timeout=PATIENCE_S)
+    page = random.Random(1).randbytes(8 * 1024 * 1024)  # more than the system keeps for a client
+    for number, deliver in enumerate(stage.parked):
+        deliver(LateResponse(200, [("Content-Type", "text/plain")], b"%d" % number, page))
+    assert ask(stage.connect())[0] == 200, "nobody else waits for those who do not read"
+    answers = sorted(read_answer(each) for each in reversed(waiting))
+    assert answers == [(200, b"%d" % number + page) for number in range(4)]
+    assert ask(waiting[0])[0] == 200, "the connection goes on"
 
 
 def test_each_who_waits_gets_its_own_words_and_the_rest_that_many_get(stage: Stage):

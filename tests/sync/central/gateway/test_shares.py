@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from sync.central.gateway.gateway import Shares
+from sync.central.gateway.gateway import SHARES, Shares
+from sync.central.web.socket_places import MAX_SOCKETS
 from tests.sync.central.gateway.conftest import Stage, ask, is_ended, read_answer
 
 # The client wrote the first line, and the proxy added the second one.
 _FORGED = b"GET /held HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.%d\r\nX-Forwarded-For: %s\r\n\r\n"
+_LARGEST_HOSPITAL = 500 + 2_000 + 50  # boards, telephones and kiosks, which may stand behind one router
 ATTACKER, HONEST = "127.0.0.7", "127.0.0.8"
 
 
@@ -26,6 +28,13 @@ def test_an_address_has_its_share_of_the_connections_and_is_told_so():
         _await_place(stage, ATTACKER)
     finally:
         stage.close()
+
+
+def test_a_large_hospital_fits_behind_one_address_and_leaves_as_much_for_others():
+    assert SHARES.of_an_address > _LARGEST_HOSPITAL
+    assert SHARES.connections >= 2 * SHARES.of_an_address
+    assert SHARES.waiting >= _LARGEST_HOSPITAL, "all come back at once after an outage"
+    assert MAX_SOCKETS >= _LARGEST_HOSPITAL - 50
 
 
 def test_in_a_full_house_the_one_with_most_gives_up_an_idle_place():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from sync.central.kiosks.contact import SEEN_EVERY_MS, noted_every_ms
 from sync.central.kiosks.push import receive_batch
 from sync.central.maintenance.health import UNANSWERED_AFTER_MS, UnansweredKiosk, check
 from sync.central.records.kiosks import revoke_kiosk
@@ -122,3 +124,11 @@ def test_pushes_between_pulls_cause_no_further_write_of_a_pull(centre: Centre):
         before = other.execute("pragma data_version").fetchone()
         pull(centre, answered=True)
         assert other.execute("pragma data_version").fetchone() == before
+
+
+def test_kiosks_that_came_together_are_not_noted_together_again():
+    times = [noted_every_ms(f"kiosk-{number}") for number in range(1000)]
+    assert min(times) > 0
+    assert max(times) <= SEEN_EVERY_MS
+    a_second = Counter(each // 1000 for each in times)
+    assert max(a_second.values()) < 100

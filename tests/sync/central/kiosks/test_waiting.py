@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from sync.central.imports.whole import read_hospital, take_hospital
 from sync.central.kiosks.answering import Answered, Asked, Present, Pulled, answer_pulls
 from sync.central.kiosks.page import KEPT_MS, Pages
-from sync.central.kiosks.pull import PullService
+from sync.central.kiosks.pull import LONGEST_WAIT_S, MOST_WAITING, PullService
 from sync.central.kiosks.reception import Reception
+from sync.central.kiosks.waiting_room import LastSet, interval_s
 from sync.central.maintenance.restore_gap import note_restore
 from sync.central.records.journeys import read_journey
 from sync.central.records.kiosks import revoke_kiosk
@@ -133,6 +134,33 @@ def test_an_error_of_the_database_is_told_to_each_call_and_the_next_ones_are_ans
     with centre.store.write() as db:
         db.execute("alter table hidden rename to backlogs")
     assert Waiting(centre, kiosks[0], before, 0.0).answer().cursor == before
+
+
+# The pace of the sets.
+
+
+def test_a_thousand_kiosks_are_told_every_two_seconds():
+    assert LastSet(1000, began_s=10.0, ended_s=10.4).next_s(waiting=1000) == 12.0
+
+
+def test_kiosks_that_were_told_count_until_they_are_back():
+    last = LastSet(1000, began_s=10.0, ended_s=10.4)
+    assert last.next_s(waiting=3) == last.next_s(waiting=1000)
+    assert LastSet(3, began_s=10.0, ended_s=10.1).next_s(waiting=1000) == 12.0
+
+
+def test_the_kiosks_of_a_hospital_are_told_within_half_a_second():
+    assert LastSet(50, began_s=10.0, ended_s=10.1).next_s(waiting=50) < 10.5
+
+
+def test_a_set_that_took_long_is_followed_by_a_pause():
+    assert LastSet(1000, began_s=10.0, ended_s=20.0).next_s(waiting=1000) > 20.5
+
+
+def test_more_kiosks_wait_longer_between_two_sets_but_no_longer_than_a_call_waits():
+    intervals = [interval_s(kiosks) for kiosks in (0, 50, 200, 1000, 5000, MOST_WAITING)]
+    assert intervals == sorted(intervals)
+    assert intervals[-1] < LONGEST_WAIT_S
 
 
 # Answers as sets.

@@ -45,6 +45,23 @@ def schemas(centre: Centre) -> list[object]:
     return [row["nspname"] for row in rows]
 
 
+def test_what_another_program_has_in_the_database_is_in_no_backup_and_hinders_no_restore(
+    centre: Centre, tmp_path: Path
+):
+    with centre.store.write() as db:
+        db.execute("create schema monitoring")
+        db.execute("create table monitoring.looks (number integer)")
+        db.execute("insert into monitoring.looks values (1)")
+    back_up(centre.store, tmp_path / "backup")
+    with centre.store.write() as db:
+        db.execute("insert into monitoring.looks values (2)")
+    centre.store.close()
+    restore_dump(centre.store.place, tmp_path / "backup")
+    centre.open()
+    assert centre.rows("select number from monitoring.looks") == [{"number": 1}, {"number": 2}]
+    assert centre.walk(patient(1), "scan_nfc")["journey_state"] == "ARRIVED"
+
+
 def test_what_was_backed_up_comes_back_and_the_next_start_is_a_new_incarnation(centre: Centre, tmp_path: Path):
     centre.walk(patient(1), "scan_nfc")
     file, before = tmp_path / "backup", incarnation(centre)

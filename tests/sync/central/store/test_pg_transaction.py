@@ -113,6 +113,27 @@ def test_a_part_of_a_shared_commit_that_fails_at_its_end_fails_alone(store: Post
     assert counters(store) == {"A": 1, "B": 1}
 
 
+def test_a_statement_that_came_after_the_one_that_failed_works_afterwards(store: PostgresStore):
+    """The driver takes it for prepared, though the server never heard of it."""
+
+    def fail(db: WriteTransaction, name: str, value: int) -> None:
+        with db.savepoint():
+            add(db, name)
+            add(db, name)
+            db.write(RAISE, {"name": "A", "value": value})
+
+    with store.write() as db:
+        add(db, "A", 0)
+        with pytest.raises(sqlite3.IntegrityError):
+            fail(db, "B", 0)
+        for value in range(20):
+            db.write(RAISE, {"name": "A", "value": value})
+            db.flush()
+            with pytest.raises(sqlite3.IntegrityError):
+                fail(db, "B", value + 1)
+    assert counters(store) == {"A": 20}
+
+
 def test_a_number_is_taken_with_the_commit_and_all_rows_bear_it(store: PostgresStore):
     with store.write(brief=True, beside=True) as db:
         number = db.next_change()

@@ -10,6 +10,7 @@ from sync.central.store.errors import InUse, StoreError
 from sync.central.store.interface import Store
 from sync.central.store.opening import open_store
 from sync.central.store.schema import SCHEMA_VERSION
+from sync.central.store.transactions import any_of, each_of
 from tests.sync.central.databases import Database
 
 
@@ -53,6 +54,13 @@ def test_a_savepoint_undoes_its_part_and_its_news_alone(store: Store):
             db.announce(3, "p3")
         assert [note.topic for note in db.news] == ["p1", "p3"]
     assert prefixes(store) == ["A", "C"]
+
+
+def test_no_value_is_in_an_empty_set(store: Store):
+    with store.write() as db:
+        for names, parameters in (any_of("name", ()), each_of("name", ())):
+            for condition, number in ((f"name in {names}", 0), (f"name not in {names}", 1)):
+                assert db.value(f"select count(*) from counters where {condition}", **parameters) == number
 
 
 def test_news_come_after_the_commit_and_never_from_an_undone_transaction(store: Store):

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from sync.central.maintenance.incarnation import open_incarnation
+from tests.sync.central.databases import Database
 from tests.sync.central.wire import EVERYTHING, Centre, Kiosk, Time
 
 
 @pytest.fixture
-def centre(tmp_path: Path) -> Iterator[Centre]:
-    made = Centre(tmp_path / "centre.db", Time())
+def centre(database: Database, tmp_path: Path) -> Iterator[Centre]:
+    made = Centre(tmp_path / "centre.db", Time(), database=database)
     open_incarnation(made.store)
     yield made
     made.store.close()

@@ -20,6 +20,7 @@ from sync.central.records.kiosks import revoke_kiosk
 from sync.central.services.bind_card import BINDING, bind_card
 from sync.central.services.requests import ActionRequest, read_action_request
 from sync.central.store.errors import StoreError
+from sync.central.store.tables import tables
 from sync.ids import new_id
 from sync.protocol import Code, EndCode, PullAnswer, PullRequest, Verdict
 from sync.set_aside import read_lines
@@ -55,8 +56,7 @@ def key_of(kiosk: Kiosk) -> str:
 
 
 def everything_stored(centre: Centre) -> str:
-    tables = centre.rows("select name from sqlite_master where type = 'table'")
-    return str([centre.rows(f"select * from {table['name']}") for table in tables])
+    return str([centre.rows(f"select * from {table.name}") for table in tables()])
 
 
 def test_a_card_means_the_same_patient_at_each_moment_and_at_kiosks_with_and_without_the_new_key(
@@ -463,6 +463,7 @@ def test_a_second_rotation_finishes_the_first(centre: Centre):
 # Restores.
 
 
+@pytest.mark.one_database
 def test_an_older_database_beside_the_newest_keys_is_rotated_before_it_is_served(
     centre: Centre, kiosk: Kiosk, tmp_path: Path
 ):
@@ -489,6 +490,7 @@ def _copy(centre: Centre, tmp_path: Path) -> Path:
     return backup
 
 
+@pytest.mark.one_database
 def test_a_kiosk_that_is_ahead_of_a_restored_key_file_loses_nothing_and_operators_are_told(
     centre: Centre, kiosk: Kiosk, tmp_path: Path
 ):

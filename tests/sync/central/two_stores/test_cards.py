@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from sync.cards import CardKey, CardKeys
 from sync.protocol import Code, Verdict
@@ -76,6 +77,7 @@ def test_case_8_an_action_that_needs_staff_for_another_reason_is_a_new_case(cent
     assert centre.open_cases() == ["forbidden"]
 
 
+@pytest.mark.one_database
 def test_case_8_a_revoked_kiosk_is_granted_nothing_later(centre: Centre, kiosk: Kiosk):
     kiosk.check_in_unknown("new")
     kiosk.sync()

@@ -173,6 +173,7 @@ def test_the_answer_to_an_empty_batch_says_how_far_the_centre_has_come(centre: C
     assert (answer.last_seq, answer.backed_up_seq, answer.verdicts) == (1, 0, [])
 
 
+@pytest.mark.one_database
 def test_a_centre_set_back_together_with_its_marker_gets_everything_again(centre: Centre, kiosk: Kiosk, tmp_path: Path):
     """A snapshot of the whole machine was restored, which includes the marker."""
     home, copy = centre.store.path.parent, tmp_path / "machine"

@@ -23,13 +23,10 @@ FAILED = ("needs_staff", "quarantined")
 def failing(centre: Centre, action: str) -> Iterator[None]:
     """A centre whose tables cannot take this action."""
     with centre.store.write() as db:
-        db.execute(
-            f"create trigger fault before insert on transitions when new.action = '{action}'"
-            " begin select raise(abort, 'a defect'); end"
-        )
+        centre.database.refuse(db, "insert", "transitions", f"new.action = '{action}'")
     yield
     with centre.store.write() as db:
-        db.execute("drop trigger fault")
+        centre.database.refuse_no_more(db, "transitions")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 from sync.central.commands.portions import in_portions
 from sync.central.maintenance.health import check
 from sync.central.operations.catalog import operations
+from sync.central.store.tables import tables
 from sync.clock import iso
 from tests.sync.central.wire import ZONE, Centre, Kiosk
 
@@ -50,8 +51,7 @@ def is_well(centre: Centre) -> bool:
 
 def everything(centre: Centre) -> dict[str, list[dict[str, object]]]:
     """Every row of the database, by table."""
-    tables = [row["name"] for row in centre.rows("select name from sqlite_master where type = 'table'")]
-    return {str(name): centre.rows(f"select * from {name}") for name in tables}
+    return {table.name: centre.rows(f"select * from {table.name}") for table in tables()}
 
 
 def state(centre: Centre, patient_id: str) -> tuple[str, str | None, list[str]]:

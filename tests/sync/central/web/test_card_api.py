@@ -308,7 +308,7 @@ def test_a_case_binds_for_a_named_patient_alone(online: Online, body: dict[str, 
 
 def command(online: Online, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     with pytest.raises(SystemExit) as ended:
-        main([*words[:2], "--database", online.centre.url, *words[2:]])
+        main([*words[:2], *online.centre.database.options, *words[2:]])
     captured = capsys.readouterr()
     return int(ended.value.code or 0), captured.out + captured.err
 
@@ -316,7 +316,7 @@ def command(online: Online, capsys: pytest.CaptureFixture[str], *words: str) -> 
 @pytest.fixture
 def control(online: Online) -> Iterator[ControlServer]:
     """The service's control socket, as while it runs."""
-    server = ControlServer(socket_path(online.centre.store.path), lambda _: operations(online.centre.parts))
+    server = ControlServer(socket_path(online.centre.store.place.state), lambda _: operations(online.centre.parts))
     server.start()
     yield server
     server.stop()

@@ -152,7 +152,7 @@ def test_a_journey_is_corrected_over_http(online: Online):
 def command(online: Online, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     """A command on the test's own database, which no other process holds."""
     with pytest.raises(SystemExit) as ended:
-        main([*words[:2], "--database", online.centre.url, *words[2:]])
+        main([*words[:2], *online.centre.database.options, *words[2:]])
     captured = capsys.readouterr()
     return int(ended.value.code or 0), captured.out + captured.err
 
@@ -160,7 +160,7 @@ def command(online: Online, capsys: pytest.CaptureFixture[str], *words: str) -> 
 @pytest.fixture
 def control(online: Online) -> Any:
     """The service's control socket, as while it runs."""
-    server = ControlServer(socket_path(online.centre.store.path), lambda _: operations(online.centre.parts))
+    server = ControlServer(socket_path(online.centre.store.place.state), lambda _: operations(online.centre.parts))
     server.start()
     yield server
     server.stop()
@@ -255,6 +255,7 @@ def test_cases_without_patient_or_action_can_be_shown_too(
     assert command(online, capsys, "exceptions", "settle", fork, "--discard", "--reason", "known")[0] == 0
 
 
+@pytest.mark.one_database
 def test_a_backup_is_made_at_the_command_line_while_the_service_runs(
     online: Online, control: object, capsys: pytest.CaptureFixture[str]
 ):
