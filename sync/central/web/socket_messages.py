@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from sync.central.services.bodies import ActionPayload, PerformAction
+from sync.central.services.bodies import PerformAction
 from sync.central.services.current_state import CurrentState
 from sync.central.services.errors import ErrorBody
 
@@ -63,8 +63,6 @@ class FetchInitialState(msgspec.Struct, frozen=True, tag_field="command", tag="f
 
 class PerformCommand(PerformAction, frozen=True, kw_only=True, tag_field="command", tag="perform_action"):
     """Does an action, as over HTTP. Staff name the patient in the payload."""
-
-    payload: ActionPayload | None = None
 
 
 SENT = (InitialState, StateUpdate, ActionDone, ActionRefused, Pong, ErrorMessage)
