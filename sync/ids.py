@@ -6,7 +6,8 @@ import time
 
 _LARGEST_MS = (1 << 48) - 1
 _PROVISIONAL = "card-"
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID_PATTERN = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_UUID = re.compile(UUID_PATTERN)
 
 
 def uuid7(now_ms: int, randomness: bytes) -> str:

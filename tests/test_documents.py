@@ -16,12 +16,19 @@ from flask import Flask
 from kiosk.cli import main as kiosk
 from kiosk.config import Config, ReaderSection
 from sync.central.commands.main import cli as kiosk_central
+from sync.central.gateway.gateway import SHARES
+from sync.central.gateway.pace import BURST_S
+from sync.central.kiosks.enrolment import FAILURES_OF_ONE
+from sync.central.kiosks.lookup import MOST_A_MINUTE
 from sync.central.opening import open_centre
 from sync.central.services.current_state import AppointmentDetail, CurrentState, QueueDetail
-from sync.central.services.errors import STATUS, ErrorBody
+from sync.central.services.error_codes import CODES
+from sync.central.services.errors import ErrorBody
+from sync.central.services.lists import MAX_ROWS
 from sync.central.services.queue import QueueRow, Search
 from sync.central.web.app import create_app
-from sync.central.web.socket_places import SocketPlaces
+from sync.central.web.socket_messages import CLOSE_CODES
+from sync.central.web.socket_places import MAX_SOCKETS, SOCKETS_OF_A_TOKEN, SocketPlaces
 from sync.journey.model import RefusalCode
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -243,7 +250,7 @@ def test_every_route_of_the_centre_is_documented_and_every_documented_route_exis
 
 def error_codes() -> set[str]:
     """Every code that the centre gives an error: in an ApiError, as a refusal of the rules, or for a status."""
-    found: set[str] = set(RefusalCode) | set(STATUS)
+    found: set[str] = set(RefusalCode)
     for path in (HOUSE / "sync/central").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ApiError":
@@ -253,13 +260,36 @@ def error_codes() -> set[str]:
 
 def test_every_code_of_an_error_is_documented_and_every_documented_code_exists():
     table = re.findall(r"^\| [45]\d\d(?:, \d+)? \| (.+?) \|", DOCUMENTS["api.md"], re.MULTILINE)
-    assert {code for cell in table for code in re.findall(r"`(\w+)`", cell)} == error_codes()
+    assert {code for cell in table for code in re.findall(r"`(\w+)`", cell)} == error_codes() == set(CODES)
 
 
 @pytest.mark.parametrize("answer", [CurrentState, QueueDetail, AppointmentDetail, QueueRow, Search, ErrorBody])
 def test_every_field_of_an_answer_is_documented(answer: type[msgspec.Struct]):
-    fields = set(answer.__struct_fields__) - {"by_name"}  # which the path of a search sets
+    fields = set(answer.__struct_fields__)
     assert {field for field in fields if not re.search(rf"[`\"&?]{field}[`\"=]", DOCUMENTS["api.md"])} == set()
+
+
+def test_the_limits_of_the_interface_are_those_of_the_code():
+    mib = 1024 * 1024
+    limits = [
+        f"| {SHARES.calls_a_second:.0f} a second, {SHARES.calls_a_second * BURST_S:.0f} at once |",
+        f"| {SHARES.waiting} | 503 `busy` |",
+        f"| {SHARES.body_bytes // mib} MiB, {SHARES.body_bytes_of_an_address // mib} of one address |",
+        f"| {SHARES.connections}, {SHARES.of_an_address} of one address |",
+        f"| {MAX_SOCKETS:,}, {SOCKETS_OF_A_TOKEN} with one token |",
+        f"| {MOST_A_MINUTE} a minute | 503 `try_later`",
+        f"| {FAILURES_OF_ONE} a minute | 503 `try_later`",
+        f"| rows of a list | {MAX_ROWS} |",
+    ]
+    assert [limit for limit in limits if limit not in DOCUMENTS["api.md"]] == []
+
+
+def test_the_close_codes_of_the_socket_are_documented():
+    rows = re.findall(
+        r"^\| ([^|]+) \| [^|]+ \| [^|]+ \|$", DOCUMENTS["api.md"].partition("| close code |")[2], re.MULTILINE
+    )
+    named = {int(code) for cell in rows for code in re.findall(r"\b[14]\d{3}\b", cell)}
+    assert named == {each.code for each in CLOSE_CODES}
 
 
 # Other names in the documents.

@@ -42,7 +42,7 @@ from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.services.told import Told
 from sync.central.store.errors import StaleJourney
-from sync.central.web.kiosk_api import STATUS
+from sync.central.web.kiosk_contracts import STATUS
 from sync.journey.definitions import read, shipped
 from sync.journey.model import STAFF, Journey
 from sync.protocol import CallRefused, EndCode, Enrolment, LookupRequest, PullRequest, PushRequest, VerdictRow
@@ -179,7 +179,7 @@ class Centre:
         """The cases in the exception inbox."""
         listed = list_cases(self.parts)
         assert isinstance(listed, Told)
-        return list(listed.value["exceptions"])
+        return list(msgspec.to_builtins(listed.value)["exceptions"])
 
     def settle(self, action_id: str, exception_id: str, how: str, patient_id: str, *, bind: bool = False) -> Answer:
         """Staff settle a case of the exception inbox."""

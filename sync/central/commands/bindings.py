@@ -28,21 +28,29 @@ def _on_binding(command: Callable[..., Any]) -> Callable[..., Any]:
 @bindings.command("list")
 @on_database
 @click.argument("patient_id", metavar="PATIENT")
+@click.option("--after", metavar="BINDING", help="Begin after this binding.")
 @as_json_option
-def list_bindings(database: Database, patient_id: str, as_json: bool) -> None:
+def list_bindings(database: Database, patient_id: str, after: str | None, as_json: bool) -> None:
     """List a patient's bindings, oldest first: since, until, state, how each came about, and by whom.
+
+    500 at most. Where more follow, a last line says how to list them.
 
     \b
     Examples:
       kiosk-central bindings list --database sqlite:///central.db D-1001
     """
-    found = ask(database, "bindings", patient_id=patient_id)
+    answer = ask(database, "bindings", patient_id=patient_id, after=after)
+    found, more = answer["bindings"], answer["more"]
     if as_json:
-        print_json(found["bindings"])
-        return
-    for each in found["bindings"]:
-        click.echo(_line(each))
-    click.echo(f"{len(found['bindings'])} bindings of patient {found['patient_id']}")
+        print_json(found)
+    else:
+        for each in found:
+            click.echo(_line(each))
+        click.echo(
+            f"{len(found) + more} bindings of patient {answer['patient_id']}" + (f" after {after}" if after else "")
+        )
+    if more:
+        click.echo(f"{more} more: --after {found[-1]['binding_id']}", err=as_json)
 
 
 @bindings.command("end")

@@ -10,7 +10,9 @@ from http import HTTPStatus
 from aiohttp import web
 
 from sync.central.gateway.refusals import refusal
+from sync.central.gateway.request_ids import new_request_id
 from sync.central.services.errors import ApiError
+from sync.logs import serve
 
 IDLE_S = 75.0  # between two requests
 MAX_LINE = 8190  # bytes of a line of the head, with 128 lines at most
@@ -110,6 +112,8 @@ class Connection(web.RequestHandler):
         is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
         if is_ours:
             log.error("a request failed", exc_info=exc)
+        else:
+            serve(new_request_id())
         response = refusal(_INTERNAL if is_ours else _UNREADABLE)
         response.force_close()
         return response

@@ -24,6 +24,7 @@ from sync.central.gateway.pace import CALLS_A_SECOND, Pace
 from sync.central.gateway.places import Places
 from sync.central.gateway.program import Program, Started
 from sync.central.gateway.refusals import BUSY, TOO_SLOW, refusal
+from sync.central.gateway.request_ids import request_id_of, with_request_id
 from sync.central.gateway.responses import response
 from sync.central.gateway.sockets import Sockets
 from sync.central.gateway.turns import Turns
@@ -31,6 +32,7 @@ from sync.central.gateway.workers import Workers
 from sync.central.network.bearer import token_in
 from sync.central.network.forwarded import client_of, read_address
 from sync.central.tls.certificate import ServedCertificate
+from sync.logs import serve, served_request
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +132,7 @@ class Gateway:
         assert isinstance(connection, Connection)
         client = self._client(request, connection.address)
         connection.begin()
+        serve(request_id_of(request))
         try:
             with self._budget.holding(client, most_bytes(request)) as held:
                 if held is None:
@@ -148,7 +151,7 @@ class Gateway:
             number=next(self._numbers),
             method=request.method,
             target=target if target.startswith("/") else request.rel_url.raw_path_qs,
-            headers=list(request.raw_headers),
+            headers=with_request_id(list(request.raw_headers), served_request()),
             body=body.content,
             announced=body.announced,
             is_socket=request.headers.get("Upgrade", "").lower() == "websocket",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from sync.central.gateway.link import Told
-from sync.central.gateway.refusals import SERVER
+from sync.central.gateway.refusals import own_headers
 
 PIECE = 32 * 1024  # bytes; what a client has not taken yet is copied for it
 _OF_CONNECTION = frozenset({b"content-length", b"connection"})
@@ -21,7 +21,7 @@ def response(told: Told) -> web.StreamResponse:
         made.content_length = size
     else:
         made = web.Response(body=answer.body + told.rest, status=answer.status)
-    made.headers.update((SERVER,))
+    made.headers.update(own_headers())
     for name, value in answer.headers:
         if name.lower() not in _OF_CONNECTION:
             made.headers.add(name.decode("latin-1"), value.decode("latin-1"))

@@ -8,6 +8,7 @@ from aiohttp import WSMsgType, web
 from sync.central.frames import Accept, Close, Gone, Message, Send, Taken, ToGateway
 from sync.central.gateway.connection import Connection
 from sync.central.gateway.link import Link
+from sync.central.gateway.refusals import own_headers
 
 MAX_MESSAGE = 16 * 1024  # bytes
 SEND_S = 10.0  # for a client to take a message
@@ -67,6 +68,7 @@ class OpenSocket:
             compress=False,
             max_msg_size=MAX_MESSAGE,
         )
+        websocket.headers.update(own_headers())
         try:
             await websocket.prepare(request)
             assert isinstance(request.protocol, Connection)

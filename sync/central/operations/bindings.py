@@ -10,7 +10,8 @@ from sync.central.services.answers import Answer
 from sync.central.services.bindings import list_bindings, read_ending
 from sync.central.services.block_card import BLOCK, UNBLOCK, block_binding, unblock_binding
 from sync.central.services.end_binding import ENDING, end_binding
-from sync.central.services.errors import ApiError
+from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
+from sync.central.services.lists import Page
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest
 from sync.central.services.told import Telling
@@ -22,17 +23,20 @@ _Act = Callable[[Centre, Requester, str, str, ActionRequest], Answer]
 def binding_operations(centre: Centre, operator: Requester) -> dict[str, TellingOperation]:
     """The operations on bindings, by name."""
     return {
-        "bindings": lambda arguments: _list(centre, str(arguments["patient_id"])),
+        "bindings": lambda arguments: _list(centre, arguments),
         "binding-end": lambda arguments: _act(centre, operator, arguments, ENDING, end_binding),
         "binding-block": lambda arguments: _act(centre, operator, arguments, BLOCK, block_binding),
         "binding-unblock": lambda arguments: _act(centre, operator, arguments, UNBLOCK, unblock_binding),
     }
 
 
-def _list(centre: Centre, patient_id: str) -> Telling:
-    found = list_bindings(centre, patient_id)
-    if isinstance(found, ApiError):
+def _list(centre: Centre, arguments: Mapping[str, Any]) -> Telling:
+    after, patient_id = arguments.get("after"), str(arguments["patient_id"])
+    found = list_bindings(centre, patient_id, Page(after=None if after is None else str(after)))
+    if found == UNKNOWN_PATIENT:
         raise ControlError(f"there is no patient {patient_id[:64]}")
+    if isinstance(found, ApiError):
+        raise ControlError(found.message)
     return found
 
 

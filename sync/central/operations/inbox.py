@@ -12,7 +12,7 @@ from sync.central.records.effects import Period
 from sync.central.services.discard_cases import Discarding, begin_discarding, discard_portion
 from sync.central.services.errors import ApiError
 from sync.central.services.inbox import list_cases, settle, show_case
-from sync.central.services.lists import MAX_ROWS
+from sync.central.services.lists import MAX_ROWS, Page
 from sync.central.services.requester import Requester
 from sync.central.services.settlement import read_settlement
 from sync.central.services.told import AboutNobody, Telling
@@ -32,7 +32,8 @@ def inbox_operations(centre: Centre, operator: Requester) -> dict[str, TellingOp
 
 def _cases(centre: Centre, arguments: Mapping[str, Any]) -> Telling:
     after = arguments.get("after")
-    found = list_cases(centre, None if after is None else str(after), int(arguments.get("limit") or MAX_ROWS))
+    page = Page(after=None if after is None else str(after), limit=int(arguments.get("limit") or MAX_ROWS))
+    found = list_cases(centre, page)
     if isinstance(found, ApiError):
         raise ControlError(found.message)
     return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sync.central.records.entries import entry_of_row, line_order
 from sync.central.records.patients import patient_named
+from sync.central.store.connection import Row
 from sync.central.store.transactions import ReadTransaction, any_of
 from sync.journey.model import PatientId, QueueEntry
 from sync.journey.queue_numbers import queue_numbers_of
@@ -24,6 +25,14 @@ class ListedEntry:
     journey_state: str
 
 
+@dataclass(frozen=True, slots=True)
+class FoundEntries:
+    """Some entries of a list, and the number of entries after them."""
+
+    entries: list[ListedEntry]
+    more: int
+
+
 def find_entries(
     db: ReadTransaction,
     site_day: str,
@@ -33,8 +42,11 @@ def find_entries(
     exam_id: str | None = None,
     text: str | None = None,
     by_name: bool = False,
-) -> list[ListedEntry]:
-    """The first `limit` entries of a day in any of these states, sorted by exam, each line in its order.
+    after: str | None = None,
+) -> FoundEntries | None:
+    """The entries of a day in any of these states, sorted by exam, each line in its order.
+
+    At most `limit` of them: the first ones, or those after the entry `after`. None where that one is not in the list.
 
     `text` is a queue number or a patient's id, and with `by_name` also the beginnings of words of a name. Case, accents
     and the forms of hyphens, apostrophes and spaces do not count. The patient of exactly that id comes first. None does
@@ -45,15 +57,28 @@ def find_entries(
     condition, wanted = ("1 = 1", {}) if text is None else _meaning(text, by_name)
     # Only the entries of one day are compared, so the folded names need no index.
     rows = db.execute(
-        "select e.*, p.masked_name, j.state as journey_state"  # noqa: S608 (placeholders only)
+        "with listed as (select e.*, p.masked_name, j.state as journey_state, row_number() over ("  # noqa: S608
+        f"order by case when e.patient_id = :exact then 0 else 1 end, e.exam_id, {line_order('e')}) as place"
         " from entries e join patients p on p.patient_id = e.patient_id join journeys j on j.patient_id = e.patient_id"
         f" where e.site_day = :site_day and e.state in {names}"
         " and (cast(:exam_id as text) is null or e.exam_id = :exam_id)"
-        f" and (e.patient_id = :exact or {condition})"
-        f" order by case when e.patient_id = :exact then 0 else 1 end, e.exam_id, {line_order('e')} limit :limit",
-        {"site_day": site_day, "exam_id": exam_id, "exact": exact, "limit": limit, **parameters, **wanted},
-    )
-    return [ListedEntry(entry_of_row(row), row["patient_id"], row["masked_name"], row["journey_state"]) for row in rows]
+        f" and (e.patient_id = :exact or {condition}))"
+        " select *, (select count(*) from listed) as total from listed where place >="
+        " (case when cast(:after as text) is null then 1 else (select place from listed where queue_id = :after) end)"
+        " order by place limit :limit",
+        # One more than asked for: the entry `after` itself comes first.
+        {"site_day": site_day, "exam_id": exam_id, "exact": exact, "after": after, "limit": limit + 1}
+        | {**parameters, **wanted},
+    ).fetchall()
+    if after is not None and not rows:
+        return None
+    shown = rows[1:] if after is not None else rows[:limit]
+    last = (shown or rows)[-1]["place"] if rows else 0
+    return FoundEntries([_listed(row) for row in shown], rows[0]["total"] - last if rows else 0)
+
+
+def _listed(row: Row) -> ListedEntry:
+    return ListedEntry(entry_of_row(row), row["patient_id"], row["masked_name"], row["journey_state"])
 
 
 def _meaning(text: str, by_name: bool) -> tuple[str, dict[str, str]]:

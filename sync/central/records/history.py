@@ -56,7 +56,10 @@ class PastTransition(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RecordedTransition:
-    """A transition of a patient's history, with everything that is recorded of it. Times are UTC ms."""
+    """A transition of a patient's history, with everything that is recorded of it. Times are UTC ms.
+
+    `change` and `position` are its place in the history.
+    """
 
     from_state: str
     to_state: str
@@ -70,16 +73,33 @@ class RecordedTransition:
     happened_ms: int
     recorded_ms: int
     time_quality: str
+    change: int
+    position: int
 
 
-def newest_transitions(db: ReadTransaction, patient_id: str, limit: int) -> list[RecordedTransition]:
-    """A patient's newest transitions, `limit` of them, oldest first."""
+@dataclass(frozen=True, slots=True)
+class TransitionPlace:
+    """A place in the history: its change number, and the position within the change."""
+
+    change: int
+    position: int
+
+
+END = TransitionPlace(2**63 - 1, 0)
+
+
+def newest_transitions(
+    db: ReadTransaction, patient_id: str, limit: int, before: TransitionPlace = END
+) -> list[RecordedTransition]:
+    """A patient's newest transitions before a place, `limit` of them, oldest first."""
     rows = db.rows(
         "select from_state, to_state, action, trigger_type, source, action_id, visit_id, leg, metadata, happened_ms,"
-        " recorded_ms, time_quality from transitions where patient_id = :patient_id"
-        " order by change desc, position desc limit :limit",
+        " recorded_ms, time_quality, change, position from transitions where patient_id = :patient_id"
+        " and (change, position) < (:change, :position) order by change desc, position desc limit :limit",
         patient_id=patient_id,
         limit=limit,
+        change=before.change,
+        position=before.position,
     )
     return [_recorded(row) for row in reversed(rows)]
 
@@ -223,6 +243,8 @@ def _recorded(row: Row) -> RecordedTransition:
         row["happened_ms"],
         row["recorded_ms"],
         row["time_quality"],
+        row["change"],
+        row["position"],
     )
 
 

@@ -1,7 +1,8 @@
 """Binds a card to a patient, for staff."""
 
 from collections.abc import Sequence
-from typing import Any
+
+import msgspec
 
 from sync.cards import SHORT_UID, CardHash
 from sync.central.centre import Centre
@@ -24,10 +25,17 @@ BINDING = "bind"  # the action type
 _SHORT_UID = ApiError("unusable_card", f"This card cannot be bound: {SHORT_UID.why}.")
 
 
+class BoundCard(msgspec.Struct, frozen=True):
+    """A card that was bound: the new binding, and the patient who holds the card now."""
+
+    binding_id: str
+    patient_id: str
+
+
 def bind_card(centre: Centre, requester: Requester, patient_id: str, request: ActionRequest) -> Answer:
     """Binds the card of the request to a patient, and re-judges the actions that waited for that card.
 
-    Answers with {binding_id, patient_id}. Another patient's binding of the card ends. A blocked card is refused. The
+    Answers with a BoundCard. Another patient's binding of the card ends. A blocked card is refused. The
     payload may hold a `label` for the card.
     """
 
@@ -36,7 +44,7 @@ def bind_card(centre: Centre, requester: Requester, patient_id: str, request: Ac
         # The id as it was sent: a merge of records in between leaves a repeat a repeat.
         return refused(UNKNOWN_PATIENT) if named is None else Subject(patient_id, named)
 
-    def act(context: ActionContext, subject: Subject) -> dict[str, Any] | ApiError:
+    def act(context: ActionContext, subject: Subject) -> BoundCard | ApiError:
         assert subject.patient_id is not None
         return _bind(context, subject.patient_id)
 
@@ -69,7 +77,7 @@ def rejudge_bound(context: ActionContext, cards: Sequence[CardHash]) -> None:
     rejudge_card(context.db, judging, cards, context.requester.who)
 
 
-def _bind(context: ActionContext, patient_id: PatientId) -> dict[str, Any] | ApiError:
+def _bind(context: ActionContext, patient_id: PatientId) -> BoundCard | ApiError:
     if context.request.short_uid and context.site.site.refuse_short_uids:
         return _SHORT_UID
     cards, label = context.cards, context.request.named("label") or ""
@@ -77,4 +85,4 @@ def _bind(context: ActionContext, patient_id: PatientId) -> dict[str, Any] | Api
     if isinstance(binding_id, ApiError):
         return binding_id
     rejudge_bound(context, cards)
-    return {"binding_id": binding_id, "patient_id": patient_id}
+    return BoundCard(binding_id, patient_id)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from sync.cards import CardHash
 from sync.central.centre import Centre
@@ -12,7 +13,7 @@ from sync.central.records.bindings import CardBinding, binding_of_card, end_bind
 from sync.central.records.card_blocks import begin_block, block_of_card, end_block
 from sync.central.records.journeys import mark_changed
 from sync.central.services.answers import Answer
-from sync.central.services.bindings import binding_subject
+from sync.central.services.bindings import ChangedBinding, binding_subject
 from sync.central.services.errors import CARD_OF_ANOTHER, ApiError
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.requester import Requester
@@ -21,6 +22,14 @@ from sync.central.services.requests import ActionRequest
 BLOCK, UNBLOCK = "block_card", "unblock_card"  # the action types
 _BLOCKED_ALREADY = ApiError("card_blocked", "The card is blocked already.")
 _NOT_BLOCKED = ApiError("not_allowed", "The card is not blocked.")
+
+
+class BlockedCard(msgspec.Struct, frozen=True):
+    """Whether a card is blocked now, and the binding that ended by it with its patient; null where there was none."""
+
+    blocked: bool
+    binding_id: str | None
+    patient_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ def block_binding(
 ) -> Answer:
     """Ends a patient's binding and blocks its card, for the `reason` of the payload.
 
-    Answers with {binding_id, patient_id, state}. The card of an ended binding is blocked too, but not where it is
+    Answers with a ChangedBinding. The card of an ended binding is blocked too, but not where it is
     another patient's now.
     """
     return _on_binding(centre, requester, patient_id, binding_id, request, _block)
@@ -50,16 +59,13 @@ def unblock_binding(
 ) -> Answer:
     """Unblocks the card of a binding. The binding stays ended, and staff may bind the card again.
 
-    Answers with {binding_id, patient_id, state}.
+    Answers with a ChangedBinding.
     """
     return _on_binding(centre, requester, patient_id, binding_id, request, _unblock)
 
 
 def block_card(centre: Centre, requester: Requester, request: ActionRequest) -> Answer:
-    """Blocks the card of the request, which may be bound to nobody. Answers with {blocked, binding_id, patient_id}.
-
-    The last two name the binding that ended by it; they are null where there was none.
-    """
+    """Blocks the card of the request, which may be bound to nobody. Answers with a BlockedCard."""
     return _on_card(centre, requester, request, _block, blocked=True)
 
 
@@ -71,7 +77,7 @@ def unblock_card(centre: Centre, requester: Requester, request: ActionRequest) -
 def _on_binding(
     centre: Centre, requester: Requester, patient_id: str, binding_id: str, request: ActionRequest, do: _Do
 ) -> Answer:
-    def act(context: ActionContext, subject: Subject) -> dict[str, Any] | ApiError:
+    def act(context: ActionContext, subject: Subject) -> ChangedBinding | ApiError:
         cards = context.centre.keys.stored(hashes_of_binding(context.db, binding_id))
         holder = binding_of_card(context.db, cards)
         if holder is not None and holder.patient_id != subject.patient_id:
@@ -80,20 +86,22 @@ def _on_binding(
         if isinstance(done, ApiError):
             return done
         _note(context, done, subject.patient_id, binding_id)
-        state = "blocked" if block_of_card(context.db, cards) else "ended"
-        return {"binding_id": binding_id, "patient_id": subject.patient_id, "state": state}
+        assert subject.patient_id is not None
+        return ChangedBinding(
+            binding_id, subject.patient_id, "blocked" if block_of_card(context.db, cards) else "ended"
+        )
 
     return once(centre, requester, request, binding_subject(patient_id, binding_id), act)
 
 
 def _on_card(centre: Centre, requester: Requester, request: ActionRequest, do: _Do, *, blocked: bool) -> Answer:
-    def act(context: ActionContext, _: Subject) -> dict[str, Any] | ApiError:
+    def act(context: ActionContext, _: Subject) -> BlockedCard | ApiError:
         done = do(context, context.cards)
         if isinstance(done, ApiError):
             return done
         patient_id, binding_id = (done.ended.patient_id, done.ended.binding_id) if done.ended else (None, None)
         _note(context, done, patient_id, binding_id)
-        return {"blocked": blocked, "binding_id": binding_id, "patient_id": patient_id}
+        return BlockedCard(blocked, binding_id, patient_id)
 
     return once(centre, requester, request, lambda _: Subject("card"), act, lambda done: [done["patient_id"]])
 

@@ -50,6 +50,11 @@ def publish(telling: AboutNobody) -> Outgoing:
     return Outgoing(msgspec.json.encode(telling.value))
 
 
+def publish_page(page: str) -> Outgoing:
+    """A page that holds no data, for anybody."""
+    return Outgoing(page.encode())
+
+
 def say(error: ApiError) -> Outgoing:
     """An error without a patient's state, for anybody."""
     return Outgoing(msgspec.json.encode(error_body(error)))

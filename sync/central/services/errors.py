@@ -1,30 +1,12 @@
 """The error of a refused request as a value, and its HTTP status and JSON body."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
 
-from sync.journey.model import Refusal, RefusalCode
-
-STATUS: Mapping[str, HTTPStatus] = {
-    "unauthorized": HTTPStatus.UNAUTHORIZED,
-    RefusalCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
-    "card_of_another": HTTPStatus.FORBIDDEN,
-    "foreign_origin": HTTPStatus.FORBIDDEN,
-    "unknown_patient": HTTPStatus.NOT_FOUND,
-    "not_found": HTTPStatus.NOT_FOUND,
-    "not_applicable": HTTPStatus.CONFLICT,
-    "action_id_reused": HTTPStatus.CONFLICT,
-    "card_blocked": HTTPStatus.CONFLICT,
-    "too_slow": HTTPStatus.REQUEST_TIMEOUT,
-    "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
-    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    "busy": HTTPStatus.SERVICE_UNAVAILABLE,
-    "no_site": HTTPStatus.SERVICE_UNAVAILABLE,
-}
+from sync.central.services.error_codes import CODES
+from sync.journey.model import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +18,8 @@ class ApiError:
 
     @property
     def status(self) -> HTTPStatus:
-        """The HTTP status; a code without a status of its own is a bad request."""
-        return STATUS.get(self.code, HTTPStatus.BAD_REQUEST)
+        """The HTTP status of the code."""
+        return CODES[self.code].status
 
 
 class ErrorBody(msgspec.Struct, frozen=True):

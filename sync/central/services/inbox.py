@@ -4,6 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from sync.central.centre import Centre
 from sync.central.conflicts.gather import JudgingContext, judging_context
 from sync.central.conflicts.rejudge import apply_case, discard_case, discard_verdict, reassign_case
@@ -23,7 +25,7 @@ from sync.central.services.bind_card import bind_in_action, rejudge_bound
 from sync.central.services.case_card import read_case_card
 from sync.central.services.errors import UNKNOWN_PATIENT, ApiError
 from sync.central.services.inbox_views import case_page, case_view, settlements_of
-from sync.central.services.lists import MAX_ROWS
+from sync.central.services.lists import FIRST, Page
 from sync.central.services.named_patients import named_patients
 from sync.central.services.once import ActionContext, Subject, once
 from sync.central.services.requester import Requester
@@ -33,6 +35,7 @@ from sync.central.services.told import Told, told_of
 from sync.central.store.errors import is_of_the_action
 from sync.central.store.transactions import ReadTransaction, WriteTransaction
 from sync.journey.model import BindingId, PatientId, VisitId
+from sync.protocol import Code, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -45,24 +48,18 @@ _APPLIES_TO_NOBODY = ApiError(
 _FAILS_INSIDE = ApiError("not_applicable", "The action still cannot be judged: internal error.")
 
 
-def list_cases(centre: Centre, after: str | None = None, limit: int = MAX_ROWS) -> Told | ApiError:
-    """{exceptions, more}: the open cases, oldest first, and the number of those that follow.
-
-    They begin after the case `after`, at most `limit` of them (1 to 500).
-    """
-    if limit not in range(1, MAX_ROWS + 1):
-        return ApiError("malformed", f"limit must be a number from 1 to {MAX_ROWS}.")
+def list_cases(centre: Centre, page: Page = FIRST) -> Told | ApiError:
+    """A CasePage of the open cases."""
     with centre.store.read() as db:
-        begin = read_case(db, after) if after is not None else None
-        if after is not None and begin is None:
+        begin = read_case(db, page.after) if page.after is not None else None
+        if page.after is not None and begin is None:
             return ApiError("not_found", "after must name a case.")
-        page = case_page(db, read_site(db), begin, limit)
-        shown = {"exceptions": page.cases, "more": page.more}
-        return told_of(shown, AuditKind.LOOK_CASES, named_patients(db, page.cases))
+        shown = case_page(db, read_site(db), begin, page.limit)
+        return told_of(shown, AuditKind.LOOK_CASES, named_patients(db, shown))
 
 
 def show_case(centre: Centre, exception_id: str) -> Told | ApiError:
-    """One case with all its details."""
+    """The CaseView of one case."""
     now_ms = centre.clock()
     with centre.store.read() as db:
         site, case = read_site(db), read_case(db, exception_id)
@@ -77,17 +74,36 @@ def show_case(centre: Centre, exception_id: str) -> Told | ApiError:
 def settle(centre: Centre, requester: Requester, exception_id: str, request: ActionRequest) -> Answer:
     """Settles a case. The payload is that of `read_settlement()`."""
 
-    def act(context: ActionContext, _: Subject) -> dict[str, Any] | ApiError:
+    def act(context: ActionContext, _: Subject) -> SettledCase | ApiError:
         return settle_in_action(context, exception_id, Settlement(request.payload["how"]))
 
     return once(centre, requester, request, lambda _: Subject(exception_id), act, _patients_in)
+
+
+class SettledVerdict(msgspec.Struct, frozen=True):
+    """The new verdict on an action of a case that was settled."""
+
+    action_id: str
+    verdict: Verdict
+    code: Code
+    revision: int
+    patient_id: str | None
+
+
+class SettledCase(msgspec.Struct, frozen=True):
+    """A case that was settled. `binding_id` is that of a card that was bound with it."""
+
+    exception_id: str
+    settled: Settlement
+    verdicts: list[SettledVerdict]
+    binding_id: str | None
 
 
 def _patients_in(settled: Mapping[str, Any]) -> list[str | None]:
     return [each["patient_id"] for each in settled["verdicts"]]
 
 
-def settle_in_action(context: ActionContext, exception_id: str, how: Settlement) -> dict[str, Any] | ApiError:
+def settle_in_action(context: ActionContext, exception_id: str, how: Settlement) -> SettledCase | ApiError:
     """Settles a case in the transaction of an action, and returns the value of the answer."""
     db, request, now_ms, who = context.db, context.request, context.now_ms, context.requester.who
     case = read_case(db, exception_id)
@@ -110,7 +126,7 @@ def settle_in_action(context: ActionContext, exception_id: str, how: Settlement)
     detail = {"exception_id": exception_id, "how": how}
     note(db, who, AuditKind.SETTLE, now_ms, action_id=request.action_id, detail=detail)
     verdicts = [_verdict(db, each.verdict_id) for each in waiting]
-    return {"exception_id": exception_id, "settled": how, "verdicts": verdicts, "binding_id": binding_id}
+    return SettledCase(exception_id, how, verdicts, binding_id)
 
 
 def _judge_or_undo(
@@ -186,14 +202,7 @@ def _discard_quarantined(db: WriteTransaction, exception_id: str, now_ms: int) -
         discard_verdict(db, verdict_id, now_ms)
 
 
-def _verdict(db: ReadTransaction, verdict_id: str) -> dict[str, Any]:
-    """The verdict in force of an action, as the answer shows it."""
+def _verdict(db: ReadTransaction, verdict_id: str) -> SettledVerdict:
     record = latest_verdict(db, verdict_id)
     assert record is not None
-    return {
-        "action_id": verdict_id,
-        "verdict": record.verdict.value,
-        "code": record.code.value,
-        "revision": record.revision,
-        "patient_id": record.patient_id,
-    }
+    return SettledVerdict(verdict_id, record.verdict, record.code, record.revision, record.patient_id)

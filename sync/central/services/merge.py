@@ -6,7 +6,8 @@ a case.
 """
 
 from collections.abc import Callable
-from typing import Any
+
+import msgspec
 
 from sync.central.centre import Centre
 from sync.central.days.open_journey import open_journey
@@ -27,13 +28,20 @@ from sync.journey.definitions import Definitions
 from sync.journey.model import Journey, PatientId
 
 
+class MergedPatient(msgspec.Struct, frozen=True):
+    """A patient, and the id of the record that was merged into theirs."""
+
+    patient_id: str
+    merged: str
+
+
 def merge_patients(centre: Centre, requester: Requester, kept: str, request: ActionRequest) -> Answer:
     """Merges the record that the payload names (`patient_id`) into the record `kept`.
 
-    Answers with {patient_id, merged}.
+    Answers with a MergedPatient.
     """
 
-    def act(context: ActionContext, _: Subject) -> dict[str, Any] | ApiError:
+    def act(context: ActionContext, _: Subject) -> MergedPatient | ApiError:
         db, now_ms = context.db, context.now_ms
         patient_id, gone = patient_named(db, kept), patient_named(db, str(request.named("patient_id")))
         if patient_id is None or gone is None:
@@ -44,7 +52,7 @@ def merge_patients(centre: Centre, requester: Requester, kept: str, request: Act
         detail = {"gone": gone}
         kind, action_id = AuditKind.MERGE, request.action_id
         note(db, requester.who, kind, now_ms, patient_id=patient_id, action_id=action_id, detail=detail)
-        return {"patient_id": patient_id, "merged": gone}
+        return MergedPatient(patient_id, gone)
 
     return once(centre, requester, request, lambda _: Subject(kept), act, lambda done: list(done.values()))
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from sync.central.records.patients import patient_named
 from sync.central.store.transactions import ReadTransaction
 from sync.journey.model import PatientId
@@ -12,8 +14,8 @@ _IN_TEXT = re.compile(r'"patient_id"\s*:\s*"([^"\\]{1,128})"')
 
 
 def named_patients(db: ReadTransaction, value: object) -> list[PatientId]:
-    """The present ids of the known patients whom plain JSON values name, each once."""
-    found = (patient_named(db, name) for name in dict.fromkeys(_names(value)))
+    """The present ids of the known patients whom a value names, each once. msgspec can encode the value."""
+    found = (patient_named(db, name) for name in dict.fromkeys(_names(msgspec.to_builtins(value))))
     return list(dict.fromkeys(patient_id for patient_id in found if patient_id is not None))
 
 

@@ -14,9 +14,11 @@ from sync.ids import is_uuid
 MAX_ID = 128
 MAX_REASON = 500
 MAX_LABEL = 40  # of what staff call a card
+INVALID_ACTION_ID = ApiError("invalid_action_id", "action_id must be a UUID.")
 NO_STATE = ApiError("malformed", "The body must name a state.")
 NO_REASON = ApiError("malformed", f"reason must be a text of at most {MAX_REASON} characters.")
 NO_REASON_GIVEN = ApiError("malformed", f"reason must be a text of 1 to {MAX_REASON} characters.")
+NO_TAG = ApiError("malformed", "tag_id must be a text.")
 _CARD_FIELDS = frozenset({"tag_id"})
 _NAMES = ("patient_id", "queue_id", "exam_id", "room")
 
@@ -90,7 +92,7 @@ def _fault(action_type: object, payload: object, action_id: object) -> ApiError 
     if not isinstance(action_type, str) or len(action_type) > MAX_ID:
         return ApiError("malformed", f"action_type must be a text of at most {MAX_ID} characters.")
     if not is_uuid(action_id):
-        return ApiError("invalid_action_id", "action_id must be a UUID.")
+        return INVALID_ACTION_ID
     if not isinstance(payload, dict):
         return ApiError("invalid_payload", "payload must be a JSON object.")
     for name in _NAMES:
@@ -123,7 +125,7 @@ def is_label(value: object) -> bool:
 def read_tag(tag_id: object, code: str) -> str | ApiError:
     """The canonical id of a card as a reader or a person writes it, or an error of this code."""
     if not isinstance(tag_id, str):
-        return ApiError(code, "tag_id must be a text.")
+        return ApiError(code, NO_TAG.message)
     try:
         return canonical_tag(tag_id)
     except ValueError as error:

@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Any
 
+from sync.central.services.bodies import ActionBody, Reason, read_members
 from sync.central.services.errors import ApiError
-from sync.central.services.requests import NO_REASON, is_name, is_reason
+from sync.central.services.requests import NO_REASON, is_name
 
 
 class Settlement(StrEnum):
@@ -15,22 +16,42 @@ class Settlement(StrEnum):
     REASSIGN = "reassign"  # they count as another patient's
 
 
+_NO_PATIENT = ApiError("malformed", "patient_id must name the patient of the action.")
+_WORDS = {
+    "how": ApiError("malformed", f"how must be one of {', '.join(Settlement)}."),
+    "reason": NO_REASON,
+    "patient_id": _NO_PATIENT,
+    "bind": ApiError("malformed", "bind must be true or false."),
+}
+
+
+class SettleCase(ActionBody, frozen=True, kw_only=True):
+    """How a case is settled. `discard` needs a reason, `reassign` a patient.
+
+    `bind`: the card of the actions becomes the patient's too.
+    """
+
+    how: Settlement
+    reason: Reason = ""
+    patient_id: str | None = None
+    bind: bool = False
+
+
 def read_settlement(how: object, reason: object, patient_id: object, bind: object = False) -> dict[str, Any] | ApiError:
     """The payload {how, reason, patient_id, bind} of a settlement, or the error.
 
     `bind`: the card of the actions becomes the patient's too.
     """
-    if how not in list(Settlement):
-        return ApiError("malformed", f"how must be one of {', '.join(Settlement)}.")
-    if not is_reason(reason):
-        return NO_REASON
-    if how == Settlement.DISCARD and not str(reason).strip():
+    members = {"how": how, "reason": reason, "patient_id": patient_id, "bind": bind}
+    found = read_members(SettleCase, members, _WORDS)
+    if isinstance(found, ApiError):
+        return found
+    reassigns = found.how is Settlement.REASSIGN
+    if found.how is Settlement.DISCARD and not found.reason.strip():
         return ApiError("malformed", "reason is missing: a discarded case needs one.")
-    if how == Settlement.REASSIGN and not is_name(patient_id):
-        return ApiError("malformed", "patient_id must name the patient of the action.")
-    if not isinstance(bind, bool):
-        return ApiError("malformed", "bind must be true or false.")
-    if bind and how != Settlement.REASSIGN:
+    if reassigns and not is_name(found.patient_id):
+        return _NO_PATIENT
+    if found.bind and not reassigns:
         return ApiError("malformed", "bind goes with reassign alone, which names the patient.")
-    named = patient_id if how == Settlement.REASSIGN else None
-    return {"how": how, "reason": reason, "patient_id": named, "bind": bind}
+    named = found.patient_id if reassigns else None
+    return {"how": found.how.value, "reason": found.reason, "patient_id": named, "bind": found.bind}

@@ -1,25 +1,17 @@
 """The centre as a web application: every endpoint over one centre."""
 
-import dataclasses
-import sqlite3
-from collections.abc import Mapping
-from http import HTTPStatus
-
-from flask import Flask, Response
+from flask import Flask
 
 from sync.central.centre import Centre
 from sync.central.kiosks.pull import MOST_WAITING
-from sync.central.maintenance.disk import WriteWatch
-from sync.central.maintenance.timekeeper import doubt_of
 from sync.central.network.forwarded import behind_proxies
 from sync.central.network.web_settings import WebSettings
-from sync.central.services.door import publish
-from sync.central.services.told import AboutNobody
-from sync.central.store.errors import trouble_of
 from sync.central.web.api_app import ApiApp
 from sync.central.web.card_api import card_api
+from sync.central.web.documents_api import add_documents_api
 from sync.central.web.endpoints import Endpoints
-from sync.central.web.http import harden, respond
+from sync.central.web.health_api import add_health_api
+from sync.central.web.http import harden
 from sync.central.web.inbox_api import inbox_api
 from sync.central.web.kiosk_api import add_kiosk_api
 from sync.central.web.origins import Origins
@@ -58,33 +50,10 @@ def create_app(
     app.register_blueprint(staff_api(centre, endpoints))
     app.register_blueprint(card_api(centre, endpoints))
     app.register_blueprint(inbox_api(centre, endpoints))
-    add_kiosk_api(app, centre, most_waiting)
+    add_kiosk_api(app, centre, most_waiting, contracts=endpoints.contracts)
+    add_health_api(app, centre, endpoints.contracts)
+    add_documents_api(app, endpoints.contracts)
     add_patient_socket(app, centre, sockets, origins)
     answering = behind_proxies(origins.with_cors(app.wsgi_app), web.trusted_proxies)
     app.wsgi_app = watch_plain_ways(answering, web, proxies_only=proxies_only)  # type: ignore[method-assign, assignment]
-
-    writes = WriteWatch(centre.store)
-    app.get("/healthz")(lambda: _health(centre, writes))
     return app
-
-
-def _health(centre: Centre, writes: WriteWatch) -> Response:
-    """Whether the centre works, for programs that watch it or send it requests."""
-    try:
-        centre.store.probe()
-    except sqlite3.OperationalError as error:
-        return _is(HTTPStatus.SERVICE_UNAVAILABLE, {"status": trouble_of(error)})
-    if trouble := writes.trouble():
-        return _is(HTTPStatus.SERVICE_UNAVAILABLE, {"status": trouble})
-    if centre.store.damage:
-        return _is(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "damaged"})
-    if doubt := doubt_of(centre.clock):
-        return _is(HTTPStatus.OK, {"status": "clock_in_doubt", **dataclasses.asdict(doubt)})
-    shown = centre.certificate.state() if centre.certificate else None
-    if shown and not shown.is_well:
-        return _is(HTTPStatus.OK, {"status": "certificate", "ends_ms": shown.ends_ms})
-    return _is(HTTPStatus.OK, {"status": "ok"})
-
-
-def _is(status: HTTPStatus, health: Mapping[str, object]) -> Response:
-    return respond(status, publish(AboutNobody(health)))

@@ -1,69 +1,106 @@
-"""One decorator for the endpoints of the API: the sender, the body and the answer.
+"""One decorator for the endpoints of the API: the contract, the sender, the body and the answer.
 
-A view gets the sender. With `body=` it also gets the value that `body` returned. A view returns what it tells, an
-Answer or an ApiError. Any other value is refused, since it does not say whose data it holds.
+A view gets the sender. With a query or a body in its contract it also gets the value that was read. A view returns what
+it tells, an Answer or an ApiError. Any other value is refused, since it does not say whose data it holds.
 """
 
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from flask import Response, request
 
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
 from sync.central.services.authentication import actor_of, authenticate
+from sync.central.services.bodies import Body, read_members
 from sync.central.services.door import let_out
 from sync.central.services.errors import NO_OBJECT, ApiError
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest, read_action_request
 from sync.central.services.told import Telling
+from sync.central.web.contract import Contract, Contracts
 from sync.central.web.http import read_json, respond, respond_error
 from sync.central.web.senders import header_token
 from sync.journey.model import Role
 
 View = Callable[..., Telling | Answer | ApiError]
-ReadBody = Callable[[dict[str, Any]], object]
+Endpoint = Callable[..., Response]
+Q = TypeVar("Q", bound=msgspec.Struct)
 
 
 class Endpoints:
-    """The decorators of one centre's endpoints."""
+    """The decorators of one centre's endpoints, and the contracts of those."""
 
     def __init__(self, centre: Centre) -> None:
         self._centre = centre
+        self.contracts = Contracts()
 
-    def endpoint(self, *roles: Role, body: ReadBody | None = None) -> Callable[[View], Callable[..., Response]]:
+    def endpoint(
+        self,
+        title: str,
+        tells: object,
+        *roles: Role,
+        query: type[msgspec.Struct] | None = None,
+        body: Body | None = None,
+        status: HTTPStatus = HTTPStatus.OK,
+        refuses: tuple[str, ...] = (),
+    ) -> Callable[[View], Endpoint]:
         """A view for senders with a token of one of these roles: `view(sender, **path)`.
 
-        With `body` it is `view(sender, value, **path)`. `body` turns the JSON object of the request into the value, or
-        into an ApiError, which is the answer.
+        With `query` or `body` it is `view(sender, value, **path)`. The reader of the body turns the JSON object of the
+        request into the value, or into an ApiError, which is the answer.
         """
+        kind = body.kind if body else None
+        contract = Contract(title, tells, roles, query=query, body=kind, status=status, refuses=refuses)
 
-        def decorate(view: View) -> Callable[..., Response]:
-            @wraps(view)
-            def endpoint(**path: str) -> Response:
-                sender = authenticate(self._centre, header_token(), roles, request.remote_addr)
-                if isinstance(sender, ApiError):
-                    return respond_error(sender)
-                return self.answer(requester_of(sender), _result(view, sender, body, path))
-
-            return endpoint
+        def decorate(view: View) -> Endpoint:
+            return self.documented(contract)(self.guarded(view, roles, query=query, body=body))
 
         return decorate
 
-    def action(self, action_type: str, payload: ReadBody) -> ReadBody:
-        """A reader of a staff action's body: its `action_id`, and the members that `payload` reads."""
+    def documented(self, contract: Contract) -> Callable[[Endpoint], Endpoint]:
+        """A view that keeps its contract by itself."""
+
+        def decorate(view: Endpoint) -> Endpoint:
+            self.contracts.add(view, contract)
+            return view
+
+        return decorate
+
+    def guarded(
+        self,
+        view: View,
+        roles: tuple[Role, ...],
+        *,
+        query: type[msgspec.Struct] | None = None,
+        body: Body | None = None,
+    ) -> Endpoint:
+        """As `endpoint`, for a view that is a part of another one."""
+
+        @wraps(view)
+        def endpoint(**path: str) -> Response:
+            sender = authenticate(self._centre, header_token(), roles, request.remote_addr)
+            if isinstance(sender, ApiError):
+                return respond_error(sender)
+            return self.answer(requester_of(sender), _result(view, sender, query, body, path))
+
+        return endpoint
+
+    def action(self, action_type: str, body: Body) -> Body:
+        """The body of a staff action: its `action_id`, and the members that `body` reads for its payload."""
 
         def read(document: dict[str, Any]) -> ActionRequest | ApiError:
-            found = payload(document)
+            found = body.read(document)
             if isinstance(found, ApiError):
                 return found
             made = {"action_id": document.get("action_id"), "action_type": action_type, "payload": found}
             return read_action_request(made, self._centre.keys, self._centre.ids)
 
-        return read
+        return Body(body.kind, read)
 
     def answer(self, requester: Requester, result: Telling | Answer | ApiError) -> Response:
         """The response with what a view has returned."""
@@ -79,21 +116,35 @@ def requester_of(sender: Bearer, channel: str = "rest", *, is_expected: bool = F
     return Requester(actor_of(sender), sender.who, channel, request.remote_addr, sender if is_expected else None)
 
 
-def _result(view: View, sender: Bearer, body: ReadBody | None, path: dict[str, str]) -> Telling | Answer | ApiError:
+def _result(
+    view: View, sender: Bearer, query: type[msgspec.Struct] | None, body: Body | None, path: dict[str, str]
+) -> Telling | Answer | ApiError:
     arguments: list[object] = [sender]
+    if query is not None:
+        arguments.append(read_query(query))
     if body is not None:
-        value = read_object(body)
-        if isinstance(value, ApiError):
-            return value
-        arguments.append(value)
-    return view(*arguments, **path)
+        arguments.append(_read_object(body))
+    refused = next((each for each in arguments if isinstance(each, ApiError)), None)
+    return refused if refused is not None else view(*arguments, **path)
 
 
-def read_object(body: ReadBody) -> object:
-    """The value that `body` reads from the JSON object of the request; an ApiError where the request has no object."""
+def read_query(kind: type[Q]) -> Q | ApiError:
+    """The members of the request's query, or the error. An empty text counts as one that did not come."""
+    given: dict[str, str] = {}
+    for field in msgspec.structs.fields(kind):
+        texts = request.args.getlist(field.encode_name)
+        if len(texts) > 1:
+            return ApiError("malformed", f"{field.encode_name} is given several times.")
+        if texts and (texts[0] or field.default is not None):
+            given[field.encode_name] = texts[0]
+    return read_members(kind, given, {}, strict=False)
+
+
+def _read_object(body: Body) -> object:
+    """The value of the JSON object of the request; an ApiError where the request has none."""
     document = read_json()
     if isinstance(document, ApiError):
         return document
     if not isinstance(document, dict):
         return NO_OBJECT
-    return body(document)
+    return body.read(document)

@@ -3,6 +3,7 @@
 Errors are values until here. An unforeseen exception is logged and answered with a bare 500.
 """
 
+import hashlib
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -60,6 +61,26 @@ def respond(status: int, body: Outgoing) -> Response:
     return response
 
 
+class Cached:
+    """A public document that caches may keep for a minute, with its media type and its entity tag."""
+
+    def __init__(self, body: Outgoing, media: str = JSON, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """`headers` are the document's own, such as another policy than that of data."""
+        self.body = body
+        self.media = media
+        self.headers = headers
+        self.etag = hashlib.sha256(body).hexdigest()[:32]
+
+
+def respond_cached(document: Cached) -> Response:
+    """The response with a public document, or that the client has it already."""
+    response = WholeResponse(document.body, content_type=document.media, headers=list(document.headers))
+    response.set_etag(document.etag)
+    response.headers["Cache-Control"] = "public, max-age=60"
+    response.make_conditional(request)
+    return response
+
+
 def response_of(status: int, headers: list[tuple[str, str]], body: bytes) -> Response:
     """A response that was made outside of its view."""
     return Response(body, status, headers)
@@ -98,8 +119,9 @@ def _with_headers(application: WSGIApplication) -> WSGIApplication:
     def with_headers(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
             added = security_headers(environ)
-            if NO_STORE[0] in [name for name, _ in headers]:
-                added = tuple(each for each in added if each is not NO_STORE)
+            names = [name for name, _ in headers]
+            if NO_STORE[0] in names:
+                added = tuple(each for each in added if each[0] not in names)
             return start_response(status, [*headers, *added], *error)
 
         return application(environ, start)

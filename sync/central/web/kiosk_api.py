@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -36,10 +36,13 @@ from sync.central.services.refused_access import note_refusal
 from sync.central.services.requester import Requester
 from sync.central.services.told import AboutNobody
 from sync.central.store.errors import StaleJourney, trouble_in_words
+from sync.central.web.contract import Contracts
 from sync.central.web.http import INTERNAL, MAX_BODY, respond
+from sync.central.web.kiosk_contracts import ENROL, LOOKUP, PULL, PUSH, STATUS, TOKEN
 from sync.central.web.later import Deliver, Later, LateResponse, beside_flask, late, respond_later, take_over
 from sync.central.web.senders import header_token, token_of
 from sync.journey.model import Actor, Role
+from sync.logs import Serving, served_request
 from sync.protocol import (
     MAX_BATCH_BYTES,
     SUPPORTED_VERSIONS,
@@ -65,36 +68,30 @@ _OTHER_KIOSK = frozenset({EndCode.ENDED, EndCode.NOT_KNOWN})  # to a valid token
 _BREAKAGES = (sqlite3.OperationalError, StaleJourney)
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
-STATUS: Mapping[EndCode, HTTPStatus] = {
-    EndCode.GAP: HTTPStatus.CONFLICT,
-    EndCode.FORK: HTTPStatus.CONFLICT,
-    EndCode.ENDED: HTTPStatus.UNAUTHORIZED,
-    EndCode.NOT_KNOWN: HTTPStatus.UNAUTHORIZED,
-    EndCode.REPLACED: HTTPStatus.UNAUTHORIZED,
-    EndCode.BAD_CURSOR: HTTPStatus.CONFLICT,
-    EndCode.NO_SITE: HTTPStatus.SERVICE_UNAVAILABLE,
-    EndCode.OTHER_SITE: HTTPStatus.CONFLICT,
-    EndCode.UNSUPPORTED_VERSION: HTTPStatus.BAD_REQUEST,
-    EndCode.TRY_LATER: HTTPStatus.SERVICE_UNAVAILABLE,
-    EndCode.MALFORMED: HTTPStatus.BAD_REQUEST,
-}
-
 
 def add_kiosk_api(
-    app: Flask, centre: Centre, most_waiting: int = MOST_WAITING, versions: frozenset[int] = SUPPORTED_VERSIONS
+    app: Flask,
+    centre: Centre,
+    most_waiting: int = MOST_WAITING,
+    versions: frozenset[int] = SUPPORTED_VERSIONS,
+    contracts: Contracts | None = None,
 ) -> None:
     """Adds the five routes of the wire. A kiosk's token is valid for these routes alone.
 
-    At most `most_waiting` pulls wait at a time. `versions` are the protocol versions that this centre speaks.
+    At most `most_waiting` pulls wait at a time. `versions` are the protocol versions that this centre speaks. What the
+    routes take and tell goes into `contracts`.
     """
+    contracts = contracts or Contracts()
     pulls = PullService(centre, most_waiting, versions=versions)
     calls = _Calls(centre, versions)
-    app.register_blueprint(_routes(centre, calls, pulls, versions))
+    app.register_blueprint(_routes(centre, calls, pulls, versions, contracts))
     usual = partial(calls.take_usual, "pull", PullRequest, MAX_BODY, pulls.wait)
     app.wsgi_app = beside_flask(app.wsgi_app, "/api/v1/sync/pull", usual)  # type: ignore[method-assign, assignment]
 
 
-def _routes(centre: Centre, calls: "_Calls", pulls: PullService, versions: frozenset[int]) -> Blueprint:
+def _routes(
+    centre: Centre, calls: "_Calls", pulls: PullService, versions: frozenset[int], contracts: Contracts
+) -> Blueprint:
     api = Blueprint("kiosk", __name__, url_prefix="/api/v1")
 
     @api.post("/sync/push")
@@ -126,6 +123,8 @@ def _routes(centre: Centre, calls: "_Calls", pulls: PullService, versions: froze
         body = publish(AboutNobody(made))
         return respond(HTTPStatus.OK, seal(body) if message.sealed else body)
 
+    for view, contract in ((push, PUSH), (pull, PULL), (lookup, LOOKUP), (token, TOKEN), (enroll, ENROL)):
+        contracts.add(view, contract)
     api.register_error_handler(HTTPException, _http_error)
     for breakage in _BREAKAGES:
         api.register_error_handler(breakage, _busy)
@@ -179,8 +178,11 @@ class _Calls:
         return True
 
     def _park(self, received: "_Received[T]", wait: Wait[T], deliver: Deliver) -> Callable[[], None]:
+        request_id = served_request()
+
         def end(found: object) -> None:
-            deliver(self._end(received, found))
+            with Serving(request_id):
+                deliver(self._end(received, found))
 
         # A token that the database has just named needs no second confirmation.
         unconfirmed = received.sender.token_hash if received.unconfirmed else ""

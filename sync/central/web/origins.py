@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from sync.central.network.headers import REQUEST_ID
 from sync.central.network.web_settings import WebSettings
 
 _FOR_KIOSKS = ("/api/v1/sync/", "/api/v1/kiosks/")  # no browser calls these
 _VARY = ("Vary", "Origin")
 _PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
-    ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match"),
+    ("Access-Control-Allow-Headers", f"Authorization, Content-Type, If-None-Match, {REQUEST_ID}"),
     ("Access-Control-Max-Age", "600"),
     ("Content-Length", "0"),
 ]
-_EXPOSED = ("Access-Control-Expose-Headers", "ETag, Retry-After")
+_EXPOSED = ("Access-Control-Expose-Headers", f"ETag, Retry-After, {REQUEST_ID}")
 
 
 class Origins:

@@ -1,16 +1,16 @@
 """The public interface for front ends (REST): definitions, current state, perform action."""
 
-import hashlib
-from collections.abc import Callable
-from http import HTTPStatus
+from collections.abc import Callable, Mapping
 
+import msgspec
 from flask import Blueprint, Response, request
 
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer, refuse
 from sync.central.services.authentication import actor_of, expected, subject_of
-from sync.central.services.current_state import read_current_state
+from sync.central.services.bodies import PerformAction
+from sync.central.services.current_state import CurrentState, read_current_state
 from sync.central.services.door import Outgoing, publish
 from sync.central.services.errors import MISSING_PATIENT_ID, ApiError
 from sync.central.services.once import BearerChanged
@@ -18,8 +18,9 @@ from sync.central.services.perform_action import perform
 from sync.central.services.requester import Requester
 from sync.central.services.requests import ActionRequest, read_action_request
 from sync.central.services.told import AboutNobody, Told
+from sync.central.web.contract import BY_THE_RULES, OF_AN_ACTION, Contract
 from sync.central.web.endpoints import Endpoints, requester_of
-from sync.central.web.http import read_json, respond
+from sync.central.web.http import Cached, read_json, respond_cached
 from sync.central.web.senders import header_token
 from sync.journey.definitions import Definitions
 from sync.journey.model import Role
@@ -27,21 +28,57 @@ from sync.journey.model import Role
 _PEOPLE = (Role.PATIENT, Role.STAFF)
 
 
+class Mappings(msgspec.Struct, frozen=True):
+    """Which journey state belongs to a state of the current queue entry, and the other way round."""
+
+    queue_to_journey: dict[str, str]
+    journey_to_queue: dict[str, str]
+
+
+class StateDefinitions(msgspec.Struct, frozen=True):
+    """The states and actions of the site, in their order, and {state: {action: next state}}."""
+
+    definitions_version: int
+    journey_states: tuple[str, ...]
+    queue_states: tuple[str, ...]
+    patient_actions: tuple[str, ...]
+    staff_actions: tuple[str, ...]
+    state_transitions: Mapping[str, Mapping[str, str]]
+    mappings: Mappings
+
+
+class WhosePatient(msgspec.Struct, frozen=True):
+    """The patient whom a member of staff asks for. A patient's token names its own."""
+
+    patient_id: str | None = None
+
+
+_CURRENT_STATE = Contract(
+    "Read where a patient stands",
+    CurrentState,
+    _PEOPLE,
+    query=WhosePatient,
+    refuses=("missing_patient_id", "unknown_patient"),
+)
+_PERFORM_ACTION = Contract(
+    "Do an action",
+    CurrentState,
+    _PEOPLE,
+    body=PerformAction,
+    refuses=("missing_action_type", "unknown_patient", "card_of_another", "card_blocked", *OF_AN_ACTION, *BY_THE_RULES),
+)
+
+
 def patient_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     """The routes under /api/v1/ that patients' apps and staff front ends use."""
     api = Blueprint("patient", __name__, url_prefix="/api/v1")
-    document, etag = definitions_document(centre.definitions)
-    for_people = endpoints.endpoint(*_PEOPLE)
+    document = Cached(definitions_document(centre.definitions))
 
     @api.get("/state-definitions/")
+    @endpoints.documented(Contract("Read the states, actions and transitions", StateDefinitions, is_cached=True))
     def state_definitions() -> Response:
-        response = respond(HTTPStatus.OK, document)
-        response.set_etag(etag)
-        response.headers["Cache-Control"] = "public, max-age=60"
-        response.make_conditional(request)
-        return response
+        return respond_cached(document)
 
-    @for_people
     def current_state(sender: Bearer) -> Told | ApiError:
         subject = subject_of(centre, sender, request.args.get("patient_id"))
         if not isinstance(subject, str):
@@ -53,11 +90,10 @@ def patient_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         return document if isinstance(document, ApiError) else read_action_request(document, centre.keys, centre.ids)
 
     def perform_confirmed(read: Callable[[], ActionRequest | ApiError]) -> Response:
-        @for_people
         def view(sender: Bearer) -> Answer:
             return perform_for(centre, sender, requester_of(sender), read(), sender.patient_id)
 
-        return view()
+        return endpoints.guarded(view, _PEOPLE)()
 
     def perform_action() -> Response:
         sender = expected(centre, header_token(), _PEOPLE)
@@ -67,8 +103,8 @@ def patient_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
         answer = perform_expected(centre, sender, requester, wanted)
         return perform_confirmed(lambda: wanted) if answer is None else endpoints.answer(requester, answer)
 
-    _with_alias(api, "current-state", "GET", current_state)
-    _with_alias(api, "perform-action", "POST", perform_action)
+    _add(api, endpoints, "current-state", "GET", _CURRENT_STATE, endpoints.guarded(current_state, _PEOPLE))
+    _add(api, endpoints, "perform-action", "POST", _PERFORM_ACTION, perform_action)
     return api
 
 
@@ -106,25 +142,25 @@ def perform_for(
     return perform(centre, requester, subject, wanted)
 
 
-def definitions_document(definitions: Definitions) -> tuple[Outgoing, str]:
-    """The definitions as the public interface shows them, as JSON, and their entity tag."""
-    shown = {
-        "definitions_version": definitions.version,
-        "journey_states": definitions.journey_states,
-        "queue_states": definitions.queue_states,
-        "patient_actions": definitions.actions_by("patient"),
-        "staff_actions": definitions.actions_by("staff"),
-        "state_transitions": definitions.state_transitions(),
-        "mappings": {
-            "queue_to_journey": dict(definitions.queue_to_journey),
-            "journey_to_queue": dict(definitions.journey_to_queue),
-        },
-    }
-    document = publish(AboutNobody(shown))
-    return document, hashlib.sha256(document).hexdigest()[:32]
+def definitions_document(definitions: Definitions) -> Outgoing:
+    """The definitions as the public interface shows them, as JSON."""
+    shown = StateDefinitions(
+        definitions.version,
+        definitions.journey_states,
+        definitions.queue_states,
+        definitions.actions_by("patient"),
+        definitions.actions_by("staff"),
+        definitions.state_transitions(),
+        Mappings(dict(definitions.queue_to_journey), dict(definitions.journey_to_queue)),
+    )
+    return publish(AboutNobody(shown))
 
 
-def _with_alias(api: Blueprint, name: str, method: str, view: Callable[..., Response]) -> None:
+def _add(
+    api: Blueprint, endpoints: Endpoints, name: str, method: str, contract: Contract, view: Callable[..., Response]
+) -> None:
     """Adds a view under its name, and under the older name with an underscore."""
-    for spelling in (name, name.replace("-", "_")):
+    older = name.replace("-", "_")
+    endpoints.contracts.add(view, contract)
+    for spelling in (name, older):
         api.add_url_rule(f"/patient-journey/{spelling}/", spelling, view, methods=[method])

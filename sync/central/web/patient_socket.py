@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from flask import Flask, Response, request
@@ -22,23 +22,32 @@ from sync.central.services.answers import Answer, refused
 from sync.central.services.authentication import authenticate, refresh, subject_of
 from sync.central.services.current_state import CurrentState, read_current_state
 from sync.central.services.door import let_out
-from sync.central.services.errors import MISSING_PATIENT_ID, ApiError, error_body, nested_too_deep
+from sync.central.services.errors import MISSING_PATIENT_ID, ApiError, ErrorBody, error_body, nested_too_deep
 from sync.central.services.requests import ActionRequest, read_action_request
 from sync.central.services.told import AboutNobody, Telling, Told, told_of
 from sync.central.store.errors import trouble_in_words
 from sync.central.store.news import Missed, NewsItem, PatientChanged
+from sync.central.web.asyncapi import PATH
 from sync.central.web.endpoints import requester_of
 from sync.central.web.http import decode, no_response, respond_error
 from sync.central.web.origins import Origins
 from sync.central.web.patient_api import perform_for
 from sync.central.web.senders import socket_token
+from sync.central.web.socket_messages import (
+    ActionDone,
+    ActionRefused,
+    ErrorMessage,
+    InitialState,
+    Pong,
+    StateUpdate,
+    UpdatedState,
+)
 from sync.central.web.socket_offer import Conversation, OpenSocket, offer_of, subprotocol_of
 from sync.central.web.socket_places import SocketPlaces
 from sync.journey.model import Role
 
 log = logging.getLogger(__name__)
 
-PATH = "/ws/patient-journey/"
 _CHECK_EVERY_S = 30.0  # a clock that was set is noticed within this time
 _STATE = "state"  # of the messages of which the newest is enough
 _ROLES = (Role.PATIENT, Role.STAFF)
@@ -49,12 +58,6 @@ _FOREIGN_ORIGIN = ApiError("foreign_origin", "A page of another site may not ope
 _UNKNOWN_COMMAND = ApiError("unknown_command", "The message names no known command.")
 _FULL = ApiError("busy", "Too many sockets are open; use plain requests for now.")
 _NO_HANDSHAKE = ApiError("malformed", "This is no WebSocket handshake.")
-
-
-class UpdatedState(CurrentState, frozen=True):
-    """The whole state, and the action that led to it."""
-
-    action: str | None = None
 
 
 def add_patient_socket(app: Flask, centre: Centre, places: SocketPlaces, origins: Origins) -> None:
@@ -240,7 +243,7 @@ class _Conversation:
 
     def pong(self, _: dict[str, Any]) -> None:
         """Answers a ping."""
-        self._send(AboutNobody({"type": "pong"}))
+        self._send(AboutNobody(Pong()))
 
     def fetch(self, document: dict[str, Any]) -> None:
         """Answers with the state of the patient whom a command names, or of the socket's own."""
@@ -271,7 +274,7 @@ class _Conversation:
         if isinstance(told, ApiError):
             self._send_error(told)
         else:
-            self._send(told.within(lambda state: {"type": "initial_state", "payload": state}))
+            self._send(told.within(lambda state: InitialState(cast(CurrentState, state))))
 
     def _send_update(self, change: PatientChanged) -> None:
         if change.state is not None and change.seen_by == self._requester.actor.role:
@@ -286,22 +289,26 @@ class _Conversation:
         return told if isinstance(told, ApiError) else replace(told, kind=AuditKind.LOOK_SOCKET)
 
     def _send_result(self, answer: Answer, action_id: object) -> None:
-        outcome = {"payload": msgspec.Raw(answer.body)} if answer.done else msgspec.json.decode(answer.body)
-        result = {"type": "action_result", "success": answer.done, **outcome, "action_id": action_id}
+        result: ActionDone | ActionRefused
+        if answer.done:
+            # The state is JSON already.
+            result = ActionDone(cast(CurrentState, msgspec.Raw(answer.body)), str(action_id))
+        else:
+            refusal = msgspec.json.decode(answer.body, type=ErrorBody)
+            result = ActionRefused(**msgspec.structs.asdict(refusal), action_id=action_id)
         self._send(answer.told.within(lambda _: result))
 
     def _send_error(self, error: ApiError) -> None:
-        self._send(AboutNobody({"type": "error", **msgspec.to_builtins(error_body(error))}))
+        self._send(AboutNobody(ErrorMessage(**msgspec.structs.asdict(error_body(error)))))
 
     def _send(self, message: Telling, stands_for: str = "") -> None:
         self._socket.send(let_out(self._centre, self._requester, message).decode(), stands_for)
 
 
-def _update(state: object, change: PatientChanged) -> dict[str, object]:
+def _update(state: object, change: PatientChanged) -> StateUpdate:
     """The message of a change."""
     assert isinstance(state, CurrentState)
-    updated = UpdatedState(**msgspec.structs.asdict(state), action=change.action)
-    return {"type": "state_update", "payload": updated, "action_id": change.action_id}
+    return StateUpdate(UpdatedState(**msgspec.structs.asdict(state), action=change.action), change.action_id)
 
 
 COMMANDS: Mapping[str, Callable[[_Conversation, dict[str, Any]], None]] = {

@@ -7,15 +7,34 @@ from flask import Blueprint
 from sync.central.centre import Centre
 from sync.central.records.tokens import Bearer
 from sync.central.services.answers import Answer
+from sync.central.services.bodies import ActionBody, Body, GivenReason, Name, read_members
 from sync.central.services.change_entry import correct_journey
+from sync.central.services.current_state import CurrentState
 from sync.central.services.errors import ApiError
-from sync.central.services.merge import merge_patients
-from sync.central.services.queue import history
-from sync.central.services.requests import MAX_REASON, NO_STATE, ActionRequest, is_name, is_reason
+from sync.central.services.lists import Earlier
+from sync.central.services.merge import MergedPatient, merge_patients
+from sync.central.services.queue import History, history
+from sync.central.services.requests import NO_REASON_GIVEN, NO_STATE, ActionRequest
 from sync.central.services.told import Told
+from sync.central.web.contract import BY_THE_RULES, OF_AN_ACTION
 from sync.central.web.endpoints import Endpoints, requester_of
 from sync.journey.correction import CORRECTION
 from sync.journey.model import Role
+
+_NO_RECORD = ApiError("malformed", "patient_id must name the record that is merged into this one.")
+
+
+class MergeRecord(ActionBody, frozen=True, kw_only=True):
+    """The record that is merged into the patient's."""
+
+    patient_id: Name
+
+
+class CorrectJourney(ActionBody, frozen=True, kw_only=True):
+    """The state that a patient's journey gets, and why."""
+
+    state: Name
+    reason: GivenReason
 
 
 def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
@@ -23,17 +42,31 @@ def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
     api = Blueprint("staff", __name__, url_prefix="/api/v1")
 
     @api.get("/patients/<patient_id>/history/")
-    @endpoints.endpoint(Role.STAFF)
-    def patient_history(_: Bearer, patient_id: str) -> Told | ApiError:
-        return history(centre, patient_id)
+    @endpoints.endpoint(
+        "List a patient's transitions", History, Role.STAFF, query=Earlier, refuses=("unknown_patient",)
+    )
+    def patient_history(_: Bearer, page: Earlier, patient_id: str) -> Told | ApiError:
+        return history(centre, patient_id, page)
 
     @api.post("/patients/<patient_id>/merge/")
-    @endpoints.endpoint(Role.STAFF, body=endpoints.action("merge", _merged_record))
+    @endpoints.endpoint(
+        "Merge two records of one person",
+        MergedPatient,
+        Role.STAFF,
+        body=endpoints.action("merge", Body(MergeRecord, _merged_record)),
+        refuses=("unknown_patient", "same_patient", *OF_AN_ACTION),
+    )
     def merge(sender: Bearer, wanted: ActionRequest, patient_id: str) -> Answer:
         return merge_patients(centre, requester_of(sender, "desk"), patient_id, wanted)
 
     @api.post("/patients/<patient_id>/correct/")
-    @endpoints.endpoint(Role.STAFF, body=endpoints.action(CORRECTION, _correction))
+    @endpoints.endpoint(
+        "Correct a patient's journey",
+        CurrentState,
+        Role.STAFF,
+        body=endpoints.action(CORRECTION, Body(CorrectJourney, _correction)),
+        refuses=("unknown_patient", *OF_AN_ACTION, *BY_THE_RULES),
+    )
     def correct(sender: Bearer, wanted: ActionRequest, patient_id: str) -> Answer:
         return correct_journey(centre, requester_of(sender), patient_id, wanted)
 
@@ -41,15 +74,10 @@ def staff_api(centre: Centre, endpoints: Endpoints) -> Blueprint:
 
 
 def _merged_record(document: dict[str, Any]) -> dict[str, Any] | ApiError:
-    if not is_name(document.get("patient_id")):
-        return ApiError("malformed", "patient_id must name the record that is merged into this one.")
-    return {"patient_id": document["patient_id"]}
+    found = read_members(MergeRecord, document, {"patient_id": _NO_RECORD})
+    return found if isinstance(found, ApiError) else {"patient_id": found.patient_id}
 
 
 def _correction(document: dict[str, Any]) -> dict[str, Any] | ApiError:
-    state, reason = document.get("state"), document.get("reason", "")
-    if not is_name(state):
-        return NO_STATE
-    if not is_reason(reason) or not str(reason).strip():
-        return ApiError("malformed", f"reason must be a text of 1 to {MAX_REASON} characters.")
-    return {"state": state, "reason": reason}
+    found = read_members(CorrectJourney, document, {"state": NO_STATE, "reason": NO_REASON_GIVEN})
+    return found if isinstance(found, ApiError) else {"state": found.state, "reason": found.reason}

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from wsgiref.types import WSGIApplication
 
 from sync.central.frames import (
@@ -33,12 +33,14 @@ from sync.central.web.socket_offer import OFFER
 from sync.central.worker.afterwork import Afterwork
 from sync.central.worker.environ import answer_of, encoded, environ_of
 from sync.central.worker.sockets import HeldSockets
+from sync.logs import Serving
 
 log = logging.getLogger(__name__)
 
 # Of a worker. The gateway hands over sixteen calls at a time; the others serve WebSockets' messages meanwhile.
 THREADS = 20
 _FAILED = 500
+_REQUEST_ID = "HTTP_X_REQUEST_ID"  # the gateway gives each call one
 
 
 class Calls:
@@ -101,7 +103,9 @@ class Calls:
 
     def _take(self, frame: ToWorker) -> None:
         if isinstance(frame, Call):
-            self._answer(frame)
+            environ = environ_of(frame)
+            with Serving(environ.get(_REQUEST_ID, "")):
+                self._answer(frame, environ)
         elif isinstance(frame, Message):
             self._sockets.take(frame)
         elif isinstance(frame, Gone):
@@ -110,19 +114,21 @@ class Calls:
                 later.end()
             self._sockets.forget(frame.number)
 
-    def _answer(self, call: Call) -> None:
-        environ = environ_of(call)
+    def _answer(self, call: Call, environ: dict[str, Any]) -> None:
         later = environ[LATER] = _Later(call.number, self._deliver, self._park)
         offer = environ[OFFER] = self._sockets.offer(call.number) if call.is_socket else None
-        try:
-            answer = answer_of(self._application, environ, call.number)
-        except Exception:
-            log.exception("a call failed")  # Flask has answered for its own
-            answer = Answer(call.number, _FAILED, [], b"")
+        answer = self._ask(environ, call.number)
         if offer is not None and offer.is_accepted:
             self._sockets.open(offer)
         elif not later.is_taken:
             self._send(answer)
+
+    def _ask(self, environ: dict[str, Any], number: int) -> Answer:
+        try:
+            return answer_of(self._application, environ, number)
+        except Exception:
+            log.exception("a call failed")  # Flask has answered for its own
+            return Answer(number, _FAILED, [], b"")
 
     def _park(self, later: "_Later") -> None:
         with self._parked:

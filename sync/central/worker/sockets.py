@@ -12,7 +12,7 @@ from sync.central.frames import Accept, Close, Message, Send, Taken, ToGateway
 from sync.central.records.site import NoSite
 from sync.central.web.socket_offer import GOING_AWAY, INTERNAL_ERROR, TRY_AGAIN_LATER, Conversation
 from sync.central.worker.afterwork import Afterwork
-from sync.logs import INTERNAL
+from sync.logs import INTERNAL, Serving, served_request
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,7 @@ class HeldSocket:
         self.due = math.inf  # on the monotonic clock, in seconds
         self._tell = tell
         self._submit = submit
+        self._opened_by = served_request()
         self._conversation: Conversation | None = None
         self._lock = threading.Lock()
         self._steps: deque[Step] = deque()
@@ -189,7 +190,8 @@ class HeldSocket:
                     continue
                 self._busy = True
             try:
-                self._do(step, conversation)
+                with Serving(self._opened_by):
+                    self._do(step, conversation)
             finally:
                 with self._lock:
                     self._busy = False

@@ -22,6 +22,7 @@ from sync.ids import new_id
 from sync.journey.model import Role
 from tests.sync.central.centre import Centre, patient
 from tests.sync.central.gateway.in_thread import GatewayInThread, WorkerInThread
+from tests.sync.central.held_to_document import hold_message_to_document, hold_to_document
 
 PATIENTS = 80
 API = "/api/v1"
@@ -62,9 +63,11 @@ class Online:
         return self.centre.token(Role.PATIENT, patient_id)
 
     def call(self, method: str, path: str, token: str | None = None, **rest: Any) -> requests.Response:
-        """Any request. `json=` sends JSON."""
+        """Any request. `json=` sends JSON. The answer is one that the document of the interface names."""
         headers = rest.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
-        return requests.request(method, f"http://{self.host}{path}", headers=headers, timeout=PATIENCE_S, **rest)
+        answer = requests.request(method, f"http://{self.host}{path}", headers=headers, timeout=PATIENCE_S, **rest)
+        hold_to_document(answer)
+        return answer
 
     def state(self, token: str, **query: str) -> requests.Response:
         return self.call("GET", f"{API}/patient-journey/current-state/", token, params=query)
@@ -126,10 +129,12 @@ class Socket:
         self.client.send(message if isinstance(message, str | bytes) else json.dumps(message))
 
     def next(self) -> dict[str, Any]:
-        """The next message; the test fails where none comes."""
+        """The next message. The test fails where none comes, or one that the document of the socket does not name."""
         text = self.client.receive(timeout=PATIENCE_S)
         assert text is not None, "no message came"
-        return dict(json.loads(text))
+        message = dict(json.loads(text))
+        hold_message_to_document(message)
+        return message
 
     def until(self, type_: str) -> dict[str, Any]:
         """The next message of a type."""

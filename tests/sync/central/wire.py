@@ -217,7 +217,7 @@ class Centre:
         """Staff settle the oldest open case, or the oldest with that code."""
         listed = list_cases(self.parts)
         assert isinstance(listed, Told)
-        found = [each for each in listed.value["exceptions"] if code in (None, each["code"])]
+        found = [each for each in msgspec.to_builtins(listed.value)["exceptions"] if code in (None, each["code"])]
         ask = ActionRequest("settle", new_id(), {"how": how, "reason": "", "patient_id": None, **more})
         return settle(self.parts, AT_THE_DESK, found[0]["exception_id"], ask)
 
@@ -229,7 +229,7 @@ class Centre:
         """Staff take the one card of a patient."""
         found = list_bindings(self.parts, patient_id)
         assert isinstance(found, Told)
-        (held,) = found.value["bindings"]
+        (held,) = msgspec.to_builtins(found.value)["bindings"]
         ask = ActionRequest(ENDING, new_id(), {"reason": ""})
         return end_binding(self.parts, AT_THE_DESK, patient_id, held["binding_id"], ask)
 

@@ -66,6 +66,21 @@ def test_a_client_that_leaves_ends_the_conversation(stage: Stage):
     assert stage.ended.acquire(timeout=PATIENCE_S)
 
 
+@pytest.mark.parametrize("code", [1000, 1001, 3000])
+def test_a_client_that_closes_is_answered_with_1000(stage: Stage, code: int):
+    connection = stage.connect()
+    connection.sendall(
+        b"GET /socket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    stream = connection.makefile("rb")
+    while stream.readline() != b"\r\n":
+        pass
+    assert stream.read(7) == b"\x81\x05hello"
+    connection.sendall(b"\x88\x82\0\0\0\0" + code.to_bytes(2, "big"))
+    assert stream.read(4) == b"\x88\x02" + (1000).to_bytes(2, "big")
+
+
 def test_a_stop_closes_every_socket(stage: Stage):
     client = open_socket(stage)
     client.receive(PATIENCE_S)

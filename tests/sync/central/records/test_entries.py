@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from sync.central.records.entries import count_ahead, write_entry
+from sync.central.records.entry_search import find_entries
 from sync.central.records.journeys import read_journey
-from sync.central.records.site import read_site
-from sync.central.services.queue import Search, queue_rows
 from sync.central.store.transactions import WriteTransaction
 from sync.journey.definitions import shipped
 from sync.journey.model import ExamId, QueueEntry, QueueId
@@ -66,6 +65,13 @@ def lines_of(centre: Centre, entries: Sequence[QueueEntry]) -> Iterator[WriteTra
         raise Undone
 
 
+def list_entries(db: WriteTransaction, exam_id: str | None = None) -> list[str]:
+    """The live entries, as the list of the staff has them."""
+    found = find_entries(db, DAY, RULES.live, 500, exam_id=exam_id)
+    assert found is not None
+    return [each.entry.queue_id for each in found.entries]
+
+
 @given(ENTRIES)
 def test_as_many_are_counted_ahead_as_the_rules_say(hospital: Centre, entries: list[QueueEntry]):
     with lines_of(hospital, entries) as db:
@@ -77,10 +83,24 @@ def test_as_many_are_counted_ahead_as_the_rules_say(hospital: Centre, entries: l
 def test_the_list_of_the_staff_has_each_line_in_the_order_of_the_rules(hospital: Centre, entries: list[QueueEntry]):
     live = sorted((entry for entry in entries if entry.state in RULES.live), key=place_in_line)
     with lines_of(hospital, entries) as db:
-        listed = queue_rows(db, RULES, read_site(db), DAY, Search())
-        alone = queue_rows(db, RULES, read_site(db), DAY, Search(exam_id="xray"))
-    assert [row.queue_id for row in listed] == [e.queue_id for exam in EXAMS for e in live if e.exam_id == exam]
-    assert [row.queue_id for row in alone] == [e.queue_id for e in live if e.exam_id == "xray"]
+        listed = list_entries(db)
+        alone = list_entries(db, exam_id="xray")
+    assert listed == [e.queue_id for exam in EXAMS for e in live if e.exam_id == exam]
+    assert alone == [e.queue_id for e in live if e.exam_id == "xray"]
+
+
+@given(ENTRIES, st.integers(1, 4))
+def test_the_pages_of_a_list_are_the_list_and_each_says_how_many_entries_follow(
+    hospital: Centre, entries: list[QueueEntry], limit: int
+):
+    with lines_of(hospital, entries) as db:
+        whole, pages, after = list_entries(db), [], None
+        while (page := find_entries(db, DAY, RULES.live, limit, after=after)) is not None and page.entries:
+            pages += [each.entry.queue_id for each in page.entries]
+            assert page.more == len(whole) - len(pages)
+            after = pages[-1]
+        assert pages == whole
+        assert find_entries(db, DAY, RULES.live, limit, after="nobody's") is None
 
 
 def test_who_has_priority_stands_before_who_came_earlier(hospital: Centre):
@@ -88,8 +108,7 @@ def test_who_has_priority_stands_before_who_came_earlier(hospital: Centre):
     urgent = replace(late, queue_id=QueueId("urgent"), opened_ms=99, priority=1)
     early = replace(late, queue_id=QueueId("early"), opened_ms=1)
     with lines_of(hospital, [late, urgent, early]) as db:
-        listed = queue_rows(db, RULES, read_site(db), DAY, Search())
-        assert [row.queue_id for row in listed] == ["urgent", "early", "late"]
+        assert list_entries(db) == ["urgent", "early", "late"]
         assert [count_ahead(db, RULES, DAY, each) for each in (urgent, early, late)] == [0, 1, 2]
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from sync.central.records.patients import add_patient_alias, patient_named
-from sync.central.services.queue import Search, history, search_queue
+from sync.central.services.errors import ApiError
+from sync.central.services.lists import Earlier
+from sync.central.services.queue import History, Search, history, search_queue
 from sync.central.services.told import Told
 from sync.journey.model import STAFF
 from tests.sync.central.centre import Centre, patient
@@ -61,13 +63,47 @@ def test_a_history_is_in_the_order_in_which_it_happened_within_one_change_too(ce
     centre.walk(one, "confirm_arrival")
     found = history(centre.parts, one)
     assert isinstance(found, Told)
-    assert [(row["action"], row["to_state"]) for row in found.value["transitions"]] == [
+    assert [(row.action, row.to_state) for row in found.value.transitions] == [
         ("scan_nfc", "ARRIVED"),
         ("register", "REGISTERED"),
         ("confirm_arrival", "WAITING"),
         ("confirm_arrival", "WAITING"),
         ("queue_sync", "CALLED"),
     ]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4])
+def test_the_parts_of_a_history_are_the_whole_history_also_within_one_change(centre: Centre, limit: int):
+    one = patient(5)
+    centre.walk(one, *TO_WAITING)
+    with centre.store.write() as db:
+        db.execute("update entries set state = 'called'")
+        db.execute("update journeys set state = 'REGISTERED' where patient_id = :id", {"id": one})
+    centre.walk(one, "confirm_arrival")
+    whole = told_history(centre, one, Earlier())
+    found, page = [], Earlier(limit=limit)
+    while True:
+        part = told_history(centre, one, page)
+        assert len(part.transitions) <= limit
+        found = [*part.transitions, *found]
+        if part.earlier is None:
+            break
+        page = Earlier(before=part.earlier, limit=limit)
+    assert len(whole.transitions) == 5
+    assert found == whole.transitions
+
+
+def test_a_place_in_a_history_that_no_answer_has_named_is_refused(centre: Centre):
+    assert history(centre.parts, patient(1), Earlier(before="yesterday")) == ApiError(
+        "malformed", "before must be an `earlier` of a history."
+    )
+
+
+def told_history(centre: Centre, patient_id: str, page: Earlier) -> History:
+    found = history(centre.parts, patient_id, page)
+    assert isinstance(found, Told)
+    assert isinstance(found.value, History)
+    return found.value
 
 
 PEOPLE = {
@@ -89,7 +125,7 @@ def named(centre: Centre) -> Centre:
 
 def found(centre: Centre, text: str, *, by_name: bool = True) -> list[str]:
     """The patients whom a search finds, in its order."""
-    page = search_queue(centre.parts, Search(q=text, by_name=by_name))
+    page = search_queue(centre.parts, Search(q=text), by_name=by_name)
     assert isinstance(page, Told)
     return [row.patient_id for row in page.value.entries]
 

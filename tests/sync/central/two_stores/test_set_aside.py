@@ -53,10 +53,10 @@ def set_aside(centre: Centre, kiosk: Kiosk) -> Centre:
 def case_of(centre: Centre, patient_id: str) -> dict[str, object]:
     listed = list_cases(centre.parts)
     assert isinstance(listed, Told)
-    (found,) = [each for each in listed.value["exceptions"] if each["patient_id"] == patient_id]
+    (found,) = [each for each in msgspec.to_builtins(listed.value)["exceptions"] if each["patient_id"] == patient_id]
     case = show_case(centre.parts, str(found["exception_id"]))
     assert isinstance(case, Told)
-    return dict(case.value)
+    return dict(msgspec.to_builtins(case.value))
 
 
 def test_the_case_names_the_patient_and_the_action_that_was_set_aside(set_aside: Centre):

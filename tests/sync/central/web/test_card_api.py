@@ -85,6 +85,24 @@ def test_a_list_tells_how_each_binding_came_about_and_ended_and_never_names_a_ca
     assert {"patient_id": patient_id} in [dict(row) for row in looks]
 
 
+def test_the_bindings_of_a_patient_come_in_pages(online: Online):
+    patient_id = online.newcomer()
+    for number in range(3):
+        assert bind(online, patient_id, f"iso14443a:04{new_id()[-12:]}").status_code == 201, number
+    whole = [each["binding_id"] for each in listed(online, patient_id)]
+    path, pages, after = f"{API}/patients/{patient_id}/bindings/", [], {}
+    while True:
+        page = online.call("GET", path, online.staff, params={"limit": 2, **after}).json()
+        pages += [each["binding_id"] for each in page["bindings"]]
+        assert page["more"] == len(whole) - len(pages)
+        if not page["more"]:
+            break
+        after = {"after": pages[-1]}
+    assert len(whole) >= 3
+    assert pages == whole
+    assert online.call("GET", path, online.staff, params={"after": "nobody's"}).status_code == 404
+
+
 def test_an_ended_binding_leaves_the_card_unknown_and_is_ended_once(online: Online):
     patient_id = online.newcomer()
     (held,) = listed(online, patient_id)

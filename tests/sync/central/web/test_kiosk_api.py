@@ -46,6 +46,7 @@ from sync.protocol import (
     chain_hash,
 )
 from tests.kiosk.parts import KioskParts
+from tests.sync.central.held_to_document import hold_to_document
 from tests.sync.central.wire import Centre, Time, cards_of
 
 PATIENCE_S = 30
@@ -69,7 +70,9 @@ class Online:
         given = {"Content-Type": "application/json"} | headers
         if token is not None:
             given["Authorization"] = f"Bearer {token}"
-        return requests.post(self.url + path, data=body, headers=given, timeout=PATIENCE_S)
+        answer = requests.post(self.url + path, data=body, headers=given, timeout=PATIENCE_S)
+        hold_to_document(answer, behind_gateway=False)
+        return answer
 
     def client(self) -> CentralClient:
         return CentralClient(self.url, self.enrolment.token)

@@ -59,7 +59,7 @@ def test_an_allowed_origin_may_read_answers_and_errors(public: Online, origin: s
         asked(public, origin, path="/nowhere"),
     ):
         assert granted(response) == origin
-        assert response.headers["Access-Control-Expose-Headers"] == "ETag, Retry-After"
+        assert response.headers["Access-Control-Expose-Headers"] == "ETag, Retry-After, X-Request-ID"
         assert "Access-Control-Allow-Credentials" not in response.headers
 
 

@@ -36,6 +36,39 @@ def test_the_queue_lists_who_waits_in_their_order_without_their_names(online: On
     assert "환자" not in queue(online).text
 
 
+def test_the_queue_comes_in_pages(online: Online):
+    for _ in range(2):
+        waiting(online)
+    whole = [row["queue_id"] for row in queue(online).json()["entries"]]
+    pages = queue(online, limit="1").json()
+    assert (len(pages["entries"]), pages["more"]) == (1, len(whole) - 1)
+    following = queue(online, after=whole[0]).json()
+    assert ([row["queue_id"] for row in following["entries"]], following["more"]) == (whole[1:], 0)
+    by_body = online.call("POST", f"{API}/queue/search/", online.staff, json={"after": whole[0], "limit": 1})
+    assert [row["queue_id"] for row in by_body.json()["entries"]] == whole[1:2]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("limit=0", 400),
+        ("limit=501", 400),
+        ("limit=x", 400),
+        ("limit=", 400),
+        ("limit=5&limit=6", 400),
+        ("q=a&q=b", 400),
+        ("after=x", 404),
+    ],
+)
+def test_a_page_of_the_queue_that_makes_no_sense_is_refused(online: Online, query: str, status: int):
+    assert online.call("GET", f"{API}/queue/?{query}", online.staff).status_code == status
+
+
+def test_an_empty_text_in_a_query_limits_nothing(online: Online):
+    waiting(online)
+    assert queue(online, q="", state="", exam_id="", after="").json()["entries"] == queue(online).json()["entries"]
+
+
 def test_a_look_at_the_queue_is_one_row_of_the_audit_however_often_it_is_repeated(online: Online):
     first, _ = waiting(online)
     second, _ = waiting(online)

@@ -67,7 +67,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
     made.close()
 
 
-_OF_THE_GATEWAY = frozenset({"date", "server", "connection"})
+_OF_THE_GATEWAY = frozenset({"date", "server", "connection", "x-request-id"})
 
 
 def parts(answer: Any) -> tuple[int, dict[str, str], Any]:

@@ -1,0 +1,50 @@
+"""Every code that an error of the interface may have, its HTTP status, and when it is given."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+
+_BAD, _CONFLICT = HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT
+
+
+class ErrorCode(msgspec.Struct, frozen=True):
+    """The status of a code, and when the centre gives it, as the document of the interface says it."""
+
+    status: HTTPStatus
+    when: str
+
+
+CODES: Mapping[str, ErrorCode] = {
+    "missing_action_type": ErrorCode(_BAD, "action_type is missing."),
+    "unknown_action": ErrorCode(_BAD, "action_type names no action."),
+    "not_allowed": ErrorCode(_BAD, "The action, or the change, is not allowed in this state."),
+    "proof_missing": ErrorCode(_BAD, "A kiosk's action lacks the proof that the rules ask for."),
+    "no_such_entry": ErrorCode(_BAD, "The request names no queue entry or appointment of this patient today."),
+    "entry_not_named": ErrorCode(_BAD, "The current entry does not allow the action, and another one of today does."),
+    "invalid_action_id": ErrorCode(_BAD, "action_id is no UUID."),
+    "invalid_payload": ErrorCode(_BAD, "A member of payload is not of its form."),
+    "malformed": ErrorCode(_BAD, "The request is not of its form, or a text of it or of the URL holds U+0000."),
+    "unusable_card": ErrorCode(_BAD, "No kiosk accepts this card, so it is neither bound nor blocked."),
+    "missing_patient_id": ErrorCode(_BAD, "A staff token names no patient."),
+    "unknown_state": ErrorCode(_BAD, "The request names no queue state."),
+    "same_patient": ErrorCode(_BAD, "Both records are one patient's already."),
+    "unknown_command": ErrorCode(_BAD, "A message of the socket is no command."),
+    "https_only": ErrorCode(_BAD, "The request came unencrypted from another machine, beside the centre's proxy."),
+    "unauthorized": ErrorCode(HTTPStatus.UNAUTHORIZED, "There is no token, or it is not valid."),
+    "forbidden": ErrorCode(HTTPStatus.FORBIDDEN, "This role may never do that, or the patient is another's."),
+    "card_of_another": ErrorCode(HTTPStatus.FORBIDDEN, "The card belongs to another patient than the one named."),
+    "foreign_origin": ErrorCode(HTTPStatus.FORBIDDEN, "A page of another site opens the socket."),
+    "unknown_patient": ErrorCode(HTTPStatus.NOT_FOUND, "There is no such patient."),
+    "not_found": ErrorCode(HTTPStatus.NOT_FOUND, "There is no such entry, case, binding or path."),
+    "method_not_allowed": ErrorCode(HTTPStatus.METHOD_NOT_ALLOWED, "The path takes other methods: Allow names them."),
+    "too_slow": ErrorCode(HTTPStatus.REQUEST_TIMEOUT, "The request did not come in time."),
+    "action_id_reused": ErrorCode(_CONFLICT, "This action_id came before with another content."),
+    "card_blocked": ErrorCode(_CONFLICT, "The card was reported lost, or is blocked already."),
+    "not_applicable": ErrorCode(_CONFLICT, "The case cannot be settled so."),
+    "too_large": ErrorCode(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body has more than 64 KiB."),
+    "unsupported_media_type": ErrorCode(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not application/json."),
+    "internal": ErrorCode(HTTPStatus.INTERNAL_SERVER_ERROR, "The centre failed; its log says more."),
+    "busy": ErrorCode(HTTPStatus.SERVICE_UNAVAILABLE, "The centre cannot answer now: Retry-After says when to try."),
+    "no_site": ErrorCode(HTTPStatus.SERVICE_UNAVAILABLE, "No hospital was imported yet: an operator has to act."),
+}

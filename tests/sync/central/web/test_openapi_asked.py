@@ -1,0 +1,162 @@
+"""The centre is asked in ways that its document allows and forbids: each answer is one that the document names.
+
+The tool fills a copy of the document with values: at the bounds of each type, beyond them, and drawn. It checks the
+status, the headers, the media type and the body of each answer. Where the test names the ids of records, more requests
+get as far as the rules.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+import schemathesis
+from schemathesis.checks import CheckContext
+from schemathesis.core.transport import Response
+from schemathesis.engine import events, from_schema
+from schemathesis.generation.case import Case
+
+from sync.journey.model import Role
+from sync.protocol import PROTOCOL_VERSION
+from tests.sync.central.door.marked import ANNA, MarkedOnline
+
+LONG = bool(os.environ.get("LONG"))
+EXAMPLES = 200 if LONG else 3  # drawn for an operation; those at the bounds come anyway
+pytestmark = pytest.mark.timeout(1800 if LONG else 120)
+Bearer = Callable[[MarkedOnline], str | None]
+BEARERS: Mapping[str, Bearer] = {
+    "nobody": lambda _: None,
+    "a patient": lambda marked: marked.centre.token(Role.PATIENT, ANNA),
+    "staff": lambda marked: marked.nurse,
+}
+
+
+@schemathesis.check
+def a_5xx_is_an_answer_that_asks_to_wait(_: CheckContext, response: Response, case: Case) -> None:
+    """Too many wrong codes, say, are answered with 503. Any other 5xx is a fault of the centre."""
+    may_be = response.status_code < 500 or (response.status_code == 503 and "retry-after" in response.headers)
+    assert may_be, f"{case.method} {case.path}: {response.status_code} {response.text[:200]}"
+
+
+CHECKS = {
+    "not_a_server_error": {"enabled": False},  # it knows no 503; the check above stands in its place
+    # No schema says what the rules allow, which texts are the id of a card, and which characters are printable.
+    "positive_data_acceptance": {"enabled": False},
+}
+OPERATIONS = [
+    # The centre of another site says so first, whatever token came.
+    {"include-tag": "kiosk", "checks": {"missing_required_header": {"enabled": False}}},
+    # Another operation has {queue_id} in the place of `search`, and takes PATCH.
+    {"include-path": "/api/v1/queue/search/", "checks": {"allow_header_conformance": {"enabled": False}}},
+]
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Iterator[MarkedOnline]:
+    made = MarkedOnline(tmp_path)
+    yield made
+    made.close()
+
+
+def ask(
+    marked: MarkedOnline, token: str | None, members: Mapping[str, Any] = MappingProxyType({}), **parameters: str
+) -> dict[str, set[int]]:
+    """Asks for every operation of the document, with these values of parameters. Returns the statuses of each.
+
+    A member of a body gets its value from `members` where that is of the same type. Fails with what the tool has found.
+    """
+    settings: dict[str, Any] = {
+        "seed": 1,
+        # Who has no token is refused whatever is sent.
+        "generation": {
+            "mode": "all" if token else "positive",
+            "max-examples": EXAMPLES,
+            "deterministic": True,
+            "database": "none",
+        },
+        "phases": {"stateful": {"enabled": False}, "examples": {"enabled": False}},
+        "checks": CHECKS,
+        "operations": OPERATIONS,
+        "parameters": parameters,
+        "base-url": f"http://{marked.online.host}",
+    }
+    if token is not None:
+        settings["headers"] = {"Authorization": f"Bearer {token}"}
+    schema = schemathesis.openapi.from_dict(document_of(marked), config=schemathesis.Config.from_dict(settings))
+
+    @schema.hook
+    def map_body(_: schemathesis.HookContext, body: Any) -> Any:
+        given = body.items() if isinstance(body, dict) else ()
+        known = {name: members[name] for name, value in given if name in members and type(value) is type(members[name])}
+        return {**body, **known} if known else body
+
+    statuses, faults = defaultdict[str, set[int]](set), dict[tuple[str, str], str]()
+    for event in from_schema(schema).execute():
+        assert not isinstance(event, events.FatalError), event.exception
+        if isinstance(event, events.NonFatalError):
+            faults[event.label, "error"] = str(event.value)
+        if isinstance(event, events.ScenarioFinished):
+            statuses[event.recorder.label] |= _statuses(event)
+            faults |= {(event.recorder.label, name): text for name, text in _faults(event)}
+    assert not faults, "\n\n".join(f"{label}, {name}:\n{text}" for (label, name), text in faults.items())
+    return statuses
+
+
+def _statuses(event: events.ScenarioFinished) -> set[int]:
+    """The statuses of the operation itself. The tool tries other methods on its path too."""
+    method = event.recorder.label.partition(" ")[0]
+    asked = [each for each in event.recorder.interactions.values() if each.request.method == method]
+    return {each.response.status_code for each in asked if each.response is not None}
+
+
+def _faults(event: events.ScenarioFinished) -> Iterator[tuple[str, str]]:
+    for check in (check for checks in event.recorder.checks.values() for check in checks):
+        if check.failure_info is not None:
+            yield check.name, f"{check.failure_info.failure}\n{check.failure_info.code_sample}"
+
+
+def document_of(marked: MarkedOnline) -> dict[str, Any]:
+    return dict(marked.online.call("GET", "/api/v1/openapi.json").json())
+
+
+def operations(marked: MarkedOnline) -> set[str]:
+    paths = document_of(marked)["paths"].items()
+    return {f"{method.upper()} {path}" for path, methods in paths for method in methods}
+
+
+def breaches(marked: MarkedOnline) -> dict[str, Any]:
+    """What the check finds wrong in the rows of the centre. A card key that a kiosk claims to have is no breach."""
+    found = marked.centre.do("check")
+    rows = ("inconsistent", "orphans", "illegal_transitions", "stray_bookings", "damage")
+    return {name: found[name] for name in rows if found[name]}
+
+
+@pytest.mark.parametrize("name", BEARERS)
+def test_every_answer_to_a_bearer_is_one_that_the_document_names(marked: MarkedOnline, name: str):
+    statuses = ask(marked, BEARERS[name](marked))
+    assert set(statuses) == operations(marked)
+    assert not breaches(marked)
+
+
+def test_every_answer_to_staff_about_records_is_one_that_the_document_names(marked: MarkedOnline):
+    case = marked.cases[ANNA]
+    ids = {"patient_id": ANNA, "queue_id": marked.queue_id, "binding_id": marked.binding_id, "exception_id": case}
+    statuses = ask(marked, marked.nurse, **ids)
+    read = {operation for operation in operations(marked) if operation.startswith("GET ")}
+    assert {operation for operation in read if 200 not in statuses[operation]} == set()
+    assert not breaches(marked)
+
+
+def test_every_answer_to_a_kiosk_that_names_itself_is_one_that_the_document_names(marked: MarkedOnline):
+    box = marked.box
+    own = {"site_id": box.site_id, "kiosk_id": box.kiosk_id, "protocol_version": PROTOCOL_VERSION, "epoch": 1}
+    statuses = ask(marked, box.token, {**own, "wait_s": 0.0})
+    assert set(statuses) == operations(marked)
+    calls = ("sync/push", "sync/pull", "sync/lookup", "kiosks/token")
+    assert {call for call in calls if not statuses[f"POST /api/v1/{call}"] & {200, 503}} == set()
+    assert not breaches(marked)
