@@ -6,12 +6,10 @@ shares connections.
 
 import contextlib
 import logging
-import math
 import select
 import socket
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -26,7 +24,6 @@ from sync.central.store.pg_locks import (
     NO_LONGER_ALONE,
     NONE,
     OTHER_HOSTS,
-    OTHERS,
 )
 from sync.central.store.place import Place
 from sync.central.store.share import Share
@@ -56,7 +53,6 @@ class PgSession:
         self._telling = threading.RLock()
         self._heard: deque[str] = deque()
         self._leads = False
-        self.has_others = False  # whether other services had the database open a few seconds ago
         self._thread: threading.Thread | None = None
         self._stopped, self._stop = socket.socketpair()
         try:
@@ -143,10 +139,7 @@ class PgSession:
 
     def _hear_on(self) -> None:
         """Hears until the stop. Raises sqlite3.Error where the connection is lost."""
-        looked_s = -math.inf
         while True:
-            if time.monotonic() - looked_s >= _LOOK_MS / 1000:
-                self.has_others, looked_s = self._ask(OTHERS), time.monotonic()
             with self._lock:
                 link = self._connection.socket
             if self._is_stopped(_LOOK_MS, link):

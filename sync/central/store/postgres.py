@@ -102,7 +102,8 @@ class PostgresStore:
     def write(self, *, brief: bool = False, beside: bool = False) -> Iterator[WriteTransaction]:
         """One transaction, as `Store.write()` says."""
         try:
-            goes_beside = beside and self._goes_beside()
+            # Those that wait for each other in this service had better share a commit.
+            goes_beside = beside and self._commits.is_idle
             with self._beside() if goes_beside else self._commits.transaction(brief=brief) as transaction:
                 yield transaction
         except sqlite3.OperationalError as error:
@@ -110,13 +111,6 @@ class PostgresStore:
             raise
         if transaction.news:
             self.news.announce(transaction.news)
-
-    def _goes_beside(self) -> bool:
-        """Whether a transaction that may be beside others is to be: it shares no commit then.
-
-        Without other services, those that wait for each other in this one had better share.
-        """
-        return self._session.has_others or self._commits.is_idle
 
     @contextlib.contextmanager
     def _beside(self) -> Iterator[WriteTransaction]:

@@ -203,7 +203,7 @@ def test_a_transaction_that_changes_nothing_takes_no_number(store: PostgresStore
     assert counters(store) == {"A": 1}
 
 
-def test_those_who_wait_for_each_other_share_a_commit_where_no_other_service_is_there(store: PostgresStore):
+def test_those_who_wait_for_each_other_share_a_commit_and_one_alone_goes_beside_others(store: PostgresStore):
     kinds: list[type] = []
 
     def keep_kind() -> None:
