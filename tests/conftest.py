@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 from hypothesis import settings
@@ -56,5 +57,7 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]
     """A small file system that a test can fill; `@pytest.mark.disk("2m")` says how small."""
     marker = request.node.get_closest_marker("disk")
     assert marker is not None, "the test says how small its disk is"
-    with components.small_disk(tmp_path / "disk", *marker.args) as place:
+    # Of a name of its own: a connection that a failed start has left is collected later, and SQLite then removes the
+    # log by its path, which another test may have by then.
+    with components.small_disk(tmp_path / f"disk-{token_hex(4)}", *marker.args) as place:
         yield place
