@@ -34,7 +34,6 @@ _AGAIN_MS = 1000  # from one try to connect again to the next
 _PAUSE_MS = 10  # from one reading to the next: many commits are heard at once, and cost a worker little
 _LOOK_MS = 5000  # without news: the end of a connection that nobody has told is noticed
 
-
 _PROCESS = "select pg_backend_pid()"
 _LOCKS = {Share.HOST: JOIN_AS_HOST, Share.WORKER: JOIN, Share.ALONE: ALONE}
 
@@ -151,10 +150,13 @@ class PgSession:
                 return
 
     def _tell(self) -> None:
-        """Passes on what was heard, in its order, in whichever thread has read it."""
+        """Passes on what was heard, in its order, in the thread that has read it."""
         with self._telling:
             while self._heard:
-                self._hear(self._heard.popleft())
+                try:
+                    self._hear(self._heard.popleft())
+                except Exception:
+                    log.exception("news of another service were not passed on")  # those after them are
 
     def _connect_again(self) -> None:
         while not self._is_stopped(_AGAIN_MS):

@@ -31,7 +31,7 @@ BY_PATIENT = Requester(PATIENT, PATIENT.role, "rest")
 
 @pytest.fixture
 def centres(database: Database, tmp_path: Path) -> Iterator[Sequence[Centre]]:
-    """The same centre as each of its hosts has it open. SQLite has one host."""
+    """One centre, opened once for each host. SQLite has one host."""
     with ExitStack() as stack:
         made: list[Centre] = []
         for host in range(HOSTS if database.is_postgresql else 1):

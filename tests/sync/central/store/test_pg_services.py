@@ -178,6 +178,21 @@ def test_a_foreign_notification_disturbs_nobody(url: str, opened: Open):
         assert at_two.get(timeout=30).number == 1
 
 
+def test_a_listener_that_fails_keeps_no_later_news_from_the_others(opened: Open, caplog: pytest.LogCaptureFixture):
+    one, two = opened("one"), opened("two")
+
+    def fail(_: NewsItem) -> None:
+        raise ZeroDivisionError
+
+    with two.news.listen("P1", fail), contextlib.ExitStack() as stack:
+        at_two = heard_by(stack, two, "P2")
+        change(one)
+        change(one, "P2")
+        assert at_two.get(timeout=30).number == 2
+    assert [record.message for record in caplog.records] == ["news of another service were not passed on"]
+    assert two.leads()
+
+
 def test_after_a_gap_every_listener_looks_again_and_hears_on(url: str, opened: Open):
     one, two = opened("one"), opened("two")
     assert one.leads()
