@@ -64,6 +64,7 @@ class AuditKind(StrEnum):
     SITE = "site"
     IMPORT = "import"
     IMPORT_DAY = "import-day"
+    LEGACY = "migrate-legacy"
 
     # What a kiosk's tokens and its chain showed.
     RENEWED = "token-renewed"
